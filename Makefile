@@ -8,6 +8,7 @@ help:  ## lists what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/dev  ## makes the virtual environment .venv, with all that development needs
+	@echo 'setup: to type mailer without a path: export PATH="$(CURDIR)/.venv/bin:$$PATH"'
 
 # A stamp a set of requirements; pip asks no index for what is installed already.
 .venv/%: requirements/%.txt requirements/build.txt pyproject.toml scripts/setup-venv

@@ -14,22 +14,22 @@ from pathlib import Path
 from bench.handing import opened, working
 from bench.population import FLAGS, SIZE, as_file, people
 from bench.setting import database, read_policies
-from mailer import resources
-from mailer.actions.imports import import_recipients
+from mailer import bundled_files
+from mailer.actions.recipient_import import import_recipients
 from mailer.app import App
+from mailer.database.statements import Pool
 from mailer.events import MessageEvent, validate_event
-from mailer.ledger.database import Pool
-from mailer.ledger.imports import PostgresImporter
 from mailer.pipeline.handover import HandOver
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import ASKED, decide
 from mailer.policy.decision import Divert, Hold, Mailing, Send, Suppress
-from mailer.policy.document import Policy
 from mailer.policy.identity import Identity
-from mailer.policy.registry import RULES
-from mailer.ports.ids import uuid7
+from mailer.policy.policy_file import Policy
+from mailer.policy.rule_registry import RULES
 from mailer.ports.mailings import NewMailing
-from mailer.rendering.templates import TemplateLibrary
+from mailer.ports.uuids import uuid7
+from mailer.postgres.recipient_import import PostgresImporter
+from mailer.rendering.template_library import TemplateLibrary
 
 TEMPLATES = {"breach": "breach-notice", "service": "maintenance", "newsletter": "weekly", "promotional": "spring-offer"}
 BRANDS = ("interpals", "paltalk-2006", "paltalk-2002", "peerstream")
@@ -58,7 +58,7 @@ def decided() -> Counts:
     counts: dict[tuple[str, str], Counter[Row]] = {}
     for brand in BRANDS:
         for category, name in TEMPLATES.items():
-            template = templates.get(brand, name)
+            template = templates.get_template(brand, name)
             if template is None:
                 raise LookupError(f"{brand} has no template {name}")
             mailing = Mailing(CATEGORIES[category], template.purpose, topic=_topic(category))
@@ -88,13 +88,15 @@ async def run(url: str) -> Counts:
 async def _mail(app: App, handover: HandOver, brand: str) -> None:
     templates, policies = _library()
     policy = policies[brand]
-    importer = PostgresImporter(app.pool, app.writers, app.hasher, brand, policy.controller.id, policy.vocabulary)
+    importer = PostgresImporter(
+        app.pool, app.writers, app.hasher, brand, policy.controller.id, policy.source_vocabulary
+    )
     done = await import_recipients(importer, policy, as_file(), _refused, lambda n: None)
     if done.taken != SIZE:
         raise RuntimeError(f"{done.taken} of {SIZE} people were taken")
     await _learn(app.pool, brand)
     for category, name in TEMPLATES.items():
-        template = templates.get(brand, name)
+        template = templates.get_template(brand, name)
         if template is None:
             raise LookupError(f"{brand} has no template {name}")
         event = _event(brand, category, name, dict(template.example))
@@ -102,18 +104,18 @@ async def _mail(app: App, handover: HandOver, brand: str) -> None:
         new = NewMailing(
             uuid7(),
             event,
-            Identity.read("key:bench"),
+            Identity.parse_identity("key:bench"),
             CATEGORIES[category],
             *sources,
             policy.version,
             policy.controller.id,
         )
-        [accepted] = await app.mailings.accept([new])
+        [accepted] = await app.mailings.accept_mailings([new])
         if CATEGORIES[category].needs_release:
-            await app.mailings.release(accepted.mailing_id, "Dana Duty")
+            await app.mailings.release_mailing(accepted.mailing_id, "Dana Duty")
         batches = await app.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1 ORDER BY id", accepted.mailing_id)
         for batch in batches:
-            await handover.run([batch["id"]])
+            await handover.hand_over_batches([batch["id"]])
         print(f"{brand}: {category} done", file=sys.stderr)
 
 
@@ -206,7 +208,7 @@ def _promises(rule: str, policies: Mapping[str, Policy]) -> str:
 
 def _library() -> tuple[TemplateLibrary, dict[str, Policy]]:
     policies = read_policies()
-    return TemplateLibrary.load(resources.folder("templates"), policies), policies
+    return TemplateLibrary.load_library(bundled_files.bundled_folder("templates"), policies), policies
 
 
 def main() -> None:

@@ -13,11 +13,11 @@ from uuid import UUID
 
 from bench.setting import read_policies
 from mailer.policy.category import CATEGORIES
-from mailer.policy.consents import days_of_all
+from mailer.policy.consent_terms import write_consent_days
 from mailer.policy.deciding import decide
 from mailer.policy.decision import Mailing
-from mailer.policy.document import Policy
-from mailer.policy.section import Cap
+from mailer.policy.policy_file import Policy
+from mailer.policy.policy_section import FrequencyCap
 from mailer.policy.standing import EVERY_PRODUCT, Standing
 
 DECISIONS = 100_000
@@ -34,10 +34,10 @@ def cases() -> dict[str, Case]:
     """What is decided on, by what becomes of it."""
     policies = read_policies()
     interpals, paltalk = policies["interpals"], policies["paltalk-2006"]
-    capped = interpals.model_copy(update={"cap": Cap(mails=5, days=7)}).after({})
+    capped = interpals.model_copy(update={"cap": FrequencyCap(mails=5, days=7)}).with_earlier_versions({})
     asked = replace(ADA, collected_under=None, consents=frozenset({"newsletter/music", "tracking"}))
     given = frozenset({"newsletter", "promotional"})
-    days = days_of_all(given, NOW.date(), NOW.date())
+    days = write_consent_days(given, NOW.date(), NOW.date())
     german = replace(ADA, country="DE", consents=given, consent_days=days)
     id_ = UUID(int=7)
     newsletter = Mailing(CATEGORIES["newsletter"], "newsletter", id_)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from bench.setting import ADDRESS_KEY, LEDGER_KEY, SECRET_KEY
 from mailer.app import App
-from mailer.ledger.connections import open_pool
+from mailer.database.connections import open_pool
 from mailer.pipeline.handover import HandOver
-from mailer.pipeline.rates import Meter
-from mailer.policy.outcome import Outcome, Result
-from mailer.ports.processor import Outgoing, Permit, Processor
+from mailer.pipeline.rates import RateLimiter
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.processor import OutgoingMessage, Permit, Processor
 from mailer.runtime.readiness import Readiness
 from mailer.settings import read_settings
 
@@ -23,13 +23,13 @@ class Sink:
     name, country, contract, outside = "sink", "ZZ", "none", False
     weight: int = 1
     purposes: frozenset[str] | None = None
-    way: str | None = None
+    weakest_encryption: str | None = None
 
     async def send(
-        self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+        self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
     ) -> list[Outcome]:
         """Accepts."""
-        return [Outcome(Result.ACCEPTED, 250, "2.0.0", "taken")] * len(window)
+        return [Outcome(OutcomeKind.ACCEPTED, 250, "2.0.0", "taken")] * len(window)
 
     async def close(self) -> None:
         """Nothing to end."""
@@ -56,12 +56,12 @@ async def opened(url: str) -> AsyncIterator[App]:
 @asynccontextmanager
 async def working(app: App) -> AsyncIterator[HandOver]:
     """A worker's hand-over, with what it looks at beside: what stands still, and the rates."""
-    control, meter, stop = app.control, Meter(app.rates, app.owner), asyncio.Event()
+    control, meter, stop = app.control, RateLimiter(app.rates, app.owner), asyncio.Event()
     handover = await app.handover(control, meter, stop)
-    await control.refresh()
+    await control.refresh_and_attest()
     async with asyncio.TaskGroup() as beside:
-        beside.create_task(control.watch(stop))
-        beside.create_task(meter.watch(stop))
+        beside.create_task(control.keep_polling(stop))
+        beside.create_task(meter.keep_polling(stop))
         try:
             yield handover
         finally:

@@ -22,7 +22,7 @@ async def hand_over(url: str, audience: str) -> None:
     async with opened(url) as app, working(app) as handover:
         begun = time.perf_counter()
         for batch in accepted.batches:
-            await handover.run([batch])
+            await handover.hand_over_batches([batch])
         seconds = time.perf_counter() - begun
         sent: int = await app.pool.fetchval(
             "SELECT sum(n)::bigint FROM counters WHERE mailing_id = $1 AND state = 'handed_over'", accepted.mailing_id

@@ -24,10 +24,10 @@ from bench.handing import opened, working
 from bench.memory import peak_mib
 from bench.setting import ADDRESS_KEY, BRAND, LEDGER_KEY, SECRET_KEY, database, setting
 from bench.speed.machine import cpu
-from mailer.ledger.database import Pool
-from mailer.ledger.mailings import BATCH_SIZE
+from mailer.database.statements import Pool
 from mailer.pipeline.timekeeper import Timekeeper
-from mailer.ports.broker import Message
+from mailer.ports.broker import BrokerMessage
+from mailer.postgres.mailings import BATCH_SIZE
 
 SIZE = 1_000_000
 STEPS = 10
@@ -95,7 +95,7 @@ async def hand_over(url: str, mailing: str) -> None:
         async def consume() -> None:
             nonlocal done
             for batch in batches:
-                await handover.run([batch])
+                await handover.hand_over_batches([batch])
                 done += 1
                 if done % max(len(rows) // STEPS, 1) == 0:
                     tell()
@@ -107,7 +107,7 @@ async def hand_over(url: str, mailing: str) -> None:
 class _Nowhere:
     """A broker whose queues are never empty: the batches are taken from the table."""
 
-    async def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> None:
+    async def publish(self, exchange: str, message: BrokerMessage, *, mandatory: bool = True) -> None:
         """Forgets it."""
 
     async def depth(self, queue: str) -> int:
@@ -124,7 +124,7 @@ async def keep_time(url: str, _: str) -> None:
         begun = time.process_time()
         while not stop.is_set():
             before = time.perf_counter()
-            await timekeeper.tick()
+            await timekeeper.run_once()
             longest = max(longest, time.perf_counter() - before)
             await asyncio.wait({asyncio.create_task(stop.wait())}, timeout=1)
     print(json.dumps({"longest": longest, "cpu": time.process_time() - begun}))

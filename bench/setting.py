@@ -6,27 +6,27 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mailer import resources
+from mailer import bundled_files
+from mailer.database.connections import open_pool
+from mailer.database.statements import Pool
 from mailer.embedded import postgres
 from mailer.events import Person, validate_event
-from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.connections import open_pool
-from mailer.ledger.database import Pool
-from mailer.ledger.imports import PostgresImporter
-from mailer.ledger.mailings import PostgresMailings
-from mailer.ledger.migrations import migrate
-from mailer.ledger.publishers import PostgresPublishers
-from mailer.ledger.writers import Writers
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.category import CATEGORIES
-from mailer.policy.document import Policy, parse_policy
 from mailer.policy.identity import Identity
 from mailer.policy.jurisdiction import load_law
-from mailer.policy.publishers import Rights
+from mailer.policy.policy_file import Policy, parse_policy
+from mailer.policy.publisher_rights import PublisherRights
 from mailer.policy.standing import EVERY_PRODUCT
-from mailer.ports.ids import uuid7
-from mailer.ports.mailings import Accepted, NewMailing
-from mailer.ports.people import ImportRow
-from mailer.rendering.templates import TemplateLibrary
+from mailer.ports.mailings import AcceptedMailing, NewMailing
+from mailer.ports.recipient_import import ImportRow
+from mailer.ports.uuids import uuid7
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.mailings import PostgresMailings
+from mailer.postgres.migrations import apply_migrations
+from mailer.postgres.publishers import PostgresPublishers
+from mailer.postgres.recipient_import import PostgresImporter
+from mailer.rendering.template_library import TemplateLibrary
 
 BRAND = "interpals"
 ADDRESS_KEY = "the address key of the benchmarks and of nothing else"
@@ -37,8 +37,11 @@ CHUNK = 5_000
 
 def read_policies() -> dict[str, Policy]:
     """The shipped policies, by brand."""
-    law = load_law(resources.tables("jurisdictions"))
-    read = [parse_policy(file.read_text(), file.name, law) for file in resources.folder("policies").glob("*.toml")]
+    law = load_law(bundled_files.toml_files("jurisdictions"))
+    read = [
+        parse_policy(file.read_text(), file.name, law)
+        for file in bundled_files.bundled_folder("policies").glob("*.toml")
+    ]
     return {policy.brand: policy for policy in read}
 
 
@@ -57,8 +60,8 @@ def somebody(number: int) -> Person:
 @contextmanager
 def database() -> Iterator[str]:
     """A private database, migrated; its URL."""
-    with tempfile.TemporaryDirectory() as folder, postgres.start(Path(folder)) as server:
-        migrate(server.url(), resources.folder("migrations"))
+    with tempfile.TemporaryDirectory() as folder, postgres.start_postgres(Path(folder)) as server:
+        apply_migrations(server.url(), bundled_files.bundled_folder("migrations"))
         yield server.url()
 
 
@@ -66,8 +69,10 @@ async def let_publish(url: str) -> None:
     """Lets RabbitMQ's default user and the database's own role publish every category of the benchmarks' brand."""
     async with await open_pool(url, size=1) as pool:
         for identity in ("broker:guest", f"role:{await pool.fetchval('SELECT current_user')}"):
-            rights = Rights(frozenset({BRAND}), frozenset(CATEGORIES))
-            await PostgresPublishers(pool, Writers("bench")).add(Identity.read(identity), rights)
+            rights = PublisherRights(frozenset({BRAND}), frozenset(CATEGORIES))
+            await PostgresPublishers(pool, LedgerWriters("bench")).grant_rights(
+                Identity.parse_identity(identity), rights
+            )
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class Setting:
     """The rooms that the benchmarks share."""
 
     pool: Pool
-    writers: Writers
+    writers: LedgerWriters
     mailings: PostgresMailings
     policies: dict[str, Policy]
     templates: TemplateLibrary
@@ -83,17 +88,17 @@ class Setting:
     async def recipients(self, first: int, last: int, *audiences: str) -> None:
         """Imports people, all of the same audiences."""
         importer = PostgresImporter(
-            self.pool, self.writers, AddressHasher(ADDRESS_KEY), BRAND, BRAND, self.policies[BRAND].vocabulary
+            self.pool, self.writers, AddressHasher(ADDRESS_KEY), BRAND, BRAND, self.policies[BRAND].source_vocabulary
         )
         for start in range(first, last, CHUNK):
             numbers = range(start, min(start + CHUNK, last))
-            await importer.write(
+            await importer.import_rows(
                 [ImportRow(somebody(n), audiences=audiences, products=(EVERY_PRODUCT,)) for n in numbers]
             )
 
     def mailing(self, audience: str) -> NewMailing:
         """A newsletter to an audience."""
-        template = self.templates.get(BRAND, "weekly")
+        template = self.templates.get_template(BRAND, "weekly")
         if template is None:
             raise LookupError(f"{BRAND} has no template weekly")
         event = validate_event(
@@ -109,12 +114,19 @@ class Setting:
         )
         category = CATEGORIES["newsletter"]
         return NewMailing(
-            uuid7(), event, Identity.read("key:bench"), category, template.version, template.source, "2024", BRAND
+            uuid7(),
+            event,
+            Identity.parse_identity("key:bench"),
+            category,
+            template.version,
+            template.source,
+            "2024",
+            BRAND,
         )
 
-    async def accept(self, audience: str) -> Accepted:
+    async def accept(self, audience: str) -> AcceptedMailing:
         """Takes a newsletter to an audience in."""
-        [accepted] = await self.mailings.accept([self.mailing(audience)])
+        [accepted] = await self.mailings.accept_mailings([self.mailing(audience)])
         return accepted
 
 
@@ -123,8 +135,14 @@ async def setting(url: str) -> AsyncIterator[Setting]:
     """The rooms over a database."""
     pool = await open_pool(url)
     try:
-        writers, policies = Writers(LEDGER_KEY), read_policies()
+        writers, policies = LedgerWriters(LEDGER_KEY), read_policies()
         mailings = PostgresMailings(pool, writers, AddressHasher(ADDRESS_KEY), policies)
-        yield Setting(pool, writers, mailings, policies, TemplateLibrary.load(resources.folder("templates"), policies))
+        yield Setting(
+            pool,
+            writers,
+            mailings,
+            policies,
+            TemplateLibrary.load_library(bundled_files.bundled_folder("templates"), policies),
+        )
     finally:
         await pool.close()

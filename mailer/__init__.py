@@ -2,27 +2,53 @@
 
 What applications import:
 
-    from mailer import MessageEvent, publish
+    from mailer import MessageEvent, Refs, publish
 
-    await publish(MessageEvent(id="…", brand="…", category="service", template="…", to={"refs": ["user-17"]}))
+    to = Refs(refs=["user-17"])
+    await publish(MessageEvent(id="…", brand="…", category="service", template="…", to=to))
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mailer.accounts import AccountEvent, validate_account
-    from mailer.events import EventRefused, MessageEvent, Person
-    from mailer.ledger.outbox import publish_in_transaction
+    from mailer.accounts import (
+        AccountEvent,
+        Allows,
+        Becomes,
+        Consents,
+        Leaves,
+        Pays,
+        Posts,
+        Reaches,
+        Rectifies,
+        validate_account,
+    )
+    from mailer.events import Attachment, Audience, EventRefused, MessageEvent, People, Person, Refs
     from mailer.ports.broker import BrokerUnavailable
+    from mailer.postgres.event_insert import publish_in_transaction
     from mailer.publishing import publish, publish_blocking
+    from mailer.settings import SettingsError
 
 __all__ = [
     "AccountEvent",
+    "Allows",
+    "Attachment",
+    "Audience",
+    "Becomes",
     "BrokerUnavailable",
+    "Consents",
     "EventRefused",
+    "Leaves",
     "MessageEvent",
+    "Pays",
+    "People",
     "Person",
+    "Posts",
+    "Reaches",
+    "Rectifies",
+    "Refs",
+    "SettingsError",
     "publish",
     "publish_blocking",
     "publish_in_transaction",
@@ -31,13 +57,26 @@ __all__ = [
 
 _HOMES = {
     "AccountEvent": "mailer.accounts",
+    "Allows": "mailer.accounts",
+    "Attachment": "mailer.events",
+    "Audience": "mailer.events",
+    "Becomes": "mailer.accounts",
     "BrokerUnavailable": "mailer.ports.broker",
+    "Consents": "mailer.accounts",
     "EventRefused": "mailer.events",
+    "Leaves": "mailer.accounts",
     "MessageEvent": "mailer.events",
+    "Pays": "mailer.accounts",
+    "People": "mailer.events",
     "Person": "mailer.events",
+    "Posts": "mailer.accounts",
+    "Reaches": "mailer.accounts",
+    "Rectifies": "mailer.accounts",
+    "Refs": "mailer.events",
+    "SettingsError": "mailer.settings",
     "publish": "mailer.publishing",
     "publish_blocking": "mailer.publishing",
-    "publish_in_transaction": "mailer.ledger.outbox",
+    "publish_in_transaction": "mailer.postgres.event_insert",
     "validate_account": "mailer.accounts",
 }
 

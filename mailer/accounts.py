@@ -5,19 +5,27 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, Discriminator, Field, TypeAdapter, ValidationError, model_validator
 
-from mailer.events import EventRefused, MessageEvent, Strict, read_json, refusal, refuse_overgrown, validate_event
-from mailer.inputs import Address, Country, Id, Locale, Moment, Name, Scope, Slug, Version, Words
-from mailer.lines import one_line
+from mailer.events import (
+    EventRefused,
+    MessageEvent,
+    StrictModel,
+    read_json,
+    refusal_of,
+    refuse_overgrown,
+    validate_event,
+)
+from mailer.input_types import Address, Country, Id, Locale, Moment, Name, Scope, Slug, Version, Words
+from mailer.text_checks import check_one_line
 
 ACCOUNT = "account"
 """The last word of an account event's routing key, and the field by which one is told from a message event."""
 MAX_LINES = 7
 """Lines of a postal address, as many as a window of an envelope shows (DIN 5008)."""
-PostalLine = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(one_line)]
+PostalLine = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(check_one_line)]
 """A line of a postal address."""
 
 
-class _Account(Strict):
+class _Account(StrictModel):
     """What all of them have.
 
     Attributes:
@@ -156,4 +164,4 @@ def validate_account(value: Mapping[str, Any]) -> AccountEvent:
         return _READER.validate_python(value)
     except ValidationError as error:
         # The kind stands before each field; whoever wrote the event knows it.
-        raise refusal(error, skip=1) from error
+        raise refusal_of(error, skip=1) from error

@@ -5,100 +5,82 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from datetime import UTC, datetime
 from functools import cached_property, partial
 
-from mailer import databases, resources, signing
-from mailer.actions.account_events import apply
-from mailer.actions.again import do_again
-from mailer.actions.bounce import Bounces
+from mailer import database_startup, signing_keys
+from mailer.actions.account_events import apply_account_event
+from mailer.actions.bounce import BounceJudge
+from mailer.actions.redo_changes import redo_change
 from mailer.broker.memory import MemoryBroker
 from mailer.broker.rabbitmq import RabbitBroker
-from mailer.broker.topology import DEAD_QUEUES, Topology, batches_queue, events_queue, topology
+from mailer.broker.topology import DEAD_QUEUES, batches_queue, events_queue
+from mailer.database.connections import ATTENDED, SERVING, ServerPool, open_pool, retry_through_outages
+from mailer.database.statements import Fresh
 from mailer.doctor.finding import Finding
 from mailer.embedded import postgres
-from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.connections import ATTENDED, SERVING, ServerPool, open_pool, patiently
-from mailer.ledger.consents import PostgresConsents
-from mailer.ledger.control import PostgresHalts, ask
-from mailer.ledger.database import Fresh
-from mailer.ledger.dead_letters import PostgresDeadLetters
-from mailer.ledger.deliveries import PostgresDeliveries
-from mailer.ledger.desk import desks
-from mailer.ledger.figures import PostgresFigures
-from mailer.ledger.held import PostgresHeld
-from mailer.ledger.imports import PostgresImporter
-from mailer.ledger.inviters import PostgresInviters
-from mailer.ledger.mailings import PostgresMailings
-from mailer.ledger.opens import PostgresOpens
-from mailer.ledger.origins import PostgresOrigins
-from mailer.ledger.outbox import PostgresOutbox
-from mailer.ledger.partners import PostgresPartners, partners_of
-from mailer.ledger.pauses import PostgresPauses
-from mailer.ledger.processors import PostgresProcessors
-from mailer.ledger.publishers import PostgresPublishers
-from mailer.ledger.quarantine import PostgresQuarantine
-from mailer.ledger.rates import PostgresRates
-from mailer.ledger.reading import PostgresLedger
-from mailer.ledger.records import PostgresRecords
-from mailer.ledger.reports import PostgresReports
-from mailer.ledger.rights import PostgresRights
-from mailer.ledger.standings import PostgresStandings
-from mailer.ledger.suppressions import PostgresSuppressions
-from mailer.ledger.upkeep import PostgresUpkeep
-from mailer.ledger.wishes import PostgresWishes
-from mailer.ledger.writers import Writers
+from mailer.ledger.export import LedgerExport
+from mailer.ledger.writers import LedgerWriters
 from mailer.pipeline import consumers
-from mailer.pipeline.control import Control
-from mailer.pipeline.figuring import FLOW, keep_figures
+from mailer.pipeline.background_hand_overs import HandOverTasks
+from mailer.pipeline.block_pauses import BlockPauses
+from mailer.pipeline.flow_metrics import FLOW, refresh_metrics
+from mailer.pipeline.halt_watcher import HaltWatcher
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
-from mailer.pipeline.mending import Mending
-from mailer.pipeline.overtime import Overtime
-from mailer.pipeline.preparing import Gate
-from mailer.pipeline.press import Presses
-from mailer.pipeline.pushing import Push
-from mailer.pipeline.rates import Meter
-from mailer.pipeline.register import Register
-from mailer.pipeline.relays import Relays
-from mailer.pipeline.remembering import Remembered
-from mailer.pipeline.routing import Routes
-from mailer.pipeline.streams import Streams
+from mailer.pipeline.journal_replay import JournalReplay
+from mailer.pipeline.partner_sync import PartnerSync
+from mailer.pipeline.preparation import SendChecks
+from mailer.pipeline.processor_conditions import ConditionReporter
+from mailer.pipeline.publisher_rights import PublisherRegister
+from mailer.pipeline.rates import RateLimiter
+from mailer.pipeline.restore_marker import FileRestoreMarkers
+from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import Lane
-from mailer.policy.document import Policy
-from mailer.policy.jurisdiction import load_law
-from mailer.policy.library import load
-from mailer.policy.rates import rates_of
-from mailer.policy.retention import forgetful
+from mailer.policy.frequency_counts import frequency_counts
+from mailer.policy.policy_file import Policy
+from mailer.policy.retention import non_retaining
+from mailer.policy_loading import load_policies, policy_topology
 from mailer.ports.broker import Broker
-from mailer.ports.ids import uuid7
 from mailer.ports.processor import Processor
+from mailer.ports.uuids import uuid7
+from mailer.postgres.account_stores import open_account_stores
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.consents import PostgresConsents
+from mailer.postgres.dead_letters import PostgresDeadLetters
+from mailer.postgres.deliveries import PostgresDeliveries
+from mailer.postgres.delivery_history import PostgresDeliveryHistory
+from mailer.postgres.flow_metrics import PostgresFlowMetrics
+from mailer.postgres.halts import PostgresHalts, query_halts
+from mailer.postgres.held_deliveries import PostgresHeldDeliveries
+from mailer.postgres.inviters import PostgresInviters
+from mailer.postgres.mail_origins import PostgresOrigins
+from mailer.postgres.mailings import PostgresMailings
+from mailer.postgres.open_counts import PostgresOpens
+from mailer.postgres.outbox import PostgresOutbox
+from mailer.postgres.partners import PostgresPartners, partners_of
+from mailer.postgres.pending_requests import PostgresPendingRequests
+from mailer.postgres.processors import PostgresProcessors
+from mailer.postgres.publishers import PostgresPublishers
+from mailer.postgres.quarantine import PostgresQuarantine
+from mailer.postgres.rates import PostgresRates
+from mailer.postgres.recipient_import import PostgresImporter
+from mailer.postgres.reports import PostgresReports
+from mailer.postgres.rights import PostgresRights
+from mailer.postgres.standings import PostgresStandings
+from mailer.postgres.stream_pauses import PostgresPauses
+from mailer.postgres.suppressions import PostgresSuppressions
+from mailer.postgres.timekeeping import PostgresTimekeeping
 from mailer.processors import smtp
-from mailer.processors.capture import CaptureServer, Inbox
-from mailer.processors.post import post
-from mailer.rendering.admission import admit
-from mailer.rendering.templates import TemplateLibrary
-from mailer.runtime.operators import OperatorPort
+from mailer.processors.capture import CaptureFolder, CaptureServer
+from mailer.processors.webhook import post_json
+from mailer.rendering.event_checks import check_event
+from mailer.rendering.mailing import RendererCache
+from mailer.rendering.template_library import TemplateLibrary
+from mailer.runtime.operator_port import OperatorPort
 from mailer.runtime.readiness import Readiness
 from mailer.settings import Settings, SettingsError
-from mailer.telemetry import WEB
-
-
-def load_policies(settings: Settings) -> dict[str, Policy]:
-    """The policies by brand, with the staging fence in each.
-
-    Raises:
-        PolicyError: a file is not a policy.
-        JurisdictionError: a file is not a jurisdiction.
-    """
-    law = load_law(resources.tables(settings.jurisdictions))
-    policies = load(resources.tables(settings.policies), datetime.now(UTC).date(), law)
-    if not policies:
-        raise SettingsError(f"MAILER_POLICIES: {settings.policies} holds no policy (*.toml)")
-    fence = tuple(address.lower() for address in settings.only_deliver_to) or None
-    update = {"only_deliver_to": fence} if fence else {}
-    return {brand: policy.model_copy(update=update) for brand, policy in policies.items()}
+from mailer.telemetry import DEAD_LAST, WEB
 
 
 def load_templates(settings: Settings, *brands: str) -> TemplateLibrary:
@@ -107,13 +89,13 @@ def load_templates(settings: Settings, *brands: str) -> TemplateLibrary:
     Raises:
         TemplateError: one of them is faulty.
     """
-    return _library(settings, load_policies(settings), *brands)
+    return _load_library(settings, load_policies(settings), *brands)
 
 
-def _library(settings: Settings, policies: Mapping[str, Policy], *brands: str) -> TemplateLibrary:
+def _load_library(settings: Settings, policies: Mapping[str, Policy], *brands: str) -> TemplateLibrary:
     if not settings.templates.is_dir():
         raise SettingsError(f"MAILER_TEMPLATES: there is no folder {settings.templates}")
-    return TemplateLibrary.load(settings.templates, policies, brands or None)
+    return TemplateLibrary.load_library(settings.templates, policies, brands or None)
 
 
 class App:
@@ -126,22 +108,22 @@ class App:
         self._stack = stack
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid7().hex[-8:]}"
         self.policies: Mapping[str, Policy] = load_policies(settings)
-        self.links = signing.links(settings)
+        self.links = signing_keys.signed_links(settings)
         self.hasher = AddressHasher(settings.address_key, partners_of(self.policies.values()))
-        self.remembered = Remembered(settings.data)
+        self.remembered = FileRestoreMarkers(settings.data)
         stack.callback(self.remembered.close)
-        self.writers = Writers(settings.ledger_key, self.remembered)
+        self.writers = LedgerWriters(settings.ledger_key, self.remembered)
         self.mailings = PostgresMailings(pool, self.writers, self.hasher, self.policies)
         # Nobody can bind a queue to the in-process broker's exchange.
         tell = not settings.in_process
         self.deliveries = PostgresDeliveries(
-            pool, self.writers, rates_of(self.policies.values()), settings.lease_seconds, tell=tell
+            pool, self.writers, frequency_counts(self.policies.values()), settings.lease_seconds, tell=tell
         )
         self.standings = PostgresStandings(pool, self.writers, self.hasher)
         controllers = {name: policy.controller.id for name, policy in self.policies.items()}
         self.rights = PostgresRights(pool, self.hasher, self.standings, controllers, tell=tell)
         self.processors = PostgresProcessors(pool, self.writers)
-        self.held = PostgresHeld(pool, self.writers)
+        self.held = PostgresHeldDeliveries(pool, self.writers)
         self.quarantine = PostgresQuarantine(pool, self.writers, self.hasher)
         self.rates = PostgresRates(pool, self.writers)
         self.halts = PostgresHalts(pool, self.writers)
@@ -151,17 +133,17 @@ class App:
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.opens = PostgresOpens(pool, self.policies, settings.secret_keys)
         self.reports = PostgresReports(pool)
-        self.records = PostgresRecords(pool)
+        self.records = PostgresDeliveryHistory(pool)
         self.letters = PostgresDeadLetters(pool, self.hasher)
         self.publishers = PostgresPublishers(pool, self.writers)
-        self.ledger = PostgresLedger(pool, settings.ledger_key)
-        self.upkeep = PostgresUpkeep(pool, self.ledger, self.writers, forgetful(self.policies.values()))
+        self.ledger = LedgerExport(pool, settings.ledger_key)
+        self.upkeep = PostgresTimekeeping(pool, self.ledger, self.writers, non_retaining(self.policies.values()))
         self.outbox = PostgresOutbox(pool)
         stack.push_async_callback(self.outbox.close)
-        self.desks = desks(pool, self.writers, self.hasher, self.links, controllers, tell=tell)
-        again = partial(do_again, self.desks(None), self.policies)
-        mend = Mending(self.halts, self.remembered, again).mend
-        self.control = Control(self.halts, self.writers, self.remembered, self.owner, mend)
+        self.desks = open_account_stores(pool, self.writers, self.hasher, self.links, controllers, tell=tell)
+        again = partial(redo_change, self.desks(None), self.policies)
+        mend = JournalReplay(self.halts, self.remembered, again).replay_lost_changes
+        self.control = HaltWatcher(self.halts, self.writers, self.remembered, self.owner, mend)
 
     @cached_property
     def templates(self) -> TemplateLibrary:
@@ -170,12 +152,14 @@ class App:
         Raises:
             TemplateError: one of them is faulty.
         """
-        return _library(self.settings, self.policies)
+        return _load_library(self.settings, self.policies)
 
     def importer(self, brand: str) -> PostgresImporter:
         """Writes recipients of a brand."""
         policy = self.policies[brand]
-        return PostgresImporter(self.pool, self.writers, self.hasher, brand, policy.controller.id, policy.vocabulary)
+        return PostgresImporter(
+            self.pool, self.writers, self.hasher, brand, policy.controller.id, policy.source_vocabulary
+        )
 
     async def broker(self) -> Broker:
         """The broker, with its topology, which is kept; it consumes as soon as it is asked to.
@@ -183,98 +167,95 @@ class App:
         Raises:
             BrokerRefused: RabbitMQ does not let us in, or something in it contradicts the topology.
         """
-        plan = _topology(self.policies)
+        plan = policy_topology(self.policies)
         if self.settings.in_process:
             return await self._stack.enter_async_context(MemoryBroker(plan, self.outbox, self.owner))
-        broker = RabbitBroker(self.settings.broker_url, report=self.readiness.report)
+        broker = RabbitBroker(self.settings.broker_url, report=self.readiness.report_problem, note_last=DEAD_LAST.set)
         self._stack.push_async_callback(broker.close)
-        await broker.declare(plan)
-        self._stack.callback(asyncio.create_task(broker.keep()).cancel)
+        await broker.declare_topology(plan)
+        self._stack.callback(asyncio.create_task(broker.keep_topology()).cancel)
         return broker
 
     async def senders(self) -> list[Processor]:
         """The processors; the capturing one is started here."""
         urls: tuple[str, ...] = self.settings.processors
         if self.settings.captures:
-            server = CaptureServer(self.settings.data / "captured", answer=_nobody)
+            server = CaptureServer(self.settings.data / "captured", answer=_refuse_nobody_address)
             await self._stack.enter_async_context(server)
             urls = (f"smtp://127.0.0.1:{server.port}?name=capture&country=ZZ&contract=none&tls=none",)
         try:
-            self._senders = [smtp.from_url(url) for url in urls]
+            self._senders = [smtp.processor_from_url(url) for url in urls]
         except ValueError as error:
             raise SettingsError(f"MAILER_PROCESSORS: {error}") from None
         for sender in self._senders:
             self._stack.push_async_callback(sender.close)
         return list(self._senders)
 
-    async def handover(self, control: Control, meter: Meter, stop: asyncio.Event) -> HandOver:
-        """The hand-over, to all processors.
-
-        Raises:
-            SettingsError: two processors have one name.
-        """
-        presses = Presses(self.policies, self.templates, self.links, signing.dkim(self.settings))
+    async def handover(self, control: HaltWatcher, meter: RateLimiter, stop: asyncio.Event) -> HandOver:
+        """The hand-over, to all processors; raises SettingsError if two of them have one name."""
+        presses = RendererCache(self.policies, self.templates, self.links, signing_keys.dkim_signing(self.settings))
         try:
-            routes = Routes(await self.senders(), control.processor_halted)
+            routes = ProcessorRoutes(await self.senders(), control.processor_halt_reason)
         except ValueError as error:
             raise SettingsError(f"MAILER_PROCESSORS: {error}") from None
-        streams, bounces = Streams(PostgresPauses(self.pool)), Bounces(self.quarantine)
-        gate = Gate(control, routes, meter, streams)
+        streams, bounces = BlockPauses(PostgresPauses(self.pool)), BounceJudge(self.quarantine)
+        gate = SendChecks(control, routes, meter, streams)
         return HandOver(self.deliveries, self.mailings, presses, gate, bounces, self.owner, stop)
 
     async def run_worker(self, stop: asyncio.Event, broker: Broker) -> None:
         """Consumes until told to stop, and finishes what is in hand."""
-        control, meter = self.control, Meter(self.rates, self.owner)
-        control.report = partial(self.readiness.report, "lineage")
+        control, meter = self.control, RateLimiter(self.rates, self.owner)
+        control.report = partial(self.readiness.report_problem, "lineage")
         handover = await self.handover(control, meter, stop)
-        judge = partial(admit, policies=self.policies, templates=self.templates)
-        say = partial(apply, self.desks, self.policies)
-        overtime, register = Overtime(handover), Register(self.publishers)
+        judge = partial(check_event, policies=self.policies, templates=self.templates)
+        say = partial(apply_account_event, self.desks, self.policies)
+        overtime, register = HandOverTasks(handover), PublisherRegister(self.publishers)
         intake = Intake(self.mailings, self.upkeep, broker, overtime, self.policies, register, judge, say)
-        await consumers.unless_stopped(stop, patiently(control.refresh))
-        note = partial(self.publishers.note_broker_user, self.settings.broker_user)
-        await consumers.unless_stopped(stop, patiently(note))
+        note = partial(self.publishers.save_broker_user, self.settings.broker_user)
+        for step in (control.refresh_and_attest, note):
+            await consumers.result_unless_stopped(stop, retry_through_outages(step))
         if stop.is_set():
             return
         drained = asyncio.Event()
-        async with self.control.watched(), asyncio.TaskGroup() as watching:
-            watching.create_task(meter.watch(drained))
-            watching.create_task(smtp.part(self._senders, stop))
-            watching.create_task(Relays(handover.routes, self.processors, self.owner, self.readiness).watch(drained))
+        async with self.control.polling(), asyncio.TaskGroup() as watching:
+            watching.create_task(meter.keep_polling(drained))
+            watching.create_task(smtp.shut_down_processors(self._senders, stop))
+            conditions = ConditionReporter(handover.routes, self.processors, self.owner, self.readiness)
+            watching.create_task(conditions.keep_polling(drained))
             try:
                 async with asyncio.TaskGroup() as tasks:
                     self._consume(tasks, broker, intake, overtime, stop)
             finally:
                 stop.set()  # also where a consumer has ended by a bug
-                await overtime.close()
+                await overtime.wait_until_done()
             drained.set()
 
     def _consume(
-        self, tasks: asyncio.TaskGroup, broker: Broker, intake: Intake, overtime: Overtime, stop: asyncio.Event
+        self, tasks: asyncio.TaskGroup, broker: Broker, intake: Intake, overtime: HandOverTasks, stop: asyncio.Event
     ) -> None:
         """Starts a worker's consumers."""
-        consume, at_once = partial(consumers.consume, broker, stop=stop), consumers.EVENTS_AT_ONCE
+        consume, at_once = partial(consumers.consume_queue, broker, stop=stop), consumers.EVENTS_AT_ONCE
         for lane in Lane:
-            events = consumers.take_in(intake, lane)
+            events = consumers.accept_events(intake, lane)
             for _ in range(consumers.TAKERS_A_LANE):
                 tasks.create_task(consume(events_queue(lane), consumers.EVENTS_HELD, events, at_once=at_once))
             for _ in range(consumers.CONSUMERS_A_LANE):
                 batches = consumers.hand_over_batches(overtime, lane, stop)
                 hold = consumers.hold_batches(self.deliveries, self.upkeep)
                 tasks.create_task(consume(batches_queue(lane), consumers.BATCHES_AT_ONCE, batches, give_up=hold))
-        keep = consumers.keep_dead(self.letters, broker, _topology(self.policies).knows)
+        keep = consumers.store_dead_letters(self.letters, broker, policy_topology(self.policies).is_routable)
         for queue in DEAD_QUEUES:
             tasks.create_task(consume(queue, 10, keep))
         if not self.settings.in_process:
-            tasks.create_task(consumers.relay(self.outbox, broker, self.letters, self.owner, stop))
+            tasks.create_task(consumers.relay_outbox(self.outbox, broker, self.letters, self.owner, stop))
 
     async def run_timekeeper(self, stop: asyncio.Event, broker: Broker) -> None:
         """Keeps time until told to stop."""
-        async with self.control.watched(), asyncio.TaskGroup() as tasks:
+        async with self.control.polling(), asyncio.TaskGroup() as tasks:
             tasks.create_task(Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies).run(stop))
-            tasks.create_task(Push(self.partners, post, self.policies).run(stop))
-            queues = [queue.name for queue in _topology(self.policies).queues]
-            tasks.create_task(keep_figures(PostgresFigures(self.pool), broker, queues, FLOW, stop))
+            tasks.create_task(PartnerSync(self.partners, post_json, self.policies).run(stop))
+            queues = [queue.name for queue in policy_topology(self.policies).queues]
+            tasks.create_task(refresh_metrics(PostgresFlowMetrics(self.pool), broker, queues, FLOW, stop))
 
     async def run_web(
         self,
@@ -290,20 +271,20 @@ class App:
             operators: where the inbox is shown, if mail is captured.
         """
         # The web framework takes a tenth of a second to load, and all other commands do without it.
-        from mailer.web.counting import serve_site
         from mailer.web.inbox import create_inbox
-        from mailer.web.site import Site
+        from mailer.web.process import serve_site_and_counts
+        from mailer.web.site import WebContext
 
         if operators is not None and self.settings.captures:
-            operators.other = create_inbox(Inbox(self.settings.data / "captured"))
-        judge = partial(admit, policies=self.policies, templates=self.templates)
-        site = Site(
+            operators.other = create_inbox(CaptureFolder(self.settings.data / "captured"))
+        judge = partial(check_event, policies=self.policies, templates=self.templates)
+        site = WebContext(
             links=self.links,
             policies=self.policies,
             standings=self.standings,
             consents=self.consents,
             suppressions=self.suppressions,
-            wishes=PostgresWishes(self.pool, self.writers),
+            wishes=PostgresPendingRequests(self.pool, self.writers),
             inviters=self.inviters,
             origins=PostgresOrigins(self.pool),
             opens=self.opens,
@@ -317,17 +298,17 @@ class App:
             registry=WEB,
             public_url=self.settings.public_url,
         )
-        async with self.control.watched():
-            await serve_site(site, self.settings.host, self.settings.port, stop, announce)
+        async with self.control.polling():
+            await serve_site_and_counts(site, self.settings.host, self.settings.port, stop, announce)
 
 
 @contextmanager
-def database(settings: Settings) -> Iterator[str]:
+def running_database(settings: Settings) -> Iterator[str]:
     """The database's URL; the embedded server runs as long as somebody is in here."""
     if not settings.embedded:
         yield settings.database_url
         return
-    with postgres.start(settings.data / "postgres") as server:
+    with postgres.start_postgres(settings.data / "postgres") as server:
         yield server.url()
 
 
@@ -343,27 +324,27 @@ async def open_app(settings: Settings, *, wait: bool = False, readiness: Readine
     Raises:
         SettingsError, PolicyError, TemplateError: something has to be mended first.
     """
-    settings.check()
+    settings.check_production()
     async with AsyncExitStack() as stack:
-        url = stack.enter_context(database(settings))
+        url = stack.enter_context(running_database(settings))
         try:
             app: App | None = None
 
             async def greet(connection: Fresh) -> None:
                 if app is not None:  # the first connection is met below
-                    await app.control.meet(partial(ask, connection, patience=10))
+                    await app.control.check_new_connection(partial(query_halts, connection, patience=10))
 
             connect = partial(open_pool, url, limits=SERVING if wait else ATTENDED, greet=greet)
-            pool = await (patiently(connect) if wait else connect())
+            pool = await (retry_through_outages(connect) if wait else connect())
         except ValueError:
             # Its message may quote a password.
             message = "MAILER_DATABASE_URL cannot be read; percent-encode special characters in user name and password"
             raise SettingsError(message) from None
         stack.push_async_callback(pool.close)
-        await databases.examine(pool, wait=wait)
+        await database_startup.check_database(pool, wait=wait)
         app = App(settings, pool, stack, readiness or Readiness())
-        meet = partial(app.control.meet, app.halts.ask)
-        await (patiently(meet) if wait else meet())
+        meet = partial(app.control.check_new_connection, app.halts.query_halts)
+        await (retry_through_outages(meet) if wait else meet())
         yield app
 
 
@@ -376,25 +357,10 @@ def migrate(settings: Settings) -> tuple[str, list[Finding]]:
     Raises:
         MigrationFailed: the database cannot be used, or a migration does not apply.
     """
-    with database(settings) as url:
-        return databases.migrate(url)
+    with running_database(settings) as url:
+        return database_startup.migrate_database(url)
 
 
-def broker_topology(settings: Settings) -> Topology:
-    """What the broker has, for the brands that there are."""
-    return _topology(load_policies(settings))
-
-
-def _topology(policies: Mapping[str, Policy]) -> Topology:
-    return topology(
-        {
-            (brand, name): category.lane
-            for brand, policy in policies.items()
-            for name, category in policy.categories.items()
-        }
-    )
-
-
-def _nobody(address: str) -> str | None:
+def _refuse_nobody_address(address: str) -> str | None:
     """The capturing server knows everyone but `nobody@`, so that a hard bounce can be seen."""
     return "550 5.1.1 No such user" if address.lower().startswith("nobody@") else None

@@ -1,12 +1,9 @@
 """The published event: what an application says, and its validation. One schema for queue, API, file and outbox."""
 
 import base64
-import json
-import math
 import re
-from collections.abc import Iterable
-from itertools import chain
-from typing import Annotated, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -21,86 +18,29 @@ from pydantic import (
     model_validator,
 )
 
-from mailer import inputs
-from mailer.inputs import Address, Country, Id, Line, Locale, Moment, Name, Past, Slug, Version, few_fields, few_items
-from mailer.lines import free_text
-from mailer.policy.lookalikes import has_many_marks
+from mailer import input_types
+from mailer.event_context import Context
+from mailer.input_types import (
+    Address,
+    Country,
+    Id,
+    Line,
+    Locale,
+    Moment,
+    Name,
+    Past,
+    Slug,
+    Version,
+    check_field_count,
+    check_item_count,
+    limited_problems,
+)
 
 MAX_EVENT_BYTES = 4 * 1024 * 1024
 """The largest event as JSON. A larger audience belongs in a named audience, a larger file behind a link."""
-MAX_CONTEXT_BYTES = 64 * 1024
-MAX_CONTEXT_DEPTH = 20
 MAX_PEOPLE = 10_000
 MAX_ATTACHMENTS = 5
 MAX_ATTACHMENTS_BYTES = 1024 * 1024
-_TOO_DEEP = f"is nested more than {MAX_CONTEXT_DEPTH} levels deep; make it flatter"
-_WHOLE_NUMBERS = range(-(1 << 63), 1 << 63)
-
-
-def _unfit(value: Any, levels: int = MAX_CONTEXT_DEPTH) -> str | None:
-    """What keeps a value from being stored as JSON, None if nothing does."""
-    match value:
-        case None | bool():
-            return None
-        case str():
-            return _unfit_text(value)
-        case int():
-            return None if value in _WHOLE_NUMBERS else "has a whole number of more than 64 bits; write it as text"
-        case float():
-            return None if math.isfinite(value) else "has NaN or an infinite number, which JSON has not; write null"
-        case dict() | list() | tuple():
-            if levels == 0:
-                return _TOO_DEEP
-            parts = chain(value, value.values()) if isinstance(value, dict) else value
-            return next((fault for part in parts if (fault := _unfit(part, levels - 1))), None)
-        case _:
-            return f"has a value of the type {type(value).__name__}, which JSON has not; write it as text"
-
-
-def _unfit_text(text: str) -> str | None:
-    if text.isascii() and text.isprintable():  # quicker, and holds for most
-        return None
-    try:
-        free_text(text)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-_TEXTS = frozenset({str})
-_MOST_OCTETS = 4
-"""Octets of a character in UTF-8; one that prints and that JSON escapes has fewer."""
-_AROUND = len('"": "", ')
-"""Octets that JSON writes around a name and its text."""
-
-
-def _context(value: dict[str, Any]) -> dict[str, Any]:
-    if _is_short_and_plain(value):  # quicker, and holds for most
-        return value
-    try:
-        written = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
-    except RecursionError:
-        raise ValueError(_TOO_DEEP) from None
-    except (TypeError, ValueError) as error:  # such as a type that JSON has not, or a number of a million digits
-        raise ValueError(_unfit(value) or f"cannot be written as JSON: {error}") from None
-    if (size := len(written)) > MAX_CONTEXT_BYTES:  # looked at first, as the rest takes long where it is large
-        raise ValueError(f"is {size:,} bytes; at most {MAX_CONTEXT_BYTES:,}: put long texts in the template")
-    if fault := _unfit(value):
-        raise ValueError(fault)
-    return value
-
-
-def _is_short_and_plain(value: dict[str, Any]) -> bool:
-    """Tells whether it has nothing but texts that print, which are within the limit whatever their letters."""
-    texts = [*value, *value.values()]
-    if not _TEXTS.issuperset(map(type, texts)):
-        return False
-    whole = "".join(texts)
-    return (
-        len(whole) * _MOST_OCTETS + len(value) * _AROUND <= MAX_CONTEXT_BYTES
-        and whole.isprintable()
-        and not has_many_marks(whole)
-    )
 
 
 class _Base64(Base64Encoder):
@@ -114,28 +54,25 @@ class _Base64(Base64Encoder):
             raise ValueError(f"is not base64: {error}") from error
 
 
-Context = Annotated[dict[str, Any], AfterValidator(_context)]
-
-
-def _attachable(content_type: str) -> str:
+def _check_content_type(content_type: str) -> str:
     if content_type.startswith(("message/", "multipart/")):
         raise ValueError(f"is {content_type}, which cannot be attached in base64 (RFC 2046 5.2.1); send another type")
     return content_type
 
 
-def _file_name(name: str) -> str:
+def _check_file_name(name: str) -> str:
     if re.search(r"[/\\:]", name) or not name.strip(" ."):
         raise ValueError("has a path part; write the name alone, such as invoice.pdf")
     return name
 
 
-class Strict(BaseModel):
+class StrictModel(BaseModel):
     """What does not change, and has no field that nobody knows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Person(Strict):
+class Person(StrictModel):
     """A recipient as the application knows them; inserted, or updated where these data are newer."""
 
     ref: Name
@@ -160,18 +97,26 @@ class Person(Strict):
     """Template values for this person only. They take precedence over the event's."""
 
 
-class Refs(Strict):
+class Refs(StrictModel):
     """An audience of known recipients."""
 
-    refs: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_PEOPLE), few_items(MAX_PEOPLE)]
+    refs: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_PEOPLE), check_item_count(MAX_PEOPLE)]
     """The application's own keys of people who are known already."""
 
+    if TYPE_CHECKING:
 
-class People(Strict):
+        def __init__(self, *, refs: Sequence[str]) -> None: ...
+
+
+class People(StrictModel):
     """An audience that the event brings along."""
 
-    people: Annotated[tuple[Person, ...], Field(min_length=1, max_length=MAX_PEOPLE), few_items(MAX_PEOPLE)]
+    people: Annotated[tuple[Person, ...], Field(min_length=1, max_length=MAX_PEOPLE), check_item_count(MAX_PEOPLE)]
     """The recipients with their data."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, *, people: Sequence[Person]) -> None: ...
 
     @field_validator("people")
     @classmethod
@@ -184,20 +129,20 @@ class People(Strict):
         return people
 
 
-class Audience(Strict):
+class Audience(StrictModel):
     """An audience by its name; `everyone` is all recipients of the brand."""
 
     audience: Slug
     """The name of the audience."""
 
 
-class Attachment(Strict):
+class Attachment(StrictModel):
     """A small file that goes with each copy. A text is in UTF-8, since the mail says so (RFC 2046 4.1.2)."""
 
-    filename: Annotated[Name, AfterValidator(_file_name)]
+    filename: Annotated[Name, AfterValidator(_check_file_name)]
     """The name of the file, without a path."""
     content_type: Annotated[
-        str, Field(pattern=r"^[a-z]+/[a-z0-9][a-z0-9.+-]*$", max_length=100), AfterValidator(_attachable)
+        str, Field(pattern=r"^[a-z]+/[a-z0-9][a-z0-9.+-]*$", max_length=100), AfterValidator(_check_content_type)
     ]
     """The media type, such as `application/pdf`. The policy says which ones may be attached."""
     content: Annotated[bytes, EncodedBytes(encoder=_Base64)]
@@ -217,15 +162,15 @@ class Attachment(Strict):
         return content
 
 
-def _versioned(schema: dict[str, Any]) -> None:
+def _require_version(schema: dict[str, Any]) -> None:
     """Whoever writes JSON has to say `v`; whoever builds the event in Python has the version that is installed."""
     schema["required"] = list(dict.fromkeys(["v", *schema["required"]]))
 
 
-class MessageEvent(Strict):
+class MessageEvent(StrictModel):
     """One event: one mailing, to one person or to ten million."""
 
-    model_config = ConfigDict(json_schema_extra=_versioned)
+    model_config = ConfigDict(json_schema_extra=_require_version)
 
     v: Version = 1
     """The version of this schema."""
@@ -255,7 +200,9 @@ class MessageEvent(Strict):
     """Values for the template. A value may be given by language: `{"en": "…", "ar": "…"}`."""
     reply_to: Address | None = None
     """The address for answers, at a domain of the brand."""
-    attachments: Annotated[tuple[Attachment, ...], Field(max_length=MAX_ATTACHMENTS), few_items(MAX_ATTACHMENTS)] = ()
+    attachments: Annotated[
+        tuple[Attachment, ...], Field(max_length=MAX_ATTACHMENTS), check_item_count(MAX_ATTACHMENTS)
+    ] = ()
     """Small files that go with each copy."""
     send_at: Moment | None = None
     """The time before which nothing is sent."""
@@ -266,10 +213,10 @@ class MessageEvent(Strict):
     @classmethod
     def _which_audience(cls, value: Any) -> Any:
         """Picks the one audience meant, so that an error speaks of it and not of all three."""
-        kinds: dict[str, type[Strict]] = {"refs": Refs, "people": People, "audience": Audience}
-        if isinstance(value, Strict):
+        kinds: dict[str, type[StrictModel]] = {"refs": Refs, "people": People, "audience": Audience}
+        if isinstance(value, StrictModel):
             return value
-        few_fields(value)
+        check_field_count(value)
         keys = [key for key in kinds if key in value] if isinstance(value, dict) else []
         if len(keys) != 1:
             raise ValueError('takes exactly one of "refs", "people" or "audience"')
@@ -307,7 +254,7 @@ class EventRefused(ValueError):
     """
 
     def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = inputs.stated(problems)
+        self.problems = limited_problems(problems)
         super().__init__("; ".join(self.problems))
 
 
@@ -334,7 +281,7 @@ def read_json(body: bytes | str) -> Any:
             ]
         )
     try:
-        return inputs.read_json(body)
+        return input_types.read_json(body)
     except ValueError as error:
         raise EventRefused([str(error)]) from error
 
@@ -350,7 +297,7 @@ def validate_event(value: Any) -> MessageEvent:
     try:
         event = MessageEvent.model_validate(value)
     except ValidationError as error:
-        raise EventRefused([*unversioned, *_problems(error)]) from error
+        raise EventRefused([*unversioned, *_problem_texts(error)]) from error
     if unversioned:
         raise EventRefused(unversioned)
     return event
@@ -363,22 +310,24 @@ def refuse_overgrown(value: Any) -> None:
         EventRefused: it has very many.
     """
     try:
-        few_fields(value)
+        check_field_count(value)
     except ValueError as error:
         raise EventRefused([f"event: {error}"]) from None
 
 
-def refusal(error: ValidationError, skip: int) -> EventRefused:
+def refusal_of(error: ValidationError, skip: int) -> EventRefused:
     """What is wrong with an event; `skip`: how many words stand before the name of each field."""
-    return EventRefused(_problems(error, skip))
+    return EventRefused(_problem_texts(error, skip))
 
 
-def _problems(error: ValidationError, skip: int = 0) -> list[str]:
+def _problem_texts(error: ValidationError, skip: int = 0) -> list[str]:
     details = error.errors(include_url=False, include_input=False)
     # A list whose only item is wrong also counts as too short, which would mislead.
     places = {detail["loc"][:length] for detail in details for length in range(len(detail["loc"]))}
     return [
-        _problem(detail, skip) for detail in details if not (detail["type"] == "too_short" and detail["loc"] in places)
+        _problem_text(detail, skip)
+        for detail in details
+        if not (detail["type"] == "too_short" and detail["loc"] in places)
     ]
 
 
@@ -390,6 +339,6 @@ _REMEDIES = {
 }
 
 
-def _problem(detail: Any, skip: int) -> str:
+def _problem_text(detail: Any, skip: int) -> str:
     place = ".".join(str(part) for part in detail["loc"][skip:]) or "event"
     return f"{place}: {_REMEDIES.get(detail['type'], detail['msg'].removeprefix('Value error, '))}"

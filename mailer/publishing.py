@@ -19,7 +19,7 @@ from mailer.accounts import AccountEvent
 from mailer.events import MessageEvent
 from mailer.policy.identity import Identity
 from mailer.ports.broker import BrokerUnavailable
-from mailer.settings import Settings, read_settings
+from mailer.settings import Settings, SettingsError, read_settings
 
 if TYPE_CHECKING:
     from mailer.broker.topology import Topology
@@ -30,7 +30,7 @@ _LEAVE_SECONDS = 5.0
 
 
 class _Publisher(Protocol):
-    async def publish(self, event: MessageEvent | AccountEvent, identity: Identity | None = None) -> None: ...
+    async def publish_event(self, event: MessageEvent | AccountEvent, identity: Identity | None = None) -> None: ...
 
 
 _publishers: WeakKeyDictionary[
@@ -64,8 +64,8 @@ async def publish_as(event: MessageEvent | AccountEvent, identity: Identity | No
     Raises:
         BrokerUnavailable, EventRefused, SettingsError: see `publish`.
     """
-    publisher = await asyncio.shield(_opening(asyncio.get_running_loop()))
-    await publisher.publish(event, identity)
+    publisher = await asyncio.shield(_publisher_of_loop(asyncio.get_running_loop()))
+    await publisher.publish_event(event, identity)
 
 
 def publish_blocking(event: MessageEvent | AccountEvent) -> None:
@@ -74,7 +74,7 @@ def publish_blocking(event: MessageEvent | AccountEvent) -> None:
     Raises:
         BrokerUnavailable, EventRefused, SettingsError: see `publish`.
     """
-    asyncio.run_coroutine_threadsafe(publish(event), _background()).result()
+    asyncio.run_coroutine_threadsafe(publish(event), _background_loop()).result()
 
 
 _loops: dict[int, asyncio.AbstractEventLoop] = {}
@@ -83,7 +83,7 @@ _starting = threading.Lock()
 os.register_at_fork(before=_starting.acquire, after_in_parent=_starting.release, after_in_child=_starting.release)
 
 
-def _background() -> asyncio.AbstractEventLoop:
+def _background_loop() -> asyncio.AbstractEventLoop:
     """A loop in a thread of this process; a fork has the memory of its parent's, but not its thread."""
     with _starting:
         loop = _loops.get(os.getpid())
@@ -98,7 +98,7 @@ _held: defaultdict[int, ExitStack] = defaultdict(ExitStack)
 
 
 @atexit.register
-def _leave() -> None:
+def _close_publishers() -> None:
     """Closes what this process has; what its parent had before a fork is not its own."""
     loop = _loops.pop(os.getpid(), None)
     if loop is not None:
@@ -107,30 +107,33 @@ def _leave() -> None:
     _held[os.getpid()].close()
 
 
-def _opening(loop: asyncio.AbstractEventLoop) -> "asyncio.Task[_Publisher]":
+def _publisher_of_loop(loop: asyncio.AbstractEventLoop) -> "asyncio.Task[_Publisher]":
     """The opening of a loop's publisher; begun again if it failed."""
     _, opening = _publishers.get(loop, (None, None))
     if opening is None or (opening.done() and (opening.cancelled() or opening.exception() is not None)):
-        publishers = _open(read_settings())
-        opening = loop.create_task(_first(publishers))
+        publishers = _open_publisher(read_settings())
+        opening = loop.create_task(_first_publisher(publishers))
         _publishers[loop] = publishers, opening
     return opening
 
 
-async def _first(publishers: AsyncGenerator[_Publisher, None]) -> _Publisher:
+async def _first_publisher(publishers: AsyncGenerator[_Publisher, None]) -> _Publisher:
     return await anext(publishers)
 
 
-async def _open(settings: Settings) -> AsyncGenerator[_Publisher, None]:
+async def _open_publisher(settings: Settings) -> AsyncGenerator[_Publisher, None]:
     """Yields a publisher. The loop closes it when it shuts its asynchronous generators down, as asyncio.run does."""
     # The drivers are loaded here, so that `import mailer` costs an application nothing.
     if settings.in_process:
-        from mailer.app import database
-        from mailer.ledger.connections import open_pool
-        from mailer.ledger.outbox import UNREACHABLE, OutboxPublisher
+        try:
+            from mailer.app import running_database
+            from mailer.database.connections import open_pool
+            from mailer.postgres.outbox import UNREACHABLE, OutboxPublisher
+        except ModuleNotFoundError as error:
+            raise _without_server(error) from None
 
         try:
-            pool = await open_pool(_held[os.getpid()].enter_context(database(settings)), size=4)
+            pool = await open_pool(_held[os.getpid()].enter_context(running_database(settings)), size=4)
         except UNREACHABLE as error:
             raise BrokerUnavailable(f"the database does not answer: {error}") from error
         try:
@@ -138,20 +141,32 @@ async def _open(settings: Settings) -> AsyncGenerator[_Publisher, None]:
         finally:
             await pool.close()
     else:
-        from mailer.broker.publisher import EventPublisher
+        from mailer.broker.event_publisher import EventPublisher
         from mailer.broker.rabbitmq import RabbitBroker
         from mailer.broker.topology import EVENTS
 
-        broker = RabbitBroker(settings.broker_url, plan=lambda: _plan(settings))
+        broker = RabbitBroker(settings.broker_url, plan=lambda: _declare_topology(settings))
         try:
-            await broker.has(EVENTS)  # a RabbitMQ that is away is told at once, and asked for anew the next time
+            await broker.has_exchange(
+                EVENTS
+            )  # a RabbitMQ that is away is told at once, and asked for anew the next time
             yield EventPublisher(broker)
         finally:
             await broker.close()
 
 
-def _plan(settings: Settings) -> "Topology":
+def _declare_topology(settings: Settings) -> "Topology":
     """Declares what no worker ever has, so that the first one to start finds what is published now."""
-    from mailer.app import broker_topology
+    from mailer.policy_loading import broker_topology
 
     return broker_topology(settings)
+
+
+def _without_server(error: ModuleNotFoundError) -> Exception:
+    """The error for an application that would publish by the outbox, but has not installed mailer's database driver."""
+    if (error.name or "mailer").partition(".")[0] == "mailer":
+        return error
+    return SettingsError(
+        f"MAILER_BROKER_URL: memory:// publishes by the database, which needs {error.name}:"
+        " pip install 'pactmail[server]'; or name RabbitMQ (amqp://user:password@host/vhost)"
+    )

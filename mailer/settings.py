@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from mailer import resources
+from mailer import bundled_files
 
 DEVELOPMENT_SECRET = "development-only-never-in-production"  # noqa: S105 - a marker that production refuses
 
@@ -21,7 +21,7 @@ class SettingsError(ValueError):
     """A setting that is missing or wrong; the message names it and says what to do."""
 
 
-def _listed(value: Any) -> Any:
+def _parse_list(value: Any) -> Any:
     """A JSON list, or values with commas between them."""
     if not isinstance(value, str):
         return value
@@ -38,7 +38,7 @@ _PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
 _ENCODE = "percent-encode special characters in user name and password"
 
 
-def _split(url: str) -> SplitResult:
+def _split_url(url: str) -> SplitResult:
     """The parts of a URL; what urllib would pass over in silence is refused.
 
     Raises:
@@ -56,8 +56,8 @@ def _split(url: str) -> SplitResult:
     return parts
 
 
-def _public(url: str) -> str:
-    parts = _split(url)
+def _check_public_url(url: str) -> str:
+    parts = _split_url(url)
     host = parts.hostname or ""
     if parts.scheme not in ("https", "http") or not host:
         raise ValueError("takes an address such as https://mail.example.org")
@@ -72,28 +72,28 @@ def _public(url: str) -> str:
     return url
 
 
-def _database(url: str) -> str:
+def _check_database_url(url: str) -> str:
     if url == "embedded":
         return url
     # Several servers have commas between them, each with a port of its own.
     login, at, servers = url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")
     for server in servers.split(","):
-        parts = _split(url.replace(f"{login}{at}{servers}", f"{login}{at}{server}", 1))
+        parts = _split_url(url.replace(f"{login}{at}{servers}", f"{login}{at}{server}", 1))
     if parts.scheme not in ("postgresql", "postgres"):
         raise ValueError("takes postgresql://user:password@host/database, or embedded")
-    return _service(url, parts)
+    return _check_service_url(url, parts)
 
 
-def _broker(url: str) -> str:
+def _check_broker_url(url: str) -> str:
     if url == "memory://":
         return url
-    parts = _split(url)
+    parts = _split_url(url)
     if parts.scheme not in ("amqp", "amqps") or not parts.hostname:
         raise ValueError("takes amqp://user:password@host/vhost (amqps:// with TLS), or memory://")
-    return _service(url, parts)
+    return _check_service_url(url, parts)
 
 
-def _service(url: str, parts: SplitResult) -> str:
+def _check_service_url(url: str, parts: SplitResult) -> str:
     if "#" in url or parts.netloc.count("@") > 1 or "@" in parts.path:
         raise ValueError(f"has a fragment, or an @ where none belongs; {_ENCODE}")
     return url
@@ -115,7 +115,7 @@ def _can_be_guessed(secret: str) -> bool:
     return len(threes) < half or steps.most_common(1)[0][1] > half
 
 
-Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parse_list)]
 
 
 class Settings(BaseSettings):
@@ -123,13 +123,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MAILER_", env_file=".env", frozen=True, extra="ignore")
 
-    database_url: Annotated[str, AfterValidator(_database)] = "embedded"
+    database_url: Annotated[str, AfterValidator(_check_database_url)] = "embedded"
     """`postgresql://…`, all servers of a cluster with commas; or `embedded`: a private server under `MAILER_DATA`."""
-    broker_url: Annotated[str, AfterValidator(_broker)] = "memory://"
+    broker_url: Annotated[str, AfterValidator(_check_broker_url)] = "memory://"
     """`amqp://…` or `amqps://…`; or `memory://`: the broker within the process, for one machine."""
     processors: Listed = ("capture://",)
     """List: relays, `smtp://user:password@host:587?name=…&country=…&contract=…`; or `capture://`: mail stays here."""
-    public_url: Annotated[str, AfterValidator(_public)] = "http://127.0.0.1:8025"
+    public_url: Annotated[str, AfterValidator(_check_public_url)] = "http://127.0.0.1:8025"
     """Where recipients reach the web app; every link begins with it. `https` in production, as RFC 8058 wants.
 
     It has no user, query or fragment; a path is fine."""
@@ -139,11 +139,11 @@ class Settings(BaseSettings):
     """Hashes the addresses in suppressions."""
     ledger_key: str = DEVELOPMENT_SECRET
     """Keys the ledger's chains, and signs its seals."""
-    templates: Path = Field(default_factory=lambda: resources.folder("templates"))
+    templates: Path = Field(default_factory=lambda: bundled_files.bundled_folder("templates"))
     """The folder of templates."""
-    policies: Path = Field(default_factory=lambda: resources.folder("policies"))
+    policies: Path = Field(default_factory=lambda: bundled_files.bundled_folder("policies"))
     """The folder of policies."""
-    jurisdictions: Path = Field(default_factory=lambda: resources.folder("jurisdictions"))
+    jurisdictions: Path = Field(default_factory=lambda: bundled_files.bundled_folder("jurisdictions"))
     """The folder with the law of each country."""
     only_deliver_to: Listed = ()
     """List: the staging fence. Mail leaves for these addresses, or `@domain`s, only; empty: for everybody."""
@@ -186,7 +186,7 @@ class Settings(BaseSettings):
         """Whether mail goes to the capturing server, and so to nobody."""
         return self.processors == ("capture://",)
 
-    def check(self) -> None:
+    def check_production(self) -> None:
         """Refuses what must not run.
 
         Raises:

@@ -63,7 +63,7 @@ _CAUSES = 5
 """The causes of an exception that a log line shows. A chain of them can be a ring, and then it has no end."""
 
 
-def describe(error: BaseException | None, trace: TracebackType | None = None) -> str:
+def describe_error(error: BaseException | None, trace: TracebackType | None = None) -> str:
     """An exception without its message, which may hold an address (a database quotes the failing row).
 
     Its type, and that of what caused it, with the innermost frames: `KeyError at file.py:12 in function < …`.

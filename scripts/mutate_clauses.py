@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from scripts.mutants import Mutant, path_of, tell
 
-MODULES = ("mailer.policy.deciding", "mailer.policy.rules", "mailer.policy.standing", "mailer.policy.hours")
+MODULES = ("mailer.policy.deciding", "mailer.policy.rules", "mailer.policy.standing", "mailer.policy.sending_hours")
 """`decide`, the rules that it asks, and what they ask."""
 TESTS = (
     "tests/unit/test_decision_clauses.py",
@@ -84,10 +84,10 @@ def changes_of(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
         case ast.IfExp(body=body, orelse=orelse):
             yield "always its first branch", body
             yield "always its second branch", orelse
-        case ast.Tuple(elts=[ast.Lambda() | ast.Name(id="_optional" | "_ends_with_account"), ast.Attribute() as rule]):
-            yield "asked of all", ast.Tuple([ast.Name("_all"), rule], ast.Load())
-        case ast.Tuple(elts=[ast.Name(id="_optional"), ast.Name() as rule]):
-            yield "asked of all", ast.Tuple([ast.Name("_all"), rule], ast.Load())
+        case ast.Tuple(elts=[ast.Lambda() | ast.Name(id="_is_optional" | "_ends_at_closing"), ast.Attribute() as rule]):
+            yield "asked of all", ast.Tuple([ast.Name("_all_categories"), rule], ast.Load())
+        case ast.Tuple(elts=[ast.Name(id="_is_optional"), ast.Name() as rule]):
+            yield "asked of all", ast.Tuple([ast.Name("_all_categories"), rule], ast.Load())
         case _:
             pass
 

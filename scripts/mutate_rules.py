@@ -23,12 +23,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mailer.cli.checking import every_rule
+from mailer.bundled_files import toml_files
+from mailer.cli.policy_check import every_rule
 from mailer.embedded import postgres
 from mailer.policy.jurisdiction import load_law
-from mailer.policy.library import load
-from mailer.policy.promises import PASSED, Record, promises_of, read_record, report
-from mailer.resources import tables
+from mailer.policy.policy_library import parse_policies
+from mailer.policy.promise_report import PASSED, TestRecord, make_report, promises_of_rule, read_record
 from scripts.mutants import ROOT, counted
 
 PROCESSES = 2
@@ -60,7 +60,7 @@ class Runner:
         self._env = {**os.environ, **own}
         self._seconds = seconds
 
-    def unharmed(self, names: Sequence[str]) -> Record:
+    def unharmed(self, names: Sequence[str]) -> TestRecord:
         """Runs marked tests as they are. Ends the script if they cannot be run."""
         file = self._folder / "proofs.json"
         status, said = self._pytest([f"--proofs={file}", *names], self._env, None, "unharmed")
@@ -75,7 +75,7 @@ class Runner:
         folder = self._folder / rule
         folder.mkdir()
         folder.joinpath("sitecustomize.py").write_text(
-            f"from mailer.policy.registry import without\n\nwithout({rule!r})\n", "utf-8"
+            f"from mailer.policy.rule_registry import remove_rule\n\nremove_rule({rule!r})\n", "utf-8"
         )
         env = {**self._env, "PYTHONPATH": f"{folder}:{ROOT}"}
         status, said = self._pytest(["--maxfail=1", *proofs], env, self._seconds, rule)
@@ -87,7 +87,7 @@ class Runner:
         why = "its proofs pass without it" if status == 0 else f"pytest could not run (status {status}): {said[-300:]}"
         return Fate(rule, len(proofs), None, why)
 
-    def collected(self) -> Record:
+    def collected(self) -> TestRecord:
         """Finds every marked test. Ends the script if they cannot be collected."""
         file = self._folder / "collected.json"
         status, said = self._pytest(["--collect-only", f"--proofs={file}"], self._env, None, "collected")
@@ -125,15 +125,15 @@ def mutate(chosen: Sequence[str], seconds: float) -> list[Fate]:
     if unknown := [name for name in chosen if name not in rules]:
         sys.exit(f"there is no rule {', '.join(unknown)}; there are {', '.join(sorted(rules))}")
     texts = {file.name: file.read_text("utf-8") for file in (ROOT / "policies").glob("*.toml")}
-    policies = load(texts, datetime.now(UTC).date(), load_law(tables("jurisdictions"))).values()
+    policies = parse_policies(texts, datetime.now(UTC).date(), load_law(toml_files("jurisdictions"))).values()
     with ExitStack() as services:
         folder = Path(services.enter_context(tempfile.TemporaryDirectory(prefix="mutants-")))
         given = os.environ.get("MAILER_TEST_DATABASE_URL")
-        url = given or services.enter_context(postgres.start(folder / "postgres")).url("postgres")
+        url = given or services.enter_context(postgres.start_postgres(folder / "postgres")).url("postgres")
         runner = Runner(folder, url, seconds)
         collected = runner.collected()
-        rows = report(policies, rules, collected).rows
-        proofs = {name: proofs_of(name, collected, promises_of(name, rows)) for name in sorted(chosen or rules)}
+        rows = make_report(policies, rules, collected).rows
+        proofs = {name: proofs_of(name, collected, promises_of_rule(name, rows)) for name in sorted(chosen or rules)}
         names = list(dict.fromkeys(chain.from_iterable(proofs.values())))
         passing = set()
         for test in runner.unharmed(names).tests if names else ():
@@ -151,7 +151,7 @@ def mutate(chosen: Sequence[str], seconds: float) -> list[Fate]:
             return list(processes.map(fate, proofs))
 
 
-def proofs_of(rule: str, record: Record, promises: frozenset[str]) -> list[str]:
+def proofs_of(rule: str, record: TestRecord, promises: frozenset[str]) -> list[str]:
     """The tests that prove a rule: those that name it, and then those of a promise that it enforces.
 
     Args:

@@ -21,7 +21,7 @@ from typing import Any
 
 from mailer.policy.category import CATEGORIES, Category, Lane
 from mailer.policy.deciding import ASKED
-from mailer.policy.promise import in_toml
+from mailer.policy.promise import toml_text
 from mailer.policy.switches import ORDER
 from scripts.mutants import ROOT, Mutant, path_of, tell
 from tests.lattice import facts_with, people, speaking
@@ -57,7 +57,7 @@ def _other(self, *key):
 Policy.switches_for = _other
 """
                     name = f"switch: {switch} = {value} taken for {other}"
-                    yield _appended("mailer.policy.document", name, code, (*WRITING, *DECIDING))
+                    yield _appended("mailer.policy.policy_file", name, code, (*WRITING, *DECIDING))
 
 
 def mutants_of_traits() -> Iterator[Mutant]:
@@ -175,7 +175,7 @@ def changes_of_demand(key: str, demand: dict[str, Any]) -> Iterator[tuple[str, d
             yield f"without {name}", {**demand, "value": rest}
             yield f"with another text in {name}", {**demand, "value": {**rest, name: f"{text}?"}}
     else:
-        yield from ((f"= {in_toml(other)}", {**demand, "value": other}) for other in _instead(key, value))
+        yield from ((f"= {toml_text(other)}", {**demand, "value": other}) for other in _instead(key, value))
     sure = "secondary" if demand["sure"] == "unsure" else "unsure"
     yield f"is {sure}", {**demand, "sure": sure}
 
@@ -200,7 +200,7 @@ _asked = folder
 def folder(name: str) -> Path:
     return Path({str(own)!r}) if name == {which!r} else _asked(name)
 """
-    return _appended("mailer.resources", name, code, READING if which == "policies" else LAWFUL)
+    return _appended("mailer.bundled_files", name, code, READING if which == "policies" else LAWFUL)
 
 
 def weaker(needs: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -223,10 +223,10 @@ def weaker(needs: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 def _text(document: Mapping[str, Any]) -> str:
     """A policy file that says what a document has."""
     arrays = ("promises", "processors", "partners")
-    lines = [f"{key} = {in_toml(value)}" for key, value in document.items() if key not in arrays]
+    lines = [f"{key} = {toml_text(value)}" for key, value in document.items() if key not in arrays]
     for key in arrays:
         for entry in document.get(key, ()):
-            lines += [f"[[{key}]]", *(f"{name} = {in_toml(value)}" for name, value in entry.items())]
+            lines += [f"[[{key}]]", *(f"{name} = {toml_text(value)}" for name, value in entry.items())]
     return "\n".join(lines) + "\n"
 
 

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mailer.cli.checking import every_rule
-from mailer.policy.document import Policy
+from mailer.bundled_files import toml_files
+from mailer.cli.policy_check import every_rule
 from mailer.policy.jurisdiction import load_law
-from mailer.policy.library import load
-from mailer.policy.promises import Record, Row, promises_of, read_record, report
-from mailer.policy.registry import Rule
-from mailer.resources import tables
+from mailer.policy.policy_file import Policy
+from mailer.policy.policy_library import parse_policies
+from mailer.policy.promise_report import PromiseRow, TestRecord, make_report, promises_of_rule, read_record
+from mailer.policy.rule_registry import Rule
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "promises.md"
@@ -33,7 +33,7 @@ is in [policies.md](policies.md).
 """
 
 
-def collected() -> Record:
+def collected() -> TestRecord:
     """Every marked test there is; files without a mark are not read, which takes a fifth of the time."""
     marked = [str(file) for file in sorted(ROOT.glob("tests/**/test_*.py")) if _MARK.search(file.read_text("utf-8"))]
     with tempfile.TemporaryDirectory() as folder:
@@ -45,9 +45,9 @@ def collected() -> Record:
         return read_record(file.read_text("utf-8"))
 
 
-def page(policies: Iterable[Policy], rules: dict[str, Rule], record: Record) -> str:
+def page(policies: Iterable[Policy], rules: dict[str, Rule], record: TestRecord) -> str:
     """The whole page."""
-    rows = report(policies, rules, record).rows
+    rows = make_report(policies, rules, record).rows
     parts = [HEAD]
     for policy in policies:
         parts.append(f"\n## {policy.brand}\n\n{policy.name}, version {policy.version}.\n\n")
@@ -55,18 +55,18 @@ def page(policies: Iterable[Policy], rules: dict[str, Rule], record: Record) -> 
         parts.extend(_promise(row) for row in rows if row.brand == policy.brand)
     parts.append("\n## The rules\n\n")
     parts.append("| rule | what it demands | source | promises | in |\n|---|---|---|---|---|\n")
-    parts.extend(_rule(rule, promises_of(name, rows)) for name, rule in sorted(rules.items()))
+    parts.extend(_rule(rule, promises_of_rule(name, rows)) for name, rule in sorted(rules.items()))
     return "".join(parts)
 
 
-def _promise(row: Row) -> str:
+def _promise(row: PromiseRow) -> str:
     promise = row.promise
     proofs = f"waits for {promise.waits_for}" if promise.waits_for else "<br>".join(_links(row))
-    needs = "<br>".join(f"`{words}`" for words in promise.needs.words)
+    needs = "<br>".join(f"`{words}`" for words in promise.needs.needs_in_words)
     return _line(promise.id, promise.promise, needs, ", ".join(f"`{name}`" for name in promise.rules), proofs)
 
 
-def _links(row: Row) -> Iterator[str]:
+def _links(row: PromiseRow) -> Iterator[str]:
     for proof in row.proofs:
         file, _, name = proof.test.partition("::")
         yield f"[{name}](../{file})"
@@ -85,7 +85,7 @@ def _line(*cells: str) -> str:
 def main() -> None:
     """Writes or prints it."""
     texts = {file.name: file.read_text("utf-8") for file in (ROOT / "policies").glob("*.toml")}
-    policies = load(texts, datetime.now(UTC).date(), load_law(tables("jurisdictions")))
+    policies = parse_policies(texts, datetime.now(UTC).date(), load_law(toml_files("jurisdictions")))
     text = page(list(policies.values()), dict(every_rule()), collected())
     if sys.argv[1:] == ["-"]:
         sys.stdout.write(text)

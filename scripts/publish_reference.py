@@ -21,16 +21,16 @@ from mailer.accounts import AccountEvent
 from mailer.cli import app
 from mailer.events import Attachment, Audience, MessageEvent, People, Person, Refs
 from mailer.pipeline import handover, timekeeper
-from mailer.policy.forms import SLUG
+from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.reasons import REASONS
-from mailer.policy.trouble import Trouble
-from mailer.runtime.process import Pulse, condition_of, paths_of
+from mailer.policy.text_formats import SLUG
+from mailer.runtime.process import LoopHeartbeat, operator_paths, process_metrics
 from mailer.runtime.readiness import Readiness
 from mailer.settings import DEVELOPMENT_SECRET, Settings
 from mailer.telemetry import EVERY, TIMEKEEPER, WORKER
 from mailer.web.app import describe, page_routes
 from mailer.web.inbox import router as inbox
-from mailer.web.site import Meters
+from mailer.web.site import WebCounters
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 LOADED = (handover, timekeeper)
@@ -197,7 +197,7 @@ def routes() -> str:
     ]
     pages = [_route(route) for route in page_routes()]
     mails = [_route(route) for route in inbox.routes]
-    operators = paths_of(Readiness(), Pulse(), [])
+    operators = operator_paths(Readiness(), LoopHeartbeat(), [])
     return (
         f"# Routes\n\n{_NOTE}\n"
         "## The API\n\nEach request has the header `Authorization: Bearer KEY`. `/api/v1/openapi.json` describes the\n"
@@ -291,11 +291,11 @@ def _kind(schema: Mapping[str, Any], what: Mapping[str, Any]) -> str:
 def reasons() -> str:
     """The page of reasons."""
     rows = [[f"`{name}`", reason.states, reason.says, reason.do] for name, reason in REASONS.items()]
-    troubles: dict[str, list[Trouble]] = {}
-    for trouble in Trouble:
-        troubles.setdefault(trouble.state, []).append(trouble)
+    troubles: dict[str, list[ConnectionTrouble]] = {}
+    for trouble in ConnectionTrouble:
+        troubles.setdefault(trouble.relay_state, []).append(trouble)
     relays = [
-        [f"`{state}`", f"`{trouble.value}`", trouble.remedy] for state, kinds in troubles.items() for trouble in kinds
+        [f"`{state}`", f"`{trouble.value}`", trouble.operator_remedy] for state, kinds in troubles.items() for trouble in kinds
     ]
     return (
         f"# Reasons and states\n\n{_NOTE}\n"
@@ -315,9 +315,9 @@ def reasons() -> str:
 def metrics() -> str:
     """The page of metrics."""
     web = CollectorRegistry()
-    Meters(web)
+    WebCounters(web)
     shown = {
-        "every process": [condition_of("any", Readiness(), Pulse()), EVERY],
+        "every process": [process_metrics("any", Readiness(), LoopHeartbeat()), EVERY],
         "worker": [WORKER],
         "timekeeper": [TIMEKEEPER],
         "web": [web],

@@ -18,7 +18,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from mailer.accounts import KINDS
-from mailer.cli.shared import user
+from mailer.cli.shared import system_user
 from mailer.embedded import Unavailable, postgres, rabbitmq
 from mailer.policy.category import CATEGORIES
 
@@ -35,10 +35,10 @@ def environment(services: ExitStack) -> dict[str, str]:
     env = written | dict(os.environ)
     env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
     if "MAILER_DATABASE_URL" not in env:
-        env["MAILER_DATABASE_URL"] = services.enter_context(postgres.start(PRIVATE / "postgres")).url()
+        env["MAILER_DATABASE_URL"] = services.enter_context(postgres.start_postgres(PRIVATE / "postgres")).url()
         env = private_secrets() | env
     if "MAILER_BROKER_URL" not in env:
-        env["MAILER_BROKER_URL"] = services.enter_context(rabbitmq.start(PRIVATE / "rabbitmq")).url
+        env["MAILER_BROKER_URL"] = services.enter_context(rabbitmq.start_rabbitmq(PRIVATE / "rabbitmq")).url
     return env
 
 
@@ -63,7 +63,7 @@ def let_publish(env: dict[str, str]) -> int:
     }
     options = [word for what, names in granted.items() for one in names for word in (f"--{what}", one)]
     commands = (
-        ["mailer", "publishers", "add", identity, *options] for identity in ("broker:guest", f"person:{user()}")
+        ["mailer", "publishers", "add", identity, *options] for identity in ("broker:guest", f"person:{system_user()}")
     )
     return max(subprocess.run(command, cwd=ROOT, env=env, check=False).returncode for command in commands)
 

@@ -1,4 +1,4 @@
-"""Writes mailer/policy/zones.py: which time zones a country has, from the tz database of the package `tzdata`.
+"""Writes mailer/policy/time_zones.py: which time zones a country has, from the tz database of the package `tzdata`.
 
 Of zones that keep the same time from now on, the first stands for all. Run it after each release of the database.
 """
@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-OUT = Path(__file__).parents[1] / "mailer" / "policy" / "zones.py"
+OUT = Path(__file__).parents[1] / "mailer" / "policy" / "time_zones.py"
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = [SINCE + timedelta(days=n) for n in range(12 * 365)]
 UNINHABITED = "Antarctica/"

@@ -3,8 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from mailer.ports.ids import uuid7
-from mailer.ports.mailings import Accepted
+from mailer.ports.mailings import AcceptedMailing
+from mailer.ports.uuids import uuid7
 from tests.factories import BRAND, FakeProcessor, FakeReceived, World, plain_event, received, templates
 from tests.publishers import issue_key
 
@@ -16,29 +16,29 @@ async def said(world: World, account: str, ref: str = "user-1", brand: str = BRA
     """What an application says of an account, on the queue."""
     event = {"v": 1, "id": uuid7().hex, "brand": brand, "account": account, "ref": ref, **values}
     arrived = received(event, f"{brand}.account")
-    await world.intake().take("service", [arrived])
+    await world.intake().accept_messages("service", [arrived])
     return arrived
 
 
-async def mailed(world: World, to: Any, category: str = "newsletter", **values: Any) -> Accepted:
+async def mailed(world: World, to: Any, category: str = "newsletter", **values: Any) -> AcceptedMailing:
     """A mailing that has been handed over, as far as it may."""
     accepted = await world.accept(to, category, **values)
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     return accepted
 
 
-async def released(world: World, to: Any, **values: Any) -> Accepted:
+async def released(world: World, to: Any, **values: Any) -> AcceptedMailing:
     """A breach notice that a second person has released, and that has been handed over as far as it may."""
     accepted = await world.accept(to, "breach", **values)
-    await world.mailings.release(accepted.mailing_id, "Dana")
+    await world.mailings.release_mailing(accepted.mailing_id, "Dana")
     batches = await world.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1", accepted.mailing_id)
-    await world.handover().run([batch["id"] for batch in batches])
+    await world.handover().hand_over_batches([batch["id"] for batch in batches])
     return accepted
 
 
 def notice(brand: str, to: Any) -> dict[str, Any]:
     """A notice of change, as an event."""
-    template = templates().get(brand, CHANGES[brand])
+    template = templates().get_template(brand, CHANGES[brand])
     assert template is not None
     event = plain_event(to, "policy_change", brand=brand)
     return event | {"category": template.category, "template": template.name, "context": dict(template.example)}

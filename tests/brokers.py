@@ -5,20 +5,20 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from mailer.ports.broker import BrokerUnavailable, Message, Received
+from mailer.ports.broker import BrokerMessage, BrokerUnavailable, ReceivedMessage
 
 
 @dataclass
 class FakeBroker:
     """Keeps what is published; away as long as the test wants."""
 
-    published: list[tuple[str, Message]] = field(default_factory=list)
+    published: list[tuple[str, BrokerMessage]] = field(default_factory=list)
     mandatory: list[bool] = field(default_factory=list)
     away: bool = False
-    refuses: Callable[[Message], Exception | None] = lambda message: None
+    refuses: Callable[[BrokerMessage], Exception | None] = lambda message: None
     waiting: int = 0
 
-    async def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> None:
+    async def publish_message(self, exchange: str, message: BrokerMessage, *, mandatory: bool = True) -> None:
         """Keeps a message."""
         if error := BrokerUnavailable("gone fishing") if self.away else self.refuses(message):
             raise error
@@ -26,25 +26,25 @@ class FakeBroker:
         self.mandatory.append(mandatory)
 
     @asynccontextmanager
-    async def consume(
+    async def consume_queue(
         self, queue: str, prefetch: int, at_once: int | None = None
-    ) -> AsyncIterator[AsyncIterator[list[Received]]]:
+    ) -> AsyncIterator[AsyncIterator[list[ReceivedMessage]]]:
         """Nothing ever arrives."""
 
-        async def arrivals() -> AsyncIterator[list[Received]]:
+        async def arrivals() -> AsyncIterator[list[ReceivedMessage]]:
             await asyncio.Event().wait()
             yield []
 
         yield arrivals()
 
-    async def depth(self, queue: str) -> int:
+    async def queue_depth(self, queue: str) -> int:
         """Returns what the test says."""
         return self.waiting
 
     async def close(self) -> None:
         """Nothing to end."""
 
-    def take(self) -> list[Message]:
+    def take(self) -> list[BrokerMessage]:
         """Returns what was published since the last time."""
         messages, self.published = [message for _, message in self.published], []
         return messages

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from mailer.policy.consents import days_of_all
-from mailer.processors.capture import Inbox
+from mailer.policy.consent_terms import write_consent_days
+from mailer.processors.capture import CaptureFolder
 from tests.factories import World, person
 from tests.processes import Stack, free_port, settings_for
 
@@ -27,9 +27,9 @@ async def mailed(world: World, people: list[dict[str, Any]], **values: Any) -> U
     await world.pool.execute(
         "UPDATE standings SET consents = consents || $1::text[], consented = $2",
         asked,
-        days_of_all(asked, today, confirmed_on=today),
+        write_consent_days(asked, today, confirmed_on=today),
     )
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     await world.upkeep.finish_mailings()
     return accepted.mailing_id
 
@@ -50,4 +50,6 @@ async def fetched(world: World, table: str, mailing_id: UUID, n: int) -> None:
 
 def commands(folder: Path, database_url: str) -> Stack:
     """Commands over the world's database, none of which mails; the world signs the ledger with a key of its own."""
-    return Stack(folder, database_url, Inbox(folder), settings_for(folder, database_url, free_port(), "memory://"))
+    return Stack(
+        folder, database_url, CaptureFolder(folder), settings_for(folder, database_url, free_port(), "memory://")
+    )

@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from mailer.ledger.seals import Signer, digest
-from mailer.ledger.writers import Writer, Writers, append
-from mailer.ports.ledger import Entry, Kind
+from mailer.ledger.seals import SealSigner, seal_digest
+from mailer.ledger.writers import ChainWriter, LedgerWriters, append_entries
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from tests.factories import BRAND, KEY, World
 
 
@@ -15,17 +15,17 @@ async def write(world: World, entries: int = 6, writers: int = 1) -> list[str]:
     """Some entries by some writers; the writers' ids, in order."""
     ids = []
     for _ in range(writers):
-        async with Writers(KEY).lease() as writer, world.pool.acquire() as connection:
+        async with LedgerWriters(KEY).lease_writer() as writer, world.pool.acquire() as connection:
             for n in range(entries):
-                entry = Entry(Kind.OUTCOME, BRAND, recipient_id=n, reason=f"reason {n}", reply=f"reply {n}")
-                writer.advance(await append(connection, writer, [entry]))
+                entry = LedgerEntry(EntryKind.OUTCOME, BRAND, recipient_id=n, reason=f"reason {n}", reply=f"reply {n}")
+                writer.advance_head(await append_entries(connection, writer, [entry]))
             ids.append(str(writer.id))
     return sorted(ids)
 
 
 async def faults(world: World, *published: dict[str, Any]) -> list[tuple[str, int, str]]:
     """What a verification names."""
-    verdict = await world.ledger.verify(published)
+    verdict = await world.ledger.verify_ledger(published)
     return [(fault.writer, fault.n, fault.what.partition(":")[0]) for fault in verdict.faults]
 
 
@@ -36,23 +36,27 @@ def body(record: dict[str, Any] | None) -> dict[str, Any]:
     return said
 
 
-async def add(world: World, writer: Writer, entries: int = 1) -> None:
+async def add(world: World, writer: ChainWriter, entries: int = 1) -> None:
     """Some more entries of a writer."""
     async with world.pool.acquire() as connection:
-        writer.advance(await append(connection, writer, [Entry(Kind.OUTCOME, BRAND, reason="more")] * entries))
+        writer.advance_head(
+            await append_entries(connection, writer, [LedgerEntry(EntryKind.OUTCOME, BRAND, reason="more")] * entries)
+        )
 
 
 async def age(world: World, days: int) -> None:
     """All seals there are become so much older: their times are within what is signed, so they are signed again."""
-    signer = Signer(KEY)
+    signer = SealSigner(KEY)
     previous: str | None = None
     previous_whole: str | None = None
     for row in await world.pool.fetch("SELECT * FROM seals ORDER BY id"):
-        seal = signer.read_row(row)
+        seal = signer.read_stored_seal(row)
         assert seal is not None
         at = seal.at - timedelta(days=days)
-        text = replace(seal, at=at, previous=previous, previous_whole=previous_whole if seal.whole else None).body()
+        text = replace(
+            seal, at=at, previous=previous, previous_whole=previous_whole if seal.whole else None
+        ).signed_body()
         change = "UPDATE seals SET body = $2, signature = $3, sealed_at = $4 WHERE id = $1"
-        await world.pool.execute(change, row["id"], text, signer.sign(text), at)
-        previous = digest(text)
+        await world.pool.execute(change, row["id"], text, signer.sign_body(text), at)
+        previous = seal_digest(text)
         previous_whole = previous if seal.whole else previous_whole

@@ -21,10 +21,10 @@ import hypothesis
 import pytest
 import structlog
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.embedded import postgres, rabbitmq
-from mailer.ledger.migrations import migrate
-from mailer.runtime.logs import end_output, flush_output, set_up_logs
+from mailer.postgres.migrations import apply_migrations
+from mailer.runtime.logs import close_output, flush_output, set_up_logs
 from mailer.telemetry import log
 from tests.hostile import make_hostile
 from tests.processes import Stack, open_stack
@@ -147,7 +147,7 @@ def own_logs() -> Iterator[None]:
     renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[*processors, renderer])
     yield
-    end_output()
+    close_output()
     logging.basicConfig(handlers=[logging.NullHandler()], force=True)
     logging.captureWarnings(False)
     structlog.reset_defaults()
@@ -174,7 +174,7 @@ def postgres_server() -> Iterator[Server]:
     with ExitStack() as stack:
         given = os.environ.get("MAILER_TEST_DATABASE_URL")
         folder = stack.enter_context(server_folder())
-        private = None if given else stack.enter_context(postgres.start(folder))
+        private = None if given else stack.enter_context(postgres.start_postgres(folder))
         url = given or (private.url("postgres") if private else "")
         superuser = Superuser(url)
         stack.callback(superuser.close)
@@ -184,7 +184,7 @@ def postgres_server() -> Iterator[Server]:
             for setting in ("fsync = off", "full_page_writes = off", "autovacuum = off", "max_wal_size = '256MB'"):
                 server.sql(f"ALTER SYSTEM SET {setting}")
             server.sql("SELECT pg_reload_conf()")
-        migrate(server.url(server.template), resources.folder("migrations"))
+        apply_migrations(server.url(server.template), bundled_files.bundled_folder("migrations"))
         with asyncio.Runner() as runner:
             runner.run(let_publish(server.url(server.template)))
         yield server
@@ -211,7 +211,7 @@ def rabbit_server() -> Iterator[Rabbit]:
 def private_rabbit(folder: Path) -> rabbitmq.PrivateRabbit:
     """A node, of MAILER_TEST_RABBITMQ_CHROOT if that is set."""
     chroot = os.environ.get("MAILER_TEST_RABBITMQ_CHROOT")
-    return rabbitmq.start(folder, chroot=Path(chroot) if chroot else None)
+    return rabbitmq.start_rabbitmq(folder, chroot=Path(chroot) if chroot else None)
 
 
 @pytest.fixture

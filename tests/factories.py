@@ -9,60 +9,60 @@ from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
-from mailer import resources
-from mailer.actions.account_events import apply
-from mailer.actions.bounce import Bounces
+from mailer import bundled_files
+from mailer.actions.account_events import apply_account_event
+from mailer.actions.bounce import BounceJudge
+from mailer.database.connections import open_pool
+from mailer.database.statements import Pool
 from mailer.events import MessageEvent, validate_event
-from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.connections import open_pool
-from mailer.ledger.consents import PostgresConsents
-from mailer.ledger.database import Pool
-from mailer.ledger.dead_letters import PostgresDeadLetters
-from mailer.ledger.deliveries import PostgresDeliveries
-from mailer.ledger.desk import desks
-from mailer.ledger.imports import PostgresImporter
-from mailer.ledger.inviters import PostgresInviters
-from mailer.ledger.mailings import PostgresMailings
-from mailer.ledger.outbox import PostgresOutbox
-from mailer.ledger.partners import PostgresPartners, partners_of
-from mailer.ledger.pauses import PostgresPauses
-from mailer.ledger.processors import PostgresProcessors
-from mailer.ledger.publishers import PostgresPublishers
-from mailer.ledger.quarantine import PostgresQuarantine
-from mailer.ledger.rates import PostgresRates
-from mailer.ledger.reading import PostgresLedger
-from mailer.ledger.rights import PostgresRights
-from mailer.ledger.standings import PostgresStandings
-from mailer.ledger.suppressions import PostgresSuppressions
-from mailer.ledger.upkeep import PostgresUpkeep
-from mailer.ledger.wishes import PostgresWishes
-from mailer.ledger.writers import Writers
+from mailer.ledger.export import LedgerExport
+from mailer.ledger.writers import LedgerWriters
+from mailer.pipeline.background_hand_overs import HandOverTasks
+from mailer.pipeline.block_pauses import BlockPauses
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
-from mailer.pipeline.overtime import Overtime
-from mailer.pipeline.preparing import Gate
-from mailer.pipeline.press import Presses
-from mailer.pipeline.rates import Meter
-from mailer.pipeline.register import Register
-from mailer.pipeline.routing import Routes
-from mailer.pipeline.streams import Streams
+from mailer.pipeline.preparation import SendChecks
+from mailer.pipeline.publisher_rights import PublisherRegister
+from mailer.pipeline.rates import RateLimiter
+from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import CATEGORIES
-from mailer.policy.document import Policy, parse_policy
+from mailer.policy.frequency_counts import frequency_counts
 from mailer.policy.identity import Identity
-from mailer.policy.jurisdiction import Law, load_law
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.rates import rates_of
-from mailer.policy.retention import forgetful
-from mailer.ports.broker import Message
-from mailer.ports.control import Notes
+from mailer.policy.jurisdiction import LawByCountry, load_law
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.policy_file import Policy, parse_policy
+from mailer.policy.retention import non_retaining
+from mailer.ports.broker import BrokerMessage
 from mailer.ports.dead_letters import DeadKind
-from mailer.ports.ids import uuid7
-from mailer.ports.mailings import Accepted, NewMailing
-from mailer.ports.processor import Outgoing, Permit, Processor
-from mailer.rendering.admission import admit
-from mailer.rendering.links import Links
-from mailer.rendering.templates import TemplateLibrary
+from mailer.ports.halts import CommitNotes
+from mailer.ports.mailings import AcceptedMailing, NewMailing
+from mailer.ports.processor import OutgoingMessage, Permit, Processor
+from mailer.ports.uuids import uuid7
+from mailer.postgres.account_stores import open_account_stores
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.consents import PostgresConsents
+from mailer.postgres.dead_letters import PostgresDeadLetters
+from mailer.postgres.deliveries import PostgresDeliveries
+from mailer.postgres.inviters import PostgresInviters
+from mailer.postgres.mailings import PostgresMailings
+from mailer.postgres.outbox import PostgresOutbox
+from mailer.postgres.partners import PostgresPartners, partners_of
+from mailer.postgres.pending_requests import PostgresPendingRequests
+from mailer.postgres.processors import PostgresProcessors
+from mailer.postgres.publishers import PostgresPublishers
+from mailer.postgres.quarantine import PostgresQuarantine
+from mailer.postgres.rates import PostgresRates
+from mailer.postgres.recipient_import import PostgresImporter
+from mailer.postgres.rights import PostgresRights
+from mailer.postgres.standings import PostgresStandings
+from mailer.postgres.stream_pauses import PostgresPauses
+from mailer.postgres.suppressions import PostgresSuppressions
+from mailer.postgres.timekeeping import PostgresTimekeeping
+from mailer.rendering.event_checks import check_event
+from mailer.rendering.mailing import RendererCache
+from mailer.rendering.signed_links import SignedLinks
+from mailer.rendering.template_library import TemplateLibrary
 from tests.brokers import FakeBroker
 from tests.halts import FakeHalts
 
@@ -79,19 +79,19 @@ TEMPLATES = {
     "invitation": "invitation",
     "partner": "partner-offer",
 }
-ACCEPTED = Outcome(Result.ACCEPTED, 250, "2.0.0", "taken")
+ACCEPTED = Outcome(OutcomeKind.ACCEPTED, 250, "2.0.0", "taken")
 
 
 @cache
-def law() -> Law:
+def law() -> LawByCountry:
     """The shipped jurisdictions."""
-    return load_law(resources.tables("jurisdictions"))
+    return load_law(bundled_files.toml_files("jurisdictions"))
 
 
 @cache
 def policies() -> Mapping[str, Policy]:
     """The shipped policies, by brand."""
-    read = [parse_policy(text, name, law()) for name, text in resources.tables("policies").items()]
+    read = [parse_policy(text, name, law()) for name, text in bundled_files.toml_files("policies").items()]
     return {policy.brand: policy for policy in read}
 
 
@@ -103,7 +103,7 @@ def controllers() -> Mapping[str, str]:
 @cache
 def templates() -> TemplateLibrary:
     """The shipped templates."""
-    return TemplateLibrary.load(resources.folder("templates"), policies())
+    return TemplateLibrary.load_library(bundled_files.bundled_folder("templates"), policies())
 
 
 def person(number: int, **values: Any) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def person(number: int, **values: Any) -> dict[str, Any]:
 def plain_event(to: Any, category: str = "newsletter", **values: Any) -> dict[str, Any]:
     """An event as JSON has it, with the context that its template needs."""
     brand = values.pop("brand", BRAND)
-    template = templates().get(brand, TEMPLATES[category])
+    template = templates().get_template(brand, TEMPLATES[category])
     assert template is not None
     return {
         "v": 1,
@@ -137,37 +137,37 @@ def make_event(to: Any, category: str = "newsletter", **values: Any) -> MessageE
 def new_mailing(event: MessageEvent, publisher: str = "key:shop", controller: str = BRAND) -> NewMailing:
     """The event as intake passes it on."""
     category = CATEGORIES[event.category]
-    template = templates().get(event.brand, event.template)
+    template = templates().get_template(event.brand, event.template)
     version, source = (template.version, template.source) if template else ("1", "{}")
-    return NewMailing(uuid7(), event, Identity.read(publisher), category, version, source, "2024", controller)
+    return NewMailing(uuid7(), event, Identity.parse_identity(publisher), category, version, source, "2024", controller)
 
 
 @dataclass
 class FakeProcessor:
     """Takes messages, and answers as the test wants."""
 
-    answer: Callable[[Outgoing], Outcome] = lambda outgoing: ACCEPTED
+    answer: Callable[[OutgoingMessage], Outcome] = lambda outgoing: ACCEPTED
     name: str = "fake"
     country: str = "ZZ"
     contract: str = "none"
     outside: bool = False
     weight: int = 1
     purposes: frozenset[str] | None = None
-    way: str | None = None
-    sent: list[Outgoing] = field(default_factory=list)
+    weakest_encryption: str | None = None
+    sent: list[OutgoingMessage] = field(default_factory=list)
     windows: list[int] = field(default_factory=list)
 
     async def send(
-        self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+        self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
     ) -> list[Outcome]:
         """Answers for each that may begin; what is unsent was never seen."""
         self.windows.append(len(window))
         outcomes = []
         for index, outgoing in enumerate(window):
             reason = permit(index)
-            outcomes.append(self.answer(outgoing) if reason is None else Outcome(Result.UNSENT, text=reason))
+            outcomes.append(self.answer(outgoing) if reason is None else Outcome(OutcomeKind.UNSENT, text=reason))
         self.sent += [
-            outgoing for outgoing, outcome in zip(window, outcomes, strict=True) if outcome.result is not Result.UNSENT
+            one for one, outcome in zip(window, outcomes, strict=True) if outcome.result is not OutcomeKind.UNSENT
         ]
         return outcomes
 
@@ -184,17 +184,17 @@ class FakeProcessor:
 class FakeReceived:
     """A message in a consumer's hands, and how it was settled."""
 
-    message: Message
+    message: BrokerMessage
     exchange: str = "mailer.events"
     settled: str | None = None
     kind: str = ""
 
     @property
-    def live(self) -> bool:
+    def is_live(self) -> bool:
         """Whether it is still open."""
         return self.settled is None
 
-    async def ack(self) -> None:
+    async def acknowledge(self) -> None:
         """Done with."""
         self.settled = self.settled or "ack"
 
@@ -211,15 +211,15 @@ def received(event: dict[str, Any] | bytes, key: str | None = None, user: str = 
     """An event as a queue hands it over."""
     body = event if isinstance(event, bytes) else json.dumps(event).encode()
     default = f"{event.get('brand')}.{event.get('category')}" if isinstance(event, dict) else f"{BRAND}.newsletter"
-    return FakeReceived(Message(body, key or default, user_id=user))
+    return FakeReceived(BrokerMessage(body, key or default, user_id=user))
 
 
 class World:
     """All rooms of the flow over a real database; only processor and broker are stand-ins."""
 
-    def __init__(self, pool: Pool, lease_seconds: float = 60, notes: Notes | None = None) -> None:
+    def __init__(self, pool: Pool, lease_seconds: float = 60, notes: CommitNotes | None = None) -> None:
         self.pool = pool
-        self.writers = Writers(KEY, notes)
+        self.writers = LedgerWriters(KEY, notes)
         self.policies = dict(policies())
         self.hasher = AddressHasher(KEY, partners_of(self.policies.values()))
         self.mailings = PostgresMailings(pool, self.writers, self.hasher, self.policies)
@@ -229,13 +229,14 @@ class World:
         self.suppressions = PostgresSuppressions(pool, self.writers, self.hasher)
         self.inviters = PostgresInviters(pool, self.writers)
         self.partners = PostgresPartners(pool, KEY)
-        self.ledger = PostgresLedger(pool, KEY)
-        self.upkeep = PostgresUpkeep(pool, self.ledger, self.writers, forgetful(policies().values()))
+        self.ledger = LedgerExport(pool, KEY)
+        self.upkeep = PostgresTimekeeping(pool, self.ledger, self.writers, non_retaining(policies().values()))
         self.rights = PostgresRights(pool, self.hasher, self.standings, controllers())
         self.processors = PostgresProcessors(pool, self.writers)
         self.outbox = PostgresOutbox(pool)
-        self.wishes = PostgresWishes(pool, self.writers)
-        self.desks = desks(pool, self.writers, self.hasher, Links("https://mail.example", (KEY,)), controllers())
+        self.wishes = PostgresPendingRequests(pool, self.writers)
+        self.links = SignedLinks("https://mail.example", (KEY,))
+        self.desks = open_account_stores(pool, self.writers, self.hasher, self.links, controllers())
         self.letters = PostgresDeadLetters(pool, self.hasher)
         self.publishers = PostgresPublishers(pool, self.writers)
         self.rates = PostgresRates(pool, self.writers)
@@ -243,16 +244,16 @@ class World:
         self.stop = asyncio.Event()
         self.broker = FakeBroker()
         self.processor = FakeProcessor()
-        self.presses = Presses(self.policies, templates(), Links("https://mail.example", (KEY,)), None)
+        self.presses = RendererCache(self.policies, templates(), self.links, None)
 
     def open_deliveries(self, lease_seconds: float = 60) -> PostgresDeliveries:
         """The deliveries, with what the policies count."""
-        return PostgresDeliveries(self.pool, self.writers, rates_of(self.policies.values()), lease_seconds)
+        return PostgresDeliveries(self.pool, self.writers, frequency_counts(self.policies.values()), lease_seconds)
 
     def importer(self, brand: str = BRAND, controller: str = BRAND) -> PostgresImporter:
         """Writes people of a brand."""
         return PostgresImporter(
-            self.pool, self.writers, self.hasher, brand, controller, self.policies[brand].vocabulary
+            self.pool, self.writers, self.hasher, brand, controller, self.policies[brand].source_vocabulary
         )
 
     def handover(
@@ -263,16 +264,18 @@ class World:
 
     def handover_by(self, processors: Sequence[Processor], deliveries: PostgresDeliveries | None = None) -> HandOver:
         """The hand-over to several processors."""
-        streams = Streams(PostgresPauses(self.pool))
-        gate = Gate(self.halted, Routes(processors, self.halted.processor_halted), Meter(self.rates, "worker"), streams)
-        bounces = Bounces(PostgresQuarantine(self.pool, self.writers, self.hasher))
+        streams = BlockPauses(PostgresPauses(self.pool))
+        routes = ProcessorRoutes(processors, self.halted.processor_halt_reason)
+        gate = SendChecks(self.halted, routes, RateLimiter(self.rates, "worker"), streams)
+        bounces = BounceJudge(PostgresQuarantine(self.pool, self.writers, self.hasher))
         return HandOver(deliveries or self.deliveries, self.mailings, self.presses, gate, bounces, "worker", self.stop)
 
     def intake(self) -> Intake:
         """The intake, with the real judgement of events."""
-        judge, over = partial(admit, policies=self.policies, templates=templates()), Overtime(self.handover())
-        say = partial(apply, self.desks, self.policies)
-        register = Register(self.publishers)
+        judge = partial(check_event, policies=self.policies, templates=templates())
+        over = HandOverTasks(self.handover())
+        say = partial(apply_account_event, self.desks, self.policies)
+        register = PublisherRegister(self.publishers)
         return Intake(self.mailings, self.upkeep, self.broker, over, self.policies, register, judge, say)
 
     def timekeeper(self, copies: int = 3) -> Timekeeper:
@@ -287,10 +290,10 @@ class World:
         controller: str = BRAND,
         publisher: str = "key:shop",
         **values: Any,
-    ) -> Accepted:
+    ) -> AcceptedMailing:
         """Takes one event in."""
         mailing = new_mailing(make_event(to, category, **values), publisher, controller)
-        [accepted] = await self.mailings.accept([mailing])
+        [accepted] = await self.mailings.accept_mailings([mailing])
         return accepted
 
     async def known(self, *numbers: int, **values: Any) -> list[int]:
@@ -303,14 +306,14 @@ class World:
         """Makes people known who pay, so that service mail is service mail to them (interpals-08)."""
         ids = await self.known(*numbers, **values)
         for recipient_id in ids:
-            await self.standings.pays(BRAND, recipient_id, None, True, "test")
+            await self.standings.set_paid_product(BRAND, recipient_id, None, True, "test")
         return ids
 
     async def release_newest(self) -> None:
         """Has a second person release the newest mailing, and hands it over."""
-        [newest] = await self.mailings.latest(1)
-        await self.mailings.release(newest.id, "Grace")
-        await self.timekeeper().tick()
+        [newest] = await self.mailings.latest_statuses(1)
+        await self.mailings.release_mailing(newest.id, "Grace")
+        await self.timekeeper().run_once()
         await self.run_published()
 
     async def drop(self, mailing_id: UUID) -> None:
@@ -335,7 +338,7 @@ class World:
 
     async def counted(self, mailing_id: UUID) -> dict[tuple[str, str], int]:
         """What the counters say, where they are not zero."""
-        status = await self.mailings.status(mailing_id)
+        status = await self.mailings.mailing_status(mailing_id)
         assert status is not None
         return dict(status.counts)
 
@@ -350,7 +353,7 @@ class World:
 
     async def entries(self, mailing_id: UUID | None = None, kind: str | None = None) -> list[dict[str, Any]]:
         """The ledger's entries."""
-        return [entry async for entry in self.ledger.export(mailing_id) if kind in (None, entry["kind"])]
+        return [entry async for entry in self.ledger.export_entries(mailing_id) if kind in (None, entry["kind"])]
 
     async def due_now(self) -> None:
         """As if the time had come for everything that waits."""
@@ -364,11 +367,13 @@ class World:
     async def run_published(self, processor: FakeProcessor | None = None) -> None:
         """Hands over the batches that were published."""
         for message in self.broker.take():
-            await self.handover(processor).run([json.loads(message.body)["batch"]])
+            await self.handover(processor).hand_over_batches([json.loads(message.body)["batch"]])
 
 
 @asynccontextmanager
-async def open_world(url: str, lease: float = 60, size: int = 10, notes: Notes | None = None) -> AsyncIterator[World]:
+async def open_world(
+    url: str, lease: float = 60, size: int = 10, notes: CommitNotes | None = None
+) -> AsyncIterator[World]:
     """A world over a database."""
     pool = await open_pool(url, size)
     try:

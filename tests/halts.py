@@ -13,10 +13,10 @@ class FakeHalts:
     mailings: dict[UUID, str] = field(default_factory=dict)
     processors: dict[str, str] = field(default_factory=dict)
 
-    def halted(self, brand: str, mailing_id: UUID) -> str | None:
-        """See `pipeline.preparing.Halted`."""
+    def mailing_halt_reason(self, brand: str, mailing_id: UUID) -> str | None:
+        """See `pipeline.preparation.HaltChecks`."""
         return self.everything or self.brands.get(brand) or self.mailings.get(mailing_id)
 
-    def processor_halted(self, name: str) -> str | None:
-        """See `pipeline.preparing.Halted`."""
+    def processor_halt_reason(self, name: str) -> str | None:
+        """See `pipeline.preparation.HaltChecks`."""
         return self.processors.get(name)

@@ -3,8 +3,8 @@
 import time
 from weakref import WeakKeyDictionary
 
-from mailer.ledger.opens import STEP, PostgresOpens
-from mailer.ports.counts import Written
+from mailer.ports.open_counts import WrittenCounts
+from mailer.postgres.open_counts import STEP, PostgresOpens
 from tests.factories import KEY, World
 
 _DAY = 86_400
@@ -40,8 +40,8 @@ def clock_of(world: World) -> Hours:
     return _of[world][0]
 
 
-async def an_hour_later(world: World) -> Written:
+async def an_hour_later(world: World) -> WrittenCounts:
     """Lets an hour pass, and writes what was opened and clicked in it."""
     opens = opens_of(world)
     _of[world][0].passed += 1
-    return await opens.write()
+    return await opens.write_finished_hours()

@@ -7,10 +7,10 @@ from itertools import combinations
 from typing import Any
 
 from mailer.policy.category import CATEGORIES
-from mailer.policy.deciding import ASKED, facts_of
-from mailer.policy.decision import Facts
-from mailer.policy.document import CategoryTerms, Hours
-from mailer.policy.section import Cap
+from mailer.policy.deciding import ASKED, decision_facts
+from mailer.policy.decision import DecisionFacts
+from mailer.policy.policy_file import CategoryTerms, SendingHours
+from mailer.policy.policy_section import FrequencyCap
 from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED
 from tests.unit.test_decision import ADA, HERE, NOW, OTHER, PARTNER, POLICY, STRICT, mailing_of, revised
 
@@ -34,8 +34,8 @@ class Wrong:
         return frozenset((*self.standing, *(f"mailing {name}" for name in self.mailing), *self.policy))
 
 
-_NIGHT = Hours.model_validate({"from": "00:00", "to": "00:01"})
-_CONFIRMED = {name: CategoryTerms(confirmed=category.optional) for name, category in CATEGORIES.items()}
+_NIGHT = SendingHours.model_validate({"from": "00:00", "to": "00:01"})
+_CONFIRMED = {name: CategoryTerms(confirmed=category.is_optional) for name, category in CATEGORIES.items()}
 _OLD = revised(POLICY, version="2020", purposes=())
 
 WRONGS: tuple[Wrong, ...] = (
@@ -67,7 +67,11 @@ WRONGS: tuple[Wrong, ...] = (
     Wrong("invited before", {"invited_by": OTHER}),
     Wrong("a copy", {"copy_of": 16}),
     Wrong("a copy that is not known yet", {"copy_of": 16, "copy_known_at": NOW}),
-    Wrong("more was sent than may be", {"sent": ((EVERYTHING_OPTIONAL, 9),)}, policy={"cap": Cap(mails=1, days=7)}),
+    Wrong(
+        "more was sent than may be",
+        {"sent": ((EVERYTHING_OPTIONAL, 9),)},
+        policy={"cap": FrequencyCap(mails=1, days=7)},
+    ),
     Wrong("expired", mailing={"expires_at": NOW - timedelta(hours=1)}),
     Wrong("early", mailing={"send_at": NOW + timedelta(hours=1)}),
     Wrong("of a stranger", mailing={"partner": "stranger"}),
@@ -93,7 +97,7 @@ def people(most: int) -> Iterator[tuple[str, Sequence[Wrong]]]:
                     yield category, wrongs
 
 
-def facts_with(category: str, wrongs: Sequence[Wrong]) -> Facts:
+def facts_with(category: str, wrongs: Sequence[Wrong]) -> DecisionFacts:
     """All that the rules look at, where these things are wrong."""
     standing: dict[str, Any] = {}
     mailing: dict[str, Any] = {}
@@ -103,11 +107,11 @@ def facts_with(category: str, wrongs: Sequence[Wrong]) -> Facts:
         mailing |= wrong.mailing
         policy |= wrong.policy
     asked = mailing_of(category, **{"id": HERE, "topic": "music", **mailing})
-    return facts_of(
+    return decision_facts(
         asked, replace(ADA, **{"collected_under": POLICY.version, **standing}), revised(POLICY, _OLD, **policy), NOW
     )
 
 
-def speaking(facts: Facts) -> list[str]:
+def speaking(facts: DecisionFacts) -> list[str]:
     """The names of the rules that speak, in the order in which they are asked."""
     return [name for name, (concerns, ask) in ASKED.items() if concerns(facts.category) and ask(facts) is not None]

@@ -10,15 +10,15 @@ from html import unescape
 from typing import Any
 
 from mailer.policy.identity import ITSELF
-from mailer.policy.publishers import OWN_TEMPLATES
-from mailer.ports.broker import Header
+from mailer.policy.publisher_rights import OWN_TEMPLATES
+from mailer.ports.broker import HeaderName
 from mailer.ports.consents import Consent
-from mailer.ports.ids import uuid7
-from mailer.ports.processor import Outgoing
-from mailer.rendering.links import Links
+from mailer.ports.processor import OutgoingMessage
+from mailer.ports.uuids import uuid7
+from mailer.rendering.signed_links import SignedLinks
 from tests.factories import KEY, FakeReceived, World, policies, received, templates
 
-LINKS = Links("https://mail.example", (KEY,))
+LINKS = SignedLinks("https://mail.example", (KEY,))
 ADA: dict[str, Any] = {
     "ref": "ada",
     "email": "ada@people.example",
@@ -32,7 +32,7 @@ ADA: dict[str, Any] = {
 
 def event_of(brand: str, name: str, *people: dict[str, Any], **values: Any) -> dict[str, Any]:
     """An event with a shipped template's example as its context; without people, to Ada as she is known."""
-    template = templates().get(brand, name)
+    template = templates().get_template(brand, name)
     assert template is not None
     return {
         "v": 1,
@@ -51,12 +51,12 @@ async def publish(world: World, event: dict[str, Any]) -> FakeReceived:
     """An event as the queue hands it over; what fits one window is handed over at once. Its own, mailer says itself."""
     arrived = received(event)
     if event["template"] in OWN_TEMPLATES:
-        arrived.message = replace(arrived.message, headers={Header.PUBLISHER: str(ITSELF)})
-    await world.intake().take(policies()[event["brand"]].categories[event["category"]].lane.value, [arrived])
+        arrived.message = replace(arrived.message, headers={HeaderName.PUBLISHER: str(ITSELF)})
+    await world.intake().accept_messages(policies()[event["brand"]].categories[event["category"]].lane.value, [arrived])
     return arrived
 
 
-def read(outgoing: Outgoing) -> EmailMessage:
+def read(outgoing: OutgoingMessage) -> EmailMessage:
     """A message that was handed over."""
     return BytesParser(EmailMessage, policy=email.policy.default).parsebytes(outgoing.content)
 
@@ -85,7 +85,7 @@ async def consents(world: World, brand: str, *scopes: str, ref: str = "ada") -> 
     for scope in scopes:
         version, now = policies()[brand].version, datetime.now(UTC)
         said = Consent(scope, True, "confirmed", version, "Yes, please", ref, now, "form 1")
-        assert await world.consents.record(brand, await world.id_of(ref, brand), said)
+        assert await world.consents.record_consent(brand, await world.id_of(ref, brand), said)
 
 
 async def stands(world: World, change: str, brand: str, ref: str = "ada") -> None:

@@ -6,19 +6,19 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Any
 
-from mailer.pipeline.copies import Key
-from mailer.pipeline.preparing import Gate, Preparing
-from mailer.pipeline.press import Press, Presses
-from mailer.pipeline.routing import Routes
-from mailer.pipeline.streams import Streams
-from mailer.pipeline.verdicts import Step
+from mailer.pipeline.block_pauses import BlockPauses
+from mailer.pipeline.deduplication import Key
+from mailer.pipeline.preparation import SendChecks, WindowPreparation
+from mailer.pipeline.routing import ProcessorRoutes
+from mailer.pipeline.transitions import DeliveryStep
 from mailer.policy.outcome import Outcome
-from mailer.ports.deliveries import Carrier, Row
+from mailer.ports.deliveries import DeliveryRow, TextCarrier
 from mailer.ports.mailings import MailingFacts
-from mailer.ports.pauses import Pause
 from mailer.ports.processor import Processor
-from mailer.ports.rates import Admission, Wanted
-from mailer.rendering.links import Links
+from mailer.ports.rates import AdmittedMessages, SendRequest
+from mailer.ports.stream_pauses import StreamPause
+from mailer.rendering.mailing import MailingRenderer, RendererCache
+from mailer.rendering.signed_links import SignedLinks
 from tests.factories import KEY, make_event, new_mailing, policies, templates
 from tests.halts import FakeHalts
 
@@ -50,49 +50,51 @@ def facts_of(category: str = "newsletter", **values: Any) -> MailingFacts:
     return MailingFacts(**stated | values)
 
 
-def press_of(category: str = "newsletter", **values: Any) -> Press:
+def press_of(category: str = "newsletter", **values: Any) -> MailingRenderer:
     """Its press."""
-    presses = Presses(policies(), templates(), Links("https://mail.example", (KEY,)), None)
-    return presses.set_up(facts_of(category, **values), None)
+    presses = RendererCache(policies(), templates(), SignedLinks("https://mail.example", (KEY,)), None)
+    return presses.add_renderer(facts_of(category, **values), None)
 
 
 class NoLimits:
     """A meter without limits."""
 
-    async def admit(self, wanted: Sequence[Wanted]) -> Admission:
+    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmittedMessages:
         """All may go."""
-        return Admission((True,) * len(wanted), inf)
+        return AdmittedMessages((True,) * len(wanted), inf)
 
-    def give_back(self, admission: Admission, unsent: Sequence[Wanted]) -> None:
+    def return_tokens(self, admission: AdmittedMessages, unsent: Sequence[SendRequest]) -> None:
         """Nothing was taken."""
 
-    def note(self, processor: str, domain: str, outcome: Outcome) -> None:
+    def record_reply(self, processor: str, domain: str, outcome: Outcome) -> None:
         """Nothing is slowed down."""
 
 
 class NoPauses:
     """Nothing is paused for what it is."""
 
-    async def paused(self) -> list[Pause]:
-        """See `ports.pauses`."""
+    async def list_pauses(self) -> list[StreamPause]:
+        """See `ports.stream_pauses`."""
         return []
 
-    async def pause(self, pauses: Sequence[Pause]) -> None:
-        """See `ports.pauses`."""
+    async def add_pauses(self, pauses: Sequence[StreamPause]) -> None:
+        """See `ports.stream_pauses`."""
 
-    async def lift(self, processor: str) -> int:
-        """See `ports.pauses`."""
+    async def lift_pauses(self, processor: str) -> int:
+        """See `ports.stream_pauses`."""
         return 0
 
 
-async def nobody(texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, Carrier]:
+async def nobody(texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, TextCarrier]:
     """Nobody has carried any text."""
     return {}
 
 
-def plan(row: Row, press: Press, processor: Processor, now: datetime) -> Step:
+def plan(row: DeliveryRow, press: MailingRenderer, processor: Processor, now: datetime) -> DeliveryStep:
     """What is prepared for one row, where nothing limits."""
-    gate = Gate(FakeHalts(), Routes([processor], lambda name: None), NoLimits(), Streams(NoPauses()))
-    prepared = asyncio.run(Preparing(gate, None, nobody).prepare([row], {press.facts.id: press}, {}, {}, now))
+    gate = SendChecks(FakeHalts(), ProcessorRoutes([processor], lambda name: None), NoLimits(), BlockPauses(NoPauses()))
+    prepared = asyncio.run(
+        WindowPreparation(gate, None, nobody).prepare_window([row], {press.facts.id: press}, {}, {}, now)
+    )
     [step] = prepared.steps
     return step

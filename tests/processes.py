@@ -19,8 +19,8 @@ import asyncpg
 import httpx
 from pamqp.commands import Queue
 
-from mailer.broker.topology import topology
-from mailer.processors.capture import Captured, CaptureServer, Inbox
+from mailer.broker.topology import topology_for
+from mailer.processors.capture import CapturedMessage, CaptureFolder, CaptureServer
 from tests.publishers import all_options
 from tests.shipped import shipped_templates
 from tests.soundness import assert_sound
@@ -129,7 +129,7 @@ class Stack:
 
     folder: Path
     database_url: str
-    inbox: Inbox
+    inbox: CaptureFolder
     env: Mapping[str, str]
 
     def having(self, **settings: str) -> "Stack":
@@ -184,7 +184,7 @@ class Stack:
             yield [await stack.enter_async_context(self._process(name, n)) for n, name in enumerate(names)]
 
     async def dies(self, name: str, point: str) -> None:
-        """Runs a process until it kills itself at a crash point, as `mailer.crashing` takes them."""
+        """Runs a process until it kills itself at a crash point, as `mailer.crash_points` takes them."""
         process = await self.with_env(MAILER_CRASH_AT=point)._start(name, 0)
         try:
             async with asyncio.timeout(SECONDS):
@@ -278,9 +278,11 @@ class Stack:
         shown: dict[str, Any] = (await self.done("mailing", "show", event_id, "--json")).json
         return shown
 
-    def mails(self, **wanted: str) -> list[Captured]:
+    def mails(self, **wanted: str) -> list[CapturedMessage]:
         """The captured messages of whose header fields (underscores for hyphens) each holds a text."""
-        return [mail for mail in self.inbox.list() if all(text in field(mail, name) for name, text in wanted.items())]
+        return [
+            mail for mail in self.inbox.list_mails() if all(text in field(mail, name) for name, text in wanted.items())
+        ]
 
     @asynccontextmanager
     async def client(self, key: str = "") -> AsyncIterator[httpx.AsyncClient]:
@@ -338,7 +340,7 @@ async def open_stack(folder: Path, database_url: str, broker_url: str) -> AsyncI
         await empty_rabbit(broker_url)
     async with CaptureServer(folder / "captured", answer=_nobody) as server:
         env = settings_for(folder, database_url, server.port, broker_url)
-        stack = Stack(folder, database_url, Inbox(folder / "captured"), env)
+        stack = Stack(folder, database_url, CaptureFolder(folder / "captured"), env)
         yield stack
         await assert_sound(database_url, env["MAILER_LEDGER_KEY"])
 
@@ -382,7 +384,7 @@ async def until(asked: Callable[[], Awaitable[_T]], what: str, seconds: float = 
 
 async def empty_rabbit(url: str) -> None:
     """Deletes mailer's queues and exchanges, and what they hold."""
-    plan = topology({})
+    plan = topology_for({})
     connection = await aio_pika.connect(url)
     async with connection, connection.channel() as channel:
         for queue in plan.queues:
@@ -391,7 +393,7 @@ async def empty_rabbit(url: str) -> None:
             await channel.exchange_delete(exchange.name)
 
 
-def field(mail: Captured, name: str) -> str:
+def field(mail: CapturedMessage, name: str) -> str:
     """A header field that occurs once, or an empty text; underscores for hyphens."""
     values = [value for key, value in mail.headers if key.lower() == name.lower().replace("_", "-")]
     assert len(values) <= 1, f"{name} occurs {len(values)} times"

@@ -3,13 +3,13 @@
 import asyncpg
 
 from mailer.accounts import KINDS
-from mailer.cli.shared import user
-from mailer.ledger.database import Pool
-from mailer.ledger.publishers import PostgresPublishers
-from mailer.ledger.writers import Writers
+from mailer.cli.shared import system_user
+from mailer.database.statements import Pool
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import Identity, IdentityKind
-from mailer.policy.publishers import Read, Rights
+from mailer.policy.publisher_rights import PublisherRights, ReadRight
+from mailer.postgres.publishers import PostgresPublishers
 from tests.factories import KEY
 
 BRANDS = ("interpals", "paltalk-2002", "paltalk-2006", "peerstream")
@@ -17,20 +17,22 @@ BROKER_USERS = ("guest", "shop")
 """RabbitMQ's default user, as whom processes publish, and the one of messages that tests make themselves."""
 
 
-def everything(*brands: str) -> Rights:
+def everything(*brands: str) -> PublisherRights:
     """All that can be granted, for these brands, or for all."""
-    return Rights(frozenset(brands or BRANDS), frozenset(CATEGORIES), frozenset(KINDS), frozenset(Read))
+    return PublisherRights(frozenset(brands or BRANDS), frozenset(CATEGORIES), frozenset(KINDS), frozenset(ReadRight))
 
 
 def all_options(*brands: str) -> list[str]:
     """The same, as `mailer publishers add` takes it."""
-    granted = {"brand": brands or BRANDS, "category": CATEGORIES, "action": KINDS, "read": Read}
+    granted = {"brand": brands or BRANDS, "category": CATEGORIES, "action": KINDS, "read": ReadRight}
     return [word for what, names in granted.items() for one in names for word in (f"--{what}", one)]
 
 
 async def issue_key(pool: Pool, name: str, *brands: str) -> str:
     """A new API key whose holder may do everything."""
-    key = await PostgresPublishers(pool, Writers(KEY)).add(Identity(IdentityKind.KEY, name), everything(*brands))
+    key = await PostgresPublishers(pool, LedgerWriters(KEY)).grant_rights(
+        Identity(IdentityKind.KEY, name), everything(*brands)
+    )
     assert key is not None
     return key
 
@@ -48,7 +50,7 @@ async def let_publish(url: str) -> None:
             " UNION ALL SELECT 'person', $6, $1, $2, $3, $4",
             *granted,
             BROKER_USERS,
-            user(),
+            system_user(),
         )
     finally:
         await connection.close()

@@ -9,9 +9,9 @@ from typing import Any
 
 import asyncpg
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.embedded import postgres
-from mailer.ledger.migrations import migrate
+from mailer.postgres.migrations import apply_migrations
 from tests.processes import until
 from tests.publishers import let_publish
 
@@ -43,7 +43,7 @@ class Member:
 
     async def start(self) -> None:
         """Starts the server."""
-        self._server = await asyncio.to_thread(postgres.start, self.folder)
+        self._server = await asyncio.to_thread(postgres.start_postgres, self.folder)
 
     async def stop(self) -> None:
         """Ends the server for good: what it has committed went to a replica that still follows."""
@@ -136,8 +136,8 @@ class Cluster:
 
 async def make_data(folder: Path) -> None:
     """Makes a migrated database on a server, which is stopped then: what `open_cluster` begins with."""
-    with await asyncio.to_thread(postgres.start, folder) as server:
-        await asyncio.to_thread(migrate, server.url(), resources.folder("migrations"))
+    with await asyncio.to_thread(postgres.start_postgres, folder) as server:
+        await asyncio.to_thread(apply_migrations, server.url(), bundled_files.bundled_folder("migrations"))
         await let_publish(server.url())
 
 
@@ -170,7 +170,7 @@ async def _copy(primary: Member, replica: Member) -> None:
     os.chown(target, owner.st_uid, owner.st_gid)
     socket_folder = (primary.folder / "data/postmaster.pid").read_text().splitlines()[4]
     process = await asyncio.create_subprocess_exec(
-        str(postgres.binaries() / "pg_basebackup"),
+        str(postgres.program_folder() / "pg_basebackup"),
         *("--host", socket_folder, "--username", "postgres", "--pgdata", str(target)),
         *("--write-recovery-conf", "--checkpoint", "fast", "--no-sync"),
         cwd="/",

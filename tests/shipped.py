@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from functools import wraps
 from pathlib import Path
 
-from mailer import resources
-from mailer.rendering import templates
-from mailer.rendering.sources import BrandFiles
-from mailer.rendering.templates import Template
+from mailer import bundled_files
+from mailer.rendering import template_library
+from mailer.rendering.template_files import BrandFiles
+from mailer.rendering.template_library import Template
 
 BRANDS = ("interpals", "paltalk-2006")
 TEMPLATES = ("weekly", "spring-offer", "maintenance", "breach-notice", "invitation", "partner-offer", "rights-answer")
@@ -21,7 +21,7 @@ def shipped_templates(folder: Path, brands: Iterable[str] = BRANDS, names: Itera
         for name in ("_layout", *names):
             link = chosen / brand / name
             if not link.exists():
-                link.symlink_to(resources.folder("templates") / brand / name)
+                link.symlink_to(bundled_files.bundled_folder("templates") / brand / name)
     return chosen
 
 
@@ -30,7 +30,7 @@ def remember_templates() -> None:
 
     A template is the same where its files, its layout's, the policy and the law are.
     """
-    load = templates._load
+    load = template_library._load_template
     known: dict[tuple[object, ...], Template] = {}
     last: list[tuple[BrandFiles, str]] = []
 
@@ -44,10 +44,10 @@ def remember_templates() -> None:
             known[key] = load(folder, brand)
         return known[key]
 
-    templates._load = remembered
+    template_library._load_template = remembered
 
 
 def _written(brand: BrandFiles) -> str:
     """All of a brand on which its templates depend."""
     law = brand.policy.law.jurisdictions
-    return repr((brand.layouts, brand.strings, brand.policy, brand.policy.versions, law))
+    return repr((brand.layouts, brand.strings, brand.policy, brand.policy.all_versions, law))

@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from mailer.events import Attachment
 from mailer.policy.category import CATEGORIES
-from mailer.rendering.dkim import Key, Signer
-from mailer.rendering.forms import Form
+from mailer.rendering.dkim import DkimKey, DkimSigner
 from mailer.rendering.headers import addr_spec
-from mailer.rendering.message import Letterhead, Skeleton
+from mailer.rendering.mail_merge import MergeForm
+from mailer.rendering.message import MailingHeaders, StaticParts
 
 DOMAIN = "paltalk.example"
 NOW = 1_700_000_000
@@ -61,12 +61,12 @@ def pem(key: Any) -> bytes:
 
 
 @cache
-def signer() -> Signer:
+def signer() -> DkimSigner:
     """A signer with both kinds of key."""
-    return Signer(
+    return DkimSigner(
         DOMAIN,
-        Key("r1", pem(rsa.generate_private_key(65537, 2048))),
-        Key("e1", pem(ed25519.Ed25519PrivateKey.generate())),
+        DkimKey("r1", pem(rsa.generate_private_key(65537, 2048))),
+        DkimKey("e1", pem(ed25519.Ed25519PrivateKey.generate())),
     )
 
 
@@ -80,11 +80,11 @@ def newsletter(**changes: Any) -> bytes:
         "reply_to": "help@paltalk.example",
         "name": "Paltalk",
     }
-    form = Form(("Grüße " * 20,), ("<p>Hello   </p>",), ("Hello \n\n\n",))
+    form = MergeForm(("Grüße " * 20,), ("<p>Hello   </p>",), ("Hello \n\n\n",))
     return (
-        Skeleton(Letterhead(**stated | changes))
-        .blank(form)
-        .fill(
+        StaticParts(MailingHeaders(**stated | changes))
+        .compile_message(form)
+        .fill_message(
             to=addr_spec("zoë@bücher.example", "To"),
             name="Zoë",
             message_id="<1@paltalk.example>",
@@ -105,7 +105,7 @@ def kinds() -> dict[str, bytes]:
         "file": newsletter(attachments=(file,)),
         "few fields": few,
     }
-    return {name: signer().sign(message, NOW) for name, message in messages.items()}
+    return {name: signer().sign_message(message, NOW) for name, message in messages.items()}
 
 
 def tampered(signed: bytes) -> Iterator[tuple[str, bytes]]:

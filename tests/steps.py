@@ -4,27 +4,27 @@ from collections.abc import Awaitable, Collection, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from mailer.actions import account as accounts
-from mailer.actions import opt_out
-from mailer.actions.consent import confirm, consent
-from mailer.actions.rights import erase
+from mailer.actions import account_flags as accounts
+from mailer.actions import record_opt_out
+from mailer.actions.confirmation_requests import ConfirmationAsked, ConfirmationParts
+from mailer.actions.consent import confirm_consent, record_consent
+from mailer.actions.rights import erase_recipient
 from mailer.actions.suppression import object_to_marketing
-from mailer.actions.wishes import Asked, Confirmations
 from mailer.events import Person
-from mailer.ledger.deliveries import PostgresDeliveries
-from mailer.pipeline.press import Presses
-from mailer.policy.document import Policy
+from mailer.policy.frequency_counts import frequency_counts
 from mailer.policy.identity import Identity
-from mailer.policy.rates import rates_of
+from mailer.policy.policy_file import Policy
 from mailer.ports.consents import Consent
 from mailer.ports.deliveries import Claim
-from mailer.ports.ids import uuid7
 from mailer.ports.mailings import NewMailing
-from mailer.ports.people import ImportRow
-from mailer.ports.standings import Flag
-from mailer.ports.wishes import Wish
-from mailer.rendering.admission import admit
-from mailer.rendering.links import Links
+from mailer.ports.pending_requests import PendingRequest
+from mailer.ports.recipient_import import ImportRow
+from mailer.ports.standings import StandingFlag
+from mailer.ports.uuids import uuid7
+from mailer.postgres.deliveries import PostgresDeliveries
+from mailer.rendering.event_checks import check_event
+from mailer.rendering.mailing import RendererCache
+from mailer.rendering.signed_links import SignedLinks
 from tests.factories import World, make_event, policies, templates
 from tests.integration.web_world import PUBLIC_URL, browse
 from tests.model import Account, Terms
@@ -38,9 +38,9 @@ class Racing(PostgresDeliveries):
 
     meanwhile: Awaitable[object] | None = None
 
-    async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
+    async def claim_batches(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
         """Claims; then it happens."""
-        claim = await super().claim(batches, owner, mailings)
+        claim = await super().claim_batches(batches, owner, mailings)
         happens, self.meanwhile = self.meanwhile, None
         if happens is not None:
             await happens
@@ -53,7 +53,7 @@ class Steps:
     def __init__(self, world: World) -> None:
         self.world = world
         self.keys = ["key-1"]
-        self.links = Links(PUBLIC_URL, self.keys)
+        self.links = SignedLinks(PUBLIC_URL, self.keys)
 
     def rotate(self, key: str) -> None:
         """A new key is put in front; the old ones stay good for reading."""
@@ -66,12 +66,12 @@ class Steps:
         shipped = own.model_copy(update={"controller": own.controller.model_copy(update={"id": JOINT})})
         known = {terms.version: _version(shipped, terms) for terms in versions}
         current = known.pop(versions[-1].version)
-        self.world.policies[brand] = current.after(known)
+        self.world.policies[brand] = current.with_earlier_versions(known)
         self._prepare()
 
     def _prepare(self) -> None:
-        self.links = Links(PUBLIC_URL, self.keys)
-        self.world.presses = Presses(self.world.policies, templates(), self.links, None)
+        self.links = SignedLinks(PUBLIC_URL, self.keys)
+        self.world.presses = RendererCache(self.world.policies, templates(), self.links, None)
 
     async def imported(self, account: Account, scope: str | None = None, address: str | None = None) -> None:
         """A file has the account, as it is now."""
@@ -86,7 +86,7 @@ class Steps:
         )
         said = (Consent(scope, True, "confirmed", "form 1", "Yes, write to me.", "import", now),) if scope else ()
         importer = self.world.importer(account.brand, JOINT)
-        await importer.write([ImportRow(person, products=("*",) if account.paid else None, consents=said)])
+        await importer.import_rows([ImportRow(person, products=("*",) if account.paid else None, consents=said)])
 
     async def id_of(self, account: Account) -> int:
         """Its id."""
@@ -96,18 +96,22 @@ class Steps:
         """An application says it, and the account's owner confirms it where the law wants that; tells whether so."""
         policy, whose = self.world.policies[account.brand], await self.id_of(account)
         said = Consent(scope, True, "application", "form 1", "Yes, write to me.", "shop", datetime.now(UTC))
-        asking = Confirmations(self.links, self.world.wishes)
-        standing = await self.world.standings.get(account.brand, whose)
-        done = await consent(self.world.consents, asking, policy, whose, said, standing.country if standing else None)
-        assert isinstance(done, Asked) is account.confirms
+        asking = ConfirmationParts(self.links, self.world.wishes)
+        standing = await self.world.standings.get_standing(account.brand, whose)
+        done = await record_consent(
+            self.world.consents, asking, policy, whose, said, standing.country if standing else None
+        )
+        assert isinstance(done, ConfirmationAsked) is account.confirms
         if account.confirms:
-            await confirm(self.world.consents, policy, whose, Wish(scope, "form 1", said.words, said.at), "a token")
+            await confirm_consent(
+                self.world.consents, policy, whose, PendingRequest(scope, "form 1", said.words, said.at), "a token"
+            )
         return account.confirms
 
     async def leaves(self, account: Account, scope: str) -> None:
         """The page does it."""
         policy = self.world.policies[account.brand]
-        await opt_out(self.world.standings, policy, await self.id_of(account), scope, "page")
+        await record_opt_out(self.world.standings, policy, await self.id_of(account), scope, "page")
 
     async def objects(self, account: Account) -> None:
         """An operator is told it."""
@@ -116,31 +120,37 @@ class Steps:
 
     async def erased(self, account: Account) -> None:
         """The person asks for it."""
-        await erase(self.world.rights, self.world.policies[account.brand], await self.id_of(account), "letter")
+        await erase_recipient(
+            self.world.rights, self.world.policies[account.brand], await self.id_of(account), "letter"
+        )
 
-    async def marked(self, account: Account, flag: Flag, on: bool) -> None:
+    async def marked(self, account: Account, flag: StandingFlag, on: bool) -> None:
         """An application says it."""
-        await accounts.mark(self.world.standings, account.brand, await self.id_of(account), flag, on, "test")
+        await accounts.set_account_flag(
+            self.world.standings, account.brand, await self.id_of(account), flag, on, "test"
+        )
 
     async def mailed(self, brand: str, category: str, meanwhile: Awaitable[object] | None = None) -> UUID:
         """A mailing to everyone is taken in, released if it waits, and handed over."""
         world, policy = self.world, self.world.policies[brand]
         event = make_event({"audience": "everyone"}, category, brand=brand)
-        template = admit(event, world.policies, templates())
+        template = check_event(event, world.policies, templates())
         known = policy.categories[category], template.version, template.source, policy.version, JOINT
-        [accepted] = await world.mailings.accept([NewMailing(uuid7(), event, Identity.read("key:shop"), *known)])
+        [accepted] = await world.mailings.accept_mailings(
+            [NewMailing(uuid7(), event, Identity.parse_identity("key:shop"), *known)]
+        )
         rows = await world.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1", accepted.mailing_id)
         batches = [row["id"] for row in rows]
         if policy.categories[category].needs_release:
-            await world.handover().run(batches)
+            await world.handover().hand_over_batches(batches)
             assert not world.processor.sent, "it waits for a second person (invariant 9)"
-            await world.mailings.release(accepted.mailing_id, "Dana Duty")
-        deliveries = Racing(world.pool, world.writers, rates_of(world.policies.values()))
+            await world.mailings.release_mailing(accepted.mailing_id, "Dana Duty")
+        deliveries = Racing(world.pool, world.writers, frequency_counts(world.policies.values()))
         deliveries.meanwhile = meanwhile
-        await world.handover(deliveries=deliveries).run(batches)
+        await world.handover(deliveries=deliveries).hand_over_batches(batches)
         for _ in range(2):
             await world.due_now()
-            await world.timekeeper().tick()
+            await world.timekeeper().run_once()
             await world.run_published()
         return accepted.mailing_id
 
@@ -161,7 +171,7 @@ class Steps:
         if row is None:
             return None
         await pool.execute("UPDATE ledger SET reason = 'x' WHERE writer = $1 AND n = $2", row["writer"], row["n"])
-        verdict = await self.world.ledger.verify()
+        verdict = await self.world.ledger.verify_ledger()
         return (str(row["writer"]), row["n"]), [(fault.writer, fault.n) for fault in verdict.faults]
 
     async def found(self, text: str) -> list[str]:
@@ -187,4 +197,4 @@ class Steps:
 def _version(shipped: Policy, terms: Terms) -> Policy:
     basis, scope = "opt_in" if terms.asks else "opt_out", "paid" if terms.paid_only else "any"
     switches = shipped.switches.model_copy(update={"promo_basis": basis, "service_scope": scope})
-    return shipped.model_copy(update={"version": terms.version, "switches": switches}).after({})
+    return shipped.model_copy(update={"version": terms.version, "switches": switches}).with_earlier_versions({})

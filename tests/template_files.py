@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from mailer.policy.document import Policy
+from mailer.bundled_files import toml_files
 from mailer.policy.jurisdiction import load_law
-from mailer.policy.library import load
-from mailer.rendering.templates import TemplateError, TemplateLibrary
-from mailer.resources import tables
+from mailer.policy.policy_file import Policy
+from mailer.policy.policy_library import parse_policies
+from mailer.rendering.template_library import TemplateError, TemplateLibrary
 
 ROOT = Path(__file__).parents[1]
-LAW = load_law(tables("jurisdictions"))
-POLICIES = load(tables("policies"), date(2026, 6, 1), LAW)
+LAW = load_law(toml_files("jurisdictions"))
+POLICIES = parse_policies(toml_files("policies"), date(2026, 6, 1), LAW)
 
 LAYOUT = """<!doctype html><html lang="{{ strings.lang }}" dir="{{ strings.dir }}"><head><title>t</title>
 <style>p { color: red; }</style></head><body>{% block content %}{% endblock %}
@@ -56,7 +56,7 @@ def library(
         file = folder / brand / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content, "utf-8")
-    return TemplateLibrary.load(folder, policies)
+    return TemplateLibrary.load_library(folder, policies)
 
 
 def faults(

@@ -88,12 +88,12 @@ def become(request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
 
 def arm() -> None:
     """Reads again at which point to die: mailer does so when it is imported."""
-    from mailer import crashing
+    from mailer import crash_points
     from mailer.processors import pipelined, sequential
 
-    importlib.reload(crashing)
+    importlib.reload(crash_points)
     for module in (pipelined, sequential):
-        vars(module)["ARMED"] = crashing.ARMED
+        vars(module)["ARMED"] = crash_points.ARMED
 
 
 def end_with(run: Callable[[], object]) -> None:
@@ -123,12 +123,12 @@ def main() -> None:
     import mailer.cli
     import mailer.web.app
     import mailer.web.server
-    from mailer.rendering.templates import TemplateLibrary
+    from mailer.rendering.template_library import TemplateLibrary
     from tests.factories import policies
 
     remember_templates()
     with tempfile.TemporaryDirectory() as folder:
-        TemplateLibrary.load(shipped_templates(Path(folder)), policies())
+        TemplateLibrary.load_library(shipped_templates(Path(folder)), policies())
     gc.collect()
     gc.freeze()
     connections = [socket.socket(fileno=int(number)) for number in sys.argv[1:]]

@@ -15,14 +15,14 @@ from bench.setting import ADDRESS_KEY, BRAND, LEDGER_KEY, SECRET_KEY, read_polic
 from bench.speed.keys import Dkim, keys_for
 from bench.speed.machine import Failed, Measured, Program, Sink, cpu, frozen, peak_mib, total_cpu, until
 from bench.speed.room import ROOT, Room
-from mailer import resources
-from mailer.broker.publisher import EventPublisher
+from mailer import bundled_files
+from mailer.broker.event_publisher import EventPublisher
 from mailer.broker.rabbitmq import RabbitBroker
+from mailer.database.connections import open_pool
 from mailer.events import MessageEvent, validate_event
-from mailer.ledger.connections import open_pool
-from mailer.ledger.outbox import OutboxPublisher
-from mailer.ports.ids import uuid7
-from mailer.rendering.templates import TemplateLibrary
+from mailer.ports.uuids import uuid7
+from mailer.postgres.outbox import OutboxPublisher
+from mailer.rendering.template_library import TemplateLibrary
 
 CONNECTIONS = 12
 """Of each worker to the sink, as of each peer."""
@@ -163,9 +163,9 @@ _example: dict[tuple[str, str], dict[str, object]] = {}
 def event_of(category: str, template: str, to: dict[str, object]) -> MessageEvent:
     """An event with the values of the template's own example."""
     if not _example:
-        library = TemplateLibrary.load(resources.folder("templates"), read_policies())
+        library = TemplateLibrary.load_library(bundled_files.bundled_folder("templates"), read_policies())
         for name in ("weekly", "maintenance", "spring-offer"):
-            found = library.get(BRAND, name)
+            found = library.get_template(BRAND, name)
             assert found is not None
             _example[BRAND, name] = dict(found.example)
     reason = {"reason": "Your account cannot be used meanwhile"} if category == "service" else {}
@@ -192,12 +192,12 @@ async def _publish(room: Room, rabbit: bool, events: Sequence[MessageEvent]) -> 
         broker = RabbitBroker(room.broker)
         publisher = EventPublisher(broker)
         for start in range(0, len(events), 500):
-            await asyncio.gather(*(publisher.publish(event) for event in events[start : start + 500]))
+            await asyncio.gather(*(publisher.publish_event(event) for event in events[start : start + 500]))
         await broker.close()
     else:
         pool = await open_pool(room.database, size=2)
         for event in events:
-            await OutboxPublisher(pool).publish(event)
+            await OutboxPublisher(pool).publish_event(event)
         await pool.close()
 
 

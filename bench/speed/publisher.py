@@ -14,7 +14,7 @@ import uvloop
 
 from bench.setting import somebody
 from bench.speed.ours import service_event
-from mailer.broker.publisher import EventPublisher
+from mailer.broker.event_publisher import EventPublisher
 from mailer.broker.rabbitmq import RabbitBroker
 
 RATE = 20
@@ -30,7 +30,7 @@ async def publish(url: str, first: int, last: int) -> dict[str, float]:
         for number, (address, event) in enumerate(events.items()):
             await asyncio.sleep(begun + number / RATE - time.monotonic())
             moments[address] = time.monotonic()
-            tasks.create_task(publisher.publish(event))
+            tasks.create_task(publisher.publish_event(event))
     await broker.close()
     return moments
 

@@ -12,9 +12,9 @@ import asyncpg
 
 from bench.setting import BRAND, let_publish, setting
 from bench.speed.machine import descendant
-from mailer import resources
+from mailer import bundled_files
 from mailer.embedded import postgres, rabbitmq
-from mailer.ledger.migrations import migrate
+from mailer.postgres.migrations import apply_migrations
 
 ROOT = Path(__file__).resolve().parents[2]
 AUDIENCES = (1_000, 2_500, 5_000, 7_500, 10_000, 15_000, 20_000, 30_000, 40_000, 60_000)
@@ -73,10 +73,10 @@ def open_room(profile: bool = False, audiences: Sequence[int] = AUDIENCES) -> It
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="mailer-bench-")))
         folder.chmod(0o711)  # the database runs as a user of its own
-        server = stack.enter_context(postgres.start(folder / "postgres"))
-        migrate(server.url(), resources.folder("migrations"))
+        server = stack.enter_context(postgres.start_postgres(folder / "postgres"))
+        apply_migrations(server.url(), bundled_files.bundled_folder("migrations"))
         asyncio.run(let_publish(server.url()))
-        node = stack.enter_context(rabbitmq.start(folder / "rabbitmq"))
+        node = stack.enter_context(rabbitmq.start_rabbitmq(folder / "rabbitmq"))
         postmaster = int((folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
         _templates(folder / "templates")
         asyncio.run(_people(server.url(), audiences))
@@ -85,7 +85,7 @@ def open_room(profile: bool = False, audiences: Sequence[int] = AUDIENCES) -> It
 
 def _templates(folder: Path) -> None:
     """The shipped templates of one brand in a plain layout: messages of 2 to 4 KB, where the shipped one makes 10."""
-    shutil.copytree(resources.folder("templates") / BRAND, folder / BRAND)
+    shutil.copytree(bundled_files.bundled_folder("templates") / BRAND, folder / BRAND)
     shutil.copy(Path(__file__).with_name("layout.html.j2"), folder / BRAND / "_layout")
 
 

@@ -1,18 +1,18 @@
 """The only way to change a standing. Each action is named for what has happened to the recipient."""
 
-from mailer.actions.consent import ConsentRefused, consent, withdraw
-from mailer.actions.opt_out import OptOutRefused, opt_out, scope_left
-from mailer.actions.suppression import SuppressionRefused, lift, object_to_marketing, suppress
+from mailer.actions.consent import ConsentRefused, record_consent, withdraw_consent
+from mailer.actions.opt_out import OptOutRefused, record_opt_out, scope_of_link
+from mailer.actions.suppression import SuppressionRefused, lift_suppression, object_to_marketing, suppress_recipient
 
 __all__ = [
     "ConsentRefused",
     "OptOutRefused",
     "SuppressionRefused",
-    "consent",
-    "lift",
+    "lift_suppression",
     "object_to_marketing",
-    "opt_out",
-    "scope_left",
-    "suppress",
-    "withdraw",
+    "record_consent",
+    "record_opt_out",
+    "scope_of_link",
+    "suppress_recipient",
+    "withdraw_consent",
 ]

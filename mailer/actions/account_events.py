@@ -6,60 +6,60 @@ from datetime import UTC, datetime
 from typing import Protocol, assert_never
 
 from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Pays, Posts, Reaches, Rectifies
-from mailer.actions import account, rights
-from mailer.actions.consent import ConsentRefused, checked, consent, withdraw
-from mailer.actions.opt_out import OptOutRefused, check_scope, opt_out
+from mailer.actions import account_flags, rights
+from mailer.actions.confirmation_requests import ConfirmationParts
+from mailer.actions.consent import ConsentRefused, check_consent, record_consent, withdraw_consent
+from mailer.actions.opt_out import OptOutRefused, check_scope, record_opt_out
 from mailer.actions.suppression import SuppressionRefused, object_to_marketing
-from mailer.actions.wishes import Confirmations
-from mailer.contents import IdTaken
+from mailer.event_digests import IdTaken
 from mailer.events import EventRefused
-from mailer.policy.document import Policy
 from mailer.policy.identity import Identity
-from mailer.policy.registry import rule
+from mailer.policy.policy_file import Policy
+from mailer.policy.rule_registry import rule
 from mailer.ports.consents import Consent
 from mailer.ports.consents import Consents as ConsentsPort
-from mailer.ports.rights import Correction, Erasure, ErasureBlocked, KnownEvent, RecipientErased, Rights
-from mailer.ports.standings import Flag, Standings
-from mailer.ports.suppressions import Suppressions
+from mailer.ports.rights import DataCorrection, ErasureBlocked, ErasureResult, KnownEvent, RecipientErased, RightsStore
+from mailer.ports.standings import StandingFlag, StandingStore
+from mailer.ports.suppressions import SuppressionStore
 
 SOURCE = "application"
 """How such a change was asked for, as the ledger says it."""
 _FLAGS = {
-    "deactivate": (Flag.DEACTIVATED, True),
-    "reactivate": (Flag.DEACTIVATED, False),
-    "restrict": (Flag.RESTRICTED, True),
-    "unrestrict": (Flag.RESTRICTED, False),
+    "deactivate": (StandingFlag.DEACTIVATED, True),
+    "reactivate": (StandingFlag.DEACTIVATED, False),
+    "restrict": (StandingFlag.RESTRICTED, True),
+    "unrestrict": (StandingFlag.RESTRICTED, False),
 }
 _REFUSALS = {
-    "personalisation": Flag.PERSONALISATION_REFUSED,
-    "tracking": Flag.TRACKING_REFUSED,
-    "electronic": Flag.ELECTRONIC_REFUSED,
+    "personalisation": StandingFlag.PERSONALISATION_REFUSED,
+    "tracking": StandingFlag.TRACKING_REFUSED,
+    "electronic": StandingFlag.ELECTRONIC_REFUSED,
 }
 _REFUSED = (
     ConsentRefused,
     OptOutRefused,
     RecipientErased,
     SuppressionRefused,
-    account.ChannelRefused,
-    account.UnknownRecipient,
+    account_flags.ChannelRefused,
+    account_flags.UnknownRecipient,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class AccountStores:
     """All that an account event may change."""
 
-    standings: Standings
-    rights: Rights
+    standings: StandingStore
+    rights: RightsStore
     consents: ConsentsPort
-    confirmations: Confirmations
-    suppressions: Suppressions
+    confirmations: ConfirmationParts
+    suppressions: SuppressionStore
 
 
-class Desks(Protocol):
+class AccountStoresOpener(Protocol):
     """Opens the desk for one event, whose change is noted with it, so that it is made once."""
 
-    def __call__(self, event: AccountEvent | None, actor: str | None = None) -> Desk:
+    def __call__(self, event: AccountEvent | None, actor: str | None = None) -> AccountStores:
         """The desk.
 
         Args:
@@ -70,7 +70,9 @@ class Desks(Protocol):
 
 
 @rule("account-events", "paltalk06-21")
-async def apply(desks: Desks, policies: Mapping[str, Policy], event: AccountEvent, publisher: Identity) -> None:
+async def apply_account_event(
+    desks: AccountStoresOpener, policies: Mapping[str, Policy], event: AccountEvent, publisher: Identity
+) -> None:
     """What an application says of an account is done, once, and holds from then on, also for what is queued.
 
     Args:
@@ -82,17 +84,19 @@ async def apply(desks: Desks, policies: Mapping[str, Policy], event: AccountEven
     Raises:
         EventRefused: it cannot be done; the message says why.
     """
-    policy = check(policies, event)
-    recipient_id = await desks(None, str(publisher)).rights.know(event.brand, policy.controller.id, event.ref)
+    policy = check_account_event(policies, event)
+    recipient_id = await desks(None, str(publisher)).rights.register_recipient(
+        event.brand, policy.controller.id, event.ref
+    )
     try:
-        await carry_out(desks, policy, recipient_id, event, str(publisher), SOURCE)
+        await apply_to_recipient(desks, policy, recipient_id, event, str(publisher), SOURCE)
     except KnownEvent:
         pass
     except ErasureBlocked as error:
         raise EventRefused([f"{event.account}: {error}"]) from error
 
 
-def check(policies: Mapping[str, Policy], event: AccountEvent) -> Policy:
+def check_account_event(policies: Mapping[str, Policy], event: AccountEvent) -> Policy:
     """The policy of an event's brand, if what is said can be done as far as can be told without the person.
 
     Raises:
@@ -104,13 +108,13 @@ def check(policies: Mapping[str, Policy], event: AccountEvent) -> Policy:
     try:
         match event:
             case Consents():
-                checked(policy, _given(event, SOURCE, SOURCE), datetime.now(UTC))
+                check_consent(policy, _consent_given(event, SOURCE, SOURCE), datetime.now(UTC))
             case Leaves(account="opt_out"):
                 check_scope(policy, event.scope)
             case Leaves():
-                checked(policy, _withdrawn(policy, event, SOURCE, SOURCE), datetime.now(UTC))
+                check_consent(policy, _consent_withdrawn(policy, event, SOURCE, SOURCE), datetime.now(UTC))
             case Reaches():
-                account.check_channel(policy, event.channel)
+                account_flags.check_channel(policy, event.channel)
             case _:
                 pass
     except _REFUSED as error:
@@ -118,9 +122,9 @@ def check(policies: Mapping[str, Policy], event: AccountEvent) -> Policy:
     return policy
 
 
-async def carry_out(
-    desks: Desks, policy: Policy, recipient_id: int, event: AccountEvent, actor: str, source: str
-) -> Erasure | None:
+async def apply_to_recipient(
+    desks: AccountStoresOpener, policy: Policy, recipient_id: int, event: AccountEvent, actor: str, source: str
+) -> ErasureResult | None:
     """Does what is said of a known recipient, once.
 
     Args:
@@ -140,9 +144,9 @@ async def carry_out(
         IdTaken: its id stands for another event.
         EventRefused: it cannot be done for another reason.
     """
-    said = _Said(desks, policy, recipient_id, actor, source)
+    said = _AccountStatement(desks, policy, recipient_id, actor, source)
     try:
-        return await _do(said, event)
+        return await _apply_statement(said, event)
     except IdTaken:
         raise
     except (ValueError, *_REFUSED) as error:
@@ -150,68 +154,72 @@ async def carry_out(
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _AccountStatement:
     """By whom something is said of whom, and where it is done."""
 
-    desks: Desks
+    desks: AccountStoresOpener
     policy: Policy
     recipient_id: int
     actor: str
     source: str
 
 
-async def _do(said: _Said, event: AccountEvent) -> Erasure | None:
+async def _apply_statement(said: _AccountStatement, event: AccountEvent) -> ErasureResult | None:
     desk, policy, whose, source = said.desks(event, said.actor), said.policy, said.recipient_id, said.source
     match event:
         case Becomes(account="erase"):
-            return await rights.erase(desk.rights, policy, whose, source)
+            return await rights.erase_recipient(desk.rights, policy, whose, source)
         case Pays():
-            await account.pays(desk.standings, policy.brand, whose, event.product, event.account == "paid", source)
+            await account_flags.set_paid_product(
+                desk.standings, policy.brand, whose, event.product, event.account == "paid", source
+            )
         case Becomes():
-            await _become(desk, said, event)
+            await _apply_flag(desk, said, event)
         case Rectifies():
-            correction = Correction(event.email, event.name, event.locale, event.country)
-            await rights.rectify(desk.rights, policy, whose, correction, source)
+            correction = DataCorrection(event.email, event.name, event.locale, event.country)
+            await rights.rectify_recipient(desk.rights, policy, whose, correction, source)
         case Reaches():
-            await account.reach_by(desk.standings, policy, whose, event.channel, source)
+            await account_flags.set_channel(desk.standings, policy, whose, event.channel, source)
         case Allows():
-            await account.mark(desk.standings, policy.brand, whose, _REFUSALS[event.account], not event.allowed, source)
+            await account_flags.set_account_flag(
+                desk.standings, policy.brand, whose, _REFUSALS[event.account], not event.allowed, source
+            )
         case Posts():
-            await account.post_to(desk.standings, policy.brand, whose, event.address, source)
+            await account_flags.set_postal_address(desk.standings, policy.brand, whose, event.address, source)
         case Consents():
-            given = _given(event, said.source, said.actor)
-            standing = await desk.standings.get(policy.brand, whose)
+            given = _consent_given(event, said.source, said.actor)
+            standing = await desk.standings.get_standing(policy.brand, whose)
             country = standing.country if standing else None
-            await consent(desk.consents, desk.confirmations, policy, whose, given, country)
+            await record_consent(desk.consents, desk.confirmations, policy, whose, given, country)
         case Leaves():
-            await _leave(desk, said, event)
+            await _apply_opt_out(desk, said, event)
         case _:
             assert_never(event)
     return None
 
 
-async def _become(desk: Desk, said: _Said, event: Becomes) -> None:
+async def _apply_flag(desk: AccountStores, said: _AccountStatement, event: Becomes) -> None:
     policy, whose, source = said.policy, said.recipient_id, said.source
     match event.account:
         case "under_13":
-            await rights.known_child(desk.rights, policy, whose, source)
+            await rights.mark_under_13(desk.rights, policy, whose, source)
         case "object":
             await object_to_marketing(desk.suppressions, policy, whose, source, said.actor)
         case _:
-            await account.mark(desk.standings, policy.brand, whose, *_FLAGS[event.account], source)
+            await account_flags.set_account_flag(desk.standings, policy.brand, whose, *_FLAGS[event.account], source)
 
 
-async def _leave(desk: Desk, said: _Said, event: Leaves) -> None:
+async def _apply_opt_out(desk: AccountStores, said: _AccountStatement, event: Leaves) -> None:
     if event.account == "opt_out":
-        await opt_out(desk.standings, said.policy, said.recipient_id, event.scope, said.source)
+        await record_opt_out(desk.standings, said.policy, said.recipient_id, event.scope, said.source)
     else:
-        withdrawn = _withdrawn(said.policy, event, said.source, said.actor)
-        await withdraw(desk.consents, said.policy, said.recipient_id, withdrawn)
+        withdrawn = _consent_withdrawn(said.policy, event, said.source, said.actor)
+        await withdraw_consent(desk.consents, said.policy, said.recipient_id, withdrawn)
 
 
-def _given(event: Consents, source: str, actor: str) -> Consent:
+def _consent_given(event: Consents, source: str, actor: str) -> Consent:
     return Consent(event.scope, True, source, event.version, event.words, actor, event.at, event.proof)
 
 
-def _withdrawn(policy: Policy, event: Leaves, source: str, actor: str) -> Consent:
+def _consent_withdrawn(policy: Policy, event: Leaves, source: str, actor: str) -> Consent:
     return Consent(event.scope, False, source, policy.version, None, actor, datetime.now(UTC))

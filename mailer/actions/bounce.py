@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.suspicion import Tally, suspicious
-from mailer.ports.deliveries import Row
-from mailer.ports.quarantine import Counted, Key, Refusal, Refusals
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.refusal_suspicion import RefusalTally, is_suspicious
+from mailer.ports.deliveries import DeliveryRow
+from mailer.ports.quarantine import HardRefusal, Key, RefusalCounts, RefusalStore
 from mailer.telemetry import log
 
 QUARANTINED: Final = "quarantined"
@@ -21,28 +21,28 @@ _IDLE_SECONDS: Final = 10.0
 _HOUR: Final = 3600.0
 _DOMAINS: Final = 20_000
 """Recipient domains that a process remembers of a processor; with more, it begins anew."""
-_ANSWERS: Final = (Result.ACCEPTED, Result.REFUSED, Result.BLOCKED)
+_ANSWERS: Final = (OutcomeKind.ACCEPTED, OutcomeKind.REFUSED, OutcomeKind.BLOCKED)
 """What says whether an address is there; the other outcomes leave it open."""
-_NONE: Final = Tally()
-_NOTHING: Final = Counted(_NONE, _NONE, {})
+_NONE: Final = RefusalTally()
+_NOTHING: Final = RefusalCounts(_NONE, _NONE, {})
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class RefusalJudgement:
     """What is believed of a window's hard refusals.
 
     Attributes:
-        believed: their addresses are dead, once the window's outcomes are recorded (`Bounces.bury`).
+        believed: their addresses are dead, once the window's outcomes are recorded (`BounceJudge.suppress_addresses`).
         doubted: deliveries whose refusal is quarantined.
     """
 
     processor: str
-    believed: tuple[Refusal, ...] = ()
+    believed: tuple[HardRefusal, ...] = ()
     doubted: frozenset[Key] = frozenset()
 
 
 @dataclass(slots=True)
-class _Book:
+class _ReplyCounts:
     """What a processor has answered, as this process knows it.
 
     Attributes:
@@ -53,37 +53,37 @@ class _Book:
         begun_at: when the domains' counts began.
     """
 
-    known: Counted = _NOTHING
+    known: RefusalCounts = _NOTHING
     read_at: float = float("-inf")
-    total: Tally = _NONE
+    total: RefusalTally = _NONE
     answered: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     begun_at: float = float("-inf")
     tripped: bool = False
 
-    def add(self, answered: Sequence[str], refused: Sequence[str], now: float) -> None:
+    def add_counts(self, answered: Sequence[str], refused: Sequence[str], now: float) -> None:
         """Counts a window, given as the domain of each answer and of each refusal."""
         if now - self.begun_at >= _HOUR or len(self.answered) > _DOMAINS:
             self.answered = Counter({domain: self.answered[domain] for domain in self.refused})
             self.begun_at = now
         self.answered.update(answered)
         self.refused.update(refused)
-        self.total += Tally(len(answered), len(refused))
+        self.total += RefusalTally(len(answered), len(refused))
 
-    def undo(self, answered: Sequence[str], refused: Sequence[str]) -> None:
+    def subtract_counts(self, answered: Sequence[str], refused: Sequence[str]) -> None:
         """Counts a window no more; what was added to the counters already is taken back there with the next look."""
         self.answered.subtract(answered)
         self.refused.subtract(refused)
-        self.total += Tally(-len(answered), -len(refused))
+        self.total += RefusalTally(-len(answered), -len(refused))
 
-    def take(self) -> dict[str | None, Tally]:
+    def take_new_counts(self) -> dict[str | None, RefusalTally]:
         """What is to be added to the counters; it is not kept here any more."""
-        new: dict[str | None, Tally] = {None: self.total}
-        new |= {domain: Tally(self.answered.pop(domain, 0), n) for domain, n in self.refused.items()}
+        new: dict[str | None, RefusalTally] = {None: self.total}
+        new |= {domain: RefusalTally(self.answered.pop(domain, 0), n) for domain, n in self.refused.items()}
         self.total, self.refused = _NONE, Counter()
         return new
 
-    def put_back(self, new: Mapping[str | None, Tally]) -> None:
+    def restore_counts(self, new: Mapping[str | None, RefusalTally]) -> None:
         """It could not be added."""
         for domain, tally in new.items():
             if domain is None:
@@ -92,19 +92,19 @@ class _Book:
                 self.answered[domain] += tally.answered
                 self.refused[domain] += tally.refused
 
-    def doubts(self, domains: Collection[str]) -> Collection[str] | None:
+    def doubted_domains(self, domains: Collection[str]) -> Collection[str] | None:
         """Of which of these domains the refusals are not believed; None: of none of the processor's."""
         known, usual = self.known.domains, self.known.usual
-        if suspicious(self.known.hour + self.total, usual):
+        if is_suspicious(self.known.hour + self.total, usual):
             return None
         return {
             name
             for name in domains
-            if suspicious(known.get(name, _NONE) + Tally(self.answered[name], self.refused[name]), usual)
+            if is_suspicious(known.get(name, _NONE) + RefusalTally(self.answered[name], self.refused[name]), usual)
         }
 
 
-class Bounces:
+class BounceJudge:
     """Judges hard refusals as they come (invariant 3). One for all consumers of a process.
 
     Args:
@@ -112,71 +112,77 @@ class Bounces:
         clock: monotonic seconds.
     """
 
-    def __init__(self, refusals: Refusals, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, refusals: RefusalStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._refusals = refusals
         self._clock = clock
-        self._books: dict[str, _Book] = {}
+        self._books: dict[str, _ReplyCounts] = {}
 
-    async def judge(self, processor: str, rows: Sequence[Row], outcomes: Sequence[Outcome]) -> Judgement:
+    async def judge_refusals(
+        self, processor: str, rows: Sequence[DeliveryRow], outcomes: Sequence[Outcome]
+    ) -> RefusalJudgement:
         """Which of a window's refusals are believed; asked before its outcomes are recorded.
 
         Without a refusal it costs no statement but one in ten seconds, and cannot fail. After an error it can be
         asked again.
         """
-        book = self._books.setdefault(processor, _Book())
+        book = self._books.setdefault(processor, _ReplyCounts())
         pairs = list(zip(rows, outcomes, strict=True))
-        answered = [_domain(row) for row, outcome in pairs if outcome.result in _ANSWERS]
-        refusals = [_refusal(row, outcome) for row, outcome in pairs if outcome.result is Result.REFUSED]
+        answered = [_recipient_domain(row) for row, outcome in pairs if outcome.result in _ANSWERS]
+        refusals = [_hard_refusal(row, outcome) for row, outcome in pairs if outcome.result is OutcomeKind.REFUSED]
         refused = [refusal.domain for refusal in refusals]
-        book.add(answered, refused, self._clock())
+        book.add_counts(answered, refused, self._clock())
         if self._clock() - book.read_at >= (_SECONDS if refusals else _IDLE_SECONDS):
-            await self._read(processor, book, refused)
+            await self._exchange_counts(processor, book, refused)
         if not refusals:
-            return Judgement(processor)
+            return RefusalJudgement(processor)
         try:
-            return await self._judge(processor, book, refusals)
+            return await self._judge_refusals(processor, book, refusals)
         except BaseException:
-            book.undo(answered, refused)
+            book.subtract_counts(answered, refused)
             raise
 
-    async def bury(self, judgement: Judgement) -> None:
+    async def suppress_addresses(self, judgement: RefusalJudgement) -> None:
         """Makes the addresses of believed refusals dead, as far as nobody has begun to doubt them meanwhile."""
         if judgement.believed:
-            await self._refusals.bury(judgement.processor, judgement.believed)
+            await self._refusals.suppress_addresses(judgement.processor, judgement.believed)
 
-    async def _read(self, processor: str, book: _Book, domains: Collection[str]) -> None:
+    async def _exchange_counts(self, processor: str, book: _ReplyCounts, domains: Collection[str]) -> None:
         """Adds what is new to the counters, and reads them."""
         before, book.read_at = book.read_at, self._clock()
-        new = book.take()
+        new = book.take_new_counts()
         refusing = (name for name, tally in book.known.domains.items() if tally.refused)
         asked = {*domains, *refusing, *(name for name in new if name is not None)}
         try:
-            book.known = await self._refusals.count(processor, new, asked)
+            book.known = await self._refusals.add_counts(processor, new, asked)
         except Exception:
             # It is judged by what is known, and what has come is added the next time.
             log.exception("answers could not be counted", processor=processor)
             book.read_at = before
-            book.put_back(new)
+            book.restore_counts(new)
 
-    async def _judge(self, processor: str, book: _Book, refusals: Sequence[Refusal]) -> Judgement:
-        doubts = book.doubts({refusal.domain for refusal in refusals})
+    async def _judge_refusals(
+        self, processor: str, book: _ReplyCounts, refusals: Sequence[HardRefusal]
+    ) -> RefusalJudgement:
+        doubts = book.doubted_domains({refusal.domain for refusal in refusals})
         doubted = [refusal for refusal in refusals if doubts is None or refusal.domain in doubts]
         believed = [] if doubts is None else [refusal for refusal in refusals if refusal.domain not in doubts]
-        await self._refusals.record(processor, believed, doubted)
+        await self._refusals.record_refusals(processor, believed, doubted)
         if doubted:
             if not book.tripped:
                 log.error("hard refusals are quarantined; see `mailer quarantine list`", processor=processor)
                 # The other workers are to know it at once, and the next ones of this machine.
-                await self._read(processor, book, [refusal.domain for refusal in refusals])
-            await self._refusals.retract(processor, doubts)
+                await self._exchange_counts(processor, book, [refusal.domain for refusal in refusals])
+            await self._refusals.retract_believed(processor, doubts)
         book.tripped = bool(doubted)
-        return Judgement(processor, tuple(believed), frozenset(refusal.key for refusal in doubted))
+        return RefusalJudgement(processor, tuple(believed), frozenset(refusal.delivery_key for refusal in doubted))
 
 
-def _refusal(row: Row, outcome: Outcome) -> Refusal:
+def _hard_refusal(row: DeliveryRow, outcome: Outcome) -> HardRefusal:
     status = outcome.status or str(outcome.code)
-    return Refusal(row.mailing_id, row.recipient_id, row.attempt, row.standing.address or "", _domain(row), status)
+    return HardRefusal(
+        row.mailing_id, row.recipient_id, row.attempt, row.standing.address or "", _recipient_domain(row), status
+    )
 
 
-def _domain(row: Row) -> str:
+def _recipient_domain(row: DeliveryRow) -> str:
     return (row.standing.address or "").rpartition("@")[2].lower()

@@ -4,17 +4,30 @@ import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from mailer.actions.proofs import ACTS, IsOurs, act_of, in_one_form, is_confirmation, is_version, no_token
-from mailer.actions.wishes import Asked, Confirmations, NobodyToAsk, ask
-from mailer.inputs import future_fault
+from mailer.actions.confirmation_requests import (
+    ConfirmationAsked,
+    ConfirmationParts,
+    RecipientUnknown,
+    ask_for_confirmation,
+)
+from mailer.actions.consent_proofs import (
+    ACTS,
+    IsOurs,
+    act_of_source,
+    is_confirmation_proof,
+    is_never_token,
+    is_statement_version,
+    normalize_source,
+)
+from mailer.input_types import future_time_fault
 from mailer.policy.category import CATEGORIES
-from mailer.policy.document import Policy
-from mailer.policy.registry import rule
-from mailer.policy.scopes import can_be_asked, category_of, scopes_to_ask
+from mailer.policy.consent_wordings import is_wording, wordings_for
+from mailer.policy.policy_file import Policy
+from mailer.policy.rule_registry import rule
+from mailer.policy.scopes import can_be_asked, category_of_scope, describe_consent_scopes
 from mailer.policy.standing import EVERYTHING_OPTIONAL, SHARING, is_about_mail, partner_scope, version_scope
-from mailer.policy.wordings import is_wording, wordings_for
-from mailer.ports.consents import CONFIRMED, Consent, Consents, Lifting, Recorded
-from mailer.ports.wishes import Wish
+from mailer.ports.consents import CONFIRMED, Consent, ConsentResult, Consents, OptOutLifting
+from mailer.ports.pending_requests import PendingRequest
 
 OWN = ("application", CONFIRMED)
 """The sources of what a person says for themselves; only these end an opt-out. Whoever holds a link may be anybody."""
@@ -26,14 +39,14 @@ class ConsentRefused(ValueError):
     """A consent that cannot be recorded; the message says what is missing."""
 
 
-async def consent(
+async def record_consent(
     consents: Consents,
-    confirmations: Confirmations,
+    confirmations: ConfirmationParts,
     policy: Policy,
     recipient_id: int,
     said: Consent,
     country: str | None,
-) -> Recorded | Asked:
+) -> ConsentResult | ConfirmationAsked:
     """Records what a person consents to. It ends their own older opt-out of it, and no objection.
 
     Where the policy wants a confirmed subscription, or the law a confirmed consent, this asks for the confirmation.
@@ -49,22 +62,29 @@ async def consent(
     Raises:
         ConsentRefused: it has no proof or no known scope, is nobody's own, or the brand has no such recipient.
     """
-    said = checked(policy, said, datetime.now(UTC))
+    said = check_consent(policy, said, datetime.now(UTC))
     if needs_confirmation(policy, said) or lacks_confirmation(policy, said, country):
         return await request_subscription(confirmations, policy, recipient_id, said)
-    return _known(policy, await consents.record(policy.brand, recipient_id, said, _lifting(policy, said, said.at)))
+    return _consent_result(
+        policy, await consents.record_consent(policy.brand, recipient_id, said, _lifted_opt_outs(policy, said, said.at))
+    )
 
 
-async def withdraw(consents: Consents, policy: Policy, recipient_id: int, said: Consent) -> Recorded:
+async def withdraw_consent(consents: Consents, policy: Policy, recipient_id: int, said: Consent) -> ConsentResult:
     """Withdraws a consent, which needs no words; where it is one to mail, that mail is left too. At once.
 
     Raises:
         ConsentRefused: the scope is unknown, or the brand has no such recipient.
     """
-    return _known(policy, await consents.record(policy.brand, recipient_id, checked(policy, said, datetime.now(UTC))))
+    return _consent_result(
+        policy,
+        await consents.record_consent(policy.brand, recipient_id, check_consent(policy, said, datetime.now(UTC))),
+    )
 
 
-async def request_subscription(confirmations: Confirmations, policy: Policy, recipient_id: int, said: Consent) -> Asked:
+async def request_subscription(
+    confirmations: ConfirmationParts, policy: Policy, recipient_id: int, said: Consent
+) -> ConfirmationAsked:
     """Asks by mail whether a person wants to subscribe (double opt-in); one mail a day at most.
 
     Whoever has left that mail, objected to marketing or closed the account is not asked, whatever an application says:
@@ -73,15 +93,17 @@ async def request_subscription(confirmations: Confirmations, policy: Policy, rec
     Raises:
         ConsentRefused: it has no proof or no known scope, or the brand has no such recipient.
     """
-    said = checked(policy, said, datetime.now(UTC))
-    wish = Wish(said.scope, said.version, said.words, said.at)
+    said = check_consent(policy, said, datetime.now(UTC))
+    wish = PendingRequest(said.scope, said.version, said.words, said.at)
     try:
-        return await ask(confirmations, policy, recipient_id, [wish], [said], by_owner=False)
-    except NobodyToAsk as error:
+        return await ask_for_confirmation(confirmations, policy, recipient_id, [wish], [said], by_owner=False)
+    except RecipientUnknown as error:
         raise ConsentRefused(str(error)) from error
 
 
-async def confirm(consents: Consents, policy: Policy, recipient_id: int, wish: Wish, proof: str) -> Recorded:
+async def confirm_consent(
+    consents: Consents, policy: Policy, recipient_id: int, wish: PendingRequest, proof: str
+) -> ConsentResult:
     """Records the consent that the link in a mail confirms; again without harm.
 
     Args:
@@ -100,12 +122,12 @@ async def confirm(consents: Consents, policy: Policy, recipient_id: int, wish: W
     """
     now = datetime.now(UTC)
     words = wish.words or f"asked on {wish.asked_at.isoformat()}"
-    said = _dated(policy, Consent(wish.what, True, CONFIRMED, wish.version, words, "recipient", now, proof), now)
-    lifting = _lifting(policy, said, wish.asked_at)
-    return _known(policy, await consents.record(policy.brand, recipient_id, said, lifting))
+    said = _check_date(policy, Consent(wish.what, True, CONFIRMED, wish.version, words, "recipient", now, proof), now)
+    lifting = _lifted_opt_outs(policy, said, wish.asked_at)
+    return _consent_result(policy, await consents.record_consent(policy.brand, recipient_id, said, lifting))
 
 
-def checked(policy: Policy, said: Consent, now: datetime, is_ours: IsOurs = no_token) -> Consent:
+def check_consent(policy: Policy, said: Consent, now: datetime, is_ours: IsOurs = is_never_token) -> Consent:
     """What was said, if it may be recorded; a clock that is a little ahead of ours is set right.
 
     Args:
@@ -117,36 +139,42 @@ def checked(policy: Policy, said: Consent, now: datetime, is_ours: IsOurs = no_t
     Raises:
         ConsentRefused: it may not.
     """
-    dated = _dated(policy, replace(said, source=in_one_form(said.source)), now)
+    dated = _check_date(policy, replace(said, source=normalize_source(said.source)), now)
     if not said.given:
         return dated
     is_proven = dated.source == CONFIRMED and is_ours(dated.proof or "")
-    if reason := consent_proof(dated, is_proven) or policy_basis(policy, dated, is_proven) or _too_early(policy, dated):
+    if (
+        reason := check_consent_proof(dated, is_proven)
+        or check_policy_basis(policy, dated, is_proven)
+        or _too_early_reason(policy, dated)
+    ):
         raise ConsentRefused(reason)
     return dated
 
 
-def _dated(policy: Policy, said: Consent, now: datetime) -> Consent:
+def _check_date(policy: Policy, said: Consent, now: datetime) -> Consent:
     """Returns what was said with its time set right, and refuses an unknown scope and a time in the future."""
     if not can_be_asked(policy, said.scope):
-        raise ConsentRefused(f"{said.scope!r} is no scope of {policy.brand}; there are {scopes_to_ask(policy)}")
-    if reason := future_fault(said.at, now):
+        raise ConsentRefused(
+            f"{said.scope!r} is no scope of {policy.brand}; there are {describe_consent_scopes(policy)}"
+        )
+    if reason := future_time_fault(said.at, now):
         raise ConsentRefused(f"at: {reason}")
     return replace(said, at=min(said.at, now))
 
 
 @rule("consent-proof", "interpals-06; GDPR Art. 7(1); PROMISES: the floor")
-def consent_proof(said: Consent, is_proven: bool = False) -> str | None:
+def check_consent_proof(said: Consent, is_proven: bool = False) -> str | None:
     """A consent without its source, who recorded it, the words that were shown or their version is none."""
     told = {name: bool(re.search(r"\w", getattr(said, name) or "")) for name in ("source", "actor", "words")}
-    told["version"] = is_version(said.version)
+    told["version"] = is_statement_version(said.version)
     missing = [name for name in ("source", "actor", "words", "version") if not told[name]]
     if missing:
         return (
             f"a consent needs proof, and this one lacks {', '.join(missing)}: say how it was given, and what was shown,"
             " with the name of its version, such as `form 2026-01`"
         )
-    if said.source == CONFIRMED and not (is_proven or is_confirmation(said.proof or "", said.at)):
+    if said.source == CONFIRMED and not (is_proven or is_confirmation_proof(said.proof or "", said.at)):
         return (
             f"proof: a consent is {CONFIRMED} by a link in a mail, and nothing shows that here: give the token of our"
             " link, or message-id:<the mail of the link>, or ip:ADDRESS at TIME"
@@ -155,9 +183,9 @@ def consent_proof(said: Consent, is_proven: bool = False) -> str | None:
 
 
 @rule("policy-basis", "interpals-25")
-def policy_basis(policy: Policy, said: Consent, is_proven: bool = False) -> str | None:
+def check_policy_basis(policy: Policy, said: Consent, is_proven: bool = False) -> str | None:
     """A person's own yes, or a text that the policy lists, is consent; what is shown to who uses a service is none."""
-    if act_of(said.source) is None:
+    if act_of_source(said.source) is None:
         return (
             f"source: {said.source!r} is the policy's basis, and no consent: it is no act of a person. Name one:"
             f" {', '.join(ACTS)}"
@@ -171,10 +199,10 @@ def policy_basis(policy: Policy, said: Consent, is_proven: bool = False) -> str 
     )
 
 
-def _too_early(policy: Policy, said: Consent) -> str | None:
+def _too_early_reason(policy: Policy, said: Consent) -> str | None:
     """Says why nobody can have said it at that time: its version, or mail itself, came later."""
     name, first = "any consent to mail", FIRST
-    for version in policy.versions:
+    for version in policy.all_versions:
         if said.scope == version_scope(version.version):
             name, first = said.scope, version.effective
     if said.at.date() >= first:
@@ -185,9 +213,9 @@ def _too_early(policy: Policy, said: Consent) -> str | None:
     )
 
 
-def basis_of_notices(policy: Policy, collected_under: str | None) -> str:
+def electronic_notice_basis(policy: Policy, collected_under: str | None) -> str:
     """On what electronic notices stand: the version of the policy under which a person came (interpals-25)."""
-    versions = " and ".join(version.version for version in policy.binding(collected_under))
+    versions = " and ".join(version.version for version in policy.binding_versions(collected_under))
     return f"the policy of {policy.brand}, version {versions}: using the service accepts them; no consent of the person"
 
 
@@ -203,26 +231,26 @@ def lacks_confirmation(policy: Policy, said: Consent, country: str | None) -> bo
 
 def is_confirmed(policy: Policy, scope: str) -> bool:
     """Tells whether a scope is of a category of confirmed subscriptions (paltalk06-03)."""
-    category = category_of(policy, scope)
+    category = category_of_scope(policy, scope)
     return category is not None and policy.terms[category].confirmed
 
 
-def _lifting(policy: Policy, said: Consent, before: datetime) -> Lifting | None:
+def _lifted_opt_outs(policy: Policy, said: Consent, before: datetime) -> OptOutLifting | None:
     """Which opt-outs a consent of one's own ends: of its scope, and wider ones as far as they are about it."""
     if said.source not in OWN:
         return None
-    category = category_of(policy, said.scope)
+    category = category_of_scope(policy, said.scope)
     shared = (
         (SHARING,) if said.scope.startswith(partner_scope("")) or (category and CATEGORIES[category].partners) else ()
     )
     if category is None:
-        return Lifting((said.scope, *shared), (), before)
-    others = tuple(name for name, known in policy.categories.items() if known.optional and name != category)
+        return OptOutLifting((said.scope, *shared), (), before)
+    others = tuple(name for name, known in policy.categories.items() if known.is_optional and name != category)
     topic_of = None if said.scope == category else category
-    return Lifting((said.scope, category, EVERYTHING_OPTIONAL, *shared), others, before, topic_of)
+    return OptOutLifting((said.scope, category, EVERYTHING_OPTIONAL, *shared), others, before, topic_of)
 
 
-def _known(policy: Policy, recorded: Recorded | None) -> Recorded:
+def _consent_result(policy: Policy, recorded: ConsentResult | None) -> ConsentResult:
     if recorded is None:
         raise ConsentRefused(f"{policy.brand} has no such recipient")
     return recorded

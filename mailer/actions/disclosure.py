@@ -1,8 +1,8 @@
 """Disclosure under legal process: what was told of a person, to which authority, is on record (interpals-12)."""
 
-from mailer.actions.account import UnknownRecipient
-from mailer.policy.registry import rule
-from mailer.ports.rights import Disclosure, Rights
+from mailer.actions.account_flags import UnknownRecipient
+from mailer.policy.rule_registry import rule
+from mailer.ports.rights import Disclosure, RightsStore
 
 
 class DisclosureRefused(ValueError):
@@ -10,7 +10,9 @@ class DisclosureRefused(ValueError):
 
 
 @rule("disclosure", "interpals-12; GDPR Art. 15(1)(c)")
-async def disclose(rights: Rights, brand: str, recipient_id: int, disclosure: Disclosure, actor: str) -> None:
+async def record_disclosure(
+    rights: RightsStore, brand: str, recipient_id: int, disclosure: Disclosure, actor: str
+) -> None:
     """Each disclosure is on record: which kinds of data, to which authority, under which reference, by whom.
 
     Raises:
@@ -20,5 +22,5 @@ async def disclose(rights: Rights, brand: str, recipient_id: int, disclosure: Di
     stated = (disclosure.authority, disclosure.reference, actor, *disclosure.fields)
     if not disclosure.fields or not all(part.strip() for part in stated):
         raise DisclosureRefused("a disclosure has an authority, a reference, the kinds of data, and who disclosed them")
-    if not await rights.disclose(brand, recipient_id, disclosure, actor):
+    if not await rights.record_disclosure(brand, recipient_id, disclosure, actor):
         raise UnknownRecipient(f"{brand} has no such recipient")

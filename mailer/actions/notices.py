@@ -3,12 +3,12 @@
 from collections.abc import Collection, Sequence
 from datetime import date
 
-from mailer.policy.registry import rule
-from mailer.ports.notices import Notice, NoticeChange, NoticeRefused, Notices, NoticeState
+from mailer.policy.rule_registry import rule
+from mailer.ports.notices import Notice, NoticeChange, NoticeRefused, NoticeState, NoticeStore
 
 
 @rule("worked-notices", "interpals-18, paltalk06-08", idle=())
-async def take(notices: Notices, ids: Sequence[int], by: str) -> Sequence[Notice]:
+async def take_notices(notices: NoticeStore, ids: Sequence[int], by: str) -> Sequence[Notice]:
     """One person at a time, who is on record, works what was diverted from mail.
 
     Raises:
@@ -18,13 +18,13 @@ async def take(notices: Notices, ids: Sequence[int], by: str) -> Sequence[Notice
     def refuses(notice: Notice) -> str | None:
         if notice.state is NoticeState.TAKEN:
             return f"is taken by {notice.changed_by} already"
-        return _unless(notice, (NoticeState.OPEN,))
+        return _state_refusal(notice, (NoticeState.OPEN,))
 
-    return await notices.change(ids, NoticeChange(NoticeState.TAKEN, by), refuses)
+    return await notices.change_notices(ids, NoticeChange(NoticeState.TAKEN, by), refuses)
 
 
-async def finish(
-    notices: Notices, ids: Sequence[int], by: str, reference: str, day: date, today: date
+async def finish_notices(
+    notices: NoticeStore, ids: Sequence[int], by: str, reference: str, day: date, today: date
 ) -> Sequence[Notice]:
     """Records that some were posted, or their people reached.
 
@@ -44,10 +44,14 @@ async def finish(
     if day > today:
         raise NoticeRefused(f"--day: {day} is yet to come")
     change = NoticeChange(NoticeState.DONE, by, reference=reference, day=day)
-    return await notices.change(ids, change, lambda notice: _unless(notice, (NoticeState.OPEN, NoticeState.TAKEN)))
+    return await notices.change_notices(
+        ids, change, lambda notice: _state_refusal(notice, (NoticeState.OPEN, NoticeState.TAKEN))
+    )
 
 
-async def give_back(notices: Notices, ids: Sequence[int], by: str, reason: str, *, is_final: bool) -> Sequence[Notice]:
+async def return_notices(
+    notices: NoticeStore, ids: Sequence[int], by: str, reason: str, *, is_final: bool
+) -> Sequence[Notice]:
     """Records that some came back: they are open again, or given up.
 
     Args:
@@ -64,10 +68,10 @@ async def give_back(notices: Notices, ids: Sequence[int], by: str, reason: str, 
         raise NoticeRefused("a notice that comes back needs its --reason")
     change = NoticeChange(NoticeState.RETURNED if is_final else NoticeState.OPEN, by, note=reason)
     taken = (NoticeState.TAKEN, NoticeState.DONE, *((NoticeState.OPEN,) if is_final else ()))
-    return await notices.change(ids, change, lambda notice: _unless(notice, taken))
+    return await notices.change_notices(ids, change, lambda notice: _state_refusal(notice, taken))
 
 
-def _unless(notice: Notice, states: Collection[NoticeState]) -> str | None:
+def _state_refusal(notice: Notice, states: Collection[NoticeState]) -> str | None:
     """Says why a notice cannot be changed from where it is, unless it is in one of some states."""
     if notice.state in states:
         return None

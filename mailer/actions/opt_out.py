@@ -3,13 +3,13 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from mailer.policy.document import Policy
-from mailer.policy.registry import rule
-from mailer.policy.scopes import can_be_left, category_of, scopes_of
+from mailer.policy.policy_file import Policy
+from mailer.policy.rule_registry import rule
+from mailer.policy.scopes import can_be_left, category_of_scope, describe_scopes
 from mailer.policy.standing import EVERYTHING_OPTIONAL
-from mailer.ports.standings import OptedOut, Standings
-from mailer.ports.suppressions import Suppressions
-from mailer.rendering.links import UndoToken
+from mailer.ports.standings import OptOutResult, StandingStore
+from mailer.ports.suppressions import SuppressionStore
+from mailer.rendering.signed_links import UndoToken
 
 UNDO_WITHIN = timedelta(minutes=10)
 """The time in which the page that says "you are unsubscribed" can undo it."""
@@ -19,9 +19,9 @@ class OptOutRefused(Exception):
     """What was to be left cannot be left, or nobody is there to leave it."""
 
 
-async def opt_out(
-    standings: Standings, policy: Policy, recipient_id: int, scope: str, source: str, mailing_id: UUID | None = None
-) -> OptedOut:
+async def record_opt_out(
+    standings: StandingStore, policy: Policy, recipient_id: int, scope: str, source: str, mailing_id: UUID | None = None
+) -> OptOutResult:
     """Leaves a category, a topic, a purpose, a partner, or all optional mail of the brand. At once, and for ever.
 
     Again without harm. It also withdraws the consents that it covers.
@@ -41,7 +41,7 @@ async def opt_out(
         OptOutRefused: the category is mandatory, the scope unknown, or the brand has no such recipient.
     """
     check_scope(policy, scope)
-    done = await standings.opt_out(policy.brand, recipient_id, scope, source, mailing_id)
+    done = await standings.record_opt_out(policy.brand, recipient_id, scope, source, mailing_id)
     if done is None:
         raise OptOutRefused(f"{policy.brand} has no such recipient")
     return done
@@ -56,11 +56,11 @@ def check_scope(policy: Policy, scope: str) -> None:
     if not can_be_left(policy, scope):
         raise OptOutRefused(
             f"{scope} mail of {policy.brand} is not optional; "
-            f"what can be left is {scopes_of(policy)} or {EVERYTHING_OPTIONAL}"
+            f"what can be left is {describe_scopes(policy)} or {EVERYTHING_OPTIONAL}"
         )
 
 
-async def undo_press(suppressions: Suppressions, press: UndoToken, now: datetime) -> bool:
+async def undo_opt_out(suppressions: SuppressionStore, press: UndoToken, now: datetime) -> bool:
     """Ends the opt-out that one press made, for who pressed by mistake; nothing that was left before or since.
 
     Args:
@@ -73,13 +73,15 @@ async def undo_press(suppressions: Suppressions, press: UndoToken, now: datetime
     """
     if now > press.at + UNDO_WITHIN:
         return False
-    return await suppressions.lift(press.suppression, "recipient", "undone on the same page", press.at, by_owner=True)
+    return await suppressions.lift_suppression(
+        press.suppression, "recipient", "undone on the same page", press.at, by_owner=True
+    )
 
 
 @rule("own-preference", "interpals-09", idle=EVERYTHING_OPTIONAL)
-def scope_left(policy: Policy, category: str) -> str:
+def scope_of_link(policy: Policy, category: str) -> str:
     """A link leaves the category of its mail and nothing else, so that each has a preference of its own.
 
     The category may have gone from the policy since the link was sent: then all that is optional is left.
     """
-    return category if category_of(policy, category) is not None else EVERYTHING_OPTIONAL
+    return category if category_of_scope(policy, category) is not None else EVERYTHING_OPTIONAL

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from mailer.actions.account import UnknownRecipient
-from mailer.actions.hold import hold_preserves, legal_hold
+from mailer.actions.account_flags import UnknownRecipient
+from mailer.actions.legal_hold import correction_refusal, forbid_erasure
 from mailer.policy.category import CATEGORIES
-from mailer.policy.document import Policy
-from mailer.policy.registry import rule
-from mailer.ports.rights import Correction, Erasure, Rights
+from mailer.policy.policy_file import Policy
+from mailer.policy.rule_registry import rule
+from mailer.ports.rights import DataCorrection, ErasureResult, RightsStore
 
 BASIS = "GDPR Art. 17(3)(b) and (e), Art. 21(3): to keep to the refusal, and to show what was done"
 """Why the keyed hash and the pseudonymous ledger of an erased person may be kept."""
@@ -26,7 +26,7 @@ LINKS = {
 
 
 @rule("export", "peerstream-07; GDPR Art. 15, 20")
-async def export(rights: Rights, policy: Policy, recipient_id: int, now: datetime) -> dict[str, Any]:
+async def export_data(rights: RightsStore, policy: Policy, recipient_id: int, now: datetime) -> dict[str, Any]:
     """Everything that is stored about a person at a brand, in a form that people and machines can read.
 
     Args:
@@ -38,11 +38,11 @@ async def export(rights: Rights, policy: Policy, recipient_id: int, now: datetim
     Raises:
         UnknownRecipient: the brand has no such recipient.
     """
-    copy = await rights.copy(policy.brand, recipient_id)
+    copy = await rights.copy_data(policy.brand, recipient_id)
     if copy is None:
         raise UnknownRecipient(f"{policy.brand} has no such recipient")
     controller = policy.controller
-    deliveries = [{**delivery, "links": _links(policy, delivery)} for delivery in copy["deliveries"]]
+    deliveries = [{**delivery, "links": _link_kinds(policy, delivery)} for delivery in copy["deliveries"]]
     return {
         "v": 1,
         "exported_at": now.isoformat(),
@@ -55,7 +55,7 @@ async def export(rights: Rights, policy: Policy, recipient_id: int, now: datetim
         **copy,
         "deliveries": deliveries,
         "links": LINKS,
-        "recipients_of_data": _recipients(deliveries),
+        "recipients_of_data": _data_recipients(deliveries),
         "inbound": [],
         "basis": {
             "electronic_notices": f"policy of {policy.brand}, version {policy.version}: using the service accepts them",
@@ -65,7 +65,7 @@ async def export(rights: Rights, policy: Policy, recipient_id: int, now: datetim
 
 
 @rule("erasure", "interpals-20, peerstream-09, paltalk06-21; GDPR Art. 17; invariant 8")
-async def erase(rights: Rights, policy: Policy, recipient_id: int, source: str) -> Erasure:
+async def erase_recipient(rights: RightsStore, policy: Policy, recipient_id: int, source: str) -> ErasureResult:
     """Erasure is real: what remains is a keyed hash, and numbers in a ledger that still verifies.
 
     What is queued is cancelled; who else was handed data is listed, to confirm that they erased them too.
@@ -81,13 +81,17 @@ async def erase(rights: Rights, policy: Policy, recipient_id: int, source: str) 
         UnknownRecipient: the brand has no such recipient.
     """
     keep = timedelta(days=policy.retention_days)
-    done = await rights.erase(policy.brand, recipient_id, source, basis=BASIS, keep=keep, blocks=legal_hold)
+    done = await rights.erase_recipient(
+        policy.brand, recipient_id, source, basis=BASIS, keep=keep, blocks=forbid_erasure
+    )
     if done is None:
         raise UnknownRecipient(f"{policy.brand} has no such recipient")
     return done
 
 
-async def rectify(rights: Rights, policy: Policy, recipient_id: int, correction: Correction, source: str) -> None:
+async def rectify_recipient(
+    rights: RightsStore, policy: Policy, recipient_id: int, correction: DataCorrection, source: str
+) -> None:
     """Corrects data as of now (GDPR Art. 16). A new address takes along what was left with the old one.
 
     Raises:
@@ -95,36 +99,36 @@ async def rectify(rights: Rights, policy: Policy, recipient_id: int, correction:
         UnknownRecipient: the brand has no such recipient. RecipientErased: nothing of theirs is left.
         ValueError: nothing is corrected, or no address is known.
     """
-    if not correction.stated:
+    if not correction.corrected_fields:
         raise ValueError("nothing is corrected; name email, name, locale or country")
-    if not await rights.rectify(policy.brand, recipient_id, correction, source, blocks=hold_preserves):
+    if not await rights.rectify_recipient(policy.brand, recipient_id, correction, source, blocks=correction_refusal):
         raise UnknownRecipient(f"{policy.brand} has no such recipient")
 
 
-async def known_child(rights: Rights, policy: Policy, recipient_id: int, source: str) -> None:
+async def mark_under_13(rights: RightsStore, policy: Policy, recipient_id: int, source: str) -> None:
     """Notes that a person is under 13, and cancels what is queued for them (interpals-03).
 
     Raises:
         UnknownRecipient: the brand has no such recipient.
     """
-    if not await rights.child(policy.brand, recipient_id, source):
+    if not await rights.mark_under_13(policy.brand, recipient_id, source):
         raise UnknownRecipient(f"{policy.brand} has no such recipient")
 
 
-def _links(policy: Policy, delivery: Mapping[str, Any]) -> list[str]:
+def _link_kinds(policy: Policy, delivery: Mapping[str, Any]) -> list[str]:
     """The kinds of signed links that the mail of a delivery held, if it was handed over."""
     if not any(entry["kind"] == "hand_over" for entry in delivery["entries"]):
         return []
     category = CATEGORIES.get(delivery["category"])
     if category is None:
         return ["unknown"]  # a newer version has sent it
-    if category.optional:
+    if category.is_optional:
         counting = ["pixel", "click"] if policy.switches.tracking != "off" else []
         return ["unsubscribe", "preferences", "report", *counting]
     return ["leave", "report"] if policy.switches.service_footer == "leave" else ["report"]
 
 
-def _recipients(deliveries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _data_recipients(deliveries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """To whom data were passed, in which country, which kinds, and when the last time (GDPR Art. 15(1)(c))."""
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
     for delivery in deliveries:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mailer.policy.document import Policy
-from mailer.policy.scopes import can_be_left, scopes_of
+from mailer.policy.policy_file import Policy
+from mailer.policy.scopes import can_be_left, describe_scopes
 from mailer.policy.standing import EVERYTHING_OPTIONAL
-from mailer.ports.suppressions import NewSuppression, Suppressions
+from mailer.ports.suppressions import NewSuppression, SuppressionStore
 
 OBJECTION = "objection"
 LIFTABLE = ("opt_out", "complaint", OBJECTION, "address_dead")
@@ -21,7 +21,7 @@ class SuppressionRefused(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class SuppressionImport:
     """What an import of suppressions came to."""
 
     taken: int
@@ -29,41 +29,47 @@ class Taken:
 
 
 async def object_to_marketing(
-    suppressions: Suppressions, policy: Policy, recipient_id: int, source: str, actor: str
+    suppressions: SuppressionStore, policy: Policy, recipient_id: int, source: str, actor: str
 ) -> None:
     """Records an objection to marketing: it holds for all brands of the controller (GDPR Art. 21(3)), over any consent.
 
     Raises:
         SuppressionRefused: the brand has no such recipient.
     """
-    await _suppress(suppressions, policy, recipient_id, NewSuppression(EVERYTHING_OPTIONAL, OBJECTION, source, actor))
+    await _suppress_recipient(
+        suppressions, policy, recipient_id, NewSuppression(EVERYTHING_OPTIONAL, OBJECTION, source, actor)
+    )
 
 
-async def suppress(suppressions: Suppressions, policy: Policy, recipient_id: int, new: NewSuppression) -> None:
+async def suppress_recipient(
+    suppressions: SuppressionStore, policy: Policy, recipient_id: int, new: NewSuppression
+) -> None:
     """Records an opt-out that an operator was told, or a complaint; for ever, or until its time has passed.
 
     Raises:
         SuppressionRefused: nobody is named, the scope cannot be left, its time is over, or nobody is there.
     """
-    check(policy, new)
-    await _suppress(suppressions, policy, recipient_id, new)
+    check_suppression(policy, new)
+    await _suppress_recipient(suppressions, policy, recipient_id, new)
 
 
-async def take_over(
-    suppressions: Suppressions, policy: Policy, addresses: Sequence[tuple[str, NewSuppression]]
-) -> Taken:
+async def import_suppressed_addresses(
+    suppressions: SuppressionStore, policy: Policy, addresses: Sequence[tuple[str, NewSuppression]]
+) -> SuppressionImport:
     """Records what another system suppresses; of an address that is nobody's here, only the hash is kept.
 
     Raises:
         SuppressionRefused: one of them cannot be recorded.
     """
     for _, new in addresses:
-        check(policy, new)
-    return Taken(len(addresses), await suppressions.take(policy.brand, policy.controller.id, addresses))
+        check_suppression(policy, new)
+    return SuppressionImport(
+        len(addresses), await suppressions.suppress_addresses(policy.brand, policy.controller.id, addresses)
+    )
 
 
-async def lift(
-    suppressions: Suppressions, policy: Policy, id: int, actor: str, reason: str, *, by_owner: bool = False
+async def lift_suppression(
+    suppressions: SuppressionStore, policy: Policy, id: int, actor: str, reason: str, *, by_owner: bool = False
 ) -> None:
     """Ends a suppression, for all who share the address. The record stays, with who ended it and why.
 
@@ -72,16 +78,16 @@ async def lift(
     """
     if not actor.strip() or not reason.strip():
         raise SuppressionRefused("a suppression is lifted with a reason and by a person; name both")
-    found = await suppressions.get(policy.brand, policy.controller.id, id)
+    found = await suppressions.get_suppression(policy.brand, policy.controller.id, id)
     if found is None:
         raise SuppressionRefused(f"{policy.brand} has no suppression {id}")
     if found.reason not in LIFTABLE:
         raise SuppressionRefused(f"suppression {id} is for {found.reason}, which stays; {', '.join(LIFTABLE)} can end")
-    if not await suppressions.lift(id, actor, reason, by_owner=by_owner):
+    if not await suppressions.lift_suppression(id, actor, reason, by_owner=by_owner):
         raise SuppressionRefused(f"suppression {id} ended already")
 
 
-def check(policy: Policy, new: NewSuppression) -> None:
+def check_suppression(policy: Policy, new: NewSuppression) -> None:
     """Whether it may be recorded.
 
     Raises:
@@ -89,7 +95,7 @@ def check(policy: Policy, new: NewSuppression) -> None:
     """
     if not can_be_left(policy, new.scope):
         raise SuppressionRefused(
-            f"scope: {new.scope!r} cannot be left; it takes {scopes_of(policy)} or {EVERYTHING_OPTIONAL}"
+            f"scope: {new.scope!r} cannot be left; it takes {describe_scopes(policy)} or {EVERYTHING_OPTIONAL}"
         )
     if new.reason not in TAKEN_OVER:
         raise SuppressionRefused(f"reason: {new.reason!r} is none of {', '.join(TAKEN_OVER)}")
@@ -103,6 +109,8 @@ def check(policy: Policy, new: NewSuppression) -> None:
         raise SuppressionRefused("expires_at is over already")
 
 
-async def _suppress(suppressions: Suppressions, policy: Policy, recipient_id: int, new: NewSuppression) -> None:
-    if not await suppressions.suppress(policy.brand, recipient_id, new):
+async def _suppress_recipient(
+    suppressions: SuppressionStore, policy: Policy, recipient_id: int, new: NewSuppression
+) -> None:
+    if not await suppressions.suppress_recipient(policy.brand, recipient_id, new):
         raise SuppressionRefused(f"{policy.brand} has no such recipient")

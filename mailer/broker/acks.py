@@ -3,13 +3,16 @@
 import asyncio
 from contextlib import suppress
 
-from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from aiormq.abc import AbstractChannel
+from aiormq.exceptions import AMQPError
+from pamqp.exceptions import PAMQPException
 
 _FLUSH_SECONDS = 5.0
+_LOST = (AMQPError, PAMQPException, OSError, RuntimeError, StopAsyncIteration)
+"""The errors of a channel or a connection that has ended."""
 
 
-class Acks:
+class AckBatcher:
     """Acknowledges messages of one channel by their delivery tags, which rise by one.
 
     One `basic.ack` (AMQP 0-9-1, 1.8.3.13) can stand for all up to its tag, as for 64 events that are taken in together.
@@ -25,30 +28,30 @@ class Acks:
         self._done: list[int] = []
         self._leaving: asyncio.Task[None] | None = None
 
-    def arrived(self, tag: int) -> None:
+    def note_arrival(self, tag: int) -> None:
         """A message is to be settled, and so is each that was delivered before it and is still on its way to here."""
         self._open |= dict.fromkeys(range(self._last + 1, tag + 1))
         self._last = max(self._last, tag)
 
-    def settled(self, tag: int) -> None:
+    def note_settled(self, tag: int) -> None:
         """A message has been given back; that has been said already."""
         self._open.pop(tag, None)
 
-    def add(self, tag: int) -> None:
+    def add_ack(self, tag: int) -> None:
         """A message is done with. Not waited for until that has left, as aio-pika does."""
-        self.settled(tag)
+        self.note_settled(tag)
         self._done.append(tag)
         if self._leaving is None or self._leaving.done():
-            self._leaving = asyncio.create_task(self._leave())
+            self._leaving = asyncio.create_task(self._send_acks())
 
-    async def flush(self) -> None:
+    async def flush_acks(self) -> None:
         """Returns once all acks are on their way, or cannot be: who writes to a dead connection may wait for ever."""
         if self._leaving is not None:
             await asyncio.wait({self._leaving}, timeout=_FLUSH_SECONDS)
             self._leaving.cancel()
 
-    async def _leave(self) -> None:
-        with suppress(*CONNECTION_EXCEPTIONS):
+    async def _send_acks(self) -> None:
+        with suppress(*_LOST):
             while self._done:
                 done, self._done = sorted(self._done), []
                 oldest = next(iter(self._open), done[-1] + 1)

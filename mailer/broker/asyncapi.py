@@ -3,10 +3,10 @@
 from typing import Any
 
 from mailer.broker.topology import BATCHES, DEAD, DEAD_AGAIN, EVENTS, LAST, OUTCOMES, Exchange, Topology
-from mailer.ports.broker import Header
+from mailer.ports.broker import HeaderName
 
 
-def describe(plan: Topology, schemas: dict[str, Any]) -> dict[str, Any]:
+def asyncapi_document(plan: Topology, schemas: dict[str, Any]) -> dict[str, Any]:
     """The document.
 
     Args:
@@ -19,7 +19,7 @@ def describe(plan: Topology, schemas: dict[str, Any]) -> dict[str, Any]:
         "info": {"title": "mailer", "version": "1", "description": "Message events in, outcomes out."},
         "defaultContentType": "application/json",
         "channels": {
-            exchange.name: _channel(plan, exchange)
+            exchange.name: _describe_channel(plan, exchange)
             for exchange in plan.exchanges
             if exchange.name not in (DEAD_AGAIN, LAST)
         },
@@ -78,7 +78,7 @@ _OUTCOME = {
 }
 
 
-def _channel(plan: Topology, exchange: Exchange) -> dict[str, Any]:
+def _describe_channel(plan: Topology, exchange: Exchange) -> dict[str, Any]:
     bound = [binding for binding in plan.bindings if binding.exchange == exchange.name]
     queues = ", ".join(f"{binding.queue} ({binding.key or 'all'})" for binding in bound)
     channel: dict[str, Any] = {
@@ -92,5 +92,7 @@ def _channel(plan: Topology, exchange: Exchange) -> dict[str, Any]:
     if messages:
         channel["messages"] = {name: {"$ref": f"#/components/messages/{name}"} for name in messages}
     if exchange.name == DEAD:
-        channel["description"] += f" Headers: {Header.REASON}, {Header.KIND}, {Header.EXCHANGE}, {Header.ROUTING_KEY}."
+        channel["description"] += (
+            f" Headers: {HeaderName.REASON}, {HeaderName.KIND}, {HeaderName.EXCHANGE}, {HeaderName.ROUTING_KEY}."
+        )
     return channel

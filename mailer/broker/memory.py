@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
-from mailer.broker.queues import Consumer, Copy, Host, MemoryQueue, Row
+from mailer.broker.memory_queues import Consumer, HeldRow, MemoryQueue, QueuedCopy, QueueHost
 from mailer.broker.topology import DEAD_QUEUE, LAST, OUTCOMES, Queue, Topology, dead_letter
-from mailer.ports.broker import Message, Received, Unroutable
-from mailer.ports.outbox import TAKEN_OCTETS, Outbox, Parked
+from mailer.ports.broker import BrokerMessage, ReceivedMessage, Unroutable
+from mailer.ports.outbox import TAKEN_OCTETS, Outbox, OutboxRow
 
 log = logging.getLogger(__name__)
 
@@ -45,15 +45,19 @@ class MemoryBroker:
         self._wake = asyncio.Event()
         self._closing = False
         self._tasks: list[asyncio.Task[None]] = []
-        self._rows: dict[int, Row] = {}
+        self._rows: dict[int, HeldRow] = {}
         self._octets = 0
         self._done: list[int] = []
         self._unwanted: list[int] = []
-        self._queues = {queue.name: MemoryQueue(queue.delivery_limit, self._host(queue)) for queue in topology.queues}
+        self._queues = {
+            queue.name: MemoryQueue(queue.delivery_limit, self._queue_host(queue)) for queue in topology.queues
+        }
 
     async def __aenter__(self) -> Self:
         """Starts to deliver."""
-        self._tasks = [asyncio.create_task(loop()) for loop in (self._deliver, self._watch, self._renew)]
+        self._tasks = [
+            asyncio.create_task(loop()) for loop in (self._deliver_rows, self._watch_outbox, self._renew_leases)
+        ]
         return self
 
     async def __aexit__(
@@ -62,35 +66,35 @@ class MemoryBroker:
         """Stops as `close` does."""
         await self.close()
 
-    async def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> None:
-        """Returns once the message is a row; see `Broker.publish`."""
-        if self._topology.route(exchange, message.routing_key):
-            await self._outbox.park(exchange, [message])
+    async def publish_message(self, exchange: str, message: BrokerMessage, *, mandatory: bool = True) -> None:
+        """Returns once the message is a row; see `Broker.publish_message`."""
+        if self._topology.route_message(exchange, message.routing_key):
+            await self._outbox.add_messages(exchange, [message])
         elif mandatory:
             raise Unroutable("no queue is bound for the message")
 
     @asynccontextmanager
-    async def consume(
+    async def consume_queue(
         self, queue: str, prefetch: int, at_once: int | None = None
-    ) -> AsyncIterator[AsyncIterator[list[Received]]]:
-        """Yields what has arrived; see `Broker.consume`."""
+    ) -> AsyncIterator[AsyncIterator[list[ReceivedMessage]]]:
+        """Yields what has arrived; see `Broker.consume_queue`."""
         source, consumer = self._queues[queue], Consumer(prefetch, at_once)
-        source.join(consumer)
+        source.add_consumer(consumer)
         try:
             yield consumer.arrivals
         finally:
-            self._give_back(row.parked.id for row in source.leave(consumer))
+            self._release_rows(row.parked.id for row in source.remove_consumer(consumer))
             self._wake.set()
 
-    async def depth(self, queue: str) -> int:
+    async def queue_depth(self, queue: str) -> int:
         """How many messages wait for a queue, here or as rows; of the rows a thousand are counted at most."""
         bound = [(binding.exchange, binding.key) for binding in self._topology.bindings if binding.queue == queue]
-        return self._queues[queue].depth + await self._outbox.waiting(bound, _DEEP)
+        return self._queues[queue].count_waiting + await self._outbox.count_waiting(bound, _DEEP)
 
     async def close(self) -> None:
         """Stops delivering and gives back what is not settled. Publishing still works."""
         for queue in self._queues.values():
-            queue.end()
+            queue.end_consumers()
         self._closing = True
         self._wake.set()
         for task in self._tasks[1:]:
@@ -98,30 +102,30 @@ class MemoryBroker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
 
-    async def _deliver(self) -> None:
+    async def _deliver_rows(self) -> None:
         """Keeps the queues filled and the outbox up to date, until the broker closes."""
         while not self._closing:
             await self._wake.wait()
             self._wake.clear()
-            if not await self._tried(self._turn()):
+            if not await self._try_step(self._run_turn()):
                 await asyncio.sleep(_RETRY_SECONDS)
                 self._wake.set()
-        self._give_back(list(self._rows))
-        await self._tried(self._tidy())
+        self._release_rows(list(self._rows))
+        await self._try_step(self._remove_done_rows())
 
-    async def _watch(self) -> None:
+    async def _watch_outbox(self) -> None:
         while not self._closing:
-            if not await self._tried(self._outbox.wait(_POLL_SECONDS)):
+            if not await self._try_step(self._outbox.wait_for_rows(_POLL_SECONDS)):
                 await asyncio.sleep(_RETRY_SECONDS)
             self._wake.set()
 
-    async def _renew(self) -> None:
+    async def _renew_leases(self) -> None:
         while not self._closing:
             await asyncio.sleep(_LEASE_SECONDS / 3)
             if self._rows:
-                await self._tried(self._outbox.renew(self._owner, _LEASE_SECONDS))
+                await self._try_step(self._outbox.renew_leases(self._owner, _LEASE_SECONDS))
 
-    async def _tried(self, step: Awaitable[None]) -> bool:
+    async def _try_step(self, step: Awaitable[None]) -> bool:
         """Whether a step succeeded. One that failed is tried again: the outbox comes back, and nothing is lost."""
         try:
             await step
@@ -130,67 +134,73 @@ class MemoryBroker:
             return False
         return True
 
-    async def _turn(self) -> None:
-        await self._tidy()
-        await self._fill()
-        await self._tidy()
+    async def _run_turn(self) -> None:
+        await self._remove_done_rows()
+        await self._fill_queues()
+        await self._remove_done_rows()
 
-    async def _fill(self) -> None:
+    async def _fill_queues(self) -> None:
         """Takes rows for the queues that are hungry, past those for which there is no room here."""
         unwanted: set[tuple[str, str]] = set()
-        while self._octets < HELD_OCTETS and (hungry := [q.room for q in self._queues.values() if q.hungry]):
+        while self._octets < HELD_OCTETS and (
+            hungry := [q.free_places for q in self._queues.values() if q.needs_filling]
+        ):
             full = {
-                (bound.exchange, bound.key) for bound in self._topology.bindings if not self._queues[bound.queue].hungry
+                (bound.exchange, bound.key)
+                for bound in self._topology.bindings
+                if not self._queues[bound.queue].needs_filling
             }
             # As many as the tightest queue takes, since nobody knows whose rows come next.
             limit = min(hungry)
-            rows = await self._outbox.take(self._owner, limit, _LEASE_SECONDS, full | unwanted)
-            unwanted |= {(parked.exchange, parked.message.routing_key) for parked in rows if not self._placed(parked)}
+            rows = await self._outbox.lease_rows(self._owner, limit, _LEASE_SECONDS, full | unwanted)
+            unwanted |= {
+                (parked.exchange, parked.message.routing_key) for parked in rows if not self._place_row(parked)
+            }
             if len(rows) < limit and sum(len(parked.message.body) for parked in rows) < TAKEN_OCTETS:
                 return
 
-    async def _tidy(self) -> None:
+    async def _remove_done_rows(self) -> None:
         """Removes the rows that are done, and gives back those for which there is no room here."""
         if done := self._done[:]:
-            await self._outbox.remove(done)
+            await self._outbox.remove_rows(done)
             del self._done[: len(done)]
         if unwanted := self._unwanted[:]:
-            await self._outbox.put_back(unwanted)
+            await self._outbox.release_rows(unwanted)
             del self._unwanted[: len(unwanted)]
 
-    def _placed(self, parked: Parked) -> bool:
+    def _place_row(self, parked: OutboxRow) -> bool:
         """Puts a row's message into its queues if each has room, else marks it to be given back.
 
         A row that was parked for nobody is a dead letter, as with the alternate exchange; outcomes are dropped.
         """
-        names = self._topology.route(parked.exchange, parked.message.routing_key)
+        names = self._topology.route_message(parked.exchange, parked.message.routing_key)
         if not names and parked.exchange == OUTCOMES:
             self._done.append(parked.id)
             return True
         queues = [self._queues[name] for name in names or (DEAD_QUEUE,)]
-        if any(not queue.room for queue in queues):
+        if any(not queue.free_places for queue in queues):
             self._unwanted.append(parked.id)
             return False
-        self._rows[parked.id] = row = Row(parked, copies=len(queues), unsettled=len(queues))
+        self._rows[parked.id] = row = HeldRow(parked, copies=len(queues), unsettled=len(queues))
         self._octets += len(parked.message.body)
         for queue in queues:
-            queue.put(Copy(row))
+            queue.add_copy(QueuedCopy(row))
         return True
 
-    def _give_back(self, ids: Iterable[int]) -> None:
+    def _release_rows(self, ids: Iterable[int]) -> None:
         for row_id in ids:
             if row := self._rows.pop(row_id, None):
                 self._octets -= len(row.parked.message.body)
                 self._unwanted.append(row_id)
 
-    def _settled(self, row: Row) -> None:
+    def _row_settled(self, row: HeldRow) -> None:
         if self._rows.pop(row.parked.id, None):
             self._octets -= len(row.parked.message.body)
             self._done.append(row.parked.id)
             self._wake.set()
 
-    def _host(self, queue: Queue) -> Host:
-        async def bury(message: Message, exchange: str, reason: str, kind: str) -> None:
-            await self._outbox.park(queue.dead_letters or LAST, [dead_letter(message, exchange, reason, kind)])
+    def _queue_host(self, queue: Queue) -> QueueHost:
+        async def bury(message: BrokerMessage, exchange: str, reason: str, kind: str) -> None:
+            await self._outbox.add_messages(queue.dead_letters or LAST, [dead_letter(message, exchange, reason, kind)])
 
-        return Host(done=self._settled, hungry=self._wake.set, bury=bury)
+        return QueueHost(done=self._row_settled, hungry=self._wake.set, bury=bury)

@@ -12,23 +12,22 @@ from aiormq.exceptions import PublishError
 from pamqp.commands import Basic
 from yarl import URL
 
-from mailer.broker.arrivals import Arrivals
-from mailer.broker.declaring import declare, empty_old_queue
-from mailer.broker.links import ChannelEnded, Link, losses
-from mailer.broker.subscriptions import Subscription
+from mailer.broker.arrivals import ArrivedMessages
+from mailer.broker.connections import ChannelEnded, RabbitConnection, translating_errors
+from mailer.broker.consumer import QueueConsumer
+from mailer.broker.declaration import declare_topology, empty_old_queue
 from mailer.broker.topology import DEAD, DEAD_QUEUES, EVENTS, LAST, Topology, dead_letter
 from mailer.policy.category import Lane
 from mailer.ports.broker import (
+    BrokerMessage,
     BrokerRefused,
     BrokerUnavailable,
-    Header,
-    Message,
-    Received,
+    HeaderName,
+    ReceivedMessage,
     Unpublishable,
     Unroutable,
-    said_by,
+    publisher_text,
 )
-from mailer.telemetry import DEAD_LAST
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +59,7 @@ class RabbitBroker:
 
     Publishing has a connection of its own, and among the consumers so have breach, service and the dead letters, so
     that a bulk lane never stands in their way. Connections open at first use, and RabbitMQ need not be up by then:
-    `declare` and `consume` wait for it, `publish` and `depth` raise BrokerUnavailable.
+    `declare_topology` and `consume_queue` wait for it, `publish_message` and `queue_depth` raise BrokerUnavailable.
     """
 
     def __init__(
@@ -70,31 +69,34 @@ class RabbitBroker:
         confirm_seconds: float = 10.0,
         plan: Callable[[], Topology] | None = None,
         report: Report = lambda name, problem: None,
+        note_last: Callable[[int], object] = lambda depth: None,
     ) -> None:
         """Connects to nothing yet.
 
         Args:
             url: `amqp://` or `amqps://`, with user, password and virtual host.
             confirm_seconds: how long to wait for a confirm, or for the depth of a queue.
-            plan: what is declared again where it is missing; None: what `declare` was given, if it was called.
+            plan: what is declared again where it is missing; None: what `declare_topology` was given, if it was called.
             report: told under `topology` and `consumers` what is wrong.
+            note_last: told how many dead letters could not be kept.
         """
         self._url = URL(url)
         self._user = self._url.user or "guest"
         self._confirm_seconds = confirm_seconds
         self._plan = plan
         self._report = report
-        self._publishing = Link(self._url, "publish")
+        self._note_last = note_last
+        self._publishing = RabbitConnection(self._url, "publish")
         groups = (*_URGENT, _BULK, _DEAD)
-        self._consuming = {group: Link(self._url, f"consume {group}", LARGE_IN_HAND) for group in groups}
+        self._consuming = {group: RabbitConnection(self._url, f"consume {group}", LARGE_IN_HAND) for group in groups}
         self._channels: dict[str, AbstractChannel] = {}
         self._opening, self._alone, self._restoring = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
         self._declared_at = 0.0
-        self._subscriptions: dict[Subscription, str | None] = {}
+        self._subscriptions: dict[QueueConsumer, str | None] = {}
         self._said: dict[str, str | None] = {}
         self._last_depth = 0
 
-    async def declare(self, topology: Topology) -> None:
+    async def declare_topology(self, topology: Topology) -> None:
         """Makes what the topology names, where it does not exist yet; waits for a RabbitMQ that is away.
 
         Raises:
@@ -103,77 +105,77 @@ class RabbitBroker:
         self._plan = lambda: topology
         while True:
             try:
-                await declare(self._publishing, topology)
+                await declare_topology(self._publishing, topology)
             except BrokerRefused:
                 raise
             except BrokerUnavailable as error:
-                self._say("topology", str(error))
+                self._report_problem("topology", str(error))
                 await asyncio.sleep(1.0)
             else:
-                self._say("topology", None)
+                self._report_problem("topology", None)
                 return
 
-    async def keep(self) -> None:
+    async def keep_topology(self) -> None:
         """Declares the topology again and again, until it is cancelled: what somebody deletes comes back."""
         while True:
             async with self._restoring:
-                is_declared = await self._declare_again()
+                is_declared = await self._redeclare()
             if is_declared:
-                await self._look_at_last()
+                await self._warn_of_lost_letters()
             await asyncio.sleep(KEEP_SECONDS)
 
-    async def _look_at_last(self) -> None:
+    async def _warn_of_lost_letters(self) -> None:
         """Tells operators of dead letters that could not be kept."""
         try:
-            depth = await self.depth(LAST)
+            depth = await self.queue_depth(LAST)
         except BrokerUnavailable:
             return
         if depth > self._last_depth:
             log.error("%s holds %d dead letters that could not be kept; look at them in RabbitMQ", LAST, depth)
         self._last_depth = depth
-        DEAD_LAST.set(depth)
+        self._note_last(depth)
 
-    async def version(self) -> str:
+    async def server_version(self) -> str:
         """The version of RabbitMQ.
 
         Raises:
             BrokerUnavailable: it cannot be reached, or refuses us.
         """
-        return await self._publishing.version()
+        return await self._publishing.server_version()
 
-    async def has(self, exchange: str) -> bool:
+    async def has_exchange(self, exchange: str) -> bool:
         """Whether an exchange exists.
 
         Raises:
             BrokerUnavailable: RabbitMQ did not answer.
         """
         try:
-            async with asyncio.timeout(self._confirm_seconds), self._publishing.short() as channel:
+            async with asyncio.timeout(self._confirm_seconds), self._publishing.brief_channel() as channel:
                 await channel.exchange_declare(exchange, passive=True)
         except ChannelEnded as error:
             if error.code != 404:
                 raise
             return False
         except TimeoutError as error:
-            raise BrokerUnavailable(f"{self._publishing.place} did not answer in time") from error
+            raise BrokerUnavailable(f"{self._publishing.server_address} did not answer in time") from error
         return True
 
-    async def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> None:
-        """Returns once RabbitMQ has confirmed the message; see `Broker.publish`.
+    async def publish_message(self, exchange: str, message: BrokerMessage, *, mandatory: bool = True) -> None:
+        """Returns once RabbitMQ has confirmed the message; see `Broker.publish_message`.
 
         RabbitMQ ends a channel at one message that it refuses, and all others on it stay unconfirmed. So each of them
         is published again by itself, and the one that is refused then is the one. What goes elsewhere than mailer's own
         exchanges is alone from the start.
         """
-        _check(exchange, message)
+        _check_message(exchange, message)
         if exchange.startswith(_OURS):
             with suppress(ChannelEnded, Unroutable):
-                await self._publish("shared", exchange, message, mandatory)
+                await self._publish_confirmed("shared", exchange, message, mandatory)
                 return
         async with self._alone:
             await self._publish_alone(exchange, message, mandatory)
 
-    async def _publish_alone(self, exchange: str, message: Message, mandatory: bool) -> None:
+    async def _publish_alone(self, exchange: str, message: BrokerMessage, mandatory: bool) -> None:
         """Publishes a message that nothing else can be the reason of, and once more after declaring what it misses.
 
         With a channel that ends, the connection may end, too: what was on its way to that channel comes to none.
@@ -181,16 +183,16 @@ class RabbitBroker:
         restored = False
         for left in reversed(range(_TRIES_ALONE)):
             try:
-                return await self._publish("alone", exchange, message, mandatory)
+                return await self._publish_confirmed("alone", exchange, message, mandatory)
             except (ChannelEnded, Unroutable) as error:
                 code = 404 if isinstance(error, Unroutable) else error.code
                 if code == 404 and not restored and left:
-                    restored = await self._restore()
+                    restored = await self._redeclare_if_needed()
                 if not left or (code and not restored):
-                    raise _refusal(exchange, error) from error
+                    raise _refusal_error(exchange, error) from error
                 await asyncio.sleep(_PAUSE_ALONE)
 
-    async def _publish(self, name: str, exchange: str, message: Message, mandatory: bool) -> None:
+    async def _publish_confirmed(self, name: str, exchange: str, message: BrokerMessage, mandatory: bool) -> None:
         properties = Basic.Properties(
             content_type="application/json",
             delivery_mode=2,
@@ -200,8 +202,8 @@ class RabbitBroker:
         )
         try:
             async with asyncio.timeout(self._confirm_seconds):
-                channel = await self._publisher(name)
-                with losses(self._publishing.place):
+                channel = await self._publishing_channel(name)
+                with translating_errors(self._publishing.server_address):
                     await channel.basic_publish(
                         message.body,
                         exchange=exchange,
@@ -212,21 +214,28 @@ class RabbitBroker:
         except PublishError as error:
             raise Unroutable(f"no queue is bound for {message.routing_key!r} at {exchange}") from error
         except TimeoutError as error:
-            raise BrokerUnavailable(f"{self._publishing.place} did not confirm a message in time") from error
+            raise BrokerUnavailable(f"{self._publishing.server_address} did not confirm a message in time") from error
 
     @asynccontextmanager
-    async def consume(
+    async def consume_queue(
         self, queue: str, prefetch: int, at_once: int | None = None
-    ) -> AsyncIterator[AsyncIterator[list[Received]]]:
-        """Yields what has arrived; see `Broker.consume`. Waits for RabbitMQ, and for the queue to exist."""
-        arrivals = Arrivals(at_once)
+    ) -> AsyncIterator[AsyncIterator[list[ReceivedMessage]]]:
+        """Yields what has arrived; see `Broker.consume_queue`. Waits for RabbitMQ, and for the queue to exist."""
+        arrivals = ArrivedMessages(at_once)
         last = queue in DEAD_QUEUES
-        bury = self._bury_last if last else self._bury
-        subscription = Subscription(
-            self._link(queue), self._user, queue, prefetch, arrivals, bury, self._restore, self._note_consumer
+        bury = self._dead_letter_last_resort if last else self._dead_letter
+        subscription = QueueConsumer(
+            self._connection_for(queue),
+            self._user,
+            queue,
+            prefetch,
+            arrivals,
+            bury,
+            self._redeclare_if_needed,
+            self._report_consumer_problem,
         )
-        self._note_consumer(subscription, f"{queue} is not consumed yet")
-        keeping = asyncio.create_task(subscription.keep())
+        self._report_consumer_problem(subscription, f"{queue} is not consumed yet")
+        keeping = asyncio.create_task(subscription.keep_consuming())
         try:
             await subscription.stands.wait()
             yield arrivals
@@ -235,90 +244,92 @@ class RabbitBroker:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
 
-    async def depth(self, queue: str) -> int:
-        """How many messages wait in a queue; see `Broker.depth`.
+    async def queue_depth(self, queue: str) -> int:
+        """How many messages wait in a queue; see `Broker.queue_depth`.
 
         Raises:
             BrokerUnavailable: RabbitMQ did not answer, or the queue does not exist.
         """
         try:
-            async with asyncio.timeout(self._confirm_seconds), self._publishing.short() as channel:
+            async with asyncio.timeout(self._confirm_seconds), self._publishing.brief_channel() as channel:
                 return (await channel.queue_declare(queue, passive=True)).message_count or 0
         except TimeoutError as error:
-            raise BrokerUnavailable(f"{self._publishing.place} did not answer in time") from error
+            raise BrokerUnavailable(f"{self._publishing.server_address} did not answer in time") from error
 
     async def close(self) -> None:
         """Ends its connections; what consumers have not settled goes back to its queue."""
         for subscription in tuple(self._subscriptions):
-            subscription.arrivals.end()
-            await subscription.flush()
+            subscription.arrivals.end_iteration()
+            await subscription.flush_acks()
         for link in (*self._consuming.values(), self._publishing):
             await link.close()
 
-    async def _bury(self, message: Message, exchange: str, reason: str, kind: str) -> None:
-        await self._bury_at(DEAD, dead_letter(message, exchange, reason, kind))
+    async def _dead_letter(self, message: BrokerMessage, exchange: str, reason: str, kind: str) -> None:
+        await self._publish_dead_letter(DEAD, dead_letter(message, exchange, reason, kind))
 
-    async def _bury_last(self, message: Message, exchange: str, reason: str, kind: str) -> None:
-        await self._bury_at(LAST, dead_letter(message, exchange, reason, kind))
+    async def _dead_letter_last_resort(self, message: BrokerMessage, exchange: str, reason: str, kind: str) -> None:
+        await self._publish_dead_letter(LAST, dead_letter(message, exchange, reason, kind))
 
-    async def _bury_at(self, exchange: str, letter: Message) -> None:
+    async def _publish_dead_letter(self, exchange: str, letter: BrokerMessage) -> None:
         """Publishes a dead letter.
 
         RabbitMQ validates the copy's user as ours, and its headers are believed. So who published it, or that nobody is
         known to have, goes into one of them.
         """
-        await self.publish(exchange, replace(letter, headers={**letter.headers, Header.PUBLISHER: said_by(letter)}))
+        await self.publish_message(
+            exchange, replace(letter, headers={**letter.headers, HeaderName.PUBLISHER: publisher_text(letter)})
+        )
 
-    async def _restore(self) -> bool:
+    async def _redeclare_if_needed(self) -> bool:
         """Declares what somebody misses, unless that was done since; returns whether it is there."""
         asked_at = time.monotonic()
         async with self._restoring:
             if self._declared_at > asked_at:
                 return True
-            return await self._declare_again()
+            return await self._redeclare()
 
-    async def _declare_again(self) -> bool:
+    async def _redeclare(self) -> bool:
         """Declares the topology; returns whether it is there."""
         if self._plan is None:
             return False
         try:
-            await declare(self._publishing, self._plan())
-            await empty_old_queue(self._publishing, self._user, lambda letter: self._bury_at(DEAD, letter))
+            await declare_topology(self._publishing, self._plan())
+            await empty_old_queue(self._publishing, self._user, lambda letter: self._publish_dead_letter(DEAD, letter))
         except (BrokerUnavailable, Unroutable, Unpublishable) as error:
-            self._say("topology", str(error))
+            self._report_problem("topology", str(error))
             return False
-        self._say("topology", None)
+        self._report_problem("topology", None)
         self._declared_at = time.monotonic()
         return True
 
-    def _note_consumer(self, subscription: Subscription, problem: str | None) -> None:
+    def _report_consumer_problem(self, subscription: QueueConsumer, problem: str | None) -> None:
         """Says the first problem of all consumers."""
         self._subscriptions[subscription] = problem
         problems = [text for text in self._subscriptions.values() if text]
-        self._say("consumers", f"{problems[0]} ({len(problems)} consumers wait)" if problems else None)
+        self._report_problem("consumers", f"{problems[0]} ({len(problems)} consumers wait)" if problems else None)
 
-    def _say(self, name: str, problem: str | None) -> None:
+    def _report_problem(self, name: str, problem: str | None) -> None:
         if self._said.get(name) != problem and problem is not None and "not consumed yet" not in problem:
             log.warning("%s: %s", name, problem)
         self._said[name] = problem
         self._report(name, problem)
 
-    def _link(self, queue: str) -> Link:
+    def _connection_for(self, queue: str) -> RabbitConnection:
         if queue in DEAD_QUEUES:
             return self._consuming[_DEAD]
         return self._consuming[next((lane for lane in _URGENT if queue.endswith(f".{lane}")), _BULK)]
 
-    async def _publisher(self, name: str) -> AbstractChannel:
+    async def _publishing_channel(self, name: str) -> AbstractChannel:
         channel = self._channels.get(name)
         if channel is None or channel.is_closed:
             async with self._opening:
                 channel = self._channels.get(name)
                 if channel is None or channel.is_closed:
-                    channel = self._channels[name] = await self._publishing.channel(confirms=True)
+                    channel = self._channels[name] = await self._publishing.open_channel(confirms=True)
         return channel
 
 
-def _check(exchange: str, message: Message) -> None:
+def _check_message(exchange: str, message: BrokerMessage) -> None:
     """Refuses what RabbitMQ, or the client library, could not take.
 
     Raises:
@@ -340,7 +351,7 @@ def _check(exchange: str, message: Message) -> None:
         raise Unpublishable(f"the body has {len(message.body):,} bytes; at most {_LARGEST_BODY:,}")
 
 
-def _refusal(exchange: str, error: ChannelEnded | Unroutable) -> Exception:
+def _refusal_error(exchange: str, error: ChannelEnded | Unroutable) -> Exception:
     """The meaning of RabbitMQ's refusal of a message that is alone on its channel."""
     if isinstance(error, Unroutable):
         return error

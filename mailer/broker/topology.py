@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from mailer.policy.category import Lane
-from mailer.ports.broker import Header, Message
+from mailer.ports.broker import BrokerMessage, HeaderName
 
 EVENTS = "mailer.events"
 """Topic, key `<brand>.<category>` or `<brand>.account`: what applications publish."""
@@ -45,7 +45,7 @@ _LONGEST_NAME = 128
 """In octets: of the name of a header that can be published."""
 
 
-class Kind(StrEnum):
+class ExchangeKind(StrEnum):
     """How an exchange routes (AMQP 0-9-1, 3.1.3)."""
 
     TOPIC = "topic"
@@ -64,7 +64,7 @@ class Exchange:
     """
 
     name: str
-    kind: Kind
+    kind: ExchangeKind
     alternate: str | None = None
 
 
@@ -106,7 +106,7 @@ class Topology:
     bindings: tuple[Binding, ...]
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def all_parts(self) -> tuple[Part, ...]:
         """All of it, in the order in which it is declared.
 
         An exchange with an alternate comes after all that its alternate leads to. So as soon as there is one, nothing
@@ -122,21 +122,21 @@ class Topology:
             *(binding for binding in self.bindings if binding.exchange not in names),
         )
 
-    def route(self, exchange: str, key: str) -> tuple[str, ...]:
+    def route_message(self, exchange: str, key: str) -> tuple[str, ...]:
         """The queues that get a message; none if the exchange, or a binding for the key, does not exist."""
         found = next((candidate for candidate in self.exchanges if candidate.name == exchange), None)
         if found is None:
             return ()
         bound = (binding for binding in self.bindings if binding.exchange == exchange)
-        queues = tuple(dict.fromkeys(binding.queue for binding in bound if _matches(found.kind, binding.key, key)))
-        return queues or (self.route(found.alternate, key) if found.alternate else ())
+        queues = tuple(dict.fromkeys(binding.queue for binding in bound if _key_matches(found.kind, binding.key, key)))
+        return queues or (self.route_message(found.alternate, key) if found.alternate else ())
 
-    def knows(self, exchange: str, key: str) -> bool:
+    def is_routable(self, exchange: str, key: str) -> bool:
         """Tells whether a queue, other than that of the dead letters, should take a message."""
-        return any(queue not in DEAD_QUEUES for queue in self.route(exchange, key))
+        return any(queue not in DEAD_QUEUES for queue in self.route_message(exchange, key))
 
 
-def topology(categories: Mapping[tuple[str, str], Lane]) -> Topology:
+def topology_for(categories: Mapping[tuple[str, str], Lane]) -> Topology:
     """The topology for the categories of all brands.
 
     Args:
@@ -144,12 +144,12 @@ def topology(categories: Mapping[tuple[str, str], Lane]) -> Topology:
     """
     return Topology(
         exchanges=(
-            Exchange(LAST, Kind.FANOUT),
-            Exchange(DEAD_AGAIN, Kind.FANOUT),
-            Exchange(DEAD, Kind.FANOUT),
-            Exchange(BATCHES, Kind.DIRECT),
-            Exchange(OUTCOMES, Kind.TOPIC),
-            Exchange(EVENTS, Kind.TOPIC, alternate=DEAD),
+            Exchange(LAST, ExchangeKind.FANOUT),
+            Exchange(DEAD_AGAIN, ExchangeKind.FANOUT),
+            Exchange(DEAD, ExchangeKind.FANOUT),
+            Exchange(BATCHES, ExchangeKind.DIRECT),
+            Exchange(OUTCOMES, ExchangeKind.TOPIC),
+            Exchange(EVENTS, ExchangeKind.TOPIC, alternate=DEAD),
         ),
         queues=(
             Queue(LAST, dead_letters=None, most=MOST_LAST),
@@ -186,7 +186,7 @@ def batches_queue(lane: str) -> str:
     return f"{BATCHES}.{lane}"
 
 
-def dead_letter(message: Message, exchange: str, reason: str, kind: str) -> Message:
+def dead_letter(message: BrokerMessage, exchange: str, reason: str, kind: str) -> BrokerMessage:
     """The copy that goes to `mailer.dead`.
 
     Args:
@@ -196,29 +196,29 @@ def dead_letter(message: Message, exchange: str, reason: str, kind: str) -> Mess
         kind: the same in one word, a `DeadKind`.
     """
     died = {
-        Header.KIND: kind,
-        Header.REASON: reason[:_LONGEST_REASON],
-        Header.EXCHANGE: exchange,
-        Header.ROUTING_KEY: message.routing_key,
+        HeaderName.KIND: kind,
+        HeaderName.REASON: reason[:_LONGEST_REASON],
+        HeaderName.EXCHANGE: exchange,
+        HeaderName.ROUTING_KEY: message.routing_key,
     }
-    return replace(message, headers={**_carried(message.headers), **died})
+    return replace(message, headers={**_carried_headers(message.headers), **died})
 
 
-def _carried(headers: Mapping[str, str]) -> Mapping[str, str]:
+def _carried_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
     """The headers that a dead letter takes along: with its own it must fit a frame, and a row of the outbox."""
     octets = sum(len(name.encode()) + len(value.encode()) for name, value in headers.items())
     if octets <= _MOST_CARRIED and all(len(name.encode()) <= _LONGEST_NAME for name in headers):
         return headers
-    return {name: headers[name] for name in (Header.PUBLISHER, Header.SIZE) if name in headers}
+    return {name: headers[name] for name in (HeaderName.PUBLISHER, HeaderName.SIZE) if name in headers}
 
 
-def _matches(kind: Kind, pattern: str, key: str) -> bool:
+def _key_matches(kind: ExchangeKind, pattern: str, key: str) -> bool:
     match kind:
-        case Kind.FANOUT:
+        case ExchangeKind.FANOUT:
             return True
-        case Kind.DIRECT:
+        case ExchangeKind.DIRECT:
             return pattern == key
-        case Kind.TOPIC:
+        case ExchangeKind.TOPIC:
             return pattern == key or _topic_matches(pattern.split("."), key.split("."))
 
 

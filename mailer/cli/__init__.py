@@ -9,8 +9,7 @@ from typer.exceptions import TyperException
 
 from mailer.cli import (
     consents,
-    control,
-    dead,
+    dead_letters,
     demo,
     doctor,
     init,
@@ -20,6 +19,7 @@ from mailer.cli import (
     notices,
     partners,
     policy,
+    processes,
     processors,
     publish,
     publishers,
@@ -27,15 +27,15 @@ from mailer.cli import (
     rates,
     recipients,
     report,
-    running,
     schema,
+    stop_start,
     suppressions,
     templates,
 )
-from mailer.cli.shared import fail
-from mailer.lines import one_line
-from mailer.runtime.lines import fill_descriptors
-from mailer.runtime.logs import catch_surprises
+from mailer.cli.shared import exit_with_error
+from mailer.runtime.line_writer import fill_descriptors
+from mailer.runtime.logs import log_unexpected_errors
+from mailer.text_checks import check_one_line
 
 app = typer.Typer(
     name="mailer",
@@ -44,7 +44,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for room in (init, running, control, demo, publish, doctor):
+for room in (init, processes, stop_start, demo, publish, doctor):
     room.register(app)
 for name, group in (
     ("recipients", recipients.app),
@@ -53,7 +53,7 @@ for name, group in (
     ("mailing", mailing.app),
     ("report", report.app),
     ("ledger", ledger.app),
-    ("dead", dead.app),
+    ("dead", dead_letters.app),
     ("templates", templates.app),
     ("policy", policy.app),
     ("partners", partners.app),
@@ -62,7 +62,7 @@ for name, group in (
     ("quarantine", quarantine.app),
     ("notices", notices.app),
     ("rate", rates.app),
-    ("brand", control.brands),
+    ("brand", stop_start.brands),
     ("publishers", publishers.app),
     ("schema", schema.app),
 ):
@@ -80,7 +80,7 @@ def _argument(number: int, text: str) -> str:
         ValueError: it is no text, has a control character, or is too long.
     """
     try:
-        text = one_line(os.fsencode(text).decode())
+        text = check_one_line(os.fsencode(text).decode())
     except ValueError as error:
         what = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         raise ValueError(f"argument {number} {what}") from None
@@ -95,21 +95,21 @@ def main() -> None:
     Whatever the locale, what is read and written is UTF-8.
     """
     fill_descriptors()
-    catch_surprises()
+    log_unexpected_errors()
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         arguments = [_argument(number, text) for number, text in enumerate(sys.argv[1:], 1)]
     except ValueError as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     try:
         status = app(arguments, standalone_mode=False)
         sys.stdout.flush()
         sys.exit(status)
     except TyperException as error:
         # Without a message it is the help of a group that was called without a command, and has been shown.
-        fail(message, 2) if (message := error.format_message()) else sys.exit(2)
+        exit_with_error(message, 2) if (message := error.format_message()) else sys.exit(2)
     except typer.Exit as done:
         sys.exit(done.exit_code)
     except (typer.Abort, KeyboardInterrupt):

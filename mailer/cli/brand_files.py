@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.policy.placeholders import FILL_IN, NO_DOMAIN
 
 LOCALES = ("en", "de")
@@ -85,7 +85,7 @@ def files_of(brand: NewBrand) -> dict[Path, str]:
 
 def _policy(brand: NewBrand) -> str:
     """The model policy, with its own values and the promises that its switches keep."""
-    text = (resources.folder("policies") / "default.toml").read_text("utf-8")
+    text = (bundled_files.bundled_folder("policies") / "default.toml").read_text("utf-8")
     domain = brand.domain or NO_DOMAIN
     controller = brand.controller or f"{FILL_IN}: the company that answers for the mail"
     address = brand.address or f"{FILL_IN}: street, town and country"
@@ -130,12 +130,12 @@ def _checklist(brand: NewBrand) -> str:
 def _parts(name: str, owner: str) -> Iterator[tuple[str, str]]:
     """The files of a template: the model's own, and for the rest the brand's that has it."""
     for part in _PARTS:
-        own = resources.folder("templates") / "_default" / name / part
+        own = bundled_files.bundled_folder("templates") / "_default" / name / part
         yield part, own.read_text("utf-8") if own.is_file() else _read(owner, name, part)
 
 
 def _read(*path: str) -> str:
-    return resources.folder("templates").joinpath(*path).read_text("utf-8")
+    return bundled_files.bundled_folder("templates").joinpath(*path).read_text("utf-8")
 
 
 def _own(text: str, brand: NewBrand) -> str:

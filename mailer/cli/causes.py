@@ -2,12 +2,12 @@
 
 import typer
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.cli.shared import AsJson, out, print_json
 from mailer.policy.category import CATEGORIES
-from mailer.policy.causes import CAUSES, outcomes
-from mailer.policy.document import Policy, parse_policy
+from mailer.policy.cause_table import CAUSES, mail_outcomes
 from mailer.policy.jurisdiction import load_law
+from mailer.policy.policy_file import Policy, parse_policy
 
 _INTRODUCTION = """\
 # What stops which mail
@@ -45,7 +45,7 @@ def causes(json: AsJson = False) -> None:
     """Says what each cause does to mail of each category: the page docs/causes.md."""
     policy = shipped_policy()
     if json:
-        print_json({cause.says: dict(outcomes(cause, policy)) for cause in CAUSES})
+        print_json({cause.says: dict(mail_outcomes(cause, policy)) for cause in CAUSES})
     else:
         for line in page(policy).splitlines():
             out.print(line)
@@ -53,15 +53,15 @@ def causes(json: AsJson = False) -> None:
 
 def shipped_policy() -> Policy:
     """The model of a policy that comes with mailer, under the laws that come with it."""
-    text = (resources.folder("policies") / "default.toml").read_text("utf-8")
-    return parse_policy(text, "default.toml", load_law(resources.tables("jurisdictions")))
+    text = (bundled_files.bundled_folder("policies") / "default.toml").read_text("utf-8")
+    return parse_policy(text, "default.toml", load_law(bundled_files.toml_files("jurisdictions")))
 
 
 def page(policy: Policy) -> str:
     """The page, in Markdown."""
     head = f"| | {' | '.join(name.replace('_', ' ') for name in CATEGORIES)} |\n|---|{'---|' * len(CATEGORIES)}\n"
     rows = "".join(
-        f"| {cause.says} | {' | '.join(_cell(outcome) for _, outcome in outcomes(cause, policy))} |\n"
+        f"| {cause.says} | {' | '.join(_cell(outcome) for _, outcome in mail_outcomes(cause, policy))} |\n"
         for cause in CAUSES
     )
     return f"{_INTRODUCTION}{head}{rows}{_REST}"

@@ -7,15 +7,15 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from mailer.actions.consent import basis_of_notices
-from mailer.actions.imports import Imported
-from mailer.actions.lists import import_consents
-from mailer.actions.tables import FileRefused
+from mailer.actions.consent import electronic_notice_basis
+from mailer.actions.csv_rows import FileUnusable
+from mailer.actions.list_import import import_consents
+from mailer.actions.recipient_import import ImportResult
 from mailer.app import App
-from mailer.cli.files import known_ref, open_text, policy_of, tell
-from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
+from mailer.cli.import_files import known_ref, open_text, policy_of_brand, print_import_result
+from mailer.cli.shared import AsJson, exit_with_error, in_utc, out, print_json, print_table, with_app
 from mailer.ports.consents import ConsentRecord
-from mailer.runtime.private import private
+from mailer.runtime.private_files import open_private
 
 _T = TypeVar("_T")
 
@@ -49,19 +49,19 @@ def list_(brand: Brand, ref: Annotated[str, typer.Option(help="Of whom.")], json
 
     async def act(app: App) -> tuple[list[ConsentRecord], str]:
         policy, recipient_id = await known_ref(app, brand, ref)
-        standing = await app.standings.get(brand, recipient_id)
-        basis = basis_of_notices(policy, standing.collected_under if standing else None)
-        return await app.consents.history(brand, recipient_id), basis
+        standing = await app.standings.get_standing(brand, recipient_id)
+        basis = electronic_notice_basis(policy, standing.collected_under if standing else None)
+        return await app.consents.consent_history(brand, recipient_id), basis
 
     records, basis = _run(act)
     if json:
         print_json({"consents": [as_json(record) for record in records], "electronic_notices": basis})
         return
-    table(
+    print_table(
         ("at", "scope", "said", "source", "version", "words", "by", "controller"),
         [
             (
-                moment(said.at),
+                in_utc(said.at),
                 said.scope,
                 _said(record),
                 said.source,
@@ -85,8 +85,8 @@ def export(
     """Prints the consents of a brand's recipients with their proofs, in the form that `import` takes."""
 
     async def act(app: App) -> None:
-        policy_of(app, brand)
-        async for record in app.consents.export(brand):
+        policy_of_brand(app, brand)
+        async for record in app.consents.export_consents(brand):
             print_json(as_json(record))
 
     _run(act)
@@ -99,8 +99,8 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.jsonl")], brand: 
     rejected.unlink(missing_ok=True)
     lines: list[dict[str, object]] = []
 
-    async def act(app: App) -> Imported:
-        policy = policy_of(app, brand)
+    async def act(app: App) -> ImportResult:
+        policy = policy_of_brand(app, brand)
         _, source = open_text(file)
         with source:
             return await import_consents(
@@ -113,9 +113,9 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.jsonl")], brand: 
 
     done = _run(act, file)
     if lines:
-        with open(rejected, "w", encoding="utf-8", opener=private) as opened:
+        with open(rejected, "w", encoding="utf-8", opener=open_private) as opened:
             opened.writelines(jsonlib.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    tell(done, file, rejected, json)
+    print_import_result(done, file, rejected, json)
 
 
 def _said(record: ConsentRecord) -> str:
@@ -127,5 +127,5 @@ def _said(record: ConsentRecord) -> str:
 def _run(act: Callable[[App], Awaitable[_T]], file: Path | None = None) -> _T:
     try:
         return with_app(act)
-    except FileRefused as error:
-        fail(f"{file}: {error}" if file else str(error), 2)
+    except FileUnusable as error:
+        exit_with_error(f"{file}: {error}" if file else str(error), 2)

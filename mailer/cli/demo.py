@@ -3,9 +3,7 @@
 import asyncio
 import logging
 import shlex
-import shutil
 import socket
-import sys
 from collections.abc import AsyncIterator, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -17,25 +15,25 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
-from mailer import resources
-from mailer.actions.imports import Imported
-from mailer.app import App, database, open_app
+from mailer import bundled_files
+from mailer.actions.recipient_import import ImportResult
+from mailer.app import App, open_app, running_database
 from mailer.app import migrate as migrate_database
-from mailer.broker.publisher import EventPublisher
+from mailer.broker.event_publisher import EventPublisher
+from mailer.cli.processes import run_everything
 from mailer.cli.recipients import import_file
-from mailer.cli.running import run_everything
-from mailer.cli.shared import fail, out, run, settings, until_signalled
-from mailer.embedded.demo import Stage, tell
-from mailer.embedded.demo_ports import Verified
-from mailer.embedded.demo_report import DoesNotHold, Narrator
+from mailer.cli.shared import exit_with_error, out, program_to_type, read_command_settings, run, until_signalled
+from mailer.embedded.demo import DemoStage, run_demo
+from mailer.embedded.demo_ports import VerificationSummary
+from mailer.embedded.demo_report import ClaimFailed, DemoPrinter
 from mailer.events import MessageEvent
 from mailer.policy.identity import Identity, IdentityKind
-from mailer.policy.publishers import Rights
+from mailer.policy.publisher_rights import PublisherRights
 from mailer.ports.broker import Broker
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
-from mailer.processors.capture import Inbox, smtp_server_class
-from mailer.runtime.logs import free_output, set_up_logs
-from mailer.runtime.process import watched
+from mailer.processors.capture import CaptureFolder, smtp_server_class
+from mailer.runtime.logs import make_output_nonblocking, set_up_logs
+from mailer.runtime.process import serving_operators
 from mailer.runtime.readiness import Readiness
 from mailer.settings import Settings
 from mailer.telemetry import TIMEKEEPER, WEB, WORKER
@@ -57,29 +55,29 @@ def demo(
     """Runs the whole pipeline over the examples, and prints what happened to every mailing."""
     try:
         told = run(partial(_main, stay))
-    except DoesNotHold as error:
-        fail(str(error), 1)
+    except ClaimFailed as error:
+        exit_with_error(str(error), 1)
     if not told:
-        fail("the demo was interrupted", 130)
+        exit_with_error("the demo was interrupted", 130)
 
 
 async def _main(stay: bool) -> bool:
     """Whether the story was told to its end."""
     smtp_server_class()  # what is missing is said before anything starts
     stop = until_signalled()
-    free_output()
-    narrator = Narrator(Console(highlight=False, width=None if out.is_terminal else _WIDTH))
+    make_output_nonblocking()
+    narrator = DemoPrinter(Console(highlight=False, width=None if out.is_terminal else _WIDTH))
     with ExitStack() as stack:
         data = Path(stack.enter_context(TemporaryDirectory(prefix="mailer-demo-")))
         current = _settings(data)
         set_up_logs(json=current.log_json, level=logging.WARNING)  # the story is told on stdout
         narrator.say(f"A database, a broker, an SMTP server and a web app start, in {data} and for this machine only.")
-        stack.enter_context(database(current))
+        stack.enter_context(running_database(current))
         migrate_database(current)
         readiness = Readiness()
         where = (current.metrics_host, current.metrics_port)
         async with (
-            watched("demo", *where, readiness, [WORKER, TIMEKEEPER, WEB]) as operators,
+            serving_operators("demo", *where, readiness, [WORKER, TIMEKEEPER, WEB]) as operators,
             open_app(current, readiness=readiness) as app,
             asyncio.TaskGroup() as tasks,
         ):
@@ -93,11 +91,11 @@ async def _main(stay: bool) -> bool:
     return told
 
 
-async def _tell(app: App, broker: Broker, narrator: Narrator, stay: bool) -> None:
+async def _tell(app: App, broker: Broker, narrator: DemoPrinter, stay: bool) -> None:
     data, site = app.settings.data, app.settings.public_url
-    mailbox = Inbox(data / "captured")
-    examples = resources.folder("examples")
-    mailings = await tell(Stage(_Commands(app, broker), mailbox, site, examples, data, narrator))
+    mailbox = CaptureFolder(data / "captured")
+    examples = bundled_files.bundled_folder("examples")
+    mailings = await run_demo(DemoStage(_Commands(app, broker), mailbox, site, examples, data, narrator))
     for line in _where(app.settings, mailings, stay):
         narrator.say(line)
 
@@ -119,7 +117,7 @@ async def _unless(stop: asyncio.Event, act: Coroutine[Any, Any, None]) -> bool:
 def _settings(data: Path) -> Settings:
     """Nothing outside of the folder, whatever the environment says."""
     port = _free_port()
-    return settings(
+    return read_command_settings(
         database_url="embedded",
         broker_url="memory://",
         processors=("capture://",),
@@ -128,8 +126,8 @@ def _settings(data: Path) -> Settings:
         port=port,
         metrics_host="127.0.0.1",
         metrics_port=_free_port(),
-        templates=resources.folder("templates"),
-        policies=resources.folder("policies"),
+        templates=bundled_files.bundled_folder("templates"),
+        policies=bundled_files.bundled_folder("policies"),
         only_deliver_to=(),
         dkim=(),
         data=data,
@@ -146,13 +144,13 @@ def _free_port() -> int:
 def _where(current: Settings, mailings: Sequence[MailingStatus], stay: bool) -> Iterator[str]:
     """Where each figure can be looked up, and until when."""
     yield ""
+    mailer = program_to_type()
     inbox = f"http://127.0.0.1:{current.metrics_port}/inbox"
     if stay:
         yield f"It stays up until Ctrl-C. The inbox is {inbox}; in another terminal:"
     else:
-        yield "All of this ends now. `mailer demo --stay`, or `make demo STAY=1`, stays up; there, in another terminal:"
+        yield f"All of this ends now. `{mailer} demo --stay` stays up; there, in another terminal:"
     yield f"  export {_environment(current)}"
-    mailer = _program()
     for status in mailings:
         yield f"  {mailer} mailing show {status.id}    # {status.brand} {status.event_id}: all counts, and opens"
     for status in mailings[-1:]:
@@ -163,15 +161,9 @@ def _where(current: Settings, mailings: Sequence[MailingStatus], stay: bool) -> 
         yield f"  {file}    the lines that were rejected, with reasons"
 
 
-def _program() -> str:
-    """Returns what to type for the command: its whole path, where a shell finds another one or none."""
-    own = Path(sys.executable).with_name("mailer")
-    return shlex.quote(str(own)) if own.exists() and shutil.which("mailer") != str(own) else "mailer"
-
-
 def _environment(current: Settings) -> str:
     """What to set so that the other commands work on the demo's data: all that is not set so already."""
-    usual = settings()
+    usual = read_command_settings()
     values = {name: getattr(current, name) for name in _PLACES if getattr(usual, name) != getattr(current, name)}
     return " ".join(f"MAILER_{name.upper()}={shlex.quote(_as_text(value))}" for name, value in values.items())
 
@@ -187,7 +179,7 @@ class _Commands:
         self._app = app
         self._publisher = EventPublisher(broker)
 
-    async def import_recipients(self, file: Path, brand: str, rejected: Path) -> Imported:
+    async def import_recipients(self, file: Path, brand: str, rejected: Path) -> ImportResult:
         """See the port."""
         return await import_file(self._app, file, brand, rejected)
 
@@ -201,30 +193,30 @@ class _Commands:
         await self._add(IdentityKind.ROLE, role, brand, categories)
 
     async def _add(self, kind: IdentityKind, name: str, brand: str, categories: Collection[str]) -> str | None:
-        rights = Rights(frozenset({brand}), frozenset(categories))
-        return await self._app.publishers.add(Identity(kind, name), rights)
+        rights = PublisherRights(frozenset({brand}), frozenset(categories))
+        return await self._app.publishers.grant_rights(Identity(kind, name), rights)
 
     async def publish(self, event: MessageEvent) -> None:
         """See the port."""
-        await self._publisher.publish(event)
+        await self._publisher.publish_event(event)
 
     async def mailing(self, brand: str, event_id: str) -> MailingStatus | None:
         """See the port."""
-        return await self._app.mailings.find(brand, event_id)
+        return await self._app.mailings.find_mailing(brand, event_id)
 
     async def approve(self, mailing_id: UUID, person: str) -> bool:
         """See the port."""
         try:
-            await self._app.mailings.release(mailing_id, person)
+            await self._app.mailings.release_mailing(mailing_id, person)
         except ReleaseRefused:
             return False
         return True
 
     def ledger(self, mailing_id: UUID) -> AsyncIterator[Mapping[str, Any]]:
         """See the port."""
-        return self._app.ledger.export(mailing_id)
+        return self._app.ledger.export_entries(mailing_id)
 
-    async def verify(self) -> Verified:
+    async def verify(self) -> VerificationSummary:
         """See the port."""
-        verdict = await self._app.ledger.verify()
-        return Verified(verdict.entries, len(verdict.faults))
+        verdict = await self._app.ledger.verify_ledger()
+        return VerificationSummary(verdict.entries, len(verdict.faults))

@@ -11,28 +11,29 @@ from typing import Annotated
 
 import typer
 
-from mailer import resources, signing
-from mailer.app import database, load_policies, load_templates
+from mailer import bundled_files, signing_keys
+from mailer.app import load_templates, running_database
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import EVENTS
-from mailer.cli.shared import AsJson, out, print_json, run, settings
-from mailer.databases import ahead_of
+from mailer.cli.shared import AsJson, out, print_json, read_command_settings, run
+from mailer.database.connections import ATTENDED, ServerPool, open_pool
+from mailer.database_startup import clock_difference
 from mailer.doctor import domains, relays
 from mailer.doctor.broker import judge_topology, judge_version
 from mailer.doctor.database import judge_clock, judge_start, judge_stock
-from mailer.doctor.finding import Finding, Level, ok, problem, warning, worst
-from mailer.doctor.lookup import Address, Lookup, LookupFailed, Resolver
-from mailer.doctor.machine import examine_disk
+from mailer.doctor.disk_space import examine_disk
+from mailer.doctor.dns_lookup import Address, DnsLookup, LookupFailed, SystemResolver
+from mailer.doctor.finding import Finding, FindingLevel, ok_finding, problem_finding, warning_finding, worst_level
 from mailer.embedded import Unavailable
-from mailer.ledger import migrations
-from mailer.ledger.condition import read_condition, read_stock
-from mailer.ledger.connections import ATTENDED, ServerPool, open_pool
-from mailer.policy.document import Policy, PolicyError
-from mailer.policy.forms import split_sender
+from mailer.policy.policy_file import Policy, PolicyError
+from mailer.policy.text_formats import split_sender
+from mailer.policy_loading import load_policies
 from mailer.ports.broker import BrokerUnavailable
-from mailer.ports.outages import DatabaseAway
-from mailer.processors.relay import Relay, Tls, is_loopback, parse
-from mailer.rendering.templates import TemplateError
+from mailer.ports.database_errors import DatabaseAway
+from mailer.postgres import migrations
+from mailer.postgres.condition import read_database_condition, read_stock
+from mailer.processors.relay_url import RelaySettings, TlsMode, is_loopback, parse_relay_url
+from mailer.rendering.template_library import TemplateError
 from mailer.settings import Settings, SettingsError
 
 _REFUSED = (SettingsError, PolicyError, TemplateError)
@@ -53,10 +54,10 @@ def doctor(
 
     Ends with status 1 if there is a problem; nothing is changed, and no mail is sent.
     """
-    current = settings()
+    current = read_command_settings()
 
     async def main() -> list[Finding]:
-        return [finding async for finding in _examine(current, Resolver(resolver))]
+        return [finding async for finding in _examine(current, SystemResolver(resolver))]
 
     findings = run(main)
     if as_json:
@@ -64,10 +65,10 @@ def doctor(
     else:
         for found in findings:
             out.print(f"{found.level.value:<8} {found.check}: {found.text}")
-    raise typer.Exit(1 if worst(findings) is Level.PROBLEM else 0)
+    raise typer.Exit(1 if worst_level(findings) is FindingLevel.PROBLEM else 0)
 
 
-async def _examine(current: Settings, lookup: Lookup) -> AsyncIterator[Finding]:
+async def _examine(current: Settings, lookup: DnsLookup) -> AsyncIterator[Finding]:
     """Every finding, in the order of what depends on what."""
     for check, judge in (("secrets", _secrets), ("links", _links), ("templates", _templates)):
         yield _refused(check, partial(judge, current))
@@ -77,17 +78,17 @@ async def _examine(current: Settings, lookup: Lookup) -> AsyncIterator[Finding]:
     for finding in await _broker(current):
         yield finding
     if current.captures:
-        yield ok("relays", "mail goes to nobody: MAILER_PROCESSORS is capture://")
+        yield ok_finding("relays", "mail goes to nobody: MAILER_PROCESSORS is capture://")
         return
     try:
-        policies, to = load_policies(current), [parse(url) for url in current.processors]
-        signers = signing.signers(current)
+        policies, to = load_policies(current), [parse_relay_url(url) for url in current.processors]
+        signers = signing_keys.dkim_signers(current)
     except (*_REFUSED, ValueError) as error:
-        yield problem("mail", str(error))
+        yield problem_finding("mail", str(error))
         return
-    for text in signing.exposed(current):
-        yield warning("private files", text)
-    keys = {domain: signer.records() for domain, signer in signers.items()}
+    for text in signing_keys.exposed_secret_files(current):
+        yield warning_finding("private files", text)
+    keys = {domain: signer.dns_records() for domain, signer in signers.items()}
     for finding in await _mail(lookup, to, list(_domains(policies, keys))):
         yield finding
 
@@ -96,45 +97,49 @@ def _refused(check: str, judge: Callable[[], Finding]) -> Finding:
     try:
         return judge()
     except _REFUSED as error:
-        return problem(check, str(error))
+        return problem_finding(check, str(error))
 
 
 def _secrets(current: Settings) -> Finding:
-    current.check()
+    current.check_production()
     default = current.captures and current.embedded
-    return ok("secrets", "they may be the default ones: no mail leaves" if default else "each is its own, and long")
+    return ok_finding(
+        "secrets", "they may be the default ones: no mail leaves" if default else "each is its own, and long"
+    )
 
 
 def _links(current: Settings) -> Finding:
-    signing.links(current)
-    return ok("links", f"made and read back at {current.public_url}")
+    signing_keys.signed_links(current)
+    return ok_finding("links", f"made and read back at {current.public_url}")
 
 
 def _templates(current: Settings) -> Finding:
     policies = load_policies(current)
-    return ok("templates", f"{len(load_templates(current))} templates, {len(policies)} policies: {', '.join(policies)}")
+    return ok_finding(
+        "templates", f"{len(load_templates(current))} templates, {len(policies)} policies: {', '.join(policies)}"
+    )
 
 
 async def _database(current: Settings) -> list[Finding]:
     try:
-        with database(current) as url:
+        with running_database(current) as url:
             pool = await open_pool(url, 1, ATTENDED)
             try:
                 return await _connected(pool)
             finally:
                 await pool.close()
     except ValueError:
-        return [problem("database", "MAILER_DATABASE_URL cannot be read")]
+        return [problem_finding("database", "MAILER_DATABASE_URL cannot be read")]
     except (DatabaseAway, Unavailable) as error:
-        return [problem("database", str(error))]
+        return [problem_finding("database", str(error))]
 
 
 async def _connected(pool: ServerPool) -> list[Finding]:
     now = datetime.now(UTC)
-    findings = [judge_clock(await ahead_of(pool))]
+    findings = [judge_clock(await clock_difference(pool))]
     async with pool.acquire() as connection:
-        condition = await read_condition(connection)
-        ours = migrations.versions(resources.folder("migrations"))
+        condition = await read_database_condition(connection)
+        ours = migrations.migration_versions(bundled_files.bundled_folder("migrations"))
         findings += judge_start(condition, ours)
         if condition.migrations is None or ours - condition.migrations:
             return findings
@@ -145,24 +150,26 @@ async def _connected(pool: ServerPool) -> list[Finding]:
     if stock.folder and here:
         findings.append(examine_disk("disk of the database", Path(stock.folder)))
     else:
-        findings.append(ok("disk of the database", f"{size}; its server has the disk, so look at the room there"))
+        findings.append(
+            ok_finding("disk of the database", f"{size}; its server has the disk, so look at the room there")
+        )
     return findings
 
 
 async def _broker(current: Settings) -> list[Finding]:
     if current.in_process:
-        return [ok("RabbitMQ", "the broker is within the process (memory://)")]
+        return [ok_finding("RabbitMQ", "the broker is within the process (memory://)")]
     broker = RabbitBroker(current.broker_url)
     try:
-        findings = [judge_version(await broker.version())]
-        return [*findings, judge_topology(EVENTS, exists=await broker.has(EVENTS))]
+        findings = [judge_version(await broker.server_version())]
+        return [*findings, judge_topology(EVENTS, exists=await broker.has_exchange(EVENTS))]
     except BrokerUnavailable as error:
-        return [problem("RabbitMQ", str(error))]
+        return [problem_finding("RabbitMQ", str(error))]
     finally:
         await broker.close()
 
 
-def _domains(policies: Mapping[str, Policy], keys: Mapping[str, Mapping[str, str]]) -> Iterator[domains.Domain]:
+def _domains(policies: Mapping[str, Policy], keys: Mapping[str, Mapping[str, str]]) -> Iterator[domains.SenderDomain]:
     """The domains that mail is sent from, each once."""
     senders: dict[str, set[str]] = {}
     for policy in policies.values():
@@ -172,10 +179,12 @@ def _domains(policies: Mapping[str, Policy], keys: Mapping[str, Mapping[str, str
         }
         senders.setdefault(policy.domain.lower(), set()).update(found)
     for name, below in sorted(senders.items()):
-        yield domains.Domain(name, sorted(below), keys.get(name, {}))
+        yield domains.SenderDomain(name, sorted(below), keys.get(name, {}))
 
 
-async def _mail(lookup: Lookup, to: Sequence[Relay], senders: Sequence[domains.Domain]) -> list[Finding]:
+async def _mail(
+    lookup: DnsLookup, to: Sequence[RelaySettings], senders: Sequence[domains.SenderDomain]
+) -> list[Finding]:
     """The findings about relays and domains, asked at the same time."""
     outside: dict[str, Sequence[Address]] = {}
     findings: list[Finding] = []
@@ -183,9 +192,9 @@ async def _mail(lookup: Lookup, to: Sequence[Relay], senders: Sequence[domains.D
         if is_loopback(relay.host):
             continue
         try:
-            outside[relay.name] = await lookup.addresses(relay.host)
+            outside[relay.name] = await lookup.host_addresses(relay.host)
         except LookupFailed as error:
-            findings.append(warning(f"relay {relay.name}", str(error)))
+            findings.append(warning_finding(f"relay {relay.name}", str(error)))
     now = datetime.now(UTC)
     greeted = [relays.examine_relay(_target(relay), now, ssl.create_default_context) for relay in to]
     named = [domains.examine_relay(lookup, name, address) for name, found in outside.items() for address in found]
@@ -195,6 +204,6 @@ async def _mail(lookup: Lookup, to: Sequence[Relay], senders: Sequence[domains.D
     return findings
 
 
-def _target(relay: Relay) -> relays.Target:
-    implicit, starttls = relay.tls is Tls.IMPLICIT, relay.tls is Tls.STARTTLS
-    return relays.Target(relay.name, relay.host, relay.port, implicit, starttls, relay.helo)
+def _target(relay: RelaySettings) -> relays.RelayTarget:
+    implicit, starttls = relay.tls is TlsMode.IMPLICIT, relay.tls is TlsMode.STARTTLS
+    return relays.RelayTarget(relay.name, relay.host, relay.port, implicit, starttls, relay.helo)

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from mailer.cli.brand_files import LOCALES, NewBrand, categories_of, files_of
-from mailer.cli.shared import fail, out
-from mailer.policy.forms import DOMAIN, HOW_TO_WRITE, LINE, SLUG
-from mailer.policy.library import MODEL
+from mailer.cli.shared import exit_with_error, out, program_to_type
 from mailer.policy.placeholders import FILL_IN, NO_DOMAIN
-from mailer.runtime.private import private
+from mailer.policy.policy_library import MODEL
+from mailer.policy.text_formats import DOMAIN, HOW_TO_WRITE, LINE, SLUG
+from mailer.runtime.private_files import open_private
 
 _ENV = "MAILER_POLICIES=policies\nMAILER_TEMPLATES=templates\n"
 
@@ -42,18 +42,20 @@ def init(
         today=datetime.now(UTC).date(),
     )
     if brand == MODEL:
-        fail(f"BRAND: {MODEL} is the name of the model; choose another one", 2)
+        exit_with_error(f"BRAND: {MODEL} is the name of the model; choose another one", 2)
     files = files_of(made)
     taken = [path for path in files if (to / path).exists()]
     if taken:
-        fail(f"{to / taken[0]} is there already; nothing was made. Remove it, or name another folder by --to", 2)
+        exit_with_error(
+            f"{to / taken[0]} is there already; nothing was made. Remove it, or name another folder by --to", 2
+        )
     env = to / ".env"
     if not env.exists():
         files = {Path(".env"): _ENV, **files}
     try:
         _write(to, files)
     except OSError as error:
-        fail(f"--to {to}: {error.strerror}", 2)
+        exit_with_error(f"--to {to}: {error.strerror}", 2)
     _tell(made, to, files, is_env_new=Path(".env") in files)
 
 
@@ -63,7 +65,7 @@ def _checked(what: str, text: str, form: str) -> str:
     What is not ends the command.
     """
     if not re.fullmatch(form, text):
-        fail(f"{what} is {text!r}; write {HOW_TO_WRITE[form]}", 2)
+        exit_with_error(f"{what} is {text!r}; write {HOW_TO_WRITE[form]}", 2)
     return text
 
 
@@ -72,7 +74,7 @@ def _line(what: str, text: str | None) -> str | None:
     if text is None:
         return None
     if not text.strip() or not text.isprintable() or any(char in text for char in "<>"):
-        fail(f"{what} is {text!r}; write {HOW_TO_WRITE[LINE]}, without angle brackets", 2)
+        exit_with_error(f"{what} is {text!r}; write {HOW_TO_WRITE[LINE]}, without angle brackets", 2)
     return text.strip()
 
 
@@ -82,7 +84,7 @@ def _languages(said: str) -> tuple[str, ...]:
     unknown = [locale for locale in wanted if locale not in LOCALES]
     if unknown or not wanted:
         given = unknown[0] if unknown else "empty"
-        fail(
+        exit_with_error(
             f"--locales: {given}: the model has words in {' and '.join(LOCALES)}; CHECKLIST.md says how to add others",
             2,
         )
@@ -93,7 +95,7 @@ def _write(folder: Path, files: dict[Path, str]) -> None:
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         # Secrets are written into .env later; all else is for whoever works on the brand.
-        with open(folder / path, "x", encoding="utf-8", opener=private if path.name == ".env" else None) as file:
+        with open(folder / path, "x", encoding="utf-8", opener=open_private if path.name == ".env" else None) as file:
             file.write(text)
 
 
@@ -123,4 +125,4 @@ def _tell(brand: NewBrand, to: Path, files: dict[Path, str], *, is_env_new: bool
             out.print(line)
     out.print("Next:" if to.resolve() == Path.cwd() else f"Next, in {to.resolve()}:")
     for command in ("policy check", f"policy try {brand.slug}", f"templates preview {brand.slug}/weekly"):
-        out.print(f"  mailer {command}")
+        out.print(f"  {program_to_type()} {command}")

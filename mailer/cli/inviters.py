@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from mailer.actions.invitation import pause_inviter, resume_inviter
+from mailer.actions.inviters import pause_inviter, resume_inviter
 from mailer.app import App
-from mailer.cli.shared import fail, note_actor, out, with_app
+from mailer.cli.shared import exit_with_error, note_actor, out, with_app
 
 app = typer.Typer(help="Members who invite: pause, resume.", no_args_is_help=True)
 
@@ -41,10 +41,10 @@ def _tell(member: str, brand: str, by: str, *, paused: bool) -> None:
         return await change(app.inviters, brand, member, by)
 
     if not by.strip():
-        fail("--by needs the name of a person: it stands in the ledger", 2)
+        exit_with_error("--by needs the name of a person: it stands in the ledger", 2)
     try:
         changed = with_app(act)
     except _Unknown as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     state = "may not invite" if paused else "may invite"
     out.print(f"{member} {state}{' from now on' if changed else ' already'}.")

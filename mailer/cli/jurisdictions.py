@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from mailer import resources
-from mailer.cli.shared import AsJson, fail, note, out, print_json, settings, table
-from mailer.policy.consents import Terms
+from mailer import bundled_files
+from mailer.cli.shared import AsJson, exit_with_error, out, print_json, print_note, print_table, read_command_settings
+from mailer.policy.consent_terms import ConsentTerms
 from mailer.policy.countries import country_code
-from mailer.policy.jurisdiction import SWITCHES, Demand, Jurisdiction, JurisdictionError, Law, load_law
+from mailer.policy.jurisdiction import SWITCHES, Jurisdiction, JurisdictionError, LawByCountry, LegalDemand, load_law
 from mailer.settings import SettingsError
 
 NO_ADVICE = "These are defaults, not legal advice: have them checked by somebody who may give it."
@@ -58,49 +58,49 @@ def jurisdictions(
     try:
         country = country_code(code)
     except ValueError as error:
-        fail(f"{code} {error}", 2)
+        exit_with_error(f"{code} {error}", 2)
     _show_one(law, country, json)
 
 
-def _law() -> Law:
+def _law() -> LawByCountry:
     try:
-        return load_law(resources.tables(settings().jurisdictions))
+        return load_law(bundled_files.toml_files(read_command_settings().jurisdictions))
     except (JurisdictionError, SettingsError) as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
 
 
-def _list_all(law: Law, json: bool) -> None:
+def _list_all(law: LawByCountry, json: bool) -> None:
     if json:
         said = [{"name": one.name, "countries": one.countries, "floor": floor_of(law, one)} for one in _sorted(law)]
         print_json({"jurisdictions": said, "unreviewed": law.unreviewed.model_dump(exclude_none=True)})
         return
     rows = [(one.name, ", ".join(one.countries), *floor_of(law, one).values()) for one in _sorted(law)]
     unreviewed = [getattr(law.unreviewed, name) for name in SWITCHES]
-    table(("jurisdiction", "countries", *SWITCHES), [*rows, ("all others, and unknown ones", "", *unreviewed)])
-    note(NO_ADVICE)
+    print_table(("jurisdiction", "countries", *SWITCHES), [*rows, ("all others, and unknown ones", "", *unreviewed)])
+    print_note(NO_ADVICE)
 
 
-def _show_one(law: Law, country: str, json: bool) -> None:
-    one = law.of(country)
-    floor = law.floor(country).model_dump(exclude_none=True)
+def _show_one(law: LawByCountry, country: str, json: bool) -> None:
+    one = law.jurisdiction_of(country)
+    floor = law.switch_floor(country).model_dump(exclude_none=True)
     if json:
         demands = {} if one is None else one.model_dump(mode="json", exclude_none=True)
         print_json({"country": country, "reviewed": one is not None, "floor": floor, **demands})
         return
     if one is None:
-        table(("switch", "at least"), list(floor.items()), f"{country}: not reviewed, so the strictest holds")
+        print_table(("switch", "at least"), list(floor.items()), f"{country}: not reviewed, so the strictest holds")
     else:
-        table(("demand", "value", "law", "checked", "sure"), list(_rows(one)), f"{country}: {one.name}")
-    note(NO_ADVICE)
+        print_table(("demand", "value", "law", "checked", "sure"), list(_rows(one)), f"{country}: {one.name}")
+    print_note(NO_ADVICE)
 
 
-def page_of(law: Law) -> str:
+def page_of(law: LawByCountry) -> str:
     """The page of the documentation."""
     least = ", ".join(f'`{name} = "{getattr(law.unreviewed, name)}"`' for name in SWITCHES)
     parts = [
         HEAD,
         f"In a country that is not on this page, and where nobody knows the country, at least {least} holds;\n",
-        f"a consent is {_words(law.terms(None))}.\n",
+        f"a consent is {_words(law.consent_terms(None))}.\n",
     ]
     for one in _sorted(law):
         parts.append(f"\n## {one.name}\n\n{', '.join(one.countries)}\n\n")
@@ -109,28 +109,28 @@ def page_of(law: Law) -> str:
     return "".join(parts)
 
 
-def _words(terms: Terms) -> str:
+def _words(terms: ConsentTerms) -> str:
     """The terms of a consent in words."""
     return (
         f"{'' if terms.confirmed else 'not '}to be confirmed, and counts for {terms.months or 'any number of'} months"
     )
 
 
-def floor_of(law: Law, one: Jurisdiction) -> dict[str, str]:
+def floor_of(law: LawByCountry, one: Jurisdiction) -> dict[str, str]:
     """The least of each switch that follows from a jurisdiction."""
-    return {name: getattr(law.floor(one.countries[0]), name) for name in SWITCHES}
+    return {name: getattr(law.switch_floor(one.countries[0]), name) for name in SWITCHES}
 
 
-def _sorted(law: Law) -> list[Jurisdiction]:
+def _sorted(law: LawByCountry) -> list[Jurisdiction]:
     return sorted(law.jurisdictions, key=lambda one: one.name)
 
 
 def _rows(one: Jurisdiction) -> Iterator[tuple[str, str, str, str, str]]:
-    for name, demand in one.demands.items():
+    for name, demand in one.demands_by_key.items():
         yield name, _value(demand), demand.source, demand.checked.isoformat(), demand.sure
 
 
-def _value(demand: Demand[object]) -> str:
+def _value(demand: LegalDemand[object]) -> str:
     match demand.value:
         case dict() as by_language:
             return ", ".join(f"{language}: {text}" for language, text in by_language.items())

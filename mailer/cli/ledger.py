@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.app import App, database
-from mailer.cli.identifiers import mailing_id
-from mailer.cli.shared import AsJson, fail, out, print_json, progress_bar, table, with_app
-from mailer.ledger.seals import HeadRefused
-from mailer.ledger.verifying import Verdict, cpus
-from mailer.ports.control import MailingRefused
+from mailer.app import App, running_database
+from mailer.cli.mailing_lookup import mailing_id
+from mailer.cli.shared import AsJson, exit_with_error, out, print_json, print_table, progress_bar, with_app
+from mailer.ledger.seals import SealRefused
+from mailer.ledger.verifying import VerificationResult, cpu_count
+from mailer.ports.halts import MailingRefused
 
 app = typer.Typer(help="The ledger: export, seal, publish seals, verify.", no_args_is_help=True)
 
@@ -28,19 +28,19 @@ def export(
     """Prints the entries, in the order of their chains."""
 
     async def act(app: App) -> None:
-        async for entry in app.ledger.export(None if mailing is None else await mailing_id(app, mailing)):
+        async for entry in app.ledger.export_entries(None if mailing is None else await mailing_id(app, mailing)):
             print_json(entry)
 
     try:
         with_app(act)
     except MailingRefused as error:
-        fail(f"--mailing: {error}", 2)
+        exit_with_error(f"--mailing: {error}", 2)
 
 
 @app.command()
 def seal() -> None:
     """Signs the heads of all chains and prints the record: keep it where nobody who can reach the database can."""
-    print_json(with_app(lambda app: app.ledger.seal()))
+    print_json(with_app(lambda app: app.ledger.seal_ledger()))
 
 
 @app.command()
@@ -53,7 +53,7 @@ def publish(
     async def act(app: App) -> int:
         published = _published(file) if file.exists() and file.stat().st_size else []
         added = 0
-        seals = app.ledger.seals_behind(published[-1] if published else None)
+        seals = app.ledger.seals_after(published[-1] if published else None)
         with file.open("a", encoding="utf-8") as lines:
             async for record in seals:
                 lines.write(jsonlib.dumps(record) + "\n")
@@ -62,8 +62,8 @@ def publish(
 
     try:
         added = with_app(act)
-    except HeadRefused as error:
-        fail(f"{file}: {error}", 1)
+    except SealRefused as error:
+        exit_with_error(f"{file}: {error}", 1)
     if json:
         print_json({"added": added, "file": str(file)})
     else:
@@ -85,25 +85,25 @@ def verify(
     known = None if since is None else _published(since)[-1]
     try:
         verdict = with_app(lambda app: _verify(app, published, known))
-    except HeadRefused as error:
-        fail(str(error), 2)
+    except SealRefused as error:
+        exit_with_error(str(error), 2)
     if json:
         print_json({**asdict(verdict), "sound": not verdict.faults})
     elif verdict.faults:
-        table(("writer", "entry", "what"), [(fault.writer, fault.n, fault.what) for fault in verdict.faults])
+        print_table(("writer", "entry", "what"), [(fault.writer, fault.n, fault.what) for fault in verdict.faults])
     if verdict.faults:
-        fail(f"{len(verdict.faults)} faults in {verdict.entries} entries", 1)
+        exit_with_error(f"{len(verdict.faults)} faults in {verdict.entries} entries", 1)
     if not json:
         newer = " Entries that were sealed two days before that seal, or earlier, were not read." if known else ""
         out.print(f"Sound: {verdict.entries} entries by {verdict.writers} writers.{newer}")
 
 
-async def _verify(app: App, published: list[dict[str, Any]], since: dict[str, Any] | None) -> Verdict:
+async def _verify(app: App, published: list[dict[str, Any]], since: dict[str, Any] | None) -> VerificationResult:
     """By as many processes as there are processors, with a progress bar."""
-    with database(app.settings) as url, progress_bar() as bar:
+    with running_database(app.settings) as url, progress_bar() as bar:
         task = bar.add_task("verifying", total=None)
-        return await app.ledger.verify(
-            published, url, cpus(), lambda done, total: bar.update(task, advance=done, total=total), since
+        return await app.ledger.verify_ledger(
+            published, url, cpu_count(), lambda done, total: bar.update(task, advance=done, total=total), since
         )
 
 
@@ -112,9 +112,9 @@ def _published(file: Path) -> list[dict[str, Any]]:
     try:
         records = list(_records(file.read_text("utf-8")))
     except (OSError, ValueError) as error:
-        fail(f"{file}: {error}", 2)
+        exit_with_error(f"{file}: {error}", 2)
     if not records or any(not isinstance(record, dict) for record in records):
-        fail(f"{file}: it holds something that is not a record that `mailer ledger seal` prints", 2)
+        exit_with_error(f"{file}: it holds something that is not a record that `mailer ledger seal` prints", 2)
     return records
 
 

@@ -7,27 +7,36 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.doubt import end_doubted
+from mailer.actions.doubtful_deliveries import end_doubted
 from mailer.app import App
-from mailer.cli import approving, progress
-from mailer.cli.control import By, Reason, person, say_paused, say_resumed
-from mailer.cli.identifiers import find_mailings, mailing_id
-from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
-from mailer.ledger.coverage import coverage as coverage_of
-from mailer.pipeline.relays import WORDS
-from mailer.pipeline.verdicts import BUG
-from mailer.policy.processing import REFUSALS
-from mailer.ports.control import MailingRefused
+from mailer.cli import mailing_approve, progress
+from mailer.cli.mailing_lookup import find_mailings, mailing_id
+from mailer.cli.shared import (
+    AsJson,
+    exit_with_error,
+    in_utc,
+    out,
+    print_facts,
+    print_json,
+    print_table,
+    with_app,
+)
+from mailer.cli.stop_start import By, Reason, person, say_paused, say_resumed
+from mailer.pipeline.processor_conditions import WORDS
+from mailer.pipeline.transitions import BUG
+from mailer.policy.processor_rules import REFUSALS
 from mailer.ports.deliveries import IN_DOUBT, NO_WAY_OUT, SET_UP
+from mailer.ports.halts import MailingRefused
 from mailer.ports.mailings import MailingStatus
-from mailer.ports.relays import RelayState
-from mailer.ports.rights import Coverage
-from mailer.rendering.templates import restore
-from mailer.rendering.texts import say_lacking
+from mailer.ports.processor_states import ProcessorState
+from mailer.ports.rights import MailingCoverage
+from mailer.postgres.coverage import read_coverage as coverage_of
+from mailer.rendering.localized_texts import describe_missing_languages
+from mailer.rendering.template_library import restore_template
 
 app = typer.Typer(help="Mailings: list, show, approve, pause, resume, cancel, end, coverage.", no_args_is_help=True)
 
-approving.register(app)
+mailing_approve.register(app)
 
 _SHOWN = 50
 _FOR_A_PERSON = {
@@ -86,11 +95,11 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many, newest first.")] = 20, json: AsJson = False
 ) -> None:
     """Shows the newest mailings."""
-    mailings = with_app(lambda app: app.mailings.latest(limit))
+    mailings = with_app(lambda app: app.mailings.latest_statuses(limit))
     if json:
         print_json([as_json(status) for status in mailings])
         return
-    table(
+    print_table(
         ("mailing", "brand", "event", "category", "state", "audience", "handed over", "suppressed", "failed"),
         [
             (
@@ -118,14 +127,14 @@ def show(
     """Shows a mailing, by its own id or by its event's: counts by state and reason."""
 
     async def act(app: App) -> list[tuple[MailingStatus, list[str], list[str]]]:
-        found, relays = await find_mailings(app, identifier), await app.processors.states()
+        found, relays = await find_mailings(app, identifier), await app.processors.list_states()
         if follow and not json:
-            found = [await progress.follow(one, partial(app.mailings.status, one.id)) for one in found]
+            found = [await progress.follow_progress(one, partial(app.mailings.mailing_status, one.id)) for one in found]
         return [(one, waits(one, relays) + await _unknown(app, one), await _lacking(app, one)) for one in found]
 
     found = with_app(act)
     if not found:
-        fail(f"there is no mailing and no event {identifier}; `mailer mailing list` shows what there is", 1)
+        exit_with_error(f"there is no mailing and no event {identifier}; `mailer mailing list` shows what there is", 1)
     if json:
         shown = [as_json(status) | {"waiting": waiting, "lacks": lacks} for status, waiting, lacks in found]
         print_json(shown[0] if len(shown) == 1 else shown)
@@ -138,7 +147,7 @@ def show(
 def pause(identifier: Identifier, by: By = "", reason: Reason = "", json: AsJson = False) -> None:
     """Lets nothing more of a mailing begin, from two seconds on; `resume` goes on where it stopped."""
     who = person(by)
-    say_paused(identifier, _change(identifier, lambda app, id_: app.halts.pause(id_, who, reason)), json)
+    say_paused(identifier, _change(identifier, lambda app, id_: app.halts.pause_mailing(id_, who, reason)), json)
 
 
 @app.command()
@@ -147,8 +156,8 @@ def resume(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
     who = person(by)
 
     async def go_on(app: App, id_: UUID) -> tuple[bool, int]:
-        lifted = await app.halts.resume(id_, who)
-        return lifted, await app.upkeep.retry_held(id_, BUG) + await app.held.release(id_, who)
+        lifted = await app.halts.resume_mailing(id_, who)
+        return lifted, await app.upkeep.retry_held(id_, BUG) + await app.held.release_held(id_, who)
 
     lifted, tried = _change(identifier, go_on)
     say_resumed(identifier, lifted, json, tried)
@@ -169,7 +178,7 @@ def end(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
 def cancel(identifier: Identifier, by: By = "", reason: Reason = "", json: AsJson = False) -> None:
     """Ends a mailing for good: what has not gone out is cancelled."""
     who = person(by)
-    new = _change(identifier, lambda app, id_: app.halts.cancel(id_, who, reason))
+    new = _change(identifier, lambda app, id_: app.halts.cancel_mailing(id_, who, reason))
     if json:
         print_json({"cancelled": identifier, "new": new})
     else:
@@ -183,20 +192,20 @@ def _change(identifier: str, change: Callable[[App, UUID], Awaitable[_T]]) -> _T
     try:
         return with_app(act)
     except MailingRefused as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
 
 
 @app.command()
 def coverage(identifier: Identifier, json: AsJson = False) -> None:
     """Shows whom of all accounts of the brand a mailing has reached, and whom not (for notices to everyone)."""
 
-    async def act(app: App) -> Coverage | None:
+    async def act(app: App) -> MailingCoverage | None:
         found = await find_mailings(app, identifier)
         return await coverage_of(app.pool, found[0].id) if len(found) == 1 else None
 
     reached = with_app(act)
     if reached is None:
-        fail(f"{identifier} names no mailing, or several; `mailer mailing list` shows their ids", 1)
+        exit_with_error(f"{identifier} names no mailing, or several; `mailer mailing list` shows their ids", 1)
     counts = [
         {"state": state, "reason": reason, "accounts": n} for (state, reason), n in sorted(reached.counts.items())
     ]
@@ -204,34 +213,40 @@ def coverage(identifier: Identifier, json: AsJson = False) -> None:
         unreached = [{"ref": ref, "state": state, "reason": reason} for ref, state, reason in reached.unreached]
         print_json({"accounts": reached.accounts, "counts": counts, "not_reached": unreached})
         return
-    facts({"accounts": reached.accounts, "not reached": len(reached.unreached)})
-    table(("state", "reason", "accounts"), [tuple(count.values()) for count in counts])
-    table(("ref", "state", "reason"), reached.unreached[:_SHOWN], "Not reached" if reached.unreached else "Everyone")
+    print_facts({"accounts": reached.accounts, "not reached": len(reached.unreached)})
+    print_table(("state", "reason", "accounts"), [tuple(count.values()) for count in counts])
+    print_table(
+        ("ref", "state", "reason"), reached.unreached[:_SHOWN], "Not reached" if reached.unreached else "Everyone"
+    )
     if len(reached.unreached) > _SHOWN:
         out.print(f"… and {len(reached.unreached) - _SHOWN:,} more: --json names all.")
 
 
 async def _lacking(app: App, status: MailingStatus) -> list[str]:
     """Names the texts of a mailing that lack a language of its template, and what is sent instead."""
-    facts = (await app.mailings.facts([status.id])).get(status.id)
+    facts = (await app.mailings.read_facts([status.id])).get(status.id)
     policy = app.policies.get(status.brand)
     if facts is None or policy is None or not any(isinstance(value, dict) for value in facts.context.values()):
         return []
-    source = await app.mailings.template_source(facts.template_version)
-    return list(say_lacking(restore(policy, facts.template, source), facts.context)) if source else []
+    source = await app.mailings.read_template_source(facts.template_version)
+    return (
+        list(describe_missing_languages(restore_template(policy, facts.template, source), facts.context))
+        if source
+        else []
+    )
 
 
 async def _unknown(app: App, status: MailingStatus) -> list[str]:
     """Says why workers that are set up like this command leave a mailing to others."""
     if status.finished_at is not None or not total(status, "queued"):
         return []
-    policy, told = app.policies.get(status.brand), (await app.mailings.facts([status.id])).get(status.id)
+    policy, told = app.policies.get(status.brand), (await app.mailings.read_facts([status.id])).get(status.id)
     if policy is None or status.category not in policy.categories:
         missing = f"no policy here lets {status.brand} send {status.category} mail"
     elif (
         told is not None
-        and app.templates.get(status.brand, told.template) is None
-        and await app.mailings.template_source(told.template_version) is None
+        and app.templates.get_template(status.brand, told.template) is None
+        and await app.mailings.read_template_source(told.template_version) is None
     ):
         missing = f"the template {status.brand}/{told.template} is not here"
     else:
@@ -249,12 +264,12 @@ def _fetches(by_people: int | None, unique: int | None, by_machines: int | None)
     return f"{people} by people ({once} unique where that may be known), {machines} by machines; counted by the hour"
 
 
-def waits(status: MailingStatus, relays: Sequence[RelayState]) -> list[str]:
+def waits(status: MailingStatus, relays: Sequence[ProcessorState]) -> list[str]:
     """Names what keeps the deliveries of a mailing from going, as far as a relay or a person has to do something."""
     waiting = [
         f"{one.relay} {WORDS.get(one.state, one.state)} since {one.since:%Y-%m-%d %H:%M} UTC: {one.error}"
         for one in relays
-        if one.troubled and status.finished_at is None and total(status, "queued")
+        if one.has_trouble and status.finished_at is None and total(status, "queued")
     ]
     return waiting + [
         f"{status.counts['held', reason]:,} {says.format(id=status.id, reason=reason)}"
@@ -264,7 +279,7 @@ def waits(status: MailingStatus, relays: Sequence[RelayState]) -> list[str]:
 
 
 def _print(status: MailingStatus, waiting: Sequence[str], lacks: Sequence[str]) -> None:
-    facts(
+    print_facts(
         {
             "mailing": status.id,
             "brand": status.brand,
@@ -276,9 +291,9 @@ def _print(status: MailingStatus, waiting: Sequence[str], lacks: Sequence[str]) 
             "state": status.state,
             "halted by": ", ".join(status.halted) or None,
             "audience": status.audience_size,
-            "created": moment(status.created_at),
+            "created": in_utc(status.created_at),
             "released by": status.released_by,
-            "finished": moment(status.finished_at) or None,
+            "finished": in_utc(status.finished_at) or None,
             "opens": _fetches(status.opens, status.unique_opens, status.machine_opens),
             "clicks": _fetches(status.clicks, status.unique_clicks, status.machine_clicks),
         }
@@ -286,5 +301,5 @@ def _print(status: MailingStatus, waiting: Sequence[str], lacks: Sequence[str]) 
     for line in waiting:
         out.print(f"waiting: {line}")
     _say_lacking(lacks)
-    progress.show(status)
-    table(("state", "reason", "deliveries"), [(state, reason, n) for (state, reason), n in status.counts.items()])
+    progress.show_progress(status)
+    print_table(("state", "reason", "deliveries"), [(state, reason, n) for (state, reason), n in status.counts.items()])

@@ -10,22 +10,31 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.notices import finish, give_back
-from mailer.actions.notices import take as take_some
+from mailer.actions.notices import finish_notices, return_notices
+from mailer.actions.notices import take_notices as take_some
 from mailer.app import App
-from mailer.cli.control import By, person
-from mailer.cli.identifiers import mailing_id
-from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
-from mailer.ledger.notices import PostgresNotices
-from mailer.pipeline.letters import letter_for
-from mailer.pipeline.press import Presses, UnknownTemplate
+from mailer.cli.mailing_lookup import mailing_id
+from mailer.cli.shared import (
+    AsJson,
+    exit_with_error,
+    in_utc,
+    out,
+    print_facts,
+    print_json,
+    print_table,
+    with_app,
+)
+from mailer.cli.stop_start import By, person
+from mailer.pipeline.notice_text import notice_text_for
 from mailer.policy.category import CATEGORIES
-from mailer.ports.control import MailingRefused
-from mailer.ports.notices import WAITING, Notice, NoticeRefused, NoticeState, Selected, Whom
+from mailer.ports.halts import MailingRefused
+from mailer.ports.notices import WAITING, Notice, NoticeAddressee, NoticeFilter, NoticeRefused, NoticeState
+from mailer.postgres.notices import PostgresNotices
 from mailer.rendering.headers import HeaderRefused
-from mailer.rendering.leaving import NoWayOut
-from mailer.rendering.templates import RenderError
-from mailer.runtime.private import private
+from mailer.rendering.mailing import RendererCache, UnknownTemplate
+from mailer.rendering.template_library import RenderError
+from mailer.rendering.way_out import NoWayOut
+from mailer.runtime.private_files import open_private
 
 app = typer.Typer(help="Notices that no mail tells: list, show, export, take, done, return.", no_args_is_help=True)
 
@@ -60,7 +69,7 @@ def list_(
     if json:
         print_json([asdict(notice) for notice in found])
         return
-    table(
+    print_table(
         ("id", "mailing", "recipient", "brand", "category", "channel", "reason", "state", "since", "by", "address"),
         [
             (
@@ -72,7 +81,7 @@ def list_(
                 notice.channel,
                 notice.reason,
                 notice.state,
-                moment(notice.since),
+                in_utc(notice.since),
                 notice.changed_by,
                 "on record" if notice.has_address else "none",
             )
@@ -90,7 +99,7 @@ def show(
 
     async def act(app: App) -> dict[str, Any]:
         notices = PostgresNotices(app.pool, app.writers)
-        found = await notices.get([id_])
+        found = await notices.get_notices([id_])
         if not found:
             raise NoticeRefused(f"there is no notice {id_}; `mailer notices list` shows them")
         [told] = await _told(app, notices, found, who)
@@ -101,7 +110,7 @@ def show(
         print_json(told)
         return
     text = told.pop("text")
-    facts({name.replace("_", " "): _shown(value) for name, value in told.items()})
+    print_facts({name.replace("_", " "): _shown(value) for name, value in told.items()})
     if text is not None:
         out.print("")
         for line in text.splitlines():
@@ -134,10 +143,10 @@ def export(
         return
     lines = [json_module.dumps(told, ensure_ascii=False, default=str) + "\n" for told in found]
     try:
-        with open(file, "x", encoding="utf-8", opener=private) as opened:
+        with open(file, "x", encoding="utf-8", opener=open_private) as opened:
             opened.writelines(lines)
     except OSError as error:
-        fail(f"{file}: {error}", 1)
+        exit_with_error(f"{file}: {error}", 1)
     if json:
         print_json({"file": str(file), "notices": len(lines)})
     else:
@@ -164,10 +173,10 @@ def done(
     try:
         when = date.fromisoformat(day) if day else today
     except ValueError:
-        fail(f"--day: {day!r} is no day; write it as 2026-12-24", 2)
+        exit_with_error(f"--day: {day!r} is no day; write it as 2026-12-24", 2)
     _say(
         "done",
-        _run(lambda app: finish(PostgresNotices(app.pool, app.writers), ids, who, reference, when, today)),
+        _run(lambda app: finish_notices(PostgresNotices(app.pool, app.writers), ids, who, reference, when, today)),
         json,
     )
 
@@ -182,7 +191,9 @@ def return_(
 ) -> None:
     """Records that letters came back, or people were not reached: open again, or given up."""
     who = person(by)
-    returned = _run(lambda app: give_back(PostgresNotices(app.pool, app.writers), ids, who, reason, is_final=final))
+    returned = _run(
+        lambda app: return_notices(PostgresNotices(app.pool, app.writers), ids, who, reason, is_final=final)
+    )
     _say("returned" if final else "open", returned, json)
 
 
@@ -190,7 +201,7 @@ def _run(act: Callable[[App], Awaitable[_T]]) -> _T:
     try:
         return with_app(act)
     except (MailingRefused, NoticeRefused) as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
 
 
 def _say(state: str, changed: Sequence[Notice], json: bool) -> None:
@@ -210,13 +221,13 @@ async def _select(
     after: int,
 ) -> Sequence[Notice]:
     of = await mailing_id(app, mailing) if mailing else None
-    selected = Selected(brand, channel, of, tuple(states) or WAITING, after)
-    return await PostgresNotices(app.pool, app.writers).list(selected, limit)
+    selected = NoticeFilter(brand, channel, of, tuple(states) or WAITING, after)
+    return await PostgresNotices(app.pool, app.writers).list_notices(selected, limit)
 
 
 async def _told(app: App, notices: PostgresNotices, found: Sequence[Notice], by: str) -> list[dict[str, Any]]:
     """The notices with whom they are for, and their words."""
-    whom = {one.notice: one for one in await notices.read([notice.id for notice in found], by)}
+    whom = {one.notice: one for one in await notices.read_addressees([notice.id for notice in found], by)}
     letters = await _letters(app, [notice for notice in found if notice.id in whom])
     return [_as_json(notice, whom.get(notice.id), letters.get(notice.id, {})) for notice in found]
 
@@ -224,7 +235,7 @@ async def _told(app: App, notices: PostgresNotices, found: Sequence[Notice], by:
 async def _letters(app: App, found: Sequence[Notice]) -> dict[int, dict[str, str | None]]:
     """Subject and text by the notice's id, or the problem that keeps them from being written."""
     letters: dict[int, dict[str, str | None]] = {}
-    presses = Presses(app.policies, app.templates, app.links, None)
+    presses = RendererCache(app.policies, app.templates, app.links, None)
     for of in dict.fromkeys(notice.mailing_id for notice in found):
         here = {notice.recipient_id: notice for notice in found if notice.mailing_id == of}
         letters |= await _letters_of(app, presses, of, here)
@@ -232,27 +243,27 @@ async def _letters(app: App, found: Sequence[Notice]) -> dict[int, dict[str, str
 
 
 async def _letters_of(
-    app: App, presses: Presses, of: UUID, here: dict[int, Notice]
+    app: App, presses: RendererCache, of: UUID, here: dict[int, Notice]
 ) -> dict[int, dict[str, str | None]]:
     letters: dict[int, dict[str, str | None]] = {}
-    told = (await app.mailings.facts([of]))[of]
+    told = (await app.mailings.read_facts([of]))[of]
     try:
-        source = None if presses.has_template(told) else await app.mailings.template_source(told.template_version)
-        press = presses.set_up(told, source)
+        source = None if presses.has_template(told) else await app.mailings.read_template_source(told.template_version)
+        press = presses.add_renderer(told, source)
     except UnknownTemplate as error:
         return {notice.id: {"problem": str(error)} for notice in here.values()}
-    for row in await app.deliveries.read(of, list(here)):
+    for row in await app.deliveries.read_deliveries(of, list(here)):
         notice = here[row.recipient_id]
         try:
             category = CATEGORIES.get(notice.category, press.category)
-            letter = letter_for(press, row, category, int(datetime.now(UTC).timestamp()))
+            letter = notice_text_for(press, row, category, int(datetime.now(UTC).timestamp()))
             letters[notice.id] = {"subject": letter.subject, "text": letter.text}
         except (RenderError, HeaderRefused, NoWayOut) as error:
             letters[notice.id] = {"problem": f"its words cannot be made: {error}"}
     return letters
 
 
-def _as_json(notice: Notice, whom: Whom | None, letter: dict[str, str | None]) -> dict[str, Any]:
+def _as_json(notice: Notice, whom: NoticeAddressee | None, letter: dict[str, str | None]) -> dict[str, Any]:
     return {
         **asdict(notice),
         "ref": whom.ref if whom else None,
@@ -270,7 +281,7 @@ def _as_json(notice: Notice, whom: Whom | None, letter: dict[str, str | None]) -
 def _shown(value: Any) -> Any:
     match value:
         case datetime():
-            return moment(value)
+            return in_utc(value)
         case bool():
             return "yes" if value else "no"
         case list():

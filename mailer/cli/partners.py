@@ -6,8 +6,8 @@ from typing import Annotated, TypeVar
 import typer
 
 from mailer.app import App
-from mailer.cli.shared import AsJson, fail, out, print_json, table, with_app
-from mailer.ports.partners import Told
+from mailer.cli.shared import AsJson, exit_with_error, out, print_json, print_table, with_app
+from mailer.ports.partners import PartnerCounts
 
 _T = TypeVar("_T")
 
@@ -27,7 +27,11 @@ def list_(json: AsJson = False) -> None:
 
     async def act(app: App) -> list[dict[str, object]]:
         return [
-            {**_said(await app.partners.told(brand, partner.id)), "brand": brand, **partner.model_dump(mode="json")}
+            {
+                **_said(await app.partners.count_suppressions(brand, partner.id)),
+                "brand": brand,
+                **partner.model_dump(mode="json"),
+            }
             for brand, policy in app.policies.items()
             for partner in policy.partners
         ]
@@ -37,7 +41,7 @@ def list_(json: AsJson = False) -> None:
         print_json(found)
         return
     columns = ("brand", "id", "name", "contract", "since", "until", "push_url", "suppressions", "pushed")
-    table(columns, [[entry[column] for column in columns] for entry in found])
+    print_table(columns, [[entry[column] for column in columns] for entry in found])
 
 
 @app.command()
@@ -57,7 +61,7 @@ def suppressions(partner: Partner, brand: Brand) -> None:
 
     async def act(app: App) -> None:
         _known(app, brand, partner)
-        print_json(await app.partners.suppressions(brand, partner))
+        print_json(await app.partners.signed_suppressions(brand, partner))
 
     _run(act)
 
@@ -66,7 +70,7 @@ def _run(act: Callable[[App], Awaitable[_T]]) -> _T:
     try:
         return with_app(act)
     except _Unknown as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
 
 
 def _known(app: App, brand: str, partner: str) -> None:
@@ -77,5 +81,5 @@ def _known(app: App, brand: str, partner: str) -> None:
         raise _Unknown(f"{brand} has no partner {partner}; it has {', '.join(names) or 'none'}")
 
 
-def _said(told: Told) -> dict[str, object]:
+def _said(told: PartnerCounts) -> dict[str, object]:
     return {"suppressions": told.suppressions, "pushed": told.pushed}

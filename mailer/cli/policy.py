@@ -4,18 +4,18 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.cli import causes, checking, explain, jurisdictions, trial
-from mailer.cli.checking import enforced_by, policies_at_hand
-from mailer.cli.shared import AsJson, facts, fail, print_json, table
-from mailer.policy.document import Policy
+from mailer.cli import causes, jurisdictions, policy_check, policy_explain, policy_try
+from mailer.cli.policy_check import enforced_by, policies_at_hand
+from mailer.cli.shared import AsJson, exit_with_error, print_facts, print_json, print_table
+from mailer.policy.policy_file import Policy
 from mailer.policy.switches import ORDER
 
 app = typer.Typer(help="Policies: list, show, check, try, explain, jurisdictions, causes.", no_args_is_help=True)
 causes.register(app)
-checking.register(app)
-explain.register(app)
+policy_check.register(app)
+policy_explain.register(app)
 jurisdictions.register(app)
-trial.register(app)
+policy_try.register(app)
 
 Brand = Annotated[str, typer.Argument(help="Such as interpals.")]
 
@@ -31,7 +31,7 @@ def list_(json: AsJson = False) -> None:
     if json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
     else:
-        table(columns, rows)
+        print_table(columns, rows)
 
 
 @app.command()
@@ -39,25 +39,28 @@ def show(brand: Brand, json: AsJson = False) -> None:
     """All that a policy says."""
     policies = policies_at_hand()
     if brand not in policies:
-        fail(f"there is no policy of {brand}; there are {', '.join(policies)}", 2)
+        exit_with_error(f"there is no policy of {brand}; there are {', '.join(policies)}", 2)
     policy = policies[brand]
     if json:
         print_json(policy.model_dump(mode="json", by_alias=True))
         return
-    facts(_facts(policy))
-    table(
+    print_facts(_facts(policy))
+    print_table(
         ("switch", "value", "strictest first"),
         [(name, value, ", ".join(ORDER[name])) for name, value in policy.switches.model_dump().items()],
     )
-    table(("category", "kind", "lane", "terms"), [_category(policy, name) for name in policy.terms])
+    print_table(("category", "kind", "lane", "terms"), [_category(policy, name) for name in policy.terms])
     for title, entries in (("processors", policy.processors), ("partners", policy.partners)):
         if entries:
             said = [entry.model_dump(exclude_none=True, mode="json") for entry in entries]
             columns = tuple(dict.fromkeys(key for entry in said for key in entry))
-            table(columns, [[_shown(entry.get(key)) for key in columns] for entry in said], title)
-    table(
+            print_table(columns, [[_shown(entry.get(key)) for key in columns] for entry in said], title)
+    print_table(
         ("promise", "says", "where", "needs", "rules"),
-        [(line.id, line.promise, line.source, list(line.needs.words), enforced_by(line)) for line in policy.promises],
+        [
+            (line.id, line.promise, line.source, list(line.needs.needs_in_words), enforced_by(line))
+            for line in policy.promises
+        ],
     )
 
 

@@ -5,20 +5,32 @@ from typing import Annotated
 import typer
 
 from mailer.app import App
-from mailer.cli import control
-from mailer.cli.identifiers import mailing_id
-from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, settings, table, with_app
-from mailer.ledger.pauses import PostgresPauses
-from mailer.policy.set_up import checks, checks_of_status
-from mailer.ports.control import Halt, MailingRefused, Scope
-from mailer.ports.pauses import SET_UP, Pause
-from mailer.ports.relays import RelayState
-from mailer.ports.rights import Holder, Keeper, Purge
-from mailer.processors.relay import parse
+from mailer.cli import stop_start
+from mailer.cli.mailing_lookup import mailing_id
+from mailer.cli.shared import (
+    AsJson,
+    exit_with_error,
+    in_utc,
+    note_actor,
+    out,
+    print_json,
+    print_table,
+    read_command_settings,
+    with_app,
+)
+from mailer.policy.setup_faults import setup_checks, setup_checks_by_status
+from mailer.ports.halts import Halt, HaltScope, MailingRefused
+from mailer.ports.processor_states import ProcessorState
+from mailer.ports.rights import DataHolder, DataKeeper, ProcessorPurge
+from mailer.ports.stream_pauses import SET_UP, StreamPause
+from mailer.postgres.stream_pauses import PostgresPauses
+from mailer.processors.relay_url import parse_relay_url
 
 app = typer.Typer(help="Processors: list, pause, resume, confirm-purge, confirm-erasure.", no_args_is_help=True)
 
-_Listed = tuple[list[RelayState], list[Pause], list[Holder], list[Purge], list[Keeper], tuple[Halt, ...]]
+_Listed = tuple[
+    list[ProcessorState], list[StreamPause], list[DataHolder], list[ProcessorPurge], list[DataKeeper], tuple[Halt, ...]
+]
 Processor = Annotated[str, typer.Option(help="Its name, as the ledger has it.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name, as the ledger has it.")]
 By = Annotated[
@@ -32,9 +44,18 @@ def list_(json: AsJson = False) -> None:
     """Processors: their state, who was handed data, and what they have to purge or to erase."""
 
     async def act(app: App) -> _Listed:
-        halts = tuple(halt for halt in (await app.halts.ask((), (), ())).halts if halt.scope is Scope.PROCESSOR)
-        known, streams = app.processors, await PostgresPauses(app.pool).paused()
-        return await known.states(), streams, await known.holders(), await known.purges(), await known.keepers(), halts
+        halts = tuple(
+            halt for halt in (await app.halts.query_halts((), (), ())).halts if halt.scope is HaltScope.PROCESSOR
+        )
+        known, streams = app.processors, await PostgresPauses(app.pool).list_pauses()
+        return (
+            await known.list_states(),
+            streams,
+            await known.list_data_holders(),
+            await known.list_purge_duties(),
+            await known.list_erasure_duties(),
+            halts,
+        )
 
     states, streams, holders, purges, keepers, paused = with_app(act)
     if json:
@@ -45,55 +66,57 @@ def list_(json: AsJson = False) -> None:
                 "processors": [_plain(holder) for holder in holders],
                 "purges": [_plain(purge) for purge in purges],
                 "erasures": [_plain(keeper) for keeper in keepers],
-                "paused": control.as_json(paused),
+                "paused": stop_start.as_json(paused),
             }
         )
         return
     _show(states, streams)
-    table(
+    print_table(
         ("brand", "processor", "country", "contract", "hand-overs", "first", "last"),
         [
-            (h.brand, h.processor, h.country, h.contract, h.handovers, moment(h.first_at), moment(h.last_at))
+            (h.brand, h.processor, h.country, h.contract, h.handovers, in_utc(h.first_at), in_utc(h.last_at))
             for h in holders
         ],
         "Were handed data",
     )
-    table(
+    print_table(
         ("mailing", "processor", "due since", "confirmed", "noted by"),
-        [(p.mailing_id, p.processor, moment(p.due_at), moment(p.confirmed_at), p.confirmed_by) for p in purges],
+        [(p.mailing_id, p.processor, in_utc(p.due_at), in_utc(p.confirmed_at), p.confirmed_by) for p in purges],
         "Are to keep nothing of a mailing",
     )
-    table(
+    print_table(
         ("recipient", "processor", "due until", "confirmed", "noted by"),
-        [(k.recipient_id, k.processor, moment(k.due_at), moment(k.confirmed_at), k.confirmed_by) for k in keepers],
+        [(k.recipient_id, k.processor, in_utc(k.due_at), in_utc(k.confirmed_at), k.confirmed_by) for k in keepers],
         "Are to erase a person",
     )
-    control.show(paused)
+    stop_start.show(paused)
 
 
 @app.command()
-def pause(name: Name, by: control.By = "", reason: control.Reason = "", json: AsJson = False) -> None:
+def pause(name: Name, by: stop_start.By = "", reason: stop_start.Reason = "", json: AsJson = False) -> None:
     """Hands nothing more to a processor, from two seconds on."""
-    current = settings()
-    names = ["capture"] if current.captures else [parse(url).name for url in current.processors]
+    current = read_command_settings()
+    names = ["capture"] if current.captures else [parse_relay_url(url).name for url in current.processors]
     if name not in names:
-        fail(f"MAILER_PROCESSORS has no processor {name}; there are {', '.join(names)}", 2)
-    control.halt_one(Scope.PROCESSOR, name, by, reason, json)
+        exit_with_error(f"MAILER_PROCESSORS has no processor {name}; there are {', '.join(names)}", 2)
+    stop_start.halt_one(HaltScope.PROCESSOR, name, by, reason, json)
 
 
 @app.command()
-def resume(name: Name, by: control.By = "", json: AsJson = False) -> None:
+def resume(name: Name, by: stop_start.By = "", json: AsJson = False) -> None:
     """Hands mail to a processor again, also to the recipient domains that had blocked it or found our set-up broken."""
-    who = control.person(by)
+    who = stop_start.person(by)
 
     async def act(app: App) -> tuple[bool, int]:
-        return await app.halts.lift(Scope.PROCESSOR, name, who), await PostgresPauses(app.pool).lift(name)
+        return await app.halts.lift_halt(HaltScope.PROCESSOR, name, who), await PostgresPauses(app.pool).lift_pauses(
+            name
+        )
 
     lifted, streams = with_app(act)
     if json:
         print_json({"resumed": name, "new": lifted, "streams": streams})
         return
-    control.say_resumed(name, lifted, json)
+    stop_start.say_resumed(name, lifted, json)
     if streams:
         out.print(f"{streams:,} streams that had paused go on.")
 
@@ -108,14 +131,16 @@ def confirm_purge(
     _named(by)
 
     async def act(app: App) -> bool:
-        return await app.processors.purge_confirmed(await mailing_id(app, mailing), processor, by)
+        return await app.processors.confirm_purge(await mailing_id(app, mailing), processor, by)
 
     try:
         confirmed = with_app(act)
     except MailingRefused as error:
-        fail(f"--mailing: {error}", 2)
+        exit_with_error(f"--mailing: {error}", 2)
     if not confirmed:
-        fail(f"{processor} has nothing of mailing {mailing} to purge; `mailer processors list` shows what is due", 2)
+        exit_with_error(
+            f"{processor} has nothing of mailing {mailing} to purge; `mailer processors list` shows what is due", 2
+        )
     out.print("Noted.")
 
 
@@ -127,8 +152,8 @@ def confirm_erasure(
 ) -> None:
     """Notes that a processor has erased a person."""
     _named(by)
-    if not with_app(lambda app: app.processors.erasure_confirmed(recipient, processor, by)):
-        fail(
+    if not with_app(lambda app: app.processors.confirm_erasure(recipient, processor, by)):
+        exit_with_error(
             f"{processor} has nothing of recipient {recipient} to erase; `mailer processors list` shows what is due", 2
         )
     out.print("Noted.")
@@ -136,24 +161,24 @@ def confirm_erasure(
 
 def _named(by: str) -> None:
     if not by.strip() or not by.isprintable():
-        fail("--by needs the name of a person: it stands in the ledger", 2)
+        exit_with_error("--by needs the name of a person: it stands in the ledger", 2)
 
 
-def _show(states: list[RelayState], streams: list[Pause]) -> None:
+def _show(states: list[ProcessorState], streams: list[StreamPause]) -> None:
     """The processors as workers find them, and the mail that recipient domains keep waiting."""
-    table(
+    print_table(
         ("processor", "state", "since", "last error", "what to check", "times", "workers"),
-        [(s.relay, s.state, moment(s.since), s.error, s.remedy, s.times or "", s.workers) for s in states],
+        [(s.relay, s.state, in_utc(s.since), s.error, s.remedy, s.times or "", s.workers) for s in states],
         "As the running workers find them",
     )
     if streams:
         names = ("processor", "category", "domain", "until", "reason", "says", "check")
-        shown = [_stream(pause) | {"until": moment(pause.until)} for pause in streams]
-        table(names, [tuple(one[name] or "" for name in names) for one in shown], "Mail that pauses")
+        shown = [_stream(pause) | {"until": in_utc(pause.until)} for pause in streams]
+        print_table(names, [tuple(one[name] or "" for name in names) for one in shown], "Mail that pauses")
 
 
-def _stream(pause: Pause) -> dict[str, object]:
-    status = next((word for word in pause.says.split() if checks_of_status(word)), None)
+def _stream(pause: StreamPause) -> dict[str, object]:
+    status = next((word for word in pause.says.split() if setup_checks_by_status(word)), None)
     return {
         "processor": pause.processor,
         "category": pause.category,
@@ -161,11 +186,11 @@ def _stream(pause: Pause) -> dict[str, object]:
         "until": pause.until,
         "reason": pause.reason,
         "says": pause.says or None,
-        "check": checks(status, pause.says) if pause.reason == SET_UP else None,
+        "check": setup_checks(status, pause.says) if pause.reason == SET_UP else None,
     }
 
 
-def _state(state: RelayState) -> dict[str, object]:
+def _state(state: ProcessorState) -> dict[str, object]:
     return {
         "processor": state.relay,
         "state": state.state,
@@ -177,5 +202,5 @@ def _state(state: RelayState) -> dict[str, object]:
     }
 
 
-def _plain(row: Holder | Purge | Keeper) -> dict[str, object]:
+def _plain(row: DataHolder | ProcessorPurge | DataKeeper) -> dict[str, object]:
     return {name: getattr(row, name) for name in row.__dataclass_fields__}

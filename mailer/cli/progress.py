@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from mailer.cli.shared import moment, out
+from mailer.cli.shared import in_utc, out
 from mailer.ports.mailings import MailingStatus
 
 PERIOD = 1.0
@@ -24,34 +24,34 @@ def as_json(status: MailingStatus) -> dict[str, object]:
     }
 
 
-def show(status: MailingStatus) -> None:
+def show_progress(status: MailingStatus) -> None:
     """The bar as it is now, in a terminal."""
     if out.is_terminal and status.state in ("running", "paused"):
-        with _bar() as bar:
-            _update(bar, bar.add_task("", state="", pace=""), status)
+        with _make_bar() as bar:
+            _update_bar(bar, bar.add_task("", state="", pace=""), status)
 
 
-async def follow(status: MailingStatus, look: Callable[[], Awaitable[MailingStatus | None]]) -> MailingStatus:
+async def follow_progress(status: MailingStatus, look: Callable[[], Awaitable[MailingStatus | None]]) -> MailingStatus:
     """The bar as it moves, until nothing of the mailing is open."""
-    with _bar() as bar:
+    with _make_bar() as bar:
         task = bar.add_task("", state="", pace="")
         while True:
-            _update(bar, task, status)
+            _update_bar(bar, task, status)
             if status.finished_at is not None:
                 return status
             await asyncio.sleep(PERIOD)
             status = await look() or status
 
 
-def _bar() -> Progress:
+def _make_bar() -> Progress:
     return Progress(
         TextColumn("{task.fields[state]}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[pace]}")
     )
 
 
-def _update(bar: Progress, task: TaskID, status: MailingStatus) -> None:
+def _update_bar(bar: Progress, task: TaskID, status: MailingStatus) -> None:
     progress = status.progress(datetime.now(UTC))
     pace = "" if progress.rate is None else f"{progress.rate:,.0f}/s"
     if progress.eta and progress.open:
-        pace += f", done about {moment(progress.eta)}"
+        pace += f", done about {in_utc(progress.eta)}"
     bar.update(task, completed=progress.done, total=progress.done + progress.open, state=status.state, pace=pace)

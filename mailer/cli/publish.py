@@ -16,25 +16,36 @@ import typer
 
 from mailer import publishing
 from mailer.accounts import AccountEvent, parse_any
-from mailer.actions.account_events import check
-from mailer.app import database, load_policies, load_templates
-from mailer.cli.control import By, person
-from mailer.cli.shared import AsJson, acting, fail, fail_all, note, out, print_json, run, settings
-from mailer.contents import Contents, IdTaken, differing
+from mailer.actions.account_events import check_account_event
+from mailer.app import load_templates, running_database
+from mailer.cli.shared import (
+    AsJson,
+    acting_person,
+    exit_with_error,
+    exit_with_errors,
+    out,
+    print_json,
+    print_note,
+    read_command_settings,
+    run,
+)
+from mailer.cli.stop_start import By, person
+from mailer.database.connections import ATTENDED, open_pool
 from mailer.embedded import Unavailable
+from mailer.event_digests import EventDigests, IdTaken, differing_fields
 from mailer.events import Audience, EventRefused, MessageEvent
-from mailer.inputs import read_json
-from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.connections import ATTENDED, open_pool
-from mailer.ledger.outbox import UNREACHABLE
-from mailer.ledger.published import PostgresPublished
-from mailer.ledger.publishers import PostgresPublishers
-from mailer.ledger.writers import Writers
-from mailer.pipeline.register import wish_of
-from mailer.policy.document import Policy
-from mailer.policy.publishers import refusal
-from mailer.rendering.admission import admit
-from mailer.rendering.texts import say_lacking
+from mailer.input_types import read_json
+from mailer.ledger.writers import LedgerWriters
+from mailer.pipeline.publisher_rights import required_right
+from mailer.policy.policy_file import Policy
+from mailer.policy.publisher_rights import right_refusal
+from mailer.policy_loading import load_policies
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.outbox import UNREACHABLE
+from mailer.postgres.published_events import PublishedEvents
+from mailer.postgres.publishers import PostgresPublishers
+from mailer.rendering.event_checks import check_event
+from mailer.rendering.localized_texts import describe_missing_languages
 from mailer.settings import Settings, SettingsError
 
 WAIT_SECONDS = 60
@@ -53,7 +64,7 @@ class _Line:
 class _Asked(NamedTuple):
     """The rows that speak for or against events."""
 
-    published: PostgresPublished
+    published: PublishedEvents
     publishers: PostgresPublishers
 
 
@@ -63,7 +74,7 @@ class _Published:
 
     Attributes:
         problems: why nothing was published.
-        fates: of each event that was waited for, as `PostgresPublished.find_fates`.
+        fates: of each event that was waited for, as `PublishedEvents.find_fates`.
         silence: why nobody could be asked about earlier events.
         lacks: which texts lack a language.
     """
@@ -94,9 +105,9 @@ def publish(
     person(by)
     lines = _parse(_read(file), file)
     logging.disable()  # the error will say in one line what the drivers say a second
-    done = run(partial(_publish, settings(), lines, wait))
+    done = run(partial(_publish, read_command_settings(), lines, wait))
     if done.problems:
-        fail_all(done.problems, 1)
+        exit_with_errors(done.problems, 1)
     if json:
         states = [_as_json(fate) for fate in done.fates] if wait else [dict[str, str]()] * len(lines)
         named = [{"id": line.event.id, "brand": line.event.brand} for line in lines]
@@ -104,11 +115,11 @@ def publish(
     else:
         out.print(f"Published {len(lines)} event{'s' if len(lines) != 1 else ''}.")
     for said in done.lacks:
-        note(said)
+        print_note(said)
     if done.silence is not None:
-        note(f"neither rights nor the ids of earlier events were looked at: {done.silence}")
+        print_note(f"neither rights nor the ids of earlier events were looked at: {done.silence}")
     if open_ends := list(_tell_open_ends(lines, done.fates)):
-        fail_all(open_ends, 1)
+        exit_with_errors(open_ends, 1)
 
 
 def _read(file: str) -> str:
@@ -116,9 +127,9 @@ def _read(file: str) -> str:
         read = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         return read.decode("utf-8-sig")
     except OSError as error:
-        fail(f"{file}: {error}", 2)
+        exit_with_error(f"{file}: {error}", 2)
     except UnicodeDecodeError as error:
-        fail(f"{file}: octet {error.start:,} is not UTF-8; events are published from UTF-8", 2)
+        exit_with_error(f"{file}: octet {error.start:,} is not UTF-8; events are published from UTF-8", 2)
 
 
 def _parse(text: str, file: str) -> list[_Line]:
@@ -131,9 +142,9 @@ def _parse(text: str, file: str) -> list[_Line]:
         except EventRefused as refusal:
             problems.append(place + str(refusal))
     if problems:
-        fail_all(problems, 2)
+        exit_with_errors(problems, 2)
     if not lines:
-        fail(f"{file}: no event in it", 2)
+        exit_with_error(f"{file}: no event in it", 2)
     return lines
 
 
@@ -151,7 +162,7 @@ def _documents(text: str) -> list[tuple[int, str]]:
 
 async def _publish(current: Settings, lines: Sequence[_Line], wait: bool) -> _Published:
     """Publishes events if nothing speaks against any of them; follows them where that is asked for."""
-    contents = Contents(current.address_key)
+    contents = EventDigests(current.address_key)
     lacks = list[str]()
     problems = [*_check(current, lines, lacks), *_check_ids(contents, lines)]
     async with AsyncExitStack() as stack:
@@ -160,7 +171,7 @@ async def _publish(current: Settings, lines: Sequence[_Line], wait: bool) -> _Pu
             try:
                 asked = await _open(stack, current)
                 problems += await _hold_against(asked.published, lines)
-                problems += _judge_user(current.broker_user, await asked.publishers.broker_user())
+                problems += _judge_user(current.broker_user, await asked.publishers.read_broker_user())
                 problems += await _find_lacking(asked.publishers, load_policies(current), lines)
             except (*UNREACHABLE, Unavailable) as error:
                 asked, silence = None, f"the database does not answer: {error}"
@@ -170,7 +181,7 @@ async def _publish(current: Settings, lines: Sequence[_Line], wait: bool) -> _Pu
             return _Published(problems)
         published = asked.published if asked and wait else None
         after = await published.get_newest_letter() if published else 0
-        await asyncio.gather(*(publishing.publish_as(line.event, acting()) for line in lines))
+        await asyncio.gather(*(publishing.publish_as(line.event, acting_person()) for line in lines))
         fates = await follow(published, [line.event for line in lines], after, WAIT_SECONDS) if published else []
     return _Published([], fates, silence, lacks)
 
@@ -182,37 +193,37 @@ def _check(current: Settings, lines: Sequence[_Line], lacks: list[str]) -> Itera
     for line in lines:
         try:
             if isinstance(line.event, MessageEvent):
-                template = admit(line.event, policies, templates)
-                lacks += (line.place + said for said in say_lacking(template, line.event.context))
+                template = check_event(line.event, policies, templates)
+                lacks += (line.place + said for said in describe_missing_languages(template, line.event.context))
             else:
-                check(policies, line.event)
+                check_account_event(policies, line.event)
         except EventRefused as refusal:
             yield from (line.place + problem for problem in refusal.problems)
 
 
-def _check_ids(contents: Contents, lines: Sequence[_Line]) -> Iterator[str]:
+def _check_ids(contents: EventDigests, lines: Sequence[_Line]) -> Iterator[str]:
     """Returns what events of one file have against one another: an id that stands for two things."""
     first: dict[tuple[object, ...], bytes] = {}
     for line in lines:
-        event, content = line.event, contents.of(line.event)
+        event, content = line.event, contents.digest_of(line.event)
         key = isinstance(event, MessageEvent), event.brand, event.id
-        if fields := differing(first.setdefault(key, content), content):
+        if fields := differing_fields(first.setdefault(key, content), content):
             yield f"{line.place}{IdTaken(fields)}"
 
 
 async def _open(stack: AsyncExitStack, current: Settings) -> _Asked:
     """Connects to the database, until the stack is closed."""
-    url = stack.enter_context(database(current))
+    url = stack.enter_context(running_database(current))
     try:
         pool = await open_pool(url, 2, ATTENDED)
     except ValueError:  # its message may quote a password
         raise SettingsError("MAILER_DATABASE_URL cannot be read; percent-encode special characters") from None
     stack.push_async_callback(pool.close)
     hasher = AddressHasher(current.address_key)
-    return _Asked(PostgresPublished(pool, hasher), PostgresPublishers(pool, Writers(current.ledger_key)))
+    return _Asked(PublishedEvents(pool, hasher), PostgresPublishers(pool, LedgerWriters(current.ledger_key)))
 
 
-async def _hold_against(asked: PostgresPublished, lines: Sequence[_Line]) -> list[str]:
+async def _hold_against(asked: PublishedEvents, lines: Sequence[_Line]) -> list[str]:
     """Finds what the database has against events: an id in use for another, an audience that is not there."""
     events = [line.event for line in lines]
     problems = [
@@ -244,14 +255,14 @@ async def _find_lacking(
     publishers: PostgresPublishers, policies: Mapping[str, Policy], lines: Sequence[_Line]
 ) -> list[str]:
     """Finds the rights that who publishes lacks, as intake does."""
-    identity, known = acting(), await publishers.everybody()
-    wishes = [(line, wish_of(policies, line.event)) for line in lines]
-    said = [(line, refusal(identity, known.get(identity), wish)) for line, wish in wishes if wish is not None]
+    identity, known = acting_person(), await publishers.all_publishers()
+    wishes = [(line, required_right(policies, line.event)) for line in lines]
+    said = [(line, right_refusal(identity, known.get(identity), wish)) for line, wish in wishes if wish is not None]
     return [f"{line.place}{why}" for line, why in said if why]
 
 
 async def follow(
-    asked: PostgresPublished, events: Sequence[MessageEvent | AccountEvent], after: int, seconds: float
+    asked: PublishedEvents, events: Sequence[MessageEvent | AccountEvent], after: int, seconds: float
 ) -> list[str | None]:
     """Asks for the fates of events until all have one, or so many seconds have passed.
 
@@ -262,7 +273,7 @@ async def follow(
         seconds: at most.
 
     Returns:
-        As `PostgresPublished.find_fates`.
+        As `PublishedEvents.find_fates`.
     """
     until = time.monotonic() + seconds
     while None in (fates := await asked.find_fates(events, after)) and time.monotonic() < until:  # noqa: ASYNC110

@@ -8,12 +8,21 @@ import typer
 
 from mailer.accounts import KINDS
 from mailer.app import App
-from mailer.cli.control import By, person
-from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
-from mailer.ledger.publishers import Change, Known
+from mailer.cli.shared import (
+    AsJson,
+    exit_with_error,
+    in_utc,
+    out,
+    print_facts,
+    print_json,
+    print_table,
+    with_app,
+)
+from mailer.cli.stop_start import By, person
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import WRITTEN, Identity
-from mailer.policy.publishers import Read, Rights
+from mailer.policy.publisher_rights import PublisherRights, ReadRight
+from mailer.postgres.publishers import KnownPublisher, PublisherChange
 
 app = typer.Typer(help="Publishers and their rights: add, list, show, revoke.", no_args_is_help=True)
 
@@ -35,22 +44,25 @@ def add(
     brand: Annotated[list[str], typer.Option(help="A brand for which the rights are; several times for several.")],
     category: Annotated[list[str] | None, typer.Option(help="A category that may be published.")] = None,
     action: Annotated[list[str] | None, typer.Option(help="What may be said of accounts, such as opt_out.")] = None,
-    read: Annotated[list[Read] | None, typer.Option(help="What may be read.")] = None,
+    read: Annotated[list[ReadRight] | None, typer.Option(help="What may be read.")] = None,
     by: By = "",
     json: AsJson = False,
 ) -> None:
     """Grants rights, to those that a publisher has already; prints a new key for the only time."""
     person(by)
-    identity, rights = _identity(who), Rights(*(frozenset(given or ()) for given in (brand, category, action, read)))
+    identity, rights = (
+        _identity(who),
+        PublisherRights(*(frozenset(given or ()) for given in (brand, category, action, read))),
+    )
 
     async def act(app: App) -> str | None:
         _check(app, rights)
-        return await app.publishers.add(identity, rights)
+        return await app.publishers.grant_rights(identity, rights)
 
     try:
         key = with_app(act)
     except _Refused as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     if json:
         print_json({"publisher": str(identity), **_granted(rights), "key": key})
     else:
@@ -60,17 +72,17 @@ def add(
 @app.command("list")
 def list_(json: AsJson = False) -> None:
     """Shows all publishers."""
-    known = with_app(lambda app: app.publishers.list())
+    known = with_app(lambda app: app.publishers.list_publishers())
     if json:
         print_json([_as_json(one) for one in known])
         return
-    table(
+    print_table(
         ("publisher", "brands", "categories", "actions", "reads", "revoked"),
         [
             (
                 one.publisher.identity,
                 *(", ".join(granted) for granted in _granted(one.publisher.rights).values()),
-                moment(one.revoked_at),
+                in_utc(one.revoked_at),
             )
             for one in known
         ],
@@ -82,19 +94,19 @@ def show(who: Who, json: AsJson = False) -> None:
     """Shows one publisher, and who granted it what."""
     identity = _identity(who)
 
-    async def act(app: App) -> tuple[Known | None, Sequence[Change]]:
-        return await app.publishers.get(identity), await app.publishers.changes(identity)
+    async def act(app: App) -> tuple[KnownPublisher | None, Sequence[PublisherChange]]:
+        return await app.publishers.get_publisher(identity), await app.publishers.publisher_changes(identity)
 
     known, changes = with_app(act)
     if known is None:
-        fail(f"there is no publisher {identity}; `mailer publishers list` shows them", 1)
+        exit_with_error(f"there is no publisher {identity}; `mailer publishers list` shows them", 1)
     if json:
         print_json(_as_json(known) | {"changes": [{**asdict(one), "at": one.at.isoformat()} for one in changes]})
         return
-    facts(_as_json(known))
-    table(
+    print_facts(_as_json(known))
+    print_table(
         ("at", "what", "rights", "by"),
-        [(moment(one.at), one.what, ", ".join(one.rights), one.actor) for one in changes],
+        [(in_utc(one.at), one.what, ", ".join(one.rights), one.actor) for one in changes],
     )
 
 
@@ -103,23 +115,23 @@ def revoke(who: Who, by: By = "") -> None:
     """Ends all rights of a publisher, within a second; a key at once and for ever."""
     person(by)
     identity = _identity(who)
-    if not with_app(lambda app: app.publishers.revoke(identity)):
-        fail(f"there is no live publisher {identity}; `mailer publishers list` shows them", 1)
+    if not with_app(lambda app: app.publishers.revoke_rights(identity)):
+        exit_with_error(f"there is no live publisher {identity}; `mailer publishers list` shows them", 1)
     out.print(f"{identity} is revoked.")
 
 
 def _identity(text: str) -> Identity:
     """Returns who is named; ends the command where nobody is."""
     try:
-        identity = Identity.read(text)
+        identity = Identity.parse_identity(text)
         if identity.kind not in WRITTEN:
             raise ValueError(f"{identity} is mailer itself, whose rights are not granted")
     except ValueError as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     return identity
 
 
-def _check(app: App, rights: Rights) -> None:
+def _check(app: App, rights: PublisherRights) -> None:
     """Refuses what does not exist, which nobody would notice before it is needed."""
     for option, given, known in (
         ("--brand", rights.brands, app.policies),
@@ -130,7 +142,7 @@ def _check(app: App, rights: Rights) -> None:
             raise _Refused(f"{option}: there is no {', '.join(unknown)}; there are {', '.join(known)}")
 
 
-def _granted(rights: Rights) -> dict[str, list[str]]:
+def _granted(rights: PublisherRights) -> dict[str, list[str]]:
     return {
         "brands": sorted(rights.brands),
         "categories": sorted(rights.categories),
@@ -139,7 +151,7 @@ def _granted(rights: Rights) -> dict[str, list[str]]:
     }
 
 
-def _as_json(known: Known) -> dict[str, Any]:
+def _as_json(known: KnownPublisher) -> dict[str, Any]:
     return {
         "publisher": str(known.publisher.identity),
         **_granted(known.publisher.rights),

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from mailer.actions.quarantine import JudgementRefused, settle
+from mailer.actions.quarantine import JudgementRefused, settle_refusals
 from mailer.app import App
-from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, table, with_app
-from mailer.inputs import named_moment
-from mailer.ports.quarantine import Group, Selection, Verdict
+from mailer.cli.shared import AsJson, exit_with_error, in_utc, note_actor, out, print_json, print_table, with_app
+from mailer.input_types import parse_named_moment
+from mailer.ports.quarantine import RefusalGroup, RefusalSelection, RefusalVerdict
 
 app = typer.Typer(help="Quarantined refusals: list, believe, dismiss.", no_args_is_help=True)
 
@@ -28,18 +28,18 @@ def list_(
     processor: Annotated[str | None, typer.Option(help="Only those of this processor.")] = None, json: AsJson = False
 ) -> None:
     """Shows what waits: by processor, recipient domain and hour, how many refusals of which status."""
-    groups = with_app(lambda app: app.quarantine.groups(processor))
+    groups = with_app(lambda app: app.quarantine.list_groups(processor))
     if json:
         print_json([_as_json(group) for group in groups])
         return
-    table(
+    print_table(
         ("processor", "domain", "since", "until", "waiting", "statuses"),
         [
             (
                 group.processor,
                 group.domain,
-                moment(group.since),
-                moment(group.until),
+                in_utc(group.since),
+                in_utc(group.until),
                 group.waiting,
                 ", ".join(f"{status}: {n}" for status, n in sorted(group.statuses.items())),
             )
@@ -58,7 +58,7 @@ def believe(
     json: AsJson = False,
 ) -> None:
     """The refusals were right: the addresses are dead, and the deliveries have failed."""
-    _settle(Verdict.BELIEVED, processor, domain, (since, until), by, json)
+    _settle(RefusalVerdict.BELIEVED, processor, domain, (since, until), by, json)
 
 
 @app.command()
@@ -71,32 +71,32 @@ def dismiss(
     json: AsJson = False,
 ) -> None:
     """The refusals were the processor's fault: the addresses stay as they are, and the deliveries are made again."""
-    _settle(Verdict.DISMISSED, processor, domain, (since, until), by, json)
+    _settle(RefusalVerdict.DISMISSED, processor, domain, (since, until), by, json)
 
 
 def _settle(
-    verdict: Verdict, processor: str, domain: str | None, interval: tuple[str, str | None], by: str, json: bool
+    verdict: RefusalVerdict, processor: str, domain: str | None, interval: tuple[str, str | None], by: str, json: bool
 ) -> None:
     since, until = interval
     try:
-        begin = named_moment("--since", since)
-        end = named_moment("--until", until) if until else datetime.now(UTC)
+        begin = parse_named_moment("--since", since)
+        end = parse_named_moment("--until", until) if until else datetime.now(UTC)
     except ValueError as error:
-        fail(str(error), 2)
-    selection = Selection(processor, domain.lower() if domain else None, begin, end)
+        exit_with_error(str(error), 2)
+    selection = RefusalSelection(processor, domain.lower() if domain else None, begin, end)
 
     async def act(app: App) -> int:
-        return await settle(app.quarantine, app.deliveries, selection, verdict, by)
+        return await settle_refusals(app.quarantine, app.deliveries, selection, verdict, by)
 
     try:
         judged = with_app(act)
     except JudgementRefused as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     if json:
         print_json({"verdict": verdict.value, "judged": judged})
     else:
         out.print(f"{verdict.value.capitalize()}: {judged} refusals, by {by}.")
 
 
-def _as_json(group: Group) -> dict[str, object]:
+def _as_json(group: RefusalGroup) -> dict[str, object]:
     return {**asdict(group), "since": group.since.isoformat(), "until": group.until.isoformat()}

@@ -9,15 +9,15 @@ from typing import Annotated, Any, TypeVar, get_args
 
 import typer
 
-from mailer.actions.tables import FileRefused
+from mailer.actions.csv_rows import FileUnusable
 from mailer.app import App
-from mailer.cli.control import By, person
-from mailer.cli.files import policy_of
-from mailer.cli.identifiers import mailing_id
-from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
-from mailer.inputs import day
-from mailer.ports.control import MailingRefused
-from mailer.ports.rates import Limit, Period
+from mailer.cli.import_files import policy_of_brand
+from mailer.cli.mailing_lookup import mailing_id
+from mailer.cli.shared import AsJson, exit_with_error, in_utc, out, print_json, print_table, with_app
+from mailer.cli.stop_start import By, person
+from mailer.input_types import parse_day
+from mailer.ports.halts import MailingRefused
+from mailer.ports.rates import Period, RateLimit
 from mailer.rendering.headers import HeaderRefused, a_labels
 
 _T = TypeVar("_T")
@@ -59,7 +59,7 @@ def set_(
 
     async def act(app: App) -> None:
         n, per = _rate(rate)
-        await app.rates.set(Limit(scope.value, await _known(app, scope, key), per, n), person(by))
+        await app.rates.set_limit(RateLimit(scope.value, await _known(app, scope, key), per, n), person(by))
 
     _run(act)
     out.print(f"At most {rate} for {scope.value} {key}, over all workers, within a second from now.")
@@ -78,8 +78,8 @@ def warm_up(
     """Sets a rising limit a day, for a new address or domain that has yet to earn its name."""
 
     async def act(app: App) -> None:
-        limit = Limit(scope.value, await _known(app, scope, key), "day", None, _plan(figures), _day(began_on))
-        await app.rates.set(limit, person(by))
+        limit = RateLimit(scope.value, await _known(app, scope, key), "day", None, _plan(figures), _day(began_on))
+        await app.rates.set_limit(limit, person(by))
 
     _run(act)
     out.print(f"From {began_on} on, {figures} a day for {scope.value} {key}; before that day, no limit.")
@@ -98,11 +98,11 @@ def clear(
 
     async def act(app: App) -> int:
         name = await _known(app, scope, key, exists=False)
-        return await app.rates.clear(scope.value, name, _period(per) if per else None, person(by))
+        return await app.rates.clear_limits(scope.value, name, _period(per) if per else None, person(by))
 
     cleared = _run(act)
     if not cleared:
-        fail(f"{scope.value} {key} has no such limit; `mailer rate list` shows all", 2)
+        exit_with_error(f"{scope.value} {key} has no such limit; `mailer rate list` shows all", 2)
     out.print(f"Cleared {cleared} of {scope.value} {key}.")
 
 
@@ -110,34 +110,34 @@ def clear(
 def list_(json: AsJson = False) -> None:
     """Shows the limits, what was used of each, and the domains that mailer has slowed down by itself (pace)."""
 
-    async def act(app: App) -> list[Limit]:
-        return await app.rates.all()
+    async def act(app: App) -> list[RateLimit]:
+        return await app.rates.list_limits()
 
     found = with_app(act)
     if json:
         print_json([_as_json(limit) for limit in found])
         return
-    table(
+    print_table(
         ("scope", "key", "limit", "used", "warm-up", "by", "since"),
         [
-            (limit.scope, limit.key, _shown(limit), limit.used, _warm_up(limit), limit.by, moment(limit.at))
+            (limit.scope, limit.key, _shown(limit), limit.used, _warm_up(limit), limit.by, in_utc(limit.at))
             for limit in found
         ],
     )
 
 
-def _as_json(limit: Limit) -> dict[str, Any]:
+def _as_json(limit: RateLimit) -> dict[str, Any]:
     return asdict(limit) | {
         "began_on": limit.began_on and limit.began_on.isoformat(),
         "at": limit.at and limit.at.isoformat(),
     }
 
 
-def _shown(limit: Limit) -> str:
+def _shown(limit: RateLimit) -> str:
     return f"{'-' if limit.n is None else limit.n}/{limit.per}"
 
 
-def _warm_up(limit: Limit) -> str:
+def _warm_up(limit: RateLimit) -> str:
     return f"{','.join(map(str, limit.plan))} from {limit.began_on}" if limit.plan else ""
 
 
@@ -145,12 +145,12 @@ async def _known(app: App, scope: Of, key: str, *, exists: bool = True) -> str:
     """The key as it is kept; where the limit is to be set, it has to be of something that exists."""
     match scope:
         case Of.BRAND if exists:
-            return policy_of(app, key).brand
+            return policy_of_brand(app, key).brand
         case Of.DOMAIN:
             return _domain(key)
         case Of.MAILING:
             id_ = await mailing_id(app, key)
-            if exists and await app.mailings.status(id_) is None:
+            if exists and await app.mailings.mailing_status(id_) is None:
                 raise _Refused(f"there is no mailing {key}; `mailer mailing list` shows the ids")
             return str(id_)
         case _:
@@ -196,7 +196,7 @@ def _plan(text: str) -> tuple[int, ...]:
 
 def _day(text: str) -> date:
     try:
-        return day(text)
+        return parse_day(text)
     except ValueError as error:
         raise _Refused(f"--from: {text} {error}") from error
 
@@ -204,5 +204,5 @@ def _day(text: str) -> date:
 def _run(act: Callable[[App], Awaitable[_T]]) -> _T:
     try:
         return with_app(act)
-    except (FileRefused, MailingRefused, _Refused) as error:
-        fail(str(error), 2)
+    except (FileUnusable, MailingRefused, _Refused) as error:
+        exit_with_error(str(error), 2)

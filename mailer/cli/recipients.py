@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from mailer.actions.imports import COLUMNS, Imported, import_recipients, suppressions_travel
-from mailer.actions.lists import SUPPRESSION_COLUMNS, import_suppressions
-from mailer.actions.tables import FileRefused
+from mailer.actions.csv_rows import FileUnusable
+from mailer.actions.list_import import SUPPRESSION_COLUMNS, import_suppressions
+from mailer.actions.recipient_import import COLUMNS, ImportResult, check_suppressions_come, import_recipients
 from mailer.app import App
-from mailer.cli import people, rights
-from mailer.cli.files import Rejects, open_text, policy_of, tell
-from mailer.cli.shared import AsJson, fail, progress_bar, with_app
+from mailer.cli import recipient_list, rights
+from mailer.cli.import_files import RejectsFile, open_text, policy_of_brand, print_import_result
+from mailer.cli.shared import AsJson, exit_with_error, progress_bar, with_app
 
 app = typer.Typer(help="Recipients: import, list, find, show; a person's rights.", no_args_is_help=True)
-people.register(app)
+recipient_list.register(app)
 rights.register(app)
 
 
@@ -36,9 +36,9 @@ def import_(
     rejected = file.with_suffix(".rejected.csv")
     rejected.unlink(missing_ok=True)
 
-    async def act(app: App) -> Imported:
-        if reason := suppressions_travel(from_controller, suppressions):
-            raise FileRefused(reason)
+    async def act(app: App) -> ImportResult:
+        if reason := check_suppressions_come(from_controller, suppressions):
+            raise FileUnusable(reason)
         if from_controller is not None and suppressions is not None:
             await _suppress_first(app, suppressions, brand, from_controller)
         # A chunk's rows live until it is written: looking for garbage among them often would take a third of the time.
@@ -49,32 +49,34 @@ def import_(
 
     try:
         done = with_app(act)
-    except FileRefused as error:
-        fail(f"{file}: {error}", 2)
-    tell(done, file, rejected, json)
+    except FileUnusable as error:
+        exit_with_error(f"{file}: {error}", 2)
+    print_import_result(done, file, rejected, json)
 
 
-async def import_file(app: App, file: Path, brand: str, rejected: Path, from_controller: str | None = None) -> Imported:
+async def import_file(
+    app: App, file: Path, brand: str, rejected: Path, from_controller: str | None = None
+) -> ImportResult:
     """Imports a file with a progress bar on stderr; writes rejected lines to a file, which is made when one is met."""
-    policy = policy_of(app, brand)
+    policy = policy_of_brand(app, brand)
     lines, source = open_text(file)
-    with source, Rejects(rejected, COLUMNS) as rejects, progress_bar() as progress:
+    with source, RejectsFile(rejected, COLUMNS) as rejects, progress_bar() as progress:
         bar = progress.add_task("importing", total=max(lines - 1, 0))
         return await import_recipients(
-            app.importer(brand), policy, source, rejects.add, lambda n: progress.advance(bar, n), from_controller
+            app.importer(brand), policy, source, rejects.add_line, lambda n: progress.advance(bar, n), from_controller
         )
 
 
 async def _suppress_first(app: App, file: Path, brand: str, from_controller: str) -> None:
     """What the other controller suppresses is suppressed before anybody of its recipients is known."""
-    policy = policy_of(app, brand)
+    policy = policy_of_brand(app, brand)
     _, source = open_text(file)
     rejected = file.with_suffix(".rejected.csv")
-    with source, Rejects(rejected, SUPPRESSION_COLUMNS) as rejects:
+    with source, RejectsFile(rejected, SUPPRESSION_COLUMNS) as rejects:
         done = await import_suppressions(
-            app.suppressions, policy, source, rejects.add, f"taken over from {from_controller}"
+            app.suppressions, policy, source, rejects.add_line, f"taken over from {from_controller}"
         )
     if done.broken:
-        raise FileRefused(f"its suppressions, {file}, cannot be read: {done.broken}")
+        raise FileUnusable(f"its suppressions, {file}, cannot be read: {done.broken}")
     if done.rejected:
-        raise FileRefused(f"{done.rejected} lines of its suppressions are no good; mend them first: see {rejected}")
+        raise FileUnusable(f"{done.rejected} lines of its suppressions are no good; mend them first: see {rejected}")

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from mailer.app import App
-from mailer.cli.identifiers import find_mailings
-from mailer.cli.shared import AsJson, facts, fail, moment, print_json, table, with_app
-from mailer.ports.reports import Report, ReportRefused
+from mailer.cli.mailing_lookup import find_mailings
+from mailer.cli.shared import AsJson, exit_with_error, in_utc, print_facts, print_json, print_table, with_app
+from mailer.ports.reports import CampaignReport, ReportRefused
 
 app = typer.Typer(help="Reports: for advertisers.", no_args_is_help=True)
 
@@ -21,34 +21,34 @@ def advertiser(
 ) -> None:
     """Shows how many people a finished campaign has reached; the figures stay as they are the first time."""
 
-    async def act(app: App) -> Report | None:
+    async def act(app: App) -> CampaignReport | None:
         if brand not in app.policies:
-            fail(f"there is no brand {brand}; there are {', '.join(sorted(app.policies))}", 2)
+            exit_with_error(f"there is no brand {brand}; there are {', '.join(sorted(app.policies))}", 2)
         minimum = app.policies[brand].minimum_cell
-        if report := await app.reports.issue(brand, campaign, minimum):
+        if report := await app.reports.issue_report(brand, campaign, minimum):
             return report
         mailings = [status.id for status in await find_mailings(app, campaign) if status.brand == brand]
-        return await app.reports.issue(brand, str(mailings[0]), minimum) if mailings else None
+        return await app.reports.issue_report(brand, str(mailings[0]), minimum) if mailings else None
 
     try:
         report = with_app(act)
     except ReportRefused as error:
-        fail(str(error), 1)
+        exit_with_error(str(error), 1)
     if report is None:
-        fail(f"{brand} has no campaign {campaign}; `mailer mailing list` shows the mailings with theirs", 1)
+        exit_with_error(f"{brand} has no campaign {campaign}; `mailer mailing list` shows the mailings with theirs", 1)
     if json:
         print_json({**asdict(report), "as_of": report.as_of.isoformat()})
     else:
         _print(report)
 
 
-def _print(report: Report) -> None:
-    facts(
+def _print(report: CampaignReport) -> None:
+    print_facts(
         {
             "brand": report.brand,
             "campaign": report.campaign,
             "mailings": report.mailings,
-            "as of": moment(report.as_of),
+            "as of": in_utc(report.as_of),
             "people": _figure(report.people),
             "opens": _figure(report.opens),
             "clicks": _figure(report.clicks),
@@ -58,7 +58,9 @@ def _print(report: Report) -> None:
     for dimension, cells in report.breakdowns.items():
         shown = cells.items() if cells else [("", None)]
         rows += [(dimension, value, _figure(people)) for value, people in shown]
-    table(("by", "value", "people"), rows, f"Withheld: what could tell of fewer than {report.minimum_cell} people")
+    print_table(
+        ("by", "value", "people"), rows, f"Withheld: what could tell of fewer than {report.minimum_cell} people"
+    )
 
 
 def _figure(number: int | None) -> str:

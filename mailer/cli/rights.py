@@ -9,20 +9,20 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from mailer.accounts import validate_account
-from mailer.actions.account import UnknownRecipient
-from mailer.actions.account_events import carry_out
+from mailer.actions.account_events import apply_to_recipient
+from mailer.actions.account_flags import UnknownRecipient
 from mailer.actions.disclosure import DisclosureRefused
-from mailer.actions.disclosure import disclose as note_disclosure
-from mailer.actions.hold import HoldRefused, lift_hold
-from mailer.actions.hold import hold as set_hold
-from mailer.actions.rights import export as copy_of
+from mailer.actions.disclosure import record_disclosure as note_disclosure
+from mailer.actions.legal_hold import HoldRefused, lift_legal_hold
+from mailer.actions.legal_hold import set_legal_hold as set_hold
+from mailer.actions.rights import export_data as copy_of
 from mailer.app import App
-from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, table, with_app
-from mailer.policy.document import Policy
-from mailer.ports.ids import uuid7
-from mailer.ports.rights import Disclosure, Erasure, ErasureBlocked, NoHold
-from mailer.runtime.private import private
-from mailer.web.archive import archive_page
+from mailer.cli.shared import AsJson, exit_with_error, in_utc, note_actor, out, print_json, print_table, with_app
+from mailer.policy.policy_file import Policy
+from mailer.ports.rights import Disclosure, ErasureBlocked, ErasureResult, NoLegalHold
+from mailer.ports.uuids import uuid7
+from mailer.runtime.private_files import open_private
+from mailer.web.data_archive import archive_page
 
 _T = TypeVar("_T")
 
@@ -71,10 +71,10 @@ def export(
         print_json(archive)
         return
     try:
-        with open(html, "w", encoding="utf-8", opener=private) as opened:
+        with open(html, "w", encoding="utf-8", opener=open_private) as opened:
             opened.write(archive_page(archive))
     except OSError as error:
-        fail(f"{html}: {error}", 1)
+        exit_with_error(f"{html}: {error}", 1)
     out.print(f"Wrote {html}.")
 
 
@@ -106,10 +106,16 @@ def erase(ref: Ref, brand: Brand, json: AsJson = False) -> None:
     out.print(f"Erased; {erased.cancelled} deliveries cancelled. The keyed hash is kept until {erased.expires_at:%F}.")
     if erased.keepers:
         title = f"These were handed data of recipient {erased.recipient_id}; note their answers with"
-        table(
+        print_table(
             ("processor", "country", "contract", "last hand-over", "erased until"),
             [
-                (keeper.processor, keeper.country, keeper.contract, moment(keeper.last_at), moment(keeper.due_at))
+                (
+                    keeper.processor,
+                    keeper.country,
+                    keeper.contract,
+                    in_utc(keeper.last_at),
+                    in_utc(keeper.due_at),
+                )
                 for keeper in erased.keepers
             ],
             f"{title} `mailer processors confirm-erasure`",
@@ -151,9 +157,9 @@ def mark(
 ) -> None:
     """Notes something of an account, at once also for what is queued."""
     if product is not None and what is not Mark.PAID:
-        fail(f"--product: goes with paid, and not with {what}; leave it out", 2)
+        exit_with_error(f"--product: goes with paid, and not with {what}; leave it out", 2)
     if what is Mark.UNDER_13 and off:
-        fail("who was under 13 is not asked to prove otherwise; let them register anew", 2)
+        exit_with_error("who was under 13 is not asked to prove otherwise; let them register anew", 2)
     if what in _ALLOWS:
         _say(brand, ref, account=_ALLOWS[what], allowed=off)
     elif what is Mark.PAID:
@@ -181,7 +187,7 @@ def postal(
 ) -> None:
     """Keeps the postal address for a person's written notices, and for nothing else, or forgets it."""
     if bool(line) is forget:
-        fail("say the address by --line, once a line, or --forget", 2)
+        exit_with_error("say the address by --line, once a line, or --forget", 2)
     _say(brand, ref, account="postal", address=line or None)
     out.print("Forgotten." if forget else "Noted.")
 
@@ -198,7 +204,7 @@ def hold(
 
     async def act(app: App, policy: Policy, id_: int) -> None:
         if lift:
-            await lift_hold(app.rights, policy.brand, id_, reference, by)
+            await lift_legal_hold(app.rights, policy.brand, id_, reference, by)
         else:
             await set_hold(app.rights, policy.brand, id_, reference, by, named=named)
 
@@ -220,12 +226,12 @@ def disclose(
     out.print("Noted.")
 
 
-def _say(brand: str, ref: str, **event: Any) -> Erasure | None:
+def _say(brand: str, ref: str, **event: Any) -> ErasureResult | None:
     """Does what an account event would, as the operator."""
 
-    async def act(app: App, policy: Policy, id_: int) -> Erasure | None:
+    async def act(app: App, policy: Policy, id_: int) -> ErasureResult | None:
         said = validate_account({"v": 1, "id": uuid7().hex, "brand": policy.brand, "ref": ref, **event})
-        return await carry_out(app.desks, policy, id_, said, app.writers.actor or _SOURCE, _SOURCE)
+        return await apply_to_recipient(app.desks, policy, id_, said, app.writers.actor or _SOURCE, _SOURCE)
 
     return _with_person(brand, ref, act)
 
@@ -237,7 +243,7 @@ def _with_person(brand: str, ref: str, act: Callable[[App, Policy, int], Awaitab
         policy = app.policies.get(brand)
         if policy is None:
             raise UnknownRecipient(f"there is no brand {brand}; there are {', '.join(app.policies)}")
-        recipient_id = await app.standings.find(brand, ref)
+        recipient_id = await app.standings.find_recipient(brand, ref)
         if recipient_id is None:
             raise UnknownRecipient(f"{brand} has no recipient {ref}")
         return await act(app, policy, recipient_id)
@@ -245,6 +251,6 @@ def _with_person(brand: str, ref: str, act: Callable[[App, Policy, int], Awaitab
     try:
         return with_app(main)
     except ErasureBlocked as error:
-        fail(str(error), 1)
-    except (UnknownRecipient, HoldRefused, NoHold, DisclosureRefused) as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 1)
+    except (UnknownRecipient, HoldRefused, NoLegalHold, DisclosureRefused) as error:
+        exit_with_error(str(error), 2)

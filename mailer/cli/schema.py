@@ -2,11 +2,11 @@
 
 import typer
 
-from mailer.app import broker_topology
-from mailer.broker.asyncapi import describe as describe_queues
-from mailer.cli.shared import fail, print_json, settings
+from mailer.broker.asyncapi import asyncapi_document as describe_queues
+from mailer.cli.shared import exit_with_error, print_json, read_command_settings
 from mailer.events import MessageEvent
-from mailer.policy.document import PolicyError
+from mailer.policy.policy_file import PolicyError
+from mailer.policy_loading import broker_topology
 from mailer.settings import SettingsError
 
 app = typer.Typer(help="Schemas: event (JSON Schema), queues (AsyncAPI), api (OpenAPI).", no_args_is_help=True)
@@ -22,9 +22,9 @@ def event() -> None:
 def queues() -> None:
     """The AsyncAPI document of exchanges and queues, for the brands that there are."""
     try:
-        plan = broker_topology(settings())
+        plan = broker_topology(read_command_settings())
     except (PolicyError, SettingsError) as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     from mailer.web.api import event_schemas  # the web framework is slow to load; no other command waits for it
 
     print_json(describe_queues(plan, event_schemas()))

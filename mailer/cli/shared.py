@@ -4,11 +4,14 @@ import asyncio
 import json
 import os
 import pwd
+import shlex
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import asyncpg
@@ -18,19 +21,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mailer.app import App, open_app
-from mailer.cli.layout import Cell, lay_out, named, plain, plain_json
+from mailer.cli.terminal_layout import Cell, escape_line, lay_out_facts, lay_out_table, plain_json
 from mailer.embedded import Unavailable
 from mailer.events import EventRefused
-from mailer.ledger.migrations import MigrationFailed
-from mailer.policy.document import PolicyError
 from mailer.policy.identity import Identity
-from mailer.policy.identity import person as person_of
+from mailer.policy.identity import person_identity as person_of
+from mailer.policy.policy_file import PolicyError
 from mailer.ports.broker import BrokerUnavailable, Unpublishable
-from mailer.ports.control import MemoryClosed
-from mailer.ports.outages import DatabaseAway
+from mailer.ports.database_errors import DatabaseAway
+from mailer.ports.halts import RestoreMarkerUnreadable
+from mailer.postgres.migrations import MigrationFailed
 from mailer.processors.capture import CaptureUnavailable
-from mailer.rendering.templates import TemplateError
-from mailer.runtime.logs import flush_output, loop_surprised, set_up_logs
+from mailer.rendering.template_library import TemplateError
+from mailer.runtime.logs import flush_output, log_loop_error, set_up_logs
 from mailer.settings import Settings, SettingsError, read_settings
 
 _T = TypeVar("_T")
@@ -44,7 +47,7 @@ class Printer(Console):
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Prints a line; what a terminal would obey in a text is shown as its code."""
-        super().print(*(plain(one) if isinstance(one, str) else one for one in objects), **options)
+        super().print(*(escape_line(one) if isinstance(one, str) else one for one in objects), **options)
 
 
 out = Printer()
@@ -58,48 +61,54 @@ _FAILURE = (
     BrokerUnavailable,
     CaptureUnavailable,
     DatabaseAway,
-    MemoryClosed,
+    RestoreMarkerUnreadable,
     OSError,
     asyncpg.PostgresError,
 )
 
 
-def fail(message: str, status: int) -> NoReturn:
+def program_to_type() -> str:
+    """Returns what to type for the command: its whole path, where a shell finds another one or none."""
+    own = Path(sys.executable).with_name("mailer")
+    return shlex.quote(str(own)) if own.exists() and shutil.which("mailer") != str(own) else "mailer"
+
+
+def exit_with_error(message: str, status: int) -> NoReturn:
     """Ends the command with one line on stderr."""
-    fail_all([message], status)
+    exit_with_errors([message], status)
 
 
-def fail_all(messages: Sequence[str], status: int) -> NoReturn:
+def exit_with_errors(messages: Sequence[str], status: int) -> NoReturn:
     """Ends the command with a line on stderr for each of some messages."""
     flush_output()
     with suppress(OSError):
         for message in messages:
-            note(message)
+            print_note(message)
     sys.exit(status)
 
 
-def note(message: str) -> None:
+def print_note(message: str) -> None:
     """One line on stderr, for who reads along."""
-    print(plain(f"mailer: {' '.join(message.split())}"), file=sys.stderr)
+    print(escape_line(f"mailer: {' '.join(message.split())}"), file=sys.stderr)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
     """Runs asynchronous code; what can be expected to fail ends the command with its message."""
     try:
-        return uvloop.run(_alone(main))
+        return uvloop.run(_unwrap_groups(main))
     except BrokenPipeError:
         raise
     except _BAD_INPUT as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     except (asyncpg.UndefinedTableError, asyncpg.InvalidCatalogNameError):
-        fail("the database is not up to date; run `mailer migrate`", 1)
+        exit_with_error("the database is not up to date; run `mailer migrate`", 1)
     except _FAILURE as error:
-        fail(str(error) or type(error).__name__, 1)
+        exit_with_error(str(error) or type(error).__name__, 1)
 
 
-async def _alone(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+async def _unwrap_groups(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
     """What is raised comes out of the task groups around it: whatever else they held ended because of it."""
-    asyncio.get_running_loop().set_exception_handler(loop_surprised)
+    asyncio.get_running_loop().set_exception_handler(log_loop_error)
     try:
         return await main()
     except ExceptionGroup as group:
@@ -109,15 +118,15 @@ async def _alone(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         raise error from group
 
 
-def settings(**overrides: Any) -> Settings:
+def read_command_settings(**overrides: Any) -> Settings:
     """The settings; a bad one ends the command."""
     try:
         return read_settings(**overrides)
     except SettingsError as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
 
 
-class _Acting:
+class _ActingPerson:
     """The person who does what this command does, where `--by` names one."""
 
     person: Identity | None = None
@@ -126,16 +135,16 @@ class _Acting:
 def note_actor(by: str) -> str:
     """Has the ledger name a person in all that this command does. The command itself refuses what is no name."""
     with suppress(ValueError):
-        _Acting.person = person_of(by)
+        _ActingPerson.person = person_of(by)
     return by
 
 
-def acting() -> Identity:
+def acting_person() -> Identity:
     """The person who does what this command does: as `--by` names them, else the user of this system."""
-    return _Acting.person or _user()
+    return _ActingPerson.person or _system_user_name()
 
 
-def user() -> str:
+def system_user() -> str:
     """The user of this system who runs the command. The environment is not asked: its variables may name anybody."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
@@ -143,20 +152,20 @@ def user() -> str:
         return f"uid {os.getuid()}"
 
 
-def _user() -> Identity:
+def _system_user_name() -> Identity:
     try:
-        return person_of(user())
+        return person_of(system_user())
     except ValueError:
         return person_of(f"uid {os.getuid()}")
 
 
 @asynccontextmanager
-async def opened(**overrides: Any) -> AsyncIterator[App]:
+async def open_command_app(**overrides: Any) -> AsyncIterator[App]:
     """Everything put together, with logs set up."""
-    current = settings(**overrides)
+    current = read_command_settings(**overrides)
     set_up_logs(json=current.log_json)
     async with open_app(current) as app:
-        app.writers.actor = str(acting())
+        app.writers.actor = str(acting_person())
         yield app
 
 
@@ -164,7 +173,7 @@ def with_app(act: Callable[[App], Awaitable[_T]]) -> _T:
     """Runs something that needs the database."""
 
     async def main() -> _T:
-        async with opened() as app:
+        async with open_command_app() as app:
             return await act(app)
 
     return run(main)
@@ -188,9 +197,9 @@ def print_json(value: Any) -> None:
     print(plain_json(json.dumps(value, ensure_ascii=False, default=str)))
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], title: str | None = None) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], title: str | None = None) -> None:
     """A table on stdout. A cell that is a list has a line for each of its items."""
-    for line in ([title] if title else []) + lay_out(columns, rows, out.width if out.is_terminal else None):
+    for line in ([title] if title else []) + lay_out_table(columns, rows, out.width if out.is_terminal else None):
         out.print(line)
 
 
@@ -201,12 +210,12 @@ def progress_bar() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def moment(at: datetime | None) -> str:
+def in_utc(at: datetime | None) -> str:
     """A time, to the second, in UTC."""
     return at.strftime("%Y-%m-%d %H:%M:%SZ") if at else ""
 
 
-def facts(values: Mapping[str, Cell]) -> None:
+def print_facts(values: Mapping[str, Cell]) -> None:
     """Names and values, one a line; those that are None are left out."""
-    for line in named([(name, value) for name, value in values.items() if value is not None]):
+    for line in lay_out_facts([(name, value) for name, value in values.items() if value is not None]):
         out.print(line)

@@ -8,14 +8,20 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from mailer.actions.imports import Imported
-from mailer.actions.lists import SUPPRESSION_COLUMNS, import_suppressions
-from mailer.actions.suppression import OBJECTION, SuppressionRefused, lift, object_to_marketing, suppress
-from mailer.actions.tables import FileRefused
+from mailer.actions.csv_rows import FileUnusable
+from mailer.actions.list_import import SUPPRESSION_COLUMNS, import_suppressions
+from mailer.actions.recipient_import import ImportResult
+from mailer.actions.suppression import (
+    OBJECTION,
+    SuppressionRefused,
+    lift_suppression,
+    object_to_marketing,
+    suppress_recipient,
+)
 from mailer.app import App
-from mailer.cli.files import Rejects, known_ref, open_text, policy_of, tell
-from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, table, with_app
-from mailer.inputs import address, named_moment
+from mailer.cli.import_files import RejectsFile, known_ref, open_text, policy_of_brand, print_import_result
+from mailer.cli.shared import AsJson, exit_with_error, in_utc, note_actor, out, print_json, print_table, with_app
+from mailer.input_types import parse_address, parse_named_moment
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.suppressions import NewSuppression, Suppression
 
@@ -47,12 +53,12 @@ def add(
             await object_to_marketing(app.suppressions, policy, recipient_id, source, by)
             return
         new = NewSuppression(scope, reason, source, by, expires_at=until)
-        await suppress(app.suppressions, policy, recipient_id, new)
+        await suppress_recipient(app.suppressions, policy, recipient_id, new)
 
     try:
-        until = named_moment("--expires", expires) if expires else None
+        until = parse_named_moment("--expires", expires) if expires else None
     except ValueError as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     _run(act)
     out.print(f"Suppressed {scope} mail of {brand}.")
 
@@ -67,7 +73,7 @@ def lift_(
     """Ends a suppression, for all who share the address. It brings no consent back."""
 
     async def act(app: App) -> None:
-        await lift(app.suppressions, policy_of(app, brand), id, by, reason)
+        await lift_suppression(app.suppressions, policy_of_brand(app, brand), id, by, reason)
 
     _run(act)
     out.print(f"Lifted by {by}. What was consented to before it counts no more: a new consent is needed.")
@@ -84,9 +90,9 @@ def list_(
     async def act(app: App) -> list[Suppression]:
         if ref is not None:
             _, recipient_id = await known_ref(app, brand, ref)
-            return [found for found in await app.suppressions.of(brand, recipient_id) if _holds(found)]
-        policy = policy_of(app, brand)
-        return [found async for found in app.suppressions.export(brand, policy.controller.id)]
+            return [found for found in await app.suppressions.suppressions_of(brand, recipient_id) if _holds(found)]
+        policy = policy_of_brand(app, brand)
+        return [found async for found in app.suppressions.export_suppressions(brand, policy.controller.id)]
 
     _show(_run(act), json)
 
@@ -102,12 +108,12 @@ def explain(
 
     async def act(app: App) -> list[Suppression]:
         if (ref is None) == (email is None):
-            raise FileRefused("say whose it is: --ref, or --email")
+            raise FileUnusable("say whose it is: --ref, or --email")
         if email is not None:
-            policy = policy_of(app, brand)
-            return await app.suppressions.of_address(brand, policy.controller.id, _in_one_form(email))
+            policy = policy_of_brand(app, brand)
+            return await app.suppressions.suppressions_of_address(brand, policy.controller.id, _in_one_form(email))
         _, recipient_id = await known_ref(app, brand, ref or "")
-        return await app.suppressions.of(brand, recipient_id)
+        return await app.suppressions.suppressions_of(brand, recipient_id)
 
     _show(_run(act), json)
 
@@ -120,8 +126,8 @@ def export(
     """Prints the suppressions that hold at a brand: keyed hashes, and no address."""
 
     async def act(app: App) -> None:
-        policy = policy_of(app, brand)
-        async for found in app.suppressions.export(brand, policy.controller.id):
+        policy = policy_of_brand(app, brand)
+        async for found in app.suppressions.export_suppressions(brand, policy.controller.id):
             print_json(as_json(found))
 
     _run(act)
@@ -132,20 +138,20 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.csv")], brand: Br
     """Imports another system's suppressions, given as addresses, of which only hashes are kept."""
     rejected = file.with_suffix(".rejected.csv")
 
-    async def act(app: App) -> Imported:
-        policy = policy_of(app, brand)
+    async def act(app: App) -> ImportResult:
+        policy = policy_of_brand(app, brand)
         _, source = open_text(file)
-        with source, Rejects(rejected, SUPPRESSION_COLUMNS) as rejects:
-            return await import_suppressions(app.suppressions, policy, source, rejects.add)
+        with source, RejectsFile(rejected, SUPPRESSION_COLUMNS) as rejects:
+            return await import_suppressions(app.suppressions, policy, source, rejects.add_line)
 
     done = _run(act, file)
-    tell(done, file, rejected, json)
+    print_import_result(done, file, rejected, json)
 
 
 def _in_one_form(email: str) -> str:
     """An address as events have it; as it was typed, where they would have it refused."""
     try:
-        return address(email.strip())
+        return parse_address(email.strip())
     except ValueError:
         return email
 
@@ -165,10 +171,19 @@ def _show(found: list[Suppression], json: bool) -> None:
     if json:
         print_json([as_json(one) for one in found])
         return
-    table(
+    print_table(
         ("id", "scope", "reason", "source", "since", "by", "until", "lifted"),
         [
-            (one.id, _scope(one), one.reason, one.source, moment(one.at), one.actor, moment(one.expires_at), _lift(one))
+            (
+                one.id,
+                _scope(one),
+                one.reason,
+                one.source,
+                in_utc(one.at),
+                one.actor,
+                in_utc(one.expires_at),
+                _lift(one),
+            )
             for one in found
         ],
     )
@@ -180,11 +195,11 @@ def _scope(found: Suppression) -> str:
 
 
 def _lift(found: Suppression) -> str:
-    return f"{moment(found.lifted_at)} by {found.lifted_by}: {found.lift_reason}" if found.lifted_at else ""
+    return f"{in_utc(found.lifted_at)} by {found.lifted_by}: {found.lift_reason}" if found.lifted_at else ""
 
 
 def _run(act: Callable[[App], Awaitable[_T]], file: Path | None = None) -> _T:
     try:
         return with_app(act)
-    except (FileRefused, SuppressionRefused) as error:
-        fail(f"{file}: {error}" if file else str(error), 2)
+    except (FileUnusable, SuppressionRefused) as error:
+        exit_with_error(f"{file}: {error}" if file else str(error), 2)

@@ -9,26 +9,27 @@ from typing import Annotated
 
 import typer
 
-from mailer.app import load_policies, load_templates
-from mailer.cli.shared import AsJson, fail, out, print_json, settings, table
+from mailer.app import load_templates
+from mailer.cli.shared import AsJson, exit_with_error, out, print_json, print_table, read_command_settings
 from mailer.events import EventRefused, parse_event
-from mailer.inputs import locale as tag
+from mailer.input_types import parse_locale as tag
 from mailer.policy.category import CATEGORIES
-from mailer.policy.document import Policy, PolicyError
-from mailer.rendering.admission import admit
-from mailer.rendering.clipping import clipping_warning
+from mailer.policy.policy_file import Policy, PolicyError
+from mailer.policy_loading import load_policies
+from mailer.rendering.event_checks import check_event
+from mailer.rendering.gmail_clipping import clipping_warning
 from mailer.rendering.languages import is_locale
-from mailer.rendering.samples import LEAVE, LINK
-from mailer.rendering.templates import (
-    Rendered,
+from mailer.rendering.template_library import (
+    RenderedTemplate,
     RenderError,
     Template,
     TemplateError,
     TemplateLibrary,
-    preview,
     preview_event,
+    preview_template,
 )
-from mailer.runtime.private import private
+from mailer.rendering.template_samples import LEAVE, LINK
+from mailer.runtime.private_files import open_private
 from mailer.settings import SettingsError
 
 app = typer.Typer(help="Templates: check, preview.", no_args_is_help=True)
@@ -38,16 +39,16 @@ app = typer.Typer(help="Templates: check, preview.", no_args_is_help=True)
 def check(json: AsJson = False) -> None:
     """Checks every template; lists everything that is wrong, with file and remedy, and what Gmail would cut off."""
     try:
-        library = load_templates(settings())
+        library = load_templates(read_command_settings())
     except TemplateError as error:
         faults = [{"file": str(fault.file), "line": fault.line, "problem": fault.problem} for fault in error.faults]
         if json:
             print_json({"faults": faults})
         else:
-            table(("file", "line", "problem"), [list(fault.values()) for fault in faults])
-        fail(f"{len(faults)} faults in the templates", 1)
+            print_table(("file", "line", "problem"), [list(fault.values()) for fault in faults])
+        exit_with_error(f"{len(faults)} faults in the templates", 1)
     except (PolicyError, SettingsError) as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     rows = [(template.brand, template.name, template.category, " ".join(template.locales)) for template in library]
     clipped = [(f"{one.brand}/{one.name} ({locale})", said) for one in library for locale, said in _clipped(one)]
     if json:
@@ -55,7 +56,7 @@ def check(json: AsJson = False) -> None:
         listed = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
         print_json({"faults": [], "templates": listed, "warnings": warnings})
         return
-    table(_COLUMNS, rows)
+    print_table(_COLUMNS, rows)
     for where, said in clipped:
         out.print(f"Warning: {where}: {said}")
 
@@ -63,12 +64,12 @@ def check(json: AsJson = False) -> None:
 def _clipped(template: Template) -> Iterator[tuple[str, str]]:
     """The locales in which a template's example comes near what Gmail shows, each with a warning."""
     for locale in template.locales:
-        if warning := _clipping(template, preview(template, locale)):
+        if warning := _clipping(template, preview_template(template, locale)):
             yield locale, warning
 
 
-def _clipping(template: Template, rendered: Rendered) -> str | None:
-    return clipping_warning(rendered.html, LINK if CATEGORIES[template.category].optional else LEAVE)
+def _clipping(template: Template, rendered: RenderedTemplate) -> str | None:
+    return clipping_warning(rendered.html, LINK if CATEGORIES[template.category].is_optional else LEAVE)
 
 
 _COLUMNS = ("brand", "template", "category", "locales")
@@ -85,42 +86,42 @@ def preview_(
     try:
         locale = tag(locale) if locale else None
     except ValueError as error:
-        fail(f"--locale {error}", 2)
+        exit_with_error(f"--locale {error}", 2)
     if locale and not is_locale(locale):
-        fail(f"--locale: there is no {locale}; write one such as en, de-AT or zh-Hant", 2)
+        exit_with_error(f"--locale: there is no {locale}; write one such as en, de-AT or zh-Hant", 2)
     if (name is None) == (event is None):
-        fail("give a template, as BRAND/TEMPLATE, or --event FILE, which names one", 2)
+        exit_with_error("give a template, as BRAND/TEMPLATE, or --event FILE, which names one", 2)
     try:
-        policies, library = load_policies(settings()), load_templates(settings())
+        policies, library = load_policies(read_command_settings()), load_templates(read_command_settings())
     except (PolicyError, SettingsError, TemplateError) as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     if event is not None:
         template, rendered = _told(event, policies, library, locale)
     else:
         template = _named(library, name or "")
-        rendered = preview(template, locale)
+        rendered = preview_template(template, locale)
     show(template, rendered, to)
 
 
 def _told(
     file: Path, policies: Mapping[str, Policy], library: TemplateLibrary, locale: str | None
-) -> tuple[Template, Rendered]:
+) -> tuple[Template, RenderedTemplate]:
     """An event's template and what it says, if the event would be taken in."""
     try:
         event = parse_event(file.read_text("utf-8-sig"))
-        template = admit(event, policies, library)
+        template = check_event(event, policies, library)
         return template, preview_event(template, policies[event.brand], event, locale)
     except OSError as error:
-        fail(f"{file}: {error.strerror}", 2)
+        exit_with_error(f"{file}: {error.strerror}", 2)
     except UnicodeDecodeError:
-        fail(f"{file}: is not UTF-8", 2)
+        exit_with_error(f"{file}: is not UTF-8", 2)
     except EventRefused as refusal:
-        fail(f"{file}: {'; '.join(refusal.problems)}", 2)
+        exit_with_error(f"{file}: {'; '.join(refusal.problems)}", 2)
     except RenderError as error:
-        fail(f"{file}: {error}", 2)
+        exit_with_error(f"{file}: {error}", 2)
 
 
-def show(template: Template, rendered: Rendered, to: Path | None) -> None:
+def show(template: Template, rendered: RenderedTemplate, to: Path | None) -> None:
     """Writes what a mail says to files of their owner's, and opens them in a browser unless told where (`to`)."""
     page = to or Path(tempfile.mkdtemp(prefix="mailer-")) / "preview.html"
     text = page.with_name(page.name + ".txt") if page.suffix == ".txt" else page.with_suffix(".txt")
@@ -131,7 +132,7 @@ def show(template: Template, rendered: Rendered, to: Path | None) -> None:
             page = page.with_name("both.html")
             _write(page, _BOTH.format(**{name: escape(getattr(rendered, name)) for name in _SHOWN}))
     except OSError as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     spoken = " ".join(template.locales)
     for line in (f"Subject: {rendered.subject}", f"Locale:  {rendered.locale} of {spoken}", str(page), str(text)):
         out.print(line)
@@ -143,7 +144,7 @@ def show(template: Template, rendered: Rendered, to: Path | None) -> None:
 
 def _write(file: Path, said: str) -> None:
     """Writes what an event says to its people, for nobody else on this machine."""
-    with open(file, "w", encoding="utf-8", opener=private) as opened:
+    with open(file, "w", encoding="utf-8", opener=open_private) as opened:
         opened.write(said)
 
 
@@ -164,5 +165,5 @@ def _named(library: TemplateLibrary, name: str) -> Template:
     found = [template for template in library if name in (template.name, f"{template.brand}/{template.name}")]
     if len(found) != 1:
         known = ", ".join(f"{template.brand}/{template.name}" for template in library)
-        fail(f"{name} names {len(found)} templates; there are {known}", 2)
+        exit_with_error(f"{name} names {len(found)} templates; there are {known}", 2)
     return found[0]

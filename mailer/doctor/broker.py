@@ -1,6 +1,6 @@
 """RabbitMQ, judged."""
 
-from mailer.doctor.finding import Finding, ok, problem, warning
+from mailer.doctor.finding import Finding, ok_finding, problem_finding, warning_finding
 
 OLDEST = (3, 10)
 """The first RabbitMQ whose quorum queues do what the topology asks of them."""
@@ -10,14 +10,16 @@ def judge_version(version: str) -> Finding:
     """The finding about the version that the server says it has."""
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
     if len(numbers) < 2:
-        return warning("RabbitMQ", f"it says that it is version {version!r}: mailer needs RabbitMQ 3.10 or newer")
+        return warning_finding(
+            "RabbitMQ", f"it says that it is version {version!r}: mailer needs RabbitMQ 3.10 or newer"
+        )
     if numbers < OLDEST:
-        return problem("RabbitMQ", f"version {version} is too old: mailer needs 3.10 or newer")
-    return ok("RabbitMQ", f"version {version}")
+        return problem_finding("RabbitMQ", f"version {version} is too old: mailer needs 3.10 or newer")
+    return ok_finding("RabbitMQ", f"version {version}")
 
 
 def judge_topology(exchange: str, *, exists: bool) -> Finding:
     """The finding about the exchange that applications publish to."""
     if exists:
-        return ok("topology", f"there is an exchange {exchange}")
-    return warning("topology", f"there is no exchange {exchange} yet; a worker declares it when it starts")
+        return ok_finding("topology", f"there is an exchange {exchange}")
+    return warning_finding("topology", f"there is no exchange {exchange} yet; a worker declares it when it starts")

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
-from mailer.doctor.finding import Finding, Level, ok, problem, warning
-from mailer.ports.condition import OLDEST, Condition, Stock
+from mailer.doctor.finding import Finding, FindingLevel, ok_finding, problem_finding, warning_finding
+from mailer.ports.database_condition import OLDEST, DatabaseCondition, DatabaseStock
 
 _BARS = frozenset({"PostgreSQL", "migrations", "triggers"})
 """Checks without which no statement does what it should; the others are told, and mail flows."""
@@ -14,7 +14,7 @@ CLOCK_LIMIT = 300.0
 """Seconds between two clocks from which on a process does not work: what it dates would be in the wrong order."""
 
 
-def judge_start(condition: Condition, migrations: Collection[str]) -> list[Finding]:
+def judge_start(condition: DatabaseCondition, migrations: Collection[str]) -> list[Finding]:
     """The findings that matter before a process works on a database.
 
     Args:
@@ -22,37 +22,39 @@ def judge_start(condition: Condition, migrations: Collection[str]) -> list[Findi
         migrations: the versions that this release comes with.
     """
     return [
-        _version(condition),
-        _migrations(condition, migrations),
-        _triggers(condition),
-        _durability(condition),
+        _judge_version(condition),
+        _judge_migrations(condition, migrations),
+        _judge_triggers(condition),
+        _judge_durability(condition),
         judge_collation(condition),
     ]
 
 
-def fit(findings: Iterable[Finding]) -> str | None:
+def unfitness_problems(findings: Iterable[Finding]) -> str | None:
     """The problems with which nobody works on a database, in one line; None if there is none."""
-    kept = [finding.text for finding in findings if finding.level is Level.PROBLEM and finding.check in _BARS]
+    kept = [finding.text for finding in findings if finding.level is FindingLevel.PROBLEM and finding.check in _BARS]
     return "; ".join(kept) or None
 
 
-def judge_stock(stock: Stock, now: datetime) -> list[Finding]:
+def judge_stock(stock: DatabaseStock, now: datetime) -> list[Finding]:
     """The findings about what the timekeeper keeps in stock."""
-    return [_partitions(stock, now), _seals(stock, now)]
+    return [_judge_partitions(stock, now), _judge_seals(stock, now)]
 
 
 def judge_clock(ahead: float) -> Finding:
     """The difference of the two clocks, in seconds by which ours is ahead."""
     seconds = f"{abs(ahead):,.1f} seconds {'ahead of' if ahead > 0 else 'behind'} the database server's"
     if abs(ahead) < CLOCK_WARNING:
-        return ok("clock", f"this machine's clock is {seconds}")
+        return ok_finding("clock", f"this machine's clock is {seconds}")
     text = f"this machine's clock is {seconds}: set both by NTP"
     if abs(ahead) < CLOCK_LIMIT:
-        return warning("clock", text)
-    return problem("clock", f"{text}; worker and timekeeper wait until they differ by less than {CLOCK_LIMIT:.0f} s")
+        return warning_finding("clock", text)
+    return problem_finding(
+        "clock", f"{text}; worker and timekeeper wait until they differ by less than {CLOCK_LIMIT:.0f} s"
+    )
 
 
-def judge_collation(condition: Condition) -> Finding:
+def judge_collation(condition: DatabaseCondition) -> Finding:
     """The versions of the collations by which the indexes are sorted (PostgreSQL: ALTER DATABASE, Notes)."""
     stale = list(condition.stale_collations)
     mend = []
@@ -60,9 +62,9 @@ def judge_collation(condition: Condition) -> Finding:
         stale.insert(0, f"that of the database, {condition.collation}, now {condition.collation_now}")
         mend.append(f"ALTER DATABASE {condition.database} REFRESH COLLATION VERSION")
     if not stale:
-        return ok("collation", f"version {condition.collation or 'none'}, as the indexes were built")
+        return ok_finding("collation", f"version {condition.collation or 'none'}, as the indexes were built")
     mend += [f"ALTER COLLATION {name} REFRESH VERSION" for name in condition.stale_collations]
-    return problem(
+    return problem_finding(
         "collation",
         f"the server's operating system sorts text otherwise than when the indexes were built ({'; '.join(stale)}):"
         f" unique texts may stand twice and rows not be found; REINDEX DATABASE {condition.database}, then"
@@ -70,50 +72,58 @@ def judge_collation(condition: Condition) -> Finding:
     )
 
 
-def _version(condition: Condition) -> Finding:
+def _judge_version(condition: DatabaseCondition) -> Finding:
     if condition.version < OLDEST * 10_000:
         text = f"PostgreSQL {condition.release} is too old: mailer needs {OLDEST} or newer"
-        return problem("PostgreSQL", text)
-    return ok("PostgreSQL", f"version {condition.release}")
+        return problem_finding("PostgreSQL", text)
+    return ok_finding("PostgreSQL", f"version {condition.release}")
 
 
-def _migrations(condition: Condition, ours: Collection[str]) -> Finding:
+def _judge_migrations(condition: DatabaseCondition, ours: Collection[str]) -> Finding:
     if condition.migrations is None:
-        return problem("migrations", "the database is not up to date; run `mailer migrate`: it has no tables yet")
+        return problem_finding(
+            "migrations", "the database is not up to date; run `mailer migrate`: it has no tables yet"
+        )
     missing = sorted(set(ours) - condition.migrations)
     if missing:
         text = f"the database is not up to date; run `mailer migrate`: it lacks {', '.join(missing)}"
-        return problem("migrations", text)
+        return problem_finding("migrations", text)
     newer = sorted(condition.migrations - set(ours))
     if newer:
-        return warning("migrations", f"the database is newer than this release of mailer: {', '.join(newer)}")
-    return ok("migrations", f"{len(ours)} applied, the newest {max(ours)}")
+        return warning_finding("migrations", f"the database is newer than this release of mailer: {', '.join(newer)}")
+    return ok_finding("migrations", f"{len(ours)} applied, the newest {max(ours)}")
 
 
-def _triggers(condition: Condition) -> Finding:
+def _judge_triggers(condition: DatabaseCondition) -> Finding:
     if not condition.triggers:
         text = "triggers do not fire in our sessions: set session_replication_role to origin for this role and database"
-        return problem("triggers", text)
-    return ok("triggers", "they fire")
+        return problem_finding("triggers", text)
+    return ok_finding("triggers", "they fire")
 
 
-def _durability(condition: Condition) -> Finding:
+def _judge_durability(condition: DatabaseCondition) -> Finding:
     if not condition.durable:
-        return problem("durability", "fsync or full_page_writes is off: a crash of the server loses answered opt-outs")
-    return ok("durability", "the server waits for its disk")
+        return problem_finding(
+            "durability", "fsync or full_page_writes is off: a crash of the server loses answered opt-outs"
+        )
+    return ok_finding("durability", "the server waits for its disk")
 
 
-def _partitions(stock: Stock, now: datetime) -> Finding:
+def _judge_partitions(stock: DatabaseStock, now: datetime) -> Finding:
     wanted = (now.replace(day=1) + timedelta(days=32)).strftime("%Y%m")
     if stock.partitions < now.strftime("%Y%m"):
-        return problem("partitions", "there is none for this month, so nothing is taken in; run `mailer timekeeper`")
+        return problem_finding(
+            "partitions", "there is none for this month, so nothing is taken in; run `mailer timekeeper`"
+        )
     if stock.partitions < wanted:
-        return warning("partitions", "there is none for the next month; does `mailer timekeeper` run?")
-    return ok("partitions", f"up to {stock.partitions[:4]}-{stock.partitions[4:]}")
+        return warning_finding("partitions", "there is none for the next month; does `mailer timekeeper` run?")
+    return ok_finding("partitions", f"up to {stock.partitions[:4]}-{stock.partitions[4:]}")
 
 
-def _seals(stock: Stock, now: datetime) -> Finding:
+def _judge_seals(stock: DatabaseStock, now: datetime) -> Finding:
     if stock.unsealed:
         age = f"{(now - stock.sealed_at) // timedelta(minutes=1)} minutes old" if stock.sealed_at else "missing"
-        return warning("seals", f"the ledger's newest seal is {age}, and mail went out since; run `mailer timekeeper`")
-    return ok("seals", "the ledger is sealed")
+        return warning_finding(
+            "seals", f"the ledger's newest seal is {age}, and mail went out since; run `mailer timekeeper`"
+        )
+    return ok_finding("seals", "the ledger is sealed")

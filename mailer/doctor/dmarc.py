@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mailer.doctor.lookup import Lookup
+from mailer.doctor.dns_lookup import DnsLookup
 
 _MOST_LABELS = 8
 """From so many labels on, the walk goes from the name itself to its last seven at once."""
@@ -12,7 +12,7 @@ _TAG = re.compile(r"\s*([A-Za-z]+)\s*=\s*([^;]*?)\s*$")
 
 
 @dataclass(frozen=True, slots=True)
-class Dmarc:
+class DmarcPolicy:
     """The findings of receivers for mail from a domain.
 
     Attributes:
@@ -29,7 +29,7 @@ class Dmarc:
     policy: str
     doubled: tuple[str, ...]
 
-    def is_aligned(self, other: "Dmarc", mine: str, theirs: str, tag: str) -> bool:
+    def is_aligned(self, other: "DmarcPolicy", mine: str, theirs: str, tag: str) -> bool:
         """Tells whether a domain that signs or takes bounces speaks for the From (RFC 9989 4.4).
 
         Args:
@@ -43,7 +43,7 @@ class Dmarc:
         return self.organization == other.organization
 
 
-async def find_dmarc(lookup: Lookup, domain: str) -> Dmarc:
+async def find_dmarc(lookup: DnsLookup, domain: str) -> DmarcPolicy:
     """Walks up the tree from a domain.
 
     Raises:
@@ -52,22 +52,22 @@ async def find_dmarc(lookup: Lookup, domain: str) -> Dmarc:
     domain = domain.lower().rstrip(".")
     found: dict[str, Mapping[str, str]] = {}
     doubled: list[str] = []
-    for name in steps(domain):
-        records = [tags for text in await lookup.texts(f"_dmarc.{name}") if (tags := parse_record(text))]
+    for name in names_to_query(domain):
+        records = [tags for text in await lookup.txt_records(f"_dmarc.{name}") if (tags := parse_record(text))]
         if len(records) > 1:
             doubled.append(name)
         elif records:
             found[name] = records[0]
             if records[0].get("psd") == "n" or (records[0].get("psd") == "y" and name != domain):
                 break
-    organization = _organization(domain, found)
+    organization = _organizational_domain(domain, found)
     holds = next((name for name in (domain, organization, *reversed(found)) if name in found), "")
     tags = found.get(holds, {})
     policy = tags.get("p", "none") if holds in (domain, "") else tags.get("sp", tags.get("p", "none"))
-    return Dmarc(holds, organization, tags, policy.lower(), tuple(doubled))
+    return DmarcPolicy(holds, organization, tags, policy.lower(), tuple(doubled))
 
 
-def steps(domain: str) -> Iterator[str]:
+def names_to_query(domain: str) -> Iterator[str]:
     """The names that the walk asks, at most eight (RFC 9989 4.10)."""
     yield domain
     labels = domain.split(".")
@@ -91,7 +91,7 @@ def parse_tags(text: str) -> dict[str, str]:
     return tags
 
 
-def _organization(domain: str, found: Mapping[str, Mapping[str, str]]) -> str:
+def _organizational_domain(domain: str, found: Mapping[str, Mapping[str, str]]) -> str:
     """The organizational domain, of the records on the way up (RFC 9989 4.10.2)."""
     for name, tags in found.items():
         if tags.get("psd") == "n":

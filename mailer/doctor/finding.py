@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Level(StrEnum):
+class FindingLevel(StrEnum):
     """Its severity. Only a problem keeps `mailer doctor` from ending with status 0."""
 
     OK = "ok"
@@ -24,26 +24,32 @@ class Finding:
     """
 
     check: str
-    level: Level
+    level: FindingLevel
     text: str
 
 
-def ok(check: str, text: str) -> Finding:
+def ok_finding(check: str, text: str) -> Finding:
     """All is well."""
-    return Finding(check, Level.OK, text)
+    return Finding(check, FindingLevel.OK, text)
 
 
-def warning(check: str, text: str) -> Finding:
+def warning_finding(check: str, text: str) -> Finding:
     """It works, and somebody should look at it."""
-    return Finding(check, Level.WARNING, text)
+    return Finding(check, FindingLevel.WARNING, text)
 
 
-def problem(check: str, text: str) -> Finding:
+def problem_finding(check: str, text: str) -> Finding:
     """It does not work, or loses something."""
-    return Finding(check, Level.PROBLEM, text)
+    return Finding(check, FindingLevel.PROBLEM, text)
 
 
-def worst(findings: Iterable[Finding]) -> Level:
+def worst_level(findings: Iterable[Finding]) -> FindingLevel:
     """The worst level of several findings."""
     levels = {finding.level for finding in findings}
-    return Level.PROBLEM if Level.PROBLEM in levels else Level.WARNING if Level.WARNING in levels else Level.OK
+    return (
+        FindingLevel.PROBLEM
+        if FindingLevel.PROBLEM in levels
+        else FindingLevel.WARNING
+        if FindingLevel.WARNING in levels
+        else FindingLevel.OK
+    )

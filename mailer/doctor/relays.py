@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from mailer.doctor.finding import Finding, ok, problem, warning
+from mailer.doctor.finding import Finding, ok_finding, problem_finding, warning_finding
 
 SECONDS = 10.0
 """The longest that a relay may take to answer."""
@@ -15,7 +15,7 @@ EXPIRES_SOON = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class RelayTarget:
     """The place of a relay.
 
     Attributes:
@@ -33,7 +33,7 @@ class Target:
     helo: str | None = None
 
 
-async def examine_relay(target: Target, now: datetime, context: Callable[[], ssl.SSLContext]) -> Finding:
+async def examine_relay(target: RelayTarget, now: datetime, context: Callable[[], ssl.SSLContext]) -> Finding:
     """The finding about one relay: whether it answers, and until when its certificate holds.
 
     Args:
@@ -43,19 +43,19 @@ async def examine_relay(target: Target, now: datetime, context: Callable[[], ssl
     """
     check, where = f"relay {target.name}", f"{target.host}:{target.port}"
     try:
-        expires = await asyncio.to_thread(_greet, target, context())
+        expires = await asyncio.to_thread(_read_certificate_expiry, target, context())
     except ssl.SSLCertVerificationError as error:
-        return problem(check, f"the certificate of {where} is not valid: {error.verify_message}")
+        return problem_finding(check, f"the certificate of {where} is not valid: {error.verify_message}")
     except (OSError, smtplib.SMTPException) as error:
-        return problem(check, f"{where} cannot be used: {_words(error)}")
+        return problem_finding(check, f"{where} cannot be used: {_error_text(error)}")
     if expires is None:
-        return ok(check, f"{where} answers, without TLS")
+        return ok_finding(check, f"{where} answers, without TLS")
     left = expires - now
     until = f"{where} answers; its certificate holds until {expires:%Y-%m-%d}"
-    return warning(check, f"{until}: renew it") if left < EXPIRES_SOON else ok(check, until)
+    return warning_finding(check, f"{until}: renew it") if left < EXPIRES_SOON else ok_finding(check, until)
 
 
-def _greet(target: Target, context: ssl.SSLContext) -> datetime | None:
+def _read_certificate_expiry(target: RelayTarget, context: ssl.SSLContext) -> datetime | None:
     """The time at which the relay's certificate expires; None if there is none."""
     if target.implicit:
         relay: smtplib.SMTP = smtplib.SMTP_SSL(target.host, target.port, target.helo, timeout=SECONDS, context=context)
@@ -75,7 +75,7 @@ def _certificate(connected: ssl.SSLSocket) -> dict[str, object]:
     return dict(connected.getpeercert() or {})
 
 
-def _words(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         said = error.smtp_error
         return f"{error.smtp_code} {said.decode('utf-8', 'replace') if isinstance(said, bytes) else said}"

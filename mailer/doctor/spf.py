@@ -4,13 +4,13 @@ import ipaddress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from mailer.doctor.lookup import Address, Lookup
+from mailer.doctor.dns_lookup import Address, DnsLookup
 
 MOST_LOOKUPS = 10
 """Terms of a record that ask the DNS, in all (RFC 7208 4.6.4)."""
 
 
-class Spf(StrEnum):
+class SpfResult(StrEnum):
     """The results of RFC 7208 2.6, and that it depends on the message."""
 
     PASS = "pass"  # noqa: S105 - a result, no password
@@ -22,34 +22,34 @@ class Spf(StrEnum):
     UNKNOWN = "unknown"
 
 
-_QUALIFIERS = {"+": Spf.PASS, "-": Spf.FAIL, "~": Spf.SOFTFAIL, "?": Spf.NEUTRAL}
+_QUALIFIERS = {"+": SpfResult.PASS, "-": SpfResult.FAIL, "~": SpfResult.SOFTFAIL, "?": SpfResult.NEUTRAL}
 
 
-class _Broken(Exception):
+class _BrokenRecord(Exception):
     """The record cannot be evaluated; the message says why."""
 
 
-class _Depends(Exception):
+class _DependsOnMessage(Exception):
     """The record uses macros of the message, or names of the client."""
 
 
 @dataclass
-class _Walk:
-    lookup: Lookup
+class _SpfEvaluation:
+    lookup: DnsLookup
     address: Address
     asked: int = field(default=0)
 
-    def count(self) -> None:
+    def count_lookup(self) -> None:
         """Counts a term that asks the DNS."""
         self.asked += 1
         if self.asked > MOST_LOOKUPS:
-            raise _Broken(f"more than {MOST_LOOKUPS} terms that ask the DNS")
+            raise _BrokenRecord(f"more than {MOST_LOOKUPS} terms that ask the DNS")
 
-    async def check(self, domain: str) -> Spf:
+    async def check_domain(self, domain: str) -> SpfResult:
         """The result for a domain (RFC 7208 4)."""
         record = await self._record(domain)
         if record is None:
-            return Spf.NONE
+            return SpfResult.NONE
         redirect: str | None = None
         for term in record.split()[1:]:
             name, equals, value = term.partition("=")
@@ -60,18 +60,18 @@ class _Walk:
             if await self._matches(mechanism, domain):
                 return _QUALIFIERS[qualifier]
         if redirect is None:
-            return Spf.NEUTRAL
-        self.count()
-        result = await self.check(_plain(redirect))
-        if result is Spf.NONE:
-            raise _Broken(f"it redirects to {redirect}, which has no record")
+            return SpfResult.NEUTRAL
+        self.count_lookup()
+        result = await self.check_domain(_plain_domain(redirect))
+        if result is SpfResult.NONE:
+            raise _BrokenRecord(f"it redirects to {redirect}, which has no record")
         return result
 
     async def _record(self, domain: str) -> str | None:
-        texts = await self.lookup.texts(domain)
+        texts = await self.lookup.txt_records(domain)
         records = [text for text in texts if text.lower() == "v=spf1" or text.lower().startswith("v=spf1 ")]
         if len(records) > 1:
-            raise _Broken(f"{domain} has {len(records)} SPF records; there may be one")
+            raise _BrokenRecord(f"{domain} has {len(records)} SPF records; there may be one")
         return records[0] if records else None
 
     async def _matches(self, mechanism: str, domain: str) -> bool:
@@ -85,36 +85,36 @@ class _Walk:
             case "ip4" | "ip6":
                 return _covers(value, self.address)
             case "include":
-                self.count()
-                return await self._includes(_plain(target))
+                self.count_lookup()
+                return await self._includes(_plain_domain(target))
             case "a":
-                self.count()
-                return await self._is_one_of(_plain(target or domain), bits)
+                self.count_lookup()
+                return await self._is_one_of(_plain_domain(target or domain), bits)
             case "mx":
-                self.count()
-                hosts = await self.lookup.mail_hosts(_plain(target or domain))
+                self.count_lookup()
+                hosts = await self.lookup.mx_hosts(_plain_domain(target or domain))
                 return any([await self._is_one_of(host, bits) for host in hosts[:MOST_LOOKUPS]])
             case "exists" | "ptr":
-                raise _Depends
+                raise _DependsOnMessage
             case _:
-                raise _Broken(f"it has an unknown term {mechanism!r}")
+                raise _BrokenRecord(f"it has an unknown term {mechanism!r}")
 
     async def _includes(self, domain: str) -> bool:
-        result = await self.check(domain)
-        if result is Spf.NONE:
-            raise _Broken(f"it includes {domain}, which has no record")
-        return result is Spf.PASS
+        result = await self.check_domain(domain)
+        if result is SpfResult.NONE:
+            raise _BrokenRecord(f"it includes {domain}, which has no record")
+        return result is SpfResult.PASS
 
     async def _is_one_of(self, host: str, bits: str) -> bool:
         four, _, six = bits.partition("//")
         lengths = {4: four or "32", 6: six or "128"}
-        found = await self.lookup.addresses(host)
+        found = await self.lookup.host_addresses(host)
         return any(_covers(f"{address}/{lengths[address.version]}", self.address) for address in found)
 
 
-def _plain(domain: str) -> str:
+def _plain_domain(domain: str) -> str:
     if "%" in domain:
-        raise _Depends
+        raise _DependsOnMessage
     return domain
 
 
@@ -122,19 +122,19 @@ def _covers(network: str, address: Address) -> bool:
     try:
         return address in ipaddress.ip_network(network, strict=False)
     except ValueError:
-        raise _Broken(f"{network!r} is no network") from None
+        raise _BrokenRecord(f"{network!r} is no network") from None
 
 
-async def evaluate(lookup: Lookup, domain: str, address: Address) -> tuple[Spf, str]:
+async def evaluate_spf(lookup: DnsLookup, domain: str, address: Address) -> tuple[SpfResult, str]:
     """The result for mail of a domain that comes from an address, and what is wrong with the record, if anything.
 
     Raises:
         LookupFailed: the DNS does not answer.
     """
-    walk = _Walk(lookup, address)
+    walk = _SpfEvaluation(lookup, address)
     try:
-        return await walk.check(domain), ""
-    except _Broken as error:
-        return Spf.PERMERROR, str(error)
-    except _Depends:
-        return Spf.UNKNOWN, ""
+        return await walk.check_domain(domain), ""
+    except _BrokenRecord as error:
+        return SpfResult.PERMERROR, str(error)
+    except _DependsOnMessage:
+        return SpfResult.UNKNOWN, ""

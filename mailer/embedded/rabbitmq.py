@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from mailer.embedded import Unavailable
-from mailer.runtime.private import private_folder
+from mailer.runtime.private_files import private_folder
 
 _START_SECONDS = 60
 _STOP_SECONDS = 30
@@ -61,10 +61,10 @@ class _Ports:
 
 
 class PrivateRabbit:
-    """A running node. Made by `start`."""
+    """A running node. Made by `start_rabbitmq`."""
 
-    def __init__(self, command: "_Command", ports: _Ports) -> None:
-        """Starts the node; see `start`."""
+    def __init__(self, command: "_NodeCommand", ports: _Ports) -> None:
+        """Starts the node; see `start_rabbitmq`."""
         self._command = command
         self._ports = ports
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -105,28 +105,28 @@ class PrivateRabbit:
     def _launch(self) -> None:
         try:
             epmd = ("epmd", "-port", str(self._ports.epmd), "-address", "127.0.0.1")
-            self._processes.append(self._command.spawn(epmd))
-            self._await(self._ports.epmd, greeting=b"")
-            self._processes.append(self._command.spawn((self._command.server,)))
-            self._await(self._ports.amqp, greeting=_PROTOCOL_HEADER)
+            self._processes.append(self._command.spawn_program(epmd))
+            self._wait_for_port(self._ports.epmd, greeting=b"")
+            self._processes.append(self._command.spawn_program((self._command.server,)))
+            self._wait_for_port(self._ports.amqp, greeting=_PROTOCOL_HEADER)
         except BaseException:
             self.stop()
             raise
 
-    def _await(self, port: int, greeting: bytes) -> None:
+    def _wait_for_port(self, port: int, greeting: bytes) -> None:
         """Waits until the newest process answers on its port.
 
         Raises:
             Unavailable: it ended, or took too long.
         """
         deadline = time.monotonic() + _START_SECONDS
-        while not _answers(port, greeting):
+        while not _is_answering(port, greeting):
             if self._processes[-1].poll() is not None or time.monotonic() > deadline:
                 raise Unavailable(f"the private RabbitMQ does not start; see {self._command.log}")
             time.sleep(0.05)
 
 
-def start(folder: Path, prefix: Path = _PACKAGE_PREFIX, chroot: Path | None = None) -> PrivateRabbit:
+def start_rabbitmq(folder: Path, prefix: Path = _PACKAGE_PREFIX, chroot: Path | None = None) -> PrivateRabbit:
     """Starts a node and returns when it answers.
 
     Args:
@@ -149,11 +149,11 @@ def start(folder: Path, prefix: Path = _PACKAGE_PREFIX, chroot: Path | None = No
     (outside / "plugins").write_text("[].\n")
     wrapper = ("chroot", str(root)) if chroot else ()
     server = str(Path("/", servers[-1].relative_to(root)))
-    return PrivateRabbit(_Command(wrapper, server, _environment(folder, ports), outside / "output.log"), ports)
+    return PrivateRabbit(_NodeCommand(wrapper, server, _environment(folder, ports), outside / "output.log"), ports)
 
 
 @dataclass(frozen=True, slots=True)
-class _Command:
+class _NodeCommand:
     """How a program of the node is run.
 
     Attributes:
@@ -168,7 +168,7 @@ class _Command:
     environment: Mapping[str, str]
     log: Path
 
-    def spawn(self, program: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    def spawn_program(self, program: tuple[str, ...]) -> subprocess.Popen[bytes]:
         """Starts a program in a process group of its own, so that an interrupt reaches only us; it dies with us."""
         with self.log.open("ab") as log:
             return subprocess.Popen(
@@ -219,7 +219,7 @@ def _free_ports() -> _Ports:
     return _Ports(*free)
 
 
-def _answers(port: int, greeting: bytes) -> bool:
+def _is_answering(port: int, greeting: bytes) -> bool:
     """Whether something listens and, to AMQP's greeting, opens a dialogue (AMQP 0-9-1, 2.2.4)."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:

@@ -1,1 +1,1 @@
-"""PostgreSQL: the truth. SQL stands in `sql/`, a file a noun; the chain of the ledger is in `chain`."""
+"""The ledger: its entries (`ports.ledger_entry`), chained by writer, signed by seals, verified and exported."""

@@ -14,9 +14,9 @@ from json.encoder import encode_basestring_ascii
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from mailer.ledger.texts import storable
-from mailer.macs import Mac
-from mailer.ports.ledger import Entry
+from mailer.database.storable_text import storable_text
+from mailer.keyed_hash import KeyedHash
+from mailer.ports.ledger_entry import LedgerEntry
 
 GENESIS = bytes(32)
 """What stands before a writer's first entry."""
@@ -26,7 +26,7 @@ _SALT = 16
 _json = JSONEncoder(separators=(",", ":")).encode
 
 
-class Shape(NamedTuple):
+class EntryLayout(NamedTuple):
     """What many entries have in common, and where it stands in the canonical form.
 
     Attributes:
@@ -43,7 +43,7 @@ class Shape(NamedTuple):
 
 
 @dataclass(slots=True)
-class Links:
+class ChainedEntries:
     """Entries one behind the other, as columns. `salts`, `commitments` and `hashes` are the octets of all entries.
 
     Attributes:
@@ -55,7 +55,7 @@ class Links:
     writer: UUID
     first: int
     at: datetime
-    shapes: Sequence[Shape] = ()
+    shapes: Sequence[EntryLayout] = ()
     numbers: Sequence[int] = ()
     mailings: Sequence[UUID] = ()
     places: Sequence[int | None] = ()
@@ -74,22 +74,28 @@ def commit_to(salt: bytes, text: str) -> bytes:
 
 
 def link_hash(
-    mac: Mac, previous: bytes, writer: UUID, n: int, at: datetime, entry: Entry, commitment: bytes | None
+    mac: KeyedHash, previous: bytes, writer: UUID, n: int, at: datetime, entry: LedgerEntry, commitment: bytes | None
 ) -> bytes:
     """HMAC-SHA-256 over the hash before and the entry's canonical form (a JSON array in the order of the columns).
 
     The actor is its last element, and left out where there is none, as in all entries before there was such a column.
     """
-    shape = _shape(0, (*entry[:2], *entry[5:14], entry.actor))
+    shape = _entry_layout(0, (*entry[:2], *entry[5:14], entry.actor))
     mailing, recipient, attempt = entry[2:5]
     moment = (at - _EPOCH) // _MICROSECOND
-    mail = _quoted(mailing), recipient, attempt
-    return mac(previous + _canonical(writer.hex, n, moment, shape, *mail, commitment, entry.message_id))
+    mail = _quoted_id(mailing), recipient, attempt
+    return mac(previous + _canonical_json(writer.hex, n, moment, shape, *mail, commitment, entry.message_id))
 
 
-def link_all(
-    mac: Mac, previous: bytes, writer: UUID, first: int, at: datetime, entries: Sequence[Entry], salts: bytes
-) -> Links:
+def link_entries(
+    mac: KeyedHash,
+    previous: bytes,
+    writer: UUID,
+    first: int,
+    at: datetime,
+    entries: Sequence[LedgerEntry],
+    salts: bytes,
+) -> ChainedEntries:
     """Chains entries one behind the other.
 
     What entries share is written once, so that an entry costs 3 µs: as many as there are for each mail, the chain would
@@ -104,7 +110,7 @@ def link_all(
         entries: what they say.
         salts: 16 random bytes an entry.
     """
-    links = Links(writer, first, at, salts=salts)
+    links = ChainedEntries(writer, first, at, salts=salts)
     if not entries:
         return links
     columns = list(zip(*entries, strict=True))
@@ -112,15 +118,15 @@ def link_all(
     replies, links.message_ids, actors = columns[14:]
     # What they have in common: all but mailing, recipient, attempt, reply and Message-ID. Each is looked up once, since
     # so many columns take as long to look up as the entry takes to be hashed.
-    shapes: dict[tuple[Any, ...], Shape] = {}
-    shaped = list[Shape]()
+    shapes: dict[tuple[Any, ...], EntryLayout] = {}
+    shaped = list[EntryLayout]()
     for one in zip(*columns[:2], *columns[5:14], actors, strict=True):
         shape = shapes.get(one)
         if shape is None:
-            shape = shapes[one] = _shape(len(shapes), one)
+            shape = shapes[one] = _entry_layout(len(shapes), one)
         shaped.append(shape)
     links.shapes, links.numbers = list(shapes.values()), [shape.number for shape in shaped]
-    quoted = {mailing: _quoted(mailing) for mailing in dict.fromkeys(mailings)}
+    quoted = {mailing: _quoted_id(mailing) for mailing in dict.fromkeys(mailings)}
     links.mailings = [mailing for mailing in quoted if mailing is not None]
     place = {mailing: number for number, mailing in enumerate(links.mailings, 1)}
     links.places = [place.get(mailing) for mailing in mailings]
@@ -129,10 +135,11 @@ def link_all(
     for n, shape, mailing, recipient, attempt, text, message_id in each:
         commitment = None
         if text is not None:
-            text = storable(text)
+            text = storable_text(text)
             commitment = commit_to(salts[(n - first) * _SALT : (n - first + 1) * _SALT], text)
         previous = mac(
-            previous + _canonical(owner, n, moment, shape, quoted[mailing], recipient, attempt, commitment, message_id)
+            previous
+            + _canonical_json(owner, n, moment, shape, quoted[mailing], recipient, attempt, commitment, message_id)
         )
         links.texts.append(text)
         links.commitments.append(commitment or GENESIS)
@@ -140,17 +147,17 @@ def link_all(
     return links
 
 
-def _shape(number: int, columns: tuple[Any, ...]) -> Shape:
+def _entry_layout(number: int, columns: tuple[Any, ...]) -> EntryLayout:
     actor = columns[-1]
     end = "" if actor is None else f",{_json(actor)}"
-    return Shape(number, columns, _json(columns[:2])[1:-1], _json(columns[2:-1])[1:-1], end)
+    return EntryLayout(number, columns, _json(columns[:2])[1:-1], _json(columns[2:-1])[1:-1], end)
 
 
-def _canonical(
+def _canonical_json(
     writer: str,
     n: int,
     moment: int,
-    shape: Shape,
+    shape: EntryLayout,
     mailing: str,
     recipient_id: int | None,
     attempt: int | None,
@@ -168,5 +175,5 @@ def _canonical(
     ).encode()
 
 
-def _quoted(mailing_id: UUID | None) -> str:
+def _quoted_id(mailing_id: UUID | None) -> str:
     return "null" if mailing_id is None else f'"{mailing_id.hex}"'

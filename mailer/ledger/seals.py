@@ -19,9 +19,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from mailer.ledger.database import Connection, Pool, statements
+from mailer.database.statements import Connection, Pool, statements
 
-_SQL = statements("seals")
+_SQL = statements("seals", "ledger")
 
 KEPT = timedelta(days=30)
 """How long seals are kept that are not whole."""
@@ -36,7 +36,7 @@ Record = dict[str, Any]
 """A seal as it is published: body, signature and public key."""
 
 
-class HeadRefused(ValueError):
+class SealRefused(ValueError):
     """A published record that cannot be used; the message says why."""
 
 
@@ -58,11 +58,11 @@ class Seal:
     previous_whole: str | None = None
 
     @property
-    def chained(self) -> bool:
+    def is_chained(self) -> bool:
         """Whether it names the seal before it."""
         return self.number > 0
 
-    def body(self) -> str:
+    def signed_body(self) -> str:
         """The text that is signed."""
         said: Record = {"v": 2, "at": self.at.isoformat(), "number": self.number, "previous": self.previous}
         said |= {"whole": True, "previous_whole": self.previous_whole} if self.whole else {"whole": False}
@@ -70,12 +70,12 @@ class Seal:
         return json.dumps(said, separators=(",", ":"))
 
 
-def digest(body: str) -> str:
+def seal_digest(body: str) -> str:
     """How the next seal names this one."""
     return hashlib.sha256(body.encode()).hexdigest()
 
 
-class Signer:
+class SealSigner:
     """Signs and reads seals.
 
     Args:
@@ -86,16 +86,16 @@ class Signer:
         self._key = Ed25519PrivateKey.from_private_bytes(hmac.digest(key.encode(), b"seal", "sha256"))
         self._public = self._key.public_key()
 
-    def sign(self, body: str) -> bytes:
+    def sign_body(self, body: str) -> bytes:
         """The signature of a body."""
         return self._key.sign(body.encode())
 
-    def record(self, body: str, signature: bytes) -> Record:
+    def seal_record(self, body: str, signature: bytes) -> Record:
         """A seal as it is published."""
         public = self._public.public_bytes(Encoding.Raw, PublicFormat.Raw)
         return {"body": body, "signature": signature.hex(), "public_key": public.hex()}
 
-    def read(self, record: Record) -> Seal:
+    def read_record(self, record: Record) -> Seal:
         """What a published record says.
 
         Raises:
@@ -104,21 +104,21 @@ class Signer:
         try:
             body, signature = record["body"], bytes.fromhex(record["signature"])
             self._public.verify(signature, body.encode())
-            return _seal(json.loads(body))
+            return _parse_seal(json.loads(body))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise HeadRefused("the head is not a record that `mailer ledger seal` prints") from error
+            raise SealRefused("the head is not a record that `mailer ledger seal` prints") from error
         except InvalidSignature as error:
-            raise HeadRefused("the head's signature is not by this ledger's key; check MAILER_LEDGER_KEY") from error
+            raise SealRefused("the head's signature is not by this ledger's key; check MAILER_LEDGER_KEY") from error
 
-    def read_row(self, row: asyncpg.Record) -> Seal | None:
+    def read_stored_seal(self, row: asyncpg.Record) -> Seal | None:
         """What a kept seal says; None if somebody has changed it."""
         try:
-            return self.read(self.record(row["body"], row["signature"]))
-        except HeadRefused:
+            return self.read_record(self.seal_record(row["body"], row["signature"]))
+        except SealRefused:
             return None
 
 
-def _seal(said: Record) -> Seal:
+def _parse_seal(said: Record) -> Seal:
     heads = tuple((UUID(head["writer"]), head["n"], bytes.fromhex(head["hash"])) for head in said["heads"])
     at = datetime.fromisoformat(said["at"])
     if "v" not in said:
@@ -127,7 +127,7 @@ def _seal(said: Record) -> Seal:
 
 
 @dataclass(slots=True)
-class _Sealed:
+class _SealedHeads:
     """What the seals so far have named: read from them, since who has the database cannot sign."""
 
     id: int | None = None
@@ -138,73 +138,75 @@ class _Sealed:
     whole_at: datetime | None = None
     named: dict[UUID, tuple[int, bytes]] = field(default_factory=dict)
 
-    def add(self, id_: int, body: str, seal: Seal | None) -> None:
-        self.id, self.previous = id_, digest(body)
+    def add_seal(self, id_: int, body: str, seal: Seal | None) -> None:
+        self.id, self.previous = id_, seal_digest(body)
         if seal is None:
             return
         self.number, self.at = max(self.number, seal.number), seal.at
         if seal.whole:
             self.previous_whole, self.whole_at = self.previous, seal.at
-            least = floor(seal.at)
+            least = oldest_moved_writer(seal.at)
             self.named = {writer: head for writer, head in self.named.items() if writer >= least}
         self.named |= {writer: (n, hash_) for writer, n, hash_ in seal.heads}
 
 
-class Seals:
+class SealStore:
     """Makes and keeps seals.
 
     Args:
         pool: connections. signer: signs them.
     """
 
-    def __init__(self, pool: Pool, signer: Signer) -> None:
+    def __init__(self, pool: Pool, signer: SealSigner) -> None:
         self._pool = pool
         self._signer = signer
-        self._sealed = _Sealed()
+        self._sealed = _SealedHeads()
 
-    async def seal_all(self) -> Record:
+    async def seal_every_writer(self) -> Record:
         """A whole seal of every writer, whether or not anything moved."""
         async with self._pool.acquire() as connection, connection.transaction():
-            await self._catch_up(connection)
-            return await self._make(connection, await _heads(connection, _EVERYBODY), datetime.now(UTC), whole=True)
+            await self._read_new_seals(connection)
+            return await self._make_seal(
+                connection, await _read_heads(connection, _EVERYBODY), datetime.now(UTC), whole=True
+            )
 
-    async def seal_moved(self) -> Record | None:
+    async def seal_moved_writers(self) -> Record | None:
         """A seal of what moved since the last one, or, once a day, since the last whole one; None if nothing did."""
         async with self._pool.acquire() as connection, connection.transaction():
-            await self._catch_up(connection)
+            await self._read_new_seals(connection)
             sealed, now = self._sealed, datetime.now(UTC)
             whole = sealed.whole_at is None or now - sealed.whole_at >= _WHOLE_EVERY
             since = sealed.whole_at if whole else sealed.at
-            heads = await _heads(connection, floor(since) if since else _EVERYBODY)
+            heads = await _read_heads(connection, oldest_moved_writer(since) if since else _EVERYBODY)
             moved = [(writer, n, hash_) for writer, n, hash_ in heads if sealed.named.get(writer) != (n, hash_)]
             if not moved:
                 return None
-            record = await self._make(connection, heads if whole else moved, now, whole=whole)
+            record = await self._make_seal(connection, heads if whole else moved, now, whole=whole)
             if whole:
                 await connection.execute(_SQL["thin"], KEPT)
             return record
 
-    async def _catch_up(self, connection: Connection) -> None:
+    async def _read_new_seals(self, connection: Connection) -> None:
         """Reads the seals that were added, by whichever process; nobody adds another until the transaction ends."""
         await connection.execute(_SQL["one_at_a_time"])
         for row in await connection.fetch(_SQL["since"], self._sealed.id):
-            self._sealed.add(row["id"], row["body"], self._signer.read_row(row))
+            self._sealed.add_seal(row["id"], row["body"], self._signer.read_stored_seal(row))
 
-    async def _make(self, connection: Connection, heads: list[Head], now: datetime, *, whole: bool) -> Record:
+    async def _make_seal(self, connection: Connection, heads: list[Head], now: datetime, *, whole: bool) -> Record:
         sealed = self._sealed
         previous_whole = sealed.previous_whole if whole else None
         seal = Seal(now, tuple(heads), sealed.number + 1, sealed.previous, whole, previous_whole)
-        body = seal.body()
-        signature = self._signer.sign(body)
+        body = seal.signed_body()
+        signature = self._signer.sign_body(body)
         await connection.execute(_SQL["keep"], body, signature, whole, now)
-        return self._signer.record(body, signature)
+        return self._signer.seal_record(body, signature)
 
-    async def latest(self) -> Record | None:
+    async def latest_seal(self) -> Record | None:
         """The newest seal."""
         row = await self._pool.fetchrow(_SQL["latest"])
-        return self._signer.record(row["body"], row["signature"]) if row else None
+        return self._signer.seal_record(row["body"], row["signature"]) if row else None
 
-    async def behind(self, last: Record | None) -> AsyncIterator[Record]:
+    async def seals_after(self, last: Record | None) -> AsyncIterator[Record]:
         """The seals after one that was published, oldest first; all of them, if none was.
 
         Raises:
@@ -212,23 +214,23 @@ class Seals:
         """
         place = 0
         if last is not None:
-            self._signer.read(last)
+            self._signer.read_record(last)
             place = await self._pool.fetchval(_SQL["place"], last["body"])
             if place is None:
-                raise HeadRefused(
+                raise SealRefused(
                     "the last published seal is not kept in this database: it was restored from an older backup, or"
                     f" nothing was published for {KEPT.days} days; see what `mailer ledger verify --head` says of"
                     " the file, and begin a new one"
                 )
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):
             async for row in connection.cursor(_SQL["behind"], place, prefetch=100):
-                yield self._signer.record(row["body"], row["signature"])
+                yield self._signer.seal_record(row["body"], row["signature"])
 
 
-async def _heads(connection: Connection, floor: UUID) -> list[Head]:
+async def _read_heads(connection: Connection, floor: UUID) -> list[Head]:
     return [(row["writer"], row["n"], row["hash"]) for row in await connection.fetch(_SQL["heads"], floor)]
 
 
-def floor(at: datetime) -> UUID:
+def oldest_moved_writer(at: datetime) -> UUID:
     """The least writer (UUIDv7) that may have moved since a moment."""
     return UUID(int=int((at - _REACH).timestamp() * 1000) << 80)

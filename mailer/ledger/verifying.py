@@ -17,15 +17,15 @@ from uuid import UUID
 
 import asyncpg
 
+from mailer.database.connections import connect
+from mailer.database.statements import Connection, statements
+from mailer.keyed_hash import KeyedHash
 from mailer.ledger.chain import GENESIS, commit_to, link_hash
-from mailer.ledger.connections import connect
-from mailer.ledger.database import Connection, statements
-from mailer.ledger.seals import KEPT, Head, HeadRefused, Record, Seal, Signer, digest, floor
-from mailer.macs import Mac
-from mailer.ports.ledger import Entry
+from mailer.ledger.seals import KEPT, Head, Record, Seal, SealRefused, SealSigner, oldest_moved_writer, seal_digest
+from mailer.ports.ledger_entry import LedgerEntry
 
-_SQL = statements("chains")
-_SEALS = statements("seals")
+_SQL = statements("chains", "ledger")
+_SEALS = statements("seals", "ledger")
 
 MOST_FAULTS = 1000
 """Named by one verification: with a wrong key every entry is at fault."""
@@ -44,7 +44,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class LedgerFault:
     """Something that is not as it was written: an entry of a writer, or, of `seals`, the seal of a number."""
 
     writer: str
@@ -53,17 +53,17 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class VerificationResult:
     """What a verification found: no faults if the ledger is sound, else the first of them."""
 
     entries: int
     writers: int
-    faults: tuple[Fault, ...]
+    faults: tuple[LedgerFault, ...]
 
 
 async def verify_chains(
     connection: Connection, key: bytes, url: str | None, processes: int, progress: Progress, since: Seal | None = None
-) -> list[Verdict]:
+) -> list[VerificationResult]:
     """Recomputes all chains, or those that may have moved since a seal.
 
     Args:
@@ -74,23 +74,23 @@ async def verify_chains(
         progress: told after each slice.
         since: chains are left out that had come to their end before it: those that began two days before, or earlier.
     """
-    first = (floor(since.at), 0) if since else _FIRST
+    first = (oldest_moved_writer(since.at), 0) if since else _FIRST
     heads = [(row["writer"], row["n"]) for row in await connection.fetch(_SEALS["heads"], first[0])]
     total = sum(n for _, n in heads)
-    slices = list(pairwise([first, *_cuts(heads, max(SLICE, total // _SLICES)), _LAST]))
+    slices = list(pairwise([first, *_slice_bounds(heads, max(SLICE, total // _SLICES)), _LAST]))
     verdicts = []
-    async for verdict in _checked(connection, key, slices, url, min(processes, len(slices))):
+    async for verdict in _check_slices(connection, key, slices, url, min(processes, len(slices))):
         verdicts.append(verdict)
         progress(verdict.entries, total)
     return verdicts
 
 
-def cpus() -> int:
+def cpu_count() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0))
 
 
-def _cuts(heads: Sequence[_PLACE], size: int) -> Iterator[_PLACE]:
+def _slice_bounds(heads: Sequence[_PLACE], size: int) -> Iterator[_PLACE]:
     """Places in the order of the chains, about as many entries apart. Numbers that were made up cost no more places."""
     room = size
     for writer, n in heads:
@@ -102,57 +102,57 @@ def _cuts(heads: Sequence[_PLACE], size: int) -> Iterator[_PLACE]:
         room -= min(n - place, room - 1)
 
 
-async def _checked(
+async def _check_slices(
     connection: Connection, key: bytes, slices: Sequence[tuple[_PLACE, _PLACE]], url: str | None, processes: int
-) -> AsyncIterator[Verdict]:
+) -> AsyncIterator[VerificationResult]:
     if url is None or processes < 2:
         for start, end in slices:
-            yield await _check(connection, key, start, end)
+            yield await _check_slice(connection, key, start, end)
         return
     loop = asyncio.get_running_loop()
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        running = [loop.run_in_executor(pool, _check_there, url, key, start, end) for start, end in slices]
+        running = [loop.run_in_executor(pool, _check_slice_in_process, url, key, start, end) for start, end in slices]
         for done in asyncio.as_completed(running):
             yield await done
 
 
-def _check_there(url: str, key: bytes, start: _PLACE, end: _PLACE) -> Verdict:
+def _check_slice_in_process(url: str, key: bytes, start: _PLACE, end: _PLACE) -> VerificationResult:
     """A slice, in a process of its own."""
 
-    async def main() -> Verdict:
+    async def main() -> VerificationResult:
         connection = await connect(url)
         try:
-            return await _check(connection, key, start, end)
+            return await _check_slice(connection, key, start, end)
         finally:
             await connection.close()
 
     return asyncio.run(main())
 
 
-async def _check(
+async def _check_slice(
     connection: "Connection | asyncpg.Connection[asyncpg.Record]", key: bytes, start: _PLACE, end: _PLACE
-) -> Verdict:
+) -> VerificationResult:
     """A slice, with memory that does not grow with the entries."""
     async with connection.transaction(readonly=True, isolation="repeatable_read"):
-        walk = _Walk(key, await connection.fetchrow(_SQL["before"], *start))
+        walk = _ChainWalk(key, await connection.fetchrow(_SQL["before"], *start))
         async for row in connection.cursor(_SQL["slice"], *start, *end, prefetch=1000):
-            walk.step(row)
-    return Verdict(walk.entries, walk.writers, tuple(walk.faults))
+            walk.check_row(row)
+    return VerificationResult(walk.entries, walk.writers, tuple(walk.faults))
 
 
-class _Walk:
+class _ChainWalk:
     """One pass over chains, in the order of writer and number."""
 
     def __init__(self, key: bytes, before: asyncpg.Record | None) -> None:
-        self._mac = Mac(key)
+        self._mac = KeyedHash(key)
         self._writer: UUID | None = before["writer"] if before else None
         self._n: int = before["n"] if before else 0
         self._previous: bytes = before["hash"] if before else GENESIS
         self.entries = 0
         self.writers = 0
-        self.faults: list[Fault] = []
+        self.faults: list[LedgerFault] = []
 
-    def step(self, row: asyncpg.Record) -> None:
+    def check_row(self, row: asyncpg.Record) -> None:
         writer, n = row["writer"], row["n"]
         if writer != self._writer:
             self._writer, self._n, self._previous = writer, 0, GENESIS
@@ -160,30 +160,30 @@ class _Walk:
         self.entries += 1
         if n != self._n + 1:
             missing = f"entry {self._n + 1}" if n == self._n + 2 else f"entries {self._n + 1} to {n - 1}"
-            self._fault(n, f"missing: {missing} before it")
-        elif not hmac.compare_digest(row["hash"], self._expected(row)):
-            self._fault(n, "changed or reordered: its hash does not follow from the entry and the one before")
+            self._note_fault(n, f"missing: {missing} before it")
+        elif not hmac.compare_digest(row["hash"], self._expected_hash(row)):
+            self._note_fault(n, "changed or reordered: its hash does not follow from the entry and the one before")
         elif row["salt"] is not None and commit_to(row["salt"], row["reply"]) != row["commitment"]:
-            self._fault(n, "changed: its reply text is not the one that was committed to")
+            self._note_fault(n, "changed: its reply text is not the one that was committed to")
         self._n, self._previous = n, row["hash"]
 
-    def _expected(self, row: asyncpg.Record) -> bytes:
+    def _expected_hash(self, row: asyncpg.Record) -> bytes:
         writer, n, at, kind, brand, mailing, recipient, attempt, category, reason, rule, policy, *more = row
         processor, country, contract, purpose, fields, commitment, message_id, *_ = more
         actor = row["actor"]
         fields = None if fields is None else tuple(fields)
         facts = (brand, mailing, recipient, attempt, category, reason, rule, policy, processor, country, contract)
-        entry = Entry(kind, *facts, purpose, fields, None, message_id, actor)
+        entry = LedgerEntry(kind, *facts, purpose, fields, None, message_id, actor)
         return link_hash(self._mac, self._previous, writer, n, at, entry, commitment)
 
-    def _fault(self, n: int, what: str) -> None:
+    def _note_fault(self, n: int, what: str) -> None:
         if len(self.faults) < MOST_FAULTS:
-            self.faults.append(Fault(str(self._writer), n, what))
+            self.faults.append(LedgerFault(str(self._writer), n, what))
 
 
 async def verify_seals(
-    connection: Connection, signer: Signer, published: Sequence[Record], since: Record | None = None
-) -> list[Fault]:
+    connection: Connection, signer: SealSigner, published: Sequence[Record], since: Record | None = None
+) -> list[LedgerFault]:
     """Holds the ledger against all seals, and these against one another.
 
     Args:
@@ -198,33 +198,33 @@ async def verify_seals(
     """
     newest = await connection.fetchrow(_SEALS["latest"])
     if newest is not None:
-        signer.read(signer.record(newest["body"], newest["signature"]))
-    heads, links, place = _Heads(connection), _Links(), 0
+        signer.read_record(signer.seal_record(newest["body"], newest["signature"]))
+    heads, links, place = _SealedHeadChecks(connection), _SealChain(), 0
     if since is not None:
-        place = await _place(connection, since)
-        links = _Links(since["body"], signer.read(since))
-        await heads.add(signer.read(since))
+        place = await _seal_position(connection, since)
+        links = _SealChain(since["body"], signer.read_record(since))
+        await heads.add_seal(signer.read_record(since))
     for record in published:
-        seal = signer.read(record)
-        await heads.add(seal)
+        seal = signer.read_record(record)
+        await heads.add_seal(seal)
         # One that is not whole may have gone since.
-        if seal.chained and seal.whole and await connection.fetchval(_SEALS["place"], record["body"]) is None:
-            links.fault(seal.number, "missing: a seal that was published")
+        if seal.is_chained and seal.whole and await connection.fetchval(_SEALS["place"], record["body"]) is None:
+            links.note_fault(seal.number, "missing: a seal that was published")
     async with connection.transaction(readonly=True):
         async for row in connection.cursor(_SEALS["behind"], place, prefetch=100):
-            read = signer.read_row(row)
-            links.step(row["body"], read)
+            read = signer.read_stored_seal(row)
+            links.check_seal(row["body"], read)
             if read is not None:
-                await heads.add(read)
-    await heads.end()
-    return [*links.faults, *heads.faults()]
+                await heads.add_seal(read)
+    await heads.check_heads()
+    return [*links.faults, *heads.found_faults()]
 
 
-async def _place(connection: Connection, since: Record) -> int:
+async def _seal_position(connection: Connection, since: Record) -> int:
     """The place of a seal in the database, from which the chain of seals is followed."""
     place = await connection.fetchval(_SEALS["place"], since["body"])
     if place is None:
-        raise HeadRefused(
+        raise SealRefused(
             "the seal is not kept in this database: it is not a whole one and older than"
             f" {KEPT.days} days, or the database was restored from an older backup, or seals were deleted;"
             " verify without --since"
@@ -232,41 +232,41 @@ async def _place(connection: Connection, since: Record) -> int:
     return int(place)
 
 
-class _Links:
+class _SealChain:
     """The chain of the seals, from the first or from behind a known one."""
 
     def __init__(self, body: str | None = None, seal: Seal | None = None) -> None:
-        self._previous: str | None = digest(body) if body else None
+        self._previous: str | None = seal_digest(body) if body else None
         self._whole: str | None = self._previous if seal and seal.whole else None
         self._after_whole = seal is not None and seal.whole
         self._number = seal.number if seal else 0
-        self.faults: list[Fault] = []
+        self.faults: list[LedgerFault] = []
 
-    def step(self, body: str, seal: Seal | None) -> None:
+    def check_seal(self, body: str, seal: Seal | None) -> None:
         """The next one; None: it is not by our key."""
         if seal is None:
-            self.fault(self._number + 1, "changed: its signature is not by this ledger's key")
-        elif seal.chained and not self._follows(seal):
-            self.fault(seal.number, "missing or changed: the seal before it is not the one that it names")
-        self._previous = digest(body)
+            self.note_fault(self._number + 1, "changed: its signature is not by this ledger's key")
+        elif seal.is_chained and not self._is_successor(seal):
+            self.note_fault(seal.number, "missing or changed: the seal before it is not the one that it names")
+        self._previous = seal_digest(body)
         self._after_whole = seal is not None and seal.whole
         if seal is not None:
             self._number = seal.number
             self._whole = self._previous if seal.whole else self._whole
 
-    def _follows(self, seal: Seal) -> bool:
+    def _is_successor(self, seal: Seal) -> bool:
         if seal.previous == self._previous:
             return True
         thinned = seal.whole and self._after_whole and seal.at < datetime.now(UTC) - _THINNED
         return thinned and seal.previous_whole == self._whole
 
-    def fault(self, number: int, what: str) -> None:
+    def note_fault(self, number: int, what: str) -> None:
         """Something is wrong with a seal."""
         if len(self.faults) < MOST_FAULTS:
-            self.faults.append(Fault(_SEALS_NAME, number, what))
+            self.faults.append(LedgerFault(_SEALS_NAME, number, what))
 
 
-class _Heads:
+class _SealedHeadChecks:
     """Sealed heads, some thousand at a time; memory does not grow with their number."""
 
     def __init__(self, connection: Connection) -> None:
@@ -275,12 +275,12 @@ class _Heads:
         self._missing: dict[UUID, tuple[int, int]] = {}
         self._changed: dict[UUID, int] = {}
 
-    async def add(self, seal: Seal) -> None:
+    async def add_seal(self, seal: Seal) -> None:
         self._waiting += seal.heads
         if len(self._waiting) >= _HEADS_AT_ONCE:
-            await self.end()
+            await self.check_heads()
 
-    async def end(self) -> None:
+    async def check_heads(self) -> None:
         """Looks them up."""
         if not self._waiting:
             return
@@ -292,12 +292,12 @@ class _Heads:
                 self._missing[writer] = last, max(n, self._missing.get(writer, (0, 0))[1])
         self._waiting = []
 
-    def faults(self) -> Iterator[Fault]:
+    def found_faults(self) -> Iterator[LedgerFault]:
         """What the ledger lacks. A gap within a chain shows there."""
         for writer, (last, n) in self._missing.items():
             if last:
-                yield Fault(str(writer), last + 1, f"missing: the last entries, up to {n}, which was sealed")
+                yield LedgerFault(str(writer), last + 1, f"missing: the last entries, up to {n}, which was sealed")
             else:
-                yield Fault(str(writer), n, "missing: all entries of a sealed writer")
+                yield LedgerFault(str(writer), n, "missing: all entries of a sealed writer")
         for writer, n in self._changed.items():
-            yield Fault(str(writer), n, "changed: it is not the entry that was sealed")
+            yield LedgerFault(str(writer), n, "changed: it is not the entry that was sealed")

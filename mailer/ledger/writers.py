@@ -8,17 +8,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from mailer.contents import IdTaken, differing
-from mailer.crashing import CrashPoint, reach
-from mailer.ledger.chain import GENESIS, Links, link_all
-from mailer.ledger.database import Connection, int_array, statements, text_array
-from mailer.macs import Mac
-from mailer.ports.control import Change, Notes
-from mailer.ports.ids import uuid7
-from mailer.ports.ledger import Entry, Kind
+from mailer.crash_points import CrashPoint, crash_if_armed
+from mailer.database.statements import Connection, int_array, statements, text_array
+from mailer.event_digests import IdTaken, differing_fields
+from mailer.keyed_hash import KeyedHash
+from mailer.ledger.chain import GENESIS, ChainedEntries, link_entries
+from mailer.ports.halts import CommitNotes, StandingChange
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.rights import KnownEvent
+from mailer.ports.uuids import uuid7
 
-_SQL = statements("ledger")
+_SQL = statements("ledger", "ledger")
 _APPEND = _SQL["append"].replace("{entries}", _SQL["entries"])
 _SHAPE = (
     "shape",
@@ -38,34 +38,34 @@ _SHAPE = (
 _MAX_AGE = timedelta(days=1)
 
 
-class Writer:
+class ChainWriter:
     """One chain and its head. Used by one statement at a time."""
 
     def __init__(self, key: bytes) -> None:
-        self._mac = Mac(key)
+        self._mac = KeyedHash(key)
         self.id: UUID = uuid7()
         self.born = datetime.now(UTC)
         self.event: tuple[str, str, str, bytes] | None = None
         self.actor: str | None = None
         self.n = 0
-        self.changes: list[Change] | None = None
+        self.changes: list[StandingChange] | None = None
         self._head = GENESIS
 
-    def link(self, entries: Sequence[Entry]) -> Links:
-        """Chains entries behind the head, which stays where it is until `advance`."""
+    def link_entries(self, entries: Sequence[LedgerEntry]) -> ChainedEntries:
+        """Chains entries behind the head, which stays where it is until `advance_head`."""
         salts = os.urandom(16 * len(entries))
-        links = link_all(self._mac, self._head, self.id, self.n + 1, datetime.now(UTC), entries, salts)
-        reach(CrashPoint.IN_CHAIN)
+        links = link_entries(self._mac, self._head, self.id, self.n + 1, datetime.now(UTC), entries, salts)
+        crash_if_armed(CrashPoint.IN_CHAIN)
         return links
 
-    def advance(self, links: Links) -> None:
+    def advance_head(self, links: ChainedEntries) -> None:
         """The entries are committed: the head moves."""
         if links.hashes:
             self.n, self._head = links.first + len(links.hashes) - 1, links.hashes[-1]
 
 
-class Writers:
-    """The writers of a process, as many as write at once. Implements `ports.control.Chains`.
+class LedgerWriters:
+    """The writers of a process, as many as write at once. Implements `ports.halts.LedgerChains`.
 
     Args:
         key: of the chains.
@@ -76,20 +76,20 @@ class Writers:
         actor: the identity that stands in entries which name none.
     """
 
-    def __init__(self, key: str, notes: Notes | None = None) -> None:
+    def __init__(self, key: str, notes: CommitNotes | None = None) -> None:
         self._key = key.encode()
         self._notes = notes
-        self._free: list[Writer] = []
+        self._free: list[ChainWriter] = []
         self.epoch = 0
         self.actor: str | None = None
         self._event: tuple[str, str, str, bytes] | None = None
 
-    def renew(self) -> None:
+    def renew_chains(self) -> None:
         """Never extends the chains that there are: the database has lost entries of them."""
         self._free = []
         self.epoch += 1
 
-    def once(self, brand: str, event_id: str, kept_id: str, content: bytes) -> "Writers":
+    def writers_for_event(self, brand: str, event_id: str, kept_id: str, content: bytes) -> "LedgerWriters":
         """The same, for the one change that an account event asks for: what they append is only committed if new.
 
         `kept_id` is the id as it is kept: one that may name somebody is kept as a hash.
@@ -98,14 +98,14 @@ class Writers:
         limited._event = brand, event_id, kept_id, content
         return limited
 
-    def by(self, actor: str) -> "Writers":
+    def writers_for_actor(self, actor: str) -> "LedgerWriters":
         """The same, for what somebody says."""
         named = copy(self)  # of the same free ones
         named.actor = actor
         return named
 
     @asynccontextmanager
-    async def lease(self) -> AsyncIterator[Writer]:
+    async def lease_writer(self) -> AsyncIterator[ChainWriter]:
         """A writer for one statement or transaction.
 
         After an error nobody knows whether its entries were committed, so it is never used again.
@@ -113,7 +113,7 @@ class Writers:
         free = self._free
         while free and datetime.now(UTC) - free[-1].born > _MAX_AGE:
             free.pop()
-        writer = free.pop() if free else Writer(self._key)
+        writer = free.pop() if free else ChainWriter(self._key)
         writer.event, writer.actor = self._event, self.actor
         writer.changes = None if self._notes is None else []
         before = writer.n
@@ -121,13 +121,13 @@ class Writers:
         free.append(writer)
         if self._notes is None or writer.n == before:
             return
-        self._notes.note(writer.id, writer.n)
+        self._notes.note_entry(writer.id, writer.n)
         if writer.changes:
-            await self._notes.settle(writer.changes)
+            await self._notes.record_changes(writer.changes)
 
 
-def columns(links: Links) -> list[Any]:
-    """The entries as `sql/ledger.sql` and `sql/deliveries.sql` take them."""
+def entry_columns(links: ChainedEntries) -> list[Any]:
+    """The entries as `ledger/sql/ledger.sql` and `postgres/sql/deliveries.sql` take them."""
     return [
         links.writer,
         links.first,
@@ -146,7 +146,7 @@ def columns(links: Links) -> list[Any]:
     ]
 
 
-async def append(connection: Connection, writer: Writer, entries: Sequence[Entry]) -> Links:
+async def append_entries(connection: Connection, writer: ChainWriter, entries: Sequence[LedgerEntry]) -> ChainedEntries:
     """Writes entries within the caller's transaction; the caller advances the writer once that is committed.
 
     Raises:
@@ -154,39 +154,41 @@ async def append(connection: Connection, writer: Writer, entries: Sequence[Entry
         IdTaken: they are of one whose id stands for another event.
     """
     if writer.event:
-        await _note(connection, *writer.event)
+        await _note_event(connection, *writer.event)
     if writer.actor is not None:
         entries = [entry if entry.actor else entry._replace(actor=writer.actor) for entry in entries]
-    links = writer.link(entries)
+    links = writer.link_entries(entries)
     if entries:
-        await connection.execute(_APPEND, *columns(links))
+        await connection.execute(_APPEND, *entry_columns(links))
     if writer.changes is not None:
-        writer.changes += await _changes(connection, links, entries)
+        writer.changes += await _standing_changes(connection, links, entries)
     return links
 
 
-async def _note(connection: Connection, brand: str, event_id: str, kept_id: str, content: bytes) -> None:
+async def _note_event(connection: Connection, brand: str, event_id: str, kept_id: str, content: bytes) -> None:
     """Notes an account event with its change."""
     if await connection.fetchval(_SQL["note_event"], brand, event_id, kept_id, content):
         return
-    if fields := differing(await connection.fetchval(_SQL["noted"], brand, event_id, kept_id), content):
+    if fields := differing_fields(await connection.fetchval(_SQL["noted"], brand, event_id, kept_id), content):
         raise IdTaken(fields)
     raise KnownEvent
 
 
-async def _changes(connection: Connection, links: Links, entries: Sequence[Entry]) -> list[Change]:
+async def _standing_changes(
+    connection: Connection, links: ChainedEntries, entries: Sequence[LedgerEntry]
+) -> list[StandingChange]:
     """The changes of standings among some entries, as they are remembered outside of the database."""
     actions = [
         (n, entry, entry.recipient_id)
         for n, entry in enumerate(entries, links.first)
-        if entry.kind is Kind.ACTION and entry.recipient_id is not None
+        if entry.kind is EntryKind.ACTION and entry.recipient_id is not None
     ]
     if not actions:
         return []
     rows = await connection.fetch(_SQL["known_since"], list({recipient_id for _, _, recipient_id in actions}))
     since = {row["id"]: row["created_at"] for row in rows}
     return [
-        Change(
+        StandingChange(
             links.writer,
             n,
             links.at,

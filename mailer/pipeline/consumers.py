@@ -8,29 +8,36 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TypeVar
 
-from mailer.crashing import CrashPoint, reach
+from mailer.crash_points import CrashPoint, crash_if_armed
+from mailer.pipeline.background_hand_overs import HandOverTasks
+from mailer.pipeline.backoff import Backoff
+from mailer.pipeline.delivery_moves import hold_batch_for_bug
 from mailer.pipeline.intake import Intake
-from mailer.pipeline.moving import hold_batch
-from mailer.pipeline.overtime import Overtime
-from mailer.pipeline.persisting import BUG_PAUSES, GiveUp, Handle, Persisting, bury, pause
-from mailer.pipeline.resting import Resting
+from mailer.pipeline.message_retries import (
+    BUG_PAUSES,
+    GiveUp,
+    Handle,
+    MessageRetries,
+    dead_letter_message,
+    sleep_unless_stopped,
+)
 from mailer.policy.category import Lane
 from mailer.ports.broker import (
     Broker,
+    BrokerMessage,
     BrokerUnavailable,
-    Header,
-    Message,
+    HeaderName,
     QueueRefused,
-    Received,
+    ReceivedMessage,
     Unpublishable,
     Unroutable,
-    said_by,
+    publisher_text,
 )
 from mailer.ports.dead_letters import DeadKind, DeadLetters
-from mailer.ports.deliveries import Deliveries
-from mailer.ports.outbox import Outbox, Parked
-from mailer.ports.upkeep import Upkeep
-from mailer.runtime.troubles import place_of
+from mailer.ports.deliveries import DeliveryStore
+from mailer.ports.outbox import Outbox, OutboxRow
+from mailer.ports.timekeeping import TimekeeperStore
+from mailer.runtime.error_kinds import error_place
 from mailer.telemetry import DEAD_LETTERS, log
 
 EVENTS_AT_ONCE = 128
@@ -57,40 +64,42 @@ _Destination = tuple[str, str]
 """An exchange and a routing key."""
 
 
-async def consume(
+async def consume_queue(
     broker: Broker,
     queue: str,
     prefetch: int,
     handle: Handle,
     stop: asyncio.Event,
     at_once: int | None = None,
-    give_up: GiveUp = bury,
+    give_up: GiveUp = dead_letter_message,
 ) -> None:
     """Handles what arrives until told to stop; what is in hand then is finished, and nothing new is begun."""
     while not stop.is_set():
         try:
             async with AsyncExitStack() as stack:
                 # A broker that is away is waited for, but not beyond being told to stop.
-                opening = stack.enter_async_context(broker.consume(queue, prefetch, at_once))
-                arrivals = await unless_stopped(stop, opening)
+                opening = stack.enter_async_context(broker.consume_queue(queue, prefetch, at_once))
+                arrivals = await result_unless_stopped(stop, opening)
                 if arrivals is None:
                     return
-                persisting = Persisting(queue, handle, stop, give_up)
-                stack.push_async_callback(persisting.close)
-                async for arrived in _until(stop, arrivals):
-                    await persisting.take(arrived)
+                persisting = MessageRetries(queue, handle, stop, give_up)
+                stack.push_async_callback(persisting.finish_in_hand)
+                async for arrived in _arrivals_until(stop, arrivals):
+                    await persisting.handle_messages(arrived)
         except BrokerUnavailable as error:
             log.warning("the broker is away", queue=queue, error=str(error))
-            await pause(stop, 1)
+            await sleep_unless_stopped(stop, 1)
 
 
-async def _until(stop: asyncio.Event, arrivals: AsyncIterator[list[Received]]) -> AsyncIterator[list[Received]]:
+async def _arrivals_until(
+    stop: asyncio.Event, arrivals: AsyncIterator[list[ReceivedMessage]]
+) -> AsyncIterator[list[ReceivedMessage]]:
     """What arrives, until told to stop."""
-    while not stop.is_set() and (some := await unless_stopped(stop, anext(arrivals, None))):
+    while not stop.is_set() and (some := await result_unless_stopped(stop, anext(arrivals, None))):
         yield some
 
 
-async def unless_stopped(stop: asyncio.Event, step: Awaitable[_T]) -> _T | None:
+async def result_unless_stopped(stop: asyncio.Event, step: Awaitable[_T]) -> _T | None:
     """What a step comes to; None if told to stop before, and then the step is broken off."""
     task, stopped = asyncio.ensure_future(step), asyncio.create_task(stop.wait())
     try:
@@ -102,37 +111,37 @@ async def unless_stopped(stop: asyncio.Event, step: Awaitable[_T]) -> _T | None:
         await asyncio.gather(task, stopped, return_exceptions=True)
 
 
-def hand_over_batches(overtime: Overtime, lane: Lane, stop: asyncio.Event) -> Handle:
+def hand_over_batches(overtime: HandOverTasks, lane: Lane, stop: asyncio.Event) -> Handle:
     """Hands batches over as they arrive; those not yet begun when told to stop are left to other workers."""
 
-    async def handle(arrived: Sequence[Received]) -> None:
+    async def handle(arrived: Sequence[ReceivedMessage]) -> None:
         for received in arrived:
-            batch = _batch(received.message)
+            batch = _parse_batch(received.message)
             if batch is None:
                 await received.reject('not a batch: it takes its number, as {"batch": 1}')
             elif stop.is_set():
                 await received.release()
             else:
-                await overtime.run(lane, [batch])
-                reach(CrashPoint.BEFORE_ACK)
-                await received.ack()
+                await overtime.hand_over(lane, [batch])
+                crash_if_armed(CrashPoint.BEFORE_ACK)
+                await received.acknowledge()
 
     return handle
 
 
-def hold_batches(deliveries: Deliveries, upkeep: Upkeep) -> GiveUp:
+def hold_batches(deliveries: DeliveryStore, upkeep: TimekeeperStore) -> GiveUp:
     """Holds the deliveries of a batch whose hand-over cannot even begin; its message is a dead letter."""
 
-    async def give_up(received: Received, place: str, tries: int) -> None:
-        batch = _batch(received.message)
+    async def give_up(received: ReceivedMessage, place: str, tries: int) -> None:
+        batch = _parse_batch(received.message)
         if batch is not None:
-            await hold_batch(deliveries, upkeep, batch, place)
-        await bury(received, place, tries)
+            await hold_batch_for_bug(deliveries, upkeep, batch, place)
+        await dead_letter_message(received, place, tries)
 
     return give_up
 
 
-def _batch(message: Message) -> int | None:
+def _parse_batch(message: BrokerMessage) -> int | None:
     try:
         match json.loads(message.body):
             case {"batch": int(batch)} if not isinstance(batch, bool) and 0 < batch < 1 << 63:
@@ -142,16 +151,16 @@ def _batch(message: Message) -> int | None:
     return None
 
 
-def take_in(intake: Intake, lane: Lane) -> Handle:
+def accept_events(intake: Intake, lane: Lane) -> Handle:
     """Takes a lane's events in."""
 
-    async def handle(arrived: Sequence[Received]) -> None:
-        await intake.take(lane, arrived)
+    async def handle(arrived: Sequence[ReceivedMessage]) -> None:
+        await intake.accept_messages(lane, arrived)
 
     return handle
 
 
-def keep_dead(
+def store_dead_letters(
     letters: DeadLetters, broker: Broker, knows: Callable[[str, str], bool] = lambda exchange, key: False
 ) -> Handle:
     """Turns dead letters into rows. One whose queue was missing is published once more first: it may be there by now.
@@ -162,43 +171,45 @@ def keep_dead(
         knows: whether a queue should take what is published to an exchange under a routing key.
     """
 
-    async def handle(arrived: Sequence[Received]) -> None:
+    async def handle(arrived: Sequence[ReceivedMessage]) -> None:
         for received in arrived:
             headers, message = received.message.headers, received.message
-            key = headers.get(Header.ROUTING_KEY, message.routing_key)
-            exchange = headers.get(Header.EXCHANGE, received.exchange)
-            kind, reason = _cause(message, exchange, key, knows)
-            publisher = said_by(message)
-            again = {**headers, Header.PUBLISHER: publisher, Header.AGAIN: "1"}
+            key = headers.get(HeaderName.ROUTING_KEY, message.routing_key)
+            exchange = headers.get(HeaderName.EXCHANGE, received.exchange)
+            kind, reason = _dead_letter_cause(message, exchange, key, knows)
+            publisher = publisher_text(message)
+            again = {**headers, HeaderName.PUBLISHER: publisher, HeaderName.AGAIN: "1"}
             if not (
                 kind is DeadKind.MISSING
                 and publisher  # as our user, it would be ours
-                and Header.AGAIN not in headers
-                and await _is_published(broker, replace(message, routing_key=key, headers=again))
+                and HeaderName.AGAIN not in headers
+                and await _try_publish(broker, replace(message, routing_key=key, headers=again))
             ):
-                await letters.keep(message, exchange, key, reason, publisher, kind)
+                await letters.add_dead_letter(message, exchange, key, reason, publisher, kind)
                 DEAD_LETTERS.labels(kind).inc()
-            await received.ack()
+            await received.acknowledge()
 
     return handle
 
 
-async def _is_published(broker: Broker, message: Message) -> bool:
+async def _try_publish(broker: Broker, message: BrokerMessage) -> bool:
     """Publishes an event, unless the broker refuses it."""
     try:
-        await broker.publish(EVENTS, message)
+        await broker.publish_message(EVENTS, message)
     except (QueueRefused, Unpublishable, Unroutable):
         return False
     return True
 
 
-def _cause(message: Message, exchange: str, key: str, knows: Callable[[str, str], bool]) -> tuple[DeadKind, str]:
+def _dead_letter_cause(
+    message: BrokerMessage, exchange: str, key: str, knows: Callable[[str, str], bool]
+) -> tuple[DeadKind, str]:
     """Why a message is dead: as the one who buried it said, or as it can be told from where it was published."""
-    if size := message.headers.get(Header.SIZE):
+    if size := message.headers.get(HeaderName.SIZE):
         return DeadKind.TOO_LARGE, f"the body has {size} bytes, more than an event may have; it was not kept"
-    if reason := message.headers.get(Header.REASON):
+    if reason := message.headers.get(HeaderName.REASON):
         known = {kind.value for kind in DeadKind}
-        kind = message.headers.get(Header.KIND, "")
+        kind = message.headers.get(HeaderName.KIND, "")
         return DeadKind(kind) if kind in known else DeadKind.REFUSED, reason
     if exchange == EVENTS and knows(exchange, key):
         return DeadKind.MISSING, (
@@ -208,79 +219,79 @@ def _cause(message: Message, exchange: str, key: str, knows: Callable[[str, str]
     return DeadKind.UNROUTABLE, f"nothing takes {key!r}: the brand or its category is unknown"
 
 
-async def relay(outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str, stop: asyncio.Event) -> None:
+async def relay_outbox(outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str, stop: asyncio.Event) -> None:
     """Publishes what is in the outbox. A row goes once the broker has confirmed its message, or it is a dead letter.
 
     Rows whose queue does not take them wait by themselves: those of other queues go on.
     """
     bugs = Counter[int]()
-    resting = Resting[_Destination]()
+    resting = Backoff[_Destination]()
     while not stop.is_set():
         try:
-            parked = await outbox.take(owner, RELAYED_AT_ONCE, RELAY_LEASE, resting.keys())
-            failures = await asyncio.gather(*(_relay(broker, letters, item, bugs) for item in parked))
+            parked = await outbox.lease_rows(owner, RELAYED_AT_ONCE, RELAY_LEASE, resting.waiting_keys())
+            failures = await asyncio.gather(*(_relay_row(broker, letters, item, bugs) for item in parked))
             if parked:
-                reach(CrashPoint.IN_OUTBOX_RELAY)
+                crash_if_armed(CrashPoint.IN_OUTBOX_RELAY)
             tried = list(zip(parked, failures, strict=True))
-            await outbox.remove([item.id for item, failure in tried if failure is None])
+            await outbox.remove_rows([item.id for item, failure in tried if failure is None])
             left = [(item, failure) for item, failure in tried if failure is not None]
             if left:
-                await outbox.put_back([item.id for item, _ in left])
-            _note_resting(resting, [item for item, failure in tried if failure is None], left)
+                await outbox.release_rows([item.id for item, _ in left])
+            _log_backoff_changes(resting, [item for item, failure in tried if failure is None], left)
             if not parked:
-                await unless_stopped(stop, outbox.wait(1.0))
+                await result_unless_stopped(stop, outbox.wait_for_rows(1.0))
             elif len(left) == len(tried) and not any(isinstance(failure, QueueRefused) for _, failure in left):
-                await pause(stop, 1)  # perhaps the broker is away
+                await sleep_unless_stopped(stop, 1)  # perhaps the broker is away
             else:
-                await pause(stop, RELAY_PAUSE)
+                await sleep_unless_stopped(stop, RELAY_PAUSE)
         except Exception:
             log.exception("the outbox could not be published; trying again")
-            await pause(stop, 1)
+            await sleep_unless_stopped(stop, 1)
 
 
-def _note_resting(
-    resting: Resting[_Destination], gone: Sequence[Parked], left: Sequence[tuple[Parked, Exception]]
+def _log_backoff_changes(
+    resting: Backoff[_Destination], gone: Sequence[OutboxRow], left: Sequence[tuple[OutboxRow, Exception]]
 ) -> None:
     """Notes which destinations took their rows and which did not, and says which ones begin or cease to wait."""
-    errors = {_destination(item): error for item, error in left}
-    begun, ended = resting.note({_destination(item) for item in gone}, errors.keys())
+    errors = {_destination_of_row(item): error for item, error in left}
+    begun, ended = resting.note_results({_destination_of_row(item) for item in gone}, errors.keys())
     for exchange, key in sorted(begun):
         error = errors[exchange, key]
-        said = str(error) if isinstance(error, BrokerUnavailable) else place_of(error)
+        said = str(error) if isinstance(error, BrokerUnavailable) else error_place(error)
         log.warning("rows of the outbox wait: they are not taken", exchange=exchange, key=key, error=said)
     for exchange, key in sorted(ended):
         log.info("rows of the outbox wait no longer", exchange=exchange, key=key)
 
 
-def _destination(item: Parked) -> _Destination:
+def _destination_of_row(item: OutboxRow) -> _Destination:
     return item.exchange, item.message.routing_key
 
 
-async def _relay(broker: Broker, letters: DeadLetters, item: Parked, bugs: Counter[int]) -> Exception | None:
+async def _relay_row(broker: Broker, letters: DeadLetters, item: OutboxRow, bugs: Counter[int]) -> Exception | None:
     """Publishes a row, or makes a dead letter of it; returns why neither was possible. Each row fails by itself."""
     try:
-        await broker.publish(item.exchange, item.message, mandatory=item.exchange != OUTCOMES)
+        await broker.publish_message(item.exchange, item.message, mandatory=item.exchange != OUTCOMES)
     except BrokerUnavailable as error:
         return error
     except Unroutable as error:
-        return await _keep(letters, item, str(error), DeadKind.UNROUTABLE)
+        return await _dead_letter_row(letters, item, str(error), DeadKind.UNROUTABLE)
     except Unpublishable as error:
-        return await _keep(letters, item, f"the outbox could not publish it: {error}", DeadKind.REFUSED)
+        return await _dead_letter_row(letters, item, f"the outbox could not publish it: {error}", DeadKind.REFUSED)
     except Exception as error:
         log.exception("a row of the outbox met a bug", row=item.id)
         bugs[item.id] += 1
         if bugs[item.id] <= len(BUG_PAUSES):
             return error
-        reason = f"publishing it failed {bugs.pop(item.id)} times, at last with {place_of(error)}"
-        return await _keep(letters, item, reason, DeadKind.ERROR)
+        reason = f"publishing it failed {bugs.pop(item.id)} times, at last with {error_place(error)}"
+        return await _dead_letter_row(letters, item, reason, DeadKind.ERROR)
     return None
 
 
-async def _keep(letters: DeadLetters, item: Parked, reason: str, kind: DeadKind) -> Exception | None:
+async def _dead_letter_row(letters: DeadLetters, item: OutboxRow, reason: str, kind: DeadKind) -> Exception | None:
     """Makes a dead letter of a row; returns why that was not possible."""
-    publisher = said_by(item.message)
+    publisher = publisher_text(item.message)
     try:
-        await letters.keep(item.message, item.exchange, item.message.routing_key, reason, publisher, kind)
+        await letters.add_dead_letter(item.message, item.exchange, item.message.routing_key, reason, publisher, kind)
     except Exception as error:
         log.exception("a row of the outbox could not be kept as a dead letter; trying again", row=item.id)
         return error

@@ -6,23 +6,23 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mailer.accounts import AccountEvent
-from mailer.contents import IdTaken
-from mailer.crashing import CrashPoint, reach
+from mailer.crash_points import CrashPoint, crash_if_armed
+from mailer.event_digests import IdTaken
+from mailer.event_reader import EventReader
 from mailer.events import Audience, EventRefused, MessageEvent
+from mailer.pipeline.background_hand_overs import HandOverTasks
 from mailer.pipeline.handover import WINDOW
-from mailer.pipeline.overtime import Overtime
-from mailer.pipeline.precedence import URGENT
-from mailer.pipeline.register import Register, wish_of
-from mailer.policy.document import Policy
+from mailer.pipeline.publisher_rights import PublisherRegister, required_right
+from mailer.pipeline.urgent_first import URGENT
 from mailer.policy.identity import Identity
-from mailer.policy.publishers import needs_second_person
-from mailer.ports.broker import Broker, Message, Received, publisher_of
+from mailer.policy.policy_file import Policy
+from mailer.policy.publisher_rights import needs_second_person
+from mailer.ports.broker import Broker, BrokerMessage, ReceivedMessage, publisher_identity
 from mailer.ports.dead_letters import DeadKind
-from mailer.ports.ids import uuid7
-from mailer.ports.mailings import Accepted, Mailings, NewMailing
-from mailer.ports.upkeep import Due, Upkeep
-from mailer.reading import EventReader
-from mailer.rendering.templates import Template
+from mailer.ports.mailings import AcceptedMailing, MailingStore, NewMailing
+from mailer.ports.timekeeping import DueBatch, TimekeeperStore
+from mailer.ports.uuids import uuid7
+from mailer.rendering.template_library import Template
 from mailer.telemetry import TAKEN_IN, log
 
 LARGE = 64 * 1024
@@ -41,8 +41,8 @@ Apply = Callable[[AccountEvent, Identity], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Good:
-    received: Received
+class _ValidEvent:
+    received: ReceivedMessage
     mailing: NewMailing
 
 
@@ -57,12 +57,12 @@ class Intake:
 
     def __init__(
         self,
-        mailings: Mailings,
-        upkeep: Upkeep,
+        mailings: MailingStore,
+        upkeep: TimekeeperStore,
         broker: Broker,
-        overtime: Overtime,
+        overtime: HandOverTasks,
         policies: Mapping[str, Policy],
-        register: Register,
+        register: PublisherRegister,
         admit: Admit,
         apply: Apply,
     ) -> None:
@@ -76,55 +76,55 @@ class Intake:
         self._apply = apply
         self._reader = EventReader()
 
-    async def take(self, lane: str, arrived: Sequence[Received]) -> None:
+    async def accept_messages(self, lane: str, arrived: Sequence[ReceivedMessage]) -> None:
         """Takes events in, hands small mailings over, publishes the batches of large ones, and settles the messages.
 
         What is said of accounts is done first, so that it holds for the mailings that arrived with it. Large events
         come last, one by one, so that no small one waits for them.
         """
         small = [received for received in arrived if len(received.message.body) <= LARGE]
-        await self._take(lane, small)
+        await self._process_messages(lane, small)
         for received in arrived:
             if len(received.message.body) > LARGE:
-                await self._take(lane, [received])
+                await self._process_messages(lane, [received])
 
-    async def _take(self, lane: str, arrived: Sequence[Received]) -> None:
-        good: list[_Good] = []
-        await self._register.refresh()
+    async def _process_messages(self, lane: str, arrived: Sequence[ReceivedMessage]) -> None:
+        good: list[_ValidEvent] = []
+        await self._register.refresh_rights()
         for received in arrived:
-            publisher = publisher_of(received.message)
+            publisher = publisher_identity(received.message)
             if publisher is None:
-                await self._refuse(lane, received, NOBODY, DeadKind.NOT_ALLOWED)
+                await self._refuse_message(lane, received, NOBODY, DeadKind.NOT_ALLOWED)
                 continue
             try:
-                event = await self._reader.any(received.message.body)
-                wish = wish_of(self._policies, event)  # None: it is refused for another reason
-                if wish is not None and (refusal := await self._register.refusal(publisher, wish)):
-                    await self._refuse(lane, received, refusal, DeadKind.NOT_ALLOWED)
+                event = await self._reader.read_any_event(received.message.body)
+                wish = required_right(self._policies, event)  # None: it is refused for another reason
+                if wish is not None and (refusal := await self._register.refusal_reason(publisher, wish)):
+                    await self._refuse_message(lane, received, refusal, DeadKind.NOT_ALLOWED)
                 elif isinstance(event, MessageEvent):
-                    good.append(_Good(received, await self._judge(received.message, event, publisher)))
+                    good.append(_ValidEvent(received, await self._validate_message(received.message, event, publisher)))
                 else:
-                    _expect_key(received.message, event)
+                    _check_routing_key(received.message, event)
                     await self._apply(event, publisher)
                     TAKEN_IN.labels(lane, "accepted").inc()
-                    await received.ack()
+                    await received.acknowledge()
             except EventRefused as error:
-                await self._refuse(lane, received, str(error))
-        with self._overtime.precedence.going(urgent=lane in URGENT):
-            accepted = await self._accept(lane, good)
-        accepted = await self._refuse_others(lane, accepted)
-        reach(CrashPoint.IN_EXPANSION)
-        await self._pass_on(lane, [result for _, result in accepted])
-        reach(CrashPoint.BEFORE_ACK)
+                await self._refuse_message(lane, received, str(error))
+        with self._overtime.precedence.mark_running(urgent=lane in URGENT):
+            accepted = await self._create_mailings(lane, good)
+        accepted = await self._refuse_reused_ids(lane, accepted)
+        crash_if_armed(CrashPoint.IN_EXPANSION)
+        await self._start_hand_over(lane, [result for _, result in accepted])
+        crash_if_armed(CrashPoint.BEFORE_ACK)
         known = sum(result.known for _, result in accepted)
         TAKEN_IN.labels(lane, "known").inc(known)
         TAKEN_IN.labels(lane, "accepted").inc(len(accepted) - known)
         for item, _ in accepted:
-            await item.received.ack()
+            await item.received.acknowledge()
 
-    async def _judge(self, message: Message, event: MessageEvent, publisher: Identity) -> NewMailing:
+    async def _validate_message(self, message: BrokerMessage, event: MessageEvent, publisher: Identity) -> NewMailing:
         template = self._admit(event)
-        _expect_key(message, event)
+        _check_routing_key(message, event)
         if isinstance(event.to, Audience) and not await self._mailings.has_audience(event.brand, event.to.audience):
             raise EventRefused([f"to.audience: {event.brand} has no audience {event.to.audience!r}; import it first"])
         policy = self._policies[event.brand]
@@ -140,51 +140,57 @@ class Intake:
             template.source,
             policy.version,
             policy.controller.id,
-            policy.days,
+            policy.effective_days,
         )
 
-    async def _accept(self, lane: str, good: Sequence[_Good]) -> list[tuple[_Good, Accepted]]:
+    async def _create_mailings(
+        self, lane: str, good: Sequence[_ValidEvent]
+    ) -> list[tuple[_ValidEvent, AcceptedMailing]]:
         """Together if possible; one by one if the database refuses one of them, so that it alone is refused."""
         if not good:
             return []
         try:
-            return list(zip(good, await self._mailings.accept([item.mailing for item in good]), strict=True))
+            return list(zip(good, await self._mailings.accept_mailings([item.mailing for item in good]), strict=True))
         except ValueError as error:
             if len(good) == 1:
-                await self._refuse(lane, good[0].received, f"the database cannot hold a value of this event: {error}")
+                await self._refuse_message(
+                    lane, good[0].received, f"the database cannot hold a value of this event: {error}"
+                )
                 return []
-        return [pair for item in good for pair in await self._accept(lane, [item])]
+        return [pair for item in good for pair in await self._create_mailings(lane, [item])]
 
-    async def _refuse_others(
-        self, lane: str, accepted: Sequence[tuple[_Good, Accepted]]
-    ) -> list[tuple[_Good, Accepted]]:
+    async def _refuse_reused_ids(
+        self, lane: str, accepted: Sequence[tuple[_ValidEvent, AcceptedMailing]]
+    ) -> list[tuple[_ValidEvent, AcceptedMailing]]:
         """Refuses the events whose ids stand for other ones, and returns the rest."""
         for item, result in accepted:
             if result.differs:
-                await self._refuse(lane, item.received, str(IdTaken(result.differs)))
+                await self._refuse_message(lane, item.received, str(IdTaken(result.differs)))
         return [pair for pair in accepted if not pair[1].differs]
 
-    async def _refuse(self, lane: str, received: Received, reason: str, kind: DeadKind = DeadKind.REFUSED) -> None:
+    async def _refuse_message(
+        self, lane: str, received: ReceivedMessage, reason: str, kind: DeadKind = DeadKind.REFUSED
+    ) -> None:
         TAKEN_IN.labels(lane, "refused").inc()
         log.warning("event refused", lane=lane, message_id=received.message.message_id)
         await received.reject(reason, kind)
 
-    async def _pass_on(self, lane: str, accepted: Sequence[Accepted]) -> None:
+    async def _start_hand_over(self, lane: str, accepted: Sequence[AcceptedMailing]) -> None:
         """What fits one window is handed over here, together; what is larger goes to the lane's consumers."""
-        for small in _windows([result for result in accepted if result.size <= WINDOW and result.batches]):
+        for small in _group_into_windows([result for result in accepted if result.size <= WINDOW and result.batches]):
             batches = [batch for result in small for batch in result.batches]
-            await self._overtime.run(lane, batches, {result.mailing_id: result.facts for result in small})
+            await self._overtime.hand_over(lane, batches, {result.mailing_id: result.facts for result in small})
         for result in accepted:
             if result.size > WINDOW and result.batches:
-                await publish_batches(self._broker, self._upkeep, [Due(batch, lane) for batch in result.batches])
+                await publish_batches(self._broker, self._upkeep, [DueBatch(batch, lane) for batch in result.batches])
 
 
-def _windows(results: Sequence[Accepted]) -> Iterator[list[Accepted]]:
+def _group_into_windows(results: Sequence[AcceptedMailing]) -> Iterator[list[AcceptedMailing]]:
     """Groups that fit a window each, by the order in which they came.
 
     A window is claimed by itself: a relay that is silent for minutes keeps what is claimed with it from the others.
     """
-    some, size = list[Accepted](), 0
+    some, size = list[AcceptedMailing](), 0
     for result in results:
         if size + result.size > WINDOW:
             yield some
@@ -195,7 +201,7 @@ def _windows(results: Sequence[Accepted]) -> Iterator[list[Accepted]]:
         yield some
 
 
-def _expect_key(message: Message, event: MessageEvent | AccountEvent) -> None:
+def _check_routing_key(message: BrokerMessage, event: MessageEvent | AccountEvent) -> None:
     """Refuses what came by another queue than its own."""
     if message.routing_key != event.routing_key:
         raise EventRefused(
@@ -203,14 +209,14 @@ def _expect_key(message: Message, event: MessageEvent | AccountEvent) -> None:
         )
 
 
-async def publish_batches(broker: Broker, upkeep: Upkeep, due: Sequence[Due], at_once: int = 100) -> None:
+async def publish_batches(broker: Broker, upkeep: TimekeeperStore, due: Sequence[DueBatch], at_once: int = 100) -> None:
     """Publishes batches on their lanes and notes what was confirmed. A crash in between repeats some: no harm."""
     for start in range(0, len(due), at_once):
         some = due[start : start + at_once]
-        messages = [Message(json.dumps({"batch": item.batch}).encode(), item.lane) for item in some]
-        publishing = (broker.publish(BATCHES, message) for message in messages)
+        messages = [BrokerMessage(json.dumps({"batch": item.batch}).encode(), item.lane) for item in some]
+        publishing = (broker.publish_message(BATCHES, message) for message in messages)
         failures = await asyncio.gather(*publishing, return_exceptions=True)
-        await upkeep.published([item.batch for item, failed in zip(some, failures, strict=True) if failed is None])
+        await upkeep.mark_published([item.batch for item, failed in zip(some, failures, strict=True) if failed is None])
         for failed in failures:
             if failed is not None:
                 raise failed

@@ -15,9 +15,9 @@ from math import inf
 from uuid import UUID
 
 from mailer.policy.category import Lane
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.pace import FLOOR, RESERVES, Look, Pace, pace_now, too_fast
-from mailer.ports.rates import Admission, Ask, Lease, Limit, Name, Tokens, Wanted
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.pace import FLOOR, RESERVES, ReplySample, SendingPace, current_pace, is_too_fast
+from mailer.ports.rates import AdmittedMessages, Name, RateLimit, RateStore, SendRequest, TokenLease, TokenRequest
 from mailer.rendering.headers import HeaderRefused, a_labels
 from mailer.telemetry import log
 
@@ -41,15 +41,17 @@ MANY = 20
 """A domain with fewer messages in the looks may be somebody's own, and its name stays out of the log."""
 
 
-class Snapshot:
+class LimitSnapshot:
     """What is limited, by what it is looked up by.
 
     Args:
         limits: those in force. paces: by processor and domain. now: an aware datetime.
     """
 
-    def __init__(self, limits: Sequence[Limit], paces: Mapping[tuple[str, str], Pace], now: datetime) -> None:
-        self.figures: dict[Name, int] = {limit.name: limit.n for limit in limits if limit.n is not None}
+    def __init__(
+        self, limits: Sequence[RateLimit], paces: Mapping[tuple[str, str], SendingPace], now: datetime
+    ) -> None:
+        self.figures: dict[Name, int] = {limit.limit_name: limit.n for limit in limits if limit.n is not None}
         by: dict[str, defaultdict[str, list[Name]]] = defaultdict(lambda: defaultdict(list))
         for name in self.figures:
             by[name[0]][name[1]].append(name)
@@ -57,12 +59,12 @@ class Snapshot:
         self._mailings = {UUID(key): names for key, names in by["mailing"].items()}
         self._paces: dict[tuple[str, str], Name] = {}
         for (processor, domain), pace in paces.items():
-            if current := pace_now(pace, now):
+            if current := current_pace(pace, now):
                 name = self._paces[processor, domain] = "pace", f"{processor} {domain}", "second"
                 self.figures[name] = int(current)
         self._by_domain = bool(self._domains or self._paces)
 
-    def of(self, one: Wanted) -> list[Name]:
+    def limits_of(self, one: SendRequest) -> list[Name]:
         """The limits that concern a message."""
         names = [
             *self._processors.get(one.processor, ()),
@@ -70,7 +72,7 @@ class Snapshot:
             *self._mailings.get(one.mailing_id, ()),
         ]
         if self._by_domain:
-            domain = _canonical(one.domain)
+            domain = _canonical_domain(one.domain)
             names += self._domains.get(domain, ())
             if pace := self._paces.get((one.processor, domain)):
                 names.append(pace)
@@ -78,7 +80,7 @@ class Snapshot:
 
 
 @dataclass(slots=True)
-class Pot:
+class TokenBucket:
     """The tokens that a process holds of one limit for one lane. Times are `time.monotonic()` seconds.
 
     Attributes:
@@ -98,21 +100,21 @@ class Pot:
     taken: int = 0
     used: float = 0.0
 
-    def fresh(self, now: float) -> bool:
+    def is_fresh(self, now: float) -> bool:
         """Whether its tokens are worth taking."""
         return self.ends - now >= SOON or (self.late and self.ends > now)
 
-    def short(self, need: int, now: float) -> bool:
+    def needs_refill(self, need: int, now: float) -> bool:
         """Whether more are to be leased."""
-        return now >= self.dry and (self.tokens < need or not self.fresh(now))
+        return now >= self.dry and (self.tokens < need or not self.is_fresh(now))
 
-    def wants(self, need: int, figure: int, now: float) -> int:
+    def tokens_to_lease(self, need: int, figure: int, now: float) -> int:
         """How many to lease: what is missing, and a little ahead."""
         rate = self.taken / max(now - self.leased, AHEAD)
-        missing = need - self.tokens if self.fresh(now) else need
+        missing = need - self.tokens if self.is_fresh(now) else need
         return missing + int(min(rate * AHEAD, figure / FAIR))
 
-    def add(self, lease: Lease, wanted: int, asked_at: float) -> None:
+    def add_tokens(self, lease: TokenLease, wanted: int, asked_at: float) -> None:
         """Puts leased tokens in. Those that end at another time than the new ones are dropped."""
         ends = asked_at + lease.seconds
         if self.until == lease.ends:
@@ -127,57 +129,57 @@ class Pot:
         self.leased, self.taken = asked_at, 0
 
 
-class Meter:
+class RateLimiter:
     """Says which messages may go now.
 
     Args:
         tokens: the limits. worker: names this process among those that are throttled.
     """
 
-    def __init__(self, tokens: Tokens, worker: str) -> None:
+    def __init__(self, tokens: RateStore, worker: str) -> None:
         self._tokens = tokens
         self._worker = worker
-        self._snapshot = Snapshot((), {}, datetime.min.replace(tzinfo=UTC))
+        self._snapshot = LimitSnapshot((), {}, datetime.min.replace(tzinfo=UTC))
         self._read_at = -inf
-        self._pots: dict[Lane, dict[Name, Pot]] = {lane: {} for lane in Lane}
+        self._pots: dict[Lane, dict[Name, TokenBucket]] = {lane: {} for lane in Lane}
         self._leasing = {lane: asyncio.Lock() for lane in Lane}
-        self._answers: defaultdict[tuple[str, str], Look] = defaultdict(Look)
-        self._looks: deque[Mapping[tuple[str, str], Look]] = deque(maxlen=LOOKS)
+        self._answers: defaultdict[tuple[str, str], ReplySample] = defaultdict(ReplySample)
+        self._looks: deque[Mapping[tuple[str, str], ReplySample]] = deque(maxlen=LOOKS)
 
-    async def admit(self, wanted: Sequence[Wanted]) -> Admission:
+    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmittedMessages:
         """Takes a token of every limit that concerns a message, for as many of the messages as there are."""
         if time.monotonic() - self._read_at > OLDEST:
-            await self.refresh()
+            await self.reload_limits()
         snapshot = self._snapshot
         if not snapshot.figures:
-            return Admission((True,) * len(wanted), inf)
-        concerned = [snapshot.of(one) for one in wanted]
+            return AdmittedMessages((True,) * len(wanted), inf)
+        concerned = [snapshot.limits_of(one) for one in wanted]
         needs: dict[Lane, dict[Name, int]] = {}
         for one, names in zip(wanted, concerned, strict=True):
             needed = needs.setdefault(one.lane, {})
             for name in names:
                 needed[name] = needed.get(name, 0) + 1
         for lane, needed in needs.items():
-            await self._fill(lane, needed, snapshot.figures)
-        return self._take(wanted, concerned)
+            await self._lease_missing(lane, needed, snapshot.figures)
+        return self._take_tokens(wanted, concerned)
 
-    def give_back(self, admission: Admission, unsent: Sequence[Wanted]) -> None:
+    def return_tokens(self, admission: AdmittedMessages, unsent: Sequence[SendRequest]) -> None:
         """Some of what an admission granted was not offered: what its tokens are worth still is used for others."""
         for one in unsent:
-            for name in self._snapshot.of(one):
-                pot = self._pot(one.lane, name)
+            for name in self._snapshot.limits_of(one):
+                pot = self._bucket_for(one.lane, name)
                 if pot.since <= admission.at < pot.ends:
                     pot.tokens += 1
 
-    def note(self, processor: str, domain: str, outcome: Outcome) -> None:
+    def record_reply(self, processor: str, domain: str, outcome: Outcome) -> None:
         """Watches for replies that ask for a slower pace."""
-        if outcome.result is not Result.UNSENT:
-            self._answers[processor, _canonical(domain)].note(outcome)
+        if outcome.result is not OutcomeKind.UNSENT:
+            self._answers[processor, _canonical_domain(domain)].count_reply(outcome)
 
-    async def refresh(self) -> None:
+    async def reload_limits(self) -> None:
         """Reads what is limited now."""
-        limits, paces = await self._tokens.in_force()
-        before, self._snapshot = self._snapshot.figures, Snapshot(limits, paces, datetime.now(UTC))
+        limits, paces = await self._tokens.limits_in_force()
+        before, self._snapshot = self._snapshot.figures, LimitSnapshot(limits, paces, datetime.now(UTC))
         self._read_at = time.monotonic()
         figures = self._snapshot.figures
         for lane, pots in self._pots.items():
@@ -186,11 +188,11 @@ class Meter:
                 if figures[name] != before.get(name):
                     pot.dry = 0.0
 
-    async def watch(self, stop: asyncio.Event) -> None:
+    async def keep_polling(self, stop: asyncio.Event) -> None:
         """Looks until told to stop. A look that fails is logged; the next one does what it left."""
         while not stop.is_set():
             try:
-                await self.look()
+                await self.adjust_limits()
             except Exception:
                 log.exception("the limits could not be read; trying again")
             try:
@@ -198,52 +200,52 @@ class Meter:
             except TimeoutError:
                 continue
         try:
-            await self._return(inf)
+            await self._return_unused(inf)
         except Exception:
             log.exception("tokens could not be given back")
 
-    async def look(self) -> None:
+    async def adjust_limits(self) -> None:
         """Slows down what was throttled, reads what is limited, gives back what nobody needs."""
-        await self._slow_down()
-        await self.refresh()
-        await self._return(time.monotonic() - IDLE)
+        await self._lower_paces()
+        await self.reload_limits()
+        await self._return_unused(time.monotonic() - IDLE)
 
-    def _pot(self, lane: Lane, name: Name) -> Pot:
-        return self._pots[lane].setdefault(name, Pot())
+    def _bucket_for(self, lane: Lane, name: Name) -> TokenBucket:
+        return self._pots[lane].setdefault(name, TokenBucket())
 
-    async def _fill(self, lane: Lane, needs: Mapping[Name, int], figures: Mapping[Name, int]) -> None:
+    async def _lease_missing(self, lane: Lane, needs: Mapping[Name, int], figures: Mapping[Name, int]) -> None:
         """Leases what is missing. One at a time for a lane: the next one may find enough that was leased ahead."""
-        if not self._short(lane, needs):
+        if not self._missing_tokens(lane, needs):
             return
         async with self._leasing[lane]:
             for _ in range(ROUNDS):
                 now = time.monotonic()
                 asks = [
-                    Ask(
+                    TokenRequest(
                         name,
-                        self._pot(lane, name).wants(needs[name], figures[name], now),
+                        self._bucket_for(lane, name).tokens_to_lease(needs[name], figures[name], now),
                         figures[name],
                         RESERVES[lane],
                     )
-                    for name in self._short(lane, needs)
+                    for name in self._missing_tokens(lane, needs)
                 ]
                 if not asks:
                     return
                 wanted = {ask.name: ask.wanted for ask in asks}
-                for lease in await self._tokens.lease(asks):
-                    self._pot(lane, lease.name).add(lease, wanted[lease.name], now)
+                for lease in await self._tokens.lease_tokens(asks):
+                    self._bucket_for(lane, lease.name).add_tokens(lease, wanted[lease.name], now)
 
-    def _short(self, lane: Lane, needs: Mapping[Name, int]) -> list[Name]:
+    def _missing_tokens(self, lane: Lane, needs: Mapping[Name, int]) -> list[Name]:
         now = time.monotonic()
-        return [name for name, need in needs.items() if self._pot(lane, name).short(need, now)]
+        return [name for name, need in needs.items() if self._bucket_for(lane, name).needs_refill(need, now)]
 
-    def _take(self, wanted: Sequence[Wanted], concerned: Sequence[Sequence[Name]]) -> Admission:
+    def _take_tokens(self, wanted: Sequence[SendRequest], concerned: Sequence[Sequence[Name]]) -> AdmittedMessages:
         """Gives each message a token of all its limits, or of none."""
         now, until = time.monotonic(), inf
         granted: list[bool] = []
         again: list[datetime] = []
         for one, names in zip(wanted, concerned, strict=True):
-            pots = [self._pot(one.lane, name) for name in names]
+            pots = [self._bucket_for(one.lane, name) for name in names]
             lacking = [pot for pot in pots if not pot.tokens or pot.ends <= now]
             granted.append(not lacking)
             if lacking:
@@ -254,9 +256,9 @@ class Meter:
                 pot.taken += 1
                 pot.used = now
                 until = min(until, pot.ends)
-        return Admission(granted, until, min(again, default=None), now)
+        return AdmittedMessages(granted, until, min(again, default=None), now)
 
-    async def _return(self, before: float) -> None:
+    async def _return_unused(self, before: float) -> None:
         """Gives back what was not used since a moment, of windows that go on; seconds pass too soon for that."""
         unused: list[tuple[Name, datetime, int]] = []
         for pots in self._pots.values():
@@ -265,27 +267,27 @@ class Meter:
                     unused.append((name, pot.start, pot.tokens))
                     pot.tokens = 0
         if unused:
-            await self._tokens.give_back(unused)
+            await self._tokens.return_tokens(unused)
 
-    async def _slow_down(self) -> None:
-        answers, self._answers = self._answers, defaultdict(Look)
+    async def _lower_paces(self) -> None:
+        answers, self._answers = self._answers, defaultdict(ReplySample)
         self._looks.append(answers)
         rates = []
         for (processor, domain), latest in answers.items():
-            if not latest.throttled:
+            if not latest.has_throttling:
                 continue
             looks = [look[processor, domain] for look in self._looks if (processor, domain) in look]
             replies = sum(look.replies for look in looks)
             rate = replies / (len(looks) * PERIOD)
-            if too_fast(looks) and rate > 2 * FLOOR:
+            if is_too_fast(looks) and rate > 2 * FLOOR:
                 shown = domain if replies >= MANY else "a small one"
                 log.warning("slowing down", processor=processor, domain=shown, rate=round(rate, 1))
                 rates.append((processor, domain, rate))
         if rates:
-            await self._tokens.slow_down(rates, self._worker)
+            await self._tokens.lower_paces(rates, self._worker)
 
 
-def _canonical(domain: str) -> str:
+def _canonical_domain(domain: str) -> str:
     """A domain as limits are kept: lower case, A-labels."""
     lower = domain.lower()
     try:

@@ -10,12 +10,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from mailer.pipeline.breaker import Breaker
-from mailer.pipeline.relays import UNUSED, Condition, after, is_denied, is_lost, slowed, tell
+from mailer.pipeline.circuit_breaker import CircuitBreaker
+from mailer.pipeline.processor_conditions import (
+    UNUSED,
+    ProcessorCondition,
+    after_window,
+    is_unanswered,
+    log_state,
+    refuses_us,
+    when_slow,
+)
 from mailer.policy.category import Lane
-from mailer.policy.document import Policy
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.processing import Handover, refusal
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.policy_file import Policy
+from mailer.policy.processor_rules import ProcessorUse, processor_refusal
 from mailer.ports.processor import Processor
 
 NOT_ALLOWED: Final = timedelta(minutes=15)
@@ -35,8 +43,7 @@ RECENT: Final = 60.0
 LONG: Final = 5.0
 """Seconds that a processor may take for a window before it is slow with it."""
 SILENT: Final = 30.0
-"""Seconds without a window that ends, while one waits, until a processor is said to be slow. A large mailing alone
-makes windows wait for longer than `LONG`, at any relay."""
+"""Seconds without a finished window until a processor is said to be slow. A large mailing alone waits for `LONG`."""
 SLOW_WINDOWS: Final = 2
 """With so many windows of a lane that a processor is slow with, others get what it would get next of it."""
 SLOW_ALONE: Final = 6
@@ -62,19 +69,19 @@ class NoRoute:
 
 
 @dataclass(slots=True)
-class _Way:
+class _Option:
     """A processor that may have some kind of message, and how far it is behind its share of them."""
 
     processor: Processor
     name: str
     weight: int
-    breaker: Breaker
-    relay: "_Relay"
+    breaker: CircuitBreaker
+    relay: "_KnownProcessor"
     credit: int = 0
 
 
 @dataclass(slots=True)
-class _Relay:
+class _KnownProcessor:
     """A processor as this worker has met it.
 
     Attributes:
@@ -87,8 +94,8 @@ class _Relay:
     """
 
     name: str
-    breaker: Breaker
-    condition: Condition
+    breaker: CircuitBreaker
+    condition: ProcessorCondition
     denied: set[int] = field(default_factory=set)
     taken_at: float = float("-inf")
     refused: dict[int, float] = field(default_factory=dict)
@@ -96,15 +103,15 @@ class _Relay:
     late: Counter[Lane] = field(default_factory=lambda: Counter(dict.fromkeys(Lane, 0)))
     ended_at: dict[Lane, float] = field(default_factory=dict)
 
-    def note_refused(
+    def note_refusals(
         self, outcomes: Sequence[Outcome], recipients: Sequence[int], sender: Callable[[int], str], now: float
     ) -> Sequence[int]:
         """Notes with whose messages it refuses us, and with whose no more; returns the former."""
         told = zip(recipients, outcomes, strict=True)
-        denied = [whose for whose, outcome in told if outcome.trouble and is_denied(outcome)]
+        denied = [whose for whose, outcome in told if outcome.trouble and refuses_us(outcome)]
         if denied or self.refused:
             for index, (whose, outcome) in enumerate(zip(recipients, outcomes, strict=True)):
-                if outcome.result is Result.ACCEPTED:
+                if outcome.result is OutcomeKind.ACCEPTED:
                     self.refused.pop(whose, None)
                     self.taken_from[sender(index)] = now
             if len(self.refused) >= MOST_REFUSED:
@@ -113,14 +120,14 @@ class _Relay:
                 self.refused.setdefault(whose, now)
         return denied
 
-    def is_closed_to(self, recipient: int, sender: str) -> bool:
+    def refuses(self, recipient: int, sender: str) -> bool:
         """Tells whether it refuses us with a recipient's messages, and took others of the sender since."""
         taken_at = self.taken_from.get(sender, float("-inf"))
         return self.breaker.closed and taken_at >= self.refused.get(recipient, float("inf"))
 
 
 @dataclass(slots=True)
-class _Ways:
+class _Options:
     """All that may have the messages of a policy and a purpose on one day.
 
     Attributes:
@@ -130,12 +137,12 @@ class _Ways:
     """
 
     policy: Policy
-    shares: list[_Way] = field(default_factory=list)
-    reserve: list[_Way] = field(default_factory=list)
+    shares: list[_Option] = field(default_factory=list)
+    reserve: list[_Option] = field(default_factory=list)
     refused: tuple[str, str] = ("purpose_not_of_processor", "processor-known")
 
 
-class Routes:
+class ProcessorRoutes:
     """Chooses among the processors of a worker. Used by one event loop.
 
     Args:
@@ -159,18 +166,21 @@ class Routes:
             twice = next(name for name in names if names.count(name) > 1)
             raise ValueError(f"two processors are called {twice}; give each a name of its own (?name=…)")
         begun = datetime.now(UTC)
-        self._relays = {name: _Relay(name, Breaker(), Condition(UNUSED, begun)) for name in self._processors}
+        self._relays = {
+            name: _KnownProcessor(name, CircuitBreaker(), ProcessorCondition(UNUSED, begun))
+            for name in self._processors
+        }
         self._halted = halted
         self._clock = clock
         self._day = date.min
-        self._ways: dict[tuple[int, str], _Ways] = {}
+        self._ways: dict[tuple[int, str], _Options] = {}
 
     @property
-    def conditions(self) -> Mapping[str, Condition]:
+    def processor_conditions(self) -> Mapping[str, ProcessorCondition]:
         """The condition of each processor, by its name."""
         return {name: relay.condition for name, relay in self._relays.items()}
 
-    def choose(
+    def choose_processor(
         self, policy: Policy, purpose: str, now: datetime, barred: Collection[str] = (), *, lane: Lane
     ) -> Processor | NoRoute:
         """The processor for the next message of a purpose.
@@ -188,21 +198,21 @@ class Routes:
             self._day = now.date()
             self._ways.clear()
         # Hashing a policy takes longer than all the rest.
-        ways = self._ways.get((id(policy), purpose)) or self._find(policy, purpose)
+        ways = self._ways.get((id(policy), purpose)) or self._find_options(policy, purpose)
         way = (
-            self._next(ways.shares, barred, lane, SLOW_WINDOWS)
-            or self._next(ways.reserve, barred, lane, SLOW_WINDOWS)
-            or self._next(ways.shares, barred, lane, SLOW_ALONE)
-            or self._next(ways.reserve, barred, lane, SLOW_ALONE)
+            self._next_of(ways.shares, barred, lane, SLOW_WINDOWS)
+            or self._next_of(ways.reserve, barred, lane, SLOW_WINDOWS)
+            or self._next_of(ways.shares, barred, lane, SLOW_ALONE)
+            or self._next_of(ways.reserve, barred, lane, SLOW_ALONE)
         )
         if way is None:
-            return self._none(ways, now, barred, lane)
+            return self._no_route(ways, now, barred, lane)
         if not way.breaker.closed:
-            way.breaker.take(self._clock())
+            way.breaker.record_attempt(self._clock())
         return way.processor
 
     @contextmanager
-    def carrying(self, name: str, *, lane: Lane, is_late: Callable[[], object]) -> Iterator[None]:
+    def carrying_window(self, name: str, *, lane: Lane, is_late: Callable[[], object]) -> Iterator[None]:
         """A processor has a window as long as somebody is in here.
 
         Args:
@@ -221,9 +231,9 @@ class Routes:
                 relay.late[lane] += 1
             if self._clock() - max(begun, relay.ended_at.get(lane, begun)) >= SILENT:
                 before = relay.condition
-                relay.condition = slowed(before, relay.late.total(), SILENT, datetime.now(UTC))
-                tell(name, before, relay.condition)
-            if self._has_other(relay, lane):
+                relay.condition = when_slow(before, relay.late.total(), SILENT, datetime.now(UTC))
+                log_state(name, before, relay.condition)
+            if self._has_alternative(relay, lane):
                 is_late()
             timer = loop.call_later(LONG, look)
 
@@ -235,7 +245,7 @@ class Routes:
             relay.late[lane] -= late
             relay.ended_at[lane] = self._clock()
 
-    def note(
+    def record_outcomes(
         self, name: str, outcomes: Sequence[Outcome], recipients: Sequence[int], sender: Callable[[int], str]
     ) -> None:
         """Notes what came of a window at a processor. A window in which no message reached it says that it is away.
@@ -246,28 +256,28 @@ class Routes:
             recipients: the ids of those whose messages these were.
             sender: whom a message is from, by its place in the window.
         """
-        telling = [outcome for outcome in outcomes if outcome.result is not Result.UNSENT or outcome.trouble]
+        telling = [outcome for outcome in outcomes if outcome.result is not OutcomeKind.UNSENT or outcome.trouble]
         if not telling:
             return
         relay, now = self._relays[name], self._clock()
-        if any(outcome.result is Result.ACCEPTED for outcome in telling):
+        if any(outcome.result is OutcomeKind.ACCEPTED for outcome in telling):
             relay.taken_at = now
             relay.denied.clear()
-        lost = all(map(is_lost, telling))
-        denied = relay.note_refused(outcomes, recipients, sender, now)
+        lost = all(map(is_unanswered, telling))
+        denied = relay.note_refusals(outcomes, recipients, sender, now)
         if lost:
             if len(relay.denied) < SEVERAL:
                 relay.denied.update(denied)
-            lost = len(denied) < len(telling) or self._is_for_all(relay, now)
+            lost = len(denied) < len(telling) or self._is_processor_wide(relay, now)
         if lost:
-            relay.breaker.failed(now, random.random())  # noqa: S311 - jitter, not a secret
+            relay.breaker.record_failure(now, random.random())  # noqa: S311 - jitter, not a secret
         else:
-            relay.breaker.succeeded()
+            relay.breaker.record_success()
         before, takes = relay.condition, not lost and relay.taken_at > float("-inf")
-        relay.condition = after(before, telling, datetime.now(UTC), takes=takes)
-        tell(name, before, relay.condition)
+        relay.condition = after_window(before, telling, datetime.now(UTC), takes=takes)
+        log_state(name, before, relay.condition)
 
-    def is_closed_to(
+    def is_recipient_refused(
         self,
         policy: Policy,
         purpose: str,
@@ -288,25 +298,25 @@ class Routes:
             barred: those that have just refused us with it.
             unable: those that lack an extension which the message needs.
         """
-        ways = self._ways.get((id(policy), purpose)) or self._find(policy, purpose)
+        ways = self._ways.get((id(policy), purpose)) or self._find_options(policy, purpose)
         possible = (*ways.shares, *ways.reserve)
         return bool(possible) and all(
-            way.name in unable or (way.name in barred and way.relay.is_closed_to(recipient, sender)) for way in possible
+            way.name in unable or (way.name in barred and way.relay.refuses(recipient, sender)) for way in possible
         )
 
-    def has_another(self, policy: Policy, purpose: str, unable: Collection[str]) -> bool:
+    def has_other_processor(self, policy: Policy, purpose: str, unable: Collection[str]) -> bool:
         """Tells whether a processor that is not unable may have a message, now or later."""
-        ways = self._ways.get((id(policy), purpose)) or self._find(policy, purpose)
+        ways = self._ways.get((id(policy), purpose)) or self._find_options(policy, purpose)
         return any(way.name not in unable for way in (*ways.shares, *ways.reserve))
 
-    def _is_for_all(self, relay: _Relay, now: float) -> bool:
+    def _is_processor_wide(self, relay: _KnownProcessor, now: float) -> bool:
         """Tells whether a processor that answers, and refuses us with some messages, cannot be used for any.
 
         A single one may mean its recipient: others must not suffer for it, however often it is offered.
         """
         return len(relay.denied) >= SEVERAL and now - relay.taken_at >= RECENT
 
-    def _next(self, ways: Sequence[_Way], barred: Collection[str], lane: Lane, most: int) -> _Way | None:
+    def _next_of(self, ways: Sequence[_Option], barred: Collection[str], lane: Lane, most: int) -> _Option | None:
         """Smooth weighted round-robin: each gains its weight, the foremost is taken and pays what all have gained.
 
         Of those of weight 0, the first.
@@ -314,9 +324,9 @@ class Routes:
         best, gained = None, 0
         for way in ways:
             if (
-                self._can(way.relay)
+                self._is_usable(way.relay)
                 and way.name not in barred
-                and not (way.relay.late[lane] and self._is_behind(way.relay, lane, most))
+                and not (way.relay.late[lane] and self._is_too_slow(way.relay, lane, most))
             ):
                 way.credit += way.weight
                 gained += way.weight
@@ -326,14 +336,15 @@ class Routes:
             best.credit -= gained
         return best
 
-    def _can(self, relay: _Relay) -> bool:
-        return (relay.breaker.closed or relay.breaker.admits(self._clock())) and self._halted(relay.name) is None
+    def _is_usable(self, relay: _KnownProcessor) -> bool:
+        is_allowed = relay.breaker.closed or relay.breaker.allows_message(self._clock())
+        return is_allowed and self._halted(relay.name) is None
 
-    def _is_behind(self, relay: _Relay, lane: Lane, most: int) -> bool:
+    def _is_too_slow(self, relay: _KnownProcessor, lane: Lane, most: int) -> bool:
         """Tells whether a processor gets nothing more for now. Where all are so slow, mail waits in line for them."""
-        return relay.late[lane] >= most and self._has_other(relay, lane)
+        return relay.late[lane] >= most and self._has_alternative(relay, lane)
 
-    def _has_other(self, relay: _Relay, lane: Lane) -> bool:
+    def _has_alternative(self, relay: _KnownProcessor, lane: Lane) -> bool:
         """Tells whether another processor can take mail, so that who waits for this one keeps mail from going.
 
         One that may only be probed cannot: perhaps there is no mail for it, and nobody learns that it is still away.
@@ -346,44 +357,44 @@ class Routes:
             for other in self._relays.values()
         )
 
-    def _find(self, policy: Policy, purpose: str) -> _Ways:
-        ways = self._ways[id(policy), purpose] = _Ways(policy)
+    def _find_options(self, policy: Policy, purpose: str) -> _Options:
+        ways = self._ways[id(policy), purpose] = _Options(policy)
         refusals = []
         for processor in self._processors.values():
             if processor.purposes is not None and purpose not in processor.purposes:
                 continue
-            handover = Handover(processor.name, processor.country, processor.outside, purpose, self._day)
-            if refused := refusal(policy, handover):
+            handover = ProcessorUse(processor.name, processor.country, processor.outside, purpose, self._day)
+            if refused := processor_refusal(policy, handover):
                 refusals.append(refused)
                 continue
             relay = self._relays[processor.name]
-            way = _Way(processor, processor.name, processor.weight, relay.breaker, relay)
+            way = _Option(processor, processor.name, processor.weight, relay.breaker, relay)
             (ways.shares if way.weight else ways.reserve).append(way)
         if refusals:
             ways.refused = refusals[0]
         return ways
 
-    def _none(self, ways: _Ways, now: datetime, barred: Collection[str], lane: Lane) -> NoRoute:
+    def _no_route(self, ways: _Options, now: datetime, barred: Collection[str], lane: Lane) -> NoRoute:
         """Why there is none, and the earliest moment at which there may be one."""
         possible = ways.shares + ways.reserve
         if not possible:
             reason, rule = ways.refused
             return NoRoute(reason, rule, now + NOT_ALLOWED)
-        found = {way.name: self._obstacle(way, now, barred, lane) for way in possible}
+        found = {way.name: self._obstacle_of(way, now, barred, lane) for way in possible}
         until, reason, _ = min(found.values())
         # One that does not take this message ends no other one's trouble.
         lasting = min((obstacle[2] for name, obstacle in found.items() if name not in barred), default=timedelta(0))
         return NoRoute(reason, None, until, lasting)
 
-    def _obstacle(
-        self, way: _Way, now: datetime, barred: Collection[str], lane: Lane
+    def _obstacle_of(
+        self, way: _Option, now: datetime, barred: Collection[str], lane: Lane
     ) -> tuple[datetime, str, timedelta]:
         """Returns what keeps a way from being taken: until when, why, and for how long it has done so."""
         if halt := self._halted(way.name):
             return now + HALTED, halt, timedelta(0)
-        if self._is_behind(way.relay, lane, SLOW_ALONE):
+        if self._is_too_slow(way.relay, lane, SLOW_ALONE):
             return now + CATCHING_UP, BEHIND, timedelta(0)
         condition = way.relay.condition
-        lasting = now - condition.since if condition.troubled else timedelta(0)
+        lasting = now - condition.since if condition.has_trouble else timedelta(0)
         wait = timedelta(seconds=max(0.0, way.breaker.retry_at - self._clock()))
         return now + (BARRED if way.breaker.closed and way.name in barred else wait), NO_CONNECTION, lasting

@@ -9,20 +9,20 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from mailer.crashing import CrashPoint, reach
-from mailer.pipeline.depths import read_depths
+from mailer.crash_points import CrashPoint, crash_if_armed
+from mailer.pipeline.delivery_moves import move_unchanged_deliveries, unclaimed_move
 from mailer.pipeline.intake import BATCHES, publish_batches
-from mailer.pipeline.moving import move_what_holds, moved
-from mailer.pipeline.verdicts import FIRST_RETRY, given_up, retry_delay
+from mailer.pipeline.queue_depths import read_queue_depths
+from mailer.pipeline.transitions import FIRST_RETRY, give_up_state, retry_delay
 from mailer.policy.category import CATEGORIES
-from mailer.policy.rates import LONGEST_DAYS
+from mailer.policy.frequency_counts import LONGEST_DAYS
 from mailer.ports.broker import Broker, BrokerUnavailable, Unroutable
+from mailer.ports.database_errors import DatabaseAway
 from mailer.ports.dead_letters import DAYS_KEPT
-from mailer.ports.deliveries import IN_DOUBT, Deliveries, Move, State
-from mailer.ports.ledger import Entry
-from mailer.ports.outages import DatabaseAway
-from mailer.ports.upkeep import Due, Ending, Open, Stale, Upkeep
-from mailer.runtime.troubles import Trouble, trouble_of
+from mailer.ports.deliveries import IN_DOUBT, DeliveryMove, DeliveryState, DeliveryStore
+from mailer.ports.ledger_entry import LedgerEntry
+from mailer.ports.timekeeping import DueBatch, EndingMailing, OpenDelivery, OrphanedDelivery, TimekeeperStore
+from mailer.runtime.error_kinds import ErrorKind, error_kind
 from mailer.telemetry import DOUBTED, LAST_TICK, log
 
 AT_ONCE = 1000
@@ -51,7 +51,9 @@ class Timekeeper:
         copies: of a mandatory mail that may have gone out, until it waits for a person.
     """
 
-    def __init__(self, upkeep: Upkeep, deliveries: Deliveries, broker: Broker, copies: int = COPIES) -> None:
+    def __init__(
+        self, upkeep: TimekeeperStore, deliveries: DeliveryStore, broker: Broker, copies: int = COPIES
+    ) -> None:
         self._upkeep = upkeep
         self._deliveries = deliveries
         self._broker = broker
@@ -62,47 +64,47 @@ class Timekeeper:
     async def run(self, stop: asyncio.Event, period: float = 1.0) -> None:
         """Ticks until told to stop. What fails is logged; the next tick does it."""
         while not stop.is_set():
-            if await self.tick():
+            if await self.run_once():
                 LAST_TICK.set_to_current_time()
             try:
                 await asyncio.wait_for(stop.wait(), period)
             except TimeoutError:
                 continue
 
-    async def tick(self) -> bool:
+    async def run_once(self) -> bool:
         """One round. Each step stands by itself: one that fails keeps no other from being done.
 
         Returns:
             Whether all steps succeeded.
         """
         steps: list[Callable[[], Awaitable[object]]] = [
-            self._resolve,
-            partial(self._upkeep.give_back, AT_ONCE),
-            self._cut,
-            self._publish,
-            self._end,
+            self._resolve_orphans,
+            partial(self._upkeep.end_expired_claims, AT_ONCE),
+            self._cut_batches,
+            self._publish_batches,
+            self._end_mailings,
             self._upkeep.finish_mailings,
         ]
         rarely = time.monotonic() >= self._rarely_at
         if rarely:
             steps += [
-                self._upkeep.partitions,
-                self._upkeep.fold,
-                partial(self._upkeep.lapse, AT_ONCE),
-                partial(self._upkeep.forget_sends, LONGEST_DAYS),
-                self._upkeep.forget_rates,
-                partial(self._upkeep.forget_letters, DAYS_KEPT),
-                self._upkeep.forget_wishes,
-                partial(self._upkeep.end_erasures, AT_ONCE),
-                self._upkeep.seal,
+                self._upkeep.create_partitions,
+                self._upkeep.fold_counters,
+                partial(self._upkeep.end_expired_suppressions, AT_ONCE),
+                partial(self._upkeep.delete_old_send_counts, LONGEST_DAYS),
+                self._upkeep.delete_old_rate_windows,
+                partial(self._upkeep.delete_old_dead_letters, DAYS_KEPT),
+                self._upkeep.delete_old_requests,
+                partial(self._upkeep.finish_erasures, AT_ONCE),
+                self._upkeep.seal_ledger,
             ]
         done = 0
         for step in steps:
             try:
                 await step()
             except Exception as error:
-                log.exception("a step of the timekeeper failed; trying again", step=_name(step))
-                if isinstance(error, DatabaseAway) and trouble_of(error) is Trouble.AWAY:
+                log.exception("a step of the timekeeper failed; trying again", step=_step_name(step))
+                if isinstance(error, DatabaseAway) and error_kind(error) is ErrorKind.AWAY:
                     return False  # none of the others would get through
             else:
                 done += 1
@@ -110,43 +112,43 @@ class Timekeeper:
             self._rarely_at = time.monotonic() + RARELY
         return done == len(steps)
 
-    async def _cut(self) -> None:
+    async def _cut_batches(self) -> None:
         cut = AT_ONCE
         while cut == AT_ONCE:
-            cut = await self._upkeep.batch_due(AT_ONCE)
+            cut = await self._upkeep.batch_due_deliveries(AT_ONCE)
             if cut:
-                reach(CrashPoint.IN_TIMEKEEPER)
+                crash_if_armed(CrashPoint.IN_TIMEKEEPER)
 
-    async def _publish(self) -> None:
+    async def _publish_batches(self) -> None:
         """What was never published, and what got lost; one timekeeper at a time, so that nothing is published twice."""
-        async with self._upkeep.alone() as alone:
+        async with self._upkeep.lock_publishing() as alone:
             if alone:
-                failed = await self._publish_what_waits()
-                await self._publish_what_is_lost(failed)
+                failed = await self._publish_unpublished()
+                await self._republish_lost(failed)
 
-    async def _publish_what_waits(self) -> set[str]:
+    async def _publish_unpublished(self) -> set[str]:
         """Publishes what never was; returns the lanes whose queue did not take it."""
         failed = set[str]()
         for _ in range(ROUNDS):
-            due = defaultdict[str, list[Due]](list)
-            for item in await self._upkeep.unpublished(PUBLISHED_AT_ONCE):
+            due = defaultdict[str, list[DueBatch]](list)
+            for item in await self._upkeep.unpublished_batches(PUBLISHED_AT_ONCE):
                 due[item.lane].append(item)
             failed |= await self._publish_lanes({lane: due[lane] for lane in due if lane not in failed})
             if all(len(due[lane]) < PUBLISHED_AT_ONCE for lane in due.keys() - failed):
                 break
         return failed
 
-    async def _publish_what_is_lost(self, failed: Collection[str]) -> None:
+    async def _republish_lost(self, failed: Collection[str]) -> None:
         """Publishes again what nobody claimed of lanes whose queue is empty. Where that cannot be told, it waits."""
         late = await self._upkeep.late_lanes(LOST_AFTER)
         queues = {lane: f"{BATCHES}.{lane}" for lane in late if lane not in failed}
-        depths = await read_depths(self._broker, list(queues.values()))
+        depths = await read_queue_depths(self._broker, list(queues.values()))
         if unknown := queues.values() - depths.keys():
             log.warning("batches wait: it cannot be told how many are in their queues", queues=sorted(unknown))
         idle = [lane for lane, queue in queues.items() if depths.get(queue) == 0]
-        await self._publish_lanes({lane: await self._upkeep.lost(lane, LOST_AFTER, AT_ONCE) for lane in idle})
+        await self._publish_lanes({lane: await self._upkeep.lost_batches(lane, LOST_AFTER, AT_ONCE) for lane in idle})
 
-    async def _publish_lanes(self, due: Mapping[str, Sequence[Due]]) -> set[str]:
+    async def _publish_lanes(self, due: Mapping[str, Sequence[DueBatch]]) -> set[str]:
         """Publishes batches, each lane by itself; returns the lanes whose queue did not take them."""
         publishing = (publish_batches(self._broker, self._upkeep, some) for some in due.values())
         results = await asyncio.gather(*publishing, return_exceptions=True)
@@ -159,63 +161,65 @@ class Timekeeper:
             log.warning("batches wait: their queues did not take them", lanes=sorted(failed), error=said)
         return set(failed)
 
-    async def _end(self) -> None:
+    async def _end_mailings(self) -> None:
         """Ends what is open of cancelled mailings, in passes over their deliveries, until nothing of them is left."""
         until = time.monotonic() + ENDING_SECONDS
-        await _do_each(self._end_until(mailing, until) for mailing in await self._upkeep.ending(AT_ONCE))
+        await _run_steps(self._end_mailing(mailing, until) for mailing in await self._upkeep.ending_mailings(AT_ONCE))
 
-    async def _end_until(self, mailing: Ending, until: float) -> None:
+    async def _end_mailing(self, mailing: EndingMailing, until: float) -> None:
         """Ends what is open of a mailing, as far as there is time (`time.monotonic()`)."""
-        while time.monotonic() < until and await self._end_some(mailing):
+        while time.monotonic() < until and await self._end_next_deliveries(mailing):
             continue
 
-    async def _end_some(self, mailing: Ending) -> bool:
+    async def _end_next_deliveries(self, mailing: EndingMailing) -> bool:
         """One step of a pass; whether there may be another. What a worker holds is met by a later pass."""
         after = self._ended_to.pop(mailing.mailing_id, 0)
-        some = await self._upkeep.open_of(mailing.mailing_id, after, AT_ONCE)
+        some = await self._upkeep.open_deliveries_of(mailing.mailing_id, after, AT_ONCE)
         if some:
-            await move_what_holds(self._deliveries, None, [_ending(mailing, item) for item in some])
+            await move_unchanged_deliveries(self._deliveries, None, [_ending_move(mailing, item) for item in some])
         if len(some) < AT_ONCE:
-            await self._upkeep.sweep(mailing.mailing_id)
+            await self._upkeep.delete_empty_batches(mailing.mailing_id)
             return False
         self._ended_to[mailing.mailing_id] = some[-1].recipient_id
         return True
 
-    async def _resolve(self) -> None:
+    async def _resolve_orphans(self) -> None:
         """What somebody intended who is gone is in doubt; then optional mail ends, and mandatory mail goes again."""
-        stale = defaultdict[UUID | None, list[Stale]](list)
-        for item in await self._upkeep.stale(AT_ONCE):
+        stale = defaultdict[UUID | None, list[OrphanedDelivery]](list)
+        for item in await self._upkeep.orphaned_deliveries(AT_ONCE):
             stale[item.claim].append(item)
-        await _do_each(self._move(some) for some in stale.values())
+        await _run_steps(self._move_stale(some) for some in stale.values())
 
-    async def _move(self, stale: Sequence[Stale]) -> None:
+    async def _move_stale(self, stale: Sequence[OrphanedDelivery]) -> None:
         now = datetime.now(UTC)
-        resolved = [_resolution(item, now, self._copies) for item in stale]
-        await move_what_holds(self._deliveries, stale[0].claim, resolved)
-        _tell(Counter(move.mailing_id for move, _ in resolved if move.to_state is State.HELD), self._copies)
+        resolved = [_orphan_move(item, now, self._copies) for item in stale]
+        await move_unchanged_deliveries(self._deliveries, stale[0].claim, resolved)
+        _log_doubtful_mail(
+            Counter(move.mailing_id for move, _ in resolved if move.to_state is DeliveryState.HELD), self._copies
+        )
 
 
-async def _do_each(work: Iterable[Awaitable[object]]) -> None:
+async def _run_steps(work: Iterable[Awaitable[object]]) -> None:
     """Does one after the other. One that fails keeps no other from being done, but where the database is away."""
     first: Exception | None = None
     for one in work:
         try:
             await one
         except Exception as error:
-            if trouble_of(error) is Trouble.AWAY:
+            if error_kind(error) is ErrorKind.AWAY:
                 raise
             first = first or error
     if first is not None:
         raise first
 
 
-def _name(step: object) -> str:
+def _step_name(step: object) -> str:
     """A step's name, for the log."""
     function = step.func if isinstance(step, partial) else step
     return str(getattr(function, "__name__", function)).strip("_")
 
 
-def _tell(held: Mapping[UUID, int], copies: int) -> None:
+def _log_doubtful_mail(held: Mapping[UUID, int], copies: int) -> None:
     """Says that a person is needed."""
     for mailing_id, n in held.items():
         DOUBTED.inc(n)
@@ -229,35 +233,37 @@ def _tell(held: Mapping[UUID, int], copies: int) -> None:
         )
 
 
-def _resolution(item: Stale, now: datetime, copies: int) -> tuple[Move, tuple[Entry]]:
+def _orphan_move(item: OrphanedDelivery, now: datetime, copies: int) -> tuple[DeliveryMove, tuple[LedgerEntry]]:
     """Intended becomes in doubt; in doubt becomes failed (optional: at most once) or is tried again (mandatory)."""
     due_at: datetime | None = now
-    if item.state is State.INTENDED:
-        to_state, reason, from_reason = State.IN_DOUBT, "owner_lost", ""
-    elif CATEGORIES[item.category].optional:
-        to_state, reason, from_reason, due_at = State.FAILED, "in_doubt", item.reason, None
+    if item.state is DeliveryState.INTENDED:
+        to_state, reason, from_reason = DeliveryState.IN_DOUBT, "owner_lost", ""
+    elif CATEGORIES[item.category].is_optional:
+        to_state, reason, from_reason, due_at = DeliveryState.FAILED, "in_doubt", item.reason, None
     else:
-        to_state, reason, due_at = _doubted(item, now, copies)
+        to_state, reason, due_at = _move_after_doubt(item, now, copies)
         from_reason = item.reason
-    return moved(item, item.mailing_id, item.brand, to_state, reason, due_at, from_reason)
+    return unclaimed_move(item, item.mailing_id, item.brand, to_state, reason, due_at, from_reason)
 
 
-def _doubted(item: Stale, now: datetime, copies: int) -> tuple[State, str, datetime | None]:
+def _move_after_doubt(item: OrphanedDelivery, now: datetime, copies: int) -> tuple[DeliveryState, str, datetime | None]:
     """Mandatory mail goes again at once; what was lost again and again since its first offer, less and less often.
 
     After so many copies that may have gone out, a person has to find out.
     """
     age, category = now - (item.tried_at or now), CATEGORIES[item.category]
     if item.doubts >= copies:
-        return State.HELD, IN_DOUBT, None
+        return DeliveryState.HELD, IN_DOUBT, None
     if age > category.max_age:
-        return given_up(category, "in_doubt")
+        return give_up_state(category, "in_doubt")
     if age < FIRST_RETRY and item.attempt <= AT_ONCE_TWICE:
-        return State.DEFERRED, "in_doubt", now - timedelta(seconds=1)
-    return State.DEFERRED, "in_doubt", now + retry_delay(age, random.random())  # noqa: S311 - jitter, not a secret
+        return DeliveryState.DEFERRED, "in_doubt", now - timedelta(seconds=1)
+    return DeliveryState.DEFERRED, "in_doubt", now + retry_delay(age, random.random())  # noqa: S311 - jitter, not a secret
 
 
-def _ending(mailing: Ending, item: Open) -> tuple[Move, tuple[Entry]]:
+def _ending_move(mailing: EndingMailing, item: OpenDelivery) -> tuple[DeliveryMove, tuple[LedgerEntry]]:
     """Cancelled by a person; or failed after a restore, since it may have gone out before."""
-    to_state, reason = (State.CANCELLED, "cancelled") if mailing.state == "cancelled" else (State.FAILED, "restored")
-    return moved(item, mailing.mailing_id, mailing.brand, to_state, reason)
+    to_state, reason = (
+        (DeliveryState.CANCELLED, "cancelled") if mailing.state == "cancelled" else (DeliveryState.FAILED, "restored")
+    )
+    return unclaimed_move(item, mailing.mailing_id, mailing.brand, to_state, reason)

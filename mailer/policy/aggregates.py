@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from mailer.policy.registry import rule
+from mailer.policy.rule_registry import rule
 
 OTHER = "other"
 """The cell in which a breakdown counts everybody whose own cell is not shown."""
@@ -13,7 +13,7 @@ Shared = Mapping[tuple[str | None, str | None], int]
 
 
 @rule("aggregates", "interpals-14, paltalk06-11, paltalk02-03", idle=frozenset())
-def hidden(cells: Mapping[str, int], minimum: int) -> frozenset[str]:
+def hide_small_cells(cells: Mapping[str, int], minimum: int) -> frozenset[str]:
     """A cell of fewer people than the minimum is not shown, nor can it be computed from what is.
 
     Small cells are hidden. Where they have fewer than the minimum together, the total less what is shown would tell, so
@@ -39,12 +39,12 @@ def hidden(cells: Mapping[str, int], minimum: int) -> frozenset[str]:
     return frozenset(small)
 
 
-def publish(cells: Mapping[str, int], minimum: int) -> dict[str, int]:
+def publishable_cells(cells: Mapping[str, int], minimum: int) -> dict[str, int]:
     """The cells of a breakdown that may be shown, the largest first, `OTHER` last; they add up to the total.
 
     Empty where that would tell nothing but the total, or where the total is too small.
     """
-    unseen = hidden(cells, minimum)
+    unseen = hide_small_cells(cells, minimum)
     shown = {value: cells[value] for value in sorted(cells, key=lambda value: (-cells[value], value))}
     shown = {value: people for value, people in shown.items() if value not in unseen}
     rest = sum(cells[value] for value in unseen)
@@ -52,7 +52,7 @@ def publish(cells: Mapping[str, int], minimum: int) -> dict[str, int]:
 
 
 @rule("figures-of-many", "paltalk06-18; invariant 6", idle=lambda n, minimum, finished: n)
-def figure(n: int, minimum: int, finished: bool) -> int | None:
+def rounded_figure(n: int, minimum: int, finished: bool) -> int | None:
     """A mailing's opens or clicks are shown from the minimum cell on, and in whole cells while the mailing runs.
 
     Else somebody who is handed the mail late would be seen to open it: the figure of the others is known by then.
@@ -70,7 +70,9 @@ def figure(n: int, minimum: int, finished: bool) -> int | None:
     return n if finished else n - n % minimum
 
 
-def overlap(first: Mapping[str, int], second: Mapping[str, int], common: Mapping[tuple[str, str], int]) -> Shared:
+def overlapping_cells(
+    first: Mapping[str, int], second: Mapping[str, int], common: Mapping[tuple[str, str], int]
+) -> Shared:
     """What two breakdowns share, with the people whom only one of them has.
 
     Args:
@@ -88,7 +90,7 @@ def overlap(first: Mapping[str, int], second: Mapping[str, int], common: Mapping
 
 
 @rule("no-subtraction", "interpals-14, paltalk06-11, paltalk02-03", idle=False)
-def subtractable(shared: Shared, minimum: int) -> bool:
+def are_subtractable(shared: Shared, minimum: int) -> bool:
     """Two breakdowns are not both shown where figures of one less figures of the other are about too few people.
 
     Take everybody as a line between their cell in one and their cell in the other, or the outside. The sum of any cells
@@ -107,12 +109,12 @@ def subtractable(shared: Shared, minimum: int) -> bool:
     only_second = sum(people for (first, _), people in shared.items() if first is None)
     if 0 < only_first < minimum or 0 < only_second < minimum:
         return True
-    joined = _Joined()
-    while lines := _lines(shared, joined):
+    joined = _UnionFind()
+    while lines := _people_between(shared, joined):
         thick = [ends for ends, people in lines.items() if people >= minimum]
         if not thick:
             return True
-        joined.join(thick)
+        joined.join_ends(thick)
     return False
 
 
@@ -120,31 +122,31 @@ _Node = tuple[int, str] | None
 """A cell: of which breakdown, and its value. None is the outside."""
 
 
-class _Joined:
+class _UnionFind:
     """Which cells cannot be told apart any more, as a union-find."""
 
     def __init__(self) -> None:
         self._above: dict[_Node, _Node] = {}
 
-    def root(self, node: _Node) -> _Node:
+    def root_of(self, node: _Node) -> _Node:
         """The one that stands for all that it was joined with."""
         while node in self._above:
             node = self._above[node]
         return node
 
-    def join(self, lines: Iterable[frozenset[_Node]]) -> None:
+    def join_ends(self, lines: Iterable[frozenset[_Node]]) -> None:
         """Joins the ends of each line."""
         for first, second in lines:
-            if (one := self.root(first)) != (other := self.root(second)):
+            if (one := self.root_of(first)) != (other := self.root_of(second)):
                 self._above[one] = other
 
 
-def _lines(shared: Shared, joined: _Joined) -> Counter[frozenset[_Node]]:
+def _people_between(shared: Shared, joined: _UnionFind) -> Counter[frozenset[_Node]]:
     """How many people are between any two cells that are still apart."""
     lines: Counter[frozenset[_Node]] = Counter()
     for (first, second), people in shared.items():
-        one = joined.root(None if first is None else (0, first))
-        other = joined.root(None if second is None else (1, second))
+        one = joined.root_of(None if first is None else (0, first))
+        other = joined.root_of(None if second is None else (1, second))
         if one != other and people:
             lines[frozenset((one, other))] += people
     return lines

@@ -6,8 +6,8 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from mailer.policy.forms import CONTENT_TYPE
-from mailer.policy.lookalikes import normalized
+from mailer.policy.text_folding import normalized
+from mailer.policy.text_formats import CONTENT_TYPE
 
 ContentType = Annotated[str, Field(pattern=CONTENT_TYPE)]
 INERT: Final = (
@@ -51,7 +51,7 @@ _PROGRAMS: Final = re.compile(
 _BEHIND: Final = re.compile(r"[^\w-]+$")
 
 
-def unattachable(allowed: Collection[str], filename: str, content_type: str) -> Iterator[str]:
+def attachment_faults(allowed: Collection[str], filename: str, content_type: str) -> Iterator[str]:
     """Returns what keeps a file from being attached, each with its field.
 
     Args:
@@ -64,7 +64,7 @@ def unattachable(allowed: Collection[str], filename: str, content_type: str) -> 
             f"content_type: is {content_type}, and only {', '.join(sorted(allowed)) or 'nothing'} is attached; "
             "add it to attachments in the policy, or link to the file"
         )
-    ending = ending_of(filename)
+    ending = file_extension(filename)
     if _PROGRAMS.fullmatch(ending):
         yield f"filename: ends with .{ending}, which runs when it is opened; link to the file"
     elif (types := _PAGES.get(ending)) and not any(one in allowed for one in types):
@@ -74,7 +74,7 @@ def unattachable(allowed: Collection[str], filename: str, content_type: str) -> 
         )
 
 
-def ending_of(filename: str) -> str:
+def file_extension(filename: str) -> str:
     """Returns what follows the last dot, in the form in which systems look at it; empty if there is none.
 
     Windows drops dots and blanks at the end, and nobody sees characters without a width.

@@ -66,7 +66,7 @@ class Category:
     list_name: str = ""
 
     @property
-    def optional(self) -> bool:
+    def is_optional(self) -> bool:
         """Whether recipients may leave it."""
         return not self.mandatory
 

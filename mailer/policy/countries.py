@@ -53,12 +53,12 @@ def country_code(text: str) -> str:
     Raises:
         ValueError: it is none. A union or an area is not: nobody would know which law holds.
     """
-    if (code := country_of(text)) is None:
+    if (code := country_or_none(text)) is None:
         raise ValueError("is no country; write the two letters of ISO 3166-1, such as DE, or leave it out")
     return code
 
 
-def country_of(text: str) -> str | None:
+def country_or_none(text: str) -> str | None:
     """The same, and None for a text that is no country."""
     code = _CODES.get(text)
     if code is None and text.isascii():  # other letters have capitals in ASCII: the sharp s of German has two
@@ -66,16 +66,16 @@ def country_of(text: str) -> str | None:
     return code
 
 
-def newest_of(said: str | None) -> str:
+def newest_country(said: str | None) -> str:
     """Returns the newest of the countries said of somebody, one a line (see `Standing.country`); empty without any."""
     return (said or "").partition("\n")[0]
 
 
 @lru_cache(maxsize=1000)
-def region_of(locale: str | None) -> str | None:
+def country_of_locale(locale: str | None) -> str | None:
     """The country that a language tag names (BCP 47): DE of `de-DE`, AT of `de-Latn-AT`; None where it names none.
 
     It says how somebody writes. It is no proof of where they live, and so never makes a floor less strict.
     """
     _, dash, last = (locale or "").replace("_", "-").rpartition("-")
-    return country_of(last) if dash and len(last) == 2 else None
+    return country_or_none(last) if dash and len(last) == 2 else None

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from mailer.policy.category import Category
-from mailer.policy.document import Policy
+from mailer.policy.policy_file import Policy
 from mailer.policy.standing import Standing
 from mailer.policy.switches import Switches
 
@@ -89,7 +89,7 @@ EXPIRED = "expired"
 
 
 @dataclass(slots=True)
-class Facts:
+class DecisionFacts:
     """All that a rule may look at, and none may change but what is worked out once; frozen, it would cost a third more.
 
     Attributes:

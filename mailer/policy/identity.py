@@ -5,7 +5,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Self
 
-from mailer.policy.lookalikes import normalized
+from mailer.policy.text_folding import normalized
 
 MAX_NAME = 255
 """Octets in UTF-8: AMQP's short string (AMQP 0-9-1, 4.2.5.3), in which RabbitMQ validates a user."""
@@ -48,11 +48,11 @@ class Identity:
         if len(self.name.encode()) > MAX_NAME:
             raise ValueError(f"a name has at most {MAX_NAME} octets in UTF-8")
         object.__setattr__(
-            self, "form", (self.kind, _folded(self.name) if self.kind is IdentityKind.PERSON else self.name)
+            self, "form", (self.kind, _fold_name(self.name) if self.kind is IdentityKind.PERSON else self.name)
         )
 
     @classmethod
-    def read(cls, text: str) -> Self:
+    def parse_identity(cls, text: str) -> Self:
         """The identity that a text names in its one form, such as `key:shop`.
 
         Raises:
@@ -76,7 +76,7 @@ class Identity:
         return f"{self.kind}:{self.name}"
 
 
-def _folded(name: str) -> str:
+def _fold_name(name: str) -> str:
     return " ".join(normalized("NFKC", normalized("NFKC", name).casefold()).split())
 
 
@@ -87,7 +87,7 @@ ITSELF = Identity(IdentityKind.MAILER, "pipeline")
 """The publisher of mailer's own mail."""
 
 
-def person(text: str) -> Identity:
+def person_identity(text: str) -> Identity:
     """The person that a name at a command means: `dana` is `person:dana`.
 
     Raises:
@@ -102,9 +102,9 @@ def person(text: str) -> Identity:
 
 
 @lru_cache(maxsize=4096)
-def known(text: str) -> Identity | None:
+def identity_or_none(text: str) -> Identity | None:
     """The identity that a text names, None if it names none. Remembered: a publisher has many events."""
     try:
-        return Identity.read(text)
+        return Identity.parse_identity(text)
     except ValueError:
         return None

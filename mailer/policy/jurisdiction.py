@@ -12,18 +12,18 @@ from typing import Annotated, Final, Generic, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from mailer.policy.consents import UNREVIEWED_TERMS, Terms, strictest_terms
-from mailer.policy.faults import PolicyError, describe, not_toml
-from mailer.policy.lines import line_of
-from mailer.policy.section import Country, Day, Section, Text, Whole
-from mailer.policy.switches import Floor, PartnerMail, PromoBasis, Tracking, strictest_floor
+from mailer.policy.consent_terms import UNREVIEWED_TERMS, ConsentTerms, strictest_terms
+from mailer.policy.file_errors import PolicyError, describe_error, describe_toml_error
+from mailer.policy.policy_section import Country, Day, Section, Text, Whole
+from mailer.policy.switches import PartnerMail, PromoBasis, SwitchFloor, Tracking, strictest_floor
+from mailer.policy.toml_lines import line_of
 
 Sure = Literal["primary", "secondary", "unsure"]
 """The certainty of a demand: read in the law itself, in what others write of it, or not even that."""
 T = TypeVar("T")
 
 
-class Demand(Section, Generic[T]):
+class LegalDemand(Section, Generic[T]):
     """A demand of a law, and how it is known.
 
     Attributes:
@@ -55,45 +55,45 @@ class Jurisdiction(Section):
 
     name: Text
     countries: Annotated[tuple[Country, ...], Field(min_length=1)]
-    promo_basis: Demand[PromoBasis]
-    partner_mail: Demand[PartnerMail]
-    tracking: Demand[Tracking]
-    confirmed: Demand[Literal[True]] | None = None
-    renewal: Demand[Annotated[Whole, Field(ge=1, le=1200)]] | None = None
-    records: Demand[Annotated[Whole, Field(ge=1, le=36_500)]] | None = None
-    label: Demand[Text] | None = None
-    line: Demand[Annotated[dict[str, Text], Field(min_length=1)]] | None = None
+    promo_basis: LegalDemand[PromoBasis]
+    partner_mail: LegalDemand[PartnerMail]
+    tracking: LegalDemand[Tracking]
+    confirmed: LegalDemand[Literal[True]] | None = None
+    renewal: LegalDemand[Annotated[Whole, Field(ge=1, le=1200)]] | None = None
+    records: LegalDemand[Annotated[Whole, Field(ge=1, le=36_500)]] | None = None
+    label: LegalDemand[Text] | None = None
+    line: LegalDemand[Annotated[dict[str, Text], Field(min_length=1)]] | None = None
 
     @property
-    def demands(self) -> dict[str, Demand[object]]:
+    def demands_by_key(self) -> dict[str, LegalDemand[object]]:
         """The demands that the file makes, by key."""
         said = {name: getattr(self, name) for name in DEMANDS}
         return {name: demand for name, demand in said.items() if demand is not None}
 
     @property
-    def floor(self) -> Floor:
+    def switch_floor(self) -> SwitchFloor:
         """The least of each switch; of an unsure demand no less than in an unreviewed country."""
         said = {name: getattr(self, name) for name in SWITCHES}
-        floor = Floor.model_validate({name: demand.value for name, demand in said.items()})
+        floor = SwitchFloor.model_validate({name: demand.value for name, demand in said.items()})
         doubted = {name: getattr(UNREVIEWED, name) for name, demand in said.items() if demand.sure == "unsure"}
-        return strictest_floor(floor, Floor.model_validate(doubted))
+        return strictest_floor(floor, SwitchFloor.model_validate(doubted))
 
     @property
-    def terms(self) -> Terms:
+    def consent_terms(self) -> ConsentTerms:
         """The terms on which a consent counts."""
-        return Terms(self.confirmed is not None, self.renewal.value if self.renewal else None)
+        return ConsentTerms(self.confirmed is not None, self.renewal.value if self.renewal else None)
 
 
 SWITCHES: Final = ("promo_basis", "partner_mail", "tracking")
 """The demands that are the least of a switch."""
 DEMANDS: Final = (*SWITCHES, "confirmed", "renewal", "records", "label", "line")
 """Every key of a jurisdiction that is a demand."""
-UNREVIEWED: Final = Floor(promo_basis="opt_in", partner_mail="on_request", tracking="mailing")
+UNREVIEWED: Final = SwitchFloor(promo_basis="opt_in", partner_mail="on_request", tracking="mailing")
 """The floor where nobody knows the law, whatever the files say; where a file is stricter, that holds there as well."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Mark:
+class AdvertisingMark:
     """The marks that marketing bears in some countries; there is one of each kind, told apart by what it is.
 
     Attributes:
@@ -104,68 +104,68 @@ class Mark:
     label: str | None
     lines: Mapping[str, str]
 
-    def line(self, locale: str) -> str | None:
+    def line_in(self, locale: str) -> str | None:
         """The line in the language of a mail, else in the first language that there is."""
         language = locale.partition("-")[0]
         return self.lines.get(language) or next(iter(self.lines.values()), None)
 
 
-def mark_of(marks: Mapping[str, Mark], said: str | None) -> Mark | None:
+def mark_for_countries(marks: Mapping[str, AdvertisingMark], said: str | None) -> AdvertisingMark | None:
     """Finds the mark for somebody of whom countries were said, one a line; None: no law there wants one."""
     found = marks.get(said or "")
     if found is not None or not said or "\n" not in said:
         return found
-    return _joined(tuple(mark for country in said.split("\n") if (mark := marks.get(country))))
+    return _join_marks(tuple(mark for country in said.split("\n") if (mark := marks.get(country))))
 
 
 @lru_cache(maxsize=1000)
-def _joined(marks: tuple[Mark, ...]) -> Mark | None:
+def _join_marks(marks: tuple[AdvertisingMark, ...]) -> AdvertisingMark | None:
     """Makes one mark of several: the first label, and the lines of the first that has any."""
     if len(set(marks)) < 2:
         return marks[0] if marks else None
     label = next((mark.label for mark in marks if mark.label), None)
-    return Mark(label, next((mark.lines for mark in marks if mark.lines), {}))
+    return AdvertisingMark(label, next((mark.lines for mark in marks if mark.lines), {}))
 
 
-class Law:
+class LawByCountry:
     """All jurisdictions, by country."""
 
     def __init__(self, jurisdictions: Iterable[Jurisdiction] = ()) -> None:
         """Without any, every country is unreviewed."""
         self.jurisdictions = tuple(jurisdictions)
         self._by_country = {country: one for one in self.jurisdictions for country in one.countries}
-        self._floors = {country: one.floor for country, one in self._by_country.items()}
+        self._floors = {country: one.switch_floor for country, one in self._by_country.items()}
         self.unreviewed = strictest_floor(UNREVIEWED, *self._floors.values())
-        self._terms = {country: one.terms for country, one in self._by_country.items()}
+        self._terms = {country: one.consent_terms for country, one in self._by_country.items()}
         self._unreviewed_terms = strictest_terms((UNREVIEWED_TERMS, *self._terms.values()))
-        self.marks = dict(_marks(self.jurisdictions))
+        self.marks = dict(_marks_by_country(self.jurisdictions))
 
     @property
-    def countries(self) -> tuple[str, ...]:
+    def reviewed_countries(self) -> tuple[str, ...]:
         """Those that are reviewed."""
         return tuple(self._by_country)
 
-    def of(self, country: str | None) -> Jurisdiction | None:
+    def jurisdiction_of(self, country: str | None) -> Jurisdiction | None:
         """The jurisdiction of a country; None where it is not reviewed."""
         return self._by_country.get(country or "")
 
-    def floor(self, said: str | None) -> Floor:
+    def switch_floor(self, said: str | None) -> SwitchFloor:
         """The least of each switch for somebody of whom countries were said, one a line; None: nobody knows where."""
         return strictest_floor(*(self._floors.get(country, self.unreviewed) for country in (said or "").split("\n")))
 
-    def terms(self, said: str | None) -> Terms:
+    def consent_terms(self, said: str | None) -> ConsentTerms:
         """The terms of consents of somebody of whom countries were said, one a line; None: nobody knows where."""
         countries = (said or "").split("\n")
         return strictest_terms(self._terms.get(country, self._unreviewed_terms) for country in countries)
 
 
-def _marks(jurisdictions: Iterable[Jurisdiction]) -> Iterator[tuple[str, Mark]]:
+def _marks_by_country(jurisdictions: Iterable[Jurisdiction]) -> Iterator[tuple[str, AdvertisingMark]]:
     """Yields each country that wants a mark with its own."""
-    made: dict[tuple[object, ...], Mark] = {}
+    made: dict[tuple[object, ...], AdvertisingMark] = {}
     for one in jurisdictions:
         label, lines = one.label.value if one.label else None, one.line.value if one.line else {}
         if label or lines:
-            mark = made.setdefault((label, *lines.items()), Mark(label, lines))
+            mark = made.setdefault((label, *lines.items()), AdvertisingMark(label, lines))
             yield from ((country, mark) for country in one.countries)
 
 
@@ -186,12 +186,12 @@ def parse_jurisdiction(text: str, source: str) -> Jurisdiction:
     try:
         return Jurisdiction.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise JurisdictionError(not_toml(error, text, source)) from error
+        raise JurisdictionError(describe_toml_error(error, text, source)) from error
     except ValidationError as error:
-        raise JurisdictionError("\n".join(describe(detail, text, source) for detail in error.errors())) from error
+        raise JurisdictionError("\n".join(describe_error(detail, text, source) for detail in error.errors())) from error
 
 
-def load_law(texts: Mapping[str, str]) -> Law:
+def load_law(texts: Mapping[str, str]) -> LawByCountry:
     """Reads all jurisdictions.
 
     Args:
@@ -209,13 +209,13 @@ def load_law(texts: Mapping[str, str]) -> Law:
             read[name] = parse_jurisdiction(text, name)
         except JurisdictionError as error:
             faults.append(str(error))
-    faults.extend(_twice(read, texts))
+    faults.extend(_duplicate_countries(read, texts))
     if faults:
         raise JurisdictionError("\n".join(faults))
-    return Law(read.values())
+    return LawByCountry(read.values())
 
 
-def _twice(read: Mapping[str, Jurisdiction], texts: Mapping[str, str]) -> Iterator[str]:
+def _duplicate_countries(read: Mapping[str, Jurisdiction], texts: Mapping[str, str]) -> Iterator[str]:
     """Finds countries that are in two jurisdictions."""
     first: dict[str, str] = {}
     for name, jurisdiction in read.items():

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mailer.policy.trouble import Trouble
+from mailer.policy.connection_trouble import ConnectionTrouble
 
 
-class Result(StrEnum):
+class OutcomeKind(StrEnum):
     """The kinds of outcome. Each leads to exactly one next state of the delivery."""
 
     ACCEPTED = "accepted"
@@ -39,9 +39,9 @@ class Outcome:
         lacking: of what is blocked before it was offered: the processor lacks an extension that the message needs.
     """
 
-    result: Result
+    result: OutcomeKind
     code: int | None = None
     status: str | None = None
     text: str = ""
-    trouble: Trouble | None = None
+    trouble: ConnectionTrouble | None = None
     lacking: bool = False

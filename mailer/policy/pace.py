@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from mailer.policy.category import Lane
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 
 RESERVES: Final = {Lane.BREACH: 0, Lane.SERVICE: 5, Lane.NEWSLETTER: 10, Lane.PROMOTIONAL: 15}
 """Per cent of every limit (rounded down) that mail of a lane leaves to the more urgent lanes."""
@@ -30,7 +30,7 @@ _OF_ONE_MAILBOX: Final = ("4.1.", "4.2.")
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class SendingPace:
     """How fast mail goes to a domain by a processor since it was slowed down.
 
     Attributes:
@@ -46,7 +46,7 @@ class Pace:
 
 
 @dataclass(slots=True)
-class Look:
+class ReplySample:
     """What a domain answered in a short while.
 
     Attributes:
@@ -58,36 +58,36 @@ class Look:
     asking: int = 0
     closing: int = 0
 
-    def note(self, outcome: Outcome) -> None:
+    def count_reply(self, outcome: Outcome) -> None:
         """Counts a reply."""
         self.replies += 1
-        if throttles(outcome):
-            if outcome.code == _CLOSING and not _of_policy(outcome):
+        if is_throttling(outcome):
+            if outcome.code == _CLOSING and not _is_policy_status(outcome):
                 self.closing += 1
             else:
                 self.asking += 1
 
     @property
-    def throttled(self) -> bool:
+    def has_throttling(self) -> bool:
         """Whether anything asked for a slower pace."""
         return self.asking + self.closing > 0
 
 
-def throttles(outcome: Outcome) -> bool:
+def is_throttling(outcome: Outcome) -> bool:
     """Whether a reply asks for a slower pace: 421, and 450, 451 and 4.7.x, unless it is about one mailbox alone."""
-    if outcome.result is not Result.DEFERRED:
+    if outcome.result is not OutcomeKind.DEFERRED:
         return False
-    if outcome.code == _CLOSING or _of_policy(outcome):
+    if outcome.code == _CLOSING or _is_policy_status(outcome):
         return True
     return outcome.code in _CODES and not (outcome.status or "").startswith(_OF_ONE_MAILBOX)
 
 
-def _of_policy(outcome: Outcome) -> bool:
+def _is_policy_status(outcome: Outcome) -> bool:
     """RFC 3463 3.8: it is about what the server lets us do."""
     return (outcome.status or "").startswith("4.7.")
 
 
-def too_fast(looks: Sequence[Look]) -> bool:
+def is_too_fast(looks: Sequence[ReplySample]) -> bool:
     """Whether several replies, and enough of all, ask for a slower pace.
 
     What closes connections counts once a look: a relay that shuts down says so on each of them.
@@ -97,7 +97,7 @@ def too_fast(looks: Sequence[Look]) -> bool:
     return several >= SEVERAL and asking >= PART * sum(look.replies for look in looks)
 
 
-def pace_now(pace: Pace, now: datetime) -> float | None:
+def current_pace(pace: SendingPace, now: datetime) -> float | None:
     """Messages a second at a moment, doubling each minute; None once it limits nothing, and can be forgotten."""
     minutes = max(0.0, (now - pace.since).total_seconds() / 60)
     # An hour brings back whatever there is.
@@ -105,7 +105,7 @@ def pace_now(pace: Pace, now: datetime) -> float | None:
     return current if current < TRUSTED * pace.original else None
 
 
-def slowed(known: Pace | None, rate: float, worker: str, now: datetime) -> Pace:
+def slower_pace(known: SendingPace | None, rate: float, worker: str, now: datetime) -> SendingPace:
     """The pace after a worker was throttled.
 
     Args:
@@ -114,12 +114,12 @@ def slowed(known: Pace | None, rate: float, worker: str, now: datetime) -> Pace:
         worker: its name; the observations of all workers that are throttled at the same time are added up.
         now: an aware datetime.
     """
-    current = None if known is None else pace_now(known, now)
+    current = None if known is None else current_pace(known, now)
     if known is None or current is None or current >= known.original:
         # It has come back: what is observed now tells more than what was then.
-        return Pace(max(FLOOR, rate / 2), rate, now, (worker,))
+        return SendingPace(max(FLOOR, rate / 2), rate, now, (worker,))
     if now - known.since >= SETTLES:
-        return Pace(max(FLOOR, current / 2), known.original, now)
+        return SendingPace(max(FLOOR, current / 2), known.original, now)
     if not known.workers or worker in known.workers:
         return known
     original = known.original + rate

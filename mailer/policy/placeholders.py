@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mailer.policy.lines import Path
+from mailer.policy.toml_lines import Path
 
 FILL_IN = "FILL IN"
 """The beginning of a text that is still to be written."""
@@ -11,7 +11,7 @@ NO_DOMAIN = "fill-in.invalid"
 """The domain that is still to be named (RFC 2606 2)."""
 
 
-def unfilled(said: Any, at: Path = ()) -> Iterator[tuple[Path, str]]:
+def find_placeholders(said: Any, at: Path = ()) -> Iterator[tuple[Path, str]]:
     """Finds what is still to be filled in.
 
     Args:
@@ -26,9 +26,9 @@ def unfilled(said: Any, at: Path = ()) -> Iterator[tuple[Path, str]]:
             yield at, said
         case Mapping():
             for key, value in said.items():
-                yield from unfilled(value, (*at, key))
+                yield from find_placeholders(value, (*at, key))
         case list():
             for number, value in enumerate(said):
-                yield from unfilled(value, (*at, number))
+                yield from find_placeholders(value, (*at, number))
         case _:
             pass

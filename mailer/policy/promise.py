@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from mailer.policy.faults import shown
-from mailer.policy.section import Address, Cap, Channel, Country, Name, Section, Slug, Text, Whole
-from mailer.policy.sources import Kind
-from mailer.policy.switches import Floor, PartnerMail, PromoBasis, ServiceFooter, ServiceScope, Tracking
+from mailer.policy.address_sources import Kind
+from mailer.policy.file_errors import toml_value
+from mailer.policy.policy_section import Address, Channel, Country, FrequencyCap, Name, Section, Slug, Text, Whole
+from mailer.policy.switches import PartnerMail, PromoBasis, ServiceFooter, ServiceScope, SwitchFloor, Tracking
 
 Yes = Literal[True]
 """A need is there or left out: nothing needs that something is not so."""
@@ -25,12 +25,12 @@ class CategoryNeeds(Section):
     """
 
     confirmed: Yes | None = None
-    cap: Cap | None = None
+    cap: FrequencyCap | None = None
     reason: Literal["required"] | None = None
-    alarm: Cap | None = None
+    alarm: FrequencyCap | None = None
 
 
-class Needs(Section):
+class PromiseNeeds(Section):
     """The needs of a promise from the rest of a policy file.
 
     Attributes:
@@ -57,7 +57,7 @@ class Needs(Section):
     service_scope: ServiceScope | None = None
     partner_mail: PartnerMail | None = None
     tracking: Tracking | None = None
-    exactly: Floor | None = None
+    exactly: SwitchFloor | None = None
     categories: dict[str, CategoryNeeds] = Field(default_factory=dict)
     no_retention: Yes | None = None
     processors: Yes | None = None
@@ -75,36 +75,36 @@ class Needs(Section):
     seal: Yes | None = None
 
     @property
-    def words(self) -> tuple[str, ...]:
+    def needs_in_words(self) -> tuple[str, ...]:
         """Each need as it stands in the file; a category that has to be there by its name."""
         said: dict[str, Any] = self.model_dump(exclude_defaults=True, exclude_none=True, mode="json")
         exactly, categories = said.pop("exactly", {}), said.pop("categories", {})
         return (
-            *(f"{name} = {in_toml(value)}" for name, value in said.items() if name != "sources"),
-            *(f"sources.{_key(name)} = {in_toml(kind)}" for name, kind in said.get("sources", {}).items()),
-            *(f"{name} = {in_toml(value)} exactly" for name, value in exactly.items()),
+            *(f"{name} = {toml_text(value)}" for name, value in said.items() if name != "sources"),
+            *(f"sources.{_toml_key(name)} = {toml_text(kind)}" for name, kind in said.get("sources", {}).items()),
+            *(f"{name} = {toml_text(value)} exactly" for name, value in exactly.items()),
             *(f"categories.{name}" for name, terms in categories.items() if not terms),
             *(
-                f"categories.{name}.{key} = {in_toml(value)}"
+                f"categories.{name}.{key} = {toml_text(value)}"
                 for name, terms in categories.items()
                 for key, value in terms.items()
             ),
         )
 
 
-def in_toml(value: Any) -> str:
+def toml_text(value: Any) -> str:
     """Writes a value as a TOML file has it in one line."""
     match value:
         case dict():
-            return f"{{ {', '.join(f'{_key(key)} = {in_toml(inner)}' for key, inner in value.items())} }}"
+            return f"{{ {', '.join(f'{_toml_key(key)} = {toml_text(inner)}' for key, inner in value.items())} }}"
         case list():
-            return f"[{', '.join(in_toml(inner) for inner in value)}]"
+            return f"[{', '.join(toml_text(inner) for inner in value)}]"
         case _:
-            return shown(value)
+            return toml_value(value)
 
 
-def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else shown(name)
+def _toml_key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else toml_value(name)
 
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -124,6 +124,6 @@ class Promise(Section):
     id: Name
     promise: Text
     source: Text
-    needs: Needs = Needs()
+    needs: PromiseNeeds = PromiseNeeds()
     rules: tuple[Slug, ...] = ()
     waits_for: Text | None = None

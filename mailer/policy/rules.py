@@ -1,16 +1,15 @@
-"""The rules that `decide` asks: each is one small pure function, with a source. Their order is in `deciding`.
+"""The rules that `decide` asks: small pure functions, each with a source. `deciding` has their order.
 
-Rules look at a category's traits, and never at a name: what is about one kind of mail asks for a trait
-(`Category.partners`, `Category.invites`, …).
+Rules ask for a trait of a category (`Category.partners`, `Category.invites`, …), never for its name.
 """
 
 from datetime import timedelta
 
+from mailer.policy.address_sources import FOR_SOMETHING_ELSE
 from mailer.policy.category import CATEGORIES, Category
-from mailer.policy.consents import NO_TERMS, flaw_of
-from mailer.policy.decision import EXPIRED, Decision, Divert, Facts, Hold, Mailing, Suppress
-from mailer.policy.registry import rule
-from mailer.policy.sources import FOR_SOMETHING_ELSE
+from mailer.policy.consent_terms import NO_TERMS, consent_flaw
+from mailer.policy.decision import EXPIRED, Decision, DecisionFacts, Divert, Hold, Mailing, Suppress
+from mailer.policy.rule_registry import rule
 from mailer.policy.standing import (
     EVERYTHING_OPTIONAL,
     SHARING,
@@ -18,61 +17,61 @@ from mailer.policy.standing import (
     Standing,
     partner_scope,
     purpose_scope,
-    scope,
+    scope_of,
 )
 from mailer.policy.switches import Switches
 
 Verdict = Decision | None
 
-SOON = timedelta(seconds=10)
-"""When it is looked at again whether another worker has sent the copy."""
+SOON = timedelta(seconds=10)  # until it is asked again whether another worker has sent the copy
 
 
-def _suppress(reason: str, name: str, facts: Facts) -> Suppress:
+def _suppress(reason: str, name: str, facts: DecisionFacts) -> Suppress:
     return Suppress(reason, name, facts.policy.version)
 
 
-def _unreachable(reason: str, name: str, facts: Facts) -> Decision:
+def _divert_or_drop(reason: str, name: str, facts: DecisionFacts) -> Decision:
     """Who cannot be reached by mail: a breach notice goes to the written-notice queue, other mail nowhere."""
     if facts.category.written_fallback:
         return Divert(WRITTEN, reason, name, facts.policy.version)
     return _suppress(reason, name, facts)
 
 
-def _consented(facts: Facts) -> bool:
+def _has_consented(facts: DecisionFacts) -> bool:
     """Whether the person asked for this: the category, this topic of it, or the partner whose mail it is."""
     found, given = facts.has_asked, facts.standing.consents
     if found is None:
         found = False
         if given:
-            for asked in _asked(facts):
-                found = found or (asked in given and _flaw(facts, asked, "") is None)
+            for asked in _consented_scopes(facts):
+                found = found or (asked in given and _consent_flaw(facts, asked, "") is None)
         facts.has_asked = found
     return found
 
 
-def _asked(facts: Facts) -> tuple[str, ...]:
+def _consented_scopes(facts: DecisionFacts) -> tuple[str, ...]:
     """The scopes of the consents that would be to this mail."""
     name, topic = facts.category.name, facts.mailing.topic
     if facts.category.partners:
-        return name, scope(name, topic), partner_scope(facts.mailing.partner or "")
+        return name, scope_of(name, topic), partner_scope(facts.mailing.partner or "")
     return (name,) if topic is None else (name, f"{name}/{topic}")
 
 
-def _unasked(facts: Facts, reason: str) -> str | None:
+def _no_consent_reason(facts: DecisionFacts, reason: str) -> str | None:
     """The reason why nothing that the person asked for is this: the law's, or else the one given. None: it is."""
-    if _consented(facts):
+    if _has_consented(facts):
         return None
-    return next((flaw for asked in _asked(facts) if (flaw := _flaw(facts, asked, reason)) != reason), reason)
+    flaws = (_consent_flaw(facts, asked, reason) for asked in _consented_scopes(facts))
+    return next((flaw for flaw in flaws if flaw != reason), reason)
 
 
-def _flaw(facts: Facts, asked: str, reason: str) -> str | None:
+def _consent_flaw(facts: DecisionFacts, asked: str, reason: str) -> str | None:
     """The reason why there is no consent to a scope that counts: the law's, or else the one given. None: there is."""
     standing = facts.standing
     if asked not in standing.consents:
         return reason
     terms = facts.policy.consent_terms(standing.country)
-    return None if terms is NO_TERMS else flaw_of(terms, standing.consent_days, asked, facts.now)
+    return None if terms is NO_TERMS else consent_flaw(terms, standing.consent_days, asked, facts.now)
 
 
 @rule(
@@ -89,7 +88,7 @@ def service_scope(mailing: Mailing, standing: Standing, switches: Switches) -> C
 
 
 @rule("closed-purposes", "interpals-02", sees=("mailing.category.name", "mailing.purpose"))
-def closed_purposes(facts: Facts) -> Verdict:
+def closed_purposes(facts: DecisionFacts) -> Verdict:
     """No category or purpose that is not in the policy's closed list."""
     mailing, policy = facts.mailing, facts.policy
     if mailing.category.name not in policy.terms:
@@ -100,13 +99,13 @@ def closed_purposes(facts: Facts) -> Verdict:
 
 
 @rule("under-13", "interpals-03; COPPA, 15 U.S.C. 6502", sees=("standing.under_13",))
-def under_13(facts: Facts) -> Verdict:
+def child_under_13(facts: DecisionFacts) -> Verdict:
     """Nobody known to be under 13 gets mail of any kind."""
     return _suppress("under_13", "under-13", facts) if facts.standing.under_13 else None
 
 
 @rule("erased", "interpals-20; GDPR Art. 12(3), 17; invariant 3", sees=("standing.erased", "category.name"))
-def erased(facts: Facts) -> Verdict:
+def erased(facts: DecisionFacts) -> Verdict:
     """An erased person has no data left to mail; an answer to their request that was under way still reaches them."""
     if not facts.standing.erased or (facts.category.answers and facts.standing.address is not None):
         return None
@@ -114,14 +113,14 @@ def erased(facts: Facts) -> Verdict:
 
 
 @rule("expired", "the event's expires_at", sees=("mailing.expires_at", "now"))
-def expired(facts: Facts) -> Verdict:
+def expired(facts: DecisionFacts) -> Verdict:
     """Nothing goes out after its time. A notice that everyone must get has none: it is tried, and then written."""
     expires_at = facts.mailing.expires_at
     return _suppress(EXPIRED, "expired", facts) if expires_at is not None and facts.now >= expires_at else None
 
 
 @rule("restricted", "peerstream-09; GDPR Art. 18; invariant 3", sees=("standing.restricted", "category.name"))
-def restricted(facts: Facts) -> Verdict:
+def restricted(facts: DecisionFacts) -> Verdict:
     """A restricted recipient gets account, legal and security mail only."""
     if facts.standing.restricted and not facts.category.outlives_account:
         return _suppress("restricted", "restricted", facts)
@@ -133,7 +132,7 @@ def restricted(facts: Facts) -> Verdict:
     "paltalk06-06, paltalk02-01, paltalk02-08; invariant 3",
     sees=("standing.deactivated", "category.name"),
 )
-def deactivated(facts: Facts) -> Verdict:
+def deactivated(facts: DecisionFacts) -> Verdict:
     """A closed account gets account, legal and security mail only, also of what is queued."""
     if facts.standing.deactivated and not facts.category.outlives_account:
         return _suppress("deactivated", "deactivated", facts)
@@ -141,9 +140,9 @@ def deactivated(facts: Facts) -> Verdict:
 
 
 @rule("objection", "peerstream-06; GDPR Art. 21(3)", sees=("standing.objected",))
-def objection(facts: Facts) -> Verdict:
+def objection(facts: DecisionFacts) -> Verdict:
     """An objection to marketing holds for all brands of the controller, and for all optional mail."""
-    if facts.standing.objected and facts.category.optional:
+    if facts.standing.objected and facts.category.is_optional:
         return _suppress("objected", "objection", facts)
     return None
 
@@ -153,28 +152,28 @@ def objection(facts: Facts) -> Verdict:
     "interpals-07, interpals-09, paltalk06-02, paltalk02-08; invariant 2; CAN-SPAM 5(a)(4)",
     sees=("standing.opted_out", "category.name", "mailing.topic"),
 )
-def opted_out(facts: Facts) -> Verdict:
+def opted_out(facts: DecisionFacts) -> Verdict:
     """Optional mail never goes to who left its category, its topic, or all optional mail."""
     left = facts.standing.opted_out
-    if left and facts.category.optional and facts.standing.left(facts.category.name, facts.mailing.topic):
+    if left and facts.category.is_optional and facts.standing.has_left(facts.category.name, facts.mailing.topic):
         return _suppress("opted_out", "opt-out", facts)
     return None
 
 
 @rule("refused-purpose", "paltalk06-14", sees=("standing.opted_out", "mailing.purpose"))
-def refused_purpose(facts: Facts) -> Verdict:
+def refused_purpose(facts: DecisionFacts) -> Verdict:
     """A purpose that the person has refused gets no optional mail."""
     left = facts.standing.opted_out
-    if left and facts.category.optional and purpose_scope(facts.mailing.purpose) in left:
+    if left and facts.category.is_optional and purpose_scope(facts.mailing.purpose) in left:
         return _suppress("purpose_refused", "refused-purpose", facts)
     return None
 
 
 @rule("strangers", "interpals-04", sees=("mailing.partner",))
-def strangers(facts: Facts) -> Verdict:
+def third_parties(facts: DecisionFacts) -> Verdict:
     """No mail for a third party that is not a registered partner."""
     partner = facts.mailing.partner
-    if partner is None or facts.policy.partner(partner, facts.now.date()) is not None:
+    if partner is None or facts.policy.find_partner(partner, facts.now.date()) is not None:
         return None
     return _suppress("unrelated_third_party", "strangers", facts)
 
@@ -184,7 +183,7 @@ def strangers(facts: Facts) -> Verdict:
     "interpals-05, paltalk02-04",
     sees=("mailing.partner", "switches.partner_mail", "standing.consents", "standing.opted_out"),
 )
-def partner_request(facts: Facts) -> Verdict:
+def partner_request(facts: DecisionFacts) -> Verdict:
     """Mail that names a partner goes where the policy lets it; on request, to those who asked for that partner."""
     partner, allowed = facts.mailing.partner, facts.switches.partner_mail
     if partner is None and not facts.category.partners:
@@ -194,13 +193,13 @@ def partner_request(facts: Facts) -> Verdict:
     asked, left = partner_scope(partner), facts.standing.opted_out
     if left and not left.isdisjoint((asked, SHARING)):
         return _suppress("opted_out", "partner-request", facts)
-    if allowed == "on_request" and (flaw := _flaw(facts, asked, "not_requested")):
+    if allowed == "on_request" and (flaw := _consent_flaw(facts, asked, "not_requested")):
         return _suppress(flaw, "partner-request", facts)
     return None
 
 
 @rule("inviter", "interpals-10, paltalk02-06, paltalk02-07", sees=("mailing.inviter", "mailing.inviter_paused"))
-def inviter(facts: Facts) -> Verdict:
+def inviter(facts: DecisionFacts) -> Verdict:
     """An invitation has an inviter whose invitations have not been stopped."""
     if not facts.category.invites:
         return None
@@ -210,7 +209,7 @@ def inviter(facts: Facts) -> Verdict:
 
 
 @rule("one-invitation", "interpals-10", sees=("standing.invited_by", "standing.source", "standing.consents"))
-def one_invitation(facts: Facts) -> Verdict:
+def one_invitation(facts: DecisionFacts) -> Verdict:
     """An invitee's address is used once, and never for anything else that is optional, unless its owner asks for it."""
     standing = facts.standing
     if facts.category.invites:
@@ -218,17 +217,17 @@ def one_invitation(facts: Facts) -> Verdict:
         return _suppress("invited_once", "one-invitation", facts) if used else None
     if (
         facts.category.mandatory
-        or facts.policy.vocabulary.kind_of(standing.source) != "invitation"
-        or _consented(facts)
+        or facts.policy.source_vocabulary.strictest_kind(standing.source) != "invitation"
+        or _has_consented(facts)
     ):
         return None
     return _suppress("only_invited", "one-invitation", facts)
 
 
 @rule("erased-before", "PROMISES: erased, an account registers again", sees=("standing.erased_before",))
-def erased_before(facts: Facts) -> Verdict:
+def erased_before(facts: DecisionFacts) -> Verdict:
     """An erased address that comes back gets no optional mail without a new consent."""
-    if facts.category.mandatory or not facts.standing.erased_before or _consented(facts):
+    if facts.category.mandatory or not facts.standing.erased_before or _has_consented(facts):
         return None
     return _suppress("erased_before", "erased-before", facts)
 
@@ -238,20 +237,20 @@ def erased_before(facts: Facts) -> Verdict:
     "PROMISES: unknown means no promotion; interpals-01, interpals-13",
     sees=("standing.source", "standing.collected_under", "standing.consents"),
 )
-def known_basis(facts: Facts) -> Verdict:
+def known_basis(facts: DecisionFacts) -> Verdict:
     """No marketing where nobody knows how, or under which policy, an address came, but a newsletter asked for."""
     standing = facts.standing
-    if not facts.category.markets or (standing.source and facts.policy.knows(standing.collected_under)):
+    if not facts.category.markets or (standing.source and facts.policy.knows_versions(standing.collected_under)):
         return None
-    has_asked = not facts.category.promotes and _consented(facts)
+    has_asked = not facts.category.promotes and _has_consented(facts)
     return None if has_asked else _suppress("unknown_basis", "known-basis", facts)
 
 
 @rule("contest-entry", "interpals-01", sees=("standing.source", "standing.consents"))
-def contest_entry(facts: Facts) -> Verdict:
+def contest_entry(facts: DecisionFacts) -> Verdict:
     """Entering a contest is no marketing consent, nor is anything else for which an address was given."""
-    reason = FOR_SOMETHING_ELSE.get(facts.policy.vocabulary.kind_of(facts.standing.source))
-    if reason is None or not facts.category.markets or _consented(facts):
+    reason = FOR_SOMETHING_ELSE.get(facts.policy.source_vocabulary.strictest_kind(facts.standing.source))
+    if reason is None or not facts.category.markets or _has_consented(facts):
         return None
     return _suppress(reason, "contest-entry", facts)
 
@@ -261,18 +260,18 @@ def contest_entry(facts: Facts) -> Verdict:
     "interpals-24, paltalk06-12, paltalk02-02; ePrivacy Directive Art. 13(1)",
     sees=("switches.promo_basis", "standing.country", "standing.consents"),
 )
-def promo_basis(facts: Facts) -> Verdict:
+def promo_basis(facts: DecisionFacts) -> Verdict:
     """Where direct marketing needs an opt-in, only those get it who asked."""
     if not facts.category.markets or facts.switches.promo_basis == "opt_out":
         return None
-    flaw = _unasked(facts, "no_opt_in")
+    flaw = _no_consent_reason(facts, "no_opt_in")
     return _suppress(flaw, "promo-basis", facts) if flaw else None
 
 
 @rule("topic-consent", "paltalk06-01", sees=("mailing.topic", "standing.consents"))
-def topic_consent(facts: Facts) -> Verdict:
+def topic_consent(facts: DecisionFacts) -> Verdict:
     """Who consented to some topics of a category only gets those."""
-    if facts.category.mandatory or facts.category.partners or not facts.standing.consents or _consented(facts):
+    if facts.category.mandatory or facts.category.partners or not facts.standing.consents or _has_consented(facts):
         return None
     prefix = f"{facts.category.name}/"
     if not any(given.startswith(prefix) for given in facts.standing.consents):
@@ -281,22 +280,22 @@ def topic_consent(facts: Facts) -> Verdict:
 
 
 @rule("subscription", "paltalk06-03", sees=("policy.terms", "standing.consents"))
-def subscription(facts: Facts) -> Verdict:
+def subscription(facts: DecisionFacts) -> Verdict:
     """Where the policy wants a confirmed subscription, nobody gets the category without one."""
     terms = facts.policy.terms.get(facts.category.name)
     if terms is None or not terms.confirmed:
         return None
-    flaw = _unasked(facts, "not_subscribed")
+    flaw = _no_consent_reason(facts, "not_subscribed")
     return _suppress(flaw, "subscription", facts) if flaw else None
 
 
 @rule("fresh-consent", "paltalk06-25", sees=("mailing.purpose", "standing.collected_under", "standing.consents"))
-def fresh_consent(facts: Facts) -> Verdict:
+def fresh_consent(facts: DecisionFacts) -> Verdict:
     """A purpose newer than the policy under which an address was collected waits for a consent to it or that policy."""
     purpose = facts.mailing.purpose
     if facts.category.mandatory or purpose in facts.policy.purposes_under(facts.standing.collected_under):
         return None
-    flaw = _flaw(facts, purpose_scope(purpose), "needs_fresh_consent")
+    flaw = _consent_flaw(facts, purpose_scope(purpose), "needs_fresh_consent")
     return _suppress(flaw, "fresh-consent", facts) if flaw else None
 
 
@@ -305,7 +304,7 @@ def fresh_consent(facts: Facts) -> Verdict:
     "paltalk06-08, paltalk06-32, paltalk02-05",
     sees=("standing.channel", "policy.channels", "mailing.answers"),
 )
-def channel(facts: Facts) -> Verdict:
+def channel(facts: DecisionFacts) -> Verdict:
     """A wish for a channel that the policy offers moves announcements, answers and optional mail there."""
     wished = facts.standing.channel
     if wished not in facts.policy.channels:
@@ -316,29 +315,30 @@ def channel(facts: Facts) -> Verdict:
 
 
 @rule("no-address", "invariant 1; interpals-18")
-def no_address(facts: Facts) -> Verdict:
+def no_address(facts: DecisionFacts) -> Verdict:
     """Who has no address cannot be mailed; a breach notice is written to them."""
-    return _unreachable("no_address", "no-address", facts) if facts.standing.address is None else None
+    return _divert_or_drop("no_address", "no-address", facts) if facts.standing.address is None else None
 
 
 @rule("dead-address", "invariant 3; interpals-18", sees=("standing.address_dead", "standing.dead_in"))
-def dead_address(facts: Facts) -> Verdict:
+def dead_address(facts: DecisionFacts) -> Verdict:
     """An address known dead gets nothing; a breach notice is written to its owner. One scope's is dead in that one."""
     if facts.standing.address_dead:
-        return _unreachable("address_dead", "dead-address", facts)
-    if facts.standing.dead_in and facts.category.optional and not _scopes_of(facts).isdisjoint(facts.standing.dead_in):
+        return _divert_or_drop("address_dead", "dead-address", facts)
+    dead_in = facts.standing.dead_in
+    if dead_in and facts.category.is_optional and not _mail_scopes(facts).isdisjoint(dead_in):
         return _suppress("address_dead", "dead-address", facts)
     return None
 
 
-def _scopes_of(facts: Facts) -> set[str]:
+def _mail_scopes(facts: DecisionFacts) -> set[str]:
     """The scopes of which a mail is: its category, topic, purpose and partner."""
     mailing, name = facts.mailing, facts.category.name
-    return {name, scope(name, mailing.topic), purpose_scope(mailing.purpose), partner_scope(mailing.partner or "")}
+    return {name, scope_of(name, mailing.topic), purpose_scope(mailing.purpose), partner_scope(mailing.partner or "")}
 
 
 @rule("electronic-consent", "interpals-18", sees=("standing.electronic_refused",))
-def electronic_consent(facts: Facts) -> Verdict:
+def electronic_consent(facts: DecisionFacts) -> Verdict:
     """Who withdrew the consent to electronic notices gets breach notices in writing."""
     if not facts.standing.electronic_refused or not facts.category.written_fallback:
         return None
@@ -346,7 +346,7 @@ def electronic_consent(facts: Facts) -> Verdict:
 
 
 @rule("one-copy", "invariant 1", sees=("standing.copy_of",))
-def one_copy(facts: Facts) -> Verdict:
+def one_copy(facts: DecisionFacts) -> Verdict:
     """Two recipients with one address get one copy of one text; who cannot have it does not keep the other from it."""
     if facts.standing.copy_of is None:
         return None
@@ -358,7 +358,7 @@ def one_copy(facts: Facts) -> Verdict:
 
 
 @rule("staging", "MAILER_ONLY_DELIVER_TO", sees=("policy.only_deliver_to",))
-def staging(facts: Facts) -> Verdict:
+def staging(facts: DecisionFacts) -> Verdict:
     """Outside production, mail leaves only for the addresses that were named."""
     allowed, address = facts.policy.only_deliver_to, facts.standing.address
     if allowed is None or address is None:
@@ -368,7 +368,7 @@ def staging(facts: Facts) -> Verdict:
 
 
 @rule("not-yet", "the event's send_at", sees=("mailing.send_at", "now"))
-def not_yet(facts: Facts) -> Verdict:
+def not_before_time(facts: DecisionFacts) -> Verdict:
     """Nothing goes out before its time."""
     send_at = facts.mailing.send_at
     if send_at is None or facts.now >= send_at:
@@ -377,24 +377,24 @@ def not_yet(facts: Facts) -> Verdict:
 
 
 @rule("frequency", "the policy's caps; MAIL.md", sees=("standing.sent", "policy.cap"))
-def frequency(facts: Facts) -> Verdict:
+def frequency(facts: DecisionFacts) -> Verdict:
     """Optional mail stays within the caps of its category and of the brand."""
     if facts.category.mandatory or not facts.standing.sent:
         return None
     terms = facts.policy.terms.get(facts.category.name)
-    if terms is not None and terms.cap is not None and facts.standing.sent_as(facts.category.name) >= terms.cap.mails:
+    if terms and terms.cap and facts.standing.count_sent(facts.category.name) >= terms.cap.mails:
         return _suppress("category_cap", "frequency", facts)
-    if facts.policy.cap is not None and facts.standing.sent_as(EVERYTHING_OPTIONAL) >= facts.policy.cap.mails:
+    if facts.policy.cap is not None and facts.standing.count_sent(EVERYTHING_OPTIONAL) >= facts.policy.cap.mails:
         return _suppress("brand_cap", "frequency", facts)
     return None
 
 
 @rule("service-rate", "paltalk06-04", idle=False, sees=("standing.sent",))
-def over_rate(facts: Facts) -> bool:
+def is_over_rate(facts: DecisionFacts) -> bool:
     """Service mail is rare: beyond the policy's rate it still goes out, and an alarm stands in the ledger."""
     if not facts.standing.sent:
         return False
     terms = facts.policy.terms.get(facts.category.name)
     if terms is None or terms.alarm is None:
         return False
-    return facts.standing.sent_as(facts.category.name) >= terms.alarm.mails
+    return facts.standing.count_sent(facts.category.name) >= terms.alarm.mails

@@ -2,12 +2,12 @@
 
 import re
 
-from mailer.policy.document import Policy
-from mailer.policy.forms import SLUG
+from mailer.policy.policy_file import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL, SHARING, TRACKING, partner_scope, purpose_scope, version_scope
+from mailer.policy.text_formats import SLUG
 
 
-def category_of(policy: Policy, scope: str) -> str | None:
+def category_of_scope(policy: Policy, scope: str) -> str | None:
     """The optional category that a scope is, or is a topic of; None for other scopes."""
     name, slash, topic = scope.partition("/")
     category = policy.categories.get(name)
@@ -16,39 +16,39 @@ def category_of(policy: Policy, scope: str) -> str | None:
     return name
 
 
-def of_mail(policy: Policy, scope: str) -> bool:
+def is_mail_scope(policy: Policy, scope: str) -> bool:
     """Whether it is mail: a category, a topic of one, a purpose or a partner; these can be left."""
-    if category_of(policy, scope) is not None:
+    if category_of_scope(policy, scope) is not None:
         return True
-    purposes = {purpose_scope(purpose) for version in policy.versions for purpose in version.purposes}
-    partners = {partner_scope(partner.id) for version in policy.versions for partner in version.partners}
+    purposes = {purpose_scope(purpose) for version in policy.all_versions for purpose in version.purposes}
+    partners = {partner_scope(partner.id) for version in policy.all_versions for partner in version.partners}
     return scope in purposes or scope in partners
 
 
 def can_be_left(policy: Policy, scope: str) -> bool:
     """Whether an opt-out may be about it."""
-    return scope in (EVERYTHING_OPTIONAL, SHARING) or of_mail(policy, scope)
+    return scope in (EVERYTHING_OPTIONAL, SHARING) or is_mail_scope(policy, scope)
 
 
 def can_be_asked(policy: Policy, scope: str) -> bool:
     """Whether a consent may be about it. All optional mail at once is nothing that one can consent to."""
-    return scope == TRACKING or of_mail(policy, scope) or of_version(policy, scope)
+    return scope == TRACKING or is_mail_scope(policy, scope) or is_version_scope(policy, scope)
 
 
-def of_version(policy: Policy, scope: str) -> bool:
+def is_version_scope(policy: Policy, scope: str) -> bool:
     """Tells whether it is one of the brand's versions of its policy."""
-    return scope in {version_scope(version.version) for version in policy.versions}
+    return scope in {version_scope(version.version) for version in policy.all_versions}
 
 
-def scopes_of(policy: Policy) -> str:
+def describe_scopes(policy: Policy) -> str:
     """For messages: what there is."""
-    names = [name for name, category in policy.categories.items() if category.optional]
+    names = [name for name, category in policy.categories.items() if category.is_optional]
     purposes = [purpose_scope(purpose) for purpose in policy.purposes]
     partners = [partner_scope(partner.id) for partner in policy.partners]
     return ", ".join([*names, "CATEGORY/TOPIC", *purposes, *partners, SHARING])
 
 
-def scopes_to_ask(policy: Policy) -> str:
+def describe_consent_scopes(policy: Policy) -> str:
     """The words for what one can consent to, in messages."""
-    versions = [version_scope(version.version) for version in policy.versions]
-    return ", ".join([TRACKING, scopes_of(policy).removesuffix(f", {SHARING}"), *versions])
+    versions = [version_scope(version.version) for version in policy.all_versions]
+    return ", ".join([TRACKING, describe_scopes(policy).removesuffix(f", {SHARING}"), *versions])

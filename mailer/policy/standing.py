@@ -9,7 +9,7 @@ EVERYTHING_OPTIONAL = "*"
 """The scope of an opt-out that leaves all optional mail."""
 
 EVERY_PRODUCT = "*"
-"""Stands in the place of a product: the account pays for each that there is, but for those that have `ended`."""
+"""Stands in the place of a product: the account pays for each that there is, but for those of `ended_product`."""
 
 _ENDED = "-"
 """The first character of a product that has ended, which no product's own name has."""
@@ -33,12 +33,12 @@ INVITED = "invitation"
 """The source of an address that a member gave, to invite its owner."""
 
 
-def ended(product: str) -> str:
+def ended_product(product: str) -> str:
     """Names a product that somebody who pays for every one pays for no more."""
     return f"{_ENDED}{product}"
 
 
-def scope(category: str, topic: str | None = None) -> str:
+def scope_of(category: str, topic: str | None = None) -> str:
     """How consents and opt-outs name what they are about: `newsletter`, or `newsletter/chat-rooms` for one topic."""
     return f"{category}/{topic}" if topic else category
 
@@ -79,7 +79,7 @@ class Standing:
         source: how the address was collected.
         country: all that were said (ISO 3166-1), one a line, the newest first; the strictest floor of them holds. None
             where nobody knows it, and the strictest floor of all holds.
-        collected_under: the policy's versions then, and those agreed to since (see `policy.versions`).
+        collected_under: the policy's versions then, and those agreed to since (see `policy.policy_versions`).
         deactivated: the account was closed by its owner.
         erased: the person's data are gone; only a keyed hash is left.
         erased_before: somebody with this address was erased; optional mail needs a consent given since.
@@ -92,7 +92,7 @@ class Standing:
         tracking_refused: no pixel and no tracked link (paltalk06-20).
         channel: how the person wants to be reached; `email`, or another one.
         generation: grows with each change of the address; links that do more than opt out are good for one.
-        consent_days: of the consents (see `policy.consents`).
+        consent_days: of the consents (see `policy.consent_terms`).
         invited_by: the mailing of the invitation that the address has had.
         sent: how many counted mails of a category there were within the days of its cap or alarm, and of all optional
             mail (`EVERYTHING_OPTIONAL`) within those of the brand's, other mailings' only.
@@ -130,22 +130,24 @@ class Standing:
     copy_known_at: datetime | None = None
     locale: str | None = None
 
-    def left(self, category: str, topic: str | None = None) -> bool:
+    def has_left(self, category: str, topic: str | None = None) -> bool:
         """Whether the person has opted out of a category, of this topic of it, or of all optional mail."""
         return bool(self.opted_out) and not self.opted_out.isdisjoint(
-            (EVERYTHING_OPTIONAL, category, scope(category, topic))
+            (EVERYTHING_OPTIONAL, category, scope_of(category, topic))
         )
 
     def pays_for(self, product: str | None) -> bool:
         """Tells whether the account pays for a product; None: for any at all."""
         has = self.products
-        return bool(has) and (product is None or product in has or (EVERY_PRODUCT in has and ended(product) not in has))
+        return bool(has) and (
+            product is None or product in has or (EVERY_PRODUCT in has and ended_product(product) not in has)
+        )
 
     def pays_for_all(self) -> bool:
         """Tells whether the account pays for every product, and for none no more."""
         return EVERY_PRODUCT in self.products and all(name[0] != _ENDED for name in self.products)
 
-    def sent_as(self, name: str) -> int:
+    def count_sent(self, name: str) -> int:
         """How many counted mails of a category, or of `EVERYTHING_OPTIONAL`, there were."""
         for counted, n in self.sent:
             if counted == name:

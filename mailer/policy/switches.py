@@ -36,7 +36,7 @@ class Switches(BaseModel):
     tracking: Tracking
 
 
-class Floor(BaseModel):
+class SwitchFloor(BaseModel):
     """What a jurisdiction demands at least; None where it demands nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,23 +58,23 @@ ORDER: dict[str, tuple[str, ...]] = {
 """Each switch's values, strictest first."""
 
 
-def strictest(base: Switches, *others: Switches | Floor) -> Switches:
+def strictest_switches(base: Switches, *others: Switches | SwitchFloor) -> Switches:
     """The strictest value of each switch."""
     return Switches.model_validate(
-        {name: _first(name, (getattr(source, name) for source in (base, *others))) for name in ORDER}
+        {name: _first_of(name, (getattr(source, name) for source in (base, *others))) for name in ORDER}
     )
 
 
-def strictest_floor(*floors: Floor) -> Floor:
+def strictest_floor(*floors: SwitchFloor) -> SwitchFloor:
     """The floor that is as strict as each of these."""
     said = {name: [value for floor in floors if (value := getattr(floor, name)) is not None] for name in ORDER}
-    return Floor.model_validate({name: _first(name, values) for name, values in said.items() if values})
+    return SwitchFloor.model_validate({name: _first_of(name, values) for name, values in said.items() if values})
 
 
-def weaker(switch: str, value: str, than: str) -> bool:
+def is_weaker(switch: str, value: str, than: str) -> bool:
     """Whether a value allows more than another."""
     return ORDER[switch].index(value) > ORDER[switch].index(than)
 
 
-def _first(switch: str, values: Iterable[str | None]) -> str:
+def _first_of(switch: str, values: Iterable[str | None]) -> str:
     return min((value for value in values if value is not None), key=ORDER[switch].index)

@@ -1,6 +1,6 @@
 """What an open or a click may tell about one person."""
 
-from mailer.policy.registry import rule
+from mailer.policy.rule_registry import rule
 from mailer.policy.standing import TRACKING, Standing
 from mailer.policy.switches import Switches, Tracking
 
@@ -12,7 +12,7 @@ def tracking_level(switches: Switches, standing: Standing) -> Tracking:
         switches: those that hold for this person, the strictest of policies and floor.
         standing: the person's. Being counted individually needs a recorded consent; without it, `unlinkable` is left.
     """
-    if tracking_refused(standing):
+    if has_refused_tracking(standing):
         return "off"
     if switches.tracking == "individual" and TRACKING not in standing.consents:
         return "unlinkable"
@@ -20,11 +20,11 @@ def tracking_level(switches: Switches, standing: Standing) -> Tracking:
 
 
 @rule("tracking-refused", "paltalk06-20", idle=False, sees=("standing.tracking_refused",))
-def tracking_refused(standing: Standing) -> bool:
+def has_refused_tracking(standing: Standing) -> bool:
     """Who refused tracked mail gets the same mail without a pixel and without tracked links."""
     return standing.tracking_refused
 
 
-def is_nobodys(switches: Switches, standing: Standing) -> bool:
+def is_counted_anonymously(switches: Switches, standing: Standing) -> bool:
     """Tells whether this person's opens are counted without saying whose they are."""
     return tracking_level(switches, standing) in ("mailing", "unlinkable")

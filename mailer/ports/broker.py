@@ -5,11 +5,11 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mailer.policy.identity import Identity, IdentityKind, known
+from mailer.policy.identity import Identity, IdentityKind, identity_or_none
 
 
 @dataclass(slots=True)
-class Message:
+class BrokerMessage:
     """What travels: ids and facts, never a rendered body.
 
     Nobody changes it; frozen, it would take five times as long to make.
@@ -18,7 +18,7 @@ class Message:
         body: JSON, UTF-8.
         routing_key: for topic exchanges `<brand>.<category>`, for `mailer.batches` the lane.
         message_id: the publisher's id, if it gave one.
-        headers: strings only; see `Header` for the names in use. Those of mailer were set by mailer itself: a broker
+        headers: strings only, with the names of `HeaderName`. Those of mailer were set by mailer itself: a broker
             drops them from what anybody else has published.
         user_id: the identity that the broker has validated, None if the publisher did not set it.
     """
@@ -33,12 +33,12 @@ class Message:
 _OURS = "mailer-"
 
 
-def is_ours(name: str) -> bool:
+def is_mailer_header(name: str) -> bool:
     """Tells whether a header is one that only mailer itself sets."""
     return name.startswith(_OURS)
 
 
-class Header:
+class HeaderName:
     """The names of the headers that mailer sets."""
 
     REASON = "mailer-reason"
@@ -57,24 +57,24 @@ class Header:
     """It was published once more by us, since its queue was missing the first time."""
 
 
-def said_by(message: Message) -> str:
+def publisher_text(message: BrokerMessage) -> str:
     """The identity that published a message, in text: as we noted it, or as the broker validated it; empty: nobody."""
-    noted = message.headers.get(Header.PUBLISHER)
+    noted = message.headers.get(HeaderName.PUBLISHER)
     if noted is not None:
         return noted
     return f"{IdentityKind.BROKER}:{message.user_id}" if message.user_id else ""
 
 
-def publisher_of(message: Message) -> Identity | None:
+def publisher_identity(message: BrokerMessage) -> Identity | None:
     """The identity that published a message, None where nobody is known."""
-    return known(said_by(message))
+    return identity_or_none(publisher_text(message))
 
 
-class Received(Protocol):
+class ReceivedMessage(Protocol):
     """A message that a consumer holds until it settles it, once, in one of three ways."""
 
     @property
-    def message(self) -> Message:
+    def message(self) -> BrokerMessage:
         """The message itself."""
         ...
 
@@ -84,11 +84,11 @@ class Received(Protocol):
         ...
 
     @property
-    def live(self) -> bool:
+    def is_live(self) -> bool:
         """Whether it is still the consumer's to settle: not settled yet, and not gone back to its queue meanwhile."""
         ...
 
-    async def ack(self) -> None:
+    async def acknowledge(self) -> None:
         """Done with; the broker forgets it."""
         ...
 
@@ -130,7 +130,7 @@ class Unpublishable(Exception):
 class Broker(Protocol):
     """Publishes with confirms and consumes with settlement. See `mailer.broker.topology` for what is where."""
 
-    async def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> None:
+    async def publish_message(self, exchange: str, message: BrokerMessage, *, mandatory: bool = True) -> None:
         """Returns once the broker has confirmed the message.
 
         Raises:
@@ -140,9 +140,9 @@ class Broker(Protocol):
         """
         ...
 
-    def consume(
+    def consume_queue(
         self, queue: str, prefetch: int, at_once: int | None = None
-    ) -> AbstractAsyncContextManager[AsyncIterator[list[Received]]]:
+    ) -> AbstractAsyncContextManager[AsyncIterator[list[ReceivedMessage]]]:
         """Yields what has arrived, at least one and at most `at_once` messages at a time; by default all.
 
         The consumer holds at most `prefetch` messages. Leaving the context cancels the consumer and releases what is
@@ -150,7 +150,7 @@ class Broker(Protocol):
         """
         ...
 
-    async def depth(self, queue: str) -> int:
+    async def queue_depth(self, queue: str) -> int:
         """How many messages wait in a queue (those held by consumers are not counted)."""
         ...
 

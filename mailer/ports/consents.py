@@ -36,7 +36,7 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True)
-class Lifting:
+class OptOutLifting:
     """Which opt-outs a consent ends.
 
     Attributes:
@@ -53,7 +53,7 @@ class Lifting:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class ConsentResult:
     """What a record came to.
 
     Attributes:
@@ -86,9 +86,9 @@ class ConsentRecord:
 class Consents(Protocol):
     """A record, the standing that follows from it, and their ledger entries commit together."""
 
-    async def record(
-        self, brand: str, recipient_id: int, consent: Consent, lifting: Lifting | None = None
-    ) -> Recorded | None:
+    async def record_consent(
+        self, brand: str, recipient_id: int, consent: Consent, lifting: OptOutLifting | None = None
+    ) -> ConsentResult | None:
         """Keeps a consent that counts, or a withdrawal, which also leaves its scope where that is one of mail.
 
         Who withdraws from the last topic that they had asked for within a category has left the category; else, the
@@ -96,17 +96,17 @@ class Consents(Protocol):
         """
         ...
 
-    async def take(self, brand: str, consents: Sequence[tuple[str, Consent]]) -> set[str]:
+    async def import_consents(self, brand: str, consents: Sequence[tuple[str, Consent]]) -> set[str]:
         """Keeps what a file brings, given by ref: what it gives stands behind all that has been left or refused.
 
         A withdrawal also leaves its scope. Returns the refs that the brand does not have.
         """
         ...
 
-    async def history(self, brand: str, recipient_id: int) -> list[ConsentRecord]:
+    async def consent_history(self, brand: str, recipient_id: int) -> list[ConsentRecord]:
         """All that a person was asked and said, oldest first."""
         ...
 
-    def export(self, brand: str) -> AsyncIterator[ConsentRecord]:
+    def export_consents(self, brand: str) -> AsyncIterator[ConsentRecord]:
         """The same of everyone at a brand."""
         ...

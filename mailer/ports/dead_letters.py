@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from mailer.ports.broker import Message
+from mailer.ports.broker import BrokerMessage
 
 DAYS_KEPT = 90
 """Days that a dead letter is kept: time enough to mend what was wrong, and no store of personal data for ever."""
@@ -46,13 +46,13 @@ class DeadLetter:
     reason: str
     exchange: str
     publisher: str
-    message: Message
+    message: BrokerMessage
     replayed_at: datetime | None
     kind: DeadKind = DeadKind.REFUSED
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class DeadLetterFilter:
     """Which dead letters somebody means: those to which all of this applies.
 
     Attributes:
@@ -74,15 +74,15 @@ class Chosen:
     replayed: bool = False
 
 
-ALL = Chosen(replayed=True)
+ALL = DeadLetterFilter(replayed=True)
 """Every dead letter."""
 
 
 class DeadLetters(Protocol):
     """The rows of refused messages."""
 
-    async def keep(
-        self, message: Message, exchange: str, routing_key: str, reason: str, publisher: str, kind: DeadKind
+    async def add_dead_letter(
+        self, message: BrokerMessage, exchange: str, routing_key: str, reason: str, publisher: str, kind: DeadKind
     ) -> None:
         """Adds one, with the exchange and the routing key to which it was published first."""
         ...

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from mailer.policy.decision import Mailing
 from mailer.policy.standing import Standing
-from mailer.ports.ledger import Entry
+from mailer.ports.ledger_entry import LedgerEntry
 
 
-class State(StrEnum):
+class DeliveryState(StrEnum):
     """Where a delivery stands."""
 
     QUEUED = "queued"
@@ -29,12 +29,12 @@ class State(StrEnum):
     HANDED_OVER = "handed_over"
 
     @property
-    def counted_as(self) -> "State":
+    def counted_as(self) -> "DeliveryState":
         """The state under which it is counted: what a worker holds is still queued for everyone else."""
-        return State.QUEUED if self in (State.CLAIMED, State.INTENDED) else self
+        return DeliveryState.QUEUED if self in (DeliveryState.CLAIMED, DeliveryState.INTENDED) else self
 
     @property
-    def final(self) -> bool:
+    def is_final(self) -> bool:
         """Whether nothing follows."""
         return self in _FINAL
 
@@ -45,11 +45,20 @@ SET_UP = "set_up"
 """The reason of what is held until our own set-up is mended."""
 NO_WAY_OUT = "no_way_out"
 """The reason of what is held since its reader would not see how to leave it."""
-_FINAL = frozenset({State.SUPPRESSED, State.DIVERTED, State.CANCELLED, State.EXPIRED, State.FAILED, State.HANDED_OVER})
+_FINAL = frozenset(
+    {
+        DeliveryState.SUPPRESSED,
+        DeliveryState.DIVERTED,
+        DeliveryState.CANCELLED,
+        DeliveryState.EXPIRED,
+        DeliveryState.FAILED,
+        DeliveryState.HANDED_OVER,
+    }
+)
 
 
 @dataclass(slots=True)
-class Row:
+class DeliveryRow:
     """One delivery that a worker holds. Nobody changes it; frozen, it would take five times as long to make.
 
     Attributes:
@@ -84,15 +93,15 @@ class Claim:
     """
 
     token: UUID
-    rows: Sequence[Row]
+    rows: Sequence[DeliveryRow]
     deadline: float
 
-    def of(self, mailing_id: UUID) -> list[Row]:
+    def rows_of_mailing(self, mailing_id: UUID) -> list[DeliveryRow]:
         """The rows of one mailing."""
         return [row for row in self.rows if row.mailing_id == mailing_id]
 
 
-class Carrier(NamedTuple):
+class TextCarrier(NamedTuple):
     """The recipient whose delivery carries a text to an address that several share.
 
     Attributes:
@@ -102,12 +111,12 @@ class Carrier(NamedTuple):
 
     recipient_id: int
     n: int
-    state: State
+    state: DeliveryState
     due_at: datetime | None
     reason: str
 
 
-class Carries(NamedTuple):
+class CarryIntent(NamedTuple):
     """An intent to carry a text to an address that several share.
 
     Attributes:
@@ -120,7 +129,7 @@ class Carries(NamedTuple):
     n: int
 
 
-class Move(NamedTuple):
+class DeliveryMove(NamedTuple):
     """A change of a delivery's state, guarded by its state, attempt and claim.
 
     Attributes:
@@ -137,8 +146,8 @@ class Move(NamedTuple):
     mailing_id: UUID
     recipient_id: int
     attempt: int
-    from_state: State
-    to_state: State
+    from_state: DeliveryState
+    to_state: DeliveryState
     reason: str = ""
     due_at: datetime | None = None
     version: int | None = None
@@ -146,7 +155,7 @@ class Move(NamedTuple):
     sent_as: str | None = None
     counts_as: str | None = None
     invites: bool = False
-    carries: Carries | None = None
+    carries: CarryIntent | None = None
     copy_of: int | None = None
 
     @property
@@ -159,10 +168,10 @@ class LockWait(Exception):
     """A move would have had to wait longer for what somebody else is changing; nothing of it was done."""
 
 
-class Deliveries(Protocol):
+class DeliveryStore(Protocol):
     """The rows and the ledger behind them."""
 
-    async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
+    async def claim_batches(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
         """Takes what is open of some batches, with each person's standing, in one statement.
 
         Args:
@@ -175,8 +184,12 @@ class Deliveries(Protocol):
         """
         ...
 
-    async def move(
-        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry], patience: float | None = None
+    async def commit_moves(
+        self,
+        claim: UUID | None,
+        moves: Sequence[DeliveryMove],
+        entries: Sequence[LedgerEntry],
+        patience: float | None = None,
     ) -> frozenset[tuple[UUID, int]]:
         """Moves all or none, and writes the ledger entries in the same statement.
 
@@ -196,34 +209,36 @@ class Deliveries(Protocol):
         """
         ...
 
-    async def carriers(self, texts: Mapping[tuple[UUID, int], tuple[bytes, bytes]]) -> dict[tuple[UUID, int], Carrier]:
+    async def find_carriers(
+        self, texts: Mapping[tuple[UUID, int], tuple[bytes, bytes]]
+    ) -> dict[tuple[UUID, int], TextCarrier]:
         """Finds who last carried what a delivery would carry; nothing for a text that nobody has carried.
 
         Args:
-            texts: by delivery, the hash of the address and the digest of the text, as in `Carries`.
+            texts: by delivery, the hash of the address and the digest of the text, as in `CarryIntent`.
         """
         ...
 
-    async def read_again(self, claim: UUID, keys: Sequence[tuple[UUID, int]]) -> list[Row]:
+    async def reread_claimed(self, claim: UUID, keys: Sequence[tuple[UUID, int]]) -> list[DeliveryRow]:
         """Those of the deliveries that the claim still holds, with each person's standing as of now."""
         ...
 
-    async def read(self, mailing_id: UUID, recipients: Sequence[int]) -> list[Row]:
+    async def read_deliveries(self, mailing_id: UUID, recipients: Sequence[int]) -> list[DeliveryRow]:
         """Returns some deliveries of a mailing as they are, in whatever state."""
         ...
 
-    async def waiting(self, mailing_id: UUID, after: int, limit: int) -> list[Row]:
+    async def list_queued(self, mailing_id: UUID, after: int, limit: int) -> list[DeliveryRow]:
         """Returns deliveries of a mailing that are queued, in the order of recipients' ids, behind one of these."""
         ...
 
-    async def foresee(self, brand: str, recipient_id: int, mailing: Mailing) -> Row | None:
+    async def foresee_standing(self, brand: str, recipient_id: int, mailing: Mailing) -> DeliveryRow | None:
         """A person's standing as a delivery of the mailing would see it; None: the brand has no such recipient."""
         ...
 
-    async def renew(self, claim: UUID) -> float | None:
+    async def renew_lease(self, claim: UUID) -> float | None:
         """Makes a claim's lease as long again; its new deadline as in `Claim`. None: it has run out, or is over."""
         ...
 
-    async def finish(self, claim: UUID, give_back_until: datetime | None) -> None:
+    async def finish_claim(self, claim: UUID, give_back_until: datetime | None) -> None:
         """Ends a claim. Rows still claimed go back to queued, their batch due at `give_back_until`."""
         ...

@@ -9,8 +9,8 @@ from uuid import UUID
 from mailer.events import Attachment, MessageEvent
 from mailer.policy.category import Category
 from mailer.policy.identity import Identity
-from mailer.policy.versions import Days
-from mailer.ports.deliveries import State
+from mailer.policy.policy_versions import Days
+from mailer.ports.deliveries import DeliveryState
 
 _LATELY = 60.0
 """Seconds over which a mailing's rate is counted."""
@@ -39,7 +39,7 @@ class NewMailing:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedMailing:
     """What became of a new mailing.
 
     Attributes:
@@ -103,7 +103,7 @@ class MailingStatus:
         opens: fetches of the pixel by people's mail programs; machine_opens: by proxies and scanners, apart.
         unique_opens: how many messages were opened, as far as that may be known. The same of clicks: clicks,
             machine_clicks, and unique_clicks, each message's click on each link once. None: fewer than are shown; in
-            whole cells while the mailing runs (`aggregates.figure`).
+            whole cells while the mailing runs (`aggregates.rounded_figure`).
         publisher: an identity, as text; empty where nobody is known.
         halted: the scopes of what makes it stand still.
         began_at: when it was free to go; None while it waits for its release.
@@ -133,19 +133,19 @@ class MailingStatus:
     began_at: datetime | None = None
     ended_lately: int = 0
 
-    def progress(self, now: datetime) -> "Progress":
+    def progress(self, now: datetime) -> "MailingProgress":
         """How far it has come, as of its counters."""
-        done = sum(n for (state, _), n in self.counts.items() if State(state).final)
+        done = sum(n for (state, _), n in self.counts.items() if DeliveryState(state).is_final)
         left = sum(self.counts.values()) - done
         if self.state != "running" or self.began_at is None:
-            return Progress(done, left)
+            return MailingProgress(done, left)
         seconds = min(max((now - self.began_at).total_seconds(), 1.0), _LATELY)
         rate = self.ended_lately / seconds
-        return Progress(done, left, rate, now + timedelta(seconds=left / rate) if rate else None)
+        return MailingProgress(done, left, rate, now + timedelta(seconds=left / rate) if rate else None)
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class MailingProgress:
     """How far a mailing has come.
 
     Attributes:
@@ -164,10 +164,10 @@ class ReleaseRefused(Exception):
     """A mailing may not be released; the message says why and by whom it could be."""
 
 
-class Mailings(Protocol):
+class MailingStore(Protocol):
     """The mailings of the database."""
 
-    async def accept(self, mailings: Sequence[NewMailing]) -> list[Accepted]:
+    async def accept_mailings(self, mailings: Sequence[NewMailing]) -> list[AcceptedMailing]:
         """Takes events in, with their people, deliveries and batches, in one transaction. One answer each, in order.
 
         Raises:
@@ -179,7 +179,7 @@ class Mailings(Protocol):
         """Whether the brand has an audience of that name; `everyone` always exists."""
         ...
 
-    async def facts(self, mailing_ids: Sequence[UUID]) -> dict[UUID, MailingFacts]:
+    async def read_facts(self, mailing_ids: Sequence[UUID]) -> dict[UUID, MailingFacts]:
         """What hand-over needs to know of them."""
         ...
 
@@ -187,14 +187,14 @@ class Mailings(Protocol):
         """The names that mail to others may show of members, by number and by ref; those without are missing."""
         ...
 
-    async def template_source(self, version: str) -> str | None:
+    async def read_template_source(self, version: str) -> str | None:
         """The template of a version, as it was."""
         ...
 
-    async def find(self, brand: str, event_id: str) -> MailingStatus | None:
+    async def find_mailing(self, brand: str, event_id: str) -> MailingStatus | None:
         """The mailing of an event."""
         ...
 
-    async def differing(self, event: MessageEvent) -> tuple[str, ...]:
+    async def differing_fields(self, event: MessageEvent) -> tuple[str, ...]:
         """The fields in which an event differs from the one that was taken in under its id before, if there is one."""
         ...

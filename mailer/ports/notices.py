@@ -66,7 +66,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Selected:
+class NoticeFilter:
     """The notices that are asked for; None: any.
 
     Attributes:
@@ -92,7 +92,7 @@ class NoticeChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Whom:
+class NoticeAddressee:
     """Somebody who is to be told, as who works the notice has to know.
 
     Attributes:
@@ -111,18 +111,18 @@ class Whom:
     electronic_refused: bool
 
 
-class Notices(Protocol):
+class NoticeStore(Protocol):
     """The queue of those that are told on another channel."""
 
-    async def list(self, selected: Selected, limit: int) -> Sequence[Notice]:
+    async def list_notices(self, selected: NoticeFilter, limit: int) -> Sequence[Notice]:
         """Returns some, oldest first."""
         ...
 
-    async def get(self, ids: Sequence[int]) -> Sequence[Notice]:
+    async def get_notices(self, ids: Sequence[int]) -> Sequence[Notice]:
         """Returns those that there are."""
         ...
 
-    async def change(
+    async def change_notices(
         self, ids: Sequence[int], change: NoticeChange, refuses: Callable[[Notice], str | None]
     ) -> Sequence[Notice]:
         """Changes all of them or none, on record.
@@ -140,6 +140,6 @@ class Notices(Protocol):
         """
         ...
 
-    async def read(self, ids: Sequence[int], by: str) -> Sequence[Whom]:
+    async def read_addressees(self, ids: Sequence[int], by: str) -> Sequence[NoticeAddressee]:
         """Returns whom they are for, and records that somebody has read it; nobody for those that are closed."""
         ...

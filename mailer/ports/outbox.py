@@ -4,14 +4,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mailer.ports.broker import Message
+from mailer.ports.broker import BrokerMessage
 
 TAKEN_OCTETS = 8 * 1024 * 1024
 """Of the bodies that are taken at once: once there are so many, the next ones are left for the next time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
+class OutboxRow:
     """A message in the outbox.
 
     Attributes:
@@ -22,13 +22,13 @@ class Parked:
 
     id: int
     exchange: str
-    message: Message
+    message: BrokerMessage
 
 
 class Outbox(Protocol):
     """Rows are taken under a lease, so that several takers share the work and a dead one's rows come back."""
 
-    async def park(self, exchange: str, messages: Sequence[Message]) -> None:
+    async def add_messages(self, exchange: str, messages: Sequence[BrokerMessage]) -> None:
         """Commits messages as rows, and wakes whoever waits.
 
         Raises:
@@ -37,9 +37,9 @@ class Outbox(Protocol):
         """
         ...
 
-    async def take(
+    async def lease_rows(
         self, owner: str, limit: int, lease_seconds: float, without: Collection[tuple[str, str]] = ()
-    ) -> list[Parked]:
+    ) -> list[OutboxRow]:
         """Takes the oldest rows that nobody holds, oldest first; fewer where their bodies are large (`TAKEN_OCTETS`).
 
         Args:
@@ -50,22 +50,22 @@ class Outbox(Protocol):
         """
         ...
 
-    async def waiting(self, of: Collection[tuple[str, str]], at_most: int) -> int:
+    async def count_waiting(self, of: Collection[tuple[str, str]], at_most: int) -> int:
         """How many rows of these (exchange, routing key) nobody holds; counted up to `at_most`."""
         ...
 
-    async def renew(self, owner: str, lease_seconds: float) -> None:
+    async def renew_leases(self, owner: str, lease_seconds: float) -> None:
         """Extends the lease on every row that the owner holds."""
         ...
 
-    async def remove(self, ids: Sequence[int]) -> None:
+    async def remove_rows(self, ids: Sequence[int]) -> None:
         """Forgets rows whose messages have arrived."""
         ...
 
-    async def put_back(self, ids: Sequence[int]) -> None:
+    async def release_rows(self, ids: Sequence[int]) -> None:
         """Gives rows back before their lease ends."""
         ...
 
-    async def wait(self, seconds: float) -> None:
+    async def wait_for_rows(self, seconds: float) -> None:
         """Returns when something was parked, or after so many seconds."""
         ...

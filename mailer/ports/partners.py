@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Unpushed:
+class UnsentSuppressions:
     """What a partner has not been told yet.
 
     Attributes:
@@ -18,34 +18,34 @@ class Unpushed:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PartnerCounts:
     """How many suppressions a partner has, and how many of them were posted to it."""
 
     suppressions: int
     pushed: int
 
 
-class Partners(Protocol):
+class PartnerSuppressions(Protocol):
     """Which addresses a brand's partners may not mail, as hashes under a key that only that partner shares."""
 
-    async def suppressions(self, brand: str, partner: str) -> Mapping[str, Any]:
+    async def signed_suppressions(self, brand: str, partner: str) -> Mapping[str, Any]:
         """The whole list, signed: `body` (JSON), `signature` and `public_key` (Ed25519, hexadecimal)."""
         ...
 
-    async def unpushed(self, brand: str, partner: str, limit: int) -> Unpushed | None:
+    async def read_unsent(self, brand: str, partner: str, limit: int) -> UnsentSuppressions | None:
         """The oldest that were not posted yet; None if there are none."""
         ...
 
-    async def pushed(self, ids: Sequence[int]) -> None:
+    async def mark_sent(self, ids: Sequence[int]) -> None:
         """Notes that they were posted."""
         ...
 
-    async def told(self, brand: str, partner: str) -> Told:
+    async def count_suppressions(self, brand: str, partner: str) -> PartnerCounts:
         """How many there are."""
         ...
 
 
-class Post(Protocol):
+class Webhook(Protocol):
     """Posts JSON to an address."""
 
     async def __call__(self, url: str, body: bytes) -> None:
@@ -57,5 +57,5 @@ class Post(Protocol):
         ...
 
 
-class PostRefused(Exception):
+class WebhookRefused(Exception):
     """Nobody took it; the message says why, in one word or as a status code."""

@@ -12,7 +12,7 @@ What it says no to is UNSENT with that reason: its lease or its token of a rate 
 """
 
 
-class Outgoing(NamedTuple):
+class OutgoingMessage(NamedTuple):
     """One message on its way out.
 
     Attributes:
@@ -65,7 +65,7 @@ class Processor(Protocol):
         ...
 
     @property
-    def way(self) -> str | None:
+    def weakest_encryption(self) -> str | None:
         """The weakest encryption of a connection on which it took messages, as the ledger notes it: `tls:TLSv1.3 …`.
 
         None: nothing leaves this machine.
@@ -73,7 +73,7 @@ class Processor(Protocol):
         ...
 
     async def send(
-        self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+        self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
     ) -> list[Outcome]:
         """Hands a window over; one outcome a message, in its order. Never raises for what a server does.
 

@@ -7,14 +7,14 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from mailer.policy.suspicion import Tally
-from mailer.ports.deliveries import State
+from mailer.policy.refusal_suspicion import RefusalTally
+from mailer.ports.deliveries import DeliveryState
 
 Key = tuple[UUID, int]
 """A delivery's: mailing and recipient."""
 
 
-class Verdict(StrEnum):
+class RefusalVerdict(StrEnum):
     """What was found of a refusal."""
 
     BELIEVED = "believed"
@@ -24,7 +24,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class HardRefusal:
     """A hard refusal.
 
     Attributes:
@@ -41,22 +41,22 @@ class Refusal:
     status: str
 
     @property
-    def key(self) -> Key:
+    def delivery_key(self) -> Key:
         """The delivery's."""
         return self.mailing_id, self.recipient_id
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class RefusalCounts:
     """A processor's answers. hour: the last one's. usual: of the 30 days before. domains: the last hour's of some."""
 
-    hour: Tally
-    usual: Tally
-    domains: Mapping[str, Tally]
+    hour: RefusalTally
+    usual: RefusalTally
+    domains: Mapping[str, RefusalTally]
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RefusalGroup:
     """Refusals that wait for a person: those of one processor and recipient domain in one hour.
 
     Attributes:
@@ -73,7 +73,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class RefusalSelection:
     """Refusals that are judged together. domain: None for all. since, until: both included."""
 
     processor: str
@@ -83,7 +83,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class RefusalCase:
     """A refusal that waits, and what its delivery is by now.
 
     Attributes:
@@ -99,26 +99,30 @@ class Case:
     attempt: int
     status: str
     category: str | None
-    state: State | None
+    state: DeliveryState | None
     reason: str
 
 
-class Refusals(Protocol):
+class RefusalStore(Protocol):
     """Hard refusals as they come, and the counters behind them."""
 
-    async def count(self, processor: str, new: Mapping[str | None, Tally], domains: Collection[str]) -> Counted:
+    async def add_counts(
+        self, processor: str, new: Mapping[str | None, RefusalTally], domains: Collection[str]
+    ) -> RefusalCounts:
         """Adds answers to a processor's counters (None: all of them; a name: those of a domain), and reads them."""
         ...
 
-    async def record(self, processor: str, believed: Sequence[Refusal], doubted: Sequence[Refusal]) -> None:
+    async def record_refusals(
+        self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
+    ) -> None:
         """Writes refusals down. Idempotent."""
         ...
 
-    async def bury(self, processor: str, believed: Sequence[Refusal]) -> None:
+    async def suppress_addresses(self, processor: str, believed: Sequence[HardRefusal]) -> None:
         """Makes the addresses dead of refusals that are believed still, where they are their owners' still."""
         ...
 
-    async def retract(self, processor: str, domains: Collection[str] | None) -> int:
+    async def retract_believed(self, processor: str, domains: Collection[str] | None) -> int:
         """Puts into quarantine what was believed in the last hour; the addresses live again. Returns how many did.
 
         Args:
@@ -128,21 +132,21 @@ class Refusals(Protocol):
         ...
 
 
-class Quarantine(Protocol):
+class QuarantineStore(Protocol):
     """What waits for a person."""
 
-    async def groups(self, processor: str | None) -> list[Group]:
+    async def list_groups(self, processor: str | None) -> list[RefusalGroup]:
         """What waits for a person, newest first."""
         ...
 
-    async def cases(self, selection: Selection, limit: int) -> list[Case]:
+    async def list_cases(self, selection: RefusalSelection, limit: int) -> list[RefusalCase]:
         """Some that wait, oldest first."""
         ...
 
-    async def believe(self, cases: Sequence[Case], by: str) -> None:
+    async def believe_cases(self, cases: Sequence[RefusalCase], by: str) -> None:
         """Makes addresses dead, where they are their owners' still. Idempotent."""
         ...
 
-    async def close(self, cases: Sequence[Case], verdict: Verdict, by: str) -> None:
+    async def close_cases(self, cases: Sequence[RefusalCase], verdict: RefusalVerdict, by: str) -> None:
         """Writes down what a person has found. Mailings that have deliveries to make again are open again."""
         ...

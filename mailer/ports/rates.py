@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from uuid import UUID
 
 from mailer.policy.category import Lane
-from mailer.policy.pace import Pace
+from mailer.policy.pace import SendingPace
 
 Period = Literal["second", "minute", "hour", "day"]
 """A window begins with the period, in UTC, by the database's clock."""
@@ -20,7 +20,7 @@ Name = tuple[Scope, str, Period]
 
 
 @dataclass(slots=True)
-class Wanted:
+class SendRequest:
     """One message that is ready to go. Nobody changes it; frozen, it would take five times as long to make.
 
     Attributes:
@@ -36,7 +36,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class AdmittedMessages:
     """Which of the messages that were asked for may go.
 
     Attributes:
@@ -53,7 +53,7 @@ class Admission:
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class RateLimit:
     """At most so many in each period.
 
     Attributes:
@@ -75,13 +75,13 @@ class Limit:
     used: int = 0
 
     @property
-    def name(self) -> Name:
+    def limit_name(self) -> Name:
         """Which limit it is."""
         return self.scope, self.key, self.per
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class TokenRequest:
     """Tokens that a process wants of one limit, for messages of one lane.
 
     Attributes:
@@ -95,7 +95,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
+class TokenLease:
     """Tokens of one limit.
 
     Attributes:
@@ -110,37 +110,37 @@ class Lease:
     seconds: float
 
 
-class Tokens(Protocol):
+class RateStore(Protocol):
     """Limits, and what was used of them, as the hand-over sees them."""
 
-    async def in_force(self) -> tuple[list[Limit], dict[tuple[str, str], Pace]]:
+    async def limits_in_force(self) -> tuple[list[RateLimit], dict[tuple[str, str], SendingPace]]:
         """The limits in force today, and the paces by processor and domain."""
         ...
 
-    async def lease(self, asks: Sequence[Ask]) -> list[Lease]:
+    async def lease_tokens(self, asks: Sequence[TokenRequest]) -> list[TokenLease]:
         """Takes what there is of each, in one statement. A lease for each ask, in any order."""
         ...
 
-    async def give_back(self, unused: Sequence[tuple[Name, datetime, int]]) -> None:
+    async def return_tokens(self, unused: Sequence[tuple[Name, datetime, int]]) -> None:
         """Returns tokens to their windows: which limit, the window's start, how many."""
         ...
 
-    async def slow_down(self, rates: Sequence[tuple[str, str, float]], worker: str) -> None:
+    async def lower_paces(self, rates: Sequence[tuple[str, str, float]], worker: str) -> None:
         """Lowers the pace: processor, domain, and at how many a second this worker was throttled."""
         ...
 
 
-class Limits(Protocol):
+class RateLimits(Protocol):
     """Limits, as operators see them."""
 
-    async def all(self) -> list[Limit]:
+    async def list_limits(self) -> list[RateLimit]:
         """Those that were set, then the paces."""
         ...
 
-    async def set(self, limit: Limit, by: str) -> None:
+    async def set_limit(self, limit: RateLimit, by: str) -> None:
         """Sets or changes one; it stands in the ledger."""
         ...
 
-    async def clear(self, scope: Scope, key: str, per: Period | None, by: str) -> int:
+    async def clear_limits(self, scope: Scope, key: str, per: Period | None, by: str) -> int:
         """Removes one, or those of all periods; it stands in the ledger. Returns how many there were."""
         ...

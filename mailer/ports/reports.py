@@ -10,7 +10,7 @@ DIMENSIONS = ("country", "locale")
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CampaignReport:
     """What an advertiser is told of a campaign: figures about groups of people. None: the figure is withheld.
 
     Attributes:
@@ -38,10 +38,10 @@ class ReportRefused(Exception):
     """A report that cannot be made yet; the message says what it waits for."""
 
 
-class Reports(Protocol):
+class ReportStore(Protocol):
     """The reports of the database."""
 
-    async def issue(self, brand: str, campaign: str, minimum: int) -> Report | None:
+    async def issue_report(self, brand: str, campaign: str, minimum: int) -> CampaignReport | None:
         """The report of a campaign; made the first time it is asked for, and the same ever after.
 
         Args:

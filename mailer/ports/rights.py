@@ -11,7 +11,7 @@ class ErasureBlocked(Exception):
     """Something forbids the erasure or the correction; the message says what, and how it ends."""
 
 
-class NoHold(LookupError):
+class NoLegalHold(LookupError):
     """No such legal hold stands."""
 
 
@@ -24,7 +24,7 @@ class RecipientErased(LookupError):
 
 
 @dataclass(frozen=True, slots=True)
-class Keeper:
+class DataKeeper:
     """A processor that held data of an erased person.
 
     Attributes:
@@ -43,7 +43,7 @@ class Keeper:
 
 
 @dataclass(frozen=True, slots=True)
-class Erasure:
+class ErasureResult:
     """What an erasure came to.
 
     Attributes:
@@ -53,12 +53,12 @@ class Erasure:
 
     recipient_id: int
     cancelled: int
-    keepers: tuple[Keeper, ...]
+    keepers: tuple[DataKeeper, ...]
     expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Correction:
+class DataCorrection:
     """What is rectified; None: as it was."""
 
     email: str | None = None
@@ -67,7 +67,7 @@ class Correction:
     country: str | None = None
 
     @property
-    def stated(self) -> dict[str, str]:
+    def corrected_fields(self) -> dict[str, str]:
         """The fields that are corrected."""
         values = {"email": self.email, "name": self.name, "locale": self.locale, "country": self.country}
         return {name: value for name, value in values.items() if value is not None}
@@ -83,7 +83,7 @@ class Disclosure:
 
 
 @dataclass(frozen=True, slots=True)
-class Purge:
+class ProcessorPurge:
     """An outside processor that is to keep nothing of a finished mailing, and when it confirmed."""
 
     mailing_id: UUID
@@ -97,7 +97,7 @@ class Purge:
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class DataHolder:
     """A processor that was handed data of a brand's recipients: how often, and when the first and the last time."""
 
     brand: str
@@ -110,7 +110,7 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage:
+class MailingCoverage:
     """Whom of all accounts of a brand a mailing has reached.
 
     Attributes:
@@ -123,18 +123,18 @@ class Coverage:
     unreached: Sequence[tuple[str, str, str]] = ()
 
 
-class Rights(Protocol):
+class RightsStore(Protocol):
     """Each change and its ledger entries commit together."""
 
-    async def know(self, brand: str, controller: str, ref: str) -> int:
+    async def register_recipient(self, brand: str, controller: str, ref: str) -> int:
         """The id of a recipient; one that nobody has made known yet is noted, so that what is said of it holds."""
         ...
 
-    async def copy(self, brand: str, recipient_id: int) -> dict[str, Any] | None:
+    async def copy_data(self, brand: str, recipient_id: int) -> dict[str, Any] | None:
         """Everything that is stored about a person at a brand, as JSON has it; None if it has no such recipient."""
         ...
 
-    async def erase(
+    async def erase_recipient(
         self,
         brand: str,
         recipient_id: int,
@@ -143,7 +143,7 @@ class Rights(Protocol):
         basis: str,
         keep: timedelta,
         blocks: Callable[[Sequence[str]], str | None],
-    ) -> Erasure | None:
+    ) -> ErasureResult | None:
         """Erases a person. None: the brand has no such recipient.
 
         Args:
@@ -159,20 +159,20 @@ class Rights(Protocol):
         """
         ...
 
-    async def child(self, brand: str, recipient_id: int, source: str) -> bool:
+    async def mark_under_13(self, brand: str, recipient_id: int, source: str) -> bool:
         """Notes that a person is under 13, and cancels what is queued. False: the brand has no such recipient."""
         ...
 
-    async def rectify(
+    async def rectify_recipient(
         self,
         brand: str,
         recipient_id: int,
-        correction: Correction,
+        correction: DataCorrection,
         source: str,
         *,
         blocks: Callable[[Sequence[str]], str | None],
     ) -> bool:
-        """Corrects data, as of now. False: the brand has no such recipient. `blocks` is as in `erase`.
+        """Corrects data, as of now. False: the brand has no such recipient. `blocks` is as in `erase_recipient`.
 
         Raises:
             ErasureBlocked: a legal hold forbids it.
@@ -181,11 +181,11 @@ class Rights(Protocol):
         """
         ...
 
-    async def hold(self, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool) -> bool:
+    async def set_legal_hold(self, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool) -> bool:
         """Sets a legal hold; `named`: the person may be told. False: the brand has no such recipient."""
         ...
 
-    async def lift(self, brand: str, recipient_id: int, reference: str, actor: str) -> bool:
+    async def lift_legal_hold(self, brand: str, recipient_id: int, reference: str, actor: str) -> bool:
         """Lifts the holds of a reference. False: the brand has no such recipient.
 
         Raises:
@@ -193,30 +193,30 @@ class Rights(Protocol):
         """
         ...
 
-    async def disclose(self, brand: str, recipient_id: int, disclosure: Disclosure, actor: str) -> bool:
+    async def record_disclosure(self, brand: str, recipient_id: int, disclosure: Disclosure, actor: str) -> bool:
         """Notes a disclosure. False: the brand has no such recipient."""
         ...
 
 
-class Processors(Protocol):
+class ProcessorDuties(Protocol):
     """Who was handed data, and has to forget."""
 
-    async def holders(self) -> list[Holder]:
+    async def list_data_holders(self) -> list[DataHolder]:
         """Who was handed data at all. It reads the ledger through."""
         ...
 
-    async def keepers(self) -> list[Keeper]:
+    async def list_erasure_duties(self) -> list[DataKeeper]:
         """Who held data of erased people."""
         ...
 
-    async def purges(self) -> list[Purge]:
+    async def list_purge_duties(self) -> list[ProcessorPurge]:
         """Who is to keep nothing of which mailing."""
         ...
 
-    async def erasure_confirmed(self, recipient_id: int, processor: str, person: str) -> bool:
+    async def confirm_erasure(self, recipient_id: int, processor: str, person: str) -> bool:
         """Notes that a processor has erased a person. False: nothing of the kind is due."""
         ...
 
-    async def purge_confirmed(self, mailing_id: UUID, processor: str, person: str) -> bool:
+    async def confirm_purge(self, mailing_id: UUID, processor: str, person: str) -> bool:
         """Notes that a processor has kept nothing of a mailing. False: nothing of the kind is due."""
         ...

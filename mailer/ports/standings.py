@@ -18,12 +18,12 @@ OWN_WORDS = (
 application writes may name people, so it is kept in texts that erasure deletes."""
 
 
-def rule_of(source: str, otherwise: str = "operator") -> str:
+def ledger_rule_of(source: str, otherwise: str = "operator") -> str:
     """The rule of a change in the ledger, which keeps it for ever: only what is said in mailer's own words is named."""
     return f"action:{source if source in OWN_WORDS else otherwise}"
 
 
-class Flag(StrEnum):
+class StandingFlag(StrEnum):
     """What is simply so or not so of a person; the names are those of the ledger's entries."""
 
     DEACTIVATED = "deactivated"
@@ -35,7 +35,7 @@ class Flag(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class OptedOut:
+class OptOutResult:
     """The result of an opt-out.
 
     Attributes:
@@ -47,20 +47,20 @@ class OptedOut:
     at: datetime | None = None
 
 
-class Standings(Protocol):
+class StandingStore(Protocol):
     """Each change and its ledger entry commit together; when a method returns, no hand-over that it forbids begins."""
 
-    async def get(self, brand: str, recipient_id: int) -> Standing | None:
+    async def get_standing(self, brand: str, recipient_id: int) -> Standing | None:
         """A recipient's standing, None if the brand has no such recipient."""
         ...
 
-    async def find(self, brand: str, ref: str) -> int | None:
+    async def find_recipient(self, brand: str, ref: str) -> int | None:
         """The id of the recipient whom the application calls so, None if the brand has no such recipient."""
         ...
 
-    async def opt_out(
+    async def record_opt_out(
         self, brand: str, recipient_id: int, scope: str, source: str, mailing_id: UUID | None = None
-    ) -> OptedOut | None:
+    ) -> OptOutResult | None:
         """Leaves a category, or `EVERYTHING_OPTIONAL`, for the person and everyone at the brand with that address.
 
         `mailing_id` is that of the mail whose link was used, if one was.
@@ -69,15 +69,15 @@ class Standings(Protocol):
         """
         ...
 
-    async def flag(self, brand: str, recipient_id: int, flag: Flag, on: bool, source: str) -> bool:
+    async def set_flag(self, brand: str, recipient_id: int, flag: StandingFlag, on: bool, source: str) -> bool:
         """Sets or clears a flag. Idempotent. False: the brand has no such recipient."""
         ...
 
-    async def channel(self, brand: str, recipient_id: int, channel: str, source: str) -> bool:
+    async def set_channel(self, brand: str, recipient_id: int, channel: str, source: str) -> bool:
         """How the person wants to be reached: `email`, or another name. False: the brand has no such recipient."""
         ...
 
-    async def postal(self, brand: str, recipient_id: int, lines: Sequence[str] | None, source: str) -> bool:
+    async def set_postal_address(self, brand: str, recipient_id: int, lines: Sequence[str] | None, source: str) -> bool:
         """Sets the postal address for written notices, or forgets it. False: the brand has no such recipient.
 
         Raises:
@@ -85,7 +85,9 @@ class Standings(Protocol):
         """
         ...
 
-    async def pays(self, brand: str, recipient_id: int, product: str | None, paid: bool, source: str) -> bool:
+    async def set_paid_product(
+        self, brand: str, recipient_id: int, product: str | None, paid: bool, source: str
+    ) -> bool:
         """Notes whether the account pays for a product, or None: for every product, or for none (interpals-08).
 
         Returns:
@@ -93,7 +95,7 @@ class Standings(Protocol):
         """
         ...
 
-    async def address_dead(self, brand: str, recipient_id: int, address: str, source: str) -> bool:
+    async def mark_address_dead(self, brand: str, recipient_id: int, address: str, source: str) -> bool:
         """Marks an address as known not to exist, for the whole controller.
 
         False: the brand has no such recipient, or they have another address by now.

@@ -50,25 +50,27 @@ class NewSuppression:
     mailing_id: UUID | None = None
 
 
-class Suppressions(Protocol):
+class SuppressionStore(Protocol):
     """Each change, the standings that follow from it and their ledger entries commit together."""
 
-    async def suppress(self, brand: str, recipient_id: int, new: NewSuppression) -> bool:
+    async def suppress_recipient(self, brand: str, recipient_id: int, new: NewSuppression) -> bool:
         """Suppresses a person's address: for the brand, or for the whole controller where the reason is an objection.
 
         Idempotent. False: the brand has no such recipient.
         """
         ...
 
-    async def take(self, brand: str, controller: str, addresses: Sequence[tuple[str, NewSuppression]]) -> int:
+    async def suppress_addresses(
+        self, brand: str, controller: str, addresses: Sequence[tuple[str, NewSuppression]]
+    ) -> int:
         """Suppresses addresses, whether or not they are anybody's, by their hashes only. Returns how many were new."""
         ...
 
-    async def get(self, brand: str, controller: str, id: int) -> Suppression | None:
+    async def get_suppression(self, brand: str, controller: str, id: int) -> Suppression | None:
         """One of the brand or of the whole controller."""
         ...
 
-    async def lift(
+    async def lift_suppression(
         self, id: int, actor: str, reason: str, at: datetime | None = None, *, by_owner: bool = False
     ) -> bool:
         """Ends one, for all who share the address.
@@ -79,14 +81,14 @@ class Suppressions(Protocol):
         """
         ...
 
-    async def of(self, brand: str, recipient_id: int) -> list[Suppression]:
+    async def suppressions_of(self, brand: str, recipient_id: int) -> list[Suppression]:
         """All that ever concerned a person's address at the brand, oldest first, those that ended included."""
         ...
 
-    async def of_address(self, brand: str, controller: str, address: str) -> list[Suppression]:
+    async def suppressions_of_address(self, brand: str, controller: str, address: str) -> list[Suppression]:
         """The same of an address, whether or not it is anybody's."""
         ...
 
-    def export(self, brand: str, controller: str) -> AsyncIterator[Suppression]:
+    def export_suppressions(self, brand: str, controller: str) -> AsyncIterator[Suppression]:
         """Those that hold now, of the brand and of the whole controller."""
         ...

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, cast
 from weakref import WeakSet
 
-from mailer.runtime.private import private, private_folder
+from mailer.runtime.private_files import open_private, private_folder
 
 if TYPE_CHECKING:
     from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -33,7 +33,7 @@ class CaptureUnavailable(Exception):
 
 
 @dataclass(frozen=True)
-class Captured:
+class CapturedMessage:
     """A message that was captured.
 
     Attributes:
@@ -62,59 +62,59 @@ class Captured:
     @property
     def headers(self) -> list[tuple[str, str]]:
         """All fields in their order, decoded, a name as often as it occurs."""
-        return [(name, str(value)) for name, value in self._message.items()]
+        return [(name, str(value)) for name, value in self._parsed_message.items()]
 
     @property
     def html(self) -> str | None:
         """The HTML part, None if there is none."""
-        return self._part("html")
+        return self._body_part("html")
 
     @property
     def text(self) -> str | None:
         """The plain text part, None if there is none."""
-        return self._part("plain")
+        return self._body_part("plain")
 
     @cached_property
-    def _message(self) -> EmailMessage:
+    def _parsed_message(self) -> EmailMessage:
         return BytesParser(EmailMessage, policy=email.policy.default).parsebytes(self.raw)
 
-    def _part(self, subtype: str) -> str | None:
-        part = self._message.get_body((subtype,))
+    def _body_part(self, subtype: str) -> str | None:
+        part = self._parsed_message.get_body((subtype,))
         return None if part is None else str(part.get_content())
 
 
-class Inbox:
+class CaptureFolder:
     """Reads what a `CaptureServer`, in whichever process, has put into a folder."""
 
     def __init__(self, folder: Path) -> None:
         """The folder need not exist yet."""
         self._folder = folder
 
-    def list(self) -> list[Captured]:
+    def list_mails(self) -> list[CapturedMessage]:
         """Everything captured, newest first. Reads the small files only."""
-        found = [self._read(file) for file in self._folder.glob("*.json")]
-        return sorted(found, key=_age, reverse=True)
+        found = [self._read_mail(file) for file in self._folder.glob("*.json")]
+        return sorted(found, key=_sort_key, reverse=True)
 
-    def count(self) -> int:
+    def count_mails(self) -> int:
         """How many messages were captured."""
         return sum(1 for _ in self._folder.glob("*.json"))
 
-    def received_by(self, address: str) -> Sequence[Captured]:
+    def mails_received_by(self, address: str) -> Sequence[CapturedMessage]:
         """What one address got, newest first; holds nothing of the others."""
-        found = (self._read(file) for file in self._folder.glob("*.json"))
-        return sorted((mail for mail in found if address in mail.recipients), key=_age, reverse=True)
+        found = (self._read_mail(file) for file in self._folder.glob("*.json"))
+        return sorted((mail for mail in found if address in mail.recipients), key=_sort_key, reverse=True)
 
-    def get(self, id: str) -> Captured | None:
+    def get_mail(self, id: str) -> CapturedMessage | None:
         """One message; None if there is none with that id, or if it is no id at all."""
         try:
             file = self._folder / f"{uuid.UUID(id)}.json"
         except ValueError:
             return None
-        return self._read(file) if file.exists() else None
+        return self._read_mail(file) if file.exists() else None
 
-    def _read(self, file: Path) -> Captured:
+    def _read_mail(self, file: Path) -> CapturedMessage:
         facts = json.loads(file.read_bytes())
-        return Captured(
+        return CapturedMessage(
             id=file.stem,
             at=datetime.fromisoformat(facts["at"]),
             sender=facts["sender"],
@@ -167,7 +167,7 @@ class CaptureServer:
         logging.getLogger("mail.log").setLevel(logging.WARNING)
         private_folder(self._folder)
         loop = asyncio.get_running_loop()
-        keeper = _Keeper(self._folder, self._answer)
+        keeper = _SmtpHandler(self._folder, self._answer)
 
         def client() -> "SMTP":
             protocol = server(keeper, enable_SMTPUTF8=True, hostname="localhost", ident="capture", loop=loop)
@@ -212,7 +212,7 @@ def smtp_server_class() -> "type[SMTP]":
     return SMTP
 
 
-class _Keeper:
+class _SmtpHandler:
     """What the server does: aiosmtpd finds these methods by their names."""
 
     def __init__(self, folder: Path, answer: Callable[[str], str | None] | None) -> None:
@@ -237,13 +237,13 @@ class _Keeper:
 
     async def handle_DATA(self, server: "SMTP", session: "Session", envelope: "Envelope") -> str:
         try:
-            return f"250 2.0.0 Ok: kept as {self._keep(envelope)}"
+            return f"250 2.0.0 Ok: kept as {self._store_envelope(envelope)}"
         except OSError:
             return "452 4.3.1 Insufficient system storage"
 
-    def _keep(self, envelope: "Envelope") -> str:
+    def _store_envelope(self, envelope: "Envelope") -> str:
         content = envelope.original_content or b""
-        author, subject = _headers(content, "From", "Subject")
+        author, subject = _decoded_headers(content, "From", "Subject")
         id = str(uuid.uuid4())
         facts = {
             "at": datetime.now(UTC).isoformat(),
@@ -252,12 +252,12 @@ class _Keeper:
             "author": author,
             "subject": subject,
         }
-        _write(self._folder / f"{id}.eml", content)
-        _write(self._folder / f"{id}.json", json.dumps(facts).encode())
+        _write_atomically(self._folder / f"{id}.eml", content)
+        _write_atomically(self._folder / f"{id}.json", json.dumps(facts).encode())
         return id
 
 
-def _headers(content: bytes, *names: str) -> list[str]:
+def _decoded_headers(content: bytes, *names: str) -> list[str]:
     """The values of a message's header fields, decoded; empty where one is missing.
 
     Only these are parsed: with all of them, and the lines of the body, it takes three times as long.
@@ -268,13 +268,13 @@ def _headers(content: bytes, *names: str) -> list[str]:
     return [str(parse(name, written[name.lower()])) if name.lower() in written else "" for name in names]
 
 
-def _age(captured: Captured) -> tuple[datetime, str]:
+def _sort_key(captured: CapturedMessage) -> tuple[datetime, str]:
     return captured.at, captured.id
 
 
-def _write(file: Path, content: bytes) -> None:
+def _write_atomically(file: Path, content: bytes) -> None:
     """A file that is there as a whole or not at all."""
     aside = file.with_name(f".{file.name}.part")
-    with open(aside, "wb", opener=private) as opened:
+    with open(aside, "wb", opener=open_private) as opened:
         opened.write(content)
     aside.replace(file)

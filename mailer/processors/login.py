@@ -5,15 +5,15 @@ from typing import Final
 
 import aiosmtplib
 
-from mailer.processors.faults import AuthRefused
-from mailer.processors.relay import Relay
-from mailer.processors.tokens import MECHANISMS, Tokens
+from mailer.processors.connection_errors import AuthRefused
+from mailer.processors.oauth_tokens import MECHANISMS, TokenProvider
+from mailer.processors.relay_url import RelaySettings
 
 _CHALLENGE: Final = 334
 _DONE: Final = 235
 
 
-class Login:
+class SmtpLogin:
     """Logs connections of one relay in.
 
     What a server says to that may quote the secret, so nothing but its code is ever kept.
@@ -22,9 +22,9 @@ class Login:
         relay: whose user name, and password or source of tokens.
     """
 
-    def __init__(self, relay: Relay) -> None:
+    def __init__(self, relay: RelaySettings) -> None:
         self._relay = relay
-        self._tokens = Tokens(relay.bearer) if relay.bearer is not None else None
+        self._tokens = TokenProvider(relay.bearer) if relay.bearer is not None else None
 
     async def log_in(self, client: aiosmtplib.SMTP) -> None:
         """Logs in, if there is a user name.
@@ -37,33 +37,35 @@ class Login:
         if relay.username is None:
             return
         if self._tokens is not None:
-            await self._with_token(client, relay.username, self._tokens)
+            await self._log_in_with_token(client, relay.username, self._tokens)
         elif client.supports_extension("auth") and not client.supported_auth_methods:
-            raise aiosmtplib.SMTPException(f"{_offer(client)}; a password fits none of that, token_command=… may")
+            raise aiosmtplib.SMTPException(
+                f"{_offered_mechanisms(client)}; a password fits none of that, token_command=… may"
+            )
         else:
             try:
                 await client.login(relay.username, relay.password)
             except aiosmtplib.SMTPResponseException as error:
                 raise AuthRefused(error.code) from None
 
-    async def _with_token(self, client: aiosmtplib.SMTP, user: str, tokens: Tokens) -> None:
+    async def _log_in_with_token(self, client: aiosmtplib.SMTP, user: str, tokens: TokenProvider) -> None:
         """Tries the token, and a new one if that is refused: it may have run out."""
         wanted = self._relay.bearer.mechanism if self._relay.bearer else None
         offered = [name for name in MECHANISMS if name in client.server_auth_methods and wanted in (None, name)]
         if not offered:
             needed = (wanted or " or ".join(MECHANISMS)).upper()
-            raise aiosmtplib.SMTPException(f"{_offer(client)}, and a token needs {needed}")
-        token = await tokens.get()
-        code = await _try(client, offered[0], user, token)
+            raise aiosmtplib.SMTPException(f"{_offered_mechanisms(client)}, and a token needs {needed}")
+        token = await tokens.get_token()
+        code = await _try_token(client, offered[0], user, token)
         if code // 100 == 5:
-            fresh = await tokens.get(refused=token)
+            fresh = await tokens.get_token(refused=token)
             if fresh != token:
-                code = await _try(client, offered[0], user, fresh)
+                code = await _try_token(client, offered[0], user, fresh)
         if code != _DONE:
             raise AuthRefused(code)
 
 
-async def _try(client: aiosmtplib.SMTP, mechanism: str, user: str, token: str) -> int:
+async def _try_token(client: aiosmtplib.SMTP, mechanism: str, user: str, token: str) -> int:
     """The code of the answer to a token."""
     if mechanism == "xoauth2":
         said, abandoned = f"user={user}\x01auth=Bearer {token}\x01\x01", b""
@@ -76,6 +78,6 @@ async def _try(client: aiosmtplib.SMTP, mechanism: str, user: str, token: str) -
     return answer.code
 
 
-def _offer(client: aiosmtplib.SMTP) -> str:
+def _offered_mechanisms(client: aiosmtplib.SMTP) -> str:
     names = " ".join(name.upper() for name in client.server_auth_methods if name.replace("-", "").isalnum())
     return f"the relay offers AUTH {names[:200]}" if names else "the relay offers no AUTH"

@@ -8,7 +8,7 @@ _DIGITS: Final = LONGEST * 8 // 5
 _ALPHABET: Final = b"abcdefghijklmnopqrstuvwxyz234567".ljust(256)
 
 
-def _steps() -> list[tuple[int, int, int]]:
+def _spread_steps() -> list[tuple[int, int, int]]:
     """How digits of five bits that lie close together come to lie an octet apart.
 
     Each step parts blocks of digits into halves, and moves the upper ones up: (mask of the lower halves, mask of the
@@ -24,10 +24,10 @@ def _steps() -> list[tuple[int, int, int]]:
     return steps
 
 
-_STEPS: Final = _steps()
+_STEPS: Final = _spread_steps()
 
 
-def base32(data: bytes) -> str:
+def encode_base32(data: bytes) -> str:
     """The text of at most 40 octets. In 0.8 µs for 36, where `base64.b32encode` takes 2.4 µs; each mail needs one."""
     number = int.from_bytes(data) << 8 * (LONGEST - len(data))
     for lower, upper, bits in _STEPS:

@@ -41,7 +41,7 @@ class Colour(NamedTuple):
     blue: float
     alpha: float = 1.0
 
-    def over(self, under: "Colour") -> "Colour":
+    def blend_over(self, under: "Colour") -> "Colour":
         """The colour that is seen where this one lies over another."""
         red, green, blue = (
             mine * self.alpha + theirs * (1 - self.alpha) for mine, theirs in zip(self[:3], under[:3], strict=True)
@@ -61,11 +61,11 @@ def colour_of(value: str) -> Colour | None:
     numbers = _NUMBER.findall(found[2]) if found else []
     if found is None or len(numbers) not in (3, 4):
         return None
-    alpha = _share(numbers[3], 1) if len(numbers) == 4 else 1.0
+    alpha = _fraction_of(numbers[3], 1) if len(numbers) == 4 else 1.0
     if found[1] == "rgb":
-        red, green, blue = (_share(number, 255) for number in numbers[:3])
+        red, green, blue = (_fraction_of(number, 255) for number in numbers[:3])
     else:
-        red, green, blue = colorsys.hls_to_rgb(float(numbers[0].strip("%")) / 360, *_light(numbers))
+        red, green, blue = colorsys.hls_to_rgb(float(numbers[0].strip("%")) / 360, *_hsl_numbers(numbers))
     return Colour(red, green, blue, alpha)
 
 
@@ -81,14 +81,14 @@ def contrast(one: Colour, other: Colour) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def _share(number: str, whole: float) -> float:
+def _fraction_of(number: str, whole: float) -> float:
     value = float(number.rstrip("%")) / (100 if number.endswith("%") else whole)
     return min(max(value, 0.0), 1.0)
 
 
-def _light(numbers: list[str]) -> tuple[float, float]:
+def _hsl_numbers(numbers: list[str]) -> tuple[float, float]:
     """The lightness and saturation of `hsl()`, in the order in which Python takes them."""
-    return _share(numbers[2], 100), _share(numbers[1], 100)
+    return _fraction_of(numbers[2], 100), _fraction_of(numbers[1], 100)
 
 
 def _luminance(colour: Colour) -> float:

@@ -68,17 +68,17 @@ class DkimKeyError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class DkimKey:
     """A private key and where its public half is published: `<selector>._domainkey.<domain>`."""
 
     selector: str
     private_pem: bytes
 
 
-class Signer:
+class DkimSigner:
     """Signs the messages of one domain."""
 
-    def __init__(self, domain: str, rsa: Key, ed25519: Key | None = None) -> None:
+    def __init__(self, domain: str, rsa: DkimKey, ed25519: DkimKey | None = None) -> None:
         """Loads the keys.
 
         Args:
@@ -90,11 +90,11 @@ class Signer:
             DkimKeyError: a key is not readable, of the wrong kind or too short.
         """
         self._domain = domain
-        self._keys: list[tuple[str, RSAPrivateKey | Ed25519PrivateKey]] = [(rsa.selector, _rsa(rsa))]
+        self._keys: list[tuple[str, RSAPrivateKey | Ed25519PrivateKey]] = [(rsa.selector, _load_rsa(rsa))]
         if ed25519 is not None:
-            self._keys.append((ed25519.selector, _ed25519(ed25519)))
+            self._keys.append((ed25519.selector, _load_ed25519(ed25519)))
 
-    def sign(self, message: bytes, now: int) -> bytes:
+    def sign_message(self, message: bytes, now: int) -> bytes:
         """The message with its signatures in front.
 
         Args:
@@ -103,15 +103,15 @@ class Signer:
         """
         head, _, body = message.partition(b"\r\n\r\n")
         fields = [(name.lower(), value) for name, value in _FIELD.findall(head + b"\r\n")]
-        names, places = _plan(tuple([name for name, _ in fields]))
-        covered = _canonical(fields, places)
-        body_hash = base64.b64encode(hashlib.sha256(relaxed_body(body)).digest())
+        names, places = _signed_fields(tuple([name for name, _ in fields]))
+        covered = _canonical_fields(fields, places)
+        body_hash = base64.b64encode(hashlib.sha256(canonical_body(body)).digest())
         signatures = [self._signature(*key, names, covered, body_hash, now) for key in self._keys]
         return b"".join((*signatures, message))
 
-    def records(self) -> dict[str, str]:
+    def dns_records(self) -> dict[str, str]:
         """The TXT record to publish for each key, by its name in the DNS (RFC 6376 3.6.1, RFC 8463 4)."""
-        return {f"{selector}._domainkey.{self._domain}": _record(key) for selector, key in self._keys}
+        return {f"{selector}._domainkey.{self._domain}": _dns_record(key) for selector, key in self._keys}
 
     def _signature(
         self,
@@ -126,7 +126,7 @@ class Signer:
         field = (
             f" v=1; a={algorithm}-sha256; c=relaxed/relaxed;\r\n d={self._domain}; s={selector}; t={now};\r\n h="
         ).encode() + b"%b;\r\n bh=%b;\r\n b=" % (names, body_hash)
-        data = covered + b"dkim-signature:" + _relaxed_value(field)
+        data = covered + b"dkim-signature:" + _canonical_value(field)
         if isinstance(key, RSAPrivateKey):
             raw = key.sign(data, PKCS1v15(), SHA256())
         else:
@@ -136,7 +136,7 @@ class Signer:
         return b"DKIM-Signature:%b%b\r\n" % (field, folded)
 
 
-def relaxed_body(body: bytes) -> bytes:
+def canonical_body(body: bytes) -> bytes:
     """A body by the relaxed algorithm (RFC 6376 3.4.4); `body` has CRLF line ends."""
     if body and not body.endswith(b"\r\n"):
         body += b"\r\n"
@@ -148,7 +148,7 @@ def relaxed_body(body: bytes) -> bytes:
 
 
 @lru_cache(maxsize=1000)
-def _plan(present: tuple[bytes, ...]) -> tuple[bytes, tuple[int, ...]]:
+def _signed_fields(present: tuple[bytes, ...]) -> tuple[bytes, tuple[int, ...]]:
     """The `h=` names, folded, and the places of the fields that they cover (RFC 6376 5.4.2: the last of a name first).
 
     Each name stands once more than it is present, so that nobody can add another field of it (RFC 6376 8.15). All
@@ -161,24 +161,24 @@ def _plan(present: tuple[bytes, ...]) -> tuple[bytes, tuple[int, ...]]:
     return b"\r\n :".join(lines), tuple(places)
 
 
-def _canonical(fields: Sequence[tuple[bytes, bytes]], places: Sequence[int]) -> bytes:
-    return b"".join([b"%b:%b\r\n" % (fields[at][0], _relaxed_value(fields[at][1])) for at in places])
+def _canonical_fields(fields: Sequence[tuple[bytes, bytes]], places: Sequence[int]) -> bytes:
+    return b"".join([b"%b:%b\r\n" % (fields[at][0], _canonical_value(fields[at][1])) for at in places])
 
 
-def _relaxed_value(value: bytes) -> bytes:
+def _canonical_value(value: bytes) -> bytes:
     """A field's value by the relaxed algorithm (RFC 6376 3.4.2)."""
     return _BLANK.sub(b" ", value).strip(b" ")
 
 
-def _load(key: Key) -> object:
+def _load_key(key: DkimKey) -> object:
     try:
         return load_pem_private_key(key.private_pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise DkimKeyError(f"the key of {key.selector} is not an unencrypted PEM private key") from error
 
 
-def _rsa(key: Key) -> RSAPrivateKey:
-    loaded = _load(key)
+def _load_rsa(key: DkimKey) -> RSAPrivateKey:
+    loaded = _load_key(key)
     if not isinstance(loaded, RSAPrivateKey):
         raise DkimKeyError(f"the key of {key.selector} is not RSA")
     if loaded.key_size < MIN_RSA_BITS:
@@ -186,14 +186,14 @@ def _rsa(key: Key) -> RSAPrivateKey:
     return loaded
 
 
-def _ed25519(key: Key) -> Ed25519PrivateKey:
-    loaded = _load(key)
+def _load_ed25519(key: DkimKey) -> Ed25519PrivateKey:
+    loaded = _load_key(key)
     if not isinstance(loaded, Ed25519PrivateKey):
         raise DkimKeyError(f"the key of {key.selector} is not Ed25519")
     return loaded
 
 
-def _record(key: RSAPrivateKey | Ed25519PrivateKey) -> str:
+def _dns_record(key: RSAPrivateKey | Ed25519PrivateKey) -> str:
     public = key.public_key()
     if isinstance(key, RSAPrivateKey):
         kind, raw = "rsa", public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

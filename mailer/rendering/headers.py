@@ -44,7 +44,7 @@ class HeaderRefused(ValueError):
     """A value that cannot stand in a header; the message names the header, never the value."""
 
 
-def one_line(value: str, header: str) -> str:
+def check_one_line(value: str, header: str) -> str:
     """The value as it is.
 
     Raises:
@@ -56,8 +56,8 @@ def one_line(value: str, header: str) -> str:
     return value
 
 
-def unstructured(value: str, header: str) -> str:
-    """The value of a header such as Subject, folded, without what turns its direction (see `unturned`).
+def unstructured_value(value: str, header: str) -> str:
+    """The value of a header such as Subject, folded, without what turns its direction (see `without_overrides`).
 
     `header` is its name.
 
@@ -65,14 +65,14 @@ def unstructured(value: str, header: str) -> str:
         HeaderRefused: it has a line break or another control character.
     """
     if not value.isprintable():
-        value = unturned(one_line(value, header))
+        value = without_overrides(check_one_line(value, header))
     column = len(header) + 2
-    if _reads_as_written(value):
-        return _fold(value, column)
+    if _needs_no_encoding(value):
+        return _fold_text(value, column)
     return encoded_words(value, column)
 
 
-def unturned(text: str) -> str:
+def without_overrides(text: str) -> str:
     """A line that reads in the order in which it was written, and turns nothing that is shown behind it.
 
     Overrides are left out, and all other marks of direction if one of them is not ended or ends another's.
@@ -87,7 +87,7 @@ def unturned(text: str) -> str:
     return _TURNS.sub("", text) if awaited else text
 
 
-def structured(value: str, header: str) -> str:
+def structured_value(value: str, header: str) -> str:
     """The value of a field that machines read: as it is, on one line, since no encoded word may stand there.
 
     Raises:
@@ -98,28 +98,28 @@ def structured(value: str, header: str) -> str:
     return value
 
 
-def mailbox(address: str, name: str | None, header: str) -> str:
+def mailbox_value(address: str, name: str | None, header: str) -> str:
     """`Name <address>`, or the address alone.
 
     Raises:
         HeaderRefused: name or address has a control character, or the address is none.
     """
-    return named(addr_spec(address, header), name, header)
+    return named_address(addr_spec(address, header), name, header)
 
 
-def named(spec: AddrSpec, name: str | None, header: str) -> str:
+def named_address(spec: AddrSpec, name: str | None, header: str) -> str:
     """`Name <address>`, or the address alone.
 
     Raises:
         HeaderRefused: the name has a control character.
     """
     if name and not name.isprintable():
-        name = _TURNS.sub("", one_line(name, header))
+        name = _TURNS.sub("", check_one_line(name, header))
     name = name.strip() if name else ""
     if not name:
         return spec
     column = len(header) + 2
-    if not _reads_as_written(name) or len(name) > MAX_LINE - column - 2:
+    if not _needs_no_encoding(name) or len(name) > MAX_LINE - column - 2:
         phrase = encoded_words(name, column)
     else:
         phrase = name if _ATOMS.fullmatch(name) else _quoted_string(name)
@@ -127,7 +127,7 @@ def named(spec: AddrSpec, name: str | None, header: str) -> str:
     return f"{phrase}{separator}<{spec}>"
 
 
-def list_id(name: str, labels: Sequence[str], domain: str) -> str:
+def list_id_value(name: str, labels: Sequence[str], domain: str) -> str:
     """The value of List-Id (RFC 2919): a phrase that people read, and an identifier.
 
     Args:
@@ -142,7 +142,7 @@ def list_id(name: str, labels: Sequence[str], domain: str) -> str:
     if len(before) + 1 + len(domain) > MAX_LIST_ID:
         before = sha256(before.encode()).hexdigest()[:32]
     phrase, column = name if _ATOMS.fullmatch(name) else _quoted_string(name), len("List-Id: ")
-    value = structured(f"{phrase} <{before}.{domain}>", "List-Id")
+    value = structured_value(f"{phrase} <{before}.{domain}>", "List-Id")
     return value if column + len(value) <= MAX_LINE else "\r\n <".join(value.rsplit(" <", 1))
 
 
@@ -152,7 +152,7 @@ def addr_spec(address: str, header: str) -> AddrSpec:
     Raises:
         HeaderRefused: it is no address that we can write.
     """
-    found = _ADDR_SPEC.fullmatch(one_line(address, header))
+    found = _ADDR_SPEC.fullmatch(check_one_line(address, header))
     if not found:
         raise HeaderRefused(f"{header}: not an address")
     return AddrSpec(f"{found[1]}@{a_labels(found[2])}")
@@ -177,25 +177,25 @@ def encoded_words(text: str, column: int) -> str:
     """Encoded words of whole characters, folded (RFC 2047 5); `column` is where the first one begins."""
     words: list[str] = []
     chunk, size = "", 0
-    room = _octets(min(MAX_WORD, MAX_LINE - column))
+    room = _octets_for_length(min(MAX_WORD, MAX_LINE - column))
     for char in text:
         octets = len(char.encode())
         if chunk and size + octets > room:
-            words.append(_word(chunk))
-            chunk, size, room = "", 0, _octets(MAX_WORD)
+            words.append(_encoded_word(chunk))
+            chunk, size, room = "", 0, _octets_for_length(MAX_WORD)
         chunk += char
         size += octets
-    words.append(_word(chunk))
+    words.append(_encoded_word(chunk))
     return "\r\n ".join(words)
 
 
-def parameter(name: str, value: str) -> str:
+def header_parameter(name: str, value: str) -> str:
     """A parameter such as filename, folded onto lines of its own; beyond plain ASCII by RFC 2231.
 
     Raises:
         HeaderRefused: it has a line break or another control character.
     """
-    value = _TURNS.sub("", one_line(value, name))
+    value = _TURNS.sub("", check_one_line(value, name))
     if len(value) <= 60 and _TOKEN.fullmatch(value):
         return f';\r\n {name}="{value}"'
     pieces = re.findall(r"(?:%[0-9A-F]{2}|[^%]){1,20}", "utf-8''" + quote(value, safe=""))
@@ -209,13 +209,13 @@ def _quoted_string(name: str) -> str:
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _reads_as_written(text: str) -> bool:
+def _needs_no_encoding(text: str) -> bool:
     """Whether a reader gets back exactly this text without any encoding."""
     plain = text.isascii() and "=?" not in text and "  " not in text and text == text.strip()
     return plain and (len(text) < _LONG_WORD or all(len(word) < _LONG_WORD for word in text.split(" ")))
 
 
-def _fold(text: str, column: int) -> str:
+def _fold_text(text: str, column: int) -> str:
     if len(text) + column <= MAX_LINE:
         return text
     lines, line = [], ""
@@ -229,10 +229,10 @@ def _fold(text: str, column: int) -> str:
     return "\r\n ".join([*lines, line])
 
 
-def _octets(length: int) -> int:
+def _octets_for_length(length: int) -> int:
     """How many octets an encoded word of so many characters holds."""
     return (length - _WORD_COST) // 4 * 3
 
 
-def _word(chunk: str) -> str:
+def _encoded_word(chunk: str) -> str:
     return f"=?utf-8?b?{b2a_base64(chunk.encode(), newline=False).decode()}?="

@@ -1,6 +1,6 @@
 """Languages of readers and of texts, and which stands in for which, by the Unicode locale data (UTS #35).
 
-Codes are in the one form of `mailer.inputs.locale`, such as zh-Hant-TW.
+Codes are in the one form of `mailer.input_types.parse_locale`, such as zh-Hant-TW.
 """
 
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ from typing import NamedTuple
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
 
-from mailer.policy.registry import rule
+from mailer.policy.rule_registry import rule
 
 _LIKELY, _ALIASES, _PARENTS = (get_global(name) for name in ("likely_subtags", "language_aliases", "parent_exceptions"))
 _LEFTWARD = frozenset(("Adlm", "Arab", "Aran", "Hebr", "Mand", "Mend", "Nkoo", "Rohg", "Samr", "Syrc", "Thaa", "Yezi"))
 """Scripts that are written from right to left (Unicode 17, 9.2 and 19.8)."""
 
 
-class Tongue(NamedTuple):
+class FullLanguage(NamedTuple):
     """A code with all that it leaves out, as is likely: zh-TW is Chinese, in traditional characters, of Taiwan.
 
     Attributes:
@@ -33,7 +33,7 @@ class Tongue(NamedTuple):
     has_region: bool
 
 
-def _subtags(code: str) -> tuple[str, str, str]:
+def _split_code(code: str) -> tuple[str, str, str]:
     """The language, the script and the region of a code, empty where it names none."""
     language, *rest = code.split("-")
     script = next((subtag for subtag in rest if len(subtag) == 4), "")
@@ -41,80 +41,80 @@ def _subtags(code: str) -> tuple[str, str, str]:
 
 
 @lru_cache(maxsize=1000)
-def tongue(code: str) -> Tongue:
+def full_language(code: str) -> FullLanguage:
     """A code with its likely subtags. Of an unknown language nothing is likely."""
-    said, script, region = _subtags(code)
+    said, script, region = _split_code(code)
     own, *more = _ALIASES.get(said, said).split("_")
     script = script or next((subtag for subtag in more if len(subtag) == 4), "")
     known = (f"{own}_{region}" if region and not script else "", f"{own}_{script}", own)
     likely = next((_LIKELY[key] for key in known if key in _LIKELY), f"{own}__").split("_")
     parent = _PARENTS.get(own, own)
     language = own if "_" in parent else parent
-    return Tongue(language, own, script or likely[1], region or likely[2], bool(region))
+    return FullLanguage(language, own, script or likely[1], region or likely[2], bool(region))
 
 
-def fallbacks(locale: str, default: str) -> Iterator[str]:
+def fallback_locales(locale: str, default: str) -> Iterator[str]:
     """A locale and those that stand in for it: en-GB, en, then the default and its own; zh-TW, zh-Hant, zh."""
     for code in (locale, default):
-        language, script, region = _subtags(code)
-        likely = tongue(code).script
+        language, script, region = _split_code(code)
+        likely = full_language(code).script
         yield code
-        if region and (script or (likely and likely != tongue(language).script)):
+        if region and (script or (likely and likely != full_language(language).script)):
             yield f"{language}-{script or likely}"
         if script or region:
             yield language
 
 
 @rule("local-language", "peerstream-04")
-def locale_for(wanted: str | None, spoken: tuple[str, ...]) -> str | None:
+def best_locale(wanted: str | None, spoken: tuple[str, ...]) -> str | None:
     """A person is written to in their own locale, or else in their language; None where nothing of it is spoken."""
-    return _nearest(wanted, spoken) if wanted else None
+    return _nearest_locale(wanted, spoken) if wanted else None
 
 
 @lru_cache(maxsize=10_000)
-def _nearest(wanted: str, spoken: tuple[str, ...]) -> str | None:
+def _nearest_locale(wanted: str, spoken: tuple[str, ...]) -> str | None:
     if wanted in spoken:
         return wanted
-    theirs = tongue(wanted)
-    same = [code for code in spoken if tongue(code).language == theirs.language]
-    return min(same, key=partial(_distance, wanted), default=None)
+    theirs = full_language(wanted)
+    same = [code for code in spoken if full_language(code).language == theirs.language]
+    return min(same, key=partial(_region_distance, wanted), default=None)
 
 
-def _distance(wanted: str, code: str) -> tuple[object, ...]:
+def _region_distance(wanted: str, code: str) -> tuple[object, ...]:
     """Sorts codes of one language: its script counts most, then what is near its region."""
-    theirs, other = tongue(wanted), tongue(code)
-    parent = _parent(wanted)
+    theirs, other = full_language(wanted), full_language(code)
+    parent = _parent_locale(wanted)
     near = (
         theirs.region == other.region,
         code == parent,  # es-419 for es-MX
         not other.has_region,
-        parent is not None and _parent(code) == parent,  # en-GB for en-AU
-        other.region == tongue(f"{other.own}-{other.script}").region,
+        parent is not None and _parent_locale(code) == parent,  # en-GB for en-AU
+        other.region == full_language(f"{other.own}-{other.script}").region,
     )
     region = near.index(True) if True in near else len(near)
     return theirs.script != other.script, theirs.own != other.own, region, len(code), code
 
 
-def _parent(code: str) -> str | None:
-    full = tongue(code)
+def _parent_locale(code: str) -> str | None:
+    full = full_language(code)
     keys = (code.replace("-", "_"), f"{full.own}_{full.script}_{full.region}")
     return next((_PARENTS[key].replace("_", "-") for key in keys if key in _PARENTS), None)
 
 
-def is_written_as(one: str, other: str) -> bool:
+def has_same_script(one: str, other: str) -> bool:
     """Tells whether two codes are of one language in one script."""
-    return tongue(one)[1:3] == tongue(other)[1:3]
+    return full_language(one)[1:3] == full_language(other)[1:3]
 
 
 @lru_cache(maxsize=1000)
-def words_for(reader: str | None, text: str) -> str:
+def date_locale(reader: str | None, text: str) -> str:
     """The locale of the dates in a text: its reader's, if it names a region and is of the text's language and script.
 
     Args:
         reader: the reader's code, or None.
         text: the text's.
     """
-    return reader if reader and tongue(reader).has_region and is_written_as(reader, text) else text
+    return reader if reader and full_language(reader).has_region and has_same_script(reader, text) else text
 
 
 @lru_cache(maxsize=1000)
@@ -130,6 +130,6 @@ def is_locale(code: str) -> bool:
     return all(subtag in known.get(len(subtag), {}) for subtag in rest)
 
 
-def reads_rightwards(code: str) -> bool:
+def is_left_to_right(code: str) -> bool:
     """Tells whether a locale is written from left to right."""
-    return tongue(code).script not in _LEFTWARD
+    return full_language(code).script not in _LEFTWARD

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mailer.rendering.links import is_web_url
-from mailer.rendering.literal import BRANCH, CLOSE, END, OPEN, VALUE
+from mailer.rendering.literal_text import BRANCH, CLOSE, END, OPEN, VALUE
+from mailer.rendering.signed_links import is_web_url
 
 OWN_LINKS = frozenset({"leave_url", "pixel_url", "preferences_url", "report_url", "unsubscribe_url"})
 """The values that are links of ours: nothing can be added to them."""
@@ -21,7 +21,7 @@ _GOES_ON = re.compile(r"[\s/?#&=]")
 """Characters that may follow a URL of a context: a path or query that the template adds."""
 
 
-def glued_links(text: str, html: str, values: Mapping[str, Any]) -> Iterator[str]:
+def find_glued_links(text: str, html: str, values: Mapping[str, Any]) -> Iterator[str]:
     """The links of a rendered example that do not end where they should.
 
     Args:
@@ -29,33 +29,35 @@ def glued_links(text: str, html: str, values: Mapping[str, Any]) -> Iterator[str
         html: the other one.
         values: what they were rendered with.
     """
-    urls = dict(_urls(values, ""))
+    urls = dict(_named_urls(values, ""))
     if not urls:
         return
     known = re.compile("|".join(re.escape(url) for url in sorted(urls, key=len, reverse=True)))
     for part, content in (("text", text), ("HTML", html)):
         for found in known.finditer(content):
             name, follower = urls[found[0]], content[found.end() : found.end() + 1]
-            if follower and not _ends(part, name, follower):
-                yield _said(part, name)
+            if follower and not _link_end_faults(part, name, follower):
+                yield _follower_text(part, name)
             if part == "text" and _is_glued(name, content[max(found.start() - 1, 0) : found.start()]):
-                yield _said_before(name)
+                yield _leader_text(name)
 
 
-def branching_links(text: str, html: str) -> Iterator[str]:
+def find_branching_links(text: str, html: str) -> Iterator[str]:
     """The same of both parts of a template as `literal` gives them, in all branches."""
     for part, content in (("text", text), ("HTML", html)):
         mirrored = content[::-1].translate(_MIRRORED) if part == "text" else ""
         for found in _MARKED.finditer(content):
             name = found["name"]
-            leaders = _followers(mirrored, len(content) - found.start()) if mirrored else ()
+            leaders = _possible_followers(mirrored, len(content) - found.start()) if mirrored else ()
             if any(_is_glued(name, leader) for leader in leaders):
-                yield _said_before(name)
-            if any(not _ends(part, name, follower) for follower in _followers(content, found.end())):
-                yield _said(part, name)
+                yield _leader_text(name)
+            if any(
+                not _link_end_faults(part, name, follower) for follower in _possible_followers(content, found.end())
+            ):
+                yield _follower_text(part, name)
 
 
-def _ends(part: str, name: str, follower: str) -> bool:
+def _link_end_faults(part: str, name: str, follower: str) -> bool:
     if name in OWN_LINKS:
         return bool((_AFTER_TEXT if part == "text" else _AFTER_HTML).match(follower))
     return part == "HTML" or bool(_GOES_ON.match(follower))
@@ -66,46 +68,46 @@ def _is_glued(name: str, leader: str) -> bool:
     return (_GLUED_BEFORE if name in OWN_LINKS else _WORD).match(leader) is not None
 
 
-def _said_before(name: str) -> str:
+def _leader_text(name: str) -> str:
     return (
         f"the text part has something right before {name}, which makes a dead link; begin a line or write a space "
         "(a line break right behind {% … %} is removed)"
     )
 
 
-def _said(part: str, name: str) -> str:
+def _follower_text(part: str, name: str) -> str:
     return (
         f"the {part} part has something right behind {name}, which makes a dead link; end the line or write a space "
         "(a line break right behind {% … %} is removed)"
     )
 
 
-def _urls(value: Any, name: str) -> Iterator[tuple[str, str]]:
+def _named_urls(value: Any, name: str) -> Iterator[tuple[str, str]]:
     """The URLs among values, each with its name."""
     match value:
         case str() if is_web_url(value):
             yield value, name
         case Mapping():
             for key, inner in value.items():
-                yield from _urls(inner, key)
+                yield from _named_urls(inner, key)
         case list():
             for inner in value:
-                yield from _urls(inner, name)
+                yield from _named_urls(inner, name)
         case _:
             pass
 
 
-def _followers(content: str, at: int) -> Iterator[str]:
+def _possible_followers(content: str, at: int) -> Iterator[str]:
     """The characters that may be printed next, over all branches; in a mirrored text, those printed before."""
     while at < len(content):
         match content[at]:
             case mark if mark == OPEN:
-                ends = _branch_ends(content, at)
+                ends = _ends_of_branches(content, at)
                 for start in (at, *ends[:-1]):
-                    yield from _followers(content, start + 1)
+                    yield from _possible_followers(content, start + 1)
                 return
             case mark if mark == BRANCH:
-                at = _branch_ends(content, at)[-1]
+                at = _ends_of_branches(content, at)[-1]
             case mark if mark == CLOSE:
                 pass
             case char:
@@ -114,7 +116,7 @@ def _followers(content: str, at: int) -> Iterator[str]:
         at += 1
 
 
-def _branch_ends(content: str, at: int) -> list[int]:
+def _ends_of_branches(content: str, at: int) -> list[int]:
     """Returns where each branch ends that begins at a place or after it, up to the end of its condition."""
     depth, ends = 0, []
     for place in range(at + 1, len(content)):

@@ -1,7 +1,7 @@
 """The whole message as bytes (RFC 5322, 2045, 6532), written directly.
 
 Python's `EmailMessage` costs 1,400 µs a message, ten times the budget for all of its way. So what does not depend on
-the recipient is written once a mailing, as a `Skeleton`, and what only differs in a few values once a `Blank`; each
+the recipient is written once a mailing, as `StaticParts`, and what differs in a few values as a `CompiledMessage`; each
 message only fills that. The tests read what is written here back with Python's own parser.
 """
 
@@ -14,20 +14,20 @@ from markupsafe import escape
 
 from mailer.events import Attachment
 from mailer.policy.category import Category
-from mailer.policy.forms import split_sender
-from mailer.rendering.forms import Form, Pieces, Slot, filled
+from mailer.policy.text_formats import split_sender
 from mailer.rendering.headers import (
     AddrSpec,
     HeaderRefused,
-    list_id,
-    mailbox,
-    named,
-    one_line,
-    parameter,
-    structured,
-    unstructured,
+    check_one_line,
+    header_parameter,
+    list_id_value,
+    mailbox_value,
+    named_address,
+    structured_value,
+    unstructured_value,
 )
-from mailer.rendering.transfer import base64_lines, is_dense, is_utf8, quoted_piece
+from mailer.rendering.mail_merge import MergeField, MergeForm, Pieces, fill_pieces
+from mailer.rendering.transfer_encoding import base64_lines, is_utf8, prefers_base64, quoted_piece
 
 # "=_" can stand in neither quoted-printable nor base64 (RFC 2045 6.7), so a boundary with it never occurs in a part.
 _ALTERNATIVE = "=_mailer_alternative"
@@ -38,7 +38,7 @@ MAX_LIST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Letterhead:
+class MailingHeaders:
     """What all messages of a mailing have in common.
 
     Attributes:
@@ -63,55 +63,57 @@ class Letterhead:
     topic: str | None = None
 
 
-class Skeleton:
+class StaticParts:
     """A mailing's message without its recipient."""
 
-    def __init__(self, head: Letterhead) -> None:
+    def __init__(self, head: MailingHeaders) -> None:
         """Writes what is the same for all.
 
         Raises:
             HeaderRefused: a value has a line break or control character, or an address is none.
         """
-        self._optional = head.category.optional
+        self._optional = head.category.is_optional
         name, address = split_sender(head.sender)
-        self._from = f"From: {mailbox(address, name, 'From')}\r\n"
+        self._from = f"From: {mailbox_value(address, name, 'From')}\r\n"
         fixed = "".join(f"{name}: {value}\r\n" for name, value in _fixed_headers(head))
-        self._opening = fixed.encode() + _opening(bool(head.attachments))
-        self._closing = _closing(head.attachments)
+        self._opening = fixed.encode() + _multipart_opening(bool(head.attachments))
+        self._closing = _multipart_closing(head.attachments)
 
-    def blank(self, form: Form, fields: tuple[str, ...] = ()) -> "Blank":
+    def compile_message(self, form: MergeForm, fields: tuple[str, ...] = ()) -> "CompiledMessage":
         """The message of everyone for whom the form was rendered; `fields` are the kinds of personal data in it.
 
         Raises:
             HeaderRefused: its subject has a line break or control character.
         """
-        return Blank(self._from, self._opening, self._closing, form, fields, optional=self._optional)
+        return CompiledMessage(self._from, self._opening, self._closing, form, fields, optional=self._optional)
 
 
-class Blank:
-    """A message that lacks the values of its form's slots, and who it is to. Made by `Skeleton.blank`.
+class CompiledMessage:
+    """A message that lacks the values of its form's slots, and who it is to. Made by `StaticParts.compile_message`.
 
     Attributes:
         fields: the kinds of personal data in it.
     """
 
     def __init__(
-        self, sender: str, opening: bytes, closing: bytes, form: Form, fields: tuple[str, ...], *, optional: bool
+        self, sender: str, opening: bytes, closing: bytes, form: MergeForm, fields: tuple[str, ...], *, optional: bool
     ) -> None:
         self.fields = fields
         self._sender = sender
         self._optional = optional
         self._subject = form.subject
-        self._line = unstructured(filled(form.subject, _NOTHING), "Subject") if _is_whole(form.subject) else None
-        parts = [b"", opening, *_part("plain", form.text), *_part("html", form.html), closing]
+        self._line = (
+            unstructured_value(fill_pieces(form.subject, _NOTHING), "Subject") if _has_no_fields(form.subject) else None
+        )
+        parts = [b"", opening, *_build_part("plain", form.text), *_build_part("html", form.html), closing]
         self._pieces = [part if isinstance(part, bytes) else b"" for part in parts]
-        self._dense = [(at, part) for at, part in enumerate(parts) if isinstance(part, _Dense)]
+        self._dense = [(at, part) for at, part in enumerate(parts) if isinstance(part, _Base64Part)]
         self._holes: dict[str, tuple[list[int], list[int]]] = {}
         for at, part in enumerate(parts):
-            if isinstance(part, _Hole):
+            if isinstance(part, _QuotedField):
                 self._holes.setdefault(part.name, ([], []))[part.html].append(at)
 
-    def fill(
+    def fill_message(
         self,
         *,
         to: AddrSpec,
@@ -137,34 +139,36 @@ class Blank:
         """
         if self._optional != (unsubscribe_url is not None):
             raise ValueError("optional mail has an unsubscribe link, mandatory mail has none")
-        leave = f"List-Unsubscribe: <{one_line(unsubscribe_url, 'List-Unsubscribe')}>\r\n" if unsubscribe_url else ""
+        leave = (
+            f"List-Unsubscribe: <{check_one_line(unsubscribe_url, 'List-Unsubscribe')}>\r\n" if unsubscribe_url else ""
+        )
         subject = self._line
         if subject is None:
-            subject = unstructured(filled(self._subject, values), "Subject")
+            subject = unstructured_value(fill_pieces(self._subject, values), "Subject")
         head = (
-            f"{self._sender}To: {named(to, name, 'To')}\r\n"
+            f"{self._sender}To: {named_address(to, name, 'To')}\r\n"
             f"Subject: {subject}\r\n"
-            f"Date: {_date(date)}\r\n"
-            f"Message-ID: {one_line(message_id, 'Message-ID')}\r\n{leave}"
+            f"Date: {_date_value(date)}\r\n"
+            f"Message-ID: {check_one_line(message_id, 'Message-ID')}\r\n{leave}"
         )
         pieces = self._pieces.copy()
         pieces[0] = head.encode()
         for wanted, (in_text, in_html) in self._holes.items():
             value = values[wanted]
-            piece = _quoted(value)
+            piece = _quote_value(value)
             for at in in_text:
                 pieces[at] = piece
-            if in_html and _has_markup(value):
-                piece = _quoted(_shown(value, html=True))
+            if in_html and _needs_escaping(value):
+                piece = _quote_value(_escape_value(value, html=True))
             for at in in_html:
                 pieces[at] = piece
         for at, part in self._dense:
-            pieces[at] = part.fill(values)
+            pieces[at] = part.fill_part(values)
         return b"".join(pieces)
 
 
 @dataclass(frozen=True, slots=True)
-class _Hole:
+class _QuotedField:
     """Where a value goes in a part that is quoted-printable; see `quoted_piece`."""
 
     name: str
@@ -172,40 +176,40 @@ class _Hole:
 
 
 @dataclass(frozen=True, slots=True)
-class _Dense:
+class _Base64Part:
     """A part that is encoded as a whole, in base64."""
 
     pieces: Pieces
     html: bool
 
-    def fill(self, values: Mapping[str, str]) -> bytes:
+    def fill_part(self, values: Mapping[str, str]) -> bytes:
         """The whole part."""
-        wanted = [piece.name for piece in self.pieces if isinstance(piece, Slot)]
-        shown = {name: _crlf(_shown(values[name], self.html)) for name in wanted}
-        return base64_lines(filled(self.pieces, shown).encode())
+        wanted = [piece.name for piece in self.pieces if isinstance(piece, MergeField)]
+        shown = {name: _to_crlf(_escape_value(values[name], self.html)) for name in wanted}
+        return base64_lines(fill_pieces(self.pieces, shown).encode())
 
 
-def _fixed_headers(head: Letterhead) -> list[tuple[str, str]]:
-    headers = [("Auto-Submitted", "auto-generated"), ("Feedback-ID", _feedback_id(head))]
+def _fixed_headers(head: MailingHeaders) -> list[tuple[str, str]]:
+    headers = [("Auto-Submitted", "auto-generated"), ("Feedback-ID", _feedback_id_value(head))]
     if head.reply_to:
-        headers.append(("Reply-To", mailbox(head.reply_to, None, "Reply-To")))
-    if head.category.optional:
-        headers.append(("List-Id", _list_id(head)))
+        headers.append(("Reply-To", mailbox_value(head.reply_to, None, "Reply-To")))
+    if head.category.is_optional:
+        headers.append(("List-Id", _list_identity(head)))
         headers.append(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
         headers.append(("X-Auto-Response-Suppress", "All"))  # Exchange heeds nothing else
     headers.append(("MIME-Version", "1.0"))
     return headers
 
 
-def _feedback_id(head: Letterhead) -> str:
+def _feedback_id_value(head: MailingHeaders) -> str:
     """Four parts, of which machines count complaints; nothing of the recipient is among them."""
     parts = (head.campaign or "-", head.category.name, head.brand, "mailer")
     if any(":" in part for part in parts):
         raise HeaderRefused("Feedback-ID: a part of it has a colon")
-    return structured(":".join(parts), "Feedback-ID")
+    return structured_value(":".join(parts), "Feedback-ID")
 
 
-def _list_id(head: Letterhead) -> str:
+def _list_identity(head: MailingHeaders) -> str:
     """Returns whose list it is, and its identifier; a topic that can be left by itself has one of its own."""
     category, topic = head.category, head.topic
     plain = (
@@ -213,25 +217,25 @@ def _list_id(head: Letterhead) -> str:
     )
     phrase = f"{category.list_name} of {(plain and head.name) or head.brand}"
     if topic is None:
-        return list_id(phrase, (category.name, head.brand), head.domain)
-    return list_id(f"{phrase} - {topic.replace('-', ' ')}", (topic, category.name, head.brand), head.domain)
+        return list_id_value(phrase, (category.name, head.brand), head.domain)
+    return list_id_value(f"{phrase} - {topic.replace('-', ' ')}", (topic, category.name, head.brand), head.domain)
 
 
-def _opening(mixed: bool) -> bytes:
+def _multipart_opening(mixed: bool) -> bytes:
     alternative = f'Content-Type: multipart/alternative; boundary="{_ALTERNATIVE}"\r\n\r\n'
     if not mixed:
         return alternative.encode()
     return f'Content-Type: multipart/mixed; boundary="{_MIXED}"\r\n\r\n--{_MIXED}\r\n{alternative}'.encode()
 
 
-def _closing(attachments: Sequence[Attachment]) -> bytes:
+def _multipart_closing(attachments: Sequence[Attachment]) -> bytes:
     parts = [f"--{_ALTERNATIVE}--\r\n".encode()]
     for attachment in attachments:
         head = (
             f"\r\n--{_MIXED}\r\n"
-            f"Content-Type: {_typed(attachment)}\r\n"
+            f"Content-Type: {_content_type(attachment)}\r\n"
             "Content-Transfer-Encoding: base64\r\n"
-            f"Content-Disposition: attachment{parameter('filename', attachment.filename)}\r\n\r\n"
+            f"Content-Disposition: attachment{header_parameter('filename', attachment.filename)}\r\n\r\n"
         )
         parts += [head.encode(), base64_lines(attachment.content)]
     if attachments:
@@ -239,18 +243,18 @@ def _closing(attachments: Sequence[Attachment]) -> bytes:
     return b"".join(parts)
 
 
-def _typed(attachment: Attachment) -> str:
+def _content_type(attachment: Attachment) -> str:
     """Its content type; a text has its charset (RFC 2046 4.1.2). What was accepted before is perhaps not in UTF-8."""
     if not attachment.content_type.startswith("text/"):
         return attachment.content_type
     return f"{attachment.content_type}; charset={'utf-8' if is_utf8(attachment.content) else 'unknown-8bit'}"
 
 
-def _part(subtype: str, pieces: Pieces) -> list[bytes | _Hole | _Dense]:
+def _build_part(subtype: str, pieces: Pieces) -> list[bytes | _QuotedField | _Base64Part]:
     """One part: its head and what is the same for all as octets, and between them what is filled in."""
     html = subtype == "html"
-    pieces = _lines(pieces)
-    dense = is_dense("".join(piece for piece in pieces if isinstance(piece, str)).encode())
+    pieces = _with_crlf_lines(pieces)
+    dense = prefers_base64("".join(piece for piece in pieces if isinstance(piece, str)).encode())
     head = (
         f"--{_ALTERNATIVE}\r\n"
         f"Content-Type: text/{subtype}; charset=utf-8\r\n"
@@ -258,47 +262,48 @@ def _part(subtype: str, pieces: Pieces) -> list[bytes | _Hole | _Dense]:
     ).encode()
     if not dense:
         body = [
-            _Hole(piece.name, html) if isinstance(piece, Slot) else quoted_piece(piece.encode()) for piece in pieces
+            _QuotedField(piece.name, html) if isinstance(piece, MergeField) else quoted_piece(piece.encode())
+            for piece in pieces
         ]
         return [head, *body, b"\r\n"]
-    if _is_whole(pieces):
-        return [head + base64_lines(filled(pieces, _NOTHING).encode()), b"\r\n"]
-    return [head, _Dense(pieces, html), b"\r\n"]
+    if _has_no_fields(pieces):
+        return [head + base64_lines(fill_pieces(pieces, _NOTHING).encode()), b"\r\n"]
+    return [head, _Base64Part(pieces, html), b"\r\n"]
 
 
-def _lines(pieces: Pieces) -> Pieces:
+def _with_crlf_lines(pieces: Pieces) -> Pieces:
     """The pieces with CRLF line ends, the last line with its own, and no more of them."""
     *others, last = pieces or ("",)
-    if isinstance(last, Slot):
+    if isinstance(last, MergeField):
         others, last = [*others, last], ""
-    ended = (*others, _crlf(last).removesuffix("\r\n") + "\r\n")
-    return tuple(_crlf(piece) if isinstance(piece, str) else piece for piece in ended)
+    ended = (*others, _to_crlf(last).removesuffix("\r\n") + "\r\n")
+    return tuple(_to_crlf(piece) if isinstance(piece, str) else piece for piece in ended)
 
 
-def _quoted(value: str) -> bytes:
-    return quoted_piece(_crlf(value).encode())
+def _quote_value(value: str) -> bytes:
+    return quoted_piece(_to_crlf(value).encode())
 
 
-def _crlf(text: str) -> str:
+def _to_crlf(text: str) -> str:
     if "\n" not in text and "\r" not in text:
         return text
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
 
 
-def _has_markup(value: str) -> bool:
+def _needs_escaping(value: str) -> bool:
     """Whether HTML shows it otherwise."""
     return "&" in value or "<" in value or ">" in value or '"' in value or "'" in value
 
 
-def _shown(value: str, html: bool) -> str:
+def _escape_value(value: str, html: bool) -> str:
     return str(escape(value)) if html else value
 
 
-def _is_whole(pieces: Pieces) -> bool:
+def _has_no_fields(pieces: Pieces) -> bool:
     """Whether nothing is to be filled in."""
     return all(isinstance(piece, str) for piece in pieces)
 
 
 @lru_cache(maxsize=8)
-def _date(seconds: int) -> str:
+def _date_value(seconds: int) -> str:
     return formatdate(seconds).replace("-0000", "+0000")

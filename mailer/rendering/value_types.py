@@ -9,15 +9,15 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from mailer.inputs import address
-from mailer.policy.lookalikes import UNSEEN
+from mailer.input_types import parse_address
+from mailer.policy.text_folding import UNSEEN
 from mailer.rendering.headers import a_labels
-from mailer.rendering.links import is_web_url
-from mailer.rendering.members import is_member_ref
+from mailer.rendering.member_names import is_member_ref
+from mailer.rendering.signed_links import is_web_url
 
 
 @dataclass(frozen=True, slots=True)
-class Single:
+class SingleType:
     """A type of one value.
 
     Attributes:
@@ -38,20 +38,20 @@ class Single:
 
 
 @dataclass(frozen=True, slots=True)
-class ListOf:
+class ListType:
     """A list whose elements are all of one type."""
 
     each: "ValueType"
 
 
 @dataclass(frozen=True, slots=True)
-class Fields:
+class ObjectType:
     """An object with fields of types of their own; the template shows no others."""
 
     types: Mapping[str, "ValueType"]
 
 
-ValueType = Single | ListOf | Fields
+ValueType = SingleType | ListType | ObjectType
 
 FORMS = "text 200, slug, date, moment, number, money, url, url anywhere, mailbox, telephone, member"
 """The types of one value, as they are written."""
@@ -78,28 +78,30 @@ def value_types(values: Mapping[str, Any], domain: str) -> dict[str, ValueType]:
     Raises:
         ValueError: one is no type; the message says where, and what to write.
     """
-    return {name: _read(written, name, domain) for name, written in values.items()}
+    return {name: _parse_type(written, name, domain) for name, written in values.items()}
 
 
-def misfit(kind: ValueType, value: Any, name: str) -> str | None:
+def type_fault(kind: ValueType, value: Any, name: str) -> str | None:
     """Says what is wrong with a JSON value, by names and never by contents; None if it fits. Null fits each type."""
     match kind:
         case _ if value is None:
             return None
-        case Single():
+        case SingleType():
             return None if kind.fits(value) else f"{name} is no {kind.wanted}"
-        case ListOf():
+        case ListType():
             if not isinstance(value, list):
                 return f"{name} is no list"
-            return next(filter(None, (misfit(kind.each, inner, name) for inner in value)), None)
-        case Fields():
+            return next(filter(None, (type_fault(kind.each, inner, name) for inner in value)), None)
+        case ObjectType():
             if not isinstance(value, dict):
                 return f"{name} is no object"
-            each = (misfit(inner, value.get(field), f"{name}.{field}") for field, inner in kind.types.items())
+            each = (type_fault(inner, value.get(field), f"{name}.{field}") for field, inner in kind.types.items())
             return next(filter(None, each), None)
 
 
-def worded_values(context: Mapping[str, Any], shown: Container[str], types: Mapping[str, ValueType]) -> dict[str, Any]:
+def values_with_words(
+    context: Mapping[str, Any], shown: Container[str], types: Mapping[str, ValueType]
+) -> dict[str, Any]:
     """Returns the shown values of a context, but for empty ones and for times, which have no words."""
     return {
         name: value
@@ -109,60 +111,60 @@ def worded_values(context: Mapping[str, Any], shown: Container[str], types: Mapp
 
 
 def _is_time(kind: ValueType | None, value: Any) -> bool:
-    return isinstance(kind, Single) and kind.is_time and kind.fits(value)
+    return isinstance(kind, SingleType) and kind.is_time and kind.fits(value)
 
 
-def words_of(kind: ValueType | None, value: Any) -> Iterator[Any]:
+def words_of_value(kind: ValueType | None, value: Any) -> Iterator[Any]:
     """The parts of a value that may be the caller's own words: texts, and what is of no declared type or not of it."""
     match kind:
-        case Single(is_address=True):
+        case SingleType(is_address=True):
             return
-        case Single(is_text=False) if kind.fits(value):
+        case SingleType(is_text=False) if kind.fits(value):
             return
-        case ListOf() if isinstance(value, list):
+        case ListType() if isinstance(value, list):
             for inner in value:
-                yield from words_of(kind.each, inner)
-        case Fields() if isinstance(value, dict):
+                yield from words_of_value(kind.each, inner)
+        case ObjectType() if isinstance(value, dict):
             for field, inner in value.items():
-                yield from words_of(kind.types.get(field), inner)
+                yield from words_of_value(kind.types.get(field), inner)
         case _:
             yield value
 
 
-def _read(written: Any, name: str, domain: str) -> ValueType:
+def _parse_type(written: Any, name: str, domain: str) -> ValueType:
     match written:
         case str():
             if found := _TEXT.fullmatch(written):
-                return _text(int(found[1]))
+                return _text_type(int(found[1]))
             if written == "url":
-                return _own_url(domain)
+                return _own_url_type(domain)
             if written in _SINGLES:
                 return _SINGLES[written]
         case [each]:
-            return ListOf(_read(each, name, domain))
+            return ListType(_parse_type(each, name, domain))
         case dict() if written:
-            return Fields({field: _read(each, f"{name}.{field}", domain) for field, each in written.items()})
+            return ObjectType({field: _parse_type(each, f"{name}.{field}", domain) for field, each in written.items()})
         case _:
             pass
     raise ValueError(f"values.{name} is no type; write one of {FORMS}, a list of one type, or a table of fields")
 
 
-def _text(most: int) -> Single:
-    return Single(
+def _text_type(most: int) -> SingleType:
+    return SingleType(
         f"text of at most {most} characters", lambda value: isinstance(value, str) and len(value) <= most, is_text=True
     )
 
 
-def _own_url(domain: str) -> Single:
-    return Single(
+def _own_url_type(domain: str) -> SingleType:
+    return SingleType(
         f"https or http URL of {domain}",
-        lambda value: _is_url(value) and _leads_to(value, domain),
+        lambda value: _is_url(value) and _is_within_domain(value, domain),
         is_address=True,
         is_page=True,
     )
 
 
-def _leads_to(url: str, domain: str) -> bool:
+def _is_within_domain(url: str, domain: str) -> bool:
     """Tells whether a URL's host is a domain or below it."""
     host = _host_of(url)
     return host is not None and (host == domain or host.endswith(f".{domain}"))
@@ -189,15 +191,15 @@ def _is_url(value: Any) -> bool:
 
 def _is_mailbox(value: Any) -> bool:
     """Tells whether a value is one mailbox, also behind `mailto:`, where a % would stand for another character."""
-    return isinstance(value, str) and _MAILBOX.fullmatch(value) is not None and _can_read(address, value)
+    return isinstance(value, str) and _MAILBOX.fullmatch(value) is not None and _can_parse(parse_address, value)
 
 
-def _matches(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
+def _pattern_type(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 def _is_date(value: Any) -> bool:
-    return isinstance(value, str) and _DATE.fullmatch(value) is not None and _can_read(date.fromisoformat, value)
+    return isinstance(value, str) and _DATE.fullmatch(value) is not None and _can_parse(date.fromisoformat, value)
 
 
 def _is_moment(value: Any) -> bool:
@@ -207,10 +209,10 @@ def _is_moment(value: Any) -> bool:
 @lru_cache(maxsize=1024)
 def _reads_as_moment(text: str) -> bool:
     """Tells it of a text, which is asked for its type and for its links; events of a kind often have the same."""
-    return _MOMENT.fullmatch(text) is not None and _can_read(datetime.fromisoformat, text)
+    return _MOMENT.fullmatch(text) is not None and _can_parse(datetime.fromisoformat, text)
 
 
-def _can_read(read: Callable[[str], object], value: str) -> bool:
+def _can_parse(read: Callable[[str], object], value: str) -> bool:
     try:
         read(value)
     except ValueError:
@@ -234,20 +236,20 @@ def _is_of_currency(sign: str) -> bool:
     return unicodedata.category(sign) == "Sc" or sign.isalpha()
 
 
-MEMBER = Single('member, by reference: {"member": "their ref"}, never a name that was typed', is_member_ref)
+MEMBER = SingleType('member, by reference: {"member": "their ref"}, never a name that was typed', is_member_ref)
 """Another member of the brand, whose name comes from their own record."""
-MAILBOX = Single("e-mail address", _is_mailbox, is_address=True)
+MAILBOX = SingleType("e-mail address", _is_mailbox, is_address=True)
 """A mailbox to which a reader may write."""
-SLUG = Single("slug of letters, digits, - and _ (A to Z, at most 100)", _matches(_SLUG))
+SLUG = SingleType("slug of letters, digits, - and _ (A to Z, at most 100)", _pattern_type(_SLUG))
 """A word of a URL, an order's number."""
-_SINGLES: Mapping[str, Single] = {
+_SINGLES: Mapping[str, SingleType] = {
     "slug": SLUG,
-    "date": Single("date such as 2026-04-12", _is_date, is_time=True),
-    "moment": Single("time with a zone such as 2026-04-12T02:00Z", _is_moment, is_time=True),
-    "number": Single("number", _is_number),
-    "money": Single("amount with its currency such as $59.95", _is_money),
-    "url anywhere": Single("https or http URL", _is_url, is_address=True, is_page=True),
+    "date": SingleType("date such as 2026-04-12", _is_date, is_time=True),
+    "moment": SingleType("time with a zone such as 2026-04-12T02:00Z", _is_moment, is_time=True),
+    "number": SingleType("number", _is_number),
+    "money": SingleType("amount with its currency such as $59.95", _is_money),
+    "url anywhere": SingleType("https or http URL", _is_url, is_address=True, is_page=True),
     "mailbox": MAILBOX,
-    "telephone": Single("telephone number", _matches(_TELEPHONE), is_address=True),
+    "telephone": SingleType("telephone number", _pattern_type(_TELEPHONE), is_address=True),
     "member": MEMBER,
 }

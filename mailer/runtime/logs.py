@@ -13,8 +13,8 @@ from typing import Any, TextIO, cast
 
 import structlog
 
-from mailer.runtime.lines import LineWriter, Stream
-from mailer.telemetry import LINES_DROPPED, describe, log
+from mailer.runtime.line_writer import LineWriter, Stream
+from mailer.telemetry import LINES_DROPPED, describe_error, log
 
 MAX_LINE = 8 * 1024
 """Octets of a line; what is longer is cut."""
@@ -31,7 +31,7 @@ def set_up_logs(*, json: bool, fd: int = 2, level: int = logging.INFO) -> None:
 
     Our lines go from `level` on, those of libraries from WARNING on. Colours are for terminals, unless NO_COLOR is set.
     """
-    writer = _writer(fd)
+    writer = _writer_of(fd)
     renderer: Any = structlog.processors.JSONRenderer()
     if not json:
         renderer = structlog.dev.ConsoleRenderer(colors=_takes_colours(fd))
@@ -44,10 +44,10 @@ def set_up_logs(*, json: bool, fd: int = 2, level: int = logging.INFO) -> None:
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Lines(writer))),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _LineStream(writer))),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(_Lines(writer))
+    handler = logging.StreamHandler(_LineStream(writer))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
@@ -59,10 +59,10 @@ def set_up_logs(*, json: bool, fd: int = 2, level: int = logging.INFO) -> None:
     logging.captureWarnings(True)
 
 
-def free_output() -> None:
+def make_output_nonblocking() -> None:
     """Lets what a process prints neither block nor end it, as its logs cannot; for processes that nobody waits for."""
     for name, fd in (("stdout", 1), ("stderr", 2)):
-        setattr(sys, name, Stream(_writer(fd), terminal=_is_terminal(fd)))
+        setattr(sys, name, Stream(_writer_of(fd), terminal=_is_terminal(fd)))
 
 
 def flush_output() -> None:
@@ -71,48 +71,48 @@ def flush_output() -> None:
         writer.flush()
 
 
-def end_output() -> None:
+def close_output() -> None:
     """The same, and nothing is written any more."""
     flush_output()
     while _writers:
         _writers.popitem()[1].close()
 
 
-def catch_surprises() -> None:
+def log_unexpected_errors() -> None:
     """Logs errors that nobody expected as all others are: their place without their words, which may name somebody.
 
     A process that is killed by a signal such as SIGSEGV writes where its threads are.
     """
     with suppress(OSError, ValueError):
         faulthandler.enable(2)
-    sys.excepthook = lambda _, error, trace: _surprised("it ended by an error that nobody expected", error, trace)
-    sys.unraisablehook = lambda it: _surprised("an error had nobody to go to", it.exc_value, it.exc_traceback)
-    threading.excepthook = lambda it: _surprised("a thread ended by an error", it.exc_value, it.exc_traceback)
+    sys.excepthook = lambda _, error, trace: _log_unexpected("it ended by an error that nobody expected", error, trace)
+    sys.unraisablehook = lambda it: _log_unexpected("an error had nobody to go to", it.exc_value, it.exc_traceback)
+    threading.excepthook = lambda it: _log_unexpected("a thread ended by an error", it.exc_value, it.exc_traceback)
 
 
-def loop_surprised(_: object, context: dict[str, Any]) -> None:
+def log_loop_error(_: object, context: dict[str, Any]) -> None:
     """Logs what an event loop has to say, without the reprs of tasks, which hold their errors' words."""
-    _surprised(str(context.get("message")), context.get("exception"), None)
+    _log_unexpected(str(context.get("message")), context.get("exception"), None)
 
 
-def _surprised(event: str, error: BaseException | None, trace: TracebackType | None) -> None:
+def _log_unexpected(event: str, error: BaseException | None, trace: TracebackType | None) -> None:
     with suppress(Exception):
         if _writers:
-            log.error(event, error=describe(error, trace))
+            log.error(event, error=describe_error(error, trace))
         else:
-            print(f"mailer: {event}: {describe(error, trace)}", file=sys.stderr)
+            print(f"mailer: {event}: {describe_error(error, trace)}", file=sys.stderr)
 
 
-def _writer(fd: int) -> LineWriter:
+def _writer_of(fd: int) -> LineWriter:
     """The one writer of a file descriptor, so that lines do not mix."""
     if fd not in _writers:
         if not _writers:
-            atexit.register(end_output)
+            atexit.register(close_output)
         _writers[fd] = LineWriter(fd, LINES_DROPPED.inc)
     return _writers[fd]
 
 
-class _Lines(Stream):
+class _LineStream(Stream):
     """Takes whole lines, and cuts long ones."""
 
     def __init__(self, writer: LineWriter) -> None:
@@ -121,7 +121,7 @@ class _Lines(Stream):
     def write(self, text: str, /) -> int:
         """Hands a line to the writer."""
         line = text.rstrip("\n").encode("utf-8", "backslashreplace")
-        self._writer.put((line if len(line) <= MAX_LINE else line[:MAX_LINE] + b" ...") + b"\n")
+        self._writer.put_piece((line if len(line) <= MAX_LINE else line[:MAX_LINE] + b" ...") + b"\n")
         return len(text)
 
 
@@ -143,7 +143,7 @@ def _without_messages(_logger: Any, _name: str, event: structlog.types.EventDict
         info = sys.exc_info()
     error = info[1] if isinstance(info, tuple) else info
     if isinstance(error, BaseException):
-        event["error"] = describe(error)
+        event["error"] = describe_error(error)
     return event
 
 

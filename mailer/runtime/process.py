@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCol
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from mailer.runtime.operators import Answer, OperatorPort
+from mailer.runtime.operator_port import HttpAnswer, OperatorPort
 from mailer.runtime.readiness import Readiness
 from mailer.telemetry import EVERY
 
@@ -21,7 +21,7 @@ STUCK = 15.0
 """Seconds without a turn after which a process does not live any more."""
 
 
-class Pulse:
+class LoopHeartbeat:
     """Notes that the event loop turns. Read by another thread.
 
     Args:
@@ -32,22 +32,22 @@ class Pulse:
         self._clock = clock
         self._at = clock()
 
-    async def beat(self) -> None:
+    async def keep_beating(self) -> None:
         """Beats until it is cancelled."""
         while True:
             self._at = self._clock()
             await asyncio.sleep(BEAT)
 
     @property
-    def silence(self) -> float:
+    def seconds_since_beat(self) -> float:
         """Seconds since the last beat."""
         return self._clock() - self._at
 
 
-class _Condition(Collector):
+class _ProcessMetrics(Collector):
     """The metrics of a process as such."""
 
-    def __init__(self, name: str, readiness: Readiness, pulse: Pulse) -> None:
+    def __init__(self, name: str, readiness: Readiness, pulse: LoopHeartbeat) -> None:
         self._info = {"process": name, "version": version("pactmail")}
         self._readiness = readiness
         self._pulse = pulse
@@ -65,47 +65,47 @@ class _Condition(Collector):
         for name in problems:
             standing.add_metric([name], 1)
         yield standing
-        silence = self._pulse.silence
+        silence = self._pulse.seconds_since_beat
         yield GaugeMetricFamily(
             "mailer_loop_silence_seconds", "Seconds since the event loop last turned; one is usual.", value=silence
         )
 
 
-def condition_of(name: str, readiness: Readiness, pulse: Pulse) -> CollectorRegistry:
+def process_metrics(name: str, readiness: Readiness, pulse: LoopHeartbeat) -> CollectorRegistry:
     """The metrics of a process as such, whatever it does."""
     registry = CollectorRegistry()
-    registry.register(_Condition(name, readiness, pulse))
+    registry.register(_ProcessMetrics(name, readiness, pulse))
     ProcessCollector(registry=registry)
     return registry
 
 
-def paths_of(
-    readiness: Readiness, pulse: Pulse, registries: Sequence[CollectorRegistry]
-) -> Mapping[str, Callable[[], Answer]]:
+def operator_paths(
+    readiness: Readiness, pulse: LoopHeartbeat, registries: Sequence[CollectorRegistry]
+) -> Mapping[str, Callable[[], HttpAnswer]]:
     """The paths of a process's operators' port."""
 
-    def metrics() -> Answer:
+    def metrics() -> HttpAnswer:
         text = b"".join(generate_latest(registry) for registry in registries)
-        return Answer(200, [("content-type", CONTENT_TYPE_LATEST)], text)
+        return HttpAnswer(200, [("content-type", CONTENT_TYPE_LATEST)], text)
 
-    def livez() -> Answer:
-        silence = pulse.silence
-        return _json(silence < STUCK, {"live": silence < STUCK, "loop_silence_seconds": round(silence, 1)})
+    def livez() -> HttpAnswer:
+        silence = pulse.seconds_since_beat
+        return _json_answer(silence < STUCK, {"live": silence < STUCK, "loop_silence_seconds": round(silence, 1)})
 
-    def readyz() -> Answer:
+    def readyz() -> HttpAnswer:
         problems = dict(readiness.problems)
-        return _json(not problems, {"ready": not problems, "problems": problems})
+        return _json_answer(not problems, {"ready": not problems, "problems": problems})
 
     return {"/metrics": metrics, "/livez": livez, "/readyz": readyz}
 
 
-def _json(well: bool, value: object) -> Answer:
+def _json_answer(well: bool, value: object) -> HttpAnswer:
     body = json.dumps(value, ensure_ascii=False, indent=1) + "\n"
-    return Answer(200 if well else 503, [("content-type", "application/json")], body.encode())
+    return HttpAnswer(200 if well else 503, [("content-type", "application/json")], body.encode())
 
 
 @asynccontextmanager
-async def watched(
+async def serving_operators(
     name: str, host: str, port: int, readiness: Readiness, registries: Sequence[CollectorRegistry]
 ) -> AsyncIterator[OperatorPort]:
     """The operators' port of this process, for as long as somebody is in here; with port 0 it is not opened.
@@ -120,10 +120,10 @@ async def watched(
     Raises:
         OSError: the port is taken, or the host is not ours.
     """
-    pulse = Pulse()
-    own = condition_of(name, readiness, pulse)
-    operators = OperatorPort(host, port, paths_of(readiness, pulse, [own, EVERY, *registries]))
-    beating = asyncio.create_task(pulse.beat())
+    pulse = LoopHeartbeat()
+    own = process_metrics(name, readiness, pulse)
+    operators = OperatorPort(host, port, operator_paths(readiness, pulse, [own, EVERY, *registries]))
+    beating = asyncio.create_task(pulse.keep_beating())
     try:
         with operators if port else nullcontext():
             yield operators

@@ -14,7 +14,7 @@ class Readiness:
     def __init__(self) -> None:
         self._problems: Mapping[str, str] = MappingProxyType({})
 
-    def report(self, name: str, problem: str | None) -> bool:
+    def report_problem(self, name: str, problem: str | None) -> bool:
         """Notes that a part of the process can do its work, or why it cannot.
 
         Args:

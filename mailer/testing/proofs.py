@@ -22,8 +22,8 @@ from typing import Any
 
 import pytest
 
-from mailer.digests import digests_of
 from mailer.settings import read_settings
+from mailer.tree_digests import digests_by_part
 
 RECORD = Path(".cache", "promises.json")
 """Under the project's folder."""
@@ -58,7 +58,7 @@ class Recorder:
         """Notes which code and which files are tested: those at the beginning, which are imported."""
         if not hasattr(self._config, "workerinput"):
             settings = read_settings()
-            self._digests = digests_of(settings.policies, settings.templates, settings.jurisdictions)
+            self._digests = digests_by_part(settings.policies, settings.templates, settings.jurisdictions)
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """A run that left tests out is of a part."""

@@ -12,13 +12,21 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from mailer.accounts import account_schema
-from mailer.contents import IdTaken
+from mailer.event_digests import IdTaken
 from mailer.events import EventRefused, MessageEvent
-from mailer.inputs import Id, Slug, stated
-from mailer.policy.publishers import Publisher, Read, ToPublish, ToRead, Wish, may, refusal
-from mailer.ports.broker import Header, Message
+from mailer.input_types import Id, Slug, limited_problems
+from mailer.policy.publisher_rights import (
+    Publisher,
+    PublishRight,
+    ReadDataRight,
+    ReadRight,
+    Wish,
+    has_right,
+    right_refusal,
+)
+from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.mailings import MailingStatus
-from mailer.web.site import Site, TheSite
+from mailer.web.site import TheSite, WebContext
 
 EVENTS = "/api/v1/events"
 OPENAPI = "/api/v1/openapi.json"
@@ -97,7 +105,7 @@ _bearer = HTTPBearer(auto_error=False, scheme_name="API key", description="The k
 async def _client(
     site: TheSite, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Publisher:
-    client = await site.publishers.of_key(credentials.credentials) if credentials else None
+    client = await site.publishers.find_by_key(credentials.credentials) if credentials else None
     if client is None:
         raise HTTPException(
             401, "send a key that is good, as Authorization: Bearer KEY", {"www-authenticate": "Bearer"}
@@ -134,21 +142,21 @@ TheClient = Annotated[Publisher, Depends(_client)]
 async def publish(request: Request, site: TheSite, client: TheClient) -> Response:
     """Takes an event in. The same `id` again, within a brand, is answered with the first mailing."""
     body = await request.body()
-    event = await site.reader.message(body)
+    event = await site.reader.read_message_event(body)
     policy = site.policies.get(event.brand)
     if policy is None or event.category not in policy.categories:
         site.admit(event)  # says which there are
-    allow(client, ToPublish(event.brand, event.category, event.template))
-    known = await site.mailings.find(event.brand, event.id)
+    require_right(client, PublishRight(event.brand, event.category, event.template))
+    known = await site.mailings.find_mailing(event.brand, event.id)
     if known is not None:
-        if fields := await site.mailings.differing(event):
+        if fields := await site.mailings.differing_fields(event):
             raise IdTaken(fields)
-        readable = may(client, ToRead(event.brand, Read.STATUS))
-        return _json(_status(site, known) if readable else _taken(site, event), 200)
+        readable = has_right(client, ReadDataRight(event.brand, ReadRight.STATUS))
+        return _json(_status(site, known) if readable else _already_accepted(site, event), 200)
     site.admit(event)
-    message = Message(body, event.routing_key, event.id, {Header.PUBLISHER: str(client.identity)})
-    await site.outbox.park("mailer.events", [message])
-    return _json(_taken(site, event), 202)
+    message = BrokerMessage(body, event.routing_key, event.id, {HeaderName.PUBLISHER: str(client.identity)})
+    await site.outbox.add_messages("mailer.events", [message])
+    return _json(_already_accepted(site, event), 202)
 
 
 @router.get(
@@ -159,8 +167,8 @@ async def publish(request: Request, site: TheSite, client: TheClient) -> Respons
 )
 async def status(brand: Slug, event_id: Id, site: TheSite, client: TheClient) -> Response:
     """The state of the event's mailing, and its deliveries by state and reason."""
-    allow(client, ToRead(brand, Read.STATUS))
-    known = await site.mailings.find(brand, event_id)
+    require_right(client, ReadDataRight(brand, ReadRight.STATUS))
+    known = await site.mailings.find_mailing(brand, event_id)
     if known is None:
         raise HTTPException(
             404,
@@ -170,14 +178,14 @@ async def status(brand: Slug, event_id: Id, site: TheSite, client: TheClient) ->
     return _json(_status(site, known), 200)
 
 
-async def refused(_: Request, error: EventRefused) -> Response:
+async def refused_event_answer(_: Request, error: EventRefused) -> Response:
     """The answer for an event that cannot be accepted."""
     return problems_answer(list(error.problems), 409 if isinstance(error, IdTaken) else 422)
 
 
 def problems_answer(problems: list[str], status: int, headers: dict[str, str] | None = None) -> Response:
     """A refusal, in the one form that all of them have."""
-    return _json(Problems(problems=list(stated(problems))), status, headers)
+    return _json(Problems(problems=list(limited_problems(problems))), status, headers)
 
 
 def event_schemas() -> dict[str, Any]:
@@ -188,21 +196,21 @@ def event_schemas() -> dict[str, Any]:
     return {**parts, "MessageEvent": schema, "AccountEvent": account}
 
 
-def allow(client: Publisher, wish: Wish) -> None:
+def require_right(client: Publisher, wish: Wish) -> None:
     """Refuses a key whose holder may not do something."""
-    if problem := refusal(client.identity, client, wish):
+    if problem := right_refusal(client.identity, client, wish):
         raise HTTPException(403, problem)
 
 
-def _taken(site: Site, event: MessageEvent) -> EventAccepted:
+def _already_accepted(site: WebContext, event: MessageEvent) -> EventAccepted:
     return EventAccepted(event=event.id, brand=event.brand, status_url=_status_url(site, event.brand, event.id))
 
 
-def _status_url(site: Site, brand: str, event_id: str) -> str:
+def _status_url(site: WebContext, brand: str, event_id: str) -> str:
     return f"{site.public_url.rstrip('/')}{EVENTS}/{brand}/{quote(event_id, safe='')}"
 
 
-def _status(site: Site, mailing: MailingStatus) -> EventStatus:
+def _status(site: WebContext, mailing: MailingStatus) -> EventStatus:
     counts = sorted(mailing.counts.items())
     return EventStatus(
         event=mailing.event_id,

@@ -12,20 +12,31 @@ from starlette.middleware import Middleware
 
 from mailer.events import MAX_EVENT_BYTES, EventRefused
 from mailer.ports.broker import BrokerUnavailable, Unpublishable
-from mailer.ports.outages import DatabaseAway
-from mailer.web import api, confirming, consents, health, preferences, public, reports, rights, tracking, why
-from mailer.web.middleware import Access, BodyLimit, SecurityHeaders, request_line
+from mailer.ports.database_errors import DatabaseAway
+from mailer.web import (
+    api,
+    confirmation,
+    consents,
+    health,
+    mail_origin,
+    preferences,
+    reports,
+    rights,
+    tracking,
+    unsubscribe,
+)
+from mailer.web.middleware import AccessLog, BodyLimit, SecurityHeaders, safe_request_line
 from mailer.web.pages import Problem, problem_page
-from mailer.web.reading import WellFormed
-from mailer.web.site import Meters, Site
+from mailer.web.request_parsing import PathCheck
+from mailer.web.site import WebContext, WebCounters
 
-__all__ = ["Site", "create_app"]
+__all__ = ["WebContext", "create_app"]
 
 _log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
 """The time after which to try again where something that we need is away."""
-_PAGES = (public, preferences, confirming, why, tracking, health)
+_PAGES = (unsubscribe, preferences, confirmation, mail_origin, tracking, health)
 MAX_PAGE_BYTES = 64 * 1024
 """The largest body for a page; what one-click senders post has 26 octets."""
 
@@ -39,13 +50,13 @@ class _App(FastAPI):
         return super().openapi()
 
 
-def create_app(site: Site) -> FastAPI:
+def create_app(site: WebContext) -> FastAPI:
     """The application over a site. It opens and closes nothing; whoever made the site does."""
-    meters = Meters(site.registry)
+    meters = WebCounters(site.registry)
     app = _routed(
         Middleware(SecurityHeaders, https=site.public_url.startswith("https://")),
-        Middleware(Access, meters=meters, failure=_failure),
-        Middleware(WellFormed, refuse=_http_error),
+        Middleware(AccessLog, meters=meters, failure=_failure),
+        Middleware(PathCheck, refuse=_http_error),
         Middleware(BodyLimit, limit=_body_limit),
     )
     app.state.site, app.state.meters = site, meters
@@ -75,7 +86,7 @@ def _routed(*middleware: Middleware) -> FastAPI:
         middleware=middleware,
         exception_handlers={
             HTTPException: _http_error,
-            EventRefused: api.refused,
+            EventRefused: api.refused_event_answer,
             Unpublishable: _unpublishable,
             RequestValidationError: _invalid,
             DatabaseAway: _away,
@@ -118,7 +129,7 @@ async def _unpublishable(request: Request, error: Exception) -> Response:
 
 async def _away(request: Request, error: Exception) -> Response:
     """Nothing of the request was done, or it can be done again: the client is told when to."""
-    _log.warning("%s answered 503: %s", request_line(request.scope), error)
+    _log.warning("%s answered 503: %s", safe_request_line(request.scope), error)
     return _failure(request, 503)
 
 

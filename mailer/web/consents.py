@@ -7,19 +7,19 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from mailer.actions.consent import ConsentRefused, basis_of_notices, consent, withdraw
-from mailer.actions.opt_out import opt_out
-from mailer.actions.wishes import Asked
-from mailer.inputs import Moment, Name, Scope, Slug, Words, few_items
-from mailer.policy.document import Policy
-from mailer.policy.getting import missing_basis
-from mailer.policy.publishers import Read, ToRead, ToSay, may
-from mailer.policy.scopes import can_be_left, category_of, scopes_of
+from mailer.actions.confirmation_requests import ConfirmationAsked
+from mailer.actions.consent import ConsentRefused, electronic_notice_basis, record_consent, withdraw_consent
+from mailer.actions.opt_out import record_opt_out
+from mailer.input_types import Moment, Name, Scope, Slug, Words, check_item_count
+from mailer.policy.expected_mail import missing_basis_fields
+from mailer.policy.policy_file import Policy
+from mailer.policy.publisher_rights import AccountRight, ReadDataRight, ReadRight, has_right
+from mailer.policy.scopes import can_be_left, category_of_scope, describe_scopes
 from mailer.policy.standing import EVERYTHING_OPTIONAL, purpose_scope
-from mailer.ports.consents import Consent, Recorded
-from mailer.web.api import REFUSALS, TheClient, allow, problem
-from mailer.web.reading import JsonRoute
-from mailer.web.site import Site, TheSite
+from mailer.ports.consents import Consent, ConsentResult
+from mailer.web.api import REFUSALS, TheClient, problem, require_right
+from mailer.web.request_parsing import JsonRoute
+from mailer.web.site import TheSite, WebContext
 
 RECIPIENT = "/api/v1/recipients/{brand}/{ref:path}"
 _SOURCE = "application"
@@ -69,8 +69,8 @@ class OptOuts(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    scopes: Annotated[list[Scope], Field(max_length=MAX_SCOPES), few_items(MAX_SCOPES)] = []
-    purposes: Annotated[list[Name], Field(max_length=MAX_SCOPES), few_items(MAX_SCOPES)] = []
+    scopes: Annotated[list[Scope], Field(max_length=MAX_SCOPES), check_item_count(MAX_SCOPES)] = []
+    purposes: Annotated[list[Name], Field(max_length=MAX_SCOPES), check_item_count(MAX_SCOPES)] = []
 
 
 class Left(BaseModel):
@@ -122,8 +122,8 @@ async def record(
     brand: Slug, ref: Name, said: ConsentSaid, site: TheSite, client: TheClient, response: Response
 ) -> ConsentKept:
     """Keeps it with its proof. A consent ends an older opt-out of its scope; an objection to marketing stays."""
-    allow(client, ToSay(brand, "consent" if said.given else "withdraw"))
-    policy, recipient_id = await _known(site, brand, ref)
+    require_right(client, AccountRight(brand, "consent" if said.given else "withdraw"))
+    policy, recipient_id = await _known_recipient(site, brand, ref)
     kept = Consent(
         said.scope,
         said.given,
@@ -137,21 +137,21 @@ async def record(
     desk = site.desks(None, str(client.identity))
     try:
         if not said.given:
-            withdrawn = await withdraw(desk.consents, policy, recipient_id, kept)
-            return ConsentKept(state=_state(withdrawn), scope=said.scope, still_left=sorted(withdrawn.left))
-        standing = await site.standings.get(brand, recipient_id)
+            withdrawn = await withdraw_consent(desk.consents, policy, recipient_id, kept)
+            return ConsentKept(state=_result_in_words(withdrawn), scope=said.scope, still_left=sorted(withdrawn.left))
+        standing = await site.standings.get_standing(brand, recipient_id)
         country = standing.country if standing else None
-        done = await consent(desk.consents, desk.confirmations, policy, recipient_id, kept, country)
+        done = await record_consent(desk.consents, desk.confirmations, policy, recipient_id, kept, country)
     except ConsentRefused as error:
         raise HTTPException(422, str(error)) from error
-    missing = await _missing(site, policy, recipient_id, said.scope)
-    if isinstance(done, Asked):
-        if said.scope not in await site.wishes.waiting(brand, recipient_id):
+    missing = await _missing_fields(site, policy, recipient_id, said.scope)
+    if isinstance(done, ConfirmationAsked):
+        if said.scope not in await site.wishes.list_waiting(brand, recipient_id):
             return ConsentKept(state="withdrawn", scope=said.scope, missing=missing)
         response.status_code = 202
         return ConsentKept(state="asked", scope=said.scope, missing=missing)
     lifted, left = list(done.lifted), sorted(done.left)
-    return ConsentKept(state=_state(done), scope=said.scope, lifted=lifted, still_left=left, missing=missing)
+    return ConsentKept(state=_result_in_words(done), scope=said.scope, lifted=lifted, still_left=left, missing=missing)
 
 
 @router.post(
@@ -162,53 +162,53 @@ async def record(
 )
 async def leave(brand: Slug, ref: Name, left: OptOuts, site: TheSite, client: TheClient) -> StandingShown | Left:
     """Leaves all that is named, at once and for ever; answers how the person stands now, where that may be read."""
-    allow(client, ToSay(brand, "opt_out"))
-    policy, recipient_id = await _known(site, brand, ref)
+    require_right(client, AccountRight(brand, "opt_out"))
+    policy, recipient_id = await _known_recipient(site, brand, ref)
     scopes = list(dict.fromkeys([*left.scopes, *(purpose_scope(purpose) for purpose in left.purposes)]))
     if not scopes:
         raise HTTPException(422, "scopes: name at least one, or a purpose; * is all optional mail")
     if unknown := [scope for scope in scopes if not can_be_left(policy, scope)]:
-        what = f"{scopes_of(policy)} or {EVERYTHING_OPTIONAL}"
+        what = f"{describe_scopes(policy)} or {EVERYTHING_OPTIONAL}"
         raise HTTPException(422, f"scopes: {', '.join(unknown)} cannot be left; what can is {what}")
     standings = site.desks(None, str(client.identity)).standings
     for scope in scopes:
-        await opt_out(standings, policy, recipient_id, scope, _SOURCE)
-    if not may(client, ToRead(brand, Read.STANDING)):
+        await record_opt_out(standings, policy, recipient_id, scope, _SOURCE)
+    if not has_right(client, ReadDataRight(brand, ReadRight.STANDING)):
         return Left(ref=ref, opted_out=scopes)
-    return await _standing(site, policy, ref, recipient_id)
+    return await _standing_shown(site, policy, ref, recipient_id)
 
 
 @router.get(RECIPIENT + "/standing", response_model=StandingShown, summary="How somebody stands", responses=_RESPONSES)
 async def show(brand: Slug, ref: Name, site: TheSite, client: TheClient) -> StandingShown:
     """All that decides about a person at the brand, as of now."""
-    allow(client, ToRead(brand, Read.STANDING))
-    policy, recipient_id = await _known(site, brand, ref)
-    return await _standing(site, policy, ref, recipient_id)
+    require_right(client, ReadDataRight(brand, ReadRight.STANDING))
+    policy, recipient_id = await _known_recipient(site, brand, ref)
+    return await _standing_shown(site, policy, ref, recipient_id)
 
 
-def _state(recorded: Recorded) -> Literal["given", "withdrawn"]:
+def _result_in_words(recorded: ConsentResult) -> Literal["given", "withdrawn"]:
     return "given" if recorded.given else "withdrawn"
 
 
-async def _missing(site: Site, policy: Policy, recipient_id: int, scope: str) -> list[str]:
+async def _missing_fields(site: WebContext, policy: Policy, recipient_id: int, scope: str) -> list[str]:
     """Returns what has to be known of somebody before mail of a scope goes to them, and is not."""
-    category = category_of(policy, scope)
-    standing = await site.standings.get(policy.brand, recipient_id)
+    category = category_of_scope(policy, scope)
+    standing = await site.standings.get_standing(policy.brand, recipient_id)
     if category is None or standing is None or not policy.category(category).promotes:
         return []
-    return list(missing_basis(policy, standing))
+    return list(missing_basis_fields(policy, standing))
 
 
-async def _known(site: Site, brand: str, ref: str) -> tuple[Policy, int]:
+async def _known_recipient(site: WebContext, brand: str, ref: str) -> tuple[Policy, int]:
     policy = site.policies.get(brand)
-    recipient_id = await site.standings.find(brand, ref) if policy else None
+    recipient_id = await site.standings.find_recipient(brand, ref) if policy else None
     if policy is None or recipient_id is None:
         raise HTTPException(404, f"{brand} has no recipient {ref}; events and imports make people known")
     return policy, recipient_id
 
 
-async def _standing(site: Site, policy: Policy, ref: str, recipient_id: int) -> StandingShown:
-    standing = await site.standings.get(policy.brand, recipient_id)
+async def _standing_shown(site: WebContext, policy: Policy, ref: str, recipient_id: int) -> StandingShown:
+    standing = await site.standings.get_standing(policy.brand, recipient_id)
     if standing is None:
         raise HTTPException(404, f"{policy.brand} has no recipient {ref}")
     flags = {name: getattr(standing, name) for name in _FLAGS}
@@ -219,6 +219,6 @@ async def _standing(site: Site, policy: Policy, ref: str, recipient_id: int) -> 
         consents=sorted(standing.consents),
         channel=standing.channel,
         products=sorted(standing.products),
-        electronic_notices=basis_of_notices(policy, standing.collected_under),
+        electronic_notices=electronic_notice_basis(policy, standing.collected_under),
         **flags,
     )

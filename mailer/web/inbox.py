@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from mailer.policy.category import CATEGORIES
-from mailer.ports.inbox import CapturedMail, Inbox
+from mailer.ports.captured_mail import CapturedMail, CapturedMails
 from mailer.web.middleware import SecurityHeaders
 from mailer.web.pages import inbox_page
 
@@ -37,7 +37,7 @@ class _Line:
     badge: str | None
 
 
-def create_inbox(inbox: Inbox) -> FastAPI:
+def create_inbox(inbox: CapturedMails) -> FastAPI:
     """The application over captured mail."""
     app = FastAPI(
         openapi_url=None,
@@ -50,16 +50,16 @@ def create_inbox(inbox: Inbox) -> FastAPI:
     return app
 
 
-async def _inbox(request: Request) -> Inbox:
-    inbox: Inbox = request.app.state.inbox
+async def _inbox(request: Request) -> CapturedMails:
+    inbox: CapturedMails = request.app.state.inbox
     return inbox
 
 
-TheInbox = Annotated[Inbox, Depends(_inbox)]
+TheInbox = Annotated[CapturedMails, Depends(_inbox)]
 
 
 async def _mail(id: str, inbox: TheInbox) -> CapturedMail:
-    mail = await asyncio.to_thread(inbox.get, id)
+    mail = await asyncio.to_thread(inbox.get_mail, id)
     if mail is None:
         raise HTTPException(404)
     return mail
@@ -71,7 +71,7 @@ TheMail = Annotated[CapturedMail, Depends(_mail)]
 @router.get("/inbox")
 async def mails(inbox: TheInbox, page: Annotated[int, Query(ge=1)] = 1) -> Response:
     """Everything captured, newest first."""
-    found = await asyncio.to_thread(inbox.list)
+    found = await asyncio.to_thread(inbox.list_mails)
     shown = found[(page - 1) * PER_PAGE : page * PER_PAGE]
     lines = await asyncio.to_thread(lambda: [_Line(mail, category(mail)) for mail in shown])
     pages = max(1, ceil(len(found) / PER_PAGE))

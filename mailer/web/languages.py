@@ -10,7 +10,7 @@ DEFAULT = "en"
 
 
 @dataclass(frozen=True, slots=True)
-class Language:
+class PageLanguage:
     """The texts of one language.
 
     Attributes:
@@ -22,43 +22,43 @@ class Language:
     dir: str
     texts: Mapping[str, Any]
 
-    def name(self, name: str) -> str:
+    def isolate_name(self, name: str) -> str:
         """A name to stand in a text; from right to left, its last full stop else leaves it (UAX 9, isolates)."""
         return f"\u2068{name}\u2069" if self.dir == "rtl" else name
 
 
-def _load(file: Path) -> dict[str, Language]:
+def _load_texts(file: Path) -> dict[str, PageLanguage]:
     tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    return {code: Language(code, texts["dir"], texts) for code, texts in tables.items()}
+    return {code: PageLanguage(code, texts["dir"], texts) for code, texts in tables.items()}
 
 
-LANGUAGES = _load(Path(__file__).with_name("texts.toml"))
+LANGUAGES = _load_texts(Path(__file__).with_name("texts.toml"))
 """Every language that has texts, by its code."""
 
 
-def choose(accepted: str, fallback: str = DEFAULT) -> Language:
+def choose_language(accepted: str, fallback: str = DEFAULT) -> PageLanguage:
     """The best language for an Accept-Language field (RFC 9110 12.5.4); regions and scripts don't matter here.
 
     Args:
         accepted: the field as sent; anything unreadable in it is passed over.
         fallback: the locale to use where nothing fits.
     """
-    wishes = sorted((_wish(part) for part in accepted.split(",")), key=lambda wish: -wish[1])
-    for code, weight in [*wishes, (_primary(fallback), 1.0)]:
+    wishes = sorted((_parse_preference(part) for part in accepted.split(",")), key=lambda wish: -wish[1])
+    for code, weight in [*wishes, (_primary_subtag(fallback), 1.0)]:
         if code in LANGUAGES and weight > 0:
             return LANGUAGES[code]
     return LANGUAGES[DEFAULT]
 
 
-def _wish(part: str) -> tuple[str, float]:
+def _parse_preference(part: str) -> tuple[str, float]:
     tag, _, parameter = part.partition(";")
     name, _, value = parameter.strip().partition("=")
     try:
         weight = float(value) if name == "q" else 1.0
     except ValueError:
         weight = 0.0
-    return _primary(tag), weight
+    return _primary_subtag(tag), weight
 
 
-def _primary(tag: str) -> str:
+def _primary_subtag(tag: str) -> str:
     return tag.strip().lower().replace("_", "-").partition("-")[0]

@@ -11,9 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mailer.policy.registry import rule
-from mailer.telemetry import describe, log
-from mailer.web.site import Meters
+from mailer.policy.rule_registry import rule
+from mailer.telemetry import describe_error, log
+from mailer.web.site import WebCounters
 
 REQUEST_SECONDS = 30
 """The longest that a request may take; also the longest that a stopping server waits for one."""
@@ -62,13 +62,13 @@ class SecurityHeaders:
         await self._app(scope, receive, with_headers)
 
 
-class Access:
+class AccessLog:
     """Counts and logs requests by their route's template, and answers where a route failed or took too long.
 
-    What is logged of a request is `request_line`; of a failure its place, as a message of it may name somebody.
+    What is logged of a request is `safe_request_line`; of a failure its place, as a message of it may name somebody.
     """
 
-    def __init__(self, app: ASGIApp, meters: Meters, failure: Callable[[Request, int], Response]) -> None:
+    def __init__(self, app: ASGIApp, meters: WebCounters, failure: Callable[[Request, int], Response]) -> None:
         """`failure` makes the answer for a status of 400, 408, 500 or 503."""
         self._app = app
         self._meters = meters
@@ -99,26 +99,26 @@ class Access:
             async with asyncio.timeout(REQUEST_SECONDS):
                 await self._app(scope, waited, noting)
         except ClientDisconnect:
-            log.info("a client went away before its request was read", request=request_line(scope))
+            log.info("a client went away before its request was read", request=safe_request_line(scope))
             if not status:
                 await self._failure(Request(scope), 400)(scope, receive, send)
                 status = GONE
         except Exception as error:
             late = isinstance(error, TimeoutError)
             if not (late and reading):
-                log.error("a request failed", request=request_line(scope), error=describe(error))
+                log.error("a request failed", request=safe_request_line(scope), error=describe_error(error))
             if not status:
                 answer = self._failure(Request(scope), (408 if reading else 503) if late else 500)
                 await answer(scope, receive, noting)
         finally:
-            self._note(scope, status, time.monotonic() - began)
+            self._log_request(scope, status, time.monotonic() - began)
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        if 200 <= status < 400 and _route(scope) in UNSEEN:
+    def _log_request(self, scope: Scope, status: int, seconds: float) -> None:
+        if 200 <= status < 400 and _route_template(scope) in UNSEEN:
             return
-        self._meters.requests.labels(_method(scope), _route(scope), str(status)).inc()
-        self._meters.seconds.labels(_route(scope), str(status)).observe(seconds)
-        log.info("request", request=request_line(scope), status=status, ms=round(seconds * 1000, 1))
+        self._meters.requests.labels(_request_method(scope), _route_template(scope), str(status)).inc()
+        self._meters.seconds.labels(_route_template(scope), str(status)).observe(seconds)
+        log.info("request", request=safe_request_line(scope), status=status, ms=round(seconds * 1000, 1))
 
 
 class BodyLimit:
@@ -167,23 +167,23 @@ class BodyLimit:
         await self._app(scope, limited, once_read)
 
 
-def _in_full(scope: Scope) -> str:
+def _full_answer_of(scope: Scope) -> str:
     """What a server logs that has promised nothing."""
     client, headers = scope.get("client") or ("-", 0), Request(scope).headers
     return f"{client[0]} {scope['method']} {scope['path']} {headers.get('user-agent', '-')}"
 
 
-@rule("no-traces", "paltalk06-17", idle=_in_full)
-def request_line(scope: Scope) -> str:
+@rule("no-traces", "paltalk06-17", idle=_full_answer_of)
+def safe_request_line(scope: Scope) -> str:
     """The log has no address or user agent, and no path either, as its token says whose request it is."""
-    return f"{_method(scope)} {_route(scope)}"
+    return f"{_request_method(scope)} {_route_template(scope)}"
 
 
-def _method(scope: Scope) -> str:
+def _request_method(scope: Scope) -> str:
     return scope["method"] if scope["method"] in _METHODS else "other"
 
 
-def _route(scope: Scope) -> str:
+def _route_template(scope: Scope) -> str:
     """The route's template, such as `/u/{token}`; never the path itself."""
     path = getattr(scope.get("route"), "path", None)
     return path if isinstance(path, str) else "none"

@@ -12,10 +12,10 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from mailer.policy.document import Policy
+from mailer.policy.policy_file import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL
-from mailer.web.languages import DEFAULT, Language, choose
-from mailer.web.masking import masked
+from mailer.web.address_masking import mask_address
+from mailer.web.languages import DEFAULT, PageLanguage, choose_language
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -49,7 +49,7 @@ class Problem(StrEnum):
     STALE = "stale"
 
 
-class Step(StrEnum):
+class UnsubscribeStep(StrEnum):
     """Where somebody stands who follows an unsubscribe link; the names of its texts."""
 
     ASK = "ask"
@@ -61,7 +61,7 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
+class UnsubscribePage:
     """What an unsubscribe page is about.
 
     Attributes:
@@ -76,7 +76,7 @@ class Leaving:
     """
 
     policy: Policy
-    step: Step
+    step: UnsubscribeStep
     scope: str
     opted_out: frozenset[str]
     footer: str
@@ -88,41 +88,47 @@ class Leaving:
     @property
     def stays_left(self) -> bool:
         """Tells whether it can be asked for again by mail."""
-        return self.about is not None and self.step in (Step.DONE, Step.LEFT, Step.LATE)
+        return self.about is not None and self.step in (
+            UnsubscribeStep.DONE,
+            UnsubscribeStep.LEFT,
+            UnsubscribeStep.LATE,
+        )
 
     @property
-    def everything(self) -> bool:
+    def leaves_everything(self) -> bool:
         """Whether nothing optional remains, or would remain."""
-        return EVERYTHING_OPTIONAL in self.opted_out or (self.step is Step.ASK and self.scope == EVERYTHING_OPTIONAL)
+        return EVERYTHING_OPTIONAL in self.opted_out or (
+            self.step is UnsubscribeStep.ASK and self.scope == EVERYTHING_OPTIONAL
+        )
 
     @property
     def optional(self) -> list[str]:
         """The brand's optional categories."""
-        return [category.name for category in self.policy.categories.values() if category.optional]
+        return [category.name for category in self.policy.categories.values() if category.is_optional]
 
     @property
-    def leaves(self) -> list[str]:
+    def left_categories(self) -> list[str]:
         """The categories that the page says are left, or are going to be."""
-        if self.everything:
+        if self.leaves_everything:
             return self.optional
         return [name for name in self.optional if name in self._gone]
 
     @property
-    def remains(self) -> list[str]:
+    def leavable_categories(self) -> list[str]:
         """The optional categories that can still be left."""
-        return [] if self.everything else [name for name in self.optional if name not in self._gone]
+        return [] if self.leaves_everything else [name for name in self.optional if name not in self._gone]
 
     @property
-    def comes(self) -> list[str]:
+    def received_categories(self) -> list[str]:
         """Those of them that do come to this person."""
-        return [name for name in self.remains if name in self.gets]
+        return [name for name in self.leavable_categories if name in self.gets]
 
     @property
     def _gone(self) -> frozenset[str]:
-        return frozenset({self.scope}) if self.step is Step.ASK else self.opted_out
+        return frozenset({self.scope}) if self.step is UnsubscribeStep.ASK else self.opted_out
 
 
-def leaving_page(request: Request, leaving: Leaving) -> HTMLResponse:
+def unsubscribe_page(request: Request, leaving: UnsubscribePage) -> HTMLResponse:
     """The page behind an unsubscribe link, before and after the press of its button."""
     values = {"leaving": leaving, "everything": EVERYTHING_OPTIONAL}
     return brand_page(request, leaving.policy, "leaving.html.j2", leaving.about, **values)
@@ -136,41 +142,41 @@ def brand_page(
     `address`: whose it is about; it is shown masked.
     """
     language = language_of(request, policy)
-    values["about"] = language.name(masked(address)) if address else None
-    names = {"brand": language.name(policy.name), "controller": language.name(policy.controller.name)}
-    return _page(template, "page.css", 200, language=language, t=language.texts, **names, **values)
+    values["about"] = language.isolate_name(mask_address(address)) if address else None
+    names = {"brand": language.isolate_name(policy.name), "controller": language.isolate_name(policy.controller.name)}
+    return _render_page(template, "page.css", 200, language=language, t=language.texts, **names, **values)
 
 
 def problem_page(request: Request, problem: Problem, status: int) -> HTMLResponse:
     """A page that says what is wrong, and reveals nothing else."""
-    language = _language(request, DEFAULT)
-    return _page("problem.html.j2", "page.css", status, language=language, t=language.texts, problem=problem)
+    language = _request_language(request, DEFAULT)
+    return _render_page("problem.html.j2", "page.css", status, language=language, t=language.texts, problem=problem)
 
 
 def inbox_page(template: str, values: Mapping[str, Any]) -> HTMLResponse:
     """A page of the inbox."""
-    return _page(template, "inbox.css", 200, **values)
+    return _render_page(template, "inbox.css", 200, **values)
 
 
-def language_of(request: Request, policy: Policy) -> Language:
+def language_of(request: Request, policy: Policy) -> PageLanguage:
     """The reader's language, or the brand's."""
-    return _language(request, policy.default_locale)
+    return _request_language(request, policy.default_locale)
 
 
-def kinds(language: Language, names: Sequence[str], brand: str) -> list[tuple[str, str]]:
+def category_titles(language: PageLanguage, names: Sequence[str], brand: str) -> list[tuple[str, str]]:
     """Title and description of categories."""
     texts = language.texts["kinds"]
     return [(texts[name][0], texts[name][1].format(brand=brand)) for name in names]
 
 
-_TEMPLATES.filters["kinds"] = lambda names, language, brand: kinds(language, names, brand)
+_TEMPLATES.filters["kinds"] = lambda names, language, brand: category_titles(language, names, brand)
 
 
-def _language(request: Request, fallback: str) -> Language:
-    return choose(request.headers.get("accept-language", ""), fallback)
+def _request_language(request: Request, fallback: str) -> PageLanguage:
+    return choose_language(request.headers.get("accept-language", ""), fallback)
 
 
-def _page(template: str, stylesheet: str, status: int, **values: Any) -> HTMLResponse:
+def _render_page(template: str, stylesheet: str, status: int, **values: Any) -> HTMLResponse:
     html = _TEMPLATES.get_template(template).render(values)
     headers = {"content-security-policy": _POLICIES[stylesheet], "vary": "accept-language"}
     return HTMLResponse(html, status, headers)

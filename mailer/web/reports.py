@@ -7,10 +7,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
-from mailer.inputs import Name, Slug
-from mailer.policy.publishers import Read, ToRead
-from mailer.ports.reports import Report, ReportRefused
-from mailer.web.api import REFUSALS, TheClient, allow, problem
+from mailer.input_types import Name, Slug
+from mailer.policy.publisher_rights import ReadDataRight, ReadRight
+from mailer.ports.reports import CampaignReport, ReportRefused
+from mailer.web.api import REFUSALS, TheClient, problem, require_right
 from mailer.web.site import TheSite
 
 router = APIRouter(tags=["reports"])
@@ -46,15 +46,15 @@ class AdvertiserReport(BaseModel):
         **REFUSALS,
     },
 )
-async def report(brand: Slug, campaign: Name, site: TheSite, client: TheClient) -> Report:
+async def report(brand: Slug, campaign: Name, site: TheSite, client: TheClient) -> CampaignReport:
     """Whom a finished campaign has reached, by a name of a campaign or the id of a mailing without one.
 
     Made the first time it is asked for, and the same ever after.
     """
-    allow(client, ToRead(brand, Read.REPORT))
+    require_right(client, ReadDataRight(brand, ReadRight.REPORT))
     policy = site.policies.get(brand)
     try:
-        made = await site.reports.issue(brand, campaign, policy.minimum_cell) if policy else None
+        made = await site.reports.issue_report(brand, campaign, policy.minimum_cell) if policy else None
     except ReportRefused as error:
         raise HTTPException(409, str(error)) from error
     if made is None:

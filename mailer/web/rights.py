@@ -9,17 +9,17 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from mailer.accounts import KINDS, Consents, validate_account
-from mailer.actions.account_events import SOURCE, carry_out
-from mailer.actions.holding import is_so
-from mailer.actions.rights import export
-from mailer.inputs import Name, Slug
-from mailer.policy.document import Policy
-from mailer.policy.publishers import Read, ToRead, ToSay
-from mailer.ports.ids import uuid7
-from mailer.ports.rights import Erasure, ErasureBlocked, KnownEvent
-from mailer.web.api import REFUSALS, TheClient, allow, problem
-from mailer.web.reading import JsonRoute
-from mailer.web.site import Site, TheSite
+from mailer.actions.account_events import SOURCE, apply_to_recipient
+from mailer.actions.rights import export_data
+from mailer.actions.standing_comparison import standing_matches_event
+from mailer.input_types import Name, Slug
+from mailer.policy.policy_file import Policy
+from mailer.policy.publisher_rights import AccountRight, ReadDataRight, ReadRight
+from mailer.ports.rights import ErasureBlocked, ErasureResult, KnownEvent
+from mailer.ports.uuids import uuid7
+from mailer.web.api import REFUSALS, TheClient, problem, require_right
+from mailer.web.request_parsing import JsonRoute
+from mailer.web.site import TheSite, WebContext
 
 RECIPIENTS = "/api/v1/recipients/{brand}/{ref:path}"
 _NOBODY: dict[int | str, dict[str, Any]] = {404: problem("The brand has no such recipient.")}
@@ -62,9 +62,9 @@ class Done(BaseModel):
 @router.get(RECIPIENTS, summary="A copy of a person's data", responses={**_NOBODY, **REFUSALS})
 async def copy(brand: Slug, ref: Name, site: TheSite, client: TheClient) -> dict[str, Any]:
     """Everything that is stored about a person at a brand (GDPR Art. 15, 20)."""
-    allow(client, ToRead(brand, Read.EXPORT))
+    require_right(client, ReadDataRight(brand, ReadRight.EXPORT))
     policy, recipient_id = await _whose(site, brand, ref)
-    return await export(site.rights, policy, recipient_id, datetime.now(UTC))
+    return await export_data(site.rights, policy, recipient_id, datetime.now(UTC))
 
 
 @router.post(
@@ -95,18 +95,20 @@ async def say(
     """
     if account not in KINDS:
         raise HTTPException(404, f"there is no {account}; there are {', '.join(KINDS)}")
-    allow(client, ToSay(brand, account))
+    require_right(client, AccountRight(brand, account))
     policy, recipient_id = await _whose(site, brand, ref)
     stated = {"v": 1, "id": uuid7().hex, **values, "brand": brand, "ref": ref, "account": account}
     said = validate_account(stated)
     try:
-        erasure = await carry_out(site.desks, policy, recipient_id, said, str(client.identity), SOURCE)
+        erasure = await apply_to_recipient(site.desks, policy, recipient_id, said, str(client.identity), SOURCE)
     except ErasureBlocked as error:
         raise HTTPException(409, str(error)) from error
     except KnownEvent:
         erasure = None
-        standing = await site.standings.get(brand, recipient_id)
-        if standing is None or not is_so(standing, await site.wishes.waiting(brand, recipient_id), said):
+        standing = await site.standings.get_standing(brand, recipient_id)
+        if standing is None or not standing_matches_event(
+            standing, await site.wishes.list_waiting(brand, recipient_id), said
+        ):
             raise HTTPException(409, _OVER) from None
     if isinstance(said, Consents):
         done = await _consented(site, recipient_id, said)
@@ -115,25 +117,25 @@ async def say(
     return _done(brand, ref, account, erasure)
 
 
-async def _whose(site: Site, brand: str, ref: str) -> tuple[Policy, int]:
+async def _whose(site: WebContext, brand: str, ref: str) -> tuple[Policy, int]:
     policy = site.policies.get(brand)
-    recipient_id = await site.standings.find(brand, ref)
+    recipient_id = await site.standings.find_recipient(brand, ref)
     if policy is None or recipient_id is None:
         raise HTTPException(404, f"{brand} has no recipient {ref}")
     return policy, recipient_id
 
 
-async def _consented(site: Site, recipient_id: int, said: Consents) -> Done:
+async def _consented(site: WebContext, recipient_id: int, said: Consents) -> Done:
     """Answers a consent, said for the first time or again, by what stands now."""
-    standing = await site.standings.get(said.brand, recipient_id)
+    standing = await site.standings.get_standing(said.brand, recipient_id)
     if standing is not None and said.scope in standing.consents:
         left = sorted(standing.opted_out)
         return Done(brand=said.brand, ref=said.ref, account=said.account, state="given", still_left=left)
-    is_asked = said.scope in await site.wishes.waiting(said.brand, recipient_id)
+    is_asked = said.scope in await site.wishes.list_waiting(said.brand, recipient_id)
     return Done(brand=said.brand, ref=said.ref, account=said.account, state="asked" if is_asked else "withdrawn")
 
 
-def _done(brand: str, ref: str, account: str, erasure: Erasure | None) -> Done:
+def _done(brand: str, ref: str, account: str, erasure: ErasureResult | None) -> Done:
     if erasure is None:
         return Done(brand=brand, ref=ref, account=account)
     return Done(

@@ -15,7 +15,7 @@ _LEAVE_LOGGING_ALONE = {"incremental": True, "handlers": {}, "loggers": {}}
 """Granian would else configure logging for the whole process, and close the handlers that are there."""
 
 
-async def serve(
+async def serve_app(
     app: ASGIApp, host: str, port: int, stop: asyncio.Event, announce: Callable[[int], object] | None = None
 ) -> None:
     """Serves until `stop` is set, then answers what is in flight and returns. Handles no signal.
@@ -30,7 +30,7 @@ async def serve(
     Raises:
         OSError: the port is taken, or the host is not ours.
     """
-    address, port = await _claim(host, port)
+    address, port = await _claim_port(host, port)
     server = Server(
         app,
         address,
@@ -45,18 +45,18 @@ async def serve(
     serving = asyncio.create_task(server.serve())
     stopping = asyncio.create_task(stop.wait())
     try:
-        await _answering(address, port, serving)
+        await _wait_until_answering(address, port, serving)
         if announce is not None:
             announce(port)
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        _still(serving)
+        _is_still_serving(serving)
     finally:
         stopping.cancel()
         server.stop()  # type: ignore[no-untyped-call]  # Granian's has no annotations
         await serving
 
 
-async def _claim(host: str, port: int) -> tuple[str, int]:
+async def _claim_port(host: str, port: int) -> tuple[str, int]:
     """The numeric address and a port that nobody has: Granian would share it with another server, or pick none."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     family, _, _, _, address = found[0]
@@ -65,19 +65,19 @@ async def _claim(host: str, port: int) -> tuple[str, int]:
     return str(name[0]), int(name[1])
 
 
-async def _answering(address: str, port: int, serving: "asyncio.Task[None]") -> None:
+async def _wait_until_answering(address: str, port: int, serving: "asyncio.Task[None]") -> None:
     """Returns once the server, which binds in a thread of its own and tells nobody, takes connections."""
     while True:
         try:
             _, writer = await asyncio.open_connection(address, port)
         except ConnectionRefusedError:
-            _still(serving)
+            _is_still_serving(serving)
             await asyncio.sleep(0.005)
         else:
             writer.close()
             return
 
 
-def _still(serving: "asyncio.Task[None]") -> None:
+def _is_still_serving(serving: "asyncio.Task[None]") -> None:
     if serving.done():
         raise RuntimeError("the web server ended by itself") from serving.exception()

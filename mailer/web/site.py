@@ -7,29 +7,29 @@ from typing import Annotated
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from mailer.actions.account_events import Desks
-from mailer.actions.answers import Answers
-from mailer.actions.wishes import Confirmations
+from mailer.actions.account_events import AccountStoresOpener
+from mailer.actions.confirmation_requests import ConfirmationParts
+from mailer.actions.confirmations import ConfirmationStores
+from mailer.event_reader import EventReader
 from mailer.events import MessageEvent
-from mailer.policy.document import Policy
+from mailer.policy.policy_file import Policy
 from mailer.ports.consents import Consents
-from mailer.ports.counts import Opens
-from mailer.ports.inviters import Inviters
-from mailer.ports.mailings import Mailings
-from mailer.ports.origins import Origins
+from mailer.ports.inviters import InviterStore
+from mailer.ports.mail_origins import MailOrigins
+from mailer.ports.mailings import MailingStore
+from mailer.ports.open_counts import OpenCounts
 from mailer.ports.outbox import Outbox
-from mailer.ports.publishers import Publishers
-from mailer.ports.reports import Reports
-from mailer.ports.rights import Rights
-from mailer.ports.standings import Standings
-from mailer.ports.suppressions import Suppressions
-from mailer.ports.wishes import Wishes
-from mailer.reading import EventReader
-from mailer.rendering.links import Links
+from mailer.ports.pending_requests import PendingRequests
+from mailer.ports.publishers import PublisherStore
+from mailer.ports.reports import ReportStore
+from mailer.ports.rights import RightsStore
+from mailer.ports.standings import StandingStore
+from mailer.ports.suppressions import SuppressionStore
+from mailer.rendering.signed_links import SignedLinks
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class WebContext:
     """Everything behind the pages.
 
     Attributes:
@@ -41,37 +41,37 @@ class Site:
     """
 
     public_url: str
-    links: Links
+    links: SignedLinks
     policies: Mapping[str, Policy]
-    standings: Standings
+    standings: StandingStore
     consents: Consents
-    suppressions: Suppressions
-    wishes: Wishes
-    inviters: Inviters
-    origins: Origins
-    opens: Opens
-    mailings: Mailings
-    reports: Reports
-    rights: Rights
-    desks: Desks
+    suppressions: SuppressionStore
+    wishes: PendingRequests
+    inviters: InviterStore
+    origins: MailOrigins
+    opens: OpenCounts
+    mailings: MailingStore
+    reports: ReportStore
+    rights: RightsStore
+    desks: AccountStoresOpener
     outbox: Outbox
-    publishers: Publishers
+    publishers: PublisherStore
     admit: Callable[[MessageEvent], object]
     registry: CollectorRegistry
     reader: EventReader = field(default_factory=EventReader)
 
     @property
-    def confirmations(self) -> Confirmations:
+    def confirmations(self) -> ConfirmationParts:
         """Tells how a person is asked to confirm."""
-        return Confirmations(self.links, self.wishes)
+        return ConfirmationParts(self.links, self.wishes)
 
     @property
-    def answers(self) -> Answers:
+    def answers(self) -> ConfirmationStores:
         """Returns what a confirmation may change."""
-        return Answers(self.wishes, self.consents, self.standings, self.suppressions)
+        return ConfirmationStores(self.wishes, self.consents, self.standings, self.suppressions)
 
 
-class Meters:
+class WebCounters:
     """The site's counters. Labels come from short closed lists: never a token, an address or a path."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -102,15 +102,15 @@ class Meters:
         )
 
 
-async def _site(request: Request) -> Site:
-    site: Site = request.app.state.site
+async def _context_of_request(request: Request) -> WebContext:
+    site: WebContext = request.app.state.site
     return site
 
 
-async def _meters(request: Request) -> Meters:
-    meters: Meters = request.app.state.meters
+async def _counters_of_request(request: Request) -> WebCounters:
+    meters: WebCounters = request.app.state.meters
     return meters
 
 
-TheSite = Annotated[Site, Depends(_site)]
-TheMeters = Annotated[Meters, Depends(_meters)]
+TheSite = Annotated[WebContext, Depends(_context_of_request)]
+TheMeters = Annotated[WebCounters, Depends(_counters_of_request)]

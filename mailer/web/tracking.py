@@ -8,17 +8,17 @@ from urllib.parse import urlsplit, urlunsplit
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from mailer.policy.registry import rule
+from mailer.policy.rule_registry import rule
 from mailer.policy.switches import Tracking
 from mailer.policy.tracking import tracking_level
-from mailer.ports.counts import Opens, Trace
-from mailer.rendering.links import ClickToken, OpenToken
+from mailer.ports.open_counts import FetchTrace, OpenCounts
+from mailer.rendering.signed_links import ClickToken, OpenToken
 from mailer.telemetry import log
-from mailer.web.machines import is_machine
+from mailer.web.form_posts import is_current_address
+from mailer.web.machine_detection import is_machine
 from mailer.web.pages import Problem, problem_page
-from mailer.web.pressing import is_current
-from mailer.web.signals import has_signal
-from mailer.web.site import Meters, Site, TheSite
+from mailer.web.privacy_signals import has_privacy_signal
+from mailer.web.site import TheSite, WebContext, WebCounters
 
 router = APIRouter(include_in_schema=False)
 
@@ -41,7 +41,7 @@ async def open_(request: Request, token: str, site: TheSite) -> Response:
     """Counts an open of the mailing. A mail program gets its image whatever happens."""
     found = site.links.read_open(token)
     if found is not None and request.method == "GET":
-        await _count(site, found, request.headers, lambda trace: opened(site.opens, trace))
+        await _count_fetch(site, found, request.headers, lambda trace: count_open(site.opens, trace))
     return Response(GIF, media_type="image/gif", headers={"cache-control": "no-store"})
 
 
@@ -52,24 +52,24 @@ async def click(request: Request, token: str, site: TheSite) -> Response:
     if found is None:
         return problem_page(request, Problem.BAD_LINK, 400)
     if request.method == "GET":
-        link = countable(found.url)
-        await _count(site, found, request.headers, lambda trace: site.opens.clicked(trace, link))
+        link = countable_url(found.url)
+        await _count_fetch(site, found, request.headers, lambda trace: site.opens.add_click(trace, link))
     return RedirectResponse(found.url, 302)
 
 
-async def keep_counts(opens: Opens, meters: Meters, stop: asyncio.Event) -> None:
+async def keep_counts(opens: OpenCounts, meters: WebCounters, stop: asyncio.Event) -> None:
     """Writes what was counted after each hour, until told to stop; then leaves the rest to the next process.
 
     The metrics rise with what is written, not with each fetch: they would tell its time.
     """
-    wait = opens.seconds_left()
+    wait = opens.seconds_to_next_hour()
     while not stop.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), wait)
             break
         try:
-            written = await opens.write()
-            wait = opens.seconds_left()
+            written = await opens.write_finished_hours()
+            wait = opens.seconds_to_next_hour()
         except Exception as error:
             log.error("opens and clicks were not written; they are kept", error=type(error).__name__)
             wait = _AGAIN_SECONDS
@@ -79,54 +79,54 @@ async def keep_counts(opens: Opens, meters: Meters, stop: asyncio.Event) -> None
                 meter.labels("machine" if machine else "person").inc(n)
     try:
         async with asyncio.timeout(_PARK_SECONDS):
-            await opens.park()
+            await opens.park_counts()
     except Exception as error:
         log.error("opens and clicks of the last hour are lost", error=type(error).__name__)
 
 
-async def _count(
-    site: Site, token: OpenToken | ClickToken, headers: Mapping[str, str], count: Callable[[Trace], object]
+async def _count_fetch(
+    site: WebContext, token: OpenToken | ClickToken, headers: Mapping[str, str], count: Callable[[FetchTrace], object]
 ) -> None:
     """Counts what a request may tell. That something cannot be counted is no reason to keep a reader waiting."""
     try:
         if token.recipient_id is None:
             machine = is_machine(headers)
-            count(Trace(token.mailing_id, machine, None if machine or do_not_track(headers) else token.nonce))
+            count(FetchTrace(token.mailing_id, machine, None if machine or do_not_track(headers) else token.nonce))
             return
         async with asyncio.timeout(_COUNT_SECONDS):
-            trace = await _trace(site, token, token.recipient_id, headers)
+            trace = await _fetch_trace(site, token, token.recipient_id, headers)
         if trace is not None:
             count(trace)
     except Exception as error:
         log.error("an open or click was not counted", error=type(error).__name__)
 
 
-async def _trace(
-    site: Site, token: OpenToken | ClickToken, recipient_id: int, headers: Mapping[str, str]
-) -> Trace | None:
+async def _fetch_trace(
+    site: WebContext, token: OpenToken | ClickToken, recipient_id: int, headers: Mapping[str, str]
+) -> FetchTrace | None:
     """Returns what may be kept of a link that names somebody; None if they are not known any more.
 
     A mailbox that is not theirs any more says nothing of them.
     """
     machine = is_machine(headers)
-    reader = await site.opens.reader(token.mailing_id, recipient_id)
+    reader = await site.opens.find_link_holder(token.mailing_id, recipient_id)
     policy = site.policies.get(reader.brand) if reader else None
     if reader is None or policy is None:
         return None
     switches = policy.switches_for(reader.standing.collected_under, reader.standing.country)
-    nobodys = machine or do_not_track(headers) or not is_current(token.generation, reader.standing)
-    whose = None if nobodys else opener(recipient_id, tracking_level(switches, reader.standing))
-    return Trace(token.mailing_id, machine, recipient_id=whose)
+    nobodys = machine or do_not_track(headers) or not is_current_address(token.generation, reader.standing)
+    whose = None if nobodys else open_trace(recipient_id, tracking_level(switches, reader.standing))
+    return FetchTrace(token.mailing_id, machine, recipient_id=whose)
 
 
 @rule("opens-counted", "paltalk06-19")
-def opened(opens: Opens, trace: Trace) -> None:
+def count_open(opens: OpenCounts, trace: FetchTrace) -> None:
     """Which mailings are opened is known: each fetch of a pixel counts for its mailing."""
-    opens.opened(trace)
+    opens.add_open(trace)
 
 
 @rule("nobodys-opens", "paltalk06-18; invariant 6; the floor", idle=lambda recipient_id, level: recipient_id)
-def opener(recipient_id: int, level: Tracking) -> int | None:
+def open_trace(recipient_id: int, level: Tracking) -> int | None:
     """An open is nobody's, unless that very person consents to it, as of now and also for mail sent before."""
     return recipient_id if level == "individual" else None
 
@@ -134,10 +134,10 @@ def opener(recipient_id: int, level: Tracking) -> int | None:
 @rule("do-not-track", "peerstream-11; W3C Tracking Preference Expression; Global Privacy Control", idle=False)
 def do_not_track(headers: Mapping[str, str]) -> bool:
     """A request that asks not to be tracked counts for its mailing only."""
-    return has_signal(headers)
+    return has_privacy_signal(headers)
 
 
-def countable(url: str) -> str:
+def countable_url(url: str) -> str:
     """A link as it is counted: without user, query and fragment, which may name somebody."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -11,9 +11,9 @@ import pytest
 
 import mailer
 from mailer import MessageEvent
-from mailer.crashing import CrashPoint
+from mailer.crash_points import CrashPoint
 from mailer.pipeline.handover import WINDOW
-from mailer.processors.capture import Captured
+from mailer.processors.capture import CapturedMessage
 from tests.acceptance.samples import event, people
 from tests.processes import Stack, open_stack
 from tests.shipped import shipped_templates
@@ -141,10 +141,10 @@ async def in_doubt(stack: Stack, category: str) -> set[str]:
     return {row["ref"] for row in named}
 
 
-def copies(stack: Stack, category: str) -> dict[str, list[Captured]]:
+def copies(stack: Stack, category: str) -> dict[str, list[CapturedMessage]]:
     """What each recipient of a category has got."""
-    found: dict[str, list[Captured]] = {}
-    for mail in stack.inbox.list():
+    found: dict[str, list[CapturedMessage]] = {}
+    for mail in stack.inbox.list_mails():
         ref = mail.recipients[0].removesuffix("@example.org")
         if ref.startswith(category):
             found.setdefault(ref, []).append(mail)
@@ -174,7 +174,7 @@ async def assert_mandatory_at_least_once(stack: Stack, allowed: int) -> None:
     assert all(len({message_id(mail) for mail in mails}) == 1 for mails in sent.values())
 
 
-def message_id(mail: Captured) -> bytes:
+def message_id(mail: CapturedMessage) -> bytes:
     """The one Message-ID."""
     (found,) = re.findall(rb"^Message-ID: (\S+)", mail.raw, re.MULTILINE)
     return bytes(found)

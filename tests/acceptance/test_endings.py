@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from mailer.broker.topology import batches_queue
-from mailer.ledger.mailings import BATCH_SIZE
 from mailer.pipeline import consumers
 from mailer.pipeline.handover import WINDOW
 from mailer.policy.category import Lane
-from mailer.processors.capture import Captured
+from mailer.postgres.mailings import BATCH_SIZE
+from mailer.processors.capture import CapturedMessage
 from tests.acceptance.samples import event, people
 from tests.processes import Process, Stack, free_port, until
 
@@ -54,12 +54,12 @@ async def amid(stack: Stack, process: Process, lanes: int) -> None:
     await until(holds, "a worker to be amid its work")
 
 
-def copies(stack: Stack, author: str) -> list[Captured]:
+def copies(stack: Stack, author: str) -> list[CapturedMessage]:
     """The messages of the mailing with this From. There are many, so they are not parsed."""
-    return [mail for mail in stack.inbox.list() if author in mail.author]
+    return [mail for mail in stack.inbox.list_mails() if author in mail.author]
 
 
-def recipients(mails: list[Captured]) -> Counter[str]:
+def recipients(mails: list[CapturedMessage]) -> Counter[str]:
     """How many copies each recipient has got."""
     return Counter(mail.recipients[0] for mail in mails)
 

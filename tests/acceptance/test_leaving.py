@@ -4,7 +4,7 @@ import re
 
 import httpx
 
-from mailer.processors.capture import Captured
+from mailer.processors.capture import CapturedMessage
 from tests.acceptance.samples import event, people
 from tests.processes import PUBLIC_URL, Stack, field
 
@@ -90,7 +90,7 @@ async def test_opens_are_counted_for_nobody_and_forged_links_do_nothing(stack: S
     assert {row[0] for row in columns} == {"mailing_id", "day", "machine", "n"}
 
 
-def pixel_of(mail: Captured) -> str:
+def pixel_of(mail: CapturedMessage) -> str:
     """The pixel of a message."""
     (url,) = re.findall(r'src="(https://[^"]+\.gif)"', mail.html or "")
     return str(url)

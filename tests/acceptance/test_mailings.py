@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from mailer.processors.capture import Captured
+from mailer.processors.capture import CapturedMessage
 from tests.acceptance.samples import BRANDS, CATEGORIES, event
 from tests.conftest import Rabbit, Server
 from tests.processes import PUBLIC_URL, Stack, field, open_stack
@@ -74,13 +74,13 @@ def expected(category: str) -> dict[str, tuple[str, str]]:
 class World:
     """What was there when all eight mailings were finished; by brand and category."""
 
-    mails: Mapping[tuple[str, str], list[Captured]]
+    mails: Mapping[tuple[str, str], list[CapturedMessage]]
     states: Mapping[tuple[str, str], dict[str, tuple[str, str]]]
     status: Mapping[tuple[str, str], dict[str, Any]]
     ledger: Mapping[str, list[dict[str, Any]]]
     keys: Mapping[bytes, bytes]
 
-    def all_mails(self, *categories: str) -> list[Captured]:
+    def all_mails(self, *categories: str) -> list[CapturedMessage]:
         """The messages of some categories, of both brands."""
         return [mail for (_, category), mails in self.mails.items() if category in categories for mail in mails]
 
@@ -245,7 +245,7 @@ def test_the_pixel_is_the_mailings(world: World, brand: str, category: str) -> N
     assert (len(pixels), len(others)) == (1, 3)
 
 
-def pixels_of(mail: Captured) -> list[str]:
+def pixels_of(mail: CapturedMessage) -> list[str]:
     """The pixels of a message."""
     return re.findall(rf'src="({re.escape(PUBLIC_URL)}/o/[^"]+\.gif)"', mail.html or "")
 

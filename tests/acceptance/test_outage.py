@@ -59,7 +59,7 @@ async def test_what_is_published_while_rabbitmq_is_away_arrives_once(stack: Stac
     assert waiting >= AWAY / PERIOD / 4
     assert await stack.value("SELECT count(*) FROM outbox WHERE exchange = 'mailer.events'") == 0
     expected = [f"{ref}@example.org" for refs in published.values() for ref in refs]
-    assert Counter(mail.recipients[0] for mail in stack.inbox.list()) == Counter(expected)
+    assert Counter(mail.recipients[0] for mail in stack.inbox.list_mails()) == Counter(expected)
 
 
 async def publish(stack: Stack, enough: asyncio.Event) -> dict[str, list[str]]:
@@ -81,4 +81,4 @@ async def publish(stack: Stack, enough: asyncio.Event) -> dict[str, list[str]]:
 
 async def sent(stack: Stack) -> bool:
     """Whether anybody has got mail."""
-    return bool(stack.inbox.list())
+    return bool(stack.inbox.list_mails())

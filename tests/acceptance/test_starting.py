@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.app import open_app
 from mailer.embedded import postgres
-from mailer.ledger.migrations import migrate
-from mailer.pipeline.control import Control
-from mailer.ports.outages import DatabaseAway
+from mailer.pipeline.halt_watcher import HaltWatcher
+from mailer.ports.database_errors import DatabaseAway
+from mailer.postgres.migrations import apply_migrations
 from mailer.settings import read_settings
 from tests.processes import Process, Stack, free_port, until
 from tests.server_folders import server_folder
@@ -27,13 +27,13 @@ def said(process: Process, text: str) -> bool:
 async def test_a_process_waits_for_postgresql(small_stack: Stack, name: str) -> None:
     """It says so, starts once the server is there, and stops as ever."""
     with server_folder() as folder:
-        with postgres.start(Path(folder)) as server:
-            migrate(server.url(), resources.folder("migrations"))
+        with postgres.start_postgres(folder) as server:
+            apply_migrations(server.url(), bundled_files.bundled_folder("migrations"))
             alone = small_stack.having(DATABASE_URL=server.url())
         async with alone.starting(name) as (process,):
             await until(lambda: waits(process), "the process to wait for PostgreSQL")
             assert not said(process, " started")
-            with postgres.start(Path(folder)):
+            with postgres.start_postgres(Path(folder)):
                 await process.up()
                 assert await process.stop() == 0
 
@@ -55,16 +55,16 @@ async def waits(process: Process) -> bool:
 
 async def test_a_worker_asks_again_what_stands_still(small_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL restarts while a worker asks its first question: it asks again, and works."""
-    refresh, asked = Control.refresh, asyncio.Event()
+    refresh, asked = HaltWatcher.refresh_and_attest, asyncio.Event()
     errors = [DatabaseAway("closed in the middle of operation"), DatabaseAway("connection refused")]
 
-    async def fails_twice(control: Control) -> None:
+    async def fails_twice(control: HaltWatcher) -> None:
         if errors:
             raise errors.pop(0)
         await refresh(control)
         asked.set()
 
-    monkeypatch.setattr(Control, "refresh", fails_twice)
+    monkeypatch.setattr(HaltWatcher, "refresh_and_attest", fails_twice)
     for name, value in small_stack.env.items():
         monkeypatch.setenv(name, value)
     stop = asyncio.Event()

@@ -87,7 +87,7 @@ def repeated(evidence: Evidence) -> Iterator[Violation]:
     """Optional mail is never sent twice; mandatory mail only where it was in doubt, and with one Message-ID."""
     doubts, categories = _doubts(evidence), _categories(evidence)
     for key, copies in _taken(evidence).items():
-        optional = CATEGORIES[categories[key]].optional if key in categories else True
+        optional = CATEGORIES[categories[key]].is_optional if key in categories else True
         if optional and len(copies) > 1:
             yield Violation("optional none twice", f"the sink took it {len(copies)} times", key)
         elif len(copies) > 1 + doubts[key]:

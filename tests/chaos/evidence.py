@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mailer.pipeline.handover import WINDOW
-from mailer.rendering.links import Links
+from mailer.rendering.signed_links import SignedLinks
 from tests.chaos.facts import SINK_DROPS, DeadLetter, Delivery, Entry, Evidence, Fault, Key, Mailing, Seen
 from tests.chaos.journal import Journal
 from tests.chaos.poison import poison_of
@@ -18,7 +18,7 @@ _COMMITTED = "SELECT writer::text, n, extract(epoch FROM pg_xact_commit_timestam
 
 async def gather(stack: Stack, log: Path, journal: Journal, lease: float) -> Evidence:
     """All of it. Nothing runs any more."""
-    seen = list(_seen(log, Links(PUBLIC_URL, [stack.env["MAILER_SECRET_KEYS"]])))
+    seen = list(_seen(log, SignedLinks(PUBLIC_URL, [stack.env["MAILER_SECRET_KEYS"]])))
     # What the sink breaks off is a fault of its own: what was pipelined behind it is in doubt as well.
     drops = [Fault(SINK_DROPS, each.at, each.at, 1) for each in seen if _breaks(each)]
     return Evidence(
@@ -46,7 +46,7 @@ def _breaks(seen: Seen) -> bool:
     return seen.verdict == "dropped" or (seen.fate is not None and ("drop" in seen.fate or "421" in seen.fate))
 
 
-def _seen(log: Path, links: Links) -> Iterator[Seen]:
+def _seen(log: Path, links: SignedLinks) -> Iterator[Seen]:
     with log.open() as lines:
         for line in lines:
             noted = json.loads(line)

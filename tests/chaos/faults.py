@@ -6,8 +6,8 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from mailer.pipeline.background_hand_overs import MOST
 from mailer.pipeline.consumers import CONSUMERS_A_LANE
-from mailer.pipeline.overtime import MOST
 from tests.acceptance.samples import BRANDS
 from tests.chaos.fleet import Member
 from tests.chaos.journal import Journal

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mailer.processors.capture import Inbox
+from mailer.processors.capture import CaptureFolder
 from tests.acceptance.samples import BRANDS
 from tests.acceptance.test_mailings import signing_keys
 from tests.chaos.display import Display
@@ -113,7 +113,7 @@ async def _ground(plan: Plan, folder: Path, journal: Journal) -> AsyncIterator[G
 
 def _stacks(plan: Plan, folder: Path, database: Database, queues: Queues, ports: dict[str, int]) -> tuple[Stack, Stack]:
     """Settings past the proxies, for commands and the web process; and through them, for workers and timekeepers."""
-    inbox = Inbox(folder / "captured")
+    inbox = CaptureFolder(folder / "captured")
     env = settings_for(folder, database.url, ports["smtp"], queues.url)
     # With a reserve, so that what waits for a slow relay goes on by itself. It leads to the same sink.
     reserve = f"smtp://127.0.0.1:{ports['smtp']}?name=reserve&country=DE&contract=DPA-8&weight=0"

@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.embedded import postgres, rabbitmq
-from mailer.ledger.migrations import migrate
+from mailer.postgres.migrations import apply_migrations
 from tests.publishers import let_publish
 
 _END_SECONDS = 60
@@ -27,7 +27,7 @@ class Database:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._server = postgres.start(folder)
+        self._server = postgres.start_postgres(folder)
 
     @property
     def url(self) -> str:
@@ -49,7 +49,7 @@ class Database:
         finally:
             await connection.close()
         await self.restart(signal.SIGINT)
-        await asyncio.to_thread(migrate, self.url, resources.folder("migrations"))
+        await asyncio.to_thread(apply_migrations, self.url, bundled_files.bundled_folder("migrations"))
         await let_publish(self.url)
 
     async def restart(self, how: signal.Signals) -> None:
@@ -63,7 +63,7 @@ class Database:
         while _lives(pid):
             assert time.monotonic() < deadline, "PostgreSQL does not end"
             time.sleep(0.02)
-        held, self._server = self._server, postgres.start(self._folder)
+        held, self._server = self._server, postgres.start_postgres(self._folder)
         held.stop()
 
     def stop(self) -> None:
@@ -80,7 +80,7 @@ class Queues:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._node = rabbitmq.start(folder)
+        self._node = rabbitmq.start_rabbitmq(folder)
 
     @property
     def url(self) -> str:

@@ -12,11 +12,11 @@ import asyncpg
 import httpx
 
 from mailer import MessageEvent, publish_in_transaction
-from mailer.broker.publisher import EventPublisher
+from mailer.broker.event_publisher import EventPublisher
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.policy.category import CATEGORIES
 from mailer.ports.broker import BrokerUnavailable
-from mailer.rendering.links import Links, UnsubscribeToken
+from mailer.rendering.signed_links import SignedLinks, UnsubscribeToken
 from tests.acceptance.samples import BRANDS, event
 from tests.chaos.facts import OptOut, Published
 from tests.chaos.journal import Journal
@@ -29,7 +29,7 @@ UNREACHABLE = (OSError, TimeoutError, httpx.HTTPError, asyncpg.PostgresError, as
 AT_ONCE = 4
 """Batches that may wait when another mailing is begun: there is always some, and the run stays small."""
 _WAITING = "SELECT count(*) FROM batches WHERE due_at <= now()"
-OPTIONAL = [name for name in ("newsletter", "promotional") if CATEGORIES[name].optional]
+OPTIONAL = [name for name in ("newsletter", "promotional") if CATEGORIES[name].is_optional]
 _OPEN = (
     "SELECT m.brand, m.category, m.id, d.recipient_id FROM batches b JOIN deliveries d ON d.batch = b.id"
     " JOIN mailings m ON m.id = d.mailing_id WHERE m.category = ANY ($1)"
@@ -55,7 +55,7 @@ class Traffic:
         self._journal = journal
         self._chance = chance
         self._events: list[MessageEvent] = []
-        self._links = Links(PUBLIC_URL, [stack.env["MAILER_SECRET_KEYS"]])
+        self._links = SignedLinks(PUBLIC_URL, [stack.env["MAILER_SECRET_KEYS"]])
         self.outbox_only = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -133,7 +133,7 @@ class Traffic:
     async def _send(self, made: MessageEvent) -> bool:
         """Whether it was confirmed. A publisher that was told nothing tries again, by another way perhaps."""
         ways: list[Callable[[MessageEvent], Awaitable[None]]]
-        ways = [self._outbox] if self.outbox_only else [self._outbox, self._http, self._publisher.publish]
+        ways = [self._outbox] if self.outbox_only else [self._outbox, self._http, self._publisher.publish_event]
         for _ in range(20):
             try:
                 await self._chance.choice(ways)(made)
@@ -170,7 +170,7 @@ class Traffic:
         except UNREACHABLE:
             return
         for brand, category, mailing, recipient in found:
-            link = self._links.unsubscribe(UnsubscribeToken(brand, recipient, category, mailing))
+            link = self._links.unsubscribe_link(UnsubscribeToken(brand, recipient, category, mailing))
             for _ in range(20):
                 try:
                     answer = await self._client.post(

@@ -11,11 +11,11 @@ import pytest
 
 from mailer.broker.memory import MemoryBroker
 from mailer.broker.rabbitmq import RabbitBroker
-from mailer.broker.topology import OUTCOMES, Binding, Queue, Topology, batches_queue, topology
-from mailer.ledger.connections import open_pool
-from mailer.ledger.outbox import PostgresOutbox
+from mailer.broker.topology import OUTCOMES, Binding, Queue, Topology, batches_queue, topology_for
+from mailer.database.connections import open_pool
 from mailer.policy.category import Lane
 from mailer.ports.broker import Broker
+from mailer.postgres.outbox import PostgresOutbox
 from tests.contract.fake_outbox import FakeOutbox
 
 BRAND = "paltalk-2006"
@@ -31,7 +31,7 @@ Site = AbstractAsyncContextManager[Open]
 
 def under_test() -> Topology:
     """The topology of one brand, with a queue for outcomes and one with a low delivery limit."""
-    plain = topology({(BRAND, lane.value): lane for lane in Lane})
+    plain = topology_for({(BRAND, lane.value): lane for lane in Lane})
     return replace(
         plain,
         queues=(*(Queue(q.name, LIMIT) if q.name == LIMITED else q for q in plain.queues), Queue(BOUNCES)),
@@ -72,7 +72,7 @@ async def _rabbitmq(url: str) -> AsyncIterator[Open]:
         async def another() -> Broker:
             broker = RabbitBroker(url)
             stack.push_async_callback(broker.close)
-            await broker.declare(under_test())
+            await broker.declare_topology(under_test())
             return broker
 
         yield another

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from mailer.broker.topology import BATCHES, events_queue
 from mailer.policy.category import Lane
-from mailer.ports.broker import Broker, Header, Message, Received
+from mailer.ports.broker import Broker, BrokerMessage, HeaderName, ReceivedMessage
 from tests.contract.brokers import BRAND
 
 SERVICE = events_queue(Lane.SERVICE)
@@ -13,24 +13,26 @@ SECONDS = 60
 """For what must happen; nothing waits for it when all is well."""
 
 
-def numbered(number: int, key: str = f"{BRAND}.service") -> Message:
+def numbered(number: int, key: str = f"{BRAND}.service") -> BrokerMessage:
     """A message that can be told from others."""
-    return Message(b'{"n": %d}' % number, key, message_id=str(number))
+    return BrokerMessage(b'{"n": %d}' % number, key, message_id=str(number))
 
 
-def headers(received: Received) -> dict[str, str]:
+def headers(received: ReceivedMessage) -> dict[str, str]:
     """The headers but for the publisher, whom a store that tells users apart adds."""
-    return {name: value for name, value in received.message.headers.items() if name != Header.PUBLISHER}
+    return {name: value for name, value in received.message.headers.items() if name != HeaderName.PUBLISHER}
 
 
-def ids(received: list[Received]) -> list[str | None]:
+def ids(received: list[ReceivedMessage]) -> list[str | None]:
     """Which messages these are."""
     return [one.message.message_id for one in received]
 
 
-async def take(batches: AsyncIterator[list[Received]], count: int, *, ack: bool = False) -> list[Received]:
+async def take(
+    batches: AsyncIterator[list[ReceivedMessage]], count: int, *, ack: bool = False
+) -> list[ReceivedMessage]:
     """The next messages, settled or not."""
-    taken: list[Received] = []
+    taken: list[ReceivedMessage] = []
     async with asyncio.timeout(SECONDS):
         while len(taken) < count:
             batch = await anext(batches)
@@ -38,7 +40,7 @@ async def take(batches: AsyncIterator[list[Received]], count: int, *, ack: bool 
             taken += batch
             if ack:
                 for received in batch:
-                    await received.ack()
+                    await received.acknowledge()
     assert len(taken) == count
     return taken
 
@@ -54,7 +56,7 @@ async def waits(broker: Broker, queue: str, count: int) -> None:
     """Waits until that many messages wait in a queue."""
 
     async def holds() -> bool:
-        return await broker.depth(queue) == count
+        return await broker.queue_depth(queue) == count
 
     await eventually(holds)
 
@@ -62,11 +64,11 @@ async def waits(broker: Broker, queue: str, count: int) -> None:
 async def emptied(broker: Broker, queue: str) -> list[str | None]:
     """All that is in a queue, found by publishing a last message behind it."""
     lane = queue.rpartition(".")[2]
-    await broker.publish(BATCHES, Message(b"{}", lane, message_id="last"))
+    await broker.publish_message(BATCHES, BrokerMessage(b"{}", lane, message_id="last"))
     found: list[str | None] = []
-    async with broker.consume(queue, 10) as batches, asyncio.timeout(SECONDS):
+    async with broker.consume_queue(queue, 10) as batches, asyncio.timeout(SECONDS):
         while "last" not in found:
             for received in await anext(batches):
                 found.append(received.message.message_id)
-                await received.ack()
+                await received.acknowledge()
     return found[:-1]

@@ -6,13 +6,13 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from mailer.ports.broker import BrokerUnavailable, Message
-from mailer.ports.outbox import Parked
+from mailer.ports.broker import BrokerMessage, BrokerUnavailable
+from mailer.ports.outbox import OutboxRow
 
 
 @dataclass
 class _Row:
-    parked: Parked
+    parked: OutboxRow
     owner: str | None = None
     until: float = 0.0
 
@@ -43,17 +43,17 @@ class FakeOutbox:
             if row.owner == owner:
                 row.until = 0.0
 
-    async def park(self, exchange: str, messages: Sequence[Message]) -> None:
+    async def add_messages(self, exchange: str, messages: Sequence[BrokerMessage]) -> None:
         """See the port."""
         self._reach()
         for message in messages:
             self._next += 1
-            self._rows[self._next] = _Row(Parked(self._next, exchange, message))
+            self._rows[self._next] = _Row(OutboxRow(self._next, exchange, message))
         self._parked.set()
 
-    async def take(
+    async def lease_rows(
         self, owner: str, limit: int, lease_seconds: float, without: Collection[tuple[str, str]] = ()
-    ) -> list[Parked]:
+    ) -> list[OutboxRow]:
         """See the port."""
         self._reach()
         now = time.monotonic()
@@ -67,7 +67,7 @@ class FakeOutbox:
             row.owner, row.until = owner, now + lease_seconds
         return [row.parked for row in free]
 
-    async def waiting(self, of: Collection[tuple[str, str]], at_most: int) -> int:
+    async def count_waiting(self, of: Collection[tuple[str, str]], at_most: int) -> int:
         """See the port."""
         self._reach()
         now = time.monotonic()
@@ -75,7 +75,7 @@ class FakeOutbox:
         wanted = sum((row.parked.exchange, row.parked.message.routing_key) in of for row in free)
         return min(wanted, at_most)
 
-    async def renew(self, owner: str, lease_seconds: float) -> None:
+    async def renew_leases(self, owner: str, lease_seconds: float) -> None:
         """See the port."""
         self._reach()
         self.renewals += 1
@@ -83,20 +83,20 @@ class FakeOutbox:
             if row.owner == owner:
                 row.until = time.monotonic() + lease_seconds
 
-    async def remove(self, ids: Sequence[int]) -> None:
+    async def remove_rows(self, ids: Sequence[int]) -> None:
         """See the port."""
         self._reach()
         for row_id in ids:
             self._rows.pop(row_id, None)
 
-    async def put_back(self, ids: Sequence[int]) -> None:
+    async def release_rows(self, ids: Sequence[int]) -> None:
         """See the port."""
         self._reach()
         for row_id in ids:
             if row := self._rows.get(row_id):
                 row.owner = None
 
-    async def wait(self, seconds: float) -> None:
+    async def wait_for_rows(self, seconds: float) -> None:
         """See the port."""
         self._reach()
         with suppress(TimeoutError):

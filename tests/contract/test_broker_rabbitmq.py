@@ -12,8 +12,8 @@ from aio_pika.abc import HeadersType
 from pamqp.common import FieldTable
 from yarl import URL
 
-from mailer.broker import declaring
-from mailer.broker.links import Link
+from mailer.broker import declaration
+from mailer.broker.connections import RabbitConnection
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import (
     BATCHES,
@@ -22,7 +22,7 @@ from mailer.broker.topology import (
     EVENTS,
     OUTCOMES,
     Exchange,
-    Kind,
+    ExchangeKind,
     Queue,
     Topology,
     batches_queue,
@@ -30,7 +30,14 @@ from mailer.broker.topology import (
 )
 from mailer.embedded.rabbitmq import PrivateRabbit
 from mailer.policy.category import Lane
-from mailer.ports.broker import BrokerRefused, BrokerUnavailable, Header, Message, QueueRefused, Received
+from mailer.ports.broker import (
+    BrokerMessage,
+    BrokerRefused,
+    BrokerUnavailable,
+    HeaderName,
+    QueueRefused,
+    ReceivedMessage,
+)
 from tests.conftest import private_rabbit
 from tests.contract.brokers import BRAND, delete_everything, under_test
 from tests.server_folders import server_folder
@@ -61,7 +68,7 @@ async def opened(url: str) -> AsyncIterator[RabbitBroker]:
     """A broker on fresh queues."""
     await delete_everything(url)
     async with closing(RabbitBroker(url)) as broker:
-        await broker.declare(under_test())
+        await broker.declare_topology(under_test())
         yield broker
 
 
@@ -116,48 +123,48 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
-async def collect(batches: AsyncIterator[list[Received]], wanted: set[str]) -> None:
+async def collect(batches: AsyncIterator[list[ReceivedMessage]], wanted: set[str]) -> None:
     """Takes and acknowledges until every wanted message was seen; at-least-once delivery may repeat some."""
     seen: set[str] = set()
     async with asyncio.timeout(SECONDS):
         while not wanted <= seen:
             for received in await anext(batches):
                 seen.add(received.message.message_id or "")
-                await received.ack()
+                await received.acknowledge()
 
 
 async def test_declaring_twice_is_fine(broker: RabbitBroker, rabbit_url: str) -> None:
     """Every process declares when it starts; what is queued stays."""
-    await broker.publish(EVENTS, Message(b"{}", KEY, "1"))
+    await broker.publish_message(EVENTS, BrokerMessage(b"{}", KEY, "1"))
     other = RabbitBroker(rabbit_url)
-    await other.declare(under_test())
+    await other.declare_topology(under_test())
     await other.close()
-    async with broker.consume(SERVICE, 10) as batches:
+    async with broker.consume_queue(SERVICE, 10) as batches:
         await collect(batches, {"1"})
 
 
 async def test_declaring_something_different_raises(broker: RabbitBroker) -> None:
     """A topology that contradicts what exists is a mistake, and is not tried for ever."""
     with pytest.raises(BrokerRefused, match=r"mailer\.events"):
-        await broker.declare(Topology((Exchange(EVENTS, Kind.FANOUT),), (), ()))
+        await broker.declare_topology(Topology((Exchange(EVENTS, ExchangeKind.FANOUT),), (), ()))
 
 
 async def test_the_user_is_the_one_that_rabbitmq_has_validated(broker: RabbitBroker) -> None:
     """Whatever user a message claims, it travels under the connection's."""
-    await broker.publish(EVENTS, Message(b"{}", KEY, user_id="somebody-else"))
-    async with broker.consume(SERVICE, 10) as batches:
+    await broker.publish_message(EVENTS, BrokerMessage(b"{}", KEY, user_id="somebody-else"))
+    async with broker.consume_queue(SERVICE, 10) as batches:
         (received,) = await asyncio.wait_for(anext(batches), SECONDS)
-        await received.ack()
+        await received.acknowledge()
     assert received.message.user_id == "guest"
 
 
 FORGED: HeadersType = {
-    Header.PUBLISHER: "chief",
-    Header.EXCHANGE: OUTCOMES,
-    Header.ROUTING_KEY: "interpals.service.bounced",
-    Header.KIND: "error",
-    Header.REASON: "believe me",
-    Header.AGAIN: "1",
+    HeaderName.PUBLISHER: "chief",
+    HeaderName.EXCHANGE: OUTCOMES,
+    HeaderName.ROUTING_KEY: "interpals.service.bounced",
+    HeaderName.KIND: "error",
+    HeaderName.REASON: "believe me",
+    HeaderName.AGAIN: "1",
 }
 
 
@@ -167,20 +174,20 @@ async def test_headers_of_ours_are_believed_from_ourselves_only(broker: RabbitBr
         channel = await connection.channel()
         exchange = await channel.get_exchange(EVENTS, ensure=False)
         await exchange.publish(aio_pika.Message(b"{}", headers={**FORGED, "kept": "yes"}), KEY)
-    async with broker.consume(SERVICE, 10) as batches:
+    async with broker.consume_queue(SERVICE, 10) as batches:
         (received,) = await asyncio.wait_for(anext(batches), SECONDS)
         assert received.message.headers == {"kept": "yes"}
         await received.reject("bad")
-    async with broker.consume(DEAD_QUEUE, 10) as batches:
+    async with broker.consume_queue(DEAD_QUEUE, 10) as batches:
         (letter,) = await asyncio.wait_for(anext(batches), SECONDS)
-        await letter.ack()
+        await letter.acknowledge()
     assert letter.message.headers == {
         "kept": "yes",
-        Header.PUBLISHER: "",
-        Header.KIND: "refused",
-        Header.REASON: "bad",
-        Header.EXCHANGE: EVENTS,
-        Header.ROUTING_KEY: KEY,
+        HeaderName.PUBLISHER: "",
+        HeaderName.KIND: "refused",
+        HeaderName.REASON: "bad",
+        HeaderName.EXCHANGE: EVENTS,
+        HeaderName.ROUTING_KEY: KEY,
     }
 
 
@@ -195,9 +202,9 @@ async def test_a_forged_dead_letter_is_kept_for_what_it_is(
         channel = await connection.channel()
         exchange = await channel.get_exchange(place, ensure=False)
         await exchange.publish(aio_pika.Message(b"{}", headers=FORGED), key)
-    async with broker.consume(DEAD_QUEUE, 10) as batches:
+    async with broker.consume_queue(DEAD_QUEUE, 10) as batches:
         (letter,) = await asyncio.wait_for(anext(batches), SECONDS)
-        await letter.ack()
+        await letter.acknowledge()
     assert (letter.message.headers, letter.exchange, letter.message.routing_key) == ({}, place, key)
 
 
@@ -211,13 +218,13 @@ async def test_a_queue_that_refuses_is_no_broker_that_is_away(broker: RabbitBrok
         refused = 0
         for _ in range(20):  # it takes some more than it has room for
             try:
-                await broker.publish(EVENTS, Message(b"{}", "full.newsletter"))
+                await broker.publish_message(EVENTS, BrokerMessage(b"{}", "full.newsletter"))
             except QueueRefused:
                 refused += 1
-        await broker.publish(EVENTS, Message(b"{}", KEY))
+        await broker.publish_message(EVENTS, BrokerMessage(b"{}", KEY))
         await queue.delete(if_unused=False, if_empty=False)
     assert refused
-    assert await broker.depth(SERVICE) == 1
+    assert await broker.queue_depth(SERVICE) == 1
 
 
 async def test_a_queue_that_comes_back_at_once_has_no_consumer_that_nobody_is(
@@ -226,13 +233,16 @@ async def test_a_queue_that_comes_back_at_once_has_no_consumer_that_nobody_is(
     """A publisher that misses the queue leaves RabbitMQ the time to end its consumers: else some would take mail on."""
     queue = batches_queue(Lane.SERVICE)
     async with AsyncExitStack() as stack:
-        consumers = [await stack.enter_async_context(broker.consume(queue, 1)) for _ in range(4)]
+        consumers = [await stack.enter_async_context(broker.consume_queue(queue, 1)) for _ in range(4)]
         connection = await stack.enter_async_context(await aio_pika.connect(rabbit_url))
         for round_ in range(3):
             await (await connection.channel()).queue_delete(queue)
             names = {f"{round_}-{number}" for number in range(8)}
             await asyncio.gather(
-                *(broker.publish(BATCHES, Message(b"{}", Lane.SERVICE, message_id=name)) for name in names)
+                *(
+                    broker.publish_message(BATCHES, BrokerMessage(b"{}", Lane.SERVICE, message_id=name))
+                    for name in names
+                )
             )
             await collect_all(consumers, names)
 
@@ -241,37 +251,37 @@ async def test_a_queue_that_is_deleted_amid_declaring_has_no_consumer_that_nobod
     broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that found it a moment before leaves RabbitMQ the same time as one that misses it at first."""
-    queue, look = batches_queue(Lane.SERVICE), declaring._is_there
+    queue, look = batches_queue(Lane.SERVICE), declaration._queue_exists
     async with AsyncExitStack() as stack:
-        consumers = [await stack.enter_async_context(broker.consume(queue, 1)) for _ in range(4)]
+        consumers = [await stack.enter_async_context(broker.consume_queue(queue, 1)) for _ in range(4)]
         connection = await stack.enter_async_context(await aio_pika.connect(rabbit_url))
         topology = under_test()
         deleted: list[str] = []
 
-        async def look_before_it_is_deleted(link: Link, wanted: Queue) -> bool:
+        async def look_before_it_is_deleted(link: RabbitConnection, wanted: Queue) -> bool:
             found = await look(link, wanted)
             if wanted == topology.queues[-1] and not deleted:
                 deleted.append(queue)
                 await (await connection.channel()).queue_delete(queue)
             return found
 
-        monkeypatch.setattr(declaring, "_is_there", look_before_it_is_deleted)
-        await broker.declare(topology)
+        monkeypatch.setattr(declaration, "_queue_exists", look_before_it_is_deleted)
+        await broker.declare_topology(topology)
         names = {str(number) for number in range(8)}
         await asyncio.gather(
-            *(broker.publish(BATCHES, Message(b"{}", Lane.SERVICE, message_id=name)) for name in names)
+            *(broker.publish_message(BATCHES, BrokerMessage(b"{}", Lane.SERVICE, message_id=name)) for name in names)
         )
         await collect_all(consumers, names)
 
 
-async def collect_all(consumers: Sequence[AsyncIterator[list[Received]]], wanted: set[str]) -> None:
+async def collect_all(consumers: Sequence[AsyncIterator[list[ReceivedMessage]]], wanted: set[str]) -> None:
     """Takes and acknowledges from several consumers until all that is wanted has come."""
 
-    async def take_from(consumer: AsyncIterator[list[Received]]) -> None:
+    async def take_from(consumer: AsyncIterator[list[ReceivedMessage]]) -> None:
         while wanted:
             for received in await anext(consumer):
                 wanted.discard(received.message.message_id or "")
-                await received.ack()
+                await received.acknowledge()
         done.set()
 
     done = asyncio.Event()
@@ -290,10 +300,10 @@ async def test_breach_and_service_have_connections_of_their_own(rabbit_url: str)
     async with Wire(rabbit_url) as wire, AsyncExitStack() as stack:
         broker = RabbitBroker(wire.url)
         stack.push_async_callback(broker.close)
-        await broker.declare(under_test())
+        await broker.declare_topology(under_test())
         counts = []
         for queue in (DEAD_QUEUE, *(make(lane) for lane in reversed(Lane) for make in (events_queue, batches_queue))):
-            await stack.enter_async_context(broker.consume(queue, 1))
+            await stack.enter_async_context(broker.consume_queue(queue, 1))
             counts.append(wire.connections)
     assert counts == [2, 3, 3, 3, 3, 4, 4, 5, 5]
 
@@ -302,9 +312,9 @@ async def test_publishing_while_rabbitmq_is_down_is_refused_in_time(free_port: i
     """The publisher is told, and may try again."""
     async with closing(RabbitBroker(f"amqp://127.0.0.1:{free_port}/", confirm_seconds=0.3)) as broker:
         with pytest.raises(BrokerUnavailable):
-            await broker.publish(EVENTS, Message(b"{}", KEY))
+            await broker.publish_message(EVENTS, BrokerMessage(b"{}", KEY))
         with pytest.raises(BrokerUnavailable):
-            await broker.depth(SERVICE)
+            await broker.queue_depth(SERVICE)
 
 
 @pytest.fixture
@@ -322,9 +332,9 @@ async def test_a_process_may_start_before_rabbitmq(node: PrivateRabbit) -> None:
 
     async def work() -> None:
         async with closing(RabbitBroker(node.url)) as broker:
-            await broker.declare(under_test())
-            async with broker.consume(SERVICE, 10) as batches:
-                await broker.publish(EVENTS, Message(b"{}", KEY, "1"))
+            await broker.declare_topology(under_test())
+            async with broker.consume_queue(SERVICE, 10) as batches:
+                await broker.publish_message(EVENTS, BrokerMessage(b"{}", KEY, "1"))
                 await collect(batches, {"1"})
 
     working = asyncio.create_task(work())
@@ -345,7 +355,7 @@ async def test_nothing_confirmed_is_lost_when_rabbitmq_restarts(node: PrivateRab
             while after < 100:
                 number += 1
                 try:
-                    await broker.publish(EVENTS, Message(b"{}", KEY, str(number)))
+                    await broker.publish_message(EVENTS, BrokerMessage(b"{}", KEY, str(number)))
                 except BrokerUnavailable:
                     failures += 1
                     await asyncio.sleep(0.05)
@@ -353,19 +363,19 @@ async def test_nothing_confirmed_is_lost_when_rabbitmq_restarts(node: PrivateRab
                     confirmed.add(str(number))
                     after += restarted.is_set()
 
-        async with broker.consume(SERVICE, 20) as batches:
+        async with broker.consume_queue(SERVICE, 20) as batches:
             publishing = asyncio.create_task(publish())
             held = await asyncio.wait_for(anext(batches), SECONDS)
             await asyncio.to_thread(node.restart)
             restarted.set()
             await asyncio.wait_for(publishing, SECONDS)
             for stale in held:
-                await stale.ack()
+                await stale.acknowledge()
                 await stale.reject("stale")
             assert confirmed
             assert failures
             await collect(batches, confirmed)
-        assert await broker.depth(DEAD_QUEUE) == 0
+        assert await broker.queue_depth(DEAD_QUEUE) == 0
 
 
 async def test_a_connection_that_is_cut_comes_back(rabbit_url: str) -> None:
@@ -373,16 +383,16 @@ async def test_a_connection_that_is_cut_comes_back(rabbit_url: str) -> None:
     queue = batches_queue(Lane.SERVICE)
     await delete_everything(rabbit_url)
     async with Wire(rabbit_url) as wire, closing(RabbitBroker(wire.url)) as broker:
-        await broker.declare(under_test())
-        await broker.publish(BATCHES, Message(b"{}", Lane.SERVICE, "1"))
-        async with broker.consume(queue, 10) as batches:
+        await broker.declare_topology(under_test())
+        await broker.publish_message(BATCHES, BrokerMessage(b"{}", Lane.SERVICE, "1"))
+        async with broker.consume_queue(queue, 10) as batches:
             (stale,) = await asyncio.wait_for(anext(batches), SECONDS)
             wire.cut()
             (again,) = await asyncio.wait_for(anext(batches), SECONDS)
-            await stale.ack()
+            await stale.acknowledge()
             await stale.release()
             await stale.reject("stale")
             assert (again.message, again.exchange) == (stale.message, BATCHES)
-            await again.ack()
-        assert await broker.depth(queue) == 0
-        assert await broker.depth(DEAD_QUEUE) == 0
+            await again.acknowledge()
+        assert await broker.queue_depth(queue) == 0
+        assert await broker.queue_depth(DEAD_QUEUE) == 0

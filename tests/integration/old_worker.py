@@ -15,11 +15,11 @@ from uuid import UUID
 
 import asyncpg
 
-from mailer.ledger.deliveries import PostgresDeliveries, _columns, _deltas, _row
-from mailer.policy.rates import rates_of
-from mailer.ports.deliveries import Claim, Move, Row
-from mailer.ports.ids import uuid7
-from mailer.ports.ledger import Entry
+from mailer.policy.frequency_counts import frequency_counts
+from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow
+from mailer.ports.ledger_entry import LedgerEntry
+from mailer.ports.uuids import uuid7
+from mailer.postgres.deliveries import PostgresDeliveries, _counter_deltas, _delivery_row, _move_columns
 from tests.factories import KEY, World
 
 _PARTS = re.split(r"^-- name: (\w+)\n", Path(__file__).with_name("old_worker.sql").read_text(), flags=re.MULTILINE)
@@ -53,7 +53,7 @@ class _Writer:
     n: int = 0
     head: bytes = bytes(32)
 
-    def link(self, entries: Sequence[Entry]) -> list[tuple[Any, ...]]:
+    def link(self, entries: Sequence[LedgerEntry]) -> list[tuple[Any, ...]]:
         """A tuple of columns an entry, in their old order; the head stays."""
         at, previous, rows = datetime.now(UTC), self.head, []
         for n, entry in enumerate(entries, self.n + 1):
@@ -85,34 +85,38 @@ def _of_standing(row: asyncpg.Record, name: str) -> Any:
     return row[name] is not None if name.endswith("_at") else row[name]
 
 
-def _known(row: asyncpg.Record) -> Row:
+def _known(row: asyncpg.Record) -> DeliveryRow:
     """A row by the names of its old columns, without what was not read yet."""
     standing = (_of_standing(row, name) for name in _STANDING)
     columns: Any = (*standing, *(_NEW[name] if name in _NEW else row[name] for name in _OTHERS))
-    return _row(columns)
+    return _delivery_row(columns)
 
 
 class OldDeliveries(PostgresDeliveries):
     """The same port by the old statements, for one claim at a time."""
 
     def __init__(self, world: World) -> None:
-        super().__init__(world.pool, world.writers, rates_of(world.policies.values()), tell=True)
+        super().__init__(world.pool, world.writers, frequency_counts(world.policies.values()), tell=True)
         self._writer = _Writer()
 
-    async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
+    async def claim_batches(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
         """See the port."""
         token, deadline = uuid7(), time.monotonic() + self._lease
         lease = timedelta(seconds=self._lease)
         rows = await self._pool.fetch(_CLAIM, *self._rates, batches, token, owner, lease)
         return Claim(token, [_known(row) for row in rows], deadline) if rows else None
 
-    async def read_again(self, claim: UUID, keys: Sequence[tuple[UUID, int]]) -> list[Row]:
+    async def reread_claimed(self, claim: UUID, keys: Sequence[tuple[UUID, int]]) -> list[DeliveryRow]:
         """See the port."""
         found = await self._pool.fetch(_READ_AGAIN, *self._rates, claim, *zip(*keys, strict=True))
         return [_known(row) for row in found]
 
-    async def move(
-        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry], patience: float | None = None
+    async def commit_moves(
+        self,
+        claim: UUID | None,
+        moves: Sequence[DeliveryMove],
+        entries: Sequence[LedgerEntry],
+        patience: float | None = None,
     ) -> frozenset[tuple[UUID, int]]:
         """See the port."""
         linked = self._writer.link(entries)
@@ -124,7 +128,7 @@ class OldDeliveries(PostgresDeliveries):
             _COUNTED_MOVE if any(counts_as) else _MOVE,
             *columns,
             *(mailings, recipients, attempts, sources, states, reasons, dues, versions, claim),
-            *_deltas(_columns(moves)),
+            *_counter_deltas(_move_columns(moves)),
             self._tell,
             *(sent_as, counts_as),
         )
@@ -134,6 +138,6 @@ class OldDeliveries(PostgresDeliveries):
         self._writer.n, self._writer.head = linked[-1][1], linked[-1][_HASH]
         return frozenset()
 
-    async def finish(self, claim: UUID, give_back_until: datetime | None) -> None:
+    async def finish_claim(self, claim: UUID, give_back_until: datetime | None) -> None:
         """See the port."""
         await self._pool.execute(_SQL["finish"], claim, give_back_until)

@@ -1,5 +1,5 @@
 -- The statements by which a worker of the release before hands mail over, as of commit 7eef4b1
--- (mailer/ledger/sql/deliveries.sql, with the columns of a standing written out). Such workers go on while a newer
+-- (mailer/postgres/sql/deliveries.sql, with the columns of a standing written out). Such workers go on while a newer
 -- version is deployed: its migrations have to leave these statements working. To be replaced with each release.
 
 -- name: claim

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from mailer.ports.processor import Outgoing
-from mailer.processors.relay import Relay, Tls
+from mailer.ports.processor import OutgoingMessage
+from mailer.processors.relay_url import RelaySettings, TlsMode
 from mailer.processors.smtp import SmtpProcessor
-from mailer.processors.times import Times
+from mailer.processors.timeouts import SmtpTimeouts
 
 SECRET = "hunter2-secret"
 DROP = "DROP"
@@ -33,9 +33,9 @@ HALF = "HALF "
 CONTENT = b"From: news@example.com\r\nSubject: hello\r\n\r\n.dot\r\n..dots\r\nbye\r\n"
 
 
-def outgoing(recipient: str = "ann@example.org", content: bytes = CONTENT, envid: str | None = None) -> Outgoing:
+def outgoing(recipient: str = "ann@example.org", content: bytes = CONTENT, envid: str | None = None) -> OutgoingMessage:
     """A message."""
-    return Outgoing("bounce@example.com", recipient, content, envid)
+    return OutgoingMessage("bounce@example.com", recipient, content, envid)
 
 
 def soon() -> float:
@@ -48,19 +48,19 @@ def allowed(index: int) -> str | None:
     return None
 
 
-def patient(seconds: float) -> Times:
+def patient(seconds: float) -> SmtpTimeouts:
     """The same patience for each step."""
-    return Times(seconds, seconds, seconds, seconds, seconds, seconds)
+    return SmtpTimeouts(seconds, seconds, seconds, seconds, seconds, seconds)
 
 
 def relay(
-    port: int, *, host: str = "127.0.0.1", tls: Tls | None = None, username: str | None = None, **limits: Any
-) -> Relay:
+    port: int, *, host: str = "127.0.0.1", tls: TlsMode | None = None, username: str | None = None, **limits: Any
+) -> RelaySettings:
     """A relay on loopback: one connection, unless said."""
     limits = dict[str, Any](pool=1, urgent=0, times=patient(5.0)) | limits
     secret = SECRET if username else ""
-    made = Relay(
-        "127.0.0.1", port, "relay", "DE", "DPA-7", tls or Tls.NONE, username=username, password=secret, **limits
+    made = RelaySettings(
+        "127.0.0.1", port, "relay", "DE", "DPA-7", tls or TlsMode.NONE, username=username, password=secret, **limits
     )
     if host != made.host:
         object.__setattr__(made, "host", host)  # a name for loopback, which needs no encryption either

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from mailer.ledger.writers import Writers, append
+from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.policy.identity import Identity
-from mailer.ports.ledger import Entry, Kind
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from tests.chains import faults
 from tests.factories import BRAND, KEY, FakeReceived, World, person, plain_event, received
 from tests.integration.test_account_events import event as account_event
@@ -26,12 +26,12 @@ async def actors(world: World, kind: str) -> list[tuple[str, str | None]]:
 async def test_a_mailing_names_its_publisher_and_who_released_it(world: World) -> None:
     """Decisions, hand-overs and outcomes are mailer's own."""
     breach = plain_event([person(1)], "breach")
-    await world.intake().take("breach", [received(breach)])
-    status = await world.mailings.find(BRAND, breach["id"])
+    await world.intake().accept_messages("breach", [received(breach)])
+    status = await world.mailings.find_mailing(BRAND, breach["id"])
     assert status is not None
-    await world.mailings.release(status.id, "Dana")
+    await world.mailings.release_mailing(status.id, "Dana")
     await world.due_now()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published()
     assert await actors(world, "mailing") == [("accepted", "broker:shop"), ("released", "person:Dana")]
     for kind in ("decision", "hand_over", "outcome"):
@@ -43,7 +43,7 @@ async def test_what_is_said_of_an_account_names_who_said_it(world: World) -> Non
     """By queue, by the API, by each of its routes; what a recipient does names nobody else."""
     [ada] = await world.known(1)
     arrived: FakeReceived = received(account_event("restrict"), f"{BRAND}.account")
-    await world.intake().take("service", [arrived])
+    await world.intake().accept_messages("service", [arrived])
     bearer = f"Bearer {await issue_key(world.pool, 'shop', BRAND)}"
     path = f"/api/v1/recipients/{BRAND}/user-1"
     async with browse(world, authorization=bearer) as client:
@@ -58,7 +58,7 @@ async def test_what_is_said_of_an_account_names_who_said_it(world: World) -> Non
     assert arrived.settled == "ack"
     named = [actor for _, actor in await actors(world, "action")]
     assert (named[0], set(named[1:])) == ("broker:shop", {"key:shop"})
-    await world.standings.opt_out(BRAND, (await world.known(2))[0], "*", "page")
+    await world.standings.record_opt_out(BRAND, (await world.known(2))[0], "*", "page")
     assert (await actors(world, "action"))[-1] == ("opt_out", None)
     assert await faults(world) == []
     assert ada
@@ -70,9 +70,9 @@ async def test_what_is_said_of_an_account_names_who_said_it(world: World) -> Non
 )
 async def test_an_actor_is_in_the_chain(world: World, change: str) -> None:
     """Nobody takes it away or names another one."""
-    async with Writers(KEY).lease() as writer, world.pool.acquire() as connection:
-        entry = Entry(Kind.ACTION, BRAND, reason="erase", actor="person:dana")
-        writer.advance(await append(connection, writer, [entry]))
+    async with LedgerWriters(KEY).lease_writer() as writer, world.pool.acquire() as connection:
+        entry = LedgerEntry(EntryKind.ACTION, BRAND, reason="erase", actor="person:dana")
+        writer.advance_head(await append_entries(connection, writer, [entry]))
     assert await faults(world) == []
     await world.pool.execute(f"UPDATE ledger SET {change}")  # noqa: S608
     assert [what for _, _, what in await faults(world)] == ["changed or reordered"]
@@ -80,8 +80,10 @@ async def test_an_actor_is_in_the_chain(world: World, change: str) -> None:
 
 async def test_an_actor_cannot_be_added(world: World) -> None:
     """To an entry that has none, also none of before there was such a column."""
-    async with Writers(KEY).lease() as writer, world.pool.acquire() as connection:
-        writer.advance(await append(connection, writer, [Entry(Kind.ACTION, BRAND, reason="erase")]))
+    async with LedgerWriters(KEY).lease_writer() as writer, world.pool.acquire() as connection:
+        writer.advance_head(
+            await append_entries(connection, writer, [LedgerEntry(EntryKind.ACTION, BRAND, reason="erase")])
+        )
     await world.pool.execute("UPDATE ledger SET actor = 'person:eve'")
     assert [what for _, _, what in await faults(world)] == ["changed or reordered"]
 
@@ -98,4 +100,4 @@ async def test_a_command_names_its_person(small_stack: Stack) -> None:
     named = {entry["actor"] for entry in entries if entry["kind"] in ("control", "action")}
     assert "person:Dana" in named
     assert all(str(actor).startswith("person:") for actor in named), named
-    assert all(Identity.read(actor) for actor in named)
+    assert all(Identity.parse_identity(actor) for actor in named)

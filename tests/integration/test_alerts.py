@@ -13,16 +13,16 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from mailer.broker.topology import LAST
-from mailer.ledger.figures import PostgresFigures
-from mailer.ledger.processors import PostgresProcessors
-from mailer.pipeline.depths import read_depths
-from mailer.pipeline.figuring import FlowFigures
-from mailer.pipeline.press import Presses
-from mailer.pipeline.relays import Condition, Relays
-from mailer.rendering.links import Links
-from mailer.runtime.lines import LineWriter
-from mailer.runtime.operators import OperatorPort
-from mailer.runtime.process import Pulse, condition_of, paths_of
+from mailer.pipeline.flow_metrics import FlowMetricsCollector
+from mailer.pipeline.processor_conditions import ConditionReporter, ProcessorCondition
+from mailer.pipeline.queue_depths import read_queue_depths
+from mailer.postgres.flow_metrics import PostgresFlowMetrics
+from mailer.postgres.processors import PostgresProcessors
+from mailer.rendering.mailing import RendererCache
+from mailer.rendering.signed_links import SignedLinks
+from mailer.runtime.line_writer import LineWriter
+from mailer.runtime.operator_port import OperatorPort
+from mailer.runtime.process import LoopHeartbeat, operator_paths, process_metrics
 from mailer.runtime.readiness import Readiness
 from mailer.telemetry import (
     CLOCK_OFFSET,
@@ -51,14 +51,16 @@ class Scene:
         self.world = world
         self.now = 1000.0
         self.readiness = Readiness()
-        self.pulse = Pulse(lambda: self.now)
-        self.flow = FlowFigures(lambda: self.now)
+        self.pulse = LoopHeartbeat(lambda: self.now)
+        self.flow = FlowMetricsCollector(lambda: self.now)
         self.site = web_world.World()
         flow = CollectorRegistry()
         flow.register(self.flow)
-        own = condition_of("worker", self.readiness, self.pulse)
+        own = process_metrics("worker", self.readiness, self.pulse)
         registries = [own, EVERY, WORKER, TIMEKEEPER, flow, self.site.registry]
-        self.processes = [OperatorPort("127.0.0.1", 0, paths_of(self.readiness, self.pulse, registries)) for _ in "ab"]
+        self.processes = [
+            OperatorPort("127.0.0.1", 0, operator_paths(self.readiness, self.pulse, registries)) for _ in "ab"
+        ]
         RELAY_STATE.clear()
         IN_HAND.clear()
         LEFT_TO_OTHERS.clear()
@@ -66,9 +68,11 @@ class Scene:
 
     async def look(self) -> None:
         """Reads the figures, as a timekeeper does now and then."""
-        values = dict(await PostgresFigures(self.world.pool).read())
-        values["queues"] = [((queue,), float(n)) for queue, n in (await read_depths(self.world.broker, [LAST])).items()]
-        self.flow.show(values, datetime.now(UTC).timestamp())
+        values = dict(await PostgresFlowMetrics(self.world.pool).read_metrics())
+        values["queues"] = [
+            ((queue,), float(n)) for queue, n in (await read_queue_depths(self.world.broker, [LAST])).items()
+        ]
+        self.flow.set_values(values, datetime.now(UTC).timestamp())
         LAST_TICK.set_to_current_time()
 
     async def sends(self) -> None:
@@ -77,7 +81,7 @@ class Scene:
         await self.world.pool.execute(
             "UPDATE mailings SET released_at = now() - interval '10 min' WHERE id = $1", accepted.mailing_id
         )
-        await self.world.handover().run(accepted.batches)
+        await self.world.handover().hand_over_batches(accepted.batches)
         async with self.site.client() as client:
             for _ in range(20):
                 await client.post(self.site.unsubscribe())
@@ -126,7 +130,7 @@ class Scene:
         await execute("INSERT INTO seals (body, signature, sealed_at) VALUES ('{}', '', now() - interval '1 hour')")
         await self._no_month_to_come()
         self.world.broker.waiting = 3
-        self.readiness.report("database", "it refuses writes")
+        self.readiness.report_problem("database", "it refuses writes")
         CLOCK_OFFSET.set(-60)
         IN_HAND.labels("mailer.events.of-this-test").set(500)
         await self._relay_down()
@@ -143,20 +147,24 @@ class Scene:
 
     async def _relay_down(self) -> None:
         now = datetime.now(UTC)
-        known = SimpleNamespace(conditions={"relay-us": Condition("down", now - timedelta(minutes=1), "no route", now)})
-        await Relays(known, PostgresProcessors(self.world.pool, self.world.writers), "w", Readiness()).look()
+        known = SimpleNamespace(
+            conditions={"relay-us": ProcessorCondition("down", now - timedelta(minutes=1), "no route", now)}
+        )
+        await ConditionReporter(
+            known, PostgresProcessors(self.world.pool, self.world.writers), "w", Readiness()
+        ).report_changes()
 
     async def _policy_gone(self) -> None:
         strange = await self.world.accept([person(4)], "service", brand="paltalk-2006", controller="paltalk")
         presses = self.world.presses
-        self.world.presses = Presses({}, templates(), Links("https://mail.example", (KEY,)), None)
-        await self.world.handover().run(strange.batches)
+        self.world.presses = RendererCache({}, templates(), SignedLinks("https://mail.example", (KEY,)), None)
+        await self.world.handover().hand_over_batches(strange.batches)
         self.world.presses = presses
 
     async def _disk_full(self) -> None:
         full = os.open("/dev/full", os.O_WRONLY)
         writer = LineWriter(full, LINES_DROPPED.inc)
-        writer.put(b"a line\n")
+        writer.put_piece(b"a line\n")
         assert writer.flush(60)
         writer.close()
         os.close(full)
@@ -251,7 +259,7 @@ def test_every_metric_that_is_asked_for_is_documented(file: Path) -> None:
 def test_every_metric_is_documented() -> None:
     """The table has each metric that a process can show, and none besides."""
     readiness = Readiness()
-    registries = [condition_of("x", readiness, Pulse()), EVERY, WORKER, TIMEKEEPER]
+    registries = [process_metrics("x", readiness, LoopHeartbeat()), EVERY, WORKER, TIMEKEEPER]
     site = web_world.World()
     assert site.app is not None
     registries.append(site.registry)

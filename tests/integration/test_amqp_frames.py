@@ -9,7 +9,7 @@ from aiormq.connection import FrameReceiver
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
-from mailer.broker.frames import Frames, Room
+from mailer.broker.amqp_frames import BodyMemory, FrameReader
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import (
     DEAD,
@@ -22,7 +22,7 @@ from mailer.broker.topology import (
 )
 from mailer.events import MAX_EVENT_BYTES
 from mailer.policy.category import Lane
-from mailer.ports.broker import Header, Message, Received
+from mailer.ports.broker import BrokerMessage, HeaderName, ReceivedMessage
 from tests.contract.brokers import BRAND, delete_everything, under_test
 from tests.factories import until
 from tests.raw_amqp import header, long, publish_raw, short
@@ -86,7 +86,7 @@ PROPERTIES: dict[str, dict[str, bytes]] = {
     "fifty thousand voids": table(header(b"a", b"A", long(b"V" * 50_000))),
     "a thousand headers": table(*(header(b"h%d" % n, b"S", long(b"x")) for n in range(1_000))),
     "a header of 100 KB": table(header(b"a", b"S", long(b"x" * 100_000))),
-    "a forged size": table(header(Header.SIZE.encode(), b"S", long(b"12"))),
+    "a forged size": table(header(HeaderName.SIZE.encode(), b"S", long(b"12"))),
     "x-death of another kind": table(header(b"x-death", b"S", long(b"x"))),
     "more flags than there are": {"message_id": short(b"m-1")},
     "an empty x-death": table(header(b"x-death", b"A", long(b""))),
@@ -98,23 +98,23 @@ async def broker(rabbit_url: str) -> AsyncIterator[RabbitBroker]:
     """A broker on fresh queues."""
     await delete_everything(rabbit_url)
     one = RabbitBroker(rabbit_url)
-    await one.declare(under_test())
+    await one.declare_topology(under_test())
     yield one
     await one.close()
 
 
-async def next_of(arrivals: AsyncIterator[list[Received]]) -> Received:
+async def next_of(arrivals: AsyncIterator[list[ReceivedMessage]]) -> ReceivedMessage:
     """The next message, acknowledged."""
     async with asyncio.timeout(SECONDS):
         [received] = await anext(arrivals)
-        await received.ack()
+        await received.acknowledge()
         return received
 
 
 async def test_every_property_is_passed_on(broker: RabbitBroker, rabbit_url: str) -> None:
     """Whatever RabbitMQ takes of a publisher arrives, in order, on one connection that never ends."""
     taken = set()
-    async with broker.consume(QUEUE, 1, 1) as arrivals:
+    async with broker.consume_queue(QUEUE, 1, 1) as arrivals:
         connection = broker._consuming["service"]._connection
         for name, properties in PROPERTIES.items():
             flags = 0b11 if name == "more flags than there are" else 0
@@ -123,7 +123,7 @@ async def test_every_property_is_passed_on(broker: RabbitBroker, rabbit_url: str
             taken.add(name)
             received = await next_of(arrivals)
             assert (received.message.body, received.message.routing_key) == (name.encode(), KEY)
-            assert Header.SIZE not in received.message.headers
+            assert HeaderName.SIZE not in received.message.headers
         assert broker._consuming["service"]._connection is connection
     assert {name for name in PROPERTIES if name.startswith(("timestamp", "message_id", "a header"))} <= taken
     assert len(PROPERTIES.keys() - taken) < 10, f"RabbitMQ itself refuses {PROPERTIES.keys() - taken}"
@@ -140,15 +140,15 @@ async def test_what_can_be_read_beside_what_cannot_is_kept(broker: RabbitBroker,
         "user_id": short(b"guest"),
     }
     assert await publish_raw(rabbit_url, KEY.encode(), properties, b"{}")
-    async with broker.consume(QUEUE, 1) as arrivals:
+    async with broker.consume_queue(QUEUE, 1) as arrivals:
         message = (await next_of(arrivals)).message
-    assert message == Message(b"{}", KEY, "a\ufffdb", {"kept": "yes"}, "guest")
+    assert message == BrokerMessage(b"{}", KEY, "a\ufffdb", {"kept": "yes"}, "guest")
 
 
 async def test_a_routing_key_of_any_octets_is_a_dead_letter(broker: RabbitBroker, rabbit_url: str) -> None:
     """No queue takes it, and the consumer of the dead letters reads it."""
     assert await publish_raw(rabbit_url, b"\xff" * 255, {"message_id": short(b"m-1")}, b"{}")
-    async with broker.consume(DEAD_QUEUE, 1) as arrivals:
+    async with broker.consume_queue(DEAD_QUEUE, 1) as arrivals:
         received = await next_of(arrivals)
     assert received.message.routing_key == "\ufffd" * 85
     assert (received.exchange, received.message.message_id) == (EVENTS, "m-1")
@@ -167,12 +167,12 @@ async def test_whatever_headers_a_message_has_it_can_be_buried(
 ) -> None:
     """A dead letter has more headers than its message had, and they must fit one frame as well."""
     assert await publish_raw(rabbit_url, KEY.encode(), HEADERS[name], b"x" * size)
-    async with broker.consume(QUEUE, 1) as arrivals, broker.consume(DEAD_QUEUE, 1) as dead:
+    async with broker.consume_queue(QUEUE, 1) as arrivals, broker.consume_queue(DEAD_QUEUE, 1) as dead:
         if size <= MAX_EVENT_BYTES:
             async with asyncio.timeout(SECONDS):
                 [received] = await anext(arrivals)
                 await received.reject("it is no event")
-        assert Header.REASON in (await next_of(dead)).message.headers
+        assert HeaderName.REASON in (await next_of(dead)).message.headers
 
 
 @pytest.mark.parametrize("size", [0, MAX_EVENT_BYTES, MAX_EVENT_BYTES + 1])
@@ -182,11 +182,11 @@ async def test_a_body_that_is_too_large_is_a_dead_letter_without_it(
     """Mail behind it arrives."""
     assert await publish_raw(rabbit_url, KEY.encode(), {}, b"x" * size)
     assert await publish_raw(rabbit_url, KEY.encode(), {}, b"behind it")
-    async with broker.consume(QUEUE, 2, 1) as arrivals, broker.consume(DEAD_QUEUE, 1) as dead:
+    async with broker.consume_queue(QUEUE, 2, 1) as arrivals, broker.consume_queue(DEAD_QUEUE, 1) as dead:
         if size > MAX_EVENT_BYTES:
             letter = (await next_of(dead)).message
-            assert (letter.body, letter.headers[Header.KIND]) == (b"", "too_large")
-            assert f"{size:,} bytes" in letter.headers[Header.REASON]
+            assert (letter.body, letter.headers[HeaderName.KIND]) == (b"", "too_large")
+            assert f"{size:,} bytes" in letter.headers[HeaderName.REASON]
         else:
             assert len((await next_of(arrivals)).message.body) == size
         assert (await next_of(arrivals)).message.body == b"behind it"
@@ -195,9 +195,9 @@ async def test_a_body_that_is_too_large_is_a_dead_letter_without_it(
 async def test_what_expires_in_its_queue_is_a_dead_letter_that_says_so(broker: RabbitBroker, rabbit_url: str) -> None:
     """A publisher may have asked for that."""
     assert await publish_raw(rabbit_url, KEY.encode(), {"expiration": short(b"0")}, b"{}")
-    async with broker.consume(DEAD_QUEUE, 1) as arrivals:
+    async with broker.consume_queue(DEAD_QUEUE, 1) as arrivals:
         letter = (await next_of(arrivals)).message
-    assert (letter.headers[Header.KIND], letter.headers[Header.EXCHANGE]) == ("expired", EVENTS)
+    assert (letter.headers[HeaderName.KIND], letter.headers[HeaderName.EXCHANGE]) == ("expired", EVENTS)
 
 
 @pytest.mark.parametrize("milliseconds", [b"0", b"1"])
@@ -206,17 +206,21 @@ async def test_a_dead_letter_that_expires_is_kept_for_what_it_died_of(
 ) -> None:
     """A publisher's time-out also ends the wait of a message that no queue takes, and does not make it vanish."""
     assert await publish_raw(rabbit_url, b"nobody.service", {"expiration": short(milliseconds)}, b"{}")
-    async with broker.consume(DEAD_AGAIN, 1) as arrivals:
+    async with broker.consume_queue(DEAD_AGAIN, 1) as arrivals:
         letter = (await next_of(arrivals)).message
-    assert (letter.headers[Header.EXCHANGE], letter.headers[Header.ROUTING_KEY]) == (EVENTS, "nobody.service")
-    assert Header.KIND not in letter.headers
-    assert await broker.depth(LAST) == 0
+    assert (letter.headers[HeaderName.EXCHANGE], letter.headers[HeaderName.ROUTING_KEY]) == (EVENTS, "nobody.service")
+    assert HeaderName.KIND not in letter.headers
+    assert await broker.queue_depth(LAST) == 0
 
 
 @pytest.mark.parametrize(
     ("headers", "exchange", "wanted"),
     [
-        ({Header.KIND: "error", Header.REASON: "why", Header.EXCHANGE: EVENTS}, DEAD, ("error", "why", EVENTS)),
+        (
+            {HeaderName.KIND: "error", HeaderName.REASON: "why", HeaderName.EXCHANGE: EVENTS},
+            DEAD,
+            ("error", "why", EVENTS),
+        ),
         ({}, EVENTS, (None, None, EVENTS)),
     ],
 )
@@ -224,14 +228,16 @@ async def test_a_dead_letter_that_kills_its_consumer_is_tried_once_more_for_what
     broker: RabbitBroker, rabbit_url: str, headers: dict[str, str], exchange: str, wanted: tuple[str | None, ...]
 ) -> None:
     """It came back too often: from then on it waits in a queue of its own, with the cause that it had."""
-    await broker.publish(exchange, Message(b"{}", "nobody.service", "m-1", headers))
-    async with broker.consume(DEAD_QUEUE, 1) as arrivals, broker.consume(DEAD_AGAIN, 1) as again:
+    await broker.publish_message(exchange, BrokerMessage(b"{}", "nobody.service", "m-1", headers))
+    async with broker.consume_queue(DEAD_QUEUE, 1) as arrivals, broker.consume_queue(DEAD_AGAIN, 1) as again:
         async with asyncio.timeout(SECONDS):
             for _ in range(DEAD_DELIVERY_LIMIT + 1):
                 [received] = await anext(arrivals)
                 await received.release()
         letter = (await next_of(again)).message
-    assert tuple(letter.headers.get(name) for name in (Header.KIND, Header.REASON, Header.EXCHANGE)) == wanted
+    assert (
+        tuple(letter.headers.get(name) for name in (HeaderName.KIND, HeaderName.REASON, HeaderName.EXCHANGE)) == wanted
+    )
 
 
 async def test_what_expires_and_kills_its_consumer_as_a_dead_letter_has_expired(
@@ -239,33 +245,33 @@ async def test_what_expires_and_kills_its_consumer_as_a_dead_letter_has_expired(
 ) -> None:
     """The first of the two deaths that RabbitMQ tells of is the cause."""
     assert await publish_raw(rabbit_url, KEY.encode(), {"expiration": short(b"0")}, b"{}")
-    async with broker.consume(DEAD_QUEUE, 1) as arrivals, broker.consume(DEAD_AGAIN, 1) as again:
+    async with broker.consume_queue(DEAD_QUEUE, 1) as arrivals, broker.consume_queue(DEAD_AGAIN, 1) as again:
         async with asyncio.timeout(SECONDS):
             for _ in range(DEAD_DELIVERY_LIMIT + 1):
                 [received] = await anext(arrivals)
                 await received.release()
         letter = (await next_of(again)).message
-    assert (letter.headers[Header.KIND], letter.headers[Header.EXCHANGE]) == ("expired", EVENTS)
+    assert (letter.headers[HeaderName.KIND], letter.headers[HeaderName.EXCHANGE]) == ("expired", EVENTS)
 
 
 async def test_a_dead_letter_that_cannot_be_kept_comes_to_the_last_queue(broker: RabbitBroker, rabbit_url: str) -> None:
     """Rejecting it, or dying with it too often, does not bring it round for ever."""
-    await broker.publish("mailer.dead", Message(b"1", "x", "rejected"))
-    await broker.publish("mailer.dead", Message(b"2", "x", "released"))
-    async with broker.consume(DEAD_QUEUE, 1) as arrivals:
+    await broker.publish_message("mailer.dead", BrokerMessage(b"1", "x", "rejected"))
+    await broker.publish_message("mailer.dead", BrokerMessage(b"2", "x", "released"))
+    async with broker.consume_queue(DEAD_QUEUE, 1) as arrivals:
         async with asyncio.timeout(SECONDS):
             [first] = await anext(arrivals)
             await first.reject("bad")
             for _ in range(DEAD_DELIVERY_LIMIT + 1):
                 [received] = await anext(arrivals)
                 await received.release()
-    async with broker.consume(DEAD_AGAIN, 1) as arrivals, asyncio.timeout(SECONDS):
+    async with broker.consume_queue(DEAD_AGAIN, 1) as arrivals, asyncio.timeout(SECONDS):
         for _ in range(DEAD_DELIVERY_LIMIT + 1):
             [received] = await anext(arrivals)
             await received.release()
 
     async def both() -> bool:
-        return await broker.depth(LAST) == 2
+        return await broker.queue_depth(LAST) == 2
 
     await until(both)
 
@@ -282,7 +288,7 @@ async def test_the_library_reads_by_the_reader_that_it_is_given() -> None:
     content = struct.pack(">HHQH", 60, 0, 1, 1 << 6) + b"\xff" * 8
     source.feed_data(frame(1, 1, deliver) + frame(2, 1, content) + frame(3, 1, b"x") + frame(8, 0, b""))
     source.feed_eof()
-    receiver = FrameReceiver(Frames(source, None))
+    receiver = FrameReceiver(FrameReader(source, None))
     _, channel, method = await receiver.get_frame()
     assert isinstance(method, Basic.Deliver)
     assert (channel, method.delivery_tag, method.routing_key) == (1, 200, "\ufffd")
@@ -293,14 +299,14 @@ async def test_the_library_reads_by_the_reader_that_it_is_given() -> None:
 
 async def test_large_bodies_wait_until_there_is_room() -> None:
     """The header of a body for which there is no room comes once another one is not in hand any more."""
-    source, room = asyncio.StreamReader(), Room(100_000)
+    source, room = asyncio.StreamReader(), BodyMemory(100_000)
     for size in (60_000, 60_000):
         source.feed_data(frame(2, 1, struct.pack(">HHQH", 60, 0, size, 0)))
-    frames = Frames(source, room)
+    frames = FrameReader(source, room)
     first = await frames.readexactly(7 + 14 + 1)
     waiting = asyncio.ensure_future(frames.readexactly(7 + 14 + 1))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert not waiting.done()
-    room.give_back(1, 60_000)
+    room.release_octets(1, 60_000)
     assert await asyncio.wait_for(waiting, SECONDS) == first

@@ -5,8 +5,8 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailer.ledger.connections import connect
-from mailer.ledger.database import int_array, text_array
+from mailer.database.connections import connect
+from mailer.database.statements import int_array, text_array
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 SPECIAL = [None, "", "NULL", "null", '"', "\\", '\\"', "{", "}", ",", " a ", "a\nb\r", "\t", "é", "{1,2}", "'", "a,b"]

@@ -11,7 +11,7 @@ import aio_pika
 import pytest
 
 from mailer.broker.topology import DEAD, EVENTS
-from mailer.ports.broker import Header
+from mailer.ports.broker import HeaderName
 from tests.acceptance.samples import event, people
 from tests.conftest import Rabbit, Server
 from tests.processes import Stack, open_stack, until
@@ -264,8 +264,8 @@ def test_the_queue_answers_with_a_dead_letter(world: World, name: str) -> None:
     """The message moves to the dead-letter exchange with the reason in its headers, and becomes a row with it."""
     reason, key = ON_THE_QUEUE[name][1], KEYS.get(name, KEY)
     headers, row = world.letters[name], world.rows[name]
-    assert reason in headers[Header.REASON]
-    assert (headers[Header.EXCHANGE], headers[Header.ROUTING_KEY]) == (EVENTS, key)
+    assert reason in headers[HeaderName.REASON]
+    assert (headers[HeaderName.EXCHANGE], headers[HeaderName.ROUTING_KEY]) == (EVENTS, key)
     assert reason in row["reason"]
     assert (row["exchange"], row["routing_key"], row["replayed_at"]) == (EVENTS, key, None)
 

@@ -9,16 +9,16 @@ import asyncpg
 import pytest
 import structlog
 
-from mailer.pipeline import consumers, persisting
-from mailer.pipeline.overtime import Overtime
-from mailer.pipeline.persisting import Persisting
-from mailer.pipeline.press import Press, Presses
-from mailer.pipeline.verdicts import BUG
+from mailer.pipeline import consumers, message_retries
+from mailer.pipeline.background_hand_overs import HandOverTasks
+from mailer.pipeline.message_retries import MessageRetries
+from mailer.pipeline.transitions import BUG
 from mailer.policy.category import Lane
 from mailer.policy.outcome import Outcome
-from mailer.ports.broker import Message
-from mailer.ports.deliveries import Row
-from mailer.ports.processor import Outgoing, Permit
+from mailer.ports.broker import BrokerMessage
+from mailer.ports.deliveries import DeliveryRow
+from mailer.ports.processor import OutgoingMessage, Permit
+from mailer.rendering.mailing import MailingRenderer, RendererCache
 from mailer.telemetry import WORKER as METRICS
 from tests.factories import FakeProcessor, FakeReceived, World, person, plain_event, received, until
 
@@ -30,20 +30,20 @@ def held_so_far(kind: str) -> float:
 
 def batch_message(batch: int) -> FakeReceived:
     """The message of a batch."""
-    return FakeReceived(Message(json.dumps({"batch": batch}).encode(), "newsletter"), "mailer.batches")
+    return FakeReceived(BrokerMessage(json.dumps({"batch": batch}).encode(), "newsletter"), "mailer.batches")
 
 
 @pytest.fixture
 def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message of user-7 cannot be made, by a bug."""
-    whole = Press.print
+    whole = MailingRenderer.render
 
-    def broken(self: Press, row: Row, *arguments: Any) -> Any:
+    def broken(self: MailingRenderer, row: DeliveryRow, *arguments: Any) -> Any:
         if row.standing.address == "user-7@people.example":
             raise OverflowError(f"a bug met {row.standing.address}")
         return whole(self, row, *arguments)
 
-    monkeypatch.setattr(Press, "print", broken)
+    monkeypatch.setattr(MailingRenderer, "render", broken)
 
 
 @pytest.mark.usefixtures("poisoned")
@@ -53,7 +53,7 @@ async def test_a_row_that_meets_a_bug_is_held_and_the_others_go(world: World, ca
     accepted = await world.accept([person(n) for n in range(70)], category)
     before = held_so_far(kind)
     with structlog.testing.capture_logs() as logs:
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
     states = await world.states(accepted.mailing_id)
     state, reason = states.pop("user-7")
     assert set(states.values()) == {("handed_over", "")}
@@ -62,19 +62,19 @@ async def test_a_row_that_meets_a_bug_is_held_and_the_others_go(world: World, ca
     assert held_so_far(kind) == before + 1
     assert [line["kind"] for line in logs if line["event"].startswith("deliveries are held by a bug")] == [kind]
     assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
-    assert (await world.ledger.verify()).faults == ()
-    await world.timekeeper().tick()
+    assert (await world.ledger.verify_ledger()).faults == ()
+    await world.timekeeper().run_once()
     assert (await world.states(accepted.mailing_id))["user-7"][0] == "held"
 
 
 async def test_what_a_bug_held_goes_out_once_it_is_mended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """After `retry_held`, the timekeeper has it tried again."""
     with monkeypatch.context() as patch:
-        patch.setattr(Press, "print", lambda *_: 1 / 0)
+        patch.setattr(MailingRenderer, "render", lambda *_: 1 / 0)
         accepted = await world.accept([person(1), person(2)])
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
     assert await world.upkeep.retry_held(accepted.mailing_id, BUG) == 2
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published()
     assert set((await world.states(accepted.mailing_id)).values()) == {("handed_over", "")}
     assert await world.upkeep.retry_held(accepted.mailing_id, BUG) == 0
@@ -85,15 +85,15 @@ async def test_a_mailing_that_cannot_be_set_up_is_held_and_the_others_go(
 ) -> None:
     """A template that blows up holds its own mailing."""
     bad, good = await world.accept([person(1), person(2)]), await world.accept([person(3)])
-    whole = Presses.set_up
+    whole = RendererCache.add_renderer
 
-    def broken(self: Presses, facts: Any, source: str | None) -> Press:
+    def broken(self: RendererCache, facts: Any, source: str | None) -> MailingRenderer:
         if facts.id == bad.mailing_id:
             raise RecursionError
         return whole(self, facts, source)
 
-    monkeypatch.setattr(Presses, "set_up", broken)
-    await world.handover().run([*bad.batches, *good.batches])
+    monkeypatch.setattr(RendererCache, "add_renderer", broken)
+    await world.handover().hand_over_batches([*bad.batches, *good.batches])
     assert {state for state, _ in (await world.states(bad.mailing_id)).values()} == {"held"}
     assert await world.states(good.mailing_id) == {"user-3": ("handed_over", "")}
     assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0
@@ -104,7 +104,7 @@ async def test_nothing_that_was_offered_is_tried_again_after_a_bug(world: World)
 
     class Broken(FakeProcessor):
         async def send(
-            self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+            self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
         ) -> list[Outcome]:
             outcomes = await super().send(window, deadline, permit, urgent=urgent)
             if len(self.windows) == 1:
@@ -112,29 +112,29 @@ async def test_nothing_that_was_offered_is_tried_again_after_a_bug(world: World)
             return outcomes
 
     accepted = await world.accept([person(n) for n in range(70)])
-    await world.handover(relay := Broken()).run(accepted.batches)
+    await world.handover(relay := Broken()).hand_over_batches(accepted.batches)
     assert await world.real_counts(accepted.mailing_id) == {("queued", ""): 64, ("handed_over", ""): 6}
     await world.lose_leases()
-    await world.timekeeper().tick()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
+    await world.timekeeper().run_once()
     assert await world.real_counts(accepted.mailing_id) == {("failed", "in_doubt"): 64, ("handed_over", ""): 6}
     assert len(relay.sent) == 70
 
 
 async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its deliveries are held, its message is a dead letter, and nobody publishes it again."""
-    monkeypatch.setattr(persisting, "BUG_PAUSES", (0.0,))
+    monkeypatch.setattr(message_retries, "BUG_PAUSES", (0.0,))
     accepted = await world.accept([person(1)])
     handover = world.handover()
 
     async def claim(*_: object) -> None:
         raise asyncpg.CardinalityViolationError
 
-    monkeypatch.setattr(handover._deliveries, "claim", claim)
+    monkeypatch.setattr(handover._deliveries, "claim_batches", claim)
     stop, item = asyncio.Event(), batch_message(accepted.batches[0])
     give_up = consumers.hold_batches(world.deliveries, world.upkeep)
-    handle = consumers.hand_over_batches(Overtime(handover), Lane.NEWSLETTER, stop)
-    await Persisting("mailer.batches.newsletter", handle, stop, give_up).take([item])
+    handle = consumers.hand_over_batches(HandOverTasks(handover), Lane.NEWSLETTER, stop)
+    await MessageRetries("mailer.batches.newsletter", handle, stop, give_up).handle_messages([item])
 
     async def settled() -> bool:
         return item.settled is not None
@@ -143,17 +143,17 @@ async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkey
     assert item.kind == "error"
     [(state, reason)] = (await world.states(accepted.mailing_id)).values()
     assert (state, reason.split(" at ")[0]) == ("held", "bug CardinalityViolationError")
-    assert await world.upkeep.unpublished(10) == []
+    assert await world.upkeep.unpublished_batches(10) == []
     assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
-@pytest.mark.parametrize("place", ["mailer.ledger.deliveries._row", "mailer.pipeline.handover.once"])
+@pytest.mark.parametrize("place", ["mailer.postgres.deliveries._delivery_row", "mailer.pipeline.handover.once"])
 async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
     world: World, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     """It is not left to its lease again and again: its deliveries are held, and its message is a dead letter."""
-    monkeypatch.setattr(persisting, "BUG_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(message_retries, "BUG_PAUSES", (0.0, 0.0))
     accepted = await world.accept([person(1), person(2)])
 
     def broken(*_: object) -> None:
@@ -162,8 +162,8 @@ async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
     monkeypatch.setattr(place, broken)
     item = batch_message(accepted.batches[0])
     give_up = consumers.hold_batches(world.deliveries, world.upkeep)
-    handle = consumers.hand_over_batches(Overtime(world.handover()), Lane.NEWSLETTER, world.stop)
-    await Persisting("mailer.batches.newsletter", handle, world.stop, give_up).take([item])
+    handle = consumers.hand_over_batches(HandOverTasks(world.handover()), Lane.NEWSLETTER, world.stop)
+    await MessageRetries("mailer.batches.newsletter", handle, world.stop, give_up).handle_messages([item])
 
     async def settled() -> bool:
         return item.settled is not None
@@ -174,12 +174,12 @@ async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
     assert {(state, reason.split(" at ")[0]) for state, reason in states} == {("held", "bug OverflowError")}
     assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0
     assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_one_event_that_raises_takes_no_other_with_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 64 events taken together, 63 are mailings, and one is a dead letter."""
-    monkeypatch.setattr(persisting, "BUG_PAUSES", (0.0,))
+    monkeypatch.setattr(message_retries, "BUG_PAUSES", (0.0,))
     intake = world.intake()
     admit = intake._admit
 
@@ -190,8 +190,8 @@ async def test_one_event_that_raises_takes_no_other_with_it(world: World, monkey
 
     monkeypatch.setattr(intake, "_admit", broken)
     items = [received(plain_event([person(n)], **({"id": "poison"} if n == 30 else {}))) for n in range(64)]
-    handle = consumers.take_in(intake, Lane.NEWSLETTER)
-    await Persisting("mailer.events.newsletter", handle, asyncio.Event()).take(items)
+    handle = consumers.accept_events(intake, Lane.NEWSLETTER)
+    await MessageRetries("mailer.events.newsletter", handle, asyncio.Event()).handle_messages(items)
 
     async def settled() -> bool:
         return all(item.settled for item in items)

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.control import PostgresHalts
-from mailer.ports.deliveries import Move, State
-from mailer.ports.mailings import Accepted, MailingStatus, ReleaseRefused
+from mailer.ports.deliveries import DeliveryMove, DeliveryState
+from mailer.ports.mailings import AcceptedMailing, MailingStatus, ReleaseRefused
+from mailer.postgres.halts import PostgresHalts
 from tests.factories import World, person
 
 PEOPLE = [person(number) for number in range(5)]
@@ -22,21 +22,24 @@ def halts(world: World) -> PostgresHalts:
 
 async def status_of(world: World, mailing_id: UUID) -> MailingStatus:
     """How far a mailing has come."""
-    status = await world.mailings.status(mailing_id)
+    status = await world.mailings.mailing_status(mailing_id)
     assert status is not None
     return status
 
 
-async def rest(world: World, accepted: Accepted, state: State, reason: str = "", minutes: int = 0) -> None:
+async def rest(
+    world: World, accepted: AcceptedMailing, state: DeliveryState, reason: str = "", minutes: int = 0
+) -> None:
     """Brings all of a mailing into a state in which they wait."""
-    claim = await world.deliveries.claim(accepted.batches, "worker")
+    claim = await world.deliveries.claim_batches(accepted.batches, "worker")
     assert claim is not None
     due_at = datetime.now(UTC) + timedelta(minutes=minutes)
     moves = [
-        Move(row.mailing_id, row.recipient_id, row.attempt, State.CLAIMED, state, reason, due_at) for row in claim.rows
+        DeliveryMove(row.mailing_id, row.recipient_id, row.attempt, DeliveryState.CLAIMED, state, reason, due_at)
+        for row in claim.rows
     ]
-    assert await world.deliveries.move(claim.token, moves, []) == frozenset()
-    await world.deliveries.finish(claim.token, None)
+    assert await world.deliveries.commit_moves(claim.token, moves, []) == frozenset()
+    await world.deliveries.finish_claim(claim.token, None)
 
 
 async def test_cancelling_ends_whatever_is_open(
@@ -47,13 +50,13 @@ async def test_cancelling_ends_whatever_is_open(
     queued = await world.accept([person(number) for number in range(20)])
     deferred = await world.accept([person(number) for number in range(20)])
     held = await world.accept([person(number) for number in range(3)])
-    await rest(world, deferred, State.DEFERRED, "4.7.1", minutes=60)
-    await rest(world, held, State.HELD, "not_yet_due", minutes=60)
+    await rest(world, deferred, DeliveryState.DEFERRED, "4.7.1", minutes=60)
+    await rest(world, held, DeliveryState.HELD, "not_yet_due", minutes=60)
     for accepted in (queued, deferred, held):
-        await halts.cancel(accepted.mailing_id, "Dana", "typo")
+        await halts.cancel_mailing(accepted.mailing_id, "Dana", "typo")
         assert (await status_of(world, accepted.mailing_id)).state == "cancelled"
     for _ in range(3):
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
     for accepted in (queued, deferred, held):
         expected = {("cancelled", "cancelled"): accepted.size}
         assert await world.counted(accepted.mailing_id) == expected
@@ -64,24 +67,26 @@ async def test_cancelling_ends_whatever_is_open(
         status = await status_of(world, accepted.mailing_id)
         assert (status.state, status.finished_at is not None) == ("cancelled", True)
     assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0
-    assert (await halts.ask((), (), ())).halts == (), "what is over needs no halt"
+    assert (await halts.query_halts((), (), ())).halts == (), "what is over needs no halt"
     assert world.processor.sent == []
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_cancelling_leaves_what_a_worker_holds_to_it(world: World, halts: PostgresHalts) -> None:
     """What is with a worker is met once it has come back; what was handed over stays so."""
     accepted = await world.accept(PEOPLE)
-    claim = await world.deliveries.claim(accepted.batches, "worker")
+    claim = await world.deliveries.claim_batches(accepted.batches, "worker")
     assert claim is not None
     sent = claim.rows[0]
-    done = Move(sent.mailing_id, sent.recipient_id, sent.attempt, State.CLAIMED, State.HANDED_OVER)
-    assert await world.deliveries.move(claim.token, [done], []) == frozenset()
-    await halts.cancel(accepted.mailing_id, "Dana", "")
-    await world.timekeeper().tick()
+    done = DeliveryMove(
+        sent.mailing_id, sent.recipient_id, sent.attempt, DeliveryState.CLAIMED, DeliveryState.HANDED_OVER
+    )
+    assert await world.deliveries.commit_moves(claim.token, [done], []) == frozenset()
+    await halts.cancel_mailing(accepted.mailing_id, "Dana", "")
+    await world.timekeeper().run_once()
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 1, ("queued", ""): 4}
-    await world.deliveries.finish(claim.token, None)
-    await world.timekeeper().tick()
+    await world.deliveries.finish_claim(claim.token, None)
+    await world.timekeeper().run_once()
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 1, ("cancelled", "cancelled"): 4}
     assert (await status_of(world, accepted.mailing_id)).finished_at is not None
 
@@ -93,19 +98,26 @@ async def test_what_is_in_doubt_is_resolved_first(
     """Optional mail in doubt fails; mandatory mail would go again, and is cancelled instead."""
     accepted = await world.accept(PEOPLE, category)
     if category == "breach":
-        await world.mailings.release(accepted.mailing_id, "Erik")
+        await world.mailings.release_mailing(accepted.mailing_id, "Erik")
     batches = [row["id"] for row in await world.pool.fetch("SELECT id FROM batches")]
-    claim = await world.deliveries.claim(batches, "dead")
+    claim = await world.deliveries.claim_batches(batches, "dead")
     assert claim is not None
     intents = [
-        Move(row.mailing_id, row.recipient_id, row.attempt, State.CLAIMED, State.INTENDED, version=row.standing.version)
+        DeliveryMove(
+            row.mailing_id,
+            row.recipient_id,
+            row.attempt,
+            DeliveryState.CLAIMED,
+            DeliveryState.INTENDED,
+            version=row.standing.version,
+        )
         for row in claim.rows
     ]
-    assert await world.deliveries.move(claim.token, intents, []) == frozenset()
-    await halts.cancel(accepted.mailing_id, "Dana", "")
+    assert await world.deliveries.commit_moves(claim.token, intents, []) == frozenset()
+    await halts.cancel_mailing(accepted.mailing_id, "Dana", "")
     await world.lose_leases()
     for _ in range(4):
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
     assert await world.counted(accepted.mailing_id) == {ends: 5}
     assert (await status_of(world, accepted.mailing_id)).finished_at is not None
     assert world.broker.take() == []
@@ -114,21 +126,21 @@ async def test_what_is_in_doubt_is_resolved_first(
 async def test_two_timekeepers_cancel_each_delivery_once(world: World, halts: PostgresHalts) -> None:
     """Both at once, while a worker hands over what it holds."""
     accepted = await world.accept([person(number) for number in range(300)])
-    await halts.cancel(accepted.mailing_id, "Dana", "")
+    await halts.cancel_mailing(accepted.mailing_id, "Dana", "")
     for _ in range(3):
-        await asyncio.gather(*(world.timekeeper().tick() for _ in range(3)))
+        await asyncio.gather(*(world.timekeeper().run_once() for _ in range(3)))
     assert await world.counted(accepted.mailing_id) == {("cancelled", "cancelled"): 300}
     assert len(await world.entries(accepted.mailing_id, "outcome")) == 300
     assert (await status_of(world, accepted.mailing_id)).finished_at is not None
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_a_mailing_that_waits_for_its_release_can_be_cancelled(world: World, halts: PostgresHalts) -> None:
     """Nobody can release it then."""
     accepted = await world.accept(PEOPLE, "breach")
-    await halts.cancel(accepted.mailing_id, "Dana", "false alarm")
+    await halts.cancel_mailing(accepted.mailing_id, "Dana", "false alarm")
     with pytest.raises(ReleaseRefused, match="it is cancelled"):
-        await world.mailings.release(accepted.mailing_id, "Erik")
-    await world.timekeeper().tick()
+        await world.mailings.release_mailing(accepted.mailing_id, "Erik")
+    await world.timekeeper().run_once()
     assert await world.counted(accepted.mailing_id) == {("cancelled", "cancelled"): 5}
     assert (await status_of(world, accepted.mailing_id)).finished_at is not None

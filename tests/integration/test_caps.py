@@ -5,33 +5,33 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.pipeline.handover import WINDOW
-from mailer.policy.document import CategoryTerms, Policy
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.rates import rates_of
-from mailer.policy.section import Cap
-from mailer.ports.mailings import Accepted
+from mailer.policy.frequency_counts import frequency_counts
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.policy_file import CategoryTerms, Policy
+from mailer.policy.policy_section import FrequencyCap
+from mailer.ports.mailings import AcceptedMailing
+from mailer.postgres.deliveries import PostgresDeliveries
 from tests.factories import BRAND, FakeProcessor, World, person
 
 
-def limited(world: World, *, brand: Cap | None = None, **categories: CategoryTerms) -> Policy:
+def limited(world: World, *, brand: FrequencyCap | None = None, **categories: CategoryTerms) -> Policy:
     """The brand's policy with caps; the world goes by it from now on."""
     policy = world.policies[BRAND]
-    policy = policy.model_copy(update={"terms": policy.terms | categories, "cap": brand}).after({})
+    policy = policy.model_copy(update={"terms": policy.terms | categories, "cap": brand}).with_earlier_versions({})
     world.policies[BRAND] = policy
-    world.deliveries = PostgresDeliveries(world.pool, world.writers, rates_of([policy]))
+    world.deliveries = PostgresDeliveries(world.pool, world.writers, frequency_counts([policy]))
     return policy
 
 
 def capped(mails: int, days: int = 7) -> CategoryTerms:
     """An optional category's terms."""
-    return CategoryTerms(cap=Cap(mails=mails, days=days))
+    return CategoryTerms(cap=FrequencyCap(mails=mails, days=days))
 
 
-async def deliver(world: World, accepted: Accepted) -> set[tuple[str, str]]:
+async def deliver(world: World, accepted: AcceptedMailing) -> set[tuple[str, str]]:
     """Hands a mailing over; what its deliveries came to."""
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     return set((await world.states(accepted.mailing_id)).values())
 
 
@@ -54,7 +54,7 @@ async def test_a_cap_of_a_category(world: World) -> None:
 @pytest.mark.rule("frequency")
 async def test_a_cap_of_the_brand(world: World) -> None:
     """The brand's cap counts all optional mail, whatever its category, and no mandatory mail."""
-    limited(world, brand=Cap(mails=2, days=1))
+    limited(world, brand=FrequencyCap(mails=2, days=1))
     await world.paying(1, source="sign-up")
     for category in ("newsletter", "service", "service", "promotional"):
         assert await deliver(world, await world.accept({"refs": ["user-1"]}, category)) == {SENT}
@@ -67,9 +67,11 @@ async def test_a_retry_is_not_counted_twice(world: World) -> None:
     """A delivery that is tried again is not in its own way, and counts once."""
     limited(world, newsletter=capped(1))
     accepted = await world.accept([person(1)])
-    await world.handover(FakeProcessor(lambda _: Outcome(Result.DEFERRED, 451, None, "later"))).run(accepted.batches)
+    await world.handover(FakeProcessor(lambda _: Outcome(OutcomeKind.DEFERRED, 451, None, "later"))).hand_over_batches(
+        accepted.batches
+    )
     await world.due_now()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published()
     assert await world.states(accepted.mailing_id) == {"user-1": SENT}
     assert await world.pool.fetchval("SELECT count(*) FROM sends") == 1
@@ -82,16 +84,16 @@ async def test_one_is_sent_of_two_at_once(world: World, several: str) -> None:
     people = [person(n) for n in range(WINDOW + 20)]
     first, second = [await world.accept(people) for _ in range(2)]
     if several == "workers":
-        await asyncio.gather(*(world.handover().run(accepted.batches) for accepted in (first, second)))
+        await asyncio.gather(*(world.handover().hand_over_batches(accepted.batches) for accepted in (first, second)))
     else:
-        await world.handover().run([*first.batches, *second.batches])
+        await world.handover().hand_over_batches([*first.batches, *second.batches])
     recipients = world.processor.recipients
     assert len(recipients) == len(set(recipients)) == len(people)
     for accepted in (first, second):
         assert set((await world.states(accepted.mailing_id)).values()) <= {SENT, OVER}
         assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
     assert await world.pool.fetchval("SELECT count(*) FROM sends") == len(people)
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_many_at_once_do_not_deadlock(world: World) -> None:
@@ -101,7 +103,7 @@ async def test_many_at_once_do_not_deadlock(world: World) -> None:
     people = {"refs": [f"user-{n}" for n in range(40)]}
     mailings = [await world.accept(people, category) for category in ("newsletter", "service") * 4]
     async with asyncio.timeout(60):
-        await asyncio.gather(*(world.handover().run(accepted.batches) for accepted in mailings))
+        await asyncio.gather(*(world.handover().hand_over_batches(accepted.batches) for accepted in mailings))
     ends = [state for accepted in mailings[::2] for state in (await world.states(accepted.mailing_id)).values()]
     assert (ends.count(SENT), ends.count(OVER)) == (80, 80)
     assert len(world.processor.sent) == 80 + 160
@@ -109,7 +111,7 @@ async def test_many_at_once_do_not_deadlock(world: World) -> None:
 
 async def test_service_mail_beyond_its_rate_is_sent_and_noticed(world: World) -> None:
     """The alarm stands in the ledger's decision, and the mail goes out all the same (paltalk06-04)."""
-    limited(world, service=CategoryTerms(alarm=Cap(mails=1, days=30)))
+    limited(world, service=CategoryTerms(alarm=FrequencyCap(mails=1, days=30)))
     await world.paying(1)
     mailings = [await world.accept({"refs": ["user-1"]}, "service") for _ in range(2)]
     assert [await deliver(world, accepted) for accepted in mailings] == [{SENT}, {SENT}]
@@ -148,5 +150,5 @@ async def test_what_no_cap_looks_back_to_is_forgotten(world: World) -> None:
     await world.pool.execute(
         "UPDATE sends SET at = at - $1::interval WHERE recipient_id = $2", old, await world.id_of("user-1")
     )
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert await world.pool.fetchval("SELECT count(*) FROM sends") == 1

@@ -14,10 +14,10 @@ import uvloop
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from mailer.policy.outcome import Result
-from mailer.ports.processor import Outgoing
-from mailer.processors.capture import CaptureServer, CaptureUnavailable, Inbox
-from mailer.processors.smtp import SmtpProcessor, from_url
+from mailer.policy.outcome import OutcomeKind
+from mailer.ports.processor import OutgoingMessage
+from mailer.processors.capture import CaptureFolder, CaptureServer, CaptureUnavailable
+from mailer.processors.smtp import SmtpProcessor, processor_from_url
 
 MESSAGE = (
     b"From: =?utf-8?q?J=C3=BCrgen?= <news@example.com>\r\n"
@@ -35,9 +35,9 @@ MESSAGE = (
 )
 
 
-async def deliver(server: CaptureServer, *messages: Outgoing) -> list[Result]:
+async def deliver(server: CaptureServer, *messages: OutgoingMessage) -> list[OutcomeKind]:
     """Hands messages to the server as a worker would."""
-    sender: SmtpProcessor = from_url(f"smtp://127.0.0.1:{server.port}")
+    sender: SmtpProcessor = processor_from_url(f"smtp://127.0.0.1:{server.port}")
     outcomes = await sender.send(messages, time.monotonic() + 60, lambda index: None)
     await sender.close()
     return [outcome.result for outcome in outcomes]
@@ -46,16 +46,18 @@ async def deliver(server: CaptureServer, *messages: Outgoing) -> list[Result]:
 async def test_a_message_is_kept_as_it_came(tmp_path: Path) -> None:
     """The file holds the very bytes, the inbox shows envelope, fields and both parts."""
     async with CaptureServer(tmp_path / "inbox") as server:
-        assert await deliver(server, Outgoing("b@example.com", "jörg@example.org", MESSAGE)) == [Result.ACCEPTED]
-    inbox = Inbox(tmp_path / "inbox")
-    [captured] = inbox.list()
+        assert await deliver(server, OutgoingMessage("b@example.com", "jörg@example.org", MESSAGE)) == [
+            OutcomeKind.ACCEPTED
+        ]
+    inbox = CaptureFolder(tmp_path / "inbox")
+    [captured] = inbox.list_mails()
     assert (captured.sender, captured.recipients) == ("b@example.com", ("jörg@example.org",))
     assert (captured.author, captured.subject) == ("Jürgen <news@example.com>", "Grüße")
     assert captured.raw == MESSAGE == (tmp_path / "inbox" / f"{captured.id}.eml").read_bytes()
     assert captured.text == ".schön  "
     assert captured.html == "<p>hello</p>"
     assert [value for name, value in captured.headers if name == "X-Twice"] == ["1", "2"]
-    again = inbox.get(captured.id)
+    again = inbox.get_mail(captured.id)
     assert again == captured
 
 
@@ -69,8 +71,8 @@ async def test_a_signature_verifies_on_the_file(tmp_path: Path) -> None:
     record = b"v=DKIM1; k=rsa; p=" + b"".join(public.splitlines()[1:-1])
     signed = dkim.sign(MESSAGE, b"s", b"example.com", pem) + MESSAGE
     async with CaptureServer(tmp_path) as server:
-        await deliver(server, Outgoing("b@example.com", "ann@example.org", signed))
-    [captured] = Inbox(tmp_path).list()
+        await deliver(server, OutgoingMessage("b@example.com", "ann@example.org", signed))
+    [captured] = CaptureFolder(tmp_path).list_mails()
     assert dkim.verify(captured.file.read_bytes(), dnsfunc=lambda *_, **__: record)
 
 
@@ -78,8 +80,8 @@ async def test_newest_first(tmp_path: Path) -> None:
     """The inbox lists what came last at the top."""
     async with CaptureServer(tmp_path) as server:
         for number in range(3):
-            await deliver(server, Outgoing("b@example.com", f"r{number}@example.org", MESSAGE))
-    listed = Inbox(tmp_path).list()
+            await deliver(server, OutgoingMessage("b@example.com", f"r{number}@example.org", MESSAGE))
+    listed = CaptureFolder(tmp_path).list_mails()
     assert [captured.recipients[0] for captured in listed] == [f"r{number}@example.org" for number in (2, 1, 0)]
     assert listed[0].at.utcoffset() is not None
 
@@ -93,11 +95,11 @@ async def test_an_unknown_recipient_is_refused(tmp_path: Path) -> None:
     async with CaptureServer(tmp_path, answer=answer) as server:
         results = await deliver(
             server,
-            Outgoing("b@example.com", "nobody@example.org", MESSAGE),
-            Outgoing("b@example.com", "ann@example.org", MESSAGE),
+            OutgoingMessage("b@example.com", "nobody@example.org", MESSAGE),
+            OutgoingMessage("b@example.com", "ann@example.org", MESSAGE),
         )
-    assert results == [Result.REFUSED, Result.ACCEPTED]
-    assert [captured.recipients for captured in Inbox(tmp_path).list()] == [("ann@example.org",)]
+    assert results == [OutcomeKind.REFUSED, OutcomeKind.ACCEPTED]
+    assert [captured.recipients for captured in CaptureFolder(tmp_path).list_mails()] == [("ann@example.org",)]
 
 
 async def test_pipelining_is_offered_and_works(tmp_path: Path) -> None:
@@ -116,7 +118,9 @@ async def test_pipelining_is_offered_and_works(tmp_path: Path) -> None:
     assert any(reply.startswith("250-SIZE ") for reply in replies)
     assert sum("kept as" in reply for reply in replies) == 20
     assert replies[-1].startswith("221")
-    assert {captured.recipients for captured in Inbox(tmp_path).list()} == {(f"r{n}@example.org",) for n in range(20)}
+    assert {captured.recipients for captured in CaptureFolder(tmp_path).list_mails()} == {
+        (f"r{n}@example.org",) for n in range(20)
+    }
 
 
 async def test_a_folder_that_cannot_be_written_defers(tmp_path: Path) -> None:
@@ -124,15 +128,17 @@ async def test_a_folder_that_cannot_be_written_defers(tmp_path: Path) -> None:
     folder = tmp_path / "inbox"
     async with CaptureServer(folder) as server:
         folder.rmdir()
-        assert await deliver(server, Outgoing("b@example.com", "ann@example.org", MESSAGE)) == [Result.DEFERRED]
-    assert Inbox(folder).list() == []
+        assert await deliver(server, OutgoingMessage("b@example.com", "ann@example.org", MESSAGE)) == [
+            OutcomeKind.DEFERRED
+        ]
+    assert CaptureFolder(folder).list_mails() == []
 
 
 async def test_addresses_stay_out_of_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Even where everything is logged, no command of a client is."""
     caplog.set_level(logging.DEBUG)
     async with CaptureServer(tmp_path) as server:
-        await deliver(server, Outgoing("b@example.com", "ann@example.org", MESSAGE))
+        await deliver(server, OutgoingMessage("b@example.com", "ann@example.org", MESSAGE))
     assert "example" not in caplog.text
 
 
@@ -146,7 +152,9 @@ def test_stopping_ends_connections_and_frees_the_port(
         server = CaptureServer(tmp_path)
         await server.start()
         port = server.port
-        assert await deliver(server, Outgoing("b@example.com", "ann@example.org", MESSAGE)) == [Result.ACCEPTED]
+        assert await deliver(server, OutgoingMessage("b@example.com", "ann@example.org", MESSAGE)) == [
+            OutcomeKind.ACCEPTED
+        ]
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         assert (await reader.readline()).startswith(b"220")
         await server.stop()
@@ -165,7 +173,7 @@ def test_stopping_ends_connections_and_frees_the_port(
 def test_no_such_message(tmp_path: Path, id: str) -> None:
     """An id that is none, or of nothing, finds nothing, least of all another folder's file."""
     (tmp_path / "secret.json").write_text(json.dumps({}))
-    assert Inbox(tmp_path / "inbox").get(id) is None
+    assert CaptureFolder(tmp_path / "inbox").get_mail(id) is None
 
 
 async def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,8 @@ import pytest
 import typer
 
 from mailer import cli
-from mailer.actions.suppression import suppress
-from mailer.ports.broker import Message
+from mailer.actions.suppression import suppress_recipient
+from mailer.ports.broker import BrokerMessage
 from mailer.ports.consents import Consent
 from mailer.ports.dead_letters import DeadKind
 from mailer.ports.suppressions import NewSuppression
@@ -74,14 +74,14 @@ async def write_hostile_values(url: str) -> None:
         [ada] = await world.known(1)
         accepted = await world.accept({"refs": ["user-1"]}, id=EVENT, campaign="spring")
         said = NewSuppression("newsletter", "opt_out", HOSTILE, HOSTILE)
-        await suppress(world.suppressions, policies()[BRAND], ada, said)
+        await suppress_recipient(world.suppressions, policies()[BRAND], ada, said)
         now = datetime.now(UTC)
-        await world.consents.record(
+        await world.consents.record_consent(
             BRAND, ada, Consent("promotional", True, "application", HOSTILE, HOSTILE, HOSTILE, now, HOSTILE)
         )
-        await world.handover().run(accepted.batches)
-        letter = Message(HOSTILE.encode(), HOSTILE, HOSTILE)
-        await world.letters.keep(letter, HOSTILE, HOSTILE, HOSTILE, HOSTILE, DeadKind.REFUSED)
+        await world.handover().hand_over_batches(accepted.batches)
+        letter = BrokerMessage(HOSTILE.encode(), HOSTILE, HOSTILE)
+        await world.letters.add_dead_letter(letter, HOSTILE, HOSTILE, HOSTILE, HOSTILE, DeadKind.REFUSED)
         await write_rows(world, accepted.mailing_id, ada)
 
 

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from mailer import resources
+from mailer import bundled_files
 from tests.acceptance.samples import event, people
 from tests.processes import Stack
 from tests.spawning import MAILER
@@ -173,7 +173,7 @@ async def test_a_check_tells_what_gmail_would_cut_off(small_stack: Stack) -> Non
     """A template that is good and long is named with each language, and with the place of its link to leave."""
     folder = small_stack.folder / "long-templates" / "interpals"
     for name in ("_layout", "weekly"):
-        shutil.copytree(resources.folder("templates") / "interpals" / name, folder / name)
+        shutil.copytree(bundled_files.bundled_folder("templates") / "interpals" / name, folder / name)
     body = folder / "weekly" / "body.html.j2"
     long = "<p>" + "x" * 110_000 + "</p>{% endblock %}"
     body.write_text(long.join(body.read_text("utf-8").rsplit("{% endblock %}", 1)), "utf-8")

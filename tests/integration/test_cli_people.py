@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mailer.actions.hold import legal_hold
-from mailer.actions.rights import erase
-from mailer.ports.rights import Correction
+from mailer.actions.legal_hold import forbid_erasure
+from mailer.actions.rights import erase_recipient
+from mailer.ports.rights import DataCorrection
 from tests.campaigns import commands, mailed, members
 from tests.factories import BRAND, World, open_world, person, policies
 from tests.processes import SECRETS, Stack
@@ -44,7 +44,7 @@ async def test_people_are_listed_in_pages(world: World, operator: Stack) -> None
     """In the order in which they became known, each once, with how they stand; other brands' people are not there."""
     first, *_ = await world.known(1, 2, 3)
     await world.accept([person(1)], "service", brand="paltalk-2006", controller="paltalk")
-    await world.standings.opt_out(BRAND, first, "newsletter", "test")
+    await world.standings.record_opt_out(BRAND, first, "newsletter", "test")
     page = (await operator.done(*LIST, "--limit", "2", "--json")).json
     rest = (await operator.done(*LIST, "--after", str(page[-1]["id"]), "--json")).json
     assert [(one["ref"], one["opted_out"]) for one in page] == [("user-1", ["newsletter"]), ("user-2", [])]
@@ -58,7 +58,9 @@ async def test_people_are_listed_in_pages(world: World, operator: Stack) -> None
 async def test_people_are_found_by_ref_address_and_number(world: World, operator: Stack) -> None:
     """An address is found in any spelling, an old one no more; a number is the ledger's, or a ref."""
     ada, _ = await world.known(1, 2)
-    assert await world.rights.rectify(BRAND, ada, Correction(email="ada@münchen.example"), "test", blocks=legal_hold)
+    assert await world.rights.rectify_recipient(
+        BRAND, ada, DataCorrection(email="ada@münchen.example"), "test", blocks=forbid_erasure
+    )
     for text in ("user-1", "ada@münchen.example", "ADA@xn--mnchen-3ya.example", f"{ada}"):
         assert await found_by(operator, text) == await found_by(operator, text, "--brand", BRAND) == ["user-1"]
     for text in ("user-1@people.example", "user-9", "99999", "9" * 40, "%", "' OR true --", "*"):
@@ -69,7 +71,7 @@ async def test_people_are_found_by_ref_address_and_number(world: World, operator
 async def test_who_was_erased_is_found_by_ref_without_an_address(world: World, operator: Stack) -> None:
     """An operator who is asked for somebody sees that they were erased, and nothing that was known of them."""
     [ada] = await world.known(1, name="Ada Lovelace")
-    await erase(world.rights, policies()[BRAND], ada, "test")
+    await erase_recipient(world.rights, policies()[BRAND], ada, "test")
     [found] = (await operator.done("recipients", "find", "user-1", "--json")).json
     assert (found["id"], found["state"], found["email"], found["name"]) == (ada, "erased", None, None)
     assert await found_by(operator, "user-1@people.example") == []
@@ -81,7 +83,7 @@ async def test_who_was_erased_is_found_by_ref_without_an_address(world: World, o
 async def test_a_person_is_shown_as_they_stand(world: World, operator: Stack) -> None:
     """Shows what they have left and refused, in JSON and in words; somebody unknown ends with status 2."""
     [ada] = await world.known(1, source="sign-up")
-    await world.standings.opt_out(BRAND, ada, "newsletter", "test")
+    await world.standings.record_opt_out(BRAND, ada, "newsletter", "test")
     await world.pool.execute("UPDATE standings SET tracking_refused_at = now() WHERE recipient_id = $1", ada)
     who = ("user-1", "--brand", BRAND)
     shown = (await operator.done("recipients", "show", *who, "--json")).json

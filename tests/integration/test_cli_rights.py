@@ -94,7 +94,7 @@ async def test_what_is_refused(
 
 async def test_an_erasure_names_who_else_has_to_erase(world: World, operator: Stack) -> None:
     """As JSON and as a table; their answers are noted, once, by a person with a name."""
-    await world.handover().run((await world.accept([person(1), person(2)])).batches)
+    await world.handover().hand_over_batches((await world.accept([person(1), person(2)])).batches)
     told = (await operator.done("recipients", "erase", *WHO, "--json")).json
     assert [keeper["processor"] for keeper in told["processors"]] == ["fake"]
     shown = await operator.done("recipients", "erase", "user-2", "--brand", BRAND)
@@ -113,7 +113,7 @@ async def test_coverage(world: World, operator: Stack) -> None:
     await world.known(1, 2)
     await said(world, "under_13", "user-2")
     accepted = await world.accept({"audience": "everyone"}, "policy_change")
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     told = (await operator.done("mailing", "coverage", str(accepted.mailing_id), "--json")).json
     assert (told["accounts"], told["not_reached"]) == (
         2,
@@ -128,8 +128,8 @@ async def test_account_events_are_published_as_messages_are(world: World, operat
     line = '{"v": 1, "id": "%s", "brand": "interpals", "account": "%s", "ref": "user-1"}\n'
     done = await operator.done("publish", "-", "--json", stdin=line % ("one", "restrict") + line % ("two", "paid"))
     assert [event["id"] for event in done.json] == ["one", "two"]
-    parked = await world.outbox.take("worker", 10, 30)
+    parked = await world.outbox.lease_rows("worker", 10, 30)
     assert [item.message.routing_key for item in parked] == ["interpals.account"] * 2
     refused = await operator.run("publish", "-", stdin=line % ("three", "restrict") + line % ("four", "dance"))
     assert (refused.status, "line 2: account: there is no 'dance'" in refused.err) == (2, True)
-    assert await world.outbox.take("worker", 10, 30) == []
+    assert await world.outbox.lease_rows("worker", 10, 30) == []

@@ -10,13 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 import pytest
 
-from mailer import cli, resources
+from mailer import bundled_files, cli
+from mailer.database import connections
+from mailer.database.connections import ATTENDED, ServerPool, TimeLimits, connect, execute_unhurried, open_pool
+from mailer.database.statements import Connection, Pool
 from mailer.embedded import postgres
-from mailer.ledger import connections
-from mailer.ledger.connections import ATTENDED, Limits, ServerPool, connect, execute_unhurried, open_pool
-from mailer.ledger.database import Connection, Pool
-from mailer.ledger.migrations import MigrationFailed, migrate
-from mailer.ports.outages import DatabaseAway, DatabaseRefuses, StatementTooSlow
+from mailer.ports.database_errors import DatabaseAway, DatabaseRefuses, StatementTooSlow
+from mailer.postgres.migrations import MigrationFailed, apply_migrations
 from tests.chaos.proxy import Link
 from tests.factories import open_world
 from tests.hostile import SETTINGS, make_hostile
@@ -101,7 +101,7 @@ async def test_waiting_for_replicas_is_left_as_it_is(database_url: str, kept: st
 
 async def test_a_statement_ends_in_time_and_leaves_the_connection_usable(database_url: str) -> None:
     """The server cancels it, and whoever asked is told what it was."""
-    pool = await open_pool(database_url, size=1, limits=Limits(statement=0.2, idle=60))
+    pool = await open_pool(database_url, size=1, limits=TimeLimits(statement=0.2, idle=60))
     with pytest.raises(StatementTooSlow):
         await pool.execute("SELECT pg_sleep(60)")
     assert await pool.fetchval("SELECT 1") == 1
@@ -111,8 +111,8 @@ async def test_a_statement_ends_in_time_and_leaves_the_connection_usable(databas
 @pytest.fixture
 def own_server() -> Iterator[str]:
     """A database on a server of the test's own, which it may spoil."""
-    with server_folder() as folder, postgres.start(folder) as server:
-        migrate(server.url(), resources.folder("migrations"))
+    with server_folder() as folder, postgres.start_postgres(folder) as server:
+        apply_migrations(server.url(), bundled_files.bundled_folder("migrations"))
         yield server.url()
 
 
@@ -130,7 +130,7 @@ async def flip(url: str, *, read_only: bool) -> None:
 async def problem(pool: ServerPool) -> str:
     """Why nothing can be written."""
     try:
-        await pool.look()
+        await pool.probe_server()
     except DatabaseAway as error:
         return str(error)
     return ""
@@ -192,7 +192,7 @@ async def test_readiness_notices_a_server_that_only_reads(own_server: str) -> No
 async def test_whoever_listens_listens_at_the_new_server(own_server: str) -> None:
     """A connection that was taken to listen is cut with the others, and taken anew."""
     async with open_world(own_server) as world:
-        await world.outbox.wait(0)
+        await world.outbox.wait_for_rows(0)
         before = await backends(own_server)
         await world.pool.expire_connections()
 
@@ -201,15 +201,15 @@ async def test_whoever_listens_listens_at_the_new_server(own_server: str) -> Non
 
         await world.pool.fetchval("SELECT 1")
         await until(gone, "the old connections to end")
-        await world.outbox.wait(0)
-        waiting = asyncio.create_task(world.outbox.wait(120))
+        await world.outbox.wait_for_rows(0)
+        waiting = asyncio.create_task(world.outbox.wait_for_rows(120))
         await world.pool.execute("INSERT INTO outbox (routing_key, message_id, body) VALUES ('k', '1', '{}')")
         await asyncio.wait_for(waiting, 30)
 
 
 async def test_what_nobody_waits_for_may_take_longer(database_url: str) -> None:
     """Counts that came together without a timekeeper are added up at once; then the connection has its limit again."""
-    pool = await open_pool(database_url, size=1, limits=Limits(statement=0.2, idle=60))
+    pool = await open_pool(database_url, size=1, limits=TimeLimits(statement=0.2, idle=60))
     await execute_unhurried(pool, "SELECT pg_sleep($1)", 0.5)
     with pytest.raises(StatementTooSlow):
         await pool.execute("SELECT pg_sleep(60)")
@@ -278,11 +278,11 @@ async def test_a_server_that_freezes_is_not_waited_for(database_url: str, link: 
     await pool.close()
 
 
-class Frozen(Limits):
+class Frozen(TimeLimits):
     """Waits for an answer for less than a second."""
 
     @property
-    def answer(self) -> float:
+    def answer_timeout(self) -> float:
         """As little as a test has time for."""
         return 0.5
 
@@ -356,7 +356,7 @@ async def test_an_old_server_is_refused_in_words(database_url: str, monkeypatch:
     ):
         await connect(database_url)
     with pytest.raises(MigrationFailed, match="mailer needs 16 or newer"):
-        migrate(database_url, resources.folder("migrations"))
+        apply_migrations(database_url, bundled_files.bundled_folder("migrations"))
     monkeypatch.setattr(asyncpg.Connection, "get_server_version", lambda _: old._replace(major=19))
     await (await connect(database_url)).close()
 

@@ -5,21 +5,21 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.consent import ConsentRefused, consent, withdraw
-from mailer.actions.lists import import_consents
-from mailer.actions.opt_out import opt_out
+from mailer.actions.confirmation_requests import ConfirmationAsked, ConfirmationParts
+from mailer.actions.consent import ConsentRefused, record_consent, withdraw_consent
+from mailer.actions.list_import import import_consents
+from mailer.actions.opt_out import record_opt_out
 from mailer.actions.suppression import object_to_marketing
-from mailer.actions.wishes import Asked, Confirmations
 from mailer.events import Person
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
-from mailer.ports.consents import Consent, Recorded
-from mailer.ports.people import ImportRow
-from mailer.rendering.links import Links
+from mailer.ports.consents import Consent, ConsentResult
+from mailer.ports.recipient_import import ImportRow
+from mailer.rendering.signed_links import SignedLinks
 from tests.factories import BRAND, KEY, World, person, policies
 from tests.integration.web_world import browse
 from tests.publishers import issue_key
 
-LINKS = Links("https://mail.example", [KEY])
+LINKS = SignedLinks("https://mail.example", [KEY])
 WORDS = "Yes, write to me."
 EARLY = datetime(2024, 2, 1, tzinfo=UTC)
 CONFIRMED = "paltalk-2006"
@@ -31,20 +31,22 @@ def said(scope: str, given: bool = True, **values: Any) -> Consent:
     return Consent(scope, given, **{"at": datetime.now(UTC)} | stated | values)
 
 
-async def give(world: World, recipient_id: int, scope: str, brand: str = BRAND, **values: Any) -> Recorded | Asked:
+async def give(
+    world: World, recipient_id: int, scope: str, brand: str = BRAND, **values: Any
+) -> ConsentResult | ConfirmationAsked:
     """Records a consent by the action."""
-    mail = Confirmations(LINKS, world.wishes)
-    return await consent(world.consents, mail, policies()[brand], recipient_id, said(scope, **values), "US")
+    mail = ConfirmationParts(LINKS, world.wishes)
+    return await record_consent(world.consents, mail, policies()[brand], recipient_id, said(scope, **values), "US")
 
 
 async def leave(world: World, recipient_id: int, scope: str) -> None:
     """Leaves by the action."""
-    await opt_out(world.standings, policies()[BRAND], recipient_id, scope, "test")
+    await record_opt_out(world.standings, policies()[BRAND], recipient_id, scope, "test")
 
 
 async def standing(world: World, recipient_id: int, brand: str = BRAND) -> Standing:
     """How somebody stands."""
-    found = await world.standings.get(brand, recipient_id)
+    found = await world.standings.get_standing(brand, recipient_id)
     assert found is not None
     return found
 
@@ -53,14 +55,14 @@ async def test_a_consent_its_standing_and_its_entry(world: World) -> None:
     """A record has all its proof, the standing follows at once, and the ledger says under which version."""
     [ada] = await world.known(1)
     done = await give(world, ada, "newsletter", proof="form 17")
-    assert done == Recorded("user-1", (), frozenset(), given=True)
+    assert done == ConsentResult("user-1", (), frozenset(), given=True)
     assert (await standing(world, ada)).consents == {"newsletter"}
-    [record] = await world.consents.history(BRAND, ada)
+    [record] = await world.consents.consent_history(BRAND, ada)
     assert (record.controller, record.consent.version, record.consent.words) == ("interpals", "form 1", WORDS)
     assert (record.consent.proof, record.counts) == ("form 17", True)
     [entry] = await world.entries(kind="action")
     assert (entry["reason"], entry["category"], entry["policy"]) == ("consent_given", "newsletter", "form 1")
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_the_same_again_is_one_record(world: World) -> None:
@@ -69,7 +71,7 @@ async def test_the_same_again_is_one_record(world: World) -> None:
     at = datetime.now(UTC)
     for _ in range(2):
         await give(world, ada, "newsletter", at=at)
-    assert len(await world.consents.history(BRAND, ada)) == 1
+    assert len(await world.consents.consent_history(BRAND, ada)) == 1
     assert (await standing(world, ada)).version == 2
 
 
@@ -77,7 +79,7 @@ async def test_a_withdrawal_needs_no_words_and_leaves_the_mail(world: World) -> 
     """Withdrawing takes one press, ends the consent, and opts out of its scope."""
     [ada] = await world.known(1)
     await give(world, ada, "newsletter")
-    done = await withdraw(world.consents, policies()[BRAND], ada, said("newsletter", given=False, words=None))
+    done = await withdraw_consent(world.consents, policies()[BRAND], ada, said("newsletter", given=False, words=None))
     assert done.left == {"newsletter"}
     stands = await standing(world, ada)
     assert (set(stands.consents), set(stands.opted_out)) == (set(), {"newsletter"})
@@ -88,7 +90,7 @@ async def test_tracking_is_withdrawn_and_no_mail_is_left(world: World) -> None:
     """A consent to being counted is no mail; withdrawing it leaves none."""
     [ada] = await world.known(1)
     await give(world, ada, "tracking")
-    done = await withdraw(world.consents, policies()[BRAND], ada, said("tracking", given=False))
+    done = await withdraw_consent(world.consents, policies()[BRAND], ada, said("tracking", given=False))
     assert done.left == frozenset()
     assert (await standing(world, ada)).consents == frozenset()
 
@@ -100,11 +102,11 @@ async def test_ones_own_later_consent_ends_the_opt_out_of_its_scope(world: World
     for scope in ("newsletter", "promotional", "newsletter/chat-rooms"):
         await leave(world, ada, scope)
     done = await give(world, ada, "newsletter", source=source, proof="message-id:<8121@mail.example>")
-    assert isinstance(done, Recorded)
+    assert isinstance(done, ConsentResult)
     assert done.lifted == ("newsletter",)
     for recipient_id in (ada, grace):
         assert (await standing(world, recipient_id)).opted_out == {"promotional", "newsletter/chat-rooms"}
-    [lifted] = [one for one in await world.suppressions.of(BRAND, ada) if one.lifted_at]
+    [lifted] = [one for one in await world.suppressions.suppressions_of(BRAND, ada) if one.lifted_at]
     assert (lifted.scope, lifted.lifted_by, lifted.lift_reason) == (
         "newsletter",
         "recipient",
@@ -119,7 +121,7 @@ async def test_what_others_say_for_somebody_ends_no_opt_out(world: World, source
     """A consent that a link's page, an operator or a file brings is kept, and who left stays left."""
     [ada] = await world.known(1)
     await leave(world, ada, "newsletter")
-    assert await give(world, ada, "newsletter", source=source) == Recorded(
+    assert await give(world, ada, "newsletter", source=source) == ConsentResult(
         "user-1", (), frozenset({"newsletter"}), given=True
     )
 
@@ -130,12 +132,12 @@ async def test_a_consent_from_before_the_opt_out_ends_nothing(world: World) -> N
     await give(world, ada, "newsletter", at=EARLY)
     await leave(world, ada, "newsletter")
     done = await give(world, ada, "newsletter", at=EARLY + timedelta(days=1))
-    assert done == Recorded("user-1", (), frozenset({"newsletter"}), given=True)
+    assert done == ConsentResult("user-1", (), frozenset({"newsletter"}), given=True)
     await leave(world, ada, "newsletter")
     between = datetime.now(UTC)
     await leave(world, ada, "newsletter")
     done = await give(world, ada, "newsletter", at=between)
-    assert done == Recorded("user-1", (), frozenset({"newsletter"}), given=True), "the last opt-out counts"
+    assert done == ConsentResult("user-1", (), frozenset({"newsletter"}), given=True), "the last opt-out counts"
 
 
 async def test_who_left_all_and_asks_for_one_has_left_the_others(world: World) -> None:
@@ -143,7 +145,7 @@ async def test_who_left_all_and_asks_for_one_has_left_the_others(world: World) -
     [ada] = await world.known(1)
     await leave(world, ada, EVERYTHING_OPTIONAL)
     await give(world, ada, "newsletter")
-    others = {name for name, category in policies()[BRAND].categories.items() if category.optional} - {"newsletter"}
+    others = {name for name, category in policies()[BRAND].categories.items() if category.is_optional} - {"newsletter"}
     assert (await standing(world, ada)).opted_out == others
 
 
@@ -164,7 +166,7 @@ async def test_who_leaves_the_last_topic_has_left_the_category(world: World) -> 
     for topic in ("chat-rooms", "dating"):
         await give(world, ada, f"newsletter/{topic}")
     for topic, left in (("dating", {"newsletter/dating"}), ("chat-rooms", {"newsletter"})):
-        done = await withdraw(world.consents, policies()[BRAND], ada, said(f"newsletter/{topic}", given=False))
+        done = await withdraw_consent(world.consents, policies()[BRAND], ada, said(f"newsletter/{topic}", given=False))
         assert left <= done.left
     assert (await standing(world, ada)).opted_out == {"newsletter", "newsletter/chat-rooms", "newsletter/dating"}
 
@@ -172,7 +174,7 @@ async def test_who_leaves_the_last_topic_has_left_the_category(world: World) -> 
 async def test_a_withdrawal_that_no_consent_came_before_leaves_its_topic_only(world: World) -> None:
     """Who never asked for topics and refuses one still gets the others."""
     [ada] = await world.known(1)
-    await withdraw(world.consents, policies()[BRAND], ada, said("newsletter/dating", given=False))
+    await withdraw_consent(world.consents, policies()[BRAND], ada, said("newsletter/dating", given=False))
     assert (await standing(world, ada)).opted_out == {"newsletter/dating"}
 
 
@@ -206,7 +208,7 @@ async def test_what_cannot_be_recorded(world: World, values: dict[str, Any], mes
     [ada] = await world.known(1)
     with pytest.raises(ConsentRefused, match=message):
         await give(world, ada, values.pop("scope", "newsletter"), **values)
-    assert await world.consents.history(BRAND, ada) == []
+    assert await world.consents.consent_history(BRAND, ada) == []
 
 
 async def test_nobody_there(world: World) -> None:
@@ -216,7 +218,7 @@ async def test_nobody_there(world: World) -> None:
     with pytest.raises(ConsentRefused, match="no such recipient"):
         await give(world, 99, "newsletter", CONFIRMED)
     with pytest.raises(ConsentRefused, match="no such recipient"):
-        await withdraw(world.consents, policies()[BRAND], 99, said("newsletter", given=False))
+        await withdraw_consent(world.consents, policies()[BRAND], 99, said("newsletter", given=False))
     assert await world.entries() == []
 
 
@@ -226,16 +228,16 @@ async def test_an_imported_consent_counts_unless_something_was_left(world: World
     fresh, left, everything, withdrew, objected = await world.known(*range(1, 6))
     await leave(world, left, "newsletter")
     await leave(world, everything, "*")
-    await withdraw(world.consents, policies()[BRAND], withdrew, said("tracking", given=False))
+    await withdraw_consent(world.consents, policies()[BRAND], withdrew, said("tracking", given=False))
     await object_to_marketing(world.suppressions, policies()[BRAND], objected, "letter", "Dana")
     for number, _ in enumerate(names, 1):
         consents = (said("newsletter", actor="import"), said("tracking", actor="import"))
         row = ImportRow(Person(ref=f"user-{number}", email=f"user-{number}@people.example"), consents=consents)
-        await world.importer().write([row])
+        await world.importer().import_rows([row])
     got = [(await standing(world, id_)).consents for id_ in (fresh, left, everything, withdrew, objected)]
     assert got == [{"newsletter", "tracking"}, {"tracking"}, frozenset(), {"newsletter"}, frozenset()]
     assert (await standing(world, left)).opted_out == {"newsletter"}
-    assert {record.counts for record in await world.consents.history(BRAND, objected)} == {False}
+    assert {record.counts for record in await world.consents.consent_history(BRAND, objected)} == {False}
 
 
 async def test_a_file_twice_is_one_record(world: World) -> None:
@@ -244,8 +246,8 @@ async def test_a_file_twice_is_one_record(world: World) -> None:
         Person(ref="user-1", email="user-1@people.example"), consents=(said("newsletter", at=EARLY, actor="import"),)
     )
     for _ in range(2):
-        await world.importer().write([row])
-    assert len(await world.consents.history(BRAND, await world.id_of("user-1"))) == 1
+        await world.importer().import_rows([row])
+    assert len(await world.consents.consent_history(BRAND, await world.id_of("user-1"))) == 1
     assert [entry["reason"] for entry in await world.entries(kind="action")] == ["consent_given"]
 
 
@@ -253,8 +255,8 @@ async def test_purpose_and_paid_come_with_a_file(world: World) -> None:
     """What a file says of purpose and paid products is kept; what it leaves out stays."""
     person = Person(ref="user-1", email="user-1@people.example", source="contest", collected_at=EARLY)
     stated = person.model_copy(update={"purpose": "sweepstakes"})
-    await world.importer().write([ImportRow(stated, products=("voice",))])
-    await world.importer().write([ImportRow(person)])
+    await world.importer().import_rows([ImportRow(stated, products=("voice",))])
+    await world.importer().import_rows([ImportRow(person)])
     assert await world.pool.fetchval("SELECT purpose FROM recipients") == "sweepstakes"
     assert (await standing(world, await world.id_of("user-1"))).products == {"voice"}
 
@@ -286,7 +288,7 @@ async def test_consents_come_and_go_as_lines(world: World) -> None:
     assert "lacks source, words, version" in reasons[4]
     assert reasons[5].startswith("at: ")
     assert reasons[6].startswith("counts: ")
-    kept = [record.consent.scope async for record in world.consents.export(BRAND)]
+    kept = [record.consent.scope async for record in world.consents.export_consents(BRAND)]
     assert sorted(kept) == ["newsletter", "promotional"]
 
 
@@ -326,7 +328,7 @@ async def test_the_api_says_what_is_wrong(world: World, path: str, body: Any, st
 async def test_the_answer_to_a_consent_names_what_is_missing(world: World) -> None:
     """Without a source no promotion goes to somebody who consents; the answer says so until an event names it."""
     row = Person(ref="ada", email="ada@people.example", country="DE")
-    await world.importer().write([ImportRow(row)])
+    await world.importer().import_rows([ImportRow(row)])
     key = await issue_key(world.pool, "shop", BRAND)
     said = {"version": "1", "words": WORDS, "at": "2026-01-01T00:00:00Z"}
     answers = {}
@@ -345,7 +347,7 @@ async def test_the_answer_to_a_consent_names_what_is_missing(world: World) -> No
 
 async def test_the_api_shows_how_somebody_stands(world: World) -> None:
     """The standing after a consent, its withdrawal, and an opt-out of a purpose; a ref may hold a slash."""
-    await world.importer().write([ImportRow(Person(ref="shop/17", email="ada@people.example", country="US"))])
+    await world.importer().import_rows([ImportRow(Person(ref="shop/17", email="ada@people.example", country="US"))])
     key = await issue_key(world.pool, "shop", BRAND)
     async with browse(world, authorization=f"Bearer {key}") as client:
         path = f"/api/v1/recipients/{BRAND}/shop/17"
@@ -370,7 +372,7 @@ async def test_the_days_of_consents_stand_with_them(world: World) -> None:
 
     async def stands(at: datetime, *, given: bool = True, source: str = "application") -> str | None:
         consent = said("newsletter", given, at=at, source=source, proof="form 17")
-        await world.consents.record(BRAND, ada, consent)
+        await world.consents.record_consent(BRAND, ada, consent)
         return (await standing(world, ada)).consent_days
 
     assert (await standing(world, ada)).consent_days is None

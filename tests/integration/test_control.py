@@ -6,14 +6,14 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.control import PostgresHalts
-from mailer.policy.outcome import Outcome, Result
-from mailer.ports.control import OPERATOR, Halt, MailingRefused, Scope
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.halts import OPERATOR, Halt, HaltScope, MailingRefused
 from mailer.ports.mailings import MailingStatus
-from mailer.ports.processor import Outgoing
+from mailer.ports.processor import OutgoingMessage
+from mailer.postgres.halts import PostgresHalts
 from tests.factories import ACCEPTED, BRAND, World, person, until
 
-EVERYTHING = Halt(Scope.EVERYTHING, OPERATOR, "Dana", "smoke")
+EVERYTHING = Halt(HaltScope.EVERYTHING, OPERATOR, "Dana", "smoke")
 PEOPLE = [person(number) for number in range(5)]
 
 
@@ -25,7 +25,7 @@ def halts(world: World) -> PostgresHalts:
 
 async def status_of(world: World, mailing_id: UUID) -> MailingStatus:
     """How far a mailing has come."""
-    status = await world.mailings.status(mailing_id)
+    status = await world.mailings.mailing_status(mailing_id)
     assert status is not None
     return status
 
@@ -39,32 +39,32 @@ async def batch_states(world: World) -> list[tuple[str, bool]]:
 async def tick(world: World, times: int = 3) -> None:
     """Some ticks, with what they publish handed over."""
     for _ in range(times):
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await world.run_published()
 
 
 async def test_each_change_stands_in_the_ledger_once(world: World, halts: PostgresHalts) -> None:
     """Halting and lifting again change nothing and say so; what they did first is on record, by whom and why."""
     accepted = await world.accept(PEOPLE)
-    for halt in (EVERYTHING, Halt(Scope.BRAND, BRAND, "Dana"), Halt(Scope.PROCESSOR, "relay", "Dana")):
-        assert await halts.halt(halt)
-        assert not await halts.halt(halt)
-    assert await halts.pause(accepted.mailing_id, "Dana", "typo")
-    assert not await halts.pause(accepted.mailing_id, "Erik", "typo")
-    seen = {(halt.scope, halt.key, halt.by, halt.reason) for halt in (await halts.ask((), (), ())).halts}
+    for halt in (EVERYTHING, Halt(HaltScope.BRAND, BRAND, "Dana"), Halt(HaltScope.PROCESSOR, "relay", "Dana")):
+        assert await halts.add_halt(halt)
+        assert not await halts.add_halt(halt)
+    assert await halts.pause_mailing(accepted.mailing_id, "Dana", "typo")
+    assert not await halts.pause_mailing(accepted.mailing_id, "Erik", "typo")
+    seen = {(halt.scope, halt.key, halt.by, halt.reason) for halt in (await halts.query_halts((), (), ())).halts}
     mailing = str(accepted.mailing_id)
     assert seen == {
-        (Scope.EVERYTHING, OPERATOR, "Dana", "smoke"),
-        (Scope.BRAND, BRAND, "Dana", ""),
-        (Scope.PROCESSOR, "relay", "Dana", ""),
-        (Scope.MAILING, mailing, "Dana", "typo"),
+        (HaltScope.EVERYTHING, OPERATOR, "Dana", "smoke"),
+        (HaltScope.BRAND, BRAND, "Dana", ""),
+        (HaltScope.PROCESSOR, "relay", "Dana", ""),
+        (HaltScope.MAILING, mailing, "Dana", "typo"),
     }
-    for scope, key in ((Scope.EVERYTHING, OPERATOR), (Scope.BRAND, BRAND), (Scope.PROCESSOR, "relay")):
-        assert await halts.lift(scope, key, "Erik")
-        assert not await halts.lift(scope, key, "Erik")
-    assert await halts.resume(accepted.mailing_id, "Erik")
-    assert not await halts.resume(accepted.mailing_id, "Erik")
-    assert (await halts.ask((), (), ())).halts == ()
+    for scope, key in ((HaltScope.EVERYTHING, OPERATOR), (HaltScope.BRAND, BRAND), (HaltScope.PROCESSOR, "relay")):
+        assert await halts.lift_halt(scope, key, "Erik")
+        assert not await halts.lift_halt(scope, key, "Erik")
+    assert await halts.resume_mailing(accepted.mailing_id, "Erik")
+    assert not await halts.resume_mailing(accepted.mailing_id, "Erik")
+    assert (await halts.query_halts((), (), ())).halts == ()
     entries = [entry for entry in await world.entries() if entry["rule"] in ("action:Dana", "action:Erik")]
     assert [(e["kind"], e["brand"], e["processor"], e["mailing"], e["reason"], e["reply"]) for e in entries] == [
         ("control", "", None, None, "stopped", "smoke"),
@@ -76,30 +76,33 @@ async def test_each_change_stands_in_the_ledger_once(world: World, halts: Postgr
         ("control", "", "relay", None, "resumed", None),
         ("mailing", BRAND, None, mailing, "resumed", None),
     ]
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_what_cannot_be_changed_says_why(world: World, halts: PostgresHalts) -> None:
     """A mailing that is unknown, finished or cancelled; cancelling it again is no mistake."""
     with pytest.raises(MailingRefused, match="no such mailing"):
-        await halts.pause(UUID(int=0), "Dana", "")
+        await halts.pause_mailing(UUID(int=0), "Dana", "")
     finished = await world.accept([person(1)])
-    await world.handover().run(finished.batches)
+    await world.handover().hand_over_batches(finished.batches)
     await tick(world)
     for change in (
-        halts.pause(finished.mailing_id, "Dana", ""),
-        halts.resume(finished.mailing_id, "Dana"),
-        halts.cancel(finished.mailing_id, "Dana", ""),
+        halts.pause_mailing(finished.mailing_id, "Dana", ""),
+        halts.resume_mailing(finished.mailing_id, "Dana"),
+        halts.cancel_mailing(finished.mailing_id, "Dana", ""),
     ):
         with pytest.raises(MailingRefused, match="the mailing is finished"):
             await change
     cancelled = await world.accept([person(1)])
-    assert await halts.cancel(cancelled.mailing_id, "Dana", "")
+    assert await halts.cancel_mailing(cancelled.mailing_id, "Dana", "")
     for ended in (False, True):
-        for refused in (halts.pause(cancelled.mailing_id, "Dana", ""), halts.resume(cancelled.mailing_id, "Dana")):
+        for refused in (
+            halts.pause_mailing(cancelled.mailing_id, "Dana", ""),
+            halts.resume_mailing(cancelled.mailing_id, "Dana"),
+        ):
             with pytest.raises(MailingRefused, match="the mailing is cancelled, and that is for good"):
                 await refused
-        assert not await halts.cancel(cancelled.mailing_id, "Dana", "")
+        assert not await halts.cancel_mailing(cancelled.mailing_id, "Dana", "")
         assert ((await status_of(world, cancelled.mailing_id)).finished_at is not None) == ended
         await tick(world)
     reasons = [entry["reason"] for entry in await world.entries(cancelled.mailing_id, "mailing")]
@@ -112,17 +115,17 @@ HALTED = ("everything", "brand", "mailing")
 async def stand_still(halts: PostgresHalts, scope: str, mailing_id: UUID) -> None:
     """Halts a mailing by any of the scopes."""
     if scope == "mailing":
-        await halts.pause(mailing_id, "Dana", "")
+        await halts.pause_mailing(mailing_id, "Dana", "")
     else:
-        await halts.halt(EVERYTHING if scope == "everything" else Halt(Scope.BRAND, BRAND, "Dana"))
+        await halts.add_halt(EVERYTHING if scope == "everything" else Halt(HaltScope.BRAND, BRAND, "Dana"))
 
 
 async def go_on(halts: PostgresHalts, scope: str, mailing_id: UUID) -> None:
     """And lets it go on."""
     if scope == "mailing":
-        await halts.resume(mailing_id, "Dana")
+        await halts.resume_mailing(mailing_id, "Dana")
     else:
-        await halts.lift(Scope(scope), OPERATOR if scope == "everything" else BRAND, "Dana")
+        await halts.lift_halt(HaltScope(scope), OPERATOR if scope == "everything" else BRAND, "Dana")
 
 
 @pytest.mark.parametrize("scope", HALTED)
@@ -132,11 +135,11 @@ async def test_what_stands_still_is_neither_published_nor_lost(world: World, hal
     await stand_still(halts, scope, accepted.mailing_id)
     assert (await status_of(world, accepted.mailing_id)).state == "paused"
     assert (await status_of(world, accepted.mailing_id)).halted == (scope,)
-    await world.upkeep.published(accepted.batches)  # by whoever had taken it in
+    await world.upkeep.mark_published(accepted.batches)  # by whoever had taken it in
     assert await batch_states(world) == [("queued", False)]
-    assert await world.upkeep.unpublished(10) == []
+    assert await world.upkeep.unpublished_batches(10) == []
     await world.pool.execute("UPDATE batches SET published_at = now() - interval '1 hour'")
-    assert await world.upkeep.lost("newsletter", 30, 10) == []
+    assert await world.upkeep.lost_batches("newsletter", 30, 10) == []
     await world.pool.execute("UPDATE batches SET published_at = NULL")
     await tick(world)
     assert world.processor.sent == []
@@ -152,13 +155,13 @@ async def test_what_stands_still_is_not_claimed(world: World, halts: PostgresHal
     """Its message is used up by the try, so it is published again at once when it goes on: nothing waits to be lost."""
     accepted = await world.accept(PEOPLE)
     other = await world.accept([person(9)], "newsletter", brand="paltalk-2006", controller="paltalk-2006")
-    await world.upkeep.published([*accepted.batches, *other.batches])
+    await world.upkeep.mark_published([*accepted.batches, *other.batches])
     await stand_still(halts, scope, accepted.mailing_id)
-    await world.handover().run([*accepted.batches, *other.batches])
+    await world.handover().hand_over_batches([*accepted.batches, *other.batches])
     assert world.processor.sent == []
     others = await world.real_counts(other.mailing_id)
     assert (("queued", "") in others) == (scope == "everything")
-    assert await world.deliveries.claim(accepted.batches, "worker") is None
+    assert await world.deliveries.claim_batches(accepted.batches, "worker") is None
     await go_on(halts, scope, accepted.mailing_id)
     await tick(world)
     assert await world.real_counts(accepted.mailing_id) == {("handed_over", ""): 5}
@@ -167,13 +170,13 @@ async def test_what_stands_still_is_not_claimed(world: World, halts: PostgresHal
 async def test_a_backlog_is_not_published_again(world: World, halts: PostgresHalts) -> None:
     """Batches whose messages still wait in their queue are not published anew for having stood still."""
     accepted = await world.accept(PEOPLE)
-    await world.upkeep.published(accepted.batches)
+    await world.upkeep.mark_published(accepted.batches)
     world.broker.waiting = 1
     for _ in range(3):
-        await halts.halt(EVERYTHING)
-        await world.timekeeper().tick()
-        await halts.lift(Scope.EVERYTHING, OPERATOR, "Dana")
-        await world.timekeeper().tick()
+        await halts.add_halt(EVERYTHING)
+        await world.timekeeper().run_once()
+        await halts.lift_halt(HaltScope.EVERYTHING, OPERATOR, "Dana")
+        await world.timekeeper().run_once()
     assert world.broker.take() == []
 
 
@@ -181,37 +184,37 @@ async def test_a_pause_in_the_middle_of_a_window(world: World, halts: PostgresHa
     """What was not offered goes back as it was, and each gets its mail once after the pause, by its own attempt."""
     accepted = await world.accept(PEOPLE)
 
-    def answer(outgoing: Outgoing) -> Outcome:
+    def answer(outgoing: OutgoingMessage) -> Outcome:
         world.halted.mailings[accepted.mailing_id] = "mailing_halted"
         return ACCEPTED
 
-    await halts.pause(accepted.mailing_id, "Dana", "")
-    await halts.resume(accepted.mailing_id, "Dana")
+    await halts.pause_mailing(accepted.mailing_id, "Dana", "")
+    await halts.resume_mailing(accepted.mailing_id, "Dana")
     world.processor.answer = answer
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert len(world.processor.sent) == 1
-    await halts.pause(accepted.mailing_id, "Dana", "")
+    await halts.pause_mailing(accepted.mailing_id, "Dana", "")
     await tick(world)
     assert await world.real_counts(accepted.mailing_id) == {("handed_over", ""): 1, ("queued", ""): 4}
     assert await batch_states(world) == [("queued", False)]
-    await halts.resume(accepted.mailing_id, "Dana")
+    await halts.resume_mailing(accepted.mailing_id, "Dana")
     world.halted.mailings.clear()
     world.processor.answer = lambda outgoing: ACCEPTED
     await tick(world)
     assert world.processor.recipients == [f"user-{number}@people.example" for number in range(5)]
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 5}
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_a_pause_outlasts_what_the_mailing_may(world: World, halts: PostgresHalts) -> None:
     """A mailing that expires during its pause ends as expired when it goes on, and nothing of it is sent."""
     expires = datetime.now(UTC) + timedelta(hours=1)
     accepted = await world.accept(PEOPLE, expires_at=expires.isoformat())
-    await halts.pause(accepted.mailing_id, "Dana", "")
+    await halts.pause_mailing(accepted.mailing_id, "Dana", "")
     await world.pool.execute("UPDATE mailings SET expires_at = now() - interval '1 second'")
     await tick(world)
     assert (await status_of(world, accepted.mailing_id)).state == "paused"
-    await halts.resume(accepted.mailing_id, "Dana")
+    await halts.resume_mailing(accepted.mailing_id, "Dana")
     await tick(world)
     assert await world.counted(accepted.mailing_id) == {("expired", "expired"): 5}
     assert world.processor.sent == []
@@ -220,22 +223,22 @@ async def test_a_pause_outlasts_what_the_mailing_may(world: World, halts: Postgr
 async def test_resuming_does_not_bring_a_mailing_forward(world: World, halts: PostgresHalts) -> None:
     """A mailing that is scheduled is still scheduled after its pause."""
     accepted = await world.accept(PEOPLE, send_at=(datetime.now(UTC) + timedelta(hours=1)).isoformat())
-    await halts.pause(accepted.mailing_id, "Dana", "")
-    await halts.resume(accepted.mailing_id, "Dana")
+    await halts.pause_mailing(accepted.mailing_id, "Dana", "")
+    await halts.resume_mailing(accepted.mailing_id, "Dana")
     assert (await status_of(world, accepted.mailing_id)).state == "scheduled"
     await tick(world)
     assert world.processor.sent == []
-    assert await world.upkeep.unpublished(10) == []
+    assert await world.upkeep.unpublished_batches(10) == []
 
 
 async def test_a_paused_mailing_waits_for_its_release_too(world: World, halts: PostgresHalts) -> None:
     """Released while it is paused it waits for both, and goes when both have come."""
     accepted = await world.accept(PEOPLE, "breach")
-    await halts.pause(accepted.mailing_id, "Dana", "")
-    await world.mailings.release(accepted.mailing_id, "Erik")
+    await halts.pause_mailing(accepted.mailing_id, "Dana", "")
+    await world.mailings.release_mailing(accepted.mailing_id, "Erik")
     await tick(world)
     assert world.processor.sent == []
-    await halts.resume(accepted.mailing_id, "Dana")
+    await halts.resume_mailing(accepted.mailing_id, "Dana")
     await tick(world)
     assert len(world.processor.sent) == 5
 
@@ -244,10 +247,10 @@ async def test_two_timekeepers_publish_each_batch_once(world: World) -> None:
     """One publishes while the other passes by."""
     for number in range(12):
         await world.accept([person(number)])
-    await asyncio.gather(*(world.timekeeper().tick() for _ in range(4)))
+    await asyncio.gather(*(world.timekeeper().run_once() for _ in range(4)))
     assert len(world.broker.take()) == 12
     await world.pool.execute("UPDATE batches SET published_at = now() - interval '31 seconds'")
-    await asyncio.gather(*(world.timekeeper().tick() for _ in range(4)))
+    await asyncio.gather(*(world.timekeeper().run_once() for _ in range(4)))
     assert len(world.broker.take()) == 12
 
 
@@ -255,15 +258,15 @@ async def test_a_timekeeper_that_was_frozen_keeps_nobody_for_long(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database ends its turn, and the next one publishes."""
-    monkeypatch.setattr("mailer.ledger.upkeep._ALONE_SECONDS", 1)
-    async with world.upkeep.alone() as first, world.upkeep.alone() as second:
+    monkeypatch.setattr("mailer.postgres.timekeeping._ALONE_SECONDS", 1)
+    async with world.upkeep.lock_publishing() as first, world.upkeep.lock_publishing() as second:
         assert (first, second) == (True, False)
     await world.pool.expire_connections()
-    frozen = world.upkeep.alone()
+    frozen = world.upkeep.lock_publishing()
     assert await frozen.__aenter__()
 
     async def free() -> bool:
-        async with world.upkeep.alone() as alone:
+        async with world.upkeep.lock_publishing() as alone:
             return alone
 
     await until(free)
@@ -281,7 +284,7 @@ async def test_progress_comes_from_the_counters(world: World) -> None:
         await world.pool.executemany("INSERT INTO counters VALUES ($1, $2, $3, $4)", deltas)
     await world.pool.execute("UPDATE counters SET at = now() - interval '5 minutes' WHERE n = -2")
     first = await status_of(world, mailing_id)
-    await world.upkeep.fold()
+    await world.upkeep.fold_counters()
     folded = await status_of(world, mailing_id)
     assert await world.pool.fetchval("SELECT count(*) FROM counters") < 10
     for status in (first, folded):
@@ -297,7 +300,7 @@ async def test_progress_comes_from_the_counters(world: World) -> None:
 async def test_what_does_not_run_has_no_rate(world: World, halts: PostgresHalts) -> None:
     """A mailing that is paused, waits or is over."""
     paused = await world.accept(PEOPLE)
-    await halts.pause(paused.mailing_id, "Dana", "")
+    await halts.pause_mailing(paused.mailing_id, "Dana", "")
     waiting = await world.accept(PEOPLE, "breach")
     for accepted in (paused, waiting):
         progress = (await status_of(world, accepted.mailing_id)).progress(datetime.now(UTC))
@@ -307,7 +310,7 @@ async def test_what_does_not_run_has_no_rate(world: World, halts: PostgresHalts)
 async def test_a_young_mailing_is_measured_by_its_own_time(world: World) -> None:
     """A mailing that has run for ten seconds has a rate over ten seconds."""
     accepted = await world.accept(PEOPLE)
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     status = await status_of(world, accepted.mailing_id)
     assert status.began_at is not None
     progress = status.progress(status.began_at + timedelta(seconds=10))
@@ -316,7 +319,7 @@ async def test_a_young_mailing_is_measured_by_its_own_time(world: World) -> None
 
 async def test_refused_mail_is_over_too(world: World) -> None:
     """The rate counts whatever comes to an end."""
-    world.processor.answer = lambda outgoing: Outcome(Result.BLOCKED, 550, "5.7.1")
+    world.processor.answer = lambda outgoing: Outcome(OutcomeKind.BLOCKED, 550, "5.7.1")
     accepted = await world.accept(PEOPLE)
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert (await status_of(world, accepted.mailing_id)).ended_lately == 5

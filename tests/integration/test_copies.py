@@ -10,26 +10,26 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.coverage import coverage
-from mailer.ledger.deliveries import _CLAIM, PostgresDeliveries
-from mailer.ledger.mailings import BATCH_SIZE
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.trouble import Trouble
-from mailer.ports.deliveries import Move
-from mailer.ports.ids import uuid7
-from mailer.ports.ledger import Entry
-from mailer.ports.mailings import Accepted
-from mailer.ports.processor import Outgoing, Permit
-from mailer.ports.rates import Limit
-from mailer.ports.standings import Flag
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.deliveries import DeliveryMove
+from mailer.ports.ledger_entry import LedgerEntry
+from mailer.ports.mailings import AcceptedMailing
+from mailer.ports.processor import OutgoingMessage, Permit
+from mailer.ports.rates import RateLimit
+from mailer.ports.standings import StandingFlag
+from mailer.ports.uuids import uuid7
+from mailer.postgres.coverage import read_coverage
+from mailer.postgres.deliveries import _CLAIM, PostgresDeliveries
+from mailer.postgres.mailings import BATCH_SIZE
 from tests.factories import BRAND, FakeProcessor, World, person, received
 
 CASE = Path(__file__).parent.parent / "cases" / "events" / "dup.jsonl"
 DUPLICATE = ("suppressed", "duplicate_address")
 SENT = ("handed_over", "")
-DEFERRED = Outcome(Result.DEFERRED, 451, "4.7.1", "come back later")
-REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
-UNREACHED = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
+DEFERRED = Outcome(OutcomeKind.DEFERRED, 451, "4.7.1", "come back later")
+REFUSED = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user")
+UNREACHED = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)
 
 
 class Counting(PostgresDeliveries):
@@ -37,19 +37,23 @@ class Counting(PostgresDeliveries):
 
     moves = 0
 
-    async def move(
-        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry], patience: float | None = None
+    async def commit_moves(
+        self,
+        claim: UUID | None,
+        moves: Sequence[DeliveryMove],
+        entries: Sequence[LedgerEntry],
+        patience: float | None = None,
     ) -> frozenset[tuple[UUID, int]]:
         """See the port."""
         self.moves += 1
-        return await super().move(claim, moves, entries, patience)
+        return await super().commit_moves(claim, moves, entries, patience)
 
 
 class Dying(FakeProcessor):
     """Everything that is given to it is in doubt."""
 
     async def send(
-        self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+        self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
     ) -> list[Outcome]:
         """See the port."""
         raise RuntimeError("as if the worker had died")
@@ -60,7 +64,7 @@ def family(*own: dict[str, Any], start: int = 1) -> list[dict[str, Any]]:
     return [person(number, email="family@people.example", context=context) for number, context in enumerate(own, start)]
 
 
-async def many(world: World, people: int, *, shared: bool) -> Accepted:
+async def many(world: World, people: int, *, shared: bool) -> AcceptedMailing:
     """A mailing to an audience of people who all share one address, or of whom each has their own."""
     name = f"{'one' if shared else 'own'}-{people}"
     await world.pool.execute(
@@ -86,7 +90,7 @@ async def many(world: World, people: int, *, shared: bool) -> Accepted:
 
 async def test_the_case(world: World) -> None:
     """Two accounts of one address with different texts, and two mailboxes that only look alike, all get theirs."""
-    await world.intake().take("service", [received(json.loads(CASE.read_text()))])
+    await world.intake().accept_messages("service", [received(json.loads(CASE.read_text()))])
     await world.release_newest()
     assert world.processor.recipients == [
         "family@dup.example",
@@ -102,10 +106,10 @@ async def test_own_values_make_another_text_also_of_optional_mail(world: World) 
     """A name in the greeting makes no second newsletter; what the event says to each of two accounts does."""
     greeted = [person(n, email="family@people.example", name=f"Person {n}") for n in (1, 2)]
     accepted = await world.accept(greeted)
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {"user-1": SENT, "user-2": DUPLICATE}
     own = await world.accept(family({"headline": "Two for Ann"}, {"headline": "One for Bert"}))
-    await world.handover().run(own.batches)
+    await world.handover().hand_over_batches(own.batches)
     assert await world.states(own.mailing_id) == {"user-1": SENT, "user-2": SENT}
 
 
@@ -118,12 +122,12 @@ async def test_each_is_told_in_their_own_words(world: World) -> None:
         person(4, email="family@people.example", name="Bert", locale="de"),
     ]
     accepted = await world.accept(people, "breach")
-    await world.mailings.release(accepted.mailing_id, "Grace")
-    await world.timekeeper().tick()
+    await world.mailings.release_mailing(accepted.mailing_id, "Grace")
+    await world.timekeeper().run_once()
     await world.run_published()
     states = await world.states(accepted.mailing_id)
     assert states == {"user-1": SENT, "user-2": SENT, "user-3": DUPLICATE, "user-4": SENT}
-    reached = await coverage(world.pool, accepted.mailing_id)
+    reached = await read_coverage(world.pool, accepted.mailing_id)
     assert reached.counts == {SENT: 3, ("handed_over", "duplicate_address"): 1}
     assert reached.unreached == []
 
@@ -131,8 +135,8 @@ async def test_each_is_told_in_their_own_words(world: World) -> None:
 async def test_a_notice_that_was_refused_is_no_copy_of_anybody(world: World) -> None:
     """The other account waits until it is known whether a breach notice arrives; refused, each is told in writing."""
     accepted = await world.accept(family({}, {}), "breach")
-    await world.mailings.release(accepted.mailing_id, "Grace")
-    await world.timekeeper().tick()
+    await world.mailings.release_mailing(accepted.mailing_id, "Grace")
+    await world.timekeeper().run_once()
     await world.run_published(FakeProcessor(lambda outgoing: DEFERRED))
     states = await world.states(accepted.mailing_id)
     assert {state for state, _ in states.values()} == {"deferred", "held"}
@@ -140,34 +144,34 @@ async def test_a_notice_that_was_refused_is_no_copy_of_anybody(world: World) -> 
     refusing = FakeProcessor(lambda outgoing: REFUSED)
     for _ in range(3):
         await world.due_now()
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await world.run_published(refusing)
     states = await world.states(accepted.mailing_id)
     assert list(states.values()) == [("diverted", "written_notice")] * 2
-    assert len((await coverage(world.pool, accepted.mailing_id)).unreached) == 2
+    assert len((await read_coverage(world.pool, accepted.mailing_id)).unreached) == 2
 
 
 async def test_one_text_goes_out_once_whoever_is_first(world: World) -> None:
     """Many workers at once, of batches that share one address: one copy, the others say so, and the ledger is sound."""
     accepted = await many(world, 2000, shared=True)
-    await asyncio.gather(*(world.handover().run([batch]) for batch in accepted.batches))
+    await asyncio.gather(*(world.handover().hand_over_batches([batch]) for batch in accepted.batches))
     for _ in range(3):
         await world.due_now()
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await world.run_published()
     assert len(world.processor.sent) == 1
     assert await world.counted(accepted.mailing_id) == {SENT: 1, DUPLICATE: 1999}
     assert await world.pool.fetchval("SELECT count(*) FROM copies") == 0
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_who_could_not_be_offered_leaves_the_text_to_the_next(world: World) -> None:
     """The first was not reached and then leaves: one of the others gets the mail, and only one."""
     accepted = await world.accept([person(n, email="family@people.example") for n in range(1, 101)])
-    await world.handover(FakeProcessor(lambda outgoing: UNREACHED)).run(accepted.batches)
-    await world.standings.flag(BRAND, await world.id_of("user-1"), Flag.DEACTIVATED, True, "test")
+    await world.handover(FakeProcessor(lambda outgoing: UNREACHED)).hand_over_batches(accepted.batches)
+    await world.standings.set_flag(BRAND, await world.id_of("user-1"), StandingFlag.DEACTIVATED, True, "test")
     await world.due_now()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published()
     counts = await world.counted(accepted.mailing_id)
     assert counts == {SENT: 1, ("suppressed", "deactivated"): 1, DUPLICATE: 98}
@@ -176,11 +180,11 @@ async def test_who_could_not_be_offered_leaves_the_text_to_the_next(world: World
 async def test_optional_mail_that_ended_in_doubt_goes_to_nobody_else_at_its_address(world: World) -> None:
     """A worker dies behind the first one's intent: the mail may lie in the mailbox, and does not go there again."""
     accepted = await world.accept(family({}, {}))
-    await world.handover(Dying()).run(accepted.batches)
+    await world.handover(Dying()).hand_over_batches(accepted.batches)
     await world.lose_leases()
     for _ in range(2):
         await world.due_now()
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
     await world.run_published()
     states = await world.states(accepted.mailing_id)
     assert sorted(states.values()) == [("failed", "in_doubt"), DUPLICATE]
@@ -190,24 +194,24 @@ async def test_optional_mail_that_ended_in_doubt_goes_to_nobody_else_at_its_addr
 async def test_mandatory_mail_is_no_copy_of_one_that_never_arrives(world: World) -> None:
     """The first is deferred, and then may have none any more: the other account, which must have the mail, gets it."""
     accepted = await world.accept(family({}, {}), "policy_change")
-    await world.handover(FakeProcessor(lambda outgoing: DEFERRED)).run(accepted.batches)
+    await world.handover(FakeProcessor(lambda outgoing: DEFERRED)).hand_over_batches(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {("deferred", "4.7.1"): 1, ("held", "copy_undecided"): 1}
     first = next(ref for ref, (state, _) in (await world.states(accepted.mailing_id)).items() if state == "deferred")
-    await world.standings.flag(BRAND, await world.id_of(first), Flag.UNDER_13, True, "test")
+    await world.standings.set_flag(BRAND, await world.id_of(first), StandingFlag.UNDER_13, True, "test")
     for _ in range(2):
         await world.due_now()
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await world.run_published()
     assert await world.counted(accepted.mailing_id) == {SENT: 1, ("suppressed", "under_13"): 1}
 
 
 async def test_a_limit_is_waited_for_and_not_asked_again_and_again(world: World) -> None:
     """A text that waits for a token of a rate makes those behind it wait as long."""
-    await world.rates.set(Limit("brand", BRAND, "day", 1), "Grace")
+    await world.rates.set_limit(RateLimit("brand", BRAND, "day", 1), "Grace")
     first = await world.accept([person(1)])
-    await world.handover().run(first.batches)
+    await world.handover().hand_over_batches(first.batches)
     accepted = await world.accept([person(n, email="family@people.example") for n in range(2, 12)])
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     due = await world.pool.fetchval("SELECT due_at - now() FROM batches WHERE mailing_id = $1", accepted.mailing_id)
     assert due.total_seconds() > 5
 
@@ -237,7 +241,7 @@ async def test_a_batch_takes_as_many_statements_as_with_addresses_of_their_own(w
             if left:
                 await world.pool.execute("UPDATE standings SET opted_out = '{newsletter}', version = version + 1")
             counting = Counting(world.pool, world.writers)
-            await world.handover(deliveries=counting).run(accepted.batches[left : left + 1])
+            await world.handover(deliveries=counting).hand_over_batches(accepted.batches[left : left + 1])
             moves[shared, left] = counting.moves
     assert moves[True, False] <= moves[False, False] + 2
     assert moves[True, True] == moves[False, True]

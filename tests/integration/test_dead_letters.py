@@ -4,21 +4,21 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.actions.hold import legal_hold
-from mailer.actions.rights import erase
-from mailer.ledger.rights import PostgresRights
-from mailer.ports.broker import Header, Message
-from mailer.ports.dead_letters import ALL, DAYS_KEPT, Chosen, DeadKind
-from mailer.ports.rights import Correction
+from mailer.actions.legal_hold import forbid_erasure
+from mailer.actions.rights import erase_recipient
+from mailer.ports.broker import BrokerMessage, HeaderName
+from mailer.ports.dead_letters import ALL, DAYS_KEPT, DeadKind, DeadLetterFilter
+from mailer.ports.rights import DataCorrection
+from mailer.postgres.rights import PostgresRights
 from tests.factories import BRAND, World, controllers, policies
 
-LETTER = Message(b'{"v": 2}', "interpals.newsletter", "m-1", {Header.PUBLISHER: "key:shop"})
+LETTER = BrokerMessage(b'{"v": 2}', "interpals.newsletter", "m-1", {HeaderName.PUBLISHER: "key:shop"})
 
 
 async def keep(world: World, body: bytes = LETTER.body, reason: str = "v: Input should be 1") -> None:
     """Keeps one."""
-    await world.letters.keep(
-        Message(body, "mailer.dead", "m-1"),
+    await world.letters.add_dead_letter(
+        BrokerMessage(body, "mailer.dead", "m-1"),
         "mailer.events",
         "interpals.newsletter",
         reason,
@@ -30,51 +30,56 @@ async def keep(world: World, body: bytes = LETTER.body, reason: str = "v: Input 
 async def test_a_letter_is_kept_with_its_reason(world: World) -> None:
     """A letter has its reason, its publisher, where it was published first, and its body to the byte."""
     await keep(world, b"\xff\x00 not text")
-    [letter] = await world.letters.list(10)
+    [letter] = await world.letters.list_dead_letters(10)
     assert (letter.reason, letter.exchange, letter.publisher) == ("v: Input should be 1", "mailer.events", "key:shop")
     assert (letter.message.body, letter.message.routing_key) == (b"\xff\x00 not text", "interpals.newsletter")
     assert (letter.message.message_id, letter.replayed_at) == ("m-1", None)
-    assert await world.letters.get(letter.id) == letter
-    assert await world.letters.get(letter.id + 1) is None
+    assert await world.letters.get_dead_letter(letter.id) == letter
+    assert await world.letters.get_dead_letter(letter.id + 1) is None
 
 
 async def test_the_newest_come_first(world: World) -> None:
     """The list is bounded and begins with the newest."""
     for n in range(3):
         await keep(world, reason=f"reason {n}")
-    assert [letter.reason for letter in await world.letters.list(2)] == ["reason 2", "reason 1"]
+    assert [letter.reason for letter in await world.letters.list_dead_letters(2)] == ["reason 2", "reason 1"]
 
 
 async def test_a_replay_publishes_it_again(world: World) -> None:
     """A replayed letter is parked as it was published first, by the same publisher, and is marked."""
     await keep(world)
-    [letter] = await world.letters.list(1)
-    replayed = await world.letters.replay(letter.id)
+    [letter] = await world.letters.list_dead_letters(1)
+    replayed = await world.letters.replay_dead_letter(letter.id)
     assert replayed is not None
     assert replayed.replayed_at is not None
-    [item] = await world.outbox.take("one", 10, 30)
+    [item] = await world.outbox.lease_rows("one", 10, 30)
     assert (item.exchange, item.message.routing_key) == ("mailer.events", "interpals.newsletter")
     assert (item.message.body, item.message.headers, item.message.message_id) == (LETTER.body, LETTER.headers, "m-1")
-    assert await world.letters.replay(letter.id + 1) is None
+    assert await world.letters.replay_dead_letter(letter.id + 1) is None
 
 
 @pytest.mark.parametrize("exchange", ["mailer.outcomes", "mailer.batches", "mailer.dead", "", "mailer.\0events"])
 async def test_only_events_are_replayed(world: World, exchange: str) -> None:
     """Nobody makes mailer say that a mail bounced by letting a message to that exchange die."""
     key = "interpals.service.bounced"
-    await world.letters.keep(Message(b"{}", key), exchange, key, "forged", "shop", DeadKind.REFUSED)
-    [letter] = await world.letters.list(1)
-    assert await world.letters.replayable(Chosen()) == []
-    assert await world.letters.replay(letter.id) is None
-    assert await world.outbox.take("one", 10, 30) == []
+    await world.letters.add_dead_letter(BrokerMessage(b"{}", key), exchange, key, "forged", "shop", DeadKind.REFUSED)
+    [letter] = await world.letters.list_dead_letters(1)
+    assert await world.letters.find_replayable(DeadLetterFilter()) == []
+    assert await world.letters.replay_dead_letter(letter.id) is None
+    assert await world.outbox.lease_rows("one", 10, 30) == []
 
 
 async def test_strange_letters_are_kept(world: World) -> None:
     """No header and no body keeps a letter from being kept: what a column cannot hold is replaced."""
-    await world.letters.keep(
-        Message(b"\xff\x00", "a.\0", "m\0\udcff"), "mailer.events", "a.\0", "why\0\ud800", "sh\0op", DeadKind.REFUSED
+    await world.letters.add_dead_letter(
+        BrokerMessage(b"\xff\x00", "a.\0", "m\0\udcff"),
+        "mailer.events",
+        "a.\0",
+        "why\0\ud800",
+        "sh\0op",
+        DeadKind.REFUSED,
     )
-    [letter] = await world.letters.list(1)
+    [letter] = await world.letters.list_dead_letters(1)
     assert (letter.reason, letter.publisher, letter.message.message_id) == ("why\ufffd?", "sh\ufffdop", "m\ufffd?")
     assert letter.message.body == b"\xff\x00"
 
@@ -82,32 +87,36 @@ async def test_strange_letters_are_kept(world: World) -> None:
 @pytest.mark.parametrize("body", [b"\xff" * 3_500_000, b"\xc3", b"{\x00}"])
 async def test_a_body_that_is_no_text_is_not_replayed_and_keeps_no_other(world: World, body: bytes) -> None:
     """It stays as it is and open, however large; letters behind it are published again."""
-    await world.letters.keep(Message(body, "a.b", "bad"), "mailer.events", "a.b", "not JSON", "shop", DeadKind.REFUSED)
-    await world.letters.keep(LETTER, "mailer.events", "a.b", "a bug", "shop", DeadKind.ERROR)
-    bad, good = await world.letters.replayable(ALL)
-    assert await world.letters.replay(bad) is None
-    assert await world.letters.replay(good) is not None
-    assert await world.letters.replayable(Chosen(replayed=False)) == [bad]
-    [item] = await world.outbox.take("one", 10, 30)
+    await world.letters.add_dead_letter(
+        BrokerMessage(body, "a.b", "bad"), "mailer.events", "a.b", "not JSON", "shop", DeadKind.REFUSED
+    )
+    await world.letters.add_dead_letter(LETTER, "mailer.events", "a.b", "a bug", "shop", DeadKind.ERROR)
+    bad, good = await world.letters.find_replayable(ALL)
+    assert await world.letters.replay_dead_letter(bad) is None
+    assert await world.letters.replay_dead_letter(good) is not None
+    assert await world.letters.find_replayable(DeadLetterFilter(replayed=False)) == [bad]
+    [item] = await world.outbox.lease_rows("one", 10, 30)
     assert item.message.body == LETTER.body
 
 
 async def test_dead_letters_are_kept_for_ninety_days(world: World) -> None:
     """The timekeeper deletes those that are older, whether or not anybody has replayed them, and no others."""
     for number in range(3):
-        await world.letters.keep(Message(b"{}", "x"), "mailer.events", "x", str(number), "shop", DeadKind.REFUSED)
+        await world.letters.add_dead_letter(
+            BrokerMessage(b"{}", "x"), "mailer.events", "x", str(number), "shop", DeadKind.REFUSED
+        )
     age = "UPDATE dead_letters SET at = now() - $2::interval WHERE reason = $1"
     await world.pool.execute(age, "0", timedelta(days=DAYS_KEPT, minutes=1))
     await world.pool.execute(age, "1", timedelta(days=DAYS_KEPT, minutes=-1))
-    await world.timekeeper().tick()
-    assert sorted(letter.reason for letter in await world.letters.list(10)) == ["1", "2"]
+    await world.timekeeper().run_once()
+    assert sorted(letter.reason for letter in await world.letters.list_dead_letters(10)) == ["1", "2"]
 
 
 async def test_an_erasure_finds_dead_letters_by_what_they_say(world: World) -> None:
     """By ref, another spelling or a former address, of an older version too; reasons go with bodies, others' stay."""
     ada, _ = await world.known(1, 2)
-    moved = Correction(email="new@people.example")
-    assert await world.rights.rectify(BRAND, ada, moved, "test", blocks=legal_hold)
+    moved = DataCorrection(email="new@people.example")
+    assert await world.rights.rectify_recipient(BRAND, ada, moved, "test", blocks=forbid_erasure)
     bodies = {
         b'{"email": "USER-1\\u0040people.example"}': True,
         b'{"email": "new@people.example"}': True,
@@ -120,20 +129,22 @@ async def test_an_erasure_finds_dead_letters_by_what_they_say(world: World) -> N
         b'{"brand": "paltalk-2006", "to": {"refs": ["user-1"]}}': True,
     }
     for body in bodies:
-        await world.letters.keep(Message(body, "x"), "mailer.events", f"{BRAND}.x", "quotes", "shop", DeadKind.REFUSED)
-    beside = Message(b"{}", "x", "to:USER-1@people.example")
+        await world.letters.add_dead_letter(
+            BrokerMessage(body, "x"), "mailer.events", f"{BRAND}.x", "quotes", "shop", DeadKind.REFUSED
+        )
+    beside = BrokerMessage(b"{}", "x", "to:USER-1@people.example")
     for key in (f"{BRAND}.x", "to/user-1@people.example"):
-        await world.letters.keep(beside, "mailer.events", key, "quotes", "shop", DeadKind.REFUSED)
+        await world.letters.add_dead_letter(beside, "mailer.events", key, "quotes", "shop", DeadKind.REFUSED)
         bodies[key.encode()] = True
     await world.pool.execute("UPDATE dead_letters SET named = NULL WHERE id % 2 = 0")
-    await erase(world.rights, policies()[BRAND], ada, "test")
+    await erase_recipient(world.rights, policies()[BRAND], ada, "test")
     rows = await world.pool.fetch("SELECT body, reason FROM dead_letters ORDER BY id")
     assert [bytes(row["body"]) for row in rows] == [b"" if gone else body for body, gone in bodies.items()]
     assert [row["reason"] == "quotes" for row in rows] == [not gone for gone in bodies.values()]
     kept = await world.pool.fetch("SELECT message_id, routing_key FROM dead_letters ORDER BY id DESC LIMIT 2")
     assert [tuple(row) for row in kept] == [(None, ""), (None, f"{BRAND}.x")]
     await world.pool.execute("UPDATE stubs SET expires_at = now()")
-    assert await world.upkeep.end_erasures(10) == 1
+    assert await world.upkeep.finish_erasures(10) == 1
     for table in ("former_addresses", "suppressions"):
         assert await world.pool.fetchval(f"SELECT count(*) FROM {table}") == 0  # noqa: S608 - names of these tests
 
@@ -158,7 +169,15 @@ async def test_an_erasure_reaches_its_controllers_dead_letters_and_nobody_elses(
     [ada] = await world.known(1)
     owners = {**controllers(), "peerstream": "interpals"}
     for name, (key, body, _) in REACHED.items():
-        await world.letters.keep(Message(body, key), "mailer.events", key, name, "key:shop", DeadKind.REFUSED)
-    await erase(PostgresRights(world.pool, world.hasher, world.standings, owners), policies()[BRAND], ada, "test")
-    stayed = {letter.reason: letter.message.body for letter in await world.letters.list(10) if letter.message.body}
+        await world.letters.add_dead_letter(
+            BrokerMessage(body, key), "mailer.events", key, name, "key:shop", DeadKind.REFUSED
+        )
+    await erase_recipient(
+        PostgresRights(world.pool, world.hasher, world.standings, owners), policies()[BRAND], ada, "test"
+    )
+    stayed = {
+        letter.reason: letter.message.body
+        for letter in await world.letters.list_dead_letters(10)
+        if letter.message.body
+    }
     assert stayed == {name: body for name, (_, body, reached) in REACHED.items() if not reached}

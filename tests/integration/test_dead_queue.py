@@ -6,11 +6,11 @@ from aio_pika.abc import HeadersType
 from pamqp.common import FieldTable
 
 from mailer.broker.rabbitmq import RabbitBroker
-from mailer.broker.topology import BATCHES, DEAD, DEAD_QUEUE, EVENTS, OLD_DEAD_QUEUE, topology
+from mailer.broker.topology import BATCHES, DEAD, DEAD_QUEUE, EVENTS, OLD_DEAD_QUEUE, topology_for
 from mailer.pipeline import consumers
 from mailer.policy.category import Lane
-from mailer.ports.broker import Header, Message, Unpublishable
-from mailer.ports.dead_letters import Chosen, DeadKind
+from mailer.ports.broker import BrokerMessage, HeaderName, Unpublishable
+from mailer.ports.dead_letters import DeadKind, DeadLetterFilter
 from tests.contract.brokers import delete_everything, under_test
 from tests.factories import FakeReceived, World, until
 from tests.raw_amqp import publish_raw, short
@@ -27,19 +27,19 @@ async def test_an_old_queue_is_emptied_and_deleted(rabbit_url: str) -> None:
         queue = await channel.declare_queue(OLD_DEAD_QUEUE, durable=True, arguments=OLD_ARGUMENTS)
         await queue.bind(exchange)
         headers: HeadersType = {
-            Header.REASON: "v: is required",
-            Header.EXCHANGE: EVENTS,
-            Header.ROUTING_KEY: "a.service",
+            HeaderName.REASON: "v: is required",
+            HeaderName.EXCHANGE: EVENTS,
+            HeaderName.ROUTING_KEY: "a.service",
         }
         ours = aio_pika.Message(b"{}", message_id="m-1", headers=headers, user_id="guest")
         await exchange.publish(ours, "a.service")
     assert await publish_raw(rabbit_url, b"x", {"timestamp": b"\xff" * 8, "message_id": short(b"m-2")}, exchange=DEAD)
     broker = RabbitBroker(rabbit_url)
     try:
-        await broker.declare(under_test())
-        assert await broker._declare_again()
-        assert await broker.depth(DEAD_QUEUE) == 2
-        async with broker.consume(DEAD_QUEUE, 2) as arrivals:
+        await broker.declare_topology(under_test())
+        assert await broker._redeclare()
+        assert await broker.queue_depth(DEAD_QUEUE) == 2
+        async with broker.consume_queue(DEAD_QUEUE, 2) as arrivals:
             letters = [received.message for received in await anext(arrivals)]
             while len(letters) < 2:
                 letters += [received.message for received in await anext(arrivals)]
@@ -48,7 +48,7 @@ async def test_an_old_queue_is_emptied_and_deleted(rabbit_url: str) -> None:
 
         async def gone() -> bool:
             # RabbitMQ counts what was acknowledged with a delay; the next look deletes the queue.
-            assert await broker._declare_again()
+            assert await broker._redeclare()
             async with await aio_pika.connect(rabbit_url) as connection:
                 channel = await connection.channel()
                 try:
@@ -66,69 +66,79 @@ async def test_an_old_queue_is_emptied_and_deleted(rabbit_url: str) -> None:
     ("message", "exchange", "kind", "words"),
     [
         (
-            Message(b"{}", "interpals.service", headers={Header.AGAIN: "1"}),
+            BrokerMessage(b"{}", "interpals.service", headers={HeaderName.AGAIN: "1"}),
             EVENTS,
             DeadKind.MISSING,
             "was missing when this was published",
         ),
-        (Message(b"{}", "interpals.nothing"), EVENTS, DeadKind.UNROUTABLE, "nothing takes 'interpals.nothing'"),
-        (Message(b"", "x.y", headers={Header.SIZE: "130000000"}), EVENTS, DeadKind.TOO_LARGE, "130000000 bytes"),
+        (BrokerMessage(b"{}", "interpals.nothing"), EVENTS, DeadKind.UNROUTABLE, "nothing takes 'interpals.nothing'"),
         (
-            Message(b"", "x.y", headers={Header.REASON: "why", Header.KIND: "error"}),
+            BrokerMessage(b"", "x.y", headers={HeaderName.SIZE: "130000000"}),
+            EVENTS,
+            DeadKind.TOO_LARGE,
+            "130000000 bytes",
+        ),
+        (
+            BrokerMessage(b"", "x.y", headers={HeaderName.REASON: "why", HeaderName.KIND: "error"}),
             DEAD,
             DeadKind.ERROR,
             "why",
         ),
-        (Message(b"", "x.y", headers={Header.REASON: "why", Header.KIND: "?"}), DEAD, DeadKind.REFUSED, "why"),
+        (
+            BrokerMessage(b"", "x.y", headers={HeaderName.REASON: "why", HeaderName.KIND: "?"}),
+            DEAD,
+            DeadKind.REFUSED,
+            "why",
+        ),
     ],
     ids=lambda value: str(value) if isinstance(value, DeadKind) else "",
 )
 async def test_a_dead_letter_says_what_it_died_of(
-    world: World, message: Message, exchange: str, kind: DeadKind, words: str
+    world: World, message: BrokerMessage, exchange: str, kind: DeadKind, words: str
 ) -> None:
     """Also where nobody said it: its queue was missing, or nothing takes its key."""
-    plan = topology({("interpals", "service"): Lane.SERVICE})
+    plan = topology_for({("interpals", "service"): Lane.SERVICE})
     item = FakeReceived(message, exchange)
-    await consumers.keep_dead(world.letters, world.broker, plan.knows)([item])
-    [letter] = await world.letters.list(1)
+    await consumers.store_dead_letters(world.letters, world.broker, plan.is_routable)([item])
+    [letter] = await world.letters.list_dead_letters(1)
     assert (item.settled, letter.kind) == ("ack", kind)
     assert words in letter.reason
 
 
 async def test_what_found_no_queue_is_published_once_more(world: World) -> None:
     """As its own publisher; where the broker refuses it, it is a dead letter at once."""
-    plan = topology({("interpals", "service"): Lane.SERVICE})
-    handle = consumers.keep_dead(world.letters, world.broker, plan.knows)
-    item = FakeReceived(Message(b"{}", "interpals.service", "m-1", user_id="shop"), EVENTS)
+    plan = topology_for({("interpals", "service"): Lane.SERVICE})
+    handle = consumers.store_dead_letters(world.letters, world.broker, plan.is_routable)
+    item = FakeReceived(BrokerMessage(b"{}", "interpals.service", "m-1", user_id="shop"), EVENTS)
     await handle([item])
     [(exchange, again)] = world.broker.published
     assert (item.settled, exchange, again.routing_key, again.message_id) == ("ack", EVENTS, "interpals.service", "m-1")
-    assert again.headers == {Header.PUBLISHER: "broker:shop", Header.AGAIN: "1"}
-    assert await world.letters.list(1) == []
+    assert again.headers == {HeaderName.PUBLISHER: "broker:shop", HeaderName.AGAIN: "1"}
+    assert await world.letters.list_dead_letters(1) == []
     world.broker.refuses = lambda _: Unpublishable("its headers are too large")
-    await handle([FakeReceived(Message(b"{}", "interpals.service", "m-2", user_id="shop"), EVENTS)])
-    [letter] = await world.letters.list(2)
+    await handle([FakeReceived(BrokerMessage(b"{}", "interpals.service", "m-2", user_id="shop"), EVENTS)])
+    [letter] = await world.letters.list_dead_letters(2)
     assert (letter.kind, letter.message.message_id) == (DeadKind.MISSING, "m-2")
 
 
 async def test_what_nobody_published_is_not_published_once_more(world: World) -> None:
     """As our user's it would be ours; nor is it ever replayed."""
-    plan = topology({("interpals", "service"): Lane.SERVICE})
-    await consumers.keep_dead(world.letters, world.broker, plan.knows)(
-        [FakeReceived(Message(b"{}", "interpals.service", "m-1"), EVENTS)]
+    plan = topology_for({("interpals", "service"): Lane.SERVICE})
+    await consumers.store_dead_letters(world.letters, world.broker, plan.is_routable)(
+        [FakeReceived(BrokerMessage(b"{}", "interpals.service", "m-1"), EVENTS)]
     )
-    [letter] = await world.letters.list(2)
+    [letter] = await world.letters.list_dead_letters(2)
     assert (world.broker.published, letter.kind, letter.publisher) == ([], DeadKind.MISSING, "")
-    assert await world.letters.replayable(Chosen()) == []
-    assert await world.letters.replay(letter.id) is None
+    assert await world.letters.find_replayable(DeadLetterFilter()) == []
+    assert await world.letters.replay_dead_letter(letter.id) is None
 
 
 async def test_only_events_are_published_once_more(world: World) -> None:
     """A letter that claims to have been a batch is none of ours: as our user it would be handed over."""
-    plan = topology({("interpals", "service"): Lane.SERVICE})
-    item = FakeReceived(Message(b'{"batch": 1}', "breach", "m-1", {Header.EXCHANGE: BATCHES}), DEAD)
-    await consumers.keep_dead(world.letters, world.broker, plan.knows)([item])
-    [letter] = await world.letters.list(1)
+    plan = topology_for({("interpals", "service"): Lane.SERVICE})
+    item = FakeReceived(BrokerMessage(b'{"batch": 1}', "breach", "m-1", {HeaderName.EXCHANGE: BATCHES}), DEAD)
+    await consumers.store_dead_letters(world.letters, world.broker, plan.is_routable)([item])
+    [letter] = await world.letters.list_dead_letters(1)
     assert (world.broker.published, item.settled, letter.kind) == ([], "ack", DeadKind.UNROUTABLE)
 
 
@@ -137,12 +147,14 @@ async def test_dead_letters_are_chosen_by_what_they_have_in_common(world: World)
     for n, (key, kind) in enumerate(
         [("a.service", DeadKind.MISSING), ("a.b.c", DeadKind.ERROR), ("ab.service", DeadKind.TOO_LARGE)]
     ):
-        await world.letters.keep(Message(b"{}", key, f"m-{n}"), EVENTS, key, f"reason {n} 100%", "shop", kind)
-    letters = sorted(await world.letters.list(10), key=lambda letter: letter.id)
+        await world.letters.add_dead_letter(
+            BrokerMessage(b"{}", key, f"m-{n}"), EVENTS, key, f"reason {n} 100%", "shop", kind
+        )
+    letters = sorted(await world.letters.list_dead_letters(10), key=lambda letter: letter.id)
     first, second, third = letters
 
     async def ids(**chosen: object) -> list[int]:
-        return [letter.id for letter in reversed(await world.letters.list(10, Chosen(**chosen)))]  # type: ignore[arg-type]  # each test names fields
+        return [letter.id for letter in reversed(await world.letters.list_dead_letters(10, DeadLetterFilter(**chosen)))]  # type: ignore[arg-type]  # each test names fields
 
     assert await ids(first=second.id) == [second.id, third.id]
     assert await ids(last=second.id) == [first.id, second.id]
@@ -153,8 +165,8 @@ async def test_dead_letters_are_chosen_by_what_they_have_in_common(world: World)
     assert await ids(reason="%") == [first.id, second.id, third.id]
     assert await ids(key="a") == [first.id, second.id]
     assert await ids(key="ab.service") == [third.id]
-    assert list(await world.letters.replayable(Chosen())) == [first.id, second.id]
-    assert await world.letters.replay(first.id)
-    assert list(await world.letters.replayable(Chosen())) == [second.id]
-    assert list(await world.letters.replayable(Chosen(replayed=True))) == [first.id, second.id]
-    assert await world.letters.replay(third.id) is None
+    assert list(await world.letters.find_replayable(DeadLetterFilter())) == [first.id, second.id]
+    assert await world.letters.replay_dead_letter(first.id)
+    assert list(await world.letters.find_replayable(DeadLetterFilter())) == [second.id]
+    assert list(await world.letters.find_replayable(DeadLetterFilter(replayed=True))) == [first.id, second.id]
+    assert await world.letters.replay_dead_letter(third.id) is None

@@ -9,38 +9,43 @@ from uuid import UUID
 
 import pytest
 
-from mailer.actions import opt_out
+from mailer.actions import record_opt_out
 from mailer.policy.outcome import Outcome
-from mailer.ports.deliveries import Claim, Move, Row, State
-from mailer.ports.ids import uuid7
-from mailer.ports.ledger import Entry, Kind
-from mailer.ports.mailings import Accepted
-from mailer.ports.processor import Outgoing, Permit
+from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow, DeliveryState
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.mailings import AcceptedMailing
+from mailer.ports.processor import OutgoingMessage, Permit
+from mailer.ports.uuids import uuid7
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, open_world, person, until, waiting
 
 
-def move(row: Row, to: State = State.INTENDED, source: State = State.CLAIMED, reason: str = "") -> Move:
+def move(
+    row: DeliveryRow,
+    to: DeliveryState = DeliveryState.INTENDED,
+    source: DeliveryState = DeliveryState.CLAIMED,
+    reason: str = "",
+) -> DeliveryMove:
     """A move of a claimed row; an intent is bound to the standing that the claim has read."""
-    version = row.standing.version if to is State.INTENDED else None
-    due_at = datetime.now(UTC) if to in (State.DEFERRED, State.HELD, State.IN_DOUBT) else None
-    return Move(row.mailing_id, row.recipient_id, row.attempt, source, to, reason, due_at, version)
+    version = row.standing.version if to is DeliveryState.INTENDED else None
+    due_at = datetime.now(UTC) if to in (DeliveryState.DEFERRED, DeliveryState.HELD, DeliveryState.IN_DOUBT) else None
+    return DeliveryMove(row.mailing_id, row.recipient_id, row.attempt, source, to, reason, due_at, version)
 
 
-def entry(row: Row, kind: Kind = Kind.HAND_OVER) -> Entry:
+def entry(row: DeliveryRow, kind: EntryKind = EntryKind.HAND_OVER) -> LedgerEntry:
     """What the ledger says of it."""
-    return Entry(kind, BRAND, row.mailing_id, row.recipient_id, row.attempt, "newsletter")
+    return LedgerEntry(kind, BRAND, row.mailing_id, row.recipient_id, row.attempt, "newsletter")
 
 
-async def claimed(world: World, accepted: Accepted) -> Claim:
+async def claimed(world: World, accepted: AcceptedMailing) -> Claim:
     """All of a mailing, held."""
-    claim = await world.deliveries.claim(accepted.batches, "worker")
+    claim = await world.deliveries.claim_batches(accepted.batches, "worker")
     assert claim is not None
     return claim
 
 
-async def intend(world: World, claim: Claim, rows: Sequence[Row]) -> frozenset[tuple[UUID, int]]:
+async def intend(world: World, claim: Claim, rows: Sequence[DeliveryRow]) -> frozenset[tuple[UUID, int]]:
     """Commits intents."""
-    return await world.deliveries.move(claim.token, [move(row) for row in rows], [entry(row) for row in rows])
+    return await world.deliveries.commit_moves(claim.token, [move(row) for row in rows], [entry(row) for row in rows])
 
 
 async def test_a_claim_brings_each_person_with_their_standing(world: World) -> None:
@@ -62,17 +67,17 @@ async def test_a_claim_brings_each_person_with_their_standing(world: World) -> N
 async def test_one_of_many_claimers_gets_a_batch(world: World) -> None:
     """Of ten that ask at once for one batch, one gets it whole and the others nothing."""
     accepted = await world.accept([person(n) for n in range(100)])
-    claims = await asyncio.gather(*(world.deliveries.claim(accepted.batches, f"worker-{n}") for n in range(10)))
+    claims = await asyncio.gather(*(world.deliveries.claim_batches(accepted.batches, f"worker-{n}") for n in range(10)))
     [claim] = [claim for claim in claims if claim]
     assert len(claim.rows) == 100
-    assert await world.deliveries.claim(accepted.batches, "late") is None
+    assert await world.deliveries.claim_batches(accepted.batches, "late") is None
 
 
 async def test_claimers_of_many_batches_do_not_deadlock(world: World) -> None:
     """Claims over the same batches in any order get each batch once, and none waits for ever."""
     batches = [(await world.accept([person(n)])).batches[0] for n in range(40)]
     orders = [random.sample(batches, len(batches)) for _ in range(8)]
-    claims = await asyncio.gather(*(world.deliveries.claim(order, "worker") for order in orders))
+    claims = await asyncio.gather(*(world.deliveries.claim_batches(order, "worker") for order in orders))
     rows = [row.mailing_id for claim in claims if claim for row in claim.rows]
     assert len(rows) == len(set(rows)) == 40
 
@@ -84,7 +89,7 @@ async def test_a_claim_waits_for_who_notes_that_it_was_published(world: World) -
         transaction = other.transaction()
         await transaction.start()
         await other.execute("UPDATE batches SET published_at = now()")
-        claiming = asyncio.create_task(world.deliveries.claim(accepted.batches, "worker"))
+        claiming = asyncio.create_task(world.deliveries.claim_batches(accepted.batches, "worker"))
         await until(lambda: waiting(world.pool))
         await transaction.commit()
     assert await claiming is not None
@@ -95,7 +100,7 @@ async def test_the_note_of_a_publication_waits_for_nobody(world: World) -> None:
     accepted = await world.accept([person(1)])
     async with world.pool.acquire() as other, other.transaction():
         await other.execute("SELECT FROM batches FOR UPDATE")
-        await asyncio.wait_for(world.upkeep.published(accepted.batches), 5)
+        await asyncio.wait_for(world.upkeep.mark_published(accepted.batches), 5)
     assert await world.pool.fetchval("SELECT published_at FROM batches") is None
 
 
@@ -104,7 +109,7 @@ async def test_what_is_not_due_is_not_claimed(world: World) -> None:
     accepted = await world.accept([person(1)], send_at=(datetime.now(UTC) + timedelta(hours=1)).isoformat())
     batch = await world.pool.fetchval("SELECT id FROM batches WHERE mailing_id = $1", accepted.mailing_id)
     assert accepted.batches == ()
-    assert await world.deliveries.claim([batch], "worker") is None
+    assert await world.deliveries.claim_batches([batch], "worker") is None
     assert await world.pool.fetchval("SELECT state FROM batches") == "queued"
 
 
@@ -112,7 +117,7 @@ async def test_an_empty_batch_is_forgotten(world: World) -> None:
     """A batch with nothing open goes when somebody claims it."""
     accepted = await world.accept([person(1)])
     await world.pool.execute("UPDATE deliveries SET state = 'cancelled'")
-    assert await world.deliveries.claim(accepted.batches, "worker") is None
+    assert await world.deliveries.claim_batches(accepted.batches, "worker") is None
     assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0
 
 
@@ -123,7 +128,7 @@ async def test_a_stale_standing_refuses_its_row_and_changes_nothing(world: World
     before = len(await world.entries())
     changed = [claim.rows[3].recipient_id, claim.rows[7].recipient_id]
     for recipient_id in changed:
-        await world.standings.opt_out(BRAND, recipient_id, "promotional", "test")
+        await world.standings.record_opt_out(BRAND, recipient_id, "promotional", "test")
     refused = await intend(world, claim, claim.rows)
     assert refused == {(accepted.mailing_id, recipient_id) for recipient_id in changed}
     assert {state for state, _ in (await world.states(accepted.mailing_id)).values()} == {"claimed"}
@@ -131,7 +136,7 @@ async def test_a_stale_standing_refuses_its_row_and_changes_nothing(world: World
     kept = [row for row in claim.rows if row.recipient_id not in changed]
     assert await intend(world, claim, kept) == frozenset()
     assert len(await world.entries(accepted.mailing_id, "hand_over")) == 8
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_a_row_that_was_refused_is_read_again(world: World) -> None:
@@ -139,13 +144,13 @@ async def test_a_row_that_was_refused_is_read_again(world: World) -> None:
     accepted = await world.accept([person(1), person(2)])
     claim = await claimed(world, accepted)
     ada, grace = claim.rows
-    await world.standings.opt_out(BRAND, ada.recipient_id, "newsletter", "test")
+    await world.standings.record_opt_out(BRAND, ada.recipient_id, "newsletter", "test")
     assert await intend(world, claim, [grace]) == frozenset()
     keys = [(row.mailing_id, row.recipient_id) for row in claim.rows]
-    [fresh] = await world.deliveries.read_again(claim.token, keys)
+    [fresh] = await world.deliveries.reread_claimed(claim.token, keys)
     assert fresh.recipient_id == ada.recipient_id
     assert (fresh.standing.version, fresh.standing.opted_out) == (2, frozenset({"newsletter"}))
-    assert await world.deliveries.read_again(uuid7(), keys) == []
+    assert await world.deliveries.reread_claimed(uuid7(), keys) == []
 
 
 async def test_a_new_address_is_decided_on_anew(world: World) -> None:
@@ -154,7 +159,7 @@ async def test_a_new_address_is_decided_on_anew(world: World) -> None:
     claim = await claimed(world, accepted)
     await world.accept([person(1, email="new@people.example")])
     [key] = await intend(world, claim, claim.rows)
-    [fresh] = await world.deliveries.read_again(claim.token, [key])
+    [fresh] = await world.deliveries.reread_claimed(claim.token, [key])
     assert fresh.standing.address == "new@people.example"
     assert await intend(world, claim, [fresh]) == frozenset()
 
@@ -179,14 +184,14 @@ async def test_no_intent_on_a_lease_that_ran_out(world: World) -> None:
     assert await intend(world, claim, [ada]) == frozenset()
     await world.lose_leases()
     assert await intend(world, claim, [grace]) == {(grace.mailing_id, grace.recipient_id)}
-    outcome = move(ada, State.HANDED_OVER, State.INTENDED)
-    assert await world.deliveries.move(claim.token, [outcome], [entry(ada, Kind.OUTCOME)]) == frozenset()
+    outcome = move(ada, DeliveryState.HANDED_OVER, DeliveryState.INTENDED)
+    assert await world.deliveries.commit_moves(claim.token, [outcome], [entry(ada, EntryKind.OUTCOME)]) == frozenset()
     assert (await world.states(accepted.mailing_id))["user-1"] == ("handed_over", "")
 
 
 async def test_a_window_of_nothing_is_whole(world: World) -> None:
     """Moving nothing succeeds and writes nothing."""
-    assert await world.deliveries.move(uuid7(), [], []) == frozenset()
+    assert await world.deliveries.commit_moves(uuid7(), [], []) == frozenset()
     assert await world.entries() == []
 
 
@@ -219,7 +224,9 @@ async def test_an_opt_out_waits_for_an_intent_under_way(world: World) -> None:
         await transaction.start()
         # The intent's own lock, held open.
         await other.execute("SELECT FROM standings WHERE recipient_id = $1 FOR SHARE", ada.recipient_id)
-        leaving = asyncio.create_task(opt_out(world.standings, world.policies[BRAND], ada.recipient_id, "*", "test"))
+        leaving = asyncio.create_task(
+            record_opt_out(world.standings, world.policies[BRAND], ada.recipient_id, "*", "test")
+        )
         await until(lambda: waiting(world.pool))
         assert not leaving.done()
         await transaction.commit()
@@ -235,7 +242,7 @@ class Clocked(FakeProcessor):
         self.at: dict[str, float] = {}
 
     async def send(
-        self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+        self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
     ) -> list[Outcome]:
         """Sends at once."""
         for outgoing in window:
@@ -255,7 +262,7 @@ async def test_opt_out_wins_the_race(database_url: str) -> None:
 
         async def leave(addresses: Sequence[str]) -> None:
             for address in addresses:
-                await opt_out(world.standings, world.policies[BRAND], ids[address], "newsletter", "one-click")
+                await record_opt_out(world.standings, world.policies[BRAND], ids[address], "newsletter", "one-click")
                 # Commit order: what is visible now was committed before the answer.
                 answered[ids[address]] = await world.pool.fetchval(
                     "SELECT count(*) FROM ledger WHERE kind = 'hand_over' AND recipient_id = $1", ids[address]
@@ -264,7 +271,7 @@ async def test_opt_out_wins_the_race(database_url: str) -> None:
         leavers = random.Random(4).sample(sorted(ids), 240)
         await asyncio.gather(
             *(
-                world.handover(processor).run([batch])
+                world.handover(processor).hand_over_batches([batch])
                 for accepted, processor in zip(mailings, processors, strict=True)
                 for batch in accepted.batches
             ),
@@ -279,21 +286,23 @@ async def test_opt_out_wins_the_race(database_url: str) -> None:
             states = await world.states(accepted.mailing_id)
             assert set(states.values()) <= {("handed_over", ""), ("suppressed", "opted_out")}
             assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
-        assert (await world.ledger.verify()).faults == ()
+        assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_what_was_not_reached_goes_back(world: World) -> None:
     """At the end of a claim, what is still held is queued again for its time, and a batch without such rows is gone."""
     first = await world.accept([person(1)])
     second = await world.accept([person(2), person(3)])
-    claim = await world.deliveries.claim([*first.batches, *second.batches], "worker")
+    claim = await world.deliveries.claim_batches([*first.batches, *second.batches], "worker")
     assert claim is not None
     ada, grace, _ = claim.rows
     for row in (ada, grace):
         await intend(world, claim, [row])
-        await world.deliveries.move(claim.token, [move(row, State.HANDED_OVER, State.INTENDED)], [])
+        await world.deliveries.commit_moves(
+            claim.token, [move(row, DeliveryState.HANDED_OVER, DeliveryState.INTENDED)], []
+        )
     later = datetime.now(UTC) + timedelta(seconds=10)
-    await world.deliveries.finish(claim.token, later)
+    await world.deliveries.finish_claim(claim.token, later)
     [batch] = await world.pool.fetch("SELECT * FROM batches")
     assert (batch["mailing_id"], batch["state"], batch["due_at"]) == (second.mailing_id, "queued", later)
     assert (batch["claim"], batch["published_at"]) == (None, None)
@@ -306,13 +315,13 @@ async def test_what_was_not_reached_goes_back(world: World) -> None:
 async def test_a_batch_with_an_open_intent_is_not_forgotten(world: World) -> None:
     """A claim that ends with an intent unanswered leaves its batch, by which the timekeeper finds the intent."""
     first, second = await world.accept([person(1)]), await world.accept([person(2)])
-    claim = await world.deliveries.claim([*first.batches, *second.batches], "worker")
+    claim = await world.deliveries.claim_batches([*first.batches, *second.batches], "worker")
     assert claim is not None
     await intend(world, claim, claim.rows[:1])
-    await world.deliveries.finish(claim.token, None)
+    await world.deliveries.finish_claim(claim.token, None)
     await world.lose_leases()
-    [stale] = await world.upkeep.stale(10)
-    assert (stale.recipient_id, stale.state) == (claim.rows[0].recipient_id, State.INTENDED)
+    [stale] = await world.upkeep.orphaned_deliveries(10)
+    assert (stale.recipient_id, stale.state) == (claim.rows[0].recipient_id, DeliveryState.INTENDED)
     assert (await world.states(second.mailing_id))["user-2"] == ("queued", "")
 
 
@@ -329,10 +338,10 @@ async def test_an_intent_at_the_last_moment_is_not_lost(world: World) -> None:
         await other.execute(
             "UPDATE deliveries SET state = 'intended' WHERE recipient_id = $1", claim.rows[0].recipient_id
         )
-        assert await asyncio.wait_for(world.upkeep.give_back(10), 5) == 0
+        assert await asyncio.wait_for(world.upkeep.end_expired_claims(10), 5) == 0
         await transaction.commit()
-    assert await world.upkeep.give_back(10) == 0
-    [stale] = await world.upkeep.stale(10)
+    assert await world.upkeep.end_expired_claims(10) == 0
+    [stale] = await world.upkeep.orphaned_deliveries(10)
     assert stale.claim == claim.token
 
 
@@ -340,24 +349,30 @@ async def test_counters_equal_the_states(world: World) -> None:
     """After any sequence of moves, refusals, ends and returns, the counters say what the deliveries say."""
     chance = random.Random(7)
     accepted = await world.accept([person(n) for n in range(60)])
-    targets = [State.SUPPRESSED, State.HELD, State.FAILED, State.DIVERTED, State.EXPIRED]
-    ends = [State.HANDED_OVER, State.DEFERRED, State.IN_DOUBT, State.FAILED]
+    targets = [
+        DeliveryState.SUPPRESSED,
+        DeliveryState.HELD,
+        DeliveryState.FAILED,
+        DeliveryState.DIVERTED,
+        DeliveryState.EXPIRED,
+    ]
+    ends = [DeliveryState.HANDED_OVER, DeliveryState.DEFERRED, DeliveryState.IN_DOUBT, DeliveryState.FAILED]
     for _ in range(25):
         batches = await world.pool.fetch("SELECT id FROM batches WHERE state = 'queued'")
-        if claim := await world.deliveries.claim([row["id"] for row in batches], "worker"):
+        if claim := await world.deliveries.claim_batches([row["id"] for row in batches], "worker"):
             rows = chance.sample(list(claim.rows), chance.randint(1, len(claim.rows)))
             cut = chance.randint(0, len(rows))
             moves = [move(row) for row in rows[:cut]]
             moves += [move(row, to := chance.choice(targets), reason=to.value[:3]) for row in rows[cut:]]
-            await world.deliveries.move(claim.token, moves, [])
+            await world.deliveries.commit_moves(claim.token, moves, [])
             if chance.random() < 0.2:
-                await world.standings.opt_out(BRAND, rows[0].recipient_id, "newsletter", "test")
-            await world.deliveries.move(claim.token, moves, [])
-            outcomes = [move(row, chance.choice(ends), State.INTENDED, "why") for row in rows[:cut]]
-            assert await world.deliveries.move(claim.token, outcomes, []) == frozenset()
-            await world.deliveries.finish(claim.token, None)
+                await world.standings.record_opt_out(BRAND, rows[0].recipient_id, "newsletter", "test")
+            await world.deliveries.commit_moves(claim.token, moves, [])
+            outcomes = [move(row, chance.choice(ends), DeliveryState.INTENDED, "why") for row in rows[:cut]]
+            assert await world.deliveries.commit_moves(claim.token, outcomes, []) == frozenset()
+            await world.deliveries.finish_claim(claim.token, None)
         assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
         await world.due_now()
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
     assert sum((await world.counted(accepted.mailing_id)).values()) == 60

@@ -11,13 +11,13 @@ import asyncpg
 import pytest
 
 from mailer.broker.memory import MemoryBroker
-from mailer.broker.topology import events_queue, topology
+from mailer.broker.topology import events_queue, topology_for
+from mailer.database.connections import open_pool
 from mailer.events import parse_event
-from mailer.ledger.connections import open_pool
-from mailer.ledger.outbox import PostgresOutbox
 from mailer.policy.category import Lane
-from mailer.ports.broker import Header, Received
-from mailer.rendering.admission import admit
+from mailer.ports.broker import HeaderName, ReceivedMessage
+from mailer.postgres.outbox import PostgresOutbox
+from mailer.rendering.event_checks import check_event
 from tests.factories import policies, templates
 
 ROOT = Path(__file__).parents[2]
@@ -35,15 +35,15 @@ async def connection(database_url: str) -> "AsyncIterator[asyncpg.Connection[asy
 
 
 @asynccontextmanager
-async def taken(database_url: str) -> AsyncIterator[Received]:
+async def taken(database_url: str) -> AsyncIterator[ReceivedMessage]:
     """The first newsletter event that a worker gets."""
-    plan = topology({("paltalk-2006", "newsletter"): Lane.NEWSLETTER})
+    plan = topology_for({("paltalk-2006", "newsletter"): Lane.NEWSLETTER})
     pool = await open_pool(database_url)
     outbox = PostgresOutbox(pool)
     async with (
         asyncio.timeout(30),
         MemoryBroker(plan, outbox, "a worker") as broker,
-        broker.consume(events_queue(Lane.NEWSLETTER), 1) as arrivals,
+        broker.consume_queue(events_queue(Lane.NEWSLETTER), 1) as arrivals,
     ):
         yield (await anext(arrivals))[0]
     await outbox.close()
@@ -55,7 +55,7 @@ async def test_the_statement_publishes(database_url: str, connection: "asyncpg.C
     await connection.execute(PUBLISH)
     async with taken(database_url) as received:
         event = parse_event(received.message.body)
-        assert admit(event, policies(), templates()).name == event.template
+        assert check_event(event, policies(), templates()).name == event.template
         assert received.message.routing_key == event.routing_key
         assert received.message.message_id == event.id
 
@@ -89,7 +89,7 @@ async def test_a_role_with_the_grant_publishes_as_itself(
             )
         await connection.execute("RESET ROLE")
         async with taken(database_url) as received:
-            assert received.message.headers[Header.PUBLISHER] == f"role:{role}"
+            assert received.message.headers[HeaderName.PUBLISHER] == f"role:{role}"
     finally:
         await connection.execute("RESET ROLE")
         await connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")

@@ -10,13 +10,13 @@ from aiosmtpd.smtp import SMTP
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from mailer import resources
-from mailer.doctor.finding import Level
-from mailer.doctor.lookup import LookupFailed, Resolver
-from mailer.doctor.machine import judge_disk
-from mailer.doctor.relays import Target, examine_relay
-from mailer.policy.library import load
-from mailer.rendering.dkim import Key, Signer
+from mailer import bundled_files
+from mailer.doctor.disk_space import judge_disk
+from mailer.doctor.dns_lookup import LookupFailed, SystemResolver
+from mailer.doctor.finding import FindingLevel
+from mailer.doctor.relays import RelayTarget, examine_relay
+from mailer.policy.policy_library import parse_policies
+from mailer.rendering.dkim import DkimKey, DkimSigner
 from tests.integration.smtp_world import Keep, real
 from tests.integration.test_condition import age_collation
 from tests.integration.test_smtp_tls import certificate  # noqa: F401 - a fixture
@@ -24,8 +24,8 @@ from tests.names import Zone, name_server
 from tests.processes import Done, Stack, free_port
 
 NOW = datetime.now(UTC)
-POLICIES = {file.name: file.read_text("utf-8") for file in resources.folder("policies").glob("*.toml")}
-DOMAINS = sorted({policy.domain for policy in load(POLICIES, NOW.date()).values()})
+POLICIES = {file.name: file.read_text("utf-8") for file in bundled_files.bundled_folder("policies").glob("*.toml")}
+DOMAINS = sorted({policy.domain for policy in parse_policies(POLICIES, NOW.date()).values()})
 CERTIFICATE = tuple[ssl.SSLContext, ssl.SSLContext]
 
 
@@ -58,7 +58,7 @@ async def test_a_sound_system(stack: Stack, tmp_path: Path) -> None:
     """Services, versions, clocks, keys, templates, policies and the DNS are looked at, and nothing is a problem."""
     pem = generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (tmp_path / "key.pem").write_bytes(pem)
-    [(name, record)] = Signer(DOMAINS[0], Key("k1", pem)).records().items()
+    [(name, record)] = DkimSigner(DOMAINS[0], DkimKey("k1", pem)).dns_records().items()
     records = zone() | {(name, "TXT"): [" ".join(f'"{record[at : at + 200]}"' for at in range(0, len(record), 200))]}
     signing = stack.having(DKIM=f"{DOMAINS[0]}:k1:{tmp_path / 'key.pem'}")
     done = await doctor(signing, records)
@@ -108,11 +108,11 @@ async def test_a_relays_certificate(certificate: CERTIFICATE) -> None:  # noqa: 
     """One that ends tomorrow is to be renewed; one that nobody vouches for is a problem."""
     server, trusting = certificate
     async with real(lambda: SMTP(Keep(), hostname="test", tls_context=server)) as port:
-        target = Target("relay", "127.0.0.1", port, implicit=False, starttls=True, helo="test.example")
+        target = RelayTarget("relay", "127.0.0.1", port, implicit=False, starttls=True, helo="test.example")
         soon = await examine_relay(target, NOW, lambda: trusting)
         late = await examine_relay(target, NOW - timedelta(days=60), lambda: trusting)
         unknown = await examine_relay(target, NOW, ssl.create_default_context)
-    assert (soon.level, late.level, unknown.level) == (Level.WARNING, Level.OK, Level.PROBLEM)
+    assert (soon.level, late.level, unknown.level) == (FindingLevel.WARNING, FindingLevel.OK, FindingLevel.PROBLEM)
     assert "renew" in soon.text
     assert "certificate" in unknown.text
 
@@ -127,21 +127,28 @@ async def test_the_resolver() -> None:
         ("7.2.0.192.in-addr.arpa", "PTR"): ["MX.mail.example."],
     }
     async with name_server(records) as server:
-        resolver = Resolver(server)
-        assert sorted(await resolver.texts("mail.example")) == ["another", "v=spf1 -all"]
-        assert await resolver.mail_hosts("mail.example") == ["mx.mail.example"]
-        here, six = await resolver.addresses("mx.mail.example")
+        resolver = SystemResolver(server)
+        assert sorted(await resolver.txt_records("mail.example")) == ["another", "v=spf1 -all"]
+        assert await resolver.mx_hosts("mail.example") == ["mx.mail.example"]
+        here, six = await resolver.host_addresses("mx.mail.example")
         assert (here, six) == (ipaddress.ip_address("192.0.2.7"), ipaddress.ip_address("2001:db8::7"))
-        assert await resolver.pointers(here) == ["mx.mail.example"]
-        assert await resolver.texts("nothing.example") == []
-        assert await resolver.addresses("192.0.2.9") == [ipaddress.ip_address("192.0.2.9")]
+        assert await resolver.ptr_names(here) == ["mx.mail.example"]
+        assert await resolver.txt_records("nothing.example") == []
+        assert await resolver.host_addresses("192.0.2.9") == [ipaddress.ip_address("192.0.2.9")]
     with pytest.raises(LookupFailed, match=r"TXT mail\.example"):
-        await Resolver(f"127.0.0.1:{free_port()}", seconds=0.5).texts("mail.example")
+        await SystemResolver(f"127.0.0.1:{free_port()}", seconds=0.5).txt_records("mail.example")
 
 
 @pytest.mark.parametrize(
-    ("free", "level"), [(50, Level.OK), (10, Level.OK), (9, Level.WARNING), (1, Level.PROBLEM), (0, Level.PROBLEM)]
+    ("free", "level"),
+    [
+        (50, FindingLevel.OK),
+        (10, FindingLevel.OK),
+        (9, FindingLevel.WARNING),
+        (1, FindingLevel.PROBLEM),
+        (0, FindingLevel.PROBLEM),
+    ],
 )
-def test_a_disk(free: int, level: Level) -> None:
+def test_a_disk(free: int, level: FindingLevel) -> None:
     """A full disk stops everything; one that fills is said before."""
     assert judge_disk("disk", "/data", free << 30, 100 << 30).level is level

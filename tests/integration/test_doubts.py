@@ -9,28 +9,28 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from mailer.actions.doubt import end_doubted
-from mailer.ledger.held import PostgresHeld
-from mailer.pipeline import leases
-from mailer.policy.outcome import Outcome, Result
-from mailer.ports.processor import Outgoing, Permit
+from mailer.actions.doubtful_deliveries import end_doubted
+from mailer.pipeline import lease_renewal
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.processor import OutgoingMessage, Permit
+from mailer.postgres.held_deliveries import PostgresHeldDeliveries
 from tests.campaigns import commands
 from tests.factories import ACCEPTED, FakeProcessor, World, person, until
 
-IN_DOUBT = Outcome(Result.IN_DOUBT, text="lost after the final dot")
+IN_DOUBT = Outcome(OutcomeKind.IN_DOUBT, text="lost after the final dot")
 
 
 async def again(world: World, processor: FakeProcessor, times: int) -> None:
     """Lets the time come for what waits, so often."""
     for _ in range(times):
         await world.due_now()
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await world.run_published(processor)
 
 
 async def end(world: World, mailing_id: UUID) -> int:
     """Ends what is doubted, as Grace."""
-    return await end_doubted(PostgresHeld(world.pool, world.writers), world.deliveries, mailing_id, "Grace")
+    return await end_doubted(PostgresHeldDeliveries(world.pool, world.writers), world.deliveries, mailing_id, "Grace")
 
 
 async def test_mandatory_mail_waits_for_a_person_after_three_copies(world: World) -> None:
@@ -38,7 +38,7 @@ async def test_mandatory_mail_waits_for_a_person_after_three_copies(world: World
     loses = FakeProcessor(lambda _: IN_DOUBT)
     await world.paying(1)
     accepted = await world.accept({"refs": ["user-1"]}, "service")
-    await world.handover(loses).run(accepted.batches)
+    await world.handover(loses).hand_over_batches(accepted.batches)
     with capture_logs() as logs:
         await again(world, loses, 8)
     assert len(loses.sent) == 3
@@ -51,7 +51,7 @@ async def test_mandatory_mail_waits_for_a_person_after_three_copies(world: World
 async def test_crashes_count_as_copies(world: World) -> None:
     """A worker that dies after each intent may have sent a copy each time: three, and then a person is asked."""
 
-    def dies(outgoing: Outgoing) -> Outcome:
+    def dies(outgoing: OutgoingMessage) -> Outcome:
         raise KeyboardInterrupt
 
     killed = FakeProcessor(dies)
@@ -60,11 +60,11 @@ async def test_crashes_count_as_copies(world: World) -> None:
     for _ in range(6):
         for batch in batches:
             with pytest.raises(KeyboardInterrupt):
-                await world.handover(killed).run([batch])
+                await world.handover(killed).hand_over_batches([batch])
         await world.lose_leases()
         for _ in range(3):
             await world.due_now()
-            await world.timekeeper().tick()
+            await world.timekeeper().run_once()
         batches = [row["id"] for row in await world.pool.fetch("SELECT id FROM batches")]
         world.broker.take()
     assert len(killed.windows) == 3
@@ -76,12 +76,12 @@ async def test_a_person_sends_one_more_copy(world: World) -> None:
     loses = FakeProcessor(lambda _: IN_DOUBT)
     await world.paying(1)
     accepted = await world.accept({"refs": ["user-1"]}, "service")
-    await world.handover(loses).run(accepted.batches)
+    await world.handover(loses).hand_over_batches(accepted.batches)
     await again(world, loses, 6)
-    assert await PostgresHeld(world.pool, world.writers).release(accepted.mailing_id, "Grace") == 1
+    assert await PostgresHeldDeliveries(world.pool, world.writers).release_held(accepted.mailing_id, "Grace") == 1
     await again(world, loses, 6)
     assert len(loses.sent) == 4
-    assert await PostgresHeld(world.pool, world.writers).release(accepted.mailing_id, "Grace") == 1
+    assert await PostgresHeldDeliveries(world.pool, world.writers).release_held(accepted.mailing_id, "Grace") == 1
     await again(world, world.processor, 2)
     assert await world.states(accepted.mailing_id) == {"user-1": ("handed_over", "")}
     rules = [entry["rule"] for entry in await world.entries(accepted.mailing_id, "mailing")]
@@ -96,7 +96,7 @@ async def test_a_person_ends_it(world: World, category: str, fate: tuple[str, st
     loses = FakeProcessor(lambda _: IN_DOUBT)
     accepted = await world.accept([person(1)], category)
     if category == "breach":
-        await world.mailings.release(accepted.mailing_id, "Grace")
+        await world.mailings.release_mailing(accepted.mailing_id, "Grace")
     for _ in range(8):
         await again(world, loses, 1)
     assert await world.states(accepted.mailing_id) == {"user-1": ("held", "in_doubt")}
@@ -114,7 +114,7 @@ class Slow(FakeProcessor):
     answers: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def send(
-        self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+        self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
     ) -> list[Outcome]:
         """Has the messages at once, and answers later."""
         self.begun.set()
@@ -128,11 +128,11 @@ async def test_a_slow_answer_makes_one_copy(database_url: str, world: World) -> 
     slow = Slow()
     await world.paying(1, 2)
     accepted = await world.accept({"refs": ["user-1", "user-2"]}, "service")
-    task = asyncio.create_task(world.handover(slow, deliveries).run(accepted.batches))
+    task = asyncio.create_task(world.handover(slow, deliveries).hand_over_batches(accepted.batches))
     await slow.begun.wait()
     end = asyncio.get_running_loop().time() + 2.5
     while asyncio.get_running_loop().time() < end:
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await world.run_published()
         await asyncio.sleep(0.05)  # the time that a relay takes, and not a wait for anything of ours
     assert world.processor.sent == []
@@ -146,7 +146,7 @@ async def test_a_lease_that_is_lost_is_not_renewed(world: World) -> None:
     """The answer, once others have taken the window, comes too late, and nothing more begins."""
     deliveries, slow = world.open_deliveries(lease_seconds=1), Slow()
     accepted = await world.accept([person(n) for n in range(100)], "policy_change")
-    task = asyncio.create_task(world.handover(slow, deliveries).run(accepted.batches))
+    task = asyncio.create_task(world.handover(slow, deliveries).hand_over_batches(accepted.batches))
     await slow.begun.wait()
     await world.lose_leases()
     with capture_logs() as logs:
@@ -164,14 +164,14 @@ async def test_who_is_told_to_end_waits_no_longer_than_the_lease(world: World) -
     """A worker that is asked to stop gives a silent relay up when its lease is over: the window is in doubt."""
     deliveries, silent = world.open_deliveries(lease_seconds=1), Slow()
     accepted = await world.accept([person(1)], "policy_change")
-    task = asyncio.create_task(world.handover(silent, deliveries).run(accepted.batches))
+    task = asyncio.create_task(world.handover(silent, deliveries).hand_over_batches(accepted.batches))
     await silent.begun.wait()
     world.stop.set()
     with pytest.raises(TimeoutError):
         await task
     await world.lose_leases()
     for _ in range(2):
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
     reasons = [entry["reason"] for entry in await world.entries(accepted.mailing_id, "outcome")]
     assert reasons == ["in_doubt owner_lost", "deferred in_doubt"]
 
@@ -184,18 +184,18 @@ async def test_a_quick_answer_renews_nothing(world: World, monkeypatch: pytest.M
         nonlocal asked
         asked += 1
 
-    monkeypatch.setattr(type(world.deliveries), "renew", renew)
+    monkeypatch.setattr(type(world.deliveries), "renew_lease", renew)
     accepted = await world.accept([person(n) for n in range(200)])
-    await world.handover(FakeProcessor(lambda _: ACCEPTED)).run(accepted.batches)
+    await world.handover(FakeProcessor(lambda _: ACCEPTED)).hand_over_batches(accepted.batches)
     assert asked == 0
-    assert leases.MARGIN < 0.5
+    assert lease_renewal.MARGIN < 0.5
 
 
 async def test_the_commands_let_it_go_on_or_end_it(world: World, tmp_path: Path, database_url: str) -> None:
     """`mailing show` says that a person is needed; `resume` sends one more copy, `end` none."""
     loses, operator = FakeProcessor(lambda _: IN_DOUBT), commands(tmp_path, database_url)
     accepted = await world.accept([person(1)], "policy_change")
-    await world.handover(loses).run(accepted.batches)
+    await world.handover(loses).hand_over_batches(accepted.batches)
     await again(world, loses, 6)
     mailing = str(accepted.mailing_id)
     [line] = (await operator.done("mailing", "show", mailing, "--json")).json["waiting"]

@@ -20,7 +20,7 @@ HOST_THAT_NEVER_STOPS = """
 import sys, signal
 from pathlib import Path
 from mailer.embedded import postgres
-server = postgres.start(Path(sys.argv[1]))
+server = postgres.start_postgres(Path(sys.argv[1]))
 print("started", flush=True)
 signal.pause()
 """
@@ -39,7 +39,7 @@ def folder(place: Path) -> Iterator[Path]:
     folder = place / "postgres"
     yield folder
     if (folder / "data" / "postmaster.pid").exists():
-        postgres.start(folder).stop()
+        postgres.start_postgres(folder).stop()
 
 
 def pid_of(folder: Path) -> int:
@@ -69,8 +69,8 @@ async def ask(url: str, query: str) -> object:
 
 async def test_two_holders_share_one_server(folder: Path) -> None:
     """A second start joins the running server, which lives until the last holder lets go."""
-    with postgres.start(folder) as first:
-        second = postgres.start(folder)
+    with postgres.start_postgres(folder) as first:
+        second = postgres.start_postgres(folder)
         assert second.url() == first.url()
         pid = pid_of(folder)
     assert await ask(second.url("postgres"), "SELECT 1") == 1
@@ -82,15 +82,15 @@ async def test_two_holders_share_one_server(folder: Path) -> None:
 
 async def test_data_outlives_the_server(folder: Path) -> None:
     """What was committed is there after a stop and a start, and text sorts and folds as Unicode says."""
-    with postgres.start(folder) as server:
+    with postgres.start_postgres(folder) as server:
         await ask(server.url("postgres"), "CREATE TABLE kept AS SELECT lower('ÄÖ') AS word")
-    with postgres.start(folder) as server:
+    with postgres.start_postgres(folder) as server:
         assert await ask(server.url("postgres"), "SELECT word FROM kept") == "äö"
 
 
 def test_dbmate_understands_the_url(folder: Path) -> None:
     """The migration tool creates the database that the URL names."""
-    with postgres.start(folder) as server:
+    with postgres.start_postgres(folder) as server:
         dbmate = Path(sys.executable).parent / "dbmate"
         done = subprocess.run(
             [dbmate, "--url", server.url("fresh"), "create"], capture_output=True, text=True, check=False
@@ -101,7 +101,7 @@ def test_dbmate_understands_the_url(folder: Path) -> None:
 async def test_a_killed_host_leaves_a_server_that_the_next_one_uses(folder: Path) -> None:
     """A host that died by SIGKILL holds nothing: its server is joined, and stopped by the last holder alive."""
     pid = start_in_a_killed_host(folder)
-    with postgres.start(folder) as server:
+    with postgres.start_postgres(folder) as server:
         assert pid_of(folder) == pid
         assert await ask(server.url("postgres"), "SELECT 1") == 1
     assert not (folder / "data" / "postmaster.pid").exists()
@@ -109,47 +109,47 @@ async def test_a_killed_host_leaves_a_server_that_the_next_one_uses(folder: Path
 
 async def test_a_killed_server_is_started_again(folder: Path) -> None:
     """A server that died by SIGKILL is replaced, and what it had committed is there."""
-    holder = postgres.start(folder)
+    holder = postgres.start_postgres(folder)
     await ask(holder.url("postgres"), "CREATE TABLE kept AS SELECT 7 AS number")
     os.kill(pid_of(folder), signal.SIGKILL)
-    with postgres.start(folder) as server:
+    with postgres.start_postgres(folder) as server:
         assert await ask(server.url("postgres"), "SELECT number FROM kept") == 7
     holder.stop()
 
 
 async def test_a_pid_file_that_names_another_program_is_not_believed(folder: Path) -> None:
     """After a reboot the old server's number may be anybody's."""
-    postgres.start(folder).stop()
+    postgres.start_postgres(folder).stop()
     lines = [str(os.getppid()), str(folder / "data"), "1", "5432", str(folder / "data"), "", "1 2", "ready"]
     (folder / "data" / "postmaster.pid").write_text("\n".join(lines))
-    with postgres.start(folder) as server:
+    with postgres.start_postgres(folder) as server:
         assert await ask(server.url("postgres"), "SELECT 1") == 1
 
 
 def test_stopping_a_killed_server_is_no_error(folder: Path) -> None:
     """Who holds a server that has died lets go of it as of any other."""
-    holder = postgres.start(folder)
+    holder = postgres.start_postgres(folder)
     os.kill(pid_of(folder), signal.SIGKILL)
     holder.stop()
-    with postgres.start(folder) as server:
+    with postgres.start_postgres(folder) as server:
         assert server.url() == holder.url()
 
 
 @pytest.mark.parametrize("name", ["x" * 110, "a b,c", "50% & é?"])
 async def test_any_folder_will_do(place: Path, name: str) -> None:
     """Paths that are too long for a socket, or hold what URLs and lists treat specially, work too."""
-    with postgres.start(place / name) as server:
+    with postgres.start_postgres(place / name) as server:
         assert await ask(server.url("postgres"), "SELECT current_user") == "postgres"
 
 
 def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
     """The error is one line with PostgreSQL's own words."""
-    postgres.start(folder).stop()
+    postgres.start_postgres(folder).stop()
     version = folder / "data" / "PG_VERSION"
     right = version.read_text()
     version.write_text("9.6\n")
     with pytest.raises(Unavailable, match=r"does not start: .*incompatible") as caught:
-        postgres.start(folder)
+        postgres.start_postgres(folder)
     assert "\n" not in str(caught.value)
     version.write_text(right)
 
@@ -159,7 +159,7 @@ def test_a_missing_wheel_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch)
     with monkeypatch.context() as patched:
         patched.setattr(importlib.util, "find_spec", lambda name: None)
         with pytest.raises(Unavailable, match=r"pip install 'pactmail\[demo\]'"):
-            postgres.start(folder)
+            postgres.start_postgres(folder)
 
 
 def test_several_at_once_make_one_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ signal.pause()
 @pytest.fixture(scope="module")
 def node() -> Iterator[rabbitmq.PrivateRabbit]:
     """A node that is stopped at the end, or by the last test that asks for it."""
-    with server_folder() as folder, rabbitmq.start(folder) as node:
+    with server_folder() as folder, rabbitmq.start_rabbitmq(folder) as node:
         yield node
 
 
@@ -55,7 +55,7 @@ async def test_confirmed_messages_outlive_a_restart(node: rabbitmq.PrivateRabbit
 
 def test_two_nodes_run_side_by_side(node: rabbitmq.PrivateRabbit) -> None:
     """Each has its own files and ports, and stopping one leaves the other."""
-    with server_folder() as folder, rabbitmq.start(folder) as other:
+    with server_folder() as folder, rabbitmq.start_rabbitmq(folder) as other:
         assert other.url != node.url
     assert not listens(other.url)
     assert listens(node.url)
@@ -90,11 +90,11 @@ def test_a_node_that_fails_says_where_its_words_are(tmp_path: Path) -> None:
     server.write_text("#!/bin/sh\necho no luck\nexit 1\n")
     server.chmod(0o755)
     with pytest.raises(Unavailable, match=r"does not start; see \S+output\.log$"):
-        rabbitmq.start(tmp_path / "node", prefix=tmp_path)
+        rabbitmq.start_rabbitmq(tmp_path / "node", prefix=tmp_path)
     assert "no luck" in (tmp_path / "node" / "output.log").read_text()
 
 
 def test_a_missing_package_is_named(tmp_path: Path) -> None:
     """Without RabbitMQ, the error says what to install."""
     with pytest.raises(Unavailable, match="apt-get install rabbitmq-server"):
-        rabbitmq.start(tmp_path / "node", prefix=tmp_path)
+        rabbitmq.start_rabbitmq(tmp_path / "node", prefix=tmp_path)

@@ -10,22 +10,22 @@ from urllib.parse import quote
 
 import pytest
 
-from mailer.actions.hold import hold, lift_hold
-from mailer.actions.rights import erase, export, rectify
-from mailer.actions.suppression import lift, suppress
+from mailer.actions.legal_hold import lift_legal_hold, set_legal_hold
+from mailer.actions.rights import erase_recipient, export_data, rectify_recipient
+from mailer.actions.suppression import lift_suppression, suppress_recipient
 from mailer.events import validate_event
-from mailer.ledger.control import PostgresHalts
-from mailer.ledger.outbox import PostgresOutbox
 from mailer.policy.identity import ITSELF
-from mailer.policy.outcome import Outcome, Result
-from mailer.ports.broker import Message
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.broker import BrokerMessage
 from mailer.ports.consents import Consent
-from mailer.ports.control import Halt, Scope
 from mailer.ports.dead_letters import DeadKind
-from mailer.ports.mailings import Accepted
-from mailer.ports.rights import Correction, Disclosure, ErasureBlocked
+from mailer.ports.halts import Halt, HaltScope
+from mailer.ports.mailings import AcceptedMailing
+from mailer.ports.rights import DataCorrection, Disclosure, ErasureBlocked
 from mailer.ports.suppressions import NewSuppression
-from mailer.web.archive import archive_page
+from mailer.postgres.halts import PostgresHalts
+from mailer.postgres.outbox import PostgresOutbox
+from mailer.web.data_archive import archive_page
 from tests.accounts import mailed, said
 from tests.factories import BRAND, World, new_mailing, person, received
 from tests.letters import event_of
@@ -80,7 +80,7 @@ async def mark(world: World) -> int:
     named = {"context": {"more": f"{NAME} likes chess, {REF}, call 555017"}}
     await mailed(world, [HERS | named], id=f"welcome-{REF}", reason=f"{NAME} asked", campaign=f"for-{REF}")
     await mailed(world, [HERS | named, person(2)], id="both")
-    world.processor.answer = lambda outgoing: Outcome(Result.BLOCKED, 550, "5.7.1", f"<{EMAIL}> is no friend")
+    world.processor.answer = lambda outgoing: Outcome(OutcomeKind.BLOCKED, 550, "5.7.1", f"<{EMAIL}> is no friend")
     await mailed(world, [HERS], id=f"Re: {EMAIL}")
     world.processor.answer = type(world.processor).answer
     her = await world.id_of(REF)
@@ -89,21 +89,23 @@ async def mark(world: World) -> int:
     consent = Consent(
         "promotional", True, f"form of {NAME}", "2024", f"Yes, {NAME}", f"{NAME}", now, f"mail of {EMAIL}"
     )
-    await world.consents.record(BRAND, her, consent)
-    await suppress(world.suppressions, policy, her, NewSuppression("newsletter", "opt_out", f"call by {NAME}", NAME))
-    [stop] = [one for one in await world.suppressions.of(BRAND, her) if one.reason == "opt_out"]
-    await lift(world.suppressions, policy, stop.id, NAME, f"{EMAIL} said so")
-    await hold(world.rights, BRAND, her, f"State v. {NAME}", "Dana", named=True)
-    await lift_hold(world.rights, BRAND, her, f"State v. {NAME}", "Dana")
-    await world.rights.disclose(BRAND, her, Disclosure("County Court", f"{NAME} 7/26", ("email",)), "Dana")
+    await world.consents.record_consent(BRAND, her, consent)
+    await suppress_recipient(
+        world.suppressions, policy, her, NewSuppression("newsletter", "opt_out", f"call by {NAME}", NAME)
+    )
+    [stop] = [one for one in await world.suppressions.suppressions_of(BRAND, her) if one.reason == "opt_out"]
+    await lift_suppression(world.suppressions, policy, stop.id, NAME, f"{EMAIL} said so")
+    await set_legal_hold(world.rights, BRAND, her, f"State v. {NAME}", "Dana", named=True)
+    await lift_legal_hold(world.rights, BRAND, her, f"State v. {NAME}", "Dana")
+    await world.rights.record_disclosure(BRAND, her, Disclosure("County Court", f"{NAME} 7/26", ("email",)), "Dana")
     await said(world, "personalisation", REF, allowed=False, id=f"about-{REF}")
     await said(world, "rectify", REF, email="old.xarbash@elsewhere.example")
     await said(world, "rectify", REF, email=EMAIL)
     halts = PostgresHalts(world.pool, world.writers)
-    await halts.halt(Halt(Scope.BRAND, "peerstream", "Dana", f"{NAME} <{EMAIL}> complained"))
+    await halts.add_halt(Halt(HaltScope.BRAND, "peerstream", "Dana", f"{NAME} <{EMAIL}> complained"))
     for number, spelled in enumerate(SPELLINGS.values()):
-        await world.letters.keep(
-            Message(spelled.encode(), f"{BRAND}.service", f"letter-{number}"),
+        await world.letters.add_dead_letter(
+            BrokerMessage(spelled.encode(), f"{BRAND}.service", f"letter-{number}"),
             "mailer.events",
             f"{BRAND}.service",
             "no JSON",
@@ -121,8 +123,8 @@ async def mark(world: World) -> int:
         },
         {"v": 1, "id": "w2", "brand": BRAND, "category": "service", "template": "x", "to": {"refs": [REF]}},
     ]
-    messages = [Message(json.dumps(event).encode(), f"{BRAND}.service", str(event["id"])) for event in waiting]
-    await PostgresOutbox(world.pool).park("mailer.events", messages)
+    messages = [BrokerMessage(json.dumps(event).encode(), f"{BRAND}.service", str(event["id"])) for event in waiting]
+    await PostgresOutbox(world.pool).add_messages("mailer.events", messages)
     return her
 
 
@@ -166,7 +168,7 @@ async def test_a_copy_has_what_every_table_knows(world: World) -> None:
     knowing = {"recipient_id", "address_hash", "inviter", "members", "hash", "named", "content_type"}
     known = {row["relname"] for row in columns if knowing & set(row["names"])} - {"seals", "turn_inviters"}
     assert known - {"recipients"} == set(TOLD) - {"recipients"}
-    copy = await export(world.rights, world.policies[BRAND], her, datetime.now(UTC))
+    copy = await export_data(world.rights, world.policies[BRAND], her, datetime.now(UTC))
     for place in TOLD.values():
         part: Any = copy
         for name in place:
@@ -187,13 +189,13 @@ async def test_a_mark_is_nowhere_after_an_erasure(world: World) -> None:
     """Every trace of a mark that went through every door is gone once its owner is erased, in whatever code."""
     her = await mark(world)
     assert {"recipients", "outbox", "dead_letters"} <= {table for table, _ in await left(world)}
-    await erase(world.rights, world.policies[BRAND], her, "operator")
+    await erase_recipient(world.rights, world.policies[BRAND], her, "operator")
     assert await left(world) == []
     letters = await world.pool.fetch("SELECT body FROM dead_letters")
     assert [bytes(row["body"]) for row in letters] == [b""] * len(SPELLINGS)
     parked = [json.loads(row["body"]) for row in await world.pool.fetch("SELECT body FROM outbox")]
     assert [one["to"] for one in parked if "to" in one] == [{"people": [person(2)]}]
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 @pytest.mark.promise("interpals-20", "interpals-28")
@@ -218,8 +220,10 @@ async def test_mail_to_others_says_nothing_more_of_who_is_erased(world: World) -
     done = await mailed(world, [person(2, context={"more": f"{REF} says hi", "less": "chess"})], **named)
     waits = await world.accept([person(2), person(3)], **named)
     parked = event_of(BRAND, "weekly", person(2), context={"headline": f"{REF} writes"})
-    await PostgresOutbox(world.pool).park("mailer.events", [Message(json.dumps(parked).encode(), f"{BRAND}.x", "w")])
-    await erase(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
+    await PostgresOutbox(world.pool).add_messages(
+        "mailer.events", [BrokerMessage(json.dumps(parked).encode(), f"{BRAND}.x", "w")]
+    )
+    await erase_recipient(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
     assert await left(world, tuple(word for word in MARKS if word != "quillon")) == []
     kept = await world.pool.fetchval("SELECT context FROM mailings WHERE id = $1", done.mailing_id)
     assert (kept["headline"], kept["chess"]) == ("erased writes, and Summer", "Summer likes chess")
@@ -229,7 +233,7 @@ async def test_mail_to_others_says_nothing_more_of_who_is_erased(world: World) -
     own = await world.pool.fetchval("SELECT context FROM deliveries WHERE mailing_id = $1", done.mailing_id)
     assert own == {"more": "erased says hi", "less": "chess"}
     world.processor.sent.clear()
-    await world.handover().run(waits.batches)
+    await world.handover().hand_over_batches(waits.batches)
     assert sorted(sent.recipient for sent in world.processor.sent) == ["user-2@people.example", "user-3@people.example"]
     assert all(b"erased writes, and Summer" in sent.content for sent in world.processor.sent)
 
@@ -239,8 +243,10 @@ async def test_nobody_elses_ref_or_address_is_rewritten(world: World) -> None:
     await world.accept([HERS])
     other = {"ref": f"{REF}-b", "email": f"{REF}.smith@people.example", "context": {"more": f"{REF} says hi"}}
     parked = event_of(BRAND, "weekly", other, context={"headline": f"{REF} writes"})
-    await PostgresOutbox(world.pool).park("mailer.events", [Message(json.dumps(parked).encode(), f"{BRAND}.x", "w")])
-    await erase(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
+    await PostgresOutbox(world.pool).add_messages(
+        "mailer.events", [BrokerMessage(json.dumps(parked).encode(), f"{BRAND}.x", "w")]
+    )
+    await erase_recipient(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
     waits = json.loads(await world.pool.fetchval("SELECT body FROM outbox"))
     assert waits["to"]["people"] == [{**other, "context": {"more": "erased says hi"}}]
     assert waits["context"] == {"headline": "erased writes"}
@@ -251,14 +257,14 @@ async def test_forms_of_earlier_mailboxes_go(world: World) -> None:
     await world.accept([HERS | {"email": "her+a@people.example"}])
     await world.accept([HERS | {"email": "her+b@people.example"}])
     assert await world.pool.fetchval("SELECT count(DISTINCT address_hash) FROM mailboxes") == 2
-    await erase(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
+    await erase_recipient(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
     assert await world.pool.fetchval("SELECT count(*) FROM mailboxes") == 0
 
 
-async def answering(world: World) -> Accepted:
+async def answering(world: World) -> AcceptedMailing:
     """An answer to the person's request that waits to go out."""
     event = validate_event(event_of(BRAND, "rights-answer", HERS, id=f"answer-{REF}", reason=f"{NAME} asked"))
-    [accepted] = await world.mailings.accept([new_mailing(event, str(ITSELF), BRAND)])
+    [accepted] = await world.mailings.accept_mailings([new_mailing(event, str(ITSELF), BRAND)])
     return accepted
 
 
@@ -268,17 +274,17 @@ async def test_an_answer_on_its_way_goes_out_first(world: World) -> None:
     await mailed(world, [HERS])
     her, answer = await world.id_of(REF), await answering(world)
     other = await world.accept([HERS], "service", id=f"service-{REF}")
-    await erase(world.rights, world.policies[BRAND], her, "operator")
+    await erase_recipient(world.rights, world.policies[BRAND], her, "operator")
     assert [word for table, word in await left(world) if table not in ("recipients", "mailings", "deliveries")] == []
     world.processor.sent.clear()
     for accepted in (other, answer):
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
     assert [set((await world.states(one.mailing_id)).values()) for one in (other, answer)] == [
         {("cancelled", "erased")},
         {("handed_over", "")},
     ]
     assert len(world.processor.sent) == 1
-    assert await world.upkeep.end_erasures(10) == 1
+    assert await world.upkeep.finish_erasures(10) == 1
     assert await left(world) == []
 
 
@@ -293,17 +299,17 @@ async def test_what_waits_in_the_broker_brings_nobody_back(world: World) -> None
         event_of(BRAND, "activity", person(2), context=about),
     ]
     await mailed(world, [HERS, person(2)])
-    await erase(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
+    await erase_recipient(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
     world.processor.sent.clear()
     for event in queued:
-        await world.intake().take("service", [item := received(event)])
+        await world.intake().accept_messages("service", [item := received(event)])
         assert item.settled == "ack"
     [mail] = world.processor.sent
     assert (mail.recipient, b"A member wrote you a letter" in mail.content) == ("user-2@people.example", True)
     assert await left(world) == []
-    await world.intake().take("service", [received(event_of(BRAND, "welcome", HERS))])
+    await world.intake().accept_messages("service", [received(event_of(BRAND, "welcome", HERS))])
     assert world.processor.sent[-1].recipient == SPELLINGS["A-labels"]
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 @pytest.mark.promise("interpals-20")
@@ -311,10 +317,10 @@ async def test_an_answer_that_cannot_arrive_keeps_nothing_for_ever(world: World)
     """An answer that still waits after five days is cancelled, and the address goes."""
     await mailed(world, [HERS])
     her, answer = await world.id_of(REF), await answering(world)
-    await erase(world.rights, world.policies[BRAND], her, "operator")
-    assert await world.upkeep.end_erasures(10) == 0
+    await erase_recipient(world.rights, world.policies[BRAND], her, "operator")
+    assert await world.upkeep.finish_erasures(10) == 0
     await world.pool.execute("UPDATE farewells SET until = now()")
-    assert await world.upkeep.end_erasures(10) == 1
+    assert await world.upkeep.finish_erasures(10) == 1
     assert set((await world.states(answer.mailing_id)).values()) == {("cancelled", "erased")}
     assert await left(world) == []
 
@@ -325,34 +331,34 @@ async def test_the_hash_ends_on_its_day(world: World) -> None:
     await mailed(world, [HERS, person(2)])
     policy = world.policies[BRAND]
     for ref in (REF, "user-2"):
-        await erase(world.rights, policy, await world.id_of(ref), "operator")
+        await erase_recipient(world.rights, policy, await world.id_of(ref), "operator")
     await mailed(world, [person(3, email="user-2@people.example")], "service")
-    await world.standings.opt_out(BRAND, await world.id_of("user-3"), "newsletter", "page")
-    assert await world.upkeep.end_erasures(10) == 0
+    await world.standings.record_opt_out(BRAND, await world.id_of("user-3"), "newsletter", "page")
+    assert await world.upkeep.finish_erasures(10) == 0
     await world.pool.execute("UPDATE stubs SET expires_at = now()")
-    assert await world.upkeep.end_erasures(10) == 2
+    assert await world.upkeep.finish_erasures(10) == 2
     assert await world.pool.fetchval("SELECT count(*) FROM stubs") == 0
-    hers = world.hasher.hash(EMAIL)
+    hers = world.hasher.hash_address(EMAIL)
     kept = await world.pool.fetch(
         "SELECT reason, address_hash FROM suppressions WHERE reason <> 'collected' OR address_hash = $1", hers
     )
     assert [row["reason"] for row in kept] == ["opt_out"]
     assert [row["ref"] for row in await world.pool.fetch("SELECT ref FROM recipients")] == ["user-3"]
-    standing = await world.standings.get(BRAND, await world.id_of("user-3"))
+    standing = await world.standings.get_standing(BRAND, await world.id_of("user-3"))
     assert standing is not None
     assert (standing.erased_before, standing.opted_out) == (False, frozenset({"newsletter"}))
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_an_id_that_named_somebody_is_known_still(world: World) -> None:
     """An event that comes again after an erasure is the one that it was, though its id is kept as a hash."""
     first = await mailed(world, [HERS], id=f"welcome-{REF}")
     assert (await said(world, "personalisation", REF, allowed=False, id=f"about-{REF}")).settled == "ack"
-    await erase(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
+    await erase_recipient(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
     again = await world.accept([HERS], id=f"welcome-{REF}")
     assert (again.known, again.mailing_id) == (True, first.mailing_id)
-    assert [found.id for found in await world.mailings.by_event(f"welcome-{REF}")] == [first.mailing_id]
-    assert await world.mailings.find(BRAND, f"welcome-{REF}") is not None
+    assert [found.id for found in await world.mailings.statuses_by_event(f"welcome-{REF}")] == [first.mailing_id]
+    assert await world.mailings.find_mailing(BRAND, f"welcome-{REF}") is not None
     entries = len(await world.entries())
     assert (await said(world, "personalisation", REF, allowed=False, id=f"about-{REF}")).settled == "ack"
     assert len(await world.entries()) == entries
@@ -363,22 +369,24 @@ async def test_a_hold_preserves(world: World) -> None:
     """While a hold stands, nothing is rectified, dead letters with the person stay, and a copy is kept as it was."""
     await mailed(world, [HERS])
     her, policy = await world.id_of(REF), world.policies[BRAND]
-    letter = Message(json.dumps({"people": [HERS, person(2)]}).encode(), f"{BRAND}.service", "letter")
-    await world.letters.keep(letter, "mailer.events", f"{BRAND}.service", "bad", "key:shop", DeadKind.REFUSED)
+    letter = BrokerMessage(json.dumps({"people": [HERS, person(2)]}).encode(), f"{BRAND}.service", "letter")
+    await world.letters.add_dead_letter(
+        letter, "mailer.events", f"{BRAND}.service", "bad", "key:shop", DeadKind.REFUSED
+    )
     await world.known(2)
-    await hold(world.rights, BRAND, her, "Case 7/26", "Dana", named=False)
+    await set_legal_hold(world.rights, BRAND, her, "Case 7/26", "Dana", named=False)
     with pytest.raises(ErasureBlocked, match="a legal hold preserves these data: Case 7/26"):
-        await rectify(world.rights, policy, her, Correction(name="Nobody"), "operator")
+        await rectify_recipient(world.rights, policy, her, DataCorrection(name="Nobody"), "operator")
     assert "Case 7/26" in str((await said(world, "rectify", REF, name="Nobody")).settled)
-    await erase(world.rights, policy, await world.id_of("user-2"), "operator")
+    await erase_recipient(world.rights, policy, await world.id_of("user-2"), "operator")
     await world.pool.execute("UPDATE dead_letters SET at = now() - interval '9 years'")
-    await world.upkeep.forget_letters(30)
+    await world.upkeep.delete_old_dead_letters(30)
     [kept] = await world.pool.fetch("SELECT body FROM dead_letters")
     assert NAME in kept["body"].decode()
     await mailed(world, [HERS | {"name": "Somebody Else"}])
     preserved = await world.pool.fetchval("SELECT preserved FROM holds")
     assert preserved["data"]["name"] == NAME
-    await lift_hold(world.rights, BRAND, her, "Case 7/26", "Dana")
+    await lift_legal_hold(world.rights, BRAND, her, "Case 7/26", "Dana")
     assert await world.pool.fetchval("SELECT preserved FROM holds") is None
-    await world.upkeep.forget_letters(30)
+    await world.upkeep.delete_old_dead_letters(30)
     assert await world.pool.fetch("SELECT FROM dead_letters") == []

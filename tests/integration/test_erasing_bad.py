@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from mailer.actions.rights import erase
-from mailer.ledger.outbox import PostgresOutbox
-from mailer.policy.lookalikes import has_many_marks
-from mailer.ports.broker import Message
+from mailer.actions.rights import erase_recipient
+from mailer.policy.text_folding import has_many_marks
+from mailer.ports.broker import BrokerMessage
+from mailer.postgres.outbox import PostgresOutbox
 from tests.factories import BRAND, World, person
 
 REF = "quokka-4711"
@@ -30,8 +30,8 @@ async def test_no_parked_message_keeps_an_erasure_from_its_end(world: World, sai
     """Nobody has read a row of the outbox yet: what is in it is no event, perhaps, and takes time by its length."""
     await world.accept([HERS])
     body = f'{{"v": 1, "id": "bad", {said}}}'.replace("HERS", json.dumps(HERS)).replace("REF", REF)
-    await PostgresOutbox(world.pool).park("mailer.events", [Message(body.encode(), f"{BRAND}.x", "w")])
-    await erase(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
+    await PostgresOutbox(world.pool).add_messages("mailer.events", [BrokerMessage(body.encode(), f"{BRAND}.x", "w")])
+    await erase_recipient(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
     assert REF not in "".join(row["body"] for row in await world.pool.fetch("SELECT body FROM outbox"))
 
 

@@ -12,30 +12,30 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from mailer import signing
+from mailer import signing_keys
 from mailer.ledger import writers
 from mailer.pipeline import handover, timekeeper
-from mailer.pipeline.press import Presses
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.mailings import NewMailing
-from mailer.ports.processor import Outgoing, Permit
-from mailer.rendering.compiled import Piece
-from mailer.rendering.links import Links
-from mailer.rendering.templates import TemplateLibrary
+from mailer.ports.processor import OutgoingMessage, Permit
+from mailer.rendering.mailing import RendererCache
+from mailer.rendering.signed_links import SignedLinks
+from mailer.rendering.template import Piece
+from mailer.rendering.template_library import TemplateLibrary
 from mailer.settings import Settings, SettingsError
 from tests.factories import ACCEPTED, KEY, FakeProcessor, World, make_event, new_mailing, person
 
 
-def presses(world: World, templates: TemplateLibrary) -> Presses:
+def presses(world: World, templates: TemplateLibrary) -> RendererCache:
     """Those of a worker that was started with other templates."""
-    return Presses(world.policies, templates, Links("https://mail.example", (KEY,)), None)
+    return RendererCache(world.policies, templates, SignedLinks("https://mail.example", (KEY,)), None)
 
 
 async def test_a_template_that_is_removed_during_a_mailing(world: World) -> None:
     """The mailing ends with the template that it began with, though the worker has none of that name."""
     accepted = await world.accept([person(1)])
     world.presses = presses(world, TemplateLibrary({}))
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {"user-1": ("handed_over", "")}
 
 
@@ -50,19 +50,19 @@ def keeping(piece: Piece, text: str) -> NewMailing:
 
 async def test_a_template_that_is_changed_during_a_mailing(world: World) -> None:
     """What was taken in before keeps the old words; what is taken in after has the new ones."""
-    [before] = await world.mailings.accept([keeping("subject", "As it was")])
+    [before] = await world.mailings.accept_mailings([keeping("subject", "As it was")])
     after = await world.accept([person(2)])
-    await world.handover().run([*before.batches, *after.batches])
+    await world.handover().hand_over_batches([*before.batches, *after.batches])
     subjects = {mail.recipient: b"Subject: As it was\r\n" in mail.content for mail in world.processor.sent}
     assert subjects == {"user-1@people.example": True, "user-2@people.example": False}
 
 
 async def test_a_template_that_only_newer_workers_can_read(world: World) -> None:
     """A worker that cannot compile what a mailing keeps leaves it to the others, and goes on with the rest."""
-    [strange] = await world.mailings.accept([keeping("text", "{{ name | filter_of_the_future }}")])
+    [strange] = await world.mailings.accept_mailings([keeping("text", "{{ name | filter_of_the_future }}")])
     usual = await world.accept([person(2)])
     with structlog.testing.capture_logs() as logs:
-        await world.handover().run([*strange.batches, *usual.batches])
+        await world.handover().hand_over_batches([*strange.batches, *usual.batches])
     assert [line["event"] for line in logs] == ["left to workers that know it"]
     assert await world.states(strange.mailing_id) == {"user-1": ("queued", "")}
     assert await world.states(usual.mailing_id) == {"user-2": ("handed_over", "")}
@@ -70,15 +70,15 @@ async def test_a_template_that_only_newer_workers_can_read(world: World) -> None
 
 async def test_a_message_that_breaks_each_connection(world: World) -> None:
     """Whatever the relay does at one message, all others arrive; that one is tried again, and given up in the end."""
-    lost = Outcome(Result.DEFERRED, text="lost before the final dot")
+    lost = Outcome(OutcomeKind.DEFERRED, text="lost before the final dot")
     relay = FakeProcessor(lambda outgoing: lost if outgoing.recipient.startswith("user-7@") else ACCEPTED)
     accepted = await world.accept([person(n) for n in range(100)])
-    await world.handover(relay).run(accepted.batches)
+    await world.handover(relay).hand_over_batches(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 99, ("deferred", "deferred"): 1}
     await world.pool.execute("UPDATE deliveries SET tried_at = now() - interval '3 days' WHERE tried_at IS NOT NULL")
     for _ in range(2):
         await world.due_now()
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await world.run_published(relay)
     assert (await world.states(accepted.mailing_id))["user-7"] == ("failed", "gave_up deferred")
     assert len([mail for mail in relay.sent if mail.recipient.startswith("user-7@")]) == 2
@@ -104,16 +104,16 @@ async def test_clocks_that_differ(world: World, monkeypatch: pytest.MonkeyPatch,
 
     class Watched(FakeProcessor):
         async def send(
-            self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+            self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
         ) -> list[Outcome]:
-            await world.timekeeper().tick()
+            await world.timekeeper().run_once()
             return await super().send(window, deadline, permit, urgent=urgent)
 
     accepted = await world.accept([person(n) for n in range(100)])
-    await world.handover(relay := Watched()).run(accepted.batches)
+    await world.handover(relay := Watched()).hand_over_batches(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 100}
     assert len(relay.sent) == 100
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_mailings_wait_for_a_timekeeper(world: World) -> None:
@@ -123,7 +123,7 @@ async def test_mailings_wait_for_a_timekeeper(world: World) -> None:
     await world.due_now()
     await world.pool.execute("UPDATE mailings SET send_at = now()")
     assert world.broker.take() == []
-    await asyncio.wait_for(world.timekeeper().tick(), timekeeper.RARELY)
+    await asyncio.wait_for(world.timekeeper().run_once(), timekeeper.RARELY)
     await world.run_published()
     assert await world.states(accepted.mailing_id) == {"user-1": ("handed_over", "")}
 
@@ -133,10 +133,10 @@ def test_a_dkim_key_that_is_missing(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
     settings = Settings(dkim=(f"example.org:s1:{file}",))
     with pytest.raises(SettingsError, match=r"MAILER_DKIM.*key\.pem"):
-        signing.dkim(settings)
+        signing_keys.dkim_signing(settings)
     key = rsa.generate_private_key(65537, 2048)
     file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    sign = signing.dkim(settings)
+    sign = signing_keys.dkim_signing(settings)
     assert sign is not None
     mail = b"From: a@example.org\r\nSubject: hello\r\n\r\nbye\r\n"
     assert sign("example.org", mail, 0).startswith(b"DKIM-Signature: ")

@@ -12,43 +12,43 @@ from uuid import uuid4
 
 import pytest
 
-from mailer.actions import object_to_marketing, opt_out
-from mailer.actions.account import mark
-from mailer.actions.again import do_again
-from mailer.actions.rights import erase, known_child
-from mailer.ledger.control import PostgresHalts
-from mailer.pipeline.control import STOPPED, WENT_BACK, Control
-from mailer.pipeline.mending import Mending
-from mailer.pipeline.remembering import Remembered
+from mailer.actions import object_to_marketing, record_opt_out
+from mailer.actions.account_flags import set_account_flag
+from mailer.actions.redo_changes import redo_change
+from mailer.actions.rights import erase_recipient, mark_under_13
+from mailer.pipeline.halt_watcher import STOPPED, WENT_BACK, HaltWatcher
+from mailer.pipeline.journal_replay import JournalReplay
+from mailer.pipeline.restore_marker import FileRestoreMarkers
 from mailer.policy.category import CATEGORIES
-from mailer.ports.control import OPERATOR, Halt, Scope
-from mailer.ports.ids import uuid7
-from mailer.ports.standings import Flag
+from mailer.ports.halts import OPERATOR, Halt, HaltScope
+from mailer.ports.standings import StandingFlag
+from mailer.ports.uuids import uuid7
+from mailer.postgres.halts import PostgresHalts
 from tests.conftest import Server
 from tests.factories import BRAND, World, open_world, person
 
-OPTIONAL = [category for category in CATEGORIES.values() if category.optional]
+OPTIONAL = [category for category in CATEGORIES.values() if category.is_optional]
 
 
 class Site:
     """A world's database as a process of some machine sees it."""
 
-    def __init__(self, world: World, remembered: Remembered, folder: Path) -> None:
+    def __init__(self, world: World, remembered: FileRestoreMarkers, folder: Path) -> None:
         self.world = world
         self.halts = PostgresHalts(world.pool, world.writers)
         self.folder = folder
         self.remembered = remembered
         self.control = self.process(remembered)
 
-    def process(self, remembered: Remembered | None = None) -> Control:
+    def process(self, remembered: FileRestoreMarkers | None = None) -> HaltWatcher:
         """A process that has just begun."""
-        return Control(self.halts, self.world.writers, remembered or Remembered(self.folder), "host:1")
+        return HaltWatcher(self.halts, self.world.writers, remembered or FileRestoreMarkers(self.folder), "host:1")
 
-    async def seen(self, control: Control | None = None) -> str | None:
+    async def seen(self, control: HaltWatcher | None = None) -> str | None:
         """Asks, and says what a mailing is told."""
         control = control or self.control
-        await control.refresh()
-        return control.halted(BRAND, uuid7())
+        await control.refresh_and_attest()
+        return control.mailing_halt_reason(BRAND, uuid7())
 
 
 @asynccontextmanager
@@ -63,7 +63,7 @@ async def copied(server: Server, url: str) -> AsyncIterator[str]:
 @asynccontextmanager
 async def site(url: str, folder: Path) -> AsyncIterator[Site]:
     """A process of a machine over a database."""
-    with closing(Remembered(folder)) as remembered:
+    with closing(FileRestoreMarkers(folder)) as remembered:
         async with open_world(url, notes=remembered) as world:
             yield Site(world, remembered, folder)
 
@@ -79,13 +79,13 @@ async def restored(postgres_server: Server, database_url: str, tmp_path: Path) -
             await before.world.accept([person(1), person(2)], category)
         later = datetime.now(UTC) + timedelta(hours=1)
         await before.world.accept([person(1), person(2)], send_at=later.isoformat())
-        await before.world.ledger.seal()
+        await before.world.ledger.seal_ledger()
         assert await before.seen() is None
     async with copied(postgres_server, database_url) as backup:
         async with site(database_url, tmp_path) as before:
-            await before.world.timekeeper().tick()
+            await before.world.timekeeper().run_once()
             await before.world.run_published()
-            await before.world.ledger.seal()
+            await before.world.ledger.seal_ledger()
             assert await before.seen() is None
         async with site(backup, tmp_path) as after:
             yield after
@@ -96,17 +96,17 @@ async def test_a_restored_backup_sends_nothing(restored: Site, tmp_path: Path) -
     world = restored.world
     assert await restored.seen() == WENT_BACK
     other = tmp_path / "another machine"
-    stranger = Site(world, Remembered(other), other)
+    stranger = Site(world, FileRestoreMarkers(other), other)
     assert await stranger.seen() == WENT_BACK
     for _ in range(2):
-        await world.ledger.seal()
-        await world.timekeeper().tick()
+        await world.ledger.seal_ledger()
+        await world.timekeeper().run_once()
         await world.run_published()
     assert await restored.seen() == WENT_BACK
     assert world.processor.sent == []
     [told] = await world.entries(kind="control")
     assert (told["reason"], told["rule"]) == ("went_back", "action:host:1")
-    assert await restored.halts.lift(Scope.EVERYTHING, OPERATOR, "Dana") is False
+    assert await restored.halts.lift_halt(HaltScope.EVERYTHING, OPERATOR, "Dana") is False
     assert await restored.seen(restored.process()) == WENT_BACK
 
 
@@ -114,33 +114,33 @@ async def test_after_a_restore_everything_goes_on(restored: Site) -> None:
     """If the operator says so: running processes accept the new lineage by themselves, and remember it."""
     world = restored.world
     assert await restored.seen() == WENT_BACK
-    lineage, ended = await restored.halts.go_on("Dana", None)
+    lineage, ended = await restored.halts.begin_lineage("Dana", None)
     assert ended == 0
     assert await restored.seen() is None
     assert await restored.seen(restored.process()) is None
-    memory = Remembered(restored.folder).read()
+    memory = FileRestoreMarkers(restored.folder).read_marker()
     assert memory is not None
     assert memory.lineage == lineage
     for _ in range(3):
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await world.run_published()
     assert len(world.processor.sent) == 4
     entries = [(entry["reason"], entry["rule"], entry["reply"]) for entry in await world.entries(kind="control")]
     assert entries[1:] == [("restored resume", "action:Dana", str(lineage))]
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_after_a_restore_optional_mail_ends(restored: Site) -> None:
     """If the operator says so: optional mail that may have gone out already fails, mandatory mail goes again."""
     world = restored.world
     assert await restored.seen() == WENT_BACK
-    _, ended = await restored.halts.go_on("Dana", OPTIONAL)
+    _, ended = await restored.halts.begin_lineage("Dana", OPTIONAL)
     assert ended == 1
     assert await restored.seen() is None
     for _ in range(3):
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await world.run_published()
-    newsletter, change, later = sorted(await world.mailings.latest(3), key=lambda status: status.id)
+    newsletter, change, later = sorted(await world.mailings.latest_statuses(3), key=lambda status: status.id)
     assert (newsletter.state, dict(newsletter.counts)) == ("ended", {("failed", "restored"): 2})
     assert newsletter.finished_at is not None
     assert (change.state, dict(change.counts)) == ("finished", {("handed_over", ""): 2})
@@ -148,15 +148,15 @@ async def test_after_a_restore_optional_mail_ends(restored: Site) -> None:
     outcomes = await world.entries(newsletter.id, "outcome")
     assert [entry["reason"] for entry in outcomes] == ["failed restored"] * 2
     assert [entry["reason"] for entry in await world.entries(newsletter.id, "mailing")] == ["accepted", "ended"]
-    assert (await restored.halts.ask((), (), ())).halts == ()
-    assert (await world.ledger.verify()).faults == ()
+    assert (await restored.halts.query_halts((), (), ())).halts == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_a_stop_outlives_the_restore(restored: Site) -> None:
     """What an operator has stopped stays so until it is started."""
-    await restored.halts.halt(Halt(Scope.EVERYTHING, OPERATOR, "Dana"))
+    await restored.halts.add_halt(Halt(HaltScope.EVERYTHING, OPERATOR, "Dana"))
     assert await restored.seen() == WENT_BACK
-    await restored.halts.go_on("Dana", None)
+    await restored.halts.begin_lineage("Dana", None)
     assert await restored.seen() == STOPPED
 
 
@@ -166,7 +166,7 @@ async def test_a_promoted_replica_that_lacks_the_last_entries(
     """With all seals there, a running process still knows what it has committed itself; it begins new chains."""
     async with site(database_url, tmp_path) as primary:
         await primary.world.accept([person(1)])
-        await primary.world.ledger.seal()
+        await primary.world.ledger.seal_ledger()
     async with (
         copied(postgres_server, database_url) as replica,
         site(database_url, tmp_path) as primary,
@@ -175,12 +175,12 @@ async def test_a_promoted_replica_that_lacks_the_last_entries(
         assert await primary.seen() is None
         await primary.world.accept([person(2)])
         assert await primary.seen() is None
-        running = Control(new.halts, primary.world.writers, primary.remembered, "host:1")
+        running = HaltWatcher(new.halts, primary.world.writers, primary.remembered, "host:1")
         assert await new.seen(running) == WENT_BACK
         assert await new.seen(new.process()) == WENT_BACK, "since the running one has told the database"
-        await new.halts.go_on("Dana", None)
+        await new.halts.begin_lineage("Dana", None)
         assert await new.seen(running) is None
-        assert (await new.world.ledger.verify()).faults == ()
+        assert (await new.world.ledger.verify_ledger()).faults == ()
 
 
 async def test_two_restores_one_after_the_other(
@@ -188,27 +188,27 @@ async def test_two_restores_one_after_the_other(
 ) -> None:
     """The lineage that was begun after the first one is missing after the second one."""
     await restored.seen()
-    await restored.halts.go_on("Dana", None)
+    await restored.halts.begin_lineage("Dana", None)
     assert await restored.seen() is None
     async with copied(postgres_server, database_url) as again, site(again, restored.folder) as second:
         assert await second.seen() == WENT_BACK
-        lineage, _ = await second.halts.go_on("Dana", None)
+        lineage, _ = await second.halts.begin_lineage("Dana", None)
         assert await second.seen() is None
-        assert (await second.halts.ask((), (), ())).lineage == lineage
+        assert (await second.halts.query_halts((), (), ())).lineage == lineage
 
 
 async def test_another_database_is_not_the_one_that_was_known(restored: Site) -> None:
     """A new one with a lineage of its own stops who remembers the other one, until an operator says that it goes on."""
     await restored.world.pool.execute("UPDATE lineages SET id = gen_random_uuid()")
     assert await restored.seen() == WENT_BACK
-    await restored.halts.go_on("Dana", None)
+    await restored.halts.begin_lineage("Dana", None)
     assert await restored.seen() is None
     assert await restored.seen(restored.process()) is None
 
 
-def mending(site: Site) -> Mending:
+def mending(site: Site) -> JournalReplay:
     """Makes lost changes again, as the processes do."""
-    return Mending(site.halts, site.remembered, partial(do_again, site.world.desks(None), site.world.policies))
+    return JournalReplay(site.halts, site.remembered, partial(redo_change, site.world.desks(None), site.world.policies))
 
 
 async def test_what_reduces_is_made_again(postgres_server: Server, database_url: str, tmp_path: Path) -> None:
@@ -220,16 +220,16 @@ async def test_what_reduces_is_made_again(postgres_server: Server, database_url:
         async with site(database_url, tmp_path) as before:
             assert await before.seen() is None
             world, policy = before.world, before.world.policies[BRAND]
-            await opt_out(world.standings, policy, one, "newsletter", "one-click")
+            await record_opt_out(world.standings, policy, one, "newsletter", "one-click")
             await object_to_marketing(world.suppressions, policy, two, "page", "recipient")
-            await mark(world.standings, BRAND, three, Flag.DEACTIVATED, True, "page")
-            await erase(world.rights, policy, four, "operator")
-            await known_child(world.rights, policy, five, "operator")
+            await set_account_flag(world.standings, BRAND, three, StandingFlag.DEACTIVATED, True, "page")
+            await erase_recipient(world.rights, policy, four, "operator")
+            await mark_under_13(world.rights, policy, five, "operator")
         async with site(backup, tmp_path) as after:
             assert await after.seen() == WENT_BACK
-            lineage = (await after.halts.ask((), (), ())).lineage
-            await mending(after).mend({lineage})
-            standings = [await after.world.standings.get(BRAND, id_) for id_ in (one, two, three, four, five)]
+            lineage = (await after.halts.query_halts((), (), ())).lineage
+            await mending(after).replay_lost_changes({lineage})
+            standings = [await after.world.standings.get_standing(BRAND, id_) for id_ in (one, two, three, four, five)]
             assert [standing is not None for standing in standings] == [True] * 5
             left, objecting, closed, erased, child = (standing for standing in standings if standing)
             assert left.opted_out == {"newsletter"}
@@ -238,9 +238,9 @@ async def test_what_reduces_is_made_again(postgres_server: Server, database_url:
             assert erased.erased
             assert child.under_13
             entries = len(await after.world.entries(kind="action"))
-            await mending(after).mend({lineage})
+            await mending(after).replay_lost_changes({lineage})
             assert len(await after.world.entries(kind="action")) == entries
-            assert (await after.world.ledger.verify()).faults == ()
+            assert (await after.world.ledger.verify_ledger()).faults == ()
 
 
 async def test_what_was_taken_back_since_is_not_made_again(
@@ -255,8 +255,8 @@ async def test_what_was_taken_back_since_is_not_made_again(
             assert await before.seen() is None
             world, policy = before.world, before.world.policies[BRAND]
             for who in (one, three):
-                await opt_out(world.standings, policy, who, "newsletter", "one-click")
-            await mark(world.standings, BRAND, two, Flag.DEACTIVATED, True, "page")
+                await record_opt_out(world.standings, policy, who, "newsletter", "one-click")
+            await set_account_flag(world.standings, BRAND, two, StandingFlag.DEACTIVATED, True, "page")
         [journal] = (tmp_path / "seen").glob("*.changes")
         changes = [json.loads(line) for line in journal.read_text().splitlines()]
         for change in changes:
@@ -268,12 +268,12 @@ async def test_what_was_taken_back_since_is_not_made_again(
                 (two, "not_deactivated", None),
                 (three, "consent_given", "updates"),
             ):
-                async with after.world.standings.change(BRAND, who, reason, scope, "page"):
+                async with after.world.standings.changing_standing(BRAND, who, reason, scope, "page"):
                     pass
             assert await after.seen() == WENT_BACK
-            await mending(after).mend({(await after.halts.ask((), (), ())).lineage})
+            await mending(after).replay_lost_changes({(await after.halts.query_halts((), (), ())).lineage})
             assert capsys.readouterr().out.count("not made again") == 2
-            standings = [await after.world.standings.get(BRAND, id_) for id_ in (one, two, three)]
+            standings = [await after.world.standings.get_standing(BRAND, id_) for id_ in (one, two, three)]
             assert [(it.deactivated, set(it.opted_out)) for it in standings if it] == [
                 (False, set()),
                 (False, set()),
@@ -291,13 +291,13 @@ async def test_what_widens_is_not_made_again(
     async with copied(postgres_server, database_url) as backup:
         async with site(database_url, tmp_path) as before:
             assert await before.seen() is None
-            await before.world.standings.pays(BRAND, one, None, True, "application")
-            await opt_out(before.world.standings, before.world.policies[BRAND], two, "newsletter", "one-click")
+            await before.world.standings.set_paid_product(BRAND, one, None, True, "application")
+            await record_opt_out(before.world.standings, before.world.policies[BRAND], two, "newsletter", "one-click")
         async with site(backup, tmp_path) as after:
             await after.world.pool.execute("UPDATE recipients SET created_at = now() WHERE id = $1", two)
             assert await after.seen() == WENT_BACK
-            await mending(after).mend({uuid7()})
+            await mending(after).replay_lost_changes({uuid7()})
             assert "not made again" not in capsys.readouterr().out
-            await mending(after).mend({(await after.halts.ask((), (), ())).lineage})
+            await mending(after).replay_lost_changes({(await after.halts.query_halts((), (), ())).lineage})
             assert capsys.readouterr().out.count("not made again") == 2
             assert await after.world.entries(kind="action") == []

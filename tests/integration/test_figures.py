@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from mailer.ledger import figures
-from mailer.ledger.figures import PostgresFigures
-from mailer.pipeline import figuring
-from mailer.pipeline.figuring import STALE, FlowFigures, keep_figures
+from mailer.pipeline import flow_metrics
+from mailer.pipeline.flow_metrics import STALE, FlowMetricsCollector, refresh_metrics
+from mailer.ports.database_errors import DatabaseAway
 from mailer.ports.dead_letters import DeadKind
-from mailer.ports.figures import FIGURES, Values
-from mailer.ports.outages import DatabaseAway
+from mailer.ports.flow_metrics import FIGURES, Values
+from mailer.postgres import flow_metrics as database_metrics
+from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from tests.brokers import FakeBroker
 from tests.factories import World, person, until
 
@@ -21,14 +21,14 @@ Table = dict[str, list[tuple[tuple[str, ...], float]]]
 
 
 async def _read(world: World) -> Table:
-    return {name: list(samples) for name, samples in (await PostgresFigures(world.pool).read()).items()}
+    return {name: list(samples) for name, samples in (await PostgresFlowMetrics(world.pool).read_metrics()).items()}
 
 
 async def test_an_empty_database_has_figures() -> None:
     """The registry describes each of them, by a name of its own."""
     names = [figure.metric for figure in FIGURES.values()]
     assert len(set(names)) == len(names)
-    assert [family.name for family in FlowFigures().describe()][2:] == names
+    assert [family.name for family in FlowMetricsCollector().describe()][2:] == names
 
 
 async def test_figures_of_nothing(world: World) -> None:
@@ -45,9 +45,9 @@ async def test_figures_of_nothing(world: World) -> None:
 
 async def test_a_figure_that_takes_long_is_left_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The others are shown: one slow statement must not blind the operators."""
-    monkeypatch.setitem(figures._SQL, "outbox", "SELECT pg_sleep(600)::text, 1")
-    monkeypatch.setattr(figures, "SECONDS", 1.0)
-    monkeypatch.setitem(figures._SQL, "oldest_parked", "SELECT 7.0")
+    monkeypatch.setitem(database_metrics._SQL, "outbox", "SELECT pg_sleep(600)::text, 1")
+    monkeypatch.setattr(database_metrics, "SECONDS", 1.0)
+    monkeypatch.setitem(database_metrics._SQL, "oldest_parked", "SELECT 7.0")
     found = await _read(world)
     assert "outbox" not in found
     assert found["oldest_parked"] == [((), 7.0)]
@@ -104,7 +104,7 @@ class _Figures:
     def __init__(self, answers: Sequence[Values | Exception]) -> None:
         self.answers = list(answers)
 
-    async def read(self) -> Values:
+    async def read_metrics(self) -> Values:
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -113,10 +113,10 @@ class _Figures:
 
 async def test_figures_are_read_again_and_again(monkeypatch: Any) -> None:
     """An outage, or an error that nobody expected, costs one reading."""
-    monkeypatch.setattr(figuring, "PERIOD", 0.0)
+    monkeypatch.setattr(flow_metrics, "PERIOD", 0.0)
     answers: list[Values | Exception] = [DatabaseAway("away"), KeyError("bug"), {"outbox": [((), 7.0)]}]
-    figures, shown, stop = _Figures(answers), FlowFigures(), asyncio.Event()
-    keeping = asyncio.create_task(keep_figures(figures, FakeBroker(), ["mailer.events.service"], shown, stop))
+    figures, shown, stop = _Figures(answers), FlowMetricsCollector(), asyncio.Event()
+    keeping = asyncio.create_task(refresh_metrics(figures, FakeBroker(), ["mailer.events.service"], shown, stop))
 
     async def seen() -> bool:
         return "mailer_outbox_rows 7.0" in _text(shown)
@@ -130,9 +130,9 @@ async def test_figures_are_read_again_and_again(monkeypatch: Any) -> None:
 def test_old_figures_vanish() -> None:
     """Figures that were read a minute ago are shown no more: no figure is better than one that is not true."""
     now = [100.0]
-    shown = FlowFigures(lambda: now[0])
+    shown = FlowMetricsCollector(lambda: now[0])
     assert _text(shown) == ""
-    shown.show({"outbox": [((), 7.0)]}, 1_800_000_000.0)
+    shown.set_values({"outbox": [((), 7.0)]}, 1_800_000_000.0)
     assert "mailer_outbox_rows 7.0" in _text(shown)
     assert "mailer_figures_sampled_seconds 1.8e+09" in _text(shown)
     now[0] += STALE
@@ -141,7 +141,7 @@ def test_old_figures_vanish() -> None:
     assert _text(shown) == ""
 
 
-def _text(shown: FlowFigures) -> str:
+def _text(shown: FlowMetricsCollector) -> str:
     registry = CollectorRegistry()
     registry.register(shown)
     return generate_latest(registry).decode()

@@ -13,18 +13,18 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.rates import PostgresRates
 from mailer.pipeline import handover
-from mailer.pipeline.control import WAITING
+from mailer.pipeline.block_pauses import BlockPauses
+from mailer.pipeline.halt_watcher import WAITING
 from mailer.pipeline.handover import WINDOW
-from mailer.pipeline.preparing import Gate, Preparing
-from mailer.pipeline.routing import Routes
-from mailer.pipeline.streams import Streams
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.trouble import Trouble
-from mailer.ports.mailings import Accepted
-from mailer.ports.processor import Outgoing, Permit
-from mailer.ports.rates import Ask, Lease, Limit, Period, Scope
+from mailer.pipeline.preparation import SendChecks, WindowPreparation
+from mailer.pipeline.routing import ProcessorRoutes
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.mailings import AcceptedMailing
+from mailer.ports.processor import OutgoingMessage, Permit
+from mailer.ports.rates import Period, RateLimit, Scope, TokenLease, TokenRequest
+from mailer.postgres.rates import PostgresRates
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, until
 from tests.halts import FakeHalts
 from tests.presses import NoLimits, NoPauses
@@ -34,7 +34,7 @@ SECONDS = "SELECT used FROM rate_windows WHERE scope = $1 AND per = 'second' ORD
 
 async def limit(world: World, scope: Scope, key: str, n: int, per: Period) -> None:
     """Sets a limit."""
-    await world.rates.set(Limit(scope, key, per, n), "dana")
+    await world.rates.set_limit(RateLimit(scope, key, per, n), "dana")
 
 
 async def attempts(world: World, mailing_id: UUID) -> set[int]:
@@ -53,31 +53,31 @@ async def batches_due(world: World) -> list[tuple[str, datetime]]:
     return [tuple(row) for row in await world.pool.fetch("SELECT state, due_at FROM batches")]
 
 
-async def finish(world: World, accepted: Accepted, n: int) -> None:
+async def finish(world: World, accepted: AcceptedMailing, n: int) -> None:
     """Lets go what waits; in the end, each of so many people has had exactly one copy."""
     await world.due_now()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published()
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): n}
     assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
     assert len(world.processor.sent) == len(set(world.processor.recipients)) == n
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_a_limit_a_second(world: World) -> None:
     """Of a batch of 250, each second takes just what the limit lets it, and all go under one claim."""
     sent: Counter[int] = Counter()
 
-    def answer(outgoing: Outgoing) -> Outcome:
+    def answer(outgoing: OutgoingMessage) -> Outcome:
         sent[math.floor(time.time())] += 1
         return ACCEPTED
 
     world.processor.answer = answer
     await limit(world, "processor", "fake", 100, "second")
     accepted = await world.accept([person(n) for n in range(250)], "breach")
-    await world.mailings.release(accepted.mailing_id, "Grace")
+    await world.mailings.release_mailing(accepted.mailing_id, "Grace")
     [batch] = await world.pool.fetch("SELECT id FROM batches")
-    await world.handover().run([batch["id"]])
+    await world.handover().hand_over_batches([batch["id"]])
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 250}
     assert len(set(world.processor.recipients)) == len(world.processor.sent) == 250
     assert await attempts(world, accepted.mailing_id) == {1}
@@ -96,12 +96,12 @@ async def test_a_limit_of_a_domain_keeps_nobody_else(world: World) -> None:
     await limit(world, "domain", "slow.example", 20, "day")
     people = [person(n, email=f"user-{n}@{'slow' if n % 2 else 'people'}.example") for n in range(200)]
     accepted = await world.accept(people)
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     domains = Counter(recipient.rpartition("@")[2] for recipient in world.processor.recipients)
     assert domains == {"people.example": 100, "slow.example": 18}
     assert await world.real_counts(accepted.mailing_id) == {("handed_over", ""): 118, ("queued", ""): 82}
     assert set(await reasons(world, accepted.mailing_id)) == {("accepted", "250 taken")}
-    await world.rates.clear("domain", "slow.example", None, "dana")
+    await world.rates.clear_limits("domain", "slow.example", None, "dana")
     await finish(world, accepted, 200)
 
 
@@ -109,14 +109,14 @@ async def test_a_limit_a_day_gives_the_batch_back_until_tomorrow(world: World) -
     """What is over the limit is queued again, undecided, and due when the next day of the limit begins."""
     await limit(world, "brand", BRAND, 100, "day")
     accepted = await world.accept([person(n) for n in range(150)])
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     [day] = [row["start"] for row in await world.pool.fetch("SELECT start FROM rate_windows")]
     assert await batches_due(world) == [("queued", day + timedelta(days=1))]
     assert await world.real_counts(accepted.mailing_id) == {("handed_over", ""): 90, ("queued", ""): 60}
     assert len(await world.entries(accepted.mailing_id, "decision")) == 90
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert world.broker.take() == []
-    await world.rates.clear("brand", BRAND, None, "dana")
+    await world.rates.clear_limits("brand", BRAND, None, "dana")
     await finish(world, accepted, 150)
 
 
@@ -139,7 +139,7 @@ class Dawdling(FakeProcessor):
     in_time: int = 0
 
     async def send(
-        self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+        self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
     ) -> list[Outcome]:
         """Asks for the permits of the first ones in time, of the others too late."""
         first = not self.windows
@@ -164,7 +164,7 @@ async def test_a_token_that_runs_out_after_the_intent(
     world.processor = Dawdling(clock=clock, in_time=in_time)
     await limit(world, "processor", "fake", 1000, "second")
     accepted = await world.accept([person(n) for n in range(5)])
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     if in_time:
         # Something could be sent, so it went on at once, with the rows that were claimed still.
         assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 5}
@@ -200,7 +200,7 @@ async def test_a_halt_in_the_middle(world: World, halt: Callable[[FakeHalts, UUI
     """Not one message more begins; of what was intended the ledger says that it was not offered, and all is queued."""
     accepted = await world.accept([person(n) for n in range(150)])
 
-    def answer(outgoing: Outgoing) -> Outcome:
+    def answer(outgoing: OutgoingMessage) -> Outcome:
         if len(sent := answered) == 69:
             halt(world.halted, accepted.mailing_id)
         sent.append(outgoing.recipient)
@@ -208,7 +208,7 @@ async def test_a_halt_in_the_middle(world: World, halt: Callable[[FakeHalts, UUI
 
     answered: list[str] = []
     world.processor.answer = answer
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert len(answered) == len(world.processor.sent) == 70
     assert await world.real_counts(accepted.mailing_id) == {("handed_over", ""): 70, ("queued", ""): 80}
     assert await reasons(world, accepted.mailing_id) == {
@@ -224,12 +224,12 @@ async def test_a_worker_that_stops(world: World) -> None:
     """What is under way ends and is recorded; all else goes back, due at once, and another worker sends it."""
     accepted = await world.accept([person(n) for n in range(200)])
 
-    def answer(outgoing: Outgoing) -> Outcome:
+    def answer(outgoing: OutgoingMessage) -> Outcome:
         world.stop.set()
         return ACCEPTED
 
     world.processor.answer = answer
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert world.processor.windows == [WINDOW]
     assert await world.real_counts(accepted.mailing_id) == {("handed_over", ""): WINDOW, ("queued", ""): 200 - WINDOW}
     assert await reasons(world, accepted.mailing_id) == {("accepted", "250 taken"): WINDOW}
@@ -246,7 +246,7 @@ async def test_a_worker_that_stops_while_it_waits(world: World, monkeypatch: pyt
     await limit(world, "processor", "fake", 20, "day")
     accepted = await world.accept([person(n) for n in range(30)])
     patient = world.open_deliveries(lease_seconds=timedelta(days=3).total_seconds())
-    running = asyncio.create_task(world.handover(deliveries=patient).run(accepted.batches))
+    running = asyncio.create_task(world.handover(deliveries=patient).hand_over_batches(accepted.batches))
 
     async def recorded() -> bool:
         return await world.counted(accepted.mailing_id) == {("handed_over", ""): 18, ("queued", ""): 12}
@@ -257,7 +257,7 @@ async def test_a_worker_that_stops_while_it_waits(world: World, monkeypatch: pyt
     await asyncio.wait_for(running, 60)
     assert [state for state, _ in await batches_due(world)] == ["queued"]
     world.stop = asyncio.Event()
-    await world.rates.clear("processor", "fake", None, "dana")
+    await world.rates.clear_limits("processor", "fake", None, "dana")
     await finish(world, accepted, 30)
 
 
@@ -269,13 +269,13 @@ class Congested(PostgresRates):
         self.asked = 0
         self.waiting, self.go = asyncio.Event(), asyncio.Event()
 
-    async def lease(self, asks: Sequence[Ask]) -> list[Lease]:
+    async def lease_tokens(self, asks: Sequence[TokenRequest]) -> list[TokenLease]:
         """Waits, but for the first time."""
         self.asked += 1
         if self.asked > 1:
             self.waiting.set()
             await self.go.wait()
-        return await super().lease(asks)
+        return await super().lease_tokens(asks)
 
 
 async def test_outcomes_do_not_wait_for_the_next_window(world: World) -> None:
@@ -283,7 +283,7 @@ async def test_outcomes_do_not_wait_for_the_next_window(world: World) -> None:
     world.rates = rates = Congested(world)
     await limit(world, "processor", "fake", 1000, "day")
     accepted = await world.accept([person(n) for n in range(150)])
-    running = asyncio.create_task(world.handover().run(accepted.batches))
+    running = asyncio.create_task(world.handover().hand_over_batches(accepted.batches))
     await rates.waiting.wait()
 
     async def recorded() -> bool:
@@ -299,34 +299,41 @@ async def test_outcomes_do_not_wait_for_the_next_window(world: World) -> None:
 
 async def test_one_of_two_by_weight_is_away(world: World) -> None:
     """The other gets its share too, within its own limit; what it has no token for waits."""
-    away = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
+    away = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)
     heavy = FakeProcessor(lambda _: away, "heavy", weight=3)
     light = world.processor = FakeProcessor(name="light")
     await limit(world, "processor", "light", 100, "day")
     accepted = await world.accept([person(n) for n in range(200)])
-    await world.handover_by([heavy, light]).run(accepted.batches)
+    await world.handover_by([heavy, light]).hand_over_batches(accepted.batches)
     assert (heavy.windows, heavy.sent, len(light.sent)) == ([48], [], 90)
     assert await world.real_counts(accepted.mailing_id) == {("handed_over", ""): 90, ("queued", ""): 110}
     outcomes = await world.entries(accepted.mailing_id, "outcome")
     by: Counter[tuple[Any, Any]] = Counter((entry["processor"], entry["reason"]) for entry in outcomes)
     assert by == {("heavy", "unsent"): 48, ("light", "accepted"): 90}
     assert await attempts(world, accepted.mailing_id) == {1}
-    await world.rates.clear("processor", "light", None, "dana")
+    await world.rates.clear_limits("processor", "light", None, "dana")
     await finish(world, accepted, 200)
 
 
 async def test_what_waits_for_witnesses_goes_soon_and_is_not_claimed_again_and_again(world: World) -> None:
     """After a failover, no row says that everything stands still: pauses grow with the wait, to seconds."""
     accepted = await world.accept([person(1)])
-    claim = await world.deliveries.claim(accepted.batches, "worker")
+    claim = await world.deliveries.claim_batches(accepted.batches, "worker")
     assert claim is not None
-    press = world.presses.set_up((await world.mailings.facts([accepted.mailing_id]))[accepted.mailing_id], None)
-    gate = Gate(world.halted, Routes([world.processor], world.halted.processor_halted), NoLimits(), Streams(NoPauses()))
-    preparing, begun = Preparing(gate, None, world.deliveries.carriers), datetime.now(UTC)
+    press = world.presses.add_renderer(
+        (await world.mailings.read_facts([accepted.mailing_id]))[accepted.mailing_id], None
+    )
+    gate = SendChecks(
+        world.halted,
+        ProcessorRoutes([world.processor], world.halted.processor_halt_reason),
+        NoLimits(),
+        BlockPauses(NoPauses()),
+    )
+    preparing, begun = WindowPreparation(gate, None, world.deliveries.find_carriers), datetime.now(UTC)
 
     async def pause(seconds: float) -> float:
         now = begun + timedelta(seconds=seconds)
-        prepared = await preparing.prepare(claim.rows, {accepted.mailing_id: press}, {}, {}, now)
+        prepared = await preparing.prepare_window(claim.rows, {accepted.mailing_id: press}, {}, {}, now)
         assert prepared.steps == []
         [until] = prepared.left.values()
         return (until - now).total_seconds()

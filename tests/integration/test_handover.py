@@ -1,30 +1,30 @@
 """The hand-over: what a processor's answer leads to, and what crashes and stale standings do."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from mailer.ledger.deliveries import PostgresDeliveries
-from mailer.pipeline import recording
+from mailer.pipeline import outcome_recorder
 from mailer.pipeline.handover import WINDOW
-from mailer.pipeline.press import Presses
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.trouble import Trouble
-from mailer.ports.deliveries import Claim, Move, State
-from mailer.ports.ledger import Entry
-from mailer.ports.processor import Outgoing, Permit
-from mailer.ports.standings import Flag
-from mailer.rendering.links import Links
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryState
+from mailer.ports.processor import OutgoingMessage, Permit
+from mailer.ports.standings import StandingFlag
+from mailer.postgres.deliveries import PostgresDeliveries
+from mailer.rendering.mailing import RendererCache
+from mailer.rendering.signed_links import SignedLinks
 from tests.factories import ACCEPTED, BRAND, KEY, FakeProcessor, World, person, templates
 
-REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
-BLOCKED = Outcome(Result.BLOCKED, 554, "5.7.1", "we do not like you")
-DEFERRED = Outcome(Result.DEFERRED, 451, "4.7.1", "come back later")
-IN_DOUBT = Outcome(Result.IN_DOUBT, text="lost after the final dot")
-UNSENT = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
+REFUSED = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user")
+BLOCKED = Outcome(OutcomeKind.BLOCKED, 554, "5.7.1", "we do not like you")
+DEFERRED = Outcome(OutcomeKind.DEFERRED, 451, "4.7.1", "come back later")
+IN_DOUBT = Outcome(OutcomeKind.IN_DOUBT, text="lost after the final dot")
+UNSENT = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)
 
 
 def always(outcome: Outcome) -> FakeProcessor:
@@ -35,11 +35,11 @@ def always(outcome: Outcome) -> FakeProcessor:
 async def test_every_recipient_ends_in_one_state(world: World) -> None:
     """Of an audience of all kinds, everyone ends in a state with a reason, the counters agree, and it is finished."""
     await world.known(1, 2, 3)
-    await world.standings.opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
-    await world.standings.flag(BRAND, await world.id_of("user-2"), Flag.DEACTIVATED, True, "test")
-    await world.standings.address_dead(BRAND, await world.id_of("user-3"), "user-3@people.example", "test")
+    await world.standings.record_opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
+    await world.standings.set_flag(BRAND, await world.id_of("user-2"), StandingFlag.DEACTIVATED, True, "test")
+    await world.standings.mark_address_dead(BRAND, await world.id_of("user-3"), "user-3@people.example", "test")
     accepted = await world.accept([*(person(n) for n in range(1, 201)), person(201, email="user-9@people.example")])
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {
         ("handed_over", ""): 197,
         ("suppressed", "opted_out"): 1,
@@ -48,26 +48,26 @@ async def test_every_recipient_ends_in_one_state(world: World) -> None:
         ("suppressed", "duplicate_address"): 1,
     }
     assert max(world.processor.windows) <= WINDOW
-    await world.timekeeper().tick()
-    status = await world.mailings.status(accepted.mailing_id)
+    await world.timekeeper().run_once()
+    status = await world.mailings.mailing_status(accepted.mailing_id)
     assert status is not None
     assert status.state == "finished"
     assert sum(status.counts.values()) == status.audience_size == 201
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_optional_mail_after_an_opt_out_between_claim_and_intent(world: World) -> None:
     """An opt-out that comes after the claim, while its window is being made, is decided on anew and obeyed."""
 
     class Slow(PostgresDeliveries):
-        async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
-            claim = await super().claim(batches, owner, mailings)
+        async def claim_batches(self, *args: Any, **kwargs: Any) -> Claim | None:
+            claim = await super().claim_batches(*args, **kwargs)
             assert claim is not None
-            await world.standings.opt_out(BRAND, claim.rows[1].recipient_id, "newsletter", "test")
+            await world.standings.record_opt_out(BRAND, claim.rows[1].recipient_id, "newsletter", "test")
             return claim
 
     accepted = await world.accept([person(n) for n in range(3)])
-    await world.handover(deliveries=Slow(world.pool, world.writers)).run(accepted.batches)
+    await world.handover(deliveries=Slow(world.pool, world.writers)).hand_over_batches(accepted.batches)
     assert sorted((await world.states(accepted.mailing_id)).values()) == [
         ("handed_over", ""),
         ("handed_over", ""),
@@ -80,29 +80,29 @@ async def test_a_new_address_after_the_claim(world: World) -> None:
     """Mail goes to the address of the intent's moment, not of the claim's."""
 
     class Slow(PostgresDeliveries):
-        async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
-            claim = await super().claim(batches, owner, mailings)
+        async def claim_batches(self, *args: Any, **kwargs: Any) -> Claim | None:
+            claim = await super().claim_batches(*args, **kwargs)
             await world.accept([person(1, email="new@people.example")])
             return claim
 
     accepted = await world.accept([person(1)], "service")
-    await world.handover(deliveries=Slow(world.pool, world.writers)).run(accepted.batches)
+    await world.handover(deliveries=Slow(world.pool, world.writers)).hand_over_batches(accepted.batches)
     assert world.processor.recipients == ["new@people.example"]
 
 
 async def test_a_dead_address(world: World) -> None:
     """An address that does not exist is dead from then on: a promotion is suppressed, a breach told in writing."""
     accepted = await world.accept([person(1)])
-    await world.handover(always(REFUSED)).run(accepted.batches)
+    await world.handover(always(REFUSED)).hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {"user-1": ("failed", "5.1.1")}
     [action] = await world.entries(kind="action")
     assert (action["reason"], action["rule"]) == ("address_dead", "action:fake 5.1.1")
     promotion = await world.accept([person(1, source="sign-up")], "promotional")
     breach = await world.accept({"refs": ["user-1"]}, "breach")
-    await world.mailings.release(breach.mailing_id, "Grace")
+    await world.mailings.release_mailing(breach.mailing_id, "Grace")
     await world.due_now()
     batch = await world.pool.fetchval("SELECT id FROM batches WHERE mailing_id = $1", breach.mailing_id)
-    await world.handover().run([*promotion.batches, batch])
+    await world.handover().hand_over_batches([*promotion.batches, batch])
     assert await world.states(promotion.mailing_id) == {"user-1": ("suppressed", "address_dead")}
     assert await world.states(breach.mailing_id) == {"user-1": ("diverted", "written_notice")}
     assert world.processor.sent == []
@@ -111,25 +111,25 @@ async def test_a_dead_address(world: World) -> None:
 async def test_blocked_is_nobodys_fault_but_ours(world: World) -> None:
     """A refusal of our own mail fails the delivery and leaves everyone's standing as it was."""
     accepted = await world.accept([person(1), person(2)])
-    await world.handover(always(BLOCKED)).run(accepted.batches)
+    await world.handover(always(BLOCKED)).hand_over_batches(accepted.batches)
     assert set((await world.states(accepted.mailing_id)).values()) == {("failed", "5.7.1")}
     assert await world.entries(kind="action") == []
     again = await world.accept([person(1), person(2)])
-    await world.handover().run(again.batches)
+    await world.handover().hand_over_batches(again.batches)
     assert len(world.processor.sent) == 2
 
 
 async def test_deferred_is_tried_again(world: World) -> None:
     """A delivery that is refused for now waits for its time, is batched and published again, and arrives."""
     accepted = await world.accept([person(1)])
-    await world.handover(always(DEFERRED)).run(accepted.batches)
+    await world.handover(always(DEFERRED)).hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {"user-1": ("deferred", "4.7.1")}
     wait = await world.pool.fetchval("SELECT due_at - now() FROM deliveries")
     assert timedelta(seconds=25) < wait <= timedelta(seconds=90)
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert world.broker.take() == []
     await world.due_now()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert await world.states(accepted.mailing_id) == {"user-1": ("queued", "")}
     await world.run_published()
     assert await world.states(accepted.mailing_id) == {"user-1": ("handed_over", "")}
@@ -140,10 +140,10 @@ async def test_deferred_is_tried_again(world: World) -> None:
 async def test_optional_mail_in_doubt_is_not_sent_again(world: World) -> None:
     """Optional mail that may have been handed over fails as in doubt, and is never sent again."""
     accepted = await world.accept([person(1)])
-    await world.handover(doubt := always(IN_DOUBT)).run(accepted.batches)
+    await world.handover(doubt := always(IN_DOUBT)).hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {"user-1": ("in_doubt", "in_doubt")}
     for _ in range(3):
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await world.run_published()
     assert await world.states(accepted.mailing_id) == {"user-1": ("failed", "in_doubt")}
     assert (len(doubt.sent), len(world.processor.sent)) == (1, 0)
@@ -154,8 +154,8 @@ async def test_mandatory_mail_in_doubt_is_sent_again(world: World) -> None:
     """Mandatory mail that may have been handed over goes again, with the Message-ID that it had."""
     await world.paying(1)
     accepted = await world.accept([person(1)], "service")
-    await world.handover(always(IN_DOUBT)).run(accepted.batches)
-    await world.timekeeper().tick()
+    await world.handover(always(IN_DOUBT)).hand_over_batches(accepted.batches)
+    await world.timekeeper().run_once()
     await world.run_published()
     assert await world.states(accepted.mailing_id) == {"user-1": ("handed_over", "")}
     first, second = await world.entries(accepted.mailing_id, "hand_over")
@@ -168,9 +168,9 @@ async def test_what_was_not_offered_goes_back(world: World) -> None:
     """Where no connection is to be had, one window is tried, and everything goes back; the next time not even that."""
     accepted = await world.accept([person(n) for n in range(200)])
     handover = world.handover(nobody := always(UNSENT))
-    await handover.run(accepted.batches)
+    await handover.hand_over_batches(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {("queued", ""): 200}
-    await handover.run(accepted.batches)
+    await handover.hand_over_batches(accepted.batches)
     assert nobody.windows == [WINDOW]
     assert set((await world.states(accepted.mailing_id)).values()) == {("queued", "")}
     due_at = await world.pool.fetchval("SELECT due_at FROM batches")
@@ -178,7 +178,7 @@ async def test_what_was_not_offered_goes_back(world: World) -> None:
     unsent = [entry for entry in await world.entries(accepted.mailing_id, "outcome") if entry["reason"] == "unsent"]
     assert len(unsent) == WINDOW
     await world.due_now()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published()
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 200}
 
@@ -189,7 +189,7 @@ async def test_one_that_cannot_be_rendered_stops_nobody(world: World) -> None:
     people[40]["context"] = {"items": 5}
     people[41]["context"] = {"headline": "a\nBcc: eve@people.example"}
     accepted = await world.accept(people)
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 98, ("failed", "render_error"): 2}
     failed = [entry for entry in await world.entries(kind="outcome") if entry["reason"] == "render_error"]
     assert {entry["recipient"] for entry in failed} == {await world.id_of("user-40"), await world.id_of("user-41")}
@@ -201,7 +201,7 @@ async def test_outcomes_of_one_window_may_differ(world: World) -> None:
     answers = [ACCEPTED, REFUSED, BLOCKED, DEFERRED, IN_DOUBT, UNSENT]
     processor = FakeProcessor(lambda outgoing: answers[int(outgoing.recipient[5])])
     accepted = await world.accept([person(n) for n in range(6)])
-    await world.handover(processor).run(accepted.batches)
+    await world.handover(processor).hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {
         "user-0": ("handed_over", ""),
         "user-1": ("failed", "5.1.1"),
@@ -220,9 +220,9 @@ async def test_many_mailings_in_one_claim(world: World) -> None:
     for n in range(30):
         category = ["newsletter", "service", "promotional"][n % 3]
         batches += (await world.accept([person(n, source="sign-up")], category)).batches
-    few = Presses(world.policies, templates(), Links("https://mail.example", (KEY,)), None, 2)
+    few = RendererCache(world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None, 2)
     world.presses = few
-    await world.handover().run(batches)
+    await world.handover().hand_over_batches(batches)
     assert sorted(world.processor.windows) == [10, 20]  # bulk mail goes apart from urgent
     assert len(set(world.processor.recipients)) == 30
 
@@ -236,23 +236,23 @@ async def test_a_worker_that_was_killed_after_the_intent(world: World, category:
 
     class Dying(FakeProcessor):
         async def send(
-            self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+            self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
         ) -> list[Outcome]:
             raise Killed
 
     await world.paying(*range(WINDOW + 10))
     accepted = await world.accept([person(n) for n in range(WINDOW + 10)], category)
     with pytest.raises(Killed):
-        await world.handover(Dying()).run(accepted.batches)
-    await world.timekeeper().tick()
+        await world.handover(Dying()).hand_over_batches(accepted.batches)
+    await world.timekeeper().run_once()
     # Its lease still runs, so nobody touches what it holds.
     assert (await world.counted(accepted.mailing_id)) == {("queued", ""): WINDOW + 10}
     assert world.broker.take() == []
     await world.lose_leases()
     for _ in range(3):
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await world.run_published()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     if category == "newsletter":
         assert await world.counted(accepted.mailing_id) == {("failed", "in_doubt"): WINDOW, ("handed_over", ""): 10}
     else:
@@ -260,10 +260,10 @@ async def test_a_worker_that_was_killed_after_the_intent(world: World, category:
     assert len(set(world.processor.recipients)) == len(world.processor.sent)
     lost = [entry for entry in await world.entries(kind="outcome") if entry["reason"] == "in_doubt owner_lost"]
     assert len(lost) == WINDOW
-    status = await world.mailings.status(accepted.mailing_id)
+    status = await world.mailings.mailing_status(accepted.mailing_id)
     assert status is not None
     assert status.state == "finished"
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_a_worker_that_was_killed_with_many_mailings(world: World) -> None:
@@ -271,19 +271,19 @@ async def test_a_worker_that_was_killed_with_many_mailings(world: World) -> None
 
     class Dying(FakeProcessor):
         async def send(
-            self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+            self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
         ) -> list[Outcome]:
             raise KeyboardInterrupt
 
     await world.paying(*range(WINDOW + 5))
     accepted = [await world.accept([person(n)], "service") for n in range(WINDOW + 5)]
     with pytest.raises(KeyboardInterrupt):
-        await world.handover(Dying()).run([batch for one in accepted for batch in one.batches])
+        await world.handover(Dying()).hand_over_batches([batch for one in accepted for batch in one.batches])
     await world.lose_leases()
     # Between looking for intents and giving claims back, which another timekeeper may do first.
-    await world.upkeep.give_back(1000)
+    await world.upkeep.end_expired_claims(1000)
     for _ in range(3):
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await world.run_published()
     assert len(set(world.processor.recipients)) == len(world.processor.sent) == WINDOW + 5
 
@@ -294,7 +294,7 @@ async def test_a_late_outcome_is_refused_and_harmless(world: World) -> None:
 
     class Frozen(FakeProcessor):
         async def send(
-            self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+            self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
         ) -> list[Outcome]:
             sending.set()
             await answer.wait()
@@ -302,12 +302,12 @@ async def test_a_late_outcome_is_refused_and_harmless(world: World) -> None:
 
     await world.paying(1, 2)
     accepted = await world.accept([person(1), person(2)], "service")
-    late = asyncio.create_task(world.handover(Frozen()).run(accepted.batches))
+    late = asyncio.create_task(world.handover(Frozen()).hand_over_batches(accepted.batches))
     await sending.wait()
     # One of the two was given up meanwhile.
     await world.lose_leases()
-    [stale, _] = await world.upkeep.stale(10)
-    await world.timekeeper()._move([stale])
+    [stale, _] = await world.upkeep.orphaned_deliveries(10)
+    await world.timekeeper()._move_stale([stale])
     before = len(await world.entries(kind="outcome"))
     answer.set()
     await late
@@ -317,10 +317,10 @@ async def test_a_late_outcome_is_refused_and_harmless(world: World) -> None:
         ("in_doubt", "owner_lost"),
     ]
     for _ in range(2):
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await world.run_published()
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 2}
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 class Shaky(PostgresDeliveries):
@@ -331,15 +331,15 @@ class Shaky(PostgresDeliveries):
         self.after = after
         self.failures = 1
 
-    async def move(
-        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry], patience: float | None = None
+    async def commit_moves(
+        self, claim: UUID | None, moves: Sequence[DeliveryMove], *rest: Any, **more: Any
     ) -> frozenset[tuple[UUID, int]]:
         """Fails the first time that deliveries leave the state intended."""
-        fails = self.failures > 0 and moves[0].from_state is State.INTENDED
+        fails = self.failures > 0 and moves[0].from_state is DeliveryState.INTENDED
         self.failures -= fails
         if fails and not self.after:
             raise ConnectionResetError
-        refused = await super().move(claim, moves, entries, patience)
+        refused = await super().commit_moves(claim, moves, *rest, **more)
         if fails:
             raise ConnectionResetError
         return refused
@@ -350,20 +350,20 @@ async def test_outcomes_are_recorded_through_an_outage(
     world: World, after: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was delivered is not called in doubt because the database was away for a moment, nor recorded twice."""
-    monkeypatch.setattr(recording, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(outcome_recorder, "RETRY_SECONDS", 0)
     accepted = await world.accept([person(1), person(2)])
-    await world.handover(deliveries=Shaky(world, after)).run(accepted.batches)
+    await world.handover(deliveries=Shaky(world, after)).hand_over_batches(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 2}
     assert len(await world.entries(accepted.mailing_id, "outcome")) == 2
     assert world.processor.windows == [2]
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_no_window_begins_near_the_end_of_a_lease(world: World) -> None:
     """With too little of the lease left nothing is intended, and all of it goes back at once."""
     accepted = await world.accept([person(1)])
     short = PostgresDeliveries(world.pool, world.writers, lease_seconds=0.001)
-    await world.handover(deliveries=short).run(accepted.batches)
+    await world.handover(deliveries=short).hand_over_batches(accepted.batches)
     assert world.processor.windows == []
     assert await world.states(accepted.mailing_id) == {"user-1": ("queued", "")}
     assert await world.pool.fetchval("SELECT state FROM batches") == "queued"
@@ -372,8 +372,8 @@ async def test_no_window_begins_near_the_end_of_a_lease(world: World) -> None:
 async def test_a_batch_that_somebody_holds_is_left(world: World) -> None:
     """A batch that was delivered twice is handed over once."""
     accepted = await world.accept([person(n) for n in range(50)])
-    await asyncio.gather(*(world.handover().run(accepted.batches) for _ in range(5)))
-    await world.handover().run(accepted.batches)
+    await asyncio.gather(*(world.handover().hand_over_batches(accepted.batches) for _ in range(5)))
+    await world.handover().hand_over_batches(accepted.batches)
     assert len(world.processor.sent) == len(set(world.processor.recipients)) == 50
 
 
@@ -381,8 +381,8 @@ async def test_a_batch_that_somebody_holds_is_left(world: World) -> None:
 async def test_an_expired_mailing(world: World) -> None:
     """What is still open at an event's end becomes expired, and is sent to nobody."""
     accepted = await world.accept([person(1)], expires_at="2026-01-01T00:00:00Z")
-    await world.handover().run(accepted.batches)
-    assert await world.states(accepted.mailing_id) == {"user-1": (State.EXPIRED, "expired")}
+    await world.handover().hand_over_batches(accepted.batches)
+    assert await world.states(accepted.mailing_id) == {"user-1": (DeliveryState.EXPIRED, "expired")}
     assert world.processor.sent == []
 
 
@@ -391,9 +391,9 @@ async def test_the_staging_fence(world: World) -> None:
     """With a fence, mail leaves for those within it, and each of the others has the reason."""
     fence = {"only_deliver_to": ("user-1@people.example",)}
     world.policies[BRAND] = world.policies[BRAND].model_copy(update=fence)
-    world.presses = Presses(world.policies, templates(), Links("https://mail.example", (KEY,)), None)
+    world.presses = RendererCache(world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None)
     accepted = await world.accept([person(1), person(2)])
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {
         "user-1": ("handed_over", ""),
         "user-2": ("suppressed", "only_deliver_to"),

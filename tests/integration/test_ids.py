@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from mailer.actions.rights import erase
-from mailer.contents import differing
+from mailer.actions.rights import erase_recipient
+from mailer.event_digests import differing_fields
 from mailer.events import validate_event
-from mailer.pipeline.consumers import relay
+from mailer.pipeline.consumers import relay_outbox
 from tests.factories import BRAND, FakeReceived, World, make_event, new_mailing, person, plain_event, received, until
 from tests.integration.test_account_events import VALUES, event, standing, taken
 from tests.integration.web_world import browse
@@ -37,7 +37,7 @@ def news(**values: Any) -> dict[str, Any]:
 async def settle(world: World, *events: dict[str, Any]) -> list[FakeReceived]:
     """Events that arrived together, as they were settled."""
     arrived = [received(body) for body in events]
-    await world.intake().take("newsletter", arrived)
+    await world.intake().accept_messages("newsletter", arrived)
     return arrived
 
 
@@ -96,7 +96,7 @@ async def test_nothing_that_is_said_under_a_used_id_is_swallowed(world: World, f
     assert all(str(item.settled).startswith(f"rejected: {DIFFERS}") for item in (same, other) if item.settled != "ack")
     assert "ref" in str(other.settled)
     assert await world.entries(kind="action") == entries
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 @pytest.mark.parametrize("account", VALUES)
@@ -143,9 +143,9 @@ async def test_two_events_that_the_api_has_accepted_are_still_one(world: World) 
     """The API cannot know of a second one that comes before the first was taken in: it is a dead letter then."""
     answers = await post(world, "/api/v1/events", news(), news(campaign="spring"))
     assert [answer.status_code for answer in answers] == [202, 202]
-    parked = await world.outbox.take("worker", 10, 30)
+    parked = await world.outbox.lease_rows("worker", 10, 30)
     first, other = [FakeReceived(replace(item.message, user_id="shop")) for item in parked]
-    await world.intake().take("newsletter", [first, other])
+    await world.intake().accept_messages("newsletter", [first, other])
     assert first.settled == "ack"
     assert refused(other, "campaign")
 
@@ -194,7 +194,7 @@ async def test_the_answer_to_a_consent_says_what_stands(world: World) -> None:
         withdrawn = await client.post(f"{path}/withdraw", json={"scope": "newsletter"})
         over = await client.post(f"{path}/consent", json=said)
         after = [await client.post(f"{path}/{name}", json=late) for name in ("consent", "consents")]
-    assert "newsletter" not in (await world.standings.get(brand, ada)).consents  # type: ignore[union-attr]
+    assert "newsletter" not in (await world.standings.get_standing(brand, ada)).consents  # type: ignore[union-attr]
     assert [(answer.status_code, answer.json()["state"]) for answer in asked] == [(202, "asked")] * 2
     assert (given.status_code, given.json()["state"], given.json()["still_left"]) == (200, "given", [])
     assert (withdrawn.status_code, over.status_code) == (200, 409)
@@ -231,10 +231,10 @@ async def test_an_erasure_takes_the_digests_of_what_was_said_to_the_person(world
     """The rest tells another campaign, and nobody's address or values; a mailing to many keeps its own."""
     await settle(world, news(campaign="spring"), news(id="many", to={"people": [person(1), person(2)]}))
     before = await contents(world)
-    await erase(world.rights, world.policies[BRAND], await world.id_of("user-1"), "test")
+    await erase_recipient(world.rights, world.policies[BRAND], await world.id_of("user-1"), "test")
     after = await contents(world)
     assert before["one"] is not None
-    hidden = world.hasher.hidden_id(BRAND, "one")
+    hidden = world.hasher.erased_event_id(BRAND, "one")
     assert after == {"many": before["many"], hidden: before["one"][: 5 + before["one"][4]]}
     [to_another] = await settle(world, news(campaign="spring", to={"people": [person(3)]}))
     [other] = await settle(world, news(campaign="autumn"))
@@ -245,11 +245,11 @@ async def test_an_erasure_takes_the_digests_of_what_was_said_to_the_person(world
 async def test_what_is_kept_of_an_event_holds_none_of_its_words(world: World) -> None:
     """And neither can digests of the same values under two ids be compared."""
     mailings = [new_mailing(make_event([person(1)], id=name, context={"headline": "Hello"})) for name in ("a", "b")]
-    await world.mailings.accept(mailings)
+    await world.mailings.accept_mailings(mailings)
     kept = await contents(world)
     start = 5 + kept["a"][4]
     assert kept["a"][:start] == kept["b"][:start]
-    assert len(differing(kept["a"], kept["b"])) == 2
+    assert len(differing_fields(kept["a"], kept["b"])) == 2
     digests = [{kept[name][at + 2 : at + 8] for at in range(start, len(kept[name]), 8)} for name in ("a", "b")]
     assert digests[0].isdisjoint(digests[1])
     assert b"Hello" not in kept["a"] + kept["b"]
@@ -268,12 +268,12 @@ async def test_the_outbox_makes_no_difference(world: World) -> None:
             "INSERT INTO outbox (routing_key, message_id, body) VALUES ($1, $2, $3)", f"{BRAND}.newsletter", "one", body
         )
     stop = asyncio.Event()
-    relaying = asyncio.create_task(relay(world.outbox, world.broker, world.letters, "worker", stop))
+    relaying = asyncio.create_task(relay_outbox(world.outbox, world.broker, world.letters, "worker", stop))
     await until(lambda: gone(world))
     stop.set()
     await relaying
     first, other = [FakeReceived(replace(message, user_id="shop")) for message in world.broker.take()]
-    await world.intake().take("newsletter", [first, other])
+    await world.intake().accept_messages("newsletter", [first, other])
     assert first.settled == "ack"
     assert refused(other, "context")
 
@@ -289,4 +289,4 @@ async def test_whatever_was_refused_before_leaves_its_id_free(world: World) -> N
     [mended] = await settle(world, news())
     assert str(bad.settled).startswith("rejected: ")
     assert mended.settled == "ack"
-    assert await world.mailings.differing(validate_event(news())) == ()
+    assert await world.mailings.differing_fields(validate_event(news())) == ()

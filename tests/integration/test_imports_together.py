@@ -6,8 +6,8 @@ from itertools import permutations
 
 import pytest
 
-from mailer.actions.imports import CONSENT, Imported, import_recipients
-from mailer.actions.lists import import_consents, import_suppressions
+from mailer.actions.list_import import import_consents, import_suppressions
+from mailer.actions.recipient_import import CONSENT, ImportResult, import_recipients
 from tests.factories import BRAND, World, person, policies
 
 POLICY = policies()[BRAND]
@@ -26,14 +26,14 @@ MAILS = {
 """The end of a newsletter to each, whatever came first."""
 
 
-async def consented(world: World) -> Imported:
+async def consented(world: World) -> ImportResult:
     """The file of people, each of whom has asked for the newsletter."""
     head = f"ref,email,country,source,{','.join(CONSENT[:5])},objected,restricted\n"
     lines = [f"{ref},{ref}@people.example,US,sign-up,newsletter,{PROOF},,no\n" for ref in PEOPLE]
     return await read_people(world, [head, *lines])
 
 
-async def marked(world: World) -> Imported:
+async def marked(world: World) -> ImportResult:
     """The file of people with what they have refused; one of them twice, and only once so."""
     head = "ref,email,objected,restricted,deactivated\n"
     lines = ("objector,,yes,,\n", "objector,,no,,\n", "restricted,,,yes,\n", "closed,,,,yes\n")
@@ -42,13 +42,13 @@ async def marked(world: World) -> Imported:
     )
 
 
-async def suppressed(world: World) -> Imported:
+async def suppressed(world: World) -> ImportResult:
     """The list of addresses that another system may not mail, one of them in capitals."""
     lines = ("email,scope,reason\n", "LISTED@people.example,,objection\n", "leaver@people.example,newsletter,\n")
     return await import_suppressions(world.suppressions, POLICY, lines, print)
 
 
-async def told(world: World) -> Imported:
+async def told(world: World) -> ImportResult:
     """The consents of another system, one line of which takes back what another gives."""
     lines = [
         f'{{"ref": "{ref}", "scope": "newsletter", "given": {given}, "source": "page", "version": "form 2",'
@@ -58,7 +58,7 @@ async def told(world: World) -> Imported:
     return await import_consents(world.consents, POLICY, lines, print)
 
 
-async def read_people(world: World, lines: list[str]) -> Imported:
+async def read_people(world: World, lines: list[str]) -> ImportResult:
     """Imports lines of people."""
     return await import_recipients(world.importer(), POLICY, lines, print, lambda _: None)
 
@@ -69,7 +69,7 @@ async def known(world: World) -> None:
     await world.drop(accepted.mailing_id)
 
 
-FILES: tuple[Callable[[World], Awaitable[Imported]], ...] = (consented, marked, suppressed, told)
+FILES: tuple[Callable[[World], Awaitable[ImportResult]], ...] = (consented, marked, suppressed, told)
 
 
 @pytest.mark.promise("interpals-13")
@@ -85,7 +85,7 @@ async def test_files_in_any_order_say_the_same(world: World) -> None:
             await known(world)
         assert sum(one.rejected for one in done if one) == 0
         accepted = await world.accept({"refs": list(PEOPLE)})
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
         assert await world.states(accepted.mailing_id) == MAILS, order
 
 

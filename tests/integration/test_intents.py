@@ -8,13 +8,13 @@ from uuid import UUID
 import pytest
 import structlog
 
-from mailer.ledger.deliveries import PostgresDeliveries
-from mailer.pipeline import recording
-from mailer.pipeline.copies import Key
+from mailer.pipeline import outcome_recorder
+from mailer.pipeline.deduplication import Key
 from mailer.pipeline.handover import WINDOW
-from mailer.ports.deliveries import Move, State
-from mailer.ports.ledger import Entry
-from mailer.ports.outages import DatabaseAway
+from mailer.ports.database_errors import DatabaseAway
+from mailer.ports.deliveries import DeliveryMove, DeliveryState
+from mailer.ports.ledger_entry import LedgerEntry
+from mailer.postgres.deliveries import PostgresDeliveries
 from tests.factories import World, person
 
 PEOPLE = WINDOW + 6
@@ -35,12 +35,16 @@ class Answering(PostgresDeliveries):
         self._second = second
         self._intents = 0
 
-    async def move(
-        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry], patience: float | None = None
+    async def commit_moves(
+        self,
+        claim: UUID | None,
+        moves: Sequence[DeliveryMove],
+        entries: Sequence[LedgerEntry],
+        patience: float | None = None,
     ) -> frozenset[Key]:
         """Commits, and answers as the test wants."""
-        refused = await super().move(claim, moves, entries, patience)
-        if any(move.to_state is State.INTENDED for move in moves):
+        refused = await super().commit_moves(claim, moves, entries, patience)
+        if any(move.to_state is DeliveryState.INTENDED for move in moves):
             self._intents += 1
             if self._intents == 2:
                 await self._second()
@@ -51,10 +55,10 @@ async def test_what_was_intended_is_offered_however_late_the_answer_is(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An intent is committed, and its answer takes longer than outcomes wait for a lock: everybody gets one message."""
-    monkeypatch.setattr(recording, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(outcome_recorder, "LOCK_SECONDS", 0.05)
     accepted = await world.accept([person(n) for n in range(PEOPLE)])
     late = Answering(world, lambda: asyncio.sleep(0.5))
-    await world.handover(deliveries=late).run(accepted.batches)
+    await world.handover(deliveries=late).hand_over_batches(accepted.batches)
     assert await world.real_counts(accepted.mailing_id) == {SENT: PEOPLE}
     assert len(set(world.processor.recipients)) == len(world.processor.sent) == PEOPLE
     assert len(await world.entries(accepted.mailing_id, "hand_over")) == PEOPLE
@@ -71,9 +75,11 @@ async def test_what_was_intended_in_vain_goes_back(world: World, error: Exceptio
     handing_over = world.handover(deliveries=Answering(world, fail))
     with structlog.testing.capture_logs():
         try:
-            await handing_over.run(accepted.batches)
+            await handing_over.hand_over_batches(accepted.batches)
         except DatabaseAway:
-            await handing_over.run(accepted.batches)  # as its message, which is still in hand, is handled again
+            await handing_over.hand_over_batches(
+                accepted.batches
+            )  # as its message, which is still in hand, is handled again
     assert await world.real_counts(accepted.mailing_id) == {SENT: PEOPLE}
     assert len(set(world.processor.recipients)) == len(world.processor.sent) == PEOPLE
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()

@@ -23,10 +23,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from mailer.actions import OptOutRefused
 from mailer.actions.consent import ConsentRefused
 from mailer.events import EventRefused
-from mailer.ports.deliveries import State
-from mailer.ports.processor import Outgoing
-from mailer.ports.standings import Flag
-from mailer.rendering.admission import admit
+from mailer.ports.deliveries import DeliveryState
+from mailer.ports.processor import OutgoingMessage
+from mailer.ports.standings import StandingFlag
+from mailer.rendering.event_checks import check_event
 from tests.conftest import Server
 from tests.factories import make_event, open_world, templates
 from tests.model import Account, Model, Terms
@@ -44,7 +44,7 @@ TERMS = {
 }
 """Each brand's versions, in the order in which they come into force."""
 OPTIONAL = ("newsletter", "promotional")
-FLAGS = {Flag.DEACTIVATED: "closed", Flag.RESTRICTED: "restricted", Flag.UNDER_13: "child"}
+FLAGS = {StandingFlag.DEACTIVATED: "closed", StandingFlag.RESTRICTED: "restricted", StandingFlag.UNDER_13: "child"}
 EXAMPLES, STEPS = 30, 40
 
 brands = st.sampled_from(tuple(TERMS))
@@ -73,7 +73,7 @@ class Machine(RuleBasedStateMachine):
         for brand in TERMS:
             self.steps.govern(brand, self.model.terms[brand])
             categories = self.steps.world.policies[brand].categories
-            self.model.optional[brand] = {name for name, category in categories.items() if category.optional}
+            self.model.optional[brand] = {name for name, category in categories.items() if category.is_optional}
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs asynchronous code to its end."""
@@ -181,7 +181,7 @@ class Machine(RuleBasedStateMachine):
 
     @somebody_lives
     @rule(pick=picks, flag=st.sampled_from(tuple(FLAGS)), on=st.booleans())
-    def becomes(self, pick: int, flag: Flag, on: bool) -> None:
+    def becomes(self, pick: int, flag: StandingFlag, on: bool) -> None:
         """Closed, restricted, known as a child's; or not so any more."""
         account = self.account(pick)
         self.do(self.steps.marked(account, flag, on))
@@ -244,7 +244,7 @@ class Machine(RuleBasedStateMachine):
             self.can_be_left(brand, category, outgoing)
         sent.clear()
 
-    def can_be_left(self, brand: str, category: str, outgoing: Outgoing) -> None:
+    def can_be_left(self, brand: str, category: str, outgoing: OutgoingMessage) -> None:
         """Optional mail has its way out in the header and in both parts; mandatory mail has none (invariants 3, 4)."""
         message = message_from_bytes(outgoing.content, policy=default)
         assert isinstance(message, EmailMessage)
@@ -272,7 +272,7 @@ class Machine(RuleBasedStateMachine):
         """Every recipient of every mailing has a final state, with its reason; the counters say the same (1)."""
         for mailing_id in self.mailed:
             states = self.do(self.steps.world.real_counts(mailing_id))
-            assert all(State(state).final for state, _ in states)
+            assert all(DeliveryState(state).is_final for state, _ in states)
             assert all(reason for state, reason in states if state != "handed_over")
             assert self.do(self.steps.world.counted(mailing_id)) == states
 
@@ -298,12 +298,12 @@ class Machine(RuleBasedStateMachine):
         """A promotion does not become service mail by being published as such (9)."""
         event = make_event({"audience": "everyone"}, "promotional").model_copy(update={"category": "service"})
         with pytest.raises(EventRefused):
-            admit(event, self.steps.world.policies, templates())
+            check_event(event, self.steps.world.policies, templates())
 
     @invariant()
     def the_ledger_verifies(self) -> None:
         """Also after erasures (8, 11)."""
-        assert self.do(self.steps.world.ledger.verify()).faults == ()
+        assert self.do(self.steps.world.ledger.verify_ledger()).faults == ()
 
 
 def test_the_invariants_hold_in_any_order(postgres_server: Server) -> None:

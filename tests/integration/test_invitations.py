@@ -6,26 +6,26 @@ from uuid import UUID
 
 import pytest
 
-from mailer.actions.invitation import pause_inviter, resume_inviter
-from mailer.ledger.database import statements
-from mailer.ledger.deliveries import PostgresDeliveries
-from mailer.policy.outcome import Outcome, Result
+from mailer.actions.inviters import pause_inviter, resume_inviter
+from mailer.database.statements import statements
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.standing import INVITED
 from mailer.ports.deliveries import Claim
-from mailer.ports.mailings import Accepted
+from mailer.ports.mailings import AcceptedMailing
+from mailer.postgres.deliveries import PostgresDeliveries
 from tests.factories import BRAND, FakeProcessor, World, person, until, waiting
 
 SENT = ("handed_over", "")
 
 
-async def invite(world: World, number: int, inviter: str | None = "grace", ref: str | None = None) -> Accepted:
+async def invite(world: World, number: int, inviter: str | None = "grace", ref: str | None = None) -> AcceptedMailing:
     """A member invites somebody, whom another member may know by another ref."""
     return await world.accept([person(number) | ({"ref": ref} if ref else {})], "invitation", inviter=inviter)
 
 
-async def outcome(world: World, accepted: Accepted) -> tuple[str, str]:
+async def outcome(world: World, accepted: AcceptedMailing) -> tuple[str, str]:
     """What an invitation came to."""
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     [found] = (await world.states(accepted.mailing_id)).values()
     return found
 
@@ -43,7 +43,7 @@ async def test_an_address_is_used_once(world: World) -> None:
     assert await outcome(world, await invite(world, 1)) == ("suppressed", "invited_once")
     assert await outcome(world, await invite(world, 1, "heidi", ref="friend")) == ("suppressed", "invited_once")
     assert await used(world) == [("invitation", "invited", str(first.mailing_id))]
-    standing = await world.standings.get(BRAND, await world.id_of("user-1"))
+    standing = await world.standings.get_standing(BRAND, await world.id_of("user-1"))
     assert standing is not None
     assert (standing.source, standing.opted_out) == (INVITED, frozenset())
     assert world.processor.recipients == ["user-1@people.example"]
@@ -52,17 +52,17 @@ async def test_an_address_is_used_once(world: World) -> None:
 async def test_one_of_many_inviters_wins(world: World) -> None:
     """Of many who invite one address at once by refs of their own, one invitation is sent; the others say why not."""
     mailings = [await invite(world, 1, f"member-{n}", ref=f"friend-{n}") for n in range(8)]
-    await asyncio.gather(*(world.handover().run(accepted.batches) for accepted in mailings))
+    await asyncio.gather(*(world.handover().hand_over_batches(accepted.batches) for accepted in mailings))
     states = [state for one in mailings for state in (await world.states(one.mailing_id)).values()]
     assert sorted(states) == [SENT] + [("suppressed", "invited_once")] * 7
     assert len(world.processor.sent) == len(await used(world)) == 1
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_many_invitations_in_one_claim(world: World) -> None:
     """Taken together, invitations to different addresses leave in one window, and one address still gets one."""
     mailings = [await invite(world, n % 10, f"member-{n}", ref=f"friend-{n}") for n in range(20)]
-    await world.handover().run([batch for one in mailings for batch in one.batches])
+    await world.handover().hand_over_batches([batch for one in mailings for batch in one.batches])
     assert world.processor.windows == [10]
     assert len(set(world.processor.recipients)) == len(world.processor.sent) == 10
 
@@ -80,13 +80,15 @@ async def test_a_window_that_is_refused_uses_nothing_up(world: World) -> None:
     """What a window has used up is taken back with it, and decided again: the address is free for who is next."""
 
     class Slow(PostgresDeliveries):
-        async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
-            claim = await super().claim(batches, owner, mailings)
-            await world.standings.opt_out(BRAND, await world.id_of("user-1"), "invitation", "test")
+        async def claim_batches(
+            self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()
+        ) -> Claim | None:
+            claim = await super().claim_batches(batches, owner, mailings)
+            await world.standings.record_opt_out(BRAND, await world.id_of("user-1"), "invitation", "test")
             return claim
 
     first, other = await invite(world, 1), await invite(world, 2)
-    await world.handover(deliveries=Slow(world.pool, world.writers)).run([*first.batches, *other.batches])
+    await world.handover(deliveries=Slow(world.pool, world.writers)).hand_over_batches([*first.batches, *other.batches])
     assert await world.states(first.mailing_id) == {"user-1": ("suppressed", "opted_out")}
     assert await world.states(other.mailing_id) == {"user-2": SENT}
     assert [row[2] for row in await used(world) if row[1] == "invited"] == [str(other.mailing_id)]
@@ -95,9 +97,11 @@ async def test_a_window_that_is_refused_uses_nothing_up(world: World) -> None:
 async def test_a_retry_of_the_same_invitation(world: World) -> None:
     """An invitation that was refused for now is tried again: the address was used by nobody else."""
     accepted = await invite(world, 1)
-    await world.handover(FakeProcessor(lambda _: Outcome(Result.DEFERRED, 451, None, "later"))).run(accepted.batches)
+    await world.handover(FakeProcessor(lambda _: Outcome(OutcomeKind.DEFERRED, 451, None, "later"))).hand_over_batches(
+        accepted.batches
+    )
     await world.due_now()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published()
     assert await world.states(accepted.mailing_id) == {"user-1": SENT}
 
@@ -147,13 +151,15 @@ async def test_a_report_wins_the_race(world: World) -> None:
     """Once a report has been answered no invitation begins: one that was decided on before it is decided again."""
 
     class Slow(PostgresDeliveries):
-        async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
-            claim = await super().claim(batches, owner, mailings)
+        async def claim_batches(
+            self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()
+        ) -> Claim | None:
+            claim = await super().claim_batches(batches, owner, mailings)
             await pause_inviter(world.inviters, BRAND, "grace", "report")
             return claim
 
     accepted = await invite(world, 1)
-    await world.handover(deliveries=Slow(world.pool, world.writers)).run(accepted.batches)
+    await world.handover(deliveries=Slow(world.pool, world.writers)).hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {"user-1": ("suppressed", "inviter_paused")}
     assert world.processor.sent == []
 
@@ -202,7 +208,7 @@ async def test_one_mailing_invites_a_mailbox_once(world: World) -> None:
         people = [person(n, ref=f"{name}-{n}", email=f"{name}{tag}@people.example") for n, tag in enumerate(tags)]
         world.processor.sent.clear()
         accepted = await world.accept(people, "invitation", inviter="grace")
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
         states = list((await world.states(accepted.mailing_id)).values())
         assert states.count(SENT) == len(world.processor.sent) == 1
         assert {reason for state, reason in states if state == "suppressed"} <= {"invited_once", "duplicate_address"}

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from mailer.event_reader import SMALL, EventReader
 from mailer.events import EventRefused, MessageEvent
-from mailer.reading import SMALL, EventReader
 from tests.factories import World, person, plain_event, received
 
 MANY = 10_000
@@ -68,7 +68,7 @@ async def test_others_are_served_while_ten_thousand_people_are_checked(name: str
     """No step of the check takes more than a small part of it, however long the whole takes."""
     body = json.dumps(many(ADDRESSES[name])).encode()
     async with watching() as watch:
-        event = await EventReader().message(body)
+        event = await EventReader().read_message_event(body)
     assert isinstance(event, MessageEvent)
     assert watch.longest < max(watch.all / 4, 0.25), watch
 
@@ -77,7 +77,7 @@ async def test_others_are_served_while_ten_thousand_people_are_checked(name: str
 async def test_people_who_are_all_wrong_are_not_all_looked_at(address: str) -> None:
     """Enough of them are told, and how many were looked at."""
     with pytest.raises(EventRefused) as refused:
-        await EventReader().any(json.dumps(many(lambda n: address), ensure_ascii=False).encode())
+        await EventReader().read_any_event(json.dumps(many(lambda n: address), ensure_ascii=False).encode())
     assert len(refused.value.problems) == 20
     assert refused.value.problems[0].startswith("to.people.0.email: not an e-mail address")
     assert refused.value.problems[-1] == "to.people: only the first 21 of 10,000 were looked at"
@@ -88,11 +88,15 @@ async def test_a_large_event_is_read_as_a_small_one() -> None:
     event = many(ADDRESSES["each at an international domain of its own"], 300)
     body = json.dumps(event).encode()
     assert len(body) > SMALL
-    assert await EventReader().any(body) == await EventReader().message(body) == MessageEvent.model_validate(event)
+    assert (
+        await EventReader().read_any_event(body)
+        == await EventReader().read_message_event(body)
+        == MessageEvent.model_validate(event)
+    )
     event["to"]["people"][270]["collected_at"] = "0001-01-01T00:00:00+14:00"
     event["to"]["people"][280]["ref"] = "user-1"
     with pytest.raises(EventRefused) as refused:
-        await EventReader().any(json.dumps(event).encode())
+        await EventReader().read_any_event(json.dumps(event).encode())
     assert refused.value.problems == ("to.people.270.collected_at: is not between the years 1970 and 2200",)
 
 
@@ -114,7 +118,7 @@ async def test_what_is_large_and_no_event_is_refused(odd: Callable[[dict[str, An
     """Whatever stands where the people should be."""
     body = json.dumps(odd(many(lambda n: f"u{n}@example.org", 300))).encode() + b" " * SMALL
     with pytest.raises(EventRefused):
-        await EventReader().any(body)
+        await EventReader().read_any_event(body)
 
 
 OVERGROWN: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -140,7 +144,7 @@ async def test_a_thousand_faults_are_not_all_named(name: str) -> None:
     """One says it: to name each would hold the loop for seconds, and take a gigabyte."""
     body = json.dumps(OVERGROWN[name](plain_event([person(1)])), separators=(",", ":")).encode()
     with pytest.raises(EventRefused) as refused:
-        await EventReader().any(body)
+        await EventReader().read_any_event(body)
     assert len(refused.value.problems) == 1, refused.value.problems
 
 
@@ -162,8 +166,8 @@ async def test_a_small_event_does_not_wait_for_large_ones(world: World) -> None:
         return settled
 
     for name, item in arrived.items():
-        item.ack, item.reject = noting(name, item.ack), noting(name, item.reject)  # type: ignore[method-assign]
-    await world.intake().take("newsletter", list(arrived.values()))
+        item.acknowledge, item.reject = noting(name, item.acknowledge), noting(name, item.reject)  # type: ignore[method-assign]
+    await world.intake().accept_messages("newsletter", list(arrived.values()))
     assert order == ["small", "large", "wrong"]
     assert [item.settled for item in arrived.values()] == ["ack", arrived["wrong"].settled, "ack"]
 
@@ -172,6 +176,6 @@ async def test_intake_of_a_large_event_lets_others_work(world: World) -> None:
     """The whole way of such an event into the database is made in steps, too."""
     item = received(many(ADDRESSES["each at an international domain of its own"]))
     async with watching() as watch:
-        await world.intake().take("newsletter", [item])
+        await world.intake().accept_messages("newsletter", [item])
     assert item.settled == "ack"
     assert watch.longest < max(watch.all / 4, 0.25), watch

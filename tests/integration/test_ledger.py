@@ -9,12 +9,12 @@ from uuid import UUID
 import pytest
 
 from mailer.ledger import verifying
-from mailer.ledger.reading import PostgresLedger
-from mailer.ledger.seals import HeadRefused
+from mailer.ledger.export import LedgerExport
+from mailer.ledger.seals import SealRefused
 from mailer.ledger.verifying import MOST_FAULTS
-from mailer.ledger.writers import Writers, append
-from mailer.policy.outcome import Outcome, Result
-from mailer.ports.ledger import Entry, Kind
+from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from tests.chains import faults, write
 from tests.factories import BRAND, KEY, FakeProcessor, World, person
 
@@ -30,7 +30,7 @@ async def test_the_export_tells_a_deliverys_whole_way(world: World) -> None:
     """Decision, hand-over and outcome of a delivery, with processor, country, contract, purpose, fields and reply."""
     accepted = await world.accept([person(1)])
     relay = FakeProcessor(name="relay", country="DE", contract="DPA-7")
-    await world.handover(relay).run(accepted.batches)
+    await world.handover(relay).hand_over_batches(accepted.batches)
     mailing, decision, hand_over, outcome = sorted(
         await world.entries(accepted.mailing_id), key=lambda entry: (entry["at"], entry["n"])
     )
@@ -63,16 +63,16 @@ async def test_a_sound_ledger(world: World) -> None:
     """What was written and not touched verifies, with or without a seal, and is counted."""
     await write(world, 6, 3)
     for _ in range(2):
-        verdict = await world.ledger.verify()
+        verdict = await world.ledger.verify_ledger()
         assert (verdict.entries, verdict.writers, verdict.faults) == (18, 3, ())
-        await world.ledger.seal()
+        await world.ledger.seal_ledger()
     await write(world, 2)
     assert await faults(world) == []
 
 
 async def test_an_empty_ledger(world: World) -> None:
     """Nothing is sound, and can be sealed."""
-    record = await world.ledger.seal()
+    record = await world.ledger.seal_ledger()
     assert json.loads(record["body"])["heads"] == []
     assert await faults(world) == []
 
@@ -113,7 +113,7 @@ async def test_several_missing_entries_are_one_gap(world: World) -> None:
     """The message says which entries are missing."""
     await write(world)
     await world.pool.execute("DELETE FROM ledger WHERE n IN (3, 4)")
-    [fault] = (await world.ledger.verify()).faults
+    [fault] = (await world.ledger.verify_ledger()).faults
     assert fault.what == "missing: entries 3 to 4 before it"
 
 
@@ -139,7 +139,7 @@ async def test_an_inserted_entry_is_named(world: World) -> None:
 async def test_a_chain_cut_short_is_named_by_the_seal(world: World) -> None:
     """The end of a chain cannot be cut off behind a seal: it names what is missing; without a seal nothing could."""
     [writer] = await write(world)
-    published = await world.ledger.seal()
+    published = await world.ledger.seal_ledger()
     await world.pool.execute("DELETE FROM ledger WHERE n > 4")
     assert await faults(world) == [(writer, 5, "missing")]
     await world.pool.execute("DELETE FROM seals")
@@ -150,7 +150,7 @@ async def test_a_chain_cut_short_is_named_by_the_seal(world: World) -> None:
 async def test_a_removed_writer_is_named_by_the_seal(world: World) -> None:
     """A chain that is gone as a whole is named by the seal, between others and at either end."""
     writers = await write(world, 3, 3)
-    published = await world.ledger.seal()
+    published = await world.ledger.seal_ledger()
     for index in range(3):
         await world.pool.execute("DELETE FROM ledger WHERE writer::text = $1", writers[index])
         assert await faults(world, published) == [(writer, 3, "missing") for writer in writers[: index + 1]]
@@ -159,11 +159,11 @@ async def test_a_removed_writer_is_named_by_the_seal(world: World) -> None:
 async def test_a_rewritten_chain_is_named_by_the_seal(world: World) -> None:
     """Whoever has stolen the key and rewrites a chain is named by a seal that was published before."""
     [writer] = await write(world)
-    published = await world.ledger.seal()
+    published = await world.ledger.seal_ledger()
     await world.pool.execute("TRUNCATE ledger, ledger_notes")
-    async with Writers(KEY).lease() as thief, world.pool.acquire() as connection:
+    async with LedgerWriters(KEY).lease_writer() as thief, world.pool.acquire() as connection:
         thief.id = UUID(writer)
-        await append(connection, thief, [Entry(Kind.OUTCOME, BRAND, reason="forged")] * 6)
+        await append_entries(connection, thief, [LedgerEntry(EntryKind.OUTCOME, BRAND, reason="forged")] * 6)
     assert await faults(world, published) == [(writer, 6, "changed")]
 
 
@@ -180,11 +180,11 @@ async def test_a_changed_reply_is_named_and_an_erased_one_is_not(world: World) -
 async def test_a_wrong_key(world: World) -> None:
     """With another key, a sealed ledger is refused as not ours, and an unsealed one is all faults, but not too many."""
     await write(world, MOST_FAULTS + 5)
-    stranger = PostgresLedger(world.pool, "another key")
-    assert len((await stranger.verify()).faults) == MOST_FAULTS
-    await world.ledger.seal()
-    with pytest.raises(HeadRefused, match="MAILER_LEDGER_KEY"):
-        await stranger.verify()
+    stranger = LedgerExport(world.pool, "another key")
+    assert len((await stranger.verify_ledger()).faults) == MOST_FAULTS
+    await world.ledger.seal_ledger()
+    with pytest.raises(SealRefused, match="MAILER_LEDGER_KEY"):
+        await stranger.verify_ledger()
 
 
 @pytest.mark.parametrize(
@@ -193,17 +193,17 @@ async def test_a_wrong_key(world: World) -> None:
 async def test_a_head_that_is_not_ours(world: World, damage: dict[str, Any]) -> None:
     """A published record that is not ours, or no longer, is refused and not believed."""
     await write(world)
-    published = await world.ledger.seal()
-    with pytest.raises(HeadRefused):
-        await world.ledger.verify([published | damage])
-    with pytest.raises(HeadRefused):
-        await world.ledger.verify([{"heads": []}])
+    published = await world.ledger.seal_ledger()
+    with pytest.raises(SealRefused):
+        await world.ledger.verify_ledger([published | damage])
+    with pytest.raises(SealRefused):
+        await world.ledger.verify_ledger([{"heads": []}])
 
 
 async def test_the_published_head_is_what_it_prints(world: World) -> None:
     """A record survives being printed and read, and the latest one is kept."""
     await write(world)
-    published = await world.ledger.seal()
+    published = await world.ledger.seal_ledger()
     assert await world.ledger.latest_seal() == published
     assert await faults(world, json.loads(json.dumps(published))) == []
     assert json.loads(published["body"])["heads"][0]["n"] == 6
@@ -212,8 +212,8 @@ async def test_the_published_head_is_what_it_prints(world: World) -> None:
 async def test_replies_that_no_column_can_hold(world: World) -> None:
     """A processor that answers with U+0000 and broken UTF-8 does not keep its outcomes from the ledger."""
     accepted = await world.accept([person(1), person(2)])
-    strange = Outcome(Result.BLOCKED, 554, None, "no\0 way \udcff")
-    await world.handover(FakeProcessor(lambda _: strange)).run(accepted.batches)
+    strange = Outcome(OutcomeKind.BLOCKED, 554, None, "no\0 way \udcff")
+    await world.handover(FakeProcessor(lambda _: strange)).hand_over_batches(accepted.batches)
     assert set((await world.states(accepted.mailing_id)).values()) == {("failed", "554")}
     assert [entry["reply"] for entry in await world.entries(kind="outcome")] == ["554 no\ufffd way ?"] * 2
     assert await faults(world) == []
@@ -231,8 +231,10 @@ async def test_verifying_takes_no_memory_that_grows(world: World) -> None:
             tracemalloc.stop()
 
     async def grow(entries: int) -> None:
-        async with Writers(KEY).lease() as writer, world.pool.acquire() as connection:
-            await append(connection, writer, [Entry(Kind.OUTCOME, BRAND, reason="x", reply="y")] * entries)
+        async with LedgerWriters(KEY).lease_writer() as writer, world.pool.acquire() as connection:
+            await append_entries(
+                connection, writer, [LedgerEntry(EntryKind.OUTCOME, BRAND, reason="x", reply="y")] * entries
+            )
 
     await grow(3_000)
     await peak()
@@ -244,27 +246,27 @@ async def test_verifying_takes_no_memory_that_grows(world: World) -> None:
 async def test_heads_are_those_of_all_writers(world: World) -> None:
     """A seal has the last entry of each writer, whatever else was written."""
     writers = await write(world, 4, 5)
-    heads = json.loads((await world.ledger.seal())["body"])["heads"]
+    heads = json.loads((await world.ledger.seal_ledger())["body"])["heads"]
     assert [(head["writer"], head["n"]) for head in heads] == [(writer, 4) for writer in writers]
 
 
 async def test_a_writer_is_not_used_after_an_error(world: World) -> None:
     """A chain whose last entries may or may not be committed is never gone on with, and what there is verifies."""
-    writers = Writers(KEY)
+    writers = LedgerWriters(KEY)
     used = []
 
     async def fail() -> None:
-        async with writers.lease() as writer, world.pool.acquire() as connection, connection.transaction():
+        async with writers.lease_writer() as writer, world.pool.acquire() as connection, connection.transaction():
             used.append(writer.id)
-            await append(connection, writer, [Entry(Kind.OUTCOME, BRAND)])
+            await append_entries(connection, writer, [LedgerEntry(EntryKind.OUTCOME, BRAND)])
             raise ConnectionError("the connection broke")
 
     with pytest.raises(ConnectionError):
         await fail()
-    async with writers.lease() as writer, world.pool.acquire() as connection:
+    async with writers.lease_writer() as writer, world.pool.acquire() as connection:
         used.append(writer.id)
-        writer.advance(await append(connection, writer, [Entry(Kind.OUTCOME, BRAND)]))
-    async with writers.lease() as writer:
+        writer.advance_head(await append_entries(connection, writer, [LedgerEntry(EntryKind.OUTCOME, BRAND)]))
+    async with writers.lease_writer() as writer:
         used.append(writer.id)
     assert used[0] != used[1] == used[2]
     assert await faults(world) == []
@@ -272,11 +274,11 @@ async def test_a_writer_is_not_used_after_an_error(world: World) -> None:
 
 async def test_an_old_writer_is_not_used_again(world: World) -> None:
     """A writer that has lain idle begins no entry in a month long gone: its chain ends, and a new one begins."""
-    writers = Writers(KEY)
-    async with writers.lease() as old:
+    writers = LedgerWriters(KEY)
+    async with writers.lease_writer() as old:
         pass
     old.born -= timedelta(days=40)
-    async with writers.lease() as new:
+    async with writers.lease_writer() as new:
         assert new.id != old.id
 
 
@@ -286,7 +288,7 @@ async def test_slices_find_what_a_whole_walk_finds(
     """However the chains are cut, and by however many processes, the same faults are found and all entries counted."""
     monkeypatch.setattr(verifying, "SLICE", 4)
     writers = await write(world, 11, 3)
-    assert await sliced(world) == verifying.Verdict(33, 3, ())
+    assert await sliced(world) == verifying.VerificationResult(33, 3, ())
     await world.pool.execute("DELETE FROM ledger WHERE n IN (3, 4, 5, 8) AND writer = $1", UUID(writers[1]))
     await world.pool.execute("UPDATE ledger SET reason = 'x' WHERE n IN (4, 11) AND writer = $1", UUID(writers[2]))
     monkeypatch.setattr(verifying, "SLICE", 1000)
@@ -301,9 +303,9 @@ async def test_slices_find_what_a_whole_walk_finds(
     assert await sliced(world) == await sliced(world, database_url, 2) == whole
 
 
-async def sliced(world: World, url: str | None = None, processes: int = 1) -> verifying.Verdict:
+async def sliced(world: World, url: str | None = None, processes: int = 1) -> verifying.VerificationResult:
     """A verification whose progress comes to all entries."""
     done: list[int] = []
-    verdict = await world.ledger.verify((), url, processes, lambda n, total: done.append(n))
+    verdict = await world.ledger.verify_ledger((), url, processes, lambda n, total: done.append(n))
     assert sum(done) == verdict.entries
     return verdict

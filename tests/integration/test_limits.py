@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger import mailings
-from mailer.ledger.connections import SERVING, Limits, open_pool
-from mailer.ledger.mailings import EXPANSION_SECONDS
-from mailer.ports.outages import DatabaseAway, StatementTooSlow
-from mailer.runtime.troubles import Trouble, trouble_of
+from mailer.database.connections import SERVING, TimeLimits, open_pool
+from mailer.ports.database_errors import DatabaseAway, StatementTooSlow
+from mailer.postgres import mailings
+from mailer.postgres.mailings import EXPANSION_SECONDS
+from mailer.runtime.error_kinds import ErrorKind, error_kind
 from tests.factories import World, make_event, new_mailing, person, until, waiting
 
 LOCK = "SELECT FROM standings WHERE recipient_id = $1 FOR UPDATE"
@@ -21,7 +21,7 @@ LOCK = "SELECT FROM standings WHERE recipient_id = $1 FOR UPDATE"
 @pytest.fixture
 async def hurried(database_url: str) -> AsyncIterator[World]:
     """The flow over connections whose statements may take half a second, as the processes' may take 30."""
-    pool = await open_pool(database_url, 5, Limits(statement=0.5, idle=60))
+    pool = await open_pool(database_url, 5, TimeLimits(statement=0.5, idle=60))
     world = World(pool)
     yield world
     await world.outbox.close()
@@ -30,8 +30,8 @@ async def hurried(database_url: str) -> AsyncIterator[World]:
 
 def test_a_statement_ends_before_the_lease_that_it_is_for() -> None:
     """With what the driver waits beyond it, too: an answer that comes later finds nothing of the claim any more."""
-    assert SERVING.answer is not None
-    assert 0 < SERVING.statement < SERVING.answer < 60
+    assert SERVING.answer_timeout is not None
+    assert 0 < SERVING.statement < SERVING.answer_timeout < 60
 
 
 async def test_a_move_that_cannot_get_its_locks_stops_nobody_else(world: World, hurried: World) -> None:
@@ -41,12 +41,12 @@ async def test_a_move_that_cannot_get_its_locks_stops_nobody_else(world: World, 
     async with world.pool.acquire() as connection, connection.transaction():
         await connection.fetch(LOCK, ada)
         with pytest.raises(StatementTooSlow) as caught:
-            await hurried.handover().run(stuck.batches)
-        await hurried.handover().run(free.batches)
+            await hurried.handover().hand_over_batches(stuck.batches)
+        await hurried.handover().hand_over_batches(free.batches)
         assert hurried.processor.recipients == ["user-2@people.example"]
-    assert trouble_of(caught.value) is Trouble.PASSING
+    assert error_kind(caught.value) is ErrorKind.PASSING
     await world.lose_leases()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published(hurried.processor)
     assert hurried.processor.recipients == ["user-1@people.example", "user-2@people.example"]
     for accepted in (stuck, free):
@@ -59,10 +59,10 @@ async def test_a_claim_that_takes_too_long_has_taken_nothing(world: World, hurri
     async with world.pool.acquire() as connection, connection.transaction():
         await connection.fetch("SELECT FROM batches WHERE id = ANY ($1) FOR UPDATE", list(accepted.batches))
         with pytest.raises(StatementTooSlow):
-            await hurried.handover().run(accepted.batches)
+            await hurried.handover().hand_over_batches(accepted.batches)
     rows = await world.pool.fetch("SELECT DISTINCT state, attempt FROM deliveries")
     assert [tuple(row) for row in rows] == [("queued", 0)]
-    await hurried.handover().run(accepted.batches)
+    await hurried.handover().hand_over_batches(accepted.batches)
     assert len(hurried.processor.sent) == 2
 
 
@@ -73,8 +73,8 @@ async def test_an_audience_that_takes_too_long_is_no_outage(world: World, monkey
     async with world.pool.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE audience_members IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(StatementTooSlow) as slow:
-            await world.mailings.accept([mailing])
-    assert trouble_of(slow.value) is Trouble.PASSING
+            await world.mailings.accept_mailings([mailing])
+    assert error_kind(slow.value) is ErrorKind.PASSING
 
 
 async def test_a_large_audience_has_more_time(world: World, hurried: World) -> None:
@@ -85,7 +85,7 @@ async def test_a_large_audience_has_more_time(world: World, hurried: World) -> N
         transaction = connection.transaction()
         await transaction.start()
         await connection.execute("LOCK TABLE audience_members IN ACCESS EXCLUSIVE MODE")
-        accepting = asyncio.create_task(hurried.mailings.accept([mailing]))
+        accepting = asyncio.create_task(hurried.mailings.accept_mailings([mailing]))
         await until(lambda: waiting(world.pool))
         limit = "SELECT now() - query_start > '0.6 s' FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
         await until(lambda: world.pool.fetchval(limit))
@@ -102,7 +102,7 @@ async def test_a_clock_that_is_far_off_is_said_and_waited_for(world: World, year
     mailing = new_mailing(make_event([person(1)]))
     astray = replace(mailing, id=UUID(int=(moment << 80) | (mailing.id.int & ((1 << 80) - 1))))
     with pytest.raises(DatabaseAway, match="the clock of this machine") as caught:
-        await world.mailings.accept([astray])
-    assert trouble_of(caught.value) is Trouble.AWAY
-    [accepted] = await world.mailings.accept([mailing])
+        await world.mailings.accept_mailings([astray])
+    assert error_kind(caught.value) is ErrorKind.AWAY
+    [accepted] = await world.mailings.accept_mailings([mailing])
     assert (accepted.known, accepted.size) == (False, 1)

@@ -11,21 +11,21 @@ from uuid import UUID
 import httpx
 import pytest
 
-from mailer.actions import object_to_marketing, opt_out
-from mailer.actions.account import mark
-from mailer.actions.rights import rectify
+from mailer.actions import object_to_marketing, record_opt_out
+from mailer.actions.account_flags import set_account_flag
+from mailer.actions.rights import rectify_recipient
 from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, Standing
-from mailer.ports.rights import Correction
-from mailer.ports.standings import Flag
-from mailer.ports.wishes import Act
-from mailer.rendering.links import SERVICE, PreferencesToken, ReportToken, UndoToken, UnsubscribeToken
+from mailer.ports.pending_requests import RequestedAct
+from mailer.ports.rights import DataCorrection
+from mailer.ports.standings import StandingFlag
+from mailer.rendering.signed_links import SERVICE, PreferencesToken, ReportToken, UndoToken, UnsubscribeToken
 from tests.factories import BRAND, World, person
 from tests.integration.web_world import browse
 from tests.letters import LINKS, consents
 
 TABLE = Path(__file__).parents[2] / "docs" / "links.md"
 OPTIONAL = ("newsletter", "promotional", "updates", "notification", "invitation", "partner")
-ACTS = tuple(act.value for act in Act)
+ACTS = tuple(act.value for act in RequestedAct)
 WANTED = (*OPTIONAL, "newsletter/chat-rooms", "partner/penpal-shop", "purpose/offers", TRACKING, *ACTS)
 REFUSED = ("marketing", "personalisation", "tracking", "individual", "electronic")
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -72,14 +72,16 @@ class Holder:
     def links(self, generation: int | None) -> dict[str, str]:
         """Each link of each category, as mail to the address of that generation had it."""
         found = {
-            f"unsubscribe, {name}": LINKS.unsubscribe(UnsubscribeToken(BRAND, self.id, name, self.mailing, generation))
+            f"unsubscribe, {name}": LINKS.unsubscribe_link(
+                UnsubscribeToken(BRAND, self.id, name, self.mailing, generation)
+            )
             for name in OPTIONAL
         }
         leave = UnsubscribeToken(BRAND, self.id, SERVICE, self.mailing, generation)
         return found | {
-            "leave, service": LINKS.unsubscribe(leave),
-            "preferences, all mail": LINKS.preferences(PreferencesToken(BRAND, self.id, generation)),
-            "report, all mail": LINKS.report(ReportToken(BRAND, self.id, self.mailing, generation)),
+            "leave, service": LINKS.unsubscribe_link(leave),
+            "preferences, all mail": LINKS.preferences_link(PreferencesToken(BRAND, self.id, generation)),
+            "report, all mail": LINKS.report_link(ReportToken(BRAND, self.id, self.mailing, generation)),
         }
 
 
@@ -94,7 +96,7 @@ async def holders(world: World, count: int) -> list[Holder]:
 
 async def standing_of(world: World, holder: Holder) -> Standing:
     """Tells how they stand now."""
-    found = await world.standings.get(BRAND, holder.id)
+    found = await world.standings.get_standing(BRAND, holder.id)
     assert found is not None
     return found
 
@@ -103,10 +105,10 @@ async def refuse_all(world: World, holder: Holder) -> None:
     """The person has said no to everything."""
     policy = world.policies[BRAND]
     for scope in (*OPTIONAL, EVERYTHING_OPTIONAL):
-        await opt_out(world.standings, policy, holder.id, scope, "letter")
+        await record_opt_out(world.standings, policy, holder.id, scope, "letter")
     await object_to_marketing(world.suppressions, policy, holder.id, "letter", "Dana")
-    for flag in (Flag.TRACKING_REFUSED, Flag.PERSONALISATION_REFUSED):
-        await mark(world.standings, BRAND, holder.id, flag, True, "letter")
+    for flag in (StandingFlag.TRACKING_REFUSED, StandingFlag.PERSONALISATION_REFUSED):
+        await set_account_flag(world.standings, BRAND, holder.id, flag, True, "letter")
 
 
 def is_no_wider(before: Standing, after: Standing) -> bool:
@@ -121,8 +123,8 @@ def is_no_wider(before: Standing, after: Standing) -> bool:
 
 async def move(world: World, holder: Holder) -> None:
     """The person has another address from now on, and the old mailbox may be somebody else's."""
-    correction = Correction(email=f"new-{holder.id}@elsewhere.example")
-    await rectify(world.rights, world.policies[BRAND], holder.id, correction, "letter")
+    correction = DataCorrection(email=f"new-{holder.id}@elsewhere.example")
+    await rectify_recipient(world.rights, world.policies[BRAND], holder.id, correction, "letter")
 
 
 @pytest.mark.parametrize("case", ["the address on record", "an earlier address", "a link of before"])
@@ -151,7 +153,7 @@ async def test_no_page_tells_how_somebody_stands(world: World) -> None:
     """The pages of preferences and of leaving the service are the same for who said no to all and who said nothing."""
     refusing, silent = await holders(world, 2)
     await refuse_all(world, refusing)
-    await mark(world.standings, BRAND, refusing.id, Flag.DEACTIVATED, True, "letter")
+    await set_account_flag(world.standings, BRAND, refusing.id, StandingFlag.DEACTIVATED, True, "letter")
     async with browse(world) as client:
         for name in ("preferences, all mail", "leave, service"):
             for form in (None, {"want": "newsletter", "close": "account"}):
@@ -195,7 +197,7 @@ async def test_nothing_but_its_own_press_is_undone(world: World) -> None:
         assert undo_value((await client.post(theirs, data=press)).text) is None, "left before"
         value = undo_value((await client.post(link, data=press)).text)
         await client.post(theirs, data={"undo": value})
-        await opt_out(world.standings, policy, holder.id, "newsletter", "letter")
+        await record_opt_out(world.standings, policy, holder.id, "newsletter", "letter")
         await client.post(link, data={"undo": value})
         await client.post(slow, data=press)
         row = await world.pool.fetchrow(
@@ -203,7 +205,7 @@ async def test_nothing_but_its_own_press_is_undone(world: World) -> None:
             " RETURNING id, at"
         )
         assert row is not None
-        stale = LINKS.undo_value(UndoToken(BRAND, late.id, row["id"], row["at"]))
+        stale = LINKS.undo_token(UndoToken(BRAND, late.id, row["id"], row["at"]))
         assert "can no longer be undone" in (await client.post(slow, data={"undo": stale})).text
     for each in (holder, other, late):
         assert (await standing_of(world, each)).opted_out == {"newsletter"}
@@ -224,7 +226,7 @@ async def test_a_wish_takes_effect_by_the_mail_to_the_address_on_record(world: W
         for wish in wishes:
             assert (await client.post(link, data={"wish": wish})).status_code == 200
         gone = await client.post(stale, data={"wish": "newsletter"})
-    assert Act.CLOSED in wishes
+    assert RequestedAct.CLOSED in wishes
     assert "partner/penpal-shop" in wishes
     assert not {"purpose/offers", "newsletter/chat-rooms"} & set(wishes), "what the page does not offer"
     after = await standing_of(world, holder)
@@ -233,7 +235,7 @@ async def test_a_wish_takes_effect_by_the_mail_to_the_address_on_record(world: W
     assert (after.deactivated, "newsletter" in after.opted_out) == (True, False)
     assert gone.status_code == 410
     assert (await standing_of(world, moved)).consents == frozenset()
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def confirmations(world: World) -> list[str]:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from mailer.events import MessageEvent
-from mailer.ledger.mailings import BATCH_SIZE
-from mailer.ports.ids import uuid7
 from mailer.ports.mailings import ReleaseRefused
-from mailer.ports.people import ImportRow
-from mailer.ports.standings import Flag
+from mailer.ports.recipient_import import ImportRow
+from mailer.ports.standings import StandingFlag
+from mailer.ports.uuids import uuid7
+from mailer.postgres.mailings import BATCH_SIZE
 from tests.factories import BRAND, World, make_event, new_mailing, person, until, waiting
 
 
@@ -25,14 +25,14 @@ async def test_an_event_becomes_a_mailing(world: World) -> None:
         reply_to="desk@people.example",
         attachments=[{"filename": "a.bin", "content_type": "application/x", "content": "AAECAw=="}],
     )
-    [accepted] = await world.mailings.accept([new_mailing(event)])
+    [accepted] = await world.mailings.accept_mailings([new_mailing(event)])
     assert (accepted.known, accepted.size, len(accepted.batches)) == (False, 3, 1)
-    facts = (await world.mailings.facts([accepted.mailing_id]))[accepted.mailing_id]
+    facts = (await world.mailings.read_facts([accepted.mailing_id]))[accepted.mailing_id]
     assert (facts.event_id, facts.brand, facts.category, facts.lane) == (event.id, BRAND, "newsletter", "newsletter")
     assert (facts.campaign, facts.reply_to, facts.context) == ("spring", "desk@people.example", event.context)
     assert (facts.audience_size, facts.attachments) == (3, event.attachments)
     assert abs(facts.released_at - datetime.now(UTC)) < timedelta(minutes=1)
-    status = await world.mailings.find(BRAND, event.id)
+    status = await world.mailings.find_mailing(BRAND, event.id)
     assert status is not None
     assert (status.state, status.publisher, status.counts) == ("running", "key:shop", {("queued", ""): 3})
     [entry] = await world.entries(accepted.mailing_id)
@@ -49,10 +49,10 @@ async def test_a_new_mailing_brings_its_facts_along(world: World) -> None:
         make_event([person(1)], attachments=[attached]),
         make_event({"audience": "everyone"}),
     ]
-    accepted = await world.mailings.accept([new_mailing(event) for event in events])
-    told = await world.mailings.facts([one.mailing_id for one in accepted])
+    accepted = await world.mailings.accept_mailings([new_mailing(event) for event in events])
+    told = await world.mailings.read_facts([one.mailing_id for one in accepted])
     assert [one.facts for one in accepted] == [*(told[one.mailing_id] for one in accepted[:2]), None, None]
-    again = await world.mailings.accept([new_mailing(event) for event in events])
+    again = await world.mailings.accept_mailings([new_mailing(event) for event in events])
     assert [one.facts for one in again] == [None] * 4
 
 
@@ -61,16 +61,16 @@ async def test_a_large_attachment_comes_back_as_it_was(world: World) -> None:
     content = random.Random(1).randbytes(100_000)
     file = {"filename": "a.bin", "content_type": "application/x", "content": base64.b64encode(content).decode()}
     accepted = await world.accept([person(1)], attachments=[file])
-    facts = await world.mailings.facts([accepted.mailing_id])
+    facts = await world.mailings.read_facts([accepted.mailing_id])
     assert facts[accepted.mailing_id].attachments[0].content == content
 
 
 async def test_the_template_is_kept_with_the_mailing(world: World) -> None:
     """The template of each version is there as it was, once, whatever is deployed later."""
     first, second = (new_mailing(make_event([person(n)])) for n in (1, 2))
-    await world.mailings.accept([first, second])
-    assert await world.mailings.template_source(first.template_version) == first.template_source
-    assert await world.mailings.template_source("never was") is None
+    await world.mailings.accept_mailings([first, second])
+    assert await world.mailings.read_template_source(first.template_version) == first.template_source
+    assert await world.mailings.read_template_source("never was") is None
     assert await world.pool.fetchval("SELECT count(*) FROM template_versions") == 1
 
 
@@ -78,16 +78,16 @@ async def test_the_same_event_twice_is_one_mailing(world: World) -> None:
     """The same id again, together or later, is answered with the first mailing; another brand's is its own."""
     event = make_event([person(1)])
     other = make_event([person(1)], brand="paltalk-2006", id=event.id)
-    first, second, third = await world.mailings.accept(
+    first, second, third = await world.mailings.accept_mailings(
         [new_mailing(event), new_mailing(event), new_mailing(other, controller="paltalk")]
     )
-    [again] = await world.mailings.accept([new_mailing(event)])
+    [again] = await world.mailings.accept_mailings([new_mailing(event)])
     assert (first.known, second.known, third.known, again.known) == (False, True, False, True)
     assert first.mailing_id == second.mailing_id == again.mailing_id != third.mailing_id
     assert (second.batches, again.batches, again.size) == ((), (), 0)
     assert await world.pool.fetchval("SELECT count(*) FROM mailings") == 2
     assert await world.pool.fetchval("SELECT count(*) FROM deliveries") == 2
-    assert len(await world.mailings.by_event(event.id)) == 2
+    assert len(await world.mailings.statuses_by_event(event.id)) == 2
 
 
 async def test_the_same_event_from_two_connections_is_one_mailing(world: World) -> None:
@@ -98,7 +98,7 @@ async def test_the_same_event_from_two_connections_is_one_mailing(world: World) 
         await transaction.start()
         first = uuid7()
         await other.execute("INSERT INTO events VALUES ($1, $2, $3, 'shop')", BRAND, event.id, first)
-        accepting = asyncio.create_task(world.mailings.accept([new_mailing(event)]))
+        accepting = asyncio.create_task(world.mailings.accept_mailings([new_mailing(event)]))
         await until(lambda: waiting(world.pool))
         await transaction.commit()
     [accepted] = await accepting
@@ -115,7 +115,7 @@ async def test_events_are_taken_in_one_order(world: World) -> None:
         await transaction.start()
         await other.execute(insert, BRAND, ids[0], uuid7())
         backwards = [new_mailing(make_event([person(1)], id=event_id)) for event_id in reversed(ids)]
-        accepting = asyncio.create_task(world.mailings.accept(backwards))
+        accepting = asyncio.create_task(world.mailings.accept_mailings(backwards))
         await until(lambda: waiting(world.pool))
         await asyncio.wait_for(other.execute(insert, BRAND, ids[1], uuid7()), 5)
         await transaction.commit()
@@ -126,7 +126,9 @@ async def test_many_takers_of_the_same_events_do_not_deadlock(world: World) -> N
     """Takers of the same events in any order make one mailing of each."""
     events = [make_event([person(n % 7), person(50 + n % 5)]) for n in range(40)]
     rounds = [random.Random(n).sample(events, len(events)) for n in range(8)]
-    answers = await asyncio.gather(*(world.mailings.accept([new_mailing(event) for event in some]) for some in rounds))
+    answers = await asyncio.gather(
+        *(world.mailings.accept_mailings([new_mailing(event) for event in some]) for some in rounds)
+    )
     of_event: dict[str, set[Any]] = {}
     for some, accepted in zip(rounds, answers, strict=True):
         for event, result in zip(some, accepted, strict=True):
@@ -134,7 +136,7 @@ async def test_many_takers_of_the_same_events_do_not_deadlock(world: World) -> N
     assert all(len(ids) == 1 for ids in of_event.values())
     assert sum(not result.known for accepted in answers for result in accepted) == 40
     assert await world.pool.fetchval("SELECT count(*) FROM mailings") == 40
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 @pytest.mark.rule("one-copy")
@@ -148,7 +150,7 @@ async def test_two_refs_with_one_address_are_one_copy(world: World) -> None:
             person(4, email="ADA@people.example"),
         ]
     )
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     states = await world.states(accepted.mailing_id)
     assert list(states.values()).count(("suppressed", "duplicate_address")) == 2
     assert list(states.values()).count(("handed_over", "")) == 2
@@ -158,9 +160,9 @@ async def test_two_refs_with_one_address_are_one_copy(world: World) -> None:
 async def test_the_active_account_gets_the_copy(world: World) -> None:
     """Where one of two accounts is closed, the open one gets the copy, whichever came first."""
     await world.known(1, 2, email="ada@people.example")
-    await world.standings.flag(BRAND, await world.id_of("user-1"), Flag.DEACTIVATED, True, "test")
+    await world.standings.set_flag(BRAND, await world.id_of("user-1"), StandingFlag.DEACTIVATED, True, "test")
     accepted = await world.accept({"refs": ["user-1", "user-2"]})
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {
         "user-1": ("suppressed", "deactivated"),
         "user-2": ("handed_over", ""),
@@ -170,10 +172,10 @@ async def test_the_active_account_gets_the_copy(world: World) -> None:
 async def test_two_closed_accounts_get_one_copy_of_legal_mail(world: World) -> None:
     """Mail that outlives the account goes once to an address, also where all of its accounts are closed."""
     for recipient_id in await world.known(1, 2, email="ada@people.example"):
-        await world.standings.flag(BRAND, recipient_id, Flag.DEACTIVATED, True, "test")
+        await world.standings.set_flag(BRAND, recipient_id, StandingFlag.DEACTIVATED, True, "test")
     accepted = await world.accept({"refs": ["user-1", "user-2"]}, "breach")
-    await world.mailings.release(accepted.mailing_id, "Grace")
-    await world.timekeeper().tick()
+    await world.mailings.release_mailing(accepted.mailing_id, "Grace")
+    await world.timekeeper().run_once()
     await world.run_published()
     assert await world.states(accepted.mailing_id) == {
         "user-1": ("handed_over", ""),
@@ -185,9 +187,9 @@ async def test_a_copy_counts_only_while_its_recipient_can_get_it(world: World) -
     """Where the one whose copy counted is closed, or has moved, before the claim, the other gets the mail after all."""
     closed = await world.accept([person(1, email="ada@people.example"), person(2, email="ada@people.example")])
     moved = await world.accept([person(3, email="eve@people.example"), person(4, email="eve@people.example")])
-    await world.standings.flag(BRAND, await world.id_of("user-1"), Flag.DEACTIVATED, True, "test")
+    await world.standings.set_flag(BRAND, await world.id_of("user-1"), StandingFlag.DEACTIVATED, True, "test")
     await world.known(3, email="new@people.example")
-    await world.handover().run([*closed.batches, *moved.batches])
+    await world.handover().hand_over_batches([*closed.batches, *moved.batches])
     assert await world.states(closed.mailing_id) == {
         "user-1": ("suppressed", "deactivated"),
         "user-2": ("handed_over", ""),
@@ -202,14 +204,14 @@ async def test_unknown_refs_say_so(world: World) -> None:
     [known] = await world.known(1)
     accepted = await world.accept({"refs": ["user-1", "ghost", "ghost"]}, "service")
     assert accepted.size == 2
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {
         "user-1": ("handed_over", ""),
         "ghost": ("suppressed", "no_address"),
     }
     breach = await world.accept({"refs": ["ghost"]}, "breach")
-    await world.mailings.release(breach.mailing_id, "Grace")
-    await world.timekeeper().tick()
+    await world.mailings.release_mailing(breach.mailing_id, "Grace")
+    await world.timekeeper().run_once()
     await world.run_published()
     assert await world.states(breach.mailing_id) == {"ghost": ("diverted", "written_notice")}
     assert known != await world.id_of("ghost")
@@ -220,14 +222,14 @@ async def test_a_ghost_that_becomes_known_gets_mail(world: World) -> None:
     await world.accept({"refs": ["user-1"]})
     await world.accept([person(1, collected_at="2001-01-01T00:00:00Z")])
     accepted = await world.accept({"refs": ["user-1"]})
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert world.processor.recipients == ["user-1@people.example"]
 
 
 async def audience(world: World, name: str, *numbers: int) -> None:
     """Fills a named audience."""
     rows = [ImportRow(make_person(number), audiences=(name,)) for number in numbers]
-    await world.importer().write(rows)
+    await world.importer().import_rows(rows)
 
 
 def make_person(number: int) -> Any:
@@ -240,13 +242,13 @@ async def test_a_named_audience(world: World) -> None:
     """A named audience is its members, of this brand; others of the brand and other brands' are not in it."""
     await audience(world, "vip", *range(5))
     await world.known(7)
-    await world.importer("paltalk-2006", "paltalk").write([ImportRow(make_person(9), audiences=("vip",))])
+    await world.importer("paltalk-2006", "paltalk").import_rows([ImportRow(make_person(9), audiences=("vip",))])
     assert await world.mailings.has_audience(BRAND, "vip")
     assert not await world.mailings.has_audience(BRAND, "nobody")
     accepted = await world.accept({"audience": "vip"})
     assert accepted.size == 5
     assert set(await world.states(accepted.mailing_id)) == {f"user-{n}" for n in range(5)}
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 5}
 
 
@@ -259,7 +261,7 @@ async def test_everyone(world: World) -> None:
     assert await world.mailings.has_audience(BRAND, "everyone")
     accepted = await world.accept({"audience": "everyone"})
     assert accepted.size == 4
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {
         ("handed_over", ""): 3,
         ("suppressed", "duplicate_address"): 1,
@@ -270,8 +272,8 @@ async def test_nobody_is_in_the_audience(world: World) -> None:
     """A mailing to nobody is finished as soon as the timekeeper looks."""
     accepted = await world.accept({"audience": "everyone"})
     assert (accepted.size, accepted.batches) == (0, ())
-    await world.timekeeper().tick()
-    status = await world.mailings.status(accepted.mailing_id)
+    await world.timekeeper().run_once()
+    status = await world.mailings.mailing_status(accepted.mailing_id)
     assert status is not None
     assert (status.state, status.audience_size, status.counts) == ("finished", 0, {})
 
@@ -295,14 +297,14 @@ async def test_a_later_time(world: World) -> None:
     later = datetime.now(UTC) + timedelta(days=1)
     accepted = await world.accept([person(1)], send_at=later.isoformat())
     assert accepted.batches == ()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert world.broker.take() == []
-    status = await world.mailings.status(accepted.mailing_id)
+    status = await world.mailings.mailing_status(accepted.mailing_id)
     assert status is not None
     assert status.state == "scheduled"
     await world.pool.execute("UPDATE mailings SET send_at = now()")
     await world.due_now()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published()
     assert world.processor.recipients == ["user-1@people.example"]
 
@@ -312,7 +314,7 @@ async def test_a_breach_waits_for_a_second_person(world: World) -> None:
     accepted = await world.accept([person(1)], "breach", publisher="person:Dana")
     assert accepted.batches == ()
     await world.due_now()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert world.broker.take() == []
     for nobody, why in (
         ("dana", "person:dana published this mailing; a second person"),
@@ -324,15 +326,15 @@ async def test_a_breach_waits_for_a_second_person(world: World) -> None:
         ("mailer:pipeline", "'mailer:pipeline' is no person"),
     ):
         with pytest.raises(ReleaseRefused, match=why):
-            await world.mailings.release(accepted.mailing_id, nobody)
-    await world.mailings.release(accepted.mailing_id, "Grace")
+            await world.mailings.release_mailing(accepted.mailing_id, nobody)
+    await world.mailings.release_mailing(accepted.mailing_id, "Grace")
     with pytest.raises(ReleaseRefused, match="does not wait for a release; it is running"):
-        await world.mailings.release(accepted.mailing_id, "Eve")
+        await world.mailings.release_mailing(accepted.mailing_id, "Eve")
     with pytest.raises(ReleaseRefused, match="there is no mailing"):
-        await world.mailings.release(uuid7(), "Grace")
-    await world.timekeeper().tick()
+        await world.mailings.release_mailing(uuid7(), "Grace")
+    await world.timekeeper().run_once()
     await world.run_published()
-    status = await world.mailings.status(accepted.mailing_id)
+    status = await world.mailings.mailing_status(accepted.mailing_id)
     assert status is not None
     assert (status.released_by, status.counts) == ("person:Grace", {("handed_over", ""): 1})
     assert [entry["reply"] for entry in await world.entries(kind="mailing") if entry["reason"] == "released"] == [
@@ -343,18 +345,19 @@ async def test_a_breach_waits_for_a_second_person(world: World) -> None:
 async def test_a_name_of_another_kind_is_somebody_else(world: World) -> None:
     """The person Shop is not the key of that name; and what nobody is known to have published, nobody releases."""
     accepted = await world.accept([person(1)], "breach", publisher="key:shop")
-    await world.mailings.release(accepted.mailing_id, "shop")
+    await world.mailings.release_mailing(accepted.mailing_id, "shop")
     nobodys = await world.accept([person(2)], "breach")
     await world.pool.execute("UPDATE mailings SET publisher = '' WHERE id = $1", nobodys.mailing_id)
     with pytest.raises(ReleaseRefused, match="nobody knows who published this mailing; cancel it"):
-        await world.mailings.release(nobodys.mailing_id, "Grace")
+        await world.mailings.release_mailing(nobodys.mailing_id, "Grace")
 
 
 async def test_of_two_that_release_at_once_one_does(world: World) -> None:
     """Two persons who release at the same moment do it once."""
     accepted = await world.accept([person(1)], "breach")
     done = await asyncio.gather(
-        *(world.mailings.release(accepted.mailing_id, name) for name in ("Grace", "Eve")), return_exceptions=True
+        *(world.mailings.release_mailing(accepted.mailing_id, name) for name in ("Grace", "Eve")),
+        return_exceptions=True,
     )
     assert sorted(type(one).__name__ for one in done) == ["NoneType", "ReleaseRefused"]
 
@@ -363,7 +366,7 @@ async def test_a_released_mailing_keeps_its_time(world: World) -> None:
     """A breach mailing for later, once released, still waits for its time."""
     later = datetime.now(UTC) + timedelta(days=1)
     accepted = await world.accept([person(1)], "breach", send_at=later.isoformat())
-    await world.mailings.release(accepted.mailing_id, "Grace")
+    await world.mailings.release_mailing(accepted.mailing_id, "Grace")
     assert await world.pool.fetchval("SELECT due_at FROM batches") == later
 
 
@@ -372,14 +375,14 @@ async def test_a_value_that_the_database_cannot_hold(world: World) -> None:
     good = make_event([person(1)])
     bad = good.model_copy(update={"id": "bad", "context": {"a": "\0"}})
     with pytest.raises(ValueError, match="Unicode"):
-        await world.mailings.accept([new_mailing(MessageEvent.model_construct(**dict(bad)))])
+        await world.mailings.accept_mailings([new_mailing(MessageEvent.model_construct(**dict(bad)))])
     assert await world.pool.fetchval("SELECT count(*) FROM events") == 0
-    [accepted] = await world.mailings.accept([new_mailing(good)])
+    [accepted] = await world.mailings.accept_mailings([new_mailing(good)])
     assert not accepted.known
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_the_newest_are_listed_first(world: World) -> None:
     """The list is bounded, and begins with the newest."""
     ids = [(await world.accept([person(n)])).mailing_id for n in range(3)]
-    assert [status.id for status in await world.mailings.latest(2)] == [ids[2], ids[1]]
+    assert [status.id for status in await world.mailings.latest_statuses(2)] == [ids[2], ids[1]]

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from mailer.ports.deliveries import State
-from mailer.ports.ledger import Kind
+from mailer.ports.deliveries import DeliveryState
+from mailer.ports.ledger_entry import EntryKind
 from tests.factories import World, person, until, waiting
 from tests.integration.test_deliveries import claimed, entry, intend, move
 
@@ -30,7 +30,7 @@ async def test_a_chain_goes_on_after_a_refusal(world: World) -> None:
     assert await intend(world, claim, [grace]) == {(grace.mailing_id, grace.recipient_id)}
     assert await intend(world, claim, [alan]) == frozenset()
     assert len({entry["writer"] for entry in await world.entries(kind="hand_over")}) == 1
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_people_are_locked_before_deliveries(world: World) -> None:
@@ -39,10 +39,12 @@ async def test_people_are_locked_before_deliveries(world: World) -> None:
     claim = await claimed(world, accepted)
     ada, grace = claim.rows
     assert await intend(world, claim, [ada]) == frozenset()
-    both = [move(ada, State.HANDED_OVER, State.INTENDED), move(grace)]
+    both = [move(ada, DeliveryState.HANDED_OVER, DeliveryState.INTENDED), move(grace)]
     async with world.pool.acquire() as other, other.transaction():
         await other.execute("SELECT FROM standings WHERE recipient_id = $1 FOR UPDATE", grace.recipient_id)
-        moving = asyncio.create_task(world.deliveries.move(claim.token, both, [entry(ada, Kind.OUTCOME), entry(grace)]))
+        moving = asyncio.create_task(
+            world.deliveries.commit_moves(claim.token, both, [entry(ada, EntryKind.OUTCOME), entry(grace)])
+        )
         await until(lambda: waiting(world.pool))
         locked = "SELECT FROM deliveries WHERE recipient_id = ANY ($1) FOR UPDATE NOWAIT"
         assert len(await other.fetch(locked, [ada.recipient_id, grace.recipient_id])) == 2

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from mailer import resources
-from mailer.actions.notices import finish, give_back, take
-from mailer.actions.suppression import take_over
-from mailer.ledger.control import PostgresHalts
-from mailer.ledger.notices import PostgresNotices
-from mailer.policy.outcome import Outcome, Result
-from mailer.ports.notices import WAITING, NoticeRefused, NoticeState, Selected
-from mailer.ports.outages import DatabaseAway
+from mailer import bundled_files
+from mailer.actions.notices import finish_notices, return_notices, take_notices
+from mailer.actions.suppression import import_suppressed_addresses
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.database_errors import DatabaseAway
+from mailer.ports.notices import WAITING, NoticeFilter, NoticeRefused, NoticeState
 from mailer.ports.suppressions import NewSuppression
+from mailer.postgres.halts import PostgresHalts
+from mailer.postgres.notices import PostgresNotices
 from tests.accounts import released, said
 from tests.factories import BRAND, FakeProcessor, World, open_world
 
@@ -38,7 +38,9 @@ async def refusing(world: World, *numbers: int) -> list[int]:
 
 async def queue(world: World, *states: NoticeState) -> list[tuple[int, str, str]]:
     """Recipient, reason and state of notices."""
-    found = await PostgresNotices(world.pool, world.writers).list(Selected(states=states or tuple(NoticeState)), 100)
+    found = await PostgresNotices(world.pool, world.writers).list_notices(
+        NoticeFilter(states=states or tuple(NoticeState)), 100
+    )
     return [(notice.recipient_id, notice.reason, notice.state.value) for notice in found]
 
 
@@ -51,13 +53,15 @@ async def test_no_crash_comes_between_a_diversion_and_its_notice(world: World) -
         " CREATE TRIGGER die AFTER INSERT ON notices FOR EACH ROW EXECUTE FUNCTION die()"
     )
     breach = await world.accept({"refs": ["user-1"]}, "breach")
-    await world.mailings.release(breach.mailing_id, "Dana")
+    await world.mailings.release_mailing(breach.mailing_id, "Dana")
     with pytest.raises(DatabaseAway):
-        await world.handover().run([row["id"] for row in await world.pool.fetch("SELECT id FROM batches")])
+        await world.handover().hand_over_batches(
+            [row["id"] for row in await world.pool.fetch("SELECT id FROM batches")]
+        )
     assert (await world.states(breach.mailing_id), await queue(world)) == ({"user-1": ("queued", "")}, [])
     await world.lose_leases()
     await world.due_now()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published()
     assert await world.states(breach.mailing_id) == {"user-1": ("diverted", "written_notice")}
     assert await queue(world) == [(ada, "no_electronic_consent", "open")]
@@ -89,20 +93,22 @@ async def test_a_notice_is_worked(world: World) -> None:
     [ada] = await refusing(world, 1)
     breach = await released(world, {"refs": ["user-1"]})
     notices = PostgresNotices(world.pool, world.writers)
-    [notice] = await notices.list(Selected(brand=BRAND, channel="written_notice", mailing_id=breach.mailing_id), 10)
-    await take(notices, [notice.id], "Dana")
+    [notice] = await notices.list_notices(
+        NoticeFilter(brand=BRAND, channel="written_notice", mailing_id=breach.mailing_id), 10
+    )
+    await take_notices(notices, [notice.id], "Dana")
     for ids, by, said_of_it in (([notice.id], "Eve", "is taken by Dana already"), ([999], "Eve", "there is no notice")):
         with pytest.raises(NoticeRefused, match=said_of_it):
-            await take(notices, ids, by)
+            await take_notices(notices, ids, by)
     for reference, day, words in (("", TODAY, "needs its --reference"), ("RR 1", date(2026, 11, 29), "yet to come")):
         with pytest.raises(NoticeRefused, match=words):
-            await finish(notices, [notice.id], "Dana", reference, day, TODAY)
-    await finish(notices, [notice.id], "Dana", "RR 1", TODAY, TODAY)
-    await give_back(notices, [notice.id], "Eve", "moved away", is_final=False)
-    await finish(notices, [notice.id], "Eve", "RR 2", TODAY, TODAY)
-    await give_back(notices, [notice.id], "Eve", "unknown", is_final=True)
+            await finish_notices(notices, [notice.id], "Dana", reference, day, TODAY)
+    await finish_notices(notices, [notice.id], "Dana", "RR 1", TODAY, TODAY)
+    await return_notices(notices, [notice.id], "Eve", "moved away", is_final=False)
+    await finish_notices(notices, [notice.id], "Eve", "RR 2", TODAY, TODAY)
+    await return_notices(notices, [notice.id], "Eve", "unknown", is_final=True)
     with pytest.raises(NoticeRefused, match=r"is returned by Eve \(unknown\)"):
-        await take(notices, [notice.id], "Dana")
+        await take_notices(notices, [notice.id], "Dana")
     told = [entry for entry in await world.entries(breach.mailing_id, "action") if entry["recipient"] == ada]
     assert [(entry["reason"], entry["rule"], entry["reply"]) for entry in told] == [
         ("notice_taken", "action:Dana", None),
@@ -112,7 +118,7 @@ async def test_a_notice_is_worked(world: World) -> None:
         ("notice_returned", "action:Eve", "unknown"),
     ]
     assert await queue(world, *WAITING) == []
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_a_cancelled_mailing_leaves_nothing_to_be_worked(world: World) -> None:
@@ -120,19 +126,19 @@ async def test_a_cancelled_mailing_leaves_nothing_to_be_worked(world: World) -> 
     [ada, bob] = await refusing(world, 1, 2)
     await world.known(3)
     breach = await world.accept({"refs": ["user-1", "user-2", "user-3"]}, "breach")
-    await world.mailings.release(breach.mailing_id, "Dana")
-    world.processor.answer = lambda _: Outcome(Result.DEFERRED, 451, "4.3.0", "later")
+    await world.mailings.release_mailing(breach.mailing_id, "Dana")
+    world.processor.answer = lambda _: Outcome(OutcomeKind.DEFERRED, 451, "4.3.0", "later")
     batches = [row["id"] for row in await world.pool.fetch("SELECT id FROM batches")]
-    await world.handover().run(batches)
+    await world.handover().hand_over_batches(batches)
     notices = PostgresNotices(world.pool, world.writers)
-    [first, _] = await notices.list(Selected(), 10)
-    await take(notices, [first.id], "Dana")
-    await PostgresHalts(world.pool, world.writers).cancel(breach.mailing_id, "Dana", "it was none")
+    [first, _] = await notices.list_notices(NoticeFilter(), 10)
+    await take_notices(notices, [first.id], "Dana")
+    await PostgresHalts(world.pool, world.writers).cancel_mailing(breach.mailing_id, "Dana", "it was none")
     assert await queue(world) == [
         (ada, "no_electronic_consent", "taken"),
         (bob, "no_electronic_consent", "closed"),
     ]
-    [_, closed] = await notices.list(Selected(states=tuple(NoticeState)), 10)
+    [_, closed] = await notices.list_notices(NoticeFilter(states=tuple(NoticeState)), 10)
     assert (closed.note, closed.changed_by) == ("mailing_cancelled", "Dana")
 
 
@@ -143,17 +149,17 @@ async def test_an_erasure_closes_what_is_open_and_forgets_the_address(world: Wor
     await released(world, {"refs": ["user-1"]})
     await released(world, {"refs": ["user-1"]})
     notices = PostgresNotices(world.pool, world.writers)
-    [posted, waits] = await notices.list(Selected(), 10)
+    [posted, waits] = await notices.list_notices(NoticeFilter(), 10)
     assert (posted.has_address, waits.has_address) == (True, True)
-    await finish(notices, [posted.id], "Dana", "RR 1", TODAY, TODAY)
+    await finish_notices(notices, [posted.id], "Dana", "RR 1", TODAY, TODAY)
     assert (await said(world, "erase")).settled == "ack"
-    told = await notices.list(Selected(states=tuple(NoticeState)), 10)
+    told = await notices.list_notices(NoticeFilter(states=tuple(NoticeState)), 10)
     assert [(one.state.value, one.note, one.reference) for one in told] == [
         ("done", None, None),
         ("closed", "erased", None),
     ]
     assert await world.pool.fetchval("SELECT count(*) FROM postal_addresses") == 0
-    assert await notices.read([one.id for one in told], "Dana") == []
+    assert await notices.read_addressees([one.id for one in told], "Dana") == []
 
 
 class Erasing(FakeProcessor):
@@ -171,10 +177,12 @@ async def test_who_is_erased_while_a_relay_refuses_leaves_no_notice_to_be_worked
     """The delivery ends as diverted, since its outcome is on record, and the notice is closed as it is made."""
     [ada] = await world.known(1)
     breach = await world.accept({"refs": ["user-1"]}, "breach")
-    await world.mailings.release(breach.mailing_id, "Dana")
-    relay = Erasing(lambda _: Outcome(Result.BLOCKED, 554, "5.7.1", "no"))
+    await world.mailings.release_mailing(breach.mailing_id, "Dana")
+    relay = Erasing(lambda _: Outcome(OutcomeKind.BLOCKED, 554, "5.7.1", "no"))
     relay.world = world
-    await world.handover(relay).run([row["id"] for row in await world.pool.fetch("SELECT id FROM batches")])
+    await world.handover(relay).hand_over_batches(
+        [row["id"] for row in await world.pool.fetch("SELECT id FROM batches")]
+    )
     assert [state for state, _ in (await world.states(breach.mailing_id)).values()] == ["diverted"]
     assert await queue(world) == [(ada, "blocked 5.7.1", "closed")]
 
@@ -184,18 +192,18 @@ async def test_what_an_older_worker_diverts_gets_its_notice_when_the_mailing_is_
     [ada] = await refusing(world, 1)
     breach = await released(world, {"refs": ["user-1"]})
     await world.pool.execute("DELETE FROM notices")
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert await queue(world) == [(ada, "unknown", "open")]
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert len(await queue(world)) == 1
-    status = await world.mailings.status(breach.mailing_id)
+    status = await world.mailings.mailing_status(breach.mailing_id)
     assert status is not None
     assert status.finished_at is not None
 
 
 async def again(world: World, migration: str) -> None:
     """Takes a migration back, and makes it again: as a database of the version before has it made."""
-    [file] = resources.folder("migrations").glob(f"{migration}_*.sql")
+    [file] = bundled_files.bundled_folder("migrations").glob(f"{migration}_*.sql")
     up, down = file.read_text("utf-8").split("-- migrate:down")
     for step in (down, up):
         await world.pool.execute(step)
@@ -205,11 +213,11 @@ async def test_what_was_diverted_before_stands_on_the_queue(world: World) -> Non
     """The migration takes over each diverted delivery with its reason and its time; of the erased, as closed."""
     [ada, bob] = await refusing(world, 1, 2)
     await released(world, {"refs": ["user-1", "user-2"]})
-    [first, _] = await PostgresNotices(world.pool, world.writers).list(Selected(), 10)
+    [first, _] = await PostgresNotices(world.pool, world.writers).list_notices(NoticeFilter(), 10)
     await said(world, "erase", "user-2")
     await again(world, "20261128000022")
     assert await queue(world) == [(ada, "no_electronic_consent", "open"), (bob, "no_electronic_consent", "closed")]
-    [taken_over] = await PostgresNotices(world.pool, world.writers).list(Selected(), 10)
+    [taken_over] = await PostgresNotices(world.pool, world.writers).list_notices(NoticeFilter(), 10)
     assert abs(taken_over.since - first.since) < timedelta(minutes=1)
 
 
@@ -219,7 +227,7 @@ async def test_an_address_dead_for_some_mail_lives_again_for_the_rest(world: Wor
     policy = world.policies[BRAND]
     for n, scope in ((1, "newsletter"), (2, "*")):
         listed = NewSuppression(scope, "address_dead", "old system", "import")
-        await take_over(world.suppressions, policy, [(f"user-{n}@people.example", listed)])
+        await import_suppressed_addresses(world.suppressions, policy, [(f"user-{n}@people.example", listed)])
     await again(world, "20261128000021")
     rows = await world.pool.fetch("SELECT address_dead_at IS NOT NULL AS dead, dead_in FROM standings ORDER BY 1")
     assert [tuple(row) for row in rows] == [(False, ["newsletter"]), (True, None)]

@@ -9,14 +9,14 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.opens import PostgresOpens
-from mailer.ledger.reports import PostgresReports
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.standing import TRACKING
-from mailer.ports.counts import Trace
 from mailer.ports.mailings import MailingStatus
-from mailer.ports.standings import Flag
-from mailer.rendering.links import ClickToken, OpenToken
+from mailer.ports.open_counts import FetchTrace
+from mailer.ports.standings import StandingFlag
+from mailer.postgres.open_counts import PostgresOpens
+from mailer.postgres.reports import PostgresReports
+from mailer.rendering.signed_links import ClickToken, OpenToken
 from tests.campaigns import mailed, members
 from tests.factories import BRAND, KEY, FakeProcessor, World, person
 from tests.hours import an_hour_later, clock_of, opens_of
@@ -33,7 +33,7 @@ CROWD = {"refs": [f"user-{n}" for n in range(25)]}
 
 async def status_of(world: World, mailing_id: UUID) -> MailingStatus:
     """A mailing as operators and the API see it."""
-    found = await world.mailings.status(mailing_id)
+    found = await world.mailings.mailing_status(mailing_id)
     assert found is not None
     return found
 
@@ -56,8 +56,8 @@ async def stored(world: World) -> dict[str, int]:
 
 async def fetch(world: World, mailing_id: UUID, times: int = 1, **token: Any) -> None:
     """Somebody reads a mailing, and clicks in it."""
-    pixel = LINKS.pixel(OpenToken(mailing_id, **token))
-    link = LINKS.click(ClickToken(mailing_id, SHOP, **token))
+    pixel = LINKS.pixel_url(OpenToken(mailing_id, **token))
+    link = LINKS.click_url(ClickToken(mailing_id, SHOP, **token))
     async with browse(world) as client:
         for _ in range(times):
             await client.get(pixel)
@@ -87,7 +87,7 @@ async def all_others_left(world: World) -> Any:
     """Twenty-four have opted out."""
     await world.known(*range(25), country="US", source="sign-up")
     for n in range(1, 25):
-        await world.standings.opt_out(BRAND, await world.id_of(f"user-{n}"), "newsletter", "test")
+        await world.standings.record_opt_out(BRAND, await world.id_of(f"user-{n}"), "newsletter", "test")
     return CROWD
 
 
@@ -95,7 +95,9 @@ async def all_others_refuse(world: World) -> Any:
     """Twenty-four get their mail without a pixel."""
     await world.known(*range(25), country="US", source="sign-up")
     for n in range(1, 25):
-        await world.standings.flag(BRAND, await world.id_of(f"user-{n}"), Flag.TRACKING_REFUSED, True, "test")
+        await world.standings.set_flag(
+            BRAND, await world.id_of(f"user-{n}"), StandingFlag.TRACKING_REFUSED, True, "test"
+        )
     return CROWD
 
 
@@ -139,17 +141,17 @@ async def test_one_reader_among_many_addressed_is_not_counted(
     await an_hour_later(world)
     assert figures(await status_of(world, mailing)) == [None] * 6
     assert await stored(world) == dict.fromkeys(READ, 0)
-    report = await PostgresReports(world.pool).issue(BRAND, "alone", 20)
+    report = await PostgresReports(world.pool).issue_report(BRAND, "alone", 20)
     assert report is not None
     assert (report.opens, report.clicks) == (None, None)
 
 
 async def test_who_bounces_fills_no_cell(world: World) -> None:
     """A relay took twenty-five, and refused twenty-four of them, or they turned out not to exist later."""
-    refused = Outcome(Result.BLOCKED, 550, "5.7.1", "no")
-    picky = FakeProcessor(lambda mail: Outcome(Result.ACCEPTED, 250) if "user-0@" in mail.recipient else refused)
+    refused = Outcome(OutcomeKind.BLOCKED, 550, "5.7.1", "no")
+    picky = FakeProcessor(lambda mail: Outcome(OutcomeKind.ACCEPTED, 250) if "user-0@" in mail.recipient else refused)
     accepted = await world.accept(members(0, US=25))
-    await world.handover(picky).run(accepted.batches)
+    await world.handover(picky).hand_over_batches(accepted.batches)
     await world.upkeep.finish_mailings()
     later = await mailed(world, members(100, US=25))
     await world.pool.execute(
@@ -183,17 +185,19 @@ async def test_a_count_waits_for_the_cell_and_is_then_one(world: World) -> None:
     accepted = await world.accept(members(0, US=25))
     late = FakeProcessor(
         lambda mail: (
-            Outcome(Result.DEFERRED, 451, "4.7.1") if "user-1" in mail.recipient else Outcome(Result.ACCEPTED, 250)
+            Outcome(OutcomeKind.DEFERRED, 451, "4.7.1")
+            if "user-1" in mail.recipient
+            else Outcome(OutcomeKind.ACCEPTED, 250)
         )
     )
-    await world.handover(late).run(accepted.batches)
+    await world.handover(late).hand_over_batches(accepted.batches)
     await fetch(world, accepted.mailing_id, 14)
     await an_hour_later(world)
     assert await stored(world) == dict.fromkeys(READ, 0)
     await world.pool.execute("UPDATE deliveries SET due_at = now() WHERE state = 'deferred'")
-    await world.upkeep.batch_due(1000)
+    await world.upkeep.batch_due_deliveries(1000)
     batches = [row["id"] for row in await world.pool.fetch("SELECT id FROM batches")]
-    await world.handover().run(batches)
+    await world.handover().hand_over_batches(batches)
     await fetch(world, accepted.mailing_id, 11)
     await an_hour_later(world)
     assert [tuple(row) for row in await world.pool.fetch("SELECT machine, n FROM opens")] == [(False, 25)]
@@ -205,7 +209,7 @@ async def test_a_count_waits_for_the_cell_and_is_then_one(world: World) -> None:
 async def test_a_cancelled_mailing_forgets_what_was_read(world: World) -> None:
     """A large mailing that is stopped after one mail had a pixel; its fetches are dropped with its end."""
     accepted = await world.accept(members(0, US=501))
-    await world.handover().run(accepted.batches[1:])
+    await world.handover().hand_over_batches(accepted.batches[1:])
     assert COUNTS.search("".join(parts(read(world.processor.sent[0]))))
     await fetch(world, accepted.mailing_id, 30)
     await an_hour_later(world)
@@ -244,7 +248,7 @@ async def test_the_figures_of_a_campaign_are_not_those_of_its_mailings(world: Wo
     await fetch(world, first, 40)
     await fetch(world, second, 3)
     await an_hour_later(world)
-    report = await PostgresReports(world.pool).issue(BRAND, "spring", 20)
+    report = await PostgresReports(world.pool).issue_report(BRAND, "spring", 20)
     assert report is not None
     assert (report.opens, report.clicks) == (40, 40)
     assert figures(await status_of(world, second)) == [None] * 6
@@ -254,7 +258,7 @@ async def test_within_the_hour_nothing_is_to_be_seen(world: World) -> None:
     """Whatever was read and clicked in an hour is in no table, figure or metric before it is over."""
     mailing = await mailed(world, members(0, US=25))
     await fetch(world, mailing, 25, nonce="n1")
-    await opens_of(world).write()
+    await opens_of(world).write_finished_hours()
     assert await stored(world) == dict.fromkeys(READ, 0)
     assert figures(await status_of(world, mailing)) == [None] * 6
     written = await an_hour_later(world)
@@ -282,13 +286,15 @@ async def test_an_analyst_finds_neither_order_nor_time(world: World) -> None:
             # Read in an order that is neither that of the ids nor of the nonces, with entries of the ledger between.
             mailing = mailings[(7 * step + hour) % 4]
             for trace in (
-                Trace(mailing, nonce=f"{(step * 37) % 60:02}"),
-                Trace(mailings[0], recipient_id=ids[step % 23]),
+                FetchTrace(mailing, nonce=f"{(step * 37) % 60:02}"),
+                FetchTrace(mailings[0], recipient_id=ids[step % 23]),
             ):
-                opens.opened(trace)
-                opens.clicked(trace, SHOP)
+                opens.add_open(trace)
+                opens.add_click(trace, SHOP)
             if step % 10 == 0:
-                await world.standings.flag(BRAND, ids[0], Flag.PERSONALISATION_REFUSED, step % 20 == 0, "test")
+                await world.standings.set_flag(
+                    BRAND, ids[0], StandingFlag.PERSONALISATION_REFUSED, step % 20 == 0, "test"
+                )
         await an_hour_later(world)
         fresh = set[int]()
         for table in TABLES:
@@ -322,8 +328,8 @@ async def test_what_a_process_leaves_is_sealed(world: World) -> None:
     for times in (1, 24):
         ending = PostgresOpens(world.pool, world.policies, (KEY,), clock_of(world))
         for _ in range(times):
-            ending.opened(Trace(mailing))
-        await ending.park()
+            ending.add_open(FetchTrace(mailing))
+        await ending.park_counts()
         bodies = [row["body"] for row in await world.pool.fetch("SELECT body FROM parked_opens")]
         lengths |= {len(body) for body in bodies}
         texts += bodies
@@ -338,8 +344,8 @@ async def test_a_lost_key_loses_counts_only(world: World) -> None:
     """Counts that were sealed with a secret that is not listed any more are dropped, and the rest is written."""
     mailing = await mailed(world, members(0, US=25))
     ending = PostgresOpens(world.pool, world.policies, ("another secret",), clock_of(world))
-    ending.opened(Trace(mailing))
-    await ending.park()
+    ending.add_open(FetchTrace(mailing))
+    await ending.park_counts()
     await fetch(world, mailing, 2)
     assert (await an_hour_later(world)).opens == {False: 2}
 
@@ -355,7 +361,7 @@ async def test_nobodys_withdrawal_is_too_late(world: World) -> None:
     ids = [await world.id_of(f"user-{n}") for n in range(4)]
     for one in ids:
         await fetch(world, mailing, recipient_id=one, generation=1)
-    await world.standings.flag(BRAND, ids[1], Flag.TRACKING_REFUSED, True, "page")
+    await world.standings.set_flag(BRAND, ids[1], StandingFlag.TRACKING_REFUSED, True, "page")
     await world.pool.execute("UPDATE standings SET consents = '{}' WHERE recipient_id = $1", ids[2])
     await world.pool.execute("UPDATE standings SET erased_at = now() WHERE recipient_id = $1", ids[3])
     await an_hour_later(world)
@@ -374,7 +380,7 @@ async def test_an_outage_loses_no_hour(world: World) -> None:
         await an_hour_later(world)
     await world.pool.execute("ALTER TABLE away RENAME TO opens")
     await fetch(world, mailing, 1)
-    assert (await opens_of(world).write()).opens == {False: 25}
+    assert (await opens_of(world).write_finished_hours()).opens == {False: 25}
     assert (await an_hour_later(world)).opens == {False: 1}
     assert (await status_of(world, mailing)).opens == 26
     [first, second] = await world.pool.fetch("SELECT day, n FROM opens ORDER BY day")

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from asyncpg.transaction import Transaction
 
-from mailer.ledger.opens import STEP, PostgresOpens
-from mailer.ports.counts import Trace
+from mailer.ports.open_counts import FetchTrace
+from mailer.postgres.open_counts import STEP, PostgresOpens
 from tests.campaigns import mailed, members
 from tests.factories import KEY, World
 from tests.hours import an_hour_later, opens_of
@@ -34,8 +34,8 @@ async def test_a_commit_whose_answer_is_lost_counts_once(
         with pytest.raises(ConnectionResetError):
             await an_hour_later(world)
     if is_last:
-        await opens_of(world).park()
-    written = await opens_of(world).write()
+        await opens_of(world).park_counts()
+    written = await opens_of(world).write_finished_hours()
     assert (written.opens, written.clicks) == (({}, {}) if is_last else ({False: 25}, {False: 25}))
     await an_hour_later(world)
     assert [row["n"] for row in await world.pool.fetch("SELECT n FROM opens UNION ALL SELECT n FROM clicks")] == [
@@ -50,14 +50,14 @@ async def test_a_killed_process_loses_no_hour_that_is_over(world: World) -> None
     hour = int(time.time() // STEP)
     killed = PostgresOpens(world.pool, world.policies, (KEY,), lambda: hour * STEP)
     for _ in range(7):
-        killed.opened(Trace(accepted.mailing_id))
+        killed.add_open(FetchTrace(accepted.mailing_id))
     hour += 1
-    await killed.write()
+    await killed.write_finished_hours()
     assert await stored(world) == dict.fromkeys(READ, 0)
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     hour += 1
     other = PostgresOpens(world.pool, world.policies, (KEY,), lambda: hour * STEP)
-    assert (await other.write()).opens == {False: 7}
+    assert (await other.write_finished_hours()).opens == {False: 7}
 
 
 async def test_what_is_sealed_does_not_tell_that_somebody_read(world: World) -> None:
@@ -73,8 +73,8 @@ async def test_what_is_sealed_does_not_tell_that_somebody_read(world: World) -> 
         await world.pool.execute("DELETE FROM parked_opens")
         opens = opens_of(world)
         if is_read:
-            opens.opened(Trace(accepted.mailing_id))
-        await opens.park()
+            opens.add_open(FetchTrace(accepted.mailing_id))
+        await opens.park_counts()
         left.append(await leaves())
         await an_hour_later(world)
         left.append(await leaves())

@@ -12,15 +12,15 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from mailer.runtime.operators import CLIENTS, Answer, OperatorPort
-from mailer.runtime.process import STUCK, Pulse, paths_of, watched
+from mailer.runtime.operator_port import CLIENTS, HttpAnswer, OperatorPort
+from mailer.runtime.process import STUCK, LoopHeartbeat, operator_paths, serving_operators
 from mailer.runtime.readiness import Readiness
 from tests.acceptance.samples import event, people
 from tests.processes import Stack, free_port, until
 
 
-def _said(text: str) -> Callable[[], Answer]:
-    return lambda: Answer(200, [("content-type", "text/plain")], text.encode())
+def _said(text: str) -> Callable[[], HttpAnswer]:
+    return lambda: HttpAnswer(200, [("content-type", "text/plain")], text.encode())
 
 
 @asynccontextmanager
@@ -48,7 +48,7 @@ async def test_it_answers_get_and_head_of_its_paths() -> None:
 async def test_a_path_that_fails_ends_nothing() -> None:
     """It is answered with 500, without the error's words, and the next request is served."""
 
-    def fail() -> Answer:
+    def fail() -> HttpAnswer:
         raise KeyError("ada@example.org")
 
     with OperatorPort("127.0.0.1", 0, {"/bad": fail, "/good": _said("good")}) as operators:
@@ -78,10 +78,10 @@ async def test_slow_clients_keep_nobody_waiting() -> None:
 async def test_it_answers_while_the_process_is_busy() -> None:
     """A process whose event loop does not turn shows its metrics, and says that it does not live."""
     now = [1000.0]
-    pulse, registry = Pulse(lambda: now[0]), CollectorRegistry()
+    pulse, registry = LoopHeartbeat(lambda: now[0]), CollectorRegistry()
     Counter("mailer_things", "Things.", registry=registry).inc()
-    with OperatorPort("127.0.0.1", 0, paths_of(Readiness(), pulse, [registry])) as operators:
-        beating = asyncio.create_task(pulse.beat())
+    with OperatorPort("127.0.0.1", 0, operator_paths(Readiness(), pulse, [registry])) as operators:
+        beating = asyncio.create_task(pulse.keep_beating())
         await asyncio.sleep(0)
         well = await asyncio.to_thread(_get, operators.port, "/livez")
         now[0] += STUCK
@@ -104,15 +104,15 @@ async def test_it_answers_while_the_process_is_busy() -> None:
 async def test_readyz_names_each_problem() -> None:
     """A process that cannot do its work answers 503 with a line a problem, in its metrics too, until all are over."""
     readiness, port = Readiness(), free_port()
-    async with watched("worker", "127.0.0.1", port, readiness, []) as operators, _client(operators) as client:
+    async with serving_operators("worker", "127.0.0.1", port, readiness, []) as operators, _client(operators) as client:
         ready = await client.get("/readyz")
-        readiness.report("database", "it refuses writes; point MAILER_DATABASE_URL to the primary")
-        readiness.report("consumers", "none")
+        readiness.report_problem("database", "it refuses writes; point MAILER_DATABASE_URL to the primary")
+        readiness.report_problem("consumers", "none")
         down = await client.get("/readyz")
         shown = (await client.get("/metrics")).text
         lives = await client.get("/livez")
-        readiness.report("database", None)
-        readiness.report("consumers", None)
+        readiness.report_problem("database", None)
+        readiness.report_problem("consumers", None)
         again = await client.get("/readyz")
         over = (await client.get("/metrics")).text
     assert (ready.status_code, ready.json()) == (200, {"ready": True, "problems": {}})
@@ -134,13 +134,13 @@ async def test_a_port_in_use_is_said() -> None:
         socket.create_server(("127.0.0.1", 0)) as taken,
         pytest.raises(OSError, match=r"^MAILER_METRICS_PORT: cannot listen on port \d+ of 127.0.0.1 \(Address already"),
     ):
-        async with watched("web", "127.0.0.1", taken.getsockname()[1], Readiness(), []):
+        async with serving_operators("web", "127.0.0.1", taken.getsockname()[1], Readiness(), []):
             pass
 
 
 async def test_port_0_opens_nothing() -> None:
     """Without a port a process does its work all the same."""
-    async with watched("web", "127.0.0.1", 0, Readiness(), []) as operators:
+    async with serving_operators("web", "127.0.0.1", 0, Readiness(), []) as operators:
         assert operators.port == 0
 
 

@@ -5,89 +5,90 @@ import json
 
 import asyncpg
 
-from mailer.ledger.outbox import OutboxPublisher, PostgresOutbox, publish_in_transaction
 from mailer.policy.identity import Identity, IdentityKind
-from mailer.ports.broker import Header, Message, publisher_of
+from mailer.ports.broker import BrokerMessage, HeaderName, publisher_identity
+from mailer.postgres.event_insert import publish_in_transaction
+from mailer.postgres.outbox import OutboxPublisher, PostgresOutbox
 from tests.factories import World, make_event, person, until
 
-SHOP = {Header.PUBLISHER: "key:shop"}
+SHOP = {HeaderName.PUBLISHER: "key:shop"}
 
 
-def message(n: int, publisher: str | None = "key:shop") -> Message:
+def message(n: int, publisher: str | None = "key:shop") -> BrokerMessage:
     """A message with all that one can have."""
-    headers = {"x-n": str(n)} | ({Header.PUBLISHER: publisher} if publisher else {})
-    return Message(json.dumps({"n": n}).encode(), "interpals.newsletter", f"m-{n}", headers)
+    headers = {"x-n": str(n)} | ({HeaderName.PUBLISHER: publisher} if publisher else {})
+    return BrokerMessage(json.dumps({"n": n}).encode(), "interpals.newsletter", f"m-{n}", headers)
 
 
 async def test_what_is_parked_can_be_taken(world: World) -> None:
     """A message comes out as it went in, with its publisher, in the order of its row."""
-    await world.outbox.park("mailer.events", [message(n) for n in range(3)])
-    parked = await world.outbox.take("one", 10, 30)
+    await world.outbox.add_messages("mailer.events", [message(n) for n in range(3)])
+    parked = await world.outbox.lease_rows("one", 10, 30)
     assert [item.message.body for item in parked] == [b'{"n": 0}', b'{"n": 1}', b'{"n": 2}']
     assert {item.exchange for item in parked} == {"mailer.events"}
     one = parked[1].message
     assert (one.routing_key, one.message_id) == ("interpals.newsletter", "m-1")
-    assert publisher_of(one) == Identity.read("key:shop")
+    assert publisher_identity(one) == Identity.parse_identity("key:shop")
     assert one.headers == {"x-n": "1", **SHOP}
 
 
 async def test_a_publisher_is_the_role_that_wrote_it(world: World) -> None:
     """Where nobody is named, the publisher is whoever the database knows, which no row can claim."""
-    await world.outbox.park("mailer.events", [message(1, None)])
-    [item] = await world.outbox.take("one", 10, 30)
+    await world.outbox.add_messages("mailer.events", [message(1, None)])
+    [item] = await world.outbox.lease_rows("one", 10, 30)
     role = await world.pool.fetchval("SELECT current_user::text")
-    assert publisher_of(item.message) == Identity(IdentityKind.ROLE, role)
+    assert publisher_identity(item.message) == Identity(IdentityKind.ROLE, role)
 
 
 async def test_takers_share_the_work(world: World) -> None:
     """Of many takers each row is one's, and none waits for another."""
-    await world.outbox.park("mailer.events", [message(n) for n in range(100)])
-    taken = await asyncio.gather(*(world.outbox.take(f"taker-{n}", 15, 30) for n in range(10)))
+    await world.outbox.add_messages("mailer.events", [message(n) for n in range(100)])
+    taken = await asyncio.gather(*(world.outbox.lease_rows(f"taker-{n}", 15, 30) for n in range(10)))
     ids = [item.id for some in taken for item in some]
     assert len(ids) == len(set(ids)) == 100
 
 
 async def test_a_dead_takers_rows_come_back(world: World) -> None:
     """Rows are held under a lease; renewed, they stay held, and once it is over they are taken by others."""
-    await world.outbox.park("mailer.events", [message(1), message(2)])
-    held = await world.outbox.take("one", 1, 30)
-    await world.outbox.renew("one", 300)
+    await world.outbox.add_messages("mailer.events", [message(1), message(2)])
+    held = await world.outbox.lease_rows("one", 1, 30)
+    await world.outbox.renew_leases("one", 300)
     assert await world.pool.fetchval("SELECT max(lease_until) > now() + interval '200 seconds' FROM outbox")
-    assert [item.id for item in await world.outbox.take("two", 10, 30)] != [item.id for item in held]
+    assert [item.id for item in await world.outbox.lease_rows("two", 10, 30)] != [item.id for item in held]
     await world.pool.execute("UPDATE outbox SET lease_until = now() - interval '1 second'")
-    await world.outbox.renew("one", 30)
-    assert len(await world.outbox.take("three", 10, 30)) == 2
+    await world.outbox.renew_leases("one", 30)
+    assert len(await world.outbox.lease_rows("three", 10, 30)) == 2
 
 
 async def test_rows_are_left_for_others(world: World) -> None:
     """A taker can leave the rows of some keys where they are, and ask how many of those wait, up to a bound."""
-    await world.outbox.park("mailer.events", [message(n) for n in range(5)])
-    await world.outbox.park("mailer.batches", [Message(b"{}", "service")])
+    await world.outbox.add_messages("mailer.events", [message(n) for n in range(5)])
+    await world.outbox.add_messages("mailer.batches", [BrokerMessage(b"{}", "service")])
     full = {("mailer.events", "interpals.newsletter")}
-    assert [item.exchange for item in await world.outbox.take("one", 10, 30, full)] == ["mailer.batches"]
-    assert (await world.outbox.waiting(full, 3), await world.outbox.waiting(full, 100)) == (3, 5)
-    await world.outbox.take("one", 2, 30)
-    assert await world.outbox.waiting(full, 100) == 3
+    assert [item.exchange for item in await world.outbox.lease_rows("one", 10, 30, full)] == ["mailer.batches"]
+    assert (await world.outbox.count_waiting(full, 3), await world.outbox.count_waiting(full, 100)) == (3, 5)
+    await world.outbox.lease_rows("one", 2, 30)
+    assert await world.outbox.count_waiting(full, 100) == 3
 
 
 async def test_rows_are_put_back_or_removed(world: World) -> None:
     """What is put back can be taken at once, and what is removed is gone."""
-    await world.outbox.park("mailer.events", [message(1), message(2)])
-    first, second = await world.outbox.take("one", 10, 30)
-    await world.outbox.put_back([first.id])
-    await world.outbox.remove([second.id])
-    assert [item.id for item in await world.outbox.take("two", 10, 30)] == [first.id]
+    await world.outbox.add_messages("mailer.events", [message(1), message(2)])
+    first, second = await world.outbox.lease_rows("one", 10, 30)
+    await world.outbox.release_rows([first.id])
+    await world.outbox.remove_rows([second.id])
+    assert [item.id for item in await world.outbox.lease_rows("two", 10, 30)] == [first.id]
     assert await world.pool.fetchval("SELECT count(*) FROM outbox") == 1
 
 
 async def test_whoever_waits_is_woken(world: World, database_url: str) -> None:
     """A wait ends as soon as anything is parked, by this process or by plain SQL of another, and not before."""
-    await world.outbox.wait(0.01)
+    await world.outbox.wait_for_rows(0.01)
     for park in (
-        lambda: world.outbox.park("mailer.events", [message(1)]),
+        lambda: world.outbox.add_messages("mailer.events", [message(1)]),
         lambda: world.pool.execute("INSERT INTO outbox (routing_key, body) VALUES ('a.b', '{}')"),
     ):
-        waiting = asyncio.create_task(world.outbox.wait(60))
+        waiting = asyncio.create_task(world.outbox.wait_for_rows(60))
         await asyncio.sleep(0)
         assert not waiting.done()
         await park()
@@ -96,26 +97,26 @@ async def test_whoever_waits_is_woken(world: World, database_url: str) -> None:
 
 async def test_a_wait_ends_by_itself(world: World) -> None:
     """With nothing parked, a wait ends after the time that was asked for."""
-    await world.outbox.wait(0.01)
-    await asyncio.wait_for(world.outbox.wait(0.01), 5)
+    await world.outbox.wait_for_rows(0.01)
+    await asyncio.wait_for(world.outbox.wait_for_rows(0.01), 5)
 
 
 async def test_it_listens_again_after_a_lost_connection(world: World) -> None:
     """A connection that the server has ended is replaced, and the wait after it hears again."""
-    await world.outbox.wait(0.01)
+    await world.outbox.wait_for_rows(0.01)
     listening = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
     first = await world.pool.fetchval(listening)
     await world.pool.execute("SELECT pg_terminate_backend($1)", first)
 
     async def another() -> bool:
-        await world.outbox.wait(0.01)
+        await world.outbox.wait_for_rows(0.01)
         return await world.pool.fetchval(listening) not in (None, first)
 
     await until(another)
-    await world.outbox.wait(0.01)
-    waiting = asyncio.create_task(world.outbox.wait(60))
+    await world.outbox.wait_for_rows(0.01)
+    waiting = asyncio.create_task(world.outbox.wait_for_rows(60))
     await asyncio.sleep(0)
-    await world.outbox.park("mailer.events", [message(1)])
+    await world.outbox.add_messages("mailer.events", [message(1)])
     await asyncio.wait_for(waiting, 60)
 
 
@@ -128,11 +129,11 @@ async def test_an_event_is_published_if_the_caller_commits(world: World, databas
         await transaction.start()
         await publish_in_transaction(connection, event)
         await transaction.rollback()
-        assert await world.outbox.take("one", 10, 30) == []
+        assert await world.outbox.lease_rows("one", 10, 30) == []
         async with connection.transaction():
             await publish_in_transaction(connection, event)
-            assert await world.outbox.take("one", 10, 30) == []
-        [item] = await world.outbox.take("one", 10, 30)
+            assert await world.outbox.lease_rows("one", 10, 30) == []
+        [item] = await world.outbox.lease_rows("one", 10, 30)
     finally:
         await connection.close()
     assert (item.exchange, item.message.routing_key) == ("mailer.events", "interpals.newsletter")
@@ -141,5 +142,5 @@ async def test_an_event_is_published_if_the_caller_commits(world: World, databas
 
 async def test_the_publisher_for_the_in_process_broker(world: World) -> None:
     """Its publish has returned when the row is committed."""
-    await OutboxPublisher(world.pool).publish(make_event([person(1)]))
-    assert len(await PostgresOutbox(world.pool).take("one", 10, 30)) == 1
+    await OutboxPublisher(world.pool).publish_event(make_event([person(1)]))
+    assert len(await PostgresOutbox(world.pool).lease_rows("one", 10, 30)) == 1

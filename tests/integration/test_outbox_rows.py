@@ -10,15 +10,15 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from mailer import EventRefused, publish_in_transaction, resources
-from mailer.broker.publisher import EventPublisher
+from mailer import EventRefused, bundled_files, publish_in_transaction
+from mailer.broker.event_publisher import EventPublisher
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import EVENTS, events_queue
-from mailer.ledger.migrations import migrate
-from mailer.ledger.outbox import OutboxPublisher
 from mailer.pipeline import consumers
-from mailer.ports.broker import Message, Unpublishable
+from mailer.ports.broker import BrokerMessage, Unpublishable
 from mailer.ports.outbox import TAKEN_OCTETS
+from mailer.postgres.migrations import apply_migrations
+from mailer.postgres.outbox import OutboxPublisher
 from tests.conftest import Server
 from tests.contract.brokers import BRAND, delete_everything, under_test
 from tests.factories import World, make_event, person, until
@@ -50,7 +50,7 @@ async def test_what_can_never_be_published_is_not_written(world: World, name: st
 async def test_parking_what_can_never_be_published_is_refused(world: World) -> None:
     """It is no outage: trying again would not help."""
     with pytest.raises(Unpublishable, match="message_id"):
-        await world.outbox.park(EVENTS, [Message(b"{}", KEY, LONG)])
+        await world.outbox.add_messages(EVENTS, [BrokerMessage(b"{}", KEY, LONG)])
 
 
 async def test_an_event_that_is_too_large_is_refused_to_its_application(world: World) -> None:
@@ -59,8 +59,8 @@ async def test_an_event_that_is_too_large_is_refused_to_its_application(world: W
     world.broker.refuses = lambda _: Unpublishable("the body has 18,000,000 bytes")
     for publish in (
         partial(publish_in_transaction, world.pool),
-        OutboxPublisher(world.pool).publish,
-        EventPublisher(world.broker).publish,
+        OutboxPublisher(world.pool).publish_event,
+        EventPublisher(world.broker).publish_event,
     ):
         with pytest.raises(EventRefused, match=r"does not fit the outbox|the body has"):
             await publish(large)
@@ -70,14 +70,14 @@ async def test_an_event_that_is_too_large_is_refused_to_its_application(world: W
 async def test_rows_with_large_bodies_are_taken_few_at_a_time(world: World) -> None:
     """A relay holds a bounded number of octets, and one body always goes."""
     body = b"x" * (TAKEN_OCTETS * 3 // 4)
-    await world.outbox.park(EVENTS, [Message(body, KEY, f"m-{n}") for n in range(3)])
-    assert [len(await world.outbox.take("one", 10, 30)) for _ in range(3)] == [2, 1, 0]
+    await world.outbox.add_messages(EVENTS, [BrokerMessage(body, KEY, f"m-{n}") for n in range(3)])
+    assert [len(await world.outbox.lease_rows("one", 10, 30)) for _ in range(3)] == [2, 1, 0]
 
 
 async def test_headers_of_any_kind_are_no_error(world: World) -> None:
     """A value that is no text is nobody's header, and a size is only the broker's to set."""
     await world.pool.execute(INSERT, EVENTS, KEY, "m", {"n": 1, "deep": [{}], "mailer-size": "9", "kept": "yes"}, "{}")
-    [item] = await world.outbox.take("one", 10, 30)
+    [item] = await world.outbox.lease_rows("one", 10, 30)
     assert {name: value for name, value in item.message.headers.items() if name != "mailer-publisher"} == {
         "kept": "yes"
     }
@@ -88,7 +88,7 @@ async def broker(rabbit_url: str) -> AsyncIterator[RabbitBroker]:
     """A broker on fresh queues."""
     await delete_everything(rabbit_url)
     one = RabbitBroker(rabbit_url)
-    await one.declare(under_test())
+    await one.declare_topology(under_test())
     yield one
     await one.close()
 
@@ -99,10 +99,10 @@ async def test_each_row_fails_alone(world: World, broker: RabbitBroker) -> None:
         await world.pool.execute(f"ALTER TABLE outbox DROP CONSTRAINT outbox_{name}")
     bad = {**BAD, **STRANGE}
     for number, row in enumerate(bad.values()):
-        await world.outbox.park(EVENTS, [Message(b"{}", KEY, f"good-{number}-{n}") for n in range(10)])
+        await world.outbox.add_messages(EVENTS, [BrokerMessage(b"{}", KEY, f"good-{number}-{n}") for n in range(10)])
         await world.pool.execute(INSERT, *row)
     stop = asyncio.Event()
-    relay = asyncio.create_task(consumers.relay(world.outbox, broker, world.letters, "relay", stop))
+    relay = asyncio.create_task(consumers.relay_outbox(world.outbox, broker, world.letters, "relay", stop))
 
     async def empty() -> bool:
         return bool(await world.pool.fetchval("SELECT count(*) = 0 FROM outbox"))
@@ -110,10 +110,10 @@ async def test_each_row_fails_alone(world: World, broker: RabbitBroker) -> None:
     await until(empty, 60)
     stop.set()
     await asyncio.wait_for(relay, 20)
-    letters = await world.letters.list(100)
+    letters = await world.letters.list_dead_letters(100)
     assert len(letters) == len(bad)
     assert {letter.kind.value for letter in letters} == {"refused", "unroutable"}
-    assert await broker.depth(events_queue("service")) == 10 * len(bad)
+    assert await broker.queue_depth(events_queue("service")) == 10 * len(bad)
 
 
 async def test_what_was_there_before_the_constraints_becomes_dead_letters(
@@ -121,13 +121,13 @@ async def test_what_was_there_before_the_constraints_becomes_dead_letters(
 ) -> None:
     """The migration moves it, and keeps what can go."""
     old = tmp_path / "migrations"
-    shutil.copytree(resources.folder("migrations"), old)
+    shutil.copytree(bundled_files.bundled_folder("migrations"), old)
     for file in old.glob("20261127*.sql"):
         file.unlink()
     name = f"mailer_test_{uuid.uuid4().hex[:12]}"
     await asyncio.to_thread(postgres_server.sql, f"CREATE DATABASE {name}")
     url = postgres_server.url(name)
-    await asyncio.to_thread(migrate, url, old)
+    await asyncio.to_thread(apply_migrations, url, old)
     connection = await asyncpg.connect(url)
     try:
         statement = INSERT.replace("$4", "$4::text::jsonb")
@@ -137,7 +137,7 @@ async def test_what_was_there_before_the_constraints_becomes_dead_letters(
             )
         await connection.execute(statement, EVENTS, KEY, None, "[]", "{}")
         await connection.execute(statement, EVENTS, KEY, "good", "{}", "{}")
-        await asyncio.to_thread(migrate, url, resources.folder("migrations"))
+        await asyncio.to_thread(apply_migrations, url, bundled_files.bundled_folder("migrations"))
         assert await connection.fetchval("SELECT string_agg(message_id, ' ') FROM outbox") == "good"
         letters = await connection.fetch("SELECT message_id, octet_length(body) AS octets, kind FROM dead_letters")
         assert len(letters) == len(BAD) + 1

@@ -4,9 +4,9 @@ import asyncio
 import json
 from typing import Any
 
-from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.pipeline import consumers
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.postgres.deliveries import PostgresDeliveries
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, until
 
 
@@ -27,11 +27,11 @@ async def told(world: World) -> dict[str, list[dict[str, Any]]]:
 async def test_each_state_of_a_window_is_told_once(world: World) -> None:
     """One message a state, with mailings, refs and reasons and no address; an intent is nothing to tell."""
     telling(world)
-    refused = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
+    refused = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user")
     accepted = await world.accept([person(n) for n in range(3)])
-    await world.standings.opt_out(BRAND, await world.id_of("user-0"), "newsletter", "test")
+    await world.standings.record_opt_out(BRAND, await world.id_of("user-0"), "newsletter", "test")
     processor = FakeProcessor(lambda outgoing: refused if outgoing.recipient.startswith("user-1@") else ACCEPTED)
-    await world.handover(processor).run(accepted.batches)
+    await world.handover(processor).hand_over_batches(accepted.batches)
     messages = await told(world)
     assert set(messages) == {f"{BRAND}.newsletter.{state}" for state in ("suppressed", "failed", "handed_over")}
     [failed] = messages[f"{BRAND}.newsletter.failed"]
@@ -48,7 +48,7 @@ async def test_mailings_that_go_together_are_told_together(world: World) -> None
     """Many mailings of one recipient that are handed over in one window are one message."""
     telling(world)
     accepted = [await world.accept([person(n)]) for n in range(5)]
-    await world.handover(FakeProcessor()).run([batch for one in accepted for batch in one.batches])
+    await world.handover(FakeProcessor()).hand_over_batches([batch for one in accepted for batch in one.batches])
     messages = await told(world)
     [[message]] = messages.values()
     assert {mailing["mailing"] for mailing in message["mailings"]} == {str(one.mailing_id) for one in accepted}
@@ -58,9 +58,9 @@ async def test_the_relay_publishes_them_whether_or_not_anybody_listens(world: Wo
     """They are not mandatory, so without a queue they are dropped and make no dead letter."""
     telling(world)
     accepted = await world.accept([person(1)])
-    await world.handover(FakeProcessor()).run(accepted.batches)
+    await world.handover(FakeProcessor()).hand_over_batches(accepted.batches)
     stop = asyncio.Event()
-    relay = asyncio.create_task(consumers.relay(world.outbox, world.broker, world.letters, "relay", stop))
+    relay = asyncio.create_task(consumers.relay_outbox(world.outbox, world.broker, world.letters, "relay", stop))
 
     async def gone() -> bool:
         return not await told(world)
@@ -70,11 +70,11 @@ async def test_the_relay_publishes_them_whether_or_not_anybody_listens(world: Wo
     await asyncio.wait_for(relay, 60)
     assert [exchange for exchange, _ in world.broker.published] == ["mailer.outcomes"]
     assert world.broker.mandatory == [False]
-    assert await world.letters.list(1) == []
+    assert await world.letters.list_dead_letters(1) == []
 
 
 async def test_the_in_process_broker_is_told_nothing(world: World) -> None:
     """Nobody could listen."""
     accepted = await world.accept([person(1)])
-    await world.handover(FakeProcessor()).run(accepted.batches)
+    await world.handover(FakeProcessor()).hand_over_batches(accepted.batches)
     assert await told(world) == {}

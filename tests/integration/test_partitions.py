@@ -9,11 +9,11 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.deliveries import _REFUSED, PostgresDeliveries, _columns, _packed
-from mailer.ledger.mailings import PostgresMailings
-from mailer.ledger.partitions import about, partition_of
-from mailer.policy.rates import rates_of
-from mailer.ports.deliveries import Move, State
+from mailer.policy.frequency_counts import frequency_counts
+from mailer.ports.deliveries import DeliveryMove, DeliveryState
+from mailer.postgres.deliveries import _REFUSED, PostgresDeliveries, _move_columns, _pack_columns
+from mailer.postgres.mailings import PostgresMailings
+from mailer.postgres.partitions import partition_of, statement_on_partition
 from tests.factories import World, make_event, new_mailing, person
 
 LOCKED = """
@@ -64,14 +64,19 @@ async def test_a_hand_over_locks_the_partition_of_its_mailing(ten_years: World, 
     month = partition.removeprefix("deliveries")
 
     async def act(pool: Any) -> None:
-        deliveries = PostgresDeliveries(pool, world.writers, rates_of(world.policies.values()))
-        claim = await deliveries.claim(accepted.batches, "test")
+        deliveries = PostgresDeliveries(pool, world.writers, frequency_counts(world.policies.values()))
+        claim = await deliveries.claim_batches(accepted.batches, "test")
         assert claim is not None
-        await deliveries.read_again(claim.token, [(row.mailing_id, row.recipient_id) for row in claim.rows])
-        moves = [Move(row.mailing_id, row.recipient_id, row.attempt, State.CLAIMED, State.HELD) for row in claim.rows]
-        assert not await pool.fetch(about(_REFUSED, partition), *_packed(_columns(moves)), claim.token)
-        await deliveries.finish(claim.token, None)
-        await world.handover(deliveries=deliveries).run(accepted.batches)
+        await deliveries.reread_claimed(claim.token, [(row.mailing_id, row.recipient_id) for row in claim.rows])
+        moves = [
+            DeliveryMove(row.mailing_id, row.recipient_id, row.attempt, DeliveryState.CLAIMED, DeliveryState.HELD)
+            for row in claim.rows
+        ]
+        assert not await pool.fetch(
+            statement_on_partition(_REFUSED, partition), *_pack_columns(_move_columns(moves)), claim.token
+        )
+        await deliveries.finish_claim(claim.token, None)
+        await world.handover(deliveries=deliveries).hand_over_batches(accepted.batches)
 
     locked = await locked_by(world, plans, act)
     assert locked == {partition, f"ledger{month}", f"ledger_notes{month}"}
@@ -87,7 +92,7 @@ async def test_intake_locks_the_partition_of_its_mailing(ten_years: World, plans
     mailing = new_mailing(make_event([person(n) for n in range(1, 200)]))
 
     async def act(pool: Any) -> None:
-        await PostgresMailings(pool, world.writers, world.hasher, world.policies).accept([mailing])
+        await PostgresMailings(pool, world.writers, world.hasher, world.policies).accept_mailings([mailing])
 
     partition = partition_of(mailing.id)
     assert await locked_by(world, plans, act) == {partition, partition.replace("deliveries", "ledger")}
@@ -98,12 +103,12 @@ async def test_mailings_of_several_months_are_handed_over_together(ten_years: Wo
     world = ten_years
     old, new = new_mailing(make_event([person(1)])), new_mailing(make_event([person(2)]))
     floor = await world.pool.fetchval("SELECT uuid_floor(now() + interval '40 days')")
-    accepted = await world.mailings.accept([old, replace(new, id=floor)])
-    await world.handover().run([batch for one in accepted for batch in one.batches])
+    accepted = await world.mailings.accept_mailings([old, replace(new, id=floor)])
+    await world.handover().hand_over_batches([batch for one in accepted for batch in one.batches])
     assert len(world.processor.sent) == 2
     assert {one.mailing_id for one in accepted} == {old.id, floor}
     assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_a_partition_has_the_name_of_its_month(world: World) -> None:

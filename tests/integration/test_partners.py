@@ -15,14 +15,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from mailer.events import Person
-from mailer.ledger.addresses import AddressHasher
-from mailer.pipeline import pushing
-from mailer.pipeline.pushing import Push
-from mailer.policy.parties import Partner
-from mailer.ports.partners import PostRefused
-from mailer.ports.people import ImportRow
+from mailer.pipeline import partner_sync
+from mailer.pipeline.partner_sync import PartnerSync
+from mailer.policy.third_parties import Partner
+from mailer.ports.partners import WebhookRefused
+from mailer.ports.recipient_import import ImportRow
 from mailer.ports.suppressions import NewSuppression
-from mailer.processors.post import post
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.processors.webhook import post_json
 from tests.campaigns import commands
 from tests.factories import BRAND, World, person, until
 
@@ -44,7 +44,7 @@ def hashed(world: World, address: str, partner: str = SHOP) -> str:
 
 async def listed(world: World, partner: str = SHOP) -> list[str]:
     """The hashes of a partner's list."""
-    found: list[str] = opened(await world.partners.suppressions(BRAND, partner))["suppressed"]
+    found: list[str] = opened(await world.partners.signed_suppressions(BRAND, partner))["suppressed"]
     return found
 
 
@@ -52,20 +52,20 @@ async def listed(world: World, partner: str = SHOP) -> list[str]:
 async def test_who_leaves_partners_mail_is_on_the_list(world: World, scope: str) -> None:
     """An opt-out that covers a partner's mail is on its list at once; one that does not, is not."""
     ada, grace = await world.known(1, 2)
-    await world.standings.opt_out(BRAND, grace, "newsletter", "test")
-    await world.standings.opt_out(BRAND, grace, "partner/somebody-else", "test")
-    await world.standings.opt_out(BRAND, ada, scope, "test")
-    await world.standings.opt_out(BRAND, ada, scope, "test")
+    await world.standings.record_opt_out(BRAND, grace, "newsletter", "test")
+    await world.standings.record_opt_out(BRAND, grace, "partner/somebody-else", "test")
+    await world.standings.record_opt_out(BRAND, ada, scope, "test")
+    await world.standings.record_opt_out(BRAND, ada, scope, "test")
     assert await listed(world) == [hashed(world, "user-1@people.example")]
-    assert opened(await world.partners.suppressions(BRAND, SHOP))["partner"] == SHOP
+    assert opened(await world.partners.signed_suppressions(BRAND, SHOP))["partner"] == SHOP
 
 
 async def test_an_objection_and_an_erasure(world: World) -> None:
     """Who objects to marketing, and who is erased, is on the list; of the latter nothing else is left."""
     ada, grace = await world.known(1, 2)
     objection = NewSuppression("*", "objection", "test", "recipient")
-    await world.suppressions.suppress(BRAND, ada, objection)
-    await world.rights.erase(
+    await world.suppressions.suppress_recipient(BRAND, ada, objection)
+    await world.rights.erase_recipient(
         BRAND, grace, "test", basis="GDPR Art. 17", keep=timedelta(days=30), blocks=lambda holds: None
     )
     assert sorted(await listed(world)) == sorted(hashed(world, f"user-{n}@people.example") for n in (1, 2))
@@ -74,10 +74,10 @@ async def test_an_objection_and_an_erasure(world: World) -> None:
 async def test_a_new_address_of_who_left(world: World) -> None:
     """Who has left takes that along to a new address, and so does the list; imported opt-outs are on it too."""
     [ada] = await world.known(1)
-    await world.standings.opt_out(BRAND, ada, "*", "test")
+    await world.standings.record_opt_out(BRAND, ada, "*", "test")
     await world.accept([person(1, email="New@people.example")])
     imported = ImportRow(Person(ref="user-2", email="user-2@people.example"), opted_out=("*",))
-    await world.importer().write([imported])
+    await world.importer().import_rows([imported])
     assert await listed(world) == [hashed(world, f"{name}@people.example") for name in ("user-1", "new", "user-2")]
 
 
@@ -85,14 +85,14 @@ async def test_each_partner_has_a_key_of_its_own(world: World) -> None:
     """Two partners, or the partners of two brands, cannot compare their lists; nor can one without the key read one."""
     hasher = AddressHasher("one key")
     hashes = {
-        hasher.hash_for("a", "shop", "ada@people.example"),
-        hasher.hash_for("a", "other", "ada@people.example"),
-        hasher.hash_for("b", "shop", "ada@people.example"),
-        hasher.hash("ada@people.example"),
-        AddressHasher("other key").hash_for("a", "shop", "ada@people.example"),
+        hasher.partner_hash("a", "shop", "ada@people.example"),
+        hasher.partner_hash("a", "other", "ada@people.example"),
+        hasher.partner_hash("b", "shop", "ada@people.example"),
+        hasher.hash_address("ada@people.example"),
+        AddressHasher("other key").partner_hash("a", "shop", "ada@people.example"),
     }
     assert len(hashes) == 5
-    assert hasher.hash_for("a", "shop", " ADA@People.example") in hashes
+    assert hasher.partner_hash("a", "shop", " ADA@People.example") in hashes
 
 
 @contextmanager
@@ -116,46 +116,46 @@ def partner_server(answer: list[int]) -> Iterator[tuple[str, list[dict[str, Any]
         server.shutdown()
 
 
-def push_to(world: World, url: str) -> Push:
+def push_to(world: World, url: str) -> PartnerSync:
     """A push to the shop at this address."""
     policy = world.policies[BRAND]
     [shop] = policy.partners
     told = Partner.model_validate(shop.model_dump() | {"push_url": url})
-    return Push(world.partners, post, {BRAND: policy.model_copy(update={"partners": (told,)})})
+    return PartnerSync(world.partners, post_json, {BRAND: policy.model_copy(update={"partners": (told,)})})
 
 
 async def test_new_ones_are_posted_until_they_are_taken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A partner is posted what is new, signed, in portions; what it refuses, or what leads elsewhere, comes again."""
-    monkeypatch.setattr(pushing, "AT_ONCE", 2)
+    monkeypatch.setattr(partner_sync, "AT_ONCE", 2)
     for recipient_id in await world.known(1, 2, 3):
-        await world.standings.opt_out(BRAND, recipient_id, "*", "test")
+        await world.standings.record_opt_out(BRAND, recipient_id, "*", "test")
     wanted = [hashed(world, f"user-{n}@people.example") for n in (1, 2, 3)]
     with partner_server([503, 302]) as (url, got):
         push = push_to(world, url)
         for _ in range(2):
-            await push.once()
-            assert (await world.partners.told(BRAND, SHOP)).pushed == 0
-        await push.once()
+            await push.sync_partners()
+            assert (await world.partners.count_suppressions(BRAND, SHOP)).pushed == 0
+        await push.sync_partners()
         assert [opened(signed)["suppressed"] for signed in got] == [wanted[:2], wanted[:2], wanted[:2], wanted[2:]]
-        await push.once()
+        await push.sync_partners()
         assert len(got) == 4
-    told = await world.partners.told(BRAND, SHOP)
+    told = await world.partners.count_suppressions(BRAND, SHOP)
     assert (told.suppressions, told.pushed) == (3, 3)
 
 
 async def test_a_partner_that_is_not_there(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """A partner that does not answer is tried again in the next round; the log names it, and no address."""
     [ada] = await world.known(1)
-    await world.standings.opt_out(BRAND, ada, "*", "test")
+    await world.standings.record_opt_out(BRAND, ada, "*", "test")
     with partner_server([]) as (url, _):
         pass
-    with pytest.raises(PostRefused):
-        await post(url, b"{}")
-    await push_to(world, url).once()
+    with pytest.raises(WebhookRefused):
+        await post_json(url, b"{}")
+    await push_to(world, url).sync_partners()
     said = capsys.readouterr().out
     assert SHOP in said
     assert "people.example" not in said
-    assert (await world.partners.told(BRAND, SHOP)).pushed == 0
+    assert (await world.partners.count_suppressions(BRAND, SHOP)).pushed == 0
 
 
 async def test_it_pushes_until_told_to_stop(world: World) -> None:
@@ -164,7 +164,7 @@ async def test_it_pushes_until_told_to_stop(world: World) -> None:
     stop = asyncio.Event()
     with partner_server([500]) as (url, got):
         running = asyncio.create_task(push_to(world, url).run(stop, 0.01))
-        await world.standings.opt_out(BRAND, ada, "*", "test")
+        await world.standings.record_opt_out(BRAND, ada, "*", "test")
 
         async def told() -> bool:
             return len(got) == 2
@@ -177,7 +177,7 @@ async def test_it_pushes_until_told_to_stop(world: World) -> None:
 async def test_the_commands(world: World, tmp_path: Path, database_url: str) -> None:
     """An operator sees the partners of every brand, and prints a partner's key and its list."""
     [ada] = await world.known(1)
-    await world.standings.opt_out(BRAND, ada, "*", "test")
+    await world.standings.record_opt_out(BRAND, ada, "*", "test")
     operator = commands(tmp_path, database_url)
     listed = (await operator.done("partners", "list", "--json")).json
     assert [(entry["brand"], entry["id"], entry["suppressions"], entry["pushed"]) for entry in listed] == [

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from mailer.events import Person
-from mailer.ledger.people import Known, upsert
 from mailer.policy.standing import EVERYTHING_OPTIONAL
-from mailer.ports.people import ImportRow
+from mailer.ports.recipient_import import ImportRow
+from mailer.postgres.people import KnownPerson, upsert_people
 from tests.factories import BRAND, World, make_event, new_mailing, person, until, waiting
 
 EARLY, LATE = "2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z"
@@ -24,7 +24,7 @@ async def data(world: World, ref: str = "user-1") -> dict[str, Any]:
 
 async def opted_out(world: World, ref: str, brand: str = BRAND) -> frozenset[str]:
     """What somebody has left."""
-    standing = await world.standings.get(brand, await world.id_of(ref, brand))
+    standing = await world.standings.get_standing(brand, await world.id_of(ref, brand))
     assert standing is not None
     return standing.opted_out
 
@@ -48,7 +48,9 @@ async def test_older_data_never_win(world: World) -> None:
     await world.known(1, name="Ada", collected_at=LATE)
     before = await data(world)
     await world.known(1, name="Old", email="old@people.example", collected_at=EARLY)
-    await world.importer().write([ImportRow(Person(ref="user-1", email="old@people.example", collected_at=EARLY))])
+    await world.importer().import_rows(
+        [ImportRow(Person(ref="user-1", email="old@people.example", collected_at=EARLY))]
+    )
     assert await data(world) == before
 
 
@@ -58,20 +60,20 @@ async def test_of_one_event_batch_the_newest_wins(world: World) -> None:
         make_event([person(1, name="New", collected_at=LATE)]),
         make_event([person(1, name="Old", collected_at=EARLY)]),
     ]
-    await world.mailings.accept([new_mailing(event) for event in events])
+    await world.mailings.accept_mailings([new_mailing(event) for event in events])
     assert (await data(world))["name"] == "New"
 
 
-def said(seconds: int, ref: str = "user-1", email: str = "a@people.example", **values: Any) -> Known:
+def said(seconds: int, ref: str = "user-1", email: str = "a@people.example", **values: Any) -> KnownPerson:
     """What an event says of a person, so many seconds after the others."""
     observed = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-    return Known(BRAND, BRAND, Person.model_validate({"ref": ref, "email": email, **values}), observed)
+    return KnownPerson(BRAND, BRAND, Person.model_validate({"ref": ref, "email": email, **values}), observed)
 
 
-async def take_in(world: World, one: Known) -> None:
+async def take_in(world: World, one: KnownPerson) -> None:
     """In a transaction of its own."""
     async with world.pool.acquire() as connection, connection.transaction():
-        await upsert(connection, world.hasher, [one])
+        await upsert_people(connection, world.hasher, [one])
 
 
 async def in_line(world: World) -> bool:
@@ -89,11 +91,11 @@ async def test_who_changes_back_while_somebody_is_changing_them_is_not_settled(
     """Two events of one person are taken in at once; the second says what was known before the first."""
     await take_in(world, said(0, country="US"))
     await take_in(world, said(0, "other", "left@people.example"))
-    await world.standings.opt_out(BRAND, await world.id_of("other"), "newsletter", "test")
+    await world.standings.record_opt_out(BRAND, await world.id_of("other"), "newsletter", "test")
     async with world.pool.acquire() as connection:
         first = connection.transaction()
         await first.start()
-        await upsert(connection, world.hasher, [said(1, **{"country": "US"} | change)])
+        await upsert_people(connection, world.hasher, [said(1, **{"country": "US"} | change)])
         second = asyncio.create_task(take_in(world, said(2, country="US")))
         await until(lambda: waiting(world.pool))
         await first.commit()
@@ -105,10 +107,10 @@ async def test_who_changes_back_while_somebody_is_changing_them_is_not_settled(
 async def test_who_became_known_as_somebody_brought_an_opt_out_along_has_it_at_the_next_event(world: World) -> None:
     """Neither of two who come to one address at once sees the other; who is known just so is looked at again."""
     await take_in(world, said(0, "one"))
-    await world.standings.opt_out(BRAND, await world.id_of("one"), "newsletter", "test")
+    await world.standings.record_opt_out(BRAND, await world.id_of("one"), "newsletter", "test")
     async with world.pool.acquire() as one, world.pool.acquire() as other, one.transaction(), other.transaction():
-        await upsert(one, world.hasher, [said(1, "one", "x@people.example")])
-        await upsert(other, world.hasher, [said(1, "other", "x@people.example")])
+        await upsert_people(one, world.hasher, [said(1, "one", "x@people.example")])
+        await upsert_people(other, world.hasher, [said(1, "other", "x@people.example")])
     await take_in(world, said(2, "other", "x@people.example"))
     assert await opted_out(world, "other") == frozenset({"newsletter"})
 
@@ -131,13 +133,13 @@ async def test_data_without_a_date_are_of_now(world: World) -> None:
 async def test_an_opt_out_survives_everything(world: World, scope: str) -> None:
     """An opt-out holds through a new event, a file, a new address, the old address again and another spelling."""
     [ada] = await world.known(1)
-    await world.standings.opt_out(BRAND, ada, scope, "test")
+    await world.standings.record_opt_out(BRAND, ada, scope, "test")
     for email in ("user-1@people.example", "new@people.example", "User-1@PEOPLE.example"):
         await world.known(1, email=email)
-        await world.importer().write([ImportRow(Person(ref="user-1", email=email))])
+        await world.importer().import_rows([ImportRow(Person(ref="user-1", email=email))])
         assert await opted_out(world, "user-1") == {scope}
         accepted = await world.accept([person(1, email=email)])
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
         assert await world.states(accepted.mailing_id) == {"user-1": ("suppressed", "opted_out")}
     assert world.processor.sent == []
 
@@ -145,9 +147,9 @@ async def test_an_opt_out_survives_everything(world: World, scope: str) -> None:
 async def test_an_opt_out_holds_for_the_address(world: World) -> None:
     """Another ref of the brand with the address has left too, whether known already or only later, in any spelling."""
     ada, _ = await world.known(1, 2, email="ada@people.example")
-    await world.standings.opt_out(BRAND, ada, "newsletter", "test")
+    await world.standings.record_opt_out(BRAND, ada, "newsletter", "test")
     await world.known(3, email="ADA@People.Example")
-    await world.importer().write([ImportRow(Person(ref="user-4", email="Ada@people.example"))])
+    await world.importer().import_rows([ImportRow(Person(ref="user-4", email="Ada@people.example"))])
     for ref in ("user-1", "user-2", "user-3", "user-4"):
         assert await opted_out(world, ref) == {"newsletter"}
     await world.known(5)
@@ -157,7 +159,7 @@ async def test_an_opt_out_holds_for_the_address(world: World) -> None:
 async def test_an_opt_out_moves_with_the_person(world: World) -> None:
     """Who has left takes that along to a new address, and so has everyone who has it, now or later."""
     ada, _ = await world.known(1, 2)
-    await world.standings.opt_out(BRAND, ada, "newsletter", "test")
+    await world.standings.record_opt_out(BRAND, ada, "newsletter", "test")
     await world.known(1, email="user-2@people.example")
     await world.known(3, email="user-2@people.example")
     assert await opted_out(world, "user-2") == await opted_out(world, "user-3") == {"newsletter"}
@@ -168,13 +170,13 @@ async def test_another_brand_is_not_touched(world: World) -> None:
     [ada] = await world.known(1)
     await world.accept([person(1)], brand="paltalk-2006", controller=BRAND)
     sister = await world.id_of("user-1", "paltalk-2006")
-    await world.standings.opt_out(BRAND, ada, EVERYTHING_OPTIONAL, "test")
+    await world.standings.record_opt_out(BRAND, ada, EVERYTHING_OPTIONAL, "test")
     assert await opted_out(world, "user-1", "paltalk-2006") == frozenset()
-    standing = await world.standings.get("paltalk-2006", sister)
+    standing = await world.standings.get_standing("paltalk-2006", sister)
     assert standing is not None
     assert (standing.version, standing.address_dead) == (1, False)
-    await world.standings.address_dead(BRAND, ada, "user-1@people.example", "test")
-    standing = await world.standings.get("paltalk-2006", sister)
+    await world.standings.mark_address_dead(BRAND, ada, "user-1@people.example", "test")
+    standing = await world.standings.get_standing("paltalk-2006", sister)
     assert standing is not None
     assert standing.address_dead
 
@@ -182,13 +184,13 @@ async def test_another_brand_is_not_touched(world: World) -> None:
 async def test_a_new_address_is_not_dead(world: World) -> None:
     """Who has a new address can be reached again, and who takes over the dead one cannot."""
     [ada] = await world.known(1)
-    await world.standings.address_dead(BRAND, ada, "user-1@people.example", "test")
+    await world.standings.mark_address_dead(BRAND, ada, "user-1@people.example", "test")
     await world.known(1, email="new@people.example")
-    standing = await world.standings.get(BRAND, ada)
+    standing = await world.standings.get_standing(BRAND, ada)
     assert standing is not None
     assert (standing.address, standing.address_dead) == ("new@people.example", False)
     await world.known(2, email="user-1@people.example")
-    taken_over = await world.standings.get(BRAND, await world.id_of("user-2"))
+    taken_over = await world.standings.get_standing(BRAND, await world.id_of("user-2"))
     assert taken_over is not None
     assert taken_over.address_dead
 
@@ -197,8 +199,8 @@ async def test_an_address_that_was_left_is_no_longer_about_its_owner(world: Worl
     """A refusal that comes after the person has a new address marks neither, and says so."""
     [ada] = await world.known(1)
     await world.known(1, email="new@people.example")
-    assert not await world.standings.address_dead(BRAND, ada, "user-1@people.example", "test")
-    standing = await world.standings.get(BRAND, ada)
+    assert not await world.standings.mark_address_dead(BRAND, ada, "user-1@people.example", "test")
+    standing = await world.standings.get_standing(BRAND, ada)
     assert standing is not None
     assert not standing.address_dead
     assert await world.entries(kind="action") == []
@@ -212,8 +214,8 @@ async def test_a_file_brings_opt_outs_closures_and_audiences(world: World) -> No
     full = ImportRow(Person(ref="user-1", email="ada@people.example"), ("newsletter", "promotional"), True, ("vip",))
     plain = ImportRow(Person(ref="user-1", email="ada@people.example"))
     for row in (full, plain, full):
-        await world.importer().write([row])
-    standing = await world.standings.get(BRAND, await world.id_of("user-1"))
+        await world.importer().import_rows([row])
+    standing = await world.standings.get_standing(BRAND, await world.id_of("user-1"))
     assert standing is not None
     assert standing.opted_out == {"newsletter", "promotional"}
     assert standing.deactivated
@@ -221,19 +223,19 @@ async def test_a_file_brings_opt_outs_closures_and_audiences(world: World) -> No
     said = [(entry["reason"], entry["category"], entry["rule"]) for entry in await world.entries(kind="action")]
     once = [(reason, category, "action:import") for reason, category in IMPORTED]
     assert said == once * 2, "each import of it is on record, and the one without them says nothing"
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_the_version_grows_only_with_a_change(world: World) -> None:
     """What says nothing new leaves the version, so that hand-overs in flight go on."""
     [ada] = await world.known(1, name="Ada")
     await world.known(1, name="Ada", locale="en")
-    await world.importer().write([ImportRow(Person(ref="user-1", email="user-1@people.example"))])
-    standing = await world.standings.get(BRAND, ada)
+    await world.importer().import_rows([ImportRow(Person(ref="user-1", email="user-1@people.example"))])
+    standing = await world.standings.get_standing(BRAND, ada)
     assert standing is not None
     assert standing.version == 1
     await world.known(1, email="new@people.example")
-    changed = await world.standings.get(BRAND, ada)
+    changed = await world.standings.get_standing(BRAND, ada)
     assert changed is not None
     assert changed.version == 2
 
@@ -245,7 +247,7 @@ async def test_nobody_becomes_known_behind_an_opt_out(world: World) -> None:
         transaction = other.transaction()
         await transaction.start()
         await other.execute("SELECT FROM standings WHERE recipient_id = $1 FOR UPDATE", ada)
-        leaving = asyncio.create_task(world.standings.opt_out(BRAND, ada, "newsletter", "test"))
+        leaving = asyncio.create_task(world.standings.record_opt_out(BRAND, ada, "newsletter", "test"))
         await until(lambda: waiting(world.pool))
         arriving = asyncio.create_task(world.known(2, email="ada@people.example"))
 
@@ -274,7 +276,7 @@ async def test_standings_are_locked_in_the_order_of_hand_overs(world: World, by_
         await transaction.start()
         lock = "SELECT FROM standings WHERE recipient_id = $1 FOR SHARE"
         await other.execute(lock, first)
-        changing = asyncio.ensure_future(world.importer().write(rows) if by_file else world.accept(moved))
+        changing = asyncio.ensure_future(world.importer().import_rows(rows) if by_file else world.accept(moved))
         await until(lambda: waiting(world.pool))
         await asyncio.wait_for(other.execute(lock, second), 5)
         await transaction.commit()
@@ -292,14 +294,14 @@ async def test_people_and_hand_overs_do_not_deadlock(world: World) -> None:
         for n in range(4):
             moved = [person(number, email=f"{number}-{turn}-{n}@people.example") for number in numbers]
             if turn % 2:
-                await world.importer().write([ImportRow(Person(**one), ("promotional",)) for one in moved])
+                await world.importer().import_rows([ImportRow(Person(**one), ("promotional",)) for one in moved])
             else:
                 await world.accept(moved)
 
     async def send() -> None:
         for _ in range(4):
             accepted = await world.accept({"audience": "everyone"})
-            await world.handover().run(accepted.batches)
+            await world.handover().hand_over_batches(accepted.batches)
 
     await asyncio.wait_for(asyncio.gather(*(change(turn) for turn in range(3)), send(), send()), 60)
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()

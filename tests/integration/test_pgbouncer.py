@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mailer.ledger.connections import open_pool
-from mailer.ports.outages import DatabaseRefuses
+from mailer.database.connections import open_pool
+from mailer.ports.database_errors import DatabaseRefuses
 from tests.bouncer import PASSWORD, bouncer
 from tests.factories import open_world, person
 from tests.integration.test_connections import EXPECTED
@@ -43,16 +43,16 @@ async def test_mail_flows_through_session_pooling(session_url: str) -> None:
     """An event is taken in, handed over and recorded, and the ledger is intact."""
     async with open_world(session_url) as world:
         accepted = await world.accept([person(n) for n in range(5)])
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
         assert set((await world.states(accepted.mailing_id)).values()) == {("handed_over", "")}
-        assert (await world.ledger.verify()).faults == ()
+        assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_the_outbox_is_listened_to_through_session_pooling(session_url: str) -> None:
     """Whoever waits for the outbox is woken by a row of another session."""
     async with open_world(session_url) as world:
-        await world.outbox.wait(0)  # it listens from now on, and is awake
-        waiting = asyncio.create_task(world.outbox.wait(120))
+        await world.outbox.wait_for_rows(0)  # it listens from now on, and is awake
+        waiting = asyncio.create_task(world.outbox.wait_for_rows(120))
         await world.pool.execute("INSERT INTO outbox (routing_key, message_id, body) VALUES ('k', '1', '{}')")
         await asyncio.wait_for(waiting, 30)
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from mailer.ledger.database import statements
-from mailer.ledger.deliveries import _CLAIM, _COUNTED_MOVE, _MOVE, _READ_AGAIN, _REFUSED
-from mailer.ledger.figures import _SQL as _FIGURES
-from mailer.ledger.mailings import _BY_EVENT, _BY_ID, _FACTS, _LATEST, _OF_BRAND
-from mailer.ports.figures import FIGURES
+from mailer.database.statements import statements
+from mailer.ports.flow_metrics import FIGURES
+from mailer.postgres.deliveries import _CLAIM, _COUNTED_MOVE, _MOVE, _READ_AGAIN, _REFUSED
+from mailer.postgres.flow_metrics import _SQL as _FIGURES
+from mailer.postgres.mailings import _BY_EVENT, _BY_ID, _FACTS, _LATEST, _OF_BRAND
 from tests.factories import World, person
 
 _PEOPLE, _MAILINGS, _DELIVERIES = (statements(noun) for noun in ("people", "mailings", "deliveries"))

@@ -17,18 +17,18 @@ import aiosmtplib
 import pytest
 from typer.testing import CliRunner
 
-from mailer import resources, signing
-from mailer.actions.imports import Rejected
+from mailer import bundled_files, signing_keys
+from mailer.actions.recipient_import import RejectedLine
 from mailer.cli import app
-from mailer.cli.files import Rejects
+from mailer.cli.import_files import RejectsFile
 from mailer.cli.templates import show
-from mailer.embedded.passing import let_pass
-from mailer.ledger.migrations import migrate
-from mailer.pipeline.remembering import Remembered
-from mailer.ports.control import Change, Memory
+from mailer.embedded.folder_access import allow_user_to_pass
+from mailer.pipeline.restore_marker import FileRestoreMarkers
+from mailer.ports.halts import RestoreMarker, StandingChange
+from mailer.postgres.migrations import apply_migrations
 from mailer.processors.capture import CaptureServer
-from mailer.rendering.samples import preview
-from mailer.runtime.private import private
+from mailer.rendering.template_samples import preview_template
+from mailer.runtime.private_files import open_private
 from mailer.settings import read_settings
 from tests.factories import BRAND, templates
 
@@ -50,7 +50,7 @@ def test_no_process_list_shows_the_databases_password(database_url: str, monkeyp
         return real(command, **options)
 
     monkeypatch.setattr(subprocess, "run", run)
-    migrate(secret, resources.folder("migrations"))
+    apply_migrations(secret, bundled_files.bundled_folder("migrations"))
     [(command, environment)] = begun
     assert "s3cret-word" not in " ".join(command)
     assert "s3cret-word" in environment
@@ -61,8 +61,8 @@ def test_a_file_that_was_there_becomes_its_owners(tmp_path: Path, monkeypatch: p
     file = tmp_path / "people.rejected.csv"
     file.write_text("")
     file.chmod(0o666)
-    with Rejects(file, ("email",)) as rejects:
-        rejects.add(Rejected(2, {"email": "ann"}, "no @"))
+    with RejectsFile(file, ("email",)) as rejects:
+        rejects.add_line(RejectedLine(2, {"email": "ann"}, "no @"))
     assert others_may(file) == 0
 
     def refuse(descriptor: int, mode: int) -> None:
@@ -70,7 +70,7 @@ def test_a_file_that_was_there_becomes_its_owners(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(os, "fchmod", refuse)
     with pytest.raises(PermissionError):
-        private(str(file), os.O_WRONLY)
+        open_private(str(file), os.O_WRONLY)
 
 
 def test_a_pipe_keeps_its_permissions(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_pipe_keeps_its_permissions(tmp_path: Path) -> None:
     os.mkfifo(pipe, 0o644)
     pipe.chmod(0o644)
     reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    os.close(private(str(pipe), os.O_WRONLY))
+    os.close(open_private(str(pipe), os.O_WRONLY))
     os.close(reading)
     assert others_may(pipe) == 0o044
 
@@ -94,7 +94,7 @@ def test_settings_and_tokens_that_all_can_read_are_named(
         (tmp_path / name).touch(mode=0o600)
         (tmp_path / name).chmod(mode)
     url = "smtps://me@relay.example?auth=XOAUTH2&token_file=token"
-    found = signing.exposed(read_settings(processors=(url,)))
+    found = signing_keys.exposed_secret_files(read_settings(processors=(url,)))
     assert len(found) == problems
     assert [f"chmod o= {name}" in text for text, name in zip(found, ("token", ".env"), strict=False)] == [
         True
@@ -105,9 +105,9 @@ def test_one_user_passes_and_no_other(tmp_path: Path) -> None:
     """An entry of the access list lets one user pass through a closed folder; its mode says nothing to others."""
     folder = tmp_path / "closed"
     folder.mkdir(mode=0o700)
-    let_pass(folder, 12_345)
-    let_pass(folder, 12_345)
-    let_pass(folder, 54_321)
+    allow_user_to_pass(folder, 12_345)
+    allow_user_to_pass(folder, 12_345)
+    allow_user_to_pass(folder, 54_321)
     assert stat.S_IMODE(folder.stat().st_mode) & 0o007 == 0
     text = os.getxattr(folder, "system.posix_acl_access")
     users = [text[place : place + 8] for place in range(4, len(text), 8)]
@@ -122,7 +122,7 @@ def test_who_was_masked_stays_masked(tmp_path: Path) -> None:
     given = [(0x01, 0o7, nobody), (0x02, 0o7, bob), (0x04, 0o5, nobody), (0x10, 0o4, nobody), (0x20, 0, nobody)]
     packed = b"".join(struct.pack("<HHI", *entry) for entry in given)
     os.setxattr(folder, "system.posix_acl_access", struct.pack("<I", 2) + packed)
-    let_pass(folder, 54_321)
+    allow_user_to_pass(folder, 54_321)
     entries = {
         (tag, id_): allowed
         for tag, allowed, id_ in struct.iter_unpack("<HHI", os.getxattr(folder, "system.posix_acl_access")[4:])
@@ -136,7 +136,7 @@ def test_who_was_masked_stays_masked(tmp_path: Path) -> None:
 def test_a_folder_that_all_may_pass_is_left_alone(tmp_path: Path) -> None:
     """Nothing is written where nothing has to be."""
     tmp_path.chmod(0o711)
-    let_pass(tmp_path, 12_345)
+    allow_user_to_pass(tmp_path, 12_345)
     assert "system.posix_acl_access" not in os.listxattr(tmp_path)
 
 
@@ -146,7 +146,7 @@ def test_a_dkim_key_that_all_can_read_is_named(tmp_path: Path, mode: int, proble
     file = tmp_path / "key.pem"
     file.write_text("x")
     file.chmod(mode)
-    found = signing.exposed(read_settings(dkim=(f"a.example:s1:{file}", f"b.example:s1:{file}")))
+    found = signing_keys.exposed_secret_files(read_settings(dkim=(f"a.example:s1:{file}", f"b.example:s1:{file}")))
     assert len(found) == problems
     assert all(f"chmod o= {file}" in text for text in found)
 
@@ -170,25 +170,25 @@ def captured(folder: Path) -> None:
 
 def remembered(folder: Path) -> None:
     """The database that a process saw, its trace, and a change of somebody's standing."""
-    notes, now = Remembered(folder), datetime.now(UTC)
-    notes.write(Memory(uuid4(), 1, "x"), ())
-    notes.begin(uuid4())
-    notes.note(uuid4(), 1)
-    asyncio.run(notes.settle([Change(uuid4(), 1, now, BRAND, 1, now, "opt_out", "*", "page", "1")]))
+    notes, now = FileRestoreMarkers(folder), datetime.now(UTC)
+    notes.write_marker(RestoreMarker(uuid4(), 1, "x"), ())
+    notes.begin_lineage(uuid4())
+    notes.note_entry(uuid4(), 1)
+    asyncio.run(notes.record_changes([StandingChange(uuid4(), 1, now, BRAND, 1, now, "opt_out", "*", "page", "1")]))
     notes.close()
 
 
 def rejected(folder: Path) -> None:
     """Lines of a file of people that were not taken, in a file that others could read before."""
     (folder / "people.rejected.csv").touch()
-    with Rejects(folder / "people.rejected.csv", ("email",)) as rejects:
-        rejects.add(Rejected(2, {"email": "ann"}, "no @"))
+    with RejectsFile(folder / "people.rejected.csv", ("email",)) as rejects:
+        rejects.add_line(RejectedLine(2, {"email": "ann"}, "no @"))
 
 
 def previewed(folder: Path) -> None:
     """A preview of a mail, in both parts."""
     [weekly] = [one for one in templates() if (one.brand, one.name) == (BRAND, "weekly")]
-    show(weekly, preview(weekly), folder / "preview.html")
+    show(weekly, preview_template(weekly), folder / "preview.html")
 
 
 @pytest.mark.promise("interpals-29", "paltalk06-27")

@@ -2,22 +2,22 @@
 
 import pytest
 
-from mailer.ledger.publishers import PostgresPublishers
 from mailer.policy.identity import Identity, IdentityKind
-from mailer.policy.publishers import Publisher, Rights
+from mailer.policy.publisher_rights import Publisher, PublisherRights
+from mailer.postgres.publishers import PostgresPublishers
 from tests.chains import faults
 from tests.factories import World
 from tests.publishers import everything, issue_key
 
 SHOP = Identity(IdentityKind.KEY, "shop")
-NEWS = Rights(frozenset({"interpals"}), frozenset({"newsletter"}))
-LEAVES = Rights(frozenset({"peerstream"}), actions=frozenset({"opt_out"}))
+NEWS = PublisherRights(frozenset({"interpals"}), frozenset({"newsletter"}))
+LEAVES = PublisherRights(frozenset({"peerstream"}), actions=frozenset({"opt_out"}))
 
 
 async def test_a_key_is_known_by_its_digest_only(world: World) -> None:
     """A key names its holder with their rights, is shown once, and cannot be read from the database."""
     key = await issue_key(world.pool, "shop", "interpals", "paltalk-2006")
-    assert await world.publishers.of_key(key) == Publisher(SHOP, everything("interpals", "paltalk-2006"))
+    assert await world.publishers.find_by_key(key) == Publisher(SHOP, everything("interpals", "paltalk-2006"))
     assert len(key) > 40
     assert key not in str([dict(row) for row in await world.pool.fetch("SELECT * FROM publishers")])
 
@@ -27,21 +27,21 @@ async def test_what_is_no_key(world: World, wrong: str) -> None:
     """Whatever is no key is nobody's."""
     key = await issue_key(world.pool, "shop", "interpals")
     for candidate in (wrong, key + wrong + "x", key[:-1], key.upper()):
-        assert await world.publishers.of_key(candidate) is None
+        assert await world.publishers.find_by_key(candidate) is None
 
 
 async def test_a_revoked_key_ends_at_once(world: World) -> None:
     """It is nobody's for ever; the name gets a new key, and only the rights that are granted then."""
     key = await issue_key(world.pool, "shop", "interpals")
-    assert await world.publishers.revoke(SHOP)
-    assert await world.publishers.of_key(key) is None
-    assert SHOP not in await world.publishers.everybody()
-    assert not await world.publishers.revoke(SHOP)
-    assert not await world.publishers.revoke(Identity(IdentityKind.BROKER, "another"))
-    new = await world.publishers.add(SHOP, NEWS)
+    assert await world.publishers.revoke_rights(SHOP)
+    assert await world.publishers.find_by_key(key) is None
+    assert SHOP not in await world.publishers.all_publishers()
+    assert not await world.publishers.revoke_rights(SHOP)
+    assert not await world.publishers.revoke_rights(Identity(IdentityKind.BROKER, "another"))
+    new = await world.publishers.grant_rights(SHOP, NEWS)
     assert new not in (None, key)
-    assert await world.publishers.of_key(key) is None
-    assert await world.publishers.of_key(new or "") == Publisher(SHOP, NEWS)
+    assert await world.publishers.find_by_key(key) is None
+    assert await world.publishers.find_by_key(new or "") == Publisher(SHOP, NEWS)
 
 
 async def test_every_key_differs(world: World) -> None:
@@ -51,12 +51,12 @@ async def test_every_key_differs(world: World) -> None:
 
 async def test_rights_are_added_to_what_there_is(world: World) -> None:
     """The key stays the same, and is not shown again."""
-    key = await world.publishers.add(SHOP, NEWS)
+    key = await world.publishers.grant_rights(SHOP, NEWS)
     assert key is not None
-    assert await world.publishers.add(SHOP, LEAVES) is None
-    both = Rights(NEWS.brands | LEAVES.brands, NEWS.categories, LEAVES.actions)
-    assert await world.publishers.of_key(key) == Publisher(SHOP, both)
-    [known] = [one for one in await world.publishers.list() if one.publisher.identity == SHOP]
+    assert await world.publishers.grant_rights(SHOP, LEAVES) is None
+    both = PublisherRights(NEWS.brands | LEAVES.brands, NEWS.categories, LEAVES.actions)
+    assert await world.publishers.find_by_key(key) == Publisher(SHOP, both)
+    [known] = [one for one in await world.publishers.list_publishers() if one.publisher.identity == SHOP]
     assert (known.publisher.rights, known.revoked_at) == (both, None)
 
 
@@ -65,12 +65,12 @@ async def test_a_name_of_each_kind_has_rights_of_its_own(world: World, kind: Ide
     """They have no key, and a key of the same name is somebody else."""
     await issue_key(world.pool, "harbour")
     identity = Identity(kind, "harbour")
-    assert await world.publishers.get(identity) is None
-    assert await world.publishers.add(identity, NEWS) is None
-    known = await world.publishers.get(identity)
+    assert await world.publishers.get_publisher(identity) is None
+    assert await world.publishers.grant_rights(identity, NEWS) is None
+    known = await world.publishers.get_publisher(identity)
     assert known is not None
     assert known.publisher == Publisher(identity, NEWS)
-    assert (await world.publishers.everybody())[identity] == Publisher(identity, NEWS)
+    assert (await world.publishers.all_publishers())[identity] == Publisher(identity, NEWS)
 
 
 async def test_a_publisher_of_a_kind_that_nothing_vouches_for_is_no_row(world: World) -> None:
@@ -86,20 +86,20 @@ async def test_a_publisher_of_a_kind_that_nothing_vouches_for_is_no_row(world: W
 
 async def test_another_process_sees_the_same(world: World) -> None:
     """They are rows, not memory."""
-    await world.publishers.add(SHOP, NEWS)
-    assert (await PostgresPublishers(world.pool, world.writers).everybody())[SHOP].rights == NEWS
+    await world.publishers.grant_rights(SHOP, NEWS)
+    assert (await PostgresPublishers(world.pool, world.writers).all_publishers())[SHOP].rights == NEWS
 
 
 @pytest.mark.parametrize("kind", [IdentityKind.KEY, IdentityKind.BROKER, IdentityKind.ROLE, IdentityKind.PERSON])
 async def test_each_change_stands_in_the_ledger(world: World, kind: IdentityKind) -> None:
     """The ledger names who granted what to whom, and who ended it, in the chain; a refused revocation is no entry."""
     identity = Identity(kind, "harbour")
-    dana = PostgresPublishers(world.pool, world.writers.by("person:dana"))
-    await dana.add(identity, NEWS)
-    await dana.add(Identity(kind, "another"), LEAVES)
-    await PostgresPublishers(world.pool, world.writers.by("person:eve")).add(identity, LEAVES)
-    assert [await dana.revoke(identity) for _ in range(2)] == [True, False]
-    said = [(one.what, one.rights, one.actor) for one in await world.publishers.changes(identity)]
+    dana = PostgresPublishers(world.pool, world.writers.writers_for_actor("person:dana"))
+    await dana.grant_rights(identity, NEWS)
+    await dana.grant_rights(Identity(kind, "another"), LEAVES)
+    await PostgresPublishers(world.pool, world.writers.writers_for_actor("person:eve")).grant_rights(identity, LEAVES)
+    assert [await dana.revoke_rights(identity) for _ in range(2)] == [True, False]
+    said = [(one.what, one.rights, one.actor) for one in await world.publishers.publisher_changes(identity)]
     assert said == [
         ("granted", ["brand:interpals", "category:newsletter"], "person:dana"),
         ("granted", ["brand:peerstream", "action:opt_out"], "person:eve"),

@@ -8,16 +8,16 @@ from uuid import UUID
 
 import pytest
 
-from mailer.actions.bounce import Bounces
-from mailer.actions.quarantine import JudgementRefused, settle
-from mailer.ledger.quarantine import PostgresQuarantine
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.suspicion import LEAST_REFUSALS, Tally
-from mailer.ports.quarantine import Refusal, Selection, Verdict
+from mailer.actions.bounce import BounceJudge
+from mailer.actions.quarantine import JudgementRefused, settle_refusals
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.refusal_suspicion import LEAST_REFUSALS, RefusalTally
+from mailer.ports.quarantine import HardRefusal, RefusalSelection, RefusalVerdict
+from mailer.postgres.quarantine import PostgresQuarantine
 from tests.factories import ACCEPTED, FakeProcessor, World, person
 from tests.processes import Stack
 
-REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
+REFUSED = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user")
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -26,14 +26,14 @@ def open_quarantine(world: World) -> PostgresQuarantine:
     return PostgresQuarantine(world.pool, world.writers, world.hasher)
 
 
-def selection(domain: str | None = None) -> Selection:
+def selection(domain: str | None = None) -> RefusalSelection:
     """All of the fake processor's refusals up to now."""
-    return Selection("fake", domain, LONG_AGO, datetime.now(UTC) + timedelta(minutes=1))
+    return RefusalSelection("fake", domain, LONG_AGO, datetime.now(UTC) + timedelta(minutes=1))
 
 
-async def judge(world: World, verdict: Verdict, domain: str | None = None) -> int:
+async def judge(world: World, verdict: RefusalVerdict, domain: str | None = None) -> int:
     """Grace judges them."""
-    return await settle(open_quarantine(world), world.deliveries, selection(domain), verdict, "Grace")
+    return await settle_refusals(open_quarantine(world), world.deliveries, selection(domain), verdict, "Grace")
 
 
 async def states(world: World, mailing_id: UUID) -> Counter[tuple[str, str]]:
@@ -48,7 +48,7 @@ async def dead(world: World) -> int:
 
 async def go_on(world: World, processor: FakeProcessor | None = None) -> None:
     """What is due is batched, published and handed over."""
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published(processor)
 
 
@@ -59,7 +59,7 @@ async def refuse_singly(world: World, *steps: int) -> AsyncIterator[list[UUID]]:
     for step in steps:
         accepted = [await world.accept([person(next(number))]) for _ in range(step)]
         for mailing in accepted:
-            await handover.run(mailing.batches)
+            await handover.hand_over_batches(mailing.batches)
         yield [mailing.mailing_id for mailing in accepted]
 
 
@@ -68,7 +68,7 @@ async def test_a_relay_begins_to_refuse_everyone(world: World) -> None:
     accepted = await world.accept([person(n) for n in range(2000)])
     taken = 500
     broken = FakeProcessor(lambda _: ACCEPTED if len(broken.sent) < taken else REFUSED)
-    await world.handover(broken).run(accepted.batches)
+    await world.handover(broken).hand_over_batches(accepted.batches)
     found = await states(world, accepted.mailing_id)
     believed = found["failed", "5.1.1"]
     assert found == {
@@ -81,12 +81,12 @@ async def test_a_relay_begins_to_refuse_everyone(world: World) -> None:
     await world.due_now()
     await go_on(world)
     assert await states(world, accepted.mailing_id) == found
-    assert await judge(world, Verdict.DISMISSED) == 2000 - found["handed_over", ""]
+    assert await judge(world, RefusalVerdict.DISMISSED) == 2000 - found["handed_over", ""]
     await go_on(world)
     assert await states(world, accepted.mailing_id) == {("handed_over", ""): 2000}
     assert len(world.processor.sent) == 2000 - found["handed_over", ""]
     assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_what_was_believed_before_the_trip_is_taken_back(world: World) -> None:
@@ -101,15 +101,15 @@ async def test_a_finished_mailing_is_open_again_for_what_is_dismissed(world: Wor
     """What failed before the trip is made again too once its refusal is dismissed; then the mailing is finished."""
     [[first, *_]] = [mailings async for mailings in refuse_singly(world, LEAST_REFUSALS)]
     assert await world.states(first) == {"user-0": ("failed", "5.1.1")}
-    await world.timekeeper().tick()
-    await judge(world, Verdict.DISMISSED)
-    status = await world.mailings.status(first)
+    await world.timekeeper().run_once()
+    await judge(world, RefusalVerdict.DISMISSED)
+    status = await world.mailings.mailing_status(first)
     assert status is not None
     assert status.state != "finished"
     await go_on(world)
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert await world.states(first) == {"user-0": ("handed_over", "")}
-    status = await world.mailings.status(first)
+    status = await world.mailings.mailing_status(first)
     assert status is not None
     assert status.state == "finished"
 
@@ -117,12 +117,12 @@ async def test_a_finished_mailing_is_open_again_for_what_is_dismissed(world: Wor
 async def test_believed_by_a_person(world: World) -> None:
     """The addresses die and the deliveries fail, each on record with who said so; who has a new address keeps it."""
     accepted = await world.accept([person(n) for n in range(30)])
-    await world.handover(FakeProcessor(lambda _: REFUSED)).run(accepted.batches)
+    await world.handover(FakeProcessor(lambda _: REFUSED)).hand_over_batches(accepted.batches)
     await world.known(7, email="new@people.example")
-    assert await judge(world, Verdict.BELIEVED) == 30
+    assert await judge(world, RefusalVerdict.BELIEVED) == 30
     assert await states(world, accepted.mailing_id) == {("failed", "5.1.1"): 30}
     assert await dead(world) == 29
-    assert await judge(world, Verdict.BELIEVED) == 0
+    assert await judge(world, RefusalVerdict.BELIEVED) == 0
     entries = await world.entries(accepted.mailing_id, "outcome")
     assert Counter(entry["reason"] for entry in entries) == {"refused quarantined 5.1.1": 30, "believed 5.1.1": 30}
     assert {entry["reply"] for entry in entries if entry["reason"] == "believed 5.1.1"} == {"Grace"}
@@ -137,28 +137,28 @@ async def test_one_domain_alone(world: World) -> None:
     accepted = await world.accept([*people, person(640, email="gone@people.example")])
     gone = ("@broken.example", "gone@")
     processor = FakeProcessor(lambda outgoing: REFUSED if any(x in outgoing.recipient for x in gone) else ACCEPTED)
-    await world.handover(processor).run(accepted.batches)
+    await world.handover(processor).hand_over_batches(accepted.batches)
     assert await dead(world) == 1
-    [group] = await open_quarantine(world).groups("fake")
+    [group] = await open_quarantine(world).list_groups("fake")
     assert (group.domain, group.waiting, dict(group.statuses)) == ("broken.example", 40, {"5.1.1": 40})
-    assert await judge(world, Verdict.BELIEVED, "people.example") == 0
-    assert await judge(world, Verdict.BELIEVED, "broken.example") == 40
+    assert await judge(world, RefusalVerdict.BELIEVED, "people.example") == 0
+    assert await judge(world, RefusalVerdict.BELIEVED, "broken.example") == 40
     assert await dead(world) == 41
-    assert await open_quarantine(world).groups(None) == []
+    assert await open_quarantine(world).list_groups(None) == []
 
 
 async def test_breach_mail_goes_on_being_tried(world: World) -> None:
     """A breach notice whose refusal is doubted waits for nobody: it is tried again by itself."""
     await world.known(*range(30))
     accepted = await world.accept({"refs": [f"user-{n}" for n in range(30)]}, "breach")
-    await world.mailings.release(accepted.mailing_id, "Grace")
+    await world.mailings.release_mailing(accepted.mailing_id, "Grace")
     await go_on(world, FakeProcessor(lambda _: REFUSED))
     assert await states(world, accepted.mailing_id) == {("deferred", "5.1.1"): 30}
     assert await dead(world) == 0
     await world.due_now()
     await go_on(world)
     assert await states(world, accepted.mailing_id) == {("handed_over", ""): 30}
-    assert await judge(world, Verdict.DISMISSED) == 30
+    assert await judge(world, RefusalVerdict.DISMISSED) == 30
     assert await states(world, accepted.mailing_id) == {("handed_over", ""): 30}
 
 
@@ -167,13 +167,13 @@ async def test_a_belief_that_is_doubted_meanwhile_kills_nothing(world: World) ->
     quarantine = open_quarantine(world)
     [recipient] = await world.known(1)
     accepted = await world.accept([person(1)])
-    refusal = Refusal(accepted.mailing_id, recipient, 1, "user-1@people.example", "people.example", "5.1.1")
-    await quarantine.record("fake", [refusal], [])
-    await quarantine.retract("fake", ["people.example"])
-    await quarantine.bury("fake", [refusal])
+    refusal = HardRefusal(accepted.mailing_id, recipient, 1, "user-1@people.example", "people.example", "5.1.1")
+    await quarantine.record_refusals("fake", [refusal], [])
+    await quarantine.retract_believed("fake", ["people.example"])
+    await quarantine.suppress_addresses("fake", [refusal])
     assert await dead(world) == 0
-    await quarantine.record("fake", [refusal], [])
-    await quarantine.bury("fake", [refusal])
+    await quarantine.record_refusals("fake", [refusal], [])
+    await quarantine.suppress_addresses("fake", [refusal])
     assert await dead(world) == 1
 
 
@@ -181,21 +181,25 @@ async def test_counters_are_folded_and_forgotten(world: World) -> None:
     """Folding changes no sum; domains are forgotten after an hour, beliefs too, and everything after 30 days."""
     quarantine = open_quarantine(world)
     for _ in range(5):
-        await quarantine.count("fake", {None: Tally(10, 1), "a.example": Tally(4, 1)}, [])
+        await quarantine.add_counts("fake", {None: RefusalTally(10, 1), "a.example": RefusalTally(4, 1)}, [])
     await world.pool.execute("UPDATE answers SET at = at - interval '5 minutes'")
     for days in (1, 2, 40):
         for _ in range(3):
-            await quarantine.count("old", {None: Tally(10, 1), "a.example": Tally(4, 1)}, [])
+            await quarantine.add_counts("old", {None: RefusalTally(10, 1), "a.example": RefusalTally(4, 1)}, [])
         await world.pool.execute(
             "UPDATE answers SET processor = 'fake', at = at - $1::interval WHERE processor = 'old'",
             timedelta(days=days),
         )
-    before = await quarantine.count("fake", {None: Tally()}, ["a.example"])
+    before = await quarantine.add_counts("fake", {None: RefusalTally()}, ["a.example"])
     for _ in range(2):
-        await world.upkeep.fold()
-        after = await quarantine.count("fake", {None: Tally()}, ["a.example"])
+        await world.upkeep.fold_counters()
+        after = await quarantine.add_counts("fake", {None: RefusalTally()}, ["a.example"])
         assert after == before
-    assert (after.hour, after.usual, after.domains) == (Tally(50, 5), Tally(60, 6), {"a.example": Tally(20, 5)})
+    assert (after.hour, after.usual, after.domains) == (
+        RefusalTally(50, 5),
+        RefusalTally(60, 6),
+        {"a.example": RefusalTally(20, 5)},
+    )
     rows = await world.pool.fetch(
         "SELECT domain, sum(answered)::int AS n FROM answers GROUP BY domain, at ORDER BY 1, at"
     )
@@ -205,11 +209,11 @@ async def test_counters_are_folded_and_forgotten(world: World) -> None:
 async def test_a_new_worker_knows_of_the_trouble(world: World) -> None:
     """What one process has counted, the next one doubts from its first refusal on."""
     [_] = [mailings async for mailings in refuse_singly(world, LEAST_REFUSALS)]
-    bounces = Bounces(open_quarantine(world))
+    bounces = BounceJudge(open_quarantine(world))
     accepted = await world.accept([person(100)])
-    claim = await world.deliveries.claim(accepted.batches, "another worker")
+    claim = await world.deliveries.claim_batches(accepted.batches, "another worker")
     assert claim is not None
-    judgement = await bounces.judge("fake", claim.rows, [REFUSED])
+    judgement = await bounces.judge_refusals("fake", claim.rows, [REFUSED])
     assert (len(judgement.believed), len(judgement.doubted)) == (0, 1)
 
 
@@ -219,9 +223,9 @@ async def test_a_new_worker_knows_of_the_trouble(world: World) -> None:
 )
 async def test_what_cannot_be_judged(world: World, by: str, since: datetime, message: str) -> None:
     """Nobody judges anonymously, nor an interval that is none."""
-    wanted = Selection("fake", None, since, datetime.now(UTC))
+    wanted = RefusalSelection("fake", None, since, datetime.now(UTC))
     with pytest.raises(JudgementRefused, match=message):
-        await settle(open_quarantine(world), world.deliveries, wanted, Verdict.BELIEVED, by)
+        await settle_refusals(open_quarantine(world), world.deliveries, wanted, RefusalVerdict.BELIEVED, by)
 
 
 async def test_the_commands(small_stack: Stack) -> None:

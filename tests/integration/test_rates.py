@@ -13,24 +13,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailer.ledger.connections import open_pool
-from mailer.ledger.database import Pool
-from mailer.ledger.rates import PostgresRates, forget
-from mailer.ledger.writers import Writers
-from mailer.pipeline.rates import Meter
+from mailer.database.connections import open_pool
+from mailer.database.statements import Pool
+from mailer.ledger.writers import LedgerWriters
+from mailer.pipeline.rates import RateLimiter
 from mailer.policy.category import Lane
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.pace import RESERVES
-from mailer.ports.rates import Admission, Limit, Period, Scope, Wanted
+from mailer.ports.rates import AdmittedMessages, Period, RateLimit, Scope, SendRequest
+from mailer.postgres.rates import PostgresRates, delete_old_windows
 
 BRAND = "paltalk-2006"
 MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")
-THROTTLE = Outcome(Result.DEFERRED, 421, "4.7.28", "too fast")
+THROTTLE = Outcome(OutcomeKind.DEFERRED, 421, "4.7.28", "too fast")
 
 
-def wanted(n: int, domain: str = "gmail.com", lane: Lane = Lane.PROMOTIONAL, processor: str = "relay") -> list[Wanted]:
+def wanted(
+    n: int, domain: str = "gmail.com", lane: Lane = Lane.PROMOTIONAL, processor: str = "relay"
+) -> list[SendRequest]:
     """So many messages of one kind."""
-    return [Wanted(processor, domain, BRAND, MAILING, lane)] * n
+    return [SendRequest(processor, domain, BRAND, MAILING, lane)] * n
 
 
 @pytest.fixture
@@ -45,24 +47,24 @@ async def opened(url: str) -> AsyncIterator[PostgresRates]:
     """The limits of a database."""
     pool: Pool = await open_pool(url)
     try:
-        yield PostgresRates(pool, Writers("k" * 32))
+        yield PostgresRates(pool, LedgerWriters("k" * 32))
     finally:
         await pool.close()
 
 
 async def limit(rates: PostgresRates, scope: Scope, key: str, n: int, per: Period = "day") -> None:
     """Sets a limit."""
-    await rates.set(Limit(scope, key, per, n), "dana")
+    await rates.set_limit(RateLimit(scope, key, per, n), "dana")
 
 
 async def used(rates: PostgresRates) -> dict[str, int]:
     """What was used in the current windows, by key and period."""
-    return {f"{found.key}/{found.per}": found.used for found in await rates.all()}
+    return {f"{found.key}/{found.per}": found.used for found in await rates.list_limits()}
 
 
-async def send(meter: Meter, window: Sequence[Wanted], sent: Counter[int]) -> Admission:
+async def send(meter: RateLimiter, window: Sequence[SendRequest], sent: Counter[int]) -> AdmittedMessages:
     """Asks, and notes in which second (of the system's clock) each message went, as the hand-over would send it."""
-    admission = await meter.admit(window)
+    admission = await meter.admit_messages(window)
     for granted in admission.granted:
         if granted and time.monotonic() < admission.until:
             sent[math.floor(time.time())] += 1
@@ -72,8 +74,8 @@ async def send(meter: Meter, window: Sequence[Wanted], sent: Counter[int]) -> Ad
 async def test_without_limits_nothing_is_asked(rates: PostgresRates) -> None:
     """What no limit concerns goes, without a statement, for as long as it likes."""
     await limit(rates, "processor", "another", 1)
-    meter = Meter(rates, "w")
-    admission = await meter.admit(wanted(3))
+    meter = RateLimiter(rates, "w")
+    admission = await meter.admit_messages(wanted(3))
     assert (list(admission.granted), admission.until, admission.again) == ([True] * 3, math.inf, None)
     assert await rates._pool.fetchval("SELECT count(*) FROM rate_windows") == 0
 
@@ -84,11 +86,11 @@ async def test_all_limits_of_a_message_hold(rates: PostgresRates) -> None:
     await limit(rates, "domain", "gmail.com", 10)
     await limit(rates, "brand", BRAND, 40)
     await limit(rates, "mailing", str(MAILING), 30)
-    meter = Meter(rates, "w")
+    meter = RateLimiter(rates, "w")
     urgent = wanted(20, "GMail.com", Lane.BREACH) + wanted(64, "example.org", Lane.BREACH)
-    granted = (await meter.admit(urgent)).granted
+    granted = (await meter.admit_messages(urgent)).granted
     assert (sum(granted[:20]), sum(granted[20:])) == (10, 20)
-    await meter._return(math.inf)
+    await meter._return_unused(math.inf)
     assert await used(rates) == {
         "relay/day": 30,
         "gmail.com/day": 10,
@@ -100,7 +102,7 @@ async def test_all_limits_of_a_message_hold(rates: PostgresRates) -> None:
 async def test_refused_ones_are_told_when(rates: PostgresRates) -> None:
     """What is over the limit may be tried again when the next window begins."""
     await limit(rates, "brand", BRAND, 100, "hour")
-    admission = await Meter(rates, "w").admit(wanted(90))
+    admission = await RateLimiter(rates, "w").admit_messages(wanted(90))
     assert sum(admission.granted) == 85, "15 stay for more urgent mail"
     now = datetime.now(UTC)
     hour = now.replace(minute=0, second=0, microsecond=0)
@@ -111,10 +113,10 @@ async def test_refused_ones_are_told_when(rates: PostgresRates) -> None:
 async def test_urgent_mail_finds_tokens_that_bulk_cannot_take(rates: PostgresRates) -> None:
     """However much bulk there is, each more urgent lane still gets its part of the limit."""
     await limit(rates, "processor", "relay", 1000)
-    meters = [Meter(rates, name) for name in "ab"]
+    meters = [RateLimiter(rates, name) for name in "ab"]
     shares = []
     for lane in reversed(Lane):
-        granted = await asyncio.gather(*(meter.admit(wanted(600, lane=lane)) for meter in meters))
+        granted = await asyncio.gather(*(meter.admit_messages(wanted(600, lane=lane)) for meter in meters))
         shares.append(sum(sum(admission.granted) for admission in granted))
     assert shares == [850, 50, 50, 50]
 
@@ -122,48 +124,48 @@ async def test_urgent_mail_finds_tokens_that_bulk_cannot_take(rates: PostgresRat
 async def test_what_was_not_sent_is_used_for_others(rates: PostgresRates) -> None:
     """Tokens of a day whose messages were not offered go to the next ones, or back to all workers."""
     await limit(rates, "brand", BRAND, 10)
-    meter, other = Meter(rates, "a"), Meter(rates, "b")
-    first = await meter.admit(wanted(10, lane=Lane.BREACH))
+    meter, other = RateLimiter(rates, "a"), RateLimiter(rates, "b")
+    first = await meter.admit_messages(wanted(10, lane=Lane.BREACH))
     assert sum(first.granted) == 10
-    meter.give_back(first, wanted(4, lane=Lane.BREACH))
-    assert sum((await meter.admit(wanted(1, lane=Lane.BREACH))).granted) == 1
-    await meter._return(math.inf)
+    meter.return_tokens(first, wanted(4, lane=Lane.BREACH))
+    assert sum((await meter.admit_messages(wanted(1, lane=Lane.BREACH))).granted) == 1
+    await meter._return_unused(math.inf)
     assert await used(rates) == {f"{BRAND}/day": 7}
-    assert sum((await other.admit(wanted(10, lane=Lane.BREACH))).granted) == 3
+    assert sum((await other.admit_messages(wanted(10, lane=Lane.BREACH))).granted) == 3
 
 
 async def test_tokens_of_a_window_that_is_over_are_not_given_back(rates: PostgresRates) -> None:
     """What was granted before the window in hand began is worth nothing in it."""
     await limit(rates, "brand", BRAND, 10)
-    meter = Meter(rates, "a")
-    await meter.admit(wanted(10, lane=Lane.BREACH))
-    meter.give_back(Admission((True,), math.inf, at=time.monotonic() - 60), wanted(1, lane=Lane.BREACH))
-    assert sum((await meter.admit(wanted(1, lane=Lane.BREACH))).granted) == 0
+    meter = RateLimiter(rates, "a")
+    await meter.admit_messages(wanted(10, lane=Lane.BREACH))
+    meter.return_tokens(AdmittedMessages((True,), math.inf, at=time.monotonic() - 60), wanted(1, lane=Lane.BREACH))
+    assert sum((await meter.admit_messages(wanted(1, lane=Lane.BREACH))).granted) == 0
 
 
 async def test_a_changed_limit_holds_at_once(rates: PostgresRates) -> None:
     """The lease itself reads the limit, and a raised one ends the waiting."""
     await limit(rates, "brand", BRAND, 100)
-    meter = Meter(rates, "a")
-    assert sum((await meter.admit(wanted(1, lane=Lane.BREACH))).granted) == 1
+    meter = RateLimiter(rates, "a")
+    assert sum((await meter.admit_messages(wanted(1, lane=Lane.BREACH))).granted) == 1
     await limit(rates, "brand", BRAND, 6)
-    assert sum((await meter.admit(wanted(64, lane=Lane.BREACH))).granted) <= 6
+    assert sum((await meter.admit_messages(wanted(64, lane=Lane.BREACH))).granted) <= 6
     await limit(rates, "brand", BRAND, 500)
-    await meter.refresh()
-    assert sum((await meter.admit(wanted(64, lane=Lane.BREACH))).granted) == 64
-    assert await rates.clear("brand", BRAND, None, "dana") == 1
-    await meter.refresh()
-    assert (await meter.admit(wanted(64))).until == math.inf
+    await meter.reload_limits()
+    assert sum((await meter.admit_messages(wanted(64, lane=Lane.BREACH))).granted) == 64
+    assert await rates.clear_limits("brand", BRAND, None, "dana") == 1
+    await meter.reload_limits()
+    assert (await meter.admit_messages(wanted(64))).until == math.inf
 
 
 @pytest.mark.parametrize(("age", "figure"), [(-1, None), (0, 2), (1, 5), (2, 9), (30, 9)])
 async def test_a_warm_up_rises_by_the_day(rates: PostgresRates, age: int, figure: int | None) -> None:
     """Each day of the plan has its figure, the last holds on, and before the first day nothing is limited."""
     today = datetime.now(UTC).date()
-    plan = Limit("processor", "relay", "day", None, (2, 5, 9), today - timedelta(days=age))
-    await rates.set(plan, "dana")
-    assert [found.n for found in await rates.all()] == [figure]
-    granted = (await Meter(rates, "a").admit(wanted(20, lane=Lane.BREACH))).granted
+    plan = RateLimit("processor", "relay", "day", None, (2, 5, 9), today - timedelta(days=age))
+    await rates.set_limit(plan, "dana")
+    assert [found.n for found in await rates.list_limits()] == [figure]
+    granted = (await RateLimiter(rates, "a").admit_messages(wanted(20, lane=Lane.BREACH))).granted
     assert sum(granted) == (20 if figure is None else figure)
 
 
@@ -190,12 +192,12 @@ async def _stays_within(url: str, a_second: int, a_day: int, workers: list[list[
         seconds: Counter[int] = Counter()
         lanes: Counter[Lane] = Counter()
 
-        async def work(meter: Meter, windows: list[tuple[int, Lane]]) -> None:
+        async def work(meter: RateLimiter, windows: list[tuple[int, Lane]]) -> None:
             for n, lane in windows:
-                admission = await send(meter, [Wanted(processor, "a.example", brand, MAILING, lane)] * n, seconds)
+                admission = await send(meter, [SendRequest(processor, "a.example", brand, MAILING, lane)] * n, seconds)
                 lanes[lane] += sum(admission.granted)
 
-        await asyncio.gather(*(work(Meter(rates, str(n)), windows) for n, windows in enumerate(workers)))
+        await asyncio.gather(*(work(RateLimiter(rates, str(n)), windows) for n, windows in enumerate(workers)))
         assert all(n <= a_second for n in seconds.values())
         for lane, reserve in RESERVES.items():
             urgent = sum(n for other, n in lanes.items() if RESERVES[other] >= reserve)
@@ -205,7 +207,7 @@ async def _stays_within(url: str, a_second: int, a_day: int, workers: list[list[
 async def test_tokens_taken_at_the_end_of_a_second_hold_through_the_next(rates: PostgresRates) -> None:
     """Of an ample limit they are charged to both seconds, so that what is under way need not be asked for again."""
     await limit(rates, "processor", "relay", 1_000_000, "second")
-    meter, seconds = Meter(rates, "a"), Counter[int]()
+    meter, seconds = RateLimiter(rates, "a"), Counter[int]()
     admission = await send(meter, wanted(64), seconds)
     while admission.until - admission.at <= 1:
         admission = await send(meter, wanted(64), seconds)
@@ -217,68 +219,68 @@ async def test_tokens_taken_at_the_end_of_a_second_hold_through_the_next(rates: 
 
 async def test_a_throttled_domain_is_slowed_down_for_all(rates: PostgresRates) -> None:
     """Replies that ask for it halve the pace of that domain by that processor, and other workers keep to it."""
-    meter, other = Meter(rates, "a"), Meter(rates, "b")
+    meter, other = RateLimiter(rates, "a"), RateLimiter(rates, "b")
     for _ in range(100):
-        meter.note("relay", "GMAIL.com", THROTTLE)
-        meter.note("relay", "example.org", Outcome(Result.ACCEPTED, 250))
-    await meter.look()
-    [pace] = await rates.all()
+        meter.record_reply("relay", "GMAIL.com", THROTTLE)
+        meter.record_reply("relay", "example.org", Outcome(OutcomeKind.ACCEPTED, 250))
+    await meter.adjust_limits()
+    [pace] = await rates.list_limits()
     assert (pace.scope, pace.key, pace.n) == ("pace", "relay gmail.com", 100)
-    await other.look()
+    await other.adjust_limits()
     for window, most in ((wanted(300, lane=Lane.BREACH), 200), (wanted(1, "example.org"), math.inf)):
-        granted = [await one.admit(window) for one in (meter, other)]
+        granted = [await one.admit_messages(window) for one in (meter, other)]
         assert 1 <= sum(sum(admission.granted) for admission in granted) <= most
-    assert (await other.admit(wanted(1, "gmail.com", processor="another"))).until == math.inf
+    assert (await other.admit_messages(wanted(1, "gmail.com", processor="another"))).until == math.inf
 
 
 async def test_workers_that_are_throttled_together_add_up(rates: PostgresRates) -> None:
     """The pace is half of what all of them together observed, and once is enough for a while."""
     for name, n in (("a", 100), ("b", 60), ("a", 500)):
-        meter = Meter(rates, name)
+        meter = RateLimiter(rates, name)
         for _ in range(n):
-            meter.note("relay", "gmail.com", THROTTLE)
-        await meter.look()
-    assert [round(pace.n or 0) for pace in await rates.all()] == [160]
+            meter.record_reply("relay", "gmail.com", THROTTLE)
+        await meter.adjust_limits()
+    assert [round(pace.n or 0) for pace in await rates.list_limits()] == [160]
 
 
 async def test_a_few_refusals_slow_nothing_down(rates: PostgresRates) -> None:
     """Less than a tenth of the replies, or a message or two, say nothing about the pace; a third one does."""
-    meter = Meter(rates, "a")
+    meter = RateLimiter(rates, "a")
     for _ in range(200):
-        meter.note("relay", "gmail.com", Outcome(Result.ACCEPTED, 250))
+        meter.record_reply("relay", "gmail.com", Outcome(OutcomeKind.ACCEPTED, 250))
     for _ in range(10):
-        meter.note("relay", "gmail.com", THROTTLE)
+        meter.record_reply("relay", "gmail.com", THROTTLE)
     for n in range(2):
-        meter.note("relay", "tiny.example", THROTTLE)
-        meter.note("relay", f"{n}.example", THROTTLE)
-        await meter.look()
-    assert await rates.all() == []
-    meter.note("relay", "tiny.example", THROTTLE)
-    meter.note("relay", "tiny.example", Outcome(Result.ACCEPTED, 250))
-    await meter.look()
-    assert [pace.key for pace in await rates.all()] == ["relay tiny.example"]
+        meter.record_reply("relay", "tiny.example", THROTTLE)
+        meter.record_reply("relay", f"{n}.example", THROTTLE)
+        await meter.adjust_limits()
+    assert await rates.list_limits() == []
+    meter.record_reply("relay", "tiny.example", THROTTLE)
+    meter.record_reply("relay", "tiny.example", Outcome(OutcomeKind.ACCEPTED, 250))
+    await meter.adjust_limits()
+    assert [pace.key for pace in await rates.list_limits()] == ["relay tiny.example"]
 
 
 async def test_a_relay_that_shuts_down_slows_nothing_down(rates: PostgresRates) -> None:
     """Its 421 on every connection is not held against the domains of the mail that was just under way."""
-    meter = Meter(rates, "a")
-    for outcome, paces in ((Outcome(Result.DEFERRED, 421, "4.3.2"), 0), (THROTTLE, 1)):
+    meter = RateLimiter(rates, "a")
+    for outcome, paces in ((Outcome(OutcomeKind.DEFERRED, 421, "4.3.2"), 0), (THROTTLE, 1)):
         for _ in range(50):
-            meter.note("relay", "gmail.com", outcome)
-        await meter.look()
-        assert len(await rates.all()) == paces
+            meter.record_reply("relay", "gmail.com", outcome)
+        await meter.adjust_limits()
+        assert len(await rates.list_limits()) == paces
 
 
 async def test_old_windows_and_paces_are_forgotten(rates: PostgresRates) -> None:
     """What is over goes, so many rows a statement, and the window in hand stays."""
     await limit(rates, "brand", BRAND, 10)
-    await Meter(rates, "a").admit(wanted(1))
+    await RateLimiter(rates, "a").admit_messages(wanted(1))
     await rates._pool.execute(
         "INSERT INTO rate_windows SELECT 'brand', 'x', 'second', now() - n * interval '2 minutes' "
         "FROM generate_series(1, 5) n"
     )
     await rates._pool.execute("INSERT INTO paces VALUES ('relay', 'x.example', 1, 9, now() - interval '1 hour', '{}')")
-    assert [await forget(rates._pool, 3), await forget(rates._pool, 3)] == [3, 2]
+    assert [await delete_old_windows(rates._pool, 3), await delete_old_windows(rates._pool, 3)] == [3, 2]
     assert await used(rates) == {f"{BRAND}/day": 1}
     assert await rates._pool.fetchval("SELECT count(*) FROM paces") == 0
 
@@ -286,7 +288,7 @@ async def test_old_windows_and_paces_are_forgotten(rates: PostgresRates) -> None
 async def test_changes_stand_in_the_ledger(rates: PostgresRates) -> None:
     """Who set and who cleared a limit is on record."""
     await limit(rates, "processor", "relay", 5)
-    await rates.clear("processor", "relay", None, "robin")
+    await rates.clear_limits("processor", "relay", None, "robin")
     found = await rates._pool.fetch(
         "SELECT l.reason, l.rule, l.processor, n.text FROM ledger l JOIN ledger_notes n USING (writer, n) ORDER BY l.n"
     )

@@ -14,15 +14,15 @@ import pytest
 from structlog.testing import capture_logs
 
 from mailer.pipeline.handover import HandOver
-from mailer.pipeline.press import Press
-from mailer.pipeline.relays import Relays
+from mailer.pipeline.processor_conditions import ConditionReporter
 from mailer.pipeline.routing import NO_CONNECTION, NoRoute
-from mailer.pipeline.verdicts import UNUSABLE, without_route
+from mailer.pipeline.transitions import UNUSABLE, after_no_route
 from mailer.policy.category import Lane
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.trouble import Trouble
-from mailer.ports.relays import RelayState
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.processor_states import ProcessorState
 from mailer.processors.smtp import SmtpProcessor
+from mailer.rendering.mailing import MailingRenderer
 from mailer.runtime.readiness import Readiness
 from tests.campaigns import commands
 from tests.factories import ACCEPTED, FakeProcessor, World, person
@@ -66,14 +66,16 @@ async def served(stack: AsyncExitStack, script: dict[str, list[str]], *, login: 
 async def breach(world: World, people: int) -> UUID:
     """A released breach notice to so many."""
     accepted = await world.accept([person(n) for n in range(people)], "breach")
-    await world.mailings.release(accepted.mailing_id, "Grace")
+    await world.mailings.release_mailing(accepted.mailing_id, "Grace")
     return accepted.mailing_id
 
 
 async def run_all(world: World, handover: HandOver) -> None:
     """Runs whatever waits, as if its time had come."""
     await world.due_now()
-    await handover.run([row["id"] for row in await world.pool.fetch("SELECT id FROM batches ORDER BY id")])
+    await handover.hand_over_batches(
+        [row["id"] for row in await world.pool.fetch("SELECT id FROM batches ORDER BY id")]
+    )
 
 
 @pytest.mark.parametrize("kind", REFUSALS)
@@ -87,10 +89,11 @@ async def test_a_relay_that_refuses_us_fails_nobody(world: World, stack: AsyncEx
         for _ in range(3):
             await run_all(world, handover)
     assert set((await world.states(mailing_id)).values()) == {("queued", "")}
-    assert handover.routes.conditions["relay"].state == state
+    assert handover.routes.processor_conditions["relay"].state == state
     assert [line["state"] for line in logs if line["event"] == "a relay is in trouble"] == [state]
     assert isinstance(
-        handover.routes.choose(world.policies["interpals"], "notice", datetime.now(UTC), lane=Lane.BREACH), NoRoute
+        handover.routes.choose_processor(world.policies["interpals"], "notice", datetime.now(UTC), lane=Lane.BREACH),
+        NoRoute,
     )
     server.script.clear()
     if kind == "no-password":
@@ -134,7 +137,7 @@ async def test_another_relay_carries_what_one_lacks(
     handovers = world.handover_by([processor, spare]), world.handover_by([processor])
     for mailing_id, handover in zip(mailings, handovers, strict=True):
         [batch] = await world.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1", mailing_id)
-        await handover.run([batch["id"]])
+        await handover.hand_over_batches([batch["id"]])
     states = [(await world.states(mailing_id)).popitem()[1] for mailing_id in mailings]
     assert states == [SENT, ("failed", status)]
     assert (len(spare.sent), lacking.taken) == (1, [])
@@ -146,18 +149,18 @@ async def test_one_refused_recipient_keeps_nobody_from_the_relay(world: World) -
     def answer(outgoing: object) -> Outcome:
         recipient = getattr(outgoing, "recipient", "")
         if recipient.startswith("user-3@"):
-            return Outcome(Result.UNSENT, 554, "5.7.1", "Relay access denied", Trouble.REFUSED)
-        return Outcome(Result.ACCEPTED, 250)
+            return Outcome(OutcomeKind.UNSENT, 554, "5.7.1", "Relay access denied", ConnectionTrouble.REFUSED)
+        return Outcome(OutcomeKind.ACCEPTED, 250)
 
     first = FakeProcessor(answer, "first")
     handover = world.handover_by([first])
     for number in (3, 1, 2, 3, 4, 3, 3):
-        await handover.run((await world.accept([person(number)])).batches)
-    assert handover.routes.conditions["first"].state == "refuses_some"
+        await handover.hand_over_batches((await world.accept([person(number)])).batches)
+    assert handover.routes.processor_conditions["first"].state == "refuses_some"
     states = Counter(row["state"] for row in await world.pool.fetch("SELECT state FROM deliveries"))
     assert states == {"handed_over": 3, "queued": 1, "deferred": 3}
     await world.due_now()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await run_all(world, world.handover_by([first, FakeProcessor(name="spare", weight=0)]))
     states = Counter(row["state"] for row in await world.pool.fetch("SELECT state FROM deliveries"))
     assert states == {"handed_over": 7}
@@ -166,7 +169,7 @@ async def test_one_refused_recipient_keeps_nobody_from_the_relay(world: World) -
 def denying(*numbers: int) -> FakeProcessor:
     """A relay that does not relay to some people."""
     addresses = {f"user-{number}@people.example" for number in numbers}
-    denied = Outcome(Result.UNSENT, 554, "5.7.1", "Relay access denied", Trouble.REFUSED)
+    denied = Outcome(OutcomeKind.UNSENT, 554, "5.7.1", "Relay access denied", ConnectionTrouble.REFUSED)
     return FakeProcessor(
         lambda outgoing: denied if outgoing.recipient in addresses else ACCEPTED, f"denies-{len(numbers)}"
     )
@@ -181,9 +184,9 @@ async def offer_for(
             "UPDATE deliveries SET tried_at = now() - $1::interval WHERE tried_at IS NOT NULL", age
         )
         await world.due_now()
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await run_all(world, handover)
-        await handover.run((await world.accept([person(900 + number)], others)).batches)
+        await handover.hand_over_batches((await world.accept([person(900 + number)], others)).batches)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +203,7 @@ async def test_who_is_denied_by_each_relay_is_given_up(
     handover = world.handover_by([denying(3), denying(3, 4)])
     accepted = await world.accept([person(n) for n in range(1, 4)], category)
     if category == "breach":
-        await world.mailings.release(accepted.mailing_id, "Grace")
+        await world.mailings.release_mailing(accepted.mailing_id, "Grace")
     max_age = world.policies["interpals"].categories[category].max_age
     await offer_for(world, handover, max_age - timedelta(hours=1), others=others)
     states = await world.states(accepted.mailing_id)
@@ -223,12 +226,12 @@ async def test_who_is_denied_by_the_only_relay_that_is_able_is_given_up(
     world: World, first: str, category: str, others: str, ending: tuple[str, ...]
 ) -> None:
     """A message that one relay lacks an extension for, and the other one denies, waits as long as its category says."""
-    lacking = Outcome(Result.BLOCKED, status="5.6.7", text="not sent: no SMTPUTF8", lacking=True)
+    lacking = Outcome(OutcomeKind.BLOCKED, status="5.6.7", text="not sent: no SMTPUTF8", lacking=True)
     lacks = FakeProcessor(lambda one: lacking if one.recipient.startswith("user-3@") else ACCEPTED, "lacks")
     handover = world.handover_by(sorted([denying(3), lacks], key=lambda one: one.name != first))
     accepted = await world.accept([person(n) for n in range(1, 4)], category)
     if category == "breach":
-        await world.mailings.release(accepted.mailing_id, "Grace")
+        await world.mailings.release_mailing(accepted.mailing_id, "Grace")
     max_age = world.policies["interpals"].categories[category].max_age
     await offer_for(world, handover, max_age - timedelta(hours=1), rounds=4, others=others)
     states = await world.states(accepted.mailing_id)
@@ -245,8 +248,10 @@ async def test_who_is_denied_by_the_only_relay_that_is_able_is_given_up(
 
 async def test_what_one_relay_lacks_waits_for_the_other(world: World) -> None:
     """A message that one relay lacks an extension for does not end while the other one is away, in whichever order."""
-    lacking = Outcome(Result.BLOCKED, status="5.6.7", text="not sent: no SMTPUTF8", lacking=True)
-    away = FakeProcessor(lambda _: Outcome(Result.UNSENT, text="nobody listens", trouble=Trouble.UNREACHABLE), "away")
+    lacking = Outcome(OutcomeKind.BLOCKED, status="5.6.7", text="not sent: no SMTPUTF8", lacking=True)
+    away = FakeProcessor(
+        lambda _: Outcome(OutcomeKind.UNSENT, text="nobody listens", trouble=ConnectionTrouble.UNREACHABLE), "away"
+    )
     handover = world.handover_by([away, FakeProcessor(lambda _: lacking, "lacks")])
     accepted = await world.accept([person(3)], "policy_change")
     await offer_for(world, handover, timedelta(days=90), others="policy_change")
@@ -258,12 +263,14 @@ async def test_a_relay_that_denies_everybody_gives_nobody_up(world: World, peopl
     """However few and however long, mail waits for a relay that takes none, also if it took some before."""
     broken = denying()
     handover = world.handover_by([broken])
-    await handover.run((await world.accept([person(500)])).batches)
-    broken.answer = lambda _: Outcome(Result.UNSENT, 554, "5.7.1", "Relay access denied", Trouble.REFUSED)
+    await handover.hand_over_batches((await world.accept([person(500)])).batches)
+    broken.answer = lambda _: Outcome(
+        OutcomeKind.UNSENT, 554, "5.7.1", "Relay access denied", ConnectionTrouble.REFUSED
+    )
     accepted = await world.accept([person(n) for n in range(people)])
     for _ in range(4):
         await world.pool.execute("UPDATE deliveries SET tried_at = now() - interval '90 days'")
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await run_all(world, handover)
     assert set((await world.states(accepted.mailing_id)).values()) == {("queued", "")}
 
@@ -271,7 +278,9 @@ async def test_a_relay_that_denies_everybody_gives_nobody_up(world: World, peopl
 async def test_a_relay_that_denies_a_sender_gives_nobody_up(world: World) -> None:
     """A relay that takes the newsletter's sender, and not that of mandatory mail, fails no mandatory mail, ever."""
     sender = parseaddr(world.policies["interpals"].senders.mandatory)[1].encode()
-    denied = Outcome(Result.UNSENT, 553, "5.7.1", "Sender address rejected: not owned by user", Trouble.REFUSED)
+    denied = Outcome(
+        OutcomeKind.UNSENT, 553, "5.7.1", "Sender address rejected: not owned by user", ConnectionTrouble.REFUSED
+    )
     handover = world.handover_by([FakeProcessor(lambda one: denied if sender in one.content else ACCEPTED)])
     accepted = await world.accept([person(1), person(2)], "policy_change")
     await offer_for(world, handover, timedelta(days=90))
@@ -283,7 +292,9 @@ async def test_a_relay_that_denies_a_sender_gives_nobody_up(world: World) -> Non
 
 async def test_who_is_denied_by_one_relay_waits_for_the_other(world: World) -> None:
     """One relay does not relay to somebody, and the other one is away: that mail ends only once both deny it."""
-    away = FakeProcessor(lambda _: Outcome(Result.UNSENT, text="nobody listens", trouble=Trouble.UNREACHABLE), "away")
+    away = FakeProcessor(
+        lambda _: Outcome(OutcomeKind.UNSENT, text="nobody listens", trouble=ConnectionTrouble.UNREACHABLE), "away"
+    )
     handover = world.handover_by([denying(3), away])
     accepted = await world.accept([person(3)])
     await offer_for(world, handover, timedelta(days=90))
@@ -293,21 +304,21 @@ async def test_who_is_denied_by_one_relay_waits_for_the_other(world: World) -> N
 async def test_what_workers_find_is_seen(world: World, tmp_path: Path, database_url: str) -> None:
     """The commands show state, beginning and last words of each relay, of running workers only; `/readyz` knows too."""
     away = FakeProcessor(
-        lambda _: Outcome(Result.UNSENT, text="relay-us: AUTH refused", trouble=Trouble.AUTH), "relay-us"
+        lambda _: Outcome(OutcomeKind.UNSENT, text="relay-us: AUTH refused", trouble=ConnectionTrouble.AUTH), "relay-us"
     )
     accepted = await world.accept([person(1)])
     handover, ready = world.handover_by([away]), Readiness()
-    relays = Relays(handover.routes, world.processors, "worker-1", ready)
-    await relays.look()
-    assert [state.state for state in await world.processors.states()] == ["unused"]
+    relays = ConditionReporter(handover.routes, world.processors, "worker-1", ready)
+    await relays.report_changes()
+    assert [state.state for state in await world.processors.list_states()] == ["unused"]
     assert ready.problems == {}
-    await handover.run(accepted.batches)
-    await relays.look()
-    [state] = await world.processors.states()
+    await handover.hand_over_batches(accepted.batches)
+    await relays.report_changes()
+    [state] = await world.processors.list_states()
     assert (state.state, state.error, state.remedy, state.workers) == (
         "auth_refused",
         "relay-us: AUTH refused",
-        Trouble.AUTH.remedy,
+        ConnectionTrouble.AUTH.operator_remedy,
         1,
     )
     assert "relay-us refuses our password" in ready.problems["relays"]
@@ -323,19 +334,19 @@ async def test_what_workers_find_is_seen(world: World, tmp_path: Path, database_
         in (await operator.done("mailing", "show", str(accepted.mailing_id))).out
     )
     await world.pool.execute("UPDATE relay_states SET seen_at = now() - interval '3 minutes'")
-    assert await world.processors.states() == []
+    assert await world.processors.list_states() == []
 
 
 async def test_workers_that_differ(world: World) -> None:
     """A trouble comes before what works, with how many workers meet it; a worker that ends is forgotten."""
     now = datetime.now(UTC)
     for worker, state in (("a", "working"), ("b", "down"), ("c", "down"), ("d", "unused")):
-        await world.processors.note_states(worker, [RelayState("relay", state, now, times=2)])
-    [found] = await world.processors.states()
+        await world.processors.note_states(worker, [ProcessorState("relay", state, now, times=2)])
+    [found] = await world.processors.list_states()
     assert (found.state, found.workers, found.times) == ("down", 2, 4)
     for worker in ("b", "c"):
         await world.processors.forget_states(worker)
-    assert [found.state for found in await world.processors.states()] == ["working"]
+    assert [found.state for found in await world.processors.list_states()] == ["working"]
 
 
 def test_a_notice_that_no_relay_takes_is_written_in_the_end() -> None:
@@ -346,8 +357,8 @@ def test_a_notice_that_no_relay_takes_is_written_in_the_end() -> None:
     service = press_of("service", released_at=now - timedelta(days=60))
     lasting, just_begun = NoRoute(NO_CONNECTION, None, now, UNUSABLE), NoRoute(NO_CONNECTION, None, now)
 
-    def written(press: Press, route: NoRoute) -> bool:
-        return without_route(row_of(press, ADA), press, press.category, route, now) is not None
+    def written(press: MailingRenderer, route: NoRoute) -> bool:
+        return after_no_route(row_of(press, ADA), press, press.category, route, now) is not None
 
     assert written(notice, lasting)
     assert not written(notice, just_begun)
@@ -357,14 +368,14 @@ def test_a_notice_that_no_relay_takes_is_written_in_the_end() -> None:
 
 async def test_who_was_given_nothing_was_handed_no_data(world: World) -> None:
     """A relay that is down, or refused all of it, holds no data; one that took mail, or may have taken it, does."""
-    unreachable = Outcome(Result.UNSENT, text="nobody listens", trouble=Trouble.UNREACHABLE)
+    unreachable = Outcome(OutcomeKind.UNSENT, text="nobody listens", trouble=ConnectionTrouble.UNREACHABLE)
     for name, answer in (
         ("down", unreachable),
-        ("taker", Outcome(Result.ACCEPTED, 250)),
-        ("refuser", Outcome(Result.BLOCKED, 554, "5.7.1", "no")),
-        ("loser", Outcome(Result.IN_DOUBT, text="lost after the final dot")),
+        ("taker", Outcome(OutcomeKind.ACCEPTED, 250)),
+        ("refuser", Outcome(OutcomeKind.BLOCKED, 554, "5.7.1", "no")),
+        ("loser", Outcome(OutcomeKind.IN_DOUBT, text="lost after the final dot")),
     ):
         accepted = await world.accept([person(n) for n in range(3)])
-        await world.handover(FakeProcessor(lambda _, answer=answer: answer, name)).run(accepted.batches)  # type: ignore[misc]
-    holders = {holder.processor: holder.handovers for holder in await world.processors.holders()}
+        await world.handover(FakeProcessor(lambda _, answer=answer: answer, name)).hand_over_batches(accepted.batches)  # type: ignore[misc]
+    holders = {holder.processor: holder.handovers for holder in await world.processors.list_data_holders()}
     assert holders == {"taker": 3, "loser": 3}

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.rehashing import rehash
 from mailer.ports.suppressions import NewSuppression
-from mailer.rendering.mailboxes import folded
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.rehashing import rehash_addresses
+from mailer.rendering.mailboxes import legacy_mailbox
 from tests.accounts import said
 from tests.factories import BRAND, World, open_world, person
 
@@ -21,11 +21,11 @@ EVEN_EARLIER = datetime(2020, 1, 1, tzinfo=UTC)
 class Before(AddressHasher):
     """Hashes by the rule before."""
 
-    def hash(self, address: str) -> bytes:
+    def hash_address(self, address: str) -> bytes:
         """32 bytes."""
-        return self._mac(folded(address).encode())
+        return self._mac(legacy_mailbox(address).encode())
 
-    def earlier(self, address: str) -> None:
+    def legacy_hash(self, address: str) -> None:
         """There was no other rule."""
 
 
@@ -43,7 +43,7 @@ async def optional_mail(world: World, *people: dict[str, object]) -> list[str]:
     """The people who get a newsletter."""
     world.processor.sent.clear()
     accepted = await world.accept([*people])
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     return world.processor.recipients
 
 
@@ -63,18 +63,18 @@ async def opted_out(world: World, ref: str) -> list[str]:
 async def test_an_opt_out_holds_for_known_people_and_new_ones(before: World, world: World) -> None:
     """After the hashes were made anew, whoever left before has left, by their old account and by a new one."""
     await before.known(1, email=MUNICH)
-    await before.standings.opt_out(BRAND, await before.id_of("user-1"), "newsletter", "test")
-    assert await rehash(world.pool, world.hasher) == 1
-    assert await rehash(world.pool, world.hasher) == 0
+    await before.standings.record_opt_out(BRAND, await before.id_of("user-1"), "newsletter", "test")
+    assert await rehash_addresses(world.pool, world.hasher) == 1
+    assert await rehash_addresses(world.pool, world.hasher) == 0
     assert await optional_mail(world, person(1, email=MUNICH), person(2, email="Ada@xn--mnchen-3ya.example")) == []
 
 
 async def test_an_opt_out_of_an_address_that_nobody_has_any_more_holds(before: World, world: World) -> None:
     """Of an erased person only the hash is left; it is found under the rule before as well."""
     await before.known(1, email=STRASZE)
-    await before.standings.opt_out(BRAND, await before.id_of("user-1"), "*", "test")
+    await before.standings.record_opt_out(BRAND, await before.id_of("user-1"), "*", "test")
     await said(before, "erase")
-    assert await rehash(world.pool, world.hasher) == 0
+    assert await rehash_addresses(world.pool, world.hasher) == 0
     assert await optional_mail(world, person(2, email=STRASZE)) == []
     assert await optional_mail(world, person(3, email="ada@people.example")) == ["ada@people.example"]
 
@@ -82,9 +82,9 @@ async def test_an_opt_out_of_an_address_that_nobody_has_any_more_holds(before: W
 async def test_what_a_file_suppressed_holds(before: World, world: World) -> None:
     """An address that was suppressed before anybody had it stays so, and is found by its name."""
     new = NewSuppression("newsletter", "opt_out", "list", "Grace")
-    assert await before.suppressions.take(BRAND, BRAND, [(MUNICH, new)]) == 1
+    assert await before.suppressions.suppress_addresses(BRAND, BRAND, [(MUNICH, new)]) == 1
     await bring_up_to_date(world)
-    assert len(await world.suppressions.of_address(BRAND, BRAND, MUNICH)) == 1
+    assert len(await world.suppressions.suppressions_of_address(BRAND, BRAND, MUNICH)) == 1
     assert await optional_mail(world, person(1, email=MUNICH)) == []
 
 
@@ -92,10 +92,10 @@ async def test_two_mailboxes_that_had_one_hash_are_told_apart(before: World, wor
     """Opt-outs that were said of both hold for both; what is said from now on is about one of them."""
     await before.known(1, email=STRASSE)
     await before.known(2, email=STRASZE)
-    await before.standings.opt_out(BRAND, await before.id_of("user-1"), "promotional", "test")
+    await before.standings.record_opt_out(BRAND, await before.id_of("user-1"), "promotional", "test")
     await bring_up_to_date(world)
-    assert await rehash(world.pool, world.hasher) == 1
-    await world.standings.opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
+    assert await rehash_addresses(world.pool, world.hasher) == 1
+    await world.standings.record_opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
     left = {
         row["ref"]: row["opted_out"]
         for row in await world.pool.fetch("SELECT ref, opted_out FROM recipients r JOIN standings ON recipient_id = id")
@@ -108,8 +108,8 @@ async def test_a_dead_mailbox_says_nothing_of_one_with_the_same_hash(before: Wor
     for number, address in enumerate((STRASSE, STRASZE, MUNICH), 1):
         [id_] = await before.known(number, email=address)
         if address != STRASZE:
-            await before.standings.address_dead(BRAND, id_, address, "test")
-    await rehash(world.pool, world.hasher)
+            await before.standings.mark_address_dead(BRAND, id_, address, "test")
+    await rehash_addresses(world.pool, world.hasher)
     dead = await world.pool.fetch(
         "SELECT ref FROM recipients r JOIN standings s ON s.recipient_id = r.id WHERE address_dead_at IS NOT NULL"
         " ORDER BY ref"
@@ -120,22 +120,26 @@ async def test_a_dead_mailbox_says_nothing_of_one_with_the_same_hash(before: Wor
 async def test_what_was_lifted_is_not_brought_back(before: World, world: World) -> None:
     """People who consent after the change get mail, also at their next event."""
     await before.known(1, email=MUNICH)
-    await before.standings.opt_out(BRAND, await before.id_of("user-1"), "newsletter", "test")
-    await rehash(world.pool, world.hasher)
-    [found] = [one for one in await world.suppressions.of(BRAND, await world.id_of("user-1")) if one.lifted_at is None]
-    assert await world.suppressions.lift(found.id, "Grace", "asked for it")
-    await rehash(world.pool, world.hasher)
+    await before.standings.record_opt_out(BRAND, await before.id_of("user-1"), "newsletter", "test")
+    await rehash_addresses(world.pool, world.hasher)
+    [found] = [
+        one
+        for one in await world.suppressions.suppressions_of(BRAND, await world.id_of("user-1"))
+        if one.lifted_at is None
+    ]
+    assert await world.suppressions.lift_suppression(found.id, "Grace", "asked for it")
+    await rehash_addresses(world.pool, world.hasher)
     assert await optional_mail(world, person(1, email=MUNICH)) == ["ada@xn--mnchen-3ya.example"]
 
 
 async def test_what_is_said_after_the_change_is_about_one_mailbox(before: World, world: World) -> None:
     """An opt-out or erasure of one mailbox from now on stops no mail to another one with which it shared a hash."""
     await before.known(1, email=STRASSE)
-    await before.standings.opt_out(BRAND, await before.id_of("user-1"), "promotional", "test")
+    await before.standings.record_opt_out(BRAND, await before.id_of("user-1"), "promotional", "test")
     await bring_up_to_date(world)
-    await world.standings.opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
+    await world.standings.record_opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
     new = NewSuppression("notification", "opt_out", "list", "Grace")
-    await world.suppressions.take(BRAND, BRAND, [(STRASSE, new)])
+    await world.suppressions.suppress_addresses(BRAND, BRAND, [(STRASSE, new)])
     assert await optional_mail(world, person(2, email=STRASZE)) == [STRASZE]
     assert await opted_out(world, "user-2") == ["promotional"]
     await said(world, "erase")

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 import structlog
 
 from mailer.pipeline import consumers
-from mailer.pipeline.overtime import Overtime
-from mailer.pipeline.persisting import Persisting
+from mailer.pipeline.background_hand_overs import HandOverTasks
+from mailer.pipeline.message_retries import MessageRetries
 from mailer.policy.category import Lane
-from mailer.ports.broker import BrokerUnavailable, Header, Message, QueueRefused, Received, Unroutable
+from mailer.ports.broker import BrokerMessage, BrokerUnavailable, HeaderName, QueueRefused, ReceivedMessage, Unroutable
 from tests.brokers import FakeBroker
 from tests.factories import FakeReceived, World, person, plain_event, received, until
 
@@ -18,7 +18,7 @@ from tests.factories import FakeReceived, World, person, plain_event, received, 
 async def relayed(world: World, done: Callable[[], bool]) -> None:
     """Relays until something has come about."""
     stop = asyncio.Event()
-    relay = asyncio.create_task(consumers.relay(world.outbox, world.broker, world.letters, "relay", stop))
+    relay = asyncio.create_task(consumers.relay_outbox(world.outbox, world.broker, world.letters, "relay", stop))
 
     async def condition() -> bool:
         return done()
@@ -35,35 +35,35 @@ async def left(world: World) -> int:
     return found
 
 
-def message(n: int) -> Message:
+def message(n: int) -> BrokerMessage:
     """A message."""
-    return Message(b"{}", f"b{n}.newsletter", f"m-{n}", {Header.PUBLISHER: "key:shop"})
+    return BrokerMessage(b"{}", f"b{n}.newsletter", f"m-{n}", {HeaderName.PUBLISHER: "key:shop"})
 
 
 async def test_what_is_parked_is_published(world: World) -> None:
     """Rows that are there before and after it starts are published with their publisher, and go."""
-    await world.outbox.park("mailer.events", [message(1)])
+    await world.outbox.add_messages("mailer.events", [message(1)])
     stop = asyncio.Event()
-    relay = asyncio.create_task(consumers.relay(world.outbox, world.broker, world.letters, "relay", stop))
+    relay = asyncio.create_task(consumers.relay_outbox(world.outbox, world.broker, world.letters, "relay", stop))
 
     async def arrived(n: int) -> bool:
         return len(world.broker.published) == n
 
     await until(lambda: arrived(1))
-    await world.outbox.park("mailer.events", [message(2)])
+    await world.outbox.add_messages("mailer.events", [message(2)])
     await until(lambda: arrived(2))
     stop.set()
     await asyncio.wait_for(relay, 60)
-    assert [published.headers for _, published in world.broker.published] == [{Header.PUBLISHER: "key:shop"}] * 2
+    assert [published.headers for _, published in world.broker.published] == [{HeaderName.PUBLISHER: "key:shop"}] * 2
     assert await left(world) == 0
 
 
 async def test_a_broker_that_fails(world: World) -> None:
     """What the broker does not confirm stays and is published when it is back; what it did is not published twice."""
-    await world.outbox.park("mailer.events", [message(n) for n in range(5)])
+    await world.outbox.add_messages("mailer.events", [message(n) for n in range(5)])
     asked = 0
 
-    def refuse(item: Message) -> Exception | None:
+    def refuse(item: BrokerMessage) -> Exception | None:
         nonlocal asked
         asked += item.message_id == "m-3"
         return BrokerUnavailable("no confirm") if item.message_id == "m-3" and asked < 2 else None
@@ -77,17 +77,17 @@ async def test_a_broker_that_fails(world: World) -> None:
 
 async def test_a_broker_that_is_away(world: World) -> None:
     """While the broker is away the rows stay and are nobody's, so that any relay can publish them."""
-    await world.outbox.park("mailer.events", [message(1)])
+    await world.outbox.add_messages("mailer.events", [message(1)])
     asked = 0
 
-    def refuse(_: Message) -> Exception:
+    def refuse(_: BrokerMessage) -> Exception:
         nonlocal asked
         asked += 1
         return BrokerUnavailable("gone fishing")
 
     world.broker.refuses = refuse
     stop = asyncio.Event()
-    relay = asyncio.create_task(consumers.relay(world.outbox, world.broker, world.letters, "relay", stop))
+    relay = asyncio.create_task(consumers.relay_outbox(world.outbox, world.broker, world.letters, "relay", stop))
 
     async def put_back() -> bool:
         return asked > 0 and bool(await world.pool.fetchval("SELECT owner IS NULL AND lease_until IS NULL FROM outbox"))
@@ -102,8 +102,10 @@ async def test_a_broker_that_is_away(world: World) -> None:
 
 async def test_rows_of_a_queue_that_refuses_hold_up_no_others(world: World) -> None:
     """However many rows wait for a queue that takes none, rows behind them go at once; the log says so once."""
-    await world.outbox.park("mailer.events", [Message(b"{}", "full.newsletter", f"f-{n}") for n in range(450)])
-    await world.outbox.park("mailer.events", [message(n) for n in range(3)])
+    await world.outbox.add_messages(
+        "mailer.events", [BrokerMessage(b"{}", "full.newsletter", f"f-{n}") for n in range(450)]
+    )
+    await world.outbox.add_messages("mailer.events", [message(n) for n in range(3)])
     full = QueueRefused("its queue may be full")
     world.broker.refuses = lambda item: full if item.routing_key == "full.newsletter" else None
     with structlog.testing.capture_logs() as logs:
@@ -121,19 +123,19 @@ async def test_a_dead_letter_whose_queue_refuses_holds_up_no_others(world: World
     missing = FakeReceived(message(1))
     others = [received(plain_event({"refs": ["a"]})) for _ in range(3)]
     world.broker.refuses = lambda _: QueueRefused("its queue may be full")
-    keep = consumers.keep_dead(world.letters, world.broker, lambda exchange, key: key == "b1.newsletter")
-    await asyncio.wait_for(Persisting("mailer.dead", keep, asyncio.Event()).take([missing, *others]), 30)
+    keep = consumers.store_dead_letters(world.letters, world.broker, lambda exchange, key: key == "b1.newsletter")
+    await asyncio.wait_for(MessageRetries("mailer.dead", keep, asyncio.Event()).handle_messages([missing, *others]), 30)
     assert {item.settled for item in (missing, *others)} == {"ack"}
-    assert [letter.kind for letter in await world.letters.list(10)][-1] == "missing_queue"
-    assert len(await world.letters.list(10)) == 4
+    assert [letter.kind for letter in await world.letters.list_dead_letters(10)][-1] == "missing_queue"
+    assert len(await world.letters.list_dead_letters(10)) == 4
 
 
 async def test_what_nothing_takes_is_a_dead_letter(world: World) -> None:
     """A row for no queue becomes a dead letter with its publisher, and does not hold up the others."""
-    await world.outbox.park("mailer.events", [message(n) for n in range(3)])
+    await world.outbox.add_messages("mailer.events", [message(n) for n in range(3)])
     world.broker.refuses = lambda item: Unroutable("no queue is bound") if item.message_id == "m-1" else None
     await relayed(world, lambda: len(world.broker.published) == 2)
-    [letter] = await world.letters.list(10)
+    [letter] = await world.letters.list_dead_letters(10)
     assert (letter.reason, letter.publisher, letter.message.routing_key) == (
         "no queue is bound",
         "key:shop",
@@ -144,15 +146,19 @@ async def test_what_nothing_takes_is_a_dead_letter(world: World) -> None:
 
 async def test_dead_letters_become_rows(world: World) -> None:
     """A dead letter is kept with the reason in its headers, or one that can be told without, and acknowledged."""
-    headers = {Header.REASON: "v: is required", Header.EXCHANGE: "mailer.events", Header.ROUTING_KEY: "a.service"}
+    headers = {
+        HeaderName.REASON: "v: is required",
+        HeaderName.EXCHANGE: "mailer.events",
+        HeaderName.ROUTING_KEY: "a.service",
+    }
     arrived = [
-        FakeReceived(Message(b"1", "mailer.dead", "m-1", headers, "shop"), "mailer.dead"),
-        FakeReceived(Message(b"2", "nobody.service"), "mailer.events"),
-        FakeReceived(Message(b"3", "a.\0", "m\0", {Header.REASON: "why\0"}), "mailer.dead"),
+        FakeReceived(BrokerMessage(b"1", "mailer.dead", "m-1", headers, "shop"), "mailer.dead"),
+        FakeReceived(BrokerMessage(b"2", "nobody.service"), "mailer.events"),
+        FakeReceived(BrokerMessage(b"3", "a.\0", "m\0", {HeaderName.REASON: "why\0"}), "mailer.dead"),
     ]
-    await consumers.keep_dead(world.letters, world.broker)(arrived)
+    await consumers.store_dead_letters(world.letters, world.broker)(arrived)
     assert [item.settled for item in arrived] == ["ack"] * 3
-    third, second, first = await world.letters.list(10)
+    third, second, first = await world.letters.list_dead_letters(10)
     assert (first.reason, first.publisher, first.exchange) == ("v: is required", "broker:shop", "mailer.events")
     assert first.message.routing_key == "a.service"
     assert second.reason.startswith("nothing takes 'nobody.service'")
@@ -171,10 +177,12 @@ async def test_batches_are_handed_over(world: World) -> None:
         b'{"batch": true, "v": 2}',
         b"\xff",
     ]
-    bad = [FakeReceived(Message(body, "newsletter"), "mailer.batches") for body in bodies]
-    good = FakeReceived(Message(b'{"batch": %d}' % accepted.batches[0], "newsletter"), "mailer.batches")
-    gone = FakeReceived(Message(b'{"batch": 999999}', "newsletter"), "mailer.batches")
-    await consumers.hand_over_batches(Overtime(world.handover()), Lane.NEWSLETTER, asyncio.Event())([*bad, good, gone])
+    bad = [FakeReceived(BrokerMessage(body, "newsletter"), "mailer.batches") for body in bodies]
+    good = FakeReceived(BrokerMessage(b'{"batch": %d}' % accepted.batches[0], "newsletter"), "mailer.batches")
+    gone = FakeReceived(BrokerMessage(b'{"batch": 999999}', "newsletter"), "mailer.batches")
+    await consumers.hand_over_batches(HandOverTasks(world.handover()), Lane.NEWSLETTER, asyncio.Event())(
+        [*bad, good, gone]
+    )
     assert [str(item.settled)[:8] for item in bad] == ["rejected"] * 7
     assert (good.settled, gone.settled) == ("ack", "ack")
     assert world.processor.recipients == ["user-1@people.example"]
@@ -185,8 +193,8 @@ async def test_batches_not_begun_at_a_stop_are_left_to_others(world: World) -> N
     accepted = await world.accept([person(1)])
     stop = asyncio.Event()
     stop.set()
-    item = FakeReceived(Message(b'{"batch": %d}' % accepted.batches[0], "newsletter"), "mailer.batches")
-    await consumers.hand_over_batches(Overtime(world.handover()), Lane.NEWSLETTER, stop)([item])
+    item = FakeReceived(BrokerMessage(b'{"batch": %d}' % accepted.batches[0], "newsletter"), "mailer.batches")
+    await consumers.hand_over_batches(HandOverTasks(world.handover()), Lane.NEWSLETTER, stop)([item])
     assert item.settled == "released"
     assert world.processor.sent == []
 
@@ -195,20 +203,20 @@ class Absent(FakeBroker):
     """A broker that is waited for."""
 
     @asynccontextmanager
-    async def consume(
+    async def consume_queue(
         self, queue: str, prefetch: int, at_once: int | None = None
-    ) -> AsyncIterator[AsyncIterator[list[Received]]]:
+    ) -> AsyncIterator[AsyncIterator[list[ReceivedMessage]]]:
         """Never gets there."""
         await asyncio.Event().wait()
-        async with super().consume(queue, prefetch, at_once) as arrivals:
+        async with super().consume_queue(queue, prefetch, at_once) as arrivals:
             yield arrivals
 
 
 async def test_a_broker_that_is_waited_for_does_not_keep_a_worker_from_ending(world: World) -> None:
     """A consumer that has never connected ends when it is told to."""
     stop = asyncio.Event()
-    handle = consumers.keep_dead(world.letters, world.broker)
-    loop = asyncio.create_task(consumers.consume(Absent(), "mailer.dead", 1, handle, stop))
+    handle = consumers.store_dead_letters(world.letters, world.broker)
+    loop = asyncio.create_task(consumers.consume_queue(Absent(), "mailer.dead", 1, handle, stop))
     await asyncio.sleep(0)
     stop.set()
     await asyncio.wait_for(loop, 60)
@@ -218,24 +226,24 @@ async def test_events_are_held_until_they_can_be_handled(world: World) -> None:
     """While the database is away messages stay in hand, handled when it is back, or left unsettled at a stop."""
     stop, failures = asyncio.Event(), 0
     item = received(plain_event([person(1)]))
-    handle = consumers.take_in(world.intake(), Lane.NEWSLETTER)
+    handle = consumers.accept_events(world.intake(), Lane.NEWSLETTER)
 
-    async def flaky(arrived: Sequence[Received]) -> None:
+    async def flaky(arrived: Sequence[ReceivedMessage]) -> None:
         nonlocal failures
         failures += 1
         if failures == 1:
             raise ConnectionError("the database is away")
         await handle(arrived)
 
-    await asyncio.wait_for(Persisting("mailer.events.newsletter", flaky, stop).take([item]), 20)
+    await asyncio.wait_for(MessageRetries("mailer.events.newsletter", flaky, stop).handle_messages([item]), 20)
     assert (failures, item.settled) == (2, "ack")
     held = received(plain_event([person(2)]))
 
-    async def broken(arrived: Sequence[Received]) -> None:
+    async def broken(arrived: Sequence[ReceivedMessage]) -> None:
         stop.set()
         raise ConnectionError("the database is away")
 
-    await asyncio.wait_for(Persisting("mailer.events.newsletter", broken, stop).take([held]), 20)
+    await asyncio.wait_for(MessageRetries("mailer.events.newsletter", broken, stop).handle_messages([held]), 20)
     assert held.settled is None
 
 
@@ -246,12 +254,12 @@ async def test_consuming_stops_when_told(world: World) -> None:
         def consume(self, queue: str, prefetch: int, at_once: int | None = None) -> object:
             raise BrokerUnavailable("gone")
 
-    async def never(arrived: Sequence[Received]) -> None:
+    async def never(arrived: Sequence[ReceivedMessage]) -> None:
         raise AssertionError("nothing arrives")
 
     for broker in (world.broker, Away()):
         stop = asyncio.Event()
-        task = asyncio.create_task(consumers.consume(broker, "mailer.events.service", 5, never, stop))  # type: ignore[arg-type]  # one is no broker at all
+        task = asyncio.create_task(consumers.consume_queue(broker, "mailer.events.service", 5, never, stop))  # type: ignore[arg-type]  # one is no broker at all
         await asyncio.sleep(0)
         stop.set()
         await asyncio.wait_for(task, 60)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mailer.ledger.reports import PostgresReports
-from mailer.ports.reports import Report, ReportRefused
+from mailer.ports.reports import CampaignReport, ReportRefused
+from mailer.postgres.reports import PostgresReports
 from tests.campaigns import commands, fetched, mailed, members
 from tests.factories import BRAND, World
 from tests.integration.web_world import KEY
@@ -17,14 +17,14 @@ from tests.integration.web_world import World as Site
 MINIMUM = 20
 
 
-async def report(world: World, campaign: str) -> Report:
+async def report(world: World, campaign: str) -> CampaignReport:
     """The report of a campaign that there is."""
-    made = await PostgresReports(world.pool).issue(BRAND, campaign, MINIMUM)
+    made = await PostgresReports(world.pool).issue_report(BRAND, campaign, MINIMUM)
     assert made is not None
     return made
 
 
-async def campaign(world: World, name: str, people: list[dict[str, Any]]) -> Report:
+async def campaign(world: World, name: str, people: list[dict[str, Any]]) -> CampaignReport:
     """The report of a campaign that is mailed now."""
     await mailed(world, people, campaign=name)
     return await report(world, name)
@@ -61,7 +61,7 @@ async def test_only_what_was_handed_over_counts(world: World) -> None:
     """Who left before is in no figure, and a campaign of several mailings counts each person once."""
     await mailed(world, members(0, US=60), campaign="spring")
     for number in range(25):
-        await world.standings.opt_out(BRAND, await world.id_of(f"user-{number}"), "newsletter", "test")
+        await world.standings.record_opt_out(BRAND, await world.id_of(f"user-{number}"), "newsletter", "test")
     await mailed(world, members(0, US=60), campaign="summer")
     await mailed(world, members(30, US=60), campaign="summer")
     summer = await report(world, "summer")
@@ -74,14 +74,14 @@ async def test_a_report_waits_for_the_end(world: World) -> None:
     await mailed(world, members(0, US=30), campaign="spring")
     later = await world.accept(members(0, US=60), campaign="spring")
     with pytest.raises(ReportRefused, match="1 of 2 mailings of spring are not finished"):
-        await reports.issue(BRAND, "spring", MINIMUM)
+        await reports.issue_report(BRAND, "spring", MINIMUM)
     assert await world.pool.fetchval("SELECT count(*) FROM reports") == 0
-    await world.handover().run(later.batches)
+    await world.handover().hand_over_batches(later.batches)
     await world.upkeep.finish_mailings()
     assert (await report(world, "spring")).people == 60
     for unknown in ("sprin", "", "\0", "\ud800", str(later.mailing_id)):
-        assert await reports.issue(BRAND, unknown, MINIMUM) is None
-    assert await reports.issue("paltalk-2006", "spring", MINIMUM) is None
+        assert await reports.issue_report(BRAND, unknown, MINIMUM) is None
+    assert await reports.issue_report("paltalk-2006", "spring", MINIMUM) is None
 
 
 async def test_a_mailing_without_a_campaign_counts_by_itself(world: World) -> None:
@@ -89,7 +89,7 @@ async def test_a_mailing_without_a_campaign_counts_by_itself(world: World) -> No
     mailing = await mailed(world, members(0, US=30))
     assert (await report(world, str(mailing))).people == 30
     for other in (str(mailing).upper(), mailing.hex, f"{{{mailing}}}"):
-        assert await PostgresReports(world.pool).issue(BRAND, other, MINIMUM) is None
+        assert await PostgresReports(world.pool).issue_report(BRAND, other, MINIMUM) is None
 
 
 async def test_a_report_never_changes(world: World) -> None:
@@ -130,7 +130,7 @@ async def test_who_moves_is_not_found(world: World) -> None:
     await campaign(world, "before", people)
     await world.pool.execute("UPDATE recipients SET country = 'BR' WHERE ref = 'user-0'")
     mailing = await world.accept({"refs": [known["ref"] for known in people]}, campaign="after")
-    await world.handover().run(mailing.batches)
+    await world.handover().hand_over_batches(mailing.batches)
     await world.upkeep.finish_mailings()
     after = await report(world, "after")
     assert (after.people, after.breakdowns) == (80, {"country": None, "locale": {"us": 40, "br": 40}})
@@ -152,7 +152,9 @@ async def test_who_is_erased_is_forgotten_and_stays_protected(world: World) -> N
     first = await campaign(world, "first", people)
     gone = await world.id_of("user-0")
     keep = timedelta(days=30)
-    assert await world.rights.erase(BRAND, gone, "test", basis="law", keep=keep, blocks=lambda references: None)
+    assert await world.rights.erase_recipient(
+        BRAND, gone, "test", basis="law", keep=keep, blocks=lambda references: None
+    )
     assert await world.pool.fetchval("SELECT count(*) FROM report_cells WHERE members @> ARRAY[$1::bigint]", gone) == 0
     assert await report(world, "first") == first
     assert (await campaign(world, "without", people[1:])).people is None

@@ -7,22 +7,22 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.account import UnknownRecipient, mark
-from mailer.actions.disclosure import DisclosureRefused, disclose
-from mailer.actions.hold import HoldRefused, hold, lift_hold
-from mailer.actions.rights import erase, export, known_child, rectify
+from mailer.actions.account_flags import UnknownRecipient, set_account_flag
+from mailer.actions.disclosure import DisclosureRefused, record_disclosure
+from mailer.actions.legal_hold import HoldRefused, lift_legal_hold, set_legal_hold
+from mailer.actions.rights import erase_recipient, export_data, mark_under_13, rectify_recipient
 from mailer.events import Person
-from mailer.ledger.coverage import coverage
-from mailer.ledger.rights import PostgresRights
-from mailer.policy.document import Policy
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.trouble import Trouble
-from mailer.ports.broker import Message
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.policy_file import Policy
+from mailer.ports.broker import BrokerMessage
 from mailer.ports.dead_letters import DeadKind
-from mailer.ports.people import ImportRow
-from mailer.ports.rights import Correction, Disclosure, ErasureBlocked, NoHold, RecipientErased
-from mailer.ports.standings import Flag
-from mailer.web.archive import archive_page
+from mailer.ports.recipient_import import ImportRow
+from mailer.ports.rights import DataCorrection, Disclosure, ErasureBlocked, NoLegalHold, RecipientErased
+from mailer.ports.standings import StandingFlag
+from mailer.postgres.coverage import read_coverage
+from mailer.postgres.rights import PostgresRights
+from mailer.web.data_archive import archive_page
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, controllers, person, policies
 from tests.integration.web_world import browse
 from tests.publishers import issue_key
@@ -34,7 +34,7 @@ POLICY: Policy = policies()[BRAND]
 async def erased(world: World, number: int = 1) -> int:
     """Somebody who was erased."""
     recipient_id = await world.id_of(f"user-{number}")
-    await erase(world.rights, POLICY, recipient_id, "test")
+    await erase_recipient(world.rights, POLICY, recipient_id, "test")
     return recipient_id
 
 
@@ -62,13 +62,13 @@ async def test_an_erasure_empties_what_hangs_on_the_person(world: World) -> None
     ada, bob = await world.known(1, 2)
     alone = await world.accept([person(1, context={"a": "Ada"})], attachments=[FILE])
     both = await world.accept([person(1, context={"a": "Ada"}), person(2, context={"a": "Bob"})])
-    await world.handover().run((*alone.batches, *both.batches))
+    await world.handover().hand_over_batches((*alone.batches, *both.batches))
     for table, values in HANGING.items():
         for recipient_id in (ada, bob):
             await world.pool.execute(f"INSERT INTO {table} VALUES {values}", recipient_id, both.mailing_id)  # noqa: S608
     for address in (ADA, "user-2@people.example"):
-        letter = Message(f'{{"email": "{address}"}}'.encode(), "interpals.x")
-        await world.letters.keep(letter, "mailer.events", "x", "bad", "shop", DeadKind.REFUSED)
+        letter = BrokerMessage(f'{{"email": "{address}"}}'.encode(), "interpals.x")
+        await world.letters.add_dead_letter(letter, "mailer.events", "x", "bad", "shop", DeadKind.REFUSED)
     await erased(world)
     for table in (*(name.split()[0] for name in HANGING), "ledger_notes"):
         found = await world.pool.fetch(f"SELECT DISTINCT recipient_id FROM {table}")  # noqa: S608 - our own
@@ -84,7 +84,7 @@ async def test_an_erasure_empties_what_hangs_on_the_person(world: World) -> None
     assert await world.pool.fetchval("SELECT count(*) FROM attachments") == 0
     bodies = [bytes(found["body"]) for found in await world.pool.fetch("SELECT body FROM dead_letters ORDER BY id")]
     assert bodies == [b"", b'{"email": "user-2@people.example"}']
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 FILE = {"filename": "bill.txt", "content_type": "text/plain", "content": "aGk="}
@@ -110,14 +110,14 @@ async def test_an_inviter_is_forgotten_too(world: World) -> None:
 async def test_who_held_data_is_listed_and_confirms(world: World) -> None:
     """Each processor that was handed something is to erase it within a month; when it did stands in the ledger."""
     [ada] = await world.known(1)
-    await world.handover().run((await world.accept({"refs": ["user-1"]})).batches)
-    done = await erase(world.rights, POLICY, ada, "test")
+    await world.handover().hand_over_batches((await world.accept({"refs": ["user-1"]})).batches)
+    done = await erase_recipient(world.rights, POLICY, ada, "test")
     [keeper] = done.keepers
     assert (keeper.processor, keeper.country, keeper.contract) == ("fake", "ZZ", "none")
     assert timedelta(days=29) < keeper.due_at - datetime.now(UTC) < timedelta(days=31)
-    assert await world.processors.erasure_confirmed(ada, "fake", "Dana")
-    assert not await world.processors.erasure_confirmed(ada, "fake", "Dana")
-    [kept] = await world.processors.keepers()
+    assert await world.processors.confirm_erasure(ada, "fake", "Dana")
+    assert not await world.processors.confirm_erasure(ada, "fake", "Dana")
+    [kept] = await world.processors.list_erasure_duties()
     assert (kept.confirmed_at is not None, kept.confirmed_by) == (True, "Dana")
     [entry] = [entry for entry in await world.entries(kind="action") if entry["reason"] == "erasure_confirmed"]
     assert (entry["recipient"], entry["processor"], entry["rule"]) == (ada, "fake", "action:Dana")
@@ -126,8 +126,8 @@ async def test_who_held_data_is_listed_and_confirms(world: World) -> None:
 async def test_erasing_again_is_harmless(world: World) -> None:
     """The second time there is nothing left to do, and the list of processors stays as it was."""
     [ada] = await world.known(1)
-    first = await erase(world.rights, POLICY, ada, "test")
-    again = await erase(world.rights, POLICY, ada, "test")
+    first = await erase_recipient(world.rights, POLICY, ada, "test")
+    again = await erase_recipient(world.rights, POLICY, ada, "test")
     assert (again.recipient_id, again.cancelled, again.keepers) == (ada, 0, first.keepers)
     assert abs(again.expires_at - first.expires_at) < timedelta(seconds=1)
     assert await world.pool.fetchval("SELECT count(*) FROM suppressions") == 1
@@ -157,7 +157,7 @@ async def test_data_from_before_change_nobody(world: World, way: str) -> None:
         if way == "event":
             await world.accept([{"ref": ref, "email": ADA, "collected_at": before.isoformat()}])
         else:
-            await world.importer().write(
+            await world.importer().import_rows(
                 [ImportRow(Person(ref=ref, email=ADA, collected_at=before), audiences=("all",))]
             )
     emails = {found["ref"]: found["email"] for found in await world.pool.fetch("SELECT ref, email FROM recipients")}
@@ -171,7 +171,7 @@ async def test_a_mailing_that_names_the_erased_ref_says_so(world: World) -> None
     ada, _ = await world.known(1, 2)
     await erased(world)
     accepted = await world.accept({"refs": ["user-1", "user-2"]})
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     hidden = world.hasher.erased_ref(BRAND, "user-1")
     assert await world.states(accepted.mailing_id) == {hidden: ("suppressed", "erased"), "user-2": ("handed_over", "")}
     old = await world.accept([person(1, context={"a": "Ada"}, collected_at="2020-01-01T00:00:00Z")])
@@ -191,7 +191,7 @@ async def test_what_waits_is_cancelled(world: World, state: str) -> None:
         await world.pool.execute("UPDATE deliveries SET state = $1, reason = 'later', due_at = now()", state)
         await world.pool.execute("UPDATE counters SET state = $1, reason = 'later'", state)
     telling = PostgresRights(world.pool, world.hasher, world.standings, controllers(), tell=True)
-    done = await erase(telling, POLICY, ada, "test")
+    done = await erase_recipient(telling, POLICY, ada, "test")
     assert done.cancelled == 1
     assert await world.counted(accepted.mailing_id) == {("cancelled", "erased"): 1}
     assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
@@ -202,9 +202,9 @@ async def test_what_waits_is_cancelled(world: World, state: str) -> None:
     assert told["routing_key"] == f"{BRAND}.newsletter.cancelled"
     [mailing] = json.loads(told["body"])["mailings"]
     assert mailing["deliveries"] == [{"ref": "user-1", "reason": "erased", "attempt": 0}]
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     await world.upkeep.finish_mailings()
-    status = await world.mailings.status(accepted.mailing_id)
+    status = await world.mailings.mailing_status(accepted.mailing_id)
     assert status is not None
     assert status.state == "finished"
     assert world.processor.sent == []
@@ -213,8 +213,8 @@ async def test_what_waits_is_cancelled(world: World, state: str) -> None:
 async def test_a_correction_carries_what_was_left(world: World) -> None:
     """A new address is corrected as of now, over data that claim to be newer, and opt-outs go along."""
     [ada] = await world.known(1, name="Ada")
-    await world.standings.opt_out(BRAND, ada, "newsletter", "test")
-    await rectify(world.rights, POLICY, ada, Correction(email="ada@new.example", country="DE"), "test")
+    await world.standings.record_opt_out(BRAND, ada, "newsletter", "test")
+    await rectify_recipient(world.rights, POLICY, ada, DataCorrection(email="ada@new.example", country="DE"), "test")
     found = await row(world, "recipients", ada, "id")
     assert (found["email"], found["name"], found["country"]) == ("ada@new.example", "Ada", "DE")
     assert (await row(world, "standings", ada))["opted_out"] == ["newsletter"]
@@ -227,14 +227,14 @@ async def test_what_cannot_be_corrected(world: World) -> None:
     await world.accept({"refs": ["user-5"]})
     nameless, [ada] = await world.id_of("user-5"), await world.known(1)
     with pytest.raises(ValueError, match="nothing is corrected"):
-        await rectify(world.rights, POLICY, ada, Correction(), "test")
+        await rectify_recipient(world.rights, POLICY, ada, DataCorrection(), "test")
     with pytest.raises(ValueError, match="the correction needs an email"):
-        await rectify(world.rights, POLICY, nameless, Correction(name="Ada"), "test")
+        await rectify_recipient(world.rights, POLICY, nameless, DataCorrection(name="Ada"), "test")
     with pytest.raises(UnknownRecipient):
-        await rectify(world.rights, POLICY, 99, Correction(name="Ada"), "test")
+        await rectify_recipient(world.rights, POLICY, 99, DataCorrection(name="Ada"), "test")
     await erased(world)
     with pytest.raises(RecipientErased):
-        await rectify(world.rights, POLICY, ada, Correction(email="ada@new.example"), "test")
+        await rectify_recipient(world.rights, POLICY, ada, DataCorrection(email="ada@new.example"), "test")
     assert (await row(world, "recipients", ada, "id"))["email"] is None
 
 
@@ -243,35 +243,38 @@ async def test_holds_are_set_and_lifted_by_name(world: World) -> None:
     [ada] = await world.known(1)
     queued = await world.accept({"refs": ["user-1"]})
     for reference in ("A", "B"):
-        await hold(world.rights, BRAND, ada, reference, "Dana", named=reference == "B")
+        await set_legal_hold(world.rights, BRAND, ada, reference, "Dana", named=reference == "B")
     with pytest.raises(ErasureBlocked, match="A, B"):
-        await erase(world.rights, POLICY, ada, "test")
+        await erase_recipient(world.rights, POLICY, ada, "test")
     assert await world.states(queued.mailing_id) == {"user-1": ("queued", "")}
     assert (await row(world, "standings", ada))["legal_hold_at"] is not None
-    copy = await export(world.rights, POLICY, ada, datetime.now(UTC))
+    copy = await export_data(world.rights, POLICY, ada, datetime.now(UTC))
     assert [named["reference"] for named in copy["holds"]] == ["B"]
-    await lift_hold(world.rights, BRAND, ada, "A", "Dana")
-    with pytest.raises(NoHold, match="'A'"):
-        await lift_hold(world.rights, BRAND, ada, "A", "Dana")
+    await lift_legal_hold(world.rights, BRAND, ada, "A", "Dana")
+    with pytest.raises(NoLegalHold, match="'A'"):
+        await lift_legal_hold(world.rights, BRAND, ada, "A", "Dana")
     with pytest.raises(ErasureBlocked, match="B"):
-        await erase(world.rights, POLICY, ada, "test")
-    await lift_hold(world.rights, BRAND, ada, "B", "Dana")
+        await erase_recipient(world.rights, POLICY, ada, "test")
+    await lift_legal_hold(world.rights, BRAND, ada, "B", "Dana")
     assert (await row(world, "standings", ada))["legal_hold_at"] is None
-    assert (await erase(world.rights, POLICY, ada, "test")).cancelled == 1
+    assert (await erase_recipient(world.rights, POLICY, ada, "test")).cancelled == 1
 
 
 async def test_law_needs_names(world: World) -> None:
     """A hold without a reference, a disclosure without fields, and either of nobody are refused, and leave no entry."""
     [ada] = await world.known(1)
     with pytest.raises(HoldRefused):
-        await hold(world.rights, BRAND, ada, " ", "Dana", named=False)
+        await set_legal_hold(world.rights, BRAND, ada, " ", "Dana", named=False)
     with pytest.raises(DisclosureRefused):
-        await disclose(world.rights, BRAND, ada, Disclosure("Court", "A", ()), "Dana")
-    for act in (hold(world.rights, BRAND, 99, "A", "D", named=False), lift_hold(world.rights, BRAND, 99, "A", "D")):
+        await record_disclosure(world.rights, BRAND, ada, Disclosure("Court", "A", ()), "Dana")
+    for act in (
+        set_legal_hold(world.rights, BRAND, 99, "A", "D", named=False),
+        lift_legal_hold(world.rights, BRAND, 99, "A", "D"),
+    ):
         with pytest.raises(UnknownRecipient):
             await act
     with pytest.raises(UnknownRecipient):
-        await disclose(world.rights, BRAND, 99, Disclosure("Court", "A", ("email",)), "Dana")
+        await record_disclosure(world.rights, BRAND, 99, Disclosure("Court", "A", ("email",)), "Dana")
     assert await world.entries(kind="action") == []
 
 
@@ -280,19 +283,19 @@ async def test_nobody_has_no_rights(world: World) -> None:
     [ada] = await world.known(1)
     for policy, recipient_id in ((POLICY, 99), (policies()["peerstream"], ada)):
         with pytest.raises(UnknownRecipient):
-            await export(world.rights, policy, recipient_id, datetime.now(UTC))
+            await export_data(world.rights, policy, recipient_id, datetime.now(UTC))
         with pytest.raises(UnknownRecipient):
-            await erase(world.rights, policy, recipient_id, "test")
+            await erase_recipient(world.rights, policy, recipient_id, "test")
         with pytest.raises(UnknownRecipient):
-            await known_child(world.rights, policy, recipient_id, "test")
+            await mark_under_13(world.rights, policy, recipient_id, "test")
     assert await world.entries(kind="action") == []
 
 
 async def test_a_copy_of_who_got_nothing(world: World) -> None:
     """Whoever was only made known has a copy too: empty lists, and nothing of anybody else."""
     ada, bob = await world.known(1, 2)
-    await mark(world.standings, BRAND, bob, Flag.RESTRICTED, True, "test")
-    copy = await export(world.rights, POLICY, ada, datetime.now(UTC))
+    await set_account_flag(world.standings, BRAND, bob, StandingFlag.RESTRICTED, True, "test")
+    copy = await export_data(world.rights, POLICY, ada, datetime.now(UTC))
     assert (copy["ref"], copy["data"]["email"]) == ("user-1", ADA)
     for name in (
         "consents",
@@ -311,28 +314,30 @@ async def test_a_copy_of_who_got_nothing(world: World) -> None:
 
 async def test_purges_are_due_where_it_was_promised(world: World) -> None:
     """A finished mailing of a brand that promised nothing about retention is nobody's to purge."""
-    await world.handover().run((await world.accept([person(1)])).batches)
+    await world.handover().hand_over_batches((await world.accept([person(1)])).batches)
     assert await world.upkeep.finish_mailings() == 1
-    assert await world.processors.purges() == []
-    assert [(h.brand, h.processor, h.handovers) for h in await world.processors.holders()] == [(BRAND, "fake", 1)]
+    assert await world.processors.list_purge_duties() == []
+    assert [(h.brand, h.processor, h.handovers) for h in await world.processors.list_data_holders()] == [
+        (BRAND, "fake", 1)
+    ]
 
 
 async def test_only_what_was_handed_counts_as_handed_data(world: World) -> None:
     """A relay does not have what it was not offered or has refused; what is in doubt, it may have; folding keeps it."""
     outcomes = {
-        "user-1": Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE),
-        "user-2": Outcome(Result.DEFERRED, 451, "4.7.1", "come back later"),
-        "user-3": Outcome(Result.IN_DOUBT, text="lost after the final dot"),
+        "user-1": Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE),
+        "user-2": Outcome(OutcomeKind.DEFERRED, 451, "4.7.1", "come back later"),
+        "user-3": Outcome(OutcomeKind.IN_DOUBT, text="lost after the final dot"),
     }
     fake = FakeProcessor(lambda outgoing: outcomes.get(outgoing.recipient.partition("@")[0], ACCEPTED))
     for _ in range(120):
         accepted = await world.accept([person(number) for number in range(1, 6)])
-        await world.handover(fake).run(accepted.batches)
-    [before] = await world.processors.holders()
+        await world.handover(fake).hand_over_batches(accepted.batches)
+    [before] = await world.processors.list_data_holders()
     assert (before.brand, before.processor, before.country, before.contract) == (BRAND, "fake", "ZZ", "none")
     assert before.handovers == 120 * 3
-    await world.upkeep.fold()
-    assert await world.processors.holders() == [before]
+    await world.upkeep.fold_counters()
+    assert await world.processors.list_data_holders() == [before]
     assert await world.pool.fetchval("SELECT count(*) FROM handed") == 1
 
 
@@ -340,9 +345,9 @@ async def test_coverage_of_a_mailing_to_some(world: World) -> None:
     """Who was not in the audience is named too."""
     await world.known(1, 2, 3)
     accepted = await world.accept({"refs": ["user-1", "user-2"]})
-    await world.standings.opt_out(BRAND, await world.id_of("user-2"), "newsletter", "test")
-    await world.handover().run(accepted.batches)
-    found = await coverage(world.pool, accepted.mailing_id)
+    await world.standings.record_opt_out(BRAND, await world.id_of("user-2"), "newsletter", "test")
+    await world.handover().hand_over_batches(accepted.batches)
+    found = await read_coverage(world.pool, accepted.mailing_id)
     assert (found.accounts, found.counts[("handed_over", "")]) == (3, 1)
     assert list(found.unreached) == [("user-2", "suppressed", "opted_out"), ("user-3", "not_addressed", "")]
 
@@ -350,7 +355,7 @@ async def test_coverage_of_a_mailing_to_some(world: World) -> None:
 async def test_the_api_does_what_events_do(world: World) -> None:
     """Each kind by its own path; the answer to an erasure lists the processors; the same id again changes nothing."""
     [ada] = await world.known(1)
-    await world.handover().run((await world.accept({"refs": ["user-1"]})).batches)
+    await world.handover().hand_over_batches((await world.accept({"refs": ["user-1"]})).batches)
     path = f"/api/v1/recipients/{BRAND}/user-1"
     bearer = f"Bearer {await issue_key(world.pool, 'shop', BRAND)}"
     async with browse(world, authorization=bearer) as client:
@@ -383,6 +388,6 @@ async def test_a_text_that_looks_like_a_time_is_shown_as_it_is(world: World, tex
     """The page of a person's data can be made whatever stands in them; real times are in words."""
     [ada] = await world.known(1, collected_at="2026-01-01T00:00:00Z")
     await world.accept([person(1, context={"headline": text})])
-    page = archive_page(await export(world.rights, POLICY, ada, datetime.now(UTC)))
+    page = archive_page(await export_data(world.rights, POLICY, ada, datetime.now(UTC)))
     assert text in page
     assert "2026-01-01 00:00:00 UTC" in page

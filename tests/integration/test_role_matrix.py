@@ -14,16 +14,24 @@ import pytest
 from fastapi import FastAPI
 
 import mailer
-from mailer import resources
+from mailer import bundled_files
 from mailer.accounts import KINDS
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import ITSELF, Identity, IdentityKind
-from mailer.policy.publishers import OWN_TEMPLATES, Read, Rights, ToPublish, ToRead, ToSay, Wish
-from mailer.ports.broker import Header, Message
+from mailer.policy.publisher_rights import (
+    OWN_TEMPLATES,
+    AccountRight,
+    PublisherRights,
+    PublishRight,
+    ReadDataRight,
+    ReadRight,
+    Wish,
+)
+from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.dead_letters import DeadKind
-from mailer.processors.capture import Inbox as Captured
-from mailer.rendering.templates import TemplateLibrary
-from mailer.runtime.process import Pulse, paths_of
+from mailer.processors.capture import CaptureFolder as Captured
+from mailer.rendering.template_library import TemplateLibrary
+from mailer.runtime.process import LoopHeartbeat, operator_paths
 from mailer.runtime.readiness import Readiness
 from mailer.web.app import create_app
 from mailer.web.inbox import create_inbox
@@ -53,32 +61,32 @@ def said(account: str) -> Row:
     body = {
         name: value for name, value in account_event(account).items() if name not in ("v", "brand", "ref", "account")
     }
-    return Row("POST", f"/api/v1/recipients/{BRAND}/user-1/{account}", ToSay(BRAND, account), body)
+    return Row("POST", f"/api/v1/recipients/{BRAND}/user-1/{account}", AccountRight(BRAND, account), body)
 
 
 RECIPIENT = f"/api/v1/recipients/{BRAND}/user-1"
 ROUTES: dict[tuple[str, str], tuple[Row, ...]] = {
     ("POST", "/api/v1/events"): tuple(
-        Row("POST", "/api/v1/events", ToPublish(BRAND, category, "weekly"))
+        Row("POST", "/api/v1/events", PublishRight(BRAND, category, "weekly"))
         for category in ("newsletter", "service", "account", "promotional", "breach", "policy_change")
     ),
     ("GET", "/api/v1/events/{brand}/{event_id:path}"): (
-        Row("GET", f"/api/v1/events/{BRAND}/one", ToRead(BRAND, Read.STATUS)),
+        Row("GET", f"/api/v1/events/{BRAND}/one", ReadDataRight(BRAND, ReadRight.STATUS)),
     ),
     ("POST", "/api/v1/recipients/{brand}/{ref:path}/consents"): (
-        Row("POST", f"{RECIPIENT}/consents", ToSay(BRAND, "consent"), CONSENT),
-        Row("POST", f"{RECIPIENT}/consents", ToSay(BRAND, "withdraw"), {"scope": "newsletter", "given": False}),
+        Row("POST", f"{RECIPIENT}/consents", AccountRight(BRAND, "consent"), CONSENT),
+        Row("POST", f"{RECIPIENT}/consents", AccountRight(BRAND, "withdraw"), {"scope": "newsletter", "given": False}),
     ),
     ("POST", "/api/v1/recipients/{brand}/{ref:path}/opt-outs"): (
-        Row("POST", f"{RECIPIENT}/opt-outs", ToSay(BRAND, "opt_out"), {"scopes": ["newsletter"]}),
+        Row("POST", f"{RECIPIENT}/opt-outs", AccountRight(BRAND, "opt_out"), {"scopes": ["newsletter"]}),
     ),
     ("GET", "/api/v1/recipients/{brand}/{ref:path}/standing"): (
-        Row("GET", f"{RECIPIENT}/standing", ToRead(BRAND, Read.STANDING)),
+        Row("GET", f"{RECIPIENT}/standing", ReadDataRight(BRAND, ReadRight.STANDING)),
     ),
-    ("GET", "/api/v1/recipients/{brand}/{ref:path}"): (Row("GET", RECIPIENT, ToRead(BRAND, Read.EXPORT)),),
+    ("GET", "/api/v1/recipients/{brand}/{ref:path}"): (Row("GET", RECIPIENT, ReadDataRight(BRAND, ReadRight.EXPORT)),),
     ("POST", "/api/v1/recipients/{brand}/{ref:path}/{account}"): tuple(said(account) for account in KINDS),
     ("GET", "/api/v1/reports/{brand}/{campaign}"): (
-        Row("GET", f"/api/v1/reports/{BRAND}/spring", ToRead(BRAND, Read.REPORT)),
+        Row("GET", f"/api/v1/reports/{BRAND}/spring", ReadDataRight(BRAND, ReadRight.REPORT)),
     ),
 }
 """Every route that asks for a key, with all that it can be asked for."""
@@ -108,22 +116,22 @@ ANSWERING = {"mailer/web/app.py", "mailer/web/inbox.py", "mailer/runtime/process
 """The modules that make something which answers over HTTP."""
 
 
-def just(wish: Wish) -> Rights:
+def just(wish: Wish) -> PublisherRights:
     """Returns what just lets it."""
-    at = Rights(brands=frozenset({wish.brand}))
+    at = PublisherRights(brands=frozenset({wish.brand}))
     match wish:
-        case ToPublish(_, category):
+        case PublishRight(_, category):
             return replace(at, categories=frozenset({category}))
-        case ToSay(_, action):
+        case AccountRight(_, action):
             return replace(at, actions=frozenset({action}))
-        case ToRead(_, read):
+        case ReadDataRight(_, read):
             return replace(at, reads=frozenset({read}))
 
 
-def without(wish: Wish) -> Rights:
+def without(wish: Wish) -> PublisherRights:
     """Everything but that."""
     rights, missing = everything(), just(wish)
-    return Rights(
+    return PublisherRights(
         rights.brands,
         rights.categories - missing.categories,
         rights.actions - missing.actions,
@@ -131,12 +139,12 @@ def without(wish: Wish) -> Rights:
     )
 
 
-def roles(wish: Wish) -> dict[str, tuple[Rights | None, bool]]:
+def roles(wish: Wish) -> dict[str, tuple[PublisherRights | None, bool]]:
     """The kinds of publishers, by what they are granted (None: not known), and whether they may do it."""
     return {
         "nobody": (None, False),
-        "without rights": (Rights(), False),
-        "of the brand, with nothing granted": (Rights(brands=frozenset({BRAND})), False),
+        "without rights": (PublisherRights(), False),
+        "of the brand, with nothing granted": (PublisherRights(brands=frozenset({BRAND})), False),
         "of the other brand": (everything(OTHER), False),
         "with all but this": (without(wish), False),
         "with just this": (just(wish), True),
@@ -163,13 +171,13 @@ def test_each_route_has_a_row(world: World) -> None:
 
 def test_the_operators_port_only_shows(tmp_path: Path) -> None:
     """Its paths are known, all are read only, and none is a path of the public site; nothing else answers over HTTP."""
-    assert paths_of(Readiness(), Pulse(), []).keys() == OPERATORS
+    assert operator_paths(Readiness(), LoopHeartbeat(), []).keys() == OPERATORS
     assert set(routes_of(create_inbox(Captured(tmp_path)))) == {("GET", path) for path in INBOX}
     assert not (OPERATORS | INBOX) & {path for _, path in ROUTES} | WITHOUT_KEY.keys() & (OPERATORS | INBOX)
     makes = re.compile(r"= (_App|FastAPI|Starlette|OperatorPort|HTTPServer)\(|asyncio\.start_server\(")
     found = {path for path in Path(mailer.__file__).parent.rglob("*.py") if makes.search(path.read_text())}
     root = Path(mailer.__file__).parent.parent
-    assert {str(path.relative_to(root)) for path in found} - {"mailer/runtime/operators.py"} == ANSWERING
+    assert {str(path.relative_to(root)) for path in found} - {"mailer/runtime/operator_port.py"} == ANSWERING
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=" ".join)
@@ -180,7 +188,7 @@ async def test_the_api(world: World, route: tuple[str, str]) -> None:
 
         async def status(row: Row, key: str | None) -> tuple[int, str]:
             headers = {} if key is None else {"authorization": f"Bearer {key}"}
-            body = plain_event(PEOPLE, row.wish.category) if isinstance(row.wish, ToPublish) else row.body
+            body = plain_event(PEOPLE, row.wish.category) if isinstance(row.wish, PublishRight) else row.body
             answer = await client.request(row.method, row.path, json=body, headers=headers)
             return answer.status_code, answer.text
 
@@ -189,7 +197,10 @@ async def test_the_api(world: World, route: tuple[str, str]) -> None:
             for name, (rights, allowed) in roles(row.wish).items():
                 key = "mk_unknown"
                 if rights is not None:
-                    key = await world.publishers.add(Identity(IdentityKind.KEY, f"{row.wish[1]} {name}"), rights) or ""
+                    key = (
+                        await world.publishers.grant_rights(Identity(IdentityKind.KEY, f"{row.wish[1]} {name}"), rights)
+                        or ""
+                    )
                 code, text = await status(row, key)
                 if allowed:
                     assert code not in (401, 403), f"{row} {name}: {text}"
@@ -197,8 +208,8 @@ async def test_the_api(world: World, route: tuple[str, str]) -> None:
                     assert code == (401 if rights is None else 403), f"{row} {name}: {text}"
                     assert rights is None or "`mailer publishers add" in text
         revoked = Identity(IdentityKind.KEY, "revoked")
-        ended = await world.publishers.add(revoked, everything())
-        await world.publishers.revoke(revoked)
+        ended = await world.publishers.grant_rights(revoked, everything())
+        await world.publishers.revoke_rights(revoked)
         assert [(await status(row, ended))[0] for row in ROUTES[route]] == [401] * len(ROUTES[route])
 
 
@@ -208,7 +219,7 @@ Door = Callable[[World, Identity, dict[str, Any]], Awaitable[FakeReceived]]
 async def by_queue(world: World, publisher: Identity, event: dict[str, Any]) -> FakeReceived:
     """A message whose user RabbitMQ has validated."""
     key = f"{event['brand']}.{event.get('category', 'account')}"
-    return FakeReceived(Message(json.dumps(event).encode(), key, event["id"], user_id=publisher.name))
+    return FakeReceived(BrokerMessage(json.dumps(event).encode(), key, event["id"], user_id=publisher.name))
 
 
 async def by_outbox(world: World, publisher: Identity, event: dict[str, Any]) -> FakeReceived:
@@ -221,8 +232,8 @@ async def by_outbox(world: World, publisher: Identity, event: dict[str, Any]) ->
         json.dumps(event),
         str(publisher),
     )
-    [item] = await world.outbox.take("worker", 10, 30)
-    await world.outbox.remove([item.id])
+    [item] = await world.outbox.lease_rows("worker", 10, 30)
+    await world.outbox.remove_rows([item.id])
     return FakeReceived(replace(item.message, user_id="guest"))
 
 
@@ -235,16 +246,16 @@ DOORS: dict[IdentityKind, Door] = {
 """Ways of each kind of publisher to intake: a key's event has been parked by the web, a person's by a command."""
 WISHES: tuple[Wish, ...] = (
     *(
-        ToPublish(BRAND, category, "")
+        PublishRight(BRAND, category, "")
         for category in ("newsletter", "service", "account", "promotional", "breach", "policy_change")
     ),
-    *(ToSay(BRAND, action) for action in KINDS),
+    *(AccountRight(BRAND, action) for action in KINDS),
 )
 
 
 def wished(wish: Wish) -> dict[str, Any]:
     """The event that wishes it."""
-    if isinstance(wish, ToPublish):
+    if isinstance(wish, PublishRight):
         return plain_event(PEOPLE, wish.category)
     return account_event(wish[1])
 
@@ -257,24 +268,24 @@ async def test_queue_and_outbox(world: World, kind: IdentityKind) -> None:
         for role, (rights, allowed) in roles(wish).items():
             publisher = Identity(kind, f"{role} {number}")
             if rights is not None:
-                await world.publishers.add(publisher, rights)
+                await world.publishers.grant_rights(publisher, rights)
             event = wished(wish) | {"id": f"{role} {number}"}
             before = await world.entries(kind="action")
             arrived = await DOORS[kind](world, publisher, event)
-            await world.intake().take("service", [arrived])
+            await world.intake().accept_messages("service", [arrived])
             assert (arrived.kind == DeadKind.NOT_ALLOWED) is not allowed, f"{wish} {role}: {arrived.settled}"
             if not allowed:
                 assert f"`mailer publishers add {quote(str(publisher))} --brand {BRAND} --" in str(arrived.settled)
-                assert await world.mailings.find(BRAND, event["id"]) is None
+                assert await world.mailings.find_mailing(BRAND, event["id"]) is None
                 assert await world.entries(kind="action") == before
 
 
 async def test_a_name_of_another_kind_has_no_rights(world: World) -> None:
     """Rights that were granted to the key shop are not the broker user's, the role's or the person's."""
-    await world.publishers.add(Identity(IdentityKind.KEY, "harbour"), everything())
+    await world.publishers.grant_rights(Identity(IdentityKind.KEY, "harbour"), everything())
     for kind in (IdentityKind.BROKER, IdentityKind.ROLE, IdentityKind.PERSON):
         arrived = await DOORS[kind](world, Identity(kind, "harbour"), plain_event(PEOPLE))
-        await world.intake().take("newsletter", [arrived])
+        await world.intake().accept_messages("newsletter", [arrived])
         assert arrived.kind == DeadKind.NOT_ALLOWED
 
 
@@ -283,19 +294,19 @@ async def test_what_waits_when_its_publisher_is_revoked_is_not_taken_in(world: W
     """An event that was published before the revocation, and arrives after it, is a dead letter."""
     await world.known(1)
     publisher = Identity(kind, "harbour")
-    await world.publishers.add(publisher, everything())
+    await world.publishers.grant_rights(publisher, everything())
     arrived = [await DOORS[kind](world, publisher, wished(wish) | {"id": f"{wish}"}) for wish in WISHES]
-    await world.publishers.revoke(publisher)
+    await world.publishers.revoke_rights(publisher)
     before = await world.entries(kind="action")
-    await world.intake().take("service", arrived)
+    await world.intake().accept_messages("service", arrived)
     assert {one.kind for one in arrived} == {DeadKind.NOT_ALLOWED}
     assert await world.entries(kind="action") == before
-    assert [await world.mailings.find(BRAND, f"{wish}") for wish in WISHES] == [None] * len(WISHES)
+    assert [await world.mailings.find_mailing(BRAND, f"{wish}") for wish in WISHES] == [None] * len(WISHES)
 
 
 def own_words(template: str, event_id: str) -> dict[str, Any]:
     """An event that says mailer's own words."""
-    shown = templates().get(BRAND, template)
+    shown = templates().get_template(BRAND, template)
     assert shown is not None
     named = {"category": "rights", "template": template, "context": dict(shown.example)}
     return plain_event(PEOPLE) | named | {"id": event_id}
@@ -303,12 +314,12 @@ def own_words(template: str, event_id: str) -> dict[str, Any]:
 
 async def by_api(world: World, publisher: Identity, event: dict[str, Any]) -> FakeReceived:
     """A request with the publisher's key, which is parked in the outbox and relayed by a worker."""
-    key = await world.publishers.add(publisher, everything())
+    key = await world.publishers.grant_rights(publisher, everything())
     async with browse(world) as client:
         answer = await client.post("/api/v1/events", json=event, headers={"authorization": f"Bearer {key}"})
         assert answer.status_code == 202, answer.text
-    [item] = await world.outbox.take("worker", 10, 30)
-    await world.outbox.remove([item.id])
+    [item] = await world.outbox.lease_rows("worker", 10, 30)
+    await world.outbox.remove_rows([item.id])
     return FakeReceived(replace(item.message, user_id="guest"))
 
 
@@ -320,11 +331,11 @@ async def test_mailers_own_words_wait_at_each_door(world: World, kind: IdentityK
     for name in ("shop", "pipeline", str(ITSELF)):
         publisher = Identity(kind, name)
         if kind is not IdentityKind.KEY:
-            await world.publishers.add(publisher, everything())
+            await world.publishers.grant_rights(publisher, everything())
         event = own_words(template, f"of {publisher}")
         arrived = await door(world, publisher, event)
-        await world.intake().take("service", [arrived])
-        status = await world.mailings.find(BRAND, event["id"])
+        await world.intake().accept_messages("service", [arrived])
+        status = await world.mailings.find_mailing(BRAND, event["id"])
         assert status is not None, arrived.settled
         assert (status.state, status.publisher) == ("awaiting_release", str(publisher))
     assert world.processor.sent == []
@@ -334,18 +345,18 @@ async def test_mail_of_mailers_own_kind_waits_by_any_name(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same mail from a template with another name waits for a second person too, at each door."""
-    shutil.copytree(resources.folder("templates") / BRAND, tmp_path / BRAND)
+    shutil.copytree(bundled_files.bundled_folder("templates") / BRAND, tmp_path / BRAND)
     for template in OWN_TEMPLATES:
         (tmp_path / BRAND / template).rename(tmp_path / BRAND / f"our-{template}")
-    library = TemplateLibrary.load(tmp_path, {BRAND: policies()[BRAND]})
+    library = TemplateLibrary.load_library(tmp_path, {BRAND: policies()[BRAND]})
     monkeypatch.setattr(factories, "templates", lambda: library)
     for kind, template in product(DOORS, sorted(OWN_TEMPLATES)):
         publisher = Identity(kind, f"harbour {template}")
-        await world.publishers.add(publisher, everything())
+        await world.publishers.grant_rights(publisher, everything())
         event = own_words(template, f"of {publisher}") | {"template": f"our-{template}"}
         arrived = await DOORS[kind](world, publisher, event)
-        await world.intake().take("service", [arrived])
-        status = await world.mailings.find(BRAND, event["id"])
+        await world.intake().accept_messages("service", [arrived])
+        status = await world.mailings.find_mailing(BRAND, event["id"])
         assert status is not None, arrived.settled
         assert status.state == "awaiting_release"
     assert world.processor.sent == []
@@ -356,34 +367,34 @@ async def test_mail_of_mailers_own_kind_waits_by_any_name(
 async def test_mailers_own_words_need_their_own_category(world: World, kind: IdentityKind, template: str) -> None:
     """A publisher of all categories but `rights` says them neither as that nor as another."""
     publisher = Identity(kind, "harbour")
-    await world.publishers.add(publisher, without(ToPublish(BRAND, "rights", template)))
+    await world.publishers.grant_rights(publisher, without(PublishRight(BRAND, "rights", template)))
     for category in sorted(CATEGORIES):
         event = own_words(template, category) | {"category": category, "reason": "You asked us to"}
         arrived = await DOORS[kind](world, publisher, event)
-        await world.intake().take("service", [arrived])
+        await world.intake().accept_messages("service", [arrived])
         assert arrived.kind == (DeadKind.NOT_ALLOWED if category == "rights" else DeadKind.REFUSED), category
-        assert await world.mailings.find(BRAND, event["id"]) is None
+        assert await world.mailings.find_mailing(BRAND, event["id"]) is None
     assert world.processor.sent == []
 
 
 @pytest.mark.parametrize("template", sorted(OWN_TEMPLATES))
 async def test_mailer_says_its_own_words_itself_and_nothing_else(world: World, template: str) -> None:
     """Its own mail waits for nobody and goes out; other mail in its name is a dead letter."""
-    event, headers = own_words(template, "own"), {Header.PUBLISHER: str(ITSELF)}
-    arrived = FakeReceived(Message(json.dumps(event).encode(), f"{BRAND}.rights", event["id"], headers, "guest"))
-    await world.intake().take("service", [arrived])
-    status = await world.mailings.find(BRAND, event["id"])
+    event, headers = own_words(template, "own"), {HeaderName.PUBLISHER: str(ITSELF)}
+    arrived = FakeReceived(BrokerMessage(json.dumps(event).encode(), f"{BRAND}.rights", event["id"], headers, "guest"))
+    await world.intake().accept_messages("service", [arrived])
+    status = await world.mailings.find_mailing(BRAND, event["id"])
     assert status is not None, arrived.settled
     assert status.state != "awaiting_release"
     assert len(world.processor.sent) == 1
-    forged = Message(json.dumps(plain_event(PEOPLE)).encode(), f"{BRAND}.newsletter", None, headers, "guest")
-    await world.intake().take("newsletter", [arrived := FakeReceived(forged)])
+    forged = BrokerMessage(json.dumps(plain_event(PEOPLE)).encode(), f"{BRAND}.newsletter", None, headers, "guest")
+    await world.intake().accept_messages("newsletter", [arrived := FakeReceived(forged)])
     assert arrived.kind == DeadKind.NOT_ALLOWED
 
 
 def test_the_matrix_knows_all_that_can_be_granted() -> None:
     """A new action or read appears in it."""
     wishes = [row.wish for rows in ROUTES.values() for row in rows]
-    assert {wish[1] for wish in wishes if isinstance(wish, ToSay)} == set(KINDS)
-    assert {wish.what for wish in wishes if isinstance(wish, ToRead)} == set(Read)
-    assert {wish.category for wish in wishes if isinstance(wish, ToPublish)} <= set(CATEGORIES)
+    assert {wish[1] for wish in wishes if isinstance(wish, AccountRight)} == set(KINDS)
+    assert {wish.what for wish in wishes if isinstance(wish, ReadDataRight)} == set(ReadRight)
+    assert {wish.category for wish in wishes if isinstance(wish, PublishRight)} <= set(CATEGORIES)

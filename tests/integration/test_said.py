@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.rights import rectify
+from mailer.actions.rights import rectify_recipient
 from mailer.policy.standing import Standing, version_scope
 from mailer.ports.consents import Consent
-from mailer.ports.rights import Correction
+from mailer.ports.rights import DataCorrection
 from tests.factories import BRAND, World, make_event, new_mailing, person, policies
 
 DAYS = ((date(2004, 1, 1), "2004"), (date(2024, 1, 1), "2024"))
@@ -18,9 +18,9 @@ DAYS = ((date(2004, 1, 1), "2004"), (date(2024, 1, 1), "2024"))
 async def said(world: World, number: int, **values: Any) -> Standing:
     """Somebody as an event names them, and what stands of them then."""
     event = make_event([person(number, **values)])
-    [accepted] = await world.mailings.accept([replace(new_mailing(event), versions=DAYS)])
+    [accepted] = await world.mailings.accept_mailings([replace(new_mailing(event), versions=DAYS)])
     await world.drop(accepted.mailing_id)
-    standing = await world.standings.get(BRAND, await world.id_of(f"user-{number}"))
+    standing = await world.standings.get_standing(BRAND, await world.id_of(f"user-{number}"))
     assert standing is not None
     return standing
 
@@ -93,7 +93,7 @@ async def test_who_shares_an_address_is_told_at_once(world: World) -> None:
     """A stricter version that is said of one account holds for the other with the address before it is named again."""
     await said(world, 1, email="bob@people.example", policy_version="2024")
     await said(world, 2, email="BOB@people.example", policy_version="2004")
-    found = await world.standings.get(BRAND, await world.id_of("user-1"))
+    found = await world.standings.get_standing(BRAND, await world.id_of("user-1"))
     assert found is not None
     assert found.collected_under == "2004\n2024"
 
@@ -124,10 +124,10 @@ async def test_only_a_consent_moves_somebody_to_a_version(world: World) -> None:
     words = {"source": "application", "version": "form 1", "words": "I agree to the policy of 2024.", "actor": "Ada"}
     agreed = Consent(version_scope("2024"), True, at=datetime.now(UTC), **words)
     ada = await world.id_of("user-1")
-    await world.consents.record(BRAND, ada, agreed)
+    await world.consents.record_consent(BRAND, ada, agreed)
     assert (await said(world, 1)).collected_under == "2004\n\t2024"
     assert (await said(world, 1, policy_version="2004")).collected_under == "2004\n\t2024"
-    await world.consents.record(BRAND, ada, replace(agreed, given=False, at=datetime.now(UTC)))
+    await world.consents.record_consent(BRAND, ada, replace(agreed, given=False, at=datetime.now(UTC)))
     found = await said(world, 1)
     assert (found.collected_under, found.opted_out) == ("2004", frozenset())
 
@@ -165,8 +165,8 @@ async def test_a_correction_replaces_the_countries(world: World, spelt: str) -> 
     await said(world, 1, email="bob@people.example", country="DE")
     await said(world, 2, email=spelt, country="US")
     whose = await world.id_of("user-2")
-    await rectify(world.rights, policies()[BRAND], whose, Correction(country="CA"), "test")
+    await rectify_recipient(world.rights, policies()[BRAND], whose, DataCorrection(country="CA"), "test")
     for number, email in ((1, "bob@people.example"), (2, spelt)):
-        assert (await world.standings.get(BRAND, await world.id_of(f"user-{number}"))).country == "CA"  # type: ignore[union-attr]
+        assert (await world.standings.get_standing(BRAND, await world.id_of(f"user-{number}"))).country == "CA"  # type: ignore[union-attr]
         assert (await said(world, number, email=email, country=None)).country == "CA"
     assert (await said(world, 2, email=spelt, country="US")).country == "US\nCA"

@@ -6,55 +6,55 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.reading import PostgresLedger
-from mailer.ledger.seals import HeadRefused, Signer, digest
-from mailer.ledger.writers import Writer
+from mailer.ledger.export import LedgerExport
+from mailer.ledger.seals import SealRefused, SealSigner, seal_digest
+from mailer.ledger.writers import ChainWriter
 from tests.chains import add, age, body, faults, write
 from tests.factories import KEY, World
 
 
 async def test_a_seal_names_what_moved(world: World) -> None:
     """The first seal is whole; the next ones name the writers that moved since, in a chain; none if none did."""
-    first, second = Writer(KEY.encode()), Writer(KEY.encode())
+    first, second = ChainWriter(KEY.encode()), ChainWriter(KEY.encode())
     await add(world, first)
     await add(world, second)
-    whole = body(await world.ledger.seal_moved())
-    assert await world.ledger.seal_moved() is None
+    whole = body(await world.ledger.seal_if_moved())
+    assert await world.ledger.seal_if_moved() is None
     assert {(head["writer"], head["n"]) for head in whole["heads"]} == {(str(first.id), 1), (str(second.id), 1)}
     assert (whole["whole"], whole["number"], whole["previous"]) == (True, 1, None)
     await add(world, second, 3)
     before = await world.ledger.latest_seal()
-    moved = body(await world.ledger.seal_moved())
+    moved = body(await world.ledger.seal_if_moved())
     assert [(head["writer"], head["n"]) for head in moved["heads"]] == [(str(second.id), 4)]
     assert before is not None
-    assert (moved["whole"], moved["number"], moved["previous"]) == (False, 2, digest(before["body"]))
+    assert (moved["whole"], moved["number"], moved["previous"]) == (False, 2, seal_digest(before["body"]))
     assert await faults(world) == []
 
 
 async def test_another_timekeeper_goes_on(world: World) -> None:
     """A process that has sealed nothing yet knows from the seals what has moved, and chains behind the newest."""
-    writer = Writer(KEY.encode())
+    writer = ChainWriter(KEY.encode())
     await add(world, writer)
-    await world.ledger.seal_moved()
-    other = PostgresLedger(world.pool, KEY)
-    assert await other.seal_moved() is None
+    await world.ledger.seal_if_moved()
+    other = LedgerExport(world.pool, KEY)
+    assert await other.seal_if_moved() is None
     await add(world, writer)
-    assert body(await other.seal_moved())["number"] == 2
-    assert await world.ledger.seal_moved() is None
+    assert body(await other.seal_if_moved())["number"] == 2
+    assert await world.ledger.seal_if_moved() is None
     await add(world, writer)
-    assert body(await world.ledger.seal_moved())["number"] == 3
+    assert body(await world.ledger.seal_if_moved())["number"] == 3
     assert await faults(world) == []
 
 
 async def test_a_head_that_only_an_older_seal_names(world: World) -> None:
     """All seals count: a chain that was cut is named by the one that had its end, though newer ones name others."""
-    first, second = Writer(KEY.encode()), Writer(KEY.encode())
+    first, second = ChainWriter(KEY.encode()), ChainWriter(KEY.encode())
     await add(world, second)
-    await world.ledger.seal_moved()
+    await world.ledger.seal_if_moved()
     await add(world, first, 3)
-    await world.ledger.seal_moved()
+    await world.ledger.seal_if_moved()
     await add(world, second)
-    await world.ledger.seal_moved()
+    await world.ledger.seal_if_moved()
     await world.pool.execute("DELETE FROM ledger WHERE writer = $1 AND n > 1", first.id)
     assert await faults(world) == [(str(first.id), 2, "missing")]
 
@@ -71,10 +71,10 @@ async def test_a_head_that_only_an_older_seal_names(world: World) -> None:
 )
 async def test_seals_cannot_be_edited_unnoticed(world: World, harm: str, number: int) -> None:
     """A seal that was removed, changed or moved breaks the chain of the seals, and is named."""
-    writer = Writer(KEY.encode())
+    writer = ChainWriter(KEY.encode())
     for _ in range(3):
         await add(world, writer)
-        await world.ledger.seal_moved()
+        await world.ledger.seal_if_moved()
     await world.pool.execute(harm)
     found = await faults(world)
     assert found
@@ -84,16 +84,16 @@ async def test_seals_cannot_be_edited_unnoticed(world: World, harm: str, number:
 
 async def test_old_seals_are_thinned_out(world: World) -> None:
     """After a month only whole seals remain, which still verify; what goes too early is missed."""
-    writer = Writer(KEY.encode())
+    writer = ChainWriter(KEY.encode())
     for _ in range(3):
         await add(world, writer)
-        await world.ledger.seal_moved()
-    await world.ledger.seal()
+        await world.ledger.seal_if_moved()
+    await world.ledger.seal_ledger()
     await age(world, 40)
-    ledger = PostgresLedger(world.pool, KEY)
+    ledger = LedgerExport(world.pool, KEY)
     for _ in range(3):
         await add(world, writer)
-        await ledger.seal_moved()
+        await ledger.seal_if_moved()
     kept = await world.pool.fetch("SELECT whole FROM seals ORDER BY id")
     assert [row["whole"] for row in kept] == [True, True, True, False, False]
     assert await faults(world) == []
@@ -106,16 +106,16 @@ async def test_old_seals_are_thinned_out(world: World) -> None:
 async def test_seals_of_the_form_before(world: World) -> None:
     """Seals that were made before they were chained still count, kept or published, and the next one names them."""
     [writer] = await write(world)
-    record = body(await world.ledger.seal())
+    record = body(await world.ledger.seal_ledger())
     old = json.dumps({"at": record["at"], "heads": record["heads"]}, separators=(",", ":"))
-    signature = Signer(KEY).sign(old)
+    signature = SealSigner(KEY).sign_body(old)
     await world.pool.execute("DELETE FROM seals")
     await world.pool.execute("INSERT INTO seals (body, signature) VALUES ($1, $2)", old, signature)
-    ledger = PostgresLedger(world.pool, KEY)
-    assert await ledger.seal_moved() is None
+    ledger = LedgerExport(world.pool, KEY)
+    assert await ledger.seal_if_moved() is None
     await write(world)
-    assert body(await ledger.seal_moved())["previous"] == digest(old)
-    published = Signer(KEY).record(old, signature)
+    assert body(await ledger.seal_if_moved())["previous"] == seal_digest(old)
+    published = SealSigner(KEY).seal_record(old, signature)
     assert await faults(world, published) == []
     await world.pool.execute("DELETE FROM ledger WHERE writer = $1 AND n = 6", UUID(writer))
     assert await faults(world) == await faults(world, published) == [(writer, 6, "missing")]
@@ -125,23 +125,23 @@ async def test_seals_are_published_once(world: World) -> None:
     """What was made since the last published seal follows, and nothing for who is not of this database."""
 
     async def behind(last: dict[str, Any] | None) -> list[int]:
-        return [body(record)["number"] async for record in world.ledger.seals_behind(last)]
+        return [body(record)["number"] async for record in world.ledger.seals_after(last)]
 
     await write(world)
-    first = await world.ledger.seal()
+    first = await world.ledger.seal_ledger()
     assert await behind(None) == [1]
     assert await behind(first) == []
-    second = await world.ledger.seal()
-    await world.ledger.seal()
+    second = await world.ledger.seal_ledger()
+    await world.ledger.seal_ledger()
     assert await behind(first) == [2, 3]
     await world.pool.execute("DELETE FROM seals WHERE body = $1", second["body"])
-    with pytest.raises(HeadRefused, match="not kept in this database"):
+    with pytest.raises(SealRefused, match="not kept in this database"):
         await behind(second)
 
 
-async def old_writer(world: World, days: int) -> Writer:
+async def old_writer(world: World, days: int) -> ChainWriter:
     """A writer that was born some days ago, with three entries."""
-    writer = Writer(KEY.encode())
+    writer = ChainWriter(KEY.encode())
     writer.id = UUID(int=writer.id.int - (days * 86_400_000 << 80))
     await add(world, writer, 3)
     return writer
@@ -150,40 +150,42 @@ async def old_writer(world: World, days: int) -> Writer:
 async def test_what_came_after_a_seal_is_verified_alone(world: World) -> None:
     """Of a long ledger, only chains that may have moved since a kept seal are read; each fault in them is named."""
     old = await old_writer(world, 20)
-    kept = await world.ledger.seal()
-    recent = Writer(KEY.encode())
+    kept = await world.ledger.seal_ledger()
+    recent = ChainWriter(KEY.encode())
     await add(world, recent, 4)
-    await world.ledger.seal_moved()
-    whole, part = await world.ledger.verify(), await world.ledger.verify(since=kept)
+    await world.ledger.seal_if_moved()
+    whole, part = await world.ledger.verify_ledger(), await world.ledger.verify_ledger(since=kept)
     assert (whole.entries, part.entries, part.faults) == (7, 4, ())
     await world.pool.execute("UPDATE ledger SET reason = 'x' WHERE writer = $1 AND n = 2", old.id)
     await world.pool.execute("UPDATE ledger SET reason = 'x' WHERE writer = $1 AND n = 3", recent.id)
-    named = [(fault.writer, fault.n) for fault in (await world.ledger.verify(since=kept)).faults]
+    named = [(fault.writer, fault.n) for fault in (await world.ledger.verify_ledger(since=kept)).faults]
     assert named == [(str(recent.id), 3)]
-    assert len((await world.ledger.verify()).faults) == 2
+    assert len((await world.ledger.verify_ledger()).faults) == 2
 
 
 async def test_since_a_seal_its_heads_and_the_seals_behind_it_are_held_against_the_ledger(world: World) -> None:
     """An old chain that lost its end, a removed seal and a removed writer are named without reading the old chains."""
     old = await old_writer(world, 20)
-    kept = await world.ledger.seal()
-    recent = Writer(KEY.encode())
+    kept = await world.ledger.seal_ledger()
+    recent = ChainWriter(KEY.encode())
     for _ in range(3):
         await add(world, recent)
-        await world.ledger.seal_moved()
+        await world.ledger.seal_if_moved()
     await world.pool.execute("DELETE FROM ledger WHERE writer = $1 AND n = 3", old.id)
     await world.pool.execute("DELETE FROM ledger WHERE writer = $1", recent.id)
     await world.pool.execute("DELETE FROM seals WHERE id = (SELECT max(id) - 1 FROM seals)")
-    found = {(fault.writer, fault.what.partition(":")[0]) for fault in (await world.ledger.verify(since=kept)).faults}
+    found = {
+        (fault.writer, fault.what.partition(":")[0]) for fault in (await world.ledger.verify_ledger(since=kept)).faults
+    }
     assert found == {(str(old.id), "missing"), (str(recent.id), "missing"), ("seals", "missing or changed")}
 
 
 async def test_a_seal_that_is_not_kept_is_no_beginning(world: World) -> None:
     """Deleted from the database, or by another key, it is refused in words."""
     await write(world)
-    kept = await world.ledger.seal()
-    with pytest.raises(HeadRefused, match="not by this ledger's key"):
-        await world.ledger.verify(since={**kept, "signature": "00" * 64})
+    kept = await world.ledger.seal_ledger()
+    with pytest.raises(SealRefused, match="not by this ledger's key"):
+        await world.ledger.verify_ledger(since={**kept, "signature": "00" * 64})
     await world.pool.execute("DELETE FROM seals")
-    with pytest.raises(HeadRefused, match="not kept in this database"):
-        await world.ledger.verify(since=kept)
+    with pytest.raises(SealRefused, match="not kept in this database"):
+        await world.ledger.verify_ledger(since=kept)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from mailer.pipeline import routing
+from mailer.pipeline.background_hand_overs import HandOverTasks
 from mailer.pipeline.consumers import CONSUMERS_A_LANE
-from mailer.pipeline.overtime import Overtime
 from mailer.pipeline.routing import SLOW_WINDOWS
 from mailer.policy.category import Lane
 from mailer.policy.outcome import Outcome
-from mailer.ports.processor import Outgoing, Permit
+from mailer.ports.processor import OutgoingMessage, Permit
 from tests.factories import FakeProcessor, World, person, until
 
 
@@ -32,7 +32,7 @@ class Stuck(FakeProcessor):
     answers: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def send(
-        self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+        self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
     ) -> list[Outcome]:
         """Begins at once, and takes long."""
         outcomes = await super().send(window, deadline, permit, urgent=urgent)
@@ -41,20 +41,20 @@ class Stuck(FakeProcessor):
 
 
 @asynccontextmanager
-async def closing(overtime: Overtime, stuck: Stuck) -> AsyncIterator[None]:
+async def closing(overtime: HandOverTasks, stuck: Stuck) -> AsyncIterator[None]:
     """Ends what goes on by itself."""
     try:
         yield
     finally:
         stuck.answers.set()
-        await overtime.close()
+        await overtime.wait_until_done()
 
 
 async def test_others_mail_goes_while_a_relay_takes_long(world: World) -> None:
     """Its consumers go on with what the other one may have; what it holds ends once it answers, and nothing twice."""
     stuck, good = Stuck(name="stuck", weight=9), FakeProcessor(name="good")
     mailings = [await world.accept([person(10 * n + each) for each in range(10)]) for n in range(20)]
-    overtime, batches = Overtime(world.handover_by([stuck, good])), [one.batches[0] for one in mailings]
+    overtime, batches = HandOverTasks(world.handover_by([stuck, good])), [one.batches[0] for one in mailings]
 
     async def states() -> dict[tuple[str, str], int]:
         found = [await world.states(one.mailing_id) for one in mailings]
@@ -62,7 +62,7 @@ async def test_others_mail_goes_while_a_relay_takes_long(world: World) -> None:
 
     async def consume() -> None:
         while batches:
-            await overtime.run(Lane.NEWSLETTER, [batches.pop()])
+            await overtime.hand_over(Lane.NEWSLETTER, [batches.pop()])
 
     async with closing(overtime, stuck):
         await asyncio.gather(*(consume() for _ in range(CONSUMERS_A_LANE)))
@@ -81,12 +81,12 @@ async def test_a_relay_alone_is_waited_for(world: World) -> None:
     stuck = Stuck(name="stuck")
     accepted = await world.accept([person(1)])
     handover = world.handover_by([stuck])
-    overtime = Overtime(handover)
+    overtime = HandOverTasks(handover)
     async with closing(overtime, stuck):
-        running = asyncio.create_task(overtime.run(Lane.NEWSLETTER, accepted.batches))
+        running = asyncio.create_task(overtime.hand_over(Lane.NEWSLETTER, accepted.batches))
 
         async def slow() -> bool:
-            return handover.routes.conditions["stuck"].times >= 3
+            return handover.routes.processor_conditions["stuck"].times >= 3
 
         await until(slow)
         assert not running.done()

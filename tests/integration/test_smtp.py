@@ -10,9 +10,9 @@ import pytest
 import uvloop
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from mailer.policy.outcome import Result
-from mailer.policy.trouble import Trouble
-from mailer.processors.naming import is_qualified
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import OutcomeKind
+from mailer.processors.ehlo_name import is_fully_qualified
 from tests.integration.smtp_world import (
     CONTENT,
     HANG,
@@ -38,7 +38,7 @@ async def test_a_window_is_delivered_as_it_is() -> None:
     window = [outgoing(f"r{n}@example.org", CONTENT + b"%d\r\n" % n) for n in range(50)]
     async with real(lambda: SMTP(keep, hostname="test")) as port, processor(port, pool=4) as sender:
         outcomes = await sender.send(window, soon(), allowed)
-    assert [(outcome.result, outcome.code) for outcome in outcomes] == [(Result.ACCEPTED, 250)] * 50
+    assert [(outcome.result, outcome.code) for outcome in outcomes] == [(OutcomeKind.ACCEPTED, 250)] * 50
     assert sorted((e.mail_from, e.rcpt_tos, e.original_content) for e in keep.envelopes) == sorted(
         (message.sender, [message.recipient], message.content) for message in window
     )
@@ -53,7 +53,7 @@ async def test_connections_are_used_again(extensions: tuple[str, ...]) -> None:
             assert await sender.send([], soon(), allowed) == []
             for _ in range(2):
                 outcomes = await sender.send([outgoing(), outgoing()], soon(), allowed)
-                assert [outcome.result for outcome in outcomes] == [Result.ACCEPTED] * 2
+                assert [outcome.result for outcome in outcomes] == [OutcomeKind.ACCEPTED] * 2
         assert server.connections == 1
         assert server.commands[-1] == "QUIT"
         assert server.contents[0] == CONTENT.replace(b"\r\n.", b"\r\n..") + b".\r\n"
@@ -66,10 +66,10 @@ async def test_each_recipient_has_its_own_reply(extensions: tuple[str, ...]) -> 
     async with scripted(script, extensions=extensions) as server, processor(server.port) as sender:
         outcomes = await sender.send([outgoing(f"r{n}@example.org") for n in range(4)], soon(), allowed)
         assert [outcome.result for outcome in outcomes] == [
-            Result.ACCEPTED,
-            Result.REFUSED,
-            Result.DEFERRED,
-            Result.ACCEPTED,
+            OutcomeKind.ACCEPTED,
+            OutcomeKind.REFUSED,
+            OutcomeKind.DEFERRED,
+            OutcomeKind.ACCEPTED,
         ]
         assert (outcomes[1].code, outcomes[1].status, outcomes[1].text) == (550, "5.1.1", "5.1.1 No such user")
         assert server.commands.count("RSET") == 2
@@ -82,9 +82,9 @@ async def test_nobody_listens() -> None:
         pass
     async with processor(port, pool=4) as sender:
         outcomes = await sender.send([outgoing() for _ in range(6)], soon(), allowed)
-    assert {outcome.result for outcome in outcomes} == {Result.UNSENT}
+    assert {outcome.result for outcome in outcomes} == {OutcomeKind.UNSENT}
     assert outcomes[0].text.startswith(f"relay: no connection to 127.0.0.1 on port {port}")
-    assert {outcome.trouble for outcome in outcomes} == {Trouble.UNREACHABLE}
+    assert {outcome.trouble for outcome in outcomes} == {ConnectionTrouble.UNREACHABLE}
 
 
 @both_ways
@@ -94,7 +94,7 @@ async def test_a_server_that_leaves_after_its_greeting(extensions: tuple[str, ..
     for _ in range(10):
         async with scripted({"EHLO": [f"{lines}250 hello {LEAVES}"]}) as server, processor(server.port) as sender:
             [outcome] = await sender.send([outgoing()], soon(), allowed)
-            assert outcome.result in {Result.UNSENT, Result.DEFERRED}
+            assert outcome.result in {OutcomeKind.UNSENT, OutcomeKind.DEFERRED}
 
 
 async def test_connections_that_cannot_be_made_leave_the_rest_to_the_others() -> None:
@@ -102,14 +102,14 @@ async def test_connections_that_cannot_be_made_leave_the_rest_to_the_others() ->
     script = {"GREETING": ["220 hi", "220 hi", "421 too many connections"]}
     async with scripted(script) as server, processor(server.port, pool=4) as sender:
         outcomes = await sender.send([outgoing() for _ in range(20)], soon(), allowed)
-    assert [outcome.result for outcome in outcomes] == [Result.ACCEPTED] * 20
+    assert [outcome.result for outcome in outcomes] == [OutcomeKind.ACCEPTED] * 20
 
 
 async def test_no_message_begins_after_the_deadline() -> None:
     """Once its time is up, nothing is offered, and no connection is made for it."""
     async with scripted() as server, processor(server.port) as sender:
         [outcome] = await sender.send([outgoing()], time.monotonic() - 1, allowed)
-        assert (outcome.result, server.connections) == (Result.UNSENT, 0)
+        assert (outcome.result, server.connections) == (OutcomeKind.UNSENT, 0)
 
 
 @both_ways
@@ -119,7 +119,7 @@ async def test_windows_share_the_pool(extensions: tuple[str, ...]) -> None:
         windows = await asyncio.gather(
             *(sender.send([outgoing() for _ in range(5)], soon(), allowed) for _ in range(3))
         )
-        assert {outcome.result for window in windows for outcome in window} == {Result.ACCEPTED}
+        assert {outcome.result for window in windows for outcome in window} == {OutcomeKind.ACCEPTED}
         assert len(server.contents) == 15
         assert server.connections == 2
 
@@ -147,7 +147,7 @@ async def test_a_cancelled_window_leaves_no_connection_half_way() -> None:
             await task
         go_on.set()
         [outcome] = await sender.send([outgoing("bob@example.org")], soon(), allowed)
-    assert outcome.result is Result.ACCEPTED
+    assert outcome.result is OutcomeKind.ACCEPTED
     assert [envelope.rcpt_tos for envelope in keep.envelopes] == [["bob@example.org"]]
 
 
@@ -188,7 +188,7 @@ async def test_reports_are_asked_for_where_they_are_offered(extensions: tuple[st
     offered = (*extensions, "DSN") if dsn else extensions
     async with scripted(extensions=offered) as server, processor(server.port) as sender:
         [outcome] = await sender.send([outgoing("a+b@example.org", envid="d=7")], soon(), allowed)
-        assert outcome.result is Result.ACCEPTED
+        assert outcome.result is OutcomeKind.ACCEPTED
         mail, rcpt = server.commands[1:3]
         assert mail.endswith(" RET=HDRS ENVID=d+3D7") is dsn
         assert rcpt.endswith(" NOTIFY=FAILURE,DELAY ORCPT=rfc822;a+2Bb@example.org") is dsn
@@ -203,7 +203,7 @@ async def test_a_connection_that_ended_between_windows_costs_nothing(extensions:
     ):
         for _ in range(3):
             [outcome] = await sender.send([outgoing()], soon(), allowed)
-            assert outcome.result is Result.ACCEPTED
+            assert outcome.result is OutcomeKind.ACCEPTED
         assert (server.connections, len(server.contents)) == (3, 3)
 
 
@@ -212,7 +212,7 @@ async def test_a_connection_carries_only_so_many(extensions: tuple[str, ...]) ->
     """After the relay's number of messages a connection is ended politely, in the middle of a window too."""
     async with scripted(extensions=extensions) as server, processor(server.port, messages=2) as sender:
         outcomes = await sender.send([outgoing() for _ in range(5)], soon(), allowed)
-        assert [outcome.result for outcome in outcomes] == [Result.ACCEPTED] * 5
+        assert [outcome.result for outcome in outcomes] == [OutcomeKind.ACCEPTED] * 5
         await sender.close()
         assert (server.connections, server.commands.count("QUIT")) == (3, 3)
 
@@ -223,10 +223,10 @@ async def test_an_old_connection_begins_nothing(extensions: tuple[str, ...], mon
     async with scripted(extensions=extensions) as server, processor(server.port, age=300.0) as sender:
         await sender.send([outgoing()], soon(), allowed)
         later = SimpleNamespace(monotonic=lambda: time.monotonic() + 301)
-        monkeypatch.setattr("mailer.processors.speaker.time", later)
+        monkeypatch.setattr("mailer.processors.smtp_connection.time", later)
         [outcome] = await sender.send([outgoing()], soon() + 301, allowed)
         await server.hears("QUIT")
-        assert (outcome.result, server.connections) == (Result.ACCEPTED, 2)
+        assert (outcome.result, server.connections) == (OutcomeKind.ACCEPTED, 2)
 
 
 @both_ways
@@ -236,7 +236,7 @@ async def test_an_idle_connection_is_ended(extensions: tuple[str, ...]) -> None:
         await sender.send([outgoing()], soon(), allowed)
         await server.hears("QUIT")
         [outcome] = await sender.send([outgoing()], soon(), allowed)
-        assert (outcome.result, server.connections) == (Result.ACCEPTED, 2)
+        assert (outcome.result, server.connections) == (OutcomeKind.ACCEPTED, 2)
 
 
 async def test_urgent_mail_has_connections_of_its_own() -> None:
@@ -249,10 +249,10 @@ async def test_urgent_mail_has_connections_of_its_own() -> None:
         await server.hears("MAIL")
         [urgent] = await sender.send([outgoing()], soon(), allowed, urgent=True)
         [bulk] = await sender.send([outgoing()], time.monotonic() + 0.02, allowed)
-        assert (urgent.result, bulk.result, bulk.trouble) == (Result.ACCEPTED, Result.UNSENT, None)
+        assert (urgent.result, bulk.result, bulk.trouble) == (OutcomeKind.ACCEPTED, OutcomeKind.UNSENT, None)
         stuck.cancel()
         [bulk] = await sender.send([outgoing()], soon(), allowed)
-        assert bulk.result is Result.ACCEPTED
+        assert bulk.result is OutcomeKind.ACCEPTED
 
 
 async def test_urgent_mail_may_take_every_connection() -> None:
@@ -260,7 +260,7 @@ async def test_urgent_mail_may_take_every_connection() -> None:
     async with scripted(extensions=PIPELINING) as server, processor(server.port, pool=2, urgent=1) as sender:
         for urgent, connections in ((False, 2), (True, 3)):
             outcomes = await sender.send([outgoing() for _ in range(9)], soon(), allowed, urgent=urgent)
-            assert {outcome.result for outcome in outcomes} == {Result.ACCEPTED}
+            assert {outcome.result for outcome in outcomes} == {OutcomeKind.ACCEPTED}
             assert server.connections == connections
 
 
@@ -277,7 +277,7 @@ async def test_a_bug_in_a_permit_is_not_swallowed(extensions: tuple[str, ...]) -
         with pytest.raises(LookupError):
             await sender.send([outgoing(), outgoing()], soon(), broken)
         [outcome] = await sender.send([outgoing()], soon(), allowed)
-        assert outcome.result is Result.ACCEPTED
+        assert outcome.result is OutcomeKind.ACCEPTED
 
 
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
@@ -301,7 +301,7 @@ def test_a_frozen_process_reads_first_what_came_meanwhile(loop: Callable[[], asy
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         async with server, processor(server.sockets[0].getsockname()[1], times=patient(0.25)) as sender:
             [outcome] = await sender.send([outgoing()], soon(), allowed)
-        assert (outcome.result, outcome.text) == (Result.ACCEPTED, "Taken")
+        assert (outcome.result, outcome.text) == (OutcomeKind.ACCEPTED, "Taken")
 
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(freeze())
@@ -317,4 +317,4 @@ async def test_ehlo_says_a_name_that_servers_take(extensions: tuple[str, ...]) -
             await sender.send([outgoing()], soon(), allowed)
     said, usual = (command.partition(" ")[2] for command in server.commands if command.startswith("EHLO"))
     assert said == "mail.example.org"
-    assert usual == "[127.0.0.1]" or is_qualified(usual)
+    assert usual == "[127.0.0.1]" or is_fully_qualified(usual)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mailer.policy.outcome import Result
+from mailer.policy.outcome import OutcomeKind
 from mailer.processors.smtp import SmtpProcessor
-from mailer.processors.times import Times
+from mailer.processors.timeouts import SmtpTimeouts
 from tests.integration.smtp_world import allowed, outgoing, patient, processor, scripted, soon
 
 PIPELINING = ("SIZE 1000000", "8BITMIME", "PIPELINING")
@@ -80,12 +80,12 @@ async def strict(manner: str, pool: int = 1) -> AsyncIterator[tuple[Strict, Smtp
     """Such a server, and a processor for it."""
     made = Strict(manner)
     server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-    times = Times(connect=0.3)
+    times = SmtpTimeouts(connect=0.3)
     async with server, processor(server.sockets[0].getsockname()[1], pool=pool, times=times) as sender:
         yield made, sender
 
 
-async def sent(sender: SmtpProcessor) -> Counter[Result]:
+async def sent(sender: SmtpProcessor) -> Counter[OutcomeKind]:
     """The results of a window."""
     window = [outgoing(f"r{n}@example.org") for n in range(WINDOW)]
     return Counter(outcome.result for outcome in await sender.send(window, soon(), allowed))
@@ -99,7 +99,7 @@ REFUSALS = ("503 Bad sequence of commands", "554 5.5.1 no", "550 5.7.1 no", "451
 async def test_a_reply_to_a_command_sent_ahead_says_nothing_about_its_message(reply: str, pool: int) -> None:
     """All messages are taken once, whatever the server answers to commands behind a dot; then none come any more."""
     async with strict(reply, pool) as (server, sender):
-        assert await sent(sender) == {Result.ACCEPTED: WINDOW}
+        assert await sent(sender) == {OutcomeKind.ACCEPTED: WINDOW}
         assert len(set(server.taken)) == len(server.taken) == WINDOW
         assert server.early == 1
         await sent(sender)
@@ -110,7 +110,7 @@ async def test_a_reply_to_a_command_sent_ahead_says_nothing_about_its_message(re
 async def test_commands_that_are_dropped_in_silence(pool: int) -> None:
     """The envelope is offered again on another connection, and nothing is lost, doubted or sent ahead again."""
     async with strict("drop", pool) as (server, sender):
-        assert await sent(sender) == {Result.ACCEPTED: WINDOW}
+        assert await sent(sender) == {OutcomeKind.ACCEPTED: WINDOW}
         assert (len(set(server.taken)), len(server.taken), server.early) == (WINDOW, WINDOW, 1)
 
 
@@ -118,15 +118,15 @@ async def test_commands_that_are_dropped_in_silence(pool: int) -> None:
 async def test_a_server_that_hangs_up_on_them(pool: int) -> None:
     """One message is in doubt, once in the life of the process, and all others are taken."""
     async with strict("hang up", pool) as (server, sender):
-        assert await sent(sender) == {Result.ACCEPTED: WINDOW - 1, Result.IN_DOUBT: 1}
-        assert await sent(sender) == {Result.ACCEPTED: WINDOW}
+        assert await sent(sender) == {OutcomeKind.ACCEPTED: WINDOW - 1, OutcomeKind.IN_DOUBT: 1}
+        assert await sent(sender) == {OutcomeKind.ACCEPTED: WINDOW}
         assert server.early == 1
 
 
 async def test_a_relay_that_takes_them_gets_them() -> None:
     """Nearly every envelope goes behind the dot before it, on one connection."""
     async with strict("take") as (server, sender):
-        assert await sent(sender) == {Result.ACCEPTED: WINDOW}
+        assert await sent(sender) == {OutcomeKind.ACCEPTED: WINDOW}
         assert server.early == WINDOW - 2  # one to see how quick the relay is, and the last has nothing behind it
         assert server.connections == 1
 
@@ -141,8 +141,8 @@ async def test_a_refusal_of_a_recipient_is_believed_at_once() -> None:
         processor(server.port, times=patient(5.0)) as sender,
     ):
         outcomes = await sender.send([outgoing(f"r{n}@example.org") for n in range(5)], soon(), allowed)
-        assert [outcome.result for outcome in outcomes] == [Result.ACCEPTED] * 2 + [Result.REFUSED] + [
-            Result.ACCEPTED
+        assert [outcome.result for outcome in outcomes] == [OutcomeKind.ACCEPTED] * 2 + [OutcomeKind.REFUSED] + [
+            OutcomeKind.ACCEPTED
         ] * 2
         assert sum("<r2@" in command for command in server.commands) == 1
 
@@ -155,7 +155,7 @@ async def test_a_refusal_that_stands_is_the_message_s_own() -> None:
     ):
         window = [outgoing(f"r{n}@example.org") for n in range(6)]
         outcomes = await sender.send(window, soon(), allowed)
-        assert [outcome.result for outcome in outcomes] == [Result.ACCEPTED] * 2 + [Result.BLOCKED] + [
-            Result.ACCEPTED
+        assert [outcome.result for outcome in outcomes] == [OutcomeKind.ACCEPTED] * 2 + [OutcomeKind.BLOCKED] + [
+            OutcomeKind.ACCEPTED
         ] * 3
         assert sum("<r2@" in command for command in server.commands) == 2

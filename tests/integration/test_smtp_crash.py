@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from mailer.crashing import CrashPoint
+from mailer.crash_points import CrashPoint
 from tests.integration.smtp_world import CONTENT, Scripted, scripted
 
 SEND = """

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from mailer.policy.outcome import Result
-from mailer.policy.trouble import Trouble
-from mailer.processors import pool
-from mailer.processors.times import Times
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import OutcomeKind
+from mailer.processors import connection_pool
+from mailer.processors.timeouts import SmtpTimeouts
 from tests.integration.smtp_world import HANG, Scripted, allowed, outgoing, processor, scripted, soon
 
 PIPELINING = ("SIZE 1000000", "8BITMIME", "PIPELINING")
@@ -67,11 +67,11 @@ async def test_the_first_address_drops_packets(monkeypatch: pytest.MonkeyPatch) 
     async with scripted() as server:
         with black_hole(server.port) as hole:
             named(monkeypatch, [hole, "127.0.0.1"], server.port)
-            async with processor(server.port, host="relay.example", times=Times(connect=30)) as sender:
+            async with processor(server.port, host="relay.example", times=SmtpTimeouts(connect=30)) as sender:
                 begun = time.monotonic()
                 outcomes = await sender.send([outgoing() for _ in range(3)], soon(), allowed)
                 assert time.monotonic() - begun < 30
-    assert {outcome.result for outcome in outcomes} == {Result.ACCEPTED}
+    assert {outcome.result for outcome in outcomes} == {OutcomeKind.ACCEPTED}
 
 
 async def test_every_address_drops_packets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,9 +79,9 @@ async def test_every_address_drops_packets(monkeypatch: pytest.MonkeyPatch) -> N
     async with scripted() as server:
         with black_hole(server.port) as hole:
             named(monkeypatch, [hole], server.port)
-            async with processor(server.port, host="relay.example", times=Times(connect=0.5)) as sender:
+            async with processor(server.port, host="relay.example", times=SmtpTimeouts(connect=0.5)) as sender:
                 [outcome] = await sender.send([outgoing()], soon(), allowed)
-    assert (outcome.result, outcome.trouble) == (Result.UNSENT, Trouble.TIMED_OUT)
+    assert (outcome.result, outcome.trouble) == (OutcomeKind.UNSENT, ConnectionTrouble.TIMED_OUT)
 
 
 @pytest.mark.parametrize("greeting", [HANG, "554 not here", "421 busy"])
@@ -89,10 +89,10 @@ async def test_the_first_address_does_not_greet(monkeypatch: pytest.MonkeyPatch,
     """The second one takes the mail, and from then on it is the first one."""
     async with scripted() as server, at("127.0.0.2", server.port, {"GREETING": [greeting]}) as other:
         named(monkeypatch, ["127.0.0.2", "127.0.0.1"], server.port)
-        async with processor(server.port, host="relay.example", times=Times(connect=2), idle=0.0) as sender:
+        async with processor(server.port, host="relay.example", times=SmtpTimeouts(connect=2), idle=0.0) as sender:
             for _ in range(3):
                 [outcome] = await sender.send([outgoing()], soon(), allowed)
-                assert outcome.result is Result.ACCEPTED
+                assert outcome.result is OutcomeKind.ACCEPTED
         assert other.connections == 1
 
 
@@ -100,7 +100,7 @@ async def test_a_name_without_an_address() -> None:
     """It is the DNS's trouble, or the name's."""
     async with processor(25, host="relay.invalid") as sender:
         [outcome] = await sender.send([outgoing()], soon(), allowed)
-    assert (outcome.result, outcome.trouble) == (Result.UNSENT, Trouble.DNS)
+    assert (outcome.result, outcome.trouble) == (OutcomeKind.UNSENT, ConnectionTrouble.DNS)
     assert "relay.invalid" in outcome.text
 
 
@@ -109,24 +109,28 @@ async def test_a_worker_that_ends_does_not_wait_for_ever(
     extensions: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Unanswered messages are in doubt after a while, and those that have not begun are given back."""
-    monkeypatch.setattr(pool, "FINISHING", 0.0)
-    monkeypatch.setattr(pool, "PARTING", 0.1)
+    monkeypatch.setattr(connection_pool, "FINISHING", 0.0)
+    monkeypatch.setattr(connection_pool, "PARTING", 0.1)
     async with (
         scripted({".": [HANG]}, extensions=extensions) as server,
-        processor(server.port, times=Times()) as sender,
+        processor(server.port, times=SmtpTimeouts()) as sender,
         asyncio.timeout(30),
         asyncio.TaskGroup() as tasks,
     ):
         window = tasks.create_task(sender.send([outgoing() for _ in range(3)], soon(), allowed))
         await server.hears("DATA")
-        sender.part()
-    assert [outcome.result for outcome in window.result()] == [Result.IN_DOUBT, Result.UNSENT, Result.UNSENT]
+        sender.begin_shutdown()
+    assert [outcome.result for outcome in window.result()] == [
+        OutcomeKind.IN_DOUBT,
+        OutcomeKind.UNSENT,
+        OutcomeKind.UNSENT,
+    ]
 
 
 @both_ways
 async def test_a_relay_that_answers_nobody_is_a_trouble_to_who_waits(extensions: tuple[str, ...]) -> None:
     """A window that finds every connection waiting for an answer ends with its time, and says why."""
-    times = Times(connect=0.2)
+    times = SmtpTimeouts(connect=0.2)
     async with (
         scripted({".": [HANG]}, extensions=extensions) as server,
         processor(server.port, times=times) as sender,
@@ -135,7 +139,7 @@ async def test_a_relay_that_answers_nobody_is_a_trouble_to_who_waits(extensions:
         stuck = tasks.create_task(sender.send([outgoing()], soon(), allowed))
         await server.hears("DATA")
         [waits] = await sender.send([outgoing()], time.monotonic() + 1.0, allowed)
-        assert (waits.result, waits.trouble) == (Result.UNSENT, Trouble.TIMED_OUT)
+        assert (waits.result, waits.trouble) == (OutcomeKind.UNSENT, ConnectionTrouble.TIMED_OUT)
         assert "none has had an answer" in waits.text
         server.over.set()
-    assert stuck.result()[0].result is Result.IN_DOUBT
+    assert stuck.result()[0].result is OutcomeKind.IN_DOUBT

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from mailer.policy.outcome import Outcome, Result
-from mailer.ports.processor import Outgoing
-from mailer.processors.relay import Tls
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.processor import OutgoingMessage
+from mailer.processors.relay_url import TlsMode
 from tests.integration.smtp_world import (
     BYTEWISE,
     CLOSE,
@@ -33,13 +33,13 @@ from tests.integration.smtp_world import (
 )
 
 A, D, R, B, S, Q, U = (
-    Result.ACCEPTED,
-    Result.DEFERRED,
-    Result.REFUSED,
-    Result.BLOCKED,
-    Result.SET_UP,
-    Result.IN_DOUBT,
-    Result.UNSENT,
+    OutcomeKind.ACCEPTED,
+    OutcomeKind.DEFERRED,
+    OutcomeKind.REFUSED,
+    OutcomeKind.BLOCKED,
+    OutcomeKind.SET_UP,
+    OutcomeKind.IN_DOUBT,
+    OutcomeKind.UNSENT,
 )
 Script = Mapping[str, Sequence[str]]
 BIG = b"Subject: big\r\n\r\n" + (b"x" * 70 + b"\r\n") * 200_000
@@ -75,15 +75,15 @@ class Row:
 
     name: str
     script: Script
-    results: Sequence[Result]
-    plain: Sequence[Result] | None = None
+    results: Sequence[OutcomeKind]
+    plain: Sequence[OutcomeKind] | None = None
     contents: Mapping[int, bytes] = field(default_factory=dict)
     recipients: Mapping[int, str] = field(default_factory=dict)
     extensions: Sequence[str] = ("SIZE 100000000", "8BITMIME")
     forbidden: frozenset[int] = frozenset()
     frozen: int | None = None
     halted: int | None = None
-    tls: Tls = Tls.NONE
+    tls: TlsMode = TlsMode.NONE
     username: str | None = None
     text: str = ""
 
@@ -92,7 +92,7 @@ class Row:
         """Whether the server is waited for in vain."""
         return any(HANG in replies for replies in self.script.values())
 
-    def expected(self, pipelining: bool) -> list[Result]:
+    def expected(self, pipelining: bool) -> list[OutcomeKind]:
         """Its outcomes on a server with or without."""
         return list(self.results if pipelining or self.plain is None else self.plain)
 
@@ -112,18 +112,18 @@ CONNECTING = (
     Row("EHLO cut", {"EHLO": [DROP]}, [U], text="relay: "),
     Row("EHLO garbage", {"EHLO": [JUNK]}, [U], text=JUNK),
     Row("EHLO never", {"EHLO": [HANG]}, [U], text="relay: "),
-    Row("STARTTLS is not offered", {}, [U, U], tls=Tls.STARTTLS, text="STARTTLS extension not supported"),
-    Row("STARTTLS 454", {"STARTTLS": ["454 no"]}, [U], tls=Tls.STARTTLS, extensions=("STARTTLS",), text="454"),
-    Row("STARTTLS cut", {"STARTTLS": [DROP]}, [U], tls=Tls.STARTTLS, extensions=("STARTTLS",), text="relay: "),
+    Row("STARTTLS is not offered", {}, [U, U], tls=TlsMode.STARTTLS, text="STARTTLS extension not supported"),
+    Row("STARTTLS 454", {"STARTTLS": ["454 no"]}, [U], tls=TlsMode.STARTTLS, extensions=("STARTTLS",), text="454"),
+    Row("STARTTLS cut", {"STARTTLS": [DROP]}, [U], tls=TlsMode.STARTTLS, extensions=("STARTTLS",), text="relay: "),
     Row(
         "TLS is not spoken after STARTTLS",
         {"STARTTLS": [f"220 go {LEAVES}"]},
         [U],
-        tls=Tls.STARTTLS,
+        tls=TlsMode.STARTTLS,
         extensions=("STARTTLS",),
         text="relay: ",
     ),
-    Row("TLS is not spoken at all", {}, [U], tls=Tls.IMPLICIT, text="relay: "),
+    Row("TLS is not spoken at all", {}, [U], tls=TlsMode.IMPLICIT, text="relay: "),
     Row("AUTH is not offered", {}, [U, U], username="user", text="AUTH extension is not supported"),
     Row(
         "AUTH 535", {"AUTH": ["535 5.7.8 no"]}, [U, U], username="user", extensions=("AUTH PLAIN",), text="AUTH refused"
@@ -324,7 +324,7 @@ async def walk(row: Row, pipelining: bool, monkeypatch: pytest.MonkeyPatch | Non
     return outcomes
 
 
-def window_of(row: Row) -> list[Outgoing]:
+def window_of(row: Row) -> list[OutgoingMessage]:
     """Its messages, each to another recipient."""
     return [
         outgoing(row.recipients.get(n, f"r{n}@example.org"), row.contents.get(n, CONTENT))
@@ -350,7 +350,7 @@ class Frozen:
         return time.monotonic() + (leap if self() else 0.0)
 
 
-def hold_against(server: Scripted, window: Sequence[Outgoing], outcomes: Sequence[Outcome]) -> None:
+def hold_against(server: Scripted, window: Sequence[OutgoingMessage], outcomes: Sequence[Outcome]) -> None:
     """What was said against what the server took: at most once each, and never unsaid."""
     said = {message.recipient: outcome.result for message, outcome in zip(window, outcomes, strict=True)}
     assert len(set(server.taken)) == len(server.taken)

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from mailer.policy.outcome import Result
-from mailer.policy.trouble import Trouble
-from mailer.processors.relay import Tls
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import OutcomeKind
+from mailer.processors.relay_url import TlsMode
 from tests.integration.smtp_world import CONTENT, SECRET, Keep, allowed, outgoing, processor, real, scripted, soon
 
 
@@ -53,13 +53,13 @@ async def test_starttls_with_a_certificate_that_is_not_trusted(
     keep = Keep()
     async with (
         real(lambda: SMTP(keep, hostname="test", tls_context=certificate[0], require_starttls=True)) as port,
-        processor(port, tls=Tls.STARTTLS, username="user") as sender,
+        processor(port, tls=TlsMode.STARTTLS, username="user") as sender,
     ):
         outcomes = await sender.send([outgoing(), outgoing()], soon(), allowed)
-    assert [outcome.result for outcome in outcomes] == [Result.UNSENT] * 2
+    assert [outcome.result for outcome in outcomes] == [OutcomeKind.UNSENT] * 2
     assert outcomes[0].text.startswith("relay: the certificate is not trusted: self")
     assert not keep.envelopes
-    assert sender.way is None
+    assert sender.weakest_encryption is None
 
 
 @pytest.mark.parametrize("pipelining", [False, True])
@@ -87,20 +87,20 @@ async def test_starttls_with_a_certificate_that_is_trusted(
     big = outgoing(content=b"Subject: big\r\n\r\n" + (b"x" * 70 + b"\r\n") * 40_000)
     async with (
         real(make) as port,
-        processor(port, tls=Tls.STARTTLS, username="user", context=certificate[1]) as sender,
+        processor(port, tls=TlsMode.STARTTLS, username="user", context=certificate[1]) as sender,
     ):
         outcomes = await sender.send([outgoing(), big, outgoing()], soon(), allowed)
-    assert [outcome.result for outcome in outcomes] == [Result.ACCEPTED] * 3
+    assert [outcome.result for outcome in outcomes] == [OutcomeKind.ACCEPTED] * 3
     assert [envelope.original_content for envelope in keep.envelopes] == [CONTENT, big.content, CONTENT]
     assert len(logins) == 1
-    assert sender.way == "tls:TLSv1.3 verified"
+    assert sender.weakest_encryption == "tls:TLSv1.3 verified"
 
 
 async def test_starttls_that_is_not_offered() -> None:
     """Nothing is said in the clear where encryption was asked for."""
-    async with scripted() as server, processor(server.port, tls=Tls.STARTTLS, username="user") as sender:
+    async with scripted() as server, processor(server.port, tls=TlsMode.STARTTLS, username="user") as sender:
         [outcome] = await sender.send([outgoing()], soon(), allowed)
-        assert outcome.result is Result.UNSENT
+        assert outcome.result is OutcomeKind.UNSENT
         assert "STARTTLS extension not supported" in outcome.text
         assert [command.split()[0] for command in server.commands] == ["EHLO"]
 
@@ -114,12 +114,12 @@ async def test_implicit_tls(
     keep = Keep(pipelining=pipelining)
     async with (
         real(lambda: SMTP(keep, hostname="test"), certificate[0]) as port,
-        processor(port, tls=Tls.IMPLICIT, context=certificate[1] if trusted else None) as sender,
+        processor(port, tls=TlsMode.IMPLICIT, context=certificate[1] if trusted else None) as sender,
     ):
         [outcome] = await sender.send([outgoing()], soon(), allowed)
-    assert outcome.result is (Result.ACCEPTED if trusted else Result.UNSENT)
+    assert outcome.result is (OutcomeKind.ACCEPTED if trusted else OutcomeKind.UNSENT)
     assert trusted or outcome.text.startswith("relay: the certificate is not trusted: self")
-    assert outcome.trouble is (None if trusted else Trouble.CERTIFICATE)
+    assert outcome.trouble is (None if trusted else ConnectionTrouble.CERTIFICATE)
 
 
 @pytest.mark.parametrize("reply", ["535 5.7.8 wrong", f"500 what is AUTH PLAIN {SECRET}", f"{SECRET} garbage"])
@@ -131,7 +131,7 @@ async def test_auth_that_is_refused(reply: str) -> None:
     ):
         for _ in range(2):
             outcomes = await sender.send([outgoing(), outgoing()], soon(), allowed)
-            assert [outcome.result for outcome in outcomes] == [Result.UNSENT] * 2
+            assert [outcome.result for outcome in outcomes] == [OutcomeKind.UNSENT] * 2
             assert outcomes[0].text.startswith("relay: AUTH refused with ")
             assert SECRET not in outcomes[0].text
         assert not any(command.startswith("MAIL") for command in server.commands)
@@ -141,5 +141,5 @@ async def test_auth_that_is_not_offered() -> None:
     """Credentials for a server that does not ask for them are a mistake that is told."""
     async with scripted() as server, processor(server.port, username="user") as sender:
         [outcome] = await sender.send([outgoing()], soon(), allowed)
-        assert outcome.result is Result.UNSENT
+        assert outcome.result is OutcomeKind.UNSENT
         assert "AUTH extension is not supported" in outcome.text

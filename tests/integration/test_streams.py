@@ -4,64 +4,64 @@ from datetime import UTC, datetime, timedelta
 
 from structlog.testing import capture_logs
 
-from mailer.ledger.held import PostgresHeld
-from mailer.ledger.pauses import PostgresPauses
+from mailer.pipeline.block_pauses import PAUSE, STREAK, WHOLE, BlockPauses
 from mailer.pipeline.handover import WINDOW
-from mailer.pipeline.streams import PAUSE, STREAK, WHOLE, Streams
 from mailer.policy.category import CATEGORIES
-from mailer.policy.outcome import Outcome, Result
-from mailer.ports.pauses import Pause
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.stream_pauses import StreamPause
+from mailer.postgres.held_deliveries import PostgresHeldDeliveries
+from mailer.postgres.stream_pauses import PostgresPauses
 from tests.factories import FakeProcessor, World, person
 
 PROMOTIONAL, SERVICE, BREACH = CATEGORIES["promotional"], CATEGORIES["service"], CATEGORIES["breach"]
-BLOCKED = Outcome(Result.BLOCKED, 554, "5.7.1", "we do not like you")
-TAKEN = Outcome(Result.ACCEPTED, 250)
+BLOCKED = Outcome(OutcomeKind.BLOCKED, 554, "5.7.1", "we do not like you")
+TAKEN = Outcome(OutcomeKind.ACCEPTED, 250)
 
 
-def paused(streams: Streams, domain: str, category: str = "promotional", processor: str = "relay") -> bool:
+def paused(streams: BlockPauses, domain: str, category: str = "promotional", processor: str = "relay") -> bool:
     """Whether a stream pauses now, and not for longer than it should."""
     now = datetime.now(UTC)
-    until = streams.paused(processor, CATEGORIES[category], domain, now)
+    until = streams.paused_until(processor, CATEGORIES[category], domain, now)
     assert until is None or until <= now + PAUSE
     return until is not None
 
 
-async def block(streams: Streams, *domains: str, category: str = "promotional") -> None:
+async def block(streams: BlockPauses, *domains: str, category: str = "promotional") -> None:
     """Each of the domains blocks a streak of messages."""
     sent = [(CATEGORIES[category], domain) for domain in domains for _ in range(STREAK)]
-    await streams.note("relay", sent, [BLOCKED] * len(sent))
+    await streams.record_outcomes("relay", sent, [BLOCKED] * len(sent))
 
 
 async def test_a_domain_that_blocks_is_left_alone_by_that_stream(world: World) -> None:
     """Other domains, categories and processors go on; other workers hear of it; after a while it is tried again."""
-    streams, other = Streams(PostgresPauses(world.pool)), Streams(PostgresPauses(world.pool))
+    streams, other = BlockPauses(PostgresPauses(world.pool)), BlockPauses(PostgresPauses(world.pool))
     await block(streams, "a.example")
-    await other.look()
+    await other.reload_pauses()
     for worker in (streams, other):
         assert paused(worker, "a.example")
         assert not paused(worker, "b.example")
         assert not paused(worker, "a.example", "service")
         assert not paused(worker, "a.example", processor="another")
     later = datetime.now(UTC) + PAUSE + timedelta(seconds=1)
-    assert streams.paused("relay", PROMOTIONAL, "a.example", later) is None
+    assert streams.paused_until("relay", PROMOTIONAL, "a.example", later) is None
 
 
 async def test_one_mailbox_pauses_nothing(world: World) -> None:
     """Fewer than a streak, or with mail taken in between, are mailboxes' own filters; our own refusal is none."""
-    streams = Streams(PostgresPauses(world.pool))
+    streams = BlockPauses(PostgresPauses(world.pool))
     one = (PROMOTIONAL, "a.example")
-    await streams.note("relay", [one] * 9, [*[BLOCKED] * (STREAK - 1), TAKEN] * 3)
-    await streams.note("relay", [one] * 9, [Outcome(Result.BLOCKED, status="5.6.7")] * 9)
+    await streams.record_outcomes("relay", [one] * 9, [*[BLOCKED] * (STREAK - 1), TAKEN] * 3)
+    await streams.record_outcomes("relay", [one] * 9, [Outcome(OutcomeKind.BLOCKED, status="5.6.7")] * 9)
     assert not paused(streams, "a.example")
-    await streams.note("relay", [one] * (STREAK - 1), [BLOCKED] * (STREAK - 1))
+    await streams.record_outcomes("relay", [one] * (STREAK - 1), [BLOCKED] * (STREAK - 1))
     assert not paused(streams, "a.example")
-    await streams.note("relay", [one], [BLOCKED])
+    await streams.record_outcomes("relay", [one], [BLOCKED])
     assert paused(streams, "a.example")
 
 
 async def test_many_domains_pause_the_whole_stream(world: World) -> None:
     """Where so many domains block it, it pauses for all of them."""
-    streams = Streams(PostgresPauses(world.pool))
+    streams = BlockPauses(PostgresPauses(world.pool))
     await block(streams, *(f"{n}.example" for n in range(WHOLE - 1)))
     assert not paused(streams, "z.example")
     await block(streams, "last.example")
@@ -71,29 +71,29 @@ async def test_many_domains_pause_the_whole_stream(world: World) -> None:
 
 async def test_breach_mail_never_pauses(world: World) -> None:
     """Neither is it counted, nor held for what other mail has met."""
-    streams = Streams(PostgresPauses(world.pool))
+    streams = BlockPauses(PostgresPauses(world.pool))
     await block(streams, *(f"{n}.example" for n in range(WHOLE)), category="breach")
-    assert streams.paused("relay", BREACH, "0.example", datetime.now(UTC)) is None
-    assert await PostgresPauses(world.pool).paused() == []
+    assert streams.paused_until("relay", BREACH, "0.example", datetime.now(UTC)) is None
+    assert await PostgresPauses(world.pool).list_pauses() == []
 
 
 async def test_without_the_database_the_outcomes_are_not_lost(world: World) -> None:
     """What cannot be shared still pauses here."""
 
     class Away(PostgresPauses):
-        async def pause(self, pauses: object) -> None:
+        async def add_pauses(self, pauses: object) -> None:
             raise ConnectionError("gone")
 
-    streams = Streams(Away(world.pool))
+    streams = BlockPauses(Away(world.pool))
     await block(streams, "a.example")
     assert paused(streams, "a.example")
 
 
 async def test_many_blocked_messages_of_one_window_are_one_pause(world: World) -> None:
     """Two streaks of one category and domain in one window pause it once, and other workers hear of it."""
-    streams = Streams(PostgresPauses(world.pool))
+    streams = BlockPauses(PostgresPauses(world.pool))
     await block(streams, "a.example", "a.example", "b.example")
-    found = await PostgresPauses(world.pool).paused()
+    found = await PostgresPauses(world.pool).list_pauses()
     assert sorted((pause.category, pause.domain) for pause in found) == [
         ("promotional", "a.example"),
         ("promotional", "b.example"),
@@ -104,46 +104,48 @@ async def test_what_is_said_twice_holds_for_the_longer_time(world: World) -> Non
     """The same stream twice in one statement is no error."""
     pauses, now = PostgresPauses(world.pool), datetime.now(UTC)
     until = [now + timedelta(minutes=minutes) for minutes in (5, 9, 7)]
-    await pauses.pause([Pause("relay", "promotional", domain, end) for domain in ("a.example", None) for end in until])
-    assert {pause.until for pause in await pauses.paused()} == {until[1]}
-    assert len(await pauses.paused()) == 2
+    await pauses.add_pauses(
+        [StreamPause("relay", "promotional", domain, end) for domain in ("a.example", None) for end in until]
+    )
+    assert {pause.until for pause in await pauses.list_pauses()} == {until[1]}
+    assert len(await pauses.list_pauses()) == 2
 
 
 async def test_a_new_worker_knows_of_pauses_before_its_first_window(world: World) -> None:
     """Nothing of a stream that others found blocked is offered by a worker that has just started."""
     until = datetime.now(UTC) + timedelta(minutes=10)
-    await PostgresPauses(world.pool).pause([Pause("fake", "newsletter", "people.example", until)])
+    await PostgresPauses(world.pool).add_pauses([StreamPause("fake", "newsletter", "people.example", until)])
     accepted = await world.accept([person(n) for n in range(1, 4)])
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert world.processor.sent == []
     assert {state for state, _ in (await world.states(accepted.mailing_id)).values()} == {"queued"}
 
 
-SPF = Outcome(Result.SET_UP, 550, "5.7.27", "5.7.27 SPF of <news@x.example> did not pass")
+SPF = Outcome(OutcomeKind.SET_UP, 550, "5.7.27", "5.7.27 SPF of <news@x.example> did not pass")
 
 
 async def test_a_domain_that_finds_our_set_up_broken_is_stopped_at(world: World) -> None:
     """One such reply stops that stream at that domain, and pages with its words and what to check, once."""
-    streams, other = Streams(PostgresPauses(world.pool)), Streams(PostgresPauses(world.pool))
+    streams, other = BlockPauses(PostgresPauses(world.pool)), BlockPauses(PostgresPauses(world.pool))
     with capture_logs() as logs:
-        await streams.note("relay", [(PROMOTIONAL, "a.example")] * 2, [SPF, TAKEN])
-        await streams.note("relay", [(SERVICE, "a.example")], [SPF])
-        await streams.note("relay", [(BREACH, "a.example")], [SPF])
+        await streams.record_outcomes("relay", [(PROMOTIONAL, "a.example")] * 2, [SPF, TAKEN])
+        await streams.record_outcomes("relay", [(SERVICE, "a.example")], [SPF])
+        await streams.record_outcomes("relay", [(BREACH, "a.example")], [SPF])
     [paged] = [line for line in logs if line["log_level"] == "error"]
     assert (paged["says"], "SPF" in paged["check"]) == ("550 5.7.27 SPF of … did not pass", True)
-    await other.look()
+    await other.reload_pauses()
     now = datetime.now(UTC)
     for worker in (streams, other):
         for category in (PROMOTIONAL, SERVICE):
-            until = worker.paused("relay", category, "a.example", now)
+            until = worker.paused_until("relay", category, "a.example", now)
             assert until is not None
             assert until > now + PAUSE
-        assert worker.paused("relay", BREACH, "a.example", now) is None
-        assert worker.paused("relay", PROMOTIONAL, "b.example", now) is None
+        assert worker.paused_until("relay", BREACH, "a.example", now) is None
+        assert worker.paused_until("relay", PROMOTIONAL, "b.example", now) is None
     pauses = PostgresPauses(world.pool)
-    assert {(found.reason, found.says) for found in await pauses.paused()} == {("set_up", paged["says"])}
-    assert await pauses.lift("relay") == 2
-    assert await pauses.lift("relay") == 0
+    assert {(found.reason, found.says) for found in await pauses.list_pauses()} == {("set_up", paged["says"])}
+    assert await pauses.lift_pauses("relay") == 2
+    assert await pauses.lift_pauses("relay") == 0
 
 
 async def test_what_a_broken_set_up_stops_is_held_and_not_failed(world: World) -> None:
@@ -156,14 +158,14 @@ async def test_what_a_broken_set_up_stops_is_held_and_not_failed(world: World) -
     processor = FakeProcessor(answer)
     accepted = await world.accept([person(n) for n in range(WINDOW + 20)])
     handover = world.handover(processor)
-    await handover.run(accepted.batches)
+    await handover.hand_over_batches(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {("held", "set_up"): WINDOW, ("queued", ""): 20}
     mended = True
-    await PostgresPauses(world.pool).lift("fake")
-    assert await PostgresHeld(world.pool, world.writers).release(accepted.mailing_id, "Grace") == WINDOW
+    await PostgresPauses(world.pool).lift_pauses("fake")
+    assert await PostgresHeldDeliveries(world.pool, world.writers).release_held(accepted.mailing_id, "Grace") == WINDOW
     # As if two seconds had passed.
     await world.pool.execute("UPDATE batches SET due_at = now() WHERE due_at <= now() + interval '2 seconds'")
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published(processor)
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): WINDOW + 20}
 
@@ -175,19 +177,19 @@ async def test_what_waits_for_its_time_is_not_hurried_by_a_person_who_mends_a_re
     before = await world.pool.fetch("SELECT id, due_at FROM batches ORDER BY id")
     assert len(before) == 2
     pauses = PostgresPauses(world.pool)
-    await pauses.pause([Pause("relay", "promotional", "a.example", datetime.now(UTC) + PAUSE)])
-    assert await pauses.lift("relay") == 1
+    await pauses.add_pauses([StreamPause("relay", "promotional", "a.example", datetime.now(UTC) + PAUSE)])
+    assert await pauses.lift_pauses("relay") == 1
     assert await world.pool.fetch("SELECT id, due_at FROM batches ORDER BY id") == before
 
 
 async def test_the_words_of_one_mailbox_stop_no_stream(world: World) -> None:
     """Whoever refuses mail in their own words stops nobody else's at their domain; several such in a row do."""
-    streams = Streams(PostgresPauses(world.pool))
-    said = Outcome(Result.SET_UP, 550, "5.7.1", "5.7.1 I want no mail without SPF")
+    streams = BlockPauses(PostgresPauses(world.pool))
+    said = Outcome(OutcomeKind.SET_UP, 550, "5.7.1", "5.7.1 I want no mail without SPF")
     now = datetime.now(UTC)
     for _ in range(STREAK):
-        await streams.note("relay", [(SERVICE, "a.example")] * 2, [said, TAKEN])
-    assert streams.paused("relay", SERVICE, "a.example", now) is None
+        await streams.record_outcomes("relay", [(SERVICE, "a.example")] * 2, [said, TAKEN])
+    assert streams.paused_until("relay", SERVICE, "a.example", now) is None
     for _ in range(STREAK):
-        await streams.note("relay", [(SERVICE, "a.example")], [said])
-    assert streams.paused("relay", SERVICE, "a.example", now) is not None
+        await streams.record_outcomes("relay", [(SERVICE, "a.example")], [said])
+    assert streams.paused_until("relay", SERVICE, "a.example", now) is not None

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.imports import Rejected
-from mailer.actions.lists import import_suppressions
-from mailer.actions.opt_out import opt_out
-from mailer.actions.suppression import SuppressionRefused, lift, object_to_marketing, suppress
-from mailer.actions.tables import FileRefused
+from mailer.actions.csv_rows import FileUnusable
+from mailer.actions.list_import import import_suppressions
+from mailer.actions.opt_out import record_opt_out
+from mailer.actions.recipient_import import RejectedLine
+from mailer.actions.suppression import SuppressionRefused, lift_suppression, object_to_marketing, suppress_recipient
 from mailer.events import Person
-from mailer.pipeline.remembering import Remembered
+from mailer.pipeline.restore_marker import FileRestoreMarkers
 from mailer.policy.standing import Standing
-from mailer.ports.ids import uuid7
-from mailer.ports.people import ImportRow
+from mailer.ports.recipient_import import ImportRow
 from mailer.ports.suppressions import NewSuppression, Suppression
+from mailer.ports.uuids import uuid7
 from tests.campaigns import commands
 from tests.factories import BRAND, World, open_world, policies
 
@@ -36,7 +36,7 @@ def told(scope: str = "newsletter", **values: Any) -> NewSuppression:
 
 async def standing(world: World, recipient_id: int, brand: str = BRAND) -> Standing:
     """How somebody stands."""
-    found = await world.standings.get(brand, recipient_id)
+    found = await world.standings.get_standing(brand, recipient_id)
     assert found is not None
     return found
 
@@ -49,11 +49,11 @@ async def all_of(found: AsyncIterator[Suppression]) -> list[Suppression]:
 async def test_an_operator_suppresses(world: World) -> None:
     """What somebody said to an operator holds at once, with who wrote it down."""
     [ada] = await world.known(1)
-    await suppress(world.suppressions, POLICY, ada, told())
+    await suppress_recipient(world.suppressions, POLICY, ada, told())
     assert (await standing(world, ada)).opted_out == {"newsletter"}
-    [found] = await world.suppressions.of(BRAND, ada)
+    [found] = await world.suppressions.suppressions_of(BRAND, ada)
     assert (found.reason, found.source, found.actor, found.brand) == ("opt_out", "by telephone", "Dana", BRAND)
-    assert found.hash == world.hasher.hash("user-1@people.example").hex()
+    assert found.hash == world.hasher.hash_address("user-1@people.example").hex()
     [entry] = await world.entries(kind="action")
     assert (entry["reason"], entry["category"], entry["rule"]) == ("opt_out", "newsletter", "action:operator")
     assert entry["reply"] == "Dana: by telephone"
@@ -69,7 +69,7 @@ async def test_an_objection_is_the_controllers(world: World) -> None:
     assert (await standing(world, later)).objected
     await world.known(1, email="new@people.example")
     assert (await standing(world, ada)).objected
-    [found] = await world.suppressions.of(BRAND, ada)
+    [found] = await world.suppressions.suppressions_of(BRAND, ada)
     assert (found.brand, found.reason, found.scope) == (None, "objection", "*")
 
 
@@ -81,30 +81,30 @@ async def test_who_has_no_address_objects_too(world: World) -> None:
     assert (await standing(world, ada)).objected
     await world.known(1)
     assert (await standing(world, ada)).objected
-    assert [one.reason for one in await world.suppressions.of(BRAND, ada)] == ["objection"]
+    assert [one.reason for one in await world.suppressions.suppressions_of(BRAND, ada)] == ["objection"]
 
 
 async def test_a_lift_ends_it_for_all_and_stays_on_record(world: World) -> None:
     """Lifting needs a reason and a person, frees everyone with the address, and leaves the record."""
     ada, grace = await world.known(1, 2, email="ada@people.example")
-    await opt_out(world.standings, POLICY, ada, "newsletter", "one-click")
-    [found] = await world.suppressions.of(BRAND, ada)
+    await record_opt_out(world.standings, POLICY, ada, "newsletter", "one-click")
+    [found] = await world.suppressions.suppressions_of(BRAND, ada)
     for actor, reason in (("", "a mistake"), ("Dana", " ")):
         with pytest.raises(SuppressionRefused, match="name both"):
-            await lift(world.suppressions, POLICY, found.id, actor, reason)
-    await lift(world.suppressions, POLICY, found.id, "Dana", "her sister pressed it")
+            await lift_suppression(world.suppressions, POLICY, found.id, actor, reason)
+    await lift_suppression(world.suppressions, POLICY, found.id, "Dana", "her sister pressed it")
     for recipient_id in (ada, grace):
         assert (await standing(world, recipient_id)).opted_out == frozenset()
-    [kept] = await world.suppressions.of(BRAND, ada)
+    [kept] = await world.suppressions.suppressions_of(BRAND, ada)
     assert (kept.id, kept.lifted_by, kept.lift_reason) == (found.id, "Dana", "her sister pressed it")
     lifted = [entry for entry in await world.entries(kind="action") if entry["reason"] == "lifted opt_out"]
     assert {(entry["recipient"], entry["category"], entry["reply"]) for entry in lifted} == {
         (recipient_id, "newsletter", "Dana: her sister pressed it") for recipient_id in (ada, grace)
     }
     with pytest.raises(SuppressionRefused, match="ended already"):
-        await lift(world.suppressions, POLICY, found.id, "Dana", "again")
-    await opt_out(world.standings, POLICY, ada, "newsletter", "one-click")
-    assert len(await world.suppressions.of(BRAND, ada)) == 2
+        await lift_suppression(world.suppressions, POLICY, found.id, "Dana", "again")
+    await record_opt_out(world.standings, POLICY, ada, "newsletter", "one-click")
+    assert len(await world.suppressions.suppressions_of(BRAND, ada)) == 2
 
 
 async def test_what_cannot_be_lifted(world: World) -> None:
@@ -114,12 +114,12 @@ async def test_what_cannot_be_lifted(world: World) -> None:
         "INSERT INTO suppressions (controller, address_key, address_hash, scope, reason, source)"
         " SELECT controller, address_key, address_hash, '*', 'erased', 'test' FROM recipients"
     )
-    [found] = await world.suppressions.of(BRAND, ada)
+    [found] = await world.suppressions.suppressions_of(BRAND, ada)
     with pytest.raises(SuppressionRefused, match="is for erased, which stays"):
-        await lift(world.suppressions, POLICY, found.id, "Dana", "they are back")
+        await lift_suppression(world.suppressions, POLICY, found.id, "Dana", "they are back")
     for policy, id_ in ((policies()[SISTER], found.id), (POLICY, found.id + 1)):
         with pytest.raises(SuppressionRefused, match="has no suppression"):
-            await lift(world.suppressions, policy, id_, "Dana", "a mistake")
+            await lift_suppression(world.suppressions, policy, id_, "Dana", "a mistake")
 
 
 @pytest.mark.parametrize(
@@ -135,16 +135,16 @@ async def test_what_cannot_be_suppressed(world: World, values: dict[str, Any], m
     """Mandatory mail, what only an erasure says, what nobody says, and what is over."""
     [ada] = await world.known(1)
     with pytest.raises(SuppressionRefused, match=message):
-        await suppress(world.suppressions, POLICY, ada, told(**values))
-    assert await world.suppressions.of(BRAND, ada) == []
+        await suppress_recipient(world.suppressions, POLICY, ada, told(**values))
+    assert await world.suppressions.suppressions_of(BRAND, ada) == []
 
 
 async def test_an_import_of_addresses_that_nobody_has_is_on_record(database_url: str, tmp_path: Path) -> None:
     """Entries say how many were taken and why, without an address; a failover that loses them is noticed."""
-    with closing(Remembered(tmp_path)) as notes:
+    with closing(FileRestoreMarkers(tmp_path)) as notes:
         async with open_world(database_url, notes=notes) as world:
             await world.known(1)
-            notes.begin(uuid7())
+            notes.begin_lineage(uuid7())
             lines = ["email,reason\n", "user-1@people.example,\n", "a@old.example,\n", "b@old.example,complaint\n"]
             done = await import_suppressions(
                 world.suppressions, POLICY, [*lines, "c@old.example,\n"], print, "the old shop"
@@ -160,15 +160,15 @@ async def test_an_import_of_addresses_that_nobody_has_is_on_record(database_url:
                 ("*", "action:import", "import: the old shop")
             }
             assert "old.example" not in str(entries)
-            assert (await world.ledger.verify()).faults == ()
-            [trace] = notes.traces()
+            assert (await world.ledger.verify_ledger()).faults == ()
+            [trace] = notes.read_traces()
             assert {(str(writer), n) for writer, n in trace.heads} >= {(entries[-1]["writer"], entries[-1]["n"])}
 
 
 async def test_nobody_there(world: World) -> None:
     """A suppression of somebody whom the brand does not have is refused."""
     with pytest.raises(SuppressionRefused, match="no such recipient"):
-        await suppress(world.suppressions, POLICY, 99, told())
+        await suppress_recipient(world.suppressions, POLICY, 99, told())
     with pytest.raises(SuppressionRefused, match="no such recipient"):
         await object_to_marketing(world.suppressions, POLICY, 99, "letter", "Dana")
     assert await world.entries() == []
@@ -182,40 +182,40 @@ async def over(world: World) -> None:
 async def test_one_with_an_end_lapses(world: World) -> None:
     """The timekeeper ends it once its time has passed, at a new address too, and the record says so."""
     ada, grace = await world.known(1, 2, email="ada@people.example")
-    await suppress(world.suppressions, POLICY, ada, told(expires_at=datetime.now(UTC) + SOON))
+    await suppress_recipient(world.suppressions, POLICY, ada, told(expires_at=datetime.now(UTC) + SOON))
     await world.known(1, email="new@people.example")
     assert (await standing(world, ada)).opted_out == (await standing(world, grace)).opted_out == {"newsletter"}
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert (await standing(world, ada)).opted_out == {"newsletter"}
     await over(world)
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert (await standing(world, ada)).opted_out == (await standing(world, grace)).opted_out == frozenset()
-    [kept] = [one for one in await world.suppressions.of(BRAND, grace) if one.reason == "opt_out"]
+    [kept] = [one for one in await world.suppressions.suppressions_of(BRAND, grace) if one.reason == "opt_out"]
     assert (kept.lifted_by, kept.lift_reason) == ("timekeeper", "expired")
     reasons = [entry["reason"] for entry in await world.entries(kind="action")]
     assert reasons.count("lifted opt_out") == 2
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_an_opt_out_outlasts_what_expires(world: World) -> None:
     """Who leaves for good while something holds for a time, or just after it, has left for good."""
     [ada] = await world.known(1)
-    await suppress(world.suppressions, POLICY, ada, told(expires_at=datetime.now(UTC) + SOON))
+    await suppress_recipient(world.suppressions, POLICY, ada, told(expires_at=datetime.now(UTC) + SOON))
     await over(world)
-    await opt_out(world.standings, POLICY, ada, "newsletter", "one-click")
+    await record_opt_out(world.standings, POLICY, ada, "newsletter", "one-click")
     await over(world)
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert (await standing(world, ada)).opted_out == {"newsletter"}
 
 
 async def test_a_complaint_that_is_lifted_leaves_nothing_behind(world: World) -> None:
     """A complaint stops the mail as an opt-out does, and is one suppression, which can be lifted."""
     [ada] = await world.known(1)
-    await suppress(world.suppressions, POLICY, ada, told("*", reason="complaint", source="feedback loop"))
+    await suppress_recipient(world.suppressions, POLICY, ada, told("*", reason="complaint", source="feedback loop"))
     assert (await standing(world, ada)).opted_out == {"*"}
     await world.known(1, name="Ada")
-    [found] = await world.suppressions.of(BRAND, ada)
-    await lift(world.suppressions, POLICY, found.id, "Dana", "she pressed the wrong button")
+    [found] = await world.suppressions.suppressions_of(BRAND, ada)
+    await lift_suppression(world.suppressions, POLICY, found.id, "Dana", "she pressed the wrong button")
     await world.known(1, name="Ada L.")
     assert (await standing(world, ada)).opted_out == frozenset()
 
@@ -223,7 +223,7 @@ async def test_a_complaint_that_is_lifted_leaves_nothing_behind(world: World) ->
 async def test_another_systems_list(world: World) -> None:
     """Addresses that are nobody's yet are kept as hashes, and who comes later with one has left; bad lines are told."""
     [ada] = await world.known(1)
-    rejected: list[Rejected] = []
+    rejected: list[RejectedLine] = []
     lines = [
         "email,scope,reason,source,at,expires_at\n",
         "User-1@people.example,newsletter,opt_out,old system,2020-01-01T00:00:00Z,\n",
@@ -238,11 +238,11 @@ async def test_another_systems_list(world: World) -> None:
     assert (done.taken, done.rejected) == (4, 3)
     assert [line.line for line in rejected] == [6, 7, 8]
     assert (await standing(world, ada)).opted_out == {"newsletter", "promotional"}
-    await world.importer().write([ImportRow(Person(ref="user-2", email="USER-2@people.example"))])
-    await world.importer().write([ImportRow(Person(ref="user-4", email="dead@people.example"))])
+    await world.importer().import_rows([ImportRow(Person(ref="user-2", email="USER-2@people.example"))])
+    await world.importer().import_rows([ImportRow(Person(ref="user-4", email="dead@people.example"))])
     assert (await standing(world, await world.id_of("user-2"))).opted_out == {"*"}
     assert (await standing(world, await world.id_of("user-4"))).address_dead
-    exported = await all_of(world.suppressions.export(BRAND, BRAND))
+    exported = await all_of(world.suppressions.export_suppressions(BRAND, BRAND))
     assert {(one.scope, one.reason, one.source) for one in exported} == {
         ("newsletter", "opt_out", "old system"),
         ("promotional", "opt_out", "old system"),
@@ -250,10 +250,10 @@ async def test_another_systems_list(world: World) -> None:
         ("*", "address_dead", "old system"),
     }
     assert exported[0].at == datetime(2020, 1, 1, tzinfo=UTC)
-    assert await all_of(world.suppressions.export(SISTER, BRAND)) == [], (
+    assert await all_of(world.suppressions.export_suppressions(SISTER, BRAND)) == [], (
         "another system's list is of its own brand's mail"
     )
-    [known] = await world.suppressions.of_address(BRAND, BRAND, "user-2@PEOPLE.example")
+    [known] = await world.suppressions.suppressions_of_address(BRAND, BRAND, "user-2@PEOPLE.example")
     assert known.scope == "*"
     entries = [(entry["reason"], entry["category"]) for entry in await world.entries(kind="action")]
     assert entries == [
@@ -267,7 +267,7 @@ async def test_another_systems_list(world: World) -> None:
 @pytest.mark.parametrize("header", ["address", "email,colour", ""])
 async def test_a_list_without_its_columns(world: World, header: str) -> None:
     """A file that is no list of addresses is refused."""
-    with pytest.raises(FileRefused, match="the columns are email, scope"):
+    with pytest.raises(FileUnusable, match="the columns are email, scope"):
         await import_suppressions(world.suppressions, POLICY, [header, "x"], lambda line: None)
 
 

@@ -12,35 +12,35 @@ import asyncpg
 import pytest
 import structlog
 
-from mailer.actions.bounce import Bounces
-from mailer.ledger.deliveries import PostgresDeliveries
-from mailer.ledger.quarantine import PostgresQuarantine
-from mailer.pipeline import recording
-from mailer.pipeline.copies import Key
+from mailer.actions.bounce import BounceJudge
+from mailer.pipeline import outcome_recorder
+from mailer.pipeline.block_pauses import BlockPauses
+from mailer.pipeline.deduplication import Key
 from mailer.pipeline.handover import WINDOW, HandOver
-from mailer.pipeline.precedence import LONGEST
-from mailer.pipeline.preparing import Gate, Metering
-from mailer.pipeline.rates import Meter
-from mailer.pipeline.routing import Routes
-from mailer.pipeline.streams import Streams
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.trouble import Trouble
-from mailer.ports.deliveries import Move, Row, State
-from mailer.ports.ledger import Entry
-from mailer.ports.mailings import Accepted
-from mailer.ports.processor import Outgoing, Permit
-from mailer.ports.quarantine import Refusal
-from mailer.ports.rates import Admission, Wanted
-from mailer.ports.standings import Flag
+from mailer.pipeline.preparation import RateAdmission, SendChecks
+from mailer.pipeline.rates import RateLimiter
+from mailer.pipeline.routing import ProcessorRoutes
+from mailer.pipeline.urgent_first import LONGEST
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.deliveries import DeliveryMove, DeliveryRow, DeliveryState
+from mailer.ports.ledger_entry import LedgerEntry
+from mailer.ports.mailings import AcceptedMailing
+from mailer.ports.processor import OutgoingMessage, Permit
+from mailer.ports.quarantine import HardRefusal
+from mailer.ports.rates import AdmittedMessages, SendRequest
+from mailer.ports.standings import StandingFlag
+from mailer.postgres.deliveries import PostgresDeliveries
+from mailer.postgres.quarantine import PostgresQuarantine
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, until, waiting
 from tests.presses import NoLimits, NoPauses
 
 PEOPLE = WINDOW + 6
 """More than fit into one window."""
-DEFERRED = Outcome(Result.DEFERRED, 451, "4.7.1", "later")
-REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
-UNREACHED = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
-DOUBT = Outcome(Result.IN_DOUBT, text="lost after the dot")
+DEFERRED = Outcome(OutcomeKind.DEFERRED, 451, "4.7.1", "later")
+REFUSED = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user")
+UNREACHED = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)
+DOUBT = Outcome(OutcomeKind.IN_DOUBT, text="lost after the dot")
 SENT = ("handed_over", "")
 
 
@@ -49,19 +49,19 @@ def handing_over(
     processor: FakeProcessor,
     *,
     deliveries: PostgresDeliveries | None = None,
-    meter: Metering | None = None,
+    meter: RateAdmission | None = None,
     refusals: PostgresQuarantine | None = None,
 ) -> HandOver:
     """The hand-over of a world, with one part of it replaced; without rates, if no meter is given."""
-    routes = Routes([processor], world.halted.processor_halted)
-    gate = Gate(world.halted, routes, meter or NoLimits(), Streams(NoPauses()))
-    bounces = Bounces(refusals or PostgresQuarantine(world.pool, world.writers, world.hasher))
+    routes = ProcessorRoutes([processor], world.halted.processor_halt_reason)
+    gate = SendChecks(world.halted, routes, meter or NoLimits(), BlockPauses(NoPauses()))
+    bounces = BounceJudge(refusals or PostgresQuarantine(world.pool, world.writers, world.hasher))
     return HandOver(
         deliveries or world.deliveries, world.mailings, world.presses, gate, bounces, "worker", asyncio.Event()
     )
 
 
-async def two_windows(world: World) -> tuple[Accepted, int]:
+async def two_windows(world: World) -> tuple[AcceptedMailing, int]:
     """A mailing to paying people in two windows, and the last one of the second."""
     await world.paying(*range(1, PEOPLE + 1))
     accepted = await world.accept([person(number) for number in range(1, PEOPLE + 1)], "service")
@@ -81,7 +81,7 @@ async def carry_on(world: World, rounds: int = 2) -> None:
     """As if the worker were gone: its lease ends, and others do what is left."""
     await world.lose_leases()
     for _ in range(rounds):
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await world.due_now()
         await world.run_published()
 
@@ -92,19 +92,19 @@ class FailsOnce(NoLimits):
     def __init__(self) -> None:
         self.asked = 0
 
-    async def admit(self, wanted: Sequence[Wanted]) -> Admission:
+    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmittedMessages:
         """All may go, if it can be asked."""
         self.asked += 1
         if self.asked == 2:
             raise ConnectionError("the database went away for a moment")
-        return await super().admit(wanted)
+        return await super().admit_messages(wanted)
 
 
 async def test_an_error_while_the_next_window_is_prepared(world: World) -> None:
     """What was taken is recorded although the next window cannot be prepared, and nobody gets it twice."""
     accepted, _ = await two_windows(world)
     with pytest.raises(ConnectionError):
-        await handing_over(world, world.processor, meter=FailsOnce()).run(accepted.batches)
+        await handing_over(world, world.processor, meter=FailsOnce()).hand_over_batches(accepted.batches)
     assert await sent_of(world, accepted.mailing_id) == len(world.processor.sent) == WINDOW
     await carry_on(world)
     assert world.processor.recipients == sorted(f"user-{number}@people.example" for number in range(1, PEOPLE + 1))
@@ -113,7 +113,7 @@ async def test_an_error_while_the_next_window_is_prepared(world: World) -> None:
 class CannotReadAgain(PostgresDeliveries):
     """Deliveries that are not there any more when a refused row is looked at again."""
 
-    async def read_again(self, claim: UUID, keys: Sequence[Key]) -> list[Row]:
+    async def reread_claimed(self, claim: UUID, keys: Sequence[Key]) -> list[DeliveryRow]:
         """Fails."""
         raise ConnectionError("gone")
 
@@ -124,14 +124,14 @@ async def test_an_error_while_refused_rows_are_read_again(world: World) -> None:
 
     class Changing(FakeProcessor):
         async def send(
-            self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+            self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
         ) -> list[Outcome]:
-            await world.standings.flag(BRAND, last, Flag.RESTRICTED, True, "test")
+            await world.standings.set_flag(BRAND, last, StandingFlag.RESTRICTED, True, "test")
             return await super().send(window, deadline, permit, urgent=urgent)
 
     processor, deliveries = Changing(), CannotReadAgain(world.pool, world.writers)
     with pytest.raises(ConnectionError):
-        await handing_over(world, processor, deliveries=deliveries).run(accepted.batches)
+        await handing_over(world, processor, deliveries=deliveries).hand_over_batches(accepted.batches)
     assert await sent_of(world, accepted.mailing_id) == len(processor.sent) == WINDOW
 
 
@@ -141,7 +141,7 @@ async def test_a_processor_that_fails_beside_another(world: World) -> None:
 
     class Slow(FakeProcessor):
         async def send(
-            self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+            self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
         ) -> list[Outcome]:
             await asked.wait()
             taken.set()
@@ -149,13 +149,13 @@ async def test_a_processor_that_fails_beside_another(world: World) -> None:
 
     class Broken(FakeProcessor):
         async def send(
-            self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+            self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
         ) -> list[Outcome]:
             asked.set()  # it fails while the other one is at work
             raise RuntimeError("a bug")
 
     accepted = await world.accept([person(number) for number in range(1, 11)])
-    await world.handover_by([Slow(name="slow"), Broken(name="broken")]).run(accepted.batches)
+    await world.handover_by([Slow(name="slow"), Broken(name="broken")]).hand_over_batches(accepted.batches)
     assert taken.is_set()
     assert await sent_of(world, accepted.mailing_id) == 5
     states = Counter(state for state, _ in (await world.states(accepted.mailing_id)).values())
@@ -169,22 +169,22 @@ class Clumsy(PostgresQuarantine):
         super().__init__(world.pool, world.writers, world.hasher)
         self.tries = 0
 
-    async def bury(self, processor: str, believed: Sequence[Refusal]) -> None:
+    async def suppress_addresses(self, processor: str, believed: Sequence[HardRefusal]) -> None:
         """Fails once."""
         self.tries += 1
         if self.tries == 1:
             raise ConnectionError("a deadlock, a failover")
-        await super().bury(processor, believed)
+        await super().suppress_addresses(processor, believed)
 
 
 async def test_a_burial_that_fails_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """An address cannot be made dead at the first try: it is at the next, and all others get their mail."""
-    monkeypatch.setattr(recording, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(outcome_recorder, "RETRY_SECONDS", 0.0)
     accepted = await world.accept([person(number) for number in range(1, PEOPLE + 1)])
     answers = iter([REFUSED])
     refusals = Clumsy(world)
     processor = FakeProcessor(lambda outgoing: next(answers, ACCEPTED))
-    await handing_over(world, processor, refusals=refusals).run(accepted.batches)
+    await handing_over(world, processor, refusals=refusals).hand_over_batches(accepted.batches)
     assert refusals.tries == 2
     assert await world.counted(accepted.mailing_id) == {SENT: PEOPLE - 1, ("failed", "5.1.1"): 1}
     assert await world.pool.fetchval("SELECT count(*) FROM suppressions WHERE reason = 'address_dead'") == 1
@@ -197,7 +197,9 @@ class Confused(PostgresQuarantine):
         super().__init__(world.pool, world.writers, world.hasher)
         self.error = error
 
-    async def record(self, processor: str, believed: Sequence[Refusal], doubted: Sequence[Refusal]) -> None:
+    async def record_refusals(
+        self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
+    ) -> None:
         """Fails."""
         raise self.error
 
@@ -207,12 +209,12 @@ async def test_outcomes_are_recorded_though_refusals_cannot_be_judged(
     world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """Whatever keeps refusals from being judged: what was taken is recorded soon, and no address is made dead."""
-    monkeypatch.setattr(recording, "JUDGE_SECONDS", 0.0)
+    monkeypatch.setattr(outcome_recorder, "JUDGE_SECONDS", 0.0)
     accepted = await world.accept([person(number) for number in range(1, PEOPLE + 1)])
     answers = iter([REFUSED])
     processor = FakeProcessor(lambda outgoing: next(answers, ACCEPTED))
     with structlog.testing.capture_logs() as logs:
-        await handing_over(world, processor, refusals=Confused(world, error)).run(accepted.batches)
+        await handing_over(world, processor, refusals=Confused(world, error)).hand_over_batches(accepted.batches)
     assert [line["event"] for line in logs].count("refusals could not be judged") == 1
     assert await world.counted(accepted.mailing_id) == {SENT: PEOPLE - 1, ("failed", "5.1.1"): 1}
     assert await world.pool.fetchval("SELECT count(*) FROM suppressions WHERE reason = 'address_dead'") == 0
@@ -223,10 +225,10 @@ async def test_outcomes_are_recorded_though_who_is_told_of_them_fails(
 ) -> None:
     """A bug of who chooses among processors, or counts what they take, makes nothing in doubt."""
     accepted = await world.accept([person(number) for number in range(1, PEOPLE + 1)])
-    monkeypatch.setattr(Routes, "note", lambda *_: 1 / 0)
-    monkeypatch.setattr(NoLimits, "note", lambda *_: 1 / 0)
+    monkeypatch.setattr(ProcessorRoutes, "record_outcomes", lambda *_: 1 / 0)
+    monkeypatch.setattr(NoLimits, "record_reply", lambda *_: 1 / 0)
     with structlog.testing.capture_logs() as logs:
-        await handing_over(world, world.processor).run(accepted.batches)
+        await handing_over(world, world.processor).hand_over_batches(accepted.batches)
     assert [line["event"] for line in logs].count("what came of a window could not be noted") == 2
     assert await world.real_counts(accepted.mailing_id) == {SENT: PEOPLE}
     assert len(world.processor.sent) == PEOPLE
@@ -234,7 +236,7 @@ async def test_outcomes_are_recorded_though_who_is_told_of_them_fails(
 
 async def test_outcomes_do_not_wait_for_somebody_elses_lock(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A standing of the second window is locked by a frozen process: the first one's outcomes are recorded."""
-    monkeypatch.setattr(recording, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(outcome_recorder, "LOCK_SECONDS", 0.2)
     accepted, last = await two_windows(world)
 
     async def recorded() -> bool:
@@ -244,7 +246,7 @@ async def test_outcomes_do_not_wait_for_somebody_elses_lock(world: World, monkey
         transaction = frozen.transaction()
         await transaction.start()
         await frozen.execute("UPDATE standings SET version = version + 1 WHERE recipient_id = $1", last)
-        running = asyncio.create_task(world.handover().run(accepted.batches))
+        running = asyncio.create_task(world.handover().hand_over_batches(accepted.batches))
         await until(lambda: waiting(world.pool))
         await until(recorded)
         assert not running.done()
@@ -254,7 +256,7 @@ async def test_outcomes_do_not_wait_for_somebody_elses_lock(world: World, monkey
     assert len(world.processor.sent) == PEOPLE
 
 
-async def tried(world: World, accepted: Accepted) -> tuple[datetime | None, str, timedelta | None]:
+async def tried(world: World, accepted: AcceptedMailing) -> tuple[datetime | None, str, timedelta | None]:
     """Since when a mailing's only delivery was offered, its state, and how long it waits."""
     row = await world.pool.fetchrow(
         "SELECT tried_at, state, due_at - now() AS wait FROM deliveries WHERE mailing_id = $1", accepted.mailing_id
@@ -267,10 +269,10 @@ async def test_the_first_try_is_the_first_offer(world: World) -> None:
     """What could not be offered was not tried, however often; its first greylisting is retried in about a minute."""
     accepted = await world.accept([person(1)])
     for _ in range(9):
-        await world.handover(FakeProcessor(lambda outgoing: UNREACHED)).run(accepted.batches)
+        await world.handover(FakeProcessor(lambda outgoing: UNREACHED)).hand_over_batches(accepted.batches)
         assert (await tried(world, accepted))[0] is None
         await world.due_now()
-    await world.handover(FakeProcessor(lambda outgoing: DEFERRED)).run(accepted.batches)
+    await world.handover(FakeProcessor(lambda outgoing: DEFERRED)).hand_over_batches(accepted.batches)
     tried_at, state, wait = await tried(world, accepted)
     assert (tried_at is not None, state) == (True, "deferred")
     assert wait is not None
@@ -285,12 +287,12 @@ async def test_the_age_counts_from_the_first_offer(world: World, category: str, 
     """An old mailing whose mail was just offered is tried again; what was refused for days is given up, or written."""
     accepted = await world.accept([person(1)], category)
     if category == "breach":
-        await world.mailings.release(accepted.mailing_id, "Grace")
+        await world.mailings.release_mailing(accepted.mailing_id, "Grace")
     await world.pool.execute("UPDATE mailings SET released_at = released_at - interval '30 days'")
     processor = FakeProcessor(lambda outgoing: DEFERRED)
     for expected in ("deferred", ending[0]):
         await world.due_now()
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await world.run_published(processor)
         assert (await tried(world, accepted))[1] == expected
         await world.pool.execute("UPDATE deliveries SET tried_at = tried_at - interval '30 days'")
@@ -303,9 +305,9 @@ async def test_mandatory_mail_in_doubt_goes_again_at_once_and_then_waits(world: 
     await world.paying(1)
     accepted = await world.accept([person(1)], "service")
     processor, timekeeper = FakeProcessor(lambda outgoing: DOUBT), world.timekeeper()
-    await world.handover(processor).run(accepted.batches)
+    await world.handover(processor).hand_over_batches(accepted.batches)
     for _ in range(5):  # ticks in which no time passes for what waits
-        await timekeeper.tick()
+        await timekeeper.run_once()
         await world.run_published(processor)
     assert len(processor.sent) == 3
     assert await world.states(accepted.mailing_id) == {"user-1": ("held", "in_doubt")}
@@ -314,9 +316,9 @@ async def test_mandatory_mail_in_doubt_goes_again_at_once_and_then_waits(world: 
 async def test_a_copy_waits_for_what_becomes_of_the_first(world: World) -> None:
     """The first of two with one address was not offered and then leaves: the other one gets the mail."""
     accepted = await world.accept([person(1), person(2, email="user-1@people.example")])
-    await world.handover(FakeProcessor(lambda outgoing: UNREACHED)).run(accepted.batches)
+    await world.handover(FakeProcessor(lambda outgoing: UNREACHED)).hand_over_batches(accepted.batches)
     assert (await world.states(accepted.mailing_id))["user-2"] != ("suppressed", "duplicate_address")
-    await world.standings.flag(BRAND, await world.id_of("user-1"), Flag.RESTRICTED, True, "test")
+    await world.standings.set_flag(BRAND, await world.id_of("user-1"), StandingFlag.RESTRICTED, True, "test")
     await carry_on(world)
     states = await world.states(accepted.mailing_id)
     assert (states["user-1"][0], states["user-2"]) == ("suppressed", SENT)
@@ -327,42 +329,46 @@ async def test_a_copy_waits_for_what_becomes_of_the_first(world: World) -> None:
 class Counting:
     """A meter that knows what it has given and got back."""
 
-    real: Meter
-    taken: list[Wanted] = field(default_factory=list)
-    given: list[Wanted] = field(default_factory=list)
+    real: RateLimiter
+    taken: list[SendRequest] = field(default_factory=list)
+    given: list[SendRequest] = field(default_factory=list)
 
-    async def admit(self, wanted: Sequence[Wanted]) -> Admission:
+    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmittedMessages:
         """As the real one does."""
         self.taken += wanted
-        return await self.real.admit(wanted)
+        return await self.real.admit_messages(wanted)
 
-    def give_back(self, admission: Admission, unsent: Sequence[Wanted]) -> None:
+    def return_tokens(self, admission: AdmittedMessages, unsent: Sequence[SendRequest]) -> None:
         """As the real one does."""
         self.given += unsent
-        self.real.give_back(admission, unsent)
+        self.real.return_tokens(admission, unsent)
 
-    def note(self, processor: str, domain: str, outcome: Outcome) -> None:
+    def record_reply(self, processor: str, domain: str, outcome: Outcome) -> None:
         """As the real one does."""
-        self.real.note(processor, domain, outcome)
+        self.real.record_reply(processor, domain, outcome)
 
 
 class NeverSettled(PostgresDeliveries):
     """Deliveries of people whose standing changes all the time."""
 
-    async def move(
-        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry], patience: float | None = None
+    async def commit_moves(
+        self,
+        claim: UUID | None,
+        moves: Sequence[DeliveryMove],
+        entries: Sequence[LedgerEntry],
+        patience: float | None = None,
     ) -> frozenset[Key]:
         """Refuses every intent."""
-        refused = frozenset(move.key for move in moves if move.to_state is State.INTENDED)
-        return refused or await super().move(claim, moves, entries, patience)
+        refused = frozenset(move.key for move in moves if move.to_state is DeliveryState.INTENDED)
+        return refused or await super().commit_moves(claim, moves, entries, patience)
 
 
 async def test_tokens_come_back_when_nothing_could_be_intended(world: World) -> None:
     """Mail that was admitted and never intended gives back each token that it took."""
     accepted = await world.accept([person(1), person(2)])
-    meter = Counting(Meter(world.rates, "worker"))
+    meter = Counting(RateLimiter(world.rates, "worker"))
     deliveries = NeverSettled(world.pool, world.writers)
-    await handing_over(world, world.processor, deliveries=deliveries, meter=meter).run(accepted.batches)
+    await handing_over(world, world.processor, deliveries=deliveries, meter=meter).hand_over_batches(accepted.batches)
     assert world.processor.sent == []
     assert len(meter.taken) >= 2
     assert len(meter.given) == len(meter.taken)
@@ -374,8 +380,8 @@ async def test_bulk_mail_gives_way_to_urgent_mail(world: World) -> None:
     await world.paying(2)
     bulk = await world.accept([person(1)])
     urgent = await world.accept([person(2)], "service")
-    with handover.precedence.going(urgent=True):
+    with handover.precedence.mark_running(urgent=True):
         begun = time.monotonic()
-        await asyncio.gather(handover.run(bulk.batches), handover.run(urgent.batches))
+        await asyncio.gather(handover.hand_over_batches(bulk.batches), handover.hand_over_batches(urgent.batches))
         assert time.monotonic() - begun >= 0.9 * LONGEST
     assert [await sent_of(world, mailing.mailing_id) for mailing in (urgent, bulk)] == [1, 1]

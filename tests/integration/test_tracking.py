@@ -6,9 +6,9 @@ from uuid import UUID
 import pytest
 
 from mailer.policy.standing import TRACKING
-from mailer.ports.ids import uuid7
-from mailer.rendering.links import ClickToken, OpenToken
-from mailer.web.tracking import countable
+from mailer.ports.uuids import uuid7
+from mailer.rendering.signed_links import ClickToken, OpenToken
+from mailer.web.tracking import countable_url
 from tests.campaigns import mailed, members
 from tests.factories import World
 from tests.hours import an_hour_later
@@ -45,8 +45,8 @@ async def test_a_click_leads_on_and_counts_its_link(world: World) -> None:
     Only clicks of enough messages are a link's own.
     """
     mailing_id, _ = await crowd(world)
-    plain = LINKS.click(ClickToken(mailing_id, SHOP))
-    once = LINKS.click(ClickToken(mailing_id, SHOP, "n1"))
+    plain = LINKS.click_url(ClickToken(mailing_id, SHOP))
+    once = LINKS.click_url(ClickToken(mailing_id, SHOP, "n1"))
     async with browse(world) as client:
         answers = [await client.get(plain), await client.head(plain), await client.get(plain, headers=SCANNER)]
         answers += [await client.get(plain) for _ in range(18)]
@@ -65,7 +65,7 @@ async def test_a_click_leads_on_and_counts_its_link(world: World) -> None:
     assert sorted(await rows(world, "clicks")) == [("", False, 42), ("", True, 2)], "they may be one person's"
     async with browse(world) as client:
         for n in range(20):
-            await client.get(LINKS.click(ClickToken(mailing_id, SHOP, f"n{n}")))
+            await client.get(LINKS.click_url(ClickToken(mailing_id, SHOP, f"n{n}")))
         await client.get(plain, headers=SCANNER)
     await an_hour_later(world)
     bare = "https://shop.example/spring"
@@ -76,7 +76,7 @@ async def test_a_click_leads_on_and_counts_its_link(world: World) -> None:
 async def test_a_rare_link_shows_no_reader_to_who_clicks_it(world: World, reader: list[dict[str, str]]) -> None:
     """The holder of a rare link clicks it in each hour; the link has no row, whether another person clicks or not."""
     mailing_id, _ = await crowd(world)
-    own, hers = (LINKS.click(ClickToken(mailing_id, SHOP, nonce)) for nonce in ("own", "hers"))
+    own, hers = (LINKS.click_url(ClickToken(mailing_id, SHOP, nonce)) for nonce in ("own", "hers"))
     async with browse(world) as client:
         for _ in range(2):
             for _ in range(20):
@@ -90,8 +90,8 @@ async def test_a_rare_link_shows_no_reader_to_who_clicks_it(world: World, reader
 @pytest.mark.parametrize("token", ["https://evil.example", "x", "WyJ4Il0.AAAA"])
 async def test_only_signed_urls_are_led_to(world: World, token: str) -> None:
     """Anything that we did not sign, or signed for another purpose, is a page and no redirect (CWE-601)."""
-    good = LINKS.click(ClickToken(uuid7(), SHOP)).rpartition("/")[2]
-    pixel = LINKS.pixel(OpenToken(uuid7())).rpartition("/")[2].removesuffix(".gif")
+    good = LINKS.click_url(ClickToken(uuid7(), SHOP)).rpartition("/")[2]
+    pixel = LINKS.pixel_url(OpenToken(uuid7())).rpartition("/")[2].removesuffix(".gif")
     async with browse(world) as client:
         for bad in (token.format(good), pixel, good[:-2], good + "/https://evil.example"):
             answer = await client.get(f"/c/{bad}")
@@ -104,7 +104,7 @@ async def test_what_a_mail_program_took_along_leads_nowhere_else(world: World) -
     """A tracked link with something behind it leads to the URL that we signed."""
     async with browse(world) as client:
         for behind in (".", ".x", ")", ".https:evil.example"):
-            answer = await client.get(LINKS.click(ClickToken(uuid7(), SHOP)) + behind)
+            answer = await client.get(LINKS.click_url(ClickToken(uuid7(), SHOP)) + behind)
             assert (answer.status_code, answer.headers["location"]) == (302, SHOP)
 
 
@@ -112,7 +112,7 @@ async def test_a_reader_is_led_on_while_the_database_is_away(world: World) -> No
     """What cannot be counted is not counted; nobody waits for it."""
     async with browse(world) as client:
         await world.pool.execute("ALTER TABLE mailings RENAME TO away")
-        answer = await client.get(LINKS.click(ClickToken(uuid7(), SHOP, recipient_id=7, generation=1)))
+        answer = await client.get(LINKS.click_url(ClickToken(uuid7(), SHOP, recipient_id=7, generation=1)))
     assert (answer.status_code, answer.headers["location"]) == (302, SHOP)
 
 
@@ -121,9 +121,9 @@ async def test_a_second_open_of_one_message_is_known_as_such(world: World) -> No
     mailing_id, _ = await crowd(world)
     async with browse(world) as client:
         for nonce in [*(f"n{n}" for n in range(21)), "n1", None]:
-            await client.get(LINKS.pixel(OpenToken(mailing_id, nonce)))
+            await client.get(LINKS.pixel_url(OpenToken(mailing_id, nonce)))
     await an_hour_later(world)
-    status = await world.mailings.status(mailing_id)
+    status = await world.mailings.mailing_status(mailing_id)
     assert status is not None
     assert (status.opens, status.unique_opens, status.machine_opens) == (23, 21, None)
 
@@ -132,8 +132,8 @@ async def test_an_individual_open_and_click_need_that_level_now(world: World) ->
     """They are kept of who consents, at a policy that allows it; else they count for the mailing only."""
     mailing_id, reader = await crowd(world)
     other = await world.id_of("user-1")
-    links = [LINKS.pixel(OpenToken(mailing_id, recipient_id=who, generation=1)) for who in (reader, other)]
-    links += [LINKS.click(ClickToken(mailing_id, SHOP, recipient_id=who, generation=1)) for who in (reader, other)]
+    links = [LINKS.pixel_url(OpenToken(mailing_id, recipient_id=who, generation=1)) for who in (reader, other)]
+    links += [LINKS.click_url(ClickToken(mailing_id, SHOP, recipient_id=who, generation=1)) for who in (reader, other)]
     async with browse(world) as client:
         for link in links:
             await client.get(link)
@@ -158,8 +158,8 @@ async def test_an_earlier_mailbox_opens_for_nobody(world: World, generation: int
     mailing_id, reader = await crowd(world)
     await world.pool.execute("UPDATE standings SET generation = 2 WHERE recipient_id = $1", reader)
     async with browse(world) as client:
-        await client.get(LINKS.pixel(OpenToken(mailing_id, recipient_id=reader, generation=generation)))
-        await client.get(LINKS.click(ClickToken(mailing_id, SHOP, recipient_id=reader, generation=generation)))
+        await client.get(LINKS.pixel_url(OpenToken(mailing_id, recipient_id=reader, generation=generation)))
+        await client.get(LINKS.click_url(ClickToken(mailing_id, SHOP, recipient_id=reader, generation=generation)))
     await an_hour_later(world)
     assert await rows(world, "individual_opens") + await rows(world, "individual_clicks") == []
     assert await rows(world, "opens") == [(False, 1)]
@@ -169,14 +169,14 @@ async def test_so_few_that_the_count_would_be_somebodys(world: World) -> None:
     """Who withdrew is counted for a small mailing no more either: there, its count would tell of one person."""
     individually(world)
     mailing_id, reader = await crowd(world, 3)
-    pixel = LINKS.pixel(OpenToken(mailing_id, recipient_id=reader, generation=1))
+    pixel = LINKS.pixel_url(OpenToken(mailing_id, recipient_id=reader, generation=1))
     async with browse(world) as client:
         await client.get(pixel)
         await an_hour_later(world)
         await world.pool.execute("UPDATE standings SET consents = '{}' WHERE recipient_id = $1", reader)
         await client.get(pixel)
         await client.get(pixel, headers={"dnt": "1"})
-        await client.get(LINKS.pixel(OpenToken(uuid7(), recipient_id=reader, generation=1)))
+        await client.get(LINKS.pixel_url(OpenToken(uuid7(), recipient_id=reader, generation=1)))
     await an_hour_later(world)
     assert await rows(world, "individual_opens") == [(reader,)]
     assert await rows(world, "opens") == []
@@ -193,4 +193,4 @@ async def test_so_few_that_the_count_would_be_somebodys(world: World) -> None:
 )
 def test_a_link_is_counted_without_what_may_name_somebody(url: str, counted: str) -> None:
     """User, query and fragment are not kept."""
-    assert countable(url) == counted
+    assert countable_url(url) == counted

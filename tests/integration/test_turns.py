@@ -9,13 +9,13 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from mailer import resources
-from mailer.actions.opt_out import opt_out
-from mailer.ledger.connections import Limits, open_pool
-from mailer.ports.ids import uuid7
-from mailer.ports.outages import StatementTooSlow
-from mailer.rendering.links import Links, UnsubscribeToken
-from mailer.runtime.troubles import Trouble, trouble_of
+from mailer import bundled_files
+from mailer.actions.opt_out import record_opt_out
+from mailer.database.connections import TimeLimits, open_pool
+from mailer.ports.database_errors import StatementTooSlow
+from mailer.ports.uuids import uuid7
+from mailer.rendering.signed_links import SignedLinks, UnsubscribeToken
+from mailer.runtime.error_kinds import ErrorKind, error_kind
 from mailer.web.app import RETRY_SECONDS
 from tests.factories import BRAND, KEY, World, policies, until, waiting
 from tests.integration.web_world import PUBLIC_URL, browse
@@ -57,13 +57,13 @@ async def test_no_other_role_can_hold_up_an_opt_out(world: World, database_url: 
             for table in TABLES:
                 await other.execute(f"SELECT FROM {table}; LOCK TABLE {table} IN ACCESS SHARE MODE")
         async with asyncio.timeout(30):
-            await opt_out(world.standings, policies()[BRAND], ada, "newsletter", "link")
+            await record_opt_out(world.standings, policies()[BRAND], ada, "newsletter", "link")
             await world.accept({"refs": ["user-1"]})
-            await world.ledger.seal()
-            async with world.upkeep.alone() as alone:
+            await world.ledger.seal_ledger()
+            async with world.upkeep.lock_publishing() as alone:
                 assert alone
-            await world.upkeep.partitions()
-    standing = await world.standings.get(BRAND, ada)
+            await world.upkeep.create_partitions()
+    standing = await world.standings.get_standing(BRAND, ada)
     assert standing is not None
     assert standing.opted_out == {"newsletter"}
 
@@ -90,7 +90,7 @@ async def test_another_role_cannot_take_a_turn(database_url: str, rights: str, t
 
 async def test_nothing_waits_for_advisory_locks(world: World) -> None:
     """They are everybody's: neither a statement of ours nor a function in the database takes one."""
-    folder = Path(resources.__file__).parent
+    folder = Path(bundled_files.__file__).parent
     sources = {file: file.read_text("utf-8") for kind in ("*.py", "*.sql") for file in folder.rglob(kind)}
     assert len(sources) > 100
     assert [file.name for file, text in sources.items() if "advisory" in text] == []
@@ -104,16 +104,16 @@ async def test_nothing_waits_for_advisory_locks(world: World) -> None:
 async def test_a_lock_that_is_held_for_long_gets_an_answer(world: World, database_url: str, table: str) -> None:
     """With mailer's rights an opt-out can be held up: it ends in words, with nothing half done, and is made again."""
     [ada] = await world.known(1)
-    pool = await open_pool(database_url, 3, Limits(statement=30, idle=60, lock=0.2))
+    pool = await open_pool(database_url, 3, TimeLimits(statement=30, idle=60, lock=0.2))
     hurried = World(pool)
     policy = policies()[BRAND]
     try:
         async with world.pool.acquire() as holder, holder.transaction():
             await holder.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
             with pytest.raises(StatementTooSlow, match="somebody holds a lock for too long") as caught:
-                await opt_out(hurried.standings, policy, ada, "newsletter", "link")
-        assert trouble_of(caught.value) is Trouble.PASSING
-        await opt_out(hurried.standings, policy, ada, "newsletter", "link")
+                await record_opt_out(hurried.standings, policy, ada, "newsletter", "link")
+        assert error_kind(caught.value) is ErrorKind.PASSING
+        await record_opt_out(hurried.standings, policy, ada, "newsletter", "link")
     finally:
         await hurried.outbox.close()
         await pool.close()
@@ -126,9 +126,9 @@ async def test_who_presses_while_a_lock_is_held_is_asked_to_come_again(
     """A press of the link, one click and the API get 503 with the time to wait; once the lock is gone, it is done."""
     [ada] = await world.known(1)
     key = await issue_key(world.pool, "shop", BRAND)
-    press = Links(PUBLIC_URL, (KEY,)).unsubscribe(UnsubscribeToken(BRAND, ada, "newsletter", uuid7()))
+    press = SignedLinks(PUBLIC_URL, (KEY,)).unsubscribe_link(UnsubscribeToken(BRAND, ada, "newsletter", uuid7()))
     path = f"/api/v1/recipients/{BRAND}/user-1/opt-outs"
-    pool = await open_pool(database_url, 3, Limits(statement=30, idle=60, lock=0.2))
+    pool = await open_pool(database_url, 3, TimeLimits(statement=30, idle=60, lock=0.2))
     hurried = World(pool)
     bearer = {"authorization": f"Bearer {key}"}
     try:
@@ -142,11 +142,11 @@ async def test_who_presses_while_a_lock_is_held_is_asked_to_come_again(
                 ]
             for answer in answers:
                 assert (answer.status_code, answer.headers.get("retry-after")) == (503, str(RETRY_SECONDS))
-            standing = await world.standings.get(BRAND, ada)
+            standing = await world.standings.get_standing(BRAND, ada)
             assert standing is not None
             assert standing.opted_out == frozenset()
             assert (await client.post(press, data={"List-Unsubscribe": "One-Click"})).status_code == 200
-        standing = await world.standings.get(BRAND, ada)
+        standing = await world.standings.get_standing(BRAND, ada)
         assert standing is not None
         assert standing.opted_out == {"newsletter"}
     finally:
@@ -163,7 +163,7 @@ async def test_people_become_known_side_by_side(world: World) -> None:
         await second.start()
         for connection in (one, two):
             await connection.execute("LOCK TABLE turn_addresses IN ROW SHARE MODE")
-        stopping = asyncio.create_task(opt_out(world.standings, policies()[BRAND], ada, "newsletter", "link"))
+        stopping = asyncio.create_task(record_opt_out(world.standings, policies()[BRAND], ada, "newsletter", "link"))
         await until(lambda: waiting(world.pool))
         assert not stopping.done()
         await first.commit()

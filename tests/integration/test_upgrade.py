@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from mailer import resources
-from mailer.ledger.migrations import migrate
+from mailer import bundled_files
+from mailer.postgres.migrations import apply_migrations
 from tests.conftest import Server
 from tests.factories import World, open_world, person
 
@@ -22,7 +22,7 @@ SENT, DUPLICATE = ("handed_over", ""), ("suppressed", "duplicate_address")
 @pytest.fixture
 def old_url(postgres_server: Server, tmp_path: Path) -> Iterator[str]:
     """A database with the tables of the release before."""
-    for file in resources.folder("migrations").glob("*.sql"):
+    for file in bundled_files.bundled_folder("migrations").glob("*.sql"):
         number = file.name.split("_")[0]
         if number <= LAST_BEFORE or (number > SINCE and number != OF_OPENS):
             shutil.copy(file, tmp_path)
@@ -32,7 +32,7 @@ def old_url(postgres_server: Server, tmp_path: Path) -> Iterator[str]:
 def migrated(server: Server, folder: Path) -> Iterator[str]:
     """A database with some of the migrations, as long as it is looked at."""
     url = server.url(f"mailer_test_{uuid4().hex[:12]}")
-    migrate(url, folder)
+    apply_migrations(url, folder)
     yield url
     server.sql(f"DROP DATABASE {url.rpartition('/')[2].partition('?')[0]} WITH (FORCE)")
 
@@ -69,12 +69,12 @@ async def in_flight(world: World, category: str, *names: str | None, sent: int =
 
 async def ended(url: str, mailing_id: UUID) -> tuple[list[str], list[tuple[str, str]]]:
     """To whom the release of today sends the rest, after it has brought the tables up to date; how the accounts end."""
-    migrate(url, resources.folder("migrations"))
+    apply_migrations(url, bundled_files.bundled_folder("migrations"))
     async with open_world(url) as world:
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         batches = [row["id"] for row in await world.pool.fetch("SELECT id FROM batches ORDER BY id")]
         for batch in batches:
-            await world.handover().run([batch])
+            await world.handover().hand_over_batches([batch])
         states = await world.states(mailing_id)
         assert states.pop("user-100") == SENT
         return world.processor.recipients, [states[ref] for ref in sorted(states)]
@@ -123,7 +123,7 @@ async def test_opens_lose_the_order_and_the_time_that_they_had(old_url: str, bef
                 f"unique_clicks VALUES ($1, sha256('{n}'), '{link}', {day})",
             ):
                 await before.pool.execute(f"INSERT INTO {row}", mailing_id)
-    migrate(old_url, resources.folder("migrations"))
+    apply_migrations(old_url, bundled_files.bundled_folder("migrations"))
     async with open_world(old_url) as world:
         assert [
             tuple(row) for row in await world.pool.fetch("SELECT machine, sum(n) FROM opens GROUP BY 1 ORDER BY 1")
@@ -149,7 +149,7 @@ async def test_opens_lose_the_order_and_the_time_that_they_had(old_url: str, bef
 @pytest.fixture
 def uncoded_url(postgres_server: Server, tmp_path: Path) -> Iterator[str]:
     """A database in which a country may be any two letters."""
-    for file in resources.folder("migrations").glob("*.sql"):
+    for file in bundled_files.bundled_folder("migrations").glob("*.sql"):
         if not file.name.endswith("_countries.sql"):
             shutil.copy(file, tmp_path)
     yield from migrated(postgres_server, tmp_path)
@@ -168,7 +168,7 @@ async def test_countries_become_codes(uncoded_url: str) -> None:
                 code,
                 whose,
             )
-    migrate(uncoded_url, resources.folder("migrations"))
+    apply_migrations(uncoded_url, bundled_files.bundled_folder("migrations"))
     async with open_world(uncoded_url) as world:
         rows = await world.pool.fetch(
             "SELECT r.country, s.country, s.opted_out, s.consents, s.version FROM recipients r"

@@ -11,8 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from mailer import resources
-from mailer.ledger.migrations import migrate
+from mailer import bundled_files
+from mailer.postgres.migrations import apply_migrations
 from tests.conftest import Server
 from tests.factories import BRAND, World, make_event, new_mailing, open_world, person, templates
 from tests.letters import leads_out, read
@@ -37,11 +37,11 @@ PEOPLE: dict[str, tuple[tuple[str, ...], tuple[str, ...], dict[str, object]]] = 
 @pytest.fixture
 def old_url(postgres_server: Server, tmp_path: Path) -> Iterator[str]:
     """A database with the tables of the release before."""
-    for file in resources.folder("migrations").glob("*.sql"):
+    for file in bundled_files.bundled_folder("migrations").glob("*.sql"):
         if file.name.split("_")[0] <= LAST_BEFORE:
             shutil.copy(file, tmp_path)
     url = postgres_server.url(f"mailer_test_{uuid4().hex[:12]}")
-    migrate(url, tmp_path)
+    apply_migrations(url, tmp_path)
     yield url
     postgres_server.sql(f"DROP DATABASE {url.rpartition('/')[2].partition('?')[0]} WITH (FORCE)")
 
@@ -70,7 +70,7 @@ async def add_person(world: World, ref: str) -> None:
     left, _, said = PEOPLE[ref]
     name = ref.replace(" ", "-").replace(",", "")
     email = f"{name}@people.example"
-    where = {"address_key": world.hasher.key_id, "address_hash": world.hasher.hash(email)}
+    where = {"address_key": world.hasher.key_id, "address_hash": world.hasher.hash_address(email)}
     known = {"brand": BRAND, "ref": name, "controller": BRAND, "source": "sign-up", "country": "US"}
     id_ = await add_row(world, "recipients", **known, email=email, **where, observed_at=NOW)
     standing = {"source": "sign-up", "country": "US", "address_hash": where["address_hash"], "opted_out": list(left)}
@@ -94,7 +94,7 @@ async def test_standings_consents_and_opt_outs_are_kept(old_url: str, before: Wo
     """Every product is theirs who paid; who left or complained of notifications has left updates; all else stays."""
     for ref in PEOPLE:
         await add_person(before, ref)
-    unknown = before.hasher.hash("nobody@people.example")
+    unknown = before.hasher.hash_address("nobody@people.example")
     nobody = {"controller": BRAND, "address_key": before.hasher.key_id, "address_hash": unknown}
     await add_row(before, "suppressions", **nobody, brand=OTHER, scope="notification", reason="opt_out", source="list")
     for name, categories in (("shop", ["service", "newsletter"]), ("news", ["newsletter"])):
@@ -107,7 +107,7 @@ async def test_standings_consents_and_opt_outs_are_kept(old_url: str, before: Wo
     consents = await before.pool.fetch("SELECT recipient_id, scope, given, words, counts FROM consents ORDER BY id")
     kept = "objected_at, deactivated_at, restricted_at, electronic_refused_at, erased_before_at, channel, consents"
     flags = await before.pool.fetch(f"SELECT {kept} FROM standings ORDER BY recipient_id")  # noqa: S608 - of this file
-    migrate(old_url, resources.folder("migrations"))
+    apply_migrations(old_url, bundled_files.bundled_folder("migrations"))
     async with open_world(old_url) as world:
         rows = await world.pool.fetch("SELECT s.* FROM standings s ORDER BY recipient_id")
         for row, (ref, (_, left, said)) in zip(rows, PEOPLE.items(), strict=True):
@@ -130,7 +130,7 @@ async def test_standings_consents_and_opt_outs_are_kept(old_url: str, before: Wo
         assert rights["news"] == ["newsletter"]
         refs = [row["ref"] for row in await world.pool.fetch("SELECT ref FROM recipients")]
         accepted = await world.accept({"refs": refs}, "service")
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
         states = await world.states(accepted.mailing_id)
         assert states["pays"] == states["pays-and-left"] == states["complained-of-a-topic"] == ("handed_over", "")
         assert states["left-notifications"] == states["left-all"] == ("suppressed", "opted_out")
@@ -139,11 +139,13 @@ async def test_standings_consents_and_opt_outs_are_kept(old_url: str, before: Wo
 async def test_a_mailing_of_before_ends_as_it_began(world: World) -> None:
     """A welcome mail that was accepted as service mail keeps its words: updates to who pays nothing, with a way out."""
     event = make_event([person(1)], "service").model_copy(update={"template": "welcome"})
-    maintenance = templates().get(BRAND, "maintenance")
+    maintenance = templates().get_template(BRAND, "maintenance")
     assert maintenance is not None
     event = event.model_copy(update={"context": dict(maintenance.example)})
     old = json.dumps(json.loads(maintenance.source) | {"purpose": "service_notice"})
-    [accepted] = await world.mailings.accept([replace(new_mailing(event), template_version="old", template_source=old)])
-    await world.handover().run(accepted.batches)
+    [accepted] = await world.mailings.accept_mailings(
+        [replace(new_mailing(event), template_version="old", template_source=old)]
+    )
+    await world.handover().hand_over_batches(accepted.batches)
     [mail] = [read(outgoing) for outgoing in world.processor.sent]
     assert leads_out(mail) == ["updates"] * 3

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mailer import resources
-from mailer.ledger.migrations import migrate
+from mailer import bundled_files
+from mailer.postgres.migrations import apply_migrations
 from tests.factories import BRAND, World, open_world, person
 from tests.integration import test_upgrade_products
 from tests.integration.test_upgrade_products import add_row
@@ -76,7 +76,7 @@ async def add_kind(world: World, ref: str) -> None:
     """Writes a person as the release before had them, with the rows on which their standing rests."""
     said, _ = KINDS[ref]
     email, left = f"{ref}@people.example", said.get("left", [])
-    where = {"address_key": world.hasher.key_id, "address_hash": world.hasher.hash(email)}
+    where = {"address_key": world.hasher.key_id, "address_hash": world.hasher.hash_address(email)}
     origin = {"source": said.get("source", "sign-up"), "country": said.get("country", "US")}
     known = {"brand": BRAND, "ref": ref, "controller": BRAND, "purpose": said.get("purpose"), "collected_at": NOW}
     id_ = await add_row(
@@ -107,7 +107,7 @@ async def reasons(world: World) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {ref: [] for ref in KINDS}
     for category in ("account", "service", "newsletter", "promotional", "notification"):
         accepted = await world.accept({"refs": list(KINDS)}, category)
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
         for ref, (state, reason) in (await world.states(accepted.mailing_id)).items():
             found[ref].append("" if state == "handed_over" else reason)
     return {ref: tuple(said) for ref, said in found.items()}
@@ -123,7 +123,7 @@ async def test_each_kind_of_standing_means_what_it_meant(old_url: str, before: W
         "recipients": "id, ref, email, address_hash, source, purpose, collected_at, policy_version, observed_at",
     }
     rows = {table: await before.pool.fetch(f"SELECT {names} FROM {table}") for table, names in kept.items()}  # noqa: S608
-    migrate(old_url, resources.folder("migrations"))
+    apply_migrations(old_url, bundled_files.bundled_folder("migrations"))
     expected = {ref: said for ref, (_, said) in KINDS.items()}
     async with open_world(old_url) as world:
         for table, names in kept.items():

@@ -5,23 +5,25 @@ import json
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from mailer.ports.deliveries import Move, State
-from mailer.ports.ids import uuid7
-from mailer.ports.upkeep import Due
+from mailer.ports.deliveries import DeliveryMove, DeliveryState
+from mailer.ports.timekeeping import DueBatch
+from mailer.ports.uuids import uuid7
 from tests.factories import World, person
 
 
 async def defer(world: World, mailing_id: UUID, batches: tuple[int, ...], reason: str = "4.7.1") -> int:
     """Defers all of a mailing, as if they had been refused for now; says how many."""
-    claim = await world.deliveries.claim(batches, "worker")
+    claim = await world.deliveries.claim_batches(batches, "worker")
     assert claim is not None
     now = datetime.now(UTC)
     moves = [
-        Move(mailing_id, row.recipient_id, row.attempt, State.CLAIMED, State.DEFERRED, reason, now)
+        DeliveryMove(
+            mailing_id, row.recipient_id, row.attempt, DeliveryState.CLAIMED, DeliveryState.DEFERRED, reason, now
+        )
         for row in claim.rows
     ]
-    assert await world.deliveries.move(claim.token, moves, []) == frozenset()
-    await world.deliveries.finish(claim.token, None)
+    assert await world.deliveries.commit_moves(claim.token, moves, []) == frozenset()
+    await world.deliveries.finish_claim(claim.token, None)
     return len(moves)
 
 
@@ -33,26 +35,26 @@ async def test_what_was_never_published_is_due(world: World) -> None:
     await world.accept([person(3)], send_at=(datetime.now(UTC) + timedelta(hours=1)).isoformat())
     await world.accept([person(4)], "breach")
     batches = [*first.batches, *second.batches, *third.batches]
-    due = [Due(batch, lane) for batch, lane in zip(batches, ("service", "newsletter", "newsletter"), strict=True)]
-    assert await world.upkeep.unpublished(10) == due
-    assert await world.upkeep.unpublished(1) == due[:2]
-    await world.upkeep.published(first.batches)
-    assert await world.upkeep.unpublished(10) == due[1:]
-    await world.deliveries.claim([*second.batches, *third.batches], "worker")
-    assert await world.upkeep.unpublished(10) == []
+    due = [DueBatch(batch, lane) for batch, lane in zip(batches, ("service", "newsletter", "newsletter"), strict=True)]
+    assert await world.upkeep.unpublished_batches(10) == due
+    assert await world.upkeep.unpublished_batches(1) == due[:2]
+    await world.upkeep.mark_published(first.batches)
+    assert await world.upkeep.unpublished_batches(10) == due[1:]
+    await world.deliveries.claim_batches([*second.batches, *third.batches], "worker")
+    assert await world.upkeep.unpublished_batches(10) == []
 
 
 async def test_what_was_published_long_ago_is_lost(world: World) -> None:
     """Batches of a lane that were published and never claimed are lost after a while."""
     accepted = await world.accept([person(1)])
-    await world.upkeep.published(accepted.batches)
-    assert await world.upkeep.lost("newsletter", 30, 10) == [] == await world.upkeep.late_lanes(30)
+    await world.upkeep.mark_published(accepted.batches)
+    assert await world.upkeep.lost_batches("newsletter", 30, 10) == [] == await world.upkeep.late_lanes(30)
     await world.pool.execute("UPDATE batches SET published_at = now() - interval '31 seconds'")
-    assert await world.upkeep.lost("newsletter", 30, 10) == [Due(accepted.batches[0], "newsletter")]
-    assert await world.upkeep.lost("service", 30, 10) == []
+    assert await world.upkeep.lost_batches("newsletter", 30, 10) == [DueBatch(accepted.batches[0], "newsletter")]
+    assert await world.upkeep.lost_batches("service", 30, 10) == []
     assert await world.upkeep.late_lanes(30) == ["newsletter"]
-    await world.deliveries.claim(accepted.batches, "worker")
-    assert await world.upkeep.lost("newsletter", 30, 10) == []
+    await world.deliveries.claim_batches(accepted.batches, "worker")
+    assert await world.upkeep.lost_batches("newsletter", 30, 10) == []
 
 
 async def test_what_is_due_again_is_batched(world: World) -> None:
@@ -61,9 +63,9 @@ async def test_what_is_due_again_is_batched(world: World) -> None:
     second = await world.accept([person(n) for n in range(10)], "service")
     assert await defer(world, first.mailing_id, first.batches) == 30
     assert await defer(world, second.mailing_id, second.batches) == 10
-    assert await world.upkeep.batch_due(35) == 35
-    assert await world.upkeep.batch_due(35) == 5
-    assert await world.upkeep.batch_due(35) == 0
+    assert await world.upkeep.batch_due_deliveries(35) == 35
+    assert await world.upkeep.batch_due_deliveries(35) == 5
+    assert await world.upkeep.batch_due_deliveries(35) == 0
     for accepted in (first, second):
         assert await world.counted(accepted.mailing_id) == {("queued", ""): accepted.size}
         assert await world.real_counts(accepted.mailing_id) == {("queued", ""): accepted.size}
@@ -82,15 +84,15 @@ async def test_what_is_not_due_stays(world: World) -> None:
     accepted = await world.accept([person(1)])
     await defer(world, accepted.mailing_id, accepted.batches)
     await world.pool.execute("UPDATE deliveries SET due_at = now() + interval '1 minute'")
-    assert await world.upkeep.batch_due(10) == 0
+    assert await world.upkeep.batch_due_deliveries(10) == 0
 
 
 async def test_two_that_batch_at_once_share_the_work(world: World) -> None:
     """Each delivery that is due is batched once, whoever else is at it."""
     accepted = await world.accept([person(n) for n in range(200)])
     await defer(world, accepted.mailing_id, accepted.batches)
-    done = await asyncio.gather(*(world.upkeep.batch_due(50) for _ in range(6)))
-    assert sum(done) + await world.upkeep.batch_due(200) == 200
+    done = await asyncio.gather(*(world.upkeep.batch_due_deliveries(50) for _ in range(6)))
+    assert sum(done) + await world.upkeep.batch_due_deliveries(200) == 200
     assert await world.counted(accepted.mailing_id) == {("queued", ""): 200}
     assert (
         await world.pool.fetchval("SELECT count(DISTINCT recipient_id) FROM deliveries WHERE state = 'queued'") == 200
@@ -103,12 +105,12 @@ async def test_a_mailing_is_finished_when_nothing_is_open(world: World) -> None:
     assert await world.upkeep.finish_mailings() == 0
     await defer(world, accepted.mailing_id, accepted.batches)
     assert await world.upkeep.finish_mailings() == 0
-    await world.upkeep.batch_due(10)
+    await world.upkeep.batch_due_deliveries(10)
     [batch] = await world.pool.fetch("SELECT id FROM batches")
-    await world.handover().run([batch["id"]])
+    await world.handover().hand_over_batches([batch["id"]])
     assert await world.upkeep.finish_mailings() == 1
     assert await world.upkeep.finish_mailings() == 0
-    status = await world.mailings.status(accepted.mailing_id)
+    status = await world.mailings.mailing_status(accepted.mailing_id)
     assert status is not None
     assert (status.state, status.counts) == ("finished", {("handed_over", ""): 1})
     # Its counters take a row a reason from now on.
@@ -125,9 +127,9 @@ async def test_counters_are_folded(world: World) -> None:
     before = await world.counted(accepted.mailing_id)
     more = [(accepted.mailing_id, "failed", "late", 1)] * 50
     await asyncio.gather(
-        world.upkeep.fold(),
+        world.upkeep.fold_counters(),
         world.pool.executemany("INSERT INTO counters VALUES ($1, $2, $3, $4)", more),
-        world.upkeep.fold(),
+        world.upkeep.fold_counters(),
     )
     assert await world.counted(accepted.mailing_id) == before | {("failed", "late"): 50}
     assert await world.pool.fetchval("SELECT count(*) FROM counters") <= 2 + 50
@@ -137,7 +139,7 @@ async def test_partitions_are_made_ahead(world: World) -> None:
     """The months to come have their partitions, made once, and each table's rows find theirs."""
     before = await world.pool.fetch("SELECT relid::text FROM pg_partition_tree('deliveries') WHERE isleaf")
     assert len(before) >= 4
-    await asyncio.gather(*(world.upkeep.partitions() for _ in range(3)))
+    await asyncio.gather(*(world.upkeep.create_partitions() for _ in range(3)))
     assert await world.pool.fetch("SELECT relid::text FROM pg_partition_tree('deliveries') WHERE isleaf") == before
     month = datetime.now(UTC).strftime("%Y%m")
     await world.accept([person(1)])
@@ -164,7 +166,7 @@ async def test_partitions_begin_with_their_month(world: World) -> None:
 async def test_the_seal_has_the_heads(world: World) -> None:
     """The timekeeper's seal is the ledger's."""
     await world.accept([person(1)])
-    await world.upkeep.seal()
+    await world.upkeep.seal_ledger()
     sealed = await world.ledger.latest_seal()
     assert sealed is not None
     assert len(json.loads(sealed["body"])["heads"]) == 1

@@ -10,14 +10,14 @@ from uuid import UUID
 import pytest
 import structlog
 
-from mailer import resources
-from mailer.ledger.deliveries import PostgresDeliveries
+from mailer import bundled_files
 from mailer.pipeline.handover import WINDOW, HandOver
-from mailer.pipeline.press import Presses
+from mailer.policy.frequency_counts import frequency_counts
 from mailer.policy.outcome import Outcome
-from mailer.policy.rates import rates_of
-from mailer.ports.processor import Outgoing, Permit
-from mailer.rendering.links import Links
+from mailer.ports.processor import OutgoingMessage, Permit
+from mailer.postgres.deliveries import PostgresDeliveries
+from mailer.rendering.mailing import RendererCache
+from mailer.rendering.signed_links import SignedLinks
 from tests.campaigns import commands
 from tests.factories import BRAND, KEY, FakeProcessor, World, person, templates
 from tests.integration.old_worker import OldDeliveries
@@ -34,16 +34,16 @@ async def tellers(world: World) -> set[tuple[int, str]]:
 async def test_two_versions_share_the_work(world: World) -> None:
     """An older and a newer worker take whichever batch they get: one copy each, true counters, a sound ledger."""
     await world.known(1, 2)
-    await world.standings.opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
+    await world.standings.record_opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
     accepted = await world.accept([person(n) for n in range(1, 1101)])
     small = [(await world.accept([person(n, source="sign-up")], "promotional")).batches[0] for n in range(2, 22)]
-    told = PostgresDeliveries(world.pool, world.writers, rates_of(world.policies.values()), tell=True)
+    told = PostgresDeliveries(world.pool, world.writers, frequency_counts(world.policies.values()), tell=True)
     older, newer = world.handover(deliveries=OldDeliveries(world)), world.handover(deliveries=told)
     first, middle, last = accepted.batches
 
     async def work(handover: HandOver, batches: Sequence[int]) -> None:
         for batch in batches:
-            await handover.run([batch])
+            await handover.hand_over_batches([batch])
 
     await asyncio.gather(work(older, [first, middle, *small]), work(newer, [last, middle, *reversed(small)]))
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 1099, ("suppressed", "opted_out"): 1}
@@ -51,7 +51,7 @@ async def test_two_versions_share_the_work(world: World) -> None:
     assert len(world.processor.sent) == 1099 + len(small)
     assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0
     assert {(1, "handed_over"), (2, "handed_over")} <= await tellers(world)
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_a_newer_timekeeper_takes_up_what_an_older_worker_held(world: World) -> None:
@@ -62,19 +62,19 @@ async def test_a_newer_timekeeper_takes_up_what_an_older_worker_held(world: Worl
 
     class Dying(FakeProcessor):
         async def send(
-            self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+            self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
         ) -> list[Outcome]:
             raise Killed
 
     accepted = await world.accept([person(n) for n in range(WINDOW + 10)])
     with pytest.raises(Killed):
-        await world.handover(Dying(), OldDeliveries(world)).run(accepted.batches)
+        await world.handover(Dying(), OldDeliveries(world)).hand_over_batches(accepted.batches)
     await world.lose_leases()
     for _ in range(3):
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await world.run_published()
     assert await world.counted(accepted.mailing_id) == {("failed", "in_doubt"): WINDOW, ("handed_over", ""): 10}
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_a_mailing_of_a_brand_that_only_newer_workers_know(world: World) -> None:
@@ -83,9 +83,9 @@ async def test_a_mailing_of_a_brand_that_only_newer_workers_know(world: World) -
     usual = await world.accept([person(2)])
     presses = world.presses
     known = {brand: policy for brand, policy in world.policies.items() if brand != "paltalk-2006"}
-    world.presses = Presses(known, templates(), Links("https://mail.example", (KEY,)), None)
+    world.presses = RendererCache(known, templates(), SignedLinks("https://mail.example", (KEY,)), None)
     with structlog.testing.capture_logs() as logs:
-        await world.handover().run([*strange.batches, *usual.batches])
+        await world.handover().hand_over_batches([*strange.batches, *usual.batches])
     assert [line["event"] for line in logs] == ["left to workers that know it"]
     assert "no policy lets paltalk-2006 send service mail" in logs[0]["reason"]
     assert await world.states(usual.mailing_id) == {"user-2": ("handed_over", "")}
@@ -94,7 +94,7 @@ async def test_a_mailing_of_a_brand_that_only_newer_workers_know(world: World) -
     assert timedelta(seconds=5) < due_at - datetime.now(UTC) < timedelta(seconds=16)
     world.presses = presses
     await world.due_now()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published()
     assert await world.states(strange.mailing_id) == {"user-1": ("handed_over", "")}
     assert await world.counted(strange.mailing_id) == {("handed_over", ""): 1}
@@ -106,7 +106,7 @@ async def test_a_mailing_that_nobody_knows_says_so(world: World, tmp_path: Path,
     usual = await world.accept([person(2)])
     for kind, name in (("policies", f"{BRAND}.toml"), ("templates", BRAND)):
         (tmp_path / kind).mkdir()
-        (tmp_path / kind / name).symlink_to(resources.folder(kind) / name)
+        (tmp_path / kind / name).symlink_to(bundled_files.bundled_folder(kind) / name)
     operator = commands(tmp_path, database_url)
     small = operator.having(POLICIES=str(tmp_path / "policies"), TEMPLATES=str(tmp_path / "templates"))
 

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 
-from mailer.rendering.links import ClickToken
+from mailer.rendering.signed_links import ClickToken
 from mailer.web.inbox import create_inbox
 from mailer.web.tracking import keep_counts
 from tests.integration.web_world import MAILING, Mail, Mails, World
@@ -253,7 +253,7 @@ async def test_neither_metrics_nor_the_log_tell_that_somebody_reads(production_l
         await client.get("/c/nonsense")
         before = world.metrics, production_log()
         await client.get(world.pixel(), headers=BROWSER)
-        await client.get(world.links.click(ClickToken(MAILING, "https://shop.example/")), headers=BROWSER)
+        await client.get(world.links.click_url(ClickToken(MAILING, "https://shop.example/")), headers=BROWSER)
         after = world.metrics, production_log()
     assert before == after
     assert 'route="/c/{token}",status="400"' in before[0]

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from mailer.events import MAX_EVENT_BYTES
-from mailer.ports.broker import Header
+from mailer.ports.broker import HeaderName
 from mailer.ports.mailings import MailingStatus
 from tests.integration.web_world import KEY, MAILING, World
 
@@ -61,7 +61,7 @@ async def test_an_event_is_accepted_and_parked() -> None:
     assert message.body == body
     assert message.routing_key == "interpals.newsletter"
     assert message.message_id == "order/17 ü"
-    assert message.headers == {Header.PUBLISHER: "key:shop"}
+    assert message.headers == {HeaderName.PUBLISHER: "key:shop"}
 
 
 async def test_a_known_event_is_answered_with_its_first_mailing() -> None:

@@ -10,12 +10,19 @@ from typing import Any
 import pytest
 
 from mailer.ports.broker import BrokerUnavailable
-from mailer.ports.ids import uuid7
-from mailer.ports.outages import DatabaseAway
-from mailer.rendering.links import ConfirmToken, Links, OpenToken, PreferencesToken, ReportToken, UnsubscribeToken
+from mailer.ports.database_errors import DatabaseAway
+from mailer.ports.uuids import uuid7
+from mailer.rendering.signed_links import (
+    ConfirmToken,
+    OpenToken,
+    PreferencesToken,
+    ReportToken,
+    SignedLinks,
+    UnsubscribeToken,
+)
 from mailer.web import middleware
 from mailer.web.app import RETRY_SECONDS, describe
-from mailer.web.server import serve
+from mailer.web.server import serve_app
 from tests import factories
 from tests.integration.web_world import KEY, PUBLIC_URL, World, browse
 from tests.processes import until
@@ -160,7 +167,7 @@ async def test_what_is_away_is_asked_for_again(error: Exception, monkeypatch: py
 async def served(world: World) -> AsyncIterator[int]:
     """The port of a real server of the site."""
     stop, port = asyncio.Event(), asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve(world.app, "127.0.0.1", 0, stop, port.set_result))
+    serving = asyncio.create_task(serve_app(world.app, "127.0.0.1", 0, stop, port.set_result))
     try:
         yield await port
     finally:
@@ -251,12 +258,12 @@ async def test_every_route_says_when_to_try_again_without_a_database(world: fact
     """Whichever needs it: pages of links and the API; only an image and a redirect go without."""
     [ada] = await world.known(1)
     key = await issue_key(world.pool, "shop", factories.BRAND)
-    links, mailing = Links(PUBLIC_URL, (factories.KEY,)), uuid7()
+    links, mailing = SignedLinks(PUBLIC_URL, (factories.KEY,)), uuid7()
     pages = (
-        links.unsubscribe(UnsubscribeToken(factories.BRAND, ada, "newsletter", mailing)),
-        links.preferences(PreferencesToken(factories.BRAND, ada, 1)),
-        links.report(ReportToken(factories.BRAND, ada, mailing, 1)),
-        links.confirm(ConfirmToken(factories.BRAND, ada, mailing, 1)),
+        links.unsubscribe_link(UnsubscribeToken(factories.BRAND, ada, "newsletter", mailing)),
+        links.preferences_link(PreferencesToken(factories.BRAND, ada, 1)),
+        links.report_link(ReportToken(factories.BRAND, ada, mailing, 1)),
+        links.confirm_link(ConfirmToken(factories.BRAND, ada, mailing, 1)),
     )
     async with browse(world, authorization=f"Bearer {key}") as client:
         assert (await client.get(pages[0])).status_code == 200
@@ -268,4 +275,4 @@ async def test_every_route_says_when_to_try_again_without_a_database(world: fact
             for method in methods:
                 answer = await client.request(method, path.replace("{brand}", factories.BRAND), json={})
                 assert (answer.status_code, answer.headers.get("retry-after")) == (503, str(RETRY_SECONDS)), path
-        assert (await client.get(links.pixel(OpenToken(mailing)))).status_code == 200
+        assert (await client.get(links.pixel_url(OpenToken(mailing)))).status_code == 200

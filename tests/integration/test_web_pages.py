@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from mailer.actions import opt_out
-from mailer.policy.parties import Partner
+from mailer.actions import record_opt_out
 from mailer.policy.standing import TRACKING, Standing
-from mailer.ports.ids import uuid7
-from mailer.rendering.links import ConfirmToken, PreferencesToken, ReportToken, UnsubscribeToken
-from mailer.web.reading import PAGES
+from mailer.policy.third_parties import Partner
+from mailer.ports.uuids import uuid7
+from mailer.rendering.signed_links import ConfirmToken, PreferencesToken, ReportToken, UnsubscribeToken
+from mailer.web.request_parsing import PAGES
 from tests.factories import BRAND, World, person
 from tests.integration.test_proxies import PUBLIC
 from tests.integration.web_world import browse
@@ -30,7 +30,7 @@ async def somebody(world: World, brand: str = BRAND, **values: Any) -> int:
 
 def preferences(recipient_id: int, brand: str = BRAND) -> str:
     """The link to somebody's preferences."""
-    return LINKS.preferences(PreferencesToken(brand, recipient_id, 1))
+    return LINKS.preferences_link(PreferencesToken(brand, recipient_id, 1))
 
 
 async def confirmation(world: World) -> str:
@@ -42,7 +42,7 @@ async def confirmation(world: World) -> str:
 
 async def standing(world: World, recipient_id: int, brand: str = BRAND) -> Standing:
     """Somebody's standing."""
-    found = await world.standings.get(brand, recipient_id)
+    found = await world.standings.get_standing(brand, recipient_id)
     assert found is not None
     return found
 
@@ -63,7 +63,7 @@ def change(world: World, brand: str = BRAND, *, tracking: str | None = None, **v
 async def test_what_is_asked_for_waits_with_its_words(world: World) -> None:
     """A stop holds at once. What is asked for is on record as asked, with words and version, and counts for nothing."""
     who = await somebody(world)
-    await opt_out(world.standings, world.policies[BRAND], who, "promotional", "page")
+    await record_opt_out(world.standings, world.policies[BRAND], who, "promotional", "page")
     async with browse(world, **{"accept-language": "de"}) as client:
         page = await client.get(preferences(who))
         after = await client.post(preferences(who), data={"stop": "notification", "want": "promotional"})
@@ -73,7 +73,7 @@ async def test_what_is_asked_for_waits_with_its_words(world: World) -> None:
     assert "checked" not in after.text
     for says in ("Gespeichert", "Noch ein Schritt"):
         assert says in after.text
-    [record] = await world.consents.history(BRAND, who)
+    [record] = await world.consents.consent_history(BRAND, who)
     assert (record.counts, record.consent.words) == (False, "Angebote: Werbung und Sonderangebote.")
     said = (record.consent.scope, record.consent.source, record.consent.version, record.consent.actor)
     assert said == ("promotional", "page", "2024", "link")
@@ -126,7 +126,7 @@ async def test_a_subscription_takes_one_more_step(world: World) -> None:
         confirmed = [await client.post(link, data=press) for _ in range(2)]
         again = await client.get(link)
         assert (await standing(world, who, "paltalk-2006")).consents == {"newsletter"}
-        await client.post(LINKS.unsubscribe(UnsubscribeToken("paltalk-2006", who, "newsletter")))
+        await client.post(LINKS.unsubscribe_link(UnsubscribeToken("paltalk-2006", who, "newsletter")))
         left, late = await client.get(link), await client.post(link, data=press)
     assert "One more step" in asked.text
     assert "Yes, I want this" in shown.text
@@ -152,7 +152,7 @@ async def test_an_objection_stops_all_and_is_taken_back_on_record(world: World) 
         await client.post(link, data=press)
     assert "This has been stopped since" in late.text
     assert not (await standing(world, who)).objected
-    [kept] = await world.suppressions.of(BRAND, who)
+    [kept] = await world.suppressions.suppressions_of(BRAND, who)
     assert (kept.reason, kept.lifted_by, kept.lift_reason) == (
         "objection",
         "recipient",
@@ -220,7 +220,12 @@ async def test_links_of_who_is_gone_or_never_was(world: World) -> None:
             assert (old.status_code, "no longer valid" in old.text) == (410, True)
     await world.pool.execute("UPDATE standings SET erased_at = now() WHERE recipient_id = $1", who)
     confirm = ConfirmToken(BRAND, who, uuid7(), 1)
-    links = [preferences(who), LINKS.report(ReportToken(BRAND, who, uuid7())), LINKS.confirm(confirm), preferences(99)]
+    links = [
+        preferences(who),
+        LINKS.report_link(ReportToken(BRAND, who, uuid7())),
+        LINKS.confirm_link(confirm),
+        preferences(99),
+    ]
     async with browse(world) as client:
         for method in ("GET", "POST"):
             for link in links:
@@ -251,11 +256,11 @@ async def test_a_mail_explains_itself_to_whoever_holds_it(world: World) -> None:
     breach = await world.accept([person(1)], "breach")
     async with browse(world) as client:
         answers = [
-            (await client.get(LINKS.report(ReportToken(BRAND, who, mailing_id, 1)))).text
+            (await client.get(LINKS.report_link(ReportToken(BRAND, who, mailing_id, 1)))).text
             for mailing_id in (mailing.mailing_id, service.mailing_id, breach.mailing_id, uuid7())
         ]
         await consents(world, BRAND, "newsletter", ref="user-1")
-        asked = (await client.get(LINKS.report(ReportToken(BRAND, who, mailing.mailing_id, 1)))).text
+        asked = (await client.get(LINKS.report_link(ReportToken(BRAND, who, mailing.mailing_id, 1)))).text
     newsletter, update, notice, gone = answers
     for fact in ("Newsletter", "InterPals Inc. is responsible", "Given when an account was made", "since 2026-03-04"):
         assert fact in newsletter
@@ -274,7 +279,7 @@ async def test_not_my_account_does_no_more_than_an_unsubscribe(world: World) -> 
     mailing = await world.accept([person(1, country="US")])
     who = await world.id_of("user-1")
     before = await standing(world, who)
-    link = LINKS.report(ReportToken(BRAND, who, mailing.mailing_id, 1))
+    link = LINKS.report_link(ReportToken(BRAND, who, mailing.mailing_id, 1))
     async with browse(world) as client:
         nothing = await client.post(link, data={"inviter": "yes"})
         done = await client.post(link, data={"not_mine": "yes"})
@@ -289,8 +294,8 @@ async def test_not_my_account_does_no_more_than_an_unsubscribe(world: World) -> 
 async def test_every_page_is_locked_down_and_speaks_arabic(world: World) -> None:
     """No script and nothing from elsewhere; names keep their full stops in text that runs from right to left."""
     who = await somebody(world)
-    leave = LINKS.unsubscribe(UnsubscribeToken(BRAND, who, "service", None, 1))
-    links = [preferences(who), LINKS.report(ReportToken(BRAND, who, uuid7(), 1)), leave]
+    leave = LINKS.unsubscribe_link(UnsubscribeToken(BRAND, who, "service", None, 1))
+    links = [preferences(who), LINKS.report_link(ReportToken(BRAND, who, uuid7(), 1)), leave]
     async with browse(world, **{"accept-language": "ar"}) as client:
         await client.post(preferences(who), data={"want": "newsletter"})
         for link in [*links, await confirmation(world)]:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mailer.web.server import serve
+from mailer.web.server import serve_app
 from tests.integration.web_world import KEY, World
 
 
@@ -17,7 +17,7 @@ async def _serving(app: ASGIApp, stop: asyncio.Event) -> AsyncIterator[httpx.Asy
     """A client of an application on a free port, and a stop when done."""
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-        group.create_task(serve(app, "127.0.0.1", 0, stop, port.set_result))
+        group.create_task(serve_app(app, "127.0.0.1", 0, stop, port.set_result))
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{await port}") as client:
             yield client
         stop.set()
@@ -80,7 +80,7 @@ async def test_a_stop_answers_what_is_in_flight() -> None:
 async def test_a_port_that_is_taken_is_an_error() -> None:
     """A port in use is said, and not shared with whoever has it."""
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
-        await serve(World().app, "127.0.0.1", taken.getsockname()[1], asyncio.Event())
+        await serve_app(World().app, "127.0.0.1", taken.getsockname()[1], asyncio.Event())
 
 
 class _Handler(logging.Handler):

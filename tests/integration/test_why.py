@@ -5,9 +5,9 @@ from html import unescape
 
 import pytest
 
-from mailer.actions.consent import withdraw
+from mailer.actions.consent import withdraw_consent
 from mailer.policy.standing import Standing
-from mailer.rendering.links import ReportToken
+from mailer.rendering.signed_links import ReportToken
 from tests.factories import BRAND, World, policies
 from tests.integration.test_consents import LINKS, give, said
 from tests.integration.web_world import browse
@@ -19,12 +19,12 @@ NOT_LEFT = "who have not unsubscribed"
 async def sent(world: World, topic: str | None = None) -> str:
     """A newsletter that was handed over to the one person, and the path of its page."""
     accepted = await world.accept({"refs": ["user-1"]}, topic=topic)
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert (await world.counted(accepted.mailing_id)) == {("handed_over", ""): 1}
     ada = await world.id_of("user-1")
-    standing = await world.standings.get(BRAND, ada)
+    standing = await world.standings.get_standing(BRAND, ada)
     assert isinstance(standing, Standing)
-    return LINKS.report(ReportToken(BRAND, ada, accepted.mailing_id, standing.generation)).removeprefix(
+    return LINKS.report_link(ReportToken(BRAND, ada, accepted.mailing_id, standing.generation)).removeprefix(
         "https://mail.example"
     )
 
@@ -41,7 +41,7 @@ async def test_a_mail_that_was_asked_for_stays_so(world: World) -> None:
     before = await sent(world)
     await give(world, ada, "newsletter", at=datetime.now(UTC) - timedelta(days=1))
     during = await sent(world)
-    await withdraw(world.consents, policies()[BRAND], ada, said("newsletter", given=False, words=None))
+    await withdraw_consent(world.consents, policies()[BRAND], ada, said("newsletter", given=False, words=None))
     for path, reason in ((before, NOT_LEFT), (during, ASKED)):
         text = await page(world, path)
         assert [why in text for why in (ASKED, NOT_LEFT)] == [why == reason for why in (ASKED, NOT_LEFT)]

@@ -8,18 +8,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mailer.actions import object_to_marketing
-from mailer.actions.account import mark
-from mailer.actions.answers import Answers, answer
-from mailer.actions.consent import ConsentRefused, confirm, request_subscription, withdraw
-from mailer.actions.opt_out import opt_out
-from mailer.actions.wishes import Asked, Confirmations, ask
+from mailer.actions.account_flags import set_account_flag
+from mailer.actions.confirmation_requests import ConfirmationAsked, ConfirmationParts, ask_for_confirmation
+from mailer.actions.confirmations import ConfirmationStores, apply_confirmation
+from mailer.actions.consent import ConsentRefused, confirm_consent, request_subscription, withdraw_consent
+from mailer.actions.opt_out import record_opt_out
 from mailer.events import validate_event
 from mailer.policy.standing import TRACKING
-from mailer.ports.standings import Flag
+from mailer.ports.pending_requests import BETWEEN_MAILS, PendingRequest, RequestedAct
+from mailer.ports.standings import StandingFlag
 from mailer.ports.suppressions import NewSuppression
-from mailer.ports.wishes import BETWEEN_MAILS, Act, Wish
-from mailer.rendering.admission import admit
-from mailer.rendering.links import ConfirmToken
+from mailer.rendering.event_checks import check_event
+from mailer.rendering.signed_links import ConfirmToken
 from tests.factories import World, policies, templates
 from tests.integration.test_consents import CONFIRMED, LINKS, WORDS, give, said, standing
 
@@ -28,19 +28,19 @@ async def asks(world: World) -> int:
     """Somebody of a brand of confirmed subscriptions who has asked for the newsletter."""
     await world.accept([{"ref": "ada", "email": "ada@people.example"}], brand=CONFIRMED, controller="paltalk")
     ada = await world.id_of("ada", CONFIRMED)
-    assert await give(world, ada, "newsletter", CONFIRMED) == Asked("ada")
+    assert await give(world, ada, "newsletter", CONFIRMED) == ConfirmationAsked("ada")
     return ada
 
 
 async def ask_again(world: World, recipient_id: int, scope: str) -> None:
     """Asks for one more thing, whose confirmation is asked for by mail."""
-    mail = Confirmations(LINKS, world.wishes)
+    mail = ConfirmationParts(LINKS, world.wishes)
     await request_subscription(mail, policies()[CONFIRMED], recipient_id, said(scope))
 
 
-def answers(world: World) -> Answers:
+def answers(world: World) -> ConfirmationStores:
     """Returns what an answer changes."""
-    return Answers(world.wishes, world.consents, world.standings, world.suppressions)
+    return ConfirmationStores(world.wishes, world.consents, world.standings, world.suppressions)
 
 
 async def token(world: World, recipient_id: int) -> ConfirmToken:
@@ -59,9 +59,11 @@ async def test_a_subscription_counts_once_it_is_confirmed(world: World) -> None:
     assert (await standing(world, ada, CONFIRMED)).consents == frozenset()
     link = await token(world, ada)
     for answered in (True, False):
-        assert await answer(answers(world), policies()[CONFIRMED], link, "newsletter", "the token") is answered
+        assert (
+            await apply_confirmation(answers(world), policies()[CONFIRMED], link, "newsletter", "the token") is answered
+        )
     assert (await standing(world, ada, CONFIRMED)).consents == {"newsletter"}
-    asked, *given = await world.consents.history(CONFIRMED, ada)
+    asked, *given = await world.consents.consent_history(CONFIRMED, ada)
     assert (asked.counts, asked.consent.source) == (False, "application")
     assert {(record.consent.source, record.consent.words, record.consent.proof) for record in given} == {
         ("confirmed", WORDS, "the token")
@@ -73,12 +75,14 @@ async def test_a_confirmation_mail_carries_no_address_of_the_asker(world: World,
     """Words with an address are kept for the record, but the mail that asks does not repeat them, cut or whole."""
     await world.accept([{"ref": "ada", "email": "ada@people.example"}], brand=CONFIRMED, controller="paltalk")
     ada = await world.id_of("ada", CONFIRMED)
-    wish = Wish("newsletter", "1", words, datetime.now(UTC))
-    assert await ask(Confirmations(LINKS, world.wishes), policies()[CONFIRMED], ada, [wish]) == Asked("ada")
+    wish = PendingRequest("newsletter", "1", words, datetime.now(UTC))
+    assert await ask_for_confirmation(
+        ConfirmationParts(LINKS, world.wishes), policies()[CONFIRMED], ada, [wish]
+    ) == ConfirmationAsked("ada")
     body = await world.pool.fetchval("SELECT body FROM outbox ORDER BY id DESC LIMIT 1")
     event = validate_event(json.loads(body))
     assert event.context["requested"] == ""
-    assert admit(event, policies(), templates()).name == "confirm-subscription"
+    assert check_event(event, policies(), templates()).name == "confirm-subscription"
 
 
 async def test_one_mail_a_day_asks(world: World) -> None:
@@ -88,7 +92,7 @@ async def test_one_mail_a_day_asks(world: World) -> None:
         await ask_again(world, ada, scope)
     link = await token(world, ada)
     assert await world.pool.fetchval("SELECT count(*) FROM outbox") == 1
-    waiting = await world.wishes.of(CONFIRMED, ada, link.confirmation)
+    waiting = await world.wishes.requests_of_confirmation(CONFIRMED, ada, link.confirmation)
     assert {wish.what for wish in waiting} == {"newsletter", "promotional", "newsletter/chat-rooms"}
     await world.pool.execute("UPDATE wishes SET mailed_at = mailed_at - interval '1 day'")
     await ask_again(world, ada, "newsletter")
@@ -107,30 +111,32 @@ async def test_accounts_of_one_mailbox_get_one_mail_a_day(world: World) -> None:
     assert [round(waits / BETWEEN_MAILS) for waits in others] == [1, 2]
     third = await world.id_of("ada-3", CONFIRMED)
     link = await token(world, third)
-    assert await answer(answers(world), policies()[CONFIRMED], link, "newsletter", "the token")
+    assert await apply_confirmation(answers(world), policies()[CONFIRMED], link, "newsletter", "the token")
 
 
 @pytest.mark.parametrize(
     ("what", "flag", "refused"),
     [
-        (Act.COUNTED, Flag.TRACKING_REFUSED, True),
-        (TRACKING, Flag.TRACKING_REFUSED, True),
-        (Act.PERSONALISED, Flag.PERSONALISATION_REFUSED, True),
-        (Act.BY_EMAIL, Flag.ELECTRONIC_REFUSED, True),
-        (Act.IN_WRITING, Flag.ELECTRONIC_REFUSED, False),
-        (Act.CLOSED, Flag.DEACTIVATED, False),
+        (RequestedAct.COUNTED, StandingFlag.TRACKING_REFUSED, True),
+        (TRACKING, StandingFlag.TRACKING_REFUSED, True),
+        (RequestedAct.PERSONALISED, StandingFlag.PERSONALISATION_REFUSED, True),
+        (RequestedAct.BY_EMAIL, StandingFlag.ELECTRONIC_REFUSED, True),
+        (RequestedAct.IN_WRITING, StandingFlag.ELECTRONIC_REFUSED, False),
+        (RequestedAct.CLOSED, StandingFlag.DEACTIVATED, False),
     ],
 )
-async def test_what_was_refused_since_is_not_confirmed(world: World, what: str, flag: Flag, refused: bool) -> None:
+async def test_what_was_refused_since_is_not_confirmed(
+    world: World, what: str, flag: StandingFlag, refused: bool
+) -> None:
     """A refusal, also one that was said before already, voids a wish; asked for once more, it can be confirmed."""
     ada = await asks(world)
-    await mark(world.standings, CONFIRMED, ada, flag, refused, "letter")
+    await set_account_flag(world.standings, CONFIRMED, ada, flag, refused, "letter")
     for again in (False, True):
         await wishes(world, ada, what)
         if not again:
-            await mark(world.standings, CONFIRMED, ada, flag, refused, "letter")
+            await set_account_flag(world.standings, CONFIRMED, ada, flag, refused, "letter")
         link = await token(world, ada)
-        assert await answer(answers(world), policies()[CONFIRMED], link, what, "the token") is again
+        assert await apply_confirmation(answers(world), policies()[CONFIRMED], link, what, "the token") is again
 
 
 async def test_an_objection_said_again_is_not_taken_back(world: World) -> None:
@@ -140,11 +146,13 @@ async def test_an_objection_said_again_is_not_taken_back(world: World) -> None:
     await world.accept(other, brand=CONFIRMED, controller="paltalk")
     for who in ("ada", "ada-2"):
         await object_to_marketing(world.suppressions, policies()[CONFIRMED], ada, "letter", "Dana")
-        await wishes(world, ada, Act.MARKETING)
+        await wishes(world, ada, RequestedAct.MARKETING)
         who_objects = await world.id_of(who, CONFIRMED)
         await object_to_marketing(world.suppressions, policies()[CONFIRMED], who_objects, "letter", "Dana")
         link = await token(world, ada)
-        assert not await answer(answers(world), policies()[CONFIRMED], link, Act.MARKETING, "the token")
+        assert not await apply_confirmation(
+            answers(world), policies()[CONFIRMED], link, RequestedAct.MARKETING, "the token"
+        )
         assert (await standing(world, ada, CONFIRMED)).objected
 
 
@@ -152,11 +160,13 @@ async def test_an_imported_objection_voids_a_wish_for_marketing(world: World) ->
     """A list of another system's that names the address is as good as the person's own word."""
     ada = await asks(world)
     await object_to_marketing(world.suppressions, policies()[CONFIRMED], ada, "letter", "Dana")
-    await wishes(world, ada, Act.MARKETING)
+    await wishes(world, ada, RequestedAct.MARKETING)
     said_elsewhere = NewSuppression("*", "objection", "import", "Dana")
-    await world.suppressions.take(CONFIRMED, "paltalk", [("ada@people.example", said_elsewhere)])
+    await world.suppressions.suppress_addresses(CONFIRMED, "paltalk", [("ada@people.example", said_elsewhere)])
     link = await token(world, ada)
-    assert not await answer(answers(world), policies()[CONFIRMED], link, Act.MARKETING, "the token")
+    assert not await apply_confirmation(
+        answers(world), policies()[CONFIRMED], link, RequestedAct.MARKETING, "the token"
+    )
 
 
 Withdrawing = Callable[[World, int, str, datetime], Awaitable[object]]
@@ -165,13 +175,15 @@ Withdrawing = Callable[[World, int, str, datetime], Awaitable[object]]
 async def by_action(world: World, recipient_id: int, scope: str, at: datetime) -> None:
     """Withdraws as the API, an account event and the page of preferences do."""
     withdrawn = said(scope, given=False, words=None, at=at)
-    await withdraw(world.consents, policies()[CONFIRMED], recipient_id, withdrawn)
+    await withdraw_consent(world.consents, policies()[CONFIRMED], recipient_id, withdrawn)
 
 
 async def by_file(world: World, recipient_id: int, scope: str, at: datetime) -> None:
     """Withdraws by a file of another system."""
     del recipient_id
-    await world.consents.take(CONFIRMED, [("ada", said(scope, given=False, source="import", words=None, at=at))])
+    await world.consents.import_consents(
+        CONFIRMED, [("ada", said(scope, given=False, source="import", words=None, at=at))]
+    )
 
 
 @pytest.mark.parametrize("by", [by_action, by_file])
@@ -185,7 +197,7 @@ async def test_a_consent_withdrawn_since_is_not_confirmed(world: World, scope: s
     await by(world, ada, scope, now - timedelta(hours=1))
     assert await waiting(world, ada, link) >= {scope}
     await by(world, ada, scope, now + timedelta(seconds=1))
-    assert not await answer(answers(world), policies()[CONFIRMED], link, scope, "the token")
+    assert not await apply_confirmation(answers(world), policies()[CONFIRMED], link, scope, "the token")
     assert scope not in (await standing(world, ada, CONFIRMED)).consents
 
 
@@ -196,11 +208,13 @@ async def test_a_topic_whose_category_was_left_since_is_not_confirmed(world: Wor
         await wishes(world, ada, "newsletter/chat-rooms")
         link = await token(world, ada)
         if leaves:
-            await opt_out(world.standings, policies()[CONFIRMED], ada, "newsletter", "page")
+            await record_opt_out(world.standings, policies()[CONFIRMED], ada, "newsletter", "page")
         else:
             await by_action(world, ada, "newsletter", datetime.now(UTC))
-        assert not await answer(answers(world), policies()[CONFIRMED], link, "newsletter/chat-rooms", "the token")
-        assert (await standing(world, ada, CONFIRMED)).left("newsletter", "chat-rooms")
+        assert not await apply_confirmation(
+            answers(world), policies()[CONFIRMED], link, "newsletter/chat-rooms", "the token"
+        )
+        assert (await standing(world, ada, CONFIRMED)).has_left("newsletter", "chat-rooms")
 
 
 @pytest.mark.parametrize("answered", [False, True])
@@ -211,7 +225,7 @@ async def test_a_consent_said_before_its_withdrawal_waits_for_nothing(world: Wor
     await wishes(world, ada, TRACKING, asked_at)
     link = await token(world, ada)
     if answered:
-        assert await answer(answers(world), policies()[CONFIRMED], link, TRACKING, "the token")
+        assert await apply_confirmation(answers(world), policies()[CONFIRMED], link, TRACKING, "the token")
     await by_action(world, ada, TRACKING, datetime.now(UTC))
     await wishes(world, ada, TRACKING, asked_at)
     assert TRACKING not in await waiting(world, ada, link)
@@ -229,27 +243,27 @@ async def test_what_was_withdrawn_since_is_not_asked_for_by_mail(world: World, w
     for at, mails in ((now - timedelta(minutes=1), 0), (now + timedelta(seconds=1), 1)):
         await wishes(world, ada, "newsletter/chat-rooms", at)
         assert await world.pool.fetchval("SELECT count(*) FROM outbox") == mails
-        assert await world.wishes.waiting(CONFIRMED, ada) == ({"newsletter/chat-rooms"} if mails else set())
+        assert await world.wishes.list_waiting(CONFIRMED, ada) == ({"newsletter/chat-rooms"} if mails else set())
 
 
 async def waiting(world: World, recipient_id: int, link: ConfirmToken) -> set[str]:
     """Names what a mail's link can still confirm."""
-    found = await world.wishes.of(CONFIRMED, recipient_id, link.confirmation)
+    found = await world.wishes.requests_of_confirmation(CONFIRMED, recipient_id, link.confirmation)
     return {wish.what for wish in found if wish.is_waiting}
 
 
 async def wishes(world: World, recipient_id: int, what: str, at: datetime | None = None) -> None:
     """Asks for one thing on the page of preferences."""
-    wish = Wish(what, "1", WORDS, at or datetime.now(UTC))
-    await ask(Confirmations(LINKS, world.wishes), policies()[CONFIRMED], recipient_id, [wish])
+    wish = PendingRequest(what, "1", WORDS, at or datetime.now(UTC))
+    await ask_for_confirmation(ConfirmationParts(LINKS, world.wishes), policies()[CONFIRMED], recipient_id, [wish])
 
 
 async def test_an_old_link_brings_nobody_back(world: World) -> None:
     """A person who left after they had asked is not brought back by the link that lies about."""
     ada = await asks(world)
     link = await token(world, ada)
-    await opt_out(world.standings, policies()[CONFIRMED], ada, "newsletter", "one-click")
-    assert not await answer(answers(world), policies()[CONFIRMED], link, "newsletter", "the token")
+    await record_opt_out(world.standings, policies()[CONFIRMED], ada, "newsletter", "one-click")
+    assert not await apply_confirmation(answers(world), policies()[CONFIRMED], link, "newsletter", "the token")
     assert (await standing(world, ada, CONFIRMED)).opted_out == {"newsletter"}
 
 
@@ -259,23 +273,23 @@ async def test_a_link_that_is_too_old_or_of_another_address_answers_nothing(worl
     ada = await asks(world)
     link = await token(world, ada)
     await world.pool.execute(f"UPDATE wishes SET {void}")  # noqa: S608 - of this test
-    assert not await answer(answers(world), policies()[CONFIRMED], link, "newsletter", "the token")
+    assert not await apply_confirmation(answers(world), policies()[CONFIRMED], link, "newsletter", "the token")
     assert (await standing(world, ada, CONFIRMED)).consents == frozenset()
 
 
 async def test_mail_that_the_brand_no_longer_has(world: World) -> None:
     """A link can be older than the policy: what it asks for is no scope of it any more."""
     ada = await asks(world)
-    [wish] = await world.wishes.of(CONFIRMED, ada, (await token(world, ada)).confirmation)
+    [wish] = await world.wishes.requests_of_confirmation(CONFIRMED, ada, (await token(world, ada)).confirmation)
     with pytest.raises(ConsentRefused, match="is no scope"):
-        await confirm(world.consents, policies()[CONFIRMED], ada, replace(wish, what="postcards"), "the token")
+        await confirm_consent(world.consents, policies()[CONFIRMED], ada, replace(wish, what="postcards"), "the token")
 
 
 async def test_what_can_no_longer_be_confirmed_is_forgotten(world: World) -> None:
     """A week after its mail, the timekeeper deletes what nobody has confirmed, and leaves the rest."""
     ada = await asks(world)
-    await world.timekeeper().tick()
-    assert len(await world.wishes.of(CONFIRMED, ada, (await token(world, ada)).confirmation)) == 1
+    await world.timekeeper().run_once()
+    assert len(await world.wishes.requests_of_confirmation(CONFIRMED, ada, (await token(world, ada)).confirmation)) == 1
     await world.pool.execute("UPDATE wishes SET mailed_at = now() - interval '8 days'")
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert await world.pool.fetchval("SELECT count(*) FROM wishes") == 0

@@ -21,22 +21,22 @@ import mailer.ports.publishers
 import mailer.ports.reports
 import mailer.ports.standings
 from mailer.events import EventRefused, MessageEvent
-from mailer.ledger.desk import desks
-from mailer.ledger.origins import PostgresOrigins
-from mailer.ledger.reports import PostgresReports
-from mailer.policy.document import parse_policy
 from mailer.policy.identity import Identity
-from mailer.policy.publishers import Publisher
+from mailer.policy.policy_file import parse_policy
+from mailer.policy.publisher_rights import Publisher
 from mailer.policy.standing import Standing
-from mailer.ports.broker import Message
-from mailer.ports.counts import Reader, Trace, Written
-from mailer.ports.inbox import CapturedMail
+from mailer.ports.broker import BrokerMessage
+from mailer.ports.captured_mail import CapturedMail
 from mailer.ports.mailings import MailingStatus
-from mailer.ports.reports import Report
-from mailer.ports.standings import OptedOut
-from mailer.rendering.admission import admit
-from mailer.rendering.links import Links, OpenToken, UnsubscribeToken
-from mailer.web.app import Site, create_app
+from mailer.ports.open_counts import FetchTrace, LinkHolder, WrittenCounts
+from mailer.ports.reports import CampaignReport
+from mailer.ports.standings import OptOutResult
+from mailer.postgres.account_stores import open_account_stores
+from mailer.postgres.mail_origins import PostgresOrigins
+from mailer.postgres.reports import PostgresReports
+from mailer.rendering.event_checks import check_event
+from mailer.rendering.signed_links import OpenToken, SignedLinks, UnsubscribeToken
+from mailer.web.app import WebContext, create_app
 from tests import factories
 from tests.hours import opens_of
 from tests.publishers import everything
@@ -55,13 +55,13 @@ class Standings:
         self.changes: list[tuple[str, int, str, str]] = []
         self.broken = False
 
-    async def get(self, brand: str, recipient_id: int) -> Standing | None:
+    async def get_standing(self, brand: str, recipient_id: int) -> Standing | None:
         """The person's standing."""
         return self.rows.get((brand, recipient_id))
 
-    async def opt_out(
+    async def record_opt_out(
         self, brand: str, recipient_id: int, scope: str, source: str, mailing_id: UUID | None = None
-    ) -> OptedOut | None:
+    ) -> OptOutResult | None:
         """Adds to what was left."""
         if self.broken:
             raise ConnectionError("no route to ada@people.example")
@@ -70,7 +70,7 @@ class Standings:
             return None
         self.changes.append((brand, recipient_id, scope, source))
         self.rows[brand, recipient_id] = replace(standing, opted_out=standing.opted_out | {scope})
-        return OptedOut()
+        return OptOutResult()
 
 
 class Opens:
@@ -82,33 +82,33 @@ class Opens:
         self.wrote = asyncio.Event()
         self.broken = self.away = False
 
-    def opened(self, trace: Trace) -> None:
+    def add_open(self, trace: FetchTrace) -> None:
         """Counts one."""
         if self.broken:
             raise ConnectionError("the database is gone")
         self.counted.append((trace.mailing_id, trace.machine))
 
-    def clicked(self, trace: Trace, link: str) -> None:
+    def add_click(self, trace: FetchTrace, link: str) -> None:
         """Counts none: the tests of clicks have a real database."""
 
-    async def reader(self, mailing_id: UUID, recipient_id: int) -> Reader | None:
+    async def find_link_holder(self, mailing_id: UUID, recipient_id: int) -> LinkHolder | None:
         """Nobody: neither have those of individual opens."""
         return None
 
-    def seconds_left(self) -> float:
+    def seconds_to_next_hour(self) -> float:
         """The hour is over."""
         return 0
 
-    async def write(self) -> Written:
+    async def write_finished_hours(self) -> WrittenCounts:
         """Writes all, unless the database is gone."""
         if self.away:
             raise ConnectionError("the database is gone")
         written = Counter(machine for _, machine in self.counted)
         self.counted.clear()
         self.wrote.set()
-        return Written(written, {})
+        return WrittenCounts(written, {})
 
-    async def park(self) -> None:
+    async def park_counts(self) -> None:
         """Keeps what is there."""
         self.parked = list(self.counted)
 
@@ -120,11 +120,11 @@ class Mailings:
         self.rows: dict[tuple[str, str], MailingStatus] = {}
         self.differs: tuple[str, ...] = ()
 
-    async def find(self, brand: str, event_id: str) -> MailingStatus | None:
+    async def find_mailing(self, brand: str, event_id: str) -> MailingStatus | None:
         """A mailing that a test put there."""
         return self.rows.get((brand, event_id))
 
-    async def differing(self, event: MessageEvent) -> tuple[str, ...]:
+    async def differing_fields(self, event: MessageEvent) -> tuple[str, ...]:
         """Returns what a test says."""
         return self.differs
 
@@ -133,9 +133,9 @@ class Reports:
     """Reports that a test put there, by brand and campaign."""
 
     def __init__(self) -> None:
-        self.rows: dict[tuple[str, str], Report] = {}
+        self.rows: dict[tuple[str, str], CampaignReport] = {}
 
-    async def issue(self, brand: str, campaign: str, minimum: int) -> Report | None:
+    async def issue_report(self, brand: str, campaign: str, minimum: int) -> CampaignReport | None:
         """One of them."""
         return self.rows.get((brand, campaign))
 
@@ -144,9 +144,9 @@ class Outbox:
     """What was parked."""
 
     def __init__(self) -> None:
-        self.parked: list[tuple[str, Message]] = []
+        self.parked: list[tuple[str, BrokerMessage]] = []
 
-    async def park(self, exchange: str, messages: Sequence[Message]) -> None:
+    async def add_messages(self, exchange: str, messages: Sequence[BrokerMessage]) -> None:
         """Keeps messages."""
         self.parked.extend((exchange, message) for message in messages)
 
@@ -154,9 +154,9 @@ class Outbox:
 class Keys:
     """One key, for one brand."""
 
-    async def of_key(self, key: str) -> Publisher | None:
+    async def find_by_key(self, key: str) -> Publisher | None:
         """The shop, for its key."""
-        return Publisher(Identity.read("key:shop"), everything("interpals")) if key == KEY else None
+        return Publisher(Identity.parse_identity("key:shop"), everything("interpals")) if key == KEY else None
 
 
 @dataclass(frozen=True)
@@ -180,11 +180,11 @@ class Mails:
     def __init__(self, mails: Sequence[Mail]) -> None:
         self.mails = mails
 
-    def list(self) -> Sequence[CapturedMail]:
+    def list_mails(self) -> Sequence[CapturedMail]:
         """All of them."""
         return self.mails
 
-    def get(self, id: str) -> CapturedMail | None:
+    def get_mail(self, id: str) -> CapturedMail | None:
         """One of them."""
         return next((mail for mail in self.mails if mail.id == id), None)
 
@@ -201,13 +201,13 @@ class World:
     standings: Standings = field(default_factory=Standings)
     opens: Opens = field(default_factory=Opens)
     mailings: Mailings = field(default_factory=Mailings)
-    reports: mailer.ports.reports.Reports = field(default_factory=Reports)
+    reports: mailer.ports.reports.ReportStore = field(default_factory=Reports)
     outbox: Outbox = field(default_factory=Outbox)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     on_admit: Callable[[MessageEvent], object] = lambda event: None
 
     def __post_init__(self) -> None:
-        self.links = Links(self.public_url, ["a secret for tests"])
+        self.links = SignedLinks(self.public_url, ["a secret for tests"])
         policies = [parse_policy(file.read_text(), file.name, factories.law()) for file in POLICIES.glob("*.toml")]
         self.policies = {policy.brand: policy for policy in policies}
 
@@ -215,23 +215,23 @@ class World:
     def app(self) -> FastAPI:
         """The application over this world."""
         return create_app(
-            Site(
+            WebContext(
                 public_url=self.public_url,
                 links=self.links,
                 policies=self.policies,
-                standings=cast(mailer.ports.standings.Standings, self.standings),
+                standings=cast(mailer.ports.standings.StandingStore, self.standings),
                 consents=_elsewhere,
                 suppressions=_elsewhere,
                 wishes=_elsewhere,
                 inviters=_elsewhere,
                 origins=_elsewhere,
                 opens=self.opens,
-                mailings=cast(mailer.ports.mailings.Mailings, self.mailings),
+                mailings=cast(mailer.ports.mailings.MailingStore, self.mailings),
                 reports=self.reports,
                 rights=_elsewhere,
                 desks=_elsewhere,
                 outbox=cast(mailer.ports.outbox.Outbox, self.outbox),
-                publishers=cast(mailer.ports.publishers.Publishers, Keys()),
+                publishers=cast(mailer.ports.publishers.PublisherStore, Keys()),
                 admit=self._admit,
                 registry=self.registry,
             )
@@ -245,12 +245,12 @@ class World:
         generation: int | None = 1,
     ) -> str:
         """The path of an unsubscribe link."""
-        link = self.links.unsubscribe(UnsubscribeToken(brand, recipient_id, category, MAILING, generation))
+        link = self.links.unsubscribe_link(UnsubscribeToken(brand, recipient_id, category, MAILING, generation))
         return link.removeprefix(self.public_url)
 
     def pixel(self) -> str:
         """The path of the mailing's pixel."""
-        return self.links.pixel(OpenToken(MAILING)).removeprefix(self.public_url)
+        return self.links.pixel_url(OpenToken(MAILING)).removeprefix(self.public_url)
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx.AsyncClient]:
@@ -281,10 +281,10 @@ async def browse(
         yield client
 
 
-def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) -> Site:
+def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) -> WebContext:
     """A site over a real database."""
-    links = Links(PUBLIC_URL, keys)
-    return Site(
+    links = SignedLinks(PUBLIC_URL, keys)
+    return WebContext(
         public_url=PUBLIC_URL,
         links=links,
         policies=world.policies,
@@ -298,9 +298,9 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         mailings=world.mailings,
         reports=PostgresReports(world.pool),
         rights=world.rights,
-        desks=desks(world.pool, world.writers, world.hasher, links, factories.controllers()),
+        desks=open_account_stores(world.pool, world.writers, world.hasher, links, factories.controllers()),
         outbox=world.outbox,
         publishers=world.publishers,
-        admit=partial(admit, policies=world.policies, templates=factories.templates()),
+        admit=partial(check_event, policies=world.policies, templates=factories.templates()),
         registry=CollectorRegistry(),
     )

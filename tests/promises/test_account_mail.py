@@ -13,13 +13,13 @@ from uuid import UUID
 import pytest
 
 import mailer.web
-from mailer.actions.suppression import object_to_marketing, suppress
-from mailer.ledger.deliveries import PostgresDeliveries
-from mailer.policy.document import CategoryTerms, Hours
-from mailer.policy.rates import rates_of
-from mailer.policy.section import Cap
+from mailer.actions.suppression import object_to_marketing, suppress_recipient
+from mailer.policy.frequency_counts import frequency_counts
+from mailer.policy.policy_file import CategoryTerms, SendingHours
+from mailer.policy.policy_section import FrequencyCap
 from mailer.ports.deliveries import Claim
 from mailer.ports.suppressions import NewSuppression
+from mailer.postgres.deliveries import PostgresDeliveries
 from tests.factories import World, received
 from tests.integration.web_world import browse
 from tests.letters import ADA, event_of, known, leads_out, parts, stands, told
@@ -33,7 +33,7 @@ OWN = ("welcome", "password", "receipt")
 async def leaves(world: World) -> None:
     """Opts out of all, of updates, and of the purpose."""
     for scope in ("*", "updates", "purpose/service_notice"):
-        await world.standings.opt_out(BRAND, await world.id_of("ada"), scope, "test")
+        await world.standings.record_opt_out(BRAND, await world.id_of("ada"), scope, "test")
 
 
 async def objects(world: World) -> None:
@@ -44,17 +44,17 @@ async def objects(world: World) -> None:
 async def complains(world: World) -> None:
     """Complains to her provider."""
     told = NewSuppression("*", "complaint", "feedback loop", "Grace")
-    await suppress(world.suppressions, world.policies[BRAND], await world.id_of("ada"), told)
+    await suppress_recipient(world.suppressions, world.policies[BRAND], await world.id_of("ada"), told)
 
 
 async def has_had_enough(world: World) -> None:
     """Has had as much as the caps allow, outside the policy's hours."""
-    one, hours = Cap(mails=1, days=7), Hours.model_validate({"from": "00:00", "to": "00:01"})
+    one, hours = FrequencyCap(mails=1, days=7), SendingHours.model_validate({"from": "00:00", "to": "00:01"})
     policy = world.policies[BRAND]
     terms = policy.terms | {name: CategoryTerms(cap=one) for name in ("updates", "notification")}
-    policy = policy.model_copy(update={"terms": terms, "cap": one, "hours": hours}).after({})
+    policy = policy.model_copy(update={"terms": terms, "cap": one, "hours": hours}).with_earlier_versions({})
     world.policies[BRAND] = policy
-    world.deliveries = PostgresDeliveries(world.pool, world.writers, rates_of([policy]))
+    world.deliveries = PostgresDeliveries(world.pool, world.writers, frequency_counts([policy]))
 
 
 async def was_only_invited(world: World) -> None:
@@ -141,13 +141,15 @@ async def test_who_pays_for_a_product_cannot_leave_what_is_about_it(world: World
     """An announcement about what she pays for arrives whatever she left; any other one has a way out of its own."""
     await known(world, BRAND, ADA)
     paid = {"v": 1, "id": "p1", "brand": BRAND, "account": "paid", "ref": "ada", "product": "premium"}
-    await world.intake().take("service", [received(paid, f"{BRAND}.account")])
+    await world.intake().accept_messages("service", [received(paid, f"{BRAND}.account")])
     about = {product: event_of(BRAND, "maintenance", product=product) for product in ("premium", "stamps", None)}
     assert [leads_out((await told(world, event))[0])[0] for event in about.values()] == ["", "updates", ""]
     await leaves(world)
     arrived = [len(await told(world, event | {"id": f"again {name}"})) for name, event in about.items()]
     assert arrived == [1, 0, 1]
-    await world.intake().take("service", [received(paid | {"account": "unpaid", "id": "p2"}, f"{BRAND}.account")])
+    await world.intake().accept_messages(
+        "service", [received(paid | {"account": "unpaid", "id": "p2"}, f"{BRAND}.account")]
+    )
     arrived = [len(await told(world, event | {"id": f"at last {name}"})) for name, event in about.items()]
     assert arrived == [0, 0, 0]
 
@@ -159,10 +161,14 @@ async def test_who_paid_for_everything_and_ends_one_product_pays_for_the_rest(wo
     await leaves(world)
     said: dict[str, Any] = {"v": 1, "brand": BRAND, "ref": "ada"}
     for number, pays in enumerate(({"account": "paid"}, {"account": "unpaid", "product": "voice"})):
-        await world.intake().take("service", [received(said | pays | {"id": f"p{number}"}, f"{BRAND}.account")])
+        await world.intake().accept_messages(
+            "service", [received(said | pays | {"id": f"p{number}"}, f"{BRAND}.account")]
+        )
     about = [event_of(BRAND, "maintenance", product=product) for product in ("premium", "stamps", None, "voice")]
     assert [len(await told(world, event)) for event in about] == [1, 1, 1, 0]
-    await world.intake().take("service", [received(said | {"id": "p9", "account": "paid"}, f"{BRAND}.account")])
+    await world.intake().accept_messages(
+        "service", [received(said | {"id": "p9", "account": "paid"}, f"{BRAND}.account")]
+    )
     assert len(await told(world, event_of(BRAND, "maintenance", product="voice"))) == 1
 
 
@@ -175,14 +181,16 @@ async def test_who_stops_paying_is_decided_anew(world: World) -> None:
     class StopsPaying(PostgresDeliveries):
         """Deliveries of somebody who stops paying, and leaves, once a worker has claimed them."""
 
-        async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
-            claimed = await super().claim(batches, owner, mailings)
-            await world.standings.pays(BRAND, ada, None, False, "application")
-            await world.standings.opt_out(BRAND, ada, "updates", "page")
+        async def claim_batches(
+            self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()
+        ) -> Claim | None:
+            claimed = await super().claim_batches(batches, owner, mailings)
+            await world.standings.set_paid_product(BRAND, ada, None, False, "application")
+            await world.standings.record_opt_out(BRAND, ada, "updates", "page")
             return claimed
 
-    late = StopsPaying(world.pool, world.writers, rates_of(world.policies.values()))
-    await world.handover(deliveries=late).run(accepted.batches)
+    late = StopsPaying(world.pool, world.writers, frequency_counts(world.policies.values()))
+    await world.handover(deliveries=late).hand_over_batches(accepted.batches)
     assert world.processor.recipients == []
     assert await world.states(accepted.mailing_id) == {"user-1": ("suppressed", "opted_out")}
 
@@ -191,7 +199,7 @@ async def test_who_stops_paying_is_decided_anew(world: World) -> None:
 async def test_the_page_says_what_still_comes_and_why(world: World) -> None:
     """To a free account announcements are what can be left; to who pays they stay, and the page says why."""
     await known(world, BRAND, ADA, GRACE)
-    await world.standings.pays(BRAND, await world.id_of("grace"), "premium", True, "application")
+    await world.standings.set_paid_product(BRAND, await world.id_of("grace"), "premium", True, "application")
     free, pays = [link_of(mail) for mail in await told(world, event_of(BRAND, "weekly", to={"refs": ["ada", "grace"]}))]
     for language in ("en", "de", "ar"):
         text = TEXTS[language]

@@ -2,14 +2,14 @@
 
 import pytest
 
-from mailer.policy.outcome import Outcome, Result
-from mailer.ports.processor import Outgoing
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.processor import OutgoingMessage
 from tests.factories import ACCEPTED, World, person
 
 
-def unknown(outgoing: Outgoing) -> Outcome:
+def unknown(outgoing: OutgoingMessage) -> Outcome:
     """A relay that knows user-1 no more."""
-    gone = Outcome(Result.REFUSED, 550, "5.1.1", "No such user")
+    gone = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "No such user")
     return gone if outgoing.recipient.startswith("user-1@") else ACCEPTED
 
 
@@ -18,15 +18,15 @@ async def test_a_dead_address_is_told_of_a_breach_in_writing(world: World) -> No
     """Nothing is sent to an address that was refused for good; a breach notice for its owner is written."""
     world.processor.answer = unknown
     first = await world.accept([person(1), person(2)])
-    await world.handover().run(first.batches)
+    await world.handover().hand_over_batches(first.batches)
     assert await world.states(first.mailing_id) == {"user-1": ("failed", "5.1.1"), "user-2": ("handed_over", "")}
     world.processor.sent.clear()
     breach = await world.accept({"refs": ["user-1", "user-2"]}, "breach")
-    await world.mailings.release(breach.mailing_id, "Dana Duty")
+    await world.mailings.release_mailing(breach.mailing_id, "Dana Duty")
     await world.due_now()
-    await world.handover().run([row["id"] for row in await world.pool.fetch("SELECT id FROM batches")])
+    await world.handover().hand_over_batches([row["id"] for row in await world.pool.fetch("SELECT id FROM batches")])
     letter = await world.accept({"refs": ["user-1", "user-2"]})
-    await world.handover().run(letter.batches)
+    await world.handover().hand_over_batches(letter.batches)
     assert world.processor.recipients == ["user-2@people.example"] * 2
     assert (await world.states(breach.mailing_id))["user-1"] == ("diverted", "written_notice")
     assert (await world.states(letter.mailing_id))["user-1"] == ("suppressed", "address_dead")
@@ -45,7 +45,7 @@ async def test_no_promotion_where_nobody_knows_how_it_came(world: World) -> None
         ],
         "promotional",
     )
-    await world.handover().run(offer.batches)
+    await world.handover().hand_over_batches(offer.batches)
     unclear = ("suppressed", "unknown_basis")
     assert await world.states(offer.mailing_id) == {
         "user-1": ("handed_over", ""),

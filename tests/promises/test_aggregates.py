@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mailer.ledger.reports import PostgresReports
+from mailer.postgres.reports import PostgresReports
 from tests.campaigns import commands, fetched, mailed, members
 from tests.factories import BRAND, World
 from tests.integration.web_world import KEY

@@ -5,11 +5,11 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from mailer.actions.suppression import take_over
+from mailer.actions.suppression import import_suppressed_addresses
 from mailer.pipeline.handover import HandOver
-from mailer.pipeline.press import Presses
 from mailer.ports.suppressions import NewSuppression
-from mailer.rendering.links import Links
+from mailer.rendering.mailing import RendererCache
+from mailer.rendering.signed_links import SignedLinks
 from tests.accounts import ADA, mailed, processor, released, said
 from tests.factories import BRAND, KEY, World, person, plain_event, received, templates
 from tests.processes import Stack
@@ -20,7 +20,7 @@ async def test_no_time_ends_a_breach_notice(world: World) -> None:
     """An event that gives it a last moment is refused with words; one that is stored from before is sent."""
     await world.known(1)
     event = plain_event({"refs": ["user-1"]}, "breach", expires_at="2199-01-01T00:00:00Z")
-    await world.intake().take("breach", [refused := received(event)])
+    await world.intake().accept_messages("breach", [refused := received(event)])
     assert "expires_at: breach mail never expires" in str(refused.settled)
     stored = await released(world, {"refs": ["user-1"]}, expires_at="2020-01-01T00:00:00Z")
     assert await world.states(stored.mailing_id) == {"user-1": ("handed_over", "")}
@@ -38,7 +38,7 @@ async def test_an_address_that_is_dead_for_some_mail_gets_all_other(world: World
         (f"user-{n}@people.example", NewSuppression(scope, "address_dead", "old system", "import"))
         for n, scope in ((1, "newsletter"), (2, "*"))
     ]
-    await take_over(world.suppressions, policy, dead)
+    await import_suppressed_addresses(world.suppressions, policy, dead)
     both = {"refs": ["user-1", "user-2"]}
     letter = await mailed(world, both)
     assert set((await world.states(letter.mailing_id)).values()) == {("suppressed", "address_dead")}
@@ -57,7 +57,7 @@ async def test_a_notice_that_no_processor_may_have_is_written_in_a_day(world: Wo
     await world.known(1, 2)
     foreign = processor(country="CN")
     breach = await world.accept({"refs": ["user-1", "user-2"]}, "breach")
-    await world.mailings.release(breach.mailing_id, "Dana")
+    await world.mailings.release_mailing(breach.mailing_id, "Dana")
     handover = world.handover(foreign)
     with capture_logs() as logs:
         await tried(world, handover, breach.mailing_id)
@@ -66,7 +66,7 @@ async def test_a_notice_that_no_processor_may_have_is_written_in_a_day(world: Wo
     told = [line for line in logs if line["event"].startswith("no processor may have a notice")]
     assert [(line["log_level"], line["brand"]) for line in told] == [("warning", BRAND)]
     await world.pool.execute("UPDATE mailings SET released_at = now() - interval '25 hours' WHERE category = 'breach'")
-    world.presses = Presses(world.policies, templates(), Links("https://mail.example", (KEY,)), None)
+    world.presses = RendererCache(world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None)
     await tried(world, world.handover(foreign), breach.mailing_id)
     assert set((await world.states(breach.mailing_id)).values()) == {("diverted", "written_notice")}
     assert foreign.sent == []
@@ -77,9 +77,9 @@ async def test_a_notice_that_no_processor_may_have_is_written_in_a_day(world: Wo
 async def tried(world: World, handover: HandOver, mailing_id: UUID) -> None:
     """Hands over what of a mailing waits, as if its time had come."""
     await world.due_now()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     batches = await world.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1", mailing_id)
-    await handover.run([batch["id"] for batch in batches])
+    await handover.hand_over_batches([batch["id"] for batch in batches])
 
 
 @pytest.mark.promise("interpals-16")
@@ -95,7 +95,7 @@ async def test_who_releases_a_notice_sees_whom_it_will_reach(world: World, opera
     assert refused.status == 2
     assert "it would reach nobody by mail: 2 diverted to written_notice (no_electronic_consent)" in refused.err
     assert "1 suppressed (under_13)" in refused.err
-    assert (await world.mailings.status(few.mailing_id)).state == "awaiting_release"  # type: ignore[union-attr]
+    assert (await world.mailings.mailing_status(few.mailing_id)).state == "awaiting_release"  # type: ignore[union-attr]
     forced = (await operator.done(*approve, "--reaching-nobody", "--json")).json
     assert (forced["released_by"], forced["reach"]["mail"], forced["reach"]["recipients"]) == ("Dana", 0, 3)
     more = await world.accept({"refs": ["user-1", "user-4"]}, "breach")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mailer import resources
-from mailer.policy.document import PolicyError, parse_policy
+from mailer import bundled_files
+from mailer.policy.policy_file import PolicyError, parse_policy
 from mailer.policy.switches import Switches
 from tests.factories import BRAND, World, policies
 from tests.integration.web_world import PUBLIC_URL, browse
@@ -300,7 +300,7 @@ async def test_a_new_purpose_waits_for_a_fresh_consent(world: World) -> None:
     policy = policies()[NEW]
     purposes = tuple(purpose for purpose in policy.purposes if purpose != "offers")
     earlier = policy.model_copy(update={"version": "2005", "purposes": purposes})
-    world.policies[NEW] = policy.after({"2005": earlier})
+    world.policies[NEW] = policy.with_earlier_versions({"2005": earlier})
     await known(world, NEW, {**ADA, "policy_version": "2005"})
     await tell(world, NEW, "consents", scope="promotional", **SAID)
     assert await told(world, event_of(NEW, "spring-offer")) == []
@@ -315,7 +315,9 @@ async def test_continued_use_moves_nobody_to_a_version(world: World) -> None:
     policy = policies()[NEW]
     purposes = tuple(purpose for purpose in policy.purposes if purpose != "offers")
     later = policy.model_copy(update={"version": "2026", "effective": date(2026, 6, 1)})
-    world.policies[NEW] = later.after({"2005": policy.model_copy(update={"version": "2005", "purposes": purposes})})
+    world.policies[NEW] = later.with_earlier_versions(
+        {"2005": policy.model_copy(update={"version": "2005", "purposes": purposes})}
+    )
     await known(world, NEW, {**ADA, "policy_version": "2005"})
     said = {"scope": "version/2026", "version": "2026"}
     own = {"words": "Yes, I agree to the new policy."}
@@ -348,7 +350,9 @@ async def test_a_later_policy_binds_who_consented_to_it(world: World, operator: 
     """Mail that only a later policy allows waits for a consent to that policy, which is on record, and ends with it."""
     policy = policies()[BRAND]
     purposes = tuple(purpose for purpose in policy.purposes if purpose != "offers")
-    world.policies[BRAND] = policy.after({"2014": policy.model_copy(update={"version": "2014", "purposes": purposes})})
+    world.policies[BRAND] = policy.with_earlier_versions(
+        {"2014": policy.model_copy(update={"version": "2014", "purposes": purposes})}
+    )
     await known(world, BRAND, {**ADA, "policy_version": "2014"})
     await known(world, BRAND, {**ADA, "policy_version": policy.version})
     assert await told(world, event_of(BRAND, "spring-offer")) == []
@@ -370,7 +374,7 @@ async def test_offers_come_occasionally(world: World) -> None:
     got = [len(await told(world, event_of(NEW, "spring-offer"))) for _ in range(5)]
     assert got == [1, 1, 1, 1, 0]
     assert await why_not(world) == ("category_cap", "frequency")
-    text = (resources.folder("policies") / f"{NEW}.toml").read_text("utf-8")
+    text = (bundled_files.bundled_folder("policies") / f"{NEW}.toml").read_text("utf-8")
     for cap in ("", "cap = { mails = 5, days = 30 }", "cap = { mails = 4, days = 7 }"):
         with pytest.raises(PolicyError, match=r"categories\.promotional\.cap is .* and paltalk06-28 .* needs"):
             parse_policy(text.replace("cap = { mails = 4, days = 30 }", cap, 1), "p.toml")

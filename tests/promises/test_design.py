@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mailer.actions.suppression import object_to_marketing
-from mailer.ledger.suppressions import PostgresSuppressions
-from mailer.policy.document import Hours
+from mailer.policy.policy_file import SendingHours
+from mailer.postgres.suppressions import PostgresSuppressions
 from tests.factories import BRAND, World, person
 
 
@@ -22,7 +22,7 @@ async def test_an_objection_stops_optional_mail_only(world: World) -> None:
         ("service", ("handed_over", "")),
     ):
         accepted = await world.accept({"refs": ["user-1"]}, category)
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
         assert await world.states(accepted.mailing_id) == {"user-1": state}
     assert world.processor.recipients == ["user-1@people.example"]
 
@@ -31,14 +31,14 @@ async def test_an_objection_stops_optional_mail_only(world: World) -> None:
 async def test_optional_mail_waits_for_the_hours(world: World) -> None:
     """What comes outside the policy's hours is held until they begin where the recipient lives."""
     now = datetime.now(UTC)
-    hours = Hours.model_validate(
+    hours = SendingHours.model_validate(
         {"from": "13:00", "to": "23:00"} if now.hour < 12 else {"from": "00:00", "to": "11:00"}
     )
     world.policies[BRAND] = world.policies[BRAND].model_copy(update={"hours": hours})
     await world.paying(1)
     for category, state in (("notification", ("held", "outside_hours")), ("service", ("handed_over", ""))):
         accepted = await world.accept([person(1, country="IS")], category)
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
         assert await world.states(accepted.mailing_id) == {"user-1": state}
     due = await world.pool.fetchval("SELECT due_at FROM deliveries WHERE state = 'held'")
     assert timedelta() < due - now < timedelta(days=1)
@@ -51,6 +51,6 @@ async def test_nothing_goes_out_before_its_time(world: World) -> None:
     accepted = await world.accept([person(1)])
     soon = datetime.now(UTC) + timedelta(hours=1)
     await world.pool.execute("UPDATE mailings SET send_at = $2 WHERE id = $1", accepted.mailing_id, soon)
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {"user-1": ("held", "not_yet_due")}
     assert world.processor.sent == []

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from mailer.accounts import validate_account
-from mailer.actions.account_events import apply
+from mailer.actions.account_events import apply_account_event
 from mailer.events import EventRefused
 from mailer.policy.identity import Identity
-from mailer.ports.ids import uuid7
-from mailer.rendering.links import PreferencesToken
+from mailer.ports.uuids import uuid7
+from mailer.rendering.signed_links import PreferencesToken
 from tests.factories import World, policies
 from tests.integration.web_world import browse
 from tests.letters import ADA, LINKS, consents, event_of, known, publish, stands, told
@@ -21,14 +21,14 @@ from tests.promises.test_consents import SAID, WORDS, imports, reasons, tell, wh
 from tests.publishers import issue_key
 
 NEW = "paltalk-2006"
-SHOP = Identity.read("key:shop")
+SHOP = Identity.parse_identity("key:shop")
 NO_WORDING = "lacks words|words: nobody says by them"
 
 
 async def says(world: World, account: str, **values: Any) -> None:
     """Publishes an application's words about Ada on the queue."""
     event = {"v": 1, "id": uuid7().hex, "brand": NEW, "ref": "ada", "account": account, **values}
-    await apply(world.desks, policies(), validate_account(event), SHOP)
+    await apply_account_event(world.desks, policies(), validate_account(event), SHOP)
 
 
 async def asked(world: World) -> int:
@@ -82,9 +82,9 @@ async def test_who_left_is_not_asked_to_come_back(world: World) -> None:
         await says(world, "consent", scope="newsletter/chat-rooms", at=datetime.now(UTC).isoformat(), **SAID)
         assert await asked(world) == 0
     await stands(world, "restricted_at = NULL, opted_out = '{newsletter}'", NEW)
-    standing = await world.standings.get(NEW, await world.id_of("ada", NEW))
+    standing = await world.standings.get_standing(NEW, await world.id_of("ada", NEW))
     assert standing is not None
-    link = LINKS.preferences(PreferencesToken(NEW, standing.recipient_id, standing.generation))
+    link = LINKS.preferences_link(PreferencesToken(NEW, standing.recipient_id, standing.generation))
     async with browse(world) as client:
         page = await client.post(f"/preferences/{link.rpartition('/')[2]}", data={"want": "newsletter", "save": "1"})
     assert page.status_code == 200

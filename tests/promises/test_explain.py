@@ -7,11 +7,11 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.control import PostgresHalts
 from mailer.policy.deciding import ASKED
-from mailer.policy.outcome import Outcome, Result
-from mailer.ports.control import Halt, Scope
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.halts import Halt, HaltScope
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.halts import PostgresHalts
 from tests.factories import BRAND, World
 from tests.letters import ADA, LINKS, consents, event_of, known, told
 from tests.processes import SECRETS, Stack
@@ -36,14 +36,14 @@ async def test_the_record_answers_and_not_the_rules_of_today(
     world: World, operator: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two mails, before she left and after it: the answer tells the relay and the time, and who left by which mail."""
-    monkeypatch.setattr(world.hasher, "hash", AddressHasher(SECRETS["ADDRESS_KEY"]).hash)
+    monkeypatch.setattr(world.hasher, "hash_address", AddressHasher(SECRETS["ADDRESS_KEY"]).hash_address)
     monkeypatch.setattr(world.hasher, "key_id", AddressHasher(SECRETS["ADDRESS_KEY"]).key_id)
     await known(world, BRAND, ADA)
     [sent] = await told(world, event_of(BRAND, "weekly", id="first"))
     token = LINKS.read_unsubscribe(re.findall(r"/u/([\w.-]+)>", sent["List-Unsubscribe"])[0])
     assert token is not None
     first = await mailing_of(world)
-    await world.standings.opt_out(BRAND, token.recipient_id, "newsletter", "one-click", token.mailing_id)
+    await world.standings.record_opt_out(BRAND, token.recipient_id, "newsletter", "one-click", token.mailing_id)
     assert await told(world, event_of(BRAND, "weekly", id="second")) == []
     found = await asked(operator, "--mailing", "first", "--brand", BRAND)
     answer, now = found["sentences"]
@@ -69,7 +69,7 @@ async def test_what_a_processor_said_and_what_she_asked_for(world: World, operat
     """A refusal names the relay, and its words come without her address; a consent comes with time and proof."""
     await known(world, BRAND, ADA | {"country": "FR"})
     await consents(world, BRAND, "newsletter")
-    refused = Outcome(Result.BLOCKED, 550, "5.7.1", "550 5.7.1 <ada@people.example> looks like spam")
+    refused = Outcome(OutcomeKind.BLOCKED, 550, "5.7.1", "550 5.7.1 <ada@people.example> looks like spam")
     world.processor.answer = lambda outgoing: refused
     await told(world, event_of(BRAND, "weekly", id="first"))
     found = await asked(operator, "--mailing", "first", "--brand", BRAND)
@@ -86,7 +86,7 @@ async def test_as_of_a_past_day(world: World, operator: Stack) -> None:
     her = await world.id_of("ada")
     await world.pool.execute("UPDATE recipients SET created_at = now() - interval '9 days'")
     before = (datetime.now(UTC) - timedelta(days=1)).isoformat()
-    await world.standings.opt_out(BRAND, her, "newsletter", "page")
+    await world.standings.record_opt_out(BRAND, her, "newsletter", "page")
     asking = ("--template", "weekly", "--brand", BRAND)
     assert (await asked(operator, *asking))["decision"]["rule"] == "opt-out"
     then = await asked(operator, *asking, "--on", before)
@@ -105,7 +105,7 @@ async def test_waiting_mail_says_for_what(world: World, operator: Stack) -> None
     assert "the mailing waits until a second person releases it" in found["sentences"][0]
     later = await world.accept({"refs": ["ada"]}, id="later")
     halts = PostgresHalts(world.pool, world.writers)
-    await halts.halt(Halt(Scope.BRAND, BRAND, "Grace", "wrong headline, ada@people.example says"))
+    await halts.add_halt(Halt(HaltScope.BRAND, BRAND, "Grace", "wrong headline, ada@people.example says"))
     found = await asked(operator, "--mailing", str(later.mailing_id))
     assert "has not been sent" in found["sentences"][0]
     assert "all mail of the brand is paused by Grace" in found["sentences"][0]

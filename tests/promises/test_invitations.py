@@ -90,7 +90,7 @@ async def test_no_mail_for_strangers(world: World) -> None:
     for partner, sent in (("stranger", 0), ("penpal-shop", 0)):
         accepted = await world.accept({"refs": ["ada"]}, "partner", partner=partner)
         world.processor.sent.clear()
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
         assert len(world.processor.sent) == sent
         assert await world.entries(accepted.mailing_id, "hand_over") == []
         [decision] = await world.entries(accepted.mailing_id, "decision")
@@ -108,7 +108,7 @@ async def test_partners_mail_needs_a_request(world: World) -> None:
     assert letter["To"].addresses[0].addr_spec == "ada@people.example"
     assert "Penpal Shop" in parts(letter)[0]
     assert leads_out(letter) == ["partner"] * 3
-    await world.standings.opt_out("interpals", await world.id_of("ada"), "partner/penpal-shop", "test")
+    await world.standings.record_opt_out("interpals", await world.id_of("ada"), "partner/penpal-shop", "test")
     assert await told(world, offer | {"id": "again"}) == []
 
 
@@ -119,14 +119,14 @@ async def test_a_partner_is_told_whom_not_to_mail(world: World, tmp_path: Path, 
     offer = event_of("paltalk-2002", "partner-offer", partner="chatwear", to={"refs": ["ada", "grace"]})
     assert len(await told(world, offer)) == 2
     ada = await world.id_of("ada", "paltalk-2002")
-    await world.standings.opt_out("paltalk-2002", ada, "partner/chatwear", "test")
+    await world.standings.record_opt_out("paltalk-2002", ada, "partner/chatwear", "test")
     [letter] = await told(world, offer | {"id": "again"})
     assert letter["To"].addresses[0].addr_spec == "grace@people.example"
     told_partner = commands(tmp_path, database_url)
     said = (await told_partner.done("partners", "suppressions", "chatwear", "--brand", "paltalk-2002")).json
     public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(said["public_key"]))
     public.verify(bytes.fromhex(said["signature"]), said["body"].encode())
-    hashed = world.hasher.hash_for("paltalk-2002", "chatwear", "ada@people.example").hex()
+    hashed = world.hasher.partner_hash("paltalk-2002", "chatwear", "ada@people.example").hex()
     assert json.loads(said["body"])["suppressed"] == [hashed]
     assert "people.example" not in said["body"]
 
@@ -143,7 +143,7 @@ async def test_service_mail_on_paid_products_has_no_opt_out(world: World) -> Non
     assert leads_out(mandatory) == [""] * 3
     assert (mandatory["List-Unsubscribe"], mandatory["List-Unsubscribe-Post"]) == (None, None)
     for ref in ("ada", "grace"):
-        await world.standings.opt_out("interpals", await world.id_of(ref), "*", "test")
+        await world.standings.record_opt_out("interpals", await world.id_of(ref), "*", "test")
     [letter] = await told(world, service | {"id": "again"})
     assert letter["To"].addresses[0].addr_spec == "grace@people.example"
 

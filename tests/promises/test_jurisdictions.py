@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.rights import rectify
+from mailer.actions.rights import rectify_recipient
 from mailer.ports.consents import Consent
-from mailer.ports.rights import Correction
+from mailer.ports.rights import DataCorrection
 from tests.factories import BRAND, World, person, plain_event, policies, received
 from tests.letters import ADA, event_of, known, parts, read, told
 from tests.processes import Stack
@@ -47,14 +47,14 @@ async def offered(world: World, brand: str, people: dict[str, dict[str, Any]], c
             whose = await world.id_of(one["ref"], brand)
             for scope in ("promotional", "newsletter"):
                 said = Consent(scope, True, "confirmed", version, "Yes, send me that.", "recipient", datetime.now(UTC))
-                await world.consents.record(brand, whose, said, None)
+                await world.consents.record_consent(brand, whose, said, None)
     sent: dict[str, set[str]] = {}
     for category in ("promotional", "newsletter"):
         if category not in policies()[brand].terms:
             continue
         before = len(world.processor.sent)
         arrived = received(plain_event(audience, category, brand=brand))
-        await world.intake().take(category, [arrived])
+        await world.intake().accept_messages(category, [arrived])
         assert arrived.settled == "ack"
         sent[category] = {mail.recipient for mail in world.processor.sent[before:]}
     assert len({frozenset(found) for found in sent.values()}) == 1
@@ -89,8 +89,8 @@ async def test_a_move_to_another_country_holds_from_then_on(world: World) -> Non
     [whose] = await world.known(1, source="sign-up", policy_version="2024")
     for country, gets in (("DE", False), ("US", True), ("BR", False)):
         mailing = await world.accept({"refs": ["user-1"]}, "promotional")
-        await rectify(world.rights, policies()["interpals"], whose, Correction(country=country), "test")
-        await world.handover().run(mailing.batches)
+        await rectify_recipient(world.rights, policies()["interpals"], whose, DataCorrection(country=country), "test")
+        await world.handover().hand_over_batches(mailing.batches)
         state, reason = (await world.states(mailing.mailing_id))["user-1"]
         assert (state, reason) == (("handed_over", "") if gets else ("suppressed", "no_opt_in")), country
 
@@ -124,7 +124,7 @@ async def test_mandatory_mail_goes_to_every_country(world: World) -> None:
     await world.known(1, country="AR")
     await world.known(2, country=None)
     arrived = received(plain_event({"refs": ["user-1", "user-2"]}, "policy_change"))
-    await world.intake().take("service", [arrived])
+    await world.intake().accept_messages("service", [arrived])
     assert sorted(world.processor.recipients) == ["user-1@people.example", "user-2@people.example"]
 
 

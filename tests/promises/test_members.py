@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.account import mark
-from mailer.actions.rights import erase, rectify
-from mailer.ports.rights import Correction
-from mailer.ports.standings import Flag
+from mailer.actions.account_flags import set_account_flag
+from mailer.actions.rights import erase_recipient, rectify_recipient
+from mailer.ports.rights import DataCorrection
+from mailer.ports.standings import StandingFlag
 from tests.factories import BRAND, World, policies
 from tests.letters import ADA, event_of, known, parts, publish, told
 
@@ -33,20 +33,20 @@ async def test_a_name_is_that_of_the_members_own_record(world: World) -> None:
     await known(world, BRAND, ADA, GRACE)
     policy, grace = policies()[BRAND], await world.id_of("grace")
     assert "Grace Hopper wrote you a letter" in await wrote(world)
-    await rectify(world.rights, policy, grace, Correction(name="G. Hopper"), "page")
+    await rectify_recipient(world.rights, policy, grace, DataCorrection(name="G. Hopper"), "page")
     assert "G. Hopper wrote you a letter" in await wrote(world)
-    await mark(world.standings, BRAND, grace, Flag.RESTRICTED, True, "page")
+    await set_account_flag(world.standings, BRAND, grace, StandingFlag.RESTRICTED, True, "page")
     assert "A member wrote you a letter" in await wrote(world)
-    await mark(world.standings, BRAND, grace, Flag.RESTRICTED, False, "page")
+    await set_account_flag(world.standings, BRAND, grace, StandingFlag.RESTRICTED, False, "page")
     queued = await world.accept(
         {"refs": ["ada"]},
         "notification",
         template="activity",
         context={"sender_name": {"member": "grace"}, "url": "https://interpals.example/letters"},
     )
-    await erase(world.rights, policy, grace, "page")
+    await erase_recipient(world.rights, policy, grace, "page")
     world.processor.sent.clear()
-    await world.handover().run(queued.batches)
+    await world.handover().hand_over_batches(queued.batches)
     [outgoing] = world.processor.sent
     assert b"A member wrote you a letter" in outgoing.content
     assert b"Hopper" not in outgoing.content

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.cli import app
 from tests.accounts import mailed, notice, of_kind, released, said
 from tests.factories import BRAND, World, person, received
@@ -106,7 +106,9 @@ async def test_a_version_is_held_against_the_mailing_that_told_of_it(
     world: World, operator: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The command counts whom the mailing told, finds fault with one that is not there, and says if it cannot look."""
-    before = (resources.folder("policies") / "interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
+    before = (
+        (bundled_files.bundled_folder("policies") / "interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
+    )
     folder = tmp_path / "policies"
     folder.mkdir()
     monkeypatch.chdir(tmp_path)  # where no run of these tests has left a record of what it proves
@@ -114,7 +116,7 @@ async def test_a_version_is_held_against_the_mailing_that_told_of_it(
     await world.known(1, 2, 3)
     event = notice(BRAND, {"audience": "everyone"}) | {"id": "policy-2026"}
     await said(world, "under_13", "user-3")
-    await world.intake().take("service", [received(event)])
+    await world.intake().accept_messages("service", [received(event)])
     await world.upkeep.finish_mailings()
     await world.known(4)
     today = datetime.now(UTC).date()

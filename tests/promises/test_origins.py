@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from mailer.events import Person
-from mailer.policy.document import Policy
-from mailer.ports.people import ImportRow
+from mailer.policy.policy_file import Policy
+from mailer.ports.recipient_import import ImportRow
 from tests.factories import BRAND, World, policies
 from tests.letters import ADA, event_of, publish, told
 from tests.processes import Stack
@@ -64,7 +64,7 @@ async def test_who_is_invited_again_under_her_own_ref_stays_a_member(world: Worl
     await told(world, event_of(BRAND, "weekly", ADA))
     again = {**ADA, "source": source, "collected_at": "2026-10-01T00:00:00Z"}
     await told(world, event_of(BRAND, "invitation", again, inviter="Grace"))
-    await world.importer().write([ImportRow(Person.model_validate(again))])
+    await world.importer().import_rows([ImportRow(Person.model_validate(again))])
     assert await world.pool.fetchval("SELECT source FROM recipients WHERE ref = 'ada'") == "sign-up"
     assert len(await told(world, event_of(BRAND, "spring-offer", to={"refs": ["ada"]}))) == 1
     guest = {"ref": "guest", "email": "guest@people.example", "country": "US", "source": source}
@@ -93,7 +93,7 @@ def with_stricter_first(policy: Policy) -> Policy:
     """A brand whose first version asked before it made offers, and whose present one does not."""
     asks = policy.switches.model_copy(update={"promo_basis": "opt_in"})
     first = policy.model_copy(update={"version": "2004", "effective": policy.effective.replace(year=2004)})
-    return policy.after({"2004": first.model_copy(update={"switches": asks})})
+    return policy.with_earlier_versions({"2004": first.model_copy(update={"switches": asks})})
 
 
 @pytest.mark.promise("paltalk06-25", "interpals-13")

@@ -5,10 +5,10 @@ from shutil import copytree
 
 import pytest
 
-from mailer import resources
-from mailer.pipeline.press import Presses
-from mailer.rendering.links import Links
-from mailer.rendering.templates import TemplateError, TemplateLibrary
+from mailer import bundled_files
+from mailer.rendering.mailing import RendererCache
+from mailer.rendering.signed_links import SignedLinks
+from mailer.rendering.template_library import TemplateError, TemplateLibrary
 from tests.factories import BRAND, KEY, World, person, policies, templates
 
 
@@ -19,9 +19,9 @@ async def test_data_are_used_for_the_purposes_of_the_policy_only(world: World) -
     offer = await world.accept([person(1, **known)], "promotional")
     letter = await world.accept([person(1, **known)], "newsletter")
     purposes = tuple(purpose for purpose in world.policies[BRAND].purposes if purpose != "offers")
-    world.policies[BRAND] = world.policies[BRAND].model_copy(update={"purposes": purposes}).after({})
-    world.presses = Presses(world.policies, templates(), Links("https://mail.example", (KEY,)), None)
-    await world.handover().run([*offer.batches, *letter.batches])
+    world.policies[BRAND] = world.policies[BRAND].model_copy(update={"purposes": purposes}).with_earlier_versions({})
+    world.presses = RendererCache(world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None)
+    await world.handover().hand_over_batches([*offer.batches, *letter.batches])
     assert await world.states(offer.mailing_id) == {"user-1": ("suppressed", "purpose_not_in_policy")}
     assert await world.states(letter.mailing_id) == {"user-1": ("handed_over", "")}
     [decision] = await world.entries(offer.mailing_id, "decision")
@@ -33,8 +33,8 @@ async def test_data_are_used_for_the_purposes_of_the_policy_only(world: World) -
 def test_a_template_for_another_purpose_is_refused(tmp_path: Path) -> None:
     """A template declares exactly one purpose of the list, or does not load."""
     folder = tmp_path / BRAND / "weekly"
-    copytree(resources.folder("templates") / BRAND, tmp_path / BRAND)
+    copytree(bundled_files.bundled_folder("templates") / BRAND, tmp_path / BRAND)
     manifest = (folder / "template.toml").read_text()
     (folder / "template.toml").write_text(manifest.replace('purpose = "newsletter"', 'purpose = "curiosity"'))
     with pytest.raises(TemplateError, match="curiosity is not in the policy's closed list"):
-        TemplateLibrary.load(tmp_path, policies())
+        TemplateLibrary.load_library(tmp_path, policies())

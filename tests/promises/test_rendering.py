@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from mailer.cli.mailing import waits
-from mailer.policy.document import PolicyError, parse_policy
-from mailer.rendering.links import SERVICE
-from mailer.rendering.templates import TemplateError, TemplateLibrary
+from mailer.policy.policy_file import PolicyError, parse_policy
+from mailer.rendering.signed_links import SERVICE
+from mailer.rendering.template_library import TemplateError, TemplateLibrary
 from tests.factories import World, make_event, new_mailing, person, policies, templates
 from tests.letters import ADA, consents, event_of, known, leads_out, parts, publish, read, stands, told, told_ada
 from tests.template_files import FILES, MANDATORY, ROOT, faults, library, within
@@ -62,16 +62,16 @@ async def test_a_mail_that_cannot_be_left_is_not_sent(world: World) -> None:
         assert lost in mailing.template_source
         source = mailing.template_source.replace(lost, f"{{% if recipient.name %}}{lost}{{% endif %}}")
         mailing = replace(mailing, template_version=sha256(source.encode()).hexdigest()[:16], template_source=source)
-        [kept[lost]] = await world.mailings.accept([mailing])
+        [kept[lost]] = await world.mailings.accept_mailings([mailing])
     whole = await world.accept([person(4)])
     world.processor.sent.clear()
-    await world.handover().run([batch for one in (*kept.values(), whole) for batch in one.batches])
+    await world.handover().hand_over_batches([batch for one in (*kept.values(), whole) for batch in one.batches])
     assert world.processor.recipients == [f"user-{n}@people.example" for n in (1, 1, 3, 3, 4)]
     for lost, accepted in kept.items():
         states = await world.states(accepted.mailing_id)
         assert states["user-2"] == ("held", "no_way_out")
         assert {states["user-1"], states["user-3"]} == {("handed_over", "")}
-        status = await world.mailings.status(accepted.mailing_id)
+        status = await world.mailings.mailing_status(accepted.mailing_id)
         assert status is not None
         assert any("would not see how to leave, or our address" in line for line in waits(status, []))
         assert len(await world.entries(accepted.mailing_id, "hand_over")) == 2
@@ -98,7 +98,7 @@ async def test_no_mail_has_or_asks_for_a_secret(world: World, tmp_path: Path) ->
     """A welcome mail verifies the account by a link; what would carry or ask for a password does not load."""
     for brand in ("paltalk-2006", "paltalk-2002"):
         link = f"https://app.{policies()[brand].domain}/verify/5e1f"
-        context = dict(templates().get(brand, "welcome").example) | {"verify_url": link}  # type: ignore[union-attr]  # it is shipped
+        context = dict(templates().get_template(brand, "welcome").example) | {"verify_url": link}  # type: ignore[union-attr]  # it is shipped
         mail = await told_ada(world, brand, "welcome", context=context)
         assert all(link in part for part in parts(mail))
         assert not re.search(r"<(form|input)", parts(mail)[1])
@@ -151,8 +151,8 @@ async def test_a_breach_notice_stands_alone(world: World, tmp_path: Path) -> Non
     waiting = await world.pool.fetchval("SELECT id FROM mailings WHERE category = 'breach'")
     assert world.processor.recipients == ["ada@people.example"]  # the answer to her request, and no notice yet
     world.processor.sent.clear()
-    await world.mailings.release(waiting, "Grace")
-    await world.timekeeper().tick()
+    await world.mailings.release_mailing(waiting, "Grace")
+    await world.timekeeper().run_once()
     await world.run_published()
     (outgoing,) = world.processor.sent
     mail = read(outgoing)
@@ -223,7 +223,7 @@ async def test_a_profile_stays_in_the_words(world: World, tmp_path: Path) -> Non
 
 def profile_names(brand: str) -> list[str]:
     """What of a profile the promotion of a brand uses."""
-    template = templates().get(brand, "spring-offer")
+    template = templates().get_template(brand, "spring-offer")
     assert template is not None
     return list(template.profile)
 
@@ -348,4 +348,4 @@ async def test_an_answer_names_the_seals_programme(world: World, tmp_path: Path)
         body = folder / "paltalk-2006" / "rights-answer" / f"body.{part}.j2"
         body.write_text(body.read_text("utf-8").replace("{{ seal.name }}", ""), "utf-8")
         with pytest.raises(TemplateError, match="part does not name the seal's programme"):
-            TemplateLibrary.load(folder, policies())
+            TemplateLibrary.load_library(folder, policies())

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.events import Person
-from mailer.ports.people import ImportRow
+from mailer.ports.recipient_import import ImportRow
 from tests.accounts import ADA, key, mailed, of_kind, released, said
 from tests.factories import BRAND, World, person, templates
 from tests.integration.web_world import browse
@@ -34,7 +34,7 @@ async def test_nobody_under_13_is_mailed(world: World) -> None:
     await world.paying(1)
     queued = await world.accept({"refs": ["user-1"]}, "service")
     assert (await said(world, "under_13")).settled == "ack"
-    await world.handover().run(queued.batches)
+    await world.handover().hand_over_batches(queued.batches)
     assert await world.states(queued.mailing_id) == {"user-1": ("cancelled", "under_13")}
     assert await world.counted(queued.mailing_id) == await world.real_counts(queued.mailing_id)
     later = [await mailed(world, {"refs": ["user-1"]}, category) for category in ("newsletter", "service")]
@@ -99,7 +99,7 @@ async def test_mail_goes_to_the_address_that_is_on_record_now(world: World) -> N
     await world.known(1)
     queued = await world.accept({"refs": ["user-1"]})
     assert (await said(world, "rectify", email="ada@new.example", name="Ada")).settled == "ack"
-    await world.handover().run(queued.batches)
+    await world.handover().hand_over_batches(queued.batches)
     assert world.processor.recipients == ["ada@new.example"]
     assert "Ada <ada@new.example>" in letter(world.processor.sent[0].content)["To"]
 
@@ -111,7 +111,7 @@ async def test_erasure_is_real(world: World) -> None:
     await mailed(world, [person(1, name="Ada Lovelace", context={"more": "user-1 likes chess"})])
     queued = await world.accept([person(1, name="Ada Lovelace", context={"more": "Ada Lovelace"}), person(2)])
     assert (await said(world, "erase")).settled == "ack"
-    await world.handover().run(queued.batches)
+    await world.handover().hand_over_batches(queued.batches)
     states = await world.states(queued.mailing_id)
     assert ("cancelled", "erased") in states.values()
     assert states["user-2"] == ("handed_over", "")
@@ -124,22 +124,22 @@ async def test_erasure_is_real(world: World) -> None:
     days = timedelta(days=world.policies[BRAND].retention_days)
     assert abs(stub["expires_at"] - datetime.now(UTC) - days) < timedelta(minutes=1)
     hashes = await world.pool.fetch("SELECT address_hash, reason FROM suppressions")
-    assert [tuple(row) for row in hashes] == [(world.hasher.hash(ADA), "erased")]
-    assert (await world.ledger.verify()).faults == ()
+    assert [tuple(row) for row in hashes] == [(world.hasher.hash_address(ADA), "erased")]
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 @pytest.mark.promise("interpals-20")
 async def test_what_a_worker_holds_is_not_sent_after_an_erasure(world: World) -> None:
     """A delivery that was claimed before the erasure is decided anew, as of somebody erased, also for a breach."""
     await world.known(1)
-    claims = world.deliveries.claim
+    claims = world.deliveries.claim_batches
 
     async def late(batches: Any, owner: str, mailings: Any = ()) -> Any:
         claim = await claims(batches, owner, mailings)
         await said(world, "erase")
         return claim
 
-    world.deliveries.claim = late  # type: ignore[method-assign]  # the erasure comes between claim and intent
+    world.deliveries.claim_batches = late  # type: ignore[method-assign]  # the erasure comes between claim and intent
     breach = await released(world, {"refs": ["user-1"]})
     assert set((await world.states(breach.mailing_id)).values()) == {("suppressed", "erased")}
     assert world.processor.sent == []
@@ -195,7 +195,7 @@ async def test_nobody_was_collected_in_the_future(world: World, operator: Stack)
     assert (await said(world, "erase")).settled == "ack"
     for again in (soon, {**soon, "ref": "user-2"}):
         assert await told(world, event_of(BRAND, "welcome", again)) == []
-    await world.importer().write([ImportRow(Person.model_validate(soon))])
+    await world.importer().import_rows([ImportRow(Person.model_validate(soon))])
     assert ADA not in await everything(world)
 
 
@@ -225,7 +225,7 @@ async def test_who_closes_the_account_gets_no_service_mail(world: World, brand: 
     await world.accept([person(1)], "service", **told)
     queued = await world.accept({"refs": ["user-1"]}, "service", **told)
     assert (await said(world, "deactivate", brand=brand)).settled == "ack"
-    await world.handover().run(queued.batches)
+    await world.handover().hand_over_batches(queued.batches)
     assert await world.states(queued.mailing_id) == {"user-1": ("suppressed", "deactivated")}
     assert world.processor.sent == []
     [entry] = await of_kind(world, "decision", queued.mailing_id)
@@ -244,7 +244,7 @@ async def test_the_channel_is_the_recipients_wish(world: World, operator: Stack)
     await world.accept([person(1), person(2)], "service", **service)
     assert (await said(world, "channel", brand="paltalk-2006", channel="telephone")).settled == "ack"
     accepted = await world.accept({"refs": ["user-1", "user-2"]}, "service", **service)
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {
         "user-1": ("diverted", "telephone"),
         "user-2": ("handed_over", ""),
@@ -270,7 +270,7 @@ async def test_an_answer_comes_by_telephone_where_that_is_wished(world: World, o
     assert (await said(world, "channel", brand=brand, channel="telephone")).settled == "ack"
     both = {"refs": ["user-1", "user-2"]}
     for name in ("inquiry-answer", "order-confirmation"):
-        template = templates().get(brand, name)
+        template = templates().get_template(brand, name)
         assert template is not None
         await mailed(world, both, "account", template=name, context=dict(template.example), **told)
     subjects = Counter(letter(sent.content)["Subject"].split()[1] for sent in world.processor.sent)
@@ -279,7 +279,7 @@ async def test_an_answer_comes_by_telephone_where_that_is_wished(world: World, o
     assert (waits["channel"], waits["category"], waits["state"]) == ("telephone", "account", "open")
     number = str(waits["id"])
     await operator.done("notices", "take", number, "--by", "Dana")
-    everything = operator.having(TEMPLATES=str(resources.folder("templates")))
+    everything = operator.having(TEMPLATES=str(bundled_files.bundled_folder("templates")))
     shown = (await everything.done("notices", "show", number, "--by", "Dana", "--json")).json
     assert (shown["ref"], "We answer: Yes. Open your settings" in shown["text"]) == ("user-1", True)
     await operator.done("notices", "done", number, "--reference", "call 17", "--by", "Dana")
@@ -301,7 +301,7 @@ async def test_a_brand_that_says_by_mail_has_no_other_channel(world: World, oper
     accepted = await mailed(world, {"refs": ["user-1"]}, "service", **told)
     assert await world.states(accepted.mailing_id) == {"user-1": ("handed_over", "")}
     asked = ("--brand", "paltalk-2002", "--mailing", str(accepted.mailing_id))
-    everything = operator.having(TEMPLATES=str(resources.folder("templates")))
+    everything = operator.having(TEMPLATES=str(bundled_files.bundled_folder("templates")))
     why = (await everything.done("policy", "explain", "--recipient", "user-1", *asked)).out
     assert ("wants to be reached by: telephone" in why, "channels of the brand beside mail" in why) == (True, True)
 
@@ -319,7 +319,7 @@ async def test_what_applications_say_of_accounts_is_done(world: World) -> None:
     ]
     assert [answer.settled for answer in answers] == ["ack"] * 3
     accepted = await world.accept({"refs": ["user-1", "user-2", "user-3"]}, "service", **told)
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert world.processor.recipients == ["ada@new.example"]
     states = sorted((await world.states(accepted.mailing_id)).values())
     assert states == [("handed_over", ""), ("suppressed", "deactivated"), ("suppressed", "erased")]
@@ -344,7 +344,7 @@ async def test_the_copy_is_complete(world: World, operator: Stack, tmp_path: Pat
     }
     assert (await said(world, "consent", brand=brand, **consent)).settled == "ack"
     accepted = await world.accept({"refs": ["user-1"]}, brand=brand, controller=controller)
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert (await said(world, "opt_out", brand=brand, scope="promotional")).settled == "ack"
     copy = (await operator.done("recipients", "export", "user-1", "--brand", brand)).json
     async with browse(world, authorization=await key(world, brand)) as client:
@@ -376,7 +376,7 @@ async def test_who_is_restricted_gets_legal_and_security_mail_only(world: World)
     assert (await said(world, "restrict", brand=brand)).settled == "ack"
     for category in ("newsletter", "service"):
         accepted = await world.accept({"refs": ["user-1"]}, category, **told)
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
         assert await world.states(accepted.mailing_id) == {"user-1": ("suppressed", "restricted")}
     assert world.processor.sent == []
     breach = await released(world, {"refs": ["user-1"]}, **told)

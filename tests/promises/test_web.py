@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from mailer.policy.standing import TRACKING
-from mailer.rendering.links import Links, PreferencesToken, UnsubscribeToken
+from mailer.rendering.signed_links import PreferencesToken, SignedLinks, UnsubscribeToken
 from mailer.web.app import create_app
 from tests.factories import KEY, World, templates
 from tests.hours import an_hour_later
@@ -53,7 +53,7 @@ async def tables(world: World) -> dict[str, list[str]]:
 
 async def preferences(world: World, brand: str, ref: str = "ada") -> str:
     """The link to somebody's preferences."""
-    return LINKS.preferences(PreferencesToken(brand, await world.id_of(ref, brand), 1))
+    return LINKS.preferences_link(PreferencesToken(brand, await world.id_of(ref, brand), 1))
 
 
 async def confirms(world: World, client: httpx.AsyncClient, wish: str) -> httpx.Response:
@@ -129,8 +129,8 @@ async def test_notices_come_in_writing_for_who_says_so(world: World) -> None:
     world.processor.sent.clear()
     await publish(world, event_of("interpals", "breach-notice", to={"refs": ["ada", "bob"]}))
     waiting = await world.pool.fetchval("SELECT id FROM mailings WHERE category = 'breach'")
-    await world.mailings.release(waiting, "Grace")
-    await world.timekeeper().tick()
+    await world.mailings.release_mailing(waiting, "Grace")
+    await world.timekeeper().run_once()
     await world.run_published()
     assert await world.states(waiting) == {"ada": ("diverted", "written_notice"), "bob": ("handed_over", "")}
     assert world.processor.recipients == ["bob@people.example"]
@@ -342,7 +342,9 @@ async def test_an_opt_out_asks_nobody_who_they_are(world: World) -> None:
     await known(world, "peerstream", ADA)
     await consents(world, "peerstream", "newsletter")
     recipient_id = await world.id_of("ada", "peerstream")
-    old = Links(PUBLIC_URL, ["an old key"]).unsubscribe(UnsubscribeToken("peerstream", recipient_id, "newsletter"))
+    old = SignedLinks(PUBLIC_URL, ["an old key"]).unsubscribe_link(
+        UnsubscribeToken("peerstream", recipient_id, "newsletter")
+    )
     assert len(await told(world, event_of("peerstream", "weekly"))) == 1
     async with browse(world, keys=(KEY, "an old key"), **{"accept-language": "de"}) as client:
         page = await client.get(old)
@@ -392,7 +394,7 @@ async def test_the_page_refuses_personalisation_and_keeps_promotions(world: Worl
 
 
 def _personal_offer(world: World) -> dict[str, Any]:
-    template = templates().get("peerstream", "spring-offer")
+    template = templates().get_template("peerstream", "spring-offer")
     assert template is not None
     context = {"profile": dict.fromkeys(template.profile, "Xanadu")}
     return event_of("peerstream", "spring-offer", {**ADA, "context": context})

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.trouble import Trouble
-from mailer.processors.smtp import SmtpProcessor, from_url
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.processors.smtp import SmtpProcessor, processor_from_url
 from tests.integration.smtp_world import allowed, outgoing, soon
 from tests.processes import free_port, until
 from tests.relays.conftest import relay_folder
@@ -48,7 +48,7 @@ class Relay:
     ) -> AsyncIterator[SmtpProcessor]:
         """A processor for one of its ports."""
         monkeypatch.setenv("SSL_CERT_FILE", str(self.certificate))
-        sender = from_url(f"smtp://{login}127.0.0.1:{port}?name=relay{query}")
+        sender = processor_from_url(f"smtp://{login}127.0.0.1:{port}?name=relay{query}")
         try:
             yield sender
         finally:
@@ -86,7 +86,7 @@ async def test_it_takes_all_that_is_pipelined(
     """Each message is delivered once, and commands behind a final dot are taken."""
     before = Counter(relay.server.delivered())
     async with relay.facing(relay.ports[Manner.PLAIN], monkeypatch) as sender:
-        assert {outcome.result for outcome in await sent(sender, 100)} == {Result.ACCEPTED}
+        assert {outcome.result for outcome in await sent(sender, 100)} == {OutcomeKind.ACCEPTED}
         wanted = before + Counter(f"r{n}@example.org" for n in range(100))
 
         async def arrived() -> bool:
@@ -94,48 +94,50 @@ async def test_it_takes_all_that_is_pipelined(
 
         await until(arrived, "all of it to be delivered")
         [dead] = await sender.send([outgoing("nobody@example.org")], soon(), allowed)
-        assert (dead.result, dead.status) == (Result.REFUSED, "5.1.1")
+        assert (dead.result, dead.status) == (OutcomeKind.REFUSED, "5.1.1")
     assert "behind a final dot" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("manner", "query", "domain", "trouble"),
     [
-        (Manner.STARTTLS, "", "example.org", Trouble.REFUSED),
-        (Manner.BAD_HELO, "", "example.org", Trouble.EHLO),
-        (Manner.PLAIN, "", "elsewhere.example", Trouble.REFUSED),
+        (Manner.STARTTLS, "", "example.org", ConnectionTrouble.REFUSED),
+        (Manner.BAD_HELO, "", "example.org", ConnectionTrouble.EHLO),
+        (Manner.PLAIN, "", "elsewhere.example", ConnectionTrouble.REFUSED),
     ],
     ids=["starttls", "bad-helo", "denied"],
 )
 async def test_its_refusals_of_us_are_the_relay_s_trouble(
-    relay: Relay, monkeypatch: pytest.MonkeyPatch, manner: Manner, query: str, domain: str, trouble: Trouble
+    relay: Relay, monkeypatch: pytest.MonkeyPatch, manner: Manner, query: str, domain: str, trouble: ConnectionTrouble
 ) -> None:
     """Every message is unsent, and each outcome names the trouble."""
     async with relay.facing(relay.ports[manner], monkeypatch, query=query) as sender:
         outcomes = await sent(sender, domain=domain)
-    assert {(outcome.result, outcome.trouble) for outcome in outcomes} == {(Result.UNSENT, trouble)}, outcomes
+    assert {(outcome.result, outcome.trouble) for outcome in outcomes} == {(OutcomeKind.UNSENT, trouble)}, outcomes
 
 
 @pytest.mark.parametrize(
-    ("login", "trouble"), [("", Trouble.REFUSED), (f"{USER}:wrong@", Trouble.AUTH)], ids=["no login", "wrong password"]
+    ("login", "trouble"),
+    [("", ConnectionTrouble.REFUSED), (f"{USER}:wrong@", ConnectionTrouble.AUTH)],
+    ids=["no login", "wrong password"],
 )
 async def test_a_password_that_is_missing_or_wrong(
-    relay: Relay, monkeypatch: pytest.MonkeyPatch, login: str, trouble: Trouble
+    relay: Relay, monkeypatch: pytest.MonkeyPatch, login: str, trouble: ConnectionTrouble
 ) -> None:
     """The same."""
     async with relay.facing(relay.offers[PASSWORDS], monkeypatch, login, "&tls=starttls") as sender:
         outcomes = await sent(sender)
-    assert {(outcome.result, outcome.trouble) for outcome in outcomes} == {(Result.UNSENT, trouble)}, outcomes
+    assert {(outcome.result, outcome.trouble) for outcome in outcomes} == {(OutcomeKind.UNSENT, trouble)}, outcomes
 
 
 async def test_a_strict_one_takes_us(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
     """Our EHLO, TLS and password are what it wants."""
     async with relay.facing(relay.ports[Manner.FQDN], monkeypatch) as sender:
-        assert {outcome.result for outcome in await sent(sender)} == {Result.ACCEPTED}
+        assert {outcome.result for outcome in await sent(sender)} == {OutcomeKind.ACCEPTED}
     async with relay.facing(relay.ports[Manner.STARTTLS], monkeypatch, query="&tls=starttls") as sender:
-        assert {outcome.result for outcome in await sent(sender)} == {Result.ACCEPTED}
+        assert {outcome.result for outcome in await sent(sender)} == {OutcomeKind.ACCEPTED}
     async with relay.facing(relay.offers[PASSWORDS], monkeypatch, LOGIN, "&tls=starttls") as sender:
-        assert {outcome.result for outcome in await sent(sender)} == {Result.ACCEPTED}
+        assert {outcome.result for outcome in await sent(sender)} == {OutcomeKind.ACCEPTED}
 
 
 @pytest.mark.parametrize("offer", OFFERS[1:])
@@ -147,10 +149,10 @@ async def test_a_token_is_all_that_it_takes(
     file.write_text(f"{TOKEN}\n")
     query = f"&tls=starttls&token_file={file}"
     async with relay.facing(relay.offers[offer], monkeypatch, f"{USER}@", query) as sender:
-        assert {outcome.result for outcome in await sent(sender)} == {Result.ACCEPTED}
+        assert {outcome.result for outcome in await sent(sender)} == {OutcomeKind.ACCEPTED}
     async with relay.facing(relay.offers[offer], monkeypatch, LOGIN, "&tls=starttls") as sender:
         outcomes = await sent(sender)
-    assert {(outcome.result, outcome.trouble) for outcome in outcomes} == {(Result.UNSENT, Trouble.AUTH)}
+    assert {(outcome.result, outcome.trouble) for outcome in outcomes} == {(OutcomeKind.UNSENT, ConnectionTrouble.AUTH)}
     assert f"offers AUTH {offer[0]}" in outcomes[0].text
 
 
@@ -165,6 +167,6 @@ async def test_a_token_that_has_run_out_is_renewed(
     helper.logins.clear()
     query = f"&tls=starttls&auth=xoauth2&token_command={command}"
     async with relay.facing(relay.offers[("XOAUTH2",)], monkeypatch, f"{USER}@", query) as sender:
-        assert {outcome.result for outcome in await sent(sender, 1)} == {Result.ACCEPTED}
+        assert {outcome.result for outcome in await sent(sender, 1)} == {OutcomeKind.ACCEPTED}
         assert TOKEN not in repr(sender)
     assert helper.logins == [False, True]

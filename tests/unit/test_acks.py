@@ -10,7 +10,7 @@ from aiormq.exceptions import ChannelInvalidStateError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.broker.acks import Acks
+from mailer.broker.acks import AckBatcher
 
 
 @dataclass
@@ -32,9 +32,9 @@ class Channel:
         return {tag for tag in tags for until, all_ in self.said if tag == until or (all_ and tag <= until)}
 
 
-def acks_on(channel: Channel) -> Acks:
+def acks_on(channel: Channel) -> AckBatcher:
     """The acks of a channel."""
-    return Acks(cast(AbstractChannel, channel))
+    return AckBatcher(cast(AbstractChannel, channel))
 
 
 async def test_all_of_a_turn_leave_as_one() -> None:
@@ -42,10 +42,10 @@ async def test_all_of_a_turn_leave_as_one() -> None:
     channel = Channel()
     acks = acks_on(channel)
     for tag in range(1, 65):
-        acks.arrived(tag)
+        acks.note_arrival(tag)
     for tag in range(1, 65):
-        acks.add(tag)
-    await acks.flush()
+        acks.add_ack(tag)
+    await acks.flush_acks()
     assert channel.said == [(64, True)]
 
 
@@ -54,13 +54,13 @@ async def test_what_is_still_in_hand_is_not_acknowledged_with_the_others() -> No
     channel = Channel()
     acks = acks_on(channel)
     for tag in range(1, 6):
-        acks.arrived(tag)
+        acks.note_arrival(tag)
     for tag in (5, 1, 2, 4):
-        acks.add(tag)
-    await acks.flush()
+        acks.add_ack(tag)
+    await acks.flush_acks()
     assert channel.said == [(2, True), (4, False), (5, False)]
-    acks.add(3)
-    await acks.flush()
+    acks.add_ack(3)
+    await acks.flush_acks()
     assert channel.said[3:] == [(3, True)]
 
 
@@ -68,9 +68,9 @@ async def test_a_message_that_was_delivered_but_not_seen_yet_is_not_acknowledged
     """A later one can be seen before it."""
     channel = Channel()
     acks = acks_on(channel)
-    acks.arrived(3)
-    acks.add(3)
-    await acks.flush()
+    acks.note_arrival(3)
+    acks.add_ack(3)
+    await acks.flush_acks()
     assert channel.said == [(3, False)]
 
 
@@ -78,9 +78,9 @@ async def test_a_lost_channel_needs_no_acks() -> None:
     """What was on it is delivered again."""
     channel = Channel(lost=True)
     acks = acks_on(channel)
-    acks.arrived(1)
-    acks.add(1)
-    await acks.flush()
+    acks.note_arrival(1)
+    acks.add_ack(1)
+    await acks.flush_acks()
     assert channel.said == []
 
 
@@ -93,9 +93,9 @@ async def test_a_dead_connection_does_not_keep_a_consumer_from_leaving(monkeypat
             await asyncio.Event().wait()
 
     acks = acks_on(Stuck())
-    acks.arrived(1)
-    acks.add(1)
-    await asyncio.wait_for(acks.flush(), 10)
+    acks.note_arrival(1)
+    acks.add_ack(1)
+    await asyncio.wait_for(acks.flush_acks(), 10)
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
@@ -110,20 +110,20 @@ def test_exactly_what_is_done_is_acknowledged(data: st.DataObject) -> None:
         for _ in range(data.draw(st.integers(1, 8))):
             for _ in range(data.draw(st.integers(0, 6))):
                 delivered += 1
-                acks.arrived(delivered)
+                acks.note_arrival(delivered)
             for tag in data.draw(st.permutations(sorted({*range(1, delivered + 1)} - done - back))):
                 match data.draw(st.sampled_from(["done", "back", "open", "done"])):
                     case "done":
                         done.add(tag)
-                        acks.add(tag)
+                        acks.add_ack(tag)
                     case "back":
                         back.add(tag)
-                        acks.settled(tag)
+                        acks.note_settled(tag)
                     case _:
                         pass
             if data.draw(st.booleans()):
-                await acks.flush()
-        await acks.flush()
+                await acks.flush_acks()
+        await acks.flush_acks()
         assert channel.acked(delivered) - back == done
         singles = [tag for tag, _ in channel.said]
         assert len(singles) == len(set(singles))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailer.policy.aggregates import OTHER, hidden, overlap, publish, subtractable
+from mailer.policy.aggregates import OTHER, are_subtractable, hide_small_cells, overlapping_cells, publishable_cells
 
 MINIMUM = 5
 
@@ -22,7 +22,7 @@ GROUPS = st.dictionaries(
 @given(CELLS)
 def test_no_small_cell_is_published(cells: Mapping[str, int]) -> None:
     """Each figure is about the minimum or more; those that are shown as they are, are right; together they are all."""
-    shown = publish(cells, MINIMUM)
+    shown = publishable_cells(cells, MINIMUM)
     assert all(people >= MINIMUM for people in shown.values())
     assert all(shown[value] == cells[value] for value in shown.keys() - {OTHER})
     assert not shown or sum(shown.values()) == sum(cells.values())
@@ -31,7 +31,7 @@ def test_no_small_cell_is_published(cells: Mapping[str, int]) -> None:
 @given(CELLS)
 def test_nothing_hidden_is_derived(cells: Mapping[str, int]) -> None:
     """The total less what is shown is no figure of one hidden cell, and of no fewer people than the minimum."""
-    shown = publish(cells, MINIMUM)
+    shown = publishable_cells(cells, MINIMUM)
     unseen = cells.keys() - shown.keys()
     if shown and unseen:
         assert len(unseen) > 1
@@ -52,8 +52,8 @@ def test_who_knows_the_rule_learns_no_small_cell(cells: Mapping[str, int]) -> No
     The reader knows the rule and which cells are hidden, and not the lot that was drawn. Where hardly more people are
     hidden than cells, nothing helps: who knows that there is somebody in each has counted them.
     """
-    shown = publish(cells, MINIMUM)
-    unseen = sorted(hidden(cells, MINIMUM))
+    shown = publishable_cells(cells, MINIMUM)
+    unseen = sorted(hide_small_cells(cells, MINIMUM))
     if not shown or not unseen or shown[OTHER] <= len(unseen) + 1:
         return
     seen = {value: people for value, people in shown.items() if value != OTHER}
@@ -77,13 +77,13 @@ def compositions(total: int, parts: int) -> Iterator[tuple[int, ...]]:
 def looks_the_same(unseen: Mapping[str, int], seen: Mapping[str, int]) -> bool:
     """Whether some lot hides just these cells."""
     lots = [{value: people} for value, people in unseen.items() if people >= MINIMUM] or [{}]
-    return any(hidden({**lot, **unseen, **seen}, MINIMUM) == unseen.keys() for lot in lots)
+    return any(hide_small_cells({**lot, **unseen, **seen}, MINIMUM) == unseen.keys() for lot in lots)
 
 
 def test_the_next_smallest_would_have_told() -> None:
     """Which large cell joins a small one is the order's choice, not the size's."""
-    assert hidden({"FR": 30, "IT": 19, "DE": 90}, 20) == {"FR", "IT"}
-    assert hidden({"DE": 90, "IT": 19, "FR": 30}, 20) == {"DE", "IT"}
+    assert hide_small_cells({"FR": 30, "IT": 19, "DE": 90}, 20) == {"FR", "IT"}
+    assert hide_small_cells({"DE": 90, "IT": 19, "FR": 30}, 20) == {"DE", "IT"}
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_the_next_smallest_would_have_told() -> None:
 )
 def test_what_is_published(cells: Mapping[str, int], shown: Mapping[str, int]) -> None:
     """Small cells together, with a large one if need be; nothing where that would leave only the total."""
-    assert list(publish(cells, 20).items()) == list(shown.items())
+    assert list(publishable_cells(cells, 20).items()) == list(shown.items())
 
 
 def shared(groups: Mapping[tuple[str, str], int]) -> dict[tuple[str | None, str | None], int]:
@@ -130,7 +130,7 @@ def differences(groups: Mapping[tuple[str | None, str | None], int]) -> Iterator
 @given(GROUPS.map(shared))
 def test_nothing_small_is_left_by_subtraction(groups: dict[tuple[str | None, str | None], int]) -> None:
     """Where two breakdowns may both be shown, no sum of one less a sum of the other is about a few people."""
-    if not subtractable(groups, MINIMUM):
+    if not are_subtractable(groups, MINIMUM):
         assert all(people == 0 or people >= MINIMUM for people in differences(groups))
 
 
@@ -139,21 +139,26 @@ def test_audiences_differ_by_many_or_by_nobody(groups: dict[tuple[str | None, st
     """Who is only in the first audience, and who is only in the second, are nobody or at least the minimum."""
     gone = sum(people for (_, second), people in groups.items() if second is None)
     come = sum(people for (first, _), people in groups.items() if first is None)
-    if not subtractable(groups, MINIMUM):
+    if not are_subtractable(groups, MINIMUM):
         assert all(people == 0 or people >= MINIMUM for people in (gone, come))
 
 
 @given(GROUPS.map(lambda groups: {pair: people + MINIMUM for pair, people in groups.items()}).map(shared))
 def test_what_is_far_apart_is_shown(groups: dict[tuple[str | None, str | None], int]) -> None:
     """Breakdowns whose every part is large are not kept apart."""
-    assert not subtractable(groups, MINIMUM)
+    assert not are_subtractable(groups, MINIMUM)
 
 
-@given(CELLS.map(lambda cells: publish(cells, MINIMUM)), CELLS.map(lambda cells: publish(cells, MINIMUM)))
+@given(
+    CELLS.map(lambda cells: publishable_cells(cells, MINIMUM)),
+    CELLS.map(lambda cells: publishable_cells(cells, MINIMUM)),
+)
 def test_the_same_again_and_something_else_are_shown(first: dict[str, int], second: dict[str, int]) -> None:
     """The same people in the same cells tell nothing new, and of people who were in no report nothing is subtracted."""
-    assert not subtractable(overlap(first, first, {(value, value): people for value, people in first.items()}), MINIMUM)
-    assert not subtractable(overlap(first, second, {}), MINIMUM)
+    assert not are_subtractable(
+        overlapping_cells(first, first, {(value, value): people for value, people in first.items()}), MINIMUM
+    )
+    assert not are_subtractable(overlapping_cells(first, second, {}), MINIMUM)
 
 
 @given(st.lists(st.tuples(st.sampled_from("ABC?"), st.sampled_from("XYZ?")).filter(lambda pair: pair != ("?", "?"))))
@@ -163,7 +168,7 @@ def test_the_overlap_has_everybody_once(people: list[tuple[str, str]]) -> None:
     second = Counter(other for _, other in people if other != "?")
     common = Counter((one, other) for one, other in people if "?" not in (one, other))
     expected = shared(Counter(people))
-    assert {pair: n for pair, n in overlap(first, second, common).items() if n} == expected
+    assert {pair: n for pair, n in overlapping_cells(first, second, common).items() if n} == expected
 
 
 ATTACKS: dict[str, Callable[[], Mapping[tuple[str | None, str | None], int]]] = {
@@ -179,4 +184,4 @@ ATTACKS: dict[str, Callable[[], Mapping[tuple[str | None, str | None], int]]] = 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_known_attacks(attack: str) -> None:
     """The ways by which one person could be found from two reports are closed."""
-    assert subtractable(ATTACKS[attack](), 20)
+    assert are_subtractable(ATTACKS[attack](), 20)

@@ -6,8 +6,8 @@ from typing import cast
 
 import pytest
 
-from mailer.broker.arrivals import Arrivals
-from mailer.ports.broker import Received
+from mailer.broker.arrivals import ArrivedMessages
+from mailer.ports.broker import ReceivedMessage
 
 
 @dataclass
@@ -15,25 +15,25 @@ class Numbered:
     """A message with a number."""
 
     n: int
-    live: bool = field(default=True)
+    is_live: bool = field(default=True)
 
 
-def add(arrivals: Arrivals, *numbers: int) -> list[Numbered]:
+def add(arrivals: ArrivedMessages, *numbers: int) -> list[Numbered]:
     """Lets messages arrive."""
     some = [Numbered(n) for n in numbers]
     for one in some:
-        arrivals.add(cast(Received, one))
+        arrivals.add_message(cast(ReceivedMessage, one))
     return some
 
 
-async def taken(arrivals: Arrivals) -> list[int]:
+async def taken(arrivals: ArrivedMessages) -> list[int]:
     """The numbers of the next list."""
     return [cast(Numbered, one).n for one in await asyncio.wait_for(anext(arrivals), 10)]
 
 
 async def test_at_most_so_many_at_once_in_the_order_of_arrival() -> None:
     """What is left waits for nothing, and goes with what arrived meanwhile."""
-    arrivals = Arrivals(3)
+    arrivals = ArrivedMessages(3)
     add(arrivals, 1, 2, 3, 4)
     assert await taken(arrivals) == [1, 2, 3]
     add(arrivals, 5)
@@ -47,24 +47,24 @@ async def test_at_most_so_many_at_once_in_the_order_of_arrival() -> None:
 
 async def test_by_default_all_that_waits() -> None:
     """Whoever says nothing takes all."""
-    arrivals = Arrivals()
+    arrivals = ArrivedMessages()
     add(arrivals, *range(200))
     assert await taken(arrivals) == list(range(200))
 
 
 async def test_what_went_back_to_its_queue_is_not_handed_out() -> None:
     """It will be delivered again; what is left behind it is handed out in its place."""
-    arrivals = Arrivals(2)
+    arrivals = ArrivedMessages(2)
     first, *_ = add(arrivals, 1, 2, 3)
-    first.live = False
+    first.is_live = False
     assert await taken(arrivals) == [2, 3]
 
 
 async def test_the_end_is_the_end_though_something_waits() -> None:
     """What nobody has taken by then is given back by whoever ended it."""
-    arrivals = Arrivals(1)
+    arrivals = ArrivedMessages(1)
     add(arrivals, 1, 2)
     assert await taken(arrivals) == [1]
-    arrivals.end()
+    arrivals.end_iteration()
     with pytest.raises(StopAsyncIteration):
         await anext(arrivals)

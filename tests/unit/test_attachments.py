@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.events import EventRefused, validate_event
-from mailer.policy.attachments import INERT, ending_of, unattachable
-from mailer.policy.document import PolicyError, parse_policy
-from mailer.rendering.admission import admit
+from mailer.policy.attachments import INERT, attachment_faults, file_extension
+from mailer.policy.policy_file import PolicyError, parse_policy
+from mailer.rendering.event_checks import check_event
 from tests.factories import plain_event, policies, templates
 from tests.template_files import ROOT
 
@@ -24,7 +24,7 @@ def refused(allowed: tuple[str, ...] | None = None, **file: Any) -> list[str]:
     content = base64.b64encode(file.pop("content", b"hi")).decode()
     stated = {"filename": "a.txt", "content_type": "text/plain", "content": content, **file}
     try:
-        admit(
+        check_event(
             validate_event(plain_event({"refs": ["u1"]}, attachments=[stated])),
             {**policies(), "interpals": policy},
             templates(),
@@ -137,8 +137,8 @@ def test_a_text_is_in_utf8(content: bytes, content_type: str) -> None:
 @given(st.text(max_size=30), st.sampled_from(["exe", "html", "js", "lnk"]), st.text(" .\u200b\u00ad\u2060", max_size=5))
 def test_no_ending_hides(name: str, ending: str, behind: str) -> None:
     """Whatever stands before and invisibly behind an ending, it is seen."""
-    assert ending_of(f"{name}.{ending.upper()}{behind}") == ending
-    assert list(unattachable(INERT, f"{name}.{ending}{behind}", "text/plain")) != []
+    assert file_extension(f"{name}.{ending.upper()}{behind}") == ending
+    assert list(attachment_faults(INERT, f"{name}.{ending}{behind}", "text/plain")) != []
 
 
 def test_a_policy_names_types() -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from mailer.actions.imports import Imported, Rejected, import_recipients
-from mailer.actions.tables import FileRefused, Row, rows
-from mailer.ports.people import ImportRow
+from mailer.actions.csv_rows import CsvRow, FileUnusable, read_rows
+from mailer.actions.recipient_import import ImportResult, RejectedLine, import_recipients
+from mailer.ports.recipient_import import ImportRow
 from tests.factories import policies
 
 DUPLICATE = Path(__file__).parents[1] / "cases" / "csv" / "dup-header.csv"
@@ -20,7 +20,7 @@ class Importer:
     def __init__(self) -> None:
         self.refs: list[str] = []
 
-    async def write(self, rows: Sequence[ImportRow]) -> None:
+    async def import_rows(self, rows: Sequence[ImportRow]) -> None:
         """Keeps a chunk's."""
         self.refs += [row.person.ref for row in rows]
 
@@ -30,9 +30,9 @@ def line(number: int, name: str = "Ann", collected_at: str = "") -> str:
     return f"u{number},u{number}@example.org,{name},{collected_at}\n"
 
 
-async def imported(lines: list[str]) -> tuple[Imported, list[str], list[Rejected]]:
+async def imported(lines: list[str]) -> tuple[ImportResult, list[str], list[RejectedLine]]:
     """Imports these lines below the header: the refs taken, and what was rejected."""
-    importer, rejected = Importer(), list[Rejected]()
+    importer, rejected = Importer(), list[RejectedLine]()
     done = await import_recipients(
         importer, policies()["interpals"], [HEADER, *lines], rejected.append, lambda done: None
     )
@@ -41,8 +41,8 @@ async def imported(lines: list[str]) -> tuple[Imported, list[str], list[Rejected
 
 def test_a_column_stands_once() -> None:
     """Which of two `email` counts cannot be told, so the file is refused before a line is read."""
-    with DUPLICATE.open(encoding="utf-8", newline="") as file, pytest.raises(FileRefused, match="names email twice"):
-        rows(file, ("ref", "email", "name"), ("ref", "email"))
+    with DUPLICATE.open(encoding="utf-8", newline="") as file, pytest.raises(FileUnusable, match="names email twice"):
+        read_rows(file, ("ref", "email", "name"), ("ref", "email"))
 
 
 async def test_a_quote_that_is_never_closed_is_named() -> None:
@@ -96,7 +96,7 @@ async def test_a_time_that_is_none_costs_its_own_line(at: str) -> None:
 def test_a_file_without_lines_has_none(text: str) -> None:
     """It is refused for its header, or read to its end."""
     try:
-        found = list(rows(text.splitlines(keepends=True), ("ref", "email"), ("ref", "email")))
-    except FileRefused:
-        found = list[Row]()
+        found = list(read_rows(text.splitlines(keepends=True), ("ref", "email"), ("ref", "email")))
+    except FileUnusable:
+        found = list[CsvRow]()
     assert found == []

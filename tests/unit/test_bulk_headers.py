@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.policy.category import CATEGORIES, Category
-from mailer.policy.forms import SLUG
+from mailer.policy.text_formats import SLUG
 from mailer.rendering.headers import HeaderRefused
 from tests.signed import newsletter
 
@@ -61,7 +61,7 @@ def test_a_list_has_a_name_and_an_id(changes: dict[str, Any], phrase: str, label
     assert field(newsletter(**changes), "List-Id") == f"{phrase} <{labels}.paltalk.example>"
 
 
-@given(st.sampled_from([category for category in CATEGORIES.values() if category.optional]), SLUGS, SLUGS, LINES)
+@given(st.sampled_from([category for category in CATEGORIES.values() if category.is_optional]), SLUGS, SLUGS, LINES)
 def test_any_list_has_a_name_and_a_short_id(category: Category, brand: str, topic: str, name: str) -> None:
     """Whatever brand and topic are called, the field is one phrase and one id, without encoded words."""
     found = re.fullmatch(
@@ -90,7 +90,7 @@ def test_an_international_domain_is_in_ascii() -> None:
     assert "<newsletter.paltalk-2006.xn--bcher-kva.example>" in field(newsletter(domain="bücher.example"), "List-Id")
 
 
-@pytest.mark.parametrize("category", [category for category in CATEGORIES.values() if category.optional])
+@pytest.mark.parametrize("category", [category for category in CATEGORIES.values() if category.is_optional])
 def test_optional_mail_asks_for_no_out_of_office(category: Category) -> None:
     """Exchange answers no optional mail: its out-of-office would come to the return path, from everybody on holiday."""
     assert field(newsletter(category=category), "X-Auto-Response-Suppress") == "All"

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from mailer.events import EventRefused, validate_event
-from mailer.policy.parties import Partner
-from mailer.rendering.admission import admit
-from mailer.rendering.promotion import promotion_within
+from mailer.policy.third_parties import Partner
+from mailer.rendering.event_checks import check_event
+from mailer.rendering.promotional_words import promotion_in_address
 from tests.factories import policies, templates
 from tests.letters import ADA, event_of
 
@@ -19,9 +19,9 @@ OTHER = "olive@mail.example"
 def refused(event: dict[str, Any], policy: dict[str, Any] | None = None) -> str:
     """Why an event is refused; empty if it is taken."""
     brand = policies()[event["brand"]]
-    among = {**policies(), event["brand"]: brand.model_copy(update=policy or {}).after({})}
+    among = {**policies(), event["brand"]: brand.model_copy(update=policy or {}).with_earlier_versions({})}
     try:
-        admit(validate_event(event), among, templates())
+        check_event(validate_event(event), among, templates())
     except EventRefused as error:
         return str(error)
     return ""
@@ -239,4 +239,4 @@ def test_an_object_is_printed_as_no_text(value: Any) -> None:
 @pytest.mark.parametrize("piece", ["1", "1 ", "-", "%", "a", "off-", "save-1"])
 def test_a_long_address_takes_time_by_its_length(piece: str) -> None:
     """No piece that is repeated makes the search go back and forth."""
-    assert promotion_within(f"https://x.example/{piece * 200_000}/sale/50-off") is not None
+    assert promotion_in_address(f"https://x.example/{piece * 200_000}/sale/50-off") is not None

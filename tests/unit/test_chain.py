@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.ledger.chain import GENESIS, commit_to, link_all, link_hash
-from mailer.macs import Mac
-from mailer.ports.ids import uuid7
-from mailer.ports.ledger import Entry, Kind
+from mailer.keyed_hash import KeyedHash
+from mailer.ledger.chain import GENESIS, commit_to, link_entries, link_hash
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.uuids import uuid7
 
 AT = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
 WRITER = UUID("0192f0c1-0000-7000-8000-000000000001")
-ENTRY = Entry(
-    Kind.HAND_OVER,
+ENTRY = LedgerEntry(
+    EntryKind.HAND_OVER,
     "interpals",
     UUID("0192f0c1-0000-7000-8000-000000000002"),
     17,
@@ -35,7 +35,7 @@ ENTRY = Entry(
     "abc@interpals.example",
 )
 OTHER: dict[str, Any] = {
-    "kind": Kind.OUTCOME,
+    "kind": EntryKind.OUTCOME,
     "mailing_id": UUID("0192f0c1-0000-7000-8000-000000000003"),
     "recipient_id": 18,
     "attempt": 2,
@@ -43,10 +43,10 @@ OTHER: dict[str, Any] = {
 }
 
 
-def hashed(entry: Entry, **changes: Any) -> bytes:
+def hashed(entry: LedgerEntry, **changes: Any) -> bytes:
     """Its hash in one place of a chain."""
     values: dict[str, Any] = {
-        "mac": Mac(b"k"),
+        "mac": KeyedHash(b"k"),
         "previous": GENESIS,
         "writer": WRITER,
         "n": 1,
@@ -56,7 +56,7 @@ def hashed(entry: Entry, **changes: Any) -> bytes:
     return link_hash(entry=entry, **(values | changes))
 
 
-@pytest.mark.parametrize("name", [name for name in Entry._fields if name != "reply"])
+@pytest.mark.parametrize("name", [name for name in LedgerEntry._fields if name != "reply"])
 def test_every_column_counts(name: str) -> None:
     """Changing any one column changes the hash; the reply's text counts by its commitment only."""
     changed = ENTRY._replace(**{name: OTHER.get(name, "something else")})
@@ -67,7 +67,7 @@ def test_every_column_counts(name: str) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"mac": Mac(b"another")},
+        {"mac": KeyedHash(b"another")},
         {"previous": bytes(31) + b"\1"},
         {"writer": uuid7()},
         {"n": 2},
@@ -91,20 +91,20 @@ def test_a_value_cannot_move_to_the_next_column() -> None:
 def test_entries_are_linked() -> None:
     """Each entry's hash covers the one before; numbers go on from the first, and replies are committed to."""
     entries = [ENTRY, ENTRY._replace(reply="550 no such user"), ENTRY._replace(attempt=2)]
-    links = link_all(Mac(b"k"), GENESIS, WRITER, 5, AT, entries, bytes(range(48)))
+    links = link_entries(KeyedHash(b"k"), GENESIS, WRITER, 5, AT, entries, bytes(range(48)))
     commitment = commit_to(bytes(range(16, 32)), "550 no such user")
     assert (links.first, links.texts) == (5, [None, "550 no such user", None])
     assert (links.commitments[1], links.attempts, links.numbers) == (commitment, (1, 1, 2), [0, 0, 0])
     previous = GENESIS
     for n, (entry, written) in enumerate(zip(entries, links.hashes, strict=True), 5):
-        previous = link_hash(Mac(b"k"), previous, WRITER, n, AT, entry, commitment if entry.reply else None)
+        previous = link_hash(KeyedHash(b"k"), previous, WRITER, n, AT, entry, commitment if entry.reply else None)
         assert written == previous
 
 
 @given(
     st.builds(
-        Entry,
-        st.sampled_from(Kind),
+        LedgerEntry,
+        st.sampled_from(EntryKind),
         st.text(max_size=20),
         st.none() | st.uuids(),
         st.none() | st.integers(0, 2**62),
@@ -117,7 +117,7 @@ def test_entries_are_linked() -> None:
     ),
     st.none() | st.binary(min_size=32, max_size=32),
 )
-def test_the_canonical_form_is_the_json_of_the_columns(entry: Entry, commitment: bytes | None) -> None:
+def test_the_canonical_form_is_the_json_of_the_columns(entry: LedgerEntry, commitment: bytes | None) -> None:
     """However it is put together, what is authenticated is one JSON array, as ledgers have had it from the start."""
     columns: list[Any] = list(entry)
     kind, brand, mailing_id, *rest, fields, _, message_id, actor = columns
@@ -131,7 +131,7 @@ def test_the_canonical_form_is_the_json_of_the_columns(entry: Entry, commitment:
 @given(st.binary(max_size=200), st.binary(max_size=300))
 def test_macs(key: bytes, message: bytes) -> None:
     """They are the HMAC-SHA-256 of Python's own library, for keys of any length."""
-    assert Mac(key)(message) == hmac.new(key, message, hashlib.sha256).digest()
+    assert KeyedHash(key)(message) == hmac.new(key, message, hashlib.sha256).digest()
 
 
 def test_one_text_has_many_commitments() -> None:

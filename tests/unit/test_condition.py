@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mailer.doctor.database import CLOCK_LIMIT, CLOCK_WARNING, fit, judge_clock, judge_start, judge_stock
-from mailer.doctor.finding import Finding, Level, worst
-from mailer.ports.condition import Condition, Stock
+from mailer.doctor.database import CLOCK_LIMIT, CLOCK_WARNING, judge_clock, judge_start, judge_stock, unfitness_problems
+from mailer.doctor.finding import Finding, FindingLevel, worst_level
+from mailer.ports.database_condition import DatabaseCondition, DatabaseStock
 
 NOW = datetime(2026, 12, 31, 23, 30, tzinfo=UTC)
 OURS = frozenset({"20261121000001", "20261127000010"})
-SOUND = Condition(
+SOUND = DatabaseCondition(
     version=160_004,
     release="16.4",
     database="mailer",
@@ -22,7 +22,9 @@ SOUND = Condition(
     durable=True,
     migrations=OURS,
 )
-STOCK = Stock(size=1 << 30, folder=None, partitions="202703", sealed_at=NOW - timedelta(minutes=1), unsealed=False)
+STOCK = DatabaseStock(
+    size=1 << 30, folder=None, partitions="202703", sealed_at=NOW - timedelta(minutes=1), unsealed=False
+)
 
 
 def only(findings: list[Finding], check: str) -> Finding:
@@ -34,8 +36,8 @@ def only(findings: list[Finding], check: str) -> Finding:
 def test_a_sound_database() -> None:
     """Nothing is said against it."""
     findings = [*judge_start(SOUND, OURS), *judge_stock(STOCK, NOW)]
-    assert worst(findings) is Level.OK
-    assert fit(findings) is None
+    assert worst_level(findings) is FindingLevel.OK
+    assert unfitness_problems(findings) is None
 
 
 @pytest.mark.parametrize(
@@ -47,9 +49,9 @@ def test_a_sound_database() -> None:
         (replace(SOUND, triggers=False), "session_replication_role"),
     ],
 )
-def test_what_nobody_works_on(condition: Condition, said: str) -> None:
+def test_what_nobody_works_on(condition: DatabaseCondition, said: str) -> None:
     """The process says why, and what to do."""
-    problems = fit(judge_start(condition, OURS))
+    problems = unfitness_problems(judge_start(condition, OURS))
     assert problems is not None
     assert said in problems
 
@@ -57,15 +59,15 @@ def test_what_nobody_works_on(condition: Condition, said: str) -> None:
 def test_a_newer_database_is_worked_on() -> None:
     """Migrations go before the processes of a new release, while those of the old one still run."""
     findings = judge_start(replace(SOUND, migrations=OURS | {"20270101000001"}), OURS)
-    assert only(findings, "migrations").level is Level.WARNING
-    assert fit(findings) is None
+    assert only(findings, "migrations").level is FindingLevel.WARNING
+    assert unfitness_problems(findings) is None
 
 
 def test_another_collation_version_is_a_problem_that_mail_flows_with() -> None:
     """It names both versions and the statements that mend it."""
     findings = judge_start(replace(SOUND, collation_now="2.41", stale_collations=('public."de-x-icu"',)), OURS)
     found = only(findings, "collation")
-    assert found.level is Level.PROBLEM
+    assert found.level is FindingLevel.PROBLEM
     for said in (
         "2.36, now 2.41",
         "REINDEX DATABASE mailer",
@@ -73,31 +75,31 @@ def test_another_collation_version_is_a_problem_that_mail_flows_with() -> None:
         'ALTER COLLATION public."de-x-icu" REFRESH VERSION',
     ):
         assert said in found.text
-    assert fit(findings) is None
+    assert unfitness_problems(findings) is None
 
 
 def test_a_collation_without_a_version_is_sound() -> None:
     """The C collation never changes."""
     findings = judge_start(replace(SOUND, collation=None, collation_now=None), OURS)
-    assert only(findings, "collation").level is Level.OK
+    assert only(findings, "collation").level is FindingLevel.OK
 
 
 def test_a_server_that_does_not_wait_for_its_disk() -> None:
     """A crash of it loses opt-outs that were answered."""
-    assert only(judge_start(replace(SOUND, durable=False), OURS), "durability").level is Level.PROBLEM
+    assert only(judge_start(replace(SOUND, durable=False), OURS), "durability").level is FindingLevel.PROBLEM
 
 
 @pytest.mark.parametrize(
     ("ahead", "level", "said"),
     [
-        (0.4, Level.OK, "0.4 seconds ahead"),
-        (-CLOCK_WARNING, Level.WARNING, "30.0 seconds behind"),
-        (CLOCK_LIMIT - 1, Level.WARNING, "NTP"),
-        (CLOCK_LIMIT, Level.PROBLEM, "wait"),
-        (-86_400.0, Level.PROBLEM, "86,400.0 seconds behind"),
+        (0.4, FindingLevel.OK, "0.4 seconds ahead"),
+        (-CLOCK_WARNING, FindingLevel.WARNING, "30.0 seconds behind"),
+        (CLOCK_LIMIT - 1, FindingLevel.WARNING, "NTP"),
+        (CLOCK_LIMIT, FindingLevel.PROBLEM, "wait"),
+        (-86_400.0, FindingLevel.PROBLEM, "86,400.0 seconds behind"),
     ],
 )
-def test_two_clocks(ahead: float, level: Level, said: str) -> None:
+def test_two_clocks(ahead: float, level: FindingLevel, said: str) -> None:
     """A small difference is none, a large one stops the work."""
     found = judge_clock(ahead)
     assert found.level is level
@@ -106,9 +108,14 @@ def test_two_clocks(ahead: float, level: Level, said: str) -> None:
 
 @pytest.mark.parametrize(
     ("partitions", "level"),
-    [("202701", Level.OK), ("202612", Level.WARNING), ("202611", Level.PROBLEM), ("", Level.PROBLEM)],
+    [
+        ("202701", FindingLevel.OK),
+        ("202612", FindingLevel.WARNING),
+        ("202611", FindingLevel.PROBLEM),
+        ("", FindingLevel.PROBLEM),
+    ],
 )
-def test_partitions_ahead(partitions: str, level: Level) -> None:
+def test_partitions_ahead(partitions: str, level: FindingLevel) -> None:
     """There has to be one for the next month before that begins."""
     assert only(judge_stock(replace(STOCK, partitions=partitions), NOW), "partitions").level is level
 
@@ -117,5 +124,5 @@ def test_partitions_ahead(partitions: str, level: Level) -> None:
 def test_an_old_seal(sealed_at: datetime | None, said: str) -> None:
     """Mail went out since: the timekeeper does not run."""
     found = only(judge_stock(replace(STOCK, sealed_at=sealed_at, unsealed=True), NOW), "seals")
-    assert found.level is Level.WARNING
+    assert found.level is FindingLevel.WARNING
     assert said in found.text

@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from mailer.policy.consents import NO_TERMS, Terms, days_of_all, flaw_of, strictest_terms
-from mailer.policy.jurisdiction import Law, load_law
+from mailer.policy.consent_terms import NO_TERMS, ConsentTerms, consent_flaw, strictest_terms, write_consent_days
+from mailer.policy.jurisdiction import LawByCountry, load_law
 from mailer.policy.standing import Standing
 from tests.factories import law
 from tests.unit.test_decision import ADA, NOW, PARTNER, TODAY, decided, reason, revised
@@ -25,7 +25,7 @@ SCOPES = {"newsletter": "newsletter", "promotional": "promotional", "partner": f
 
 def asking(country: str | None, scope: str, given_on: date, confirmed_on: date | None) -> Standing:
     """Somebody who has asked for something on a day, and confirmed it on another."""
-    days = days_of_all([scope], given_on, confirmed_on)
+    days = write_consent_days([scope], given_on, confirmed_on)
     return replace(ADA, country=country, consents=frozenset({scope}), consent_days=days)
 
 
@@ -56,9 +56,9 @@ def test_a_consent_counts_as_the_law_lets_it(country: str | None) -> None:
 @pytest.mark.parametrize("days", [None, "", "newsletters\t2026-11-01\t2026-11-01", "other\t2026-11-01\t2026-11-01"])
 def test_a_consent_of_which_nobody_knows_the_day_counts_where_none_is_asked(days: str | None) -> None:
     """Unknown is never the laxest: without a line of its own, it is not confirmed, and as old as can be."""
-    assert flaw_of(Terms(confirmed=True), days, "newsletter", NOW) == "consent_not_confirmed"
-    assert flaw_of(Terms(months=1200), days, "newsletter", NOW) == "consent_too_old"
-    assert flaw_of(NO_TERMS, days, "newsletter", NOW) is None
+    assert consent_flaw(ConsentTerms(confirmed=True), days, "newsletter", NOW) == "consent_not_confirmed"
+    assert consent_flaw(ConsentTerms(months=1200), days, "newsletter", NOW) == "consent_too_old"
+    assert consent_flaw(NO_TERMS, days, "newsletter", NOW) is None
 
 
 def test_a_topic_or_a_purpose_is_confirmed_for_itself() -> None:
@@ -71,10 +71,10 @@ def test_a_topic_or_a_purpose_is_confirmed_for_itself() -> None:
         reason(decided("newsletter", replace(both, consents=frozenset({"newsletter"})), LAX)) == "consent_not_confirmed"
     )
     purpose = replace(asking("DE", "newsletter", TODAY, TODAY), collected_under="2020")
-    newer = LAX.after({"2020": revised(LAX, version="2020", purposes=("rights",))})
+    newer = LAX.with_earlier_versions({"2020": revised(LAX, version="2020", purposes=("rights",))})
     for days, why in ((None, "consent_not_confirmed"), (TODAY, None)):
         asked = replace(purpose, consents=frozenset({"newsletter", "purpose/newsletter"}))
-        confirmed = f"{purpose.consent_days}\n{days_of_all(['purpose/newsletter'], TODAY, days)}"
+        confirmed = f"{purpose.consent_days}\n{write_consent_days(['purpose/newsletter'], TODAY, days)}"
         assert reason(decided("newsletter", replace(asked, consent_days=confirmed), newer)) == why
 
 
@@ -82,12 +82,12 @@ def test_a_topic_or_a_purpose_is_confirmed_for_itself() -> None:
     ("each", "found"),
     [
         ((), NO_TERMS),
-        ((Terms(), Terms(months=24)), Terms(months=24)),
-        ((Terms(months=36), Terms(confirmed=True, months=24)), Terms(confirmed=True, months=24)),
-        ((Terms(confirmed=True), Terms(months=6)), Terms(confirmed=True, months=6)),
+        ((ConsentTerms(), ConsentTerms(months=24)), ConsentTerms(months=24)),
+        ((ConsentTerms(months=36), ConsentTerms(confirmed=True, months=24)), ConsentTerms(confirmed=True, months=24)),
+        ((ConsentTerms(confirmed=True), ConsentTerms(months=6)), ConsentTerms(confirmed=True, months=6)),
     ],
 )
-def test_of_several_terms_the_strictest_hold(each: tuple[Terms, ...], found: Terms) -> None:
+def test_of_several_terms_the_strictest_hold(each: tuple[ConsentTerms, ...], found: ConsentTerms) -> None:
     """A confirmation that one law wants, and the fewest months of any."""
     assert strictest_terms(each) == strictest_terms(reversed(each)) == found
 
@@ -96,9 +96,16 @@ def test_terms_are_rows_of_a_file() -> None:
     """A file of one's own sets them, wrong values are refused, and no file is laxer for who is not reviewed."""
     row = '\n[{}]\nvalue = {}\nsource = "a law, Art. 4"\nchecked = 2026-11-28\nsure = "unsure"\n'
     own = load_law({"aq": GOOD + row.format("confirmed", "true") + row.format("renewal", 6)})
-    assert own.terms("AQ") == Terms(confirmed=True, months=6) == own.terms(None) == own.terms("AR")
-    assert load_law({"aq": GOOD}).terms("AQ") is NO_TERMS
-    assert Law().terms("AQ") == Terms(confirmed=True, months=24) == law().terms("AQ\nUS")
+    assert (
+        own.consent_terms("AQ")
+        == ConsentTerms(confirmed=True, months=6)
+        == own.consent_terms(None)
+        == own.consent_terms("AR")
+    )
+    assert load_law({"aq": GOOD}).consent_terms("AQ") is NO_TERMS
+    assert (
+        LawByCountry().consent_terms("AQ") == ConsentTerms(confirmed=True, months=24) == law().consent_terms("AQ\nUS")
+    )
     for key, value in (("confirmed", "false"), ("renewal", "0"), ("renewal", '"24"')):
         with pytest.raises(ValueError, match=f"aq:.*: {key}.value is"):
             load_law({"aq": GOOD + row.format(key, value)})

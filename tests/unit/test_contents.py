@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from mailer.accounts import AccountEvent, parse_any
-from mailer.contents import Contents, IdTaken, differing, write
+from mailer.event_digests import EventDigests, IdTaken, differing_fields, write_value
 from mailer.events import MessageEvent, Person
 
-CONTENTS = Contents("an address key of the tests, long enough")
+CONTENTS = EventDigests("an address key of the tests, long enough")
 ADA = {"ref": "ada", "email": "Ada@people.example", "name": "Ada", "context": {"b": [1, {"y": 2, "x": None}], "a": "1"}}
 BOB = {"ref": "bob", "email": "bob@people.example"}
 MESSAGE: dict[str, Any] = {
@@ -83,14 +83,14 @@ def account(kind: str, **values: Any) -> dict[str, Any]:
     return {"v": 1, "id": "said-1", "brand": "interpals", "ref": "user-1", "account": kind, **SAID[kind], **values}
 
 
-def content(value: dict[str, Any], contents: Contents = CONTENTS) -> bytes:
+def content(value: dict[str, Any], contents: EventDigests = CONTENTS) -> bytes:
     """The digest of an event, as it is read from JSON."""
-    return contents.of(parse_any(json.dumps(value)))
+    return contents.digest_of(parse_any(json.dumps(value)))
 
 
 def told(first: dict[str, Any], again: dict[str, Any]) -> tuple[str, ...]:
     """The fields in which two events differ."""
-    return differing(content(first), content(again))
+    return differing_fields(content(first), content(again))
 
 
 SAME: dict[str, dict[str, Any]] = {
@@ -205,13 +205,13 @@ def test_contexts_are_written_alike_if_they_are_equal(first: dict[str, Any], dat
         | st.permutations(list(first.items())).map(dict)
         | JSON.map(lambda value: {**first, "a": value})
     )
-    assert (write(first) == write(other)) is (plain(first) == plain(other))
+    assert (write_value(first) == write_value(other)) is (plain(first) == plain(other))
 
 
 def test_without_the_key_nothing_can_be_tested_against_it() -> None:
     """Another key makes another digest; the same personal values under another id, or brand, do too."""
-    other = content(MESSAGE, Contents("another address key"))
-    assert differing(content(MESSAGE), other) == ()
+    other = content(MESSAGE, EventDigests("another address key"))
+    assert differing_fields(content(MESSAGE), other) == ()
     parts = {content(MESSAGE)[at : at + 6] for at in range(len(content(MESSAGE)))}
     assert parts.isdisjoint(other[at : at + 6] for at in range(4, len(other) - 5))
     first, again = content({**MESSAGE, "id": "order-2"}), content(MESSAGE)
@@ -227,13 +227,13 @@ def test_what_an_erasure_has_taken_is_not_compared() -> None:
     left = whole[: 5 + whole[4]]
     assert len(left) < len(whole)
     for name, value in OTHER.items():
-        told = differing(left, content({**MESSAGE, name: value}))
+        told = differing_fields(left, content({**MESSAGE, name: value}))
         assert told == ((name,) if name in ("category", "template", "product", "topic", "campaign", "partner") else ())
 
 
 def test_what_nobody_can_tell_is_taken_for_the_same() -> None:
     """Rows from before there were digests have none."""
-    assert differing(None, content(MESSAGE)) == ()
+    assert differing_fields(None, content(MESSAGE)) == ()
 
 
 def test_the_refusal_names_fields_and_no_values() -> None:

@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-import mailer.pipeline.control as module
-from mailer.pipeline.control import NOBODY_TO_ASK
-from mailer.pipeline.remembering import Remembered
-from mailer.ports.control import Answer, Head, MemoryClosed
+import mailer.pipeline.halt_watcher as module
+from mailer.pipeline.halt_watcher import NOBODY_TO_ASK
+from mailer.pipeline.restore_marker import FileRestoreMarkers
+from mailer.ports.halts import HaltAnswer, Head, RestoreMarkerUnreadable
 from tests.unit.test_control import Scene
 
 
@@ -25,17 +25,17 @@ async def test_questions_that_fail_are_said_once(scene: Scene, monkeypatch: pyte
     """Not twice a second: when they begin to, by each error, and how many they were once one is answered."""
     monkeypatch.setattr(module, "PERIOD", 0.001)
     stop, errors = asyncio.Event(), [TimeoutError(), TimeoutError(), OSError(), None, None, OSError()]
-    ask = scene.database.ask
+    ask = scene.database.query_halts
 
-    async def asked(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> Answer:
+    async def asked(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> HaltAnswer:
         scene.database.error = errors.pop(0)
         if not errors:
             stop.set()
         return await ask(seals, heads, witnesses)
 
-    monkeypatch.setattr(scene.database, "ask", asked)
+    monkeypatch.setattr(scene.database, "query_halts", asked)
     with capture_logs() as logs:
-        await asyncio.wait_for(scene.control.watch(stop), 10)
+        await asyncio.wait_for(scene.control.keep_polling(stop), 10)
     assert [(line["log_level"], line.get("error"), line.get("failed")) for line in logs] == [
         ("warning", "TimeoutError", None),
         ("warning", "OSError", None),
@@ -54,11 +54,11 @@ async def test_what_may_not_be_read_is_said_to_who_asks_whether_it_works(
         said.append(problem)
         stop.set()
 
-    def closed(self: Remembered) -> None:
-        raise MemoryClosed("give this user the right to read MAILER_DATA")
+    def closed(self: FileRestoreMarkers) -> None:
+        raise RestoreMarkerUnreadable("give this user the right to read MAILER_DATA")
 
-    monkeypatch.setattr(Remembered, "traces", closed)
+    monkeypatch.setattr(FileRestoreMarkers, "read_traces", closed)
     scene.control.report = report
-    await asyncio.wait_for(scene.control.watch(stop), 10)
+    await asyncio.wait_for(scene.control.keep_polling(stop), 10)
     assert said == ["give this user the right to read MAILER_DATA"]
     assert scene.halted() == NOBODY_TO_ASK

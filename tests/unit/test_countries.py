@@ -10,7 +10,7 @@ import pytest
 
 from mailer.events import EventRefused, Person
 from mailer.policy.countries import COUNTRIES, country_code
-from mailer.policy.document import PolicyError, parse_policy
+from mailer.policy.policy_file import PolicyError, parse_policy
 from tests.factories import make_event, person
 from tests.unit.test_policies_page import DEFAULT
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from mailer.policy.category import CATEGORIES
-from mailer.policy.deciding import ASKED, explain, facts_of
-from mailer.policy.decision import Facts, Hold, Send, Suppress
-from mailer.policy.document import CategoryTerms, Hours, Policy
-from mailer.policy.rules import SOON, over_rate
-from mailer.policy.section import Cap
+from mailer.policy.deciding import ASKED, decision_facts, explain_decision
+from mailer.policy.decision import DecisionFacts, Hold, Send, Suppress
+from mailer.policy.policy_file import CategoryTerms, Policy, SendingHours
+from mailer.policy.policy_section import FrequencyCap
+from mailer.policy.rules import SOON, is_over_rate
 from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED, SHARING, Standing
 from tests.unit.test_decision import (
     ADA,
@@ -61,14 +61,14 @@ STERN = revised(
     POLICY,
     revised(POLICY, version="2020", purposes=()),
     switches=STRICT,
-    cap=Cap(mails=1, days=7),
-    hours=Hours.model_validate({"from": "08:00", "to": "08:01"}),
+    cap=FrequencyCap(mails=1, days=7),
+    hours=SendingHours.model_validate({"from": "08:00", "to": "08:01"}),
 )
 
 
-def facts(category: str, standing: Standing = ADA, policy: Policy = POLICY, **values: Any) -> Facts:
+def facts(category: str, standing: Standing = ADA, policy: Policy = POLICY, **values: Any) -> DecisionFacts:
     """All that a rule looks at."""
-    return facts_of(mailing_of(category, **values), standing, policy, NOW)
+    return decision_facts(mailing_of(category, **values), standing, policy, NOW)
 
 
 @pytest.mark.parametrize("rule", ONLY)
@@ -78,7 +78,7 @@ def test_a_rule_stops_only_its_categories(rule: str, source: str | None) -> None
     standing = replace(UNWANTED, source=source)
     for name in CATEGORIES:
         given = facts(name, replace(standing, products=frozenset({"*"})), STERN, inviter=None, partner=None)
-        asked = {answer.rule for answer in explain(given) if answer.asked}
+        asked = {answer.rule for answer in explain_decision(given) if answer.asked}
         assert (rule in asked) is (name in ONLY[rule])
         assert name in ONLY[rule] or ASKED[rule][1](given) is None
 
@@ -89,13 +89,13 @@ def consenting(*scopes: str, **values: Any) -> Standing:
 
 
 CONFIRMED = revised(POLICY, terms={"newsletter": CategoryTerms(confirmed=True)})
-CAPPED = revised(POLICY, terms={"newsletter": CategoryTerms(cap=Cap(mails=2, days=7))})
-BRAND_CAP = revised(POLICY, cap=Cap.model_construct(mails=2, days=7))
+CAPPED = revised(POLICY, terms={"newsletter": CategoryTerms(cap=FrequencyCap(mails=2, days=7))})
+BRAND_CAP = revised(POLICY, cap=FrequencyCap.model_construct(mails=2, days=7))
 NEW_PURPOSE = revised(POLICY, revised(POLICY, version="2020", purposes=("offers",)))
 ON_REQUEST = revised(POLICY, switches=POLICY.switches.model_copy(update={"partner_mail": "on_request"}))
 ALLOWED = revised(POLICY, switches=POLICY.switches.model_copy(update={"partner_mail": "allowed"}))
 NEVER = revised(POLICY, switches=POLICY.switches.model_copy(update={"partner_mail": "never"}))
-DAY = Hours.model_validate({"from": "08:00", "to": "21:00"})
+DAY = SendingHours.model_validate({"from": "08:00", "to": "21:00"})
 AMERICAN_DAY = revised(POLICY, hours=DAY)
 """At noon in UTC it is day in France, and not yet in all of America."""
 UNPAID = revised(
@@ -216,7 +216,7 @@ def test_rules_that_are_asked_directly_miss_nothing() -> None:
     nothing = revised(POLICY, terms={})
     for rule in ("subscription", "frequency"):
         assert ASKED[rule][1](facts("newsletter", replace(ADA, sent=(("newsletter", 9),)), nothing)) is None
-    assert over_rate(facts("service", replace(ADA, sent=(("updates", 9),)), UNPAID)) is False
+    assert is_over_rate(facts("service", replace(ADA, sent=(("updates", 9),)), UNPAID)) is False
     answered = facts("rights", replace(ADA, channel="sms"), answers=True)
     assert ASKED["channel"][1](answered) is None
     some = consenting("service/outages", products=frozenset({"*"}))
@@ -227,7 +227,7 @@ def test_rules_that_are_asked_directly_miss_nothing() -> None:
 
 def test_an_explanation_marks_one_rule() -> None:
     """Only the first rule that speaks decides, also where later ones speak."""
-    answers = list(explain(facts("newsletter", UNWANTED, STERN)))
+    answers = list(explain_decision(facts("newsletter", UNWANTED, STERN)))
     assert [answer.rule for answer in answers if answer.decides] == ["restricted"]
     assert len([answer for answer in answers if answer.verdict]) > 5
     assert isinstance(decided("newsletter"), Send)

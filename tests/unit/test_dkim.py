@@ -4,13 +4,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.dkim import SIGNED, DkimKeyError, Key, Signer
+from mailer.rendering.dkim import SIGNED, DkimKey, DkimKeyError, DkimSigner
 from tests.signed import COVERED, DOMAIN, KINDS, NOW, kinds, newsletter, pem, signer, tampered
 
 
 def verified(message: bytes) -> list[bool]:
     """What dkimpy says of each signature, first the upper one."""
-    records = {f"{name}.".encode(): text.encode() for name, text in signer().records().items()}
+    records = {f"{name}.".encode(): text.encode() for name, text in signer().dns_records().items()}
     count = message.lower().count(b"dkim-signature:")
     check = dkim.DKIM(message, minkey=2048)
 
@@ -25,7 +25,7 @@ def verified(message: bytes) -> list[bool]:
 
 def test_both_signatures_verify_and_cover_the_list_headers() -> None:
     """Each signature is good, and names every field once more than it is there."""
-    signed = signer().sign(newsletter(), NOW)
+    signed = signer().sign_message(newsletter(), NOW)
     assert verified(signed) == [True, True]
     assert signed.endswith(newsletter())
     lines = signed.partition(b"\r\n\r\n")[0].split(b"\r\n")
@@ -61,7 +61,7 @@ def test_both_signatures_verify_and_cover_the_list_headers() -> None:
 )
 def test_a_change_breaks_both(before: bytes, after: bytes) -> None:
     """A changed header or body, or a second From, is noticed by each signature."""
-    signed = signer().sign(newsletter(), NOW)
+    signed = signer().sign_message(newsletter(), NOW)
     assert before in signed
     assert verified(signed.replace(before, after)) == [False, False]
 
@@ -112,27 +112,29 @@ def test_what_is_honestly_added_on_the_way_breaks_nothing(field: str) -> None:
 def test_odd_bodies_verify(body: bytes) -> None:
     """Empty bodies, blank lines at the end and runs of white space are canonicalised as dkimpy does."""
     message = b"From: a@paltalk.example\r\nSubject:  folded\r\n \t twice  \r\nTo:b@c.example\r\n\r\n" + body
-    assert verified(signer().sign(message, NOW)) == [True, True]
+    assert verified(signer().sign_message(message, NOW)) == [True, True]
 
 
 @given(st.lists(st.text("ab .\t", max_size=8), max_size=12))
 def test_any_body_verifies(lines: list[str]) -> None:
     """Whatever the lines of a body are, the signatures are good."""
     message = b"From: a@paltalk.example\r\n\r\n" + "".join(f"{line}\r\n" for line in lines).encode()
-    assert verified(signer().sign(message, NOW)) == [True, True]
+    assert verified(signer().sign_message(message, NOW)) == [True, True]
 
 
 def test_repeated_fields_are_covered() -> None:
     """A field that is there twice is signed twice, the lower one first."""
     message = b"From: a@paltalk.example\r\nReply-To: a@b.example\r\nReply-To: c@d.example\r\n\r\nx\r\n"
-    signed = signer().sign(message, NOW)
+    signed = signer().sign_message(message, NOW)
     assert verified(signed) == [True, True]
     assert verified(signed.replace(b"Reply-To: a@b", b"Reply-To: x@b")) == [False, False]
 
 
 def test_one_key_makes_one_signature() -> None:
     """Without a second key there is only rsa-sha256."""
-    signed = Signer(DOMAIN, Key("r2", pem(rsa.generate_private_key(65537, 2048)))).sign(newsletter(), NOW)
+    signed = DkimSigner(DOMAIN, DkimKey("r2", pem(rsa.generate_private_key(65537, 2048)))).sign_message(
+        newsletter(), NOW
+    )
     assert signed.count(b"DKIM-Signature:") == 1
     assert b"a=rsa-sha256" in signed
 
@@ -149,4 +151,4 @@ def test_one_key_makes_one_signature() -> None:
 def test_weak_and_wrong_keys_are_refused(rsa_key: bytes, second: bytes | None, complaint: str) -> None:
     """A key that is short, unreadable or of the wrong kind is named by its selector."""
     with pytest.raises(DkimKeyError, match=complaint):
-        Signer(DOMAIN, Key("r1", rsa_key), Key("e1", second) if second else None)
+        DkimSigner(DOMAIN, DkimKey("r1", rsa_key), DkimKey("e1", second) if second else None)

@@ -17,12 +17,12 @@ from typer.testing import CliRunner
 from mailer.cli import app
 from mailer.cli.causes import shipped_policy
 from mailer.events import parse_event
-from mailer.policy.causes import CAUSES, decisions
+from mailer.policy.cause_table import CAUSES, decisions_by_category
 from mailer.policy.decision import EXPIRED
-from mailer.policy.library import load
+from mailer.policy.policy_library import parse_policies
 from mailer.policy.reasons import REASONS
-from mailer.rendering.admission import admit
-from mailer.rendering.templates import TemplateLibrary
+from mailer.rendering.event_checks import check_event
+from mailer.rendering.template_library import TemplateLibrary
 from mailer.settings import Settings
 from scripts.publish_reference import pages
 from tests.factories import policies, templates
@@ -62,7 +62,7 @@ def test_every_event_can_be_mailed() -> None:
     events = [block for text in TEXTS.values() for block in blocks(text, "json") if '"template"' in block]
     assert events, "the README shows an event"
     for event in events:
-        assert admit(parse_event(event), policies(), templates()).name == json.loads(event)["template"]
+        assert check_event(parse_event(event), policies(), templates()).name == json.loads(event)["template"]
 
 
 def test_every_setting_is_documented() -> None:
@@ -82,7 +82,9 @@ def test_the_reference_is_what_the_code_says(file: Path, text: str) -> None:
 def test_every_reason_of_the_rules_is_documented() -> None:
     """The table of reasons has each reason that a rule gives; the code knows each reason of the table."""
     policy = shipped_policy()
-    given = {getattr(decision, "reason", EXPIRED) for cause in CAUSES for _, decision in decisions(cause, policy)}
+    given = {
+        getattr(decision, "reason", EXPIRED) for cause in CAUSES for _, decision in decisions_by_category(cause, policy)
+    }
     code = "\n".join(
         path.read_text("utf-8")
         for path in sorted((ROOT / "mailer").rglob("*"))
@@ -171,8 +173,8 @@ def test_the_first_brand_can_be_mailed(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     assert CliRunner().invoke(app, shlex.split(command)[1:]).exit_code == 0
     file = tmp_path / "policies" / "harbor.toml"
-    made = load({str(file): file.read_text("utf-8")}, datetime.now(UTC).date())
+    made = parse_policies({str(file): file.read_text("utf-8")}, datetime.now(UTC).date())
     events = re.findall(r"^cat >[\w-]+\.json <<'END'\n(.*?)^END$", tutorial, re.MULTILINE | re.DOTALL)
     assert len(events) == 3
-    library = TemplateLibrary.load(tmp_path / "templates", made)
-    assert [admit(parse_event(event), made, library).name for event in events] == ["welcome", "weekly", "weekly"]
+    library = TemplateLibrary.load_library(tmp_path / "templates", made)
+    assert [check_event(parse_event(event), made, library).name for event in events] == ["welcome", "weekly", "weekly"]

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mailer.doctor.dmarc import find_dmarc, steps
-from mailer.doctor.domains import Domain, examine_domain, examine_relay
-from mailer.doctor.finding import Finding, Level
-from mailer.doctor.lookup import Address, LookupFailed
-from mailer.doctor.spf import Spf, evaluate
+from mailer.doctor.dmarc import find_dmarc, names_to_query
+from mailer.doctor.dns_lookup import Address, LookupFailed
+from mailer.doctor.domains import SenderDomain, examine_domain, examine_relay
+from mailer.doctor.finding import Finding, FindingLevel
+from mailer.doctor.spf import SpfResult, evaluate_spf
 
 HERE = ipaddress.ip_address("192.0.2.7")
 SIX = ipaddress.ip_address("2001:db8::7")
@@ -20,7 +20,7 @@ RECORD = "v=DKIM1; k=rsa; p=TUlJQg=="
 
 @dataclass
 class Zone:
-    """A `Lookup` over records that are written down; `down` names do not answer."""
+    """A `DnsLookup` over records that are written down; `down` names do not answer."""
 
     txt: Mapping[str, Sequence[str]] = field(default_factory=dict)
     hosts: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -29,50 +29,50 @@ class Zone:
     down: frozenset[str] = frozenset()
     asked: list[str] = field(default_factory=list)
 
-    async def texts(self, name: str) -> Sequence[str]:
+    async def txt_records(self, name: str) -> Sequence[str]:
         """TXT."""
         self.asked.append(name)
         if name in self.down:
             raise LookupFailed(f"the DNS did not answer for TXT {name}")
         return self.txt.get(name, ())
 
-    async def addresses(self, name: str) -> Sequence[Address]:
+    async def host_addresses(self, name: str) -> Sequence[Address]:
         """A and AAAA."""
         return [ipaddress.ip_address(address) for address in self.hosts.get(name, ())]
 
-    async def mail_hosts(self, name: str) -> Sequence[str]:
+    async def mx_hosts(self, name: str) -> Sequence[str]:
         """MX."""
         return self.mx.get(name, ())
 
-    async def pointers(self, address: Address) -> Sequence[str]:
+    async def ptr_names(self, address: Address) -> Sequence[str]:
         """PTR."""
         return self.ptr.get(address, ())
 
 
 SPF = [
-    ("v=spf1 ip4:192.0.2.0/24 -all", Spf.PASS),
-    ("v=spf1 ip4:192.0.2.7 -all", Spf.PASS),
-    ("v=spf1 ip6:2001:db8::/32 -all", Spf.FAIL),
-    ("v=spf1 ip4:198.51.100.0/24 ~all", Spf.SOFTFAIL),
-    ("v=spf1 ip4:198.51.100.0/24", Spf.NEUTRAL),
-    ("V=SPF1 A:relay.example -ALL", Spf.PASS),
-    ("v=spf1 a:other.example/24 -all", Spf.PASS),
-    ("v=spf1 mx -all", Spf.PASS),
-    ("v=spf1 include:relay.example -all", Spf.PASS),
-    ("v=spf1 include:other.example -all", Spf.FAIL),
-    ("v=spf1 redirect=relay.example", Spf.PASS),
-    ("v=spf1 -ip4:192.0.2.7 +all", Spf.FAIL),
-    ("v=spf1 exists:%{i}.list.example -all", Spf.UNKNOWN),
-    ("v=spf1 include:nothing.example -all", Spf.PERMERROR),
-    ("v=spf1 ipv4:192.0.2.7 -all", Spf.PERMERROR),
-    ("v=spf1 ip4:192.0.2.999 -all", Spf.PERMERROR),
-    ("v=spf1 include:loop.example -all", Spf.PERMERROR),
-    ("v=spf2 -all", Spf.NONE),
+    ("v=spf1 ip4:192.0.2.0/24 -all", SpfResult.PASS),
+    ("v=spf1 ip4:192.0.2.7 -all", SpfResult.PASS),
+    ("v=spf1 ip6:2001:db8::/32 -all", SpfResult.FAIL),
+    ("v=spf1 ip4:198.51.100.0/24 ~all", SpfResult.SOFTFAIL),
+    ("v=spf1 ip4:198.51.100.0/24", SpfResult.NEUTRAL),
+    ("V=SPF1 A:relay.example -ALL", SpfResult.PASS),
+    ("v=spf1 a:other.example/24 -all", SpfResult.PASS),
+    ("v=spf1 mx -all", SpfResult.PASS),
+    ("v=spf1 include:relay.example -all", SpfResult.PASS),
+    ("v=spf1 include:other.example -all", SpfResult.FAIL),
+    ("v=spf1 redirect=relay.example", SpfResult.PASS),
+    ("v=spf1 -ip4:192.0.2.7 +all", SpfResult.FAIL),
+    ("v=spf1 exists:%{i}.list.example -all", SpfResult.UNKNOWN),
+    ("v=spf1 include:nothing.example -all", SpfResult.PERMERROR),
+    ("v=spf1 ipv4:192.0.2.7 -all", SpfResult.PERMERROR),
+    ("v=spf1 ip4:192.0.2.999 -all", SpfResult.PERMERROR),
+    ("v=spf1 include:loop.example -all", SpfResult.PERMERROR),
+    ("v=spf2 -all", SpfResult.NONE),
 ]
 
 
 @pytest.mark.parametrize(("record", "result"), SPF)
-async def test_spf(record: str, result: Spf) -> None:
+async def test_spf(record: str, result: SpfResult) -> None:
     """The result is that of RFC 7208."""
     zone = Zone(
         txt={
@@ -84,23 +84,28 @@ async def test_spf(record: str, result: Spf) -> None:
         hosts={"relay.example": ["192.0.2.7"], "other.example": ["192.0.2.200"]},
         mx={"mail.example": ["relay.example"]},
     )
-    assert (await evaluate(zone, "mail.example", HERE))[0] is result
+    assert (await evaluate_spf(zone, "mail.example", HERE))[0] is result
 
 
 async def test_two_spf_records_are_an_error() -> None:
     """RFC 7208 4.5."""
     zone = Zone(txt={"mail.example": ["v=spf1 -all", "v=spf1 +all"]})
-    assert await evaluate(zone, "mail.example", HERE) == (
-        Spf.PERMERROR,
+    assert await evaluate_spf(zone, "mail.example", HERE) == (
+        SpfResult.PERMERROR,
         "mail.example has 2 SPF records; there may be one",
     )
 
 
 def test_the_walk_asks_at_most_eight_names() -> None:
     """RFC 9989 4.10: a long name is shortened to seven labels at once."""
-    assert list(steps("a.mail.example.com")) == ["a.mail.example.com", "mail.example.com", "example.com", "com"]
+    assert list(names_to_query("a.mail.example.com")) == [
+        "a.mail.example.com",
+        "mail.example.com",
+        "example.com",
+        "com",
+    ]
     long = ".".join(["x"] * 20 + ["mail", "example", "com"])
-    assert list(steps(long)) == [
+    assert list(names_to_query(long)) == [
         long,
         "x.x.x.x.mail.example.com",
         "x.x.x.mail.example.com",
@@ -156,12 +161,12 @@ GOOD = {
     KEY: ["v=DKIM1; p=TUlJ Qg=="],
     "_dmarc.mail.example": ["v=DMARC1; p=reject"],
 }
-DOMAIN = Domain("mail.example", ["mail.example", "news.mail.example"], {KEY: RECORD})
+DOMAIN = SenderDomain("mail.example", ["mail.example", "news.mail.example"], {KEY: RECORD})
 RELAYS = {"relay-us": [HERE, SIX]}
 
 
 async def examined(
-    changed: Mapping[str, Sequence[str]], domain: Domain = DOMAIN, down: frozenset[str] = frozenset()
+    changed: Mapping[str, Sequence[str]], domain: SenderDomain = DOMAIN, down: frozenset[str] = frozenset()
 ) -> list[Finding]:
     """The findings over a good zone with some other records."""
     return await examine_domain(Zone(txt={**GOOD, **changed}, down=down), domain, RELAYS)
@@ -176,45 +181,47 @@ async def test_a_domain_as_it_should_be() -> None:
         "DMARC mail.example",
         "DMARC news.mail.example",
     ]
-    assert {found.level for found in findings} == {Level.OK}
+    assert {found.level for found in findings} == {FindingLevel.OK}
 
 
 @pytest.mark.parametrize(
     ("changed", "check", "level", "said"),
     [
-        ({"mail.example": []}, "SPF mail.example", Level.PROBLEM, "no SPF record"),
-        ({"mail.example": ["v=spf1 ip4:192.0.2.7 -all"]}, "SPF mail.example", Level.WARNING, "2001:db8::7"),
-        ({"mail.example": ["v=spf1 what -all"]}, "SPF mail.example", Level.PROBLEM, "broken"),
-        ({KEY: []}, f"DKIM {KEY}", Level.PROBLEM, f"publish {RECORD}"),
-        ({KEY: ["v=DKIM1; p=QQ=="]}, f"DKIM {KEY}", Level.PROBLEM, "not that of our private key"),
-        ({KEY: ["v=DKIM1; p="]}, f"DKIM {KEY}", Level.PROBLEM, "revoked"),
-        ({KEY: ["v=DKIM1; t=y; p=TUlJQg=="]}, f"DKIM {KEY}", Level.WARNING, "t=y"),
-        ({KEY: ["v=DKIM1; k=ed25519; p=TUlJQg=="]}, f"DKIM {KEY}", Level.PROBLEM, "k=ed25519"),
-        ({"_dmarc.mail.example": []}, "DMARC mail.example", Level.PROBLEM, "no DMARC record"),
-        ({"_dmarc.mail.example": ["v=DMARC1; p=none"]}, "DMARC mail.example", Level.WARNING, "p=none"),
-        ({"_dmarc.mail.example": ["v=DMARC1; p=rejekt"]}, "DMARC mail.example", Level.PROBLEM, "no policy"),
-        ({"_dmarc.mail.example": ["v=DMARC1; p=none"] * 2}, "DMARC mail.example", Level.PROBLEM, "several"),
+        ({"mail.example": []}, "SPF mail.example", FindingLevel.PROBLEM, "no SPF record"),
+        ({"mail.example": ["v=spf1 ip4:192.0.2.7 -all"]}, "SPF mail.example", FindingLevel.WARNING, "2001:db8::7"),
+        ({"mail.example": ["v=spf1 what -all"]}, "SPF mail.example", FindingLevel.PROBLEM, "broken"),
+        ({KEY: []}, f"DKIM {KEY}", FindingLevel.PROBLEM, f"publish {RECORD}"),
+        ({KEY: ["v=DKIM1; p=QQ=="]}, f"DKIM {KEY}", FindingLevel.PROBLEM, "not that of our private key"),
+        ({KEY: ["v=DKIM1; p="]}, f"DKIM {KEY}", FindingLevel.PROBLEM, "revoked"),
+        ({KEY: ["v=DKIM1; t=y; p=TUlJQg=="]}, f"DKIM {KEY}", FindingLevel.WARNING, "t=y"),
+        ({KEY: ["v=DKIM1; k=ed25519; p=TUlJQg=="]}, f"DKIM {KEY}", FindingLevel.PROBLEM, "k=ed25519"),
+        ({"_dmarc.mail.example": []}, "DMARC mail.example", FindingLevel.PROBLEM, "no DMARC record"),
+        ({"_dmarc.mail.example": ["v=DMARC1; p=none"]}, "DMARC mail.example", FindingLevel.WARNING, "p=none"),
+        ({"_dmarc.mail.example": ["v=DMARC1; p=rejekt"]}, "DMARC mail.example", FindingLevel.PROBLEM, "no policy"),
+        ({"_dmarc.mail.example": ["v=DMARC1; p=none"] * 2}, "DMARC mail.example", FindingLevel.PROBLEM, "several"),
         (
             {"_dmarc.mail.example": ["v=DMARC1; p=reject; adkim=s; aspf=s"]},
             "DMARC news.mail.example",
-            Level.PROBLEM,
+            FindingLevel.PROBLEM,
             "neither DKIM nor SPF",
         ),
         (
             {"_dmarc.mail.example": ["v=DMARC1; p=reject; aspf=s"]},
             "DMARC news.mail.example",
-            Level.OK,
+            FindingLevel.OK,
             "and DKIM aligned",
         ),
         (
             {"_dmarc.news.mail.example": ["v=DMARC1; p=reject; psd=n"]},
             "DMARC news.mail.example",
-            Level.PROBLEM,
+            FindingLevel.PROBLEM,
             "neither DKIM nor SPF",
         ),
     ],
 )
-async def test_a_domain_with_a_fault(changed: Mapping[str, Sequence[str]], check: str, level: Level, said: str) -> None:
+async def test_a_domain_with_a_fault(
+    changed: Mapping[str, Sequence[str]], check: str, level: FindingLevel, said: str
+) -> None:
     """The finding says what to publish."""
     [found] = [found for found in await examined(changed) if found.check == check]
     assert (found.level, said in found.text) == (level, True), found.text
@@ -222,29 +229,34 @@ async def test_a_domain_with_a_fault(changed: Mapping[str, Sequence[str]], check
 
 async def test_a_domain_without_a_key() -> None:
     """Its mail goes unsigned, which the operator is told."""
-    findings = await examined({}, Domain("mail.example", ["mail.example"], {}))
+    findings = await examined({}, SenderDomain("mail.example", ["mail.example"], {}))
     [found] = [found for found in findings if found.check.startswith("DKIM")]
-    assert found.level is Level.WARNING
+    assert found.level is FindingLevel.WARNING
     assert "MAILER_DKIM" in found.text
 
 
 async def test_a_dns_that_does_not_answer_is_no_fault_of_the_domain() -> None:
     """It is said, and the other checks are made."""
     findings = await examined({}, down=frozenset({KEY}))
-    assert [found.level for found in findings] == [Level.OK, Level.WARNING, Level.OK, Level.OK]
+    assert [found.level for found in findings] == [
+        FindingLevel.OK,
+        FindingLevel.WARNING,
+        FindingLevel.OK,
+        FindingLevel.OK,
+    ]
     assert "did not answer" in findings[1].text
 
 
 @pytest.mark.parametrize(
     ("names", "back", "level"),
     [
-        (["relay.example"], ["192.0.2.7"], Level.OK),
-        (["other.example", "relay.example"], ["192.0.2.7"], Level.OK),
-        (["relay.example"], ["192.0.2.8"], Level.WARNING),
-        ([], [], Level.WARNING),
+        (["relay.example"], ["192.0.2.7"], FindingLevel.OK),
+        (["other.example", "relay.example"], ["192.0.2.7"], FindingLevel.OK),
+        (["relay.example"], ["192.0.2.8"], FindingLevel.WARNING),
+        ([], [], FindingLevel.WARNING),
     ],
 )
-async def test_reverse_dns(names: Sequence[str], back: Sequence[str], level: Level) -> None:
+async def test_reverse_dns(names: Sequence[str], back: Sequence[str], level: FindingLevel) -> None:
     """An address has a name that leads back to it."""
     zone = Zone(ptr={HERE: names}, hosts={"relay.example": back})
     assert (await examine_relay(zone, "relay-us", HERE)).level is level

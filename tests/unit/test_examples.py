@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from mailer import resources
-from mailer.actions.imports import Imported, Rejected, import_recipients
+from mailer import bundled_files
+from mailer.actions.recipient_import import ImportResult, RejectedLine, import_recipients
 from mailer.embedded.demo import ADA, BEN, BRANDS, GONE, QUIET
 from mailer.events import Audience, MessageEvent, People, Refs, parse_event
-from mailer.ports.people import ImportRow
-from mailer.rendering.admission import admit
+from mailer.ports.recipient_import import ImportRow
+from mailer.rendering.event_checks import check_event
 from tests.factories import policies, templates
 
-EXAMPLES = resources.folder("examples")
+EXAMPLES = bundled_files.bundled_folder("examples")
 RECIPIENTS = EXAMPLES / "recipients.csv"
 EVENTS = sorted((EXAMPLES / "events").glob("*.json"))
 RESERVED = (".example", ".test", "example.com", "example.net", "example.org")
@@ -29,7 +29,7 @@ class Importer:
     def __init__(self) -> None:
         self.rows: list[ImportRow] = []
 
-    async def write(self, rows: Sequence[ImportRow]) -> None:
+    async def import_rows(self, rows: Sequence[ImportRow]) -> None:
         """See the port."""
         self.rows += rows
 
@@ -39,10 +39,10 @@ def events() -> Iterator[MessageEvent]:
     return (parse_event(file.read_bytes()) for file in EVENTS)
 
 
-async def imported(brand: str) -> tuple[Imported, list[ImportRow], list[Rejected]]:
+async def imported(brand: str) -> tuple[ImportResult, list[ImportRow], list[RejectedLine]]:
     """The example recipients, imported for a brand."""
     importer = Importer()
-    rejected: list[Rejected] = []
+    rejected: list[RejectedLine] = []
     with RECIPIENTS.open(encoding="utf-8", newline="") as lines:
         done = await import_recipients(importer, policies()[brand], lines, rejected.append, lambda n: None)
     return done, importer.rows, rejected
@@ -52,7 +52,7 @@ async def imported(brand: str) -> tuple[Imported, list[ImportRow], list[Rejected
 def test_every_example_event_is_admitted(file: Path) -> None:
     """The shipped templates and policies take it: its category is the template's, and no value is missing."""
     event = parse_event(file.read_bytes())
-    template = admit(event, policies(), templates())
+    template = check_event(event, policies(), templates())
     assert (template.brand, template.category) == (event.brand, event.category)
 
 
@@ -68,7 +68,7 @@ def test_the_events_are_of_each_brand_and_category_once() -> None:
 async def test_the_recipients_import(brand: str) -> None:
     """A thousand are taken for either brand, and each bad line is rejected for a reason of its own."""
     done, rows, rejected = await imported(brand)
-    assert done == Imported(taken=1_000, rejected=14)
+    assert done == ImportResult(taken=1_000, rejected=14)
     assert len(rows) == 1_000
     assert len({line.reason for line in rejected}) == 14
 

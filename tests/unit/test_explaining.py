@@ -5,12 +5,12 @@ from uuid import UUID
 
 import pytest
 
-from mailer.actions.explaining import stop_in_words
+from mailer.actions.explanations import suppression_in_words
 from mailer.policy.deciding import ASKED
-from mailer.policy.past import Act, Span, standing_at
-from mailer.policy.registry import RULES
+from mailer.policy.past_standing import HeldSpan, StandingChange, standing_at
+from mailer.policy.reason_wording import fact_label, reason_in_words, without_addresses
+from mailer.policy.rule_registry import RULES
 from mailer.policy.standing import Standing
-from mailer.policy.wording import label, reason_in_words, unaddressed
 from mailer.ports.suppressions import Suppression
 
 FIRST, SECOND, THIRD = (datetime(2026, 11, day, 12, tzinfo=UTC) for day in (1, 2, 3))
@@ -38,12 +38,12 @@ def stop(source: str, actor: str, reason: str = "opt_out", mailing: UUID | None 
 def test_ways_of_leaving_are_told_apart(given: Suppression, says: str) -> None:
     """A link, a page, an import, an operator, a partner's list and an application each have words of their own."""
     titles = {MAILING: "weekly"}
-    assert stop_in_words(given, titles) == f"left all optional mail on 2026-11-01 12:00:00Z {says}"
+    assert suppression_in_words(given, titles) == f"left all optional mail on 2026-11-01 12:00:00Z {says}"
 
 
 def test_a_complaint_is_no_opt_out() -> None:
     """A report of spam is told as one, without the address that the operator typed."""
-    words = stop_in_words(stop("ada@people.example called", "Grace", "complaint"), {})
+    words = suppression_in_words(stop("ada@people.example called", "Grace", "complaint"), {})
     assert words.startswith("reported all optional mail as spam on 2026-11-01")
     assert "people.example" not in words
 
@@ -52,7 +52,7 @@ def test_nothing_that_a_rule_sees_is_called_by_its_field() -> None:
     """Each thing that a rule looks at has a name without a dot and an underscore."""
     seen = {path for rule in RULES.values() for path in rule.sees}
     assert set(ASKED) <= set(RULES)
-    assert [path for path in seen if "." in label(path) or "_" in label(path)] == []
+    assert [path for path in seen if "." in fact_label(path) or "_" in fact_label(path)] == []
 
 
 @pytest.mark.parametrize(
@@ -71,23 +71,23 @@ def test_reasons_without_a_rule_have_words(reason: str, says: str) -> None:
 
 def test_an_address_in_a_text_is_left_out() -> None:
     """A text of somebody's own is shown without the addresses in it."""
-    assert unaddressed("550 <Ada+x@people.example>, not ada@people.example") == "550 <…@…>, not …@…"
+    assert without_addresses("550 <Ada+x@people.example>, not ada@people.example") == "550 <…@…>, not …@…"
 
 
 def test_a_standing_is_wound_back() -> None:
     """Words of a later day did not hold, those taken back since did, and a flag without a record is as today."""
     now = Standing(1, 9, "a@b", frozenset(("newsletter",)), objected=True, restricted=True, channel="post")
     acts = [
-        Act(FIRST, "opt_out", "promotional"),
-        Act(FIRST, "deactivated", None),
-        Act(THIRD, "not_deactivated", None),
-        Act(THIRD, "lifted opt_out", "promotional"),
-        Act(THIRD, "channel post", None),
+        StandingChange(FIRST, "opt_out", "promotional"),
+        StandingChange(FIRST, "deactivated", None),
+        StandingChange(THIRD, "not_deactivated", None),
+        StandingChange(THIRD, "lifted opt_out", "promotional"),
+        StandingChange(THIRD, "channel post", None),
     ]
     spans = [
-        Span("opt_out", "newsletter", THIRD),
-        Span("objection", "*", THIRD),
-        Span("consent", "partner/seals", FIRST, THIRD),
+        HeldSpan("opt_out", "newsletter", THIRD),
+        HeldSpan("objection", "*", THIRD),
+        HeldSpan("consent", "partner/seals", FIRST, THIRD),
     ]
     past = standing_at(now, acts, spans, SECOND)
     then = past.standing

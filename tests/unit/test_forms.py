@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.pipeline.press import Press, Presses
 from mailer.policy.standing import Standing
-from mailer.ports.deliveries import Row
-from mailer.rendering.forms import NAME, Form, Slot, cut, personal_uses
+from mailer.ports.deliveries import DeliveryRow
 from mailer.rendering.headers import addr_spec
-from mailer.rendering.jinja import environment
-from mailer.rendering.links import Links
-from mailer.rendering.message import Letterhead, Skeleton
-from mailer.rendering.templates import Template
-from mailer.rendering.transfer import quoted_piece, quoted_printable
+from mailer.rendering.jinja_environment import make_environment
+from mailer.rendering.mail_merge import NAME, MergeField, MergeForm, changed_names, split_at_marks
+from mailer.rendering.mailing import MailingRenderer, RendererCache
+from mailer.rendering.message import MailingHeaders, StaticParts
+from mailer.rendering.signed_links import SignedLinks
+from mailer.rendering.template_library import Template
+from mailer.rendering.transfer_encoding import quoted_piece, quoted_printable
 from tests.factories import KEY, policies, templates
 from tests.presses import facts_of, press_of
 
@@ -49,13 +49,17 @@ def parts(content: bytes) -> tuple[str, dict[str, Any]]:
     }
 
 
-def one_by_one(press: Press, row: Row) -> bytes:
+def one_by_one(press: MailingRenderer, row: DeliveryRow) -> bytes:
     """The same message with no form: rendered for this person alone."""
     variants = {
         locale: replace(variant, bent=variant.bent | {NAME}) for locale, variant in press.template.variants.items()
     }
     plain = Template(**{name: getattr(press.template, name) for name in Template.__slots__} | {"variants": variants})
-    return Press(press.facts, press.policy, plain, press._links, {}).print(row, press.category, NOW).outgoing.content
+    return (
+        MailingRenderer(press.facts, press.policy, plain, press._links, {})
+        .render(row, press.category, NOW)
+        .outgoing.content
+    )
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
@@ -67,8 +71,8 @@ def test_a_form_reads_as_if_it_were_rendered(category: str, names: list[str | No
     """Whoever is filled into a form gets the same parts as one for whom the template is rendered."""
     press = press_of(category)
     for number, name in enumerate(names):
-        row = Row(press.facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), name, locale)
-        assert parts(press.print(row, press.category, NOW).outgoing.content) == parts(one_by_one(press, row))
+        row = DeliveryRow(press.facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), name, locale)
+        assert parts(press.render(row, press.category, NOW).outgoing.content) == parts(one_by_one(press, row))
 
 
 def test_a_form_is_made_once() -> None:
@@ -76,20 +80,20 @@ def test_a_form_is_made_once() -> None:
     press = press_of()
     people: list[tuple[str | None, str]] = [("Ada", "en"), ("Bob", "en"), (None, "en"), ("Cem", "de"), ("Dan", "de")]
     for number, (name, locale) in enumerate(people):
-        row = Row(press.facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), name, locale)
-        press.print(row, press.category, NOW)
+        row = DeliveryRow(press.facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), name, locale)
+        press.render(row, press.category, NOW)
     assert len(press._blanks) == 3
 
 
 def test_small_mailings_share_a_form() -> None:
     """Mailings of few that differ in plain texts share one form, and no text or link of one gets into another's."""
-    presses = Presses(policies(), templates(), Links("https://mail.example", (KEY,)), None)
+    presses = RendererCache(policies(), templates(), SignedLinks("https://mail.example", (KEY,)), None)
     shown = []
     for number, reason in enumerate(["You asked for it.", "A <b>reason</b>", "Another one"]):
         facts = facts_of("breach", audience_size=1, reason=reason)
-        press = presses.set_up(facts, None)
-        row = Row(facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), "Ada", "en")
-        content = press.print(row, press.category, NOW).outgoing.content
+        press = presses.add_renderer(facts, None)
+        row = DeliveryRow(facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), "Ada", "en")
+        content = press.render(row, press.category, NOW).outgoing.content
         assert parts(content) == parts(one_by_one(press, row))
         shown.append(parts(content)[1]["text/html"])
     assert len(presses._shared) == 1
@@ -98,13 +102,15 @@ def test_small_mailings_share_a_form() -> None:
 
 def test_what_a_template_works_with_is_not_filled_in() -> None:
     """A value with which a template does more than to print it tells the forms of mailings apart."""
-    presses = Presses(policies(), templates(), Links("https://mail.example", (KEY,)), None)
+    presses = RendererCache(policies(), templates(), SignedLinks("https://mail.example", (KEY,)), None)
     subjects = set()
     for day in ("01", "02", "02"):
         context = {"starts": f"2026-12-{day}T01:00Z", "ends": "2026-12-03T01:00Z"}
-        press = presses.set_up(facts_of("service", audience_size=1, context=context), None)
-        row = Row(press.facts.id, 1, 1, Standing(1, 1, "u1@people.example", products=frozenset({"*"})), "Ada", "en")
-        subjects.add(parts(press.print(row, press.category, NOW).outgoing.content)[0])
+        press = presses.add_renderer(facts_of("service", audience_size=1, context=context), None)
+        row = DeliveryRow(
+            press.facts.id, 1, 1, Standing(1, 1, "u1@people.example", products=frozenset({"*"})), "Ada", "en"
+        )
+        subjects.add(parts(press.render(row, press.category, NOW).outgoing.content)[0])
     assert (len(presses._shared), len(subjects)) == (2, 2)
 
 
@@ -128,28 +134,35 @@ def test_what_a_template_works_with_is_not_filled_in() -> None:
 )
 def test_what_a_template_does_with_a_value(source: str, bent: set[str]) -> None:
     """Only a value that is printed as it is, or asked for, can be filled in later."""
-    assert personal_uses(environment("en", escape=True).parse(source)) == bent
+    assert changed_names(make_environment("en", escape=True).parse(source)) == bent
 
 
 @pytest.mark.parametrize("text", ["\ue000", "\ue001", "\ue000x\ue001", "\ue000name", "a\ue000name\ue001\ue001"])
 def test_a_text_with_marks_of_its_own_is_no_form(text: str) -> None:
     """What looks like a slot and is none makes the template be rendered for each person."""
-    assert cut(text, ["name"]) is None
+    assert split_at_marks(text, ["name"]) is None
 
 
 def test_cutting() -> None:
     """A rendered text is cut at its slots."""
-    assert cut("a\ue000name\ue001b\ue000url\ue001", ["name", "url"]) == ("a", Slot("name"), "b", Slot("url"))
+    assert split_at_marks("a\ue000name\ue001b\ue000url\ue001", ["name", "url"]) == (
+        "a",
+        MergeField("name"),
+        "b",
+        MergeField("url"),
+    )
 
 
 @given(st.lists(st.tuples(st.booleans(), TEXT), max_size=6), st.booleans())
 def test_pieces_read_back(pieces: list[tuple[bool, str]], optional: bool) -> None:
     """Whatever stands in the pieces and the slots, Python's parser reads the text that they make together."""
     values = {str(number): text for number, (is_slot, text) in enumerate(pieces) if is_slot}
-    body = tuple(Slot(str(number)) if is_slot else text for number, (is_slot, text) in enumerate(pieces))
+    body = tuple(MergeField(str(number)) if is_slot else text for number, (is_slot, text) in enumerate(pieces))
     category = policies()["interpals"].categories["newsletter" if optional else "service"]
-    skeleton = Skeleton(Letterhead("Letters <l@mail.interpals.example>", "interpals", "interpals.example", category))
-    content = skeleton.blank(Form(("Hello",), body, body)).fill(
+    skeleton = StaticParts(
+        MailingHeaders("Letters <l@mail.interpals.example>", "interpals", "interpals.example", category)
+    )
+    content = skeleton.compile_message(MergeForm(("Hello",), body, body)).fill_message(
         to=addr_spec("ada@people.example", "To"),
         name="Ada",
         message_id="<1@interpals.example>",

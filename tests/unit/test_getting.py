@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.policy.getting import optional_mail
+from mailer.policy.expected_mail import optional_mail
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from tests.factories import policies
 
@@ -56,7 +56,7 @@ def test_who_gets_nothing_optional(values: dict[str, Any]) -> None:
 def test_what_was_left_is_never_called_still_coming(brand: str, data: st.DataObject) -> None:
     """Whatever else holds of a person, of any brand."""
     policy = POLICIES[brand]
-    optional = [category.name for category in policy.categories.values() if category.optional]
+    optional = [category.name for category in policy.categories.values() if category.is_optional]
     left = data.draw(st.frozensets(st.sampled_from(optional)))
     standing = replace(
         ADA,

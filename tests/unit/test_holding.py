@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mailer.accounts import KINDS, validate_account
-from mailer.actions.holding import is_so
+from mailer.actions.standing_comparison import standing_matches_event
 from mailer.policy.standing import Standing
 
 NOBODY = Standing(1, 1, "ada@people.example")
@@ -52,7 +52,7 @@ def test_what_is_so_and_what_is_over(account: str) -> None:
     values, so, over = CASES[account]
     said = validate_account({"v": 1, "id": "1", "brand": "interpals", "ref": "ada", "account": account, **values})
     for differently, expected in ((so, True), (over, False)):
-        assert is_so(replace(NOBODY, **differently), NOTHING, said) is expected
+        assert standing_matches_event(replace(NOBODY, **differently), NOTHING, said) is expected
 
 
 def test_no_kind_is_left_out() -> None:
@@ -65,7 +65,7 @@ def test_whoever_left_more_has_left_this(left: str) -> None:
     """All that is optional, or the whole category."""
     values = {"account": "opt_out", "scope": "newsletter/chess"}
     said = validate_account({"v": 1, "id": "1", "brand": "interpals", "ref": "ada", **values})
-    assert is_so(Standing(1, 1, None, frozenset({left})), NOTHING, said)
+    assert standing_matches_event(Standing(1, 1, None, frozenset({left})), NOTHING, said)
 
 
 def test_what_a_mail_asks_to_confirm_is_so_while_it_waits() -> None:
@@ -73,5 +73,5 @@ def test_what_a_mail_asks_to_confirm_is_so_while_it_waits() -> None:
     said = validate_account(
         {"v": 1, "id": "1", "brand": "b", "ref": "ada", "account": "consent", **CASES["consent"][0]}
     )
-    assert is_so(NOBODY, {"newsletter"}, said)
-    assert not is_so(NOBODY, {"promotional"}, said)
+    assert standing_matches_event(NOBODY, {"newsletter"}, said)
+    assert not standing_matches_event(NOBODY, {"promotional"}, said)

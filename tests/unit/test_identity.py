@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.policy.identity import ITSELF, MAX_NAME, Identity, IdentityKind, known, person
-from mailer.ports.broker import Header, Message, publisher_of
+from mailer.policy.identity import ITSELF, MAX_NAME, Identity, IdentityKind, identity_or_none, person_identity
+from mailer.ports.broker import BrokerMessage, HeaderName, publisher_identity
 
 NAMES = st.text(min_size=1, max_size=60).filter(
     lambda text: text.isprintable() and text == text.strip() and len(text.encode("utf-8", "replace")) <= MAX_NAME
@@ -16,8 +16,8 @@ NAMES = st.text(min_size=1, max_size=60).filter(
 def test_each_is_read_as_it_is_written(kind: IdentityKind, name: str) -> None:
     """Whatever colons and kinds a name has in it."""
     written = Identity(kind, name)
-    assert Identity.read(str(written)) == written
-    assert (Identity.read(str(written)).kind, Identity.read(str(written)).name) == (kind, name)
+    assert Identity.parse_identity(str(written)) == written
+    assert (Identity.parse_identity(str(written)).kind, Identity.parse_identity(str(written)).name) == (kind, name)
 
 
 @given(st.sampled_from(IdentityKind), st.sampled_from(IdentityKind), NAMES, NAMES)
@@ -38,22 +38,22 @@ def test_what_is_no_name(kind: IdentityKind, name: str) -> None:
     """It is refused, also where it is read."""
     with pytest.raises(ValueError, match=r"name|surrogates"):
         Identity(kind, name)
-    assert known(f"{kind}:{name}") is None
+    assert identity_or_none(f"{kind}:{name}") is None
 
 
 @pytest.mark.parametrize("text", ["", "shop", "anonymous", "Key:shop", "queue:shop", ":shop", "key", "key "])
 def test_what_is_no_identity(text: str) -> None:
     """A name without a kind is nobody's; the message says how one is written."""
     with pytest.raises(ValueError, match=r"is no identity; write key:NAME, broker:NAME, role:NAME, person:NAME"):
-        Identity.read(text)
-    assert known(text) is None
+        Identity.parse_identity(text)
+    assert identity_or_none(text) is None
 
 
 @pytest.mark.parametrize("text", ["dana", " Dana ", "person:dana", "person: DANA", "\uff44\uff41\uff4e\uff41"])
 def test_a_person_is_the_same_in_any_case(text: str) -> None:
     """With or without the kind."""
-    assert person(text) == Identity(IdentityKind.PERSON, "dana")
-    assert hash(person(text)) == hash(Identity(IdentityKind.PERSON, "Dana"))
+    assert person_identity(text) == Identity(IdentityKind.PERSON, "dana")
+    assert hash(person_identity(text)) == hash(Identity(IdentityKind.PERSON, "Dana"))
 
 
 def test_others_are_told_apart_letter_by_letter() -> None:
@@ -65,21 +65,21 @@ def test_others_are_told_apart_letter_by_letter() -> None:
 def test_what_is_no_person(text: str) -> None:
     """Nobody does as a person what a key or a machine may not do."""
     with pytest.raises(ValueError, match="person"):
-        person(text)
+        person_identity(text)
 
 
 def test_a_name_with_a_colon_is_a_persons() -> None:
     """A colon behind a word that is no kind belongs to the name."""
-    assert str(person("Dr: Dana")) == "person:Dr: Dana"
+    assert str(person_identity("Dr: Dana")) == "person:Dr: Dana"
 
 
 @pytest.mark.parametrize(
     ("user", "headers", "publisher"),
     [
         ("shop", {}, "broker:shop"),
-        ("guest", {Header.PUBLISHER: "key:shop"}, "key:shop"),
-        ("guest", {Header.PUBLISHER: ""}, None),
-        ("guest", {Header.PUBLISHER: "shop"}, None),
+        ("guest", {HeaderName.PUBLISHER: "key:shop"}, "key:shop"),
+        ("guest", {HeaderName.PUBLISHER: ""}, None),
+        ("guest", {HeaderName.PUBLISHER: "shop"}, None),
         (None, {}, None),
         ("", {}, None),
         ("a\n", {}, None),
@@ -87,5 +87,5 @@ def test_a_name_with_a_colon_is_a_persons() -> None:
 )
 def test_who_published_a_message(user: str | None, headers: dict[str, str], publisher: str | None) -> None:
     """As we noted it, or as the broker validated it; what is no identity is nobody."""
-    found = publisher_of(Message(b"", "a.b", None, headers, user))
-    assert found == (publisher and Identity.read(publisher))
+    found = publisher_identity(BrokerMessage(b"", "a.b", None, headers, user))
+    assert found == (publisher and Identity.parse_identity(publisher))

@@ -12,11 +12,11 @@ import pytest
 
 from mailer import cli
 from mailer.policy.category import CATEGORIES
-from mailer.policy.document import Policy
-from mailer.policy.library import load
-from mailer.rendering.templates import TemplateLibrary
-from mailer.trial.people import singles_of
-from mailer.trial.trying import HOLDS, try_brand
+from mailer.policy.policy_file import Policy
+from mailer.policy.policy_library import parse_policies
+from mailer.rendering.template_library import TemplateLibrary
+from mailer.trial.sample_people import single_trait_people
+from mailer.trial.trial_run import HOLDS, try_brand
 
 KNOWN = ("--domain", "harbor.example", "--controller", "Harbor Ltd.", "--address", "1 Quay Street, Hamburg")
 PAGE = Path(__file__).parents[2] / "docs" / "policies.md"
@@ -46,8 +46,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def loaded(folder: Path) -> tuple[Policy, TemplateLibrary]:
     """The policy and the templates of harbor, as a process reads them."""
     file = folder / "policies" / "harbor.toml"
-    policies: Mapping[str, Policy] = load({str(file): file.read_text("utf-8")}, datetime.now(UTC).date())
-    return policies["harbor"], TemplateLibrary.load(folder / "templates", policies)
+    policies: Mapping[str, Policy] = parse_policies({str(file): file.read_text("utf-8")}, datetime.now(UTC).date())
+    return policies["harbor"], TemplateLibrary.load_library(folder / "templates", policies)
 
 
 def test_a_new_brand_is_whole_and_keeps_its_promises(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,12 +61,12 @@ def test_a_new_brand_is_whole_and_keeps_its_promises(here: Path, capsys: pytest.
     for path, text in files_in(here).items():
         left = r"(?i:paltalk|peerstream|interpals|pen pal)|= \"FILL IN|@fill-in|//fill-in|[\u0600-\u06ff]"
         assert not re.search(left, text), path
-    trial = try_brand(policy, templates, datetime.now(UTC), people=singles_of(policy))
+    trial = try_brand(policy, templates, datetime.now(UTC), people=single_trait_people(policy))
     assert {line.id: (line.result, line.failure) for line in trial.lines} == {
         line.id: (HOLDS, None) for line in trial.lines
     }
     assert len(trial.lines) > 10
-    assert said.count("\n  mailer ") == 3
+    assert len(re.findall(r"\n  \S*mailer (?:policy|templates) ", said)) == 3
     assert "To be filled in" not in said
 
 
@@ -91,7 +91,7 @@ def test_what_is_not_filled_in_is_named(here: Path, capsys: pytest.CaptureFixtur
     assert len(said) == len(keys)
     for path, text in files_in(here).items():
         (here / path).write_text(re.sub("FILL IN: ", "", text).replace("fill-in.invalid", "harbor.example"), "utf-8")
-    assert loaded(here)[1].names("harbor")
+    assert loaded(here)[1].template_names("harbor")
 
 
 def test_nothing_is_overwritten(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,8 +137,10 @@ def test_names_of_all_kinds_are_written_as_they_are(here: Path) -> None:
     assert run("init", "hafen-nord", *given, "--locales", "de") == 0
     said = tomllib.loads((here / "policies" / "hafen-nord.toml").read_text("utf-8"))
     assert (said["name"], said["controller"]["name"], said["default_locale"]) == (name, company, "de")
-    policies = load({"hafen": (here / "policies" / "hafen-nord.toml").read_text("utf-8")}, datetime.now(UTC).date())
-    templates = TemplateLibrary.load(here / "templates", policies)
+    policies = parse_policies(
+        {"hafen": (here / "policies" / "hafen-nord.toml").read_text("utf-8")}, datetime.now(UTC).date()
+    )
+    templates = TemplateLibrary.load_library(here / "templates", policies)
     assert {template.locales for template in templates} == {("de",)}
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import Template as JinjaTemplate
 
-from mailer.rendering.inlining import InliningError, inline_css
+from mailer.rendering.css_inlining import InliningError, inline_css
 
 
 def squeezed(page: str) -> str:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from mailer.accounts import validate_account
-from mailer.actions.lists import SuppressionLine
+from mailer.actions.list_import import SuppressionLine
 from mailer.events import Person, validate_event
-from mailer.inputs import (
+from mailer.input_types import (
     EARLIEST,
     LATEST,
     MAX_ID,
@@ -22,10 +22,10 @@ from mailer.inputs import (
     Moment,
     Name,
     Words,
-    day,
-    moment,
+    limited_problems,
+    parse_day,
+    parse_moment,
     read_json,
-    stated,
 )
 
 FORM = "is no time; write it as"
@@ -47,8 +47,8 @@ OUTSIDE = "is not between the years 1970 and 2200"
 )
 def test_a_moment_is_kept_in_utc(text: str, at: datetime) -> None:
     """RFC 3339 with its zone becomes the same moment in UTC."""
-    assert moment(text) == at
-    assert moment(text).tzinfo is UTC
+    assert parse_moment(text) == at
+    assert parse_moment(text).tzinfo is UTC
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_moment_is_kept_in_utc(text: str, at: datetime) -> None:
 def test_what_is_no_moment(text: str, message: str) -> None:
     """Digits alone, other forms, days that do not exist, and moments out of range are refused in words."""
     with pytest.raises(ValueError, match=f"^{message}"):
-        moment(text)
+        parse_moment(text)
 
 
 @pytest.mark.parametrize("value", [0, 1735032600, 1e400, True, None, [], b"2026-12-24T09:30:00Z", datetime(2026, 1, 1)])
@@ -116,7 +116,7 @@ def test_a_moment_is_one_or_is_refused(at: datetime) -> None:
     offset = fixed.utcoffset()
     assert offset is not None
     try:
-        found = moment(at.isoformat())
+        found = parse_moment(at.isoformat())
     except ValueError:
         assert offset % timedelta(minutes=1) or not EARLIEST <= fixed < LATEST
     else:
@@ -127,7 +127,7 @@ def test_a_moment_is_one_or_is_refused(at: datetime) -> None:
 def test_what_is_no_day(text: str) -> None:
     """A day has one form, and lies in the same years as a moment."""
     with pytest.raises(ValueError, match=r"^(is|day)"):
-        day(text)
+        parse_day(text)
 
 
 @pytest.mark.parametrize(
@@ -258,6 +258,6 @@ def test_a_local_part_has_64_octets_at_every_door(local: str, octets: int, domai
 
 def test_problems_can_be_answered() -> None:
     """Refusals that quote an input are printable, and few enough."""
-    told = stated([f"a\0{number}\ud800" for number in range(30)])
+    told = limited_problems([f"a\0{number}\ud800" for number in range(30)])
     assert told[0] == "a\ufffd0\ufffd"
     assert (len(told), told[-1]) == (21, "and 10 more")

@@ -6,13 +6,20 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
+from mailer.bundled_files import toml_files
 from mailer.cli import app
 from mailer.policy.countries import COUNTRIES
 from mailer.policy.decision import Send
-from mailer.policy.document import PolicyError, parse_policy
-from mailer.policy.jurisdiction import DEMANDS, JurisdictionError, Law, load_law, mark_of, parse_jurisdiction
-from mailer.policy.switches import strictest
-from mailer.resources import tables
+from mailer.policy.jurisdiction import (
+    DEMANDS,
+    JurisdictionError,
+    LawByCountry,
+    load_law,
+    mark_for_countries,
+    parse_jurisdiction,
+)
+from mailer.policy.policy_file import PolicyError, parse_policy
+from mailer.policy.switches import strictest_switches
 from tests.factories import law
 from tests.unit.test_decision import ADA, POLICY, decided, reason, revised
 from tests.unit.test_policies_page import DEFAULT
@@ -74,16 +81,16 @@ def test_each_countrys_law_decides(country: str) -> None:
 
 def test_the_rows_are_all_there() -> None:
     """No country has a file that is not expected here, and no expected one is missing."""
-    assert set(law().countries) == set(LAW)
+    assert set(law().reviewed_countries) == set(LAW)
 
 
 @pytest.mark.parametrize("country", [None, "EU", "ZZ", "AR", "XK"])
 def test_an_unknown_country_has_the_strictest_floor_of_all(country: str | None) -> None:
     """No reviewed country is stricter; where the country is unknown, neither is what the policy says of one."""
-    own = revised(LAX, jurisdictions={"SE": law().floor("SE").model_copy(update={"tracking": "off"})})
+    own = revised(LAX, jurisdictions={"SE": law().switch_floor("SE").model_copy(update={"tracking": "off"})})
     found = own.switches_for("2024", country)
-    for reviewed in own.law.countries if country is None else set(own.law.countries) - {"SE"}:
-        assert found == strictest(found, own.floor(reviewed))
+    for reviewed in own.law.reviewed_countries if country is None else set(own.law.reviewed_countries) - {"SE"}:
+        assert found == strictest_switches(found, own.legal_floor(reviewed))
     assert (found.tracking == "off") is (country is None)
 
 
@@ -92,11 +99,11 @@ def test_of_several_countries_the_strictest_holds(said: str) -> None:
     """The floor of each country that was said of somebody holds, in any order."""
     each = said.split("\n")
     found = LAX.switches_for("2024", said)
-    assert found == strictest(LAX.switches, *(LAX.floor(country) for country in each))
+    assert found == strictest_switches(LAX.switches, *(LAX.legal_floor(country) for country in each))
     somebody = replace(ADA, country=said, consents=frozenset[str]())
     asks = set(each) - set(FEDERAL.split(" "))
     assert reason(decided("promotional", somebody, LAX)) == ("no_opt_in" if asks else None)
-    own = revised(LAX, jurisdictions={each[-1]: law().floor(each[-1]).model_copy(update={"tracking": "off"})})
+    own = revised(LAX, jurisdictions={each[-1]: law().switch_floor(each[-1]).model_copy(update={"tracking": "off"})})
     assert own.switches_for("2024", said).tracking == "off"
 
 
@@ -112,18 +119,18 @@ def test_of_several_countries_the_strictest_holds(said: str) -> None:
 )
 def test_marks_of_several_countries_are_joined(said: str, label: str | None, line: str | None) -> None:
     """The mail bears the label and the line that the laws of all countries said want; the same mark each time."""
-    found = mark_of(LAX.marks, said)
-    assert found is mark_of(LAX.marks, said)
-    assert (found and found.label, found and found.line("en")) == (label, line)
+    found = mark_for_countries(LAX.advertising_marks, said)
+    assert found is mark_for_countries(LAX.advertising_marks, said)
+    assert (found and found.label, found and found.line_in("en")) == (label, line)
 
 
 def test_an_unsure_demand_allows_no_more_than_an_unreviewed_country() -> None:
     """The same file allows what it says while it is sure, and is as strict as any once it is not."""
     sure, unsure = (load_law({"a": text}) for text in (GOOD, GOOD.replace('"primary"', '"unsure"')))
-    assert sure.floor("AQ").model_dump(exclude_none=True) == {
+    assert sure.switch_floor("AQ").model_dump(exclude_none=True) == {
         "promo_basis": "opt_out", "partner_mail": "allowed", "tracking": "individual"
     }  # fmt: skip
-    assert unsure.floor("AQ") == unsure.unreviewed == Law().unreviewed == sure.floor(None)
+    assert unsure.switch_floor("AQ") == unsure.unreviewed == LawByCountry().unreviewed == sure.switch_floor(None)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +166,7 @@ RECORDS = {"JP": 30}
 
 def test_records_are_kept_as_long_as_each_law_says() -> None:
     """No country's file says more days or fewer, and no other one says any."""
-    found = {country: law().of(country) for country in law().countries}
+    found = {country: law().jurisdiction_of(country) for country in law().reviewed_countries}
     assert {country: one.records.value for country, one in found.items() if one and one.records} == RECORDS
 
 
@@ -178,10 +185,10 @@ def test_a_policy_keeps_records_as_long_as_the_law_wants() -> None:
 
 def test_every_demand_is_made_by_some_file() -> None:
     """There is no key that no jurisdiction needs, and each demand says where it comes from."""
-    shipped = [parse_jurisdiction(text, name) for name, text in tables("jurisdictions").items()]
-    assert {name for one in shipped for name in one.demands} == set(DEMANDS)
+    shipped = [parse_jurisdiction(text, name) for name, text in toml_files("jurisdictions").items()]
+    assert {name for one in shipped for name in one.demands_by_key} == set(DEMANDS)
     assert all(any(char.isdigit() for char in demand.source) or demand.sure == "unsure"
-               for one in shipped for demand in one.demands.values())  # fmt: skip
+               for one in shipped for demand in one.demands_by_key.values())  # fmt: skip
 
 
 FILES = """
@@ -214,12 +221,12 @@ za  opt_in  on_request unlinkable ssu  -      -
 def test_each_file_says_what_is_expected(row: str) -> None:
     """Somebody has thought about each demand: a file that says something else changes this table, too."""
     file, promo, partner, tracking, sure, label, languages = row.split()
-    found = parse_jurisdiction(tables("jurisdictions")[f"{file}.toml"], file)
+    found = parse_jurisdiction(toml_files("jurisdictions")[f"{file}.toml"], file)
     assert (found.promo_basis.value, found.partner_mail.value, found.tracking.value) == (promo, partner, tracking)
-    assert "".join(demand.sure[0] for demand in found.demands.values()) == sure
+    assert "".join(demand.sure[0] for demand in found.demands_by_key.values()) == sure
     assert (found.label.value if found.label else "-") == label
     assert (",".join(found.line.value) if found.line else "-") == languages
-    assert len(tables("jurisdictions")) == len(FILES.strip().splitlines())
+    assert len(toml_files("jurisdictions")) == len(FILES.strip().splitlines())
 
 
 ADVERTISING = {
@@ -243,7 +250,7 @@ def test_a_line_tells_each_reader_that_it_is_advertising() -> None:
     for country, mark in law().marks.items():
         for language, line in mark.lines.items():
             assert line == ADVERTISING[language], country
-            assert mark.line(f"{language}-{country}") == line
+            assert mark.line_in(f"{language}-{country}") == line
 
 
 @pytest.mark.parametrize(

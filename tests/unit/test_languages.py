@@ -7,9 +7,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from mailer.accounts import validate_account
 from mailer.events import Person
-from mailer.inputs import Locale, locale
-from mailer.rendering.languages import fallbacks, is_locale, is_written_as, locale_for, reads_rightwards, words_for
-from mailer.web.languages import choose
+from mailer.input_types import Locale, parse_locale
+from mailer.rendering.languages import (
+    best_locale,
+    date_locale,
+    fallback_locales,
+    has_same_script,
+    is_left_to_right,
+    is_locale,
+)
+from mailer.web.languages import choose_language
 
 CODES = [
     *("en", "en-GB", "en-US", "en-AU", "de", "de-AT", "ar", "ar-EG", "es", "es-419", "es-MX", "pt", "pt-BR", "pt-PT"),
@@ -31,7 +38,7 @@ def test_a_tag_is_read_in_any_case_and_with_either_hyphen(subtags: list[str], da
     written = subtags[0] + "".join(data.draw(st.sampled_from("-_")) + subtag for subtag in subtags[1:])
     upper = data.draw(st.lists(st.booleans(), min_size=len(written), max_size=len(written)))
     written = "".join(char.upper() if up else char.lower() for char, up in zip(written, upper, strict=True))
-    assert locale(written) == locale(code) == code
+    assert parse_locale(written) == parse_locale(code) == code
     assert Person(ref="u1", email="a@people.example", locale=written).locale == code
     rectified = {"v": 1, "id": "1", "brand": "b", "ref": "u1", "account": "rectify", "locale": written}
     assert validate_account(rectified).locale == code  # type: ignore[union-attr]
@@ -74,19 +81,19 @@ def test_what_is_no_tag(text: str) -> None:
 )
 def test_what_stands_in_for_a_locale(wanted: str | None, spoken: tuple[str, ...], found: str | None) -> None:
     """The reader's language in the reader's script, as near to their region as there is; never another language."""
-    assert locale_for(wanted, spoken) == found
+    assert best_locale(wanted, spoken) == found
 
 
 @given(st.sampled_from(CODES), st.lists(st.sampled_from(CODES), unique=True))
 def test_the_nearest_is_found_whatever_there_is(wanted: str, spoken: list[str]) -> None:
     """A spoken language is found in any order, itself first, and no other script as long as theirs is there."""
-    found = locale_for(wanted, tuple(spoken))
-    assert found == locale_for(wanted, tuple(sorted(spoken)))
+    found = best_locale(wanted, tuple(spoken))
+    assert found == best_locale(wanted, tuple(sorted(spoken)))
     if wanted in spoken:
         assert found == wanted
-    if any(is_written_as(code, wanted) for code in spoken):
+    if any(has_same_script(code, wanted) for code in spoken):
         assert found is not None
-        assert is_written_as(found, wanted)
+        assert has_same_script(found, wanted)
     if found is None:
         assert wanted.partition("-")[0] not in {code.partition("-")[0] for code in spoken}
 
@@ -94,8 +101,8 @@ def test_the_nearest_is_found_whatever_there_is(wanted: str, spoken: list[str]) 
 @given(st.sampled_from(CODES), st.sampled_from(CODES))
 def test_dates_are_in_the_language_of_their_text(reader: str, text: str) -> None:
     """A reader's own words for dates never bring another language or script into a text."""
-    assert is_written_as(words_for(reader, text), text)
-    assert words_for(None, text) == words_for("en" if text[:2] != "en" else "de", text) == text
+    assert has_same_script(date_locale(reader, text), text)
+    assert date_locale(None, text) == date_locale("en" if text[:2] != "en" else "de", text) == text
 
 
 @pytest.mark.parametrize(
@@ -111,14 +118,14 @@ def test_dates_are_in_the_language_of_their_text(reader: str, text: str) -> None
 )
 def test_whose_words_a_date_is_in(reader: str, text: str, words: str) -> None:
     """The reader's, where they name a region and read this very language."""
-    assert words_for(reader, text) == words
+    assert date_locale(reader, text) == words
 
 
 def test_fallbacks_are_tried_in_order() -> None:
     """The subtags go one by one, past the script that is likely, then come those of the default."""
-    assert list(fallbacks("zh-Hant-TW", "en-US")) == ["zh-Hant-TW", "zh-Hant", "zh", "en-US", "en"]
-    assert list(fallbacks("zh-TW", "en")) == ["zh-TW", "zh-Hant", "zh", "en"]
-    assert list(fallbacks("zh-CN", "sr-ME")) == ["zh-CN", "zh", "sr-ME", "sr-Latn", "sr"]
+    assert list(fallback_locales("zh-Hant-TW", "en-US")) == ["zh-Hant-TW", "zh-Hant", "zh", "en-US", "en"]
+    assert list(fallback_locales("zh-TW", "en")) == ["zh-TW", "zh-Hant", "zh", "en"]
+    assert list(fallback_locales("zh-CN", "sr-ME")) == ["zh-CN", "zh", "sr-ME", "sr-Latn", "sr"]
 
 
 def test_what_is_a_locale() -> None:
@@ -133,10 +140,10 @@ def test_what_is_a_locale() -> None:
 )
 def test_the_direction_is_that_of_the_script(code: str, rightwards: bool) -> None:
     """The likely script of a code says whether it is written from left to right."""
-    assert reads_rightwards(code) is rightwards
+    assert is_left_to_right(code) is rightwards
 
 
 @pytest.mark.parametrize("accepted", ["DE-at", "de_AT", "de-Latn-AT;q=0.9, fr"])
 def test_pages_take_a_tag_in_any_form(accepted: str) -> None:
     """The language of a page is found by the first subtag, whatever stands after it."""
-    assert choose(accepted).code == "de"
+    assert choose_language(accepted).code == "de"

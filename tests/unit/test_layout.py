@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from mailer.cli import shared
-from mailer.cli.layout import lay_out, named, plain, plain_json
+from mailer.cli.terminal_layout import escape_line, lay_out_facts, lay_out_table, plain_json
 
 HOSTILE = "[/b][red]x[/red] :smile: \x1b]0;owned\x07\x9b31m\u202egnp.exe\r\nstate  finished \U000e0041"
 ROWS = st.lists(st.tuples(st.text(), st.text(), st.one_of(st.none(), st.integers(), st.lists(st.text()))), max_size=5)
@@ -36,13 +36,13 @@ COLUMNS = ("id", "reason", "more")
 )
 def test_what_a_terminal_would_obey_is_shown(text: str, shown: str) -> None:
     """Control characters, direction, invisible ones; what people write stays."""
-    assert plain(text) == shown
+    assert escape_line(text) == shown
 
 
 @given(st.text())
 def test_no_text_gives_orders_to_a_terminal(text: str) -> None:
     """One line, no control or format character but the two joiners, and nothing else is changed."""
-    shown = plain(text)
+    shown = escape_line(text)
     assert not any(char < " " or "\x7f" <= char <= "\x9f" or "\u2028" <= char <= "\u202e" for char in shown)
     if text.isprintable():
         assert shown == text
@@ -53,29 +53,29 @@ def test_json_stays_the_same_document(value: object) -> None:
     """A character that a text shows by its code is that character to whoever reads the JSON."""
     shown = plain_json(json.dumps(value, ensure_ascii=False))
     assert json.loads(shown) == value
-    assert plain(shown) == shown
+    assert escape_line(shown) == shown
 
 
 @given(ROWS, st.one_of(st.none(), st.integers(1, 200)))
 def test_every_word_stands_whole_at_every_width(rows: list[tuple[object, ...]], width: int | None) -> None:
     """An id can be copied from any terminal: nothing is cut, and nothing is broken within a word."""
-    text = "\n".join(lay_out(COLUMNS, rows, width))
+    text = "\n".join(lay_out_table(COLUMNS, rows, width))
     for row in rows:
         for cell in row:
             for line in cell if isinstance(cell, list) else [cell]:
-                assert all(word in text for word in plain("" if line is None else str(line)).split(" "))
+                assert all(word in text for word in escape_line("" if line is None else str(line)).split(" "))
 
 
 @given(ROWS, st.integers(60, 200))
 def test_a_line_is_wider_than_the_terminal_only_for_one_long_word(rows: list[tuple[object, ...]], width: int) -> None:
     """No line is wider than the terminal as long as its words fit."""
     short = [[str(cell)[:10] if cell is not None else None for cell in row] for row in rows]
-    assert all(cell_len(line) <= width for line in lay_out(COLUMNS, short, width))
+    assert all(cell_len(line) <= width for line in lay_out_table(COLUMNS, short, width))
 
 
 def test_a_pipe_gets_a_line_a_row() -> None:
     """Nothing is wrapped where nobody looks, however long it is."""
-    lines = lay_out(("id", "says"), [(1, "word " * 100), (2, "x" * 500)], None)
+    lines = lay_out_table(("id", "says"), [(1, "word " * 100), (2, "x" * 500)], None)
     assert len(lines) == 4
     assert lines[3] == f"2   {'x' * 500}"
 
@@ -83,29 +83,29 @@ def test_a_pipe_gets_a_line_a_row() -> None:
 def test_a_narrow_terminal_gets_names_and_values() -> None:
     """A table that does not fit even when its lines are wrapped is printed a value a line."""
     id_ = "0192f0c1-0000-7000-8000-000000000000"
-    lines = lay_out(("mailing", "brand"), [(id_, "interpals"), (id_, "x")], 40)
+    lines = lay_out_table(("mailing", "brand"), [(id_, "interpals"), (id_, "x")], 40)
     assert lines == [f"mailing  {id_}", "brand    interpals", "", f"mailing  {id_}", "brand    x"]
 
 
 def test_no_value_can_look_like_another_line() -> None:
     """A line break within a value is shown, and the lines of a list stand below the first."""
     forged = "x\nstate  finished"
-    assert named([("ref", forged), ("body", ["one", "two"])]) == [
+    assert lay_out_facts([("ref", forged), ("body", ["one", "two"])]) == [
         "ref   x\\x0astate  finished",
         "body  one",
         "      two",
     ]
-    assert lay_out(("ref",), [(forged,)], None)[2:] == ["x\\x0astate  finished"]
+    assert lay_out_table(("ref",), [(forged,)], None)[2:] == ["x\\x0astate  finished"]
 
 
 def test_markup_is_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
     """Neither markup nor names of emoji nor escape sequences are: in lines, tables, facts, JSON and errors."""
     shared.out.print(HOSTILE)
-    shared.table((HOSTILE,), [(HOSTILE,), ([HOSTILE],)], HOSTILE)
-    shared.facts({HOSTILE: HOSTILE})
+    shared.print_table((HOSTILE,), [(HOSTILE,), ([HOSTILE],)], HOSTILE)
+    shared.print_facts({HOSTILE: HOSTILE})
     shared.print_json({HOSTILE: HOSTILE})
     with pytest.raises(SystemExit):
-        shared.fail(HOSTILE, 2)
+        shared.exit_with_error(HOSTILE, 2)
     printed, said = capsys.readouterr()
     assert printed.count("[/b][red]x[/red] :smile: ") == 9
     assert "[/b][red]x[/red] :smile: " in said
@@ -123,8 +123,8 @@ def test_no_environment_colours_or_cuts_an_id(monkeypatch: pytest.MonkeyPatch, s
         printer.file = terminal
         monkeypatch.setattr(shared, "out", printer)
         printer.print(f"{id_} is cancelled.")
-        shared.table(("mailing", "brand"), [(id_, "interpals")])
-        shared.facts({"mailing": id_})
+        shared.print_table(("mailing", "brand"), [(id_, "interpals")])
+        shared.print_facts({"mailing": id_})
     printed = b""
     with suppress(OSError):  # the end of a terminal that nobody has open any more
         while more := os.read(ours, 4096):

@@ -3,19 +3,21 @@
 import pytest
 
 from mailer.events import Person
-from mailer.policy.outcome import Outcome, Result
-from mailer.ports.processor import Outgoing
-from mailer.processors.letter import Extensions, Letter, compose, xtext
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.processor import OutgoingMessage
+from mailer.processors.smtp_envelope import SmtpEnvelope, SmtpExtensions, compose_envelope, encode_xtext
 from mailer.rendering.headers import addr_spec
 
 CONTENT = b"Subject: x\r\n\r\nhi\r\n"
-ALL = Extensions.of({"pipelining": "", "dsn": "", "smtputf8": "", "8bitmime": "", "size": "1000"})
+ALL = SmtpExtensions.parse_ehlo({"pipelining": "", "dsn": "", "smtputf8": "", "8bitmime": "", "size": "1000"})
 
 
-def letter(content: bytes = CONTENT, recipient: str = "ann@example.org", extensions: Extensions = ALL) -> Letter:
+def letter(
+    content: bytes = CONTENT, recipient: str = "ann@example.org", extensions: SmtpExtensions = ALL
+) -> SmtpEnvelope:
     """One that can be offered."""
-    made = compose(Outgoing("b@example.com", recipient, content, "e7"), 3, extensions)
-    assert isinstance(made, Letter)
+    made = compose_envelope(OutgoingMessage("b@example.com", recipient, content, "e7"), 3, extensions)
+    assert isinstance(made, SmtpEnvelope)
     return made
 
 
@@ -35,19 +37,19 @@ def test_content_is_stuffed(content: bytes, stuffed: bytes) -> None:
 
 def test_a_canonical_message_goes_as_it_is() -> None:
     """A message that the renderer has written needs no second look, and its envelope is looked at all the same."""
-    message = Outgoing("b@example.com", "ann@example.org", CONTENT, "e7", is_canonical=True)
-    assert compose(message, 3, ALL) == letter(CONTENT)
-    assert isinstance(compose(message._replace(recipient="ann@example.org> SIZE=1"), 3, ALL), Outcome)
+    message = OutgoingMessage("b@example.com", "ann@example.org", CONTENT, "e7", is_canonical=True)
+    assert compose_envelope(message, 3, ALL) == letter(CONTENT)
+    assert isinstance(compose_envelope(message._replace(recipient="ann@example.org> SIZE=1"), 3, ALL), Outcome)
 
 
 def test_an_envelope_says_what_is_offered() -> None:
     """Each parameter stands where its extension is, and nowhere else."""
-    assert letter().envelope == (
+    assert letter().envelope_commands == (
         b"MAIL FROM:<b@example.com> SIZE=18 RET=HDRS ENVID=e7\r\n"
         b"RCPT TO:<ann@example.org> NOTIFY=FAILURE,DELAY ORCPT=rfc822;ann@example.org\r\nDATA\r\n"
     )
-    bare = letter(extensions=Extensions())
-    assert bare.envelope == b"MAIL FROM:<b@example.com>\r\nRCPT TO:<ann@example.org>\r\nDATA\r\n"
+    bare = letter(extensions=SmtpExtensions())
+    assert bare.envelope_commands == b"MAIL FROM:<b@example.com>\r\nRCPT TO:<ann@example.org>\r\nDATA\r\n"
     assert bare.index == 3
 
 
@@ -65,9 +67,11 @@ def test_utf8_in_a_header_field_is_declared(field: str, above: str) -> None:
     content = f"{above}{field}\r\n\r\nhi\r\n".encode()
     assert letter(content).mail.endswith(b" BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=e7")
     assert b"SMTPUTF8" not in letter("Subject: x\r\n\r\nhilfé\r\n".encode()).mail
-    without = compose(Outgoing("b@example.com", "ann@example.org", content), 0, Extensions.of({"8bitmime": ""}))
+    without = compose_envelope(
+        OutgoingMessage("b@example.com", "ann@example.org", content), 0, SmtpExtensions.parse_ehlo({"8bitmime": ""})
+    )
     assert isinstance(without, Outcome)
-    assert (without.result, without.status) == (Result.BLOCKED, "5.6.7")
+    assert (without.result, without.status) == (OutcomeKind.BLOCKED, "5.6.7")
 
 
 @pytest.mark.parametrize(
@@ -80,24 +84,24 @@ def test_utf8_in_a_header_field_is_declared(field: str, above: str) -> None:
         ("a@example.org", b"\r\na\n.\nMAIL FROM:<b@example.org>\r\n", ALL, "5.6.0"),
         ("a@example.org", b"\r\na\rb\r\n", ALL, "5.6.0"),
         ("a@example.org", b"\r\na\n\rb\r\n", ALL, "5.6.0"),
-        ("a@example.org", "\r\nä\r\n".encode(), Extensions(), "5.6.3"),
-        ("jürgen@example.org", CONTENT, Extensions(), "5.6.7"),
+        ("a@example.org", "\r\nä\r\n".encode(), SmtpExtensions(), "5.6.3"),
+        ("jürgen@example.org", CONTENT, SmtpExtensions(), "5.6.7"),
         ("a@example.org", b"x" * 1_001, ALL, "5.3.4"),
     ],
 )
-def test_what_is_never_offered(recipient: str, content: bytes, extensions: Extensions, status: str) -> None:
+def test_what_is_never_offered(recipient: str, content: bytes, extensions: SmtpExtensions, status: str) -> None:
     """What would smuggle a command, break the protocol or be refused anyway stays here, held against ourselves."""
-    made = compose(Outgoing("b@example.com", recipient, content), 0, extensions)
+    made = compose_envelope(OutgoingMessage("b@example.com", recipient, content), 0, extensions)
     assert isinstance(made, Outcome)
-    assert (made.result, made.status) == (Result.BLOCKED, status)
+    assert (made.result, made.status) == (OutcomeKind.BLOCKED, status)
 
 
 @pytest.mark.parametrize("local", ["a..b", "a.", ".a"])
 def test_a_quoted_local_part_stays_quoted(local: str) -> None:
     """The envelope has the quotes that RFC 5321 4.1.2 wants, and the original recipient of a report too."""
     recipient = addr_spec(Person(ref="u1", email=f"{local}@docomo.ne.jp").email, "To")
-    made = compose(Outgoing("b@example.com", recipient, CONTENT), 0, ALL)
-    assert isinstance(made, Letter)
+    made = compose_envelope(OutgoingMessage("b@example.com", recipient, CONTENT), 0, ALL)
+    assert isinstance(made, SmtpEnvelope)
     quoted = f'"{local}"@docomo.ne.jp'
     assert made.rcpt.decode() == f"TO:<{quoted}> NOTIFY=FAILURE,DELAY ORCPT=rfc822;{quoted}"
 
@@ -105,11 +109,11 @@ def test_a_quoted_local_part_stays_quoted(local: str) -> None:
 @pytest.mark.parametrize(("size", "most"), [("", None), ("0", None), ("1000", 1000), ("huge", None)])
 def test_the_limit_of_size(size: str, most: int | None) -> None:
     """No number, or 0, is no limit (RFC 1870 4)."""
-    assert Extensions.of({"size": size}).most == most
-    assert Extensions.of({"size": size}).size
+    assert SmtpExtensions.parse_ehlo({"size": size}).most == most
+    assert SmtpExtensions.parse_ehlo({"size": size}).size
 
 
 def test_xtext() -> None:
     """What RFC 3461 4 does not allow is written in hexadecimal digits."""
-    assert xtext("plain-1@x.org") == "plain-1@x.org"
-    assert xtext("a+b=c d") == "a+2Bb+3Dc+20d"
+    assert encode_xtext("plain-1@x.org") == "plain-1@x.org"
+    assert encode_xtext("a+b=c d") == "a+2Bb+3Dc+20d"

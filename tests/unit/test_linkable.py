@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.events import EventRefused, validate_event
-from mailer.rendering.admission import admit
-from mailer.rendering.linkable import has_link, shown_texts
+from mailer.rendering.autolinks import has_link, shown_texts
+from mailer.rendering.event_checks import check_event
 from tests.factories import templates
 from tests.template_files import POLICIES
 
@@ -206,12 +206,12 @@ HOLDS = "holds an address, of which mail programs make a link"
 
 def refusals(name: str, context: dict[str, Any], brand: str = "paltalk-2006", **changes: Any) -> list[str]:
     """Returns what is wrong with an event of a template, its example changed."""
-    template = TEMPLATES.get(brand, name)
+    template = TEMPLATES.get_template(brand, name)
     assert template
     event = {"v": 1, "id": "1", "brand": brand, "category": template.category, "template": name}
     event |= {"to": {"people": [SAM]}, "reason": "Because", "context": {**template.example, **context}, **changes}
     try:
-        admit(validate_event(event), POLICIES, TEMPLATES)
+        check_event(validate_event(event), POLICIES, TEMPLATES)
     except EventRefused as error:
         return list(error.problems)
     return []

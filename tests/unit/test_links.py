@@ -6,54 +6,54 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.links import (
+from mailer.rendering.signed_links import (
     MAX_URL,
     BounceToken,
     ClickToken,
     ConfirmToken,
-    Links,
     OpenToken,
     PreferencesToken,
     ReportToken,
+    SignedLinks,
     UndoToken,
     UnsubscribeToken,
 )
 
 URL = "https://mail.example"
-LINKS = Links(URL + "/", ["newest", "oldest"])
+LINKS = SignedLinks(URL + "/", ["newest", "oldest"])
 IDS = st.integers(min_value=0, max_value=2**63 - 1)
 NONCES = st.none() | st.text("0123456789abcdef", min_size=32, max_size=32)
 MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")
 NOW = datetime(2026, 3, 1, 12, 30, 0, 5, tzinfo=UTC)
 
-EVERY: dict[str, tuple[Callable[[Links], str], Callable[[Links, str], object], object]] = {
+EVERY: dict[str, tuple[Callable[[SignedLinks], str], Callable[[SignedLinks, str], object], object]] = {
     "u": (
-        lambda links: links.unsubscribe(UnsubscribeToken("brand", 7, "newsletter")),
+        lambda links: links.unsubscribe_link(UnsubscribeToken("brand", 7, "newsletter")),
         lambda links, text: links.read_unsubscribe(text),
         UnsubscribeToken("brand", 7, "newsletter"),
     ),
     "o": (
-        lambda links: links.pixel(OpenToken(MAILING, "ab", 7)),
+        lambda links: links.pixel_url(OpenToken(MAILING, "ab", 7)),
         lambda links, text: links.read_open(text),
         OpenToken(MAILING, "ab", 7),
     ),
     "c": (
-        lambda links: links.click(ClickToken(MAILING, "https://shop.example/?a=b", "ab", 7)),
+        lambda links: links.click_url(ClickToken(MAILING, "https://shop.example/?a=b", "ab", 7)),
         lambda links, text: links.read_click(text),
         ClickToken(MAILING, "https://shop.example/?a=b", "ab", 7),
     ),
     "confirm": (
-        lambda links: links.confirm(ConfirmToken("brand", 7, MAILING, 3)),
+        lambda links: links.confirm_link(ConfirmToken("brand", 7, MAILING, 3)),
         lambda links, text: links.read_confirm(text),
         ConfirmToken("brand", 7, MAILING, 3),
     ),
     "preferences": (
-        lambda links: links.preferences(PreferencesToken("brand", 7)),
+        lambda links: links.preferences_link(PreferencesToken("brand", 7)),
         lambda links, text: links.read_preferences(text),
         PreferencesToken("brand", 7),
     ),
     "report": (
-        lambda links: links.report(ReportToken("brand", 7, MAILING)),
+        lambda links: links.report_link(ReportToken("brand", 7, MAILING)),
         lambda links, text: links.read_report(text),
         ReportToken("brand", 7, MAILING),
     ),
@@ -72,7 +72,7 @@ def test_unsubscribe_reads_back(
 ) -> None:
     """An unsubscribe link says what was put into it, also one of before it named the address's generation."""
     token = UnsubscribeToken(brand, recipient_id, category, mailing_id, generation)
-    url = LINKS.unsubscribe(token)
+    url = LINKS.unsubscribe_link(token)
     assert url.startswith(f"{URL}/u/")
     assert LINKS.read_unsubscribe(token_of(url)) == token
 
@@ -81,7 +81,7 @@ def test_unsubscribe_reads_back(
 def test_pixel_reads_back(mailing_id: UUID, nonce: str | None, recipient_id: int | None) -> None:
     """A pixel's token names what it counts, with and without the suffix."""
     token = OpenToken(mailing_id, nonce, recipient_id)
-    url = LINKS.pixel(token)
+    url = LINKS.pixel_url(token)
     assert url.startswith(f"{URL}/o/")
     assert LINKS.read_open(token_of(url)) == token
     assert LINKS.read_open(token_of(url).removesuffix(".gif")) == token
@@ -91,7 +91,7 @@ def test_pixel_reads_back(mailing_id: UUID, nonce: str | None, recipient_id: int
 def test_click_reads_back(mailing_id: UUID, path: str, nonce: str | None, recipient_id: int | None) -> None:
     """A tracked link leads where it was made to lead, and counts what a pixel would."""
     token = ClickToken(mailing_id, f"https://shop.example/{path}", nonce, recipient_id)
-    assert LINKS.read_click(token_of(LINKS.click(token))) == token
+    assert LINKS.read_click(token_of(LINKS.click_url(token))) == token
 
 
 def test_the_longest_url_is_read_back() -> None:
@@ -102,9 +102,9 @@ def test_the_longest_url_is_read_back() -> None:
         MAILING, longest.ljust(MAX_URL - (len(longest.encode()) - len(longest)), "x"), "f" * 32, 2**63 - 1
     )
     assert len(token.url.encode()) == MAX_URL
-    assert LINKS.read_click(token_of(LINKS.click(token))) == token
+    assert LINKS.read_click(token_of(LINKS.click_url(token))) == token
     with pytest.raises(ValueError, match="at most"):
-        LINKS.click(ClickToken(MAILING, token.url + "x"))
+        LINKS.click_url(ClickToken(MAILING, token.url + "x"))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_the_longest_url_is_read_back() -> None:
 def test_only_the_web_is_linked(url: str) -> None:
     """A tracked link leads to an https or http URL, and to nothing that a browser would read otherwise."""
     with pytest.raises(ValueError, match="https or http"):
-        LINKS.click(ClickToken(MAILING, url))
+        LINKS.click_url(ClickToken(MAILING, url))
 
 
 @pytest.mark.parametrize("path", EVERY)
@@ -140,8 +140,8 @@ def test_each_link_is_for_its_purpose_and_survives_rotation(path: str) -> None:
     text = token_of(url).removesuffix(".gif")
     for other, (_, read, _) in EVERY.items():
         assert read(LINKS, text) == (said if other == path else None)
-        assert read(Links(URL, ["newer", "newest"]), text) == (said if other == path else None)
-        assert read(Links(URL, ["newer"]), text) is None
+        assert read(SignedLinks(URL, ["newer", "newest"]), text) == (said if other == path else None)
+        assert read(SignedLinks(URL, ["newer"]), text) is None
 
 
 @given(st.uuids(), IDS)
@@ -174,7 +174,7 @@ def test_awkward_garbage_is_nothing(text: str) -> None:
 def test_any_change_breaks_a_token(data: st.DataObject) -> None:
     """One changed character is enough for a token to be nobody's."""
     mailing_id = uuid4()
-    token = token_of(LINKS.unsubscribe(UnsubscribeToken("brand", 1, "newsletter", mailing_id)))
+    token = token_of(LINKS.unsubscribe_link(UnsubscribeToken("brand", 1, "newsletter", mailing_id)))
     place = data.draw(st.integers(0, len(token) - 2))
     other = "A" if token[place] != "A" else "B"
     assert LINKS.read_unsubscribe(token[:place] + other + token[place + 1 :]) is None
@@ -187,9 +187,9 @@ def test_any_change_breaks_a_token(data: st.DataObject) -> None:
 def test_a_press_is_undone_by_its_own_value_only() -> None:
     """The value of the undo button names one press, and is no link's token."""
     press = UndoToken("brand", 7, 12, NOW)
-    value = LINKS.undo_value(press)
+    value = LINKS.undo_token(press)
     assert LINKS.read_undo(value) == press
-    assert LINKS.read_undo(token_of(LINKS.preferences(PreferencesToken("brand", 7)))) is None
+    assert LINKS.read_undo(token_of(LINKS.preferences_link(PreferencesToken("brand", 7)))) is None
     assert [read(LINKS, value) for _, read, _ in EVERY.values()] == [None] * len(EVERY)
 
 
@@ -237,9 +237,9 @@ def test_only_the_token_makes_a_link_bad(behind: str, path: str) -> None:
 
 def test_links_survive_rotation_and_end_with_their_key() -> None:
     """What an older key signed is read as long as the key is listed; what a newer one signed needs that one."""
-    before, after, without = Links(URL, ["a"]), Links(URL, ["b", "a"]), Links(URL, ["b"])
+    before, after, without = SignedLinks(URL, ["a"]), SignedLinks(URL, ["b", "a"]), SignedLinks(URL, ["b"])
     token, mailing_id = UnsubscribeToken("brand", 7, "newsletter"), uuid4()
-    old, new = token_of(before.unsubscribe(token)), token_of(after.unsubscribe(token))
+    old, new = token_of(before.unsubscribe_link(token)), token_of(after.unsubscribe_link(token))
     assert after.read_unsubscribe(old) == token
     assert without.read_unsubscribe(old) is None
     assert without.read_unsubscribe(new) == token
@@ -252,12 +252,12 @@ def test_links_survive_rotation_and_end_with_their_key() -> None:
 @given(st.uuids(), IDS)
 def test_message_id_is_the_deliverys_own(mailing_id: UUID, recipient_id: int) -> None:
     """A delivery has one Message-ID, also after a rotation, and no other delivery has it."""
-    message_id = LINKS.message_id(mailing_id, recipient_id, "d.example")
-    assert message_id == LINKS.message_id(mailing_id, recipient_id, "d.example")
-    assert message_id == Links(URL, ["newer still", "newest", "oldest"]).message_id(
+    message_id = LINKS.make_message_id(mailing_id, recipient_id, "d.example")
+    assert message_id == LINKS.make_message_id(mailing_id, recipient_id, "d.example")
+    assert message_id == SignedLinks(URL, ["newer still", "newest", "oldest"]).make_message_id(
         mailing_id, recipient_id, "d.example"
     )
-    assert message_id != LINKS.message_id(mailing_id, recipient_id ^ 1, "d.example")
+    assert message_id != LINKS.make_message_id(mailing_id, recipient_id ^ 1, "d.example")
     assert message_id.startswith("<")
     assert message_id.endswith("@d.example>")
     assert len(message_id) == 40 + len("<@d.example>")
@@ -268,12 +268,12 @@ def test_message_id_is_the_deliverys_own(mailing_id: UUID, recipient_id: int) ->
 def test_a_key_is_needed(keys: list[str]) -> None:
     """Without a secret, or with an empty one, nothing is signed."""
     with pytest.raises(ValueError, match="key"):
-        Links(URL, keys)
+        SignedLinks(URL, keys)
 
 
 def test_links_are_proven_before_they_are_sent() -> None:
     """A link of each purpose is made and read back; where what they begin with leads elsewhere, nothing starts."""
-    Links("https://mail.example/letters/", ["a key"]).prove()
+    SignedLinks("https://mail.example/letters/", ["a key"]).self_test()
     for wrong in ("https://", "https://mail.example?x=1", "https://mail.example#", "https://mail.example /", "mail"):
         with pytest.raises(ValueError, match="cannot be followed"):
-            Links(wrong, ["a key"]).prove()
+            SignedLinks(wrong, ["a key"]).self_test()

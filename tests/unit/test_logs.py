@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 import structlog
 
-from mailer.runtime.lines import MOST, LineWriter, Stream
-from mailer.runtime.logs import MAX_LINE, catch_surprises, end_output, flush_output, loop_surprised, set_up_logs
+from mailer.runtime.line_writer import MOST, LineWriter, Stream
+from mailer.runtime.logs import MAX_LINE, close_output, flush_output, log_loop_error, log_unexpected_errors, set_up_logs
 from mailer.telemetry import EVERY, log
 
 
@@ -33,7 +33,7 @@ def _logging(file: Path, **how: Any) -> Iterator[Callable[[], list[str]]]:
     with file.open("wb") as opened:
         set_up_logs(fd=opened.fileno(), **how)
         yield lines
-        end_output()
+        close_output()
 
 
 @pytest.mark.parametrize("library", [False, True])
@@ -99,7 +99,7 @@ def _on_a_terminal() -> str:
     ours, theirs = pty.openpty()
     set_up_logs(json=False, fd=theirs)
     structlog.get_logger().info("hello")
-    end_output()
+    close_output()
     shown = os.read(ours, 10_000).decode()
     os.close(ours)
     os.close(theirs)
@@ -146,7 +146,7 @@ def test_a_pipe_that_nobody_reads_keeps_nobody_from_ending() -> None:
     """Whoever ends waits for the last lines no longer than it says."""
     ours, theirs = os.pipe()
     writer = LineWriter(theirs, int)
-    writer.put(b"x" * 1_000_000)
+    writer.put_piece(b"x" * 1_000_000)
     assert not writer.flush(0.05)
     _read_all(ours, 1_000_000)
     assert writer.flush(60)
@@ -163,7 +163,7 @@ def test_a_reader_that_is_gone_and_a_full_disk_only_cost_lines() -> None:
             lost: list[int] = []
             writer = LineWriter(fd, lost.append)
             for _ in range(10):
-                writer.put(b"line\n")
+                writer.put_piece(b"line\n")
             assert writer.flush(60)
             assert lost == [1] * 10
             writer.close()
@@ -175,8 +175,8 @@ def test_a_pipe_that_does_not_block_is_waited_for() -> None:
     ours, theirs = os.pipe()
     os.set_blocking(theirs, False)
     writer = LineWriter(theirs, int)
-    writer.put(b"x" * 500_000)
-    writer.put(b"end\n")
+    writer.put_piece(b"x" * 500_000)
+    writer.put_piece(b"end\n")
     assert _read_all(ours, 500_004).endswith(b"xend\n")
     assert writer.flush(60)
     os.close(ours)
@@ -219,10 +219,10 @@ def test_surprises_are_logged_without_their_words(tmp_path: Path, monkeypatch: p
 
         task = asyncio.create_task(failing())
         await asyncio.wait([task])
-        asyncio.get_running_loop().set_exception_handler(loop_surprised)
+        asyncio.get_running_loop().set_exception_handler(log_loop_error)
         del task
 
-    catch_surprises()
+    log_unexpected_errors()
     with _logging(tmp_path / "log", json=True) as lines:
         thread = threading.Thread(target=fail)
         thread.start()

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from mailer.events import EventRefused, MessageEvent, validate_event
-from mailer.policy.outcome import Outcome, Result
-from mailer.ports.processor import Outgoing
-from mailer.processors.letter import Extensions, Letter, compose
-from mailer.rendering.templates import SAMPLE
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.processor import OutgoingMessage
+from mailer.processors.smtp_envelope import SmtpEnvelope, SmtpExtensions, compose_envelope
+from mailer.rendering.template_library import SAMPLE
 from tests.factories import plain_event, policies, templates
 from tests.signed import newsletter
 
@@ -85,12 +85,14 @@ def test_name_bidi_override() -> None:
 
 def test_reply_to_utf8_without_smtputf8() -> None:
     """These very bytes go only to a relay that offers SMTPUTF8, which is asked for it (RFC 6531 3.4)."""
-    outgoing = Outgoing("b@x.example", "hp1@h.example", (CASES / "reply-to-utf8-without-smtputf8.eml").read_bytes())
-    without = compose(outgoing, 0, Extensions.of({"8bitmime": ""}))
+    outgoing = OutgoingMessage(
+        "b@x.example", "hp1@h.example", (CASES / "reply-to-utf8-without-smtputf8.eml").read_bytes()
+    )
+    without = compose_envelope(outgoing, 0, SmtpExtensions.parse_ehlo({"8bitmime": ""}))
     assert isinstance(without, Outcome)
-    assert (without.result, without.status) == (Result.BLOCKED, "5.6.7")
-    offered = compose(outgoing, 0, Extensions.of({"8bitmime": "", "smtputf8": ""}))
-    assert isinstance(offered, Letter)
+    assert (without.result, without.status) == (OutcomeKind.BLOCKED, "5.6.7")
+    offered = compose_envelope(outgoing, 0, SmtpExtensions.parse_ehlo({"8bitmime": "", "smtputf8": ""}))
+    assert isinstance(offered, SmtpEnvelope)
     assert offered.mail.endswith(b" SMTPUTF8")
 
 
@@ -101,7 +103,7 @@ def test_interpals_ar_any() -> None:
     assert was
     for text in (controller.name, controller.postal_address):
         assert f"<bdi>{text}</bdi>" in was.get_content()
-    template = templates().get("interpals", "rights-answer")
+    template = templates().get_template("interpals", "rights-answer")
     assert template
     page = template.render("ar", {**SAMPLE, **template.example}).html
     assert "<bdi" not in page

@@ -2,15 +2,15 @@
 
 import pytest
 
-from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.mentions import Mentions, is_telling
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.erased_mentions import PersonMentions, is_distinctive_ref
 
 HASHER = AddressHasher("a key of the tests")
 
 
-def mentions(ref: str = "user-17") -> Mentions:
+def mentions(ref: str = "user-17") -> PersonMentions:
     """Those of somebody without an address."""
-    return Mentions("interpals", ref, frozenset(), HASHER)
+    return PersonMentions("interpals", ref, frozenset(), HASHER)
 
 
 @pytest.mark.parametrize(
@@ -30,15 +30,15 @@ def mentions(ref: str = "user-17") -> Mentions:
 )
 def test_whole_words_go(text: str, left: str) -> None:
     """A ref goes in any case, between any signs, and its whole text where only a code says it; other words stay."""
-    assert mentions().without({"a": [text, 17, None]}) == {"a": [left, 17, None]}
+    assert mentions().remove_from_value({"a": [text, 17, None]}) == {"a": [left, 17, None]}
 
 
 @pytest.mark.parametrize("ref", ["ada", "u-1", "summer", "1234567", "summertime", "first_name", "e-mail", "https:/"])
 def test_a_ref_that_may_be_a_word_is_not_looked_for(ref: str) -> None:
     """Short ones, words and numbers would erase texts about anything."""
-    assert not is_telling(ref)
+    assert not is_distinctive_ref(ref)
     said = mentions(ref)
-    assert (said.without(f"{ref} of Summer"), said.find_patterns(), said.find_octet_patterns()) == (
+    assert (said.remove_from_value(f"{ref} of Summer"), said.find_patterns(), said.find_octet_patterns()) == (
         f"{ref} of Summer",
         [],
         [],
@@ -54,4 +54,4 @@ def test_patterns_take_no_sign_of_theirs_from_a_ref() -> None:
 
 def test_names_of_values_stay() -> None:
     """A template knows its values by their names, whoever is called so."""
-    assert mentions("value-17").without({"value-17": "value-17 writes"}) == {"value-17": "erased writes"}
+    assert mentions("value-17").remove_from_value({"value-17": "value-17 writes"}) == {"value-17": "erased writes"}

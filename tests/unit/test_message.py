@@ -13,16 +13,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from mailer.events import Attachment
 from mailer.policy.category import CATEGORIES
-from mailer.policy.forms import split_sender
-from mailer.policy.section import Sender
-from mailer.rendering.forms import Form
-from mailer.rendering.headers import HeaderRefused, addr_spec, unturned
-from mailer.rendering.message import Letterhead, Skeleton
+from mailer.policy.policy_section import Sender
+from mailer.policy.text_formats import split_sender
+from mailer.rendering.headers import HeaderRefused, addr_spec, without_overrides
+from mailer.rendering.mail_merge import MergeForm
+from mailer.rendering.message import MailingHeaders, StaticParts
 
-NEWSLETTER = Letterhead(
+NEWSLETTER = MailingHeaders(
     "Paltalk News <news@mail.paltalk.example>", "paltalk-2006", "paltalk.example", CATEGORIES["newsletter"]
 )
-SERVICE = Letterhead(
+SERVICE = MailingHeaders(
     "Paltalk <service@notice.paltalk.example>", "paltalk-2006", "paltalk.example", CATEGORIES["service"]
 )
 LEAVE = "https://mail.example/u/" + "t" * 160
@@ -41,11 +41,11 @@ LINE = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_s
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=2000)
 
 
-def write(head: Letterhead = NEWSLETTER, **changes: Any) -> bytes:
+def write(head: MailingHeaders = NEWSLETTER, **changes: Any) -> bytes:
     """A message with some of its values changed."""
     values = {**PLAIN, **changes}
-    form = Form(*((values.pop(piece),) for piece in ("subject", "html", "text")))
-    return Skeleton(head).blank(form).fill(**{**values, "to": addr_spec(values["to"], "To")})
+    form = MergeForm(*((values.pop(piece),) for piece in ("subject", "html", "text")))
+    return StaticParts(head).compile_message(form).fill_message(**{**values, "to": addr_spec(values["to"], "To")})
 
 
 def read(content: bytes) -> EmailMessage:
@@ -120,7 +120,7 @@ def test_subject_reads_back(subject: str) -> None:
     assert all(len(line) <= 76 for line in (b"Subject: " + field[1]).split(b"\r\n"))
     assert all(len(word) <= 75 for word in field[1].split() if word.startswith(b"=?"))
     unfolded = field[1].replace(b"\r\n", b"").decode("ascii")
-    assert str(make_header(decode_header(unfolded))) == unturned(subject)
+    assert str(make_header(decode_header(unfolded))) == without_overrides(subject)
 
 
 @pytest.mark.parametrize("subject", ["Hello, world", "=?utf-8?b?WA==?=", "Grüße", "a" * 300, "word " * 60 + "end"])
@@ -151,12 +151,12 @@ def test_a_subject_reads_in_its_order(subject: str, shown: str) -> None:
 @given(st.text("a\u05d0 " + TURNS, max_size=12))
 def test_marks_of_direction_are_whole_or_gone(subject: str) -> None:
     """Whatever a value brings into a subject, each mark that is left has its end, and the letters stay."""
-    left = unturned(subject)
+    left = without_overrides(subject)
     assert not {"\u202d", "\u202e"} & set(left)
     assert left.count("\u202a") + left.count("\u202b") == left.count("\u202c")
     assert sum(map(left.count, "\u2066\u2067\u2068")) == left.count("\u2069")
     assert [char for char in left if char not in TURNS] == [char for char in subject if char not in TURNS]
-    assert unturned(left) == left
+    assert without_overrides(left) == left
 
 
 @given(
@@ -171,7 +171,7 @@ def test_a_sender_that_a_policy_takes_is_the_from(name: str, local: str, domain:
         TypeAdapter(Sender).validate_python(sender)
     except ValidationError:
         return
-    content = write(Letterhead(**{**fields(NEWSLETTER), "sender": sender}))
+    content = write(MailingHeaders(**{**fields(NEWSLETTER), "sender": sender}))
     shown, address = split_sender(sender)
     assert address == f"{local}@{domain}"
     field = re.search(rb"From: (.*?)\r\n(?! )", content, re.DOTALL)
@@ -286,14 +286,14 @@ def test_newsletter_headers() -> None:
     assert set(message.keys()) == {*expected, "Content-Type"}
 
 
-def letterhead(head: Letterhead = NEWSLETTER, **changes: Any) -> Letterhead:
+def letterhead(head: MailingHeaders = NEWSLETTER, **changes: Any) -> MailingHeaders:
     """A letterhead with some of its values changed."""
-    return Letterhead(**{**fields(head), **changes})
+    return MailingHeaders(**{**fields(head), **changes})
 
 
-def fields(head: Letterhead) -> dict[str, Any]:
+def fields(head: MailingHeaders) -> dict[str, Any]:
     """A letterhead's values by name."""
-    return {name: getattr(head, name) for name in Letterhead.__slots__}
+    return {name: getattr(head, name) for name in MailingHeaders.__slots__}
 
 
 def test_service_mail_cannot_be_left() -> None:
@@ -325,7 +325,7 @@ def test_injection_is_refused(field: str, injected: str) -> None:
 def test_injection_into_the_letterhead_is_refused(field: str) -> None:
     """Nor can a value of the mailing."""
     with pytest.raises(HeaderRefused):
-        Skeleton(Letterhead(**{**fields(NEWSLETTER), field: "a@b.example\r\nBcc: x@y.example"}))
+        StaticParts(MailingHeaders(**{**fields(NEWSLETTER), field: "a@b.example\r\nBcc: x@y.example"}))
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_what_is_no_address_is_refused(to: str) -> None:
 def test_attachments_read_back(content: bytes, filename: str) -> None:
     """Attachments come after the parts, with their names in any script."""
     attachment = Attachment.model_construct(filename=filename, content_type="application/pdf", content=content)
-    message = read(write(Letterhead(**{**fields(NEWSLETTER), "attachments": (attachment,)})))
+    message = read(write(MailingHeaders(**{**fields(NEWSLETTER), "attachments": (attachment,)})))
     assert message.get_content_type() == "multipart/mixed"
     assert part(message, "plain") == "Hello\n"
     (found,) = message.iter_attachments()
@@ -369,10 +369,10 @@ def test_a_text_has_its_charset(content_type: str, content: bytes, charset: str 
 
 def test_all_copies_share_what_is_not_the_recipients() -> None:
     """Two messages of one skeleton differ in the recipient's headers only."""
-    blank = Skeleton(NEWSLETTER).blank(Form(("Hello",), ("<p>Hello</p>",), ("Hello",)))
+    blank = StaticParts(NEWSLETTER).compile_message(MergeForm(("Hello",), ("<p>Hello</p>",), ("Hello",)))
     own = {name: PLAIN[name] for name in ("to", "name", "message_id", "date", "unsubscribe_url")}
-    one = blank.fill(**own).split(b"\r\n")
-    two = blank.fill(**{**own, "to": addr_spec("kim@example.org", "To"), "name": "Kim"}).split(b"\r\n")
+    one = blank.fill_message(**own).split(b"\r\n")
+    two = blank.fill_message(**{**own, "to": addr_spec("kim@example.org", "To"), "name": "Kim"}).split(b"\r\n")
     assert [(a, b) for a, b in zip(one, two, strict=True) if a != b] == [
         (b"To: Sam <sam@example.org>", b"To: Kim <kim@example.org>")
     ]

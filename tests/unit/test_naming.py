@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mailer.processors.naming import OwnName, is_literal, is_qualified, literal
+from mailer.processors.ehlo_name import EhloName, address_literal, is_address_literal, is_fully_qualified
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,7 @@ from mailer.processors.naming import OwnName, is_literal, is_qualified, literal
 )
 def test_fully_qualified_names(name: str) -> None:
     """Two labels or more, of letters, digits and hyphens."""
-    assert is_qualified(name)
+    assert is_fully_qualified(name)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_fully_qualified_names(name: str) -> None:
 )
 def test_names_that_are_not(name: str) -> None:
     """A lone label, an address, a name of this machine only, and what no host name may hold."""
-    assert not is_qualified(name)
+    assert not is_fully_qualified(name)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_names_that_are_not(name: str) -> None:
 )
 def test_address_literals(address: str, said: str) -> None:
     """RFC 5321 4.1.3, without a zone, and recognised as such."""
-    assert literal(address) == said
-    assert is_literal(said)
+    assert address_literal(address) == said
+    assert is_address_literal(said)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_address_literals(address: str, said: str) -> None:
 )
 def test_what_is_no_literal(text: str) -> None:
     """An address without brackets, or in those of the other version."""
-    assert not is_literal(text)
+    assert not is_address_literal(text)
 
 
 def of(name: str) -> Callable[[], str]:
@@ -81,10 +81,10 @@ def of(name: str) -> Callable[[], str]:
 async def test_the_system_s_name_if_it_is_one(monkeypatch: pytest.MonkeyPatch, system: str, said: str) -> None:
     """Else the address of the connection's own end."""
     monkeypatch.setattr(socket, "getfqdn", of(system))
-    assert await OwnName(None).at("192.0.2.7") == said
+    assert await EhloName(None).name_for_address("192.0.2.7") == said
 
 
 async def test_what_the_url_says_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """The system is not even asked."""
     monkeypatch.delattr(socket, "getfqdn")
-    assert await OwnName("mail.example.org").at("192.0.2.7") == "mail.example.org"
+    assert await EhloName("mail.example.org").name_for_address("192.0.2.7") == "mail.example.org"

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from mailer import resources
-from mailer.policy.document import Policy, PolicyError, parse_policy
-from mailer.policy.library import load
-from mailer.policy.needs import unmet
-from mailer.policy.sources import KINDS
+from mailer import bundled_files
+from mailer.policy.address_sources import KINDS
+from mailer.policy.policy_file import Policy, PolicyError, parse_policy
+from mailer.policy.policy_library import parse_policies
 from mailer.policy.switches import ORDER
+from mailer.policy.unmet_needs import find_unmet_needs
 
-FILES = {file.stem: file.read_text("utf-8") for file in resources.folder("policies").glob("*.toml")}
+FILES = {file.stem: file.read_text("utf-8") for file in bundled_files.bundled_folder("policies").glob("*.toml")}
 BRANDS = ("interpals", "paltalk-2006", "paltalk-2002", "peerstream")
 TODAY = date(2026, 6, 1)
 
@@ -234,7 +234,7 @@ def broken_by(document: Document) -> str:
         policy = Policy.model_validate(document)
     except ValueError:
         return "refused"
-    return " ".join(sorted({need.promise.rpartition("-")[2] for need in unmet(policy, policy)}))
+    return " ".join(sorted({need.promise.rpartition("-")[2] for need in find_unmet_needs(policy, policy)}))
 
 
 @pytest.mark.parametrize("brand", BRANDS)
@@ -291,7 +291,7 @@ def versions(newer: str) -> dict[str, str]:
 
 def test_a_later_version_owes_what_an_earlier_one_promised() -> None:
     """A trait that was promised to people of an earlier version is not dropped; their switches stay their own."""
-    load(versions(""), TODAY)
-    load(versions('promo_basis = "opt_in" -> promo_basis = "opt_out"'), TODAY)
+    parse_policies(versions(""), TODAY)
+    parse_policies(versions('promo_basis = "opt_in" -> promo_basis = "opt_out"'), TODAY)
     with pytest.raises(PolicyError, match=r"2\.toml:\d+: .*\.confirmed .* old-1 of version 1 needs"):
-        load(versions("confirmed = true -> confirmed = false"), TODAY)
+        parse_policies(versions("confirmed = true -> confirmed = false"), TODAY)

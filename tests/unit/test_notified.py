@@ -5,19 +5,19 @@ from datetime import date
 
 import pytest
 
-from mailer.policy.changes import Change, Notice
-from mailer.policy.notified import Told, examine
+from mailer.policy.version_changes import VersionChange, VersionNotice
+from mailer.policy.version_notices import NoticeMailing, examine_notice
 
 DAY, EFFECTIVE, TODAY = date(2026, 5, 1), date(2026, 6, 1), date(2026, 7, 1)
 SENT, DEAD, LEFT_OUT = ("handed_over", ""), ("suppressed", "address_dead"), ("not_addressed", "")
-NOTICE = Notice(kind="mailing", reference="policy-2026", day=DAY)
-CHANGE = Change("acme", "2024", "2026", EFFECTIVE, (), NOTICE)
-TOLD = Told("policy_change", "finished", DAY, {SENT: 98, DEAD: 2, ("known_later", ""): 7})
+NOTICE = VersionNotice(kind="mailing", reference="policy-2026", day=DAY)
+CHANGE = VersionChange("acme", "2024", "2026", EFFECTIVE, (), NOTICE)
+TOLD = NoticeMailing("policy_change", "finished", DAY, {SENT: 98, DEAD: 2, ("known_later", ""): 7})
 
 
 def test_a_mailing_that_reached_everybody_is_told_in_numbers() -> None:
     """Accounts that cannot be reached are counted with the reason, and those that came later apart."""
-    found = examine(CHANGE, TOLD, TODAY)
+    found = examine_notice(CHANGE, TOLD, TODAY)
     assert not found.is_fault
     assert found.words == (
         "acme, version 2026, notice policy-2026: it reached 98 of 100 accounts; not: 2 suppressed (address_dead);"
@@ -41,15 +41,15 @@ def test_a_mailing_that_reached_everybody_is_told_in_numbers() -> None:
         (replace(TOLD, counts={}), "it reached 0 of 0 accounts"),
     ],
 )
-def test_a_mailing_that_is_no_notice_is_a_fault(told: Told | None, words: str) -> None:
+def test_a_mailing_that_is_no_notice_is_a_fault(told: NoticeMailing | None, words: str) -> None:
     """Each way in which a mailing that is named has told nobody, not everybody, or too late."""
-    found = examine(CHANGE, told, TODAY)
+    found = examine_notice(CHANGE, told, TODAY)
     assert (found.is_fault, words in found.words) == (True, True), found.words
 
 
 def test_a_day_that_is_still_to_come_is_no_fault() -> None:
     """A mailing is looked for from its day on, and has to be over once the version is in force."""
-    assert "still to come, on 2026-05-01" in examine(CHANGE, None, date(2026, 4, 30)).words
-    assert not examine(CHANGE, replace(TOLD, state="running"), date(2026, 5, 31)).is_fault
-    assert not examine(CHANGE, replace(TOLD, began=date(2026, 5, 2)), TODAY).is_fault, "it is May 1 there"
-    assert examine(CHANGE, replace(TOLD, began=None, state="scheduled"), date(2026, 4, 30)).is_fault
+    assert "still to come, on 2026-05-01" in examine_notice(CHANGE, None, date(2026, 4, 30)).words
+    assert not examine_notice(CHANGE, replace(TOLD, state="running"), date(2026, 5, 31)).is_fault
+    assert not examine_notice(CHANGE, replace(TOLD, began=date(2026, 5, 2)), TODAY).is_fault, "it is May 1 there"
+    assert examine_notice(CHANGE, replace(TOLD, began=None, state="scheduled"), date(2026, 4, 30)).is_fault

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mailer.events import Person
-from mailer.inputs import MAX_LOCAL
+from mailer.input_types import MAX_LOCAL
 
 ATEXT = r"a-zA-Z0-9_!#$%&'*+\-/=?^`{|}~"
 

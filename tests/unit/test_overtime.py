@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pytest
 
+from mailer.pipeline.background_hand_overs import HandOverTasks
 from mailer.pipeline.handover import HandOver
-from mailer.pipeline.overtime import Overtime
-from mailer.pipeline.precedence import Precedence
+from mailer.pipeline.urgent_first import LanePriority
 from mailer.policy.category import Lane
 from mailer.ports.mailings import MailingFacts
 
@@ -18,22 +18,22 @@ class Work:
     """Hand-overs that end when the test says so, and say so long before that they are late."""
 
     def __init__(self) -> None:
-        self.precedence = Precedence()
+        self.precedence = LanePriority()
         self.late = list[Callable[[], object]]()
         self.ends = list[asyncio.Future[None]]()
 
-    async def run(
+    async def hand_over_batches(
         self, batches: Sequence[int], facts: Mapping[UUID, MailingFacts | None], is_late: Callable[[], object]
     ) -> None:
-        """As `HandOver.run`."""
+        """As `HandOver.hand_over_batches`."""
         self.late.append(is_late)
         self.ends.append(asyncio.get_running_loop().create_future())
         await self.ends[-1]
 
 
-def put_beside(work: Work, most: int) -> Overtime:
+def put_beside(work: Work, most: int) -> HandOverTasks:
     """Overtime for this work."""
-    return Overtime(cast(HandOver, work), most)
+    return HandOverTasks(cast(HandOver, work), most)
 
 
 async def rest() -> None:
@@ -47,7 +47,7 @@ async def test_only_so_many_of_a_lane_go_on_by_themselves() -> None:
     work = Work()
     overtime = put_beside(work, 1)
     lanes = (Lane.NEWSLETTER, Lane.NEWSLETTER, Lane.SERVICE)
-    first, second, other = (asyncio.create_task(overtime.run(lane, [n])) for n, lane in enumerate(lanes))
+    first, second, other = (asyncio.create_task(overtime.hand_over(lane, [n])) for n, lane in enumerate(lanes))
     await rest()
     for is_late in work.late:
         is_late()
@@ -61,7 +61,7 @@ async def test_only_so_many_of_a_lane_go_on_by_themselves() -> None:
     work.late[1]()
     await rest()
     assert second.done()
-    closing = asyncio.create_task(overtime.close())
+    closing = asyncio.create_task(overtime.wait_until_done())
     await rest()
     assert not closing.done()
     for end in work.ends[1:]:
@@ -73,7 +73,7 @@ async def test_what_ends_in_time_is_waited_for() -> None:
     """Its consumer hears what befell it."""
     work = Work()
     overtime = put_beside(work, 1)
-    good, bad = (asyncio.create_task(overtime.run(Lane.SERVICE, [n])) for n in range(2))
+    good, bad = (asyncio.create_task(overtime.hand_over(Lane.SERVICE, [n])) for n in range(2))
     await rest()
     assert not good.done()
     work.ends[0].set_result(None)
@@ -86,7 +86,7 @@ async def test_what_ends_in_time_is_waited_for() -> None:
 async def test_who_is_cancelled_ends_its_hand_over() -> None:
     """A consumer whose connection ends does not leave it behind."""
     work = Work()
-    running = asyncio.create_task(put_beside(work, 1).run(Lane.SERVICE, [1]))
+    running = asyncio.create_task(put_beside(work, 1).hand_over(Lane.SERVICE, [1]))
     await rest()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -98,12 +98,12 @@ async def test_what_fails_by_itself_is_said(capsys: pytest.CaptureFixture[str]) 
     """Nobody waits for it any more, and its lease ends it: the log has the error's type, and no value."""
     work = Work()
     overtime = put_beside(work, 1)
-    running = asyncio.create_task(overtime.run(Lane.SERVICE, [1]))
+    running = asyncio.create_task(overtime.hand_over(Lane.SERVICE, [1]))
     await rest()
     work.late[0]()
     await running
     work.ends[0].set_exception(ValueError("ann@people.example"))
-    await overtime.close()
+    await overtime.wait_until_done()
     said = capsys.readouterr().out
     assert "ValueError" in said
     assert "ann@" not in said

@@ -6,8 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.pace import FLOOR, SETTLES, TRUSTED, Look, Pace, pace_now, slowed, throttles, too_fast
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.pace import (
+    FLOOR,
+    SETTLES,
+    TRUSTED,
+    ReplySample,
+    SendingPace,
+    current_pace,
+    is_throttling,
+    is_too_fast,
+    slower_pace,
+)
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 RATES = st.floats(0.1, 10_000)
@@ -31,13 +41,13 @@ RATES = st.floats(0.1, 10_000)
 )
 def test_what_asks_for_a_slower_pace(code: int, status: str | None, asks: bool) -> None:
     """421, 450, 451 and 4.7.x do, unless the status says that it is about one mailbox."""
-    assert throttles(Outcome(Result.DEFERRED, code, status)) is asks
+    assert is_throttling(Outcome(OutcomeKind.DEFERRED, code, status)) is asks
 
 
-@pytest.mark.parametrize("result", [result for result in Result if result is not Result.DEFERRED])
-def test_only_a_deferral_asks(result: Result) -> None:
+@pytest.mark.parametrize("result", [result for result in OutcomeKind if result is not OutcomeKind.DEFERRED])
+def test_only_a_deferral_asks(result: OutcomeKind) -> None:
     """What was taken, refused for good, or never offered says nothing about the pace."""
-    assert not throttles(Outcome(result, 450, "4.7.1"))
+    assert not is_throttling(Outcome(result, 450, "4.7.1"))
 
 
 @pytest.mark.parametrize(
@@ -45,18 +55,18 @@ def test_only_a_deferral_asks(result: Result) -> None:
 )
 def test_the_pace_comes_back(minutes: float, pace: float | None) -> None:
     """It doubles each minute; at four times what was observed the slow-down is forgotten."""
-    found = pace_now(Pace(50, 100, NOW), NOW + timedelta(minutes=minutes))
+    found = current_pace(SendingPace(50, 100, NOW), NOW + timedelta(minutes=minutes))
     assert found is None if pace is None else found == pytest.approx(pace, abs=0.1)
 
 
 @given(RATES, st.lists(st.tuples(st.floats(0, 900), RATES), max_size=20))
 def test_it_stays_between_the_floor_and_what_is_trusted(rate: float, later: list[tuple[float, float]]) -> None:
     """However often it is throttled, it never falls below the floor, only rises, and ends."""
-    pace, now = slowed(None, rate, "a", NOW), NOW
+    pace, now = slower_pace(None, rate, "a", NOW), NOW
     for wait, observed in later:
         now += timedelta(seconds=wait)
-        pace = slowed(pace, observed, "a", now)
-        paces = [pace_now(pace, now + timedelta(minutes=minutes)) for minutes in (0, 0.5, 1, 2, 60)]
+        pace = slower_pace(pace, observed, "a", now)
+        paces = [current_pace(pace, now + timedelta(minutes=minutes)) for minutes in (0, 0.5, 1, 2, 60)]
         limits = [found for found in paces if found is not None]
         assert paces == limits + [None] * (len(paces) - len(limits))
         assert limits == sorted(limits)
@@ -67,23 +77,23 @@ def test_it_stays_between_the_floor_and_what_is_trusted(rate: float, later: list
 @given(st.floats(2, 10_000), st.floats(2, 10_000))
 def test_what_was_slowed_while_little_was_sent_is_soon_over(idle: float, bulk: float) -> None:
     """Three minutes end it; throttled again after it has come back, what is observed by then is halved."""
-    pace = slowed(None, idle, "a", NOW)
-    assert pace_now(pace, NOW + timedelta(minutes=3)) is None
-    again = slowed(pace, bulk, "a", NOW + timedelta(minutes=2))
+    pace = slower_pace(None, idle, "a", NOW)
+    assert current_pace(pace, NOW + timedelta(minutes=3)) is None
+    again = slower_pace(pace, bulk, "a", NOW + timedelta(minutes=2))
     assert (again.pace, again.original) == (bulk / 2, bulk)
 
 
-ASKS, CLOSES = Outcome(Result.DEFERRED, 451, "4.7.1"), Outcome(Result.DEFERRED, 421, "4.3.2")
-TAKEN, FULL = Outcome(Result.ACCEPTED, 250), Outcome(Result.DEFERRED, 452, "4.2.2")
+ASKS, CLOSES = Outcome(OutcomeKind.DEFERRED, 451, "4.7.1"), Outcome(OutcomeKind.DEFERRED, 421, "4.3.2")
+TAKEN, FULL = Outcome(OutcomeKind.ACCEPTED, 250), Outcome(OutcomeKind.DEFERRED, 452, "4.2.2")
 
 
-def looks(*answers: list[Outcome]) -> list[Look]:
+def looks(*answers: list[Outcome]) -> list[ReplySample]:
     """What was answered between each two looks."""
     found = []
     for outcomes in answers:
-        look = Look()
+        look = ReplySample()
         for outcome in outcomes:
-            look.note(outcome)
+            look.count_reply(outcome)
         found.append(look)
     return found
 
@@ -96,7 +106,7 @@ def looks(*answers: list[Outcome]) -> list[Look]:
         ([[ASKS] * 2], False),
         ([[ASKS] * 3 + [TAKEN] * 27], True),
         ([[TAKEN] * 28, [ASKS] * 3], False),
-        ([[Outcome(Result.DEFERRED, 421, "4.7.0")] * 3], True),
+        ([[Outcome(OutcomeKind.DEFERRED, 421, "4.7.0")] * 3], True),
         ([[CLOSES] * 50], False),
         ([[CLOSES] * 25, [CLOSES] * 25], False),
         ([[CLOSES], [CLOSES], [TAKEN], [CLOSES] * 9], True),
@@ -107,24 +117,24 @@ def looks(*answers: list[Outcome]) -> list[Look]:
 )
 def test_what_is_too_fast(answers: list[list[Outcome]], slow: bool) -> None:
     """Three or more, and a tenth of all; a relay that shuts down says 421 on every connection, which is one."""
-    assert too_fast(looks(*answers)) is slow
+    assert is_too_fast(looks(*answers)) is slow
 
 
 @given(st.lists(st.lists(st.sampled_from([ASKS, CLOSES, TAKEN, FULL]), max_size=30), max_size=10))
 def test_one_taken_more_never_slows_down(answers: list[list[Outcome]]) -> None:
     """Mail that is taken makes no domain slower, and without a throttled reply none is slowed down."""
     found = looks(*answers)
-    assert too_fast(found) or not too_fast([*found, *looks([TAKEN])])
-    assert not too_fast(found) or sum(look.throttled for look in found) >= 1
+    assert is_too_fast(found) or not is_too_fast([*found, *looks([TAKEN])])
+    assert not is_too_fast(found) or sum(look.has_throttling for look in found) >= 1
 
 
 @given(st.lists(RATES, min_size=1, max_size=5))
 def test_workers_add_up_once(rates: list[float]) -> None:
     """Workers that are throttled together slow down from the sum of what they observed, each counted once."""
-    pace = slowed(None, rates[0], "0", NOW)
+    pace = slower_pace(None, rates[0], "0", NOW)
     for _ in range(2):
         for number, rate in enumerate(rates):
-            pace = slowed(pace, rate, str(number), NOW + timedelta(seconds=1)) if pace.original > FLOOR else pace
+            pace = slower_pace(pace, rate, str(number), NOW + timedelta(seconds=1)) if pace.original > FLOOR else pace
     if pace.original > 2 * FLOOR and rates[0] > FLOOR:
         assert pace.original == pytest.approx(sum(rates))
         assert pace.pace == pytest.approx(pace.original / 2)
@@ -132,9 +142,9 @@ def test_workers_add_up_once(rates: list[float]) -> None:
 
 def test_throttled_again() -> None:
     """Still throttled after the slow-down has had its time, the pace is halved again, from where it is by then."""
-    pace = slowed(None, 100, "a", NOW)
-    assert slowed(pace, 100, "a", NOW + SETTLES / 2) == pace
-    again = slowed(pace, 100, "a", NOW + SETTLES)
+    pace = slower_pace(None, 100, "a", NOW)
+    assert slower_pace(pace, 100, "a", NOW + SETTLES / 2) == pace
+    again = slower_pace(pace, 100, "a", NOW + SETTLES)
     assert again.pace == pytest.approx(50 * 2 ** (1 / 6) / 2)
     assert again.original == 100
-    assert slowed(again, 100, "b", NOW + SETTLES * 1.5) == again
+    assert slower_pace(again, 100, "b", NOW + SETTLES * 1.5) == again

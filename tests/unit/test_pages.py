@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.policy.category import CATEGORIES
-from mailer.ports.wishes import Act
-from mailer.web.languages import LANGUAGES, choose
-from mailer.web.machines import is_machine
-from mailer.web.masking import masked
+from mailer.ports.pending_requests import RequestedAct
+from mailer.web.address_masking import mask_address
+from mailer.web.languages import LANGUAGES, choose_language
+from mailer.web.machine_detection import is_machine
 
 
 def _blanks(text: object) -> list[str]:
@@ -18,11 +18,11 @@ def _blanks(text: object) -> list[str]:
 def test_every_language_says_everything() -> None:
     """All languages have the same texts with the same blanks, and a name for each optional category."""
     english = LANGUAGES["en"].texts
-    optional = {category.name for category in CATEGORIES.values() if category.optional}
+    optional = {category.name for category in CATEGORIES.values() if category.is_optional}
     for language in LANGUAGES.values():
         assert language.texts.keys() == english.keys(), language.code
         assert language.texts["kinds"].keys() == optional, language.code
-        assert language.texts["wishes"].keys() == set(Act), language.code
+        assert language.texts["wishes"].keys() == set(RequestedAct), language.code
         assert language.texts["sources"].keys() == english["sources"].keys(), language.code
         for name, text in language.texts.items():
             assert _blanks(text) == _blanks(english[name]), (language.code, name)
@@ -40,14 +40,14 @@ def test_every_language_says_everything() -> None:
 )
 def test_an_address_is_shown_masked(address: str, shown: str) -> None:
     """One character of each part and the top-level domain: enough to tell one's own addresses apart."""
-    assert masked(address) == shown
+    assert mask_address(address) == shown
 
 
 @given(st.emails())
 def test_a_masked_address_tells_two_characters_and_the_top_level(address: str) -> None:
     """Whatever the address, all else is left out."""
     local, _, domain = address.rpartition("@")
-    assert masked(address) == f"{local[0]}…@{domain[0]}….{domain.rpartition('.')[2]}"
+    assert mask_address(address) == f"{local[0]}…@{domain[0]}….{domain.rpartition('.')[2]}"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_masked_address_tells_two_characters_and_the_top_level(address: str) -
 )
 def test_the_best_language_is_chosen(accepted: str, fallback: str, code: str) -> None:
     """Weights count, regions don't, and what can't be read or had falls back (RFC 9110 12.5.4)."""
-    assert choose(accepted, fallback).code == code
+    assert choose_language(accepted, fallback).code == code
 
 
 PEOPLE = [

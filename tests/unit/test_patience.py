@@ -3,10 +3,10 @@
 import asyncpg
 import pytest
 
-from mailer.ledger import connections
-from mailer.ledger.connections import hosts, patiently, place
-from mailer.ledger.outages import outage
-from mailer.ports.outages import DatabaseAway, DatabaseRefuses, StatementTooSlow
+from mailer.database import connections
+from mailer.database.connections import retry_through_outages, server_and_database, server_urls
+from mailer.database.driver_errors import outage_of
+from mailer.ports.database_errors import DatabaseAway, DatabaseRefuses, StatementTooSlow
 
 AWAY = (
     ConnectionRefusedError(),
@@ -50,37 +50,37 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("error", AWAY, ids=lambda error: f"{type(error).__name__} {error}")
 def test_an_outage_is_told_from_the_drivers_errors(error: Exception) -> None:
     """The same may well succeed later."""
-    assert type(outage(error)) is DatabaseAway
+    assert type(outage_of(error)) is DatabaseAway
 
 
 def test_a_statement_that_was_cancelled_is_told_apart() -> None:
     """Whoever asked may have asked for too much; a server that does not even cancel is away."""
     error = asyncpg.QueryCanceledError("canceling statement due to statement timeout")
-    assert type(outage(error)) is StatementTooSlow
+    assert type(outage_of(error)) is StatementTooSlow
 
 
 def test_an_outages_words_hold_no_values() -> None:
     """The details of an error can quote a row."""
     fields = {"S": "ERROR", "C": "40P01", "M": "deadlock\ndetected", "D": "row (ada@people.example)", "H": "see ada"}
-    assert str(outage(asyncpg.PostgresError.new(fields))) == "deadlock detected"
+    assert str(outage_of(asyncpg.PostgresError.new(fields))) == "deadlock detected"
 
 
 @pytest.mark.parametrize("error", REFUSED, ids=str)
 def test_a_poolers_refusal_is_told_by_its_words(error: Exception) -> None:
     """PgBouncer gives the class of a lost connection to what waiting does not mend."""
-    assert type(outage(error)) is DatabaseRefuses
+    assert type(outage_of(error)) is DatabaseRefuses
 
 
 @pytest.mark.parametrize("error", WRONG, ids=lambda error: f"{type(error).__name__} {error}")
 def test_a_bug_is_no_outage(error: Exception) -> None:
     """Whatever a value of the input says, waiting for it would stop everybody else."""
-    assert outage(error) is None
+    assert outage_of(error) is None
 
 
 def test_an_error_of_another_service_is_no_outage_of_the_database() -> None:
     """Within a transaction something else may be called, such as a file."""
-    assert outage(BrokenPipeError(), in_use=True) is None
-    assert outage(asyncpg.InternalClientError("a bug of the driver"), in_use=True) is None
+    assert outage_of(BrokenPipeError(), in_use=True) is None
+    assert outage_of(asyncpg.InternalClientError("a bug of the driver"), in_use=True) is None
 
 
 async def test_what_passes_is_waited_for() -> None:
@@ -94,7 +94,7 @@ async def test_what_passes_is_waited_for() -> None:
             raise DatabaseAway("the database is away")
         return "done"
 
-    assert await patiently(step) == "done"
+    assert await retry_through_outages(step) == "done"
     assert tries == 3
 
 
@@ -109,22 +109,26 @@ async def test_what_stays_wrong_is_said_at_once(error: Exception) -> None:
         raise error
 
     with pytest.raises(type(error)):
-        await patiently(step)
+        await retry_through_outages(step)
     assert tries == 1
 
 
 def test_a_clusters_url_names_each_server() -> None:
     """Each is tried with the same user, database and options."""
     url = "postgresql://us%2Cer:p%40ss@db-1:5432,[::1],db-3:6543/mailer?target_session_attrs=read-write"
-    assert hosts(url) == [
+    assert server_urls(url) == [
         "postgresql://us%2Cer:p%40ss@db-1:5432/mailer?target_session_attrs=read-write",
         "postgresql://us%2Cer:p%40ss@[::1]/mailer?target_session_attrs=read-write",
         "postgresql://us%2Cer:p%40ss@db-3:6543/mailer?target_session_attrs=read-write",
     ]
-    assert [place(one) for one in hosts(url)] == ["db-1:5432/mailer", "[::1]/mailer", "db-3:6543/mailer"]
+    assert [server_and_database(one) for one in server_urls(url)] == [
+        "db-1:5432/mailer",
+        "[::1]/mailer",
+        "db-3:6543/mailer",
+    ]
 
 
 def test_a_socket_is_one_server() -> None:
     """Its folder is an option of the URL."""
-    assert hosts("postgresql://postgres@/mailer?host=/run/pg") == ["postgresql://postgres@/mailer?host=/run/pg"]
-    assert place("postgresql:///mailer?host=/run/pg") == "a local socket/mailer"
+    assert server_urls("postgresql://postgres@/mailer?host=/run/pg") == ["postgresql://postgres@/mailer?host=/run/pg"]
+    assert server_and_database("postgresql:///mailer?host=/run/pg") == "a local socket/mailer"

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 import asyncpg
 import pytest
 
-from mailer.pipeline import persisting
-from mailer.pipeline.persisting import Persisting
-from mailer.ports.broker import BrokerUnavailable, Message, Received
+from mailer.pipeline import message_retries
+from mailer.pipeline.message_retries import MessageRetries
+from mailer.ports.broker import BrokerMessage, BrokerUnavailable, ReceivedMessage
+from mailer.ports.database_errors import DatabaseAway, DatabaseRefuses, StatementTooSlow
 from mailer.ports.dead_letters import DeadKind
-from mailer.ports.outages import DatabaseAway, DatabaseRefuses, StatementTooSlow
-from mailer.runtime.troubles import Trouble, place_of, trouble_of
+from mailer.runtime.error_kinds import ErrorKind, error_kind, error_place
 from mailer.telemetry import WORKER as METRICS
 from tests.factories import FakeReceived, until
 
@@ -21,25 +21,25 @@ QUEUE = "mailer.events.service"
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits long between two tries."""
-    monkeypatch.setattr(persisting, "BUG_PAUSES", (0.0, 0.0))
-    monkeypatch.setattr(persisting, "PASSING_PAUSES", (0.0,) * 4)
+    monkeypatch.setattr(message_retries, "BUG_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(message_retries, "PASSING_PAUSES", (0.0,) * 4)
 
 
 def messages(*names: str) -> list[FakeReceived]:
     """Messages with these bodies."""
-    return [FakeReceived(Message(name.encode(), "interpals.service")) for name in names]
+    return [FakeReceived(BrokerMessage(name.encode(), "interpals.service")) for name in names]
 
 
-def raising(errors: Callable[[bytes], BaseException | None], tries: list[tuple[bytes, ...]]) -> persisting.Handle:
+def raising(errors: Callable[[bytes], BaseException | None], tries: list[tuple[bytes, ...]]) -> message_retries.Handle:
     """A handler that acknowledges what has no error, and raises the first error of the others."""
 
-    async def handle(arrived: Sequence[Received]) -> None:
+    async def handle(arrived: Sequence[ReceivedMessage]) -> None:
         tries.append(tuple(received.message.body for received in arrived))
         for received in arrived:
             if error := errors(received.message.body):
                 raise error
         for received in arrived:
-            await received.ack()
+            await received.acknowledge()
 
     return handle
 
@@ -48,7 +48,7 @@ async def settled(*arrived: FakeReceived) -> None:
     """Returns once messages are settled."""
 
     async def all_settled() -> bool:
-        return not any(received.live for received in arrived)
+        return not any(received.is_live for received in arrived)
 
     await until(all_settled)
 
@@ -58,26 +58,26 @@ async def test_a_bug_costs_one_message() -> None:
     tries: list[tuple[bytes, ...]] = []
     arrived = messages("a", "bad", "b")
     handle = raising(lambda body: OverflowError("9999-12-31 of ada@example.org") if body == b"bad" else None, tries)
-    consumer = Persisting(QUEUE, handle, asyncio.Event())
-    await consumer.take(arrived)
+    consumer = MessageRetries(QUEUE, handle, asyncio.Event())
+    await consumer.handle_messages(arrived)
     await settled(*arrived)
     assert [received.settled for received in (arrived[0], arrived[2])] == ["ack", "ack"]
     assert arrived[1].kind == DeadKind.ERROR
-    assert "OverflowError at mailer/pipeline/persisting.py:" in str(arrived[1].settled)
+    assert "OverflowError at mailer/pipeline/message_retries.py:" in str(arrived[1].settled)
     assert "ada" not in str(arrived[1].settled)
-    assert tries.count((b"bad",)) == len(persisting.BUG_PAUSES) + 1
+    assert tries.count((b"bad",)) == len(message_retries.BUG_PAUSES) + 1
 
 
 async def test_a_bug_keeps_its_consumer_from_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """While a message waits to be tried again, its consumer handles the next ones."""
-    monkeypatch.setattr(persisting, "BUG_PAUSES", (3600.0,))
+    monkeypatch.setattr(message_retries, "BUG_PAUSES", (3600.0,))
     handle = raising(lambda body: KeyError("x") if body == b"bad" else None, [])
-    consumer = Persisting(QUEUE, handle, asyncio.Event())
+    consumer = MessageRetries(QUEUE, handle, asyncio.Event())
     bad, good = messages("bad", "good")
-    await asyncio.wait_for(consumer.take([bad]), 10)
-    await asyncio.wait_for(consumer.take([good]), 10)
+    await asyncio.wait_for(consumer.handle_messages([bad]), 10)
+    await asyncio.wait_for(consumer.handle_messages([good]), 10)
     assert (bad.settled, good.settled) == (None, "ack")
-    await consumer.close()
+    await consumer.finish_in_hand()
     assert bad.settled is None
 
 
@@ -87,19 +87,19 @@ async def test_what_is_tried_again_is_finished_before_the_end() -> None:
     [received] = arrived = messages("a")
     tries: list[bytes] = []
 
-    async def handle(some: Sequence[Received]) -> None:
+    async def handle(some: Sequence[ReceivedMessage]) -> None:
         tries.append(some[0].message.body)
         if len(tries) == 1:
             raise asyncpg.DeadlockDetectedError("")
         begun.set()
         await going_on.wait()
-        await some[0].ack()
+        await some[0].acknowledge()
 
-    consumer = Persisting(QUEUE, handle, stop)
-    await consumer.take(arrived)
+    consumer = MessageRetries(QUEUE, handle, stop)
+    await consumer.handle_messages(arrived)
     await asyncio.wait_for(begun.wait(), 10)
     stop.set()
-    closing = asyncio.create_task(consumer.close())
+    closing = asyncio.create_task(consumer.finish_in_hand())
     await asyncio.sleep(0)
     going_on.set()
     await asyncio.wait_for(closing, 60)
@@ -110,8 +110,8 @@ async def test_what_passes_by_itself_is_tried_again() -> None:
     """Somebody in the way is no bug: a message gets through once nobody is."""
     left = [asyncpg.DeadlockDetectedError(""), asyncpg.QueryCanceledError(""), asyncpg.LockNotAvailableError("")]
     [received] = arrived = messages("a")
-    consumer = Persisting(QUEUE, raising(lambda body: left.pop() if left else None, []), asyncio.Event())
-    await consumer.take(arrived)
+    consumer = MessageRetries(QUEUE, raising(lambda body: left.pop() if left else None, []), asyncio.Event())
+    await consumer.handle_messages(arrived)
     await settled(*arrived)
     assert (received.settled, left) == ("ack", [])
 
@@ -120,22 +120,22 @@ async def test_what_does_not_pass_ends() -> None:
     """A statement that takes too long each time ends in a dead letter."""
     tries: list[tuple[bytes, ...]] = []
     [received] = arrived = messages("slow")
-    consumer = Persisting(QUEUE, raising(lambda body: asyncpg.QueryCanceledError(""), tries), asyncio.Event())
-    await consumer.take(arrived)
+    consumer = MessageRetries(QUEUE, raising(lambda body: asyncpg.QueryCanceledError(""), tries), asyncio.Event())
+    await consumer.handle_messages(arrived)
     await settled(*arrived)
     assert received.kind == DeadKind.ERROR
-    assert len(tries) == len(persisting.PASSING_PAUSES) + 1
+    assert len(tries) == len(message_retries.PASSING_PAUSES) + 1
 
 
 async def test_a_message_that_cannot_be_given_up_goes_back() -> None:
     """The broker counts how often it comes back, and ends it."""
 
-    async def give_up(received: Received, place: str, tries: int) -> None:
+    async def give_up(received: ReceivedMessage, place: str, tries: int) -> None:
         raise RuntimeError("no")
 
     [received] = arrived = messages("bad")
-    consumer = Persisting(QUEUE, raising(lambda body: KeyError("x"), []), asyncio.Event(), give_up)
-    await consumer.take(arrived)
+    consumer = MessageRetries(QUEUE, raising(lambda body: KeyError("x"), []), asyncio.Event(), give_up)
+    await consumer.handle_messages(arrived)
     await settled(*arrived)
     assert received.settled == "released"
 
@@ -144,17 +144,17 @@ async def test_the_oldest_message_in_hand_has_an_age() -> None:
     """The metric rises while something is in hand, and is zero when nothing is."""
     going, reached = asyncio.Event(), asyncio.Event()
 
-    async def slow(arrived: Sequence[Received]) -> None:
+    async def slow(arrived: Sequence[ReceivedMessage]) -> None:
         reached.set()
         await going.wait()
         for received in arrived:
-            await received.ack()
+            await received.acknowledge()
 
     def age() -> float:
         return METRICS.get_sample_value("mailer_oldest_in_hand_seconds", {"queue": "mailer.events.breach"}) or 0.0
 
-    consumer = Persisting("mailer.events.breach", slow, asyncio.Event())
-    taking = asyncio.create_task(consumer.take(messages("a")))
+    consumer = MessageRetries("mailer.events.breach", slow, asyncio.Event())
+    taking = asyncio.create_task(consumer.handle_messages(messages("a")))
     await reached.wait()
     assert age() > 0
     going.set()
@@ -165,31 +165,31 @@ async def test_the_oldest_message_in_hand_has_an_age() -> None:
 @pytest.mark.parametrize(
     ("error", "trouble"),
     [
-        (ConnectionRefusedError(), Trouble.AWAY),
-        (TimeoutError(), Trouble.AWAY),
-        (BrokerUnavailable("gone"), Trouble.AWAY),
-        (DatabaseAway("gone"), Trouble.AWAY),
-        (DatabaseRefuses("wrong password"), Trouble.AWAY),
-        (FileNotFoundError("a template"), Trouble.BUG),
-        (StatementTooSlow("30 s"), Trouble.PASSING),
-        (asyncpg.UndefinedTableError(""), Trouble.SET_UP),
-        (asyncpg.InsufficientPrivilegeError(""), Trouble.SET_UP),
-        (asyncpg.InvalidPasswordError(""), Trouble.SET_UP),
-        (asyncpg.DeadlockDetectedError(""), Trouble.PASSING),
-        (asyncpg.SerializationError(""), Trouble.PASSING),
-        (asyncpg.LockNotAvailableError(""), Trouble.PASSING),
-        (asyncpg.QueryCanceledError(""), Trouble.PASSING),
-        (asyncpg.CardinalityViolationError(""), Trouble.BUG),
-        (asyncpg.DataError("invalid input for query argument"), Trouble.BUG),
-        (OverflowError(), Trouble.BUG),
-        (RecursionError(), Trouble.BUG),
-        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, ""), Trouble.BUG),
+        (ConnectionRefusedError(), ErrorKind.AWAY),
+        (TimeoutError(), ErrorKind.AWAY),
+        (BrokerUnavailable("gone"), ErrorKind.AWAY),
+        (DatabaseAway("gone"), ErrorKind.AWAY),
+        (DatabaseRefuses("wrong password"), ErrorKind.AWAY),
+        (FileNotFoundError("a template"), ErrorKind.BUG),
+        (StatementTooSlow("30 s"), ErrorKind.PASSING),
+        (asyncpg.UndefinedTableError(""), ErrorKind.SET_UP),
+        (asyncpg.InsufficientPrivilegeError(""), ErrorKind.SET_UP),
+        (asyncpg.InvalidPasswordError(""), ErrorKind.SET_UP),
+        (asyncpg.DeadlockDetectedError(""), ErrorKind.PASSING),
+        (asyncpg.SerializationError(""), ErrorKind.PASSING),
+        (asyncpg.LockNotAvailableError(""), ErrorKind.PASSING),
+        (asyncpg.QueryCanceledError(""), ErrorKind.PASSING),
+        (asyncpg.CardinalityViolationError(""), ErrorKind.BUG),
+        (asyncpg.DataError("invalid input for query argument"), ErrorKind.BUG),
+        (OverflowError(), ErrorKind.BUG),
+        (RecursionError(), ErrorKind.BUG),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, ""), ErrorKind.BUG),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
 )
-def test_kinds_of_trouble(error: Exception, trouble: Trouble) -> None:
+def test_kinds_of_trouble(error: Exception, trouble: ErrorKind) -> None:
     """Only a service that is away, or set up wrongly, is waited for."""
-    assert trouble_of(error) is trouble
+    assert error_kind(error) is trouble
 
 
 @pytest.mark.parametrize("cause", [asyncpg.DeadlockDetectedError(""), asyncpg.LockNotAvailableError("")])
@@ -198,13 +198,13 @@ def test_a_deadlock_is_no_outage(cause: Exception) -> None:
     try:
         raise DatabaseAway("the database is away") from cause
     except DatabaseAway as error:
-        trouble = trouble_of(error)
-    assert trouble is Trouble.PASSING
+        trouble = error_kind(error)
+    assert trouble is ErrorKind.PASSING
 
 
 def test_a_place_names_no_value() -> None:
     """The type of the error and the innermost line of mailer; nothing of the message."""
     with pytest.raises(AttributeError) as raised:
         DeadKind("ada@example.org".x)  # type: ignore[attr-defined]  # that is the bug
-    assert place_of(raised.value).startswith("AttributeError at test_persisting.py:")
-    assert place_of(ValueError("ada@example.org")) == "ValueError"
+    assert error_place(raised.value).startswith("AttributeError at test_persisting.py:")
+    assert error_place(ValueError("ada@example.org")) == "ValueError"

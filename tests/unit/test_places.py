@@ -9,22 +9,24 @@ from typing import cast
 
 import pytest
 
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.trouble import Trouble
-from mailer.ports.processor import Outgoing, Permit
-from mailer.processors.faults import NoConnection
-from mailer.processors.letter import Extensions
-from mailer.processors.line import Dialler
-from mailer.processors.places import Places
-from mailer.processors.pool import Pool
-from mailer.processors.relay import Relay, parse
-from mailer.processors.share import Share
-from mailer.processors.speaker import Speaker
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.processor import OutgoingMessage, Permit
+from mailer.processors.connection_errors import NoConnection
+from mailer.processors.connection_pool import ConnectionPool
+from mailer.processors.connection_slots import ConnectionSlots
+from mailer.processors.connector import Connector
+from mailer.processors.relay_url import RelaySettings, parse_relay_url
+from mailer.processors.smtp_connection import SmtpConnection
+from mailer.processors.smtp_envelope import SmtpExtensions
+from mailer.processors.window_queue import WindowQueue
 from mailer.rendering.headers import AddrSpec
 
-RELAY: Relay = replace(parse("smtp://127.0.0.1:2525?name=relay&country=US&contract=none"), pool=4, urgent=2)
-DOWN = NoConnection(Trouble.UNREACHABLE, "it is down")
-TAKEN = Outcome(Result.ACCEPTED, 250, "2.0.0", "taken")
+RELAY: RelaySettings = replace(
+    parse_relay_url("smtp://127.0.0.1:2525?name=relay&country=US&contract=none"), pool=4, urgent=2
+)
+DOWN = NoConnection(ConnectionTrouble.UNREACHABLE, "it is down")
+TAKEN = Outcome(OutcomeKind.ACCEPTED, 250, "2.0.0", "taken")
 
 
 @dataclass
@@ -36,98 +38,98 @@ class Crew:
     size: int = 0
 
     @property
-    def short(self) -> bool:
+    def needs_more(self) -> bool:
         """Whether it is so."""
         return self.size < self.wanted
 
-    def join(self) -> None:
+    def add_sender(self) -> None:
         """One more."""
         self.size += 1
 
 
 async def test_what_is_free_goes_round() -> None:
     """Bulk crews share the places for all mail one by one; an urgent one also gets those that are kept for it."""
-    places, first, second, urgent = Places(5, 2), Crew(9), Crew(9), Crew(9, urgent=True)
-    assert await places.enter(False, 0)
-    assert await places.enter(False, 0)
-    places.strengthen(first)
-    places.strengthen(second)
+    places, first, second, urgent = ConnectionSlots(5, 2), Crew(9), Crew(9), Crew(9, urgent=True)
+    assert await places.acquire_slot(False, 0)
+    assert await places.acquire_slot(False, 0)
+    places.share_free_slots(first)
+    places.share_free_slots(second)
     assert (first.size, second.size) == (3, 0)
-    places.leave(False)
-    places.leave(False)
+    places.release_slot(False)
+    places.release_slot(False)
     assert (first.size, second.size) == (4, 1)
-    places.strengthen(urgent)
+    places.share_free_slots(urgent)
     assert urgent.size == 2
 
 
 async def test_who_has_none_comes_first() -> None:
     """What becomes free goes to a window that waits for its first place, and not to one that wants more."""
-    places, crew = Places(2, 0), Crew(9)
-    places.strengthen(crew)
-    waiting = [asyncio.create_task(places.enter(False, 5)) for _ in range(2)]
+    places, crew = ConnectionSlots(2, 0), Crew(9)
+    places.share_free_slots(crew)
+    waiting = [asyncio.create_task(places.acquire_slot(False, 5)) for _ in range(2)]
     await asyncio.sleep(0)
-    places.leave(False)
-    places.leave(False)
+    places.release_slot(False)
+    places.release_slot(False)
     assert await asyncio.gather(*waiting) == [True, True]
     assert crew.size == 2
-    places.leave(False)
+    places.release_slot(False)
     assert crew.size == 3
 
 
 async def test_what_only_urgent_mail_may_have_waits_for_no_bulk_mail() -> None:
     """A bulk window that waits cannot take the places that are kept, so an urgent one gets all of them."""
-    places, bulk, urgent = Places(1, 4), Crew(9), Crew(9, urgent=True)
-    places.strengthen(bulk)
-    waiting = asyncio.create_task(places.enter(False, 5))
+    places, bulk, urgent = ConnectionSlots(1, 4), Crew(9), Crew(9, urgent=True)
+    places.share_free_slots(bulk)
+    waiting = asyncio.create_task(places.acquire_slot(False, 5))
     await asyncio.sleep(0)
-    places.strengthen(urgent)
+    places.share_free_slots(urgent)
     assert (bulk.size, urgent.size) == (1, 4)
-    places.leave(True)
+    places.release_slot(True)
     assert (bulk.size, urgent.size, waiting.done()) == (1, 5, False)
-    places.leave(False)
+    places.release_slot(False)
     assert await waiting
     assert (bulk.size, urgent.size) == (1, 5)
 
 
 async def test_nobody_takes_what_is_promised_to_urgent_mail() -> None:
     """Between the moment in which a place becomes free and that in which an urgent window takes it."""
-    places, bulk = Places(2, 0), Crew(9)
-    assert await places.enter(True, 0)
-    assert await places.enter(False, 0)
-    waiting = asyncio.create_task(places.enter(True, 5))
+    places, bulk = ConnectionSlots(2, 0), Crew(9)
+    assert await places.acquire_slot(True, 0)
+    assert await places.acquire_slot(False, 0)
+    waiting = asyncio.create_task(places.acquire_slot(True, 5))
     await asyncio.sleep(0)
-    places.strengthen(bulk)
-    places.leave(False)
+    places.share_free_slots(bulk)
+    places.release_slot(False)
     assert bulk.size == 0
     assert await waiting
-    places.leave(True)
+    places.release_slot(True)
     assert bulk.size == 1
 
 
 async def test_a_crew_that_is_not_short_is_forgotten() -> None:
     """It is not asked again, so that it may end."""
-    places, crew = Places(3, 0), Crew(1)
-    places.strengthen(crew)
+    places, crew = ConnectionSlots(3, 0), Crew(1)
+    places.share_free_slots(crew)
     assert crew.size == 1
     crew.wanted = 9
-    places.leave(False)
+    places.release_slot(False)
     assert crew.size == 1
-    assert [await places.enter(False, 0) for _ in range(4)] == [True, True, True, False]
+    assert [await places.acquire_slot(False, 0) for _ in range(4)] == [True, True, True, False]
 
 
 class Line:
     """A connection that takes a message as soon as the test lets it."""
 
-    usable, spent, fell_at_once = True, False, False
+    is_usable, is_spent, has_failed_at_once = True, False, False
 
     def __init__(self, relay: "Fake") -> None:
         self._relay = relay
 
-    async def carry(self, share: Share) -> None:
+    async def send_messages(self, share: WindowQueue) -> None:
         """Takes one message after the other."""
-        while (letter := share.take(Extensions(), time.monotonic())) is not None:
+        while (letter := share.next_message(SmtpExtensions(), time.monotonic())) is not None:
             await self._relay.carries()
-            share.settle(letter, TAKEN)
+            share.settle_message(letter, TAKEN)
 
     async def quit(self) -> None:
         """Nothing is to be ended."""
@@ -148,11 +150,11 @@ class Fake:
     most: int = 0
     lets: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
 
-    async def dial(self, patience: float) -> Speaker | NoConnection:
+    async def connect(self, patience: float) -> SmtpConnection | NoConnection:
         """A connection, or why there is none."""
         self.dialled += 1
         await asyncio.sleep(0)
-        return DOWN if self.down else cast(Speaker, Line(self))
+        return DOWN if self.down else cast(SmtpConnection, Line(self))
 
     async def carries(self) -> None:
         """A message is with the relay until it lets go of it."""
@@ -168,15 +170,15 @@ class Fake:
         for _ in range(messages):
             self.lets.release()
 
-    def pool(self) -> Pool:
+    def pool(self) -> ConnectionPool:
         """Its connections: four for all mail and two more for urgent mail."""
-        return Pool(RELAY, cast(Dialler, self))
+        return ConnectionPool(RELAY, cast(Connector, self))
 
 
-def window(size: int, permit: Permit = lambda index: None, seconds: float = 30) -> Share:
+def window(size: int, permit: Permit = lambda index: None, seconds: float = 30) -> WindowQueue:
     """So many messages, for which there is so much time."""
-    message = Outgoing("b@news.example", AddrSpec("ada@people.example"), b"Subject: a\r\n\r\nb\r\n", None)
-    return Share([message] * size, time.monotonic() + seconds, permit)
+    message = OutgoingMessage("b@news.example", AddrSpec("ada@people.example"), b"Subject: a\r\n\r\nb\r\n", None)
+    return WindowQueue([message] * size, time.monotonic() + seconds, permit)
 
 
 async def settle() -> None:
@@ -189,9 +191,9 @@ async def test_a_window_under_way_gets_what_becomes_free() -> None:
     """It begins with the one place that a small window has left, and then has all of them."""
     relay = Fake()
     pool = relay.pool()
-    small = asyncio.create_task(pool.carry(window(3), False))
+    small = asyncio.create_task(pool.send_window(window(3), False))
     await settle()
-    large = asyncio.create_task(pool.carry(window(40), False))
+    large = asyncio.create_task(pool.send_window(window(40), False))
     await settle()
     assert relay.carrying == 4
     relay.let_go(3)
@@ -207,9 +209,9 @@ async def test_a_window_under_way_gets_what_becomes_free() -> None:
 async def test_a_relay_that_is_down_is_asked_once_a_place() -> None:
     """Who finds no connection is not replaced, or it would be asked again and again until the time is up."""
     relay, share = Fake(down=True), window(40)
-    assert await relay.pool().carry(share, False) == DOWN
+    assert await relay.pool().send_window(share, False) == DOWN
     assert relay.dialled == 4
-    assert all(outcome.trouble for outcome in share.outcomes(DOWN))
+    assert all(outcome.trouble for outcome in share.all_outcomes(DOWN))
 
 
 async def test_no_place_is_lost() -> None:
@@ -221,15 +223,15 @@ async def test_no_place_is_lost() -> None:
     relay = Fake()
     pool = relay.pool()
     with pytest.raises(LookupError):
-        await pool.carry(window(40, bug), False)
+        await pool.send_window(window(40, bug), False)
     for turns in range(4):
-        broken = asyncio.create_task(pool.carry(window(40), False))
+        broken = asyncio.create_task(pool.send_window(window(40), False))
         for _ in range(turns):
             await asyncio.sleep(0)
         broken.cancel()
         await asyncio.gather(broken, return_exceptions=True)
     relay.most = 0
-    whole = asyncio.create_task(pool.carry(window(40), True))
+    whole = asyncio.create_task(pool.send_window(window(40), True))
     await settle()
     assert relay.carrying == 6
     relay.let_go(40)
@@ -242,7 +244,7 @@ async def test_windows_that_are_cancelled_together_leave_every_place(sizes: Sequ
     """As all are when a worker fails. None of them gives a place to another one that is ending, too."""
     relay = Fake()
     pool = relay.pool()
-    carrying = [asyncio.create_task(pool.carry(window(size), False)) for size in sizes]
+    carrying = [asyncio.create_task(pool.send_window(window(size), False)) for size in sizes]
     for _ in range(turns):
         await asyncio.sleep(0)
     for task in carrying:
@@ -263,7 +265,7 @@ async def test_a_window_that_is_through_is_kept_nowhere() -> None:
 
     async def one_after_the_other() -> None:
         while shares:
-            await pool.carry(shares.pop(), False)
+            await pool.send_window(shares.pop(), False)
             through.append(sum(share() is not None for share in kept) - len(shares))
 
     await asyncio.gather(*(one_after_the_other() for _ in range(8)))
@@ -274,7 +276,7 @@ async def test_a_window_whose_time_is_up_takes_no_place() -> None:
     """It ends with nothing begun, and what was taken for it is free again."""
     relay, late = Fake(), window(2, seconds=-1)
     pool = relay.pool()
-    assert await pool.carry(late, False) is None
+    assert await pool.send_window(late, False) is None
     assert relay.dialled == 0
-    assert [outcome.result for outcome in late.outcomes(None)] == [Result.UNSENT] * 2
+    assert [outcome.result for outcome in late.all_outcomes(None)] == [OutcomeKind.UNSENT] * 2
     await asyncio.wait_for(pool.close(), 5)

@@ -9,23 +9,32 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from mailer.policy.changes import Notice
-from mailer.policy.document import CategoryTerms, Controller, Hours, Policy, PolicyError, Seal, Senders, parse_policy
-from mailer.policy.faults import MESSAGES
-from mailer.policy.hours import first_within, zones_of
-from mailer.policy.jurisdiction import Law, parse_jurisdiction
-from mailer.policy.library import load
-from mailer.policy.parties import Partner, ProcessorTerms
-from mailer.policy.promise import CategoryNeeds, Needs, Promise
-from mailer.policy.section import Cap
-from mailer.policy.switches import ORDER, Floor
+from mailer.policy.file_errors import MESSAGES
+from mailer.policy.jurisdiction import LawByCountry, parse_jurisdiction
+from mailer.policy.policy_file import (
+    CategoryTerms,
+    Controller,
+    Policy,
+    PolicyError,
+    PrivacySeal,
+    Senders,
+    SendingHours,
+    parse_policy,
+)
+from mailer.policy.policy_library import parse_policies
+from mailer.policy.policy_section import FrequencyCap
+from mailer.policy.promise import CategoryNeeds, Promise, PromiseNeeds
+from mailer.policy.sending_hours import next_opening, zones_of
+from mailer.policy.switches import ORDER, SwitchFloor
+from mailer.policy.third_parties import Partner, ProcessorTerms
+from mailer.policy.version_changes import VersionNotice
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "policies.md").read_text("utf-8")
 DEFAULT = (ROOT / "policies" / "default.toml").read_text("utf-8").replace('"default"', '"my-brand"', 1)
 TODAY = date(2026, 6, 1)
 JAPAN = (ROOT / "jurisdictions" / "jp.toml").read_text("utf-8")
-ELSEWHERE = Law(
+ELSEWHERE = LawByCountry(
     [parse_jurisdiction(JAPAN.replace('"Japan"', '"Elsewhere"').replace("value = 30\n", "value = 400\n"), "xx.toml")]
 )
 ERRORS = re.findall(
@@ -81,7 +90,7 @@ def provoked(patch: str, message: str) -> str:
     if "my-brand-2.toml" in message:
         texts = {"my-brand.toml": DEFAULT, "my-brand-2.toml": patched(patch)}
     with pytest.raises(PolicyError) as refused:
-        load(texts, TODAY, ELSEWHERE if "Elsewhere" in message else None)
+        parse_policies(texts, TODAY, ELSEWHERE if "Elsewhere" in message else None)
     return str(refused.value)
 
 
@@ -101,7 +110,18 @@ def test_every_error_is_on_the_page() -> None:
 
 def test_every_key_is_on_the_page() -> None:
     """Each key of a policy file is explained."""
-    for model in (Controller, Senders, Cap, Hours, CategoryTerms, ProcessorTerms, Partner, Promise, Seal, Notice):
+    for model in (
+        Controller,
+        Senders,
+        FrequencyCap,
+        SendingHours,
+        CategoryTerms,
+        ProcessorTerms,
+        Partner,
+        Promise,
+        PrivacySeal,
+        VersionNotice,
+    ):
         for field, info in model.model_fields.items():
             name = info.alias or field
             assert re.search(rf"`{name}`|\b{name} =", section("Keys")), f"{model.__name__}.{name}"
@@ -115,7 +135,7 @@ def test_every_need_is_on_the_page() -> None:
     """Each need has its row, and the example can be used."""
     said = section("Needs")
     rows = "".join(re.findall(r"^\| (`.+?) \|", said, re.MULTILINE))
-    assert set(re.findall(r"`(\w+)`", rows)) == set(Needs.model_fields)
+    assert set(re.findall(r"`(\w+)`", rows)) == set(PromiseNeeds.model_fields)
     assert all(f"`{name}`" in said for name in CategoryNeeds.model_fields)
     (example,) = re.findall(r"^```toml\n(.*?)^```", said, re.MULTILINE | re.DOTALL)
     (promise,) = parse_policy(patched(example), "my-brand.toml").promises
@@ -146,7 +166,7 @@ def test_every_switch_is_on_the_page(switch: str) -> None:
 def test_the_floor_of_the_page() -> None:
     """A policy may be stricter than the law, as the example is."""
     (example,) = re.findall(r"^```toml\n(.*?)^```", section("Jurisdictions"), re.MULTILINE | re.DOTALL)
-    assert parse_policy(patched(example), "my-brand.toml").jurisdictions == {"DE": Floor(tracking="off")}
+    assert parse_policy(patched(example), "my-brand.toml").jurisdictions == {"DE": SwitchFloor(tracking="off")}
 
 
 def test_the_hours_of_the_page() -> None:
@@ -156,7 +176,9 @@ def test_the_hours_of_the_page() -> None:
     assert hours is not None
     day = datetime(2026, 12, 1, tzinfo=UTC)
     within = [
-        hour for hour in range(24) if (at := day.replace(hour=hour)) == first_within(*hours.times, zones_of("US"), at)
+        hour
+        for hour in range(24)
+        if (at := day.replace(hour=hour)) == next_opening(*hours.opening_and_closing, zones_of("US"), at)
     ]
     assert within == [0, 1, *range(18, 24)]
     assert "from 18:00 to 2:00 UTC in winter" in section("Keys")

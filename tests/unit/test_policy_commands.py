@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.cli import app
-from mailer.cli.checking import every_rule
-from mailer.digests import digests_of
+from mailer.cli.policy_check import every_rule
+from mailer.tree_digests import digests_by_part
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +24,7 @@ def policy_command(*arguments: str) -> Result:
 
 def record_of(file: Path, *tests: Mapping[str, object]) -> str:
     """A record of these tests, of the code and the files at hand; its path."""
-    at_hand = digests_of(*map(resources.folder, ("policies", "templates", "jurisdictions")))
+    at_hand = digests_by_part(*map(bundled_files.bundled_folder, ("policies", "templates", "jurisdictions")))
     record = {"when": "2026-06-01", "commit": None, "whole": True, "own": True, "tests": tests, "digests": at_hand}
     file.write_text(json.dumps(record))
     return str(file)
@@ -75,7 +75,9 @@ rules = ["way-out"]
 def test_check_works_on_one_promise_where_mailer_was_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a record, what is needed holds, rules exist, a trial is made, and the rest is said in words."""
     (tmp_path / "policies").mkdir()
-    text = (resources.folder("policies") / "default.toml").read_text("utf-8").replace('"default"', '"acme"', 1)
+    text = (
+        (bundled_files.bundled_folder("policies") / "default.toml").read_text("utf-8").replace('"default"', '"acme"', 1)
+    )
     file = tmp_path / "policies" / "acme.toml"
     file.write_text(text + PROMISE)
     monkeypatch.chdir(tmp_path)
@@ -113,7 +115,7 @@ def test_each_part_of_a_tree_has_a_digest(tmp_path: Path) -> None:
     law.mkdir()
     file = templates / "acme" / "body.txt.j2"
     file.write_text("Hello")
-    before = digests_of(policies, templates, law)
+    before = digests_by_part(policies, templates, law)
     for part, change in (
         ("templates", lambda: file.write_text("Hallo")),
         ("templates", lambda: file.rename(file.with_name("body.html.j2"))),
@@ -121,18 +123,18 @@ def test_each_part_of_a_tree_has_a_digest(tmp_path: Path) -> None:
         ("jurisdictions", lambda: (law / "de.toml").write_text("x = 1")),
     ):
         change()
-        after = digests_of(policies, templates, law)
+        after = digests_by_part(policies, templates, law)
         assert [name for name in before if before[name] != after[name]] == [part]
         before = after
     (templates / "__pycache__").mkdir()
     (templates / "__pycache__" / "x.pyc").write_text("x")
-    assert digests_of(policies, templates, law) == before
+    assert digests_by_part(policies, templates, law) == before
 
 
 def test_list_and_show_say_what_holds() -> None:
     """The list has each brand with its switches; one policy is shown in full, as JSON too."""
     listed = {row["brand"]: row for row in json.loads(policy_command("list", "--json").stdout)}
-    text = (resources.folder("policies") / "interpals.toml").read_text("utf-8")
+    text = (bundled_files.bundled_folder("policies") / "interpals.toml").read_text("utf-8")
     assert (listed["interpals"]["promo_basis"], listed["interpals"]["promises"]) == (
         "opt_out",
         text.count("[[promises]]"),

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 
 import pytest
 
-from mailer.pipeline.precedence import LONGEST, Precedence
+from mailer.pipeline.urgent_first import LONGEST, LanePriority
 
 
 async def at_once(step: Awaitable[None]) -> None:
@@ -17,14 +17,14 @@ async def at_once(step: Awaitable[None]) -> None:
 
 async def test_bulk_mail_waits_until_nothing_urgent_is_going_on() -> None:
     """It waits for the last of two, and goes on at once then."""
-    precedence, order = Precedence(), list[str]()
+    precedence, order = LanePriority(), list[str]()
 
     async def bulk() -> None:
-        await precedence.give_way(urgent=False)
+        await precedence.wait_for_urgent(urgent=False)
         order.append("bulk")
 
-    with precedence.going(urgent=True):
-        with precedence.going(urgent=True):
+    with precedence.mark_running(urgent=True):
+        with precedence.mark_running(urgent=True):
             waiting = asyncio.create_task(bulk())
             await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -35,36 +35,36 @@ async def test_bulk_mail_waits_until_nothing_urgent_is_going_on() -> None:
 
 async def test_urgent_mail_does_not_wait_for_urgent_mail() -> None:
     """Nor does anything wait for bulk mail."""
-    precedence = Precedence()
-    with precedence.going(urgent=True):
-        await at_once(precedence.give_way(urgent=True))
-    with precedence.going(urgent=False):
-        await at_once(precedence.give_way(urgent=False))
+    precedence = LanePriority()
+    with precedence.mark_running(urgent=True):
+        await at_once(precedence.wait_for_urgent(urgent=True))
+    with precedence.mark_running(urgent=False):
+        await at_once(precedence.wait_for_urgent(urgent=False))
 
 
 async def test_bulk_mail_is_only_slowed() -> None:
     """While a large breach notice goes out, a window of bulk mail begins all the same, in its time."""
-    precedence, begun = Precedence(), time.monotonic()
-    with precedence.going(urgent=True):
-        await precedence.give_way(urgent=False)
+    precedence, begun = LanePriority(), time.monotonic()
+    with precedence.mark_running(urgent=True):
+        await precedence.wait_for_urgent(urgent=False)
     assert time.monotonic() - begun >= LONGEST * 0.9
 
 
 async def test_what_fails_keeps_nobody_waiting() -> None:
     """An urgent statement that fails has ended, too."""
-    precedence = Precedence()
+    precedence = LanePriority()
     try:
-        with precedence.going(urgent=True):
+        with precedence.mark_running(urgent=True):
             raise OSError
     except OSError:
-        await at_once(precedence.give_way(urgent=False))
+        await at_once(precedence.wait_for_urgent(urgent=False))
 
 
 async def test_a_cancellation_is_not_forgotten() -> None:
     """A worker whose consumers are told to end as urgent mail ends does end."""
-    precedence = Precedence()
-    with precedence.going(urgent=True):
-        waiting = asyncio.create_task(precedence.give_way(urgent=False))
+    precedence = LanePriority()
+    with precedence.mark_running(urgent=True):
+        waiting = asyncio.create_task(precedence.wait_for_urgent(urgent=False))
         await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -11,20 +11,20 @@ from typing import Any
 
 import pytest
 
-from mailer.pipeline.press import Press, Presses
 from mailer.policy.category import CATEGORIES
-from mailer.policy.document import Policy
+from mailer.policy.policy_file import Policy
 from mailer.policy.standing import TRACKING, Standing
-from mailer.ports.deliveries import Row
+from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
-from mailer.processors.letter import Extensions, compose
-from mailer.rendering.links import SERVICE, ClickToken, Links, OpenToken, ReportToken, UnsubscribeToken
+from mailer.processors.smtp_envelope import SmtpExtensions, compose_envelope
+from mailer.rendering.mailing import MailingRenderer, RendererCache
+from mailer.rendering.signed_links import SERVICE, ClickToken, OpenToken, ReportToken, SignedLinks, UnsubscribeToken
 from tests.factories import KEY, policies, templates
 from tests.presses import facts_of
 
-LINKS = Links("https://mail.example", (KEY,))
+LINKS = SignedLinks("https://mail.example", (KEY,))
 NOW = 1_790_000_000
-OFFERED = Extensions(utf8=True, eight_bits=True)
+OFFERED = SmtpExtensions(utf8=True, eight_bits=True)
 URL = "https://shop.example/a?b=1&c=2"
 ITEMS = {"headline": "x", "items": [{"title": "a", "text": "b", "url": URL}, {"title": "a", "text": "b", "url": URL}]}
 
@@ -32,31 +32,35 @@ ITEMS = {"headline": "x", "items": [{"title": "a", "text": "b", "url": URL}, {"t
 def with_switches(brand: str, **switches: str) -> Mapping[str, Policy]:
     """The policies, one of them with other switches."""
     policy = policies()[brand]
-    changed = policy.model_copy(update={"switches": policy.switches.model_copy(update=switches)}).after({})
+    changed = policy.model_copy(update={"switches": policy.switches.model_copy(update=switches)}).with_earlier_versions(
+        {}
+    )
     return {**policies(), brand: changed}
 
 
-def set_up(facts: MailingFacts, among: Mapping[str, Policy]) -> Press:
+def set_up(facts: MailingFacts, among: Mapping[str, Policy]) -> MailingRenderer:
     """The press of a mailing whose messages are not signed."""
-    return Presses(among, templates(), LINKS, None).set_up(facts, None)
+    return RendererCache(among, templates(), LINKS, None).add_renderer(facts, None)
 
 
-def press_of(category: str = "newsletter", tracking: str = "mailing", **values: Any) -> Press:
+def press_of(category: str = "newsletter", tracking: str = "mailing", **values: Any) -> MailingRenderer:
     """A press of InterPals, whose policy counts opens at this level."""
     return set_up(facts_of(category, **{"context": ITEMS, **values}), with_switches("interpals", tracking=tracking))
 
 
-def row_for(press: Press, recipient_id: int = 7, context: Mapping[str, Any] | None = None, **standing: Any) -> Row:
+def row_for(
+    press: MailingRenderer, recipient_id: int = 7, context: Mapping[str, Any] | None = None, **standing: Any
+) -> DeliveryRow:
     """A delivery of the press's mailing, to somebody in the United States."""
     person = Standing(recipient_id, 1, "ada@people.example", **{"country": "US", **standing})
-    return Row(press.facts.id, recipient_id, 1, person, "Ada", "en", context or {})
+    return DeliveryRow(press.facts.id, recipient_id, 1, person, "Ada", "en", context or {})
 
 
-def printed(press: Press, row: Row, category: str | None = None) -> EmailMessage:
+def printed(press: MailingRenderer, row: DeliveryRow, category: str | None = None) -> EmailMessage:
     """One message, read back."""
-    outgoing = press.print(row, CATEGORIES[category] if category else press.category, NOW).outgoing
+    outgoing = press.render(row, CATEGORIES[category] if category else press.category, NOW).outgoing
     assert outgoing.is_canonical
-    assert compose(outgoing, 0, OFFERED) == compose(outgoing._replace(is_canonical=False), 0, OFFERED)
+    assert compose_envelope(outgoing, 0, OFFERED) == compose_envelope(outgoing._replace(is_canonical=False), 0, OFFERED)
     return BytesParser(EmailMessage, policy=email.policy.default).parsebytes(outgoing.content)
 
 
@@ -169,10 +173,10 @@ def test_service_mail_is_an_update_to_some() -> None:
 
 def test_a_topic_is_a_list_of_its_own() -> None:
     """Mailings that share all but their topic share no list; what has none is the category's."""
-    presses, context = Presses(policies(), templates(), LINKS, None), _example("interpals", "maintenance")
+    presses, context = RendererCache(policies(), templates(), LINKS, None), _example("interpals", "maintenance")
     lists = []
     for topic in ("chat-rooms", "travel", None, "chat-rooms"):
-        press = presses.set_up(facts_of("service", context=context, audience_size=1, topic=topic), None)
+        press = presses.add_renderer(facts_of("service", context=context, audience_size=1, topic=topic), None)
         lists.append(printed(press, row_for(press), "updates")["List-Id"].partition("<")[2])
     assert lists == [
         "chat-rooms.updates.interpals.interpals.example>",
@@ -221,6 +225,6 @@ def test_nobody_sets_what_is_the_pipelines() -> None:
 
 
 def _example(brand: str, name: str) -> Mapping[str, Any]:
-    template = templates().get(brand, name)
+    template = templates().get_template(brand, name)
     assert template
     return template.example

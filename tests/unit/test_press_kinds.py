@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from mailer.events import EventRefused, MessageEvent, validate_event
-from mailer.pipeline.press import Press, Presses
-from mailer.policy.document import Policy
+from mailer.policy.policy_file import Policy
 from mailer.policy.standing import Standing
-from mailer.ports.deliveries import Row
-from mailer.ports.ids import uuid7
-from mailer.rendering.admission import admit
-from mailer.rendering.links import Links
-from mailer.rendering.templates import TemplateLibrary
+from mailer.ports.deliveries import DeliveryRow
+from mailer.ports.uuids import uuid7
+from mailer.rendering.event_checks import check_event
+from mailer.rendering.mailing import MailingRenderer, RendererCache
+from mailer.rendering.signed_links import SignedLinks
+from mailer.rendering.template_library import TemplateLibrary
 from tests.factories import KEY, person
 from tests.presses import facts_of
 from tests.template_files import FILES, POLICIES, library, within
@@ -27,23 +27,25 @@ POLICY = next(policy for policy in POLICIES.values() if policy.brand == NAME)
 HTML = "news/body.html.j2"
 
 
-def presses_of(templates: TemplateLibrary, policy: Policy = POLICY) -> Presses:
+def presses_of(templates: TemplateLibrary, policy: Policy = POLICY) -> RendererCache:
     """The presses of one brand."""
-    return Presses({NAME: policy}, templates, Links("https://mail.example", (KEY,)), None)
+    return RendererCache({NAME: policy}, templates, SignedLinks("https://mail.example", (KEY,)), None)
 
 
-def set_up(presses: Presses, templates: TemplateLibrary, **values: Any) -> Press:
+def set_up(presses: RendererCache, templates: TemplateLibrary, **values: Any) -> MailingRenderer:
     """A mailing of the brand's news."""
-    template = templates.get(NAME, "news")
+    template = templates.get_template(NAME, "news")
     assert template is not None
     stated: dict[str, Any] = {"id": uuid7(), "brand": NAME, "template": "news", "context": {"headline": "One"}}
-    return presses.set_up(facts_of(**stated | {"template_version": template.version} | values), None)
+    return presses.add_renderer(facts_of(**stated | {"template_version": template.version} | values), None)
 
 
-def printed(press: Press, number: int = 1, context: Mapping[str, Any] | None = None) -> EmailMessage:
+def printed(press: MailingRenderer, number: int = 1, context: Mapping[str, Any] | None = None) -> EmailMessage:
     """A person's message."""
-    row = Row(press.facts.id, number, 1, Standing(number, 1, f"p{number}@people.example"), context=dict(context or {}))
-    message = message_from_bytes(press.print(row, press.category, 1).outgoing.content, policy=default)
+    row = DeliveryRow(
+        press.facts.id, number, 1, Standing(number, 1, f"p{number}@people.example"), context=dict(context or {})
+    )
+    message = message_from_bytes(press.render(row, press.category, 1).outgoing.content, policy=default)
     assert isinstance(message, EmailMessage)
     return message
 
@@ -117,6 +119,6 @@ def test_nobody_is_admitted_by_anothers_name(tmp_path: Path) -> None:
     surname = "{{ headline }}{% if recipient.name %} {{ recipient.name.split(' ')[1] }}{% endif %}"
     files = within(FILES, HTML, "{{ headline }}", surname)
     templates = library(tmp_path, within(files, "news/body.txt.j2", "{{ headline }}", surname))
-    assert admit(news_for("Anna Maria"), {NAME: POLICY}, templates).name == "news"
+    assert check_event(news_for("Anna Maria"), {NAME: POLICY}, templates).name == "news"
     with pytest.raises(EventRefused, match="context"):
-        admit(news_for("Anna"), {NAME: POLICY}, templates)
+        check_event(news_for("Anna"), {NAME: POLICY}, templates)

@@ -10,17 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from mailer import resources
-from mailer.digests import digests_of
-from mailer.policy.document import Policy, parse_policy
-from mailer.policy.promises import Case, Record, Status, read_record, report
-from mailer.policy.registry import Rule
+from mailer import bundled_files
+from mailer.policy.policy_file import Policy, parse_policy
+from mailer.policy.promise_report import PromiseStatus, ProofCase, TestRecord, make_report, read_record
+from mailer.policy.rule_registry import Rule
+from mailer.tree_digests import digests_by_part
 from tests.processes import Done
 from tests.spawning import MAILER, begin
 
 ROOT = Path(__file__).parents[2]
 PYTEST = ROOT / "tests" / "run_pytest.py"
-HEAD = resources.folder("policies").joinpath("interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
+HEAD = (
+    bundled_files.bundled_folder("policies").joinpath("interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
+)
 
 
 def policy(*promises: str) -> Policy:
@@ -37,23 +39,23 @@ def rules(*names: str) -> dict[str, Rule]:
     return {name: Rule(name, "a law", "Demands.", "room:function") for name in names}
 
 
-def ran(*tests: Case, whole: bool = True) -> Record:
+def ran(*tests: ProofCase, whole: bool = True) -> TestRecord:
     """A run of these tests."""
-    return Record("2026-06-01T00:00:00+00:00", "abc", whole, tests)
+    return TestRecord("2026-06-01T00:00:00+00:00", "abc", whole, tests)
 
 
-def proves(promise: str, outcome: str = "passed", test: str = "tests/a.py::test_a") -> Case:
+def proves(promise: str, outcome: str = "passed", test: str = "tests/a.py::test_a") -> ProofCase:
     """A test of a promise."""
-    return Case(test, (promise,), (), outcome)
+    return ProofCase(test, (promise,), (), outcome)
 
 
 def test_a_promise_with_a_rule_and_a_proof_is_kept() -> None:
     """Nothing is wrong with it."""
-    found = report([policy('rules = ["a"]')], rules("a"), ran(proves("p-0")))
-    assert [(row.status, [proof.test for proof in row.proofs]) for row in found.rows] == [
-        (Status.KEPT, ["tests/a.py::test_a"])
+    found = make_report([policy('rules = ["a"]')], rules("a"), ran(proves("p-0")))
+    assert [(row.promise_status, [proof.test for proof in row.proofs]) for row in found.rows] == [
+        (PromiseStatus.KEPT, ["tests/a.py::test_a"])
     ]
-    assert found.faults == ()
+    assert found.all_faults == ()
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ def test_a_promise_with_a_rule_and_a_proof_is_kept() -> None:
     [
         ("", [], [proves("p-0")], "p-0: has no rule; name in `rules`"),
         ('rules = ["a"]', [], [proves("p-0")], "p-0: names the rule a, which nobody registers; register it"),
-        ('rules = ["a"]', ["a"], [Case("t::b", (), ("a",), "passed")], "p-0: has no proof; mark a test"),
+        ('rules = ["a"]', ["a"], [ProofCase("t::b", (), ("a",), "passed")], "p-0: has no proof; mark a test"),
         (
             'rules = ["a"]',
             ["a"],
@@ -78,56 +80,62 @@ def test_a_promise_with_a_rule_and_a_proof_is_kept() -> None:
         (
             'rules = ["a"]',
             ["a"],
-            [proves("p-0"), Case("t::b", (), ("c",), "passed")],
+            [proves("p-0"), ProofCase("t::b", (), ("c",), "passed")],
             "proves the rule c, which nobody",
         ),
         ('rules = ["a"]', ["a", "b"], [proves("p-0")], "the rule b has no proof; name it in a proven promise, or mark"),
         ('waits_for = "better weather"', [], [], 'p-0: waits for "better weather"; write inbound mail or pages'),
     ],
 )
-def test_what_is_wrong_is_told(said: str, registered: list[str], tests: list[Case], fault: str) -> None:
+def test_what_is_wrong_is_told(said: str, registered: list[str], tests: list[ProofCase], fault: str) -> None:
     """Each way of not keeping a promise is one fault, with what to do about it."""
-    found = report([policy(said)], rules(*registered), ran(*tests))
-    assert len(found.faults) == 1
-    assert fault in found.faults[0]
-    assert ";" in found.faults[0]
+    found = make_report([policy(said)], rules(*registered), ran(*tests))
+    assert len(found.all_faults) == 1
+    assert fault in found.all_faults[0]
+    assert ";" in found.all_faults[0]
 
 
 def test_all_cases_of_a_test_must_pass() -> None:
     """A test of several cases is one proof, and one case that fails is a proof that fails."""
     cases = [proves("p-0", outcome, f"t::a[{number}]") for number, outcome in enumerate(("passed", "failed", "passed"))]
-    (row,) = report([policy('rules = ["a"]')], rules("a"), ran(*cases)).rows
-    assert row.status is Status.BROKEN
+    (row,) = make_report([policy('rules = ["a"]')], rules("a"), ran(*cases)).rows
+    assert row.promise_status is PromiseStatus.BROKEN
     assert [(proof.test, proof.outcome) for proof in row.proofs] == [("t::a", "failed")]
 
 
 def test_what_waits_is_never_kept() -> None:
     """A pending promise stays pending, also with a rule and a test that passes."""
     waiting = policy('rules = ["a"]\nwaits_for = "pages: the console"')
-    found = report([waiting], rules("a"), ran(proves("p-0")))
-    assert [row.status for row in found.rows] == [Status.PENDING]
-    assert found.faults == ()
+    found = make_report([waiting], rules("a"), ran(proves("p-0")))
+    assert [row.promise_status for row in found.rows] == [PromiseStatus.PENDING]
+    assert found.all_faults == ()
 
 
 def test_without_a_record_nothing_is_kept_and_nothing_is_broken() -> None:
     """Without tests it can be seen that rules exist; a rule that does not is still a fault."""
-    found = report([policy('rules = ["a"]', 'rules = ["b"]', 'waits_for = "pages"')], rules("a"), None)
-    assert [row.status for row in found.rows] == [Status.UNPROVEN, Status.BROKEN, Status.PENDING]
-    assert found.faults == ("p-1: names the rule b, which nobody registers; register it with @rule, or mend its name",)
+    found = make_report([policy('rules = ["a"]', 'rules = ["b"]', 'waits_for = "pages"')], rules("a"), None)
+    assert [row.promise_status for row in found.rows] == [
+        PromiseStatus.UNPROVEN,
+        PromiseStatus.BROKEN,
+        PromiseStatus.PENDING,
+    ]
+    assert found.all_faults == (
+        "p-1: names the rule b, which nobody registers; register it with @rule, or mend its name",
+    )
 
 
 def test_others_tests_need_not_prove_the_rules() -> None:
     """A brand's own suite proves its promises; each rule has its proof in mailer's."""
     proven = replace(ran(proves("p-0")), own=False)
-    found = report([policy('rules = ["a"]')], rules("a", "b"), proven)
-    assert ([row.status for row in found.rows], found.faults) == ([Status.KEPT], ())
-    unproven = report([policy('rules = ["a"]', 'rules = ["b"]')], rules("a", "b"), proven)
-    assert [row.status for row in unproven.rows] == [Status.KEPT, Status.BROKEN]
+    found = make_report([policy('rules = ["a"]')], rules("a", "b"), proven)
+    assert ([row.promise_status for row in found.rows], found.all_faults) == ([PromiseStatus.KEPT], ())
+    unproven = make_report([policy('rules = ["a"]', 'rules = ["b"]')], rules("a", "b"), proven)
+    assert [row.promise_status for row in unproven.rows] == [PromiseStatus.KEPT, PromiseStatus.BROKEN]
 
 
 def test_only_a_whole_run_counts() -> None:
     """With the record of a part, the check says to run all tests."""
-    faults = report([policy('rules = ["a"]')], rules("a"), ran(proves("p-0"), whole=False)).faults
+    faults = make_report([policy('rules = ["a"]')], rules("a"), ran(proves("p-0"), whole=False)).all_faults
     assert any("record" in fault and "run all of them" in fault for fault in faults)
 
 
@@ -212,7 +220,12 @@ async def test_a_whole_run_writes_the_record(suite: Suite, processes: int) -> No
     record = read_record(suite.record.read_text())
     assert record.whole
     assert not record.own
-    assert record.differs(digests_of(*map(resources.folder, ("policies", "templates", "jurisdictions")))) == ()
+    assert (
+        record.differing_parts(
+            digests_by_part(*map(bundled_files.bundled_folder, ("policies", "templates", "jurisdictions")))
+        )
+        == ()
+    )
     assert suite.outcomes(suite.record) == {
         "test_cases[1]": "passed",
         "test_cases[2]": "failed",
@@ -320,11 +333,13 @@ def test_a_record_of_another_tree_proves_nothing(part: str) -> None:
     """A record of other code or other files is called so, and no promise is kept by it."""
     at_hand = dict.fromkeys(("code", "policies", "templates", "jurisdictions"), "1")
     record = replace(ran(proves("p-0"), proves("of-others")), digests=at_hand | {part: "2"})
-    found = report([policy('rules = ["a"]')], rules("a", "b"), record, at_hand)
-    assert [row.status for row in found.rows] == [Status.UNPROVEN]
-    assert found.faults == (f"the record is of another tree, with other {part}, and proves nothing: run all tests",)
+    found = make_report([policy('rules = ["a"]')], rules("a", "b"), record, at_hand)
+    assert [row.promise_status for row in found.rows] == [PromiseStatus.UNPROVEN]
+    assert found.all_faults == (f"the record is of another tree, with other {part}, and proves nothing: run all tests",)
     whole = replace(ran(proves("p-0")), digests=at_hand)
-    assert [row.status for row in report([policy('rules = ["a"]')], rules("a"), whole, at_hand).rows] == [Status.KEPT]
+    assert [row.promise_status for row in make_report([policy('rules = ["a"]')], rules("a"), whole, at_hand).rows] == [
+        PromiseStatus.KEPT
+    ]
 
 
 def test_the_published_table_is_the_one_that_the_command_writes() -> None:

@@ -9,37 +9,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.accounts import KINDS
-from mailer.pipeline.register import PERIOD, Register
+from mailer.pipeline.publisher_rights import PERIOD, PublisherRegister
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import ITSELF, WRITTEN, Identity, IdentityKind
-from mailer.policy.publishers import (
+from mailer.policy.publisher_rights import (
     OWN_TEMPLATES,
     PIPELINE,
+    AccountRight,
     Publisher,
-    Read,
-    Rights,
-    ToPublish,
-    ToRead,
-    ToSay,
+    PublisherRights,
+    PublishRight,
+    ReadDataRight,
+    ReadRight,
     Wish,
-    may,
+    has_right,
     needs_second_person,
-    refusal,
+    right_refusal,
 )
 
 BRANDS = ("interpals", "peerstream")
 TEMPLATES = ("weekly", *sorted(OWN_TEMPLATES))
 
 
-def wishes(brand: str) -> Iterator[tuple[Wish, Rights]]:
+def wishes(brand: str) -> Iterator[tuple[Wish, PublisherRights]]:
     """All that can be wished for at a brand, each with what just lets it."""
-    at = Rights(brands=frozenset({brand}))
+    at = PublisherRights(brands=frozenset({brand}))
     for category, template in product(CATEGORIES, TEMPLATES):
-        yield ToPublish(brand, category, template), replace(at, categories=frozenset({category}))
+        yield PublishRight(brand, category, template), replace(at, categories=frozenset({category}))
     for action in KINDS:
-        yield ToSay(brand, action), replace(at, actions=frozenset({action}))
-    for read in Read:
-        yield ToRead(brand, read), replace(at, reads=frozenset({read}))
+        yield AccountRight(brand, action), replace(at, actions=frozenset({action}))
+    for read in ReadRight:
+        yield ReadDataRight(brand, read), replace(at, reads=frozenset({read}))
 
 
 ALL = [each for brand in BRANDS for each in wishes(brand)]
@@ -51,30 +51,36 @@ def test_a_grant_lets_what_it_names_and_nothing_else(kind: IdentityKind) -> None
     identity = Identity(kind, "shop")
     for (_, granted), (wish, needed) in product(ALL, ALL):
         publisher = Publisher(identity, granted)
-        assert may(publisher, wish) == (granted == needed)
-        assert (refusal(identity, publisher, wish) is None) == (granted == needed)
+        assert has_right(publisher, wish) == (granted == needed)
+        assert (right_refusal(identity, publisher, wish) is None) == (granted == needed)
 
 
 @pytest.mark.parametrize("kind", WRITTEN)
 def test_who_is_not_known_or_has_nothing_may_nothing(kind: IdentityKind) -> None:
     """Also who has a brand, and who has all but a brand; the refusal names the command that lets it."""
-    everything = Rights(frozenset(), frozenset(CATEGORIES), frozenset(KINDS), frozenset(Read))
+    everything = PublisherRights(frozenset(), frozenset(CATEGORIES), frozenset(KINDS), frozenset(ReadRight))
     identity = Identity(kind, "the shop")
     for wish, _ in ALL:
-        for rights in (Rights(), Rights(brands=frozenset(BRANDS)), everything):
-            assert not may(Publisher(identity, rights), wish)
-        assert not may(None, wish)
-        words = refusal(identity, None, wish) or ""
+        for rights in (PublisherRights(), PublisherRights(brands=frozenset(BRANDS)), everything):
+            assert not has_right(Publisher(identity, rights), wish)
+        assert not has_right(None, wish)
+        words = right_refusal(identity, None, wish) or ""
         assert f"{identity} is no known publisher; `mailer publishers add '{identity}' --brand {wish.brand} --" in words
 
 
 def test_mailer_itself_publishes_its_own_mail_only() -> None:
     """It has no rights that somebody grants, and nobody else says its words without a second person."""
     for wish, _ in ALL:
-        assert may(PIPELINE, wish) == (
-            isinstance(wish, ToPublish) and wish.category == "rights" and wish.template in OWN_TEMPLATES
+        assert has_right(PIPELINE, wish) == (
+            isinstance(wish, PublishRight) and wish.category == "rights" and wish.template in OWN_TEMPLATES
         )
-    assert may(Publisher(ITSELF, Rights(*(frozenset({"*"}) for _ in range(4)))), ToSay("interpals", "erase")) is False
+    assert (
+        has_right(
+            Publisher(ITSELF, PublisherRights(*(frozenset({"*"}) for _ in range(4)))),
+            AccountRight("interpals", "erase"),
+        )
+        is False
+    )
     for category in CATEGORIES:
         assert not needs_second_person(ITSELF, category)
         assert needs_second_person(Identity(IdentityKind.KEY, "pipeline"), category) == (category == "rights")
@@ -84,10 +90,10 @@ def test_mailer_itself_publishes_its_own_mail_only() -> None:
 def test_no_name_stands_for_all(brand: str, name: str) -> None:
     """There is no wildcard: a name lets itself only."""
     publisher = Publisher(
-        Identity(IdentityKind.KEY, "shop"), Rights(frozenset({"*"}), frozenset({"*"}), frozenset({"*"}))
+        Identity(IdentityKind.KEY, "shop"), PublisherRights(frozenset({"*"}), frozenset({"*"}), frozenset({"*"}))
     )
-    assert may(publisher, ToPublish(brand, name, "weekly")) == (brand == name == "*")
-    assert may(publisher, ToSay(brand, name)) == (brand == name == "*")
+    assert has_right(publisher, PublishRight(brand, name, "weekly")) == (brand == name == "*")
+    assert has_right(publisher, AccountRight(brand, name)) == (brand == name == "*")
 
 
 class Rows:
@@ -97,48 +103,48 @@ class Rows:
         self.known: dict[Identity, Publisher] = {}
         self.asked = 0
 
-    async def of_key(self, key: str) -> Publisher | None:
+    async def find_by_key(self, key: str) -> Publisher | None:
         """Nobody's."""
         return None
 
-    async def everybody(self) -> Mapping[Identity, Publisher]:
+    async def all_publishers(self) -> Mapping[Identity, Publisher]:
         """Those who are known."""
         self.asked += 1
         return dict(self.known)
 
 
 SHOP = Identity(IdentityKind.BROKER, "shop")
-WISH = ToSay("interpals", "erase")
-ERASES = Publisher(SHOP, Rights(brands=frozenset({"interpals"}), actions=frozenset({"erase"})))
+WISH = AccountRight("interpals", "erase")
+ERASES = Publisher(SHOP, PublisherRights(brands=frozenset({"interpals"}), actions=frozenset({"erase"})))
 
 
 async def test_rights_are_remembered_for_a_second() -> None:
     """However many events come in; then a revocation holds."""
     now, rows = 0.0, Rows()
     rows.known[SHOP] = ERASES
-    register = Register(rows, lambda: now)
+    register = PublisherRegister(rows, lambda: now)
     for _ in range(1000):
-        await register.refresh()
-        assert await register.refusal(SHOP, WISH) is None
+        await register.refresh_rights()
+        assert await register.refusal_reason(SHOP, WISH) is None
     assert rows.asked == 1
     rows.known.clear()
     now = PERIOD + 0.1
-    await register.refresh()
-    assert await register.refusal(SHOP, WISH)
+    await register.refresh_rights()
+    assert await register.refusal_reason(SHOP, WISH)
     assert rows.asked == 2
 
 
 async def test_who_was_added_just_now_is_found() -> None:
     """A refusal looks once more, but not for each event of a flood."""
     now, rows = 0.0, Rows()
-    register = Register(rows, lambda: now)
-    await register.refresh()
+    register = PublisherRegister(rows, lambda: now)
+    await register.refresh_rights()
     for _ in range(1000):
-        assert await register.refusal(SHOP, WISH)
+        assert await register.refusal_reason(SHOP, WISH)
     assert rows.asked == 1
     rows.known[SHOP] = ERASES
     now = 0.2
-    assert await register.refusal(SHOP, WISH) is None
+    assert await register.refusal_reason(SHOP, WISH) is None
     assert rows.asked == 2
 
 
@@ -146,6 +152,6 @@ async def test_no_row_is_mailer_itself() -> None:
     """Whoever could write such a row gains nothing by it."""
     rows = Rows()
     rows.known[ITSELF] = Publisher(ITSELF, ERASES.rights)
-    register = Register(rows)
-    assert await register.refusal(ITSELF, WISH) == "mailer itself does not say erase of an account at interpals"
-    assert await register.refusal(ITSELF, ToPublish("interpals", "rights", "confirm-subscription")) is None
+    register = PublisherRegister(rows)
+    assert await register.refusal_reason(ITSELF, WISH) == "mailer itself does not say erase of an account at interpals"
+    assert await register.refusal_reason(ITSELF, PublishRight("interpals", "rights", "confirm-subscription")) is None

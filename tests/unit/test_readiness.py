@@ -5,18 +5,20 @@ def test_a_process_is_ready_until_somebody_reports_a_problem() -> None:
     """Each problem stands under its name until the same name reports that it is over."""
     readiness = Readiness()
     assert dict(readiness.problems) == {}
-    readiness.report("database", "it refuses writes")
-    readiness.report("consumers", "none")
-    readiness.report("database", None)
+    readiness.report_problem("database", "it refuses writes")
+    readiness.report_problem("consumers", "none")
+    readiness.report_problem("database", None)
     assert dict(readiness.problems) == {"consumers": "none"}
-    readiness.report("consumers", None)
+    readiness.report_problem("consumers", None)
     assert dict(readiness.problems) == {}
 
 
 def test_only_a_beginning_and_an_end_are_news() -> None:
     """A problem that is reported again, in other words too, is no news; so nobody logs it twice."""
     readiness = Readiness()
-    told = [readiness.report("database", text) for text in (None, "away", "away", "away since 18:02", None, None)]
+    told = [
+        readiness.report_problem("database", text) for text in (None, "away", "away", "away since 18:02", None, None)
+    ]
     assert told == [False, True, False, False, True, False]
     assert dict(readiness.problems) == {}
 
@@ -24,8 +26,8 @@ def test_only_a_beginning_and_an_end_are_news() -> None:
 def test_a_snapshot_stays_as_it_was() -> None:
     """A reader in another thread sees one state, whatever is reported meanwhile."""
     readiness = Readiness()
-    readiness.report("a", "one")
+    readiness.report_problem("a", "one")
     seen = readiness.problems
-    readiness.report("b", "two")
+    readiness.report_problem("b", "two")
     assert dict(seen) == {"a": "one"}
     assert dict(readiness.problems) == {"a": "one", "b": "two"}

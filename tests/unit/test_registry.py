@@ -1,16 +1,16 @@
 import pytest
 
-from mailer.cli.checking import every_rule
-from mailer.policy import registry
+from mailer.cli.policy_check import every_rule
+from mailer.policy import rule_registry
 from mailer.policy.deciding import ASKED
-from mailer.policy.registry import RULES, rule, without
+from mailer.policy.rule_registry import RULES, remove_rule, rule
 
 
 @pytest.fixture(autouse=True)
 def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a test registers or takes away is gone after it."""
-    monkeypatch.setattr(registry, "RULES", dict(RULES))
-    monkeypatch.setattr(registry, "_removed", set())
+    monkeypatch.setattr(rule_registry, "RULES", dict(RULES))
+    monkeypatch.setattr(rule_registry, "_removed", set())
 
 
 def test_a_rule_has_a_name_a_source_and_a_place() -> None:
@@ -24,7 +24,7 @@ def test_a_rule_has_a_name_a_source_and_a_place() -> None:
         """
         return "spoken"
 
-    found = registry.RULES["a-rule"]
+    found = rule_registry.RULES["a-rule"]
     assert (found.source, found.says, found.sees) == ("a law", "Demands this.", ("now",))
     assert found.home == f"{__name__}:{demand.__qualname__}"
     assert demand() == "spoken"
@@ -32,7 +32,7 @@ def test_a_rule_has_a_name_a_source_and_a_place() -> None:
 
 def test_a_rule_that_is_taken_away_says_nothing() -> None:
     """It returns what it returns when it has nothing to say, and is still listed."""
-    without("a-rule")
+    remove_rule("a-rule")
 
     @rule("a-rule", "a law", idle=False)
     def demand(text: str) -> bool:
@@ -45,12 +45,12 @@ def test_a_rule_that_is_taken_away_says_nothing() -> None:
         return "spoken"
 
     assert (demand("x"), other()) == (False, "spoken")
-    assert "a-rule" in registry.RULES
+    assert "a-rule" in rule_registry.RULES
 
 
 async def test_what_waits_can_be_taken_away_too() -> None:
     """A rule that has to be awaited stays one; what it leaves may depend on what it is given."""
-    without("a-rule")
+    remove_rule("a-rule")
 
     @rule("a-rule", "a law", idle=lambda text: text)
     async def demand(text: str) -> str:

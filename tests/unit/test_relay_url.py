@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from mailer.ports.processor import Processor
-from mailer.processors.relay import Tls, parse
-from mailer.processors.smtp import from_url
-from mailer.processors.tokens import Bearer
+from mailer.processors.oauth_tokens import TokenSource
+from mailer.processors.relay_url import TlsMode, parse_relay_url
+from mailer.processors.smtp import processor_from_url
 
 SECRET = "hunter2-secret"
 
@@ -16,12 +16,12 @@ SECRET = "hunter2-secret"
 def test_a_url_is_a_processor() -> None:
     """Everything that the URL says is there, and nothing secret shows."""
     url = f"smtp://us%40er:{SECRET}%2F@mx.example.com:2587?name=main&country=DE&contract=DPA-7&pool=2"
-    made: Processor = from_url(url)
+    made: Processor = processor_from_url(url)
     assert (made.name, made.country, made.contract) == ("main", "DE", "DPA-7")
     assert SECRET not in repr(made)
     assert "us@er" not in repr(made)
-    parsed = parse(url)
-    assert (parsed.host, parsed.port, parsed.tls, parsed.pool) == ("mx.example.com", 2587, Tls.STARTTLS, 2)
+    parsed = parse_relay_url(url)
+    assert (parsed.host, parsed.port, parsed.tls, parsed.pool) == ("mx.example.com", 2587, TlsMode.STARTTLS, 2)
     assert (parsed.username, parsed.password) == ("us@er", f"{SECRET}/")
 
 
@@ -37,20 +37,20 @@ def test_a_url_is_a_processor() -> None:
 )
 def test_own_network_is_what_the_url_calls_own(url: str, outside: bool) -> None:
     """A country makes no relay our own; loopback and `network=own` do."""
-    assert parse(url).outside is outside
+    assert parse_relay_url(url).is_outside is outside
 
 
 def test_a_relays_country_is_read_as_the_policys() -> None:
     """A relay in the UK is in the GB of the registry, in any case."""
-    assert parse("smtp://mx.example.com?country=uk&contract=x").country == "GB"
+    assert parse_relay_url("smtp://mx.example.com?country=uk&contract=x").country == "GB"
 
 
 def test_limits_of_a_url() -> None:
     """Pools, limits, weight and purposes are what the URL says, or the defaults of the documents."""
     limits = "urgent=0&messages=10&age=60&idle=5&timeout=7&weight=0&purposes=newsletter%2Coffers"
-    made = from_url(f"smtp://127.0.0.1?{limits}")
+    made = processor_from_url(f"smtp://127.0.0.1?{limits}")
     assert (made.weight, made.purposes) == (0, frozenset({"newsletter", "offers"}))
-    said, usual = parse(f"smtp://127.0.0.1?{limits}"), parse("smtp://127.0.0.1")
+    said, usual = parse_relay_url(f"smtp://127.0.0.1?{limits}"), parse_relay_url("smtp://127.0.0.1")
     assert (said.urgent, said.messages, said.age, said.idle, said.times.connect) == (0, 10, 60, 5, 7)
     assert (usual.pool, usual.urgent, usual.messages, usual.age, usual.idle, usual.times.connect) == (
         4,
@@ -66,26 +66,28 @@ def test_limits_of_a_url() -> None:
 def test_a_source_of_tokens() -> None:
     """A command is split into words, a file is a path, and no word of the command shows."""
     url = f"smtp://u%40example.org@mx.example.com?country=DE&contract=x&auth=oauthbearer&token_command=/bin/t%20-k%20{SECRET}"
-    parsed = parse(url)
-    assert parsed.bearer == Bearer(None, ("/bin/t", "-k", SECRET), "oauthbearer")
-    assert SECRET not in repr(from_url(url))
-    assert parse("smtp://u@127.0.0.1?token_file=/run/token").bearer == Bearer(Path("/run/token"), (), None)
+    parsed = parse_relay_url(url)
+    assert parsed.bearer == TokenSource(None, ("/bin/t", "-k", SECRET), "oauthbearer")
+    assert SECRET not in repr(processor_from_url(url))
+    assert parse_relay_url("smtp://u@127.0.0.1?token_file=/run/token").bearer == TokenSource(
+        Path("/run/token"), (), None
+    )
 
 
 @pytest.mark.parametrize(
     ("url", "port", "tls"),
     [
-        ("smtp://mx.example.com?country=DE&contract=x", 587, Tls.STARTTLS),
-        ("smtp://mx.example.com:465?country=DE&contract=x", 465, Tls.IMPLICIT),
-        ("smtp://mx.example.com?country=DE&contract=x&tls=implicit", 465, Tls.IMPLICIT),
-        ("smtp://127.0.0.1:1025", 1025, Tls.NONE),
-        ("smtp://[::1]", 25, Tls.NONE),
-        ("smtp://localhost:2525?tls=starttls", 2525, Tls.STARTTLS),
+        ("smtp://mx.example.com?country=DE&contract=x", 587, TlsMode.STARTTLS),
+        ("smtp://mx.example.com:465?country=DE&contract=x", 465, TlsMode.IMPLICIT),
+        ("smtp://mx.example.com?country=DE&contract=x&tls=implicit", 465, TlsMode.IMPLICIT),
+        ("smtp://127.0.0.1:1025", 1025, TlsMode.NONE),
+        ("smtp://[::1]", 25, TlsMode.NONE),
+        ("smtp://localhost:2525?tls=starttls", 2525, TlsMode.STARTTLS),
     ],
 )
-def test_defaults_of_a_url(url: str, port: int, tls: Tls) -> None:
+def test_defaults_of_a_url(url: str, port: int, tls: TlsMode) -> None:
     """Encryption is required of anything but loopback, and the port follows it."""
-    parsed = parse(url)
+    parsed = parse_relay_url(url)
     assert (parsed.port, parsed.tls) == (port, tls)
 
 
@@ -146,5 +148,5 @@ def test_defaults_of_a_url(url: str, port: int, tls: Tls) -> None:
 def test_a_bad_url_is_explained(url: str, reason: str) -> None:
     """The error says what to mend and never quotes what may be a password."""
     with pytest.raises(ValueError, match=re.escape(reason)) as caught:
-        from_url(url)
+        processor_from_url(url)
     assert SECRET not in str(caught.value)

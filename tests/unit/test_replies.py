@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.processors.replies import GARBAGE, Replies
+from mailer.processors.reply_parser import GARBAGE, ReplyParser
 
 STREAM = b"250 2.1.0 Ok\r\n250-several\r\n250-lines\r\n250 here\r\n354\r\n550 5.1.1 no\n421 bye\r\n"
 WHOLE = [(250, b"2.1.0 Ok"), (250, b"several\nlines\nhere"), (354, b""), (550, b"5.1.1 no"), (421, b"bye")]
@@ -16,9 +16,9 @@ WHOLE = [(250, b"2.1.0 Ok"), (250, b"several\nlines\nhere"), (354, b""), (550, b
 def test_replies_are_the_same_however_they_come(cuts: list[int]) -> None:
     """All at once, one octet at a time, or anything between."""
     places = sorted({0, len(STREAM), *cuts})
-    replies = Replies()
-    assert [r for a, b in pairwise(places) for r in replies.feed(STREAM[a:b])] == WHOLE
-    assert not replies.pending
+    replies = ReplyParser()
+    assert [r for a, b in pairwise(places) for r in replies.feed_octets(STREAM[a:b])] == WHOLE
+    assert not replies.is_pending
 
 
 @pytest.mark.parametrize(
@@ -40,10 +40,10 @@ def test_replies_are_the_same_however_they_come(cuts: list[int]) -> None:
 )
 def test_what_is_no_reply(octets: bytes) -> None:
     """Garbage, two codes in one reply, and what does not end."""
-    assert GARBAGE in Replies().feed(octets)
+    assert GARBAGE in ReplyParser().feed_octets(octets)
 
 
 @given(octets=st.binary(max_size=200))
 def test_nothing_that_comes_is_an_error(octets: bytes) -> None:
     """Whatever a server says is a reply, garbage, or not whole yet."""
-    assert all(0 <= code <= 999 for code, _ in Replies().feed(octets))
+    assert all(0 <= code <= 999 for code, _ in ReplyParser().feed_octets(octets))

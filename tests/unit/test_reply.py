@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.policy.outcome import Result
-from mailer.policy.reply import HARD, classify, clean
-from mailer.policy.session import Stage
-from mailer.policy.set_up import checks
+from mailer.policy.outcome import OutcomeKind
+from mailer.policy.session_refusals import SmtpStage
+from mailer.policy.setup_faults import setup_checks
+from mailer.policy.smtp_replies import HARD, classify_reply, clean_reply
 
-TRANSACTION = (Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT)
+TRANSACTION = (SmtpStage.MAIL, SmtpStage.RCPT, SmtpStage.DATA, SmtpStage.DOT)
 
 REFUSED = [
     (550, "5.1.1 <ann@example.org>: Recipient address rejected: User unknown in local recipient table", "5.1.1"),
@@ -143,18 +143,18 @@ SET_UP = [
 @pytest.mark.parametrize(
     ("result", "code", "text", "status"),
     [
-        *((Result.REFUSED, *sample) for sample in REFUSED),
-        *((Result.DEFERRED, *sample) for sample in DEFERRED),
-        *((Result.BLOCKED, *sample) for sample in BLOCKED),
-        *((Result.SET_UP, *sample) for sample in SET_UP),
-        (Result.ACCEPTED, 250, "2.0.0 Ok: queued as 4Xyz", "2.0.0"),
-        (Result.ACCEPTED, 250, "OK id=1tX-0005.1.1-Ab", None),
-        (Result.DEFERRED, 354, "go ahead", None),
+        *((OutcomeKind.REFUSED, *sample) for sample in REFUSED),
+        *((OutcomeKind.DEFERRED, *sample) for sample in DEFERRED),
+        *((OutcomeKind.BLOCKED, *sample) for sample in BLOCKED),
+        *((OutcomeKind.SET_UP, *sample) for sample in SET_UP),
+        (OutcomeKind.ACCEPTED, 250, "2.0.0 Ok: queued as 4Xyz", "2.0.0"),
+        (OutcomeKind.ACCEPTED, 250, "OK id=1tX-0005.1.1-Ab", None),
+        (OutcomeKind.DEFERRED, 354, "go ahead", None),
     ],
 )
-def test_samples(result: Result, code: int, text: str, status: str | None) -> None:
+def test_samples(result: OutcomeKind, code: int, text: str, status: str | None) -> None:
     """A real reply has its class, its status code and its text."""
-    outcome = classify(Stage.RCPT, code, text)
+    outcome = classify_reply(SmtpStage.RCPT, code, text)
     assert (outcome.result, outcome.status) == (result, status)
     assert (outcome.code, outcome.text, outcome.trouble) == (code, text, None)
 
@@ -162,44 +162,44 @@ def test_samples(result: Result, code: int, text: str, status: str | None) -> No
 @pytest.mark.parametrize(("code", "text", "status"), SET_UP)
 def test_a_broken_set_up_says_what_to_check(code: int, text: str, status: str) -> None:
     """Each of these replies tells operators what to look at, whatever it answers."""
-    assert checks(status or None, text)
-    assert {classify(stage, code, text).result for stage in TRANSACTION} == {Result.SET_UP}
+    assert setup_checks(status or None, text)
+    assert {classify_reply(stage, code, text).result for stage in TRANSACTION} == {OutcomeKind.SET_UP}
 
 
 @given(st.integers(400, 499), st.text())
 def test_a_passing_code_is_never_hard(code: int, text: str) -> None:
     """Whatever a 4xx reply says, the delivery goes on: tried again, held, or offered elsewhere."""
-    goes_on = {Result.DEFERRED, Result.SET_UP, Result.UNSENT}
-    assert {classify(stage, code, text).result for stage in TRANSACTION} <= goes_on
+    goes_on = {OutcomeKind.DEFERRED, OutcomeKind.SET_UP, OutcomeKind.UNSENT}
+    assert {classify_reply(stage, code, text).result for stage in TRANSACTION} <= goes_on
 
 
 @given(st.integers(500, 599), st.from_regex(r"5\.\d{1,2}\.\d{1,2}", fullmatch=True), st.text(max_size=20))
 def test_only_the_listed_codes_are_hard(code: int, status: str, text: str) -> None:
     """A status code that says something declares an address dead only if it is on the list."""
-    for stage in (Stage.RCPT, Stage.DATA, Stage.DOT):
-        outcome = classify(stage, code, f"{status} {text}")
+    for stage in (SmtpStage.RCPT, SmtpStage.DATA, SmtpStage.DOT):
+        outcome = classify_reply(stage, code, f"{status} {text}")
         if status not in {"5.0.0", "5.1.0", "5.2.0", "5.5.0"}:
-            assert outcome.result is not Result.REFUSED or status in HARD
+            assert outcome.result is not OutcomeKind.REFUSED or status in HARD
 
 
 @given(st.integers(0, 999), st.text(st.characters()))
 def test_any_reply_has_a_class(code: int, text: str) -> None:
     """The classification is total, and only a 2xx is an acceptance."""
     for stage in TRANSACTION:
-        assert (classify(stage, code, text).result is Result.ACCEPTED) == (code // 100 == 2)
+        assert (classify_reply(stage, code, text).result is OutcomeKind.ACCEPTED) == (code // 100 == 2)
 
 
 @given(st.sampled_from(TRANSACTION), st.integers(400, 599), st.text())
-def test_a_refused_sender_buries_nobody(stage: Stage, code: int, text: str) -> None:
+def test_a_refused_sender_buries_nobody(stage: SmtpStage, code: int, text: str) -> None:
     """No reply to MAIL declares an address dead; and what is unsent always names the relay's trouble."""
-    outcome = classify(stage, code, text)
-    assert stage is not Stage.MAIL or outcome.result is not Result.REFUSED
-    assert (outcome.result is Result.UNSENT) == (outcome.trouble is not None)
+    outcome = classify_reply(stage, code, text)
+    assert stage is not SmtpStage.MAIL or outcome.result is not OutcomeKind.REFUSED
+    assert (outcome.result is OutcomeKind.UNSENT) == (outcome.trouble is not None)
 
 
 def test_the_text_can_be_stored() -> None:
     """Undecodable bytes, control characters and endless text do not reach the database."""
-    text = clean("5.1.1 caf\udce9\x00\x1b[31m\nzweite Zeile" + "x" * 5000)
+    text = clean_reply("5.1.1 caf\udce9\x00\x1b[31m\nzweite Zeile" + "x" * 5000)
     assert text.startswith("5.1.1 caf?  [31m\nzweite Zeile")
     assert len(text) == 2000
     assert text.encode()

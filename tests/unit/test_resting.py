@@ -1,6 +1,6 @@
 """Destinations that do not take their messages wait by themselves."""
 
-from mailer.pipeline.resting import FIRST_PAUSE, LONGEST_PAUSE, Resting
+from mailer.pipeline.backoff import FIRST_PAUSE, LONGEST_PAUSE, Backoff
 
 
 class Clock:
@@ -16,12 +16,12 @@ class Clock:
 def test_who_takes_nothing_waits_longer_each_time_up_to_a_bound() -> None:
     """The pauses are 1, 2, 4, 5 and 5 seconds; in between it is tried again."""
     clock = Clock()
-    resting = Resting[str](clock)
+    resting = Backoff[str](clock)
     pauses = []
     for _ in range(5):
-        resting.note([], ["full"])
+        resting.note_results([], ["full"])
         begun = clock.now
-        while resting.keys():
+        while resting.waiting_keys():
             clock.now += 0.5
         pauses.append(clock.now - begun)
     assert pauses == [FIRST_PAUSE, 2, 4, LONGEST_PAUSE, LONGEST_PAUSE]
@@ -29,10 +29,10 @@ def test_who_takes_nothing_waits_longer_each_time_up_to_a_bound() -> None:
 
 def test_who_took_one_and_not_another_waits() -> None:
     """A destination that took some of its messages only waits; one that took all of them does not."""
-    resting = Resting[str](Clock())
-    assert resting.note(["well", "half"], ["half"]) == ({"half"}, set())
-    assert resting.keys() == ["half"]
-    assert resting.note([], ["half"]) == (set(), set())
-    assert resting.note(["half"], []) == (set(), {"half"})
-    assert resting.keys() == []
-    assert resting.note(["half"], []) == (set(), set())
+    resting = Backoff[str](Clock())
+    assert resting.note_results(["well", "half"], ["half"]) == ({"half"}, set())
+    assert resting.waiting_keys() == ["half"]
+    assert resting.note_results([], ["half"]) == (set(), set())
+    assert resting.note_results(["half"], []) == (set(), {"half"})
+    assert resting.waiting_keys() == []
+    assert resting.note_results(["half"], []) == (set(), set())

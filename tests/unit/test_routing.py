@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from mailer.pipeline import routing
-from mailer.pipeline.breaker import PROBE
+from mailer.pipeline.circuit_breaker import PROBE
 from mailer.pipeline.routing import (
     BARRED,
     BEHIND,
@@ -24,22 +24,22 @@ from mailer.pipeline.routing import (
     SLOW_ALONE,
     SLOW_WINDOWS,
     NoRoute,
-    Routes,
+    ProcessorRoutes,
 )
 from mailer.policy.category import Lane
-from mailer.policy.document import Policy
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.parties import ProcessorTerms
-from mailer.policy.processing import REFUSALS, Handover, refusal
-from mailer.policy.trouble import Trouble
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.policy_file import Policy
+from mailer.policy.processor_rules import REFUSALS, ProcessorUse, processor_refusal
+from mailer.policy.third_parties import ProcessorTerms
 from tests.factories import FakeProcessor, policies, until
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PURPOSE = "newsletter"
 SENDER = "letters@mail.interpals.example"
-AWAY = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
-WITHHELD = Outcome(Result.UNSENT, text="paused")
-TAKEN = Outcome(Result.ACCEPTED, 250)
+AWAY = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)
+WITHHELD = Outcome(OutcomeKind.UNSENT, text="paused")
+TAKEN = Outcome(OutcomeKind.ACCEPTED, 250)
 
 
 @dataclass
@@ -52,18 +52,18 @@ class Scene:
     met: int = 0
 
     def __post_init__(self) -> None:
-        self.routes = Routes(self.processors, self.halts.get, lambda: self.seconds)
+        self.routes = ProcessorRoutes(self.processors, self.halts.get, lambda: self.seconds)
 
     def note(self, name: str, outcomes: Sequence[Outcome]) -> None:
         """Notes outcomes of messages to people who were not met before."""
-        self.routes.note(name, outcomes, range(self.met, self.met + len(outcomes)), lambda _: SENDER)
+        self.routes.record_outcomes(name, outcomes, range(self.met, self.met + len(outcomes)), lambda _: SENDER)
         self.met += len(outcomes)
 
     def choose(
         self, policy: Policy | None = None, purpose: str = PURPOSE, now: datetime = NOW, *, lane: Lane = Lane.NEWSLETTER
     ) -> str | NoRoute:
         """The name of the chosen one."""
-        found = self.routes.choose(policy or policies()["interpals"], purpose, now, lane=lane)
+        found = self.routes.choose_processor(policy or policies()["interpals"], purpose, now, lane=lane)
         return found if isinstance(found, NoRoute) else found.name
 
     def shares(self, messages: int = 60) -> Counter[str | NoRoute]:
@@ -132,15 +132,15 @@ def test_a_processor_that_is_away_is_left_alone_and_probed() -> None:
     "lost",
     [
         AWAY,
-        Outcome(Result.IN_DOUBT, text="lost after the final dot"),
-        Outcome(Result.DEFERRED, text="lost before the final dot"),
-        Outcome(Result.DEFERRED, 421, "4.3.2", "shutting down"),
+        Outcome(OutcomeKind.IN_DOUBT, text="lost after the final dot"),
+        Outcome(OutcomeKind.DEFERRED, text="lost before the final dot"),
+        Outcome(OutcomeKind.DEFERRED, 421, "4.3.2", "shutting down"),
     ],
 )
 def test_a_window_without_any_answer_opens_the_breaker(lost: Outcome) -> None:
     """No connection, connections lost and 421 say that nobody is there; one real answer says the contrary."""
     scene = Scene([FakeProcessor(name="a")])
-    scene.note("a", [lost, Outcome(Result.DEFERRED, 450, "4.2.0", "greylisted")])
+    scene.note("a", [lost, Outcome(OutcomeKind.DEFERRED, 450, "4.2.0", "greylisted")])
     assert scene.choose() == "a"
     scene.note("a", [lost, lost, WITHHELD])
     found = scene.choose()
@@ -182,7 +182,7 @@ def test_two_of_one_name_are_refused() -> None:
 
 def denied(code: int = 554) -> Outcome:
     """A message with which a processor refused us."""
-    return Outcome(Result.UNSENT, code, "5.7.1", "Relay access denied", Trouble.REFUSED)
+    return Outcome(OutcomeKind.UNSENT, code, "5.7.1", "Relay access denied", ConnectionTrouble.REFUSED)
 
 
 def test_a_processor_that_refuses_us_several_times_is_left_alone() -> None:
@@ -194,7 +194,7 @@ def test_a_processor_that_refuses_us_several_times_is_left_alone() -> None:
     scene.note("a", [denied()])
     found = scene.choose()
     assert isinstance(found, NoRoute)
-    assert scene.routes.conditions["a"].state == "misconfigured"
+    assert scene.routes.processor_conditions["a"].state == "misconfigured"
 
 
 def test_one_recipient_is_no_reason_to_leave_a_processor_alone() -> None:
@@ -203,9 +203,9 @@ def test_one_recipient_is_no_reason_to_leave_a_processor_alone() -> None:
     scene.note("a", [TAKEN])
     for _ in range(5 * SEVERAL):
         scene.seconds += 5 * RECENT
-        scene.routes.note("a", [denied()], [7], lambda _: SENDER)
+        scene.routes.record_outcomes("a", [denied()], [7], lambda _: SENDER)
         assert scene.choose() == "a"
-    assert scene.routes.conditions["a"].state == "refuses_some"
+    assert scene.routes.processor_conditions["a"].state == "refuses_some"
 
 
 def test_a_processor_that_takes_mail_is_not_left_alone_for_some() -> None:
@@ -214,19 +214,19 @@ def test_a_processor_that_takes_mail_is_not_left_alone_for_some() -> None:
     scene.note("a", [TAKEN])
     scene.note("a", [denied()] * 60)
     assert scene.choose() == "a"
-    assert scene.routes.conditions["a"].state == "refuses_some"
+    assert scene.routes.processor_conditions["a"].state == "refuses_some"
     scene.seconds += RECENT
     scene.note("a", [denied()])
     assert isinstance(scene.choose(), NoRoute)
-    assert scene.routes.conditions["a"].state == "misconfigured"
+    assert scene.routes.processor_conditions["a"].state == "misconfigured"
 
 
 def test_nobody_is_closed_to_whom_no_processor_may_serve_any_more() -> None:
     """A contract can end while a message is under way; then somebody may still mend that."""
     scene, policy = Scene([FakeProcessor(name="a", purposes=frozenset({"notice"}))]), policies()["interpals"]
     scene.note("a", [denied(), TAKEN])
-    assert scene.routes.is_closed_to(policy, "notice", 0, SENDER, {"a"})
-    assert not scene.routes.is_closed_to(policy, PURPOSE, 0, SENDER, {"a"})
+    assert scene.routes.is_recipient_refused(policy, "notice", 0, SENDER, {"a"})
+    assert not scene.routes.is_recipient_refused(policy, PURPOSE, 0, SENDER, {"a"})
 
 
 def test_who_does_not_take_a_message_ends_no_other_ones_trouble() -> None:
@@ -234,7 +234,7 @@ def test_who_does_not_take_a_message_ends_no_other_ones_trouble() -> None:
     scene, policy = Scene([FakeProcessor(name="able"), FakeProcessor(name="lacks")]), policies()["interpals"]
     scene.note("able", [AWAY])
     later = datetime.now(UTC) + timedelta(hours=2)
-    found = scene.routes.choose(policy, PURPOSE, later, ["lacks"], lane=Lane.NEWSLETTER)
+    found = scene.routes.choose_processor(policy, PURPOSE, later, ["lacks"], lane=Lane.NEWSLETTER)
     assert isinstance(found, NoRoute)
     assert timedelta(hours=1) < found.lasting < timedelta(hours=3)
 
@@ -244,10 +244,10 @@ def test_who_has_refused_a_message_is_passed_over_for_it() -> None:
     processors = [FakeProcessor(name="a"), FakeProcessor(name="b"), FakeProcessor(name="spare", weight=0)]
     routes, policy = Scene(processors).routes, policies()["interpals"]
     for barred, name in ((["a"], "b"), (["a", "b"], "spare")):
-        found = routes.choose(policy, PURPOSE, NOW, barred, lane=Lane.NEWSLETTER)
+        found = routes.choose_processor(policy, PURPOSE, NOW, barred, lane=Lane.NEWSLETTER)
         assert not isinstance(found, NoRoute)
         assert found.name == name
-    assert routes.choose(policy, PURPOSE, NOW, ["a", "b", "spare"], lane=Lane.NEWSLETTER) == NoRoute(
+    assert routes.choose_processor(policy, PURPOSE, NOW, ["a", "b", "spare"], lane=Lane.NEWSLETTER) == NoRoute(
         NO_CONNECTION, None, NOW + BARRED
     )
 
@@ -265,7 +265,7 @@ class Carried:
         wanted = late[Lane.NEWSLETTER] + windows
         for _ in range(windows):
             is_late = partial(self.late.update, [name])
-            stack.enter_context(self._scene.routes.carrying(name, lane=Lane.NEWSLETTER, is_late=is_late))
+            stack.enter_context(self._scene.routes.carrying_window(name, lane=Lane.NEWSLETTER, is_late=is_late))
 
         async def slow() -> bool:
             return late[Lane.NEWSLETTER] == wanted
@@ -305,7 +305,7 @@ async def test_a_processor_is_said_to_be_slow_once_no_window_ends() -> None:
     carried = Carried(scene)
 
     def is_slow() -> bool:
-        return scene.routes.conditions["a"].state == "slow"
+        return scene.routes.processor_conditions["a"].state == "slow"
 
     async def look_again() -> None:
         before = carried.late["a"]
@@ -318,7 +318,7 @@ async def test_a_processor_is_said_to_be_slow_once_no_window_ends() -> None:
     with ExitStack() as stack:
         await carried.by(stack, "a")
         scene.seconds += SILENT - 1
-        with scene.routes.carrying("a", lane=Lane.NEWSLETTER, is_late=lambda: None):
+        with scene.routes.carrying_window("a", lane=Lane.NEWSLETTER, is_late=lambda: None):
             pass
         scene.seconds += SILENT - 1
         await look_again()
@@ -370,7 +370,9 @@ def test_each_reason_that_forbids_a_hand_over_is_explained() -> None:
     policy = policies()["interpals"].model_copy(update={"processors": (terms,), "no_retention": True})
     day = NOW.date()
     asked = [("b", "DE", PURPOSE), ("a", "US", PURPOSE), ("a", "DE", "notice"), ("a", "DE", PURPOSE)]
-    found = {refusal(policy, Handover(name, country, True, purpose, day)) for name, country, purpose in asked}
+    found = {
+        processor_refusal(policy, ProcessorUse(name, country, True, purpose, day)) for name, country, purpose in asked
+    }
     reasons = {reason for reason, _ in filter(None, found)}
     alone = Scene([FakeProcessor(name="a", purposes=frozenset({"notice"}))]).choose()
     assert isinstance(alone, NoRoute)

@@ -2,38 +2,44 @@
 
 import pytest
 
-from mailer.policy.outcome import Result
-from mailer.policy.reply import classify
-from mailer.policy.session import Stage, trouble_of
-from mailer.policy.trouble import Trouble
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import OutcomeKind
+from mailer.policy.session_refusals import SmtpStage, session_trouble
+from mailer.policy.smtp_replies import classify_reply
 
-MAIL, RCPT, DATA, DOT = Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT
-BUSY, GREETING, EHLO, STARTTLS, AUTH = Trouble.BUSY, Trouble.GREETING, Trouble.EHLO, Trouble.STARTTLS, Trouble.AUTH
+MAIL, RCPT, DATA, DOT = SmtpStage.MAIL, SmtpStage.RCPT, SmtpStage.DATA, SmtpStage.DOT
+BUSY, GREETING, EHLO, STARTTLS, AUTH = (
+    ConnectionTrouble.BUSY,
+    ConnectionTrouble.GREETING,
+    ConnectionTrouble.EHLO,
+    ConnectionTrouble.STARTTLS,
+    ConnectionTrouble.AUTH,
+)
 
 BEFORE = [
-    ("Postfix, postscreen", Stage.CONNECT, 554, "5.7.1 Service unavailable; client [192.0.2.1] blocked", GREETING),
-    ("Postfix, too busy", Stage.CONNECT, 421, "4.7.0 mx.example.org Error: too many connections", BUSY),
-    ("Exim", Stage.CONNECT, 550, "Access denied", GREETING),
-    ("Yahoo", Stage.CONNECT, 553, "5.7.1 [BL21] Connections will not be accepted from 192.0.2.1", GREETING),
-    ("Gmail", Stage.CONNECT, 421, "4.3.0 Temporary System Problem. Try again later", BUSY),
-    ("RFC 7504", Stage.CONNECT, 521, "mx.example.org does not accept mail", GREETING),
-    ("Postfix", Stage.EHLO, 504, "5.5.2 <box>: Helo command rejected: need fully-qualified hostname", EHLO),
-    ("Exim", Stage.EHLO, 501, "Syntactically invalid EHLO argument(s)", EHLO),
-    ("Sendmail", Stage.EHLO, 501, "5.0.0 Invalid domain name", EHLO),
-    ("Haraka", Stage.EHLO, 550, "HELO required to be a FQDN", EHLO),
-    ("any", Stage.EHLO, 421, "4.3.2 shutting down", BUSY),
-    ("any", Stage.STARTTLS, 454, "4.7.0 TLS not available due to local problem", BUSY),
-    ("any", Stage.STARTTLS, 502, "5.5.1 command not implemented", STARTTLS),
-    ("Postfix", Stage.AUTH, 535, "5.7.8 Error: authentication failed", AUTH),
-    ("Gmail", Stage.AUTH, 534, "5.7.9 Application-specific password required", AUTH),
-    ("Gmail", Stage.AUTH, 535, "5.7.8 Username and Password not accepted", AUTH),
-    ("Exchange", Stage.AUTH, 535, "5.7.3 Authentication unsuccessful", AUTH),
-    ("RFC 4954", Stage.AUTH, 538, "5.7.11 Encryption required for requested mechanism", AUTH),
-    ("RFC 4954", Stage.AUTH, 454, "4.7.0 Temporary authentication failure", BUSY),
-    ("Sendgrid", Stage.AUTH, 535, "Authentication failed: Bad username / password", AUTH),
-    ("SES", Stage.AUTH, 535, "Authentication Credentials Invalid", AUTH),
-    ("any", Stage.AUTH, 503, "5.5.1 Error: authentication not enabled", AUTH),
-    ("any", Stage.AUTH, 504, "5.5.4 Unrecognized authentication type", AUTH),
+    ("Postfix, postscreen", SmtpStage.CONNECT, 554, "5.7.1 Service unavailable; client [192.0.2.1] blocked", GREETING),
+    ("Postfix, too busy", SmtpStage.CONNECT, 421, "4.7.0 mx.example.org Error: too many connections", BUSY),
+    ("Exim", SmtpStage.CONNECT, 550, "Access denied", GREETING),
+    ("Yahoo", SmtpStage.CONNECT, 553, "5.7.1 [BL21] Connections will not be accepted from 192.0.2.1", GREETING),
+    ("Gmail", SmtpStage.CONNECT, 421, "4.3.0 Temporary System Problem. Try again later", BUSY),
+    ("RFC 7504", SmtpStage.CONNECT, 521, "mx.example.org does not accept mail", GREETING),
+    ("Postfix", SmtpStage.EHLO, 504, "5.5.2 <box>: Helo command rejected: need fully-qualified hostname", EHLO),
+    ("Exim", SmtpStage.EHLO, 501, "Syntactically invalid EHLO argument(s)", EHLO),
+    ("Sendmail", SmtpStage.EHLO, 501, "5.0.0 Invalid domain name", EHLO),
+    ("Haraka", SmtpStage.EHLO, 550, "HELO required to be a FQDN", EHLO),
+    ("any", SmtpStage.EHLO, 421, "4.3.2 shutting down", BUSY),
+    ("any", SmtpStage.STARTTLS, 454, "4.7.0 TLS not available due to local problem", BUSY),
+    ("any", SmtpStage.STARTTLS, 502, "5.5.1 command not implemented", STARTTLS),
+    ("Postfix", SmtpStage.AUTH, 535, "5.7.8 Error: authentication failed", AUTH),
+    ("Gmail", SmtpStage.AUTH, 534, "5.7.9 Application-specific password required", AUTH),
+    ("Gmail", SmtpStage.AUTH, 535, "5.7.8 Username and Password not accepted", AUTH),
+    ("Exchange", SmtpStage.AUTH, 535, "5.7.3 Authentication unsuccessful", AUTH),
+    ("RFC 4954", SmtpStage.AUTH, 538, "5.7.11 Encryption required for requested mechanism", AUTH),
+    ("RFC 4954", SmtpStage.AUTH, 454, "4.7.0 Temporary authentication failure", BUSY),
+    ("Sendgrid", SmtpStage.AUTH, 535, "Authentication failed: Bad username / password", AUTH),
+    ("SES", SmtpStage.AUTH, 535, "Authentication Credentials Invalid", AUTH),
+    ("any", SmtpStage.AUTH, 503, "5.5.1 Error: authentication not enabled", AUTH),
+    ("any", SmtpStage.AUTH, 504, "5.5.4 Unrecognized authentication type", AUTH),
 ]
 
 WITHIN = [
@@ -102,78 +108,102 @@ WITHIN = [
 ]
 
 OF_A_MESSAGE = [
-    ("Postfix", (RCPT,), 554, "5.7.1 <ann@example.org>: Recipient address rejected: Access denied", Result.BLOCKED),
-    ("Postfix", (MAIL, RCPT), 554, "5.7.1 <news@example.org>: Sender address rejected: Access denied", Result.BLOCKED),
-    ("Postfix", (RCPT,), 554, "5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen", Result.BLOCKED),
-    ("Postgrey", (RCPT,), 450, "4.2.0 <ann@example.org>: Recipient address rejected: Greylisted", Result.DEFERRED),
-    ("Postfix", (DOT,), 550, "5.7.1 Message content rejected", Result.BLOCKED),
-    ("Exim", (RCPT,), 550, "Unrouteable address", Result.REFUSED),
-    ("Exim", (DOT,), 552, "Message size exceeds maximum permitted", Result.DEFERRED),
+    (
+        "Postfix",
+        (RCPT,),
+        554,
+        "5.7.1 <ann@example.org>: Recipient address rejected: Access denied",
+        OutcomeKind.BLOCKED,
+    ),
+    (
+        "Postfix",
+        (MAIL, RCPT),
+        554,
+        "5.7.1 <news@example.org>: Sender address rejected: Access denied",
+        OutcomeKind.BLOCKED,
+    ),
+    (
+        "Postfix",
+        (RCPT,),
+        554,
+        "5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen",
+        OutcomeKind.BLOCKED,
+    ),
+    ("Postgrey", (RCPT,), 450, "4.2.0 <ann@example.org>: Recipient address rejected: Greylisted", OutcomeKind.DEFERRED),
+    ("Postfix", (DOT,), 550, "5.7.1 Message content rejected", OutcomeKind.BLOCKED),
+    ("Exim", (RCPT,), 550, "Unrouteable address", OutcomeKind.REFUSED),
+    ("Exim", (DOT,), 552, "Message size exceeds maximum permitted", OutcomeKind.DEFERRED),
     (
         "Gmail",
         (DOT,),
         552,
         "5.7.0 This message was blocked because its content presents a security issue",
-        Result.BLOCKED,
+        OutcomeKind.BLOCKED,
     ),
     (
         "Gmail",
         (DOT,),
         550,
         "5.7.1 The user or domain that you are sending to has a policy that prohibited",
-        Result.BLOCKED,
+        OutcomeKind.BLOCKED,
     ),
-    ("Yahoo", (DOT,), 554, "5.7.9 Message not accepted for policy reasons", Result.BLOCKED),
+    ("Yahoo", (DOT,), 554, "5.7.9 Message not accepted for policy reasons", OutcomeKind.BLOCKED),
     (
         "Outlook",
         (RCPT, DOT),
         550,
         "5.5.0 Requested action not taken: mailbox unavailable (S2017062302)",
-        Result.REFUSED,
+        OutcomeKind.REFUSED,
     ),
-    ("Outlook", (RCPT,), 550, "5.4.1 Recipient address rejected: Access denied", Result.DEFERRED),
-    ("Exchange", (DOT,), 550, "5.7.1 Message rejected as spam by Content Filtering", Result.BLOCKED),
-    ("Exchange", (DOT,), 550, "5.7.1 RESOLVER.RST.AuthRequired; authentication required", Result.BLOCKED),
-    ("Office 365", (RCPT,), 550, "5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication", Result.BLOCKED),
-    ("any", (RCPT,), 501, "5.1.3 Bad recipient address syntax", Result.REFUSED),
-    ("any", (DOT,), 500, "Line too long", Result.BLOCKED),
-    ("Postfix", (DOT,), 521, "5.5.2 mx.example.org Error: bare <LF> received", Result.BLOCKED),
-    ("any", (DOT,), 550, "5.5.2 Syntax error in a header", Result.BLOCKED),
-    ("any", (RCPT, DOT), 550, "5.7.1 Rejected by policy", Result.BLOCKED),
-    ("any", (RCPT,), 525, "5.7.13 User Account Disabled", Result.REFUSED),
+    ("Outlook", (RCPT,), 550, "5.4.1 Recipient address rejected: Access denied", OutcomeKind.DEFERRED),
+    ("Exchange", (DOT,), 550, "5.7.1 Message rejected as spam by Content Filtering", OutcomeKind.BLOCKED),
+    ("Exchange", (DOT,), 550, "5.7.1 RESOLVER.RST.AuthRequired; authentication required", OutcomeKind.BLOCKED),
+    (
+        "Office 365",
+        (RCPT,),
+        550,
+        "5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication",
+        OutcomeKind.BLOCKED,
+    ),
+    ("any", (RCPT,), 501, "5.1.3 Bad recipient address syntax", OutcomeKind.REFUSED),
+    ("any", (DOT,), 500, "Line too long", OutcomeKind.BLOCKED),
+    ("Postfix", (DOT,), 521, "5.5.2 mx.example.org Error: bare <LF> received", OutcomeKind.BLOCKED),
+    ("any", (DOT,), 550, "5.5.2 Syntax error in a header", OutcomeKind.BLOCKED),
+    ("any", (RCPT, DOT), 550, "5.7.1 Rejected by policy", OutcomeKind.BLOCKED),
+    ("any", (RCPT,), 525, "5.7.13 User Account Disabled", OutcomeKind.REFUSED),
 ]
 
 
 @pytest.mark.parametrize(("server", "stage", "code", "text", "trouble"), BEFORE)
 def test_before_mail_every_refusal_is_about_the_session(
-    server: str, stage: Stage, code: int, text: str, trouble: Trouble
+    server: str, stage: SmtpStage, code: int, text: str, trouble: ConnectionTrouble
 ) -> None:
     """Greeting, EHLO, STARTTLS and AUTH lead to the relay's trouble, by stage and code."""
-    assert trouble_of(stage, code, None, text) is trouble, server
+    assert session_trouble(stage, code, None, text) is trouble, server
 
 
 @pytest.mark.parametrize(("server", "stages", "code", "text"), WITHIN)
 def test_a_refusal_of_us_says_nothing_of_the_message(
-    server: str, stages: tuple[Stage, ...], code: int, text: str
+    server: str, stages: tuple[SmtpStage, ...], code: int, text: str
 ) -> None:
     """Within a transaction, what is about our set-up at the relay leaves it unsent: nobody's delivery fails."""
     for stage in stages:
-        outcome = classify(stage, code, text)
-        assert (outcome.result, outcome.trouble) == (Result.UNSENT, Trouble.REFUSED), (server, stage)
+        outcome = classify_reply(stage, code, text)
+        assert (outcome.result, outcome.trouble) == (OutcomeKind.UNSENT, ConnectionTrouble.REFUSED), (server, stage)
 
 
 @pytest.mark.parametrize(("server", "stages", "code", "text", "result"), OF_A_MESSAGE)
 def test_what_is_about_one_message_or_recipient_stays_its_outcome(
-    server: str, stages: tuple[Stage, ...], code: int, text: str, result: Result
+    server: str, stages: tuple[SmtpStage, ...], code: int, text: str, result: OutcomeKind
 ) -> None:
     """Policy, content, sender and recipient are the message's own, whatever status their servers use for them."""
     for stage in stages:
-        outcome = classify(stage, code, text)
+        outcome = classify_reply(stage, code, text)
         assert (outcome.result, outcome.trouble) == (result, None), (server, stage)
 
 
 def test_closing_at_mail_is_the_relays_and_later_the_messages() -> None:
     """421 to MAIL has met no message; later on it may have, and counts as a try."""
-    assert classify(MAIL, 421, "4.3.2 closing").trouble is BUSY
+    assert classify_reply(MAIL, 421, "4.3.2 closing").trouble is BUSY
     for stage in (RCPT, DATA, DOT):
-        assert classify(stage, 421, "4.3.2 closing").result is Result.DEFERRED
+        assert classify_reply(stage, 421, "4.3.2 closing").result is OutcomeKind.DEFERRED

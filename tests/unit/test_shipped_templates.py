@@ -7,10 +7,10 @@ from typing import Any
 import css_inline
 import pytest
 
-from mailer.rendering import compiling
-from mailer.rendering import templates as loading
-from mailer.rendering.members import sampled
-from mailer.rendering.templates import SAMPLE, Addressee, Template, TemplateLibrary, preview
+from mailer.rendering import template_compiler
+from mailer.rendering import template_library as loading
+from mailer.rendering.member_names import sample_members
+from mailer.rendering.template_library import SAMPLE, RecipientValues, Template, TemplateLibrary, preview_template
 from tests.factories import templates
 from tests.template_files import POLICIES, ROOT
 
@@ -31,11 +31,11 @@ def test_every_category_of_every_brand_is_shipped() -> None:
         own = {category.name for category in policy.categories.values() if not category.stands_in}
         assert {template.category for template in mine} == own
         assert all(set(template.locales) == {"en", "de", "ar"} for template in mine)
-        assert SHIPPED.names(brand) == sorted(template.name for template in mine)
-    weekly = SHIPPED.get("paltalk-2006", "weekly")
+        assert SHIPPED.template_names(brand) == sorted(template.name for template in mine)
+    weekly = SHIPPED.get_template("paltalk-2006", "weekly")
     assert weekly is not None
     assert weekly.required == {"headline"}
-    assert SHIPPED.get("paltalk-2006", "yearly") is None
+    assert SHIPPED.get_template("paltalk-2006", "yearly") is None
 
 
 @pytest.mark.parametrize(("template", "locale"), EVERY, ids=NAMES)
@@ -45,11 +45,11 @@ def test_inlined_once_is_what_inlining_each_message_gives(
     """Rendering the inlined source equals inlining the rendered page, with and without what is optional."""
     inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
     normal = css_inline.CSSInliner(inline_style_tags=False, keep_style_tags=True, load_remote_stylesheets=False)
-    raw = uninlined.get(template.brand, template.name)
+    raw = uninlined.get_template(template.brand, template.name)
     assert raw
-    example = sampled(template.example)
+    example = sample_members(template.example)
     least = {name: example[name] for name in template.required}
-    for context in (values(**example), {**values(**least), "recipient": Addressee(None), "reason": None}):
+    for context in (values(**example), {**values(**least), "recipient": RecipientValues(None), "reason": None}):
         page = raw.render(locale, context).html.replace("\n\n", "\n")
         ours = template.render(locale, context).html
         wanted = inliner.inline(page).replace(' data-css-inline="keep"', "")
@@ -62,9 +62,11 @@ def test_inlined_once_is_what_inlining_each_message_gives(
 def uninlined() -> TemplateLibrary:
     """The shipped templates as written, with their CSS in `<style>`."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiling, "inline_css", lambda source: source)
-        patch.setattr(loading, "_load", unwrap(loading._load))  # the tests' own remembers what was inlined
-        return TemplateLibrary.load(ROOT / "templates", POLICIES)
+        patch.setattr(template_compiler, "inline_css", lambda source: source)
+        patch.setattr(
+            loading, "_load_template", unwrap(loading._load_template)
+        )  # the tests' own remembers what was inlined
+        return TemplateLibrary.load_library(ROOT / "templates", POLICIES)
 
 
 def squeezed(page: str) -> str:
@@ -77,7 +79,7 @@ def squeezed(page: str) -> str:
 @pytest.mark.parametrize(("template", "locale"), EVERY, ids=NAMES)
 def test_shipped_pages_are_accessible(template: Template, locale: str) -> None:
     """Language and direction are declared, tables are for layout, images have an alt; one h1, no remote file."""
-    page = preview(template, locale).html
+    page = preview_template(template, locale).html
     direction = "rtl" if locale == "ar" else "ltr"
     assert f'<html lang="{locale}" dir="{direction}">' in page
     assert page.count("<table") == len(re.findall(r'<table[^>]*role="presentation"', page))
@@ -87,23 +89,23 @@ def test_shipped_pages_are_accessible(template: Template, locale: str) -> None:
     assert 'class="preheader"' in page
     assert not re.search(r"url\(|<link|<script|@import", page)
     pixels = re.findall(r"<img[^>]*src=\"([^\"]*)\"", page)
-    optional = POLICIES[template.brand].categories[template.category].optional
+    optional = POLICIES[template.brand].categories[template.category].is_optional
     assert pixels == ([SAMPLE["pixel_url"]] if optional else [])
 
 
 @pytest.mark.parametrize("template", list(SHIPPED), ids=lambda template: f"{template.brand}-{template.name}")
 def test_languages_are_really_translated(template: Template) -> None:
     """No two languages share a subject or a text, and the Arabic one is in Arabic letters."""
-    rendered = [preview(template, locale) for locale in template.locales]
+    rendered = [preview_template(template, locale) for locale in template.locales]
     assert len({one.subject for one in rendered}) == 3
     assert len({one.text for one in rendered}) == 3
-    arabic = preview(template, "ar").text
+    arabic = preview_template(template, "ar").text
     assert len(re.findall(r"[\u0600-\u06ff]", arabic)) > 150
 
 
 def test_no_pixel_without_its_address() -> None:
     """Where the pipeline gives no pixel, there is none."""
-    weekly = SHIPPED.get("paltalk-2006", "weekly")
+    weekly = SHIPPED.get_template("paltalk-2006", "weekly")
     assert weekly
     assert "<img" not in weekly.render("en", values(headline="x", pixel_url=None)).html
 
@@ -111,9 +113,9 @@ def test_no_pixel_without_its_address() -> None:
 @pytest.mark.parametrize("brand", list(POLICIES))
 def test_breach_notices_have_title_and_five_headings(brand: str) -> None:
     """Title and headings of California's law are there in its order, and the consequences of GDPR Art. 34."""
-    template = SHIPPED.get(brand, "breach-notice")
+    template = SHIPPED.get_template(brand, "breach-notice")
     assert template
-    page = preview(template, "en").html
+    page = preview_template(template, "en").html
     headings = re.findall(r"<h[12][^>]*>([^<]*)</h[12]>", page)
     assert headings == [
         "Notice of data breach",
@@ -125,7 +127,7 @@ def test_breach_notices_have_title_and_five_headings(brand: str) -> None:
         "For more information",
     ]
     for locale in template.locales:
-        assert len(re.findall(r"<h2", preview(template, locale).html)) == 6
+        assert len(re.findall(r"<h2", preview_template(template, locale).html)) == 6
 
 
 def test_service_footer_says_how_to_deactivate() -> None:
@@ -137,17 +139,17 @@ def test_service_footer_says_how_to_deactivate() -> None:
             ("paltalk-2006", "breach-notice", False),
             ("interpals", "maintenance", False),
         ):
-            template = SHIPPED.get(brand, name)
+            template = SHIPPED.get_template(brand, name)
             assert template
-            rendered = preview(template, locale)
+            rendered = preview_template(template, locale)
             assert [words in rendered.text, words in rendered.html] == [said, said]
 
 
 @pytest.mark.parametrize("template", list(SHIPPED), ids=lambda template: f"{template.brand}-{template.name}")
 def test_why_is_asked_in_every_mail(template: Template) -> None:
     """Each mail has the link of "why do I get this", and optional mail that of the preferences, in both parts."""
-    rendered = preview(template)
+    rendered = preview_template(template)
     links = [SAMPLE["report_url"]]
-    if POLICIES[template.brand].categories[template.category].optional:
+    if POLICIES[template.brand].categories[template.category].is_optional:
         links.append(SAMPLE["preferences_url"])
     assert [link in part for link in links for part in (rendered.text, rendered.html)] == [True, True] * len(links)

@@ -2,14 +2,14 @@
 
 import pytest
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.events import EventRefused
-from mailer.policy.document import Policy, PolicyError, parse_policy
-from mailer.policy.sources import KINDS, Vocabulary, form_of
-from mailer.rendering.admission import admit
+from mailer.policy.address_sources import KINDS, SourceVocabulary, source_form
+from mailer.policy.policy_file import Policy, PolicyError, parse_policy
+from mailer.rendering.event_checks import check_event
 from tests.factories import BRAND, make_event, person, policies, templates
 
-TEXT = (resources.folder("policies") / "interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
+TEXT = (bundled_files.bundled_folder("policies") / "interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
 WHEN = {"collected_at": "2026-03-01T12:00:00Z", "purpose": "a draw"}
 
 
@@ -40,14 +40,14 @@ def listing(sources: str) -> Policy:
 def test_the_strictest_kind_holds(said: str | None, kind: str | None) -> None:
     """The strictest of several sources counts, and one that nobody listed is as strict as can be."""
     for _ in range(2):
-        assert policies()[BRAND].vocabulary.kind_of(said) == kind
+        assert policies()[BRAND].source_vocabulary.strictest_kind(said) == kind
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_is_a_source_of_each_policy(kind: str) -> None:
     """A policy without sources of its own has each kind by its name."""
-    assert Vocabulary({}).find(kind) == kind
-    assert form_of(kind) == kind
+    assert SourceVocabulary({}).find_kind(kind) == kind
+    assert source_form(kind) == kind
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_contest_is_one_whatever_it_is_called(source: str, kind: str) -> None:
     """A policy that calls a contest something laxer is refused in words; with its own kind it is read."""
     with pytest.raises(PolicyError, match=rf'sources\..*is "{kind}", and another kind by its name'):
         listing(f'"{source}" = "{kind}"')
-    assert listing(f'"{source}" = "invitation"').vocabulary.find(source.upper()) == "invitation"
+    assert listing(f'"{source}" = "invitation"').source_vocabulary.find_kind(source.upper()) == "invitation"
 
 
 def test_a_source_stands_once() -> None:
@@ -103,7 +103,7 @@ def test_an_event_names_a_source_that_is_listed(said: dict[str, str], why: str |
     """An event is refused in words where the policy does not list a source, or a contest does not say what for."""
     event = make_event([person(1, **said)])
     if why is None:
-        admit(event, policies(), templates())
+        check_event(event, policies(), templates())
     else:
         with pytest.raises(EventRefused, match=why):
-            admit(event, policies(), templates())
+            check_event(event, policies(), templates())

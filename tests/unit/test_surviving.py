@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mailer.rendering.surviving import survive
-from mailer.rendering.templates import Addressee, Template, preview
+from mailer.rendering.client_compatibility import add_compatible_forms
+from mailer.rendering.template_library import RecipientValues, Template, preview_template
 from tests.factories import policies, templates
 from tests.template_files import FILES, library, within
 
@@ -38,13 +38,13 @@ NAMES = [f"{template.brand}-{template.name}-{locale}" for template, locale in SH
 )  # fmt: skip
 def test_a_form_that_is_kept(written: str, kept: str) -> None:
     """Each form that some program drops has one beside it that all keep, and texts stay as they are."""
-    assert survive(written) == kept
+    assert add_compatible_forms(written) == kept
 
 
 @pytest.mark.parametrize(("template", "locale"), SHIPPED, ids=NAMES)
 def test_shipped_pages_survive(template: Template, locale: str) -> None:
     """No page relies on what Gmail, Outlook or Yahoo drop: `bdi`, `pre-line`, padding of links, hiding by CSS alone."""
-    page = preview(template, locale).html
+    page = preview_template(template, locale).html
     assert "<bdi" not in page
     body = page.partition("<body")[2].partition(">")[2]  # Gmail drops html and body with their attributes
     direction = "rtl" if locale == "ar" else "ltr"
@@ -63,7 +63,7 @@ def test_shipped_pages_survive(template: Template, locale: str) -> None:
 @pytest.mark.parametrize(("template", "locale"), SHIPPED, ids=NAMES)
 def test_company_and_address_keep_their_direction(template: Template, locale: str) -> None:
     """In a page of any direction, what is written in Latin letters stands between isolating marks."""
-    page = preview(template, locale).html
+    page = preview_template(template, locale).html
     controller = policies()[template.brand].controller
     for text in (controller.name, controller.postal_address):
         assert f"\u2068{text}\u2069" in page
@@ -72,12 +72,12 @@ def test_company_and_address_keep_their_direction(template: Template, locale: st
 def test_a_brands_own_pages_survive(tmp_path: Path) -> None:
     """Authors write `<bdi>`; what is sent has the form that is kept, also where a form is shared by many readers."""
     files = within(FILES, "news/body.html.j2", "<p>{{ headline }}</p>", "<p><bdi>{{ headline }}</bdi></p>")
-    template = library(tmp_path, files).get("paltalk-2006", "news")
+    template = library(tmp_path, files).get_template("paltalk-2006", "news")
     assert template
     values = {"headline": "One", "unsubscribe_url": "https://mail.example/u/sample"}
     kept = '<span dir="auto">\u2068One\u2069</span>'
     assert kept in template.render("en", values).html
-    form = template.form("en", {**values, "recipient": Addressee(None, "en")}, {"recipient.name": "Ada"})
+    form = template.render_form("en", {**values, "recipient": RecipientValues(None, "en")}, {"recipient.name": "Ada"})
     assert form
     assert kept in "".join(map(str, form.html))
 
@@ -87,7 +87,7 @@ def test_lines_are_broken_as_the_text_is(tmp_path: Path) -> None:
     files = within(FILES, "news/body.html.j2", "{{ headline }}", "{{ note | lines }}")
     files = within(files, "news/body.txt.j2", "{{ headline }}", "{{ note | lines }}")
     files = within(files, "news/template.toml", 'headline = "One"', 'headline = "One"\nnote = "Two"')
-    template = library(tmp_path, files).get("paltalk-2006", "news")
+    template = library(tmp_path, files).get_template("paltalk-2006", "news")
     assert template
     values = {"headline": "One", "note": "a <b>\nc\r\n\nd", "unsubscribe_url": "https://mail.example/u/sample"}
     rendered = template.render("en", values)

@@ -5,52 +5,54 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mailer.actions.bounce import Bounces, Judgement
-from mailer.policy.outcome import Outcome, Result
+from mailer.actions.bounce import BounceJudge, RefusalJudgement
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.refusal_suspicion import RefusalTally, is_suspicious
 from mailer.policy.standing import Standing
-from mailer.policy.suspicion import Tally, suspicious
-from mailer.ports.deliveries import Row
-from mailer.ports.ids import uuid7
-from mailer.ports.quarantine import Counted, Refusal
+from mailer.ports.deliveries import DeliveryRow
+from mailer.ports.quarantine import HardRefusal, RefusalCounts
+from mailer.ports.uuids import uuid7
 
-NONE = Tally()
-TAKEN = Outcome(Result.ACCEPTED, 250)
-REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
+NONE = RefusalTally()
+TAKEN = Outcome(OutcomeKind.ACCEPTED, 250)
+REFUSED = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user")
 
 
 @pytest.mark.parametrize(
     ("hour", "usual", "doubted"),
     [
-        (Tally(20, 19), Tally(), False),
-        (Tally(20, 20), Tally(), True),
-        (Tally(200, 20), Tally(), False),
-        (Tally(199, 20), Tally(), True),
-        (Tally(100, 20), Tally(1000, 40), False),
-        (Tally(100, 21), Tally(1000, 40), True),
-        (Tally(1000, 110), Tally(1000, 10), True),
-        (Tally(1000, 1000), Tally(1000, 250), False),
-        (Tally(), Tally(), False),
+        (RefusalTally(20, 19), RefusalTally(), False),
+        (RefusalTally(20, 20), RefusalTally(), True),
+        (RefusalTally(200, 20), RefusalTally(), False),
+        (RefusalTally(199, 20), RefusalTally(), True),
+        (RefusalTally(100, 20), RefusalTally(1000, 40), False),
+        (RefusalTally(100, 21), RefusalTally(1000, 40), True),
+        (RefusalTally(1000, 110), RefusalTally(1000, 10), True),
+        (RefusalTally(1000, 1000), RefusalTally(1000, 250), False),
+        (RefusalTally(), RefusalTally(), False),
     ],
 )
-def test_many_and_far_above_the_usual_share_are_doubted(hour: Tally, usual: Tally, doubted: bool) -> None:
+def test_many_and_far_above_the_usual_share_are_doubted(hour: RefusalTally, usual: RefusalTally, doubted: bool) -> None:
     """Fewer than twenty, a tenth or less, or up to five times the usual are believed."""
-    assert suspicious(hour, usual) is doubted
+    assert is_suspicious(hour, usual) is doubted
 
 
 class Memory:
     """Counters without a database; they fail as often as the test wants."""
 
-    def __init__(self, hour: Tally = NONE, usual: Tally = NONE) -> None:
+    def __init__(self, hour: RefusalTally = NONE, usual: RefusalTally = NONE) -> None:
         self.hour = hour
         self.usual = usual
-        self.domains: dict[str, Tally] = {}
+        self.domains: dict[str, RefusalTally] = {}
         self.looks = 0
         self.recorded: list[tuple[int, int]] = []
         self.retracted: list[set[str] | None] = []
         self.failures = 0
         self.away = False
 
-    async def count(self, processor: str, new: Mapping[str | None, Tally], domains: Collection[str]) -> Counted:
+    async def add_counts(
+        self, processor: str, new: Mapping[str | None, RefusalTally], domains: Collection[str]
+    ) -> RefusalCounts:
         """Adds and reads."""
         if self.away:
             raise ConnectionError
@@ -59,20 +61,22 @@ class Memory:
         for name, tally in new.items():
             if name is not None:
                 self.domains[name] = self.domains.get(name, NONE) + tally
-        return Counted(self.hour, self.usual, {name: self.domains.get(name, NONE) for name in domains})
+        return RefusalCounts(self.hour, self.usual, {name: self.domains.get(name, NONE) for name in domains})
 
-    async def record(self, processor: str, believed: Sequence[Refusal], doubted: Sequence[Refusal]) -> None:
+    async def record_refusals(
+        self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
+    ) -> None:
         """Keeps how many."""
         if self.failures:
             self.failures -= 1
             raise ConnectionError
         self.recorded.append((len(believed), len(doubted)))
 
-    async def bury(self, processor: str, believed: Sequence[Refusal]) -> None:
+    async def suppress_addresses(self, processor: str, believed: Sequence[HardRefusal]) -> None:
         """Keeps how many."""
         self.recorded.append((-len(believed), 0))
 
-    async def retract(self, processor: str, domains: Collection[str] | None) -> int:
+    async def retract_believed(self, processor: str, domains: Collection[str] | None) -> int:
         """Keeps of which domains."""
         self.retracted.append(None if domains is None else set(domains))
         return 0
@@ -86,17 +90,17 @@ class Scene:
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        self.bounces = Bounces(self.memory, lambda: self.seconds)
+        self.bounces = BounceJudge(self.memory, lambda: self.seconds)
 
-    async def window(self, taken: int, refused: int, domain: str = "people.example") -> Judgement:
+    async def window(self, taken: int, refused: int, domain: str = "people.example") -> RefusalJudgement:
         """What is found of a window with so many answers of each kind."""
         rows = [row(n, domain) for n in range(taken + refused)]
-        return await self.bounces.judge("relay", rows, [TAKEN] * taken + [REFUSED] * refused)
+        return await self.bounces.judge_refusals("relay", rows, [TAKEN] * taken + [REFUSED] * refused)
 
 
-def row(number: int, domain: str) -> Row:
+def row(number: int, domain: str) -> DeliveryRow:
     """A delivery in hand."""
-    return Row(uuid7(), number, 1, Standing(number, 1, f"user-{number}@{domain}"))
+    return DeliveryRow(uuid7(), number, 1, Standing(number, 1, f"user-{number}@{domain}"))
 
 
 async def test_the_first_are_believed_and_then_none() -> None:
@@ -117,7 +121,7 @@ async def test_a_window_that_trips_is_doubted_as_a_whole() -> None:
 
 async def test_a_usual_share_is_believed() -> None:
     """Some of a big mailing's addresses are dead, and nobody has to look at them."""
-    scene = Scene(Memory(usual=Tally(100_000, 1_000)))
+    scene = Scene(Memory(usual=RefusalTally(100_000, 1_000)))
     found = [await scene.window(63, 1) for _ in range(100)]
     assert all(len(judgement.believed) == 1 for judgement in found)
     assert scene.memory.retracted == []
@@ -139,19 +143,19 @@ async def test_answers_of_an_hour_ago_hide_nothing() -> None:
     scene = Scene()
     await scene.window(1000, 0, "broken.example")
     scene.seconds += 3600
-    scene.memory.hour = Tally(100_000, 0)
+    scene.memory.hour = RefusalTally(100_000, 0)
     assert len((await scene.window(0, 30, "broken.example")).doubted) == 30
 
 
 async def test_other_workers_answers_count() -> None:
     """The counters are read with the first refusal, so that one that has just started knows of the trouble."""
-    scene = Scene(Memory(hour=Tally(100, 100)))
+    scene = Scene(Memory(hour=RefusalTally(100, 100)))
     assert len((await scene.window(0, 1)).doubted) == 1
 
 
 async def test_what_it_costs() -> None:
     """Without a refusal, a look in ten seconds; with refusals, one a second."""
-    scene = Scene(Memory(usual=Tally(100, 50)))
+    scene = Scene(Memory(usual=RefusalTally(100, 50)))
     for _ in range(200):
         await scene.window(64, 0)
         scene.seconds += 0.1
@@ -171,8 +175,8 @@ async def test_a_window_that_is_judged_again_counts_once() -> None:
         with pytest.raises(ConnectionError):
             await scene.window(50, 10)
     assert len((await scene.window(50, 10)).believed) == 10
-    assert scene.memory.hour == Tally(60, 10)
-    assert scene.memory.domains == {"people.example": Tally(60, 10)}
+    assert scene.memory.hour == RefusalTally(60, 10)
+    assert scene.memory.domains == {"people.example": RefusalTally(60, 10)}
 
 
 async def test_without_counters_it_is_judged_by_what_is_known() -> None:
@@ -185,12 +189,12 @@ async def test_without_counters_it_is_judged_by_what_is_known() -> None:
     scene.memory.away = False
     scene.seconds += 1
     await scene.window(0, 1)
-    assert scene.memory.hour == Tally(3 * 64 + 65, 65)
+    assert scene.memory.hour == RefusalTally(3 * 64 + 65, 65)
 
 
 async def test_only_answers_count() -> None:
     """What was deferred, unsent or lost says nothing of whether an address is there."""
     scene = Scene()
-    others = [Outcome(result) for result in (Result.DEFERRED, Result.UNSENT, Result.IN_DOUBT)]
-    await scene.bounces.judge("relay", [row(n, "people.example") for n in range(3)], others)
+    others = [Outcome(result) for result in (OutcomeKind.DEFERRED, OutcomeKind.UNSENT, OutcomeKind.IN_DOUBT)]
+    await scene.bounces.judge_refusals("relay", [row(n, "people.example") for n in range(3)], others)
     assert scene.memory.hour == NONE

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from mailer.policy.category import CATEGORIES
-from mailer.policy.document import Policy
+from mailer.policy.policy_file import Policy
 from mailer.policy.standing import TRACKING
 from mailer.policy.switches import Switches
-from mailer.policy.tracking import is_nobodys, tracking_level
-from mailer.rendering.compiled import footer_for
+from mailer.policy.tracking import is_counted_anonymously, tracking_level
+from mailer.rendering.template import service_footer_for
 from tests.unit.test_decision import ADA, POLICY, revised
 
 
@@ -30,7 +30,7 @@ def holding(policy: Policy, **switches: str) -> Switches:
 def test_a_footer_offers_what_the_policy_says(said: str, service: str, breach: str, newsletter: str) -> None:
     """Service mail has the policy's footer; closing an account ends no breach notice."""
     switches = holding(POLICY, service_footer=said)
-    offered = [footer_for(CATEGORIES[name], switches) for name in ("service", "breach", "newsletter")]
+    offered = [service_footer_for(CATEGORIES[name], switches) for name in ("service", "breach", "newsletter")]
     assert offered == [service, breach, newsletter]
 
 
@@ -49,4 +49,4 @@ def test_an_open_tells_what_the_policy_says(said: str, without: str, consenting:
     agreed = replace(ADA, consents=frozenset({TRACKING}))
     assert (tracking_level(switches, ADA), tracking_level(switches, agreed)) == (without, consenting)
     assert tracking_level(switches, replace(agreed, tracking_refused=True)) == "off"
-    assert is_nobodys(switches, agreed) is (consenting in ("mailing", "unlinkable"))
+    assert is_counted_anonymously(switches, agreed) is (consenting in ("mailing", "unlinkable"))

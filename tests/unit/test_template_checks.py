@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from mailer.policy.document import Policy
-from mailer.rendering.samples import LEAVE, LINK, Face, faces
-from mailer.rendering.templates import SAMPLE, Template
+from mailer.policy.policy_file import Policy
+from mailer.rendering.template_library import SAMPLE, Template
+from mailer.rendering.template_samples import LEAVE, LINK, Rendition, renditions_of
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
 
 TEXT, HTML = "_layout/layout.txt.j2", "_layout/layout.html.j2"
@@ -52,7 +52,11 @@ def only(folder: Path, files: dict[str, str], brand: str = "paltalk-2006") -> Te
 def brand_with(**switches: str) -> dict[str, Policy]:
     """The policy of paltalk-2006 with other switches."""
     policy = POLICIES["paltalk-2006"]
-    return {policy.brand: policy.model_copy(update={"switches": policy.switches.model_copy(update=switches)}).after({})}
+    return {
+        policy.brand: policy.model_copy(
+            update={"switches": policy.switches.model_copy(update=switches)}
+        ).with_earlier_versions({})
+    }
 
 
 MANDATORY_FAULTS: list[tuple[str, str, str]] = [
@@ -208,8 +212,8 @@ def test_every_mandatory_mail_offers_to_leave(tmp_path: Path, category: str) -> 
         files, MANIFEST, f'category = "{"breach" if category == "breach" else "service"}"', f'category = "{category}"'
     )
     template = only(tmp_path / "good", files, "paltalk-2002")
-    (face,) = faces(POLICIES["paltalk-2002"], POLICIES["paltalk-2002"].categories[category])
-    rendered = template.render("en", face.values(template))
+    (face,) = renditions_of(POLICIES["paltalk-2002"], POLICIES["paltalk-2002"].categories[category])
+    rendered = template.render("en", face.sample_values(template))
     assert [LEAVE in rendered.text, LEAVE in rendered.html] == [True, True]
     bare = within(files, TEXT, "Leave: {{ leave_url }}", "")
     assert "the text part has no leave_url" in faults(tmp_path / "bad", bare, "paltalk-2002")
@@ -248,8 +252,8 @@ def test_service_mail_shows_both_faces_under_paid(tmp_path: Path) -> None:
     (template,) = library(tmp_path / "two", two, policies=policies)
     category = policies["paltalk-2006"].categories["service"]
     shown = {
-        face.category.name: LINK in template.render("en", face.values(template)).text
-        for face in faces(policies["paltalk-2006"], category)
+        face.category.name: LINK in template.render("en", face.sample_values(template)).text
+        for face in renditions_of(policies["paltalk-2006"], category)
     }
     assert shown == {"service": False, "updates": True}
     assert "uses unsubscribe_url; service mail cannot be left" in faults(tmp_path / "any", two)
@@ -259,8 +263,8 @@ def test_earlier_versions_ask_for_faces_too(tmp_path: Path) -> None:
     """Somebody whose address was collected under a stricter version gets what that one promised."""
     policy = POLICIES["paltalk-2006"]
     (paid,) = brand_with(service_scope="paid", service_footer="leave").values()
-    later = policy.after({"older": paid})
-    found = {(face.category.name, face.footer) for face in faces(later, later.categories["service"])}
+    later = policy.with_earlier_versions({"older": paid})
+    found = {(face.category.name, face.footer) for face in renditions_of(later, later.categories["service"])}
     assert found == {("service", "deactivate"), ("service", "leave"), ("updates", "none")}
     assert "no leave_url" in faults(tmp_path, MANDATORY, policies={policy.brand: later})
 
@@ -273,7 +277,7 @@ def test_faces_differ_in_what_they_are_given(tmp_path: Path) -> None:
         name: {
             key
             for key in ("inviter", "partner", "unsubscribe_url", "pixel_url", "tracked")
-            if Face(category, "none").values(template)[key] is not None
+            if Rendition(category, "none").sample_values(template)[key] is not None
         }
         for name, category in policy.categories.items()
     }

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.links import Links, UnsubscribeToken
-from mailer.rendering.markup import ATTRIBUTES, ELEMENTS, OWN_ATTRIBUTES, linked_names, markup_faults
+from mailer.rendering.allowed_markup import ATTRIBUTES, ELEMENTS, OWN_ATTRIBUTES, markup_faults, names_of_whole_links
+from mailer.rendering.signed_links import SignedLinks, UnsubscribeToken
 from tests.template_files import FILES, MANDATORY, faults, library, within
 
 PAGE = "news/body.html.j2"
@@ -272,10 +272,10 @@ def test_only_whole_addresses_are_links_of_values() -> None:
     page = (
         '<a href="\x02url\x03">a</a><a href="mailto:\x02contact\x03">b</a><a href="https://x.example/\x02id\x03">c</a>'
     )
-    assert linked_names(page) == {("url", ""), ("contact", "mailto:")}
+    assert names_of_whole_links(page) == {("url", ""), ("contact", "mailto:")}
 
 
 def test_links_of_ours_are_allowed() -> None:
     """Links that the pipeline makes are addresses of mandatory mail."""
-    link = Links("https://mail.example", ["key"]).unsubscribe(UnsubscribeToken("interpals", 1, "service"))
+    link = SignedLinks("https://mail.example", ["key"]).unsubscribe_link(UnsubscribeToken("interpals", 1, "service"))
     assert not markup_faults(f'<a href="{link}">x</a>', mandatory=True)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from mailer.rendering.samples import Face, going_without
-from mailer.rendering.templates import SAMPLE, Addressee, RenderError
+from mailer.rendering.template_library import SAMPLE, RecipientValues, RenderError
+from mailer.rendering.template_samples import Rendition, values_without_optional
 from tests.factories import templates
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
 
@@ -64,7 +64,7 @@ def test_a_profile_is_tried_piece_by_piece(tmp_path: Path) -> None:
         ("{{ headline | when }}", {"headline": None}, "headline is null"),
         ("{% for x in headline %}{{ x }}{% endfor %}", {"headline": None}, "headline is null"),
         ("{{ headline.a.b }}", {"headline": {"a": None}}, "headline.a is null"),
-        ("{{ recipient.name }}", {"headline": "x", "recipient": Addressee(None)}, "recipient.name is null"),
+        ("{{ recipient.name }}", {"headline": "x", "recipient": RecipientValues(None)}, "recipient.name is null"),
     ],
 )
 def test_the_message_names_what_is_null(tmp_path: Path, source: str, values: dict[str, Any], said: str) -> None:
@@ -85,8 +85,8 @@ def test_the_message_names_what_is_null(tmp_path: Path, source: str, values: dic
 def test_shipped_templates_go_without_what_they_may(template: Any) -> None:
     """Each shipped template is tried without something, and says something all the same."""
     policy = POLICIES[template.brand]
-    face = Face(policy.categories[template.category], template.service_footer)
-    tried = dict(going_without(template, face.values(template)))
+    face = Rendition(policy.categories[template.category], template.service_footer)
+    tried = dict(values_without_optional(template, face.sample_values(template)))
     assert "recipient.name" in tried
     for values in tried.values():
         assert template.render("ar", values).text

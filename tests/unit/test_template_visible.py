@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mailer.rendering.samples import LINK
-from mailer.rendering.visible import visible
+from mailer.rendering.template_samples import LINK
+from mailer.rendering.visible_text import visible_text
 from tests.template_files import FILES, faults, library, within
 
 HTML = "_layout/layout.html.j2"
@@ -124,7 +124,7 @@ def test_css_that_is_kept_may_hide_too(tmp_path: Path, css: str) -> None:
 
 def test_the_words_of_a_page_are_read_as_they_are_shown() -> None:
     """Words and links are those of the body, with character references resolved and nested elements closed."""
-    page = visible(
+    page = visible_text(
         f'<html><head><title>t</title><style>p {{}}</style></head><body><p title="<b>">a &amp; b<br>c</p>'
         f'<a href="{LINK}?a&amp;b"><b>Leave</b> &lt;now&gt;</a><div hidden="">x<a href="y">z</a></div>d</body></html>'
     )

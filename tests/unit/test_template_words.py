@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.policy.document import CategoryTerms
-from mailer.rendering.promotion import promotional_words
+from mailer.policy.policy_file import CategoryTerms
+from mailer.rendering.promotional_words import promotional_words
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
 
 BODY, PAGE, MANIFEST, STRINGS = "news/body.txt.j2", "news/body.html.j2", "news/template.toml", "_layout/strings.toml"

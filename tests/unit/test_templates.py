@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.templates import SAMPLE, Addressee, RenderError, Template, preview
+from mailer.rendering.template_library import SAMPLE, RecipientValues, RenderError, Template, preview_template
 from tests.factories import templates
 from tests.template_files import FILES, LAYOUT, MANDATORY, faults, library
 
@@ -16,7 +16,7 @@ SHIPPED = templates()
 
 def news(folder: Path, **changes: str) -> Template:
     """The template `news`, with some files' contents changed."""
-    template = library(folder, {**FILES, **changes}).get("paltalk-2006", "news")
+    template = library(folder, {**FILES, **changes}).get_template("paltalk-2006", "news")
     assert template
     return template
 
@@ -36,7 +36,7 @@ def values(**context: Any) -> dict[str, Any]:
 @given(st.text(max_size=50))
 def test_html_is_escaped_and_text_is_not(headline: str) -> None:
     """A value can bring no markup into the page, and stands as it is in the text."""
-    weekly = SHIPPED.get("paltalk-2006", "weekly")
+    weekly = SHIPPED.get_template("paltalk-2006", "weekly")
     assert weekly
     headline = "<b>&\"'" + "".join(char for char in headline if char.isprintable())
     rendered = weekly.render("en", values(headline=headline))
@@ -48,7 +48,7 @@ def test_html_is_escaped_and_text_is_not(headline: str) -> None:
 def test_locale_falls_back(tmp_path: Path) -> None:
     """A person gets their locale, then their language, then the brand's default."""
     template = news(tmp_path)
-    assert [template.choose(locale) for locale in ("de", "de-AT", "en-GB", "fr", "zh-Hant-TW", None)] == [
+    assert [template.choose_locale(locale) for locale in ("de", "de-AT", "en-GB", "fr", "zh-Hant-TW", None)] == [
         "de",
         "de",
         "en",
@@ -84,7 +84,7 @@ def test_dates_are_in_the_readers_words(tmp_path: Path) -> None:
     template = dated_news(tmp_path, "{{ day | when }}")
 
     def dated(reader: str | None) -> str:
-        shared = values(headline="x", day="2007-01-08", recipient=Addressee(None, reader))
+        shared = values(headline="x", day="2007-01-08", recipient=RecipientValues(None, reader))
         return template.render(reader, shared).text.partition("Paltalk")[0]
 
     assert [dated(reader) for reader in (None, "en", "en-US", "en-GB", "de", "de-AT", "fr-CA")] == [
@@ -100,15 +100,15 @@ def test_dates_are_in_the_readers_words(tmp_path: Path) -> None:
 def test_a_form_is_for_readers_of_one_kind_of_dates(tmp_path: Path, date: str) -> None:
     """Whichever way a template writes dates, two readers of two regions share no form of it."""
     template = dated_news(tmp_path, date)
-    assert [template.words_for(reader, "en") for reader in ("en-GB", "en-AU", "en")] == ["en-GB", "en-AU", "en"]
-    assert {news(tmp_path / "plain").words_for(reader, "en") for reader in ("en-GB", "en-AU")} == {"en"}
+    assert [template.date_locale_for(reader, "en") for reader in ("en-GB", "en-AU", "en")] == ["en-GB", "en-AU", "en"]
+    assert {news(tmp_path / "plain").date_locale_for(reader, "en") for reader in ("en-GB", "en-AU")} == {"en"}
 
 
 def test_a_preview_is_in_the_words_of_its_locale() -> None:
     """A preview for a region has that region's dates."""
-    change = SHIPPED.get("interpals", "policy-change")
+    change = SHIPPED.get_template("interpals", "policy-change")
     assert change
-    assert preview(change, "en-GB").subject != preview(change, "en").subject
+    assert preview_template(change, "en-GB").subject != preview_template(change, "en").subject
 
 
 def test_strings_of_a_likely_script_serve_a_region(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_files_of_a_template_write_tags_in_any_form(tmp_path: Path) -> None:
 
 def test_rendering_names_what_is_missing() -> None:
     """A missing value is named, on top or further in, and values are never repeated."""
-    weekly = SHIPPED.get("paltalk-2006", "weekly")
+    weekly = SHIPPED.get_template("paltalk-2006", "weekly")
     assert weekly
     with pytest.raises(RenderError, match="headline is missing"):
         weekly.render("en", values())
@@ -148,7 +148,7 @@ def test_rendering_names_what_is_missing() -> None:
         weekly.render("en", values(headline="x", items=[{"title": "secret", "text": "t"}]))
     with pytest.raises(RenderError, match="null"):
         weekly.render("en", values(headline=None))
-    offer = SHIPPED.get("paltalk-2006", "spring-offer")
+    offer = SHIPPED.get_template("paltalk-2006", "spring-offer")
     assert offer
     for until, complaint in (("secret", "ISO 8601"), (5, "wants ISO 8601 text"), ("2026-01-01T10:00", "offset")):
         with pytest.raises(RenderError, match=complaint) as caught:
@@ -159,7 +159,7 @@ def test_rendering_names_what_is_missing() -> None:
 @pytest.mark.parametrize("headline", ["a\nb", "a\r\nBcc: x@y.example", "a\0", "a\u2028b"])
 def test_a_subject_is_one_line(headline: str) -> None:
     """A value with a line break cannot get into a header."""
-    weekly = SHIPPED.get("paltalk-2006", "weekly")
+    weekly = SHIPPED.get_template("paltalk-2006", "weekly")
     assert weekly
     with pytest.raises(RenderError, match="line break"):
         weekly.render("en", values(headline=headline))
@@ -301,10 +301,10 @@ def test_faults_are_named(tmp_path: Path, files: dict[str, str], said: list[str]
 def test_an_empty_promotional_block_says_nothing(tmp_path: Path) -> None:
     """A layout may offer the block to those templates that may fill it."""
     layout = MANDATORY["_layout/layout.txt.j2"] + "{% block promotional %} {% endblock %}"
-    template = library(tmp_path, {**MANDATORY, "_layout/layout.txt.j2": layout}).get("paltalk-2006", "news")
+    template = library(tmp_path, {**MANDATORY, "_layout/layout.txt.j2": layout}).get_template("paltalk-2006", "news")
     assert template
     assert not template.promotional
-    offer = SHIPPED.get("interpals", "spring-offer")
+    offer = SHIPPED.get_template("interpals", "spring-offer")
     assert offer
     assert offer.promotional
 

@@ -12,12 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.events import EventRefused
-from mailer.pipeline.press import Press
 from mailer.policy.standing import Standing
-from mailer.ports.deliveries import Row
-from mailer.rendering.admission import admit
-from mailer.rendering.templates import preview
-from mailer.rendering.texts import in_locale, say_lacking, spoken_with, texts_of
+from mailer.ports.deliveries import DeliveryRow
+from mailer.rendering.event_checks import check_event
+from mailer.rendering.localized_texts import (
+    context_in_locale,
+    describe_missing_languages,
+    locales_with_texts,
+    localized_texts,
+)
+from mailer.rendering.mailing import MailingRenderer
+from mailer.rendering.template_library import preview_template
 from tests.factories import make_event, policies, templates
 from tests.presses import press_of
 from tests.template_files import FILES, faults, library
@@ -27,15 +32,15 @@ TEXTS = {
     "de": "Der Fr\u00fchling ist da",
     "ar": "\u0648\u0635\u0644 \u0627\u0644\u0631\u0628\u064a\u0639",
 }
-WEEKLY = templates().get("interpals", "weekly")
+WEEKLY = templates().get_template("interpals", "weekly")
 READERS = [None, "en", "en-GB", "de", "de-AT", "ar", "ar-EG", "fr", "zh-TW"]
 
 
-def read(press: Press, locale: str | None, **context: Any) -> tuple[str, str, str]:
+def read(press: MailingRenderer, locale: str | None, **context: Any) -> tuple[str, str, str]:
     """Subject, text and HTML of the mail that somebody gets."""
     standing = Standing(7, 1, "ada@people.example", country="US")
-    row = Row(press.facts.id, 7, 1, standing, "Ada", locale, context)
-    made = press.print(row, press.category, 1_790_000_000).outgoing.content
+    row = DeliveryRow(press.facts.id, 7, 1, standing, "Ada", locale, context)
+    made = press.render(row, press.category, 1_790_000_000).outgoing.content
     message = BytesParser(EmailMessage, policy=email.policy.default).parsebytes(made)
     text, html = (message.get_body((subtype,)) for subtype in ("plain", "html"))
     assert text
@@ -84,8 +89,14 @@ def test_texts_together_are_of_one_language() -> None:
         _, text, _ = read(press_of(context=context), reader)
         assert headline in text
         assert f"* {title}" in text
-    assert list(say_lacking(WEEKLY, context)) == ["context.items lacks ar: who reads that gets the whole mail in en"]
-    assert list(say_lacking(WEEKLY, weekly(TEXTS))) == list(say_lacking(WEEKLY, weekly("plain"))) == []
+    assert list(describe_missing_languages(WEEKLY, context)) == [
+        "context.items lacks ar: who reads that gets the whole mail in en"
+    ]
+    assert (
+        list(describe_missing_languages(WEEKLY, weekly(TEXTS)))
+        == list(describe_missing_languages(WEEKLY, weekly("plain")))
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,14 +111,14 @@ def test_texts_together_are_of_one_language() -> None:
 def test_what_lacks_the_default_is_refused(headline: Any, problem: str) -> None:
     """Everybody has to get something, each language once, and each language is tried."""
     with pytest.raises(EventRefused, match=re.escape(problem)):
-        admit(make_event({"refs": ["u1"]}, context=weekly(headline)), policies(), templates())
+        check_event(make_event({"refs": ["u1"]}, context=weekly(headline)), policies(), templates())
 
 
 def test_texts_of_a_person_are_in_their_language() -> None:
     """Whoever speaks to one person knows their language, and writes in it."""
     people = [{"ref": "u1", "email": "a@people.example", "context": {"headline": TEXTS}}]
     with pytest.raises(EventRefused, match=r"to\.people\.0\.context: headline is by language; write the text"):
-        admit(make_event(people, context=weekly("x")), policies(), templates())
+        check_event(make_event(people, context=weekly("x")), policies(), templates())
 
 
 @pytest.mark.parametrize(
@@ -128,20 +139,20 @@ def test_an_object_is_no_text(tmp_path: Path, order: Any, body: str, shown: str)
         '{"en" = "1", "de" = "2"}' if body == "{{ order }}" else '{"en" = "1", "id" = "1", "no" = "2", "total" = "3"}'
     )
     files["news/template.toml"] += f"order = {said}\n"
-    template = library(tmp_path, files).get("paltalk-2006", "news")
+    template = library(tmp_path, files).get_template("paltalk-2006", "news")
     assert template
     context = {"headline": "x", "order": order}
-    texts = texts_of(context, template)
-    assert "en" in spoken_with(template, texts)
-    values = {"unsubscribe_url": "https://mail.example/u/x", **in_locale(context, texts, "en")}
+    texts = localized_texts(context, template)
+    assert "en" in locales_with_texts(template, texts)
+    values = {"unsubscribe_url": "https://mail.example/u/x", **context_in_locale(context, texts, "en")}
     assert template.render("en", values).text.startswith(shown)
 
 
 def test_an_example_may_be_by_language(tmp_path: Path) -> None:
     """A template is checked and looked at with the example's text in each of its languages, none of which may lack."""
     manifest = FILES["news/template.toml"].replace('headline = "One"', 'headline = {en = "One", DE = "Eins"}')
-    template = library(tmp_path / "a", {**FILES, "news/template.toml": manifest}).get("paltalk-2006", "news")
+    template = library(tmp_path / "a", {**FILES, "news/template.toml": manifest}).get_template("paltalk-2006", "news")
     assert template
-    assert [preview(template, locale).subject for locale in (None, "de-AT")] == ["News: One", "Neues: Eins"]
+    assert [preview_template(template, locale).subject for locale in (None, "de-AT")] == ["News: One", "Neues: Eins"]
     lacks = manifest.replace(', DE = "Eins"', "")
     assert "example: headline is missing in de" in faults(tmp_path / "b", {**FILES, "news/template.toml": lacks})

@@ -13,19 +13,19 @@ from mailer.broker.topology import (
     OUTCOMES,
     Binding,
     Exchange,
-    Kind,
+    ExchangeKind,
     Queue,
     Topology,
     batches_queue,
     dead_letter,
     events_queue,
-    topology,
+    topology_for,
 )
 from mailer.policy.category import Lane
-from mailer.ports.broker import Header, Message
+from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.dead_letters import DeadKind
 
-TWO_BRANDS = topology(
+TWO_BRANDS = topology_for(
     {
         ("interpals", "service"): Lane.SERVICE,
         ("interpals", "partner"): Lane.PROMOTIONAL,
@@ -36,7 +36,7 @@ TWO_BRANDS = topology(
 
 def test_every_lane_has_its_two_queues() -> None:
     """Also a lane that no category uses: its consumers may start before a policy does."""
-    names = {queue.name for queue in topology({}).queues}
+    names = {queue.name for queue in topology_for({}).queues}
     assert names == {*DEAD_QUEUES, LAST} | {make(lane) for lane in Lane for make in (events_queue, batches_queue)}
 
 
@@ -55,7 +55,7 @@ def test_the_names_are_those_that_the_outside_relies_on() -> None:
 
 def test_nothing_that_is_published_while_it_is_declared_is_dropped() -> None:
     """However much of it is there, an event comes to its lane or the dead letters, or there is no exchange."""
-    parts = TWO_BRANDS.parts
+    parts = TWO_BRANDS.all_parts
     reached = set()
     for count in range(len(parts) + 1):
         there = parts[:count]
@@ -65,7 +65,7 @@ def test_nothing_that_is_published_while_it_is_declared_is_dropped() -> None:
             tuple(part for part in there if isinstance(part, Binding)),
         )
         assert {binding.queue for binding in partly.bindings} <= {queue.name for queue in partly.queues}
-        queues = partly.route(EVENTS, "paltalk-2006.partner")
+        queues = partly.route_message(EVENTS, "paltalk-2006.partner")
         assert bool(queues) == (EVENTS in [exchange.name for exchange in partly.exchanges])
         reached.add(queues)
     assert reached == {(), (DEAD_QUEUE,), (events_queue(Lane.NEWSLETTER),)}
@@ -84,14 +84,14 @@ def test_nothing_that_is_published_while_it_is_declared_is_dropped() -> None:
 )
 def test_an_event_goes_where_its_brand_and_category_lead(key: str, queue: str) -> None:
     """One queue each; what no policy names is a dead letter."""
-    assert TWO_BRANDS.route(EVENTS, key) == (queue,)
+    assert TWO_BRANDS.route_message(EVENTS, key) == (queue,)
 
 
 def test_what_has_no_alternate_exchange_goes_nowhere() -> None:
     """A batch of no lane, an outcome that nobody wants, an exchange that does not exist."""
-    assert TWO_BRANDS.route(BATCHES, "no-lane") == ()
-    assert TWO_BRANDS.route(OUTCOMES, "interpals.service.bounced") == ()
-    assert TWO_BRANDS.route("no-exchange", "interpals.service") == ()
+    assert TWO_BRANDS.route_message(BATCHES, "no-lane") == ()
+    assert TWO_BRANDS.route_message(OUTCOMES, "interpals.service.bounced") == ()
+    assert TWO_BRANDS.route_message("no-exchange", "interpals.service") == ()
 
 
 @pytest.mark.parametrize(
@@ -113,14 +113,18 @@ def test_what_has_no_alternate_exchange_goes_nowhere() -> None:
 )
 def test_patterns_match_as_amqp_says(pattern: str, key: str, matches: bool) -> None:
     """A star is one word, a hash any number of words (AMQP 0-9-1, 3.1.3.3)."""
-    routed = Topology((Exchange("x", Kind.TOPIC),), (Queue("q"),), (Binding("x", "q", pattern),)).route("x", key)
+    routed = Topology((Exchange("x", ExchangeKind.TOPIC),), (Queue("q"),), (Binding("x", "q", pattern),)).route_message(
+        "x", key
+    )
     assert bool(routed) is matches
 
 
 def test_a_queue_that_is_bound_twice_gets_one_copy() -> None:
     """As in AMQP."""
-    twice = Topology((Exchange("x", Kind.TOPIC),), (Queue("q"),), (Binding("x", "q", "a.*"), Binding("x", "q", "#")))
-    assert twice.route("x", "a.b") == ("q",)
+    twice = Topology(
+        (Exchange("x", ExchangeKind.TOPIC),), (Queue("q"),), (Binding("x", "q", "a.*"), Binding("x", "q", "#"))
+    )
+    assert twice.route_message("x", "a.b") == ("q",)
 
 
 @given(
@@ -131,25 +135,25 @@ def test_a_queue_that_is_bound_twice_gets_one_copy() -> None:
 )
 def test_each_category_reaches_its_lane_and_no_other(categories: dict[tuple[str, str], Lane]) -> None:
     """Whatever the policies say."""
-    made = topology(categories)
+    made = topology_for(categories)
     for (brand, category), lane in categories.items():
-        assert made.route(EVENTS, f"{brand}.{category}") == (events_queue(lane),)
+        assert made.route_message(EVENTS, f"{brand}.{category}") == (events_queue(lane),)
 
 
 def test_a_dead_letter_says_why_and_whence() -> None:
     """Its own words replace those that a publisher may have put there."""
-    message = Message(b"x", "a.b", "id", {Header.REASON: "forged", "kept": "yes"}, "user")
+    message = BrokerMessage(b"x", "a.b", "id", {HeaderName.REASON: "forged", "kept": "yes"}, "user")
     letter = dead_letter(message, EVENTS, "unknown brand", DeadKind.REFUSED)
-    assert letter == Message(
+    assert letter == BrokerMessage(
         b"x",
         "a.b",
         "id",
         {
             "kept": "yes",
-            Header.KIND: "refused",
-            Header.REASON: "unknown brand",
-            Header.EXCHANGE: EVENTS,
-            Header.ROUTING_KEY: "a.b",
+            HeaderName.KIND: "refused",
+            HeaderName.REASON: "unknown brand",
+            HeaderName.EXCHANGE: EVENTS,
+            HeaderName.ROUTING_KEY: "a.b",
         },
         "user",
     )
@@ -159,7 +163,7 @@ def test_a_dead_letter_says_why_and_whence() -> None:
 def test_a_dead_letter_fits_wherever_it_is_published(headers: dict[str, str]) -> None:
     """It drops what others wrote rather than not to be one; who published it stays."""
     kept = dead_letter(
-        Message(b"x", "a.b", "id", {**headers, Header.PUBLISHER: "app"}), EVENTS, "no", "refused"
+        BrokerMessage(b"x", "a.b", "id", {**headers, HeaderName.PUBLISHER: "app"}), EVENTS, "no", "refused"
     ).headers
-    assert kept[Header.PUBLISHER] == "app"
+    assert kept[HeaderName.PUBLISHER] == "app"
     assert kept.keys() & headers.keys() == set()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailer.rendering.transfer import quoted_piece, quoted_printable
+from mailer.rendering.transfer_encoding import quoted_piece, quoted_printable
 
 PIECES = st.lists(
     st.sampled_from(["From ", "From", " ", ">From ", "F", "rom ", "\r\n", "a", "=", "é", "x" * 70, "x" * 75, "."]),

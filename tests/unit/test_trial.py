@@ -10,23 +10,23 @@ from typing import NamedTuple
 
 import pytest
 
-from mailer.pipeline import press
-from mailer.pipeline.counting import Counting
 from mailer.policy import deciding, rules, tracking
 from mailer.policy.category import CATEGORIES
-from mailer.policy.decision import Facts, Suppress
-from mailer.policy.document import Policy
-from mailer.policy.library import MODEL
+from mailer.policy.decision import DecisionFacts, Suppress
+from mailer.policy.policy_file import Policy
+from mailer.policy.policy_library import MODEL
+from mailer.policy.policy_section import FrequencyCap
 from mailer.policy.promise import Promise
-from mailer.policy.section import Cap
 from mailer.policy.standing import Standing
-from mailer.rendering.templates import Template, TemplateLibrary, restore
-from mailer.trial import doors
-from mailer.trial.doors import DOORS
-from mailer.trial.people import MOST, Person, people_of, singles_of
-from mailer.trial.sights import SIGHTS
-from mailer.trial.statements import FLOOR, STATEMENTS
-from mailer.trial.trying import FAILS, HOLDS, NOT_TRIED, Line, try_brand
+from mailer.rendering import mailing
+from mailer.rendering.open_tracking import OpenTracking
+from mailer.rendering.template_library import Template, TemplateLibrary, restore_template
+from mailer.trial import refusal_statements
+from mailer.trial.decision_statements import FLOOR, STATEMENTS
+from mailer.trial.message_statements import SIGHTS
+from mailer.trial.refusal_statements import DOORS
+from mailer.trial.sample_people import MOST, SamplePerson, sample_people, single_trait_people
+from mailer.trial.trial_run import FAILS, HOLDS, NOT_TRIED, PromiseResult, try_brand
 from tests.factories import policies, templates
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -45,9 +45,9 @@ def trial_of(
     policy: Policy,
     library: TemplateLibrary,
     rules: Iterable[str],
-    people: Sequence[Person] | None = None,
+    people: Sequence[SamplePerson] | None = None,
     more: Sequence[Promise] = (),
-) -> Mapping[str, Line]:
+) -> Mapping[str, PromiseResult]:
     """The lines of a policy that promises each of some rules by itself, by rule, and more by their ids.
 
     Those who are special in one way only are asked about, unless others are named.
@@ -55,12 +55,12 @@ def trial_of(
     first = policy.promises[0]
     own = tuple(first.model_copy(update={"id": rule, "rules": (rule,), "waits_for": None}) for rule in rules)
     told = policy.model_copy(update={"promises": (*own, *more)})
-    trial = try_brand(told, library, NOW, people=singles_of(policy) if people is None else people)
+    trial = try_brand(told, library, NOW, people=single_trait_people(policy) if people is None else people)
     return {FLOOR if line.id == "the-floor" else line.id: line for line in trial.lines}
 
 
 @cache
-def whole(brand: str) -> Mapping[str, Line]:
+def whole(brand: str) -> Mapping[str, PromiseResult]:
     """A shipped brand's, with nothing broken."""
     policy = policies()[brand]
     return trial_of(policy, templates(), set[str]().union(*NAMED) - {FLOOR}, more=policy.promises)
@@ -78,10 +78,10 @@ def without(*rules: str) -> Break:
     return cut
 
 
-def stopping(who: Callable[[Facts], object]) -> Break:
+def stopping(who: Callable[[DecisionFacts], object]) -> Break:
     """Adds a rule that stops mail which has to go."""
 
-    def stop(facts: Facts) -> Suppress | None:
+    def stop(facts: DecisionFacts) -> Suppress | None:
         return Suppress("stopped", "stopping", facts.policy.version) if who(facts) else None
 
     def add(patch: pytest.MonkeyPatch) -> None:
@@ -98,13 +98,13 @@ def setting(owner: object, name: str, value: object) -> Break:
 
 def edited(brand: str, name: str, piece: str, old: str, new: str) -> TemplateLibrary:
     """One template of a brand, with other words in one of its pieces."""
-    made = templates().get(brand, name)
+    made = templates().get_template(brand, name)
     assert made is not None
     source = json.loads(made.source)
     for locale, pieces in source["sources"].items():
         assert old in pieces[piece], (locale, old)
         pieces[piece] = pieces[piece].replace(old, new)
-    spoiled = restore(policies()[brand], name, json.dumps(source))
+    spoiled = restore_template(policies()[brand], name, json.dumps(source))
     return TemplateLibrary({(brand, name): replace(spoiled, example=made.example, profile=made.profile)})
 
 
@@ -129,26 +129,26 @@ class Case(NamedTuple):
     earlier: Mapping[str, object] = MappingProxyType({})
     everybody: bool = False
 
-    def try_it(self, patch: pytest.MonkeyPatch | None) -> Line:
+    def try_it(self, patch: pytest.MonkeyPatch | None) -> PromiseResult:
         """The line of the promise; without `patch`, nothing is broken."""
         policy = policies()[self.brand].model_copy(update=dict(self.policy))
         if self.earlier:
             old = policy.model_copy(update={"version": "earlier", **self.earlier})
-            policy = policy.after({"earlier": old})
+            policy = policy.with_earlier_versions({"earlier": old})
         if patch is None and not self.policy and not self.earlier:
             return whole(self.brand)[self.rule]
         if self.broken and patch:
             self.broken(patch)
         if self.template is None:
-            return trial_of(policy, NOTHING, [self.rule], people_of(policy) if self.everybody else None)[self.rule]
+            return trial_of(policy, NOTHING, [self.rule], sample_people(policy) if self.everybody else None)[self.rule]
         return trial_of(policy, edited(self.brand, self.template, *self.edit), [self.rule], ())[self.rule]
 
 
-CAP = {"cap": Cap(mails=2, days=30)}
+CAP = {"cap": FrequencyCap(mails=2, days=30)}
 OLD = {"purposes": ("rights",)}
 SPEAKS = {
     "outside_the_list": Case("closed-purposes", broken=without("closed-purposes")),
-    "child": Case("under-13", broken=without("under-13")),
+    "under_13": Case("under-13", broken=without("under-13")),
     "erased": Case("erased", broken=without("erased", "no-address")),
     "restricted": Case("restricted", broken=without("restricted")),
     "closed": Case("deactivated", broken=without("deactivated")),
@@ -156,16 +156,16 @@ SPEAKS = {
     "left": Case("opt-out", broken=without("opt-out")),
     "stays_by_itself": Case(
         "own-preference",
-        broken=stopping(lambda facts: facts.category.optional and facts.standing.opted_out),
+        broken=stopping(lambda facts: facts.category.is_optional and facts.standing.opted_out),
     ),
     "refused_purpose": Case("refused-purpose", broken=without("refused-purpose")),
     "strange_partner": Case("strangers", broken=without("strangers")),
     "partner": Case("partner-request", broken=without("partner-request")),
     "invited_by_nobody": Case("inviter", broken=without("inviter")),
     "invited_once": Case("one-invitation", broken=without("one-invitation")),
-    "came_back": Case("erased-before", broken=without("erased-before")),
-    "unknown": Case("known-basis", broken=without("known-basis")),
-    "entered": Case("contest-entry", broken=without("contest-entry")),
+    "erased_address_returned": Case("erased-before", broken=without("erased-before")),
+    "unknown_origin": Case("known-basis", broken=without("known-basis")),
+    "contest_entry": Case("contest-entry", broken=without("contest-entry")),
     "other_topics": Case("topic-consent", broken=without("topic-consent")),
     "unsubscribed": Case("subscription", "paltalk-2006", without("subscription", "promo-basis")),
     "marketing": Case("promo-basis", "paltalk-2006", without("subscription", "promo-basis")),
@@ -173,55 +173,77 @@ SPEAKS = {
     "other_channel": Case("channel", "paltalk-2006", without("channel")),
     "written": Case("electronic-consent", broken=without("electronic-consent")),
     "dead_for_a_list": Case("dead-address", broken=stopping(lambda facts: facts.standing.dead_in)),
-    "early": Case("not-yet", broken=without("not-yet")),
-    "late": Case("expired", broken=without("expired")),
-    "too_often": Case("frequency", broken=without("frequency"), policy=CAP),
+    "before_its_time": Case("not-yet", broken=without("not-yet")),
+    "after_its_time": Case("expired", broken=without("expired")),
+    "over_cap": Case("frequency", broken=without("frequency"), policy=CAP),
     "announcements": Case("service-scope", broken=stopping(lambda facts: facts.standing.opted_out), everybody=True),
     "of_the_account": Case("service-scope", broken=stopping(lambda facts: facts.standing.erased_before)),
     "breach": Case("breach-alone", broken=stopping(lambda facts: facts.standing.objected)),
     "lasting": Case("lasting-notice", broken=stopping(lambda facts: facts.mailing.expires_at)),
     "changes": Case("primary-address", broken=stopping(lambda facts: facts.standing.sent)),
     "mandatory": Case(FLOOR, broken=stopping(lambda facts: facts.standing.erased_before)),
-    "as_many": Case("plain-promotions", broken=stopping(lambda facts: facts.standing.personalisation_refused)),
+    "refusals_stop_no_mail": Case(
+        "plain-promotions", broken=stopping(lambda facts: facts.standing.personalisation_refused)
+    ),
 }
 """Faults that contradict the statements about decisions, one for each."""
 
 WHITE = 'style="color:#fff;background-color:#ffffff" href="{{ unsubscribe_url }}"'
 PIXEL = '<img src="https://mail.example/o/1.gif" width="1" height="1" alt=""></body>'
-UNCHECKED = setting(press.Press, "_ways_out", lambda *_: [])
+UNCHECKED = setting(mailing.MailingRenderer, "_check_way_out", lambda *_: [])
 """Lets a message go whose reader does not see how to leave it."""
 LEAVING = 'href="{{ leave_url }}"'
 LOOKS = {
     "way_out": Case("way-out", "interpals", UNCHECKED, "weekly", edit=("html", 'href="{{ unsubscribe_url }}"', WHITE)),
-    "bare": Case("not-promotional", template="maintenance", edit=("html", "</body>", PIXEL)),
-    "breach": Case("breach-alone", template="breach-notice", broken=setting(Policy, "sender", lambda policy, _: NEWS)),
+    "mandatory_is_bare": Case("not-promotional", template="maintenance", edit=("html", "</body>", PIXEL)),
+    "breach": Case(
+        "breach-alone", template="breach-notice", broken=setting(Policy, "sender_of", lambda policy, _: NEWS)
+    ),
     "footer": Case("service-footer", "paltalk-2002", UNCHECKED, "maintenance", ("html", LEAVING, "hidden " + LEAVING)),
     "no_secrets": Case("no-secrets", template="maintenance", edit=("text", "InterPals", "Your password is Orchid7.")),
-    "plain": Case("plain-promotions", "peerstream", setting(press, "impersonal", lambda _: False), "spring-offer"),
+    "profile_refused": Case(
+        "plain-promotions", "peerstream", setting(mailing, "without_profile", lambda _: False), "spring-offer"
+    ),
     "profile_stays": Case("profile-stays", template="spring-offer", edit=("html", "</body>", PROFILE)),
     "untracked": Case(
-        "tracking-refused", "interpals", setting(tracking, "tracking_refused", lambda _: False), "weekly"
+        "tracking-refused", "interpals", setting(tracking, "has_refused_tracking", lambda _: False), "weekly"
     ),
-    "everybodys": Case("nobodys-opens", broken=setting(Counting, "level", lambda *_: "individual"), template="weekly"),
+    "shared_tracking": Case(
+        "nobodys-opens", broken=setting(OpenTracking, "tracking_level_of", lambda *_: "individual"), template="weekly"
+    ),
     "both_named": Case("both-named", template="weekly", edit=("text", "InterPals Inc.", "Us")),
-    "marked": Case("advertising-marks", "peerstream", setting(Policy, "marks", {}), "spring-offer"),
+    "marked": Case("advertising-marks", "peerstream", setting(Policy, "advertising_marks", {}), "spring-offer"),
     "seal": Case("seal-named", "paltalk-2006", None, "rights-answer", ("text", "TRUSTe", "nobody")),
-    "language": Case("local-language", broken=setting(Template, "choose", lambda *_: "en"), template="weekly"),
-    "aligned": Case("aligned", broken=setting(Policy, "sender", lambda *_: "X <x@other.example>"), template="weekly"),
+    "language": Case("local-language", broken=setting(Template, "choose_locale", lambda *_: "en"), template="weekly"),
+    "aligned": Case(
+        "aligned", broken=setting(Policy, "sender_of", lambda *_: "X <x@other.example>"), template="weekly"
+    ),
     "report_link": Case("report-link", template="invitation", edit=("text", "{{ report_url }}", "")),
-    "address": Case("address-at-hand-over", broken=setting(press, "address_now", lambda _: OTHER), template="weekly"),
+    "address": Case(
+        "address-at-hand-over", broken=setting(mailing, "current_address", lambda _: OTHER), template="weekly"
+    ),
 }
 """Faults that contradict the statements about messages, one for each."""
 
 KNOCKS = {
-    "processors": Case("processor-known", broken=setting(doors, "refusal", lambda *_: None)),
-    "no_retention": Case("no-retention", "paltalk-2006", setting(doors, "refusal", lambda *_: None)),
-    "reason": Case("service-reason", "paltalk-2006", setting(doors, "admit", lambda *_: None), "maintenance"),
-    "rate": Case("service-rate", "paltalk-2006", setting(rules, "over_rate", lambda _: False)),
-    "told_at_home": Case("primary-address", broken=setting(doors, "admit", lambda *_: None), template="policy-change"),
-    "uninvited": Case("inviter", broken=setting(doors, "admit", lambda *_: None), template="invitation"),
-    "small_cells": Case("aggregates", broken=setting(doors, "publish", lambda cells, _: cells)),
-    "differences": Case("no-subtraction", broken=setting(doors, "subtractable", lambda *_: False)),
+    "processors": Case("processor-known", broken=setting(refusal_statements, "processor_refusal", lambda *_: None)),
+    "no_retention": Case(
+        "no-retention", "paltalk-2006", setting(refusal_statements, "processor_refusal", lambda *_: None)
+    ),
+    "reason": Case(
+        "service-reason", "paltalk-2006", setting(refusal_statements, "check_event", lambda *_: None), "maintenance"
+    ),
+    "service_rate": Case("service-rate", "paltalk-2006", setting(rules, "is_over_rate", lambda _: False)),
+    "primary_address": Case(
+        "primary-address", broken=setting(refusal_statements, "check_event", lambda *_: None), template="policy-change"
+    ),
+    "invitation_without_inviter": Case(
+        "inviter", broken=setting(refusal_statements, "check_event", lambda *_: None), template="invitation"
+    ),
+    "small_cells": Case("aggregates", broken=setting(refusal_statements, "publishable_cells", lambda cells, _: cells)),
+    "small_differences": Case(
+        "no-subtraction", broken=setting(refusal_statements, "are_subtractable", lambda *_: False)
+    ),
 }
 """Faults that contradict the statements about refusals, one for each."""
 
@@ -268,7 +290,7 @@ def test_a_trial_tells_products_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """A payer for another product can leave announcements; that any product counted for all would be found."""
     monkeypatch.setattr(Standing, "pays_for", lambda standing, _: bool(standing.products))
     policy = policies()["interpals"]
-    line = trial_of(policy, NOTHING, ["service-scope"], people_of(policy))["service-scope"]
+    line = trial_of(policy, NOTHING, ["service-scope"], sample_people(policy))["service-scope"]
     assert line.result == FAILS
     assert "pays for another product only" in (line.failure or "")
 
@@ -340,7 +362,7 @@ def test_a_policy_turned_round_breaks_its_promise(
 
     def result(policy: Policy) -> str:
         told = policy.model_copy(update={"promises": own})
-        return try_brand(told, library, NOW, people=singles_of(told)).lines[0].result
+        return try_brand(told, library, NOW, people=single_trait_people(told)).lines[0].result
 
     assert result(policy) == (NOT_TRIED if "partner" not in policy.terms and turned is mailing_for_partners else HOLDS)
     assert result(turned(policy)) == FAILS
@@ -351,8 +373,8 @@ def test_the_people_of_a_large_policy_are_bounded() -> None:
     policy = policies()["interpals"]
     many = tuple(policy.partners[0].model_copy(update={"id": f"partner-{n}"}) for n in range(120))
     purposes = tuple(f"purpose_{n}" for n in range(120))
-    people = people_of(policy.model_copy(update={"partners": many, "purposes": purposes}))
-    assert len(people) <= MOST + len(singles_of(policy)) + 5 * 120
+    people = sample_people(policy.model_copy(update={"partners": many, "purposes": purposes}))
+    assert len(people) <= MOST + len(single_trait_people(policy)) + 5 * 120
     met = set[str]().union(*(person.standing.opted_out for person in people))
     assert met >= {f"partner/partner-{n}" for n in range(120)} | {f"purpose/purpose_{n}" for n in range(120)}
 
@@ -360,6 +382,6 @@ def test_the_people_of_a_large_policy_are_bounded() -> None:
 def test_two_trials_of_a_policy_are_the_same() -> None:
     """Nothing is drawn by lot: the same people in the same order, and the same report."""
     policy = policies()["peerstream"]
-    assert people_of(policy) == people_of(policy)
-    first, second = (try_brand(policy, NOTHING, NOW, people=singles_of(policy)) for _ in range(2))
+    assert sample_people(policy) == sample_people(policy)
+    first, second = (try_brand(policy, NOTHING, NOW, people=single_trait_people(policy)) for _ in range(2))
     assert first == second

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from mailer import cli, resources
-from mailer.trial.trying import FAILS, HOLDS
+from mailer import bundled_files, cli
+from mailer.trial.trial_run import FAILS, HOLDS
 
 
 def own_policy(folder: Path, patch: pytest.MonkeyPatch, *rules: str) -> None:
     """A policy that somebody wrote: the model for new brands, with a promise for each of some rules."""
-    text = (resources.folder("policies") / "default.toml").read_text("utf-8")
+    text = (bundled_files.bundled_folder("policies") / "default.toml").read_text("utf-8")
     text = text.replace('brand = "default"', 'brand = "acme"')
     for rule in rules:
         text += f'\n[[promises]]\nid = "acme-{rule}"\npromise = "as it says"\nsource = "2"\nrules = ["{rule}"]\n'

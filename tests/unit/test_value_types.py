@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.events import EventRefused, validate_event
-from mailer.rendering.admission import admit
-from mailer.rendering.linkable import has_link
-from mailer.rendering.templates import TemplateError, TemplateLibrary
-from mailer.rendering.value_types import FORMS, misfit, value_types
+from mailer.rendering.autolinks import has_link
+from mailer.rendering.event_checks import check_event
+from mailer.rendering.template_library import TemplateError, TemplateLibrary
+from mailer.rendering.value_types import FORMS, type_fault, value_types
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
 
 PAGE, BODY, MANIFEST = "news/body.html.j2", "news/body.txt.j2", "news/template.toml"
@@ -65,32 +65,32 @@ UNFIT: dict[str, tuple[Any, ...]] = {
 def test_values_of_each_type_are_taken(written: str, value: object) -> None:
     """Each type takes what it is for, by itself, in lists and in fields; null is for the template to judge."""
     kinds = value_types({"a": written, "b": [written], "c": {"d": [{"e": written}]}}, DOMAIN)
-    assert misfit(kinds["a"], value, "a") is None
-    assert misfit(kinds["b"], [value, value, None], "b") is None
-    assert misfit(kinds["c"], {"d": [{"e": value}, {}], "more": 5}, "c") is None
-    assert misfit(kinds["a"], None, "a") is None
+    assert type_fault(kinds["a"], value, "a") is None
+    assert type_fault(kinds["b"], [value, value, None], "b") is None
+    assert type_fault(kinds["c"], {"d": [{"e": value}, {}], "more": 5}, "c") is None
+    assert type_fault(kinds["a"], None, "a") is None
 
 
 @pytest.mark.parametrize(("written", "value"), [(form, value) for form, values in UNFIT.items() for value in values])
 def test_values_of_another_type_are_refused(written: str, value: object) -> None:
     """The answer names the value with its fields, and says what it should be."""
     kinds = value_types({"a": written, "b": [written], "c": {"d": [{"e": written}]}}, DOMAIN)
-    assert str(misfit(kinds["a"], value, "a")).startswith("a is no ")
-    assert str(misfit(kinds["b"], [FITTING[written][0], value], "b")).startswith("b is no ")
-    assert str(misfit(kinds["c"], {"d": [{"e": value}]}, "c")).startswith("c.d.e is no ")
+    assert str(type_fault(kinds["a"], value, "a")).startswith("a is no ")
+    assert str(type_fault(kinds["b"], [FITTING[written][0], value], "b")).startswith("b is no ")
+    assert str(type_fault(kinds["c"], {"d": [{"e": value}]}, "c")).startswith("c.d.e is no ")
 
 
 @pytest.mark.parametrize("odd", ["%2f", "%23", "%40", "%00", "\u2044", ";", "&", ",", "!", "..", "$", "'", "*", "~"])
 def test_a_host_ends_for_all_programs_at_the_same_place(odd: str) -> None:
     """Characters and codes at which some programs end a host make no URL of the brand's domain."""
     for form in ("url", "url anywhere"):
-        assert misfit(value_types({"a": form}, DOMAIN)["a"], f"https://x.example{odd}.{DOMAIN}/", "a")
+        assert type_fault(value_types({"a": form}, DOMAIN)["a"], f"https://x.example{odd}.{DOMAIN}/", "a")
 
 
 @pytest.mark.parametrize("odd", ["\u0430", "\u00e0", "a\u0300", "%61", "\u0251"])
 def test_a_host_that_looks_like_the_brands_is_another(odd: str) -> None:
     """A letter of another script, with an accent or as a code is none of the brand's domain."""
-    assert misfit(value_types({"a": "url"}, DOMAIN)["a"], f"https://p{odd}ltalk.example/", "a")
+    assert type_fault(value_types({"a": "url"}, DOMAIN)["a"], f"https://p{odd}ltalk.example/", "a")
 
 
 @pytest.mark.parametrize(
@@ -102,19 +102,19 @@ def test_a_host_that_looks_like_the_brands_is_another(odd: str) -> None:
 )
 def test_a_url_that_reads_otherwise_than_it_leads_is_none(url: str) -> None:
     """A user, a port that is none, codes in the host and what turns or hides characters make no URL."""
-    assert misfit(value_types({"a": "url anywhere"}, DOMAIN)["a"], url, "a") == "a is no https or http URL"
+    assert type_fault(value_types({"a": "url anywhere"}, DOMAIN)["a"], url, "a") == "a is no https or http URL"
 
 
 @pytest.mark.parametrize("box", ["a@x\u202e.example", "a@x.example/b", "a\u200b@x.example", "a'(b)@x.example"])
 def test_a_mailbox_is_an_address_of_ours(box: str) -> None:
     """An address that no event could bring is no value of a link either."""
-    assert misfit(value_types({"a": "mailbox"}, DOMAIN)["a"], box, "a") == "a is no e-mail address"
+    assert type_fault(value_types({"a": "mailbox"}, DOMAIN)["a"], box, "a") == "a is no e-mail address"
 
 
 @pytest.mark.parametrize(("written", "value"), [(["slug"], "a"), (["slug"], {"a": "b"}), ({"a": "slug"}, ["a"])])
 def test_lists_and_fields_are_what_they_are(written: object, value: object) -> None:
     """A list is no object, and neither is a text."""
-    assert misfit(value_types({"x": written}, DOMAIN)["x"], value, "x") in ("x is no list", "x is no object")
+    assert type_fault(value_types({"x": written}, DOMAIN)["x"], value, "x") in ("x is no list", "x is no object")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ JSON = st.recursive(
 @given(st.sampled_from(["slug", "date", "number", "money", "moment"]), JSON)
 def test_no_narrow_type_lets_a_link_through(written: str, value: Any) -> None:
     """Whatever fits a type that is no text and no address holds no link."""
-    if misfit(value_types({"a": written}, DOMAIN)["a"], value, "a") is None:
+    if type_fault(value_types({"a": written}, DOMAIN)["a"], value, "a") is None:
         assert not (isinstance(value, str) and has_link(value))
 
 
@@ -144,17 +144,17 @@ def test_no_narrow_type_lets_a_link_through(written: str, value: Any) -> None:
 def test_what_programs_write_is_taken(day: Any, whole: int, part: float, moment: Any) -> None:
     """Dates and times in ISO 8601 and numbers of JSON fit their types."""
     kinds = value_types({"date": "date", "number": "number", "moment": "moment"}, DOMAIN)
-    assert misfit(kinds["date"], day.isoformat(), "a") is None
-    assert misfit(kinds["number"], whole, "a") is None
-    assert misfit(kinds["number"], json.loads(json.dumps(part)), "a") is None or math.isinf(part)
-    assert misfit(kinds["moment"], f"{moment.isoformat()}Z", "a") is None
+    assert type_fault(kinds["date"], day.isoformat(), "a") is None
+    assert type_fault(kinds["number"], whole, "a") is None
+    assert type_fault(kinds["number"], json.loads(json.dumps(part)), "a") is None or math.isinf(part)
+    assert type_fault(kinds["moment"], f"{moment.isoformat()}Z", "a") is None
 
 
 def test_a_mandatory_template_declares_each_value(tmp_path: Path) -> None:
     """One that does not is refused with what to write; optional mail need not declare any."""
     said = faults(tmp_path / "none", within(MANDATORY, MANIFEST, '[values]\nheadline = "text 200"\n', ""))
     assert 'values: headline has no type, as each value of service mail; write headline = "…" below [values]' in said
-    assert library(tmp_path / "optional", FILES).get("paltalk-2006", "news")
+    assert library(tmp_path / "optional", FILES).get_template("paltalk-2006", "news")
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def refusals(files: dict[str, str], folder: Path, context: dict[str, Any], categ
     event = {"v": 1, "id": "1", "brand": "paltalk-2006", "category": category, "template": "news", "context": context}
     event |= {"to": {"refs": ["a"]}, "reason": "Because"}
     try:
-        admit(validate_event(event), POLICIES, library(folder, files))
+        check_event(validate_event(event), POLICIES, library(folder, files))
     except EventRefused as error:
         return list(error.problems)
     return []
@@ -253,7 +253,7 @@ def test_a_letter_is_no_notice(tmp_path: Path, types: str, said: str, category: 
 @pytest.mark.promise("paltalk06-05")
 def test_a_weekly_letter_is_no_notice_by_its_name(tmp_path: Path) -> None:
     """The shipped weekly letter in the mandatory layout, as service mail with a type for each value, does not load."""
-    shipped = resources.folder("templates") / "paltalk-2006"
+    shipped = bundled_files.bundled_folder("templates") / "paltalk-2006"
     shutil.copytree(shipped / "_layout", tmp_path / "paltalk-2006" / "_layout")
     shutil.copytree(shipped / "weekly", tmp_path / "paltalk-2006" / "weekly")
     for file in (tmp_path / "paltalk-2006" / "weekly").iterdir():
@@ -264,7 +264,7 @@ def test_a_weekly_letter_is_no_notice_by_its_name(tmp_path: Path) -> None:
         )
         file.write_text(text.replace("[example]", types, 1).replace(" | tracked", ""), "utf-8")
     with pytest.raises(TemplateError, match=r"values: items\.url leads to a page for each of a list"):
-        TemplateLibrary.load(tmp_path, POLICIES)
+        TemplateLibrary.load_library(tmp_path, POLICIES)
 
 
 def test_a_receipt_lists_what_was_bought(tmp_path: Path) -> None:

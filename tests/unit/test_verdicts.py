@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.pipeline.press import Press
 from mailer.pipeline.routing import NOT_ALLOWED
-from mailer.pipeline.verdicts import LONGEST_RETRY, Sending, conclude, retry_delay
+from mailer.pipeline.transitions import LONGEST_RETRY, SendStep, retry_delay, step_after_outcome
 from mailer.policy.category import CATEGORIES
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.standing import Standing
-from mailer.ports.deliveries import Row, State
-from mailer.ports.ledger import Kind
+from mailer.ports.deliveries import DeliveryRow, DeliveryState
+from mailer.ports.ledger_entry import EntryKind
+from mailer.rendering.mailing import MailingRenderer
 from tests.factories import FakeProcessor
 from tests.presses import plan, press_of
 
@@ -22,21 +22,23 @@ ADA = Standing(17, 3, "ada@people.example", source="sign-up", country="US", prod
 RELAY = FakeProcessor(name="relay", country="DE", contract="DPA-7")
 
 
-def row_of(press: Press, standing: Standing = ADA, **values: Any) -> Row:
+def row_of(press: MailingRenderer, standing: Standing = ADA, **values: Any) -> DeliveryRow:
     """A claimed delivery."""
-    return Row(press.facts.id, standing.recipient_id, standing=standing, **{"attempt": 1, "name": "Ada", **values})
+    return DeliveryRow(
+        press.facts.id, standing.recipient_id, standing=standing, **{"attempt": 1, "name": "Ada", **values}
+    )
 
 
-def intended(category: str = "newsletter", tried_at: datetime | None = None, **values: Any) -> Sending:
+def intended(category: str = "newsletter", tried_at: datetime | None = None, **values: Any) -> SendStep:
     """A delivery that is about to be handed over."""
     press = press_of(category, **{"released_at": NOW - timedelta(hours=1), **values})
     return sent(press, tried_at=tried_at)
 
 
-def sent(press: Press, standing: Standing = ADA, **values: Any) -> Sending:
+def sent(press: MailingRenderer, standing: Standing = ADA, **values: Any) -> SendStep:
     """What is prepared for somebody who gets it."""
     step = plan(row_of(press, standing, **values), press, RELAY, NOW)
-    assert isinstance(step, Sending)
+    assert isinstance(step, SendStep)
     return step
 
 
@@ -44,13 +46,18 @@ def test_who_gets_it_is_intended_on_the_standing_that_was_decided_on() -> None:
     """A send becomes an intent that is bound to the standing's version, with decision and hand-over in the ledger."""
     step = intended()
     assert (step.change.move.from_state, step.change.move.to_state, step.change.move.version) == (
-        State.CLAIMED,
-        State.INTENDED,
+        DeliveryState.CLAIMED,
+        DeliveryState.INTENDED,
         3,
     )
     decision, hand_over = step.change.entries
-    assert (decision.kind, decision.reason, decision.rule, decision.policy) == (Kind.DECISION, "send", "send", "2024")
-    assert (hand_over.kind, hand_over.processor, hand_over.country) == (Kind.HAND_OVER, "relay", "DE")
+    assert (decision.kind, decision.reason, decision.rule, decision.policy) == (
+        EntryKind.DECISION,
+        "send",
+        "send",
+        "2024",
+    )
+    assert (hand_over.kind, hand_over.processor, hand_over.country) == (EntryKind.HAND_OVER, "relay", "DE")
     assert (hand_over.contract, hand_over.purpose) == ("DPA-7", "newsletter")
     assert hand_over.fields == ("email", "name", "locale", "context.headline", "context.items")
     assert step.printed.outgoing.recipient == "ada@people.example"
@@ -76,18 +83,18 @@ def test_who_does_not_get_it() -> None:
     newsletter, breach = press_of(), press_of("breach")
     soon = NOW + timedelta(hours=1)
     cases = [
-        (newsletter, Standing(1, 1, "a@x.example", frozenset({"*"})), State.SUPPRESSED, "opted_out", None),
-        (press_of(expires_at=NOW), ADA, State.EXPIRED, "expired", None),
-        (press_of(send_at=soon), ADA, State.HELD, "not_yet_due", soon),
-        (breach, Standing(1, 1, None), State.DIVERTED, "written_notice", None),
+        (newsletter, Standing(1, 1, "a@x.example", frozenset({"*"})), DeliveryState.SUPPRESSED, "opted_out", None),
+        (press_of(expires_at=NOW), ADA, DeliveryState.EXPIRED, "expired", None),
+        (press_of(send_at=soon), ADA, DeliveryState.HELD, "not_yet_due", soon),
+        (breach, Standing(1, 1, None), DeliveryState.DIVERTED, "written_notice", None),
     ]
     for press, standing, state, reason, due_at in cases:
         step = plan(row_of(press, standing), press, RELAY, NOW)
         assert (step.change.move.to_state, step.change.move.reason, step.change.move.due_at) == (state, reason, due_at)
         assert step.change.move.version is None
-        assert not isinstance(step, Sending)
+        assert not isinstance(step, SendStep)
         [entry] = step.change.entries
-        assert entry.kind is Kind.DECISION
+        assert entry.kind is EntryKind.DECISION
         assert entry.rule
 
 
@@ -97,12 +104,12 @@ def test_service_mail_to_who_pays_nothing_is_an_update() -> None:
     step = sent(press, replace(ADA, products=frozenset()), tried_at=tried)
     assert (step.category.name, step.change.move.sent_as) == ("updates", "updates")
     assert {entry.category for entry in step.change.entries} == {"updates"}
-    assert conclude(step, Outcome(Result.DEFERRED, 451), NOW).move.to_state is State.FAILED
+    assert step_after_outcome(step, Outcome(OutcomeKind.DEFERRED, 451), NOW).move.to_state is DeliveryState.FAILED
     paid = sent(press, tried_at=tried)
     assert (paid.category.name, paid.change.move.sent_as) == ("service", None)
     own = sent(press_of("account"), replace(ADA, products=frozenset()), tried_at=tried)
     assert (own.category.name, own.change.move.sent_as) == ("account", None)
-    assert conclude(own, Outcome(Result.DEFERRED, 451), NOW).move.to_state is State.DEFERRED
+    assert step_after_outcome(own, Outcome(OutcomeKind.DEFERRED, 451), NOW).move.to_state is DeliveryState.DEFERRED
 
 
 def test_a_processor_that_may_not_have_it() -> None:
@@ -110,7 +117,7 @@ def test_a_processor_that_may_not_have_it() -> None:
     press = press_of("service")
     abroad = FakeProcessor(name="relay-us", country="DE", outside=True)
     step = plan(row_of(press), press, abroad, NOW)
-    assert (step.change.move.to_state, step.change.move.reason) == (State.HELD, "processor_in_another_country")
+    assert (step.change.move.to_state, step.change.move.reason) == (DeliveryState.HELD, "processor_in_another_country")
     assert step.change.move.due_at == NOW + NOT_ALLOWED
     assert [entry.rule for entry in step.change.entries] == ["processor-known"]
 
@@ -120,7 +127,7 @@ def test_an_invitation_says_so() -> None:
     press = press_of("invitation", inviter="grace")
     assert plan(row_of(press), press, RELAY, NOW).change.move.invites
     stopped = plan(row_of(press, inviter_paused=True), press, RELAY, NOW).change.move
-    assert (stopped.to_state, stopped.reason, stopped.invites) == (State.SUPPRESSED, "inviter_paused", False)
+    assert (stopped.to_state, stopped.reason, stopped.invites) == (DeliveryState.SUPPRESSED, "inviter_paused", False)
 
 
 @pytest.mark.parametrize(
@@ -131,31 +138,31 @@ def test_who_cannot_be_rendered_fails_alone(context: dict[str, Any]) -> None:
     """A value that breaks the template fails this delivery, and not its window; the ledger's side row says why."""
     press = press_of()
     step = plan(row_of(press, context=context), press, RELAY, NOW)
-    assert (step.change.move.to_state, step.change.move.reason) == (State.FAILED, "render_error")
-    assert not isinstance(step, Sending)
-    assert [entry.kind for entry in step.change.entries] == [Kind.DECISION, Kind.OUTCOME]
+    assert (step.change.move.to_state, step.change.move.reason) == (DeliveryState.FAILED, "render_error")
+    assert not isinstance(step, SendStep)
+    assert [entry.kind for entry in step.change.entries] == [EntryKind.DECISION, EntryKind.OUTCOME]
     assert step.change.entries[1].reply
 
 
 @pytest.mark.parametrize(
     ("outcome", "state", "reason", "ledger"),
     [
-        (Outcome(Result.ACCEPTED, 250, "2.0.0", "ok"), State.HANDED_OVER, "", "accepted"),
-        (Outcome(Result.REFUSED, 550, "5.1.1", "no"), State.FAILED, "5.1.1", "refused 5.1.1"),
-        (Outcome(Result.BLOCKED, 554, None, "spam"), State.FAILED, "554", "blocked 554"),
-        (Outcome(Result.DEFERRED, 451, "4.7.1", "later"), State.DEFERRED, "4.7.1", "deferred 4.7.1"),
-        (Outcome(Result.IN_DOUBT), State.IN_DOUBT, "in_doubt", "in_doubt"),
-        (Outcome(Result.UNSENT), State.CLAIMED, "", "unsent"),
+        (Outcome(OutcomeKind.ACCEPTED, 250, "2.0.0", "ok"), DeliveryState.HANDED_OVER, "", "accepted"),
+        (Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no"), DeliveryState.FAILED, "5.1.1", "refused 5.1.1"),
+        (Outcome(OutcomeKind.BLOCKED, 554, None, "spam"), DeliveryState.FAILED, "554", "blocked 554"),
+        (Outcome(OutcomeKind.DEFERRED, 451, "4.7.1", "later"), DeliveryState.DEFERRED, "4.7.1", "deferred 4.7.1"),
+        (Outcome(OutcomeKind.IN_DOUBT), DeliveryState.IN_DOUBT, "in_doubt", "in_doubt"),
+        (Outcome(OutcomeKind.UNSENT), DeliveryState.CLAIMED, "", "unsent"),
     ],
     ids=lambda value: value.result.value if isinstance(value, Outcome) else None,
 )
-def test_what_follows_from_an_outcome(outcome: Outcome, state: State, reason: str, ledger: str) -> None:
+def test_what_follows_from_an_outcome(outcome: Outcome, state: DeliveryState, reason: str, ledger: str) -> None:
     """Each outcome leads to one state with its reason, and stands in the ledger with the processor's own words."""
-    change = conclude(intended(), outcome, NOW)
-    assert (change.move.from_state, change.move.to_state, change.move.reason) == (State.INTENDED, state, reason)
-    assert (change.move.due_at is not None) is (state in (State.DEFERRED, State.IN_DOUBT))
+    change = step_after_outcome(intended(), outcome, NOW)
+    assert (change.move.from_state, change.move.to_state, change.move.reason) == (DeliveryState.INTENDED, state, reason)
+    assert (change.move.due_at is not None) is (state in (DeliveryState.DEFERRED, DeliveryState.IN_DOUBT))
     [entry] = change.entries
-    assert (entry.kind, entry.reason, entry.processor) == (Kind.OUTCOME, ledger, "relay")
+    assert (entry.kind, entry.reason, entry.processor) == (EntryKind.OUTCOME, ledger, "relay")
     assert entry.reply == (f"{outcome.code} {outcome.text}" if outcome.code else None)
     assert entry.message_id
 
@@ -163,21 +170,26 @@ def test_what_follows_from_an_outcome(outcome: Outcome, state: State, reason: st
 @pytest.mark.parametrize("category", ["newsletter", "service", "breach"])
 def test_it_gives_up_in_the_end(category: str) -> None:
     """Mail that is refused for now is tried for as long as its category says, from when it was offered first."""
-    age, deferred = CATEGORIES[category].max_age, Outcome(Result.DEFERRED, 451, None, "later")
+    age, deferred = CATEGORIES[category].max_age, Outcome(OutcomeKind.DEFERRED, 451, None, "later")
     released = NOW - timedelta(days=30)
     younger, older = NOW - age + timedelta(minutes=1), NOW - age - timedelta(minutes=1)
-    assert conclude(intended(category, released_at=released), deferred, NOW).move.to_state is State.DEFERRED
-    again = conclude(intended(category, tried_at=younger, released_at=released), deferred, NOW).move
-    assert again.to_state is State.DEFERRED
-    end = conclude(intended(category, tried_at=older), deferred, NOW).move
-    given_up = (State.DIVERTED, "written_notice") if category == "breach" else (State.FAILED, "gave_up 451")
+    assert (
+        step_after_outcome(intended(category, released_at=released), deferred, NOW).move.to_state
+        is DeliveryState.DEFERRED
+    )
+    again = step_after_outcome(intended(category, tried_at=younger, released_at=released), deferred, NOW).move
+    assert again.to_state is DeliveryState.DEFERRED
+    end = step_after_outcome(intended(category, tried_at=older), deferred, NOW).move
+    given_up = (
+        (DeliveryState.DIVERTED, "written_notice") if category == "breach" else (DeliveryState.FAILED, "gave_up 451")
+    )
     assert (end.to_state, end.reason, end.due_at) == (*given_up, None)
 
 
 def test_a_doubted_refusal_waits_for_a_person() -> None:
     """A refusal in quarantine leaves the delivery held until somebody has judged it."""
-    change = conclude(intended(), Outcome(Result.REFUSED, 550, "5.1.1", "no"), NOW, doubted=True)
-    assert (change.move.to_state, change.move.reason, change.move.due_at) == (State.HELD, "quarantined", None)
+    change = step_after_outcome(intended(), Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no"), NOW, doubted=True)
+    assert (change.move.to_state, change.move.reason, change.move.due_at) == (DeliveryState.HELD, "quarantined", None)
     assert change.entries[0].reason == "refused quarantined 5.1.1"
 
 
@@ -192,17 +204,17 @@ def test_the_wait_grows_and_is_bounded(age: timedelta, spread: float) -> None:
 
 def test_a_broken_set_up_holds_mail_and_tries_breach_mail_on() -> None:
     """Mandatory mail is held for as long as it takes; optional mail is given up when stale; breach mail is tried on."""
-    broken = Outcome(Result.SET_UP, 550, "5.7.26", "unauthenticated")
+    broken = Outcome(OutcomeKind.SET_UP, 550, "5.7.26", "unauthenticated")
     old = NOW - timedelta(days=30)
     for category, tried_at, state, reason in (
-        ("newsletter", None, State.HELD, "set_up"),
-        ("newsletter", old, State.FAILED, "gave_up 5.7.26"),
-        ("service", None, State.HELD, "set_up"),
-        ("service", old, State.HELD, "set_up"),
-        ("breach", None, State.DEFERRED, "5.7.26"),
-        ("breach", old, State.DIVERTED, "written_notice"),
+        ("newsletter", None, DeliveryState.HELD, "set_up"),
+        ("newsletter", old, DeliveryState.FAILED, "gave_up 5.7.26"),
+        ("service", None, DeliveryState.HELD, "set_up"),
+        ("service", old, DeliveryState.HELD, "set_up"),
+        ("breach", None, DeliveryState.DEFERRED, "5.7.26"),
+        ("breach", old, DeliveryState.DIVERTED, "written_notice"),
     ):
-        change = conclude(intended(category, tried_at=tried_at, released_at=old), broken, NOW)
+        change = step_after_outcome(intended(category, tried_at=tried_at, released_at=old), broken, NOW)
         assert (change.move.to_state, change.move.reason) == (state, reason), category
         assert change.entries[0].reason == "set_up 5.7.26"
 
@@ -210,42 +222,42 @@ def test_a_broken_set_up_holds_mail_and_tries_breach_mail_on() -> None:
 @pytest.mark.parametrize(
     "outcome",
     [
-        Outcome(Result.REFUSED, 550, "5.1.1", "no such user"),
-        Outcome(Result.BLOCKED, 554, "5.7.1", "spam"),
-        Outcome(Result.BLOCKED, status="5.6.7", text="not sent: the relay does not offer SMTPUTF8"),
-        Outcome(Result.DEFERRED, 451, "4.3.0", "later"),
-        Outcome(Result.SET_UP, 550, "5.7.26", "unauthenticated"),
+        Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user"),
+        Outcome(OutcomeKind.BLOCKED, 554, "5.7.1", "spam"),
+        Outcome(OutcomeKind.BLOCKED, status="5.6.7", text="not sent: the relay does not offer SMTPUTF8"),
+        Outcome(OutcomeKind.DEFERRED, 451, "4.3.0", "later"),
+        Outcome(OutcomeKind.SET_UP, 550, "5.7.26", "unauthenticated"),
     ],
     ids=lambda outcome: f"{outcome.result} {outcome.status}",
 )
 def test_a_breach_notice_ends_in_writing_whatever_ends_it(outcome: Outcome) -> None:
     """No class of reply lets a notice that everyone must get just fail."""
     step = intended("breach", tried_at=NOW - timedelta(days=30), released_at=NOW - timedelta(days=30))
-    move = conclude(step, outcome, NOW).move
-    assert (move.to_state, move.reason) == (State.DIVERTED, "written_notice")
+    move = step_after_outcome(step, outcome, NOW).move
+    assert (move.to_state, move.reason) == (DeliveryState.DIVERTED, "written_notice")
 
 
 def test_a_breach_notice_that_cannot_be_made_is_written() -> None:
     """A value that breaks the template ends in writing; a time that has passed, known from before, ends nothing."""
     broken, over = press_of("breach"), press_of("breach", expires_at=NOW)
     step = plan(row_of(broken, context={"happened_on": "a\nBcc: x@y.example", "contact": None}), broken, RELAY, NOW)
-    assert (step.change.move.to_state, step.change.move.reason) == (State.DIVERTED, "written_notice")
-    assert isinstance(plan(row_of(over), over, RELAY, NOW), Sending)
+    assert (step.change.move.to_state, step.change.move.reason) == (DeliveryState.DIVERTED, "written_notice")
+    assert isinstance(plan(row_of(over), over, RELAY, NOW), SendStep)
 
 
 @pytest.mark.parametrize(
     ("category", "age", "state", "reason"),
     [
-        ("breach", timedelta(hours=23), State.HELD, "processor_not_in_policy"),
-        ("breach", timedelta(hours=25), State.DIVERTED, "written_notice"),
-        ("service", timedelta(hours=25), State.HELD, "processor_not_in_policy"),
-        ("service", timedelta(hours=49), State.FAILED, "gave_up processor_not_in_policy"),
-        ("policy_change", timedelta(hours=49), State.HELD, "processor_not_in_policy"),
-        ("policy_change", timedelta(days=5, hours=1), State.FAILED, "gave_up processor_not_in_policy"),
-        ("newsletter", timedelta(days=2, hours=1), State.FAILED, "gave_up processor_not_in_policy"),
+        ("breach", timedelta(hours=23), DeliveryState.HELD, "processor_not_in_policy"),
+        ("breach", timedelta(hours=25), DeliveryState.DIVERTED, "written_notice"),
+        ("service", timedelta(hours=25), DeliveryState.HELD, "processor_not_in_policy"),
+        ("service", timedelta(hours=49), DeliveryState.FAILED, "gave_up processor_not_in_policy"),
+        ("policy_change", timedelta(hours=49), DeliveryState.HELD, "processor_not_in_policy"),
+        ("policy_change", timedelta(days=5, hours=1), DeliveryState.FAILED, "gave_up processor_not_in_policy"),
+        ("newsletter", timedelta(days=2, hours=1), DeliveryState.FAILED, "gave_up processor_not_in_policy"),
     ],
 )
-def test_what_no_processor_may_have_ends(category: str, age: timedelta, state: State, reason: str) -> None:
+def test_what_no_processor_may_have_ends(category: str, age: timedelta, state: DeliveryState, reason: str) -> None:
     """It is held while it is young; then a notice is written, and all other mail ends, with the reason and the rule."""
     press = press_of(category, released_at=NOW - age)
     step = plan(row_of(press), press, FakeProcessor(name="elsewhere", outside=True), NOW)

@@ -4,10 +4,10 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from mailer import resources
-from mailer.policy.document import Policy, PolicyError, parse_policy
+from mailer import bundled_files
+from mailer.policy.policy_file import Policy, PolicyError, parse_policy
+from mailer.policy.policy_versions import describe_versions, versions_at
 from mailer.policy.switches import ORDER
-from mailer.policy.versions import describe, said_at
 from tests.factories import BRAND, policies
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -26,7 +26,7 @@ OLD = version("2004", date(2004, 1, 1), ("offers",), partner_mail="never")
 MIDDLE = version("2014", date(2014, 1, 1), tracking="off")
 NEW = version("2024", date(2024, 1, 1), ("offers", "invitation"))
 COMING = version("2027", date(2027, 1, 1), ("offers",), service_footer="leave")
-POLICY = NEW.after({earlier.version: earlier for earlier in (OLD, MIDDLE, COMING)})
+POLICY = NEW.with_earlier_versions({earlier.version: earlier for earlier in (OLD, MIDDLE, COMING)})
 ALL = ["2004", "2014", "2024", "2027"]
 
 
@@ -47,13 +47,13 @@ ALL = ["2004", "2014", "2024", "2027"]
 )
 def test_the_versions_that_bind(said: str, bind: list[str]) -> None:
     """Those that were named bind; after a consent to a version that one does, and newer ones that were named."""
-    assert sorted(found.version for found in POLICY.binding(said)) == bind
+    assert sorted(found.version for found in POLICY.binding_versions(said)) == bind
 
 
 @pytest.mark.parametrize("said", [None, "", "lost", "2024\nlost", "\n2024", "other/2024", "\n\tlost"])
 def test_what_nobody_knows_is_every_version(said: str | None) -> None:
     """Without a version, or with one that the brand does not have, the strictest of all holds, switch by switch."""
-    assert sorted(found.version for found in POLICY.binding(said)) == ALL
+    assert sorted(found.version for found in POLICY.binding_versions(said)) == ALL
     switches = POLICY.switches_for(said, "US")
     assert (switches.partner_mail, switches.tracking, switches.service_footer) == ("never", "off", "leave")
     assert POLICY.purposes_under(said) == {"newsletter"}
@@ -88,18 +88,18 @@ def test_no_word_makes_it_laxer() -> None:
 )
 def test_the_version_at_the_time_of_collection(named: str | None, collected_at: datetime | None, said: str) -> None:
     """A version that came into force later than the address was collected does not replace the one that was."""
-    assert said_at(POLICY.days, named, collected_at, NOW) == said
+    assert versions_at(POLICY.effective_days, named, collected_at, NOW) == said
 
 
 def test_it_is_said_in_words() -> None:
     """A person reads the versions in one line, with those agreed to."""
-    assert describe("\n2004\n\t2024") == "2004, 2024 (agreed to)"
-    assert describe(None) is describe("") is None
+    assert describe_versions("\n2004\n\t2024") == "2004, 2024 (agreed to)"
+    assert describe_versions(None) is describe_versions("") is None
 
 
 @pytest.mark.parametrize("name", ["2024 b", "2024/1", "", "v.", "-1", "ü"])
 def test_a_version_has_a_name_that_a_scope_can_have(name: str) -> None:
     """Consents name it, so it has letters, digits and single marks between them; a file with another one is refused."""
-    text = (resources.folder("policies") / "interpals.toml").read_text("utf-8")
+    text = (bundled_files.bundled_folder("policies") / "interpals.toml").read_text("utf-8")
     with pytest.raises(PolicyError, match=r'version is ".*"; write letters and digits, with single dots'):
         parse_policy(text.replace('version = "2024"', f'version = "{name}"'), "p.toml")

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from mailer.pipeline.press import Press, Presses
 from mailer.policy.standing import Standing
-from mailer.ports.deliveries import NO_WAY_OUT, Row, State
-from mailer.rendering.links import Links
-from mailer.rendering.templates import Template, restore
+from mailer.ports.deliveries import NO_WAY_OUT, DeliveryRow, DeliveryState
+from mailer.rendering.mailing import MailingRenderer, RendererCache
+from mailer.rendering.signed_links import SignedLinks
+from mailer.rendering.template_library import Template, restore_template
 from tests.factories import KEY, FakeProcessor
 from tests.presses import facts_of, plan
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
@@ -84,22 +84,22 @@ def test_deactivation_for_some_is_for_none(tmp_path: Path, file: str, what: str,
 
 def printed_by(
     template: Template, category: str = "newsletter", brand: str = "paltalk-2006", **values: object
-) -> Press:
+) -> MailingRenderer:
     """The press of a template that no check has looked at, as of a version that was deployed before."""
 
     class Shelf:
-        def get(self, brand: str, name: str) -> Template:
+        def get_template(self, brand: str, name: str) -> Template:
             return template
 
     facts = facts_of(category, brand=brand, template_version=template.version, **values)
-    return Presses(POLICIES, Shelf(), Links("https://mail.example", (KEY,)), None).set_up(facts, None)  # type: ignore[arg-type]  # one template
+    return RendererCache(POLICIES, Shelf(), SignedLinks("https://mail.example", (KEY,)), None).add_renderer(facts, None)  # type: ignore[arg-type]  # one template
 
 
 def unchecked(tmp_path: Path, files: dict[str, str], old: str, new: str) -> Template:
     """A template with a piece replaced after it was checked, as an older version of the check let it pass."""
     (template,) = library(tmp_path, files)
     assert old in template.source
-    return restore(POLICIES["paltalk-2006"], "news", template.source.replace(old, new))
+    return restore_template(POLICIES["paltalk-2006"], "news", template.source.replace(old, new))
 
 
 @pytest.mark.parametrize("size", [1, 1000])
@@ -120,10 +120,10 @@ def test_what_is_printed_without_a_way_out_is_held(tmp_path: Path, size: int, be
     press = printed_by(unchecked(tmp_path, files, old, new), audience_size=size, context={"headline": "News"})
     now = datetime.now(UTC)
     standing = Standing(7, 1, "ada@people.example", country="US", consents=frozenset({"newsletter"}))
-    rows = [Row(press.facts.id, 7, 1, standing, name, "en", {}) for name in ("Ada", None)]
+    rows = [DeliveryRow(press.facts.id, 7, 1, standing, name, "en", {}) for name in ("Ada", None)]
     named, nameless = (plan(row, press, FakeProcessor(), now) for row in rows)
-    assert named.change.move.to_state is State.INTENDED
+    assert named.change.move.to_state is DeliveryState.INTENDED
     move = nameless.change.move
-    assert (move.to_state, move.reason, move.due_at) == (State.HELD, NO_WAY_OUT, None)
+    assert (move.to_state, move.reason, move.due_at) == (DeliveryState.HELD, NO_WAY_OUT, None)
     assert nameless.change.entries[-1].reason == "held no_way_out"
     assert "part" in (nameless.change.entries[-1].reply or "")

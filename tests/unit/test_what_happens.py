@@ -5,7 +5,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from mailer.crashing import CrashPoint
+from mailer.crash_points import CrashPoint
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "what-happens-when.md").read_text("utf-8")

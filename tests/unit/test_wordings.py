@@ -6,23 +6,25 @@ from typing import Any
 
 import pytest
 
-from mailer import resources
-from mailer.actions.consent import ConsentRefused, checked
-from mailer.policy.document import PolicyError, parse_policy
+from mailer import bundled_files
+from mailer.actions.consent import ConsentRefused, check_consent
+from mailer.policy.policy_file import PolicyError, parse_policy
 from mailer.ports.consents import CONFIRMED, Consent
 from tests.factories import policies
 
 NOW = datetime(2026, 11, 28, 18, tzinfo=UTC)
 GOOD = Consent("newsletter", True, "application", "form 1", "Yes, send me the newsletter.", "ada", NOW)
-TEXT = (resources.folder("policies") / "interpals.toml").read_text("utf-8")
+TEXT = (bundled_files.bundled_folder("policies") / "interpals.toml").read_text("utf-8")
 LATER = policies()["interpals"]
-POLICY = LATER.model_copy(update={"version": "2026", "effective": date(2026, 6, 1)}).after({"2024": LATER})
+POLICY = LATER.model_copy(update={"version": "2026", "effective": date(2026, 6, 1)}).with_earlier_versions(
+    {"2024": LATER}
+)
 
 
 def reason_of(**values: Any) -> str:
     """Why a consent is refused that is good but for some values; empty where it is not."""
     try:
-        checked(POLICY, replace(GOOD, **values), NOW, lambda proof: proof == "a token")
+        check_consent(POLICY, replace(GOOD, **values), NOW, lambda proof: proof == "a token")
     except ConsentRefused as error:
         return str(error)
     return ""

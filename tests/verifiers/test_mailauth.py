@@ -15,7 +15,10 @@ ROOT = Path(__file__).parents[2]
 
 def told(messages: Sequence[bytes]) -> list[dict[str, str]]:
     """Returns what mailauth says of each message's signatures, by selector."""
-    asked = {"records": signer().records(), "messages": [base64.b64encode(message).decode() for message in messages]}
+    asked = {
+        "records": signer().dns_records(),
+        "messages": [base64.b64encode(message).decode() for message in messages],
+    }
     done = subprocess.run(
         ["node", str(Path(__file__).with_name("mailauth.cjs")), str(ROOT / ".cache" / "verifiers")],
         input=json.dumps(asked),

@@ -1,0 +1,103 @@
+"""Doing what a person has confirmed by the link in a mail to their address."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from mailer.actions.account_flags import set_account_flag
+from mailer.actions.consent import confirm_consent
+from mailer.actions.suppression import OBJECTION, lift_suppression
+from mailer.policy.policy_file import Policy
+from mailer.policy.scopes import category_of_scope
+from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING
+from mailer.ports.consents import CONFIRMED, Consents
+from mailer.ports.pending_requests import PendingRequest, PendingRequests, RequestedAct
+from mailer.ports.standings import StandingFlag, StandingStore
+from mailer.ports.suppressions import SuppressionStore
+from mailer.rendering.signed_links import ConfirmToken
+
+_FLAGS = {
+    RequestedAct.PERSONALISED: (StandingFlag.PERSONALISATION_REFUSED, False),
+    RequestedAct.COUNTED: (StandingFlag.TRACKING_REFUSED, False),
+    RequestedAct.IN_WRITING: (StandingFlag.ELECTRONIC_REFUSED, True),
+    RequestedAct.BY_EMAIL: (StandingFlag.ELECTRONIC_REFUSED, False),
+    RequestedAct.CLOSED: (StandingFlag.DEACTIVATED, True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmationStores:
+    """All that an answer may change."""
+
+    wishes: PendingRequests
+    consents: Consents
+    standings: StandingStore
+    suppressions: SuppressionStore
+
+
+async def apply_confirmation(
+    answers: ConfirmationStores, policy: Policy, token: ConfirmToken, what: str, proof: str
+) -> bool:
+    """Does what waits for this answer, once.
+
+    Args:
+        answers: where it is done.
+        policy: the brand's.
+        token: what the link says.
+        what: which of the wishes that wait for it.
+        proof: the link's token as it was signed.
+
+    Returns:
+        False: nothing of that name waits, or it was stopped or refused after it had been asked for.
+
+    Raises:
+        ConsentRefused: the brand no longer has that mail.
+        UnknownRecipient: the brand has no such recipient.
+    """
+    waiting = await answers.wishes.requests_of_confirmation(token.brand, token.recipient_id, token.confirmation)
+    wish = next((wish for wish in waiting if wish.what == what and wish.is_waiting), None)
+    if wish is None:
+        return False
+    done = await _apply_request(answers, policy, token.recipient_id, wish, proof)
+    await answers.wishes.mark_answered(token.confirmation, what)
+    return done
+
+
+async def _apply_request(
+    answers: ConfirmationStores, policy: Policy, recipient_id: int, wish: PendingRequest, proof: str
+) -> bool:
+    act = _ACTS.get(wish.what)
+    if act is not None:
+        return await act(answers, policy, recipient_id, wish)
+    recorded = await confirm_consent(answers.consents, policy, recipient_id, wish, proof)
+    if wish.what == TRACKING:
+        await set_account_flag(
+            answers.standings, policy.brand, recipient_id, StandingFlag.TRACKING_REFUSED, False, CONFIRMED
+        )
+    return recorded.left.isdisjoint({wish.what, category_of_scope(policy, wish.what), EVERYTHING_OPTIONAL})
+
+
+async def _confirm_flag(answers: ConfirmationStores, policy: Policy, recipient_id: int, wish: PendingRequest) -> bool:
+    await set_account_flag(answers.standings, policy.brand, recipient_id, *_FLAGS[RequestedAct(wish.what)], CONFIRMED)
+    return True
+
+
+async def _confirm_marketing(
+    answers: ConfirmationStores, policy: Policy, recipient_id: int, wish: PendingRequest
+) -> bool:
+    """Ends objections that are older than the wish; a newer one stays."""
+    found = [
+        one
+        for one in await answers.suppressions.suppressions_of(policy.brand, recipient_id)
+        if one.reason == OBJECTION and one.lifted_at is None
+    ]
+    older = [one for one in found if one.at < wish.asked_at]
+    for one in older:
+        said = "taken back, and confirmed by mail"
+        await lift_suppression(answers.suppressions, policy, one.id, "recipient", said, by_owner=True)
+    return older == found
+
+
+_ACTS: dict[str, Callable[[ConfirmationStores, Policy, int, PendingRequest], Awaitable[bool]]] = {
+    **dict.fromkeys(_FLAGS, _confirm_flag),
+    RequestedAct.MARKETING: _confirm_marketing,
+}

@@ -1,0 +1,89 @@
+"""Closed forms of a consent's proof: the act by which it was given, the statement, and what shows a confirmation."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from ipaddress import ip_address
+
+from mailer.input_types import parse_moment
+from mailer.policy.address_sources import source_form
+from mailer.ports.consents import CONFIRMED
+
+ACTS = ("application", CONFIRMED, "e-mail", "form", "in-person", "letter", "page", "telephone")
+"""The acts by which a person consents, as the sources of consents name them.
+
+application: on a page of the application, as it reports it. confirmed: by the link in a mail. form: on a form, by a box
+that was not ticked for them. page: on a page of their preferences. e-mail, letter, telephone, in-person: to somebody.
+"""
+_WORDS = {
+    "form": "form forms formular formulaire checkbox box tickbox survey widget sign signup registration checkout app",
+    "page": "page web website site portal preferences settings profile centre center",
+    "e-mail": "email mail",
+    "letter": "letter post paper brief card",
+    "telephone": "telephone phone call hotline",
+    "in-person": "person shop store event booth fair counter",
+}
+_BY_WORD = {word: act for act, words in _WORDS.items() for word in words.split()}
+"""Words of sources, and the acts that they name."""
+_NOT_DONE = (
+    "policy privacy terms tos conditions use usage service list lists purchased bought rented shared partner broker"
+    " default pre preticked prechecked checked ticked imported import legacy assumed implied unknown none"
+    " continued browsing"
+)
+_NO_ACT = frozenset(_NOT_DONE.split())
+_NOTHING = "none null nil nan unknown undefined empty test todo tbd n a na latest current version"
+_NO_VERSION = frozenset(_NOTHING.split())
+_MESSAGE = re.compile(r"message-id:<[^\s<>@]+@[^\s<>@]+\.[^\s<>@]+>", re.IGNORECASE)
+_PLACE = re.compile(r"ip:(?P<ip>\S+) at (?P<at>\S+)", re.IGNORECASE)
+IsOurs = Callable[[str], bool]
+"""A check that tells whether a text is the token of a confirmation link that mailer signed."""
+
+
+def is_never_token(text: str) -> bool:
+    """Takes no text for a token, where there is no key by which to tell."""
+    return False
+
+
+def normalize_source(source: str) -> str:
+    """A source in the form of the act whose name it is, in any case, with spaces or underscores; another as it is."""
+    form = source_form(source)
+    return form if form in ACTS else source
+
+
+def act_of_source(source: str) -> str | None:
+    """The act that a source names by its name or by a word, such as `form` for `web form 12`; None: it names none.
+
+    Only its exact name stands for what a person says in the application, or confirms.
+    """
+    form = source_form(source)
+    if form in ACTS:
+        return form
+    words = re.findall(r"[^\W\d_]+", form)
+    if not _NO_ACT.isdisjoint(words):
+        return None
+    return next((act for word in words if (act := _BY_WORD.get(word))), None)
+
+
+def is_statement_version(text: str) -> bool:
+    """Tells whether a text names the version of a statement: `form 2026-01`, or any name but that of nothing."""
+    words = re.findall(r"[^\W_]+", text.casefold())
+    return (len("".join(words)) > 1 and not _NO_VERSION.issuperset(words)) or any(char.isdecimal() for char in text)
+
+
+def is_confirmation_proof(text: str, said_at: datetime) -> bool:
+    """Tells whether a proof refers to the mail of a confirmation's link, or to the place and time of its press.
+
+    Args:
+        text: `message-id:<…@…>`, or `ip:… at …` with a time of RFC 3339.
+        said_at: when the consent was said; no link was pressed after it.
+    """
+    if _MESSAGE.fullmatch(text.strip()):
+        return True
+    found = _PLACE.fullmatch(text.strip())
+    if found is None:
+        return False
+    try:
+        ip_address(found["ip"])
+        return parse_moment(found["at"]) <= said_at
+    except ValueError:
+        return False

@@ -1,0 +1,58 @@
+"""Ending mandatory mail that may have arrived, as a person decides."""
+
+from typing import Final
+from uuid import UUID
+
+from mailer.policy.category import CATEGORIES
+from mailer.policy.standing import WRITTEN
+from mailer.ports.deliveries import IN_DOUBT, DeliveryMove, DeliveryState, DeliveryStore
+from mailer.ports.held_deliveries import DoubtfulDelivery, HeldDeliveries
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+
+_AT_ONCE: Final = 1000
+
+
+async def end_doubted(held: HeldDeliveries, deliveries: DeliveryStore, mailing_id: UUID, by: str) -> int:
+    """Ends the deliveries of a mailing that are held for their doubt: no further copy is sent.
+
+    A notice that everyone must get is written instead, since nobody knows that it arrived.
+
+    Returns:
+        How many ended.
+    """
+    ended = 0
+    while some := await held.list_doubtful(mailing_id, _AT_ONCE):
+        # Where one has just changed its state, all are read again.
+        if not await deliveries.commit_moves(
+            None, [_end_move(one) for one in some], [_end_entry(one, by) for one in some]
+        ):
+            ended += len(some)
+    return ended
+
+
+def _end_state(one: DoubtfulDelivery) -> tuple[DeliveryState, str]:
+    category = CATEGORIES.get(one.category)
+    if category is None or category.written_fallback:  # what is unknown counts as the strictest
+        return DeliveryState.DIVERTED, WRITTEN
+    return DeliveryState.FAILED, IN_DOUBT
+
+
+def _end_move(one: DoubtfulDelivery) -> DeliveryMove:
+    state, reason = _end_state(one)
+    return DeliveryMove(
+        one.mailing_id, one.recipient_id, one.attempt, DeliveryState.HELD, state, reason, from_reason=IN_DOUBT
+    )
+
+
+def _end_entry(one: DoubtfulDelivery, by: str) -> LedgerEntry:
+    state, _ = _end_state(one)
+    return LedgerEntry(
+        EntryKind.OUTCOME,
+        one.brand,
+        one.mailing_id,
+        one.recipient_id,
+        one.attempt,
+        one.category,
+        f"{state.value} {IN_DOUBT}",
+        rule=f"action:{by}",
+    )

@@ -1,0 +1,290 @@
+"""Why a person did, or did not, get a mail: told from the record, and from what the rules say. Never their address."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from mailer.policy.decision import Decision, DecisionFacts, Divert, Hold, Send, Suppress
+from mailer.policy.past_standing import HeldSpan
+from mailer.policy.reason_wording import reason_in_words, without_addresses, without_capital
+from mailer.policy.rule_explanations import missing_fields
+from mailer.policy.rule_registry import RULES
+from mailer.policy.standing import EVERYTHING_OPTIONAL
+from mailer.ports.consents import ConsentRecord
+from mailer.ports.delivery_history import DeliveryResult, HistoryEntry
+from mailer.ports.halts import Halt, HaltScope
+from mailer.ports.ledger_entry import EntryKind
+from mailer.ports.suppressions import Suppression
+
+_STOPS = {
+    "opt-out": ("opt_out", "complaint"),
+    "refused-purpose": ("opt_out", "complaint"),
+    "partner-request": ("opt_out", "complaint"),
+    "objection": ("objection",),
+    "erased-before": ("erased",),
+    "dead-address": ("address_dead",),
+}
+"""Rules that follow from a suppression, and the reasons of these."""
+_STANDING_STILL = {
+    HaltScope.EVERYTHING: "everything is stopped",
+    HaltScope.BRAND: "all mail of the brand is paused",
+    HaltScope.MAILING: "the mailing is paused",
+    HaltScope.PROCESSOR: "the processor {key} is paused",
+}
+_WAITING = ("queued", "claimed", "intended", "deferred", "held")
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationFacts:
+    """All that is known of a question.
+
+    Attributes:
+        who: the person, by a name that is no address.
+        template, mailing: the mail; None: one that might be sent.
+        facts, decision: the decision at the moment that is asked about.
+        past: that moment is over. untold: what the record does not tell of it.
+        delivered, entries: of a mailing that there was. halts: those that stand now.
+        stops, consents: all of the person's. titles: of the mailings that these name, by id.
+        obstacle: why no processor may take such mail now, as the ledger would call it; None: one may.
+    """
+
+    who: str
+    template: str
+    mailing: UUID | None
+    facts: DecisionFacts
+    decision: Decision
+    past: bool = False
+    untold: tuple[str, ...] = ()
+    delivered: DeliveryResult | None = None
+    entries: Sequence[HistoryEntry] = ()
+    halts: Sequence[Halt] = ()
+    stops: Sequence[Suppression] = ()
+    consents: Sequence[ConsentRecord] = ()
+    titles: Mapping[UUID, str] = field(default_factory=dict)
+    obstacle: str | None = None
+
+
+def explain_in_sentences(found: ExplanationFacts) -> tuple[str, str]:
+    """Two sentences for support: the answer, and where it comes from or what would happen now."""
+    if found.mailing is None or found.past:
+        beside = _decision_origin(found, found.decision.rule) or _further_obstacles(found)
+        return _foreseen_decision(found), beside or "Nothing else is in its way."
+    last = next((entry for entry in reversed(found.entries) if entry.kind == EntryKind.DECISION), None)
+    origin = _decision_origin(found, last.rule) if last is not None else None
+    return _what_happened(found, last), origin or _foreseen_decision(found)
+
+
+def held_spans(stops: Sequence[Suppression], consents: Sequence[ConsentRecord]) -> Iterator[HeldSpan]:
+    """The times in which suppressions and consents held."""
+    for stop in stops:
+        ends = [end for end in (stop.lifted_at, stop.expires_at) if end is not None]
+        yield HeldSpan(stop.reason, stop.scope, stop.at, min(ends, default=None))
+    counted = [record for record in consents if record.counts]
+    for number, record in enumerate(counted):
+        if record.consent.given:
+            later = (
+                _consent_source(other) for other in counted[number + 1 :] if other.consent.scope == record.consent.scope
+            )
+            yield HeldSpan("consent", record.consent.scope, _consent_source(record), next(later, None))
+
+
+def suppression_in_words(stop: Suppression, titles: Mapping[UUID, str]) -> str:
+    """Says who stopped what, how, when, and from which mailing; a clause without its subject."""
+    scope = "all optional mail" if stop.scope == EVERYTHING_OPTIONAL else f"{stop.scope} mail"
+    verb = {
+        "opt_out": f"left {scope}",
+        "complaint": f"reported {scope} as spam",
+        "objection": "objected to all marketing",
+        "address_dead": f"had an address that does not exist, for {scope}",
+        "erased": "was erased",
+        "invited": "was invited once",
+    }.get(stop.reason, f"{stop.reason.replace('_', ' ')} {scope}")
+    title = titles.get(stop.mailing_id, "that is gone") if stop.mailing_id else ""
+    mail = f" of the mailing {title} ({stop.mailing_id})" if title else ""
+    end = (
+        f", until {_time_in_words(stop.lifted_at)} ({without_addresses(stop.lift_reason or '')})"
+        if stop.lifted_at
+        else ""
+    )
+    return f"{verb} on {_time_in_words(stop.at)} {_suppression_way(stop)}{mail}{end}"
+
+
+def _suppression_way(stop: Suppression) -> str:
+    """Says by which way a suppression came."""
+    source, actor = without_addresses(stop.source), without_addresses(stop.actor)
+    known = {
+        "one-click": "by the one-click link",
+        "privacy-signal": "by what their browser says with each request (Sec-GPC, DNT)",
+        "page": "on the page behind a link",
+        "not-mine": "by saying on a page that the account is not theirs, behind a link",
+        "confirmed": "by the link in a mail that asked for a confirmation",
+        "recipient": "with the address before this one",
+        "new address of who left": "with the address before this one",
+        "timekeeper": "as its time was over",
+    }
+    if stop.source in known:
+        return known[stop.source]
+    if stop.actor == "import" or stop.source == "import":
+        return f"by an import ({source})"
+    if stop.actor.startswith("partner:") or stop.source.startswith("partner"):
+        return f"by the list of a partner ({source})"
+    if stop.actor == "processor":
+        return f"as {source} says"
+    if stop.actor == "recipient":
+        return f"by the {source}"
+    return f"as {actor} entered ({source})"
+
+
+def consent_in_words(record: ConsentRecord) -> str:
+    """Says to what a consent was given or withdrawn, when, how, and with which proof; a clause without its subject."""
+    said = record.consent
+    verb = "consented to" if said.given else "withdrew the consent to"
+    how = [f"by {without_addresses(said.source)}", f"version {said.version}"]
+    if said.given:
+        how.append(f"proof: {without_addresses(said.proof)}" if said.proof else "without a proof on record")
+    if not record.counts:
+        how.append("it counts for nothing")
+    return f"{verb} {said.scope} on {_time_in_words(said.at)} ({', '.join(how)})"
+
+
+def halt_in_words(halt: Halt) -> str:
+    """Says what stands still, by whom, since when and why."""
+    why = f": {without_addresses(halt.reason)}" if halt.reason else ""
+    since = f" since {_time_in_words(halt.at)}" if halt.at else ""
+    return f"{_STANDING_STILL[halt.scope].format(key=halt.key)} by {without_addresses(halt.by)}{since}{why}"
+
+
+def entry_in_words(entry: HistoryEntry) -> str:
+    """Says what an entry of the ledger records."""
+    name, words = entry.processor, reason_in_words(entry.reason, entry.rule, entry.processor)
+    match entry.kind:
+        case EntryKind.DECISION if (entry.reason or "").startswith("send"):
+            return "decided to send it: no rule forbids it"
+        case EntryKind.DECISION:
+            return f"decided: {words}"
+        case EntryKind.HAND_OVER:
+            return f"begun to hand it over to {name} in {entry.country}: {', '.join(entry.fields or ())}"
+        case EntryKind.OUTCOME if entry.reason == "accepted":
+            return f"{name} took it"
+        case EntryKind.MAILING:
+            return f"the mailing: {(entry.reason or '').replace('_', ' ')}"
+        case _:
+            return words
+
+
+def _what_happened(found: ExplanationFacts, last: HistoryEntry | None) -> str:
+    """Says what came of a mailing for the person, by its record."""
+    of, delivered = _mail_in_words(found), found.delivered
+    if delivered is None or delivered.state is None:
+        return f"{found.who} was not among the recipients of {of}."
+    taken = next((entry for entry in reversed(found.entries) if entry.reason == "accepted"), None)
+    state, category = delivered.state, (last.category if last and last.category else found.facts.category.name)
+    if state == "handed_over":
+        by = f"{taken.processor} took it on {_time_in_words(taken.at)}" if taken else "a processor took it"
+        return f"{found.who} was sent {of} as {category} mail: {by}."
+    if state in _WAITING:
+        return f"{found.who} has not been sent {of} yet: {_waiting_reason(found, delivered)}."
+    ended = next((e for e in reversed(found.entries) if not e.whole and e.kind != EntryKind.HAND_OVER), None)
+    words = _why_ended(ended, delivered)
+    when = f" on {_time_in_words(ended.at)}" if ended else ""
+    if state == "in_doubt":
+        return f"{found.who} may or may not have been sent {of}: {words}."
+    if state == "diverted":
+        return f"{found.who} is told another way ({delivered.reason}) and was not sent {of}, decided{when}: {words}."
+    return f"{found.who} was not sent {of}, {state.replace('_', ' ')}{when}: {words}."
+
+
+def _why_ended(ended: HistoryEntry | None, delivered: DeliveryResult) -> str:
+    if ended is None:
+        return reason_in_words(delivered.reason or f"the delivery is {delivered.state}")
+    return reason_in_words(ended.reason, ended.rule, ended.processor)
+
+
+def _waiting_reason(found: ExplanationFacts, delivered: DeliveryResult) -> str:
+    """Says for what a delivery waits."""
+    if delivered.mailing == "awaiting_release":
+        return "the mailing waits until a second person releases it"
+    if halts := [halt for halt in found.halts if halt.scope is not HaltScope.PROCESSOR]:
+        return halt_in_words(halts[0])
+    if delivered.send_at is not None and delivered.send_at > found.facts.now:
+        return f"it is to go on {_time_in_words(delivered.send_at)}"
+    due = f", and it is tried again on {_time_in_words(delivered.due_at)}" if delivered.due_at else ""
+    if delivered.reason:
+        ended = next((e for e in reversed(found.entries) if not e.whole and e.processor), None)
+        words = reason_in_words(delivered.reason, _waiting_rule(found, delivered), ended.processor if ended else None)
+        return f"{words}{due}"
+    return f"it waits its turn{due}" if found.obstacle is None else reason_in_words(found.obstacle)
+
+
+def _waiting_rule(found: ExplanationFacts, delivered: DeliveryResult) -> str | None:
+    """The rule of the decision that made a delivery wait."""
+    same = (entry.rule for entry in reversed(found.entries) if entry.reason == delivered.reason)
+    return next(same, None)
+
+
+def _foreseen_decision(found: ExplanationFacts) -> str:
+    """Says what the rules say, of now or of the moment that is asked about."""
+    who, mail, facts, decision = found.who, found.template, found.facts, found.decision
+    when = f"On {_time_in_words(facts.now)} {who}" if found.past else f"Sent now, {who}"
+    rule = RULES.get(decision.rule)
+    because = f"by the rule {rule.name}: {without_capital(rule.says)}" if rule else "no rule forbids it"
+    match decision:
+        case Send(alarm=alarm):
+            noticed = ", beyond the rate that the policy calls rare, and the ledger says so" if alarm else ""
+            return f"{when} would get {mail} as {facts.category.name} mail: {because}{noticed}."
+        case Suppress():
+            unknown = " and ".join(missing_fields(facts, decision))
+            lacks = f"; nobody knows: {unknown}, which the next event or import can say" if unknown else ""
+            return f"{when} would not get {mail}, {because}{lacks}."
+        case Hold(until=until):
+            return f"{when} would not get {mail} before {_time_in_words(until)}, {because}."
+        case Divert(channel=channel):
+            return f"{when} would be told by {channel.replace('_', ' ')} and would not get {mail}, {because}."
+
+
+def _decision_origin(found: ExplanationFacts, rule: str | None) -> str | None:
+    """Says who stopped such mail, or that they have consented, where the decision follows from it."""
+    standing, facts = found.facts.standing, found.facts
+    if reasons := _STOPS.get(rule or ""):
+        concerned = [stop for stop in found.stops if stop.reason in reasons and _concerns_mail(stop.scope, facts)]
+        if concerned:
+            return f"{found.who} {suppression_in_words(concerned[-1], found.titles)}."
+    if rule == "send" and facts.category.is_optional:
+        given = [r for r in found.consents if r.counts and r.consent.given and r.consent.scope in standing.consents]
+        about = [record for record in given if _concerns_mail(record.consent.scope, facts)]
+        if about:
+            return f"{found.who} {consent_in_words(about[-1])}."
+    return None
+
+
+def _concerns_mail(scope: str, facts: DecisionFacts) -> bool:
+    """Tells whether what has a scope concerns such mail."""
+    mailing, name = facts.mailing, facts.category.name
+    about = {EVERYTHING_OPTIONAL, name, f"{name}/{mailing.topic}", f"purpose/{mailing.purpose}"}
+    return scope in about or scope == f"partner/{mailing.partner}"
+
+
+def _further_obstacles(found: ExplanationFacts) -> str | None:
+    """Says what else stands in the way of mail that might be sent now."""
+    if found.past:
+        return f"The record does not tell {'; nor '.join(found.untold)}."
+    waits = [halt_in_words(halt) for halt in found.halts]
+    if found.obstacle:
+        waits.append(reason_in_words(found.obstacle))
+    if found.facts.mailing.category.needs_release:
+        waits.append("a second person has to release such a mailing")
+    return f"Besides, {'; '.join(waits)}." if waits else None
+
+
+def _mail_in_words(found: ExplanationFacts) -> str:
+    created = f" of {found.delivered.created_at:%Y-%m-%d}" if found.delivered else ""
+    return f"{found.template}{created}"
+
+
+def _consent_source(record: ConsentRecord) -> datetime:
+    return max(record.consent.at, record.recorded_at)
+
+
+def _time_in_words(at: datetime | None) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}" if at else "an unknown day"

@@ -1,0 +1,143 @@
+"""Importing lists of suppressions and of consents: each line is taken or rejected with a reason."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+from pydantic import BaseModel, ConfigDict
+
+from mailer.actions.consent_proofs import IsOurs, is_never_token
+from mailer.actions.csv_rows import CsvRow, read_rows
+from mailer.actions.recipient_import import (
+    CHUNK,
+    ImportResult,
+    LineParser,
+    RejectedLine,
+    check_importable,
+    rejection_reason,
+)
+from mailer.actions.suppression import check_suppression, import_suppressed_addresses
+from mailer.input_types import Address, Line, Moment, Name, Scope, Words, read_json
+from mailer.policy.policy_file import Policy
+from mailer.policy.standing import EVERYTHING_OPTIONAL
+from mailer.ports.consents import Consent, Consents
+from mailer.ports.suppressions import NewSuppression, SuppressionStore
+
+SUPPRESSION_COLUMNS = ("email", "scope", "reason", "source", "at", "expires_at")
+_IMPORT = "import"
+
+
+class SuppressionLine(BaseModel):
+    """A line of suppressions: those of its columns that are not empty."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    email: Address
+    scope: Scope = EVERYTHING_OPTIONAL
+    reason: Name = "opt_out"
+    source: Name | None = None
+    at: Moment | None = None
+    expires_at: Moment | None = None
+
+
+class ConsentLine(BaseModel):
+    """A line of consents, as they are exported; see `ports.consents.ConsentRecord`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ref: Name
+    scope: Scope
+    given: bool
+    source: Line = ""
+    version: Line = ""
+    words: Words | None = None
+    actor: Name = _IMPORT
+    at: Moment
+    proof: Words | None = None
+    controller: Name | None = None
+    recorded_at: Moment | None = None
+    counts: bool = True
+
+
+async def import_suppressions(
+    suppressions: SuppressionStore,
+    policy: Policy,
+    lines: Iterable[str],
+    reject: Callable[[RejectedLine], None],
+    source: str = _IMPORT,
+) -> ImportResult:
+    """Imports another system's suppressions from a CSV file with a header line. Of the addresses only hashes are kept.
+
+    Args:
+        suppressions: where they are kept.
+        policy: the brand's.
+        lines: the file's. Only `email` is needed: what else is not said is an opt-out of all optional mail, as of now.
+        reject: told of each line that is not taken.
+        source: of the lines that name none.
+
+    Raises:
+        FileRefused: the header has no `email`, one column twice, or one that nobody knows.
+    """
+    parsed = LineParser(
+        read_rows(lines, SUPPRESSION_COLUMNS, ("email",)), lambda row: _parse_suppression(row, policy, source)
+    )
+    taken = rejected = 0
+    while chunk := await asyncio.to_thread(parsed.next_lines):
+        good = [item for item in chunk if not isinstance(item, RejectedLine)]
+        for item in chunk:
+            if isinstance(item, RejectedLine):
+                reject(item)
+        await import_suppressed_addresses(suppressions, policy, good)
+        taken, rejected = taken + len(good), rejected + len(chunk) - len(good)
+    return ImportResult(taken, rejected, parsed.broken)
+
+
+def _parse_suppression(row: CsvRow, policy: Policy, source: str) -> tuple[str, NewSuppression]:
+    said = SuppressionLine.model_validate({name: text for name, cell in row.cells.items() if (text := cell.strip())})
+    new = NewSuppression(said.scope, said.reason, said.source or source, _IMPORT, said.at, said.expires_at)
+    check_suppression(policy, new)
+    return said.email, new
+
+
+async def import_consents(
+    consents: Consents,
+    policy: Policy,
+    lines: Iterable[str],
+    reject: Callable[[int, str, str], None],
+    is_ours: IsOurs = is_never_token,
+) -> ImportResult:
+    """Imports consents from JSON lines, as they are exported. What has been left, refused or withdrawn stays so.
+
+    Args:
+        consents: where they are kept.
+        policy: the brand's.
+        lines: the file's.
+        reject: told the number, the text and the reason of each line that is not taken.
+        is_ours: tells the tokens of our own confirmation links.
+    """
+    taken = rejected = 0
+    numbered = ((number, line.strip()) for number, line in enumerate(lines, 1) if line.strip())
+    while chunk := list(islice(numbered, CHUNK)):
+        good: list[tuple[str, Consent]] = []
+        places: list[tuple[int, str]] = []
+        for number, line in chunk:
+            try:
+                good.append(_parse_consent(line, policy, is_ours))
+                places.append((number, line))
+            except ValueError as error:
+                reject(number, line, rejection_reason(error))
+        nobody = await consents.import_consents(policy.brand, good)
+        for (number, line), (ref, _) in zip(places, good, strict=True):
+            if ref in nobody:
+                reject(number, line, f"ref: {policy.brand} has no recipient {ref}; import recipients first")
+        ours = sum(ref not in nobody for ref, _ in good)
+        taken, rejected = taken + ours, rejected + len(chunk) - ours
+    return ImportResult(taken, rejected)
+
+
+def _parse_consent(line: str, policy: Policy, is_ours: IsOurs) -> tuple[str, Consent]:
+    said = ConsentLine.model_validate(read_json(line))
+    if not said.counts:
+        raise ValueError("counts: it was never confirmed, or came after its scope had been left; it gives nothing")
+    given = said.model_dump(exclude={"ref", "recorded_at", "counts"})
+    return said.ref, check_importable(policy, Consent(**given), is_ours)

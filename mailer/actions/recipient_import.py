@@ -1,0 +1,301 @@
+"""Importing recipients from a file: each line is taken or rejected with a reason, and no opt-out is ever taken back."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from mailer.actions.consent import ConsentRefused, check_consent, needs_confirmation
+from mailer.actions.consent_proofs import IsOurs, is_never_token
+from mailer.actions.csv_rows import CsvRow, FileBroken, read_rows
+from mailer.events import Person
+from mailer.input_types import Moment, Name, Slug, Words
+from mailer.policy.policy_file import Policy
+from mailer.policy.policy_versions import versions_at
+from mailer.policy.rule_registry import rule
+from mailer.policy.scopes import can_be_left, describe_scopes
+from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL
+from mailer.ports.consents import CONFIRMED, Consent
+from mailer.ports.recipient_import import ImportRow, RecipientImporter
+
+CHUNK = 5_000
+"""Lines a transaction."""
+PERSONAL = ("ref", "email", "name", "locale", "country", "source", "collected_at", "policy_version", "purpose")
+CONSENT = ("consents", "consent_source", "consent_version", "consent_at", "consent_words", "consent_proof")
+COLUMNS = (*PERSONAL, *CONSENT, "paid", "products", "opted_out", "objected", "restricted", "deactivated", "audiences")
+"""`consents`, `products`, `opted_out`, `audiences`: several, with semicolons between them; `paid`, `objected`,
+`restricted` and `deactivated` are yes or no."""
+_T = TypeVar("_T")
+_NAME = TypeAdapter[str](Name)
+_YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedLine:
+    """A line that was not taken, as it stood, and why."""
+
+    line: int
+    values: dict[str, str]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """The result of an import; `broken`: the place from which the file could not be read."""
+
+    taken: int
+    rejected: int
+    broken: FileBroken | None = None
+
+
+class _OtherValues(BaseModel):
+    """The values of a line that are not the person's own."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    consent_source: Name = ""
+    consent_version: Name = ""
+    consent_at: Moment | None = None
+    consent_words: Words | None = None
+    consent_proof: Words | None = None
+    audiences: tuple[Slug, ...] = ()
+    products: tuple[Slug, ...] = ()
+
+
+async def import_recipients(
+    importer: RecipientImporter,
+    policy: Policy,
+    lines: Iterable[str],
+    reject: Callable[[RejectedLine], None],
+    progress: Callable[[int], None],
+    from_controller: str | None = None,
+) -> ImportResult:
+    """Imports a CSV file with a header line. While the database takes a chunk, a thread reads the next one.
+
+    Args:
+        importer: writes the rows.
+        policy: the brand's.
+        lines: the file's.
+        reject: told of each line that is not taken.
+        progress: told how many lines are done with.
+        from_controller: from whom the data were taken over, who answered for them until now.
+
+    Raises:
+        FileRefused: the header has no `ref` and `email`, one column twice, or one that nobody knows.
+    """
+    parsed = LineParser(
+        read_rows(lines, COLUMNS, ("ref", "email")), lambda row: _parse_row(row.cells, policy, from_controller)
+    )
+    taken = rejected = 0
+    chunk = await asyncio.to_thread(parsed.next_lines)
+    while chunk:
+        bad = [item for item in chunk if isinstance(item, RejectedLine)]
+        good: dict[str, ImportRow] = {}
+        for item in chunk:
+            if not isinstance(item, RejectedLine):
+                good[item.person.ref] = _join_rows(good.get(item.person.ref), item)
+        for line in bad:
+            reject(line)
+        following, _ = await asyncio.gather(
+            asyncio.to_thread(parsed.next_lines), _import_rows(importer, list(good.values()))
+        )
+        taken, rejected = taken + len(chunk) - len(bad), rejected + len(bad)
+        progress(len(chunk))
+        chunk = following
+    return ImportResult(taken, rejected, parsed.broken)
+
+
+class LineParser(Generic[_T]):
+    """Yields the lines of a file, until its end or to where it can be read.
+
+    Attributes:
+        broken: why it ended before its end; None as long as it did not.
+    """
+
+    def __init__(self, lines: Iterator[CsvRow], read: Callable[[CsvRow], _T]) -> None:
+        """`read` makes of a row what it says, or raises `ValueError`."""
+        self._lines, self._read = lines, read
+        self.broken: FileBroken | None = None
+
+    def next_lines(self) -> list[_T | RejectedLine]:
+        """The next lines; none at the end."""
+        return list(islice(self._parse_lines(), CHUNK))
+
+    def _parse_lines(self) -> Iterator[_T | RejectedLine]:
+        try:
+            for row in self._lines:
+                try:
+                    yield RejectedLine(row.line, row.cells, row.fault) if row.fault else self._read(row)
+                except ValueError as error:
+                    yield RejectedLine(row.line, row.cells, rejection_reason(error))
+        except FileBroken as broken:
+            self.broken = broken
+
+
+async def _import_rows(importer: RecipientImporter, rows: Sequence[ImportRow]) -> None:
+    if rows:
+        await importer.import_rows(rows)
+
+
+@rule("suppressions-travel", "interpals-13")
+def check_suppressions_come(from_controller: str | None, suppressions: object | None) -> str | None:
+    """Data that were another controller's come with its name and its suppressions, or not at all."""
+    if from_controller is None:
+        return None
+    try:
+        is_named = bool(_NAME.validate_python(from_controller).strip())
+    except ValidationError:
+        is_named = False
+    if not is_named:
+        return f"--from-controller: {from_controller!r} is no name of a controller; say whose the data were until now"
+    if suppressions is not None:
+        return None
+    return (
+        f"{from_controller}'s recipients come with its suppressions; name the file of them, which may be empty: "
+        "--suppressions FILE.csv"
+    )
+
+
+def rejection_reason(error: ValueError) -> str:
+    """Why a line is not taken."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first: Any = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place or 'line'}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _parse_row(cells: Mapping[str, str], policy: Policy, from_controller: str | None) -> ImportRow:
+    """A line's values, of those columns that have one."""
+    values = {name: text for name, cell in cells.items() if (text := cell.strip())}
+    person = Person.model_validate({name: values[name] for name in PERSONAL if name in values})
+    rest = _OtherValues.model_validate(
+        {**values, **{name: _parse_list(values, name) for name in ("audiences", "products")}}
+    )
+    wrong = policy.source_vocabulary.source_fault(person.source, person.collected_at, person.purpose)
+    if reason := wrong or _missing_fields(person, from_controller):
+        raise ValueError(reason)
+    return ImportRow(
+        person.model_copy(update={"policy_version": _parse_version(person, policy, from_controller)}),
+        _parse_opt_outs(values, policy),
+        _parse_yes(values, "deactivated") or False,
+        rest.audiences,
+        tuple(_parse_consents(_parse_list(values, "consents"), rest, policy, from_controller)),
+        _parse_products(_parse_yes(values, "paid"), rest.products),
+        _parse_yes(values, "objected") or False,
+        _parse_yes(values, "restricted") or False,
+    )
+
+
+@rule("foreign-version", "interpals-13", idle=lambda person, policy, from_controller: person.policy_version)
+def _parse_version(person: Person, policy: Policy, from_controller: str | None) -> str | None:
+    """A version of another controller's policy is not ours, also where it has the name of one of ours."""
+    if from_controller is not None:
+        return f"{from_controller}/{person.policy_version}"
+    return versions_at(policy.effective_days, person.policy_version, person.collected_at, datetime.now(UTC))
+
+
+def _missing_fields(person: Person, from_controller: str | None) -> str | None:
+    """What a line of another controller lacks: data keep the promises under which they were collected."""
+    if from_controller is None or (person.source and person.policy_version):
+        return None
+    return f"an address of {from_controller} needs source and policy_version: under which of its policies it was given"
+
+
+def _parse_opt_outs(values: Mapping[str, str], policy: Policy) -> tuple[str, ...]:
+    scopes = _parse_list(values, "opted_out")
+    for scope in scopes:
+        if not can_be_left(policy, scope):
+            what = f"{describe_scopes(policy)} or {EVERYTHING_OPTIONAL}"
+            raise ValueError(f"opted_out: {scope!r} cannot be left; it takes {what}")
+    return scopes
+
+
+def _parse_consents(
+    scopes: Sequence[str], rest: _OtherValues, policy: Policy, from_controller: str | None
+) -> Iterator[Consent]:
+    if not scopes:
+        return
+    if rest.consent_at is None:
+        raise ConsentRefused("consent_at: a consent needs the time at which it was given")
+    for scope in scopes:
+        said = Consent(
+            scope,
+            True,
+            rest.consent_source,
+            rest.consent_version,
+            rest.consent_words,
+            "import",
+            rest.consent_at,
+            rest.consent_proof,
+            controller=from_controller,
+        )
+        yield check_importable(policy, said)
+
+
+def check_importable(policy: Policy, said: Consent, is_ours: IsOurs = is_never_token) -> Consent:
+    """A consent that a file may bring, with its proof.
+
+    Raises:
+        ConsentRefused: it has none; or it needs a confirmation, and none is proven.
+    """
+    said = check_consent(policy, said, datetime.now(UTC), is_ours)
+    if said.given and needs_confirmation(policy, said):
+        raise ConsentRefused(
+            f"{policy.brand} takes confirmed subscriptions to {said.scope} only: consent_source is {CONFIRMED!r} "
+            f"where a link in a mail was followed, and not {said.source!r}"
+        )
+    return said
+
+
+def _parse_yes(values: Mapping[str, str], name: str) -> bool | None:
+    said = values.get(name, "").lower()
+    if said and said not in _YES:
+        raise ValueError(f"{name}: {said!r} is neither yes nor no")
+    return _YES.get(said)
+
+
+def _parse_products(paid: bool | None, named: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The products of a line: those that it names; every one where it says `yes` and names none; else as it was."""
+    if named and paid is False:
+        raise ValueError("products: names some, and paid says no; leave one of them empty")
+    if named:
+        return tuple(sorted(set(named)))
+    return None if paid is None else (EVERY_PRODUCT,) if paid else ()
+
+
+def _parse_list(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    if name not in values:
+        return ()
+    return tuple(text for part in values[name].split(";") if (text := part.strip()))
+
+
+def _join_rows(earlier: ImportRow | None, later: ImportRow) -> ImportRow:
+    """Two lines of one ref: the later one's data, and all that either of them says is left, refused or consented to."""
+    if earlier is None:
+        return later
+    before, now = earlier.person, later.person
+    said = {
+        "source": _join_values(before.source, now.source),
+        "policy_version": _join_values(before.policy_version, now.policy_version),
+        "purpose": now.purpose or before.purpose,
+    }
+    return ImportRow(
+        now.model_copy(update=said),
+        tuple(dict.fromkeys(earlier.opted_out + later.opted_out)),
+        earlier.deactivated or later.deactivated,
+        tuple(dict.fromkeys(earlier.audiences + later.audiences)),
+        tuple(dict.fromkeys(earlier.consents + later.consents)),
+        earlier.products if later.products is None else later.products,
+        earlier.objected or later.objected,
+        earlier.restricted or later.restricted,
+    )
+
+
+def _join_values(before: str | None, now: str | None) -> str | None:
+    """The words of two lines, one a line, as they are stored."""
+    return "\n".join(dict.fromkeys(said for said in (before, now) if said is not None)) or None

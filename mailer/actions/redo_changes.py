@@ -1,0 +1,70 @@
+"""Making changes of standings again that a database has lost: only those that reduce what is sent."""
+
+from collections.abc import Mapping
+
+from mailer.actions.account_events import AccountStores
+from mailer.actions.account_flags import UnknownRecipient, set_account_flag
+from mailer.actions.consent import ConsentRefused, withdraw_consent
+from mailer.actions.opt_out import OptOutRefused, record_opt_out
+from mailer.actions.rights import erase_recipient, mark_under_13
+from mailer.actions.suppression import OBJECTION, SuppressionRefused, object_to_marketing, suppress_recipient
+from mailer.policy.policy_file import Policy
+from mailer.policy.scopes import can_be_left
+from mailer.policy.standing import EVERYTHING_OPTIONAL
+from mailer.ports.consents import Consent
+from mailer.ports.halts import StandingChange
+from mailer.ports.rights import ErasureBlocked
+from mailer.ports.standings import StandingFlag
+from mailer.ports.suppressions import NewSuppression
+
+ACTOR = "journal"
+"""The actor of what is made again. The source stays that of the first time."""
+_REFUSED = (UnknownRecipient, ConsentRefused, OptOutRefused, SuppressionRefused, ErasureBlocked)
+
+
+async def redo_change(desk: AccountStores, policies: Mapping[str, Policy], change: StandingChange) -> bool:
+    """Makes a change again that the database has lost, if it reduces what is sent. Again without harm.
+
+    What widens (a consent, an end of a suppression) is not made again: without it less is sent, and the person can say
+    it once more. A scope that the policy no longer has is taken for all optional mail.
+
+    Args:
+        desk: where it is made.
+        policies: by brand.
+        change: of a person who is known to be the same.
+
+    Returns:
+        Whether it was made; False for what widens, for a brand that is gone, and for what is refused now.
+    """
+    policy = policies.get(change.brand)
+    if policy is None:
+        return False
+    try:
+        return await _redo(desk, policy, change)
+    except _REFUSED:
+        return False
+
+
+async def _redo(desk: AccountStores, policy: Policy, change: StandingChange) -> bool:
+    who, source = change.recipient_id, (change.rule or "").removeprefix("action:")
+    scope = change.scope if change.scope and can_be_left(policy, change.scope) else EVERYTHING_OPTIONAL
+    match change.reason.split(" ")[0]:
+        case "opt_out":
+            await record_opt_out(desk.standings, policy, who, scope, source)
+        case "complaint":
+            await suppress_recipient(desk.suppressions, policy, who, NewSuppression(scope, "complaint", source, ACTOR))
+        case reason if reason == OBJECTION:
+            await object_to_marketing(desk.suppressions, policy, who, source, ACTOR)
+        case "consent_withdrawn":
+            version = change.policy or policy.version
+            said = Consent(change.scope or EVERYTHING_OPTIONAL, False, source, version, None, ACTOR, change.at, None)
+            await withdraw_consent(desk.consents, policy, who, said)
+        case StandingFlag.UNDER_13:
+            await mark_under_13(desk.rights, policy, who, source)
+        case "erased":
+            await erase_recipient(desk.rights, policy, who, source)
+        case flag if flag in list(StandingFlag):
+            await set_account_flag(desk.standings, policy.brand, who, StandingFlag(flag), True, source)
+        case _:
+            return False
+    return True

@@ -1,0 +1,59 @@
+"""Comparing what was said of an account with how it stands now: something else may have been said since."""
+
+from collections.abc import Set
+from typing import assert_never
+
+from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Pays, Posts, Reaches, Rectifies
+from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
+
+
+def standing_matches_event(standing: Standing, waiting: Set[str], event: AccountEvent) -> bool:
+    """Tells whether a person's standing is as an event says.
+
+    Of a correction, only the address can be told by it; of a postal address, only that an erasure has forgotten it. A
+    consent that a mail asks to confirm was only asked for: that is so as long as it is among those that are `waiting`.
+    """
+    match event:
+        case Becomes():
+            return _flag_values(standing)[event.account]
+        case Pays(account="paid"):
+            return standing.pays_for_all() if event.product is None else standing.pays_for(event.product)
+        case Pays():
+            return not standing.pays_for(event.product)
+        case Rectifies():
+            return event.email in (None, standing.address)
+        case Reaches():
+            return standing.channel == event.channel
+        case Allows():
+            return _refusal_values(standing)[event.account] is not event.allowed
+        case Posts():
+            return not standing.erased
+        case Consents():
+            return event.scope in standing.consents or event.scope in waiting
+        case Leaves(account="opt_out"):
+            left = (event.scope, event.scope.partition("/")[0], EVERYTHING_OPTIONAL)
+            return not standing.opted_out.isdisjoint(left)
+        case Leaves():
+            return event.scope not in standing.consents
+        case _:
+            assert_never(event)
+
+
+def _flag_values(standing: Standing) -> dict[str, bool]:
+    return {
+        "deactivate": standing.deactivated,
+        "reactivate": not standing.deactivated,
+        "erase": standing.erased,
+        "restrict": standing.restricted,
+        "unrestrict": not standing.restricted,
+        "under_13": standing.under_13,
+        "object": standing.objected,
+    }
+
+
+def _refusal_values(standing: Standing) -> dict[str, bool]:
+    return {
+        "personalisation": standing.personalisation_refused,
+        "tracking": standing.tracking_refused,
+        "electronic": standing.electronic_refused,
+    }

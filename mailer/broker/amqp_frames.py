@@ -1,0 +1,200 @@
+"""The frames that RabbitMQ sends (AMQP 0-9-1, 2.3.5), between the socket and the client library.
+
+The library ends the connection at a frame that it cannot read, and holds whole bodies. Here a frame is made readable
+first, a body that is too large is dropped as it comes in, and while enough is in hand nothing more is read: RabbitMQ
+then waits. This takes the one way in that the library offers, a transport of one's own.
+"""
+
+import asyncio
+import struct
+from typing import Any
+
+from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
+from yarl import URL
+
+from mailer.broker.message_properties import is_plain_header, rewrite_header, short_string
+from mailer.events import MAX_EVENT_BYTES
+
+_METHOD, _HEADER, _BODY, _HEARTBEAT = 1, 2, 3, 8
+_END = b"\xce"
+_DELIVER, _RETURN, _CLOSE = b"\x00\x3c\x00\x3c", b"\x00\x3c\x00\x32", b"\x00\x0a\x00\x32"
+"""Class and method: basic.deliver, basic.return, connection.close."""
+_SIGN_OF_LIFE = struct.pack(">BHI", _HEARTBEAT, 0, 0) + _END
+_SIGN_SECONDS = 20.0
+_SMALL = 16 * 1024
+"""Octets of a body that is not counted: even all that consumers may hold of them is little."""
+
+
+class BodyMemory:
+    """The octets of large bodies that are in hand, by channel.
+
+    Args:
+        most: how many may be. One body is let in whatever its size, if none is in hand.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: dict[int, int] = {}
+        self.freed = asyncio.Event()
+
+    def reserve_octets(self, channel: int, size: int) -> bool:
+        """Counts a body, if there is room for it."""
+        held = sum(self._held.values())
+        if held and held + size > self._most:
+            return False
+        self._held[channel] = self._held.get(channel, 0) + size
+        return True
+
+    def release_octets(self, channel: int, size: int) -> None:
+        """A body is not in hand any more."""
+        if size > _SMALL and channel in self._held:
+            self._held[channel] = max(0, self._held[channel] - size)
+            self.freed.set()
+
+    def forget_channel(self, channel: int) -> None:
+        """A channel has ended, with all that was in hand of it."""
+        self._held.pop(channel, None)
+        self.freed.set()
+
+
+class FrameReader(asyncio.StreamReader):
+    """A stream of readable frames.
+
+    Attributes:
+        farewell: code and text with which RabbitMQ has ended the connection, if it has.
+        room: for large bodies; None: they are not counted.
+    """
+
+    def __init__(self, source: asyncio.StreamReader, room: BodyMemory | None) -> None:
+        super().__init__()
+        self._source = source
+        self._ready, self._at = b"", 0
+        self._waiting: bytes | None = None
+        self._dropping: dict[int, int] = {}
+        self.farewell: tuple[int, str] | None = None
+        self.room = room
+
+    def at_eof(self) -> bool:
+        """Tells whether all has been read."""
+        return self._at == len(self._ready) and self._source.at_eof()
+
+    async def readexactly(self, n: int) -> bytes:
+        """The next octets; the library asks for the parts of a frame one after the other."""
+        while len(self._ready) < self._at + n:
+            frame = await self._next_frame()
+            self._ready, self._at = self._ready[self._at :] + frame, 0
+        self._at += n
+        return self._ready[self._at - n : self._at]
+
+    async def _next_frame(self) -> bytes:
+        """The next frame, readable; what was dropped is passed over."""
+        while True:
+            if self._waiting is None:
+                head = await self._source.readexactly(7)
+                if head.startswith(b"AMQP"):
+                    return head
+                kind, channel, size = struct.unpack(">BHI", head)
+                frame = self._filter_frame(kind, channel, head, await self._source.readexactly(size + 1))
+                if frame is None:
+                    continue
+                if kind != _HEADER or not self._lacks_memory(channel, frame):
+                    return frame
+                self._waiting = frame
+            return await self._wait_for_memory()
+
+    def _lacks_memory(self, channel: int, frame: bytes) -> bool:
+        size = int.from_bytes(frame[11:19], "big")
+        return self.room is not None and size > _SMALL and not self.room.reserve_octets(channel, size)
+
+    async def _wait_for_memory(self) -> bytes:
+        """The header of a body for which there was no room, once there is; a sign of life if that takes long.
+
+        Without it the library would take the connection for dead. RabbitMQ hears from us meanwhile.
+        """
+        frame = self._waiting
+        if frame is None or self.room is None:
+            raise AssertionError("nothing waits")
+        channel = int.from_bytes(frame[1:3], "big")
+        try:
+            async with asyncio.timeout(_SIGN_SECONDS):
+                while True:
+                    self.room.freed.clear()
+                    if not self._lacks_memory(channel, frame):
+                        self._waiting = None
+                        return frame
+                    await self.room.freed.wait()
+        except TimeoutError:
+            return _SIGN_OF_LIFE
+
+    def _filter_frame(self, kind: int, channel: int, head: bytes, rest: bytes) -> bytes | None:
+        """A frame as it goes on, None if it is dropped."""
+        if kind == _BODY and self._dropping:
+            return self._filter_body(channel, head, rest)
+        if kind == _HEADER:
+            return self._filter_header(channel, head, rest)
+        if kind == _METHOD and rest[:4] in (_DELIVER, _RETURN):
+            return _build_frame(kind, channel, _readable_method(rest[:-1]), head, rest)
+        if kind == _METHOD and rest[:4] == _CLOSE:
+            self.farewell = int.from_bytes(rest[4:6], "big"), rest[7 : 7 + rest[6]].decode(errors="replace")
+        return head + rest
+
+    def _filter_header(self, channel: int, head: bytes, rest: bytes) -> bytes:
+        size = int.from_bytes(rest[4:12], "big")
+        if size > MAX_EVENT_BYTES:
+            self._dropping[channel] = size
+        elif is_plain_header(rest[:-1]):
+            return head + rest
+        return _build_frame(_HEADER, channel, rewrite_header(rest[:-1], size > MAX_EVENT_BYTES), head, rest)
+
+    def _filter_body(self, channel: int, head: bytes, rest: bytes) -> bytes | None:
+        left = self._dropping.get(channel)
+        if left is None:
+            return head + rest
+        left -= len(rest) - 1
+        if left > 0:
+            self._dropping[channel] = left
+        else:
+            del self._dropping[channel]
+        return None
+
+
+def _build_frame(kind: int, channel: int, payload: bytes, head: bytes, rest: bytes) -> bytes:
+    if payload == rest[:-1]:
+        return head + rest
+    return struct.pack(">BHI", kind, channel, len(payload)) + payload + _END
+
+
+def _readable_method(payload: bytes) -> bytes:
+    """The payload of basic.deliver or basic.return, in which exchange and routing key may be any octets."""
+    # Behind consumer tag, delivery tag and redelivered, or behind a reply code: only short strings are left.
+    at = 5 + payload[4] + 9 if payload[:4] == _DELIVER else 6
+    texts = payload[at:]
+    if texts.isascii():
+        return payload
+    parts = [payload[:at]]
+    while texts:
+        parts.append(short_string(texts[1 : 1 + texts[0]].decode(errors="replace")))
+        texts = texts[1 + texts[0] :]
+    return b"".join(parts)
+
+
+class FilteredTransport(TransportFactory):
+    """Opens the connection of which the library reads.
+
+    Args:
+        room: the octets of large bodies that may be in hand; None: they are not counted.
+
+    Attributes:
+        frames: what is read, once it is open.
+    """
+
+    def __init__(self, room: BodyMemory | None) -> None:
+        self._room = room
+        self.frames: FrameReader | None = None
+
+    async def create(self, url: URL, **kwargs: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Opens it; see aiormq."""
+        factory = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
+        reader, writer = await factory.create(url, **kwargs)
+        self.frames = FrameReader(reader, self._room)
+        return self.frames, writer

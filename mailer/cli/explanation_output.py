@@ -1,0 +1,117 @@
+"""Printing of an explanation: two sentences for support, tables in words for officers, and all of it as JSON."""
+
+from dataclasses import asdict
+from typing import Any
+
+from mailer.actions.explanations import (
+    ExplanationFacts,
+    consent_in_words,
+    entry_in_words,
+    explain_in_sentences,
+    halt_in_words,
+    suppression_in_words,
+)
+from mailer.cli.shared import in_utc, out, print_facts, print_table
+from mailer.cli.terminal_layout import Cell
+from mailer.policy.decision import Send
+from mailer.policy.reason_wording import fact_label, without_addresses
+from mailer.policy.rule_explanations import RuleExplanation, explain_rules, explain_switches, missing_fields
+from mailer.policy.tracking import tracking_level
+from mailer.ports.suppressions import Suppression
+
+
+def print_explanation(found: ExplanationFacts) -> None:
+    """Prints it for people: the two sentences first."""
+    seen = found.facts
+    for sentence in explain_in_sentences(found):
+        out.print(sentence)
+    out.print()
+    print_facts(
+        {
+            "recipient": found.who,
+            "mail": f"{seen.policy.brand}/{found.template}",
+            "mailing": str(found.mailing) if found.mailing else None,
+            "as of": in_utc(seen.now),
+            "policy": f"{seen.policy.version}, in force since {seen.policy.effective}",
+            "category": seen.mailing.category.name,
+            "to this person": seen.category.name,
+            "tracking": tracking_level(seen.switches, seen.standing),
+        }
+    )
+    for text in found.untold:
+        out.print(f"Not on record for that moment: {text}.")
+    if found.entries:
+        print_table(
+            ("at", "on record", "rule", "policy"), [_entry(entry) for entry in found.entries], "as the ledger has it"
+        )
+    if beside := [*_stops(found), *_consents(found), *((halt_in_words(halt),) for halt in found.halts)]:
+        print_table(("on record of the person and of what stands still",), beside)
+    print_table(("switch", "holds", "strictest in"), list(explain_switches(seen.policy, seen.standing)))
+    print_table(("", "rule", "source", "saw", "said"), [_row(line) for line in explain_rules(seen)], "by the rules")
+
+
+def as_json(found: ExplanationFacts) -> dict[str, Any]:
+    """All of it, as JSON has it."""
+    seen, decision = found.facts, found.decision
+    verdict = {"verdict": type(decision).__name__.lower(), **asdict(decision)}
+    if isinstance(decision, Send):
+        verdict["category"] = decision.category.name
+    return {
+        "recipient": found.who,
+        "brand": seen.policy.brand,
+        "template": found.template,
+        "mailing": found.mailing,
+        "at": seen.now.isoformat(),
+        "past": found.past,
+        "untold": list(found.untold),
+        "policy": seen.policy.version,
+        "category": seen.mailing.category.name,
+        "to_this_person": seen.category.name,
+        "tracking": tracking_level(seen.switches, seen.standing),
+        "switches": {
+            name: {"value": value, "from": place} for name, value, place in explain_switches(seen.policy, seen.standing)
+        },
+        "rules": [asdict(line) | {"saw": _unaddressed(dict(line.saw))} for line in explain_rules(seen)],
+        "decision": verdict,
+        "missing": list(missing_fields(seen, decision)),
+        "delivery": asdict(found.delivered) if found.delivered else None,
+        "recorded": [_unaddressed(asdict(entry)) | {"says": entry_in_words(entry)} for entry in found.entries],
+        "halts": [_unaddressed(asdict(halt)) | {"says": halt_in_words(halt)} for halt in found.halts],
+        "no_processor": found.obstacle,
+        "needs_release": seen.mailing.category.needs_release,
+        "stops": [_stop(stop) | {"says": suppression_in_words(stop, found.titles)} for stop in found.stops],
+        "consents": [
+            _unaddressed(asdict(record.consent))
+            | {"counts": record.counts, "recorded_at": record.recorded_at, "says": consent_in_words(record)}
+            for record in found.consents
+        ],
+        "sentences": list(explain_in_sentences(found)),
+    }
+
+
+def _stop(stop: Suppression) -> dict[str, Any]:
+    """A suppression without the hash of the address."""
+    return {name: value for name, value in _unaddressed(asdict(stop)).items() if name not in ("hash", "key")}
+
+
+def _unaddressed(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: without_addresses(value) if isinstance(value, str) else value for name, value in values.items()}
+
+
+def _entry(entry: Any) -> tuple[Cell, ...]:
+    reply = f": {without_addresses(entry.reply)}" if entry.reply else ""
+    by = f" (by {without_addresses(entry.actor)})" if entry.actor else ""
+    return in_utc(entry.at), f"{entry_in_words(entry)}{reply}{by}", entry.rule, entry.policy
+
+
+def _stops(found: ExplanationFacts) -> list[tuple[Cell, ...]]:
+    return [(f"{found.who} {suppression_in_words(stop, found.titles)}",) for stop in found.stops]
+
+
+def _consents(found: ExplanationFacts) -> list[tuple[Cell, ...]]:
+    return [(f"{found.who} {consent_in_words(record)}",) for record in found.consents]
+
+
+def _row(line: RuleExplanation) -> tuple[Cell, ...]:
+    saw = [f"{fact_label(name)}: {without_addresses(value)}" for name, value in line.saw.items()]
+    return ">" if line.decides else "", line.rule, line.source, saw, line.said

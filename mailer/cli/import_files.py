@@ -1,0 +1,100 @@
+"""Files that are imported: a bad byte is met before a line is taken, and what was rejected is kept aside."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self, TextIO
+
+from mailer.actions.csv_rows import FileUnusable
+from mailer.actions.recipient_import import ImportResult, RejectedLine
+from mailer.app import App
+from mailer.cli.shared import exit_with_error, out, print_json
+from mailer.policy.policy_file import Policy
+from mailer.runtime.private_files import open_private
+
+
+def open_text(file: Path) -> tuple[int, TextIO]:
+    """How many lines a file has, and the file.
+
+    Raises:
+        FileRefused: it cannot be read as UTF-8.
+    """
+    try:
+        with file.open(encoding="utf-8-sig") as whole:
+            lines = sum(1 for _ in whole)
+        return lines, file.open(encoding="utf-8-sig", newline="")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileUnusable(f"cannot be read as UTF-8: {error}") from error
+
+
+class RejectsFile:
+    """The file of rejected lines, as they stood, with line and reason; it is made when there is one.
+
+    Where the lines have a `reason` of their own, why they were rejected stands in `rejected`.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self.path = path
+        self._why = "rejected" if "reason" in columns else "reason"
+        self._columns = ("line", self._why, *columns)
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> Self:
+        self.path.unlink(missing_ok=True)
+        return self
+
+    def add_line(self, line: RejectedLine) -> None:
+        """Keeps one."""
+        first = self._file is None
+        if self._file is None:
+            self._file = open(self.path, "w", newline="", encoding="utf-8", opener=open_private)  # noqa: SIM115 - see __exit__
+        writer = csv.DictWriter(self._file, self._columns, extrasaction="ignore")
+        if first:
+            writer.writeheader()
+        writer.writerow({**line.values, "line": line.line, self._why: line.reason})
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def print_import_result(done: ImportResult, file: Path, rejected: Path, json: bool) -> None:
+    """Prints what an import came to, and where the rejected lines are.
+
+    Ends the command with status 1 where the file could not be read to its end.
+    """
+    if json:
+        where = str(rejected) if done.rejected else None
+        broken = {"broken": str(done.broken)} if done.broken else {}
+        print_json({"taken": done.taken, "rejected": done.rejected, "rejected_file": where, **broken})
+    else:
+        out.print(f"Took {done.taken:,} lines.")
+        if done.rejected:
+            out.print(f"Rejected {done.rejected:,}; they are in {rejected}, with reasons.")
+    if done.broken:
+        before = f"of the lines before it {done.taken:,} were taken and {done.rejected:,} rejected"
+        exit_with_error(f"{file}: {done.broken}; {before}, and nothing from there on", 1)
+
+
+def policy_of_brand(app: App, brand: str) -> Policy:
+    """The policy of a brand.
+
+    Raises:
+        FileRefused: there is no such brand.
+    """
+    if brand not in app.policies:
+        raise FileUnusable(f"there is no brand {brand}; there are {', '.join(app.policies)}")
+    return app.policies[brand]
+
+
+async def known_ref(app: App, brand: str, ref: str) -> tuple[Policy, int]:
+    """The brand's policy, and the id of one of its recipients.
+
+    Raises:
+        FileRefused: there is no such brand, or nobody there is called so.
+    """
+    policy = policy_of_brand(app, brand)
+    recipient_id = await app.standings.find_recipient(brand, ref)
+    if recipient_id is None:
+        raise FileUnusable(f"{brand} has no recipient {ref}")
+    return policy, recipient_id

@@ -1,0 +1,102 @@
+"""`mailer mailing approve`: a second person releases a mailing, and sees before whom it will reach."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from mailer.app import App
+from mailer.cli.mailing_lookup import named_mailing
+from mailer.cli.processor_routes import no_route
+from mailer.cli.shared import AsJson, exit_with_error, note_actor, out, print_json, with_app
+from mailer.pipeline.release_preview import ReleasePreview, preview_release
+from mailer.ports.halts import MailingRefused
+from mailer.ports.mailings import MailingStatus, ReleaseRefused
+from mailer.rendering.localized_texts import describe_missing_languages
+from mailer.rendering.mailing import MailingRenderer, RendererCache, UnknownTemplate
+
+Identifier = Annotated[str, typer.Argument(metavar="ID", help="Its own id, or its event's.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(approve)
+
+
+def approve(
+    identifier: Identifier,
+    by: Annotated[
+        str,
+        typer.Option("--by", "--as", metavar="PERSON", help="Who releases it; not its publisher.", callback=note_actor),
+    ],
+    reaching_nobody: Annotated[
+        bool, typer.Option("--reaching-nobody", help="Release it though it reaches nobody by mail.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Releases a mailing that waits for a second person (breach notices), and says whom it will reach, and how."""
+
+    async def act(app: App) -> tuple[ReleasePreview, list[str]]:
+        if not by.strip() or not by.isprintable():
+            raise ReleaseRefused("--by needs the name of a person: it stands in the ledger")
+        status = await named_mailing(app, identifier)
+        if status.state != "awaiting_release":
+            raise ReleaseRefused(f"the mailing does not wait for a release; it is {status.state}")
+        press = await _press(app, status)
+        obstacle = await no_route(app, press.policy, press.template.purpose, press.category.lane)
+        foreseen = await preview_release(app.deliveries, press, obstacle, press.facts.released_at)
+        if not foreseen.mail and not reaching_nobody:
+            raise ReleaseRefused(
+                f"it would reach nobody by mail: {', '.join(_says(foreseen)) or 'it has no recipients'}; nothing is"
+                " released. Mend what keeps it, or release it all the same with --reaching-nobody"
+            )
+        if not json:
+            out.print(f"Of {foreseen.total_recipients:,} recipients: {', '.join(_says(foreseen)) or 'none'}.")
+        await app.mailings.release_mailing(status.id, by)
+        return foreseen, list(describe_missing_languages(press.template, press.facts.context))
+
+    try:
+        foreseen, lacks = with_app(act)
+    except (MailingRefused, ReleaseRefused, UnknownTemplate) as error:
+        exit_with_error(str(error), 2)
+    if json:
+        print_json({"released_by": by, "reach": _as_json(foreseen), "lacks": lacks})
+        return
+    for line in lacks:
+        out.print(f"note: {line}")
+    out.print(f"Released by {by}.")
+
+
+async def _press(app: App, status: MailingStatus) -> MailingRenderer:
+    """The press of a mailing, as if it were free to go."""
+    facts = (await app.mailings.read_facts([status.id]))[status.id]
+    presses = RendererCache(app.policies, app.templates, app.links, None)
+    source = None if presses.has_template(facts) else await app.mailings.read_template_source(facts.template_version)
+    free_at = max(datetime.now(UTC), facts.send_at or datetime.now(UTC))
+    return presses.add_renderer(replace(facts, released_at=free_at), source)
+
+
+def _says(foreseen: ReleasePreview) -> Iterator[str]:
+    """The parts, in words."""
+    if foreseen.mail:
+        yield f"{foreseen.mail:,} by mail"
+    for (channel, reason), n in foreseen.diverted.most_common():
+        yield f"{n:,} diverted to {channel} ({reason})"
+    for reason, n in foreseen.suppressed.most_common():
+        yield f"{n:,} suppressed ({reason})"
+    for reason, n in foreseen.unrouted.most_common():
+        yield f"{n:,} that no processor may have ({reason})"
+
+
+def _as_json(foreseen: ReleasePreview) -> dict[str, Any]:
+    return {
+        "recipients": foreseen.total_recipients,
+        "mail": foreseen.mail,
+        "diverted": [
+            {"channel": channel, "reason": reason, "n": n} for (channel, reason), n in foreseen.diverted.items()
+        ],
+        "suppressed": dict(foreseen.suppressed),
+        "no_processor": dict(foreseen.unrouted),
+    }

@@ -1,0 +1,248 @@
+"""`mailer policy check`: whether what the brands have promised is kept, as far as that can be known."""
+
+import pkgutil
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import mailer
+from mailer.app import load_templates
+from mailer.cli.shared import (
+    AsJson,
+    exit_with_error,
+    exit_with_errors,
+    out,
+    print_json,
+    print_table,
+    read_command_settings,
+)
+from mailer.cli.terminal_layout import Cell
+from mailer.cli.version_notices import look_for_notices
+from mailer.policy.policy_file import Policy, PolicyError
+from mailer.policy.promise import Promise
+from mailer.policy.promise_report import PromiseReport, PromiseRow, PromiseStatus, TestRecord, make_report, read_record
+from mailer.policy.rule_registry import RULES, Rule
+from mailer.policy.uncheckable import uncheckable_facts, unneeded_keys
+from mailer.policy.version_changes import version_changes
+from mailer.policy_loading import load_policies
+from mailer.rendering.template_library import TemplateError, TemplateLibrary
+from mailer.settings import Settings, SettingsError
+from mailer.tree_digests import digests_by_part
+from mailer.trial.sample_people import single_trait_people
+from mailer.trial.trial_run import TrialResult, try_brand
+
+RECORD = Path(".cache/promises.json")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to those of `mailer policy`."""
+    app.command()(check)
+
+
+def check(
+    json: AsJson = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of the last run of all tests, which the pytest plugin mailer.testing.proofs writes;"
+            f" {RECORD} if it is there. One that is named must be there.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Tells whether each promise is kept: what it needs, the rules behind it, the tests that proved it.
+
+    The needs of every promise hold, or the policies could not be read. Rules are looked up. Tests are those of a
+    record; without one no promise is called kept, and each is tried on fewer people than by `mailer policy try`.
+    Mailings that told people of a new version are looked for in the database, where one is given. Status 1 if something
+    is wrong.
+    """
+    policies, run, rules = policies_at_hand(), _record(record), every_rule()
+    if run is None and record is not None:
+        exit_with_error(f"{record} is missing, and nothing is proven without it; {_HOW}", 1)
+    files = read_command_settings()
+    at_hand = digests_by_part(files.policies, files.templates, files.jurisdictions)
+    found = make_report(policies.values(), rules, run, at_hand)
+    trials = {} if run and not run.differing_parts(at_hand) else _trials(policies, files)
+    changed = [change for policy in policies.values() for change in version_changes(policy)]
+    notices = look_for_notices(changed, policies, files)
+    unsaid = (change.notice_fault for change in changed if change.notice_fault)
+    faults = (*found.all_faults, *_failed(trials), *unsaid, *(notice.words for notice in notices if notice.is_fault))
+    if json:
+        print_json(
+            _as_json(policies, found, run, rules, trials)
+            | {
+                "faults": faults,
+                "loosened": [change.loosening_consequence for change in changed if change.loosening_consequence],
+            }
+            | {"notices": [notice.words for notice in notices]}
+        )
+    else:
+        _print(policies, found, run, trials)
+        for change in changed:
+            if change.loosening_consequence:
+                out.print(change.loosening_consequence)
+        for notice in notices:
+            if not notice.is_fault:
+                out.print(notice.words)
+        if faults:
+            print_table(("fault",), [(fault,) for fault in faults])
+    if faults:
+        exit_with_error(f"{_count(faults, 'fault')} in {_count(found.rows, 'promise')}", 1)
+
+
+def _trials(policies: Mapping[str, Policy], files: Settings) -> dict[str, TrialResult | TemplateError]:
+    """Tries each brand's promises on people with one thing wrong each: by brand a trial, or why there can be none."""
+    trials: dict[str, TrialResult | TemplateError] = {}
+    for brand, policy in policies.items():
+        try:
+            templates, everyone = templates_of(files, brand), single_trait_people(policy)
+            trials[brand] = try_brand(policy, templates, datetime.now(UTC), people=everyone)
+        except TemplateError as error:
+            trials[brand] = error
+    return trials
+
+
+def _failed(trials: Mapping[str, TrialResult | TemplateError]) -> Iterator[str]:
+    for brand, trial in trials.items():
+        if isinstance(trial, TemplateError):
+            faults = _count(trial.faults, "fault")
+            yield f"{brand} cannot be tried: its templates have {faults}, which mailer templates check lists"
+        else:
+            yield from (f"{line.id}: its trial fails: {line.failure}" for line in trial.failed_promises)
+
+
+_HOW = (
+    "your tests write it under the pytest plugin mailer.testing.proofs (docs/policies.md, Proving promises),"
+    " mailer's own by `make test` in its checkout"
+)
+
+
+def _print(
+    policies: Mapping[str, Policy],
+    found: PromiseReport,
+    run: TestRecord | None,
+    trials: Mapping[str, TrialResult | TemplateError],
+) -> None:
+    for brand, policy in policies.items():
+        rows = [row for row in found.rows if row.brand == brand]
+        trial = trials.get(brand)
+        tried = {line.id: line.result for line in trial.lines} if isinstance(trial, TrialResult) else {}
+        title = f"{brand}, version {policy.version}: {_summary(rows)}"
+        print_table(
+            ("promise", "says", "needs", "rules", "proofs", "status"), [_row(row, tried) for row in rows], title
+        )
+        print_table((f"what no check can know of {brand}",), [(line,) for line in uncheckable_facts(policy)])
+        if free := list(unneeded_keys(policy)):
+            out.print(f"no promise of {brand} rests on {', '.join(free)}")
+    if run:
+        out.print(f"tests of {run.when}, commit {run.commit or 'unknown'}")
+    else:
+        ruled = sum(row.promise_status is PromiseStatus.UNPROVEN for row in found.rows)
+        out.print(
+            f"nothing is proven here, as there is no {RECORD}: what {_count(found.rows, 'promise')} need stands in the"
+            f" policies, and behind {ruled} of them stand rules that exist; a trial on made-up people is no proof, and"
+            f" that these rules keep them is for tests to show; {_HOW}"
+        )
+
+
+def _count(things: Sequence[object], name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
+
+
+def every_rule() -> Mapping[str, Rule]:
+    """The registry, once every room has been imported: a rule is known when its module is."""
+    for module in pkgutil.walk_packages(mailer.__path__, f"{mailer.__name__}."):
+        if not module.name.startswith(f"{mailer.__name__}.testing"):  # what is for tests needs pytest, and has no rule
+            import_module(module.name)
+    return RULES
+
+
+def policies_at_hand() -> dict[str, Policy]:
+    """The policies in force, by brand; ends the command where they cannot be read."""
+    try:
+        return load_policies(read_command_settings())
+    except (PolicyError, SettingsError) as error:
+        exit_with_errors(str(error).splitlines(), 2)
+
+
+def templates_of(current: Settings, brand: str) -> TemplateLibrary:
+    """A brand's templates; none where it has no folder yet, so that its policy can be tried before."""
+    if not (current.templates / brand).is_dir():
+        return TemplateLibrary({})
+    return load_templates(current, brand)
+
+
+def _record(file: Path | None) -> TestRecord | None:
+    try:
+        return read_record((file or RECORD).read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        exit_with_error(f"{file or RECORD}: {error}", 2)
+
+
+def enforced_by(promise: Promise) -> str:
+    """The rules behind a promise, or what it waits for, in a cell."""
+    return f"waits for {promise.waits_for}" if promise.waits_for else ", ".join(promise.rules)
+
+
+def _row(row: PromiseRow, tried: Mapping[str, str]) -> tuple[Cell, ...]:
+    promise = row.promise
+    proofs = [proof.test.removeprefix("tests/") for proof in row.proofs]
+    if promise.id in tried:
+        proofs.append(f"trial: {tried[promise.id]}")
+    return (
+        promise.id,
+        promise.promise,
+        list(promise.needs.needs_in_words),
+        enforced_by(promise),
+        proofs,
+        row.promise_status.value,
+    )
+
+
+def _summary(rows: list[PromiseRow]) -> str:
+    statuses = [row.promise_status.value for row in rows]
+    return ", ".join(f"{statuses.count(status)} {status}" for status in dict.fromkeys(sorted(statuses))) or "none"
+
+
+def _as_json(
+    policies: Mapping[str, Policy],
+    found: PromiseReport,
+    run: TestRecord | None,
+    rules: Mapping[str, Rule],
+    trials: Mapping[str, TrialResult | TemplateError],
+) -> dict[str, object]:
+    return {
+        "record": {"when": run.when, "commit": run.commit, "whole": run.whole} if run else None,
+        "promises": [
+            {
+                "brand": row.brand,
+                "id": row.promise.id,
+                "promise": row.promise.promise,
+                "source": row.promise.source,
+                "needs": row.promise.needs.needs_in_words,
+                "rules": [
+                    {"name": name, "home": rules[name].home if name in rules else None} for name in row.promise.rules
+                ],
+                "proofs": [{"test": proof.test, "outcome": proof.outcome} for proof in row.proofs],
+                "status": row.promise_status.value,
+                "waits_for": row.promise.waits_for,
+                "faults": row.faults,
+            }
+            for row in found.rows
+        ],
+        "unknown": {brand: list(uncheckable_facts(policy)) for brand, policy in policies.items()},
+        "unneeded": {brand: list(unneeded_keys(policy)) for brand, policy in policies.items()},
+        "trials": {
+            brand: {line.id: line.result for line in trial.lines}
+            for brand, trial in trials.items()
+            if isinstance(trial, TrialResult)
+        },
+    }

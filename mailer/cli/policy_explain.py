@@ -1,0 +1,248 @@
+"""`mailer policy explain`: why somebody did, or did not, get a mail, and what would happen now or on a past day."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from mailer.actions.explanations import ExplanationFacts, held_spans
+from mailer.app import App
+from mailer.cli.explanation_output import as_json, print_explanation
+from mailer.cli.mailing_lookup import find_mailings
+from mailer.cli.processor_routes import no_route
+from mailer.cli.shared import AsJson, exit_with_error, print_json, with_app
+from mailer.input_types import parse_moment, parse_named_moment
+from mailer.policy.deciding import decide, decision_facts
+from mailer.policy.decision import Mailing
+from mailer.policy.past_standing import PastStanding, standing_at
+from mailer.policy.policy_file import Policy
+from mailer.policy.policy_library import version_in_force
+from mailer.policy.standing import Standing
+from mailer.ports.consents import ConsentRecord
+from mailer.ports.suppressions import Suppression
+from mailer.postgres.recipient_lookup import ListedRecipient, RecipientLookup
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question about a mailing that there was, or about one that might be.
+
+    Attributes:
+        on: the moment that is asked about; None: now.
+    """
+
+    recipient: str
+    brand: str | None
+    template: str | None
+    mailing: str | None
+    topic: str | None
+    partner: str | None
+    inviter: str | None
+    product: str | None
+    on: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Mail:
+    """The mail that is asked about, of a brand that is known."""
+
+    policy: Policy
+    template: str
+    mailing: Mailing
+
+
+class _Unexplained(Exception):
+    """There is nothing to explain; the message says what is missing."""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(explain)
+
+
+def explain(
+    recipient: Annotated[
+        str, typer.Option(metavar="REF", help="The person: a ref, an address, or the ledger's number.")
+    ],
+    brand: Annotated[str | None, typer.Option(help="Whose mail; may be left out where one brand knows them.")] = None,
+    template: Annotated[str | None, typer.Option(help="Which mail, were it sent.")] = None,
+    mailing: Annotated[
+        str | None, typer.Option(metavar="ID", help="A mailing that there was, by its or its event's id.")
+    ] = None,
+    topic: Annotated[str | None, typer.Option(help="Within the category.")] = None,
+    partner: Annotated[str | None, typer.Option(help="Whose mail it is, as the policy names them.")] = None,
+    inviter: Annotated[str | None, typer.Option(help="Who invites.")] = None,
+    product: Annotated[str | None, typer.Option(help="What service mail is about.")] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAY", help="How it was at the end of a day, or at a time, in UTC unless it names a zone; else now."
+        ),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Says why this person did, or does not, get a mail: from the record, and by the rules. It names no address."""
+    try:
+        when = _when(on) if on else None
+    except ValueError as error:
+        exit_with_error(str(error), 2)
+    asked = _Asked(recipient, brand, template, mailing, topic, partner, inviter, product, when)
+
+    async def act(app: App) -> ExplanationFacts:
+        return await _find(app, asked)
+
+    try:
+        found = with_app(act)
+    except _Unexplained as error:
+        exit_with_error(str(error), 2)
+    if json:
+        print_json(as_json(found))
+    else:
+        print_explanation(found)
+
+
+def _when(text: str) -> datetime:
+    """The moment that is asked about: the end of a day, or a time, in UTC where it names no zone."""
+    with suppress(ValueError):
+        return parse_moment(f"{text}T00:00:00Z") + timedelta(days=1)
+    with suppress(ValueError):
+        return parse_moment(f"{text}Z")
+    return parse_named_moment("--on", text)
+
+
+async def _find(app: App, asked: _Asked) -> ExplanationFacts:
+    """Gathers what the answer needs."""
+    id_, asked = await _known_mailing(app, asked)
+    person, mail = await _person_and_mail(app, asked, id_)
+    now = datetime.now(UTC)
+    row = await app.deliveries.foresee_standing(person.brand, person.id, mail.mailing)
+    if row is None:
+        raise _Unexplained(f"--recipient: {person.brand} knows them no more")
+    mailing = replace(mail.mailing, inviter_paused=row.inviter_paused)
+    stops = [
+        stop for stop in await app.suppressions.suppressions_of(person.brand, person.id) if stop.reason != "collected"
+    ]
+    consents = await app.consents.consent_history(person.brand, person.id)
+    past = await _past(app, asked, person, row.standing, stops, consents) if asked.on and asked.on < now else None
+    policy = _policy_on(mail.policy, asked.on) if asked.on and past else mail.policy
+    standing, at = past.standing if past else row.standing, asked.on or now
+    obstacle = None if past else await no_route(app, policy, mailing.purpose, mailing.category.lane)
+    return ExplanationFacts(
+        who=person.ref if "@" not in person.ref else f"recipient {person.id}",
+        template=mail.template,
+        mailing=id_,
+        facts=decision_facts(mailing, standing, policy, at),
+        decision=decide(mailing, standing, policy, at),
+        past=past is not None,
+        untold=past.untold if past else (),
+        delivered=await app.records.read_delivery(id_, person.id) if id_ else None,
+        entries=await app.records.read_entries(id_, person.id) if id_ else (),
+        halts=[] if past and not id_ else await app.records.read_halts(person.brand, id_),
+        stops=stops,
+        consents=consents,
+        titles=await app.records.read_templates({stop.mailing_id for stop in stops if stop.mailing_id}),
+        obstacle=obstacle.reason if obstacle else None,
+    )
+
+
+async def _known_mailing(app: App, asked: _Asked) -> tuple[UUID | None, _Asked]:
+    """The id of the mailing that is asked about, and the question with that mailing's brand and template."""
+    if asked.mailing is None:
+        if asked.template is None:
+            raise _Unexplained("name a mailing by --mailing, or a mail by --template")
+        return None, asked
+    found = await find_mailings(app, asked.mailing)
+    of_brand = [status for status in found if asked.brand in (None, status.brand)]
+    if found and not of_brand:
+        raise _Unexplained(f"--brand: the mailing {asked.mailing} is of {found[0].brand}")
+    if not found:
+        raise _Unexplained(f"--mailing: there is no mailing {asked.mailing}; `mailer mailing list` shows them")
+    if len(of_brand) > 1:
+        those = ", ".join(f"{status.id} of {status.brand}" for status in of_brand)
+        raise _Unexplained(f"--mailing: {asked.mailing} names {len(of_brand)} mailings: {those}; give the id of one")
+    return of_brand[0].id, replace(asked, brand=of_brand[0].brand, template=of_brand[0].template)
+
+
+async def _person_and_mail(app: App, asked: _Asked, mailing: UUID | None) -> tuple[ListedRecipient, _Mail]:
+    """The person and the mail, at the one brand that is named or that has both."""
+    if asked.brand is not None and asked.brand not in app.policies:
+        raise _Unexplained(f"--brand: there is no {asked.brand}; there are {', '.join(app.policies)}")
+    brands = [asked.brand] if asked.brand else list(app.policies)
+    mails = {brand: mail for brand in brands if (mail := await _mail(app, brand, asked, mailing)) is not None}
+    if not mails and asked.brand:
+        names = ", ".join(app.templates.template_names(asked.brand))
+        raise _Unexplained(f"--template: {asked.brand} has no {asked.template}; it has {names}")
+    if not mails:
+        raise _Unexplained(f"--template: no brand has {asked.template}; `mailer templates check` shows them")
+    controllers = {brand: app.policies[brand].controller.id for brand in mails}
+    known = await RecipientLookup(app.pool, app.hasher, controllers).find_recipients(asked.recipient)
+    known = [one for one in known if one.ref == asked.recipient] or list(known)
+    if len(known) == 1:
+        return known[0], mails[known[0].brand]
+    who = "that address" if "@" in asked.recipient else asked.recipient
+    if not known and asked.brand:
+        raise _Unexplained(f"--recipient: {asked.brand} has no recipient {who}")
+    if not known:
+        raise _Unexplained(f"--brand: none of {', '.join(mails)} knows {who}; name one")
+    if len({one.brand for one in known}) > 1:
+        raise _Unexplained(f"--brand: {', '.join(sorted({one.brand for one in known}))} know {who}; name one")
+    numbers = ", ".join(str(one.id) for one in known)
+    raise _Unexplained(f"--recipient: {who} is of {len(known)} recipients: {numbers}; give the number of one")
+
+
+async def _mail(app: App, brand: str, asked: _Asked, mailing: UUID | None) -> _Mail | None:
+    """The mail that is asked about, as a decision at a brand sees it; None: the brand has no such template."""
+    policy, template = app.policies[brand], app.templates.get_template(brand, asked.template or "")
+    if template is None:
+        return None
+    category = policy.category(template.category)
+    if mailing is None:
+        about = Mailing(
+            category, template.purpose, None, asked.topic, asked.inviter, partner=asked.partner, product=asked.product
+        )
+        return _Mail(policy, template.name, about)
+    told = (await app.mailings.read_facts([mailing]))[mailing]
+    about = Mailing(
+        category,
+        template.purpose,
+        mailing,
+        told.topic,
+        told.inviter,
+        partner=told.partner,
+        send_at=told.send_at,
+        expires_at=told.expires_at,
+        product=told.product,
+    )
+    return _Mail(policy, template.name, about)
+
+
+async def _past(
+    app: App,
+    asked: _Asked,
+    person: ListedRecipient,
+    now: Standing,
+    stops: Sequence[Suppression],
+    consents: Sequence[ConsentRecord],
+) -> PastStanding:
+    """The standing as it was, as far as the record tells it."""
+    when = asked.on or datetime.now(UTC)
+    if when < person.since:
+        raise _Unexplained(
+            f"--on: they became known on {person.since:%Y-%m-%d %H:%M:%SZ}; before, nothing is on record"
+        )
+    return standing_at(
+        now, await app.records.read_standing_changes(person.brand, person.id), [*held_spans(stops, consents)], when
+    )
+
+
+def _policy_on(policy: Policy, moment: datetime) -> Policy:
+    """The brand's version in force at a moment."""
+    day = moment.astimezone(UTC).date()
+    if all(version.effective > day for version in policy.all_versions):
+        first = min(version.effective for version in policy.all_versions)
+        raise _Unexplained(f"--on: {policy.brand} had no policy before {first}")
+    return version_in_force(policy.all_versions, day)

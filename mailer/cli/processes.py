@@ -1,0 +1,141 @@
+"""The processes, and what prepares them: migrate, worker, web, timekeeper."""
+
+import asyncio
+import gc
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import typer
+from prometheus_client import CollectorRegistry
+
+from mailer.app import App, open_app, running_database
+from mailer.app import migrate as migrate_database
+from mailer.cli.shared import exit_with_error, out, print_note, read_command_settings, run, until_signalled
+from mailer.database.connections import ATTENDED, open_pool
+from mailer.database_startup import DatabaseWatch
+from mailer.embedded import Unavailable
+from mailer.pipeline.consumers import result_unless_stopped
+from mailer.ports.broker import Broker
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.migrations import MigrationFailed
+from mailer.postgres.rehashing import rehash_addresses
+from mailer.runtime.logs import make_output_nonblocking, set_up_logs
+from mailer.runtime.operator_port import OperatorPort
+from mailer.runtime.process import serving_operators
+from mailer.runtime.readiness import Readiness
+from mailer.telemetry import TIMEKEEPER, WEB, WORKER, log
+
+Work = Callable[[App, asyncio.Event, OperatorPort], Awaitable[None]]
+"""The work of a process until it is told to stop."""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command()(migrate)
+    app.command()(worker)
+    app.command()(web)
+    app.command()(timekeeper)
+
+
+def migrate() -> None:
+    """Brings the database up to date."""
+    try:
+        done, findings = migrate_database(read_command_settings())
+    except (MigrationFailed, Unavailable) as error:
+        exit_with_error(str(error), 1)
+    for line in done.splitlines() or ["The database is up to date."]:
+        out.print(line)
+    for finding in findings:
+        print_note(f"{finding.check}: {finding.text}")
+    if people := run(_rehash):
+        out.print(f"Addresses are compared by a stricter rule now: {people:,} hashes were made anew.")
+
+
+async def _rehash() -> int:
+    """Counts the people who had a hash by the rule of an earlier version."""
+    current = read_command_settings()
+    with running_database(current) as url:
+        pool = await open_pool(url, 1, ATTENDED)
+        try:
+            return await rehash_addresses(pool, AddressHasher(current.address_key))
+        finally:
+            await pool.close()
+
+
+def worker() -> None:
+    """Takes events in and hands deliveries over, until SIGTERM. With memory:// it keeps time as well."""
+
+    async def work(app: App, stop: asyncio.Event, _: OperatorPort) -> None:
+        log.info("worker started", owner=app.owner, templates=len(app.templates))
+        broker = await result_unless_stopped(stop, app.broker())
+        _settle_memory()
+        if broker is not None:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(app.run_worker(stop, broker))
+                if app.settings.in_process:
+                    tasks.create_task(app.run_timekeeper(stop, broker))
+
+    _serve("worker", work, WORKER, *([TIMEKEEPER] if read_command_settings().in_process else []))
+
+
+def web() -> None:
+    """Serves the public pages and the API, until SIGTERM."""
+
+    async def work(app: App, stop: asyncio.Event, operators: OperatorPort) -> None:
+        await app.run_web(stop, lambda port: log.info("web started", port=port), operators)
+
+    _serve("web", work, WEB)
+
+
+def timekeeper() -> None:
+    """Publishes what is due, and returns what dead workers held, until SIGTERM."""
+
+    async def work(app: App, stop: asyncio.Event, _: OperatorPort) -> None:
+        log.info("timekeeper started", owner=app.owner)
+        broker = await result_unless_stopped(stop, app.broker())
+        if broker is not None:
+            await app.run_timekeeper(stop, broker)
+
+    _serve("timekeeper", work, TIMEKEEPER)
+
+
+def _serve(name: str, work: Work, *registries: CollectorRegistry) -> None:
+    """Runs a process until it is told to stop. It may start before the services that it needs."""
+
+    async def main() -> None:
+        stop, readiness, current = until_signalled(), Readiness(), read_command_settings()
+        set_up_logs(json=current.log_json)
+        make_output_nonblocking()
+        readiness.report_problem("start", "it starts, and waits for the database")
+        async with AsyncExitStack() as stack:
+            host, port = current.metrics_host, current.metrics_port
+            operators = await stack.enter_async_context(serving_operators(name, host, port, readiness, registries))
+            if port:
+                log.info("operators are answered", host=host, port=port)
+            opening = stack.enter_async_context(open_app(current, wait=True, readiness=readiness))
+            app = await result_unless_stopped(stop, opening)
+            if app is not None:
+                readiness.report_problem("start", None)
+                watch = DatabaseWatch(app.pool, readiness, dates=name != "web")
+                await watch.check_once()
+                watching = asyncio.create_task(watch.keep_watching())
+                stack.callback(watching.cancel)
+                await work(app, stop, operators)
+        log.info(f"{name} stopped")
+
+    run(main)
+
+
+def _settle_memory() -> None:
+    """What has been loaded stays, so the collector need not look at it again and again: a fifth of a worker's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
+async def run_everything(app: App, broker: Broker, stop: asyncio.Event, operators: OperatorPort) -> None:
+    """Worker, timekeeper and web in one process: the embedded default."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(app.run_worker(stop, broker))
+        tasks.create_task(app.run_timekeeper(stop, broker))
+        tasks.create_task(app.run_web(stop, operators=operators))

@@ -1,0 +1,136 @@
+"""`mailer recipients list`, `find` and `show`: who is known, and how they stand."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from mailer.actions.csv_rows import FileUnusable
+from mailer.app import App
+from mailer.cli.import_files import known_ref, policy_of_brand
+from mailer.cli.shared import AsJson, exit_with_error, in_utc, print_facts, print_json, print_table, with_app
+from mailer.policy.policy_versions import describe_versions
+from mailer.policy.standing import Standing
+from mailer.postgres.recipient_lookup import ListedRecipient, RecipientLookup
+
+Brand = Annotated[str, typer.Option(help="Whose recipients.")]
+Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")]
+After = Annotated[int, typer.Option(metavar="ID", min=0, max=2**63 - 1, help="Those behind this number.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("list")(list_)
+    app.command()(find)
+    app.command()(show)
+
+
+def list_(brand: Brand, limit: Limit = 20, after: After = 0, json: AsJson = False) -> None:
+    """Shows a brand's recipients, in the order in which they became known."""
+
+    async def act(app: App) -> Sequence[ListedRecipient]:
+        policy = policy_of_brand(app, brand)
+        return await RecipientLookup(app.pool, app.hasher, {brand: policy.controller.id}).list_recipients(limit, after)
+
+    try:
+        _show(with_app(act), json)
+    except FileUnusable as error:
+        exit_with_error(str(error), 2)
+
+
+def find(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="A ref, an address, or the ledger's number.")],
+    brand: Annotated[str | None, typer.Option(help="Only its recipients.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Finds people by ref, by address in any spelling, or by the number that the ledger has; status 1 for nobody."""
+
+    async def act(app: App) -> Sequence[ListedRecipient]:
+        policies = app.policies if brand is None else {brand: policy_of_brand(app, brand)}
+        brands = {name: policy.controller.id for name, policy in policies.items()}
+        return await RecipientLookup(app.pool, app.hasher, brands).find_recipients(text)
+
+    try:
+        found = with_app(act)
+    except FileUnusable as error:
+        exit_with_error(str(error), 2)
+    if not found:
+        where = f"{brand} has" if brand else "no brand has"
+        exit_with_error(f"{where} {'no ' if brand else ''}recipient {text}, by ref, address or number", 1)
+    _show(found, json)
+
+
+def show(
+    ref: Annotated[str, typer.Argument(metavar="REF", help="The application's own key for the person.")],
+    brand: Brand,
+    json: AsJson = False,
+) -> None:
+    """Shows how a person stands: what they have left, consented to and refused, and what is noted of them."""
+
+    async def act(app: App) -> tuple[ListedRecipient, Standing | None]:
+        policy, recipient_id = await known_ref(app, brand, ref)
+        directory = RecipientLookup(app.pool, app.hasher, {brand: policy.controller.id})
+        listed = next(one for one in await directory.find_recipients(ref) if one.id == recipient_id)
+        return listed, await app.standings.get_standing(brand, recipient_id)
+
+    try:
+        listed, standing = with_app(act)
+    except FileUnusable as error:
+        exit_with_error(str(error), 2)
+    found = _all(listed, standing)
+    if json:
+        print_json(found)
+    else:
+        print_facts({name.replace("_", " "): _shown(value) for name, value in found.items()})
+
+
+def _show(found: Sequence[ListedRecipient], json: bool) -> None:
+    if json:
+        print_json([asdict(one) for one in found])
+        return
+    print_table(
+        ("id", "brand", "ref", "email", "name", "state", "opted out", "since"),
+        [
+            (
+                one.id,
+                one.brand,
+                one.ref,
+                one.email,
+                one.name,
+                one.state,
+                " ".join(one.opted_out),
+                in_utc(one.since),
+            )
+            for one in found
+        ],
+    )
+
+
+_MARKS = (
+    "objected",
+    "erased_before",
+    "electronic_refused",
+    "personalisation_refused",
+    "tracking_refused",
+)
+"""Facts that can be noted of a person beside their state."""
+
+
+def _all(listed: ListedRecipient, standing: Standing | None) -> dict[str, Any]:
+    """A person and how they stand, as JSON has it."""
+    found = asdict(listed)
+    if standing is not None:
+        found |= {
+            "consents": sorted(standing.consents),
+            "source": describe_versions(standing.source),
+            "collected_under": describe_versions(standing.collected_under),
+            "channel": standing.channel,
+            "products": sorted(standing.products),
+            "noted": [name for name in _MARKS if getattr(standing, name)],
+        }
+    return found
+
+
+def _shown(value: object) -> object:
+    return " ".join(value) or None if isinstance(value, list) else value

@@ -1,0 +1,185 @@
+"""`mailer stop`, `mailer start`, `mailer brand`: what stands still, and letting it go on."""
+
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from mailer.actions.csv_rows import FileUnusable
+from mailer.app import App
+from mailer.cli.import_files import policy_of_brand
+from mailer.cli.shared import (
+    AsJson,
+    exit_with_error,
+    in_utc,
+    note_actor,
+    out,
+    print_json,
+    print_table,
+    system_user,
+    with_app,
+)
+from mailer.policy.category import CATEGORIES
+from mailer.ports.halts import OPERATOR, Halt, HaltAnswer, HaltScope
+
+brands = typer.Typer(help="Brands: pause, resume.", no_args_is_help=True)
+
+By = Annotated[
+    str, typer.Option("--by", metavar="PERSON", help="Who says so; it stands in the ledger.", callback=note_actor)
+]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the ledger.")]
+_WENT_BACK = (
+    "the database went back: it lacks what this system has had, as after a restore. Mail that went out since is open in"
+    " it again. See that the opt-outs are back that it lacks, then say `mailer start --after-restore resume` to go on"
+    " with everything, or `--after-restore end` to end the optional mail that may have gone out already"
+)
+_WAITING = (
+    "the database has a new timeline since a failover, and whoever may remember something that it lacks has not said so"
+    " yet: {}. Start that process again with its MAILER_DATA; if it is gone for good, say"
+    " `mailer start --after-restore resume`"
+)
+
+
+class AfterRestore(StrEnum):
+    """What becomes of mail that is open in a database that has gone back."""
+
+    RESUME = "resume"
+    END = "end"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command()(stop)
+    app.command()(start)
+
+
+def stop(by: By = "", reason: Reason = "", json: AsJson = False) -> None:
+    """Stops every hand-over of every worker, within two seconds."""
+    halt = Halt(HaltScope.EVERYTHING, OPERATOR, person(by), reason)
+    new = with_app(lambda app: app.halts.add_halt(halt))
+    if json:
+        print_json({"stopped": True, "new": new})
+    else:
+        out.print("Stopped: after two seconds at most, no message begins." if new else "It stood still already.")
+
+
+def start(
+    after_restore: Annotated[
+        AfterRestore | None,
+        typer.Option("--after-restore", help="The database went back: resume everything, or end open optional mail."),
+    ] = None,
+    by: By = "",
+    json: AsJson = False,
+) -> None:
+    """Goes on after `mailer stop`, or after a restore."""
+    who = person(by)
+
+    async def act(app: App) -> tuple[bool, tuple[UUID, int] | None, HaltAnswer]:
+        await app.control.query_halts()  # what this machine remembers counts, too
+        begun = await _go_on(app, after_restore, who) if after_restore else None
+        answer = await app.halts.query_halts((), (), ())
+        if answer.has_gone_back or answer.waiting:
+            return False, begun, answer
+        started = await app.halts.lift_halt(HaltScope.EVERYTHING, OPERATOR, who)
+        return started, begun, await app.halts.query_halts((), (), ())
+
+    started, begun, answer = with_app(act)
+    halts = answer.halts
+    if any(halt.scope is HaltScope.EVERYTHING for halt in halts):
+        exit_with_error(_WENT_BACK, 1)
+    if answer.waiting:
+        exit_with_error(_WAITING.format(", ".join(answer.waiting)), 1)
+    if json:
+        lineage, ended = begun or (None, 0)
+        print_json(
+            {"started": started or begun is not None, "lineage": lineage, "ended": ended, "halts": as_json(halts)}
+        )
+        return
+    out.print("Started." if started or begun else "Nothing was stopped.")
+    if begun and begun[1]:
+        out.print(f"{begun[1]} mailings of optional mail end where they are.")
+    show(halts)
+
+
+async def _go_on(app: App, after_restore: AfterRestore, by: str) -> tuple[UUID, int]:
+    optional = [category for category in CATEGORIES.values() if category.is_optional]
+    begun = await app.halts.begin_lineage(by, optional if after_restore is AfterRestore.END else None)
+    await app.control.query_halts()  # and remembers the new lineage
+    return begun
+
+
+@brands.command()
+def pause(brand: str, by: By = "", reason: Reason = "", json: AsJson = False) -> None:
+    """Stops every hand-over of a brand, within two seconds."""
+    halt_one(HaltScope.BRAND, brand, by, reason, json)
+
+
+@brands.command()
+def resume(brand: str, by: By = "", json: AsJson = False) -> None:
+    """Lets a brand's mail go on."""
+    lift_one(HaltScope.BRAND, brand, by, json)
+
+
+def halt_one(scope: HaltScope, key: str, by: str, reason: str, json: bool) -> None:
+    """Pauses a brand or a processor."""
+
+    async def act(app: App) -> bool:
+        if scope is HaltScope.BRAND:
+            policy_of_brand(app, key)
+        return await app.halts.add_halt(Halt(scope, key, person(by), reason))
+
+    try:
+        say_paused(key, with_app(act), json)
+    except FileUnusable as error:
+        exit_with_error(str(error), 2)
+
+
+def lift_one(scope: HaltScope, key: str, by: str, json: bool) -> None:
+    """Resumes a brand or a processor."""
+    say_resumed(key, with_app(lambda app: app.halts.lift_halt(scope, key, person(by))), json)
+
+
+def say_paused(key: str, new: bool, json: bool) -> None:
+    """Says that something stands still."""
+    if json:
+        print_json({"paused": key, "new": new})
+    else:
+        out.print(f"{key} is paused." if new else f"{key} was paused already.")
+
+
+def say_resumed(key: str, lifted: bool, json: bool, released: int = 0) -> None:
+    """Says that something goes on, and how many deliveries with it that were held."""
+    if json:
+        print_json({"resumed": key, "new": lifted, "tried_again": released})
+        return
+    out.print(f"{key} goes on." if lifted else f"{key} was not paused.")
+    if released:
+        out.print(f"{released:,} deliveries that were held are tried again.")
+
+
+def person(by: str) -> str:
+    """Who says so: as named, or the user of this system.
+
+    Ends the command where the name is none.
+    """
+    if not by:
+        return system_user()
+    if not by.strip() or not by.isprintable():
+        exit_with_error("--by needs the name of a person: it stands in the ledger", 2)
+    return by
+
+
+def as_json(halts: tuple[Halt, ...]) -> list[dict[str, object]]:
+    """What stands still as JSON has it."""
+    return [
+        {"scope": halt.scope.value, "key": halt.key, "by": halt.by, "reason": halt.reason, "at": halt.at}
+        for halt in halts
+    ]
+
+
+def show(halts: tuple[Halt, ...]) -> None:
+    """A table of what stands still, if anything does."""
+    if halts:
+        rows = [(halt.scope.value, halt.key, in_utc(halt.at), halt.by, halt.reason) for halt in halts]
+        print_table(("what", "which", "since", "by", "reason"), rows, "Stand still")

@@ -1,0 +1,156 @@
+"""Text as a terminal may have it: strangers' characters are shown, never obeyed, and no word is cut."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from rich.cells import cell_len
+
+Cell = object
+"""A value of a row. A list is printed a line an item; None is empty."""
+
+_HIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff"
+    "\ue000-\uf8ff\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
+)
+"""Control characters, half surrogates, private use, and what is invisible or turns the direction of text. The two
+joiners U+200C and U+200D are letters' neighbours in Persian, Hindi and emoji, and stay."""
+_GAP = "  "
+
+
+def escape_line(text: str) -> str:
+    r"""A text on one line, in which what a terminal would obey is shown as its code: `\x1b`, `\u202e`."""
+    return text if text.isprintable() else _HIDDEN.sub(_escape_code, text)
+
+
+def plain_json(document: str) -> str:
+    """The same of a JSON document on one line, which stays the same document: only its texts have such characters."""
+    return document if document.isprintable() else _HIDDEN.sub(_json_code, document)
+
+
+def lay_out_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width: int | None) -> list[str]:
+    """A table's lines.
+
+    Args:
+        columns: their names.
+        rows: a cell for each column.
+        width: of the terminal, in characters. Lines are wrapped between words; where the longest words of a row are
+            wider than that together, each row is printed as names and values. None: there is no terminal, so nothing
+            is wrapped.
+    """
+    cells = [[_cell_lines(cell) for cell in row] for row in rows]
+    widths = [
+        max(cell_len(line) for line in (name, *(line for row in cells for line in row[place])))
+        for place, name in enumerate(columns)
+    ]
+    if width is not None and _total(widths) > width:
+        least = [
+            max(
+                cell_len(word)
+                for line in (name, *(line for row in cells for line in row[place]))
+                for word in _split_words(line)
+            )
+            for place, name in enumerate(columns)
+        ]
+        if _total(least) > width and cells:
+            return _records(columns, cells)
+        widths = _fit_widths(widths, least, width)
+    head = [_table_row([[name] for name in columns], widths), _table_row([["-" * size] for size in widths], widths)]
+    body = [_table_row(row, widths) for row in cells]
+    apart = any(len(lines) > 1 for lines in body)
+    return [line for lines in head for line in lines] + [
+        line for place, lines in enumerate(body) for line in ([""] * (apart and place > 0) + lines)
+    ]
+
+
+def lay_out_facts(values: Sequence[tuple[str, Cell]]) -> list[str]:
+    """Names and values, one a line; a value's further lines stand below its first one."""
+    size = max((cell_len(name) for name, _ in values), default=0)
+    return [
+        f"{_padded(name if first else '', size)}{_GAP}{line}".rstrip(" ")
+        for name, value in values
+        for first, line in _numbered(_cell_lines(value))
+    ]
+
+
+def _numbered(lines: Sequence[str]) -> Iterator[tuple[bool, str]]:
+    return ((place == 0, line) for place, line in enumerate(lines))
+
+
+def _cell_lines(cell: Cell) -> list[str]:
+    if cell is None:
+        return [""]
+    if isinstance(cell, list):
+        return [escape_line(str(line)) for line in cell] or [""]
+    return [escape_line(str(cell))]
+
+
+def _records(columns: Sequence[str], cells: Sequence[Sequence[list[str]]]) -> list[str]:
+    records = [lay_out_facts(list(zip(columns, row, strict=True))) for row in cells]
+    return [line for place, record in enumerate(records) for line in ([""] * (place > 0) + record)]
+
+
+def _table_row(cells: Sequence[list[str]], widths: Sequence[int]) -> list[str]:
+    wrapped = [
+        [part for line in cell for part in _wrap_line(line, size)] for cell, size in zip(cells, widths, strict=True)
+    ]
+    height = max(map(len, wrapped), default=0)
+    return [
+        _GAP.join(
+            _padded(lines[place] if place < len(lines) else "", size)
+            for lines, size in zip(wrapped, widths, strict=True)
+        ).rstrip(" ")
+        for place in range(height)
+    ]
+
+
+def _wrap_line(line: str, size: int) -> Iterator[str]:
+    """Lines that are broken between words, and never within one."""
+    if cell_len(line) <= size:
+        yield line
+        return
+    kept = ""
+    for word in _split_words(line):
+        if kept and cell_len(f"{kept} {word}") > size:
+            yield kept
+            kept = word
+        else:
+            kept = f"{kept} {word}" if kept else word
+    yield kept
+
+
+def _split_words(line: str) -> list[str]:
+    return line.split(" ")
+
+
+def _fit_widths(widths: Sequence[int], least: Sequence[int], width: int) -> list[int]:
+    """Widths that fit, taken from the widest columns first."""
+    narrowed = list(widths)
+    for _ in range(_total(widths) - width):
+        candidates = [place for place, size in enumerate(narrowed) if size > least[place]]
+        if not candidates:
+            break
+        narrowed[max(candidates, key=narrowed.__getitem__)] -= 1
+    return narrowed
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
+
+
+def _padded(text: str, size: int) -> str:
+    return text + " " * (size - cell_len(text))
+
+
+def _escape_code(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def _json_code(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    if number < 0x10000:
+        return f"\\u{number:04x}"
+    number -= 0x10000
+    return f"\\u{0xD800 + (number >> 10):04x}\\u{0xDC00 + (number & 0x3FF):04x}"

@@ -1,0 +1,78 @@
+"""The mailings that tell people of new versions, looked for in the database, where one is given."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+
+import asyncpg
+import uvloop
+
+from mailer.app import running_database
+from mailer.database.connections import ATTENDED, open_pool
+from mailer.database.statements import Pool
+from mailer.embedded import Unavailable
+from mailer.ledger.writers import LedgerWriters
+from mailer.policy.policy_file import Policy
+from mailer.policy.version_changes import VersionChange
+from mailer.policy.version_notices import NoticeFinding, NoticeMailing, examine_notice, unchecked_notice
+from mailer.ports.database_errors import DatabaseAway
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.coverage import count_reached_accounts
+from mailer.postgres.mailings import PostgresMailings
+from mailer.settings import Settings
+
+
+def look_for_notices(
+    changes: Sequence[VersionChange], policies: Mapping[str, Policy], current: Settings
+) -> list[NoticeFinding]:
+    """Looks what became of each mailing that a notice names; says so where it cannot look.
+
+    Args:
+        changes: of all brands.
+        policies: by brand.
+        current: name the database. The embedded one is looked into where it has been made.
+    """
+    named = [change for change in changes if change.notice is not None]
+    mailed = [change for change in named if change.notice and change.notice.kind == "mailing"]
+    pages = [
+        unchecked_notice(change, "it stands on the web, and no check reads it")
+        for change in named
+        if change not in mailed
+    ]
+    if not mailed:
+        return pages
+    if current.embedded and not (current.data / "postgres").is_dir():
+        why = "no database is given; set MAILER_DATABASE_URL"
+        return pages + [unchecked_notice(change, why) for change in mailed]
+    try:
+        return pages + uvloop.run(_look(mailed, policies, current))
+    except ValueError:  # its message may quote a password
+        why = "MAILER_DATABASE_URL cannot be read"
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InvalidCatalogNameError):
+        why = "the database is not up to date; run `mailer migrate`"
+    except (DatabaseAway, Unavailable, OSError, asyncpg.PostgresError) as error:
+        why = str(error) or type(error).__name__
+    return pages + [unchecked_notice(change, why) for change in mailed]
+
+
+async def _look(
+    changes: Sequence[VersionChange], policies: Mapping[str, Policy], current: Settings
+) -> list[NoticeFinding]:
+    today = datetime.now(UTC).date()
+    with running_database(current) as url:
+        pool = await open_pool(url, 1, ATTENDED)
+        try:
+            mailings = PostgresMailings(
+                pool, LedgerWriters(current.ledger_key), AddressHasher(current.address_key), policies
+            )
+            return [examine_notice(change, await _told(change, mailings, pool), today) for change in changes]
+        finally:
+            await pool.close()
+
+
+async def _told(change: VersionChange, mailings: PostgresMailings, pool: Pool) -> NoticeMailing | None:
+    """Reads what became of the mailing that a notice names; None where the brand has no such mailing."""
+    status = await mailings.find_mailing(change.brand, change.notice.reference if change.notice else "")
+    if status is None:
+        return None
+    began: date | None = status.began_at.astimezone(UTC).date() if status.began_at else None
+    return NoticeMailing(status.category, status.state, began, await count_reached_accounts(pool, status.id))

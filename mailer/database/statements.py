@@ -1,0 +1,103 @@
+"""The SQL by its name, and what its statements take and give."""
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import asyncpg
+
+from mailer.policy.standing import Standing
+
+if TYPE_CHECKING:
+    Pool = asyncpg.Pool[asyncpg.Record]
+    Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    Fresh = asyncpg.Connection[asyncpg.Record]
+else:  # asyncpg's own classes take no parameters; only their stubs do
+    Pool = asyncpg.Pool
+    Connection = asyncpg.pool.PoolConnectionProxy
+    Fresh = asyncpg.Connection
+
+_STANDING = (
+    "s.recipient_id",
+    "s.version",
+    "r.email",
+    "s.opted_out",
+    "s.objected_at IS NOT NULL",
+    "s.consents",
+    "s.products",
+    "s.source",
+    "s.collected_under",
+    "s.country",
+    "s.deactivated_at IS NOT NULL",
+    "s.erased_at IS NOT NULL",
+    "s.erased_before_at IS NOT NULL",
+    "s.restricted_at IS NOT NULL",
+    "s.under_13_at IS NOT NULL",
+    "s.address_dead_at IS NOT NULL",
+    "s.dead_in",
+    "s.electronic_refused_at IS NOT NULL",
+    "s.personalisation_refused_at IS NOT NULL",
+    "s.tracking_refused_at IS NOT NULL",
+    "s.channel",
+    "s.generation",
+    "s.consented",
+)
+"""The fields of a `Standing` in their order, up to those that are only known beside a mailing."""
+STANDING_COLUMNS = len(_STANDING)
+
+
+@cache
+def statements(noun: str, room: str = "postgres") -> dict[str, str]:
+    """The statements of `<room>/sql/<noun>.sql`, each after a line `-- name: <name>`.
+
+    `{standing}` stands for the columns that `standing_from_row` takes, of recipients `r` and standings `s`.
+    """
+    text = resources.files("mailer").joinpath(f"{room}/sql/{noun}.sql").read_text("utf-8")
+    text = text.replace("{standing}", ", ".join(_STANDING))
+    parts = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
+
+
+def renumber_parameters(first: str, statement: str) -> str:
+    """A statement with its parameters numbered behind those of another one, which will be a part of it."""
+    shift = max(int(n) for n in re.findall(r"\$(\d+)", first))
+    return re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + shift}", statement)
+
+
+def standing_from_row(
+    row: asyncpg.Record,
+    invited_by: UUID | None = None,
+    sent: tuple[tuple[str, int], ...] = (),
+    locale: str | None = None,
+) -> Standing:
+    """A standing from a row that begins with `{standing}`; the rest is only known beside a mailing."""
+    recipient_id, version, address, opted_out, objected, consents, products, *others = row[:STANDING_COLUMNS]
+    return Standing(
+        recipient_id,
+        version,
+        address,
+        frozenset(opted_out),
+        objected,
+        frozenset(consents),
+        frozenset(products),
+        *(*others, invited_by, sent, None, None, locale),
+    )
+
+
+def int_array(numbers: Iterable[int | None]) -> str:
+    """An array for `$1::text::bigint[]`; asyncpg takes five times as long to encode the numbers one by one."""
+    return f"{{{str([*numbers])[1:-1]}}}".replace("None", "NULL")
+
+
+def text_array(texts: Iterable[str | None]) -> str:
+    """An array for `$1::text::text[]`, as `int_array` and for the same reason."""
+    return f"{{{','.join(['NULL' if text is None else _quote_element(text) for text in texts])}}}"
+
+
+def _quote_element(text: str) -> str:
+    if '"' in text or "\\" in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'

@@ -1,0 +1,118 @@
+"""The database of a process: brought up to date, looked at before anything works on it, and watched from then on."""
+
+import asyncio
+import time
+from functools import partial
+from pathlib import Path
+
+from mailer import bundled_files
+from mailer.database.connections import ServerPool, retry_through_outages
+from mailer.doctor.database import judge_clock, judge_start, unfitness_problems
+from mailer.doctor.finding import Finding, FindingLevel
+from mailer.ports.database_errors import DatabaseAway, DatabaseRefuses
+from mailer.postgres import migrations
+from mailer.postgres.condition import read_database_condition
+from mailer.runtime.readiness import Readiness
+from mailer.telemetry import CLOCK_OFFSET, log
+
+PERIOD = 2.0
+"""Seconds between two looks."""
+
+
+def _migrations_folder() -> Path:
+    return bundled_files.bundled_folder("migrations")
+
+
+def migrate_database(url: str) -> tuple[str, list[Finding]]:
+    """Brings a database up to date.
+
+    Returns:
+        What was done, and what somebody should look at.
+
+    Raises:
+        MigrationFailed: the database cannot be used, or a migration does not apply.
+    """
+    done = migrations.apply_migrations(url, _migrations_folder())
+    findings = judge_start(migrations.examine_database(url), migrations.migration_versions(_migrations_folder()))
+    return done, [finding for finding in findings if finding.level is not FindingLevel.OK]
+
+
+async def check_database(pool: ServerPool, *, wait: bool = False) -> None:
+    """Looks at the database before anything works on it.
+
+    Args:
+        pool: connections.
+        wait: for a database that is away. Such a process then logs the problems that mail can live with, too.
+
+    Raises:
+        DatabaseRefuses: it is too old, not up to date, or fires no triggers.
+    """
+    for finding in await (retry_through_outages(partial(_judge_database, pool)) if wait else _judge_database(pool)):
+        if wait and finding.level is not FindingLevel.OK:
+            log.warning(f"{finding.check}: {finding.text}")
+
+
+async def _judge_database(pool: ServerPool) -> list[Finding]:
+    async with pool.acquire() as connection:
+        condition = await read_database_condition(connection)
+    findings = judge_start(condition, migrations.migration_versions(_migrations_folder()))
+    if problems := unfitness_problems(findings):
+        raise DatabaseRefuses(problems)
+    return findings
+
+
+async def clock_difference(pool: ServerPool) -> float:
+    """Seconds by which our clock is ahead of the server's, which is asked in the middle of two looks at ours.
+
+    Raises:
+        DatabaseAway: nothing can be written to it.
+    """
+    before = time.time()
+    at = await pool.probe_server()
+    return (before + time.time()) / 2 - at.timestamp()
+
+
+class DatabaseWatch:
+    """Reports whether anything can be written to the database, and whether its clock and ours agree.
+
+    Args:
+        pool: connections. It gives none out while the clocks are far apart.
+        readiness: is told.
+        dates: whether this process dates what it writes; one that does not works on, whatever its clock says.
+    """
+
+    def __init__(self, pool: ServerPool, readiness: Readiness, *, dates: bool) -> None:
+        self._pool = pool
+        self._readiness = readiness
+        self._dates = dates
+
+    async def keep_watching(self) -> None:
+        """Looks again and again, until it is cancelled."""
+        while True:
+            await asyncio.sleep(PERIOD)
+            try:
+                await self.check_once()
+            except Exception:
+                log.exception("could not look at the database; trying again")
+
+    async def check_once(self) -> None:
+        """Looks once."""
+        try:
+            ahead = await clock_difference(self._pool)
+        except DatabaseAway as error:
+            self._report_problem("database", str(error))
+            return
+        self._report_problem("database", None)
+        CLOCK_OFFSET.set(ahead)
+        clock = judge_clock(ahead)
+        wrong = clock.text if clock.level is FindingLevel.PROBLEM else None
+        self._pool.barred = wrong if self._dates else None
+        self._report_problem("clock", wrong)
+
+    def _report_problem(self, name: str, problem: str | None) -> None:
+        if not self._readiness.report_problem(name, problem):
+            return
+        if problem:
+            log.warning("this process cannot work", of=name, problem=problem)
+        else:
+            log.info("this process can work again", of=name)

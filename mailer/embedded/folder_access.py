@@ -1,0 +1,43 @@
+"""Letting one user pass through folders, and nobody else: an entry in a folder's access list (acl(5))."""
+
+import os
+import struct
+from pathlib import Path
+
+_ACL = "system.posix_acl_access"
+_VERSION = 2
+_ENTRY = struct.Struct("<HHI")
+"""Tag, permissions, and the id of a user or group (Linux: include/uapi/linux/posix_acl_xattr.h)."""
+_OWNER, _USER, _GROUP, _MASK, _OTHERS = 0x01, 0x02, 0x04, 0x10, 0x20
+_NAMED_GROUP = 0x08
+_PASS, _ALL = 0o1, 0o7
+_NOBODY = 0xFFFFFFFF
+
+
+def allow_user_to_pass(folder: Path, uid: int) -> None:
+    """Lets a user, who owns none of it, reach what lies below a folder. What others may do stays as it is.
+
+    Raises:
+        OSError: the folder is not ours, or its file system has no access lists.
+    """
+    mode = folder.stat().st_mode
+    if mode & _PASS:
+        return
+    entries = _acl_entries(folder, mode)
+    masked = entries.get((_MASK, _NOBODY), _ALL)
+    for tag, id_ in entries:
+        if tag in (_USER, _GROUP, _NAMED_GROUP):  # a wider mask must give nobody what the one before took away
+            entries[tag, id_] &= masked
+    entries[_USER, uid] = entries.get((_USER, uid), 0) | _PASS
+    entries[_MASK, _NOBODY] = entries.get((_MASK, _NOBODY), entries[_GROUP, _NOBODY]) | _PASS
+    packed = b"".join(_ENTRY.pack(tag, allowed, id_) for (tag, id_), allowed in sorted(entries.items()))
+    os.setxattr(folder, _ACL, struct.pack("<I", _VERSION) + packed)
+
+
+def _acl_entries(folder: Path, mode: int) -> dict[tuple[int, int], int]:
+    """Returns what a folder's access list allows, by tag and id; that of one without a list stands in its mode."""
+    try:
+        packed = os.getxattr(folder, _ACL)[4:]
+    except OSError:
+        return {(_OWNER, _NOBODY): mode >> 6 & 7, (_GROUP, _NOBODY): mode >> 3 & 7, (_OTHERS, _NOBODY): mode & 7}
+    return {(tag, id_): allowed for tag, allowed, id_ in _ENTRY.iter_unpack(packed)}

@@ -1,0 +1,211 @@
+"""Digests of what was said under an id, by which the same event is told from another one (DESIGN.md, invariant 15).
+
+A digest is made of the event as it was validated, so that it does not matter how its JSON was written. Each field has a
+digest of its own, for the answer to name what differs; none can be tested against a guess without `ADDRESS_KEY`, and no
+two events' digests of personal values can be compared.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import cache, lru_cache
+from hashlib import blake2b
+from operator import attrgetter, itemgetter
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic_core import to_json
+
+from mailer.accounts import AccountEvent
+from mailer.events import Attachment, Audience, EventRefused, MessageEvent, People, Person, Refs
+
+_FORM = b"\1"
+"""Of the digests below. Another one where they come to be made in another way: unlike forms are not compared."""
+_KEY = ("v", "id", "brand")
+"""Under which a digest is kept; they are not in it."""
+_OPEN = frozenset(
+    {"category", "template", "product", "topic", "campaign", "partner", "account", "scope", "channel", "allowed"}
+)
+"""Fields of few different values, which say nothing about who a person is. Their digests stay after an erasure."""
+_MARK = 4
+_TAG = 2
+_DIGEST = 6
+_PART = _TAG + _DIGEST
+"""Octets."""
+
+
+class IdTaken(EventRefused):
+    """An id that stands for something else already; nothing of the event is done."""
+
+    def __init__(self, fields: tuple[str, ...]) -> None:
+        """Names the fields that differ, never their values."""
+        super().__init__(
+            [
+                f"id: it stands for another event already, from which this one differs in {', '.join(fields)};"
+                " say it under an id of its own, or publish the first one as it was"
+            ]
+        )
+
+
+class EventDigests:
+    """Makes digests: BLAKE2b with a key (RFC 7693), six octets a field.
+
+    Args:
+        key: `ADDRESS_KEY`.
+    """
+
+    def __init__(self, key: str) -> None:
+        own = blake2b(key.encode(), digest_size=32, person=b"mailer.contents").digest()
+        self._mac = blake2b(key=own, digest_size=_DIGEST)
+        self._mark = _FORM + self._digest(b"key")[: _MARK - len(_FORM)]
+        self._open = lru_cache(maxsize=4096)(self._make_open)
+
+    def digest_of(self, event: MessageEvent | AccountEvent) -> bytes:
+        """The digest of an event, of 20 to 150 octets: by field, those that are open first."""
+        kind, values = type(event), vars(event)
+        get_open, tags, get_own = _field_getters(kind)
+        mac = self._mac.copy()
+        mac.update(f"{event.brand}\0{event.id}\0".encode())
+        parts = [self._open(kind, get_open(values))]
+        for tag, value in zip(tags, get_own(values), strict=False):  # strict takes half as long again
+            if value:
+                field = mac.copy()
+                field.update(tag + write_value(value).encode())
+                parts += tag, field.digest()
+        return b"".join(parts)
+
+    def _make_open(self, kind: type[BaseModel], values: tuple[Any, ...]) -> bytes:
+        """A digest's beginning: the mark, how many octets the open fields have, and these."""
+        said = [
+            (_field_tag(name), value)
+            for name, value in zip(_split_fields(kind)[0], values, strict=True)
+            if value is not None
+        ]
+        parts = b"".join([tag + self._digest(tag, write_value(value).encode()) for tag, value in said])
+        return self._mark + bytes([len(parts)]) + parts
+
+    def _digest(self, *parts: bytes) -> bytes:
+        mac = self._mac.copy()
+        for part in parts:
+            mac.update(part)
+        return mac.digest()
+
+
+def differing_fields(first: bytes | None, again: bytes) -> tuple[str, ...]:
+    """The names of the fields in which two digests under one id differ, in alphabetical order.
+
+    None where they are the same, or where nobody can tell: the first one is from before there were digests, or of
+    another form or key. Fields that an erasure has taken from the first one are not compared.
+    """
+    if first is None or first == again or first[:_MARK] != again[:_MARK]:
+        return ()
+    if len(first) == _open_octets(first):
+        again = again[: _open_octets(again)]
+    known, said = _field_digests(first), _field_digests(again)
+    return tuple(sorted(_names_by_tag()[tag] for tag in known.keys() | said.keys() if known.get(tag) != said.get(tag)))
+
+
+def write_value(value: Any) -> str:
+    """A validated value in its one form: equal values are written alike, whatever JSON they came from, and no others.
+
+    Keys are in order, and numbers as in RFC 8785 3.2.2.3: 1.0 is 1. Refs and people are sets, in the order of their
+    refs. Fields of a model that are left out are not written, so that a new field changes no digest.
+    """
+    return _WRITERS[type(value)](value)
+
+
+class _Writers(dict[type, Callable[[Any], str]]):
+    """The functions that write values, by their types; one of a type derived from these is written as that."""
+
+    def __missing__(self, kind: type) -> Callable[[Any], str]:
+        return next(self[base] for base in kind.__mro__[1:] if base in self)
+
+
+def _write_object(value: Mapping[str, Any]) -> str:
+    if _TEXTS.issuperset(map(type, value.values())):  # quicker, and holds for most
+        return f"{{{to_json(sorted(value.items())).decode()}}}"
+    return f"{{{''.join([write_value(name) + write_value(value[name]) for name in sorted(value)])}}}"
+
+
+def _write_list(value: Sequence[Any]) -> str:
+    return f"[{''.join(map(write_value, value))}]"
+
+
+def _write_refs(value: Refs) -> str:
+    return _write_list(sorted(set(value.refs)))
+
+
+def _write_people(value: People) -> str:
+    if len(value.people) == 1:  # quicker, and holds for most
+        return _write_person(value.people[0])
+    return "".join(map(_write_person, sorted(value.people, key=_REF)))
+
+
+def _write_person(value: Person) -> str:
+    if value.context:
+        return _PERSON(value, exclude_none=True, exclude={"context"}).decode() + _write_object(value.context)
+    return _PERSON(value, exclude_none=True).decode()
+
+
+_TEXTS = frozenset({str})
+_REF = attrgetter("ref")
+_PERSON = Person.__pydantic_serializer__.to_json
+_WRITERS = _Writers(
+    {
+        str: lambda value: f"{len(value)}:{value}",
+        type(None): lambda value: "null",
+        bool: lambda value: f"={value};",
+        int: lambda value: f"={value};",
+        float: lambda value: f"={int(value) if value.is_integer() else value!r};",
+        datetime: lambda value: f"@{value.isoformat()};",
+        dict: _write_object,
+        list: _write_list,
+        tuple: _write_list,
+        Refs: _write_refs,
+        People: _write_people,
+        Audience: lambda value: f"*{value.audience}",
+        Attachment: lambda value: write_value([value.filename, value.content_type, blake2b(value.content).hexdigest()]),
+    }
+)
+
+Getter = Callable[[Mapping[str, Any]], tuple[Any, ...]]
+
+
+@cache
+def _field_getters(kind: type[BaseModel]) -> tuple[Getter, tuple[bytes, ...], Getter]:
+    """Tells how to get at an event's open fields; the tags of the others, and how to get at these."""
+    open_names, own_names = _split_fields(kind)
+    return _make_getter(open_names), tuple(_field_tag(name) for name in own_names), _make_getter(own_names)
+
+
+def _make_getter(names: tuple[str, ...]) -> Getter:
+    """Gets the values of several names in one call, or those of one."""
+    return itemgetter(*names) if len(names) > 1 else lambda values: (values[names[0]],)
+
+
+@cache
+def _split_fields(kind: type[BaseModel]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of an event's open fields, and of its others."""
+    names = [name for name in kind.model_fields if name not in _KEY]
+    return tuple(name for name in names if name in _OPEN), tuple(name for name in names if name not in _OPEN)
+
+
+@cache
+def _field_tag(name: str) -> bytes:
+    return blake2b(name.encode(), digest_size=_TAG).digest()
+
+
+@cache
+def _names_by_tag() -> dict[bytes, str]:
+    """The fields of all events by their tags."""
+    kinds: tuple[type[BaseModel], ...] = (MessageEvent, *get_args(AccountEvent))
+    return {_field_tag(name): name for kind in kinds for name in kind.model_fields}
+
+
+def _open_octets(content: bytes) -> int:
+    return _MARK + 1 + content[_MARK]
+
+
+def _field_digests(content: bytes) -> dict[bytes, bytes]:
+    """The fields' digests by their tags."""
+    starts = range(_MARK + 1, len(content), _PART)
+    return {content[start : start + _TAG]: content[start + _TAG : start + _PART] for start in starts}

@@ -1,0 +1,99 @@
+"""Reading events where others wait: a large one is checked in slices, between which the event loop serves others."""
+
+import asyncio
+import time
+from typing import Any
+
+from mailer.accounts import ACCOUNT, AccountEvent, parse_any, validate_account
+from mailer.events import (
+    MAX_PEOPLE,
+    EventRefused,
+    MessageEvent,
+    Person,
+    parse_event,
+    read_json,
+    validate_event,
+)
+from mailer.input_types import MAX_PROBLEMS, check_field_count
+
+SMALL = 4 * 1024
+"""Octets. An event of so many is read at once, in a few milliseconds at most."""
+SLICE = 0.005
+"""Seconds of work, after which the loop is let go on."""
+
+
+class EventReader:
+    """Reads events of one process, one large one at a time."""
+
+    def __init__(self) -> None:
+        self._one = asyncio.Lock()
+
+    async def read_any_event(self, body: bytes | str) -> MessageEvent | AccountEvent:
+        """Reads whichever event it is, as `mailer.accounts.parse_any`.
+
+        Raises:
+            EventRefused: it is too large, not JSON, or no event.
+        """
+        if len(body) <= SMALL:
+            return parse_any(body)
+        async with self._one:
+            value = await _read_values(body)
+            if isinstance(value, dict) and ACCOUNT in value:
+                return validate_account(value)
+            return await _read_message(value)
+
+    async def read_message_event(self, body: bytes | str) -> MessageEvent:
+        """Reads an event of a message, as `mailer.events.parse_event`.
+
+        Raises:
+            EventRefused: it is too large, not JSON, or no such event.
+        """
+        if len(body) <= SMALL:
+            return parse_event(body)
+        async with self._one:
+            return await _read_message(await _read_values(body))
+
+
+async def _read_values(body: bytes | str) -> Any:
+    value = read_json(body)
+    await asyncio.sleep(0)
+    return value
+
+
+async def _read_message(value: Any) -> MessageEvent:
+    people = _people_in(value)
+    if people is None:
+        return validate_event(value)
+    checked = await _checked_people(people)
+    try:
+        return validate_event({**value, "to": {**value["to"], "people": checked}})
+    except EventRefused as refusal:
+        if len(checked) == len(people):
+            raise
+        seen = f"to.people: only the first {len(checked):,} of {len(people):,} were looked at"
+        raise EventRefused([*refusal.problems[: MAX_PROBLEMS - 1], seen]) from None
+
+
+def _people_in(value: Any) -> list[Any] | None:
+    """The people that an event brings along, as they stand in it; None where that is no list, or too long a one."""
+    match value:
+        case {"to": {"people": list(people)}} if len(people) <= MAX_PEOPLE:
+            return people
+    return None
+
+
+async def _checked_people(people: list[Any]) -> list[Any]:
+    """Each as a `Person`, or as it stands where it is none; no more of them once enough are wrong to say so."""
+    checked, wrong, until = list[Any](), 0, time.perf_counter() + SLICE
+    for person in people:
+        try:
+            checked.append(Person.model_validate(check_field_count(person)))
+        except ValueError:
+            checked.append(person)
+            wrong += 1
+            if wrong > MAX_PROBLEMS:
+                break
+        if time.perf_counter() > until:
+            await asyncio.sleep(0)
+            until = time.perf_counter() + SLICE
+    return checked

@@ -1,0 +1,74 @@
+"""Hand-overs that a slow processor keeps waiting go on by themselves, so that their consumers take others' mail."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from uuid import UUID
+
+from mailer.pipeline.handover import HandOver
+from mailer.policy.category import Lane
+from mailer.ports.mailings import MailingFacts
+from mailer.runtime.error_kinds import error_place
+from mailer.telemetry import log
+
+MOST = 8
+"""Hand-overs of a lane that go on by themselves; with more than that, consumers wait."""
+
+
+class HandOverTasks:
+    """Hands batches over for the consumers of a worker.
+
+    A claim and its lease keep what goes on by itself, as they do in a consumer: its message may be settled.
+
+    Args:
+        handover: does the work.
+        most: how many hand-overs of a lane may go on by themselves.
+    """
+
+    def __init__(self, handover: HandOver, most: int = MOST) -> None:
+        self.precedence = handover.precedence
+        self._handover = handover
+        self._most = most
+        self._left = dict[asyncio.Task[None], str]()
+
+    async def hand_over(
+        self,
+        lane: Lane | str,
+        batches: Sequence[int],
+        facts: Mapping[UUID, MailingFacts | None] = MappingProxyType({}),
+    ) -> None:
+        """Hands batches over, see `HandOver.hand_over_batches`; returns before the end if a processor takes long."""
+        is_left: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        def leave() -> None:
+            if not is_left.done() and self._has_capacity(lane):
+                self._left[task] = lane
+                task.add_done_callback(self._forget_task)
+                is_left.set_result(True)
+
+        def end(_: asyncio.Task[None]) -> None:
+            if not is_left.done():
+                is_left.set_result(False)
+
+        task = asyncio.create_task(self._handover.hand_over_batches(batches, facts, leave))
+        task.add_done_callback(end)
+        try:
+            if not await is_left:
+                task.result()
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            raise
+
+    async def wait_until_done(self) -> None:
+        """Returns once all of them are through. Who told them to stop has set the worker's own `stop`."""
+        await asyncio.gather(*self._left, return_exceptions=True)
+
+    def _has_capacity(self, lane: str) -> bool:
+        return Counter(self._left.values())[lane] < self._most
+
+    def _forget_task(self, task: asyncio.Task[None]) -> None:
+        del self._left[task]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("a hand-over was left to its lease", error=error_place(error))

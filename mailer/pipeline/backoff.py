@@ -1,0 +1,44 @@
+"""Destinations that do not take their messages wait by themselves, each time longer; all others go on."""
+
+import time
+from collections.abc import Callable, Collection, Hashable
+from typing import Generic, TypeVar
+
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 5.0
+"""Seconds between two tries: messages flow again within ten seconds after their destination takes them again."""
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class Backoff(Generic[Key]):
+    """The destinations that wait before they are tried again.
+
+    Args:
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._pauses = dict[Key, tuple[float, float]]()
+
+    def waiting_keys(self) -> list[Key]:
+        """Those that wait now."""
+        now = self._clock()
+        return [key for key, (_, until) in self._pauses.items() if until > now]
+
+    def note_results(self, taken: Collection[Key], refused: Collection[Key]) -> tuple[set[Key], set[Key]]:
+        """Notes who took messages and who did not; who did both has to wait.
+
+        Returns:
+            The destinations that begin to wait, and those that wait no longer.
+        """
+        ended = {key for key in taken if key in self._pauses and key not in refused}
+        for key in ended:
+            del self._pauses[key]
+        begun = {key for key in refused if key not in self._pauses}
+        for key in set(refused):
+            pause, _ = self._pauses.get(key, (FIRST_PAUSE / 2, 0.0))
+            pause = min(2 * pause, LONGEST_PAUSE)
+            self._pauses[key] = pause, self._clock() + pause
+        return begun, ended

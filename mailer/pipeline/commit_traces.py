@@ -1,0 +1,184 @@
+"""The last entries that each process of a machine has committed to the ledger, in small files outside of the database.
+
+A process notes each commit before anybody is told of it, and before a message of it is handed over: one `pwrite` of 32
+octets, which outlives the process. `sync_to_disk` makes it outlive the machine.
+"""
+
+import fcntl
+import os
+import time
+import zlib
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from pathlib import Path
+from struct import Struct
+from uuid import UUID
+
+from mailer.ports.halts import CommitTrace, Head
+from mailer.ports.uuids import uuid7
+from mailer.runtime.private_files import private_folder
+
+SLOTS = 64
+"""Entries that are kept: more than a process has connections. So the last that the server has committed is among them:
+what is confirmed later and was committed before was under way on another connection at that time."""
+SECONDS_KEPT = 25 * 86400
+"""The time for which a trace, or a seal, is remembered: after 30 days the database need not have the seal any more."""
+FILES_READ, FILES_KEPT = 64, 1024
+"""The newest files of a folder."""
+_HEADER = Struct(">16s16s")
+_SLOT = Struct(">16sQI4x")
+_SUFFIX = ".trace"
+
+
+class CommitTraces:
+    """This process's own trace, and those of the others in its folder.
+
+    A file is locked as long as its process lives, which the kernel sees to.
+
+    Args:
+        folder: of all processes of the machine; made as soon as there is something to note.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.id = uuid7()
+        self._folder = folder
+        self._file = folder / f"{self.id}{_SUFFIX}"
+        self._descriptor: int | None = None
+        self._lineage: UUID | None = None
+        self._slots: list[Head] = []
+        self._noted = 0
+        self._synced = 0
+        self._checked: tuple[int, frozenset[UUID]] = (0, frozenset())
+
+    @property
+    def is_synced(self) -> bool:
+        """Tells whether all that this process has noted is on disk."""
+        return self._noted == self._synced
+
+    def begin_lineage(self, lineage: UUID) -> None:
+        """Notes from now on what is committed to this database.
+
+        Raises:
+            OSError: the disk takes nothing; the process remembers for itself.
+        """
+        if self._lineage not in (None, lineage):
+            self._slots, self._noted, self._synced = [], 0, 0
+        self._lineage = lineage
+        if self._slots or self._descriptor is not None:
+            self._write_notes()
+
+    def note_entry(self, writer: UUID, n: int) -> None:
+        """Notes an entry in the place of the oldest one.
+
+        Raises:
+            OSError: the disk takes nothing; the process remembers for itself.
+        """
+        place = self._noted % SLOTS
+        self._slots[place : place + 1] = [(writer, n)]
+        self._noted += 1
+        if self._descriptor is not None:
+            os.pwrite(self._descriptor, _pack_head((writer, n)), _HEADER.size + place * _SLOT.size)
+        elif self._lineage is not None:
+            self._write_notes()
+
+    def sync_to_disk(self) -> None:
+        """Returns once all that was noted is on disk. What newer notes stand for is forgotten then.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        noted, (before, ended) = self._noted, self._checked
+        if self._descriptor is None or noted == self._synced:
+            return
+        os.fdatasync(self._descriptor)
+        self._synced = noted
+        if noted > before and ended:
+            self._checked = (noted, frozenset())
+            for id_ in ended:
+                (self._folder / f"{id_}{_SUFFIX}").unlink(missing_ok=True)
+
+    def forget_traces(self, ended: frozenset[UUID]) -> None:
+        """The database has all that some processes have committed that have ended; a newer note will stand for it."""
+        if not self._checked[1]:
+            self._checked = (self._noted, ended)
+
+    def close(self) -> None:
+        """This process has ended: its trace is one of the dead."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _write_notes(self) -> None:
+        if self._lineage is None:
+            return
+        if self._descriptor is None:
+            private_folder(self._folder)
+            # It gets its name once it is locked: nobody takes it for one of a process that has ended.
+            fresh = self._folder / f"{self.id}.new"
+            descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            fresh.rename(self._file)
+            self._descriptor = descriptor
+        content = _HEADER.pack(b"mailer trace 1", self._lineage.bytes) + b"".join(map(_pack_head, self._slots))
+        os.pwrite(self._descriptor, content.ljust(_HEADER.size + SLOTS * _SLOT.size, b"\0"), 0)
+
+    def read_traces(self) -> list[CommitTrace]:
+        """The traces of the folder, this process's own first."""
+        own = [] if self._lineage is None else [CommitTrace(self.id, self._lineage, _newest_heads(self._slots))]
+        return own + list(self._other_traces())
+
+    def _other_traces(self) -> Iterator[CommitTrace]:
+        """Of those that have ended, the last: what they have committed comes after what the ones before them have."""
+        if not self._folder.is_dir():
+            return
+        files = [file for file in self._folder.glob(f"*{_SUFFIX}") if file != self._file]
+        with suppress(FileNotFoundError):  # another process has forgotten it meanwhile; it asks again
+            files.sort(key=lambda file: file.stat().st_mtime, reverse=True)
+        for file in files[:FILES_READ]:
+            with suppress(OSError):
+                if (trace := _read_trace(file)) is not None:
+                    yield trace
+        for file in files[FILES_KEPT:]:
+            file.unlink(missing_ok=True)
+
+
+def _pack_head(head: Head) -> bytes:
+    writer, n = head
+    return _SLOT.pack(writer.bytes, n, zlib.crc32(writer.bytes + n.to_bytes(8)))
+
+
+def _newest_heads(heads: Collection[Head]) -> frozenset[Head]:
+    """The highest entry of each writer: the lower ones were committed before it."""
+    highest: dict[UUID, int] = {}
+    for writer, n in heads:
+        highest[writer] = max(n, highest.get(writer, 0))
+    return frozenset(highest.items())
+
+
+def _read_trace(file: Path) -> CommitTrace | None:
+    """The trace of another process; None where the file is none, or too old to say anything."""
+    with file.open("rb") as opened:
+        dead = _is_unlocked(opened.fileno())
+        content = opened.read()
+        if time.time() - os.fstat(opened.fileno()).st_mtime > SECONDS_KEPT:
+            if dead:
+                file.unlink(missing_ok=True)
+            return None
+    if len(content) < _HEADER.size:
+        return None
+    _, lineage = _HEADER.unpack_from(content)
+    places = range(_HEADER.size, len(content) - _SLOT.size + 1, _SLOT.size)
+    slots = [(UUID(bytes=writer), n, crc) for writer, n, crc in (_SLOT.unpack_from(content, place) for place in places)]
+    heads = [(writer, n) for writer, n, crc in slots if n and crc == zlib.crc32(writer.bytes + n.to_bytes(8))]
+    try:
+        return CommitTrace(UUID(file.name.removesuffix(_SUFFIX)), UUID(bytes=lineage), _newest_heads(heads), dead)
+    except ValueError:
+        return None
+
+
+def _is_unlocked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,127 @@
+"""Moves of deliveries that nobody has to send: those that still hold are made, and bugs hold rows back."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from mailer.pipeline.deduplication import Key
+from mailer.pipeline.transitions import BUG, DeliveryStep, hold_for_bug
+from mailer.policy.category import CATEGORIES
+from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow, DeliveryState, DeliveryStore
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.mailings import MailingFacts
+from mailer.ports.timekeeping import OpenDelivery, OrphanedDelivery, QueuedDelivery, TimekeeperStore
+from mailer.runtime.error_kinds import error_place
+from mailer.telemetry import HELD_BY_BUGS, log
+
+
+async def move_unchanged_deliveries(
+    deliveries: DeliveryStore, claim: UUID | None, changes: Sequence[tuple[DeliveryMove, Sequence[LedgerEntry]]]
+) -> int:
+    """Moves the deliveries that are still as they were left, with their entries; returns how many were not."""
+    held = list(changes)
+    while refused := await deliveries.commit_moves(
+        claim, [move for move, _ in held], [entry for _, entries in held for entry in entries]
+    ):
+        held = [(move, entries) for move, entries in held if move.key not in refused]
+    return len(changes) - len(held)
+
+
+async def hold_rows_for_bug(
+    deliveries: DeliveryStore, claim: Claim, rows: Sequence[DeliveryRow], facts: MailingFacts, error: Exception
+) -> None:
+    """Holds rows of a mailing that cannot be made because of a bug, until a person has them tried again."""
+    place = error_place(error)
+    late = await move_unchanged_deliveries(deliveries, claim.token, [hold_for_bug(row, facts, place) for row in rows])
+    log_held_deliveries(facts.id, facts.category, place, len(rows) - late)
+
+
+async def hold_batch_for_bug(deliveries: DeliveryStore, upkeep: TimekeeperStore, batch: int, reason: str) -> None:
+    """Holds what is queued of a batch that cannot even be claimed, so that it is not published again for ever.
+
+    Args:
+        deliveries: their rows.
+        upkeep: finds them.
+        batch: its id.
+        reason: the error's type and place.
+    """
+    queued = await upkeep.queued_deliveries_of(batch)
+    if not queued:
+        return
+    changes = [
+        unclaimed_move(item, item.mailing_id, item.brand, DeliveryState.HELD, f"{BUG} {reason}") for item in queued
+    ]
+    late = await move_unchanged_deliveries(deliveries, None, changes)
+    await upkeep.delete_empty_batches(queued[0].mailing_id)
+    log_held_deliveries(queued[0].mailing_id, queued[0].category, reason, len(queued) - late)
+
+
+def unclaimed_move(
+    item: QueuedDelivery | OrphanedDelivery | OpenDelivery,
+    mailing_id: UUID,
+    brand: str,
+    state: DeliveryState,
+    reason: str,
+    due_at: datetime | None = None,
+    from_reason: str | None = None,
+) -> tuple[DeliveryMove, tuple[LedgerEntry]]:
+    """The move of a delivery that nobody holds, with its entry. Pure.
+
+    Args:
+        item: as it was read.
+        mailing_id: of its mailing.
+        brand: of its mailing.
+        state: the next one.
+        reason: of that.
+        due_at: when it is tried again; None: it is not.
+        from_reason: without which the move is refused; None: the one that was read.
+    """
+    reason_before = item.reason if from_reason is None else from_reason
+    move = DeliveryMove(
+        mailing_id,
+        item.recipient_id,
+        item.attempt,
+        item.state,
+        state,
+        reason,
+        due_at,
+        from_reason=reason_before,
+    )
+    entry = LedgerEntry(
+        EntryKind.OUTCOME,
+        brand,
+        mailing_id=mailing_id,
+        recipient_id=item.recipient_id,
+        attempt=item.attempt,
+        category=item.category,
+        reason=f"{state.value} {reason}",
+    )
+    return move, (entry,)
+
+
+def log_held_deliveries(mailing_id: UUID, category: str, place: str, deliveries: int) -> None:
+    """Tells operators of deliveries that a bug holds back; an unknown category counts as mandatory."""
+    if deliveries:
+        kind = "optional" if category in CATEGORIES and CATEGORIES[category].is_optional else "mandatory"
+        HELD_BY_BUGS.labels(kind).inc(deliveries)
+        log.error(
+            "deliveries are held by a bug; once it is mended, `mailer mailing resume` has them tried again",
+            mailing=str(mailing_id),
+            kind=kind,
+            deliveries=deliveries,
+            place=place,
+        )
+
+
+def log_late_outcomes(late: int) -> None:
+    """Somebody took these rows for a dead worker's; what they have become stands in the ledger already."""
+    if late:
+        log.warning("outcomes came too late", deliveries=late)
+
+
+def split_refused_steps(
+    steps: Sequence[DeliveryStep], refused: frozenset[Key]
+) -> tuple[list[DeliveryStep], list[DeliveryStep]]:
+    """The steps that may be taken, and those that were refused."""
+    good = [step for step in steps if step.change.move.key not in refused]
+    return good, [step for step in steps if step.change.move.key in refused]

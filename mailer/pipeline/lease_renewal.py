@@ -1,0 +1,90 @@
+"""The time of a claim: until when something may begin, and how the lease is kept while a processor takes long."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Final, TypeVar
+
+from mailer.telemetry import log
+
+MARGIN: Final = 0.08
+"""The part of a lease before its end in which nothing new begins."""
+RETRY_SECONDS: Final = 1.0
+"""Between two tries to renew a lease."""
+_T = TypeVar("_T")
+
+
+class ClaimLease:
+    """A claim's lease, which is renewed only while a window waits for its processor.
+
+    A final dot may be answered after ten minutes (RFC 5321 4.5.3.2.6). Were the lease to end before, others would take
+    the window for a dead worker's, and mandatory mail would go out again and again.
+
+    Args:
+        renew: makes the lease as long as it was; its new end in `time.monotonic()` seconds, None if it is lost.
+        begun, deadline: `time.monotonic()` seconds: when it was taken, and after which it may have run out.
+        stop: set when the worker is to end; then nothing is renewed any more.
+    """
+
+    def __init__(
+        self, renew: Callable[[], Awaitable[float | None]], begun: float, deadline: float, stop: asyncio.Event
+    ) -> None:
+        self.deadline = deadline
+        self._renew = renew
+        self._margin = MARGIN * (deadline - begun)
+        self._stop = stop
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def closing_time(self) -> float:
+        """`time.monotonic()` seconds after which nothing begins."""
+        return self.deadline - self._margin
+
+    async def renew_while_sending(self, sending: Awaitable[_T]) -> _T:
+        """Waits for processors; where that takes longer than half of what is left of the lease, the lease is renewed.
+
+        Raises:
+            TimeoutError: the worker is to end, and the lease is over; what was sent is in doubt.
+        """
+        async with asyncio.timeout(None) as limit:
+            timer = asyncio.get_running_loop().call_later(self._renewal_delay, self._start_renewal, limit)
+            try:
+                return await sending
+            finally:
+                timer.cancel()
+                if self._keeper is not None:
+                    self._keeper.cancel()
+                    self._keeper = None
+
+    @property
+    def _renewal_delay(self) -> float:
+        return max(0.0, self.deadline - time.monotonic()) / 2
+
+    def _start_renewal(self, limit: asyncio.Timeout) -> None:
+        self._keeper = asyncio.get_running_loop().create_task(self._renew_until_lost(limit))
+
+    async def _renew_until_lost(self, limit: asyncio.Timeout) -> None:
+        """Renews the lease until it is lost or the worker is to end."""
+        while not self._stop.is_set():
+            try:
+                deadline = await self._renew()
+            except Exception as error:
+                log.warning("a lease could not be renewed; trying again", error=type(error).__name__)
+                if time.monotonic() >= self.deadline:
+                    return
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            if deadline is None:
+                log.warning("a lease was lost while a processor was waited for")
+                self.deadline = float("-inf")
+                return
+            self.deadline = deadline
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), self._renewal_delay)
+        limit.reschedule(asyncio.get_running_loop().time() + max(0.0, self.deadline - time.monotonic()))
+
+
+async def gather_results(sends: Sequence[Awaitable[_T]]) -> Sequence[_T | BaseException]:
+    """Returns the result of each; one alone raises what befalls it."""
+    return await asyncio.gather(*sends, return_exceptions=True) if len(sends) > 1 else [await sends[0]]

@@ -1,0 +1,37 @@
+"""The names of other members in a claim's mails, as they are now: once a claim, and only where a mail shows one."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from mailer.ports.deliveries import DeliveryRow
+from mailer.ports.mailings import MailingStore
+from mailer.rendering.mailing import MailingRenderer
+from mailer.rendering.member_names import members_in
+
+
+async def load_member_names(
+    mailings: MailingStore, rows: Sequence[DeliveryRow], presses: Iterable[MailingRenderer]
+) -> None:
+    """Tells presses the names of the members of whom their mails speak.
+
+    Args:
+        mailings: knows the names.
+        rows: of a claim.
+        presses: of its mailings.
+    """
+    naming = {press.facts.id: press for press in presses if press.names_members}
+    if not naming:
+        return
+    brands: defaultdict[str, list[MailingRenderer]] = defaultdict(list)
+    numbers: defaultdict[str, set[int]] = defaultdict(set)
+    for press in naming.values():
+        brands[press.facts.brand].append(press)
+        numbers[press.facts.brand].update(members_in(press.facts.context))
+    for row in rows:
+        if row.context and (of := naming.get(row.mailing_id)):
+            numbers[of.facts.brand].update(members_in(row.context))
+    for brand, own in brands.items():
+        inviters = {press.facts.inviter for press in own if press.facts.inviter}
+        names = await mailings.member_names(brand, [*numbers[brand]], [*inviters])
+        for press in own:
+            press.names = names

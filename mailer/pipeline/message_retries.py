@@ -1,0 +1,159 @@
+"""Messages in hand are handled until they are settled: outages are waited for, a bug costs one message, and no lane."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from mailer.ports.broker import ReceivedMessage
+from mailer.ports.dead_letters import DeadKind
+from mailer.runtime.error_kinds import ErrorKind, error_kind, error_place
+from mailer.telemetry import IN_HAND, log
+
+LONGEST_PAUSE = 5.0
+"""Seconds between two tries while a service is away: mail flows again within ten of its return."""
+BUG_PAUSES = (0.1, 0.5)
+"""Seconds before a message that met a bug is tried again; then it is a dead letter."""
+PASSING_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""The same where somebody was in the way, or a statement took too long."""
+
+Handle = Callable[[Sequence[ReceivedMessage]], Awaitable[None]]
+GiveUp = Callable[[ReceivedMessage, str, int], Awaitable[None]]
+"""Ends a message that cannot be handled. It is told the last error's type and place, and how often it was tried."""
+
+
+async def dead_letter_message(received: ReceivedMessage, place: str, tries: int) -> None:
+    """Makes a dead letter of a message that cannot be handled."""
+    await received.reject(f"handling it failed {tries} times, at last with {place}", DeadKind.ERROR)
+
+
+class MessageRetries:
+    """Handles the messages of one consumer.
+
+    They are held, not given back, since a broker counts how often it is asked: an outage would else turn good messages
+    into dead letters. Messages that failed together are tried one by one, and those that fail alone are tried again
+    beside the others, so that a consumer never waits for a bug.
+
+    Args:
+        queue: where they come from. handle: does the work, and settles. stop: set when nothing new is to begin.
+        give_up: ends a message that met a bug at each try.
+    """
+
+    def __init__(self, queue: str, handle: Handle, stop: asyncio.Event, give_up: GiveUp = dead_letter_message) -> None:
+        self._queue = queue
+        self._handle = handle
+        self._stop = stop
+        self._give_up = give_up
+        self._apart: set[asyncio.Task[None]] = set()
+        self._resting: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def handle_messages(self, arrived: Sequence[ReceivedMessage]) -> None:
+        """Handles messages together; returns once each is settled, or tried again beside the others."""
+        error = await self._handle_through_outages(arrived)
+        if error is None:
+            return
+        log.warning("messages failed together; trying each by itself", queue=self._queue, error=error_place(error))
+        for received in arrived:
+            first = error if len(arrived) == 1 else await self._handle_through_outages([received])
+            if first is not None:
+                task = asyncio.create_task(self._retry_message(received, first))
+                self._apart.add(task)
+                task.add_done_callback(self._apart.discard)
+
+    async def finish_in_hand(self) -> None:
+        """Finishes what is in hand; what would be tried again later is left to others."""
+        self._closed = True
+        for task in self._resting:
+            task.cancel()
+        try:
+            await asyncio.gather(*self._apart, return_exceptions=True)
+        finally:
+            for task in self._apart:
+                task.cancel()
+
+    async def _handle_through_outages(self, arrived: Sequence[ReceivedMessage]) -> Exception | None:
+        """Handles messages, however long a service is away; returns what else went wrong."""
+        seconds = 1.0
+        with _counted_in_hand(self._queue):
+            while open_ := [received for received in arrived if received.is_live]:
+                try:
+                    await self._handle(open_)
+                except Exception as error:
+                    if error_kind(error) not in (ErrorKind.AWAY, ErrorKind.SET_UP):
+                        return error
+                    log.warning(
+                        "could not handle messages; trying again",
+                        queue=self._queue,
+                        messages=len(open_),
+                        seconds=seconds,
+                        error=error_place(error),
+                    )
+                    await sleep_unless_stopped(self._stop, seconds)
+                    seconds = min(seconds * 2, LONGEST_PAUSE)
+                    if self._stop.is_set():
+                        return None
+        return None
+
+    async def _retry_message(self, received: ReceivedMessage, error: Exception) -> None:
+        """Tries a message a few times more, then gives it up."""
+        pauses = PASSING_PAUSES if error_kind(error) is ErrorKind.PASSING else BUG_PAUSES
+        with _counted_in_hand(self._queue):
+            for seconds in pauses:
+                await self._wait_before_retry(seconds)
+                if self._closed or self._stop.is_set() or not received.is_live:
+                    return
+                again = await self._handle_through_outages([received])
+                if again is None:
+                    return
+                error = again
+            await self._give_up_message(received, error, len(pauses) + 1)
+
+    async def _wait_before_retry(self, seconds: float) -> None:
+        """Waits before another try, unless that is left to others."""
+        if self._closed or (task := asyncio.current_task()) is None:
+            return
+        self._resting.add(task)
+        try:
+            await sleep_unless_stopped(self._stop, seconds)
+        finally:
+            self._resting.discard(task)
+
+    async def _give_up_message(self, received: ReceivedMessage, error: Exception, tries: int) -> None:
+        """Gives a message up. Where even that fails, the broker counts how often it comes back."""
+        log.error("a message is given up", queue=self._queue, tries=tries, exc_info=error)
+        try:
+            await self._give_up(received, error_place(error), tries)
+        except Exception:
+            log.exception("a message cannot be given up; it goes back to its queue", queue=self._queue)
+            await sleep_unless_stopped(self._stop, 1.0)
+            await received.release()
+
+
+async def sleep_unless_stopped(stop: asyncio.Event, seconds: float) -> None:
+    """Waits, but not longer than until told to stop."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
+_held: dict[str, dict[object, float]] = {}
+"""By queue, since when (`time.monotonic()` seconds) messages are in hand."""
+
+
+@contextmanager
+def _counted_in_hand(queue: str) -> Iterator[None]:
+    """Messages of a queue are in hand as long as somebody is in here."""
+    if queue not in _held:
+        held = _held.setdefault(queue, {})
+        IN_HAND.labels(queue).set_function(lambda: _age_seconds(held))
+    token = object()
+    _held[queue][token] = time.monotonic()
+    try:
+        yield
+    finally:
+        del _held[queue][token]
+
+
+def _age_seconds(held: dict[object, float]) -> float:
+    since = list(held.values())
+    return time.monotonic() - min(since) if since else 0.0

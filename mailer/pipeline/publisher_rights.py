@@ -1,0 +1,71 @@
+"""Publishers and their rights, from memory: asked of the database once a second at most, while events come in."""
+
+import time
+from collections.abc import Callable, Mapping
+
+from mailer.accounts import AccountEvent
+from mailer.events import MessageEvent
+from mailer.policy.identity import ITSELF, Identity
+from mailer.policy.policy_file import Policy
+from mailer.policy.publisher_rights import PIPELINE, AccountRight, Publisher, PublishRight, Wish, right_refusal
+from mailer.ports.publishers import PublisherStore
+
+PERIOD = 1.0
+"""Seconds for which an answer counts: a revocation holds after them."""
+_MOST_GRANTED = 1000
+"""Wishes that were granted since: the many events of a kind are looked at once."""
+_AGAIN = 0.1
+"""Seconds after which whoever is refused is looked for once more: who was added just now is known."""
+
+
+def required_right(policies: Mapping[str, Policy], event: MessageEvent | AccountEvent) -> Wish | None:
+    """The wish of an event's publisher; None where nobody can be granted it, and it is refused for another reason."""
+    policy = policies.get(event.brand)
+    if policy is None:
+        return None
+    if not isinstance(event, MessageEvent):
+        return AccountRight(event.brand, event.account)
+    return PublishRight(event.brand, event.category, event.template) if event.category in policy.terms else None
+
+
+class PublisherRegister:
+    """The publishers' rights, as of a second ago.
+
+    Args:
+        publishers: the rows.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, publishers: PublisherStore, clock: Callable[[], float] = time.monotonic) -> None:
+        self._publishers = publishers
+        self._clock = clock
+        self._known: Mapping[Identity, Publisher] = {}
+        self._granted = set[tuple[Identity, type[Wish], Wish]]()  # wishes of two kinds can be equal as tuples
+        self._asked_at = float("-inf")
+
+    async def refresh_rights(self) -> None:
+        """Asks the database, where the last answer is too old."""
+        if self._clock() - self._asked_at > PERIOD:
+            await self._load_publishers()
+
+    async def refusal_reason(self, identity: Identity, wish: Wish) -> str | None:
+        """Why somebody may not do something, None if they may."""
+        key = (identity, type(wish), wish)
+        if key in self._granted:
+            return None
+        problem = self._find_refusal(identity, wish)
+        if problem is not None and self._clock() - self._asked_at > _AGAIN:
+            await self._load_publishers()
+            problem = self._find_refusal(identity, wish)
+        if problem is None and len(self._granted) < _MOST_GRANTED:
+            self._granted.add(key)
+        return problem
+
+    def _find_refusal(self, identity: Identity, wish: Wish) -> str | None:
+        return right_refusal(identity, PIPELINE if identity == ITSELF else self._known.get(identity), wish)
+
+    async def _load_publishers(self) -> None:
+        asked_at = self._clock()
+        self._known = await self._publishers.all_publishers()
+        self._granted.clear()
+        self._asked_at = asked_at

@@ -1,0 +1,172 @@
+"""The memory that a machine has of the database, in a folder outside of it: `MAILER_DATA`."""
+
+import asyncio
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+from mailer.pipeline.commit_traces import SECONDS_KEPT, CommitTraces
+from mailer.pipeline.standing_journal import StandingJournal
+from mailer.ports.halts import CommitTrace, RestoreMarker, RestoreMarkerUnreadable, StandingChange
+from mailer.runtime.private_files import open_private, private_folder
+from mailer.telemetry import log
+
+PATIENCE = 5.0
+"""Seconds after which an answer waits for the disk no longer."""
+MOST_UNWRITTEN = 10_000
+"""Changes that are kept in memory until the disk takes them, the newest."""
+
+
+class FileRestoreMarkers:
+    """Implements `ports.halts.RestoreMarkerStore` and `ports.halts.CommitNotes` for all processes of a machine.
+
+    In `database.json` is the newest seal that any of them has seen, in `seen/` what each of them has committed. Where
+    the folder takes nothing, each remembers for itself as long as it runs.
+
+    Args:
+        folder: made when there is something to remember.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "database.json"
+        self._traces = CommitTraces(folder / "seen")
+        self._journal = StandingJournal(folder / "seen", self._traces.id)
+        self.id = self._traces.id
+        self._lineage: UUID | None = None
+        self._unwritten = deque[StandingChange]()
+        self._is_kept = False
+        self._is_failing = False
+        # One thread: when a task of it has its turn, whatever an earlier one took along is on disk.
+        self._disk = ThreadPoolExecutor(1, "disk")
+
+    def read_marker(self) -> RestoreMarker | None:
+        """See the port."""
+        try:
+            seen = json.loads(self._file.read_text("utf-8"))
+            memory = RestoreMarker(UUID(seen["lineage"]), int(seen["seal"]), str(seen["digest"]))
+            fresh = time.time() - self._file.stat().st_mtime < SECONDS_KEPT
+            return memory if fresh else RestoreMarker(memory.lineage)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            why = self._error_text(error) if isinstance(error, OSError) else "it is not what was written"
+            log.warning("what was seen of the database cannot be read", file=str(self._file), error=why)
+            return None
+
+    def write_marker(self, memory: RestoreMarker, instead_of: Collection[UUID]) -> None:
+        """See the port."""
+        known = self.read_marker()
+        older = known is None or (known.lineage == memory.lineage and known.seal < memory.seal)
+        if not older and known is not None and known.lineage not in instead_of:
+            return
+        body = {"lineage": str(memory.lineage), "seal": memory.seal, "digest": memory.digest}
+        self._try_write(partial(self._replace_file, json.dumps(body)))
+
+    def _replace_file(self, body: str) -> None:
+        # Not the process id: in containers that share a volume, each process may have the same.
+        fresh = self._file.with_name(f"{self._file.name}.{self.id}")
+        private_folder(self._file.parent)
+        with open(fresh, "w", encoding="utf-8", opener=open_private) as opened:
+            opened.write(body)
+        fresh.replace(self._file)
+
+    def begin_lineage(self, lineage: UUID) -> None:
+        """See the port."""
+        self._is_kept = False
+        if lineage != self._lineage:
+            self._lineage = lineage
+            self._try_write(partial(self._traces.begin_lineage, lineage))
+
+    def note_entry(self, writer: UUID, n: int) -> None:
+        """See the port."""
+        if not self._is_kept:
+            self._try_write(partial(self._traces.note_entry, writer, n))
+
+    async def record_changes(self, changes: Sequence[StandingChange]) -> None:
+        """See the port. Those who answer at the same time share a write."""
+        self._unwritten.extend(replace(change, lineage=self._lineage) for change in changes)
+        await self._write_with_timeout(self._write_journal)
+
+    async def sync_to_disk(self) -> None:
+        """See the port."""
+        if not self._traces.is_synced:
+            await self._write_with_timeout(self._traces.sync_to_disk)
+
+    def read_traces(self) -> Sequence[CommitTrace]:
+        """See the port."""
+        return self._traces.read_traces()
+
+    def forget_traces(self, ended: Collection[UUID]) -> None:
+        """See the port."""
+        self._traces.forget_traces(frozenset(ended))
+
+    def keep_as_evidence(self) -> None:
+        """See the port."""
+        self._is_kept = True
+
+    async def mark_replayed(self, changes: Sequence[StandingChange]) -> None:
+        """These were lost and have been seen to: `remembered_changes` has them no more."""
+        if changes:
+            await self._write_with_timeout(partial(self._journal.mark_replayed, changes))
+
+    def remembered_changes(self) -> Iterator[StandingChange]:
+        """The changes of standings that this machine's processes have made in the last 25 days.
+
+        Raises:
+            MemoryClosed: this process may not read them, and so cannot say whether any of them was lost.
+        """
+        try:
+            yield from self._journal.read_changes()
+        except PermissionError as error:
+            raise RestoreMarkerUnreadable(self._error_text(error)) from error
+
+    def close(self) -> None:
+        """Ends: what this process has noted stays."""
+        self._disk.shutdown()
+        self._traces.close()
+
+    def _write_journal(self) -> None:
+        if changes := [self._unwritten.popleft() for _ in range(len(self._unwritten))]:
+            try:
+                self._journal.append_changes(changes)
+            except OSError:
+                self._unwritten.extendleft(reversed(changes[-MOST_UNWRITTEN:]))
+                raise
+            self._traces.sync_to_disk()
+
+    async def _write_with_timeout(self, write: Callable[[], None]) -> None:
+        """Waits for the disk, but for no longer than an answer may."""
+        written = asyncio.get_running_loop().run_in_executor(self._disk, self._try_write, write)
+        try:
+            await asyncio.wait_for(asyncio.shield(written), PATIENCE)
+        except TimeoutError:
+            self._log_write_error(f"the disk takes longer than {PATIENCE:.0f} seconds")
+
+    def _try_write(self, write: Callable[[], None]) -> None:
+        """A disk that takes nothing stops nobody: it is said once, and again after it has worked."""
+        try:
+            write()
+            self._is_failing = False
+        except OSError as error:
+            self._log_write_error(self._error_text(error))
+
+    def _error_text(self, error: OSError) -> str:
+        """Says what is wrong, and what to do about it, in one line."""
+        if not isinstance(error, PermissionError):
+            return str(error)
+        return (
+            f"this process, of user {os.geteuid()}, may not use {error.filename or self._file.parent}: give this user"
+            f" the right to read and write MAILER_DATA ({self._file.parent}) and all that is in it"
+        )
+
+    def _log_write_error(self, error: str) -> None:
+        if not self._is_failing:
+            log.warning("what was seen of the database cannot be written", file=str(self._file), error=error)
+        self._is_failing = True

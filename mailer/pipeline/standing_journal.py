@@ -1,0 +1,121 @@
+"""The changes of standings that were answered, in files outside of the database: what a database that went back lacks.
+
+One line of JSON each, a file a day and process. It holds ids and reasons, no address, no name and no text of anybody's.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from mailer.pipeline.commit_traces import SECONDS_KEPT
+from mailer.ports.halts import Head, StandingChange
+from mailer.runtime.private_files import open_private, private_folder
+from mailer.telemetry import log
+
+_SUFFIX = ".changes"
+
+
+class StandingJournal:
+    """The journal of a machine.
+
+    Args:
+        folder: of all processes of the machine. id: of this process.
+    """
+
+    def __init__(self, folder: Path, id: UUID) -> None:
+        self._folder = folder
+        self._id = id
+
+    def append_changes(self, changes: Sequence[StandingChange]) -> None:
+        """Returns once the changes are on disk.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        self._append_lines([asdict(change) for change in changes])
+
+    def mark_replayed(self, changes: Sequence[StandingChange]) -> None:
+        """Notes that changes which were lost have been made again, or cannot be: `read_changes` has them no more.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._append_lines([{"ticked_off": [change.writer, change.n]} for change in changes])
+
+    def read_changes(self) -> Iterator[StandingChange]:
+        """The changes that are kept, of all processes of the machine, oldest day first.
+
+        Raises:
+            OSError: they cannot be read; nobody knows what there is to make again.
+        """
+        ticked_off = {said for said in self._parse_lines() if not isinstance(said, StandingChange)}
+        for said in self._parse_lines():
+            if isinstance(said, StandingChange) and said.ledger_entry_id not in ticked_off:
+                yield said
+
+    def _append_lines(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        private_folder(self._folder)
+        file = self._folder / f"{datetime.now(UTC):%Y-%m-%d}-{self._id}{_SUFFIX}"
+        new = not file.exists()
+        descriptor = open_private(str(file), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
+        with open(descriptor, "w", encoding="utf-8") as opened:
+            if _is_last_line_cut(descriptor):
+                opened.write("\n")  # what a full disk has cut off does not run into the next line
+            opened.writelines(json.dumps(line, default=str, separators=(",", ":")) + "\n" for line in lines)
+            opened.flush()
+            os.fdatasync(descriptor)
+        if new:
+            _sync_folder(self._folder)
+            self._delete_old_files()
+
+    def _parse_lines(self) -> Iterator[StandingChange | Head]:
+        """Each change, and each entry that was ticked off; a line that is neither costs only itself."""
+        for file in self._journal_files():
+            for number, line in enumerate(file.read_text("utf-8", "replace").splitlines(), 1):
+                try:
+                    yield _parse_change(json.loads(line))
+                except (ValueError, LookupError, TypeError):  # such as the last line of a machine that lost its power
+                    log.warning("a line of the journal cannot be read", file=file.name, line=number)
+
+    def _journal_files(self) -> list[Path]:
+        """The files, oldest day first. A folder that may not be read is not an empty one."""
+        try:
+            names = os.listdir(self._folder)
+        except FileNotFoundError:
+            return []
+        return [self._folder / name for name in sorted(names) if name.endswith(_SUFFIX)]
+
+    def _delete_old_files(self) -> None:
+        for file in self._journal_files():
+            if time.time() - file.stat().st_mtime > SECONDS_KEPT:
+                file.unlink(missing_ok=True)
+
+
+def _is_last_line_cut(descriptor: int) -> bool:
+    """Tells whether the last line of a file has no end."""
+    size = os.fstat(descriptor).st_size
+    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+
+
+def _parse_change(said: dict[str, Any]) -> StandingChange | Head:
+    if "ticked_off" in said:
+        writer, n = said["ticked_off"]
+        return UUID(writer), int(n)
+    lineage = UUID(said["lineage"]) if said["lineage"] else None
+    values = {name: datetime.fromisoformat(said[name]) for name in ("at", "known_since")}
+    return StandingChange(**{**said, **values, "writer": UUID(said["writer"]), "lineage": lineage})
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file's name is on disk only with its folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,398 @@
+"""From decisions and outcomes to moves and ledger entries. Pure: one function a question, no I/O."""
+
+import hashlib
+import random
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple, assert_never
+
+from mailer.actions.bounce import QUARANTINED
+from mailer.pipeline.routing import NoRoute
+from mailer.policy.category import Category, Lane
+from mailer.policy.deciding import decide
+from mailer.policy.decision import EXPIRED, Decision, Divert, Hold, Send, Suppress
+from mailer.policy.frequency_counts import is_counted
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.rule_registry import rule
+from mailer.policy.standing import WRITTEN
+from mailer.ports.deliveries import NO_WAY_OUT, SET_UP, CarryIntent, DeliveryMove, DeliveryRow, DeliveryState
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.mailings import MailingFacts
+from mailer.ports.processor import Processor
+from mailer.ports.rates import SendRequest
+from mailer.rendering.headers import HeaderRefused
+from mailer.rendering.mailing import MailingRenderer, RenderedMessage
+from mailer.rendering.template_library import RenderError
+from mailer.rendering.way_out import NoWayOut
+
+BUG = "bug"
+"""The first word of the reason of what is held by a bug."""
+FIRST_RETRY = timedelta(minutes=1)
+LONGEST_RETRY = timedelta(hours=4)
+SET_UP_RETRY = timedelta(hours=1)
+"""The time after which it is tried again whether our set-up was mended, unless a person says so before."""
+UNUSABLE = timedelta(hours=1)
+"""For so long no processor could be used before a notice is written instead."""
+FORBIDDEN = timedelta(days=1)
+"""For so long the policy's registry may forbid a notice to every processor, before it is written instead. Ops are told
+at once, and have a day to mend it. A law's clock of 72 hours may be running (GDPR Art. 33)."""
+
+
+class Transition(NamedTuple):
+    """One delivery's next state, and what the ledger says of it."""
+
+    move: DeliveryMove
+    entries: tuple[LedgerEntry, ...]
+
+
+@dataclass(slots=True)
+class DeliveryStep:
+    """What follows from a decision about a row. Nobody changes it; frozen, it would take five times as long to make.
+
+    Attributes:
+        category: what the mail is to this person.
+    """
+
+    row: DeliveryRow
+    press: MailingRenderer
+    category: Category
+    change: Transition
+
+
+@dataclass(slots=True)
+class SendStep(DeliveryStep):
+    """The intent of handing a message over.
+
+    Attributes:
+        wanted: what it has taken of the rates.
+    """
+
+    processor: Processor
+    wanted: SendRequest
+    printed: RenderedMessage
+
+
+@dataclass(slots=True)
+class MessageDraft:
+    """A delivery that is to be sent, by whom, what that asks of the rates, and what it carries to a shared address."""
+
+    row: DeliveryRow
+    press: MailingRenderer
+    send: Send
+    processor: Processor
+    wanted: SendRequest
+    carries: CarryIntent | None = None
+
+
+def draft_message(row: DeliveryRow, press: MailingRenderer, send: Send, processor: Processor) -> MessageDraft:
+    """What is to be sent by a processor."""
+    facts, domain = press.facts, (row.standing.address or "").rpartition("@")[2].lower()
+    wanted = SendRequest(processor.name, domain, facts.brand, facts.id, press.category.lane)
+    return MessageDraft(row, press, send, processor, wanted)
+
+
+def decide_row(row: DeliveryRow, press: MailingRenderer, now: datetime) -> Decision:
+    """What the policy says of a claimed delivery."""
+    mailing = replace(press.mailing, inviter_paused=True) if row.inviter_paused else press.mailing
+    return decide(mailing, row.standing, press.policy, now)
+
+
+def after_no_route(
+    row: DeliveryRow, press: MailingRenderer, category: Category, route: NoRoute, now: datetime
+) -> DeliveryStep | None:
+    """Returns how mail ends that no processor took for as long as it is tried; None: it is tried on.
+
+    Its age counts from when it was free to go. A relay's trouble that has just begun ends nothing; nor does a halt, nor
+    a trouble of relays any mail that needs no notice in writing.
+
+    Args:
+        row: in a worker's hands.
+        press: of its mailing.
+        category: what the mail is to this person.
+        route: why no processor gets it.
+        now: an aware datetime.
+    """
+    facts = press.facts
+    age = now - max(facts.released_at, facts.send_at or facts.released_at)
+    if route.rule is None:
+        is_over = category.written_fallback and route.lasting >= UNUSABLE and age > category.max_age
+    else:
+        is_over = age > (min(category.max_age, FORBIDDEN) if category.written_fallback else category.max_age)
+    if not is_over:
+        return None
+    rule_name = route.rule or "no-route"
+    if category.written_fallback:
+        return step_for_decision(row, press, Divert(WRITTEN, route.reason, rule_name, press.policy.version))
+    state, reason, _ = give_up_state(category, route.reason)
+    entry = _entry(EntryKind.DECISION, row, press, category, reason=reason, rule=rule_name, policy=press.policy.version)
+    return DeliveryStep(row, press, category, Transition(_row_move(row, state, reason), (entry,)))
+
+
+def step_for_decision(row: DeliveryRow, press: MailingRenderer, decision: Suppress | Hold | Divert) -> DeliveryStep:
+    """What follows for a delivery that is not sent, at least not now."""
+    due_at: datetime | None = None
+    match decision:
+        case Suppress(reason=reason):
+            state, kept = (DeliveryState.EXPIRED if reason == EXPIRED else DeliveryState.SUPPRESSED), reason
+        case Hold(until=until, reason=reason):
+            state, kept, due_at = DeliveryState.HELD, reason, until
+        case Divert(channel=channel, reason=reason):
+            state, kept = DeliveryState.DIVERTED, channel
+        case _:
+            assert_never(decision)
+    category = press.category
+    entry = _entry(EntryKind.DECISION, row, press, category, reason=reason, rule=decision.rule, policy=decision.policy)
+    copy_of = row.standing.copy_of if state is DeliveryState.SUPPRESSED else None
+    move = _row_move(row, state, kept, due_at=due_at, copy_of=copy_of)
+    return DeliveryStep(row, press, category, Transition(move, (entry,)))
+
+
+def hold_for_bug(row: DeliveryRow, facts: MailingFacts, place: str) -> Transition:
+    """A delivery that cannot be made because of a bug: it waits for a person, who has it tried again once it is mended.
+
+    Args:
+        row: in a worker's hands.
+        facts: of its mailing.
+        place: the error's type and place, without any value.
+    """
+    reason = f"{BUG} {place}"
+    entry = LedgerEntry(
+        EntryKind.OUTCOME,
+        facts.brand,
+        mailing_id=row.mailing_id,
+        recipient_id=row.recipient_id,
+        attempt=row.attempt,
+        category=facts.category,
+        reason=f"{DeliveryState.HELD.value} {reason}",
+    )
+    return Transition(_row_move(row, DeliveryState.HELD, reason), (entry,))
+
+
+def intend_message(draft: MessageDraft, printed: RenderedMessage) -> SendStep:
+    """The intent of handing a message over, with the record that the law wants of it."""
+    row, press, category = draft.row, draft.press, draft.send.category
+    handed = hand_over_record(draft, printed)
+    move = DeliveryMove(
+        row.mailing_id,
+        row.recipient_id,
+        row.attempt,
+        DeliveryState.CLAIMED,
+        DeliveryState.INTENDED,
+        version=row.standing.version,
+        sent_as=category.name if category.name != press.facts.category else None,
+        counts_as=category.name if is_counted(press.policy, category) else None,
+        invites=category.invites,
+        carries=draft.carries,
+    )
+    entries = (_decision_entry(draft), handed) if handed else (_decision_entry(draft),)
+    return SendStep(row, press, category, Transition(move, entries), draft.processor, draft.wanted, printed)
+
+
+def after_render_error(draft: MessageDraft, error: RenderError | HeaderRefused) -> DeliveryStep:
+    """A value of this recipient cannot be rendered."""
+    row, category = draft.row, draft.send.category
+    outcome = _entry(EntryKind.OUTCOME, row, draft.press, category, reason="render_error", reply=str(error))
+    state, reason, _ = final_state(category, "render_error")
+    # Guarded like an intent: what an erasure has just emptied is decided anew, and not a fault of the template.
+    move = _row_move(row, state, reason, version=row.standing.version)
+    return DeliveryStep(row, draft.press, category, Transition(move, (_decision_entry(draft), outcome)))
+
+
+def hold_without_way_out(draft: MessageDraft, error: NoWayOut) -> DeliveryStep:
+    """A mail that its reader could not leave waits for a person, and counts as sent for nobody.
+
+    Args:
+        draft: of the mail that was made.
+        error: says what a reader would not see.
+    """
+    row = draft.row
+    reason = f"{DeliveryState.HELD.value} {NO_WAY_OUT}"
+    category = draft.send.category
+    outcome = _entry(EntryKind.OUTCOME, row, draft.press, category, reason=reason, reply=str(error))
+    move = _row_move(row, DeliveryState.HELD, NO_WAY_OUT, version=row.standing.version)
+    return DeliveryStep(row, draft.press, draft.send.category, Transition(move, (_decision_entry(draft), outcome)))
+
+
+def step_after_outcome(
+    step: SendStep, outcome: Outcome, now: datetime, *, doubted: bool = False, denied: bool = False
+) -> Transition:
+    """Derives what follows from an outcome for a delivery that was intended.
+
+    Args:
+        step: the intent.
+        outcome: what came of it.
+        now: an aware datetime.
+        doubted: its refusal waits for a person.
+        denied: each processor that may have it refuses us with it, and takes others: so it ages as what is deferred.
+    """
+    row = step.row
+    reason = outcome.status or str(outcome.code or outcome.result)
+    stated, due_at = None, None
+    match outcome.result:
+        case OutcomeKind.ACCEPTED:
+            state, reason = DeliveryState.HANDED_OVER, ""
+        case OutcomeKind.REFUSED if doubted and step.category.lane is Lane.BREACH:
+            state, reason, due_at = _defer_delivery(step, reason, now)
+        case OutcomeKind.REFUSED if doubted:
+            state, stated, reason = DeliveryState.HELD, f"{QUARANTINED} {reason}", QUARANTINED
+        case OutcomeKind.REFUSED | OutcomeKind.BLOCKED:
+            stated, (state, reason, due_at) = reason, final_state(step.category, reason)
+        case OutcomeKind.SET_UP:
+            stated, (state, reason, due_at) = reason, _after_setup_fault(step, reason, now)
+        case OutcomeKind.IN_DOUBT:
+            state, due_at = DeliveryState.IN_DOUBT, now
+        case OutcomeKind.UNSENT if not denied:
+            # It stays in hand, for another processor or a later moment.
+            state, reason = DeliveryState.CLAIMED, ""
+        case OutcomeKind.DEFERRED | OutcomeKind.UNSENT:
+            status, (state, reason, due_at) = reason, _defer_delivery(step, reason, now)
+            stated = f"{reason} {status}"
+        case _:
+            assert_never(outcome.result)
+    move = _row_move(row, state, reason, from_state=DeliveryState.INTENDED, due_at=due_at)
+    entry = _entry(
+        EntryKind.OUTCOME,
+        row,
+        step.press,
+        step.category,
+        reason=" ".join(dict.fromkeys((outcome.result, *(stated or reason).split()))) if reason else outcome.result,
+        rule=encryption_record(step.processor) if state is DeliveryState.HANDED_OVER else None,
+        processor=step.processor.name,
+        country=step.processor.country,
+        contract=step.processor.contract,
+        reply=_reply_fields(outcome),
+        message_id=step.printed.message_id,
+    )
+    return Transition(move, (entry,))
+
+
+def retry_delay(age: timedelta, spread: float) -> timedelta:
+    """As long again as since the first offer, from a minute to four hours, times 0.5 to 1.5 by `spread` (0 to 1)."""
+    return min(max(age, FIRST_RETRY), LONGEST_RETRY) * (0.5 + spread)
+
+
+def _after_setup_fault(step: SendStep, reason: str, now: datetime) -> tuple[DeliveryState, str, datetime | None]:
+    """Mandatory mail is held until our set-up is mended, however long that takes; breach mail is tried on.
+
+    What can be left is given up when it is stale.
+    """
+    stale = now - (step.row.tried_at or now) > step.category.max_age
+    if step.category.lane is Lane.BREACH or (stale and step.category.is_optional):
+        return _defer_delivery(step, reason, now)
+    return DeliveryState.HELD, SET_UP, now + SET_UP_RETRY
+
+
+def _defer_delivery(step: SendStep, reason: str, now: datetime) -> tuple[DeliveryState, str, datetime | None]:
+    """Tried again later, unless it was refused for too long since it was offered for the first time."""
+    age = now - (step.row.tried_at or now)
+    if age > step.category.max_age:
+        return give_up_state(step.category, reason)
+    return DeliveryState.DEFERRED, reason, now + retry_delay(age, random.random())  # noqa: S311 - jitter, not a secret
+
+
+def final_state(category: Category, reason: str) -> tuple[DeliveryState, str, datetime | None]:
+    """Whoever must be told and cannot be reached by mail is told in writing, whatever the reason."""
+    if category.written_fallback:
+        return DeliveryState.DIVERTED, WRITTEN, None
+    return DeliveryState.FAILED, reason, None
+
+
+def give_up_state(category: Category, reason: str) -> tuple[DeliveryState, str, datetime | None]:
+    """It was tried for as long as its category says."""
+    return final_state(category, f"gave_up {reason}")
+
+
+@rule("hand-over-record", "interpals-11, interpals-23; GDPR Art. 30(1)(d)")
+def hand_over_record(draft: MessageDraft, printed: RenderedMessage) -> LedgerEntry | None:
+    """Each hand-over has a ledger row: processor, country, contract, purpose, the kinds of data, and the time."""
+    category, processor = draft.send.category, draft.processor
+    return _entry(
+        EntryKind.HAND_OVER,
+        draft.row,
+        draft.press,
+        category,
+        processor=processor.name,
+        country=processor.country,
+        contract=processor.contract,
+        purpose=draft.press.template.purpose,
+        fields=printed.fields,
+        reply=notice_proof(category, printed.outgoing.content),
+        message_id=printed.message_id,
+    )
+
+
+@rule("notice-proof", "interpals-15, paltalk06-23, paltalk06-24, peerstream-03")
+def notice_proof(category: Category, content: bytes) -> str | None:
+    """Of a notice that everyone must get, the ledger keeps the digest of each copy, as proof of what was told."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}" if category.tells_change else None
+
+
+@rule("encrypted-way", "interpals-29, paltalk06-27; GDPR Art. 32(1)(a)")
+def encryption_record(processor: Processor) -> str | None:
+    """Each message that was handed over has on record with which encryption it left, and that its relay was checked."""
+    return processor.weakest_encryption
+
+
+def _decision_entry(draft: MessageDraft) -> LedgerEntry:
+    send = draft.send
+    reason = "send over_rate" if send.alarm else "send"
+    return _entry(
+        EntryKind.DECISION, draft.row, draft.press, send.category, reason=reason, rule=send.rule, policy=send.policy
+    )
+
+
+def _entry(
+    kind: EntryKind,
+    row: DeliveryRow,
+    press: MailingRenderer,
+    category: Category,
+    *,
+    reason: str | None = None,
+    rule: str | None = None,
+    policy: str | None = None,
+    processor: str | None = None,
+    country: str | None = None,
+    contract: str | None = None,
+    purpose: str | None = None,
+    fields: tuple[str, ...] | None = None,
+    reply: str | None = None,
+    message_id: str | None = None,
+) -> LedgerEntry:
+    return LedgerEntry(
+        kind,
+        press.facts.brand,
+        row.mailing_id,
+        row.recipient_id,
+        row.attempt,
+        category.name,
+        reason,
+        rule,
+        policy,
+        processor,
+        country,
+        contract,
+        purpose,
+        fields,
+        reply,
+        message_id,
+    )
+
+
+def _row_move(
+    row: DeliveryRow,
+    state: DeliveryState,
+    reason: str = "",
+    *,
+    from_state: DeliveryState = DeliveryState.CLAIMED,
+    due_at: datetime | None = None,
+    version: int | None = None,
+    copy_of: int | None = None,
+) -> DeliveryMove:
+    return DeliveryMove(
+        row.mailing_id, row.recipient_id, row.attempt, from_state, state, reason, due_at, version, copy_of=copy_of
+    )
+
+
+def _reply_fields(outcome: Outcome) -> str | None:
+    text = f"{outcome.code or ''} {outcome.text}".strip()
+    return text or None

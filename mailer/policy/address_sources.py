@@ -1,0 +1,130 @@
+"""The sources from which addresses come: a closed vocabulary, in which each name is of a kind.
+
+A name is compared without regard to case, spaces, hyphens and underscores. A standing has the sources of a person as
+text, one a line, as they were said (see `versions`); the strictest kind of them holds.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Final, Literal, get_args
+
+from mailer.policy.policy_versions import split_lines
+from mailer.policy.rule_registry import rule
+
+Kind = Literal["account", "sale", "subscription", "import", "partner", "contest", "invitation"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+"""The laxest kind first.
+
+account: its owner signed up. sale: its owner bought something. subscription: it was given for one kind of mail.
+import: another system had it, and nobody knows from where. partner: a partner passed it on. contest: its owner entered
+a contest, promotion, giveaway or raffle. invitation: a member gave it, to invite its owner.
+"""
+FOR_SOMETHING_ELSE: Final[Mapping[Kind | None, str]] = {
+    "subscription": "not_collected_for_it",
+    "import": "not_collected_for_it",
+    "partner": "not_collected_for_it",
+    "contest": "contest_is_no_consent",
+}
+"""The kinds of addresses that nobody gave for marketing, each with the reason why none goes there."""
+BUILT_IN: Final[Mapping[str, Kind]] = {
+    "sign-up": "account",
+    **{kind: kind for kind in KINDS},
+    **dict.fromkeys(
+        ("sweepstake", "sweepstakes", "giveaway", "raffle", "lottery", "promotion", "competition"), "contest"
+    ),
+}
+"""The sources that each policy has, before it lists its own."""
+_BY_NAME: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
+    ("invitation", re.compile(r"^invitation$")),
+    (
+        "contest",
+        re.compile(
+            r"contest|sweepstake|give-?away|raffle|lotter|prize|promotion|competition|tombola|gewinnspiel|verlosung"
+        ),
+    ),
+    ("partner", re.compile(r"partner|third-?part|affiliate")),
+    ("import", re.compile(r"purchased|bought|rented|leads?(-|$)|import")),
+    ("subscription", re.compile(r"(?<!ia)lists?(-|$)")),
+)
+"""The laxest kind that a source of such a name may have, the strictest first."""
+_MOST = 10_000
+"""Different texts of sources whose kinds are kept."""
+_BETWEEN = re.compile(r"[\s_-]+")
+
+
+def source_form(source: str) -> str:
+    """Returns the form in which a source is compared: `Sign Up` and `sign_up` are `sign-up`."""
+    return _BETWEEN.sub("-", source.strip()).casefold()
+
+
+def least_kind(source: str) -> Kind:
+    """Finds the laxest kind that a source may have by its name, whatever a policy calls it."""
+    form = source_form(source)
+    by_name = (kind for kind, words in _BY_NAME if words.search(form))
+    return max((BUILT_IN.get(form, KINDS[0]), next(by_name, KINDS[0])), key=KINDS.index)
+
+
+class SourceVocabulary:
+    """The sources of a brand: those of every policy, and those that its own lists.
+
+    Args:
+        listed: the policy's own, each with its kind.
+    """
+
+    def __init__(self, listed: Mapping[str, Kind]) -> None:
+        self._kinds = {**BUILT_IN, **{source_form(source): kind for source, kind in listed.items()}}
+        self._found: dict[str, Kind] = {}
+
+    def find_kind(self, source: str) -> Kind | None:
+        """Finds the kind of one source; None: addresses cannot come from there."""
+        return self._kinds.get(source) or self._kinds.get(source_form(source))
+
+    def strictest_kind(self, said: str | None) -> Kind | None:
+        """Finds the strictest kind of the sources that a standing has; one that is not listed is of the strictest.
+
+        None: nobody has said any.
+        """
+        if said is None:
+            return None
+        if known := self._found.get(said):
+            return known
+        found = max((self.find_kind(source) or KINDS[-1] for source in split_lines(said)), key=KINDS.index)
+        if len(self._found) < _MOST:
+            self._found[said] = found
+        return found
+
+    def is_invitation(self, said: str | None) -> bool:
+        """Tells whether every source that was said is a member who gave the address; False where none was."""
+        return said is not None and all(self.find_kind(source) == KINDS[-1] for source in split_lines(said))
+
+    def source_fault(self, source: str | None, collected_at: datetime | None, purpose: str | None) -> str | None:
+        """Says why an address from a source is refused; None where it is not."""
+        if source is None:
+            return None
+        kind = self.find_kind(source)
+        if kind is None:
+            names = ", ".join(sorted(self._kinds))
+            return f"source: there is no {source!r}; there are {names}: name one, or list it in the policy's [sources]"
+        return address_provenance(source, kind, collected_at, purpose)
+
+
+@rule("address-provenance", "interpals-01")
+def address_provenance(source: str, kind: Kind, collected_at: datetime | None, purpose: str | None) -> str | None:
+    """An address from a contest or a partner says for what it was collected, and when."""
+    if kind not in ("contest", "partner"):
+        return None
+    stated = {"collected_at": collected_at, "purpose": purpose}
+    missing = [name for name, value in stated.items() if value is None]
+    if not missing:
+        return None
+    what = source if source_form(source) == kind else f"{kind} ({source})"
+    return f"an address from a {what} needs {' and '.join(missing)}"
+
+
+def misnamed_sources(sources: Mapping[str, Kind]) -> Iterator[tuple[str, Kind]]:
+    """Finds the sources of a policy that are of a laxer kind than their name says, each with the laxest it may have."""
+    for source, kind in sources.items():
+        least = least_kind(source)
+        if KINDS.index(kind) < KINDS.index(least):
+            yield source, least

@@ -1,0 +1,69 @@
+"""The wordings by which people consent: those that a brand lists, and each that is plainly a person's own yes.
+
+A policy has them by scope: by category, `purpose`, `partner`, `version` and `tracking`; those under `ANY` are for each.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from mailer.policy.category import CATEGORIES
+from mailer.policy.own_consent_words import is_own_yes
+from mailer.policy.standing import version_scope
+from mailer.policy.text_folding import normalized
+
+if TYPE_CHECKING:  # a policy looks at its wordings when it is read
+    from mailer.policy.policy_file import Policy
+
+ANY = "any"
+"""The key of the wordings by which one may consent to anything."""
+KEYS = (
+    ANY,
+    *(name for name, category in CATEGORIES.items() if category.is_optional and name != "partner"),
+    *("partner", "purpose", "tracking", "version"),
+)
+"""The keys of a policy's wordings: what stands first in a scope."""
+_BASIS = re.compile(
+    r"\bby (continuing|using|accessing|visiting|signing|creating|registering|joining|clicking|logging)\b"
+    r"|\b(continued|continuing) use\b|\buse of (the|this|these|our)\b|\bif you (use|continue)\b|\busing\b"
+    r"|\bterms\b|\bnutzung\b|\bnutzungsbedingungen\b|\bagb\b|\ben (utilisant|continuant)\b|\bconditions d.utilisation\b"
+)
+"""Texts by which using something, or its terms, would be the consent."""
+
+
+@lru_cache(maxsize=1000)
+def fold_wording(text: str) -> str:
+    """The form in which a wording is compared: without regard to case, width of characters, and spaces."""
+    return " ".join(normalized("NFKC", text).casefold().split())
+
+
+def is_legal_basis(text: str) -> bool:
+    """Tells whether a text makes the use of a service, or its terms, the consent (interpals-25)."""
+    return _BASIS.search(fold_wording(text)) is not None
+
+
+def wordings_for(policy: "Policy", scope: str) -> tuple[str, ...]:
+    """Lists the wordings by which one may consent to a scope: of each version, as an older one may have been shown."""
+    keys = scope.partition("/")[0], ANY
+    found = (text for version in policy.all_versions for key in keys for text in version.wordings.get(key, ()))
+    return tuple(dict.fromkeys(found))
+
+
+def is_wording(policy: "Policy", scope: str, words: str) -> bool:
+    """Tells whether a text is one of those wordings, word for word, or the own yes of a person."""
+    text = fold_wording(words)
+    if text in {fold_wording(listed) for listed in wordings_for(policy, scope)}:
+        return True
+    return is_own_yes(text, of_policy=scope.startswith(version_scope("")))
+
+
+def unknown_scopes(wordings: Iterable[str]) -> Iterator[str]:
+    """Finds the keys of a policy's wordings that are of no scope."""
+    yield from (key for key in wordings if key not in KEYS)
+
+
+def basis_wordings(wordings: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
+    """Finds the wordings of a policy that are its basis and nobody's consent, each with its key."""
+    for key, texts in wordings.items():
+        yield from ((key, text) for text in texts if is_legal_basis(text))

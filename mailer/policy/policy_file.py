@@ -1,0 +1,400 @@
+"""A policy file: what a brand has promised, as the pipeline reads it."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import date, time
+from functools import cached_property
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from mailer.policy.address_sources import Kind, SourceVocabulary
+from mailer.policy.attachments import INERT, ContentType
+from mailer.policy.category import CATEGORIES, Category
+from mailer.policy.consent_terms import ConsentTerms
+from mailer.policy.file_errors import PolicyError as PolicyError
+from mailer.policy.file_errors import describe_error, describe_fault, describe_toml_error, fault_error, toml_value
+from mailer.policy.jurisdiction import AdvertisingMark, LawByCountry
+from mailer.policy.placeholders import find_placeholders
+from mailer.policy.policy_faults import faults_below_law, faults_within
+from mailer.policy.policy_section import (
+    Address,
+    Channel,
+    Clock,
+    Country,
+    Day,
+    Flag,
+    FrequencyCap,
+    Https,
+    Name,
+    Section,
+    Sender,
+    Slug,
+    Text,
+    Whole,
+    each_country_once,
+)
+from mailer.policy.policy_versions import Days, binding_versions, names_foreign_version, versions_by_day
+from mailer.policy.promise import Promise
+from mailer.policy.switches import Switches, SwitchFloor, strictest_floor, strictest_switches
+from mailer.policy.text_formats import DOMAIN, LOCALE, VERSION, language_tag
+from mailer.policy.third_parties import Partner, ProcessorTerms
+from mailer.policy.unmet_needs import find_unmet_needs
+from mailer.policy.version_changes import VersionNotice
+
+
+class Controller(Section):
+    """Who answers for the mail (GDPR Art. 4(7)).
+
+    Attributes:
+        postal_address: stands in each optional mail (CAN-SPAM 5(a)(5)).
+        authority: where one may complain about the controller (GDPR Art. 77), as a reply names it.
+    """
+
+    id: Slug
+    name: Text
+    postal_address: Text
+    authority: Text | None = None
+
+
+class Senders(Section):
+    """The From of mandatory and of optional mail, `Name <address>`; kept apart for their reputation's sake."""
+
+    mandatory: Sender
+    optional: Sender
+
+
+class SendingHours(Section):
+    """The hours of the day in which optional mail goes out, by the recipient's clock.
+
+    Attributes:
+        opens, closes: `from` and `to` in the file; what begins at `closes` is outside.
+    """
+
+    opens: Clock = Field(alias="from")
+    closes: Clock = Field(alias="to")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.closes <= self.opens:
+            raise fault_error("no_hours", ("to",))
+        return self
+
+    @cached_property
+    def opening_and_closing(self) -> tuple[time, time]:
+        """Both as times."""
+        return time.fromisoformat(self.opens), time.fromisoformat(self.closes)
+
+
+class CategoryTerms(Section):
+    """What a policy says of one of its categories.
+
+    Attributes:
+        confirmed: it needs a confirmed subscription of its own (double opt-in); optional categories only.
+        cap: how often at most; optional categories only.
+        reason: "required" where each event says why it is necessary; mandatory categories only (paltalk06-04).
+        alarm: beyond this rate an account's mail is still sent, and noticed; mandatory categories only (paltalk06-04).
+    """
+
+    confirmed: Flag = False
+    cap: FrequencyCap | None = None
+    reason: Literal["required", "optional"] = "optional"
+    alarm: FrequencyCap | None = None
+
+    def misfitting_keys(self, category: Category) -> Iterator[str]:
+        """The keys that a category of its kind does not take."""
+        if category.mandatory:
+            yield from (key for key in ("confirmed", "cap") if getattr(self, key))
+        else:
+            yield from (key for key in ("reason", "alarm") if getattr(self, key) not in (None, "optional"))
+
+
+class PrivacySeal(Section):
+    """The programme of a privacy seal, to which people may turn who are not answered (paltalk06-29)."""
+
+    name: Text
+    url: Https
+
+
+class Policy(Section):
+    """One version of one brand's promises.
+
+    Attributes:
+        brand: the name that events use.
+        version: the policy's own version, on record with each decision.
+        effective: when it came into force.
+        name: what recipients know the brand as.
+        domain: the domain that signs and that Message-ID and List-Id use.
+        purposes: the closed list of purposes; a template declares exactly one of them.
+        notice: how people were told of this version before it came into force.
+        sources: from where addresses come, each of a kind, beside those that every policy has.
+        wordings: the texts by which people consent, by scope (see `wordings`), beside a plain yes.
+        terms: the categories that the brand mails, with what it says of them (`categories` in the file).
+        switches: where policies differ.
+        reply_domains: other domains of the brand, whose mailboxes its mail may show and name for answers.
+        opt_out_mailbox: where an opt-out may be mailed to; None: nobody reads such a mailbox.
+        channels: where else than by mail a person may wish to be told, such as `telephone` (paltalk06-08); none.
+        seal: the privacy seal's programme, which answers to requests name; None: there is none.
+        cap: the brand's own frequency cap over all its optional mail.
+        hours: when optional mail goes out; None: at any time.
+        no_retention: outside processors must have stated that they retain nothing (paltalk06-13).
+        processors: who may be handed data; empty: whoever is configured. partners: for whom the brand may mail.
+        retention_days: how long what is left of an erased account may be kept.
+        minimum_cell: a smaller group is nobody's to see: no pixel, no figure.
+        jurisdictions: floors stricter than the law's.
+        attachments: the content types that events may attach; files that open as another one are refused, too.
+        only_deliver_to: staging; addresses or `@domain`s that mail may leave for. None: everywhere.
+    """
+
+    brand: Slug
+    version: Annotated[str, Field(pattern=VERSION, max_length=100)]
+    effective: Day
+    name: Text
+    domain: Annotated[str, Field(pattern=DOMAIN)]
+    default_locale: Annotated[str, Field(pattern=LOCALE), AfterValidator(language_tag)]
+    controller: Controller
+    senders: Senders
+    reply_domains: tuple[Annotated[str, Field(pattern=DOMAIN)], ...] = ()
+    opt_out_mailbox: Address | None = None
+    channels: tuple[Channel, ...] = ()
+    seal: PrivacySeal | None = None
+    purposes: tuple[Name, ...] = Field(min_length=1)
+    notice: VersionNotice | None = None
+    sources: dict[Text, Kind] = Field(default_factory=dict)
+    wordings: dict[str, tuple[Text, ...]] = Field(default_factory=dict)
+    terms: dict[str, CategoryTerms] = Field(alias="categories")
+    switches: Switches
+    cap: FrequencyCap | None = None
+    hours: SendingHours | None = None
+    minimum_cell: Whole = Field(default=20, ge=2)
+    jurisdictions: Annotated[dict[Country, SwitchFloor], BeforeValidator(each_country_once)] = Field(
+        default_factory=dict
+    )
+    processors: tuple[ProcessorTerms, ...] = ()
+    partners: tuple[Partner, ...] = ()
+    no_retention: Flag = False
+    retention_days: Whole = Field(default=1095, ge=30)
+    promises: tuple[Promise, ...] = ()
+    attachments: tuple[ContentType, ...] = INERT
+    only_deliver_to: tuple[str, ...] | None = None
+
+    _earlier: Mapping[str, "Policy"] = PrivateAttr(default_factory=dict)
+    _law: LawByCountry = PrivateAttr(default_factory=LawByCountry)
+
+    @field_validator("terms")
+    @classmethod
+    def _check_known_keys(cls, terms: dict[str, CategoryTerms]) -> dict[str, CategoryTerms]:
+        for name, said in terms.items():
+            if name not in CATEGORIES:
+                raise fault_error("no_category", (name,), categories=", ".join(CATEGORIES))
+            category = CATEGORIES[name]
+            for key in said.misfitting_keys(category):
+                raise fault_error("not_mandatory" if category.mandatory else "not_optional", (name, key), category=name)
+        return terms
+
+    @field_validator("only_deliver_to")
+    @classmethod
+    def _lower_case(cls, allowed: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if allowed is None else tuple(entry.lower() for entry in allowed)
+
+    @model_validator(mode="after")
+    def _check_updates(self) -> Self:
+        if self.switches.service_scope == "paid" and "updates" not in self.terms:
+            raise fault_error("no_updates", ("switches", "service_scope"))
+        return self
+
+    @model_validator(mode="after")
+    def _check_coherence(self, info: ValidationInfo) -> Self:
+        self._law = info.context or self._law
+        for found in (*faults_within(self), *faults_below_law(self, self._law)):
+            raise found
+        return self
+
+    @property
+    def category_names(self) -> tuple[str, ...]:
+        """The categories that the brand mails."""
+        return tuple(self.terms)
+
+    @property
+    def categories(self) -> dict[str, Category]:
+        """The brand's categories with their traits, by name."""
+        return {name: CATEGORIES[name] for name in self.terms}
+
+    def category(self, name: str) -> Category:
+        """One of the brand's categories, with its traits.
+
+        Raises:
+            KeyError: the brand does not mail it.
+        """
+        if name not in self.terms:
+            raise KeyError(name)
+        return CATEGORIES[name]
+
+    def all_switches(self) -> tuple[Switches, ...]:
+        """What may hold for somebody: under any version, in any jurisdiction; each once."""
+        versions = (None, *self._earlier)
+        return tuple(dict.fromkeys(switches for version in versions for switches in self.switches_under(version)))
+
+    def switches_under(self, version: str | None) -> tuple[Switches, ...]:
+        """All switches that may hold for people of a version, in any jurisdiction; each once."""
+        places = (None, *self._law.reviewed_countries, *self.jurisdictions)
+        alone = strictest_switches(self.switches, *(then.switches for then in self.binding_versions(version)))
+        return tuple(dict.fromkeys((alone, *(self.switches_for(version, place) for place in places))))
+
+    @property
+    def law(self) -> LawByCountry:
+        """The jurisdictions."""
+        return self._law
+
+    @cached_property
+    def advertising_marks(self) -> Mapping[str, AdvertisingMark]:
+        """The marks of marketing, by country; each message asks for them."""
+        return self._law.marks
+
+    def legal_floor(self, said: str | None) -> SwitchFloor:
+        """The least of each switch by the law of the countries said of somebody, and by what the policy says of these.
+
+        Args:
+            said: as a standing has them; None: nobody knows, so it may be each of which the policy says anything.
+        """
+        countries = self.jurisdictions if said is None else said.split("\n")
+        own = (self.jurisdictions[country] for country in countries if country in self.jurisdictions)
+        return strictest_floor(self._law.switch_floor(said), *own)
+
+    @cached_property
+    def effective_days(self) -> Days:
+        """This version and those beside it, by the day on which each came into force."""
+        return versions_by_day(self.all_versions)
+
+    @property
+    def all_versions(self) -> tuple["Policy", ...]:
+        """This version, and those beside it."""
+        return (self, *self._earlier.values())
+
+    def sender_of(self, category: Category) -> str:
+        """The From of a category."""
+        return self.senders.mandatory if category.mandatory else self.senders.optional
+
+    def with_earlier_versions(self, earlier: Mapping[str, "Policy"]) -> "Policy":
+        """This version with the brand's earlier ones beside it, by version."""
+        policy = self.model_copy()
+        policy._earlier = dict(earlier)
+        return policy
+
+    def __copy__(self) -> Self:
+        """Copies, but for what follows from the switches and the law."""
+        made = ("_effective_switches", "_named_partners", "_purpose_names", "_category_terms", "_partnerships")
+        policy = super().__copy__()
+        for name in (*made, "advertising_marks", "source_vocabulary", "effective_days"):
+            policy.__dict__.pop(name, None)
+        return policy
+
+    @cached_property
+    def _effective_switches(self) -> dict[tuple[str | None, str | None], Switches]:
+        """What `switches_for` has found; each decision reads it, and pydantic's private attributes are slow."""
+        return {}
+
+    @cached_property
+    def _named_partners(self) -> dict[str | None, bool]:
+        return {}
+
+    @cached_property
+    def _category_terms(self) -> dict[str | None, ConsentTerms]:
+        return {}
+
+    @cached_property
+    def _purpose_names(self) -> dict[str | None, frozenset[str]]:
+        return {}
+
+    def binding_versions(self, said: str | None) -> tuple["Policy", ...]:
+        """The versions that bind somebody: of what a standing says of them (see `versions.binding`)."""
+        return binding_versions(self.all_versions, said)
+
+    def purposes_under(self, said: str | None) -> frozenset[str]:
+        """The purposes that each of the versions that bind somebody has (paltalk06-25)."""
+        found = self._purpose_names.get(said)
+        if found is None:
+            found = frozenset.intersection(*(frozenset(version.purposes) for version in self.binding_versions(said)))
+            self._purpose_names[said] = found
+        return found
+
+    def consent_terms(self, said: str | None) -> ConsentTerms:
+        """The terms on which consents count by the law of the countries said of somebody."""
+        found = self._category_terms.get(said)
+        if found is None:
+            found = self._category_terms[said] = self._law.consent_terms(said)
+        return found
+
+    def knows_versions(self, said: str | None) -> bool:
+        """Tells whether each version that was named is the brand's. Where none was, the strictest of them holds."""
+        found = self._named_partners.get(said)
+        if found is None:
+            found = self._named_partners[said] = not names_foreign_version(self.all_versions, said)
+        return found
+
+    @cached_property
+    def source_vocabulary(self) -> SourceVocabulary:
+        """The sources from which addresses come, each with its kind."""
+        return SourceVocabulary(self.sources)
+
+    def find_partner(self, name: str, day: date) -> Partner | None:
+        """A partner of that day."""
+        for since, until, partner in self._partnerships.get(name, ()):
+            if since <= day <= until:
+                return partner
+        return None
+
+    @cached_property
+    def _partnerships(self) -> Mapping[str, list[tuple[date, date, Partner]]]:
+        """The days of each partner by its id; what a decision reads, for pydantic's attributes are slow."""
+        found: dict[str, list[tuple[date, date, Partner]]] = {}
+        for partner in self.partners:
+            found.setdefault(partner.id, []).append((partner.since, partner.until or date.max, partner))
+        return found
+
+    def switches_for(self, version: str | None, country: str | None) -> Switches:
+        """The strictest of the versions that bind somebody, this version, and the floor of a jurisdiction."""
+        key = version, country
+        found = self._effective_switches.get(key)
+        if found is None:
+            bound = (then.switches for then in self.binding_versions(version))
+            found = strictest_switches(self.switches, *bound, self.legal_floor(country))
+            self._effective_switches[key] = found
+        return found
+
+
+def parse_policy(text: str, source: str, law: LawByCountry | None = None) -> Policy:
+    """Reads a policy from TOML.
+
+    Args:
+        text: the file's contents.
+        source: its name, for messages.
+        law: the jurisdictions under which it holds; None: every country is unreviewed.
+
+    Raises:
+        PolicyError: it is not TOML, or not filled in, or not a policy, or not what its promises need; a line a fault.
+    """
+    try:
+        said = tomllib.loads(text)
+        if lacking := [
+            describe_fault(source, text, at, "unfilled", given=toml_value(value))
+            for at, value in find_placeholders(said)
+        ]:
+            raise PolicyError("\n".join(lacking))
+        policy = Policy.model_validate(said, context=law)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(describe_toml_error(error, text, source)) from error
+    except ValidationError as error:
+        raise PolicyError("\n".join(describe_error(detail, text, source) for detail in error.errors())) from error
+    if faults := [need.describe_need(text, source) for need in find_unmet_needs(policy, policy)]:
+        raise PolicyError("\n".join(faults))
+    return policy

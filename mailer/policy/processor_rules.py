@@ -1,0 +1,71 @@
+"""Who may be handed data at all: processors, as a policy's dated registry has them (GDPR Art. 28)."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from mailer.policy.policy_file import Policy
+from mailer.policy.rule_registry import rule
+from mailer.policy.third_parties import ProcessorTerms
+
+REFUSALS = (
+    "processor_not_in_policy",
+    "processor_in_another_country",
+    "purpose_not_of_processor",
+    "processor_may_retain",
+)
+"""The reasons for which no hand-over may begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorUse:
+    """A hand-over in question: to which processor, for which purpose, on which day.
+
+    Attributes:
+        outside: the processor is beyond our own network; what runs on our machines is no processor of others.
+    """
+
+    processor: str
+    country: str
+    outside: bool
+    purpose: str
+    day: date
+
+
+def processor_refusal(policy: Policy, handover: ProcessorUse) -> tuple[str, str] | None:
+    """Why a hand-over may not begin, as (reason, rule); None if it may."""
+    if not handover.outside:
+        return None
+    if reason := check_processor_known(policy, handover):
+        return reason, "processor-known"
+    if reason := check_no_retention(policy, handover):
+        return reason, "no-retention"
+    return None
+
+
+@rule("processor-known", "interpals-23, peerstream-05; GDPR Art. 28, 44")
+def check_processor_known(policy: Policy, handover: ProcessorUse) -> str | None:
+    """Data go to a processor of the policy's dated registry, in its country, for a purpose that it serves."""
+    if not policy.processors:
+        return None
+    terms = _processor_terms(policy, handover)
+    if terms is None:
+        return "processor_not_in_policy"
+    if terms.country != handover.country:
+        return "processor_in_another_country"
+    return None if handover.purpose in terms.purposes else "purpose_not_of_processor"
+
+
+@rule("no-retention", "paltalk06-13")
+def check_no_retention(policy: Policy, handover: ProcessorUse) -> str | None:
+    """An outside delivery system has stated that it retains nothing, where the policy promises that."""
+    if not policy.no_retention:
+        return None
+    terms = _processor_terms(policy, handover)
+    return None if terms is not None and terms.no_retention else "processor_may_retain"
+
+
+def _processor_terms(policy: Policy, handover: ProcessorUse) -> ProcessorTerms | None:
+    return next(
+        (terms for terms in policy.processors if terms.name == handover.processor and terms.holds_on(handover.day)),
+        None,
+    )

@@ -1,0 +1,114 @@
+"""The rights of publishers: to publish, speak for accounts, and read. What is not granted is refused. Pure."""
+
+import shlex
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from mailer.policy.identity import ITSELF, Identity
+
+OWN_TEMPLATES = frozenset({"confirm-subscription", "rights-answer"})
+"""Templates of mailer's own mail. It publishes nothing else."""
+OWN_CATEGORY = "rights"
+"""The category of mailer's own mail; of anybody else it waits for a second person, whatever the template is called."""
+
+
+class ReadRight(StrEnum):
+    """The kinds of data that can be read of a brand."""
+
+    STATUS = "status"
+    """The state and counts of a mailing."""
+    STANDING = "standing"
+    """The standing of a person."""
+    EXPORT = "export"
+    """A copy of all that is stored about somebody."""
+    REPORT = "report"
+    """A campaign's report."""
+
+
+class PublishRight(NamedTuple):
+    """A wish to publish mail."""
+
+    brand: str
+    category: str
+    template: str
+
+
+class AccountRight(NamedTuple):
+    """A wish to say something of an account: one of `mailer.accounts.KINDS`."""
+
+    brand: str
+    action: str
+
+
+class ReadDataRight(NamedTuple):
+    """A wish to read something."""
+
+    brand: str
+    what: ReadRight
+
+
+Wish = PublishRight | AccountRight | ReadDataRight
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherRights:
+    """The rights granted: each of the categories, actions and reads at each of the brands. By default nothing."""
+
+    brands: frozenset[str] = frozenset()
+    categories: frozenset[str] = frozenset()
+    actions: frozenset[str] = frozenset()
+    reads: frozenset[str] = frozenset()
+
+
+NOTHING = PublisherRights()
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Somebody who is known here, and what they may."""
+
+    identity: Identity
+    rights: PublisherRights = NOTHING
+
+
+PIPELINE = Publisher(ITSELF)
+"""mailer itself, whose rights are no rows."""
+
+
+def has_right(publisher: Publisher | None, wish: Wish) -> bool:
+    """Tells whether a publisher may do something; one that is not known may nothing. The one check of all doors."""
+    if publisher is None:
+        return False
+    rights = publisher.rights
+    match wish:
+        case PublishRight(brand, category, template):
+            if publisher.identity == ITSELF:
+                return category == OWN_CATEGORY and template in OWN_TEMPLATES
+            return brand in rights.brands and category in rights.categories
+        case AccountRight(brand, action):
+            return brand in rights.brands and action in rights.actions
+        case ReadDataRight(brand, what):
+            return brand in rights.brands and what in rights.reads
+
+
+def needs_second_person(identity: Identity, category: str) -> bool:
+    """Tells whether mail waits for a release since it is mailer's own to say, and somebody else says it."""
+    return category == OWN_CATEGORY and identity != ITSELF
+
+
+def right_refusal(identity: Identity, publisher: Publisher | None, wish: Wish) -> str | None:
+    """Why somebody may not do something, and the command that lets them; None: they may."""
+    if has_right(publisher, wish):
+        return None
+    match wish:
+        case PublishRight(brand, category):
+            what, option = f"publish {category} mail of {brand}", f"--category {category}"
+        case AccountRight(brand, action):
+            what, option = f"say {action} of an account at {brand}", f"--action {action}"
+        case ReadDataRight(brand, read):
+            what, option = f"read {read} of {brand}", f"--read {read}"
+    if identity == ITSELF:
+        return f"mailer itself does not {what}"
+    why = f"{identity} is no known publisher" if publisher is None else f"{identity} may not {what}"
+    return f"{why}; `mailer publishers add {shlex.quote(str(identity))} --brand {brand} {option}` lets it"

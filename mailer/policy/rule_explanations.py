@@ -1,0 +1,137 @@
+"""Why a person does (not) get a mailing: what each rule saw and said, in words. Never the person's address."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+from pydantic import BaseModel
+
+from mailer.policy import rules
+from mailer.policy.category import Category
+from mailer.policy.deciding import explain_decision
+from mailer.policy.decision import Decision, DecisionFacts, Divert, Hold, Send, Suppress
+from mailer.policy.expected_mail import missing_basis_fields
+from mailer.policy.policy_file import Policy
+from mailer.policy.policy_versions import describe_versions
+from mailer.policy.rule_registry import RULES
+from mailer.policy.standing import Standing
+from mailer.policy.switches import Switches, SwitchFloor
+
+SILENT = "nothing"
+NOT_ASKED = "is not asked about such mail"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleExplanation:
+    """What one rule had to do with it.
+
+    Attributes:
+        rule, source, says: as the registry has them.
+        saw: what it looked at, in words.
+        said: its verdict, in words.
+        decides: whether it is the one that decides.
+    """
+
+    rule: str
+    source: str
+    says: str
+    saw: Mapping[str, str]
+    said: str
+    decides: bool = False
+
+
+def explain_rules(facts: DecisionFacts) -> Iterator[RuleExplanation]:
+    """Every rule in the order in which they are asked, between what makes the category and what raises the alarm."""
+    scoped = rules.service_scope(facts.mailing, facts.standing, facts.switches)
+    yield _explain_rule("service-scope", facts, f"to this person it is {scoped.name} mail" if scoped else SILENT)
+    for answer in explain_decision(facts):
+        said = _decision_in_words(answer.verdict) if answer.asked else NOT_ASKED
+        yield _explain_rule(answer.rule, facts, said, decides=answer.decides)
+    yield _explain_rule("service-rate", facts, "alarm" if rules.is_over_rate(facts) else SILENT)
+
+
+def explain_switches(policy: Policy, standing: Standing) -> Iterator[tuple[str, str, str]]:
+    """Each switch, the value that holds for a person, and the first place that asks for one so strict."""
+    for name, value in policy.switches_for(standing.collected_under, standing.country):
+        yield (
+            name,
+            value,
+            next(place for place, said in _switch_places(policy, standing) if getattr(said, name) == value),
+        )
+
+
+def missing_fields(facts: DecisionFacts, decision: Decision) -> tuple[str, ...]:
+    """Names what nobody knows of the person, where that is the reason: fields of a person in an event."""
+    unknown = isinstance(decision, Suppress) and decision.reason == "unknown_basis"
+    return missing_basis_fields(facts.policy, facts.standing) if unknown else ()
+
+
+def _explain_rule(name: str, facts: DecisionFacts, said: str, *, decides: bool = False) -> RuleExplanation:
+    rule = RULES[name]
+    saw = {path: _brief_value(attrgetter(path)(facts), facts.category) for path in rule.sees}
+    return RuleExplanation(name, rule.source, rule.says, saw, said, decides)
+
+
+def _decision_in_words(verdict: Decision | None) -> str:
+    match verdict:
+        case None | Send():
+            return SILENT
+        case Suppress(reason=reason):
+            return f"suppress: {reason}"
+        case Hold(until=until, reason=reason):
+            return f"hold until {until.isoformat()}: {reason}"
+        case Divert(channel=channel, reason=reason):
+            return f"divert to {channel}: {reason}"
+
+
+def _brief_value(value: Any, category: Category) -> str:
+    """Says a value in a few words; addresses are only counted."""
+    match value:
+        case None | () | "":
+            return "none"
+        case str():
+            return describe_versions(value) or "none"
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return value.isoformat()
+        case frozenset():
+            return ", ".join(sorted(value)) or "none"
+        case BaseModel():
+            said = value.model_dump(exclude_defaults=True)
+            return ", ".join(f"{key} {_brief_value(part, category)}" for key, part in said.items()) or "nothing special"
+        case Mapping() if category.name in value:
+            return f"{category.name}: {_brief_value(value[category.name], category)}"
+        case Mapping():
+            return ", ".join(f"{key} {part}" for key, part in value.items()) or "none"
+        case ((str(), int()), *_):
+            return ", ".join(f"{name} {n}" for name, n in value)
+        case tuple():
+            return f"{len(value)} addresses or domains"
+        case _:
+            return str(value)
+
+
+def _switch_places(policy: Policy, standing: Standing) -> Iterator[tuple[str, Switches | SwitchFloor]]:
+    yield f"policy {policy.version}, in force", policy.switches
+    for then in policy.binding_versions(standing.collected_under):
+        yield f"policy {then.version}, under which the address was collected", then.switches
+    yield (
+        f"the floor of {named_countries(policy, standing.country)}",
+        policy.law.switch_floor(standing.country),
+    )
+    said = ", ".join((standing.country or "any country").split("\n"))
+    yield f"the policy's own floor of {said}", policy.legal_floor(standing.country)
+
+
+def named_countries(policy: Policy, said: str | None) -> str:
+    """Names the countries that were said of somebody, as far as their law is known."""
+    if said is None:
+        return "an unknown country"
+    each = [
+        country if policy.law.jurisdiction_of(country) else f"{country}, which is not reviewed"
+        for country in said.split("\n")
+    ]
+    return ", ".join(each)

@@ -1,0 +1,43 @@
+"""The policies that the settings name, and the broker's topology for their brands."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from mailer import bundled_files
+from mailer.broker.topology import Topology, topology_for
+from mailer.policy.jurisdiction import load_law
+from mailer.policy.policy_file import Policy
+from mailer.policy.policy_library import parse_policies
+from mailer.settings import Settings, SettingsError
+
+
+def load_policies(settings: Settings) -> dict[str, Policy]:
+    """The policies by brand, with the staging fence in each.
+
+    Raises:
+        PolicyError: a file is not a policy.
+        JurisdictionError: a file is not a jurisdiction.
+    """
+    law = load_law(bundled_files.toml_files(settings.jurisdictions))
+    policies = parse_policies(bundled_files.toml_files(settings.policies), datetime.now(UTC).date(), law)
+    if not policies:
+        raise SettingsError(f"MAILER_POLICIES: {settings.policies} holds no policy (*.toml)")
+    fence = tuple(address.lower() for address in settings.only_deliver_to) or None
+    update = {"only_deliver_to": fence} if fence else {}
+    return {brand: policy.model_copy(update=update) for brand, policy in policies.items()}
+
+
+def broker_topology(settings: Settings) -> Topology:
+    """What the broker has, for the brands that there are."""
+    return policy_topology(load_policies(settings))
+
+
+def policy_topology(policies: Mapping[str, Policy]) -> Topology:
+    """What the broker has, for some policies."""
+    return topology_for(
+        {
+            (brand, name): category.lane
+            for brand, policy in policies.items()
+            for name, category in policy.categories.items()
+        }
+    )

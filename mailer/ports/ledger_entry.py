@@ -1,0 +1,51 @@
+"""What is written down, as the rooms that write it see it."""
+
+from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
+
+
+class EntryKind(StrEnum):
+    """What a ledger entry records."""
+
+    MAILING = "mailing"
+    """A mailing was accepted or released, paused, resumed, cancelled or ended."""
+    DECISION = "decision"
+    """Whether a person gets a mailing, and by which rule."""
+    HAND_OVER = "hand_over"
+    """The intent: from here on it may be with the processor."""
+    OUTCOME = "outcome"
+    """What came of it."""
+    ACTION = "action"
+    """A change of standing."""
+    CONTROL = "control"
+    """Somebody stopped everything, a brand or a processor, or let it go on."""
+
+
+class LedgerEntry(NamedTuple):
+    """One fact for the ledger; the writer adds its number, time and hash. Three a mail, so it is a plain tuple.
+
+    Attributes:
+        fields: the kinds of personal data handed over, such as `email` or `name`; never their values.
+        reply: the processor's text, or another text that may identify somebody. It is chained as a salted commitment.
+        message_id: RFC 5322 Message-ID, without angle brackets.
+        actor: the identity that said so, a publisher or a person; None where nobody but mailer and the recipient did.
+    """
+
+    kind: EntryKind
+    brand: str
+    mailing_id: UUID | None = None
+    recipient_id: int | None = None
+    attempt: int | None = None
+    category: str | None = None
+    reason: str | None = None
+    rule: str | None = None
+    policy: str | None = None
+    processor: str | None = None
+    country: str | None = None
+    contract: str | None = None
+    purpose: str | None = None
+    fields: tuple[str, ...] | None = None
+    reply: str | None = None
+    message_id: str | None = None
+    actor: str | None = None

@@ -1,0 +1,60 @@
+"""Where account events are done, in PostgreSQL."""
+
+from collections.abc import Mapping
+
+from mailer.accounts import AccountEvent
+from mailer.actions.account_events import AccountStores, AccountStoresOpener
+from mailer.actions.confirmation_requests import ConfirmationParts
+from mailer.database.statements import Pool
+from mailer.ledger.writers import LedgerWriters
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.consents import PostgresConsents
+from mailer.postgres.pending_requests import PostgresPendingRequests
+from mailer.postgres.rights import PostgresRights
+from mailer.postgres.standings import PostgresStandings
+from mailer.postgres.suppressions import PostgresSuppressions
+from mailer.rendering.signed_links import SignedLinks
+
+
+def open_account_stores(
+    pool: Pool,
+    writers: LedgerWriters,
+    hasher: AddressHasher,
+    links: SignedLinks,
+    controllers: Mapping[str, str],
+    *,
+    tell: bool = False,
+) -> AccountStoresOpener:
+    """Opens a desk for each event: the event is noted with its change, and so done once.
+
+    Args:
+        pool: connections.
+        writers: of the ledger.
+        hasher: of addresses and refs.
+        links: makes the link of a mail that asks for a confirmation.
+        controllers: each brand's.
+        tell: whether what is cancelled is told on `mailer.outcomes`.
+    """
+
+    def desk(event: AccountEvent | None, actor: str | None = None) -> AccountStores:
+        named = writers if actor is None else writers.writers_for_actor(actor)
+        noting = (
+            named.writers_for_event(
+                event.brand,
+                event.id,
+                hasher.erased_event_id(event.brand, event.id) or event.id,
+                hasher.contents.digest_of(event),
+            )
+            if event
+            else named
+        )
+        standings = PostgresStandings(pool, noting, hasher)
+        return AccountStores(
+            standings,
+            PostgresRights(pool, hasher, standings, controllers, tell=tell),
+            PostgresConsents(pool, noting, hasher),
+            ConfirmationParts(links, PostgresPendingRequests(pool, noting)),
+            PostgresSuppressions(pool, noting, hasher),
+        )
+
+    return desk

@@ -1,0 +1,226 @@
+"""Consents in PostgreSQL. Only `actions` calls what adds to them."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import asyncpg
+
+from mailer.database.statements import Connection, Pool, statements
+from mailer.ledger.writers import LedgerWriters
+from mailer.policy.standing import EVERYTHING_OPTIONAL, is_about_mail, partner_scope, purpose_scope
+from mailer.ports.consents import Consent, ConsentRecord, ConsentResult, OptOutLifting
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.standings import ledger_rule_of
+from mailer.postgres import people
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.standings import action_entry, own_opt_out, record_opt_outs
+from mailer.postgres.suppressions import changing_suppressions, insert_suppressions, lift_suppressions
+from mailer.postgres.voided_requests import void_requests_by_withdrawal
+
+_RECORD = ", ".join(
+    [
+        "r.ref",
+        *(f"c.{name}" for name in ("scope", "given", "source", "version", "words", "actor", "at", "proof")),
+        *(f"c.{name}" for name in ("controller", "recorded_at", "counts")),
+    ]
+)
+_SQL = {name: text.replace("{record}", _RECORD) for name, text in statements("consents").items()}
+
+
+class PostgresConsents:
+    """Implements `ports.consents.Consents`."""
+
+    def __init__(self, pool: Pool, writers: LedgerWriters, hasher: AddressHasher) -> None:
+        self._pool = pool
+        self._writers = writers
+        self._hasher = hasher
+
+    async def record_consent(
+        self, brand: str, recipient_id: int, consent: Consent, lifting: OptOutLifting | None = None
+    ) -> ConsentResult | None:
+        """See the port."""
+        async with changing_suppressions(self._pool, self._writers) as (connection, entries):
+            ref = await _read_ref(connection, brand, recipient_id)
+            if ref is None:
+                return None
+            await people.lock_for_opt_outs(connection, self._hasher, [recipient_id])
+            had, _ = await _read_standing(connection, recipient_id)
+            entries += await record_consents(connection, brand, [(recipient_id, consent)], imported=False)
+            await void_requests_by_withdrawal(connection, [(recipient_id, consent)])
+            lifted: tuple[str, ...] = ()
+            if not consent.given:
+                opt_outs = [
+                    (recipient_id, scope)
+                    for scope in await _opt_outs_of_withdrawal(connection, recipient_id, consent, had)
+                ]
+                if opt_outs:
+                    await record_opt_outs(connection, self._hasher, opt_outs, consent.source)
+                entries += [action_entry(brand, id_, "opt_out", scope, consent.source) for id_, scope in opt_outs]
+            elif lifting is not None:
+                lifted, more = await _lift_opt_outs(connection, self._hasher, brand, recipient_id, consent, lifting)
+                entries += more
+            consents, remain = await _read_standing(connection, recipient_id)
+        return ConsentResult(ref, lifted, remain, consent.scope in consents)
+
+    async def import_consents(self, brand: str, consents: Sequence[tuple[str, Consent]]) -> set[str]:
+        """See the port."""
+        if not consents:
+            return set()
+        async with changing_suppressions(self._pool, self._writers) as (connection, entries):
+            ids = await people.find_ids(connection, [(brand, ref) for ref, _ in consents])
+            known = [(ids[brand, ref], consent) for ref, consent in consents if (brand, ref) in ids]
+            await people.lock_for_opt_outs(connection, self._hasher, [id_ for id_, _ in known])
+            if known:
+                entries += await record_consents(connection, brand, known, imported=True)
+                await void_requests_by_withdrawal(connection, known)
+            gone = [(id_, said.scope) for id_, said in known if not said.given and is_about_mail(said.scope)]
+            if gone:
+                await record_opt_outs(connection, self._hasher, gone, "import")
+            entries += [action_entry(brand, id_, "opt_out", scope, "import") for id_, scope in gone]
+        return {ref for ref, _ in consents} - {ref for _, ref in ids}
+
+    async def consent_history(self, brand: str, recipient_id: int) -> list[ConsentRecord]:
+        """See the port."""
+        return [_consent_record(row) for row in await self._pool.fetch(_SQL["history"], brand, recipient_id)]
+
+    async def export_consents(self, brand: str) -> AsyncIterator[ConsentRecord]:
+        """See the port."""
+        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
+            async for row in connection.cursor(_SQL["export"], brand):
+                yield _consent_record(row)
+
+
+async def record_consent_request(
+    connection: Connection, brand: str, recipient_id: int, consent: Consent
+) -> LedgerEntry:
+    """Adds the record of a consent that was asked for and counts for nothing; returns its entry."""
+    await connection.execute(
+        _SQL["ask"],
+        brand,
+        recipient_id,
+        consent.controller,
+        consent.scope,
+        consent.source,
+        consent.version,
+        consent.words,
+        consent.actor,
+        consent.proof,
+        consent.at,
+    )
+    return _consent_entry(brand, recipient_id, "consent_asked", consent, consent.source)
+
+
+async def record_consents(
+    connection: Connection, brand: str, consents: Sequence[tuple[int, Consent]], *, imported: bool
+) -> list[LedgerEntry]:
+    """Adds records given with their recipients, and refreshes the standings; the entries of those that are new.
+
+    Where a file brings them (`imported`), what they give stands behind all that has been left, refused or withdrawn.
+    """
+    columns: list[list[Any]] = [
+        [recipient_id for recipient_id, _ in consents],
+        [consent.controller for _, consent in consents],
+        [consent.scope for _, consent in consents],
+        [consent.given for _, consent in consents],
+        [consent.source for _, consent in consents],
+        [consent.version for _, consent in consents],
+        [consent.words for _, consent in consents],
+        [consent.actor for _, consent in consents],
+        [consent.proof for _, consent in consents],
+        [consent.at for _, consent in consents],
+    ]
+    new = {
+        (row["recipient_id"], row["scope"], row["given"], row["version"])
+        for row in await connection.fetch(_SQL["record"], *columns, imported)
+    }
+    await people.refresh_standings(connection, columns[0])
+    return [
+        _consent_entry(
+            brand,
+            recipient_id,
+            "consent_given" if consent.given else "consent_withdrawn",
+            consent,
+            "import" if imported else consent.source,
+        )
+        for recipient_id, consent in consents
+        if (recipient_id, consent.scope, consent.given, consent.version) in new
+    ]
+
+
+async def _opt_outs_of_withdrawal(
+    connection: Connection, recipient_id: int, said: Consent, had: frozenset[str]
+) -> list[str]:
+    """What a withdrawal leaves: its scope; and the category, where it was the last topic that was wanted of it."""
+    if not is_about_mail(said.scope):
+        return []
+    category, _, topic = said.scope.partition("/")
+    if not topic or said.scope not in had or said.scope.startswith(_NO_CATEGORY):
+        return [said.scope]
+    consents, _ = await _read_standing(connection, recipient_id)
+    return [said.scope] if _is_within(category, consents) else [said.scope, category]
+
+
+async def _lift_opt_outs(
+    connection: Connection, hasher: AddressHasher, brand: str, recipient_id: int, said: Consent, lifting: OptOutLifting
+) -> tuple[tuple[str, ...], list[LedgerEntry]]:
+    """Ends the opt-outs that a consent ends, and puts what stays left in the place of all; the scopes, the entries."""
+    rows = await connection.fetch(_LEFT, recipient_id, lifting.scopes, lifting.before)
+    scopes = tuple(row["scope"] for row in rows)
+    instead = lifting.instead if EVERYTHING_OPTIONAL in scopes else ()
+    if instead:
+        # As of then: who asked for two kinds at once is not held to have left the second one since.
+        since = next(row["at"] for row in rows if row["scope"] == EVERYTHING_OPTIONAL)
+        others = [replace(own_opt_out(scope, "instead of all optional mail"), at=since) for scope in instead]
+        stops = [(recipient_id, brand, other) for other in others]
+        await insert_suppressions(connection, hasher, stops)
+    entries = await lift_suppressions(connection, [row["id"] for row in rows], "recipient", "a consent given since")
+    entries += [action_entry(brand, recipient_id, "opt_out", scope, said.source) for scope in instead]
+    if lifting.category and not {lifting.category, EVERYTHING_OPTIONAL}.isdisjoint(scopes):
+        consents, _ = await _read_standing(connection, recipient_id)
+        over = [
+            (recipient_id, replace(said, scope=scope, given=False, words=None, proof=None))
+            for scope in _is_within(lifting.category, consents) - {said.scope}
+        ]
+        if over:
+            entries += await record_consents(connection, brand, over, imported=False)
+    return scopes, entries
+
+
+_LEFT = statements("suppressions")["left"]
+_NO_CATEGORY = (purpose_scope(""), partner_scope(""))
+
+
+def _is_within(category: str, consents: frozenset[str]) -> frozenset[str]:
+    return frozenset(scope for scope in consents if scope.partition("/")[0] == category)
+
+
+async def _read_standing(connection: Connection, recipient_id: int) -> tuple[frozenset[str], frozenset[str]]:
+    """Consents and opt-outs, as the transaction has them."""
+    row = await connection.fetchrow("SELECT consents, opted_out FROM standings WHERE recipient_id = $1", recipient_id)
+    return (frozenset(row["consents"]), frozenset(row["opted_out"])) if row else (frozenset(), frozenset())
+
+
+async def _read_ref(connection: Connection, brand: str, recipient_id: int) -> str | None:
+    ref: str | None = await connection.fetchval(
+        "SELECT ref FROM recipients WHERE brand = $1 AND id = $2", brand, recipient_id
+    )
+    return ref
+
+
+def _consent_entry(brand: str, recipient_id: int, reason: str, consent: Consent, source: str) -> LedgerEntry:
+    return LedgerEntry(
+        EntryKind.ACTION,
+        brand,
+        recipient_id=recipient_id,
+        reason=reason,
+        category=consent.scope,
+        rule=ledger_rule_of(source, "application"),
+        policy=consent.version,
+    )
+
+
+def _consent_record(row: asyncpg.Record) -> ConsentRecord:
+    values = dict(row)
+    kept = {name: values.pop(name) for name in ("ref", "recorded_at", "counts")}
+    return ConsentRecord(**kept, consent=Consent(**values), controller=values["controller"])

@@ -1,0 +1,138 @@
+"""Dead letters in PostgreSQL."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+import asyncpg
+
+from mailer.database.statements import Connection, Pool, statements
+from mailer.database.storable_text import storable_text
+from mailer.events import MAX_EVENT_BYTES
+from mailer.ports.broker import BrokerMessage, HeaderName
+from mailer.ports.dead_letters import ALL, DeadKind, DeadLetter, DeadLetterFilter
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.dead_letter_names import name_keys_in_body
+
+_CHOSEN = statements("dead_letters")["chosen"]
+_SQL = {name: text.replace("{chosen}", _CHOSEN) for name, text in statements("dead_letters").items()}
+_READ_AT_ONCE = 100
+
+
+class PostgresDeadLetters:
+    """Implements `ports.dead_letters.DeadLetters`, and what operators ask of them."""
+
+    def __init__(self, pool: Pool, hasher: AddressHasher) -> None:
+        self._pool = pool
+        self._hasher = hasher
+
+    async def add_dead_letter(
+        self, message: BrokerMessage, exchange: str, routing_key: str, reason: str, publisher: str, kind: DeadKind
+    ) -> None:
+        """See the port."""
+        # Thousands of people may be named in one.
+        named = await asyncio.to_thread(name_keys_in_body, message.body, routing_key, self._hasher, message.message_id)
+        await self._pool.execute(
+            _SQL["keep"],
+            storable_text(reason),
+            storable_text(exchange),
+            storable_text(routing_key),
+            message.message_id and storable_text(message.message_id),
+            storable_text(publisher),
+            message.body,
+            kind,
+            named,
+        )
+
+    async def list_dead_letters(self, limit: int, chosen: DeadLetterFilter = ALL) -> Sequence[DeadLetter]:
+        """The newest first."""
+        rows = await self._pool.fetch(_SQL["latest"], *_filter_parameters(chosen), limit)
+        return [_dead_letter(row) for row in rows]
+
+    async def get_dead_letter(self, letter_id: int) -> DeadLetter | None:
+        """One of them."""
+        row = await self._pool.fetchrow(_SQL["one"], letter_id)
+        return _dead_letter(row) if row else None
+
+    async def find_replayable(self, chosen: DeadLetterFilter) -> Sequence[int]:
+        """The ids of those that can be published again, the oldest first: events whose bodies were kept."""
+        return [
+            row["id"]
+            for row in await self._pool.fetch(_SQL["replayable"], *_filter_parameters(chosen), MAX_EVENT_BYTES)
+        ]
+
+    async def replay_dead_letter(self, letter_id: int) -> DeadLetter | None:
+        """Publishes an event again as its publisher, by the outbox, and marks it, in one transaction.
+
+        Returns:
+            None: there is none, its body was not kept or is no text, nobody is known to have published it, or it was
+                published elsewhere than to `mailer.events`.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            found = await connection.fetchrow(_SQL["one"], letter_id)
+            body = _decode_body(found["body"]) if found else None
+            row = await connection.fetchrow(_SQL["replayed"], letter_id) if body is not None else None
+            if row is None:
+                return None
+            await connection.execute(
+                _SQL["park"],
+                row["routing_key"],
+                row["message_id"],
+                body,
+                row["publisher"],
+            )
+        return _dead_letter(row)
+
+
+def _decode_body(body: bytes) -> str | None:
+    """A body as text, if it is one that the outbox can hold as it is (UTF-8, without U+0000)."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return None
+    return text if storable_text(text) == text else None
+
+
+async def index_old_dead_letters(connection: Connection, hasher: AddressHasher) -> None:
+    """Notes who is named in the dead letters of earlier versions."""
+    while rows := await connection.fetch(_SQL["unread"], _READ_AT_ONCE):
+        for row in rows:
+            named = await asyncio.to_thread(
+                name_keys_in_body, row["body"], row["routing_key"], hasher, row["message_id"]
+            )
+            await connection.execute(_SQL["read"], row["id"], named)
+
+
+async def delete_old_dead_letters(pool: Pool, older: timedelta, limit: int) -> None:
+    """Deletes dead letters that were kept for long enough."""
+    await pool.execute(_SQL["forget"], older, limit)
+
+
+def _filter_parameters(chosen: DeadLetterFilter) -> tuple[object, ...]:
+    """The parameters of `chosen` in their order."""
+    return (
+        chosen.first,
+        chosen.last,
+        chosen.since,
+        chosen.until,
+        chosen.kind,
+        chosen.reason,
+        chosen.key,
+        chosen.replayed,
+    )
+
+
+def _dead_letter(row: asyncpg.Record) -> DeadLetter:
+    message = BrokerMessage(
+        row["body"], row["routing_key"], row["message_id"], {HeaderName.PUBLISHER: row["publisher"]}
+    )
+    return DeadLetter(
+        row["id"],
+        row["at"],
+        row["reason"],
+        row["exchange"],
+        row["publisher"],
+        message,
+        row["replayed_at"],
+        DeadKind(row["kind"]),
+    )

@@ -1,0 +1,384 @@
+"""Deliveries in PostgreSQL: claim, move, finish."""
+
+import time
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from mailer.database.statements import (
+    STANDING_COLUMNS,
+    Connection,
+    Pool,
+    int_array,
+    renumber_parameters,
+    standing_from_row,
+    statements,
+)
+from mailer.ledger.chain import ChainedEntries
+from mailer.ledger.writers import LedgerWriters, entry_columns
+from mailer.policy.decision import Mailing
+from mailer.policy.frequency_counts import FrequencyCount
+from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow, DeliveryState, LockWait, TextCarrier
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.uuids import uuid7
+from mailer.postgres.halts import HALTED
+from mailer.postgres.notices import insert_diverted_notices
+from mailer.postgres.partitions import PartitionTables, statement_on_partition
+
+_SQL = statements("deliveries")
+_CLAIM, _READ_AGAIN, _READ, _WAITING, _FORESEE = (
+    _SQL[name].replace("{rows}", _SQL["rows"]).replace("{halted}", HALTED)
+    for name in ("claim", "read_again", "read", "waiting", "foresee")
+)
+_ENTRIES = statements("ledger", "ledger")["entries"]
+_BARE = renumber_parameters(_ENTRIES, _SQL["move"].replace("{want}", _SQL["want"])).replace("{entries}", _ENTRIES)
+_MOVE = _BARE.replace("{lock}", "FOR SHARE").replace("{count}", "")
+_COUNTED_MOVE = _BARE.replace("{lock}", "FOR NO KEY UPDATE").replace("{count}", _SQL["count"])
+_REFUSED = _SQL["refused"].replace("{want}", _SQL["want"])
+_NOT_ALL = "MA001"
+"""The SQLSTATE with which `all_moved` takes a move back."""
+_HANDED = frozenset({"accepted", "in_doubt"})
+"""Beginnings of the reasons of outcomes after which a processor has the data of a message, or may have them."""
+_TRIES = 5
+"""Of a move that is refused, where nothing is found any more that was in its way."""
+_SHAPE = ("shape", "from_state", "to_state", "reason", "sent_as", "counts_as")
+_TO_STATE = DeliveryMove._fields.index("to_state")
+_ELSEWHERE = UUID(int=0)
+"""Whose invitation it was that another system had sent."""
+
+Key = tuple[UUID, int]
+
+
+class _MovesRefused(Exception):
+    """Some messages may not begin; what the transaction has done is taken back."""
+
+    def __init__(self, keys: frozenset[Key]) -> None:
+        super().__init__()
+        self.keys = keys
+
+
+class PostgresDeliveries:
+    """Implements `ports.deliveries.DeliveryStore`.
+
+    Args:
+        pool: connections.
+        writers: of the ledger.
+        rates: what caps and alarms count.
+        lease_seconds: how long a claim holds (RabbitMQ ends consumers that hold a message for long).
+        tell: whether each change of state is also put into the outbox for `mailer.outcomes`.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        writers: LedgerWriters,
+        rates: Sequence[FrequencyCount] = (),
+        lease_seconds: float = 60,
+        *,
+        tell: bool = False,
+    ) -> None:
+        self._rates = (
+            [rate.brand for rate in rates],
+            [rate.category for rate in rates],
+            [rate.name for rate in rates],
+            [rate.counted for rate in rates],
+            [rate.days for rate in rates],
+        )
+        self._pool = pool
+        self._writers = writers
+        self._lease = lease_seconds
+        self._tell = tell
+        self._partitions = PartitionTables(pool)
+
+    async def claim_batches(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
+        """See the port."""
+        of = mailings or [row["mailing_id"] for row in await self._pool.fetch(_SQL["mailings_of"], batches)]
+        table = await self._partitions.table_of_mailings(of)
+        token = uuid7()
+        # The deadline is taken before the statement, so that it can only lie before the lease's own end.
+        deadline = time.monotonic() + self._lease
+        rows = await self._pool.fetch(
+            statement_on_partition(_CLAIM, table), *self._rates, batches, token, owner, timedelta(seconds=self._lease)
+        )
+        self._partitions.remember_table(token, table)
+        if not rows:
+            await self.finish_claim(token, None)
+            return None
+        try:
+            return Claim(token, [_delivery_row(row) for row in rows], deadline)
+        except Exception:
+            await self.finish_claim(
+                token, None
+            )  # what cannot be read is not kept until the lease ends, only to come again
+            raise
+
+    async def commit_moves(
+        self,
+        claim: UUID | None,
+        moves: Sequence[DeliveryMove],
+        entries: Sequence[LedgerEntry],
+        patience: float | None = None,
+    ) -> frozenset[Key]:
+        """See the port."""
+        moved = _move_columns(moves)
+        given = *_pack_columns(moved), claim
+        limit = _lock_timeout(patience)
+        table = await self._partitions.table_of_mailings(given[1])
+        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+            links = writer.link_entries(entries)
+            for _ in range(_TRIES):
+                try:
+                    refused = await self._apply_moves(
+                        connection,
+                        table,
+                        moves,
+                        [
+                            *entry_columns(links),
+                            *given,
+                            *_counter_deltas(moved),
+                            self._tell,
+                            _count_handed_over(links),
+                            limit,
+                        ],
+                        entries if DeliveryState.DIVERTED in moved[_TO_STATE] else None,
+                    )
+                except asyncpg.LockNotAvailableError as error:
+                    raise LockWait from error
+                except asyncpg.PostgresError as error:
+                    if error.sqlstate != _NOT_ALL:
+                        raise
+                    # Nothing was written, so the chain goes on from where it was.
+                    refused = _delivery_keys(await connection.fetch(statement_on_partition(_REFUSED, table), *given))
+                    if not refused:
+                        continue
+                if not refused:
+                    writer.advance_head(links)
+                return refused
+        raise RuntimeError(f"{len(moves)} moves are refused, and each of them holds; does one come twice?")
+
+    async def _apply_moves(
+        self,
+        connection: Connection,
+        table: str,
+        moves: Sequence[DeliveryMove],
+        given: Sequence[Any],
+        diverting: Sequence[LedgerEntry] | None,
+    ) -> frozenset[Key]:
+        """All of them, or an error; a move that uses addresses up, shares one, or diverts, together with that.
+
+        Args:
+            connection: free of a transaction.
+            table: the partition.
+            moves: all of the window.
+            given: the statement's parameters.
+            diverting: the window's entries where something is diverted.
+        """
+        statement = statement_on_partition(_COUNTED_MOVE if any(move.counts_as for move in moves) else _MOVE, table)
+        if diverting is None and not any(move.invites or move.carries or move.copy_of for move in moves):
+            await connection.fetchval(statement, *given)
+            return frozenset()
+        try:
+            async with connection.transaction():
+                await _reserve_addresses(connection, moves, given[-1])
+                await connection.fetchval(statement, *given)
+                if copies := [(*move.key, move.copy_of) for move in moves if move.copy_of]:
+                    await connection.execute(
+                        statement_on_partition(_SQL["note_copies"], table), *zip(*copies, strict=True)
+                    )
+                if diverting is not None:
+                    await insert_diverted_notices(connection, moves, diverting)
+        except _MovesRefused as error:
+            return error.keys
+        return frozenset()
+
+    async def find_carriers(self, texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, TextCarrier]:
+        """See the port."""
+        wanted = [(*key, *text) for key, text in texts.items()]
+        table = await self._partitions.table_of_mailings(mailing_id for mailing_id, _ in texts)
+        rows = await self._pool.fetch(statement_on_partition(_SQL["carriers"], table), *zip(*wanted, strict=True))
+        return {
+            (row["mailing_id"], row["recipient_id"]): TextCarrier(
+                row["carrier"], row["n"], DeliveryState(row["state"]), row["due_at"], row["reason"]
+            )
+            for row in rows
+        }
+
+    async def reread_claimed(self, claim: UUID, keys: Sequence[Key]) -> list[DeliveryRow]:
+        """See the port."""
+        mailings, recipients = zip(*keys, strict=True)
+        again = statement_on_partition(_READ_AGAIN, await self._partitions.table_of_mailings(mailings))
+        rows = await self._pool.fetch(again, *self._rates, claim, mailings, recipients)
+        return [_delivery_row(row) for row in rows]
+
+    async def read_deliveries(self, mailing_id: UUID, recipients: Sequence[int]) -> list[DeliveryRow]:
+        """See the port."""
+        table = await self._partitions.table_of_mailings([mailing_id])
+        return [
+            _delivery_row(row)
+            for row in await self._pool.fetch(
+                statement_on_partition(_READ, table), *self._rates, mailing_id, recipients
+            )
+        ]
+
+    async def list_queued(self, mailing_id: UUID, after: int, limit: int) -> list[DeliveryRow]:
+        """See the port."""
+        table = await self._partitions.table_of_mailings([mailing_id])
+        rows = await self._pool.fetch(statement_on_partition(_WAITING, table), *self._rates, mailing_id, after, limit)
+        return [_delivery_row(row) for row in rows]
+
+    async def foresee_standing(self, brand: str, recipient_id: int, mailing: Mailing) -> DeliveryRow | None:
+        """See the port."""
+        id_ = mailing.id or _ELSEWHERE
+        row = await self._pool.fetchrow(
+            _FORESEE, *self._rates, id_, recipient_id, brand, mailing.category.name, mailing.inviter
+        )
+        if row is None:
+            return None
+        found = _delivery_row(row)
+        copy_of = await self._pool.fetchval(_SQL["copy_of"], id_, recipient_id)
+        return replace(found, standing=replace(found.standing, copy_of=copy_of))
+
+    async def renew_lease(self, claim: UUID) -> float | None:
+        """See the port."""
+        deadline = time.monotonic() + self._lease
+        renewed = await self._pool.fetchval(_SQL["renew"], claim, timedelta(seconds=self._lease))
+        return deadline if renewed else None
+
+    async def finish_claim(self, claim: UUID, give_back_until: datetime | None) -> None:
+        """See the port."""
+        await self._pool.execute(
+            statement_on_partition(_SQL["finish"], self._partitions.recall_table(claim)), claim, give_back_until
+        )
+
+
+def _lock_timeout(patience: float | None) -> str:
+    """The setting, in milliseconds; 0: without end."""
+    return "0" if patience is None else str(max(1, round(1000 * patience)))
+
+
+async def _reserve_addresses(connection: Connection, moves: Sequence[DeliveryMove], limit: str) -> None:
+    """Uses the addresses of invitations up, and takes the texts that go to shared addresses.
+
+    Args:
+        connection: in a transaction.
+        moves: those that begin.
+        limit: of their waits, as `_lock_timeout` has it.
+
+    Raises:
+        _Refused: somebody else was first.
+    """
+    if limit != "0":
+        await connection.execute(_SQL["be_patient"], limit)
+    if invitations := [move.key for move in moves if move.invites]:
+        await connection.execute(_SQL["keep_inviters"])
+        if used := await connection.fetch(_SQL["use_addresses"], *zip(*invitations, strict=True)):
+            raise _MovesRefused(_delivery_keys(used))
+    carried = [(*move.key, *move.carries) for move in moves if move.carries]
+    if carried:
+        taken = _delivery_keys(await connection.fetch(_SQL["carry"], *zip(*carried, strict=True)))
+        if missed := {(mailing_id, recipient_id) for mailing_id, recipient_id, *_ in carried} - taken:
+            raise _MovesRefused(frozenset(missed))
+
+
+def _delivery_keys(rows: Sequence[asyncpg.Record]) -> frozenset[Key]:
+    return frozenset((row["mailing_id"], row["recipient_id"]) for row in rows)
+
+
+def _delivery_row(row: asyncpg.Record) -> DeliveryRow:
+    """A row of `rows`, which begins with the standing."""
+    invited_by, sent, shared, mailing_id, attempt, name, locale, context, paused, tried_at = row[STANDING_COLUMNS:]
+    standing = standing_from_row(row, _invited_by(invited_by), _counts_sent(sent), locale)
+    return DeliveryRow(
+        mailing_id,
+        standing.recipient_id,
+        attempt,
+        standing,
+        name,
+        locale,
+        context or {},
+        paused,
+        shared,
+        tried_at,
+    )
+
+
+def _counts_sent(counts: list[list[Any]] | None) -> tuple[tuple[str, int], ...]:
+    return tuple((name, n) for name, n in counts) if counts else ()
+
+
+def _invited_by(source: str | None) -> UUID | None:
+    """The mailing that has used an address; an imported suppression names none of ours."""
+    try:
+        return UUID(source) if source is not None else None
+    except ValueError:
+        return _ELSEWHERE
+
+
+def _move_columns(moves: Sequence[DeliveryMove]) -> Sequence[Sequence[Any]]:
+    return list(zip(*moves, strict=True)) or [()] * len(DeliveryMove._fields)
+
+
+def _pack_columns(moves: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
+    """Columns of moves as `want` takes them: what they have in common comes once, and each of them names it."""
+    mailings, recipients, attempts, before, after, reasons, due, versions, _, sent_as, counts_as, *_ = moves
+    shapes: dict[tuple[Any, ...], int] = {}
+    places: dict[UUID, int] = {}
+    shaped = [
+        shapes.setdefault(one, len(shapes)) for one in zip(before, after, reasons, sent_as, counts_as, strict=True)
+    ]
+    placed = [places.setdefault(mailing_id, len(places) + 1) for mailing_id in mailings]
+    return (
+        [dict(zip(_SHAPE, (number, *shape), strict=True)) for shape, number in shapes.items()],
+        [*places],
+        int_array(shaped),
+        int_array(placed),
+        int_array(recipients),
+        int_array(attempts),
+        int_array(versions),
+        due if any(due) else None,  # it reads as null for each, and need not be encoded
+    )
+
+
+def _counter_deltas(moves: Sequence[Sequence[Any]]) -> tuple[list[UUID], list[str], list[str], list[int]]:
+    """What columns of moves change in the counters, as columns."""
+    mailings, _, _, before, after, reasons, _, _, before_reasons, *_ = moves
+    kinds = Counter(zip(mailings, before, before_reasons, after, reasons, strict=True))
+    deltas: Counter[tuple[UUID, str, str]] = Counter()
+    for (mailing_id, from_state, from_reason, to_state, reason), n in kinds.items():
+        deltas[mailing_id, from_state.counted_as, from_reason] -= n
+        deltas[mailing_id, to_state.counted_as, reason] += n
+    keys = [key for key, n in deltas.items() if n]
+    return (
+        [key[0] for key in keys],
+        [key[1] for key in keys],
+        [key[2] for key in keys],
+        [deltas[key] for key in keys],
+    )
+
+
+def _count_handed_over(links: ChainedEntries) -> list[dict[str, Any]]:
+    """Counts the messages that, by a window's outcomes, each processor has, or may have."""
+    found = [shape for shape in links.shapes if _is_handed_over(shape.columns)]
+    if not found:
+        return []
+    counts = Counter(links.numbers)
+    return [
+        {"brand": brand, "processor": processor, "country": country, "contract": contract, "n": counts[shape.number]}
+        for shape in found
+        for _, brand, _, _, _, _, processor, country, contract, *_ in [shape.columns]
+    ]
+
+
+def _is_handed_over(columns: Sequence[Any]) -> bool:
+    kind, _, _, reason, *_ = columns
+    return (
+        kind is EntryKind.OUTCOME
+        and reason is not None
+        and reason.partition(" ")[0] in _HANDED
+        and columns[6] is not None
+    )

@@ -1,0 +1,125 @@
+"""Mentions of an erased person in mail to others: found by the words that were typed, and taken out."""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+from mailer.database.statements import Connection, statements
+from mailer.policy.text_folding import normalized
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.dead_letter_names import decoded_readings, name_keys_in_body
+
+SQL = statements("mentions")
+GONE = "erased"
+"""Stands in the place of a mention: a word that any text, slug and URL may have."""
+WORDS = ("context", "reason", "campaign", "topic")
+"""Fields of an event, and of its mailing, that say something; the others are keys and addresses."""
+MOST = 20_000
+"""Mailings of a brand, the newest, and values for others in these, in which an erasure looks for mentions."""
+_SHORT = 6
+"""Characters from which on a ref or a name is looked for in texts about others."""
+
+
+class PersonMentions:
+    """The ways in which a text names a person.
+
+    These are the ref, where it cannot be taken for a word: whole, in any case and form (NFKC). Besides, the addresses.
+    A name is none: people choose it, and who is called Happy Birthday would take these words from everybody's mail.
+
+    Args:
+        brand: whose the ref is.
+        keys: of the addresses and the ref, as `name_keys_in_body` returns them.
+    """
+
+    def __init__(self, brand: str, ref: str, keys: frozenset[str], hasher: AddressHasher) -> None:
+        self._brand, self._keys, self._hasher = brand, keys, hasher
+        self._typed = [ref] if is_distinctive_ref(ref) else []
+        forms = (re.escape(_text_form(one)) for one in self._typed)
+        self._pattern = re.compile("|".join(rf"(?<![^\W_])(?<!@)(?:{one})(?![^\W_]|@)" for one in forms) or r"(?!)")
+
+    def find_patterns(self) -> list[str]:
+        """Patterns of LIKE, one of which every text in lower case has that names the person by ref."""
+        return [f"%{_like_pattern(one)}%" for one in sorted(self._ref_forms())]
+
+    def find_octet_patterns(self) -> list[str]:
+        """The same for octets, as PostgreSQL writes these in its format `escape`, in each code of JSON and of URLs."""
+        codes = {code for one in self._ref_forms() for code in (one, json.dumps(one)[1:-1], quote(one, safe=" "))}
+        return [f"%{_like_pattern(_escape_like(code).lower())}%" for code in sorted(codes)]
+
+    def _ref_forms(self) -> set[str]:
+        return {form for one in self._typed for form in (_text_form(one), normalized("NFKC", one).lower())}
+
+    def occur_in(self, text: str) -> bool:
+        """Tells whether a text names the person by ref, in whatever code."""
+        return any(self._pattern.search(_text_form(reading)) for reading in decoded_readings(text))
+
+    def remove_from_value(self, value: Any) -> Any:
+        """Returns a value of JSON without the mentions; what is read only in a code goes as a whole."""
+        match value:
+            case str():
+                return self._remove_from_text(value)
+            case dict():
+                return {
+                    name: self.remove_from_value(inner) for name, inner in value.items()
+                }  # a template knows it by its name
+            case list():
+                return [self.remove_from_value(inner) for inner in value]
+            case _:
+                return value
+
+    def _remove_from_text(self, text: str) -> str:
+        left = re.sub(self._pattern.pattern, GONE, text, flags=re.IGNORECASE)
+        if self.occur_in(left) or ("@" in left and not self._keys.isdisjoint(self._is_named_in(left))):
+            return GONE
+        return left
+
+    def _is_named_in(self, text: str) -> list[str]:
+        return name_keys_in_body(json.dumps(text).encode(), self._brand, self._hasher)
+
+    async def _row_without(self, row: Any) -> dict[str, Any]:
+        left: dict[str, Any] = await asyncio.to_thread(self.remove_from_value, _row_mentions(row))
+        return left
+
+    async def erase_mentions(self, connection: Connection, recipient_id: int) -> None:
+        """Takes the person out of the brand's newest mailings, and of the values for others in these."""
+        like = self.find_patterns()
+        for row in await connection.fetch(SQL["mailings"], self._brand, like, MOST):
+            if await self._row_without(row) == _row_mentions(row):
+                continue
+            locked = await connection.fetchrow(SQL["mailing"], row["id"])  # another erasure may have rewritten it since
+            if locked and (left := await self._row_without(locked)) != (said := _row_mentions(locked)):
+                named = (None if left[name] != said[name] else said[name] for name in ("campaign", "topic"))
+                await connection.execute(SQL["rewrite_mailing"], row["id"], left["context"], left["reason"], *named)
+        for row in await connection.fetch(SQL["deliveries"], self._brand, like, recipient_id, MOST):
+            context = await asyncio.to_thread(self.remove_from_value, row["context"])
+            if context != row["context"]:
+                await connection.execute(SQL["rewrite_delivery"], row["mailing_id"], row["recipient_id"], context)
+
+
+def _row_mentions(row: Any) -> dict[str, Any]:
+    return {name: row[name] for name in WORDS}
+
+
+def is_distinctive_ref(ref: str) -> bool:
+    """Tells whether a ref can be told from words and numbers: it is not short, and has letters beside figures."""
+    return len(ref) >= _SHORT and any(map(str.isalpha, ref)) and any(map(str.isdecimal, ref))
+
+
+def _text_form(text: str) -> str:
+    return normalized("NFKC", text).casefold()
+
+
+def _like_pattern(text: str) -> str:
+    return re.sub(r"([\\%_])", r"\\\1", text)
+
+
+def _escape_like(text: str) -> str:
+    return "".join(_octet_pattern(text))
+
+
+def _octet_pattern(text: str) -> Iterator[str]:
+    for octet in text.encode():
+        yield "\\\\" if octet == 0x5C else chr(octet) if 0 < octet < 0x80 else f"\\{octet:03o}"

@@ -1,0 +1,44 @@
+"""The figures in PostgreSQL. None of them counts a large table: each statement reads few rows, by an index."""
+
+from collections.abc import Sequence
+
+from asyncpg import Record
+
+from mailer.database.statements import Pool, statements
+from mailer.policy.category import Lane
+from mailer.ports.database_errors import StatementTooSlow
+from mailer.ports.dead_letters import DeadKind
+from mailer.ports.flow_metrics import FIGURES, Values
+from mailer.telemetry import log
+
+_SQL = statements("figures")
+_ALL = {"oldest_due": list(Lane), "dead_letters": list(DeadKind)}
+"""Figures that are also shown where they are 0, with their labels."""
+SECONDS = 5.0
+"""The longest that one of them may take."""
+
+
+class PostgresFlowMetrics:
+    """Implements `ports.flow_metrics.FlowMetricsSource`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def read_metrics(self) -> Values:
+        """See the port."""
+        values: dict[str, list[tuple[tuple[str, ...], float]]] = {}
+        for name in FIGURES:
+            arguments = [_ALL[name]] if name in _ALL else []
+            try:
+                rows = await self._run_statement(_SQL[name], arguments)
+            except StatementTooSlow:
+                log.warning("a figure took too long to read; it is left out", figure=name)
+            else:
+                values[name] = [(tuple(map(str, row[:-1])), float(row[-1])) for row in map(tuple, rows)]
+        return values
+
+    async def _run_statement(self, statement: str, arguments: Sequence[object]) -> Sequence[Record]:
+        """Asks the server to end the statement: one that we only cease to wait for looks like a server that is away."""
+        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
+            await connection.execute(f"SET LOCAL statement_timeout = {round(SECONDS * 1000)}")
+            return await connection.fetch(statement, *arguments)

@@ -1,0 +1,201 @@
+"""What stands still, and which database this is, in PostgreSQL."""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+import asyncpg
+
+from mailer.database.statements import Connection, Fresh, Pool, statements
+from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.policy.category import Category
+from mailer.ports.halts import OPERATOR, Halt, HaltAnswer, HaltScope, Head, MailingRefused, StandingChange
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.uuids import uuid7
+from mailer.postgres.notices import SQL as NOTICES
+
+_SQL = {
+    name: text.replace("{timeline}", statements("control")["timeline"]).replace(
+        "{missing}", statements("control")["missing"]
+    )
+    for name, text in statements("control").items()
+}
+_PATIENCE = 1.0
+"""Seconds to wait for an answer."""
+HALTED = _SQL["halted"]
+"""The condition on a batch `b` under which it has to wait."""
+
+
+class PostgresHalts:
+    """Implements `ports.halts.HaltStore`."""
+
+    def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
+        self._pool = pool
+        self._writers = writers
+
+    async def query_halts(
+        self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
+    ) -> HaltAnswer:
+        """See the port."""
+        # On its way back too, the connection is waited for no longer: one that answers no more is cut.
+        async with self._pool.acquire(timeout=_PATIENCE) as connection:
+            return await query_halts(connection, seals, heads, witnesses)
+
+    async def attest_memory(self, label: str, witnesses: Sequence[UUID]) -> None:
+        """See the port."""
+        async with self._pool.acquire(timeout=_PATIENCE) as connection:
+            await connection.execute(_SQL["attest"], witnesses[0], label, witnesses[1:], timeout=_PATIENCE)
+
+    async def deregister_witness(self, witness: UUID) -> None:
+        """See the port."""
+        async with self._pool.acquire(timeout=_PATIENCE) as connection:
+            await connection.execute(_SQL["leave"], witness, timeout=_PATIENCE)
+
+    async def find_lost_changes(self, changes: Sequence[StandingChange]) -> Sequence[tuple[StandingChange, bool]]:
+        """See the port."""
+        if not changes:
+            return ()
+        names = ("writer", "n", "brand", "recipient_id", "known_since", "at", "reason", "scope")
+        columns = [[getattr(change, name) for change in changes] for name in names]
+        rows = await self._pool.fetch(_SQL["lost"], *columns)
+        return [(changes[row["place"] - 1], row["stands"]) for row in rows]
+
+    async def add_halt(self, halt: Halt) -> bool:
+        """See the port."""
+        stopped = "stopped" if halt.key == OPERATOR else "went_back"
+        what = stopped if halt.scope is HaltScope.EVERYTHING else "paused"
+        entry = _halt_entry(halt.scope, halt.key, halt.by, what, halt.reason)
+        return await self._change_halt(entry, "halt", halt.scope, halt.key, halt.by, halt.reason)
+
+    async def lift_halt(self, scope: HaltScope, key: str, by: str) -> bool:
+        """See the port."""
+        what = "started" if scope is HaltScope.EVERYTHING else "resumed"
+        return await self._change_halt(_halt_entry(scope, key, by, what), "lift", scope, key)
+
+    async def _change_halt(self, entry: LedgerEntry, statement: str, *arguments: object) -> bool:
+        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                changed = await connection.fetchval(_SQL[statement], *arguments)
+                linked = await append_entries(connection, writer, [entry] if changed else [])
+            writer.advance_head(linked)
+        return bool(changed)
+
+    async def pause_mailing(self, mailing_id: UUID, by: str, reason: str) -> bool:
+        """See the port."""
+        return await self._change_mailing(mailing_id, "paused", by, reason)
+
+    async def resume_mailing(self, mailing_id: UUID, by: str) -> bool:
+        """See the port."""
+        return await self._change_mailing(mailing_id, "resumed", by, "")
+
+    async def cancel_mailing(self, mailing_id: UUID, by: str, reason: str) -> bool:
+        """See the port."""
+        return await self._change_mailing(mailing_id, "cancelled", by, reason)
+
+    async def _change_mailing(self, mailing_id: UUID, what: str, by: str, reason: str) -> bool:
+        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                row = await connection.fetchrow(_SQL["mailing"], mailing_id)
+                if (refusal := _change_refusal(row, what)) or row is None:
+                    raise MailingRefused(refusal)
+                changed = await _set_mailing_state(connection, mailing_id, row["state"], what, by, reason)
+                entry = _halt_entry(HaltScope.MAILING, str(mailing_id), by, what, reason, row["brand"], row["category"])
+                linked = await append_entries(connection, writer, [entry] if changed else [])
+            writer.advance_head(linked)
+        return changed
+
+    async def begin_lineage(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
+        """See the port."""
+        lineage = uuid7()
+        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                await connection.execute(_SQL["alone"])
+                await connection.execute(_SQL["begin_lineage"], lineage, by)
+                names = [category.name for category in ended or ()]
+                mailings = await connection.fetch(_SQL["end_mailings"], names, by)
+                await connection.execute(_SQL["lift_restored"])
+                await connection.execute(_SQL["no_witnesses"])
+                what = "restored resume" if ended is None else "restored end"
+                entries = [_halt_entry(HaltScope.EVERYTHING, "", by, what, str(lineage))]
+                entries += [
+                    _halt_entry(HaltScope.MAILING, str(row["id"]), by, "ended", "", row["brand"], row["category"])
+                    for row in mailings
+                ]
+                linked = await append_entries(connection, writer, entries)
+            writer.advance_head(linked)
+        return lineage, len(mailings)
+
+
+async def query_halts(
+    connection: Connection | Fresh,
+    seals: Collection[int],
+    heads: Collection[Head],
+    witnesses: Sequence[UUID],
+    patience: float = _PATIENCE,
+) -> HaltAnswer:
+    """Asks on a connection of the caller's: see `ports.halts.HaltStore.query_halts`.
+
+    Args:
+        connection: perhaps a new one.
+        seals: numbers of seals.
+        heads: entries.
+        witnesses: this process, and those for which it speaks.
+        patience: seconds to wait for the answer.
+    """
+    columns = [writer for writer, _ in heads], [n for _, n in heads]
+    [row] = await connection.fetch(_SQL["ask"], list(seals), *columns, witnesses, timeout=patience)
+    halted = [row[column] or () for column in ("scopes", "keys", "people", "reasons", "times")]
+    return HaltAnswer(
+        tuple(Halt(HaltScope(scope), *rest) for scope, *rest in zip(*halted, strict=True)),
+        row["lineage"],
+        frozenset(row["supersedes"]),
+        row["seal"],
+        dict(zip(row["seals"] or (), row["digests"] or (), strict=True)),
+        frozenset(zip(row["writers"] or (), row["numbers"] or (), strict=True)),
+        row["timeline"],
+        row["attested"],
+        tuple(row["waiting"]),
+    )
+
+
+async def _set_mailing_state(
+    connection: Connection, mailing_id: UUID, state: str, what: str, by: str, reason: str
+) -> bool:
+    """Changes what stands of a mailing; whether that is new."""
+    key = str(mailing_id)
+    if what == "resumed":
+        return bool(await connection.fetchval(_SQL["lift"], HaltScope.MAILING, key))
+    if what == "cancelled":
+        if state == "cancelled":
+            return False
+        await connection.execute(_SQL["cancel"], mailing_id)
+        await connection.execute(NOTICES["close_cancelled"], mailing_id, by)
+        await connection.fetchval(_SQL["lift"], HaltScope.MAILING, key)  # a pause ends in it
+    return bool(await connection.fetchval(_SQL["halt"], HaltScope.MAILING, key, by, reason))
+
+
+def _change_refusal(row: asyncpg.Record | None, what: str) -> str:
+    """Why a mailing cannot be paused, resumed or cancelled; empty: it can be."""
+    if row is None:
+        return "there is no such mailing; `mailer mailing list` shows them"
+    if row["state"] == "ended" or (row["state"] == "cancelled" and what != "cancelled"):
+        return f"the mailing is {row['state']}, and that is for good; publish it as a new event to send it after all"
+    if row["finished_at"] is not None and row["state"] != "cancelled":
+        return "the mailing is finished: nothing of it is left to be sent"
+    return ""
+
+
+def _halt_entry(
+    scope: HaltScope, key: str, by: str, what: str, reason: str = "", brand: str = "", category: str | None = None
+) -> LedgerEntry:
+    """What the ledger says of a change. A reason in somebody's own words may identify people, so it is a note."""
+    mailing = scope is HaltScope.MAILING
+    return LedgerEntry(
+        EntryKind.MAILING if mailing else EntryKind.CONTROL,
+        key if scope is HaltScope.BRAND else brand,
+        mailing_id=UUID(key) if mailing else None,
+        category=category,
+        reason=what,
+        rule=f"action:{by}",
+        processor=key if scope is HaltScope.PROCESSOR else None,
+        reply=reason or None,
+    )

@@ -1,0 +1,38 @@
+"""Deliveries that are held until a person says how they go on, in PostgreSQL."""
+
+from uuid import UUID
+
+from mailer.database.statements import Pool, statements
+from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ports.deliveries import IN_DOUBT, NO_WAY_OUT, SET_UP
+from mailer.ports.held_deliveries import DoubtfulDelivery
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+
+_SQL = statements("held")
+
+
+class PostgresHeldDeliveries:
+    """Implements `ports.held_deliveries.HeldDeliveries`."""
+
+    def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
+        self._pool = pool
+        self._writers = writers
+
+    async def release_held(self, mailing_id: UUID, by: str) -> int:
+        """See the port."""
+        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                row = await connection.fetchrow(_SQL["release"], mailing_id, [IN_DOUBT, SET_UP, NO_WAY_OUT])
+                entries = []
+                if row is not None and row["n"]:
+                    said = f"held_released {row['n']}"
+                    entries = [
+                        LedgerEntry(EntryKind.MAILING, row["brand"], mailing_id, reason=said, rule=f"action:{by}"),
+                    ]
+                linked = await append_entries(connection, writer, entries)
+            writer.advance_head(linked)
+        return int(row["n"]) if row is not None else 0
+
+    async def list_doubtful(self, mailing_id: UUID, limit: int) -> list[DoubtfulDelivery]:
+        """See the port."""
+        return [DoubtfulDelivery(**row) for row in await self._pool.fetch(_SQL["doubted"], mailing_id, IN_DOUBT, limit)]

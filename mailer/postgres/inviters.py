@@ -1,0 +1,43 @@
+"""Inviters in PostgreSQL. Only `actions` calls what changes them."""
+
+from mailer.database.statements import Pool, statements
+from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.postgres import people
+
+_SQL = statements("inviters")
+
+
+class PostgresInviters:
+    """Implements `ports.inviters.InviterStore`."""
+
+    def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
+        self._pool = pool
+        self._writers = writers
+
+    async def pause_inviter(self, brand: str, inviter: str, reason: str) -> bool:
+        """See the port."""
+        return await self._change_inviter("pause", brand, inviter, reason)
+
+    async def resume_inviter(self, brand: str, inviter: str, reason: str) -> bool:
+        """See the port."""
+        return await self._change_inviter("resume", brand, inviter, reason)
+
+    async def _change_inviter(self, what: str, brand: str, inviter: str, reason: str) -> bool:
+        """The change and its ledger entry, which names the member as it names recipients, if they are one."""
+        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                await connection.execute(_SQL["alone"])
+                changed = await connection.fetchval(_SQL[what], brand, inviter, reason)
+                member: int | None = await connection.fetchval(people.SQL["find"], brand, inviter)
+                entry = LedgerEntry(
+                    EntryKind.ACTION,
+                    brand,
+                    recipient_id=member,
+                    reason=f"{what}_inviter",
+                    rule=f"action:{reason}",
+                    reply=inviter if member is None else None,
+                )
+                linked = await append_entries(connection, writer, [entry] if changed else [])
+            writer.advance_head(linked)
+        return bool(changed)

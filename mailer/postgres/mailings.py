@@ -1,0 +1,386 @@
+"""Mailings in PostgreSQL: from a good event to deliveries and batches, a set at a time."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from mailer.crash_points import CrashPoint, crash_if_armed
+from mailer.database.statements import Connection, Pool, statements, text_array
+from mailer.event_digests import differing_fields
+from mailer.events import Attachment, Audience, MessageEvent, People, Person, Refs
+from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.policy import identity
+from mailer.policy.aggregates import rounded_figure
+from mailer.policy.policy_file import Policy
+from mailer.policy.standing import INVITED
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.mailings import AcceptedMailing, MailingFacts, MailingStatus, NewMailing, ReleaseRefused
+from mailer.ports.uuids import mint_time
+from mailer.postgres import people
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.rendering.member_names import members_in, number_members
+
+_SQL = statements("mailings")
+_COLUMNS = ", ".join(one.name for one in fields(MailingFacts) if one.name != "attachments")
+"""In the order in which `_facts_from_row` takes them."""
+_CREATE, _FACTS = (_SQL[name].replace("{facts}", _COLUMNS) for name in ("create", "facts"))
+
+_BY_ID, _OF_BRAND, _BY_EVENT, _LATEST = (
+    _SQL["status"].replace("{which}", which) + limit
+    for which, limit in (
+        ("m.id = $1", ""),
+        ("m.id = (SELECT e.mailing_id FROM events e WHERE e.brand = $1 AND e.event_id = ANY ($2::text[]) LIMIT 1)", ""),
+        # Looked up before they are put in order: else a plan may read all mailings in their order, to find the newest.
+        ("m.id = ANY (ARRAY(SELECT k.id FROM mailings k WHERE k.event_id = ANY ($1::text[])))", " LIMIT 100"),
+        ("true", " LIMIT $1"),
+    )
+)
+"""A plan for any values finds each by its own index."""
+
+_FETCHES = (
+    "opens",
+    "machine_opens",
+    "unique_opens",
+    "clicks",
+    "machine_clicks",
+    "unique_clicks",
+)
+
+EXPANSION_SECONDS = 600
+"""For a named audience, which is expanded in one statement: ten million take a minute. A broker waits half an hour."""
+BATCH_SIZE = 500
+"""Recipients a batch: a second or two of work, well within a lease."""
+
+
+class PostgresMailings:
+    """Implements `ports.mailings.MailingStore`, and what operators ask of mailings."""
+
+    def __init__(
+        self, pool: Pool, writers: LedgerWriters, hasher: AddressHasher, policies: Mapping[str, Policy]
+    ) -> None:
+        """Takes the brands' policies, which say how small a figure may be."""
+        self._pool = pool
+        self._policies = policies
+        self._writers = writers
+        self._hasher = hasher
+        self._kept: set[str] = set()
+        self._epoch = writers.epoch
+
+    async def accept_mailings(self, mailings: Sequence[NewMailing]) -> list[AcceptedMailing]:
+        """See the port."""
+        try:
+            return await self._accept_mailings(mailings)
+        except asyncpg.DataError as error:
+            raise ValueError(str(error)) from error
+
+    async def _accept_mailings(self, mailings: Sequence[NewMailing]) -> list[AcceptedMailing]:
+        contents = [self._hasher.contents.digest_of(mailing.event) for mailing in mailings]
+        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                first, differs = await _insert_or_find_mailings(connection, mailings, self._hasher, contents)
+                fresh = [mailing for mailing in mailings if first[mailing.id] == mailing.id]
+                facts, batches = await self._create_deliveries(connection, fresh) if fresh else ({}, [])
+                linked = await append_entries(connection, writer, [_accepted_mailing(mailing) for mailing in fresh])
+                crash_if_armed(CrashPoint.IN_INTAKE)
+            writer.advance_head(linked)
+        self._kept.update(mailing.template_version for mailing in fresh)
+        due: defaultdict[UUID, list[int]] = defaultdict(list)
+        size: defaultdict[UUID, int] = defaultdict(int)
+        for row in batches:
+            size[row["mailing_id"]] += row["size"]
+            if row["due"]:
+                due[row["mailing_id"]].append(row["batch"])
+        return [
+            AcceptedMailing(
+                first[mailing.id],
+                first[mailing.id] != mailing.id,
+                tuple(due[mailing.id]),
+                size[mailing.id],
+                facts.get(mailing.id),
+                differs.get(mailing.id, ()),
+            )
+            for mailing in mailings
+        ]
+
+    async def _create_deliveries(
+        self, connection: Connection, mailings: Sequence[NewMailing]
+    ) -> tuple[dict[UUID, MailingFacts], list[asyncpg.Record]]:
+        """The facts of those that name their people and attach nothing, and the batches of all."""
+        if self._epoch != self._writers.epoch:  # the database has lost what it had
+            self._epoch = self._writers.epoch
+            self._kept.clear()
+        templates = {mailing.template_version: mailing.template_source for mailing in mailings}
+        new = {version: source for version, source in templates.items() if version not in self._kept}
+        if new:
+            await connection.execute(_SQL["keep_template"], list(new), list(new.values()))
+        numbers = await self._member_numbers(connection, mailings)
+        named = await self._named_recipient_rows(connection, mailings, numbers)
+        sizes = Counter(row["mailing_id"] for row in named)
+        created = await connection.fetch(_CREATE, [_mailing_columns(mailing, sizes, numbers) for mailing in mailings])
+        attached = await _store_attachments(connection, mailings)
+        batches = await connection.fetch(_SQL["expand_named"], named, BATCH_SIZE) if named else []
+        for mailing in mailings:
+            if isinstance(mailing.event.to, Audience):
+                await connection.execute(
+                    f"SET LOCAL statement_timeout = '{EXPANSION_SECONDS}s'; SET LOCAL lock_timeout = 0"
+                )
+                batches += await connection.fetch(
+                    # The server ends it first: one that we cease to wait for looks like a server that is away.
+                    _SQL["expand_audience"],
+                    mailing.id,
+                    BATCH_SIZE,
+                    timeout=EXPANSION_SECONDS + 10,
+                )
+        whole = [row for row in created if row["audience_size"] is not None and row["id"] not in attached]
+        return {row["id"]: _facts_from_row(row) for row in whole}, batches
+
+    async def _member_numbers(
+        self, connection: Connection, mailings: Sequence[NewMailing]
+    ) -> dict[tuple[str, str], int]:
+        """The numbers of the members of whom the events speak, by (brand, ref); mostly none."""
+        refs = {
+            (mailing.event.brand, ref, mailing.controller)
+            for mailing in mailings
+            for context in _contexts_of_event(mailing.event)
+            for ref in members_in(context)
+            if isinstance(ref, str)
+        }
+        return await people.register_refs(connection, self._hasher, sorted(refs))
+
+    async def member_names(self, brand: str, numbers: Sequence[int], refs: Sequence[str]) -> dict[int | str, str]:
+        """See the port."""
+        rows = await self._pool.fetch(_SQL["member_names"], brand, numbers, refs)
+        return {key: row["name"] for row in rows for key in (row["id"], row["ref"])}
+
+    async def _named_recipient_rows(
+        self, connection: Connection, mailings: Sequence[NewMailing], numbers: Mapping[tuple[str, str], int]
+    ) -> list[dict[str, Any]]:
+        """The recipients that the events name, as rows for `expand_named`."""
+        now = datetime.now(UTC)
+        known: list[people.KnownPerson] = []
+        refs: list[tuple[str, str, str]] = []
+        wanted: list[tuple[NewMailing, str, dict[str, Any]]] = []
+        for mailing in mailings:
+            brand = mailing.event.brand
+            match mailing.event.to:
+                case People(people=persons):
+                    whose, said = (brand, mailing.controller), mint_time(mailing.event.id)
+                    vocabulary = self._policies[brand].source_vocabulary
+                    known += [
+                        people.known_person(
+                            *whose, _as_invitee(mailing, person), now, mailing.versions, said, vocabulary
+                        )
+                        for person in persons
+                    ]
+                    wanted += [(mailing, person.ref, person.context) for person in persons]
+                case Refs(refs=names):
+                    refs += [(brand, ref, mailing.controller) for ref in names]
+                    wanted += [(mailing, ref, {}) for ref in dict.fromkeys(names)]
+                case Audience():
+                    pass
+        ids = await people.upsert_people(connection, self._hasher, known)
+        ids |= await people.register_refs(connection, self._hasher, refs)
+        return [
+            {
+                "mailing_id": str(mailing.id),
+                "recipient_id": ids[mailing.event.brand, ref],
+                "context": _number_members(context, mailing, numbers) or None,
+            }
+            for mailing, ref, context in wanted
+        ]
+
+    async def has_audience(self, brand: str, name: str) -> bool:
+        """See the port."""
+        return bool(await self._pool.fetchval(_SQL["has_audience"], brand, name))
+
+    async def read_facts(self, mailing_ids: Sequence[UUID]) -> dict[UUID, MailingFacts]:
+        """See the port."""
+        rows = await self._pool.fetch(_FACTS, mailing_ids)
+        return {row["id"]: _facts_from_row(row) for row in rows}
+
+    async def read_template_source(self, version: str) -> str | None:
+        """See the port."""
+        source: str | None = await self._pool.fetchval(_SQL["template_source"], version)
+        return source
+
+    async def find_mailing(self, brand: str, event_id: str) -> MailingStatus | None:
+        """See the port."""
+        row = await self._pool.fetchrow(_OF_BRAND, brand, [event_id, self._hasher.erased_event_id(brand, event_id)])
+        return self._status_from_row(row) if row else None
+
+    async def differing_fields(self, event: MessageEvent) -> tuple[str, ...]:
+        """See the port."""
+        first = await self._pool.fetchval(
+            _SQL["content"], event.brand, event.id, self._hasher.erased_event_id(event.brand, event.id)
+        )
+        return differing_fields(first, self._hasher.contents.digest_of(event))
+
+    async def mailing_status(self, mailing_id: UUID) -> MailingStatus | None:
+        """A mailing by its own id."""
+        row = await self._pool.fetchrow(_BY_ID, mailing_id)
+        return self._status_from_row(row) if row else None
+
+    async def statuses_by_event(self, event_id: str) -> list[MailingStatus]:
+        """The mailings of all brands whose event had this id."""
+        ids = [event_id, *(self._hasher.erased_event_id(brand, event_id) for brand in self._policies)]
+        return [self._status_from_row(row) for row in await self._pool.fetch(_BY_EVENT, ids)]
+
+    async def latest_statuses(self, limit: int) -> list[MailingStatus]:
+        """The newest mailings first."""
+        return [self._status_from_row(row) for row in await self._pool.fetch(_LATEST, limit)]
+
+    def _status_from_row(self, row: asyncpg.Record) -> MailingStatus:
+        policy = self._policies.get(row["brand"])
+        values: dict[str, Any] = dict(row)
+        values["counts"] = {(state, reason): int(n) for state, reason, n in row["counts"]}
+        values["ended_lately"] = int(row["ended_lately"])
+        values["halted"] = tuple(row["halted"] or ())
+        for name in _FETCHES:
+            n, finished = int(row[name]), row["finished_at"] is not None
+            values[name] = rounded_figure(n, policy.minimum_cell, finished) if policy else None
+        return MailingStatus(**values)
+
+    async def release_mailing(self, mailing_id: UUID, person: str) -> None:
+        """Releases a mailing that waits for a second person.
+
+        Args:
+            mailing_id: which.
+            person: the name of who releases it, also as `person:NAME`.
+
+        Raises:
+            ReleaseRefused: it does not wait, nobody knows who published it, or the person is who did, or is none.
+        """
+        try:
+            releaser = identity.person_identity(person)
+        except ValueError as error:
+            raise ReleaseRefused(f"a person has to release it: {error}") from None
+        status = await self.mailing_status(mailing_id)
+        if status is None:
+            raise ReleaseRefused(f"there is no mailing {mailing_id}; `mailer mailing list` shows them")
+        publisher = identity.identity_or_none(status.publisher)
+        if publisher is None:
+            raise ReleaseRefused("nobody knows who published this mailing; cancel it, and have it published again")
+        if publisher == releaser:
+            raise ReleaseRefused(f"{releaser} published this mailing; a second person has to release it")
+        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                if await connection.fetchrow(_SQL["release"], mailing_id, str(releaser)) is None:
+                    raise ReleaseRefused(f"the mailing does not wait for a release; it is {status.state}")
+                await connection.execute(_SQL["release_batches"], mailing_id)
+                entry = LedgerEntry(
+                    EntryKind.MAILING,
+                    status.brand,
+                    mailing_id=mailing_id,
+                    category=status.category,
+                    reason="released",
+                    reply=str(releaser),
+                    actor=str(releaser),
+                )
+                linked = await append_entries(connection, writer, [entry])
+            writer.advance_head(linked)
+
+
+async def _insert_or_find_mailings(
+    connection: Connection, mailings: Sequence[NewMailing], hasher: AddressHasher, contents: Sequence[bytes]
+) -> tuple[dict[UUID, UUID], dict[UUID, tuple[str, ...]]]:
+    """For each new mailing its own id, or that of the first mailing under its event's id; how their events differ."""
+    brands = [mailing.event.brand for mailing in mailings]
+    events = [mailing.event.id for mailing in mailings]
+    hidden = [hasher.erased_event_id(brand, event) for brand, event in zip(brands, events, strict=True)]
+    ids = [mailing.id for mailing in mailings]
+    columns = (brands, events, map(str, ids), (str(mailing.publisher) for mailing in mailings))
+    rows = await connection.fetch(_SQL["accept"], *map(text_array, columns), contents, hidden)
+    taken = {row["mailing_id"] for row in rows}
+    if len(taken) == len(mailings):
+        return dict(zip(ids, ids, strict=True)), {}
+    rows = await connection.fetch(_SQL["first"], brands, events, ids, hidden)
+    first, kept = ({row["asked"]: row[column] for row in rows} for column in ("first", "content"))
+    return first, {id_: differing_fields(kept[id_], content) for id_, content in zip(ids, contents, strict=True)}
+
+
+async def _store_attachments(connection: Connection, mailings: Sequence[NewMailing]) -> set[UUID]:
+    """Keeps the files, and returns whose they are."""
+    rows = [
+        (mailing.id, position, file.filename, file.content_type, file.content)
+        for mailing in mailings
+        for position, file in enumerate(mailing.event.attachments)
+    ]
+    if rows:
+        await connection.execute(_SQL["attach"], *zip(*rows, strict=True))
+    return {row[0] for row in rows}
+
+
+_AS_SAID = (
+    *("brand", "category", "template", "product", "topic", "campaign", "reason", "inviter", "partner", "context"),
+    "reply_to",
+)
+"""Fields of an event that are columns of its mailing: texts, and JSON."""
+
+
+def _contexts_of_event(event: MessageEvent) -> Iterator[Mapping[str, Any]]:
+    """The contexts of an event that have something in them."""
+    if event.context:
+        yield event.context
+    if isinstance(event.to, People):
+        yield from (person.context for person in event.to.people if person.context)
+
+
+def _number_members(
+    context: Mapping[str, Any], mailing: NewMailing, numbers: Mapping[tuple[str, str], int]
+) -> Mapping[str, Any]:
+    """A context with numbers in the place of members' refs."""
+    if not numbers:
+        return context
+    return number_members(
+        context, {ref: number for (brand, ref), number in numbers.items() if brand == mailing.event.brand}
+    )
+
+
+def _mailing_columns(
+    mailing: NewMailing, sizes: Mapping[str, int], numbers: Mapping[tuple[str, str], int]
+) -> dict[str, Any]:
+    event, said = mailing.event, vars(mailing.event)
+    return {
+        "id": str(mailing.id),
+        "lane": mailing.category.lane.value,
+        "template_version": mailing.template_version,
+        "policy_version": mailing.policy_version,
+        "publisher": str(mailing.publisher),
+        "event_id": event.id,
+        "audience": event.to.audience if isinstance(event.to, Audience) else None,
+        "audience_size": None if isinstance(event.to, Audience) else sizes[str(mailing.id)],
+        "state": "awaiting_release" if mailing.category.needs_release else "released",
+        "send_at": event.send_at.isoformat() if event.send_at else None,
+        "expires_at": event.expires_at.isoformat() if event.expires_at else None,
+        **{name: said[name] for name in _AS_SAID},
+        "context": _number_members(event.context, mailing, numbers),
+    }
+
+
+def _as_invitee(mailing: NewMailing, person: Person) -> Person:
+    """An invitee is known by that, whatever source the invitation names (interpals-10); a member stays as they are."""
+    return person.model_copy(update={"source": INVITED}) if mailing.category.invites else person
+
+
+def _accepted_mailing(mailing: NewMailing) -> LedgerEntry:
+    return LedgerEntry(
+        EntryKind.MAILING,
+        mailing.event.brand,
+        mailing_id=mailing.id,
+        category=mailing.category.name,
+        reason="accepted",
+        policy=mailing.policy_version,
+        actor=str(mailing.publisher),
+    )
+
+
+def _facts_from_row(row: asyncpg.Record) -> MailingFacts:
+    facts = MailingFacts(*row)  # the columns are in the order of its fields
+    facts.attachments = tuple(Attachment.model_validate(file) for file in facts.attachments)
+    facts.audience_size = facts.audience_size or 0
+    return facts

@@ -1,0 +1,126 @@
+"""Notices in PostgreSQL: what was diverted from mail, and the postal addresses for it."""
+
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from asyncpg import Record
+
+from mailer.database.statements import Connection, Pool, statements
+from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ports.deliveries import DeliveryMove, DeliveryState
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.notices import Notice, NoticeAddressee, NoticeChange, NoticeFilter, NoticeRefused, NoticeState
+
+_COLUMNS = (
+    *("id", "mailing_id", "recipient_id", "brand", "category", "channel", "reason", "state", "since"),
+    *("changed_at", "changed_by", "note", "reference", "day"),
+)
+_NOTICE = ", ".join(
+    [
+        *(f"n.{column}" for column in _COLUMNS),
+        "EXISTS (SELECT FROM postal_addresses p WHERE p.recipient_id = n.recipient_id) AS has_address",
+    ]
+)
+SQL = {name: text.replace("{notice}", _NOTICE) for name, text in statements("notices").items()}
+
+
+async def insert_diverted_notices(
+    connection: Connection, moves: Sequence[DeliveryMove], entries: Sequence[LedgerEntry]
+) -> None:
+    """Notes those of some moves that divert, each with the reason that its entry in the ledger has.
+
+    Args:
+        connection: in the transaction of the moves, which have been made.
+        moves: of a window.
+        entries: theirs.
+    """
+    said = {(entry.mailing_id, entry.recipient_id): (entry.category, entry.reason) for entry in entries}
+    rows = [
+        (*move.key, move.reason, *said.get(move.key, (None, None)))
+        for move in moves
+        if move.to_state is DeliveryState.DIVERTED
+    ]
+    await connection.execute(SQL["note"], *zip(*rows, strict=True))
+
+
+async def insert_missed_notices(connection: Connection, mailings: Sequence[UUID]) -> None:
+    """Notes what workers of an older version have diverted in some finished mailings."""
+    await connection.execute(SQL["take_over"], mailings)
+
+
+class PostgresNotices:
+    """Implements `ports.notices.NoticeStore`."""
+
+    def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
+        self._pool = pool
+        self._writers = writers
+
+    async def list_notices(self, selected: NoticeFilter, limit: int) -> Sequence[Notice]:
+        """See the port."""
+        rows = await self._pool.fetch(
+            SQL["list"],
+            selected.after,
+            selected.brand,
+            selected.channel,
+            selected.mailing_id,
+            list(selected.states),
+            limit,
+        )
+        return [_notice_from_row(row) for row in rows]
+
+    async def get_notices(self, ids: Sequence[int]) -> Sequence[Notice]:
+        """See the port."""
+        return [_notice_from_row(row) for row in await self._pool.fetch(SQL["get"], ids)]
+
+    async def change_notices(
+        self, ids: Sequence[int], change: NoticeChange, refuses: Callable[[Notice], str | None]
+    ) -> Sequence[Notice]:
+        """See the port."""
+        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                found = [_notice_from_row(row) for row in await connection.fetch(SQL["lock"], ids)]
+                if missing := sorted(set(ids) - {notice.id for notice in found}):
+                    raise NoticeRefused(f"there is no notice {missing[0]}; `mailer notices list` shows them")
+                for notice in found:
+                    if said := refuses(notice):
+                        raise NoticeRefused(f"notice {notice.id} {said}")
+                await connection.execute(
+                    SQL["change"], ids, change.state.value, change.by, change.note, change.reference, change.day
+                )
+                said = ", ".join(map(str, filter(None, (change.note, change.reference, change.day)))) or None
+                linked = await append_entries(
+                    connection,
+                    writer,
+                    [_notice_entry(notice, f"notice_{change.state}", change.by, said) for notice in found],
+                )
+            writer.advance_head(linked)
+        return found
+
+    async def read_addressees(self, ids: Sequence[int], by: str) -> Sequence[NoticeAddressee]:
+        """See the port."""
+        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                whom = [NoticeAddressee(**row) for row in await connection.fetch(SQL["whom"], ids)]
+                named = {one.notice for one in whom}
+                notices = [_notice_from_row(row) for row in await connection.fetch(SQL["get"], ids)]
+                entries = [_notice_entry(one, "notice_read", by, None) for one in notices if one.id in named]
+                linked = await append_entries(connection, writer, entries)
+            writer.advance_head(linked)
+        return whom
+
+
+def _notice_from_row(row: Record) -> Notice:
+    return Notice(**{**row, "state": NoticeState(row["state"])})
+
+
+def _notice_entry(notice: Notice, reason: str, by: str, said: str | None) -> LedgerEntry:
+    return LedgerEntry(
+        EntryKind.ACTION,
+        notice.brand,
+        notice.mailing_id,
+        notice.recipient_id,
+        category=notice.category,
+        reason=reason,
+        rule=f"action:{by}",
+        reply=said,
+    )

@@ -1,0 +1,221 @@
+"""Opens and clicks in PostgreSQL, an hour at a time: its rows tell no order and no time within the hour.
+
+A row of its own for each fetch would tell both, by its place in the table and by its transaction (`ctid`, `xmin`), laid
+beside the rows of the ledger, which have a time. So the fetches of an hour are counted in memory, and written in one
+transaction when the hour is over, in the order of their keys.
+"""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from mailer.database.statements import Connection, Pool, standing_from_row, statements
+from mailer.policy.policy_file import Policy
+from mailer.policy.tracking import is_counted_anonymously
+from mailer.ports.open_counts import FetchTrace, LinkHolder, WrittenCounts
+from mailer.postgres.open_tally import Fetch, OpenTally
+from mailer.postgres.sealed_counts import TallySeal
+
+_SQL = statements("opens")
+_WRITE = {
+    f"{kind}_{what}": _SQL[f"{kind}_{what}"].replace("{consenting}", _SQL["consenting"].replace("{persons}", persons))
+    for kind in ("fetches", "once", "persons")
+    for what, persons in (("opens", "$3"), ("clicks", "$4"))
+}
+"""A function that writes the rows of an hour."""
+STEP = 3600
+"""Seconds: nothing that is stored of an open or click tells a time within such a step."""
+_LOOKED_AT = 2000
+"""Deliveries of a mailing among which enough mailboxes with a pixel are looked for, each hour in which it is read."""
+
+
+@dataclass(slots=True)
+class _FinishedHours:
+    """Hours that are over, until it is known that they are in the database.
+
+    Attributes:
+        hours: the counts by hour, of this process alone. id: stands in the database if they do.
+        fetches: what the last attempt wrote of nobody's.
+    """
+
+    hours: Mapping[int, OpenTally]
+    id: UUID = field(default_factory=uuid4)
+    fetches: Counter[Fetch] = field(default_factory=Counter)
+
+
+class PostgresOpens:
+    """Implements `ports.open_counts.OpenCounts`.
+
+    Args:
+        pool: connections.
+        policies: by brand. A mailing of a brand without one is not counted.
+        keys: the secrets of links, the newest first. They seal what a process that ends leaves to the next one.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self, pool: Pool, policies: Mapping[str, Policy], keys: Sequence[str], clock: Callable[[], float] = time.time
+    ) -> None:
+        self._pool = pool
+        self._policies = policies
+        self._seal = TallySeal(keys)
+        self._clock = clock
+        self._hours: dict[int, OpenTally] = {}
+        self._due: _FinishedHours | None = None
+
+    def add_open(self, trace: FetchTrace) -> None:
+        """See the port."""
+        self._tally_of_hour(self._current_tally()).add_fetch(trace)
+
+    def add_click(self, trace: FetchTrace, link: str) -> None:
+        """See the port."""
+        self._tally_of_hour(self._current_tally()).add_fetch(trace, link)
+
+    async def find_link_holder(self, mailing_id: UUID, recipient_id: int) -> LinkHolder | None:
+        """See the port."""
+        row = await self._pool.fetchrow(_SQL["reader"], mailing_id, recipient_id)
+        return LinkHolder(row["brand"], standing_from_row(row)) if row else None
+
+    def seconds_to_next_hour(self) -> float:
+        """See the port."""
+        return STEP - self._clock() % STEP
+
+    async def write_finished_hours(self) -> WrittenCounts:
+        """See the port."""
+        opens, clicks, is_first = Counter[bool](), Counter[bool](), True
+        while is_first or self._due or min(self._hours, default=self._current_tally()) < self._current_tally():
+            is_first = False
+            if self._due is None:
+                past = sorted(hour for hour in self._hours if hour < self._current_tally())
+                self._due = _FinishedHours({hour: self._hours.pop(hour) for hour in past})
+            await self._write_hours(self._due)
+            for (_, link, machine), n in self._due.fetches.items():
+                (opens if link is None else clicks)[machine] += n
+            self._due = None
+        return WrittenCounts(opens, clicks)
+
+    async def park_counts(self) -> None:
+        """See the port. There is a row of the same length whether anything was read or not."""
+        current, due = self._current_tally(), self._due
+        hours = [*({current: OpenTally()} | self._hours).items()]
+        self._hours, self._due = {}, None
+        async with self._pool.acquire() as connection, connection.transaction():
+            if due and await _are_unwritten(connection, due):
+                hours += due.hours.items()
+            await connection.execute(_SQL["park"], [self._seal.seal_tally(hour, tally) for hour, tally in hours])
+
+    async def _write_hours(self, due: _FinishedHours) -> None:
+        """Writes hours, with those that were parked, unless they are there; parks what waits for its mailing.
+
+        All in one transaction: a process that is killed loses nothing of it.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            if not await _are_unwritten(connection, due):
+                return
+            current, waiting, due.fetches = self._current_tally(), OpenTally(), Counter()
+            hours, parked = await self._read_parked_hours(connection, due, current)
+            for hour in sorted(hours):
+                written, waits = await self._write_hour(connection, _day_of_hour(hour), hours[hour])
+                waiting.merge_tally(waits)
+                due.fetches.update(written.fetches)
+            await connection.execute(_SQL["park"], [*parked, self._seal.seal_tally(current, waiting)])
+
+    async def _read_parked_hours(
+        self, connection: Connection, due: _FinishedHours, current: int
+    ) -> tuple[dict[int, OpenTally], list[bytes]]:
+        """Returns the hours that are to be written, and the seals of those that are not over."""
+        hours, sealed = defaultdict[int, OpenTally](OpenTally), list[bytes]()
+        for hour, tally in due.hours.items():
+            hours[hour].merge_tally(tally)
+        for row in await connection.fetch(_SQL["unpark"]):
+            if (found := self._seal.open_sealed_tally(row["body"])) is None:
+                continue
+            if found[0] < current:
+                hours[found[0]].merge_tally(found[1])
+            else:
+                sealed.append(row["body"])
+        return hours, sealed
+
+    def _current_tally(self) -> int:
+        return int(self._clock() // STEP)
+
+    def _tally_of_hour(self, hour: int) -> OpenTally:
+        tally = self._hours.get(hour)
+        if tally is None:
+            tally = self._hours[hour] = OpenTally()
+        return tally
+
+    async def _write_hour(self, connection: Connection, day: date, tally: OpenTally) -> tuple[OpenTally, OpenTally]:
+        """Writes an hour; returns what was written of nobody's, and what waits until its mailing may be counted."""
+        cells, waiting = await self._countable_cells(connection, tally.anonymous_mailings)
+        nobodys = tally.anonymous_counts_of(cells).pool_small_links(cells.__getitem__)
+        fetches = [(mailing_id, link, machine, n) for (mailing_id, link, machine), n in nobodys.fetches.items()]
+        await _insert_counts(connection, "fetches", day, fetches)
+        await _insert_counts(connection, "once", day, nobodys.once)
+        await _insert_counts(connection, "persons", day, tally.persons)
+        return nobodys, tally.anonymous_counts_of(waiting)
+
+    async def _countable_cells(
+        self, connection: Connection, mailings: Collection[UUID]
+    ) -> tuple[dict[UUID, int], set[UUID]]:
+        """Returns the cells of the mailings that may be counted, and those that may come to be."""
+        cells, waiting = dict[UUID, int](), set[UUID]()
+        for row in await connection.fetch(_SQL["mailings"], mailings):
+            mailing_id, policy = row["id"], self._policies.get(row["brand"])
+            if policy is None:
+                continue
+            if row["handed"] >= policy.minimum_cell and await _has_enough_mailboxes(connection, mailing_id, policy):
+                cells[mailing_id] = policy.minimum_cell
+            elif not row["finished"]:
+                waiting.add(mailing_id)
+        return cells, waiting
+
+
+async def _are_unwritten(connection: Connection, due: _FinishedHours) -> bool:
+    """Tells whether hours are not in the database yet; from this transaction on they are.
+
+    A commit whose answer was lost may have been made, or be made just now: then it is waited for.
+    """
+    return await connection.fetchval(_SQL["mark"], due.id) is not None
+
+
+async def _has_enough_mailboxes(connection: Connection, mailing_id: UUID, policy: Policy) -> bool:
+    """Tells whether enough mailboxes have a pixel of a mailing that is nobody's.
+
+    They may become fewer: mailboxes turn out not to exist, and people are erased.
+    """
+    rows = await connection.fetch(_SQL["handed"], mailing_id, _LOOKED_AT)
+    return len({row["mailbox"] for row in rows if _is_counted(row, policy)}) >= policy.minimum_cell
+
+
+def _is_counted(row: asyncpg.Record, policy: Policy) -> bool:
+    """Tells whether a delivery's mail had a pixel that is nobody's, as far as the person's standing tells now."""
+    category = policy.categories.get(row["category"])
+    if category is None or category.mandatory:
+        return False
+    standing = standing_from_row(row)
+    return is_counted_anonymously(policy.switches_for(standing.collected_under, standing.country), standing)
+
+
+async def _insert_counts(connection: Connection, kind: str, day: date, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Writes rows in the order of their keys, those of the pixel apart from those of links.
+
+    The order in which they came is not to be seen. It is the same for all processes, too, so that none waits for
+    another one in a circle.
+    """
+    found = list(rows)
+    opens = sorted((row[0], *row[2:]) for row in found if row[1] is None)
+    clicks = sorted(row for row in found if row[1] is not None)
+    for name, ordered in ((f"{kind}_opens", opens), (f"{kind}_clicks", clicks)):
+        if ordered:
+            await connection.execute(_WRITE[name], day, *zip(*ordered, strict=True))
+
+
+def _day_of_hour(hour: int) -> date:
+    return datetime.fromtimestamp(hour * STEP, UTC).date()

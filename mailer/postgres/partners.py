@@ -1,0 +1,106 @@
+"""Partners in PostgreSQL: whom they may not mail, as lists of hashes that only the partner can compare.
+
+An address that a partner has of its own tells it nothing new; one that it has not, it cannot find out from a hash.
+"""
+
+import hmac
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from mailer.database.statements import Connection, Pool, statements
+from mailer.policy.category import CATEGORIES
+from mailer.policy.policy_file import Policy
+from mailer.policy.rule_registry import rule
+from mailer.policy.standing import EVERYTHING_OPTIONAL, SHARING, partner_scope
+from mailer.ports.partners import PartnerCounts, UnsentSuppressions
+from mailer.postgres.address_hashing import AddressHasher
+
+_SQL = statements("partners")
+_ALL_PARTNERS = {
+    EVERYTHING_OPTIONAL,
+    SHARING,
+    *(category.name for category in CATEGORIES.values() if category.partners),
+}
+"""The scopes of opt-outs that leave every partner."""
+
+
+def partners_of(policies: Iterable[Policy]) -> dict[str, list[str]]:
+    """The ids of the partners that policies name, past and future ones too, by brand."""
+    return {policy.brand: [partner.id for partner in policy.partners] for policy in policies if policy.partners}
+
+
+@rule("suppressions-pushed", "paltalk02-04")
+async def list_for_partners(
+    connection: Connection, hasher: AddressHasher, ids: Collection[int], *, erased: bool = False
+) -> None:
+    """Who leaves partners' mail, objects or is erased, is put on the lists of the partners concerned.
+
+    Args:
+        connection: of the transaction that has changed their standings; their addresses are still there.
+        hasher: knows the partners.
+        ids: the recipients. Who may be mailed for a partner as before is not put on its list.
+        erased: their data are about to go.
+    """
+    if not hasher.partners:
+        return
+    noted = [
+        (row["brand"], partner, hasher.partner_hash(row["brand"], partner, row["email"]))
+        for row in await connection.fetch(_SQL["suppressed"], list(ids), list(hasher.partners), erased)
+        for partner in hasher.partners[row["brand"]]
+        if erased or row["objected"] or not {*_ALL_PARTNERS, partner_scope(partner)}.isdisjoint(row["opted_out"])
+    ]
+    if noted:
+        await connection.execute(_SQL["note"], *zip(*noted, strict=True))
+
+
+class PostgresPartners:
+    """Implements `ports.partners.PartnerSuppressions`.
+
+    Args:
+        pool: connections.
+        ledger_key: `LEDGER_KEY`; lists are signed with an Ed25519 key derived from it, as seals are.
+    """
+
+    def __init__(self, pool: Pool, ledger_key: str) -> None:
+        self._pool = pool
+        self._signer = Ed25519PrivateKey.from_private_bytes(hmac.digest(ledger_key.encode(), b"partners", "sha256"))
+
+    async def signed_suppressions(self, brand: str, partner: str) -> Mapping[str, Any]:
+        """See the port."""
+        rows = await self._pool.fetch(_SQL["all"], brand, partner)
+        return self._sign_list(brand, partner, [row["hash"] for row in rows])
+
+    async def read_unsent(self, brand: str, partner: str, limit: int) -> UnsentSuppressions | None:
+        """See the port."""
+        rows = await self._pool.fetch(_SQL["unpushed"], brand, partner, limit)
+        if not rows:
+            return None
+        return UnsentSuppressions(
+            [row["id"] for row in rows], self._sign_list(brand, partner, [row["hash"] for row in rows])
+        )
+
+    async def mark_sent(self, ids: Sequence[int]) -> None:
+        """See the port."""
+        await self._pool.execute(_SQL["pushed"], ids)
+
+    async def count_suppressions(self, brand: str, partner: str) -> PartnerCounts:
+        """See the port."""
+        row = await self._pool.fetchrow(_SQL["told"], brand, partner)
+        return PartnerCounts(row["suppressions"], row["pushed"]) if row else PartnerCounts(0, 0)
+
+    def _sign_list(self, brand: str, partner: str, hashes: Sequence[bytes]) -> Mapping[str, Any]:
+        said = {
+            "brand": brand,
+            "partner": partner,
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "hash": "HMAC-SHA-256",
+            "suppressed": [hash_.hex() for hash_ in hashes],
+        }
+        body = json.dumps(said, separators=(",", ":"))
+        public = self._signer.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        return {"body": body, "signature": self._signer.sign(body.encode()).hex(), "public_key": public.hex()}

@@ -1,0 +1,79 @@
+"""Wishes in PostgreSQL. Only `actions` calls what adds to them."""
+
+from collections.abc import Callable, Collection, Sequence
+from uuid import UUID
+
+from mailer.database.statements import Pool, statements
+from mailer.ledger.writers import LedgerWriters
+from mailer.policy.standing import EVERYTHING_OPTIONAL
+from mailer.ports.broker import BrokerMessage
+from mailer.ports.consents import Consent
+from mailer.ports.pending_requests import BETWEEN_MAILS, LASTS, Confirmation, PendingRequest, RequestedAct
+from mailer.ports.uuids import uuid7
+from mailer.postgres import people
+from mailer.postgres.consents import record_consent_request
+from mailer.postgres.outbox import insert_outbox_messages
+from mailer.postgres.standings import action_entry
+from mailer.postgres.suppressions import changing_suppressions
+
+_SQL = statements("wishes")
+
+
+class PostgresPendingRequests:
+    """Implements `ports.pending_requests.PendingRequests`."""
+
+    def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
+        self._pool = pool
+        self._writers = writers
+
+    async def ask_for_confirmation(
+        self,
+        brand: str,
+        recipient_id: int,
+        wishes: Sequence[PendingRequest],
+        letter: Callable[[Confirmation], BrokerMessage],
+        evidence: Sequence[Consent] = (),
+        *,
+        by_owner: bool = True,
+    ) -> Confirmation | None:
+        """See the port."""
+        async with changing_suppressions(self._pool, self._writers) as (connection, entries):
+            await people.lock_sharing_people(connection, [recipient_id])
+            whose = await connection.fetchrow(_SQL["whose"], brand, recipient_id)
+            if whose is None:
+                return None
+            generation = whose["generation"]
+            mailed = await connection.fetchval(_SQL["mailed"], recipient_id, generation, BETWEEN_MAILS)
+            later = None if mailed else await connection.fetchval(_SQL["next"], recipient_id, BETWEEN_MAILS)
+            made = Confirmation(mailed or uuid7(), whose["ref"], generation, later)
+            asked = wishes if by_owner else [] if whose["gone"] else _requests_not_left(wishes, whose["opted_out"])
+            columns = zip(*((wish.what, wish.version, wish.words, wish.asked_at) for wish in asked), strict=True)
+            added = (
+                await connection.fetch(_SQL["add"], made.id, recipient_id, generation, later, *columns) if asked else []
+            )
+            entries += [await record_consent_request(connection, brand, recipient_id, consent) for consent in evidence]
+            acts = [wish.what for wish in wishes if wish.what in set(RequestedAct)]
+            entries += [action_entry(brand, recipient_id, f"asked {act}", None, "page") for act in acts]
+            if mailed is None and added:
+                await insert_outbox_messages(connection, "mailer.events", [letter(made)])
+        return made
+
+    async def requests_of_confirmation(self, brand: str, recipient_id: int, confirmation: UUID) -> list[PendingRequest]:
+        """See the port."""
+        return [
+            PendingRequest(**row)
+            for row in await self._pool.fetch(_SQL["of"], brand, recipient_id, confirmation, LASTS)
+        ]
+
+    async def list_waiting(self, brand: str, recipient_id: int) -> set[str]:
+        """See the port."""
+        return {row["what"] for row in await self._pool.fetch(_SQL["waiting"], brand, recipient_id, LASTS)}
+
+    async def mark_answered(self, confirmation: UUID, what: str) -> None:
+        """See the port."""
+        await self._pool.execute(_SQL["answered"], confirmation, what)
+
+
+def _requests_not_left(wishes: Sequence[PendingRequest], left: Collection[str]) -> list[PendingRequest]:
+    """The wishes for mail that somebody has not left."""
+    return [wish for wish in wishes if {EVERYTHING_OPTIONAL, wish.what, wish.what.partition("/")[0]}.isdisjoint(left)]

@@ -1,0 +1,276 @@
+"""People in PostgreSQL, a set at a time: for intake and for imports, which follow the same rules."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from mailer.database.statements import Connection, int_array, statements, text_array
+from mailer.events import Person
+from mailer.policy.address_sources import SourceVocabulary
+from mailer.policy.policy_versions import Days, versions_at
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.legacy_hashes import SLICE, carry_over_standings
+from mailer.postgres.partners import list_for_partners
+
+SQL = statements("people")
+for _part in ("country", "source", "version", "newer"):
+    SQL["upsert"] = SQL["upsert"].replace(f"{{{_part}}}", SQL.pop(_part))
+_BUILT_IN = SourceVocabulary({})
+"""The sources of every policy."""
+
+
+@dataclass(slots=True)
+class KnownPerson:
+    """A person of a brand, how new what is said of them is, and the policy's versions under which it was collected.
+
+    Nobody changes it; frozen, it would take five times as long to make.
+
+    Attributes:
+        is_invited: whether their source is an invitation, by whatever name the policy lists it.
+    """
+
+    brand: str
+    controller: str
+    person: Person
+    observed_at: datetime
+    versions: str | None = None
+    is_invited: bool = False
+
+
+def known_person(
+    brand: str,
+    controller: str,
+    person: Person,
+    now: datetime,
+    days: Days = (),
+    said: datetime | None = None,
+    vocabulary: SourceVocabulary = _BUILT_IN,
+) -> KnownPerson:
+    """A person as of when the data were collected, or said; a date in the future would outrank all that follow.
+
+    Args:
+        brand: whose.
+        controller: the brand's.
+        person: what is said of them.
+        now: the time.
+        days: when each version of the brand's policy came into force.
+        said: when it was, where that is known; else it counts as of now.
+        vocabulary: the brand's sources.
+    """
+    versions = versions_at(days, person.policy_version, person.collected_at, now)
+    observed_at = min(person.collected_at or said or now, now)
+    return KnownPerson(brand, controller, person, observed_at, versions, vocabulary.is_invitation(person.source))
+
+
+_NO_TEXT = frozenset({6, 11, 14})
+"""The places in a `_person_row` of what is no text."""
+
+
+async def upsert_people(
+    connection: Connection, hasher: AddressHasher, people: Sequence[KnownPerson]
+) -> dict[tuple[str, str], int]:
+    """Inserts or updates people and brings their standings up to date. Never undoes an opt-out, or an erasure.
+
+    Returns:
+        Ids by (brand, ref); for data from before an erasure, that of who is erased or has no address.
+    """
+    if not people:
+        return {}
+    people = _merge_duplicates(people)
+    await connection.execute(SQL["make_known"])
+    await carry_over_standings(connection, hasher, [(known.controller, known.person.email) for known in people])
+    rows = await _people_rows(hasher, people)
+    invited = [f"{known.brand}\n{known.person.source}" for known in people if known.is_invited]
+    upserted = await connection.fetch(SQL["upsert"], *_people_columns(rows), invited)
+    ids = {(row["brand"], row["ref"]): row["id"] for row in upserted}
+    related = await _link_owner_addresses(connection, hasher, people, ids)
+    keys = [(known.brand, known.person.ref, known.controller) for known in people]
+    ids |= await register_refs(connection, hasher, [key for key in keys if key[:2] not in ids])
+    found = await connection.fetch(SQL["settled"], int_array(row["id"] for row in upserted))
+    settled = {row["id"] for row in found}
+    if unsettled := [*related, *(id_ for id_ in ids.values() if id_ not in settled)]:
+        await refresh_standings(connection, unsettled)
+        await list_for_partners(connection, hasher, list(ids.values()))
+    return ids
+
+
+def _merge_duplicates(people: Sequence[KnownPerson]) -> Sequence[KnownPerson]:
+    """The newest of what is said of each person, with every country, source and version that is said of them."""
+    each: dict[tuple[str, str], KnownPerson] = {}
+    for known in people:
+        key = known.brand, known.person.ref
+        other = each.get(key)
+        each[key] = known if other is None else _newest_of(other, known)
+    return people if len(each) == len(people) else list(each.values())
+
+
+def _newest_of(one: KnownPerson, other: KnownPerson) -> KnownPerson:
+    newest = max(other, one, key=lambda known: known.observed_at)
+    oldest = one if newest is other else other
+    countries = (known.person.country for known in (newest, oldest))
+    lived_in = "\n".join(dict.fromkeys(line for said in countries if said for line in said.split("\n"))) or None
+    sources = dict.fromkeys(known.person.source for known in (one, other) if known.person.source is not None)
+    versions = dict.fromkeys(known.versions for known in (one, other) if known.versions is not None)
+    dates = [known.person.collected_at for known in (one, other) if known.person.collected_at is not None]
+    person = newest.person.model_copy(
+        update={"source": "\n".join(sources) or None, "country": lived_in, "collected_at": max(dates, default=None)}
+    )
+    is_invited = one.is_invited and other.is_invited
+    return replace(newest, person=person, versions="\n".join(versions) or None, is_invited=is_invited)
+
+
+async def _link_owner_addresses(
+    connection: Connection, hasher: AddressHasher, people: Sequence[KnownPerson], ids: Mapping[tuple[str, str], int]
+) -> list[int]:
+    """Notes how addresses were collected for those under which their owners may also be known.
+
+    Returns:
+        The ids of those people whose own address is told something, and of those who have one of the others.
+    """
+    other = [
+        (ids[known.brand, known.person.ref], hashed)
+        for known in people
+        if (known.brand, known.person.ref) in ids
+        for hashed in hasher.owner_address_hashes(known.person.email)
+    ]
+    if not other:
+        return []
+    columns = list(zip(*other, strict=True))
+    await connection.execute(SQL["relate"], *columns)
+    return [row["id"] for row in await connection.fetch(SQL["related"], *columns)]
+
+
+def _people_columns(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
+    columns = enumerate(zip(*rows, strict=True))
+    return [column if place in _NO_TEXT else text_array(column) for place, column in columns]
+
+
+async def _people_rows(hasher: AddressHasher, people: Sequence[KnownPerson]) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = []
+    for start in range(0, len(people), SLICE):
+        if start:
+            await asyncio.sleep(0)
+        rows += [_person_row(hasher, known) for known in people[start : start + SLICE]]
+    return rows
+
+
+async def lock_out_imports(connection: Connection) -> None:
+    """Until the transaction ends, nobody becomes known under an address that is just being suppressed."""
+    await connection.execute(SQL["keep_imports_out"])
+
+
+async def lock_people(connection: Connection, keys: Sequence[tuple[str, str]]) -> None:
+    """Locks the standings of people by (brand, ref), in the order in which a hand-over does."""
+    await connection.execute(SQL["lock"], *zip(*keys, strict=True))
+
+
+async def lock_sharing_people(connection: Connection, ids: Sequence[int]) -> list[int]:
+    """Locks the standings of people and of all who share their addresses, in the order in which a hand-over does."""
+    touched = await find_sharing_people(connection, ids)
+    await lock_standings(connection, touched)
+    return touched
+
+
+async def find_similar_owners(
+    connection: Connection, hasher: AddressHasher, ids: Sequence[int]
+) -> list[tuple[int, int]]:
+    """Returns who has an address that a person would take for that of somebody (see `kin`), as (somebody, kin)."""
+    if not ids:
+        return []
+    rows = await connection.fetch(SQL["beyond_ascii"], ids)
+    other = [
+        (row["id"], row["controller"], hashed) for row in rows for hashed in hasher.similar_address_hashes(row["email"])
+    ]
+    if not other:
+        return []
+    return [tuple(row) for row in await connection.fetch(SQL["with_kin"], hasher.key_id, *zip(*other, strict=True))]
+
+
+async def lock_for_opt_outs(connection: Connection, hasher: AddressHasher, ids: Sequence[int]) -> None:
+    """Locks the standings that an opt-out of one of these people may change, before anything else of theirs is."""
+    kin = [other for _, other in await find_similar_owners(connection, hasher, ids)]
+    await lock_sharing_people(connection, [*ids, *kin])
+
+
+async def find_sharing_people(connection: Connection, ids: Sequence[int]) -> list[int]:
+    """Returns the ids of people and of all who share their addresses."""
+    return [row["id"] for row in await connection.fetch(SQL["sharing_address"], ids)]
+
+
+async def lock_standings(connection: Connection, ids: Sequence[int]) -> None:
+    """Locks standings, in the order in which a hand-over does."""
+    await connection.execute(
+        "SELECT FROM standings WHERE recipient_id = ANY ($1::bigint[]) ORDER BY recipient_id FOR UPDATE", ids
+    )
+
+
+async def register_refs(
+    connection: Connection, hasher: AddressHasher, refs: Sequence[tuple[str, str, str]]
+) -> dict[tuple[str, str], int]:
+    """Ids by (brand, ref) for refs given as (brand, ref, controller), erased and unknown ones included."""
+    if not refs:
+        return {}
+    ids = await find_ids(connection, [(brand, ref) for brand, ref, _ in refs])
+    if missing := [key for key in refs if key[:2] not in ids]:
+        hidden = {(brand, hasher.erased_ref(brand, ref)): (brand, ref) for brand, ref, _ in missing}
+        erased = await find_ids(connection, list(hidden))
+        ids |= {hidden[key]: recipient_id for key, recipient_id in erased.items()}
+    if unknown := [key for key in refs if key[:2] not in ids]:
+        await connection.execute(SQL["know_refs"], *zip(*unknown, strict=True))
+        new = await find_ids(connection, [(brand, ref) for brand, ref, _ in unknown])
+        await connection.execute(
+            "INSERT INTO standings (recipient_id) SELECT unnest($1::bigint[]) ON CONFLICT DO NOTHING",
+            list(new.values()),
+        )
+        ids |= new
+    return ids
+
+
+async def correct_country(
+    connection: Connection, hasher: AddressHasher, recipient_id: int, address: str | None, country: str
+) -> list[int]:
+    """Puts a country in the place of all that were said, for every account of a person's address at their brand.
+
+    Returns:
+        The ids of those whose standings are to be refreshed.
+    """
+    relatives = hasher.owner_address_hashes(address) if address else []
+    rows = await connection.fetch(SQL["forget_countries"], recipient_id, relatives, country, "rectify")
+    return [row["id"] for row in rows]
+
+
+async def find_ids(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Ids of known recipients by (brand, ref)."""
+    brands, refs = zip(*keys, strict=True)
+    rows = await connection.fetch(SQL["ids"], brands, refs)
+    return {(row["brand"], row["ref"]): row["id"] for row in rows}
+
+
+async def refresh_standings(connection: Connection, ids: Sequence[int]) -> None:
+    """Brings standings up to date with the people's addresses, what suppresses these, and the consents."""
+    also = await connection.fetch(SQL["move"], ids)
+    await connection.execute(SQL["derive"], list({*ids, *(row["id"] for row in also)}))
+
+
+def _person_row(hasher: AddressHasher, known: KnownPerson) -> tuple[object, ...]:
+    """In the order that `upsert_people` takes the columns."""
+    person = known.person
+    return (
+        known.brand,
+        person.ref,
+        hasher.erased_ref(known.brand, person.ref),
+        known.controller,
+        person.email,
+        hasher.key_id,
+        hasher.hash_address(person.email),
+        person.name,
+        person.locale,
+        person.country,
+        person.source,
+        person.collected_at,
+        known.versions,
+        person.purpose,
+        known.observed_at,
+    )

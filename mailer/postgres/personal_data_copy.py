@@ -1,0 +1,95 @@
+"""The copy of what is stored about a person: every table that has their id or their address contributes."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from mailer.database.statements import Connection, statements
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.erasure import dead_letter_keys_of
+
+_SQL = statements("rights")
+_LISTS = ("consents", "wishes", "suppressions")
+_RECORDS = ("opens", "clicks", "notices", "postal_addresses", "holds", "disclosures")
+_ALSO = (
+    *(
+        "attachments",
+        "former_addresses",
+        "mailbox_forms",
+        "counted_mails",
+        "shared_copies",
+        "refusals",
+        "invitations",
+        "reports",
+    ),
+    *("erasure", "to_be_erased_by"),
+)
+
+
+async def copy_personal_data(
+    connection: Connection, hasher: AddressHasher, brand: str, recipient_id: int
+) -> dict[str, Any] | None:
+    """All that each table has of a person; the ledger's entries stand with their deliveries.
+
+    Returns:
+        As JSON has it; None if the brand has no such recipient.
+    """
+
+    async def rows(name: str) -> list[dict[str, Any]]:
+        return [_row_as_json(row) for row in await connection.fetch(_SQL[f"copy_{name}"], brand, recipient_id)]
+
+    data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
+    if data is None:
+        return None
+    entries = await rows("entries")
+    deliveries = [
+        {**delivery, "entries": [entry for entry in entries if entry["mailing"] == delivery["mailing"]]}
+        for delivery in await rows("deliveries")
+    ]
+    mailings = {delivery["mailing"] for delivery in deliveries}
+    person = _row_as_json(data)
+    [standing] = await rows("standing")
+    return {
+        "brand": brand,
+        "ref": person.pop("ref"),
+        "data": {name: value for name, value in person.items() if name != "erased_at"},
+        "standing": standing["standing"],
+        "audiences": [row["audience"] for row in await rows("audiences")],
+        **{name: await rows(name) for name in _LISTS},
+        "deliveries": deliveries,
+        "entries": [entry for entry in entries if entry["mailing"] not in mailings],
+        **{name: await rows(name) for name in _RECORDS},
+        "also": {name: await rows(name) for name in _ALSO} | await _data_by_address(connection, hasher, brand, data),
+    }
+
+
+async def _data_by_address(
+    connection: Connection, hasher: AddressHasher, brand: str, data: asyncpg.Record
+) -> dict[str, list[dict[str, Any]]]:
+    """All that is kept under other hashes of the address: whom partners were told of, and dead letters that name it."""
+    partners = hasher.partners.get(brand, ()) if data["email"] else ()
+    hashes = [hasher.partner_hash(brand, partner, data["email"]) for partner in partners]
+    keys = await dead_letter_keys_of(connection, hasher, brand, data)
+    told = await connection.fetch(_SQL["copy_told_partners"], brand, hashes)
+    letters = await connection.fetch(_SQL["copy_dead_letters"], keys)
+    return {
+        "told_partners": [_row_as_json(row) for row in told],
+        "dead_letters": [_row_as_json(row) for row in letters],
+    }
+
+
+def _row_as_json(row: asyncpg.Record) -> dict[str, Any]:
+    """A row as JSON has it."""
+    return {name: _value_as_json(value) for name, value in row.items()}
+
+
+def _value_as_json(value: Any) -> Any:
+    match value:
+        case datetime() | date():
+            return value.isoformat()
+        case UUID():
+            return str(value)
+        case _:
+            return value

@@ -1,0 +1,107 @@
+"""Processors that were handed data and have to forget, and their states, in PostgreSQL."""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+import asyncpg
+
+from mailer.database.statements import Connection, Pool, statements
+from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.processor_states import ProcessorState
+from mailer.ports.rights import DataHolder, DataKeeper, ProcessorPurge
+
+_SQL = statements("rights")
+_STATES = statements("relays")
+
+
+class PostgresProcessors:
+    """Implements `ports.rights.ProcessorDuties` and `ports.processor_states.ProcessorStates`."""
+
+    def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
+        self._pool = pool
+        self._writers = writers
+
+    async def list_data_holders(self) -> list[DataHolder]:
+        """See the port."""
+        return [DataHolder(**row) for row in await self._pool.fetch(_SQL["holders"])]
+
+    async def note_states(self, worker: str, states: Sequence[ProcessorState]) -> None:
+        """See `ports.processor_states`."""
+        columns = [(one.relay, one.state, one.since, one.error, one.remedy, one.times) for one in states]
+        await self._pool.execute(_STATES["note"], worker, *map(list, zip(*columns, strict=True)))
+
+    async def forget_states(self, worker: str) -> None:
+        """See `ports.processor_states`."""
+        await self._pool.execute(_STATES["forget"], worker)
+
+    async def list_states(self) -> list[ProcessorState]:
+        """See `ports.processor_states`."""
+        return [ProcessorState(**row) for row in await self._pool.fetch(_STATES["states"])]
+
+    async def list_erasure_duties(self) -> list[DataKeeper]:
+        """See the port."""
+        return [DataKeeper(**row) for row in await self._pool.fetch(_SQL["keepers"], None)]
+
+    async def list_purge_duties(self) -> list[ProcessorPurge]:
+        """See the port."""
+        return [ProcessorPurge(**row) for row in await self._pool.fetch(_SQL["purges"])]
+
+    async def confirm_erasure(self, recipient_id: int, processor: str, person: str) -> bool:
+        """See the port."""
+        return await self._confirm_duty("erasure", recipient_id, processor, person)
+
+    async def confirm_purge(self, mailing_id: UUID, processor: str, person: str) -> bool:
+        """See the port."""
+        return await self._confirm_duty("purge", mailing_id, processor, person)
+
+    async def _confirm_duty(self, what: str, about: int | UUID, processor: str, person: str) -> bool:
+        """Marks what is due as confirmed, with its entry, which names who noted it."""
+        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                row = await connection.fetchrow(_SQL[f"confirm_{what}"], about, processor, person)
+                if row is None:
+                    return False
+                entry = LedgerEntry(
+                    EntryKind.ACTION if isinstance(about, int) else EntryKind.MAILING,
+                    row["brand"],
+                    mailing_id=None if isinstance(about, int) else about,
+                    recipient_id=about if isinstance(about, int) else None,
+                    reason=f"{what}_confirmed",
+                    rule=f"action:{person}",
+                    processor=processor,
+                    country=row["country"],
+                    contract=row["contract"],
+                )
+                linked = await append_entries(connection, writer, [entry])
+            writer.advance_head(linked)
+        return True
+
+
+async def insert_purges(
+    connection: Connection, finished: Sequence[UUID], outside: Collection[tuple[str, str]]
+) -> list[LedgerEntry]:
+    """Notes who is to keep nothing of finished mailings; the entries to be written for it.
+
+    Args:
+        connection: the caller's, in a transaction.
+        finished: mailings.
+        outside: (brand, processor), where the brand has promised that outside systems retain nothing.
+    """
+    if not finished or not outside:
+        return []
+    brands, processors = zip(*sorted(outside), strict=True)
+    return [_purge_from_row(row) for row in await connection.fetch(_SQL["note_purges"], finished, brands, processors)]
+
+
+def _purge_from_row(row: asyncpg.Record) -> LedgerEntry:
+    return LedgerEntry(
+        EntryKind.MAILING,
+        row["brand"],
+        mailing_id=row["mailing_id"],
+        reason="purge_due",
+        rule="no-retention",
+        processor=row["processor"],
+        country=row["country"],
+        contract=row["contract"],
+    )

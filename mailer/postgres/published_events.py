@@ -1,0 +1,70 @@
+"""The fate of published events, read from PostgreSQL for their publishers."""
+
+from collections.abc import Sequence
+
+from mailer.accounts import AccountEvent
+from mailer.database.statements import Pool, statements
+from mailer.event_digests import differing_fields
+from mailer.events import Audience, MessageEvent
+from mailer.postgres.address_hashing import AddressHasher
+
+_SQL = statements("published")
+_HAS_AUDIENCE = statements("mailings")["has_audience"]
+
+Event = MessageEvent | AccountEvent
+
+
+class PublishedEvents:
+    """Asks of events by what they say.
+
+    Args:
+        pool: connections. hasher: makes digests, and the hashes that stand for ids.
+    """
+
+    def __init__(self, pool: Pool, hasher: AddressHasher) -> None:
+        self._pool = pool
+        self._hasher = hasher
+
+    async def find_differing(self, events: Sequence[Event]) -> list[tuple[str, ...]]:
+        """For each, the fields in which it differs from what its id stands for already."""
+        return [fields for _, fields in await self._find_known(events)]
+
+    async def find_unknown_audiences(self, events: Sequence[Event]) -> set[tuple[str, str]]:
+        """The audiences, by brand and name, that events name and their brands do not have."""
+        named = {
+            (event.brand, event.to.audience)
+            for event in events
+            if isinstance(event, MessageEvent) and isinstance(event.to, Audience)
+        }
+        return {key for key in named if not await self._pool.fetchval(_HAS_AUDIENCE, *key)}
+
+    async def get_newest_letter(self) -> int:
+        """The id of the newest dead letter, 0 where there is none."""
+        return int(await self._pool.fetchval(_SQL["newest_letter"]))
+
+    async def find_fates(self, events: Sequence[Event], after: int) -> list[str | None]:
+        """For each, why it was refused after that dead letter; an empty text if it was taken in; None if neither."""
+        bodies = [event.to_json() for event in events]
+        rows = await self._pool.fetch(_SQL["refusals"], [event.routing_key for event in events], bodies, after)
+        refused = {row["position"] - 1: row["reason"] for row in rows}
+        known = await self._find_known(events)
+        return [refused.get(place, "" if taken and not fields else None) for place, (taken, fields) in enumerate(known)]
+
+    async def _find_known(self, events: Sequence[Event]) -> list[tuple[bool, tuple[str, ...]]]:
+        """For each, whether something was taken in under its id, and in what it differs from that."""
+        named = [
+            (
+                event.brand,
+                event.id,
+                self._hasher.erased_event_id(event.brand, event.id),
+                not isinstance(event, MessageEvent),
+            )
+            for event in events
+        ]
+        keys = zip(*named, strict=True)
+        rows = await self._pool.fetch(_SQL["contents"], *keys)
+        pairs = zip(rows, events, strict=True)
+        return [
+            (row["taken"], differing_fields(row["content"], self._hasher.contents.digest_of(event)))
+            for row, event in pairs
+        ]

@@ -1,0 +1,164 @@
+"""Hard refusals in PostgreSQL: their counters, the quarantine, and what persons have judged."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import asyncpg
+
+from mailer.database.connections import execute_unhurried
+from mailer.database.statements import Connection, Pool, statements
+from mailer.ledger.writers import LedgerWriters
+from mailer.policy.refusal_suspicion import RefusalTally
+from mailer.policy.standing import EVERYTHING_OPTIONAL
+from mailer.ports.deliveries import DeliveryState
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.quarantine import (
+    HardRefusal,
+    RefusalCase,
+    RefusalCounts,
+    RefusalGroup,
+    RefusalSelection,
+    RefusalVerdict,
+)
+from mailer.ports.suppressions import NewSuppression
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.suppressions import changing_suppressions, insert_suppressions, lift_suppressions
+
+_SQL = statements("quarantine")
+_PROCESSOR = "processor"
+"""Who has made an address dead that no person has judged."""
+
+
+class PostgresQuarantine:
+    """Implements `ports.quarantine.RefusalStore` and `QuarantineStore`."""
+
+    def __init__(self, pool: Pool, writers: LedgerWriters, hasher: AddressHasher) -> None:
+        self._pool = pool
+        self._writers = writers
+        self._hasher = hasher
+
+    async def add_counts(
+        self, processor: str, new: Mapping[str | None, RefusalTally], domains: Collection[str]
+    ) -> RefusalCounts:
+        """See the port."""
+        tallies = new.values()
+        rows = await self._pool.fetch(
+            _SQL["count"],
+            processor,
+            list(new),
+            [tally.answered for tally in tallies],
+            [tally.refused for tally in tallies],
+            list(domains),
+        )
+        hour: dict[str | None, RefusalTally] = dict(new)
+        usual = RefusalTally()
+        for row in rows:
+            tally = RefusalTally(row["answered"], row["refused"])
+            if row["usual"]:
+                usual = tally
+            else:
+                hour[row["domain"]] = hour.get(row["domain"], RefusalTally()) + tally
+        return RefusalCounts(
+            hour.pop(None, RefusalTally()), usual, {name: tally for name, tally in hour.items() if name is not None}
+        )
+
+    async def record_refusals(
+        self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
+    ) -> None:
+        """See the port."""
+        refusals = [*believed, *doubted]
+        await self._pool.execute(
+            _SQL["record"],
+            processor,
+            *_refusal_columns(refusals),
+            [refusal.domain for refusal in refusals],
+            [refusal.status for refusal in refusals],
+            [self._hasher.hash_address(refusal.address) for refusal in refusals],
+            [RefusalVerdict.BELIEVED.value] * len(believed) + [None] * len(doubted),
+            self._hasher.key_id,
+        )
+
+    async def suppress_addresses(self, processor: str, believed: Sequence[HardRefusal]) -> None:
+        """See the port."""
+        async with changing_suppressions(self._pool, self._writers) as (connection, entries):
+            rows = await connection.fetch(_SQL["believed"], *_refusal_columns(believed))
+            entries += await self._mark_addresses_dead(
+                connection, [(row, f"{processor} {row['status']}") for row in rows]
+            )
+
+    async def retract_believed(self, processor: str, domains: Collection[str] | None) -> int:
+        """See the port."""
+        which = processor, None if domains is None else list(domains)
+        if not await self._pool.fetchval(_SQL["any_to_retract"], *which):
+            return 0
+        async with changing_suppressions(self._pool, self._writers) as (connection, entries):
+            ids = [row["id"] for row in await connection.fetch(_SQL["retract"], *which)]
+            entries += await lift_suppressions(connection, ids, "mailer", "its refusal is quarantined")
+        return len(ids)
+
+    async def list_groups(self, processor: str | None) -> list[RefusalGroup]:
+        """See the port."""
+        return [RefusalGroup(**row) for row in await self._pool.fetch(_SQL["groups"], processor)]
+
+    async def list_cases(self, selection: RefusalSelection, limit: int) -> list[RefusalCase]:
+        """See the port."""
+        rows = await self._pool.fetch(
+            _SQL["cases"], selection.processor, selection.domain, selection.since, selection.until, limit
+        )
+        return [RefusalCase(**{**row, "state": DeliveryState(row["state"]) if row["state"] else None}) for row in rows]
+
+    async def believe_cases(self, cases: Sequence[RefusalCase], by: str) -> None:
+        """See the port."""
+        async with changing_suppressions(self._pool, self._writers) as (connection, entries):
+            rows = await connection.fetch(_SQL["believe"], [case.id for case in cases])
+            entries += await self._mark_addresses_dead(
+                connection, [(row, f"{row['processor']} {row['status']}") for row in rows], by
+            )
+
+    async def close_cases(self, cases: Sequence[RefusalCase], verdict: RefusalVerdict, by: str) -> None:
+        """See the port."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_SQL["close"], [case.id for case in cases], verdict.value, by)
+            if verdict is RefusalVerdict.DISMISSED:
+                again = {case.mailing_id for case in cases if case.state is not None}
+                await connection.execute(_SQL["reopen"], list(again))
+
+    async def _mark_addresses_dead(
+        self, connection: Connection, dead: Sequence[tuple[asyncpg.Record, str]], by: str = _PROCESSOR
+    ) -> list[LedgerEntry]:
+        """Makes people's addresses dead, each with its source; the entries that say so."""
+        if not dead:
+            return []
+        await insert_suppressions(
+            connection,
+            self._hasher,
+            [
+                (row["recipient_id"], None, NewSuppression(EVERYTHING_OPTIONAL, "address_dead", source, by))
+                for row, source in dead
+            ],
+        )
+        return [
+            LedgerEntry(
+                EntryKind.ACTION,
+                row["brand"],
+                recipient_id=row["recipient_id"],
+                reason="address_dead",
+                rule=f"action:{source}",
+                reply=None if by == _PROCESSOR else by,
+            )
+            for row, source in dead
+        ]
+
+
+async def aggregate_answers(pool: Pool) -> None:
+    """Adds up what processors answered, and forgets what nobody asks for any more."""
+    for name in ("fold", "forget_answers", "forget_believed"):
+        await execute_unhurried(pool, _SQL[name])
+
+
+def _refusal_columns(refusals: Sequence[HardRefusal]) -> tuple[list[object], list[object], list[object]]:
+    """As columns."""
+    return (
+        [refusal.mailing_id for refusal in refusals],
+        [refusal.recipient_id for refusal in refusals],
+        [refusal.attempt for refusal in refusals],
+    )

@@ -1,0 +1,89 @@
+"""Importing recipients: a chunk a transaction, by the same rules as people that an event brings along."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from mailer.database.statements import Connection, Pool
+from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.policy.address_sources import SourceVocabulary
+from mailer.policy.standing import EVERYTHING_OPTIONAL
+from mailer.ports.ledger_entry import LedgerEntry
+from mailer.ports.recipient_import import ImportRow
+from mailer.ports.standings import StandingFlag
+from mailer.ports.suppressions import NewSuppression
+from mailer.postgres import people
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.consents import record_consents
+from mailer.postgres.standings import action_entry, record_opt_outs
+from mailer.postgres.suppressions import insert_suppressions
+
+_SOURCE = "import"
+_OBJECTION = NewSuppression(EVERYTHING_OPTIONAL, "objection", _SOURCE, _SOURCE)
+
+
+class PostgresImporter:
+    """Implements `ports.recipient_import.RecipientImporter`."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        writers: LedgerWriters,
+        hasher: AddressHasher,
+        brand: str,
+        controller: str,
+        vocabulary: SourceVocabulary,
+    ) -> None:
+        """Takes the brand, its controller, and the sources from which its addresses come."""
+        self._pool = pool
+        self._writers = writers
+        self._hasher = hasher
+        self._brand = brand
+        self._controller = controller
+        self._vocabulary = vocabulary
+
+    async def import_rows(self, rows: Sequence[ImportRow]) -> None:
+        """See the port."""
+        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                entries = await self._import_rows(connection, rows)
+                linked = await append_entries(connection, writer, entries)
+            writer.advance_head(linked)
+
+    async def _import_rows(self, connection: Connection, rows: Sequence[ImportRow]) -> list[LedgerEntry]:
+        now = datetime.now(UTC)
+        await people.lock_out_imports(connection)
+        await people.lock_people(connection, [(self._brand, row.person.ref) for row in rows])
+        whose, vocabulary = (self._brand, self._controller), self._vocabulary
+        known = [people.known_person(*whose, row.person, now, vocabulary=vocabulary) for row in rows]
+        found = await people.upsert_people(connection, self._hasher, known)
+        ids = [found[self._brand, row.person.ref] for row in rows]
+        each = list(zip(ids, rows, strict=True))
+        opt_outs = [(id_, scope) for id_, row in each for scope in row.opted_out]
+        if opt_outs:
+            await record_opt_outs(connection, self._hasher, opt_outs, _SOURCE)
+        consents = [(id_, consent) for id_, row in each for consent in row.consents]
+        given = await record_consents(connection, self._brand, consents, imported=True) if consents else []
+        objecting = [id_ for id_, row in each if row.objected]
+        if objecting:
+            await insert_suppressions(connection, self._hasher, [(id_, None, _OBJECTION) for id_ in objecting])
+        await self._note_products_and_audiences(connection, each)
+        return [
+            *(action_entry(self._brand, recipient_id, "opt_out", scope, _SOURCE) for recipient_id, scope in opt_outs),
+            *given,
+            *(action_entry(self._brand, id_, _OBJECTION.reason, _OBJECTION.scope, _SOURCE) for id_ in objecting),
+            *await self._set_flag(connection, StandingFlag.DEACTIVATED, [id_ for id_, row in each if row.deactivated]),
+            *await self._set_flag(connection, StandingFlag.RESTRICTED, [id_ for id_, row in each if row.restricted]),
+        ]
+
+    async def _set_flag(self, connection: Connection, flag: StandingFlag, ids: Sequence[int]) -> list[LedgerEntry]:
+        """Sets a flag of some people; an entry for each of them."""
+        if ids:
+            await connection.execute(people.SQL["set_flag"].replace("{flag}", f"{flag.value}_at"), ids)
+        return [action_entry(self._brand, id_, flag.value, None, _SOURCE) for id_ in ids]
+
+    async def _note_products_and_audiences(self, connection: Connection, each: Sequence[tuple[int, ImportRow]]) -> None:
+        """Paid products and audiences."""
+        if paid := [(id_, ";".join(row.products)) for id_, row in each if row.products is not None]:
+            await connection.execute(people.SQL["products"], *zip(*paid, strict=True))
+        if joined := [(self._brand, audience, id_) for id_, row in each for audience in row.audiences]:
+            await connection.execute(people.SQL["join_audiences"], *zip(*joined, strict=True))

@@ -1,0 +1,39 @@
+"""Addresses that were hashed by the rule before, and what was said of them."""
+
+import asyncpg
+
+from mailer.database.statements import Connection, Pool, statements
+from mailer.postgres import people
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.legacy_hashes import carry_over_standings
+
+_SQL = statements("rehashing")
+_AT_ONCE = 1000
+
+
+async def rehash_addresses(pool: Pool, hasher: AddressHasher) -> int:
+    """Brings the hashes of known people in line with the rule of now; what was said of an address goes with it.
+
+    It can be done again, and while processes run.
+
+    Returns:
+        How many people had a hash by the rule before.
+    """
+    done, after = 0, 0
+    while rows := await pool.fetch(_SQL["unusual"], hasher.key_id, after, _AT_ONCE):
+        after = rows[-1]["id"]
+        if old := [row for row in rows if hasher.hash_address(row["email"]) != row["address_hash"]]:
+            async with pool.acquire() as connection, connection.transaction():
+                await _rehash_rows(connection, hasher, old)
+            done += len(old)
+    return done
+
+
+async def _rehash_rows(connection: Connection, hasher: AddressHasher, rows: list[asyncpg.Record]) -> None:
+    ids = [row["id"] for row in rows]
+    await people.lock_out_imports(connection)
+    await people.lock_standings(connection, ids)
+    await carry_over_standings(connection, hasher, [(row["controller"], row["email"]) for row in rows])
+    hashes = [hasher.hash_address(row["email"]) for row in rows]
+    await connection.execute(_SQL["rehash"], ids, [row["email"] for row in rows], hashes)
+    await people.refresh_standings(connection, ids)

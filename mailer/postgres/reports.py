@@ -1,0 +1,137 @@
+"""Advertisers' reports in PostgreSQL: counted once, compared with all that were issued before, and then kept."""
+
+from collections import defaultdict
+from uuid import UUID
+
+import asyncpg
+
+from mailer.database.statements import Connection, Pool, statements
+from mailer.database.storable_text import storable_text
+from mailer.policy.aggregates import (
+    OTHER,
+    Shared,
+    are_subtractable,
+    hide_small_cells,
+    overlapping_cells,
+    publishable_cells,
+)
+from mailer.ports.reports import DIMENSIONS, CampaignReport, ReportRefused
+
+_SQL = statements("reports")
+_AUDIENCE = "audience"
+
+_Breakdown = tuple[int, str]
+"""A report's id and a dimension."""
+
+
+class PostgresReports:
+    """Implements `ports.reports.ReportStore`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def issue_report(self, brand: str, campaign: str, minimum: int) -> CampaignReport | None:
+        """See the port."""
+        campaign = storable_text(campaign)
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_SQL["one_at_a_time"])
+            if issued := await connection.fetchrow(_SQL["issued"], brand, campaign):
+                return _report_from_row(issued)
+            mailings = await connection.fetch(_SQL["mailings"], brand, campaign, _mailing_id(campaign))
+            if not mailings:
+                return None
+            if running := sum(mailing["finished_at"] is None for mailing in mailings):
+                raise ReportRefused(
+                    f"{running} of {len(mailings)} mailings of {campaign} are not finished; ask again once all are: "
+                    "figures that grow could be subtracted from one another"
+                )
+            await _write_report(connection, brand, campaign, minimum, [mailing["id"] for mailing in mailings])
+            made = await connection.fetchrow(_SQL["issued"], brand, campaign)
+        return _report_from_row(made) if made else None
+
+
+def _mailing_id(text: str) -> UUID | None:
+    """A mailing's id, as it is printed; another spelling would be another report of the same mailing."""
+    try:
+        found = UUID(text)
+    except ValueError:
+        return None
+    return found if str(found) == text else None
+
+
+async def _write_report(connection: Connection, brand: str, campaign: str, minimum: int, mailings: list[UUID]) -> None:
+    """Writes a report: what was counted, less all that must not be shown."""
+    report_id = await connection.fetchval(_SQL["begin"], brand, campaign, minimum, mailings)
+    if not await _write_cells(connection, report_id, minimum, mailings):
+        return
+    meetings = await _overlapping_reports(connection, report_id, brand)
+    released = {theirs for _, theirs in meetings if theirs[0] != report_id}
+    for dimension in (_AUDIENCE, *DIMENSIONS):
+        ours = report_id, dimension
+        if not any(
+            are_subtractable(meetings[ours, theirs], minimum) for theirs in released if (ours, theirs) in meetings
+        ):
+            released.add(ours)
+        elif dimension == _AUDIENCE:
+            await connection.execute(_SQL["withhold"], report_id, [_AUDIENCE, *DIMENSIONS])
+            return
+        else:
+            await connection.execute(_SQL["withhold"], report_id, [dimension])
+    await _write_fetches(connection, report_id, minimum, mailings)
+
+
+async def _write_cells(connection: Connection, report_id: int, minimum: int, mailings: list[UUID]) -> bool:
+    """Writes the cells that may be shown if this were the only report; whether there are any."""
+    cells: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for row in await connection.fetch(_SQL["count"], report_id, mailings):
+        cells[row["dimension"]][row["value"]] = row["people"]
+    if not publishable_cells(cells[_AUDIENCE], minimum):
+        await connection.execute(_SQL["withhold"], report_id, list(cells))
+        return False
+    for dimension in DIMENSIONS:
+        shown = publishable_cells(cells[dimension], minimum)
+        if not shown:
+            await connection.execute(_SQL["withhold"], report_id, [dimension])
+        elif gone := cells[dimension].keys() - shown.keys():
+            await connection.execute(_SQL["merge"], report_id, dimension, list(gone), OTHER)
+    return True
+
+
+async def _write_fetches(connection: Connection, report_id: int, minimum: int, mailings: list[UUID]) -> None:
+    [fetches] = await connection.fetch(_SQL["count_fetches"], mailings, minimum)
+    shown = {name: n for name, n in fetches.items() if not hide_small_cells({name: n}, minimum)}
+    await connection.execute(_SQL["keep_fetches"], report_id, shown.get("opens"), shown.get("clicks"))
+
+
+async def _overlapping_reports(
+    connection: Connection, report_id: int, brand: str
+) -> dict[tuple[_Breakdown, _Breakdown], Shared]:
+    """For each breakdown of the report, every other of the brand that has people in common with it, and how many."""
+    sizes: defaultdict[_Breakdown, dict[str, int]] = defaultdict(dict)
+    for row in await connection.fetch(_SQL["released"], brand):
+        sizes[row["report_id"], row["dimension"]][row["value"]] = row["people"]
+    common: defaultdict[tuple[_Breakdown, _Breakdown], dict[tuple[str, str], int]] = defaultdict(dict)
+    for row in await connection.fetch(_SQL["shared"], report_id, brand):
+        theirs = row["report_id"], row["their_dimension"]
+        common[(report_id, row["dimension"]), theirs][row["value"], row["their_value"]] = row["people"]
+    return {
+        (ours, theirs): overlapping_cells(sizes[ours], sizes[theirs], people)
+        for (ours, theirs), people in common.items()
+    }
+
+
+def _report_from_row(row: asyncpg.Record) -> CampaignReport:
+    cells: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for dimension, value, people in sorted(row["cells"], key=lambda cell: (cell[1] == OTHER, -cell[2], cell[1])):
+        cells[dimension][value] = people
+    return CampaignReport(
+        brand=row["brand"],
+        campaign=row["campaign"],
+        as_of=row["as_of"],
+        minimum_cell=row["minimum_cell"],
+        mailings=row["mailings"],
+        people=sum(cells[_AUDIENCE].values()) if _AUDIENCE in cells else None,
+        opens=row["opens"],
+        clicks=row["clicks"],
+        breakdowns={dimension: cells.get(dimension) for dimension in DIMENSIONS},
+    )

@@ -1,0 +1,165 @@
+"""Standings in PostgreSQL. Only `actions` calls what changes them."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from uuid import UUID
+
+import asyncpg
+
+from mailer.database.statements import Connection, Pool, standing_from_row
+from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL, Standing
+from mailer.ports.consents import CONFIRMED
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.rights import RecipientErased
+from mailer.ports.standings import OptOutResult, StandingFlag, ledger_rule_of
+from mailer.ports.suppressions import NewSuppression
+from mailer.postgres import people
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.notices import SQL as NOTICES
+from mailer.postgres.suppressions import insert_suppressions
+from mailer.postgres.voided_requests import void_requests_by_flag
+
+
+class PostgresStandings:
+    """Implements `ports.standings.StandingStore`."""
+
+    def __init__(self, pool: Pool, writers: LedgerWriters, hasher: AddressHasher) -> None:
+        self._pool = pool
+        self._writers = writers
+        self._hasher = hasher
+
+    async def get_standing(self, brand: str, recipient_id: int) -> Standing | None:
+        """See the port."""
+        row = await self._pool.fetchrow(people.SQL["standing"], brand, recipient_id)
+        return standing_from_row(row) if row else None
+
+    async def find_recipient(self, brand: str, ref: str) -> int | None:
+        """See the port."""
+        found: int | None = await self._pool.fetchval(people.SQL["find"], brand, ref)
+        return found
+
+    async def record_opt_out(
+        self, brand: str, recipient_id: int, scope: str, source: str, mailing_id: UUID | None = None
+    ) -> OptOutResult | None:
+        """See the port."""
+        async with self.changing_standing(brand, recipient_id, "opt_out", scope, source) as connection:
+            if connection is None:
+                return None
+            made = await record_opt_outs(connection, self._hasher, [(recipient_id, scope)], source, mailing_id)
+        return OptOutResult(made[0]["id"], made[0]["at"]) if made else OptOutResult()
+
+    async def set_flag(self, brand: str, recipient_id: int, flag: StandingFlag, on: bool, source: str) -> bool:
+        """See the port."""
+        reason = flag.value if on else f"not_{flag.value}"
+        statement = people.SQL["set_flag" if on else "clear_flag"].replace("{flag}", f"{flag.value}_at")
+        async with self.changing_standing(brand, recipient_id, reason, None, source) as connection:
+            if connection is not None:
+                await connection.execute(statement, [recipient_id])
+                if source != CONFIRMED:
+                    await void_requests_by_flag(connection, recipient_id, flag, on)
+        return connection is not None
+
+    async def set_channel(self, brand: str, recipient_id: int, channel: str, source: str) -> bool:
+        """See the port."""
+        async with self.changing_standing(brand, recipient_id, f"channel {channel}", None, source) as connection:
+            if connection is not None:
+                await connection.execute(people.SQL["channel"], recipient_id, channel)
+        return connection is not None
+
+    async def set_postal_address(self, brand: str, recipient_id: int, lines: Sequence[str] | None, source: str) -> bool:
+        """See the port."""
+        reason = "postal_address_forgotten" if lines is None else "postal_address"
+        async with self.changing_standing(brand, recipient_id, reason, None, source) as connection:
+            if connection is None:
+                return False
+            if lines is None:
+                await connection.execute(NOTICES["clear_postal"], recipient_id)
+            elif not await connection.fetchval(NOTICES["set_postal"], recipient_id, lines, source):
+                raise RecipientErased(f"{brand} has erased this person; no postal address is kept of them")
+        return True
+
+    async def set_paid_product(
+        self, brand: str, recipient_id: int, product: str | None, paid: bool, source: str
+    ) -> bool:
+        """See the port."""
+        statement = people.SQL["pays" if paid else "pays_no_more" if product else "pays_nothing"]
+        given = (recipient_id, *((product or EVERY_PRODUCT,) if paid or product else ()))
+        reason = f"{'paid' if paid else 'not_paid'} {product or ''}".strip()
+        async with self.changing_standing(brand, recipient_id, reason, None, source) as connection:
+            if connection is not None:
+                await connection.execute(statement, *given)
+        return connection is not None
+
+    async def mark_address_dead(self, brand: str, recipient_id: int, address: str, source: str) -> bool:
+        """See the port."""
+        async with self.changing_standing(brand, recipient_id, "address_dead", None, source, address) as connection:
+            if connection is not None:
+                dead = NewSuppression(EVERYTHING_OPTIONAL, "address_dead", source, "processor")
+                await insert_suppressions(connection, self._hasher, [(recipient_id, None, dead)])
+        return connection is not None
+
+    def changing_standing(
+        self, brand: str, recipient_id: int, reason: str, category: str | None, source: str, address: str | None = None
+    ) -> AbstractAsyncContextManager[Connection | None]:
+        """One transaction for a change of a standing and its ledger entry; whatever is done within commits with it.
+
+        Yields None if the brand has no such recipient, or not with the address that the change is about.
+        """
+        return self.recording_entry(action_entry(brand, recipient_id, reason, category, source), address)
+
+    @asynccontextmanager
+    async def recording_entry(
+        self, entry: LedgerEntry, address: str | None = None, also: Sequence[LedgerEntry] = ()
+    ) -> AsyncIterator[Connection | None]:
+        """The same for an entry of the caller's own, and further ones, as they are once everything within is done."""
+        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                await people.lock_out_imports(connection)
+                row = await connection.fetchrow(people.SQL["standing"], entry.brand, entry.recipient_id)
+                if row is None or address not in (None, row["email"]):
+                    yield None
+                    return
+                yield connection
+                linked = await append_entries(connection, writer, [entry, *also])
+            writer.advance_head(linked)
+
+
+def action_entry(brand: str, recipient_id: int, reason: str, category: str | None, source: str) -> LedgerEntry:
+    """The ledger entry of a change of standing."""
+    return LedgerEntry(
+        EntryKind.ACTION,
+        brand,
+        recipient_id=recipient_id,
+        reason=reason,
+        category=category,
+        rule=ledger_rule_of(source),
+    )
+
+
+async def record_opt_outs(
+    connection: Connection,
+    hasher: AddressHasher,
+    opt_outs: Sequence[tuple[int, str]],
+    source: str,
+    mailing_id: UUID | None = None,
+) -> list[asyncpg.Record]:
+    """Records opt-outs given as (recipient id, scope), for the accounts and for all who share their addresses.
+
+    Returns:
+        The records that it made, with id and time.
+    """
+    brands = await connection.fetch(
+        "SELECT id, brand FROM recipients WHERE id = ANY ($1::bigint[])", [recipient_id for recipient_id, _ in opt_outs]
+    )
+    brand_of = {row["id"]: row["brand"] for row in brands}
+    stops = [(id_, brand_of[id_], own_opt_out(scope, source, mailing_id)) for id_, scope in opt_outs]
+    made = await insert_suppressions(connection, hasher, stops)
+    for scope in {scope for _, scope in opt_outs}:
+        await connection.execute(people.SQL["leave"], [id_ for id_, gone in opt_outs if gone == scope], scope)
+    return made
+
+
+def own_opt_out(scope: str, source: str, mailing_id: UUID | None = None) -> NewSuppression:
+    """An opt-out of the person's own, as of now."""
+    return NewSuppression(scope, "opt_out", source, "recipient", mailing_id=mailing_id)

@@ -1,0 +1,39 @@
+"""Pauses of streams in PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from mailer.database.statements import Pool, statements
+from mailer.ports.stream_pauses import StreamPause
+
+_SQL = statements("pauses")
+_READ_AGAIN = timedelta(seconds=2)
+"""By then every worker has read that a pause is over."""
+
+
+class PostgresPauses:
+    """Implements `ports.stream_pauses.StreamPauses`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def add_pauses(self, pauses: Sequence[StreamPause]) -> None:
+        """See the port."""
+        await self._pool.execute(
+            _SQL["pause"],
+            [pause.processor for pause in pauses],
+            [pause.category for pause in pauses],
+            [pause.domain for pause in pauses],
+            [pause.until for pause in pauses],
+            [pause.reason for pause in pauses],
+            [pause.says for pause in pauses],
+        )
+        await self._pool.execute(_SQL["forget"])
+
+    async def list_pauses(self) -> list[StreamPause]:
+        """See the port."""
+        return [StreamPause(**row) for row in await self._pool.fetch(_SQL["paused"])]
+
+    async def lift_pauses(self, processor: str) -> int:
+        """See the port."""
+        return len(await self._pool.fetch(_SQL["lift"], processor, _READ_AGAIN))

@@ -1,0 +1,284 @@
+"""Suppressions in PostgreSQL. Only `actions` calls what changes them."""
+
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from mailer.database.statements import Connection, Pool, statements
+from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.standings import OWN_WORDS, ledger_rule_of
+from mailer.ports.suppressions import NewSuppression, Suppression
+from mailer.postgres import people
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.partners import list_for_partners
+from mailer.postgres.voided_requests import void_requests_by_objection
+
+_COLUMNS = (
+    *("id", "brand", "scope", "reason", "source", "actor", "at"),
+    *("expires_at", "lifted_at", "lifted_by", "lift_reason", "mailing_id"),
+)
+_AGAIN = """
+ON CONFLICT (controller, address_key, address_hash, brand, scope, reason) WHERE lifted_at IS NULL
+DO UPDATE SET at = CASE WHEN p.reason IN ('opt_out', 'complaint') THEN greatest(p.at, EXCLUDED.at) ELSE p.at END,
+    expires_at = CASE WHEN p.expires_at < coalesce(EXCLUDED.expires_at, 'infinity') THEN EXCLUDED.expires_at
+                 ELSE p.expires_at END,
+    mailing_id = CASE WHEN p.reason IN ('opt_out', 'complaint') AND EXCLUDED.at >= p.at THEN EXCLUDED.mailing_id
+                 ELSE p.mailing_id END
+"""
+_SELECTED = ", ".join(
+    [*(f"p.{column}" for column in _COLUMNS), "encode(p.address_hash, 'hex') AS hash", "p.address_key AS key"]
+)
+_SQL = {
+    name: text.replace("{again}", _AGAIN).replace("{suppression}", _SELECTED)
+    for name, text in statements("suppressions").items()
+}
+
+Stop = tuple[int, str | None, NewSuppression]
+"""Whose address is suppressed: the recipient, the brand (None: the whole controller), and with what."""
+_WHOLE_CONTROLLER = ("objection",)
+"""Reasons that hold for all brands of the controller, whoever says so. A dead address is so for all of them only where
+one of our own relays has said it: another system's list is of the mail that it sent."""
+_KINDS = {"import": "import", "processor": "processor"}
+"""Actors whose sources are texts of others, by what the ledger calls these in plain; the text itself is a note."""
+_OF_KIN_TOO = ("opt_out", "complaint", "objection")
+"""Reasons that hold for the kin of an address, too: they stop optional mail only."""
+
+
+@asynccontextmanager
+async def changing_suppressions(
+    pool: Pool, writers: LedgerWriters
+) -> AsyncIterator[tuple[Connection, list[LedgerEntry]]]:
+    """One transaction for changes of standings, and the entries that are in the list once everything within is done."""
+    entries: list[LedgerEntry] = []
+    async with writers.lease_writer() as writer, pool.acquire() as connection:
+        async with connection.transaction():
+            await people.lock_out_imports(connection)
+            yield connection, entries
+            linked = await append_entries(connection, writer, entries)
+        writer.advance_head(linked)
+
+
+async def insert_suppressions(
+    connection: Connection, hasher: AddressHasher, stops: Sequence[Stop]
+) -> list[asyncpg.Record]:
+    """Adds suppressions, and refreshes the standings of all who share the addresses; id and time of the new ones.
+
+    What stops optional mail is said of the known kin of an address as well.
+    """
+    kin = await _suppress_similar(connection, hasher, stops)
+    every = [*stops, *kin]
+    touched = await people.lock_sharing_people(connection, [id_ for id_, _, _ in every])
+    made = await _insert_rows(connection, stops)
+    if kin:
+        await _insert_rows(connection, kin)
+    await people.refresh_standings(connection, touched)
+    if objecting := [id_ for id_, _, new in every if new.reason == "objection"]:
+        await void_requests_by_objection(connection, await people.find_sharing_people(connection, objecting))
+    await list_for_partners(connection, hasher, touched)
+    return [row for row in made if row["new"]]
+
+
+async def _insert_rows(connection: Connection, stops: Sequence[Stop]) -> list[asyncpg.Record]:
+    ids, brands, news = zip(*stops, strict=True)
+    return await connection.fetch(_SQL["suppress"], ids, brands, *_suppression_columns(news))
+
+
+async def _suppress_similar(connection: Connection, hasher: AddressHasher, stops: Sequence[Stop]) -> list[Stop]:
+    """The same for everyone whose address a person would take for that of somebody here (see `kin`)."""
+    reaching = [stop for stop in stops if stop[2].reason in _OF_KIN_TOO]
+    kin = await people.find_similar_owners(connection, hasher, [id_ for id_, _, _ in reaching])
+    return [(other, brand, new) for id_, brand, new in reaching for of, other in kin if of == id_]
+
+
+async def lift_suppressions(
+    connection: Connection,
+    ids: Sequence[int],
+    actor: str,
+    reason: str,
+    at: datetime | None = None,
+    *,
+    by_owner: bool = True,
+) -> list[LedgerEntry]:
+    """Ends suppressions, and refreshes the standings of all whom they concern; their entries, none if none ended.
+
+    Args:
+        connection: in a transaction.
+        ids: of the suppressions.
+        actor: who ends them.
+        reason: why.
+        at: only where nobody has said the same again since then.
+        by_owner: the person takes it back, or its time is over. Else what was consented to before counts no more.
+    """
+    concerned = await connection.fetch(_SQL["concerned"], ids)
+    await people.lock_standings(connection, [row["id"] for row in concerned])
+    lifted = {row["id"]: row for row in await connection.fetch(_SQL["lift"], ids, actor, reason, at, not by_owner)}
+    if lifted and not by_owner:
+        await connection.execute(_SQL["void_before"], list(lifted))
+    await people.refresh_standings(connection, [row["id"] for row in concerned])
+    whom: dict[int, list[tuple[str, int | None]]] = {id_: [] for id_ in lifted}
+    for row in concerned:
+        if row["suppression"] in whom:
+            whom[row["suppression"]].append((row["brand"], row["id"]))
+    return [
+        LedgerEntry(
+            EntryKind.ACTION,
+            brand,
+            recipient_id=recipient_id,
+            reason=f"lifted {lifted[id_]['reason']}",
+            category=lifted[id_]["scope"],
+            rule="action:lift",
+            reply=f"{actor}: {reason}",
+        )
+        for id_, owners in whom.items()
+        for brand, recipient_id in owners or [(lifted[id_]["brand"] or lifted[id_]["controller"], None)]
+    ]
+
+
+class PostgresSuppressions:
+    """Implements `ports.suppressions.SuppressionStore`."""
+
+    def __init__(self, pool: Pool, writers: LedgerWriters, hasher: AddressHasher) -> None:
+        self._pool = pool
+        self._writers = writers
+        self._hasher = hasher
+
+    async def suppress_recipient(self, brand: str, recipient_id: int, new: NewSuppression) -> bool:
+        """See the port."""
+        async with changing_suppressions(self._pool, self._writers) as (connection, entries):
+            if await connection.fetchrow(people.SQL["standing"], brand, recipient_id) is None:
+                return False
+            await insert_suppressions(connection, self._hasher, [(recipient_id, _ledger_brand(brand, new), new)])
+            if new.reason == "objection":
+                await connection.execute(_SQL["object"], recipient_id)
+            entries.append(_suppression_entry(brand, recipient_id, new))
+        return True
+
+    async def suppress_addresses(
+        self, brand: str, controller: str, addresses: Sequence[tuple[str, NewSuppression]]
+    ) -> int:
+        """See the port."""
+        if not addresses:
+            return 0
+        asked = [(self._hasher.hash_address(address), new) for address, new in addresses]
+        kin = [(hashed, new) for address, new in addresses for hashed in self._similar_hashes(address, new)]
+        key = self._hasher.key_id
+        async with changing_suppressions(self._pool, self._writers) as (connection, entries):
+            hashes = [hashed for hashed, _ in (*asked, *kin)]
+            owners = await connection.fetch(_SQL["with_addresses"], controller, key, hashes)
+            owned = {owner["address_hash"] for owner in owners}
+            taken = [(hashed, _ledger_brand(brand, new), new) for hashed, new in asked]
+            taken += [(hashed, _ledger_brand(brand, new), new) for hashed, new in kin if hashed in owned]
+            await people.lock_standings(connection, [owner["id"] for owner in owners])
+            hashes, brands, news = map(list, zip(*taken, strict=True))
+            rows = await connection.fetch(_SQL["take"], controller, key, hashes, brands, *_suppression_columns(news))
+            await people.refresh_standings(connection, [owner["id"] for owner in owners])
+            objecting = {hashed for hashed, _, new in taken if new.reason == "objection"}
+            if concerned := [owner["id"] for owner in owners if owner["address_hash"] in objecting]:
+                await void_requests_by_objection(connection, concerned)
+            await list_for_partners(connection, self._hasher, [owner["id"] for owner in owners])
+            entries += _import_entries(brand, owners, taken)
+        own = {hashed for hashed, _ in asked}
+        return sum(row["new"] for row in rows if row["address_hash"] in own)
+
+    def _similar_hashes(self, address: str, new: NewSuppression) -> list[bytes]:
+        return self._hasher.similar_address_hashes(address) if new.reason in _OF_KIN_TOO else []
+
+    async def get_suppression(self, brand: str, controller: str, id: int) -> Suppression | None:
+        """See the port."""
+        row = await self._pool.fetchrow(_SQL["get"], brand, controller, id)
+        return _suppression_from_row(row) if row else None
+
+    async def lift_suppression(
+        self, id: int, actor: str, reason: str, at: datetime | None = None, *, by_owner: bool = False
+    ) -> bool:
+        """See the port."""
+        async with changing_suppressions(self._pool, self._writers) as (connection, entries):
+            entries += await lift_suppressions(connection, [id], actor, reason, at, by_owner=by_owner)
+            return bool(entries)
+
+    async def suppressions_of(self, brand: str, recipient_id: int) -> list[Suppression]:
+        """See the port."""
+        return [_suppression_from_row(row) for row in await self._pool.fetch(_SQL["of"], brand, recipient_id)]
+
+    async def suppressions_of_address(self, brand: str, controller: str, address: str) -> list[Suppression]:
+        """See the port."""
+        earlier = self._hasher.legacy_hash(address)
+        hashes = [
+            self._hasher.hash_address(address),
+            *([earlier.hash] if earlier else []),
+            *self._hasher.similar_address_hashes(address),
+        ]
+        rows = await self._pool.fetch(_SQL["of_address"], brand, controller, self._hasher.key_id, hashes)
+        return [_suppression_from_row(row) for row in rows]
+
+    async def export_suppressions(self, brand: str, controller: str) -> AsyncIterator[Suppression]:
+        """See the port."""
+        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
+            async for row in connection.cursor(_SQL["export"], brand, controller):
+                yield _suppression_from_row(row)
+
+
+async def end_expired_suppressions(pool: Pool, writers: LedgerWriters, limit: int) -> int:
+    """Ends those whose time has passed; returns how many."""
+    if not await pool.fetchval(_SQL["any_lapsed"]):
+        return 0
+    async with changing_suppressions(pool, writers) as (connection, entries):
+        ids = [row["id"] for row in await connection.fetch(_SQL["lapsed"], limit)]
+        entries += await lift_suppressions(connection, ids, "timekeeper", "expired")
+    return len(ids)
+
+
+def _ledger_brand(brand: str, new: NewSuppression) -> str | None:
+    return None if new.reason in _WHOLE_CONTROLLER else brand
+
+
+def _suppression_columns(news: Sequence[NewSuppression]) -> list[list[Any]]:
+    return [
+        [new.scope for new in news],
+        [new.reason for new in news],
+        [new.source for new in news],
+        [new.actor for new in news],
+        [new.at for new in news],
+        [new.expires_at for new in news],
+        [new.mailing_id for new in news],
+    ]
+
+
+def _import_entries(
+    brand: str, owners: Sequence[asyncpg.Record], taken: Sequence[tuple[bytes, str | None, NewSuppression]]
+) -> Iterator[LedgerEntry]:
+    """An entry for each whom a suppression that was taken over concerns; one for all alike that concern nobody here."""
+    by_hash: defaultdict[bytes, list[asyncpg.Record]] = defaultdict(list)
+    for owner in owners:
+        by_hash[owner["address_hash"]].append(owner)
+    unknown: Counter[NewSuppression] = Counter()
+    for hashed, only, new in taken:
+        concerned = [owner for owner in by_hash[hashed] if only in (None, owner["brand"])]
+        for owner in concerned:
+            yield _suppression_entry(owner["brand"], owner["id"], new)
+        unknown[replace(new, at=None, expires_at=None)] += not concerned
+    for new, n in unknown.items():
+        if n:
+            yield _suppression_entry(brand, None, replace(new, reason=f"{new.reason} unknown_addresses {n}"))
+
+
+def _suppression_entry(brand: str, recipient_id: int | None, new: NewSuppression) -> LedgerEntry:
+    return LedgerEntry(
+        EntryKind.ACTION,
+        brand,
+        recipient_id=recipient_id,
+        reason=new.reason,
+        category=new.scope,
+        rule=ledger_rule_of(new.source, _KINDS.get(new.actor, "operator")),
+        reply=new.actor if new.source in OWN_WORDS else f"{new.actor}: {new.source}",
+    )
+
+
+def _suppression_from_row(row: asyncpg.Record) -> Suppression:
+    return Suppression(**row)

@@ -1,0 +1,164 @@
+"""The timekeeper's statements in PostgreSQL."""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from uuid import UUID
+
+from mailer.database.connections import execute_unhurried
+from mailer.database.statements import Pool, statements
+from mailer.ledger.export import LedgerExport
+from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.policy.category import CATEGORIES, Lane
+from mailer.ports.deliveries import DeliveryState
+from mailer.ports.pending_requests import LASTS
+from mailer.ports.timekeeping import DueBatch, EndingMailing, OpenDelivery, OrphanedDelivery, QueuedDelivery
+from mailer.postgres.dead_letters import delete_old_dead_letters as forget_letters
+from mailer.postgres.erasure import delete_erased_stubs, erase_answered_people
+from mailer.postgres.halts import HALTED
+from mailer.postgres.mailings import BATCH_SIZE
+from mailer.postgres.notices import insert_missed_notices
+from mailer.postgres.processors import insert_purges
+from mailer.postgres.quarantine import aggregate_answers
+from mailer.postgres.rates import delete_old_windows
+from mailer.postgres.suppressions import end_expired_suppressions
+
+_SQL = {name: text.replace("{halted}", HALTED) for name, text in statements("upkeep").items()}
+_FINISH = statements("deliveries")["finish"]
+_MAILINGS_AT_ONCE = 10_000
+_SENDS_AT_ONCE = 50_000
+_ALONE_SECONDS = 10
+"""How long a process that was frozen keeps the others from publishing."""
+
+
+class PostgresTimekeeping:
+    """Implements `ports.timekeeping.TimekeeperStore`.
+
+    Args:
+        pool: connections. ledger: is sealed. writers: of the ledger.
+        forgetful: (brand, processor), where an outside processor is to keep nothing of a finished mailing.
+    """
+
+    def __init__(
+        self, pool: Pool, ledger: LedgerExport, writers: LedgerWriters, forgetful: Collection[tuple[str, str]]
+    ) -> None:
+        self._pool = pool
+        self._ledger = ledger
+        self._writers = writers
+        self._forgetful = forgetful
+
+    @asynccontextmanager
+    async def lock_publishing(self) -> AsyncIterator[bool]:
+        """See the port."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{_ALONE_SECONDS}s'")
+            yield bool(await connection.fetchval(_SQL["alone"]))
+
+    async def unpublished_batches(self, limit: int) -> list[DueBatch]:
+        """See the port."""
+        return [DueBatch(row["id"], row["lane"]) for row in await self._pool.fetch(_SQL["unpublished"], limit, [*Lane])]
+
+    async def late_lanes(self, seconds: float) -> list[str]:
+        """See the port."""
+        rows = await self._pool.fetch(_SQL["late_lanes"], [*Lane], timedelta(seconds=seconds))
+        return [row["lane"] for row in rows]
+
+    async def lost_batches(self, lane: str, seconds: float, limit: int) -> list[DueBatch]:
+        """See the port."""
+        rows = await self._pool.fetch(_SQL["lost"], lane, timedelta(seconds=seconds), limit)
+        return [DueBatch(row["id"], row["lane"]) for row in rows]
+
+    async def mark_published(self, batches: Sequence[int]) -> None:
+        """See the port."""
+        await self._pool.execute(_SQL["published"], batches)
+
+    async def orphaned_deliveries(self, limit: int) -> list[OrphanedDelivery]:
+        """See the port."""
+        rows = await self._pool.fetch(_SQL["stale"], limit, [*CATEGORIES])
+        return [OrphanedDelivery(**{**row, "state": DeliveryState(row["state"])}) for row in rows]
+
+    async def end_expired_claims(self, limit: int) -> int:
+        """See the port."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            claims = {row["claim"] for row in await connection.fetch(_SQL["expired_claims"], limit)}
+            for claim in claims:
+                await connection.execute(_FINISH, claim, None)
+        return len(claims)
+
+    async def batch_due_deliveries(self, limit: int) -> int:
+        """See the port."""
+        return int(await self._pool.fetchval(_SQL["batch_due"], limit, BATCH_SIZE))
+
+    async def ending_mailings(self, limit: int) -> list[EndingMailing]:
+        """See the port."""
+        return [EndingMailing(**row) for row in await self._pool.fetch(_SQL["ending"], limit)]
+
+    async def open_deliveries_of(self, mailing_id: UUID, after: int, limit: int) -> list[OpenDelivery]:
+        """See the port."""
+        rows = await self._pool.fetch(_SQL["open_of"], mailing_id, after, limit)
+        return [OpenDelivery(**{**row, "state": DeliveryState(row["state"])}) for row in rows]
+
+    async def queued_deliveries_of(self, batch: int) -> list[QueuedDelivery]:
+        """See the port."""
+        rows = await self._pool.fetch(_SQL["queued_of"], batch)
+        return [QueuedDelivery(**{**row, "state": DeliveryState(row["state"])}) for row in rows]
+
+    async def retry_held(self, mailing_id: UUID, reason: str) -> int:
+        """See the port."""
+        return int((await self._pool.execute(_SQL["retry_held"], mailing_id, reason)).split()[-1])
+
+    async def delete_empty_batches(self, mailing_id: UUID) -> None:
+        """See the port."""
+        await self._pool.execute(_SQL["sweep"], mailing_id)
+
+    async def finish_mailings(self) -> int:
+        """See the port."""
+        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                finished = [row["id"] for row in await connection.fetch(_SQL["finish_mailings"], _MAILINGS_AT_ONCE)]
+                await insert_missed_notices(connection, finished)
+                linked = await append_entries(
+                    connection, writer, await insert_purges(connection, finished, self._forgetful)
+                )
+            writer.advance_head(linked)
+        return len(finished)
+
+    async def fold_counters(self) -> None:
+        """See the port."""
+        for name in ("fold", "fold_handed"):
+            await execute_unhurried(self._pool, _SQL[name])
+        await aggregate_answers(self._pool)
+
+    async def delete_old_send_counts(self, days: int) -> None:
+        """See the port."""
+        await execute_unhurried(self._pool, _SQL["forget_sends"], timedelta(days=days), _SENDS_AT_ONCE)
+
+    async def delete_old_rate_windows(self) -> None:
+        """See the port."""
+        await delete_old_windows(self._pool, _SENDS_AT_ONCE)
+
+    async def delete_old_dead_letters(self, days: int) -> None:
+        """See the port."""
+        await forget_letters(self._pool, timedelta(days=days), _SENDS_AT_ONCE)
+
+    async def finish_erasures(self, limit: int) -> int:
+        """See the port."""
+        return await erase_answered_people(self._pool, self._writers, limit) + await delete_erased_stubs(
+            self._pool, limit
+        )
+
+    async def delete_old_requests(self) -> None:
+        """See the port."""
+        await self._pool.execute(_SQL["forget_wishes"], LASTS)
+
+    async def end_expired_suppressions(self, limit: int) -> int:
+        """See the port."""
+        return await end_expired_suppressions(self._pool, self._writers, limit)
+
+    async def create_partitions(self) -> None:
+        """See the port."""
+        await self._pool.execute("SELECT ensure_partitions(3)")
+
+    async def seal_ledger(self) -> None:
+        """See the port."""
+        await self._ledger.seal_if_moved()

@@ -1,0 +1,83 @@
+"""Things that a server or the network can do to us, in words and in kinds."""
+
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import Final
+
+import aiosmtplib
+
+from mailer.policy import session_refusals
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.smtp_replies import clean_reply
+
+FAILURES: Final = (aiosmtplib.SMTPException, OSError)
+"""Everything that can befall a command; `TimeoutError` and `ssl.SSLError` are OSErrors."""
+
+_STAGES: Final = {
+    ConnectionTrouble.GREETING: session_refusals.SmtpStage.CONNECT,
+    ConnectionTrouble.EHLO: session_refusals.SmtpStage.EHLO,
+    ConnectionTrouble.STARTTLS: session_refusals.SmtpStage.STARTTLS,
+}
+
+
+class AuthRefused(aiosmtplib.SMTPException):
+    """The server refused to authenticate us. Its words may quote the secret, so only their code is kept.
+
+    Args:
+        code: of the reply; 0 or less where it was no proper one.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"AUTH refused with {code if code > 0 else 'no proper reply'}")
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class NoConnection:
+    """The reason for which there is no connection to a relay.
+
+    Attributes:
+        trouble: its kind.
+        text: one line for ledger and log, which names the relay and holds no secret.
+    """
+
+    trouble: ConnectionTrouble
+    text: str
+
+
+def error_text(error: Exception) -> str:
+    """What went wrong, in one line."""
+    match error:
+        case aiosmtplib.SMTPConnectError() if isinstance(error.__cause__, Exception):
+            return error_text(error.__cause__)  # aiosmtplib wraps what happens while it connects
+        case ssl.SSLCertVerificationError():
+            text = f"the certificate is not trusted: {error.verify_message}"
+        case aiosmtplib.SMTPResponseException():
+            text = f"{error.code} {error.message}" if error.code > 0 else error.message
+        case TimeoutError():
+            text = str(error) or "no answer in time"
+        case _:
+            text = str(error) or type(error).__name__
+    return " ".join(clean_reply(text).split())
+
+
+def connection_trouble(error: Exception, step: ConnectionTrouble) -> ConnectionTrouble:
+    """The kind of an error that ended a step of connecting; the step's own kind, unless the error says more."""
+    for each in (error, error.__cause__):
+        match each:
+            case socket.gaierror() | UnicodeError():
+                return ConnectionTrouble.DNS
+            case ssl.SSLCertVerificationError():
+                return ConnectionTrouble.CERTIFICATE
+            case ssl.SSLError():
+                return ConnectionTrouble.TLS
+            case TimeoutError():
+                return ConnectionTrouble.TIMED_OUT
+            case AuthRefused():
+                return session_refusals.session_trouble(session_refusals.SmtpStage.AUTH, each.code, None, "") or step
+            case aiosmtplib.SMTPResponseException() if step in _STAGES and each.code // 100 in (4, 5):
+                return session_refusals.session_trouble(_STAGES[step], each.code, None, "") or step
+            case _:
+                pass
+    return step

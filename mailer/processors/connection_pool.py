@@ -1,0 +1,226 @@
+"""The connections of a relay, and the windows that they carry."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.processors.connection_errors import NoConnection
+from mailer.processors.connection_slots import ConnectionSlots
+from mailer.processors.connector import Connector
+from mailer.processors.relay_url import RelaySettings
+from mailer.processors.smtp_connection import SmtpConnection
+from mailer.processors.window_queue import WindowQueue
+
+FINISHING: Final = 5.0
+"""Seconds after being told to stop in which messages of a window in hand still begin; the rest is given back."""
+PARTING: Final = 30.0
+"""Seconds after which what is unanswered is given up; behind its final dot it is in doubt."""
+_BROKEN_OFF: Final = NoConnection(ConnectionTrouble.LOST, "broken off")
+
+
+class ConnectionPool:
+    """Carries windows, each on as many places as there are for it.
+
+    Connections are not bound to places: what one window leaves open the next one takes, whichever it is. So bulk mail
+    is kept from the urgent places by number alone, and a warm connection serves whoever comes first.
+
+    Args:
+        relay: how many, and how long a connection lies unused.
+        dialler: makes connections.
+    """
+
+    def __init__(self, relay: RelaySettings, dialler: Connector) -> None:
+        self._relay = relay
+        self._dialler = dialler
+        self._places = ConnectionSlots(relay.pool, relay.urgent)
+        self._idle: list[tuple[float, SmtpConnection]] = []
+        """Connections that nobody uses, with when they were left; the last is the most likely to be alive."""
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._timers: tuple[asyncio.TimerHandle, ...] = ()
+        self._parted = False
+        self._farewells: set[asyncio.Task[None]] = set()
+        self._carried = set[WindowQueue]()
+        self._busy = set[SmtpConnection]()
+
+    async def send_window(self, share: WindowQueue, urgent: bool) -> NoConnection | None:
+        """Carries a window, as long as there is time. Returns the trouble that ended a place's work before, if any."""
+        if self._parted:
+            share.close_window()
+        self._carried.add(share)
+        try:
+            return await self._send_on_slots(share, urgent)
+        finally:
+            self._carried.discard(share)
+
+    def begin_shutdown(self) -> None:
+        """The process is told to stop: it ends its windows, but within bounds (see `FINISHING` and `PARTING`)."""
+        loop = asyncio.get_running_loop()
+        self._timers += (
+            loop.call_later(FINISHING, self._limit_shutdown),
+            loop.call_later(PARTING, self._abort_windows),
+        )
+
+    def _limit_shutdown(self) -> None:
+        self._parted = True
+        for share in self._carried:
+            share.close_window()
+
+    def _abort_windows(self) -> None:
+        for line in list(self._busy):
+            line.drop_connection()
+
+    async def _send_on_slots(self, share: WindowQueue, urgent: bool) -> NoConnection | None:
+        if not await self._places.acquire_slot(urgent, share.seconds_left):
+            return self._silent_relay_trouble()
+        if share.count_waiting == 1:
+            try:
+                return await self._send_until_empty(share)
+            finally:
+                self._places.release_slot(urgent)
+        crew = _PoolSenders(share, urgent, self._send_until_empty, self._places)
+        crew.add_sender()
+        try:
+            self._places.share_free_slots(crew)
+            return await crew.over
+        finally:
+            self._places.stop_sharing(crew)
+            await crew.cancel_senders()
+
+    def _silent_relay_trouble(self) -> NoConnection | None:
+        """The trouble of a relay that answers nobody, where every place is taken; None if it is only busy."""
+        silent = min((time.monotonic() - line.begun for line in self._busy), default=0.0)
+        if silent < self._relay.times.connect:
+            return None
+        text = f"{self._relay.name}: no connection is free, and none has had an answer for {silent:.0f} seconds"
+        return NoConnection(ConnectionTrouble.TIMED_OUT, text)
+
+    async def _send_until_empty(self, share: WindowQueue) -> NoConnection | None:
+        """Carries what waits. Returns the trouble that ended it before."""
+        while share.count_waiting and (left := share.seconds_left) > 0:
+            line = self._reuse_connection() or await self._dialler.connect(left)
+            if isinstance(line, NoConnection):
+                return line
+            self._busy.add(line)
+            try:
+                await line.send_messages(share)
+            finally:
+                self._busy.discard(line)
+            if line.is_usable and not line.is_spent:
+                self._store_connection(line)
+            elif line.has_failed_at_once:
+                return NoConnection(ConnectionTrouble.LOST, "the relay ended a new connection at its first message")
+            else:
+                self._quit_connection(line)
+        return None
+
+    async def close(self) -> None:
+        """Ends every connection politely, once the windows under way are through."""
+        places = range(self._relay.pool + self._relay.urgent)
+        for _ in places:
+            await self._places.acquire_slot(True, None)
+        while self._idle:
+            self._quit_connection(self._idle.pop()[1])
+        for timer in (self._sweeper, *self._timers):
+            if timer is not None:
+                timer.cancel()
+        self._sweeper = None
+        await asyncio.gather(*self._farewells)
+        for _ in places:
+            self._places.release_slot(True)
+
+    def _reuse_connection(self) -> SmtpConnection | None:
+        """A connection that was used before and can be used again."""
+        now = time.monotonic()
+        while self._idle:
+            left, line = self._idle.pop()
+            if now - left < self._relay.idle and line.is_usable and not line.is_spent:
+                return line
+            self._quit_connection(line)
+        return None
+
+    def _store_connection(self, line: SmtpConnection) -> None:
+        """Leaves a connection for whoever comes next."""
+        self._idle.append((time.monotonic(), line))
+        if self._sweeper is None:
+            self._sweeper = asyncio.get_running_loop().call_later(self._relay.idle, self._close_idle_connections)
+
+    def _close_idle_connections(self) -> None:
+        """Ends the connections that nobody has used for too long."""
+        oldest = time.monotonic() - self._relay.idle
+        old = [line for left, line in self._idle if left <= oldest]
+        self._idle = [(left, line) for left, line in self._idle if left > oldest]
+        for line in old:
+            self._quit_connection(line)
+        self._sweeper = None
+        if self._idle:
+            wait = self._idle[0][0] - oldest
+            self._sweeper = asyncio.get_running_loop().call_later(wait, self._close_idle_connections)
+
+    def _quit_connection(self, line: SmtpConnection) -> None:
+        """Says goodbye, with nobody waiting for it; to a server that has gone, nothing."""
+        if not line.is_usable:
+            line.drop_connection()
+            return
+        farewell = asyncio.get_running_loop().create_task(line.quit())
+        self._farewells.add(farewell)
+        farewell.add_done_callback(self._farewells.discard)
+
+
+class _PoolSenders:
+    """Those who carry a window, each a task on a place of its own.
+
+    Not a task group: that takes no more tasks once it has begun to end, but says so only to who brings one.
+
+    Args:
+        share: the window. urgent: what it is. work: what each of them does. places: where they are given back.
+
+    Attributes:
+        over: what trouble there was, if any, once all have ended; or the bug of one of them.
+    """
+
+    def __init__(
+        self,
+        share: WindowQueue,
+        urgent: bool,
+        work: Callable[[WindowQueue], Coroutine[Any, Any, NoConnection | None]],
+        places: ConnectionSlots,
+    ) -> None:
+        self.urgent = urgent
+        self.over: asyncio.Future[NoConnection | None] = asyncio.get_running_loop().create_future()
+        self._share = share
+        self._work = work
+        self._places = places
+        self._tasks: set[asyncio.Task[NoConnection | None]] = set()
+        self._trouble: NoConnection | None = None
+
+    @property
+    def needs_more(self) -> bool:
+        """Whether more waits than those who are there will take next, and nothing is wrong."""
+        return self._trouble is None and self._share.count_waiting > len(self._tasks) and self._share.seconds_left > 0
+
+    def add_sender(self) -> None:
+        """One more. Its place is given back even if it is cancelled before it has begun."""
+        task = asyncio.get_running_loop().create_task(self._work(self._share))
+        self._tasks.add(task)
+        task.add_done_callback(self._sender_done)
+
+    async def cancel_senders(self) -> None:
+        """Breaks off those who are still at it, and waits for them."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _sender_done(self, task: asyncio.Task[NoConnection | None]) -> None:
+        self._tasks.discard(task)
+        bug = None if task.cancelled() else task.exception()
+        ended = _BROKEN_OFF if bug or task.cancelled() else task.result()
+        self._trouble = self._trouble or ended
+        self._places.release_slot(self.urgent)
+        if self.over.done():
+            return
+        if bug is not None:
+            self.over.set_exception(bug)
+        elif not self._tasks:
+            self.over.set_result(self._trouble)

@@ -1,0 +1,197 @@
+"""Making a connection to an SMTP relay: addresses, TCP, greeting, EHLO, STARTTLS, AUTH; SMTP by aiosmtplib."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Awaitable
+from typing import Final, cast
+
+import aiosmtplib
+
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.processors.connection_errors import FAILURES, NoConnection, connection_trouble, error_text
+from mailer.processors.ehlo_name import EhloName
+from mailer.processors.envelope_ahead import EnvelopeAhead
+from mailer.processors.login import SmtpLogin
+from mailer.processors.oauth_tokens import TokenUnavailable
+from mailer.processors.pipelined import PipelinedConnection
+from mailer.processors.relay_addresses import OpenedConnection, RelayAddresses
+from mailer.processors.relay_url import RelaySettings, TlsMode
+from mailer.processors.sequential import SequentialConnection
+from mailer.processors.smtp_connection import SmtpConnection
+from mailer.processors.smtp_envelope import SmtpExtensions
+
+_EVERYWHERE: Final = frozenset((ConnectionTrouble.AUTH, ConnectionTrouble.TOKEN))
+"""Troubles that another address of the same relay would only repeat; and accounts get locked."""
+_ANSWERS: Final = {
+    ConnectionTrouble.GREETING: "greeting",
+    ConnectionTrouble.EHLO: "reply to EHLO",
+    ConnectionTrouble.STARTTLS: "TLS after STARTTLS",
+    ConnectionTrouble.AUTH: "reply to AUTH",
+}
+"""The reply that is waited for in each step."""
+
+
+class Connector:
+    """Makes connections to one relay.
+
+    Args:
+        relay: where to, and how.
+        context: for TLS; decides which certificates are trusted.
+    """
+
+    def __init__(self, relay: RelaySettings, context: ssl.SSLContext | None) -> None:
+        self._relay = relay
+        self._context = context
+        self._addresses = RelayAddresses(relay.host, relay.port)
+        self._name = EhloName(relay.helo)
+        self._login = SmtpLogin(relay)
+        self._ahead = EnvelopeAhead(relay.name)
+        self._ways: tuple[str, ...] = ()
+
+    async def connect(self, patience: float) -> SmtpConnection | NoConnection:
+        """Connects, encrypts and authenticates, at the first address of the relay with which that works.
+
+        Args:
+            patience: the most seconds that it may take.
+
+        Returns:
+            A connection on which a transaction can begin, or why there is none, with no credentials in it.
+        """
+        relay, ends = self._relay, time.monotonic() + patience
+        try:
+            async with asyncio.timeout(min(patience, relay.times.connect)):
+                addresses = await self._addresses.resolve_addresses()
+        except (OSError, UnicodeError) as error:
+            return NoConnection(
+                connection_trouble(error, ConnectionTrouble.DNS), f"{relay.name}: {relay.host}: {error_text(error)}"
+            )
+        while True:
+            try:
+                async with asyncio.timeout(min(ends - time.monotonic(), relay.times.connect)):
+                    reached = await self._addresses.connect_first(addresses, relay.times.connect)
+            except (OSError, RuntimeError) as error:  # uvloop raises both
+                where = f"{relay.host} on port {relay.port}"
+                trouble = connection_trouble(error, ConnectionTrouble.UNREACHABLE)
+                return NoConnection(trouble, f"{relay.name}: no connection to {where}: {error_text(error)}")
+            # Who has more addresses to try gives this one only its part of the time.
+            greeting = relay.times.greeting if len(addresses) == 1 else relay.times.connect / len(addresses)
+            opening = _ConnectionSetup(relay, self._context, self._login, reached, ends - time.monotonic(), greeting)
+            found = await opening.open_session(await self._name.name_for_address(reached.own))
+            if isinstance(found, aiosmtplib.SMTP):
+                self._note_encryption(found)
+                return self._make_connection(found)
+            if found.trouble in _EVERYWHERE:
+                return found
+            addresses = self._addresses.addresses_without(addresses, reached.peer)
+            if not addresses or time.monotonic() >= ends:
+                return found
+
+    @property
+    def weakest_encryption(self) -> str | None:
+        """The weakest encryption of the connections that were made, as the ledger notes it; None before the first."""
+        return min(self._ways, default=None)
+
+    def _note_encryption(self, client: aiosmtplib.SMTP) -> None:
+        version = _tls_version(client)
+        checked = self._context is not None and self._context.check_hostname
+        way = f"tls:{version} {'verified' if checked else 'unverified'}" if version else "tls:none on this machine"
+        if way not in self._ways:
+            self._ways = (*self._ways, way)
+
+    def _make_connection(self, client: aiosmtplib.SMTP) -> SmtpConnection:
+        """The one that speaks as the relay offers."""
+        extensions = SmtpExtensions.parse_ehlo(client.esmtp_extensions)
+        if extensions.pipelining:
+            return PipelinedConnection(cast(asyncio.Transport, client.transport), self._relay, extensions, self._ahead)
+        return SequentialConnection(client, self._relay, extensions)
+
+
+class _ConnectionSetup:
+    """A connection on its way from TCP to the first transaction.
+
+    Args:
+        relay, context: see `Connector`. login: logs in. reached: the connection.
+        patience: the most seconds that all of it may take. greeting: those of the greeting.
+    """
+
+    def __init__(
+        self,
+        relay: RelaySettings,
+        context: ssl.SSLContext | None,
+        login: SmtpLogin,
+        reached: OpenedConnection,
+        patience: float,
+        greeting: float,
+    ) -> None:
+        self._relay = relay
+        self._context = context
+        self._login = login
+        self._connection = reached.connection
+        self._ends = time.monotonic() + patience
+        self._greeting = greeting
+        self._step = ConnectionTrouble.GREETING
+
+    async def open_session(self, name: str) -> aiosmtplib.SMTP | NoConnection:
+        """Speaks, and says this name in EHLO. Returns a client that is ready for a transaction."""
+        relay = self._relay
+        client = aiosmtplib.SMTP(
+            hostname=relay.host,
+            timeout=None,
+            use_tls=relay.tls is TlsMode.IMPLICIT,
+            start_tls=False,
+            tls_context=self._context,
+            local_hostname=name,
+            sock=self._connection,
+        )
+        try:
+            await self._greet_and_log_in(client)
+        except TokenUnavailable as error:
+            _close_abruptly(client)
+            return NoConnection(ConnectionTrouble.TOKEN, f"{relay.name}: {error}")
+        except (*FAILURES, UnicodeError) as error:
+            _close_abruptly(client)
+            return NoConnection(connection_trouble(error, self._step), f"{relay.name}: {error_text(error)}")
+        except BaseException:
+            _close_abruptly(client)
+            raise
+        if not client.is_connected:
+            return NoConnection(ConnectionTrouble.LOST, f"{relay.name}: the connection ended as soon as it was made")
+        return client
+
+    async def _greet_and_log_in(self, client: aiosmtplib.SMTP) -> None:
+        """Everything up to the first transaction."""
+        seconds = self._relay.times.command
+        await self._run_step(ConnectionTrouble.GREETING, self._greeting, client.connect())
+        await self._run_step(ConnectionTrouble.EHLO, seconds, client.ehlo())
+        if self._relay.tls is TlsMode.STARTTLS:
+            await self._run_step(ConnectionTrouble.STARTTLS, seconds, client.starttls())
+            await self._run_step(ConnectionTrouble.EHLO, seconds, client.ehlo())
+        if self._relay.tls is not TlsMode.NONE and _tls_version(client) is None:
+            self._step = ConnectionTrouble.TLS
+            raise ConnectionError("the connection is not encrypted, and nothing is said on it")
+        await self._run_step(ConnectionTrouble.AUTH, seconds, self._login.log_in(client))
+
+    async def _run_step(self, step: ConnectionTrouble, seconds: float, doing: Awaitable[object]) -> None:
+        """Takes a step, within its time."""
+        self._step = step
+        seconds = min(seconds, self._ends - time.monotonic())
+        try:
+            async with asyncio.timeout(seconds):
+                await doing
+        except TimeoutError:
+            raise TimeoutError(f"no {_ANSWERS.get(step, 'answer')} within {seconds:.1f} seconds") from None
+
+
+def _tls_version(client: aiosmtplib.SMTP) -> str | None:
+    """The version of TLS that a connection speaks; None: it is not encrypted."""
+    layer = client.transport.get_extra_info("ssl_object") if client.transport is not None else None
+    version: str | None = layer.version() if layer is not None else None
+    return version
+
+
+def _close_abruptly(client: aiosmtplib.SMTP) -> None:
+    """Ends a connection without a word."""
+    if client.transport is not None:
+        cast(asyncio.WriteTransport, client.transport).abort()
+    client.close()

@@ -1,0 +1,276 @@
+"""Where an SMTP relay is, and how one speaks to it."""
+
+import ipaddress
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from mailer.policy.countries import country_code
+from mailer.processors.ehlo_name import is_address_literal, is_fully_qualified
+from mailer.processors.oauth_tokens import MECHANISMS, TokenSource
+from mailer.processors.timeouts import SmtpTimeouts
+
+
+class TlsMode(StrEnum):
+    """How the connection is encrypted; the certificate is always checked."""
+
+    STARTTLS = "starttls"
+    """Upgraded before anything else is said, or not used at all (RFC 3207)."""
+    IMPLICIT = "implicit"
+    """From the first byte (RFC 8314 3.3)."""
+    NONE = "none"
+    """Only where nobody else can listen: on loopback."""
+
+
+_PORTS: Final = {TlsMode.STARTTLS: 587, TlsMode.IMPLICIT: 465, TlsMode.NONE: 25}
+_NUMBERS: Final = {
+    "pool": (1, 64),
+    "urgent": (0, 64),
+    "messages": (1, 1_000_000),
+    "age": (1, 86_400),
+    "idle": (1, 3_600),
+    "timeout": (1, 600),
+    "weight": (0, 1_000),
+}
+"""The keys whose values are whole numbers, each with its least and its greatest."""
+_TOKEN_KEYS: Final = ("auth", "token_file", "token_command")
+_KEYS: Final = (
+    "name",
+    "country",
+    "contract",
+    "tls",
+    "helo",
+    "network",
+    "auth",
+    "token_file",
+    "token_command",
+    "purposes",
+    *_NUMBERS,
+)
+_NOWHERE: Final = "ZZ"
+"""The country that ISO 3166-1 leaves to its users: of a relay of our own whose URL names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySettings:
+    """An SMTP relay. Its repr shows no credentials.
+
+    Attributes:
+        host: a host name or an IP address.
+        port: TCP.
+        name: what the ledger calls it.
+        country: where it processes, ISO 3166-1 alpha-2.
+        contract: the reference of the contract under which it works.
+        tls: see `TlsMode`.
+        own: it is in our own network, as its URL says (`network=own`).
+        pool: how many connections there are at most for all mail.
+        urgent: how many there are beyond them, for urgent mail alone.
+        messages: how many messages a connection carries at most.
+        age: seconds after which a connection begins no further message.
+        idle: seconds after which an unused connection is ended.
+        times: how long each step may take.
+        weight: its share among the processors that may have a message; 0: only when no other one may.
+        purposes: what it may serve; None: everything.
+        helo: what EHLO says, None for this machine's name or address.
+        username: for AUTH, None to go without.
+        password: for AUTH, unless there is a bearer.
+        bearer: the source of OAuth 2 tokens for AUTH.
+    """
+
+    host: str
+    port: int
+    name: str
+    country: str
+    contract: str
+    tls: TlsMode
+    own: bool = False
+    pool: int = 4
+    urgent: int = 2
+    messages: int = 1_000
+    age: float = 300.0
+    idle: float = 30.0
+    times: SmtpTimeouts = field(default_factory=SmtpTimeouts)
+    weight: int = 1
+    purposes: frozenset[str] | None = None
+    helo: str | None = None
+    username: str | None = field(default=None, repr=False)
+    password: str = field(default="", repr=False)
+    bearer: TokenSource | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what must not be used.
+
+        Raises:
+            ValueError: no encryption on the way to another machine, no country, or no name for EHLO.
+        """
+        if self.tls is TlsMode.NONE and not is_loopback(self.host):
+            raise ValueError(f"tls=none is only for loopback, and {self.host} is not")
+        if self.country != _NOWHERE or self.is_outside:
+            object.__setattr__(self, "country", _parse_country(self.country))  # in its one form, as the policy's is
+        if self.helo is not None and not (is_fully_qualified(self.helo) or is_address_literal(self.helo)):
+            raise ValueError(
+                "helo must be a fully qualified host name such as mail.example.org, or an address such as [192.0.2.1]"
+            )
+
+    @property
+    def is_outside(self) -> bool:
+        """Tells whether it is beyond our own network: it is not on loopback, and its URL does not say `network=own`."""
+        return not self.own and not is_loopback(self.host)
+
+
+def _parse_country(text: str) -> str:
+    try:
+        return country_code(text)
+    except ValueError:
+        raise ValueError(f"country={text[:20]} is none; write the two letters of ISO 3166-1, such as DE") from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this very machine, judged by its name or address alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def parse_relay_url(url: str) -> RelaySettings:
+    """Reads `smtp://user:password@host:587?name=relay&country=DE&contract=DPA-7&pool=4&tls=starttls`.
+
+    The other keys are the attributes of `RelaySettings`; `purposes` has commas between its names, and `timeout` is
+    `SmtpTimeouts.connect`. `tls` is `implicit` on port 465, `none` on loopback, else `starttls`, unless said. Country
+    and contract are required of every relay but one on loopback or in our own network.
+
+    Raises:
+        ValueError: what is wrong with the URL, without quoting what could be a password.
+    """
+    parts, port = _split_url(url)
+    host = parts.hostname
+    if parts.scheme != "smtp" or not host:
+        raise ValueError("a relay's URL has the form smtp://user:password@host:port?country=…&contract=…")
+    query = _parse_query(parts.query)
+    here, own = is_loopback(host), _is_own_network(query.get("network"))
+    if not (here or own) and not {"country", "contract"} <= query.keys():
+        raise ValueError(f"the relay {host} needs country=… and contract=… in its URL, for the ledger")
+    tls = _tls_mode(query.get("tls"), port, here)
+    return RelaySettings(
+        host=host,
+        port=port or _PORTS[tls],
+        name=_ledger_name(query.get("name"), host),
+        country=query.get("country", _NOWHERE),
+        contract=query.get("contract", "none"),
+        tls=tls,
+        own=own,
+        purposes=_parse_purposes(query.get("purposes")),
+        helo=query.get("helo"),
+        bearer=_token_source(query, parts),
+        times=SmtpTimeouts(connect=_parse_number("timeout", query["timeout"]))
+        if "timeout" in query
+        else SmtpTimeouts(),
+        username=None if parts.username is None else unquote(parts.username),
+        password=unquote(parts.password or ""),
+        **{key: _parse_number(key, query[key]) for key in _NUMBERS if key in query and key != "timeout"},
+    )
+
+
+def _ledger_name(text: str | None, host: str) -> str:
+    """Its name in the ledger: the host, unless the URL says something else."""
+    if text is None:
+        return host
+    if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text):
+        raise ValueError(
+            "name must be up to 64 letters, digits, dots, hyphens and underscores; relays have a comma between them"
+        )
+    return text
+
+
+def _split_url(url: str) -> tuple[SplitResult, int | None]:
+    """The parts of a URL and its port; the errors of urllib may quote a password, these do not."""
+    advice = "percent-encode special characters in user name and password"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"the relay's URL has a bad host or port ({advice})") from None
+    if "@" in parts.path + parts.query + parts.fragment or parts.path.strip("/") or parts.fragment:
+        raise ValueError(f"the relay's URL has something other than a query after its host ({advice})")
+    return parts, port
+
+
+def _parse_query(text: str) -> dict[str, str]:
+    """The query's keys, each known and given once."""
+    allowed = f"allowed are {', '.join(_KEYS)}"
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text))
+    except ValueError:
+        raise ValueError(f"the query of the relay's URL must be key=value&…; {allowed}") from None
+    for key, _ in pairs:
+        if key not in _KEYS:
+            raise ValueError(f"unknown key {key!r} in the relay's URL; {allowed}")
+    query = dict(pairs)
+    if len(query) < len(pairs):
+        raise ValueError("a key stands twice in the relay's URL")
+    return query
+
+
+def _tls_mode(text: str | None, port: int | None, own: bool) -> TlsMode:
+    """The mode asked for, or the one that goes with port and host."""
+    if text is None:
+        return TlsMode.IMPLICIT if port == _PORTS[TlsMode.IMPLICIT] else TlsMode.NONE if own else TlsMode.STARTTLS
+    try:
+        return TlsMode(text)
+    except ValueError:
+        raise ValueError(f"tls must be one of {', '.join(TlsMode)}") from None
+
+
+def _is_own_network(text: str | None) -> bool:
+    """Tells whether a URL says that the relay is in our own network."""
+    if text not in (None, "own"):
+        raise ValueError("network must be own, for a relay in your own network, or be left out")
+    return text == "own"
+
+
+def _token_source(query: Mapping[str, str], parts: SplitResult) -> TokenSource | None:
+    """The source of tokens, if the URL names one."""
+    file, command, mechanism = query.get("token_file"), query.get("token_command"), query.get("auth")
+    if mechanism is not None and mechanism not in MECHANISMS:
+        raise ValueError(
+            f"auth must be {' or '.join(MECHANISMS)}, with a token; for a password the relay's offer decides"
+        )
+    if file is None and command is None:
+        if mechanism is not None:
+            raise ValueError(f"auth={mechanism} needs token_file=… or token_command=…")
+        return None
+    if not parts.username or parts.password:
+        raise ValueError("a relay with a token has a user name in its URL, and no password")
+    try:
+        words = tuple(shlex.split(command or ""))
+    except ValueError:
+        raise ValueError("token_command has a quote that is not closed") from None
+    if bool(file) == bool(words):
+        raise ValueError("a relay has either token_file=… or token_command=…, percent-encoded, and not an empty one")
+    return TokenSource(Path(file) if file else None, words, mechanism)
+
+
+def _parse_number(key: str, text: str) -> int:
+    """The value of a key that has to be a whole number within its limits."""
+    low, high = _NUMBERS[key]
+    if not re.fullmatch("[0-9]{1,7}", text) or not low <= int(text) <= high:
+        raise ValueError(f"{key} must be a whole number from {low} to {high:,}")
+    return int(text)
+
+
+def _parse_purposes(text: str | None) -> frozenset[str] | None:
+    """The names in a list with commas."""
+    if text is None:
+        return None
+    names = frozenset(text.split(","))
+    if not all(re.fullmatch("[a-z][a-z0-9_]*", name) for name in names):
+        raise ValueError("purposes must be names such as newsletter,offers; leave the key out to allow them all")
+    return names

@@ -1,0 +1,44 @@
+"""Posting JSON over HTTP, for the little that partners are told."""
+
+import asyncio
+from email.message import Message
+from http.client import HTTPException
+from typing import IO
+from urllib.error import HTTPError, URLError
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from mailer.ports.partners import WebhookRefused
+
+TIMEOUT = 10.0
+"""Seconds for a partner to answer."""
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """What is posted goes where the policy says, and nowhere else."""
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
+    ) -> Request | None:
+        return None
+
+
+_OPENER = build_opener(_NoRedirects)
+
+
+async def post_json(url: str, body: bytes) -> None:
+    """See `ports.partners.Webhook`."""
+    await asyncio.to_thread(_send_request, url, body)
+
+
+def _send_request(url: str, body: bytes) -> None:
+    request = Request(url, body, {"Content-Type": "application/json", "User-Agent": "mailer"}, method="POST")  # noqa: S310 - the policy allows https, and http to this machine
+    try:
+        with _OPENER.open(request, timeout=TIMEOUT):
+            return
+    except HTTPError as error:
+        with error:
+            raise WebhookRefused(f"status {error.code}") from None
+    except URLError as error:
+        raise WebhookRefused(type(error.reason).__name__) from None
+    except (OSError, HTTPException) as error:
+        raise WebhookRefused(type(error).__name__) from None

@@ -1,0 +1,56 @@
+"""The marks of advertising that the law of some countries wants: a label before the subject, and a line in the body."""
+
+from html import escape
+from typing import Final
+
+from mailer.policy.category import Category
+from mailer.policy.jurisdiction import AdvertisingMark
+from mailer.policy.rule_registry import rule
+from mailer.rendering.mail_merge import MergeForm, Pieces
+
+_END: Final = "</body>"
+
+
+def _is_unmarked(form: MergeForm, mark: AdvertisingMark | None, category: Category, locale: str) -> MergeForm:
+    return form
+
+
+@rule(
+    "advertising-marks",
+    "CAN-SPAM 5(a)(5)(A)(i); E-Commerce Directive Art. 6(a); Network Act (KR) Art. 50(4); jurisdictions/*.toml",
+    idle=_is_unmarked,
+)
+def mark_advertising(form: MergeForm, mark: AdvertisingMark | None, category: Category, locale: str) -> MergeForm:
+    """Marketing says that it is, in the subject or in both parts, where the law of the reader's country wants that.
+
+    Args:
+        form: of the message, in one language.
+        mark: the country's; None: it wants none.
+        category: what the mail is to this person; the line is for what promotes.
+        locale: the language of the form.
+    """
+    if mark is None or not category.markets:
+        return form
+    subject = form.subject
+    if mark.label and not _begins_with_label(subject, mark.label):
+        subject = (f"{mark.label} ", *subject)
+    line = mark.line_in(locale) if category.promotes else None
+    if line is None:
+        return MergeForm(subject, form.html, form.text)
+    return MergeForm(
+        subject, _append_line(form.html, f'<p dir="auto">{escape(line)}</p>'), (*form.text, f"\n\n{line}\n")
+    )
+
+
+def _begins_with_label(pieces: Pieces, label: str) -> bool:
+    return bool(pieces) and isinstance(pieces[0], str) and pieces[0].startswith(label)
+
+
+def _append_line(pieces: Pieces, line: str) -> Pieces:
+    """The pieces of a page with a line as the last thing in its body."""
+    for at in range(len(pieces) - 1, -1, -1):
+        piece = pieces[at]
+        if isinstance(piece, str) and _END in piece:
+            head, end, tail = piece.rpartition(_END)
+            return (*pieces[:at], f"{head}{line}{end}{tail}", *pieces[at + 1 :])
+    return (*pieces, line)

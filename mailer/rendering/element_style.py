@@ -1,0 +1,257 @@
+"""Looks of an element: enough of CSS to say that a text in it can be read. What is not understood cannot be read."""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+from mailer.rendering.colours import Colour, colour_of, colours_in, contrast
+
+LEAST_CONTRAST = 1.5
+"""Less than that looks like the paper; the palest grey that designers use for a footer on white has 1.6."""
+LEAST_SIZE = 7.0
+"""Pixels. Smaller letters are dots."""
+_LEAST_OPACITY = 0.35
+_FAR, _TOO_FAR = 100.0, 1000.0
+"""Pixels by which something is moved out of sight: back, and on."""
+
+_DECLARATION = re.compile(r"([\w-]+)\s*:\s*((?:[^;\"'()]|\"[^\"]*\"|'[^']*'|\((?:[^()]|\([^()]*\))*\))*)", re.DOTALL)
+_IMPORTANT = re.compile(r"\s*!\s*important\s*$")
+_LENGTH = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))([a-z]*|%)")
+_PIXELS = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "in": 96.0, "cm": 37.8, "mm": 3.78, "q": 0.945, "rem": 16.0}
+_SIZES = {
+    "xx-small": 9.0,
+    "x-small": 10.0,
+    "small": 13.0,
+    "medium": 16.0,
+    "large": 18.0,
+    "x-large": 24.0,
+    "xx-large": 32.0,
+    "initial": 16.0,
+}
+_OF_TAG = {"small": 0.83, "sub": 0.83, "sup": 0.83, "big": 1.2}
+_OF_FONT = (10.0, 13.0, 16.0, 18.0, 24.0, 32.0, 48.0)
+_SAME = ("inherit", "unset", "currentcolor", "revert")
+_NONE = ("none", "auto", "normal", "initial", "unset", "0", "1", "100%")
+_MOVES = frozenset({"clip", "clip-path", "filter", "mask", "mask-image", "-webkit-mask", "-webkit-mask-image"})
+_MOVES |= {"mix-blend-mode", "transform", "-webkit-transform", "translate", "rotate", "scale", "zoom"}
+"""Properties that take an element out of sight in more ways than are looked at here."""
+_OFFSETS = frozenset({"left", "right", "top", "bottom", "text-indent", "margin", "padding"})
+_EXTENTS = frozenset({"height", "max-height", "width", "max-width"})
+_BLACK, _WHITE, _LINK = Colour(0, 0, 0), Colour(1, 1, 1), Colour(0, 0, 238 / 255)
+
+Declarations = Mapping[str, tuple[str, bool]]
+"""The value of each property, and whether it is important."""
+
+
+class TextStyle(NamedTuple):
+    """The look of an element's text.
+
+    Attributes:
+        colour: of the letters; None where it is not clear.
+        under: the colours that may be behind them; empty where that is not clear.
+        size: of the letters, in pixels; 0 where it is not clear.
+        opacity: of all that is in the element.
+        is_open: its lines have room. is_seen: it is not `visibility: hidden`.
+    """
+
+    colour: Colour | None = _BLACK
+    under: tuple[Colour, ...] = (_WHITE,)
+    size: float = 16.0
+    opacity: float = 1.0
+    is_open: bool = True
+    is_seen: bool = True
+
+    @property
+    def is_legible(self) -> bool:
+        """Tells whether a reader can read it."""
+        colour = self.colour
+        if colour is None or not self.is_seen or not self.is_open or self.size < LEAST_SIZE or not self.under:
+            return False
+        return all(contrast(colour.blend_over(under), under) >= LEAST_CONTRAST for under in self.under)
+
+
+@lru_cache(maxsize=1000)
+def parse_declarations(css: str) -> Declarations:
+    """Reads declarations of CSS; of two of one property the later counts, unless the earlier is important."""
+    found: dict[str, tuple[str, bool]] = {}
+    for name, value in _DECLARATION.findall(css.lower()):
+        plain, weight = _IMPORTANT.sub("", value.strip()), bool(_IMPORTANT.search(value))
+        if weight or not found.get(name, ("", False))[1]:
+            found[name] = plain, weight
+    return found
+
+
+def is_hidden_style(told: Declarations, size: float = 16.0) -> bool:
+    """Tells whether declarations hide an element with all that is in it.
+
+    Args:
+        told: its declarations.
+        size: of the letters around it, in pixels.
+    """
+    return any(_is_hiding(name, value, size) for name, (value, _) in told.items())
+
+
+def element_style(tag: str, attributes: Mapping[str, str], told: Declarations, above: TextStyle) -> TextStyle | None:
+    """The look of an element, or None where it is hidden.
+
+    Args:
+        tag: its name.
+        attributes: those of HTML that change its look, and `href`.
+        told: its declarations.
+        above: the look of the element that it is in.
+    """
+    if is_hidden_style(told, above.size):
+        return None
+    opacity = above.opacity * _opacity_value(told.get("opacity", ("1", False))[0])
+    if opacity < _LEAST_OPACITY:
+        return None
+    under = _background_colours(attributes, told, above)
+    return TextStyle(
+        _text_colours(tag, attributes, told, above, under),
+        under,
+        _font_size_of(tag, attributes, told, above.size),
+        opacity,
+        _is_overflowing(told, above),
+        _is_visible(told, above),
+    )
+
+
+def _is_hiding(name: str, value: str, size: float) -> bool:
+    match name:
+        case "display":
+            return value == "none" or value.startswith("table-column")
+        case "content-visibility":
+            return value == "hidden"
+        case "mso-hide":
+            return value == "all"
+        case "pointer-events":  # it is seen, and leads nowhere
+            return value == "none"
+        case "position":
+            return value in ("absolute", "fixed")
+        case "z-index":
+            return value.startswith("-")
+        case "letter-spacing":
+            return value.startswith("-") and _length_in_pixels(value, size) <= -0.25 * size
+        case _ if name in _MOVES:
+            return value not in _NONE
+        case _ if name in _EXTENTS:
+            return (
+                _LENGTH.fullmatch(value) is not None
+                and (_length_in_pixels(value, size) < LEAST_SIZE)
+                and not _is_partial_length(value)
+            )
+        case _ if name.partition("-")[0] in ("margin", "padding") or name in _OFFSETS:
+            return any(
+                not -_FAR < _length_in_pixels(part, size) < _TOO_FAR
+                for part in value.split()
+                if _LENGTH.fullmatch(part)
+            )
+        case _:
+            return False
+
+
+def _is_partial_length(length: str) -> bool:
+    """Tells whether a length is a part of what is around, and not nothing of it."""
+    return length.endswith("%") and float(length[:-1]) > 0
+
+
+def _length_in_pixels(length: str, size: float) -> float:
+    """A length in pixels; 0 where it is none that we know."""
+    found = _LENGTH.fullmatch(length)
+    if found is None:
+        return 0.0
+    number, unit = float(found[1]), found[2]
+    return number * (size / 100 if unit == "%" else _PIXELS.get(unit, size if unit in ("em", "ex", "ch") else 0.0))
+
+
+def _opacity_value(value: str) -> float:
+    try:
+        return float(value.rstrip("%")) / (100 if value.endswith("%") else 1)
+    except ValueError:
+        return 0.0
+
+
+def _text_colours(
+    tag: str, attributes: Mapping[str, str], told: Declarations, above: TextStyle, under: tuple[Colour, ...]
+) -> Colour | None:
+    """The colour of letters; of a link without one, the less legible of what is around and of programs' own blue."""
+    said = told.get("-webkit-text-fill-color") or told.get("color")
+    value = said[0] if said else attributes.get("color", "").lower()
+    if value in _SAME:
+        return above.colour
+    if value:
+        return colour_of(value)
+    around = above.colour
+    if tag != "a" or "href" not in attributes or around is None or not under:
+        return around
+    return min((around, _LINK), key=lambda colour: min(contrast(colour.blend_over(below), below) for below in under))
+
+
+def _background_colours(attributes: Mapping[str, str], told: Declarations, above: TextStyle) -> tuple[Colour, ...]:
+    """The colours behind an element's letters: a picture may have any, a gradient all of its own."""
+    under = above.under
+    if bgcolor := attributes.get("bgcolor", "").lower():
+        under = _blend_colours(bgcolor, under)
+    for name in ("background", "background-color", "background-image"):
+        if name in told:
+            under = _blend_colours(told[name][0], under)
+    return under
+
+
+def _blend_colours(value: str, under: tuple[Colour, ...]) -> tuple[Colour, ...]:
+    if "url(" in value or "var(" in value:
+        return ()
+    if "gradient(" in value:
+        return tuple(dict.fromkeys(one.blend_over(below) for one in colours_in(value) for below in under))
+    if value in (*_SAME, "none", "initial"):
+        return under
+    found = [colour_of(value)] if colour_of(value) else colours_in(value)
+    return tuple(found[-1].blend_over(below) for below in under or (_WHITE,)) if found and found[-1] else ()
+
+
+def _font_size_of(tag: str, attributes: Mapping[str, str], told: Declarations, above: float) -> float:
+    if tag == "font" and "size" in attributes:
+        above = _parse_font_size(attributes["size"])
+    above *= _OF_TAG.get(tag, 1.0)
+    if "font-size" in told:
+        return _size_value(told["font-size"][0], above)
+    if "font" in told and told["font"][0] not in _SAME:
+        for word in told["font"][0].split():
+            size = word.partition("/")[0]
+            if size in _SIZES or (_LENGTH.fullmatch(size) and not size.isdigit()) or "/" in word or size == "0":
+                return _size_value(size, above)
+        return 0.0
+    return above
+
+
+def _size_value(value: str, above: float) -> float:
+    if value in _SAME:
+        return above
+    if value in ("smaller", "larger"):
+        return above * (0.83 if value == "smaller" else 1.2)
+    return _SIZES.get(value) or _length_in_pixels(value, above)
+
+
+def _parse_font_size(value: str) -> float:
+    try:
+        number = int(value)
+    except ValueError:
+        return 0.0
+    return _OF_FONT[min(max(number + 3 if value[:1] in "+-" else number, 1), 7) - 1]
+
+
+def _is_overflowing(told: Declarations, above: TextStyle) -> bool:
+    value = told.get("line-height", ("inherit", False))[0]
+    if value in (*_SAME, "normal", "initial"):
+        return above.is_open if value in _SAME else True
+    found = _LENGTH.fullmatch(value)
+    if found is None:
+        return False
+    number, unit = float(found[1]), found[2]
+    return number >= 0.6 if not unit else _length_in_pixels(value, 16.0) >= LEAST_SIZE - 1
+
+
+def _is_visible(told: Declarations, above: TextStyle) -> bool:
+    value = told.get("visibility", ("inherit", False))[0]
+    return above.is_seen if value in _SAME else value in ("visible", "initial")

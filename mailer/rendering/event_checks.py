@@ -1,0 +1,342 @@
+"""Whether an event can be rendered at all, asked before it is accepted, so that its publisher gets the answer."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from itertools import islice
+from typing import Any
+
+from pydantic_core import to_json
+
+from mailer.events import Audience, EventRefused, MessageEvent, People, Person
+from mailer.policy.attachments import attachment_faults
+from mailer.policy.category import Category
+from mailer.policy.policy_file import Policy
+from mailer.policy.rule_registry import rule
+from mailer.rendering.allowed_markup import address_fault
+from mailer.rendering.autolinks import has_link, shown_texts
+from mailer.rendering.event_texts import WordedValues, event_text_faults, worded_values_of
+from mailer.rendering.headers import CONTROL
+from mailer.rendering.languages import is_locale
+from mailer.rendering.localized_texts import (
+    Texts,
+    context_in_locale,
+    locales_with_texts,
+    localized_texts,
+    missing_languages,
+)
+from mailer.rendering.mail_merge import NAME
+from mailer.rendering.member_names import sample_members
+from mailer.rendering.template_library import RESERVED, SAMPLE, RecipientValues, RenderError, Template, TemplateLibrary
+from mailer.rendering.value_types import SingleType, ValueType, type_fault, words_of_value
+
+_GOOD: set[tuple[object, ...]] = set()
+_MOST_GOOD = 1000
+"""Trials that went well are remembered, so that the many events of a kind are not each rendered twice."""
+_NAMES = (NAME, "recipient")
+"""Values that print the reader's name."""
+
+
+def check_event(event: MessageEvent, policies: Mapping[str, Policy], templates: TemplateLibrary) -> Template:
+    """The template of an event that can be rendered.
+
+    Args:
+        event: one that keeps to the schema.
+        policies: by brand.
+        templates: those of all brands.
+
+    Raises:
+        EventRefused: brand, category, template or a locale is unknown, the category is not the template's, or the
+            context does not do; or the category wants more than the event says.
+    """
+    policy = policies.get(event.brand)
+    if policy is None:
+        raise EventRefused([f"brand: there is no {event.brand}; there are {_join_names(policies)}"])
+    template = templates.get_template(event.brand, event.template)
+    if template is None:
+        raise EventRefused(
+            [
+                _unknown_template_problem(event, templates.template_names(event.brand)),
+                *_category_problems(event, policy),
+            ]
+        )
+    people, texts = _people_of_event(event), localized_texts(event.context, template)
+    problems = [*_category_problems(event, policy), *_person_problems(people, policy)]
+    problems += _attachment_problems(event, policy)
+    if not problems and event.category != template.category:
+        problems.append(
+            f"category: template {template.name} is {template.category}, not {event.category}; "
+            f"publish it as {template.category}, or use another template"
+        )
+    if event.category == template.category:
+        category, worded = policy.category(event.category), worded_values_of(event, template)
+        problems += _category_demands(event, policy, category)
+        problems += _link_problems(event, people, template, category, worded)
+        problems += event_text_faults(event, policy, category, template, worded)
+        problems += _personal_image_problems(people, template)
+        problems += _address_problems(event, people, template)
+    problems += _context_problems(event, people, template, texts)
+    problems += _language_problems(event, people, template, texts)
+    if not problems:
+        problems += _rendering_problems(event, people, template, texts)
+    if problems:
+        raise EventRefused(problems)
+    return template
+
+
+def _join_names(names: Mapping[str, object] | list[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def _unknown_template_problem(event: MessageEvent, names: list[str]) -> str:
+    near = get_close_matches(event.template, names, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {_join_names(names)}"
+    return f"template: {event.brand} has no {event.template}; {hint}"
+
+
+def _category_problems(event: MessageEvent, policy: Policy) -> Iterator[str]:
+    if event.category not in policy.terms:
+        yield f"category: {event.brand} does not send {event.category}; it sends {_join_names(policy.categories)}"
+
+
+def _category_demands(event: MessageEvent, policy: Policy, category: Category) -> Iterator[str]:
+    yield from check_primary_address(event, category)
+    yield from check_service_reason(event, policy)
+    if category.invites and event.inviter is None:
+        yield "inviter: is missing; an invitation names the member who invites"
+    if category.partners and event.partner not in (known := {partner.id: partner for partner in policy.partners}):
+        said = f"{event.brand} has no partner {event.partner}" if event.partner else "is missing"
+        yield f"partner: {said}; the policy names {_join_names(known)}"
+    yield from check_no_expiry(event, category)
+    if category.written_fallback and event.attachments:
+        yield f"attachments: {category.name} mail is a message of its own; put what it says in the template"
+
+
+@rule("primary-address", "interpals-15, paltalk06-23, paltalk06-24, peerstream-03", idle=())
+def check_primary_address(event: MessageEvent, category: Category) -> Iterator[str]:
+    """What changes for everyone is told at the address on record: an event brings none of its own along."""
+    if category.tells_everyone and event.to != Audience(audience="everyone"):
+        yield f'to: {category.name} mail reaches all accounts; write {{"audience": "everyone"}}'
+    elif category.tells_change and isinstance(event.to, People):
+        yield f"to.people: {category.name} mail goes to the address on record; name refs or an audience"
+
+
+@rule("lasting-notice", "interpals-16; GDPR Art. 34; invariant 3", idle=())
+def check_no_expiry(event: MessageEvent, category: Category) -> Iterator[str]:
+    """Nothing ends a notice that everyone must get: an event cannot give it a time after which it is not sent."""
+    if category.written_fallback and event.expires_at is not None:
+        yield f"expires_at: {category.name} mail never expires: it is tried, and then written; leave the field out"
+
+
+@rule("service-reason", "paltalk06-04", idle=())
+def check_service_reason(event: MessageEvent, policy: Policy) -> Iterator[str]:
+    """Service mail is necessary: where the policy says so, each event tells why."""
+    if policy.terms[event.category].reason == "required" and event.reason is None:
+        yield f"reason: is missing; {event.brand} sends {event.category} mail only where it is necessary: say why"
+
+
+def _people_of_event(event: MessageEvent) -> tuple[Person, ...]:
+    return event.to.people if isinstance(event.to, People) else ()
+
+
+def _person_problems(people: Sequence[Person], policy: Policy) -> Iterator[str]:
+    """Locales that nobody speaks, sources that the policy does not list, and addresses whose source has to say more."""
+    fault_of = policy.source_vocabulary.source_fault
+    for index, person in enumerate(people):
+        if person.locale is not None and not is_locale(person.locale):
+            yield f"to.people.{index}.locale: there is no {person.locale}; write one such as en, de-AT or zh-Hant"
+        if wrong := fault_of(person.source, person.collected_at, person.purpose):
+            yield f"to.people.{index}: {wrong}"
+
+
+def _attachment_problems(event: MessageEvent, policy: Policy) -> Iterator[str]:
+    for index, file in enumerate(event.attachments):
+        for problem in attachment_faults(policy.attachments, file.filename, file.content_type):
+            yield f"attachments.{index}.{problem}"
+
+
+def _context_problems(event: MessageEvent, people: Sequence[Person], template: Template, texts: Texts) -> Iterator[str]:
+    yield from _reserved_name_problems("context", event.context)
+    for index, person in enumerate(people):
+        if not person.context:
+            continue
+        own = {name: value for name, value in person.context.items() if name != "profile"}
+        yield from _reserved_name_problems(f"to.people.{index}.context", own)
+        if not isinstance(person.context.get("profile", {}), dict):
+            yield f"to.people.{index}.context.profile: is no object; write what is known about the person by name"
+    yield from _type_problems(event, people, template, texts)
+    for name in sorted(name for name in template.required if event.context.get(name) is None):
+        without = [index for index, person in enumerate(people) if name not in _given_names(person.context)]
+        if not people or len(without) == len(people):
+            yield f"context: {name} is missing; template {template.name} needs it"
+        elif without:
+            also = f", and from {len(without) - 1} more" if len(without) > 1 else ""
+            yield f"to.people.{without[0]}.context: {name} is missing{also}; template {template.name} needs it"
+
+
+def _type_problems(event: MessageEvent, people: Sequence[Person], template: Template, texts: Texts) -> Iterator[str]:
+    """Values that are not of the type that the template declares, the first of each name."""
+    if not template.types:  # as most of optional mail
+        return
+    places = [("context", event.context)]
+    places += [(f"to.people.{index}.context", one.context) for index, one in enumerate(people) if one.context]
+    wrong: dict[str, str] = {}
+    for place, context in places:
+        for name, given in context.items():
+            kind = template.types.get(name)
+            if kind is None or (isinstance(kind, SingleType) and kind.fits(given)) or name in wrong:
+                continue
+            for value in texts[name].values() if context is event.context and name in texts else (given,):
+                if unfit := type_fault(kind, value, name):
+                    wrong[name] = f"{place}: {unfit}; template {template.name} declares its type"
+                    break
+    yield from (said for _, said in sorted(wrong.items()))
+
+
+def _link_problems(
+    event: MessageEvent, people: Sequence[Person], template: Template, category: Category, worded: WordedValues
+) -> Iterator[str]:
+    """Texts of plain mail in which mail programs make a link: only what the template makes a link of is one."""
+    if not category.is_plain:
+        return
+    shown = template.uses
+    if event.reason and "reason" in shown and has_link(event.reason):
+        yield "reason: holds an address; write it without"
+    for name in _link_value_names(worded.shared, template):
+        yield f"context: {name} {_HOLDS_LINK.format(template.name)}"
+    for index, (person, own) in enumerate(zip(people, worded.own, strict=True)):
+        if person.name and "recipient" in shown and has_link(person.name):
+            yield f"to.people.{index}.name: holds an address; write the name without"
+        for name in _link_value_names(own, template):
+            yield f"to.people.{index}.context: {name} {_HOLDS_LINK.format(template.name)}"
+
+
+def _personal_image_problems(people: Sequence[Person], template: Template) -> Iterator[str]:
+    """Images and CSS are the same for everyone: what is a person's own tells who opens the mail, without consent."""
+    for index, person in enumerate(people) if template.fetched else ():
+        if own := ", ".join(sorted(template.fetched & _given_names(person.context))):
+            yield (
+                f"to.people.{index}.context: {own} is fetched when the mail is opened, which would tell who opens it; "
+                "give it in the event's context, the same for everyone, or make a link of it"
+            )
+            return
+
+
+def _address_problems(event: MessageEvent, people: Sequence[Person], template: Template) -> Iterator[str]:
+    """Values that begin an address, and lead to no page and no mailbox; the first of each."""
+    if not template.leading:  # as most
+        return
+    places = [("context", event.context)]
+    places += [(f"to.people.{index}.context", one.context) for index, one in enumerate(people)]
+    for attribute, before, path in sorted(template.leading):
+        wrong = (
+            f"{place}: {path}: {_UNADDRESSED[attribute]}"
+            for place, context in places
+            for value in _texts_at_path(path, context)
+            if value and address_fault(attribute, before + value)
+        )
+        yield from islice(wrong, 1)
+
+
+_UNADDRESSED = {
+    "href": "is no address; write https:// and the host, mailto: or tel:",
+    "src": "is no address of an image; write https:// and the host",
+}
+
+
+def _texts_at_path(path: str, context: Mapping[str, Any]) -> Iterator[str]:
+    """The texts at a path such as `items.url`, through lists, and in each language."""
+    found: list[Any] = [context]
+    for name in path.split("."):
+        found = [one.get(name) for one in _flatten_values(found) if isinstance(one, Mapping)]
+    yield from (one for one in _flatten_values(found) if isinstance(one, str))
+    yield from (text for one in found if isinstance(one, Mapping) for text in one.values() if isinstance(text, str))
+
+
+def _flatten_values(values: list[Any]) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, list):
+            yield from _flatten_values(value)
+        else:
+            yield value
+
+
+_HOLDS_LINK = (
+    "holds an address, of which mail programs make a link; write it without, or use a value that template {} declares "
+    "as a URL"
+)
+
+
+def _link_value_names(values: Mapping[str, Any], template: Template) -> list[str]:
+    """Returns the names of the values that hold a link somewhere that the template does not declare as an address."""
+    return [name for name, value in values.items() if _has_shown_link(template.types.get(name), value)]
+
+
+def _has_shown_link(kind: ValueType | None, value: Any) -> bool:
+    if isinstance(value, str) and (kind is None or (isinstance(kind, SingleType) and kind.is_text)):
+        return has_link(value)  # quicker, and holds for most
+    return any(has_link(text) for words in words_of_value(kind, value) for text in shown_texts(words))
+
+
+def _given_names(context: Mapping[str, Any]) -> set[str]:
+    return {name for name, value in context.items() if value is not None}
+
+
+def _reserved_name_problems(place: str, context: Mapping[str, Any]) -> list[str]:
+    taken = sorted(RESERVED.intersection(context))
+    return [f"{place}: {', '.join(taken)} is reserved for the pipeline; rename it"] if taken else []
+
+
+def _language_problems(
+    event: MessageEvent, people: Sequence[Person], template: Template, texts: Texts
+) -> Iterator[str]:
+    """Texts that are given by language, and not to everybody."""
+    default = template.default_locale
+    for name, by_code in texts.items():
+        if len(by_code) < sum(text is not None for text in event.context[name].values()):
+            yield f"context.{name}: has a language twice; write each once, such as en-GB"
+    for name, codes in missing_languages(template, texts).items():
+        if default in codes:
+            yield f"context.{name}: lacks {default}, the brand's default, which is for all who read none of the others"
+    for index, person in enumerate(people):
+        if person.context and (own := localized_texts(person.context, template)):
+            yield f"to.people.{index}.context: {', '.join(own)} is by language; write the text in the person's own"
+
+
+def _rendering_problems(
+    event: MessageEvent, people: Sequence[Person], template: Template, texts: Texts
+) -> Iterator[str]:
+    """What a trial with the first person shows: values missing or wrong further in, line breaks in the subject."""
+    first = people[0] if people else None
+    chosen = template.choose_locale(first.locale if first else None, locales_with_texts(template, texts))
+    for locale in locales_with_texts(template, texts) if texts else (chosen,):
+        yield from _trial_problems(template, first, locale, context_in_locale(event.context, texts, locale))
+
+
+def _trial_problems(template: Template, first: Person | None, locale: str, shared: Mapping[str, Any]) -> Iterator[str]:
+    context = sample_members({**shared, **first.context} if first and first.context else shared)
+    name = first.name if first else None
+    plain = template.variants[locale].bent.isdisjoint(_NAMES)
+    tried = _trial_values(template, locale, bool(name) if plain else name, context)
+    if tried in _GOOD:
+        return
+    try:
+        values = {**context, **SAMPLE, "recipient": RecipientValues(name), "profile": context.get("profile", {})}
+        template.render(locale, values)
+    except RenderError as error:
+        yield f"context: {error}"
+    else:
+        if len(_GOOD) >= _MOST_GOOD:
+            _GOOD.clear()
+        _GOOD.add(tried)
+
+
+def _trial_values(template: Template, locale: str, named: object, context: Mapping[str, Any]) -> tuple[object, ...]:
+    """What a rendering shows the same of: texts on one line that are only printed can be any, the rest is as it is."""
+    bent = template.variants[locale].bent
+    plain = [
+        name
+        for name, value in context.items()
+        if isinstance(value, str) and value and name not in bent and (value.isprintable() or not CONTROL.search(value))
+    ]
+    rest = {name: value for name, value in context.items() if name not in plain}
+    return template.version, locale, named, *plain, to_json(rest) if rest else None

@@ -1,0 +1,226 @@
+"""Refusals of what an event would carry: other people's addresses, partners, and promotion where there is to be none.
+
+Each rule looks at all that an event gives: context, people's own values, reason, names of files and texts in them.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from mailer.events import Attachment, MessageEvent, People
+from mailer.policy.category import Category
+from mailer.policy.policy_file import Policy
+from mailer.policy.rule_registry import rule
+from mailer.policy.text_folding import UNSEEN, fold_text, normalized, squeeze_text
+from mailer.rendering.autolinks import shown_texts
+from mailer.rendering.promotional_words import AMOUNT, long_promotional_words, promotion_in_address, promotional_words
+from mailer.rendering.template import Template
+from mailer.rendering.value_types import MAILBOX, SLUG, SingleType, ValueType, values_with_words, words_of_value
+
+_AT: Final = re.compile(r"[^\s@<>(,;:=&?/]@((?:[\w-]+\.)+[^\W\d_][\w-]+|\[[\w.:]+\])")
+"""The end of a mailbox, with its domain as the group."""
+_MAYBE: Final = re.compile(r"[@%=&(\[]|[aA][tT]\s")
+"""Each way to write an @ in ASCII has one of these marks."""
+_EQUALS: Final = str.maketrans(dict.fromkeys("\uff1d\ufe66\u207c\u208c", " = "))
+"""Signs of other scripts that NFKC makes an = of: with figures behind it, no program reads an @ in them."""
+_LONG: Final = 60
+_SIGN: Final = re.compile(rf"[%٪$€£¥!]|\d\W*[^\W\d]|{AMOUNT}", re.IGNORECASE)
+"""Signs, and figures that say more than which one of a name: `Anna 7` does not."""
+_SELLING: Final = long_promotional_words()
+_WRITTEN_OUT: Final = re.compile(
+    r"(?<!\s)\s*(?:@|[%=](?:25)*40|&#0*64;|&#x0*40;|&commat;|[(\[]\s?at\s?[)\]]|\bat\b(?=\s+[\w-]+(?:\.[\w-]+)+))\s*"
+)
+"""The ways to write an @, with the blanks around it."""
+
+
+class CarriedText(NamedTuple):
+    """A text that an event gives.
+
+    Attributes:
+        place: the field that it is of.
+        text: itself.
+        are_words: it is the caller's own words, and no address, number or name of a kind.
+        is_slug: words may stand in it with others between them, as in a slug or a URL.
+        own: the address of the one who alone gets it; None where several do.
+        kind: the type that the template declares for it, if any.
+    """
+
+    place: str
+    text: str
+    are_words: bool = True
+    own: str | None = None
+    is_slug: bool = False
+    kind: ValueType | None = None
+
+
+class WordedValues(NamedTuple):
+    """The values of an event in which words may stand, by their names.
+
+    Attributes:
+        shared: those of its context.
+        own: those of each of its people.
+    """
+
+    shared: Mapping[str, Any]
+    own: Sequence[Mapping[str, Any]]
+
+
+def event_text_faults(
+    event: MessageEvent, policy: Policy, category: Category, template: Template, worded: WordedValues
+) -> Iterator[str]:
+    """Finds what an event may not carry into a mail of its category."""
+    texts = _texts_of_event(event, worded, template)
+    if category.is_legal:  # it names whom to ask, who may be of another house, and a second person releases it
+        texts = [one for one in texts if one.kind is not MAILBOX]
+    whole = "\n".join([one.text for one in texts])
+    yield from check_addresses(event, policy, texts if _may_hold_address(whole) else ())
+    yield from check_partner_named(event, policy, category, texts, whole)
+    yield from check_plain_words(event, category, template, texts)
+
+
+@rule("own-addresses", "interpals-27", idle=())
+def check_addresses(event: MessageEvent, policy: Policy, texts: Sequence[CarriedText]) -> Iterator[str]:
+    """No mail shows an address but its reader's and the brand's own: not in Reply-To, a value, a reason or a file."""
+    if event.reply_to and not _is_brand_domain(event.reply_to.rpartition("@")[2], policy):
+        yield f"reply_to: is none of {policy.domain}; where answers go is the brand's: name its domain in reply_domains"
+    for place in dict.fromkeys(
+        one.place for one in texts if _may_hold_address(one.text) and _has_foreign_address(one, policy)
+    ):
+        yield (
+            f"{place}: holds an address that is neither the reader's nor of {policy.domain}; nobody's address is shown "
+            "to others: leave it out, or name the brand's other domains in reply_domains"
+        )
+
+
+@rule("partner-named", "interpals-05", idle=())
+def check_partner_named(
+    event: MessageEvent, policy: Policy, category: Category, texts: Sequence[CarriedText], whole: str
+) -> Iterator[str]:
+    """An event that names a partner says so in `partner`; mail that nobody can leave names no partner."""
+    if category.partners or not (policy.partners or event.partner):
+        return
+    if event.partner is not None and category.mandatory:
+        yield f"partner: {category.name} mail is for no partner; leave it out, or publish partner mail"
+    elif event.partner is not None and event.partner not in {partner.id for partner in policy.partners}:
+        yield f"partner: {event.brand} has no partner {event.partner}"
+    if category.is_legal:  # the law asks to whom data went
+        return
+    letters = squeeze_text(fold_text(f"{whole}\n{event.reply_to}\n{event.topic}\n{event.campaign}"))
+    for partner in policy.partners:
+        if partner.id == event.partner or not any(name in letters for name in partner.squeezed_names):
+            continue
+        fields = {"reply_to": event.reply_to, "topic": event.topic, "campaign": event.campaign}
+        places = [(one.place, one.text) for one in texts] + [(place, text) for place, text in fields.items() if text]
+        remedy = "leave it out" if category.mandatory else f'say "partner": "{partner.id}"'
+        for place in dict.fromkeys(place for place, text in places if partner.is_named(fold_text(text))):
+            yield f"{place}: names {partner.name}, of which only who asked hears: {remedy}, or publish partner mail"
+
+
+@rule("plain-words", "paltalk06-05, paltalk06-10; the floor", idle=())
+def check_plain_words(
+    event: MessageEvent, category: Category, template: Template, texts: Sequence[CarriedText]
+) -> Iterator[str]:
+    """Mail that nobody can leave promotes in no value, reason or file either; nor does an invitation."""
+    if not category.is_plain and not category.invites:
+        return
+    for one in texts:
+        words = (
+            _promotional_words(one.text, template.locales)
+            if one.are_words
+            else one.is_slug and promotion_in_address(one.text)
+        )
+        if words:
+            said = f'{one.place}: says "{words}", which promotes'
+            yield f"{said}; {category.name} mail does not: say it in promotional mail"
+    for index, file in enumerate(event.attachments):
+        if file.content_type.startswith("image/"):
+            yield f"attachments.{index}: is an image, whose words nobody can check; {category.name} mail has none"
+
+
+def worded_values_of(event: MessageEvent, template: Template) -> WordedValues:
+    """Finds the values of an event that may hold words."""
+    people = event.to.people if isinstance(event.to, People) else ()
+    own = [values_with_words(one.context, template.uses, template.types) if one.context else {} for one in people]
+    return WordedValues(values_with_words(event.context, template.uses, template.types), own)
+
+
+def _texts_of_event(event: MessageEvent, worded: WordedValues, template: Template) -> list[CarriedText]:
+    """All texts that an event gives to its mails."""
+    found = _texts_in_values("context", worded.shared, template)
+    for index, person in enumerate(event.to.people if isinstance(event.to, People) else ()):
+        if person.name:
+            found.append(CarriedText(f"to.people.{index}.name", person.name, _is_odd_name(person.name), person.email))
+        if own := worded.own[index]:
+            found += _texts_in_values(f"to.people.{index}.context", own, template, person.email)
+    if event.reason:
+        found.append(CarriedText("reason", event.reason))
+    if event.inviter:
+        found.append(CarriedText("inviter", event.inviter, _is_odd_name(event.inviter)))
+    found += [
+        CarriedText(f"attachments.{index}", _read_attachment(file)) for index, file in enumerate(event.attachments)
+    ]
+    return found
+
+
+def _texts_in_values(
+    place: str, values: Mapping[str, Any], template: Template, own: str | None = None
+) -> list[CarriedText]:
+    found: list[CarriedText] = []
+    for name, value in values.items():
+        kind = template.types.get(name)
+        if isinstance(value, str):  # quicker, and holds for most
+            are_words = not isinstance(kind, SingleType) or kind.is_text
+            found.append(CarriedText(place, value, are_words, own, _is_slug(kind), kind))
+        else:
+            words = {text for part in words_of_value(kind, value) for text in shown_texts(part)}
+            found += [CarriedText(place, text, text in words, own, True) for text in shown_texts(value)]
+    return found
+
+
+def _is_slug(kind: ValueType | None) -> bool:
+    return isinstance(kind, SingleType) and (kind.is_page or kind is SLUG)
+
+
+def _is_odd_name(name: str) -> bool:
+    """Tells whether a name is more than one: it has a sign, an amount, or a word that sells."""
+    return len(name) > _LONG or _SIGN.search(name) is not None or not _SELLING.isdisjoint(name.casefold().split())
+
+
+def _read_attachment(file: Attachment) -> str:
+    """The name of a file, and its contents where they are text."""
+    name = f"{file.filename}\n{re.sub('[-_.]+', ' ', file.filename)}"
+    return f"{name}\n{file.content.decode()}" if file.content_type.startswith("text/") else name
+
+
+def _has_foreign_address(one: CarriedText, policy: Policy) -> bool:
+    """Tells whether a text holds an address that is neither the reader's own nor the brand's."""
+    plain = _WRITTEN_OUT.sub("@", _plain_text(one.text).replace("\u3002", "."))
+    if "@" not in plain:
+        return False
+    if one.own and (own := one.own.casefold()) in plain:
+        plain = re.sub(rf"(?<![\w.+-]){re.escape(own)}(?![\w-]|\.\w)", " ", plain)
+    return any(not _is_brand_domain(found[1], policy) for found in _AT.finditer(plain))
+
+
+def _may_hold_address(text: str) -> bool:
+    """Tells whether an @ may be written in a text; letters beyond ASCII have more ways than `_MAYBE` has."""
+    return not text.isascii() or _MAYBE.search(text) is not None
+
+
+def _is_brand_domain(domain: str, policy: Policy) -> bool:
+    """Tells whether a domain is the brand's, or below it."""
+    domain = domain.casefold().rstrip(".")
+    return any(domain == ours or domain.endswith(f".{ours}") for ours in (policy.domain, *policy.reply_domains))
+
+
+def _plain_text(text: str) -> str:
+    if text.isascii():
+        return text.casefold()
+    return UNSEEN.sub("", normalized("NFKC", text.translate(_EQUALS))).casefold()
+
+
+@lru_cache(maxsize=4096)
+def _promotional_words(text: str, locales: tuple[str, ...]) -> str | None:
+    """The first words of a text that promote, in a language of the template; the same reasons come again and again."""
+    return next(promotional_words(text, *locales), None)

@@ -1,0 +1,95 @@
+"""Templates whose conditions are decided by force, to see each that the way out of a mail depends on both ways."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
+from typing import Any, Final
+
+from jinja2 import nodes
+
+LEADING_OUT: Final = frozenset({"unsubscribe_url", "leave_url", "service_footer", "postal_address"})
+"""The values by which a mail can be left. What is asked of them alone is the pipeline's to answer."""
+_MOST = 5
+"""Conditions that are tried in every combination; of more, each alone and all but one."""
+
+Truths = Mapping[str, bool]
+
+
+def way_out_conditions(tree: nodes.Template, address: str) -> tuple[str, ...]:
+    """The conditions of a template around its ways out, as `forced` knows them.
+
+    Args:
+        tree: of one part.
+        address: the postal address, which stands in it as text.
+    """
+    around = (node for node in tree.find_all((nodes.If, nodes.For, nodes.CondExpr)) if _is_way_out(node, address))
+    return tuple(
+        dict.fromkeys(str(leaf) for node in around for test in _test_of_node(node) for leaf in _single_tests(test))
+    )
+
+
+def truth_combinations(names: tuple[str, ...]) -> Iterator[Truths]:
+    """The ways in which conditions may come out."""
+    if len(names) <= _MOST:
+        yield from (dict(zip(names, truths, strict=True)) for truths in product((True, False), repeat=len(names)))
+        return
+    for usual in (True, False):
+        yield dict.fromkeys(names, usual)
+        yield from (dict.fromkeys(names, usual) | {name: not usual} for name in names)
+
+
+def force_conditions(tree: nodes.Template, truths: Truths) -> nodes.Template:
+    """Decides conditions of a tree, in place."""
+    for node in list(tree.find_all((nodes.If, nodes.For, nodes.CondExpr))):
+        if isinstance(node, nodes.For):
+            if truths.get(str(node.iter)) is False:
+                node.iter = _replace_node(nodes.List([], lineno=node.lineno), node)
+            if node.test is not None:
+                node.test = _decide_test(node.test, truths)
+        elif isinstance(node, nodes.If | nodes.CondExpr):
+            node.test = _decide_test(node.test, truths)
+    return tree
+
+
+def _is_way_out(node: nodes.Node, address: str) -> bool:
+    names = (name.name for name in node.find_all(nodes.Name))
+    return not LEADING_OUT.isdisjoint(names) or any(address in said.data for said in node.find_all(nodes.TemplateData))
+
+
+def _test_of_node(node: nodes.Node) -> Iterator[nodes.Node]:
+    match node:
+        case nodes.For():
+            yield node.iter
+            if node.test is not None:
+                yield node.test
+        case nodes.If() | nodes.CondExpr():
+            yield node.test
+        case _:
+            pass
+
+
+def _single_tests(test: nodes.Node) -> Iterable[nodes.Node]:
+    """The single questions of a test, but for those about ways out."""
+    if isinstance(test, nodes.And | nodes.Or | nodes.Not):
+        return (leaf for part in test.iter_child_nodes() for leaf in _single_tests(part))
+    names = {name.name for name in (test, *test.find_all(nodes.Name)) if isinstance(name, nodes.Name)}
+    return () if names and names <= LEADING_OUT else (test,)
+
+
+def _decide_test(test: nodes.Node, truths: Truths) -> Any:
+    match test:
+        case nodes.And() | nodes.Or():
+            test.left, test.right = _decide_test(test.left, truths), _decide_test(test.right, truths)
+        case nodes.Not():
+            test.node = _decide_test(test.node, truths)
+        case _ if (truth := truths.get(str(test))) is not None:
+            return _replace_node(nodes.Const(truth, lineno=test.lineno), test)
+        case _:
+            pass
+    return test
+
+
+def _replace_node(node: nodes.Node, place: nodes.Node) -> Any:
+    """A node in the place of another one."""
+    if place.environment is not None:
+        node.set_environment(place.environment)
+    return node

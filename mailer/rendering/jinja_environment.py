@@ -1,0 +1,308 @@
+"""The Jinja2 that templates get: sandboxed, strict about what is missing, and small."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from functools import lru_cache, wraps
+from pathlib import Path
+from typing import Any
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_time, get_datetime_format
+from jinja2 import (
+    StrictUndefined,
+    TemplateSyntaxError,
+    Undefined,
+    UndefinedError,
+    nodes,
+    pass_context,
+    pass_eval_context,
+)
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.idtracking import VAR_LOAD_RESOLVE
+from jinja2.nodes import EvalContext
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
+from markupsafe import Markup
+
+from mailer.rendering.allowed_markup import address_fault
+from mailer.rendering.client_compatibility import END, FIRST_STRONG
+from mailer.rendering.languages import date_locale, fallback_locales
+from mailer.rendering.signed_links import is_web_url
+from mailer.rendering.template_files import TemplateFault
+from mailer.rendering.template_names import TRACKED, WHEN, Nodes, nodes_by_type
+from mailer.rendering.value_places import ADDRESSED
+
+_SHARED = "CSS is inlined a page, so put shared parts in the layout"
+_REFUSED: dict[type[nodes.Node], str] = {
+    nodes.Include: f"include; {_SHARED}",
+    nodes.Import: f"import; {_SHARED}",
+    nodes.FromImport: f"import; {_SHARED}",
+    nodes.Macro: f"macro; {_SHARED}",
+    nodes.CallBlock: f"call; {_SHARED}",
+    nodes.ScopedEvalContextModifier: "autoescape; HTML is always escaped, text never: remove it",
+    nodes.AssignBlock: "a set block, which marks what it holds as HTML; write that where it is shown",
+    nodes.FilterBlock: "a filter block, which marks what it holds as HTML; filter each value",
+}
+_LOOKED_AT: tuple[type[nodes.Node], ...] = (*_REFUSED, nodes.Call, nodes.Filter, nodes.Name, nodes.For)
+_FILTERS = (
+    "abs batch capitalize center count d default dictsort filesizeformat first float format groupby int "
+    "items join last length lines list lower map max min reject rejectattr replace round select selectattr "
+    "slice sort string striptags sum title trim truncate unique upper urlencode when wordcount wordwrap tracked"
+)
+FILTERS = frozenset(_FILTERS.split())
+"""The filters that a template may use: none of them marks its result as HTML, as Jinja2's `safe` and `xmlattr` do."""
+_OF_TEXT = "capitalize center lower replace string striptags title trim truncate upper urlencode wordwrap"
+_TEXT_FILTERS = _OF_TEXT.split()
+"""Filters that would write "None" for a null."""
+
+
+class WrongValue(ValueError):
+    """A value that a filter cannot take; the message does not repeat it."""
+
+
+class _StrictUndefined(StrictUndefined):
+    @property
+    def _undefined_message(self) -> str:
+        name, parent = self._undefined_name, self._undefined_obj
+        if parent is missing:
+            return f"{name} is missing"
+        where = f"an object that has {', '.join(map(str, parent)) or 'nothing'}" if isinstance(parent, dict) else "it"
+        return f"{name} is missing in {where if isinstance(parent, dict) else f'a {type(parent).__name__}'}"
+
+
+class _TrackingGenerator(CodeGenerator):
+    """Compiles a tree, and notes what it asks of the context (as `jinja2.meta` does, which compiles it once more)."""
+
+    def enter_frame(self, frame: Frame) -> None:
+        super().enter_frame(frame)
+        if isinstance(self.environment, TemplateSandbox):
+            self.environment.undeclared.update(
+                name for action, name in frame.symbols.loads.values() if action == VAR_LOAD_RESOLVE and name
+            )
+
+
+class TemplateSandbox(ImmutableSandboxedEnvironment):
+    """The environment of one part.
+
+    Attributes:
+        undeclared: the top-level names that what was compiled with it asks of the context.
+    """
+
+    code_generator_class = _TrackingGenerator
+
+    def __init__(self, **options: Any) -> None:
+        """Takes what Jinja2's own takes."""
+        super().__init__(**options)
+        self.undeclared: set[str] = set()
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Refuses the methods of HTML that was made here: some put into it what is not escaped."""
+        return not isinstance(obj, Markup) and super().is_safe_attribute(obj, attr, value)
+
+
+def make_environment(locale: str, *, escape: bool) -> TemplateSandbox:
+    """The environment of one part in one locale; `escape` for HTML."""
+    env = TemplateSandbox(
+        autoescape=escape,
+        undefined=_StrictUndefined,
+        finalize=_check_printed,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        cache_size=0,
+    )
+    env.globals.clear()
+    env.filters = {name: apply for name, apply in env.filters.items() if name in FILTERS}
+    env.filters |= {name: _text_filter(env.filters[name]) for name in _TEXT_FILTERS}
+    env.filters |= {
+        WHEN: _date_filter(locale),
+        TRACKED: _tracked_filter,
+        "lines": _lines_filter,
+        ADDRESSED: _address_filter,
+    }
+    return env
+
+
+def parse_source(env: ImmutableSandboxedEnvironment, source: str) -> nodes.Template:
+    """The tree of a source in which `~` refuses a null, as printing does, where Jinja2 would write "None".
+
+    Raises:
+        TemplateSyntaxError: it is not Jinja2.
+    """
+    tree = env.parse(source)
+    for joined in tree.find_all(nodes.Concat) if "~" in source else ():
+        joined.nodes = [nodes.Filter(part, "string", [], [], None, None, lineno=part.lineno) for part in joined.nodes]
+        joined.set_environment(env)
+    return tree
+
+
+def explain_error(error: Exception, names: Mapping[int, Iterable[str]], values: Mapping[str, Any]) -> str:
+    """Returns what went wrong while rendering, without any value, since values may be personal.
+
+    Args:
+        error: what Jinja2 raised.
+        names: the values that each line of the source uses.
+        values: those that it was rendered with.
+    """
+    if "NoneType" in str(error) and (nulls := sorted(set(_null_names(names.get(_error_line(error), ()), values)))):
+        return f"{' or '.join(nulls)} is null; give it a value, or test it first: {{% if {nulls[0]} %}}"
+    match error:
+        case UndefinedError() | TypeError() | WrongValue():
+            return str(error)
+        case _:
+            return f"a value does not fit ({type(error).__name__})"
+
+
+def _error_line(error: Exception) -> int:
+    """The line of the template on which an error was raised; 0 if it is unknown."""
+    line, place = 0, error.__traceback__
+    while place is not None:
+        line = place.tb_lineno if place.tb_frame.f_code.co_filename == "<template>" else line
+        place = place.tb_next
+    return line
+
+
+def _null_names(names: Iterable[str], values: Mapping[str, Any]) -> Iterator[str]:
+    """The names whose value is null, or the part of one that is."""
+    for name in names:
+        found: Any = values
+        path = name.split(".")
+        for depth, attribute in enumerate(path):
+            found = found.get(attribute, missing) if isinstance(found, Mapping) else getattr(found, attribute, missing)
+            if found is None:
+                yield ".".join(path[: depth + 1])
+                break
+
+
+@lru_cache(maxsize=1)
+def _parser_environment() -> TemplateSandbox:
+    return make_environment("en", escape=False)
+
+
+@lru_cache(maxsize=1000)
+def syntax_faults(source: str, file: Path) -> tuple[TemplateFault, ...]:
+    """What a file has that Jinja2 or we do not take. A layout is read once, however many templates it has."""
+    if "{" not in source:  # most strings
+        return ()
+    try:
+        tree = _parser_environment().parse(source)
+    except TemplateSyntaxError as error:
+        return (TemplateFault(file, error.message or "not Jinja2", error.lineno),)
+    return tuple(refused_constructs(nodes_by_type(tree), file))
+
+
+def refused_constructs(found: Nodes, file: Path) -> Iterator[TemplateFault]:
+    """Returns what Jinja2 would take and we do not."""
+    for node in (node for kind in _LOOKED_AT for node in found.get(kind, ())):
+        if why := _refusal_reason(node):
+            yield TemplateFault(file, f"uses {why}", node.lineno)
+
+
+def _refusal_reason(node: nodes.Node) -> str | None:
+    match node:
+        case nodes.Call(node=nodes.Name(name="super")):
+            return "super(); split the layout's block in two instead"
+        case nodes.Filter(name=name) if name not in FILTERS:
+            return f"the filter {name}; HTML is always escaped, text never, and there are: {', '.join(sorted(FILTERS))}"
+        case nodes.Name(name="self"):
+            return "self; write the block where it is shown"
+        case nodes.For(recursive=True):
+            return "a recursive loop; write a loop within the loop"
+        case _:
+            return _REFUSED.get(type(node))
+
+
+def _check_printed(value: Any) -> Any:
+    """A value that is printed: a text or a number, and no list or object, which a reader would see as code."""
+    if isinstance(value, dict | list | tuple):
+        raise WrongValue(f"a value is a list or an object where text is wanted, a {type(value).__name__}")
+    return _finalize_value(value)
+
+
+def _finalize_value(value: Any) -> Any:
+    if value is None:
+        raise WrongValue("a value is null where text is wanted, a NoneType")
+    return value
+
+
+def _text_filter(apply: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that refuses a null, as printing does."""
+    place = 1 if hasattr(apply, "jinja_pass_arg") else 0
+
+    @wraps(apply)
+    def checked(*given: Any, **named: Any) -> Any:
+        _finalize_value(given[place])
+        return apply(*given, **named)
+
+    return checked
+
+
+def _date_filter(locale: str) -> Callable[[Context, Any], str]:
+    """The filter of a text in a locale."""
+
+    @pass_context
+    def when(context: Context, value: Any) -> str:
+        if not isinstance(value, str):
+            raise WrongValue(f"when: wants ISO 8601 text, not a {type(value).__name__}")
+        return _date_in_words(value, date_locale(getattr(context.get("recipient"), "locale", None), locale))
+
+    return when
+
+
+@pass_eval_context
+def _lines_filter(context: EvalContext, value: Any) -> str:
+    """A filter: a text of several lines, which HTML breaks where the text does; Outlook does not know `pre-line`."""
+    if isinstance(value, Undefined):
+        str(value)  # raises, and says what is missing
+    if not isinstance(value, str):
+        raise WrongValue(f"lines: wants a text, not a {type(value).__name__}")
+    if not context.autoescape:
+        return value
+    # Where lines break, an isolate ends.
+    return Markup("<br>\n").join(f"{FIRST_STRONG}{line}{END}" if line else "" for line in value.splitlines())
+
+
+@pass_context
+def _tracked_filter(context: Context, value: Any) -> str:
+    """A filter: the URL itself, or one that counts the click and leads on, where the recipient may be counted."""
+    if isinstance(value, Undefined):
+        str(value)  # raises, and says what is missing
+    if not isinstance(value, str) or not is_web_url(value):
+        raise WrongValue("tracked: wants an https or http URL")
+    track = context.get(TRACKED)
+    return value if track is None else str(track(value))
+
+
+def _address_filter(value: Any, attribute: str, before: str) -> Any:
+    """A filter: the value itself, if an address may begin with it; nothing is no address."""
+    text = str(_check_printed(value))
+    if text and (fault := address_fault(attribute, before + text)):
+        raise WrongValue(fault)
+    return value
+
+
+@lru_cache(maxsize=1000)
+def _date_in_words(value: str, locale: str) -> str:
+    words = _babel_locale(locale)
+    try:
+        if len(value) == len("2006-12-28"):
+            return format_date(date.fromisoformat(value), "long", locale=words)
+        time = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise WrongValue("when: not a date or time in ISO 8601, such as 2006-12-28") from error
+    if time.tzinfo is None:
+        raise WrongValue("when: a time needs its offset, such as 2006-12-28T14:00Z")
+    utc = time.astimezone(UTC)
+    day, hour = format_date(utc, "long", locale=words), format_time(utc, "HH:mm", locale=words)
+    joined = str(get_datetime_format("medium", locale=words)).replace("'", "")
+    return f"{joined.replace('{1}', day).replace('{0}', hour)} UTC"
+
+
+def _babel_locale(locale: str) -> Locale:
+    for code in fallback_locales(locale, "en"):
+        try:
+            return Locale.parse(code, sep="-")
+        except UnknownLocaleError:
+            continue
+    raise AssertionError("Babel knows English")

@@ -1,0 +1,85 @@
+"""The text that a template prints, whichever branch is taken: nothing can be hidden behind a condition."""
+
+from collections.abc import Iterator
+
+from jinja2 import nodes
+from markupsafe import escape
+
+VALUE, END = "\x02", "\x03"
+"""Stand around the name of a printed value; the name is empty for what is more than a name."""
+OPEN, BRANCH, CLOSE = "\x04", "\x05", "\x06"
+"""Stand where a condition or loop begins, where its next branch begins, and where it ends."""
+
+
+def literal_text(tree: nodes.Template, *, html: bool) -> str:
+    """All text of all branches in its order, with marks for values and branches, and the constants of expressions."""
+    return "".join(piece if isinstance(piece, str) else _printed_text(piece, html) for piece in _printed_pieces(tree))
+
+
+def printed_expressions(tree: nodes.Template) -> list[nodes.Expr]:
+    """The expressions for which marks stand in what `literal_text` gives, in the same order."""
+    return [piece for piece in _printed_pieces(tree) if not isinstance(piece, str | nodes.TemplateData | nodes.Const)]
+
+
+def dotted_name(node: nodes.Node) -> str | None:
+    """The name of a value as a template writes it, such as `item.url`; None for any other expression."""
+    match node:
+        case nodes.Name(name=str(name)):
+            return name
+        case nodes.Getattr(node=inner, attr=str(attr)) | nodes.Getitem(node=inner, arg=nodes.Const(value=str(attr))):
+            outer = dotted_name(inner)
+            return f"{outer}.{attr}" if outer else None
+        case _:
+            return None
+
+
+def names_by_line(tree: nodes.Template) -> dict[int, tuple[str, ...]]:
+    """The values that each line of a source uses, by their dotted names."""
+    found: dict[int, dict[str, None]] = {}
+    for node in _outermost_nodes(tree):
+        found.setdefault(node.lineno, {})[dotted_name(node) or ""] = None
+    return {line: tuple(names) for line, names in found.items()}
+
+
+def _outermost_nodes(node: nodes.Node) -> Iterator[nodes.Node]:
+    for child in node.iter_child_nodes():
+        if isinstance(child, nodes.Name) and child.ctx == "store":
+            continue
+        if dotted_name(child):
+            yield child
+        else:
+            yield from _outermost_nodes(child)
+
+
+def _printed_pieces(node: nodes.Node) -> Iterator[str | nodes.Expr]:
+    """All that is printed, in its order, with the marks of branches."""
+    match node:
+        case nodes.Output():
+            yield from node.nodes
+        case nodes.If():
+            yield from _branch_texts([node.body, *(branch.body for branch in node.elif_), node.else_])
+        case nodes.For():
+            yield from _branch_texts([node.body, node.else_])
+        case _:
+            for inner in node.iter_child_nodes():
+                yield from _printed_pieces(inner)
+
+
+def _branch_texts(branches: list[list[nodes.Node]]) -> Iterator[str | nodes.Expr]:
+    for number, branch in enumerate(branches):
+        yield BRANCH if number else OPEN
+        for node in branch:
+            yield from _printed_pieces(node)
+    yield CLOSE
+
+
+def _printed_text(node: nodes.Expr, html: bool) -> str:
+    match node:
+        case nodes.TemplateData():
+            return node.data
+        case nodes.Const():
+            return str(escape(node.value)) if html else str(node.value)
+        case _:
+            parts = [str(part.value) for part in node.find_all(nodes.Const)]
+            said = f" {''.join(parts)} {' '.join(parts)} " if any(parts) else ""  # an expression joins, or chooses
+            return f"{VALUE}{dotted_name(node) or ''}{END}{escape(said) if html else said}"

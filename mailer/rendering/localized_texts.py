@@ -1,0 +1,84 @@
+"""Context values by language, such as {"en": "Hello", "ar": "…"}: each mail has those of one language only."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mailer.input_types import parse_locale
+from mailer.rendering.languages import best_locale, has_same_script, is_locale
+from mailer.rendering.template import RenderError, Template
+
+Texts = Mapping[str, Mapping[str, Any]]
+"""Values by their name, by locale."""
+
+
+def localized_texts(context: Mapping[str, Any], template: Template) -> dict[str, dict[str, Any]]:
+    """The values of a context that are given by language, with their codes in the one form.
+
+    They are objects with nothing but language tags as keys. A value into which the template looks, as in `order.id`,
+    is none: `id` and `no` are languages, too. Nor is one that the template does not use. Null is no text.
+    """
+    return {
+        name: {parse_locale(code): text for code, text in value.items() if text is not None}
+        for name, value in context.items()
+        if isinstance(value, dict) and name in template.uses and name not in template.opened and _is_by_language(value)
+    }
+
+
+def _is_by_language(value: Mapping[str, Any]) -> bool:
+    try:
+        return bool(value) and all(is_locale(parse_locale(code)) for code in value)
+    except ValueError:
+        return False
+
+
+def locales_with_texts(template: Template, texts: Texts) -> tuple[str, ...]:
+    """The template's locales in which all of the texts are there. Each reader gets one of them."""
+    if not texts:  # as most mailings
+        return template.locales
+    return tuple(code for code in template.locales if all(_has_text(by_code, code) for by_code in texts.values()))
+
+
+def context_in_locale(context: Mapping[str, Any], texts: Texts, chosen: str) -> Mapping[str, Any]:
+    """The context with its texts in one of the template's locales.
+
+    Raises:
+        RenderError: a text is not there in it.
+    """
+    return (
+        {**context, **{name: _text_in_locale(name, by_code, chosen) for name, by_code in texts.items()}}
+        if texts
+        else context
+    )
+
+
+def missing_languages(template: Template, texts: Texts) -> dict[str, list[str]]:
+    """By the name of each text, those of the template's locales in which it is not there."""
+    missing = {
+        name: [code for code in template.locales if not _has_text(by_code, code)] for name, by_code in texts.items()
+    }
+    return {name: codes for name, codes in missing.items() if codes}
+
+
+def describe_missing_languages(template: Template, context: Mapping[str, Any]) -> Iterator[str]:
+    """Says before a mailing is released which texts lack a language, and what its readers get instead."""
+    texts = localized_texts(context, template)
+    spoken = locales_with_texts(template, texts)
+    for name, codes in missing_languages(template, texts).items():
+        instead = ", ".join(dict.fromkeys(best_locale(code, spoken) or template.default_locale for code in codes))
+        yield f"context.{name} lacks {', '.join(codes)}: who reads that gets the whole mail in {instead}"
+
+
+def _nearest_text(by_code: Mapping[str, Any], chosen: str) -> str | None:
+    """The text that stands in a mail of a locale: of the same language, in the same script."""
+    return best_locale(chosen, tuple(code for code in by_code if has_same_script(code, chosen)))
+
+
+def _has_text(by_code: Mapping[str, Any], chosen: str) -> bool:
+    return _nearest_text(by_code, chosen) is not None
+
+
+def _text_in_locale(name: str, by_code: Mapping[str, Any], chosen: str) -> Any:
+    found = _nearest_text(by_code, chosen)
+    if found is None:
+        raise RenderError(f"{name} is missing in {chosen}")
+    return by_code[found]

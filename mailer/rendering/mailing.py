@@ -1,0 +1,398 @@
+"""One mailing's messages: what they have in common is prepared once, and each recipient's is made from it."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from pydantic_core import to_json
+
+from mailer.policy.category import Category
+from mailer.policy.countries import country_of_locale
+from mailer.policy.decision import Mailing
+from mailer.policy.jurisdiction import mark_for_countries
+from mailer.policy.policy_file import Policy
+from mailer.policy.rule_registry import rule
+from mailer.policy.standing import Standing
+from mailer.policy.switches import ServiceFooter, Switches
+from mailer.ports.deliveries import DeliveryRow
+from mailer.ports.mailings import MailingFacts
+from mailer.ports.processor import OutgoingMessage
+from mailer.rendering.advertising_marks import mark_advertising
+from mailer.rendering.autolinks import has_link
+from mailer.rendering.data_kinds import personal_data_kinds
+from mailer.rendering.headers import HeaderRefused, addr_spec
+from mailer.rendering.localized_texts import context_in_locale, locales_with_texts, localized_texts
+from mailer.rendering.mail_merge import NAME, MergeForm, value_kind
+from mailer.rendering.member_names import member_by_ref, members_in, name_members, values_without_members
+from mailer.rendering.message import CompiledMessage, MailingHeaders, StaticParts
+from mailer.rendering.open_tracking import NOT_COUNTED, OpenTracking
+from mailer.rendering.signed_links import SERVICE, PreferencesToken, ReportToken, SignedLinks, UnsubscribeToken
+from mailer.rendering.template_library import (
+    RESERVED,
+    TRACKED,
+    RecipientValues,
+    RenderError,
+    SenderValues,
+    Template,
+    TemplateLibrary,
+    restore_template,
+    service_footer_for,
+)
+from mailer.rendering.value_types import MEMBER
+from mailer.rendering.way_out import NoWayOut, check_service_footer, check_way_out, print_form
+
+MOST_BLANKS = 200
+"""Kinds of message that are kept ready: by locale, by which of a person's values there are, and what else differs."""
+FEW = 16
+"""Up to so many recipients, a mailing shares its form with others."""
+
+_OWN_LINKS = frozenset({"unsubscribe_url", "leave_url", "report_url", "preferences_url"})
+_ANY_LINK = "https://any.invalid/"
+_ANYBODY = addr_spec("anybody@any.invalid", "To")
+"""The stand-ins for a person's own links and address where only the text counts."""
+
+Sign = Callable[[str, bytes, int], bytes]
+"""Signs a message for a domain at a time (seconds): `(domain, message, now) -> message`."""
+
+
+class RenderedMessage(NamedTuple):
+    """A message, the id that the ledger keeps of it, and the kinds of personal data in it."""
+
+    outgoing: OutgoingMessage
+    message_id: str
+    fields: tuple[str, ...]
+
+
+class MailingRenderer:
+    """Makes the messages of one mailing.
+
+    Args:
+        facts: the mailing. policy: its brand's. template: of the version that the mailing keeps.
+        links: makes links and ids. shared: messages that mailings like this one can share.
+
+    Attributes:
+        names_members, names: its mails may speak of other members; their names as of the last claim.
+    """
+
+    def __init__(
+        self,
+        facts: MailingFacts,
+        policy: Policy,
+        template: Template,
+        links: SignedLinks,
+        shared: dict[tuple[object, ...], CompiledMessage],
+    ) -> None:
+        self.facts = facts
+        self.free_at = max(facts.released_at, facts.send_at or facts.released_at).timestamp()
+        self.policy = policy
+        self.template = template
+        self.category = policy.category(facts.category)
+        self.mailing = Mailing(
+            self.category,
+            template.purpose,
+            facts.id,
+            facts.topic,
+            facts.inviter,
+            partner=facts.partner,
+            send_at=facts.send_at,
+            expires_at=facts.expires_at,
+            answers=template.answers,
+            product=facts.product,
+        )
+        self._links = links
+        self._skeletons: dict[str, StaticParts] = {}
+        self._blanks: dict[tuple[object, ...], CompiledMessage] = {}
+        self._shared = shared
+        self._same_for_all = {"reason": facts.reason, "inviter": None, "partner": self._partner_identity()}
+        self._shows_inviter = facts.inviter is not None and "inviter" in template.uses
+        self.names: Mapping[int | str, str] = {}
+        self.names_members = self._shows_inviter or MEMBER in template.types.values() or any(members_in(facts.context))
+        self.counting = OpenTracking(facts, policy, template, self.category, links)
+        self._by_language = localized_texts(facts.context, template)
+        self._spoken = locales_with_texts(template, self._by_language)
+        self._texts: dict[str, str]
+        self._like: tuple[object, ...] | None
+        self._texts, self._like = self._variation_key() or ({}, None)
+
+    def render(self, row: DeliveryRow, category: Category, now: int) -> RenderedMessage:
+        """One recipient's message, unsigned.
+
+        Args:
+            row: whose.
+            category: what the mail is to this person.
+            now: seconds since the epoch, for the Date.
+
+        Raises:
+            RenderError, HeaderRefused: a value of this recipient cannot be rendered.
+            NoWayOut: the reader would not see how to leave it.
+        """
+        address = current_address(row.standing)
+        if address is None:
+            raise AssertionError("nobody without an address is decided to be sent to")
+        if category.mandatory and row.name and has_link(row.name):  # known from before; intake takes none with it
+            row = replace(row, name=None)
+        switches = self.policy.switches_for(row.standing.collected_under, row.standing.country)
+        personal = self._personal_values(row, category, switches)
+        level = self.counting.tracking_level_of(row.standing, category, switches)
+        if level not in (None, "mailing"):
+            personal |= self.counting.personal_tracking(row, level)
+        values = {**self._texts, **personal}
+        blank = self._compiled_message(row, category, service_footer_for(category, switches), level, values)
+        message_id = self._links.make_message_id(self.facts.id, row.recipient_id, self.policy.domain)
+        recipient = addr_spec(address, "To")
+        content = blank.fill_message(
+            to=recipient,
+            name=row.name,
+            message_id=message_id,
+            date=now,
+            unsubscribe_url=personal["unsubscribe_url"],
+            values=values,
+        )
+        message_id = message_id[1:-1]
+        sender = self._links.bounce_address(self.facts.id, row.recipient_id, self.policy.domain)
+        outgoing = OutgoingMessage(sender, recipient, content, message_id.partition("@")[0], is_canonical=True)
+        return RenderedMessage(outgoing, message_id, blank.fields)
+
+    def text_digest(self, row: DeliveryRow) -> bytes | None:
+        """A digest of what a recipient is told: the message without its address and ids, and without what is below it.
+
+        In optional mail neither the name in a greeting nor the language makes two accounts of one address two readers;
+        in mandatory mail each is told in their own. How each may leave makes no other text.
+
+        Returns:
+            None where a value of this recipient cannot be rendered.
+        """
+        category = self.category
+        if category.is_optional:
+            row = replace(row, name=None, locale=None)
+        personal = self._personal_values(row, category, self.policy.switches)
+        personal |= {name: _ANY_LINK for name, value in personal.items() if name in _OWN_LINKS and value}
+        values = {**self._texts, **personal}
+        try:
+            footer, url = service_footer_for(category, self.policy.switches), personal["unsubscribe_url"]
+            blank = self._compiled_message(row, category, footer, None, values)
+            content = blank.fill_message(
+                to=_ANYBODY, name=None, message_id="<any>", date=0, unsubscribe_url=url, values=values
+            )
+        except (RenderError, HeaderRefused, NoWayOut):
+            return None
+        return hashlib.sha256(content).digest()
+
+    def _compiled_message(
+        self, row: DeliveryRow, category: Category, footer: ServiceFooter, level: str | None, values: dict[str, Any]
+    ) -> CompiledMessage:
+        """The message that lacks only values, if others can have the same; else the person's own."""
+        locale = self.template.choose_locale(row.locale, self._spoken)
+        words = self.template.date_locale_for(row.locale, locale)
+        names = tuple(values) if row.context else ()
+        lives_in = row.standing.country or country_of_locale(row.locale)
+        mark = mark_for_countries(self.policy.advertising_marks, lives_in) if category.markets else None
+        key = locale, words, category.name, footer, level, mark, names, *map(value_kind, values.values())
+        blanks, key = (self._shared, (*self._like, *key)) if self._like else (self._blanks, key)
+        blank = blanks.get(key)
+        if blank is None:
+            same = self._shared_values(row, locale, footer, level)
+            form = self.template.render_form(locale, same, values)
+            is_own = form is None
+            form = mark_advertising(form or self._personal_form(locale, {**same, **values}), mark, category, locale)
+            if faults := self._check_way_out(form, category, footer, locale, same, values):
+                raise NoWayOut("; ".join(faults))
+            fields = personal_data_kinds(self.template, {**same, **values})
+            if is_own:
+                return self._static_parts(category).compile_message(form, fields)
+            if len(blanks) >= MOST_BLANKS:
+                blanks.clear()
+            blank = blanks[key] = self._static_parts(category).compile_message(form, fields)
+        return blank
+
+    def _personal_form(self, locale: str, values: dict[str, Any]) -> MergeForm:
+        """A message that is one person's alone, as a form without slots."""
+        rendered = self.template.render(locale, values)
+        return MergeForm((rendered.subject,), (rendered.html,), (rendered.text,))
+
+    def _check_way_out(
+        self,
+        form: MergeForm,
+        category: Category,
+        footer: ServiceFooter,
+        locale: str,
+        same: dict[str, Any],
+        values: dict[str, Any],
+    ) -> list[str]:
+        """The ways out that a reader of a message would not see."""
+        if category.is_optional:
+            link = values["unsubscribe_url"]
+            return [*check_way_out(print_form(form, values), category, link, self.policy.controller.postal_address)]
+        if footer == "none":
+            return []
+        silent = None
+        if footer == "deactivate":
+            less = {**same, "service_footer": "none"}
+            bare = self.template.render_form(locale, less, values) or self._personal_form(locale, {**less, **values})
+            silent = print_form(bare, values)
+        return [*check_service_footer(print_form(form, values), silent, footer, values.get("leave_url"))]
+
+    def _variation_key(self) -> tuple[dict[str, str], tuple[object, ...]] | None:
+        """How mailings like this one differ: in texts that can be filled in, and in the rest. None: it shares nothing.
+
+        So the many mailings of one recipient need not each be rendered. What goes to many is better rendered once with
+        all texts in place.
+        """
+        facts, uses = self.facts, self.template.uses
+        pixel = self.counting.big_enough and "pixel_url" in uses
+        if facts.audience_size > FEW or facts.partner or facts.attachments or TRACKED in uses or pixel:
+            return None
+        bent = self.template.bent
+        stated = values_without_members({"reason": facts.reason, **facts.context})
+        texts = {name: text for name, text in stated.items() if isinstance(text, str) and name not in bent}
+        rest = {name: value for name, value in stated.items() if name not in texts}
+        kind = facts.brand, self.template.version, facts.campaign, facts.reply_to, facts.topic, *texts
+        given = {name: value for name, value in rest.items() if value is not None}
+        return texts, (*kind, tuple(rest), to_json(given) if given else None)
+
+    def _personal_values(self, row: DeliveryRow, category: Category, switches: Switches) -> dict[str, Any]:
+        """What is this person's alone; of the links only those that the template asks for."""
+        brand, mailing_id, uses, id_ = self.facts.brand, self.facts.id, self.template.uses, row.recipient_id
+        generation = row.standing.generation
+        personal: dict[str, Any] = {NAME: row.name, "unsubscribe_url": None}
+        if row.context:
+            personal |= {name: value for name, value in row.context.items() if name not in RESERVED}
+            if row.context.get("profile") and not without_profile(row.standing):
+                personal["profile"] = row.context["profile"]
+        if self.names_members:
+            personal |= self._member_name_values(row)
+        if category.is_optional:
+            token = UnsubscribeToken(brand, id_, category.name, mailing_id, generation)
+            personal["unsubscribe_url"] = self._links.unsubscribe_link(token)
+        elif "leave_url" in uses and service_footer_for(category, switches) == "leave":
+            personal["leave_url"] = self._links.unsubscribe_link(
+                UnsubscribeToken(brand, id_, SERVICE, mailing_id, generation)
+            )
+        if "report_url" in uses:
+            personal["report_url"] = self._links.report_link(ReportToken(brand, id_, mailing_id, generation))
+        if "preferences_url" in uses:
+            personal["preferences_url"] = self._links.preferences_link(PreferencesToken(brand, id_, generation))
+        return personal
+
+    def _member_name_values(self, row: DeliveryRow) -> dict[str, str]:
+        """The names of the members of whom the mail speaks; neutral words for who has none to show."""
+        inviter = {"inviter": member_by_ref(self.facts.inviter)} if self._shows_inviter else {}
+        return name_members(
+            {**self.facts.context, **(row.context or {}), **inviter},
+            self.names,
+            self.template.choose_locale(row.locale, self._spoken),
+        )
+
+    def _shared_values(self, row: DeliveryRow, locale: str, footer: ServiceFooter, level: str | None) -> dict[str, Any]:
+        """What is the same for all of a kind: the context, and over it what is the pipeline's to say."""
+        return {
+            **context_in_locale(self.facts.context, self._by_language, locale),
+            **self._same_for_all,
+            "recipient": RecipientValues(row.name, row.locale),
+            "profile": {},
+            "service_footer": footer,
+            "leave_url": None,
+            **(self.counting.shared_tracking(row) if level == "mailing" else NOT_COUNTED),
+        }
+
+    def _static_parts(self, category: Category) -> StaticParts:
+        """What all messages of one category have in common; a mailing may be of two."""
+        skeleton = self._skeletons.get(category.name)
+        if skeleton is None:
+            facts, policy = self.facts, self.policy
+            head = MailingHeaders(
+                policy.sender_of(category),
+                facts.brand,
+                policy.domain,
+                category,
+                facts.campaign,
+                facts.reply_to,
+                facts.attachments,
+                policy.name,
+                facts.topic,
+            )
+            skeleton = self._skeletons[category.name] = StaticParts(head)
+        return skeleton
+
+    def _partner_identity(self) -> SenderValues | None:
+        """For whom the brand mails."""
+        found = (one for one in self.policy.partners if one.id == self.facts.partner)
+        return next((SenderValues(one.id, one.name) for one in found), None)
+
+
+@rule("plain-promotions", "peerstream-12; GDPR Art. 21(2)", idle=False, sees=("standing.personalisation_refused",))
+def without_profile(standing: Standing) -> bool:
+    """Who refused personalisation gets the same template with an empty profile."""
+    return standing.personalisation_refused
+
+
+@rule("address-at-hand-over", "interpals-19; GDPR Art. 5(1)(d)")
+def current_address(standing: Standing) -> str | None:
+    """Mail goes to the address that is on record when it is handed over, never to that of the event."""
+    return standing.address
+
+
+class UnknownTemplate(LookupError):
+    """A mailing's brand or template is not there any more."""
+
+
+class RendererCache:
+    """The presses of the mailings in hand.
+
+    Args:
+        policies: by brand. templates: all of them. links: makes links and ids.
+        sign: adds DKIM signatures; None where no domain has keys.
+    """
+
+    def __init__(
+        self,
+        policies: Mapping[str, Policy],
+        templates: TemplateLibrary,
+        links: SignedLinks,
+        sign: Sign | None,
+        keep: int = 200,
+    ) -> None:
+        self._policies = policies
+        self._templates = templates
+        self._links = links
+        self.sign = sign
+        self._keep = keep
+        self._presses: dict[Any, MailingRenderer] = {}
+        self._shared: dict[tuple[object, ...], CompiledMessage] = {}
+
+    def find_renderer(self, mailing_id: Any) -> MailingRenderer | None:
+        """The press of a mailing, if it is set up."""
+        return self._presses.get(mailing_id)
+
+    def has_template(self, facts: MailingFacts) -> bool:
+        """Whether the mailing's template is the one that is deployed here."""
+        template = self._templates.get_template(facts.brand, facts.template)
+        return template is not None and template.version == facts.template_version
+
+    def add_renderer(self, facts: MailingFacts, source: str | None) -> MailingRenderer:
+        """Prepares a mailing, and forgets the one that has been here longest.
+
+        Args:
+            facts: the mailing.
+            source: its template as it was, where another one is deployed by now.
+
+        Raises:
+            UnknownTemplate: its policy or template is not there (any more).
+        """
+        policy = self._policies.get(facts.brand)
+        if policy is None or facts.category not in policy.terms:
+            raise UnknownTemplate(f"mailing {facts.id}: no policy lets {facts.brand} send {facts.category} mail")
+        template = (
+            restore_template(policy, facts.template, source)
+            if source
+            else self._templates.get_template(facts.brand, facts.template)
+        )
+        if template is None:
+            raise UnknownTemplate(f"mailing {facts.id}: {facts.brand}/{facts.template} is not among the templates")
+        press = MailingRenderer(facts, policy, template, self._links, self._shared)
+        press.names_members |= source is not None  # its types are not kept
+        if len(self._presses) >= self._keep:
+            self._presses.pop(next(iter(self._presses)))
+        self._presses[facts.id] = press
+        return press

@@ -1,0 +1,341 @@
+"""What a template must keep to beyond being readable: each demand looks at one page and says what is wrong with it.
+
+A page is a template in one language with one face (see `samples`), rendered with its example.
+"""
+
+import html
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from mailer.policy.category import CATEGORIES
+from mailer.policy.policy_file import Policy
+from mailer.policy.rule_registry import rule
+from mailer.rendering.allowed_markup import markup_faults
+from mailer.rendering.link_ends import find_branching_links, find_glued_links
+from mailer.rendering.localized_texts import localized_texts
+from mailer.rendering.promotional_words import promotional_words
+from mailer.rendering.sender_names import check_no_partner_named, check_seal_named, check_sender_named
+from mailer.rendering.single_subject import find_several_subjects
+from mailer.rendering.template import PERSONAL, RESERVED, Piece, RenderedTemplate, RenderError, Template
+from mailer.rendering.template_files import TAG, TemplateFault, TemplateFiles
+from mailer.rendering.template_names import TRACKED
+from mailer.rendering.template_samples import Rendition, has_two_renditions, renditions_of, values_without_optional
+from mailer.rendering.value_types import FORMS, SingleType, type_fault
+from mailer.rendering.visible_text import VisibleText, visible_text
+from mailer.rendering.way_out_checks import check_leavable, render_usual, way_out_faults
+
+_TRACKED_LINK = re.compile(r"<a\b[^>]*\bhref=\"[^\"]*(?:/c/|[?&;](?:utm_|mc_|gclid|fbclid))", re.IGNORECASE)
+_REMOTE_IMAGE = re.compile(r"<img\b[^>]*\bsrc=\"(?!cid:|data:)|\bbackground=\"|url\(", re.IGNORECASE)
+_MARKUP = re.compile(r"<[^>]*>")
+_LITERAL = re.compile(r"\"[^\"]*\"|'[^']*'")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_HTML_TAG = re.compile(r"<[A-Za-z/!][^<>]*>")
+_WEB_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|mailto:)[^\s<>\"]*", re.IGNORECASE)
+
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:password|passwd|passphrase|passcode|pin|cvv|cvc|ssn)(?:_|$)"
+    r"|card_?number|credit_?card|security_?code|social_?security",
+    re.IGNORECASE,
+)
+_ASKED = (
+    r"pass(?:word|phrase|code)|pin|cvv|cvc|credit card|card number|security code|social security number"
+    r"|passwort|kennwort|geheimzahl|kreditkarte\w*|kartennummer"
+)
+_ASKS_FOR_SECRET = re.compile(
+    r"\b(?:send|reply|answer|respond|tell|give|enter|type|provide|confirm|verify"
+    r"|sende?|schicke?|antworte|nenne?|gib|bestätige|schreibe?)\b[^.!?\n]*\b(?:" + _ASKED + r")\b",
+    re.IGNORECASE,
+)
+_DENIAL = re.compile(r"\b(?:never|not|no|nobody|nie|niemals|nicht|kein\w*|niemand)\b|n['\u2019]t\b", re.IGNORECASE)
+_INPUT = re.compile(r"<\s*(?:form|input|textarea|select)\b", re.IGNORECASE)
+
+BREACH_FACTS = {
+    "what happened": "happened",
+    "which data are concerned": "information",
+    "the likely consequences": "consequences",
+    "the measures taken": "doing",
+    "whom to ask": "contact",
+}
+"""What a breach notice must say (GDPR Art. 34(2), Cal. Civ. Code 1798.82(d)), and how the names begin that say it."""
+
+
+@dataclass(frozen=True)
+class TemplatePage:
+    """A template in one language with one face, rendered with its example."""
+
+    files: TemplateFiles
+    template: Template
+    policy: Policy
+    face: Rendition
+    values: Mapping[str, Any]
+    rendered: RenderedTemplate
+
+    @cached_property
+    def visible_html(self) -> VisibleText:
+        """The part of its HTML that a reader sees."""
+        return visible_text(self.rendered.html)
+
+    @property
+    def literal_pieces(self) -> Mapping[Piece, str]:
+        """Its pieces with all branches (see `literal`)."""
+        return self.template.variants[self.rendered.locale].literal
+
+    @property
+    def is_mandatory(self) -> bool:
+        """Tells whether the template is one of mandatory mail, though some may get it as updates."""
+        return self.policy.category(self.template.category).mandatory
+
+    @property
+    def readable_parts(self) -> tuple[tuple[str, str], ...]:
+        """Name and contents of both parts, as somebody reads them."""
+        return ("text", self.rendered.text), ("HTML", html.unescape(self.rendered.html))
+
+    @property
+    def used_names(self) -> frozenset[str]:
+        """The top-level names that it uses in this language."""
+        return frozenset().union(*self.template.variants[self.rendered.locale].names.values())
+
+    @property
+    def jinja_sources(self) -> Mapping[Piece, str]:
+        """Its whole Jinja2 source, by piece."""
+        return self.template.jinja_sources(self.rendered.locale)
+
+
+def check_template(template: Template, files: TemplateFiles) -> Iterator[TemplateFault]:
+    """What a compiled template does wrong, each with the file to mend."""
+    policy, manifest = files.brand.policy, files.folder / "template.toml"
+    for problem in _manifest_problems(template, policy):
+        yield TemplateFault(manifest, problem)
+    if template.category not in policy.categories:
+        return
+    misplaced = list(_misplaced_names(template, policy))
+    yield from (TemplateFault(files.folder, problem) for problem in misplaced)
+    if misplaced:
+        return
+    found: dict[str, list[str]] = {}
+    for locale in template.locales:
+        try:
+            pages = list(_rendered_pages(template, files, locale))
+            problems = {problem for page in pages for problem in (*_page_problems(page), *_lacking_value_faults(page))}
+        except RenderError as error:
+            yield TemplateFault(manifest, f"example: {error}")
+            continue
+        for problem in sorted(problems):
+            found.setdefault(problem, []).append(locale)
+    for problem, locales in found.items():
+        yield TemplateFault(files.folder, f"({', '.join(locales)}) {problem}")
+
+
+def _rendered_pages(template: Template, files: TemplateFiles, locale: str) -> Iterator[TemplatePage]:
+    policy = files.brand.policy
+    for face in renditions_of(policy, policy.category(template.category)):
+        # Who refused personalisation gets the same template, without a profile.
+        for profile in (True, False) if "profile" in template.uses else (True,):
+            values = face.sample_values(template, locale, profile=profile)
+            yield TemplatePage(files, template, policy, face, values, template.render(locale, values))
+
+
+def _lacking_value_faults(page: TemplatePage) -> Iterator[str]:
+    """Whatever a mail may go without, it can go without: a template that cannot fails a whole mailing."""
+    for left_out, values in values_without_optional(page.template, page.values):
+        try:
+            rendered = page.template.render(page.rendered.locale, values)
+        except RenderError as error:
+            yield f"cannot be rendered without {left_out}: {error}"
+        else:
+            yield from find_glued_links(rendered.text, rendered.html, values)
+            yield from (f"without {left_out}, {fault}" for fault in way_out_faults(page, render_usual, values))
+
+
+def _manifest_problems(template: Template, policy: Policy) -> Iterator[str]:
+    if template.category not in policy.categories:
+        known = ", ".join(policy.category_names)
+        yield f"category: the policy of {policy.brand} has no {template.category}; it has {known}"
+    if template.purpose not in policy.purposes:
+        yield f"purpose: {template.purpose} is not in the policy's closed list: {', '.join(policy.purposes)}"
+    if template.answers and (category := CATEGORIES.get(template.category)) and not category.may_answer:
+        yield f"answers: {template.category} mail answers no inquiries; remove it, or use a category that does"
+    if taken := RESERVED & set(template.example):
+        yield f"example: {', '.join(sorted(taken))} is reserved for the pipeline; rename it"
+    if not isinstance(template.profile, dict):
+        yield "example: profile is a table of what is known about a person; write [example.profile]"
+    yield from _type_problems(template)
+
+
+def _type_problems(template: Template) -> Iterator[str]:
+    """Values of plain mail without a type, or of a letter; types without a value; an example that does not fit."""
+    category, used = CATEGORIES.get(template.category), template.uses - RESERVED
+    for name in sorted(used - set(template.types)) if category and category.is_plain else ():
+        yield (
+            f"values: {name} has no type, as each value of {template.category} mail; "
+            f'write {name} = "…" below [values]: {FORMS}'
+        )
+    if category and category.is_plain:
+        yield from find_several_subjects(template.types, template.category)
+    for name in sorted(set(template.types) - used):
+        yield f"values: {name} is not used by the template; remove it"
+    for name, _ in sorted(template.linked):
+        if (kind := template.types.get(name)) and not (isinstance(kind, SingleType) and kind.is_address):
+            yield f"values: {name} is made a link of; declare it as url, url anywhere, mailbox or telephone"
+    texts = localized_texts(template.example, template)
+    for name, kind in sorted(template.types.items()):
+        said = texts[name].values() if name in texts else (template.example.get(name),)
+        yield from (f"example: {wrong}" for value in said if (wrong := type_fault(kind, value, name)))
+
+
+@rule("not-promotional", "paltalk06-05, paltalk06-10; the floor; CAN-SPAM 3(2)(B)", idle=())
+def check_not_promotional(page: TemplatePage) -> Iterator[str]:
+    """Any promotional block makes a template promotional; other mail has none, and plain mail no word of it."""
+    category = page.policy.category(page.template.category)
+    if page.template.promotional and not category.promotes:
+        yield f"category: a promotional block makes it promotional, not {category.name}; remove the block or change it"
+    if category.is_plain:
+        for word in sorted(_promotion_faults(page)):
+            yield f'says "{word}", which promotes; {category.name} mail never does: say it in promotional mail'
+
+
+def _promotion_faults(page: TemplatePage) -> Iterator[str]:
+    rendered, literals, locale = page.rendered, page.literal_pieces, page.rendered.locale
+    for said in (rendered.subject, literals["subject"], rendered.text, literals["text"]):
+        yield from promotional_words(said, locale)
+    for said in (rendered.html, literals["html"]):
+        yield from promotional_words(said, locale, markup=True)
+
+
+@rule("no-secrets", "paltalk06-07, paltalk02-05", idle=())
+def check_no_secrets(page: TemplatePage) -> Iterator[str]:
+    """No mail carries a password, PIN or card number, or asks for one; what ends in `_url` is a link."""
+    names = {name for source in page.jinja_sources.values() for name in _names_in_source(source)}
+    for name in sorted(names):
+        if _SECRET_NAME.search(name) and not name.endswith("_url"):
+            yield f"uses {name}; no mail carries a secret: send a link on which it is chosen, as {name}_url"
+    if _INPUT.search(page.jinja_sources["html"]):
+        yield "has a form; no mail asks for data: link to a page that does"
+    for name, content in (("text", page.rendered.text), ("HTML", html.unescape(_MARKUP.sub(" ", page.rendered.html)))):
+        for asked in _ASKS_FOR_SECRET.finditer(content):
+            if not _DENIAL.search(_sentence_around(content, asked)):
+                yield f"the {name} part asks for a secret ({asked[0].split()[-1]}); no mail does"
+
+
+@rule("breach-alone", "interpals-16; GDPR Art. 34(2)", idle=())
+def check_breach_notice(page: TemplatePage) -> Iterator[str]:
+    """A breach notice says five things; what all mandatory mail must not have, it has not either."""
+    if not page.face.category.written_fallback:
+        return
+    for (_, part), body in page.files.bodies.items():
+        names = {name for name in _names_in_source(body) if name not in ("strings", "block", "endblock")}
+        for fact, name in BREACH_FACTS.items():
+            if not any(used.startswith(name) for used in names):
+                yield f"the {part} body does not say {fact}; use strings.{name}… or a value {name}…"
+
+
+@rule("profile-stays", "paltalk06-09", idle=())
+def check_profile_use(page: TemplatePage) -> Iterator[str]:
+    """A profile tailors promotions, as words in their text: no plain mail uses it, no address carries it off."""
+    if "profile" not in page.used_names:
+        return
+    if page.policy.category(page.template.category).is_plain:
+        yield f"uses profile; {page.template.category} mail is the same for everyone"
+    for piece, source in page.jinja_sources.items():
+        marked = TAG.sub(lambda found: _MARK if _mentions_profile(found[0]) else "", source)
+        inside = _HTML_TAG.findall(marked) if piece == "html" else []
+        if any(_MARK in place for place in [*inside, *_WEB_ADDRESS.findall(marked)]):
+            yield f"the {piece} has profile in an address or attribute, which would tell others; write it as text"
+        if any(_lends_profile(tag) for tag in TAG.findall(source)):
+            yield f"the {piece} passes profile on (set, for, with, tracked, ~); only test it, or write it as text"
+
+
+def _misplaced_names(template: Template, policy: Policy) -> Iterator[str]:
+    """Mandatory mail uses nothing that leaves it, unless it is updates to some, and nothing that counts."""
+    category = policy.category(template.category)
+    if category.is_optional:
+        return
+    if "unsubscribe_url" in template.uses and not has_two_renditions(policy, category):
+        yield f"uses unsubscribe_url; {category.name} mail cannot be left"
+    if "pixel_url" in template.uses:
+        yield f"has a pixel; {category.name} mail is not tracked"
+    if TRACKED in template.uses:
+        yield f"has a tracked link; {category.name} mail is not tracked"
+
+
+def _tracking_faults(page: TemplatePage) -> Iterator[str]:
+    """Nothing in mandatory mail tells that it was opened, whatever it is written with."""
+    if not page.is_mandatory:
+        return
+    for content in (page.rendered.html, page.literal_pieces["html"]):
+        if _REMOTE_IMAGE.search(content):
+            yield f"has a pixel or another image that is fetched; {page.template.category} mail is not tracked"
+        if _TRACKED_LINK.search(content):
+            yield f"has a tracked link; {page.template.category} mail is not tracked"
+
+
+def _markup_problems(page: TemplatePage) -> Iterator[str]:
+    """A page has nothing that is not on the lists of `markup`, neither as it is rendered nor in any branch."""
+    for content in (page.rendered.html, page.literal_pieces["html"]):
+        yield from markup_faults(content, mandatory=page.is_mandatory)
+
+
+def _personal_fetch_faults(page: TemplatePage) -> Iterator[str]:
+    """Finds what is fetched when a mail is opened and differs by person: it would tell who opens it, and when."""
+    for name in sorted(page.template.fetched & {*PERSONAL, TRACKED}):
+        yield (
+            f"has {name} in an image's address or in CSS, which would tell who opens the mail; "
+            'remove it, and write the pixel as src="{{ pixel_url }}" by itself'
+        )
+    if page.is_mandatory and page.template.fetched:
+        yield "has a value within CSS, where it may fetch something; write CSS out"
+
+
+def _link_end_faults(page: TemplatePage) -> Iterator[str]:
+    """A link ends where it ends, in the example and in every branch."""
+    yield from find_glued_links(page.rendered.text, page.rendered.html, page.values)
+    yield from find_branching_links(page.literal_pieces["text"], page.literal_pieces["html"])
+
+
+_DEMANDS: tuple[Callable[[TemplatePage], Iterable[str]], ...] = (
+    check_leavable,
+    check_not_promotional,
+    check_no_secrets,
+    check_breach_notice,
+    check_seal_named,
+    check_profile_use,
+    check_sender_named,
+    check_no_partner_named,
+    _tracking_faults,
+    _markup_problems,
+    _personal_fetch_faults,
+    _link_end_faults,
+)
+
+_MARK = "\x01"
+
+
+def _page_problems(page: TemplatePage) -> Iterator[str]:
+    for demand in _DEMANDS:
+        yield from demand(page)
+
+
+def _names_in_source(source: str) -> Iterator[str]:
+    """Every name in the Jinja2 of a source, attributes too."""
+    for tag in TAG.findall(source):
+        if not tag.startswith("{#"):
+            yield from _NAME.findall(_LITERAL.sub("", tag))
+
+
+def _sentence_around(content: str, found: re.Match[str]) -> str:
+    start = max(content.rfind(end, 0, found.start()) for end in ".!?\n") + 1
+    return content[start : found.end()]
+
+
+def _mentions_profile(tag: str) -> bool:
+    return not tag.startswith("{#") and "profile" in _NAME.findall(_LITERAL.sub("", tag))
+
+
+def _lends_profile(tag: str) -> bool:
+    if not _mentions_profile(tag):
+        return False
+    plain = _LITERAL.sub("", tag)
+    return bool(re.match(r"\{%-?\s*(?:set|for|with)\b", plain)) or "~" in plain or TRACKED in _NAME.findall(plain)

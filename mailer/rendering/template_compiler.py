@@ -1,0 +1,239 @@
+"""Templates compiled from their files, or from the source that a mailing keeps."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import jinja2.nodes
+
+from mailer.policy.category import CATEGORIES
+from mailer.policy.policy_file import Policy
+from mailer.policy.switches import ServiceFooter
+from mailer.rendering.allowed_markup import names_of_whole_links
+from mailer.rendering.client_compatibility import add_compatible_forms
+from mailer.rendering.css_inlining import InliningError, inline_css
+from mailer.rendering.forced_conditions import way_out_conditions
+from mailer.rendering.jinja_environment import (
+    TemplateSandbox,
+    make_environment,
+    parse_source,
+    refused_constructs,
+    syntax_faults,
+)
+from mailer.rendering.literal_text import literal_text, names_by_line
+from mailer.rendering.mail_merge import changed_names
+from mailer.rendering.template import RESERVED, Piece, SenderValues, Template, TemplateVariant, service_footer_for
+from mailer.rendering.template_files import (
+    TemplateError,
+    TemplateFault,
+    TemplateFiles,
+    assemble_source,
+    body_path,
+    fold_policy_values,
+)
+from mailer.rendering.template_names import (
+    TRACKED,
+    Nodes,
+    has_dates,
+    has_promotion,
+    names_looked_into,
+    nodes_by_type,
+    optional_names,
+    origin_names,
+    tracked_link_uses,
+)
+from mailer.rendering.value_places import LeadingValue, PlacedValues, place_values, wrap_unclear_values
+from mailer.rendering.value_types import SingleType, ValueType
+
+
+def compile_template(files: TemplateFiles) -> Template:
+    """Compiles all locales of a template.
+
+    Raises:
+        TemplateError: a file does not parse, or its CSS cannot be inlined.
+    """
+    faults = [fault for file, source in _all_sources(files) for fault in syntax_faults(source, file)]
+    if faults:
+        raise TemplateError(*faults)
+    manifest = files.manifest
+    sources = {locale: _piece_sources(files, locale) for locale in manifest.subject}
+    stated: dict[str, Any] = {"category": manifest.category, "purpose": manifest.purpose, "sources": sources}
+    if manifest.answers:  # left out otherwise, so that versions from before stay the same
+        stated["answers"] = True
+    return _compile_all(files.brand.policy, files.folder, json.dumps(stated), manifest.example, files.types)
+
+
+def restore_template(policy: Policy, name: str, source: str) -> Template:
+    """A template as it was, from its `source`: what a mailing has begun with, it ends with.
+
+    Args:
+        policy: the brand's, for what is not part of the source.
+        name: the template's.
+        source: what `Template.source` was.
+
+    Raises:
+        TemplateError: it no longer compiles.
+    """
+    return _compile_all(policy, Path(policy.brand, name), source, {}, {})
+
+
+def _compile_all(
+    policy: Policy, folder: Path, source: str, example: Mapping[str, Any], types: Mapping[str, ValueType]
+) -> Template:
+    stated = json.loads(source)
+    sources: dict[str, dict[Piece, str]] = stated["sources"]
+    category = CATEGORIES.get(stated["category"])
+    footer = service_footer_for(category, policy.switches) if category else "none"
+    values = _pipeline_values(policy, footer)
+    compiled = {
+        locale: _compile_piece(body_path(folder, "html", ""), values, locale, pieces)
+        for locale, pieces in sources.items()
+    }
+    return Template(
+        brand=policy.brand,
+        name=folder.name,
+        category=stated["category"],
+        purpose=stated["purpose"],
+        answers=stated.get("answers", False),
+        version=hashlib.sha256(source.encode()).hexdigest()[:16],
+        locales=tuple(sources),
+        default_locale=policy.default_locale,
+        service_footer=footer,
+        required=frozenset().union(*(one.required for one in compiled.values())) - RESERVED,
+        optional=frozenset().union(*(one.optional for one in compiled.values())),
+        uses=frozenset().union(*(names for one in compiled.values() for names in one.variant.names.values())),
+        bent=frozenset().union(*(one.variant.bent for one in compiled.values())),
+        opened=frozenset().union(*(one.variant.opened for one in compiled.values())),
+        tracks=frozenset().union(*(one.tracks for one in compiled.values())),
+        fetched=frozenset().union(*(one.placed.fetched for one in compiled.values())),
+        leading=frozenset().union(*(_leading_values(one.placed, types) for one in compiled.values())),
+        linked=frozenset(
+            (name, before)
+            for one in compiled.values()
+            for name, before in names_of_whole_links(one.variant.literal["html"])
+            if name not in RESERVED and category is not None and category.is_plain
+        ),
+        promotional=any(one.promotional for one in compiled.values()),
+        types=types,
+        example={name: value for name, value in example.items() if name != "profile"},
+        profile=example.get("profile", {}),
+        source=source,
+        variants={locale: one.variant for locale, one in compiled.items()},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _CompiledFiles:
+    variant: TemplateVariant
+    required: frozenset[str]
+    tracks: frozenset[str]
+    optional: frozenset[str]
+    promotional: bool
+    placed: PlacedValues
+
+
+def _leading_values(placed: PlacedValues, types: Mapping[str, ValueType]) -> frozenset[LeadingValue]:
+    """The values that begin an address, but for those whose type says what they are."""
+    said = {name for name, kind in types.items() if isinstance(kind, SingleType) and kind.is_address}
+    return frozenset(one for one in placed.leading if one.path not in said)
+
+
+def parse_piece(env: TemplateSandbox, source: str, piece: Piece) -> jinja2.nodes.Template:
+    """The tree of a piece, with its CSS inlined where it is HTML.
+
+    Raises:
+        InliningError, jinja2.TemplateSyntaxError: it cannot be read.
+    """
+    return parse_source(env, inline_css(add_compatible_forms(source)) if piece == "html" else source)
+
+
+def _compile_piece(file: Path, values: Mapping[str, Any], locale: str, sources: Mapping[Piece, str]) -> _CompiledFiles:
+    pieces, trees, found, names, literals = {}, {}, {}, {}, {}
+    placed = PlacedValues()
+    for piece, source in sources.items():
+        env = make_environment(locale, escape=piece == "html")
+        try:
+            trees[piece] = tree = parse_piece(env, source, piece)
+            found[piece] = nodes_by_type(tree)
+            _check_joined_pieces(found[piece], file, locale)
+            literals[piece] = literal_text(tree, html=piece == "html")
+            if piece == "html":
+                placed = place_values(tree, literals[piece], found[piece], RESERVED)
+                wrap_unclear_values(placed, found[piece], env)
+            pieces[piece] = env.from_string(tree)
+            # A plain dict; Jinja2 would look through a chain of two for each message.
+            pieces[piece].globals = dict(values)
+        except (InliningError, jinja2.TemplateSyntaxError) as error:
+            raise TemplateError(TemplateFault(file, f"({locale}) {error}")) from error
+        names[piece] = frozenset(env.undeclared | ({TRACKED} if tracked_link_uses(found[piece]) else set()))
+    tracks = frozenset().union(*(origin_names(tracked_link_uses(nodes), nodes) for nodes in found.values()))
+    optional = frozenset().union(*map(optional_names, found.values()))
+    variant = TemplateVariant(
+        pieces,
+        names,
+        bent=frozenset().union(*map(changed_names, trees.values())),
+        opened=frozenset().union(*map(names_looked_into, found.values())),
+        dated=any(map(has_dates, found.values())),
+        lines={piece: names_by_line(tree) for piece, tree in trees.items()},
+        literal=literals,
+        conditions={piece: way_out_conditions(tree, str(values["postal_address"])) for piece, tree in trees.items()},
+    )
+    required = frozenset().union(*names.values()) - optional
+    return _CompiledFiles(variant, required, tracks, optional, any(map(has_promotion, found.values())), placed)
+
+
+def _check_joined_pieces(found: Nodes, file: Path, locale: str) -> None:
+    """Refuses in a whole page what is refused in its files: pieces of two may make a third thing.
+
+    Raises:
+        TemplateError: there is such a thing.
+    """
+    faults = [TemplateFault(file, f"({locale}) {fault.problem}") for fault in refused_constructs(found, file)]
+    if jinja2.nodes.Extends in found:
+        faults.append(TemplateFault(file, f"({locale}) extends a layout further down; begin the file with it"))
+    if faults:
+        raise TemplateError(*faults)
+
+
+def _piece_sources(files: TemplateFiles, locale: str) -> dict[Piece, str]:
+    policy = files.brand.policy
+    return {
+        "subject": fold_policy_values(files.manifest.subject[locale], policy, escape=False),
+        "html": fold_policy_values(assemble_source(files, "html", locale), policy, escape=True),
+        "text": fold_policy_values(assemble_source(files, "txt", locale), policy, escape=False),
+    }
+
+
+def _all_sources(files: TemplateFiles) -> list[tuple[Path, str]]:
+    manifest, shared = files.folder / "template.toml", files.brand.folder / "_layout"
+    tables = ((files.folder / "strings.toml", files.strings), (shared / "strings.toml", files.brand.strings))
+    return [
+        *((manifest, subject) for subject in files.manifest.subject.values()),
+        *((shared / name, source) for name, source in files.brand.layouts.items()),
+        *((body_path(files.folder, part, locale), body) for (locale, part), body in files.bodies.items()),
+        *((file, text) for file, strings in tables for table in strings.values() for text in table.values()),
+    ]
+
+
+def _pipeline_values(policy: Policy, footer: ServiceFooter) -> dict[str, Any]:
+    """The reserved values that the policy gives, and nothing for those that a message may go without."""
+    return {
+        "brand": SenderValues(policy.brand, policy.name),
+        "controller": SenderValues(policy.controller.id, policy.controller.name),
+        "postal_address": policy.controller.postal_address,
+        "service_footer": footer,
+        "profile": {},
+        "inviter": None,
+        "leave_url": None,
+        "partner": None,
+        "pixel_url": None,
+        "preferences_url": None,
+        "reason": None,
+        "report_url": None,
+        TRACKED: None,
+        "unsubscribe_url": None,
+    }

@@ -1,0 +1,315 @@
+"""The files of a template, read and joined: body into layout, strings of a language into both.
+
+A body says `{% extends "optional.html.j2" %}` and fills the layout's blocks. That is done here, on the source, and not
+by Jinja2 while it renders: only a whole page can have its CSS inlined, and that is to happen once (see `inlining`).
+"""
+
+import html
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from mailer.policy.policy_file import Policy
+from mailer.policy.text_formats import language_tag
+from mailer.rendering.languages import fallback_locales, has_same_script, is_left_to_right, is_locale
+from mailer.rendering.value_types import ValueType, value_types
+
+Part = Literal["html", "txt"]
+Strings = Mapping[str, Mapping[str, str]]
+"""Texts by their name, by locale."""
+
+TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+"""Anything that is Jinja2's."""
+_EXTENDS = re.compile(r"\s*\{%-?\s*extends\s+[\"']([^\"'/]+)[\"']\s*-?%\}")
+_BLOCK = re.compile(r"\{%-?\s*(?:block\s+(?P<name>\w+)|endblock(?:\s+\w+)?)\s*-?%\}")
+_STRING = re.compile(r"\{\{\s*strings\.(\w+)\s*\}\}")
+_CONSTANT = re.compile(r"\{\{\s*((?:brand|controller)\.(?:id|name)|seal\.(?:name|url)|postal_address)\s*\}\}")
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFault:
+    """Something to mend in a file of a template.
+
+    Attributes:
+        file: which one. problem: what is wrong, and the remedy. line: where, if known.
+    """
+
+    file: Path
+    problem: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        """`file:line: problem`."""
+        return f"{self.file}:{self.line}: {self.problem}" if self.line else f"{self.file}: {self.problem}"
+
+
+class TemplateError(ValueError):
+    """Templates that cannot be used.
+
+    Attributes:
+        faults: all of them.
+    """
+
+    def __init__(self, *faults: TemplateFault) -> None:
+        """Takes everything that is wrong."""
+        self.faults = faults
+        super().__init__("\n".join(map(str, faults)))
+
+
+class TemplateManifest(BaseModel):
+    """A `template.toml`.
+
+    Attributes:
+        category: one of the policy's. purpose: one of the policy's closed list.
+        answers: it answers inquiries, which go where the person wishes to be reached (paltalk06-32).
+        subject: a line of Jinja2 for each locale that the template speaks.
+        values: the type of each value of a context (see `value_types`).
+        example: a context to check and preview it with.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    category: str
+    purpose: str
+    answers: bool = False
+    subject: dict[Annotated[str, AfterValidator(language_tag)], str] = Field(min_length=1)
+    values: dict[str, Any] = Field(default_factory=dict)
+    example: dict[str, Any] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BrandFiles:
+    """What the templates of a brand share.
+
+    Attributes:
+        layouts: the sources in `_layout/`, by file name. strings: those of `_layout/strings.toml`.
+    """
+
+    folder: Path
+    policy: Policy
+    layouts: Mapping[str, str]
+    strings: Strings
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFiles:
+    """One template's files.
+
+    Attributes:
+        bodies: the sources, by locale (`""` serves all locales that have none of their own) and part.
+        strings: the template's own, over those of the layout. types: those that its manifest declares.
+    """
+
+    brand: BrandFiles
+    folder: Path
+    manifest: TemplateManifest
+    bodies: Mapping[tuple[str, Part], str]
+    strings: Strings = field(default_factory=dict)
+    types: Mapping[str, ValueType] = field(default_factory=dict)
+
+
+def read_brand(folder: Path, policy: Policy) -> BrandFiles:
+    """Reads a brand's layout.
+
+    Raises:
+        TemplateError: its strings are not TOML tables of texts.
+    """
+    shared = folder / "_layout"
+    layouts = {path.name: path.read_text("utf-8") for path in sorted(shared.glob("*.j2"))}
+    return BrandFiles(folder, policy, layouts, _read_strings(shared / "strings.toml"))
+
+
+def read_template(folder: Path, brand: BrandFiles) -> TemplateFiles:
+    """Reads a template's files.
+
+    Raises:
+        TemplateError: `template.toml` or `strings.toml` is not what it should be, or a body is missing or too many.
+    """
+    path = folder / "template.toml"
+    try:
+        manifest = TemplateManifest.model_validate(_read_toml(path))
+    except ValidationError as error:
+        places = ((".".join(map(str, detail["loc"])), detail["msg"]) for detail in error.errors())
+        raise TemplateError(*(TemplateFault(path, f"{place}: {message}") for place, message in places)) from error
+    try:
+        types = value_types(manifest.values, brand.policy.domain)
+    except ValueError as error:
+        raise TemplateError(TemplateFault(path, str(error))) from error
+    bodies: dict[tuple[str, Part], str] = {}
+    parts: tuple[Part, ...] = ("html", "txt")
+    for part in parts:
+        for file in sorted(folder.glob(f"body*.{part}.j2")):
+            locale = file.name.removesuffix(f".{part}.j2").removeprefix("body").removeprefix(".")
+            bodies[language_tag(locale), part] = file.read_text("utf-8")
+    files = TemplateFiles(brand, folder, manifest, bodies, _read_strings(folder / "strings.toml"), types)
+    faults = [*_unpaired_files(files), *_untranslated_files(files)]
+    if faults:
+        raise TemplateError(*faults)
+    return files
+
+
+def assemble_source(files: TemplateFiles, part: Part, locale: str) -> str:
+    """The whole Jinja2 source of one part in one locale.
+
+    Raises:
+        TemplateError: a layout, block or string that it names does not exist.
+    """
+    chosen = next(code for code in (*_own_fallbacks(files, locale), "") if (code, part) in files.bodies)
+    file = body_path(files.folder, part, chosen)
+    source = _fill_layout(files.bodies[chosen, part], file, files.brand, ())
+    return _insert_strings(source, file, _strings_of(files, locale), escape=part == "html")
+
+
+def fold_policy_values(source: str, policy: Policy, *, escape: bool) -> str:
+    """The source with the policy's values written into it: a sandboxed look-up would cost 2 µs a message each."""
+    values = {
+        "brand.id": policy.brand,
+        "brand.name": policy.name,
+        "controller.id": policy.controller.id,
+        "controller.name": policy.controller.name,
+        "postal_address": policy.controller.postal_address,
+    }
+    if policy.seal:
+        values |= {"seal.name": policy.seal.name, "seal.url": policy.seal.url}
+
+    def written(found: re.Match[str]) -> str:
+        value = values.get(found[1], found[0])
+        return html.escape(value) if escape else value
+
+    return _CONSTANT.sub(written, source)
+
+
+def body_path(folder: Path, part: Part, locale: str) -> Path:
+    """The file that holds a body."""
+    return folder / (f"body.{locale}.{part}.j2" if locale else f"body.{part}.j2")
+
+
+def _own_fallbacks(files: TemplateFiles, locale: str) -> list[str]:
+    """The fallbacks of a locale that are of its language and script: no mail mixes two."""
+    codes = fallback_locales(locale, files.brand.policy.default_locale)
+    return [code for code in codes if has_same_script(code, locale)]
+
+
+def _unpaired_files(files: TemplateFiles) -> Iterator[TemplateFault]:
+    others: dict[Part, Part] = {"html": "txt", "txt": "html"}
+    for (locale, part), _ in files.bodies.items():
+        if (locale, others[part]) not in files.bodies:
+            missing = body_path(files.folder, others[part], locale)
+            yield TemplateFault(missing, f"is missing; a mail needs both parts, and {part} is there")
+
+
+def _untranslated_files(files: TemplateFiles) -> Iterator[TemplateFault]:
+    subjects, default = files.manifest.subject, files.brand.policy.default_locale
+    path = files.folder / "template.toml"
+    if default not in subjects:
+        yield TemplateFault(path, f"subject: lacks {default}, the brand's default_locale")
+    for locale in {locale for locale, _ in files.bodies if locale} - set(subjects):
+        yield TemplateFault(path, f"subject: lacks {locale}, for which there is a body")
+    for locale in subjects:
+        if not is_locale(locale):
+            yield TemplateFault(path, f"subject: {locale} is not a locale; write one such as de or pt-BR")
+        elif not any((code, "html") in files.bodies for code in ("", *_own_fallbacks(files, locale))):
+            yield TemplateFault(body_path(files.folder, "html", locale), "is missing; the subject speaks this locale")
+
+
+def _fill_layout(source: str, file: Path, brand: BrandFiles, seen: tuple[str, ...]) -> str:
+    found = _EXTENDS.match(source)
+    if not found:
+        return source
+    name = found[1]
+    if name not in brand.layouts or name in seen:
+        known = ", ".join(sorted(set(brand.layouts) - set(seen))) or "none"
+        raise TemplateError(
+            TemplateFault(file, f'extends "{name}", which is not a layout of the brand; there are: {known}', 1)
+        )
+    layout = _fill_layout(brand.layouts[name], brand.folder / "_layout" / name, brand, (*seen, name))
+    fillings = dict(_read_blocks(source[found.end() :], file))
+    unknown = set(fillings) - {block for block, _ in _read_blocks(layout, file)} - _nested_blocks(fillings)
+    if unknown:
+        raise TemplateError(TemplateFault(file, f"fills {', '.join(sorted(unknown))}, which {name} does not have"))
+    return _fill_blocks(layout, fillings)
+
+
+def _nested_blocks(blocks: Mapping[str, str]) -> set[str]:
+    return {found["name"] for inner in blocks.values() for found in _BLOCK.finditer(inner) if found["name"]}
+
+
+def _read_blocks(source: str, file: Path) -> Iterator[tuple[str, str]]:
+    """Each block's name and contents, inner ones too."""
+    open_blocks: list[re.Match[str]] = []
+    for found in _BLOCK.finditer(source):
+        if found["name"]:
+            open_blocks.append(found)
+        elif not open_blocks:
+            raise TemplateError(TemplateFault(file, "has an endblock without its block"))
+        else:
+            opened = open_blocks.pop()
+            yield opened["name"], source[opened.end() : found.start()]
+    if open_blocks:
+        raise TemplateError(TemplateFault(file, f"block {open_blocks[-1]['name']} is not closed with endblock"))
+
+
+def _fill_blocks(source: str, fillings: Mapping[str, str]) -> str:
+    """The source with the contents of its outermost blocks replaced, and so on inwards."""
+    pieces, depth, start, opened = [], 0, 0, None
+    for found in _BLOCK.finditer(source):
+        if found["name"]:
+            if depth == 0:
+                pieces.append(source[start : found.end()])
+                opened = found
+            depth += 1
+            continue
+        depth -= 1
+        if depth == 0 and opened is not None:
+            name = opened["name"]
+            inner = fillings.get(name, source[opened.end() : found.start()])
+            pieces.append(_fill_blocks(inner, {block: text for block, text in fillings.items() if block != name}))
+            start = found.start()
+    return "".join([*pieces, source[start:]])
+
+
+def _strings_of(files: TemplateFiles, locale: str) -> dict[str, str]:
+    rightwards = is_left_to_right(locale)
+    strings: dict[str, str] = {}
+    for table in (files.brand.strings, files.strings):
+        for code in reversed(_own_fallbacks(files, locale)):
+            strings |= table.get(code, {})
+    start, end = ("left", "right") if rightwards else ("right", "left")
+    return strings | {"lang": locale, "dir": "ltr" if rightwards else "rtl", "start": start, "end": end}
+
+
+def _insert_strings(source: str, file: Path, strings: Mapping[str, str], *, escape: bool) -> str:
+    missing = sorted(set(_STRING.findall(source)) - set(strings))
+    if missing:
+        wanted = f"{', '.join(missing)} for {strings['lang']}"
+        raise TemplateError(TemplateFault(file, f"needs strings.{wanted}; add them to a strings.toml"))
+    return _STRING.sub(lambda found: _escape_html(strings[found[1]]) if escape else strings[found[1]], source)
+
+
+def _escape_html(text: str) -> str:
+    """A string for HTML. What is Jinja2's in it stays, and is escaped when it is rendered."""
+    plain = TAG.split(text)
+    tags = [*TAG.findall(text), ""]
+    return "".join(html.escape(piece) + tag for piece, tag in zip(plain, tags, strict=True))
+
+
+def _read_strings(path: Path) -> Strings:
+    tables = _read_toml(path) if path.exists() else {}
+    for locale, table in tables.items():
+        if not isinstance(table, dict) or not all(isinstance(text, str) for text in table.values()):
+            raise TemplateError(TemplateFault(path, f'{locale}: write a table a locale, each line name = "text"'))
+    return {language_tag(locale): table for locale, table in tables.items()}
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise TemplateError(TemplateFault(path, "is missing")) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TemplateError(TemplateFault(path, f"not TOML: {error}")) from error

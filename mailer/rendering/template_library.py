@@ -1,0 +1,114 @@
+"""The templates of all brands: read, checked and compiled once."""
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+from mailer.policy.policy_file import Policy
+from mailer.rendering.template import (
+    PERSONAL,
+    RESERVED,
+    RecipientValues,
+    RenderedTemplate,
+    RenderError,
+    SenderValues,
+    Template,
+    service_footer_for,
+)
+from mailer.rendering.template_checks import check_template
+from mailer.rendering.template_compiler import compile_template, restore_template
+from mailer.rendering.template_files import BrandFiles, TemplateError, TemplateFault, read_brand, read_template
+from mailer.rendering.template_names import TRACKED
+from mailer.rendering.template_samples import SAMPLE, preview_event, preview_template
+
+__all__ = [
+    "PERSONAL",
+    "RESERVED",
+    "SAMPLE",
+    "TRACKED",
+    "RecipientValues",
+    "RenderError",
+    "RenderedTemplate",
+    "SenderValues",
+    "Template",
+    "TemplateError",
+    "TemplateFault",
+    "TemplateLibrary",
+    "preview_event",
+    "preview_template",
+    "restore_template",
+    "service_footer_for",
+]
+
+
+class TemplateLibrary:
+    """Every template, by brand and name."""
+
+    def __init__(self, templates: Mapping[tuple[str, str], Template]) -> None:
+        """Holds templates that have been checked; see `load_library`."""
+        self._templates = dict(templates)
+
+    @classmethod
+    def load_library(
+        cls, folder: Path, policies: Mapping[str, Policy], brands: Collection[str] | None = None
+    ) -> "TemplateLibrary":
+        """Reads `<folder>/<brand>/<template>/`.
+
+        Args:
+            folder: holds a folder a brand, and in it a `_layout` and a folder a template.
+            policies: the brands' policies, by brand.
+            brands: whose templates are read; None: all.
+
+        Raises:
+            TemplateError: something is wrong; it lists everything that is.
+        """
+        faults: list[TemplateFault] = []
+        templates: dict[tuple[str, str], Template] = {}
+        for brand_folder in _template_folders(folder):
+            if brands is not None and brand_folder.name not in brands:
+                continue
+            if brand_folder.name not in policies:
+                known = ", ".join(sorted(policies)) or "none"
+                faults.append(TemplateFault(brand_folder, f"no policy has this brand; there are: {known}"))
+                continue
+            try:
+                brand = read_brand(brand_folder, policies[brand_folder.name])
+            except TemplateError as error:
+                faults.extend(error.faults)
+                continue
+            for template_folder in _template_folders(brand_folder):
+                try:
+                    templates[brand_folder.name, template_folder.name] = _load_template(template_folder, brand)
+                except TemplateError as error:
+                    faults.extend(error.faults)
+        if faults:
+            raise TemplateError(*dict.fromkeys(faults))
+        return cls(templates)
+
+    def get_template(self, brand: str, name: str) -> Template | None:
+        """A brand's template, None where there is none of this name."""
+        return self._templates.get((brand, name))
+
+    def template_names(self, brand: str) -> list[str]:
+        """The names of a brand's templates."""
+        return sorted(name for owner, name in self._templates if owner == brand)
+
+    def __iter__(self) -> Iterator[Template]:
+        """All of them, by brand and name."""
+        return (template for _, template in sorted(self._templates.items()))
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._templates)
+
+
+def _template_folders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(("_", ".")))
+
+
+def _load_template(folder: Path, brand: BrandFiles) -> Template:
+    files = read_template(folder, brand)
+    template = compile_template(files)
+    faults = tuple(check_template(template, files))
+    if faults:
+        raise TemplateError(*faults)
+    return template

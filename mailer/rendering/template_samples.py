@@ -1,0 +1,163 @@
+"""Stand-ins for what the pipeline gives a template, to look at it with before anybody gets it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mailer.events import MessageEvent, People
+from mailer.policy.category import CATEGORIES, Category
+from mailer.policy.policy_file import Policy
+from mailer.policy.switches import ServiceFooter
+from mailer.rendering.localized_texts import context_in_locale, locales_with_texts, localized_texts
+from mailer.rendering.member_names import SAMPLE_NAME, sample_members
+from mailer.rendering.template import RecipientValues, RenderedTemplate, SenderValues, Template, service_footer_for
+
+LINK = "https://mail.example/u/sample"
+"""Stands for the unsubscribe link."""
+LEAVE = "https://mail.example/u/leave"
+"""Stands for the link that closes the account."""
+CLICK = "https://mail.example/c/sample"
+
+SAMPLE: dict[str, Any] = {
+    "recipient": RecipientValues("Sam Example"),
+    "unsubscribe_url": LINK,
+    "preferences_url": "https://mail.example/preferences/sample",
+    "report_url": "https://mail.example/report/sample",
+    "leave_url": None,
+    "pixel_url": "https://mail.example/o/sample.gif",
+    "tracked": lambda url: CLICK,
+    "profile": {},
+    "inviter": "Alex Example",
+    "partner": SenderValues("example-partner", "Example Partner"),
+    "reason": "Needed to keep your account working",
+}
+"""As in optional mail."""
+
+_UNTRACKED = {"unsubscribe_url": None, "pixel_url": None, "tracked": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """What a template may have to look like: as mail of a category, with a footer."""
+
+    category: Category
+    footer: ServiceFooter
+
+    def sample_values(self, template: Template, locale: str | None = None, *, profile: bool = True) -> dict[str, Any]:
+        """The template's example with what the pipeline would give.
+
+        Args:
+            template: whose.
+            locale: one of its own, for what is given by language; None: the default.
+            profile: whether there is anything in it.
+
+        Raises:
+            RenderError: the example lacks this language.
+        """
+        example = sample_members(
+            context_in_locale(
+                template.example, localized_texts(template.example, template), locale or template.default_locale
+            )
+        )
+        values = {**example, **SAMPLE, "service_footer": self.footer}
+        values["profile"] = template.profile if profile else {}
+        if not self.category.invites:
+            values["inviter"] = None
+        if not self.category.partners:
+            values["partner"] = None
+        if self.category.mandatory:
+            values |= _UNTRACKED | {"leave_url": LEAVE if self.footer == "leave" else None}
+        return values
+
+
+def renditions_of(policy: Policy, category: Category) -> Iterator[Rendition]:
+    """All that a template of a category has to look like, over versions and jurisdictions; the usual face first."""
+    usual = service_footer_for(category, policy.switches)
+    yield Rendition(category, usual)
+    for switches in policy.all_switches():
+        footer = service_footer_for(category, switches)
+        if footer != usual:
+            yield Rendition(category, footer)
+    if has_two_renditions(policy, category):
+        yield Rendition(CATEGORIES[category.without_product], "none")
+
+
+def has_two_renditions(policy: Policy, category: Category) -> bool:
+    """Tells whether mail of a category is an optional one to some people, who can leave it."""
+    return bool(category.without_product) and any(
+        switches.service_scope == "paid" for switches in policy.all_switches()
+    )
+
+
+def values_without_optional(template: Template, values: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The values without what a mail may go without: each alone, then all of it; with the names of what is left out."""
+    given, least, left_out = dict(values), dict(values), 0
+    for name in sorted(_NULLABLE & template.uses):
+        if given.get(name) is not None:
+            yield name, given | {name: None}
+            least, left_out = least | {name: None}, left_out + 1
+    if "recipient" in template.uses and given["recipient"].name:
+        yield "recipient.name", given | {"recipient": _NOBODY}
+        least, left_out = least | {"recipient": _NOBODY}, left_out + 1
+    traits = {f"profile.{name}" for name in given.get("profile", {})}
+    for name in sorted(traits | {name for name in template.optional if name.partition(".")[0] in template.example}):
+        path = name.split(".")
+        if (less := _value_without(path, given)) != given:
+            yield name, less
+            least, left_out = _value_without(path, least), left_out + 1
+    if left_out > 1:
+        yield "all that is optional", least
+
+
+_NULLABLE = frozenset({"reason", "pixel_url", "tracked"})
+"""Values that the pipeline gives some mails and not others."""
+_NOBODY = RecipientValues(None)
+
+
+def _value_without(path: Sequence[str], value: Any) -> Any:
+    """A value without what is at a path; in a list, without that of each of its elements."""
+    match value, path:
+        case dict(), [name]:
+            return {key: inner for key, inner in value.items() if key != name}
+        case dict(), [name, *rest]:
+            return {key: _value_without(rest, inner) if key == name else inner for key, inner in value.items()}
+        case list(), _:
+            return [_value_without(path, inner) for inner in value]
+        case _:
+            return value
+
+
+def preview_template(template: Template, locale: str | None = None) -> RenderedTemplate:
+    """A template with its example context, as most people get it.
+
+    Raises:
+        RenderError: the example lacks a value.
+    """
+    values = _usual_rendition(template).sample_values(template, template.choose_locale(locale))
+    return template.render(locale, {**values, "recipient": RecipientValues("Sam Example", locale)})
+
+
+def preview_event(
+    template: Template, policy: Policy, event: MessageEvent, locale: str | None = None
+) -> RenderedTemplate:
+    """A template with an event's values: those of its first person, or of a made-up one where it names none.
+
+    Raises:
+        RenderError: a value is missing or does not fit.
+    """
+    person = event.to.people[0] if isinstance(event.to, People) else None
+    wanted, texts = locale or (person.locale if person else None), localized_texts(event.context, template)
+    chosen = template.choose_locale(wanted, locales_with_texts(template, texts))
+    context = sample_members({**context_in_locale(event.context, texts, chosen), **(person.context if person else {})})
+    told = replace(template, example=_value_without(["profile"], context), profile=context.get("profile", {}))
+    values = _usual_rendition(template).sample_values(told) | {"reason": event.reason}
+    values["recipient"] = RecipientValues(person.name if person else "Sam Example", wanted)
+    if event.inviter:
+        values["inviter"] = SAMPLE_NAME
+    if partner := next((one for one in policy.partners if one.id == event.partner), None):
+        values["partner"] = SenderValues(partner.id, partner.name)
+    return template.render(chosen, values)
+
+
+def _usual_rendition(template: Template) -> Rendition:
+    return Rendition(CATEGORIES[template.category], template.service_footer)

@@ -1,0 +1,126 @@
+"""Values that stand in the addresses and the CSS of a page: where they lead, and what they have fetched."""
+
+import re
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
+from itertools import count
+from typing import NamedTuple
+
+from jinja2 import Environment, nodes
+
+from mailer.rendering.allowed_markup import tags_of
+from mailer.rendering.link_ends import OWN_LINKS
+from mailer.rendering.literal_text import END, VALUE, dotted_name, printed_expressions
+from mailer.rendering.template_names import TRACKED, Nodes, context_name, loop_sources, origin_names
+
+ADDRESSED = "addressed"
+"""A filter that is put around values that begin an address, and which cannot be looked at before a mail is rendered."""
+
+_MARK = re.compile(f"{VALUE}[^{END}]*{END}")
+_NUMBER = re.compile(rf"{VALUE}(\d+){END}")
+_ATTRIBUTE = re.compile(rf'(?<=\s)(?P<name>href|src|style)="(?P<value>[^"]*{VALUE}[^"]*)"')
+_COMMENT = re.compile(rf"<!--((?:(?!-->).)*{VALUE}.*?)-->", re.DOTALL)
+_LEADING = re.compile(rf"\s*(?P<before>(?:mailto:|tel:)?){VALUE}(?P<number>\d+){END}", re.IGNORECASE)
+
+
+class LeadingValue(NamedTuple):
+    """A value that begins an address.
+
+    Attributes:
+        attribute: `href` or `src`. before: `mailto:`, `tel:` or nothing.
+        path: the value as the context has it, such as `items.url`, where `items` is a list.
+    """
+
+    attribute: str
+    before: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedValues:
+    """The values of a page that stand in addresses and CSS.
+
+    Attributes:
+        fetched: the names that decide what is fetched: those in the addresses of images and in CSS, which stands with
+            values in comments for Outlook only (see `inlining`).
+        leading: those that begin an address. unclear: expressions that do, each with its attribute and what is before.
+    """
+
+    fetched: frozenset[str] = frozenset()
+    leading: frozenset[LeadingValue] = frozenset()
+    unclear: tuple[tuple[nodes.Expr, str, str], ...] = ()
+
+
+def place_values(tree: nodes.Template, page: str, found: Nodes, reserved: Set[str]) -> PlacedValues:
+    """Returns the values of a page that stand in addresses and CSS.
+
+    Args:
+        tree: that of the page.
+        page: what `literal` makes of it.
+        found: its nodes.
+        reserved: names of values that are not of a context; links of ours among them lead where they should.
+    """
+    values, loops = printed_expressions(tree), loop_sources(found)
+    other = reserved | {name.name for name in found.get(nodes.Name, ()) if name.ctx == "store"}
+    fetched = list[nodes.Node]()
+    leading, unclear = set[LeadingValue](), list[tuple[nodes.Expr, str, str]]()
+    for attribute, value in _attribute_places(page):
+        inside = [values[int(number)] for number in _NUMBER.findall(value)]
+        if attribute == "style" or (attribute == "src" and not _is_pixel_only(value, inside)):
+            fetched += inside
+        begins = None if attribute == "style" else _LEADING.match(value)
+        if begins is None:
+            continue
+        expression, before = values[int(begins["number"])], begins["before"].lower()
+        path = context_name(expression, loops)
+        if path in OWN_LINKS or _is_tracked(expression):  # a filter that takes URLs of the web only
+            continue
+        if path is None or path.partition(".")[0] in other:
+            unclear.append((expression, attribute, before))
+        else:
+            leading.add(LeadingValue(attribute, before, path))
+    return PlacedValues(_source_names(fetched, found), frozenset(leading), tuple(unclear))
+
+
+def wrap_unclear_values(placed: PlacedValues, found: Nodes, env: Environment) -> None:
+    """Puts the filter around what begins an address and is more than a value: it is looked at as it is rendered."""
+    unclear = {id(expression): (expression, attribute, before) for expression, attribute, before in placed.unclear}
+    for output in found.get(nodes.Output, ()) if unclear else ():
+        output.nodes = [
+            _wrap_in_filter(env, *unclear[id(node)]) if id(node) in unclear else node for node in output.nodes
+        ]
+
+
+def _wrap_in_filter(env: Environment, expression: nodes.Expr, attribute: str, before: str) -> nodes.Filter:
+    line = expression.lineno
+    told = [nodes.Const(attribute, lineno=line), nodes.Const(before, lineno=line)]
+    made = nodes.Filter(expression, ADDRESSED, told, [], None, None, lineno=line)
+    made.set_environment(env)
+    return made
+
+
+def _attribute_places(page: str) -> Iterator[tuple[str, str]]:
+    """The attributes in which values stand, with the values' numbers; those in comments too, which Outlook reads."""
+    numbers = count()
+    numbered = _MARK.sub(lambda _: f"{VALUE}{next(numbers)}{END}", page)
+    yield from ((found["name"], found["value"]) for found in _ATTRIBUTE.finditer(numbered))
+    for comment in _COMMENT.findall(numbered):
+        for _, attributes in tags_of(comment):
+            yield from ((name, value) for name, value in attributes if name in ("href", "src", "style"))
+
+
+def _is_pixel_only(value: str, inside: list[nodes.Expr]) -> bool:
+    """Tells whether an address is the pixel and nothing else."""
+    return _NUMBER.fullmatch(value) is not None and dotted_name(inside[0]) == "pixel_url"
+
+
+def _is_tracked(expression: nodes.Node) -> bool:
+    return isinstance(expression, nodes.Filter) and expression.name == TRACKED
+
+
+def _source_names(expressions: list[nodes.Node], found: Nodes) -> frozenset[str]:
+    """The names that expressions get their values from, with `tracked` for its filter."""
+    if not expressions:
+        return frozenset()
+    tracked = any(_is_tracked(one) or any(map(_is_tracked, one.find_all(nodes.Filter))) for one in expressions)
+    return frozenset(origin_names(expressions, found) | ({TRACKED} if tracked else set()))

@@ -1,0 +1,178 @@
+"""The part of a page that a reader sees: without comments, without the head, and without what CSS hides."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from html import unescape
+from typing import NamedTuple
+
+from mailer.rendering.allowed_markup import ELEMENTS, css_readings
+from mailer.rendering.element_style import Declarations, TextStyle, element_style, is_hidden_style, parse_declarations
+
+_TOKEN = re.compile(
+    r"<!--.*?-->|<!(?P<declared>[^>]*)>|</(?P<end>[a-z][a-z0-9]*)\s*>"
+    r"|<(?P<tag>[a-z][a-z0-9]*)(?P<more>(?:[^<>\"']|\"[^\"]*\"|'[^']*')*)>|(?P<words>[^<]+|<)",
+    re.DOTALL | re.IGNORECASE,
+)
+_ATTRIBUTE = re.compile(r"(?<=\s)(hidden|style|class|id|href|color|bgcolor|size)(?:=\"([^\"]*)\")?(?=[\s/]|$)")
+_VOID = frozenset(["br", "col", "hr", "img", "meta", "wbr"])
+_UNSEEN = frozenset({"head", "style", "title"})
+_BLOCK = re.compile(r"([^{}]*)([{}])")
+_PSEUDO = re.compile(r"::?[\w-]+(?:\([^()]*\))?|\[[^\]]*\]")
+_SELECTED = re.compile(r"[.#]?[a-z_][\w-]*", re.IGNORECASE)
+_COMBINED = re.compile(r"[\s>+~]+")
+
+
+@dataclass(slots=True)
+class VisibleText:
+    """The part of a page that a reader sees, by day and by night, on large screens and small ones.
+
+    Attributes:
+        text: all words. links: the words of each link, by where it leads.
+    """
+
+    text: str = ""
+    links: dict[str, str] = field(default_factory=dict)
+
+
+class _StyleRule(NamedTuple):
+    """A rule of a `<style>` that stays in the page: where it holds, whom it selects, and what it says."""
+
+    medium: str
+    names: frozenset[str]
+    says: str
+
+
+class _StyleSheet:
+    """The rules that stay in a page; one for all pages with the same, so that it is quickly found again."""
+
+    def __init__(self, rules: tuple[_StyleRule, ...]) -> None:
+        self.rules = rules
+        self.media = tuple(dict.fromkeys(("", *(rule.medium for rule in rules))))
+
+
+class _OpenElement(NamedTuple):
+    """An element that is open, with the link that it is in, and its look under each medium; None: hidden there."""
+
+    tag: str
+    link: str | None
+    looks: tuple[TextStyle | None, ...]
+    is_shown: bool
+    """Its text can be read, whatever the medium."""
+
+
+def visible_text(page: str) -> VisibleText:
+    """Reads a rendered page as it is shown: one whose source an HTML5 parser wrote (see `inlining`)."""
+    shown, words = VisibleText(), list[str]()
+    sheet = _read_stylesheet(tuple(re.findall(r"<style\b[^>]*>(.*?)</style>", page, re.DOTALL | re.IGNORECASE)))
+    above: list[_OpenElement] = [_OpenElement("", None, (TextStyle(),) * len(sheet.media), True)]
+    for found in _TOKEN.finditer(page):
+        match found.lastgroup:
+            case "words" if above[-1].is_shown:
+                said, link = unescape(found["words"]), above[-1].link
+                words.append(said)
+                if link is not None:
+                    shown.links[link] = shown.links.get(link, "") + said
+            case "more" if found["tag"] not in _VOID:
+                above.append(inner := _open_element(found["tag"].lower(), found["more"], above[-1], sheet))
+                if inner.link is not None and None not in inner.looks:
+                    shown.links.setdefault(inner.link, "")
+            case "end":
+                while len(above) > 1 and above.pop().tag != found["end"].lower():
+                    pass
+            case _:
+                pass
+    shown.text = "".join(words)
+    return shown
+
+
+def _open_element(tag: str, more: str, above: _OpenElement, sheet: _StyleSheet) -> _OpenElement:
+    told = dict(_ATTRIBUTE.findall(more)) if more else {}
+    link = unescape(told.pop("href", "")) if tag == "a" else above.link
+    looks, is_shown = _element_looks(tag, tuple(told.items()), tag == "a" and "href" in more, above.looks, sheet)
+    return _OpenElement(tag, link, looks, is_shown)
+
+
+@lru_cache(maxsize=4000)
+def _element_looks(
+    tag: str,
+    attributes: tuple[tuple[str, str], ...],
+    is_link: bool,
+    above: tuple[TextStyle | None, ...],
+    sheet: _StyleSheet,
+) -> tuple[tuple[TextStyle | None, ...], bool]:
+    """The looks of an element, and whether it can be read in each. Pages of one layout ask for the same ones again."""
+    told = {name: unescape(value) for name, value in attributes}
+    if tag in _UNSEEN or tag not in ELEMENTS or "hidden" in told:
+        return (None,) * len(above), False
+    names = {tag, f"#{told.get('id')}", *(f".{name}" for name in told.get("class", "").split())}
+    rules = [rule for rule in sheet.rules if rule.names <= names]
+    own = told | ({"href": ""} if is_link else {})
+    looks = tuple(
+        look
+        and _element_look(tag, own, told.get("style", ""), [r.says for r in rules if r.medium in ("", medium)], look)
+        for medium, look in zip(sheet.media, above, strict=True)
+    )
+    return looks, all(look is not None and look.is_legible for look in looks)
+
+
+def _element_look(
+    tag: str, attributes: Mapping[str, str], style: str, rules: list[str], above: TextStyle
+) -> TextStyle | None:
+    """The look of an element, however its CSS is read: a comment may stand in a string, an escape for any letter."""
+    if any(
+        map(is_hidden_style, map(parse_declarations, rules))
+    ):  # whatever else is said: programs differ in what they keep
+        return None
+    looks = [
+        element_style(
+            tag,
+            attributes,
+            _cascaded_declarations(parse_declarations(own), [parse_declarations(rule) for rule in rules]),
+            above,
+        )
+        for own in css_readings(style)
+    ]
+    doubtful = [look for look in looks if look is None or not look.is_legible]
+    return doubtful[0] if doubtful else looks[0]
+
+
+def _cascaded_declarations(own: Declarations, rules: list[Declarations]) -> Declarations:
+    """The declarations that count: what is important before what is the element's own, and that before the rest."""
+    if not rules:
+        return own
+    told: dict[str, tuple[str, bool]] = {}
+    for one in (*rules, own):
+        for name, (value, weight) in one.items():
+            if weight or not told.get(name, ("", False))[1]:
+                told[name] = value, weight
+    return told
+
+
+@lru_cache(maxsize=200)
+def _read_stylesheet(styles: tuple[str, ...]) -> _StyleSheet:
+    """The rules of a page's `<style>` elements, in each way to read them."""
+    return _StyleSheet(
+        tuple(dict.fromkeys(rule for css in styles for read in css_readings(css) for rule in _parse_rules(read)))
+    )
+
+
+def _parse_rules(css: str) -> Iterator[_StyleRule]:
+    around: list[str] = []
+    for before, mark in _BLOCK.findall(css):
+        said, _, selectors = before.rpartition(";") if mark == "{" else (before, "", "")
+        if around and not around[-1].startswith("@") and ":" in said:
+            medium = " ".join(one for one in around if one.startswith("@"))
+            yield from (_StyleRule(medium, names, said) for names in _selector_names(around[-1]))
+        if mark == "{":
+            around.append(selectors.strip())
+        elif around:
+            around.pop()
+
+
+def _selector_names(selectors: str) -> Iterator[frozenset[str]]:
+    """The names of what a rule is for: `.foot` and `p` of `td .foot, p { … }`; of `*` none, which is everything."""
+    for selector in selectors.split(","):
+        last = _COMBINED.split(_PSEUDO.sub("", selector).strip())[-1]
+        yield frozenset(_SELECTED.findall(last.lower() if last.isalpha() else last))

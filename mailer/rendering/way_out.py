@@ -1,0 +1,133 @@
+"""The way out of a mail: the link and the address that a reader must see, looked for in what is printed.
+
+A template is looked at when it is loaded (see `checks`), and each form of a message once more when it is made.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from mailer.policy.category import Category
+from mailer.policy.rule_registry import rule
+from mailer.policy.switches import ServiceFooter
+from mailer.rendering.mail_merge import MergeField, MergeForm, Pieces, fill_pieces
+from mailer.rendering.visible_text import VisibleText, visible_text
+from mailer.text_checks import SLOT_MARKS
+
+LINKS: Final = ("unsubscribe_url", "leave_url")
+"""The values that lead out of a mail."""
+SOMETHING: Final = SLOT_MARKS[0]
+"""Stands for a person's value: it is no word, no colour, and nothing that a link may end with."""
+_GLUED = re.compile(rf"[\w+.@/=%&#?{SOMETHING}-]")
+_WORD = re.compile(r"\w")
+_SPACE = re.compile(r"\s+")
+_LEAST_WORDS = 2
+"""Letters that a link needs to be more than a dot: 退订."""
+_FARTHEST = re.compile(r"(?:[^\S\n]*\n){40,}")
+
+
+class NoWayOut(ValueError):
+    """A message in which a reader does not see how to leave it, or where its sender is; the text says which."""
+
+
+@dataclass(frozen=True)
+class PrintedParts:
+    """Both parts of a message as they are printed."""
+
+    text: str
+    html: str
+
+    @property
+    def visible_html(self) -> VisibleText:
+        """The part of its HTML that a reader sees."""
+        return _shown(self.html)
+
+
+_shown = lru_cache(maxsize=16)(visible_text)
+
+
+def print_form(form: MergeForm, values: Mapping[str, Any]) -> PrintedParts:
+    """Both parts of a form, with the links that lead out of it in their slots, and something in the others.
+
+    Args:
+        form: of a message.
+        values: those that its slots can have, the links among them.
+    """
+    values = {slot.name: SOMETHING for slot in _slot_values(form)} | {name: values.get(name) or "" for name in LINKS}
+    return PrintedParts(fill_pieces(form.text, values), fill_pieces(form.html, values))
+
+
+def _slot_values(form: MergeForm) -> Iterator[MergeField]:
+    pieces: Pieces = (*form.text, *form.html)
+    return (piece for piece in pieces if isinstance(piece, MergeField))
+
+
+@rule(
+    "way-out",
+    "interpals-07, paltalk06-02, paltalk06-03, paltalk06-15, paltalk02-09, paltalk06-31; CAN-SPAM 5(a)(3) and (5)",
+    idle=(),
+)
+def check_way_out(sheet: PrintedParts, category: Category, link: str | None, postal_address: str) -> Iterator[str]:
+    """Optional mail shows how to leave it, with the link and the postal address, in both parts; partners' mail too."""
+    if category.mandatory:
+        return
+    yield from _link_faults(sheet, link, "unsubscribe_url", "; optional mail can always be left")
+    address = _SPACE.sub(" ", postal_address)
+    for name, content in (("text", sheet.text), ("HTML", sheet.visible_html.text)):
+        if address not in _SPACE.sub(" ", content):
+            yield f"the {name} part has no postal_address that is shown; optional mail needs it"
+
+
+@rule("service-footer", "paltalk06-06, paltalk02-08, paltalk02-09; PROMISES: where they clash", idle=())
+def check_service_footer(
+    sheet: PrintedParts, silent: PrintedParts | None, footer: ServiceFooter, link: str | None
+) -> Iterator[str]:
+    """Both parts of mandatory mail offer the way out of the service, or say how to deactivate, as the policy wants.
+
+    Args:
+        sheet: the message.
+        silent: the same without its footer, where that is to say how to deactivate.
+        footer: the one that the policy wants.
+        link: the one that leaves the service.
+    """
+    if footer == "leave":
+        yield from _link_faults(sheet, link, "leave_url", "; the policy promises a link in every mail")
+    if footer == "deactivate" and silent is not None:
+        for name, said, unsaid in (
+            ("text", sheet.text, silent.text),
+            ("HTML", sheet.visible_html.text, silent.visible_html.text),
+        ):
+            if not _WORD.search(_lines_missing_in(said, unsaid)):
+                yield f'the {name} part does not say how to deactivate; do so where service_footer == "deactivate"'
+
+
+def _link_faults(sheet: PrintedParts, link: str | None, name: str, why: str) -> Iterator[str]:
+    lines = _lines_with_link(link, sheet.text) if link else []
+    if link is None or not lines:
+        yield f"the text part has no {name} that is shown{why}"
+    elif not any(_WORD.search(line.replace(link, "")) for line in lines):
+        yield f"the text part does not say what {name} is for; write it beside the link"
+    if link is None or link not in sheet.visible_html.links:
+        yield f"the HTML part has no {name} that is shown{why}"
+    elif len(_WORD.findall(sheet.visible_html.links[link])) < _LEAST_WORDS:
+        yield f"the HTML part does not say what {name} is for; write it beside the link"
+
+
+def _lines_with_link(link: str, text: str) -> list[str]:
+    """The lines in which a link stands as a link, each with the one above it: nothing is glued to its ends."""
+    far = _FARTHEST.search(text)
+    lines = (text[: far.start()] if far else text).splitlines()
+    return [
+        f"{lines[max(number - 1, 0)]} {line}" if number else line
+        for number, line in enumerate(lines)
+        for before, found, after in [line.partition(link)]
+        if found and not _GLUED.match(before[-1:]) and not after[:1].strip()
+    ]
+
+
+def _lines_missing_in(said: str, unsaid: str) -> str:
+    """The lines of a text that another one lacks."""
+    known = {line.strip() for line in unsaid.splitlines()}
+    return "\n".join(line for line in said.splitlines() if line.strip() not in known)

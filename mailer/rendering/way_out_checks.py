@@ -1,0 +1,88 @@
+"""The way out of a template's mails, in each way in which they may be printed that is known before there is one."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mailer.rendering.forced_conditions import force_conditions, truth_combinations
+from mailer.rendering.jinja_environment import make_environment
+from mailer.rendering.mail_merge import NAME
+from mailer.rendering.template import Piece, Template
+from mailer.rendering.template_compiler import parse_piece
+from mailer.rendering.template_samples import LEAVE, LINK
+from mailer.rendering.way_out import PrintedParts, check_service_footer, check_way_out, print_form
+
+if TYPE_CHECKING:  # a page is looked at by many checks, of which this is one
+    from mailer.rendering.template_checks import TemplatePage
+
+Values = Mapping[str, Any]
+Print = Callable[[Template, str, Values], Iterable[PrintedParts]]
+"""Prints a template in one of its locales, in one way or more."""
+_OWN = {"unsubscribe_url": LINK, "leave_url": LEAVE}
+
+
+def check_leavable(page: "TemplatePage") -> Iterator[str]:
+    """Finds what is lacking of the way out, whatever texts a mail has, and whichever of its branches is printed."""
+    usual = set(way_out_faults(page, render_usual, page.values))
+    yield from usual
+    for said, ways in (
+        ("with other texts", _render_as_form),
+        ("where its conditions come out otherwise", _render_all_conditions),
+    ):
+        yield from (f"{said}, {fault}" for fault in {*way_out_faults(page, ways, page.values)} - usual)
+
+
+def way_out_faults(page: "TemplatePage", ways: Print, values: Values) -> Iterator[str]:
+    """The faults of a template's ways out, as it is printed.
+
+    Raises:
+        RenderError: it cannot be printed with these values.
+    """
+    face, locale = page.face, page.rendered.locale
+    sheets = list(ways(page.template, locale, values))
+    silent = list[PrintedParts | None]([None] * len(sheets))
+    if face.footer == "deactivate":
+        silent = [*ways(page.template, locale, {**values, "service_footer": "none"})]
+    for sheet, without in zip(sheets, silent, strict=False):
+        yield from check_way_out(sheet, face.category, LINK, page.policy.controller.postal_address)
+        yield from check_service_footer(sheet, without, face.footer, LEAVE)
+
+
+def render_usual(template: Template, locale: str, values: Values) -> Iterator[PrintedParts]:
+    """The mail with just these values.
+
+    Raises:
+        RenderError: it cannot be printed with these values.
+    """
+    rendered = template.render(locale, values)
+    yield PrintedParts(rendered.text, rendered.html)
+
+
+def _render_as_form(template: Template, locale: str, values: Values) -> Iterator[PrintedParts]:
+    """The form of a small mailing, in which each text of a context can be any."""
+    bent = template.variants[locale].bent
+    texts = {name: value for name, value in values.items() if isinstance(value, str) and name in template.example}
+    own = {name: values[name] for name in _OWN if values.get(name)}
+    plain = {name: value for name, value in {**texts, **own}.items() if name not in bent}
+    form = template.render_form(locale, values, {NAME: values["recipient"].name, **plain})
+    if form is not None:
+        yield print_form(form, own)
+
+
+def _render_all_conditions(template: Template, locale: str, values: Values) -> Iterator[PrintedParts]:
+    """Prints each part with the conditions decided both ways that its ways out depend on, beside the other part."""
+    variant = template.variants[locale]
+    parts: tuple[Piece, ...] = ("text", "html")
+    for part in parts:
+        if not variant.conditions.get(part):
+            continue
+        usual = template.render(locale, values)
+        for truths in truth_combinations(variant.conditions[part]):
+            env = make_environment(locale, escape=part == "html")
+            tree = force_conditions(parse_piece(env, template.jinja_sources(locale)[part], part), truths)
+            made = env.from_string(tree)
+            made.globals = variant.pieces[part].globals
+            try:
+                said = made.render(values)
+            except Exception:  # noqa: S112 - a condition guards what is within: without it, there is no such mail
+                continue
+            yield PrintedParts(said, usual.html) if part == "text" else PrintedParts(usual.text, said)

@@ -1,0 +1,49 @@
+"""Kinds of trouble: an outage is waited for, what may pass by itself is tried again, anything else is a bug."""
+
+import traceback
+from enum import StrEnum
+from pathlib import Path
+
+from mailer.ports.broker import BrokerUnavailable
+from mailer.ports.database_errors import DatabaseAway, StatementTooSlow
+
+AWAY = (DatabaseAway, BrokerUnavailable, ConnectionError, TimeoutError)
+"""The error that it comes to if a service is away, starts, ends, or has no room: the same may well succeed later."""
+PASSING = frozenset({"40P01", "40001", "55P03", "57014"})
+"""SQLSTATEs of deadlocks, of locks that were not to be had, and of statements that took too long."""
+SET_UP = frozenset({"28000", "28P01", "3D000", "42501", "42703", "42883", "42P01"})
+"""SQLSTATEs of a database that is not set up, as where it is not migrated yet. No message can be the reason."""
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+class ErrorKind(StrEnum):
+    """Tells what to do about an error: wait for the service, or for a person; try a few times; or report a bug."""
+
+    AWAY = "away"
+    SET_UP = "set_up"
+    PASSING = "passing"
+    BUG = "bug"
+
+
+def error_kind(error: BaseException) -> ErrorKind:
+    """The kind of an error."""
+    state = getattr(error.__cause__ if isinstance(error, DatabaseAway) else error, "sqlstate", None)
+    if state in PASSING or isinstance(error, StatementTooSlow):
+        return ErrorKind.PASSING
+    if state in SET_UP:
+        return ErrorKind.SET_UP
+    return ErrorKind.AWAY if isinstance(error, AWAY) else ErrorKind.BUG
+
+
+def error_place(error: BaseException) -> str:
+    """The type of an error and where in mailer it was raised, without its message, which may hold personal details.
+
+    For example `KeyError at mailer/rendering/mailing.py:120 in print`.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)] or frames
+    if not ours:
+        return type(error).__name__
+    file = Path(ours[-1].filename)
+    name = file.relative_to(_PACKAGE.parent) if file.is_relative_to(_PACKAGE) else file.name
+    return f"{type(error).__name__} at {name}:{ours[-1].lineno} in {ours[-1].name}"

@@ -1,0 +1,81 @@
+"""Signatures in our name, made of the settings: links, and messages by DKIM."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from mailer.rendering.dkim import DkimKey, DkimSigner
+from mailer.rendering.mailing import Sign
+from mailer.rendering.signed_links import SignedLinks
+from mailer.settings import Settings, SettingsError
+from mailer.telemetry import log
+
+
+def signed_links(settings: Settings) -> SignedLinks:
+    """Returns what makes and reads links.
+
+    Raises:
+        SettingsError: a link that it makes cannot be read back.
+    """
+    try:
+        made = SignedLinks(settings.public_url, settings.secret_keys)
+        made.self_test()
+    except ValueError as error:
+        raise SettingsError(f"MAILER_PUBLIC_URL, MAILER_SECRET_KEYS: {error}") from None
+    return made
+
+
+def dkim_signers(settings: Settings) -> dict[str, DkimSigner]:
+    """The signers, by their domains.
+
+    Raises:
+        SettingsError: an entry is not `domain:selector:file.pem`, or its file is no key that we sign with.
+    """
+    keys: defaultdict[str, list[DkimKey]] = defaultdict(list)
+    try:
+        for entry in settings.dkim:
+            domain, selector, file = entry.split(":", 2)
+            keys[domain].append(DkimKey(selector, Path(file).read_bytes()))
+        return {domain: DkimSigner(domain, *pair) for domain, pair in keys.items()}
+    except (OSError, TypeError, ValueError) as error:
+        raise SettingsError(f"MAILER_DKIM takes domain:selector:file.pem, one or two for a domain: {error}") from error
+
+
+def exposed_secret_files(settings: Settings) -> list[str]:
+    """The problems of files with secrets that every user of this machine can read: private keys, settings, tokens.
+
+    They are no reason to stop: what a cluster mounts into a container is often so, and there is nobody else in it.
+    """
+    files = {Path(entry.split(":", 2)[2]): "MAILER_DKIM: {} the private key" for entry in settings.dkim}
+    files |= {Path(token): "MAILER_PROCESSORS: {} the token" for token in _token_files(settings)}
+    files |= {Path(".env"): "{} the settings in"}
+    return [
+        f"{says.format('every user of this machine can read')} {file}; `chmod o= {file}`"
+        for file, says in files.items()
+        if file.exists() and file.stat().st_mode & 0o004
+    ]
+
+
+def _token_files(settings: Settings) -> Iterator[str]:
+    for url in settings.processors:
+        yield from parse_qs(urlsplit(url).query).get("token_file", ())
+
+
+def dkim_signing(settings: Settings) -> Sign | None:
+    """Signs for the domains that have keys; other mail goes unsigned. None: all of it.
+
+    Raises:
+        SettingsError: see `dkim_signers`.
+    """
+    known = dkim_signers(settings)
+    for problem in () if settings.captures else exposed_secret_files(settings):
+        log.warning(problem)
+    if not known:
+        return None
+
+    def sign(domain: str, message: bytes, now: int) -> bytes:
+        signer = known.get(domain)
+        return signer.sign_message(message, now) if signer else message
+
+    return sign

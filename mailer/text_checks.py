@@ -1,0 +1,92 @@
+"""The forms of texts from outside: of names and ids, which stand on one line, and of free text on any number of lines.
+
+A function returns the text as it is, or raises `ValueError` with what to mend.
+"""
+
+import re
+from unicodedata import category
+
+from mailer.policy.text_folding import has_many_marks
+
+CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
+_BIDI = re.compile("[\\u202a-\\u202e\\u2066-\\u2069]")
+"""Embeddings, overrides and isolates (UAX #9 2.1 to 2.5): text after them reads in another order than it is stored."""
+_READ = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd", "Nl", "No", "So"})
+"""Categories of letters, digits and pictograms."""
+_SEEN = _READ | {"Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk"}
+"""The same, with punctuation and other signs."""
+_BLANK = frozenset("\u00ad\u115f\u1160\u180e\u200b\u2060\u2800\u3164\uffa0\ufeff")
+"""Characters that are no space by their category, and look like one or like nothing."""
+SLOT_MARKS = "\ue000", "\ue001"
+"""Private use. Our own renderer marks with them where a person's values stand, so that texts cannot have them."""
+_UNFIT = re.compile("[\\ud800-\\udfff\\ue000\\ue001]")
+
+
+def check_one_line(text: str) -> str:
+    """A text that names something, as it is.
+
+    Raises:
+        ValueError: it has a line break or control character, a bidirectional override, half of a surrogate pair, or
+            more than 30 marks on one letter.
+    """
+    if text.isascii() and text.isprintable():  # quicker, and holds for nearly all
+        return text
+    if CONTROL.search(text):
+        raise ValueError("has a line break or control character; write it on one line")
+    if _BIDI.search(text):
+        raise ValueError("has a character that turns the direction of text (U+202A to 202E, 2066 to 2069); remove it")
+    return _check_unicode(text)
+
+
+def check_name(text: str) -> str:
+    """A name, as it is: on one line, with something to read, and no blank around it.
+
+    Raises:
+        ValueError: it is none; also where it has a letter of a script that is written as a blank.
+    """
+    # Quicker, and holds for nearly all.
+    if text.isascii() and text.isprintable() and text[0].isalnum() and text[-1] != " ":
+        return text
+    return _check_legible(text, _READ, "a letter, a digit or a pictogram")
+
+
+def check_identifier(text: str) -> str:
+    """An id, as it is: a name that may be of signs alone.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if text.isascii() and text.isprintable() and text[0].isalnum() and text[-1] != " ":
+        return text
+    return _check_legible(text, _SEEN, "a character that can be seen")
+
+
+def _check_legible(text: str, kinds: frozenset[str], what: str) -> str:
+    check_one_line(text)
+    if all(char in _BLANK or category(char) not in kinds for char in text):
+        raise ValueError(f"is blank: it has not {what}; write what it is, or leave it out")
+    if text[0] in _BLANK or text[-1] in _BLANK or text != text.strip():
+        raise ValueError("begins or ends with a blank; remove it")
+    return text
+
+
+def check_free_text(text: str) -> str:
+    """A text of any number of lines, as it is.
+
+    Raises:
+        ValueError: it has U+0000, which PostgreSQL cannot store, half of a surrogate pair, or more than 30 marks on one
+            letter, whose normalization holds PostgreSQL for seconds.
+    """
+    if "\0" in text:
+        raise ValueError("has the character U+0000; remove it")
+    return _check_unicode(text)
+
+
+def _check_unicode(text: str) -> str:
+    if found := _UNFIT.search(text):
+        if found[0] in SLOT_MARKS:
+            raise ValueError("has one of the characters U+E000 and U+E001, which are not for texts; remove it")
+        raise ValueError("has half of a surrogate pair; write it whole")
+    if has_many_marks(text):
+        raise ValueError("has more than 30 marks on one letter, which no language has; leave them out")
+    return text

@@ -1,0 +1,320 @@
+"""Statements about the messages that people are handed: what each must show, and what none may have."""
+
+import re
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from mailer.trial.case_facts import ANNOUNCING, MARKETING, PROMOTING, switch_values
+from mailer.trial.decision_statements import FLOOR
+from mailer.trial.parsed_messages import ParsedMessage
+from mailer.trial.sample_people import ADDRESS
+
+Look = Callable[[ParsedMessage], Sequence[str] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStatement:
+    """A statement that a promise with a rule makes of a message.
+
+    Attributes:
+        rules: those whose promises it speaks for. says: the statement in one sentence.
+        look: finds what is wrong, nothing where all is well, None where the promise does not speak of the message.
+    """
+
+    rules: tuple[str, ...]
+    says: str
+    look: Look
+
+
+SIGHTS: list[MessageStatement] = []
+"""Every statement about messages."""
+
+
+def message_statement(*rules: str) -> Callable[[Look], Look]:
+    """Notes a function as the statement of some rules."""
+
+    def note(look: Look) -> Look:
+        SIGHTS.append(MessageStatement(rules, (look.__doc__ or "").splitlines()[0], look))
+        return look
+
+    return note
+
+
+@message_statement("way-out", FLOOR)
+def way_out(letter: ParsedMessage) -> Sequence[str] | None:
+    """Optional mail shows the link to leave it and the postal address in both parts, and has the headers for it."""
+    if not letter.case.is_optional:
+        return None
+    headers = letter.headers
+    link = _one_click(headers.get("list-unsubscribe", ""))
+    return [
+        *(["has no List-Unsubscribe header with an https link"] if link is None else []),
+        *(
+            _problem_unless(
+                headers.get("list-unsubscribe-post") == "List-Unsubscribe=One-Click", "is not left by one click"
+            )
+        ),
+        *(_problem_unless(_shows_word(letter.seen.links.get(link or "", "")), "shows no way out in its HTML part")),
+        *(_problem_unless(bool(link) and (link or "") in letter.text, "shows no way out in its text part")),
+        *shows_postal_address(letter, letter.case.policy.controller.postal_address),
+    ]
+
+
+def shows_postal_address(letter: ParsedMessage, address: str) -> list[str]:
+    """Finds the parts that do not show a postal address."""
+    words = " ".join(address.split())
+    return [
+        *(_problem_unless(words in letter.seen.text, "shows no postal address in its HTML part")),
+        *(_problem_unless(words in letter.plain_text, "shows no postal address in its text part")),
+    ]
+
+
+@message_statement("not-promotional", "breach-alone", FLOOR)
+def mandatory_is_bare(letter: ParsedMessage) -> Sequence[str] | None:
+    """Mandatory mail has no unsubscribe header, no pixel, no tracked link, and promotes nothing."""
+    if letter.case.is_optional:
+        return None
+    paths = {urlsplit(url).path for url in letter.all_urls}
+    words = f"{letter.headers.get('subject', '')} {letter.plain_text} {letter.seen.text}"
+    found = _PROMOTING.search(words)
+    return [
+        *(
+            _problem_unless(
+                not any(name.startswith("list-") for name in letter.headers), "has a header of optional mail"
+            )
+        ),
+        *(
+            _problem_unless(
+                not any(url.startswith("http") for url in letter.seen.images), "has an image that is fetched"
+            )
+        ),
+        *(_problem_unless(not any(path.startswith(("/o/", "/c/")) for path in paths), "has a pixel or a tracked link")),
+        *([f'promotes: it says "{found[0]}"'] if found else []),
+    ]
+
+
+@message_statement("breach-alone")
+def breach(letter: ParsedMessage) -> Sequence[str] | None:
+    """A breach notice comes from the sender of mandatory mail."""
+    if letter.case.category != "breach":
+        return None
+    return _problem_unless(
+        _address(letter.case.policy.senders.mandatory) in letter.headers["from"], "has another sender"
+    )
+
+
+@message_statement("service-footer")
+def footer(letter: ParsedMessage) -> Sequence[str] | None:
+    """Mandatory mail offers what the policy says: a link to leave the service, or words on closing the account."""
+    case = letter.case
+    return offers_in_footer(letter, min(switch_values(case.policy, case.standing, "service_footer"), key=_ORDER.index))
+
+
+def offers_in_footer(letter: ParsedMessage, offer: str) -> Sequence[str] | None:
+    """Finds what the footer of mandatory mail lacks of an offer, one of the values of `service_footer`."""
+    case = letter.case
+    if case.is_optional:
+        return None
+    if offer == "leave":
+        links = [url for url in letter.seen.links if urlsplit(url).path.startswith("/u/")]
+        return [
+            *(_problem_unless(bool(links), "shows no link to leave the service in its HTML part")),
+            *(
+                _problem_unless(
+                    any(url in letter.text for url in links), "shows no link to leave the service in its text part"
+                )
+            ),
+        ]
+    if offer == "deactivate" and case.category == ANNOUNCING:
+        return _problem_unless(letter.text != letter.without_footer, "does not say that closing the account ends it")
+    return []
+
+
+@message_statement("no-secrets")
+def no_secrets(letter: ParsedMessage) -> Sequence[str] | None:
+    """No mail has a form, names a password, or asks for one."""
+    words = f"{letter.plain_text} {letter.seen.text}"
+    return [
+        *(_problem_unless(not letter.seen.fields, "has a form")),
+        *(_problem_unless(not _is_secret(words), "tells or asks for a secret")),
+    ]
+
+
+@message_statement("plain-promotions")
+def profile_refused(letter: ParsedMessage) -> Sequence[str] | None:
+    """A person who refused personalisation gets the mail without anything from their profile."""
+    if not letter.case.standing.personalisation_refused:
+        return None
+    return _problem_unless(not _shows_profile(letter), "has something of the profile")
+
+
+@message_statement("profile-stays")
+def profile_stays(letter: ParsedMessage) -> Sequence[str] | None:
+    """The profile stands in no mandatory mail, and in no address."""
+    in_address = any(word in url for word in letter.profile for url in (*letter.all_urls, *letter.seen.images))
+    is_told = not letter.case.is_optional and _shows_profile(letter)
+    return [
+        *(_problem_unless(not in_address, "has the profile in an address")),
+        *(_problem_unless(not is_told, "has the profile")),
+    ]
+
+
+@message_statement("tracking-refused")
+def untracked(letter: ParsedMessage) -> Sequence[str] | None:
+    """A person who refused tracking gets no pixel and no tracked link."""
+    if not letter.case.standing.tracking_refused:
+        return None
+    return _problem_unless(not _tracking_of_message(letter), "has a pixel or a tracked link")
+
+
+@message_statement("nobodys-opens", "everybodys-links", FLOOR)
+def shared_tracking(letter: ParsedMessage) -> Sequence[str] | None:
+    """By the policy's own word nothing is counted, or everybody has the same pixel and the same tracked links."""
+    return tracking_beyond(letter, switch_values(letter.case.policy, letter.case.standing, "tracking"))
+
+
+def tracking_beyond(letter: ParsedMessage, levels: Set[str]) -> Sequence[str] | None:
+    """Finds what is counted beyond some values of `tracking`, the strictest of which holds."""
+    if "off" in levels:
+        return _problem_unless(
+            not _tracking_of_message(letter), "has a pixel or a tracked link, and the policy counts nothing"
+        )
+    if "tracking" in letter.case.standing.consents:
+        return None
+    is_of_all = all(token.nonce is None for token in letter.counted) or "mailing" not in levels
+    is_nobodys = all(token.recipient_id is None for token in letter.counted)
+    return _problem_unless(is_of_all and is_nobodys, "has a pixel or a tracked link of its own")
+
+
+@message_statement("both-named")
+def both_named(letter: ParsedMessage) -> Sequence[str] | None:
+    """Every mail names the brand and its controller in both parts."""
+    policy = letter.case.policy
+    return [
+        f"does not show {name} in its {part} part"
+        for name in dict.fromkeys((policy.name, policy.controller.name))
+        for part, shown in (("HTML", letter.seen.text), ("text", letter.plain_text))
+        if name not in shown
+    ]
+
+
+@message_statement("advertising-marks")
+def marked(letter: ParsedMessage) -> Sequence[str] | None:
+    """Marketing is labelled, and offers say that they are advertising, where the law of the reader's country asks."""
+    case = letter.case
+    words = _MARKS.get(case.standing.country or "")
+    if words is None or case.category not in MARKETING:
+        return None
+    if case.standing.country == "KR":
+        is_labelled = letter.headers.get("subject", "").startswith(words)
+        return _problem_unless(is_labelled, f"has a subject that does not begin with {words[0]}")
+    if case.category not in PROMOTING:
+        return None
+    return [
+        f"does not say in its {part} part that it is advertising"
+        for part, shown in (("HTML", letter.seen.text), ("text", letter.plain_text))
+        if not any(word in shown for word in words)
+    ]
+
+
+@message_statement("seal-named")
+def seal(letter: ParsedMessage) -> Sequence[str] | None:
+    """An answer to a person's request names the programme of the policy's seal in both parts."""
+    seal, template = letter.case.policy.seal, letter.case.mail.template
+    if seal is None or template is None or letter.case.category != "rights" or "confirm_url" in template.uses:
+        return None
+    return [
+        f"does not name {seal.name} in its {part} part"
+        for part, shown in (("HTML", letter.seen.text), ("text", letter.plain_text))
+        if seal.name not in shown
+    ]
+
+
+@message_statement("local-language")
+def language(letter: ParsedMessage) -> Sequence[str] | None:
+    """A person gets the mail in their language where the template speaks it, with its footer."""
+    template, wanted = letter.case.mail.template, letter.case.person.locale
+    if template is None or wanted not in template.locales:
+        return None
+    found = re.search(r'<html[^>]*\blang="([^"]*)"', letter.html)
+    return _problem_unless(
+        found is not None and found[1].partition("-")[0] == wanted.partition("-")[0], f"is not in {wanted}"
+    )
+
+
+@message_statement("aligned")
+def aligned(letter: ParsedMessage) -> Sequence[str] | None:
+    """The sender of each mail is of the domain that signs it."""
+    host = letter.headers["from"].rpartition("@")[2].rstrip(">")
+    domain = letter.case.policy.domain
+    return _problem_unless(
+        host == domain or host.endswith(f".{domain}"), f"comes from {host}, which {domain} does not sign"
+    )
+
+
+@message_statement("report-link")
+def report_link(letter: ParsedMessage) -> Sequence[str] | None:
+    """Each invitation shows a link to report it, in both parts."""
+    if letter.case.category != "invitation":
+        return None
+    links = [url for url in letter.seen.links if urlsplit(url).path.startswith("/report/")]
+    return [
+        *(_problem_unless(bool(links), "shows no report link in its HTML part")),
+        *(_problem_unless(any(url in letter.text for url in links), "shows no report link in its text part")),
+    ]
+
+
+@message_statement("address-at-hand-over", "primary-address")
+def address(letter: ParsedMessage) -> Sequence[str] | None:
+    """Mail goes to the address on record, in the envelope and in the header."""
+    is_there = letter.recipient == ADDRESS and ADDRESS in letter.headers["to"]
+    return _problem_unless(is_there, "goes to another address than that on record")
+
+
+_MARKS = {"KR": ("(광고)",), "DE": ("Advertisement", "Werbung")}
+"""Words that mark advertising, in countries where the trial looks for them."""
+_ORDER = ("leave", "deactivate", "none")
+"""Values of `service_footer`, strictest first."""
+_PROMOTING = re.compile(
+    r"\d+ ?%|\b(?:discount|special offer|coupon|voucher|buy now|save \$?\d|sale|Rabatt|Gutschein|Sonderangebot)\b"
+    r"|خصم|قسيمة",
+    re.IGNORECASE,
+)
+_SECRET = re.compile(
+    r"\b(?:your (?:password|PIN) is\b|(?:send|tell|give|mail) us[^.]{0,40}\byour (?:password|PIN|card number))"
+    r"|\b(?:dein|Ihr) Passwort (?:ist|lautet)\b",
+    re.IGNORECASE,
+)
+_DENYING = re.compile(r"\b(?:never|not|nobody|no|nie|niemand|nicht|kein\w*)\b", re.IGNORECASE)
+
+
+def _is_secret(words: str) -> bool:
+    """Tells that a sentence has a secret or asks for one, and does not say that nobody ever asks."""
+    return any(_SECRET.search(sentence) and not _DENYING.search(sentence) for sentence in re.split(r"[.!?]\s", words))
+
+
+def _problem_unless(holds: bool, problem: str) -> list[str]:
+    return [] if holds else [problem]
+
+
+def _shows_word(words: str) -> bool:
+    return bool(re.search(r"\w", words))
+
+
+def _one_click(header: str) -> str | None:
+    found = re.search(r"<(https?://[^>]+)>", header)
+    return found[1] if found else None
+
+
+def _address(sender: str) -> str:
+    return sender.rpartition("<")[2].rstrip(">")
+
+
+def _shows_profile(letter: ParsedMessage) -> bool:
+    return any(word in part for word in letter.profile for part in (letter.text, letter.html))
+
+
+def _tracking_of_message(letter: ParsedMessage) -> bool:
+    paths = [urlsplit(url).path for url in (*letter.all_urls, *letter.seen.images)]
+    return any(path.startswith(("/o/", "/c/")) for path in paths)

@@ -1,0 +1,91 @@
+"""Made-up mailings of a brand: each template and category, as it is usual, and as somebody might misuse it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from mailer.policy.category import Category
+from mailer.policy.decision import Mailing
+from mailer.policy.policy_file import Policy
+from mailer.rendering.template_library import Template, TemplateLibrary
+from mailer.trial.sample_people import PRODUCT, STRANGER, TOPIC
+
+INVITER = "Alex Example"
+NO_PURPOSE = "a-purpose-of-nobody"
+"""A purpose that no policy has."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleMailing:
+    """A made-up mailing.
+
+    Attributes:
+        says: what it is called in a report.
+        mailing: what a decision knows of it.
+        template: what it is printed with; None where the brand has no template of the category.
+        usual: it is as an application should send it, so that it may be printed.
+    """
+
+    says: str
+    mailing: Mailing
+    template: Template | None
+    usual: bool = True
+
+    @property
+    def category(self) -> Category:
+        """Its category, as it is published."""
+        return self.mailing.category
+
+
+def sample_mailings(policy: Policy, templates: TemplateLibrary, now: datetime) -> tuple[SampleMailing, ...]:
+    """The mailings of a brand, in a fixed order.
+
+    Args:
+        policy: the brand's.
+        templates: holds the brand's.
+        now: an aware datetime, by which partners are chosen.
+    """
+    found: list[SampleMailing] = []
+    of_brand = [templates.get_template(policy.brand, name) for name in templates.template_names(policy.brand)]
+    for name, category in policy.categories.items():
+        made: list[Template | None] = [one for one in of_brand if one is not None and one.category == name]
+        for template in made or [None]:
+            found += _mailing_variants(
+                template.name if template is not None else f"{name} mail", category, template, policy, now
+            )
+    return tuple(
+        replace(mail, mailing=replace(mail.mailing, id=UUID(int=(7 << 76) | (2 << 62) | number)))
+        for number, mail in enumerate(found, 1)
+    )
+
+
+def _mailing_variants(
+    name: str, category: Category, template: Template | None, policy: Policy, now: datetime
+) -> Iterator[SampleMailing]:
+    plain = Mailing(category, template.purpose if template is not None else policy.purposes[0])
+    if category.invites:
+        plain = replace(plain, inviter=INVITER)
+        yield SampleMailing(f"{name} without an inviter", replace(plain, inviter=None), template, False)
+        yield SampleMailing(
+            f"{name} of an inviter who was stopped", replace(plain, inviter_paused=True), template, False
+        )
+    if category.partners:
+        partner = next((one.id for one in policy.partners if one.holds_on(now.date())), None)
+        yield SampleMailing(f"{name} of no partner", plain, template, False)
+        if partner is None:
+            return
+        plain = replace(plain, partner=partner)
+    yield SampleMailing(name, plain, template)
+    if category.name == "service":
+        yield SampleMailing(f"{name} about {PRODUCT}", replace(plain, product=PRODUCT), template)
+    if category.name == "account":
+        yield SampleMailing(f"{name} as an answer", replace(plain, answers=True), template)
+    if category.is_optional and not category.invites and not category.partners:
+        yield SampleMailing(f"{name} about {TOPIC}", replace(plain, topic=TOPIC), template)
+    yield SampleMailing(f"{name} for {STRANGER}", replace(plain, partner=STRANGER), template, False)
+    yield SampleMailing(f"{name} for {NO_PURPOSE}", replace(plain, purpose=NO_PURPOSE), template, False)
+    yield SampleMailing(
+        f"{name} that has expired", replace(plain, expires_at=now - timedelta(hours=1)), template, False
+    )
+    yield SampleMailing(f"{name} for tomorrow", replace(plain, send_at=now + timedelta(days=1)), template, False)

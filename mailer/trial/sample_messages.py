@@ -1,0 +1,143 @@
+"""Prints made-up mailings as the hand-over does, for the people whose copies can look different."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from mailer.policy.category import CATEGORIES
+from mailer.policy.deciding import decide
+from mailer.policy.decision import Send
+from mailer.policy.policy_file import Policy
+from mailer.ports.deliveries import DeliveryRow
+from mailer.ports.mailings import MailingFacts
+from mailer.rendering.mailing import MailingRenderer
+from mailer.rendering.signed_links import ClickToken, OpenToken, SignedLinks
+from mailer.rendering.template_library import Template
+from mailer.trial.case_facts import make_case
+from mailer.trial.parsed_messages import ParsedMessage, VisiblePage, parse_message, read_page
+from mailer.trial.sample_mailings import INVITER, SampleMailing
+from mailer.trial.sample_people import TRACKED, SamplePerson, base_people, people_with_traits, traits_of
+
+_READERS = 1000
+"""People of a made-up mailing, enough for it to be counted."""
+_LOOKS = frozenset({"country", "collected_under", "products", "personalisation_refused", "tracking_refused"})
+"""The attributes of a standing that change what a message looks like."""
+_PLACES = ("DE", "FR", "KR")
+"""Countries whose floors differ, so that what is counted or marked there differs."""
+
+
+def render_messages(mail: SampleMailing, policy: Policy, now: datetime) -> Iterator[ParsedMessage]:
+    """The messages of the people who get a mailing.
+
+    Args:
+        mail: one of the usual ones, with a template; others have no letters.
+        policy: the brand's.
+        now: an aware datetime.
+
+    Raises:
+        RenderError, HeaderRefused: the template cannot be rendered with its own example.
+        NoWayOut: a reader would not see how to leave it.
+    """
+    if mail.template is None or not mail.usual:
+        return
+    links = SignedLinks("https://mail.example", ["the key of a trial"])
+    press = _sample_renderer(mail, mail.template, policy, links, now)
+    bare = _sample_renderer(mail, mail.template, _without_footer(policy), links, now)
+    for person in distinct_readers(policy, mail.template):
+        decision = decide(mail.mailing, person.standing, policy, now)
+        if not isinstance(decision, Send):
+            continue
+        printed = press.render(_sample_row(mail, mail.template, person), decision.category, int(now.timestamp()))
+        headers, text, html = parse_message(printed.outgoing.content)
+        seen, profile = read_page(html), tuple(_words_of_value(mail.template.profile))
+        case = make_case(person, mail, policy)
+        without = text
+        if decision.category.mandatory:
+            plain = bare.render(_sample_row(mail, mail.template, person), decision.category, int(now.timestamp()))
+            without = parse_message(plain.outgoing.content)[1]
+        counted = tuple(_counted_links(links, seen))
+        yield ParsedMessage(case, printed.outgoing.recipient, headers, text, html, seen, profile, without, counted)
+
+
+def distinct_readers(policy: Policy, template: Template) -> Iterator[SamplePerson]:
+    """People whose copies can look different: by language, name, place, version, product and what they refused."""
+    member = base_people(policy)[1]
+    for locale in (None, *template.locales):
+        for name in (member.name, None):
+            yield replace(member, locale=locale, name=name)
+    yield people_with_traits(member, TRACKED)
+    for trait in traits_of(policy):
+        is_near = trait.changes.get("country") in (None, *_PLACES, *policy.jurisdictions)
+        if trait.changes.keys() <= _LOOKS and is_near:
+            yield people_with_traits(member, trait)
+
+
+def _sample_renderer(
+    mail: SampleMailing, template: Template, policy: Policy, links: SignedLinks, now: datetime
+) -> MailingRenderer:
+    mailing = mail.mailing
+    if mailing.id is None:
+        raise AssertionError("each made-up mailing has an id")
+    facts = MailingFacts(
+        id=mailing.id,
+        brand=policy.brand,
+        event_id="trial",
+        category=mail.category.name,
+        lane=CATEGORIES[mail.category.name].lane.value,
+        template=template.name,
+        template_version=template.version,
+        campaign=None,
+        reason="Needed to keep your account working",
+        context=template.example,
+        reply_to=None,
+        send_at=None,
+        expires_at=None,
+        released_at=now,
+        audience_size=_READERS,
+        topic=mailing.topic,
+        inviter=INVITER if mailing.inviter else None,
+        partner=mailing.partner,
+        product=mailing.product,
+    )
+    return MailingRenderer(facts, policy, template, links, {})
+
+
+def _sample_row(mail: SampleMailing, template: Template, person: SamplePerson) -> DeliveryRow:
+    if mail.mailing.id is None:
+        raise AssertionError("each made-up mailing has an id")
+    context = {"profile": dict(template.profile)} if template.profile else {}
+    return DeliveryRow(mail.mailing.id, 1, 1, person.standing, person.name, person.locale, context)
+
+
+def _without_footer(policy: Policy) -> Policy:
+    """The policy, with a footer that offers nothing in each of its versions."""
+
+    def bare(one: Policy) -> Policy:
+        return one.model_copy(update={"switches": one.switches.model_copy(update={"service_footer": "none"})})
+
+    return bare(policy).with_earlier_versions({one.version: bare(one) for one in policy.all_versions[1:]})
+
+
+def _words_of_value(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case Mapping():
+            for one in value.values():
+                yield from _words_of_value(one)
+        case list() | tuple():
+            for one in value:
+                yield from _words_of_value(one)
+        case _:
+            pass
+
+
+def _counted_links(links: SignedLinks, seen: VisiblePage) -> Iterator[OpenToken | ClickToken]:
+    for url in (*seen.images, *seen.links):
+        path = urlsplit(url).path
+        found = links.read_open(path[3:]) if path.startswith("/o/") else None
+        found_click = links.read_click(path[3:]) if path.startswith("/c/") else None
+        if token := found or found_click:
+            yield token

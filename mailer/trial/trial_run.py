@@ -1,0 +1,289 @@
+"""The trial itself: each statement is asked about everybody and every mailing, and compared with what is done."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import chain
+
+from mailer.policy.deciding import decide
+from mailer.policy.decision import Decision, Divert, Hold, Mailing, Send, Suppress
+from mailer.policy.policy_file import Policy
+from mailer.policy.promise import Promise
+from mailer.policy.standing import WRITTEN
+from mailer.rendering.headers import HeaderRefused
+from mailer.rendering.template_library import RenderError, TemplateLibrary
+from mailer.rendering.way_out import NoWayOut
+from mailer.trial.case_facts import ExpectedFate, MailCase, make_case
+from mailer.trial.decision_statements import FLOOR, STATEMENTS, DecisionStatement
+from mailer.trial.message_statements import SIGHTS, MessageStatement
+from mailer.trial.need_statements import message_statements_of, statements_of
+from mailer.trial.parsed_messages import ParsedMessage
+from mailer.trial.refusal_statements import DOORS, RefusalStatement
+from mailer.trial.sample_mailings import SampleMailing, sample_mailings
+from mailer.trial.sample_messages import render_messages
+from mailer.trial.sample_people import SamplePerson, sample_people, single_trait_people
+from mailer.trial.untried_rules import UNTRIED
+
+
+@dataclass(slots=True)
+class StatementResult:
+    """The finding about one statement.
+
+    Attributes:
+        says: the statement. people, mailings: those it spoke of.
+        messages: how many printed ones it looked at. attempts: how often it tried what has to be refused.
+        failures: how often it was contradicted. first: the first time, in words.
+    """
+
+    says: str
+    people: set[int] = field(default_factory=set)
+    mailings: set[str] = field(default_factory=set)
+    messages: int = 0
+    attempts: int = 0
+    failures: int = 0
+    first: str | None = None
+
+    @property
+    def is_tried(self) -> bool:
+        """Tells that it spoke of somebody."""
+        return bool(self.people) or self.messages + self.attempts > 0
+
+    def add_contradiction(self, words: str) -> None:
+        """Notes a contradiction."""
+        self.failures += 1
+        self.first = self.first or words
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseResult:
+    """A promise, or the floor, and how it did.
+
+    Attributes:
+        id, promise: as in the policy. result: holds, fails or not tried.
+        people, mailings, messages, attempts: those that its statements spoke of.
+        failure: the first person or message that contradicts it, in words.
+        not_tried: what the trial cannot know of it, in words.
+        statements: what was asked, in words. contradicted: those of them that somebody or some message contradicts.
+    """
+
+    id: str
+    promise: str
+    result: str
+    people: int
+    mailings: int
+    messages: int
+    attempts: int
+    failure: str | None
+    not_tried: tuple[str, ...]
+    statements: tuple[str, ...]
+    contradicted: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """A brand's trial. `at` is the time that was taken for now; `people` and `mailings` are all that were made up."""
+
+    brand: str
+    version: str
+    at: datetime
+    people: int
+    mailings: int
+    lines: tuple[PromiseResult, ...]
+
+    @property
+    def failed_promises(self) -> tuple[PromiseResult, ...]:
+        """The promises that do not hold."""
+        return tuple(line for line in self.lines if line.result == FAILS)
+
+
+_WAYS_OUT = frozenset({"way-out", "service-footer"})
+"""Rules by which a message that shows no way out is not sent."""
+
+
+class StatementResults:
+    """The findings about each statement that a promise needs.
+
+    Args:
+        promises: the brand's.
+
+    Attributes:
+        by_rule: for each rule and each need of a promise, what was found about its statements.
+    """
+
+    def __init__(self, promises: Iterable[Promise]) -> None:
+        self.by_rule: defaultdict[str, list[StatementResult]] = defaultdict(list)
+        wanted = {FLOOR, *(rule for promise in promises for rule in promise.rules)}
+        needed = {one.rules: one for promise in promises for one in statements_of(promise.needs)}
+        shown = {one.rules: one for promise in promises for one in message_statements_of(promise.needs)}
+        spoken = (one for one in STATEMENTS if not wanted.isdisjoint(one.rules))
+        seen = (one for one in SIGHTS if not wanted.isdisjoint(one.rules))
+        self._statements = [(one.speak, self._result_of(one)) for one in (*spoken, *needed.values())]
+        self._sights = [(one, self._result_of(one)) for one in (*seen, *shown.values())]
+        self._doors = [(one.knock, self._result_of(one)) for one in DOORS if not wanted.isdisjoint(one.rules)]
+
+    def _result_of(self, one: DecisionStatement | MessageStatement | RefusalStatement) -> StatementResult:
+        tally = StatementResult(one.says)
+        for rule in one.rules:
+            self.by_rule[rule].append(tally)
+        return tally
+
+    def check_decision(self, case: MailCase, index: int, decision: Decision) -> None:
+        """Compares a decision with each statement about it."""
+        for speak, tally in self._statements:
+            expected = speak(case)
+            if expected is None:
+                continue
+            tally.people.add(index)
+            tally.mailings.add(case.mail.says)
+            if not _is_met(expected, decision, case):
+                tally.add_contradiction(
+                    f"{case.person.person_in_words}, {_decision_in_words(decision)} {case.mail.says};"
+                    f" they {expected.value} it"
+                )
+
+    def check_messages(self, mail: SampleMailing, policy: Policy, now: datetime) -> None:
+        """Looks at each message of one mailing."""
+        try:
+            for letter in render_messages(mail, policy, now):
+                self._check_message(letter, mail)
+        except NoWayOut as error:
+            for sight, tally in self._sights:
+                if not _WAYS_OUT.isdisjoint(sight.rules):
+                    tally.add_contradiction(f"{mail.says} is not sent, as {error}")
+        except (RenderError, HeaderRefused) as error:
+            for _, tally in self._sights:
+                tally.add_contradiction(f"{mail.says} cannot be printed: {error}")
+
+    def _check_message(self, letter: ParsedMessage, mail: SampleMailing) -> None:
+        for sight, tally in self._sights:
+            problems = sight.look(letter)
+            if problems is None:
+                continue
+            tally.messages += 1
+            tally.mailings.add(mail.says)
+            if problems:
+                language = f" in {letter.case.person.locale}" if letter.case.person.locale else ""
+                tally.add_contradiction(
+                    f"{mail.says}{language}, to {letter.case.person.person_in_words}, {problems[0]}"
+                )
+
+    def check_refusals(self, policy: Policy, templates: TemplateLibrary, now: datetime) -> None:
+        """Tries what is refused before anything is decided: events, and processors."""
+        for door, tally in self._doors:
+            for tried in door(policy, templates, now):
+                tally.attempts += 1
+                if tried:
+                    tally.add_contradiction(tried)
+
+
+HOLDS, FAILS, NOT_TRIED = "holds", "fails", "not tried"
+Step = Callable[[int, int], None]
+"""Told how many mailings of how many are done."""
+
+
+def try_brand(
+    policy: Policy,
+    templates: TemplateLibrary,
+    now: datetime,
+    step: Step = lambda done, of: None,
+    people: Sequence[SamplePerson] | None = None,
+) -> TrialResult:
+    """Tries everything that a brand promises.
+
+    Args:
+        policy: the brand's, with its other versions beside it.
+        templates: holds the brand's.
+        now: an aware datetime.
+        step: is told of the progress.
+        people: those about whom it asks; None: everybody, see `sample_people`.
+    """
+    policy = policy.model_copy(update={"only_deliver_to": None})
+    everybody = list(enumerate(sample_people(policy) if people is None else people))
+    few = everybody[: len(single_trait_people(policy))]
+    mails = sample_mailings(policy, templates, now)
+    tallies = StatementResults(policy.promises)
+    decided = set[Mailing]()
+    for number, mail in enumerate(mails, 1):
+        # To a decision, two templates of one category and purpose are the same.
+        alike = replace(mail.mailing, id=None)
+        is_new = mail.usual and alike not in decided
+        decided.add(alike)
+        for index, person in everybody if is_new else few:
+            decision = decide(mail.mailing, person.standing, policy, now)
+            tallies.check_decision(make_case(person, mail, policy), index, decision)
+        tallies.check_messages(mail, policy, now)
+        step(number, len(mails))
+    tallies.check_refusals(policy, templates, now)
+    lines = [_promise_result(promise, tallies.by_rule) for promise in policy.promises]
+    floor = Promise(id="the-floor", promise=_OF_ALL, source="PROMISES")
+    lines.append(_judge_promise(floor, tallies.by_rule[FLOOR], ()))
+    return TrialResult(policy.brand, policy.version, now, len(everybody), len(mails), tuple(lines))
+
+
+_OF_ALL = "what holds for every brand: optional mail can be left, mandatory mail arrives, unknown is never the laxest"
+
+
+def _is_met(expected: ExpectedFate, decision: Decision, case: MailCase) -> bool:
+    match expected:
+        case ExpectedFate.GOES:
+            waits = isinstance(decision, Hold) and decision.rule == "mail-hours" and case.is_optional
+            return isinstance(decision, Send) or waits
+        case ExpectedFate.STAYS:
+            return isinstance(decision, (Suppress, Divert))
+        case ExpectedFate.WRITTEN:
+            return isinstance(decision, Divert) and decision.channel == WRITTEN
+        case ExpectedFate.NOT_NOW:
+            return not isinstance(decision, Send)
+
+
+def _decision_in_words(decision: Decision) -> str:
+    match decision:
+        case Send():
+            return "would get"
+        case Hold():
+            return "would later get"
+        case Divert(channel=channel):
+            return f"would be told by {channel.replace('_', ' ')} of"
+        case Suppress(reason=reason):
+            return f"would not get (because: {reason.replace('_', ' ')})"
+
+
+def _promise_result(promise: Promise, by_rule: dict[str, list[StatementResult]]) -> PromiseResult:
+    """The result of a promise, by what the statements of its rules found."""
+    if promise.waits_for:
+        return _judge_promise(promise, (), (f"it waits for {promise.waits_for}",))
+    needs = [
+        *(one.rules for one in statements_of(promise.needs)),
+        *(one.rules for one in message_statements_of(promise.needs)),
+    ]
+    tallies = [tally for rule in (*promise.rules, *chain(*needs)) for tally in by_rule.get(rule, ())]
+    return _judge_promise(promise, tallies, tuple(_untried_reasons(promise, by_rule)))
+
+
+def _untried_reasons(promise: Promise, by_rule: dict[str, list[StatementResult]]) -> Iterator[str]:
+    """The reasons for which the trial cannot know of a promise."""
+    for rule in promise.rules:
+        found = by_rule.get(rule, ())
+        if not found:
+            yield UNTRIED.get(rule, f"the trial has no statement of the rule {rule}")
+        elif not any(tally.is_tried for tally in found):
+            yield f"the brand has no mail and no template of which {rule} speaks"
+
+
+def _judge_promise(promise: Promise, tallies: Iterable[StatementResult], not_tried: tuple[str, ...]) -> PromiseResult:
+    unique = list({id(tally): tally for tally in tallies if tally.is_tried or tally.failures}.values())
+    failed = [tally for tally in unique if tally.failures]
+    return PromiseResult(
+        promise.id,
+        promise.promise,
+        FAILS if failed else HOLDS if unique else NOT_TRIED,
+        len(set().union(*(tally.people for tally in unique))),
+        len(set().union(*(tally.mailings for tally in unique))),
+        sum(tally.messages for tally in unique),
+        sum(tally.attempts for tally in unique),
+        failed[0].first if failed else None,
+        not_tried,
+        tuple(tally.says for tally in unique),
+        tuple(tally.says for tally in failed),
+    )

@@ -1,0 +1,137 @@
+"""The kinds of mail that a brand sends, as pages name them; and which of them somebody gets."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+
+from mailer.policy import rules
+from mailer.policy.category import Category
+from mailer.policy.deciding import decision_facts
+from mailer.policy.decision import Mailing
+from mailer.policy.policy_file import Policy
+from mailer.policy.scopes import category_of_scope
+from mailer.policy.standing import TRACKING, Standing, partner_scope
+from mailer.ports.pending_requests import RequestedAct
+from mailer.web.languages import PageLanguage
+from mailer.web.pages import category_titles
+
+_OWN_WILL = (
+    rules.objection,
+    rules.opted_out,
+    rules.partner_request,
+    rules.one_invitation,
+    rules.erased_before,
+    rules.contest_entry,
+    rules.topic_consent,
+    rules.promo_basis,
+    rules.subscription,
+)
+"""The rules that a person's own word changes the answer of."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailChoice:
+    """Something to stop or to ask for.
+
+    Attributes:
+        what: the scope of a consent or an opt-out, or an `StandingChange`.
+        on: the person gets it; False where nobody has looked.
+        topics: within it, as far as they are known for the person.
+    """
+
+    what: str
+    title: str
+    description: str
+    on: bool = False
+    topics: tuple["MailChoice", ...] = ()
+
+    @property
+    def title_and_description(self) -> tuple[str, str]:
+        """Title and description."""
+        return self.title, self.description
+
+
+def scopes_offered(policy: Policy, now: datetime) -> list[str]:
+    """Each kind of optional mail, partner by partner where they mail on request: the same for everybody."""
+    found = []
+    for category in policy.categories.values():
+        if category.mandatory:
+            continue
+        mail = {switches.partner_mail for switches in policy.all_switches()} if category.partners else set()
+        if not category.partners or "allowed" in mail:
+            found.append(category.name)
+        if "on_request" in mail:
+            found += _partner_scopes(policy, now)
+    return found
+
+
+def acts_offered(policy: Policy) -> list[str]:
+    """Returns what else can be asked for: the same for everybody."""
+    categories, levels = policy.categories.values(), {switches.tracking for switches in policy.all_switches()}
+    return [
+        *([RequestedAct.MARKETING] if any(category.markets for category in categories) else []),
+        *([RequestedAct.PERSONALISED] if any(category.promotes for category in categories) else []),
+        *([RequestedAct.COUNTED] if levels != {"off"} else []),
+        *([TRACKING] if "individual" in levels else []),
+        RequestedAct.IN_WRITING,
+        RequestedAct.BY_EMAIL,
+        RequestedAct.SHOWN,
+    ]
+
+
+def mail_choices(policy: Policy, standing: Standing, language: PageLanguage, now: datetime) -> Iterator[MailChoice]:
+    """All that the brand may send or not, as somebody wishes, and what they wish as of now."""
+    switches = policy.switches_for(standing.collected_under, standing.country)
+    for category in policy.categories.values():
+        if category.mandatory or (category.partners and switches.partner_mail == "never"):
+            continue
+        within = _partner_scopes(policy, now) if category.partners else topics_of(policy, standing, category.name)
+        choose = partial(_make_choice, policy, standing, language, now, category)
+        if category.partners and switches.partner_mail == "on_request":
+            yield from map(choose, within)
+        else:
+            yield replace(choose(category.name), topics=tuple(map(choose, within)))
+
+
+def topics_of(policy: Policy, standing: Standing, category: str | None = None) -> list[str]:
+    """The topics, of one category or of all, about which the person has said something."""
+    said = sorted(scope for scope in standing.consents | standing.opted_out if "/" in scope)
+    found = [(scope, category_of_scope(policy, scope)) for scope in said]
+    return [scope for scope, of in found if of is not None and category in (None, of)]
+
+
+def title_of(policy: Policy, what: str, language: PageLanguage) -> tuple[str, str]:
+    """Title and description of a scope or an act, as pages show it."""
+    texts, brand = language.texts, language.isolate_name(policy.name)
+    name, _, within = what.partition("/")
+    if what in texts["wishes"]:
+        controller = language.isolate_name(policy.controller.name)
+        title, description = texts["wishes"][what]
+        return title.format(brand=brand), description.format(brand=brand, controller=controller)
+    for partner in policy.partners:
+        if what == partner_scope(partner.id):
+            return partner.name, texts["partner_kind"].format(partner=language.isolate_name(partner.name), brand=brand)
+    if name not in texts["kinds"]:
+        return _name_of_slug(within or name), policy.name
+    title, description = category_titles(language, [name], brand)[0]
+    return (_name_of_slug(within), title) if within else (title, description)
+
+
+def _make_choice(
+    policy: Policy, standing: Standing, language: PageLanguage, now: datetime, category: Category, scope: str
+) -> MailChoice:
+    within = scope.partition("/")[2] or None
+    topic, partner = (None, within) if category.partners else (within, None)
+    # Whether nothing that is the person's own to say keeps such mail from them.
+    facts = decision_facts(Mailing(category, "", topic=topic, partner=partner), standing, policy, now)
+    on = all(ask(facts) is None for ask in _OWN_WILL if partner or ask is not rules.partner_request)
+    return MailChoice(scope, *title_of(policy, scope, language), on)
+
+
+def _partner_scopes(policy: Policy, now: datetime) -> list[str]:
+    return [partner_scope(partner.id) for partner in policy.partners if partner.holds_on(now.date())]
+
+
+def _name_of_slug(slug: str) -> str:
+    return slug.replace("-", " ").replace("_", " ").capitalize()

@@ -1,0 +1,148 @@
+"""`/report/{token}`: why somebody got a mail, "this is not my account", and a stop to who invites strangers.
+
+The link may have been forwarded: the page tells nothing of who was mailed, and does no more than an unsubscribe link
+could.
+"""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from mailer.actions import OptOutRefused, record_opt_out
+from mailer.actions.inviters import pause_inviter
+from mailer.policy.address_sources import Kind
+from mailer.policy.category import CATEGORIES, Category
+from mailer.policy.policy_file import Policy
+from mailer.policy.policy_versions import describe_versions
+from mailer.policy.rule_registry import rule
+from mailer.policy.standing import EVERYTHING_OPTIONAL
+from mailer.ports.inviters import InviterStore
+from mailer.ports.mail_origins import MailOrigin
+from mailer.rendering.signed_links import ReportToken
+from mailer.telemetry import log
+from mailer.web.form_posts import METHODS, is_button_press, is_current_address, read_form
+from mailer.web.languages import PageLanguage
+from mailer.web.pages import Problem, brand_page, category_titles, language_of, problem_page
+from mailer.web.privacy_signals import apply_privacy_signal
+from mailer.web.site import TheMeters, TheSite, WebContext, WebCounters
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MailReason:
+    """Why a mail was sent, in words.
+
+    Attributes:
+        kind: what it is, None where the records are gone. source, since, version: of the address, as far as known.
+    """
+
+    kind: str | None
+    reason: str
+    source: str
+    since: str | None
+    version: str | None
+
+
+@router.api_route("/report/{token}", methods=METHODS)
+async def report(request: Request, token: str, site: TheSite, meters: TheMeters) -> Response:
+    """Explains the mail; its buttons dispute the account, or stop the member who invited."""
+    link = site.links.read_report(token)
+    policy = site.policies.get(link.brand) if link else None
+    if link is None or policy is None:
+        return problem_page(request, Problem.BAD_LINK, 400)
+    origin = await site.origins.find_origin(link.brand, link.recipient_id, link.mailing_id)
+    standing = await site.standings.get_standing(link.brand, link.recipient_id)
+    if origin is None or standing is None or standing.erased:
+        return problem_page(request, Problem.GONE, 410)
+    done, current = None, is_current_address(link.generation, standing)
+    await apply_privacy_signal(request, site, policy, link.recipient_id)
+    if is_button_press(request.method):
+        done = await _apply_button(request, site, meters, policy, link, origin if current else None)
+    reason = explain(policy, origin, language_of(request, policy)) if current else None
+    invited = current and origin.inviter is not None
+    address = standing.address if current else None
+    return brand_page(request, policy, "why.html.j2", address, reason=reason, invited=invited, done=done)
+
+
+_SOURCES: dict[Kind, str] = {
+    "account": "sign-up",
+    "contest": "contest",
+    "partner": "partner",
+    "invitation": "invitation",
+}
+"""The text that says how an address was collected, by the kind of its source."""
+
+
+def explain(policy: Policy, origin: MailOrigin, language: PageLanguage) -> MailReason:
+    """Why the mail was sent. Nothing of it says to whom."""
+    texts, sources, brand = language.texts, language.texts["sources"], language.isolate_name(policy.name)
+    category = CATEGORIES.get(origin.category or "")
+    kind = policy.source_vocabulary.strictest_kind(origin.source)
+    known = "unknown" if kind is None else _SOURCES.get(kind, "other")
+    return MailReason(
+        kind=_category_in_words(category, policy, language),
+        reason=texts[_reason_text_name(category, origin)].format(brand=brand),
+        source=sources[known].format(brand=brand),
+        since=language.isolate_name(origin.collected_at.date().isoformat()) if origin.collected_at else None,
+        version=describe_versions(origin.policy_version),
+    )
+
+
+def _category_in_words(category: Category | None, policy: Policy, language: PageLanguage) -> str | None:
+    if category is None:
+        return None
+    if category.mandatory:
+        return str(language.texts["mandatory_title"])
+    return category_titles(language, [category.name], policy.name)[0][0]
+
+
+def _reason_text_name(category: Category | None, origin: MailOrigin) -> str:
+    """The name of the text that says it."""
+    if category is None:
+        return "why_gone"
+    if category.mandatory:
+        return "why_account"
+    if category.invites:
+        return "why_invited"
+    return "why_asked" if origin.asked else "why_not_left"
+
+
+async def _apply_button(
+    request: Request,
+    site: WebContext,
+    meters: WebCounters,
+    policy: Policy,
+    link: ReportToken,
+    origin: MailOrigin | None,
+) -> str | None:
+    """Does what the button says, and returns its name; None for anything else that was posted.
+
+    `origin`: of the mail; None where its link was for another address, and no inviter can be stopped.
+    """
+    form = await read_form(request)
+    if "inviter" in form and origin is not None and origin.inviter is not None:
+        await stop_inviter(site.inviters, policy.brand, origin.inviter)
+        return "inviter"
+    if "not_mine" in form:
+        await _dispute_account(site, meters, policy, link)
+        return "not_mine"
+    return None
+
+
+@rule("report-link", "paltalk02-07")
+async def stop_inviter(inviters: InviterStore, brand: str, inviter: str) -> None:
+    """Who reports an invitation stops the member who sent it, without saying who they are."""
+    await pause_inviter(inviters, brand, inviter, "report")
+
+
+async def _dispute_account(site: WebContext, meters: WebCounters, policy: Policy, link: ReportToken) -> None:
+    """Stops what can be left, no more: whoever reads a forwarded mail may press this button too."""
+    try:
+        await record_opt_out(
+            site.standings, policy, link.recipient_id, EVERYTHING_OPTIONAL, "not-mine", link.mailing_id
+        )
+        meters.opt_outs.labels(policy.brand, EVERYTHING_OPTIONAL).inc()
+    except OptOutRefused:
+        log.info("a disputed account is gone", brand=policy.brand)

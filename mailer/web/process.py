@@ -1,0 +1,22 @@
+"""Serves the web app, and writes what it counts."""
+
+import asyncio
+from collections.abc import Callable
+
+from mailer.web.app import create_app
+from mailer.web.server import serve_app
+from mailer.web.site import WebContext
+from mailer.web.tracking import keep_counts
+
+
+async def serve_site_and_counts(
+    site: WebContext, host: str, port: int, stop: asyncio.Event, announce: Callable[[int], object] | None = None
+) -> None:
+    """Serves a site until `stop` is set; see `server.serve_app`. Opens and clicks are written by the hour."""
+    app, over = create_app(site), asyncio.Event()
+    counting = asyncio.create_task(keep_counts(site.opens, app.state.meters, over))
+    try:
+        await serve_app(app, host, port, stop, announce)
+    finally:
+        over.set()  # only now: requests that were in flight are counted, too
+        await counting

@@ -1,0 +1,155 @@
+"""`/u/{token}`: leaving a kind of mail, or the service."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from mailer.actions import OptOutRefused, record_opt_out
+from mailer.actions.confirmation_requests import RecipientUnknown
+from mailer.actions.opt_out import scope_of_link, undo_opt_out
+from mailer.policy.category import CATEGORIES
+from mailer.policy.expected_mail import gets_announcements, optional_mail
+from mailer.policy.policy_file import Policy
+from mailer.policy.rule_registry import rule
+from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
+from mailer.ports.pending_requests import RequestedAct
+from mailer.ports.standings import OptOutResult
+from mailer.rendering.signed_links import SignedLinks, UndoToken, UnsubscribeToken
+from mailer.telemetry import log
+from mailer.web.form_posts import METHODS, Form, is_button_press, is_current_address, read_form
+from mailer.web.pages import (
+    Problem,
+    UnsubscribePage,
+    UnsubscribeStep,
+    brand_page,
+    language_of,
+    problem_page,
+    unsubscribe_page,
+)
+from mailer.web.preferences import ask_for_choices
+from mailer.web.privacy_signals import apply_privacy_signal
+from mailer.web.site import TheMeters, TheSite, WebContext, WebCounters
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.api_route("/u/{token}", methods=METHODS)
+async def leave(request: Request, token: str, site: TheSite, meters: TheMeters) -> Response:
+    """Asks, and once a button is pressed or one click is posted, leaves what the link is for."""
+    found = recipient_of_link(site.links, site.policies, token)
+    if found is None:
+        return problem_page(request, Problem.BAD_LINK, 400)
+    link, policy = found
+    await apply_privacy_signal(request, site, policy, link.recipient_id)
+    if _closes_account(link):
+        return await _ask_to_close(request, site, policy, link)
+    leaving = await _page_before_press(site, policy, link)
+    if not is_button_press(request.method):
+        return unsubscribe_page(request, leaving)
+    form = await read_form(request)
+    if "undo" in form:
+        return unsubscribe_page(request, await _undo_opt_out(site, link, leaving, form["undo"][0]))
+    if "back" in form and leaving.about:
+        await ask_for_choices(site, policy, link.recipient_id, [leaving.scope], language_of(request, policy))
+        return unsubscribe_page(request, replace(leaving, step=UnsubscribeStep.MAILED))
+    return unsubscribe_page(request, await _opt_out(site, meters, link, leaving, form))
+
+
+@rule("plain-opt-out", "peerstream-08; the floor", idle=lambda links, policies, token: None)
+def recipient_of_link(
+    links: SignedLinks, policies: Mapping[str, Policy], token: str
+) -> tuple[UnsubscribeToken, Policy] | None:
+    """A link of ours is all that an opt-out needs: no login, no identity, nothing about whoever holds it.
+
+    None for what is not ours, or of a brand that is gone.
+    """
+    link = links.read_unsubscribe(token)
+    policy = policies.get(link.brand) if link else None
+    return (link, policy) if link and policy else None
+
+
+async def _page_before_press(site: WebContext, policy: Policy, link: UnsubscribeToken) -> UnsubscribePage:
+    """The page as a look at it shows it; to who holds a link to another address, as if nothing had been left."""
+    standing = await site.standings.get_standing(link.brand, link.recipient_id)
+    scope, footer = scope_of_link(policy, link.category), _footer_of(policy, standing)
+    if standing is None or not is_current_address(link.generation, standing):
+        return UnsubscribePage(
+            policy, UnsubscribeStep.ASK, scope, frozenset(), footer, announced=_announcement_text(policy)
+        )
+    gone = not standing.opted_out.isdisjoint({scope, EVERYTHING_OPTIONAL})
+    now = datetime.now(UTC)
+    step, gets = UnsubscribeStep.LEFT if gone else UnsubscribeStep.ASK, optional_mail(policy, standing, now)
+    announced = _announcement_text(policy, standing) if gets_announcements(policy, standing, now) else None
+    return UnsubscribePage(
+        policy, step, scope, standing.opted_out, footer, standing.address, gets=gets, announced=announced
+    )
+
+
+async def _opt_out(
+    site: WebContext, meters: WebCounters, link: UnsubscribeToken, leaving: UnsubscribePage, form: Form
+) -> UnsubscribePage:
+    """Opts out: for the page's button, and for one-click, whatever its body (RFC 8058 3.2)."""
+    pressed = form.get("scope")
+    scope, done = EVERYTHING_OPTIONAL if pressed == ["all"] else leaving.scope, OptOutResult()
+    try:
+        source = "page" if pressed else "one-click"
+        done = await record_opt_out(site.standings, leaving.policy, link.recipient_id, scope, source, link.mailing_id)
+        meters.opt_outs.labels(link.brand, scope).inc()
+    except OptOutRefused:
+        # Nobody is there any more, which is nobody's business: the answer is the same.
+        log.info("an opt-out for a recipient who is gone", brand=link.brand)
+    undo = _undo_value(site.links, link, done) if pressed and leaving.about else None
+    return replace(leaving, step=UnsubscribeStep.DONE, scope=scope, opted_out=leaving.opted_out | {scope}, undo=undo)
+
+
+def _undo_value(links: SignedLinks, link: UnsubscribeToken, done: OptOutResult) -> str | None:
+    """The value that undoes a press, once and for some minutes; none where the press has changed nothing."""
+    if done.suppression is None or done.at is None:
+        return None
+    return links.undo_token(UndoToken(link.brand, link.recipient_id, done.suppression, done.at))
+
+
+async def _undo_opt_out(
+    site: WebContext, link: UnsubscribeToken, leaving: UnsubscribePage, value: str
+) -> UnsubscribePage:
+    """Undoes the press that a page's value is about, if it was on this link's page."""
+    press = site.links.read_undo(value)
+    if press is None or (press.brand, press.recipient_id) != (link.brand, link.recipient_id):
+        return replace(leaving, step=UnsubscribeStep.LATE)
+    undone = await undo_opt_out(site.suppressions, press, datetime.now(UTC))
+    return replace(leaving, step=UnsubscribeStep.UNDONE if undone else UnsubscribeStep.LATE)
+
+
+def _closes_account(link: UnsubscribeToken) -> bool:
+    """Whether it is the link of mandatory mail that ends with the account (`service_footer`)."""
+    category = CATEGORIES.get(link.category)
+    return category is not None and category.mandatory and not category.outlives_account
+
+
+async def _ask_to_close(request: Request, site: WebContext, policy: Policy, link: UnsubscribeToken) -> Response:
+    """Asks by mail whether the account is to be closed, for the page's own button only: service mail is forwarded."""
+    standing = await site.standings.get_standing(link.brand, link.recipient_id)
+    if standing is None or not is_current_address(link.generation, standing):
+        return problem_page(request, Problem.STALE, 410)
+    asked = is_button_press(request.method) and "close" in await read_form(request)
+    if asked:
+        try:
+            await ask_for_choices(site, policy, link.recipient_id, [RequestedAct.CLOSED], language_of(request, policy))
+        except RecipientUnknown:
+            log.info("an account to close is gone", brand=policy.brand)
+    return brand_page(request, policy, "closing.html.j2", standing.address, asked=asked)
+
+
+def _announcement_text(policy: Policy, standing: Standing | None = None) -> str:
+    """The name of the text that says which announcements come to a person; None: to anybody, and nothing of whom."""
+    switches = policy.switches_for(standing.collected_under, standing.country) if standing else policy.switches
+    return f"announced_{switches.service_scope}"
+
+
+def _footer_of(policy: Policy, standing: Standing | None) -> str:
+    if standing is None:
+        return policy.switches.service_footer
+    return policy.switches_for(standing.collected_under, standing.country).service_footer
