@@ -18,7 +18,7 @@ HOST_THAT_NEVER_STOPS = """
 import sys, signal
 from pathlib import Path
 from mailer.embedded import postgres
-server = postgres.start(Path(sys.argv[1]))
+server = postgres.start_postgres(Path(sys.argv[1]))
 print("started", flush=True)
 signal.pause()
 """
