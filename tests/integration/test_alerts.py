@@ -148,7 +148,7 @@ class Scene:
     async def _relay_down(self) -> None:
         now = datetime.now(UTC)
         known = SimpleNamespace(
-            conditions={"relay-us": ProcessorCondition("down", now - timedelta(minutes=1), "no route", now)}
+            processor_conditions={"relay-us": ProcessorCondition("down", now - timedelta(minutes=1), "no route", now)}
         )
         await ConditionReporter(
             known, PostgresProcessors(self.world.pool, self.world.writers), "w", Readiness()

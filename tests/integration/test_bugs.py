@@ -148,7 +148,9 @@ async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkey
     assert (await world.ledger.verify_ledger()).faults == ()
 
 
-@pytest.mark.parametrize("place", ["mailer.postgres.deliveries._delivery_row", "mailer.pipeline.handover.once"])
+@pytest.mark.parametrize(
+    "place", ["mailer.postgres.deliveries._delivery_row", "mailer.pipeline.handover.single_use_keys"]
+)
 async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
     world: World, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:

@@ -18,7 +18,7 @@ HOST_THAT_NEVER_STOPS = """
 import sys, signal
 from pathlib import Path
 from mailer.embedded import rabbitmq
-node = rabbitmq.start(Path(sys.argv[1]))
+node = rabbitmq.start_rabbitmq(Path(sys.argv[1]))
 print(node.url, flush=True)
 signal.pause()
 """

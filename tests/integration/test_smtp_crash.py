@@ -12,12 +12,13 @@ from tests.integration.smtp_world import CONTENT, Scripted, scripted
 
 SEND = """
 import asyncio, sys
-from mailer.ports.processor import Outgoing
-from mailer.processors.smtp import from_url
+from mailer.ports.processor import OutgoingMessage
+from mailer.processors.smtp import processor_from_url
 async def main():
-    window = [Outgoing("b@example.com", f"r{n}@example.org", sys.argv[2].encode()) for n in range(3)]
+    window = [OutgoingMessage("b@example.com", f"r{n}@example.org", sys.argv[2].encode()) for n in range(3)]
     loop = asyncio.get_running_loop()
-    await from_url(f"smtp://127.0.0.1:{sys.argv[1]}?pool=1").send(window, loop.time() + 60, lambda index: None)
+    relay = processor_from_url(f"smtp://127.0.0.1:{sys.argv[1]}?pool=1")
+    await relay.send(window, loop.time() + 60, lambda index: None)
 asyncio.run(main())
 """
 

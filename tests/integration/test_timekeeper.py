@@ -115,7 +115,16 @@ async def test_it_runs_until_told_to_stop(world: World, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    "broken", ["give_back", "batch_due", "unpublished", "ending", "finish_mailings", "fold", "seal"]
+    "broken",
+    [
+        "end_expired_claims",
+        "batch_due_deliveries",
+        "unpublished_batches",
+        "ending_mailings",
+        "finish_mailings",
+        "fold_counters",
+        "seal_ledger",
+    ],
 )
 async def test_a_step_that_fails_keeps_no_other_from_being_done(
     world: World, monkeypatch: pytest.MonkeyPatch, broken: str
@@ -134,7 +143,16 @@ async def test_a_step_that_fails_keeps_no_other_from_being_done(
 
         return step
 
-    steps = ("give_back", "batch_due", "unpublished", "ending", "finish_mailings", "partitions", "fold", "seal")
+    steps = (
+        "end_expired_claims",
+        "batch_due_deliveries",
+        "unpublished_batches",
+        "ending_mailings",
+        "finish_mailings",
+        "create_partitions",
+        "fold_counters",
+        "seal_ledger",
+    )
     for name in steps:
         monkeypatch.setattr(world.upkeep, name, watched(name))
     with structlog.testing.capture_logs() as logs:
