@@ -295,7 +295,9 @@ def reasons() -> str:
     for trouble in ConnectionTrouble:
         troubles.setdefault(trouble.relay_state, []).append(trouble)
     relays = [
-        [f"`{state}`", f"`{trouble.value}`", trouble.operator_remedy] for state, kinds in troubles.items() for trouble in kinds
+        [f"`{state}`", f"`{trouble.value}`", trouble.operator_remedy]
+        for state, kinds in troubles.items()
+        for trouble in kinds
     ]
     return (
         f"# Reasons and states\n\n{_NOTE}\n"

@@ -117,7 +117,9 @@ class _Fork:
             assert item.nodeid == said
             hook.pytest_runtest_logfinish(nodeid=said, location=item.location)
         else:
-            about = said | {"warning_message": _warning(**said["warning_message"])}
+            text, (file, line), when, nodeid, location = said
+            message = warnings.WarningMessage(pytest.PytestWarning(text), pytest.PytestWarning, file, line)
+            about = {"warning_message": message, "when": when, "nodeid": nodeid, "location": location}
             hook.pytest_warning_recorded.call_historic(kwargs=about)
 
     def end(self, session: pytest.Session) -> None:
@@ -175,12 +177,10 @@ class _Teller:
         hook = self._config.hook
         self._said.send(("report", hook.pytest_report_to_serializable(config=self._config, report=report)))
 
-    def pytest_warning_recorded(self, warning_message: warnings.WarningMessage, **about: Any) -> None:
+    def pytest_warning_recorded(
+        self, warning_message: warnings.WarningMessage, when: str, nodeid: str, location: tuple[str, int, str] | None
+    ) -> None:
         """Sends a warning, in words: its own class may be one that only tests know."""
         text = f"{warning_message.category.__name__}: {warning_message.message}"
-        where = {"filename": warning_message.filename, "lineno": warning_message.lineno}
-        self._said.send(("warning", about | {"warning_message": {"text": text} | where}))
-
-
-def _warning(text: str, filename: str, lineno: int) -> warnings.WarningMessage:
-    return warnings.WarningMessage(pytest.PytestWarning(text), pytest.PytestWarning, filename, lineno)
+        place = warning_message.filename, warning_message.lineno
+        self._said.send(("warning", (text, place, when, nodeid, location)))
