@@ -28,7 +28,7 @@ from mailer.cli.policy_check import every_rule
 from mailer.embedded import postgres
 from mailer.policy.jurisdiction import load_law
 from mailer.policy.policy_library import parse_policies
-from mailer.policy.promise_report import PASSED, TestRecord, make_report, promises_of_rule, read_record
+from mailer.policy.promise_report import PASSED, ProofRecord, make_report, promises_of_rule, read_record
 from scripts.mutants import ROOT, counted
 
 PROCESSES = 2
@@ -60,7 +60,7 @@ class Runner:
         self._env = {**os.environ, **own}
         self._seconds = seconds
 
-    def unharmed(self, names: Sequence[str]) -> TestRecord:
+    def unharmed(self, names: Sequence[str]) -> ProofRecord:
         """Runs marked tests as they are. Ends the script if they cannot be run."""
         file = self._folder / "proofs.json"
         status, said = self._pytest([f"--proofs={file}", *names], self._env, None, "unharmed")
@@ -87,7 +87,7 @@ class Runner:
         why = "its proofs pass without it" if status == 0 else f"pytest could not run (status {status}): {said[-300:]}"
         return Fate(rule, len(proofs), None, why)
 
-    def collected(self) -> TestRecord:
+    def collected(self) -> ProofRecord:
         """Finds every marked test. Ends the script if they cannot be collected."""
         file = self._folder / "collected.json"
         status, said = self._pytest(["--collect-only", f"--proofs={file}"], self._env, None, "collected")
@@ -151,7 +151,7 @@ def mutate(chosen: Sequence[str], seconds: float) -> list[Fate]:
             return list(processes.map(fate, proofs))
 
 
-def proofs_of(rule: str, record: TestRecord, promises: frozenset[str]) -> list[str]:
+def proofs_of(rule: str, record: ProofRecord, promises: frozenset[str]) -> list[str]:
     """The tests that prove a rule: those that name it, and then those of a promise that it enforces.
 
     Args:

@@ -16,7 +16,7 @@ from mailer.cli.policy_check import every_rule
 from mailer.policy.jurisdiction import load_law
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_library import parse_policies
-from mailer.policy.promise_report import PromiseRow, TestRecord, make_report, promises_of_rule, read_record
+from mailer.policy.promise_report import PromiseRow, ProofRecord, make_report, promises_of_rule, read_record
 from mailer.policy.rule_registry import Rule
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,7 +33,7 @@ is in [policies.md](policies.md).
 """
 
 
-def collected() -> TestRecord:
+def collected() -> ProofRecord:
     """Every marked test there is; files without a mark are not read, which takes a fifth of the time."""
     marked = [str(file) for file in sorted(ROOT.glob("tests/**/test_*.py")) if _MARK.search(file.read_text("utf-8"))]
     with tempfile.TemporaryDirectory() as folder:
@@ -45,7 +45,7 @@ def collected() -> TestRecord:
         return read_record(file.read_text("utf-8"))
 
 
-def page(policies: Iterable[Policy], rules: dict[str, Rule], record: TestRecord) -> str:
+def page(policies: Iterable[Policy], rules: dict[str, Rule], record: ProofRecord) -> str:
     """The whole page."""
     rows = make_report(policies, rules, record).rows
     parts = [HEAD]

@@ -180,7 +180,9 @@ class _Teller:
     def pytest_warning_recorded(
         self, warning_message: warnings.WarningMessage, when: str, nodeid: str, location: tuple[str, int, str] | None
     ) -> None:
-        """Sends a warning, in words: its own class may be one that only tests know."""
+        """Sends a test's warning, in words: its own class may be one that only tests know."""
+        if when != "runtest":  # pytest repeats those of before to who is registered later
+            return
         text = f"{warning_message.category.__name__}: {warning_message.message}"
         place = warning_message.filename, warning_message.lineno
         self._said.send(("warning", (text, place, when, nodeid, location)))

@@ -24,7 +24,7 @@ from mailer.cli.terminal_layout import Cell
 from mailer.cli.version_notices import look_for_notices
 from mailer.policy.policy_file import Policy, PolicyError
 from mailer.policy.promise import Promise
-from mailer.policy.promise_report import PromiseReport, PromiseRow, PromiseStatus, TestRecord, make_report, read_record
+from mailer.policy.promise_report import PromiseReport, PromiseRow, PromiseStatus, ProofRecord, make_report, read_record
 from mailer.policy.rule_registry import RULES, Rule
 from mailer.policy.uncheckable import uncheckable_facts, unneeded_keys
 from mailer.policy.version_changes import version_changes
@@ -126,7 +126,7 @@ _HOW = (
 def _print(
     policies: Mapping[str, Policy],
     found: PromiseReport,
-    run: TestRecord | None,
+    run: ProofRecord | None,
     trials: Mapping[str, TrialResult | TemplateError],
 ) -> None:
     for brand, policy in policies.items():
@@ -178,7 +178,7 @@ def templates_of(current: Settings, brand: str) -> TemplateLibrary:
     return load_templates(current, brand)
 
 
-def _record(file: Path | None) -> TestRecord | None:
+def _record(file: Path | None) -> ProofRecord | None:
     try:
         return read_record((file or RECORD).read_text("utf-8"))
     except FileNotFoundError:
@@ -215,7 +215,7 @@ def _summary(rows: list[PromiseRow]) -> str:
 def _as_json(
     policies: Mapping[str, Policy],
     found: PromiseReport,
-    run: TestRecord | None,
+    run: ProofRecord | None,
     rules: Mapping[str, Rule],
     trials: Mapping[str, TrialResult | TemplateError],
 ) -> dict[str, object]:

@@ -44,7 +44,7 @@ class ProofCase:
 
 
 @dataclass(frozen=True, slots=True)
-class TestRecord:
+class ProofRecord:
     """A run of the tests.
 
     Attributes:
@@ -103,7 +103,7 @@ class PromiseReport:
         return (*(f"{row.promise.id}: {fault}" for row in self.rows for fault in row.faults), *self.general)
 
 
-def read_record(text: str) -> TestRecord:
+def read_record(text: str) -> ProofRecord:
     """Reads the record that a run of the tests has written.
 
     Raises:
@@ -115,7 +115,7 @@ def read_record(text: str) -> TestRecord:
             ProofCase(test["id"], tuple(test["promises"]), tuple(test["rules"]), test["outcome"])
             for test in said["tests"]
         )
-        return TestRecord(
+        return ProofRecord(
             said["when"], said["commit"], said["whole"], tests, said.get("own", True), dict(said.get("digests", {}))
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -127,7 +127,7 @@ def read_record(text: str) -> TestRecord:
 def make_report(
     policies: Iterable[Policy],
     rules: Mapping[str, Rule],
-    record: TestRecord | None,
+    record: ProofRecord | None,
     at_hand: Mapping[str, str] | None = None,
 ) -> PromiseReport:
     """What each policy promises, which rules and tests stand behind it, and what is wrong.
@@ -193,7 +193,7 @@ def _promise_faults(
             yield f"its proof {proof.test} has not passed ({proof.outcome}); mend what it shows, and run `make test`"
 
 
-def _run_faults(record: TestRecord | None, differs: Sequence[str]) -> Iterator[str]:
+def _run_faults(record: ProofRecord | None, differs: Sequence[str]) -> Iterator[str]:
     if differs:
         yield f"the record is of another tree, with other {' and '.join(differs)}, and proves nothing: run all tests"
     if record is not None and not record.whole:
