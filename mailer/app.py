@@ -39,7 +39,7 @@ from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import Lane
 from mailer.policy.frequency_counts import frequency_counts
 from mailer.policy.policy_file import Policy
-from mailer.policy.retention import non_retaining
+from mailer.policy.retention import non_keeping_processors
 from mailer.policy_loading import load_policies, policy_topology
 from mailer.ports.broker import Broker
 from mailer.ports.processor import Processor
@@ -137,7 +137,9 @@ class App:
         self.letters = PostgresDeadLetters(pool, self.hasher)
         self.publishers = PostgresPublishers(pool, self.writers)
         self.ledger = LedgerExport(pool, settings.ledger_key)
-        self.upkeep = PostgresTimekeeping(pool, self.ledger, self.writers, non_retaining(self.policies.values()))
+        self.upkeep = PostgresTimekeeping(
+            pool, self.ledger, self.writers, non_keeping_processors(self.policies.values())
+        )
         self.outbox = PostgresOutbox(pool)
         stack.push_async_callback(self.outbox.close)
         self.desks = open_account_stores(pool, self.writers, self.hasher, self.links, controllers, tell=tell)

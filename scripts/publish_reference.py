@@ -28,7 +28,7 @@ from mailer.runtime.process import LoopHeartbeat, operator_paths, process_metric
 from mailer.runtime.readiness import Readiness
 from mailer.settings import DEVELOPMENT_SECRET, Settings
 from mailer.telemetry import EVERY, TIMEKEEPER, WORKER
-from mailer.web.app import describe, page_routes
+from mailer.web.app import openapi_document, page_routes
 from mailer.web.inbox import router as inbox
 from mailer.web.site import WebCounters
 
@@ -192,7 +192,7 @@ def routes() -> str:
             f"{what['summary']}. {what.get('description', '')}".strip(),
             _answers(what),
         ]
-        for path, methods in describe()["paths"].items()
+        for path, methods in openapi_document()["paths"].items()
         for method, what in methods.items()
     ]
     pages = [_route(route) for route in page_routes()]

@@ -32,7 +32,7 @@ from mailer.policy.identity import Identity
 from mailer.policy.jurisdiction import LawByCountry, load_law
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy, parse_policy
-from mailer.policy.retention import non_retaining
+from mailer.policy.retention import non_keeping_processors
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.dead_letters import DeadKind
 from mailer.ports.halts import CommitNotes
@@ -230,7 +230,7 @@ class World:
         self.inviters = PostgresInviters(pool, self.writers)
         self.partners = PostgresPartners(pool, KEY)
         self.ledger = LedgerExport(pool, KEY)
-        self.upkeep = PostgresTimekeeping(pool, self.ledger, self.writers, non_retaining(policies().values()))
+        self.upkeep = PostgresTimekeeping(pool, self.ledger, self.writers, non_keeping_processors(policies().values()))
         self.rights = PostgresRights(pool, self.hasher, self.standings, controllers())
         self.processors = PostgresProcessors(pool, self.writers)
         self.outbox = PostgresOutbox(pool)

@@ -80,7 +80,7 @@ class NoPauses:
     async def add_pauses(self, pauses: Sequence[StreamPause]) -> None:
         """See `ports.stream_pauses`."""
 
-    async def lift_pauses(self, processor: str) -> int:
+    async def lift_pauses_of_processor(self, processor: str) -> int:
         """See `ports.stream_pauses`."""
         return 0
 

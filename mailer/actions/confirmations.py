@@ -53,7 +53,7 @@ async def apply_confirmation(
         ConsentRefused: the brand no longer has that mail.
         UnknownRecipient: the brand has no such recipient.
     """
-    waiting = await answers.wishes.requests_of_confirmation(token.brand, token.recipient_id, token.confirmation)
+    waiting = await answers.wishes.wishes_of_confirmation(token.brand, token.recipient_id, token.confirmation)
     wish = next((wish for wish in waiting if wish.what == what and wish.is_waiting), None)
     if wish is None:
         return False

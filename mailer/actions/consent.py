@@ -15,9 +15,9 @@ from mailer.actions.consent_proofs import (
     IsOurs,
     act_of_source,
     is_confirmation_proof,
-    is_never_token,
     is_statement_version,
     normalize_source,
+    refuse_every_token,
 )
 from mailer.input_types import future_time_fault
 from mailer.policy.category import CATEGORIES
@@ -127,7 +127,7 @@ async def confirm_consent(
     return _consent_result(policy, await consents.record_consent(policy.brand, recipient_id, said, lifting))
 
 
-def check_consent(policy: Policy, said: Consent, now: datetime, is_ours: IsOurs = is_never_token) -> Consent:
+def check_consent(policy: Policy, said: Consent, now: datetime, is_ours: IsOurs = refuse_every_token) -> Consent:
     """What was said, if it may be recorded; a clock that is a little ahead of ours is set right.
 
     Args:

@@ -39,7 +39,7 @@ IsOurs = Callable[[str], bool]
 """A check that tells whether a text is the token of a confirmation link that mailer signed."""
 
 
-def is_never_token(text: str) -> bool:
+def refuse_every_token(text: str) -> bool:
     """Takes no text for a token, where there is no key by which to tell."""
     return False
 

@@ -6,7 +6,7 @@ from itertools import islice
 
 from pydantic import BaseModel, ConfigDict
 
-from mailer.actions.consent_proofs import IsOurs, is_never_token
+from mailer.actions.consent_proofs import IsOurs, refuse_every_token
 from mailer.actions.csv_rows import CsvRow, read_rows
 from mailer.actions.recipient_import import (
     CHUNK,
@@ -104,7 +104,7 @@ async def import_consents(
     policy: Policy,
     lines: Iterable[str],
     reject: Callable[[int, str, str], None],
-    is_ours: IsOurs = is_never_token,
+    is_ours: IsOurs = refuse_every_token,
 ) -> ImportResult:
     """Imports consents from JSON lines, as they are exported. What has been left, refused or withdrawn stays so.
 

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from mailer.actions.consent import ConsentRefused, check_consent, needs_confirmation
-from mailer.actions.consent_proofs import IsOurs, is_never_token
+from mailer.actions.consent_proofs import IsOurs, refuse_every_token
 from mailer.actions.csv_rows import CsvRow, FileBroken, read_rows
 from mailer.events import Person
 from mailer.input_types import Moment, Name, Slug, Words
@@ -237,7 +237,7 @@ def _parse_consents(
         yield check_importable(policy, said)
 
 
-def check_importable(policy: Policy, said: Consent, is_ours: IsOurs = is_never_token) -> Consent:
+def check_importable(policy: Policy, said: Consent, is_ours: IsOurs = refuse_every_token) -> Consent:
     """A consent that a file may bring, with its proof.
 
     Raises:

@@ -108,9 +108,9 @@ def resume(name: Name, by: stop_start.By = "", json: AsJson = False) -> None:
     who = stop_start.person(by)
 
     async def act(app: App) -> tuple[bool, int]:
-        return await app.halts.lift_halt(HaltScope.PROCESSOR, name, who), await PostgresPauses(app.pool).lift_pauses(
-            name
-        )
+        pauses = PostgresPauses(app.pool)
+        lifted = await app.halts.lift_halt(HaltScope.PROCESSOR, name, who)
+        return lifted, await pauses.lift_pauses_of_processor(name)
 
     lifted, streams = with_app(act)
     if json:

@@ -33,6 +33,6 @@ def queues() -> None:
 @app.command()
 def api() -> None:
     """The OpenAPI document of the HTTP API."""
-    from mailer.web.app import describe  # see above
+    from mailer.web.app import openapi_document  # see above
 
-    print_json(describe())
+    print_json(openapi_document())

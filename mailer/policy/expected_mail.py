@@ -13,7 +13,7 @@ _SOMEBODY = "somebody"
 """An inviter whom nobody has stopped."""
 
 
-def optional_mail(policy: Policy, standing: Standing, now: datetime) -> frozenset[str]:
+def expected_categories(policy: Policy, standing: Standing, now: datetime) -> frozenset[str]:
     """The optional categories of which some mail would go to a person: `decide` sends it, now or at another hour.
 
     Args:

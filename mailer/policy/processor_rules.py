@@ -47,7 +47,7 @@ def check_processor_known(policy: Policy, handover: ProcessorUse) -> str | None:
     """Data go to a processor of the policy's dated registry, in its country, for a purpose that it serves."""
     if not policy.processors:
         return None
-    terms = _processor_terms(policy, handover)
+    terms = _processor_terms_on_day(policy, handover)
     if terms is None:
         return "processor_not_in_policy"
     if terms.country != handover.country:
@@ -60,11 +60,11 @@ def check_no_retention(policy: Policy, handover: ProcessorUse) -> str | None:
     """An outside delivery system has stated that it retains nothing, where the policy promises that."""
     if not policy.no_retention:
         return None
-    terms = _processor_terms(policy, handover)
+    terms = _processor_terms_on_day(policy, handover)
     return None if terms is not None and terms.no_retention else "processor_may_retain"
 
 
-def _processor_terms(policy: Policy, handover: ProcessorUse) -> ProcessorTerms | None:
+def _processor_terms_on_day(policy: Policy, handover: ProcessorUse) -> ProcessorTerms | None:
     return next(
         (terms for terms in policy.processors if terms.name == handover.processor and terms.holds_on(handover.day)),
         None,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from mailer.policy.policy_file import Policy
 
 
-def non_retaining(policies: Iterable[Policy]) -> frozenset[tuple[str, str]]:
+def non_keeping_processors(policies: Iterable[Policy]) -> frozenset[tuple[str, str]]:
     """As (brand, processor): those whose statement a brand relies on that has promised that they retain nothing."""
     return frozenset(
         (policy.brand, terms.name)

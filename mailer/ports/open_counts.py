@@ -56,7 +56,7 @@ class OpenCounts(Protocol):
         """Adds one click on a mailing's link; `link` names no person."""
         ...
 
-    async def find_link_holder(self, mailing_id: UUID, recipient_id: int) -> LinkHolder | None:
+    async def find_mailed_person(self, mailing_id: UUID, recipient_id: int) -> LinkHolder | None:
         """Finds who was sent a mailing, as of now; None if they or it are not known any more."""
         ...
 

@@ -99,7 +99,7 @@ class PendingRequests(Protocol):
         """
         ...
 
-    async def requests_of_confirmation(self, brand: str, recipient_id: int, confirmation: UUID) -> list[PendingRequest]:
+    async def wishes_of_confirmation(self, brand: str, recipient_id: int, confirmation: UUID) -> list[PendingRequest]:
         """Reads all that one mail asks. Nothing once the mail is too old, or was for another address."""
         ...
 

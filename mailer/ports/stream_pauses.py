@@ -40,6 +40,6 @@ class StreamPauses(Protocol):
         """Those that are not over."""
         ...
 
-    async def lift_pauses(self, processor: str) -> int:
+    async def lift_pauses_of_processor(self, processor: str) -> int:
         """Ends those of a processor, since a person says so; what waits for them goes on. Returns how many."""
         ...

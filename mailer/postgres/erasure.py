@@ -191,7 +191,7 @@ class Eraser:
                         return None
         elif "mailings" not in document:
             return None
-        about = _replace_ref(document, marks.ref, ref)
+        about = _document_with_ref_replaced(document, marks.ref, ref)
         if "to" in about:
             about |= {name: mentions.remove_from_value(about[name]) for name in WORDS if name in about}
             people = about["to"].get("people") if isinstance(about["to"], dict) else None
@@ -236,13 +236,13 @@ class Eraser:
         return not controllers or self._controllers.get(brand) in controllers
 
 
-def _replace_ref(value: Any, old: str, new: str) -> Any:
+def _document_with_ref_replaced(value: Any, old: str, new: str) -> Any:
     """A document in which one text stands for another, wherever it is a whole value."""
     match value:
         case dict():
-            return {name: _replace_ref(inner, old, new) for name, inner in value.items()}
+            return {name: _document_with_ref_replaced(inner, old, new) for name, inner in value.items()}
         case list():
-            return [_replace_ref(inner, old, new) for inner in value]
+            return [_document_with_ref_replaced(inner, old, new) for inner in value]
         case _:
             return new if value == old else value
 

@@ -77,7 +77,7 @@ class PostgresOpens:
         """See the port."""
         self._tally_of_hour(self._current_tally()).add_fetch(trace, link)
 
-    async def find_link_holder(self, mailing_id: UUID, recipient_id: int) -> LinkHolder | None:
+    async def find_mailed_person(self, mailing_id: UUID, recipient_id: int) -> LinkHolder | None:
         """See the port."""
         row = await self._pool.fetchrow(_SQL["reader"], mailing_id, recipient_id)
         return LinkHolder(row["brand"], standing_from_row(row)) if row else None

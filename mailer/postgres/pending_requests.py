@@ -58,7 +58,7 @@ class PostgresPendingRequests:
                 await insert_outbox_messages(connection, "mailer.events", [letter(made)])
         return made
 
-    async def requests_of_confirmation(self, brand: str, recipient_id: int, confirmation: UUID) -> list[PendingRequest]:
+    async def wishes_of_confirmation(self, brand: str, recipient_id: int, confirmation: UUID) -> list[PendingRequest]:
         """See the port."""
         return [
             PendingRequest(**row)

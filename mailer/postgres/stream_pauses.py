@@ -34,6 +34,6 @@ class PostgresPauses:
         """See the port."""
         return [StreamPause(**row) for row in await self._pool.fetch(_SQL["paused"])]
 
-    async def lift_pauses(self, processor: str) -> int:
+    async def lift_pauses_of_processor(self, processor: str) -> int:
         """See the port."""
         return len(await self._pool.fetch(_SQL["lift"], processor, _READ_AGAIN))

@@ -18,7 +18,7 @@ from mailer.policy.smtp_replies import classify_reply, clean_reply, is_about_mai
 from mailer.processors.envelope_ahead import EnvelopeAhead
 from mailer.processors.relay_url import RelaySettings
 from mailer.processors.reply_parser import ReplyParser
-from mailer.processors.smtp_connection import GO_AHEAD, SmtpConnection, is_refusal_code
+from mailer.processors.smtp_connection import GO_AHEAD, SmtpConnection, is_negative_code
 from mailer.processors.smtp_envelope import SmtpEnvelope, SmtpExtensions
 from mailer.processors.window_queue import LATE, WindowQueue
 
@@ -170,7 +170,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         self._expected = self._after_rcpt
         if code // 100 == 2:
             self._blamed = self._open = True
-        elif not is_refusal_code(code) or (code == CLOSING and not self._fresh):
+        elif not is_negative_code(code) or (code == CLOSING and not self._fresh):
             self._end_connection(_protocol_error(code, text))
         else:
             self._refuse_message(classify_reply(SmtpStage.MAIL, code, _printable_reply(text)), code)
@@ -178,7 +178,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
     def _after_rcpt(self, code: int, text: bytes) -> None:
         self._expected = self._after_data
         self._named = code // 100 == 2
-        if is_refusal_code(code):
+        if is_negative_code(code):
             outcome = classify_reply(SmtpStage.RCPT, code, _printable_reply(text))
             self._refuse_message(outcome, code, about_recipient=self._open and is_about_mailbox(outcome))
         elif not self._named:
@@ -186,7 +186,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
 
     def _after_data(self, code: int, text: bytes) -> None:
         if code != GO_AHEAD:
-            if not is_refusal_code(code):
+            if not is_negative_code(code):
                 self._end_connection(_protocol_error(code, text))
                 return
             self._refuse_message(classify_reply(SmtpStage.DATA, code, _printable_reply(text)), code)
@@ -245,13 +245,13 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
 
     def _reply_during_content(self, code: int, text: bytes) -> None:
         """A reply within the content: its final dot has not been written, and never will be."""
-        if is_refusal_code(code):
+        if is_negative_code(code):
             self._settle_message(classify_reply(SmtpStage.DOT, code, _printable_reply(text)), code)
         self._end_connection(_protocol_error(code, text))
 
     def _after_dot(self, code: int, text: bytes) -> None:
         crash_if_armed(CrashPoint.AFTER_FINAL_DOT)
-        if code // 100 != 2 and not is_refusal_code(code):
+        if code // 100 != 2 and not is_negative_code(code):
             self._end_connection(_protocol_error(code, text))
             return
         self._brisk = self._heard - self._dotted < _BRISK

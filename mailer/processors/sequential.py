@@ -12,7 +12,7 @@ from mailer.policy.session_refusals import CLOSING, SmtpStage
 from mailer.policy.smtp_replies import classify_reply
 from mailer.processors.connection_errors import FAILURES, error_text
 from mailer.processors.relay_url import RelaySettings
-from mailer.processors.smtp_connection import GO_AHEAD, SmtpConnection, is_refusal_code
+from mailer.processors.smtp_connection import GO_AHEAD, SmtpConnection, is_negative_code
 from mailer.processors.smtp_envelope import SmtpEnvelope, SmtpExtensions
 from mailer.processors.window_queue import LATE, WindowQueue
 
@@ -71,14 +71,14 @@ class SequentialConnection(SmtpConnection):
             mail = await self._client.execute_command(
                 b"MAIL", letter.mail, timeout=self._seconds_until_late(self._times.command, share)
             )
-            if mail.code // 100 != 2 and not is_refusal_code(mail.code):
+            if mail.code // 100 != 2 and not is_negative_code(mail.code):
                 raise _protocol_error(mail)
             if mail.code == CLOSING and not self._fresh:
                 raise aiosmtplib.SMTPServerDisconnected(_GONE)
         except FAILURES as error:
             self.drop_connection()
             return _connection_lost_outcome(error) if self._fresh else None
-        if is_refusal_code(mail.code):
+        if is_negative_code(mail.code):
             self._note_answer(mail.code)
             return classify_reply(SmtpStage.MAIL, mail.code, mail.message)
         try:
@@ -96,7 +96,7 @@ class SequentialConnection(SmtpConnection):
             (SmtpStage.DATA, (b"DATA",), GO_AHEAD, times.data),
         ):
             reply = await self._client.execute_command(*command, timeout=self._seconds_until_late(seconds, share))
-            if is_refusal_code(reply.code):
+            if is_negative_code(reply.code):
                 self._note_answer(reply.code)
                 await self._send_rset()
                 return classify_reply(stage, reply.code, reply.message)
@@ -147,7 +147,7 @@ class SequentialConnection(SmtpConnection):
                 raise aiosmtplib.SMTPServerDisconnected(_GONE)
             reply = await self._client.protocol.read_response(timeout=self._times.dot)
             crash_if_armed(CrashPoint.AFTER_FINAL_DOT)
-            if reply.code // 100 != 2 and not is_refusal_code(reply.code):
+            if reply.code // 100 != 2 and not is_negative_code(reply.code):
                 raise _protocol_error(reply)
         except FAILURES as error:
             self.drop_connection()

@@ -53,7 +53,7 @@ class SmtpProcessor:
         if not window:
             return []
         share = WindowQueue(window, deadline, permit)
-        return share.all_outcomes(await self._pool.send_window(share, urgent))
+        return share.outcomes_or_unsent(await self._pool.send_window(share, urgent))
 
     def begin_shutdown(self) -> None:
         """Ends the windows in hand within half a minute, whatever the relay does: the process has been told to stop."""

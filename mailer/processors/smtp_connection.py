@@ -80,6 +80,6 @@ class SmtpConnection(ABC):
         return letter
 
 
-def is_refusal_code(code: int) -> bool:
+def is_negative_code(code: int) -> bool:
     """Whether a reply says no, for now or for good."""
     return code // 100 in (4, 5)

@@ -84,7 +84,7 @@ class WindowQueue:
         if refused_early:
             self.refused_early.add(letter.index)
 
-    def all_outcomes(self, ended: NoConnection | None) -> list[Outcome]:
+    def outcomes_or_unsent(self, ended: NoConnection | None) -> list[Outcome]:
         """One a message, in order; what waits is unsent for want of a connection, or since its time was up."""
         unsent = Outcome(OutcomeKind.UNSENT, text=LATE)
         if ended is not None:

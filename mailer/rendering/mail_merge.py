@@ -44,7 +44,7 @@ class MergeForm:
     text: Pieces
 
 
-def changed_names(tree: nodes.Template) -> frozenset[str]:
+def transformed_names(tree: nodes.Template) -> frozenset[str]:
     """The names that a template does more with than to print them, or to ask whether they are there.
 
     A person's values under other names can be slots; `recipient` is among them if more than its name is used.

@@ -24,7 +24,7 @@ from mailer.rendering.data_kinds import personal_data_kinds
 from mailer.rendering.headers import HeaderRefused, addr_spec
 from mailer.rendering.localized_texts import context_in_locale, locales_with_texts, localized_texts
 from mailer.rendering.mail_merge import NAME, MergeForm, value_kind
-from mailer.rendering.member_names import member_by_ref, members_in, name_members, values_without_members
+from mailer.rendering.member_names import member_reference, members_in, name_members, values_without_members
 from mailer.rendering.message import CompiledMessage, MailingHeaders, StaticParts
 from mailer.rendering.open_tracking import NOT_COUNTED, OpenTracking
 from mailer.rendering.signed_links import SERVICE, PreferencesToken, ReportToken, SignedLinks, UnsubscribeToken
@@ -277,7 +277,7 @@ class MailingRenderer:
 
     def _member_name_values(self, row: DeliveryRow) -> dict[str, str]:
         """The names of the members of whom the mail speaks; neutral words for who has none to show."""
-        inviter = {"inviter": member_by_ref(self.facts.inviter)} if self._shows_inviter else {}
+        inviter = {"inviter": member_reference(self.facts.inviter)} if self._shows_inviter else {}
         return name_members(
             {**self.facts.context, **(row.context or {}), **inviter},
             self.names,

@@ -45,7 +45,7 @@ def number_members(context: Mapping[str, Any], numbers: Mapping[str, int]) -> di
     }
 
 
-def member_by_ref(ref: str | None) -> dict[str, str]:
+def member_reference(ref: str | None) -> dict[str, str]:
     """A member as an event names one."""
     return {_MEMBER: ref or "?"}
 

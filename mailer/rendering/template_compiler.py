@@ -25,7 +25,7 @@ from mailer.rendering.jinja_environment import (
     syntax_faults,
 )
 from mailer.rendering.literal_text import literal_text, names_by_line
-from mailer.rendering.mail_merge import changed_names
+from mailer.rendering.mail_merge import transformed_names
 from mailer.rendering.template import RESERVED, Piece, SenderValues, Template, TemplateVariant, service_footer_for
 from mailer.rendering.template_files import (
     TemplateError,
@@ -46,7 +46,7 @@ from mailer.rendering.template_names import (
     origin_names,
     tracked_link_uses,
 )
-from mailer.rendering.value_places import LeadingValue, PlacedValues, place_values, wrap_unclear_values
+from mailer.rendering.value_places import LeadingValue, NamesInAddresses, place_values, wrap_unclear_values
 from mailer.rendering.value_types import SingleType, ValueType
 
 
@@ -133,10 +133,10 @@ class _CompiledFiles:
     tracks: frozenset[str]
     optional: frozenset[str]
     promotional: bool
-    placed: PlacedValues
+    placed: NamesInAddresses
 
 
-def _leading_values(placed: PlacedValues, types: Mapping[str, ValueType]) -> frozenset[LeadingValue]:
+def _leading_values(placed: NamesInAddresses, types: Mapping[str, ValueType]) -> frozenset[LeadingValue]:
     """The values that begin an address, but for those whose type says what they are."""
     said = {name for name, kind in types.items() if isinstance(kind, SingleType) and kind.is_address}
     return frozenset(one for one in placed.leading if one.path not in said)
@@ -153,7 +153,7 @@ def parse_piece(env: TemplateSandbox, source: str, piece: Piece) -> jinja2.nodes
 
 def _compile_piece(file: Path, values: Mapping[str, Any], locale: str, sources: Mapping[Piece, str]) -> _CompiledFiles:
     pieces, trees, found, names, literals = {}, {}, {}, {}, {}
-    placed = PlacedValues()
+    placed = NamesInAddresses()
     for piece, source in sources.items():
         env = make_environment(locale, escape=piece == "html")
         try:
@@ -175,7 +175,7 @@ def _compile_piece(file: Path, values: Mapping[str, Any], locale: str, sources: 
     variant = TemplateVariant(
         pieces,
         names,
-        bent=frozenset().union(*map(changed_names, trees.values())),
+        bent=frozenset().union(*map(transformed_names, trees.values())),
         opened=frozenset().union(*map(names_looked_into, found.values())),
         dated=any(map(has_dates, found.values())),
         lines={piece: names_by_line(tree) for piece, tree in trees.items()},

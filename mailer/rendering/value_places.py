@@ -37,7 +37,7 @@ class LeadingValue(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class PlacedValues:
+class NamesInAddresses:
     """The values of a page that stand in addresses and CSS.
 
     Attributes:
@@ -51,7 +51,7 @@ class PlacedValues:
     unclear: tuple[tuple[nodes.Expr, str, str], ...] = ()
 
 
-def place_values(tree: nodes.Template, page: str, found: Nodes, reserved: Set[str]) -> PlacedValues:
+def place_values(tree: nodes.Template, page: str, found: Nodes, reserved: Set[str]) -> NamesInAddresses:
     """Returns the values of a page that stand in addresses and CSS.
 
     Args:
@@ -73,16 +73,16 @@ def place_values(tree: nodes.Template, page: str, found: Nodes, reserved: Set[st
             continue
         expression, before = values[int(begins["number"])], begins["before"].lower()
         path = context_name(expression, loops)
-        if path in OWN_LINKS or _is_tracked(expression):  # a filter that takes URLs of the web only
+        if path in OWN_LINKS or _is_tracked_filter(expression):  # a filter that takes URLs of the web only
             continue
         if path is None or path.partition(".")[0] in other:
             unclear.append((expression, attribute, before))
         else:
             leading.add(LeadingValue(attribute, before, path))
-    return PlacedValues(_source_names(fetched, found), frozenset(leading), tuple(unclear))
+    return NamesInAddresses(_source_names(fetched, found), frozenset(leading), tuple(unclear))
 
 
-def wrap_unclear_values(placed: PlacedValues, found: Nodes, env: Environment) -> None:
+def wrap_unclear_values(placed: NamesInAddresses, found: Nodes, env: Environment) -> None:
     """Puts the filter around what begins an address and is more than a value: it is looked at as it is rendered."""
     unclear = {id(expression): (expression, attribute, before) for expression, attribute, before in placed.unclear}
     for output in found.get(nodes.Output, ()) if unclear else ():
@@ -114,7 +114,7 @@ def _is_pixel_only(value: str, inside: list[nodes.Expr]) -> bool:
     return _NUMBER.fullmatch(value) is not None and dotted_name(inside[0]) == "pixel_url"
 
 
-def _is_tracked(expression: nodes.Node) -> bool:
+def _is_tracked_filter(expression: nodes.Node) -> bool:
     return isinstance(expression, nodes.Filter) and expression.name == TRACKED
 
 
@@ -122,5 +122,7 @@ def _source_names(expressions: list[nodes.Node], found: Nodes) -> frozenset[str]
     """The names that expressions get their values from, with `tracked` for its filter."""
     if not expressions:
         return frozenset()
-    tracked = any(_is_tracked(one) or any(map(_is_tracked, one.find_all(nodes.Filter))) for one in expressions)
+    tracked = any(
+        _is_tracked_filter(one) or any(map(_is_tracked_filter, one.find_all(nodes.Filter))) for one in expressions
+    )
     return frozenset(origin_names(expressions, found) | ({TRACKED} if tracked else set()))

@@ -87,7 +87,7 @@ def fill_descriptors() -> None:
             setattr(sys, name, open(fd, "w" if fd else "r", closefd=False))  # noqa: SIM115 - as long as the process
 
 
-class Stream(io.TextIOBase):
+class StandInStream(io.TextIOBase):
     """A text stream over a writer, to stand in for `sys.stdout` or `sys.stderr`."""
 
     encoding = "utf-8"

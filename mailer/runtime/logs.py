@@ -13,7 +13,7 @@ from typing import Any, TextIO, cast
 
 import structlog
 
-from mailer.runtime.line_writer import LineWriter, Stream
+from mailer.runtime.line_writer import LineWriter, StandInStream
 from mailer.telemetry import LINES_DROPPED, describe_error, log
 
 MAX_LINE = 8 * 1024
@@ -62,7 +62,7 @@ def set_up_logs(*, json: bool, fd: int = 2, level: int = logging.INFO) -> None:
 def make_output_nonblocking() -> None:
     """Lets what a process prints neither block nor end it, as its logs cannot; for processes that nobody waits for."""
     for name, fd in (("stdout", 1), ("stderr", 2)):
-        setattr(sys, name, Stream(_writer_of(fd), terminal=_is_terminal(fd)))
+        setattr(sys, name, StandInStream(_writer_of(fd), terminal=_is_terminal(fd)))
 
 
 def flush_output() -> None:
@@ -112,7 +112,7 @@ def _writer_of(fd: int) -> LineWriter:
     return _writers[fd]
 
 
-class _LineStream(Stream):
+class _LineStream(StandInStream):
     """Takes whole lines, and cuts long ones."""
 
     def __init__(self, writer: LineWriter) -> None:

@@ -27,18 +27,20 @@ from mailer.trial.sample_people import HOME
 def statements_of(needs: PromiseNeeds) -> Iterator[DecisionStatement]:
     """Yields what a promise's needs say of people and mailings, each with the need as its rule."""
     if needs.promo_basis == "opt_in":
-        yield _need_statement('promo_basis = "opt_in"', "Marketing goes to nobody who did not ask for it", _opt_in)
+        yield _promise_statement('promo_basis = "opt_in"', "Marketing goes to nobody who did not ask for it", _opt_in)
     if needs.service_scope == "paid":
-        yield _need_statement('service_scope = "paid"', "Who does not pay can leave announcements", _can_leave)
+        yield _promise_statement('service_scope = "paid"', "Who does not pay can leave announcements", _can_leave)
     if needs.partner_mail in ("never", "on_request"):
         says = "Partners' mail goes to nobody who did not ask for that partner"
-        yield _need_statement(f'partner_mail = "{needs.partner_mail}"', says, _on_request(needs.partner_mail))
+        yield _promise_statement(f'partner_mail = "{needs.partner_mail}"', says, _on_request(needs.partner_mail))
     for name, need in needs.categories.items():
         if need.confirmed:
             says = f"Nobody gets {name} mail without a confirmed subscription"
-            yield _need_statement(f"{name} = confirmed", says, _confirmed(name))
+            yield _promise_statement(f"{name} = confirmed", says, _confirmed(name))
         if need.cap:
-            yield _need_statement(f"{name} = cap", f"Nobody gets more {name} mail than {need.cap.mails}", _capped(name))
+            yield _promise_statement(
+                f"{name} = cap", f"Nobody gets more {name} mail than {need.cap.mails}", _capped(name)
+            )
     yield from _exact_statements(needs)
 
 
@@ -48,15 +50,17 @@ def _exact_statements(needs: PromiseNeeds) -> Iterator[DecisionStatement]:
     if exactly is None:
         return
     if exactly.promo_basis == "opt_out":
-        yield _need_statement(
+        yield _promise_statement(
             'exactly promo_basis = "opt_out"', "Offers go to members until they refuse them", _opt_out
         )
     if exactly.service_scope == "paid":
-        yield _need_statement('exactly service_scope = "paid"', "Who does not pay can leave announcements", _can_leave)
+        yield _promise_statement(
+            'exactly service_scope = "paid"', "Who does not pay can leave announcements", _can_leave
+        )
     if exactly.service_scope == "any":
-        yield _need_statement('exactly service_scope = "any"', "Announcements go to everybody", _announced)
+        yield _promise_statement('exactly service_scope = "any"', "Announcements go to everybody", _announced)
     if exactly.partner_mail == "allowed":
-        yield _need_statement(
+        yield _promise_statement(
             'exactly partner_mail = "allowed"', "Partners' mail goes to who did not refuse it", _allowed
         )
 
@@ -78,7 +82,7 @@ def message_statements_of(needs: PromiseNeeds) -> Iterator[MessageStatement]:
         yield MessageStatement(("postal_address",), says, _address(needs.postal_address))
 
 
-def _need_statement(need: str, says: str, speak: Speak) -> DecisionStatement:
+def _promise_statement(need: str, says: str, speak: Speak) -> DecisionStatement:
     return DecisionStatement((need,), f"{says}.", speak)
 
 

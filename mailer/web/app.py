@@ -63,7 +63,7 @@ def create_app(site: WebContext) -> FastAPI:
     return app
 
 
-def describe() -> dict[str, Any]:
+def openapi_document() -> dict[str, Any]:
     """The OpenAPI document, for which no site is needed."""
     return _routed().openapi()
 

@@ -68,7 +68,7 @@ async def confirming(request: Request, token: str, site: TheSite) -> Response:
 
 async def _requests_of_link(site: WebContext, policy: Policy, link: ConfirmToken) -> list[PendingRequest]:
     """Returns what waits for this link's answer or had it, as far as the brand still has it."""
-    found = await site.wishes.requests_of_confirmation(link.brand, link.recipient_id, link.confirmation)
+    found = await site.wishes.wishes_of_confirmation(link.brand, link.recipient_id, link.confirmation)
     return [wish for wish in found if wish.what in set(RequestedAct) or can_be_asked(policy, wish.what)]
 
 

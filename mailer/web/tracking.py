@@ -109,7 +109,7 @@ async def _fetch_trace(
     A mailbox that is not theirs any more says nothing of them.
     """
     machine = is_machine(headers)
-    reader = await site.opens.find_link_holder(token.mailing_id, recipient_id)
+    reader = await site.opens.find_mailed_person(token.mailing_id, recipient_id)
     policy = site.policies.get(reader.brand) if reader else None
     if reader is None or policy is None:
         return None

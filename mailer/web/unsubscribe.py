@@ -11,7 +11,7 @@ from mailer.actions import OptOutRefused, record_opt_out
 from mailer.actions.confirmation_requests import RecipientUnknown
 from mailer.actions.opt_out import scope_of_link, undo_opt_out
 from mailer.policy.category import CATEGORIES
-from mailer.policy.expected_mail import gets_announcements, optional_mail
+from mailer.policy.expected_mail import expected_categories, gets_announcements
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
@@ -81,7 +81,10 @@ async def _page_before_press(site: WebContext, policy: Policy, link: Unsubscribe
         )
     gone = not standing.opted_out.isdisjoint({scope, EVERYTHING_OPTIONAL})
     now = datetime.now(UTC)
-    step, gets = UnsubscribeStep.LEFT if gone else UnsubscribeStep.ASK, optional_mail(policy, standing, now)
+    step, gets = (
+        UnsubscribeStep.LEFT if gone else UnsubscribeStep.ASK,
+        expected_categories(policy, standing, now),
+    )
     announced = _announcement_text(policy, standing) if gets_announcements(policy, standing, now) else None
     return UnsubscribePage(
         policy, step, scope, standing.opted_out, footer, standing.address, gets=gets, announced=announced

@@ -15,7 +15,7 @@ from aio_pika.abc import AbstractExchange
 
 from mailer.broker.topology import EVENTS, events_queue
 from mailer.policy.category import Lane
-from mailer.web.app import describe
+from mailer.web.app import openapi_document
 from tests.acceptance.asking import Answer, Asker
 from tests.acceptance.boundaries import accounts, drawn, message, messages, mixed, pages, put, requests, written
 from tests.acceptance.samples import CATEGORIES, event, people
@@ -202,7 +202,7 @@ async def test_each_field_of_the_api(stack: Stack) -> None:
 
         # The queue has had each of them: here some go the way of the outbox.
         events = [make(f"h{number}") for number, make in enumerate(messages()) if number % 5 == 0]
-        asked = [*requests(describe()), *pages(World().app.routes)]
+        asked = [*requests(openapi_document()), *pages(World().app.routes)]
         await in_parts(
             world,
             [

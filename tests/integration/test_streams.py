@@ -144,8 +144,8 @@ async def test_a_domain_that_finds_our_set_up_broken_is_stopped_at(world: World)
         assert worker.paused_until("relay", PROMOTIONAL, "b.example", now) is None
     pauses = PostgresPauses(world.pool)
     assert {(found.reason, found.says) for found in await pauses.list_pauses()} == {("set_up", paged["says"])}
-    assert await pauses.lift_pauses("relay") == 2
-    assert await pauses.lift_pauses("relay") == 0
+    assert await pauses.lift_pauses_of_processor("relay") == 2
+    assert await pauses.lift_pauses_of_processor("relay") == 0
 
 
 async def test_what_a_broken_set_up_stops_is_held_and_not_failed(world: World) -> None:
@@ -161,7 +161,7 @@ async def test_what_a_broken_set_up_stops_is_held_and_not_failed(world: World) -
     await handover.hand_over_batches(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {("held", "set_up"): WINDOW, ("queued", ""): 20}
     mended = True
-    await PostgresPauses(world.pool).lift_pauses("fake")
+    await PostgresPauses(world.pool).lift_pauses_of_processor("fake")
     assert await PostgresHeldDeliveries(world.pool, world.writers).release_held(accepted.mailing_id, "Grace") == WINDOW
     # As if two seconds had passed.
     await world.pool.execute("UPDATE batches SET due_at = now() WHERE due_at <= now() + interval '2 seconds'")
@@ -178,7 +178,7 @@ async def test_what_waits_for_its_time_is_not_hurried_by_a_person_who_mends_a_re
     assert len(before) == 2
     pauses = PostgresPauses(world.pool)
     await pauses.add_pauses([StreamPause("relay", "promotional", "a.example", datetime.now(UTC) + PAUSE)])
-    assert await pauses.lift_pauses("relay") == 1
+    assert await pauses.lift_pauses_of_processor("relay") == 1
     assert await world.pool.fetch("SELECT id, due_at FROM batches ORDER BY id") == before
 
 

@@ -21,7 +21,7 @@ from mailer.rendering.signed_links import (
     UnsubscribeToken,
 )
 from mailer.web import middleware
-from mailer.web.app import RETRY_SECONDS, describe
+from mailer.web.app import RETRY_SECONDS, openapi_document
 from mailer.web.server import serve_app
 from tests import factories
 from tests.integration.web_world import KEY, PUBLIC_URL, World, browse
@@ -271,7 +271,7 @@ async def test_every_route_says_when_to_try_again_without_a_database(world: fact
         for page in pages:
             for answer in (await client.get(page), await client.post(page)):
                 assert (answer.status_code, answer.headers.get("retry-after")) == (503, str(RETRY_SECONDS)), page
-        for path, methods in describe()["paths"].items():
+        for path, methods in openapi_document()["paths"].items():
             for method in methods:
                 answer = await client.request(method, path.replace("{brand}", factories.BRAND), json={})
                 assert (answer.status_code, answer.headers.get("retry-after")) == (503, str(RETRY_SECONDS)), path

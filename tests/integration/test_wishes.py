@@ -92,7 +92,7 @@ async def test_one_mail_a_day_asks(world: World) -> None:
         await ask_again(world, ada, scope)
     link = await token(world, ada)
     assert await world.pool.fetchval("SELECT count(*) FROM outbox") == 1
-    waiting = await world.wishes.requests_of_confirmation(CONFIRMED, ada, link.confirmation)
+    waiting = await world.wishes.wishes_of_confirmation(CONFIRMED, ada, link.confirmation)
     assert {wish.what for wish in waiting} == {"newsletter", "promotional", "newsletter/chat-rooms"}
     await world.pool.execute("UPDATE wishes SET mailed_at = mailed_at - interval '1 day'")
     await ask_again(world, ada, "newsletter")
@@ -248,7 +248,7 @@ async def test_what_was_withdrawn_since_is_not_asked_for_by_mail(world: World, w
 
 async def waiting(world: World, recipient_id: int, link: ConfirmToken) -> set[str]:
     """Names what a mail's link can still confirm."""
-    found = await world.wishes.requests_of_confirmation(CONFIRMED, recipient_id, link.confirmation)
+    found = await world.wishes.wishes_of_confirmation(CONFIRMED, recipient_id, link.confirmation)
     return {wish.what for wish in found if wish.is_waiting}
 
 
@@ -280,7 +280,7 @@ async def test_a_link_that_is_too_old_or_of_another_address_answers_nothing(worl
 async def test_mail_that_the_brand_no_longer_has(world: World) -> None:
     """A link can be older than the policy: what it asks for is no scope of it any more."""
     ada = await asks(world)
-    [wish] = await world.wishes.requests_of_confirmation(CONFIRMED, ada, (await token(world, ada)).confirmation)
+    [wish] = await world.wishes.wishes_of_confirmation(CONFIRMED, ada, (await token(world, ada)).confirmation)
     with pytest.raises(ConsentRefused, match="is no scope"):
         await confirm_consent(world.consents, policies()[CONFIRMED], ada, replace(wish, what="postcards"), "the token")
 
@@ -289,7 +289,7 @@ async def test_what_can_no_longer_be_confirmed_is_forgotten(world: World) -> Non
     """A week after its mail, the timekeeper deletes what nobody has confirmed, and leaves the rest."""
     ada = await asks(world)
     await world.timekeeper().run_once()
-    assert len(await world.wishes.requests_of_confirmation(CONFIRMED, ada, (await token(world, ada)).confirmation)) == 1
+    assert len(await world.wishes.wishes_of_confirmation(CONFIRMED, ada, (await token(world, ada)).confirmation)) == 1
     await world.pool.execute("UPDATE wishes SET mailed_at = now() - interval '8 days'")
     await world.timekeeper().run_once()
     assert await world.pool.fetchval("SELECT count(*) FROM wishes") == 0

@@ -91,7 +91,7 @@ class Opens:
     def add_click(self, trace: FetchTrace, link: str) -> None:
         """Counts none: the tests of clicks have a real database."""
 
-    async def find_link_holder(self, mailing_id: UUID, recipient_id: int) -> LinkHolder | None:
+    async def find_mailed_person(self, mailing_id: UUID, recipient_id: int) -> LinkHolder | None:
         """Nobody: neither have those of individual opens."""
         return None
 

@@ -15,7 +15,7 @@ from mailer.policy.standing import Standing
 from mailer.ports.deliveries import DeliveryRow
 from mailer.rendering.headers import addr_spec
 from mailer.rendering.jinja_environment import make_environment
-from mailer.rendering.mail_merge import NAME, MergeField, MergeForm, changed_names, split_at_marks
+from mailer.rendering.mail_merge import NAME, MergeField, MergeForm, split_at_marks, transformed_names
 from mailer.rendering.mailing import MailingRenderer, RendererCache
 from mailer.rendering.message import MailingHeaders, StaticParts
 from mailer.rendering.signed_links import SignedLinks
@@ -134,7 +134,7 @@ def test_what_a_template_works_with_is_not_filled_in() -> None:
 )
 def test_what_a_template_does_with_a_value(source: str, bent: set[str]) -> None:
     """Only a value that is printed as it is, or asked for, can be filled in later."""
-    assert changed_names(make_environment("en", escape=True).parse(source)) == bent
+    assert transformed_names(make_environment("en", escape=True).parse(source)) == bent
 
 
 @pytest.mark.parametrize("text", ["\ue000", "\ue001", "\ue000x\ue001", "\ue000name", "a\ue000name\ue001\ue001"])

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import structlog
 
-from mailer.runtime.line_writer import MOST, LineWriter, Stream
+from mailer.runtime.line_writer import MOST, LineWriter, StandInStream
 from mailer.runtime.logs import MAX_LINE, close_output, flush_output, log_loop_error, log_unexpected_errors, set_up_logs
 from mailer.telemetry import EVERY, log
 
@@ -194,7 +194,7 @@ def test_prints_cannot_stop_a_process_either() -> None:
     """A stream in the place of stdout takes text of any kind, and its reader may be gone."""
     ours, theirs = os.pipe()
     writer = LineWriter(theirs, int)
-    stream = Stream(writer, terminal=False)
+    stream = StandInStream(writer, terminal=False)
     print("grüße \udcff", 1, file=stream, flush=True)
     writer.flush()
     assert os.read(ours, 100).decode() == "grüße \\udcff 1\n"

@@ -211,7 +211,7 @@ async def test_a_relay_that_is_down_is_asked_once_a_place() -> None:
     relay, share = Fake(down=True), window(40)
     assert await relay.pool().send_window(share, False) == DOWN
     assert relay.dialled == 4
-    assert all(outcome.trouble for outcome in share.all_outcomes(DOWN))
+    assert all(outcome.trouble for outcome in share.outcomes_or_unsent(DOWN))
 
 
 async def test_no_place_is_lost() -> None:
@@ -278,5 +278,5 @@ async def test_a_window_whose_time_is_up_takes_no_place() -> None:
     pool = relay.pool()
     assert await pool.send_window(late, False) is None
     assert relay.dialled == 0
-    assert [outcome.result for outcome in late.all_outcomes(None)] == [OutcomeKind.UNSENT] * 2
+    assert [outcome.result for outcome in late.outcomes_or_unsent(None)] == [OutcomeKind.UNSENT] * 2
     await asyncio.wait_for(pool.close(), 5)
