@@ -17,7 +17,7 @@ _WHOLE_NUMBERS = range(-(1 << 63), 1 << 63)
 
 
 def _json_fault(value: Any, levels: int = MAX_CONTEXT_DEPTH) -> str | None:
-    """What keeps a value from being stored as JSON, None if nothing does."""
+    """Returns the fault that keeps a value from being stored as JSON, None if there is none."""
     match value:
         case None | bool():
             return None

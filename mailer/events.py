@@ -86,13 +86,13 @@ class Person(StrictModel):
     country: Country | None = None
     """The country where the person lives (ISO 3166-1 alpha-2). The law there holds for their mail."""
     source: Name | None = None
-    """How the address was collected; the policy's `[sources]` name the kinds."""
+    """The source of the address; the policy's `[sources]` name the kinds."""
     collected_at: Past | None = None
-    """When it was collected, with its time zone."""
+    """The moment at which it was collected, with its time zone."""
     policy_version: Name | None = None
     """The version of the privacy policy under which it was collected."""
     purpose: Name | None = None
-    """For what it was given, where it came by a contest or a partner."""
+    """The purpose for which it was given, where it came by a contest or a partner."""
     context: Context = Field(default_factory=dict)
     """Template values for this person only. They take precedence over the event's."""
 
@@ -183,7 +183,7 @@ class MessageEvent(StrictModel):
     template: Slug
     """The name of the template."""
     to: Refs | People | Audience
-    """Who gets it: `{"refs": […]}`, `{"people": […]}` or `{"audience": "name"}`."""
+    """The recipients: `{"refs": […]}`, `{"people": […]}` or `{"audience": "name"}`."""
     product: Slug | None = None
     """The product of the brand that service mail is about; without one it is about the service as a whole."""
     topic: Slug | None = None

@@ -28,12 +28,12 @@ def load_policies(settings: Settings) -> dict[str, Policy]:
 
 
 def broker_topology(settings: Settings) -> Topology:
-    """What the broker has, for the brands that there are."""
+    """Returns the queues and exchanges for the brands that there are."""
     return policy_topology(load_policies(settings))
 
 
 def policy_topology(policies: Mapping[str, Policy]) -> Topology:
-    """What the broker has, for some policies."""
+    """Returns the queues and exchanges for some policies."""
     return topology_for(
         {
             (brand, name): category.lane

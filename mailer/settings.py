@@ -130,7 +130,7 @@ class Settings(BaseSettings):
     processors: Listed = ("capture://",)
     """List: relays, `smtp://user:password@host:587?name=…&country=…&contract=…`; or `capture://`: mail stays here."""
     public_url: Annotated[str, AfterValidator(_check_public_url)] = "http://127.0.0.1:8025"
-    """Where recipients reach the web app; every link begins with it. `https` in production, as RFC 8058 wants.
+    """The address of the web app for recipients; every link begins with it. `https` in production, as RFC 8058 wants.
 
     It has no user, query or fragment; a path is fine."""
     secret_keys: Listed = (DEVELOPMENT_SECRET,)
@@ -162,9 +162,9 @@ class Settings(BaseSettings):
     log_json: bool = False
     """Each log line is one JSON object."""
     lease_seconds: float = Field(default=60, ge=1, le=60)
-    """How long a worker may hold a batch. If a worker is killed, its batch is free after this time."""
+    """The time for which a worker may hold a batch. If a worker is killed, its batch is free after this time."""
     copies: int = Field(default=3, ge=1, le=10)
-    """How many copies of a mandatory mail may go out while nobody knows whether it arrived; then a person decides."""
+    """The most copies of a mandatory mail while nobody knows whether it arrived; then a person decides."""
 
     @cached_property
     def embedded(self) -> bool:

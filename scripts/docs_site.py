@@ -19,7 +19,7 @@ PAGES = {
 }
 """Documents outside `docs/` that are pages of the site, and their names there."""
 BOOSTS = {"bad-night.md": 3.0, "operations.md": 1.5, "what-happens-when.md": 1.5, "adr/": 0.3, "changelog.md": 0.3}
-"""How much more, or less, a page counts in the search: who looks for help at night wants no history of decisions."""
+"""The weight of a page in the search: a page for help at night weighs more than the history of decisions."""
 _LINK = re.compile(r"(!?\[(?:[^\[\]]|\[[^\]]*\])*\]\()([^)\s]+)(\))")
 _FENCE = re.compile(r"^( *)(```|~~~).*?^\1\2", re.MULTILINE | re.DOTALL)
 _SYNTAX = {".py": "python", ".sql": "sql", ".toml": "toml", ".yaml": "yaml", ".json": "json", ".sh": "sh"}

@@ -49,7 +49,7 @@ _SEE = {
     "only_deliver_to": "[the staging fence](../operations.md#the-staging-fence)",
     "metrics_port": "[the operators' port](../operations.md#the-operators-port)",
 }
-"""Where more about a setting stands."""
+"""The page with more about a setting."""
 _FORMS = {
     SLUG: "small letters, digits and single hyphens",
     r"^[a-z]+(_[a-z]+)*$": "small letters and single underscores",

@@ -245,7 +245,7 @@ class RabbitBroker:
             await asyncio.gather(keeping, return_exceptions=True)
 
     async def queue_depth(self, queue: str) -> int:
-        """How many messages wait in a queue; see `Broker.queue_depth`.
+        """Returns the number of messages that wait in a queue; see `Broker.queue_depth`.
 
         Raises:
             BrokerUnavailable: RabbitMQ did not answer, or the queue does not exist.

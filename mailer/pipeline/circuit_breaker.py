@@ -29,7 +29,7 @@ class CircuitBreaker:
         self._left: int | None = None
 
     def allows_message(self, now: float) -> bool:
-        """Whether a message may go through; `record_attempt` tells that it does."""
+        """Tells whether a message may go through; `record_attempt` notes that it does."""
         return self.closed or bool(self._left) or now >= self.retry_at
 
     def record_attempt(self, now: float) -> None:

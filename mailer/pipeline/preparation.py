@@ -55,7 +55,7 @@ _FORGOTTEN = timedelta(seconds=30)
 
 
 class HaltChecks(Protocol):
-    """What stands still; see `pipeline.halt_watcher.HaltWatcher`."""
+    """The mail that is stopped; see `pipeline.halt_watcher.HaltWatcher`."""
 
     def mailing_halt_reason(self, brand: str, mailing_id: UUID) -> str | None:
         """Why nothing of a mailing may begin now."""
@@ -67,7 +67,7 @@ class HaltChecks(Protocol):
 
 
 class ProcessorChooser(Protocol):
-    """Which processor gets a message; see `pipeline.routing.ProcessorRoutes`."""
+    """The processor for a message; see `pipeline.routing.ProcessorRoutes`."""
 
     @property
     def processor_conditions(self) -> Mapping[str, ProcessorCondition]:
@@ -108,7 +108,7 @@ class ProcessorChooser(Protocol):
 
 
 class RateAdmission(Protocol):
-    """What the rates allow; see `pipeline.rates.RateLimiter`."""
+    """The number of messages that the rates allow; see `pipeline.rates.RateLimiter`."""
 
     async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmittedMessages:
         """Which of these may go now."""

@@ -123,4 +123,4 @@ REASONS: Final[Mapping[str, Reason]] = {
         "`mailer processors list`",
     ),
 }
-"""By its name; of a reason with more words, the first."""
+"""The reasons by name; the key of a reason of several words is its first word."""

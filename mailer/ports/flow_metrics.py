@@ -65,7 +65,7 @@ FIGURES: Final[Mapping[str, FlowGauge]] = {
         "mailer_partitions_ahead", "Months to come that have their partitions; three are usual."
     ),
 }
-"""By the name of the statement that reads it."""
+"""The gauges, by the name of the statement that reads each."""
 
 Values = Mapping[str, Sequence[tuple[tuple[str, ...], float]]]
 """The values of figures, each with its labels."""

@@ -1,4 +1,4 @@
-"""Where account events are done, in PostgreSQL."""
+"""The stores on which account events act, in PostgreSQL."""
 
 from collections.abc import Mapping
 

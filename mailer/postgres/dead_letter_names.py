@@ -42,8 +42,9 @@ _CHARSETS = frozenset(aliases.values()).union(
     ["cp720", "cp737", "cp856", "cp874", "cp875", "cp1006", "koi8_t", "koi8_u", "utf_8", "utf_8_sig"],
     ["mac_arabic", "mac_croatian", "mac_farsi", "mac_romanian"],
 ) - {"base64_codec", "bz2_codec", "hex_codec", "mbcs", "quopri_codec", "rot_13", "uu_codec", "zlib_codec"}
-"""By Python's names. Punycode and IDNA, which take the square of the length, have no others, and are not among them.
-They are not looked up: Python would look for a module, and keep the name for ever, for each that nobody knows."""
+"""The charsets that are read, by Python's names. Punycode and IDNA, which take the square of the length, have no other
+names, and are not among them. The charsets are not looked up: for each that nobody knows, Python would look for a
+module, and keep the name for ever."""
 _BASE64 = re.compile(r"(?<![\w+/-])[\w+/-]{8,}(?==*(?![\w+/=-]))", re.ASCII)
 """Whatever may be base64 of a text, by its letters and its length; what is none decodes to no UTF-8."""
 _URL_SAFE = str.maketrans("-_", "+/")

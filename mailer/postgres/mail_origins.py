@@ -1,4 +1,4 @@
-"""Where mails came from, in PostgreSQL."""
+"""The origins of mails, in PostgreSQL."""
 
 from uuid import UUID
 

@@ -27,7 +27,7 @@ from mailer.rendering.member_names import members_in, number_members
 
 _SQL = statements("mailings")
 _COLUMNS = ", ".join(one.name for one in fields(MailingFacts) if one.name != "attachments")
-"""In the order in which `_facts_from_row` takes them."""
+"""The columns in the order in which `_facts_from_row` takes them."""
 _CREATE, _FACTS = (_SQL[name].replace("{facts}", _COLUMNS) for name in ("create", "facts"))
 
 _BY_ID, _OF_BRAND, _BY_EVENT, _LATEST = (

@@ -255,7 +255,7 @@ async def refresh_standings(connection: Connection, ids: Sequence[int]) -> None:
 
 
 def _person_row(hasher: AddressHasher, known: KnownPerson) -> tuple[object, ...]:
-    """In the order that `upsert_people` takes the columns."""
+    """Returns the values in the order in which `upsert_people` takes the columns."""
     person = known.person
     return (
         known.brand,

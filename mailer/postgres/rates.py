@@ -97,7 +97,7 @@ async def delete_old_windows(pool: Pool, limit: int) -> int:
 
 
 async def _limit_entry(connection: Connection, what: str, scope: Scope, key: str, said: str, by: str) -> LedgerEntry:
-    """What stands in the ledger of a change: of the brand that it is about, if it is about one."""
+    """Returns the ledger entry of a change, of its brand if it is about one."""
     mailing = UUID(key) if scope == "mailing" else None
     brand = await connection.fetchval(_SQL["brand_of"], mailing) if mailing else key if scope == "brand" else ""
     return LedgerEntry(

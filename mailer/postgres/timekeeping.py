@@ -28,7 +28,7 @@ _FINISH = statements("deliveries")["finish"]
 _MAILINGS_AT_ONCE = 10_000
 _SENDS_AT_ONCE = 50_000
 _ALONE_SECONDS = 10
-"""How long a process that was frozen keeps the others from publishing."""
+"""The time for which a process that was frozen keeps the others from publishing."""
 
 
 class PostgresTimekeeping:

@@ -52,7 +52,7 @@ def context_in_locale(context: Mapping[str, Any], texts: Texts, chosen: str) -> 
 
 
 def missing_languages(template: Template, texts: Texts) -> dict[str, list[str]]:
-    """By the name of each text, those of the template's locales in which it is not there."""
+    """Returns the missing locales of the template, by the name of each text."""
     missing = {
         name: [code for code in template.locales if not _has_text(by_code, code)] for name, by_code in texts.items()
     }

@@ -127,7 +127,7 @@ async def _undo_opt_out(
 
 
 def _closes_account(link: UnsubscribeToken) -> bool:
-    """Whether it is the link of mandatory mail that ends with the account (`service_footer`)."""
+    """Tells whether it is the link of mandatory mail that ends with the account (`service_footer`)."""
     category = CATEGORIES.get(link.category)
     return category is not None and category.mandatory and not category.outlives_account
 

@@ -25,7 +25,7 @@ class Work:
     async def hand_over_batches(
         self, batches: Sequence[int], facts: Mapping[UUID, MailingFacts | None], is_late: Callable[[], object]
     ) -> None:
-        """As `HandOver.hand_over_batches`."""
+        """Does as `HandOver.hand_over_batches`."""
         self.late.append(is_late)
         self.ends.append(asyncio.get_running_loop().create_future())
         await self.ends[-1]

@@ -100,7 +100,7 @@ def test_a_heading_is_linked_as_on_github() -> None:
     ],
 )
 def test_faults_of_a_site_are_found(tmp_path: Path, head: str, body: str, fault: str | None) -> None:
-    """What is loaded from elsewhere, and a link that leads nowhere, is a fault; a link to elsewhere is none."""
+    """A thing loaded from elsewhere and a dead link are faults; a link to elsewhere is none."""
     (tmp_path / "a.html").write_text(f"<head>{head}</head><body>{body}</body>", "utf-8")
     (tmp_path / "b.html").write_text('<h1 id="here">b</h1>', "utf-8")
     assert [*faults(tmp_path)] == ([fault] if fault else [])
@@ -113,6 +113,6 @@ def test_a_style_that_loads_a_font_is_found(tmp_path: Path) -> None:
 
 
 def test_the_files_of_pages_are_there() -> None:
-    """What the site takes from outside `docs/` exists, and no two documents have one page."""
+    """Each file that the site takes from outside `docs/` exists, and no two documents have one page."""
     assert all((ROOT / path).is_file() for path in PAGES)
     assert not {name for name in PAGES.values() if (ROOT / posixpath.join("docs", name)).exists()}
