@@ -103,6 +103,7 @@ async def running(stack: Stack) -> AsyncIterator[Running]:
         processes = await open_.enter_async_context(stack.running("worker", "timekeeper", "web"))
         await open_.enter_async_context(stack.client())
         asker = open_.enter_context(closing(Asker(int(stack.env["MAILER_PORT"]), key)))
+        await until(lambda: stack.consumers(events_queue(Lane.SERVICE)), "the worker to have declared its queues")
         connection = await open_.enter_async_context(await aio_pika.connect(stack.env["MAILER_BROKER_URL"]))
         exchange = await (await connection.channel()).get_exchange(EVENTS)
         database = await asyncpg.connect(stack.database_url)
