@@ -40,29 +40,29 @@ OTHER = {
 _NOTHING_SENT = "asks what follows once more, at no cost where nothing was counted"
 _NOBODY_LEFT = "asks what follows once more, at no cost where nobody has left anything"
 SPARED: dict[str, str] = {
-    "rules.opted_out: `left and facts.category.optional and facts.standing.left(facts.category.name, "
+    "rules.opted_out: `left and facts.category.is_optional and facts.standing.has_left(facts.category.name, "
     "facts.mailing.topic)` without left": _NOBODY_LEFT,
-    "rules.refused_purpose: `left and facts.category.optional and (purpose_scope(facts.mailing.purpose) in left)` "
+    "rules.refused_purpose: `left and facts.category.is_optional and (purpose_scope(facts.mailing.purpose) in left)` "
     "without left": _NOBODY_LEFT,
     "rules.topic_consent: `facts.category.mandatory or facts.category.partners or (not facts.standing.consents) or "
-    "_consented(facts)` without not facts.standing.consents": "no consents hold none to another topic",
-    "deciding.explain: `ask(facts) if concerns(facts.category) else None` always its first branch": "a rule says "
-    "nothing of what it is not asked about, as `test_a_rule_stops_only_its_categories` shows",
+    "_has_consented(facts)` without not facts.standing.consents": "no consents hold none to another topic",
+    "deciding.explain_decision: `ask(facts) if concerns(facts.category) else None` always its first branch": "a rule "
+    "says nothing of what it is not asked about, as `test_a_rule_stops_only_its_categories` shows",
     "standing.Standing: `bool(self.opted_out) and (not self.opted_out.isdisjoint((EVERYTHING_OPTIONAL, category, "
-    "scope(category, topic))))` without bool(self.opted_out)": _NOBODY_LEFT,
+    "scope_of(category, topic))))` without bool(self.opted_out)": _NOBODY_LEFT,
     "rules.partner_request: `left and (not left.isdisjoint((asked, SHARING)))` without left": _NOBODY_LEFT,
-    "rules.over_rate: `if not facts.standing.sent:` without if not facts.standing.sent": _NOTHING_SENT,
+    "rules.is_over_rate: `if not facts.standing.sent:` without if not facts.standing.sent": _NOTHING_SENT,
     "rules.frequency: `facts.category.mandatory or not facts.standing.sent` without not facts.standing.sent": (
         _NOTHING_SENT
     ),
-    "rules._flaw: `None if terms is NO_TERMS else flaw_of(terms, standing.consent_days, asked, facts.now)` always its "
-    "second branch": "asks what follows once more, at no cost where the law has no terms",
-    "rules._consented: `asked in given and _flaw(facts, asked, '') is None` without asked in given": "asks what "
-    "follows once more, at no cost where nothing was consented to",
-    "rules._scopes_of: `mailing.partner or ''` without ''": "no partner has a name with a capital letter, as None has",
-    "hours.first_within: `moment - now < _SEARCHED` as moment - now <= _SEARCHED": "a bound of days, met to the "
-    "microsecond",
-    "hours._opening: `opening > moment` as opening >= moment": "a moment that opens the hours is within them",
+    "rules._consent_flaw: `None if terms is NO_TERMS else consent_flaw(terms, standing.consent_days, asked, "
+    "facts.now)` always its second branch": "asks what follows once more, at no cost where the law has no terms",
+    "rules._has_consented: `asked in given and _consent_flaw(facts, asked, '') is None` without asked in given": "asks "
+    "what follows once more, at no cost where nothing was consented to",
+    "rules._mail_scopes: `mailing.partner or ''` without ''": "no partner's name has a capital letter, as None has",
+    "sending_hours.next_opening: `moment - now < _SEARCHED` as moment - now <= _SEARCHED": "a bound of days, met to "
+    "the microsecond",
+    "sending_hours._opening_in_zone: `opening > moment` as opening >= moment": "what opens the hours is within them",
 }
 """By mutant: why no test can tell it apart. One that is killed, or is none, may not stand here."""
 

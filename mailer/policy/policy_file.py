@@ -292,7 +292,7 @@ class Policy(Section):
 
     def __copy__(self) -> Self:
         """Copies, but for what follows from the switches and the law."""
-        made = ("_effective_switches", "_named_partners", "_purpose_names", "_category_terms", "_partnerships")
+        made = ("_effective_switches", "_named_versions", "_purpose_names", "_terms_by_country", "_partnerships")
         policy = super().__copy__()
         for name in (*made, "advertising_marks", "source_vocabulary", "effective_days"):
             policy.__dict__.pop(name, None)
@@ -304,11 +304,11 @@ class Policy(Section):
         return {}
 
     @cached_property
-    def _named_partners(self) -> dict[str | None, bool]:
+    def _named_versions(self) -> dict[str | None, bool]:
         return {}
 
     @cached_property
-    def _category_terms(self) -> dict[str | None, ConsentTerms]:
+    def _terms_by_country(self) -> dict[str | None, ConsentTerms]:
         return {}
 
     @cached_property
@@ -316,7 +316,7 @@ class Policy(Section):
         return {}
 
     def binding_versions(self, said: str | None) -> tuple["Policy", ...]:
-        """The versions that bind somebody: of what a standing says of them (see `versions.binding`)."""
+        """The versions that bind somebody: of what a standing says of them (see `policy_versions.binding_versions`)."""
         return binding_versions(self.all_versions, said)
 
     def purposes_under(self, said: str | None) -> frozenset[str]:
@@ -329,16 +329,16 @@ class Policy(Section):
 
     def consent_terms(self, said: str | None) -> ConsentTerms:
         """The terms on which consents count by the law of the countries said of somebody."""
-        found = self._category_terms.get(said)
+        found = self._terms_by_country.get(said)
         if found is None:
-            found = self._category_terms[said] = self._law.consent_terms(said)
+            found = self._terms_by_country[said] = self._law.consent_terms(said)
         return found
 
     def knows_versions(self, said: str | None) -> bool:
         """Tells whether each version that was named is the brand's. Where none was, the strictest of them holds."""
-        found = self._named_partners.get(said)
+        found = self._named_versions.get(said)
         if found is None:
-            found = self._named_partners[said] = not names_foreign_version(self.all_versions, said)
+            found = self._named_versions[said] = not names_foreign_version(self.all_versions, said)
         return found
 
     @cached_property

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from scripts.mutants import ROOT, tell
-from scripts.mutate_clauses import mutants_of
+from scripts.mutants import ROOT, path_of, tell
+from scripts.mutate_clauses import MODULES, SPARED, mutants_of
 
 SOURCE = """
 def speaks(a, b, c):
@@ -56,3 +56,10 @@ def test_a_run_over_nothing_is_refused() -> None:
     """It would prove nothing."""
     with pytest.raises(SystemExit, match="no mutant has 'no such clause' in its name"):
         tell(mutants_of("mailer.policy.some", SOURCE), {}, "no such clause")
+
+
+def test_who_is_spared_is_a_mutant() -> None:
+    """A name that no mutant has would spare nothing, and its mutant would survive."""
+    made = [m.name for module in MODULES for m in mutants_of(module, path_of(module).read_text("utf-8"))]
+    assert sorted(set(SPARED) - set(made)) == []
+    assert {"asked of all"} <= {name.rpartition("` ")[2] for name in made}
