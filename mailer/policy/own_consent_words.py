@@ -59,7 +59,7 @@ def is_own_yes(text: str, *, of_policy: bool) -> bool:
     """Tells whether somebody says by a text that they want something, neither that they use it nor that they refuse.
 
     Args:
-        text: as `consent_wordings.folded` gives it.
+        text: as `consent_wordings.fold_wording` gives it.
         of_policy: it may speak of a policy, as the consent to a version of it does.
     """
     text = _BESIDE.sub(" ", text)
