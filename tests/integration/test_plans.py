@@ -9,10 +9,28 @@ from mailer.database.statements import statements
 from mailer.ports.flow_metrics import FIGURES
 from mailer.postgres.deliveries import _CLAIM, _COUNTED_MOVE, _MOVE, _READ_AGAIN, _REFUSED
 from mailer.postgres.flow_metrics import _SQL as _FIGURES
+from mailer.postgres.halts import _SQL as _HALTS
 from mailer.postgres.mailings import _BY_EVENT, _BY_ID, _FACTS, _LATEST, _OF_BRAND
+from mailer.postgres.timekeeping import _SQL as _UPKEEP
 from tests.factories import World, person
 
 _PEOPLE, _MAILINGS, _DELIVERIES = (statements(noun) for noun in ("people", "mailings", "deliveries"))
+_OUTBOX = statements("outbox")
+_TWENTY_THOUSAND_SENT = """
+    WITH copied AS (
+        INSERT INTO mailings SELECT (jsonb_populate_record(m, jsonb_build_object(
+            'id', uuid_floor(now() - n * interval '1 millisecond'), 'event_id', 'event-' || n, 'finished_at', now()))).*
+        FROM mailings m CROSS JOIN generate_series(1, 5000) n RETURNING id
+    ), known AS (
+        INSERT INTO recipients (brand, ref, controller, email, address_key, address_hash, observed_at)
+        SELECT 'b', n, 'c', 'e', 'key', sha256(n::text::bytea), now() FROM generate_series(1, 20000) n
+    ), sent AS (
+        INSERT INTO deliveries (mailing_id, recipient_id, state, batch)
+        SELECT id, n, 'handed_over', 1000000 FROM copied CROSS JOIN generate_series(1, 4) n
+    )
+    INSERT INTO ledger (writer, n, at, kind, brand, hash)
+    SELECT uuid_floor(now()), n + 1, now(), 'outcome', 'b', '' FROM generate_series(1, 20000) n
+"""
 STATEMENTS = {
     "claim": _CLAIM,
     "read again": _READ_AGAIN,
@@ -126,6 +144,46 @@ async def test_work_for_people_grows_with_their_number(world: World, name: str, 
             work[people] = read + _rows(plan["Plan"])
         await connection.execute("DEALLOCATE asked")
     assert work[5000] <= 15 * work[500]
+
+
+ASKED_AGAIN_AND_AGAIN = {
+    "halts": (_HALTS["ask"], "ARRAY[1], ARRAY[uuid_floor(now())], ARRAY[1], ARRAY[uuid_floor(now())]"),
+    "changes that were lost": (
+        _HALTS["lost"],
+        "ARRAY[uuid_floor(now())], ARRAY[1], ARRAY['interpals'], ARRAY[1], ARRAY[now()], ARRAY[now()],"
+        " ARRAY['opt_out'], ARRAY['newsletter']",
+    ),
+    "batches to publish": (_UPKEEP["unpublished"], "100, ARRAY['newsletter', 'service']"),
+    "late lanes": (_UPKEEP["late_lanes"], "ARRAY['newsletter', 'service'], '1 minute'"),
+    "lost batches": (_UPKEEP["lost"], "'newsletter', '1 minute', 100"),
+    "intents in doubt": (_UPKEEP["stale"], "100, ARRAY['newsletter']"),
+    "claims that ran out": (_UPKEEP["expired_claims"], "100"),
+    "retries that are due": (_UPKEEP["batch_due"], "100, 500"),
+    "batches that were published": (_UPKEEP["published"], "ARRAY[1]"),
+    "empty batches": (_UPKEEP["sweep"], "uuid_floor(now())"),
+    "counters to fold": (_UPKEEP["fold"], ""),
+    "mailings that end": (_UPKEEP["finish_mailings"], "100"),
+    "mailings that were ended": (_UPKEEP["ending"], "100"),
+    "events to relay": (_OUTBOX["take"], "'worker', 100, '30 seconds', ARRAY['a'], ARRAY['b'], 1000000"),
+}
+
+
+@pytest.mark.parametrize("name", ASKED_AGAIN_AND_AGAIN)
+async def test_what_is_asked_again_and_again_reads_little(world: World, name: str) -> None:
+    """Planned while statistics said that little was sent: after twenty thousand deliveries, few pages are read."""
+    statement, given = ASKED_AGAIN_AND_AGAIN[name]
+    await world.accept([person(1)])
+    await world.pool.execute("ANALYZE")
+    async with world.pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        await connection.execute(f"PREPARE asked AS {statement}")
+        await connection.fetch(f"EXPLAIN EXECUTE asked{given and f'({given})'}")
+        await connection.execute(_TWENTY_THOUSAND_SENT)
+        [plan] = await connection.fetchval(
+            f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE asked{given and f'({given})'}"
+        )
+        await connection.execute("DEALLOCATE asked")
+    assert plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"] < 200, plan
 
 
 def _rows(node: dict[str, Any]) -> float:

@@ -1,3 +1,7 @@
+-- The timekeeper asks these again and again. A connection plans each of them once, perhaps while the statistics know of
+-- few rows; what is then read in whole is read in whole until the next ANALYZE. So rows are looked up by ids that stand in
+-- an array, and OFFSET 0 keeps a look-up from becoming a join.
+
 -- name: unpublished
 SELECT b.id, b.lane
 FROM unnest($2::text[]) WITH ORDINALITY AS l (lane, position)
@@ -24,29 +28,33 @@ ORDER BY b.id LIMIT $3
 -- name: published
 -- Only a note, so it waits for nobody; whoever holds a batch has got its message. Of what stands still the message may
 -- have been used up already: it is published once it goes on.
-UPDATE batches SET published_at = now() WHERE id IN (
+UPDATE batches SET published_at = now() WHERE id = ANY (ARRAY(
     SELECT b.id FROM batches b WHERE b.id = ANY ($1::bigint[]) AND b.state = 'queued' AND NOT {halted}
-    FOR UPDATE SKIP LOCKED)
+    FOR UPDATE SKIP LOCKED))
 
 -- name: stale
 (SELECT d.mailing_id, d.recipient_id, d.attempt, d.state, d.reason, d.claim, m.brand,
         coalesce(d.sent_as, m.category) AS category, d.tried_at, d.doubts
- FROM batches b JOIN deliveries d ON d.batch = b.id AND d.claim = b.claim JOIN mailings m ON m.id = d.mailing_id
- WHERE b.state = 'claimed' AND b.lease_until < clock_timestamp() AND d.state = 'intended'
+ FROM batches b JOIN mailings m ON m.id = b.mailing_id CROSS JOIN LATERAL (
+    SELECT * FROM deliveries d
+    WHERE d.mailing_id = b.mailing_id AND d.batch = b.id AND d.claim = b.claim AND d.state = 'intended' OFFSET 0) d
+ WHERE b.state = 'claimed' AND b.lease_until < clock_timestamp()
  ORDER BY d.mailing_id, d.recipient_id LIMIT $1)
 UNION ALL
 (SELECT d.mailing_id, d.recipient_id, d.attempt, d.state, d.reason, d.claim, m.brand,
         coalesce(d.sent_as, m.category) AS category, d.tried_at, d.doubts
- FROM deliveries d JOIN mailings m ON m.id = d.mailing_id
+ FROM (SELECT * FROM deliveries WHERE due_at <= now() AND state = 'in_doubt' OFFSET 0) d
+ CROSS JOIN LATERAL (SELECT brand, category FROM mailings WHERE id = d.mailing_id OFFSET 0) m
  -- Others are left to timekeepers that know their category.
- WHERE d.due_at <= now() AND d.state = 'in_doubt' AND coalesce(d.sent_as, m.category) = ANY ($2::text[])
+ WHERE coalesce(d.sent_as, m.category) = ANY ($2::text[])
  ORDER BY d.mailing_id, d.recipient_id LIMIT $1)
 
 -- name: expired_claims
 -- Locked, so that no intent that is being committed under its lease's last moment is missed by what follows.
 SELECT b.claim FROM batches b
 WHERE b.state = 'claimed' AND b.lease_until < clock_timestamp()
-  AND NOT EXISTS (SELECT FROM deliveries d WHERE d.batch = b.id AND d.state = 'intended')
+  AND NOT EXISTS (SELECT FROM deliveries d
+                  WHERE d.mailing_id = b.mailing_id AND d.batch = b.id AND d.state = 'intended' OFFSET 0)
 LIMIT $1 FOR UPDATE SKIP LOCKED
 
 -- name: batch_due
@@ -75,23 +83,24 @@ SELECT count(*) FROM due
 -- name: finish_mailings
 -- Their counters are folded with it, so that a finished mailing keeps a row a reason.
 WITH done AS (
-    UPDATE mailings SET finished_at = now() WHERE id IN (
+    UPDATE mailings SET finished_at = now() WHERE id = ANY (ARRAY(
         SELECT m.id FROM mailings m
         WHERE m.finished_at IS NULL AND m.expanded_at IS NOT NULL AND m.state <> 'awaiting_release'
-          AND NOT EXISTS (SELECT FROM batches b WHERE b.mailing_id = m.id)
+          AND NOT EXISTS (SELECT FROM batches b WHERE b.mailing_id = m.id OFFSET 0)
           AND (SELECT coalesce(sum(n), 0) FROM counters c WHERE c.mailing_id = m.id
                AND c.state IN ('queued', 'deferred', 'held', 'in_doubt')) = 0
-        LIMIT $1 FOR UPDATE SKIP LOCKED)
+        LIMIT $1 FOR UPDATE SKIP LOCKED))
     RETURNING id
 ), gone AS (
-    DELETE FROM counters c USING done WHERE c.mailing_id = done.id RETURNING c.mailing_id, c.state, c.reason, c.n
+    DELETE FROM counters c WHERE c.mailing_id = ANY (ARRAY(SELECT id FROM done))
+    RETURNING c.mailing_id, c.state, c.reason, c.n
 ), folded AS (
     INSERT INTO counters (mailing_id, state, reason, n, at)
     SELECT mailing_id, state, reason, sum(n), NULL FROM gone GROUP BY mailing_id, state, reason HAVING sum(n) <> 0
 ), carried AS (
-    DELETE FROM copies c USING done WHERE c.mailing_id = done.id
+    DELETE FROM copies c WHERE c.mailing_id = ANY (ARRAY(SELECT id FROM done))
 ), lifted AS (
-    DELETE FROM halts h USING done WHERE h.scope = 'mailing' AND h.key = done.id::text
+    DELETE FROM halts h WHERE h.scope = 'mailing' AND h.key = ANY (ARRAY(SELECT id::text FROM done))
 )
 SELECT id FROM done
 
@@ -117,10 +126,10 @@ UPDATE deliveries SET due_at = now()
 WHERE mailing_id = $1 AND state = 'held' AND due_at IS NULL AND starts_with(reason, $2)
 
 -- name: sweep
-DELETE FROM batches WHERE id IN (
+DELETE FROM batches WHERE id = ANY (ARRAY(
     SELECT b.id FROM batches b WHERE b.mailing_id = $1 AND b.state = 'queued' AND NOT EXISTS (
-        SELECT FROM deliveries d WHERE d.mailing_id = $1 AND d.batch = b.id AND d.state = 'queued')
-    FOR UPDATE SKIP LOCKED)
+        SELECT FROM deliveries d WHERE d.mailing_id = $1 AND d.batch = b.id AND d.state = 'queued' OFFSET 0)
+    FOR UPDATE SKIP LOCKED))
 
 -- name: alone
 -- For as long as the caller's transaction; no row where somebody else is at it.
@@ -132,7 +141,7 @@ WITH busy AS (
     SELECT c.mailing_id FROM mailings m JOIN counters c ON c.mailing_id = m.id
     WHERE m.finished_at IS NULL GROUP BY c.mailing_id HAVING count(*) > 100
 ), gone AS (
-    DELETE FROM counters c USING busy WHERE c.mailing_id = busy.mailing_id
+    DELETE FROM counters c WHERE c.mailing_id = ANY (ARRAY(SELECT mailing_id FROM busy))
     RETURNING c.mailing_id, c.state, c.reason, c.n,
               CASE WHEN c.at > now() - interval '2 minutes' THEN date_trunc('second', c.at) END AS at
 )
