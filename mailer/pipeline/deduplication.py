@@ -16,19 +16,19 @@ _COPIED = frozenset({DeliveryState.INTENDED, DeliveryState.HANDED_OVER, Delivery
 
 
 def row_as_duplicate(
-    row: DeliveryRow, carrier: TextCarrier, fates: Mapping[Key, DeliveryState], now: datetime, *, each_told: bool
+    row: DeliveryRow, carrier: TextCarrier, own_states: Mapping[Key, DeliveryState], now: datetime, *, each_told: bool
 ) -> DeliveryRow | None:
     """The row as it is decided on where another recipient carries its text; None: it may carry the text itself.
 
     Args:
         row: as it was claimed.
         carrier: the last that carried its text to its address.
-        fates: what this claim has already done, which is newer than what it read.
+        own_states: what this claim has already done, which is newer than what it read.
         now: the time.
         each_told: each person has to be told, so a copy counts only once it was handed over (invariant 3). Else it
             counts as soon as it may arrive, and for good if nobody ever knows.
     """
-    state = fates.get((row.mailing_id, carrier.recipient_id), carrier.state)
+    state = own_states.get((row.mailing_id, carrier.recipient_id), carrier.state)
     if not each_told and (state, carrier.reason) == (DeliveryState.FAILED, IN_DOUBT):
         state = DeliveryState.IN_DOUBT
     if state not in _COPIED or carrier.recipient_id == row.recipient_id:
@@ -59,7 +59,7 @@ def split_into_windows(
         later: list[DeliveryRow] = []
         met: set[object] = set()
         for row in waiting:
-            things = alone.get((row.mailing_id, row.recipient_id), ())
+            things = alone.get(row.key, ())
             if len(window) == size or not met.isdisjoint(things):
                 later.append(row)
             else:
@@ -69,18 +69,20 @@ def split_into_windows(
         waiting = later
 
 
-def single_use_keys(rows: Sequence[DeliveryRow], presses: Mapping[UUID, MailingRenderer]) -> Mapping[Key, set[object]]:
+def single_use_keys(
+    rows: Sequence[DeliveryRow], renderers: Mapping[UUID, MailingRenderer]
+) -> Mapping[Key, set[object]]:
     """Keys that may be met a single time in a window: who is counted against a cap, and an address that is invited.
 
     Of the latter there may be several in mailings that were taken together; none of them would begin (`use_addresses`).
     """
-    counted = {id_ for id_, press in presses.items() if may_count(press.policy, press.category)}
-    invites = {id_ for id_, press in presses.items() if press.category.invites}
+    counted = {id_ for id_, renderer in renderers.items() if may_count(renderer.policy, renderer.category)}
+    invites = {id_ for id_, renderer in renderers.items() if renderer.category.invites}
     found: dict[Key, set[object]] = {}
     for row in rows if counted or invites else ():
         things: set[object] = {row.recipient_id} if row.mailing_id in counted else set()
         if row.mailing_id in invites and row.standing.address:
             things.update((canonical_mailbox(row.standing.address), *owner_mailboxes(row.standing.address)))
         if things:
-            found[row.mailing_id, row.recipient_id] = things
+            found[row.key] = things
     return found

@@ -1,81 +1,63 @@
-"""The hand-over: claim, decide, render, intend, hand over, record. The whole way of a batch reads here."""
+"""The hand-over: claim, decide, render, intend, hand over, record. `ClaimRun` has the way of a batch's rows."""
 
 import asyncio
 import time
-from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
-from operator import attrgetter
 from types import MappingProxyType
 from uuid import UUID
 
 from mailer.actions.bounce import BounceJudge
 from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.pipeline.audience_reach import note_audience_reach
-from mailer.pipeline.deduplication import Key, single_use_keys, split_into_windows
-from mailer.pipeline.delivery_moves import hold_rows_for_bug, split_refused_steps
-from mailer.pipeline.lease_renewal import ClaimLease, gather_results
+from mailer.pipeline.claim_run import ClaimRun, ClaimRunSetup
+from mailer.pipeline.delivery_moves import hold_rows_for_bug
+from mailer.pipeline.lease_renewal import ClaimLease
 from mailer.pipeline.member_names import load_member_names
-from mailer.pipeline.outcome_recorder import ClaimRun, OutcomeRecorder
-from mailer.pipeline.preparation import PreparedWindow, SendChecks, WindowPreparation
-from mailer.pipeline.processor_conditions import refuses_us
-from mailer.pipeline.transitions import DeliveryStep, SendStep, step_after_outcome
-from mailer.pipeline.urgent_first import URGENT
-from mailer.pipeline.wait_metrics import observe_waits
-from mailer.policy.outcome import Outcome, OutcomeKind
-from mailer.ports.deliveries import Claim, DeliveryRow, DeliveryStore
+from mailer.pipeline.outcome_recorder import OutcomeRecorder
+from mailer.pipeline.preparation import SendChecks, WindowPreparation
+from mailer.ports.deliveries import Claim, DeliveryStore
 from mailer.ports.mailings import MailingFacts, MailingStore
-from mailer.ports.rates import AdmittedMessages, SendRequest
 from mailer.rendering.mailing import MailingRenderer, RendererCache, UnknownTemplate
 from mailer.rendering.template_library import TemplateError
 from mailer.runtime.error_kinds import ErrorKind, error_kind
-from mailer.telemetry import HANDED_OVER, LEFT_TO_OTHERS, log
-
-WINDOW = 64
-"""Deliveries intended by one statement; at most so many are in doubt after a crash, a consumer."""
-ROUNDS = 20
-"""How often a window is decided on anew, because somebody's standing changes, before it is left for later."""
-RECORD_SECONDS = 0.25
-"""Outcomes wait so long for the next window's intents, to share a statement with them."""
-PATIENCE = timedelta(seconds=2)
-"""A batch stays in hand until rows that may not go yet may; for longer it is given back."""
-PAUSE = timedelta(seconds=10)
-"""When rows that were not reached are tried again."""
-ELSEWHERE = timedelta(seconds=15)
-"""When mailings are tried again whose brand or template is not known here: newer workers are being deployed."""
-_LACKING = attrgetter("lacking")
+from mailer.telemetry import LEFT_TO_OTHERS, log
 
 
 class HandOver:
     """Hands batches over to processors.
 
     Args:
-        deliveries, mailings: the rows. presses: make the messages. gate: what may go, and by whom.
-        bounces: judges hard refusals. owner: names this process in its claims. stop: set when the worker is to end.
+        deliveries: the rows.
+        mailings: their mailings.
+        renderers: make the messages.
+        checks: decide which messages may go, and by which processor.
+        bounces: judges hard refusals.
+        owner: names this process in its claims.
+        stop: set when the worker is to end.
     """
 
     def __init__(
         self,
         deliveries: DeliveryStore,
         mailings: MailingStore,
-        presses: RendererCache,
-        gate: SendChecks,
+        renderers: RendererCache,
+        checks: SendChecks,
         bounces: BounceJudge,
         owner: str,
         stop: asyncio.Event,
     ) -> None:
         self._deliveries = deliveries
         self._mailings = mailings
-        self._presses = presses
-        self._gate = gate
+        self._renderers = renderers
+        self._bounces = bounces
         self._owner = owner
         self._stop = stop
-        self._recorder = OutcomeRecorder(deliveries, bounces, stop)
-        self._preparing = WindowPreparation(gate, presses.sign, deliveries.find_carriers)
-        self.precedence = gate.precedence
-        self.routes = gate.routes
+        preparation = WindowPreparation(checks, renderers.sign, deliveries.find_carriers)
+        self._setup = ClaimRunSetup(deliveries, preparation, checks, stop)
+        self.precedence = checks.precedence
+        self.routes = checks.routes
 
     async def hand_over_batches(
         self,
@@ -100,297 +82,40 @@ class HandOver:
             return
         crash_if_armed(CrashPoint.AFTER_CLAIM)
         lease = ClaimLease(partial(self._deliveries.renew_lease, claim.token), begun, claim.deadline, self._stop)
-        hold = ClaimRun(claim, lease, is_late)
-        async with self._recorder.releasing_on_error(hold):
-            hold.presses = await self._load_renderers(claim, facts)
-            note_audience_reach(claim, hold.presses, datetime.now(UTC))
-            hold.urgent = any(press.category.lane in URGENT for press in hold.presses.values())
-            left = await self._hand_over_rows(hold)
-        await self._recorder.finish_claim(hold, min(left.values(), default=None))
-
-    async def _hand_over_rows(self, hold: ClaimRun) -> dict[Key, datetime]:
-        """Passes over the rows until none is left that may go soon; returns those that are left in hand."""
-        rows = hold.claim.rows
-        while True:
-            offered = hold.offered
-            left = await self._process_windows(hold, rows)
-            await self._recorder.record_outcomes(hold)
-            if not left or not await self._wait_for_deferred(hold, min(left.values()), hold.offered > offered):
-                return left
-            rows = await self._deliveries.reread_claimed(hold.claim.token, list(left))
-            if not rows:
-                return {}
+        recorder = OutcomeRecorder(self._deliveries, self._bounces, claim, lease, self._stop)
+        async with recorder.releasing_on_error():
+            renderers = await self._load_renderers(claim, facts)
+            note_audience_reach(claim, renderers, datetime.now(UTC))
+            left = await ClaimRun(self._setup, claim, lease, recorder, renderers, is_late).hand_over_rows()
+        await recorder.finish_claim(min(left.values(), default=None))
 
     async def _load_renderers(
         self, claim: Claim, facts: Mapping[UUID, MailingFacts | None]
     ) -> Mapping[UUID, MailingRenderer]:
-        """The presses of the claim's mailings, as far as they are known here; they stay with it while others change."""
-        known = {row.mailing_id: self._presses.find_renderer(row.mailing_id) for row in claim.rows}
-        presses = {mailing_id: press for mailing_id, press in known.items() if press is not None}
-        if new := known.keys() - presses.keys():
+        """Returns the renderers of the claim's mailings that are known here; the claim keeps them to its end."""
+        known = {row.mailing_id: self._renderers.find_renderer(row.mailing_id) for row in claim.rows}
+        renderers = {mailing_id: renderer for mailing_id, renderer in known.items() if renderer is not None}
+        if new := known.keys() - renderers.keys():
             told = {one.id: one for one in facts.values() if one is not None and one.id in new}
             if unknown := new - told.keys():
                 told |= await self._mailings.read_facts(list(unknown))
             for one in told.values():
-                here = self._presses.has_template(one)
-                source = None if here else await self._mailings.read_template_source(one.template_version)
-                try:
-                    presses[one.id] = self._presses.add_renderer(one, source)
-                except (UnknownTemplate, TemplateError) as error:
-                    LEFT_TO_OTHERS.labels(one.brand, one.template).set_to_current_time()
-                    log.warning("left to workers that know it", reason=str(error))
-                except Exception as error:
-                    if error_kind(error) is not ErrorKind.BUG:
-                        raise
-                    await hold_rows_for_bug(self._deliveries, claim, claim.rows_of_mailing(one.id), one, error)
-        await load_member_names(self._mailings, claim.rows, presses.values())
-        return presses
+                if (renderer := await self._add_renderer(claim, one)) is not None:
+                    renderers[one.id] = renderer
+        await load_member_names(self._mailings, claim.rows, renderers.values())
+        return renderers
 
-    async def _wait_for_deferred(self, hold: ClaimRun, until: datetime, progress: bool) -> bool:
-        """Waits until rows that are left may go, if that is soon; else they are given back."""
-        wait = (until - datetime.now(UTC)).total_seconds()
-        if wait > PATIENCE.total_seconds() or (wait <= 0 and not progress) or self._stop.is_set():
-            return False
-        if time.monotonic() + wait >= hold.lease.closing_time:
-            return False
+    async def _add_renderer(self, claim: Claim, facts: MailingFacts) -> MailingRenderer | None:
+        """Returns a mailing's new renderer; None: its rows are left to other workers, or are held by a bug."""
+        is_here = self._renderers.has_template(facts)
+        source = None if is_here else await self._mailings.read_template_source(facts.template_version)
         try:
-            await asyncio.wait_for(self._stop.wait(), max(wait, 0))
-        except TimeoutError:
-            return True
-        return False
-
-    async def _process_windows(self, hold: ClaimRun, rows: Sequence[DeliveryRow]) -> dict[Key, datetime]:
-        """Takes rows window by window; returns those that are left in hand, and when they may go."""
-        left = {_delivery_key(row): datetime.now(UTC) + ELSEWHERE for row in rows if row.mailing_id not in hold.presses}
-        known = [row for row in rows if row.mailing_id in hold.presses] if left else rows
-        for window in split_into_windows(known, WINDOW, single_use_keys(known, hold.presses)):
-            await self.precedence.wait_for_urgent(urgent=hold.urgent)
-            if time.monotonic() >= hold.lease.closing_time or self._stop.is_set():
-                left |= dict.fromkeys(map(_delivery_key, window), datetime.now(UTC) + (not self._stop.is_set()) * PAUSE)
-                continue
-            left |= await self._process_window(hold, window)
-        return left
-
-    async def _process_window(self, hold: ClaimRun, rows: Sequence[DeliveryRow]) -> dict[Key, datetime]:
-        """Hands a window over; returns the rows that are left in hand. What had begun when it met a bug is in doubt."""
-        begun: PreparedWindow | None = None
-        try:
-            with self.precedence.mark_running(urgent=hold.urgent):
-                prepared = await self._prepare_window(hold, rows)
-                begun = await self._commit_intents(hold, prepared)
-            return prepared.left | await self._hand_over_window(hold, prepared, begun)
+            return self._renderers.add_renderer(facts, source)
+        except (UnknownTemplate, TemplateError) as error:
+            LEFT_TO_OTHERS.labels(facts.brand, facts.template).set_to_current_time()
+            log.warning("left to workers that know it", reason=str(error))
         except Exception as error:
             if error_kind(error) is not ErrorKind.BUG:
                 raise
-            log.exception("a window met a bug", deliveries=len(rows), begun=begun is not None)
-            return {} if begun else await self._process_rows_singly(hold, rows, error)
-
-    async def _process_rows_singly(
-        self, hold: ClaimRun, rows: Sequence[DeliveryRow], error: Exception
-    ) -> dict[Key, datetime]:
-        """Tries each of several rows; a single one is held, and the others go on."""
-        await self._recorder.record_outcomes(hold)
-        if len(rows) == 1:
-            await hold_rows_for_bug(self._deliveries, hold.claim, rows, hold.presses[rows[0].mailing_id].facts, error)
-            return {}
-        left: dict[Key, datetime] = {}
-        for row in rows:
-            left |= await self._process_window(hold, [row])
-        return left
-
-    async def _prepare_window(self, hold: ClaimRun, rows: Sequence[DeliveryRow]) -> PreparedWindow:
-        """Prepares a window; outcomes do not wait for it longer than they may."""
-        preparing = asyncio.ensure_future(
-            self._preparing.prepare_window(rows, hold.presses, hold.fates, hold.barred, datetime.now(UTC))
-        )
-        if hold.pending:
-            patience = hold.since + RECORD_SECONDS - time.monotonic()
-            await asyncio.wait({preparing}, timeout=max(patience, 0))
-            if not preparing.done():
-                await self._recorder.record_outcomes(hold)
-        return await preparing
-
-    async def _hand_over_window(
-        self, hold: ClaimRun, prepared: PreparedWindow, begun: PreparedWindow | None
-    ) -> dict[Key, datetime]:
-        """Sends what has begun of a window that was prepared; returns what could not begin."""
-        if begun is None:
-            self._release_admission(prepared.admission, prepared.steps)
-            return {step.change.move.key: datetime.now(UTC) + PAUSE for step in prepared.steps}
-        hold.note_own_moves(step.change.move for step in begun.steps if step.row.shared)
-        sending = [step for step in begun.steps if isinstance(step, SendStep)]
-        return begun.left | (await self._send_window(hold, sending, begun.admission) if sending else {})
-
-    async def _commit_intents(self, hold: ClaimRun, prepared: PreparedWindow) -> PreparedWindow | None:
-        """Commits what is prepared, with the outcomes of the window before, until every standing is that decided on.
-
-        Returns:
-            What was committed at last; None if the lease came to its end before.
-        """
-        for _ in range(ROUNDS):
-            if time.monotonic() >= hold.lease.closing_time:
-                return None
-            if not prepared.steps:
-                return prepared
-            crash_if_armed(CrashPoint.BEFORE_INTENT)
-            refused = await self._recorder.commit_window(hold, prepared.steps)
-            if refused is not None and not refused:
-                crash_if_armed(CrashPoint.AFTER_INTENT)
-                return prepared
-            await self._recorder.record_outcomes(hold)  # it does not wait until everybody's standing is settled
-            if refused is None:
-                continue
-            prepared.steps, again = split_refused_steps(prepared.steps, refused)
-            if again:
-                self._release_admission(prepared.admission, again)
-                fresh = await self._deliveries.reread_claimed(
-                    hold.claim.token, [_delivery_key(step.row) for step in again]
-                )
-                anew = await self._preparing.prepare_window(
-                    fresh, hold.presses, hold.fates, hold.barred, datetime.now(UTC)
-                )
-                prepared.steps += anew.steps
-                prepared.left |= anew.left
-                old, new = prepared.admission, anew.admission
-                prepared.admission = replace(new, until=min(old.until, new.until), at=min(old.at, new.at))
+            await hold_rows_for_bug(self._deliveries, claim, claim.rows_of_mailing(facts.id), facts, error)
         return None
-
-    async def _send_window(
-        self, hold: ClaimRun, steps: Sequence[SendStep], admission: AdmittedMessages
-    ) -> dict[Key, datetime]:
-        """Each processor gets its share of a window, bulk mail apart from urgent; returns what was not offered."""
-        shares: defaultdict[tuple[str, bool], list[int]] = defaultdict(list)
-        for index, step in enumerate(steps):
-            shares[step.wanted.processor, step.wanted.lane in URGENT].append(index)
-
-        async def send(share: Sequence[int], urgent: bool) -> dict[Key, datetime]:
-            some = [steps[index] for index in share]
-            return self._apply_outcomes(
-                hold, some, await self._send_to_processor(hold, some, admission, urgent), admission
-            )
-
-        sends = [send(share, urgent) for (_, urgent), share in shares.items()]
-        # One that fails is no reason to forget what has come of the others.
-        left: dict[Key, datetime] = {}
-        for result in await hold.lease.renew_while_sending(gather_results(sends)):
-            if isinstance(result, BaseException):
-                raise result
-            left |= result
-        return left
-
-    async def _send_to_processor(
-        self, hold: ClaimRun, steps: Sequence[SendStep], admission: AdmittedMessages, urgent: bool
-    ) -> list[Outcome]:
-        """Hands messages to the processor that all of them are for, and says what it answered to who wants to know."""
-        name, lane = steps[0].wanted.processor, steps[0].wanted.lane
-        with self._gate.routes.carrying_window(name, lane=lane, is_late=hold.is_late):
-            outcomes = await steps[0].processor.send(
-                [step.printed.outgoing for step in steps],
-                hold.lease.closing_time,
-                lambda index: self._send_refusal(steps[index].wanted, admission.until),
-                urgent=urgent,
-            )
-        if any(map(_LACKING, outcomes)):
-            outcomes = self._outcomes_for_other_processors(hold, steps, outcomes)
-        await self._report_outcomes(name, steps, outcomes)
-        await self._recorder.judge_refusals(hold, name, [step.row for step in steps], outcomes)
-        return outcomes
-
-    def _outcomes_for_other_processors(
-        self, hold: ClaimRun, steps: Sequence[SendStep], outcomes: Sequence[Outcome]
-    ) -> list[Outcome]:
-        """The outcomes, in which nothing has come of a message that only this processor cannot carry (RFC 6531 3.4)."""
-        told = list(outcomes)
-        for index, (step, outcome) in enumerate(zip(steps, outcomes, strict=True)):
-            if not outcome.lacking:
-                continue
-            key, name = _delivery_key(step.row), step.wanted.processor
-            hold.barred[key].add(name)
-            hold.unable[key].add(name)
-            if self._gate.routes.has_other_processor(step.press.policy, step.press.template.purpose, hold.unable[key]):
-                told[index] = Outcome(OutcomeKind.UNSENT, status=outcome.status, text=outcome.text)
-                hold.offered += 1  # the other one may take it at once
-        return told
-
-    async def _report_outcomes(self, name: str, steps: Sequence[SendStep], outcomes: Sequence[Outcome]) -> None:
-        """Says what a processor has answered to who decides about what goes next. What they do loses no outcome."""
-        try:
-            recipients = [step.row.recipient_id for step in steps]
-            self._gate.routes.record_outcomes(name, outcomes, recipients, lambda index: _sender_address(steps[index]))
-            streams = [(step.category, step.wanted.domain) for step in steps]
-            await self._gate.streams.record_outcomes(name, streams, outcomes)
-        except Exception:
-            log.exception("what came of a window could not be noted", processor=name, deliveries=len(steps))
-
-    def _send_refusal(self, wanted: SendRequest, until: float) -> str | None:
-        """Why a message may not begin any more."""
-        if time.monotonic() >= until:
-            return "its token of a rate had run out"
-        control = self._gate.control
-        return control.mailing_halt_reason(wanted.brand, wanted.mailing_id) or control.processor_halt_reason(
-            wanted.processor
-        )
-
-    def _apply_outcomes(
-        self, hold: ClaimRun, steps: Sequence[SendStep], outcomes: Sequence[Outcome], admission: AdmittedMessages
-    ) -> dict[Key, datetime]:
-        """Notes what came of a window, to be recorded; returns what was not offered."""
-        now = datetime.now(UTC)
-        if not hold.pending:
-            hold.since = time.monotonic()
-        unsent = list[SendStep]()
-        doubted = frozenset[Key]().union(*(judgement.doubted for judgement in hold.judgements))
-        denied = self._messages_refused_everywhere(hold, steps, outcomes)
-        changes = [
-            step_after_outcome(
-                step, outcome, now, doubted=_delivery_key(step.row) in doubted, denied=_delivery_key(step.row) in denied
-            )
-            for step, outcome in zip(steps, outcomes, strict=True)
-        ]
-        hold.pending += changes  # before anything that could fail
-        hold.note_own_moves(change.move for step, change in zip(steps, changes, strict=True) if step.row.shared)
-        for step, outcome in zip(steps, outcomes, strict=True):
-            self._gate.meter.record_reply(step.wanted.processor, step.wanted.domain, outcome)
-            if outcome.result is OutcomeKind.UNSENT:
-                unsent.append(step)
-                hold.offered += outcome.trouble is not None  # another one may take it at once
-        for result, n in Counter(outcome.result for outcome in outcomes).items():
-            HANDED_OVER.labels(steps[0].wanted.processor, result).inc(n)
-        observe_waits(hold.presses, steps, outcomes, now)
-        self._release_admission(admission, unsent)
-        hold.offered += len(steps) - len(unsent)
-        return {_delivery_key(step.row): now for step in unsent if _delivery_key(step.row) not in denied}
-
-    def _messages_refused_everywhere(
-        self, hold: ClaimRun, steps: Sequence[SendStep], outcomes: Sequence[Outcome]
-    ) -> set[Key]:
-        """The messages that no processor takes which may have them: each refuses us with it, or lacks an extension."""
-        found = set[Key]()
-        for step, outcome in zip(steps, outcomes, strict=True):
-            if outcome.result is not OutcomeKind.UNSENT:
-                continue
-            key = _delivery_key(step.row)
-            if outcome.trouble and refuses_us(outcome):
-                hold.barred[key].add(step.wanted.processor)
-            elif key not in hold.unable:
-                continue
-            policy, purpose = step.press.policy, step.press.template.purpose
-            barred, unable = hold.barred[key], hold.unable.get(key, ())
-            if self._gate.routes.is_recipient_refused(
-                policy, purpose, step.row.recipient_id, _sender_address(step), barred, unable
-            ):
-                found.add(key)
-        return found
-
-    def _release_admission(self, admission: AdmittedMessages, steps: Sequence[DeliveryStep]) -> None:
-        """Messages that were admitted are not sent, at least not now."""
-        if unsent := [step.wanted for step in steps if isinstance(step, SendStep)]:
-            self._gate.meter.return_tokens(admission, unsent)
-
-
-def _delivery_key(row: DeliveryRow) -> Key:
-    return row.mailing_id, row.recipient_id
-
-
-def _sender_address(step: SendStep) -> str:
-    return step.press.policy.sender_of(step.category)

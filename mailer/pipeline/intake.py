@@ -11,7 +11,7 @@ from mailer.event_digests import IdTaken
 from mailer.event_reader import EventReader
 from mailer.events import Audience, EventRefused, MessageEvent
 from mailer.pipeline.background_hand_overs import HandOverTasks
-from mailer.pipeline.handover import WINDOW
+from mailer.pipeline.claim_run import WINDOW
 from mailer.pipeline.publisher_rights import PublisherRegister, required_right
 from mailer.pipeline.urgent_first import URGENT
 from mailer.policy.identity import Identity

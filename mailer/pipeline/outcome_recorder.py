@@ -2,14 +2,11 @@
 
 import asyncio
 import time
-from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, TypeVar
-from uuid import UUID
 
 from mailer.actions.bounce import BounceJudge, RefusalJudgement
 from mailer.crash_points import CrashPoint, crash_if_armed
@@ -18,13 +15,14 @@ from mailer.pipeline.delivery_moves import log_late_outcomes, move_unchanged_del
 from mailer.pipeline.lease_renewal import ClaimLease
 from mailer.pipeline.transitions import DeliveryStep, SendStep, Transition, step_after_outcome
 from mailer.policy.outcome import Outcome, OutcomeKind
-from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow, DeliveryState, DeliveryStore, LockWait
-from mailer.rendering.mailing import MailingRenderer
+from mailer.ports.deliveries import Claim, DeliveryRow, DeliveryStore, LockWait
 from mailer.runtime.error_kinds import ErrorKind, error_kind, error_place
 from mailer.telemetry import log
 
 RETRY_SECONDS = 1.0
 """Between two tries to record outcomes."""
+RECORD_SECONDS = 0.25
+"""Outcomes wait so long for the next window's intents, to share a statement with them."""
 JUDGE_SECONDS = 30.0
 """Refusals are judged through an outage for so long; their outcomes wait for it."""
 LOCK_SECONDS = 1.0
@@ -33,58 +31,51 @@ _UNANSWERED: Final = Outcome(OutcomeKind.UNSENT, text="the answer to its intent 
 _T = TypeVar("_T")
 
 
-@dataclass(slots=True)
-class ClaimRun:
-    """A claim on its way.
-
-    Attributes:
-        is_late: told when a processor takes long, while others could take mail.
-        urgent: whether bulk mail gives way to it; all of its mailings are of one lane.
-        lease: until when something may begin, and outcomes can be recorded.
-        fates: what this claim has already done with deliveries to shared addresses.
-        pending: outcomes that are not recorded yet. judgements: of their refusals. since: when they came in.
-        unsure: steps of a statement whose answer has not come: it may have been committed, and nothing was offered.
-        offered: how many messages were offered to a processor, or met its trouble.
-        barred: the processors that have refused us with a message, or are unable, so that another one gets it.
-        unable: those of them that lack an extension which the message needs.
-    """
-
-    claim: Claim
-    lease: ClaimLease
-    is_late: Callable[[], object]
-    presses: Mapping[UUID, MailingRenderer] = field(default_factory=dict)
-    fates: dict[Key, DeliveryState] = field(default_factory=dict)
-    pending: list[Transition] = field(default_factory=list)
-    judgements: list[RefusalJudgement] = field(default_factory=list)
-    since: float = 0.0
-    unsure: Sequence[DeliveryStep] = ()
-    urgent: bool = False
-    offered: int = 0
-    barred: defaultdict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
-    unable: defaultdict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
-
-    def note_own_moves(self, moves: Iterable[DeliveryMove]) -> None:
-        """Moves of deliveries to shared addresses, which others of the claim are decided by."""
-        self.fates.update((move.key, move.to_state) for move in moves)
-
-
 class OutcomeRecorder:
-    """Writes for the claims of a process.
+    """Records the intents and the outcomes of one claim.
 
     Args:
         deliveries: the rows.
         bounces: judges hard refusals.
+        claim: fences each statement.
+        lease: until when outcomes can be recorded.
         stop: set when the worker is to end.
     """
 
-    def __init__(self, deliveries: DeliveryStore, bounces: BounceJudge, stop: asyncio.Event) -> None:
+    def __init__(
+        self, deliveries: DeliveryStore, bounces: BounceJudge, claim: Claim, lease: ClaimLease, stop: asyncio.Event
+    ) -> None:
         self._deliveries = deliveries
         self._bounces = bounces
+        self._token = claim.token
+        self._lease = lease
         self._stop = stop
+        self._pending = list[Transition]()
+        """Outcomes that are not recorded yet."""
+        self._judgements = list[RefusalJudgement]()
+        """Of the refusals among them."""
+        self._pending_since = 0.0
+        self._unsure: Sequence[DeliveryStep] = ()
+        """Steps of a statement whose answer has not come: it may have been committed, and nothing was offered."""
+
+    @property
+    def seconds_until_due(self) -> float | None:
+        """For how long the pending outcomes may still wait for other statements; None if there are none."""
+        return max(self._pending_since + RECORD_SECONDS - time.monotonic(), 0) if self._pending else None
+
+    def add_outcomes(self, changes: Sequence[Transition]) -> None:
+        """Takes what came of a window, to be recorded with the next window's intents."""
+        if not self._pending:
+            self._pending_since = time.monotonic()
+        self._pending += changes
+
+    def doubted_keys(self) -> frozenset[Key]:
+        """Returns the deliveries whose refusals wait for a person."""
+        return frozenset[Key]().union(*(judgement.doubted for judgement in self._judgements))
 
     @asynccontextmanager
-    async def releasing_on_error(self, hold: ClaimRun) -> AsyncIterator[None]:
-        """Gives a claim back that ends by an outage or a bug, once its outcomes are recorded: it comes again soon.
+    async def releasing_on_error(self) -> AsyncIterator[None]:
+        """Gives the claim back if it ends by an outage or a bug, once its outcomes are recorded: it comes again soon.
 
         What was intended and may have been offered stays as it is, and is in doubt once the lease is over. So does all
         of a claim whose statements took too long: it comes again when whoever held the locks may be done.
@@ -94,61 +85,57 @@ class OutcomeRecorder:
                 yield
             finally:
                 # Whatever has failed: what has come of a window must not be forgotten.
-                await self.record_outcomes(hold)
+                await self.record_outcomes()
         except Exception as error:
             if error_kind(error) is not ErrorKind.PASSING:
-                await self.finish_claim(hold, None)
+                await self.finish_claim(None)
             raise
 
-    async def commit_window(self, hold: ClaimRun, steps: Sequence[DeliveryStep]) -> frozenset[Key] | None:
+    async def commit_window(self, steps: Sequence[DeliveryStep]) -> frozenset[Key] | None:
         """One statement for the outcomes of a window and the intents of the next one.
 
         Returns:
             What was refused; None if it had to wait for somebody's standing for longer than outcomes may.
         """
-        both = [*hold.pending, *(step.change for step in steps)]
-        if hold.pending:
+        both = [*self._pending, *(step.change for step in steps)]
+        if self._pending:
             crash_if_armed(CrashPoint.BEFORE_OUTCOME)
-        hold.unsure = steps
+        self._unsure = steps
         refused: frozenset[Key] | None = None
         with suppress(LockWait):
             refused = await self._deliveries.commit_moves(
-                hold.claim.token,
+                self._token,
                 [move for move, _ in both],
                 [entry for _, entries in both for entry in entries],
-                LOCK_SECONDS if hold.pending else None,
+                LOCK_SECONDS if self._pending else None,
             )
-        hold.unsure = ()
-        if hold.pending and refused is not None and not refused:
-            hold.pending = []
+        self._unsure = ()
+        if self._pending and refused is not None and not refused:
+            self._pending = []
             crash_if_armed(CrashPoint.AFTER_OUTCOME)
-            await self._suppress_addresses(hold)
+            await self._suppress_addresses()
         return refused
 
-    async def record_outcomes(self, hold: ClaimRun) -> None:
+    async def record_outcomes(self) -> None:
         """Records outcomes by themselves, and takes back what may have been intended in vain."""
-        if hold.unsure:
-            await self._retract_intents(hold)
-        changes, hold.pending = hold.pending, []
+        if self._unsure:
+            await self._retract_intents()
+        changes, self._pending = self._pending, []
         if not changes:
             return
         crash_if_armed(CrashPoint.BEFORE_OUTCOME)
         log_late_outcomes(
-            await self._write_through_outage(
-                hold, lambda: move_unchanged_deliveries(self._deliveries, hold.claim.token, changes)
-            )
+            await self._write_through_outage(lambda: move_unchanged_deliveries(self._deliveries, self._token, changes))
         )
         crash_if_armed(CrashPoint.AFTER_OUTCOME)
-        await self._suppress_addresses(hold)
+        await self._suppress_addresses()
 
-    async def finish_claim(self, hold: ClaimRun, until: datetime | None) -> None:
+    async def finish_claim(self, until: datetime | None) -> None:
         """Ends a claim; what is left of it is due at `until`."""
-        finish = partial(self._deliveries.finish_claim, hold.claim.token, until)
-        await self._write_through_outage(hold, finish, lambda _: self._stop.is_set())
+        finish = partial(self._deliveries.finish_claim, self._token, until)
+        await self._write_through_outage(finish, lambda _: self._stop.is_set())
 
-    async def judge_refusals(
-        self, hold: ClaimRun, processor: str, rows: Sequence[DeliveryRow], outcomes: Sequence[Outcome]
-    ) -> None:
+    async def judge_refusals(self, processor: str, rows: Sequence[DeliveryRow], outcomes: Sequence[Outcome]) -> None:
         """Judges a window's refusals. Where that fails, they are neither doubted nor believed.
 
         It is not tried for longer than a while: the lease is renewed meanwhile, and the outcomes wait.
@@ -158,24 +145,22 @@ class OutcomeRecorder:
             time.monotonic() + JUDGE_SECONDS,
         )
         try:
-            hold.judgements.append(
-                await self._write_through_outage(hold, judge, lambda error: _is_bug(error) or time.monotonic() >= until)
+            self._judgements.append(
+                await self._write_through_outage(judge, lambda error: _is_bug(error) or time.monotonic() >= until)
             )
         except Exception:
             # What came of the window must not be lost for it.
             log.exception("refusals could not be judged", processor=processor, deliveries=len(rows))
 
-    async def _retract_intents(self, hold: ClaimRun) -> None:
-        steps, hold.unsure = hold.unsure, ()
+    async def _retract_intents(self) -> None:
+        steps, self._unsure = self._unsure, ()
         now = datetime.now(UTC)
         lost = [step_after_outcome(step, _UNANSWERED, now) for step in steps if isinstance(step, SendStep)]
         # Those that were not committed are not intended, and stay as they are.
-        await self._write_through_outage(
-            hold, lambda: move_unchanged_deliveries(self._deliveries, hold.claim.token, lost)
-        )
+        await self._write_through_outage(lambda: move_unchanged_deliveries(self._deliveries, self._token, lost))
 
     async def _write_through_outage(
-        self, hold: ClaimRun, write: Callable[[], Awaitable[_T]], unless: Callable[[Exception], bool] = lambda _: False
+        self, write: Callable[[], Awaitable[_T]], unless: Callable[[Exception], bool] = lambda _: False
     ) -> _T:
         """Writes through an outage as long as the claim holds: what was handed over and is not recorded is in doubt.
 
@@ -185,16 +170,16 @@ class OutcomeRecorder:
             try:
                 return await write()
             except Exception as error:
-                if time.monotonic() + RETRY_SECONDS >= hold.lease.deadline or unless(error):
+                if time.monotonic() + RETRY_SECONDS >= self._lease.deadline or unless(error):
                     raise
                 log.warning("what came of a window could not be recorded; trying again", error=error_place(error))
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _suppress_addresses(self, hold: ClaimRun) -> None:
+    async def _suppress_addresses(self) -> None:
         """Makes the addresses dead whose refusals are believed, now that their outcomes are recorded."""
-        judgements, hold.judgements = hold.judgements, []
+        judgements, self._judgements = self._judgements, []
         for judgement in judgements:
-            await self._write_through_outage(hold, partial(self._bounces.suppress_addresses, judgement))
+            await self._write_through_outage(partial(self._bounces.suppress_addresses, judgement))
 
 
 def _is_bug(error: Exception) -> bool:

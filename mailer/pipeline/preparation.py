@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Protocol
@@ -155,17 +155,28 @@ class PreparedWindow:
     left: dict[Key, datetime] = field(default_factory=dict)
     admission: AdmittedMessages = _UNLIMITED
 
+    def with_steps(self, steps: list[DeliveryStep]) -> "PreparedWindow":
+        """Returns the window with other steps."""
+        return PreparedWindow(steps, self.left, self.admission)
+
+    def joined_with(self, other: "PreparedWindow") -> "PreparedWindow":
+        """Returns both as one window, which may begin as long as each of them may."""
+        mine, new = self.admission, other.admission
+        admission = replace(new, until=min(mine.until, new.until), at=min(mine.at, new.at))
+        return PreparedWindow([*self.steps, *other.steps], self.left | other.left, admission)
+
 
 class WindowPreparation:
     """Prepares windows.
 
     Args:
-        gate: what may go. sign: adds DKIM signatures; None where no domain has keys.
+        checks: what may go.
+        sign: adds DKIM signatures; None where no domain has keys.
         carriers: who last carried a text to an address that several share.
     """
 
-    def __init__(self, gate: SendChecks, sign: Sign | None, carriers: Carried) -> None:
-        self._gate = gate
+    def __init__(self, checks: SendChecks, sign: Sign | None, carriers: Carried) -> None:
+        self._checks = checks
         self._carriers = carriers
         self._sign = sign
         # Signing by RSA takes longer than all the rest of a message, and frees the interpreter meanwhile.
@@ -176,8 +187,8 @@ class WindowPreparation:
     async def prepare_window(
         self,
         rows: Sequence[DeliveryRow],
-        presses: Mapping[UUID, MailingRenderer],
-        fates: Mapping[Key, DeliveryState],
+        renderers: Mapping[UUID, MailingRenderer],
+        own_states: Mapping[Key, DeliveryState],
         barred: Mapping[Key, Collection[str]],
         now: datetime,
     ) -> PreparedWindow:
@@ -185,25 +196,25 @@ class WindowPreparation:
 
         Args:
             rows: claimed ones.
-            presses: of their mailings.
-            fates: what the claim has done already.
+            renderers: of their mailings.
+            own_states: what the claim has done already.
             barred: the processors that have refused us with a row's message.
             now: an aware datetime.
         """
         prepared, drafts = PreparedWindow([]), list[MessageDraft]()
-        await self._gate.streams.reload_pauses()
+        await self._checks.streams.reload_pauses()
         for row in rows:
-            without = barred.get((row.mailing_id, row.recipient_id), ()) if barred else ()
-            match self._decide_row(row, presses[row.mailing_id], without, now):
+            without = barred.get(row.key, ()) if barred else ()
+            match self._decide_row(row, renderers[row.mailing_id], without, now):
                 case DeliveryStep() as step:
                     prepared.steps.append(step)
                 case MessageDraft() as draft:
                     drafts.append(draft)
                 case datetime() as later:
-                    prepared.left[row.mailing_id, row.recipient_id] = later
+                    prepared.left[row.key] = later
         behind: dict[Key, Key] = {}
         if any(draft.row.shared for draft in drafts):
-            drafts, behind = await self._resolve_duplicates(prepared, drafts, fates, now)
+            drafts, behind = await self._resolve_duplicates(prepared, drafts, own_states, now)
         if drafts:
             await self._admit_drafts(prepared, drafts, now)
         # Who comes behind another one waits as long as that one has to.
@@ -214,7 +225,7 @@ class WindowPreparation:
         self,
         prepared: PreparedWindow,
         drafts: Sequence[MessageDraft],
-        fates: Mapping[Key, DeliveryState],
+        own_states: Mapping[Key, DeliveryState],
         now: datetime,
     ) -> tuple[list[MessageDraft], dict[Key, Key]]:
         """Settles the drafts that are copies of what others carry.
@@ -224,18 +235,18 @@ class WindowPreparation:
             the same text, or the only invitation, to the same address.
         """
         texts = {
-            _shared_text_key(draft): (draft.row.shared, text)
+            draft.row.key: (draft.row.shared, text)
             for draft in drafts
             if draft.row.shared and (text := draft.press.text_digest(draft.row))
         }
         carriers = await self._carriers(texts) if texts else {}
         going, behind, first = list[MessageDraft](), dict[Key, Key](), dict[object, Key]()
         for draft in drafts:
-            key, carrier = _shared_text_key(draft), carriers.get(_shared_text_key(draft))
+            key, carrier = draft.row.key, carriers.get(draft.row.key)
             if not draft.row.shared:
                 going.append(draft)
                 continue
-            if carrier and (step := _resolve_duplicate(draft, carrier, fates, now)):
+            if carrier and (step := _resolve_duplicate(draft, carrier, own_states, now)):
                 prepared.steps.append(step)
                 continue
             place = key[0], draft.row.shared if draft.send.category.invites else texts.get(key, key)
@@ -251,16 +262,16 @@ class WindowPreparation:
         self, row: DeliveryRow, press: MailingRenderer, barred: Collection[str], now: datetime
     ) -> DeliveryStep | MessageDraft | datetime:
         """What follows for a row at once; a draft, if it is to be sent; or the moment to look again."""
-        if halt := self._gate.control.mailing_halt_reason(press.facts.brand, row.mailing_id):
+        if halt := self._checks.control.mailing_halt_reason(press.facts.brand, row.mailing_id):
             return self._witness_wait_until(now) if halt == WAITING else now
         decision = decide_row(row, press, now)
         if not isinstance(decision, Send):
             return step_for_decision(row, press, decision)
         lane, purpose = press.category.lane, press.template.purpose
-        route = self._gate.routes.choose_processor(press.policy, purpose, now, barred, lane=lane)
+        route = self._checks.routes.choose_processor(press.policy, purpose, now, barred, lane=lane)
         if not isinstance(route, NoRoute):
             draft = draft_message(row, press, decision, route)
-            return self._gate.streams.paused_until(route.name, decision.category, draft.wanted.domain, now) or draft
+            return self._checks.streams.paused_until(route.name, decision.category, draft.wanted.domain, now) or draft
         if ended := after_no_route(row, press, decision.category, route, now):
             return ended
         if route.rule is None:
@@ -291,14 +302,14 @@ class WindowPreparation:
         return now + min(max(now - since, _SOON), _LATER)
 
     async def _admit_drafts(self, prepared: PreparedWindow, drafts: Sequence[MessageDraft], now: datetime) -> None:
-        admission = prepared.admission = await self._gate.meter.admit_messages([draft.wanted for draft in drafts])
+        admission = prepared.admission = await self._checks.meter.admit_messages([draft.wanted for draft in drafts])
         going, date = list[tuple[MessageDraft, RenderedMessage]](), int(now.timestamp())
         failed, held = list[SendRequest](), Counter[tuple[UUID, str]]()
         for number, (draft, granted) in enumerate(zip(drafts, admission.granted, strict=True)):
             if number % PRINTED_AT_ONCE == 0:
                 await asyncio.sleep(0)  # urgent mail must not wait for a whole window of bulk mail to be rendered
             if not granted:
-                prepared.left[draft.row.mailing_id, draft.row.recipient_id] = admission.again or now
+                prepared.left[draft.row.key] = admission.again or now
                 continue
             try:
                 going.append((draft, draft.press.render(draft.row, draft.send.category, date)))
@@ -312,7 +323,7 @@ class WindowPreparation:
         for (mailing_id, category), deliveries in held.items():
             log_held_deliveries(mailing_id, category, NO_WAY_OUT, deliveries)
         if failed:
-            self._gate.meter.return_tokens(admission, failed)
+            self._checks.meter.return_tokens(admission, failed)
         prepared.steps += [intend_message(draft, printed) for draft, printed in await self._sign_messages(going, date)]
 
     async def _sign_messages(
@@ -342,15 +353,11 @@ class WindowPreparation:
         return [pair for chunk in done for pair in chunk]
 
 
-def _shared_text_key(draft: MessageDraft) -> Key:
-    return draft.row.mailing_id, draft.row.recipient_id
-
-
 def _resolve_duplicate(
-    draft: MessageDraft, carrier: TextCarrier, fates: Mapping[Key, DeliveryState], now: datetime
+    draft: MessageDraft, carrier: TextCarrier, own_states: Mapping[Key, DeliveryState], now: datetime
 ) -> DeliveryStep | None:
     """Returns what follows for a draft whose text another recipient carries to its address; None: it may go itself."""
-    row = row_as_duplicate(draft.row, carrier, fates, now, each_told=not draft.send.category.is_optional)
+    row = row_as_duplicate(draft.row, carrier, own_states, now, each_told=not draft.send.category.is_optional)
     if row is None:
         return None
     decision = decide_row(row, draft.press, now)

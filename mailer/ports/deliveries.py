@@ -81,6 +81,11 @@ class DeliveryRow:
     shared: bytes | None = None
     tried_at: datetime | None = None
 
+    @property
+    def key(self) -> tuple[UUID, int]:
+        """The delivery's key: its mailing and its recipient."""
+        return self.mailing_id, self.recipient_id
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:

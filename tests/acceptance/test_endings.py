@@ -8,7 +8,7 @@ import pytest
 
 from mailer.broker.topology import batches_queue
 from mailer.pipeline import consumers
-from mailer.pipeline.handover import WINDOW
+from mailer.pipeline.claim_run import WINDOW
 from mailer.policy.category import Lane
 from mailer.postgres.mailings import BATCH_SIZE
 from mailer.processors.capture import CapturedMessage

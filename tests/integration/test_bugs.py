@@ -149,7 +149,7 @@ async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkey
 
 
 @pytest.mark.parametrize(
-    "place", ["mailer.postgres.deliveries._delivery_row", "mailer.pipeline.handover.single_use_keys"]
+    "place", ["mailer.postgres.deliveries._delivery_row", "mailer.pipeline.claim_run.single_use_keys"]
 )
 async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
     world: World, monkeypatch: pytest.MonkeyPatch, place: str

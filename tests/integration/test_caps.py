@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.pipeline.handover import WINDOW
+from mailer.pipeline.claim_run import WINDOW
 from mailer.policy.frequency_counts import frequency_counts
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import CategoryTerms, Policy

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from mailer import signing_keys
 from mailer.ledger import writers
-from mailer.pipeline import handover, timekeeper
+from mailer.pipeline import claim_run, handover, timekeeper, window_sender
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.mailings import NewMailing
 from mailer.ports.processor import OutgoingMessage, Permit
@@ -99,7 +99,7 @@ class Clock:
 @pytest.mark.parametrize("hours", [-1, 1])
 async def test_clocks_that_differ(world: World, monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
     """With a worker's clock an hour off, leases still hold: they go by the database's clock and the worker's uptime."""
-    for module in (handover, writers):
+    for module in (handover, claim_run, window_sender, writers):
         monkeypatch.setattr(module, "datetime", Clock(timedelta(hours=hours)))
 
     class Watched(FakeProcessor):

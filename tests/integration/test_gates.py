@@ -13,10 +13,10 @@ from uuid import UUID
 
 import pytest
 
-from mailer.pipeline import handover
+from mailer.pipeline import claim_run, window_sender
 from mailer.pipeline.block_pauses import BlockPauses
+from mailer.pipeline.claim_run import WINDOW
 from mailer.pipeline.halt_watcher import WAITING
-from mailer.pipeline.handover import WINDOW
 from mailer.pipeline.preparation import SendChecks, WindowPreparation
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.policy.connection_trouble import ConnectionTrouble
@@ -160,7 +160,8 @@ async def test_a_token_that_runs_out_after_the_intent(
 ) -> None:
     """What had no token any more when its turn came is not offered; it is sent once, under the same claim or later."""
     clock = Clock()
-    monkeypatch.setattr(handover, "time", SimpleNamespace(monotonic=clock.monotonic))
+    for module in (claim_run, window_sender):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock.monotonic))
     world.processor = Dawdling(clock=clock, in_time=in_time)
     await limit(world, "processor", "fake", 1000, "second")
     accepted = await world.accept([person(n) for n in range(5)])
@@ -242,7 +243,7 @@ async def test_a_worker_that_stops(world: World) -> None:
 
 async def test_a_worker_that_stops_while_it_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits for the next window of a limit ends at once, with everything recorded."""
-    monkeypatch.setattr(handover, "PATIENCE", timedelta(days=2))
+    monkeypatch.setattr(claim_run, "PATIENCE", timedelta(days=2))
     await limit(world, "processor", "fake", 20, "day")
     accepted = await world.accept([person(n) for n in range(30)])
     patient = world.open_deliveries(lease_seconds=timedelta(days=3).total_seconds())

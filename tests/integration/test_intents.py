@@ -9,8 +9,8 @@ import pytest
 import structlog
 
 from mailer.pipeline import outcome_recorder
+from mailer.pipeline.claim_run import WINDOW
 from mailer.pipeline.deduplication import Key
-from mailer.pipeline.handover import WINDOW
 from mailer.ports.database_errors import DatabaseAway
 from mailer.ports.deliveries import DeliveryMove, DeliveryState
 from mailer.ports.ledger_entry import LedgerEntry

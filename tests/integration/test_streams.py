@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from structlog.testing import capture_logs
 
 from mailer.pipeline.block_pauses import PAUSE, STREAK, WHOLE, BlockPauses
-from mailer.pipeline.handover import WINDOW
+from mailer.pipeline.claim_run import WINDOW
 from mailer.policy.category import CATEGORIES
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.stream_pauses import StreamPause

@@ -15,8 +15,9 @@ import structlog
 from mailer.actions.bounce import BounceJudge
 from mailer.pipeline import outcome_recorder
 from mailer.pipeline.block_pauses import BlockPauses
+from mailer.pipeline.claim_run import WINDOW
 from mailer.pipeline.deduplication import Key
-from mailer.pipeline.handover import WINDOW, HandOver
+from mailer.pipeline.handover import HandOver
 from mailer.pipeline.preparation import RateAdmission, SendChecks
 from mailer.pipeline.rates import RateLimiter
 from mailer.pipeline.routing import ProcessorRoutes

@@ -11,7 +11,8 @@ import pytest
 import structlog
 
 from mailer import bundled_files
-from mailer.pipeline.handover import WINDOW, HandOver
+from mailer.pipeline.claim_run import WINDOW
+from mailer.pipeline.handover import HandOver
 from mailer.policy.frequency_counts import frequency_counts
 from mailer.policy.outcome import Outcome
 from mailer.ports.processor import OutgoingMessage, Permit

@@ -1,0 +1,193 @@
+"""The way of a claim's rows: windows are prepared, intended and handed over until none is left that may go soon."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from mailer.crash_points import CrashPoint, crash_if_armed
+from mailer.pipeline.deduplication import Key, single_use_keys, split_into_windows
+from mailer.pipeline.delivery_moves import hold_rows_for_bug, split_refused_steps
+from mailer.pipeline.lease_renewal import ClaimLease
+from mailer.pipeline.outcome_recorder import OutcomeRecorder
+from mailer.pipeline.preparation import PreparedWindow, SendChecks, WindowPreparation
+from mailer.pipeline.urgent_first import URGENT
+from mailer.pipeline.window_sender import WindowSender
+from mailer.ports.deliveries import Claim, DeliveryRow, DeliveryStore
+from mailer.rendering.mailing import MailingRenderer
+from mailer.runtime.error_kinds import ErrorKind, error_kind
+from mailer.telemetry import log
+
+WINDOW = 64
+"""Deliveries intended by one statement; at most so many are in doubt after a crash, a consumer."""
+ROUNDS = 20
+"""How often a window is decided on anew, because somebody's standing changes, before it is left for later."""
+PATIENCE = timedelta(seconds=2)
+"""A batch stays in hand until rows that may not go yet may; for longer it is given back."""
+PAUSE = timedelta(seconds=10)
+"""When rows that were not reached are tried again."""
+ELSEWHERE = timedelta(seconds=15)
+"""When mailings are tried again whose brand or template is not known here: newer workers are being deployed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRunSetup:
+    """The parts that all claims of a process share.
+
+    Attributes:
+        stop: set when the worker is to end.
+    """
+
+    deliveries: DeliveryStore
+    preparation: WindowPreparation
+    checks: SendChecks
+    stop: asyncio.Event
+
+
+class ClaimRun:
+    """A claim on its way.
+
+    Args:
+        setup: the parts that all claims share.
+        claim: its rows.
+        lease: until when something may begin, and outcomes can be recorded.
+        recorder: writes down what is intended and what has come of it.
+        renderers: of the claim's mailings that are known here; all of them are of one lane.
+        is_late: told when a processor takes long, while others could take mail.
+    """
+
+    def __init__(
+        self,
+        setup: ClaimRunSetup,
+        claim: Claim,
+        lease: ClaimLease,
+        recorder: OutcomeRecorder,
+        renderers: Mapping[UUID, MailingRenderer],
+        is_late: Callable[[], object],
+    ) -> None:
+        self._deliveries = setup.deliveries
+        self._preparation = setup.preparation
+        self._priority = setup.checks.precedence
+        self._stop = setup.stop
+        self._claim = claim
+        self._lease = lease
+        self._recorder = recorder
+        self._renderers = renderers
+        self._is_urgent = any(renderer.category.lane in URGENT for renderer in renderers.values())
+        self._sender = WindowSender(setup.checks, lease, recorder, renderers, is_late)
+
+    async def hand_over_rows(self) -> dict[Key, datetime]:
+        """Passes over the rows until none is left that may go soon; returns those that are left in hand."""
+        rows = self._claim.rows
+        while True:
+            offered = self._sender.offered
+            left = await self._hand_over_windows(rows)
+            await self._recorder.record_outcomes()
+            if not left or not await self._wait_for_deferred(min(left.values()), self._sender.offered > offered):
+                return left
+            rows = await self._deliveries.reread_claimed(self._claim.token, list(left))
+            if not rows:
+                return {}
+
+    async def _wait_for_deferred(self, until: datetime, progress: bool) -> bool:
+        """Waits until rows that are left may go, if that is soon; else they are given back."""
+        wait = (until - datetime.now(UTC)).total_seconds()
+        if wait > PATIENCE.total_seconds() or (wait <= 0 and not progress) or self._stop.is_set():
+            return False
+        if time.monotonic() + wait >= self._lease.closing_time:
+            return False
+        try:
+            await asyncio.wait_for(self._stop.wait(), max(wait, 0))
+        except TimeoutError:
+            return True
+        return False
+
+    async def _hand_over_windows(self, rows: Sequence[DeliveryRow]) -> dict[Key, datetime]:
+        """Takes rows window by window; returns those that are left in hand, and when they may go."""
+        left = {row.key: datetime.now(UTC) + ELSEWHERE for row in rows if row.mailing_id not in self._renderers}
+        known = [row for row in rows if row.mailing_id in self._renderers] if left else rows
+        for window in split_into_windows(known, WINDOW, single_use_keys(known, self._renderers)):
+            await self._priority.wait_for_urgent(urgent=self._is_urgent)
+            if time.monotonic() >= self._lease.closing_time or self._stop.is_set():
+                again = datetime.now(UTC) + (not self._stop.is_set()) * PAUSE
+                left |= dict.fromkeys((row.key for row in window), again)
+                continue
+            left |= await self._hand_over_window(window)
+        return left
+
+    async def _hand_over_window(self, rows: Sequence[DeliveryRow]) -> dict[Key, datetime]:
+        """Hands a window over; returns the rows that are left in hand. What had begun when it met a bug is in doubt."""
+        has_begun = False
+        try:
+            with self._priority.mark_running(urgent=self._is_urgent):
+                prepared = await self._prepare_window(rows)
+                prepared, has_begun = await self._commit_intents(prepared)
+            if not has_begun:
+                self._sender.release_admission(prepared.admission, prepared.steps)
+                return prepared.left | dict.fromkeys(
+                    (step.change.move.key for step in prepared.steps), datetime.now(UTC) + PAUSE
+                )
+            return prepared.left | await self._sender.send_window(prepared)
+        except Exception as error:
+            if error_kind(error) is not ErrorKind.BUG:
+                raise
+            log.exception("a window met a bug", deliveries=len(rows), begun=has_begun)
+            return {} if has_begun else await self._hand_over_rows_singly(rows, error)
+
+    async def _hand_over_rows_singly(self, rows: Sequence[DeliveryRow], error: Exception) -> dict[Key, datetime]:
+        """Tries each of several rows; a single one is held, and the others go on."""
+        await self._recorder.record_outcomes()
+        if len(rows) == 1:
+            facts = self._renderers[rows[0].mailing_id].facts
+            await hold_rows_for_bug(self._deliveries, self._claim, rows, facts, error)
+            return {}
+        left: dict[Key, datetime] = {}
+        for row in rows:
+            left |= await self._hand_over_window([row])
+        return left
+
+    async def _prepare_window(self, rows: Sequence[DeliveryRow]) -> PreparedWindow:
+        """Decides about a window, and renders it; outcomes do not wait for it longer than they may."""
+        preparing = asyncio.ensure_future(self._decide_and_render(rows))
+        if (patience := self._recorder.seconds_until_due) is not None:
+            await asyncio.wait({preparing}, timeout=patience)
+            if not preparing.done():
+                await self._recorder.record_outcomes()
+        return await preparing
+
+    async def _decide_and_render(self, rows: Sequence[DeliveryRow]) -> PreparedWindow:
+        return await self._preparation.prepare_window(
+            rows, self._renderers, self._sender.own_states, self._sender.barred, datetime.now(UTC)
+        )
+
+    async def _commit_intents(self, prepared: PreparedWindow) -> tuple[PreparedWindow, bool]:
+        """Commits what is prepared, with the outcomes of the window before, until every standing is that decided on.
+
+        Returns:
+            What was prepared at last; and False if the lease came to its end before it was committed.
+        """
+        for _ in range(ROUNDS):
+            if time.monotonic() >= self._lease.closing_time:
+                break
+            if not prepared.steps:
+                return prepared, True
+            crash_if_armed(CrashPoint.BEFORE_INTENT)
+            refused = await self._recorder.commit_window(prepared.steps)
+            if refused is not None and not refused:
+                crash_if_armed(CrashPoint.AFTER_INTENT)
+                return prepared, True
+            await self._recorder.record_outcomes()  # it does not wait until everybody's standing is settled
+            if refused:
+                prepared = await self._prepare_refused_again(prepared, refused)
+        return prepared, False
+
+    async def _prepare_refused_again(self, prepared: PreparedWindow, refused: frozenset[Key]) -> PreparedWindow:
+        """Returns the window in which the steps that were refused are decided anew, as their rows stand now."""
+        good, again = split_refused_steps(prepared.steps, refused)
+        if not again:
+            return prepared.with_steps(good)
+        self._sender.release_admission(prepared.admission, again)
+        fresh = await self._deliveries.reread_claimed(self._claim.token, [step.row.key for step in again])
+        return prepared.with_steps(good).joined_with(await self._decide_and_render(fresh))

@@ -1,0 +1,192 @@
+"""Sends what begins of a window to its processors, and notes what comes of it for the record and the next windows."""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from operator import attrgetter
+from uuid import UUID
+
+from mailer.pipeline.deduplication import Key
+from mailer.pipeline.lease_renewal import ClaimLease, gather_results
+from mailer.pipeline.outcome_recorder import OutcomeRecorder
+from mailer.pipeline.preparation import PreparedWindow, SendChecks
+from mailer.pipeline.processor_conditions import refuses_us
+from mailer.pipeline.transitions import DeliveryStep, SendStep, step_after_outcome
+from mailer.pipeline.urgent_first import URGENT
+from mailer.pipeline.wait_metrics import observe_waits
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.deliveries import DeliveryState
+from mailer.ports.rates import AdmittedMessages, SendRequest
+from mailer.rendering.mailing import MailingRenderer
+from mailer.telemetry import HANDED_OVER, log
+
+_LACKING = attrgetter("lacking")
+
+
+class WindowSender:
+    """Sends the windows of one claim.
+
+    Args:
+        checks: what is told of outcomes, and what can stop a message.
+        lease: of the claim; renewed while a processor takes long.
+        recorder: gets the outcomes.
+        renderers: of the claim's mailings.
+        is_late: told when a processor takes long, while others could take mail.
+
+    Attributes:
+        offered: how many messages were offered to a processor, or met its trouble.
+        own_states: what this claim has already done with deliveries to shared addresses.
+        barred: the processors that have refused us with a message, or are unable, so that another one gets it.
+    """
+
+    def __init__(
+        self,
+        checks: SendChecks,
+        lease: ClaimLease,
+        recorder: OutcomeRecorder,
+        renderers: Mapping[UUID, MailingRenderer],
+        is_late: Callable[[], object],
+    ) -> None:
+        self._checks = checks
+        self._lease = lease
+        self._recorder = recorder
+        self._renderers = renderers
+        self._is_late = is_late
+        self.offered = 0
+        self.own_states: dict[Key, DeliveryState] = {}
+        self.barred: defaultdict[Key, set[str]] = defaultdict(set)
+        self._unable: defaultdict[Key, set[str]] = defaultdict(set)
+        """Those of the barred processors that lack an extension which the message needs."""
+
+    async def send_window(self, begun: PreparedWindow) -> dict[Key, datetime]:
+        """Sends a window whose intents are committed; returns what was not offered.
+
+        Each processor gets its share, bulk mail apart from urgent.
+        """
+        self._note_own_states(begun.steps, [step.change.move.to_state for step in begun.steps])
+        shares: defaultdict[tuple[str, bool], list[SendStep]] = defaultdict(list)
+        for step in begun.steps:
+            if isinstance(step, SendStep):
+                shares[step.wanted.processor, step.wanted.lane in URGENT].append(step)
+        if not shares:
+            return {}
+        sends = [self._send_share(share, begun.admission, urgent) for (_, urgent), share in shares.items()]
+        # One that fails is no reason to forget what has come of the others.
+        left: dict[Key, datetime] = {}
+        for result in await self._lease.renew_while_sending(gather_results(sends)):
+            if isinstance(result, BaseException):
+                raise result
+            left |= result
+        return left
+
+    def release_admission(self, admission: AdmittedMessages, steps: Sequence[DeliveryStep]) -> None:
+        """Gives the rates back what messages took that were admitted and are not sent, at least not now."""
+        if unsent := [step.wanted for step in steps if isinstance(step, SendStep)]:
+            self._checks.meter.return_tokens(admission, unsent)
+
+    async def _send_share(
+        self, steps: Sequence[SendStep], admission: AdmittedMessages, urgent: bool
+    ) -> dict[Key, datetime]:
+        """Hands messages to the processor that all of them are for; returns what was not offered."""
+        name, lane = steps[0].wanted.processor, steps[0].wanted.lane
+        with self._checks.routes.carrying_window(name, lane=lane, is_late=self._is_late):
+            outcomes = await steps[0].processor.send(
+                [step.printed.outgoing for step in steps],
+                self._lease.closing_time,
+                lambda index: self._send_refusal(steps[index].wanted, admission.until),
+                urgent=urgent,
+            )
+        if any(map(_LACKING, outcomes)):
+            outcomes = self._outcomes_for_other_processors(steps, outcomes)
+        await self._report_outcomes(name, steps, outcomes)
+        await self._recorder.judge_refusals(name, [step.row for step in steps], outcomes)
+        return self._note_outcomes(steps, outcomes, admission)
+
+    def _send_refusal(self, wanted: SendRequest, until: float) -> str | None:
+        """Returns why a message may not begin any more; None: it may."""
+        if time.monotonic() >= until:
+            return "its token of a rate had run out"
+        control = self._checks.control
+        return control.mailing_halt_reason(wanted.brand, wanted.mailing_id) or control.processor_halt_reason(
+            wanted.processor
+        )
+
+    def _outcomes_for_other_processors(self, steps: Sequence[SendStep], outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """Returns the outcomes, unsent for a message that only this processor cannot carry (RFC 6531 3.4)."""
+        told = list(outcomes)
+        for index, (step, outcome) in enumerate(zip(steps, outcomes, strict=True)):
+            if not outcome.lacking:
+                continue
+            key, name = step.row.key, step.wanted.processor
+            self.barred[key].add(name)
+            self._unable[key].add(name)
+            policy, purpose = step.press.policy, step.press.template.purpose
+            if self._checks.routes.has_other_processor(policy, purpose, self._unable[key]):
+                told[index] = Outcome(OutcomeKind.UNSENT, status=outcome.status, text=outcome.text)
+                self.offered += 1  # the other one may take it at once
+        return told
+
+    async def _report_outcomes(self, name: str, steps: Sequence[SendStep], outcomes: Sequence[Outcome]) -> None:
+        """Tells routes and pauses what a processor has answered. What they do loses no outcome."""
+        try:
+            recipients = [step.row.recipient_id for step in steps]
+            self._checks.routes.record_outcomes(name, outcomes, recipients, lambda index: _sender_address(steps[index]))
+            streams = [(step.category, step.wanted.domain) for step in steps]
+            await self._checks.streams.record_outcomes(name, streams, outcomes)
+        except Exception:
+            log.exception("what came of a window could not be noted", processor=name, deliveries=len(steps))
+
+    def _note_outcomes(
+        self, steps: Sequence[SendStep], outcomes: Sequence[Outcome], admission: AdmittedMessages
+    ) -> dict[Key, datetime]:
+        """Notes what came of a window, to be recorded; returns what was not offered."""
+        now = datetime.now(UTC)
+        doubted, denied = self._recorder.doubted_keys(), self._messages_refused_everywhere(steps, outcomes)
+        changes = [
+            step_after_outcome(step, outcome, now, doubted=step.row.key in doubted, denied=step.row.key in denied)
+            for step, outcome in zip(steps, outcomes, strict=True)
+        ]
+        self._recorder.add_outcomes(changes)  # before anything that could fail
+        self._note_own_states(steps, [change.move.to_state for change in changes])
+        unsent = list[SendStep]()
+        for step, outcome in zip(steps, outcomes, strict=True):
+            self._checks.meter.record_reply(step.wanted.processor, step.wanted.domain, outcome)
+            if outcome.result is OutcomeKind.UNSENT:
+                unsent.append(step)
+                self.offered += outcome.trouble is not None  # another one may take it at once
+        for result, n in Counter(outcome.result for outcome in outcomes).items():
+            HANDED_OVER.labels(steps[0].wanted.processor, result).inc(n)
+        observe_waits(self._renderers, steps, outcomes, now)
+        self.release_admission(admission, unsent)
+        self.offered += len(steps) - len(unsent)
+        return {step.row.key: now for step in unsent if step.row.key not in denied}
+
+    def _messages_refused_everywhere(self, steps: Sequence[SendStep], outcomes: Sequence[Outcome]) -> set[Key]:
+        """Returns the messages that no processor takes which may have them: each refuses us, or lacks an extension."""
+        found = set[Key]()
+        for step, outcome in zip(steps, outcomes, strict=True):
+            if outcome.result is not OutcomeKind.UNSENT:
+                continue
+            key = step.row.key
+            if outcome.trouble and refuses_us(outcome):
+                self.barred[key].add(step.wanted.processor)
+            elif key not in self._unable:
+                continue
+            policy, purpose = step.press.policy, step.press.template.purpose
+            barred, unable = self.barred[key], self._unable.get(key, ())
+            if self._checks.routes.is_recipient_refused(
+                policy, purpose, step.row.recipient_id, _sender_address(step), barred, unable
+            ):
+                found.add(key)
+        return found
+
+    def _note_own_states(self, steps: Sequence[DeliveryStep], states: Sequence[DeliveryState]) -> None:
+        """Notes what became of deliveries to shared addresses, by which others of the claim are decided."""
+        self.own_states.update(
+            (step.row.key, state) for step, state in zip(steps, states, strict=True) if step.row.shared
+        )
+
+
+def _sender_address(step: SendStep) -> str:
+    return step.press.policy.sender_of(step.category)
