@@ -1,6 +1,6 @@
-"""Connections to the database: each one asks for what the statements rely on, and none outlives a server's writing.
+"""Connections to the database. Each is configured as the statements need it, and dropped once its server only reads.
 
-Whatever says that the database is away leaves here as `DatabaseAway`; every other error leaves as it came.
+Errors that mean that the database is away are raised as `DatabaseAway`; all other errors are raised unchanged.
 """
 
 import asyncio
@@ -28,15 +28,15 @@ _LOOK = statements("connections", "database")["look"]
 _T = TypeVar("_T")
 
 PATIENCE = 1.0
-"""Seconds between two tries."""
+"""Seconds between two tries of a step while the database is away."""
 CONNECT_SECONDS = 5.0
-"""The longest that one server of a URL may take to let us in."""
+"""The longest time, in seconds, that one server of a URL may take to accept a connection."""
 UNHURRIED_SECONDS = 600
-"""The longest that a statement may take which is executed once a minute, and which nobody waits for."""
+"""The longest time, in seconds, of a statement that is executed about once a minute and for which nobody waits."""
 _ROUNDS = 3
-"""The number of times that a pooler is asked whether our session is ours: others may come in between."""
+"""The number of times that a pooler is tested for shared sessions: one test alone may miss them."""
 RELEASE_SECONDS = 5.0
-"""The longest that a connection may take to cancel what timed out, before it is cut."""
+"""The longest time, in seconds, that a connection may take to cancel a statement that timed out, before it is cut."""
 
 _TCP = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -45,17 +45,17 @@ _TCP = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
     (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 9_000),
 )
-"""A server that vanished without a word is noticed within nine seconds, by what we send and by what we wait for."""
+"""Socket options: a server that vanished is noticed within nine seconds, while sending and while waiting."""
 
 
 @dataclass(frozen=True)
 class TimeLimits:
-    """The longest that a connection may be busy, in seconds; 0: without end.
+    """The time limits of a connection, in seconds; 0: no limit.
 
     Attributes:
-        statement: a statement, waits for locks included.
-        lock: each wait for a lock: what a transaction of ours holds is held for less, so somebody else holds this one.
-        idle: a transaction in which nothing is asked, which keeps its locks.
+        statement: for a statement, with its waits for locks.
+        lock: for each wait for a lock. Our own transactions hold locks for less, so another program holds this one.
+        idle: for a transaction that executes nothing, but keeps its locks.
     """
 
     statement: float
@@ -64,31 +64,34 @@ class TimeLimits:
 
     @property
     def answer_timeout(self) -> float | None:
-        """The longest wait for an answer, from a server that may have frozen; it cancels slow statements itself."""
+        """The longest wait for an answer, in seconds, or None.
+
+        It is for frozen servers; others cancel slow statements.
+        """
         return self.statement + 10 if self.statement else None
 
 
 SERVING = TimeLimits(statement=30, idle=60)
-"""Of the processes: a statement ends before the lease of the batch that it is for."""
+"""The limits of the processes: a statement ends before the lease of its batch."""
 ATTENDED = TimeLimits(statement=0, idle=0, lock=60)
-"""Of a command: somebody watches it, and what it reads may be long."""
+"""The limits of a command: a person watches it, and it may read many rows."""
 
 
 class _PooledConnection(asyncpg.Connection):
     def get_reset_query(self) -> str:
-        """Nothing: no statement of ours sets anything for its session; to ask costs as much as a small statement."""
+        """Returns an empty query: our statements change no session settings, and a reset costs as much as a query."""
         return ""
 
 
 class _AcquiredConnection(PoolAcquireContext):
-    """A connection for as long as somebody is in here, with errors that say when the database is away.
+    """The context in which a connection of the pool is used. Raises `DatabaseAway` if the database is away.
 
-    It is taken and given back without the driver's own context in between: each window of messages does so a few times.
+    It skips the driver's own context, since each window of messages acquires a connection several times.
     """
 
     pool: "ServerPool"
     anyway = False
-    """Tells whether it is to be had though the pool is barred."""
+    """Tells whether a connection is available even if the pool is barred."""
 
     async def __aenter__(self) -> Any:
         if self.pool.barred and not self.anyway:
@@ -104,7 +107,7 @@ class _AcquiredConnection(PoolAcquireContext):
         return self.connection
 
     def __await__(self) -> Generator[Any, None, Any]:
-        """Takes a connection for long; it is cut when the pool drops its connections."""
+        """Takes a connection for a long time. The connection is cut when the pool drops its connections."""
         return self._take_connection().__await__()
 
     async def _take_connection(self) -> Any:
@@ -132,7 +135,7 @@ class _AcquiredConnection(PoolAcquireContext):
 
 
 def _is_open(connection: Connection) -> bool:
-    """Tells whether a connection still works. One that the pool has taken back is lost to who had it."""
+    """Tells whether a connection is still open. It counts as closed once the pool has taken it back."""
     try:
         return not connection.is_closed()
     except asyncpg.InterfaceError:
@@ -140,7 +143,7 @@ def _is_open(connection: Connection) -> bool:
 
 
 class _ProbeConnection(_AcquiredConnection):
-    """A connection for who decides whether the pool is barred."""
+    """The context for the code that decides whether the pool is barred; it works for a barred pool too."""
 
     anyway = True
 
@@ -149,8 +152,8 @@ class ServerPool(asyncpg.Pool):
     """A pool that drops all its connections once its server ends or only reads.
 
     Attributes:
-        taken: connections that somebody has taken for long, such as to listen.
-        barred: why nobody gets a connection now, though the server may answer.
+        taken: connections that were taken for a long time, such as to listen.
+        barred: the reason why no connection is given now, even if the server answers; None: the pool is open.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -159,11 +162,11 @@ class ServerPool(asyncpg.Pool):
         self.barred: str | None = None
 
     def acquire(self, *, timeout: float | None = None) -> _AcquiredConnection:
-        """A connection, unless the pool is barred."""
+        """Returns the context for a connection. Entering it raises `DatabaseAway` if the pool is barred."""
         return _AcquiredConnection(self, timeout)
 
     async def expire_connections(self) -> None:
-        """Sees to it that no connection there is now is used again."""
+        """Makes sure that no existing connection is used again."""
         await super().expire_connections()
         for connection in self.taken:
             with suppress(asyncpg.InterfaceError):  # it has been given back
@@ -171,10 +174,10 @@ class ServerPool(asyncpg.Pool):
         self.taken.clear()
 
     async def probe_server(self, seconds: float = 2.0) -> datetime:
-        """The server's clock, if something can be written. A server that only reads is dropped.
+        """Returns the server's time, if the server is writable. Drops the connections to a server that only reads.
 
         Raises:
-            DatabaseAway: nothing can be written; the message is a line that says why.
+            DatabaseAway: the server cannot be written to; the message says why, on one line.
         """
         try:
             async with asyncio.timeout(seconds), _ProbeConnection(self, seconds) as connection:
@@ -188,17 +191,17 @@ class ServerPool(asyncpg.Pool):
 
 
 async def execute_unhurried(pool: Pool, statement: str, *arguments: Any) -> None:
-    """Executes a statement that may take long, since much may have come together while nobody executed it."""
+    """Executes a statement with a limit of `UNHURRIED_SECONDS`. Much work may have collected since its last run."""
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(f"SET LOCAL statement_timeout = '{UNHURRIED_SECONDS}s'; SET LOCAL lock_timeout = 0")
         await connection.execute(statement, *arguments, timeout=UNHURRIED_SECONDS + 10)
 
 
 async def retry_through_outages(step: Callable[[], Awaitable[_T]]) -> _T:
-    """The result of a step that needs the database: it is done again as long as the server is away.
+    """Returns the result of a step that needs the database. Repeats the step as long as the database is away.
 
     Raises:
-        DatabaseRefuses: waiting would hide what somebody has to mend.
+        DatabaseRefuses: waiting does not help, since a person has to correct something.
     """
     while True:
         try:
@@ -211,12 +214,12 @@ async def retry_through_outages(step: Callable[[], Awaitable[_T]]) -> _T:
 
 
 async def connect(url: str, limits: TimeLimits = ATTENDED, **options: Any) -> "asyncpg.Connection[asyncpg.Record]":
-    """Connects to the first server of a URL that lets us in and can be written to.
+    """Connects to the first server of a URL that accepts us and can be written to.
 
     Args:
         url: `postgresql://…`; several hosts with commas between them, each with a port of its own or none.
-        limits: for this connection.
-        options: of the driver.
+        limits: the time limits of this connection.
+        options: further options of the driver.
 
     Raises:
         DatabaseAway, DatabaseRefuses: no server of the URL could be used; the message names each, and why.
@@ -265,8 +268,8 @@ async def _connect_to_server(
 
 
 async def _configure_session(connection: "asyncpg.Connection[asyncpg.Record]", limits: TimeLimits) -> None:
-    """Asks for what the statements rely on, and refuses a server that is too old or cannot be written to."""
-    version = connection.get_server_version()  # the server has said so already: nothing is asked
+    """Sets time limits, keepalive and JSON codecs. Refuses a server that is too old or cannot be written to."""
+    version = connection.get_server_version()  # known since the start of the session: no statement is executed
     if version.major < OLDEST:
         raise DatabaseRefuses(f"version {version.major}.{version.minor} is too old: mailer needs {OLDEST} or newer")
     _set_keepalive(connection)
@@ -283,7 +286,7 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _set_keepalive(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    """Has the kernel look after the connection; the driver has no option for that."""
+    """Sets TCP keepalive on the socket. The driver has no option for it."""
     connected = connection._transport.get_extra_info("socket")  # type: ignore[attr-defined]
     if connected is not None and connected.family in (socket.AF_INET, socket.AF_INET6):
         for level, option, value in _TCP:
@@ -291,36 +294,36 @@ def _set_keepalive(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
 
 
 def _encode_json(value: object) -> str:
-    """As `json.dumps`, three times as fast; ids and times become text."""
+    """Encodes a value like `json.dumps`, three times as fast. Ids and times become text."""
     return to_json(value, fallback=str).decode()
 
 
 def server_urls(url: str) -> Sequence[str]:
-    """The URL of each server of a URL, in their order: each has a time of its own to answer."""
+    """Returns one URL for each server of a URL, in their order, so that each server has its own time limit."""
     parts = urlsplit(url)
     login, at, servers = parts.netloc.rpartition("@")
     return [urlunsplit(parts._replace(netloc=f"{login}{at}{server}")) for server in servers.split(",")]
 
 
 def server_and_database(url: str) -> str:
-    """Server and database of a URL, without user and password."""
+    """Returns server and database of a URL, without user and password."""
     parts = urlsplit(url)
     server = parts.netloc.rpartition("@")[2] or "a local socket"
     return f"{server}{parts.path}"
 
 
 Greet = Callable[[Fresh], Awaitable[None]]
-"""Does something on a new connection, before its first statement for anybody."""
+"""A function that is called with each new connection before its first use."""
 
 
 async def open_pool(url: str, size: int = 32, limits: TimeLimits = SERVING, greet: Greet | None = None) -> ServerPool:
-    """Connects.
+    """Opens a pool of connections.
 
     Args:
         url: `postgresql://…`.
-        size: connections at most.
-        limits: for each of them.
-        greet: what comes first on each of them.
+        size: the most connections.
+        limits: the time limits of each connection.
+        greet: called with each new connection before its first use.
 
     Raises:
         DatabaseAway, DatabaseRefuses, ValueError: see `connect`.
@@ -338,7 +341,7 @@ async def open_pool(url: str, size: int = 32, limits: TimeLimits = SERVING, gree
 
     pool = ServerPool(
         url,
-        # Without a floor: the driver would restore it behind our back, and log its own words where it cannot.
+        # No minimum: the driver would restore it in the background, and log errors of its own.
         min_size=0,
         max_size=size,
         max_queries=50_000,
@@ -360,10 +363,10 @@ async def open_pool(url: str, size: int = 32, limits: TimeLimits = SERVING, gree
 
 
 async def _check_session_is_ours(connection: Connection, url: str) -> None:
-    """Asks whether a pooler keeps our session ours: another client's transaction must not meet our server process.
+    """Checks that a pooler does not share our session: no other client's transaction may run in our server process.
 
     Raises:
-        DatabaseRefuses: it does not.
+        DatabaseRefuses: the pooler shares our session.
     """
     other = await connect(url)
     try:

@@ -1,4 +1,4 @@
-"""The driver's errors that tell of an outage, and what each of them means."""
+"""The driver's errors that mean an outage, and the error of ours for each."""
 
 import re
 
@@ -34,23 +34,23 @@ ENDS = (
     asyncpg.CannotConnectNowError,
     asyncpg.DatabaseDroppedError,
 )
-"""Errors after which no connection of the pool is used again."""
+"""Errors after which all connections of the pool are dropped."""
 _REFUSAL = re.compile(
     "unsupported|no such|authentication failed|does not exist|login rejected|not allowed|SSL required|is disabled"
     "|config error"
 )
-"""PgBouncer says most of its refusals with one SQLSTATE (08P01); these words tell those that waiting does not mend."""
+"""PgBouncer uses one SQLSTATE (08P01) for most of its refusals. These words mark refusals that waiting does not end."""
 
 _CLOSED = re.compile("(connection|pool) (is|was) (closed|closing)|released back to the pool")
 
 
 def outage_of(error: BaseException, *, in_use: bool = False) -> DatabaseAway | None:
-    """The outage that an error of the driver tells of; None: it is none.
+    """Returns the outage that an error of the driver means, or None if it means none.
 
     Args:
-        error: as the driver raised it.
-        in_use: whether the connection still works, so that an `OSError` must have come from somewhere else, and an
-            error within the driver is a bug.
+        error: the driver's error.
+        in_use: whether the connection still works. If it does, an `OSError` has another cause, and an internal error of
+            the driver is a bug.
     """
     match error:
         case DatabaseAway():
@@ -83,6 +83,9 @@ def outage_of(error: BaseException, *, in_use: bool = False) -> DatabaseAway | N
 
 
 def server_words(error: Exception) -> str:
-    """The server's own words, on one line. Only errors of the server's state come here: they quote no values."""
+    """Returns the server's message on one line.
+
+    Pass only errors about the server's state: their messages quote no values.
+    """
     text = getattr(error, "message", None) or str(error)  # without details, which can hold values
     return " ".join(text.split()) or type(error).__name__

@@ -1,4 +1,4 @@
-"""The SQL by its name, and what its statements take and give."""
+"""SQL statements by name, and helpers for their parameters and rows."""
 
 import re
 from collections.abc import Iterable
@@ -45,15 +45,15 @@ _STANDING = (
     "s.generation",
     "s.consented",
 )
-"""The fields of a `Standing` in their order, up to those that are only known beside a mailing."""
+"""The columns of a `Standing` in the order of its fields, without the last fields, which depend on a mailing."""
 STANDING_COLUMNS = len(_STANDING)
 
 
 @cache
 def statements(noun: str, room: str = "postgres") -> dict[str, str]:
-    """The statements of `<room>/sql/<noun>.sql`, each after a line `-- name: <name>`.
+    """Returns the statements of `<room>/sql/<noun>.sql` by name. Each follows a line `-- name: <name>`.
 
-    `{standing}` stands for the columns that `standing_from_row` takes, of recipients `r` and standings `s`.
+    Replaces `{standing}` with the columns for `standing_from_row`, of recipients `r` and standings `s`.
     """
     text = resources.files("mailer").joinpath(f"{room}/sql/{noun}.sql").read_text("utf-8")
     text = text.replace("{standing}", ", ".join(_STANDING))
@@ -62,7 +62,7 @@ def statements(noun: str, room: str = "postgres") -> dict[str, str]:
 
 
 def renumber_parameters(first: str, statement: str) -> str:
-    """A statement with its parameters numbered behind those of another one, which will be a part of it."""
+    """Returns a statement whose parameters are numbered after those of another one, so that both can be joined."""
     shift = max(int(n) for n in re.findall(r"\$(\d+)", first))
     return re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + shift}", statement)
 
@@ -73,7 +73,7 @@ def standing_from_row(
     sent: tuple[tuple[str, int], ...] = (),
     locale: str | None = None,
 ) -> Standing:
-    """A standing from a row that begins with `{standing}`; the rest is only known beside a mailing."""
+    """Returns a standing from a row that begins with `{standing}`. The other arguments depend on a mailing."""
     recipient_id, version, address, opted_out, objected, consents, products, *others = row[:STANDING_COLUMNS]
     return Standing(
         recipient_id,
@@ -88,12 +88,12 @@ def standing_from_row(
 
 
 def int_array(numbers: Iterable[int | None]) -> str:
-    """An array for `$1::text::bigint[]`; asyncpg takes five times as long to encode the numbers one by one."""
+    """Returns an array for `$1::text::bigint[]`. asyncpg needs five times as long to encode the numbers one by one."""
     return f"{{{str([*numbers])[1:-1]}}}".replace("None", "NULL")
 
 
 def text_array(texts: Iterable[str | None]) -> str:
-    """An array for `$1::text::text[]`, as `int_array` and for the same reason."""
+    """Returns an array for `$1::text::text[]`, for the same reason as `int_array`."""
     return f"{{{','.join(['NULL' if text is None else _quote_element(text) for text in texts])}}}"
 
 

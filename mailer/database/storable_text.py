@@ -1,8 +1,8 @@
-"""Texts as columns hold them."""
+"""Texts that a column of PostgreSQL can store."""
 
 
 def storable_text(text: str) -> str:
-    """A text as a column can hold it: without U+0000 and halves of surrogate pairs, which a stranger's may have."""
+    """Returns a text that a column can store: without U+0000 and lone surrogates, which texts from outside may have."""
     if text.isascii() and "\0" not in text:
         return text
     return text.replace("\0", "\ufffd").encode(errors="replace").decode()

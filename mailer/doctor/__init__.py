@@ -1,1 +1,1 @@
-"""The checks that a process makes before it works, and those of `mailer doctor`: pure, but for `dns` and `relays`."""
+"""The checks of a process at its start, and of `mailer doctor`. Only `dns_lookup`, `relays` and `disk_space` do I/O."""

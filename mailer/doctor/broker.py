@@ -1,13 +1,13 @@
-"""RabbitMQ, judged."""
+"""Findings about RabbitMQ."""
 
 from mailer.doctor.finding import Finding, ok_finding, problem_finding, warning_finding
 
 OLDEST = (3, 10)
-"""The first RabbitMQ whose quorum queues do what the topology asks of them."""
+"""The first version of RabbitMQ whose quorum queues have all features that the topology needs."""
 
 
 def judge_version(version: str) -> Finding:
-    """The finding about the version that the server says it has."""
+    """Returns the finding about the version that the server reports."""
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
     if len(numbers) < 2:
         return warning_finding(
@@ -19,7 +19,7 @@ def judge_version(version: str) -> Finding:
 
 
 def judge_topology(exchange: str, *, exists: bool) -> Finding:
-    """The finding about the exchange that applications publish to."""
+    """Returns the finding about the exchange to which applications publish."""
     if exists:
         return ok_finding("topology", f"there is an exchange {exchange}")
     return warning_finding("topology", f"there is no exchange {exchange} yet; a worker declares it when it starts")

@@ -1,4 +1,4 @@
-"""The condition of the database, judged."""
+"""Findings about the condition of the database."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
@@ -7,19 +7,19 @@ from mailer.doctor.finding import Finding, FindingLevel, ok_finding, problem_fin
 from mailer.ports.database_condition import OLDEST, DatabaseCondition, DatabaseStock
 
 _BARS = frozenset({"PostgreSQL", "migrations", "triggers"})
-"""Checks without which no statement does what it should; the others are told, and mail flows."""
+"""Checks that must pass before a process works. The problems of other checks are reported, and mail is still sent."""
 CLOCK_WARNING = 30.0
-"""Seconds between two clocks that somebody should look at."""
+"""Seconds between two clocks from which on a warning is given."""
 CLOCK_LIMIT = 300.0
-"""Seconds between two clocks from which on a process does not work: what it dates would be in the wrong order."""
+"""Seconds between two clocks from which on a process does not work: its times would be in the wrong order."""
 
 
 def judge_start(condition: DatabaseCondition, migrations: Collection[str]) -> list[Finding]:
-    """The findings that matter before a process works on a database.
+    """Returns the findings about a database before a process starts to work on it.
 
     Args:
-        condition: of the database.
-        migrations: the versions that this release comes with.
+        condition: the condition of the database.
+        migrations: the versions of the migrations in this release.
     """
     return [
         _judge_version(condition),
@@ -31,18 +31,18 @@ def judge_start(condition: DatabaseCondition, migrations: Collection[str]) -> li
 
 
 def unfitness_problems(findings: Iterable[Finding]) -> str | None:
-    """The problems with which nobody works on a database, in one line; None if there is none."""
+    """Returns the problems that keep a process from working, on one line, or None."""
     kept = [finding.text for finding in findings if finding.level is FindingLevel.PROBLEM and finding.check in _BARS]
     return "; ".join(kept) or None
 
 
 def judge_stock(stock: DatabaseStock, now: datetime) -> list[Finding]:
-    """The findings about what the timekeeper keeps in stock."""
+    """Returns the findings about partitions and seals, which the timekeeper makes."""
     return [_judge_partitions(stock, now), _judge_seals(stock, now)]
 
 
 def judge_clock(ahead: float) -> Finding:
-    """The difference of the two clocks, in seconds by which ours is ahead."""
+    """Returns the finding about the clocks. `ahead`: the seconds by which ours is ahead of the server's."""
     seconds = f"{abs(ahead):,.1f} seconds {'ahead of' if ahead > 0 else 'behind'} the database server's"
     if abs(ahead) < CLOCK_WARNING:
         return ok_finding("clock", f"this machine's clock is {seconds}")
@@ -55,7 +55,7 @@ def judge_clock(ahead: float) -> Finding:
 
 
 def judge_collation(condition: DatabaseCondition) -> Finding:
-    """The versions of the collations by which the indexes are sorted (PostgreSQL: ALTER DATABASE, Notes)."""
+    """Returns the finding about the collation versions of the sorted indexes (PostgreSQL: ALTER DATABASE, Notes)."""
     stale = list(condition.stale_collations)
     mend = []
     if condition.collation != condition.collation_now:

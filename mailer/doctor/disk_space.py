@@ -1,4 +1,4 @@
-"""This machine: the room that is left on its disks."""
+"""Findings about the free space on this machine's disks."""
 
 import shutil
 from pathlib import Path
@@ -6,19 +6,19 @@ from pathlib import Path
 from mailer.doctor.finding import Finding, ok_finding, problem_finding, warning_finding
 
 LITTLE = 0.10
-"""The part of a disk that is to stay free."""
+"""The part of a disk that should be free; less is a warning, and less than `SCARCE` a problem."""
 SCARCE = 0.02
 
 
 def examine_disk(check: str, folder: Path) -> Finding:
-    """The finding about the disk of a folder, or of the nearest one above it that exists."""
+    """Returns the finding about the disk of a folder, or of its nearest parent that exists."""
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     usage = shutil.disk_usage(existing)
     return judge_disk(check, str(folder), usage.free, usage.total)
 
 
 def judge_disk(check: str, folder: str, free: int, total: int) -> Finding:
-    """The finding about a disk with so many free octets of so many."""
+    """Returns the finding about a disk. `free` and `total` are in octets."""
     part = free / total if total else 0.0
     text = f"{free / 2**30:,.1f} GiB ({part:.0%}) free at {folder}"
     if part < SCARCE:

@@ -1,4 +1,4 @@
-"""A domain's DMARC policy, found by the tree walk of RFC 9989 4.10, and the alignment with it."""
+"""The DMARC policy of a domain, found by the tree walk of RFC 9989 4.10, and alignment with it."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from mailer.doctor.dns_lookup import DnsLookup
 
 _MOST_LABELS = 8
-"""From so many labels on, the walk goes from the name itself to its last seven at once."""
+"""The number of labels from which on the walk jumps from the name itself to its last seven labels."""
 _TAG = re.compile(r"\s*([A-Za-z]+)\s*=\s*([^;]*?)\s*$")
 
 
 @dataclass(frozen=True, slots=True)
 class DmarcPolicy:
-    """The findings of receivers for mail from a domain.
+    """The DMARC policy that receivers find for mail from a domain.
 
     Attributes:
-        domain: where the record that holds was found; empty if there is none.
+        domain: the domain of the record that applies; empty if there is none.
         organization: the organizational domain.
-        tags: of the record, by their names.
-        policy: what it asks for mail that fails: none, quarantine or reject.
+        tags: the tags of the record, by name.
+        policy: the requested treatment of mail that fails: none, quarantine or reject.
         doubled: names that have several records, which count as none.
     """
 
@@ -30,13 +30,13 @@ class DmarcPolicy:
     doubled: tuple[str, ...]
 
     def is_aligned(self, other: "DmarcPolicy", mine: str, theirs: str, tag: str) -> bool:
-        """Tells whether a domain that signs or takes bounces speaks for the From (RFC 9989 4.4).
+        """Tells whether a domain that signs or takes bounces is aligned with the From (RFC 9989 4.4).
 
         Args:
-            other: of that domain.
-            mine: the From's domain.
+            other: the policy of that domain.
+            mine: the domain of the From.
             theirs: that domain.
-            tag: `adkim` or `aspf`; its value `s` wants the same domain.
+            tag: `adkim` or `aspf`; its value `s` requires the same domain.
         """
         if self.tags.get(tag, "r").lower() == "s":
             return mine == theirs
@@ -44,7 +44,7 @@ class DmarcPolicy:
 
 
 async def find_dmarc(lookup: DnsLookup, domain: str) -> DmarcPolicy:
-    """Walks up the tree from a domain.
+    """Finds the policy of a domain by the tree walk.
 
     Raises:
         LookupFailed: the DNS does not answer.
@@ -68,7 +68,7 @@ async def find_dmarc(lookup: DnsLookup, domain: str) -> DmarcPolicy:
 
 
 def names_to_query(domain: str) -> Iterator[str]:
-    """The names that the walk asks, at most eight (RFC 9989 4.10)."""
+    """Yields the names that the walk queries, at most eight (RFC 9989 4.10)."""
     yield domain
     labels = domain.split(".")
     rest = labels[1:] if len(labels) < _MOST_LABELS else labels[-(_MOST_LABELS - 1) :]
@@ -77,13 +77,13 @@ def names_to_query(domain: str) -> Iterator[str]:
 
 
 def parse_record(text: str) -> Mapping[str, str]:
-    """The tags of a record; empty if it is no DMARC record."""
+    """Returns the tags of a record; empty if it is no DMARC record."""
     first = _TAG.match(text.split(";")[0])
     return parse_tags(text) if first and (first[1], first[2]) == ("v", "DMARC1") else {}
 
 
 def parse_tags(text: str) -> dict[str, str]:
-    """The tags of a list such as `v=DKIM1; k=rsa` (RFC 6376 3.2), by their names in lower case."""
+    """Returns the tags of a list such as `v=DKIM1; k=rsa` (RFC 6376 3.2), by their names in lower case."""
     tags: dict[str, str] = {}
     for part in text.split(";"):
         if tag := _TAG.match(part):
@@ -92,7 +92,7 @@ def parse_tags(text: str) -> dict[str, str]:
 
 
 def _organizational_domain(domain: str, found: Mapping[str, Mapping[str, str]]) -> str:
-    """The organizational domain, of the records on the way up (RFC 9989 4.10.2)."""
+    """Returns the organizational domain, from the records that the walk found (RFC 9989 4.10.2)."""
     for name, tags in found.items():
         if tags.get("psd") == "n":
             return name

@@ -1,4 +1,4 @@
-"""The DNS, asked. Every process imports this module; dnspython, which takes 0.15 s, only who asks."""
+"""DNS look-ups. Only `SystemResolver` imports dnspython, which takes 0.15 s; every process imports this module."""
 
 import asyncio
 import ipaddress
@@ -9,34 +9,34 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class LookupFailed(Exception):
-    """The DNS did not answer; the message says what was asked."""
+    """The DNS did not answer; the message names the query."""
 
 
 class DnsLookup(Protocol):
-    """The questions that the checks ask. An answer is empty where there is no such record.
+    """The DNS look-ups of the checks. The answer is empty if there is no such record.
 
-    Each raises `LookupFailed` if nobody answers.
+    Each look-up raises `LookupFailed` if the DNS does not answer.
     """
 
     async def txt_records(self, name: str) -> Sequence[str]:
-        """The TXT records of a name, each with its strings put together."""
+        """Returns the TXT records of a name, each with its strings joined."""
 
     async def host_addresses(self, name: str) -> Sequence[Address]:
-        """The addresses of a host, IPv4 first."""
+        """Returns the addresses of a host, IPv4 first."""
 
     async def mx_hosts(self, name: str) -> Sequence[str]:
-        """The hosts of the MX records of a domain."""
+        """Returns the hosts of the MX records of a domain."""
 
     async def ptr_names(self, address: Address) -> Sequence[str]:
-        """The names of an address."""
+        """Returns the names in the PTR records of an address."""
 
 
 class SystemResolver:
-    """Implements `DnsLookup` by this machine's resolver, or by one that is named.
+    """Implements `DnsLookup` with this machine's resolver, or with a given name server.
 
     Args:
         server: `address` or `address:port` of a name server; None for this machine's.
-        seconds: the longest to wait for an answer.
+        seconds: the longest wait for an answer.
     """
 
     def __init__(self, server: str | None = None, seconds: float = 5.0) -> None:

@@ -1,4 +1,4 @@
-"""The records in the DNS by which receivers believe a brand's mail: SPF, DKIM, DMARC, and the names of relays."""
+"""Findings about the DNS records by which receivers authenticate mail: SPF, DKIM, DMARC, and PTR of relays."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from mailer.doctor.spf import SpfResult, evaluate_spf
 
 @dataclass(frozen=True, slots=True)
 class SenderDomain:
-    """A domain that mail is sent from.
+    """A domain from which mail is sent.
 
     Attributes:
-        name: signs (DKIM) and takes bounces (SPF).
-        senders: the domains of its From addresses: the same one, or some below it.
+        name: the domain that signs (DKIM) and takes bounces (SPF).
+        senders: the domains of its From addresses: itself, or subdomains.
         keys: the TXT record of each of our keys, by its name in the DNS.
     """
 
@@ -28,12 +28,12 @@ class SenderDomain:
 async def examine_domain(
     lookup: DnsLookup, domain: SenderDomain, relays: Mapping[str, Sequence[Address]]
 ) -> list[Finding]:
-    """The findings about one domain.
+    """Returns the findings about one domain.
 
     Args:
-        lookup: asks the DNS.
+        lookup: queries the DNS.
         domain: the domain.
-        relays: the addresses of each relay beyond this machine.
+        relays: the addresses of each relay outside of this machine.
     """
     findings = [await _ask_dns(f"SPF {domain.name}", partial(_check_spf, lookup, domain.name, relays))]
     for name, record in domain.keys.items():
@@ -47,7 +47,10 @@ async def examine_domain(
 
 
 async def examine_relay(lookup: DnsLookup, name: str, address: Address) -> Finding:
-    """The finding about the name of a relay's address, which many receivers want to lead back to it."""
+    """Returns the finding about a relay's PTR record.
+
+    Many receivers require a name that resolves to the same address.
+    """
     return await _ask_dns(f"reverse DNS {name}", partial(_check_reverse_dns, lookup, address))
 
 

@@ -1,4 +1,4 @@
-"""A finding of a check: a line that says what is wrong, where, and what to do."""
+"""Findings of checks: each is one line that names the fault, its place and the remedy."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class FindingLevel(StrEnum):
-    """Its severity. Only a problem keeps `mailer doctor` from ending with status 0."""
+    """The severity of a finding. Only a problem keeps `mailer doctor` from ending with status 0."""
 
     OK = "ok"
     WARNING = "warning"
@@ -15,12 +15,12 @@ class FindingLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line.
+    """The result of one check.
 
     Attributes:
-        check: what was looked at.
-        level: how bad it is.
-        text: what was found, and what to do about it.
+        check: the name of the check.
+        level: the severity.
+        text: the result, and the remedy if there is a fault.
     """
 
     check: str
@@ -29,22 +29,22 @@ class Finding:
 
 
 def ok_finding(check: str, text: str) -> Finding:
-    """All is well."""
+    """Makes a finding without a fault."""
     return Finding(check, FindingLevel.OK, text)
 
 
 def warning_finding(check: str, text: str) -> Finding:
-    """It works, and somebody should look at it."""
+    """Makes a finding that a person should look at, though everything works."""
     return Finding(check, FindingLevel.WARNING, text)
 
 
 def problem_finding(check: str, text: str) -> Finding:
-    """It does not work, or loses something."""
+    """Makes a finding of something that does not work, or loses data."""
     return Finding(check, FindingLevel.PROBLEM, text)
 
 
 def worst_level(findings: Iterable[Finding]) -> FindingLevel:
-    """The worst level of several findings."""
+    """Returns the worst level of several findings."""
     levels = {finding.level for finding in findings}
     return (
         FindingLevel.PROBLEM

@@ -1,4 +1,4 @@
-"""A relay, asked for its greeting and its certificate; nothing is sent."""
+"""Findings about relays: greeting and certificate are checked, and no mail is sent."""
 
 import asyncio
 import smtplib
@@ -10,19 +10,19 @@ from datetime import UTC, datetime, timedelta
 from mailer.doctor.finding import Finding, ok_finding, problem_finding, warning_finding
 
 SECONDS = 10.0
-"""The longest that a relay may take to answer."""
+"""The longest time, in seconds, that a relay may take to answer."""
 EXPIRES_SOON = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
 class RelayTarget:
-    """The place of a relay.
+    """The name of a relay, and how to connect to it.
 
     Attributes:
-        name: what the ledger calls it.
-        host: a name or an address. port: TCP.
-        implicit: whether TLS begins at once. starttls: whether it is begun by a command.
-        helo: what EHLO says; None for this machine's name.
+        name: its name in the ledger.
+        host: a name or an address. port: the TCP port.
+        implicit: whether TLS begins with the connection. starttls: whether the command STARTTLS begins it.
+        helo: the name in EHLO; None for this machine's name.
     """
 
     name: str
@@ -34,12 +34,12 @@ class RelayTarget:
 
 
 async def examine_relay(target: RelayTarget, now: datetime, context: Callable[[], ssl.SSLContext]) -> Finding:
-    """The finding about one relay: whether it answers, and until when its certificate holds.
+    """Returns the finding about one relay: whether it answers, and when its certificate expires.
 
     Args:
-        target: where it is.
-        now: the time.
-        context: makes what certificates are checked with.
+        target: the relay.
+        now: the current time.
+        context: makes the TLS context that checks certificates.
     """
     check, where = f"relay {target.name}", f"{target.host}:{target.port}"
     try:
@@ -56,7 +56,7 @@ async def examine_relay(target: RelayTarget, now: datetime, context: Callable[[]
 
 
 def _read_certificate_expiry(target: RelayTarget, context: ssl.SSLContext) -> datetime | None:
-    """The time at which the relay's certificate expires; None if there is none."""
+    """Connects to the relay. Returns the time at which its certificate expires, or None without TLS."""
     if target.implicit:
         relay: smtplib.SMTP = smtplib.SMTP_SSL(target.host, target.port, target.helo, timeout=SECONDS, context=context)
     else:

@@ -7,11 +7,11 @@ from enum import StrEnum
 from mailer.doctor.dns_lookup import Address, DnsLookup
 
 MOST_LOOKUPS = 10
-"""Terms of a record that ask the DNS, in all (RFC 7208 4.6.4)."""
+"""The most terms of an evaluation that query the DNS (RFC 7208 4.6.4)."""
 
 
 class SpfResult(StrEnum):
-    """The results of RFC 7208 2.6, and that it depends on the message."""
+    """The results of RFC 7208 2.6 without `temperror`, and `UNKNOWN` if the result depends on the message."""
 
     PASS = "pass"  # noqa: S105 - a result, no password
     FAIL = "fail"
@@ -40,13 +40,13 @@ class _SpfEvaluation:
     asked: int = field(default=0)
 
     def count_lookup(self) -> None:
-        """Counts a term that asks the DNS."""
+        """Counts a term that queries the DNS. Raises `_BrokenRecord` if there are too many."""
         self.asked += 1
         if self.asked > MOST_LOOKUPS:
             raise _BrokenRecord(f"more than {MOST_LOOKUPS} terms that ask the DNS")
 
     async def check_domain(self, domain: str) -> SpfResult:
-        """The result for a domain (RFC 7208 4)."""
+        """Returns the result for a domain (RFC 7208 4)."""
         record = await self._record(domain)
         if record is None:
             return SpfResult.NONE
@@ -126,7 +126,7 @@ def _covers(network: str, address: Address) -> bool:
 
 
 async def evaluate_spf(lookup: DnsLookup, domain: str, address: Address) -> tuple[SpfResult, str]:
-    """The result for mail of a domain that comes from an address, and what is wrong with the record, if anything.
+    """Returns the result for mail of a domain from an address, and the fault of the record, or an empty text.
 
     Raises:
         LookupFailed: the DNS does not answer.

@@ -1,7 +1,8 @@
 """The chain: each entry's hash covers the entry and the hash before it. Pure.
 
-One chain a writer; the key lies outside the database, so that whoever can write to the database cannot rewrite a chain
-(invariant 11). What may identify somebody is covered by a salted commitment only, so that erasing it breaks nothing.
+Each writer has one chain. The key is outside of the database, so that a person who can write to the database cannot
+rewrite a chain (invariant 11). Text that may identify a person is covered by a salted commitment only, so that the
+chain still verifies after the text is erased.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from mailer.keyed_hash import KeyedHash
 from mailer.ports.ledger_entry import LedgerEntry
 
 GENESIS = bytes(32)
-"""What stands before a writer's first entry."""
+"""The previous hash of a writer's first entry."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SALT = 16
@@ -27,12 +28,12 @@ _json = JSONEncoder(separators=(",", ":")).encode
 
 
 class EntryLayout(NamedTuple):
-    """What many entries have in common, and where it stands in the canonical form.
+    """The columns that many entries share, and their parts of the canonical form.
 
     Attributes:
-        number: by which each of them names it.
+        number: the number by which entries refer to it.
         columns: kind, brand, category, reason, rule, policy, processor, country, contract, purpose, fields, actor.
-        head, tail, end: of the canonical form, before the mailing, after the attempt, and after the Message-ID.
+        head, tail, end: parts of the canonical form, before the mailing, after the attempt, and after the Message-ID.
     """
 
     number: int
@@ -44,12 +45,12 @@ class EntryLayout(NamedTuple):
 
 @dataclass(slots=True)
 class ChainedEntries:
-    """Entries one behind the other, as columns. `salts`, `commitments` and `hashes` are the octets of all entries.
+    """Entries with their hashes, chained in their order, as columns. `salts` has the octets for all entries.
 
     Attributes:
         first: the number of the first entry.
-        mailings: those that the entries are about. places: for each entry, the place among them, from 1 on.
-        texts: what is only committed to; None where there is nothing, and then salt and commitment mean nothing.
+        mailings: the mailings of the entries. places: for each entry, the position of its mailing there, from 1 on.
+        texts: texts that only a commitment covers; None for no text, and then salt and commitment have no meaning.
     """
 
     writer: UUID
@@ -69,16 +70,17 @@ class ChainedEntries:
 
 
 def commit_to(salt: bytes, text: str) -> bytes:
-    """A commitment to a text: SHA-256 over a random salt and the text."""
+    """Returns the commitment to a text: SHA-256 over a random salt and the text."""
     return hashlib.sha256(salt + text.encode()).digest()
 
 
 def link_hash(
     mac: KeyedHash, previous: bytes, writer: UUID, n: int, at: datetime, entry: LedgerEntry, commitment: bytes | None
 ) -> bytes:
-    """HMAC-SHA-256 over the hash before and the entry's canonical form (a JSON array in the order of the columns).
+    """Returns an entry's hash: HMAC-SHA-256 over the previous hash and the entry's canonical form.
 
-    The actor is its last element, and left out where there is none, as in all entries before there was such a column.
+    The canonical form is a JSON array in the order of the columns. The actor is its last element. An entry without an
+    actor has no such element, like all entries from the time before that column.
     """
     shape = _entry_layout(0, (*entry[:2], *entry[5:14], entry.actor))
     mailing, recipient, attempt = entry[2:5]
@@ -96,18 +98,18 @@ def link_entries(
     entries: Sequence[LedgerEntry],
     salts: bytes,
 ) -> ChainedEntries:
-    """Chains entries one behind the other.
+    """Chains entries in their order.
 
-    What entries share is written once, so that an entry costs 3 µs: as many as there are for each mail, the chain would
-    else cost an eighth of it.
+    The parts that entries share are formatted once, so that an entry costs 3 µs. Each mail has several entries; without
+    this, the chain would cost an eighth of the time of a mail.
 
     Args:
         mac: keyed with the chain's key.
-        previous: the hash before the first of them.
-        writer: whose chain it is.
-        first: the number of the first of them.
-        at: when they were written.
-        entries: what they say.
+        previous: the hash before the first entry.
+        writer: the owner of the chain.
+        first: the number of the first entry.
+        at: the time of writing.
+        entries: the entries.
         salts: 16 random bytes an entry.
     """
     links = ChainedEntries(writer, first, at, salts=salts)
@@ -116,8 +118,8 @@ def link_entries(
     columns = list(zip(*entries, strict=True))
     mailings, links.recipients, links.attempts = columns[2:5]
     replies, links.message_ids, actors = columns[14:]
-    # What they have in common: all but mailing, recipient, attempt, reply and Message-ID. Each is looked up once, since
-    # so many columns take as long to look up as the entry takes to be hashed.
+    # Entries share all columns but mailing, recipient, attempt, reply and Message-ID. Each entry looks its shared
+    # columns up only once, since one look-up of so many columns takes as long as hashing the entry.
     shapes: dict[tuple[Any, ...], EntryLayout] = {}
     shaped = list[EntryLayout]()
     for one in zip(*columns[:2], *columns[5:14], actors, strict=True):
@@ -164,7 +166,7 @@ def _canonical_json(
     commitment: bytes | None,
     message_id: str | None,
 ) -> bytes:
-    """The JSON of the whole entry, put together from its parts."""
+    """Joins the JSON of a whole entry from its parts."""
     recipient = "null" if recipient_id is None else recipient_id
     tried = "null" if attempt is None else attempt
     committed = "null" if commitment is None else f'"{commitment.hex()}"'

@@ -1,4 +1,4 @@
-"""Reading the ledger: its entries, its seals, and whether it is still what was written."""
+"""Operations on the ledger: export of entries, making and reading of seals, verification."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -14,11 +14,11 @@ _SQL = statements("ledger", "ledger")
 
 
 class LedgerExport:
-    """Exports, seals and verifies.
+    """Exports, seals and verifies the ledger.
 
     Args:
         pool: connections.
-        key: `LEDGER_KEY`; chains are keyed with it, and seals are signed with a key derived from it.
+        key: `LEDGER_KEY`; it is the key of the chains, and the key that signs seals is derived from it.
     """
 
     def __init__(self, pool: Pool, key: str) -> None:
@@ -28,7 +28,7 @@ class LedgerExport:
         self._seals = SealStore(pool, self._signer)
 
     async def export_entries(self, mailing_id: UUID | None = None) -> AsyncIterator[dict[str, Any]]:
-        """The entries of a mailing, or all, in the order of their chains. Memory does not grow with their number."""
+        """Yields the entries of a mailing, or all entries, in the order of their chains. Memory use stays constant."""
         async for row in self._entry_rows(mailing_id):
             yield {
                 "writer": str(row["writer"]),
@@ -51,26 +51,29 @@ class LedgerExport:
                 yield row
 
     async def decisions_about(self, mailing_id: UUID, recipient_id: int) -> list[dict[str, Any]]:
-        """What was decided about one recipient of a mailing, at each attempt."""
+        """Returns the decisions about one recipient of a mailing, for each attempt."""
         return [dict(row) for row in await self._pool.fetch(_SQL["decisions"], mailing_id, recipient_id)]
 
     async def seal_ledger(self) -> Record:
-        """Signs the heads of all writers and keeps the record. Publish it where an intruder cannot reach."""
+        """Signs the heads of all chains, stores the seal and returns it.
+
+        Publish it where an intruder cannot change it.
+        """
         return await self._seals.seal_every_writer()
 
     async def seal_if_moved(self) -> Record | None:
-        """Seals what has moved since the last seal; None, and no seal, if nothing has."""
+        """Seals the chains that grew since the last seal. Returns the seal, or None if no chain grew."""
         return await self._seals.seal_moved_writers()
 
     async def latest_seal(self) -> Record | None:
-        """The newest signed record."""
+        """Returns the newest seal, or None."""
         return await self._seals.latest_seal()
 
     def seals_after(self, last: Record | None) -> AsyncIterator[Record]:
-        """The seals made since one that was published, oldest first.
+        """Yields the seals that were made after a published one, oldest first.
 
         Raises:
-            HeadRefused: that one is not ours, or is not kept here.
+            SealRefused: the published seal is not ours, or is not stored here.
         """
         return self._seals.seals_after(last)
 
@@ -82,21 +85,21 @@ class LedgerExport:
         progress: Progress = lambda done, total: None,
         since: Record | None = None,
     ) -> VerificationResult:
-        """Recomputes every chain, and holds all seals and the published ones against it.
+        """Recomputes every chain, and compares the ledger with all stored and published seals.
 
         Args:
-            published: seals that were kept elsewhere.
-            since: a seal that was kept elsewhere, up to which the ledger was verified before: only what may have been
-                written since is recomputed.
-            url: the database's, where several processes are to share the work.
-            processes: how many.
-            progress: told as it goes on.
+            published: seals that were stored elsewhere.
+            url: the URL of the database, if several processes share the work.
+            processes: the number of processes.
+            progress: called after each part of the work.
+            since: a seal that was stored elsewhere, up to which the ledger was verified before. Only chains that may
+                have grown since are recomputed.
 
         Raises:
-            HeadRefused: a published record, or the newest seal, is not one of ours; or `since` is not kept here.
+            SealRefused: a published seal or the newest stored one is not ours, or `since` is not stored here.
         """
         async with self._pool.acquire() as connection:
-            # The seals first: what is sealed meanwhile is of entries that the chains have by then.
+            # The seals are read first, so the chains already have the entries of every seal that was read.
             faults = await verify_seals(connection, self._signer, published, since)
             seal = self._signer.read_record(since) if since else None
             slices = await verify_chains(connection, self._key, url, processes, progress, seal)

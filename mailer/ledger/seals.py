@@ -1,8 +1,8 @@
-"""Seals: the heads of chains at a moment, signed, each chained to the one before.
+"""Seals: the signed heads of chains at a moment. Each seal names the hash of the seal before it.
 
-A seal names the writers that moved since the seal before. Once a day, and where somebody asks for one, it is whole: it
-names all that moved since the whole one before, or every writer there is. Whole ones name the whole one before too, so
-that the others can go after a month.
+A seal has the heads of the chains that grew since the seal before. Once a day a seal is whole: it has the heads of all
+chains that grew since the last whole seal. A seal that a person asks for is whole too, and has the heads of all chains.
+A whole seal also names the whole seal before it, so that the other seals can be deleted after a month.
 """
 
 import hashlib
@@ -24,30 +24,30 @@ from mailer.database.statements import Connection, Pool, statements
 _SQL = statements("seals", "ledger")
 
 KEPT = timedelta(days=30)
-"""How long seals are kept that are not whole."""
+"""The time for which seals are kept that are not whole."""
 _WHOLE_EVERY = timedelta(days=1)
 _REACH = timedelta(days=2)
-"""Whoever writes was born less than so long ago: a writer is used for a day, and no transaction lasts another."""
+"""The greatest age of a writer that still writes: it is used for a day, and no transaction lasts another day."""
 _EVERYBODY = UUID(int=0)
 
 Head = tuple[UUID, int, bytes]
-"""A writer, the number of an entry, and its hash."""
+"""The head of a chain: its writer, the number of its last entry, and the hash of that entry."""
 Record = dict[str, Any]
 """A seal as it is published: body, signature and public key."""
 
 
 class SealRefused(ValueError):
-    """A published record that cannot be used; the message says why."""
+    """A published seal cannot be used; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """What a seal's body says.
+    """The contents of a seal's body.
 
     Attributes:
-        number: counts the seals; 0 for one of the form before, which was not chained.
-        previous: SHA-256 of the body before it, hexadecimal; None for the first.
-        whole: whether it names all that moved since the whole one before, whose hash is `previous_whole`.
+        number: the number of the seal; 0 for the older format, which was not chained.
+        previous: SHA-256 of the previous seal's body, hexadecimal; None for the first seal.
+        whole: whether it has all chains that grew since the last whole seal, whose hash is `previous_whole`.
     """
 
     at: datetime
@@ -59,11 +59,11 @@ class Seal:
 
     @property
     def is_chained(self) -> bool:
-        """Whether it names the seal before it."""
+        """Tells whether the seal is part of the chain of seals; a seal of the older format is not."""
         return self.number > 0
 
     def signed_body(self) -> str:
-        """The text that is signed."""
+        """Returns the body: the text that is signed."""
         said: Record = {"v": 2, "at": self.at.isoformat(), "number": self.number, "previous": self.previous}
         said |= {"whole": True, "previous_whole": self.previous_whole} if self.whole else {"whole": False}
         said["heads"] = [{"writer": str(writer), "n": n, "hash": hash_.hex()} for writer, n, hash_ in self.heads]
@@ -71,7 +71,7 @@ class Seal:
 
 
 def seal_digest(body: str) -> str:
-    """How the next seal names this one."""
+    """Returns the SHA-256 of a seal's body, by which the next seal names it."""
     return hashlib.sha256(body.encode()).hexdigest()
 
 
@@ -87,19 +87,19 @@ class SealSigner:
         self._public = self._key.public_key()
 
     def sign_body(self, body: str) -> bytes:
-        """The signature of a body."""
+        """Returns the signature of a body."""
         return self._key.sign(body.encode())
 
     def seal_record(self, body: str, signature: bytes) -> Record:
-        """A seal as it is published."""
+        """Returns a seal as it is published: body, signature and public key."""
         public = self._public.public_bytes(Encoding.Raw, PublicFormat.Raw)
         return {"body": body, "signature": signature.hex(), "public_key": public.hex()}
 
     def read_record(self, record: Record) -> Seal:
-        """What a published record says.
+        """Verifies the signature of a published seal and returns its contents.
 
         Raises:
-            HeadRefused: it is not one of ours.
+            SealRefused: the record is no seal of this ledger.
         """
         try:
             body, signature = record["body"], bytes.fromhex(record["signature"])
@@ -111,7 +111,7 @@ class SealSigner:
             raise SealRefused("the head's signature is not by this ledger's key; check MAILER_LEDGER_KEY") from error
 
     def read_stored_seal(self, row: asyncpg.Record) -> Seal | None:
-        """What a kept seal says; None if somebody has changed it."""
+        """Returns the contents of a stored seal, or None if its signature does not match."""
         try:
             return self.read_record(self.seal_record(row["body"], row["signature"]))
         except SealRefused:
@@ -128,7 +128,10 @@ def _parse_seal(said: Record) -> Seal:
 
 @dataclass(slots=True)
 class _SealedHeads:
-    """What the seals so far have named: read from them, since who has the database cannot sign."""
+    """The newest sealed head of each chain.
+
+    It is read from the signed seals, which an intruder in the database cannot make.
+    """
 
     id: int | None = None
     number: int = 0
@@ -151,10 +154,10 @@ class _SealedHeads:
 
 
 class SealStore:
-    """Makes and keeps seals.
+    """Makes, stores and reads seals.
 
     Args:
-        pool: connections. signer: signs them.
+        pool: connections. signer: signs the seals.
     """
 
     def __init__(self, pool: Pool, signer: SealSigner) -> None:
@@ -163,7 +166,7 @@ class SealStore:
         self._sealed = _SealedHeads()
 
     async def seal_every_writer(self) -> Record:
-        """A whole seal of every writer, whether or not anything moved."""
+        """Makes a whole seal of all chains, even if none has grown."""
         async with self._pool.acquire() as connection, connection.transaction():
             await self._read_new_seals(connection)
             return await self._make_seal(
@@ -171,7 +174,11 @@ class SealStore:
             )
 
     async def seal_moved_writers(self) -> Record | None:
-        """A seal of what moved since the last one, or, once a day, since the last whole one; None if nothing did."""
+        """Makes a seal of the chains that grew since the last seal, or once a day since the last whole one.
+
+        Returns:
+            The seal, or None if no chain grew.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
             await self._read_new_seals(connection)
             sealed, now = self._sealed, datetime.now(UTC)
@@ -187,7 +194,7 @@ class SealStore:
             return record
 
     async def _read_new_seals(self, connection: Connection) -> None:
-        """Reads the seals that were added, by whichever process; nobody adds another until the transaction ends."""
+        """Reads the seals that any process has added. Locks out other sealing processes until the transaction ends."""
         await connection.execute(_SQL["one_at_a_time"])
         for row in await connection.fetch(_SQL["since"], self._sealed.id):
             self._sealed.add_seal(row["id"], row["body"], self._signer.read_stored_seal(row))
@@ -202,15 +209,15 @@ class SealStore:
         return self._signer.seal_record(body, signature)
 
     async def latest_seal(self) -> Record | None:
-        """The newest seal."""
+        """Returns the newest seal, or None."""
         row = await self._pool.fetchrow(_SQL["latest"])
         return self._signer.seal_record(row["body"], row["signature"]) if row else None
 
     async def seals_after(self, last: Record | None) -> AsyncIterator[Record]:
-        """The seals after one that was published, oldest first; all of them, if none was.
+        """Yields the seals after a published one, oldest first; all seals if `last` is None.
 
         Raises:
-            HeadRefused: the published one is not ours, or is not among those that are kept.
+            SealRefused: the published seal is not ours, or is no longer stored.
         """
         place = 0
         if last is not None:
@@ -232,5 +239,5 @@ async def _read_heads(connection: Connection, floor: UUID) -> list[Head]:
 
 
 def oldest_moved_writer(at: datetime) -> UUID:
-    """The least writer (UUIDv7) that may have moved since a moment."""
+    """Returns the lowest id (UUIDv7) of a writer that may have written since a moment."""
     return UUID(int=int((at - _REACH).timestamp() * 1000) << 80)

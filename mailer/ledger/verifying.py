@@ -1,7 +1,7 @@
-"""Verifying: every chain is recomputed, in slices that several processes can share, and held against every seal.
+"""Verification: every chain is recomputed, in slices that several processes can share, and compared with every seal.
 
-A link needs only the entry and the hash before it, so a chain can be cut anywhere: a slice begins with the hash that
-stands before it, which the slice before has checked.
+A hash depends only on the entry and the hash before it, so a chain can be cut anywhere. A slice begins with the stored
+hash before it, which the previous slice checks.
 """
 
 import asyncio
@@ -28,9 +28,9 @@ _SQL = statements("chains", "ledger")
 _SEALS = statements("seals", "ledger")
 
 MOST_FAULTS = 1000
-"""Named by one verification: with a wrong key every entry is at fault."""
+"""The most faults that one verification lists: with a wrong key every entry has one."""
 SLICE = 20_000
-"""Entries, at least; a second's work."""
+"""The least number of entries of a slice, about a second of work."""
 _SLICES = 4096
 _HEADS_AT_ONCE = 5_000
 _THINNED = KEPT - timedelta(days=1)
@@ -40,12 +40,12 @@ _FIRST: _PLACE = (UUID(int=0), 0)
 _LAST: _PLACE = (UUID(int=(1 << 128) - 1), (1 << 63) - 1)
 
 Progress = Callable[[int, int], None]
-"""Told how many entries were checked, and about how many there are."""
+"""Called with the number of entries that were just checked, and the approximate number of all entries."""
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerFault:
-    """Something that is not as it was written: an entry of a writer, or, of `seals`, the seal of a number."""
+    """A fault of the ledger. `writer` and `n` name an entry; if `writer` is `seals`, `n` is the number of a seal."""
 
     writer: str
     n: int
@@ -54,7 +54,7 @@ class LedgerFault:
 
 @dataclass(frozen=True, slots=True)
 class VerificationResult:
-    """What a verification found: no faults if the ledger is sound, else the first of them."""
+    """The result of a verification: counts, and the first faults, none if the ledger is intact."""
 
     entries: int
     writers: int
@@ -64,15 +64,15 @@ class VerificationResult:
 async def verify_chains(
     connection: Connection, key: bytes, url: str | None, processes: int, progress: Progress, since: Seal | None = None
 ) -> list[VerificationResult]:
-    """Recomputes all chains, or those that may have moved since a seal.
+    """Recomputes all chains, or those that may have grown since a seal.
 
     Args:
         connection: to the database.
-        key: the chains'.
-        url: the same database, for the processes; None: all is done here.
-        processes: how many share the work.
-        progress: told after each slice.
-        since: chains are left out that had come to their end before it: those that began two days before, or earlier.
+        key: the key of the chains.
+        url: the URL of the same database, for other processes; None: this process does everything.
+        processes: the number of processes that share the work.
+        progress: called after each slice.
+        since: leaves out chains that ended before this seal, which are those that began at least two days before it.
     """
     first = (oldest_moved_writer(since.at), 0) if since else _FIRST
     heads = [(row["writer"], row["n"]) for row in await connection.fetch(_SEALS["heads"], first[0])]
@@ -86,12 +86,15 @@ async def verify_chains(
 
 
 def cpu_count() -> int:
-    """How many processors this process may use."""
+    """Returns the number of processors that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def _slice_bounds(heads: Sequence[_PLACE], size: int) -> Iterator[_PLACE]:
-    """Places in the order of the chains, about as many entries apart. Numbers that were made up cost no more places."""
+    """Yields places in the order of the chains, about `size` entries apart.
+
+    Forged numbers cannot multiply the places.
+    """
     room = size
     for writer, n in heads:
         place = 0
@@ -117,7 +120,7 @@ async def _check_slices(
 
 
 def _check_slice_in_process(url: str, key: bytes, start: _PLACE, end: _PLACE) -> VerificationResult:
-    """A slice, in a process of its own."""
+    """Checks a slice in a process of its own."""
 
     async def main() -> VerificationResult:
         connection = await connect(url)
@@ -132,7 +135,7 @@ def _check_slice_in_process(url: str, key: bytes, start: _PLACE, end: _PLACE) ->
 async def _check_slice(
     connection: "Connection | asyncpg.Connection[asyncpg.Record]", key: bytes, start: _PLACE, end: _PLACE
 ) -> VerificationResult:
-    """A slice, with memory that does not grow with the entries."""
+    """Checks a slice. Memory use does not grow with the number of entries."""
     async with connection.transaction(readonly=True, isolation="repeatable_read"):
         walk = _ChainWalk(key, await connection.fetchrow(_SQL["before"], *start))
         async for row in connection.cursor(_SQL["slice"], *start, *end, prefetch=1000):
@@ -141,7 +144,7 @@ async def _check_slice(
 
 
 class _ChainWalk:
-    """One pass over chains, in the order of writer and number."""
+    """The check of consecutive rows, in the order of writer and number; it collects the faults."""
 
     def __init__(self, key: bytes, before: asyncpg.Record | None) -> None:
         self._mac = KeyedHash(key)
@@ -184,17 +187,17 @@ class _ChainWalk:
 async def verify_seals(
     connection: Connection, signer: SealSigner, published: Sequence[Record], since: Record | None = None
 ) -> list[LedgerFault]:
-    """Holds the ledger against all seals, and these against one another.
+    """Compares the ledger with all seals, and checks the chain of the seals.
 
     Args:
         connection: to the database.
-        signer: knows the seals' key.
-        published: seals that were kept elsewhere.
-        since: only from this one on, which was kept elsewhere.
+        signer: has the key of the seals.
+        published: seals that were stored elsewhere.
+        since: a seal that was stored elsewhere; earlier seals are not checked.
 
     Raises:
-        HeadRefused: a published one, or the newest of the database, is not by this ledger's key; or that one is not
-            kept in the database.
+        SealRefused: a published seal or the newest stored one is not signed with this ledger's key, or `since` is not
+            stored in the database.
     """
     newest = await connection.fetchrow(_SEALS["latest"])
     if newest is not None:
@@ -207,7 +210,7 @@ async def verify_seals(
     for record in published:
         seal = signer.read_record(record)
         await heads.add_seal(seal)
-        # One that is not whole may have gone since.
+        # A seal that is not whole may have been deleted since.
         if seal.is_chained and seal.whole and await connection.fetchval(_SEALS["place"], record["body"]) is None:
             links.note_fault(seal.number, "missing: a seal that was published")
     async with connection.transaction(readonly=True):
@@ -221,7 +224,7 @@ async def verify_seals(
 
 
 async def _seal_position(connection: Connection, since: Record) -> int:
-    """The place of a seal in the database, from which the chain of seals is followed."""
+    """Returns the database id of a seal. Raises `SealRefused` if the seal is not stored."""
     place = await connection.fetchval(_SEALS["place"], since["body"])
     if place is None:
         raise SealRefused(
@@ -233,7 +236,7 @@ async def _seal_position(connection: Connection, since: Record) -> int:
 
 
 class _SealChain:
-    """The chain of the seals, from the first or from behind a known one."""
+    """The check of the chain of seals, from the first seal or after a known seal; it collects the faults."""
 
     def __init__(self, body: str | None = None, seal: Seal | None = None) -> None:
         self._previous: str | None = seal_digest(body) if body else None
@@ -243,7 +246,7 @@ class _SealChain:
         self.faults: list[LedgerFault] = []
 
     def check_seal(self, body: str, seal: Seal | None) -> None:
-        """The next one; None: it is not by our key."""
+        """Checks the next seal. None: its signature is not by our key."""
         if seal is None:
             self.note_fault(self._number + 1, "changed: its signature is not by this ledger's key")
         elif seal.is_chained and not self._is_successor(seal):
@@ -261,13 +264,13 @@ class _SealChain:
         return thinned and seal.previous_whole == self._whole
 
     def note_fault(self, number: int, what: str) -> None:
-        """Something is wrong with a seal."""
+        """Adds a fault of a seal."""
         if len(self.faults) < MOST_FAULTS:
             self.faults.append(LedgerFault(_SEALS_NAME, number, what))
 
 
 class _SealedHeadChecks:
-    """Sealed heads, some thousand at a time; memory does not grow with their number."""
+    """The check of sealed heads against the ledger, some thousand at a time; memory does not grow with their number."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -281,7 +284,7 @@ class _SealedHeadChecks:
             await self.check_heads()
 
     async def check_heads(self) -> None:
-        """Looks them up."""
+        """Compares the waiting heads with the ledger, and stores the faults."""
         if not self._waiting:
             return
         for row in await self._connection.fetch(_SEALS["astray"], *zip(*self._waiting, strict=True)):
@@ -293,7 +296,10 @@ class _SealedHeadChecks:
         self._waiting = []
 
     def found_faults(self) -> Iterator[LedgerFault]:
-        """What the ledger lacks. A gap within a chain shows there."""
+        """Yields sealed entries that the ledger lacks or has changed.
+
+        The check of the chains finds gaps within a chain.
+        """
         for writer, (last, n) in self._missing.items():
             if last:
                 yield LedgerFault(str(writer), last + 1, f"missing: the last entries, up to {n}, which was sealed")

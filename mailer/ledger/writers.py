@@ -1,4 +1,4 @@
-"""Who writes the ledger: each writer extends a chain of its own, so that no two wait for one another."""
+"""The writers of the ledger. Each writer extends a chain of its own, so that writers never wait for one another."""
 
 import os
 from collections.abc import AsyncIterator, Sequence
@@ -39,7 +39,7 @@ _MAX_AGE = timedelta(days=1)
 
 
 class ChainWriter:
-    """One chain and its head. Used by one statement at a time."""
+    """One chain and its head. Only one statement at a time uses it."""
 
     def __init__(self, key: bytes) -> None:
         self._mac = KeyedHash(key)
@@ -52,28 +52,28 @@ class ChainWriter:
         self._head = GENESIS
 
     def link_entries(self, entries: Sequence[LedgerEntry]) -> ChainedEntries:
-        """Chains entries behind the head, which stays where it is until `advance_head`."""
+        """Chains entries after the head. The head itself changes only in `advance_head`."""
         salts = os.urandom(16 * len(entries))
         links = link_entries(self._mac, self._head, self.id, self.n + 1, datetime.now(UTC), entries, salts)
         crash_if_armed(CrashPoint.IN_CHAIN)
         return links
 
     def advance_head(self, links: ChainedEntries) -> None:
-        """The entries are committed: the head moves."""
+        """Moves the head to the last of these entries, once they are committed."""
         if links.hashes:
             self.n, self._head = links.first + len(links.hashes) - 1, links.hashes[-1]
 
 
 class LedgerWriters:
-    """The writers of a process, as many as write at once. Implements `ports.halts.LedgerChains`.
+    """The writers of a process, one for each concurrent statement. Implements `ports.halts.LedgerChains`.
 
     Args:
-        key: of the chains.
-        notes: where what was committed is noted outside of the database, before anybody is told of it.
+        key: the key of the chains.
+        notes: stores committed entries outside of the database, before anybody is told of them.
 
     Attributes:
-        epoch: how often the database was found to have lost what was committed.
-        actor: the identity that stands in entries which name none.
+        epoch: the number of times that the database was found to have lost committed entries.
+        actor: the identity for entries that name none.
     """
 
     def __init__(self, key: str, notes: CommitNotes | None = None) -> None:
@@ -85,30 +85,30 @@ class LedgerWriters:
         self._event: tuple[str, str, str, bytes] | None = None
 
     def renew_chains(self) -> None:
-        """Never extends the chains that there are: the database has lost entries of them."""
+        """Abandons all existing chains, since the database has lost entries of them. New chains are begun."""
         self._free = []
         self.epoch += 1
 
     def writers_for_event(self, brand: str, event_id: str, kept_id: str, content: bytes) -> "LedgerWriters":
-        """The same, for the one change that an account event asks for: what they append is only committed if new.
+        """Returns a copy for the change of an account event. Its entries are appended only if the event is new.
 
-        `kept_id` is the id as it is kept: one that may name somebody is kept as a hash.
+        `kept_id` is the id as it is stored: an id that may name a person is stored as a hash.
         """
-        limited = copy(self)  # of the same free ones
+        limited = copy(self)  # it shares the free writers
         limited._event = brand, event_id, kept_id, content
         return limited
 
     def writers_for_actor(self, actor: str) -> "LedgerWriters":
-        """The same, for what somebody says."""
-        named = copy(self)  # of the same free ones
+        """Returns a copy whose entries name an actor."""
+        named = copy(self)  # it shares the free writers
         named.actor = actor
         return named
 
     @asynccontextmanager
     async def lease_writer(self) -> AsyncIterator[ChainWriter]:
-        """A writer for one statement or transaction.
+        """Lends a writer for one statement or transaction.
 
-        After an error nobody knows whether its entries were committed, so it is never used again.
+        A writer is never used again after an error, since its entries may or may not have been committed.
         """
         free = self._free
         while free and datetime.now(UTC) - free[-1].born > _MAX_AGE:
@@ -127,7 +127,7 @@ class LedgerWriters:
 
 
 def entry_columns(links: ChainedEntries) -> list[Any]:
-    """The entries as `ledger/sql/ledger.sql` and `postgres/sql/deliveries.sql` take them."""
+    """Returns entries as the parameters of `ledger/sql/ledger.sql` and `postgres/sql/deliveries.sql`."""
     return [
         links.writer,
         links.first,
@@ -147,11 +147,11 @@ def entry_columns(links: ChainedEntries) -> list[Any]:
 
 
 async def append_entries(connection: Connection, writer: ChainWriter, entries: Sequence[LedgerEntry]) -> ChainedEntries:
-    """Writes entries within the caller's transaction; the caller advances the writer once that is committed.
+    """Writes entries in the caller's transaction. The caller advances the writer once the transaction is committed.
 
     Raises:
-        KnownEvent: they are of a change that an account event asks for, and that was made before.
-        IdTaken: they are of one whose id stands for another event.
+        KnownEvent: the change of the writer's account event was made before.
+        IdTaken: the id of the writer's account event belongs to another event.
     """
     if writer.event:
         await _note_event(connection, *writer.event)
@@ -166,7 +166,12 @@ async def append_entries(connection: Connection, writer: ChainWriter, entries: S
 
 
 async def _note_event(connection: Connection, brand: str, event_id: str, kept_id: str, content: bytes) -> None:
-    """Notes an account event with its change."""
+    """Stores an account event in the transaction of its change.
+
+    Raises:
+        KnownEvent: the event was stored before.
+        IdTaken: the id belongs to another event.
+    """
     if await connection.fetchval(_SQL["note_event"], brand, event_id, kept_id, content):
         return
     if fields := differing_fields(await connection.fetchval(_SQL["noted"], brand, event_id, kept_id), content):
@@ -177,7 +182,7 @@ async def _note_event(connection: Connection, brand: str, event_id: str, kept_id
 async def _standing_changes(
     connection: Connection, links: ChainedEntries, entries: Sequence[LedgerEntry]
 ) -> list[StandingChange]:
-    """The changes of standings among some entries, as they are remembered outside of the database."""
+    """Returns the changes of standings among some entries, in the form that is stored outside of the database."""
     actions = [
         (n, entry, entry.recipient_id)
         for n, entry in enumerate(entries, links.first)

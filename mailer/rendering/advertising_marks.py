@@ -1,4 +1,4 @@
-"""The marks of advertising that the law of some countries wants: a label before the subject, and a line in the body."""
+"""Marks of advertising that the law of some countries requires: a label before the subject, and a line in the body."""
 
 from html import escape
 from typing import Final
@@ -24,9 +24,9 @@ def mark_advertising(form: MergeForm, mark: AdvertisingMark | None, category: Ca
     """Marketing says that it is, in the subject or in both parts, where the law of the reader's country wants that.
 
     Args:
-        form: of the message, in one language.
-        mark: the country's; None: it wants none.
-        category: what the mail is to this person; the line is for what promotes.
+        form: the message, in one language.
+        mark: the mark of the country; None: the country requires none.
+        category: the category of the mail for this person; only categories that promote get the line.
         locale: the language of the form.
     """
     if mark is None or not category.markets:
@@ -47,7 +47,7 @@ def _begins_with_label(pieces: Pieces, label: str) -> bool:
 
 
 def _append_line(pieces: Pieces, line: str) -> Pieces:
-    """The pieces of a page with a line as the last thing in its body."""
+    """Returns the pieces of a page with a line added at the end of its body."""
     for at in range(len(pieces) - 1, -1, -1):
         piece = pieces[at]
         if isinstance(piece, str) and _END in piece:

@@ -1,6 +1,6 @@
-"""The HTML that a mail may have: lists of elements, attributes, addresses and CSS; what is on none of them is refused.
+"""The HTML that a mail may have: lists of elements, attributes, addresses and CSS. Everything else is refused.
 
-A page is looked at as the template prints it, in all its branches at once (see `literal`), and again as it is rendered.
+A page is checked twice: as the template prints it, with all its branches (see `literal_text`), and as it is rendered.
 """
 
 import re
@@ -25,7 +25,7 @@ _ATTRIBUTES = (
     "translate"
 )
 ATTRIBUTES = frozenset(_ATTRIBUTES.split())
-"""The attributes that any element may have, beside those whose names begin with `aria-`."""
+"""The attributes that any element may have. Attributes whose names begin with `aria-` are allowed too."""
 OWN_ATTRIBUTES = {
     "a": frozenset({"href", "name", "target", "rel"}),
     "img": frozenset({"src"}),
@@ -33,9 +33,9 @@ OWN_ATTRIBUTES = {
     "html": frozenset({"xmlns"}),
     "style": frozenset({"data-css-inline"}),
 }
-"""The attributes that one element may have beside those; `data-css-inline` is gone once CSS is inlined."""
+"""Further attributes of single elements. Inlining the CSS removes `data-css-inline`."""
 HTTP_EQUIV = frozenset({"content-type", "x-ua-compatible"})
-"""The headers that a `<meta>` may stand for: none that loads a page or sets a cookie."""
+"""The allowed values of `http-equiv`: none of them loads a page or sets a cookie."""
 _FUNCTIONS = (
     "rgb rgba hsl hsla calc min max clamp linear-gradient repeating-linear-gradient radial-gradient "
     "repeating-radial-gradient not is where lang dir nth-child nth-of-type nth-last-child"
@@ -49,14 +49,14 @@ _LINK = re.compile(
     rf"(?:https?://[^/?#{VALUE}{END}]+(?:[/?#].*)?|(?:mailto|tel):[^{VALUE}{END}]*|#.*|(?:mailto:|tel:)?{_NAMED})",
     re.IGNORECASE,
 )
-"""An address of mandatory mail: its host is written out, or one value is all of it."""
+"""An address in mandatory mail: its host is written out, or the whole address is one value."""
 _VAGUE = re.compile(r"//|https?:(?!//)|https?://(?:[/?#]|[^/?#]*[@%]|$)", re.IGNORECASE)
-"""The beginning of an address that programs read in different ways: without a scheme (a share of Windows) or a host,
-with a user before the host, who looks like one, or with codes in it."""
+"""The beginning of an address that programs read in different ways: without a scheme (as a Windows share) or without a
+host, with a user that looks like a host, or with % codes."""
 _SCHEME = re.compile(r"\s*([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _WHOLE = re.compile(r"https?://|mailto:|tel:|#", re.IGNORECASE)
 _HALF = re.compile(rf"[^:/?#{VALUE}]+{VALUE}")
-"""The beginning of an address whose scheme a value could end: `java` and `script:`."""
+"""The beginning of an address whose scheme a value could complete: `java` with the value `script:`."""
 _SCHEMES = frozenset({"https", "http", "mailto", "tel"})
 _OWN_IMAGE = re.compile(r"cid:[^\s\"<>]+|data:image/(?:png|gif|jpeg);base64,[a-z0-9+/=\s]+", re.IGNORECASE)
 _WEB_IMAGE = re.compile(rf"https?://.+|{VALUE}.*", re.IGNORECASE | re.DOTALL)
@@ -65,7 +65,7 @@ _CHARSET = re.compile(r"\s*(?:text/html\s*;\s*charset\s*=\s*)?utf-?8\s*", re.IGN
 _VALUES = re.compile(f"{VALUE}[^{END}]*{END}")
 _FUNCTION = re.compile(r"([\w-]+)\s*\(")
 _BEFORE_BRACKETS = frozenset({"and", "or", "only", "not", "media", "expression"})
-"""Words before brackets that are no functions, or are refused by another name."""
+"""Words before brackets that are no functions, or that another check refuses."""
 _AT_RULE = re.compile(r"@([\w-]+)")
 _ACTIVE_CSS = re.compile(r"expression\s*\(|javascript:|\bbehaviou?r\s*:|-moz-binding|<", re.IGNORECASE)
 _LIFTED = re.compile(r"(?<![\w-])position\s*:\s*(?:absolute|fixed|sticky|-webkit-sticky)", re.IGNORECASE)
@@ -81,17 +81,18 @@ _OPEN_TAG = re.compile(f"</?[{VALUE}{OPEN}{BRANCH}{CLOSE}]")
 
 
 def markup_faults(page: str, *, mandatory: bool) -> frozenset[str]:
-    """Everything in a page that a mail may not have, each with what to do.
+    """Returns the faults of a page: everything that a mail may not have, each with its remedy.
 
     Args:
-        page: rendered HTML, or what `literal` gives.
-        mandatory: mandatory mail fetches nothing, and its addresses are written out or values by themselves.
+        page: rendered HTML, or the result of `literal_text`.
+        mandatory: whether the rules of mandatory mail apply: it fetches nothing, and each address is written out or is
+            one value.
     """
     return frozenset(_page_faults(page, mandatory))
 
 
 def names_of_whole_links(page: str) -> frozenset[tuple[str, str]]:
-    """The values that are a whole address in a page that `literal` gave, each with what stands before: `mailto:`."""
+    """Returns the values that are a whole address in a result of `literal_text`: name, and prefix such as `mailto:`."""
     return frozenset((found["name"], found["before"].lower()) for found in _LINKED.finditer(page))
 
 
@@ -99,14 +100,14 @@ Tag = tuple[str, list[tuple[str, str]]]
 
 
 def tags_of(page: str) -> list[Tag]:
-    """The elements of a page with their attributes, those in its comments too."""
+    """Returns the elements of a page and of its comments, with their attributes."""
     return _read_page(page)[0]
 
 
 @lru_cache(maxsize=4000)
 def address_fault(attribute: str, value: str) -> str | None:
     """Returns what is wrong with the address of a link (`href`) or an image (`src`) of optional mail, or None."""
-    if attribute == "href" and not _WHOLE.match(value):  # a part of a scheme could be another value's to end
+    if attribute == "href" and not _WHOLE.match(value):  # another value could complete a part of a scheme
         return "has a link that leads to no page and no mailbox; write https://, mailto: or tel:"
     faults = _link_faults(value.strip(), False) if attribute == "href" else _image_faults(value, False)
     return next(faults, None)
@@ -138,7 +139,10 @@ class _MarkupReader(HTMLParser):
 
 
 def _read_page(page: str) -> tuple[list[Tag], list[str], bool]:
-    """A page's tags, its CSS, and whether it has what is neither; those in comments too, which Outlook may show."""
+    """Returns the tags and the CSS of a page, and whether it has `<?` or `<![`.
+
+    Outlook may show comments: they are read too.
+    """
     tags: list[Tag] = []
     styles: list[str] = []
     odd, rest = False, [page]
@@ -147,7 +151,7 @@ def _read_page(page: str) -> tuple[list[Tag], list[str], bool]:
         try:
             reader.feed(rest.pop())
             reader.close()
-        except AssertionError:  # of a marked section that SGML does not know
+        except AssertionError:  # a marked section of unknown kind
             odd = True
         tags += reader.tags
         styles += reader.styles
@@ -178,7 +182,7 @@ def _page_faults(page: str, mandatory: bool) -> Iterator[str]:
 
 @lru_cache(maxsize=4000)
 def _value_faults(tag: str, name: str, value: str, mandatory: bool) -> tuple[str, ...]:
-    """The faults of an attribute; most pages have the same ones many times."""
+    """Returns the faults of an attribute. Cached, since most pages repeat the same attributes."""
     return tuple(_attribute_faults(tag, name, value, mandatory))
 
 
@@ -220,7 +224,7 @@ def _image_faults(value: str, mandatory: bool) -> Iterator[str]:
 
 
 def _css_faults(css: str, mandatory: bool) -> Iterator[str]:
-    """The faults of CSS, however it is read: a comment may stand in a string, and an escape for any letter."""
+    """Yields the faults of CSS in each way to read it: programs differ in how they read comments and escapes."""
     rules, functions = set[str](), set[str]()
     for read in css_readings(css):
         if _ACTIVE_CSS.search(read):
@@ -242,7 +246,7 @@ def _css_faults(css: str, mandatory: bool) -> Iterator[str]:
 
 
 def css_readings(css: str) -> frozenset[str]:
-    """CSS as it stands, and without escapes and comments, as one program or another reads it."""
+    """Returns the ways in which programs may read CSS: unchanged, without comments, and with escapes decoded."""
     plain = {css, _CSS_ESCAPE.sub(_unescaped, css)} if "\\" in css else {css}
     if "/*" not in css:
         return frozenset(plain)
@@ -252,7 +256,7 @@ def css_readings(css: str) -> frozenset[str]:
 
 
 def _unescaped(found: re.Match[str]) -> str:
-    """The character that a CSS escape stands for; none for those that Unicode has not."""
+    """Returns the character of a CSS escape, or an empty text if Unicode has no such character."""
     if found[1] is None:
         return found[2] or ""
     code = int(found[1], 16)
@@ -260,7 +264,7 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def _is_split_by_branch(value: str) -> bool:
-    """Tells whether a branch that is taken or not would move the end of an attribute's value."""
+    """Tells whether a branch begins or ends inside of an attribute's value, but not both."""
     depth = 0
     for mark in _MARKS.findall(value):
         depth += {OPEN: 1, CLOSE: -1}.get(mark, 0)
@@ -270,5 +274,5 @@ def _is_split_by_branch(value: str) -> bool:
 
 
 def _printable_name(name: str) -> str:
-    """A name from a page, short and without marks, for a message."""
+    """Returns a name from a page for a message: at most 40 characters, without control characters."""
     return re.sub(r"[\x00-\x20\x7f]+", "…", name)[:40]

@@ -1,4 +1,4 @@
-"""Texts in which a mail program makes a link by itself, though the template wrote none around them."""
+"""Detects texts that mail programs turn into links by themselves, without a link in the template."""
 
 # ruff: noqa: RUF001 - domains end in many scripts
 
@@ -26,9 +26,9 @@ _NAMES = (
     "موقع|شبكة|بازار|كوم|भारत|संगठन|ไทย|คอม|みんな|コム|닷컴|닷넷|한국|中国|中國|香港|台湾|台灣|公司|网络|網絡|在线|网站|网址|中文网|商城|"
     "移动"
 )
-"""Ends of domains with other than two Latin letters: those that are much used, or that attackers like."""
+"""Top-level domains other than those of two Latin letters: the most used ones, and those that attackers prefer."""
 _DOMAIN_END = rf"(?:[^\W_]\.(?:{_NAMES}|xn--[a-z0-9-]+)|[\w-][^\W_]\.[a-z]{{2}})"
-"""All of two letters count, as each could be a country; behind a single letter they are initials: `J.Li`."""
+"""Any two letters count as a country. After a single letter they are initials: `J.Li`."""
 _ELSE = (
     r"[a-z][a-z0-9+.-]{0,30}:[/\\]{2}",
     r"(?:https?|ftp|javascript|vbscript|mailto|file):",
@@ -43,18 +43,19 @@ _ELSE = (
 """Schemes, `www.`, mailboxes, domains or numbers of hosts with a path or port, and shares of Windows."""
 _LINK = re.compile("|".join((rf"{_DOMAIN_END}(?![^\W_])", *_ELSE)))
 _HIDDEN = re.compile("|".join((_DOMAIN_END, *_ELSE)))
-"""The same for a word with characters that show nothing: a domain may end at one of them."""
+"""The same for a word with invisible characters: a domain may end at one of them."""
 _SIGNS = re.compile(r"[.:@\\]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _TURNED = re.compile("[\u202d\u202e]")
 _FULL_STOP = "\u3002"
-"""The one that stands for a dot in a domain (UTS 46) and that NFKC leaves; U+FF61 becomes it, U+FF0E a dot."""
+"""A full stop that counts as a dot in a domain (UTS 46). NFKC keeps it and turns U+FF61 into it, and U+FF0E into a
+dot."""
 
 
 def has_link(text: str) -> bool:
-    """Tells whether a mail program may make a link of some of a text: of an address, a domain, a mailbox.
+    """Tells whether a mail program may make a link from a part of a text: an address, a domain, a mailbox.
 
-    Texts are read as the Unicode compatibility form (NFKC) has them, without characters that show nothing.
+    The text is read in the Unicode compatibility form (NFKC), without invisible characters.
     """
     if text.isascii() and not _SIGNS.search(text):
         return False
@@ -66,12 +67,12 @@ def has_link(text: str) -> bool:
 
 
 def _has_link_backwards(plain: str) -> bool:
-    """Tells whether a reader sees a link where an override turns the letters round (UAX #9 2.2)."""
+    """Tells whether a reader sees a link if a direction override reverses the letters (UAX #9 2.2)."""
     return any(map(_is_link, plain[::-1].split()))
 
 
 def shown_texts(value: Any) -> Iterator[str]:
-    """All texts within a JSON value, keys of objects too, at any depth."""
+    """Yields all texts within a JSON value, and keys of objects, at any depth."""
     rest = [value]
     while rest:
         match rest.pop():

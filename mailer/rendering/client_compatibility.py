@@ -1,15 +1,15 @@
-"""HTML that survives mail programs: what some of them drop is written in a form that all of them keep.
+"""Adds compatible forms to HTML and CSS that some mail programs do not support.
 
-Gmail, Outlook and Yahoo drop `<bdi>`, so that an address in another script than the text around it is scrambled.
-Outlook shows pages as Word does: it knows `word-wrap` and not `overflow-wrap`, and shows what is not displayed unless
-`mso-hide` says so. Authors write HTML as it is; this adds the other form beside it.
+Gmail, Outlook and Yahoo drop `<bdi>`, which scrambles an address in another script than the text around it. Outlook
+renders pages as Word does: it supports `word-wrap` but not `overflow-wrap`, and shows elements with `display: none`
+unless they have `mso-hide`. Authors write standard HTML, and this module adds the other forms.
 """
 
 import re
 from typing import Final
 
 FIRST_STRONG, END = "\u2068", "\u2069"
-"""Isolating marks (UAX #9 2.4.2): between them, a text has the direction of its own first letter."""
+"""Isolating marks (UAX #9 2.4.2): a text between them has the direction of its first letter."""
 
 _ISOLATED: Final = re.compile(r"<bdi(?P<more>(?:\s(?:[^<>\"']|\"[^\"]*\"|'[^']*')*)?)>|</bdi\s*>", re.IGNORECASE)
 _DIRECTION: Final = re.compile(r"\sdir\s*=", re.IGNORECASE)
@@ -22,7 +22,7 @@ _HIDDEN: Final = re.compile(r"(?<![\w-])display:\s*none(?P<weight>\s*!important)
 
 
 def add_compatible_forms(source: str) -> str:
-    """A page's source with the other forms beside what some programs drop; it may have Jinja2 in it."""
+    """Returns a page's source with the compatible forms added. The source may have Jinja2 in it."""
     return _ISOLATED.sub(_isolate_direction, _CSS.sub(_with_older_properties, source))
 
 
@@ -34,6 +34,6 @@ def _isolate_direction(found: re.Match[str]) -> str:
 
 
 def _with_older_properties(found: re.Match[str]) -> str:
-    """CSS with the older twin before each property that has one."""
+    """Returns CSS with the older form before each property that has one."""
     css = _WRAPPED.sub(r"word-wrap: break-word; \g<0>", found[0])
     return _HIDDEN.sub(lambda hidden: f"mso-hide: all{hidden['weight'] or ''}; {hidden[0]}", css)

@@ -1,4 +1,4 @@
-"""Colours of CSS and HTML, and how well one can be told from another."""
+"""Colours of CSS and HTML, and their contrast."""
 
 import colorsys
 import re
@@ -26,7 +26,7 @@ _NAMED = {
     "orange": "ffa500",
     "transparent": "00000000",
 }
-"""The names of CSS 2.1; others are written as #rrggbb."""
+"""The colour names of CSS 2.1. Templates write other colours as #rrggbb."""
 _HEX = re.compile(r"#?(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})")
 _FUNCTION = re.compile(r"(rgb|hsl)a?\(([^()]*)\)")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)%?")
@@ -34,7 +34,7 @@ _COLOUR = re.compile(r"#[0-9a-f]+|(?:rgb|hsl)a?\([^()]*\)|[a-z][a-z-]*(?![\w(-])
 
 
 class Colour(NamedTuple):
-    """A colour, each part from 0 to 1; `alpha` 0 shows nothing."""
+    """A colour; each part is from 0 to 1, and `alpha` 0 is transparent."""
 
     red: float
     green: float
@@ -42,7 +42,7 @@ class Colour(NamedTuple):
     alpha: float = 1.0
 
     def blend_over(self, under: "Colour") -> "Colour":
-        """The colour that is seen where this one lies over another."""
+        """Returns the visible colour if this one lies over another."""
         red, green, blue = (
             mine * self.alpha + theirs * (1 - self.alpha) for mine, theirs in zip(self[:3], under[:3], strict=True)
         )
@@ -51,7 +51,7 @@ class Colour(NamedTuple):
 
 @lru_cache(maxsize=1000)
 def colour_of(value: str) -> Colour | None:
-    """Reads one colour in lower case; None where it is none that we know."""
+    """Parses a colour in lower case. Returns None if it is unknown."""
     value = _NAMED.get(value.strip(), value.strip())
     if _HEX.fullmatch(value):
         digits = value.removeprefix("#")
@@ -70,13 +70,13 @@ def colour_of(value: str) -> Colour | None:
 
 
 def colours_in(value: str) -> list[Colour]:
-    """All colours that a value of CSS has in it, such as those of a gradient."""
+    """Returns all colours in a CSS value, such as those of a gradient."""
     return [one for word in _COLOUR.findall(value) if (one := colour_of(word))]
 
 
 @lru_cache(maxsize=1000)
 def contrast(one: Colour, other: Colour) -> float:
-    """The contrast of two colours, from 1, which nobody can tell apart, to 21 (WCAG 2.2, contrast ratio)."""
+    """Returns the contrast ratio of two colours, from 1 (equal) to 21 (WCAG 2.2)."""
     light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
@@ -87,7 +87,7 @@ def _fraction_of(number: str, whole: float) -> float:
 
 
 def _hsl_numbers(numbers: list[str]) -> tuple[float, float]:
-    """The lightness and saturation of `hsl()`, in the order in which Python takes them."""
+    """Returns the lightness and saturation of `hsl()`, in the order of `colorsys.hls_to_rgb`."""
     return _fraction_of(numbers[2], 100), _fraction_of(numbers[1], 100)
 
 

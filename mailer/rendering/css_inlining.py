@@ -1,9 +1,9 @@
-"""CSS inlined into a Jinja2 source, once, so that rendering a message costs nothing more.
+"""Inlines CSS into a Jinja2 source once, so that rendering a message costs nothing more.
 
-Everything that is Jinja2's is hidden from the HTML parser: as a comment between elements, where comments may always
-stand, and as a word within attribute values. Afterwards the elements, comments and words must come in the order in
-which they came before. So inlining has changed nothing but `style` attributes, whichever branch is taken and however
-often a loop runs, and what is rendered is what inlining the rendered message would give.
+Jinja2 tags are hidden from the HTML parser: as comments between elements, and as words within attribute values. After
+inlining, elements, comments and words must have the same order as before. Inlining has then changed only `style`
+attributes, for every branch and any number of loop runs. The result is the same as if the rendered message were
+inlined.
 """
 
 import re
@@ -30,17 +30,18 @@ _INLINER = CSSInliner(load_remote_stylesheets=False)
 
 
 class InliningError(ValueError):
-    """A source whose CSS cannot be inlined; the message says what to change."""
+    """The CSS of a source cannot be inlined; the message names the remedy."""
 
 
 def inline_css(source: str) -> str:
-    """A page's source with its CSS in `style` attributes; a `<style data-css-inline="keep">` stays.
+    """Returns a page's source with its CSS in `style` attributes. A `<style data-css-inline="keep">` stays.
 
     Args:
         source: a whole HTML page with Jinja2 in it.
 
     Raises:
-        InliningError: Jinja2 stands where it would change what the CSS means, or elements are not properly nested.
+        InliningError: Jinja2 is at a place where it would change the meaning of the CSS, or elements are not well
+        nested.
     """
     tags: list[str] = []
 

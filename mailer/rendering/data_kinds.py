@@ -1,4 +1,4 @@
-"""Kinds of personal data in a message, for the ledger: worked out once for each compiled message."""
+"""Kinds of personal data in a message, for the ledger. They are determined once for each compiled message."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,15 +7,15 @@ from mailer.rendering.mail_merge import NAME
 from mailer.rendering.template_library import RESERVED, Template
 
 _SAID = frozenset({"inviter", "profile", "reason"})
-"""Reserved names whose values say something of people."""
+"""Reserved names whose values are personal data."""
 
 
 def personal_data_kinds(template: Template, values: Mapping[str, Any]) -> tuple[str, ...]:
-    """The kinds of personal data in a message: a processor gets the message, and nothing beside it.
+    """Returns the kinds of personal data in a message. A processor gets no data except the message.
 
     Args:
-        template: of the message.
-        values: all of this kind of message; a name in them goes into the To.
+        template: the template of the message.
+        values: all values of this kind of message; the name in them goes into the To.
 
     Returns:
         Names such as `email`, `name` and `context.headline`, never values.

@@ -1,4 +1,4 @@
-"""DKIM signatures (RFC 6376, 8301, 8463): rsa-sha256 and, if wished, Ed25519 as a second one; relaxed/relaxed."""
+"""DKIM signatures (RFC 6376, 8301, 8463): rsa-sha256, and optionally a second one with Ed25519; relaxed/relaxed."""
 
 import base64
 import hashlib
@@ -51,11 +51,11 @@ SIGNED = (
     b"bimi-selector",
     b"autocrypt",
 )
-"""The header fields of which nobody can change or add one, absent ones too; both of RFC 8058 are among them.
+"""The signed header fields. Nobody can change or add one of them, even if it is absent; both of RFC 8058 are included.
 
-It is what a reader sees, or a mail program or provider goes by: whom an answer or a receipt goes to, which
-conversation a mail belongs to, whose logo stands beside it. Fields that are honestly added on the way are left out:
-Received, Resent-*, those of providers and mail services (RFC 6376 5.4.1).
+Readers see these fields, or mail programs and providers rely on them: for the addresses of answers and receipts, for
+the conversation of a mail, for the logo. Fields that relays add legitimately are left out: Received, Resent-*, and the
+fields of providers and mail services (RFC 6376 5.4.1).
 """
 
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*?)\r\n(?![ \t])", re.DOTALL)
@@ -64,12 +64,12 @@ _BLANK = re.compile(rb"[ \t\r\n]+")
 
 
 class DkimKeyError(ValueError):
-    """A private key that we do not sign with; the message says why."""
+    """A private key cannot be used; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class DkimKey:
-    """A private key and where its public half is published: `<selector>._domainkey.<domain>`."""
+    """A private key, and the selector of its public key, which is published at `<selector>._domainkey.<domain>`."""
 
     selector: str
     private_pem: bytes
@@ -84,7 +84,7 @@ class DkimSigner:
         Args:
             domain: the `d=`, which must be aligned with the From (RFC 7489 3.1).
             rsa: the key of the first signature, PEM.
-            ed25519: that of a second one; no mail has it alone, since not every receiver knows it.
+            ed25519: the key of an optional second signature; never used alone, since not every receiver supports it.
 
         Raises:
             DkimKeyError: a key is not readable, of the wrong kind or too short.
@@ -95,7 +95,7 @@ class DkimSigner:
             self._keys.append((ed25519.selector, _load_ed25519(ed25519)))
 
     def sign_message(self, message: bytes, now: int) -> bytes:
-        """The message with its signatures in front.
+        """Returns the message with its signatures before it.
 
         Args:
             message: headers and body, CRLF line ends.
@@ -110,7 +110,7 @@ class DkimSigner:
         return b"".join((*signatures, message))
 
     def dns_records(self) -> dict[str, str]:
-        """The TXT record to publish for each key, by its name in the DNS (RFC 6376 3.6.1, RFC 8463 4)."""
+        """Returns the TXT record to publish for each key, by its name in the DNS (RFC 6376 3.6.1, RFC 8463 4)."""
         return {f"{selector}._domainkey.{self._domain}": _dns_record(key) for selector, key in self._keys}
 
     def _signature(
@@ -137,7 +137,7 @@ class DkimSigner:
 
 
 def canonical_body(body: bytes) -> bytes:
-    """A body by the relaxed algorithm (RFC 6376 3.4.4); `body` has CRLF line ends."""
+    """Returns a body in the relaxed canonical form (RFC 6376 3.4.4); `body` has CRLF line ends."""
     if body and not body.endswith(b"\r\n"):
         body += b"\r\n"
     body = _SPACE.sub(b" ", body).replace(b" \r\n", b"\r\n")
@@ -149,10 +149,10 @@ def canonical_body(body: bytes) -> bytes:
 
 @lru_cache(maxsize=1000)
 def _signed_fields(present: tuple[bytes, ...]) -> tuple[bytes, tuple[int, ...]]:
-    """The `h=` names, folded, and the places of the fields that they cover (RFC 6376 5.4.2: the last of a name first).
+    """Returns the `h=` names, folded, and the positions of the fields (RFC 6376 5.4.2: the last field of a name first).
 
-    Each name stands once more than it is present, so that nobody can add another field of it (RFC 6376 8.15). All
-    messages of a form have the same names in the same order, so this is worked out once for them.
+    Each name is listed once more than it occurs, so that nobody can add another such field (RFC 6376 8.15). All
+    messages of a form have the same names in the same order, so the result is cached.
     """
     count = Counter(present)
     names = [name for signed in SIGNED for name in [signed] * (count[signed] + 1)]
@@ -166,7 +166,7 @@ def _canonical_fields(fields: Sequence[tuple[bytes, bytes]], places: Sequence[in
 
 
 def _canonical_value(value: bytes) -> bytes:
-    """A field's value by the relaxed algorithm (RFC 6376 3.4.2)."""
+    """Returns a field's value in the relaxed canonical form (RFC 6376 3.4.2)."""
     return _BLANK.sub(b" ", value).strip(b" ")
 
 

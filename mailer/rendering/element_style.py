@@ -1,4 +1,4 @@
-"""Looks of an element: enough of CSS to say that a text in it can be read. What is not understood cannot be read."""
+"""The style of an element: enough of CSS to tell whether its text is legible. Unknown CSS counts as illegible."""
 
 import re
 from collections.abc import Mapping
@@ -8,12 +8,13 @@ from typing import NamedTuple
 from mailer.rendering.colours import Colour, colour_of, colours_in, contrast
 
 LEAST_CONTRAST = 1.5
-"""Less than that looks like the paper; the palest grey that designers use for a footer on white has 1.6."""
+"""Text with less contrast looks like its background. The palest grey that designers use for footers on white has
+1.6."""
 LEAST_SIZE = 7.0
-"""Pixels. Smaller letters are dots."""
+"""The smallest legible font size, in pixels."""
 _LEAST_OPACITY = 0.35
 _FAR, _TOO_FAR = 100.0, 1000.0
-"""Pixels by which something is moved out of sight: back, and on."""
+"""Offsets in pixels that move an element out of sight: a negative one, and a positive one."""
 
 _DECLARATION = re.compile(r"([\w-]+)\s*:\s*((?:[^;\"'()]|\"[^\"]*\"|'[^']*'|\((?:[^()]|\([^()]*\))*\))*)", re.DOTALL)
 _IMPORTANT = re.compile(r"\s*!\s*important\s*$")
@@ -35,7 +36,7 @@ _SAME = ("inherit", "unset", "currentcolor", "revert")
 _NONE = ("none", "auto", "normal", "initial", "unset", "0", "1", "100%")
 _MOVES = frozenset({"clip", "clip-path", "filter", "mask", "mask-image", "-webkit-mask", "-webkit-mask-image"})
 _MOVES |= {"mix-blend-mode", "transform", "-webkit-transform", "translate", "rotate", "scale", "zoom"}
-"""Properties that take an element out of sight in more ways than are looked at here."""
+"""Properties that can hide an element in many ways. Any value but a neutral one counts as hiding."""
 _OFFSETS = frozenset({"left", "right", "top", "bottom", "text-indent", "margin", "padding"})
 _EXTENTS = frozenset({"height", "max-height", "width", "max-width"})
 _BLACK, _WHITE, _LINK = Colour(0, 0, 0), Colour(1, 1, 1), Colour(0, 0, 238 / 255)
@@ -45,14 +46,14 @@ Declarations = Mapping[str, tuple[str, bool]]
 
 
 class TextStyle(NamedTuple):
-    """The look of an element's text.
+    """The style of an element's text.
 
     Attributes:
-        colour: of the letters; None where it is not clear.
-        under: the colours that may be behind them; empty where that is not clear.
-        size: of the letters, in pixels; 0 where it is not clear.
-        opacity: of all that is in the element.
-        is_open: its lines have room. is_seen: it is not `visibility: hidden`.
+        colour: the colour of the letters; None if it is unknown.
+        under: the colours that may be behind them; empty if they are unknown.
+        size: the font size in pixels; 0 if it is unknown.
+        opacity: the opacity of the element with its contents.
+        is_open: whether its line height has room for the text. is_seen: whether it is not `visibility: hidden`.
     """
 
     colour: Colour | None = _BLACK
@@ -64,7 +65,7 @@ class TextStyle(NamedTuple):
 
     @property
     def is_legible(self) -> bool:
-        """Tells whether a reader can read it."""
+        """Tells whether a reader can read the text."""
         colour = self.colour
         if colour is None or not self.is_seen or not self.is_open or self.size < LEAST_SIZE or not self.under:
             return False
@@ -73,7 +74,10 @@ class TextStyle(NamedTuple):
 
 @lru_cache(maxsize=1000)
 def parse_declarations(css: str) -> Declarations:
-    """Reads declarations of CSS; of two of one property the later counts, unless the earlier is important."""
+    """Parses CSS declarations.
+
+    Of two for one property the later one counts, unless only the earlier one is important.
+    """
     found: dict[str, tuple[str, bool]] = {}
     for name, value in _DECLARATION.findall(css.lower()):
         plain, weight = _IMPORTANT.sub("", value.strip()), bool(_IMPORTANT.search(value))
@@ -83,23 +87,23 @@ def parse_declarations(css: str) -> Declarations:
 
 
 def is_hidden_style(told: Declarations, size: float = 16.0) -> bool:
-    """Tells whether declarations hide an element with all that is in it.
+    """Tells whether declarations hide an element with its contents.
 
     Args:
-        told: its declarations.
-        size: of the letters around it, in pixels.
+        told: the declarations.
+        size: the font size around the element, in pixels.
     """
     return any(_is_hiding(name, value, size) for name, (value, _) in told.items())
 
 
 def element_style(tag: str, attributes: Mapping[str, str], told: Declarations, above: TextStyle) -> TextStyle | None:
-    """The look of an element, or None where it is hidden.
+    """Returns the style of an element, or None if it is hidden.
 
     Args:
         tag: its name.
-        attributes: those of HTML that change its look, and `href`.
+        attributes: its HTML attributes that change its style, and `href`.
         told: its declarations.
-        above: the look of the element that it is in.
+        above: the style of its parent element.
     """
     if is_hidden_style(told, above.size):
         return None
@@ -152,12 +156,12 @@ def _is_hiding(name: str, value: str, size: float) -> bool:
 
 
 def _is_partial_length(length: str) -> bool:
-    """Tells whether a length is a part of what is around, and not nothing of it."""
+    """Tells whether a length is a percentage above 0."""
     return length.endswith("%") and float(length[:-1]) > 0
 
 
 def _length_in_pixels(length: str, size: float) -> float:
-    """A length in pixels; 0 where it is none that we know."""
+    """Returns a length in pixels, or 0 if it is unknown."""
     found = _LENGTH.fullmatch(length)
     if found is None:
         return 0.0
@@ -175,7 +179,10 @@ def _opacity_value(value: str) -> float:
 def _text_colours(
     tag: str, attributes: Mapping[str, str], told: Declarations, above: TextStyle, under: tuple[Colour, ...]
 ) -> Colour | None:
-    """The colour of letters; of a link without one, the less legible of what is around and of programs' own blue."""
+    """Returns the colour of letters.
+
+    For a link without a colour: the less legible of its parent's colour and default blue.
+    """
     said = told.get("-webkit-text-fill-color") or told.get("color")
     value = said[0] if said else attributes.get("color", "").lower()
     if value in _SAME:
@@ -189,7 +196,7 @@ def _text_colours(
 
 
 def _background_colours(attributes: Mapping[str, str], told: Declarations, above: TextStyle) -> tuple[Colour, ...]:
-    """The colours behind an element's letters: a picture may have any, a gradient all of its own."""
+    """Returns the possible colours behind an element's letters: all of a gradient; none, if it has an image."""
     under = above.under
     if bgcolor := attributes.get("bgcolor", "").lower():
         under = _blend_colours(bgcolor, under)

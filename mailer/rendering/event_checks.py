@@ -1,4 +1,4 @@
-"""Whether an event can be rendered at all, asked before it is accepted, so that its publisher gets the answer."""
+"""Checks an event before it is accepted: it must be possible to render it. The publisher gets the problems."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -31,22 +31,22 @@ from mailer.rendering.value_types import SingleType, ValueType, type_fault, word
 
 _GOOD: set[tuple[object, ...]] = set()
 _MOST_GOOD = 1000
-"""Trials that went well are remembered, so that the many events of a kind are not each rendered twice."""
+"""The number of successful trials that are kept, so that similar events are not all rendered twice."""
 _NAMES = (NAME, "recipient")
 """Values that print the reader's name."""
 
 
 def check_event(event: MessageEvent, policies: Mapping[str, Policy], templates: TemplateLibrary) -> Template:
-    """The template of an event that can be rendered.
+    """Returns the template of an event, after checking that the event can be rendered.
 
     Args:
-        event: one that keeps to the schema.
+        event: an event that is valid by the schema.
         policies: by brand.
         templates: those of all brands.
 
     Raises:
-        EventRefused: brand, category, template or a locale is unknown, the category is not the template's, or the
-            context does not do; or the category wants more than the event says.
+        EventRefused: brand, category, template or a locale is unknown, the category is not the template's, the
+            context does not fit, or the event lacks a field that the category requires.
     """
     policy = policies.get(event.brand)
     if policy is None:
@@ -113,7 +113,7 @@ def _category_demands(event: MessageEvent, policy: Policy, category: Category) -
 
 @rule("primary-address", "interpals-15, paltalk06-23, paltalk06-24, peerstream-03", idle=())
 def check_primary_address(event: MessageEvent, category: Category) -> Iterator[str]:
-    """What changes for everyone is told at the address on record: an event brings none of its own along."""
+    """Mail about a change for everyone goes to the address on record; the event cannot bring an address of its own."""
     if category.tells_everyone and event.to != Audience(audience="everyone"):
         yield f'to: {category.name} mail reaches all accounts; write {{"audience": "everyone"}}'
     elif category.tells_change and isinstance(event.to, People):
@@ -139,7 +139,7 @@ def _people_of_event(event: MessageEvent) -> tuple[Person, ...]:
 
 
 def _person_problems(people: Sequence[Person], policy: Policy) -> Iterator[str]:
-    """Locales that nobody speaks, sources that the policy does not list, and addresses whose source has to say more."""
+    """Yields unknown locales, sources that the policy does not list, and sources that lack a required field."""
     fault_of = policy.source_vocabulary.source_fault
     for index, person in enumerate(people):
         if person.locale is not None and not is_locale(person.locale):
@@ -174,7 +174,7 @@ def _context_problems(event: MessageEvent, people: Sequence[Person], template: T
 
 
 def _type_problems(event: MessageEvent, people: Sequence[Person], template: Template, texts: Texts) -> Iterator[str]:
-    """Values that are not of the type that the template declares, the first of each name."""
+    """Yields values that do not fit the type that the template declares; one problem for each name."""
     if not template.types:  # as most of optional mail
         return
     places = [("context", event.context)]
@@ -195,7 +195,7 @@ def _type_problems(event: MessageEvent, people: Sequence[Person], template: Temp
 def _link_problems(
     event: MessageEvent, people: Sequence[Person], template: Template, category: Category, worded: WordedValues
 ) -> Iterator[str]:
-    """Texts of plain mail in which mail programs make a link: only what the template makes a link of is one."""
+    """Yields texts of plain mail that mail programs would turn into links. Only the template may make a link there."""
     if not category.is_plain:
         return
     shown = template.uses
@@ -211,7 +211,7 @@ def _link_problems(
 
 
 def _personal_image_problems(people: Sequence[Person], template: Template) -> Iterator[str]:
-    """Images and CSS are the same for everyone: what is a person's own tells who opens the mail, without consent."""
+    """Yields personal values in images and CSS. They must be the same for everyone, or they tell who opens the mail."""
     for index, person in enumerate(people) if template.fetched else ():
         if own := ", ".join(sorted(template.fetched & _given_names(person.context))):
             yield (
@@ -222,7 +222,7 @@ def _personal_image_problems(people: Sequence[Person], template: Template) -> It
 
 
 def _address_problems(event: MessageEvent, people: Sequence[Person], template: Template) -> Iterator[str]:
-    """Values that begin an address, and lead to no page and no mailbox; the first of each."""
+    """Yields values at the beginning of an address that lead to no page and no mailbox; the first for each address."""
     if not template.leading:  # as most
         return
     places = [("context", event.context)]
@@ -244,7 +244,7 @@ _UNADDRESSED = {
 
 
 def _texts_at_path(path: str, context: Mapping[str, Any]) -> Iterator[str]:
-    """The texts at a path such as `items.url`, through lists, and in each language."""
+    """Yields the texts at a path such as `items.url`, in all elements of lists and in each language."""
     found: list[Any] = [context]
     for name in path.split("."):
         found = [one.get(name) for one in _flatten_values(found) if isinstance(one, Mapping)]
@@ -267,7 +267,7 @@ _HOLDS_LINK = (
 
 
 def _link_value_names(values: Mapping[str, Any], template: Template) -> list[str]:
-    """Returns the names of the values that hold a link somewhere that the template does not declare as an address."""
+    """Returns the names of the values with a link in a text that the template does not declare as an address."""
     return [name for name, value in values.items() if _has_shown_link(template.types.get(name), value)]
 
 
@@ -289,7 +289,7 @@ def _reserved_name_problems(place: str, context: Mapping[str, Any]) -> list[str]
 def _language_problems(
     event: MessageEvent, people: Sequence[Person], template: Template, texts: Texts
 ) -> Iterator[str]:
-    """Texts that are given by language, and not to everybody."""
+    """Yields texts by language that have a language twice, lack the default language, or are one person's own."""
     default = template.default_locale
     for name, by_code in texts.items():
         if len(by_code) < sum(text is not None for text in event.context[name].values()):
@@ -305,7 +305,7 @@ def _language_problems(
 def _rendering_problems(
     event: MessageEvent, people: Sequence[Person], template: Template, texts: Texts
 ) -> Iterator[str]:
-    """What a trial with the first person shows: values missing or wrong further in, line breaks in the subject."""
+    """Yields the errors of a trial rendering for the first person: missing or wrong values, a subject of two lines."""
     first = people[0] if people else None
     chosen = template.choose_locale(first.locale if first else None, locales_with_texts(template, texts))
     for locale in locales_with_texts(template, texts) if texts else (chosen,):
@@ -331,7 +331,11 @@ def _trial_problems(template: Template, first: Person | None, locale: str, share
 
 
 def _trial_values(template: Template, locale: str, named: object, context: Mapping[str, Any]) -> tuple[object, ...]:
-    """What a rendering shows the same of: texts on one line that are only printed can be any, the rest is as it is."""
+    """Returns the key under which a successful trial is kept.
+
+    Texts on one line that the template only prints do not change the result, so the key has their names only. The other
+    values are part of the key.
+    """
     bent = template.variants[locale].bent
     plain = [
         name

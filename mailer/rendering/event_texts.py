@@ -1,6 +1,6 @@
-"""Refusals of what an event would carry: other people's addresses, partners, and promotion where there is to be none.
+"""Checks of the texts in an event: addresses of other people, names of partners, and forbidden promotion.
 
-Each rule looks at all that an event gives: context, people's own values, reason, names of files and texts in them.
+Each rule checks all texts of an event: context, personal values, reason, file names and the texts in files.
 """
 
 import re
@@ -21,12 +21,12 @@ from mailer.rendering.value_types import MAILBOX, SLUG, SingleType, ValueType, v
 _AT: Final = re.compile(r"[^\s@<>(,;:=&?/]@((?:[\w-]+\.)+[^\W\d_][\w-]+|\[[\w.:]+\])")
 """The end of a mailbox, with its domain as the group."""
 _MAYBE: Final = re.compile(r"[@%=&(\[]|[aA][tT]\s")
-"""Each way to write an @ in ASCII has one of these marks."""
+"""Each way to write an @ in ASCII has one of these characters."""
 _EQUALS: Final = str.maketrans(dict.fromkeys("\uff1d\ufe66\u207c\u208c", " = "))
-"""Signs of other scripts that NFKC makes an = of: with figures behind it, no program reads an @ in them."""
+"""Signs that NFKC turns into an =. Followed by digits, no program reads them as an @."""
 _LONG: Final = 60
 _SIGN: Final = re.compile(rf"[%٪$€£¥!]|\d\W*[^\W\d]|{AMOUNT}", re.IGNORECASE)
-"""Signs, and figures that say more than which one of a name: `Anna 7` does not."""
+"""Signs and amounts that a name does not have; the number in `Anna 7` is none of them."""
 _SELLING: Final = long_promotional_words()
 _WRITTEN_OUT: Final = re.compile(
     r"(?<!\s)\s*(?:@|[%=](?:25)*40|&#0*64;|&#x0*40;|&commat;|[(\[]\s?at\s?[)\]]|\bat\b(?=\s+[\w-]+(?:\.[\w-]+)+))\s*"
@@ -35,14 +35,14 @@ _WRITTEN_OUT: Final = re.compile(
 
 
 class CarriedText(NamedTuple):
-    """A text that an event gives.
+    """A text in an event.
 
     Attributes:
-        place: the field that it is of.
-        text: itself.
-        are_words: it is the caller's own words, and no address, number or name of a kind.
-        is_slug: words may stand in it with others between them, as in a slug or a URL.
-        own: the address of the one who alone gets it; None where several do.
+        place: the field that has it.
+        text: the text itself.
+        are_words: whether it is free text, and not an address, a number or another typed value.
+        is_slug: whether it is a slug or a URL, whose words are joined by other characters.
+        own: the address of the only person who gets it; None if several people get it.
         kind: the type that the template declares for it, if any.
     """
 
@@ -55,11 +55,11 @@ class CarriedText(NamedTuple):
 
 
 class WordedValues(NamedTuple):
-    """The values of an event in which words may stand, by their names.
+    """The values of an event that may have words, by their names.
 
     Attributes:
-        shared: those of its context.
-        own: those of each of its people.
+        shared: the values of its context.
+        own: the values of each of its people.
     """
 
     shared: Mapping[str, Any]
@@ -69,9 +69,9 @@ class WordedValues(NamedTuple):
 def event_text_faults(
     event: MessageEvent, policy: Policy, category: Category, template: Template, worded: WordedValues
 ) -> Iterator[str]:
-    """Finds what an event may not carry into a mail of its category."""
+    """Yields the faults of an event's texts: contents that a mail of its category may not have."""
     texts = _texts_of_event(event, worded, template)
-    if category.is_legal:  # it names whom to ask, who may be of another house, and a second person releases it
+    if category.is_legal:  # it names a contact, maybe of another company, and a second person releases it
         texts = [one for one in texts if one.kind is not MAILBOX]
     whole = "\n".join([one.text for one in texts])
     yield from check_addresses(event, policy, texts if _may_hold_address(whole) else ())
@@ -104,7 +104,7 @@ def check_partner_named(
         yield f"partner: {category.name} mail is for no partner; leave it out, or publish partner mail"
     elif event.partner is not None and event.partner not in {partner.id for partner in policy.partners}:
         yield f"partner: {event.brand} has no partner {event.partner}"
-    if category.is_legal:  # the law asks to whom data went
+    if category.is_legal:  # the law requires the names of those who got data
         return
     letters = squeeze_text(fold_text(f"{whole}\n{event.reply_to}\n{event.topic}\n{event.campaign}"))
     for partner in policy.partners:
@@ -139,14 +139,14 @@ def check_plain_words(
 
 
 def worded_values_of(event: MessageEvent, template: Template) -> WordedValues:
-    """Finds the values of an event that may hold words."""
+    """Returns the values of an event that may have words."""
     people = event.to.people if isinstance(event.to, People) else ()
     own = [values_with_words(one.context, template.uses, template.types) if one.context else {} for one in people]
     return WordedValues(values_with_words(event.context, template.uses, template.types), own)
 
 
 def _texts_of_event(event: MessageEvent, worded: WordedValues, template: Template) -> list[CarriedText]:
-    """All texts that an event gives to its mails."""
+    """Returns all texts that an event gives to its mails."""
     found = _texts_in_values("context", worded.shared, template)
     for index, person in enumerate(event.to.people if isinstance(event.to, People) else ()):
         if person.name:
@@ -183,12 +183,12 @@ def _is_slug(kind: ValueType | None) -> bool:
 
 
 def _is_odd_name(name: str) -> bool:
-    """Tells whether a name is more than one: it has a sign, an amount, or a word that sells."""
+    """Tells whether a name has more than a name: it is long, or has a sign, an amount or a promotional word."""
     return len(name) > _LONG or _SIGN.search(name) is not None or not _SELLING.isdisjoint(name.casefold().split())
 
 
 def _read_attachment(file: Attachment) -> str:
-    """The name of a file, and its contents where they are text."""
+    """Returns the name of a file, and its contents if they are text."""
     name = f"{file.filename}\n{re.sub('[-_.]+', ' ', file.filename)}"
     return f"{name}\n{file.content.decode()}" if file.content_type.startswith("text/") else name
 
@@ -204,12 +204,12 @@ def _has_foreign_address(one: CarriedText, policy: Policy) -> bool:
 
 
 def _may_hold_address(text: str) -> bool:
-    """Tells whether an @ may be written in a text; letters beyond ASCII have more ways than `_MAYBE` has."""
+    """Tells whether a text may have an @ in some spelling. `_MAYBE` has only the spellings in ASCII."""
     return not text.isascii() or _MAYBE.search(text) is not None
 
 
 def _is_brand_domain(domain: str, policy: Policy) -> bool:
-    """Tells whether a domain is the brand's, or below it."""
+    """Tells whether a domain is one of the brand's domains or a subdomain."""
     domain = domain.casefold().rstrip(".")
     return any(domain == ours or domain.endswith(f".{ours}") for ours in (policy.domain, *policy.reply_domains))
 
@@ -222,5 +222,8 @@ def _plain_text(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _promotional_words(text: str, locales: tuple[str, ...]) -> str | None:
-    """The first words of a text that promote, in a language of the template; the same reasons come again and again."""
+    """Returns the first promotional words of a text, in a language of the template, or None.
+
+    Cached: events repeat texts.
+    """
     return next(promotional_words(text, *locales), None)

@@ -1,4 +1,4 @@
-"""Templates whose conditions are decided by force, to see each that the way out of a mail depends on both ways."""
+"""Forces the conditions of templates to true or false, to check the ways out of a mail in many combinations."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
@@ -7,19 +7,19 @@ from typing import Any, Final
 from jinja2 import nodes
 
 LEADING_OUT: Final = frozenset({"unsubscribe_url", "leave_url", "service_footer", "postal_address"})
-"""The values by which a mail can be left. What is asked of them alone is the pipeline's to answer."""
+"""The values of ways out. Conditions on these values alone are not forced, since the pipeline sets the values."""
 _MOST = 5
-"""Conditions that are tried in every combination; of more, each alone and all but one."""
+"""Up to this number of conditions, all combinations are tried. Of more, each one differs from all the others once."""
 
 Truths = Mapping[str, bool]
 
 
 def way_out_conditions(tree: nodes.Template, address: str) -> tuple[str, ...]:
-    """The conditions of a template around its ways out, as `forced` knows them.
+    """Returns the conditions around a template's ways out, as keys for `force_conditions`.
 
     Args:
-        tree: of one part.
-        address: the postal address, which stands in it as text.
+        tree: the tree of one part.
+        address: the postal address, which is literal text in the tree.
     """
     around = (node for node in tree.find_all((nodes.If, nodes.For, nodes.CondExpr)) if _is_way_out(node, address))
     return tuple(
@@ -28,7 +28,7 @@ def way_out_conditions(tree: nodes.Template, address: str) -> tuple[str, ...]:
 
 
 def truth_combinations(names: tuple[str, ...]) -> Iterator[Truths]:
-    """The ways in which conditions may come out."""
+    """Yields the combinations of true and false that are tried for conditions."""
     if len(names) <= _MOST:
         yield from (dict(zip(names, truths, strict=True)) for truths in product((True, False), repeat=len(names)))
         return
@@ -38,7 +38,7 @@ def truth_combinations(names: tuple[str, ...]) -> Iterator[Truths]:
 
 
 def force_conditions(tree: nodes.Template, truths: Truths) -> nodes.Template:
-    """Decides conditions of a tree, in place."""
+    """Replaces conditions of a tree by true or false, in place, and returns the tree."""
     for node in list(tree.find_all((nodes.If, nodes.For, nodes.CondExpr))):
         if isinstance(node, nodes.For):
             if truths.get(str(node.iter)) is False:
@@ -68,7 +68,7 @@ def _test_of_node(node: nodes.Node) -> Iterator[nodes.Node]:
 
 
 def _single_tests(test: nodes.Node) -> Iterable[nodes.Node]:
-    """The single questions of a test, but for those about ways out."""
+    """Returns the single conditions of a test, without those that are about ways out alone."""
     if isinstance(test, nodes.And | nodes.Or | nodes.Not):
         return (leaf for part in test.iter_child_nodes() for leaf in _single_tests(part))
     names = {name.name for name in (test, *test.find_all(nodes.Name)) if isinstance(name, nodes.Name)}
@@ -89,7 +89,7 @@ def _decide_test(test: nodes.Node, truths: Truths) -> Any:
 
 
 def _replace_node(node: nodes.Node, place: nodes.Node) -> Any:
-    """A node in the place of another one."""
+    """Returns a new node, with the environment of the node that it replaces."""
     if place.environment is not None:
         node.set_environment(place.environment)
     return node

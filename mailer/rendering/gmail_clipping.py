@@ -1,16 +1,16 @@
-"""The size at which Gmail stops to show a mail, and what of it is then hidden."""
+"""A warning if an HTML part is so long that Gmail hides its end."""
 
 CLIPS_AT = 102 * 1024
-"""Octets of HTML that Gmail shows; the rest is behind "View entire message"."""
+"""The octets of HTML that Gmail shows. The rest is hidden behind "View entire message"."""
 _NEAR = CLIPS_AT * 9 // 10
 
 
 def clipping_warning(html: str, leave_link: str | None) -> str | None:
-    """A warning where an HTML part comes near what Gmail shows, or is beyond it; else None.
+    """Returns a warning if an HTML part has nearly or more octets than Gmail shows, or None.
 
     Args:
         html: the part.
-        leave_link: the link to leave that it should show, if it is to have one.
+        leave_link: the unsubscribe link that the part should show, or None.
     """
     page = html.encode()
     if len(page) < _NEAR:

@@ -20,15 +20,15 @@ MAX_LIST_ID = 255
 """The longest identifier of a list (RFC 2919 3)."""
 _WORD_COST = len("=?utf-8?b??=")
 _LONG_WORD = MAX_WORD - 10
-"""From here on a word is encoded, since it may not fit into a line."""
+"""A word of this length or more is encoded, since it may not fit into a line."""
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-"""What has no place in a header's value: it could begin a header of its own."""
+"""Characters that no header value may have: they could begin another header."""
 _TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""Characters that turn text's direction: a name with one reads as another (UAX #9 2.1 to 2.5). New ones are
-refused, and some people were known before."""
+"""Characters that change the direction of text, so that a name reads as another one (UAX #9 2.1 to 2.5). New names with
+them are refused; names that were stored earlier may still have them."""
 _OVERRIDES = re.compile("[\u202d\u202e]")
-"""Characters that turn each letter behind them, Latin ones too."""
+"""Characters that reverse all letters after them, Latin ones too."""
 _CLOSERS = {"\u202a": "\u202c", "\u202b": "\u202c", "\u2066": "\u2069", "\u2067": "\u2069", "\u2068": "\u2069"}
 """The mark that ends each embedding and isolate."""
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -45,19 +45,19 @@ class HeaderRefused(ValueError):
 
 
 def check_one_line(value: str, header: str) -> str:
-    """The value as it is.
+    """Returns the value unchanged.
 
     Raises:
         HeaderRefused: it has a line break or another control character.
     """
-    # Whatever is refused does not print, and that is seen several times as fast.
+    # Every refused character is unprintable, and `isprintable` is several times as fast as the pattern.
     if not value.isprintable() and CONTROL.search(value):
         raise HeaderRefused(f"{header}: has a line break or control character")
     return value
 
 
 def unstructured_value(value: str, header: str) -> str:
-    """The value of a header such as Subject, folded, without what turns its direction (see `without_overrides`).
+    """Returns the value of a header such as Subject, encoded and folded (direction marks: see `without_overrides`).
 
     `header` is its name.
 
@@ -73,9 +73,9 @@ def unstructured_value(value: str, header: str) -> str:
 
 
 def without_overrides(text: str) -> str:
-    """A line that reads in the order in which it was written, and turns nothing that is shown behind it.
+    """Returns a line without characters that reverse it or the text after it.
 
-    Overrides are left out, and all other marks of direction if one of them is not ended or ends another's.
+    Removes all overrides. Removes the other direction marks too if they are not properly nested and closed.
     """
     text = _OVERRIDES.sub("", text)
     awaited: list[str] = []
@@ -88,7 +88,7 @@ def without_overrides(text: str) -> str:
 
 
 def structured_value(value: str, header: str) -> str:
-    """The value of a field that machines read: as it is, on one line, since no encoded word may stand there.
+    """Returns the value of a field for machines unchanged, since no encoded word is allowed there.
 
     Raises:
         HeaderRefused: it has something else than printable ASCII, or is too long for one line (RFC 5322 2.1.1).
@@ -108,7 +108,7 @@ def mailbox_value(address: str, name: str | None, header: str) -> str:
 
 
 def named_address(spec: AddrSpec, name: str | None, header: str) -> str:
-    """`Name <address>`, or the address alone.
+    """Returns `Name <address>`, or the address alone if there is no name.
 
     Raises:
         HeaderRefused: the name has a control character.
@@ -128,11 +128,11 @@ def named_address(spec: AddrSpec, name: str | None, header: str) -> str:
 
 
 def list_id_value(name: str, labels: Sequence[str], domain: str) -> str:
-    """The value of List-Id (RFC 2919): a phrase that people read, and an identifier.
+    """Returns the value of List-Id (RFC 2919): a phrase for people, and an identifier.
 
     Args:
         name: the phrase, printable ASCII, since no encoded word may stand in the field.
-        labels: what comes before the domain. Where they are too long, a digest stands for them.
+        labels: the labels before the domain. If they are too long, a digest of them is used instead.
         domain: of the list's owner.
 
     Raises:
@@ -147,7 +147,7 @@ def list_id_value(name: str, labels: Sequence[str], domain: str) -> str:
 
 
 def addr_spec(address: str, header: str) -> AddrSpec:
-    """An address with its domain as A-labels (RFC 5890); a UTF-8 local part stays as it is (RFC 6532).
+    """Returns an address with its domain as A-labels (RFC 5890); a UTF-8 local part stays as it is (RFC 6532).
 
     Raises:
         HeaderRefused: it is no address that we can write.
@@ -160,7 +160,7 @@ def addr_spec(address: str, header: str) -> AddrSpec:
 
 @lru_cache(maxsize=20_000)
 def a_labels(domain: str) -> str:
-    """A domain as it travels.
+    """Returns a domain as A-labels (RFC 5890); an ASCII domain stays as it is.
 
     Raises:
         HeaderRefused: it is not a domain.
@@ -174,7 +174,7 @@ def a_labels(domain: str) -> str:
 
 
 def encoded_words(text: str, column: int) -> str:
-    """Encoded words of whole characters, folded (RFC 2047 5); `column` is where the first one begins."""
+    """Returns a text as encoded words of whole characters, folded (RFC 2047 5). The first one begins at `column`."""
     words: list[str] = []
     chunk, size = "", 0
     room = _octets_for_length(min(MAX_WORD, MAX_LINE - column))
@@ -190,7 +190,7 @@ def encoded_words(text: str, column: int) -> str:
 
 
 def header_parameter(name: str, value: str) -> str:
-    """A parameter such as filename, folded onto lines of its own; beyond plain ASCII by RFC 2231.
+    """Returns a parameter such as filename, folded onto lines of its own; a non-ASCII value is encoded by RFC 2231.
 
     Raises:
         HeaderRefused: it has a line break or another control character.
@@ -205,12 +205,12 @@ def header_parameter(name: str, value: str) -> str:
 
 
 def _quoted_string(name: str) -> str:
-    """ASCII as a quoted string (RFC 5322 3.2.4)."""
+    """Returns an ASCII text as a quoted string (RFC 5322 3.2.4)."""
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _needs_no_encoding(text: str) -> bool:
-    """Whether a reader gets back exactly this text without any encoding."""
+    """Tells whether mail programs show exactly this text if it is not encoded."""
     plain = text.isascii() and "=?" not in text and "  " not in text and text == text.strip()
     return plain and (len(text) < _LONG_WORD or all(len(word) < _LONG_WORD for word in text.split(" ")))
 
@@ -230,7 +230,7 @@ def _fold_text(text: str, column: int) -> str:
 
 
 def _octets_for_length(length: int) -> int:
-    """How many octets an encoded word of so many characters holds."""
+    """Returns the number of octets that fit into an encoded word of a length in characters."""
     return (length - _WORD_COST) // 4 * 3
 
 

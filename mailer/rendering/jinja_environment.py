@@ -1,4 +1,4 @@
-"""The Jinja2 that templates get: sandboxed, strict about what is missing, and small."""
+"""The Jinja2 environment of templates: sandboxed, with few filters, and an error for each missing value."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
@@ -51,7 +51,7 @@ _FILTERS = (
     "slice sort string striptags sum title trim truncate unique upper urlencode when wordcount wordwrap tracked"
 )
 FILTERS = frozenset(_FILTERS.split())
-"""The filters that a template may use: none of them marks its result as HTML, as Jinja2's `safe` and `xmlattr` do."""
+"""The filters that a template may use. None of them marks its result as HTML, as `safe` and `xmlattr` of Jinja2 do."""
 _OF_TEXT = "capitalize center lower replace string striptags title trim truncate upper urlencode wordwrap"
 _TEXT_FILTERS = _OF_TEXT.split()
 """Filters that would write "None" for a null."""
@@ -72,7 +72,7 @@ class _StrictUndefined(StrictUndefined):
 
 
 class _TrackingGenerator(CodeGenerator):
-    """Compiles a tree, and notes what it asks of the context (as `jinja2.meta` does, which compiles it once more)."""
+    """Compiles a tree and collects the names that it reads from the context. `jinja2.meta` would compile it again."""
 
     def enter_frame(self, frame: Frame) -> None:
         super().enter_frame(frame)
@@ -86,23 +86,23 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
     """The environment of one part.
 
     Attributes:
-        undeclared: the top-level names that what was compiled with it asks of the context.
+        undeclared: the top-level names that the compiled templates read from the context.
     """
 
     code_generator_class = _TrackingGenerator
 
     def __init__(self, **options: Any) -> None:
-        """Takes what Jinja2's own takes."""
+        """Takes the options of Jinja2's own environment."""
         super().__init__(**options)
         self.undeclared: set[str] = set()
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        """Refuses the methods of HTML that was made here: some put into it what is not escaped."""
+        """Refuses all attributes of `Markup`: some of its methods add text to HTML without escaping it."""
         return not isinstance(obj, Markup) and super().is_safe_attribute(obj, attr, value)
 
 
 def make_environment(locale: str, *, escape: bool) -> TemplateSandbox:
-    """The environment of one part in one locale; `escape` for HTML."""
+    """Makes the environment of one part in one locale. `escape`: escape values for HTML."""
     env = TemplateSandbox(
         autoescape=escape,
         undefined=_StrictUndefined,
@@ -125,7 +125,7 @@ def make_environment(locale: str, *, escape: bool) -> TemplateSandbox:
 
 
 def parse_source(env: ImmutableSandboxedEnvironment, source: str) -> nodes.Template:
-    """The tree of a source in which `~` refuses a null, as printing does, where Jinja2 would write "None".
+    """Parses a source. In its tree `~` refuses a null, as printing does; Jinja2 alone would write "None".
 
     Raises:
         TemplateSyntaxError: it is not Jinja2.
@@ -138,12 +138,12 @@ def parse_source(env: ImmutableSandboxedEnvironment, source: str) -> nodes.Templ
 
 
 def explain_error(error: Exception, names: Mapping[int, Iterable[str]], values: Mapping[str, Any]) -> str:
-    """Returns what went wrong while rendering, without any value, since values may be personal.
+    """Explains an error of rendering. The text contains no values, since they may be personal.
 
     Args:
-        error: what Jinja2 raised.
-        names: the values that each line of the source uses.
-        values: those that it was rendered with.
+        error: the error that Jinja2 raised.
+        names: the names of the values that each line of the source uses.
+        values: the values of the rendering.
     """
     if "NoneType" in str(error) and (nulls := sorted(set(_null_names(names.get(_error_line(error), ()), values)))):
         return f"{' or '.join(nulls)} is null; give it a value, or test it first: {{% if {nulls[0]} %}}"
@@ -155,7 +155,7 @@ def explain_error(error: Exception, names: Mapping[int, Iterable[str]], values: 
 
 
 def _error_line(error: Exception) -> int:
-    """The line of the template on which an error was raised; 0 if it is unknown."""
+    """Returns the line of the template on which an error was raised, or 0 if it is unknown."""
     line, place = 0, error.__traceback__
     while place is not None:
         line = place.tb_lineno if place.tb_frame.f_code.co_filename == "<template>" else line
@@ -164,7 +164,7 @@ def _error_line(error: Exception) -> int:
 
 
 def _null_names(names: Iterable[str], values: Mapping[str, Any]) -> Iterator[str]:
-    """The names whose value is null, or the part of one that is."""
+    """Yields the names whose value is null, or the first part of a dotted name that is null."""
     for name in names:
         found: Any = values
         path = name.split(".")
@@ -182,7 +182,7 @@ def _parser_environment() -> TemplateSandbox:
 
 @lru_cache(maxsize=1000)
 def syntax_faults(source: str, file: Path) -> tuple[TemplateFault, ...]:
-    """What a file has that Jinja2 or we do not take. A layout is read once, however many templates it has."""
+    """Returns the syntax errors and the refused constructs of a file. A layout is parsed once for all its templates."""
     if "{" not in source:  # most strings
         return ()
     try:
@@ -193,7 +193,7 @@ def syntax_faults(source: str, file: Path) -> tuple[TemplateFault, ...]:
 
 
 def refused_constructs(found: Nodes, file: Path) -> Iterator[TemplateFault]:
-    """Returns what Jinja2 would take and we do not."""
+    """Yields a fault for each construct that Jinja2 allows and mailer refuses."""
     for node in (node for kind in _LOOKED_AT for node in found.get(kind, ())):
         if why := _refusal_reason(node):
             yield TemplateFault(file, f"uses {why}", node.lineno)
@@ -214,7 +214,10 @@ def _refusal_reason(node: nodes.Node) -> str | None:
 
 
 def _check_printed(value: Any) -> Any:
-    """A value that is printed: a text or a number, and no list or object, which a reader would see as code."""
+    """Returns a value that can be printed.
+
+    Raises `WrongValue` for null, and for a list or object, which would show as code.
+    """
     if isinstance(value, dict | list | tuple):
         raise WrongValue(f"a value is a list or an object where text is wanted, a {type(value).__name__}")
     return _finalize_value(value)
@@ -227,7 +230,7 @@ def _finalize_value(value: Any) -> Any:
 
 
 def _text_filter(apply: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter that refuses a null, as printing does."""
+    """Wraps a filter, so that it refuses a null, as printing does."""
     place = 1 if hasattr(apply, "jinja_pass_arg") else 0
 
     @wraps(apply)
@@ -239,7 +242,7 @@ def _text_filter(apply: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _date_filter(locale: str) -> Callable[[Context, Any], str]:
-    """The filter of a text in a locale."""
+    """Makes the date filter of a text in a locale."""
 
     @pass_context
     def when(context: Context, value: Any) -> str:
@@ -252,20 +255,20 @@ def _date_filter(locale: str) -> Callable[[Context, Any], str]:
 
 @pass_eval_context
 def _lines_filter(context: EvalContext, value: Any) -> str:
-    """A filter: a text of several lines, which HTML breaks where the text does; Outlook does not know `pre-line`."""
+    """A filter: in HTML, a text's line breaks become `<br>`. Outlook does not support `white-space: pre-line`."""
     if isinstance(value, Undefined):
         str(value)  # raises, and says what is missing
     if not isinstance(value, str):
         raise WrongValue(f"lines: wants a text, not a {type(value).__name__}")
     if not context.autoescape:
         return value
-    # Where lines break, an isolate ends.
+    # A line break ends an isolate, so each line has its own.
     return Markup("<br>\n").join(f"{FIRST_STRONG}{line}{END}" if line else "" for line in value.splitlines())
 
 
 @pass_context
 def _tracked_filter(context: Context, value: Any) -> str:
-    """A filter: the URL itself, or one that counts the click and leads on, where the recipient may be counted."""
+    """A filter: a link that counts the click, if the recipient may be counted; otherwise the URL itself."""
     if isinstance(value, Undefined):
         str(value)  # raises, and says what is missing
     if not isinstance(value, str) or not is_web_url(value):
@@ -275,7 +278,10 @@ def _tracked_filter(context: Context, value: Any) -> str:
 
 
 def _address_filter(value: Any, attribute: str, before: str) -> Any:
-    """A filter: the value itself, if an address may begin with it; nothing is no address."""
+    """A filter: returns the value if an address may begin with it.
+
+    Raises `WrongValue` otherwise. An empty value passes.
+    """
     text = str(_check_printed(value))
     if text and (fault := address_fault(attribute, before + text)):
         raise WrongValue(fault)

@@ -1,6 +1,6 @@
-"""Languages of readers and of texts, and which stands in for which, by the Unicode locale data (UTS #35).
+"""Languages of readers and texts, and their fallbacks, by the Unicode locale data (UTS #35).
 
-Codes are in the one form of `mailer.input_types.parse_locale`, such as zh-Hant-TW.
+Codes have the canonical form of `mailer.input_types.parse_locale`, such as zh-Hant-TW.
 """
 
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ _LEFTWARD = frozenset(("Adlm", "Arab", "Aran", "Hebr", "Mand", "Mend", "Nkoo", "
 
 
 class FullLanguage(NamedTuple):
-    """A code with all that it leaves out, as is likely: zh-TW is Chinese, in traditional characters, of Taiwan.
+    """A code with its likely script and region filled in: zh-TW is Chinese, in traditional characters, of Taiwan.
 
     Attributes:
-        language: one for those that are each other's variants: Bokmål and Nynorsk are Norwegian.
-        own: the language as the code has it, or the newer code for it.
+        language: the common language of variants: Norwegian for Bokmål and Nynorsk.
+        own: the language in the code, or the newer code for it.
         has_region: whether the code names its region.
     """
 
@@ -34,7 +34,7 @@ class FullLanguage(NamedTuple):
 
 
 def _split_code(code: str) -> tuple[str, str, str]:
-    """The language, the script and the region of a code, empty where it names none."""
+    """Returns language, script and region of a code; empty texts for missing ones."""
     language, *rest = code.split("-")
     script = next((subtag for subtag in rest if len(subtag) == 4), "")
     return language, script, next((subtag for subtag in rest if len(subtag) < 4), "")
@@ -42,7 +42,7 @@ def _split_code(code: str) -> tuple[str, str, str]:
 
 @lru_cache(maxsize=1000)
 def full_language(code: str) -> FullLanguage:
-    """A code with its likely subtags. Of an unknown language nothing is likely."""
+    """Returns a code with its likely script and region; they stay empty for an unknown language."""
     said, script, region = _split_code(code)
     own, *more = _ALIASES.get(said, said).split("_")
     script = script or next((subtag for subtag in more if len(subtag) == 4), "")
@@ -54,7 +54,7 @@ def full_language(code: str) -> FullLanguage:
 
 
 def fallback_locales(locale: str, default: str) -> Iterator[str]:
-    """A locale and those that stand in for it: en-GB, en, then the default and its own; zh-TW, zh-Hant, zh."""
+    """Yields a locale and its fallbacks: en-GB, en, then the default and its fallbacks; zh-TW, zh-Hant, zh."""
     for code in (locale, default):
         language, script, region = _split_code(code)
         likely = full_language(code).script
@@ -81,7 +81,7 @@ def _nearest_locale(wanted: str, spoken: tuple[str, ...]) -> str | None:
 
 
 def _region_distance(wanted: str, code: str) -> tuple[object, ...]:
-    """Sorts codes of one language: its script counts most, then what is near its region."""
+    """Returns a sort key for codes of one language: the same script first, then the nearest region."""
     theirs, other = full_language(wanted), full_language(code)
     parent = _parent_locale(wanted)
     near = (
@@ -108,18 +108,18 @@ def has_same_script(one: str, other: str) -> bool:
 
 @lru_cache(maxsize=1000)
 def date_locale(reader: str | None, text: str) -> str:
-    """The locale of the dates in a text: its reader's, if it names a region and is of the text's language and script.
+    """Returns the locale of the dates in a text: the reader's, if it has a region and the text's language and script.
 
     Args:
         reader: the reader's code, or None.
-        text: the text's.
+        text: the code of the text.
     """
     return reader if reader and full_language(reader).has_region and has_same_script(reader, text) else text
 
 
 @lru_cache(maxsize=1000)
 def is_locale(code: str) -> bool:
-    """Tells whether the Unicode locale data know a code's language, and its script and territory if it has them."""
+    """Tells whether the Unicode locale data have a code's language, and its script and territory if it has them."""
     names = Locale("en")
     language, *rest = code.split("-")
     known = {4: names.scripts, 2: names.territories, 3: names.territories}

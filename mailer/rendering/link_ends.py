@@ -1,4 +1,4 @@
-"""The ends of links in text: what stands right before or behind one is read as a part of it, and the link is dead."""
+"""The ends of links: programs read text directly before or after a link as a part of it, so that the link is dead."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,26 +8,26 @@ from mailer.rendering.literal_text import BRANCH, CLOSE, END, OPEN, VALUE
 from mailer.rendering.signed_links import is_web_url
 
 OWN_LINKS = frozenset({"leave_url", "pixel_url", "preferences_url", "report_url", "unsubscribe_url"})
-"""The values that are links of ours: nothing can be added to them."""
+"""The names of our own links, to which a template cannot add anything."""
 
 _MARKED = re.compile(rf"{VALUE}(?:\w+\.)*(?P<name>\w*_?url){END}")
 _AFTER_TEXT = re.compile(r"\s")
 _AFTER_HTML = re.compile(r"[\s\"'<]")
 _GLUED_BEFORE = re.compile(rf"[\w+.@/=%&#?{END}-]")
-"""Characters with which another address begins, or another scheme, if a link of ours stands right behind."""
+"""Characters that, directly before a link of ours, make it a part of another address or scheme."""
 _WORD = re.compile(r"\w")
 _MIRRORED = str.maketrans({OPEN: CLOSE, CLOSE: OPEN})
 _GOES_ON = re.compile(r"[\s/?#&=]")
-"""Characters that may follow a URL of a context: a path or query that the template adds."""
+"""Characters that may follow a URL of a context, since the template may add a path or query."""
 
 
 def find_glued_links(text: str, html: str, values: Mapping[str, Any]) -> Iterator[str]:
-    """The links of a rendered example that do not end where they should.
+    """Yields the faults of links in a rendered example that have other text directly before or after them.
 
     Args:
-        text: one part.
-        html: the other one.
-        values: what they were rendered with.
+        text: the text part.
+        html: the HTML part.
+        values: the values of the rendering.
     """
     urls = dict(_named_urls(values, ""))
     if not urls:
@@ -43,7 +43,7 @@ def find_glued_links(text: str, html: str, values: Mapping[str, Any]) -> Iterato
 
 
 def find_branching_links(text: str, html: str) -> Iterator[str]:
-    """The same of both parts of a template as `literal` gives them, in all branches."""
+    """Yields the same faults of a template in all its branches; both parts are results of `literal_text`."""
     for part, content in (("text", text), ("HTML", html)):
         mirrored = content[::-1].translate(_MIRRORED) if part == "text" else ""
         for found in _MARKED.finditer(content):
@@ -64,7 +64,7 @@ def _link_end_faults(part: str, name: str, follower: str) -> bool:
 
 
 def _is_glued(name: str, leader: str) -> bool:
-    """Tells whether a link is no link behind a character, since both are read as one word."""
+    """Tells whether a character directly before a link breaks it, since programs read both as one word."""
     return (_GLUED_BEFORE if name in OWN_LINKS else _WORD).match(leader) is not None
 
 
@@ -83,7 +83,7 @@ def _follower_text(part: str, name: str) -> str:
 
 
 def _named_urls(value: Any, name: str) -> Iterator[tuple[str, str]]:
-    """The URLs among values, each with its name."""
+    """Yields the URLs among values, each with the name of its value."""
     match value:
         case str() if is_web_url(value):
             yield value, name
@@ -98,7 +98,7 @@ def _named_urls(value: Any, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _possible_followers(content: str, at: int) -> Iterator[str]:
-    """The characters that may be printed next, over all branches; in a mirrored text, those printed before."""
+    """Yields the characters that may be printed next, in all branches; in a reversed text, those printed before."""
     while at < len(content):
         match content[at]:
             case mark if mark == OPEN:
@@ -117,7 +117,7 @@ def _possible_followers(content: str, at: int) -> Iterator[str]:
 
 
 def _ends_of_branches(content: str, at: int) -> list[int]:
-    """Returns where each branch ends that begins at a place or after it, up to the end of its condition."""
+    """Returns the ends of the branches of one condition, from the branch at a position to the end of the condition."""
     depth, ends = 0, []
     for place in range(at + 1, len(content)):
         mark = content[place]

@@ -1,4 +1,4 @@
-"""The text that a template prints, whichever branch is taken: nothing can be hidden behind a condition."""
+"""The text of a template with all its branches, so that checks also see text behind a condition."""
 
 from collections.abc import Iterator
 
@@ -6,23 +6,23 @@ from jinja2 import nodes
 from markupsafe import escape
 
 VALUE, END = "\x02", "\x03"
-"""Stand around the name of a printed value; the name is empty for what is more than a name."""
+"""Marks around the name of a printed value. The name is empty if the value is another expression."""
 OPEN, BRANCH, CLOSE = "\x04", "\x05", "\x06"
-"""Stand where a condition or loop begins, where its next branch begins, and where it ends."""
+"""Marks of the beginning of a condition or loop, of its next branch, and of its end."""
 
 
 def literal_text(tree: nodes.Template, *, html: bool) -> str:
-    """All text of all branches in its order, with marks for values and branches, and the constants of expressions."""
+    """Returns the text of all branches in order, with marks for values and branches, and constants of expressions."""
     return "".join(piece if isinstance(piece, str) else _printed_text(piece, html) for piece in _printed_pieces(tree))
 
 
 def printed_expressions(tree: nodes.Template) -> list[nodes.Expr]:
-    """The expressions for which marks stand in what `literal_text` gives, in the same order."""
+    """Returns the expressions that have marks in the result of `literal_text`, in the same order."""
     return [piece for piece in _printed_pieces(tree) if not isinstance(piece, str | nodes.TemplateData | nodes.Const)]
 
 
 def dotted_name(node: nodes.Node) -> str | None:
-    """The name of a value as a template writes it, such as `item.url`; None for any other expression."""
+    """Returns the name of a value as a template writes it, such as `item.url`, or None for any other expression."""
     match node:
         case nodes.Name(name=str(name)):
             return name
@@ -34,7 +34,7 @@ def dotted_name(node: nodes.Node) -> str | None:
 
 
 def names_by_line(tree: nodes.Template) -> dict[int, tuple[str, ...]]:
-    """The values that each line of a source uses, by their dotted names."""
+    """Returns the dotted names of the values that each line of a source uses."""
     found: dict[int, dict[str, None]] = {}
     for node in _outermost_nodes(tree):
         found.setdefault(node.lineno, {})[dotted_name(node) or ""] = None
@@ -52,7 +52,7 @@ def _outermost_nodes(node: nodes.Node) -> Iterator[nodes.Node]:
 
 
 def _printed_pieces(node: nodes.Node) -> Iterator[str | nodes.Expr]:
-    """All that is printed, in its order, with the marks of branches."""
+    """Yields all printed expressions in order, with the marks of branches."""
     match node:
         case nodes.Output():
             yield from node.nodes
@@ -81,5 +81,5 @@ def _printed_text(node: nodes.Expr, html: bool) -> str:
             return str(escape(node.value)) if html else str(node.value)
         case _:
             parts = [str(part.value) for part in node.find_all(nodes.Const)]
-            said = f" {''.join(parts)} {' '.join(parts)} " if any(parts) else ""  # an expression joins, or chooses
+            said = f" {''.join(parts)} {' '.join(parts)} " if any(parts) else ""  # an expression joins or chooses texts
             return f"{VALUE}{dotted_name(node) or ''}{END}{escape(said) if html else said}"

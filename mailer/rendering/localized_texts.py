@@ -1,4 +1,4 @@
-"""Context values by language, such as {"en": "Hello", "ar": "…"}: each mail has those of one language only."""
+"""Context values by language, such as {"en": "Hello", "ar": "…"}. Each mail has the texts of one language only."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,14 +8,14 @@ from mailer.rendering.languages import best_locale, has_same_script, is_locale
 from mailer.rendering.template import RenderError, Template
 
 Texts = Mapping[str, Mapping[str, Any]]
-"""Values by their name, by locale."""
+"""Texts by the name of the value, then by locale."""
 
 
 def localized_texts(context: Mapping[str, Any], template: Template) -> dict[str, dict[str, Any]]:
-    """The values of a context that are given by language, with their codes in the one form.
+    """Returns the values of a context that are given by language, with their codes in the canonical form.
 
-    They are objects with nothing but language tags as keys. A value into which the template looks, as in `order.id`,
-    is none: `id` and `no` are languages, too. Nor is one that the template does not use. Null is no text.
+    Such a value is an object whose keys are all language tags. It is no value by language if the template reads its
+    attributes, as in `order.id` (`id` and `no` are languages too), or does not use it. A null counts as missing.
     """
     return {
         name: {parse_locale(code): text for code, text in value.items() if text is not None}
@@ -32,17 +32,17 @@ def _is_by_language(value: Mapping[str, Any]) -> bool:
 
 
 def locales_with_texts(template: Template, texts: Texts) -> tuple[str, ...]:
-    """The template's locales in which all of the texts are there. Each reader gets one of them."""
+    """Returns the template's locales that all of the texts have. Each reader gets one of them."""
     if not texts:  # as most mailings
         return template.locales
     return tuple(code for code in template.locales if all(_has_text(by_code, code) for by_code in texts.values()))
 
 
 def context_in_locale(context: Mapping[str, Any], texts: Texts, chosen: str) -> Mapping[str, Any]:
-    """The context with its texts in one of the template's locales.
+    """Returns the context with its texts in one of the template's locales.
 
     Raises:
-        RenderError: a text is not there in it.
+        RenderError: a text is missing in this locale.
     """
     return (
         {**context, **{name: _text_in_locale(name, by_code, chosen) for name, by_code in texts.items()}}
@@ -52,7 +52,7 @@ def context_in_locale(context: Mapping[str, Any], texts: Texts, chosen: str) -> 
 
 
 def missing_languages(template: Template, texts: Texts) -> dict[str, list[str]]:
-    """Returns the missing locales of the template, by the name of each text."""
+    """Returns the template's locales that each text lacks, by the name of the text."""
     missing = {
         name: [code for code in template.locales if not _has_text(by_code, code)] for name, by_code in texts.items()
     }
@@ -60,7 +60,7 @@ def missing_languages(template: Template, texts: Texts) -> dict[str, list[str]]:
 
 
 def describe_missing_languages(template: Template, context: Mapping[str, Any]) -> Iterator[str]:
-    """Says before a mailing is released which texts lack a language, and what its readers get instead."""
+    """Yields a line for each text that lacks languages, with the languages that readers get instead. For releases."""
     texts = localized_texts(context, template)
     spoken = locales_with_texts(template, texts)
     for name, codes in missing_languages(template, texts).items():
@@ -69,7 +69,7 @@ def describe_missing_languages(template: Template, context: Mapping[str, Any]) -
 
 
 def _nearest_text(by_code: Mapping[str, Any], chosen: str) -> str | None:
-    """The text that stands in a mail of a locale: of the same language, in the same script."""
+    """Returns the locale of the text for a mail in a locale, in the same language and script, or None."""
     return best_locale(chosen, tuple(code for code in by_code if has_same_script(code, chosen)))
 
 

@@ -1,8 +1,8 @@
-"""Form letters: what is the same for many recipients of a mailing is rendered once, with slots for what is theirs.
+"""Form letters: the text that many recipients of a mailing share is rendered once, with slots for personal values.
 
 Rendering and encoding a message of 10 KB by Jinja2 and `binascii` costs 150 µs; filling a form that was rendered and
-encoded before costs 10 µs. A form exists only where a template uses a person's values plainly: prints them as they are,
-or asks whether there is one. Whatever does more with them, such as a filter, is rendered for each person.
+encoded before costs 10 µs. A form exists only if the template prints a person's values as they are, or tests whether
+they are there. A template that does more with them, such as apply a filter, is rendered for each person.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,17 +17,17 @@ NAME: Final = "recipient.name"
 """The one value of a template that is addressed by an attribute."""
 _OPEN, _CLOSE = SLOT_MARKS
 _WRAPPERS = (nodes.FilterBlock, nodes.AssignBlock, nodes.CallBlock, nodes.ScopedEvalContextModifier)
-"""What changes the text that is printed inside of it."""
+"""Nodes that change the text that is printed inside of them."""
 
 
 def value_kind(value: object) -> object:
-    """The part of a value that a form depends on: it is there or not, and it is a text or not."""
+    """Returns the part of a value that a form depends on: whether the value is there, and whether it is a text."""
     return bool(value) if isinstance(value, str) else None if value is None else "no text"
 
 
 @dataclass(frozen=True, slots=True)
 class MergeField:
-    """Where a person's own value stands."""
+    """The slot of a person's own value, by the value's name."""
 
     name: str
 
@@ -37,7 +37,7 @@ Pieces = tuple[str | MergeField, ...]
 
 @dataclass(frozen=True, slots=True)
 class MergeForm:
-    """A rendered template with its slots."""
+    """A rendered template: subject and both parts, each as literal texts and slots in their order."""
 
     subject: Pieces
     html: Pieces
@@ -45,15 +45,15 @@ class MergeForm:
 
 
 def transformed_names(tree: nodes.Template) -> frozenset[str]:
-    """The names that a template does more with than to print them, or to ask whether they are there.
+    """Returns the names of values that a template changes, rather than prints as they are or tests for presence.
 
-    A person's values under other names can be slots; `recipient` is among them if more than its name is used.
+    A person's values under other names can be slots. `recipient` is returned if the template uses more than its name.
     """
     return frozenset(_transformed_names(tree, within=False))
 
 
 def _transformed_names(node: nodes.Node, *, within: bool) -> Iterator[str]:
-    """Walks the tree; `within`: what is printed here is changed before it is shown."""
+    """Walks the tree. `within`: an outer node changes the text that is printed here."""
     within = within or isinstance(node, _WRAPPERS)
     for child in node.iter_child_nodes():
         name = _plain_name(child)
@@ -76,7 +76,7 @@ def _plain_name(node: nodes.Node) -> str | None:
 
 
 def _is_plain(parent: nodes.Node, child: nodes.Node) -> bool:
-    """Whether a value is printed as it is, or only asked for."""
+    """Tells whether a node prints a value as it is, or only tests whether it is there."""
     match parent:
         case nodes.Output():
             return True
@@ -87,7 +87,7 @@ def _is_plain(parent: nodes.Node, child: nodes.Node) -> bool:
 
 
 def values_with_marks(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same values with a mark in the place of each text; what is None or empty stays, since a template asks for it.
+    """Returns the values with a mark in the place of each text. None and empty texts stay: a template may test them.
 
     Raises:
         ValueError: a value is no text, so it cannot be a slot.
@@ -98,7 +98,7 @@ def values_with_marks(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def split_at_marks(text: str, names: Iterable[str]) -> Pieces | None:
-    """A rendered text at its marks; None if it has something that looks like one and is none."""
+    """Splits a rendered text at its marks. Returns None if the text has a character of a mark elsewhere."""
     known = frozenset(names)
     pieces: list[str | MergeField] = []
     for index, part in enumerate(text.split(_OPEN)):
@@ -117,5 +117,5 @@ def split_at_marks(text: str, names: Iterable[str]) -> Pieces | None:
 
 
 def fill_pieces(pieces: Pieces, values: Mapping[str, str]) -> str:
-    """The text with its slots filled."""
+    """Returns the text with its slots filled."""
     return "".join([values[piece.name] if isinstance(piece, MergeField) else piece for piece in pieces])

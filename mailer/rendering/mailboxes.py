@@ -1,4 +1,4 @@
-"""Spellings of an address: which are one mailbox, and which a person would take for one."""
+"""Spellings of addresses: those that are the same mailbox, and those that a person would confuse."""
 
 # ruff: noqa: RUF001, RUF002 - it is about letters that look like others
 
@@ -8,18 +8,19 @@ from mailer.policy.text_folding import normalized
 from mailer.rendering.headers import HeaderRefused, a_labels
 
 _DOTTED_I = "i\u0307"
-"""The lower case of İ by Unicode's full mapping; by its simple one, as in many programs, it is i."""
+"""The lower case of İ by Unicode's full mapping. By the simple mapping, which many programs use, it is i."""
 
 _MOST = 254
-"""Characters of an address. What stands in its place in a message of the outbox, not read by anybody, may have more."""
+"""The most characters of an address. A field of an unchecked outbox message may have more."""
 
 
 def canonical_mailbox(address: str) -> str:
-    """The form under which two spellings of an address are one mailbox.
+    """Returns the canonical form of an address, which is the same for all spellings of one mailbox.
 
-    RFC 5321 2.4 lets a local part be case-sensitive; no large mail system is, and an opt-out must not be got around by
-    a capital letter. Beyond case and canonical equivalence (NFC, RFC 6532 3.1), only the host may say that two local
-    parts are one (RFC 5321 2.3.11): straße and strasse are two. A domain is the same as A-labels (RFC 5890 2.3.2.1).
+    RFC 5321 2.4 allows case-sensitive local parts, but no large mail system has them, and a capital letter must not get
+    around an opt-out. Apart from case and canonical equivalence (NFC, RFC 6532 3.1), only the host can say that two
+    local parts are one mailbox (RFC 5321 2.3.11): straße and strasse are two. Domains become A-labels (RFC 5890
+    2.3.2.1).
     """
     address = address.strip()
     if address.isascii():
@@ -29,11 +30,11 @@ def canonical_mailbox(address: str) -> str:
 
 
 def similar_mailboxes(address: str) -> frozenset[str]:
-    """Returns the forms of other mailboxes that a person would take for this one, as its capitals are the same.
+    """Returns the canonical forms of other mailboxes that look the same in capital letters.
 
-    Unicode has two lower cases of two letters: Σ is σ, and ς at the end of a word; İ is i with a dot above, and i.
-    Programs differ in which they write, so that who left as ΟΔΟΣ may come back as either. A host may have both
-    mailboxes all the same: what stops optional mail to one holds for its kin, and nothing else does.
+    Unicode has two lower-case forms for two letters: Σ becomes σ, or ς at the end of a word; İ becomes i with a dot
+    above, or i. Programs differ in the form that they write, so a person who left as ΟΔΟΣ may come back as either. The
+    host may still have both mailboxes. Therefore only stops of optional mail also hold for similar mailboxes.
     """
     form = canonical_mailbox(address)
     if form.isascii():
@@ -46,10 +47,10 @@ def similar_mailboxes(address: str) -> frozenset[str]:
 
 
 def owner_mailboxes(address: str) -> frozenset[str]:
-    """Returns the forms under which the owner of an address may also be known: its kin, and itself without its tag.
+    """Returns other forms of an address that may have the same owner: similar mailboxes, and itself without its tag.
 
-    Most hosts deliver `bob+x@` to `bob@` (RFC 5233 1 calls `x` the detail). Only how an address was collected is said
-    of both: a host may still have two mailboxes.
+    Most hosts deliver `bob+x@` to `bob@` (RFC 5233 1 calls `x` the detail). The host may still have two mailboxes, so
+    only the record of how an address was collected applies to both.
     """
     local, _, domain = canonical_mailbox(address).rpartition("@")
     user, tag, _ = local.partition("+")
@@ -58,7 +59,10 @@ def owner_mailboxes(address: str) -> frozenset[str]:
 
 
 def legacy_mailbox(address: str) -> str:
-    """The form of the rule before, under which straße and strasse were one; partners are told addresses in it."""
+    """Returns the older canonical form, in which straße and strasse are the same.
+
+    Partners get addresses in this form.
+    """
     local, _, domain = address.strip().rpartition("@")
     return f"{local.casefold()}@{domain.lower()}"
 

@@ -1,4 +1,4 @@
-"""One mailing's messages: what they have in common is prepared once, and each recipient's is made from it."""
+"""The renderer of one mailing: prepares the shared parts of its messages once, and makes each recipient's message."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -43,14 +43,14 @@ from mailer.rendering.value_types import MEMBER
 from mailer.rendering.way_out import NoWayOut, check_service_footer, check_way_out, print_form
 
 MOST_BLANKS = 200
-"""Kinds of message that are kept ready: by locale, by which of a person's values there are, and what else differs."""
+"""The number of compiled messages that are kept. They differ by locale, by the values that a person has, and so on."""
 FEW = 16
-"""Up to so many recipients, a mailing shares its form with others."""
+"""A mailing with at most this number of recipients shares its form with similar mailings."""
 
 _OWN_LINKS = frozenset({"unsubscribe_url", "leave_url", "report_url", "preferences_url"})
 _ANY_LINK = "https://any.invalid/"
 _ANYBODY = addr_spec("anybody@any.invalid", "To")
-"""The stand-ins for a person's own links and address where only the text counts."""
+"""The address that replaces a person's own one in `text_digest`, as `_ANY_LINK` replaces their links."""
 
 Sign = Callable[[str, bytes, int], bytes]
 """Signs a message for a domain at a time (seconds): `(domain, message, now) -> message`."""
@@ -65,14 +65,14 @@ class RenderedMessage(NamedTuple):
 
 
 class MailingRenderer:
-    """Makes the messages of one mailing.
+    """Renders the messages of one mailing.
 
     Args:
-        facts: the mailing. policy: its brand's. template: of the version that the mailing keeps.
-        links: makes links and ids. shared: messages that mailings like this one can share.
+        facts: the mailing. policy: the policy of its brand. template: in the version that the mailing keeps.
+        links: makes links and ids. shared: compiled messages that similar mailings share.
 
     Attributes:
-        names_members, names: its mails may speak of other members; their names as of the last claim.
+        names_members: whether its mails may name other members. names: their names as of the last claim.
     """
 
     def __init__(
@@ -116,21 +116,21 @@ class MailingRenderer:
         self._texts, self._like = self._variation_key() or ({}, None)
 
     def render(self, row: DeliveryRow, category: Category, now: int) -> RenderedMessage:
-        """One recipient's message, unsigned.
+        """Renders one recipient's message, unsigned.
 
         Args:
-            row: whose.
-            category: what the mail is to this person.
+            row: the recipient's delivery.
+            category: the category of the mail for this person.
             now: seconds since the epoch, for the Date.
 
         Raises:
             RenderError, HeaderRefused: a value of this recipient cannot be rendered.
-            NoWayOut: the reader would not see how to leave it.
+            NoWayOut: the message does not show how to leave the mail.
         """
         address = current_address(row.standing)
         if address is None:
             raise AssertionError("nobody without an address is decided to be sent to")
-        if category.mandatory and row.name and has_link(row.name):  # known from before; intake takes none with it
+        if category.mandatory and row.name and has_link(row.name):  # an older name; intake refuses such names now
             row = replace(row, name=None)
         switches = self.policy.switches_for(row.standing.collected_under, row.standing.country)
         personal = self._personal_values(row, category, switches)
@@ -155,13 +155,13 @@ class MailingRenderer:
         return RenderedMessage(outgoing, message_id, blank.fields)
 
     def text_digest(self, row: DeliveryRow) -> bytes | None:
-        """A digest of what a recipient is told: the message without its address and ids, and without what is below it.
+        """Returns a digest of the text that a recipient gets: the message without its address, ids and personal links.
 
-        In optional mail neither the name in a greeting nor the language makes two accounts of one address two readers;
-        in mandatory mail each is told in their own. How each may leave makes no other text.
+        Two accounts with one address get one copy if their digests are the same. In optional mail the name in the
+        greeting and the language do not change the digest; in mandatory mail they do.
 
         Returns:
-            None where a value of this recipient cannot be rendered.
+            None if a value of this recipient cannot be rendered.
         """
         category = self.category
         if category.is_optional:
@@ -182,7 +182,7 @@ class MailingRenderer:
     def _compiled_message(
         self, row: DeliveryRow, category: Category, footer: ServiceFooter, level: str | None, values: dict[str, Any]
     ) -> CompiledMessage:
-        """The message that lacks only values, if others can have the same; else the person's own."""
+        """Returns a compiled message that lacks only values, shared if possible; otherwise one for this person."""
         locale = self.template.choose_locale(row.locale, self._spoken)
         words = self.template.date_locale_for(row.locale, locale)
         names = tuple(values) if row.context else ()
@@ -207,7 +207,7 @@ class MailingRenderer:
         return blank
 
     def _personal_form(self, locale: str, values: dict[str, Any]) -> MergeForm:
-        """A message that is one person's alone, as a form without slots."""
+        """Renders a message for one person, as a form without slots."""
         rendered = self.template.render(locale, values)
         return MergeForm((rendered.subject,), (rendered.html,), (rendered.text,))
 
@@ -220,7 +220,7 @@ class MailingRenderer:
         same: dict[str, Any],
         values: dict[str, Any],
     ) -> list[str]:
-        """The ways out that a reader of a message would not see."""
+        """Returns the faults of a message's ways out: links and addresses that a reader would not see."""
         if category.is_optional:
             link = values["unsubscribe_url"]
             return [*check_way_out(print_form(form, values), category, link, self.policy.controller.postal_address)]
@@ -234,10 +234,10 @@ class MailingRenderer:
         return [*check_service_footer(print_form(form, values), silent, footer, values.get("leave_url"))]
 
     def _variation_key(self) -> tuple[dict[str, str], tuple[object, ...]] | None:
-        """How mailings like this one differ: in texts that can be filled in, and in the rest. None: it shares nothing.
+        """Returns the texts that can be filled into a shared form, and a key of the rest. None: it shares no form.
 
-        So the many mailings of one recipient need not each be rendered. What goes to many is better rendered once with
-        all texts in place.
+        Mailings with the same key share their forms, so that many mailings to one recipient each are not all rendered.
+        A mailing to many recipients is rendered once with all its texts instead.
         """
         facts, uses = self.facts, self.template.uses
         pixel = self.counting.big_enough and "pixel_url" in uses
@@ -252,7 +252,7 @@ class MailingRenderer:
         return texts, (*kind, tuple(rest), to_json(given) if given else None)
 
     def _personal_values(self, row: DeliveryRow, category: Category, switches: Switches) -> dict[str, Any]:
-        """What is this person's alone; of the links only those that the template asks for."""
+        """Returns the values of this person alone. Links that the template does not use are left out."""
         brand, mailing_id, uses, id_ = self.facts.brand, self.facts.id, self.template.uses, row.recipient_id
         generation = row.standing.generation
         personal: dict[str, Any] = {NAME: row.name, "unsubscribe_url": None}
@@ -276,7 +276,7 @@ class MailingRenderer:
         return personal
 
     def _member_name_values(self, row: DeliveryRow) -> dict[str, str]:
-        """The names of the members of whom the mail speaks; neutral words for who has none to show."""
+        """Returns the names of the members that the mail names; neutral words for members without a name to show."""
         inviter = {"inviter": member_reference(self.facts.inviter)} if self._shows_inviter else {}
         return name_members(
             {**self.facts.context, **(row.context or {}), **inviter},
@@ -285,7 +285,7 @@ class MailingRenderer:
         )
 
     def _shared_values(self, row: DeliveryRow, locale: str, footer: ServiceFooter, level: str | None) -> dict[str, Any]:
-        """What is the same for all of a kind: the context, and over it what is the pipeline's to say."""
+        """Returns the values that several recipients share: the context, overridden by the pipeline's own values."""
         return {
             **context_in_locale(self.facts.context, self._by_language, locale),
             **self._same_for_all,
@@ -297,7 +297,10 @@ class MailingRenderer:
         }
 
     def _static_parts(self, category: Category) -> StaticParts:
-        """What all messages of one category have in common; a mailing may be of two."""
+        """Returns the static parts of all messages of one category, which are made once.
+
+        A mailing may have two categories.
+        """
         skeleton = self._skeletons.get(category.name)
         if skeleton is None:
             facts, policy = self.facts, self.policy
@@ -316,14 +319,14 @@ class MailingRenderer:
         return skeleton
 
     def _partner_identity(self) -> SenderValues | None:
-        """For whom the brand mails."""
+        """Returns the id and the name of the partner for whom the brand mails, or None."""
         found = (one for one in self.policy.partners if one.id == self.facts.partner)
         return next((SenderValues(one.id, one.name) for one in found), None)
 
 
 @rule("plain-promotions", "peerstream-12; GDPR Art. 21(2)", idle=False, sees=("standing.personalisation_refused",))
 def without_profile(standing: Standing) -> bool:
-    """Who refused personalisation gets the same template with an empty profile."""
+    """A person who refused personalisation gets the same template with an empty profile."""
     return standing.personalisation_refused
 
 
@@ -334,15 +337,15 @@ def current_address(standing: Standing) -> str | None:
 
 
 class UnknownTemplate(LookupError):
-    """A mailing's brand or template is not there any more."""
+    """The brand or the template of a mailing no longer exists."""
 
 
 class RendererCache:
-    """The presses of the mailings in hand.
+    """The renderers of the mailings that this process works on.
 
     Args:
-        policies: by brand. templates: all of them. links: makes links and ids.
-        sign: adds DKIM signatures; None where no domain has keys.
+        policies: by brand. templates: all templates. links: makes links and ids.
+        sign: adds DKIM signatures; None if no domain has keys.
     """
 
     def __init__(
@@ -362,23 +365,23 @@ class RendererCache:
         self._shared: dict[tuple[object, ...], CompiledMessage] = {}
 
     def find_renderer(self, mailing_id: Any) -> MailingRenderer | None:
-        """The press of a mailing, if it is set up."""
+        """Returns the renderer of a mailing, or None if it is not in the cache."""
         return self._presses.get(mailing_id)
 
     def has_template(self, facts: MailingFacts) -> bool:
-        """Whether the mailing's template is the one that is deployed here."""
+        """Tells whether the deployed template has the version that the mailing keeps."""
         template = self._templates.get_template(facts.brand, facts.template)
         return template is not None and template.version == facts.template_version
 
     def add_renderer(self, facts: MailingFacts, source: str | None) -> MailingRenderer:
-        """Prepares a mailing, and forgets the one that has been here longest.
+        """Makes the renderer of a mailing. If the cache is full, removes the oldest renderer.
 
         Args:
             facts: the mailing.
-            source: its template as it was, where another one is deployed by now.
+            source: the template's source that the mailing keeps; None to use the deployed template.
 
         Raises:
-            UnknownTemplate: its policy or template is not there (any more).
+            UnknownTemplate: no policy lets the brand send the category, or the template does not exist.
         """
         policy = self._policies.get(facts.brand)
         if policy is None or facts.category not in policy.terms:

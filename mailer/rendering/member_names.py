@@ -1,4 +1,4 @@
-"""Members of whom a mail speaks: an event names one by reference, and the name comes from that member's own record."""
+"""Names of members in mails: an event names a member by ref, and the name comes from that member's own record."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -9,7 +9,7 @@ from mailer.rendering.autolinks import has_link
 
 _MEMBER: Final = "member"
 SAMPLE_NAME: Final = "Tariq"
-"""The name that previews show of any member."""
+"""The name of every member in previews."""
 _SOMEBODY: Final[Mapping[str, str]] = {
     "ar": "أحد الأعضاء",
     "de": "Ein Mitglied",
@@ -20,16 +20,16 @@ _SOMEBODY: Final[Mapping[str, str]] = {
     "nl": "Een lid",
     "pt": "Um membro",
 }
-"""Neutral words for who has no name to show, by language."""
+"""Neutral words for a member without a name to show, by language."""
 
 
 def is_member(value: Any) -> bool:
-    """Tells whether a value names a member: `{"member": REF}` in an event, with the ledger's number in what is kept."""
+    """Tells whether a value names a member: `{"member": REF}` in an event; stored values have the ledger's number."""
     return type(value) is dict and value.keys() == {_MEMBER} and _is_member_key(value[_MEMBER])
 
 
 def is_member_ref(value: Any) -> bool:
-    """Tells it of a value as an event has it."""
+    """Tells whether a value names a member by ref, as in an event."""
     return is_member(value) and isinstance(value[_MEMBER], str)
 
 
@@ -39,14 +39,14 @@ def members_in(context: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def number_members(context: Mapping[str, Any], numbers: Mapping[str, int]) -> dict[str, Any]:
-    """A context with the ledger's numbers in the place of refs: without its row, a number leads to nobody."""
+    """Returns a context with the ledger's numbers instead of refs. A number leads to nobody once its row is deleted."""
     return {
         name: {_MEMBER: numbers[value[_MEMBER]]} if is_member_ref(value) else value for name, value in context.items()
     }
 
 
 def member_reference(ref: str | None) -> dict[str, str]:
-    """A member as an event names one."""
+    """Returns the value by which an event names a member."""
     return {_MEMBER: ref or "?"}
 
 
@@ -60,18 +60,18 @@ def name_members(context: Mapping[str, Any], names: Mapping[Any, str], locale: s
 
 
 def values_without_members(context: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a context that name no member."""
+    """Returns the values of a context that name no member."""
     return {name: value for name, value in context.items() if not is_member(value)}
 
 
 def sample_members(context: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A context as previews show it."""
+    """Returns a context with the sample name for each member, for previews."""
     found = [name for name, value in context.items() if type(value) is dict and is_member(value)]
     return {**context, **dict.fromkeys(found, SAMPLE_NAME)} if found else context
 
 
 def words_for_unknown_member(locale: str) -> str:
-    """The words for who has no name to show."""
+    """Returns the neutral words for a member without a name to show."""
     return _SOMEBODY.get(locale.partition("-")[0], _SOMEBODY["en"])
 
 

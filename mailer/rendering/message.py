@@ -1,8 +1,8 @@
 """The whole message as bytes (RFC 5322, 2045, 6532), written directly.
 
-Python's `EmailMessage` costs 1,400 µs a message, ten times the budget for all of its way. So what does not depend on
-the recipient is written once a mailing, as `StaticParts`, and what differs in a few values as a `CompiledMessage`; each
-message only fills that. The tests read what is written here back with Python's own parser.
+Python's `EmailMessage` costs 1,400 µs a message, ten times the budget of the whole pipeline. The parts that do not
+depend on the recipient are therefore written once a mailing, as `StaticParts`. A `CompiledMessage` lacks only a few
+values, and each message fills them in. The tests read these messages back with Python's own parser.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,17 +39,17 @@ MAX_LIST_NAME = 100
 
 @dataclass(frozen=True, slots=True)
 class MailingHeaders:
-    """What all messages of a mailing have in common.
+    """The values of the headers that all messages of a mailing share.
 
     Attributes:
         sender: the From, `Name <address>`.
-        brand, domain: who mails; `domain` names the list (RFC 2919).
+        brand, domain: the sending brand; `domain` is part of the List-Id (RFC 2919).
         category: decides which headers a message has.
-        campaign: for the Feedback-ID; None where the mailing counts by itself.
+        campaign: for the Feedback-ID; None if the mailing is counted by itself.
         reply_to: an address, or None.
-        attachments: they go with each copy.
-        name: what recipients know the brand as, for the List-Id; where that is not plain ASCII, `brand` stands there.
-        topic: within the category, of which it is a list of its own; None if it is about no topic.
+        attachments: the files in every copy.
+        name: the brand's name for recipients, for the List-Id; if it is not plain ASCII, `brand` is used instead.
+        topic: a topic within the category, which has a List-Id of its own; None for a mailing without a topic.
     """
 
     sender: str
@@ -64,10 +64,10 @@ class MailingHeaders:
 
 
 class StaticParts:
-    """A mailing's message without its recipient."""
+    """The parts of a message that are the same for every recipient of a mailing."""
 
     def __init__(self, head: MailingHeaders) -> None:
-        """Writes what is the same for all.
+        """Writes the headers and the multipart frame that all messages share.
 
         Raises:
             HeaderRefused: a value has a line break or control character, or an address is none.
@@ -80,7 +80,7 @@ class StaticParts:
         self._closing = _multipart_closing(head.attachments)
 
     def compile_message(self, form: MergeForm, fields: tuple[str, ...] = ()) -> "CompiledMessage":
-        """The message of everyone for whom the form was rendered; `fields` are the kinds of personal data in it.
+        """Builds the message for all recipients who share a form. `fields` are the kinds of personal data in it.
 
         Raises:
             HeaderRefused: its subject has a line break or control character.
@@ -89,7 +89,7 @@ class StaticParts:
 
 
 class CompiledMessage:
-    """A message that lacks the values of its form's slots, and who it is to. Made by `StaticParts.compile_message`.
+    """A message without its recipient and without the values of its slots. `StaticParts.compile_message` makes it.
 
     Attributes:
         fields: the kinds of personal data in it.
@@ -123,7 +123,7 @@ class CompiledMessage:
         unsubscribe_url: str | None,
         values: Mapping[str, str] = _NOTHING,
     ) -> bytes:
-        """One recipient's message, with CRLF line ends.
+        """Returns one recipient's message, with CRLF line ends.
 
         Args:
             to: the address.
@@ -131,7 +131,7 @@ class CompiledMessage:
             message_id: with its angle brackets.
             date: seconds since the epoch.
             unsubscribe_url: an https URL for optional mail (RFC 8058 3.1), None for mandatory mail.
-            values: what goes into the slots.
+            values: the values of the slots, by name.
 
         Raises:
             HeaderRefused: a value has a line break or control character.
@@ -169,7 +169,7 @@ class CompiledMessage:
 
 @dataclass(frozen=True, slots=True)
 class _QuotedField:
-    """Where a value goes in a part that is quoted-printable; see `quoted_piece`."""
+    """The slot of a value in a quoted-printable part; see `quoted_piece`."""
 
     name: str
     html: bool
@@ -177,13 +177,13 @@ class _QuotedField:
 
 @dataclass(frozen=True, slots=True)
 class _Base64Part:
-    """A part that is encoded as a whole, in base64."""
+    """A part with slots that is encoded as a whole, in base64, for each message."""
 
     pieces: Pieces
     html: bool
 
     def fill_part(self, values: Mapping[str, str]) -> bytes:
-        """The whole part."""
+        """Returns the whole part in base64, with its slots filled."""
         wanted = [piece.name for piece in self.pieces if isinstance(piece, MergeField)]
         shown = {name: _to_crlf(_escape_value(values[name], self.html)) for name in wanted}
         return base64_lines(fill_pieces(self.pieces, shown).encode())
@@ -202,7 +202,7 @@ def _fixed_headers(head: MailingHeaders) -> list[tuple[str, str]]:
 
 
 def _feedback_id_value(head: MailingHeaders) -> str:
-    """Four parts, of which machines count complaints; nothing of the recipient is among them."""
+    """Returns the Feedback-ID: four parts by which providers count complaints. None of them is about the recipient."""
     parts = (head.campaign or "-", head.category.name, head.brand, "mailer")
     if any(":" in part for part in parts):
         raise HeaderRefused("Feedback-ID: a part of it has a colon")
@@ -210,7 +210,7 @@ def _feedback_id_value(head: MailingHeaders) -> str:
 
 
 def _list_identity(head: MailingHeaders) -> str:
-    """Returns whose list it is, and its identifier; a topic that can be left by itself has one of its own."""
+    """Returns the List-Id: the name of the list and its identifier. A topic has an identifier of its own."""
     category, topic = head.category, head.topic
     plain = (
         head.name.isascii() and head.name.isprintable() and "=?" not in head.name and len(head.name) <= MAX_LIST_NAME
@@ -244,14 +244,14 @@ def _multipart_closing(attachments: Sequence[Attachment]) -> bytes:
 
 
 def _content_type(attachment: Attachment) -> str:
-    """Its content type; a text has its charset (RFC 2046 4.1.2). What was accepted before is perhaps not in UTF-8."""
+    """Returns the content type; a text has its charset (RFC 2046 4.1.2). Older attachments may not be in UTF-8."""
     if not attachment.content_type.startswith("text/"):
         return attachment.content_type
     return f"{attachment.content_type}; charset={'utf-8' if is_utf8(attachment.content) else 'unknown-8bit'}"
 
 
 def _build_part(subtype: str, pieces: Pieces) -> list[bytes | _QuotedField | _Base64Part]:
-    """One part: its head and what is the same for all as octets, and between them what is filled in."""
+    """Builds one part: its headers and fixed text as octets, and the slots between them."""
     html = subtype == "html"
     pieces = _with_crlf_lines(pieces)
     dense = prefers_base64("".join(piece for piece in pieces if isinstance(piece, str)).encode())
@@ -272,7 +272,7 @@ def _build_part(subtype: str, pieces: Pieces) -> list[bytes | _QuotedField | _Ba
 
 
 def _with_crlf_lines(pieces: Pieces) -> Pieces:
-    """The pieces with CRLF line ends, the last line with its own, and no more of them."""
+    """Returns the pieces with CRLF line ends, and exactly one CRLF at the end."""
     *others, last = pieces or ("",)
     if isinstance(last, MergeField):
         others, last = [*others, last], ""
@@ -291,7 +291,7 @@ def _to_crlf(text: str) -> str:
 
 
 def _needs_escaping(value: str) -> bool:
-    """Whether HTML shows it otherwise."""
+    """Tells whether HTML must escape a character of the value."""
     return "&" in value or "<" in value or ">" in value or '"' in value or "'" in value
 
 
@@ -300,7 +300,7 @@ def _escape_value(value: str, html: bool) -> str:
 
 
 def _has_no_fields(pieces: Pieces) -> bool:
-    """Whether nothing is to be filled in."""
+    """Tells whether the pieces have no slots."""
     return all(isinstance(piece, str) for piece in pieces)
 
 

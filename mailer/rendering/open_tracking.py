@@ -1,4 +1,4 @@
-"""One mailing's pixel and tracked links: who gets them, and which links count."""
+"""The pixel and the tracked links of one mailing: the recipients who get them, and the links that are counted."""
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -18,22 +18,22 @@ from mailer.rendering.template_library import PERSONAL, TRACKED, Template
 NOT_COUNTED: Final[Mapping[str, None]] = {"pixel_url": None, TRACKED: None}
 """The values of a message without a pixel and without tracked links."""
 SMALL = 500
-"""Up to so many recipients are one batch, so it is known before its first message how many of them may get one."""
+"""Up to this number, all recipients are in one batch, so their reachability is known before the first message."""
 _KEPT = 200
-"""Tracked links that are kept ready."""
+"""The most tracked links that are cached."""
 Click = Callable[[str], str]
-"""Makes of a URL one that counts a click and leads there."""
+"""A function that returns, for a URL, the link that counts a click and redirects to it."""
 
 
 class OpenTracking:
-    """Gives the messages of a mailing what counts their opens and clicks.
+    """Makes the pixels and tracked links that count the opens and clicks of a mailing.
 
     Args:
-        facts: the mailing. policy: its brand's. template, category: its own.
+        facts: the mailing. policy: the policy of its brand. template, category: those of the mailing.
         links: makes pixels and tracked links.
 
     Attributes:
-        big_enough: so many may be handed a pixel that the mailing can be counted (`minimum_cell`).
+        big_enough: whether enough people can get a pixel, so that the mailing may be counted (`minimum_cell`).
     """
 
     def __init__(
@@ -51,13 +51,13 @@ class OpenTracking:
 
     @property
     def is_near_minimum(self) -> bool:
-        """Tells whether it takes a look at each person to know if the mailing is large enough to be counted."""
+        """Tells whether each recipient must be checked to know if the mailing is large enough to be counted."""
         return self._counts and self._policy.minimum_cell <= self._facts.audience_size <= SMALL
 
     def record_reachability(self, row: DeliveryRow, reached: bool) -> None:
-        """Notes whether a person may be handed the mailing at all.
+        """Records whether a recipient can be counted, and updates `big_enough`.
 
-        A mailbox that several share counts for none of them: it may be one person's.
+        Recipients who share a mailbox are not counted, since they may be one person.
         """
         reached = (
             reached and row.shared is None and is_counted_anonymously(self._switches_of(row.standing), row.standing)
@@ -66,10 +66,10 @@ class OpenTracking:
         self.big_enough = self._facts.audience_size - len(self._unreached) >= self._policy.minimum_cell
 
     def tracking_level_of(self, standing: Standing, category: Category, switches: Switches) -> str | None:
-        """Tells how a person's opens and clicks are counted; None where they may not be.
+        """Returns the level at which a person's opens and clicks are counted, or None if they may not be counted.
 
-        That is so in all mandatory mail; and where so few get a mailing that an open would be somebody's (invariant 6),
-        only who has consented to be counted is.
+        Mandatory mail is never counted. If so few people get a mailing that an open would identify one of them
+        (invariant 6), only people who consented to be counted are.
         """
         if category.mandatory or self._template.uses.isdisjoint(NOT_COUNTED):
             return None
@@ -77,7 +77,7 @@ class OpenTracking:
         return level if level == "individual" or (self.big_enough and level != "off") else None
 
     def personal_tracking(self, row: DeliveryRow, level: str | None) -> dict[str, Any]:
-        """Returns the pixel and what makes tracked links, where they are this message's own."""
+        """Returns the pixel's URL and the function that makes tracked links, both for this message alone."""
         nonce, person = (None, row.recipient_id) if level == "individual" else (secrets.token_hex(16), None)
         of = row.standing.generation if person else None
 
@@ -91,19 +91,19 @@ class OpenTracking:
         return {name: value for name, value in own.items() if name in self._template.uses}
 
     def shared_tracking(self, row: DeliveryRow) -> dict[str, Any]:
-        """Returns the pixel and what makes tracked links, the same for everyone."""
+        """Returns the pixel's URL and the function that makes tracked links, the same for everyone."""
         return {
             "pixel_url": self._links.pixel_url(OpenToken(self._facts.id)),
             TRACKED: self._untracked_personal_urls(self._shared_click_url, row.context),
         }
 
     def _untracked_personal_urls(self, click: Click, own: Mapping[str, Any]) -> Click:
-        """Returns what makes tracked links of all URLs, but of a person's own: these stay as they are.
+        """Returns a function that makes tracked links. It returns a person's own URLs unchanged.
 
         Args:
-            click: makes any.
-            own: the person's own values. A URL that the template makes with one of them counts only if it stands in the
-                template or the event's own context, too.
+            click: makes a tracked link of any URL.
+            own: the person's own values. A URL that the template makes with one of them counts only if it is also in
+                the template or in the event's context.
         """
         tracks = self._template.tracks
         if tracks.isdisjoint(PERSONAL) and tracks.isdisjoint(own):
@@ -117,7 +117,7 @@ class OpenTracking:
         return self._stated
 
     def _shared_click_url(self, url: str) -> str:
-        """Returns what counts a click on a link, the same for everyone."""
+        """Returns the tracked link of a URL, the same for everyone. Cached."""
         counting = self.clicks.get(url)
         if counting is None:
             counting = self._links.click_url(ClickToken(self._facts.id, url))
@@ -134,15 +134,15 @@ def is_shared_url(url: str, stated: frozenset[str], source: str) -> bool:
     """A click counts without a consent only on a URL that stands in the template or in the event's own context.
 
     Args:
-        url: the link's.
+        url: the URL of the link.
         stated: the texts of the event's context.
-        source: the template's (`Template.source`).
+        source: the source of the template (`Template.source`).
     """
     return url in stated or f"'{url}'" in source or f'\\"{url}\\"' in source
 
 
 def _iterate_texts(value: object) -> Iterator[str]:
-    """Yields every text in a value of an event."""
+    """Yields every text in a value of an event, without keys of objects."""
     match value:
         case str():
             yield value

@@ -1,4 +1,4 @@
-"""Words that promote: mandatory mail, which nobody can leave, has none of them in any language that we know."""
+"""Promotional words in eight languages. Mail that nobody can leave must not have them."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ from mailer.rendering.literal_text import BRANCH, CLOSE, END, OPEN, VALUE
 
 _MONEY = r"[$€£¥]|usd|eur|gbp|euros?|dollars?"
 _NUMBER = r"(?<![\d.,])\d[\d.,]{0,20}"
-"""A number is looked for from its first figure on only: a text of nothing else would take the square of its length."""
+"""A match begins only at the first digit of a number. Otherwise a text of digits would take quadratic time."""
 AMOUNT = (
     rf"(?:(?:{_MONEY})\s*\d[\d.,]*"
     rf"|{_NUMBER}\s*(?:%|٪|percent|per cent|prozent|por ciento|pour cent|{_MONEY}))"
@@ -138,7 +138,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
         r"\d+ (?:dagen|weken|maanden) gratis",
     ),
 }
-"""Words that sell, by language, as regular expressions over text in lower case with single spaces."""
+"""Promotional words by language, as regular expressions for text in lower case with single spaces."""
 
 
 def _words_pattern(words: Iterable[str]) -> re.Pattern[str]:
@@ -146,12 +146,12 @@ def _words_pattern(words: Iterable[str]) -> re.Pattern[str]:
 
 
 _FRIENDS = frozenset({r"promotions?", r"remises?"})
-"""Words that promote in one language, and mean something else in another."""
+"""Words that are promotional in one language only."""
 _PROMOTES = {language: _words_pattern(words) for language, words in _WORDS.items()}
 _ANYWHERE = _words_pattern(word for words in _WORDS.values() for word in words if word not in _FRIENDS)
-"""Words of all languages: a value may be in any, also in one that its template does not speak."""
+"""Words of all languages, since a value may be in a language that its template does not have."""
 _LESS = re.compile(r"(?<![\w%])(?<!\d\s)[-\u2212\u2013]\s?\d[\d.,]*\s?[%٪]")
-"""A cut in price in any language: `-50 %`."""
+"""A price reduction in any language: `-50 %`."""
 _JOINED = re.compile(r"(?<=\w)[-_/+]+(?=\w)")
 _HOST = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 _IN_SLUG = re.compile(
@@ -173,13 +173,13 @@ _MARKS = re.compile(f"[{OPEN}{BRANCH}{CLOSE}]")
 
 
 def long_promotional_words() -> frozenset[str]:
-    """The words of four letters or more among those that promote, in any language."""
+    """Returns all words of at least four letters in the promotional phrases of all languages."""
     every = (word for words in _WORDS.values() for pattern in words for word in re.findall(r"[^\W\d_]{4,}", pattern))
     return frozenset(every) | {"sale", "discounts", "discounted", "vouchers", "coupons"}
 
 
 def words_of_part(content: str, *, markup: bool) -> str:
-    """The words of a part as `promotional_words` takes it, those of its attributes last."""
+    """Returns the plain text of a part, without markup and marks; texts of HTML attributes come last."""
     text = content if content.isprintable() else _MARKS.sub("", _VALUE.sub("0", content))
     if markup:
         text = _STYLE.sub(" ", text)
@@ -189,16 +189,16 @@ def words_of_part(content: str, *, markup: bool) -> str:
 
 
 def promotional_words(content: str, *locales: str, markup: bool = False) -> Iterator[str]:
-    """The words of a text that promote, in English or in the languages of the locales.
+    """Yields the promotional words of a text.
 
     Args:
-        content: a part as it is rendered, or as `literal` gives it: any number can stand for a value of it.
-        locales: those that it may be written in.
+        content: a rendered part, or a result of `literal_text`, in which each value counts as a number.
+        locales: the locales of the text. The words of all languages are also looked for, except ambiguous ones.
         markup: whether it is HTML.
     """
     text = words_of_part(content, markup=markup)
     if not text.isascii():
-        text = UNSEEN.sub("", normalized("NFKC", UNSEEN.sub("", text)))  # one may stand between a letter and its accent
+        text = UNSEEN.sub("", normalized("NFKC", UNSEEN.sub("", text)))  # one may be between letter and accent
     text = join_spread_letters(" ".join(text.split()))
     yield from _SHOUTED.findall(text)
     yield from _LESS.findall(text)
@@ -210,7 +210,7 @@ def promotional_words(content: str, *locales: str, markup: bool = False) -> Iter
 
 
 def promotion_in_address(address: str) -> str | None:
-    """The first words that promote in a slug, or in a URL behind its host; None where there are none."""
+    """Returns the first promotional words in a slug, or in a URL after its host, or None."""
     found = _IN_SLUG.search(" ".join(re.findall(r"[^\W_]+", unquote(_HOST.sub("", address)).lower())))
     return found[0] if found else None
 

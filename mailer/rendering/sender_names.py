@@ -1,4 +1,4 @@
-"""The names that a mail has to give its reader (brand, controller, programme of a seal), and those of partners."""
+"""Checks of names in templates: a mail names brand, controller and trust seal programme, but not every partner."""
 
 import re
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ from mailer.policy.text_folding import fold_text
 from mailer.rendering.promotional_words import words_of_part
 
 _NEAR = 120
-"""Characters between the two names."""
+"""The most characters between the names of brand and controller."""
 
-if TYPE_CHECKING:  # a page is looked at by many checks, of which these are two
+if TYPE_CHECKING:  # for annotations; `template_checks` imports this module
     from mailer.rendering.template_checks import TemplatePage
 
 
@@ -28,7 +28,10 @@ def check_sender_named(page: "TemplatePage") -> Iterator[str]:
 
 
 def _is_named_beside(brand: str, controller: str, content: str) -> bool:
-    """Tells whether a brand is named close to a controller: the name at the head of a page is none of the footer's."""
+    """Tells whether a brand is named near the controller, as in a footer.
+
+    A name at the head of a page does not count.
+    """
     pieces = re.sub(r"<[^>]*>|\s+", " ", content).split(re.sub(r"\s+", " ", controller))
     around = ((before[-_NEAR:], after[:_NEAR]) for before, after in pairwise(pieces))
     return any(brand in one for both in around for one in both)

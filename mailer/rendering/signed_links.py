@@ -1,7 +1,7 @@
-"""Links and ids that only we can make, such as unsubscribe links, pixels, Message-IDs and return paths.
+"""Signed links and ids, such as unsubscribe links, pixels, Message-IDs and return paths.
 
-A token is bound to its purpose by a salt, so that one made for the pixel opens nothing else. It never expires and can
-be used again; it lives as long as the key that signed it is listed.
+A salt binds a token to its purpose, so that a pixel's token opens nothing else. A token never expires and can be used
+again. It is valid as long as the key that signed it is listed.
 """
 
 import base64
@@ -25,28 +25,28 @@ from mailer.keyed_hash import KeyedHash
 from mailer.rendering.base32 import encode_base32
 
 MAX_TOKEN = 4000
-"""The longest token that is looked at, in characters; ours have about 150, one of a tracked link what its URL needs."""
+"""The longest token that is read, in characters. Ours have about 150; the token of a tracked link also has its URL."""
 MAX_URL = 2000
 """The longest URL that a link of ours leads to, in octets."""
 
 SERVICE = "service"
-"""What an unsubscribe token names that leaves the service itself: the account is closed."""
+"""The category in an unsubscribe token that leaves the service itself: the account is closed."""
 
 BOUNCE_PREFIX = "b+"
 _compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _json = lru_cache(maxsize=1000)(_compact)
-"""A brand or a category as JSON has it."""
+"""Returns a brand or a category as JSON."""
 _FOR_URLS = bytes.maketrans(b"+/", b"-_")
 _MAC_OCTETS = 12
 _IDS_OCTETS = 24
 _TOKEN = re.compile(r"\.?[\w-]+\.[\w-]{43}", re.ASCII)
-"""A token of ours: a payload and the 43 characters of its signature. Whatever stands behind it came with the link."""
+"""A token: a payload and the 43 characters of its signature. Mail programs may have added the text after it."""
 _NO_URL = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff\"<>\\^`{|}]")
-"""What stands in no URL (RFC 3986 2)."""
+"""Characters that no URL may have (RFC 3986 2)."""
 
 
 class TokenPurpose(StrEnum):
-    """What a token may be used for; the salt of its signature."""
+    """The purpose of a token, which is the salt of its signature."""
 
     UNSUBSCRIBE = "unsubscribe"
     OPEN = "open"
@@ -58,13 +58,13 @@ class TokenPurpose(StrEnum):
 
 
 class UnsubscribeToken(NamedTuple):
-    """Whom an unsubscribe link speaks for.
+    """The contents of an unsubscribe link: the person, and the mail that they leave.
 
     Attributes:
-        brand: whose mail. recipient_id: whose choice.
-        category: what is left; `service` is left by closing the account.
-        mailing_id: for statistics only; the mailing may be long gone.
-        generation: of the address that the mail goes to; None in links of before it was named.
+        brand: the brand that sent the mail. recipient_id: the person who leaves.
+        category: the category to leave; to leave `service` closes the account.
+        mailing_id: for statistics only; the mailing may be deleted by now.
+        generation: the generation of the address that the mail goes to; None in older links, which do not have it.
     """
 
     brand: str
@@ -76,12 +76,12 @@ class UnsubscribeToken(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OpenToken:
-    """What a pixel counts: a mailing's opens, nobody's in particular (invariant 6).
+    """The contents of a pixel's address. By default it counts an open for nobody in particular (invariant 6).
 
     Attributes:
-        nonce: random and kept beside nobody, so that a second open of one message is known as one.
-        recipient_id: whose open it is; only of who has consented to that.
-        generation: of the address that the mail goes to; of who is named only.
+        nonce: a random value, stored with no person, by which a second open of the same message is recognised.
+        recipient_id: the person who opens; only for people who have consented to that.
+        generation: the generation of the address that the mail goes to; only together with `recipient_id`.
     """
 
     mailing_id: UUID
@@ -92,7 +92,7 @@ class OpenToken:
 
 @dataclass(frozen=True, slots=True)
 class ClickToken:
-    """Where a tracked link leads, and what it counts, as `OpenToken` does. `url` is https or http."""
+    """The contents of a tracked link: the https or http URL that it leads to, and the other fields of `OpenToken`."""
 
     mailing_id: UUID
     url: str
@@ -103,11 +103,11 @@ class ClickToken:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmToken:
-    """The person whose answer a press of the button gives (double opt-in).
+    """The contents of a confirmation link: the person who confirms a request (double opt-in).
 
     Attributes:
-        confirmation: the mail that asks.
-        generation: of the address that the mail goes to.
+        confirmation: the id of the mail that asks.
+        generation: the generation of the address that the mail goes to.
     """
 
     brand: str
@@ -117,7 +117,10 @@ class ConfirmToken:
 
 
 class PreferencesToken(NamedTuple):
-    """The person whose preferences a page is about. `generation` is as in `UnsubscribeToken`."""
+    """The contents of a preferences link: the person whose preferences it opens.
+
+    `generation`: see `UnsubscribeToken`.
+    """
 
     brand: str
     recipient_id: int
@@ -125,9 +128,9 @@ class PreferencesToken(NamedTuple):
 
 
 class ReportToken(NamedTuple):
-    """The person who asks why they got a mailing, or says that the account is not theirs.
+    """The contents of a report link: a person asks why they got a mailing, or says that the account is not theirs.
 
-    `generation` is as in `UnsubscribeToken`.
+    `generation`: see `UnsubscribeToken`.
     """
 
     brand: str
@@ -137,10 +140,10 @@ class ReportToken(NamedTuple):
 
 
 class UndoToken(NamedTuple):
-    """One press of an unsubscribe page's button, for who pressed by mistake.
+    """The contents of an undo button's value: one opt-out that the person may have made by mistake.
 
     Attributes:
-        suppression: the record that the press made. at: when, an aware time.
+        suppression: the id of the record that the opt-out made. at: the time of the opt-out, aware.
     """
 
     brand: str
@@ -151,21 +154,21 @@ class UndoToken(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BounceToken:
-    """The delivery that a return path names."""
+    """The delivery to which a return path belongs."""
 
     mailing_id: UUID
     recipient_id: int
 
 
 class SignedLinks:
-    """Makes and reads what we sign."""
+    """Makes and reads signed links, Message-IDs and return paths."""
 
     def __init__(self, public_url: str, keys: Sequence[str]) -> None:
-        """Prepares a signer a purpose.
+        """Prepares a signer for each purpose.
 
         Args:
-            public_url: where the public pages are, such as `https://mail.example.org`.
-            keys: the secrets, newest first; all of them are good for reading, the newest for making links.
+            public_url: the URL of the public pages, such as `https://mail.example.org`.
+            keys: the secrets, newest first. All of them are accepted in links; the newest signs new links.
 
         Raises:
             ValueError: there is no key.
@@ -187,14 +190,14 @@ class SignedLinks:
         self._message_key = _derive(keys[-1], "message-id")
 
     def unsubscribe_link(self, token: UnsubscribeToken) -> str:
-        """The link that leaves a category: a page by GET, an opt-out by POST (RFC 8058)."""
+        """Returns the link that leaves a category: a page by GET, an opt-out by POST (RFC 8058)."""
         mailing = f'"{token.mailing_id.hex}"' if token.mailing_id else "null"
         of = _generation_suffix(token.generation)
         payload = f"[{_json(token.brand)},{token.recipient_id},{_json(token.category)},{mailing}{of}]"
         return f"{self._url}/u/{self._sign_payload(TokenPurpose.UNSUBSCRIBE, payload)}"
 
     def read_unsubscribe(self, text: str) -> UnsubscribeToken | None:
-        """What an unsubscribe token says; None for anything that is not ours."""
+        """Returns the contents of an unsubscribe token, or None if it is not ours."""
         match self._read_payload(TokenPurpose.UNSUBSCRIBE, text):
             case [str(brand), int(recipient_id), str(category), str() | None as mailing, *of]:
                 return UnsubscribeToken(brand, recipient_id, category, UUID(mailing) if mailing else None, *of)
@@ -202,11 +205,14 @@ class SignedLinks:
                 return None
 
     def pixel_url(self, token: OpenToken) -> str:
-        """The address of a clear GIF; below `unlinkable` it is the same for all recipients of a mailing."""
+        """Returns the URL of a transparent GIF.
+
+        At level `mailing` it is the same for all recipients of a mailing.
+        """
         return f"{self._url}/o/{self._sign_payload(TokenPurpose.OPEN, _compact(_count_fields(token)))}.gif"
 
     def read_open(self, text: str) -> OpenToken | None:
-        """What a pixel's token says, with or without `.gif`; None for anything that is not ours."""
+        """Returns the contents of a pixel's token, with or without `.gif`, or None if it is not ours."""
         match self._read_payload(TokenPurpose.OPEN, text):
             case str(mailing):
                 return OpenToken(UUID(mailing))
@@ -216,7 +222,7 @@ class SignedLinks:
                 return None
 
     def click_url(self, token: ClickToken) -> str:
-        """The address that counts a click and leads on.
+        """Returns the URL that counts a click and redirects to the token's URL.
 
         Raises:
             ValueError: the token's URL is not one of the web, or too long; the message does not repeat it.
@@ -226,7 +232,7 @@ class SignedLinks:
         return f"{self._url}/c/{self._sign_payload(TokenPurpose.CLICK, _compact([_count_fields(token), token.url]))}"
 
     def read_click(self, text: str) -> ClickToken | None:
-        """Where a tracked link leads; None for anything that is not ours."""
+        """Returns the contents of a tracked link's token, or None if it is not ours."""
         match self._read_payload(TokenPurpose.CLICK, text):
             case [str(mailing), str(url)]:
                 return ClickToken(UUID(mailing), url)
@@ -236,12 +242,12 @@ class SignedLinks:
                 return None
 
     def confirm_link(self, token: ConfirmToken) -> str:
-        """The link that confirms what was asked for: a page by GET, the answer by POST."""
+        """Returns the link that confirms a request: a page by GET, the confirmation by POST."""
         payload = [token.brand, token.recipient_id, token.confirmation.hex, token.generation]
         return f"{self._url}/confirm/{self._sign_payload(TokenPurpose.CONFIRM, _compact(payload))}"
 
     def read_confirm(self, text: str) -> ConfirmToken | None:
-        """What a confirmation's token says; None for anything that is not ours."""
+        """Returns the contents of a confirmation's token, or None if it is not ours."""
         match self._read_payload(TokenPurpose.CONFIRM, text):
             case [str(brand), int(recipient_id), str(confirmation), int(generation)]:
                 return ConfirmToken(brand, recipient_id, UUID(confirmation), generation)
@@ -249,12 +255,12 @@ class SignedLinks:
                 return None
 
     def preferences_link(self, token: PreferencesToken) -> str:
-        """The link to a person's preferences at a brand."""
+        """Returns the link to a person's preferences at a brand."""
         payload = f"[{_json(token.brand)},{token.recipient_id}{_generation_suffix(token.generation)}]"
         return f"{self._url}/preferences/{self._sign_payload(TokenPurpose.PREFERENCES, payload)}"
 
     def read_preferences(self, text: str) -> PreferencesToken | None:
-        """Whose preferences a token opens; None for anything that is not ours."""
+        """Returns the contents of a preferences token, or None if it is not ours."""
         match self._read_payload(TokenPurpose.PREFERENCES, text):
             case [str(brand), int(recipient_id), *of]:
                 return PreferencesToken(brand, recipient_id, *of)
@@ -262,13 +268,16 @@ class SignedLinks:
                 return None
 
     def report_link(self, token: ReportToken) -> str:
-        """The link of "why do I get this" and "this is not my account"; in an invitation it also stops the inviter."""
+        """Returns the link for "why do I get this" and "this is not my account".
+
+        In an invitation it also stops the inviter.
+        """
         of = _generation_suffix(token.generation)
         payload = f'[{_json(token.brand)},{token.recipient_id},"{token.mailing_id.hex}"{of}]'
         return f"{self._url}/report/{self._sign_payload(TokenPurpose.REPORT, payload)}"
 
     def read_report(self, text: str) -> ReportToken | None:
-        """What a report's token says; None for anything that is not ours."""
+        """Returns the contents of a report's token, or None if it is not ours."""
         match self._read_payload(TokenPurpose.REPORT, text):
             case [str(brand), int(recipient_id), str(mailing), *of]:
                 return ReportToken(brand, recipient_id, UUID(mailing), *of)
@@ -276,12 +285,12 @@ class SignedLinks:
                 return None
 
     def undo_token(self, token: UndoToken) -> str:
-        """The value of the button that undoes a press; no link leads to it."""
+        """Returns the signed value of the undo button. It is never part of a link."""
         payload = [token.brand, token.recipient_id, token.suppression, token.at.isoformat()]
         return self._sign_payload(TokenPurpose.UNDO, _compact(payload))
 
     def read_undo(self, text: str) -> UndoToken | None:
-        """The press that a value undoes; None for anything that is not ours."""
+        """Returns the opt-out that a button's value undoes, or None if the value is not ours."""
         match self._read_payload(TokenPurpose.UNDO, text):
             case [str(brand), int(recipient_id), int(suppression), str(at)]:
                 return UndoToken(brand, recipient_id, suppression, datetime.fromisoformat(at))
@@ -289,18 +298,18 @@ class SignedLinks:
                 return None
 
     def make_message_id(self, mailing_id: UUID, recipient_id: int, domain: str) -> str:
-        """The Message-ID of a delivery, with its angle brackets (RFC 5322 3.6.4).
+        """Returns the Message-ID of a delivery, with its angle brackets (RFC 5322 3.6.4).
 
-        Always the same for one delivery, so that mandatory mail sent again after a crash is recognised as the same; it
-        changes only when the oldest key is taken away. It tells nothing about the recipient.
+        It is always the same for one delivery, so that receivers recognise mandatory mail that is sent again after a
+        crash. It changes only if the oldest key is removed. It reveals nothing about the recipient.
         """
         return f"<{self._message_key(_pack_ids(mailing_id, recipient_id))[:20].hex()}@{domain}>"
 
     def self_test(self) -> None:
-        """Makes a link of each purpose, and reads it back as whoever follows it would.
+        """Makes a link for each purpose that has one, and reads it back.
 
         Raises:
-            ValueError: one does not lead to where its page is, or is not read as it was made.
+            ValueError: a link is no plain web URL, or its token does not read back as it was made.
         """
         mailing = UUID(int=1)
         unsubscribe, report = UnsubscribeToken("brand", 1, "category", mailing, 1), ReportToken("brand", 1, mailing, 1)
@@ -320,12 +329,12 @@ class SignedLinks:
                 raise ValueError("links that begin with it cannot be followed; it takes https://mail.example.org")
 
     def bounce_address(self, mailing_id: UUID, recipient_id: int, domain: str) -> str:
-        """The return path of a delivery: a local part of 60 characters that survives being lower-cased."""
+        """Returns the return path of a delivery. Its local part has 60 characters, and its case does not matter."""
         ids = _pack_ids(mailing_id, recipient_id)
         return f"{BOUNCE_PREFIX}{encode_base32(ids + self._bounce_keys[0](ids)[:_MAC_OCTETS])}@{domain}"
 
     def read_bounce(self, address: str) -> BounceToken | None:
-        """The delivery that a return path belongs to; None for anything that is not ours."""
+        """Returns the delivery to which a return path belongs, or None if it is not ours."""
         if len(address) > MAX_TOKEN:
             return None
         local = address.rpartition("@")[0].lower()
@@ -342,15 +351,18 @@ class SignedLinks:
         return BounceToken(UUID(bytes=ids[:16]), int.from_bytes(ids[16:], signed=True))
 
     def _sign_payload(self, purpose: TokenPurpose, payload: str) -> str:
-        """As itsdangerous would, which reads it, but four times as fast: it derives a key each time, and compresses."""
+        """Signs a payload in the format of itsdangerous, which reads it.
+
+        Four times as fast as itsdangerous itself, which derives a key each time, and compresses.
+        """
         data = _encode_unpadded(payload.encode())
         return (b"%b.%b" % (data, _encode_unpadded(self._signing_keys[purpose](data)))).decode()
 
     def _read_payload(self, purpose: TokenPurpose, text: str) -> Any:
-        """A payload as we signed it, so that its values need no second look; None if we did not.
+        """Returns a payload that we signed, or None. The values of a signed payload need no further check.
 
-        Mail programs take what follows a link for a part of it: a full stop, a bracket, the next word. A signature has
-        a fixed length, so it is known where the token ends.
+        Mail programs may take the text after a link as a part of it: a full stop, a bracket, the next word. A signature
+        has a fixed length, which shows the end of the token.
         """
         found = _TOKEN.match(text)
         if found is None or found.end() > MAX_TOKEN:
@@ -363,7 +375,7 @@ class SignedLinks:
 
 @lru_cache(maxsize=1000)
 def is_web_url(url: str) -> bool:
-    """Whether it is an https or http URL that a link of ours may lead to (RFC 3986)."""
+    """Tells whether a text is an https or http URL (RFC 3986) of at most `MAX_URL` octets."""
     if _NO_URL.search(url) or len(url.encode()) > MAX_URL:
         return False
     try:
@@ -374,12 +386,12 @@ def is_web_url(url: str) -> bool:
 
 
 def _generation_suffix(generation: int | None) -> str:
-    """The end of a payload that names the address's generation."""
+    """Returns the end of a payload, with the generation of the address if there is one."""
     return "" if generation is None else f",{generation}"
 
 
 def _count_fields(token: OpenToken | ClickToken) -> Any:
-    """What is counted: the mailing alone, or with a nonce or a recipient."""
+    """Returns the counted fields of a payload: the mailing alone, or with nonce, recipient and generation."""
     mailing = token.mailing_id.hex
     if token.nonce is None and token.recipient_id is None:
         return mailing
@@ -388,7 +400,7 @@ def _count_fields(token: OpenToken | ClickToken) -> Any:
 
 
 def _encode_unpadded(data: bytes) -> bytes:
-    """Base64 for URLs without its padding (RFC 4648 5), as `base64.urlsafe_b64encode` in half of its time."""
+    """Returns URL-safe base64 without padding (RFC 4648 5), in half of the time of `base64.urlsafe_b64encode`."""
     return binascii.b2a_base64(data, newline=False).translate(_FOR_URLS).rstrip(b"=")
 
 

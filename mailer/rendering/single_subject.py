@@ -1,4 +1,4 @@
-"""Mail that nobody can leave is about one thing: its values are those of a notice, not of a letter with stories."""
+"""A check that mail that nobody can leave is about one subject: its values fit a notice, not a newsletter."""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,13 +8,14 @@ _REMEDY = "is about one thing; send several as a newsletter"
 
 
 def find_several_subjects(types: Mapping[str, ValueType], category: str) -> Iterator[str]:
-    """Finds values that make a letter of a notice: pages in a list, several pages, or several texts for each of a list.
+    """Yields values that make a newsletter of a notice: pages in a list, several pages, or lists of several texts.
 
-    Words are not looked at, so that it holds in each language. A letter of fixed words without links passes.
+    The check looks at types and not at words, so it works in each language. A newsletter of fixed text without links
+    passes.
 
     Args:
-        types: of a template whose mail nobody can leave.
-        category: the template's.
+        types: the types of a template whose mail nobody can leave.
+        category: the category of the template.
     """
     found = [each for name, kind in sorted(types.items()) for each in _single_types(kind, name)]
     pages = [place for place, kind, _ in found if kind.is_page]
@@ -32,7 +33,7 @@ def find_several_subjects(types: Mapping[str, ValueType], category: str) -> Iter
 
 
 def _single_types(kind: ValueType, place: str, lists: str = "") -> Iterator[tuple[str, SingleType, str]]:
-    """Yields each type of one value with its place, and the place of the list that it is in; empty: none."""
+    """Yields each single type within a value's type, with its place and the place of its list; empty: in no list."""
     match kind:
         case SingleType():
             yield place, kind, lists

@@ -38,18 +38,21 @@ RESERVED = frozenset(
         "unsubscribe_url",
     }
 )
-"""Names that the pipeline gives a template; a context with one of them is refused, but for a person's own `profile`."""
+"""Names of the pipeline's own values. A context with one of them is refused, except a person's own `profile`."""
 
 PERSONAL = frozenset(
     {"recipient", "profile", "pixel_url", "unsubscribe_url", "leave_url", "report_url", "preferences_url"}
 )
-"""Reserved names of what is a person's own."""
+"""Reserved names whose values differ by person."""
 
 Piece = Literal["subject", "html", "text"]
 
 
 class RenderError(ValueError):
-    """A template cannot be rendered with these values; the message says which is missing or wrong, never what it is."""
+    """A template cannot be rendered with these values.
+
+    The message names the missing or wrong value, never its contents.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class SenderValues:
 
 @dataclass(frozen=True, slots=True)
 class RenderedTemplate:
-    """A template with its values. `locale` is the one that it was rendered in."""
+    """A rendered template, and the locale in which it was rendered."""
 
     subject: str
     html: str
@@ -83,13 +86,13 @@ class TemplateVariant:
     """A template in one locale.
 
     Attributes:
-        names: those that each piece uses.
-        bent: those with which it does more than to print them as they are (see `forms`).
-        opened: those into whose values it looks.
-        dated: whether it writes dates, which are in the words of the reader's locale.
-        lines: the values that each line of a piece uses, to name one that is null.
-        literal: each piece with all its branches (see `literal`).
-        conditions: those of each piece around the ways out of a mail (see `forcing`).
+        names: the names that each piece uses.
+        bent: the names of values that it changes, rather than prints as they are (see `mail_merge`).
+        opened: the names of values whose attributes it reads.
+        dated: whether it prints dates, which are in the words of the reader's locale.
+        lines: the names that each line of a piece uses, to name a value that is null.
+        literal: the text of each piece with all its branches (see `literal_text`).
+        conditions: the conditions of each piece around the ways out of a mail (see `forced_conditions`).
     """
 
     pieces: Mapping[Piece, jinja2.Template]
@@ -107,25 +110,25 @@ class Template:
     """A template that has been checked.
 
     Attributes:
-        brand, name: what events call it.
+        brand, name: its names in events.
         category: the name of the one category that it may be sent as.
         purpose: one of the policy's purposes.
         answers: it answers inquiries.
-        version: a digest of all that it is made of; the mailing keeps it.
-        locales: those that it speaks. default_locale: the one that all others fall back to.
-        service_footer: what the footer offers to most of those who get it.
+        version: a digest of its source; the mailing keeps it.
+        locales: the locales in which it exists. default_locale: the fallback of all other locales.
+        service_footer: the footer for most recipients.
         required: the names that a context must have. uses: all names that it uses somewhere, reserved ones too.
-        optional: those that a context may lack, and the attributes that a value of it may lack, as `.url`.
-        linked: in mandatory mail, those that are a whole address, each with what stands before, such as `mailto:`.
-        bent: those with which it does more than to print them as they are, in some locale.
-        opened: those into whose values it looks, in some locale.
-        tracks: those of which it makes the URLs of tracked links, in some locale.
-        fetched: those that decide what a mail program fetches, in some locale.
-        leading: those with which an address begins, in some locale.
-        promotional: whether a promotional block says anything.
-        types: those that the values of a context are declared to have; of mandatory mail each has one.
-        example: a context to look at it with. profile: a person's, for the same.
-        source: all that it is made of, as JSON; `restore` makes the same template of it.
+        optional: the names that a context may lack, and the attributes that a value may lack, such as `items.url`.
+        linked: in plain mail, the names of values that are a whole address, each with a prefix such as `mailto:`.
+        bent: the names of values that it changes, rather than prints as they are, in some locale.
+        opened: the names of values whose attributes it reads, in some locale.
+        tracks: the names from which it makes the URLs of tracked links, in some locale.
+        fetched: the names that decide what a mail program fetches, in some locale.
+        leading: the values with which an address begins, in some locale.
+        promotional: whether it has a promotional block with contents.
+        types: the declared types of the values of a context; in plain mail each value has one.
+        example: a context for checks and previews. profile: a person's profile for the same.
+        source: all its sources, as JSON; `restore_template` makes the same template from it.
     """
 
     brand: str
@@ -154,29 +157,29 @@ class Template:
     variants: Mapping[str, TemplateVariant] = field(repr=False)
 
     def jinja_sources(self, locale: str) -> Mapping[Piece, str]:
-        """The whole Jinja2 source of each piece in one of its own locales."""
+        """Returns the whole Jinja2 source of each piece in one of its own locales."""
         pieces: dict[Piece, str] = json.loads(self.source)["sources"][locale]
         return pieces
 
     def choose_locale(self, locale: str | None, spoken: tuple[str, ...] | None = None) -> str:
-        """The locale that a person gets: theirs, one of their language, or the default.
+        """Returns the locale of a person's mail: their own, another of their language, or the default.
 
         Args:
             locale: the person's, or None.
-            spoken: those of its own that a mailing has texts in; None: all.
+            spoken: the locales of the template for which the mailing has texts; None: all.
         """
         return best_locale(locale, self.locales if spoken is None else spoken) or self.default_locale
 
     def date_locale_for(self, reader: str | None, chosen: str) -> str:
-        """The locale of the dates that a person reads in one of its own locales."""
+        """Returns the locale for the dates in a person's mail. `chosen` is the locale of the mail."""
         return date_locale(reader, chosen) if self.variants[chosen].dated else chosen
 
     def render(self, locale: str | None, values: Mapping[str, Any]) -> RenderedTemplate:
-        """Subject and both parts for one person.
+        """Renders subject and both parts for one person.
 
         Args:
             locale: the person's, or None.
-            values: the event's context, the person's over it, and what is reserved for the pipeline: `recipient` (an
+            values: the event's context, overridden by the person's own, and the reserved values: `recipient` (a
                 `RecipientValues`), and the others, which are None or empty if left out.
 
         Raises:
@@ -185,16 +188,16 @@ class Template:
         return self._render(self.choose_locale(locale), values)
 
     def render_form(self, locale: str, values: Mapping[str, Any], personal: Mapping[str, Any]) -> MergeForm | None:
-        """The template rendered once for all whose values are these, but for the texts that are personal.
+        """Renders the template once, as a form for all people who differ only in their personal texts.
 
         Args:
             locale: one of its own.
-            values: as for `render`; of the `recipient` only the locale counts.
-            personal: the values of one of them that others have otherwise, `recipient.name` among them. Those of the
-                others are None, empty, or a text, just where these are.
+            values: as for `render`; of `recipient` only the locale counts.
+            personal: one person's personal values, with `recipient.name`. A value that is None, empty or a text here is
+                the same for everyone who shares the form.
 
         Returns:
-            None where the template does more with one of them than to print it, or one is no text.
+            None if the template changes a personal value, rather than prints it, or a personal value is no text.
 
         Raises:
             RenderError: a value is missing or does not fit.
@@ -222,7 +225,7 @@ class Template:
             html = pieces["html"].render(values)
             piece = "text"
             text = pieces["text"].render(values)
-        except Exception as error:  # whatever a checked template raises, a value has caused
+        except Exception as error:  # a checked template raises errors only because of values
             why = explain_error(error, variant.lines.get(piece, {}), values)
             raise RenderError(f"{self.brand}/{self.name} ({chosen}): {why}") from error
         if CONTROL.search(subject):
@@ -231,10 +234,10 @@ class Template:
 
 
 def service_footer_for(category: Category, switches: Switches) -> ServiceFooter:
-    """What the footer of a category offers instead of an unsubscribe link.
+    """Returns the kind of footer that a category has instead of an unsubscribe link.
 
-    Deactivating an account does not stop what outlives it, so such a footer must not offer that; a way to leave the
-    service is offered in every mandatory message (paltalk02-09).
+    Deactivating an account does not stop mail that outlives the account, so the footer of such mail does not offer it.
+    If the policy wants a link to leave the service, every mandatory message has it (paltalk02-09).
     """
     footer = switches.service_footer
     if category.is_optional or (category.outlives_account and footer == "deactivate"):

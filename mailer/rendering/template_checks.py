@@ -1,6 +1,6 @@
-"""What a template must keep to beyond being readable: each demand looks at one page and says what is wrong with it.
+"""Checks of compiled templates: each check looks at one page and yields what is wrong with it.
 
-A page is a template in one language with one face (see `samples`), rendered with its example.
+A page is a template in one language as one rendition (see `template_samples`), rendered with its example.
 """
 
 import html
@@ -59,12 +59,13 @@ BREACH_FACTS = {
     "the measures taken": "doing",
     "whom to ask": "contact",
 }
-"""What a breach notice must say (GDPR Art. 34(2), Cal. Civ. Code 1798.82(d)), and how the names begin that say it."""
+"""The facts that a breach notice must state (GDPR Art. 34(2), Cal. Civ. Code 1798.82(d)), each with the prefix of the
+names of its texts and values."""
 
 
 @dataclass(frozen=True)
 class TemplatePage:
-    """A template in one language with one face, rendered with its example."""
+    """A template in one language as one rendition, rendered with its example."""
 
     files: TemplateFiles
     template: Template
@@ -75,22 +76,22 @@ class TemplatePage:
 
     @cached_property
     def visible_html(self) -> VisibleText:
-        """The part of its HTML that a reader sees."""
+        """The text and links of its HTML that a reader sees."""
         return visible_text(self.rendered.html)
 
     @property
     def literal_pieces(self) -> Mapping[Piece, str]:
-        """Its pieces with all branches (see `literal`)."""
+        """Its pieces with all branches (see `literal_text`)."""
         return self.template.variants[self.rendered.locale].literal
 
     @property
     def is_mandatory(self) -> bool:
-        """Tells whether the template is one of mandatory mail, though some may get it as updates."""
+        """Tells whether the template's category is mandatory, even if some people get it as updates."""
         return self.policy.category(self.template.category).mandatory
 
     @property
     def readable_parts(self) -> tuple[tuple[str, str], ...]:
-        """Name and contents of both parts, as somebody reads them."""
+        """The name and the unescaped contents of both parts."""
         return ("text", self.rendered.text), ("HTML", html.unescape(self.rendered.html))
 
     @property
@@ -105,7 +106,7 @@ class TemplatePage:
 
 
 def check_template(template: Template, files: TemplateFiles) -> Iterator[TemplateFault]:
-    """What a compiled template does wrong, each with the file to mend."""
+    """Yields the faults of a compiled template, each with the file to correct."""
     policy, manifest = files.brand.policy, files.folder / "template.toml"
     for problem in _manifest_problems(template, policy):
         yield TemplateFault(manifest, problem)
@@ -132,14 +133,14 @@ def check_template(template: Template, files: TemplateFiles) -> Iterator[Templat
 def _rendered_pages(template: Template, files: TemplateFiles, locale: str) -> Iterator[TemplatePage]:
     policy = files.brand.policy
     for face in renditions_of(policy, policy.category(template.category)):
-        # Who refused personalisation gets the same template, without a profile.
+        # People who refused personalisation get the same template without a profile.
         for profile in (True, False) if "profile" in template.uses else (True,):
             values = face.sample_values(template, locale, profile=profile)
             yield TemplatePage(files, template, policy, face, values, template.render(locale, values))
 
 
 def _lacking_value_faults(page: TemplatePage) -> Iterator[str]:
-    """Whatever a mail may go without, it can go without: a template that cannot fails a whole mailing."""
+    """Yields the faults of a page rendered without its optional values. Such a fault would stop a whole mailing."""
     for left_out, values in values_without_optional(page.template, page.values):
         try:
             rendered = page.template.render(page.rendered.locale, values)
@@ -166,7 +167,7 @@ def _manifest_problems(template: Template, policy: Policy) -> Iterator[str]:
 
 
 def _type_problems(template: Template) -> Iterator[str]:
-    """Values of plain mail without a type, or of a letter; types without a value; an example that does not fit."""
+    """Yields values of plain mail that have no type or make several subjects, unused types, and unfit examples."""
     category, used = CATEGORIES.get(template.category), template.uses - RESERVED
     for name in sorted(used - set(template.types)) if category and category.is_plain else ():
         yield (
@@ -249,7 +250,7 @@ def check_profile_use(page: TemplatePage) -> Iterator[str]:
 
 
 def _misplaced_names(template: Template, policy: Policy) -> Iterator[str]:
-    """Mandatory mail uses nothing that leaves it, unless it is updates to some, and nothing that counts."""
+    """Yields forbidden names in mandatory mail: tracking, and the unsubscribe link if nobody may leave the mail."""
     category = policy.category(template.category)
     if category.is_optional:
         return
@@ -262,7 +263,7 @@ def _misplaced_names(template: Template, policy: Policy) -> Iterator[str]:
 
 
 def _tracking_faults(page: TemplatePage) -> Iterator[str]:
-    """Nothing in mandatory mail tells that it was opened, whatever it is written with."""
+    """Yields pixels, fetched images and tracked links in mandatory mail: nothing in it may report an open."""
     if not page.is_mandatory:
         return
     for content in (page.rendered.html, page.literal_pieces["html"]):
@@ -273,13 +274,13 @@ def _tracking_faults(page: TemplatePage) -> Iterator[str]:
 
 
 def _markup_problems(page: TemplatePage) -> Iterator[str]:
-    """A page has nothing that is not on the lists of `markup`, neither as it is rendered nor in any branch."""
+    """Yields markup that is not on the lists of `allowed_markup`, in the rendered page and in all its branches."""
     for content in (page.rendered.html, page.literal_pieces["html"]):
         yield from markup_faults(content, mandatory=page.is_mandatory)
 
 
 def _personal_fetch_faults(page: TemplatePage) -> Iterator[str]:
-    """Finds what is fetched when a mail is opened and differs by person: it would tell who opens it, and when."""
+    """Yields personal values in addresses of images and in CSS: the fetch would tell who opens the mail, and when."""
     for name in sorted(page.template.fetched & {*PERSONAL, TRACKED}):
         yield (
             f"has {name} in an image's address or in CSS, which would tell who opens the mail; "
@@ -290,7 +291,7 @@ def _personal_fetch_faults(page: TemplatePage) -> Iterator[str]:
 
 
 def _link_end_faults(page: TemplatePage) -> Iterator[str]:
-    """A link ends where it ends, in the example and in every branch."""
+    """Yields links that have other text directly before or after them, in the example and in every branch."""
     yield from find_glued_links(page.rendered.text, page.rendered.html, page.values)
     yield from find_branching_links(page.literal_pieces["text"], page.literal_pieces["html"])
 
@@ -319,7 +320,7 @@ def _page_problems(page: TemplatePage) -> Iterator[str]:
 
 
 def _names_in_source(source: str) -> Iterator[str]:
-    """Every name in the Jinja2 of a source, attributes too."""
+    """Yields every name in the Jinja2 of a source, attributes too."""
     for tag in TAG.findall(source):
         if not tag.startswith("{#"):
             yield from _NAME.findall(_LITERAL.sub("", tag))

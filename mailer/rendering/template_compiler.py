@@ -1,4 +1,4 @@
-"""Templates compiled from their files, or from the source that a mailing keeps."""
+"""Compiles templates from their files, or from the source that a mailing keeps."""
 
 import hashlib
 import json
@@ -62,21 +62,21 @@ def compile_template(files: TemplateFiles) -> Template:
     manifest = files.manifest
     sources = {locale: _piece_sources(files, locale) for locale in manifest.subject}
     stated: dict[str, Any] = {"category": manifest.category, "purpose": manifest.purpose, "sources": sources}
-    if manifest.answers:  # left out otherwise, so that versions from before stay the same
+    if manifest.answers:  # only if true, so that the versions of older templates stay the same
         stated["answers"] = True
     return _compile_all(files.brand.policy, files.folder, json.dumps(stated), manifest.example, files.types)
 
 
 def restore_template(policy: Policy, name: str, source: str) -> Template:
-    """A template as it was, from its `source`: what a mailing has begun with, it ends with.
+    """Compiles the stored source of a template, so that a mailing keeps the version with which it began.
 
     Args:
-        policy: the brand's, for what is not part of the source.
-        name: the template's.
-        source: what `Template.source` was.
+        policy: the policy of the brand, for values that are not part of the source.
+        name: the name of the template.
+        source: the stored `Template.source`.
 
     Raises:
-        TemplateError: it no longer compiles.
+        TemplateError: the source no longer compiles.
     """
     return _compile_all(policy, Path(policy.brand, name), source, {}, {})
 
@@ -137,16 +137,16 @@ class _CompiledFiles:
 
 
 def _leading_values(placed: NamesInAddresses, types: Mapping[str, ValueType]) -> frozenset[LeadingValue]:
-    """The values that begin an address, but for those whose type says what they are."""
+    """Returns the values that begin an address, without those that are declared as addresses."""
     said = {name for name, kind in types.items() if isinstance(kind, SingleType) and kind.is_address}
     return frozenset(one for one in placed.leading if one.path not in said)
 
 
 def parse_piece(env: TemplateSandbox, source: str, piece: Piece) -> jinja2.nodes.Template:
-    """The tree of a piece, with its CSS inlined where it is HTML.
+    """Parses a piece; if it is HTML, its CSS is inlined first.
 
     Raises:
-        InliningError, jinja2.TemplateSyntaxError: it cannot be read.
+        InliningError, jinja2.TemplateSyntaxError: the piece cannot be inlined or parsed.
     """
     return parse_source(env, inline_css(add_compatible_forms(source)) if piece == "html" else source)
 
@@ -165,7 +165,7 @@ def _compile_piece(file: Path, values: Mapping[str, Any], locale: str, sources: 
                 placed = place_values(tree, literals[piece], found[piece], RESERVED)
                 wrap_unclear_values(placed, found[piece], env)
             pieces[piece] = env.from_string(tree)
-            # A plain dict; Jinja2 would look through a chain of two for each message.
+            # A plain dict is faster than the two chained ones that Jinja2 would use for each message.
             pieces[piece].globals = dict(values)
         except (InliningError, jinja2.TemplateSyntaxError) as error:
             raise TemplateError(TemplateFault(file, f"({locale}) {error}")) from error
@@ -187,10 +187,10 @@ def _compile_piece(file: Path, values: Mapping[str, Any], locale: str, sources: 
 
 
 def _check_joined_pieces(found: Nodes, file: Path, locale: str) -> None:
-    """Refuses in a whole page what is refused in its files: pieces of two may make a third thing.
+    """Checks a whole page for refused constructs, since parts of two files may form one together.
 
     Raises:
-        TemplateError: there is such a thing.
+        TemplateError: the page has a refused construct.
     """
     faults = [TemplateFault(file, f"({locale}) {fault.problem}") for fault in refused_constructs(found, file)]
     if jinja2.nodes.Extends in found:
@@ -220,7 +220,7 @@ def _all_sources(files: TemplateFiles) -> list[tuple[Path, str]]:
 
 
 def _pipeline_values(policy: Policy, footer: ServiceFooter) -> dict[str, Any]:
-    """The reserved values that the policy gives, and nothing for those that a message may go without."""
+    """Returns the reserved values of the policy, and empty values for reserved names that a message may lack."""
     return {
         "brand": SenderValues(policy.brand, policy.name),
         "controller": SenderValues(policy.controller.id, policy.controller.name),

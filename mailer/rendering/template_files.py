@@ -1,7 +1,7 @@
 """The files of a template, read and joined: body into layout, strings of a language into both.
 
-A body says `{% extends "optional.html.j2" %}` and fills the layout's blocks. That is done here, on the source, and not
-by Jinja2 while it renders: only a whole page can have its CSS inlined, and that is to happen once (see `inlining`).
+A body says `{% extends "optional.html.j2" %}` and fills the layout's blocks. This module joins the sources itself,
+before Jinja2 renders them: only a whole page can have its CSS inlined, and that happens once (see `css_inlining`).
 """
 
 import html
@@ -24,7 +24,7 @@ Strings = Mapping[str, Mapping[str, str]]
 """Texts by their name, by locale."""
 
 TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
-"""Anything that is Jinja2's."""
+"""Any Jinja2 tag: an expression, a statement or a comment."""
 _EXTENDS = re.compile(r"\s*\{%-?\s*extends\s+[\"']([^\"'/]+)[\"']\s*-?%\}")
 _BLOCK = re.compile(r"\{%-?\s*(?:block\s+(?P<name>\w+)|endblock(?:\s+\w+)?)\s*-?%\}")
 _STRING = re.compile(r"\{\{\s*strings\.(\w+)\s*\}\}")
@@ -33,10 +33,10 @@ _CONSTANT = re.compile(r"\{\{\s*((?:brand|controller)\.(?:id|name)|seal\.(?:name
 
 @dataclass(frozen=True, slots=True)
 class TemplateFault:
-    """Something to mend in a file of a template.
+    """A fault in a file of a template.
 
     Attributes:
-        file: which one. problem: what is wrong, and the remedy. line: where, if known.
+        file: the file. problem: the fault and its remedy. line: the number of the line, if known.
     """
 
     file: Path
@@ -49,14 +49,14 @@ class TemplateFault:
 
 
 class TemplateError(ValueError):
-    """Templates that cannot be used.
+    """Templates have faults and cannot be used.
 
     Attributes:
-        faults: all of them.
+        faults: all faults.
     """
 
     def __init__(self, *faults: TemplateFault) -> None:
-        """Takes everything that is wrong."""
+        """Takes all faults."""
         self.faults = faults
         super().__init__("\n".join(map(str, faults)))
 
@@ -84,10 +84,10 @@ class TemplateManifest(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class BrandFiles:
-    """What the templates of a brand share.
+    """The files that all templates of a brand share.
 
     Attributes:
-        layouts: the sources in `_layout/`, by file name. strings: those of `_layout/strings.toml`.
+        layouts: the sources in `_layout/`, by file name. strings: the texts of `_layout/strings.toml`.
     """
 
     folder: Path
@@ -101,8 +101,8 @@ class TemplateFiles:
     """One template's files.
 
     Attributes:
-        bodies: the sources, by locale (`""` serves all locales that have none of their own) and part.
-        strings: the template's own, over those of the layout. types: those that its manifest declares.
+        bodies: the sources, by locale and part; `""` is for all locales that have no body of their own.
+        strings: the template's own texts, which override those of the layout. types: the types of the manifest.
     """
 
     brand: BrandFiles
@@ -128,7 +128,7 @@ def read_template(folder: Path, brand: BrandFiles) -> TemplateFiles:
     """Reads a template's files.
 
     Raises:
-        TemplateError: `template.toml` or `strings.toml` is not what it should be, or a body is missing or too many.
+        TemplateError: `template.toml` or `strings.toml` is not valid, or a body is missing or has no subject.
     """
     path = folder / "template.toml"
     try:
@@ -154,7 +154,7 @@ def read_template(folder: Path, brand: BrandFiles) -> TemplateFiles:
 
 
 def assemble_source(files: TemplateFiles, part: Part, locale: str) -> str:
-    """The whole Jinja2 source of one part in one locale.
+    """Returns the whole Jinja2 source of one part in one locale.
 
     Raises:
         TemplateError: a layout, block or string that it names does not exist.
@@ -166,7 +166,10 @@ def assemble_source(files: TemplateFiles, part: Part, locale: str) -> str:
 
 
 def fold_policy_values(source: str, policy: Policy, *, escape: bool) -> str:
-    """The source with the policy's values written into it: a sandboxed look-up would cost 2 µs a message each."""
+    """Returns the source with the policy's values written into it.
+
+    A sandboxed look-up would cost 2 µs a message each.
+    """
     values = {
         "brand.id": policy.brand,
         "brand.name": policy.name,
@@ -185,12 +188,12 @@ def fold_policy_values(source: str, policy: Policy, *, escape: bool) -> str:
 
 
 def body_path(folder: Path, part: Part, locale: str) -> Path:
-    """The file that holds a body."""
+    """Returns the path of a body's file; the locale may be empty."""
     return folder / (f"body.{locale}.{part}.j2" if locale else f"body.{part}.j2")
 
 
 def _own_fallbacks(files: TemplateFiles, locale: str) -> list[str]:
-    """The fallbacks of a locale that are of its language and script: no mail mixes two."""
+    """Returns the fallbacks of a locale in the same language and script: no mail mixes two languages."""
     codes = fallback_locales(locale, files.brand.policy.default_locale)
     return [code for code in codes if has_same_script(code, locale)]
 
@@ -240,7 +243,7 @@ def _nested_blocks(blocks: Mapping[str, str]) -> set[str]:
 
 
 def _read_blocks(source: str, file: Path) -> Iterator[tuple[str, str]]:
-    """Each block's name and contents, inner ones too."""
+    """Yields the name and the contents of each block, inner blocks too."""
     open_blocks: list[re.Match[str]] = []
     for found in _BLOCK.finditer(source):
         if found["name"]:
@@ -255,7 +258,7 @@ def _read_blocks(source: str, file: Path) -> Iterator[tuple[str, str]]:
 
 
 def _fill_blocks(source: str, fillings: Mapping[str, str]) -> str:
-    """The source with the contents of its outermost blocks replaced, and so on inwards."""
+    """Returns the source with the contents of its blocks replaced, from the outermost block inwards."""
     pieces, depth, start, opened = [], 0, 0, None
     for found in _BLOCK.finditer(source):
         if found["name"]:
@@ -292,7 +295,7 @@ def _insert_strings(source: str, file: Path, strings: Mapping[str, str], *, esca
 
 
 def _escape_html(text: str) -> str:
-    """A string for HTML. What is Jinja2's in it stays, and is escaped when it is rendered."""
+    """Escapes a string for HTML. Jinja2 tags in it stay; their values are escaped when they are rendered."""
     plain = TAG.split(text)
     tags = [*TAG.findall(text), ""]
     return "".join(html.escape(piece) + tag for piece, tag in zip(plain, tags, strict=True))

@@ -1,4 +1,4 @@
-"""The templates of all brands: read, checked and compiled once."""
+"""The library of all brands' templates. Each template is read, checked and compiled once."""
 
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -44,7 +44,7 @@ class TemplateLibrary:
     """Every template, by brand and name."""
 
     def __init__(self, templates: Mapping[tuple[str, str], Template]) -> None:
-        """Holds templates that have been checked; see `load_library`."""
+        """Stores templates that have been checked; see `load_library`."""
         self._templates = dict(templates)
 
     @classmethod
@@ -56,10 +56,10 @@ class TemplateLibrary:
         Args:
             folder: holds a folder a brand, and in it a `_layout` and a folder a template.
             policies: the brands' policies, by brand.
-            brands: whose templates are read; None: all.
+            brands: the brands to read; None: all.
 
         Raises:
-            TemplateError: something is wrong; it lists everything that is.
+            TemplateError: a template has faults; the error lists all of them.
         """
         faults: list[TemplateFault] = []
         templates: dict[tuple[str, str], Template] = {}
@@ -85,19 +85,19 @@ class TemplateLibrary:
         return cls(templates)
 
     def get_template(self, brand: str, name: str) -> Template | None:
-        """A brand's template, None where there is none of this name."""
+        """Returns a brand's template, or None if there is none of this name."""
         return self._templates.get((brand, name))
 
     def template_names(self, brand: str) -> list[str]:
-        """The names of a brand's templates."""
+        """Returns the names of a brand's templates, sorted."""
         return sorted(name for owner, name in self._templates if owner == brand)
 
     def __iter__(self) -> Iterator[Template]:
-        """All of them, by brand and name."""
+        """Yields all templates, sorted by brand and name."""
         return (template for _, template in sorted(self._templates.items()))
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Returns the number of templates."""
         return len(self._templates)
 
 

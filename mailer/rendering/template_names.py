@@ -1,4 +1,4 @@
-"""The names that a source uses, and what it does with them, read from its tree."""
+"""The names that a template uses, and how it uses them, found in its syntax tree."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,19 +10,19 @@ from jinja2 import nodes
 from mailer.rendering.literal_text import dotted_name
 
 TRACKED: Final = "tracked"
-"""A filter for the URLs of optional mail, and the value that it looks for: what counts a click, None to count none."""
+"""The name of a filter for URLs in optional mail, and of its value: a function that makes tracked links, or None."""
 WHEN: Final = "when"
-"""A filter: a date, or a time with its offset, in the words of the reader's locale; times in UTC."""
+"""The name of a filter that prints a date, or a time with an offset, in words of the reader's locale; times in UTC."""
 
 _GUARDING_TESTS = {"defined", "undefined"}
 _GUARDING_FILTERS = {"default", "d"}
 
 Nodes = Mapping[type[nodes.Node], Sequence[Any]]
-"""The nodes of a tree by their type, in the order of the source: it is walked once for all that look at it."""
+"""The nodes of a tree by their type, in the order of the source. The tree is walked once for all checks."""
 
 
 def nodes_by_type(tree: nodes.Template) -> Nodes:
-    """All nodes of a tree, several times as fast as `find_all`."""
+    """Returns all nodes of a tree by their type, several times as fast as `find_all`."""
     found: defaultdict[type[nodes.Node], list[nodes.Node]] = defaultdict(list)
     rest: list[nodes.Node] = [tree]
     while rest:
@@ -38,9 +38,9 @@ def nodes_by_type(tree: nodes.Template) -> Nodes:
 
 
 def optional_names(found: Nodes) -> set[str]:
-    """The names that a source can do without.
+    """Returns the names of values that may be missing, since the source tests for them or has a default.
 
-    An attribute that it can do without is among these, as `items.url` where a loop over `items` asks for it.
+    They include attributes, such as `items.url` if a loop over `items` tests for it.
     """
     guarded = [node.node for node in found.get(nodes.Test, ()) if node.name in _GUARDING_TESTS]
     guarded += [node.node for node in found.get(nodes.Filter, ()) if node.name in _GUARDING_FILTERS]
@@ -49,17 +49,17 @@ def optional_names(found: Nodes) -> set[str]:
 
 
 def loop_sources(found: Nodes) -> dict[str, nodes.Node]:
-    """The value that each loop goes over, by the loop's own name."""
+    """Returns the node that each loop iterates over, by the name of the loop's variable."""
     return {loop.target.name: loop.iter for loop in found.get(nodes.For, ()) if isinstance(loop.target, nodes.Name)}
 
 
 def tracked_link_uses(found: Nodes) -> list[nodes.Filter]:
-    """The places at which a source makes a tracked link."""
+    """Returns the nodes at which a source makes a tracked link."""
     return [node for node in found.get(nodes.Filter, ()) if node.name == TRACKED]
 
 
 def origin_names(expressions: Iterable[nodes.Node], found: Nodes) -> set[str]:
-    """The names that expressions get their values from, also by way of `set`, `for` and `with`."""
+    """Returns the names from which expressions get their values, also through `set`, `for` and `with`."""
     names = set[str]().union(*map(_assigned_names, expressions))
     bound = (
         [(_assigned_names(target), _assigned_names(value)) for target, value in _bound_names(found)] if names else []
@@ -72,7 +72,7 @@ def origin_names(expressions: Iterable[nodes.Node], found: Nodes) -> set[str]:
 
 
 def _bound_names(found: Nodes) -> Iterator[tuple[nodes.Node, nodes.Node]]:
-    """Each name that a template gives to something itself, and what it is given to."""
+    """Yields each assignment of a template (`set`, `for`, `with`): its target and its value."""
     yield from ((node.target, node.node) for node in found.get(nodes.Assign, ()))
     yield from ((node.target, node.iter) for node in found.get(nodes.For, ()))
     for node in found.get(nodes.With, ()):
@@ -84,7 +84,7 @@ def _assigned_names(node: nodes.Node) -> set[str]:
 
 
 def context_name(node: nodes.Node, loops: Mapping[str, nodes.Node]) -> str | None:
-    """The dotted name of a value, with what a loop goes over in the place of the loop's own name."""
+    """Returns the dotted name of a value in the context: a loop's variable is replaced by the name of its list."""
     name = dotted_name(node)
     root, dot, rest = (name or "").partition(".")
     if not dot or root not in loops:
@@ -97,7 +97,7 @@ def context_name(node: nodes.Node, loops: Mapping[str, nodes.Node]) -> str | Non
 
 
 def has_promotion(found: Nodes) -> bool:
-    """Tells whether a block named `promotional`, or `promotional_…`, says anything."""
+    """Tells whether a block named `promotional`, or `promotional_…`, has contents."""
     blocks = (block for block in found.get(nodes.Block, ()) if block.name.partition("_")[0] == "promotional")
     return any(_says_something(node) for block in blocks for node in block.body)
 
@@ -109,12 +109,12 @@ def _says_something(node: nodes.Node) -> bool:
 
 
 def names_looked_into(found: Nodes) -> frozenset[str]:
-    """The names into whose values a source looks, as in `order.id` or `order["id"]`."""
+    """Returns the names whose attributes a source reads, as in `order.id` or `order["id"]`."""
     looks = chain(found.get(nodes.Getattr, ()), found.get(nodes.Getitem, ()))
     return frozenset(look.node.name for look in looks if isinstance(look.node, nodes.Name))
 
 
 def has_dates(found: Nodes) -> bool:
-    """Tells whether a source writes dates, which are in the words of each reader's locale; also by `map("when")`."""
+    """Tells whether a source prints dates in words of the reader's locale, with the filter or with `map("when")`."""
     filters = (node.name for node in found.get(nodes.Filter, ()))
     return WHEN in chain(filters, (node.value for node in found.get(nodes.Const, ())))

@@ -1,4 +1,4 @@
-"""Stand-ins for what the pipeline gives a template, to look at it with before anybody gets it."""
+"""Sample values for templates, with which they are checked and previewed before anybody gets the mail."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +13,9 @@ from mailer.rendering.member_names import SAMPLE_NAME, sample_members
 from mailer.rendering.template import RecipientValues, RenderedTemplate, SenderValues, Template, service_footer_for
 
 LINK = "https://mail.example/u/sample"
-"""Stands for the unsubscribe link."""
+"""The sample unsubscribe link."""
 LEAVE = "https://mail.example/u/leave"
-"""Stands for the link that closes the account."""
+"""The sample link that closes the account."""
 CLICK = "https://mail.example/c/sample"
 
 SAMPLE: dict[str, Any] = {
@@ -31,25 +31,25 @@ SAMPLE: dict[str, Any] = {
     "partner": SenderValues("example-partner", "Example Partner"),
     "reason": "Needed to keep your account working",
 }
-"""As in optional mail."""
+"""Sample values of the reserved names, as optional mail has them."""
 
 _UNTRACKED = {"unsubscribe_url": None, "pixel_url": None, "tracked": None}
 
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """What a template may have to look like: as mail of a category, with a footer."""
+    """One form in which a template may be sent: its category and its service footer."""
 
     category: Category
     footer: ServiceFooter
 
     def sample_values(self, template: Template, locale: str | None = None, *, profile: bool = True) -> dict[str, Any]:
-        """The template's example with what the pipeline would give.
+        """Returns the template's example with sample values for the reserved names.
 
         Args:
-            template: whose.
-            locale: one of its own, for what is given by language; None: the default.
-            profile: whether there is anything in it.
+            template: the template.
+            locale: one of its locales, for texts by language; None: the default.
+            profile: whether the profile has its sample values; if not, it is empty.
 
         Raises:
             RenderError: the example lacks this language.
@@ -71,7 +71,7 @@ class Rendition:
 
 
 def renditions_of(policy: Policy, category: Category) -> Iterator[Rendition]:
-    """All that a template of a category has to look like, over versions and jurisdictions; the usual face first."""
+    """Yields all renditions of a category, over the versions and jurisdictions of a policy; the usual one first."""
     usual = service_footer_for(category, policy.switches)
     yield Rendition(category, usual)
     for switches in policy.all_switches():
@@ -83,14 +83,14 @@ def renditions_of(policy: Policy, category: Category) -> Iterator[Rendition]:
 
 
 def has_two_renditions(policy: Policy, category: Category) -> bool:
-    """Tells whether mail of a category is an optional one to some people, who can leave it."""
+    """Tells whether mail of a category is optional for some people, who can leave it."""
     return bool(category.without_product) and any(
         switches.service_scope == "paid" for switches in policy.all_switches()
     )
 
 
 def values_without_optional(template: Template, values: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The values without what a mail may go without: each alone, then all of it; with the names of what is left out."""
+    """Yields the values without each optional one, then without all of them; each with the omitted name."""
     given, least, left_out = dict(values), dict(values), 0
     for name in sorted(_NULLABLE & template.uses):
         if given.get(name) is not None:
@@ -110,12 +110,12 @@ def values_without_optional(template: Template, values: Mapping[str, Any]) -> It
 
 
 _NULLABLE = frozenset({"reason", "pixel_url", "tracked"})
-"""Values that the pipeline gives some mails and not others."""
+"""Reserved values that some mails have and others lack."""
 _NOBODY = RecipientValues(None)
 
 
 def _value_without(path: Sequence[str], value: Any) -> Any:
-    """A value without what is at a path; in a list, without that of each of its elements."""
+    """Returns a value without the part at a path. In a list, that part is removed from each element."""
     match value, path:
         case dict(), [name]:
             return {key: inner for key, inner in value.items() if key != name}
@@ -128,7 +128,7 @@ def _value_without(path: Sequence[str], value: Any) -> Any:
 
 
 def preview_template(template: Template, locale: str | None = None) -> RenderedTemplate:
-    """A template with its example context, as most people get it.
+    """Renders a template with its example, in its usual rendition.
 
     Raises:
         RenderError: the example lacks a value.
@@ -140,7 +140,7 @@ def preview_template(template: Template, locale: str | None = None) -> RenderedT
 def preview_event(
     template: Template, policy: Policy, event: MessageEvent, locale: str | None = None
 ) -> RenderedTemplate:
-    """A template with an event's values: those of its first person, or of a made-up one where it names none.
+    """Renders a template with an event's values for its first person, or for a sample person if it names none.
 
     Raises:
         RenderError: a value is missing or does not fit.

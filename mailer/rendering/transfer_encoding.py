@@ -1,4 +1,4 @@
-"""Content-Transfer-Encoding (RFC 2045 6): quoted-printable for what is mostly ASCII, base64 for what is not."""
+"""Content-Transfer-Encoding (RFC 2045 6): quoted-printable for texts that are mostly ASCII, base64 for others."""
 
 import re
 from binascii import b2a_base64
@@ -8,28 +8,28 @@ _LINE: Final = 76
 """The longest line of either encoding (RFC 2045 6.7, 6.8)."""
 _ASCII: Final = bytes(range(128))
 _DENSE: Final = 6
-"""Above one octet in six beyond ASCII, base64 is the shorter encoding."""
+"""Base64 is the shorter encoding if more than one octet in this number is not ASCII."""
 _ENCODED: Final = re.compile(rb"[^\t\r\n -<>-~]")
 _ESCAPES: Final = {bytes([octet]): b"=%02X" % octet for octet in range(256)}
 _SOFT: Final = b"=\r\n"
 _MBOX: Final = b"From "
-"""Begins a message in an mbox file: whoever writes one puts a `>` before such a line, and signatures break."""
+"""Begins a message in an mbox file. Programs that write such files put a `>` before the line, and signatures break."""
 _MBOX_ESCAPED: Final = b"=46rom "
 _BLANK: Final = 32
 _DOT: Final = 46
 _DOT_ESCAPED: Final = b"=2E"
-"""A dot that begins a line: so no line has to be dot-stuffed (RFC 5321 4.5.2), and no relay can lose one."""
+"""A dot at the beginning of a line. No line has to be dot-stuffed (RFC 5321 4.5.2), so no relay can lose a dot."""
 _PLAIN: Final = bytes(octet for octet in range(32, 127) if octet != 61)
-"""What stands for itself, but for a space at the end of a line."""
+"""Octets that need no escape. A space at the end of a line is the exception."""
 
 
 def prefers_base64(data: bytes) -> bool:
-    """Whether base64 is the better encoding."""
+    """Tells whether base64 is shorter than quoted-printable for these octets."""
     return len(data.translate(None, _ASCII)) * _DENSE > len(data)
 
 
 def is_utf8(data: bytes) -> bool:
-    """Tells whether it is a text in UTF-8."""
+    """Tells whether the octets are valid UTF-8."""
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -38,24 +38,24 @@ def is_utf8(data: bytes) -> bool:
 
 
 def base64_lines(data: bytes) -> bytes:
-    """In lines, each with its CRLF."""
+    """Returns the octets in base64, in lines of 76 characters, each with its CRLF."""
     text = b2a_base64(data, newline=False)
     return b"\r\n".join([text[start : start + _LINE] for start in range(0, len(text), _LINE)]) + b"\r\n"
 
 
 def quoted_printable(data: bytes) -> bytes:
-    """In lines of at most 76 octets, none of which begins with a dot; `data` has CRLF line ends only.
+    """Returns the octets in quoted-printable, in lines of at most 76 octets that never begin with a dot.
 
-    Two thirds of the time of `binascii.b2a_qp`, which takes 21 µs for 4 KB, octet by octet.
+    `data` has CRLF line ends only. Takes two thirds of the time of `binascii.b2a_qp`, which needs 21 µs for 4 KB.
     """
     encoded = _ENCODED.sub(_escape_octet, data).replace(_MBOX, _MBOX_ESCAPED)
     return b"\r\n".join([_quoted_line(line) for line in encoded.split(b"\r\n")])
 
 
 def quoted_piece(data: bytes) -> bytes:
-    """A piece of a text that goes on, encoded to begin in a line's first column and to end where the next one does.
+    """Returns a piece of a longer text in quoted-printable. The piece and the one after it begin in the first column.
 
-    So pieces can be encoded once and put together in any order.
+    Each piece can therefore be encoded once, and pieces can be joined in any order.
     """
     # Most values are links, which have no blank; `in` with octets takes three times as long as `find`.
     if (
@@ -93,12 +93,12 @@ def _quoted_line(line: bytes) -> bytes:
 
 
 def _escape_leading_dot(line: bytes) -> bytes:
-    """The line with a dot at its beginning escaped."""
+    """Returns the line; if it begins with a dot, the dot is escaped."""
     return _DOT_ESCAPED + line[1:] if line.startswith(b".") else line
 
 
 def _cut_position(line: bytes, end: int) -> int:
-    """Where to cut at the latest, so that no escape such as `=3D` is torn."""
+    """Returns the last position, at most `end`, at which a cut splits no escape such as `=3D`."""
     if line[end - 1] == 61:  # "="
         return end - 1
     if line[end - 2] == 61:

@@ -1,4 +1,4 @@
-"""Values that stand in the addresses and the CSS of a page: where they lead, and what they have fetched."""
+"""Finds the values in the addresses and the CSS of a page: they decide where links lead, and what is fetched."""
 
 import re
 from collections.abc import Iterator, Set
@@ -14,7 +14,7 @@ from mailer.rendering.literal_text import END, VALUE, dotted_name, printed_expre
 from mailer.rendering.template_names import TRACKED, Nodes, context_name, loop_sources, origin_names
 
 ADDRESSED = "addressed"
-"""A filter that is put around values that begin an address, and which cannot be looked at before a mail is rendered."""
+"""The name of a filter around expressions that begin an address and can be checked only while rendering."""
 
 _MARK = re.compile(f"{VALUE}[^{END}]*{END}")
 _NUMBER = re.compile(rf"{VALUE}(\d+){END}")
@@ -24,11 +24,11 @@ _LEADING = re.compile(rf"\s*(?P<before>(?:mailto:|tel:)?){VALUE}(?P<number>\d+){
 
 
 class LeadingValue(NamedTuple):
-    """A value that begins an address.
+    """A value at the beginning of an address.
 
     Attributes:
-        attribute: `href` or `src`. before: `mailto:`, `tel:` or nothing.
-        path: the value as the context has it, such as `items.url`, where `items` is a list.
+        attribute: `href` or `src`. before: `mailto:`, `tel:` or an empty text.
+        path: the dotted name of the value in the context, such as `items.url`; `items` may be a list.
     """
 
     attribute: str
@@ -38,12 +38,13 @@ class LeadingValue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NamesInAddresses:
-    """The values of a page that stand in addresses and CSS.
+    """The values of a page that are in addresses and CSS.
 
     Attributes:
-        fetched: the names that decide what is fetched: those in the addresses of images and in CSS, which stands with
-            values in comments for Outlook only (see `inlining`).
-        leading: those that begin an address. unclear: expressions that do, each with its attribute and what is before.
+        fetched: the names that decide what is fetched: those in the addresses of images, and in CSS. CSS has values
+            only in comments for Outlook (see `css_inlining`).
+        leading: the values that begin an address. unclear: other expressions that do, each with its attribute and
+            prefix.
     """
 
     fetched: frozenset[str] = frozenset()
@@ -52,13 +53,13 @@ class NamesInAddresses:
 
 
 def place_values(tree: nodes.Template, page: str, found: Nodes, reserved: Set[str]) -> NamesInAddresses:
-    """Returns the values of a page that stand in addresses and CSS.
+    """Returns the values of a page that are in addresses and CSS.
 
     Args:
-        tree: that of the page.
-        page: what `literal` makes of it.
-        found: its nodes.
-        reserved: names of values that are not of a context; links of ours among them lead where they should.
+        tree: the tree of the page.
+        page: the result of `literal_text` for it.
+        found: the nodes of the tree.
+        reserved: names of values that are not from a context. Our own links among them need no check.
     """
     values, loops = printed_expressions(tree), loop_sources(found)
     other = reserved | {name.name for name in found.get(nodes.Name, ()) if name.ctx == "store"}
@@ -73,7 +74,7 @@ def place_values(tree: nodes.Template, page: str, found: Nodes, reserved: Set[st
             continue
         expression, before = values[int(begins["number"])], begins["before"].lower()
         path = context_name(expression, loops)
-        if path in OWN_LINKS or _is_tracked_filter(expression):  # a filter that takes URLs of the web only
+        if path in OWN_LINKS or _is_tracked_filter(expression):  # the filter accepts web URLs only
             continue
         if path is None or path.partition(".")[0] in other:
             unclear.append((expression, attribute, before))
@@ -83,7 +84,7 @@ def place_values(tree: nodes.Template, page: str, found: Nodes, reserved: Set[st
 
 
 def wrap_unclear_values(placed: NamesInAddresses, found: Nodes, env: Environment) -> None:
-    """Puts the filter around what begins an address and is more than a value: it is looked at as it is rendered."""
+    """Puts the filter around unclear expressions that begin an address, so that they are checked while rendering."""
     unclear = {id(expression): (expression, attribute, before) for expression, attribute, before in placed.unclear}
     for output in found.get(nodes.Output, ()) if unclear else ():
         output.nodes = [
@@ -100,7 +101,7 @@ def _wrap_in_filter(env: Environment, expression: nodes.Expr, attribute: str, be
 
 
 def _attribute_places(page: str) -> Iterator[tuple[str, str]]:
-    """The attributes in which values stand, with the values' numbers; those in comments too, which Outlook reads."""
+    """Yields the attributes that have values, with the numbers of the values; also in comments, which Outlook reads."""
     numbers = count()
     numbered = _MARK.sub(lambda _: f"{VALUE}{next(numbers)}{END}", page)
     yield from ((found["name"], found["value"]) for found in _ATTRIBUTE.finditer(numbered))
@@ -110,7 +111,7 @@ def _attribute_places(page: str) -> Iterator[tuple[str, str]]:
 
 
 def _is_pixel_only(value: str, inside: list[nodes.Expr]) -> bool:
-    """Tells whether an address is the pixel and nothing else."""
+    """Tells whether an address is the pixel's URL and nothing else."""
     return _NUMBER.fullmatch(value) is not None and dotted_name(inside[0]) == "pixel_url"
 
 
@@ -119,7 +120,7 @@ def _is_tracked_filter(expression: nodes.Node) -> bool:
 
 
 def _source_names(expressions: list[nodes.Node], found: Nodes) -> frozenset[str]:
-    """The names that expressions get their values from, with `tracked` for its filter."""
+    """Returns the names from which expressions get their values, and `tracked` if they use that filter."""
     if not expressions:
         return frozenset()
     tracked = any(

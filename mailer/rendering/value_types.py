@@ -1,4 +1,4 @@
-"""Types of the values that a template takes: what a `[values]` table of its `template.toml` says, and what fits it."""
+"""Types of the values of a template, as the `[values]` table of its `template.toml` declares them."""
 
 import re
 import unicodedata
@@ -18,15 +18,15 @@ from mailer.rendering.signed_links import is_web_url
 
 @dataclass(frozen=True, slots=True)
 class SingleType:
-    """A type of one value.
+    """The type of a value that is no list or object.
 
     Attributes:
-        wanted: what a value is that fits, with its article.
-        fits: tells of a JSON value other than null whether it does.
-        is_address: it is made to be a link.
-        is_text: its words are the caller's own.
-        is_page: it is the address of a page.
-        is_time: it is a date or a moment, in which no word or address can stand.
+        wanted: the description of a fitting value, for messages.
+        fits: tells whether a JSON value other than null fits.
+        is_address: the value becomes a link.
+        is_text: the value is free text of the caller.
+        is_page: the value is the address of a page.
+        is_time: the value is a date or a moment, which cannot have words or addresses.
     """
 
     wanted: str
@@ -39,14 +39,14 @@ class SingleType:
 
 @dataclass(frozen=True, slots=True)
 class ListType:
-    """A list whose elements are all of one type."""
+    """The type of a list whose elements all have one type."""
 
     each: "ValueType"
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectType:
-    """An object with fields of types of their own; the template shows no others."""
+    """The type of an object; the template shows only these fields."""
 
     types: Mapping[str, "ValueType"]
 
@@ -54,7 +54,7 @@ class ObjectType:
 ValueType = SingleType | ListType | ObjectType
 
 FORMS = "text 200, slug, date, moment, number, money, url, url anywhere, mailbox, telephone, member"
-"""The types of one value, as they are written."""
+"""The names of the single types, as manifests write them."""
 _TEXT = re.compile(r"text ([1-9]\d{0,5})")
 _SLUG = re.compile(r"[\w-]{1,100}", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -65,24 +65,24 @@ _MAILBOX = re.compile(r"[^\s<>\"?&,;:@%]+@[^\s<>\"?&,;:@%]+")
 _TELEPHONE = re.compile(r"(?=(?:\D*\d){3})\+?[\d ().-]{3,40}", re.ASCII)
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
 _HOST = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}\.?|[0-9a-f.]*:[0-9a-f:.]+")
-"""A domain as A-labels (RFC 1123 2.1; machines of a private network have a _ too), or an address of IPv6."""
+"""A domain as A-labels (RFC 1123 2.1; names in private networks may have a _), or an IPv6 address."""
 
 
 def value_types(values: Mapping[str, Any], domain: str) -> dict[str, ValueType]:
-    """Reads a `[values]` table.
+    """Parses a `[values]` table.
 
     Args:
         values: a type for each name: a text such as `slug`, a list of one type, or a table of fields.
-        domain: the brand's own; a `url` leads to it or to a domain below it.
+        domain: the domain of the brand; a `url` leads to it or to a subdomain.
 
     Raises:
-        ValueError: one is no type; the message says where, and what to write.
+        ValueError: an entry is no type; the message names the place and the remedy.
     """
     return {name: _parse_type(written, name, domain) for name, written in values.items()}
 
 
 def type_fault(kind: ValueType, value: Any, name: str) -> str | None:
-    """Says what is wrong with a JSON value, by names and never by contents; None if it fits. Null fits each type."""
+    """Returns why a JSON value does not fit a type, without the value itself, or None if it fits. Null always fits."""
     match kind:
         case _ if value is None:
             return None
@@ -102,7 +102,7 @@ def type_fault(kind: ValueType, value: Any, name: str) -> str | None:
 def values_with_words(
     context: Mapping[str, Any], shown: Container[str], types: Mapping[str, ValueType]
 ) -> dict[str, Any]:
-    """Returns the shown values of a context, but for empty ones and for times, which have no words."""
+    """Returns the shown values of a context, without empty ones and times, which have no words."""
     return {
         name: value
         for name, value in context.items()
@@ -115,7 +115,7 @@ def _is_time(kind: ValueType | None, value: Any) -> bool:
 
 
 def words_of_value(kind: ValueType | None, value: Any) -> Iterator[Any]:
-    """The parts of a value that may be the caller's own words: texts, and what is of no declared type or not of it."""
+    """Yields the parts of a value that may be free text: declared texts, and parts without a type that they fit."""
     match kind:
         case SingleType(is_address=True):
             return
@@ -165,15 +165,16 @@ def _own_url_type(domain: str) -> SingleType:
 
 
 def _is_within_domain(url: str, domain: str) -> bool:
-    """Tells whether a URL's host is a domain or below it."""
+    """Tells whether a URL's host is a domain or a subdomain of it."""
     host = _host_of(url)
     return host is not None and (host == domain or host.endswith(f".{domain}"))
 
 
 def _host_of(url: str) -> str | None:
-    """The host that a URL leads to, as A-labels; None where programs may see another one than a reader does.
+    """Returns the host of a URL as A-labels, or None if programs may see another host than a reader does.
 
-    That is so with a user before it, percent-encoded or other characters in it, and with characters that show nothing.
+    The result is None for a URL with a user, with percent-encoded or other odd characters in the host, or with
+    invisible characters.
     """
     try:
         parts = urlsplit(url)
@@ -190,7 +191,7 @@ def _is_url(value: Any) -> bool:
 
 
 def _is_mailbox(value: Any) -> bool:
-    """Tells whether a value is one mailbox, also behind `mailto:`, where a % would stand for another character."""
+    """Tells whether a value is one mailbox that can also follow `mailto:`, where a % would begin an escape."""
     return isinstance(value, str) and _MAILBOX.fullmatch(value) is not None and _can_parse(parse_address, value)
 
 
@@ -208,7 +209,7 @@ def _is_moment(value: Any) -> bool:
 
 @lru_cache(maxsize=1024)
 def _reads_as_moment(text: str) -> bool:
-    """Tells it of a text, which is asked for its type and for its links; events of a kind often have the same."""
+    """Tells whether a text is a date and time with a zone. Cached, since similar events often have the same text."""
     return _MOMENT.fullmatch(text) is not None and _can_parse(datetime.fromisoformat, text)
 
 
@@ -225,7 +226,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_money(value: Any) -> bool:
-    """Tells whether a value is an amount, with a currency before or behind it."""
+    """Tells whether a value is an amount, with a currency before or after it."""
     if not isinstance(value, str) or not (found := _AMOUNT.search(value)):
         return False
     around = (value[: found.start()].strip(), value[found.end() :].strip())
@@ -237,11 +238,11 @@ def _is_of_currency(sign: str) -> bool:
 
 
 MEMBER = SingleType('member, by reference: {"member": "their ref"}, never a name that was typed', is_member_ref)
-"""Another member of the brand, whose name comes from their own record."""
+"""The type of another member of the brand. The name comes from that member's own record."""
 MAILBOX = SingleType("e-mail address", _is_mailbox, is_address=True)
-"""A mailbox to which a reader may write."""
+"""The type of a mailbox to which a reader may write."""
 SLUG = SingleType("slug of letters, digits, - and _ (A to Z, at most 100)", _pattern_type(_SLUG))
-"""A word of a URL, an order's number."""
+"""The type of a part of a URL, or of an order number."""
 _SINGLES: Mapping[str, SingleType] = {
     "slug": SLUG,
     "date": SingleType("date such as 2026-04-12", _is_date, is_time=True),

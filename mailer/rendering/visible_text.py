@@ -1,4 +1,4 @@
-"""The part of a page that a reader sees: without comments, without the head, and without what CSS hides."""
+"""The text of a page that a reader sees: without comments, head and elements that CSS hides."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -26,10 +26,10 @@ _COMBINED = re.compile(r"[\s>+~]+")
 
 @dataclass(slots=True)
 class VisibleText:
-    """The part of a page that a reader sees, by day and by night, on large screens and small ones.
+    """The text of a page that a reader sees in every medium: in light and dark mode, on large and small screens.
 
     Attributes:
-        text: all words. links: the words of each link, by where it leads.
+        text: all words. links: the words of each link, by its URL.
     """
 
     text: str = ""
@@ -37,7 +37,7 @@ class VisibleText:
 
 
 class _StyleRule(NamedTuple):
-    """A rule of a `<style>` that stays in the page: where it holds, whom it selects, and what it says."""
+    """A rule of a `<style>` that stays in the page: its media query, the names it selects, and its declarations."""
 
     medium: str
     names: frozenset[str]
@@ -45,7 +45,7 @@ class _StyleRule(NamedTuple):
 
 
 class _StyleSheet:
-    """The rules that stay in a page; one for all pages with the same, so that it is quickly found again."""
+    """The style rules that stay in a page. Pages with the same rules share one object, so that caches find it fast."""
 
     def __init__(self, rules: tuple[_StyleRule, ...]) -> None:
         self.rules = rules
@@ -53,17 +53,17 @@ class _StyleSheet:
 
 
 class _OpenElement(NamedTuple):
-    """An element that is open, with the link that it is in, and its look under each medium; None: hidden there."""
+    """An open element, with the URL of its link, and its style in each medium (None: hidden there)."""
 
     tag: str
     link: str | None
     looks: tuple[TextStyle | None, ...]
     is_shown: bool
-    """Its text can be read, whatever the medium."""
+    """Tells whether its text is legible in every medium."""
 
 
 def visible_text(page: str) -> VisibleText:
-    """Reads a rendered page as it is shown: one whose source an HTML5 parser wrote (see `inlining`)."""
+    """Returns the visible text of a rendered page, whose source an HTML5 parser wrote (see `css_inlining`)."""
     shown, words = VisibleText(), list[str]()
     sheet = _read_stylesheet(tuple(re.findall(r"<style\b[^>]*>(.*?)</style>", page, re.DOTALL | re.IGNORECASE)))
     above: list[_OpenElement] = [_OpenElement("", None, (TextStyle(),) * len(sheet.media), True)]
@@ -102,7 +102,10 @@ def _element_looks(
     above: tuple[TextStyle | None, ...],
     sheet: _StyleSheet,
 ) -> tuple[tuple[TextStyle | None, ...], bool]:
-    """The looks of an element, and whether it can be read in each. Pages of one layout ask for the same ones again."""
+    """Returns the style of an element in each medium, and whether all are legible.
+
+    Cached: pages of one layout repeat.
+    """
     told = {name: unescape(value) for name, value in attributes}
     if tag in _UNSEEN or tag not in ELEMENTS or "hidden" in told:
         return (None,) * len(above), False
@@ -120,10 +123,10 @@ def _element_looks(
 def _element_look(
     tag: str, attributes: Mapping[str, str], style: str, rules: list[str], above: TextStyle
 ) -> TextStyle | None:
-    """The look of an element, however its CSS is read: a comment may stand in a string, an escape for any letter."""
+    """Returns the least legible style of an element, over all ways to read its CSS (comments, escapes)."""
     if any(
         map(is_hidden_style, map(parse_declarations, rules))
-    ):  # whatever else is said: programs differ in what they keep
+    ):  # even if another rule shows it: programs differ in the rules that they keep
         return None
     looks = [
         element_style(
@@ -139,7 +142,7 @@ def _element_look(
 
 
 def _cascaded_declarations(own: Declarations, rules: list[Declarations]) -> Declarations:
-    """The declarations that count: what is important before what is the element's own, and that before the rest."""
+    """Returns the declarations that apply: important ones first, then the element's own, then the rest."""
     if not rules:
         return own
     told: dict[str, tuple[str, bool]] = {}
@@ -152,7 +155,7 @@ def _cascaded_declarations(own: Declarations, rules: list[Declarations]) -> Decl
 
 @lru_cache(maxsize=200)
 def _read_stylesheet(styles: tuple[str, ...]) -> _StyleSheet:
-    """The rules of a page's `<style>` elements, in each way to read them."""
+    """Parses the rules of a page's `<style>` elements, in each way to read them."""
     return _StyleSheet(
         tuple(dict.fromkeys(rule for css in styles for read in css_readings(css) for rule in _parse_rules(read)))
     )
@@ -172,7 +175,7 @@ def _parse_rules(css: str) -> Iterator[_StyleRule]:
 
 
 def _selector_names(selectors: str) -> Iterator[frozenset[str]]:
-    """The names of what a rule is for: `.foot` and `p` of `td .foot, p { … }`; of `*` none, which is everything."""
+    """Yields the names that a rule selects: `.foot` and `p` for `td .foot, p { … }`; none for `*`."""
     for selector in selectors.split(","):
         last = _COMBINED.split(_PSEUDO.sub("", selector).strip())[-1]
         yield frozenset(_SELECTED.findall(last.lower() if last.isalpha() else last))

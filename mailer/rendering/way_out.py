@@ -1,6 +1,6 @@
-"""The way out of a mail: the link and the address that a reader must see, looked for in what is printed.
+"""Checks the way out of a printed mail: the link and the postal address that a reader must see.
 
-A template is looked at when it is loaded (see `checks`), and each form of a message once more when it is made.
+A template is checked when it is loaded (see `template_checks`), and each form of a message again when it is made.
 """
 
 import re
@@ -17,31 +17,31 @@ from mailer.rendering.visible_text import VisibleText, visible_text
 from mailer.text_checks import SLOT_MARKS
 
 LINKS: Final = ("unsubscribe_url", "leave_url")
-"""The values that lead out of a mail."""
+"""The names of the links that leave a mail."""
 SOMETHING: Final = SLOT_MARKS[0]
-"""Stands for a person's value: it is no word, no colour, and nothing that a link may end with."""
+"""The text that replaces a person's value in a check: it is no word, no colour, and no possible end of a link."""
 _GLUED = re.compile(rf"[\w+.@/=%&#?{SOMETHING}-]")
 _WORD = re.compile(r"\w")
 _SPACE = re.compile(r"\s+")
 _LEAST_WORDS = 2
-"""Letters that a link needs to be more than a dot: 退订."""
+"""The least number of letters in the text of a link: 退订 has two."""
 _FARTHEST = re.compile(r"(?:[^\S\n]*\n){40,}")
 
 
 class NoWayOut(ValueError):
-    """A message in which a reader does not see how to leave it, or where its sender is; the text says which."""
+    """A message does not show how to leave it, or the address of its sender; the text says which."""
 
 
 @dataclass(frozen=True)
 class PrintedParts:
-    """Both parts of a message as they are printed."""
+    """Both printed parts of a message."""
 
     text: str
     html: str
 
     @property
     def visible_html(self) -> VisibleText:
-        """The part of its HTML that a reader sees."""
+        """The text and links of its HTML that a reader sees."""
         return _shown(self.html)
 
 
@@ -49,11 +49,11 @@ _shown = lru_cache(maxsize=16)(visible_text)
 
 
 def print_form(form: MergeForm, values: Mapping[str, Any]) -> PrintedParts:
-    """Both parts of a form, with the links that lead out of it in their slots, and something in the others.
+    """Prints both parts of a form, with the links of its ways out in their slots, and `SOMETHING` in the other slots.
 
     Args:
-        form: of a message.
-        values: those that its slots can have, the links among them.
+        form: the form of a message.
+        values: values for its slots, with the links.
     """
     values = {slot.name: SOMETHING for slot in _slot_values(form)} | {name: values.get(name) or "" for name in LINKS}
     return PrintedParts(fill_pieces(form.text, values), fill_pieces(form.html, values))
@@ -88,9 +88,9 @@ def check_service_footer(
 
     Args:
         sheet: the message.
-        silent: the same without its footer, where that is to say how to deactivate.
-        footer: the one that the policy wants.
-        link: the one that leaves the service.
+        silent: the same message without its footer, if the footer must say how to deactivate.
+        footer: the footer that the policy requires.
+        link: the link that leaves the service.
     """
     if footer == "leave":
         yield from _link_faults(sheet, link, "leave_url", "; the policy promises a link in every mail")
@@ -116,7 +116,7 @@ def _link_faults(sheet: PrintedParts, link: str | None, name: str, why: str) -> 
 
 
 def _lines_with_link(link: str, text: str) -> list[str]:
-    """The lines in which a link stands as a link, each with the one above it: nothing is glued to its ends."""
+    """Returns the lines with a link that has no other text directly at its ends, each with the line above it."""
     far = _FARTHEST.search(text)
     lines = (text[: far.start()] if far else text).splitlines()
     return [
@@ -128,6 +128,6 @@ def _lines_with_link(link: str, text: str) -> list[str]:
 
 
 def _lines_missing_in(said: str, unsaid: str) -> str:
-    """The lines of a text that another one lacks."""
+    """Returns the lines of a text that another text lacks."""
     known = {line.strip() for line in unsaid.splitlines()}
     return "\n".join(line for line in said.splitlines() if line.strip() not in known)

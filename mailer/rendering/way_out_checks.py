@@ -1,4 +1,4 @@
-"""The way out of a template's mails, in each way in which they may be printed that is known before there is one."""
+"""Checks the ways out of a template's mails, for other texts and for combinations of conditions."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,17 +11,17 @@ from mailer.rendering.template_compiler import parse_piece
 from mailer.rendering.template_samples import LEAVE, LINK
 from mailer.rendering.way_out import PrintedParts, check_service_footer, check_way_out, print_form
 
-if TYPE_CHECKING:  # a page is looked at by many checks, of which this is one
+if TYPE_CHECKING:  # for annotations; `template_checks` imports this module
     from mailer.rendering.template_checks import TemplatePage
 
 Values = Mapping[str, Any]
 Print = Callable[[Template, str, Values], Iterable[PrintedParts]]
-"""Prints a template in one of its locales, in one way or more."""
+"""A function that prints a template in one of its locales, in one way or several."""
 _OWN = {"unsubscribe_url": LINK, "leave_url": LEAVE}
 
 
 def check_leavable(page: "TemplatePage") -> Iterator[str]:
-    """Finds what is lacking of the way out, whatever texts a mail has, and whichever of its branches is printed."""
+    """Yields the faults of the ways out, for any texts and any branches of a mail."""
     usual = set(way_out_faults(page, render_usual, page.values))
     yield from usual
     for said, ways in (
@@ -32,10 +32,10 @@ def check_leavable(page: "TemplatePage") -> Iterator[str]:
 
 
 def way_out_faults(page: "TemplatePage", ways: Print, values: Values) -> Iterator[str]:
-    """The faults of a template's ways out, as it is printed.
+    """Yields the faults of a template's ways out, for one way to print it.
 
     Raises:
-        RenderError: it cannot be printed with these values.
+        RenderError: the template cannot be printed with these values.
     """
     face, locale = page.face, page.rendered.locale
     sheets = list(ways(page.template, locale, values))
@@ -48,17 +48,17 @@ def way_out_faults(page: "TemplatePage", ways: Print, values: Values) -> Iterato
 
 
 def render_usual(template: Template, locale: str, values: Values) -> Iterator[PrintedParts]:
-    """The mail with just these values.
+    """Prints the mail with exactly these values.
 
     Raises:
-        RenderError: it cannot be printed with these values.
+        RenderError: the template cannot be printed with these values.
     """
     rendered = template.render(locale, values)
     yield PrintedParts(rendered.text, rendered.html)
 
 
 def _render_as_form(template: Template, locale: str, values: Values) -> Iterator[PrintedParts]:
-    """The form of a small mailing, in which each text of a context can be any."""
+    """Prints the form of a small mailing, in which each text of a context is replaced."""
     bent = template.variants[locale].bent
     texts = {name: value for name, value in values.items() if isinstance(value, str) and name in template.example}
     own = {name: values[name] for name in _OWN if values.get(name)}
@@ -69,7 +69,7 @@ def _render_as_form(template: Template, locale: str, values: Values) -> Iterator
 
 
 def _render_all_conditions(template: Template, locale: str, values: Values) -> Iterator[PrintedParts]:
-    """Prints each part with the conditions decided both ways that its ways out depend on, beside the other part."""
+    """Prints each part with combinations of the conditions around its ways out (see `truth_combinations`)."""
     variant = template.variants[locale]
     parts: tuple[Piece, ...] = ("text", "html")
     for part in parts:
@@ -83,6 +83,6 @@ def _render_all_conditions(template: Template, locale: str, values: Values) -> I
             made.globals = variant.pieces[part].globals
             try:
                 said = made.render(values)
-            except Exception:  # noqa: S112 - a condition guards what is within: without it, there is no such mail
+            except Exception:  # noqa: S112 - a condition guards its contents: such a mail cannot exist
                 continue
             yield PrintedParts(said, usual.html) if part == "text" else PrintedParts(usual.text, said)

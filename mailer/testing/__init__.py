@@ -1,4 +1,4 @@
-"""For applications' own tests: a double that records what they published, and checks it like the real thing."""
+"""A test double for applications: it records the events that they publish, and accepts only real event types."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +9,10 @@ from mailer.events import MessageEvent
 
 
 class Recorder:
-    """What was published while it stood in.
+    """The record of published events, and the methods that replace the functions of `mailer`.
 
     Attributes:
-        events: those of messages, in the order in which they were published. accounts: those of accounts, likewise.
+        events: the published message events, in their order. accounts: the published account events, in their order.
     """
 
     def __init__(self) -> None:
@@ -20,22 +20,22 @@ class Recorder:
         self.accounts: list[AccountEvent] = []
 
     async def publish(self, event: MessageEvent | AccountEvent) -> None:
-        """Stands in for `mailer.publish`."""
+        """Replaces `mailer.publish`."""
         self._record(event)
 
     def publish_blocking(self, event: MessageEvent | AccountEvent) -> None:
-        """Stands in for `mailer.publish_blocking`."""
+        """Replaces `mailer.publish_blocking`."""
         self._record(event)
 
     async def publish_in_transaction(self, connection: object, event: MessageEvent | AccountEvent) -> None:
-        """Stands in for `mailer.publish_in_transaction`; it is recorded whether or not the transaction commits."""
+        """Replaces `mailer.publish_in_transaction`. Records the event whether or not the transaction commits."""
         self._record(event)
 
     def only(self) -> MessageEvent:
-        """The one event of a message that was published.
+        """Returns the only message event that was published.
 
         Raises:
-            AssertionError: it was none, or more than one.
+            AssertionError: no message event was published, or more than one.
         """
         if len(self.events) != 1:
             raise AssertionError(f"{len(self.events)} events were published, not one")
@@ -52,14 +52,14 @@ class Recorder:
 
 @contextmanager
 def recorded() -> Iterator[Recorder]:
-    """Records instead of publishing, for code that calls `mailer.publish` and its twins by that name.
+    """Records events instead of publishing them, for code that calls `mailer.publish` and the like by that name.
 
         with mailer.testing.recorded() as published:
             await sign_up("a@example.org")
         assert published.only().template == "welcome"
 
-    Code that did `from mailer import publish` before is not reached: it should take the function as an argument, or be
-    patched where it is used, with a `Recorder`'s methods.
+    Code that ran `from mailer import publish` before is not affected. It should take the function as an argument, or
+    the test should patch the name in that module with a method of `Recorder`.
     """
     recorder = Recorder()
     with (

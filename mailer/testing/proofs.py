@@ -1,15 +1,15 @@
-"""A pytest plugin: the promises that tests prove, and the record of whether they did.
+"""A pytest plugin that records which tests prove which promises, and whether they passed.
 
-It is mailer's own, and anybody's who has a policy: `pytest_plugins = ["mailer.testing.proofs"]` in the `conftest.py` of
-the project.
+mailer uses it, and so can every project that has a policy: `pytest_plugins = ["mailer.testing.proofs"]` in the
+`conftest.py` of the project.
 
 A test under `@pytest.mark.promise("interpals-07", …)` is a proof of each promise that it names; one under
 `@pytest.mark.rule("staging", …)` proves rules that stand behind no promise. A run of the whole suite writes
-`.cache/promises.json`, which `mailer policy check` reads. It has digests of mailer's code, and of the policies,
-templates and jurisdictions that were tested: it proves nothing of others. A run of a part of the suite (a path, `-k`,
-`-m`, `--lf`) leaves that file alone; `--proofs=FILE` writes one for any run, which says that it is of a part. In a
-parallel run (`-n`) each process of pytest-xdist collects all tests and hands over what it has taken down; the process
-that started them writes.
+`.cache/promises.json`, which `mailer policy check` reads. The file has digests of mailer's code, and of the policies,
+templates and jurisdictions that were tested; it proves nothing about others. A run of a part of the suite (a path,
+`-k`, `-m`, `--lf`) does not write that file. `--proofs=FILE` writes a record for any run, which says if it is of a part
+only. In a parallel run (`-n`) each process of pytest-xdist collects all tests and passes its notes to the process that
+started it; that process writes the file.
 """
 
 import json
@@ -26,25 +26,25 @@ from mailer.settings import read_settings
 from mailer.tree_digests import digests_by_part
 
 RECORD = Path(".cache", "promises.json")
-"""Under the project's folder."""
+"""The file of the record, relative to the project's folder."""
 
 NOT_RUN = "not run"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds `--proofs`."""
+    """Adds the option `--proofs`."""
     parser.addoption("--proofs", type=Path, metavar="FILE", help="write the record of proofs here, for any run")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Makes the marker known, and the recorder."""
+    """Registers the markers `promise` and `rule`, and the recorder."""
     config.addinivalue_line("markers", "promise(*ids): the test proves these promises, and looks at the outside")
     config.addinivalue_line("markers", "rule(*names): the test proves these rules, which no promise names")
     config.pluginmanager.register(Recorder(config), "proofs-recorder")
 
 
 class Recorder:
-    """Notes what became of each marked test."""
+    """Records the outcome of each marked test."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -55,21 +55,21 @@ class Recorder:
         self._digests: dict[str, str] = {}
 
     def pytest_sessionstart(self) -> None:
-        """Notes which code and which files are tested: those at the beginning, which are imported."""
+        """Stores digests of the tested code and files. The session imports the code as it is at its start."""
         if not hasattr(self._config, "workerinput"):
             settings = read_settings()
             self._digests = digests_by_part(settings.policies, settings.templates, settings.jurisdictions)
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        """A run that left tests out is of a part."""
+        """Notes that tests were deselected, so that the run is of a part only."""
         self._left_out = self._left_out or bool(items)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Notes what cannot be imported: it is left out, too."""
+        """Notes that a module could not be imported, so that its tests are left out."""
         self._left_out = self._left_out or report.failed
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Takes down who proves what."""
+        """Stores the promises and rules that each test proves."""
         for item in session.items:
             named = {"promises": _named(item, "promise"), "rules": _named(item, "rule")}
             if any(named.values()):
@@ -78,18 +78,21 @@ class Recorder:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Takes over what one of several processes has taken down: each the same, unless it has crashed."""
+        """Takes over the notes of a pytest-xdist process.
+
+        All processes have the same notes; one that crashed has none.
+        """
         if taken := getattr(node, "workeroutput", {}).get("proofs"):
             self._marked, self._complete = taken
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A test passed if its call did, and neither its fixtures nor their end failed."""
+        """Stores the outcome of a test. It passed if its call, setup and teardown all passed."""
         outcome = "xfailed" if hasattr(report, "wasxfail") else report.outcome
         if report.when == "call" or outcome != "passed":
             self._outcomes[report.nodeid] = outcome
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Writes the record, whole or not at all; one of several processes hands it over instead."""
+        """Writes the record as a whole file. A pytest-xdist process passes its notes on instead."""
         if hasattr(self._config, "workeroutput"):
             self._config.workeroutput["proofs"] = (self._marked, self._complete)
             return
@@ -115,9 +118,9 @@ class Recorder:
 
 
 def _everything(config: pytest.Config) -> bool:
-    """Tells whether the whole suite was asked for: by no path, or by the very folders that are searched without one.
+    """Tells whether the whole suite was asked for: without a path, or with exactly the folders of `testpaths`.
 
-    A project need not name those: pytest then searches the folder in which it was started.
+    Without `testpaths`, the whole suite is the root folder of the project.
     """
     asked = [config.invocation_params.dir / path for path in config.args]
     whole = [config.rootpath / path for path in config.getini("testpaths")]
@@ -125,13 +128,13 @@ def _everything(config: pytest.Config) -> bool:
 
 
 def _is_own(folder: Path) -> bool:
-    """Tells whether these are mailer's own tests, which prove each rule; others prove their brands' promises."""
+    """Tells whether the folder is the project of mailer itself, whose tests prove each rule."""
     module = folder / "mailer" / "testing" / "proofs.py"
     return module.exists() and module.samefile(__file__)
 
 
 def _named(item: pytest.Item, marker: str) -> list[str]:
-    """Returns what the markers of a test name, each once."""
+    """Returns the names in a test's markers of one kind, each once."""
     named: list[str] = []
     for mark in item.iter_markers(marker):
         if not mark.args or mark.kwargs or not all(isinstance(name, str) for name in mark.args):
@@ -141,7 +144,7 @@ def _named(item: pytest.Item, marker: str) -> list[str]:
 
 
 def _commit(folder: Path) -> str | None:
-    """Returns the commit that was tested, None where there is no git."""
+    """Returns the Git commit that was tested, or None if there is no Git or no commit."""
     if not shutil.which("git"):
         return None
     done = subprocess.run(
