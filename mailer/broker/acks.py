@@ -1,4 +1,4 @@
-"""The acks of a channel of RabbitMQ: those of one turn of the event loop leave together."""
+"""The acknowledgements of a RabbitMQ channel. Those of one turn of the event loop are sent together."""
 
 import asyncio
 from contextlib import suppress
@@ -15,10 +15,11 @@ _LOST = (AMQPError, PAMQPException, OSError, RuntimeError, StopAsyncIteration)
 class AckBatcher:
     """Acknowledges messages of one channel by their delivery tags, which rise by one.
 
-    One `basic.ack` (AMQP 0-9-1, 1.8.3.13) can stand for all up to its tag, as for 64 events that are taken in together.
+    One `basic.ack` (AMQP 0-9-1, 1.8.3.13) can acknowledge all messages up to its tag: 64 events that are taken in
+    together need one.
 
     Args:
-        channel: where the messages arrive. What is lost with it is delivered again, and needs no ack.
+        channel: the channel of the messages. If it is lost, RabbitMQ delivers its unsettled messages again.
     """
 
     def __init__(self, channel: AbstractChannel) -> None:
@@ -29,23 +30,23 @@ class AckBatcher:
         self._leaving: asyncio.Task[None] | None = None
 
     def note_arrival(self, tag: int) -> None:
-        """A message is to be settled, and so is each that was delivered before it and is still on its way to here."""
+        """Marks a tag as not settled yet, with all lower tags whose messages are still on their way here."""
         self._open |= dict.fromkeys(range(self._last + 1, tag + 1))
         self._last = max(self._last, tag)
 
     def note_settled(self, tag: int) -> None:
-        """A message has been given back; that has been said already."""
+        """Marks a tag as settled. Sends nothing: the caller has told RabbitMQ already."""
         self._open.pop(tag, None)
 
     def add_ack(self, tag: int) -> None:
-        """A message is done with. Not waited for until that has left, as aio-pika does."""
+        """Adds the acknowledgement of a message. Does not wait until it is sent, as aio-pika would."""
         self.note_settled(tag)
         self._done.append(tag)
         if self._leaving is None or self._leaving.done():
             self._leaving = asyncio.create_task(self._send_acks())
 
     async def flush_acks(self) -> None:
-        """Returns once all acks are on their way, or cannot be: who writes to a dead connection may wait for ever."""
+        """Waits until all acks are sent, at most `_FLUSH_SECONDS`: a write to a dead connection may never end."""
         if self._leaving is not None:
             await asyncio.wait({self._leaving}, timeout=_FLUSH_SECONDS)
             self._leaving.cancel()

@@ -1,8 +1,8 @@
-"""The frames that RabbitMQ sends (AMQP 0-9-1, 2.3.5), between the socket and the client library.
+"""A filter for the frames that RabbitMQ sends (AMQP 0-9-1, 2.3.5), between the socket and the client library.
 
-The library ends the connection at a frame that it cannot read, and holds whole bodies. Here a frame is made readable
-first, a body that is too large is dropped as it comes in, and while enough is in hand nothing more is read: RabbitMQ
-then waits. This takes the one way in that the library offers, a transport of one's own.
+The library closes the connection at a frame that it cannot read, and keeps whole bodies in memory. This module makes
+frames readable, drops bodies that are too large, and stops reading while too many octets of bodies are in memory.
+RabbitMQ then waits. The filter is a transport: the library has no other place to add one.
 """
 
 import asyncio
@@ -22,14 +22,14 @@ _DELIVER, _RETURN, _CLOSE = b"\x00\x3c\x00\x3c", b"\x00\x3c\x00\x32", b"\x00\x0a
 _SIGN_OF_LIFE = struct.pack(">BHI", _HEARTBEAT, 0, 0) + _END
 _SIGN_SECONDS = 20.0
 _SMALL = 16 * 1024
-"""Octets of a body that is not counted: even all that consumers may hold of them is little."""
+"""Bodies of up to so many octets are not counted. All that consumers may hold of them need little memory."""
 
 
 class BodyMemory:
-    """The octets of large bodies that are in hand, by channel.
+    """A limit for the octets of large bodies that consumers hold, counted by channel.
 
     Args:
-        most: how many may be. One body is let in whatever its size, if none is in hand.
+        most: the limit in octets. A body larger than the limit is let in if no other is held.
     """
 
     def __init__(self, most: int) -> None:
@@ -38,7 +38,7 @@ class BodyMemory:
         self.freed = asyncio.Event()
 
     def reserve_octets(self, channel: int, size: int) -> bool:
-        """Counts a body, if there is room for it."""
+        """Counts the octets of a body and returns True; returns False if there is no room for it."""
         held = sum(self._held.values())
         if held and held + size > self._most:
             return False
@@ -46,23 +46,23 @@ class BodyMemory:
         return True
 
     def release_octets(self, channel: int, size: int) -> None:
-        """A body is not in hand any more."""
+        """Frees the octets of a body that no consumer holds any more."""
         if size > _SMALL and channel in self._held:
             self._held[channel] = max(0, self._held[channel] - size)
             self.freed.set()
 
     def forget_channel(self, channel: int) -> None:
-        """A channel has ended, with all that was in hand of it."""
+        """Frees all octets of a channel that has ended."""
         self._held.pop(channel, None)
         self.freed.set()
 
 
 class FrameReader(asyncio.StreamReader):
-    """A stream of readable frames.
+    """A stream of the frames of another stream, filtered so that the client library can read them.
 
     Attributes:
-        farewell: code and text with which RabbitMQ has ended the connection, if it has.
-        room: for large bodies; None: they are not counted.
+        farewell: the code and text of RabbitMQ's connection.close, or None.
+        room: the limit for large bodies; None: no limit.
     """
 
     def __init__(self, source: asyncio.StreamReader, room: BodyMemory | None) -> None:
@@ -75,11 +75,11 @@ class FrameReader(asyncio.StreamReader):
         self.room = room
 
     def at_eof(self) -> bool:
-        """Tells whether all has been read."""
+        """Returns True if all frames have been read and the source has ended."""
         return self._at == len(self._ready) and self._source.at_eof()
 
     async def readexactly(self, n: int) -> bytes:
-        """The next octets; the library asks for the parts of a frame one after the other."""
+        """Returns the next `n` octets. The library reads the parts of a frame one after the other."""
         while len(self._ready) < self._at + n:
             frame = await self._next_frame()
             self._ready, self._at = self._ready[self._at :] + frame, 0
@@ -87,7 +87,7 @@ class FrameReader(asyncio.StreamReader):
         return self._ready[self._at - n : self._at]
 
     async def _next_frame(self) -> bytes:
-        """The next frame, readable; what was dropped is passed over."""
+        """Returns the next frame in readable form. Skips dropped frames."""
         while True:
             if self._waiting is None:
                 head = await self._source.readexactly(7)
@@ -107,9 +107,9 @@ class FrameReader(asyncio.StreamReader):
         return self.room is not None and size > _SMALL and not self.room.reserve_octets(channel, size)
 
     async def _wait_for_memory(self) -> bytes:
-        """The header of a body for which there was no room, once there is; a sign of life if that takes long.
+        """Waits for room for a body, then returns its header frame. Returns a heartbeat after `_SIGN_SECONDS`.
 
-        Without it the library would take the connection for dead. RabbitMQ hears from us meanwhile.
+        Without heartbeats the library would close the connection. Our own heartbeats to RabbitMQ go on meanwhile.
         """
         frame = self._waiting
         if frame is None or self.room is None:
@@ -127,7 +127,7 @@ class FrameReader(asyncio.StreamReader):
             return _SIGN_OF_LIFE
 
     def _filter_frame(self, kind: int, channel: int, head: bytes, rest: bytes) -> bytes | None:
-        """A frame as it goes on, None if it is dropped."""
+        """Returns a frame in readable form, or None if it is dropped."""
         if kind == _BODY and self._dropping:
             return self._filter_body(channel, head, rest)
         if kind == _HEADER:
@@ -165,8 +165,8 @@ def _build_frame(kind: int, channel: int, payload: bytes, head: bytes, rest: byt
 
 
 def _readable_method(payload: bytes) -> bytes:
-    """The payload of basic.deliver or basic.return, in which exchange and routing key may be any octets."""
-    # Behind consumer tag, delivery tag and redelivered, or behind a reply code: only short strings are left.
+    """Returns the payload of basic.deliver or basic.return with texts in UTF-8. Exchange and key may be any octets."""
+    # After the consumer tag, delivery tag and redelivered flag, or after the reply code, only short strings follow.
     at = 5 + payload[4] + 9 if payload[:4] == _DELIVER else 6
     texts = payload[at:]
     if texts.isascii():
@@ -179,13 +179,13 @@ def _readable_method(payload: bytes) -> bytes:
 
 
 class FilteredTransport(TransportFactory):
-    """Opens the connection of which the library reads.
+    """Opens the connection to RabbitMQ for the client library, and filters what is read.
 
     Args:
-        room: the octets of large bodies that may be in hand; None: they are not counted.
+        room: the limit for large bodies; None: no limit.
 
     Attributes:
-        frames: what is read, once it is open.
+        frames: the filtered stream; None until the connection is open.
     """
 
     def __init__(self, room: BodyMemory | None) -> None:
@@ -193,7 +193,7 @@ class FilteredTransport(TransportFactory):
         self.frames: FrameReader | None = None
 
     async def create(self, url: URL, **kwargs: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Opens it; see aiormq."""
+        """Opens the connection; see `aiormq.connection.TransportFactory`."""
         factory = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
         reader, writer = await factory.create(url, **kwargs)
         self.frames = FrameReader(reader, self._room)

@@ -1,4 +1,4 @@
-"""What has arrived for a consumer and was not yet taken from it."""
+"""The messages that have arrived for a consumer and that nobody has taken yet."""
 
 import asyncio
 from typing import Self
@@ -7,10 +7,10 @@ from mailer.ports.broker import ReceivedMessage
 
 
 class ArrivedMessages:
-    """Collects messages one by one and hands them out by the list. Cancelling a wait loses nothing."""
+    """Collects messages one by one, and yields them in lists. Cancelling a wait loses no message."""
 
     def __init__(self, at_once: int | None = None) -> None:
-        """Hands out at most so many in one list, by default all."""
+        """Sets the most messages of one list; None: all that wait."""
         self._at_once = at_once
         self._waiting: list[ReceivedMessage] = []
         self._stirred = asyncio.Event()
@@ -22,16 +22,16 @@ class ArrivedMessages:
         self._stirred.set()
 
     def end_iteration(self) -> None:
-        """Ends the iteration; nothing more will come."""
+        """Ends the iteration. No more messages are yielded."""
         self._ended = True
         self._stirred.set()
 
     def __aiter__(self) -> Self:
-        """The iteration; there is one."""
+        """Returns itself: there is only one iteration."""
         return self
 
     async def __anext__(self) -> list[ReceivedMessage]:
-        """What waits, the oldest first, once something does."""
+        """Waits for messages, then returns those that are still live, the oldest first."""
         while not self._ended:
             await self._stirred.wait()
             live = [arrived for arrived in self._waiting if arrived.is_live]

@@ -1,4 +1,4 @@
-"""The queues as an AsyncAPI 3.0 document, made from the topology that the brokers obey."""
+"""The AsyncAPI 3.0 document of exchanges and queues, made from the topology that both brokers use."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from mailer.ports.broker import HeaderName
 
 
 def asyncapi_document(plan: Topology, schemas: dict[str, Any]) -> dict[str, Any]:
-    """The document.
+    """Returns the AsyncAPI document.
 
     Args:
-        plan: exchanges, queues and bindings.
-        schemas: the JSON Schemas of `MessageEvent`, `AccountEvent` and their parts, which refer to one another in
+        plan: the exchanges, queues and bindings.
+        schemas: the JSON Schemas of `MessageEvent`, `AccountEvent` and their parts. They refer to each other as
             components.
     """
     return {

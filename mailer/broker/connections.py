@@ -1,4 +1,4 @@
-"""Connections to RabbitMQ, opened when they are needed, again after they were lost; and what goes wrong in words."""
+"""Connections to RabbitMQ. They open at first use, and again after they were lost. Errors become errors of the port."""
 
 import asyncio
 import logging
@@ -27,20 +27,20 @@ from mailer.ports.broker import BrokerRefused, BrokerUnavailable, QueueRefused
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
 _LOST = (AMQPError, PAMQPException, OSError, RuntimeError, StopAsyncIteration, EOFError)
-"""The ways in which the library fails when a connection or a channel ends."""
+"""The errors of the library when a connection or a channel ends."""
 
-# What it logs by itself is said again here, once, in words, and without the URL.
+# The library's own log lines contain the URL. This module reports the same errors once, without it.
 for name in ("aiormq.connection", "aiormq.channel"):
     logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 class RabbitConnection:
-    """A connection to RabbitMQ.
+    """A connection to RabbitMQ that opens at first use.
 
     Args:
-        url: with user, password and virtual host.
-        purpose: shown by RabbitMQ's own tools.
-        room: the octets of large bodies that may be in hand; None: any number.
+        url: the URL with user, password and virtual host.
+        purpose: a word for the connection's name in RabbitMQ's own tools.
+        room: the most octets of large bodies that its consumers may hold; None: no limit.
     """
 
     def __init__(self, url: URL, purpose: str, room: int | None = None) -> None:
@@ -53,15 +53,15 @@ class RabbitConnection:
 
     @property
     def server_address(self) -> str:
-        """The server that it is connected to, in words."""
+        """Returns the host and port of the server as a text for messages."""
         return f"RabbitMQ at {self._url.host}:{self._url.port or (5671 if self._url.scheme == 'amqps' else 5672)}"
 
     async def open_channel(self, *, confirms: bool) -> AbstractChannel:
-        """A new channel.
+        """Opens a new channel, and the connection if necessary.
 
         Raises:
-            BrokerRefused: RabbitMQ does not let us in.
-            BrokerUnavailable: it cannot be reached, or the connection ended.
+            BrokerRefused: RabbitMQ refuses our user, password or virtual host.
+            BrokerUnavailable: RabbitMQ cannot be reached, or the connection ended.
         """
         with translating_errors(self.server_address):
             connection = await self._get_connection()
@@ -70,7 +70,7 @@ class RabbitConnection:
 
     @asynccontextmanager
     async def brief_channel(self) -> AsyncIterator[AbstractChannel]:
-        """A channel for a few questions, whose errors come in words."""
+        """Yields a channel for a few requests, and closes it afterwards. Translates errors of the library."""
         channel = await self.open_channel(confirms=False)
         try:
             with translating_errors(self.server_address):
@@ -79,7 +79,7 @@ class RabbitConnection:
             await close_channel(channel)
 
     async def server_version(self) -> str:
-        """The server's version, as it says itself when it is connected to.
+        """Returns the version that the server reports at the start of the connection.
 
         Raises:
             BrokerRefused, BrokerUnavailable: see `open_channel`.
@@ -89,7 +89,7 @@ class RabbitConnection:
         return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
 
     async def close(self) -> None:
-        """Ends the connection, with which RabbitMQ takes back what is unsettled."""
+        """Closes the connection. RabbitMQ then puts unsettled messages back into their queues."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(TimeoutError, *_LOST):
@@ -124,7 +124,7 @@ class RabbitConnection:
         return connection
 
     def _connect_error(self, error: BaseException, farewell: tuple[int, str] | None) -> BrokerUnavailable:
-        """Why RabbitMQ did not let us in: a refusal stays one until somebody mends it."""
+        """Returns the error for a failed connect: BrokerRefused if an operator has to mend something."""
         user, code, text = self._url.user or "guest", *(farewell or (0, ""))
         if code == 403 and "vhost" not in text:
             return BrokerRefused(
@@ -141,24 +141,24 @@ class RabbitConnection:
 
 
 def _plain_error_text(error: BaseException) -> str:
-    """The words of an error of the network, without what the library puts around them."""
+    """Returns the text of the network error behind an error of the library."""
     cause = error.__cause__ if isinstance(error, AMQPError) and error.__cause__ else error
     words = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
     return " ".join(words.split())
 
 
 async def close_channel(channel: AbstractChannel) -> None:
-    """Closes a channel, with which RabbitMQ takes back what is unsettled; a lost one has been taken back already."""
+    """Closes a channel. RabbitMQ then puts unsettled messages back. Ignores the errors of a channel that was lost."""
     with suppress(TimeoutError, asyncio.InvalidStateError, *_LOST):
         async with asyncio.timeout(CLOSE_SECONDS):
             await channel.close()
 
 
 class ChannelEnded(BrokerUnavailable):
-    """RabbitMQ ended the channel because of something that was asked on it, by whomever.
+    """RabbitMQ closed the channel because of a request on it, perhaps another caller's.
 
     Attributes:
-        code: its reply code (AMQP 0-9-1, 1.2); 0: it is not known, since the channel had ended before.
+        code: the reply code (AMQP 0-9-1, 1.2); 0: unknown, as the channel had ended before.
     """
 
     def __init__(self, message: str, code: int) -> None:
@@ -171,10 +171,10 @@ _CODES = {ChannelAccessRefused: 403, ChannelNotFoundEntity: 404, ChannelPrecondi
 
 @contextmanager
 def translating_errors(place: str) -> Iterator[None]:
-    """Gives the ways in which the library fails the names of the port.
+    """Translates errors of the library into errors of `mailer.ports.broker` and `ChannelEnded`.
 
-    It also throws CancelledError at whoever waits on a connection that it closes, which must not pass for a
-    cancellation of the waiting task.
+    The library also raises CancelledError in tasks that wait on a connection that it closes. That becomes
+    BrokerUnavailable, unless the task itself was cancelled.
     """
     try:
         yield
@@ -182,7 +182,7 @@ def translating_errors(place: str) -> Iterator[None]:
         raise
     except tuple(_CODES) as error:
         raise ChannelEnded(f"{place}: {' '.join(map(str, error.args))}", _CODES[type(error)]) from error
-    except (ChannelClosed, ChannelInvalidStateError, ConnectionChannelError) as error:  # for another's sake
+    except (ChannelClosed, ChannelInvalidStateError, ConnectionChannelError) as error:  # after another caller's request
         raise ChannelEnded(f"{place} ended the channel: {_plain_error_text(error)}", 0) from error
     except DeliveryError as error:
         raise QueueRefused(f"{place} did not take a message; its queue may be full, or without a majority") from error

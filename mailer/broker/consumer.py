@@ -1,4 +1,4 @@
-"""A consumer of RabbitMQ that is kept: whatever ends it, it consumes again."""
+"""A consumer of a RabbitMQ queue. If its channel or connection ends, it consumes again on a new one."""
 
 import asyncio
 import logging
@@ -28,25 +28,26 @@ from mailer.ports.dead_letters import DeadKind
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
-"""Between two tries to consume."""
+"""Seconds between two attempts to consume."""
 _DEATHS = {
     "delivery_limit": (DeadKind.TOO_OFTEN, DELIVERY_LIMIT_REASON),
     "expired": (DeadKind.EXPIRED, "it waited in its queue for longer than its publisher's `expiration` allows"),
 }
-"""The reasons that RabbitMQ gives for a message of which it made a dead letter itself."""
+"""The reasons that RabbitMQ gives for its own dead letters, each with our kind and reason."""
 
 Bury = Callable[[BrokerMessage, str, str, str], Awaitable[None]]
-"""Publishes a dead letter: message, the exchange that it came by, reason, kind."""
+"""Publishes a dead letter. Arguments: the message, its exchange, the reason, the kind."""
 
 
 class QueueConsumer:
-    """Takes what RabbitMQ delivers of one queue, on one channel after the other.
+    """Consumes one queue of RabbitMQ, on a new channel after each lost one.
 
     Args:
-        link: where. user: as whom we publish. queue: which. prefetch: how many it may hold.
-        arrivals: take what comes.
-        bury: publishes dead letters. restore: declares what is missing, after which it is tried again.
-        report: told of what keeps it from consuming, None if nothing does.
+        link: the connection. user: the user that we publish as. queue: the name of the queue.
+        prefetch: the most unsettled messages.
+        arrivals: collects the messages.
+        bury: publishes a dead letter. restore: declares a missing queue; the consumer then tries again.
+        report: is called with the problem that keeps the consumer from its work, or None.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class QueueConsumer:
         self._acks: AckBatcher | None = None
 
     async def keep_consuming(self) -> None:
-        """Consumes until it is cancelled."""
+        """Consumes until the task is cancelled."""
         while True:
             try:
                 await self._consume_channel()
@@ -85,7 +86,10 @@ class QueueConsumer:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _consume_channel(self) -> None:
-        """Consumes until the channel ends, or RabbitMQ cancels the consumer, as when its queue is deleted."""
+        """Consumes on a new channel until the channel ends or RabbitMQ cancels the consumer.
+
+        RabbitMQ cancels a consumer if its queue is deleted, for example.
+        """
         channel = await self._link.open_channel(confirms=False)
         room = self._link.room
         cancelled = asyncio.Event()
@@ -130,17 +134,20 @@ class QueueConsumer:
 
     @property
     def _large_message_handler(self) -> bool:
-        """Makes a dead letter of what is too large; of the dead letters, a row."""
+        """Returns True if a message that is too large becomes a dead letter. A dead letter itself is kept as a row."""
         return self.queue not in DEAD_QUEUES
 
     async def flush_acks(self) -> None:
-        """Returns once all acks are on their way."""
+        """Waits until all acks are sent."""
         if self._acks is not None:
             await self._acks.flush_acks()
 
 
 async def _dead_letter_large(delivery: "RabbitDelivery") -> None:
-    """Makes a dead letter of what came without its body. If that fails, the broker counts how often it comes back."""
+    """Makes a dead letter of a message whose body was dropped. If that fails, the message goes back to its queue.
+
+    RabbitMQ counts how often a message comes back, and ends that at the delivery limit.
+    """
     size = int(delivery.message.headers[HeaderName.SIZE])
     reason = f"the body has {size:,} bytes, more than an event may have; it was not kept"
     try:
@@ -152,7 +159,7 @@ async def _dead_letter_large(delivery: "RabbitDelivery") -> None:
 
 
 async def _wait_channel_end(channel: AbstractChannel, cancelled: asyncio.Event) -> BaseException | None:
-    """Returns once a channel has ended, with its reason; None if its consumer was cancelled."""
+    """Waits until a channel has ended, and returns its error; returns None if its consumer was cancelled."""
     closing, waiting = channel.closing, asyncio.ensure_future(cancelled.wait())
     try:
         await asyncio.wait({closing, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -167,7 +174,7 @@ async def _wait_channel_end(channel: AbstractChannel, cancelled: asyncio.Event) 
 
 
 class RabbitDelivery:
-    """A message that RabbitMQ delivered. Settling it does nothing once its channel is lost: it is redelivered."""
+    """A message that RabbitMQ delivered. If its channel is lost, settling does nothing: RabbitMQ delivers it again."""
 
     __slots__ = ("_acks", "_bury", "_room", "_settled", "_tag", "exchange", "message")
 
@@ -190,7 +197,7 @@ class RabbitDelivery:
 
     @property
     def is_live(self) -> bool:
-        """Tells whether it is still the consumer's to settle."""
+        """Returns True if the consumer can still settle the message."""
         return not (self._settled or self._acks.channel.is_closed)
 
     async def acknowledge(self) -> None:
@@ -230,15 +237,17 @@ class RabbitDelivery:
 
 
 def message_from_rabbit(incoming: DeliveredMessage, user: str) -> BrokerMessage:
-    """A message as the port has it; what RabbitMQ says of one that it buried by itself comes in our own headers.
+    """Returns a message of the client library as a `BrokerMessage`.
+
+    If RabbitMQ itself made it a dead letter, our own headers say why.
 
     Args:
-        incoming: as the client library has read it.
-        user: as whom we publish. Of a message that RabbitMQ validated as somebody else's, or as nobody's, our own
-            headers are dropped: its publisher wrote them.
+        incoming: the message as the client library has read it.
+        user: the user that we publish as. If RabbitMQ did not validate this user as the publisher, our own headers
+            are dropped: somebody else wrote them.
     """
     properties = incoming.header.properties
-    headers, death = split_death_headers(properties.headers or {})  # type: ignore[arg-type]  # `rewritten` leaves texts only
+    headers, death = split_death_headers(properties.headers or {})  # type: ignore[arg-type]  # `rewrite_header` leaves texts only
     if headers and properties.user_id != user:
         headers = {
             name: value for name, value in headers.items() if name == HeaderName.SIZE or not is_mailer_header(name)

@@ -1,4 +1,4 @@
-"""Exchanges, queues and bindings in RabbitMQ: as many as possible are declared; an old queue is emptied."""
+"""Declares exchanges, queues and bindings in RabbitMQ, as many as possible, and empties an old queue."""
 
 import asyncio
 import logging
@@ -16,17 +16,17 @@ from mailer.ports.broker import BrokerMessage, BrokerRefused
 log = logging.getLogger(__name__)
 
 VANISHING_SECONDS = 1.0
-"""Seconds before a deleted queue is declared again. RabbitMQ ends its consumers within that time; of one that is back
-within milliseconds it ends none, and sends what comes to consumers that nobody is (seen in 3.10)."""
+"""Seconds before a deleted queue is declared again. RabbitMQ cancels its consumers within that time. If the queue is
+back within milliseconds, RabbitMQ cancels none, and sends its messages to dead consumers (seen in 3.10)."""
 
 
 async def declare_topology(link: RabbitConnection, topology: Topology) -> None:
-    """Makes what the topology names, where it does not exist yet. What is refused keeps nothing else from being made.
+    """Declares the missing exchanges, queues and bindings of a topology. Goes on after a refused one.
 
-    Waits `VANISHING_SECONDS` where a queue was deleted.
+    Waits `VANISHING_SECONDS` if a queue was deleted.
 
     Raises:
-        BrokerRefused: something of that name exists and is different, or the user may not make it.
+        BrokerRefused: an exchange or queue of that name exists and is different, or our user may not create it.
         BrokerUnavailable: RabbitMQ did not answer.
     """
     there = [queue for queue in topology.queues if await _queue_exists(link, queue)]
@@ -42,7 +42,7 @@ async def declare_topology(link: RabbitConnection, topology: Topology) -> None:
                         await channel.queue_declare(part.name, passive=True)
                     await _declare_part(channel, part)
                     del left[0]
-        except ChannelEnded as error:  # and with it the channel; a binding to what could not be made is refused, too
+        except ChannelEnded as error:  # the channel has ended; a binding to a refused queue is refused, too
             if error.code == 404 and left[0] in there:
                 there = [queue for queue in there if queue != left[0]]
                 await asyncio.sleep(VANISHING_SECONDS)
@@ -76,7 +76,7 @@ async def _declare_part(channel: AbstractChannel, part: Part) -> None:
 
 
 def _queue_arguments(queue: Queue) -> dict[str, Any]:
-    """The arguments of a queue. With at-least-once, a dead letter moves only once its new queue has confirmed it."""
+    """Returns the arguments of a queue. With at-least-once, a dead letter only moves when its new queue confirms it."""
     arguments: dict[str, Any] = {"x-queue-type": "quorum", "x-delivery-limit": queue.delivery_limit}
     if queue.most is not None:
         arguments |= {"x-max-length": queue.most, "x-overflow": "drop-head"}
@@ -90,18 +90,19 @@ def _queue_arguments(queue: Queue) -> dict[str, Any]:
 
 
 _OLD_KEYS = ("", "#", OLD_DEAD_QUEUE)
-"""The keys with which the old queue may be bound: ours, and those that tools and clients take by default."""
+"""The keys that may bind the old queue: our own, and the defaults of tools and clients."""
 
 
 async def empty_old_queue(link: RabbitConnection, user: str, bury: Callable[[BrokerMessage], Awaitable[None]]) -> None:
-    """Moves what the old queue of dead letters holds into the new one, and deletes it once nobody uses it.
+    """Moves the messages of the old dead-letter queue to the new one, and deletes the old queue if nobody uses it.
 
-    Its arguments cannot be changed, and an older worker may still consume it: then it stays until the next time.
+    The arguments of a queue cannot be changed. If an older worker still consumes the old queue, it stays until the
+    next call.
 
     Args:
-        link: to RabbitMQ.
-        user: as whom we publish.
-        bury: publishes a dead letter as it is.
+        link: the connection to RabbitMQ.
+        user: the user that we publish as.
+        bury: publishes a dead letter without changes.
     """
     try:
         async with link.brief_channel() as channel:
@@ -109,7 +110,7 @@ async def empty_old_queue(link: RabbitConnection, user: str, bury: Callable[[Bro
                 await channel.queue_unbind(OLD_DEAD_QUEUE, DEAD, key)
             held = (await channel.queue_declare(OLD_DEAD_QUEUE, passive=True)).message_count or 0
             moved = 0
-            # No more than it held: what is moved must not be met again, however the queue is bound.
+            # Moves no more than the queue held at first: a moved message could come back by some binding.
             while moved < held and isinstance((got := await channel.basic_get(OLD_DEAD_QUEUE)).delivery, Basic.GetOk):
                 await bury(message_from_rabbit(got, user))
                 await channel.basic_ack(got.delivery_tag or 0)
@@ -120,5 +121,5 @@ async def empty_old_queue(link: RabbitConnection, user: str, bury: Callable[[Bro
             if moved:
                 log.warning("moved %d dead letters from the queue %s to %s", moved, OLD_DEAD_QUEUE, DEAD_QUEUE)
     except ChannelEnded as error:
-        if error.code != 404:  # it is not there, or not any more
+        if error.code != 404:  # 404: there is no old queue, or not any more
             log.warning("the queue %s cannot be emptied: %s", OLD_DEAD_QUEUE, error)

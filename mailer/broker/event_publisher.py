@@ -1,4 +1,4 @@
-"""Publishing events: what `mailer.publish` uses over RabbitMQ."""
+"""Publishes events through a broker. `mailer.publish` uses it over RabbitMQ."""
 
 from mailer.accounts import AccountEvent
 from mailer.broker.topology import EVENTS
@@ -11,19 +11,21 @@ class EventPublisher:
     """Publishes events through a broker."""
 
     def __init__(self, broker: Broker) -> None:
-        """Takes the broker over: `close` closes it."""
+        """Takes the broker; `close` closes it."""
         self._broker = broker
 
     async def publish_event(self, event: MessageEvent | AccountEvent, identity: Identity | None = None) -> None:
-        """Returns once the event is safe. One for which no lane is bound becomes a dead letter, and is safe there.
+        """Publishes an event, and returns after the broker has confirmed it.
+
+        An event without a bound lane becomes a dead letter, which is stored as safely.
 
         Args:
-            event: what to publish.
-            identity: who publishes it, if not the broker's user. Workers believe it of their own user only.
+            event: the event to publish.
+            identity: its publisher, if that is not the broker's user. Workers believe this only from their own user.
 
         Raises:
-            BrokerUnavailable: no confirm came; publish it again, with the same id.
-            EventRefused: it is too large, and can never be published.
+            BrokerUnavailable: no confirm came. Publish the event again with the same id.
+            EventRefused: the event is too large, and can never be published.
         """
         headers = {} if identity is None else {HeaderName.PUBLISHER: str(identity)}
         message = BrokerMessage(event.to_json(), event.routing_key, event.id, headers)

@@ -1,4 +1,4 @@
-"""The broker within the process. Its durable store is the outbox; memory holds only what consumers have room for."""
+"""The in-process broker. It stores messages in the outbox; memory holds only as many as consumers have room for."""
 
 import asyncio
 import logging
@@ -16,28 +16,28 @@ log = logging.getLogger(__name__)
 
 _LEASE_SECONDS = 30.0
 _POLL_SECONDS = 1.0
-"""How often to look for rows whose lease has ended or that another process put back: nothing announces them."""
+"""Seconds between two looks for rows with an expired lease or rows given back. The database does not announce these."""
 _RETRY_SECONDS = 1.0
 _DEEP = 1_000
 HELD_OCTETS = 4 * TAKEN_OCTETS
-"""The octets of all bodies in memory with which no more rows are taken."""
+"""With so many octets of bodies in memory, no more rows are taken."""
 
 
 class MemoryBroker:
-    """Publishes by parking a row, and delivers the rows to the consumers of this process.
+    """Publishes a message by adding a row to the outbox, and delivers rows to the consumers of this process.
 
-    Several processes may share one outbox: each takes rows, under a lease, for the queues that it consumes. A row goes
-    once its message is settled; the rows of a process that died come back when their lease ends. To publish, the
-    broker need not be started; to consume it must be (`async with`).
+    Several processes may share one outbox: each leases rows for the queues that it consumes. A row is deleted after
+    its message is settled. If a process dies, its rows become free when their lease ends. Publishing works without
+    starting the broker; consuming needs `async with`.
     """
 
     def __init__(self, topology: Topology, outbox: Outbox, owner: str) -> None:
-        """Takes nothing yet.
+        """Creates the queues. Takes no rows yet.
 
         Args:
-            topology: what RabbitMQ would have declared.
+            topology: the exchanges, queues and bindings, as for RabbitMQ.
             outbox: the durable store.
-            owner: a name that no other process, and no earlier one, has.
+            owner: a name that no other process has or had.
         """
         self._topology = topology
         self._outbox = outbox
@@ -54,7 +54,7 @@ class MemoryBroker:
         }
 
     async def __aenter__(self) -> Self:
-        """Starts to deliver."""
+        """Starts to deliver rows."""
         self._tasks = [
             asyncio.create_task(loop()) for loop in (self._deliver_rows, self._watch_outbox, self._renew_leases)
         ]
@@ -63,11 +63,11 @@ class MemoryBroker:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stops as `close` does."""
+        """Closes the broker; see `close`."""
         await self.close()
 
     async def publish_message(self, exchange: str, message: BrokerMessage, *, mandatory: bool = True) -> None:
-        """Returns once the message is a row; see `Broker.publish_message`."""
+        """Adds the message to the outbox; see `Broker.publish_message`."""
         if self._topology.route_message(exchange, message.routing_key):
             await self._outbox.add_messages(exchange, [message])
         elif mandatory:
@@ -77,7 +77,7 @@ class MemoryBroker:
     async def consume_queue(
         self, queue: str, prefetch: int, at_once: int | None = None
     ) -> AsyncIterator[AsyncIterator[list[ReceivedMessage]]]:
-        """Yields what has arrived; see `Broker.consume_queue`."""
+        """Yields the messages that arrive; see `Broker.consume_queue`."""
         source, consumer = self._queues[queue], Consumer(prefetch, at_once)
         source.add_consumer(consumer)
         try:
@@ -87,12 +87,12 @@ class MemoryBroker:
             self._wake.set()
 
     async def queue_depth(self, queue: str) -> int:
-        """How many messages wait for a queue, here or as rows; of the rows a thousand are counted at most."""
+        """Returns the number of messages that wait for a queue, in memory and as rows. Counts at most 1,000 rows."""
         bound = [(binding.exchange, binding.key) for binding in self._topology.bindings if binding.queue == queue]
         return self._queues[queue].count_waiting + await self._outbox.count_waiting(bound, _DEEP)
 
     async def close(self) -> None:
-        """Stops delivering and gives back what is not settled. Publishing still works."""
+        """Stops delivering, and releases the rows that are not settled. Publishing still works."""
         for queue in self._queues.values():
             queue.end_consumers()
         self._closing = True
@@ -103,7 +103,7 @@ class MemoryBroker:
         self._tasks.clear()
 
     async def _deliver_rows(self) -> None:
-        """Keeps the queues filled and the outbox up to date, until the broker closes."""
+        """Fills the queues from the outbox, and removes settled rows from it, until the broker closes."""
         while not self._closing:
             await self._wake.wait()
             self._wake.clear()
@@ -126,7 +126,7 @@ class MemoryBroker:
                 await self._try_step(self._outbox.renew_leases(self._owner, _LEASE_SECONDS))
 
     async def _try_step(self, step: Awaitable[None]) -> bool:
-        """Whether a step succeeded. One that failed is tried again: the outbox comes back, and nothing is lost."""
+        """Awaits a step. Returns False if it failed, and logs the error. The caller tries again; nothing is lost."""
         try:
             await step
         except Exception as error:
@@ -140,7 +140,7 @@ class MemoryBroker:
         await self._remove_done_rows()
 
     async def _fill_queues(self) -> None:
-        """Takes rows for the queues that are hungry, past those for which there is no room here."""
+        """Leases rows for the queues that need filling. Skips rows for queues without room."""
         unwanted: set[tuple[str, str]] = set()
         while self._octets < HELD_OCTETS and (
             hungry := [q.free_places for q in self._queues.values() if q.needs_filling]
@@ -150,7 +150,7 @@ class MemoryBroker:
                 for bound in self._topology.bindings
                 if not self._queues[bound.queue].needs_filling
             }
-            # As many as the tightest queue takes, since nobody knows whose rows come next.
+            # No more rows than the fullest queue has room for: the next rows may all be for that queue.
             limit = min(hungry)
             rows = await self._outbox.lease_rows(self._owner, limit, _LEASE_SECONDS, full | unwanted)
             unwanted |= {
@@ -160,7 +160,7 @@ class MemoryBroker:
                 return
 
     async def _remove_done_rows(self) -> None:
-        """Removes the rows that are done, and gives back those for which there is no room here."""
+        """Deletes settled rows from the outbox, and releases the rows that no queue had room for."""
         if done := self._done[:]:
             await self._outbox.remove_rows(done)
             del self._done[: len(done)]
@@ -169,9 +169,10 @@ class MemoryBroker:
             del self._unwanted[: len(unwanted)]
 
     def _place_row(self, parked: OutboxRow) -> bool:
-        """Puts a row's message into its queues if each has room, else marks it to be given back.
+        """Adds a row's message to its queues and returns True. If one has no room, marks the row for release.
 
-        A row that was parked for nobody is a dead letter, as with the alternate exchange; outcomes are dropped.
+        A row without a bound queue becomes a dead letter, as with RabbitMQ's alternate exchange. Outcomes without a
+        bound queue are dropped.
         """
         names = self._topology.route_message(parked.exchange, parked.message.routing_key)
         if not names and parked.exchange == OUTCOMES:

@@ -1,4 +1,4 @@
-"""The queues of the in-process broker: what is held in memory, and by which consumer."""
+"""The queues of the in-process broker: the messages in memory, and the consumer that holds each."""
 
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -13,12 +13,12 @@ from mailer.ports.outbox import OutboxRow
 
 @dataclass(eq=False, slots=True)
 class HeldRow:
-    """A row of the outbox that is held in memory.
+    """A leased row of the outbox, in memory.
 
     Attributes:
-        parked: what it says.
-        copies: in how many queues it was put.
-        unsettled: how many of the copies are not done with.
+        parked: the row.
+        copies: the number of queues that got a copy.
+        unsettled: the number of copies that are not settled.
     """
 
     parked: OutboxRow
@@ -28,14 +28,14 @@ class HeldRow:
 
 @dataclass(eq=False, slots=True)
 class QueuedCopy:
-    """A row's message in one queue; it has come back `returns` times."""
+    """A copy of a row's message in one queue. It came back to the queue `returns` times."""
 
     row: HeldRow
     returns: int = 0
 
 
 class Consumer:
-    """Who takes from a queue: at most `prefetch` unsettled messages at a time, in the order of arrival."""
+    """A consumer of a queue. It holds at most `prefetch` unsettled messages, in the order of arrival."""
 
     def __init__(self, prefetch: int, at_once: int | None) -> None:
         self.prefetch = prefetch
@@ -44,18 +44,18 @@ class Consumer:
 
     @property
     def has_capacity(self) -> bool:
-        """Whether it can take one more."""
+        """Returns True if the consumer can take one more message."""
         return len(self.unsettled) < self.prefetch
 
 
 @dataclass(frozen=True, slots=True)
 class QueueHost:
-    """What the queues ask of the broker.
+    """The functions of the broker that a queue calls.
 
     Attributes:
-        done: told of a row with every copy settled.
-        hungry: told that a queue has room again.
-        bury: parks a dead letter: message, exchange, reason, kind. May raise BrokerUnavailable.
+        done: called with a row when all of its copies are settled.
+        hungry: called when a queue has room again.
+        bury: adds a dead letter to the outbox: message, exchange, reason, kind. May raise BrokerUnavailable.
     """
 
     done: Callable[[HeldRow], None]
@@ -64,7 +64,7 @@ class QueueHost:
 
 
 class MemoryQueue:
-    """One queue. It has room for twice what its consumers prefetch, so that they need not wait for the outbox."""
+    """A queue in memory. It has room for twice the prefetch of its consumers: they need not wait for the outbox."""
 
     def __init__(self, delivery_limit: int, host: QueueHost) -> None:
         self._limit = delivery_limit
@@ -74,38 +74,38 @@ class MemoryQueue:
 
     @property
     def count_waiting(self) -> int:
-        """How many wait for a consumer."""
+        """Returns the number of messages that wait for a consumer."""
         return len(self._ready)
 
     @property
     def free_places(self) -> int:
-        """How many more it may hold; none without a consumer."""
+        """Returns the number of messages that the queue has room for; 0 without a consumer."""
         held = len(self._ready) + sum(len(consumer.unsettled) for consumer in self._consumers)
         return max(0, 2 * self._total_prefetch - held)
 
     @property
     def needs_filling(self) -> bool:
-        """Whether filling it is worth a query: it has room for half of what its consumers prefetch."""
+        """Returns True if the queue has room for half of its consumers' prefetch, so that a query is worth it."""
         return bool(self._consumers) and self.free_places >= max(1, self._total_prefetch // 2)
 
     def add_copy(self, copy: QueuedCopy) -> None:
-        """Adds a message behind the others."""
+        """Adds a message at the end of the queue."""
         self._ready.append(copy)
         self._dispatch_ready()
 
     def add_consumer(self, consumer: Consumer) -> None:
-        """Starts a consumer."""
+        """Adds a consumer, which gets messages from now on."""
         self._consumers.append(consumer)
         self._dispatch_ready()
         self._host.hungry()
 
     def remove_consumer(self, consumer: Consumer) -> list[HeldRow]:
-        """Ends a consumer and takes back what it has not settled, before the others and in the same order.
+        """Removes a consumer, and puts its unsettled messages back at the front, in the same order.
 
-        That does not count towards the delivery limit: a message that kills its consumer takes this memory with it.
+        This does not count towards the delivery limit. If a message kills the process, the count is lost anyway.
 
         Returns:
-            If no consumer is left, the rows that wait here for nobody; they are no longer held.
+            The rows that leave the queue because no consumer is left; else none.
         """
         consumer.arrivals.end_iteration()
         self._consumers.remove(consumer)
@@ -114,18 +114,18 @@ class MemoryQueue:
         if self._consumers:
             self._dispatch_ready()
             return []
-        # A row with copies elsewhere stays: given back, it would be delivered there twice.
+        # A row with copies in other queues stays: after a release, these would get it twice.
         leaving = [copy.row for copy in self._ready if copy.row.copies == 1]
         self._ready = deque(copy for copy in self._ready if copy.row.copies > 1)
         return leaving
 
     def end_consumers(self) -> None:
-        """Ends the iterations of its consumers."""
+        """Ends the iterations of all consumers."""
         for consumer in self._consumers:
             consumer.arrivals.end_iteration()
 
     def settle_delivery(self, delivery: "QueueDelivery") -> None:
-        """Forgets a message."""
+        """Removes a settled message, and reports its row when all copies are settled."""
         del delivery.consumer.unsettled[delivery]
         row = delivery.copy.row
         row.unsettled -= 1
@@ -136,7 +136,7 @@ class MemoryQueue:
             self._host.hungry()
 
     async def reject_delivery(self, delivery: "QueueDelivery", reason: str, kind: str) -> None:
-        """Moves a message to the dead letters, or back to the queue while that cannot be done."""
+        """Moves a message to the dead letters, or back to the queue if the outbox is unavailable."""
         try:
             await self._host.bury(delivery.message, delivery.exchange, reason, kind)
         except BrokerUnavailable:
@@ -147,7 +147,7 @@ class MemoryQueue:
                 self.settle_delivery(delivery)
 
     async def release_delivery(self, delivery: "QueueDelivery") -> None:
-        """Puts a message back before the others, or among the dead letters if it came back too often."""
+        """Puts a message back at the front; after too many returns, moves it to the dead letters."""
         delivery.copy.returns += 1
         if delivery.copy.returns > self._limit:
             await self.reject_delivery(delivery, DELIVERY_LIMIT_REASON, DeadKind.TOO_OFTEN)
@@ -164,7 +164,7 @@ class MemoryQueue:
         self._dispatch_ready()
 
     def _dispatch_ready(self) -> None:
-        """Hands what is ready to the consumers in turn."""
+        """Gives waiting messages to the consumers in turn."""
         while self._ready and (consumer := self._next_free_consumer()):
             delivery = QueueDelivery(self, consumer, self._ready.popleft())
             consumer.unsettled[delivery] = None
@@ -179,7 +179,7 @@ class MemoryQueue:
 
 
 class QueueDelivery:
-    """A copy in the hands of a consumer. Settling it does nothing once it went back."""
+    """A message that a consumer holds. After it went back to the queue, settling does nothing."""
 
     __slots__ = ("_queue", "consumer", "copy", "exchange", "message")
 
@@ -192,7 +192,7 @@ class QueueDelivery:
 
     @property
     def is_live(self) -> bool:
-        """Whether it is still this consumer's to settle."""
+        """Returns True if the consumer can still settle the message."""
         return self in self.consumer.unsettled
 
     async def acknowledge(self) -> None:

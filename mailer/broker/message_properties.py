@@ -1,7 +1,7 @@
-"""The properties of a message as its publisher wrote them, read so that no value of any of them is an error.
+"""Reads the properties of a message. No value that a publisher wrote causes an error.
 
-RabbitMQ passes on what a publisher puts into the header frame of a message (AMQP 0-9-1, 4.2.6.1): times of any year,
-texts of any bytes, tables of any depth. What mailer does not use is skipped; what cannot be read is left out.
+RabbitMQ passes on all that a publisher puts into the header frame of a message (AMQP 0-9-1, 4.2.6.1): times of any
+year, texts of any bytes, tables of any depth. This module skips unused properties, and leaves out unreadable ones.
 """
 
 import struct
@@ -30,17 +30,17 @@ _BITS = {
     "app_id": 3,
     "cluster_id": 2,
 }
-"""Each property's bit of the flags, in their order on the wire; RabbitMQ ignores the two lowest bits."""
+"""The bit of each property in the flags, in the order of the wire format. RabbitMQ ignores the two lowest bits."""
 _FIXED = {"delivery_mode": 1, "priority": 1, "timestamp": 8}
 _PLAIN = sum(1 << _BITS[name] for name in ("content_type", "delivery_mode", "message_id", "user_id"))
 _SIZES = {
     b: n for n, letters in ((0, b"V"), (1, b"tbB"), (2, b"su"), (4, b"Iif"), (5, b"D"), (8, b"lLdT")) for b in letters
 }
-"""Octets of a value in a table, by the letter of its type; those not here say themselves how long they are."""
+"""The octets of a value in a table, by the letter of its type. Values of other types begin with their length."""
 _LONG = b"SxAF"
 _MOST_HEADERS = 100
 _LONGEST_HEADER = 4_096
-"""In octets. No header of ours is longer; a longer one is left out."""
+"""The most octets of a header's value. A longer header is left out; none of ours is longer."""
 
 
 @dataclass(slots=True)
@@ -48,10 +48,10 @@ class MessageProperties:
     """The properties of a message that mailer uses.
 
     Attributes:
-        message_id: with U+FFFD for what is no UTF-8.
-        user_id: None also where it is no UTF-8: no user that mailer knows is called so.
-        headers: those whose value is a text.
-        death: the reason why RabbitMQ itself made a dead letter of the message, and the exchange that it came by.
+        message_id: the message id; octets that are not UTF-8 become U+FFFD.
+        user_id: the validated user; None also if it is not UTF-8, as no user of mailer has such a name.
+        headers: the headers with a text as value.
+        death: if RabbitMQ itself made the message a dead letter: the reason, and the exchange before.
     """
 
     message_id: str | None = None
@@ -61,16 +61,16 @@ class MessageProperties:
 
 
 def is_plain_header(payload: bytes) -> bool:
-    """Tells whether a header frame has nothing that needs care: few properties, of ASCII, as those of mailer."""
+    """Returns True if a header frame has only mailer's usual properties, in ASCII. It then needs no rewriting."""
     return not int.from_bytes(payload[12:14], "big") & ~_PLAIN and payload[14:].isascii()
 
 
 def rewrite_header(payload: bytes, too_large: bool) -> bytes:
-    """A header frame's payload with the properties that mailer uses and no others, which any client can read.
+    """Returns the payload of a header frame with only the properties that mailer uses. Any client can read it.
 
     Args:
         payload: class, weight, size of the body, flags and properties.
-        too_large: the body will be left out, and a header says how large it was.
+        too_large: True if the body is dropped. A header then says how large it was.
     """
     properties, size = read_properties(payload), int.from_bytes(payload[4:12], "big")
     headers = {name: value for name, value in properties.headers.items() if name != HeaderName.SIZE}
@@ -90,18 +90,18 @@ def rewrite_header(payload: bytes, too_large: bool) -> bytes:
 
 
 _DEATH_REASON, _DEATH_EXCHANGE = "mailer-death-reason", "mailer-death-exchange"
-"""RabbitMQ's own words on a dead letter, on their way through the client library; see `split_death_headers`."""
+"""Headers that carry RabbitMQ's reason for a dead letter through the client library; see `split_death_headers`."""
 
 
 def split_death_headers(headers: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, str] | None]:
-    """The headers without those that `rewrite_header` has added for RabbitMQ's words, and these words."""
+    """Returns the headers without those that `rewrite_header` added, and RabbitMQ's (reason, exchange) or None."""
     plain = dict(headers)
     reason, exchange = plain.pop(_DEATH_REASON, None), plain.pop(_DEATH_EXCHANGE, None)
     return plain, (reason, exchange) if reason is not None and exchange is not None else None
 
 
 def read_properties(payload: bytes) -> MessageProperties:
-    """Reads the payload of a header frame as far as it can be read."""
+    """Returns the properties in the payload of a header frame, as far as they are readable."""
     found = MessageProperties()
     flags, at = int.from_bytes(payload[12:14], "big"), 14
     for name, bit in _BITS.items():
@@ -127,7 +127,7 @@ def read_properties(payload: bytes) -> MessageProperties:
 
 
 def short_string(text: str) -> bytes:
-    """A short string (AMQP 0-9-1, 4.2.5.3), cut to the 255 octets that it can have."""
+    """Encodes a text as a short string (AMQP 0-9-1, 4.2.5.3), cut to 255 octets."""
     octets = text.encode(errors="replace")[:255].decode(errors="ignore").encode()
     return bytes((len(octets),)) + octets
 
@@ -156,9 +156,9 @@ def _read_headers(found: MessageProperties, table: bytes) -> None:
 
 
 def _newest_death(array: bytes) -> tuple[str, str] | None:
-    """Reason and exchange of the newest entry of `x-death`; the reason is empty where a dead letter itself died.
+    """Returns reason and exchange of the newest entry of `x-death`; None if there is none.
 
-    Of a message that RabbitMQ had made a dead letter before, the older entry counts.
+    If a dead letter became a dead letter once more, the older entry counts; without one, the reason is empty.
     """
     deaths = list(islice(_death_entries(array), 2))
     if not deaths:
@@ -170,7 +170,7 @@ def _newest_death(array: bytes) -> tuple[str, str] | None:
 
 
 def _death_entries(array: bytes) -> Iterator[tuple[str, str, str]]:
-    """Queue, reason and exchange of the entries of `x-death`, an array of tables of which the newest is first."""
+    """Yields queue, reason and exchange of each entry of `x-death`, an array of tables. The newest is the first."""
     at = 0
     while array[at : at + 1] == b"F":
         size = int.from_bytes(array[at + 1 : at + 5], "big")
@@ -184,9 +184,9 @@ def _death_entries(array: bytes) -> Iterator[tuple[str, str, str]]:
 
 
 def _table_entries(table: bytes) -> Iterator[tuple[str | None, int, bytes]]:
-    """The entries of a table: name (None if it is no text), letter of the type, octets of the value.
+    """Yields the entries of a table: name (None if it is not UTF-8), letter of the type, octets of the value.
 
-    It ends at a type that nobody knows, since nobody knows how long that is. Tables within are not looked into.
+    Stops at an unknown type, as its length is unknown. Does not read tables within the table.
     """
     at, end = 0, len(table)
     while at + 1 < end:
@@ -198,7 +198,7 @@ def _table_entries(table: bytes) -> Iterator[tuple[str | None, int, bytes]]:
             size, at = int.from_bytes(table[at : at + 4], "big"), at + 4
         elif kind in _SIZES:
             size = _SIZES[kind]
-        elif kind == 0:  # not in the specification, and seen: a value that is not there
+        elif kind == 0:  # not in the specification, but seen: an absent value
             size = 0
         else:
             return

@@ -32,34 +32,34 @@ from mailer.ports.broker import (
 log = logging.getLogger(__name__)
 
 KEEP_SECONDS = 10.0
-"""Between two times that the topology is declared."""
+"""Seconds between two declarations of the topology."""
 LARGE_IN_HAND = 8 * 1024 * 1024
-"""Octets of large bodies that the consumers of one connection hold at most."""
+"""The most octets of large bodies that the consumers of one connection hold."""
 _TRIES_ALONE = 4
 _PAUSE_ALONE = 0.1
 _LONGEST_TEXT = 255
-"""Octets of a short string (AMQP 0-9-1, 4.2.5.3)."""
+"""The most octets of a short string (AMQP 0-9-1, 4.2.5.3)."""
 _LONGEST_NAME = 128
-"""Octets of a header's name that the client library does not cut."""
+"""The most octets of a header's name. The client library would cut a longer one."""
 _MOST_HEADERS = 64 * 1024
-"""Octets of all headers: they must fit one frame, 128 KiB by default (AMQP 0-9-1, 4.2.6)."""
+"""The most octets of all headers. They must fit one frame, 128 KiB by default (AMQP 0-9-1, 4.2.6)."""
 _LARGEST_BODY = 16 * 1024 * 1024
-"""The limit that RabbitMQ 4 has by default."""
+"""The most octets of a body: the default limit of RabbitMQ 4."""
 _OURS = "mailer."
 """The beginning of the names of mailer's exchanges."""
 _URGENT = (Lane.BREACH, Lane.SERVICE)
 _BULK, _DEAD = "bulk", "dead"
 
 Report = Callable[[str, str | None], object]
-"""Told by name what keeps a part of the broker from its work, None if nothing does."""
+"""A function that is called with the name of a part of the broker and its problem, or None if it works."""
 
 
 class RabbitBroker:
-    """Publishes with confirms and consumes from quorum queues. Topology, connections and consumers are kept.
+    """Publishes with confirms and consumes from quorum queues. Restores topology, connections and consumers if lost.
 
-    Publishing has a connection of its own, and among the consumers so have breach, service and the dead letters, so
-    that a bulk lane never stands in their way. Connections open at first use, and RabbitMQ need not be up by then:
-    `declare_topology` and `consume_queue` wait for it, `publish_message` and `queue_depth` raise BrokerUnavailable.
+    Publishing has its own connection. So have the consumers of breach, of service and of the dead letters: bulk lanes
+    cannot block them. Connections open at first use. If RabbitMQ is away then, `declare_topology` and `consume_queue`
+    wait for it; `publish_message` and `queue_depth` raise BrokerUnavailable.
     """
 
     def __init__(
@@ -71,14 +71,14 @@ class RabbitBroker:
         report: Report = lambda name, problem: None,
         note_last: Callable[[int], object] = lambda depth: None,
     ) -> None:
-        """Connects to nothing yet.
+        """Opens no connection yet.
 
         Args:
             url: `amqp://` or `amqps://`, with user, password and virtual host.
-            confirm_seconds: how long to wait for a confirm, or for the depth of a queue.
-            plan: what is declared again where it is missing; None: what `declare_topology` was given, if it was called.
-            report: told under `topology` and `consumers` what is wrong.
-            note_last: told how many dead letters could not be kept.
+            confirm_seconds: the longest wait in seconds for a confirm, or for the depth of a queue.
+            plan: returns the topology to restore; None: the one given to `declare_topology`, if that was called.
+            report: is called with the problems of `topology` and of `consumers`.
+            note_last: is called with the number of dead letters that could not be kept.
         """
         self._url = URL(url)
         self._user = self._url.user or "guest"
@@ -97,10 +97,10 @@ class RabbitBroker:
         self._last_depth = 0
 
     async def declare_topology(self, topology: Topology) -> None:
-        """Makes what the topology names, where it does not exist yet; waits for a RabbitMQ that is away.
+        """Declares the missing parts of a topology. Waits if RabbitMQ is away.
 
         Raises:
-            BrokerRefused: RabbitMQ does not let us in, or something of that name exists and is different.
+            BrokerRefused: RabbitMQ refuses our user, or a queue or exchange of that name exists and is different.
         """
         self._plan = lambda: topology
         while True:
@@ -116,7 +116,7 @@ class RabbitBroker:
                 return
 
     async def keep_topology(self) -> None:
-        """Declares the topology again and again, until it is cancelled: what somebody deletes comes back."""
+        """Declares the topology every `KEEP_SECONDS` until the task is cancelled. Restores deleted parts."""
         while True:
             async with self._restoring:
                 is_declared = await self._redeclare()
@@ -125,7 +125,7 @@ class RabbitBroker:
             await asyncio.sleep(KEEP_SECONDS)
 
     async def _warn_of_lost_letters(self) -> None:
-        """Tells operators of dead letters that could not be kept."""
+        """Logs an error if there are new dead letters that could not be kept, and reports their number."""
         try:
             depth = await self.queue_depth(LAST)
         except BrokerUnavailable:
@@ -136,15 +136,15 @@ class RabbitBroker:
         self._note_last(depth)
 
     async def server_version(self) -> str:
-        """The version of RabbitMQ.
+        """Returns the version of RabbitMQ.
 
         Raises:
-            BrokerUnavailable: it cannot be reached, or refuses us.
+            BrokerUnavailable: RabbitMQ cannot be reached, or refuses us.
         """
         return await self._publishing.server_version()
 
     async def has_exchange(self, exchange: str) -> bool:
-        """Whether an exchange exists.
+        """Returns True if an exchange exists.
 
         Raises:
             BrokerUnavailable: RabbitMQ did not answer.
@@ -161,11 +161,11 @@ class RabbitBroker:
         return True
 
     async def publish_message(self, exchange: str, message: BrokerMessage, *, mandatory: bool = True) -> None:
-        """Returns once RabbitMQ has confirmed the message; see `Broker.publish_message`.
+        """Publishes a message, and returns after RabbitMQ has confirmed it; see `Broker.publish_message`.
 
-        RabbitMQ ends a channel at one message that it refuses, and all others on it stay unconfirmed. So each of them
-        is published again by itself, and the one that is refused then is the one. What goes elsewhere than mailer's own
-        exchanges is alone from the start.
+        If RabbitMQ refuses one message, it closes the channel, and the other messages on it stay unconfirmed. Each of
+        them is then published again alone on a second channel. This shows which one is refused. Messages for exchanges
+        that are not mailer's own are always published alone.
         """
         _check_message(exchange, message)
         if exchange.startswith(_OURS):
@@ -176,9 +176,10 @@ class RabbitBroker:
             await self._publish_alone(exchange, message, mandatory)
 
     async def _publish_alone(self, exchange: str, message: BrokerMessage, mandatory: bool) -> None:
-        """Publishes a message that nothing else can be the reason of, and once more after declaring what it misses.
+        """Publishes a message alone on its channel. If the exchange or queue is missing, declares it and tries again.
 
-        With a channel that ends, the connection may end, too: what was on its way to that channel comes to none.
+        The end of a channel may end its connection, too: frames may arrive for a channel that is gone. So the method
+        tries again after an error without a code.
         """
         restored = False
         for left in reversed(range(_TRIES_ALONE)):
@@ -220,7 +221,7 @@ class RabbitBroker:
     async def consume_queue(
         self, queue: str, prefetch: int, at_once: int | None = None
     ) -> AsyncIterator[AsyncIterator[list[ReceivedMessage]]]:
-        """Yields what has arrived; see `Broker.consume_queue`. Waits for RabbitMQ, and for the queue to exist."""
+        """Yields the messages that arrive; see `Broker.consume_queue`. Waits for RabbitMQ and for the queue."""
         arrivals = ArrivedMessages(at_once)
         last = queue in DEAD_QUEUES
         bury = self._dead_letter_last_resort if last else self._dead_letter
@@ -257,7 +258,7 @@ class RabbitBroker:
             raise BrokerUnavailable(f"{self._publishing.server_address} did not answer in time") from error
 
     async def close(self) -> None:
-        """Ends its connections; what consumers have not settled goes back to its queue."""
+        """Closes all connections. Messages that consumers have not settled go back to their queues."""
         for subscription in tuple(self._subscriptions):
             subscription.arrivals.end_iteration()
             await subscription.flush_acks()
@@ -271,17 +272,17 @@ class RabbitBroker:
         await self._publish_dead_letter(LAST, dead_letter(message, exchange, reason, kind))
 
     async def _publish_dead_letter(self, exchange: str, letter: BrokerMessage) -> None:
-        """Publishes a dead letter.
+        """Publishes a dead letter, with its first publisher in a header.
 
-        RabbitMQ validates the copy's user as ours, and its headers are believed. So who published it, or that nobody is
-        known to have, goes into one of them.
+        RabbitMQ validates the copy with our own user, so its headers are believed. The header names the first
+        publisher, or is empty if that is unknown.
         """
         await self.publish_message(
             exchange, replace(letter, headers={**letter.headers, HeaderName.PUBLISHER: publisher_text(letter)})
         )
 
     async def _redeclare_if_needed(self) -> bool:
-        """Declares what somebody misses, unless that was done since; returns whether it is there."""
+        """Declares the topology, unless another task has just done so. Returns True if all parts exist."""
         asked_at = time.monotonic()
         async with self._restoring:
             if self._declared_at > asked_at:
@@ -289,7 +290,7 @@ class RabbitBroker:
             return await self._redeclare()
 
     async def _redeclare(self) -> bool:
-        """Declares the topology; returns whether it is there."""
+        """Declares the topology, and empties the old dead-letter queue. Returns True if all parts exist."""
         if self._plan is None:
             return False
         try:
@@ -303,7 +304,7 @@ class RabbitBroker:
         return True
 
     def _report_consumer_problem(self, subscription: QueueConsumer, problem: str | None) -> None:
-        """Says the first problem of all consumers."""
+        """Reports the first problem of all consumers, and how many wait."""
         self._subscriptions[subscription] = problem
         problems = [text for text in self._subscriptions.values() if text]
         self._report_problem("consumers", f"{problems[0]} ({len(problems)} consumers wait)" if problems else None)
@@ -330,10 +331,10 @@ class RabbitBroker:
 
 
 def _check_message(exchange: str, message: BrokerMessage) -> None:
-    """Refuses what RabbitMQ, or the client library, could not take.
+    """Checks that RabbitMQ and the client library can take a message.
 
     Raises:
-        Unpublishable: which part of it, and why.
+        Unpublishable: they cannot; the message names the part, and why.
     """
     texts = {"exchange": exchange, "routing key": message.routing_key, "message id": message.message_id or ""}
     try:
@@ -352,7 +353,7 @@ def _check_message(exchange: str, message: BrokerMessage) -> None:
 
 
 def _refusal_error(exchange: str, error: ChannelEnded | Unroutable) -> Exception:
-    """The meaning of RabbitMQ's refusal of a message that is alone on its channel."""
+    """Returns the error for RabbitMQ's refusal of a message that was alone on its channel."""
     if isinstance(error, Unroutable):
         return error
     match error.code:

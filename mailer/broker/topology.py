@@ -1,4 +1,4 @@
-"""The exchanges, queues and bindings of mailer as data, which both brokers obey."""
+"""The exchanges, queues and bindings of mailer as data, for both brokers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,45 +8,45 @@ from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerMessage, HeaderName
 
 EVENTS = "mailer.events"
-"""Topic, key `<brand>.<category>` or `<brand>.account`: what applications publish."""
+"""The topic exchange for events of applications. Key: `<brand>.<category>` or `<brand>.account`."""
 ACCOUNT = "account"
-"""In the place of a category: what an application says of an account (paltalk06-21). It is also the category of
-an account's own mail, with the same key and queue; an event's body tells which of the two it is."""
+"""The word in the key of an account event, in the place of a category (paltalk06-21). It is also the category of
+account mail, with the same key and queue. The body of an event shows which of the two it is."""
 BATCHES = "mailer.batches"
-"""Direct, key the lane: ids of deliveries to hand over."""
+"""The direct exchange for the ids of batches to hand over. Key: the lane."""
 OUTCOMES = "mailer.outcomes"
-"""Topic, key `<brand>.<category>.<state>`: for whoever binds a queue; without one they are dropped."""
+"""The topic exchange for outcomes. Key: `<brand>.<category>.<state>`. Without a bound queue outcomes are dropped."""
 DEAD = "mailer.dead"
-"""Fanout: what could not be routed, was refused, or was delivered too often."""
+"""The fanout exchange for dead letters: messages that had no queue, were refused, or were delivered too often."""
 DEAD_QUEUE = "mailer.dead.letters"
-"""The queue behind it, of which each message becomes a row."""
+"""The queue of that exchange. Each of its messages becomes a row in the database."""
 OLD_DEAD_QUEUE = "mailer.dead"
-"""The queue that was behind it first, without an end to how often a message came back. It is emptied into the other."""
+"""The former queue of that exchange, which had no delivery limit. Its messages are moved to `DEAD_QUEUE`."""
 DEAD_AGAIN = "mailer.dead.again"
-"""Fanout, and the queue behind it: dead letters that RabbitMQ took off the first one. They are kept as well."""
+"""A fanout exchange and its queue: dead letters that RabbitMQ removed from `DEAD_QUEUE`. They become rows, too."""
 DEAD_QUEUES = (DEAD_QUEUE, DEAD_AGAIN)
 LAST = "mailer.dead.last"
-"""Fanout, and the queue behind it: dead letters that could not be kept. Nobody consumes it: a person looks at them."""
+"""A fanout exchange and its queue: dead letters that could not be kept. Nobody consumes it; an operator looks at it."""
 MOST_LAST = 10_000
-"""The number of these that are kept; the oldest go first."""
+"""The most messages in the queue `LAST`. The oldest are dropped first."""
 
 DELIVERY_LIMIT = 100
-"""How often a message may come back to its queue. Both brokers have the same, since RabbitMQ's default is none in
-3.x and 20 in 4.x. It ends the rounds of a message that kills its consumers; `release` counts too."""
+"""The number of times that a message may come back to its queue. Set explicitly for both brokers: RabbitMQ's default is
+no limit in 3.x and 20 in 4.x. It stops a message that kills its consumers. `release` counts too."""
 DEAD_DELIVERY_LIMIT = 20
-"""The same of a dead letter that cannot be kept."""
+"""The delivery limit of a dead letter that cannot be kept."""
 DELIVERY_LIMIT_REASON = "delivered too often"
-"""Why a message that reached its delivery limit is a dead letter."""
+"""The reason of a dead letter that reached its delivery limit."""
 _LONGEST_REASON = 2_000
-"""In characters. The headers of a message must fit one frame, 128 KiB by default (AMQP 0-9-1, 4.2.6)."""
+"""The most characters of a reason. The headers must fit one frame, 128 KiB by default (AMQP 0-9-1, 4.2.6)."""
 _MOST_CARRIED = 8 * 1024
-"""In octets. Of a message with more headers than this, a dead letter takes along only those of mailer."""
+"""The most octets of headers that a dead letter copies. If a message has more, only mailer's headers are copied."""
 _LONGEST_NAME = 128
-"""In octets: of the name of a header that can be published."""
+"""The most octets of the name of a header that can be published."""
 
 
 class ExchangeKind(StrEnum):
-    """How an exchange routes (AMQP 0-9-1, 3.1.3)."""
+    """The type of an exchange, which decides how it routes (AMQP 0-9-1, 3.1.3)."""
 
     TOPIC = "topic"
     DIRECT = "direct"
@@ -58,9 +58,9 @@ class Exchange:
     """A durable exchange.
 
     Attributes:
-        name: what publishers name.
-        kind: how it routes.
-        alternate: the exchange that gets what no binding takes.
+        name: the name that publishers use.
+        kind: the type.
+        alternate: the exchange that gets messages without a matching binding.
     """
 
     name: str
@@ -73,10 +73,10 @@ class Queue:
     """A quorum queue.
 
     Attributes:
-        name: what consumers name.
-        delivery_limit: how often a message may come back before it is a dead letter.
-        dead_letters: the exchange to which it goes then; None: nowhere.
-        most: how many messages it keeps, the newest; None: all.
+        name: the name that consumers use.
+        delivery_limit: the number of times that a message may come back before it becomes a dead letter.
+        dead_letters: the exchange for dead letters; None: they are dropped.
+        most: the most messages; the newest are kept. None: no limit.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """Copies what is published to an exchange into a queue, if the key matches (a fanout ignores it)."""
+    """A binding: the exchange copies a message to the queue if the key matches. A fanout exchange ignores the key."""
 
     exchange: str
     queue: str
@@ -99,7 +99,7 @@ Part = Exchange | Queue | Binding
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """Everything that a broker has to have."""
+    """All exchanges, queues and bindings of a broker."""
 
     exchanges: tuple[Exchange, ...]
     queues: tuple[Queue, ...]
@@ -107,10 +107,10 @@ class Topology:
 
     @property
     def all_parts(self) -> tuple[Part, ...]:
-        """All of it, in the order in which it is declared.
+        """Returns all parts in the order of their declaration.
 
-        An exchange with an alternate comes after all that its alternate leads to. So as soon as there is one, nothing
-        that is published to it is dropped: what is not bound yet comes to the dead letters, which publish it again.
+        An exchange with an alternate comes after the alternate, its queue and its binding. So no message is dropped: if
+        its own queue is not bound yet, it becomes a dead letter, and is published again from there.
         """
         first = [exchange for exchange in self.exchanges if not exchange.alternate]
         names = {exchange.name for exchange in first}
@@ -123,7 +123,7 @@ class Topology:
         )
 
     def route_message(self, exchange: str, key: str) -> tuple[str, ...]:
-        """The queues that get a message; none if the exchange, or a binding for the key, does not exist."""
+        """Returns the names of the queues that get a message. Empty if no exchange or no binding fits."""
         found = next((candidate for candidate in self.exchanges if candidate.name == exchange), None)
         if found is None:
             return ()
@@ -132,12 +132,12 @@ class Topology:
         return queues or (self.route_message(found.alternate, key) if found.alternate else ())
 
     def is_routable(self, exchange: str, key: str) -> bool:
-        """Tells whether a queue, other than that of the dead letters, should take a message."""
+        """Returns True if a message goes to any queue other than the dead-letter queues."""
         return any(queue not in DEAD_QUEUES for queue in self.route_message(exchange, key))
 
 
 def topology_for(categories: Mapping[tuple[str, str], Lane]) -> Topology:
-    """The topology for the categories of all brands.
+    """Returns the topology for the categories of all brands.
 
     Args:
         categories: the lane of each (brand, category).
@@ -177,23 +177,23 @@ def topology_for(categories: Mapping[tuple[str, str], Lane]) -> Topology:
 
 
 def events_queue(lane: str) -> str:
-    """The queue of a lane's events."""
+    """Returns the name of the queue for a lane's events."""
     return f"{EVENTS}.{lane}"
 
 
 def batches_queue(lane: str) -> str:
-    """The queue of a lane's batches."""
+    """Returns the name of the queue for a lane's batches."""
     return f"{BATCHES}.{lane}"
 
 
 def dead_letter(message: BrokerMessage, exchange: str, reason: str, kind: str) -> BrokerMessage:
-    """The copy that goes to `mailer.dead`.
+    """Returns a dead letter: a copy of a message with the reason in its headers.
 
     Args:
-        message: what is bad for good.
-        exchange: where it was published.
-        reason: why it is bad; cut if it is very long.
-        kind: the same in one word, a `DeadKind`.
+        message: the message that can never be processed.
+        exchange: the exchange of the message.
+        reason: the reason; cut at `_LONGEST_REASON` characters.
+        kind: the kind of reason, a `DeadKind`.
     """
     died = {
         HeaderName.KIND: kind,
@@ -205,7 +205,7 @@ def dead_letter(message: BrokerMessage, exchange: str, reason: str, kind: str) -
 
 
 def _carried_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
-    """The headers that a dead letter takes along: with its own it must fit a frame, and a row of the outbox."""
+    """Returns the headers that a dead letter copies. With its own headers they must fit a frame and an outbox row."""
     octets = sum(len(name.encode()) + len(value.encode()) for name, value in headers.items())
     if octets <= _MOST_CARRIED and all(len(name.encode()) <= _LONGEST_NAME for name in headers):
         return headers
@@ -223,7 +223,7 @@ def _key_matches(kind: ExchangeKind, pattern: str, key: str) -> bool:
 
 
 def _topic_matches(pattern: list[str], words: list[str]) -> bool:
-    """Whether words match a pattern, in which `*` is one word and `#` any number (AMQP 0-9-1, 3.1.3.3)."""
+    """Returns True if words match a pattern. `*` is one word, `#` any number of words (AMQP 0-9-1, 3.1.3.3)."""
     if not pattern:
         return not words
     head, *rest = pattern

@@ -1,1 +1,1 @@
-"""The database adapter: a module and a file in `sql/` for each noun."""
+"""The adapter for PostgreSQL: a module and a file in `sql/` for each noun."""

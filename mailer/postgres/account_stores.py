@@ -1,4 +1,4 @@
-"""The stores on which account events act, in PostgreSQL."""
+"""The PostgreSQL stores that an account event changes."""
 
 from collections.abc import Mapping
 
@@ -25,15 +25,15 @@ def open_account_stores(
     *,
     tell: bool = False,
 ) -> AccountStoresOpener:
-    """Opens a desk for each event: the event is noted with its change, and so done once.
+    """Returns a function that opens the stores for one event. They record the event with its change, and so only once.
 
     Args:
-        pool: connections.
-        writers: of the ledger.
-        hasher: of addresses and refs.
-        links: makes the link of a mail that asks for a confirmation.
-        controllers: each brand's.
-        tell: whether what is cancelled is told on `mailer.outcomes`.
+        pool: the connections.
+        writers: the writers of the ledger.
+        hasher: hashes addresses and refs.
+        links: signs the link of a confirmation mail.
+        controllers: the controller of each brand.
+        tell: True: cancelled deliveries are also published to `mailer.outcomes`.
     """
 
     def desk(event: AccountEvent | None, actor: str | None = None) -> AccountStores:

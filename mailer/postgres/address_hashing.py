@@ -1,4 +1,4 @@
-"""Addresses as keyed hashes, which outlive the address itself."""
+"""Keyed hashes of addresses. They remain after the address itself is erased."""
 
 import hashlib
 import hmac
@@ -17,10 +17,10 @@ _HIDDEN: Final = "erased:"
 
 
 class LegacyHash(NamedTuple):
-    """The hash that an address had under the rule before.
+    """The hash of an address under mailer's former rule for spelling.
 
     Attributes:
-        alone: it was this mailbox's alone; otherwise others may have had the same.
+        alone: True if only this mailbox had the hash; else other mailboxes may have had the same one.
     """
 
     hash: bytes
@@ -28,14 +28,14 @@ class LegacyHash(NamedTuple):
 
 
 class AddressHasher:
-    """HMAC-SHA-256 under `ADDRESS_KEY`, which rotates apart from the keys of links.
+    """Hashes addresses by HMAC-SHA-256 under `ADDRESS_KEY`. This key is not rotated with the keys of links.
 
     Args:
         key: `ADDRESS_KEY`.
-        partners: those of each brand, who are told addresses as hashes under a key of their own.
+        partners: the partners of each brand. Each partner gets hashes under its own key.
 
     Attributes:
-        contents: digests of what events say, under a key derived from it.
+        contents: makes digests of the content of events, under a key derived from `ADDRESS_KEY`.
     """
 
     def __init__(self, key: str, partners: Mapping[str, Sequence[str]] = MappingProxyType({})) -> None:
@@ -46,11 +46,11 @@ class AddressHasher:
         self.key_id = hashlib.sha256(b"address-key-id" + self._key).hexdigest()[:8]
 
     def hash_address(self, address: str) -> bytes:
-        """32 bytes."""
+        """Returns the hash of an address, 32 bytes. All spellings of one mailbox have the same hash."""
         return self._mac(canonical_mailbox(address).encode())
 
     def legacy_hash(self, address: str) -> LegacyHash | None:
-        """The hash by the rule before, where it is another one."""
+        """Returns the hash under the former rule, or None if that is the same as the current one."""
         before = legacy_mailbox(address)
         if before == canonical_mailbox(address):
             return None
@@ -58,31 +58,31 @@ class AddressHasher:
         return LegacyHash(self._mac(before.encode()), local.casefold() == local.lower())
 
     def similar_address_hashes(self, address: str) -> list[bytes]:
-        """The hashes of mailboxes that a person would take for this one; what stops optional mail holds for all."""
+        """Returns the hashes of mailboxes that people could mistake for this one. An opt-out holds for all of them."""
         return [self._mac(form.encode()) for form in sorted(similar_mailboxes(address))]
 
     def owner_address_hashes(self, address: str) -> list[bytes]:
-        """The hashes under which the owner of an address may also be known; how it was collected holds for all."""
+        """Returns the hashes of the owner's other mailboxes. How the address was collected holds for them, too."""
         if "+" not in address and address.isascii():
             return []
         return [self._mac(form.encode()) for form in sorted(owner_mailboxes(address))]
 
     def partner_key(self, brand: str, partner: str) -> bytes:
-        """32 bytes, which the partner is told once."""
+        """Returns the key of a partner, 32 bytes. The partner gets it once."""
         return self._mac(json.dumps(["partner", brand, partner]).encode())
 
     def partner_hash(self, brand: str, partner: str, address: str) -> bytes:
-        """32 bytes: what a partner computes of the same address, without any quotes, with its key."""
+        """Returns the hash that the partner computes from the same address with its key: 32 bytes. Ignores quotes."""
         return hmac.digest(
             self.partner_key(brand, partner), legacy_mailbox(address).replace('"', "").encode(), "sha256"
         )
 
     def erased_event_id(self, brand: str, event_id: str) -> str | None:
-        """The id of an event about somebody who was erased, as a hash; None: it is a UUID, and names nobody."""
+        """Returns the hash that replaces an event id at an erasure. None: the id is a UUID or such a hash already."""
         if _UUID.fullmatch(event_id) or event_id.startswith(_HIDDEN):
             return None
         return f"{_HIDDEN}{self._mac(f'event:{brand}:{event_id}'.encode()).hex()}"
 
     def erased_ref(self, brand: str, ref: str) -> str:
-        """What stands for the ref of somebody who was erased: without the key, it leads to nobody."""
+        """Returns the keyed hash that replaces the ref of an erased person. Without the key it leads to nobody."""
         return f"erased:{self._mac(f'ref:{brand}:{ref}'.encode()).hex()}"

@@ -1,4 +1,4 @@
-"""Reading the condition of the database."""
+"""Reads the condition of the database: its version, settings, migrations, size and partitions."""
 
 import asyncpg
 
@@ -9,7 +9,7 @@ _SQL = statements("condition")
 
 
 async def read_database_condition(connection: "Connection | asyncpg.Connection[asyncpg.Record]") -> DatabaseCondition:
-    """Asks the database for what has to be right before a process works on it."""
+    """Returns the version, settings and migrations of the database. A process checks them before it works."""
     [row] = await connection.fetch(_SQL["server"])
     server = dict(row)
     applied = await connection.fetch(_SQL["migrations"]) if server.pop("migrated") else None
@@ -19,6 +19,6 @@ async def read_database_condition(connection: "Connection | asyncpg.Connection[a
 
 
 async def read_stock(connection: "Connection | asyncpg.Connection[asyncpg.Record]") -> DatabaseStock:
-    """Asks a database that has been migrated for what is in stock."""
+    """Returns size, newest partition and newest seal of the database, which must have been migrated."""
     [row] = await connection.fetch(_SQL["stock"])
     return DatabaseStock(**row)

@@ -1,4 +1,4 @@
-"""Consents in PostgreSQL. Only `actions` calls what adds to them."""
+"""Consents in PostgreSQL. Only `actions` calls the functions that add consents."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -94,7 +94,7 @@ class PostgresConsents:
 async def record_consent_request(
     connection: Connection, brand: str, recipient_id: int, consent: Consent
 ) -> LedgerEntry:
-    """Adds the record of a consent that was asked for and counts for nothing; returns its entry."""
+    """Stores that somebody was asked for a consent. The record is no consent. Returns its ledger entry."""
     await connection.execute(
         _SQL["ask"],
         brand,
@@ -114,9 +114,12 @@ async def record_consent_request(
 async def record_consents(
     connection: Connection, brand: str, consents: Sequence[tuple[int, Consent]], *, imported: bool
 ) -> list[LedgerEntry]:
-    """Adds records given with their recipients, and refreshes the standings; the entries of those that are new.
+    """Stores consents, given as (recipient id, consent), and refreshes the standings.
 
-    Where a file brings them (`imported`), what they give stands behind all that has been left, refused or withdrawn.
+    An imported consent never overrides an opt-out, a refusal or a withdrawal.
+
+    Returns:
+        The ledger entries of the consents that are new.
     """
     columns: list[list[Any]] = [
         [recipient_id for recipient_id, _ in consents],
@@ -151,7 +154,10 @@ async def record_consents(
 async def _opt_outs_of_withdrawal(
     connection: Connection, recipient_id: int, said: Consent, had: frozenset[str]
 ) -> list[str]:
-    """What a withdrawal leaves: its scope; and the category, where it was the last topic that was wanted of it."""
+    """Returns the scopes of the opt-outs that follow from a withdrawal.
+
+    These are its own scope, and the category if its last wanted topic was withdrawn. Empty if it is not about mail.
+    """
     if not is_about_mail(said.scope):
         return []
     category, _, topic = said.scope.partition("/")
@@ -164,12 +170,18 @@ async def _opt_outs_of_withdrawal(
 async def _lift_opt_outs(
     connection: Connection, hasher: AddressHasher, brand: str, recipient_id: int, said: Consent, lifting: OptOutLifting
 ) -> tuple[tuple[str, ...], list[LedgerEntry]]:
-    """Ends the opt-outs that a consent ends, and puts what stays left in the place of all; the scopes, the entries."""
+    """Lifts the opt-outs that a consent ends.
+
+    If this lifts an opt-out of all optional mail, `lifting.instead` says which opt-outs take its place.
+
+    Returns:
+        The lifted scopes, and the ledger entries.
+    """
     rows = await connection.fetch(_LEFT, recipient_id, lifting.scopes, lifting.before)
     scopes = tuple(row["scope"] for row in rows)
     instead = lifting.instead if EVERYTHING_OPTIONAL in scopes else ()
     if instead:
-        # As of then: who asked for two kinds at once is not held to have left the second one since.
+        # With the time of the old opt-out: a person may have asked for a second kind at the same moment.
         since = next(row["at"] for row in rows if row["scope"] == EVERYTHING_OPTIONAL)
         others = [replace(own_opt_out(scope, "instead of all optional mail"), at=since) for scope in instead]
         stops = [(recipient_id, brand, other) for other in others]
@@ -196,7 +208,7 @@ def _is_within(category: str, consents: frozenset[str]) -> frozenset[str]:
 
 
 async def _read_standing(connection: Connection, recipient_id: int) -> tuple[frozenset[str], frozenset[str]]:
-    """Consents and opt-outs, as the transaction has them."""
+    """Returns a person's consents and opt-outs as this transaction sees them."""
     row = await connection.fetchrow("SELECT consents, opted_out FROM standings WHERE recipient_id = $1", recipient_id)
     return (frozenset(row["consents"]), frozenset(row["opted_out"])) if row else (frozenset(), frozenset())
 

@@ -1,4 +1,4 @@
-"""Whom of all accounts a mailing has reached (paltalk06-23)."""
+"""The coverage of a mailing: the accounts that it reached, and the others (paltalk06-23)."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _SQL, _REACH = (statements("rights")[name] for name in ("coverage", "reach"))
 
 
 async def read_coverage(pool: Pool, mailing_id: UUID) -> MailingCoverage:
-    """Counts and names; an account whose person was erased is none any more."""
+    """Returns the counts of all accounts by (state, reason), and the refs of those not reached. Skips erased people."""
     counts: Counter[tuple[str, str]] = Counter()
     unreached = []
     async with pool.acquire() as connection, connection.transaction(readonly=True):
@@ -23,5 +23,5 @@ async def read_coverage(pool: Pool, mailing_id: UUID) -> MailingCoverage:
 
 
 async def count_reached_accounts(pool: Pool, mailing_id: UUID) -> Mapping[tuple[str, str], int]:
-    """Counts the accounts by (state, reason), as `read_coverage` does; `known_later` became known after it was made."""
+    """Returns the number of accounts by (state, reason). `known_later`: the account is younger than the audience."""
     return {(row["state"], row["reason"]): row["n"] for row in await pool.fetch(_REACH, mailing_id)}

@@ -1,4 +1,4 @@
-"""The people named in the body of a dead letter, however it is written: JSON, or none at all."""
+"""Finds the people that the body of a dead letter names, in JSON or in any other text."""
 
 import quopri
 import re
@@ -19,46 +19,47 @@ from mailer.policy.text_folding import decode_entities, normalized
 from mailer.postgres.address_hashing import AddressHasher
 
 _REFS = ("ref", "refs", "inviter", "member")
-"""The fields of events that hold a person's ref."""
+"""The fields of an event that contain a person's ref."""
 _NEITHER = r"\s\"<>,;:\\(){}\[\]@"
 _LOCAL, _MOST = re.compile(rf"[^{_NEITHER}]+\Z"), 64
-"""The local part before an @: 64 octets at most (RFC 5321 4.5.3.1.1). More is not looked through."""
+"""The local part before an @: at most 64 octets (RFC 5321 4.5.3.1.1). No more text is searched."""
 _QUOTED = re.compile(r'"([^"\\]+)\\?"\Z')
-"""The same in quotes (RFC 5322 3.2.4), which have a backslash before them in JSON."""
+"""A quoted local part (RFC 5322 3.2.4). In JSON the quotes have a backslash before them."""
 _DOMAIN = re.compile(rf"[^{_NEITHER}'?&=/#%!*|~`^+$]{{1,255}}")
 _BEFORE = re.compile("[='?&/#|`]")
-"""Characters that a local part may have (RFC 5322 3.2.3), and that stand before an address in a URL, too."""
+"""Characters that a local part may have (RFC 5322 3.2.3), but that also come before an address in a URL."""
 _AT = re.compile("@")
 _CODE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _REF = re.compile(rf'"(?:{"|".join(_REFS)})"\s*:\s*(\[[^\]]*|"[^"]*|-?[0-9]+)')
 _DEEP = 4
-"""Codes are read so often within one another."""
+"""The most codes within one another that are decoded."""
 _QUOTED_PRINTABLE = re.compile("=[0-9A-Fa-f]{2}")
 _ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?\r\n]*\?=", re.IGNORECASE)
 _ENCODED_WORDS = re.compile(rf"{_ENCODED_WORD.pattern}(?:\s*{_ENCODED_WORD.pattern})*", re.IGNORECASE)
-"""One after the other: blanks between them are no part of the text (RFC 2047 6.2). The library looks for them, and puts
-them together, in time that is the square of a text's length: a body of 4 MiB would take hours."""
+"""A sequence of encoded words. Blanks between them are not part of the text (RFC 2047 6.2). The standard library would
+find and join them in quadratic time: a body of 4 MiB would take hours."""
 _CHARSETS = frozenset(aliases.values()).union(
     ["cp720", "cp737", "cp856", "cp874", "cp875", "cp1006", "koi8_t", "koi8_u", "utf_8", "utf_8_sig"],
     ["mac_arabic", "mac_croatian", "mac_farsi", "mac_romanian"],
 ) - {"base64_codec", "bz2_codec", "hex_codec", "mbcs", "quopri_codec", "rot_13", "uu_codec", "zlib_codec"}
-"""The charsets that are read, by Python's names. Punycode and IDNA, which take the square of the length, have no other
-names, and are not among them. The charsets are not looked up: for each that nobody knows, Python would look for a
-module, and keep the name for ever."""
+"""The charsets that are decoded, by Python's names. Punycode and IDNA take quadratic time, and are left out. Python's
+own lookup is not used: for each unknown name it would search for a module, and keep the name for ever."""
 _BASE64 = re.compile(r"(?<![\w+/-])[\w+/-]{8,}(?==*(?![\w+/=-]))", re.ASCII)
-"""Whatever may be base64 of a text, by its letters and its length; what is none decodes to no UTF-8."""
+"""Text that may be base64, by its characters and length. If it is not, the result is no UTF-8, and is ignored."""
 _URL_SAFE = str.maketrans("-_", "+/")
 _TEXT = re.compile(r'"([^"]*)"?|(-?[0-9]+)')
 
 
 def name_keys_in_body(body: bytes, routing_key: str, hasher: AddressHasher, message_id: str | None = None) -> list[str]:
-    """Keyed hashes of all addresses and refs in a dead letter: `key_of_address` and `key_of_ref` make the same.
+    """Returns the keys of all people in a dead letter: keyed hashes of all addresses and refs.
+
+    `key_of_address` and `key_of_ref` return the same keys.
 
     Args:
-        body: as it was published.
-        routing_key: begins with the brand whose refs they are, unless the body names another one.
-        hasher: of addresses.
-        message_id: as its publisher chose it.
+        body: the body as it was published.
+        routing_key: the routing key, which begins with the brand of the refs. The body may name a further brand.
+        hasher: hashes addresses and refs.
+        message_id: the message id, which the publisher chose.
     """
     document = _parse_body(body)
     texts = [*(_texts_of(body) if document is None else _document_texts(document)), routing_key, message_id or ""]
@@ -77,17 +78,17 @@ def name_keys_in_body(body: bytes, routing_key: str, hasher: AddressHasher, mess
 
 
 def brands_of_body(body: bytes, routing_key: str) -> set[str]:
-    """Names the brands that a dead letter may be of: its body names one, and its routing key begins with one."""
+    """Returns the brands that a dead letter may belong to: the one in its body, and the one in its routing key."""
     return _brands_of_document(_parse_body(body), routing_key)
 
 
 def key_of_address(address_hash: bytes) -> str:
-    """The key of an address, of its keyed hash."""
+    """Returns the key of an address, from its keyed hash."""
     return address_hash.hex()
 
 
 def key_of_ref(hasher: AddressHasher, brand: str, ref: str) -> str:
-    """The key of a brand's ref."""
+    """Returns the key of a brand's ref."""
     return hasher.erased_ref(brand, ref)
 
 
@@ -104,15 +105,15 @@ def _parse_body(body: bytes) -> Any:
 
 
 def _texts_of(body: bytes) -> Iterator[str]:
-    """A body that is no JSON as text, by each encoding that it may have."""
+    """Yields a body that is not JSON as text, once for each encoding that it may have."""
     for encoding in ("utf-16",) if body[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8", "cp1252"):
         yield body.decode(encoding, "replace").replace("\0", "")
 
 
 def decoded_readings(text: str) -> Iterator[str]:
-    """Yields a text, and what it says once its codes are read, also within one another.
+    """Yields a text, and its decoded forms, also for codes within one another (`_DEEP` levels).
 
-    They are those of JSON, URLs and HTML, of mail (RFC 2045 6.7 and 6.8, RFC 2047 2), and Unicode's other forms (NFKC).
+    Decodes the codes of JSON, URLs, HTML and mail (RFC 2045 6.7 and 6.8, RFC 2047 2), and Unicode forms (NFKC).
     """
     waiting, seen = [text], set[str]()
     for _ in range(_DEEP):
@@ -123,7 +124,7 @@ def decoded_readings(text: str) -> Iterator[str]:
 
 
 def _decode_once(text: str) -> Iterator[str]:
-    """A text with codes of one kind after another read."""
+    """Yields a text once for each kind of code, with the codes of that kind decoded."""
     yield decode_entities(unquote(_CODE.sub(lambda found: chr(int(found[1], 16)), text)))
     if not text.isascii():
         yield normalized("NFKC", text)
@@ -137,13 +138,13 @@ def _decode_once(text: str) -> Iterator[str]:
 
 
 def _decode_words(words: re.Match[str]) -> str:
-    """Reads encoded words; a character may begin in one and end in the next."""
+    """Returns the text of a sequence of encoded words. A character may begin in one word and end in the next."""
     read = groupby(map(_decode_word, _ENCODED_WORD.findall(words[0])), key=itemgetter(1))
     return "".join(b"".join(octets for octets, _ in some).decode(charset, "replace") for charset, some in read)
 
 
 def _decode_word(word: str) -> tuple[bytes, str]:
-    """The octets of an encoded word and their charset; its own letters where it is none."""
+    """Returns the octets of an encoded word and their charset; the word itself if it cannot be decoded."""
     with suppress(ValueError, HeaderParseError):
         [(octets, said)] = decode_header(word)
         name = normalize_encoding((said or "").partition("*")[0]).lower()  # a language may follow it (RFC 2231 5)
@@ -154,7 +155,7 @@ def _decode_word(word: str) -> tuple[bytes, str]:
 
 
 def _document_texts(document: Any) -> Iterator[str]:
-    """All texts of a document, names of fields too."""
+    """Yields all texts in a JSON document, including the names of fields."""
     waiting = [document]
     while waiting:
         match waiting.pop():
@@ -169,7 +170,7 @@ def _document_texts(document: Any) -> Iterator[str]:
 
 
 def _find_addresses(text: str) -> Iterator[str]:
-    """Yields what looks like an address, also within a URL or beside a name."""
+    """Yields all parts of a text that look like an address, also within a URL or beside a name."""
     for found in _AT.finditer(text):
         at = found.start()
         domain = _DOMAIN.match(text, at + 1)
@@ -182,7 +183,7 @@ def _find_addresses(text: str) -> Iterator[str]:
 
 
 def _local_parts_before(before: str) -> Iterator[str]:
-    """Yields what may be the local part of an address whose @ stands behind a text."""
+    """Yields the possible local parts of an address, from the text before its @."""
     if quoted := _QUOTED.search(before):
         yield quoted[1]
         yield f'"{quoted[1]}"'
@@ -214,5 +215,5 @@ def _find_refs(text: str) -> Iterator[str]:
 
 
 def _hashable_text(text: str) -> str:
-    """A text that can be hashed: half of a surrogate pair cannot."""
+    """Returns a text without lone surrogates, which cannot be encoded for hashing."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

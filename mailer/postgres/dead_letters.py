@@ -20,7 +20,7 @@ _READ_AT_ONCE = 100
 
 
 class PostgresDeadLetters:
-    """Implements `ports.dead_letters.DeadLetters`, and what operators ask of them."""
+    """Implements `ports.dead_letters.DeadLetters`, and lists and replays dead letters for operators."""
 
     def __init__(self, pool: Pool, hasher: AddressHasher) -> None:
         self._pool = pool
@@ -30,7 +30,7 @@ class PostgresDeadLetters:
         self, message: BrokerMessage, exchange: str, routing_key: str, reason: str, publisher: str, kind: DeadKind
     ) -> None:
         """See the port."""
-        # Thousands of people may be named in one.
+        # A dead letter may name thousands of people.
         named = await asyncio.to_thread(name_keys_in_body, message.body, routing_key, self._hasher, message.message_id)
         await self._pool.execute(
             _SQL["keep"],
@@ -45,28 +45,30 @@ class PostgresDeadLetters:
         )
 
     async def list_dead_letters(self, limit: int, chosen: DeadLetterFilter = ALL) -> Sequence[DeadLetter]:
-        """The newest first."""
+        """Returns the newest dead letters that fit the filter, the newest first."""
         rows = await self._pool.fetch(_SQL["latest"], *_filter_parameters(chosen), limit)
         return [_dead_letter(row) for row in rows]
 
     async def get_dead_letter(self, letter_id: int) -> DeadLetter | None:
-        """One of them."""
+        """Returns a dead letter, or None if there is none with this id."""
         row = await self._pool.fetchrow(_SQL["one"], letter_id)
         return _dead_letter(row) if row else None
 
     async def find_replayable(self, chosen: DeadLetterFilter) -> Sequence[int]:
-        """The ids of those that can be published again, the oldest first: events whose bodies were kept."""
+        """Returns the ids of dead letters that can be replayed, the oldest first: events whose bodies were kept."""
         return [
             row["id"]
             for row in await self._pool.fetch(_SQL["replayable"], *_filter_parameters(chosen), MAX_EVENT_BYTES)
         ]
 
     async def replay_dead_letter(self, letter_id: int) -> DeadLetter | None:
-        """Publishes an event again as its publisher, by the outbox, and marks it, in one transaction.
+        """Publishes the event of a dead letter again, under its publisher, and marks the dead letter as replayed.
+
+        Both happen in one transaction: the event becomes a row of the outbox.
 
         Returns:
-            None: there is none, its body was not kept or is no text, nobody is known to have published it, or it was
-                published elsewhere than to `mailer.events`.
+            The dead letter; None if there is no such dead letter, its body was not kept or is no text, its publisher
+                is unknown, or it was published to another exchange than `mailer.events`.
         """
         async with self._pool.acquire() as connection, connection.transaction():
             found = await connection.fetchrow(_SQL["one"], letter_id)
@@ -85,7 +87,7 @@ class PostgresDeadLetters:
 
 
 def _decode_body(body: bytes) -> str | None:
-    """A body as text, if it is one that the outbox can hold as it is (UTF-8, without U+0000)."""
+    """Returns a body as text, or None if the outbox cannot store it unchanged (UTF-8 without U+0000)."""
     try:
         text = body.decode()
     except UnicodeDecodeError:
@@ -94,7 +96,7 @@ def _decode_body(body: bytes) -> str | None:
 
 
 async def index_old_dead_letters(connection: Connection, hasher: AddressHasher) -> None:
-    """Notes who is named in the dead letters of earlier versions."""
+    """Stores the keys of the people in dead letters that an earlier version has stored without them."""
     while rows := await connection.fetch(_SQL["unread"], _READ_AT_ONCE):
         for row in rows:
             named = await asyncio.to_thread(
@@ -104,12 +106,12 @@ async def index_old_dead_letters(connection: Connection, hasher: AddressHasher) 
 
 
 async def delete_old_dead_letters(pool: Pool, older: timedelta, limit: int) -> None:
-    """Deletes dead letters that were kept for long enough."""
+    """Deletes up to `limit` dead letters that are older than `older`."""
     await pool.execute(_SQL["forget"], older, limit)
 
 
 def _filter_parameters(chosen: DeadLetterFilter) -> tuple[object, ...]:
-    """The parameters of `chosen` in their order."""
+    """Returns the parameters of the SQL condition `chosen`, in their order."""
     return (
         chosen.first,
         chosen.last,

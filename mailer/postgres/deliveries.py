@@ -1,4 +1,4 @@
-"""Deliveries in PostgreSQL: claim, move, finish."""
+"""Deliveries in PostgreSQL: claims of batches, changes of state, the end of claims."""
 
 import time
 from collections import Counter
@@ -41,21 +41,21 @@ _MOVE = _BARE.replace("{lock}", "FOR SHARE").replace("{count}", "")
 _COUNTED_MOVE = _BARE.replace("{lock}", "FOR NO KEY UPDATE").replace("{count}", _SQL["count"])
 _REFUSED = _SQL["refused"].replace("{want}", _SQL["want"])
 _NOT_ALL = "MA001"
-"""The SQLSTATE with which `all_moved` takes a move back."""
+"""The SQLSTATE that the SQL function `all_moved` raises to roll a move back."""
 _HANDED = frozenset({"accepted", "in_doubt"})
-"""Beginnings of the reasons of outcomes after which a processor has the data of a message, or may have them."""
+"""The first words of outcome reasons after which a processor has, or may have, the data of a message."""
 _TRIES = 5
-"""Of a move that is refused, where nothing is found any more that was in its way."""
+"""The most attempts for refused moves, when the conflict is already gone."""
 _SHAPE = ("shape", "from_state", "to_state", "reason", "sent_as", "counts_as")
 _TO_STATE = DeliveryMove._fields.index("to_state")
 _ELSEWHERE = UUID(int=0)
-"""Whose invitation it was that another system had sent."""
+"""Stands for the mailing of an invitation that another system sent, and for a mailing without an id."""
 
 Key = tuple[UUID, int]
 
 
 class _MovesRefused(Exception):
-    """Some messages may not begin; what the transaction has done is taken back."""
+    """Some messages may not begin. The transaction is rolled back."""
 
     def __init__(self, keys: frozenset[Key]) -> None:
         super().__init__()
@@ -66,11 +66,11 @@ class PostgresDeliveries:
     """Implements `ports.deliveries.DeliveryStore`.
 
     Args:
-        pool: connections.
-        writers: of the ledger.
-        rates: what caps and alarms count.
-        lease_seconds: how long a claim holds (RabbitMQ ends consumers that hold a message for long).
-        tell: whether each change of state is also put into the outbox for `mailer.outcomes`.
+        pool: the connections.
+        writers: the writers of the ledger.
+        rates: the counts of sent mail that caps and alarms need.
+        lease_seconds: the seconds of a claim's lease (RabbitMQ ends consumers that hold a message for too long).
+        tell: True: each change of state also goes into the outbox for `mailer.outcomes`.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class PostgresDeliveries:
         of = mailings or [row["mailing_id"] for row in await self._pool.fetch(_SQL["mailings_of"], batches)]
         table = await self._partitions.table_of_mailings(of)
         token = uuid7()
-        # The deadline is taken before the statement, so that it can only lie before the lease's own end.
+        # The deadline is computed before the statement, so it is never later than the lease's own end.
         deadline = time.monotonic() + self._lease
         rows = await self._pool.fetch(
             statement_on_partition(_CLAIM, table), *self._rates, batches, token, owner, timedelta(seconds=self._lease)
@@ -112,9 +112,7 @@ class PostgresDeliveries:
         try:
             return Claim(token, [_delivery_row(row) for row in rows], deadline)
         except Exception:
-            await self.finish_claim(
-                token, None
-            )  # what cannot be read is not kept until the lease ends, only to come again
+            await self.finish_claim(token, None)  # an unreadable row does not block its batch until the lease ends
             raise
 
     async def commit_moves(
@@ -152,7 +150,7 @@ class PostgresDeliveries:
                 except asyncpg.PostgresError as error:
                     if error.sqlstate != _NOT_ALL:
                         raise
-                    # Nothing was written, so the chain goes on from where it was.
+                    # Nothing was written, so the chain continues from its old head.
                     refused = _delivery_keys(await connection.fetch(statement_on_partition(_REFUSED, table), *given))
                     if not refused:
                         continue
@@ -169,14 +167,20 @@ class PostgresDeliveries:
         given: Sequence[Any],
         diverting: Sequence[LedgerEntry] | None,
     ) -> frozenset[Key]:
-        """All of them, or an error; a move that uses addresses up, shares one, or diverts, together with that.
+        """Makes all moves, or none. Reserves addresses, records copies and adds notices in the same transaction.
 
         Args:
-            connection: free of a transaction.
-            table: the partition.
-            moves: all of the window.
-            given: the statement's parameters.
-            diverting: the window's entries where something is diverted.
+            connection: a connection without a transaction.
+            table: the partition of the deliveries.
+            moves: all moves of the window.
+            given: the parameters of the statement.
+            diverting: the ledger entries of the window if a delivery is diverted; else None.
+
+        Returns:
+            The keys of the moves whose address was taken by another delivery; empty if all moves were made.
+
+        Raises:
+            asyncpg.PostgresError: with the SQLSTATE `_NOT_ALL`, if a move does not fit the state of its delivery.
         """
         statement = statement_on_partition(_COUNTED_MOVE if any(move.counts_as for move in moves) else _MOVE, table)
         if diverting is None and not any(move.invites or move.carries or move.copy_of for move in moves):
@@ -257,20 +261,20 @@ class PostgresDeliveries:
 
 
 def _lock_timeout(patience: float | None) -> str:
-    """The setting, in milliseconds; 0: without end."""
+    """Returns the value of the setting `lock_timeout` in milliseconds; 0: no limit."""
     return "0" if patience is None else str(max(1, round(1000 * patience)))
 
 
 async def _reserve_addresses(connection: Connection, moves: Sequence[DeliveryMove], limit: str) -> None:
-    """Uses the addresses of invitations up, and takes the texts that go to shared addresses.
+    """Reserves the addresses of invitations, and the texts that go to shared addresses.
 
     Args:
-        connection: in a transaction.
-        moves: those that begin.
-        limit: of their waits, as `_lock_timeout` has it.
+        connection: a connection in a transaction.
+        moves: all moves of the window.
+        limit: the longest wait for locks, as `_lock_timeout` returns it.
 
     Raises:
-        _Refused: somebody else was first.
+        _MovesRefused: another delivery was first.
     """
     if limit != "0":
         await connection.execute(_SQL["be_patient"], limit)
@@ -290,7 +294,7 @@ def _delivery_keys(rows: Sequence[asyncpg.Record]) -> frozenset[Key]:
 
 
 def _delivery_row(row: asyncpg.Record) -> DeliveryRow:
-    """A row of `rows`, which begins with the standing."""
+    """Returns a delivery from a row of the statement `rows`, which begins with the columns of the standing."""
     invited_by, sent, shared, mailing_id, attempt, name, locale, context, paused, tried_at = row[STANDING_COLUMNS:]
     standing = standing_from_row(row, _invited_by(invited_by), _counts_sent(sent), locale)
     return DeliveryRow(
@@ -312,7 +316,7 @@ def _counts_sent(counts: list[list[Any]] | None) -> tuple[tuple[str, int], ...]:
 
 
 def _invited_by(source: str | None) -> UUID | None:
-    """The mailing that has used an address; an imported suppression names none of ours."""
+    """Returns the id of the mailing that used an address for an invitation; `_ELSEWHERE` if another system used it."""
     try:
         return UUID(source) if source is not None else None
     except ValueError:
@@ -324,7 +328,7 @@ def _move_columns(moves: Sequence[DeliveryMove]) -> Sequence[Sequence[Any]]:
 
 
 def _pack_columns(moves: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
-    """Columns of moves as `want` takes them: what they have in common comes once, and each of them names it."""
+    """Returns the columns of moves in the form that `want` takes. Values that moves share are sent only once."""
     mailings, recipients, attempts, before, after, reasons, due, versions, _, sent_as, counts_as, *_ = moves
     shapes: dict[tuple[Any, ...], int] = {}
     places: dict[UUID, int] = {}
@@ -340,12 +344,12 @@ def _pack_columns(moves: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
         int_array(recipients),
         int_array(attempts),
         int_array(versions),
-        due if any(due) else None,  # it reads as null for each, and need not be encoded
+        due if any(due) else None,  # None means null for each move, and need not be encoded
     )
 
 
 def _counter_deltas(moves: Sequence[Sequence[Any]]) -> tuple[list[UUID], list[str], list[str], list[int]]:
-    """What columns of moves change in the counters, as columns."""
+    """Returns the changes of the counters that moves cause, as columns: mailing, state, reason, difference."""
     mailings, _, _, before, after, reasons, _, _, before_reasons, *_ = moves
     kinds = Counter(zip(mailings, before, before_reasons, after, reasons, strict=True))
     deltas: Counter[tuple[UUID, str, str]] = Counter()
@@ -362,7 +366,7 @@ def _counter_deltas(moves: Sequence[Sequence[Any]]) -> tuple[list[UUID], list[st
 
 
 def _count_handed_over(links: ChainedEntries) -> list[dict[str, Any]]:
-    """Counts the messages that, by a window's outcomes, each processor has, or may have."""
+    """Returns the number of messages of a window that each processor has, or may have, by brand and contract."""
     found = [shape for shape in links.shapes if _is_handed_over(shape.columns)]
     if not found:
         return []

@@ -1,4 +1,4 @@
-"""The record of one person and one mailing, in PostgreSQL."""
+"""The history of one delivery in PostgreSQL: ledger entries, state, halts, changes of the standing."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Mentions of an erased person in mail to others: found by the words that were typed, and taken out."""
+"""Finds mentions of an erased person in mail to others, and removes them."""
 
 import asyncio
 import json
@@ -14,24 +14,27 @@ from mailer.postgres.dead_letter_names import decoded_readings, name_keys_in_bod
 
 SQL = statements("mentions")
 GONE = "erased"
-"""Stands in the place of a mention: a word that any text, slug and URL may have."""
+"""The word that replaces a mention. Any text, slug or URL may contain it."""
 WORDS = ("context", "reason", "campaign", "topic")
-"""Fields of an event, and of its mailing, that say something; the others are keys and addresses."""
+"""The fields of an event and its mailing that contain free text. The others are keys and addresses."""
 MOST = 20_000
-"""Mailings of a brand, the newest, and values for others in these, in which an erasure looks for mentions."""
+"""The most mailings of a brand (the newest), and values for others in them, that an erasure searches for mentions."""
 _SHORT = 6
-"""Characters from which on a ref or a name is looked for in texts about others."""
+"""The fewest characters of a ref that is searched for in texts about others."""
 
 
 class PersonMentions:
-    """The ways in which a text names a person.
+    """Finds and removes the mentions of one person in texts.
 
-    These are the ref, where it cannot be taken for a word: whole, in any case and form (NFKC). Besides, the addresses.
-    A name is none: people choose it, and who is called Happy Birthday would take these words from everybody's mail.
+    A mention is the whole ref, in any case and form (NFKC), if it cannot be mistaken for a word; or one of the
+    addresses. A name is not a mention: people choose their names, and the erasure of a person called Happy Birthday
+    would remove these words from everybody's mail.
 
     Args:
-        brand: whose the ref is.
-        keys: of the addresses and the ref, as `name_keys_in_body` returns them.
+        brand: the brand of the ref.
+        ref: the ref of the person.
+        keys: the keys of the addresses and the ref, as `name_keys_in_body` returns them.
+        hasher: hashes addresses and refs.
     """
 
     def __init__(self, brand: str, ref: str, keys: frozenset[str], hasher: AddressHasher) -> None:
@@ -41,11 +44,11 @@ class PersonMentions:
         self._pattern = re.compile("|".join(rf"(?<![^\W_])(?<!@)(?:{one})(?![^\W_]|@)" for one in forms) or r"(?!)")
 
     def find_patterns(self) -> list[str]:
-        """Patterns of LIKE, one of which every text in lower case has that names the person by ref."""
+        """Returns LIKE patterns. Each lower-case text that names the person by ref matches one of them."""
         return [f"%{_like_pattern(one)}%" for one in sorted(self._ref_forms())]
 
     def find_octet_patterns(self) -> list[str]:
-        """The same for octets, as PostgreSQL writes these in its format `escape`, in each code of JSON and of URLs."""
+        """Returns LIKE patterns for bytea columns in PostgreSQL's `escape` format, also for JSON and URL codes."""
         codes = {code for one in self._ref_forms() for code in (one, json.dumps(one)[1:-1], quote(one, safe=" "))}
         return [f"%{_like_pattern(_escape_like(code).lower())}%" for code in sorted(codes)]
 
@@ -53,18 +56,18 @@ class PersonMentions:
         return {form for one in self._typed for form in (_text_form(one), normalized("NFKC", one).lower())}
 
     def occur_in(self, text: str) -> bool:
-        """Tells whether a text names the person by ref, in whatever code."""
+        """Returns True if a text names the person by ref, plain or in codes."""
         return any(self._pattern.search(_text_form(reading)) for reading in decoded_readings(text))
 
     def remove_from_value(self, value: Any) -> Any:
-        """Returns a value of JSON without the mentions; what is read only in a code goes as a whole."""
+        """Returns a JSON value without the mentions. A text with a mention in codes is replaced as a whole."""
         match value:
             case str():
                 return self._remove_from_text(value)
             case dict():
                 return {
                     name: self.remove_from_value(inner) for name, inner in value.items()
-                }  # a template knows it by its name
+                }  # names of fields stay: the template uses them
             case list():
                 return [self.remove_from_value(inner) for inner in value]
             case _:
@@ -84,7 +87,7 @@ class PersonMentions:
         return left
 
     async def erase_mentions(self, connection: Connection, recipient_id: int) -> None:
-        """Takes the person out of the brand's newest mailings, and of the values for others in these."""
+        """Removes the person from the texts of the brand's newest mailings, and from the values for others in them."""
         like = self.find_patterns()
         for row in await connection.fetch(SQL["mailings"], self._brand, like, MOST):
             if await self._row_without(row) == _row_mentions(row):
@@ -104,7 +107,7 @@ def _row_mentions(row: Any) -> dict[str, Any]:
 
 
 def is_distinctive_ref(ref: str) -> bool:
-    """Tells whether a ref can be told from words and numbers: it is not short, and has letters beside figures."""
+    """Returns True if a ref cannot be mistaken for a word or a number: at least 6 characters, letters and digits."""
     return len(ref) >= _SHORT and any(map(str.isalpha, ref)) and any(map(str.isdecimal, ref))
 
 

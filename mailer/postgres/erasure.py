@@ -1,4 +1,4 @@
-"""Erasure in PostgreSQL: whatever leads to a person is emptied, wherever it stands; a keyed hash and numbers remain."""
+"""Erasure in PostgreSQL: empties all data that lead to a person, in all tables. A keyed hash and numbers remain."""
 
 import asyncio
 import json
@@ -27,26 +27,27 @@ from mailer.postgres.suppressions import changing_suppressions
 
 SQL = statements("erasing")
 _AT_ONCE = 10
-"""Dead letters and parked messages that are read at once; each may have megabytes."""
+"""The dead letters or outbox messages that are read at once. Each may have megabytes."""
 ANSWERS = [category.name for category in CATEGORIES.values() if category.answers]
-"""Categories of mail that answers a person's own request: what is on its way when they are erased goes out first."""
+"""The categories of mail that answer a person's own request. Such mail still goes out after an erasure."""
 ERASED, UNDER_13 = ("erased", "erasure"), ("under_13", "under-13")
-"""Reasons for which deliveries are cancelled, each with its rule."""
+"""The reasons for cancelled deliveries, each with its rule."""
 ERASED_BY_PROCESSORS = timedelta(days=30)
-"""Until when a processor is to have erased a person: the month of GDPR Art. 12(3)."""
+"""The time that a processor has to erase a person: the month of GDPR Art. 12(3)."""
 _FAREWELL = timedelta(days=5)
-"""The longest time for which an answer that cannot be delivered keeps name and address, as long as it is tried."""
+"""The longest time that name and address are kept for an answer that cannot be delivered yet."""
 _RIGHTS = statements("rights")
 _SHORT = 6
-"""Characters from which on a name is looked for in texts that are not tied to its owner by an id."""
+"""The fewest characters of a name that is searched for in texts without a link to its owner."""
 
 
 @dataclass(frozen=True, slots=True)
 class PersonalMarks:
-    """Everything by which a text may name a person.
+    """The texts and keys that identify a person in other texts.
 
     Attributes:
-        keys: of their addresses, of what a person would take for these, and of their ref.
+        keys: the keys of their addresses, of similar addresses, and of their ref.
+        hashes: the keyed hashes of these addresses.
     """
 
     brand: str
@@ -56,24 +57,24 @@ class PersonalMarks:
     hashes: frozenset[bytes]
 
     def occur_in_text(self, text: str, hasher: AddressHasher) -> bool:
-        """Tells whether a text that is about nobody by its place names them."""
+        """Returns True if a text that does not belong to the person names them."""
         if not self.keys.isdisjoint(name_keys_in_body(text.encode(), self.brand, hasher)):
             return True
         return self.name is not None and len(self.name) >= _SHORT and self.name.casefold() in text.casefold()
 
     def occur_in_own_text(self, text: str, hasher: AddressHasher) -> bool:
-        """Tells it of a text of a mailing to them alone, in which the ref or a short name is theirs, too."""
+        """Returns True if a text of a mailing to this person alone names them. Also finds the ref or a short name."""
         words = [word for word in (self.ref, self.name) if word]
         found = (re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) for word in words)
         return any(found) or self.occur_in_text(text, hasher)
 
 
 class Eraser:
-    """Empties what leads to people.
+    """Empties the data that lead to a person.
 
     Args:
-        hasher: of addresses and refs.
-        controllers: each brand's.
+        hasher: hashes addresses and refs.
+        controllers: the controller of each brand.
     """
 
     def __init__(self, hasher: AddressHasher, controllers: Mapping[str, str]) -> None:
@@ -83,13 +84,13 @@ class Eraser:
     async def erase_person(
         self, connection: Connection, data: asyncpg.Record, marks: PersonalMarks, source: str
     ) -> None:
-        """Empties all that leads to a person, but for what an answer to them needs that still has to go.
+        """Empties all data that lead to a person. Keeps name and address while an answer to them has to go out.
 
         Args:
-            connection: in a transaction, with the standing locked.
-            data: the row of `data` in `rights.sql`.
-            marks: of the person.
-            source: who asked, and how.
+            connection: a connection in a transaction that has locked the standing.
+            data: the person's row, as the statement `data` in `rights.sql` returns it.
+            marks: the identifiers of the person.
+            source: the origin of the request.
         """
         brand, recipient_id = marks.brand, data["id"]
         await connection.execute(SQL["suppress_erased"], recipient_id, source)
@@ -114,7 +115,7 @@ class Eraser:
             await connection.execute(SQL["empty_person"], recipient_id, ref)
 
     async def marks_of_person(self, connection: Connection, brand: str, data: asyncpg.Record) -> PersonalMarks:
-        """Everything by which a text may name a person, given as the row of `data` in `rights.sql`."""
+        """Returns the identifiers of a person, from the row that the statement `data` in `rights.sql` returns."""
         had = await connection.fetch(SQL["former_addresses"], data["id"])
         hashes = {bytes(row["address_hash"]) for row in had}
         if data["email"] is not None:
@@ -125,7 +126,7 @@ class Eraser:
     async def _replace_event_ids(
         self, connection: Connection, brand: str, recipient_id: int, marks: PersonalMarks
     ) -> None:
-        """Puts hashes in the place of the ids of mailings to them alone, and empties the names that these have."""
+        """Replaces the event ids of mailings to this person alone by hashes, and empties texts there that name them."""
         own = await connection.fetch(SQL["own_mailings"], brand, recipient_id)
         new = [(row["id"], hidden) for row in own if (hidden := self._hasher.erased_event_id(brand, row["event_id"]))]
         if new:
@@ -138,7 +139,7 @@ class Eraser:
         await connection.execute(SQL["empty_campaigns"], naming)
 
     async def _erase_staff_texts(self, connection: Connection, marks: PersonalMarks) -> None:
-        """Empties what staff wrote about everything, a brand or a mailing, where it names the person."""
+        """Erases staff's texts that belong to no recipient (on pauses, releases, imports), if they name the person."""
         rows = await connection.fetch(SQL["texts"])
         naming = [row for row in rows if marks.occur_in_text(row["text"], self._hasher)]
         await connection.execute(
@@ -150,7 +151,7 @@ class Eraser:
         )
 
     async def erase_from_outbox(self, connection: Connection, marks: PersonalMarks) -> None:
-        """Takes the person out of messages that wait in the outbox; one that is about nobody else goes."""
+        """Removes the person from messages in the outbox. Deletes a message that is about nobody else."""
         ref = self._hasher.erased_ref(marks.brand, marks.ref)
         found = connection.cursor(SQL["parked"], prefetch=_AT_ONCE)
         mentions = self._mentions_of(marks)
@@ -171,7 +172,7 @@ class Eraser:
         return PersonMentions(marks.brand, marks.ref, marks.keys, self._hasher)
 
     def _body_without_person(self, body: str, marks: PersonalMarks, ref: str, mentions: PersonMentions) -> str | None:
-        """A message without the person; None: nothing is left of it, or it is none that intake would take."""
+        """Returns a message without the person; None if nothing is left, or if intake would refuse it anyway."""
         try:
             return self._document_without_person(json.loads(body), marks, ref, mentions)
         except (ValueError, RecursionError):  # not JSON, half of a surrogate pair, nested too deep
@@ -196,13 +197,13 @@ class Eraser:
             about |= {name: mentions.remove_from_value(about[name]) for name in WORDS if name in about}
             people = about["to"].get("people") if isinstance(about["to"], dict) else None
             for one in people if isinstance(people, list) else ():
-                if isinstance(one, dict) and "context" in one:  # to whom and where the mail goes is theirs
+                if isinstance(one, dict) and "context" in one:  # ref and address are the other recipient's own
                     one["context"] = mentions.remove_from_value(one["context"])
         left = json.dumps(about)
         return None if marks.occur_in_text(left, self._hasher) else left
 
     def _is_person(self, one: Any, marks: PersonalMarks) -> bool:
-        """Tells whether somebody in an event is the person."""
+        """Returns True if a recipient in an event is the person."""
         if not isinstance(one, dict):
             return str(one) == marks.ref
         email = one.get("email")
@@ -214,9 +215,9 @@ class Eraser:
         return await asyncio.to_thread(name_keys_in_body, body.encode(), routing_key, self._hasher)
 
     async def _erase_from_dead_letters(self, connection: Connection, marks: PersonalMarks) -> None:
-        """Empties the dead letters that name a person: by ref, or by an address that they have or had.
+        """Empties the dead letters that name a person by ref, or by a present or former address.
 
-        Those of another controller are that one's own to erase; those that also name somebody under a legal hold stay.
+        Skips dead letters of another controller, who erases those, and dead letters of people under a legal hold.
         """
         await index_old_dead_letters(connection, self._hasher)
         found = connection.cursor(SQL["letters_naming"], list(marks.keys), prefetch=_AT_ONCE)
@@ -230,14 +231,14 @@ class Eraser:
         await connection.execute(SQL["empty_letters"], reached)
 
     async def _is_letter_of_brand(self, brand: str, letter: asyncpg.Record) -> bool:
-        """Tells whether an erasure at a brand reaches a dead letter: not one of other controllers' brands alone."""
+        """Returns False if a dead letter belongs only to brands of other controllers; else True."""
         named = await asyncio.to_thread(brands_of_body, letter["body"], letter["routing_key"])
         controllers = {self._controllers[name] for name in named if name in self._controllers}
         return not controllers or self._controllers.get(brand) in controllers
 
 
 def _document_with_ref_replaced(value: Any, old: str, new: str) -> Any:
-    """A document in which one text stands for another, wherever it is a whole value."""
+    """Returns a document with each value that equals `old` replaced by `new`."""
     match value:
         case dict():
             return {name: _document_with_ref_replaced(inner, old, new) for name, inner in value.items()}
@@ -256,15 +257,15 @@ async def cancel_open_deliveries(
     tell: bool,
     spared: Sequence[str] = (),
 ) -> list[LedgerEntry]:
-    """Cancels what is queued, deferred or held; the entries to be written for it.
+    """Cancels the queued, deferred and held deliveries of a person, and returns the ledger entries for them.
 
     Args:
-        connection: in a transaction, with the standing locked.
-        brand: whose recipient.
-        recipient_id: who.
-        why: reason and rule.
-        tell: whether it is also put into the outbox for `mailer.outcomes`.
-        spared: categories of which nothing is cancelled.
+        connection: a connection in a transaction that has locked the standing.
+        brand: the brand of the recipient.
+        recipient_id: the recipient.
+        why: the reason and the rule.
+        tell: True: the outcomes also go into the outbox for `mailer.outcomes`.
+        spared: the categories whose deliveries are not cancelled.
     """
     reason, rule = why
     rows = await connection.fetch(_RIGHTS["cancel"], brand, recipient_id, reason, tell, spared)
@@ -285,7 +286,7 @@ async def cancel_open_deliveries(
 
 
 async def erase_answered_people(pool: Pool, writers: LedgerWriters, limit: int) -> int:
-    """Empties the rest of people whose answer has gone out, or could not for days; returns how many."""
+    """Finishes the erasure of people whose answer went out, or failed for `_FAREWELL`. Returns their number."""
     if not await pool.fetch(SQL["farewells_over"], ANSWERS, 1):
         return 0
     async with changing_suppressions(pool, writers) as (connection, entries):
@@ -302,7 +303,7 @@ async def erase_answered_people(pool: Pool, writers: LedgerWriters, limit: int) 
 
 
 async def delete_erased_stubs(pool: Pool, limit: int) -> int:
-    """Ends what was left of erased people, on the day: stub, hash and row; returns how many. Numbers stay."""
+    """Deletes stub, hash and row of erased people whose day has come. Returns their number. Counts stay."""
     async with pool.acquire() as connection, connection.transaction():
         over = [row["recipient_id"] for row in await connection.fetch(SQL["stubs_over"], limit)]
         if over:
@@ -319,7 +320,7 @@ async def delete_erased_stubs(pool: Pool, limit: int) -> int:
 async def dead_letter_keys_of(
     connection: Connection, hasher: AddressHasher, brand: str, data: asyncpg.Record
 ) -> Sequence[str]:
-    """The keys under which dead letters name a person, for a legal hold that keeps these."""
+    """Returns the keys that dead letters may name a person by. A legal hold keeps these dead letters."""
     had = await connection.fetch(SQL["former_addresses"], data["id"])
     keys = {key_of_address(row["address_hash"]) for row in had} | {key_of_ref(hasher, brand, data["ref"])}
     return sorted(keys)

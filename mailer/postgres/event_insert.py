@@ -1,6 +1,6 @@
-"""Events as rows of the outbox, on whichever asyncpg connection the caller has.
+"""Inserts events as rows of the outbox, on an asyncpg connection of the caller.
 
-The driver is imported at the first row, so that applications that publish over RabbitMQ alone do without it.
+The driver is imported at the first row: applications that publish only over RabbitMQ do not need it.
 """
 
 from typing import Any
@@ -11,28 +11,28 @@ from mailer.policy.identity import Identity
 
 _ADD = "INSERT INTO outbox (routing_key, message_id, body) VALUES ($1, $2, $3)"
 _ADD_AS = "INSERT INTO outbox (routing_key, message_id, body, publisher) VALUES ($1, $2, $3, $4)"
-"""The first needs no right to write the publisher, which is the role."""
+"""`_ADD` needs no right to write the column `publisher`, whose default is the database role."""
 
 
 async def publish_in_transaction(connection: Any, event: MessageEvent | AccountEvent) -> None:
-    """Publishes an event by a row in the caller's own transaction: it is sent if, and only if, that commits.
+    """Publishes an event as a row in the caller's own transaction. The event is sent only if that commits.
 
     Args:
         connection: an asyncpg connection to the database that the application shares with mailer. Other drivers
             run `INSERT INTO outbox (routing_key, message_id, body) VALUES ('<brand>.<category>', '<id>', '<JSON>')`
-        event: what to publish.
+        event: the event to publish.
 
     Raises:
-        EventRefused: it is too large, and can never be published.
+        EventRefused: the event is too large, and can never be published.
     """
     await insert_event(connection, event, None)
 
 
 async def insert_event(connection: Any, event: MessageEvent | AccountEvent, identity: Identity | None) -> None:
-    """Publishes an event by a row, which names its publisher where that is not the role.
+    """Publishes an event as a row. The row names the publisher if that is not the database role.
 
     Raises:
-        EventRefused: it is too large, and can never be published.
+        EventRefused: the event is too large, and can never be published.
     """
     from asyncpg import CheckViolationError
 

@@ -1,4 +1,4 @@
-"""The figures in PostgreSQL. None of them counts a large table: each statement reads few rows, by an index."""
+"""Reads metrics from PostgreSQL. No statement counts a large table: each reads few rows by an index."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,9 @@ from mailer.telemetry import log
 
 _SQL = statements("figures")
 _ALL = {"oldest_due": list(Lane), "dead_letters": list(DeadKind)}
-"""Figures that are also shown where they are 0, with their labels."""
+"""The metrics that are also shown if they are 0, with their labels."""
 SECONDS = 5.0
-"""The longest that one of them may take."""
+"""The longest time in seconds that one statement may take."""
 
 
 class PostgresFlowMetrics:
@@ -38,7 +38,7 @@ class PostgresFlowMetrics:
         return values
 
     async def _run_statement(self, statement: str, arguments: Sequence[object]) -> Sequence[Record]:
-        """Asks the server to end the statement: one that we only cease to wait for looks like a server that is away."""
+        """Runs a statement with a time limit of the server. A limit of ours alone would look like a server outage."""
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):
             await connection.execute(f"SET LOCAL statement_timeout = {round(SECONDS * 1000)}")
             return await connection.fetch(statement, *arguments)

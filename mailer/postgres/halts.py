@@ -1,4 +1,4 @@
-"""What stands still, and which database this is, in PostgreSQL."""
+"""Halts and the lineage of the database, in PostgreSQL."""
 
 from collections.abc import Collection, Sequence
 from uuid import UUID
@@ -20,9 +20,9 @@ _SQL = {
     for name, text in statements("control").items()
 }
 _PATIENCE = 1.0
-"""Seconds to wait for an answer."""
+"""Seconds to wait for an answer of the database."""
 HALTED = _SQL["halted"]
-"""The condition on a batch `b` under which it has to wait."""
+"""The SQL condition that a batch `b` is halted."""
 
 
 class PostgresHalts:
@@ -36,7 +36,7 @@ class PostgresHalts:
         self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
     ) -> HaltAnswer:
         """See the port."""
-        # On its way back too, the connection is waited for no longer: one that answers no more is cut.
+        # The limit also holds for the return of the connection to the pool: a dead connection is closed.
         async with self._pool.acquire(timeout=_PATIENCE) as connection:
             return await query_halts(connection, seals, heads, witnesses)
 
@@ -132,14 +132,14 @@ async def query_halts(
     witnesses: Sequence[UUID],
     patience: float = _PATIENCE,
 ) -> HaltAnswer:
-    """Asks on a connection of the caller's: see `ports.halts.HaltStore.query_halts`.
+    """Reads the halts on a connection of the caller; see `ports.halts.HaltStore.query_halts`.
 
     Args:
-        connection: perhaps a new one.
-        seals: numbers of seals.
-        heads: entries.
-        witnesses: this process, and those for which it speaks.
-        patience: seconds to wait for the answer.
+        connection: the connection, pooled or new.
+        seals: the numbers of the seals whose digests are asked for.
+        heads: the ledger entries that should exist.
+        witnesses: the ids of this process, and of those that it speaks for.
+        patience: the seconds to wait for the answer.
     """
     columns = [writer for writer, _ in heads], [n for _, n in heads]
     [row] = await connection.fetch(_SQL["ask"], list(seals), *columns, witnesses, timeout=patience)
@@ -160,7 +160,7 @@ async def query_halts(
 async def _set_mailing_state(
     connection: Connection, mailing_id: UUID, state: str, what: str, by: str, reason: str
 ) -> bool:
-    """Changes what stands of a mailing; whether that is new."""
+    """Pauses, resumes or cancels a mailing. Returns True if that changed anything."""
     key = str(mailing_id)
     if what == "resumed":
         return bool(await connection.fetchval(_SQL["lift"], HaltScope.MAILING, key))
@@ -169,12 +169,12 @@ async def _set_mailing_state(
             return False
         await connection.execute(_SQL["cancel"], mailing_id)
         await connection.execute(NOTICES["close_cancelled"], mailing_id, by)
-        await connection.fetchval(_SQL["lift"], HaltScope.MAILING, key)  # a pause ends in it
+        await connection.fetchval(_SQL["lift"], HaltScope.MAILING, key)  # the cancellation replaces a pause
     return bool(await connection.fetchval(_SQL["halt"], HaltScope.MAILING, key, by, reason))
 
 
 def _change_refusal(row: asyncpg.Record | None, what: str) -> str:
-    """Why a mailing cannot be paused, resumed or cancelled; empty: it can be."""
+    """Returns the reason why a mailing cannot be paused, resumed or cancelled; an empty text if it can."""
     if row is None:
         return "there is no such mailing; `mailer mailing list` shows them"
     if row["state"] == "ended" or (row["state"] == "cancelled" and what != "cancelled"):
@@ -187,7 +187,7 @@ def _change_refusal(row: asyncpg.Record | None, what: str) -> str:
 def _halt_entry(
     scope: HaltScope, key: str, by: str, what: str, reason: str = "", brand: str = "", category: str | None = None
 ) -> LedgerEntry:
-    """What the ledger says of a change. A reason in somebody's own words may identify people, so it is a note."""
+    """Returns the ledger entry of a change of a halt. The reason is a note: its words may identify people."""
     mailing = scope is HaltScope.MAILING
     return LedgerEntry(
         EntryKind.MAILING if mailing else EntryKind.CONTROL,

@@ -1,4 +1,4 @@
-"""Deliveries that are held until a person says how they go on, in PostgreSQL."""
+"""Deliveries in PostgreSQL that are held until a person decides about them."""
 
 from uuid import UUID
 

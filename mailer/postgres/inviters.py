@@ -1,4 +1,4 @@
-"""Inviters in PostgreSQL. Only `actions` calls what changes them."""
+"""Inviters in PostgreSQL. Only `actions` calls the functions that change them."""
 
 from mailer.database.statements import Pool, statements
 from mailer.ledger.writers import LedgerWriters, append_entries
@@ -24,7 +24,10 @@ class PostgresInviters:
         return await self._change_inviter("resume", brand, inviter, reason)
 
     async def _change_inviter(self, what: str, brand: str, inviter: str, reason: str) -> bool:
-        """The change and its ledger entry, which names the member as it names recipients, if they are one."""
+        """Pauses or resumes an inviter, with a ledger entry. Returns True if that changed anything.
+
+        If the member is a recipient, the entry names their recipient id; else the ref is a note.
+        """
         async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 await connection.execute(_SQL["alone"])

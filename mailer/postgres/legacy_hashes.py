@@ -1,4 +1,4 @@
-"""Standings of addresses that were hashed by the rule before."""
+"""Suppressions of addresses that were hashed by the former rule."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -9,20 +9,20 @@ from mailer.postgres.address_hashing import AddressHasher
 _SQL = statements("rehashing")
 
 SLICE = 100
-"""Addresses that are hashed at once: the first of an international domain takes 0.1 ms, and the loop has others."""
+"""The most addresses that are hashed in one turn of the event loop: an international domain can take 0.1 ms."""
 
 
 async def carry_over_standings(
     connection: Connection, hasher: AddressHasher, addresses: Sequence[tuple[str, str]]
 ) -> None:
-    """Carries over to addresses what was said of them under the rule before: opt-outs, objections, erasures.
+    """Copies suppressions from the former hashes of addresses to their current hashes.
 
-    What stops optional mail is carried over from the kin of an address, too.
+    Suppressions that stop optional mail are also copied from similar addresses.
 
     Args:
-        connection: the caller's, in a transaction.
-        hasher: knows both rules.
-        addresses: as (controller, address).
+        connection: a connection in a transaction.
+        hasher: hashes by both rules.
+        addresses: the addresses as (controller, address).
     """
     known: list[tuple[str, bytes, bool, bool, bytes]] = []
     for start in range(0, len(addresses), SLICE):
@@ -38,7 +38,7 @@ async def carry_over_standings(
 def _legacy_hashes_of(
     hasher: AddressHasher, controller: str, address: str
 ) -> Iterator[tuple[str, bytes, bool, bool, bytes]]:
-    """Other hashes of an address under which statements may stand, as `carry_over_standings` takes them."""
+    """Yields the other hashes of an address that may have suppressions, as `carry_over_standings` needs them."""
     own = hasher.hash_address(address)
     if earlier := hasher.legacy_hash(address):
         yield controller, earlier.hash, earlier.alone, False, own

@@ -1,4 +1,4 @@
-"""The origins of mails, in PostgreSQL."""
+"""The origins of mails in PostgreSQL: category, inviter, source of the address, consent."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Mailings in PostgreSQL: from a good event to deliveries and batches, a set at a time."""
+"""Mailings in PostgreSQL: makes mailings, deliveries and batches of accepted events, many events at a time."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ from mailer.rendering.member_names import members_in, number_members
 
 _SQL = statements("mailings")
 _COLUMNS = ", ".join(one.name for one in fields(MailingFacts) if one.name != "attachments")
-"""The columns in the order in which `_facts_from_row` takes them."""
+"""The columns in the order that `_facts_from_row` needs."""
 _CREATE, _FACTS = (_SQL[name].replace("{facts}", _COLUMNS) for name in ("create", "facts"))
 
 _BY_ID, _OF_BRAND, _BY_EVENT, _LATEST = (
@@ -35,12 +35,12 @@ _BY_ID, _OF_BRAND, _BY_EVENT, _LATEST = (
     for which, limit in (
         ("m.id = $1", ""),
         ("m.id = (SELECT e.mailing_id FROM events e WHERE e.brand = $1 AND e.event_id = ANY ($2::text[]) LIMIT 1)", ""),
-        # Looked up before they are put in order: else a plan may read all mailings in their order, to find the newest.
+        # Finds the mailings before it sorts them. Else a plan may read all mailings in order to find the newest.
         ("m.id = ANY (ARRAY(SELECT k.id FROM mailings k WHERE k.event_id = ANY ($1::text[])))", " LIMIT 100"),
         ("true", " LIMIT $1"),
     )
 )
-"""A plan for any values finds each by its own index."""
+"""Separate statements, so that a generic plan uses the right index for each."""
 
 _FETCHES = (
     "opens",
@@ -52,18 +52,19 @@ _FETCHES = (
 )
 
 EXPANSION_SECONDS = 600
-"""For a named audience, which is expanded in one statement: ten million take a minute. A broker waits half an hour."""
+"""The time limit to expand a named audience in one statement. Ten million recipients take a minute; a broker waits
+half an hour."""
 BATCH_SIZE = 500
-"""Recipients a batch: a second or two of work, well within a lease."""
+"""The recipients of a batch: one or two seconds of work, much less than a lease."""
 
 
 class PostgresMailings:
-    """Implements `ports.mailings.MailingStore`, and what operators ask of mailings."""
+    """Implements `ports.mailings.MailingStore`, and reads and releases mailings for operators."""
 
     def __init__(
         self, pool: Pool, writers: LedgerWriters, hasher: AddressHasher, policies: Mapping[str, Policy]
     ) -> None:
-        """Takes the brands' policies, which say how small a figure may be."""
+        """Takes the policies by brand: each has the minimum cell for shown figures."""
         self._pool = pool
         self._policies = policies
         self._writers = writers
@@ -110,8 +111,12 @@ class PostgresMailings:
     async def _create_deliveries(
         self, connection: Connection, mailings: Sequence[NewMailing]
     ) -> tuple[dict[UUID, MailingFacts], list[asyncpg.Record]]:
-        """The facts of those that name their people and attach nothing, and the batches of all."""
-        if self._epoch != self._writers.epoch:  # the database has lost what it had
+        """Stores new mailings with their deliveries and batches.
+
+        Returns:
+            The facts of the mailings without a named audience and without attachments; and the batches of all.
+        """
+        if self._epoch != self._writers.epoch:  # the database has lost data, and may lack these templates
             self._epoch = self._writers.epoch
             self._kept.clear()
         templates = {mailing.template_version: mailing.template_source for mailing in mailings}
@@ -130,7 +135,7 @@ class PostgresMailings:
                     f"SET LOCAL statement_timeout = '{EXPANSION_SECONDS}s'; SET LOCAL lock_timeout = 0"
                 )
                 batches += await connection.fetch(
-                    # The server ends it first: one that we cease to wait for looks like a server that is away.
+                    # The server's limit is shorter than ours. If ours came first, the server would seem to be away.
                     _SQL["expand_audience"],
                     mailing.id,
                     BATCH_SIZE,
@@ -142,7 +147,7 @@ class PostgresMailings:
     async def _member_numbers(
         self, connection: Connection, mailings: Sequence[NewMailing]
     ) -> dict[tuple[str, str], int]:
-        """The numbers of the members of whom the events speak, by (brand, ref); mostly none."""
+        """Returns the ids of the members that the events' contexts mention, by (brand, ref). Mostly empty."""
         refs = {
             (mailing.event.brand, ref, mailing.controller)
             for mailing in mailings
@@ -160,7 +165,7 @@ class PostgresMailings:
     async def _named_recipient_rows(
         self, connection: Connection, mailings: Sequence[NewMailing], numbers: Mapping[tuple[str, str], int]
     ) -> list[dict[str, Any]]:
-        """The recipients that the events name, as rows for `expand_named`."""
+        """Stores the recipients that the events name, and returns them as rows for `expand_named`."""
         now = datetime.now(UTC)
         known: list[people.KnownPerson] = []
         refs: list[tuple[str, str, str]] = []
@@ -221,17 +226,17 @@ class PostgresMailings:
         return differing_fields(first, self._hasher.contents.digest_of(event))
 
     async def mailing_status(self, mailing_id: UUID) -> MailingStatus | None:
-        """A mailing by its own id."""
+        """Returns the status of a mailing by its own id, or None."""
         row = await self._pool.fetchrow(_BY_ID, mailing_id)
         return self._status_from_row(row) if row else None
 
     async def statuses_by_event(self, event_id: str) -> list[MailingStatus]:
-        """The mailings of all brands whose event had this id."""
+        """Returns the statuses of the mailings, of any brand, that this event id started."""
         ids = [event_id, *(self._hasher.erased_event_id(brand, event_id) for brand in self._policies)]
         return [self._status_from_row(row) for row in await self._pool.fetch(_BY_EVENT, ids)]
 
     async def latest_statuses(self, limit: int) -> list[MailingStatus]:
-        """The newest mailings first."""
+        """Returns the statuses of the newest mailings, the newest first."""
         return [self._status_from_row(row) for row in await self._pool.fetch(_LATEST, limit)]
 
     def _status_from_row(self, row: asyncpg.Record) -> MailingStatus:
@@ -249,11 +254,12 @@ class PostgresMailings:
         """Releases a mailing that waits for a second person.
 
         Args:
-            mailing_id: which.
-            person: the name of who releases it, also as `person:NAME`.
+            mailing_id: the mailing.
+            person: the person who releases it, as a name or as `person:NAME`.
 
         Raises:
-            ReleaseRefused: it does not wait, nobody knows who published it, or the person is who did, or is none.
+            ReleaseRefused: the mailing does not wait for a release, its publisher is unknown, or `person` is its
+                publisher or not a person.
         """
         try:
             releaser = identity.person_identity(person)
@@ -288,7 +294,12 @@ class PostgresMailings:
 async def _insert_or_find_mailings(
     connection: Connection, mailings: Sequence[NewMailing], hasher: AddressHasher, contents: Sequence[bytes]
 ) -> tuple[dict[UUID, UUID], dict[UUID, tuple[str, ...]]]:
-    """For each new mailing its own id, or that of the first mailing under its event's id; how their events differ."""
+    """Inserts new mailings, unless there is a mailing for the event id already.
+
+    Returns:
+        The id of the stored mailing by the id of each new one; and, if any of them exist already, the fields in which
+            the new events differ from the stored ones.
+    """
     brands = [mailing.event.brand for mailing in mailings]
     events = [mailing.event.id for mailing in mailings]
     hidden = [hasher.erased_event_id(brand, event) for brand, event in zip(brands, events, strict=True)]
@@ -304,7 +315,7 @@ async def _insert_or_find_mailings(
 
 
 async def _store_attachments(connection: Connection, mailings: Sequence[NewMailing]) -> set[UUID]:
-    """Keeps the files, and returns whose they are."""
+    """Stores the attachments, and returns the ids of the mailings that have any."""
     rows = [
         (mailing.id, position, file.filename, file.content_type, file.content)
         for mailing in mailings
@@ -319,11 +330,11 @@ _AS_SAID = (
     *("brand", "category", "template", "product", "topic", "campaign", "reason", "inviter", "partner", "context"),
     "reply_to",
 )
-"""Fields of an event that are columns of its mailing: texts, and JSON."""
+"""The fields of an event that its mailing has as columns of text or JSON."""
 
 
 def _contexts_of_event(event: MessageEvent) -> Iterator[Mapping[str, Any]]:
-    """The contexts of an event that have something in them."""
+    """Yields the contexts of an event that are not empty: its own, and those of its people."""
     if event.context:
         yield event.context
     if isinstance(event.to, People):
@@ -333,7 +344,7 @@ def _contexts_of_event(event: MessageEvent) -> Iterator[Mapping[str, Any]]:
 def _number_members(
     context: Mapping[str, Any], mailing: NewMailing, numbers: Mapping[tuple[str, str], int]
 ) -> Mapping[str, Any]:
-    """A context with numbers in the place of members' refs."""
+    """Returns a context with the refs of members replaced by their ids."""
     if not numbers:
         return context
     return number_members(
@@ -363,7 +374,7 @@ def _mailing_columns(
 
 
 def _as_invitee(mailing: NewMailing, person: Person) -> Person:
-    """An invitee is known by that, whatever source the invitation names (interpals-10); a member stays as they are."""
+    """Returns the person with the source `INVITED` if the mailing is an invitation, whatever it says (interpals-10)."""
     return person.model_copy(update={"source": INVITED}) if mailing.category.invites else person
 
 

@@ -1,4 +1,4 @@
-"""Bringing the database up to date: plain SQL in `migrations/`, applied by dbmate."""
+"""Migrates the database with dbmate. The migrations are SQL files in `migrations/`."""
 
 import asyncio
 import os
@@ -30,44 +30,44 @@ _OPTIONS = " ".join(
         "DateStyle=ISO",
     )
 )
-"""Settings that migrations rely on, whatever the defaults are; in PGOPTIONS a space has a backslash before it."""
+"""The settings that migrations need, whatever the database's defaults. PGOPTIONS escapes a space by a backslash."""
 _URL = "MAILER_MIGRATING"
-"""The variable in which dbmate is told the database, whose URL may hold a password."""
+"""The environment variable with the database's URL for dbmate. The URL may contain a password."""
 PATIENCE = 60.0
 """Seconds to wait for a database that is away."""
 _T = TypeVar("_T")
 
 
 class MigrationFailed(Exception):
-    """The database cannot be brought up to date; the message is its own words, or dbmate's."""
+    """The database cannot be migrated. The message comes from the database or from dbmate."""
 
 
 def migration_versions(folder: Path) -> frozenset[str]:
-    """The versions of the migrations in a folder."""
+    """Returns the versions of the migrations in a folder."""
     return frozenset(file.name.split("_")[0] for file in folder.glob("*.sql"))
 
 
 def apply_migrations(url: str, folder: Path) -> str:
-    """Applies what has not been applied yet, and creates the database if it is missing.
+    """Applies the missing migrations, and creates the database if it is missing.
 
     Args:
         url: `postgresql://…`; dbmate asks for TLS unless it says `sslmode=disable`.
-        folder: the migrations.
+        folder: the folder of the migrations.
 
     Returns:
-        What was done, a line each.
+        The output of dbmate: a line for each step.
 
     Raises:
-        MigrationFailed: the database cannot be reached, refuses us or is read-only, or a migration does not apply.
+        MigrationFailed: the database cannot be reached, refuses us or is read-only, or a migration fails.
     """
     pooled = _run_async(_is_pooled(url))
     program = shutil.which("dbmate", path=str(Path(sys.executable).parent)) or shutil.which("dbmate")
     if program is None:
         raise MigrationFailed("dbmate is missing: pip install 'pactmail[server]'")
     command = [program, "--env", _URL, "--migrations-dir", str(folder), "--no-dump-schema", "--wait", "up"]
-    # Every user of this machine sees the arguments of a process, and only its owner the environment.
+    # All users of this machine can see the arguments of a process, but only its owner the environment.
     environment = {**os.environ, _URL: url}
-    if not pooled:  # a pooler takes no options at the start of a session: then the database's defaults hold
+    if not pooled:  # a pooler refuses options at the start of a session; the database's defaults hold then
         environment["PGOPTIONS"] = _OPTIONS
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode != 0:
@@ -76,10 +76,10 @@ def apply_migrations(url: str, folder: Path) -> str:
 
 
 def examine_database(url: str) -> DatabaseCondition:
-    """The condition of a database.
+    """Returns the condition of a database.
 
     Raises:
-        MigrationFailed: it cannot be reached.
+        MigrationFailed: the database cannot be reached.
     """
     return _run_async(_examine_connected(url))
 
@@ -93,7 +93,7 @@ async def _examine_connected(url: str) -> DatabaseCondition:
 
 
 async def _is_pooled(url: str) -> bool:
-    """Tells whether a pooler stands before the database. A database that is away is waited for, but not for ever."""
+    """Returns True if a pooler is in front of the database. Waits up to `PATIENCE` seconds for the database."""
     until = time.monotonic() + PATIENCE
     while True:
         try:
@@ -114,7 +114,7 @@ async def _is_pooled(url: str) -> bool:
 
 
 def _run_async(step: Coroutine[Any, Any, _T]) -> _T:
-    """The result of an asynchronous step, whether or not this thread has an event loop already."""
+    """Runs a coroutine in an event loop of a new thread, and returns its result. This thread may have its own loop."""
     try:
         with ThreadPoolExecutor(1) as thread:
             return thread.submit(asyncio.run, step).result()

@@ -1,4 +1,4 @@
-"""Notices in PostgreSQL: what was diverted from mail, and the postal addresses for it."""
+"""Notices in PostgreSQL: diverted deliveries, and the postal addresses for them."""
 
 from collections.abc import Callable, Sequence
 from uuid import UUID
@@ -27,12 +27,12 @@ SQL = {name: text.replace("{notice}", _NOTICE) for name, text in statements("not
 async def insert_diverted_notices(
     connection: Connection, moves: Sequence[DeliveryMove], entries: Sequence[LedgerEntry]
 ) -> None:
-    """Notes those of some moves that divert, each with the reason that its entry in the ledger has.
+    """Adds a notice for each move that diverts a delivery, with the reason of its ledger entry.
 
     Args:
-        connection: in the transaction of the moves, which have been made.
-        moves: of a window.
-        entries: theirs.
+        connection: a connection in the transaction of the moves, after these.
+        moves: the moves of a window.
+        entries: the ledger entries of the window.
     """
     said = {(entry.mailing_id, entry.recipient_id): (entry.category, entry.reason) for entry in entries}
     rows = [
@@ -44,7 +44,7 @@ async def insert_diverted_notices(
 
 
 async def insert_missed_notices(connection: Connection, mailings: Sequence[UUID]) -> None:
-    """Notes what workers of an older version have diverted in some finished mailings."""
+    """Adds the missing notices of finished mailings: workers of an older version diverted without adding one."""
     await connection.execute(SQL["take_over"], mailings)
 
 

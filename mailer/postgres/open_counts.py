@@ -1,8 +1,8 @@
-"""Opens and clicks in PostgreSQL, an hour at a time: its rows tell no order and no time within the hour.
+"""Counts of opens and clicks in PostgreSQL, hour by hour. The rows show no order and no time within an hour.
 
-A row of its own for each fetch would tell both, by its place in the table and by its transaction (`ctid`, `xmin`), laid
-beside the rows of the ledger, which have a time. So the fetches of an hour are counted in memory, and written in one
-transaction when the hour is over, in the order of their keys.
+A row for each fetch would show both: its place in the table and its transaction (`ctid`, `xmin`) could be compared with
+ledger rows, which have a time. So the fetches of an hour are counted in memory. When the hour is over, the counts are
+written in one transaction, in the order of their keys.
 """
 
 import time
@@ -28,20 +28,20 @@ _WRITE = {
     for kind in ("fetches", "once", "persons")
     for what, persons in (("opens", "$3"), ("clicks", "$4"))
 }
-"""A function that writes the rows of an hour."""
+"""The statements that write the rows of an hour, by their names."""
 STEP = 3600
-"""Seconds: nothing that is stored of an open or click tells a time within such a step."""
+"""The seconds of an hour. Stored opens and clicks show no time within such a step."""
 _LOOKED_AT = 2000
-"""Deliveries of a mailing among which enough mailboxes with a pixel are looked for, each hour in which it is read."""
+"""The most deliveries of a mailing that are searched for mailboxes with a pixel, each time its counts are written."""
 
 
 @dataclass(slots=True)
 class _FinishedHours:
-    """Hours that are over, until it is known that they are in the database.
+    """Hours that are over, until we know that they are in the database.
 
     Attributes:
-        hours: the counts by hour, of this process alone. id: stands in the database if they do.
-        fetches: what the last attempt wrote of nobody's.
+        hours: this process's counts by hour. id: marks them in the database; it is there if they are.
+        fetches: the anonymous counts that the last attempt wrote.
     """
 
     hours: Mapping[int, OpenTally]
@@ -53,10 +53,10 @@ class PostgresOpens:
     """Implements `ports.open_counts.OpenCounts`.
 
     Args:
-        pool: connections.
-        policies: by brand. A mailing of a brand without one is not counted.
-        keys: the secrets of links, the newest first. They seal what a process that ends leaves to the next one.
-        clock: seconds since the epoch.
+        pool: the connections.
+        policies: the policies by brand. Mailings of a brand without a policy are not counted.
+        keys: the secrets of links, the newest first. They encrypt the counts that an ending process leaves.
+        clock: returns the seconds since the epoch.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class PostgresOpens:
         return WrittenCounts(opens, clicks)
 
     async def park_counts(self) -> None:
-        """See the port. There is a row of the same length whether anything was read or not."""
+        """See the port. The length of the row does not show if anything was opened."""
         current, due = self._current_tally(), self._due
         hours = [*({current: OpenTally()} | self._hours).items()]
         self._hours, self._due = {}, None
@@ -111,9 +111,9 @@ class PostgresOpens:
             await connection.execute(_SQL["park"], [self._seal.seal_tally(hour, tally) for hour, tally in hours])
 
     async def _write_hours(self, due: _FinishedHours) -> None:
-        """Writes hours, with those that were parked, unless they are there; parks what waits for its mailing.
+        """Writes hours and parked hours, unless they are written already. Parks counts that wait for their mailing.
 
-        All in one transaction: a process that is killed loses nothing of it.
+        All of this is one transaction: a killed process loses nothing.
         """
         async with self._pool.acquire() as connection, connection.transaction():
             if not await _are_unwritten(connection, due):
@@ -129,7 +129,7 @@ class PostgresOpens:
     async def _read_parked_hours(
         self, connection: Connection, due: _FinishedHours, current: int
     ) -> tuple[dict[int, OpenTally], list[bytes]]:
-        """Returns the hours that are to be written, and the seals of those that are not over."""
+        """Deletes the parked rows. Returns the hours to write, merged with `due`, and the rows of unfinished hours."""
         hours, sealed = defaultdict[int, OpenTally](OpenTally), list[bytes]()
         for hour, tally in due.hours.items():
             hours[hour].merge_tally(tally)
@@ -152,7 +152,7 @@ class PostgresOpens:
         return tally
 
     async def _write_hour(self, connection: Connection, day: date, tally: OpenTally) -> tuple[OpenTally, OpenTally]:
-        """Writes an hour; returns what was written of nobody's, and what waits until its mailing may be counted."""
+        """Writes an hour. Returns the anonymous counts that it wrote, and those that wait until a mailing counts."""
         cells, waiting = await self._countable_cells(connection, tally.anonymous_mailings)
         nobodys = tally.anonymous_counts_of(cells).pool_small_links(cells.__getitem__)
         fetches = [(mailing_id, link, machine, n) for (mailing_id, link, machine), n in nobodys.fetches.items()]
@@ -164,7 +164,7 @@ class PostgresOpens:
     async def _countable_cells(
         self, connection: Connection, mailings: Collection[UUID]
     ) -> tuple[dict[UUID, int], set[UUID]]:
-        """Returns the cells of the mailings that may be counted, and those that may come to be."""
+        """Returns the minimum cell of each mailing that may be counted, and the mailings that may be counted later."""
         cells, waiting = dict[UUID, int](), set[UUID]()
         for row in await connection.fetch(_SQL["mailings"], mailings):
             mailing_id, policy = row["id"], self._policies.get(row["brand"])
@@ -178,24 +178,24 @@ class PostgresOpens:
 
 
 async def _are_unwritten(connection: Connection, due: _FinishedHours) -> bool:
-    """Tells whether hours are not in the database yet; from this transaction on they are.
+    """Marks hours as written. Returns False if they were marked before.
 
-    A commit whose answer was lost may have been made, or be made just now: then it is waited for.
+    The answer to an earlier commit may have been lost. If that commit is still going on, the statement waits for it.
     """
     return await connection.fetchval(_SQL["mark"], due.id) is not None
 
 
 async def _has_enough_mailboxes(connection: Connection, mailing_id: UUID, policy: Policy) -> bool:
-    """Tells whether enough mailboxes have a pixel of a mailing that is nobody's.
+    """Returns True if enough mailboxes got an anonymous pixel of a mailing.
 
-    They may become fewer: mailboxes turn out not to exist, and people are erased.
+    The number may fall later: mailboxes turn out not to exist, and people are erased.
     """
     rows = await connection.fetch(_SQL["handed"], mailing_id, _LOOKED_AT)
     return len({row["mailbox"] for row in rows if _is_counted(row, policy)}) >= policy.minimum_cell
 
 
 def _is_counted(row: asyncpg.Record, policy: Policy) -> bool:
-    """Tells whether a delivery's mail had a pixel that is nobody's, as far as the person's standing tells now."""
+    """Returns True if a delivery's mail had an anonymous pixel, judged by the person's current standing."""
     category = policy.categories.get(row["category"])
     if category is None or category.mandatory:
         return False
@@ -204,10 +204,9 @@ def _is_counted(row: asyncpg.Record, policy: Policy) -> bool:
 
 
 async def _insert_counts(connection: Connection, kind: str, day: date, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Writes rows in the order of their keys, those of the pixel apart from those of links.
+    """Writes rows in the order of their keys, opens and clicks separately.
 
-    The order in which they came is not to be seen. It is the same for all processes, too, so that none waits for
-    another one in a circle.
+    This hides the order of the fetches. All processes use the same order, so they cannot deadlock.
     """
     found = list(rows)
     opens = sorted((row[0], *row[2:]) for row in found if row[1] is None)

@@ -1,4 +1,4 @@
-"""Opens and clicks of one hour, in memory. Nothing here knows at which moment of the hour they came."""
+"""Counts of opens and clicks of one hour, in memory. They contain no time within the hour."""
 
 import json
 from collections import Counter
@@ -9,12 +9,12 @@ from uuid import UUID
 from mailer.ports.open_counts import FetchTrace
 
 OTHER_LINKS = ""
-"""Stands for the links of a mailing that too few messages clicked to be counted by themselves."""
+"""Stands for all links of a mailing with clicks from too few messages to be counted separately."""
 MOST = 1_000_000
-"""Different things that are counted in an hour: 300 MB at most. More of them are not counted, only the known ones."""
+"""The most different counts of an hour: at most 300 MB. Beyond them, only known counts still rise."""
 
 Fetch = tuple[UUID, str | None, bool]
-"""A mailing, a link (None: its pixel), and whether a machine fetched it."""
+"""A mailing, a link (None: its pixel), and True if a machine fetched it."""
 Once = tuple[UUID, str | None, bytes]
 """A mailing, a link (None: its pixel), and a message's nonce."""
 Personal = tuple[UUID, str | None, int]
@@ -26,7 +26,9 @@ class OpenTally:
     """Counts of an hour, or of a part of it.
 
     Attributes:
-        fetches: how often. once: by which messages, as far as that may be known. persons: by whom, if they consented.
+        fetches: the number of anonymous fetches.
+        once: the messages that were opened or clicked, by nonce, if the tracking level allows it.
+        persons: the people who opened or clicked, if they consented.
     """
 
     fetches: Counter[Fetch] = field(default_factory=Counter)
@@ -47,7 +49,7 @@ class OpenTally:
             self.once.add((trace.mailing_id, link, trace.nonce.encode()))
 
     def __len__(self) -> int:
-        """Returns how many different things are counted."""
+        """Returns the number of different counts."""
         return len(self.fetches) + len(self.once) + len(self.persons)
 
     def merge_tally(self, other: "OpenTally") -> None:
@@ -58,25 +60,25 @@ class OpenTally:
 
     @property
     def anonymous_mailings(self) -> set[UUID]:
-        """The mailings with fetches of people who are not known."""
+        """Returns the ids of the mailings with anonymous fetches."""
         return {mailing_id for mailing_id, _, _ in self.fetches}
 
     def anonymous_counts_of(self, mailings: Collection[UUID]) -> "OpenTally":
-        """Returns the counts of some mailings that are nobody's."""
+        """Returns the anonymous counts of some mailings."""
         return OpenTally(
             Counter({fetch: n for fetch, n in self.fetches.items() if fetch[0] in mailings}),
             {once for once in self.once if once[0] in mailings},
         )
 
     def pool_small_links(self, minimum: Callable[[UUID], int]) -> "OpenTally":
-        """Returns the same counts, with the links that too few messages clicked in one.
+        """Returns the same counts, with all links that too few messages clicked added together as `OTHER_LINKS`.
 
-        A link can be shown to few, as where a template asks for a person's value. Whoever has it can click it as often
-        as they like, so clicks prove nothing. A link only counts by itself with clicks of as many different messages as
-        the cell wants; a message's nonce is signed. Without nonces (level `mailing`) no link counts by itself.
+        Perhaps only a few people have a link, if a template inserts a personal value. Each can click it many times, so
+        the number of clicks proves nothing. A link is counted separately only with clicks from as many different
+        messages as the minimum cell; the nonce of a message is signed. Without nonces (level `mailing`) no link is.
 
         Args:
-            minimum: the cell of a mailing.
+            minimum: returns the minimum cell of a mailing.
         """
         messages = Counter((mailing_id, link) for mailing_id, link, _ in self.once if link is not None)
         large = {key for key, n in messages.items() if n >= minimum(key[0])}
@@ -91,7 +93,7 @@ class OpenTally:
         return OpenTally(fetches, once, self.persons)
 
     def as_json(self) -> str:
-        """Returns all of it as text; `from_json` reads it."""
+        """Returns the tally as JSON text, for `from_json`."""
         fetches = sorted(
             (m.hex, link or "", link is None, machine, n) for (m, link, machine), n in self.fetches.items()
         )
@@ -101,7 +103,7 @@ class OpenTally:
 
     @classmethod
     def from_json(cls, text: str) -> "OpenTally":
-        """Reads what `as_json` wrote."""
+        """Returns the tally from the text that `as_json` made."""
         fetches, once, persons = json.loads(text)
         return cls(
             Counter({(UUID(m), None if pixel else link, machine): n for m, link, pixel, machine, n in fetches}),

@@ -20,11 +20,11 @@ from mailer.postgres.event_insert import insert_event
 _SQL = statements("outbox")
 _CHANNEL = "mailer_outbox"
 UNREACHABLE = (DatabaseAway, asyncpg.PostgresError)
-"""The ways in which a row cannot be written, or a connection not be had."""
+"""The errors when a row cannot be written, or no connection is available."""
 
 
 class PostgresOutbox:
-    """Implements `ports.outbox.Outbox`. It listens on a connection of its own once somebody waits."""
+    """Implements `ports.outbox.Outbox`. Listens for new rows on a separate connection from the first wait on."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -76,7 +76,7 @@ class PostgresOutbox:
                 self._woken.clear()
 
     async def close(self) -> None:
-        """Stops listening."""
+        """Stops listening, and releases the connection."""
         if self._listener is not None:
             listener, self._listener = self._listener, None
             listener.remove_termination_listener(self._connection_lost)
@@ -98,7 +98,7 @@ class PostgresOutbox:
             self._woken.set()
 
     def _connection_lost(self, *_: Any) -> None:
-        """The connection has ended, and the pool has taken it back: the next wait listens on another one."""
+        """Forgets a connection that has ended. The pool has it back; the next wait listens on another one."""
         self._listener = None
 
     def _wake_waiters(self, *_: Any) -> None:
@@ -108,7 +108,7 @@ class PostgresOutbox:
 async def insert_outbox_messages(
     connection: Pool | Connection, exchange: str, messages: Sequence[BrokerMessage]
 ) -> None:
-    """Adds messages as rows, in the transaction of the connection if it has one."""
+    """Inserts messages as rows of the outbox, in the transaction of the connection if it has one."""
     columns = (
         [message.routing_key for message in messages],
         [message.message_id for message in messages],
@@ -120,17 +120,17 @@ async def insert_outbox_messages(
 
 
 class OutboxPublisher:
-    """Publishes events as rows, for applications where the broker is the in-process one."""
+    """Publishes events as rows of the outbox, for applications with the in-process broker."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def publish_event(self, event: MessageEvent | AccountEvent, identity: Identity | None = None) -> None:
-        """Returns once the row is committed.
+        """Inserts an event as a row, and returns after the commit.
 
         Args:
-            event: what to publish.
-            identity: who publishes it, if not the database's role.
+            event: the event to publish.
+            identity: the publisher, if that is not the database role.
 
         Raises:
             BrokerUnavailable: the database did not answer, or has no outbox.
@@ -143,7 +143,7 @@ class OutboxPublisher:
 
 
 def _outbox_row(row: asyncpg.Record) -> OutboxRow:
-    """A row as whoever has written it left it; headers that are no texts are nobody's."""
+    """Returns an `OutboxRow` from a row. Applications write rows, too: headers that are not texts are left out."""
     given = row["headers"] if isinstance(row["headers"], dict) else {}
     headers = {name: value for name, value in given.items() if isinstance(value, str) and name != HeaderName.SIZE}
     headers[HeaderName.PUBLISHER] = row["publisher"]

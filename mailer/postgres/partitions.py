@@ -1,4 +1,4 @@
-"""The partition of deliveries that a mailing lies in: statements about it name that table, and lock no other."""
+"""Finds the partition of the table `deliveries` for a mailing. Statements name that table, and lock no other one."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -9,19 +9,19 @@ from mailer.database.statements import Pool
 
 WHOLE = "deliveries"
 _DAY = 86_400_000
-"""Milliseconds."""
+"""The milliseconds of a day."""
 _FIRST_DAY = date(1970, 1, 1).toordinal()
 _MOST_CLAIMS = 1000
 _EXISTS = "SELECT to_regclass($1) IS NOT NULL"
 
 
 def partition_of(mailing_id: UUID) -> str:
-    """The name of the partition, by the month in UTC of the id's time (RFC 9562 5.7; `ensure_partitions`)."""
+    """Returns the name of a mailing's partition: the month in UTC of its UUIDv7 (RFC 9562 5.7; `ensure_partitions`)."""
     return _partition_of_day(_day_of_id(mailing_id))
 
 
 def _day_of_id(mailing_id: UUID) -> int:
-    """The day of the id's time, counted from 1970-01-01 in UTC."""
+    """Returns the day of the id's time, counted from 1970-01-01 in UTC."""
     return (mailing_id.int >> 80) // _DAY
 
 
@@ -30,17 +30,17 @@ def _partition_of_day(day: int) -> str:
     try:
         return f"{WHOLE}_{date.fromordinal(_FIRST_DAY + day):%Y%m}"
     except (OverflowError, ValueError):
-        return WHOLE  # no UUIDv7: it lies nowhere
+        return WHOLE  # no UUIDv7: no partition has it
 
 
 @lru_cache(maxsize=500)
 def statement_on_partition(statement: str, table: str) -> str:
-    """A statement about deliveries (`deliveries d`), of one partition."""
+    """Returns a statement about `deliveries d` with the name of one partition in it."""
     return statement.replace(f" {WHOLE} d", f" {table} d")
 
 
 class PartitionTables:
-    """Those that were found to be there; partitions come, and go once nothing asks for them."""
+    """Finds the partitions of mailings, and remembers those that exist, and the partition of each claim."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -48,7 +48,7 @@ class PartitionTables:
         self._kept: dict[UUID, str] = {}
 
     async def table_of_mailings(self, mailings: Iterable[UUID]) -> str:
-        """The table that has the deliveries of some mailings: a partition, or the whole if they lie in several."""
+        """Returns the table with some mailings' deliveries: one partition, or `deliveries` if it is not exactly one."""
         names = {_partition_of_day(day) for day in {_day_of_id(mailing_id) for mailing_id in mailings}}
         if len(names) != 1:
             return WHOLE
@@ -60,11 +60,11 @@ class PartitionTables:
         return name
 
     def remember_table(self, claim: UUID, table: str) -> None:
-        """A claim's table, until it is asked for; those of claims that have failed are forgotten with the oldest."""
+        """Stores the table of a claim until `recall_table`. Keeps at most `_MOST_CLAIMS`, and drops the oldest."""
         if len(self._kept) >= _MOST_CLAIMS:
             self._kept.pop(next(iter(self._kept)))
         self._kept[claim] = table
 
     def recall_table(self, claim: UUID) -> str:
-        """The table of a claim's deliveries; the whole, if it is not known here."""
+        """Returns the table of a claim and forgets it; `deliveries` if the claim is unknown."""
         return self._kept.pop(claim, WHOLE)

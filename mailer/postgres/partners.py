@@ -1,6 +1,6 @@
-"""Partners in PostgreSQL: whom they may not mail, as lists of hashes that only the partner can compare.
+"""Suppression lists for partners in PostgreSQL: hashes of addresses that a partner may not mail.
 
-An address that a partner has of its own tells it nothing new; one that it has not, it cannot find out from a hash.
+Only the partner can compare the hashes. It can recognise an address that it has already, but cannot learn a new one.
 """
 
 import hmac
@@ -26,11 +26,11 @@ _ALL_PARTNERS = {
     SHARING,
     *(category.name for category in CATEGORIES.values() if category.partners),
 }
-"""The scopes of opt-outs that leave every partner."""
+"""The scopes of opt-outs that hold for all partners."""
 
 
 def partners_of(policies: Iterable[Policy]) -> dict[str, list[str]]:
-    """The ids of the partners that policies name, past and future ones too, by brand."""
+    """Returns the ids of the partners in the policies by brand, including past and future partners."""
     return {policy.brand: [partner.id for partner in policy.partners] for policy in policies if policy.partners}
 
 
@@ -38,13 +38,13 @@ def partners_of(policies: Iterable[Policy]) -> dict[str, list[str]]:
 async def list_for_partners(
     connection: Connection, hasher: AddressHasher, ids: Collection[int], *, erased: bool = False
 ) -> None:
-    """Who leaves partners' mail, objects or is erased, is put on the lists of the partners concerned.
+    """Adds recipients who opted out of partners' mail, objected or are erased to these partners' suppression lists.
 
     Args:
-        connection: of the transaction that has changed their standings; their addresses are still there.
-        hasher: knows the partners.
-        ids: the recipients. Who may be mailed for a partner as before is not put on its list.
-        erased: their data are about to go.
+        connection: the transaction that has changed the standings. The addresses must still be there.
+        hasher: knows the partners, and hashes for them.
+        ids: the recipients to check. Those without such an opt-out are not added.
+        erased: True: their data are about to be erased; all are added.
     """
     if not hasher.partners:
         return
@@ -62,8 +62,8 @@ class PostgresPartners:
     """Implements `ports.partners.PartnerSuppressions`.
 
     Args:
-        pool: connections.
-        ledger_key: `LEDGER_KEY`; lists are signed with an Ed25519 key derived from it, as seals are.
+        pool: the connections.
+        ledger_key: `LEDGER_KEY`. Lists are signed with an Ed25519 key derived from it, as seals are.
     """
 
     def __init__(self, pool: Pool, ledger_key: str) -> None:

@@ -1,4 +1,4 @@
-"""Wishes in PostgreSQL. Only `actions` calls what adds to them."""
+"""Wishes in PostgreSQL that wait for a confirmation. Only `actions` calls the functions that add wishes."""
 
 from collections.abc import Callable, Collection, Sequence
 from uuid import UUID
@@ -75,5 +75,5 @@ class PostgresPendingRequests:
 
 
 def _requests_not_left(wishes: Sequence[PendingRequest], left: Collection[str]) -> list[PendingRequest]:
-    """The wishes for mail that somebody has not left."""
+    """Returns the wishes that no opt-out of the person covers."""
     return [wish for wish in wishes if {EVERYTHING_OPTIONAL, wish.what, wish.what.partition("/")[0]}.isdisjoint(left)]

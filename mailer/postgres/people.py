@@ -1,4 +1,4 @@
-"""People in PostgreSQL, a set at a time: for intake and for imports, which follow the same rules."""
+"""People in PostgreSQL: stores many people in one call, by the same rules for intake and for imports."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -18,17 +18,18 @@ SQL = statements("people")
 for _part in ("country", "source", "version", "newer"):
     SQL["upsert"] = SQL["upsert"].replace(f"{{{_part}}}", SQL.pop(_part))
 _BUILT_IN = SourceVocabulary({})
-"""The sources of every policy."""
+"""The sources that every policy knows."""
 
 
 @dataclass(slots=True)
 class KnownPerson:
-    """A person of a brand, how new what is said of them is, and the policy's versions under which it was collected.
+    """The data of a person of a brand, with their time and the policy versions under which they were collected.
 
-    Nobody changes it; frozen, it would take five times as long to make.
+    Not changed after it is made. A frozen class would take five times as long to make.
 
     Attributes:
-        is_invited: whether their source is an invitation, by whatever name the policy lists it.
+        observed_at: the time of the data; newer data replace older ones.
+        is_invited: True if their source is an invitation, by any of its names in the policy.
     """
 
     brand: str
@@ -48,16 +49,18 @@ def known_person(
     said: datetime | None = None,
     vocabulary: SourceVocabulary = _BUILT_IN,
 ) -> KnownPerson:
-    """A person as of when the data were collected, or said; a date in the future would outrank all that follow.
+    """Returns the data of a person with the time when they were collected or said.
+
+    A time in the future becomes `now`: it would outrank all later data.
 
     Args:
-        brand: whose.
-        controller: the brand's.
-        person: what is said of them.
-        now: the time.
-        days: when each version of the brand's policy came into force.
-        said: when it was, where that is known; else it counts as of now.
-        vocabulary: the brand's sources.
+        brand: the brand of the person.
+        controller: the controller of the brand.
+        person: the data.
+        now: the current time.
+        days: the days on which each version of the brand's policy came into force.
+        said: the time of the event, if known; else `now` counts.
+        vocabulary: the sources of the brand.
     """
     versions = versions_at(days, person.policy_version, person.collected_at, now)
     observed_at = min(person.collected_at or said or now, now)
@@ -65,16 +68,17 @@ def known_person(
 
 
 _NO_TEXT = frozenset({6, 11, 14})
-"""The places in a `_person_row` of what is no text."""
+"""The positions in a `_person_row` of values that are not text."""
 
 
 async def upsert_people(
     connection: Connection, hasher: AddressHasher, people: Sequence[KnownPerson]
 ) -> dict[tuple[str, str], int]:
-    """Inserts or updates people and brings their standings up to date. Never undoes an opt-out, or an erasure.
+    """Inserts or updates people, and refreshes their standings. Never undoes an opt-out or an erasure.
 
     Returns:
-        Ids by (brand, ref); for data from before an erasure, that of who is erased or has no address.
+        The recipient ids by (brand, ref). Data from before an erasure change nothing: their id is that of the erased
+            person, or of a recipient without an address.
     """
     if not people:
         return {}
@@ -97,7 +101,7 @@ async def upsert_people(
 
 
 def _merge_duplicates(people: Sequence[KnownPerson]) -> Sequence[KnownPerson]:
-    """The newest of what is said of each person, with every country, source and version that is said of them."""
+    """Returns one entry for each person: the newest data, with the countries, sources and versions of all entries."""
     each: dict[tuple[str, str], KnownPerson] = {}
     for known in people:
         key = known.brand, known.person.ref
@@ -124,10 +128,10 @@ def _newest_of(one: KnownPerson, other: KnownPerson) -> KnownPerson:
 async def _link_owner_addresses(
     connection: Connection, hasher: AddressHasher, people: Sequence[KnownPerson], ids: Mapping[tuple[str, str], int]
 ) -> list[int]:
-    """Notes how addresses were collected for those under which their owners may also be known.
+    """Records how addresses were collected, also for the other mailboxes of their owners.
 
     Returns:
-        The ids of those people whose own address is told something, and of those who have one of the others.
+        The ids of the people whose address got such a record, and of the people with one of the other mailboxes.
     """
     other = [
         (ids[known.brand, known.person.ref], hashed)
@@ -157,17 +161,20 @@ async def _people_rows(hasher: AddressHasher, people: Sequence[KnownPerson]) -> 
 
 
 async def lock_out_imports(connection: Connection) -> None:
-    """Until the transaction ends, nobody becomes known under an address that is just being suppressed."""
+    """Locks out imports and new people until the transaction ends. So none appears with an address being suppressed."""
     await connection.execute(SQL["keep_imports_out"])
 
 
 async def lock_people(connection: Connection, keys: Sequence[tuple[str, str]]) -> None:
-    """Locks the standings of people by (brand, ref), in the order in which a hand-over does."""
+    """Locks the standings of people, given as (brand, ref), in the same order as a hand-over."""
     await connection.execute(SQL["lock"], *zip(*keys, strict=True))
 
 
 async def lock_sharing_people(connection: Connection, ids: Sequence[int]) -> list[int]:
-    """Locks the standings of people and of all who share their addresses, in the order in which a hand-over does."""
+    """Locks the standings of people and of all who share their addresses. Returns their ids.
+
+    Locks in the same order as a hand-over.
+    """
     touched = await find_sharing_people(connection, ids)
     await lock_standings(connection, touched)
     return touched
@@ -176,7 +183,11 @@ async def lock_sharing_people(connection: Connection, ids: Sequence[int]) -> lis
 async def find_similar_owners(
     connection: Connection, hasher: AddressHasher, ids: Sequence[int]
 ) -> list[tuple[int, int]]:
-    """Returns who has an address that a person would take for that of somebody (see `kin`), as (somebody, kin)."""
+    """Finds recipients with an address that people could mistake for that of one of `ids`.
+
+    Returns:
+        Pairs of ids: the given recipient, and the one with the similar address.
+    """
     if not ids:
         return []
     rows = await connection.fetch(SQL["beyond_ascii"], ids)
@@ -189,7 +200,10 @@ async def find_similar_owners(
 
 
 async def lock_for_opt_outs(connection: Connection, hasher: AddressHasher, ids: Sequence[int]) -> None:
-    """Locks the standings that an opt-out of one of these people may change, before anything else of theirs is."""
+    """Locks all standings that an opt-out of these people may change: theirs, and those of same or similar addresses.
+
+    Call it before any other lock on these people.
+    """
     kin = [other for _, other in await find_similar_owners(connection, hasher, ids)]
     await lock_sharing_people(connection, [*ids, *kin])
 
@@ -200,7 +214,7 @@ async def find_sharing_people(connection: Connection, ids: Sequence[int]) -> lis
 
 
 async def lock_standings(connection: Connection, ids: Sequence[int]) -> None:
-    """Locks standings, in the order in which a hand-over does."""
+    """Locks standings in the same order as a hand-over."""
     await connection.execute(
         "SELECT FROM standings WHERE recipient_id = ANY ($1::bigint[]) ORDER BY recipient_id FOR UPDATE", ids
     )
@@ -209,7 +223,10 @@ async def lock_standings(connection: Connection, ids: Sequence[int]) -> None:
 async def register_refs(
     connection: Connection, hasher: AddressHasher, refs: Sequence[tuple[str, str, str]]
 ) -> dict[tuple[str, str], int]:
-    """Ids by (brand, ref) for refs given as (brand, ref, controller), erased and unknown ones included."""
+    """Returns the recipient ids by (brand, ref) for refs given as (brand, ref, controller).
+
+    Finds erased people, too. Stores unknown refs as new recipients without an address.
+    """
     if not refs:
         return {}
     ids = await find_ids(connection, [(brand, ref) for brand, ref, _ in refs])
@@ -231,10 +248,10 @@ async def register_refs(
 async def correct_country(
     connection: Connection, hasher: AddressHasher, recipient_id: int, address: str | None, country: str
 ) -> list[int]:
-    """Puts a country in the place of all that were said, for every account of a person's address at their brand.
+    """Replaces all recorded countries by one, for every account of the owner of an address at the brand.
 
     Returns:
-        The ids of those whose standings are to be refreshed.
+        The ids of the recipients whose standings the caller has to refresh.
     """
     relatives = hasher.owner_address_hashes(address) if address else []
     rows = await connection.fetch(SQL["forget_countries"], recipient_id, relatives, country, "rectify")
@@ -242,20 +259,20 @@ async def correct_country(
 
 
 async def find_ids(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """Ids of known recipients by (brand, ref)."""
+    """Returns the ids of known recipients by (brand, ref)."""
     brands, refs = zip(*keys, strict=True)
     rows = await connection.fetch(SQL["ids"], brands, refs)
     return {(row["brand"], row["ref"]): row["id"] for row in rows}
 
 
 async def refresh_standings(connection: Connection, ids: Sequence[int]) -> None:
-    """Brings standings up to date with the people's addresses, what suppresses these, and the consents."""
+    """Computes standings again from the people's addresses, their suppressions and consents."""
     also = await connection.fetch(SQL["move"], ids)
     await connection.execute(SQL["derive"], list({*ids, *(row["id"] for row in also)}))
 
 
 def _person_row(hasher: AddressHasher, known: KnownPerson) -> tuple[object, ...]:
-    """Returns the values in the order in which `upsert_people` takes the columns."""
+    """Returns the values in the order of the columns of the statement `upsert`."""
     person = known.person
     return (
         known.brand,

@@ -1,4 +1,4 @@
-"""The copy of what is stored about a person: every table that has their id or their address contributes."""
+"""The copy of all data that are stored about a person, from every table with their id or address."""
 
 from datetime import date, datetime
 from typing import Any
@@ -31,10 +31,10 @@ _ALSO = (
 async def copy_personal_data(
     connection: Connection, hasher: AddressHasher, brand: str, recipient_id: int
 ) -> dict[str, Any] | None:
-    """All that each table has of a person; the ledger's entries stand with their deliveries.
+    """Returns all data that the tables have of a person. The ledger entries are with their deliveries.
 
     Returns:
-        As JSON has it; None if the brand has no such recipient.
+        Values that JSON can hold; None if the brand has no such recipient.
     """
 
     async def rows(name: str) -> list[dict[str, Any]]:
@@ -68,7 +68,7 @@ async def copy_personal_data(
 async def _data_by_address(
     connection: Connection, hasher: AddressHasher, brand: str, data: asyncpg.Record
 ) -> dict[str, list[dict[str, Any]]]:
-    """All that is kept under other hashes of the address: whom partners were told of, and dead letters that name it."""
+    """Returns the data that are stored by a hash of the address: partners' suppressions, and dead letters."""
     partners = hasher.partners.get(brand, ()) if data["email"] else ()
     hashes = [hasher.partner_hash(brand, partner, data["email"]) for partner in partners]
     keys = await dead_letter_keys_of(connection, hasher, brand, data)
@@ -81,7 +81,7 @@ async def _data_by_address(
 
 
 def _row_as_json(row: asyncpg.Record) -> dict[str, Any]:
-    """A row as JSON has it."""
+    """Returns a row as a dictionary of values that JSON can hold."""
     return {name: _value_as_json(value) for name, value in row.items()}
 
 

@@ -1,4 +1,4 @@
-"""Processors that were handed data and have to forget, and their states, in PostgreSQL."""
+"""Processors in PostgreSQL: the data that they got, their duties to erase and purge, and their states."""
 
 from collections.abc import Collection, Sequence
 from uuid import UUID
@@ -56,7 +56,7 @@ class PostgresProcessors:
         return await self._confirm_duty("purge", mailing_id, processor, person)
 
     async def _confirm_duty(self, what: str, about: int | UUID, processor: str, person: str) -> bool:
-        """Marks what is due as confirmed, with its entry, which names who noted it."""
+        """Marks a duty as confirmed, with a ledger entry that names the person. False: there is no such duty."""
         async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 row = await connection.fetchrow(_SQL[f"confirm_{what}"], about, processor, person)
@@ -81,12 +81,12 @@ class PostgresProcessors:
 async def insert_purges(
     connection: Connection, finished: Sequence[UUID], outside: Collection[tuple[str, str]]
 ) -> list[LedgerEntry]:
-    """Notes who is to keep nothing of finished mailings; the entries to be written for it.
+    """Adds the purges that processors owe for finished mailings, and returns their ledger entries.
 
     Args:
-        connection: the caller's, in a transaction.
-        finished: mailings.
-        outside: (brand, processor), where the brand has promised that outside systems retain nothing.
+        connection: a connection in a transaction.
+        finished: the ids of the mailings.
+        outside: (brand, processor), if the brand has promised that outside systems retain nothing.
     """
     if not finished or not outside:
         return []

@@ -1,4 +1,4 @@
-"""The fate of published events, read from PostgreSQL for their publishers."""
+"""Reads for publishers what became of their events: taken in, refused, or different from an earlier event."""
 
 from collections.abc import Sequence
 
@@ -15,10 +15,10 @@ Event = MessageEvent | AccountEvent
 
 
 class PublishedEvents:
-    """Asks of events by what they say.
+    """Compares events with the stored ones, and finds their refusals.
 
     Args:
-        pool: connections. hasher: makes digests, and the hashes that stand for ids.
+        pool: the connections. hasher: makes digests of contents, and hashes of erased ids.
     """
 
     def __init__(self, pool: Pool, hasher: AddressHasher) -> None:
@@ -26,11 +26,11 @@ class PublishedEvents:
         self._hasher = hasher
 
     async def find_differing(self, events: Sequence[Event]) -> list[tuple[str, ...]]:
-        """For each, the fields in which it differs from what its id stands for already."""
+        """Returns for each event the fields that differ from the stored event with the same id."""
         return [fields for _, fields in await self._find_known(events)]
 
     async def find_unknown_audiences(self, events: Sequence[Event]) -> set[tuple[str, str]]:
-        """The audiences, by brand and name, that events name and their brands do not have."""
+        """Returns the audiences, as (brand, name), that events name but that do not exist."""
         named = {
             (event.brand, event.to.audience)
             for event in events
@@ -39,11 +39,14 @@ class PublishedEvents:
         return {key for key in named if not await self._pool.fetchval(_HAS_AUDIENCE, *key)}
 
     async def get_newest_letter(self) -> int:
-        """The id of the newest dead letter, 0 where there is none."""
+        """Returns the id of the newest dead letter; 0 if there is none."""
         return int(await self._pool.fetchval(_SQL["newest_letter"]))
 
     async def find_fates(self, events: Sequence[Event], after: int) -> list[str | None]:
-        """For each, why it was refused after that dead letter; an empty text if it was taken in; None if neither."""
+        """Returns for each event the reason of its refusal, an empty text if it was taken in, or None if neither.
+
+        Only looks at dead letters after the id `after`.
+        """
         bodies = [event.to_json() for event in events]
         rows = await self._pool.fetch(_SQL["refusals"], [event.routing_key for event in events], bodies, after)
         refused = {row["position"] - 1: row["reason"] for row in rows}
@@ -51,7 +54,7 @@ class PublishedEvents:
         return [refused.get(place, "" if taken and not fields else None) for place, (taken, fields) in enumerate(known)]
 
     async def _find_known(self, events: Sequence[Event]) -> list[tuple[bool, tuple[str, ...]]]:
-        """For each, whether something was taken in under its id, and in what it differs from that."""
+        """Returns for each event: True if its id was taken in, and the fields that differ from the stored event."""
         named = [
             (
                 event.brand,

@@ -1,4 +1,4 @@
-"""Publishers in PostgreSQL. An API key is random, 256 bits, and kept as a digest: a slow hash would add nothing."""
+"""Publishers in PostgreSQL. An API key has 256 random bits, and is stored as a digest; it needs no slow hash."""
 
 import hashlib
 import secrets
@@ -20,7 +20,7 @@ _SQL = statements("publishers")
 
 @dataclass(frozen=True, slots=True)
 class KnownPublisher:
-    """A publisher as operators see it, also after it was revoked."""
+    """A publisher with the times of its creation and revocation, for operators."""
 
     publisher: Publisher
     created_at: datetime
@@ -29,12 +29,12 @@ class KnownPublisher:
 
 @dataclass(frozen=True, slots=True)
 class PublisherChange:
-    """An entry of the ledger about a publisher.
+    """A change of a publisher's rights, from the ledger.
 
     Attributes:
         what: `granted` or `revoked`.
-        rights: those that were granted then, each as `brand:NAME`, `category:NAME`, `action:NAME` or `read:NAME`.
-        actor: the identity that did it.
+        rights: the granted rights, each as `brand:NAME`, `category:NAME`, `action:NAME` or `read:NAME`.
+        actor: the identity that made the change.
     """
 
     at: datetime
@@ -44,11 +44,11 @@ class PublisherChange:
 
 
 class PostgresPublishers:
-    """Implements `ports.publishers.PublisherStore`, and what operators do with them.
+    """Implements `ports.publishers.PublisherStore`, and lists and changes publishers for operators.
 
     Args:
-        pool: of connections.
-        writers: of the ledger, in which each change stands.
+        pool: the connections.
+        writers: the writers of the ledger, which records each change.
     """
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
@@ -66,29 +66,30 @@ class PostgresPublishers:
         return {publisher.identity: publisher for publisher in found}
 
     async def save_broker_user(self, name: str | None) -> None:
-        """Notes as which user of RabbitMQ a worker consumes, where it does."""
+        """Stores the RabbitMQ user of a worker; does nothing for None."""
         if name is not None:
             await self._pool.execute(_SQL["note_broker_user"], name)
 
     async def read_broker_user(self) -> str | None:
-        """The user of RabbitMQ as whom the worker that started last consumes; None: none has started."""
+        """Returns the RabbitMQ user of the worker that started last; None if none has started."""
         found: str | None = await self._pool.fetchval(_SQL["broker_user"])
         return found
 
     async def list_publishers(self) -> Sequence[KnownPublisher]:
-        """All of them, also those that were revoked, by kind and name."""
+        """Returns all publishers, including revoked ones, ordered by kind and name."""
         return [_known_from_row(row) for row in await self._pool.fetch(_SQL["list"])]
 
     async def get_publisher(self, identity: Identity) -> KnownPublisher | None:
-        """One of them."""
+        """Returns a publisher, also a revoked one; None if it does not exist."""
         row = await self._pool.fetchrow(_SQL["one"], identity.kind, _stored_name(identity))
         return _known_from_row(row) if row else None
 
     async def grant_rights(self, identity: Identity, rights: PublisherRights) -> str | None:
-        """Grants rights, to what a publisher has already; one that was revoked begins anew with these only.
+        """Adds rights to those of a publisher. A revoked or new publisher has only these.
 
         Returns:
-            The key, for the only time, where the publisher is the holder of one that it has not had so far.
+            The new API key, if the identity is that of a key and the publisher was new or revoked; else None. The key
+                is never shown again.
         """
         key = f"mk_{secrets.token_urlsafe(32)}" if identity.kind is IdentityKind.KEY else None
         columns = (sorted(rights.brands), sorted(rights.categories), sorted(rights.actions), sorted(rights.reads))
@@ -102,7 +103,7 @@ class PostgresPublishers:
         return key if taken else None
 
     async def revoke_rights(self, identity: Identity) -> bool:
-        """Ends a publisher's rights. False: there is no such publisher, or it was revoked before."""
+        """Revokes a publisher's rights. False: there is no such publisher, or it was revoked before."""
         async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 if await connection.fetchval(_SQL["revoke"], identity.kind, _stored_name(identity)) is None:
@@ -112,13 +113,13 @@ class PostgresPublishers:
         return True
 
     async def publisher_changes(self, identity: Identity) -> Sequence[PublisherChange]:
-        """The ledger's entries about a publisher, the oldest first."""
+        """Returns the changes of a publisher's rights from the ledger, the oldest first."""
         rows = await self._pool.fetch(_SQL["changes"], identity.kind, _stored_name(identity))
         return [PublisherChange(row["at"], row["reason"], row["fields"] or (), row["actor"]) for row in rows]
 
 
 def rights_as_text(rights: PublisherRights) -> tuple[str, ...]:
-    """The rights as they stand in the ledger: `brand:NAME`, `category:NAME`, `action:NAME`, `read:NAME`."""
+    """Returns rights in the form of the ledger: `brand:NAME`, `category:NAME`, `action:NAME`, `read:NAME`."""
     named = (
         ("brand", rights.brands),
         ("category", rights.categories),
@@ -131,7 +132,7 @@ def rights_as_text(rights: PublisherRights) -> tuple[str, ...]:
 async def _append_change(
     connection: Connection, writer: ChainWriter, identity: Identity, what: str, rights: tuple[str, ...]
 ) -> ChainedEntries:
-    """Appends what was done with a publisher's rights to the ledger, and notes where it stands."""
+    """Appends a change of a publisher's rights to the ledger, and stores the number of its entry."""
     entry = LedgerEntry(EntryKind.CONTROL, "", reason=what, rule=f"publisher:{identity}", fields=rights or None)
     linked = await append_entries(connection, writer, [entry])
     await connection.execute(_SQL["note"], identity.kind, _stored_name(identity), linked.writer, linked.first)
@@ -139,7 +140,7 @@ async def _append_change(
 
 
 def _stored_name(identity: Identity) -> str:
-    """The name under which an identity stands: that of a person in the form in which persons are compared."""
+    """Returns the name in the form that is stored. A person's name has the form in which names are compared."""
     return identity.form[1]
 
 

@@ -1,4 +1,4 @@
-"""Hard refusals in PostgreSQL: their counters, the quarantine, and what persons have judged."""
+"""Hard refusals in PostgreSQL: their counters, the quarantine, and the verdicts of persons."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -25,7 +25,7 @@ from mailer.postgres.suppressions import changing_suppressions, insert_suppressi
 
 _SQL = statements("quarantine")
 _PROCESSOR = "processor"
-"""Who has made an address dead that no person has judged."""
+"""The actor of a dead address without a verdict of a person."""
 
 
 class PostgresQuarantine:
@@ -125,7 +125,7 @@ class PostgresQuarantine:
     async def _mark_addresses_dead(
         self, connection: Connection, dead: Sequence[tuple[asyncpg.Record, str]], by: str = _PROCESSOR
     ) -> list[LedgerEntry]:
-        """Makes people's addresses dead, each with its source; the entries that say so."""
+        """Suppresses the addresses of recipients as dead, each with its source. Returns the ledger entries."""
         if not dead:
             return []
         await insert_suppressions(
@@ -150,13 +150,13 @@ class PostgresQuarantine:
 
 
 async def aggregate_answers(pool: Pool) -> None:
-    """Adds up what processors answered, and forgets what nobody asks for any more."""
+    """Adds up the counts of processors' answers by minute or hour, and deletes old counts and believed refusals."""
     for name in ("fold", "forget_answers", "forget_believed"):
         await execute_unhurried(pool, _SQL[name])
 
 
 def _refusal_columns(refusals: Sequence[HardRefusal]) -> tuple[list[object], list[object], list[object]]:
-    """As columns."""
+    """Returns the mailing ids, recipient ids and attempts of refusals, as columns."""
     return (
         [refusal.mailing_id for refusal in refusals],
         [refusal.recipient_id for refusal in refusals],

@@ -1,4 +1,4 @@
-"""Limits, and what was used of them, in PostgreSQL."""
+"""Rate limits in PostgreSQL, the tokens used of them, and paces."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -91,13 +91,13 @@ class PostgresRates:
 
 
 async def delete_old_windows(pool: Pool, limit: int) -> int:
-    """Deletes windows that are over, at most so many, and paces that have recovered; returns how many windows."""
+    """Deletes up to `limit` windows that are over, and paces that have recovered. Returns the number of windows."""
     await pool.execute(_SQL["forget_paces"])
     return int((await pool.execute(_SQL["forget"], limit)).rpartition(" ")[2])
 
 
 async def _limit_entry(connection: Connection, what: str, scope: Scope, key: str, said: str, by: str) -> LedgerEntry:
-    """Returns the ledger entry of a change, of its brand if it is about one."""
+    """Returns the ledger entry of a change of a limit, with the brand if the limit is of a brand or a mailing."""
     mailing = UUID(key) if scope == "mailing" else None
     brand = await connection.fetchval(_SQL["brand_of"], mailing) if mailing else key if scope == "brand" else ""
     return LedgerEntry(

@@ -1,4 +1,4 @@
-"""Importing recipients: a chunk a transaction, by the same rules as people that an event brings along."""
+"""Imports recipients, one chunk in a transaction, by the same rules as for people in an event."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ class PostgresImporter:
         controller: str,
         vocabulary: SourceVocabulary,
     ) -> None:
-        """Takes the brand, its controller, and the sources from which its addresses come."""
+        """Takes the brand, its controller, and the sources of addresses that the brand knows."""
         self._pool = pool
         self._writers = writers
         self._hasher = hasher
@@ -76,13 +76,13 @@ class PostgresImporter:
         ]
 
     async def _set_flag(self, connection: Connection, flag: StandingFlag, ids: Sequence[int]) -> list[LedgerEntry]:
-        """Sets a flag of some people; an entry for each of them."""
+        """Sets a flag of some people, and returns a ledger entry for each."""
         if ids:
             await connection.execute(people.SQL["set_flag"].replace("{flag}", f"{flag.value}_at"), ids)
         return [action_entry(self._brand, id_, flag.value, None, _SOURCE) for id_ in ids]
 
     async def _note_products_and_audiences(self, connection: Connection, each: Sequence[tuple[int, ImportRow]]) -> None:
-        """Paid products and audiences."""
+        """Stores the paid products and the audiences of imported recipients."""
         if paid := [(id_, ";".join(row.products)) for id_, row in each if row.products is not None]:
             await connection.execute(people.SQL["products"], *zip(*paid, strict=True))
         if joined := [(self._brand, audience, id_) for id_, row in each for audience in row.audiences]:

@@ -1,4 +1,4 @@
-"""Looking people up, for operators: by ref, by address in any spelling, or by the number that the ledger has."""
+"""Finds recipients for operators: by ref, by address in any spelling, or by their number in the ledger."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ class ListedRecipient:
     """A recipient of a brand.
 
     Attributes:
-        id: the number that the ledger has for them. brand, ref: as the application names them; of who was erased, a
-            keyed hash.
-        email, name, locale, country: as they are known now.
+        id: their number in the ledger.
+        brand, ref: the names that the application uses; the ref of an erased person is a keyed hash.
+        email, name, locale, country: the current data.
         state: active, deactivated, restricted, under_13, address_dead or erased.
-        opted_out: the scopes that they have left.
-        since: when they became known.
+        opted_out: the scopes of their opt-outs.
+        since: the time when they became known.
     """
 
     id: int
@@ -38,11 +38,11 @@ class ListedRecipient:
 
 
 class RecipientLookup:
-    """Reads recipients.
+    """Finds and lists recipients of some brands.
 
     Args:
-        pool: connections. hasher: of addresses.
-        brands: whose recipients are looked at, by brand with its controller.
+        pool: the connections. hasher: hashes addresses and refs.
+        brands: the controller of each brand whose recipients may be found.
     """
 
     def __init__(self, pool: Pool, hasher: AddressHasher, brands: dict[str, str]) -> None:
@@ -51,11 +51,11 @@ class RecipientLookup:
         self._brands = brands
 
     async def list_recipients(self, limit: int, after: int = 0) -> Sequence[ListedRecipient]:
-        """Recipients in the order in which they became known, those with a number above `after`."""
+        """Returns recipients with a number above `after`, in the order in which they became known."""
         return [ListedRecipient(*row) for row in await self._pool.fetch(_SQL["list"], [*self._brands], after, limit)]
 
     async def find_recipients(self, text: str) -> Sequence[ListedRecipient]:
-        """All whom a text means: as a ref (also of who was erased), as an address, or as the ledger's number."""
+        """Returns all recipients with this ref (also erased ones), this address, or this number in the ledger."""
         refs = [(brand, ref) for brand in self._brands for ref in (text, self._hasher.erased_ref(brand, text))]
         number = int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
         hashes = [self._hasher.hash_address(text)] if "@" in text else []

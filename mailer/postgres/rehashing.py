@@ -1,4 +1,4 @@
-"""Addresses that were hashed by the rule before, and what was said of them."""
+"""Hashes addresses again that were hashed by the former rule, and copies their suppressions."""
 
 import asyncpg
 
@@ -12,12 +12,12 @@ _AT_ONCE = 1000
 
 
 async def rehash_addresses(pool: Pool, hasher: AddressHasher) -> int:
-    """Brings the hashes of known people in line with the rule of now; what was said of an address goes with it.
+    """Replaces hashes by the former rule with current ones, and copies the suppressions of these addresses.
 
-    It can be done again, and while processes run.
+    It can run again, and while processes work.
 
     Returns:
-        How many people had a hash by the rule before.
+        The number of people with a hash by the former rule.
     """
     done, after = 0, 0
     while rows := await pool.fetch(_SQL["unusual"], hasher.key_id, after, _AT_ONCE):

@@ -1,4 +1,4 @@
-"""Advertisers' reports in PostgreSQL: counted once, compared with all that were issued before, and then kept."""
+"""Advertisers' reports in PostgreSQL. A report is counted once, compared with all earlier reports, then stored."""
 
 from collections import defaultdict
 from uuid import UUID
@@ -21,7 +21,7 @@ _SQL = statements("reports")
 _AUDIENCE = "audience"
 
 _Breakdown = tuple[int, str]
-"""A report's id and a dimension."""
+"""The id of a report, and a dimension."""
 
 
 class PostgresReports:
@@ -51,7 +51,7 @@ class PostgresReports:
 
 
 def _mailing_id(text: str) -> UUID | None:
-    """A mailing's id, as it is printed; another spelling would be another report of the same mailing."""
+    """Returns a text as a mailing id, or None. Another spelling of an id would make a second report: it gets None."""
     try:
         found = UUID(text)
     except ValueError:
@@ -60,7 +60,7 @@ def _mailing_id(text: str) -> UUID | None:
 
 
 async def _write_report(connection: Connection, brand: str, campaign: str, minimum: int, mailings: list[UUID]) -> None:
-    """Writes a report: what was counted, less all that must not be shown."""
+    """Counts and stores a report, without the figures that must not be shown."""
     report_id = await connection.fetchval(_SQL["begin"], brand, campaign, minimum, mailings)
     if not await _write_cells(connection, report_id, minimum, mailings):
         return
@@ -81,7 +81,7 @@ async def _write_report(connection: Connection, brand: str, campaign: str, minim
 
 
 async def _write_cells(connection: Connection, report_id: int, minimum: int, mailings: list[UUID]) -> bool:
-    """Writes the cells that may be shown if this were the only report; whether there are any."""
+    """Stores the cells that may be shown if no other report existed. Returns False if there are none."""
     cells: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for row in await connection.fetch(_SQL["count"], report_id, mailings):
         cells[row["dimension"]][row["value"]] = row["people"]
@@ -106,7 +106,10 @@ async def _write_fetches(connection: Connection, report_id: int, minimum: int, m
 async def _overlapping_reports(
     connection: Connection, report_id: int, brand: str
 ) -> dict[tuple[_Breakdown, _Breakdown], Shared]:
-    """For each breakdown of the report, every other of the brand that has people in common with it, and how many."""
+    """Returns the numbers of people that breakdowns of this report share with others of the brand.
+
+    The keys are pairs of a breakdown of this report and one that it shares people with.
+    """
     sizes: defaultdict[_Breakdown, dict[str, int]] = defaultdict(dict)
     for row in await connection.fetch(_SQL["released"], brand):
         sizes[row["report_id"], row["dimension"]][row["value"]] = row["people"]

@@ -41,10 +41,10 @@ class PostgresRights:
     """Implements `ports.rights.RightsStore`.
 
     Args:
-        pool: connections. hasher: of addresses and refs.
-        standings: begins each change.
-        controllers: each brand's.
-        tell: whether what is cancelled is also put into the outbox for `mailer.outcomes`.
+        pool: the connections. hasher: hashes addresses and refs.
+        standings: opens the transaction of each change.
+        controllers: the controller of each brand.
+        tell: True: cancelled deliveries also go into the outbox for `mailer.outcomes`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Seals the counts that a process leaves behind when it ends within an hour: the database keeps what it cannot read."""
+"""Encrypts the counts that an ending process leaves within an hour. The database stores them, but cannot read them."""
 
 import base64
 import hashlib
@@ -12,23 +12,23 @@ from mailer.postgres.open_tally import OpenTally
 from mailer.telemetry import log
 
 _PAGE = 65_536
-"""The length of a seal's text is a multiple of that, in octets, so that it tells little of what is in it."""
+"""The text is padded to a multiple of so many octets, so that its length shows little of the counts."""
 
 
 class TallySeal:
     """Encrypts tallies under the secrets of links."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        """Takes the secrets, the newest first; each of them opens, the newest closes."""
+        """Takes the secrets, the newest first. The newest encrypts; any of them decrypts."""
         self._box = MultiFernet([Fernet(_derive_key(key)) for key in keys])
 
     def seal_tally(self, hour: int, tally: OpenTally) -> bytes:
-        """Returns an hour's counts, sealed. `hour`: since the epoch."""
+        """Returns the encrypted counts of an hour. `hour` is counted since the epoch."""
         text = json.dumps([hour, tally.as_json()]).encode()
         return self._box.encrypt(text.ljust(-(-len(text) // _PAGE) * _PAGE))
 
     def open_sealed_tally(self, body: bytes) -> tuple[int, OpenTally] | None:
-        """Returns the hour and its counts; None if none of the keys opens the seal, which is logged."""
+        """Returns the hour and its counts. If no key decrypts them, logs an error and returns None."""
         try:
             hour, text = json.loads(self._box.decrypt(body))
         except InvalidToken:

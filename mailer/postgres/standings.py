@@ -1,4 +1,4 @@
-"""Standings in PostgreSQL. Only `actions` calls what changes them."""
+"""Standings in PostgreSQL. Only `actions` calls the functions that change them."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -102,9 +102,10 @@ class PostgresStandings:
     def changing_standing(
         self, brand: str, recipient_id: int, reason: str, category: str | None, source: str, address: str | None = None
     ) -> AbstractAsyncContextManager[Connection | None]:
-        """One transaction for a change of a standing and its ledger entry; whatever is done within commits with it.
+        """Opens a transaction for a change of a standing, and appends its ledger entry at the end.
 
-        Yields None if the brand has no such recipient, or not with the address that the change is about.
+        Yields the connection; None if the brand has no such recipient, or the recipient has another address than
+        `address`.
         """
         return self.recording_entry(action_entry(brand, recipient_id, reason, category, source), address)
 
@@ -112,7 +113,10 @@ class PostgresStandings:
     async def recording_entry(
         self, entry: LedgerEntry, address: str | None = None, also: Sequence[LedgerEntry] = ()
     ) -> AsyncIterator[Connection | None]:
-        """The same for an entry of the caller's own, and further ones, as they are once everything within is done."""
+        """Opens a transaction as `changing_standing` does, for an entry of the caller.
+
+        Also appends the entries that are in `also` at the end of the context.
+        """
         async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 await people.lock_out_imports(connection)
@@ -126,7 +130,7 @@ class PostgresStandings:
 
 
 def action_entry(brand: str, recipient_id: int, reason: str, category: str | None, source: str) -> LedgerEntry:
-    """The ledger entry of a change of standing."""
+    """Returns the ledger entry of a change of a standing."""
     return LedgerEntry(
         EntryKind.ACTION,
         brand,
@@ -144,10 +148,10 @@ async def record_opt_outs(
     source: str,
     mailing_id: UUID | None = None,
 ) -> list[asyncpg.Record]:
-    """Records opt-outs given as (recipient id, scope), for the accounts and for all who share their addresses.
+    """Stores opt-outs, given as (recipient id, scope), for these accounts and all that share their addresses.
 
     Returns:
-        The records that it made, with id and time.
+        The new records, with id and time.
     """
     brands = await connection.fetch(
         "SELECT id, brand FROM recipients WHERE id = ANY ($1::bigint[])", [recipient_id for recipient_id, _ in opt_outs]
@@ -161,5 +165,5 @@ async def record_opt_outs(
 
 
 def own_opt_out(scope: str, source: str, mailing_id: UUID | None = None) -> NewSuppression:
-    """An opt-out of the person's own, as of now."""
+    """Returns an opt-out by the person, with the current time."""
     return NewSuppression(scope, "opt_out", source, "recipient", mailing_id=mailing_id)

@@ -8,7 +8,7 @@ from mailer.ports.stream_pauses import StreamPause
 
 _SQL = statements("pauses")
 _READ_AGAIN = timedelta(seconds=2)
-"""By then every worker has read that a pause is over."""
+"""The time after which every worker has read that a pause is over."""
 
 
 class PostgresPauses:

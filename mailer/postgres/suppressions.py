@@ -1,4 +1,4 @@
-"""Suppressions in PostgreSQL. Only `actions` calls what changes them."""
+"""Suppressions in PostgreSQL. Only `actions` calls the functions that change them."""
 
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -40,21 +40,24 @@ _SQL = {
 }
 
 Stop = tuple[int, str | None, NewSuppression]
-"""Whose address is suppressed: the recipient, the brand (None: the whole controller), and with what."""
+"""A suppression to add: the recipient, the brand (None: all brands of the controller), and the suppression."""
 _WHOLE_CONTROLLER = ("objection",)
-"""Reasons that hold for all brands of the controller, whoever says so. A dead address is so for all of them only where
-one of our own relays has said it: another system's list is of the mail that it sent."""
+"""The reasons that hold for all brands of the controller, from any source. A dead address only holds for all brands if
+one of our own relays reported it: the list of another system is about the mail that it sent."""
 _KINDS = {"import": "import", "processor": "processor"}
-"""Actors whose sources are texts of others, by what the ledger calls these in plain; the text itself is a note."""
+"""The actors whose sources are free text, with their names in the ledger's rule. The text itself becomes a note."""
 _OF_KIN_TOO = ("opt_out", "complaint", "objection")
-"""Reasons that hold for the kin of an address, too: they stop optional mail only."""
+"""The reasons that also hold for similar addresses: they only stop optional mail."""
 
 
 @asynccontextmanager
 async def changing_suppressions(
     pool: Pool, writers: LedgerWriters
 ) -> AsyncIterator[tuple[Connection, list[LedgerEntry]]]:
-    """One transaction for changes of standings, and the entries that are in the list once everything within is done."""
+    """Opens a transaction for changes of suppressions. Yields the connection, and a list for ledger entries.
+
+    Appends the entries in the list to the ledger at the end of the context.
+    """
     entries: list[LedgerEntry] = []
     async with writers.lease_writer() as writer, pool.acquire() as connection:
         async with connection.transaction():
@@ -67,9 +70,12 @@ async def changing_suppressions(
 async def insert_suppressions(
     connection: Connection, hasher: AddressHasher, stops: Sequence[Stop]
 ) -> list[asyncpg.Record]:
-    """Adds suppressions, and refreshes the standings of all who share the addresses; id and time of the new ones.
+    """Adds suppressions, and refreshes the standings of all who share the addresses.
 
-    What stops optional mail is said of the known kin of an address as well.
+    Suppressions that only stop optional mail are also added to known similar addresses.
+
+    Returns:
+        The new records, with id and time.
     """
     kin = await _suppress_similar(connection, hasher, stops)
     every = [*stops, *kin]
@@ -90,7 +96,7 @@ async def _insert_rows(connection: Connection, stops: Sequence[Stop]) -> list[as
 
 
 async def _suppress_similar(connection: Connection, hasher: AddressHasher, stops: Sequence[Stop]) -> list[Stop]:
-    """The same for everyone whose address a person would take for that of somebody here (see `kin`)."""
+    """Returns the same suppressions for recipients with a similar address, if their reason is in `_OF_KIN_TOO`."""
     reaching = [stop for stop in stops if stop[2].reason in _OF_KIN_TOO]
     kin = await people.find_similar_owners(connection, hasher, [id_ for id_, _, _ in reaching])
     return [(other, brand, new) for id_, brand, new in reaching for of, other in kin if of == id_]
@@ -105,15 +111,18 @@ async def lift_suppressions(
     *,
     by_owner: bool = True,
 ) -> list[LedgerEntry]:
-    """Ends suppressions, and refreshes the standings of all whom they concern; their entries, none if none ended.
+    """Lifts suppressions, and refreshes the standings of all recipients with these addresses.
 
     Args:
-        connection: in a transaction.
-        ids: of the suppressions.
-        actor: who ends them.
-        reason: why.
-        at: only where nobody has said the same again since then.
-        by_owner: the person takes it back, or its time is over. Else what was consented to before counts no more.
+        connection: a connection in a transaction.
+        ids: the ids of the suppressions.
+        actor: the name of who lifts them.
+        reason: the reason.
+        at: if given, only lifts suppressions that were not set again after this time.
+        by_owner: True: the person lifts it, or it expired. False: the consents from before no longer count.
+
+    Returns:
+        The ledger entries; empty if nothing was lifted.
     """
     concerned = await connection.fetch(_SQL["concerned"], ids)
     await people.lock_standings(connection, [row["id"] for row in concerned])
@@ -225,7 +234,7 @@ class PostgresSuppressions:
 
 
 async def end_expired_suppressions(pool: Pool, writers: LedgerWriters, limit: int) -> int:
-    """Ends those whose time has passed; returns how many."""
+    """Lifts up to `limit` expired suppressions. Returns their number."""
     if not await pool.fetchval(_SQL["any_lapsed"]):
         return 0
     async with changing_suppressions(pool, writers) as (connection, entries):
@@ -253,7 +262,10 @@ def _suppression_columns(news: Sequence[NewSuppression]) -> list[list[Any]]:
 def _import_entries(
     brand: str, owners: Sequence[asyncpg.Record], taken: Sequence[tuple[bytes, str | None, NewSuppression]]
 ) -> Iterator[LedgerEntry]:
-    """An entry for each whom a suppression that was taken over concerns; one for all alike that concern nobody here."""
+    """Yields a ledger entry for each recipient with an imported suppression.
+
+    Equal suppressions of unknown addresses have one entry together, with their number.
+    """
     by_hash: defaultdict[bytes, list[asyncpg.Record]] = defaultdict(list)
     for owner in owners:
         by_hash[owner["address_hash"]].append(owner)

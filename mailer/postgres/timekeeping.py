@@ -28,15 +28,15 @@ _FINISH = statements("deliveries")["finish"]
 _MAILINGS_AT_ONCE = 10_000
 _SENDS_AT_ONCE = 50_000
 _ALONE_SECONDS = 10
-"""The time for which a process that was frozen keeps the others from publishing."""
+"""The longest time in seconds that a frozen process keeps the others from publishing."""
 
 
 class PostgresTimekeeping:
     """Implements `ports.timekeeping.TimekeeperStore`.
 
     Args:
-        pool: connections. ledger: is sealed. writers: of the ledger.
-        forgetful: (brand, processor), where an outside processor is to keep nothing of a finished mailing.
+        pool: the connections. ledger: the ledger to seal. writers: the writers of the ledger.
+        forgetful: (brand, processor), if an outside processor must keep nothing of a finished mailing.
     """
 
     def __init__(

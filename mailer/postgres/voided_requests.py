@@ -1,4 +1,4 @@
-"""Refusals void what was asked for before and waits for its confirmation, so that no old link takes them back."""
+"""A refusal voids earlier wishes that wait for a confirmation. So no old link can undo the refusal."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,27 +16,27 @@ _OPPOSED: Mapping[tuple[StandingFlag, bool], tuple[str, ...]] = {
     (StandingFlag.ELECTRONIC_REFUSED, False): (RequestedAct.IN_WRITING,),
     (StandingFlag.DEACTIVATED, False): (RequestedAct.CLOSED,),
 }
-"""The wishes that a flag contradicts once it is set (True) or cleared."""
+"""The wishes that a flag contradicts when it is set (True) or cleared (False)."""
 
 
 async def void_requests_by_flag(connection: Connection, recipient_id: int, flag: StandingFlag, on: bool) -> None:
-    """Voids a person's wishes that a change of a flag contradicts, whether or not the flag was so before.
+    """Voids a person's wishes that contradict a flag, also if the flag had this value before.
 
-    Not for the answer to a wish: whatever else its mail asks can still be answered, and the last answer holds.
+    Not for an answer to a wish: the other questions of the same mail can still be answered, and the last answer holds.
     """
     if opposed := _OPPOSED.get((flag, on)):
         await connection.execute(_SQL["void"], [recipient_id], opposed)
 
 
 async def void_requests_by_objection(connection: Connection, recipient_ids: Sequence[int]) -> None:
-    """Voids the wishes for marketing of all whom an objection concerns."""
+    """Voids the wishes for marketing of the recipients that an objection concerns."""
     await connection.execute(_SQL["void"], recipient_ids, [RequestedAct.MARKETING])
 
 
 async def void_requests_by_withdrawal(connection: Connection, said: Sequence[tuple[int, Consent]]) -> None:
-    """Voids the wishes for consents that were withdrawn since, given with their recipients.
+    """Voids wishes for consents that were withdrawn later. The consents are given as (recipient id, consent).
 
-    A withdrawal from before a wish leaves it, as one in a file may be.
+    A withdrawal from before a wish, in an imported file for example, does not void it.
     """
     withdrawn = [(recipient_id, one.scope, one.at) for recipient_id, one in said if not one.given]
     if withdrawn:

@@ -1,1 +1,1 @@
-"""Common parts of every process, whatever its work: readiness, the operators' port, logs."""
+"""Common parts of every process: readiness, the operators' port, logs."""

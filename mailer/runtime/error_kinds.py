@@ -1,4 +1,4 @@
-"""Kinds of trouble: an outage is waited for, what may pass by itself is tried again, anything else is a bug."""
+"""Kinds of errors. Mailer waits for an outage to end, tries a passing error again, and reports others as bugs."""
 
 import traceback
 from enum import StrEnum
@@ -8,16 +8,16 @@ from mailer.ports.broker import BrokerUnavailable
 from mailer.ports.database_errors import DatabaseAway, StatementTooSlow
 
 AWAY = (DatabaseAway, BrokerUnavailable, ConnectionError, TimeoutError)
-"""The error that it comes to if a service is away, starts, ends, or has no room: the same may well succeed later."""
+"""Errors of a service that is away, starts, stops, or has no room. The same call may succeed later."""
 PASSING = frozenset({"40P01", "40001", "55P03", "57014"})
-"""SQLSTATEs of deadlocks, of locks that were not to be had, and of statements that took too long."""
+"""SQLSTATEs of deadlocks, of locks that were not available, and of statements that took too long."""
 SET_UP = frozenset({"28000", "28P01", "3D000", "42501", "42703", "42883", "42P01"})
-"""SQLSTATEs of a database that is not set up, as where it is not migrated yet. No message can be the reason."""
+"""SQLSTATEs of a database that is not set up, for example not migrated yet. No message can cause them."""
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 class ErrorKind(StrEnum):
-    """Tells what to do about an error: wait for the service, or for a person; try a few times; or report a bug."""
+    """The reaction to an error: wait for the service, wait for a person, try a few times, or report a bug."""
 
     AWAY = "away"
     SET_UP = "set_up"
@@ -26,7 +26,7 @@ class ErrorKind(StrEnum):
 
 
 def error_kind(error: BaseException) -> ErrorKind:
-    """The kind of an error."""
+    """Returns the kind of an error, from its SQLSTATE or its type."""
     state = getattr(error.__cause__ if isinstance(error, DatabaseAway) else error, "sqlstate", None)
     if state in PASSING or isinstance(error, StatementTooSlow):
         return ErrorKind.PASSING
@@ -36,7 +36,7 @@ def error_kind(error: BaseException) -> ErrorKind:
 
 
 def error_place(error: BaseException) -> str:
-    """The type of an error and where in mailer it was raised, without its message, which may hold personal details.
+    """Returns the type of an error and the line of mailer that raised it. Leaves out its message: it may name a person.
 
     For example `KeyError at mailer/rendering/mailing.py:120 in print`.
     """

@@ -1,4 +1,4 @@
-"""A histogram that takes many equal observations at once, for what is too frequent to be observed one by one."""
+"""A Prometheus histogram that counts many observations in one call, for very frequent events."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
@@ -8,13 +8,13 @@ from prometheus_client.registry import Collector
 
 
 class BatchHistogram(Collector):
-    """A histogram with one label. Written by one thread, read by any.
+    """A histogram with one label. One thread writes it; any thread may read it.
 
     Args:
-        name: of the metric.
-        help: one line of words.
-        label: its name.
-        bounds: the buckets' upper bounds, ascending; one without bound is added.
+        name: the name of the metric.
+        help: the help text of the metric, one line.
+        label: the name of the label.
+        bounds: the upper bounds of the buckets, ascending. A last bucket without a bound is added.
     """
 
     def __init__(self, name: str, help: str, label: str, bounds: Sequence[float]) -> None:
@@ -26,7 +26,7 @@ class BatchHistogram(Collector):
         self._sums: dict[str, float] = {}
 
     def observe(self, label: str, values: Sequence[float], times: int = 1) -> None:
-        """Counts values, each as often as `times` says. A value below zero comes of two clocks, and counts as zero."""
+        """Counts each value `times` times. A value below zero comes from two different clocks, and counts as zero."""
         counts = self._counts.get(label)
         if counts is None:
             self._sums[label] = 0.0
@@ -37,7 +37,7 @@ class BatchHistogram(Collector):
         self._sums[label] += times * sum([max(value, 0.0) for value in values] if min(values) < 0 else values)
 
     def collect(self) -> Iterable[Metric]:
-        """Yields the histogram, its buckets cumulated."""
+        """Yields the histogram with cumulative buckets."""
         family = HistogramMetricFamily(self._name, self._help, labels=[self._label])
         for label, counts in list(self._counts.items()):
             total, buckets = 0, []
@@ -48,5 +48,5 @@ class BatchHistogram(Collector):
         yield family
 
     def describe(self) -> Iterable[Metric]:
-        """The histogram without values."""
+        """Returns the histogram without values."""
         return [HistogramMetricFamily(self._name, self._help, labels=[self._label])]

@@ -1,7 +1,6 @@
-"""Output that never blocks and never ends a process: a thread of its own writes it, and what does not fit is dropped.
+"""Output that never blocks and never ends a process. A separate thread writes it, and drops lines that do not fit.
 
-A reader that is gone, a pipe that nobody reads and a disk that is full are troubles of whoever reads the output. Mail
-flows on; the lines that were dropped are counted.
+A closed reader, an unread pipe or a full disk do not stop mail. The dropped lines are counted.
 """
 
 import io
@@ -13,42 +12,42 @@ from collections.abc import Callable
 from queue import SimpleQueue
 
 MOST = 4096
-"""Pieces that may wait to be written."""
+"""The most pieces that may wait to be written."""
 FLUSH_SECONDS = 2.0
-"""The longest that a process which ends waits for its last lines to be read."""
+"""The longest time that an ending process waits until its last lines are written."""
 
 
 class LineWriter:
-    """Writes to a file descriptor, in a thread of its own. Used by any number of threads.
+    """Writes to a file descriptor in a separate thread. Any number of threads may use it.
 
     Args:
         fd: a file descriptor; the writer keeps a copy of it.
-        dropped: called with 1 for each piece that is dropped.
+        dropped: is called with 1 for each dropped piece.
     """
 
     def __init__(self, fd: int, dropped: Callable[[int], object]) -> None:
         self._fd = os.dup(fd)
         self._dropped = dropped
-        # Unlike a queue with a limit, it can be used by a finalizer that runs while the same thread is using it.
+        # A finalizer may use this queue while the same thread is using it. `queue.Queue` does not allow that.
         self._queue: SimpleQueue[bytes | threading.Event | None] = SimpleQueue()
         self._torn = False
         threading.Thread(target=self._write_pieces, name="output", daemon=True).start()
 
     def put_piece(self, piece: bytes) -> None:
-        """Takes something to write, or drops it. Never waits, never raises."""
+        """Queues a piece for writing, or drops it if `MOST` pieces wait. Never waits, never raises."""
         if self._queue.qsize() >= MOST:
             self._dropped(1)
         else:
             self._queue.put(piece)
 
     def flush(self, seconds: float = FLUSH_SECONDS) -> bool:
-        """Waits until all that was put before is written or dropped, but not longer than `seconds`; whether it is."""
+        """Waits up to `seconds` until all earlier pieces are written or dropped. Returns True if they are."""
         done = threading.Event()
         self._queue.put(done)
         return done.wait(seconds)
 
     def close(self) -> None:
-        """Lets the thread end once it has written what there is."""
+        """Tells the thread to end after it has written the waiting pieces."""
         self._queue.put(None)
 
     def _write_pieces(self) -> None:
@@ -60,13 +59,13 @@ class LineWriter:
         os.close(self._fd)
 
     def _write_piece(self, piece: bytes) -> None:
-        # What a full disk has cut off does not run into the next line.
+        # A full disk may have cut the last piece. A line break keeps the next one apart.
         rest = memoryview(b"\n" + piece if self._torn else piece)
         try:
             while rest:
                 try:
                     rest = rest[os.write(self._fd, rest) :]
-                except BlockingIOError:  # somebody made the descriptor a non-blocking one
+                except BlockingIOError:  # somebody made the descriptor non-blocking
                     waiting = select.poll()
                     waiting.register(self._fd, select.POLLOUT)
                     waiting.poll(1000)
@@ -77,18 +76,18 @@ class LineWriter:
 
 
 def fill_descriptors() -> None:
-    """Opens what was closed when the process was started: else its first socket would become its stdout or stderr."""
+    """Opens stdin, stdout and stderr on /dev/null if they are closed. Else the first socket could become stdout."""
     for fd, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(fd)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the least number that is free
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
         if getattr(sys, name) is None:
             setattr(sys, name, open(fd, "w" if fd else "r", closefd=False))  # noqa: SIM115 - as long as the process
 
 
 class StandInStream(io.TextIOBase):
-    """A text stream over a writer, to stand in for `sys.stdout` or `sys.stderr`."""
+    """A text stream over a `LineWriter` that replaces `sys.stdout` or `sys.stderr`."""
 
     encoding = "utf-8"
 
@@ -104,9 +103,9 @@ class StandInStream(io.TextIOBase):
         return len(text)
 
     def writable(self) -> bool:
-        """It is."""
+        """Returns True."""
         return True
 
     def isatty(self) -> bool:
-        """Tells whether somebody looks at it."""
+        """Returns True if the replaced stream is a terminal."""
         return self._terminal

@@ -1,4 +1,4 @@
-"""The logs of a process: one format for our lines and those of libraries, to stderr, which nobody ever waits for."""
+"""The logs of a process: one format for our lines and those of libraries, written to stderr. Logging never blocks."""
 
 import atexit
 import faulthandler
@@ -17,19 +17,20 @@ from mailer.runtime.line_writer import LineWriter, StandInStream
 from mailer.telemetry import LINES_DROPPED, describe_error, log
 
 MAX_LINE = 8 * 1024
-"""Octets of a line; what is longer is cut."""
+"""The most octets of a line. A longer line is cut."""
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-"""Control characters and others that change how a line looks: none of them is let through from a value."""
+"""Control characters and others that change the look of a line. Values are written with codes in their place."""
 
 _writers: dict[int, LineWriter] = {}
-"""By the file descriptor that they write to."""
+"""The line writers, by file descriptor."""
 
 
 def set_up_logs(*, json: bool, fd: int = 2, level: int = logging.INFO) -> None:
-    """Sends what is logged to a file descriptor, as lines for people or as JSON for machines.
+    """Sends all logs to a file descriptor, as lines for people or as JSON for machines.
 
-    Our lines go from `level` on, those of libraries from WARNING on. Colours are for terminals, unless NO_COLOR is set.
+    Writes our lines from `level` on, and those of libraries from WARNING on. Uses colours on a terminal, unless
+    NO_COLOR is set.
     """
     writer = _writer_of(fd)
     renderer: Any = structlog.processors.JSONRenderer()
@@ -60,28 +61,28 @@ def set_up_logs(*, json: bool, fd: int = 2, level: int = logging.INFO) -> None:
 
 
 def make_output_nonblocking() -> None:
-    """Lets what a process prints neither block nor end it, as its logs cannot; for processes that nobody waits for."""
+    """Replaces stdout and stderr by streams that neither block nor end the process. For processes without a user."""
     for name, fd in (("stdout", 1), ("stderr", 2)):
         setattr(sys, name, StandInStream(_writer_of(fd), terminal=_is_terminal(fd)))
 
 
 def flush_output() -> None:
-    """Waits until what was logged and printed is written, for two seconds at most."""
+    """Waits until all logged and printed lines are written: at most two seconds a file descriptor."""
     for writer in _writers.values():
         writer.flush()
 
 
 def close_output() -> None:
-    """The same, and nothing is written any more."""
+    """Waits as `flush_output` does, then closes all writers. Nothing is written afterwards."""
     flush_output()
     while _writers:
         _writers.popitem()[1].close()
 
 
 def log_unexpected_errors() -> None:
-    """Logs errors that nobody expected as all others are: their place without their words, which may name somebody.
+    """Installs hooks that log uncaught errors: type and line, without the message, which may name a person.
 
-    A process that is killed by a signal such as SIGSEGV writes where its threads are.
+    Also enables faulthandler: at a signal such as SIGSEGV the process writes the stacks of its threads.
     """
     with suppress(OSError, ValueError):
         faulthandler.enable(2)
@@ -91,7 +92,7 @@ def log_unexpected_errors() -> None:
 
 
 def log_loop_error(_: object, context: dict[str, Any]) -> None:
-    """Logs what an event loop has to say, without the reprs of tasks, which hold their errors' words."""
+    """Logs an error of the event loop. Leaves out the reprs of tasks, which contain error messages."""
     _log_unexpected(str(context.get("message")), context.get("exception"), None)
 
 
@@ -104,7 +105,7 @@ def _log_unexpected(event: str, error: BaseException | None, trace: TracebackTyp
 
 
 def _writer_of(fd: int) -> LineWriter:
-    """The one writer of a file descriptor, so that lines do not mix."""
+    """Returns the only writer of a file descriptor. One writer for each descriptor keeps lines apart."""
     if fd not in _writers:
         if not _writers:
             atexit.register(close_output)
@@ -113,13 +114,13 @@ def _writer_of(fd: int) -> LineWriter:
 
 
 class _LineStream(StandInStream):
-    """Takes whole lines, and cuts long ones."""
+    """A stream of whole log lines. Cuts long lines at `MAX_LINE` octets."""
 
     def __init__(self, writer: LineWriter) -> None:
         super().__init__(writer, terminal=False)
 
     def write(self, text: str, /) -> int:
-        """Hands a line to the writer."""
+        """Gives a line to the writer."""
         line = text.rstrip("\n").encode("utf-8", "backslashreplace")
         self._writer.put_piece((line if len(line) <= MAX_LINE else line[:MAX_LINE] + b" ...") + b"\n")
         return len(text)
@@ -137,7 +138,7 @@ def _takes_colours(fd: int) -> bool:
 
 
 def _without_messages(_logger: Any, _name: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    """Replaces an exception by its description."""
+    """Replaces the exception of a log event by its description, which has no message."""
     info = event.pop("exc_info", None)
     if info is True:
         info = sys.exc_info()
@@ -148,7 +149,7 @@ def _without_messages(_logger: Any, _name: str, event: structlog.types.EventDict
 
 
 def _printable(_logger: Any, _name: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    """Shows characters that move the cursor, change colours or turn text around by their codes."""
+    """Writes codes in the place of characters that move the cursor, change colours or reverse the text direction."""
     for name, value in event.items():
         if isinstance(value, str) and not value.isprintable():
             event[name] = _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", value)

@@ -1,8 +1,8 @@
-"""The operators' port: an HTTP server for `/metrics`, `/livez` and `/readyz`, in a thread of its own.
+"""The operators' port: an HTTP server for `/metrics`, `/livez` and `/readyz`, in a separate thread.
 
-With a thread and an event loop to itself it answers however busy the process is, and costs it nothing while nobody
-asks. It knows GET and HEAD, one request a connection. A client has `SECONDS` for all of it; of more than `CLIENTS` the
-one that has been there longest is cut off.
+The server has its own thread and event loop. It answers also while the process is busy, and costs nothing without
+requests. It supports GET and HEAD, one request for each connection. A client has `SECONDS` for its request and the
+answer. If more than `CLIENTS` connect, the oldest connection is closed.
 """
 
 import asyncio
@@ -18,16 +18,16 @@ from urllib.parse import unquote
 from mailer.telemetry import log
 
 SECONDS = 5.0
-"""The longest that a client may take to send its request and to read the answer."""
+"""The longest time that a client has to send its request and to read the answer."""
 CLIENTS = 64
-"""Connections at a time."""
+"""The most connections at a time."""
 _MAX_HEAD = 8 * 1024
 """The most octets of a request's first line and header fields."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """The answer: a status, header fields (their names in lower case) and a body."""
+    """An HTTP answer: a status, header fields (names in lower case) and a body."""
 
     status: int
     headers: Sequence[tuple[str, str]]
@@ -39,23 +39,23 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class OperatorPort:
-    """A context: its paths are served while somebody is in it.
+    """A context manager that serves its paths between enter and exit.
 
     Args:
         host: an address or name of this machine.
-        port: 0 for any free one.
-        paths: what each path answers. They are called in the server's thread, and must not wait for anything.
+        port: the port; 0 for any free one.
+        paths: a function for each path that returns the answer. The server's thread calls it, so it must not wait.
 
     Raises:
-        OSError: when it is entered, and the port is taken, or the host is not ours.
+        OSError: at enter: the port is taken, or the host is not an address of this machine.
     """
 
     def __init__(self, host: str, port: int, paths: Mapping[str, Callable[[], HttpAnswer]]) -> None:
         self._host = host
         self.port = port
-        """The port on which it listens; known once it is entered."""
+        """The port that the server listens on. Known after enter."""
         self.other: Application | None = None
-        """Serves all other paths, in the server's thread; without it they are not found."""
+        """An ASGI application that serves all other paths in the server's thread. None: they get 404."""
         self._paths = paths
         self._clients: dict[asyncio.Task[None], None] = {}
 
@@ -106,7 +106,7 @@ class OperatorPort:
             self._clients.pop(task, None)
 
     async def _answer_request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Reads a request and writes the answer."""
+        """Reads one request and writes its answer."""
         line, _, _ = (await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")
         words = line.decode("latin-1").split(" ")
         answer = (
@@ -158,7 +158,7 @@ def _text_answer(status: int, text: str) -> HttpAnswer:
 
 
 async def _call_asgi(application: Application, path: str, query: str) -> HttpAnswer:
-    """An ASGI application's answer to a GET without a body."""
+    """Returns the answer of an ASGI application to a GET request without a body."""
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},

@@ -1,4 +1,4 @@
-"""Files and folders that only their owner may read: they hold what people wrote, or who they are."""
+"""Files and folders that only their owner may read. They contain personal data."""
 
 import os
 import stat
@@ -6,14 +6,14 @@ from pathlib import Path
 
 
 def open_private(path: str, flags: int) -> int:
-    """Opens a file, for `open(…, opener=private)`. It is its owner's alone, also if others could read it before.
+    """Opens a file with mode 0600, for `open(…, opener=open_private)`. Changes the mode of an existing file, too.
 
     Raises:
-        OSError: it cannot be opened, or is somebody else's, who could read what is written to it.
+        OSError: the file cannot be opened, or has another owner, who could read it.
     """
     descriptor = os.open(path, flags, 0o600)
     try:
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):  # a terminal or a pipe is read by whom it is for
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):  # a terminal or a pipe keeps its mode
             os.fchmod(descriptor, 0o600)
     except OSError:
         os.close(descriptor)
@@ -22,10 +22,10 @@ def open_private(path: str, flags: int) -> int:
 
 
 def private_folder(folder: Path) -> None:
-    """Makes a folder that is its owner's alone, and so each above it that is missing; one that is there stays as it is.
+    """Creates a folder with mode 0700, and each missing folder above it. Leaves existing folders as they are.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: a folder cannot be created.
     """
     for missing in reversed([place for place in (folder, *folder.parents) if not place.exists()]):
         missing.mkdir(mode=0o700, exist_ok=True)

@@ -1,4 +1,4 @@
-"""One process as its operators see it: does it live, can it work, what has it done."""
+"""Monitoring of one process: its heartbeat, its readiness, its metrics."""
 
 import asyncio
 import json
@@ -16,16 +16,16 @@ from mailer.runtime.readiness import Readiness
 from mailer.telemetry import EVERY
 
 BEAT = 1.0
-"""Seconds between two turns of the event loop that are noted."""
+"""Seconds between two beats of the event loop."""
 STUCK = 15.0
-"""Seconds without a turn after which a process does not live any more."""
+"""Seconds without a beat after which `/livez` reports the process as dead."""
 
 
 class LoopHeartbeat:
-    """Notes that the event loop turns. Read by another thread.
+    """Records the time of the event loop's last beat. Another thread reads it.
 
     Args:
-        clock: monotonic seconds.
+        clock: returns monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -33,19 +33,19 @@ class LoopHeartbeat:
         self._at = clock()
 
     async def keep_beating(self) -> None:
-        """Beats until it is cancelled."""
+        """Records a beat every `BEAT` seconds until the task is cancelled."""
         while True:
             self._at = self._clock()
             await asyncio.sleep(BEAT)
 
     @property
     def seconds_since_beat(self) -> float:
-        """Seconds since the last beat."""
+        """Returns the seconds since the last beat."""
         return self._clock() - self._at
 
 
 class _ProcessMetrics(Collector):
-    """The metrics of a process as such."""
+    """Prometheus metrics of the process itself: version, readiness, problems, heartbeat."""
 
     def __init__(self, name: str, readiness: Readiness, pulse: LoopHeartbeat) -> None:
         self._info = {"process": name, "version": version("pactmail")}
@@ -53,7 +53,7 @@ class _ProcessMetrics(Collector):
         self._pulse = pulse
 
     def collect(self) -> Iterable[Metric]:
-        """Reads them."""
+        """Yields the metrics as of now."""
         problems = self._readiness.problems
         yield InfoMetricFamily("mailer", "The process and its version; always 1.", value=self._info)
         yield GaugeMetricFamily("mailer_ready", "1 if the process can do its work, else 0.", value=not problems)
@@ -72,7 +72,7 @@ class _ProcessMetrics(Collector):
 
 
 def process_metrics(name: str, readiness: Readiness, pulse: LoopHeartbeat) -> CollectorRegistry:
-    """The metrics of a process as such, whatever it does."""
+    """Returns a registry with the metrics of the process itself."""
     registry = CollectorRegistry()
     registry.register(_ProcessMetrics(name, readiness, pulse))
     ProcessCollector(registry=registry)
@@ -82,7 +82,7 @@ def process_metrics(name: str, readiness: Readiness, pulse: LoopHeartbeat) -> Co
 def operator_paths(
     readiness: Readiness, pulse: LoopHeartbeat, registries: Sequence[CollectorRegistry]
 ) -> Mapping[str, Callable[[], HttpAnswer]]:
-    """The paths of a process's operators' port."""
+    """Returns the paths of the operators' port, each with the function that answers it."""
 
     def metrics() -> HttpAnswer:
         text = b"".join(generate_latest(registry) for registry in registries)
@@ -108,17 +108,17 @@ def _json_answer(well: bool, value: object) -> HttpAnswer:
 async def serving_operators(
     name: str, host: str, port: int, readiness: Readiness, registries: Sequence[CollectorRegistry]
 ) -> AsyncIterator[OperatorPort]:
-    """The operators' port of this process, for as long as somebody is in here; with port 0 it is not opened.
+    """Serves the operators' port of this process within the context. With port 0 no port is opened.
 
     Args:
-        name: of the process.
-        host: where it listens.
-        port: there; 0 for nowhere.
-        readiness: what keeps it from its work.
-        registries: what it counts itself.
+        name: the name of the process.
+        host: the address to listen on.
+        port: the port to listen on; 0 for none.
+        readiness: the problems that keep the process from its work.
+        registries: further metrics of the process.
 
     Raises:
-        OSError: the port is taken, or the host is not ours.
+        OSError: the port is taken, or the host is not an address of this machine.
     """
     pulse = LoopHeartbeat()
     own = process_metrics(name, readiness, pulse)

@@ -1,29 +1,29 @@
-"""The reasons for which a process cannot do its work at the moment. `/readyz` answers 503 as long as there is one."""
+"""The current problems that keep a process from its work. `/readyz` answers 503 while there is one."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 
 class Readiness:
-    """The problems of one process, by the name of who reports them. Pure: it asks nobody, and can be read by a thread.
+    """The problems of one process, by the name of the part that reports them. Any thread may read them.
 
-    Each part of the process reports under a name of its own, such as `database` or `consumers`, whenever it knows
-    something new; it never has to know of the others.
+    Each part of the process reports under its own name, such as `database` or `consumers`, when its state changes. The
+    parts do not know each other.
     """
 
     def __init__(self) -> None:
         self._problems: Mapping[str, str] = MappingProxyType({})
 
     def report_problem(self, name: str, problem: str | None) -> bool:
-        """Notes that a part of the process can do its work, or why it cannot.
+        """Sets the problem of one part of the process, or clears it.
 
         Args:
-            name: of the part.
-            problem: a line with what is wrong and what to do; None if all is well.
+            name: the name of the part.
+            problem: one line that says what is wrong and what to do; None: the part works.
 
         Returns:
-            Whether that is news: there was no problem of this name before, or there was one and it is over. A reporter
-            that logs only news logs a lasting problem once.
+            True if this part had no problem before and has one now, or the reverse. A caller that logs only then logs
+            a lasting problem once.
         """
         news = (name in self._problems) != (problem is not None)
         others = {other: text for other, text in self._problems.items() if other != name}
@@ -32,5 +32,5 @@ class Readiness:
 
     @property
     def problems(self) -> Mapping[str, str]:
-        """The problems that stand now, by name: a snapshot that later reports do not change."""
+        """Returns the current problems by name. Later reports do not change the returned mapping."""
         return self._problems
