@@ -137,7 +137,7 @@ class Policy(Section):
         purposes: the closed list of purposes; a template declares exactly one of them.
         notice: how people were told of this version before it came into force.
         sources: from where addresses come, each of a kind, beside those that every policy has.
-        wordings: the texts by which people consent, by scope (see `wordings`), beside a plain yes.
+        wordings: the texts by which people consent, by scope (see `consent_wordings`), beside a plain yes.
         terms: the categories that the brand mails, with what it says of them (`categories` in the file).
         switches: where policies differ.
         reply_domains: other domains of the brand, whose mailboxes its mail may show and name for answers.
