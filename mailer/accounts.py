@@ -1,4 +1,4 @@
-"""The account event: what an application says of an account, on the queue of its messages (paltalk06-21)."""
+"""The account event: a change of an account, published on the same queue as message events (paltalk06-21)."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
@@ -18,15 +18,15 @@ from mailer.input_types import Address, Country, Id, Locale, Moment, Name, Scope
 from mailer.text_checks import check_one_line
 
 ACCOUNT = "account"
-"""The last word of an account event's routing key, and the field by which one is told from a message event."""
+"""The last word of an account event's routing key, and the field that only account events have."""
 MAX_LINES = 7
-"""Lines of a postal address, as many as a window of an envelope shows (DIN 5008)."""
+"""The most lines of a postal address: the window of an envelope shows so many (DIN 5008)."""
 PostalLine = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(check_one_line)]
 """A line of a postal address."""
 
 
 class _Account(StrictModel):
-    """What all of them have.
+    """The fields that all account events have.
 
     Attributes:
         id: the idempotency key within the brand; the same id again changes nothing.
@@ -44,12 +44,12 @@ class _Account(StrictModel):
         return f"{self.brand}.{ACCOUNT}"
 
     def to_json(self) -> bytes:
-        """The event as it travels."""
+        """Returns the event as JSON, without fields that are None."""
         return self.model_dump_json(exclude_none=True).encode()
 
 
 class Becomes(_Account):
-    """What is simply so of an account from now on."""
+    """The account has another state from now on: closed, open again, erased, restricted and so on."""
 
     account: Literal["deactivate", "reactivate", "erase", "restrict", "unrestrict", "under_13", "object"]
 
@@ -78,14 +78,14 @@ class Rectifies(_Account):
 
 
 class Reaches(_Account):
-    """How the person wants to be reached: `email`, or a channel on which somebody else delivers (paltalk06-08)."""
+    """The channel that the person wants: `email`, or a channel on which somebody else delivers (paltalk06-08)."""
 
     account: Literal["channel"]
     channel: Annotated[str, Field(pattern=r"^[a-z]+(_[a-z]+)*$", max_length=40)]
 
 
 class Allows(_Account):
-    """Whether the person allows personalised promotions, tracked mail, or electronic notices."""
+    """The person allows or refuses personalised promotions, tracked mail, or electronic notices."""
 
     account: Literal["personalisation", "tracking", "electronic"]
     allowed: bool
@@ -131,17 +131,17 @@ AccountEvent = Becomes | Pays | Rectifies | Reaches | Allows | Posts | Consents 
 KINDS: tuple[str, ...] = tuple(
     kind for model in get_args(AccountEvent) for kind in get_args(model.model_fields[ACCOUNT].annotation)
 )
-"""What can be said of an account."""
+"""The kinds of account events, the values of `account`."""
 _READER: TypeAdapter[AccountEvent] = TypeAdapter(Annotated[AccountEvent, Discriminator("account")])
 
 
 def account_schema(ref_template: str) -> dict[str, Any]:
-    """The JSON Schema of an account event, with its kinds under `$defs`."""
+    """Returns the JSON Schema of account events, with the kinds under `$defs`."""
     return _READER.json_schema(ref_template=ref_template)
 
 
 def parse_any(body: bytes | str) -> MessageEvent | AccountEvent:
-    """Reads whichever event it is.
+    """Reads an event of either kind, a message event or an account event.
 
     Raises:
         EventRefused: it is too large, not JSON, or no event.
@@ -154,7 +154,7 @@ def validate_account(value: Mapping[str, Any]) -> AccountEvent:
     """Reads an account event from plain values, which have the field `account`.
 
     Raises:
-        EventRefused: it is none.
+        EventRefused: they are no account event.
     """
     if (kind := value[ACCOUNT]) not in KINDS:
         named = repr(kind[:40]) if isinstance(kind, str) else "such kind"
@@ -163,5 +163,5 @@ def validate_account(value: Mapping[str, Any]) -> AccountEvent:
     try:
         return _READER.validate_python(value)
     except ValidationError as error:
-        # The kind stands before each field; whoever wrote the event knows it.
+        # pydantic puts the kind before each field. The message leaves it out, since the author of the event knows it.
         raise refusal_of(error, skip=1) from error

@@ -84,7 +84,7 @@ from mailer.telemetry import DEAD_LAST, WEB
 
 
 def load_templates(settings: Settings, *brands: str) -> TemplateLibrary:
-    """The templates of some brands, checked; of all where none is named.
+    """Loads and checks the templates of some brands, or of all brands if none is named.
 
     Raises:
         TemplateError: one of them is faulty.
@@ -99,7 +99,7 @@ def _load_library(settings: Settings, policies: Mapping[str, Policy], *brands: s
 
 
 class App:
-    """Everything, put together. Made by `open_app`."""
+    """All adapters and settings of a process, put together. `open_app` makes it."""
 
     def __init__(self, settings: Settings, pool: ServerPool, stack: AsyncExitStack, readiness: Readiness) -> None:
         self.settings = settings
@@ -149,7 +149,7 @@ class App:
 
     @cached_property
     def templates(self) -> TemplateLibrary:
-        """The templates, checked; read where they are needed, since most commands need none.
+        """The templates, checked. They are loaded at first use, since most commands need none.
 
         Raises:
             TemplateError: one of them is faulty.
@@ -157,14 +157,14 @@ class App:
         return _load_library(self.settings, self.policies)
 
     def importer(self, brand: str) -> PostgresImporter:
-        """Writes recipients of a brand."""
+        """Returns the importer that stores recipients of a brand."""
         policy = self.policies[brand]
         return PostgresImporter(
             self.pool, self.writers, self.hasher, brand, policy.controller.id, policy.source_vocabulary
         )
 
     async def broker(self) -> Broker:
-        """The broker, with its topology, which is kept; it consumes as soon as it is asked to.
+        """Opens the broker and declares its topology. While the app runs, a missing topology is declared again.
 
         Raises:
             BrokerRefused: RabbitMQ does not let us in, or something in it contradicts the topology.
@@ -179,7 +179,7 @@ class App:
         return broker
 
     async def senders(self) -> list[Processor]:
-        """The processors; the capturing one is started here."""
+        """Opens the processors of the settings and returns them. It starts the capturing server if mail is captured."""
         urls: tuple[str, ...] = self.settings.processors
         if self.settings.captures:
             server = CaptureServer(self.settings.data / "captured", answer=_refuse_nobody_address)
@@ -194,7 +194,7 @@ class App:
         return list(self._senders)
 
     async def handover(self, control: HaltWatcher, meter: RateLimiter, stop: asyncio.Event) -> HandOver:
-        """The hand-over, to all processors; raises SettingsError if two of them have one name."""
+        """Builds the hand-over to all processors. Raises SettingsError if two of them have the same name."""
         presses = RendererCache(self.policies, self.templates, self.links, signing_keys.dkim_signing(self.settings))
         try:
             routes = ProcessorRoutes(await self.senders(), control.processor_halt_reason)
@@ -205,7 +205,7 @@ class App:
         return HandOver(self.deliveries, self.mailings, presses, gate, bounces, self.owner, stop)
 
     async def run_worker(self, stop: asyncio.Event, broker: Broker) -> None:
-        """Consumes until told to stop, and finishes what is in hand."""
+        """Runs the consumers of a worker until `stop` is set, then finishes the messages in hand."""
         control, meter = self.control, RateLimiter(self.rates, self.owner)
         control.report = partial(self.readiness.report_problem, "lineage")
         handover = await self.handover(control, meter, stop)
@@ -252,7 +252,7 @@ class App:
             tasks.create_task(consumers.relay_outbox(self.outbox, broker, self.letters, self.owner, stop))
 
     async def run_timekeeper(self, stop: asyncio.Event, broker: Broker) -> None:
-        """Keeps time until told to stop."""
+        """Runs the timekeeper, the sync with partners and the metrics until `stop` is set."""
         async with self.control.polling(), asyncio.TaskGroup() as tasks:
             tasks.create_task(Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies).run(stop))
             tasks.create_task(PartnerSync(self.partners, post_json, self.policies).run(stop))
@@ -265,12 +265,12 @@ class App:
         announce: Callable[[int], object] | None = None,
         operators: OperatorPort | None = None,
     ) -> None:
-        """Serves the web app until told to stop; captured mail is shown to operators.
+        """Serves the web app until `stop` is set. Operators can see captured mail.
 
         Args:
             stop: ends it.
-            announce: told the port once connections are taken.
-            operators: where the inbox is shown, if mail is captured.
+            announce: is called with the port once the server takes connections.
+            operators: the port that shows the inbox of captured mail.
         """
         # The web framework takes a tenth of a second to load, and all other commands do without it.
         from mailer.web.inbox import create_inbox
@@ -306,7 +306,7 @@ class App:
 
 @contextmanager
 def running_database(settings: Settings) -> Iterator[str]:
-    """The database's URL; the embedded server runs as long as somebody is in here."""
+    """Yields the URL of the database. An embedded server runs until the context ends."""
     if not settings.embedded:
         yield settings.database_url
         return
@@ -316,12 +316,12 @@ def running_database(settings: Settings) -> Iterator[str]:
 
 @asynccontextmanager
 async def open_app(settings: Settings, *, wait: bool = False, readiness: Readiness | None = None) -> AsyncIterator[App]:
-    """Connects to the database and puts everything together; ends all of it on leaving.
+    """Connects to the database, builds the app and yields it. On leaving, it closes everything.
 
     Args:
         settings: of this process.
-        wait: for a database that is away.
-        readiness: of this process; one of its own, where nobody asks for it.
+        wait: wait for a database that is not reachable.
+        readiness: of this process; None: the app makes one.
 
     Raises:
         SettingsError, PolicyError, TemplateError: something has to be mended first.
@@ -364,5 +364,5 @@ def migrate(settings: Settings) -> tuple[str, list[Finding]]:
 
 
 def _refuse_nobody_address(address: str) -> str | None:
-    """The capturing server knows everyone but `nobody@`, so that a hard bounce can be seen."""
+    """Returns the refusal of the capturing server for `nobody@…`, so that a hard bounce can be tried; else None."""
     return "550 5.1.1 No such user" if address.lower().startswith("nobody@") else None

@@ -1,7 +1,8 @@
 """Points at which a test kills the process, to see that nothing is lost (invariant 7).
 
-Each has a name. `MAILER_CRASH_AT=after_intent` kills the process at `crash_if_armed(CrashPoint.AFTER_INTENT)`
-stands, `after_intent:3` at the third time that it is reached. Without the variable a point costs one comparison.
+Each has a name. `MAILER_CRASH_AT=after_intent` kills the process at `crash_if_armed(CrashPoint.AFTER_INTENT)`;
+`after_intent:3` kills it when that point is reached for the third time. Without the variable a point costs one
+comparison.
 """
 
 import os
@@ -11,7 +12,7 @@ from typing import Final
 
 
 class CrashPoint(StrEnum):
-    """Where a process can die so that something of its work is done and something is not."""
+    """The points at which a process can die with its work half done."""
 
     AFTER_CLAIM = "after_claim"
     BEFORE_INTENT = "before_intent"
@@ -41,11 +42,11 @@ def _parse_crash_point(text: str) -> tuple[str, int]:
 
 _AT, _times = _parse_crash_point(os.environ.get("MAILER_CRASH_AT", ""))
 ARMED: Final = bool(_AT)
-"""Whether any point is armed in this process."""
+"""True if a crash point is armed in this process."""
 
 
 def crash_if_armed(point: CrashPoint) -> None:
-    """Dies here, if this is the point that the environment names, and it was reached often enough."""
+    """Kills the process if the environment names this point, and it was reached the named number of times."""
     global _times
     if ARMED and point == _AT:
         _times -= 1

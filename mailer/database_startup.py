@@ -1,4 +1,4 @@
-"""The database of a process: brought up to date, looked at before anything works on it, and watched from then on."""
+"""The database of a process: its migration, its check at the start, and its watch from then on."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from mailer.runtime.readiness import Readiness
 from mailer.telemetry import CLOCK_OFFSET, log
 
 PERIOD = 2.0
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 
 
 def _migrations_folder() -> Path:
@@ -38,11 +38,11 @@ def migrate_database(url: str) -> tuple[str, list[Finding]]:
 
 
 async def check_database(pool: ServerPool, *, wait: bool = False) -> None:
-    """Looks at the database before anything works on it.
+    """Checks the database before anything works on it.
 
     Args:
         pool: connections.
-        wait: for a database that is away. Such a process then logs the problems that mail can live with, too.
+        wait: wait for a database that is not reachable. Such a process also logs minor problems.
 
     Raises:
         DatabaseRefuses: it is too old, not up to date, or fires no triggers.
@@ -62,10 +62,12 @@ async def _judge_database(pool: ServerPool) -> list[Finding]:
 
 
 async def clock_difference(pool: ServerPool) -> float:
-    """Seconds by which our clock is ahead of the server's, which is asked in the middle of two looks at ours.
+    """Returns the seconds by which our clock is ahead of the database server's.
+
+    Its time is compared with the middle of our times before and after the question.
 
     Raises:
-        DatabaseAway: nothing can be written to it.
+        DatabaseAway: nothing can be written to the database.
     """
     before = time.time()
     at = await pool.probe_server()
@@ -73,12 +75,12 @@ async def clock_difference(pool: ServerPool) -> float:
 
 
 class DatabaseWatch:
-    """Reports whether anything can be written to the database, and whether its clock and ours agree.
+    """Checks regularly that the database can be written to, and that its clock and ours agree, and reports it.
 
     Args:
         pool: connections. It gives none out while the clocks are far apart.
-        readiness: is told.
-        dates: whether this process dates what it writes; one that does not works on, whatever its clock says.
+        readiness: gets the problems.
+        dates: this process stores times of its own clock. A process that does not works on with a wrong clock.
     """
 
     def __init__(self, pool: ServerPool, readiness: Readiness, *, dates: bool) -> None:
@@ -87,7 +89,7 @@ class DatabaseWatch:
         self._dates = dates
 
     async def keep_watching(self) -> None:
-        """Looks again and again, until it is cancelled."""
+        """Checks every `PERIOD` seconds until it is cancelled."""
         while True:
             await asyncio.sleep(PERIOD)
             try:
@@ -96,7 +98,7 @@ class DatabaseWatch:
                 log.exception("could not look at the database; trying again")
 
     async def check_once(self) -> None:
-        """Looks once."""
+        """Checks the database and the clock once."""
         try:
             ahead = await clock_difference(self._pool)
         except DatabaseAway as error:

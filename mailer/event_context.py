@@ -48,9 +48,9 @@ def _text_fault(text: str) -> str | None:
 
 _TEXTS = frozenset({str})
 _MOST_OCTETS = 4
-"""Octets of a character in UTF-8; one that prints and that JSON escapes has fewer."""
+"""The most octets of a character in UTF-8. A printable character that JSON escapes has fewer."""
 _AROUND = len('"": "", ')
-"""Octets that JSON writes around a name and its text."""
+"""The octets that JSON writes around a name and its text."""
 
 
 def _check_context(value: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def _check_context(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_short_and_plain(value: dict[str, Any]) -> bool:
-    """Tells whether it has nothing but texts that print, which are within the limit whatever their letters."""
+    """Tells whether all names and values are printable texts, and short enough for the limit with any letters."""
     texts = [*value, *value.values()]
     if not _TEXTS.issuperset(map(type, texts)):
         return False

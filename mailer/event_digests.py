@@ -1,4 +1,4 @@
-"""Digests of what was said under an id, by which the same event is told from another one (DESIGN.md, invariant 15).
+"""The digests of events. They show if an id is used again for another content (DESIGN.md, invariant 15).
 
 A digest is made of the event as it was validated, so that it does not matter how its JSON was written. Each field has a
 digest of its own, for the answer to name what differs; none can be tested against a guess without `ADDRESS_KEY`, and no
@@ -19,9 +19,9 @@ from mailer.accounts import AccountEvent
 from mailer.events import Attachment, Audience, EventRefused, MessageEvent, People, Person, Refs
 
 _FORM = b"\1"
-"""Of the digests below. Another one where they come to be made in another way: unlike forms are not compared."""
+"""The form of the digests below. Another form gets another octet, and digests of different forms are not compared."""
 _KEY = ("v", "id", "brand")
-"""Under which a digest is kept; they are not in it."""
+"""The fields under which a digest is stored. They are not part of it."""
 _OPEN = frozenset(
     {"category", "template", "product", "topic", "campaign", "partner", "account", "scope", "channel", "allowed"}
 )
@@ -30,7 +30,7 @@ _MARK = 4
 _TAG = 2
 _DIGEST = 6
 _PART = _TAG + _DIGEST
-"""Octets."""
+"""The lengths of the parts of a digest, in octets."""
 
 
 class IdTaken(EventRefused):
@@ -60,7 +60,7 @@ class EventDigests:
         self._open = lru_cache(maxsize=4096)(self._make_open)
 
     def digest_of(self, event: MessageEvent | AccountEvent) -> bytes:
-        """The digest of an event, of 20 to 150 octets: by field, those that are open first."""
+        """Returns the digest of an event, 20 to 150 octets: a digest for each field, the open fields first."""
         kind, values = type(event), vars(event)
         get_open, tags, get_own = _field_getters(kind)
         mac = self._mac.copy()
@@ -74,7 +74,7 @@ class EventDigests:
         return b"".join(parts)
 
     def _make_open(self, kind: type[BaseModel], values: tuple[Any, ...]) -> bytes:
-        """A digest's beginning: the mark, how many octets the open fields have, and these."""
+        """Returns the start of a digest: the mark, the length of the open part, and the digests of the open fields."""
         said = [
             (_field_tag(name), value)
             for name, value in zip(_split_fields(kind)[0], values, strict=True)
@@ -91,10 +91,10 @@ class EventDigests:
 
 
 def differing_fields(first: bytes | None, again: bytes) -> tuple[str, ...]:
-    """The names of the fields in which two digests under one id differ, in alphabetical order.
+    """Returns the names of the fields in which two digests under one id differ, in alphabetical order.
 
-    None where they are the same, or where nobody can tell: the first one is from before there were digests, or of
-    another form or key. Fields that an erasure has taken from the first one are not compared.
+    Returns no names if both are equal, or if they cannot be compared: the first event has no digest, or one of another
+    form or key. Fields that an erasure has removed from the first digest are not compared.
     """
     if first is None or first == again or first[:_MARK] != again[:_MARK]:
         return ()
@@ -105,7 +105,7 @@ def differing_fields(first: bytes | None, again: bytes) -> tuple[str, ...]:
 
 
 def write_value(value: Any) -> str:
-    """A validated value in its one form: equal values are written alike, whatever JSON they came from, and no others.
+    """Returns a validated value as canonical text. Equal values, and only equal values, have the same text.
 
     Keys are in order, and numbers as in RFC 8785 3.2.2.3: 1.0 is 1. Refs and people are sets, in the order of their
     refs. Fields of a model that are left out are not written, so that a new field changes no digest.
@@ -114,7 +114,7 @@ def write_value(value: Any) -> str:
 
 
 class _Writers(dict[type, Callable[[Any], str]]):
-    """The functions that write values, by their types; one of a type derived from these is written as that."""
+    """The functions that write values, by type. A derived type uses the function of its base type."""
 
     def __missing__(self, kind: type) -> Callable[[Any], str]:
         return next(self[base] for base in kind.__mro__[1:] if base in self)
@@ -172,19 +172,19 @@ Getter = Callable[[Mapping[str, Any]], tuple[Any, ...]]
 
 @cache
 def _field_getters(kind: type[BaseModel]) -> tuple[Getter, tuple[bytes, ...], Getter]:
-    """Tells how to get at an event's open fields; the tags of the others, and how to get at these."""
+    """Returns a getter for the open fields of an event class, the tags of the other fields, and a getter for those."""
     open_names, own_names = _split_fields(kind)
     return _make_getter(open_names), tuple(_field_tag(name) for name in own_names), _make_getter(own_names)
 
 
 def _make_getter(names: tuple[str, ...]) -> Getter:
-    """Gets the values of several names in one call, or those of one."""
+    """Returns a function that gets the values of some names as a tuple."""
     return itemgetter(*names) if len(names) > 1 else lambda values: (values[names[0]],)
 
 
 @cache
 def _split_fields(kind: type[BaseModel]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names of an event's open fields, and of its others."""
+    """Returns the names of the open fields of an event class, and the names of its other fields."""
     names = [name for name in kind.model_fields if name not in _KEY]
     return tuple(name for name in names if name in _OPEN), tuple(name for name in names if name not in _OPEN)
 
@@ -196,7 +196,7 @@ def _field_tag(name: str) -> bytes:
 
 @cache
 def _names_by_tag() -> dict[bytes, str]:
-    """The fields of all events by their tags."""
+    """Returns the names of the fields of all events, by tag."""
     kinds: tuple[type[BaseModel], ...] = (MessageEvent, *get_args(AccountEvent))
     return {_field_tag(name): name for kind in kinds for name in kind.model_fields}
 
@@ -206,6 +206,6 @@ def _open_octets(content: bytes) -> int:
 
 
 def _field_digests(content: bytes) -> dict[bytes, bytes]:
-    """The fields' digests by their tags."""
+    """Splits a digest of an event into the digests of its fields, by tag."""
     starts = range(_MARK + 1, len(content), _PART)
     return {content[start : start + _TAG]: content[start + _TAG : start + _PART] for start in starts}

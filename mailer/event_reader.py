@@ -1,4 +1,4 @@
-"""Reading events where others wait: a large one is checked in slices, between which the event loop serves others."""
+"""Reads events without blocking the event loop: a large event is checked in slices, and others run between them."""
 
 import asyncio
 import time
@@ -17,9 +17,9 @@ from mailer.events import (
 from mailer.input_types import MAX_PROBLEMS, check_field_count
 
 SMALL = 4 * 1024
-"""Octets. An event of so many is read at once, in a few milliseconds at most."""
+"""Octets. An event up to this size is read at once, in a few milliseconds at most."""
 SLICE = 0.005
-"""Seconds of work, after which the loop is let go on."""
+"""Seconds of work after which the event loop may run others."""
 
 
 class EventReader:
@@ -29,7 +29,7 @@ class EventReader:
         self._one = asyncio.Lock()
 
     async def read_any_event(self, body: bytes | str) -> MessageEvent | AccountEvent:
-        """Reads whichever event it is, as `mailer.accounts.parse_any`.
+        """Reads an event of either kind, as `mailer.accounts.parse_any`.
 
         Raises:
             EventRefused: it is too large, not JSON, or no event.
@@ -75,7 +75,7 @@ async def _read_message(value: Any) -> MessageEvent:
 
 
 def _people_in(value: Any) -> list[Any] | None:
-    """The people that an event brings along, as they stand in it; None where that is no list, or too long a one."""
+    """Returns the list of people in an event's values; None if it is no list, or a list that is too long."""
     match value:
         case {"to": {"people": list(people)}} if len(people) <= MAX_PEOPLE:
             return people
@@ -83,7 +83,7 @@ def _people_in(value: Any) -> list[Any] | None:
 
 
 async def _checked_people(people: list[Any]) -> list[Any]:
-    """Each as a `Person`, or as it stands where it is none; no more of them once enough are wrong to say so."""
+    """Validates each person, in slices. Wrong ones stay as they are. More than `MAX_PROBLEMS` wrong ones end it."""
     checked, wrong, until = list[Any](), 0, time.perf_counter() + SLICE
     for person in people:
         try:

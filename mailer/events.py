@@ -1,4 +1,4 @@
-"""The published event: what an application says, and its validation. One schema for queue, API, file and outbox."""
+"""The event that an application publishes, and its validation. One schema for queue, API, file and outbox."""
 
 import base64
 import re
@@ -44,7 +44,7 @@ MAX_ATTACHMENTS_BYTES = 1024 * 1024
 
 
 class _Base64(Base64Encoder):
-    """As in RFC 4648 4; a character that does not belong there is an error, not skipped."""
+    """Base64 of RFC 4648 4. A character outside the alphabet is an error; it is not skipped."""
 
     @classmethod
     def decode(cls, data: bytes) -> bytes:
@@ -67,7 +67,7 @@ def _check_file_name(name: str) -> str:
 
 
 class StrictModel(BaseModel):
-    """What does not change, and has no field that nobody knows."""
+    """A model that cannot change, and that refuses unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -163,7 +163,7 @@ class Attachment(StrictModel):
 
 
 def _require_version(schema: dict[str, Any]) -> None:
-    """Whoever writes JSON has to say `v`; whoever builds the event in Python has the version that is installed."""
+    """Marks `v` as required in the JSON Schema. In Python it has a default: the version that is installed."""
     schema["required"] = list(dict.fromkeys(["v", *schema["required"]]))
 
 
@@ -212,7 +212,7 @@ class MessageEvent(StrictModel):
     @field_validator("to", mode="before")
     @classmethod
     def _which_audience(cls, value: Any) -> Any:
-        """Picks the one audience meant, so that an error speaks of it and not of all three."""
+        """Validates the value as the one kind of audience that it names, so that an error speaks only of that kind."""
         kinds: dict[str, type[StrictModel]] = {"refs": Refs, "people": People, "audience": Audience}
         if isinstance(value, StrictModel):
             return value
@@ -268,7 +268,7 @@ def parse_event(body: bytes | str) -> MessageEvent:
 
 
 def read_json(body: bytes | str) -> Any:
-    """The plain values of an event.
+    """Parses the JSON of an event into plain values.
 
     Raises:
         EventRefused: it is too large, or not JSON.
@@ -304,10 +304,10 @@ def validate_event(value: Any) -> MessageEvent:
 
 
 def refuse_overgrown(value: Any) -> None:
-    """Looks at the size of an event, before each of its fields is looked at.
+    """Refuses an event with very many fields, before each field is checked.
 
     Raises:
-        EventRefused: it has very many.
+        EventRefused: it has more than `MAX_FIELDS` fields.
     """
     try:
         check_field_count(value)
@@ -316,7 +316,7 @@ def refuse_overgrown(value: Any) -> None:
 
 
 def refusal_of(error: ValidationError, skip: int) -> EventRefused:
-    """What is wrong with an event; `skip`: how many words stand before the name of each field."""
+    """Returns the refusal for a validation error. `skip` is the number of path parts before the name of each field."""
     return EventRefused(_problem_texts(error, skip))
 
 

@@ -1,6 +1,6 @@
-"""The types of everything that comes from outside, each with its limits: texts, ids, moments, addresses and JSON.
+"""The types of all values from outside, with their limits: texts, ids, moments, addresses and JSON.
 
-A function returns the value in its one form, or raises `ValueError` with what to mend. A pydantic type stands on each.
+A function returns the value in its normal form, or raises `ValueError` with the remedy. A pydantic type uses each.
 """
 
 import json
@@ -31,12 +31,12 @@ MAX_ADDRESS = 254
 MAX_LOCAL = 64
 """Octets before the @ (RFC 5321 4.5.3.1.1)."""
 MAX_LOCALE = 35
-"""Characters that RFC 5646 4.4.1 asks to have room for."""
+"""Characters; RFC 5646 4.4.1 asks for room for so many."""
 MAX_PROBLEMS = 20
 MAX_PROBLEM = 500
 """Characters. A refusal travels in a header, and an event can be wrong in ten thousand places."""
 MAX_FIELDS = 100
-"""Of one object. Each field that nobody knows costs 14 µs to name, and an event could have a million of them."""
+"""The most fields of one object. Naming an unknown field costs 14 µs, and an event could have a million of them."""
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 """Every moment lies between these. Any zone and any interval of ours can be added without leaving the calendar."""
@@ -47,7 +47,7 @@ _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
     r"(?P<zone>[Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?"
 )
-"""RFC 3339 5.6, with ISO 8601's leave to end with the minutes. The zone is asked for in words of its own."""
+"""RFC 3339 5.6, also without the seconds, as ISO 8601 allows. A missing zone gets an error message of its own."""
 _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 _ATEXT = r"a-zA-Z0-9_!#$%&'*+\-/=?^`{|}~"
@@ -57,7 +57,7 @@ _LOCAL = rf"(?P<local>{_ATOM}(?:\.{_ATOM})*)"
 _PLAIN = re.compile(rf"{_LOCAL}@(?P<domain>(?:{_LABEL}\.)+(?P<top>[a-zA-Z]{{2,63}}))")
 """Most addresses: a dot-atom (RFC 5322 3.2.3) at a host name (RFC 1123 2.1)."""
 _DOTTED = re.compile(rf'(?P<quote>"?)(?P<local>[{_ATEXT}.]+)(?P=quote)@(?P<domain>[^@\s]+)')
-"""Atoms, with dots at any place between and around them; if it is quoted, it is for its dots at most."""
+"""Atoms with dots at any place between and around them. Quotes are allowed, but only the dots can need them."""
 _LOOSE_DOTS = re.compile(r"\.\.|^\.|\.$")
 _LOOSE_DOMAINS = re.compile(r"(?:[^@]+\.)?(?:[^.@]+\.ne\.jp|au\.com)")
 """Domains at which Japan's operators gave out addresses with dots at any place, until 2009: `a..b@docomo.ne.jp`."""
@@ -75,7 +75,7 @@ def _check_octets(text: str) -> str:
 
 
 def parse_moment(text: str) -> datetime:
-    """A moment in UTC, from RFC 3339 with its zone: `2026-12-24T09:30:00Z`, also without the seconds.
+    """Returns a moment in UTC from RFC 3339 with its zone: `2026-12-24T09:30:00Z`, also without the seconds.
 
     Raises:
         ValueError: it is none, has no zone, or lies outside of the years 1970 to 2199.
@@ -94,10 +94,10 @@ def parse_moment(text: str) -> datetime:
 
 
 def parse_named_moment(name: str, text: str) -> datetime:
-    """A moment of a column or an option.
+    """Returns the moment of a column or an option.
 
     Raises:
-        ValueError: as `parse_moment`, and it says of what.
+        ValueError: as `parse_moment`; the message also has the name.
     """
     try:
         return parse_moment(text)
@@ -106,7 +106,7 @@ def parse_named_moment(name: str, text: str) -> datetime:
 
 
 def parse_day(text: str) -> date:
-    """A day of the calendar, as `2026-12-24`.
+    """Returns a day of the calendar, from a text such as `2026-12-24`.
 
     Raises:
         ValueError: it is none, or not one of the years 1970 to 2199.
@@ -123,7 +123,7 @@ _OUTSIDE = f"is not between the years {EARLIEST.year} and {LATEST.year}"
 
 
 def check_year(at: datetime) -> datetime:
-    """An aware time in UTC.
+    """Returns an aware time in UTC.
 
     Raises:
         ValueError: it has no zone, or lies outside of `EARLIEST` and `LATEST`.
@@ -136,9 +136,9 @@ def check_year(at: datetime) -> datetime:
 
 
 def future_time_fault(at: datetime, now: datetime) -> str | None:
-    """Says why an aware time at which something is said to have been is refused; None where it is not.
+    """Returns the fault of a time that lies in the future and should not; None if it is fine.
 
-    Another clock may be `AHEAD` of `now`.
+    Another clock may be ahead of ours by `AHEAD`.
     """
     if at <= now or at <= now + AHEAD:
         return None
@@ -161,7 +161,7 @@ def _validate_past(value: Any) -> datetime:
 
 
 def parse_address(text: str) -> str:
-    """An address of mail in its one form: NFC, the domain in lower case and Unicode (RFC 5321 4.1.2, 6531, 5891).
+    """Returns an address in its normal form: NFC, the domain in lower case and Unicode (RFC 5321 4.1.2, 6531, 5891).
 
     A local part with dots at other places than between atoms is quoted (RFC 5321 4.1.2), no other one is.
 
@@ -177,9 +177,9 @@ def parse_address(text: str) -> str:
 
 
 def _plain_address(text: str) -> str | None:
-    """The library's form of an address that needs none of its particular rules; None for all others.
+    """Returns the normal form of an address that needs no special rule of the library; None for all others.
 
-    In 1 µs instead of 22: an import of a million lines would spend most of its time in the library.
+    It takes 1 µs instead of 22. Otherwise an import of a million lines would spend most of its time in the library.
     """
     match = _PLAIN.fullmatch(text)
     if match is None or len(text) > MAX_ADDRESS:
@@ -191,9 +191,9 @@ def _plain_address(text: str) -> str | None:
 
 
 def _dotted_address(text: str) -> str | None:
-    """The same of a local part of atoms and dots at any other domain, which the library looks at once; else None.
+    """Returns the normal form of an address whose local part has only atoms and dots; None for all others.
 
-    The conversion of one domain (RFC 5891) takes up to a millisecond, and people of one event share few of them.
+    Each domain is converted once: that takes up to a millisecond (RFC 5891), and the people of an event share domains.
     """
     match = _DOTTED.fullmatch(text)
     if match is None or not match["local"].strip("."):
@@ -211,7 +211,7 @@ def _dotted_address(text: str) -> str | None:
 
 @lru_cache(maxsize=20_000)
 def _normalized_domain(text: str) -> tuple[str, str]:
-    """A domain as the library writes it, in Unicode and in ASCII; two empty texts where it is none."""
+    """Returns a domain in Unicode and in ASCII, as the library writes it; two empty texts if it is no domain."""
     if (in_ascii := _ascii_domain(text)) is not None:
         return text, in_ascii
     try:
@@ -222,9 +222,9 @@ def _normalized_domain(text: str) -> tuple[str, str]:
 
 
 def _ascii_domain(text: str) -> str | None:
-    """The ASCII form of a domain that stands in its one form already; None for all that the library has to look at.
+    """Returns the ASCII form of a domain that is in its normal form already; None if the library has to look at it.
 
-    The library converts it there and back, which takes five times as long.
+    The library converts a domain there and back, and takes five times as long.
     """
     labels = text.split(".")
     if len(labels) < 2 or len(text) > 253 or "--" in text or any(bidirectional(char) in _LEFTWARD for char in text):
@@ -256,7 +256,7 @@ def _checked_address(text: str) -> str:
 
 @lru_cache(maxsize=1000)
 def parse_locale(text: str) -> str:
-    """A language tag in its one form, from any case and with `_` as well: en-GB, zh-Hant, es-419 (RFC 5646 2.1.1).
+    """Returns a language tag in its normal form, from any case, also with `_`: en-GB, zh-Hant, es-419 (RFC 5646 2.1.1).
 
     Raises:
         ValueError: it has something else than a language, a script and a region.
@@ -267,7 +267,7 @@ def parse_locale(text: str) -> str:
 
 
 def read_json(body: bytes | str) -> Any:
-    """The plain values of a JSON text in UTF-8 (RFC 8259 8.1), in which no object has a key twice.
+    """Returns the plain values of a JSON text in UTF-8 (RFC 8259 8.1). It refuses an object that has a key twice.
 
     Raises:
         ValueError: it is none.
@@ -302,10 +302,10 @@ def _check_whole_number(value: Any) -> Any:
 
 
 def check_field_count(value: Any) -> Any:
-    """An object as it is, before each of its fields is looked at.
+    """Returns a value unchanged, if it is no object with too many fields. It runs before each field is checked.
 
     Raises:
-        ValueError: it has very many.
+        ValueError: the object has more than `MAX_FIELDS` fields.
     """
     if isinstance(value, dict) and len(value) > MAX_FIELDS:
         raise ValueError(f"an object has {len(value):,} fields, most of which nobody knows; remove these")
@@ -313,7 +313,7 @@ def check_field_count(value: Any) -> Any:
 
 
 def check_item_count(most: int) -> BeforeValidator:
-    """Looks at the size of a list, and of the objects in it, before each of them is looked at."""
+    """Returns a validator that checks the size of a list, and of the objects in it, before each item is validated."""
 
     def checked(value: Any) -> Any:
         if isinstance(value, list | tuple):
@@ -327,13 +327,13 @@ def check_item_count(most: int) -> BeforeValidator:
 
 
 def printable_problem(problem: str) -> str:
-    """A problem that may quote what came from outside, in one line of printable characters."""
+    """Returns a problem on one line of printable characters. The problem may quote text from outside."""
     line = " ".join(problem[:MAX_PROBLEM].split())
     return "".join(char if char.isprintable() else "\ufffd" for char in line)
 
 
 def limited_problems(problems: Iterable[str]) -> tuple[str, ...]:
-    """Problems as they are answered: printable, and not too many."""
+    """Returns at most `MAX_PROBLEMS` problems in printable form, and the number of the others."""
     lines = [printable_problem(problem) for problem in problems]
     more = [f"and {len(lines) - MAX_PROBLEMS:,} more"] if len(lines) > MAX_PROBLEMS else []
     return (*lines[:MAX_PROBLEMS], *more)
@@ -344,7 +344,7 @@ _TIME_SCHEMA = {"type": "string", "format": "date-time", "description": "RFC 333
 Version = Annotated[Literal[1], BeforeValidator(_check_whole_number)]
 """The version of the schema of events."""
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(check_name)]
-"""A name: on one line, with something to read, without what could change how it reads."""
+"""A name: on one line, with a letter, digit or pictogram, without characters that change the direction of text."""
 Line = Annotated[str, Field(max_length=MAX_NAME), AfterValidator(check_one_line)]
 """A text on one line, or nothing."""
 Id = Annotated[
@@ -366,8 +366,8 @@ Locale = Annotated[
 Country = Annotated[
     str, Field(max_length=MAX_NAME), AfterValidator(country_code), WithJsonSchema({"type": "string", "pattern": FORM})
 ]
-"""A country by ISO 3166-1 alpha-2, from any case, alpha-3 or an alias such as UK; what is none is refused."""
+"""A country by ISO 3166-1 alpha-2, from any case, alpha-3 or an alias such as UK. Other texts are refused."""
 Moment = Annotated[datetime, BeforeValidator(_validate_moment), WithJsonSchema(_TIME_SCHEMA)]
 """A time in UTC, between `EARLIEST` and `LATEST`."""
 Past = Annotated[datetime, BeforeValidator(_validate_past), WithJsonSchema(_TIME_SCHEMA)]
-"""A time that has been; `AHEAD` is left to other clocks."""
+"""A time in the past. It may be ahead of our clock by `AHEAD`, since clocks differ."""

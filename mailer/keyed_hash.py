@@ -8,7 +8,7 @@ _BLOCK = 64
 class KeyedHash:
     """Authenticates messages under one key: `KeyedHash(key)(message)` is 32 octets.
 
-    In 0.5 µs, where `hmac.digest` prepares the key anew each time and takes 1.3 µs; each mail needs eight of them.
+    It takes 0.5 µs. `hmac.digest` prepares the key each time and takes 1.3 µs, and each mail needs eight codes.
     """
 
     __slots__ = ("_inner", "_outer")
@@ -19,7 +19,7 @@ class KeyedHash:
         self._outer = sha256(bytes(octet ^ 0x5C for octet in block))
 
     def __call__(self, message: bytes) -> bytes:
-        """The code of a message."""
+        """Returns the authentication code of a message, 32 octets."""
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(message)
         outer.update(inner.digest())

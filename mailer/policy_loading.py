@@ -12,7 +12,7 @@ from mailer.settings import Settings, SettingsError
 
 
 def load_policies(settings: Settings) -> dict[str, Policy]:
-    """The policies by brand, with the staging fence in each.
+    """Loads the policies by brand, with the staging fence in each.
 
     Raises:
         PolicyError: a file is not a policy.
@@ -28,7 +28,7 @@ def load_policies(settings: Settings) -> dict[str, Policy]:
 
 
 def broker_topology(settings: Settings) -> Topology:
-    """Returns the queues and exchanges for the brands that there are."""
+    """Loads the policies, and returns the queues and exchanges for their brands."""
     return policy_topology(load_policies(settings))
 
 

@@ -1,4 +1,4 @@
-"""What applications call: `publish` and its blocking twin.
+"""The functions that applications call: `publish`, and `publish_blocking` for synchronous code.
 
 Each event loop has a publisher of its own, opened at first use from the same settings that the worker reads. With
 RabbitMQ an event is safe once RabbitMQ has confirmed it; with the in-process broker it is a row of the outbox, and safe
@@ -36,7 +36,7 @@ class _Publisher(Protocol):
 _publishers: WeakKeyDictionary[
     asyncio.AbstractEventLoop, tuple[AsyncGenerator[_Publisher, None], asyncio.Task[_Publisher]]
 ] = WeakKeyDictionary()
-"""By loop: what opens and closes its publisher, and the opening."""
+"""The publishers by event loop: the generator that opens and closes one, and the task that opens it."""
 
 
 async def publish(event: MessageEvent | AccountEvent) -> None:
@@ -84,7 +84,7 @@ os.register_at_fork(before=_starting.acquire, after_in_parent=_starting.release,
 
 
 def _background_loop() -> asyncio.AbstractEventLoop:
-    """A loop in a thread of this process; a fork has the memory of its parent's, but not its thread."""
+    """Returns an event loop in a thread of this process. A fork gets its own, since it does not inherit the thread."""
     with _starting:
         loop = _loops.get(os.getpid())
         if loop is None:
@@ -94,12 +94,12 @@ def _background_loop() -> asyncio.AbstractEventLoop:
 
 
 _held: defaultdict[int, ExitStack] = defaultdict(ExitStack)
-"""The embedded database, if there is one, by process: it runs as long as somebody holds it."""
+"""The embedded database by process, if there is one. It runs until its stack is closed."""
 
 
 @atexit.register
 def _close_publishers() -> None:
-    """Closes what this process has; what its parent had before a fork is not its own."""
+    """Closes the publishers of this process. Those of its parent, from before a fork, are not its own."""
     loop = _loops.pop(os.getpid(), None)
     if loop is not None:
         with suppress(TimeoutError):  # nobody's exit waits for a broker that hangs
@@ -108,7 +108,7 @@ def _close_publishers() -> None:
 
 
 def _publisher_of_loop(loop: asyncio.AbstractEventLoop) -> "asyncio.Task[_Publisher]":
-    """The opening of a loop's publisher; begun again if it failed."""
+    """Returns the task that opens the publisher of a loop. A task that failed is started again."""
     _, opening = _publishers.get(loop, (None, None))
     if opening is None or (opening.done() and (opening.cancelled() or opening.exception() is not None)):
         publishers = _open_publisher(read_settings())
@@ -156,14 +156,14 @@ async def _open_publisher(settings: Settings) -> AsyncGenerator[_Publisher, None
 
 
 def _declare_topology(settings: Settings) -> "Topology":
-    """Declares what no worker ever has, so that the first one to start finds what is published now."""
+    """Returns the topology to declare, so that events published before the first worker starts are kept for it."""
     from mailer.policy_loading import broker_topology
 
     return broker_topology(settings)
 
 
 def _without_server(error: ModuleNotFoundError) -> Exception:
-    """The error for an application that would publish by the outbox, but has not installed mailer's database driver."""
+    """Returns the error for an application that publishes by the outbox without mailer's database driver installed."""
     if (error.name or "mailer").partition(".")[0] == "mailer":
         return error
     return SettingsError(

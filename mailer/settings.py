@@ -22,7 +22,7 @@ class SettingsError(ValueError):
 
 
 def _parse_list(value: Any) -> Any:
-    """A JSON list, or values with commas between them."""
+    """Splits a text into a list: a JSON list, or values with commas between them. Returns other values unchanged."""
     if not isinstance(value, str):
         return value
     if value.lstrip().startswith("["):
@@ -39,7 +39,7 @@ _ENCODE = "percent-encode special characters in user name and password"
 
 
 def _split_url(url: str) -> SplitResult:
-    """The parts of a URL; what urllib would pass over in silence is refused.
+    """Splits a URL. It refuses spaces, control characters and the port 0, which urllib accepts silently.
 
     Raises:
         ValueError: it is none. The message quotes nothing, since the URL may hold a password.
@@ -168,26 +168,26 @@ class Settings(BaseSettings):
 
     @cached_property
     def embedded(self) -> bool:
-        """Whether the database is the private one."""
+        """True if the database is the embedded one."""
         return self.database_url == "embedded"
 
     @cached_property
     def in_process(self) -> bool:
-        """Whether the broker is the one within the process."""
+        """True if the broker runs within the process."""
         return self.broker_url.startswith("memory:")
 
     @cached_property
     def broker_user(self) -> str | None:
-        """The user of RabbitMQ as whom mailer talks to it, None with the broker within the process."""
+        """The RabbitMQ user of mailer's own connection; None if the broker runs within the process."""
         return None if self.in_process else unquote(urlsplit(self.broker_url).username or "guest")
 
     @cached_property
     def captures(self) -> bool:
-        """Whether mail goes to the capturing server, and so to nobody."""
+        """True if all mail goes to the capturing server, and so to nobody."""
         return self.processors == ("capture://",)
 
     def check_production(self) -> None:
-        """Refuses what must not run.
+        """Refuses settings that must not run in production.
 
         Raises:
             SettingsError: secrets that are missing, weak or equal where mail could reach people, or what is not
@@ -220,13 +220,13 @@ class Settings(BaseSettings):
 
 
 def read_settings(**overrides: Any) -> Settings:
-    """The settings as they are now.
+    """Reads the settings from the environment and `.env`.
 
     Args:
-        overrides: take the place of what the environment says.
+        overrides: values that take precedence over the environment.
 
     Raises:
-        SettingsError: one of them is not what it should be.
+        SettingsError: a setting is wrong.
     """
     try:
         return Settings(**overrides)

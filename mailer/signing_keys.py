@@ -1,4 +1,4 @@
-"""Signatures in our name, made of the settings: links, and messages by DKIM."""
+"""The signers that the settings describe: for links, and for messages by DKIM."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from mailer.telemetry import log
 
 
 def signed_links(settings: Settings) -> SignedLinks:
-    """Returns what makes and reads links.
+    """Returns the maker and reader of signed links.
 
     Raises:
         SettingsError: a link that it makes cannot be read back.
@@ -27,7 +27,7 @@ def signed_links(settings: Settings) -> SignedLinks:
 
 
 def dkim_signers(settings: Settings) -> dict[str, DkimSigner]:
-    """The signers, by their domains.
+    """Returns the DKIM signers by domain.
 
     Raises:
         SettingsError: an entry is not `domain:selector:file.pem`, or its file is no key that we sign with.
@@ -43,9 +43,9 @@ def dkim_signers(settings: Settings) -> dict[str, DkimSigner]:
 
 
 def exposed_secret_files(settings: Settings) -> list[str]:
-    """The problems of files with secrets that every user of this machine can read: private keys, settings, tokens.
+    """Returns a problem for each file with secrets that every user of this machine can read: keys, settings, tokens.
 
-    They are no reason to stop: what a cluster mounts into a container is often so, and there is nobody else in it.
+    They are no reason to stop: a cluster often mounts such files into a container, which has no other users.
     """
     files = {Path(entry.split(":", 2)[2]): "MAILER_DKIM: {} the private key" for entry in settings.dkim}
     files |= {Path(token): "MAILER_PROCESSORS: {} the token" for token in _token_files(settings)}
@@ -63,7 +63,7 @@ def _token_files(settings: Settings) -> Iterator[str]:
 
 
 def dkim_signing(settings: Settings) -> Sign | None:
-    """Signs for the domains that have keys; other mail goes unsigned. None: all of it.
+    """Returns the function that signs mail of the domains with keys. Other mail stays unsigned. None: no keys.
 
     Raises:
         SettingsError: see `dkim_signers`.

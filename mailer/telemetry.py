@@ -64,9 +64,9 @@ _CAUSES = 5
 
 
 def describe_error(error: BaseException | None, trace: TracebackType | None = None) -> str:
-    """An exception without its message, which may hold an address (a database quotes the failing row).
+    """Returns an exception in words without its message, since that may hold an address (a database quotes the row).
 
-    Its type, and that of what caused it, with the innermost frames: `KeyError at file.py:12 in function < …`.
+    It has the types of the exception and its causes, with the innermost frames: `KeyError at file.py:12 in … < …`.
     """
     parts = list[str]()
     while error is not None and len(parts) < _CAUSES:

@@ -1,6 +1,6 @@
-"""The forms of texts from outside: of names and ids, which stand on one line, and of free text on any number of lines.
+"""The checks of texts from outside: names and ids on one line, and free text on any number of lines.
 
-A function returns the text as it is, or raises `ValueError` with what to mend.
+A function returns the text unchanged, or raises `ValueError` with the remedy.
 """
 
 import re
@@ -23,7 +23,7 @@ _UNFIT = re.compile("[\\ud800-\\udfff\\ue000\\ue001]")
 
 
 def check_one_line(text: str) -> str:
-    """A text that names something, as it is.
+    """Returns a text on one line unchanged.
 
     Raises:
         ValueError: it has a line break or control character, a bidirectional override, half of a surrogate pair, or
@@ -39,10 +39,10 @@ def check_one_line(text: str) -> str:
 
 
 def check_name(text: str) -> str:
-    """A name, as it is: on one line, with something to read, and no blank around it.
+    """Returns a name unchanged: on one line, with a letter, digit or pictogram, and no blank around it.
 
     Raises:
-        ValueError: it is none; also where it has a letter of a script that is written as a blank.
+        ValueError: it is no name, or only has letters that look blank.
     """
     # Quicker, and holds for nearly all.
     if text.isascii() and text.isprintable() and text[0].isalnum() and text[-1] != " ":
@@ -51,10 +51,10 @@ def check_name(text: str) -> str:
 
 
 def check_identifier(text: str) -> str:
-    """An id, as it is: a name that may be of signs alone.
+    """Returns an id unchanged. Unlike a name, it may have signs only.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is no id.
     """
     if text.isascii() and text.isprintable() and text[0].isalnum() and text[-1] != " ":
         return text
@@ -71,7 +71,7 @@ def _check_legible(text: str, kinds: frozenset[str], what: str) -> str:
 
 
 def check_free_text(text: str) -> str:
-    """A text of any number of lines, as it is.
+    """Returns a text of any number of lines unchanged.
 
     Raises:
         ValueError: it has U+0000, which PostgreSQL cannot store, half of a surrogate pair, or more than 30 marks on one

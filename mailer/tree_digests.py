@@ -1,4 +1,4 @@
-"""The digests of what tests prove something of: the code, and the policies, templates and jurisdictions at hand."""
+"""The digests of the things that a test run is about: the code, the policies, the templates and the jurisdictions."""
 
 import hashlib
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ def digests_by_part(policies: Path, templates: Path, jurisdictions: Path) -> dic
     Args:
         policies: the folder of the policy files.
         templates: the folder of the templates.
-        jurisdictions: the folder of what the law demands.
+        jurisdictions: the folder of the jurisdiction files.
     """
     return {
         "code": _digest_folders(_PACKAGE, bundled_files.bundled_folder("migrations")),

@@ -1,1 +1,1 @@
-"""What a brand has promised and what follows from it. Pure: no I/O, no clock, no driver."""
+"""The promises of a brand, and the decisions that follow from them. Pure: no I/O, no clock, no driver."""

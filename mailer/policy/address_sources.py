@@ -1,7 +1,7 @@
-"""The sources from which addresses come: a closed vocabulary, in which each name is of a kind.
+"""The sources of addresses: a closed vocabulary in which each source has a kind.
 
-A name is compared without regard to case, spaces, hyphens and underscores. A standing has the sources of a person as
-text, one a line, as they were said (see `versions`); the strictest kind of them holds.
+Comparison ignores case, spaces, hyphens and underscores. A standing has the sources of a person as text, one a line
+(see `policy_versions`); the strictest kind of them holds.
 """
 
 import re
@@ -26,7 +26,7 @@ FOR_SOMETHING_ELSE: Final[Mapping[Kind | None, str]] = {
     "partner": "not_collected_for_it",
     "contest": "contest_is_no_consent",
 }
-"""The kinds of addresses that nobody gave for marketing, each with the reason why none goes there."""
+"""The kinds of sources whose addresses were not given for marketing, each with the reason to suppress it."""
 BUILT_IN: Final[Mapping[str, Kind]] = {
     "sign-up": "account",
     **{kind: kind for kind in KINDS},
@@ -49,7 +49,7 @@ _BY_NAME: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
 )
 """The laxest kind that a source of such a name may have, the strictest first."""
 _MOST = 10_000
-"""Different texts of sources whose kinds are kept."""
+"""The most source texts whose kinds are cached."""
 _BETWEEN = re.compile(r"[\s_-]+")
 
 
@@ -66,7 +66,7 @@ def least_kind(source: str) -> Kind:
 
 
 class SourceVocabulary:
-    """The sources of a brand: those of every policy, and those that its own lists.
+    """The sources of a brand: the built-in ones, and those that its policy lists.
 
     Args:
         listed: the policy's own, each with its kind.
@@ -81,9 +81,9 @@ class SourceVocabulary:
         return self._kinds.get(source) or self._kinds.get(source_form(source))
 
     def strictest_kind(self, said: str | None) -> Kind | None:
-        """Finds the strictest kind of the sources that a standing has; one that is not listed is of the strictest.
+        """Returns the strictest kind of a person's sources. A source that is not listed counts as the strictest kind.
 
-        None: nobody has said any.
+        None: no source is known.
         """
         if said is None:
             return None
@@ -95,11 +95,11 @@ class SourceVocabulary:
         return found
 
     def is_invitation(self, said: str | None) -> bool:
-        """Tells whether every source that was said is a member who gave the address; False where none was."""
+        """Tells whether all sources of a person are invitations. False if no source is known."""
         return said is not None and all(self.find_kind(source) == KINDS[-1] for source in split_lines(said))
 
     def source_fault(self, source: str | None, collected_at: datetime | None, purpose: str | None) -> str | None:
-        """Says why an address from a source is refused; None where it is not."""
+        """Returns the reason why an address from a source is refused; None if it is accepted."""
         if source is None:
             return None
         kind = self.find_kind(source)
@@ -123,7 +123,7 @@ def address_provenance(source: str, kind: Kind, collected_at: datetime | None, p
 
 
 def misnamed_sources(sources: Mapping[str, Kind]) -> Iterator[tuple[str, Kind]]:
-    """Finds the sources of a policy that are of a laxer kind than their name says, each with the laxest it may have."""
+    """Yields the sources whose kind is laxer than their name allows, each with the laxest kind that it may have."""
     for source, kind in sources.items():
         least = least_kind(source)
         if KINDS.index(kind) < KINDS.index(least):

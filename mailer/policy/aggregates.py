@@ -1,4 +1,4 @@
-"""What an advertiser may be told of an audience: figures about groups, and no way to get at a person."""
+"""The figures about an audience that an advertiser may see. They are about groups, and reveal no single person."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from mailer.policy.rule_registry import rule
 
 OTHER = "other"
-"""The cell in which a breakdown counts everybody whose own cell is not shown."""
+"""The cell for everybody whose own cell is hidden."""
 
 Shared = Mapping[tuple[str | None, str | None], int]
-"""How many people are in a cell of one breakdown and in a cell of another; None: in no cell of it."""
+"""The number of people by pair of cells, one cell of each of two breakdowns. None: in no cell of that breakdown."""
 
 
 @rule("aggregates", "interpals-14, paltalk06-11, paltalk02-03", idle=frozenset())
@@ -40,9 +40,9 @@ def hide_small_cells(cells: Mapping[str, int], minimum: int) -> frozenset[str]:
 
 
 def publishable_cells(cells: Mapping[str, int], minimum: int) -> dict[str, int]:
-    """The cells of a breakdown that may be shown, the largest first, `OTHER` last; they add up to the total.
+    """Returns the cells that may be shown: the largest first, `OTHER` last. They add up to the total.
 
-    Empty where that would tell nothing but the total, or where the total is too small.
+    Returns no cells if only `OTHER` would be left, or if the total is too small.
     """
     unseen = hide_small_cells(cells, minimum)
     shown = {value: cells[value] for value in sorted(cells, key=lambda value: (-cells[value], value))}
@@ -73,7 +73,7 @@ def rounded_figure(n: int, minimum: int, finished: bool) -> int | None:
 def overlapping_cells(
     first: Mapping[str, int], second: Mapping[str, int], common: Mapping[tuple[str, str], int]
 ) -> Shared:
-    """What two breakdowns share, with the people whom only one of them has.
+    """Counts the people by pair of cells of two breakdowns, with the people who are in only one of them.
 
     Args:
         first: its cells, people by value.
@@ -119,17 +119,17 @@ def are_subtractable(shared: Shared, minimum: int) -> bool:
 
 
 _Node = tuple[int, str] | None
-"""A cell: of which breakdown, and its value. None is the outside."""
+"""A cell: the number of its breakdown (0 or 1), and its value. None is the outside."""
 
 
 class _UnionFind:
-    """Which cells cannot be told apart any more, as a union-find."""
+    """A union-find over cells. Joined cells count as one cell from then on."""
 
     def __init__(self) -> None:
         self._above: dict[_Node, _Node] = {}
 
     def root_of(self, node: _Node) -> _Node:
-        """The one that stands for all that it was joined with."""
+        """Returns the cell that represents the group to which a cell belongs."""
         while node in self._above:
             node = self._above[node]
         return node
@@ -142,7 +142,7 @@ class _UnionFind:
 
 
 def _people_between(shared: Shared, joined: _UnionFind) -> Counter[frozenset[_Node]]:
-    """How many people are between any two cells that are still apart."""
+    """Counts the people between any two cells that are not joined yet."""
     lines: Counter[frozenset[_Node]] = Counter()
     for (first, second), people in shared.items():
         one = joined.root_of(None if first is None else (0, first))

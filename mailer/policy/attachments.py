@@ -1,4 +1,4 @@
-"""Which files may go with a mail: by their type, and by their name, which is what a reader's machine opens them by."""
+"""The checks of attached files: their content type, and their name, since the name decides which program opens them."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -20,7 +20,7 @@ INERT: Final = (
     "text/csv",
     "text/plain",
 )
-"""The types that a policy allows if it names none. All of these are shown and not run."""
+"""The types that a policy allows if it names none. Programs show such files and do not run them."""
 
 _PAGE, _SCRIPT, _XML = ("text/html",), ("text/javascript", "application/javascript"), ("application/xml", "text/xml")
 _PAGES: Final = {
@@ -52,10 +52,10 @@ _BEHIND: Final = re.compile(r"[^\w-]+$")
 
 
 def attachment_faults(allowed: Collection[str], filename: str, content_type: str) -> Iterator[str]:
-    """Returns what keeps a file from being attached, each with its field.
+    """Yields the reasons why a file cannot be attached, each with its field.
 
     Args:
-        allowed: the content types that the policy attaches; what is not among them is refused, known or not.
+        allowed: the content types that the policy attaches. All others are refused, known or not.
         filename: as the reader gets it.
         content_type: as it was published.
     """
@@ -75,7 +75,7 @@ def attachment_faults(allowed: Collection[str], filename: str, content_type: str
 
 
 def file_extension(filename: str) -> str:
-    """Returns what follows the last dot, in the form in which systems look at it; empty if there is none.
+    """Returns the end of a file name after the last dot, as operating systems read it; empty if there is no dot.
 
     Windows drops dots and blanks at the end, and nobody sees characters without a width.
     """

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Lane(StrEnum):
-    """A queue of its own, with connections that other lanes cannot take. In order of urgency."""
+    """The lanes in order of urgency. Each has its own queue, and connections that other lanes cannot take."""
 
     BREACH = "breach"
     SERVICE = "service"
@@ -67,12 +67,12 @@ class Category:
 
     @property
     def is_optional(self) -> bool:
-        """Whether recipients may leave it."""
+        """Tells whether recipients can opt out of it."""
         return not self.mandatory
 
     @property
     def is_plain(self) -> bool:
-        """Tells whether it is mandatory or stands in the place of such mail, and promotes in no word or value."""
+        """Tells whether it must not promote anything: it is mandatory, or it takes the place of mandatory mail."""
         return self.mandatory or self.stands_in
 
     @property

@@ -1,4 +1,4 @@
-"""The table of causes: what each thing that may be so of a person or a mailing does to mail of each category."""
+"""The table of causes: the decision about mail of each category for each fact about a person or a mailing."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -29,12 +29,12 @@ def _unchanged(policy: Policy) -> Policy:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One thing that is so, where nothing else is in the way of any mail.
+    """One fact that may stop mail. Nothing else is in the way.
 
     Attributes:
-        says: it in words; the row's name.
-        standing, mailing: the fields of these that are otherwise than usual.
-        policy: makes the policy that it is under, of one that allows all that can be allowed.
+        says: the fact in words; the name of the row.
+        standing, mailing: the fields that differ from the usual standing and mailing.
+        policy: makes the policy for this row from the laxest policy.
     """
 
     says: str
@@ -68,7 +68,7 @@ def _limited_policy(policy: Policy) -> Policy:
 
 
 def _subscribed_standing(country: str, given_on: date, confirmed_on: date | None) -> dict[str, Any]:
-    """Somebody who has asked for everything optional, and lives in a country."""
+    """Returns the fields of a standing with consents to all optional mail, in a country."""
     scopes = frozenset({*_OPTIONAL, f"partner/{_PARTNER}"})
     return {"country": country, "consents": scopes, "consent_days": write_consent_days(scopes, given_on, confirmed_on)}
 
@@ -157,7 +157,7 @@ CAUSES: tuple[Cause, ...] = (
 
 
 def mail_outcomes(cause: Cause, policy: Policy) -> Iterator[tuple[str, str]]:
-    """Yields each category and what becomes of its mail: `sent`, `suppressed: …`, `held: …` or `diverted: …`."""
+    """Yields each category and the decision about its mail: `sent`, `suppressed: …`, `held: …` or `diverted: …`."""
     for name, decision in decisions_by_category(cause, policy):
         yield name, _decision_in_words(decision)
 
@@ -169,7 +169,7 @@ def decisions_by_category(cause: Cause, policy: Policy) -> Iterator[tuple[str, D
 
     Args:
         cause: the row.
-        policy: any one; of it only what the table does not speak of is used.
+        policy: any policy. The table replaces the parts that it is about.
     """
     under = cause.policy(_laxest_policy(policy))
     for name, category in CATEGORIES.items():

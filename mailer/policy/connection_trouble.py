@@ -36,12 +36,12 @@ class ConnectionTrouble(StrEnum):
 
     @property
     def relay_state(self) -> str:
-        """The state of the relay then: `down`, or what has to be mended: `no_address`, `certificate`, and so on."""
+        """The state of the relay: `down`, or the thing to be mended: `no_address`, `certificate` and so on."""
         return _STATES.get(self, DOWN)
 
     @property
     def operator_remedy(self) -> str:
-        """One line for an operator: what to check."""
+        """The remedy for an operator, on one line."""
         return _REMEDIES[self]
 
 

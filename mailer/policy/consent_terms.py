@@ -1,7 +1,7 @@
-"""The terms on which a consent counts by the law where somebody lives: confirmed by a link in a mail, and not too old.
+"""The terms on which a consent counts, by the law of a person's country: confirmed by mail, and not too old.
 
-A standing has the days of its consents as text, one a line: the scope, the day of the newest, and the day of the newest
-that was confirmed, with tabs between. A consent without a line counts only where the law has no terms.
+A standing has the days of its consents as text, one consent a line: the scope, the day of the newest consent, and the
+day of the newest confirmed one, with tabs between. A consent without a line counts only if the law has no terms.
 """
 
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ class ConsentTerms:
 
 NO_TERMS: Final = ConsentTerms()
 UNREVIEWED_TERMS: Final = ConsentTerms(confirmed=True, months=24)
-"""The terms where nobody knows the law, whatever the files say."""
+"""The terms for a country whose law is not reviewed. Stricter terms in the files hold there, too."""
 
 
 def strictest_terms(each: Iterable[ConsentTerms]) -> ConsentTerms:
@@ -43,7 +43,7 @@ def strictest_terms(each: Iterable[ConsentTerms]) -> ConsentTerms:
 
 
 def consent_flaw(terms: ConsentTerms, consent_days: str | None, scope: str, now: datetime) -> str | None:
-    """Finds the reason why a consent that stands does not count by the law; None: it does.
+    """Returns the reason why a consent does not count by the law; None if it counts.
 
     Args:
         terms: of the law.
@@ -58,7 +58,7 @@ def consent_flaw(terms: ConsentTerms, consent_days: str | None, scope: str, now:
 
 @lru_cache(maxsize=10_000)
 def _consent_flaw(confirmed: bool, months: int | None, consent_days: str | None, scope: str, today: date) -> str | None:
-    """The same for the parts of a law's terms: most people of a mailing have asked for it on few days."""
+    """Returns the same as `consent_flaw`, cached: most people of a mailing consented on one of few days."""
     terms = ConsentTerms(confirmed, months)
     given_on, confirmed_on = _read_consent_days(consent_days, scope)
     return is_unconfirmed(terms, confirmed_on) or is_outdated(terms, confirmed_on if confirmed else given_on, today)
@@ -84,7 +84,7 @@ def write_consent_days(scopes: Iterable[str], given_on: date, confirmed_on: date
 
 
 def _read_consent_days(consent_days: str | None, scope: str) -> tuple[str, str]:
-    """The days on which a consent was given and confirmed, as ISO 8601 has them; empty where they are not known."""
+    """Returns the days on which a consent was given and confirmed (ISO 8601); empty texts if they are not known."""
     start = f"{scope}\t"
     for line in (consent_days or "").split("\n"):
         if line.startswith(start):
@@ -95,6 +95,6 @@ def _read_consent_days(consent_days: str | None, scope: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=100)
 def _months_before(day: date, months: int) -> str:
-    """The day some months before another one, as ISO 8601 has it; the 28th for those that the month has not."""
+    """Returns the day some months before another day (ISO 8601). Days after the 28th count as the 28th."""
     year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
     return date(year, month + 1, min(day.day, 28)).isoformat()

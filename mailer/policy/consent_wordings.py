@@ -1,6 +1,7 @@
-"""The wordings by which people consent: those that a brand lists, and each that is plainly a person's own yes.
+"""The wordings by which people consent: those that a brand lists, and each text that is a person's own yes.
 
-A policy has them by scope: by category, `purpose`, `partner`, `version` and `tracking`; those under `ANY` are for each.
+A policy has them by kind of scope: a category, `purpose`, `partner`, `version` or `tracking`. Those under `ANY` count
+for all scopes.
 """
 
 import re
@@ -23,18 +24,18 @@ KEYS = (
     *(name for name, category in CATEGORIES.items() if category.is_optional and name != "partner"),
     *("partner", "purpose", "tracking", "version"),
 )
-"""The keys of a policy's wordings: what stands first in a scope."""
+"""The keys of a policy's wordings: the first part of a scope."""
 _BASIS = re.compile(
     r"\bby (continuing|using|accessing|visiting|signing|creating|registering|joining|clicking|logging)\b"
     r"|\b(continued|continuing) use\b|\buse of (the|this|these|our)\b|\bif you (use|continue)\b|\busing\b"
     r"|\bterms\b|\bnutzung\b|\bnutzungsbedingungen\b|\bagb\b|\ben (utilisant|continuant)\b|\bconditions d.utilisation\b"
 )
-"""Texts by which using something, or its terms, would be the consent."""
+"""Texts that make the use of a service, or its terms, the consent."""
 
 
 @lru_cache(maxsize=1000)
 def fold_wording(text: str) -> str:
-    """The form in which a wording is compared: without regard to case, width of characters, and spaces."""
+    """Returns the form in which wordings are compared. It ignores case, width of characters, and spaces."""
     return " ".join(normalized("NFKC", text).casefold().split())
 
 
@@ -51,7 +52,7 @@ def wordings_for(policy: "Policy", scope: str) -> tuple[str, ...]:
 
 
 def is_wording(policy: "Policy", scope: str, words: str) -> bool:
-    """Tells whether a text is one of those wordings, word for word, or the own yes of a person."""
+    """Tells whether a text is a listed wording for a scope, word for word, or a person's own yes."""
     text = fold_wording(words)
     if text in {fold_wording(listed) for listed in wordings_for(policy, scope)}:
         return True
@@ -59,11 +60,11 @@ def is_wording(policy: "Policy", scope: str, words: str) -> bool:
 
 
 def unknown_scopes(wordings: Iterable[str]) -> Iterator[str]:
-    """Finds the keys of a policy's wordings that are of no scope."""
+    """Yields the keys of a policy's wordings that belong to no scope."""
     yield from (key for key in wordings if key not in KEYS)
 
 
 def basis_wordings(wordings: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
-    """Finds the wordings of a policy that are its basis and nobody's consent, each with its key."""
+    """Yields the wordings of a policy by which use or terms would be the consent, each with its key."""
     for key, texts in wordings.items():
         yield from ((key, text) for text in texts if is_legal_basis(text))

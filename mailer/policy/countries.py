@@ -1,4 +1,4 @@
-"""The countries that a person or a processor can be in: the codes of ISO 3166-1, and what people write for them."""
+"""The countries of people and processors: the codes of ISO 3166-1, and other codes that people write."""
 
 from functools import lru_cache
 from typing import Final
@@ -44,14 +44,14 @@ COUNTRIES: Final = frozenset((*(code for code, _ in _PAIRS), KOSOVO))
 """Every code that is stored, alpha-2."""
 _CODES: Final = {code: code for code in COUNTRIES} | {three: code for code, three in _PAIRS} | _ALIASES
 FORM: Final = "^[A-Za-z]{2,3}$"
-"""The form of what is taken, for schemas: whether it is a country is for `country_code` to tell."""
+"""The form of accepted texts, for schemas. `country_code` checks that it is a country."""
 
 
 def country_code(text: str) -> str:
-    """A country's code of ISO 3166-1 alpha-2, from that code in any case, from alpha-3, or from an alias such as UK.
+    """Returns the ISO 3166-1 alpha-2 code for a text: that code in any case, alpha-3, or an alias such as UK.
 
     Raises:
-        ValueError: it is none. A union or an area is not: nobody would know which law holds.
+        ValueError: it is no country. A union or an area is none, since it would not tell which law holds.
     """
     if (code := country_or_none(text)) is None:
         raise ValueError("is no country; write the two letters of ISO 3166-1, such as DE, or leave it out")
@@ -59,7 +59,7 @@ def country_code(text: str) -> str:
 
 
 def country_or_none(text: str) -> str | None:
-    """The same, and None for a text that is no country."""
+    """Returns the same code as `country_code`; None if the text is no country."""
     code = _CODES.get(text)
     if code is None and text.isascii():  # other letters have capitals in ASCII: the sharp s of German has two
         code = _CODES.get(text.upper())
@@ -67,15 +67,15 @@ def country_or_none(text: str) -> str | None:
 
 
 def newest_country(said: str | None) -> str:
-    """Returns the newest of the countries said of somebody, one a line (see `Standing.country`); empty without any."""
+    """Returns the newest of a person's countries, one a line (see `Standing.country`); an empty text without any."""
     return (said or "").partition("\n")[0]
 
 
 @lru_cache(maxsize=1000)
 def country_of_locale(locale: str | None) -> str | None:
-    """The country that a language tag names (BCP 47): DE of `de-DE`, AT of `de-Latn-AT`; None where it names none.
+    """Returns the country in a language tag (BCP 47): DE of `de-DE`, AT of `de-Latn-AT`; None if it names none.
 
-    It says how somebody writes. It is no proof of where they live, and so never makes a floor less strict.
+    It shows only how a person writes, not where they live. So it never makes a floor less strict.
     """
     _, dash, last = (locale or "").replace("_", "-").rpartition("-")
     return country_or_none(last) if dash and len(last) == 2 else None

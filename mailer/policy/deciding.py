@@ -1,7 +1,7 @@
-"""Whether a person gets a mailing: `decide` asks the rules in the order of `ASKED`, and the first that speaks decides.
+"""The decision about a person and a mailing. `decide` asks the rules in the order of `ASKED`; the first answer counts.
 
-What forbids all mail comes first, then what forbids this category, then what only this person or mailing lacks, then
-what may pass.
+The order: rules that forbid all mail, rules that forbid a category, rules about something that this person or mailing
+lacks, and rules that only delay or limit.
 """
 
 from collections.abc import Callable, Iterator
@@ -60,14 +60,14 @@ ASKED: dict[str, tuple[Callable[[Category], bool], Callable[[DecisionFacts], Ver
     "frequency": (_is_optional, rules.frequency),
     "mail-hours": (_is_optional, check_mail_hours),
 }
-"""In the order in which they are asked: each rule's name, of which categories it is asked at all, and the rule."""
+"""The rules in the order in which they are asked, by name: a test for the categories that it concerns, and the rule."""
 
 SEND = "send"
 """The rule of a mail that no other rule forbids."""
 
 
 def decide(mailing: Mailing, standing: Standing, policy: Policy, now: datetime) -> Decision:
-    """The decision for one person. Pure and total.
+    """Decides about one person and one mailing. Pure and total.
 
     Args:
         mailing: category, purpose and times.
@@ -85,7 +85,7 @@ def decide(mailing: Mailing, standing: Standing, policy: Policy, now: datetime) 
 
 @dataclass(frozen=True, slots=True)
 class RuleAnswer:
-    """What one rule said.
+    """The answer of one rule.
 
     Attributes:
         rule: its name. verdict: None where it had nothing to say.
@@ -100,7 +100,7 @@ class RuleAnswer:
 
 
 def explain_decision(facts: DecisionFacts) -> Iterator[RuleAnswer]:
-    """What every rule says of a person and a mailing, in their order, also those after the one that decides."""
+    """Yields the answer of each rule about a person and a mailing, in order, also of rules after the deciding one."""
     decided = False
     for name, (concerns, ask) in ASKED.items():
         verdict = ask(facts) if concerns(facts.category) else None
@@ -109,7 +109,7 @@ def explain_decision(facts: DecisionFacts) -> Iterator[RuleAnswer]:
 
 
 def decision_facts(mailing: Mailing, standing: Standing, policy: Policy, now: datetime) -> DecisionFacts:
-    """Everything that the rules look at."""
+    """Collects the facts that the rules read about a person and a mailing."""
     switches = policy.switches_for(standing.collected_under, standing.country)
     category = rules.service_scope(mailing, standing, switches) or mailing.category
     return DecisionFacts(mailing, standing, policy, now, category, switches)

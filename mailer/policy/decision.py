@@ -1,4 +1,4 @@
-"""What is decided about a person and a mailing, and what a decision looks at. The rules are in `deciding`."""
+"""The decisions about a person and a mailing, and the facts that they use. `deciding` has the order of the rules."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -85,12 +85,12 @@ class Divert:
 Decision = Send | Suppress | Hold | Divert
 
 EXPIRED = "expired"
-"""The reason whose final state has a name of its own."""
+"""The reason that leads to the final state `expired`; other reasons lead to `suppressed`."""
 
 
 @dataclass(slots=True)
 class DecisionFacts:
-    """All that a rule may look at, and none may change but what is worked out once; frozen, it would cost a third more.
+    """The facts that a rule may read. Rules change only `has_asked`. Frozen, it would cost a third more.
 
     Attributes:
         category: what the mail is to this person.

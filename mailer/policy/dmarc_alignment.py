@@ -1,4 +1,4 @@
-"""Whether a brand's mail is aligned in the sense of DMARC (RFC 7489 3.1)."""
+"""The check that the From of a brand's mail is aligned with its domain, as DMARC defines it (RFC 7489 3.1)."""
 
 from mailer.policy.rule_registry import rule
 from mailer.policy.text_formats import split_sender

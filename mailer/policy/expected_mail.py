@@ -1,4 +1,4 @@
-"""The mail that one person gets, as things are: what a page may call "you still get"."""
+"""The mail that a person still gets now. Pages show it as "you still get"."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,7 +14,7 @@ _SOMEBODY = "somebody"
 
 
 def expected_categories(policy: Policy, standing: Standing, now: datetime) -> frozenset[str]:
-    """The optional categories of which some mail would go to a person: `decide` sends it, now or at another hour.
+    """Returns the optional categories of which a person would get some mail: `decide` sends or holds it.
 
     Args:
         policy: the brand's.
@@ -33,7 +33,7 @@ def expected_categories(policy: Policy, standing: Standing, now: datetime) -> fr
 
 
 def gets_announcements(policy: Policy, standing: Standing, now: datetime) -> bool:
-    """Tells whether a person gets service announcements that they cannot leave: about all of it, or what they pay for.
+    """Tells whether a person gets service announcements that they cannot opt out of.
 
     Args:
         policy: the brand's.
@@ -50,7 +50,7 @@ def gets_announcements(policy: Policy, standing: Standing, now: datetime) -> boo
 
 
 def missing_basis_fields(policy: Policy, standing: Standing) -> tuple[str, ...]:
-    """The fields of a person, by their names in an event, without which no promotion goes to them."""
+    """Returns the missing fields of a person, as an event names them, without which they get no promotions."""
     is_known = policy.knows_versions(standing.collected_under)
     known = {"source": standing.source, "policy_version": is_known}
     return tuple(name for name, value in known.items() if not value)

@@ -1,4 +1,4 @@
-"""What is wrong with a policy file, in words: file, line, key, and what to do about it."""
+"""The faults of a policy file in words: the file, the line, the key, and the remedy."""
 
 import json
 import re
@@ -59,16 +59,16 @@ MESSAGES = {
     "same_day": "is {given}, as in {other}; let each version of {brand} take effect on a day of its own",
     "not_in_force": "is {given}, and no version of {brand} is in force before; write {today} or an earlier day",
 }
-"""What each kind of fault says after the key's name. Those up to `model_type` are pydantic's kinds."""
+"""The message of each kind of fault, which follows the key's name. The kinds up to `model_type` are pydantic's."""
 
 
 def fault_error(kind: str, at: Path, **said: object) -> PydanticCustomError:
-    """What a validator raises: a kind of fault, and the key that has it."""
+    """Returns the error that a validator raises, with the kind of the fault, the key that has it, and the values."""
     return PydanticCustomError("policy", "{kind}", {"kind": kind, "at": at, "said": said})
 
 
 def describe_error(detail: Mapping[str, Any], text: str, source: str) -> str:
-    """One of pydantic's errors, as the person who wrote the file wants it.
+    """Returns one pydantic error as a message for the person who wrote the file.
 
     Args:
         detail: as in `ValidationError.errors()`.
@@ -89,13 +89,13 @@ def describe_error(detail: Mapping[str, Any], text: str, source: str) -> str:
 
 
 def describe_fault(source: str, text: str, path: Path, kind: str, **said: object) -> str:
-    """A fault with its file, line, key and remedy, such as `a.toml:12: switches.tracking is "all"; write off, …`."""
+    """Returns a fault with its file, line, key and remedy: `a.toml:12: switches.tracking is "all"; write off, …`."""
     key = ".".join(str(part) for part in path if not isinstance(part, int))
     return f"{source}:{line_of(text, path)}: {key} {MESSAGES[kind].format(**said)}"
 
 
 def describe_toml_error(error: TOMLDecodeError, text: str, source: str) -> str:
-    """What is wrong with a file that cannot be read at all."""
+    """Returns the message for a file that is not valid TOML: the file, the line and the reason."""
     said = str(error)
     line = re.search(r" \(at line (\d+), column \d+\)$", said)
     number = int(line[1]) if line else max(1, len(text.splitlines()))
@@ -104,7 +104,7 @@ def describe_toml_error(error: TOMLDecodeError, text: str, source: str) -> str:
 
 
 def toml_value(value: object) -> str:
-    """A value as it stands in a TOML file; only its kind if it is long."""
+    """Returns a value as TOML. For a list or a section it returns only the kind, such as `a list`."""
     match value:
         case list() | tuple():
             return "a list"

@@ -1,4 +1,4 @@
-"""What the frequency caps and the alarm on service mail count, and over how many days."""
+"""The counts that the frequency caps and the alarm on service mail need, each with its number of days."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 
 LONGEST_DAYS = 366
-"""What was sent before so many days counts nowhere: no cap looks further back."""
+"""No cap looks further back than this number of days."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrequencyCount:
-    """Something to be counted before a mailing of a category is decided on.
+    """A count that decisions about a category need.
 
     Attributes:
         brand, category: whose mailings, of which category.
@@ -29,19 +29,19 @@ class FrequencyCount:
 
 
 def is_counted(policy: Policy, category: Category) -> bool:
-    """Whether a mail of a category adds to what a cap or an alarm of the policy counts."""
+    """Tells whether a cap or an alarm of the policy counts mails of a category."""
     terms = policy.terms.get(category.name)
     limited = terms is not None and (terms.cap is not None or terms.alarm is not None)
     return limited or (category.is_optional and policy.cap is not None)
 
 
 def may_count(policy: Policy, category: Category) -> bool:
-    """Whether a mailing of a category is counted mail to somebody."""
+    """Tells whether a cap or an alarm counts mails of a category for at least some people."""
     return any(is_counted(policy, meant) for meant in _possible_categories(category))
 
 
 def frequency_counts(policies: Iterable[Policy]) -> tuple[FrequencyCount, ...]:
-    """All that has to be counted."""
+    """Returns all counts that the policies need."""
     return tuple(
         rate
         for policy in policies
@@ -64,5 +64,5 @@ def _counts_of_category(policy: Policy, category: Category) -> Iterator[Frequenc
 
 
 def _possible_categories(category: Category) -> tuple[Category, ...]:
-    """What a category may be to somebody (see the rule `service-scope`)."""
+    """Returns the categories that a mail can have for different people (see the rule `service-scope`)."""
     return (category, CATEGORIES[category.without_product]) if category.without_product else (category,)

@@ -1,4 +1,4 @@
-"""Names of who says something. Names of different kinds cannot be confused: `key:shop` is not `broker:shop`."""
+"""The identities of publishers and staff. Names of different kinds stay apart: `key:shop` is not `broker:shop`."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -37,7 +37,7 @@ class Identity:
     kind: IdentityKind
     name: str
     form: tuple[IdentityKind, str] = field(init=False, repr=False)
-    """The form that two writings of the same identity have in common."""
+    """The normal form, for comparison. Two spellings of the same identity have the same form."""
 
     def __post_init__(self) -> None:
         """Checks the name."""
@@ -53,7 +53,7 @@ class Identity:
 
     @classmethod
     def parse_identity(cls, text: str) -> Self:
-        """The identity that a text names in its one form, such as `key:shop`.
+        """Returns the identity for a text such as `key:shop`.
 
         Raises:
             ValueError: it names none; the message says how they are written.
@@ -64,15 +64,15 @@ class Identity:
         return cls(IdentityKind(kind), name)
 
     def __eq__(self, other: object) -> bool:
-        """Tells whether it is the same, of the same kind."""
+        """Tells whether both are the same name of the same kind."""
         return isinstance(other, Identity) and self.form == other.form
 
     def __hash__(self) -> int:
-        """By kind and name."""
+        """Returns the hash of the kind and the name."""
         return hash(self.form)
 
     def __str__(self) -> str:
-        """As it stands in mailings, dead letters and the ledger."""
+        """Returns the text form `kind:name` that mailings, dead letters and the ledger use."""
         return f"{self.kind}:{self.name}"
 
 
@@ -88,7 +88,7 @@ ITSELF = Identity(IdentityKind.MAILER, "pipeline")
 
 
 def person_identity(text: str) -> Identity:
-    """The person that a name at a command means: `dana` is `person:dana`.
+    """Returns the identity of a person for a name at a command: `dana` is `person:dana`.
 
     Raises:
         ValueError: it is no name, or names a publisher of another kind.
@@ -103,7 +103,7 @@ def person_identity(text: str) -> Identity:
 
 @lru_cache(maxsize=4096)
 def identity_or_none(text: str) -> Identity | None:
-    """The identity that a text names, None if it names none. Remembered: a publisher has many events."""
+    """Returns the identity for a text, or None if it is no identity. Cached, since a publisher has many events."""
     try:
         return Identity.parse_identity(text)
     except ValueError:

@@ -1,7 +1,7 @@
-"""Jurisdictions: what the law of a country demands whatever a policy says, as data. Defaults, not legal advice.
+"""Jurisdictions: the demands of a country's law, as data. No policy can be laxer. Defaults, not legal advice.
 
-A file in `jurisdictions/` is one jurisdiction. Each demand says on which article it rests, when somebody looked, and
-how sure that is. A country in no file is not reviewed: the strictest of all demands holds there.
+A file in `jurisdictions/` is one jurisdiction. Each demand names its article, the day of the last check, and its
+certainty. A country in no file is not reviewed: the strictest of all demands holds there.
 """
 
 import tomllib
@@ -19,12 +19,12 @@ from mailer.policy.switches import PartnerMail, PromoBasis, SwitchFloor, Trackin
 from mailer.policy.toml_lines import line_of
 
 Sure = Literal["primary", "secondary", "unsure"]
-"""The certainty of a demand: read in the law itself, in what others write of it, or not even that."""
+"""The certainty of a demand: read in the law itself, read in texts about the law, or uncertain."""
 T = TypeVar("T")
 
 
 class LegalDemand(Section, Generic[T]):
-    """A demand of a law, and how it is known.
+    """A demand of a law, with its source and certainty.
 
     Attributes:
         value: the demand. An unsure one never allows more than an unreviewed country.
@@ -72,7 +72,7 @@ class Jurisdiction(Section):
 
     @property
     def switch_floor(self) -> SwitchFloor:
-        """The least of each switch; of an unsure demand no less than in an unreviewed country."""
+        """The floor of each switch. The floor of an unsure demand is at least that of an unreviewed country."""
         said = {name: getattr(self, name) for name in SWITCHES}
         floor = SwitchFloor.model_validate({name: demand.value for name, demand in said.items()})
         doubted = {name: getattr(UNREVIEWED, name) for name, demand in said.items() if demand.sure == "unsure"}
@@ -89,12 +89,12 @@ SWITCHES: Final = ("promo_basis", "partner_mail", "tracking")
 DEMANDS: Final = (*SWITCHES, "confirmed", "renewal", "records", "label", "line")
 """Every key of a jurisdiction that is a demand."""
 UNREVIEWED: Final = SwitchFloor(promo_basis="opt_in", partner_mail="on_request", tracking="mailing")
-"""The floor where nobody knows the law, whatever the files say; where a file is stricter, that holds there as well."""
+"""The floor of countries whose law is not reviewed. If a file is stricter, its demand holds there, too."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AdvertisingMark:
-    """The marks that marketing bears in some countries; there is one of each kind, told apart by what it is.
+    """The marks that marketing must have in some countries. Equal marks are one object, and are compared by identity.
 
     Attributes:
         label: what the subject begins with; None: nothing.
@@ -105,13 +105,13 @@ class AdvertisingMark:
     lines: Mapping[str, str]
 
     def line_in(self, locale: str) -> str | None:
-        """The line in the language of a mail, else in the first language that there is."""
+        """Returns the line in the language of a mail, else in the first language; None if there is no line."""
         language = locale.partition("-")[0]
         return self.lines.get(language) or next(iter(self.lines.values()), None)
 
 
 def mark_for_countries(marks: Mapping[str, AdvertisingMark], said: str | None) -> AdvertisingMark | None:
-    """Finds the mark for somebody of whom countries were said, one a line; None: no law there wants one."""
+    """Returns the mark for a person's countries, one a line; None if no law there wants one."""
     found = marks.get(said or "")
     if found is not None or not said or "\n" not in said:
         return found
@@ -131,7 +131,7 @@ class LawByCountry:
     """All jurisdictions, by country."""
 
     def __init__(self, jurisdictions: Iterable[Jurisdiction] = ()) -> None:
-        """Without any, every country is unreviewed."""
+        """Builds the tables. Without jurisdictions, every country is unreviewed."""
         self.jurisdictions = tuple(jurisdictions)
         self._by_country = {country: one for one in self.jurisdictions for country in one.countries}
         self._floors = {country: one.switch_floor for country, one in self._by_country.items()}
@@ -142,25 +142,25 @@ class LawByCountry:
 
     @property
     def reviewed_countries(self) -> tuple[str, ...]:
-        """Those that are reviewed."""
+        """The countries whose law is reviewed."""
         return tuple(self._by_country)
 
     def jurisdiction_of(self, country: str | None) -> Jurisdiction | None:
-        """The jurisdiction of a country; None where it is not reviewed."""
+        """Returns the jurisdiction of a country; None if it is not reviewed."""
         return self._by_country.get(country or "")
 
     def switch_floor(self, said: str | None) -> SwitchFloor:
-        """The least of each switch for somebody of whom countries were said, one a line; None: nobody knows where."""
+        """Returns the strictest floor of a person's countries, one a line. None counts as not reviewed."""
         return strictest_floor(*(self._floors.get(country, self.unreviewed) for country in (said or "").split("\n")))
 
     def consent_terms(self, said: str | None) -> ConsentTerms:
-        """The terms of consents of somebody of whom countries were said, one a line; None: nobody knows where."""
+        """Returns the strictest terms of consents in a person's countries, one a line. None counts as not reviewed."""
         countries = (said or "").split("\n")
         return strictest_terms(self._terms.get(country, self._unreviewed_terms) for country in countries)
 
 
 def _marks_by_country(jurisdictions: Iterable[Jurisdiction]) -> Iterator[tuple[str, AdvertisingMark]]:
-    """Yields each country that wants a mark with its own."""
+    """Yields each country whose law wants a mark, with the mark."""
     made: dict[tuple[object, ...], AdvertisingMark] = {}
     for one in jurisdictions:
         label, lines = one.label.value if one.label else None, one.line.value if one.line else {}

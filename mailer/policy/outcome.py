@@ -1,4 +1,4 @@
-"""What came of a hand-over, as a value."""
+"""The outcomes of hand-overs."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Words by which somebody consents for themselves: a yes, or a wish in the first person, and nothing of use or terms.
+"""The words of a person's own consent: a yes, or a wish in the first person, and nothing about use or terms.
 
 A text of another language, or of other words, is listed by the policy (`[wordings]`).
 """
@@ -56,7 +56,7 @@ _OF_POLICY: Final = re.compile(_POLICY)
 
 
 def is_own_yes(text: str, *, of_policy: bool) -> bool:
-    """Tells whether somebody says by a text that they want something, neither that they use it nor that they refuse.
+    """Tells whether a text says that a person wants something. Use, terms and refusals do not count.
 
     Args:
         text: as `consent_wordings.fold_wording` gives it.

@@ -1,4 +1,4 @@
-"""Slowing down by itself: how fast mail may go to a domain whose servers asked for less, and what asks for that."""
+"""Automatic slow-down: the replies of a domain that ask for a slower pace, and the pace that follows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,14 +14,14 @@ RESERVES: Final = {Lane.BREACH: 0, Lane.SERVICE: 5, Lane.NEWSLETTER: 10, Lane.PR
 FLOOR: Final = 1.0
 """Messages a second: no domain is slowed down further."""
 TRUSTED: Final = 4
-"""A pace that has come to so many times what was observed, without being throttled again, is forgotten."""
+"""A limit is dropped when the pace has grown to this many times the observed rate without new throttling."""
 SETTLES: Final = timedelta(seconds=10)
-"""What is throttled so soon after a slow-down was already on its way, and asks for none of its own."""
+"""Within this time after a slow-down, no reply slows the pace again: those messages were already on the way."""
 
 SEVERAL: Final = 3
-"""Fewer replies that ask for a slower pace say nothing about a domain."""
+"""The least number of replies that must ask for a slower pace."""
 PART: Final = 0.1
-"""Nor does a smaller part of its replies."""
+"""The least part of all replies that must ask for a slower pace."""
 
 _CLOSING: Final = 421
 _CODES: Final = frozenset((450, 451))
@@ -31,12 +31,12 @@ _OF_ONE_MAILBOX: Final = ("4.1.", "4.2.")
 
 @dataclass(frozen=True, slots=True)
 class SendingPace:
-    """How fast mail goes to a domain by a processor since it was slowed down.
+    """The pace at which a processor hands mail to a domain after a slow-down.
 
     Attributes:
         pace: messages a second over all workers, at `since`.
-        original: what was observed over all workers before, which may have been little for want of mail.
-        workers: whose observations `original` is the sum of, while those still come in.
+        original: the rate over all workers before. It can be low because there was little mail.
+        workers: the workers whose rates are summed in `original`; empty once the sum is complete.
     """
 
     pace: float
@@ -47,7 +47,7 @@ class SendingPace:
 
 @dataclass(slots=True)
 class ReplySample:
-    """What a domain answered in a short while.
+    """The replies of a domain in a short period.
 
     Attributes:
         replies: how many there were. asking: how many of them asked for a slower pace.
@@ -69,12 +69,12 @@ class ReplySample:
 
     @property
     def has_throttling(self) -> bool:
-        """Whether anything asked for a slower pace."""
+        """Tells whether at least one reply asked for a slower pace."""
         return self.asking + self.closing > 0
 
 
 def is_throttling(outcome: Outcome) -> bool:
-    """Whether a reply asks for a slower pace: 421, and 450, 451 and 4.7.x, unless it is about one mailbox alone."""
+    """Tells whether a reply asks for a slower pace: 421 or 4.7.x, or 450 or 451 if it is not about one mailbox."""
     if outcome.result is not OutcomeKind.DEFERRED:
         return False
     if outcome.code == _CLOSING or _is_policy_status(outcome):
@@ -83,14 +83,14 @@ def is_throttling(outcome: Outcome) -> bool:
 
 
 def _is_policy_status(outcome: Outcome) -> bool:
-    """RFC 3463 3.8: it is about what the server lets us do."""
+    """Tells whether the enhanced status is 4.7.x: security or policy (RFC 3463 3.8)."""
     return (outcome.status or "").startswith("4.7.")
 
 
 def is_too_fast(looks: Sequence[ReplySample]) -> bool:
-    """Whether several replies, and enough of all, ask for a slower pace.
+    """Tells whether enough replies ask for a slower pace: at least `SEVERAL`, and at least the part `PART` of all.
 
-    What closes connections counts once a look: a relay that shuts down says so on each of them.
+    A sample counts its closed connections once towards `SEVERAL`, because a relay that shuts down closes all of them.
     """
     several = sum(look.asking + min(look.closing, 1) for look in looks)
     asking = sum(look.asking + look.closing for look in looks)
@@ -98,7 +98,7 @@ def is_too_fast(looks: Sequence[ReplySample]) -> bool:
 
 
 def current_pace(pace: SendingPace, now: datetime) -> float | None:
-    """Messages a second at a moment, doubling each minute; None once it limits nothing, and can be forgotten."""
+    """Returns the pace at a moment, in messages a second. It doubles each minute. None: it limits nothing any more."""
     minutes = max(0.0, (now - pace.since).total_seconds() / 60)
     # An hour brings back whatever there is.
     current: float = pace.pace * 2 ** min(minutes, 60)
@@ -106,11 +106,11 @@ def current_pace(pace: SendingPace, now: datetime) -> float | None:
 
 
 def slower_pace(known: SendingPace | None, rate: float, worker: str, now: datetime) -> SendingPace:
-    """The pace after a worker was throttled.
+    """Returns the new pace after a worker was throttled.
 
     Args:
-        known: what there is already.
-        rate: messages a second of this worker alone before.
+        known: the present pace of the domain; None: it was not slowed down.
+        rate: the messages a second that this worker alone sent before.
         worker: its name; the observations of all workers that are throttled at the same time are added up.
         now: an aware datetime.
     """

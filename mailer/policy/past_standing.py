@@ -1,4 +1,4 @@
-"""A standing as it was at a past moment, as far as the record tells it. Pure."""
+"""A standing at a past moment, as far as the records show it. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ class StandingChange:
 
 @dataclass(frozen=True, slots=True)
 class HeldSpan:
-    """Something that held for a time: a suppression, by its reason, or a consent that counts (`consent`).
+    """The time for which a suppression, or a consent that counts, held. The reason of a consent is `consent`.
 
     Attributes:
         since: when it began. until: when it ended; None: it holds.
@@ -39,7 +39,7 @@ class PastStanding:
     """A standing at a past moment.
 
     Attributes:
-        untold: what the record does not tell of that moment, in words.
+        untold: the facts that the records do not have for that moment, in words.
     """
 
     standing: Standing
@@ -56,14 +56,14 @@ _FLAGS = (
     *("deactivated", "restricted", "under_13"),
     *("electronic_refused", "personalisation_refused", "tracking_refused"),
 )
-"""Fields of a standing that are simply so or not; the reason of the act that sets one is its name."""
+"""Fields of a standing that are true or false. The reason of the change that sets one is its name."""
 _LEFT = ("opt_out", "complaint")
 
 
 def standing_at(
     now: Standing, acts: Sequence[StandingChange], spans: Sequence[HeldSpan], moment: datetime
 ) -> PastStanding:
-    """Winds a standing back.
+    """Returns the standing at a past moment, from the standing today and its changes.
 
     Args:
         now: the standing today.
@@ -95,7 +95,7 @@ def standing_at(
 
 
 def _still_left(done: Iterable[StandingChange], reasons: Sequence[str]) -> frozenset[str]:
-    """The scopes that were said to be left and not taken back since."""
+    """Returns the scopes that the person opted out of and that were not lifted since."""
     left: set[str] = set()
     for act in done:
         if act.reason in reasons:
@@ -106,7 +106,7 @@ def _still_left(done: Iterable[StandingChange], reasons: Sequence[str]) -> froze
 
 
 def _flag_at(flag: str, done: Sequence[StandingChange], acts: Sequence[StandingChange], now: bool) -> bool:
-    """A flag by its last act; before its first act it was not so; without any it is as today."""
+    """Returns a flag by its last change. Before its first change it is False; without any change it is as today."""
     said = [act.reason for act in done if act.reason in (flag, f"not_{flag}")]
     if said:
         return said[-1] == flag
@@ -114,7 +114,7 @@ def _flag_at(flag: str, done: Sequence[StandingChange], acts: Sequence[StandingC
 
 
 def _undated_flags(now: Standing, acts: Sequence[StandingChange]) -> list[str]:
-    """Flags that are set and that no act has set."""
+    """Returns a sentence for each flag that is set today without a change on record."""
     said = {act.reason for act in acts}
     return [
         f"since when it is so that they are {flag.replace('_', ' ')}: as today"

@@ -1,4 +1,4 @@
-"""A policy file: what a brand has promised, as the pipeline reads it."""
+"""A policy file: the promises of a brand, as the pipeline reads them."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -53,7 +53,7 @@ from mailer.policy.version_changes import VersionNotice
 
 
 class Controller(Section):
-    """Who answers for the mail (GDPR Art. 4(7)).
+    """The company that is legally responsible for the mail (GDPR Art. 4(7)).
 
     Attributes:
         postal_address: stands in each optional mail (CAN-SPAM 5(a)(5)).
@@ -91,12 +91,12 @@ class SendingHours(Section):
 
     @cached_property
     def opening_and_closing(self) -> tuple[time, time]:
-        """Both as times."""
+        """The opening and the closing as times of the day."""
         return time.fromisoformat(self.opens), time.fromisoformat(self.closes)
 
 
 class CategoryTerms(Section):
-    """What a policy says of one of its categories.
+    """The terms that a policy sets for one of its categories.
 
     Attributes:
         confirmed: it needs a confirmed subscription of its own (double opt-in); optional categories only.
@@ -111,7 +111,7 @@ class CategoryTerms(Section):
     alarm: FrequencyCap | None = None
 
     def misfitting_keys(self, category: Category) -> Iterator[str]:
-        """The keys that a category of its kind does not take."""
+        """Yields the keys that do not fit a mandatory or an optional category."""
         if category.mandatory:
             yield from (key for key in ("confirmed", "cap") if getattr(self, key))
         else:
@@ -137,7 +137,7 @@ class Policy(Section):
         purposes: the closed list of purposes; a template declares exactly one of them.
         notice: how people were told of this version before it came into force.
         sources: from where addresses come, each of a kind, beside those that every policy has.
-        wordings: the texts by which people consent, by scope (see `wordings`), beside a plain yes.
+        wordings: the texts by which people consent, by scope (see `consent_wordings`), beside a plain yes.
         terms: the categories that the brand mails, with what it says of them (`categories` in the file).
         switches: where policies differ.
         reply_domains: other domains of the brand, whose mailboxes its mail may show and name for answers.
@@ -230,7 +230,7 @@ class Policy(Section):
         return {name: CATEGORIES[name] for name in self.terms}
 
     def category(self, name: str) -> Category:
-        """One of the brand's categories, with its traits.
+        """Returns one of the brand's categories with its traits.
 
         Raises:
             KeyError: the brand does not mail it.
@@ -240,12 +240,12 @@ class Policy(Section):
         return CATEGORIES[name]
 
     def all_switches(self) -> tuple[Switches, ...]:
-        """What may hold for somebody: under any version, in any jurisdiction; each once."""
+        """Returns each set of switches that can hold for a person, under any version, in any jurisdiction, once."""
         versions = (None, *self._earlier)
         return tuple(dict.fromkeys(switches for version in versions for switches in self.switches_under(version)))
 
     def switches_under(self, version: str | None) -> tuple[Switches, ...]:
-        """All switches that may hold for people of a version, in any jurisdiction; each once."""
+        """Returns each set of switches that can hold for people of a version, in any jurisdiction, once."""
         places = (None, *self._law.reviewed_countries, *self.jurisdictions)
         alone = strictest_switches(self.switches, *(then.switches for then in self.binding_versions(version)))
         return tuple(dict.fromkeys((alone, *(self.switches_for(version, place) for place in places))))
@@ -261,10 +261,10 @@ class Policy(Section):
         return self._law.marks
 
     def legal_floor(self, said: str | None) -> SwitchFloor:
-        """The least of each switch by the law of the countries said of somebody, and by what the policy says of these.
+        """Returns the floor of a person's countries: the strictest of the law and of the policy's own floors.
 
         Args:
-            said: as a standing has them; None: nobody knows, so it may be each of which the policy says anything.
+            said: the countries, as a standing has them. None: unknown, so each floor of the policy counts.
         """
         countries = self.jurisdictions if said is None else said.split("\n")
         own = (self.jurisdictions[country] for country in countries if country in self.jurisdictions)
@@ -272,26 +272,26 @@ class Policy(Section):
 
     @cached_property
     def effective_days(self) -> Days:
-        """This version and those beside it, by the day on which each came into force."""
+        """All versions, ordered by the day on which each came into force."""
         return versions_by_day(self.all_versions)
 
     @property
     def all_versions(self) -> tuple["Policy", ...]:
-        """This version, and those beside it."""
+        """This version and the brand's other versions."""
         return (self, *self._earlier.values())
 
     def sender_of(self, category: Category) -> str:
-        """The From of a category."""
+        """Returns the From address for a category."""
         return self.senders.mandatory if category.mandatory else self.senders.optional
 
     def with_earlier_versions(self, earlier: Mapping[str, "Policy"]) -> "Policy":
-        """This version with the brand's earlier ones beside it, by version."""
+        """Returns a copy of this version that knows the brand's other versions."""
         policy = self.model_copy()
         policy._earlier = dict(earlier)
         return policy
 
     def __copy__(self) -> Self:
-        """Copies, but for what follows from the switches and the law."""
+        """Copies the policy without its caches, since they depend on the switches and the law."""
         made = ("_effective_switches", "_named_versions", "_purpose_names", "_terms_by_country", "_partnerships")
         policy = super().__copy__()
         for name in (*made, "advertising_marks", "source_vocabulary", "effective_days"):
@@ -300,7 +300,7 @@ class Policy(Section):
 
     @cached_property
     def _effective_switches(self) -> dict[tuple[str | None, str | None], Switches]:
-        """What `switches_for` has found; each decision reads it, and pydantic's private attributes are slow."""
+        """The cache of `switches_for`. Each decision reads it, and pydantic's private attributes are slow."""
         return {}
 
     @cached_property
@@ -316,11 +316,11 @@ class Policy(Section):
         return {}
 
     def binding_versions(self, said: str | None) -> tuple["Policy", ...]:
-        """The versions that bind somebody: of what a standing says of them (see `policy_versions.binding_versions`)."""
+        """Returns the versions that bind a person. `said`: as the standing has it (see `policy_versions`)."""
         return binding_versions(self.all_versions, said)
 
     def purposes_under(self, said: str | None) -> frozenset[str]:
-        """The purposes that each of the versions that bind somebody has (paltalk06-25)."""
+        """Returns the purposes that stand in every version that binds a person (paltalk06-25)."""
         found = self._purpose_names.get(said)
         if found is None:
             found = frozenset.intersection(*(frozenset(version.purposes) for version in self.binding_versions(said)))
@@ -328,14 +328,14 @@ class Policy(Section):
         return found
 
     def consent_terms(self, said: str | None) -> ConsentTerms:
-        """The terms on which consents count by the law of the countries said of somebody."""
+        """Returns the terms on which consents count, by the law of a person's countries."""
         found = self._terms_by_country.get(said)
         if found is None:
             found = self._terms_by_country[said] = self._law.consent_terms(said)
         return found
 
     def knows_versions(self, said: str | None) -> bool:
-        """Tells whether each version that was named is the brand's. Where none was, the strictest of them holds."""
+        """Tells whether each named version is a version of the brand. Without a name, the strictest version holds."""
         found = self._named_versions.get(said)
         if found is None:
             found = self._named_versions[said] = not names_foreign_version(self.all_versions, said)
@@ -347,7 +347,7 @@ class Policy(Section):
         return SourceVocabulary(self.sources)
 
     def find_partner(self, name: str, day: date) -> Partner | None:
-        """A partner of that day."""
+        """Returns a partner by its id, if it is a partner on that day; else None."""
         for since, until, partner in self._partnerships.get(name, ()):
             if since <= day <= until:
                 return partner
@@ -355,14 +355,14 @@ class Policy(Section):
 
     @cached_property
     def _partnerships(self) -> Mapping[str, list[tuple[date, date, Partner]]]:
-        """The days of each partner by its id; what a decision reads, for pydantic's attributes are slow."""
+        """The days of each partner, by its id. Decisions read this, since pydantic's attributes are slow."""
         found: dict[str, list[tuple[date, date, Partner]]] = {}
         for partner in self.partners:
             found.setdefault(partner.id, []).append((partner.since, partner.until or date.max, partner))
         return found
 
     def switches_for(self, version: str | None, country: str | None) -> Switches:
-        """The strictest of the versions that bind somebody, this version, and the floor of a jurisdiction."""
+        """Returns the strictest switches of this version, the versions that bind a person, and the countries' floor."""
         key = version, country
         found = self._effective_switches.get(key)
         if found is None:

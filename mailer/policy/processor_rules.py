@@ -1,4 +1,4 @@
-"""Who may be handed data at all: processors, as a policy's dated registry has them (GDPR Art. 28)."""
+"""The rules for handing data to a processor. It must stand in the policy's dated registry (GDPR Art. 28)."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +18,7 @@ REFUSALS = (
 
 @dataclass(frozen=True, slots=True)
 class ProcessorUse:
-    """A hand-over in question: to which processor, for which purpose, on which day.
+    """A planned hand-over: its processor, its purpose and its day.
 
     Attributes:
         outside: the processor is beyond our own network; what runs on our machines is no processor of others.
@@ -32,7 +32,7 @@ class ProcessorUse:
 
 
 def processor_refusal(policy: Policy, handover: ProcessorUse) -> tuple[str, str] | None:
-    """Why a hand-over may not begin, as (reason, rule); None if it may."""
+    """Returns (reason, rule) if a hand-over may not begin, else None."""
     if not handover.outside:
         return None
     if reason := check_processor_known(policy, handover):

@@ -1,4 +1,4 @@
-"""Whether promises are kept: each with the rules that enforce it and the tests that prove it."""
+"""The report that shows for each promise if it is kept: the rules that enforce it, and the tests that prove it."""
 
 import json
 from collections import defaultdict
@@ -11,7 +11,7 @@ from mailer.policy.promise import Promise
 from mailer.policy.rule_registry import Rule
 
 WAITS = ("inbound mail", "pages")
-"""What a pending promise may wait for; more precisely after a colon, as in `pages: the public notice`."""
+"""The things that a pending promise may wait for. Details can follow after a colon: `pages: the public notice`."""
 
 PASSED = "passed"
 
@@ -63,7 +63,7 @@ class ProofRecord:
     digests: Mapping[str, str] = field(default_factory=dict)
 
     def differing_parts(self, at_hand: Mapping[str, str]) -> tuple[str, ...]:
-        """Returns what it is not a record of, of what is at hand."""
+        """Returns the names of the parts whose digest differs from the recorded one."""
         return tuple(part for part, digest in at_hand.items() if self.digests.get(part) != digest)
 
 
@@ -92,7 +92,7 @@ class PromiseRow:
 
 @dataclass(frozen=True, slots=True)
 class PromiseReport:
-    """Every promise, and what is wrong that is no single promise's matter."""
+    """Every promise with its faults, and the faults that belong to no single promise."""
 
     rows: tuple[PromiseRow, ...]
     general: tuple[str, ...]
@@ -130,14 +130,14 @@ def make_report(
     record: ProofRecord | None,
     at_hand: Mapping[str, str] | None = None,
 ) -> PromiseReport:
-    """What each policy promises, which rules and tests stand behind it, and what is wrong.
+    """Builds the report of all promises, with their rules, their tests and their faults.
 
     Args:
         policies: those in force.
         rules: every rule there is, with all rooms imported.
         record: the last run of the whole suite; None if there was none.
-        at_hand: the digests of the code and the files at hand. A record of others proves nothing about them. None: the
-            record is taken as one of them.
+        at_hand: the digests of the present code and files. A record of other code or files proves nothing. None: the
+            digests are not compared.
     """
     differs = record.differing_parts(at_hand or {}) if record else ()
     if record and differs:
@@ -173,7 +173,7 @@ def _proofs_by_promise(tests: Iterable[ProofCase]) -> dict[str, tuple[ProofTest,
 def _promise_faults(
     promise: Promise, rules: Mapping[str, Rule], proofs: Mapping[str, tuple[ProofTest, ...]] | None
 ) -> Iterator[str]:
-    """Finds what is wrong with a promise; without a run of tests (`proofs` is None) nothing of its proofs."""
+    """Yields the faults of a promise. If `proofs` is None (no test run), it does not look at the proofs."""
     if promise.waits_for:
         if promise.waits_for.partition(":")[0] not in WAITS:
             yield f'waits for "{promise.waits_for}"; write {" or ".join(WAITS)}, or give it a rule and a proof'

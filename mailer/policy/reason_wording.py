@@ -1,4 +1,4 @@
-"""Words for what decisions, hand-overs and outcomes are called in the ledger. Never a person's address."""
+"""The words for the reasons in the ledger: of decisions, hand-overs and outcomes. Never a person's address."""
 
 import re
 
@@ -38,7 +38,7 @@ LABELS = {
     "switches.promo_basis": "basis of promotions",
     "switches.service_scope": "service mail for",
 }
-"""Names of what rules look at, for people. What is not here is called by its last word."""
+"""The labels of the facts that rules read. A fact without a label is called by its last word."""
 
 _REASONS = {
     "address_moved": "the address changed meanwhile",
@@ -72,17 +72,17 @@ _REASONS = {
 
 
 def fact_label(path: str) -> str:
-    """The name of something that a rule looks at, for people: `standing.opted_out` is "has left"."""
+    """Returns the label of a fact that a rule reads: for `standing.opted_out` it is "has left"."""
     return LABELS.get(path, path.rpartition(".")[2].replace("_", " "))
 
 
 def reason_in_words(reason: str | None, rule: str | None = None, processor: str | None = None) -> str:
-    """Says a reason of the ledger in a clause without a capital and a stop.
+    """Returns a reason of the ledger as a clause, without a capital letter and a full stop.
 
     Args:
         reason: as it stands in the ledger, such as `opted_out` or `gave_up no_connection`.
-        rule: which made it, where one did.
-        processor: which one it is about.
+        rule: the rule that gave it, if any.
+        processor: the processor that it is about, if any.
     """
     if rule in RULES and RULES[rule].sees:
         return without_capital(RULES[rule].says)
@@ -102,10 +102,10 @@ def reason_in_words(reason: str | None, rule: str | None = None, processor: str 
 
 
 def without_capital(sentence: str) -> str:
-    """A sentence as a clause."""
+    """Returns a sentence as a clause: with a small first letter, and without the full stop."""
     return f"{sentence[:1].lower()}{sentence[1:]}".rstrip(".")
 
 
 def without_addresses(text: str) -> str:
-    """A text without the addresses in it."""
+    """Returns a text in which each address is replaced by `…@…`."""
     return _ADDRESS.sub("…@…", text)

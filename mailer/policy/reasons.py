@@ -1,4 +1,4 @@
-"""The reasons that stand beside a delivery's state: what each means, and what an operator can do about it.
+"""The reasons of a delivery's state: the meaning of each, and the remedy for an operator.
 
 docs/reference/reasons.md is made of this table. Tests hold it against the rules and the code.
 """

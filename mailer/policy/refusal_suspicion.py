@@ -1,36 +1,36 @@
-"""Whether hard refusals are believed: a processor that suddenly refuses many as unknown is more likely broken."""
+"""The check of hard refusals. A processor that suddenly refuses many addresses as unknown is probably broken."""
 
 from dataclasses import dataclass
 from typing import Final
 
 LEAST_REFUSALS: Final = 20
-"""In the last hour; fewer prove nothing, and the most that an outage could make dead before it is noticed is small."""
+"""The least number of hard refusals in the last hour. Fewer prove nothing, and can do little harm in an outage."""
 LEAST_SHARE: Final = 0.10
-"""Of what was answered in the last hour. Receivers block senders with as many unknown addresses, so that a list with
-so many needs a person anyhow."""
+"""The least share of hard refusals among the answers of the last hour. Receivers block senders with so many unknown
+addresses, so a list with so many of them needs a person anyway."""
 TIMES_USUAL: Final = 5
-"""How far above the processor's share in the last 30 days: who mails old lists is used to more."""
+"""The share must be this many times the share of the last 30 days. Old lists always have more refusals."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalTally:
-    """How many messages were answered, and how many of them with a hard refusal."""
+    """The number of answered messages, and the number of hard refusals among them."""
 
     answered: int = 0
     refused: int = 0
 
     def __add__(self, other: "RefusalTally") -> "RefusalTally":
-        """Both together."""
+        """Returns the sum of both tallies."""
         return RefusalTally(self.answered + other.answered, self.refused + other.refused)
 
     @property
     def refusal_share(self) -> float:
-        """Of hard refusals, 0 to 1."""
+        """The share of hard refusals among the answers, from 0 to 1."""
         return self.refused / self.answered if self.answered else 0.0
 
 
 def is_suspicious(hour: RefusalTally, usual: RefusalTally) -> bool:
-    """Whether the hard refusals of the last hour are quarantined instead of believed.
+    """Tells whether the hard refusals of the last hour go to quarantine and are not believed.
 
     Args:
         hour: a processor's answers of the last hour; all of them, or those for one recipient domain.

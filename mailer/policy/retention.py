@@ -1,4 +1,4 @@
-"""Which outside systems are to keep nothing of what they were handed (paltalk06-13)."""
+"""The outside processors that have stated that they retain nothing (paltalk06-13)."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from mailer.policy.policy_file import Policy
 
 
 def non_keeping_processors(policies: Iterable[Policy]) -> frozenset[tuple[str, str]]:
-    """As (brand, processor): those whose statement a brand relies on that has promised that they retain nothing."""
+    """Returns (brand, processor) for each brand that promises no retention, and each processor that has stated it."""
     return frozenset(
         (policy.brand, terms.name)
         for policy in policies

@@ -1,4 +1,4 @@
-"""Why a person does (not) get a mailing: what each rule saw and said, in words. Never the person's address."""
+"""The explanation of a decision: the facts and the answer of each rule in words. Never the person's address."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ NOT_ASKED = "is not asked about such mail"
 
 @dataclass(frozen=True, slots=True)
 class RuleExplanation:
-    """What one rule had to do with it.
+    """The part of one rule in a decision, in words.
 
     Attributes:
         rule, source, says: as the registry has them.
@@ -43,7 +43,7 @@ class RuleExplanation:
 
 
 def explain_rules(facts: DecisionFacts) -> Iterator[RuleExplanation]:
-    """Every rule in the order in which they are asked, between what makes the category and what raises the alarm."""
+    """Yields an explanation of each rule: first `service-scope`, then the rules of `decide`, last `service-rate`."""
     scoped = rules.service_scope(facts.mailing, facts.standing, facts.switches)
     yield _explain_rule("service-scope", facts, f"to this person it is {scoped.name} mail" if scoped else SILENT)
     for answer in explain_decision(facts):
@@ -53,7 +53,7 @@ def explain_rules(facts: DecisionFacts) -> Iterator[RuleExplanation]:
 
 
 def explain_switches(policy: Policy, standing: Standing) -> Iterator[tuple[str, str, str]]:
-    """Each switch, the value that holds for a person, and the first place that asks for one so strict."""
+    """Yields each switch, its value for a person, and the first source (version or floor) that has this value."""
     for name, value in policy.switches_for(standing.collected_under, standing.country):
         yield (
             name,
@@ -63,7 +63,7 @@ def explain_switches(policy: Policy, standing: Standing) -> Iterator[tuple[str, 
 
 
 def missing_fields(facts: DecisionFacts, decision: Decision) -> tuple[str, ...]:
-    """Names what nobody knows of the person, where that is the reason: fields of a person in an event."""
+    """Returns the unknown fields of the person, as an event names them, if the reason is `unknown_basis`; else none."""
     unknown = isinstance(decision, Suppress) and decision.reason == "unknown_basis"
     return missing_basis_fields(facts.policy, facts.standing) if unknown else ()
 
@@ -87,7 +87,7 @@ def _decision_in_words(verdict: Decision | None) -> str:
 
 
 def _brief_value(value: Any, category: Category) -> str:
-    """Says a value in a few words; addresses are only counted."""
+    """Returns a value in a few words. Addresses are only counted, never shown."""
     match value:
         case None | () | "":
             return "none"
@@ -127,7 +127,7 @@ def _switch_places(policy: Policy, standing: Standing) -> Iterator[tuple[str, Sw
 
 
 def named_countries(policy: Policy, said: str | None) -> str:
-    """Names the countries that were said of somebody, as far as their law is known."""
+    """Returns the countries of a person in words, and says which of them are not reviewed."""
     if said is None:
         return "an unknown country"
     each = [

@@ -1,9 +1,8 @@
-"""The rules that enforce promises: every one has a name, a source, and a place here.
+"""The registry of the rules that enforce promises. Each rule has a name and a source.
 
-A rule is one small function, in whichever room can keep the promise: `decide` asks some, the renderer, the actions, the
-pages and the ledger ask others. `@rule` only notes it, and costs nothing when it is called. That every rule is needed
-is shown by taking them away one at a time: with `remove_rule`, a rule defined afterwards does nothing, and a proof must
-fail.
+A rule is one small function, in the package that can keep the promise. `decide` asks some of them; the renderer, the
+actions, the pages and the ledger ask others. `@rule` registers it, and costs nothing at a call. A mutation run shows
+that every rule is needed: after `remove_rule`, a rule that is defined later does nothing, and a proof must fail.
 """
 
 from collections.abc import Callable
@@ -35,13 +34,13 @@ class Rule:
 
 
 RULES: dict[str, Rule] = {}
-"""Every rule whose room has been imported, by name."""
+"""The rules of all modules that have been imported, by name."""
 
 _removed: set[str] = set()
 
 
 def remove_rule(name: str) -> None:
-    """Takes a rule away, for a mutation run. To be called before its room is imported."""
+    """Removes a rule for a mutation run. It must be called before the rule's module is imported."""
     _removed.add(name)
 
 
@@ -69,7 +68,7 @@ def rule(name: str, source: str, *, idle: Any = None, sees: tuple[str, ...] = ()
 
 
 def _rule_without_body(function: _F, idle: Any) -> _F:
-    """A function without its body."""
+    """Returns a function that only returns the idle value, in place of the rule."""
 
     @wraps(function)
     def nothing(*args: Any, **kwargs: Any) -> Any:

@@ -1,6 +1,6 @@
 """The rules that `decide` asks: small pure functions, each with a source. `deciding` has their order.
 
-Rules ask for a trait of a category (`Category.partners`, `Category.invites`, …), never for its name.
+A rule reads a trait of a category (`Category.partners`, `Category.invites`, …), never its name.
 """
 
 from datetime import timedelta
@@ -23,7 +23,7 @@ from mailer.policy.switches import Switches
 
 Verdict = Decision | None
 
-SOON = timedelta(seconds=10)  # until it is asked again whether another worker has sent the copy
+SOON = timedelta(seconds=10)  # the wait before the rule looks again if another worker has sent the copy
 
 
 def _suppress(reason: str, name: str, facts: DecisionFacts) -> Suppress:
@@ -31,14 +31,14 @@ def _suppress(reason: str, name: str, facts: DecisionFacts) -> Suppress:
 
 
 def _divert_or_drop(reason: str, name: str, facts: DecisionFacts) -> Decision:
-    """Who cannot be reached by mail: a breach notice goes to the written-notice queue, other mail nowhere."""
+    """Returns Divert to the written-notice queue for an unreachable breach notice, and Suppress for other mail."""
     if facts.category.written_fallback:
         return Divert(WRITTEN, reason, name, facts.policy.version)
     return _suppress(reason, name, facts)
 
 
 def _has_consented(facts: DecisionFacts) -> bool:
-    """Whether the person asked for this: the category, this topic of it, or the partner whose mail it is."""
+    """Tells whether the person asked for this mail: for its category, its topic, or its partner."""
     found, given = facts.has_asked, facts.standing.consents
     if found is None:
         found = False
@@ -50,7 +50,7 @@ def _has_consented(facts: DecisionFacts) -> bool:
 
 
 def _consented_scopes(facts: DecisionFacts) -> tuple[str, ...]:
-    """The scopes of the consents that would be to this mail."""
+    """Returns the scopes of which a consent would allow this mail."""
     name, topic = facts.category.name, facts.mailing.topic
     if facts.category.partners:
         return name, scope_of(name, topic), partner_scope(facts.mailing.partner or "")
@@ -58,7 +58,7 @@ def _consented_scopes(facts: DecisionFacts) -> tuple[str, ...]:
 
 
 def _no_consent_reason(facts: DecisionFacts, reason: str) -> str | None:
-    """The reason why nothing that the person asked for is this: the law's, or else the one given. None: it is."""
+    """Returns the reason for which no consent to this mail counts: the law's, else `reason`. None: one counts."""
     if _has_consented(facts):
         return None
     flaws = (_consent_flaw(facts, asked, reason) for asked in _consented_scopes(facts))
@@ -66,7 +66,7 @@ def _no_consent_reason(facts: DecisionFacts, reason: str) -> str | None:
 
 
 def _consent_flaw(facts: DecisionFacts, asked: str, reason: str) -> str | None:
-    """The reason why there is no consent to a scope that counts: the law's, or else the one given. None: there is."""
+    """Returns `reason` without a consent to a scope, else the law's reason why it does not count. None: it counts."""
     standing = facts.standing
     if asked not in standing.consents:
         return reason
@@ -261,7 +261,7 @@ def contest_entry(facts: DecisionFacts) -> Verdict:
     sees=("switches.promo_basis", "standing.country", "standing.consents"),
 )
 def promo_basis(facts: DecisionFacts) -> Verdict:
-    """Where direct marketing needs an opt-in, only those get it who asked."""
+    """Direct marketing that needs an opt-in goes only to people who asked for it."""
     if not facts.category.markets or facts.switches.promo_basis == "opt_out":
         return None
     flaw = _no_consent_reason(facts, "no_opt_in")
@@ -270,7 +270,7 @@ def promo_basis(facts: DecisionFacts) -> Verdict:
 
 @rule("topic-consent", "paltalk06-01", sees=("mailing.topic", "standing.consents"))
 def topic_consent(facts: DecisionFacts) -> Verdict:
-    """Who consented to some topics of a category only gets those."""
+    """A person who consented to some topics of a category gets only those."""
     if facts.category.mandatory or facts.category.partners or not facts.standing.consents or _has_consented(facts):
         return None
     prefix = f"{facts.category.name}/"
@@ -281,7 +281,7 @@ def topic_consent(facts: DecisionFacts) -> Verdict:
 
 @rule("subscription", "paltalk06-03", sees=("policy.terms", "standing.consents"))
 def subscription(facts: DecisionFacts) -> Verdict:
-    """Where the policy wants a confirmed subscription, nobody gets the category without one."""
+    """Nobody gets a category without a confirmed subscription, if the policy asks for one."""
     terms = facts.policy.terms.get(facts.category.name)
     if terms is None or not terms.confirmed:
         return None
@@ -316,7 +316,7 @@ def channel(facts: DecisionFacts) -> Verdict:
 
 @rule("no-address", "invariant 1; interpals-18")
 def no_address(facts: DecisionFacts) -> Verdict:
-    """Who has no address cannot be mailed; a breach notice is written to them."""
+    """A person without an address cannot be mailed; a breach notice is written to them."""
     return _divert_or_drop("no_address", "no-address", facts) if facts.standing.address is None else None
 
 
@@ -332,14 +332,14 @@ def dead_address(facts: DecisionFacts) -> Verdict:
 
 
 def _mail_scopes(facts: DecisionFacts) -> set[str]:
-    """The scopes of which a mail is: its category, topic, purpose and partner."""
+    """Returns the scopes to which a mail belongs: its category, topic, purpose and partner."""
     mailing, name = facts.mailing, facts.category.name
     return {name, scope_of(name, mailing.topic), purpose_scope(mailing.purpose), partner_scope(mailing.partner or "")}
 
 
 @rule("electronic-consent", "interpals-18", sees=("standing.electronic_refused",))
 def electronic_consent(facts: DecisionFacts) -> Verdict:
-    """Who withdrew the consent to electronic notices gets breach notices in writing."""
+    """A person who withdrew the consent to electronic notices gets breach notices in writing."""
     if not facts.standing.electronic_refused or not facts.category.written_fallback:
         return None
     return Divert(WRITTEN, "no_electronic_consent", "electronic-consent", facts.policy.version)

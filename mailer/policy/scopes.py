@@ -1,4 +1,4 @@
-"""What consents and opt-outs may be about, at a brand: each scope is a string, as `standing` makes them."""
+"""The scopes of a brand: the parts of its mail that a consent or an opt-out can name. `standing` makes the strings."""
 
 import re
 
@@ -8,7 +8,7 @@ from mailer.policy.text_formats import SLUG
 
 
 def category_of_scope(policy: Policy, scope: str) -> str | None:
-    """The optional category that a scope is, or is a topic of; None for other scopes."""
+    """Returns the optional category that a scope names, by itself or with a topic; None for other scopes."""
     name, slash, topic = scope.partition("/")
     category = policy.categories.get(name)
     if category is None or category.mandatory or (slash and not re.fullmatch(SLUG, topic)):
@@ -17,7 +17,7 @@ def category_of_scope(policy: Policy, scope: str) -> str | None:
 
 
 def is_mail_scope(policy: Policy, scope: str) -> bool:
-    """Whether it is mail: a category, a topic of one, a purpose or a partner; these can be left."""
+    """Tells whether a scope is about mail: an optional category, one of its topics, a purpose or a partner."""
     if category_of_scope(policy, scope) is not None:
         return True
     purposes = {purpose_scope(purpose) for version in policy.all_versions for purpose in version.purposes}
@@ -26,22 +26,22 @@ def is_mail_scope(policy: Policy, scope: str) -> bool:
 
 
 def can_be_left(policy: Policy, scope: str) -> bool:
-    """Whether an opt-out may be about it."""
+    """Tells whether a person can opt out of a scope."""
     return scope in (EVERYTHING_OPTIONAL, SHARING) or is_mail_scope(policy, scope)
 
 
 def can_be_asked(policy: Policy, scope: str) -> bool:
-    """Whether a consent may be about it. All optional mail at once is nothing that one can consent to."""
+    """Tells whether a person can consent to a scope. Nobody can consent to all optional mail at once."""
     return scope == TRACKING or is_mail_scope(policy, scope) or is_version_scope(policy, scope)
 
 
 def is_version_scope(policy: Policy, scope: str) -> bool:
-    """Tells whether it is one of the brand's versions of its policy."""
+    """Tells whether a scope names a version of the brand's policy."""
     return scope in {version_scope(version.version) for version in policy.all_versions}
 
 
 def describe_scopes(policy: Policy) -> str:
-    """For messages: what there is."""
+    """Returns the scopes of a brand that a person can opt out of, as a text for messages."""
     names = [name for name, category in policy.categories.items() if category.is_optional]
     purposes = [purpose_scope(purpose) for purpose in policy.purposes]
     partners = [partner_scope(partner.id) for partner in policy.partners]
@@ -49,6 +49,6 @@ def describe_scopes(policy: Policy) -> str:
 
 
 def describe_consent_scopes(policy: Policy) -> str:
-    """The words for what one can consent to, in messages."""
+    """Returns the scopes of a brand that a person can consent to, as a text for messages."""
     versions = [version_scope(version.version) for version in policy.all_versions]
     return ", ".join([TRACKING, describe_scopes(policy).removesuffix(f", {SHARING}"), *versions])

@@ -1,6 +1,6 @@
-"""The hours of the day: optional mail goes out within them, in the recipient's own time zone.
+"""The hours of the day in which optional mail goes out, in the recipient's own time zone.
 
-Which zones a country has is a table; when their clocks change, `zoneinfo` reads from the tz database, once a zone.
+A table has the zones of each country. `zoneinfo` reads the changes of their clocks from the tz database, once a zone.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from mailer.policy.rules import Verdict
 from mailer.policy.time_zones import ZONES
 
 _SEARCHED = timedelta(days=3)
-"""In which there is a moment that suits all zones of a country, if there is any."""
+"""The search for a moment that suits all zones of a country looks this far ahead."""
 
 
 @rule("mail-hours", "the policy's hours", sees=("policy.hours", "standing.country", "standing.locale", "now"))
@@ -31,20 +31,20 @@ def check_mail_hours(facts: DecisionFacts) -> Verdict:
 
 @cache
 def zones_of(country: str | None) -> tuple[tzinfo, ...]:
-    """The inhabited time zones of a country (ISO 3166-1), or of the newest of several; UTC where there are none."""
+    """Returns the inhabited time zones of a country (ISO 3166-1), or of the newest of several; UTC if none is known."""
     return tuple(ZoneInfo(name) for name in ZONES.get(newest_country(country), ("UTC",)))
 
 
 def next_opening(opens: time, closes: time, zones: Sequence[tzinfo], now: datetime) -> datetime:
-    """The first moment from now on that is within the hours of the day everywhere.
+    """Returns the first moment from now on that is within the hours of the day in each zone.
 
-    Where the zones lie so far apart that there is none, those of the first zone count.
+    If the zones lie too far apart for such a moment, only the first zone counts.
 
     Args:
-        opens: on a clock.
-        closes: on a clock; it is outside.
-        zones: where the recipient may be.
-        now: an aware datetime, which is returned as it is if it will do.
+        opens: the first time of the day.
+        closes: the end of the hours; this time is outside.
+        zones: the zones in which the recipient may be.
+        now: an aware datetime. It is returned unchanged if it is within the hours.
     """
     moment = now
     while moment - now < _SEARCHED:
@@ -56,12 +56,12 @@ def next_opening(opens: time, closes: time, zones: Sequence[tzinfo], now: dateti
 
 
 def _opening_in_zone(opens: time, closes: time, zone: tzinfo, moment: datetime) -> datetime:
-    """The moment, if it is within a zone's hours; else when they begin next, in UTC."""
+    """Returns the moment if it is within the hours of a zone, else the next opening in UTC."""
     local = moment.astimezone(zone)
     clock = local.time()
     if opens <= clock < closes:
         return moment
     day = local.date() + timedelta(days=clock >= closes)
     opening = datetime.combine(day, opens, zone).astimezone(UTC)
-    # Where the clock goes back over it, it comes a second time.
+    # If the clock is set back over the opening, the opening comes a second time.
     return opening if opening > moment else datetime.combine(day, opens.replace(fold=1), zone).astimezone(UTC)

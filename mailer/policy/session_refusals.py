@@ -1,8 +1,8 @@
-"""Which replies are about the session, and so about the processor, never about a message. Pure tables.
+"""The replies that are about the session with a processor, and not about a message. Pure tables.
 
-Before a message begins, every refusal is about the session. Once one has, the server may still mean us: it wants TLS or
-a password first, does not relay for us, or does not understand us. Servers say so at any stage (Postfix delays it until
-RCPT), and some use one status for two things, so that the words come before the status, and the status before the code.
+Before a message begins, every refusal is about the session. Later, the server may still mean us: it wants TLS or a
+password first, does not relay for us, or does not understand us. Servers say so at any stage (Postfix waits until
+RCPT). Some use one status for two things. So the words come before the status, and the status before the code.
 """
 
 import re
@@ -35,7 +35,7 @@ _BEFORE_MAIL: Final = {
     SmtpStage.STARTTLS: ConnectionTrouble.STARTTLS,
     SmtpStage.AUTH: ConnectionTrouble.AUTH,
 }
-"""The trouble that a refusal is before any message has begun."""
+"""The trouble of a refusal at each step before the first message."""
 
 _WORDS: Final = re.compile(
     r"""starttls | \bauth\ (?:is\ )?required | unauthenticated\ senders?\ (?:are\ )?not\ allowed
@@ -61,25 +61,25 @@ _WORDS: Final = re.compile(
     | not\ allowed\ to\ send:? | credits\ exceeded""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""Words that only ever are said of us."""
+"""Words that servers use only about us as the sender."""
 _RECIPIENT: Final = re.compile(
     r"recipient address rejected|mailbox (?:unavailable|full|name)|resolver\.rst|sending to this group", re.IGNORECASE
 )
-"""Words of one recipient, whatever code stands before them."""
+"""Words about one recipient, with any code."""
 _HOST: Final = re.compile(
     r"\bip\b|\[\d{1,3}(?:\.\d{1,3}){3}\]|client host|(?:not|n't) allowed to connect|\byour (?:host|server|network)\b",
     re.IGNORECASE,
 )
-"""At MAIL, before anybody was named: the host that we send from is refused."""
+"""Words about our sending host. They count only at MAIL, before a recipient was named."""
 _POLICY: Final = re.compile(r"polic(?:y|ies)|spam|content|virus|attachment", re.IGNORECASE)
-"""A message was looked at, and not liked (Yahoo's 554 5.7.9, Gmail's 552 5.7.0)."""
+"""Words about a message that the server has examined and refused (Yahoo's 554 5.7.9, Gmail's 552 5.7.0)."""
 
 _NEVER_OF_MAIL: Final = frozenset((521, 530, 534, 535, 538))
-"""Codes that speak of hosts, of encryption and of passwords (RFC 7504, 4954)."""
+"""Codes about hosts, encryption and passwords (RFC 7504, 4954)."""
 _SYNTAX: Final = frozenset((500, 502, 503, 504))
-"""It does not understand us, or not now (RFC 5321 4.2.4)."""
+"""Codes of a server that does not understand the command, or not now (RFC 5321 4.2.4)."""
 _OF_PARAMETERS: Final = frozenset((501, 555))
-"""At MAIL, where everything is ours; at RCPT they may be about that one address."""
+"""Codes that count only at MAIL. At RCPT they can be about the one recipient."""
 _NEVER_OF_MAIL_STATUS: Final = frozenset(
     ("5.7.8", "5.7.9", "5.7.10", "5.7.11", "5.7.12", "5.7.3", "5.7.54", "5.7.57", "5.7.60", "5.7.64")
 )
@@ -92,13 +92,15 @@ _SPARED: Final = frozenset(("5.5.3",))
 
 
 def session_trouble(stage: SmtpStage, code: int, status: str | None, text: str) -> ConnectionTrouble | None:
-    """The processor's trouble that a refusal tells of; None: it is about this message, its sender or its recipient.
+    """Returns the trouble of the processor that a refusal shows.
+
+    None: the refusal is about this message, its sender or its recipient.
 
     Args:
-        stage: what it answers.
-        code: three digits, 4yz or 5yz; before MAIL, anything that is not what was hoped for.
+        stage: the step that it answers.
+        code: three digits, 4yz or 5yz. Before MAIL it can be any code that is no success.
         status: the enhanced status code (RFC 3463), None if it has none.
-        text: all lines, without links and addresses, whose words are not the server's.
+        text: all lines, without links and addresses, since their words are not the server's.
     """
     if (before := _BEFORE_MAIL.get(stage)) is not None:
         return ConnectionTrouble.BUSY if code // 100 == 4 else before
@@ -108,7 +110,7 @@ def session_trouble(stage: SmtpStage, code: int, status: str | None, text: str) 
 
 
 def _is_refusal_of_us(stage: SmtpStage, code: int, status: str, text: str) -> bool:
-    """Tells whether a refusal within a transaction is of us."""
+    """Tells whether a refusal within a transaction is about us, and not about the message or the recipient."""
     if _RECIPIENT.search(text) and stage is not SmtpStage.MAIL:
         return False
     if _WORDS.search(text):
@@ -118,7 +120,7 @@ def _is_refusal_of_us(stage: SmtpStage, code: int, status: str, text: str) -> bo
     if code // 100 != 5 or (status and not status.startswith("5.")):
         return False
     if stage is SmtpStage.DOT:
-        # The message has been read: only what cannot be said of one is about us.
+        # The server has read the message. Only codes that cannot be about a message are about us.
         of_us = code in _NEVER_OF_MAIL and not status.startswith((*_OF_ADDRESSES, _OF_PROTOCOL, "5.6."))
         return (of_us or status in _NEVER_OF_MAIL_STATUS) and not _POLICY.search(text)
     if code in _NEVER_OF_MAIL:

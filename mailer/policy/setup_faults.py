@@ -1,7 +1,7 @@
-"""Replies that say that our own set-up is broken, and what to check then. Pure.
+"""The replies that say that our own set-up is broken, and the checks that a person makes then. Pure.
 
-The receiver does not object to this message or recipient, but to how we send at all. Every further message there makes
-it worse, and only a person can mend it.
+The receiver does not refuse this message or recipient. It refuses our way of sending. Each further message makes it
+worse, and only a person can mend it.
 """
 
 import re
@@ -32,7 +32,7 @@ _BY_DETAIL: Final = {
     "509": _DMARC,
     "515": f"{_BOTH}; {_DMARC}",
 }
-"""By the third number of 4.7.n and 5.7.n: RFC 7372, RFC 7505, Gmail's and Outlook.com's own."""
+"""The checks by the third number of 4.7.n and 5.7.n: RFC 7372, RFC 7505, and codes of Gmail and Outlook.com."""
 _ONLY_PERMANENT: Final = {"28": f"{_BOTH}; {_REVERSE}"}
 """4.7.28 only asks for a slower pace."""
 
@@ -49,7 +49,7 @@ _WORDS: Final = tuple(
 
 
 def setup_checks_by_status(status: str | None) -> str | None:
-    """Returns what a person checks, by the enhanced status code (RFC 3463); None: it says nothing of the set-up."""
+    """Returns the checks for an enhanced status code (RFC 3463); None if it says nothing about our set-up."""
     subject, _, detail = (status or "").rpartition(".")
     if subject == "5.7":
         return _BY_DETAIL.get(detail) or _ONLY_PERMANENT.get(detail)
@@ -57,12 +57,12 @@ def setup_checks_by_status(status: str | None) -> str | None:
 
 
 def setup_checks_by_words(status: str | None, words: str) -> str | None:
-    """The same of a reply that names what is broken, where its status only says that it is about policy, or is none."""
+    """Returns the checks that the words of a reply name, if its status is missing or 4.7.n or 5.7.n; else None."""
     if status is not None and status.rpartition(".")[0] not in ("4.7", "5.7"):
         return None
     return next((check for check, pattern in _WORDS if pattern.search(words)), None)
 
 
 def setup_checks(status: str | None, words: str) -> str | None:
-    """Returns what a person is to check, by status or words; None: the reply says nothing of the set-up."""
+    """Returns the checks for a reply, by its status or its words; None if it says nothing about our set-up."""
     return setup_checks_by_status(status) or setup_checks_by_words(status, words)

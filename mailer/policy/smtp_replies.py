@@ -1,8 +1,8 @@
-"""What an SMTP reply means: the reply classes of MAIL.md as tables.
+"""The classes of SMTP replies (MAIL.md) as tables.
 
-First comes what is about our own set-up (`set_up`) or about the session (`session`), and no message. Then the enhanced
-status code (RFC 3463) decides where there is one that says something, then the bare code (RFC 5321 4.2), then the text.
-Whatever no table knows is held against ourselves, never against the recipient.
+Replies about our own set-up (`setup_faults`) or about the session (`session_refusals`) come first. Then the enhanced
+status code (RFC 3463) decides, if it says something, then the bare code (RFC 5321 4.2), then the text.
+A reply that no table knows counts against us, never against the recipient.
 """
 
 import re
@@ -33,7 +33,7 @@ _TWO_THINGS: Final = {
     "5.5.0": frozenset((OutcomeKind.REFUSED, OutcomeKind.DEFERRED)),  # Outlook.com: 5.5.0 ... mailbox unavailable
     "5.2.1": frozenset((OutcomeKind.DEFERRED,)),  # Gmail: disabled, or receiving mail at too high a rate
 }
-"""Statuses that their owners use for two things, with the classes in which the text is believed over them."""
+"""Statuses with two meanings, each with the classes in which the words decide and not the status."""
 
 _OF_SENDER: Final = frozenset(("4.1.7", "4.1.8", "5.1.7", "5.1.8"))
 """About the sender's address (RFC 3463 3.2)."""
@@ -47,7 +47,7 @@ _STATUS: Final = re.compile(r"(?<![\w.])([45]\.\d{1,3}\.\d{1,3})(?!\.?\d)")
 _STATUS_OF_SUCCESS: Final = re.compile(r"\s*(2\.\d{1,3}\.\d{1,3})(?!\.?\d)")
 
 _NOISE: Final = re.compile(r"https?://\S+|\S*@\S*")
-"""Links and addresses: their words are not the server's words."""
+"""Links and addresses. Their words do not come from the server."""
 
 _ONE: Final = r"(?:user|mailbox|mail ?box|recipient|account|address|addressee|alias|customer|domain|host|local[ -]part)"
 _TEXTS: Final[tuple[tuple[OutcomeKind, re.Pattern[str]], ...]] = tuple(
@@ -80,13 +80,13 @@ _TEXTS: Final[tuple[tuple[OutcomeKind, re.Pattern[str]], ...]] = tuple(
         ),
     )
 )
-"""In this order, so that a dead address is only believed where the text names no other cause."""
+"""The order matters: an address counts as dead only if the text names no other cause."""
 
 _LONGEST: Final = 2000
 
 
 def clean_reply(text: str) -> str:
-    """A reply's text as it can be stored: valid Unicode, no control character but the line end, at most 2,000 long."""
+    """Returns a reply's text for storage: valid Unicode, no control character but line ends, at most 2,000 long."""
     text = text[:_LONGEST]
     if text.isprintable():
         return text.strip()
@@ -95,15 +95,15 @@ def clean_reply(text: str) -> str:
 
 
 def scrub_reply(text: str) -> str:
-    """A reply's text in one line, as it may stand in a log: without the addresses and links in it."""
+    """Returns a reply's text for a log: on one line, without addresses and links."""
     return " ".join(_NOISE.sub("…", clean_reply(text)).split())
 
 
 def classify_reply(stage: SmtpStage, code: int, text: str) -> Outcome:
-    """What follows from the reply to a command of a transaction (MAIL.md, "Replies by class").
+    """Returns the outcome for a reply to a command of a transaction (MAIL.md, "Replies by class").
 
     Args:
-        stage: what it answers, from MAIL on.
+        stage: the command that it answers, from MAIL on.
         code: the three digits (RFC 5321 4.2.1).
         text: all lines without their codes, joined by line ends, the enhanced status still in them.
     """
@@ -142,7 +142,7 @@ def _classify_refusal(stage: SmtpStage, code: int, text: str) -> Outcome:
 
 
 def _class_by_words(stage: SmtpStage, status: str | None, words: str) -> OutcomeKind | None:
-    """The class of a status with two meanings, where the words say that it is the other one."""
+    """Returns the class by the words, if the status has two meanings and the words name the other one; else None."""
     if stage is SmtpStage.MAIL or status not in _TWO_THINGS:
         return None
     worded = _class_of_words(words)
@@ -150,7 +150,7 @@ def _class_by_words(stage: SmtpStage, status: str | None, words: str) -> Outcome
 
 
 def _class_of_permanent(code: int, status: str | None, words: str) -> OutcomeKind:
-    """The class of a reply whose code begins with 5."""
+    """Returns the class of a reply whose code begins with 5."""
     if status is None:
         return _class_of_words(words) if code in _BY_TEXT else _BY_CODE.get(code, OutcomeKind.BLOCKED)
     if status in _TELLS_NOTHING:
@@ -162,5 +162,5 @@ def _class_of_permanent(code: int, status: str | None, words: str) -> OutcomeKin
 
 
 def _class_of_words(words: str) -> OutcomeKind:
-    """The class by the words alone, without links and addresses."""
+    """Returns the class by the words alone. The words have no links and addresses."""
     return next((result for result, pattern in _TEXTS if pattern.search(words)), OutcomeKind.BLOCKED)

@@ -1,4 +1,4 @@
-"""A recipient's standing: all that decides about them, as of one version."""
+"""The standing of a recipient: all facts that decide about their mail, at one version."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ EVERYTHING_OPTIONAL = "*"
 """The scope of an opt-out that leaves all optional mail."""
 
 EVERY_PRODUCT = "*"
-"""Stands in the place of a product: the account pays for each that there is, but for those of `ended_product`."""
+"""Stands for every product: the account pays for all products except those with an entry of `ended_product`."""
 
 _ENDED = "-"
 """The first character of a product that has ended, which no product's own name has."""
@@ -24,42 +24,42 @@ SHARING = "sharing"
 """The scope of an opt-out from being shared with any partner, as browsers ask by Global Privacy Control."""
 
 EMAIL = "email"
-"""The channel of who wants mail."""
+"""The channel of people who want mail."""
 
 WRITTEN = "written_notice"
-"""The channel of those whom no mail can reach (interpals-18)."""
+"""The channel for people whom no mail can reach (interpals-18)."""
 
 INVITED = "invitation"
 """The source of an address that a member gave, to invite its owner."""
 
 
 def ended_product(product: str) -> str:
-    """Names a product that somebody who pays for every one pays for no more."""
+    """Returns the entry that excludes one product for a person who pays for every other one."""
     return f"{_ENDED}{product}"
 
 
 def scope_of(category: str, topic: str | None = None) -> str:
-    """How consents and opt-outs name what they are about: `newsletter`, or `newsletter/chat-rooms` for one topic."""
+    """Returns the scope of a category, `newsletter`, or of one topic of it, `newsletter/chat-rooms`."""
     return f"{category}/{topic}" if topic else category
 
 
 def purpose_scope(purpose: str) -> str:
-    """The scope of a consent to, or a refusal of, one purpose."""
+    """Returns the scope of a consent to one purpose, or of its refusal."""
     return f"purpose/{purpose}"
 
 
 def partner_scope(partner: str) -> str:
-    """The scope of a recorded request for a partner's mail."""
+    """Returns the scope of a recorded request for a partner's mail."""
     return f"partner/{partner}"
 
 
 def version_scope(version: str) -> str:
-    """The scope of a consent to a version of the policy (interpals-30)."""
+    """Returns the scope of a consent to a version of the policy (interpals-30)."""
     return f"{VERSION}{version}"
 
 
 def is_about_mail(scope: str) -> bool:
-    """Tells whether it is mail that a scope is about, so that withdrawing a consent to it leaves that mail."""
+    """Tells whether a scope is about mail. Withdrawing a consent to such a scope opts out of that mail."""
     return scope != TRACKING and not scope.startswith(VERSION)
 
 
@@ -131,7 +131,7 @@ class Standing:
     locale: str | None = None
 
     def has_left(self, category: str, topic: str | None = None) -> bool:
-        """Whether the person has opted out of a category, of this topic of it, or of all optional mail."""
+        """Tells whether the person has opted out of a category, of this topic of it, or of all optional mail."""
         return bool(self.opted_out) and not self.opted_out.isdisjoint(
             (EVERYTHING_OPTIONAL, category, scope_of(category, topic))
         )
@@ -144,11 +144,11 @@ class Standing:
         )
 
     def pays_for_all(self) -> bool:
-        """Tells whether the account pays for every product, and for none no more."""
+        """Tells whether the account pays for every product, without any exception."""
         return EVERY_PRODUCT in self.products and all(name[0] != _ENDED for name in self.products)
 
     def count_sent(self, name: str) -> int:
-        """How many counted mails of a category, or of `EVERYTHING_OPTIONAL`, there were."""
+        """Returns the number of counted mails of a category, or of `EVERYTHING_OPTIONAL`; 0 if there is none."""
         for counted, n in self.sent:
             if counted == name:
                 return n

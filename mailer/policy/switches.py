@@ -37,7 +37,7 @@ class Switches(BaseModel):
 
 
 class SwitchFloor(BaseModel):
-    """What a jurisdiction demands at least; None where it demands nothing."""
+    """The least strict value of each switch that a jurisdiction allows; None if it demands nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,20 +59,20 @@ ORDER: dict[str, tuple[str, ...]] = {
 
 
 def strictest_switches(base: Switches, *others: Switches | SwitchFloor) -> Switches:
-    """The strictest value of each switch."""
+    """Returns the strictest value of each switch."""
     return Switches.model_validate(
         {name: _first_of(name, (getattr(source, name) for source in (base, *others))) for name in ORDER}
     )
 
 
 def strictest_floor(*floors: SwitchFloor) -> SwitchFloor:
-    """The floor that is as strict as each of these."""
+    """Returns a floor that is as strict as each of the given floors."""
     said = {name: [value for floor in floors if (value := getattr(floor, name)) is not None] for name in ORDER}
     return SwitchFloor.model_validate({name: _first_of(name, values) for name, values in said.items() if values})
 
 
 def is_weaker(switch: str, value: str, than: str) -> bool:
-    """Whether a value allows more than another."""
+    """Tells whether a value of a switch allows more than another value."""
     return ORDER[switch].index(value) > ORDER[switch].index(than)
 
 

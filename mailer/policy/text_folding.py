@@ -1,4 +1,4 @@
-"""Texts as a reader sees them: without characters that show nothing, and with one letter for all that look like it."""
+"""Texts as a reader sees them: without invisible characters, and with one letter for all letters that look like it."""
 
 # ruff: noqa: RUF001 - letters that look alike are the point
 
@@ -15,7 +15,7 @@ UNSEEN: Final = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
     "\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-"""Characters that show nothing, which can stand within a word."""
+"""Invisible characters that can stand within a word."""
 _MARKS_AT_ONCE: Final = 30
 """More than any language puts on a letter (UAX #15, 13: the stream-safe text format)."""
 _NEWER: Final = re.compile(
@@ -27,7 +27,7 @@ _NEWER: Final = re.compile(
 _SIGN: Final = re.compile("[^\\w\\s\\x00-\\x7f]|[\uff9e\uff9f]")
 """A character that may be a mark; two letters become marks."""
 _SIGNS: Final = re.compile(rf"[\W\uff9e\uff9f](?<![\W\uff9e\uff9f].)[\W\uff9e\uff9f]{{{_MARKS_AT_ONCE},}}", re.DOTALL)
-"""So many in a row that there may be too many marks among them. A row is looked at from its first one on, thus once."""
+"""A row of characters that may have too many marks. It starts at the first one, so each row is looked at once."""
 _MARKS: Final = re.compile(rf"{UNSEEN.pattern}|[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]")
 _LIKE: Final = str.maketrans(
     "АВЕЅІЈКМНОРСТХУԌԚԜҺӀавеѕіјкмнорстхуѵԁԛԝһӏґɡɑı" + "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧαβεικνορτυχγω" + "ՕՍՏօսոհ",
@@ -35,7 +35,7 @@ _LIKE: Final = str.maketrans(
 )
 """Letters of Cyrillic, Greek and Armenian that look like Latin ones (Unicode UTS 39, confusables)."""
 _NO_CHARACTER: Final = re.compile("&#[xX]?[0-9a-fA-F]{8,};?")
-"""A reference to no character, such as `int` refuses from 4,300 digits on."""
+"""A character reference with too many digits for any character. `int` refuses 4,300 digits and more."""
 _SEPARATORS: Final = re.compile(r"[\W_]+")
 _ASCII_SEPARATORS: Final = {code: None for code in range(128) if not chr(code).isalnum()}
 _SPELT: Final = re.compile(r"(?<!\w)(?:\w[.·*_-]){3,}\w(?!\w)")
@@ -43,15 +43,15 @@ _SPREAD: Final = re.compile(r"(?<!\w)(?:\w[ .·*_-]){3,}\w(?!\w)")
 
 
 def decode_entities(text: str) -> str:
-    """Reads the character references of HTML; one of so many digits that it stands for no character is none."""
+    """Decodes the character references of HTML. One with too many digits becomes U+FFFD."""
     return unescape(_NO_CHARACTER.sub("\ufffd", text))
 
 
 def normalized(form: Literal["NFC", "NFD", "NFKC", "NFKD"], text: str) -> str:
-    """A text in one of Unicode's normalization forms, in time that grows as the text does.
+    """Returns a text in one of Unicode's normalization forms, in time linear to its length.
 
-    Marks on one letter are put in order by comparing each with each: 64 KiB of them take a second, 1 MiB some minutes.
-    So no more than 30 are put in order together; of text that people write, the form is that of Unicode.
+    Python sorts the marks on one letter by comparing each with each: 64 KiB of them take a second, 1 MiB some minutes.
+    So at most 30 are sorted together. For text that people write, the result is the form of Unicode.
 
     Args:
         form: its name.
@@ -69,7 +69,7 @@ def has_many_marks(text: str) -> bool:
 
 
 def _long_mark_runs(text: str) -> Iterator[int]:
-    """Yields the places where a run of marks has had as many as are put in order together."""
+    """Yields the places that split a run of marks into pieces which are short enough to sort."""
     if _SIGN.search(text[_MARKS_AT_ONCE :: _MARKS_AT_ONCE + 1]) is None:  # one of them would stand there
         return
     for run in _SIGNS.finditer(text):
@@ -88,7 +88,10 @@ def _is_mark(char: str) -> bool:
 
 
 def fold_text(text: str) -> str:
-    """A text in lower case, without codes of HTML and URLs, accents and what shows nothing, in letters of one look."""
+    """Returns a text in lower case for comparison.
+
+    Codes of HTML and URLs are decoded, accents and invisible characters removed, look-alike letters replaced by one.
+    """
     if "%" in text or "&" in text:
         text = decode_entities(unquote(unquote(text)))
     if text.isascii():
@@ -97,12 +100,12 @@ def fold_text(text: str) -> str:
 
 
 def squeeze_text(text: str) -> str:
-    """A folded text without anything between its letters and figures."""
+    """Returns a folded text without anything between its letters and digits."""
     return text.translate(_ASCII_SEPARATORS) if text.isascii() else _SEPARATORS.sub("", text)
 
 
 def join_spread_letters(text: str) -> str:
-    """A text in which words that are written letter by letter are words again: `s a l e`, `s-a-l-e`."""
+    """Returns a text in which spelt-out words are joined again: `s a l e` and `s-a-l-e` become `sale`."""
     for words in (_SPELT, _SPREAD):  # in this order, or a word of one letter before would be taken for a part of it
         text = words.sub(lambda found: re.sub(r"[ .·*_-]", "", found[0]), text)
     return text

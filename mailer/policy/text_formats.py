@@ -1,4 +1,4 @@
-"""The forms of what is written in policies and events, and how to write each."""
+"""The formats of values in policies and events, each with words for error messages."""
 
 import re
 
@@ -17,7 +17,7 @@ ADDRESS = r"^[^\s<>@]+@[^\s<>@]+\.[^\s<>@]+$"
 _PLAIN = r'[^\s<>@()\[\]\\,;:"]+'
 SENDER = rf"^[^<>\p{{Cc}}\x{{2028}}\x{{2029}}]*[^<>\s\p{{Cc}}] <{_PLAIN}@{_PLAIN}\.{_PLAIN}>$"
 HTTPS = r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])(:|/))\S+$"
-"""`http` will do on this machine, as when trying mailer out."""
+"""`http` is allowed only for this machine, for trials of mailer."""
 
 CONTENT_TYPE = r"^[a-z]+/[a-z0-9][a-z0-9.+-]*$"
 CHANNEL = r"^[a-z]+(_[a-z]+)*$"
@@ -43,7 +43,7 @@ HOW_TO_WRITE = {
 
 
 def split_sender(sender: str) -> tuple[str, str]:
-    """The name and the address of a text of the form `SENDER`, whatever else than the address the name holds.
+    """Splits a text of the form `SENDER` into its name and its address.
 
     The name is as readers see it: `Acme, Inc. <a@b.example>` needs no quotes. Quotes around all of it are taken off.
     """
@@ -58,6 +58,6 @@ _ESCAPED = re.compile(r"\\(.)")
 
 
 def language_tag(text: str) -> str:
-    """A tag of the form `LOCALE` as RFC 5646 2.1.1 writes it: en-GB, zh-Hant, es-419."""
+    """Returns a tag of the form `LOCALE` as RFC 5646 2.1.1 writes it: en-GB, zh-Hant, es-419."""
     language, *rest = text.replace("_", "-").split("-")
     return "-".join([language.lower(), *(subtag.title() if len(subtag) == 4 else subtag.upper() for subtag in rest)])

@@ -1,4 +1,4 @@
-"""Others who take part in a brand's mail: processors, who hand it over, and partners, for whom it may go."""
+"""The third parties of a brand: processors, which deliver its mail, and partners, for which it may mail."""
 
 import re
 from datetime import date
@@ -14,7 +14,7 @@ from mailer.policy.text_formats import DOMAIN
 
 
 class DatedTerms(Section):
-    """Something that holds from one day on, and until another one, both included; None: to this day."""
+    """Terms that hold from one day to another, both included; `until` None: they still hold."""
 
     since: Day
     until: Day | None = None
@@ -31,7 +31,7 @@ class DatedTerms(Section):
 
 
 class ProcessorTerms(DatedTerms):
-    """A processor that may be given data, and for what (GDPR Art. 28).
+    """A processor that may get data, with its purposes (GDPR Art. 28).
 
     Attributes:
         name: as the hand-over names it. country: where it processes.
@@ -64,7 +64,7 @@ class Partner(DatedTerms):
     domains: tuple[Annotated[str, Field(pattern=DOMAIN)], ...] = ()
 
     def is_named(self, text: str) -> bool:
-        """Tells whether a text, as `folded` gives it, has its name, its id or a domain of it, however separated."""
+        """Tells whether a text (from `fold_text`) has the partner's name, id or a domain of it, with any separators."""
         letters = squeeze_text(text)
         if not any(name in letters for name in self.squeezed_names):  # as in nearly all texts
             return False
@@ -72,7 +72,7 @@ class Partner(DatedTerms):
 
     @cached_property
     def squeezed_names(self) -> tuple[str, ...]:
-        """Its name, id and domains as `squeezed` gives them; a squeezed text without any of them does not name it."""
+        """Its name, id and domains as `squeeze_text` gives them. A squeezed text that names it has one of them."""
         return tuple(dict.fromkeys(filter(None, map(squeeze_text, self._folded_names))))
 
     @cached_property
@@ -82,6 +82,6 @@ class Partner(DatedTerms):
 
     @property
     def _folded_names(self) -> tuple[str, ...]:
-        """Capitals look otherwise than small letters: a name is looked for as both."""
+        """The name as it is and in capitals, the id and the domains, folded. Capitals can fold to other letters."""
         names = (self.name, self.name.upper(), self.id, *self.domains)
         return tuple(dict.fromkeys(map(fold_text, names)))

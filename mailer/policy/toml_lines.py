@@ -1,11 +1,11 @@
-"""Where a key of a TOML file stands: TOML readers keep no lines, and whoever has to mend a file asks for one."""
+"""The lines of the keys in a TOML file. TOML parsers do not keep line numbers, but error messages need them."""
 
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 Path = tuple[str | int, ...]
-"""A key with what it lies in, such as `("promises", 3, "rules")`; elements of arrays count from 0."""
+"""A key with its sections, such as `("promises", 3, "rules")`. Elements of arrays count from 0."""
 
 _HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
@@ -13,7 +13,9 @@ _QUOTES = re.compile('"""|' + "'''")
 
 
 def line_of(text: str, path: Path) -> int:
-    """The line of a key, from 1; of the section around it where the key is missing or within a line.
+    """Returns the number of a key's line, counted from 1.
+
+    If the key is missing, or does not begin a line, it returns the line of the section around it.
 
     Args:
         text: TOML that can be read.
@@ -24,7 +26,7 @@ def line_of(text: str, path: Path) -> int:
 
 
 def _key_lines(text: str) -> Iterator[tuple[Path, int]]:
-    """Every section and every key that begins a line, with its line."""
+    """Yields each section, and each key that begins a line, with its line number."""
     section: Path = ()
     elements: defaultdict[Path, int] = defaultdict(int)
     quoted = False
@@ -45,7 +47,7 @@ def _split_key(dotted: str) -> Path:
 
 
 def _section_path(elements: Mapping[Path, int], names: Path) -> Path:
-    """A section's path; one below an array of tables belongs to the array's last element."""
+    """Returns the path of a section. A section below an array of tables belongs to the last element of that array."""
     path: Path = ()
     for name in names[:-1]:
         path = (*path, name)

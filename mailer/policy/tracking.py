@@ -1,4 +1,4 @@
-"""What an open or a click may tell about one person."""
+"""The level of tracking for one person: the facts that an open or a click may reveal."""
 
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import TRACKING, Standing
@@ -6,7 +6,7 @@ from mailer.policy.switches import Switches, Tracking
 
 
 def tracking_level(switches: Switches, standing: Standing) -> Tracking:
-    """The level at which one person's mail is counted.
+    """Returns the tracking level for one person's mail.
 
     Args:
         switches: those that hold for this person, the strictest of policies and floor.
@@ -21,10 +21,10 @@ def tracking_level(switches: Switches, standing: Standing) -> Tracking:
 
 @rule("tracking-refused", "paltalk06-20", idle=False, sees=("standing.tracking_refused",))
 def has_refused_tracking(standing: Standing) -> bool:
-    """Who refused tracked mail gets the same mail without a pixel and without tracked links."""
+    """A person who refused tracking gets the same mail without a pixel and without tracked links."""
     return standing.tracking_refused
 
 
 def is_counted_anonymously(switches: Switches, standing: Standing) -> bool:
-    """Tells whether this person's opens are counted without saying whose they are."""
+    """Tells whether a person's opens are counted, but cannot be traced to the person."""
     return tracking_level(switches, standing) in ("mailing", "unlinkable")

@@ -1,4 +1,4 @@
-"""The things about a policy that no check can know, in words, and the values in it on which no promise rests."""
+"""The facts about a policy that no check can verify, in words, and the keys on which no promise rests."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from mailer.policy.switches import ORDER
 
 
 def uncheckable_facts(policy: Policy) -> Iterator[str]:
-    """Yields what nobody can find out from files and tests, and somebody has to see to."""
+    """Yields the facts that files and tests cannot show, and that a person has to check."""
     yield "that the policy which people read says what this file says"
     yield "that applications tell the truth of people's countries, ages, products and consents"
     if policy.opt_out_mailbox:
@@ -27,11 +27,11 @@ _KEYS = (
     *("purposes", "opt_out_mailbox", "seal", "minimum_cell"),
     *("retention_days", "no_retention", "processors", "partners"),
 )
-"""Keys of a policy that a need has by the same name."""
+"""The keys that a policy and a promise's needs have in common."""
 
 
 def unneeded_keys(policy: Policy) -> Iterator[str]:
-    """Yields the keys on which no promise rests: changed, they break none."""
+    """Yields the keys on which no promise rests. A change of them breaks no promise."""
     needs = [promise.needs for promise in policy.promises]
     for name in _KEYS:
         if getattr(policy, name) and not any(getattr(need, name) for need in needs):

@@ -1,4 +1,4 @@
-"""The needs of promises, held against what the policy says: for every version, and for people in every country."""
+"""The needs of promises that a policy does not meet: for every version, and for people in every country."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # a policy asks for its needs when it is read
 MISSING = "missing"
 
 Unkept = tuple[Path, str, str]
-"""The key that does not say what a promise needs, what it says instead, and what is needed."""
+"""The key that does not meet a need, its present value, and the needed value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class UnmetNeed:
     version: str
 
     def describe_need(self, text: str, source: str) -> str:
-        """Says what is wrong with the file, where, and what to do.
+        """Returns the fault in words: the file, the line, the key and the remedy.
 
         Args:
             text: the file's contents.
@@ -47,12 +47,12 @@ class UnmetNeed:
 
 
 def find_unmet_needs(policy: "Policy", promising: "Policy") -> Iterator[UnmetNeed]:
-    """Finds what a policy does not say, and a version of the brand has promised.
+    """Yields the needs of a version's promises that a policy does not meet.
 
     Args:
-        policy: the one in question, with the versions beside it that are known.
-        promising: it, or an earlier version of the brand. To people of an earlier version, what it promised is owed
-            still; what it names of the company itself (its address, its mailbox, its purposes) may have changed.
+        policy: the policy to check, with the known versions beside it.
+        promising: the policy itself, or an earlier version of the brand. The brand still owes people of an earlier
+            version its promises. Facts about the company (address, mailbox, purposes) may have changed since.
     """
     for promise in promising.promises:
         own = _unmet_in_file(promise.needs, policy) if promising is policy else ()
@@ -81,7 +81,7 @@ def _unmet_of_promise(promise: Promise, policy: "Policy", promising: "Policy") -
 
 
 def _unmet_switches(needs: PromiseNeeds, policy: "Policy", promising: "Policy") -> Iterator[Unkept]:
-    """Finds switches that allow more than is needed, for the people of a version in some country."""
+    """Yields the switches that allow more than needed, for people of the promising version in some country."""
     for name, values in ORDER.items():
         needed = getattr(needs, name)
         if needed is None:  # as most switches, of most promises
@@ -142,7 +142,7 @@ def _names_text(values: Iterable[str]) -> str:
 
 
 def _unmet_in_file(needs: PromiseNeeds, policy: "Policy") -> Iterator[Unkept]:
-    """Finds what the version that promises does not say of itself."""
+    """Yields the needs that only the promising version itself has to meet, and does not."""
     for name in ORDER:
         needed, said = getattr(needs.exactly, name, None), getattr(policy.switches, name)
         if needed is not None and said != needed:

@@ -1,4 +1,4 @@
-"""The changes from one version of a policy to the next: what a version loosens, and how people were told of it."""
+"""The changes from one version of a policy to the next: the loosened terms, and the notice to people."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class VersionChange:
 
     @property
     def notice_fault(self) -> str | None:
-        """Says that nobody knows of a notice of it, and what to do."""
+        """The fault that the version has no notice, with the remedy; None if it has one."""
         if self.notice is not None:
             return None
         return (
@@ -61,7 +61,7 @@ class VersionChange:
 
     @property
     def loosening_consequence(self) -> str | None:
-        """Says what follows from what it loosens; None where it loosens nothing."""
+        """The consequence of the loosened terms in words; None if nothing is loosened."""
         if not self.loosened:
             return None
         return (

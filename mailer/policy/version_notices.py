@@ -1,4 +1,4 @@
-"""The notice of a policy's version, held against the mailing that it names: how many of those it concerns were told."""
+"""The check of a version's notice against its mailing: how many of the accounts to be told were reached."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.version_changes import VersionChange
 
 LATER, UNADDRESSED = "known_later", "not_addressed"
-"""States of accounts that the mailing has no delivery for: known after it was made; known, and left out."""
+"""States of accounts without a delivery: first known after the mailing was made; known before, and left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,30 +32,30 @@ class NoticeMailing:
 
     @property
     def due_accounts(self) -> int:
-        """The accounts that were known when the mailing was made."""
+        """The number of accounts that were known when the mailing was made."""
         return self.count_accounts(*{state for state, _ in self.counts if state != LATER})
 
 
 @dataclass(frozen=True, slots=True)
 class NoticeFinding:
-    """The result of looking at a notice: words, and whether they are a fault."""
+    """The result of the check of a notice, in words. `is_fault`: the words are a fault."""
 
     words: str
     is_fault: bool
 
 
 def unchecked_notice(change: VersionChange, why: str) -> NoticeFinding:
-    """Says that nobody could look, and why; no fault."""
+    """Returns the finding that a notice could not be checked, and why. It is no fault."""
     return NoticeFinding(f"{_mailing_name(change)}: nobody has looked whether it reached people: {why}", is_fault=False)
 
 
 def examine_notice(change: VersionChange, told: NoticeMailing | None, today: date) -> NoticeFinding:
-    """Holds a notice against its mailing: it told those whom it concerns, in time (interpals-15, paltalk06-24).
+    """Checks that the mailing of a notice told the right people in time (interpals-15, paltalk06-24).
 
     Args:
-        change: whose notice names a mailing.
+        change: a version whose notice names a mailing.
         told: that mailing; None: there is none.
-        today: a notice of a later day is still to come.
+        today: the present day. A notice of a later day is still to come.
     """
     if change.notice is None or change.notice.kind != "mailing":
         raise ValueError("a notice that names no mailing")
@@ -74,7 +74,7 @@ def _mailing_name(change: VersionChange) -> str:
 
 
 def _notice_fault(change: VersionChange, told: NoticeMailing | None, today: date) -> str | None:
-    """Finds the first thing that keeps a mailing from being the notice that it is called."""
+    """Returns the first reason why a mailing is no valid notice; None if it is valid."""
     if told is None:
         return "no mailing of the brand is of that event; give the id of the event that told people"
     category = CATEGORIES.get(told.category)
@@ -96,7 +96,7 @@ def _notice_fault(change: VersionChange, told: NoticeMailing | None, today: date
 
 
 def _reach_text(told: NoticeMailing) -> str:
-    """Says how many were told of those who had to be, and what became of the others."""
+    """Returns in words how many of the due accounts were reached, and the states of the others."""
     missed = [
         f"{n} {f'{state} ({reason})' if reason else state}"
         for (state, reason), n in sorted(told.counts.items())

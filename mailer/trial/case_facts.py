@@ -1,4 +1,4 @@
-"""The facts of one person and one mailing in the words of the promises, worked out without any rule of `policy`."""
+"""The facts about one person and one mailing, as the promises name them. They use no rule of `mailer.policy`."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,15 +11,15 @@ from mailer.trial.sample_people import CONTESTS, HOME, OTHERS, SamplePerson
 LEGAL = frozenset({"breach", "rights", "policy_change", "business_transition"})
 """Legal and security mail, as DESIGN names it."""
 OF_THE_ACCOUNT = frozenset({"account"})
-"""Mail that lets somebody use an account at all; no switch moves it."""
+"""Mail without which nobody can use an account. No switch changes it."""
 ANNOUNCING = "service"
-"""Announcements; under `service_scope = "paid"` optional for who does not pay for that product."""
+"""Announcements. Under `service_scope = "paid"` they are optional for people who do not pay for that product."""
 ANNOUNCED_FREELY = "updates"
 """The category of an announcement to a person who does not pay for the product."""
 MARKETING = frozenset({"newsletter", "promotional", "partner"})
 """Direct marketing."""
 PROMOTING = frozenset({"promotional", "partner"})
-"""Offers, which need a known basis even where they were asked for."""
+"""Offers. They need a known basis even if the person asked for them."""
 
 
 class ExpectedFate(StrEnum):
@@ -36,7 +36,7 @@ class MailCase:
     """One person, one mailing and the brand's policy.
 
     Attributes:
-        category: what the mail is to this person, by name. is_optional: they may leave it.
+        category: the category of the mail to this person, by name. is_optional: they may opt out of it.
         has_asked: there is a consent to this mail.
     """
 
@@ -50,7 +50,7 @@ class MailCase:
 
 
 def make_case(person: SamplePerson, mail: SampleMailing, policy: Policy) -> MailCase:
-    """Works out what a mail is to a person."""
+    """Builds the case of a person and a mailing: it finds the category to this person, and a consent."""
     standing, category = person.standing, mail.category.name
     if (
         category == ANNOUNCING
@@ -63,16 +63,16 @@ def make_case(person: SamplePerson, mail: SampleMailing, policy: Policy) -> Mail
 
 
 def pays_for_mail(standing: Standing, mail: SampleMailing) -> bool:
-    """Tells that a person pays for what a mailing is about."""
+    """Tells whether a person pays for the product that a mailing is about."""
     product, has = mail.mailing.product, standing.products
     return bool(has) and (product is None or product in has or ("*" in has and f"-{product}" not in has))
 
 
 def binding(policy: Policy, standing: Standing) -> tuple[Policy, ...]:
-    """The versions of a brand's policy that bind it to a person.
+    """Returns the versions of a brand's policy that bind the brand to a person.
 
-    These are the one in force, and each under which the address was collected. Where one of those is not known, each
-    version of the brand may be it. A version that the person agreed to takes the place of all that came before it.
+    These are the version in force, and each version under which the address was collected. If one of those is unknown,
+    all versions of the brand count. A version that the person agreed to replaces all earlier ones.
     """
     said = (standing.collected_under or "").split("\n")
     agreed = [one for one in policy.all_versions if f"\t{one.version}" in said]
@@ -86,28 +86,28 @@ def binding(policy: Policy, standing: Standing) -> tuple[Policy, ...]:
 
 
 def switch_values(policy: Policy, standing: Standing, switch: str) -> frozenset[str]:
-    """The values of a switch in each version that binds the brand to a person; the strictest counts."""
+    """Returns the values of a switch in the versions that bind the brand to a person. The strictest counts."""
     return frozenset(getattr(one.switches, switch) for one in binding(policy, standing))
 
 
 def is_asked_first(case: MailCase) -> bool:
-    """Tells that marketing to this person needs an opt-in, by a policy or by the law where they live."""
+    """Tells whether marketing to this person needs an opt-in, by a policy or by the law of their country."""
     return case.standing.country != HOME or "opt_in" in switch_values(case.policy, case.standing, "promo_basis")
 
 
 def is_in_order(case: MailCase) -> bool:
-    """Tells that the mailing itself may go: purpose, time, partner and inviter are as they should be."""
+    """Tells whether the mailing itself may go: its purpose, time, partner and inviter are correct."""
     return case.mail.usual
 
 
 def is_reachable(case: MailCase) -> bool:
-    """Tells that there is a person of age behind an address that works."""
+    """Tells whether the address works, and the person is not erased and not under 13."""
     one = case.standing
     return one.address is not None and not (one.erased or one.under_13 or one.address_dead)
 
 
 def is_bound(case: MailCase, kind: str | None = None) -> bool:
-    """Tells that nothing about the account or the channel is in the way of the mail, as mail of a category."""
+    """Tells whether neither the account nor the channel stops the mail, as mail of a category."""
     if (kind or case.category) in LEGAL | OF_THE_ACCOUNT:
         return not (case.mail.mailing.answers and is_elsewhere(case))
     one = case.standing
@@ -115,19 +115,19 @@ def is_bound(case: MailCase, kind: str | None = None) -> bool:
 
 
 def is_elsewhere(case: MailCase) -> bool:
-    """Tells that the person wants another channel, and that the policy offers it."""
+    """Tells whether the person wants another channel, and the policy offers it."""
     return case.standing.channel in case.policy.channels
 
 
 def is_well_known(case: MailCase) -> bool:
-    """Tells that the address was collected by signing up, under a version of the brand, in a country that is known."""
+    """Tells whether the person signed up under a version of the brand, in a known country, with no dead address."""
     one = case.standing
     known = {version.version for version in case.policy.all_versions}
     return one.source == "sign-up" and one.collected_under in known and one.country is not None and not one.dead_in
 
 
 def is_of_source(case: MailCase, *kinds: str) -> bool:
-    """Tells that the address came, at some time, from a source of some kinds; one that nobody lists is of each."""
+    """Tells whether a source of the address is of one of some kinds. An unlisted source counts as each kind."""
     said = (case.standing.source or "").casefold().splitlines()
     listed = {name.casefold(): kind for name, kind in case.policy.sources.items()}
     return any(listed.get(source, _KINDS.get(source, kinds[0])) in kinds for source in said)
@@ -139,11 +139,11 @@ _KINDS = {
     **dict.fromkeys((name.casefold() for name in CONTESTS), "contest"),
     **{name: name for name in OTHERS},
 }
-"""The kinds of the sources that the trial makes up, by the promises' words."""
+"""The kinds of the made-up sources, as the promises define them."""
 
 
 def has_opted_out(case: MailCase) -> bool:
-    """Tells that an opt-out is about this mail: all optional mail, its category, its topic, its partner, or sharing."""
+    """Tells whether the person opted out of this mail: all optional mail, its category, topic, partner, or sharing."""
     mailing = case.mail.mailing
     scopes = {"*", case.category, f"{case.category}/{mailing.topic}", f"partner/{mailing.partner}"}
     if case.category == "partner":

@@ -1,7 +1,7 @@
-"""Statements: one for each rule that decides about mail, from the words of the promises that name the rule.
+"""Statements for the rules that decide about mail, from the words of the promises that name the rule.
 
-Each tells, of a person and a mailing, what must become of it, or None where its promise does not speak of them. Most
-speak of the mail that must not go. Those of the floor speak of the mail that must go, so that a pipeline which sends
+Each returns the fate that its promise demands for a person and a mailing, or None if the promise is not about them.
+Most are about mail that must not go. Those of the floor are about mail that must go, so that a pipeline which sends
 nothing keeps no promise.
 """
 
@@ -31,7 +31,7 @@ from mailer.trial.case_facts import (
 from mailer.trial.sample_people import FOREIGN_VERSION, HOME, STRANGER
 
 FLOOR = "the floor"
-"""Stands for a rule where a statement holds for every brand, whatever its policy promises."""
+"""The name in place of a rule, for statements that hold for every brand with any policy."""
 
 Speak = Callable[[MailCase], ExpectedFate | None]
 
@@ -41,8 +41,8 @@ class DecisionStatement:
     """A statement that a promise with a rule makes of a person and a mailing.
 
     Attributes:
-        rules: those whose promises it speaks for. says: the statement in one sentence.
-        speak: the statement.
+        rules: the rules whose promises it expresses. says: the statement in one sentence.
+        speak: returns the expected fate, or None if the statement is not about the case.
     """
 
     rules: tuple[str, ...]
@@ -55,7 +55,7 @@ STATEMENTS: list[DecisionStatement] = []
 
 
 def decision_statement(*rules: str) -> Callable[[Speak], Speak]:
-    """Notes a function as the statement of some rules."""
+    """Registers a function as a statement of some rules."""
 
     def note(speak: Speak) -> Speak:
         says = (speak.__doc__ or "").splitlines()[0]
@@ -128,7 +128,7 @@ def stays_by_itself(case: MailCase) -> ExpectedFate | None:
 
 
 _FREE = frozenset({"notification", "updates", "newsletter"})
-"""Categories whose preference is looked at by itself."""
+"""Categories whose opt-out affects no other category."""
 
 
 @decision_statement("refused-purpose")
@@ -352,7 +352,9 @@ def refusals_stop_no_mail(case: MailCase) -> ExpectedFate | None:
 
 
 def must_arrive(case: MailCase, kind: str | None = None) -> ExpectedFate | None:
-    """Mandatory mail goes to everybody who can be reached, has the account, and wants mail.
+    """Returns GOES if the mail is usual, and the person can be reached, has the account, and wants mail; else None.
+
+    Returns None also for a breach notice to a person who wants notices in writing.
 
     Args:
         case: the person and the mailing.
@@ -364,12 +366,12 @@ def must_arrive(case: MailCase, kind: str | None = None) -> ExpectedFate | None:
 
 
 def may_go(case: MailCase) -> ExpectedFate | None:
-    """Optional mail goes to a person who refuses nothing."""
+    """Returns GOES for an ordinary member who has opted out of nothing; else None."""
     return None if case.standing.opted_out else _unless_refused(case)
 
 
 def _unless_refused(case: MailCase) -> ExpectedFate | None:
-    """Optional mail goes to a member at home of whom all is known, unless an opt-out is in the way."""
+    """Returns GOES for a usual mailing to an ordinary member in the home country of whom all is known; else None."""
     one = case.standing
     is_free = is_in_order(case) and is_reachable(case) and is_bound(case) and is_well_known(case)
     is_special = one.erased_before or one.invited_by is not None or one.objected or one.sent

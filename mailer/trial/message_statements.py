@@ -1,4 +1,4 @@
-"""Statements about the messages that people are handed: what each must show, and what none may have."""
+"""The statements about messages: the things that each must show, and the things that none may have."""
 
 import re
 from collections.abc import Callable, Sequence, Set
@@ -18,8 +18,8 @@ class MessageStatement:
     """A statement that a promise with a rule makes of a message.
 
     Attributes:
-        rules: those whose promises it speaks for. says: the statement in one sentence.
-        look: finds what is wrong, nothing where all is well, None where the promise does not speak of the message.
+        rules: the rules whose promises it expresses. says: the statement in one sentence.
+        look: returns the problems of a message, none if all is well; None if the promise is not about the message.
     """
 
     rules: tuple[str, ...]
@@ -32,7 +32,7 @@ SIGHTS: list[MessageStatement] = []
 
 
 def message_statement(*rules: str) -> Callable[[Look], Look]:
-    """Notes a function as the statement of some rules."""
+    """Registers a function as a statement of some rules."""
 
     def note(look: Look) -> Look:
         SIGHTS.append(MessageStatement(rules, (look.__doc__ or "").splitlines()[0], look))
@@ -62,7 +62,7 @@ def way_out(letter: ParsedMessage) -> Sequence[str] | None:
 
 
 def shows_postal_address(letter: ParsedMessage, address: str) -> list[str]:
-    """Finds the parts that do not show a postal address."""
+    """Returns a problem for each part that does not show a postal address."""
     words = " ".join(address.split())
     return [
         *(_problem_unless(words in letter.seen.text, "shows no postal address in its HTML part")),
@@ -112,7 +112,7 @@ def footer(letter: ParsedMessage) -> Sequence[str] | None:
 
 
 def offers_in_footer(letter: ParsedMessage, offer: str) -> Sequence[str] | None:
-    """Finds what the footer of mandatory mail lacks of an offer, one of the values of `service_footer`."""
+    """Returns the problems of the footer of mandatory mail, for one of the values of `service_footer`."""
     case = letter.case
     if case.is_optional:
         return None
@@ -170,12 +170,12 @@ def untracked(letter: ParsedMessage) -> Sequence[str] | None:
 
 @message_statement("nobodys-opens", "everybodys-links", FLOOR)
 def shared_tracking(letter: ParsedMessage) -> Sequence[str] | None:
-    """By the policy's own word nothing is counted, or everybody has the same pixel and the same tracked links."""
+    """Nothing is counted, or everybody has the same pixel and the same tracked links, as the policy says."""
     return tracking_beyond(letter, switch_values(letter.case.policy, letter.case.standing, "tracking"))
 
 
 def tracking_beyond(letter: ParsedMessage, levels: Set[str]) -> Sequence[str] | None:
-    """Finds what is counted beyond some values of `tracking`, the strictest of which holds."""
+    """Returns a problem if a message is counted beyond the strictest of some values of `tracking`."""
     if "off" in levels:
         return _problem_unless(
             not _tracking_of_message(letter), "has a pixel or a tracked link, and the policy counts nothing"
@@ -290,7 +290,7 @@ _DENYING = re.compile(r"\b(?:never|not|nobody|no|nie|niemand|nicht|kein\w*)\b", 
 
 
 def _is_secret(words: str) -> bool:
-    """Tells that a sentence has a secret or asks for one, and does not say that nobody ever asks."""
+    """Tells whether a sentence has a secret or asks for one. A sentence with a negation does not count."""
     return any(_SECRET.search(sentence) and not _DENYING.search(sentence) for sentence in re.split(r"[.!?]\s", words))
 
 

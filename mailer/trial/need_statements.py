@@ -1,4 +1,4 @@
-"""Statements of what a promise itself needs: they hold whatever the rest of the policy, or a rule, says."""
+"""Statements from the needs of a promise. They do not depend on the rest of the policy, or on a rule."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ from mailer.trial.sample_people import HOME
 
 
 def statements_of(needs: PromiseNeeds) -> Iterator[DecisionStatement]:
-    """Yields what a promise's needs say of people and mailings, each with the need as its rule."""
+    """Yields the statements about decisions that follow from a promise's needs, each with the need as its rule."""
     if needs.promo_basis == "opt_in":
         yield _promise_statement('promo_basis = "opt_in"', "Marketing goes to nobody who did not ask for it", _opt_in)
     if needs.service_scope == "paid":
@@ -45,7 +45,7 @@ def statements_of(needs: PromiseNeeds) -> Iterator[DecisionStatement]:
 
 
 def _exact_statements(needs: PromiseNeeds) -> Iterator[DecisionStatement]:
-    """All that a promise allows, and that so must be possible for people of this version at home."""
+    """Yields statements for the needs under `exactly`: what they allow must be possible for people at home."""
     exactly = needs.exactly
     if exactly is None:
         return
@@ -66,7 +66,7 @@ def _exact_statements(needs: PromiseNeeds) -> Iterator[DecisionStatement]:
 
 
 def message_statements_of(needs: PromiseNeeds) -> Iterator[MessageStatement]:
-    """Yields what a promise's needs say of messages, each with the need as its rule."""
+    """Yields the statements about messages that follow from a promise's needs, each with the need as its rule."""
     footer = needs.service_footer or (needs.exactly.service_footer if needs.exactly else None)
     if footer is not None and footer != "none":
         says = f"The footer of mandatory mail offers: {footer}"

@@ -1,4 +1,4 @@
-"""Printed messages as their readers have them: read back with Python's own parsers, and seen as a reader sees them."""
+"""Rendered messages, parsed again with Python's own parsers, with the text that a reader can see."""
 
 import re
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ class _OpenElement(NamedTuple):
 
 
 class _PageReader(HTMLParser):
-    """Reads a page as it is shown: without comments, and without what is hidden or has the colour behind it."""
+    """Parses the visible part of a page: no comments, no hidden elements, no text in the colour of its background."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -55,7 +55,7 @@ class _PageReader(HTMLParser):
         self._open = [_OpenElement("", False, None, ("black", "white"))]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Opens an element, or notes one that has no content."""
+        """Opens an element, and stores images and input fields."""
         told = {name: value or "" for name, value in attrs}
         if tag == "img":
             self.seen.images.append(told.get("src", ""))
@@ -95,7 +95,7 @@ def _colours(style: str, above: tuple[str, str]) -> tuple[str, str]:
 
 
 def read_page(html: str) -> VisiblePage:
-    """Reads a page."""
+    """Returns the visible part of a page."""
     reader = _PageReader()
     reader.feed(html)
     reader.close()
@@ -132,12 +132,12 @@ class ParsedMessage:
 
     @property
     def all_urls(self) -> frozenset[str]:
-        """Every address of the web in both parts, seen or not."""
+        """Every http and https URL in both parts, visible or not."""
         return frozenset((*_URL.findall(self.text), *_URL.findall(self.html)))
 
 
 def parse_message(content: bytes) -> tuple[dict[str, str], str, str]:
-    """The headers and both parts of a message."""
+    """Returns the headers by lower-case name, the text part and the HTML part of a message."""
     message = BytesParser(policy=compat32).parsebytes(content)
     headers = {name.lower(): str(make_header(decode_header(value))) for name, value in message.items()}
     parts = {part.get_content_type(): _part_text(part) for part in message.walk() if not part.is_multipart()}

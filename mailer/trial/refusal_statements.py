@@ -1,4 +1,4 @@
-"""Statements about what is refused before anybody is decided on: events, hand-overs, and figures about few people."""
+"""Statements about refusals before any decision: of events, of hand-overs, and of figures about few people."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class RefusalStatement:
     """A statement that a promise with a rule makes of something that must be refused.
 
     Attributes:
-        rules: those whose promises it speaks for. says: the statement in one sentence.
-        knock: tries it, and yields for each attempt what went wrong, empty where it was refused as it should be.
+        rules: the rules whose promises it expresses. says: the statement in one sentence.
+        knock: tries it, and yields a text for each attempt: the problem, or an empty text if it was refused.
     """
 
     rules: tuple[str, ...]
@@ -35,11 +35,11 @@ class RefusalStatement:
 
 
 DOORS: list[RefusalStatement] = []
-"""Every statement about what is refused."""
+"""Every statement about refusals."""
 
 
 def refusal_statement(*rules: str) -> Callable[[Knock], Knock]:
-    """Notes a function as the statement of some rules."""
+    """Registers a function as a statement of some rules."""
 
     def note(knock: Knock) -> Knock:
         DOORS.append(RefusalStatement(rules, (knock.__doc__ or "").splitlines()[0], knock))

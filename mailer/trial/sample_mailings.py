@@ -1,4 +1,4 @@
-"""Made-up mailings of a brand: each template and category, as it is usual, and as somebody might misuse it."""
+"""Made-up mailings of a brand: for each template and category the usual mailing, and misused variants."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,10 +21,10 @@ class SampleMailing:
     """A made-up mailing.
 
     Attributes:
-        says: what it is called in a report.
-        mailing: what a decision knows of it.
-        template: what it is printed with; None where the brand has no template of the category.
-        usual: it is as an application should send it, so that it may be printed.
+        says: its name in a report.
+        mailing: the mailing as a decision sees it.
+        template: the template that renders it; None if the brand has none of the category.
+        usual: it is correct, as an application should send it, so it may be rendered.
     """
 
     says: str
@@ -39,7 +39,7 @@ class SampleMailing:
 
 
 def sample_mailings(policy: Policy, templates: TemplateLibrary, now: datetime) -> tuple[SampleMailing, ...]:
-    """The mailings of a brand, in a fixed order.
+    """Returns the made-up mailings of a brand, in a fixed order.
 
     Args:
         policy: the brand's.

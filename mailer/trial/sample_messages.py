@@ -1,4 +1,4 @@
-"""Prints made-up mailings as the hand-over does, for the people whose copies can look different."""
+"""Renders made-up mailings as the hand-over does, for people whose copies can look different."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -23,16 +23,16 @@ from mailer.trial.sample_people import TRACKED, SamplePerson, base_people, peopl
 _READERS = 1000
 """People of a made-up mailing, enough for it to be counted."""
 _LOOKS = frozenset({"country", "collected_under", "products", "personalisation_refused", "tracking_refused"})
-"""The attributes of a standing that change what a message looks like."""
+"""The attributes of a standing that change the look of a message."""
 _PLACES = ("DE", "FR", "KR")
-"""Countries whose floors differ, so that what is counted or marked there differs."""
+"""Countries with different floors, so that tracking and advertising marks differ."""
 
 
 def render_messages(mail: SampleMailing, policy: Policy, now: datetime) -> Iterator[ParsedMessage]:
-    """The messages of the people who get a mailing.
+    """Renders a mailing for each person who gets it, and yields the parsed messages.
 
     Args:
-        mail: one of the usual ones, with a template; others have no letters.
+        mail: a usual mailing with a template; others yield nothing.
         policy: the brand's.
         now: an aware datetime.
 
@@ -62,7 +62,7 @@ def render_messages(mail: SampleMailing, policy: Policy, now: datetime) -> Itera
 
 
 def distinct_readers(policy: Policy, template: Template) -> Iterator[SamplePerson]:
-    """People whose copies can look different: by language, name, place, version, product and what they refused."""
+    """Yields people whose copies can look different: by language, name, country, version, product and refusals."""
     member = base_people(policy)[1]
     for locale in (None, *template.locales):
         for name in (member.name, None):
@@ -112,7 +112,7 @@ def _sample_row(mail: SampleMailing, template: Template, person: SamplePerson) -
 
 
 def _without_footer(policy: Policy) -> Policy:
-    """The policy, with a footer that offers nothing in each of its versions."""
+    """Returns the policy with a footer that offers nothing, in each of its versions."""
 
     def bare(one: Policy) -> Policy:
         return one.model_copy(update={"switches": one.switches.model_copy(update={"service_footer": "none"})})

@@ -1,4 +1,4 @@
-"""Made-up people: every pair of the things that may be known about a person, in a fixed order."""
+"""Made-up people: one for every pair of traits that a person may have, in a fixed order."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -36,13 +36,13 @@ _ANOTHER_MAILING = UUID("0192f0c1-0000-7000-8000-00000000ffff")
 _MANY = 10_000
 """More mails than any cap lets through."""
 MOST = 10_000
-"""The most people with two traits. Of a policy with many partners or purposes, every second or third pair is taken."""
+"""The most people with two traits. If a policy has more pairs of traits, only every second or third pair is used."""
 HOME = "US"
 """A country whose law lets promotions go until they are refused."""
 
 
 class PersonTrait(NamedTuple):
-    """One thing that is known about a person.
+    """One trait of a person.
 
     Attributes:
         says: the end of "a person who …"; empty where the country, version or source already says it.
@@ -58,7 +58,7 @@ class SamplePerson:
     """A made-up person.
 
     Attributes:
-        standing: what a decision knows of them. says: what makes them special, each the end of "a person who …".
+        standing: the standing of the person. says: the traits, each the end of "a person who …".
         name, locale: as in an event.
     """
 
@@ -79,7 +79,7 @@ class SamplePerson:
 
 
 def sample_people(policy: Policy) -> tuple[SamplePerson, ...]:
-    """Everybody of the trial: those of `single_trait_people`, and each with another trait, up to `MOST`."""
+    """Returns all people of a trial: those of `single_trait_people`, and people with two traits, up to `MOST`."""
     pairs = [
         (base, one, other)
         for base, traits in _trait_pairs(policy)
@@ -91,7 +91,7 @@ def sample_people(policy: Policy) -> tuple[SamplePerson, ...]:
 
 
 def single_trait_people(policy: Policy) -> tuple[SamplePerson, ...]:
-    """Two people, one who asked for nothing and one for everything, plain and with each trait."""
+    """Returns the two base people, and each of them with each single trait."""
     found = []
     for base, traits in _trait_pairs(policy):
         found += [base, *(people_with_traits(base, trait) for trait in traits)]
@@ -99,14 +99,14 @@ def single_trait_people(policy: Policy) -> tuple[SamplePerson, ...]:
 
 
 def _trait_pairs(policy: Policy) -> Iterator[tuple[SamplePerson, list[PersonTrait]]]:
-    """Each base with the traits that it may have."""
+    """Yields each base person with the traits that it may get."""
     nothing, everything = base_people(policy)
     yield nothing, [*traits_of(policy), *_consent_traits(policy)]
     yield everything, list(traits_of(policy))
 
 
 def base_people(policy: Policy) -> tuple[SamplePerson, SamplePerson]:
-    """Two people, one who asked for nothing and one for everything; both signed up at home and refuse nothing."""
+    """Returns two people who signed up at home and refuse nothing: one asked for nothing, one for all optional mail."""
     plain = Standing(1, 1, ADDRESS, source="sign-up", collected_under=policy.version, country=HOME)
     optional = [name for name, category in policy.categories.items() if category.is_optional]
     asked = frozenset([*optional, *(partner_scope(partner.id) for partner in policy.partners)])
@@ -117,7 +117,7 @@ def base_people(policy: Policy) -> tuple[SamplePerson, SamplePerson]:
 
 
 def people_with_traits(base: SamplePerson, *traits: PersonTrait) -> SamplePerson:
-    """A person with more that is known."""
+    """Returns a copy of a person with some more traits."""
     changes = {name: value for trait in traits for name, value in trait.changes.items()}
     said = () if "consents" in changes else base.says
     return replace(
@@ -128,7 +128,7 @@ def people_with_traits(base: SamplePerson, *traits: PersonTrait) -> SamplePerson
 
 
 def _with_proven_consents(standing: Standing) -> Standing:
-    """The same person, whose consents are confirmed and new."""
+    """Returns a copy of a standing in which all consents are confirmed and new."""
     return replace(standing, consent_days=write_consent_days(standing.consents, date.max, date.max))
 
 
@@ -137,7 +137,7 @@ def _make_trait(says: str, **changes: Any) -> PersonTrait:
 
 
 def traits_of(policy: Policy) -> Iterator[PersonTrait]:
-    """Each thing that may be known about a person, but for what they asked for."""
+    """Yields each trait that a person may have under a policy, except consents."""
     yield from _origin_traits(policy)
     yield from _refusal_traits(policy)
     yield from _state_traits()
@@ -148,13 +148,13 @@ def traits_of(policy: Policy) -> Iterator[PersonTrait]:
 
 
 def with_many_mails(policy: Policy) -> PersonTrait:
-    """More mail than any cap or rate allows."""
+    """Returns the trait of a person who has had more mail than any cap or rate allows."""
     sent = tuple((name, _MANY) for name in (*policy.terms, EVERYTHING_OPTIONAL))
     return _make_trait("has had more mail than any cap allows", sent=sent)
 
 
 def _origin_traits(policy: Policy) -> Iterator[PersonTrait]:
-    """The country of a person, and how and under which version their address was collected."""
+    """Yields traits about the country, and about the source and the version of the address."""
     countries = ("DE", "FR", "AX", "RE", "GB", "CH", "CA", "AU", "JP", "KR", "BR", "TR", "XX", None)
     for country in dict.fromkeys((*countries, "US\nDE", *policy.jurisdictions)):
         yield _make_trait("", country=country)
@@ -172,7 +172,7 @@ def _origin_traits(policy: Policy) -> Iterator[PersonTrait]:
 
 
 def _refusal_traits(policy: Policy) -> Iterator[PersonTrait]:
-    """Opt-outs of every scope, and objections."""
+    """Yields traits about opt-outs of every scope, and objections."""
     yield _make_trait("opted out of all optional mail", opted_out=frozenset({EVERYTHING_OPTIONAL}))
     for name, category in policy.categories.items():
         if category.is_optional:
@@ -187,7 +187,7 @@ def _refusal_traits(policy: Policy) -> Iterator[PersonTrait]:
 
 
 def _consent_traits(policy: Policy) -> Iterator[PersonTrait]:
-    """Consents that are not to everything."""
+    """Yields traits about consents to a part of the mail."""
     for name, category in policy.categories.items():
         if category.is_optional:
             yield _make_trait(f"asked for {name} only", consents=frozenset({name}))
@@ -202,7 +202,7 @@ def _consent_traits(policy: Policy) -> Iterator[PersonTrait]:
 
 
 def _state_traits() -> Iterator[PersonTrait]:
-    """The fate of an account and its address."""
+    """Yields traits about the state of the account and its address."""
     yield _make_trait("pays for every product", products=frozenset({EVERY_PRODUCT}))
     yield _make_trait(f"pays for {PRODUCT} only", products=frozenset({PRODUCT}))
     yield _make_trait("pays for another product only", products=frozenset({"another-product"}))
@@ -231,7 +231,7 @@ UNLISTED = "a list that was bought"
 
 
 def _versions_in_words(said: str | None) -> str:
-    """The versions of a standing in words."""
+    """Returns the policy versions of a standing in words."""
     lines = [f"{line[1:]} by consent" if line[:1] == "\t" else line for line in (said or "").split("\n")]
     return " and then ".join(lines) if said else "no known version"
 

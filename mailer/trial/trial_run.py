@@ -1,4 +1,4 @@
-"""The trial itself: each statement is asked about everybody and every mailing, and compared with what is done."""
+"""The trial: it asks each statement about all people and mailings, and compares the answer with the decision."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -46,24 +46,24 @@ class StatementResult:
 
     @property
     def is_tried(self) -> bool:
-        """Tells that it spoke of somebody."""
+        """True if the statement was about at least one person, message or attempt."""
         return bool(self.people) or self.messages + self.attempts > 0
 
     def add_contradiction(self, words: str) -> None:
-        """Notes a contradiction."""
+        """Counts a contradiction, and keeps the words of the first."""
         self.failures += 1
         self.first = self.first or words
 
 
 @dataclass(frozen=True, slots=True)
 class PromiseResult:
-    """A promise, or the floor, and how it did.
+    """The result of a promise, or of the floor.
 
     Attributes:
         id, promise: as in the policy. result: holds, fails or not tried.
         people, mailings, messages, attempts: those that its statements spoke of.
         failure: the first person or message that contradicts it, in words.
-        not_tried: what the trial cannot know of it, in words.
+        not_tried: the things that the trial cannot try, in words.
         statements: what was asked, in words. contradicted: those of them that somebody or some message contradicts.
     """
 
@@ -82,7 +82,7 @@ class PromiseResult:
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """A brand's trial. `at` is the time that was taken for now; `people` and `mailings` are all that were made up."""
+    """The result of a brand's trial. `at` is the time used as now; `people` and `mailings` count the made-up ones."""
 
     brand: str
     version: str
@@ -98,7 +98,7 @@ class TrialResult:
 
 
 _WAYS_OUT = frozenset({"way-out", "service-footer"})
-"""Rules by which a message that shows no way out is not sent."""
+"""The rules whose statements fail if a message cannot be sent because it shows no way to opt out."""
 
 
 class StatementResults:
@@ -143,7 +143,7 @@ class StatementResults:
                 )
 
     def check_messages(self, mail: SampleMailing, policy: Policy, now: datetime) -> None:
-        """Looks at each message of one mailing."""
+        """Renders the messages of one mailing, and checks each against the statements about messages."""
         try:
             for letter in render_messages(mail, policy, now):
                 self._check_message(letter, mail)
@@ -169,7 +169,7 @@ class StatementResults:
                 )
 
     def check_refusals(self, policy: Policy, templates: TemplateLibrary, now: datetime) -> None:
-        """Tries what is refused before anything is decided: events, and processors."""
+        """Tries the events, processors and figures that must be refused before any decision."""
         for door, tally in self._doors:
             for tried in door(policy, templates, now):
                 tally.attempts += 1
@@ -179,7 +179,7 @@ class StatementResults:
 
 HOLDS, FAILS, NOT_TRIED = "holds", "fails", "not tried"
 Step = Callable[[int, int], None]
-"""Told how many mailings of how many are done."""
+"""Is called with the number of finished mailings and the number of all mailings."""
 
 
 def try_brand(
@@ -196,7 +196,7 @@ def try_brand(
         templates: holds the brand's.
         now: an aware datetime.
         step: is told of the progress.
-        people: those about whom it asks; None: everybody, see `sample_people`.
+        people: the people to ask about; None: all of `sample_people`.
     """
     policy = policy.model_copy(update={"only_deliver_to": None})
     everybody = list(enumerate(sample_people(policy) if people is None else people))
@@ -250,7 +250,7 @@ def _decision_in_words(decision: Decision) -> str:
 
 
 def _promise_result(promise: Promise, by_rule: dict[str, list[StatementResult]]) -> PromiseResult:
-    """The result of a promise, by what the statements of its rules found."""
+    """Returns the result of a promise, from the findings of the statements of its rules and needs."""
     if promise.waits_for:
         return _judge_promise(promise, (), (f"it waits for {promise.waits_for}",))
     needs = [
@@ -262,7 +262,7 @@ def _promise_result(promise: Promise, by_rule: dict[str, list[StatementResult]])
 
 
 def _untried_reasons(promise: Promise, by_rule: dict[str, list[StatementResult]]) -> Iterator[str]:
-    """The reasons for which the trial cannot know of a promise."""
+    """Yields the reasons why the trial cannot try a promise, or a rule of it."""
     for rule in promise.rules:
         found = by_rule.get(rule, ())
         if not found:

@@ -35,4 +35,4 @@ UNTRIED = {
         "suppressions-travel": "it is about imports and exports of people",
     }.items()
 }
-"""By rule."""
+"""The reasons in words, by the name of the rule."""
