@@ -1,4 +1,4 @@
-"""Every command. Each noun has a module; what they share is in `shared`."""
+"""Every command. Each noun has a module; `shared` has the functions that several commands use."""
 
 import io
 import os
@@ -74,10 +74,10 @@ MAX_ARGUMENT = 4096
 
 
 def _argument(number: int, text: str) -> str:
-    """An argument as text in UTF-8: what an operator says names something, and much of it stands in the ledger.
+    """Returns an argument that is text in UTF-8 on one line. Many arguments name something, and the ledger keeps them.
 
     Raises:
-        ValueError: it is no text, has a control character, or is too long.
+        ValueError: the argument is not UTF-8, has a control character, or is too long.
     """
     try:
         text = check_one_line(os.fsencode(text).decode())
@@ -92,7 +92,7 @@ def _argument(number: int, text: str) -> str:
 def main() -> None:
     """Runs a command. Errors are one line on stderr: status 2 for bad input or usage, 1 for a failure.
 
-    Whatever the locale, what is read and written is UTF-8.
+    It reads and writes UTF-8 in every locale.
     """
     fill_descriptors()
     log_unexpected_errors()
@@ -108,13 +108,13 @@ def main() -> None:
         sys.stdout.flush()
         sys.exit(status)
     except TyperException as error:
-        # Without a message it is the help of a group that was called without a command, and has been shown.
+        # An error without a message: a group was called without a command, and its help has been printed.
         exit_with_error(message, 2) if (message := error.format_message()) else sys.exit(2)
     except typer.Exit as done:
         sys.exit(done.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokenPipeError:
-        # Its reader has seen enough, as `head` does: what is still to be flushed must not fail, too.
+        # The reader closed the pipe, as `head` does. The last flush must not fail too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""The files of a new brand: the model policy with its own values, and templates for each category that it lists."""
+"""The files of a new brand: the model policy with the brand's values, and templates for each category of the policy."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from mailer import bundled_files
 from mailer.policy.placeholders import FILL_IN, NO_DOMAIN
 
 LOCALES = ("en", "de")
-"""The languages in which the model has words."""
+"""The languages of the model templates."""
 
 _LAYOUT = {
     "layout.html.j2": "peerstream",
@@ -24,7 +24,7 @@ _LAYOUT = {
     "service.html.j2": "interpals",
     "service.txt.j2": "interpals",
 }
-"""Files of the layout, each with the brand that has it."""
+"""Files of the layout, each with the brand from which it is copied."""
 _TEMPLATES = {
     "activity": "peerstream",
     "breach-notice": "peerstream",
@@ -39,23 +39,24 @@ _TEMPLATES = {
     "weekly": "peerstream",
     "welcome": "peerstream",
 }
-"""Templates, each with the brand that has what the model has not in words of its own."""
+"""Templates, each with the brand that supplies the files that the model template lacks."""
 _PARTS = ("template.toml", "strings.toml", "body.html.j2", "body.txt.j2")
 _DOMAINS = ("peerstream.example", "paltalk.example", "interpals.example")
-"""Domains in the examples of those brands."""
+"""Domains in the examples of those brands; the new brand's domain replaces them."""
 _SECTION = re.compile(r"^\[([\w.-]+)\]$")
 _ENTRY = re.compile(r"^([a-z]{2}) = ")
 
 
 @dataclass(frozen=True, slots=True)
 class NewBrand:
-    """The facts of a new brand; None: nobody has said yet, and a placeholder stands there.
+    """The facts of a new brand. None: the fact is not known yet, and the files get a placeholder.
 
     Attributes:
-        slug: as events name it. name: as recipients know it.
-        domain: signs its mail. controller, address: who answers for the mail, and where by post.
-        locales: the languages of its templates; the first is the one for everybody else.
-        today: from when the policy holds.
+        slug: the brand in events. name: the brand in mails and on pages.
+        domain: the domain that signs the mail.
+        controller: the company that is responsible for the mail. address: its postal address.
+        locales: the languages of the templates; people with another language get the first one.
+        today: the day on which the policy begins.
     """
 
     slug: str
@@ -68,7 +69,7 @@ class NewBrand:
 
 
 def files_of(brand: NewBrand) -> dict[Path, str]:
-    """Every file of a new brand by its path in the project's folder, in the order in which a reader wants them."""
+    """Returns the text of every file of a new brand, by path in the project's folder, in the order of reading."""
     policy = _policy(brand)
     listed = frozenset(tomllib.loads(policy)["categories"])
     files = {Path("policies", f"{brand.slug}.toml"): policy, Path("CHECKLIST.md"): _checklist(brand)}
@@ -84,7 +85,7 @@ def files_of(brand: NewBrand) -> dict[Path, str]:
 
 
 def _policy(brand: NewBrand) -> str:
-    """The model policy, with its own values and the promises that its switches keep."""
+    """Returns the model policy with the brand's values, and with the promises that its switches keep."""
     text = (bundled_files.bundled_folder("policies") / "default.toml").read_text("utf-8")
     domain = brand.domain or NO_DOMAIN
     controller = brand.controller or f"{FILL_IN}: the company that answers for the mail"
@@ -128,7 +129,7 @@ def _checklist(brand: NewBrand) -> str:
 
 
 def _parts(name: str, owner: str) -> Iterator[tuple[str, str]]:
-    """The files of a template: the model's own, and for the rest the brand's that has it."""
+    """Yields the name and text of each file of a template: from the model, or else from the brand `owner`."""
     for part in _PARTS:
         own = bundled_files.bundled_folder("templates") / "_default" / name / part
         yield part, own.read_text("utf-8") if own.is_file() else _read(owner, name, part)
@@ -139,14 +140,14 @@ def _read(*path: str) -> str:
 
 
 def _own(text: str, brand: NewBrand) -> str:
-    """A file with the brand's domain in its examples, and only the languages that it speaks."""
+    """Returns a file's text with the brand's domain in its examples, and only in the brand's languages."""
     for domain in _DOMAINS:
         text = text.replace(domain, brand.domain or NO_DOMAIN)
     return _spoken(text, brand)
 
 
 def _spoken(text: str, brand: NewBrand) -> str:
-    """A file without what it says in other languages: sections such as `[ar]`, and entries such as `ar = …`."""
+    """Returns a file's text without other languages: no sections such as `[ar]`, and no entries such as `ar = …`."""
     kept, section = list[str](), ""
     for line in text.splitlines():
         if found := _SECTION.match(line):
@@ -164,7 +165,7 @@ def _category(template: str) -> str:
 
 
 def _slug(name: str | None) -> str:
-    """A company's name as an identifier: `Harbor Ltd.` is `harbor-ltd`."""
+    """Returns a company's name as an identifier: `Harbor Ltd.` becomes `harbor-ltd`."""
     return re.sub(r"[^a-z0-9]+", "-", (name or "").lower()).strip("-")
 
 
@@ -173,7 +174,7 @@ def _toml(text: str) -> str:
 
 
 def categories_of(files: Mapping[Path, str]) -> dict[str, list[str]]:
-    """The names of the made templates, by category."""
+    """Returns the names of the new brand's templates, by category."""
     found: dict[str, list[str]] = {}
     for path, text in files.items():
         if path.name == "template.toml":

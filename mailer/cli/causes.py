@@ -1,4 +1,4 @@
-"""`mailer policy causes`: what each cause does to mail of each category, as docs/causes.md has it."""
+"""`mailer policy causes`: the effect of each cause on mail of each category. It writes docs/causes.md."""
 
 import typer
 
@@ -52,13 +52,13 @@ def causes(json: AsJson = False) -> None:
 
 
 def shipped_policy() -> Policy:
-    """The model of a policy that comes with mailer, under the laws that come with it."""
+    """Returns the model policy that comes with mailer, under the laws that come with mailer."""
     text = (bundled_files.bundled_folder("policies") / "default.toml").read_text("utf-8")
     return parse_policy(text, "default.toml", load_law(bundled_files.toml_files("jurisdictions")))
 
 
 def page(policy: Policy) -> str:
-    """The page, in Markdown."""
+    """Returns the page docs/causes.md in Markdown."""
     head = f"| | {' | '.join(name.replace('_', ' ') for name in CATEGORIES)} |\n|---|{'---|' * len(CATEGORIES)}\n"
     rows = "".join(
         f"| {cause.says} | {' | '.join(_cell(outcome) for _, outcome in mail_outcomes(cause, policy))} |\n"

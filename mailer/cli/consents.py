@@ -1,4 +1,4 @@
-"""`mailer consents`: who consented to what, with which words; from other systems, and for them."""
+"""`mailer consents`: lists, exports and imports consents, with the words that people agreed to."""
 
 import json as jsonlib
 from collections.abc import Awaitable, Callable
@@ -25,7 +25,7 @@ Brand = Annotated[str, typer.Option(help="Whose recipients they are.")]
 
 
 def as_json(record: ConsentRecord) -> dict[str, Any]:
-    """A record as JSON has it, and as it can be imported again."""
+    """Returns a record as JSON, in the form that `import` takes."""
     said = record.consent
     return {
         "ref": record.ref,

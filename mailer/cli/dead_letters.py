@@ -1,4 +1,4 @@
-"""`mailer dead`: what could not be taken in, and publishing it again."""
+"""`mailer dead`: shows messages that could not be taken in, and publishes them again."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -132,7 +132,7 @@ def replay(
 
 
 def _why_not(number: int, letter: DeadLetter | None) -> str:
-    """Why a dead letter cannot be published again."""
+    """Returns the reason for which a dead letter cannot be published again."""
     if letter is None:
         return f"there is no dead letter {number}; `mailer dead list` shows them"
     if letter.exchange != EVENTS:
@@ -160,7 +160,7 @@ def _chosen(
 
 
 def _moment(text: str | None, option: str) -> datetime | None:
-    """A time with its zone."""
+    """Parses the time of an option; it needs a zone. A bad time ends the command."""
     try:
         return None if text is None else parse_named_moment(option, text)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""`mailer demo`: the whole pipeline on this machine alone, over the examples."""
+"""`mailer demo`: runs the whole pipeline on this machine, with the example events and recipients."""
 
 import asyncio
 import logging
@@ -39,9 +39,9 @@ from mailer.settings import Settings
 from mailer.telemetry import TIMEKEEPER, WEB, WORKER
 
 _WIDTH = 100
-"""Columns of the table where there is no terminal that says how wide it is."""
+"""The width of the table in characters when stdout is no terminal."""
 _PLACES = ("data", "database_url", "broker_url", "processors", "templates", "policies")
-"""The settings that the demo has of its own, and the other commands need to find its data."""
+"""The settings that the demo changes. Other commands need them to find the demo's data."""
 
 
 def register(app: typer.Typer) -> None:
@@ -62,15 +62,15 @@ def demo(
 
 
 async def _main(stay: bool) -> bool:
-    """Whether the story was told to its end."""
-    smtp_server_class()  # what is missing is said before anything starts
+    """Starts the services and runs the story. Returns True if the story came to its end."""
+    smtp_server_class()  # a missing package is reported before anything starts
     stop = until_signalled()
     make_output_nonblocking()
     narrator = DemoPrinter(Console(highlight=False, width=None if out.is_terminal else _WIDTH))
     with ExitStack() as stack:
         data = Path(stack.enter_context(TemporaryDirectory(prefix="mailer-demo-")))
         current = _settings(data)
-        set_up_logs(json=current.log_json, level=logging.WARNING)  # the story is told on stdout
+        set_up_logs(json=current.log_json, level=logging.WARNING)  # the demo prints its story on stdout
         narrator.say(f"A database, a broker, an SMTP server and a web app start, in {data} and for this machine only.")
         stack.enter_context(running_database(current))
         migrate_database(current)
@@ -101,7 +101,7 @@ async def _tell(app: App, broker: Broker, narrator: DemoPrinter, stay: bool) -> 
 
 
 async def _unless(stop: asyncio.Event, act: Coroutine[Any, Any, None]) -> bool:
-    """Whether something came to its end before `stop` was set; it is broken off then."""
+    """Runs `act` until it ends or `stop` is set, which cancels it. Returns True if `act` ended."""
     acting, stopping = asyncio.create_task(act), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait((acting, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -115,7 +115,7 @@ async def _unless(stop: asyncio.Event, act: Coroutine[Any, Any, None]) -> bool:
 
 
 def _settings(data: Path) -> Settings:
-    """Nothing outside of the folder, whatever the environment says."""
+    """Returns settings that use only the folder `data` and this machine; the environment cannot change that."""
     port = _free_port()
     return read_command_settings(
         database_url="embedded",
@@ -135,14 +135,14 @@ def _settings(data: Path) -> Settings:
 
 
 def _free_port() -> int:
-    """A port that is free now; links in mails need it before anybody listens there."""
+    """Returns a port that is free now. Links in mails need the number before the server listens."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
 
 
 def _where(current: Settings, mailings: Sequence[MailingStatus], stay: bool) -> Iterator[str]:
-    """Where each figure can be looked up, and until when."""
+    """Yields the lines that say where to look up each figure, and how long that is possible."""
     yield ""
     mailer = program_to_type()
     inbox = f"http://127.0.0.1:{current.metrics_port}/inbox"
@@ -162,7 +162,7 @@ def _where(current: Settings, mailings: Sequence[MailingStatus], stay: bool) -> 
 
 
 def _environment(current: Settings) -> str:
-    """What to set so that the other commands work on the demo's data: all that is not set so already."""
+    """Returns the assignments that other commands need to work on the demo's data; equal settings are left out."""
     usual = read_command_settings()
     values = {name: getattr(current, name) for name in _PLACES if getattr(usual, name) != getattr(current, name)}
     return " ".join(f"MAILER_{name.upper()}={shlex.quote(_as_text(value))}" for name, value in values.items())
@@ -173,7 +173,7 @@ def _as_text(value: object) -> str:
 
 
 class _Commands:
-    """Implements `Pipeline`: what the commands do, in this process."""
+    """Implements `Pipeline` in this process, with the functions behind the commands."""
 
     def __init__(self, app: App, broker: Broker) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""mailer doctor: everything that mail depends on, checked, a line each."""
+"""`mailer doctor`: checks everything that mail depends on, and prints a line for each check."""
 
 import asyncio
 import os
@@ -69,7 +69,7 @@ def doctor(
 
 
 async def _examine(current: Settings, lookup: DnsLookup) -> AsyncIterator[Finding]:
-    """Every finding, in the order of what depends on what."""
+    """Yields every finding. A check comes after the checks that it depends on."""
     for check, judge in (("secrets", _secrets), ("links", _links), ("templates", _templates)):
         yield _refused(check, partial(judge, current))
     yield examine_disk("disk of MAILER_DATA", current.data)
@@ -170,7 +170,7 @@ async def _broker(current: Settings) -> list[Finding]:
 
 
 def _domains(policies: Mapping[str, Policy], keys: Mapping[str, Mapping[str, str]]) -> Iterator[domains.SenderDomain]:
-    """The domains that mail is sent from, each once."""
+    """Yields each domain that mail is sent from, once."""
     senders: dict[str, set[str]] = {}
     for policy in policies.values():
         found = {
@@ -185,7 +185,7 @@ def _domains(policies: Mapping[str, Policy], keys: Mapping[str, Mapping[str, str
 async def _mail(
     lookup: DnsLookup, to: Sequence[RelaySettings], senders: Sequence[domains.SenderDomain]
 ) -> list[Finding]:
-    """The findings about relays and domains, asked at the same time."""
+    """Returns the findings about relays and domains. The checks run at the same time."""
     outside: dict[str, Sequence[Address]] = {}
     findings: list[Finding] = []
     for relay in to:

@@ -1,4 +1,4 @@
-"""Printing of an explanation: two sentences for support, tables in words for officers, and all of it as JSON."""
+"""Prints an explanation: two sentences for support, tables for privacy officers, or everything as JSON."""
 
 from dataclasses import asdict
 from typing import Any
@@ -21,7 +21,7 @@ from mailer.ports.suppressions import Suppression
 
 
 def print_explanation(found: ExplanationFacts) -> None:
-    """Prints it for people: the two sentences first."""
+    """Prints an explanation for people: first two sentences, then tables."""
     seen = found.facts
     for sentence in explain_in_sentences(found):
         out.print(sentence)
@@ -51,7 +51,7 @@ def print_explanation(found: ExplanationFacts) -> None:
 
 
 def as_json(found: ExplanationFacts) -> dict[str, Any]:
-    """All of it, as JSON has it."""
+    """Returns the whole explanation as JSON."""
     seen, decision = found.facts, found.decision
     verdict = {"verdict": type(decision).__name__.lower(), **asdict(decision)}
     if isinstance(decision, Send):
@@ -90,7 +90,7 @@ def as_json(found: ExplanationFacts) -> dict[str, Any]:
 
 
 def _stop(stop: Suppression) -> dict[str, Any]:
-    """A suppression without the hash of the address."""
+    """Returns a suppression as JSON, without the hash of the address."""
     return {name: value for name, value in _unaddressed(asdict(stop)).items() if name not in ("hash", "key")}
 
 

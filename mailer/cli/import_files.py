@@ -1,4 +1,4 @@
-"""Files that are imported: a bad byte is met before a line is taken, and what was rejected is kept aside."""
+"""Files that are imported. A file is checked for UTF-8 before its first line is taken; rejected lines go to a file."""
 
 import csv
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from mailer.runtime.private_files import open_private
 
 
 def open_text(file: Path) -> tuple[int, TextIO]:
-    """How many lines a file has, and the file.
+    """Counts the lines of a file, and opens it. Returns both.
 
     Raises:
-        FileRefused: it cannot be read as UTF-8.
+        FileUnusable: the file cannot be read as UTF-8.
     """
     try:
         with file.open(encoding="utf-8-sig") as whole:
@@ -28,9 +28,9 @@ def open_text(file: Path) -> tuple[int, TextIO]:
 
 
 class RejectsFile:
-    """The file of rejected lines, as they stood, with line and reason; it is made when there is one.
+    """The file of rejected lines, unchanged, each with its number and the reason. The first line makes the file.
 
-    Where the lines have a `reason` of their own, why they were rejected stands in `rejected`.
+    The reason is in the column `reason`, or in `rejected` if the lines have a column `reason` already.
     """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
@@ -44,7 +44,7 @@ class RejectsFile:
         return self
 
     def add_line(self, line: RejectedLine) -> None:
-        """Keeps one."""
+        """Writes one rejected line with its number and reason."""
         first = self._file is None
         if self._file is None:
             self._file = open(self.path, "w", newline="", encoding="utf-8", opener=open_private)  # noqa: SIM115 - see __exit__
@@ -59,9 +59,9 @@ class RejectsFile:
 
 
 def print_import_result(done: ImportResult, file: Path, rejected: Path, json: bool) -> None:
-    """Prints what an import came to, and where the rejected lines are.
+    """Prints the result of an import, and the path of the rejected lines.
 
-    Ends the command with status 1 where the file could not be read to its end.
+    Ends the command with status 1 if the file could not be read to its end.
     """
     if json:
         where = str(rejected) if done.rejected else None
@@ -77,10 +77,10 @@ def print_import_result(done: ImportResult, file: Path, rejected: Path, json: bo
 
 
 def policy_of_brand(app: App, brand: str) -> Policy:
-    """The policy of a brand.
+    """Returns the policy of a brand.
 
     Raises:
-        FileRefused: there is no such brand.
+        FileUnusable: there is no such brand.
     """
     if brand not in app.policies:
         raise FileUnusable(f"there is no brand {brand}; there are {', '.join(app.policies)}")
@@ -88,10 +88,10 @@ def policy_of_brand(app: App, brand: str) -> Policy:
 
 
 async def known_ref(app: App, brand: str, ref: str) -> tuple[Policy, int]:
-    """The brand's policy, and the id of one of its recipients.
+    """Returns a brand's policy, and the id of the recipient with this ref.
 
     Raises:
-        FileRefused: there is no such brand, or nobody there is called so.
+        FileUnusable: there is no such brand, or the brand has no recipient with this ref.
     """
     policy = policy_of_brand(app, brand)
     recipient_id = await app.standings.find_recipient(brand, ref)

@@ -1,4 +1,4 @@
-"""`mailer init`: the files of a new brand, to be filled in and loosened where its privacy policy says so."""
+"""`mailer init`: makes the files of a new brand. They are strict; people fill them in and loosen them."""
 
 import re
 from datetime import UTC, datetime
@@ -60,9 +60,9 @@ def init(
 
 
 def _checked(what: str, text: str, form: str) -> str:
-    """An argument of a form.
+    """Returns an argument that matches a regular expression.
 
-    What is not ends the command.
+    Another argument ends the command.
     """
     if not re.fullmatch(form, text):
         exit_with_error(f"{what} is {text!r}; write {HOW_TO_WRITE[form]}", 2)
@@ -70,7 +70,7 @@ def _checked(what: str, text: str, form: str) -> str:
 
 
 def _line(what: str, text: str | None) -> str | None:
-    """A text in one line; None where none is given."""
+    """Returns an option's text on one line, or None if there is none. A bad text ends the command."""
     if text is None:
         return None
     if not text.strip() or not text.isprintable() or any(char in text for char in "<>"):
@@ -79,7 +79,7 @@ def _line(what: str, text: str | None) -> str | None:
 
 
 def _languages(said: str) -> tuple[str, ...]:
-    """The languages that are wanted, each once."""
+    """Parses the languages of an option, each once. An unknown language ends the command."""
     wanted = tuple(dict.fromkeys(part.strip() for part in said.split(",") if part.strip()))
     unknown = [locale for locale in wanted if locale not in LOCALES]
     if unknown or not wanted:
@@ -94,13 +94,13 @@ def _languages(said: str) -> tuple[str, ...]:
 def _write(folder: Path, files: dict[Path, str]) -> None:
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        # Secrets are written into .env later; all else is for whoever works on the brand.
+        # People write secrets into .env later. The other files are for everybody who works on the brand.
         with open(folder / path, "x", encoding="utf-8", opener=open_private if path.name == ".env" else None) as file:
             file.write(text)
 
 
 def _tell(brand: NewBrand, to: Path, files: dict[Path, str], *, is_env_new: bool) -> None:
-    """Says what was made, what is to be filled in, and what comes next."""
+    """Prints the new files, the lines to fill in, and the next commands."""
     out.print(f"Made in {to.resolve()}:")
     out.print(f"  policies/{brand.slug}.toml: every switch on its strictest value")
     out.print(f"  templates/{brand.slug}/: in {' and '.join(brand.locales)}")

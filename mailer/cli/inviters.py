@@ -1,4 +1,4 @@
-"""`mailer inviters`: stopping a member's invitations, and letting them invite again."""
+"""`mailer inviters`: stops a member's invitations, and allows them again."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ By = Annotated[
 
 
 class _Unknown(Exception):
-    """A brand that no policy has; the message says which there are."""
+    """Raised for a brand without a policy; the message lists the brands."""
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`mailer policy jurisdictions`: what the law of each country demands, with its sources; and the page of the docs."""
+"""`mailer policy jurisdictions`: the legal demands of each country, with sources. It writes a page of the docs."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -95,7 +95,7 @@ def _show_one(law: LawByCountry, country: str, json: bool) -> None:
 
 
 def page_of(law: LawByCountry) -> str:
-    """The page of the documentation."""
+    """Returns the page docs/jurisdictions.md in Markdown."""
     least = ", ".join(f'`{name} = "{getattr(law.unreviewed, name)}"`' for name in SWITCHES)
     parts = [
         HEAD,
@@ -110,14 +110,14 @@ def page_of(law: LawByCountry) -> str:
 
 
 def _words(terms: ConsentTerms) -> str:
-    """The terms of a consent in words."""
+    """Returns the terms of a consent in words."""
     return (
         f"{'' if terms.confirmed else 'not '}to be confirmed, and counts for {terms.months or 'any number of'} months"
     )
 
 
 def floor_of(law: LawByCountry, one: Jurisdiction) -> dict[str, str]:
-    """The least of each switch that follows from a jurisdiction."""
+    """Returns the laxest allowed value of each switch in a jurisdiction, by the switch's name."""
     return {name: getattr(law.switch_floor(one.countries[0]), name) for name in SWITCHES}
 
 

@@ -1,4 +1,4 @@
-"""`mailer ledger`: its entries, its seals, and whether it is still what was written."""
+"""`mailer ledger`: exports, seals and verifies the ledger, and publishes its seals."""
 
 import json as jsonlib
 from collections.abc import Iterator
@@ -99,7 +99,7 @@ def verify(
 
 
 async def _verify(app: App, published: list[dict[str, Any]], since: dict[str, Any] | None) -> VerificationResult:
-    """By as many processes as there are processors, with a progress bar."""
+    """Verifies the ledger with one process for each CPU, and shows a progress bar."""
     with running_database(app.settings) as url, progress_bar() as bar:
         task = bar.add_task("verifying", total=None)
         return await app.ledger.verify_ledger(
@@ -108,7 +108,7 @@ async def _verify(app: App, published: list[dict[str, Any]], since: dict[str, An
 
 
 def _published(file: Path) -> list[dict[str, Any]]:
-    """The records in a file: one, or one a line."""
+    """Reads the seals in a file: one JSON document, or one a line. A bad file ends the command."""
     try:
         records = list(_records(file.read_text("utf-8")))
     except (OSError, ValueError) as error:

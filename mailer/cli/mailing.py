@@ -1,4 +1,4 @@
-"""`mailer mailing`: what became of the mailings; releasing, pausing and cancelling them."""
+"""`mailer mailing`: shows the state of mailings; approves, pauses, resumes, ends and cancels them."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -52,14 +52,14 @@ _FOR_A_PERSON = {
     NO_WAY_OUT: "are held since their readers would not see how to leave, or our address: the ledger says which part"
     " lacks what; `mailer mailing cancel {id}`, mend the template, and publish it anew",
 }
-"""The reasons why a part of a mailing is held until a person does something, in words."""
+"""The text for each reason for which deliveries are held until a person does something."""
 _T = TypeVar("_T")
 
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="Its own id, or its event's.")]
 
 
 def as_json(status: MailingStatus) -> dict[str, Any]:
-    """A mailing's status as JSON has it."""
+    """Returns a mailing's status as JSON."""
     return {
         "id": str(status.id),
         "brand": status.brand,
@@ -86,7 +86,7 @@ def as_json(status: MailingStatus) -> dict[str, Any]:
 
 
 def total(status: MailingStatus, state: str) -> int:
-    """How many deliveries are in a state, whatever the reason."""
+    """Counts a mailing's deliveries in a state, for all reasons together."""
     return sum(n for (found, _), n in status.counts.items() if found == state)
 
 
@@ -223,7 +223,7 @@ def coverage(identifier: Identifier, json: AsJson = False) -> None:
 
 
 async def _lacking(app: App, status: MailingStatus) -> list[str]:
-    """Names the texts of a mailing that lack a language of its template, and what is sent instead."""
+    """Returns the texts of a mailing that lack a language of its template, with the language that is sent instead."""
     facts = (await app.mailings.read_facts([status.id])).get(status.id)
     policy = app.policies.get(status.brand)
     if facts is None or policy is None or not any(isinstance(value, dict) for value in facts.context.values()):
@@ -237,7 +237,7 @@ async def _lacking(app: App, status: MailingStatus) -> list[str]:
 
 
 async def _unknown(app: App, status: MailingStatus) -> list[str]:
-    """Says why workers that are set up like this command leave a mailing to others."""
+    """Returns the reasons for which workers with the settings of this command do not take a mailing."""
     if status.finished_at is not None or not total(status, "queued"):
         return []
     policy, told = app.policies.get(status.brand), (await app.mailings.read_facts([status.id])).get(status.id)
@@ -265,7 +265,7 @@ def _fetches(by_people: int | None, unique: int | None, by_machines: int | None)
 
 
 def waits(status: MailingStatus, relays: Sequence[ProcessorState]) -> list[str]:
-    """Names what keeps the deliveries of a mailing from going, as far as a relay or a person has to do something."""
+    """Returns the reasons for which deliveries of a mailing wait: trouble of a relay, or a decision of a person."""
     waiting = [
         f"{one.relay} {WORDS.get(one.state, one.state)} since {one.since:%Y-%m-%d %H:%M} UTC: {one.error}"
         for one in relays

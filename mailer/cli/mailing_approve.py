@@ -1,4 +1,4 @@
-"""`mailer mailing approve`: a second person releases a mailing, and sees before whom it will reach."""
+"""`mailer mailing approve`: a second person releases a mailing, and first sees how many people it will reach."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -70,7 +70,7 @@ def approve(
 
 
 async def _press(app: App, status: MailingStatus) -> MailingRenderer:
-    """The press of a mailing, as if it were free to go."""
+    """Returns the renderer of a mailing, as if the mailing were released."""
     facts = (await app.mailings.read_facts([status.id]))[status.id]
     presses = RendererCache(app.policies, app.templates, app.links, None)
     source = None if presses.has_template(facts) else await app.mailings.read_template_source(facts.template_version)
@@ -79,7 +79,7 @@ async def _press(app: App, status: MailingStatus) -> MailingRenderer:
 
 
 def _says(foreseen: ReleasePreview) -> Iterator[str]:
-    """The parts, in words."""
+    """Yields the numbers of a release preview in words."""
     if foreseen.mail:
         yield f"{foreseen.mail:,} by mail"
     for (channel, reason), n in foreseen.diverted.most_common():

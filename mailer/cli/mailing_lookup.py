@@ -1,4 +1,4 @@
-"""A mailing by whatever an operator has at hand: its own id, or that of its event."""
+"""Finds a mailing by its own id, or by the id of its event."""
 
 from contextlib import suppress
 from uuid import UUID
@@ -9,7 +9,7 @@ from mailer.ports.mailings import MailingStatus
 
 
 async def find_mailings(app: App, identifier: str) -> list[MailingStatus]:
-    """The mailings that an id means: of several brands, where their events have the same id."""
+    """Returns the mailings with an id. Several brands may have events with the same id."""
     if by_event := await app.mailings.statuses_by_event(identifier):
         return by_event
     try:
@@ -20,10 +20,10 @@ async def find_mailings(app: App, identifier: str) -> list[MailingStatus]:
 
 
 async def named_mailing(app: App, identifier: str) -> MailingStatus:
-    """The one mailing that is meant.
+    """Returns the one mailing with an id.
 
     Raises:
-        MailingRefused: it is none, or several; the message says which.
+        MailingRefused: no mailing or several have the id; the message lists them.
     """
     found = await find_mailings(app, identifier)
     if not found:
@@ -37,7 +37,7 @@ async def named_mailing(app: App, identifier: str) -> MailingStatus:
 
 
 async def mailing_id(app: App, identifier: str) -> UUID:
-    """The id of the one mailing that is meant. A mailing's own id is taken as it is, also of one that is not there.
+    """Returns the id of the one mailing with an id. A UUID that is no event's id is returned unchecked.
 
     Raises:
         MailingRefused: see `named_mailing`.

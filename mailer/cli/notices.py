@@ -1,4 +1,4 @@
-"""`mailer notices`: those who were not told by mail, and are to be told in writing or on another channel."""
+"""`mailer notices`: the people whom no mail reached, and who have to be told by letter or on another channel."""
 
 import json as json_module
 from collections.abc import Awaitable, Callable, Sequence
@@ -226,14 +226,14 @@ async def _select(
 
 
 async def _told(app: App, notices: PostgresNotices, found: Sequence[Notice], by: str) -> list[dict[str, Any]]:
-    """The notices with whom they are for, and their words."""
+    """Returns the notices with their addressees and texts. The ledger records that `by` read them."""
     whom = {one.notice: one for one in await notices.read_addressees([notice.id for notice in found], by)}
     letters = await _letters(app, [notice for notice in found if notice.id in whom])
     return [_as_json(notice, whom.get(notice.id), letters.get(notice.id, {})) for notice in found]
 
 
 async def _letters(app: App, found: Sequence[Notice]) -> dict[int, dict[str, str | None]]:
-    """Subject and text by the notice's id, or the problem that keeps them from being written."""
+    """Returns subject and text of each notice, or the problem that prevents them, by the notice's id."""
     letters: dict[int, dict[str, str | None]] = {}
     presses = RendererCache(app.policies, app.templates, app.links, None)
     for of in dict.fromkeys(notice.mailing_id for notice in found):

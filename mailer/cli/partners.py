@@ -1,4 +1,4 @@
-"""`mailer partners`: whom the partners of a brand may not mail."""
+"""`mailer partners`: lists partners, and prints the addresses (as hashes) that a partner may not mail."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
@@ -18,7 +18,7 @@ Brand = Annotated[str, typer.Option(help="Whose partner it is.")]
 
 
 class _Unknown(Exception):
-    """A partner that no policy names; the message says which there are."""
+    """Raised for an unknown brand or partner; the message lists the known ones."""
 
 
 @app.command("list")

@@ -1,4 +1,4 @@
-"""`mailer policy`: what the brands have promised, and whether it is kept."""
+"""`mailer policy`: shows the promises of the brands, and checks them."""
 
 from typing import Annotated, Any
 
@@ -94,7 +94,7 @@ def _category(policy: Policy, name: str) -> tuple[str, ...]:
 
 
 def _shown(value: Any) -> str | None:
-    """A value of a policy in a line, None if there is nothing in it."""
+    """Returns a value of a policy on one line, or None if the value is empty."""
     match value:
         case dict():
             return ", ".join(f"{key} {_shown(entry)}" for key, entry in value.items()) or None

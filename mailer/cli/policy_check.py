@@ -1,4 +1,4 @@
-"""`mailer policy check`: whether what the brands have promised is kept, as far as that can be known."""
+"""`mailer policy check`: checks whether the promises of the brands are kept, as far as a program can know."""
 
 import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -97,7 +97,7 @@ def check(
 
 
 def _trials(policies: Mapping[str, Policy], files: Settings) -> dict[str, TrialResult | TemplateError]:
-    """Tries each brand's promises on people with one thing wrong each: by brand a trial, or why there can be none."""
+    """Tries each brand's promises on made-up people with one trait each. Returns a trial or an error by brand."""
     trials: dict[str, TrialResult | TemplateError] = {}
     for brand, policy in policies.items():
         try:
@@ -156,15 +156,15 @@ def _count(things: Sequence[object], name: str) -> str:
 
 
 def every_rule() -> Mapping[str, Rule]:
-    """The registry, once every room has been imported: a rule is known when its module is."""
+    """Imports every module of mailer, which registers its rules, and returns the registry."""
     for module in pkgutil.walk_packages(mailer.__path__, f"{mailer.__name__}."):
-        if not module.name.startswith(f"{mailer.__name__}.testing"):  # what is for tests needs pytest, and has no rule
+        if not module.name.startswith(f"{mailer.__name__}.testing"):  # modules for tests need pytest, and have no rules
             import_module(module.name)
     return RULES
 
 
 def policies_at_hand() -> dict[str, Policy]:
-    """The policies in force, by brand; ends the command where they cannot be read."""
+    """Returns the policies in force, by brand. A policy that cannot be read ends the command."""
     try:
         return load_policies(read_command_settings())
     except (PolicyError, SettingsError) as error:
@@ -172,7 +172,7 @@ def policies_at_hand() -> dict[str, Policy]:
 
 
 def templates_of(current: Settings, brand: str) -> TemplateLibrary:
-    """A brand's templates; none where it has no folder yet, so that its policy can be tried before."""
+    """Returns a brand's templates. A brand without a folder has none, so its policy can be tried without templates."""
     if not (current.templates / brand).is_dir():
         return TemplateLibrary({})
     return load_templates(current, brand)
@@ -188,7 +188,7 @@ def _record(file: Path | None) -> ProofRecord | None:
 
 
 def enforced_by(promise: Promise) -> str:
-    """The rules behind a promise, or what it waits for, in a cell."""
+    """Returns the names of a promise's rules, or the thing that the promise waits for, as text."""
     return f"waits for {promise.waits_for}" if promise.waits_for else ", ".join(promise.rules)
 
 

@@ -1,4 +1,4 @@
-"""`mailer policy explain`: why somebody did, or did not, get a mail, and what would happen now or on a past day."""
+"""`mailer policy explain`: tells why a person did or did not get a mail, or would get it now or on a past day."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -29,10 +29,10 @@ from mailer.postgres.recipient_lookup import ListedRecipient, RecipientLookup
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A question about a mailing that there was, or about one that might be.
+    """A question about a mailing that exists, or about a mail that could be sent.
 
     Attributes:
-        on: the moment that is asked about; None: now.
+        on: the time of the question; None: now.
     """
 
     recipient: str
@@ -48,7 +48,7 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Mail:
-    """The mail that is asked about, of a brand that is known."""
+    """The mail of the question, at a known brand."""
 
     policy: Policy
     template: str
@@ -56,7 +56,7 @@ class _Mail:
 
 
 class _Unexplained(Exception):
-    """There is nothing to explain; the message says what is missing."""
+    """Raised if nothing can be explained; the message says what is missing."""
 
 
 def register(app: typer.Typer) -> None:
@@ -106,7 +106,7 @@ def explain(
 
 
 def _when(text: str) -> datetime:
-    """The moment that is asked about: the end of a day, or a time, in UTC where it names no zone."""
+    """Parses the time of the question: a time, or a day, which means its end. Without a zone, it is UTC."""
     with suppress(ValueError):
         return parse_moment(f"{text}T00:00:00Z") + timedelta(days=1)
     with suppress(ValueError):
@@ -115,7 +115,7 @@ def _when(text: str) -> datetime:
 
 
 async def _find(app: App, asked: _Asked) -> ExplanationFacts:
-    """Gathers what the answer needs."""
+    """Gathers the facts that the explanation needs."""
     id_, asked = await _known_mailing(app, asked)
     person, mail = await _person_and_mail(app, asked, id_)
     now = datetime.now(UTC)
@@ -150,7 +150,7 @@ async def _find(app: App, asked: _Asked) -> ExplanationFacts:
 
 
 async def _known_mailing(app: App, asked: _Asked) -> tuple[UUID | None, _Asked]:
-    """The id of the mailing that is asked about, and the question with that mailing's brand and template."""
+    """Returns the id of the question's mailing, and the question with that mailing's brand and template."""
     if asked.mailing is None:
         if asked.template is None:
             raise _Unexplained("name a mailing by --mailing, or a mail by --template")
@@ -168,7 +168,7 @@ async def _known_mailing(app: App, asked: _Asked) -> tuple[UUID | None, _Asked]:
 
 
 async def _person_and_mail(app: App, asked: _Asked, mailing: UUID | None) -> tuple[ListedRecipient, _Mail]:
-    """The person and the mail, at the one brand that is named or that has both."""
+    """Returns the person and the mail, at the named brand or at the one brand that has both."""
     if asked.brand is not None and asked.brand not in app.policies:
         raise _Unexplained(f"--brand: there is no {asked.brand}; there are {', '.join(app.policies)}")
     brands = [asked.brand] if asked.brand else list(app.policies)
@@ -195,7 +195,7 @@ async def _person_and_mail(app: App, asked: _Asked, mailing: UUID | None) -> tup
 
 
 async def _mail(app: App, brand: str, asked: _Asked, mailing: UUID | None) -> _Mail | None:
-    """The mail that is asked about, as a decision at a brand sees it; None: the brand has no such template."""
+    """Returns the question's mail with the facts that a decision needs, or None if the brand lacks the template."""
     policy, template = app.policies[brand], app.templates.get_template(brand, asked.template or "")
     if template is None:
         return None
@@ -228,7 +228,7 @@ async def _past(
     stops: Sequence[Suppression],
     consents: Sequence[ConsentRecord],
 ) -> PastStanding:
-    """The standing as it was, as far as the record tells it."""
+    """Returns the standing at the time of the question, as far as the records show it."""
     when = asked.on or datetime.now(UTC)
     if when < person.since:
         raise _Unexplained(
@@ -240,7 +240,7 @@ async def _past(
 
 
 def _policy_on(policy: Policy, moment: datetime) -> Policy:
-    """The brand's version in force at a moment."""
+    """Returns the version of a brand's policy that was in force at a moment."""
     day = moment.astimezone(UTC).date()
     if all(version.effective > day for version in policy.all_versions):
         first = min(version.effective for version in policy.all_versions)

@@ -1,4 +1,4 @@
-"""`mailer policy try`: a trial of a brand's promises, against the rules and templates that would run."""
+"""`mailer policy try`: tries a brand's promises with the rules and templates that would run."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -77,7 +77,7 @@ def _tell(found: TrialResult, to: Path | None, *, json: bool) -> None:
 
 
 def _report(found: TrialResult, width: int | None) -> Iterator[str]:
-    """The report in words, for somebody who answers for the promises."""
+    """Yields the lines of the report, for the person who is responsible for the promises."""
     yield escape_line(f"Trial of {found.brand}, policy version {found.version}, {found.at:%Y-%m-%d %H:%M} UTC")
     yield f"{found.people:,} made-up people, {found.mailings} made-up mailings; nothing was sent."
     yield ""

@@ -1,4 +1,4 @@
-"""The processes, and what prepares them: migrate, worker, web, timekeeper."""
+"""The commands of the processes: worker, web and timekeeper; and migrate, which prepares the database."""
 
 import asyncio
 import gc
@@ -52,7 +52,7 @@ def migrate() -> None:
 
 
 async def _rehash() -> int:
-    """Counts the people who had a hash by the rule of an earlier version."""
+    """Hashes addresses again that have a hash by the rule of an earlier version. Returns the number of people."""
     current = read_command_settings()
     with running_database(current) as url:
         pool = await open_pool(url, 1, ATTENDED)
@@ -100,7 +100,7 @@ def timekeeper() -> None:
 
 
 def _serve(name: str, work: Work, *registries: CollectorRegistry) -> None:
-    """Runs a process until it is told to stop. It may start before the services that it needs."""
+    """Runs a process until a signal stops it. It may start before the services that it needs."""
 
     async def main() -> None:
         stop, readiness, current = until_signalled(), Readiness(), read_command_settings()
@@ -127,14 +127,14 @@ def _serve(name: str, work: Work, *registries: CollectorRegistry) -> None:
 
 
 def _settle_memory() -> None:
-    """What has been loaded stays, so the collector need not look at it again and again: a fifth of a worker's time."""
+    """Keeps loaded objects out of garbage collection, which runs less often. It saves a fifth of a worker's time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
 
 
 async def run_everything(app: App, broker: Broker, stop: asyncio.Event, operators: OperatorPort) -> None:
-    """Worker, timekeeper and web in one process: the embedded default."""
+    """Runs worker, timekeeper and web in one process."""
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(app.run_worker(stop, broker))
         tasks.create_task(app.run_timekeeper(stop, broker))

@@ -1,4 +1,4 @@
-"""The processors that are configured here, asked before anything is sent."""
+"""Checks, before anything is sent, whether a configured processor may have a mail."""
 
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from mailer.policy.policy_file import Policy
 
 
 async def no_route(app: App, policy: Policy, purpose: str, lane: Lane) -> NoRoute | None:
-    """Returns why none of the processors that are configured here may have such mail; None: one may."""
+    """Returns the reason for which no configured processor may have a mail, or None if one may."""
     if app.settings.captures:
         return None
     routes = ProcessorRoutes(await app.senders(), lambda name: None)

@@ -1,4 +1,4 @@
-"""`mailer processors`: who was handed data, who has to forget, and who confirmed it; pausing one."""
+"""`mailer processors`: lists processors and their duties to erase data, records confirmations, pauses them."""
 
 from typing import Annotated
 
@@ -165,7 +165,7 @@ def _named(by: str) -> None:
 
 
 def _show(states: list[ProcessorState], streams: list[StreamPause]) -> None:
-    """The processors as workers find them, and the mail that recipient domains keep waiting."""
+    """Prints the state of the processors in the workers, and the mail that waits for recipient domains."""
     print_table(
         ("processor", "state", "since", "last error", "what to check", "times", "workers"),
         [(s.relay, s.state, in_utc(s.since), s.error, s.remedy, s.times or "", s.workers) for s in states],

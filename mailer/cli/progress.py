@@ -1,4 +1,4 @@
-"""How far a mailing has come: as JSON has it, as a line, and as it moves."""
+"""The progress of a mailing: as JSON, as one line, and as a moving bar."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,11 +10,11 @@ from mailer.cli.shared import in_utc, out
 from mailer.ports.mailings import MailingStatus
 
 PERIOD = 1.0
-"""Seconds between two looks."""
+"""Seconds between two queries."""
 
 
 def as_json(status: MailingStatus) -> dict[str, object]:
-    """Done and open deliveries, deliveries a second, and the estimated end."""
+    """Returns done and open deliveries, deliveries a second, and the estimated end."""
     progress = status.progress(datetime.now(UTC))
     return {
         "done": progress.done,
@@ -25,14 +25,14 @@ def as_json(status: MailingStatus) -> dict[str, object]:
 
 
 def show_progress(status: MailingStatus) -> None:
-    """The bar as it is now, in a terminal."""
+    """Prints the bar once, if stdout is a terminal."""
     if out.is_terminal and status.state in ("running", "paused"):
         with _make_bar() as bar:
             _update_bar(bar, bar.add_task("", state="", pace=""), status)
 
 
 async def follow_progress(status: MailingStatus, look: Callable[[], Awaitable[MailingStatus | None]]) -> MailingStatus:
-    """The bar as it moves, until nothing of the mailing is open."""
+    """Shows a moving bar until the mailing is finished. Returns its last status."""
     with _make_bar() as bar:
         task = bar.add_task("", state="", pace="")
         while True:

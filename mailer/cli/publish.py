@@ -1,4 +1,4 @@
-"""`mailer publish`: events from a file, checked as intake does before any is published."""
+"""`mailer publish`: publishes events from a file. It checks all of them as intake does before it publishes one."""
 
 import asyncio
 import json
@@ -50,19 +50,19 @@ from mailer.settings import Settings, SettingsError
 
 WAIT_SECONDS = 60
 _PAUSE = 0.2
-"""Seconds between two questions."""
+"""Seconds between two queries."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """An event, and the words that say where it stands."""
+    """An event, with the words for its place in the file."""
 
     place: str
     event: MessageEvent | AccountEvent
 
 
 class _Asked(NamedTuple):
-    """The rows that speak for or against events."""
+    """The stores that know earlier events and the rights of publishers."""
 
     published: PublishedEvents
     publishers: PostgresPublishers
@@ -73,10 +73,10 @@ class _Published:
     """The result of publishing.
 
     Attributes:
-        problems: why nothing was published.
-        fates: of each event that was waited for, as `PublishedEvents.find_fates`.
-        silence: why nobody could be asked about earlier events.
-        lacks: which texts lack a language.
+        problems: the reasons for which nothing was published.
+        fates: the fate of each event that was waited for, as `PublishedEvents.find_fates` returns it.
+        silence: the reason for which the database could not be asked about earlier events.
+        lacks: the texts that lack a language.
     """
 
     problems: Sequence[str]
@@ -104,7 +104,7 @@ def publish(
     """
     person(by)
     lines = _parse(_read(file), file)
-    logging.disable()  # the error will say in one line what the drivers say a second
+    logging.disable()  # the error of this command says in one line what the drivers would log every second
     done = run(partial(_publish, read_command_settings(), lines, wait))
     if done.problems:
         exit_with_errors(done.problems, 1)
@@ -149,11 +149,11 @@ def _parse(text: str, file: str) -> list[_Line]:
 
 
 def _documents(text: str) -> list[tuple[int, str]]:
-    """The documents with their lines: the whole text if it is one document (or a list of them), else its lines."""
+    """Returns the JSON documents of a text with their numbers: one document, the items of a list, or one a line."""
     try:
         whole = read_json(text)
     except ValueError:
-        # Other ends of lines, such as U+2028, may stand within a document.
+        # Other line ends, such as U+2028, may occur inside a document.
         return [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if isinstance(whole, list):
         return [(number, json.dumps(item)) for number, item in enumerate(whole, 1)]
@@ -161,7 +161,7 @@ def _documents(text: str) -> list[tuple[int, str]]:
 
 
 async def _publish(current: Settings, lines: Sequence[_Line], wait: bool) -> _Published:
-    """Publishes events if nothing speaks against any of them; follows them where that is asked for."""
+    """Publishes events if no check finds a problem with any of them; with `wait`, waits for their fates."""
     contents = EventDigests(current.address_key)
     lacks = list[str]()
     problems = [*_check(current, lines, lacks), *_check_ids(contents, lines)]
@@ -187,7 +187,7 @@ async def _publish(current: Settings, lines: Sequence[_Line], wait: bool) -> _Pu
 
 
 def _check(current: Settings, lines: Sequence[_Line], lacks: list[str]) -> Iterator[str]:
-    """Returns what policies and templates have against events; the list is told which texts lack a language."""
+    """Yields the problems that policies and templates find in events; adds texts without a language to `lacks`."""
     policies = load_policies(current)
     templates = load_templates(current, *{line.event.brand for line in lines if line.event.brand in policies})
     for line in lines:
@@ -202,7 +202,7 @@ def _check(current: Settings, lines: Sequence[_Line], lacks: list[str]) -> Itera
 
 
 def _check_ids(contents: EventDigests, lines: Sequence[_Line]) -> Iterator[str]:
-    """Returns what events of one file have against one another: an id that stands for two things."""
+    """Yields a problem for each id that stands for two different events in one file."""
     first: dict[tuple[object, ...], bytes] = {}
     for line in lines:
         event, content = line.event, contents.digest_of(line.event)
@@ -212,7 +212,7 @@ def _check_ids(contents: EventDigests, lines: Sequence[_Line]) -> Iterator[str]:
 
 
 async def _open(stack: AsyncExitStack, current: Settings) -> _Asked:
-    """Connects to the database, until the stack is closed."""
+    """Connects to the database until the stack is closed. Returns the stores."""
     url = stack.enter_context(running_database(current))
     try:
         pool = await open_pool(url, 2, ATTENDED)
@@ -224,7 +224,7 @@ async def _open(stack: AsyncExitStack, current: Settings) -> _Asked:
 
 
 async def _hold_against(asked: PublishedEvents, lines: Sequence[_Line]) -> list[str]:
-    """Finds what the database has against events: an id in use for another, an audience that is not there."""
+    """Finds problems in the database: an id that another event has, or an unknown audience."""
     events = [line.event for line in lines]
     problems = [
         f"{line.place}{IdTaken(fields)}"
@@ -242,7 +242,7 @@ async def _hold_against(asked: PublishedEvents, lines: Sequence[_Line]) -> list[
 
 
 def _judge_user(user: str | None, own: str | None) -> Iterator[str]:
-    """Returns what is wrong with a user of RabbitMQ: workers believe of none but mailer's own for whom they publish."""
+    """Yields a problem if the RabbitMQ user is not mailer's own. Workers trust only that user to name a publisher."""
     if user is not None and own is not None and user != own:
         yield (
             f"MAILER_BROKER_URL: RabbitMQ's user is {user!r}, and mailer's own is {own!r}: of no other one a worker"
@@ -254,7 +254,7 @@ def _judge_user(user: str | None, own: str | None) -> Iterator[str]:
 async def _find_lacking(
     publishers: PostgresPublishers, policies: Mapping[str, Policy], lines: Sequence[_Line]
 ) -> list[str]:
-    """Finds the rights that who publishes lacks, as intake does."""
+    """Finds the rights that the publisher of events lacks, as intake does."""
     identity, known = acting_person(), await publishers.all_publishers()
     wishes = [(line, required_right(policies, line.event)) for line in lines]
     said = [(line, right_refusal(identity, known.get(identity), wish)) for line, wish in wishes if wish is not None]
@@ -264,25 +264,25 @@ async def _find_lacking(
 async def follow(
     asked: PublishedEvents, events: Sequence[MessageEvent | AccountEvent], after: int, seconds: float
 ) -> list[str | None]:
-    """Asks for the fates of events until all have one, or so many seconds have passed.
+    """Waits until all events have a fate, or the time is over.
 
     Args:
-        asked: knows them.
-        events: that were published.
-        after: the newest dead letter before that.
-        seconds: at most.
+        asked: the store that knows the fates.
+        events: the published events.
+        after: the id of the newest dead letter before the events were published.
+        seconds: the longest wait.
 
     Returns:
-        As `PublishedEvents.find_fates`.
+        The fates, as `PublishedEvents.find_fates` returns them.
     """
     until = time.monotonic() + seconds
     while None in (fates := await asked.find_fates(events, after)) and time.monotonic() < until:  # noqa: ASYNC110
-        await asyncio.sleep(_PAUSE)  # rows of other processes: no event tells of them
+        await asyncio.sleep(_PAUSE)  # other processes write these rows, and nothing notifies us
     return fates
 
 
 def _tell_open_ends(lines: Sequence[_Line], fates: Sequence[str | None]) -> Iterator[str]:
-    """A line for each event that was refused, or had no answer in time."""
+    """Yields a line for each event that was refused, or has no fate yet."""
     for line, fate in zip(lines, fates, strict=False):
         if fate is None:
             yield (
@@ -294,7 +294,7 @@ def _tell_open_ends(lines: Sequence[_Line], fates: Sequence[str | None]) -> Iter
 
 
 def _as_json(fate: str | None) -> dict[str, str]:
-    """The state of an event that was waited for."""
+    """Returns the state of an event as JSON."""
     if fate:
         return {"state": "refused", "reason": fate}
     return {"state": "waiting" if fate is None else "accepted"}

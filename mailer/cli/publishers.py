@@ -1,4 +1,4 @@
-"""`mailer publishers`: who may publish what, say what of accounts, and read what."""
+"""`mailer publishers`: grants, lists and revokes rights to publish mail, to send account events, and to read data."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -35,7 +35,7 @@ Who = Annotated[
 
 
 class _Refused(Exception):
-    """Raised for what cannot be granted; the message says why."""
+    """Raised for a right that cannot be granted; the message says why."""
 
 
 @app.command()
@@ -121,7 +121,7 @@ def revoke(who: Who, by: By = "") -> None:
 
 
 def _identity(text: str) -> Identity:
-    """Returns who is named; ends the command where nobody is."""
+    """Parses the identity of a publisher. A text that names none ends the command."""
     try:
         identity = Identity.parse_identity(text)
         if identity.kind not in WRITTEN:
@@ -132,7 +132,7 @@ def _identity(text: str) -> Identity:
 
 
 def _check(app: App, rights: PublisherRights) -> None:
-    """Refuses what does not exist, which nobody would notice before it is needed."""
+    """Refuses a brand, category or action that does not exist; a misspelt right would else be noticed much later."""
     for option, given, known in (
         ("--brand", rights.brands, app.policies),
         ("--category", rights.categories, CATEGORIES),

@@ -1,4 +1,4 @@
-"""`mailer quarantine`: refusals that were not believed, and what a person finds of them."""
+"""`mailer quarantine`: refusals of addresses that mailer did not believe. A person believes or dismisses them."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime

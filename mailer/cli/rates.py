@@ -1,4 +1,4 @@
-"""`mailer rate`: at most so many hand-overs a second, minute, hour or day, over all workers."""
+"""`mailer rate`: limits of hand-overs a second, minute, hour or day, for all workers together."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ _MOST = 10**12
 
 
 class Of(StrEnum):
-    """What a limit can be set for."""
+    """The kinds of things that can have a limit."""
 
     PROCESSOR = "processor"
     DOMAIN = "domain"
@@ -45,7 +45,7 @@ Key = Annotated[
 
 
 class _Refused(Exception):
-    """A limit that cannot be; the message says what to write instead."""
+    """Raised for a limit that cannot be set; the message says what to write instead."""
 
 
 @app.command("set")
@@ -142,7 +142,7 @@ def _warm_up(limit: RateLimit) -> str:
 
 
 async def _known(app: App, scope: Of, key: str, *, exists: bool = True) -> str:
-    """The key as it is kept; where the limit is to be set, it has to be of something that exists."""
+    """Returns a limit's key as the database stores it. With `exists`, an unknown brand or mailing is refused."""
     match scope:
         case Of.BRAND if exists:
             return policy_of_brand(app, key).brand

@@ -1,4 +1,4 @@
-"""`mailer recipients list`, `find` and `show`: who is known, and how they stand."""
+"""`mailer recipients list`, `find` and `show`: the known recipients, and the standing of one."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -114,11 +114,11 @@ _MARKS = (
     "personalisation_refused",
     "tracking_refused",
 )
-"""Facts that can be noted of a person beside their state."""
+"""Flags of a standing that are shown beside the state."""
 
 
 def _all(listed: ListedRecipient, standing: Standing | None) -> dict[str, Any]:
-    """A person and how they stand, as JSON has it."""
+    """Returns a person and their standing as JSON."""
     found = asdict(listed)
     if standing is not None:
         found |= {

@@ -1,4 +1,4 @@
-"""`mailer recipients`: people from a file, who is known, and the rights of a person."""
+"""`mailer recipients`: imports people from a file, lists them, and serves the rights of a person."""
 
 import gc
 import sys
@@ -41,10 +41,10 @@ def import_(
             raise FileUnusable(reason)
         if from_controller is not None and suppressions is not None:
             await _suppress_first(app, suppressions, brand, from_controller)
-        # A chunk's rows live until it is written: looking for garbage among them often would take a third of the time.
+        # The rows of a chunk live until it is written. Frequent garbage collection would take a third of the time.
         gc.freeze()
         gc.set_threshold(100_000, 10, 20)
-        sys.setswitchinterval(0.0005)  # the thread that reads lines does not keep the database waiting
+        sys.setswitchinterval(0.0005)  # so the thread that reads lines does not delay the database
         return await import_file(app, file, brand, rejected, from_controller)
 
     try:
@@ -57,7 +57,7 @@ def import_(
 async def import_file(
     app: App, file: Path, brand: str, rejected: Path, from_controller: str | None = None
 ) -> ImportResult:
-    """Imports a file with a progress bar on stderr; writes rejected lines to a file, which is made when one is met."""
+    """Imports a file with a progress bar on stderr. Rejected lines go to `rejected`, which the first one makes."""
     policy = policy_of_brand(app, brand)
     lines, source = open_text(file)
     with source, RejectsFile(rejected, COLUMNS) as rejects, progress_bar() as progress:
@@ -68,7 +68,7 @@ async def import_file(
 
 
 async def _suppress_first(app: App, file: Path, brand: str, from_controller: str) -> None:
-    """What the other controller suppresses is suppressed before anybody of its recipients is known."""
+    """Imports the suppressions of the other controller before its recipients are imported."""
     policy = policy_of_brand(app, brand)
     _, source = open_text(file)
     rejected = file.with_suffix(".rejected.csv")

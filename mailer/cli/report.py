@@ -1,4 +1,4 @@
-"""`mailer report`: what an advertiser may be told."""
+"""`mailer report`: the figures that an advertiser may know."""
 
 from dataclasses import asdict
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`mailer recipients`, the rights of a person: a copy, correction, erasure, restriction, and what the law asks for."""
+"""`mailer recipients`, the rights of a person: copy, correction, erasure, restriction, legal hold and disclosure."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ _SOURCE = "operator"
 
 
 class Mark(StrEnum):
-    """What can be noted of an account."""
+    """The facts that an operator can record about an account."""
 
     UNDER_13 = "under_13"
     PAID = "paid"
@@ -227,7 +227,7 @@ def disclose(
 
 
 def _say(brand: str, ref: str, **event: Any) -> ErasureResult | None:
-    """Does what an account event would, as the operator."""
+    """Applies an account event to a recipient, with the operator as its source."""
 
     async def act(app: App, policy: Policy, id_: int) -> ErasureResult | None:
         said = validate_account({"v": 1, "id": uuid7().hex, "brand": policy.brand, "ref": ref, **event})
@@ -237,7 +237,7 @@ def _say(brand: str, ref: str, **event: Any) -> ErasureResult | None:
 
 
 def _with_person(brand: str, ref: str, act: Callable[[App, Policy, int], Awaitable[_T]]) -> _T:
-    """Runs something about a recipient of a brand; what cannot be done ends the command with its reason."""
+    """Finds a recipient of a brand and runs `act` for them. A refusal ends the command with its reason."""
 
     async def main(app: App) -> _T:
         policy = app.policies.get(brand)

@@ -1,4 +1,4 @@
-"""`mailer schema`: the event, the queues and the API, for machines."""
+"""`mailer schema`: prints the schemas of events, queues and API for machines."""
 
 import typer
 
@@ -25,7 +25,7 @@ def queues() -> None:
         plan = broker_topology(read_command_settings())
     except (PolicyError, SettingsError) as error:
         exit_with_error(str(error), 2)
-    from mailer.web.api import event_schemas  # the web framework is slow to load; no other command waits for it
+    from mailer.web.api import event_schemas  # the web framework loads slowly; only this command and `api` need it
 
     print_json(describe_queues(plan, event_schemas()))
 

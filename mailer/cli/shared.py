@@ -1,4 +1,4 @@
-"""What the commands share: running asynchronous code, errors in one line, tables and JSON."""
+"""Functions that several commands use: run asynchronous code, end with an error, print tables and JSON."""
 
 import asyncio
 import json
@@ -40,13 +40,13 @@ _T = TypeVar("_T")
 
 
 class Printer(Console):
-    """Prints what commands say. Texts are printed as they are: nothing in them is markup, and nothing is wrapped."""
+    """The console on which commands print. It prints texts as they are, without markup or wrapping."""
 
     def __init__(self) -> None:
         super().__init__(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Prints a line; what a terminal would obey in a text is shown as its code."""
+        """Prints a line. It prints control characters as their codes, so the terminal does not obey them."""
         super().print(*(escape_line(one) if isinstance(one, str) else one for one in objects), **options)
 
 
@@ -68,7 +68,7 @@ _FAILURE = (
 
 
 def program_to_type() -> str:
-    """Returns what to type for the command: its whole path, where a shell finds another one or none."""
+    """Returns the shell word that starts `mailer`: the full path if a shell would find another program or none."""
     own = Path(sys.executable).with_name("mailer")
     return shlex.quote(str(own)) if own.exists() and shutil.which("mailer") != str(own) else "mailer"
 
@@ -79,7 +79,7 @@ def exit_with_error(message: str, status: int) -> NoReturn:
 
 
 def exit_with_errors(messages: Sequence[str], status: int) -> NoReturn:
-    """Ends the command with a line on stderr for each of some messages."""
+    """Ends the command with a line on stderr for each message."""
     flush_output()
     with suppress(OSError):
         for message in messages:
@@ -88,12 +88,12 @@ def exit_with_errors(messages: Sequence[str], status: int) -> NoReturn:
 
 
 def print_note(message: str) -> None:
-    """One line on stderr, for who reads along."""
+    """Prints one line on stderr, for people and not for programs."""
     print(escape_line(f"mailer: {' '.join(message.split())}"), file=sys.stderr)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
-    """Runs asynchronous code; what can be expected to fail ends the command with its message."""
+    """Runs asynchronous code. An expected error ends the command with its message."""
     try:
         return uvloop.run(_unwrap_groups(main))
     except BrokenPipeError:
@@ -107,7 +107,7 @@ def run(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
 
 
 async def _unwrap_groups(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
-    """What is raised comes out of the task groups around it: whatever else they held ended because of it."""
+    """Runs `main`. Of an exception group, it raises the first single error: that error has ended the other tasks."""
     asyncio.get_running_loop().set_exception_handler(log_loop_error)
     try:
         return await main()
@@ -119,7 +119,7 @@ async def _unwrap_groups(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
 
 
 def read_command_settings(**overrides: Any) -> Settings:
-    """The settings; a bad one ends the command."""
+    """Reads the settings. A bad setting ends the command."""
     try:
         return read_settings(**overrides)
     except SettingsError as error:
@@ -127,25 +127,25 @@ def read_command_settings(**overrides: Any) -> Settings:
 
 
 class _ActingPerson:
-    """The person who does what this command does, where `--by` names one."""
+    """Keeps the person that `--by` names, who acts by this command."""
 
     person: Identity | None = None
 
 
 def note_actor(by: str) -> str:
-    """Has the ledger name a person in all that this command does. The command itself refuses what is no name."""
+    """Keeps the person of `--by` for the ledger entries of this command. The command refuses a bad name itself."""
     with suppress(ValueError):
         _ActingPerson.person = person_of(by)
     return by
 
 
 def acting_person() -> Identity:
-    """The person who does what this command does: as `--by` names them, else the user of this system."""
+    """Returns the person who acts by this command: the person of `--by`, or else the user of this system."""
     return _ActingPerson.person or _system_user_name()
 
 
 def system_user() -> str:
-    """The user of this system who runs the command. The environment is not asked: its variables may name anybody."""
+    """Returns the name of the system user who runs the command. It ignores the environment, which may name anybody."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # a container's user that has no name
@@ -161,7 +161,7 @@ def _system_user_name() -> Identity:
 
 @asynccontextmanager
 async def open_command_app(**overrides: Any) -> AsyncIterator[App]:
-    """Everything put together, with logs set up."""
+    """Opens the application for a command, with the settings, the logs and the acting person."""
     current = read_command_settings(**overrides)
     set_up_logs(json=current.log_json)
     async with open_app(current) as app:
@@ -170,7 +170,7 @@ async def open_command_app(**overrides: Any) -> AsyncIterator[App]:
 
 
 def with_app(act: Callable[[App], Awaitable[_T]]) -> _T:
-    """Runs something that needs the database."""
+    """Opens the application, runs `act` with it, and returns the result."""
 
     async def main() -> _T:
         async with open_command_app() as app:
@@ -180,9 +180,9 @@ def with_app(act: Callable[[App], Awaitable[_T]]) -> _T:
 
 
 def until_signalled() -> asyncio.Event:
-    """Set by SIGTERM, SIGINT or SIGHUP: what is in hand is finished, and nothing new is begun.
+    """Returns an event that SIGTERM, SIGINT or SIGHUP sets. The process then finishes its work and begins no more.
 
-    Under `nohup`, which is a wish to outlive the terminal, SIGHUP stays ignored.
+    Under `nohup`, SIGHUP stays ignored, so the process outlives its terminal.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -193,29 +193,29 @@ def until_signalled() -> asyncio.Event:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout, on one line."""
+    """Prints one JSON document on stdout, on one line."""
     print(plain_json(json.dumps(value, ensure_ascii=False, default=str)))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], title: str | None = None) -> None:
-    """A table on stdout. A cell that is a list has a line for each of its items."""
+    """Prints a table on stdout. A cell that is a list gets a line for each item."""
     for line in ([title] if title else []) + lay_out_table(columns, rows, out.width if out.is_terminal else None):
         out.print(line)
 
 
 def progress_bar() -> Progress:
-    """A progress bar on stderr, where that is a terminal."""
+    """Returns a progress bar on stderr. It is hidden if stderr is no terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def in_utc(at: datetime | None) -> str:
-    """A time, to the second, in UTC."""
+    """Returns a time in UTC, to the second, as text; an empty text for None."""
     return at.strftime("%Y-%m-%d %H:%M:%SZ") if at else ""
 
 
 def print_facts(values: Mapping[str, Cell]) -> None:
-    """Names and values, one a line; those that are None are left out."""
+    """Prints names and values, one pair a line. Values that are None are left out."""
     for line in lay_out_facts([(name, value) for name, value in values.items() if value is not None]):
         out.print(line)

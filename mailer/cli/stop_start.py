@@ -1,4 +1,4 @@
-"""`mailer stop`, `mailer start`, `mailer brand`: what stands still, and letting it go on."""
+"""`mailer stop`, `mailer start`, `mailer brand`: stops hand-overs, and starts them again."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -42,7 +42,7 @@ _WAITING = (
 
 
 class AfterRestore(StrEnum):
-    """What becomes of mail that is open in a database that has gone back."""
+    """The operator's choice after a restore: resume open mail, or end open optional mail."""
 
     RESUME = "resume"
     END = "end"
@@ -76,7 +76,7 @@ def start(
     who = person(by)
 
     async def act(app: App) -> tuple[bool, tuple[UUID, int] | None, HaltAnswer]:
-        await app.control.query_halts()  # what this machine remembers counts, too
+        await app.control.query_halts()  # also compares with the lineage that this machine remembers
         begun = await _go_on(app, after_restore, who) if after_restore else None
         answer = await app.halts.query_halts((), (), ())
         if answer.has_gone_back or answer.waiting:
@@ -105,7 +105,7 @@ def start(
 async def _go_on(app: App, after_restore: AfterRestore, by: str) -> tuple[UUID, int]:
     optional = [category for category in CATEGORIES.values() if category.is_optional]
     begun = await app.halts.begin_lineage(by, optional if after_restore is AfterRestore.END else None)
-    await app.control.query_halts()  # and remembers the new lineage
+    await app.control.query_halts()  # this machine then remembers the new lineage
     return begun
 
 
@@ -141,7 +141,7 @@ def lift_one(scope: HaltScope, key: str, by: str, json: bool) -> None:
 
 
 def say_paused(key: str, new: bool, json: bool) -> None:
-    """Says that something stands still."""
+    """Prints that something is paused."""
     if json:
         print_json({"paused": key, "new": new})
     else:
@@ -149,7 +149,7 @@ def say_paused(key: str, new: bool, json: bool) -> None:
 
 
 def say_resumed(key: str, lifted: bool, json: bool, released: int = 0) -> None:
-    """Says that something goes on, and how many deliveries with it that were held."""
+    """Prints that something goes on, and how many held deliveries are tried again."""
     if json:
         print_json({"resumed": key, "new": lifted, "tried_again": released})
         return
@@ -159,9 +159,9 @@ def say_resumed(key: str, lifted: bool, json: bool, released: int = 0) -> None:
 
 
 def person(by: str) -> str:
-    """Who says so: as named, or the user of this system.
+    """Returns the person of `--by`, or the user of this system.
 
-    Ends the command where the name is none.
+    A bad name ends the command.
     """
     if not by:
         return system_user()
@@ -171,7 +171,7 @@ def person(by: str) -> str:
 
 
 def as_json(halts: tuple[Halt, ...]) -> list[dict[str, object]]:
-    """What stands still as JSON has it."""
+    """Returns halts as JSON."""
     return [
         {"scope": halt.scope.value, "key": halt.key, "by": halt.by, "reason": halt.reason, "at": halt.at}
         for halt in halts
@@ -179,7 +179,7 @@ def as_json(halts: tuple[Halt, ...]) -> list[dict[str, object]]:
 
 
 def show(halts: tuple[Halt, ...]) -> None:
-    """A table of what stands still, if anything does."""
+    """Prints a table of halts, if there are any."""
     if halts:
         rows = [(halt.scope.value, halt.key, in_utc(halt.at), halt.by, halt.reason) for halt in halts]
         print_table(("what", "which", "since", "by", "reason"), rows, "Stand still")

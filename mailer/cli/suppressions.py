@@ -1,4 +1,4 @@
-"""`mailer suppressions`: whom a brand may not mail, and why; from other systems, and for them."""
+"""`mailer suppressions`: adds, lifts, lists, explains, imports and exports suppressions of addresses."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -149,7 +149,7 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.csv")], brand: Br
 
 
 def _in_one_form(email: str) -> str:
-    """An address as events have it; as it was typed, where they would have it refused."""
+    """Returns an address in the form that events have; an address that events may not have stays as it was typed."""
     try:
         return parse_address(email.strip())
     except ValueError:
@@ -157,7 +157,7 @@ def _in_one_form(email: str) -> str:
 
 
 def as_json(found: Suppression) -> dict[str, Any]:
-    """A suppression as JSON has it."""
+    """Returns a suppression as JSON."""
     return {
         name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(found).items()
     } | {"holds": _holds(found)}

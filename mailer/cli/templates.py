@@ -1,4 +1,4 @@
-"""`mailer templates`: whether they are right, and what they look like."""
+"""`mailer templates`: checks templates, and previews them."""
 
 import tempfile
 import webbrowser
@@ -62,7 +62,7 @@ def check(json: AsJson = False) -> None:
 
 
 def _clipped(template: Template) -> Iterator[tuple[str, str]]:
-    """The locales in which a template's example comes near what Gmail shows, each with a warning."""
+    """Yields each locale in which Gmail would clip a template's example, or nearly would, with a warning."""
     for locale in template.locales:
         if warning := _clipping(template, preview_template(template, locale)):
             yield locale, warning
@@ -106,7 +106,7 @@ def preview_(
 def _told(
     file: Path, policies: Mapping[str, Policy], library: TemplateLibrary, locale: str | None
 ) -> tuple[Template, RenderedTemplate]:
-    """An event's template and what it says, if the event would be taken in."""
+    """Returns an event's template and its rendered mail. An event that intake would refuse ends the command."""
     try:
         event = parse_event(file.read_text("utf-8-sig"))
         template = check_event(event, policies, library)
@@ -122,7 +122,7 @@ def _told(
 
 
 def show(template: Template, rendered: RenderedTemplate, to: Path | None) -> None:
-    """Writes what a mail says to files of their owner's, and opens them in a browser unless told where (`to`)."""
+    """Writes a rendered mail to private files. Without a path in `to`, it also opens them in a browser."""
     page = to or Path(tempfile.mkdtemp(prefix="mailer-")) / "preview.html"
     text = page.with_name(page.name + ".txt") if page.suffix == ".txt" else page.with_suffix(".txt")
     try:
@@ -143,7 +143,7 @@ def show(template: Template, rendered: RenderedTemplate, to: Path | None) -> Non
 
 
 def _write(file: Path, said: str) -> None:
-    """Writes what an event says to its people, for nobody else on this machine."""
+    """Writes a file that only its owner can read, as the text may hold personal data."""
     with open(file, "w", encoding="utf-8", opener=open_private) as opened:
         opened.write(said)
 

@@ -1,4 +1,4 @@
-"""Text as a terminal may have it: strangers' characters are shown, never obeyed, and no word is cut."""
+"""Text for a terminal: control characters are escaped, and lines are wrapped between words."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -6,36 +6,36 @@ from collections.abc import Iterator, Sequence
 from rich.cells import cell_len
 
 Cell = object
-"""A value of a row. A list is printed a line an item; None is empty."""
+"""A value of a row. A list gets a line for each item; None is empty."""
 
 _HIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff"
     "\ue000-\uf8ff\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
 )
-"""Control characters, half surrogates, private use, and what is invisible or turns the direction of text. The two
-joiners U+200C and U+200D are letters' neighbours in Persian, Hindi and emoji, and stay."""
+"""Control characters, half surrogates, private use, invisible characters, and those that change text direction.
+The joiners U+200C and U+200D are not in it: Persian, Hindi and emoji need them."""
 _GAP = "  "
 
 
 def escape_line(text: str) -> str:
-    r"""A text on one line, in which what a terminal would obey is shown as its code: `\x1b`, `\u202e`."""
+    r"""Returns a text on one line, with each control character replaced by its code: `\x1b`, `\u202e`."""
     return text if text.isprintable() else _HIDDEN.sub(_escape_code, text)
 
 
 def plain_json(document: str) -> str:
-    """The same of a JSON document on one line, which stays the same document: only its texts have such characters."""
+    """Returns a JSON document on one line, with each control character as a JSON escape; its values do not change."""
     return document if document.isprintable() else _HIDDEN.sub(_json_code, document)
 
 
 def lay_out_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width: int | None) -> list[str]:
-    """A table's lines.
+    """Returns the lines of a table.
 
     Args:
-        columns: their names.
-        rows: a cell for each column.
-        width: of the terminal, in characters. Lines are wrapped between words; where the longest words of a row are
-            wider than that together, each row is printed as names and values. None: there is no terminal, so nothing
-            is wrapped.
+        columns: the names of the columns.
+        rows: each row has a cell for each column.
+        width: the width of the terminal in characters. Lines are wrapped between words; if the longest words of the
+            columns together are wider than the terminal, each row becomes lines of names and values. None: there is
+            no terminal, so nothing is wrapped.
     """
     cells = [[_cell_lines(cell) for cell in row] for row in rows]
     widths = [
@@ -63,7 +63,7 @@ def lay_out_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width:
 
 
 def lay_out_facts(values: Sequence[tuple[str, Cell]]) -> list[str]:
-    """Names and values, one a line; a value's further lines stand below its first one."""
+    """Returns the lines of names and values, one pair a line. Further lines of a value stand below its first line."""
     size = max((cell_len(name) for name, _ in values), default=0)
     return [
         f"{_padded(name if first else '', size)}{_GAP}{line}".rstrip(" ")
@@ -104,7 +104,7 @@ def _table_row(cells: Sequence[list[str]], widths: Sequence[int]) -> list[str]:
 
 
 def _wrap_line(line: str, size: int) -> Iterator[str]:
-    """Lines that are broken between words, and never within one."""
+    """Wraps a line to a width between words; a word is never cut."""
     if cell_len(line) <= size:
         yield line
         return
@@ -123,7 +123,7 @@ def _split_words(line: str) -> list[str]:
 
 
 def _fit_widths(widths: Sequence[int], least: Sequence[int], width: int) -> list[int]:
-    """Widths that fit, taken from the widest columns first."""
+    """Returns widths that fit into the terminal; the widest columns shrink first, down to their longest word."""
     narrowed = list(widths)
     for _ in range(_total(widths) - width):
         candidates = [place for place, size in enumerate(narrowed) if size > least[place]]

@@ -1,4 +1,4 @@
-"""The mailings that tell people of new versions, looked for in the database, where one is given."""
+"""Looks in the database for the mailings that tell people of new versions of a policy."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -24,12 +24,12 @@ from mailer.settings import Settings
 def look_for_notices(
     changes: Sequence[VersionChange], policies: Mapping[str, Policy], current: Settings
 ) -> list[NoticeFinding]:
-    """Looks what became of each mailing that a notice names; says so where it cannot look.
+    """Examines each mailing that a notice of a version names. A notice that it cannot examine becomes a finding, too.
 
     Args:
-        changes: of all brands.
-        policies: by brand.
-        current: name the database. The embedded one is looked into where it has been made.
+        changes: the changes of all brands' policies.
+        policies: the policies by brand.
+        current: the settings, which name the database. An embedded database is used only if it exists already.
     """
     named = [change for change in changes if change.notice is not None]
     mailed = [change for change in named if change.notice and change.notice.kind == "mailing"]
@@ -70,7 +70,7 @@ async def _look(
 
 
 async def _told(change: VersionChange, mailings: PostgresMailings, pool: Pool) -> NoticeMailing | None:
-    """Reads what became of the mailing that a notice names; None where the brand has no such mailing."""
+    """Reads state and reach of the mailing that a notice names, or None if the brand has no such mailing."""
     status = await mailings.find_mailing(change.brand, change.notice.reference if change.notice else "")
     if status is None:
         return None

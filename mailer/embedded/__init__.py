@@ -1,8 +1,8 @@
 """Private services on this machine: PostgreSQL from a wheel, RabbitMQ from the system's package.
 
-Each lives in a folder of its own, listens for this machine only, and touches no service that it finds.
+Each has its own folder, listens on this machine only, and does not touch other services.
 """
 
 
 class Unavailable(Exception):
-    """A private service cannot run here; the message is one line that says what to do."""
+    """Raised if a private service cannot run here; the message is one line that says what to do."""

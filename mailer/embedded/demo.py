@@ -1,6 +1,6 @@
-"""The demo: what applications, an operator and recipients do with mailer, as one story in which each claim is checked.
+"""The demo: applications, an operator and recipients use mailer, in one story. The demo checks each of its statements.
 
-It acts from outside: over HTTP, by reading captured mail, and by the few commands of `Pipeline`.
+It uses mailer from outside: over HTTP, by captured mail, and by the few commands of `Pipeline`.
 """
 
 import asyncio
@@ -30,10 +30,10 @@ PALTALK, INTERPALS = BRANDS = ("paltalk-2006", "interpals")
 APPLICATION, SECURITY_OFFICER = "paltalk-app", "dana"
 ADA, BEN = "ada.lovelace@example.org", "ben.okafor@example.com"
 QUIET, GONE = "quiet@example.org", "gone@example.org"
-"""One has opted out of everything optional, the other has closed the account."""
+"""`QUIET` has opted out of everything optional, `GONE` has closed the account."""
 
 PATIENCE = 120.0
-"""Seconds after which the demo waits no longer for something."""
+"""Seconds that the demo waits for one thing at most."""
 
 _MAIL_PROGRAM = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.5.0"}
 _IMAGE_PROXY = {"user-agent": "Mozilla/5.0 (Windows NT 5.1) Firefox/11.0 (via ggpht.com GoogleImageProxy)"}
@@ -42,15 +42,15 @@ _FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 @dataclass(frozen=True, slots=True)
 class DemoStage:
-    """Where the story plays.
+    """The parts that the story uses.
 
     Attributes:
-        pipeline: what is done by command.
+        pipeline: the commands.
         mailbox: the captured mail.
-        site: where the web app is, such as `http://127.0.0.1:8025`.
+        site: the address of the web app, such as `http://127.0.0.1:8025`.
         examples: the folder with recipients and events.
-        data: the folder where rejected lines go.
-        narrator: prints.
+        data: the folder for rejected lines.
+        narrator: the printer.
     """
 
     pipeline: Pipeline
@@ -62,10 +62,10 @@ class DemoStage:
 
 
 async def run_demo(stage: DemoStage) -> list[MailingStatus]:
-    """Tells the story; returns what became of each event.
+    """Runs the story; returns the status of each event's mailing.
 
     Raises:
-        DoesNotHold: something is not as the demo says.
+        ClaimFailed: a statement of the demo is not true.
     """
     story = _DemoStory(stage)
     await story.imports_recipients()
@@ -79,11 +79,11 @@ async def run_demo(stage: DemoStage) -> list[MailingStatus]:
 
 
 Events = dict[tuple[str, str], MessageEvent]
-"""By brand and category."""
+"""Events by brand and category."""
 
 
 class _DemoStory:
-    """The chapters, in their order."""
+    """The chapters of the story, in their order."""
 
     def __init__(self, stage: DemoStage) -> None:
         self._stage = stage
@@ -94,7 +94,7 @@ class _DemoStory:
         self._seen: set[str] = set()
 
     async def imports_recipients(self) -> None:
-        """Each line is taken, or rejected with a reason."""
+        """Imports recipients; checks that each line is taken, or rejected with a reason."""
         self._chapter("Recipients are imported, once for each brand")
         file = self._stage.examples / "recipients.csv"
         lines = await asyncio.to_thread(_count_lines, file, "")
@@ -108,7 +108,7 @@ class _DemoStory:
             )
 
     async def publishes(self) -> Events:
-        """One application by HTTP, the other on the broker."""
+        """Publishes the events: one application by HTTP, the other on the broker."""
         self._chapter("Two applications publish: one event for each brand and category")
         await self._wait_until(self._site_answers, f"the web app answers at {self._stage.site}")
         events = _read_events(self._stage.examples / "events")
@@ -125,7 +125,7 @@ class _DemoStory:
         return events
 
     async def delivers(self, events: Events) -> None:
-        """Everything but the breach notices goes out; these wait for a second person."""
+        """Waits for the mailings; checks that breach notices wait until a second person releases them."""
         self._chapter("The mailings are handed over by SMTP; breach notices wait for a second person")
         others = [event for event in events.values() if event.category != "breach"]
         breaches = [event for event in events.values() if event.category == "breach"]
@@ -151,7 +151,7 @@ class _DemoStory:
             )
 
     async def opens_a_mail(self, events: Events) -> None:
-        """A pixel counts for its mailing, for nobody in particular."""
+        """Fetches the pixel of a newsletter; checks that it names no person, and that no figure shows the fetch yet."""
         self._chapter("Ada opens her newsletter")
         for address in (ADA, BEN):
             mails = [mail for mail in await self._mails(address) if is_newsletter(mail, PALTALK)]
@@ -172,7 +172,7 @@ class _DemoStory:
         )
 
     async def leaves(self) -> None:
-        """A GET changes nothing; the page's button and one-click do."""
+        """Unsubscribes two people; checks that a GET changes nothing, and that the button and one-click do."""
         self._chapter("Ada leaves by the link, Ben by one click")
         link = self._link(ADA)
         pages = [await fetch_url(method, link) for method in ("GET", "HEAD", "GET")]
@@ -193,7 +193,7 @@ class _DemoStory:
         )
 
     async def publishes_again(self, events: Events) -> Events:
-        """The same again under new ids."""
+        """Publishes a newsletter and a service notice again, under new ids."""
         self._chapter(f"{PALTALK} publishes again: a newsletter and a service notice")
         again = {
             key: events[key].model_copy(update={"id": f"{events[key].id}-again"})
@@ -206,7 +206,7 @@ class _DemoStory:
         return again
 
     async def suppresses(self, events: Events, again: Events) -> None:
-        """Who left gets no newsletter, with the reason on record, and gets the service notice."""
+        """Checks that people who left get no newsletter, with the reason in the ledger, and get the service notice."""
         first, second = [await self._status(each[PALTALK, "newsletter"]) for each in (events, again)]
         more = count_deliveries(second, DeliveryState.SUPPRESSED, "opted_out") - count_deliveries(
             first, DeliveryState.SUPPRESSED, "opted_out"
@@ -232,7 +232,7 @@ class _DemoStory:
         )
 
     async def sums_up(self, events: Sequence[MessageEvent]) -> list[MailingStatus]:
-        """What became of every mailing, and whether it is all there."""
+        """Prints the result of every mailing; checks that all deliveries are final, and that the ledger verifies."""
         self._chapter("What became of every mailing")
         statuses = [await self._status(event) for event in events]
         self._narrator.mailings(statuses)
@@ -269,17 +269,17 @@ class _DemoStory:
         return await asyncio.to_thread(self._mailbox.count_mails)
 
     async def _has_left(self, done: HttpAnswer, link: str, button: bytes) -> bool:
-        """Whether a POST was answered as it should be, and the page, asked again, offers this button no more."""
+        """Tells whether a POST was answered with 200, and the page no longer offers the button."""
         return done.status == 200 and button not in button_forms((await fetch_url("GET", link)).text)
 
     async def _recipients(self, mailing: MailingStatus, mails: Sequence[CapturedMail]) -> set[int]:
-        """Who got these copies of a mailing, by the ids that the ledger has for them."""
+        """Returns the recipients of these copies of a mailing, by their ids in the ledger."""
         ids = {(header_field(mail, "Message-ID") or "").strip("<>") for mail in mails}
         entries = self._pipeline.ledger(mailing.id)
         return {entry["recipient"] async for entry in entries if entry["message_id"] in ids}
 
     async def _finished(self, events: Sequence[MessageEvent]) -> None:
-        """Waits until the mailings of some events, and the taking in of all, are done."""
+        """Waits until the mailings of all given events are taken in and finished."""
         with self._narrator.progress("handing over") as line:
 
             async def done() -> bool:
@@ -308,7 +308,7 @@ class _DemoStory:
 
 
 def _count_lines(file: Path, column: str) -> int:
-    """The lines of a CSV file; only those that have a value in a column, if one is named."""
+    """Counts the rows of a CSV file. If a column is named, it counts only rows with a value there."""
     with file.open(encoding="utf-8", newline="") as lines:
         return sum(1 for line in csv.DictReader(lines) if not column or line[column])
 
@@ -323,7 +323,7 @@ def _waits(status: MailingStatus) -> bool:
 
 
 def _audience(event: MessageEvent) -> str:
-    """How an event names whom it is for."""
+    """Returns the audience of an event in words."""
     match event.to:
         case Audience(audience=name):
             return f"to the audience {name}"

@@ -1,4 +1,4 @@
-"""HTTP as the demo's people and applications speak it: one request, no proxy, no redirect followed, nothing kept."""
+"""The HTTP client of the demo: it sends one request, uses no proxy, follows no redirect, and keeps no state."""
 
 import asyncio
 import http.client
@@ -12,30 +12,30 @@ _SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """An answer: its status, and its body as it came."""
+    """The status and the body of an answer."""
 
     status: int
     body: bytes
 
     @property
     def text(self) -> str:
-        """The body as UTF-8."""
+        """Decodes the body as UTF-8."""
         return self.body.decode()
 
 
 async def fetch_url(
     method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
 ) -> HttpAnswer:
-    """Asks once.
+    """Sends one request, and returns the answer.
 
     Args:
-        method: such as GET.
+        method: the HTTP method, such as GET.
         url: an http address.
-        body: sent as it is.
-        headers: what the request says beside what HTTP needs.
+        body: the body, which is sent as it is.
+        headers: further header fields of the request.
 
     Raises:
-        OSError: nobody answers.
+        OSError: the server does not answer.
     """
     return await asyncio.to_thread(_fetch_url, method, url, body, headers or {})
 

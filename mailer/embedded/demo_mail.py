@@ -1,4 +1,4 @@
-"""What a mail program makes of a mail and of the page behind its link."""
+"""Reads a mail, and the page behind its link, as a mail program and a browser do."""
 
 import re
 from html.parser import HTMLParser
@@ -10,35 +10,35 @@ _LINK = re.compile(r"<(http[^>]+)>")
 
 
 def header_field(mail: CapturedMail, name: str) -> str | None:
-    """A header field's value, None if there is none of that name."""
+    """Returns the value of a header field, or None if the mail lacks it."""
     return next((value for found, value in mail.headers if found.lower() == name.lower()), None)
 
 
 def is_newsletter(mail: CapturedMail, brand: str) -> bool:
-    """Whether it came by the brand's newsletter list (RFC 2919)."""
+    """Tells whether a mail has the List-Id of the brand's newsletter (RFC 2919)."""
     return f"newsletter.{brand}." in (header_field(mail, "List-Id") or "")
 
 
 def is_mandatory(mail: CapturedMail) -> bool:
-    """Whether it is as mandatory mail has to be: with no way to leave it, and no pixel."""
+    """Tells whether a mail has the form of mandatory mail: no List-Unsubscribe and no pixel."""
     return header_field(mail, "List-Unsubscribe") is None and pixel_url(mail) is None
 
 
 def unsubscribe_link(mail: CapturedMail) -> str | None:
-    """The http address of List-Unsubscribe (RFC 2369); None without one-click (RFC 8058)."""
+    """Returns the http address of List-Unsubscribe (RFC 2369), or None without one-click (RFC 8058)."""
     found = _LINK.search(header_field(mail, "List-Unsubscribe") or "")
     one_click = header_field(mail, "List-Unsubscribe-Post") == "List-Unsubscribe=One-Click"
     return found[1] if found and one_click else None
 
 
 def pixel_url(mail: CapturedMail) -> str | None:
-    """The address of the clear image that counts opens, None if there is none."""
+    """Returns the address of the clear image that counts opens, or None if there is none."""
     page = _read_page(mail.html or "")
     return next((image["src"] for image in page.images if image.get("width") == image.get("height") == "1"), None)
 
 
 def button_forms(html: str) -> list[bytes]:
-    """What each button of a page would post."""
+    """Returns the body that each button of a page would post."""
     return [urlencode([button]).encode() for button in _read_page(html).buttons]
 
 

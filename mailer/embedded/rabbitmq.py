@@ -1,7 +1,7 @@
-"""A private RabbitMQ node from Debian's package, or from a Debian of its own in a folder (a chroot).
+"""A private RabbitMQ node from Debian's package, or from a separate Debian in a folder (a chroot).
 
-The node listens on loopback only and has its own files, cookie and epmd (Erlang's name server), so that neither a
-node nor an epmd that already runs on the machine is asked, disturbed or left behind.
+The node listens on loopback only and has its own files, cookie and epmd (Erlang's name server). It therefore does not
+use or disturb a node or an epmd that already runs on the machine, and leaves none behind.
 """
 
 import os
@@ -24,7 +24,7 @@ _START_SECONDS = 60
 _STOP_SECONDS = 30
 _PACKAGE_PREFIX = Path("/usr/lib/rabbitmq")
 _PORTS = range(20_000, 32_768)
-"""Below the ports that Linux hands to outgoing connections, so that a restarted node finds its own still free."""
+"""Ports below those that Linux gives to outgoing connections, so the ports of a node stay free while it restarts."""
 
 _CONFIGURATION = """\
 listeners.tcp.1 = 127.0.0.1:{port}
@@ -34,11 +34,11 @@ vm_memory_high_watermark.absolute = 2GB
 raft.wal_max_size_bytes = 67108864
 log.file.level = warning
 """
-"""How much memory there is and is used are not asked of the system: a chroot may be without `/proc`."""
+"""The configuration of the node. It does not ask the system for memory, as a chroot may lack `/proc`."""
 
 _ERLANG = "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none"
-"""Erlang's own protocol, too, is not for other machines. Its threads do not spin while they wait: on two cores that are
-busy with something else, to start a node takes 2.5 seconds of a processor instead of 5."""
+"""Options of Erlang. Its own protocol, too, listens on loopback only. Its threads do not spin while they wait: on two
+busy cores, the start of a node then takes 2.5 seconds of CPU instead of 5."""
 
 _TIED_TO_US = """\
 exec 3<&0 </dev/null
@@ -47,7 +47,8 @@ exec 3<&0 </dev/null
 wait "$program"
 kill "$reader" 2>/dev/null
 """
-"""Runs a program until it ends by itself or our end of the shell's input is closed, by us or by our death."""
+"""A shell script that runs a program until it ends, or until our end of the shell's input is closed. Our death closes
+it, too."""
 
 _PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 _METHOD_FRAME = b"\x01"
@@ -61,7 +62,7 @@ class _Ports:
 
 
 class PrivateRabbit:
-    """A running node. Made by `start_rabbitmq`."""
+    """A running node. `start_rabbitmq` makes it."""
 
     def __init__(self, command: "_NodeCommand", ports: _Ports) -> None:
         """Starts the node; see `start_rabbitmq`."""
@@ -72,11 +73,11 @@ class PrivateRabbit:
 
     @property
     def url(self) -> str:
-        """Where it answers AMQP 0-9-1; the same after a restart."""
+        """Returns the AMQP 0-9-1 URL of the node; it stays the same after a restart."""
         return f"amqp://guest:guest@127.0.0.1:{self._ports.amqp}/"
 
     def stop(self) -> None:
-        """Ends the node in order, or by force when it takes too long. Its files stay. A second call does nothing."""
+        """Stops the node, by force if it takes too long. Its files stay. A second call does nothing."""
         while self._processes:
             process = self._processes.pop()
             assert process.stdin is not None  # noqa: S101 (it was opened as a pipe)
@@ -93,7 +94,7 @@ class PrivateRabbit:
         self._launch()
 
     def __enter__(self) -> Self:
-        """The node itself."""
+        """Returns the node itself."""
         return self
 
     def __exit__(
@@ -117,7 +118,7 @@ class PrivateRabbit:
         """Waits until the newest process answers on its port.
 
         Raises:
-            Unavailable: it ended, or took too long.
+            Unavailable: the process ended, or took too long.
         """
         deadline = time.monotonic() + _START_SECONDS
         while not _is_answering(port, greeting):
@@ -130,9 +131,9 @@ def start_rabbitmq(folder: Path, prefix: Path = _PACKAGE_PREFIX, chroot: Path | 
     """Starts a node and returns when it answers.
 
     Args:
-        folder: holds the node's files and its log; made if it is missing.
-        prefix: where RabbitMQ is, as in Debian's package.
-        chroot: a Debian in which `prefix` and `folder` are. Only root can use one.
+        folder: the folder of the node's files and log. It is made if it is missing.
+        prefix: the folder of RabbitMQ, laid out as in Debian's package.
+        chroot: the root of a Debian that contains `prefix` and `folder`. Only root can use it.
 
     Raises:
         Unavailable: RabbitMQ is not installed, or does not start.
@@ -154,13 +155,13 @@ def start_rabbitmq(folder: Path, prefix: Path = _PACKAGE_PREFIX, chroot: Path | 
 
 @dataclass(frozen=True, slots=True)
 class _NodeCommand:
-    """How a program of the node is run.
+    """The command line and the environment of the node's programs.
 
     Attributes:
-        wrapper: what comes before it on the command line.
+        wrapper: the words before the program on the command line.
         server: the node's own program.
-        environment: every setting of the node, and nothing of the caller's.
-        log: where its output goes.
+        environment: all settings of the node, and no variable of the caller.
+        log: the file for the output.
     """
 
     wrapper: tuple[str, ...]
@@ -169,7 +170,7 @@ class _NodeCommand:
     log: Path
 
     def spawn_program(self, program: tuple[str, ...]) -> subprocess.Popen[bytes]:
-        """Starts a program in a process group of its own, so that an interrupt reaches only us; it dies with us."""
+        """Starts a program in its own process group, so Ctrl-C reaches only us. The program ends when we end."""
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 ["sh", "-c", _TIED_TO_US, "sh", *self.wrapper, *program],
@@ -206,7 +207,7 @@ def _environment(folder: Path, ports: _Ports) -> dict[str, str]:
 
 
 def _free_ports() -> _Ports:
-    """Three ports on which nobody listens."""
+    """Returns three free ports."""
     free: set[int] = set()
     while len(free) < 3:
         port = random.choice(_PORTS)  # noqa: S311 (which port is no secret)
@@ -220,7 +221,7 @@ def _free_ports() -> _Ports:
 
 
 def _is_answering(port: int, greeting: bytes) -> bool:
-    """Whether something listens and, to AMQP's greeting, opens a dialogue (AMQP 0-9-1, 2.2.4)."""
+    """Tells whether a port is open and, with a greeting, answers with an AMQP method frame (AMQP 0-9-1, 2.2.4)."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
             if not greeting:

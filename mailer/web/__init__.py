@@ -1,1 +1,1 @@
-"""The web: pages for recipients, the pixel, the API for applications, and health for whoever operates it."""
+"""The web: pages for recipients, the pixel, the API for applications, and the health check."""

@@ -1,4 +1,4 @@
-"""The API for applications: publish an event, ask what became of it."""
+"""The API for applications: publish an event, ask for the status of its mailing."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -36,13 +36,13 @@ router = APIRouter(tags=["events"])
 
 
 class Problems(BaseModel):
-    """Why a request was refused: one line a problem."""
+    """The problems of a refused request, one line each."""
 
     problems: list[str]
 
 
 class EventAccepted(BaseModel):
-    """The event is kept, and will be taken in."""
+    """The event is stored, and intake will take it in."""
 
     event: str
     brand: str
@@ -51,7 +51,7 @@ class EventAccepted(BaseModel):
 
 
 class Count(BaseModel):
-    """How many deliveries are in a state, for a reason."""
+    """The number of deliveries in one state, for one reason."""
 
     state: str
     reason: str
@@ -59,11 +59,12 @@ class Count(BaseModel):
 
 
 class EventStatus(BaseModel):
-    """How far the event's mailing has come.
+    """The status of the event's mailing.
 
-    `opens` are fetches of its pixel by people's mail programs, `machine_opens` those by proxies and scanners;
-    `unique_opens` are the messages opened, as far as that may be known. The same of clicks. They grow by the hour. A
-    figure below the policy's `minimum_cell` is null. While the mailing runs, figures are multiples of it.
+    `opens` are fetches of the pixel by people's mail programs, `machine_opens` those by proxies and scanners;
+    `unique_opens` is the number of opened messages, as far as that may be known. Clicks have the same figures. The
+    figures grow every hour. A figure below the policy's `minimum_cell` is null. While the mailing runs, figures are
+    multiples of `minimum_cell`.
     """
 
     event: str
@@ -89,7 +90,7 @@ class EventStatus(BaseModel):
 
 
 def problem(description: str) -> dict[str, Any]:
-    """A refusal as OpenAPI describes it."""
+    """Returns the description of a refusal for OpenAPI."""
     return {"model": Problems, "description": description}
 
 
@@ -145,7 +146,7 @@ async def publish(request: Request, site: TheSite, client: TheClient) -> Respons
     event = await site.reader.read_message_event(body)
     policy = site.policies.get(event.brand)
     if policy is None or event.category not in policy.categories:
-        site.admit(event)  # says which there are
+        site.admit(event)  # raises EventRefused, and lists the known ones
     require_right(client, PublishRight(event.brand, event.category, event.template))
     known = await site.mailings.find_mailing(event.brand, event.id)
     if known is not None:
@@ -179,17 +180,17 @@ async def status(brand: Slug, event_id: Id, site: TheSite, client: TheClient) ->
 
 
 async def refused_event_answer(_: Request, error: EventRefused) -> Response:
-    """The answer for an event that cannot be accepted."""
+    """Returns the answer for an event that cannot be accepted."""
     return problems_answer(list(error.problems), 409 if isinstance(error, IdTaken) else 422)
 
 
 def problems_answer(problems: list[str], status: int, headers: dict[str, str] | None = None) -> Response:
-    """A refusal, in the one form that all of them have."""
+    """Returns a refusal in the form that all refusals have."""
     return _json(Problems(problems=list(limited_problems(problems))), status, headers)
 
 
 def event_schemas() -> dict[str, Any]:
-    """The schemas of the events and their parts, by name, for OpenAPI's components."""
+    """Returns the schemas of the events and their parts, by name, for the components of OpenAPI."""
     schema = MessageEvent.model_json_schema(ref_template=SCHEMA_REF)
     account = account_schema(SCHEMA_REF)
     parts: dict[str, Any] = {**schema.pop("$defs"), **account.pop("$defs")}
@@ -197,7 +198,7 @@ def event_schemas() -> dict[str, Any]:
 
 
 def require_right(client: Publisher, wish: Wish) -> None:
-    """Refuses a key whose holder may not do something."""
+    """Raises HTTPException 403 if the holder of the key lacks a right."""
     if problem := right_refusal(client.identity, client, wish):
         raise HTTPException(403, problem)
 

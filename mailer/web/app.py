@@ -35,15 +35,15 @@ __all__ = ["WebContext", "create_app"]
 _log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
-"""The time after which to try again where something that we need is away."""
+"""Seconds after which a client should try again when the database or the broker is away."""
 _PAGES = (unsubscribe, preferences, confirmation, mail_origin, tracking, health)
 MAX_PAGE_BYTES = 64 * 1024
-"""The largest body for a page; what one-click senders post has 26 octets."""
+"""The largest body for a page, in octets. A one-click request has 26."""
 
 
 class _App(FastAPI):
     def openapi(self) -> dict[str, Any]:
-        """The description, with the event's schema: the body is read by us, so FastAPI does not know of it."""
+        """Returns the OpenAPI document with the schemas of events. FastAPI lacks them: we read the body ourselves."""
         if self.openapi_schema is None:
             schema = super().openapi()
             schema["components"]["schemas"].update(api.event_schemas())
@@ -51,7 +51,7 @@ class _App(FastAPI):
 
 
 def create_app(site: WebContext) -> FastAPI:
-    """The application over a site. It opens and closes nothing; whoever made the site does."""
+    """Returns the application over a site. It opens and closes nothing; the maker of the site does."""
     meters = WebCounters(site.registry)
     app = _routed(
         Middleware(SecurityHeaders, https=site.public_url.startswith("https://")),
@@ -64,12 +64,12 @@ def create_app(site: WebContext) -> FastAPI:
 
 
 def openapi_document() -> dict[str, Any]:
-    """The OpenAPI document, for which no site is needed."""
+    """Returns the OpenAPI document; it needs no site."""
     return _routed().openapi()
 
 
 def page_routes() -> list[APIRoute]:
-    """Returns the routes that the OpenAPI document leaves out: the pages that links lead to, and `/healthz`."""
+    """Returns the routes that the OpenAPI document leaves out: the pages behind links, and `/healthz`."""
     return [route for page in _PAGES for route in page.router.routes if isinstance(route, APIRoute)]
 
 
@@ -117,18 +117,18 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
 
 
 async def _invalid(_: Request, error: RequestValidationError) -> Response:
-    """A request of the API that is not what its description says, a line a fault; pages take what they are sent."""
+    """Answers 422 to a request of the API that does not match its description, with a line for each fault."""
     faults = [(".".join(str(part) for part in fault["loc"][1:]), fault["msg"]) for fault in error.errors()]
     return api.problems_answer([f"{place}: {what}" if place else what for place, what in faults], 422)
 
 
 async def _unpublishable(request: Request, error: Exception) -> Response:
-    """An event that the outbox can never take is the client's to mend."""
+    """Answers 422 for an event that the outbox can never store (400 on a page): the client has to change it."""
     return api.problems_answer([str(error)], 422) if _is_api(request.scope["path"]) else _failure(request, 400)
 
 
 async def _away(request: Request, error: Exception) -> Response:
-    """Nothing of the request was done, or it can be done again: the client is told when to."""
+    """Answers 503 with a time to try again. The request changed nothing, or it can be repeated safely."""
     _log.warning("%s answered 503: %s", safe_request_line(request.scope), error)
     return _failure(request, 503)
 

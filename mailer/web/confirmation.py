@@ -1,4 +1,4 @@
-"""`/confirm/{token}`: the link of a confirmation mail. Whoever reads the mail of the address on record has it."""
+"""`/confirm/{token}`: the page of a confirmation mail. Only readers of the address on record have its link."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.api_route("/confirm/{token}", methods=METHODS)
 async def confirming(request: Request, token: str, site: TheSite) -> Response:
-    """Shows what was asked for, and what the person gets; does what its buttons say."""
+    """Shows the person's requests, and the mail that they get; carries out the buttons."""
     link = site.links.read_confirm(token)
     policy = site.policies.get(link.brand) if link else None
     if link is None or policy is None:
@@ -67,13 +67,13 @@ async def confirming(request: Request, token: str, site: TheSite) -> Response:
 
 
 async def _requests_of_link(site: WebContext, policy: Policy, link: ConfirmToken) -> list[PendingRequest]:
-    """Returns what waits for this link's answer or had it, as far as the brand still has it."""
+    """Returns the requests of this link, answered or not, as far as the brand still offers them."""
     found = await site.wishes.wishes_of_confirmation(link.brand, link.recipient_id, link.confirmation)
     return [wish for wish in found if wish.what in set(RequestedAct) or can_be_asked(policy, wish.what)]
 
 
 def _still_holds(standing: Standing, wish: PendingRequest) -> bool:
-    """Tells whether what was confirmed is so still: a consent's mail may have been left since."""
+    """Tells whether a confirmed request is still in effect: the person may have opted out since."""
     category, _, topic = wish.what.partition("/")
     is_left = wish.what not in set(RequestedAct) and standing.has_left(category, topic or None)
     return wish.answered and not wish.void and not is_left

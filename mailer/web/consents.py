@@ -1,4 +1,4 @@
-"""The API for what people say at an application: consents with their proof, opt-outs, and how somebody stands."""
+"""The API for consents with their proof, opt-outs and standings. Applications report the choices of people."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -25,17 +25,17 @@ RECIPIENT = "/api/v1/recipients/{brand}/{ref:path}"
 _SOURCE = "application"
 
 MAX_SCOPES = 200
-"""Said at once; each is a change of the standing."""
+"""The most scopes in one request. Each is a change of the standing."""
 
 router = APIRouter(tags=["recipients"], route_class=JsonRoute)
 
 
 class ConsentSaid(BaseModel):
-    """What a person said to the application.
+    """A consent or a withdrawal that a person gave to the application.
 
-    `scope` is a category, `category/topic`, `purpose/…`, `partner/…` or `tracking`. `version` is that of the statement
-    that was shown, `words` are those that were shown; a withdrawal needs neither. `proof` is what else shows it, such
-    as the reference of a form. `at` is when it was said, now if it is left out.
+    `scope` is a category, `category/topic`, `purpose/…`, `partner/…` or `tracking`. `version` and `words` are those of
+    the statement that the person saw; a withdrawal needs neither. `proof` is further evidence, such as the reference
+    of a form. `at` is the time of the consent or withdrawal; without it, now.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -49,12 +49,13 @@ class ConsentSaid(BaseModel):
 
 
 class ConsentKept(BaseModel):
-    """`asked`: a mail asks for a confirmation, and until it comes nothing is given. `lifted`: opt-outs that it ended.
+    """The result of recording a consent or a withdrawal.
 
-    `given` and `withdrawn` are what stands: a consent from before its withdrawal is kept on record, and gives nothing;
-    a withdrawal from before a consent leaves it.
-    `still_left` is what the person has left; what covers the scope goes on stopping mail. `missing` names the fields of
-    the person that no event or import has said, and without which no mail of this scope goes to them.
+    `asked`: a mail asks for a confirmation; until the person confirms, there is no consent. `given` and `withdrawn` are
+    the state now: a consent that is older than a recorded withdrawal is kept, and gives nothing; a withdrawal that is
+    older than a recorded consent does not end that consent. `lifted` are the opt-outs that the consent ended.
+    `still_left` are the scopes that the person has left; those that cover the scope go on stopping mail. `missing` are
+    the fields of the person that no event or import has set, and without which they get no mail of this scope.
     """
 
     state: Literal["given", "withdrawn", "asked"]
@@ -65,7 +66,7 @@ class ConsentKept(BaseModel):
 
 
 class OptOuts(BaseModel):
-    """What a person leaves: scopes (`*` is all optional mail), and purposes that they refuse."""
+    """The scopes that a person leaves (`*` is all optional mail), and the purposes that they refuse."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -74,14 +75,14 @@ class OptOuts(BaseModel):
 
 
 class Left(BaseModel):
-    """Names what was left just now: all that somebody is told who may not read standings."""
+    """The scopes that were left just now: the answer for a client without the right to read standings."""
 
     ref: str
     opted_out: list[str]
 
 
 class StandingShown(BaseModel):
-    """How a person stands at a brand. `electronic_notices` says on what those stand; it is no consent."""
+    """The standing of a person at a brand. `electronic_notices` is the basis of such notices, no consent."""
 
     ref: str
     version: int
@@ -191,7 +192,7 @@ def _result_in_words(recorded: ConsentResult) -> Literal["given", "withdrawn"]:
 
 
 async def _missing_fields(site: WebContext, policy: Policy, recipient_id: int, scope: str) -> list[str]:
-    """Returns what has to be known of somebody before mail of a scope goes to them, and is not."""
+    """Returns the unknown fields of a person that have to be known before they get mail of a scope."""
     category = category_of_scope(policy, scope)
     standing = await site.standings.get_standing(policy.brand, recipient_id)
     if category is None or standing is None or not policy.category(category).promotes:

@@ -1,4 +1,4 @@
-"""The copy of a person's data as a page: one file, without scripts, that opens anywhere."""
+"""The copy of a person's data as a page: one file without scripts, for every browser."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,22 +20,22 @@ _PAGES = Environment(
 
 
 def _moment_in_words(value: Any) -> Any:
-    """A time in words that can be read, to the second, in UTC; everything else as it is."""
+    """Returns a time in a readable form, to the second, in UTC. Every other value is returned as it is."""
     if not isinstance(value, str):
         return value
     try:
         return parse_moment(value).strftime("%Y-%m-%d %H:%M:%S UTC")
-    except ValueError:  # a text of the person's, which may look like a time
+    except ValueError:  # a text of the person may look like a time
         return value
 
 
 def _stated_facts(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What is not empty of some facts."""
+    """Returns the entries whose values are not empty."""
     return {name: value for name, value in values.items() if value not in _NOTHING}
 
 
 def _used_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The columns in which some row says something."""
+    """Returns the columns in which at least one row has a value."""
     return list(dict.fromkeys(name for row in rows for name in _stated_facts(row)))
 
 
@@ -43,5 +43,5 @@ _PAGES.filters |= {"moment": _moment_in_words, "said": _stated_facts, "columns":
 
 
 def archive_page(archive: Mapping[str, Any]) -> str:
-    """HTML of what `actions.rights.export_data` gives."""
+    """Returns the HTML page of a person's data, as `actions.rights.export_data` returns them."""
     return _PAGES.get_template("archive.html.j2").render(archive=archive)

@@ -1,4 +1,4 @@
-"""What all public pages have in common: a link only shows, a button acts."""
+"""Rules for all public pages: a link only shows, a button acts."""
 
 from collections.abc import Mapping
 from urllib.parse import parse_qs
@@ -9,10 +9,10 @@ from mailer.policy.rule_registry import rule
 from mailer.policy.standing import Standing
 
 Form = Mapping[str, list[str]]
-"""The fields of a form."""
+"""The fields of a form: the values by name."""
 
 METHODS = ["GET", "HEAD", "POST"]
-"""Of a page that somebody comes to by a link, and acts on by its buttons."""
+"""The HTTP methods of a page that people reach by a link and use by its buttons."""
 
 
 @rule("press-to-leave", "paltalk02-10; invariant 5", idle=True)
@@ -22,12 +22,12 @@ def is_button_press(method: str) -> bool:
 
 
 def is_current_address(generation: int | None, standing: Standing) -> bool:
-    """Tells whether a link was made for the address on record now. One that was not can opt out, and do no more."""
+    """Tells whether a link was made for the address that is on record now. An older link can opt out, nothing more."""
     return generation == standing.generation and standing.address is not None
 
 
 async def read_form(request: Request) -> Form:
-    """The fields of a page's form; none for what a one-click sender posts, or anything else (RFC 8058 3.2)."""
+    """Returns the fields of a URL-encoded form; none for any other body, such as multipart (RFC 8058 3.2)."""
     body = await request.body()
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return {}

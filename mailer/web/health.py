@@ -1,4 +1,4 @@
-"""For whoever balances the load between several web processes: does it answer. All else is on the operators' port."""
+"""The health check for load balancers: the process answers. Other checks are on the operators' port."""
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response

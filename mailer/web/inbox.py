@@ -1,4 +1,4 @@
-"""The inbox: captured mail as a page, as text, and as it is. It is an application for the operators' port."""
+"""The inbox: shows captured mail as HTML, text, headers and raw message. It runs on the operators' port."""
 
 import asyncio
 import re
@@ -24,21 +24,21 @@ _MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'none'; "
     "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
-"""What a mail may do in its frame: show itself, and open its links outside of it. No script, ever."""
+"""The content security policy of a mail in its frame: it may open links in new tabs, and run no script."""
 
 _HEAD = re.compile(r"<head[^>]*>", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A mail in the list; `badge` is its category, None where its headers don't tell."""
+    """A mail in the list. `badge` is its category, or None if its headers name none."""
 
     mail: CapturedMail
     badge: str | None
 
 
 def create_inbox(inbox: CapturedMails) -> FastAPI:
-    """The application over captured mail."""
+    """Returns the application that shows captured mail."""
     app = FastAPI(
         openapi_url=None,
         redirect_slashes=False,
@@ -70,7 +70,7 @@ TheMail = Annotated[CapturedMail, Depends(_mail)]
 
 @router.get("/inbox")
 async def mails(inbox: TheInbox, page: Annotated[int, Query(ge=1)] = 1) -> Response:
-    """Everything captured, newest first."""
+    """Shows the list of captured mails, newest first."""
     found = await asyncio.to_thread(inbox.list_mails)
     shown = found[(page - 1) * PER_PAGE : page * PER_PAGE]
     lines = await asyncio.to_thread(lambda: [_Line(mail, category(mail)) for mail in shown])
@@ -80,38 +80,38 @@ async def mails(inbox: TheInbox, page: Annotated[int, Query(ge=1)] = 1) -> Respo
 
 @router.get("/inbox/{id}")
 async def rendered(mail: TheMail) -> Response:
-    """One mail as its HTML part shows it."""
+    """Shows one mail with its HTML part in a frame."""
     return _view(mail, "html")
 
 
 @router.get("/inbox/{id}/text")
 async def text(mail: TheMail) -> Response:
-    """One mail's text part."""
+    """Shows the text part of one mail."""
     return _view(mail, "text")
 
 
 @router.get("/inbox/{id}/headers")
 async def headers(mail: TheMail) -> Response:
-    """One mail's header fields."""
+    """Shows the header fields of one mail."""
     return _view(mail, "headers")
 
 
 @router.get("/inbox/{id}/html")
 async def frame(mail: TheMail) -> Response:
-    """The HTML part itself, for the frame."""
+    """Returns the HTML part itself, for the frame."""
     head = {"content-security-policy": _MAIL_POLICY, "x-frame-options": "SAMEORIGIN"}
     return HTMLResponse(_links_outside(mail.html or ""), headers=head)
 
 
 @router.get("/inbox/{id}/raw")
 async def raw(mail: TheMail) -> Response:
-    """The message as it was received."""
+    """Returns the message as it was received."""
     name = f'attachment; filename="{mail.id}.eml"'
     return Response(mail.raw, media_type="message/rfc822", headers={"content-disposition": name})
 
 
 def category(mail: CapturedMail) -> str | None:
-    """The category that a mail's Feedback-ID names (`campaign:category:brand:sender`), None if it names none."""
+    """Returns the category in a mail's Feedback-ID (`campaign:category:brand:sender`), or None."""
     fields = {name.lower(): value for name, value in mail.headers}
     parts = fields.get("feedback-id", "").split(":")
     return parts[1] if len(parts) == 4 and parts[1] in CATEGORIES else None
@@ -122,6 +122,6 @@ def _view(mail: CapturedMail, view: str) -> Response:
 
 
 def _links_outside(html: str) -> str:
-    """The page with its links opening in tabs of their own: our pages let nobody frame them."""
+    """Returns HTML whose links open in new tabs, as our pages refuse to be shown in a frame."""
     base = '<base target="_blank">'
     return _HEAD.sub(lambda found: found[0] + base, html, count=1) if _HEAD.search(html) else base + html

@@ -1,4 +1,4 @@
-"""The languages of the pages, and which of them a request asks for."""
+"""The languages of the pages, and the choice of one for a request."""
 
 import tomllib
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ class PageLanguage:
     """The texts of one language.
 
     Attributes:
-        code: BCP 47. dir: `ltr` or `rtl`.
-        texts: by name; `kinds` holds a title and a description for each optional category.
+        code: the language tag (BCP 47). dir: the direction of text, `ltr` or `rtl`.
+        texts: the texts by name; `kinds` holds a title and a description for each optional category.
     """
 
     code: str
@@ -23,7 +23,7 @@ class PageLanguage:
     texts: Mapping[str, Any]
 
     def isolate_name(self, name: str) -> str:
-        """A name to stand in a text; from right to left, its last full stop else leaves it (UAX 9, isolates)."""
+        """Returns a name for use in a text; right-to-left text needs isolates, or its last full stop moves (UAX 9)."""
         return f"\u2068{name}\u2069" if self.dir == "rtl" else name
 
 
@@ -37,11 +37,11 @@ LANGUAGES = _load_texts(Path(__file__).with_name("texts.toml"))
 
 
 def choose_language(accepted: str, fallback: str = DEFAULT) -> PageLanguage:
-    """The best language for an Accept-Language field (RFC 9110 12.5.4); regions and scripts don't matter here.
+    """Returns the best language for an Accept-Language field (RFC 9110 12.5.4); regions and scripts are ignored.
 
     Args:
-        accepted: the field as sent; anything unreadable in it is passed over.
-        fallback: the locale to use where nothing fits.
+        accepted: the field as sent; unreadable parts are ignored.
+        fallback: the locale to use if nothing fits.
     """
     wishes = sorted((_parse_preference(part) for part in accepted.split(",")), key=lambda wish: -wish[1])
     for code, weight in [*wishes, (_primary_subtag(fallback), 1.0)]:

@@ -1,10 +1,10 @@
-"""Telling machines from people's mail programs, as far as one request can tell."""
+"""Tells machines from people's mail programs, as far as one request shows."""
 
 import re
 from collections.abc import Mapping
 
 _APPLE_PREFETCH = "Mozilla/5.0"
-"""All that Apple's Mail Privacy Protection says of itself; no browser says so little."""
+"""The whole user agent of Apple's Mail Privacy Protection; no browser sends so short a text."""
 
 _MACHINE = re.compile(
     r"googleimageproxy|yahoomailproxy|imageproxy"
@@ -18,10 +18,10 @@ _PURPOSES = ("purpose", "sec-purpose", "x-purpose", "x-moz")
 
 
 def is_machine(headers: Mapping[str, str]) -> bool:
-    """Whether a pixel was fetched by a proxy, a scanner or a prefetch rather than for somebody who reads.
+    """Tells whether a proxy, a scanner or a prefetch made a request, and not the mail program of a reader.
 
     Args:
-        headers: the request's, by lower-case name. They are looked at and forgotten (paltalk06-17).
+        headers: the request's header fields, by lower-case name. They are not stored (paltalk06-17).
     """
     if any("prefetch" in headers.get(name, "").lower() for name in _PURPOSES):
         return True

@@ -1,4 +1,4 @@
-"""The kinds of mail that a brand sends, as pages name them; and which of them somebody gets."""
+"""The kinds of mail that a brand sends, as pages name them, and those that a person gets."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -27,17 +27,17 @@ _OWN_WILL = (
     rules.promo_basis,
     rules.subscription,
 )
-"""The rules that a person's own word changes the answer of."""
+"""The rules whose answer depends on a person's own choice."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailChoice:
-    """Something to stop or to ask for.
+    """A kind of mail or an act that a person can stop or ask for.
 
     Attributes:
-        what: the scope of a consent or an opt-out, or an `StandingChange`.
-        on: the person gets it; False where nobody has looked.
-        topics: within it, as far as they are known for the person.
+        what: the scope of a consent or an opt-out, or a `RequestedAct`.
+        on: True if the person gets it; False also if this was not looked up.
+        topics: the choices for topics of this category about which the person has said something.
     """
 
     what: str
@@ -48,12 +48,15 @@ class MailChoice:
 
     @property
     def title_and_description(self) -> tuple[str, str]:
-        """Title and description."""
+        """Returns title and description."""
         return self.title, self.description
 
 
 def scopes_offered(policy: Policy, now: datetime) -> list[str]:
-    """Each kind of optional mail, partner by partner where they mail on request: the same for everybody."""
+    """Returns the scopes of optional mail that a page offers, one for each partner that mails on request.
+
+    They are the same for everybody.
+    """
     found = []
     for category in policy.categories.values():
         if category.mandatory:
@@ -67,7 +70,7 @@ def scopes_offered(policy: Policy, now: datetime) -> list[str]:
 
 
 def acts_offered(policy: Policy) -> list[str]:
-    """Returns what else can be asked for: the same for everybody."""
+    """Returns the acts that a person can ask for, besides mail. They are the same for everybody."""
     categories, levels = policy.categories.values(), {switches.tracking for switches in policy.all_switches()}
     return [
         *([RequestedAct.MARKETING] if any(category.markets for category in categories) else []),
@@ -81,7 +84,7 @@ def acts_offered(policy: Policy) -> list[str]:
 
 
 def mail_choices(policy: Policy, standing: Standing, language: PageLanguage, now: datetime) -> Iterator[MailChoice]:
-    """All that the brand may send or not, as somebody wishes, and what they wish as of now."""
+    """Yields a choice for each kind of optional mail of a brand, with the person's present choice in `on`."""
     switches = policy.switches_for(standing.collected_under, standing.country)
     for category in policy.categories.values():
         if category.mandatory or (category.partners and switches.partner_mail == "never"):
@@ -95,14 +98,14 @@ def mail_choices(policy: Policy, standing: Standing, language: PageLanguage, now
 
 
 def topics_of(policy: Policy, standing: Standing, category: str | None = None) -> list[str]:
-    """The topics, of one category or of all, about which the person has said something."""
+    """Returns the topics, of one category or of all, that the person has consented to or opted out of."""
     said = sorted(scope for scope in standing.consents | standing.opted_out if "/" in scope)
     found = [(scope, category_of_scope(policy, scope)) for scope in said]
     return [scope for scope, of in found if of is not None and category in (None, of)]
 
 
 def title_of(policy: Policy, what: str, language: PageLanguage) -> tuple[str, str]:
-    """Title and description of a scope or an act, as pages show it."""
+    """Returns title and description of a scope or an act, as pages show them."""
     texts, brand = language.texts, language.isolate_name(policy.name)
     name, _, within = what.partition("/")
     if what in texts["wishes"]:
@@ -123,7 +126,7 @@ def _make_choice(
 ) -> MailChoice:
     within = scope.partition("/")[2] or None
     topic, partner = (None, within) if category.partners else (within, None)
-    # Whether nothing that is the person's own to say keeps such mail from them.
+    # True if no rule that depends on the person's own choice stops such mail.
     facts = decision_facts(Mailing(category, "", topic=topic, partner=partner), standing, policy, now)
     on = all(ask(facts) is None for ask in _OWN_WILL if partner or ask is not rules.partner_request)
     return MailChoice(scope, *title_of(policy, scope, language), on)

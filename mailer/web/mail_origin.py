@@ -1,7 +1,7 @@
-"""`/report/{token}`: why somebody got a mail, "this is not my account", and a stop to who invites strangers.
+"""`/report/{token}`: tells why a person got a mail. Buttons say "this is not my account", or stop an inviter.
 
-The link may have been forwarded: the page tells nothing of who was mailed, and does no more than an unsubscribe link
-could.
+The mail may have been forwarded. The page therefore shows nothing about the recipient, and does no more than an
+unsubscribe link could.
 """
 
 from dataclasses import dataclass
@@ -32,10 +32,11 @@ router = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True, slots=True)
 class MailReason:
-    """Why a mail was sent, in words.
+    """The reason for which a mail was sent, in words.
 
     Attributes:
-        kind: what it is, None where the records are gone. source, since, version: of the address, as far as known.
+        kind: the kind of mail; None if its records are gone.
+        source, since, version: how and when the address was collected, and under which version of the policy.
     """
 
     kind: str | None
@@ -47,7 +48,7 @@ class MailReason:
 
 @router.api_route("/report/{token}", methods=METHODS)
 async def report(request: Request, token: str, site: TheSite, meters: TheMeters) -> Response:
-    """Explains the mail; its buttons dispute the account, or stop the member who invited."""
+    """Explains the mail. Its buttons dispute the account, or stop the member who invited."""
     link = site.links.read_report(token)
     policy = site.policies.get(link.brand) if link else None
     if link is None or policy is None:
@@ -72,11 +73,11 @@ _SOURCES: dict[Kind, str] = {
     "partner": "partner",
     "invitation": "invitation",
 }
-"""The text that says how an address was collected, by the kind of its source."""
+"""The name of the text for each kind of source of an address."""
 
 
 def explain(policy: Policy, origin: MailOrigin, language: PageLanguage) -> MailReason:
-    """Why the mail was sent. Nothing of it says to whom."""
+    """Returns the reason for which a mail was sent. It does not name the recipient."""
     texts, sources, brand = language.texts, language.texts["sources"], language.isolate_name(policy.name)
     category = CATEGORIES.get(origin.category or "")
     kind = policy.source_vocabulary.strictest_kind(origin.source)
@@ -99,7 +100,7 @@ def _category_in_words(category: Category | None, policy: Policy, language: Page
 
 
 def _reason_text_name(category: Category | None, origin: MailOrigin) -> str:
-    """The name of the text that says it."""
+    """Returns the name of the text for the reason."""
     if category is None:
         return "why_gone"
     if category.mandatory:
@@ -117,9 +118,9 @@ async def _apply_button(
     link: ReportToken,
     origin: MailOrigin | None,
 ) -> str | None:
-    """Does what the button says, and returns its name; None for anything else that was posted.
+    """Carries out the pressed button, and returns its name; None for any other post.
 
-    `origin`: of the mail; None where its link was for another address, and no inviter can be stopped.
+    `origin` is the origin of the mail. It is None if the link was for an older address: no inviter can then be stopped.
     """
     form = await read_form(request)
     if "inviter" in form and origin is not None and origin.inviter is not None:
@@ -133,12 +134,12 @@ async def _apply_button(
 
 @rule("report-link", "paltalk02-07")
 async def stop_inviter(inviters: InviterStore, brand: str, inviter: str) -> None:
-    """Who reports an invitation stops the member who sent it, without saying who they are."""
+    """A person who reports an invitation stops the member who sent it, and need not give a name."""
     await pause_inviter(inviters, brand, inviter, "report")
 
 
 async def _dispute_account(site: WebContext, meters: WebCounters, policy: Policy, link: ReportToken) -> None:
-    """Stops what can be left, no more: whoever reads a forwarded mail may press this button too."""
+    """Opts out of all optional mail, and does no more: a reader of a forwarded mail could press this button, too."""
     try:
         await record_opt_out(
             site.standings, policy, link.recipient_id, EVERYTHING_OPTIONAL, "not-mine", link.mailing_id

@@ -1,4 +1,4 @@
-"""What holds for every route: headers, a time limit, an access log without persons, a limit on bodies. Pure ASGI."""
+"""ASGI middleware for every route: security headers, a time limit, an access log without persons, a body limit."""
 
 import asyncio
 import time
@@ -16,17 +16,17 @@ from mailer.telemetry import describe_error, log
 from mailer.web.site import WebCounters
 
 REQUEST_SECONDS = 30
-"""The longest that a request may take; also the longest that a stopping server waits for one."""
+"""Seconds that a request may take at most. A stopping server waits as long for one."""
 
 GONE = 499
-"""The status that is counted for a client that went away, or whose body ended before its end."""
+"""The status that is counted for a client that went away before its request was read."""
 
 MAX_DRAIN = 64 * 1024 * 1024
-"""How much of a refused body is read and thrown away, in octets, before its sender is cut off."""
+"""The most octets of a refused body that are read and thrown away before the connection is cut off."""
 
 UNSEEN = frozenset({"/o/{token}.gif", "/c/{token}"})
-"""Routes whose good answers are neither logged nor measured one by one: that would tell when somebody reads. They are
-counted by the hour (`tracking.keep_counts`)."""
+"""Routes whose good answers are neither logged nor measured one by one, as that would show when a person reads a mail.
+They are counted by the hour (`tracking.keep_counts`)."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -41,10 +41,10 @@ _HEADERS = {
 
 
 class SecurityHeaders:
-    """Adds what each answer should say of itself; what a route has said already stays."""
+    """Adds security headers to each answer. A header that a route has set stays."""
 
     def __init__(self, app: ASGIApp, https: bool) -> None:
-        """With `https`, browsers are told to stay on it (RFC 6797)."""
+        """Stores the headers. With `https`, they tell browsers to stay on HTTPS (RFC 6797)."""
         self._app = app
         hsts = {"strict-transport-security": "max-age=31536000"} if https else {}
         self._headers = {**_HEADERS, **hsts}
@@ -63,13 +63,13 @@ class SecurityHeaders:
 
 
 class AccessLog:
-    """Counts and logs requests by their route's template, and answers where a route failed or took too long.
+    """Counts and logs requests by their route's template, and answers if a route failed or took too long.
 
-    What is logged of a request is `safe_request_line`; of a failure its place, as a message of it may name somebody.
+    The log gets `safe_request_line` of a request. It gets only the place of a failure, whose message may name a person.
     """
 
     def __init__(self, app: ASGIApp, meters: WebCounters, failure: Callable[[Request, int], Response]) -> None:
-        """`failure` makes the answer for a status of 400, 408, 500 or 503."""
+        """Stores the parts. `failure` makes the answer for a status of 400, 408, 500 or 503."""
         self._app = app
         self._meters = meters
         self._failure = failure
@@ -122,14 +122,14 @@ class AccessLog:
 
 
 class BodyLimit:
-    """Refuses bodies beyond a route's limit with 413 while they arrive; never more than the limit is held.
+    """Refuses a body that is larger than its route's limit with 413, while the body arrives. It never holds more.
 
-    No answer begins before the request was read to its end: a client that is still writing would find its connection
-    reset, and never see why.
+    The answer begins after the whole request was read. A client that still writes would else see a reset connection
+    and no reason.
     """
 
     def __init__(self, app: ASGIApp, limit: Callable[[str], int]) -> None:
-        """`limit` gives the most octets for a path."""
+        """Stores the parts. `limit` returns the most octets for a path."""
         self._app = app
         self._limit = limit
 
@@ -168,7 +168,7 @@ class BodyLimit:
 
 
 def _full_answer_of(scope: Scope) -> str:
-    """What a server logs that has promised nothing."""
+    """Returns the log line of a server without privacy promises: with address, path and user agent."""
     client, headers = scope.get("client") or ("-", 0), Request(scope).headers
     return f"{client[0]} {scope['method']} {scope['path']} {headers.get('user-agent', '-')}"
 
@@ -184,6 +184,6 @@ def _request_method(scope: Scope) -> str:
 
 
 def _route_template(scope: Scope) -> str:
-    """The route's template, such as `/u/{token}`; never the path itself."""
+    """Returns the route's template, such as `/u/{token}`; never the path itself."""
     path = getattr(scope.get("route"), "path", None)
     return path if isinstance(path, str) else "none"

@@ -27,7 +27,7 @@ _TEMPLATES = Environment(
 
 
 def _content_security_policy(stylesheet: str) -> str:
-    """Allows nothing but this one inline stylesheet, and forms and frames of our own (CSP 3)."""
+    """Returns a policy that allows only this inline stylesheet, data images, and our own forms and frames (CSP 3)."""
     digest = hashlib.sha256(_TEMPLATES.get_template(stylesheet).render().encode()).digest()
     return (
         f"default-src 'none'; style-src 'sha256-{base64.b64encode(digest).decode()}'; img-src data:; "
@@ -39,7 +39,7 @@ _POLICIES = {sheet: _content_security_policy(sheet) for sheet in ("page.css", "i
 
 
 class Problem(StrEnum):
-    """What a page without a brand can say; the names of its texts."""
+    """The problems that a page without a brand can show. The values are the names of texts."""
 
     BAD_LINK = "bad_link"
     NOT_FOUND = "not_found"
@@ -50,7 +50,7 @@ class Problem(StrEnum):
 
 
 class UnsubscribeStep(StrEnum):
-    """Where somebody stands who follows an unsubscribe link; the names of its texts."""
+    """The steps of unsubscribing by a link. The values are the names of texts."""
 
     ASK = "ask"
     DONE = "done"
@@ -62,17 +62,17 @@ class UnsubscribeStep(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UnsubscribePage:
-    """What an unsubscribe page is about.
+    """The values of an unsubscribe page.
 
     Attributes:
-        scope: what the link leaves: a category or `EVERYTHING_OPTIONAL`.
-        opted_out: what the person has left, or `EVERYTHING_OPTIONAL` among it.
-        footer: what service mail offers this person (the switch `service_footer`).
-        about: whose address it is about; None where the link is not good for the one on record, and nothing is shown
-            of what the person gets.
-        undo: the value that undoes the press that led here; None where there is nothing to undo.
-        gets: the optional categories that go to this person as things are.
-        announced: the name of the text that says which announcements cannot be left; None where there are none.
+        scope: the scope of the link: a category or `EVERYTHING_OPTIONAL`.
+        opted_out: the scopes that the person has left; `EVERYTHING_OPTIONAL` may be among them.
+        footer: the value of the switch `service_footer` for this person.
+        about: the person's address; None if the link is not for the address on record. The page then shows nothing
+            about the mail that the person gets.
+        undo: the value that undoes the opt-out of this page; None if there is nothing to undo.
+        gets: the optional categories that the person gets at present.
+        announced: the name of the text about announcements that cannot be left; None if the person gets none.
     """
 
     policy: Policy
@@ -87,7 +87,7 @@ class UnsubscribePage:
 
     @property
     def stays_left(self) -> bool:
-        """Tells whether it can be asked for again by mail."""
+        """Tells whether the person may ask for the mail again, which sends a confirmation mail."""
         return self.about is not None and self.step in (
             UnsubscribeStep.DONE,
             UnsubscribeStep.LEFT,
@@ -96,31 +96,31 @@ class UnsubscribePage:
 
     @property
     def leaves_everything(self) -> bool:
-        """Whether nothing optional remains, or would remain."""
+        """Tells whether the person has left all optional mail, or would leave it by this page's button."""
         return EVERYTHING_OPTIONAL in self.opted_out or (
             self.step is UnsubscribeStep.ASK and self.scope == EVERYTHING_OPTIONAL
         )
 
     @property
     def optional(self) -> list[str]:
-        """The brand's optional categories."""
+        """Returns the names of the brand's optional categories."""
         return [category.name for category in self.policy.categories.values() if category.is_optional]
 
     @property
     def left_categories(self) -> list[str]:
-        """The categories that the page says are left, or are going to be."""
+        """Returns the categories that the person has left; before the press, those that the button leaves."""
         if self.leaves_everything:
             return self.optional
         return [name for name in self.optional if name in self._gone]
 
     @property
     def leavable_categories(self) -> list[str]:
-        """The optional categories that can still be left."""
+        """Returns the optional categories that can still be left."""
         return [] if self.leaves_everything else [name for name in self.optional if name not in self._gone]
 
     @property
     def received_categories(self) -> list[str]:
-        """Those of them that do come to this person."""
+        """Returns the categories of `leavable_categories` that the person gets at present."""
         return [name for name in self.leavable_categories if name in self.gets]
 
     @property
@@ -129,7 +129,7 @@ class UnsubscribePage:
 
 
 def unsubscribe_page(request: Request, leaving: UnsubscribePage) -> HTMLResponse:
-    """The page behind an unsubscribe link, before and after the press of its button."""
+    """Returns the page of an unsubscribe link, before or after the press of its button."""
     values = {"leaving": leaving, "everything": EVERYTHING_OPTIONAL}
     return brand_page(request, leaving.policy, "leaving.html.j2", leaving.about, **values)
 
@@ -137,9 +137,9 @@ def unsubscribe_page(request: Request, leaving: UnsubscribePage) -> HTMLResponse
 def brand_page(
     request: Request, policy: Policy, template: str, address: str | None = None, **values: Any
 ) -> HTMLResponse:
-    """A page in a brand's name: its template gets the language's texts as `t`, `brand`, `controller` and the values.
+    """Returns a page in a brand's name. Its template gets `t` (the texts), `brand`, `controller` and `values`.
 
-    `address`: whose it is about; it is shown masked.
+    `address` is the address of the person; the page shows it masked.
     """
     language = language_of(request, policy)
     values["about"] = language.isolate_name(mask_address(address)) if address else None
@@ -148,23 +148,23 @@ def brand_page(
 
 
 def problem_page(request: Request, problem: Problem, status: int) -> HTMLResponse:
-    """A page that says what is wrong, and reveals nothing else."""
+    """Returns a page that names a problem, and shows nothing else."""
     language = _request_language(request, DEFAULT)
     return _render_page("problem.html.j2", "page.css", status, language=language, t=language.texts, problem=problem)
 
 
 def inbox_page(template: str, values: Mapping[str, Any]) -> HTMLResponse:
-    """A page of the inbox."""
+    """Renders a template of the inbox."""
     return _render_page(template, "inbox.css", 200, **values)
 
 
 def language_of(request: Request, policy: Policy) -> PageLanguage:
-    """The reader's language, or the brand's."""
+    """Returns the language of the reader, or else of the brand."""
     return _request_language(request, policy.default_locale)
 
 
 def category_titles(language: PageLanguage, names: Sequence[str], brand: str) -> list[tuple[str, str]]:
-    """Title and description of categories."""
+    """Returns title and description of each category."""
     texts = language.texts["kinds"]
     return [(texts[name][0], texts[name][1].format(brand=brand)) for name in names]
 

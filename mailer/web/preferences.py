@@ -1,7 +1,8 @@
-"""`/preferences/{token}`: what somebody can stop at once, and what they can ask for.
+"""`/preferences/{token}`: a person stops mail at once, or asks for mail.
 
-The link may have been forwarded, or lie in a mailbox that somebody else has now: the page is the same for everybody,
-and whatever widens or moves waits for an answer from the address on record.
+The mail may have been forwarded, or its mailbox may belong to another person now. The page is therefore the same for
+everybody. A change that allows more, or moves mail to another channel, waits for a confirmation from the address on
+record.
 """
 
 from collections.abc import Iterable
@@ -29,12 +30,12 @@ from mailer.web.site import TheSite, WebContext
 router = APIRouter(include_in_schema=False)
 
 _REFUSALS = {"personalisation": StandingFlag.PERSONALISATION_REFUSED, "tracking": StandingFlag.TRACKING_REFUSED}
-"""The page's own names of what is refused by a flag."""
+"""The flags that the page can set, by their names in its form."""
 
 
 @router.api_route("/preferences/{token}", methods=METHODS)
 async def preferences(request: Request, token: str, site: TheSite) -> Response:
-    """Shows what can be stopped and asked for. Once saved, the one holds, and the other waits for a confirmation."""
+    """Shows the mail that can be stopped or asked for. Stops take effect at once; the rest waits for a confirmation."""
     link = site.links.read_preferences(token)
     policy = site.policies.get(link.brand) if link else None
     if link is None or policy is None:
@@ -66,7 +67,7 @@ async def preferences(request: Request, token: str, site: TheSite) -> Response:
 
 
 async def _opt_out_ticked(site: WebContext, policy: Policy, standing: Standing, form: Form) -> bool:
-    """Opts out of what is ticked; whether there was anything."""
+    """Records the opt-outs that are ticked in the form. Returns True if there was one."""
     known = [*scopes_offered(policy, datetime.now(UTC)), *topics_of(policy, standing)]
     left = [scope for scope in form.get("stop", []) if scope in known]
     if "all" in form:
@@ -77,7 +78,7 @@ async def _opt_out_ticked(site: WebContext, policy: Policy, standing: Standing, 
 
 
 async def _apply_refusals(site: WebContext, policy: Policy, standing: Standing, form: Form) -> bool:
-    """Does at once what reduces more than an opt-out does; whether there was anything."""
+    """Records the refusals in the form: of marketing, tracking or personalisation. Returns True if there was one."""
     refused = form.get("refuse", [])
     for flag in [flag for name, flag in _REFUSALS.items() if name in refused]:
         await set_account_flag(site.standings, policy.brand, standing.recipient_id, flag, True, "page")
@@ -92,7 +93,7 @@ async def _apply_refusals(site: WebContext, policy: Policy, standing: Standing, 
 async def _ask_for_ticked(
     site: WebContext, policy: Policy, standing: Standing, language: PageLanguage, form: Form
 ) -> bool:
-    """Asks for the confirmation of what widens or moves; whether there was anything."""
+    """Asks by mail to confirm the ticked requests in the form. Returns True if there was one."""
     now = datetime.now(UTC)
     known = [*scopes_offered(policy, now), *topics_of(policy, standing), *acts_offered(policy)]
     wanted = [what for what in dict.fromkeys(form.get("want", [])) if what in known]
@@ -104,10 +105,10 @@ async def _ask_for_ticked(
 async def ask_for_choices(
     site: WebContext, policy: Policy, recipient_id: int, wanted: Iterable[str], language: PageLanguage
 ) -> None:
-    """Asks by mail whether a person wants what a page offers.
+    """Sends a mail that asks a person to confirm their choices of a page.
 
     Raises:
-        NobodyToAsk: the brand has no such recipient.
+        RecipientUnknown: the brand has no such recipient.
     """
     now = datetime.now(UTC)
     wishes = [

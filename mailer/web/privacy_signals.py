@@ -1,4 +1,4 @@
-"""The words of a browser about its owner's wishes with each request: Global Privacy Control, and Do Not Track."""
+"""Privacy signals that a browser sends with each request: Global Privacy Control and Do Not Track."""
 
 from collections.abc import Mapping
 
@@ -12,11 +12,11 @@ from mailer.web.form_posts import is_button_press
 from mailer.web.site import WebContext
 
 SIGNAL = "privacy-signal"
-"""The way in which such a wish was said, as the ledger has it."""
+"""The source of such an opt-out in the ledger."""
 
 
 def has_privacy_signal(headers: Mapping[str, str]) -> bool:
-    """Tells whether a request carries `Sec-GPC: 1` or `DNT: 1`; whatever begins so is meant so, as `1, 1`."""
+    """Tells whether a request has `Sec-GPC: 1` or `DNT: 1`. A value that begins with 1, such as `1, 1`, counts too."""
     return any(headers.get(name, "").lstrip().startswith("1") for name in ("sec-gpc", "dnt"))
 
 
@@ -24,7 +24,7 @@ def has_privacy_signal(headers: Mapping[str, str]) -> bool:
 async def apply_privacy_signal(request: Request, site: WebContext, policy: Policy, recipient_id: int) -> None:
     """A press in a browser that asks not to share ends partners' mail, and is on the partners' lists.
 
-    Following a link records nothing. The wish is of a person whom the link names, whether or not it is their newest.
+    To follow a link records nothing. The opt-out is of the person whom the link names, also if the link is an old one.
     """
     if not is_button_press(request.method) or not has_privacy_signal(request.headers):
         return

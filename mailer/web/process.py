@@ -1,4 +1,4 @@
-"""Serves the web app, and writes what it counts."""
+"""Serves the web app, and writes its counts of opens and clicks."""
 
 import asyncio
 from collections.abc import Callable

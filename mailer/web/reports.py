@@ -1,4 +1,4 @@
-"""The API for reports: what an advertiser may be told of a campaign."""
+"""The API for reports: the figures of a campaign that an advertiser may know."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,10 +17,10 @@ router = APIRouter(tags=["reports"])
 
 
 class AdvertiserReport(BaseModel):
-    """Figures about groups of people. null: the figure is withheld, since it could tell of too few.
+    """Figures about groups of people. null: the figure is withheld, as it is about too few people.
 
-    `people` were handed something, each counted once; `opens` and `clicks` are those of people's mail programs.
-    `breakdowns` are people by value; `other` has those whose own cell is not shown.
+    `people` is the number of people to whom mail was handed over, each counted once; `opens` and `clicks` are those of
+    people's mail programs. `breakdowns` are people by value; `other` counts the people of cells that are not shown.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -47,9 +47,9 @@ class AdvertiserReport(BaseModel):
     },
 )
 async def report(brand: Slug, campaign: Name, site: TheSite, client: TheClient) -> CampaignReport:
-    """Whom a finished campaign has reached, by a name of a campaign or the id of a mailing without one.
+    """Returns the figures of a finished campaign, by its name, or by the id of a mailing without a campaign.
 
-    Made the first time it is asked for, and the same ever after.
+    The report is made at the first request, and stays the same.
     """
     require_right(client, ReadDataRight(brand, ReadRight.REPORT))
     policy = site.policies.get(brand)

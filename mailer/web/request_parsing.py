@@ -1,4 +1,4 @@
-"""Reading of a request: its path has to be UTF-8, and JSON is read as everywhere else."""
+"""Reads a request: its path has to be UTF-8, and its JSON is parsed by `mailer.input_types.read_json`."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
@@ -12,22 +12,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mailer.input_types import check_field_count, read_json
 
 MAX_PATH = 8_000
-"""Octets, with its query; RFC 9110 4.1 asks for no more. Our longest tokens have 4,000."""
+"""The most octets of a path with its query, as RFC 9110 4.1 recommends. Our longest tokens have 4,000."""
 
 
 PAGES = ("/u/", "/preferences/", "/confirm/", "/report/", "/c/", "/o/")
-"""Beginnings of the paths of links in mails."""
+"""The beginnings of the paths of links in mails."""
 
 
 class PathCheck:
-    """Refuses what no route can read: a path or query that is no text, or is too long.
+    """Refuses a path or query that is not UTF-8, has a null character, or is too long.
 
-    A slash that something on the way has put behind a link of a mail is passed over: a redirect would take a one-click
-    request's POST away (RFC 8058 3.1).
+    It removes a slash that a program on the way has added to a link of a mail: a redirect would lose the POST of a
+    one-click request (RFC 8058 3.1).
     """
 
     def __init__(self, app: ASGIApp, refuse: Callable[[Request, HTTPException], Awaitable[Response]]) -> None:
-        """`refuse` makes the answer."""
+        """Stores the parts. `refuse` makes the answer."""
         self._app = app
         self._refuse = refuse
 
@@ -63,10 +63,10 @@ class _JsonRequest(Request):
     """A request whose body is JSON by `mailer.input_types.read_json`."""
 
     async def body(self) -> bytes:
-        """The body.
+        """Returns the body.
 
         Raises:
-            HTTPException: it is there and said to be something else than JSON.
+            HTTPException: the body is not empty, and its Content-Type is not JSON.
         """
         body = await super().body()
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -75,10 +75,10 @@ class _JsonRequest(Request):
         return body
 
     async def json(self) -> Any:
-        """The body's values.
+        """Returns the values in the body.
 
         Raises:
-            HTTPException: it is not JSON, or has very many fields.
+            HTTPException: the body is not JSON, or has too many fields.
         """
         try:
             return check_field_count(read_json(await self.body()))
@@ -87,7 +87,7 @@ class _JsonRequest(Request):
 
 
 class JsonRoute(APIRoute):
-    """A route whose requests are read so."""
+    """A route whose requests are of `_JsonRequest`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """See FastAPI."""

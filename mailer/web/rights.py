@@ -1,4 +1,4 @@
-"""The API for accounts: the copy of a person's data, and what an application says of an account."""
+"""The API for accounts: a copy of a person's data, and account events of an application."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ router = APIRouter(tags=["recipients"], route_class=JsonRoute)
 
 
 class Remaining(BaseModel):
-    """A processor that was handed data of an erased person, and until when it is to have erased them."""
+    """A processor that has data of an erased person, with the time until which it has to erase them."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -42,11 +42,11 @@ class Remaining(BaseModel):
 
 
 class Done(BaseModel):
-    """Answers that it holds. After an erasure: what it cancelled, and who else has to erase.
+    """The answer to an applied account event. After an erasure, it has the cancelled deliveries and the processors.
 
-    Only a consent has a `state`. `given`: it stands. `asked`: a mail asks for a confirmation; until that comes, nothing
-    is given. `withdrawn`: it was withdrawn since it was said, and gives nothing. `still_left` is what the person has
-    left, and goes on stopping mail.
+    Only a consent has a `state`. `given`: the consent is in effect. `asked`: a mail asks for a confirmation; until the
+    person confirms, there is no consent. `withdrawn`: the person has withdrawn the consent since. `still_left` are the
+    scopes that the person has left; they go on stopping mail.
     """
 
     brand: str
@@ -126,7 +126,7 @@ async def _whose(site: WebContext, brand: str, ref: str) -> tuple[Policy, int]:
 
 
 async def _consented(site: WebContext, recipient_id: int, said: Consents) -> Done:
-    """Answers a consent, said for the first time or again, by what stands now."""
+    """Returns the answer to a consent, new or repeated, with its state now."""
     standing = await site.standings.get_standing(said.brand, recipient_id)
     if standing is not None and said.scope in standing.consents:
         left = sorted(standing.opted_out)

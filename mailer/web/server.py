@@ -1,4 +1,4 @@
-"""Serves an ASGI application in the running loop, until told to stop."""
+"""Serves an ASGI application in the running event loop until it is stopped."""
 
 import asyncio
 import socket
@@ -12,23 +12,23 @@ from starlette.types import ASGIApp
 _BACKLOG = 1024
 
 _LEAVE_LOGGING_ALONE = {"incremental": True, "handlers": {}, "loggers": {}}
-"""Granian would else configure logging for the whole process, and close the handlers that are there."""
+"""A logging configuration that changes nothing. Granian's default would replace the logging of the whole process."""
 
 
 async def serve_app(
     app: ASGIApp, host: str, port: int, stop: asyncio.Event, announce: Callable[[int], object] | None = None
 ) -> None:
-    """Serves until `stop` is set, then answers what is in flight and returns. Handles no signal.
+    """Serves until `stop` is set, then answers the open requests and returns. It handles no signals.
 
     Args:
         app: an ASGI application; no lifespan events are sent.
         host: an address or name of this machine.
-        port: 0 for any free one.
-        stop: ends it.
-        announce: told the port once connections are taken.
+        port: the port; 0 means any free port.
+        stop: the event that ends the server.
+        announce: called with the port once the server takes connections.
 
     Raises:
-        OSError: the port is taken, or the host is not ours.
+        OSError: the port is taken, or the host is not of this machine.
     """
     address, port = await _claim_port(host, port)
     server = Server(
@@ -57,7 +57,7 @@ async def serve_app(
 
 
 async def _claim_port(host: str, port: int) -> tuple[str, int]:
-    """The numeric address and a port that nobody has: Granian would share it with another server, or pick none."""
+    """Returns the numeric address and a free port. Granian would share a port, and cannot choose a free one."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     family, _, _, _, address = found[0]
     with socket.create_server(address[:2], family=family) as probe:
@@ -66,7 +66,7 @@ async def _claim_port(host: str, port: int) -> tuple[str, int]:
 
 
 async def _wait_until_answering(address: str, port: int, serving: "asyncio.Task[None]") -> None:
-    """Returns once the server, which binds in a thread of its own and tells nobody, takes connections."""
+    """Waits until the server takes connections. It binds in its own thread, and does not report that."""
     while True:
         try:
             _, writer = await asyncio.open_connection(address, port)

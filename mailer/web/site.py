@@ -1,4 +1,4 @@
-"""What the web needs of the world, and how its routes get at it."""
+"""The stores and counters of the web, and the dependencies that pass them to routes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -30,14 +30,14 @@ from mailer.rendering.signed_links import SignedLinks
 
 @dataclass(frozen=True, slots=True)
 class WebContext:
-    """Everything behind the pages.
+    """The stores, policies and links that the pages and the API use.
 
     Attributes:
-        public_url: where the site is seen from outside, such as `https://mail.example.org`.
-        policies: the current ones, by brand.
-        desks: where what is said of accounts is done.
-        admit: looks an event over against policies and templates; raises `EventRefused`.
-        registry: where the site's own counters go.
+        public_url: the public address of the site, such as `https://mail.example.org`.
+        policies: the current policies, by brand.
+        desks: opens the stores that account events change.
+        admit: checks an event against policies and templates; raises `EventRefused`.
+        registry: the registry of the site's own counters.
     """
 
     public_url: str
@@ -62,17 +62,17 @@ class WebContext:
 
     @property
     def confirmations(self) -> ConfirmationParts:
-        """Tells how a person is asked to confirm."""
+        """Returns the links and the store that a confirmation request needs."""
         return ConfirmationParts(self.links, self.wishes)
 
     @property
     def answers(self) -> ConfirmationStores:
-        """Returns what a confirmation may change."""
+        """Returns the stores that a confirmation may change."""
         return ConfirmationStores(self.wishes, self.consents, self.standings, self.suppressions)
 
 
 class WebCounters:
-    """The site's counters. Labels come from short closed lists: never a token, an address or a path."""
+    """The site's counters. Labels come from short fixed lists: never a token, an address or a path."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Registers the counters."""

@@ -1,4 +1,4 @@
-"""The pixel and tracked links: what is counted, what more may be kept of it, and of whom."""
+"""The pixel and tracked links: counts opens and clicks, and keeps a person's id only with consent."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -29,16 +29,16 @@ GIF = (
 """One clear pixel, 43 octets."""
 
 _COUNT_SECONDS = 2
-"""How long a reader waits while the database does not answer."""
+"""Seconds that a reader waits at most while the database does not answer."""
 _AGAIN_SECONDS = 60
-"""Seconds before an hour that could not be written is tried again."""
+"""Seconds before counts that could not be written are written again."""
 _PARK_SECONDS = 5
-"""The time that a process that ends waits for the database."""
+"""Seconds that an ending process waits for the database."""
 
 
 @router.api_route("/o/{token}.gif", methods=["GET", "HEAD"])
 async def open_(request: Request, token: str, site: TheSite) -> Response:
-    """Counts an open of the mailing. A mail program gets its image whatever happens."""
+    """Counts an open of the mailing. The mail program gets its image also if counting fails."""
     found = site.links.read_open(token)
     if found is not None and request.method == "GET":
         await _count_fetch(site, found, request.headers, lambda trace: count_open(site.opens, trace))
@@ -47,7 +47,7 @@ async def open_(request: Request, token: str, site: TheSite) -> Response:
 
 @router.api_route("/c/{token}", methods=["GET", "HEAD"])
 async def click(request: Request, token: str, site: TheSite) -> Response:
-    """Counts a click and leads on, whatever happens; only to the URL that we signed (CWE-601)."""
+    """Counts a click and redirects, also if counting fails; only to the URL that we signed (CWE-601)."""
     found = site.links.read_click(token)
     if found is None:
         return problem_page(request, Problem.BAD_LINK, 400)
@@ -58,9 +58,9 @@ async def click(request: Request, token: str, site: TheSite) -> Response:
 
 
 async def keep_counts(opens: OpenCounts, meters: WebCounters, stop: asyncio.Event) -> None:
-    """Writes what was counted after each hour, until told to stop; then leaves the rest to the next process.
+    """Writes the counts of each hour until `stop` is set; then stores the rest for the next process.
 
-    The metrics rise with what is written, not with each fetch: they would tell its time.
+    The metrics rise when counts are written, not with each fetch, which would show its time.
     """
     wait = opens.seconds_to_next_hour()
     while not stop.is_set():
@@ -87,7 +87,7 @@ async def keep_counts(opens: OpenCounts, meters: WebCounters, stop: asyncio.Even
 async def _count_fetch(
     site: WebContext, token: OpenToken | ClickToken, headers: Mapping[str, str], count: Callable[[FetchTrace], object]
 ) -> None:
-    """Counts what a request may tell. That something cannot be counted is no reason to keep a reader waiting."""
+    """Counts an open or a click as far as it may be counted. An error is logged, and never delays the reader."""
     try:
         if token.recipient_id is None:
             machine = is_machine(headers)
@@ -104,9 +104,9 @@ async def _count_fetch(
 async def _fetch_trace(
     site: WebContext, token: OpenToken | ClickToken, recipient_id: int, headers: Mapping[str, str]
 ) -> FetchTrace | None:
-    """Returns what may be kept of a link that names somebody; None if they are not known any more.
+    """Returns the trace of a link that names a person, or None if the person is not known any more.
 
-    A mailbox that is not theirs any more says nothing of them.
+    The trace names the person only if they consented, and if the link was made for their address on record.
     """
     machine = is_machine(headers)
     reader = await site.opens.find_mailed_person(token.mailing_id, recipient_id)
@@ -121,7 +121,7 @@ async def _fetch_trace(
 
 @rule("opens-counted", "paltalk06-19")
 def count_open(opens: OpenCounts, trace: FetchTrace) -> None:
-    """Which mailings are opened is known: each fetch of a pixel counts for its mailing."""
+    """Each fetch of a pixel counts for its mailing, so it is known which mailings are opened."""
     opens.add_open(trace)
 
 
@@ -138,6 +138,6 @@ def do_not_track(headers: Mapping[str, str]) -> bool:
 
 
 def countable_url(url: str) -> str:
-    """A link as it is counted: without user, query and fragment, which may name somebody."""
+    """Returns a link for counting: without user, query and fragment, which may name a person."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -1,4 +1,4 @@
-"""`/u/{token}`: leaving a kind of mail, or the service."""
+"""`/u/{token}`: unsubscribes from a kind of mail, or asks to close the account."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -38,7 +38,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.api_route("/u/{token}", methods=METHODS)
 async def leave(request: Request, token: str, site: TheSite, meters: TheMeters) -> Response:
-    """Asks, and once a button is pressed or one click is posted, leaves what the link is for."""
+    """Shows the unsubscribe page. A press of its button, or a one-click POST, opts out."""
     found = recipient_of_link(site.links, site.policies, token)
     if found is None:
         return problem_page(request, Problem.BAD_LINK, 400)
@@ -64,7 +64,7 @@ def recipient_of_link(
 ) -> tuple[UnsubscribeToken, Policy] | None:
     """A link of ours is all that an opt-out needs: no login, no identity, nothing about whoever holds it.
 
-    None for what is not ours, or of a brand that is gone.
+    Returns the token and the policy; None if the link is not ours, or its brand is gone.
     """
     link = links.read_unsubscribe(token)
     policy = policies.get(link.brand) if link else None
@@ -72,7 +72,7 @@ def recipient_of_link(
 
 
 async def _page_before_press(site: WebContext, policy: Policy, link: UnsubscribeToken) -> UnsubscribePage:
-    """The page as a look at it shows it; to who holds a link to another address, as if nothing had been left."""
+    """Returns the page before a button is pressed. With a link to an older address, it shows no opt-outs."""
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
     scope, footer = scope_of_link(policy, link.category), _footer_of(policy, standing)
     if standing is None or not is_current_address(link.generation, standing):
@@ -94,7 +94,7 @@ async def _page_before_press(site: WebContext, policy: Policy, link: Unsubscribe
 async def _opt_out(
     site: WebContext, meters: WebCounters, link: UnsubscribeToken, leaving: UnsubscribePage, form: Form
 ) -> UnsubscribePage:
-    """Opts out: for the page's button, and for one-click, whatever its body (RFC 8058 3.2)."""
+    """Records the opt-out of the page's button, or of a one-click POST with any body (RFC 8058 3.2)."""
     pressed = form.get("scope")
     scope, done = EVERYTHING_OPTIONAL if pressed == ["all"] else leaving.scope, OptOutResult()
     try:
@@ -102,14 +102,14 @@ async def _opt_out(
         done = await record_opt_out(site.standings, leaving.policy, link.recipient_id, scope, source, link.mailing_id)
         meters.opt_outs.labels(link.brand, scope).inc()
     except OptOutRefused:
-        # Nobody is there any more, which is nobody's business: the answer is the same.
+        # The recipient is gone. The answer stays the same, so it does not tell that.
         log.info("an opt-out for a recipient who is gone", brand=link.brand)
     undo = _undo_value(site.links, link, done) if pressed and leaving.about else None
     return replace(leaving, step=UnsubscribeStep.DONE, scope=scope, opted_out=leaving.opted_out | {scope}, undo=undo)
 
 
 def _undo_value(links: SignedLinks, link: UnsubscribeToken, done: OptOutResult) -> str | None:
-    """The value that undoes a press, once and for some minutes; none where the press has changed nothing."""
+    """Returns the token that undoes an opt-out, once and for some minutes; None if the opt-out changed nothing."""
     if done.suppression is None or done.at is None:
         return None
     return links.undo_token(UndoToken(link.brand, link.recipient_id, done.suppression, done.at))
@@ -118,7 +118,7 @@ def _undo_value(links: SignedLinks, link: UnsubscribeToken, done: OptOutResult) 
 async def _undo_opt_out(
     site: WebContext, link: UnsubscribeToken, leaving: UnsubscribePage, value: str
 ) -> UnsubscribePage:
-    """Undoes the press that a page's value is about, if it was on this link's page."""
+    """Undoes the opt-out that a token names, if it was made on this link's page."""
     press = site.links.read_undo(value)
     if press is None or (press.brand, press.recipient_id) != (link.brand, link.recipient_id):
         return replace(leaving, step=UnsubscribeStep.LATE)
@@ -127,13 +127,13 @@ async def _undo_opt_out(
 
 
 def _closes_account(link: UnsubscribeToken) -> bool:
-    """Tells whether it is the link of mandatory mail that ends with the account (`service_footer`)."""
+    """Tells whether the link is of mandatory mail that ends with the account (`service_footer`)."""
     category = CATEGORIES.get(link.category)
     return category is not None and category.mandatory and not category.outlives_account
 
 
 async def _ask_to_close(request: Request, site: WebContext, policy: Policy, link: UnsubscribeToken) -> Response:
-    """Asks by mail whether the account is to be closed, for the page's own button only: service mail is forwarded."""
+    """Shows the page to close an account. Its button sends a confirmation mail, as service mail may be forwarded."""
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if standing is None or not is_current_address(link.generation, standing):
         return problem_page(request, Problem.STALE, 410)
@@ -147,7 +147,7 @@ async def _ask_to_close(request: Request, site: WebContext, policy: Policy, link
 
 
 def _announcement_text(policy: Policy, standing: Standing | None = None) -> str:
-    """The name of the text that says which announcements come to a person; None: to anybody, and nothing of whom."""
+    """Returns the name of the text about announcements for a person; without a standing, for everybody."""
     switches = policy.switches_for(standing.collected_under, standing.country) if standing else policy.switches
     return f"announced_{switches.service_scope}"
 
