@@ -1,4 +1,4 @@
-"""The only way to change a standing. Each action is named for what has happened to the recipient."""
+"""The actions: the only way to change a standing."""
 
 from mailer.actions.consent import ConsentRefused, record_consent, withdraw_consent
 from mailer.actions.opt_out import OptOutRefused, record_opt_out, scope_of_link

@@ -1,4 +1,4 @@
-"""Account events: what applications say of their accounts on the queue becomes the same actions as by CLI and API."""
+"""Applies account events from applications. They call the same actions as the CLI and the API."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from mailer.ports.standings import StandingFlag, StandingStore
 from mailer.ports.suppressions import SuppressionStore
 
 SOURCE = "application"
-"""How such a change was asked for, as the ledger says it."""
+"""The source of a change by an account event, as the ledger stores it."""
 _FLAGS = {
     "deactivate": (StandingFlag.DEACTIVATED, True),
     "reactivate": (StandingFlag.DEACTIVATED, False),
@@ -47,7 +47,7 @@ _REFUSED = (
 
 @dataclass(frozen=True, slots=True)
 class AccountStores:
-    """All that an account event may change."""
+    """The stores that an account event may change."""
 
     standings: StandingStore
     rights: RightsStore
@@ -57,14 +57,14 @@ class AccountStores:
 
 
 class AccountStoresOpener(Protocol):
-    """Opens the desk for one event, whose change is noted with it, so that it is made once."""
+    """Opens the stores for one event. They note the event together with its change, so that it is made only once."""
 
     def __call__(self, event: AccountEvent | None, actor: str | None = None) -> AccountStores:
-        """The desk.
+        """Returns the stores.
 
         Args:
-            event: which; None: one that notes nothing.
-            actor: the identity that stands in the ledger.
+            event: the event to note; None: no event is noted.
+            actor: the identity for the ledger.
         """
         ...
 
@@ -76,13 +76,13 @@ async def apply_account_event(
     """What an application says of an account is done, once, and holds from then on, also for what is queued.
 
     Args:
-        desks: where changes are made.
-        policies: by brand.
-        event: what is said; the id again is answered like the first.
-        publisher: who says it.
+        desks: opens the stores for the changes.
+        policies: the policies by brand.
+        event: the event. A repeated id changes nothing, and raises no error.
+        publisher: the identity that published the event.
 
     Raises:
-        EventRefused: it cannot be done; the message says why.
+        EventRefused: the event cannot be applied. The message gives the reason.
     """
     policy = check_account_event(policies, event)
     recipient_id = await desks(None, str(publisher)).rights.register_recipient(
@@ -97,10 +97,10 @@ async def apply_account_event(
 
 
 def check_account_event(policies: Mapping[str, Policy], event: AccountEvent) -> Policy:
-    """The policy of an event's brand, if what is said can be done as far as can be told without the person.
+    """Checks an event as far as possible without the recipient's data, and returns the policy of its brand.
 
     Raises:
-        EventRefused: it cannot.
+        EventRefused: the event cannot be applied.
     """
     policy = policies.get(event.brand)
     if policy is None:
@@ -125,24 +125,24 @@ def check_account_event(policies: Mapping[str, Policy], event: AccountEvent) -> 
 async def apply_to_recipient(
     desks: AccountStoresOpener, policy: Policy, recipient_id: int, event: AccountEvent, actor: str, source: str
 ) -> ErasureResult | None:
-    """Does what is said of a known recipient, once.
+    """Applies an event to a known recipient, once.
 
     Args:
-        desks: where changes are made.
-        policy: the brand's.
-        recipient_id: of whom it is said.
-        event: what is said.
-        actor: who says it.
-        source: how it was said, as the ledger has it.
+        desks: opens the stores for the changes.
+        policy: the policy of the brand.
+        recipient_id: the recipient.
+        event: the event.
+        actor: the identity for the ledger.
+        source: how the event came, for the ledger.
 
     Returns:
-        What an erasure came to; None for everything else.
+        The result of an erasure; None for every other event.
 
     Raises:
-        ErasureBlocked: a legal hold stands.
-        KnownEvent: it was done before, and is not done again.
-        IdTaken: its id stands for another event.
-        EventRefused: it cannot be done for another reason.
+        ErasureBlocked: a legal hold is in force.
+        KnownEvent: the event was applied before, and is not applied again.
+        IdTaken: the id belongs to another event.
+        EventRefused: it cannot be applied for another reason.
     """
     said = _AccountStatement(desks, policy, recipient_id, actor, source)
     try:
@@ -155,7 +155,7 @@ async def apply_to_recipient(
 
 @dataclass(frozen=True, slots=True)
 class _AccountStatement:
-    """By whom something is said of whom, and where it is done."""
+    """The context of an account event: its stores, policy, recipient, actor and source."""
 
     desks: AccountStoresOpener
     policy: Policy

@@ -1,4 +1,4 @@
-"""What is simply so or not so of an account: closed, restricted, a child's, paid; and how its owner is reached."""
+"""Sets the flags of an account, its paid products, its channel and its postal address."""
 
 from collections.abc import Sequence
 
@@ -12,13 +12,13 @@ class UnknownRecipient(LookupError):
 
 
 class ChannelRefused(ValueError):
-    """A wish for a channel that the brand does not have."""
+    """A channel was asked for that the brand does not have."""
 
 
 async def set_account_flag(
     standings: StandingStore, brand: str, recipient_id: int, flag: StandingFlag, on: bool, source: str
 ) -> None:
-    """Sets or clears a flag; at once, also for what is queued.
+    """Sets or clears a flag. It takes effect at once, also for queued mail.
 
     Raises:
         UnknownRecipient: the brand has no such recipient.
@@ -28,7 +28,7 @@ async def set_account_flag(
 
 
 async def set_channel(standings: StandingStore, policy: Policy, recipient_id: int, channel: str, source: str) -> None:
-    """Obeys the channel that a person wishes: `email`, or another one, on which somebody tells them (paltalk06-08).
+    """Sets the channel that a person chose: `email`, or another one, such as a letter (paltalk06-08).
 
     Raises:
         ChannelRefused: the brand has no such channel.
@@ -40,10 +40,10 @@ async def set_channel(standings: StandingStore, policy: Policy, recipient_id: in
 
 
 def check_channel(policy: Policy, channel: str) -> None:
-    """Checks that a brand has a channel: mail would not go, and nobody be told.
+    """Checks that a brand has a channel. Otherwise the person would get no mail, and nobody would tell them.
 
     Raises:
-        ChannelRefused: it has none of this name.
+        ChannelRefused: the brand has no channel of this name.
     """
     if channel not in (EMAIL, *policy.channels):
         beside = f"{EMAIL}, {', '.join(policy.channels)}" if policy.channels else f"{EMAIL} only"
@@ -53,7 +53,7 @@ def check_channel(policy: Policy, channel: str) -> None:
 async def set_postal_address(
     standings: StandingStore, brand: str, recipient_id: int, lines: Sequence[str] | None, source: str
 ) -> None:
-    """Keeps the postal address for a person's written notices, and for nothing else; None forgets it (interpals-18).
+    """Stores a person's postal address, only for written notices. None deletes it (interpals-18).
 
     Raises:
         UnknownRecipient: the brand has no such recipient.
@@ -66,7 +66,7 @@ async def set_postal_address(
 async def set_paid_product(
     standings: StandingStore, brand: str, recipient_id: int, product: str | None, paid: bool, source: str
 ) -> None:
-    """Notes whether an account pays for a product, or None: for every product, or for none (interpals-08).
+    """Stores whether an account pays for a product. The product None means every product, or none (interpals-08).
 
     Raises:
         UnknownRecipient: the brand has no such recipient.

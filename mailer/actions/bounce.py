@@ -1,4 +1,4 @@
-"""An address that does not exist, and whether that is believed."""
+"""Judges hard refusals: does mailer believe a relay that an address does not exist?"""
 
 import time
 from collections import Counter
@@ -13,27 +13,28 @@ from mailer.ports.quarantine import HardRefusal, Key, RefusalCounts, RefusalStor
 from mailer.telemetry import log
 
 QUARANTINED: Final = "quarantined"
-"""The reason of a held delivery whose refusal waits for a person."""
+"""The reason of a held delivery whose refusal waits for a person's judgement."""
 _SECONDS: Final = 1.0
-"""Between two looks at the counters while something is refused."""
+"""Seconds between two reads of the counters while addresses are refused."""
 _IDLE_SECONDS: Final = 10.0
-"""Between two looks while nothing is."""
+"""Seconds between two reads of the counters while nothing is refused."""
 _HOUR: Final = 3600.0
 _DOMAINS: Final = 20_000
-"""Recipient domains that a process remembers of a processor; with more, it begins anew."""
+"""The maximum number of recipient domains that a process counts for a processor. Above it, counting restarts."""
 _ANSWERS: Final = (OutcomeKind.ACCEPTED, OutcomeKind.REFUSED, OutcomeKind.BLOCKED)
-"""What says whether an address is there; the other outcomes leave it open."""
+"""The outcomes that count as an answer of the processor. The others tell nothing about the address."""
 _NONE: Final = RefusalTally()
 _NOTHING: Final = RefusalCounts(_NONE, _NONE, {})
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalJudgement:
-    """What is believed of a window's hard refusals.
+    """The judgement of a window's hard refusals.
 
     Attributes:
-        believed: their addresses are dead, once the window's outcomes are recorded (`BounceJudge.suppress_addresses`).
-        doubted: deliveries whose refusal is quarantined.
+        processor: the name of the processor that refused.
+        believed: the refusals that are believed. Their addresses become dead after the window's outcomes are recorded.
+        doubted: the deliveries whose refusal is quarantined.
     """
 
     processor: str
@@ -43,14 +44,17 @@ class RefusalJudgement:
 
 @dataclass(slots=True)
 class _ReplyCounts:
-    """What a processor has answered, as this process knows it.
+    """The counts of one processor's answers and refusals, as this process knows them.
 
     Attributes:
-        known: the counters as they were read. read_at: when, in seconds of the clock.
-        total, answered, refused: what has come since and is not counted there, the latter two by recipient domain. Of
-            domains that refuse nothing, only memory knows, and for an hour at most: older answers would hide what a
-            domain has begun to do.
-        begun_at: when the domains' counts began.
+        known: the counters as they were last read from the database.
+        read_at: the time of that read, in seconds of the clock.
+        total: the answers and refusals since then that are not in the database.
+        answered: the answers since then by recipient domain. Answers of a domain without refusals stay here only, for
+            at most an hour. Older answers would hide that a domain has begun to refuse.
+        refused: the refusals since then by recipient domain.
+        begun_at: the time at which counting by domain began.
+        tripped: tells whether the last refusals were doubted.
     """
 
     known: RefusalCounts = _NOTHING
@@ -62,7 +66,7 @@ class _ReplyCounts:
     tripped: bool = False
 
     def add_counts(self, answered: Sequence[str], refused: Sequence[str], now: float) -> None:
-        """Counts a window, given as the domain of each answer and of each refusal."""
+        """Adds a window, given as the domain of each answer and of each refusal."""
         if now - self.begun_at >= _HOUR or len(self.answered) > _DOMAINS:
             self.answered = Counter({domain: self.answered[domain] for domain in self.refused})
             self.begun_at = now
@@ -71,20 +75,20 @@ class _ReplyCounts:
         self.total += RefusalTally(len(answered), len(refused))
 
     def subtract_counts(self, answered: Sequence[str], refused: Sequence[str]) -> None:
-        """Counts a window no more; what was added to the counters already is taken back there with the next look."""
+        """Subtracts a window again. If the database has counted it already, the next exchange subtracts it there."""
         self.answered.subtract(answered)
         self.refused.subtract(refused)
         self.total += RefusalTally(-len(answered), -len(refused))
 
     def take_new_counts(self) -> dict[str | None, RefusalTally]:
-        """What is to be added to the counters; it is not kept here any more."""
+        """Returns the counts to add to the database, by domain and in total (None), and removes them here."""
         new: dict[str | None, RefusalTally] = {None: self.total}
         new |= {domain: RefusalTally(self.answered.pop(domain, 0), n) for domain, n in self.refused.items()}
         self.total, self.refused = _NONE, Counter()
         return new
 
     def restore_counts(self, new: Mapping[str | None, RefusalTally]) -> None:
-        """It could not be added."""
+        """Adds the taken counts again, as the database could not store them."""
         for domain, tally in new.items():
             if domain is None:
                 self.total += tally
@@ -93,7 +97,7 @@ class _ReplyCounts:
                 self.refused[domain] += tally.refused
 
     def doubted_domains(self, domains: Collection[str]) -> Collection[str] | None:
-        """Of which of these domains the refusals are not believed; None: of none of the processor's."""
+        """Returns the domains whose refusals are doubted. None: all refusals of the processor are doubted."""
         known, usual = self.known.domains, self.known.usual
         if is_suspicious(self.known.hour + self.total, usual):
             return None
@@ -105,11 +109,11 @@ class _ReplyCounts:
 
 
 class BounceJudge:
-    """Judges hard refusals as they come (invariant 3). One for all consumers of a process.
+    """Judges hard refusals as they come (invariant 3). All consumers of a process share one.
 
     Args:
-        refusals: where they and the counters are kept.
-        clock: monotonic seconds.
+        refusals: the store of the refusals and the counters.
+        clock: returns monotonic seconds.
     """
 
     def __init__(self, refusals: RefusalStore, clock: Callable[[], float] = time.monotonic) -> None:
@@ -120,10 +124,10 @@ class BounceJudge:
     async def judge_refusals(
         self, processor: str, rows: Sequence[DeliveryRow], outcomes: Sequence[Outcome]
     ) -> RefusalJudgement:
-        """Which of a window's refusals are believed; asked before its outcomes are recorded.
+        """Judges which refusals of a window are believed. It is called before the window's outcomes are recorded.
 
-        Without a refusal it costs no statement but one in ten seconds, and cannot fail. After an error it can be
-        asked again.
+        A window without a refusal costs at most one database statement in ten seconds, and cannot fail. After an error
+        it can be called again.
         """
         book = self._books.setdefault(processor, _ReplyCounts())
         pairs = list(zip(rows, outcomes, strict=True))
@@ -142,12 +146,12 @@ class BounceJudge:
             raise
 
     async def suppress_addresses(self, judgement: RefusalJudgement) -> None:
-        """Makes the addresses of believed refusals dead, as far as nobody has begun to doubt them meanwhile."""
+        """Suppresses the addresses of believed refusals as dead, unless they have been doubted meanwhile."""
         if judgement.believed:
             await self._refusals.suppress_addresses(judgement.processor, judgement.believed)
 
     async def _exchange_counts(self, processor: str, book: _ReplyCounts, domains: Collection[str]) -> None:
-        """Adds what is new to the counters, and reads them."""
+        """Adds the new counts to the database, and reads the counters."""
         before, book.read_at = book.read_at, self._clock()
         new = book.take_new_counts()
         refusing = (name for name, tally in book.known.domains.items() if tally.refused)
@@ -155,7 +159,7 @@ class BounceJudge:
         try:
             book.known = await self._refusals.add_counts(processor, new, asked)
         except Exception:
-            # It is judged by what is known, and what has come is added the next time.
+            # The judgement uses the known counters. The new counts are added the next time.
             log.exception("answers could not be counted", processor=processor)
             book.read_at = before
             book.restore_counts(new)
@@ -170,7 +174,7 @@ class BounceJudge:
         if doubted:
             if not book.tripped:
                 log.error("hard refusals are quarantined; see `mailer quarantine list`", processor=processor)
-                # The other workers are to know it at once, and the next ones of this machine.
+                # So all other workers read the refusals at once.
                 await self._exchange_counts(processor, book, [refusal.domain for refusal in refusals])
             await self._refusals.retract_believed(processor, doubts)
         book.tripped = bool(doubted)

@@ -1,4 +1,4 @@
-"""Asking for what widens or moves somebody's mail: a mail to the address on record asks whether it was the person."""
+"""Asks a person by mail, at the address on record, to confirm a request that adds or moves mail."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from mailer.rendering.signed_links import ConfirmToken, SignedLinks
 CONFIRMATION = "confirm-subscription"
 """The template of the mail that asks for a confirmation."""
 _WORDS = 500
-"""The characters of what is asked for that stand in the mail; its page has all of it."""
+"""The maximum number of characters of the request's words in the mail. The page shows all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConfirmationParts:
-    """The parts that asking for a confirmation by mail takes."""
+    """The parts that are needed to ask for a confirmation by mail."""
 
     links: SignedLinks
     wishes: PendingRequests
@@ -29,7 +29,7 @@ class ConfirmationParts:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmationAsked:
-    """A mail asks for the confirmation; until it comes, nothing is given."""
+    """The result that a mail asks for the confirmation. Until the person confirms, nothing is changed."""
 
     ref: str
 
@@ -47,18 +47,19 @@ async def ask_for_confirmation(
     *,
     by_owner: bool = True,
 ) -> ConfirmationAsked:
-    """Asks a person to confirm, by one mail a day at most; what is asked for meanwhile is on the same mail's page.
+    """Asks a person to confirm, with at most one mail a day. Later requests appear on the page of the same mail.
 
     Args:
-        confirmations: how it is asked.
-        policy: the brand's.
-        recipient_id: who.
-        wishes: what is asked for, at least one.
+        confirmations: makes the link, and stores the requests.
+        policy: the policy of the brand.
+        recipient_id: the person.
+        wishes: the requests, at least one.
         evidence: the consents among them.
-        by_owner: the person asks, on a page. What others say they asked for is not asked of who has left it.
+        by_owner: tells whether the person made the request on a page. If somebody else reports the request, a person
+            who has opted out of that mail is not asked.
 
     Raises:
-        NobodyToAsk: the brand has no such recipient.
+        RecipientUnknown: the brand has no such recipient.
     """
     requested = _requests_in_words(wishes, policy.default_locale)
 
@@ -84,7 +85,10 @@ async def ask_for_confirmation(
 
 
 def _requests_in_words(wishes: Sequence[PendingRequest], locale: str) -> str:
-    """The words that the mail repeats: none with an address, or that promote, to whomever the asker named."""
+    """Returns the words of the requests for the mail, without those that contain a link or promote something.
+
+    Somebody else may have made the request, so their words could be spam.
+    """
     told = (wish.words for wish in wishes if wish.words and not has_link(wish.words))
     said = ", ".join(words for words in told if not any(promotional_words(words, locale)))[:_WORDS]
-    return "" if has_link(said) else said  # a domain may be what the cut left
+    return "" if has_link(said) else said  # the cut text may look like a domain

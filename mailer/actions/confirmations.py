@@ -1,4 +1,4 @@
-"""Doing what a person has confirmed by the link in a mail to their address."""
+"""Applies the requests that a person has confirmed by the link in a mail."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _FLAGS = {
 
 @dataclass(frozen=True, slots=True)
 class ConfirmationStores:
-    """All that an answer may change."""
+    """The stores that a confirmation may change."""
 
     wishes: PendingRequests
     consents: Consents
@@ -37,17 +37,17 @@ class ConfirmationStores:
 async def apply_confirmation(
     answers: ConfirmationStores, policy: Policy, token: ConfirmToken, what: str, proof: str
 ) -> bool:
-    """Does what waits for this answer, once.
+    """Applies one request that waits for this confirmation, once.
 
     Args:
-        answers: where it is done.
-        policy: the brand's.
-        token: what the link says.
-        what: which of the wishes that wait for it.
-        proof: the link's token as it was signed.
+        answers: the stores.
+        policy: the policy of the brand.
+        token: the content of the link.
+        what: the name of the request.
+        proof: the signed token of the link.
 
     Returns:
-        False: nothing of that name waits, or it was stopped or refused after it had been asked for.
+        False if no request of that name waits, or if the person left or objected after the request.
 
     Raises:
         ConsentRefused: the brand no longer has that mail.
@@ -84,7 +84,7 @@ async def _confirm_flag(answers: ConfirmationStores, policy: Policy, recipient_i
 async def _confirm_marketing(
     answers: ConfirmationStores, policy: Policy, recipient_id: int, wish: PendingRequest
 ) -> bool:
-    """Ends objections that are older than the wish; a newer one stays."""
+    """Lifts the objections to marketing that are older than the request. Returns False if a newer one stays."""
     found = [
         one
         for one in await answers.suppressions.suppressions_of(policy.brand, recipient_id)

@@ -1,4 +1,4 @@
-"""Giving, confirming and withdrawing consent. Every consent has proof, and nobody gives one for somebody else."""
+"""Records, confirms and withdraws consents. Every consent needs a proof, and nobody can consent for somebody else."""
 
 import re
 from dataclasses import replace
@@ -30,13 +30,13 @@ from mailer.ports.consents import CONFIRMED, Consent, ConsentResult, Consents, O
 from mailer.ports.pending_requests import PendingRequest
 
 OWN = ("application", CONFIRMED)
-"""The sources of what a person says for themselves; only these end an opt-out. Whoever holds a link may be anybody."""
+"""The sources of a person's own statements. Only these end an opt-out, as anybody may hold a link."""
 FIRST = date(1995, 1, 1)
-"""The day before which nobody consented to mail, at whichever controller."""
+"""The earliest possible day of a consent to mail, at any controller."""
 
 
 class ConsentRefused(ValueError):
-    """A consent that cannot be recorded; the message says what is missing."""
+    """A consent that cannot be recorded. The message says what is missing."""
 
 
 async def record_consent(
@@ -47,20 +47,21 @@ async def record_consent(
     said: Consent,
     country: str | None,
 ) -> ConsentResult | ConfirmationAsked:
-    """Records what a person consents to. It ends their own older opt-out of it, and no objection.
+    """Records a consent. It ends the person's own older opt-out of the same mail, but no objection.
 
-    Where the policy wants a confirmed subscription, or the law a confirmed consent, this asks for the confirmation.
+    If the policy or the law asks for a confirmation, asks the person by mail instead of recording the consent.
 
     Args:
-        consents: where it is kept.
-        confirmations: how a confirmation is asked for.
-        policy: the brand's.
-        recipient_id: who consents.
-        said: to what, with its proof.
-        country: as the person's standing has it.
+        consents: the store of consents.
+        confirmations: asks for a confirmation.
+        policy: the policy of the brand.
+        recipient_id: the person who consents.
+        said: the consent, with its proof.
+        country: the country in the person's standing.
 
     Raises:
-        ConsentRefused: it has no proof or no known scope, is nobody's own, or the brand has no such recipient.
+        ConsentRefused: it has no proof or no known scope, it is not the person's own act, or the brand has no such
+            recipient.
     """
     said = check_consent(policy, said, datetime.now(UTC))
     if needs_confirmation(policy, said) or lacks_confirmation(policy, said, country):
@@ -71,7 +72,7 @@ async def record_consent(
 
 
 async def withdraw_consent(consents: Consents, policy: Policy, recipient_id: int, said: Consent) -> ConsentResult:
-    """Withdraws a consent, which needs no words; where it is one to mail, that mail is left too. At once.
+    """Withdraws a consent at once. No words are needed. If the consent was to mail, this opts out of that mail too.
 
     Raises:
         ConsentRefused: the scope is unknown, or the brand has no such recipient.
@@ -85,10 +86,10 @@ async def withdraw_consent(consents: Consents, policy: Policy, recipient_id: int
 async def request_subscription(
     confirmations: ConfirmationParts, policy: Policy, recipient_id: int, said: Consent
 ) -> ConfirmationAsked:
-    """Asks by mail whether a person wants to subscribe (double opt-in); one mail a day at most.
+    """Asks a person by mail to confirm a subscription (double opt-in), with at most one mail a day.
 
-    Whoever has left that mail, objected to marketing or closed the account is not asked, whatever an application says:
-    they can ask themselves, on their page.
+    A person who has left that mail, objected to marketing or closed the account is not asked, even if an application
+    reports the consent. They can subscribe on their own page.
 
     Raises:
         ConsentRefused: it has no proof or no known scope, or the brand has no such recipient.
@@ -104,18 +105,18 @@ async def request_subscription(
 async def confirm_consent(
     consents: Consents, policy: Policy, recipient_id: int, wish: PendingRequest, proof: str
 ) -> ConsentResult:
-    """Records the consent that the link in a mail confirms; again without harm.
+    """Records the consent that a person confirmed by the link in a mail. A repeated call does no harm.
 
     Args:
-        consents: where it is kept.
-        policy: the brand's.
-        recipient_id: who confirms.
-        wish: what was asked for.
-        proof: the link's token as it was signed; it is kept as the proof.
+        consents: the store of consents.
+        policy: the policy of the brand.
+        recipient_id: the person who confirms.
+        wish: the request that is confirmed.
+        proof: the signed token of the link, which is stored as the proof.
 
     Returns:
-        What came of it. `left` still has the scope, or all, where the person left after they had asked: a link that
-        lies about brings nobody back.
+        The result. If the person opted out after the request, the opt-out stays: `left` contains its scope. So an old
+        link does not end a newer opt-out.
 
     Raises:
         ConsentRefused: the recipient is gone, or the brand no longer has that mail.
@@ -128,16 +129,16 @@ async def confirm_consent(
 
 
 def check_consent(policy: Policy, said: Consent, now: datetime, is_ours: IsOurs = refuse_every_token) -> Consent:
-    """What was said, if it may be recorded; a clock that is a little ahead of ours is set right.
+    """Checks that a consent may be recorded, and returns it normalized. A time slightly in the future becomes `now`.
 
     Args:
-        policy: the brand's.
-        said: by an application or a file.
-        now: an aware time.
-        is_ours: tells the tokens of our own confirmation links.
+        policy: the policy of the brand.
+        said: the consent, from an application or a file.
+        now: the current time, with its zone.
+        is_ours: tells whether a text is the token of our own confirmation link.
 
     Raises:
-        ConsentRefused: it may not.
+        ConsentRefused: it may not be recorded.
     """
     dated = _check_date(policy, replace(said, source=normalize_source(said.source)), now)
     if not said.given:
@@ -153,7 +154,7 @@ def check_consent(policy: Policy, said: Consent, now: datetime, is_ours: IsOurs 
 
 
 def _check_date(policy: Policy, said: Consent, now: datetime) -> Consent:
-    """Returns what was said with its time set right, and refuses an unknown scope and a time in the future."""
+    """Returns the consent with its time at most `now`. Refuses an unknown scope and a time in the future."""
     if not can_be_asked(policy, said.scope):
         raise ConsentRefused(
             f"{said.scope!r} is no scope of {policy.brand}; there are {describe_consent_scopes(policy)}"
@@ -200,7 +201,7 @@ def check_policy_basis(policy: Policy, said: Consent, is_proven: bool = False) -
 
 
 def _too_early_reason(policy: Policy, said: Consent) -> str | None:
-    """Says why nobody can have said it at that time: its version, or mail itself, came later."""
+    """Returns the reason if the consent is dated before its policy version, or before any mail; else None."""
     name, first = "any consent to mail", FIRST
     for version in policy.all_versions:
         if said.scope == version_scope(version.version):
@@ -214,29 +215,32 @@ def _too_early_reason(policy: Policy, said: Consent) -> str | None:
 
 
 def electronic_notice_basis(policy: Policy, collected_under: str | None) -> str:
-    """On what electronic notices stand: the version of the policy under which a person came (interpals-25)."""
+    """Returns the basis of electronic notices, in words: the policy versions that bind the person (interpals-25)."""
     versions = " and ".join(version.version for version in policy.binding_versions(collected_under))
     return f"the policy of {policy.brand}, version {versions}: using the service accepts them; no consent of the person"
 
 
 def needs_confirmation(policy: Policy, said: Consent) -> bool:
-    """Tells whether it counts only once it is confirmed, and is not."""
+    """Tells whether the policy asks for a confirmation of this consent, and it is not confirmed."""
     return said.source != CONFIRMED and is_confirmed(policy, said.scope)
 
 
 def lacks_confirmation(policy: Policy, said: Consent, country: str | None) -> bool:
-    """Tells whether it counts for nothing by the law of the countries said of somebody until it is confirmed."""
+    """Tells whether the law of this country asks for a confirmation of this consent, and it is not confirmed."""
     return said.source != CONFIRMED and is_about_mail(said.scope) and policy.consent_terms(country).confirmed
 
 
 def is_confirmed(policy: Policy, scope: str) -> bool:
-    """Tells whether a scope is of a category of confirmed subscriptions (paltalk06-03)."""
+    """Tells whether a scope belongs to a category that needs confirmed subscriptions (paltalk06-03)."""
     category = category_of_scope(policy, scope)
     return category is not None and policy.terms[category].confirmed
 
 
 def _lifted_opt_outs(policy: Policy, said: Consent, before: datetime) -> OptOutLifting | None:
-    """Which opt-outs a consent of one's own ends: of its scope, and wider ones as far as they are about it."""
+    """Returns the opt-outs that a person's own consent ends: those of its scope, and wider ones for this scope only.
+
+    None: the consent is not the person's own statement, so it ends no opt-out.
+    """
     if said.source not in OWN:
         return None
     category = category_of_scope(policy, said.scope)

@@ -1,4 +1,4 @@
-"""Closed forms of a consent's proof: the act by which it was given, the statement, and what shows a confirmation."""
+"""The accepted forms of a consent's proof: the act, the version of the statement, and the proof of a confirmation."""
 
 import re
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from mailer.ports.consents import CONFIRMED
 ACTS = ("application", CONFIRMED, "e-mail", "form", "in-person", "letter", "page", "telephone")
 """The acts by which a person consents, as the sources of consents name them.
 
-application: on a page of the application, as it reports it. confirmed: by the link in a mail. form: on a form, by a box
-that was not ticked for them. page: on a page of their preferences. e-mail, letter, telephone, in-person: to somebody.
+application: on a page of the application, which reports it. confirmed: by the link in a mail. form: on a form, by a box
+that was not ticked in advance. page: on the preference page. e-mail, letter, telephone, in-person: to another person.
 """
 _WORDS = {
     "form": "form forms formular formulaire checkbox box tickbox survey widget sign signup registration checkout app",
@@ -24,7 +24,7 @@ _WORDS = {
     "in-person": "person shop store event booth fair counter",
 }
 _BY_WORD = {word: act for act, words in _WORDS.items() for word in words.split()}
-"""Words of sources, and the acts that they name."""
+"""Words that occur in sources, each with the act that it names."""
 _NOT_DONE = (
     "policy privacy terms tos conditions use usage service list lists purchased bought rented shared partner broker"
     " default pre preticked prechecked checked ticked imported import legacy assumed implied unknown none"
@@ -36,24 +36,24 @@ _NO_VERSION = frozenset(_NOTHING.split())
 _MESSAGE = re.compile(r"message-id:<[^\s<>@]+@[^\s<>@]+\.[^\s<>@]+>", re.IGNORECASE)
 _PLACE = re.compile(r"ip:(?P<ip>\S+) at (?P<at>\S+)", re.IGNORECASE)
 IsOurs = Callable[[str], bool]
-"""A check that tells whether a text is the token of a confirmation link that mailer signed."""
+"""A function that tells whether a text is the token of a confirmation link that mailer signed."""
 
 
 def refuse_every_token(text: str) -> bool:
-    """Takes no text for a token, where there is no key by which to tell."""
+    """Returns False for every text, as there is no key to check a token."""
     return False
 
 
 def normalize_source(source: str) -> str:
-    """A source in the form of the act whose name it is, in any case, with spaces or underscores; another as it is."""
+    """Returns the name of the act if the source is one, in any case, with spaces or underscores; else the source."""
     form = source_form(source)
     return form if form in ACTS else source
 
 
 def act_of_source(source: str) -> str | None:
-    """The act that a source names by its name or by a word, such as `form` for `web form 12`; None: it names none.
+    """Returns the act that a source names by its name or by a word, such as `form` for `web form 12`, or None.
 
-    Only its exact name stands for what a person says in the application, or confirms.
+    The acts `application` and `confirmed` must be named exactly.
     """
     form = source_form(source)
     if form in ACTS:
@@ -65,17 +65,17 @@ def act_of_source(source: str) -> str | None:
 
 
 def is_statement_version(text: str) -> bool:
-    """Tells whether a text names the version of a statement: `form 2026-01`, or any name but that of nothing."""
+    """Tells whether a text names the version of a statement, such as `form 2026-01`. Words such as `none` do not."""
     words = re.findall(r"[^\W_]+", text.casefold())
     return (len("".join(words)) > 1 and not _NO_VERSION.issuperset(words)) or any(char.isdecimal() for char in text)
 
 
 def is_confirmation_proof(text: str, said_at: datetime) -> bool:
-    """Tells whether a proof refers to the mail of a confirmation's link, or to the place and time of its press.
+    """Tells whether a proof names the mail with the confirmation link, or the IP address and time of the click.
 
     Args:
-        text: `message-id:<…@…>`, or `ip:… at …` with a time of RFC 3339.
-        said_at: when the consent was said; no link was pressed after it.
+        text: `message-id:<…@…>`, or `ip:… at …` with a time in the format of RFC 3339.
+        said_at: the time of the consent. The click cannot be later.
     """
     if _MESSAGE.fullmatch(text.strip()):
         return True

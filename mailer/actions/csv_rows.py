@@ -1,4 +1,4 @@
-"""The rows of a CSV file (RFC 4180): a broken one is told apart, and a quote that never closes is found."""
+"""Reads the rows of a CSV file (RFC 4180). It reports rows with errors, and quotes that are never closed."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 
 class FileUnusable(ValueError):
-    """A file that is not what can be imported; the message says what is missing."""
+    """The header of a file does not allow an import. The message gives the reason."""
 
 
 class FileBroken(Exception):
-    """A file that cannot be read from one of its lines on; what stands before that line was good.
+    """A file cannot be read from one line on. The lines before it were read.
 
     Attributes:
-        line: its number, from 1 on.
+        line: the number of that line; the first line is 1.
     """
 
     def __init__(self, line: int, reason: str) -> None:
@@ -27,11 +27,12 @@ class FileBroken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CsvRow:
-    """A row, with the number of its first line.
+    """A row of a CSV file.
 
     Attributes:
-        cells: its values by column, as they stand.
-        fault: why it cannot be taken; None if it can.
+        line: the number of its first line.
+        cells: its values by column, unchanged.
+        fault: the reason why it cannot be imported; None if it can.
     """
 
     line: int
@@ -40,11 +41,11 @@ class CsvRow:
 
 
 def read_rows(lines: Iterable[str], columns: Sequence[str], needed: Sequence[str]) -> Iterator[CsvRow]:
-    """The rows below the header line; the header is read at once.
+    """Checks the header line at once, and returns an iterator over the rows below it.
 
     Raises:
-        FileRefused: the header names a column twice, an unknown one, or lacks one that is needed.
-        FileBroken: while they are read: from a line on, quotes do not match.
+        FileUnusable: the header names a column twice, names an unknown one, or lacks a column that is needed.
+        FileBroken: raised by the iterator: from a line on, quotes do not match.
     """
     reader = csv.reader(lines, strict=True)
     try:

@@ -1,4 +1,4 @@
-"""Disclosure under legal process: what was told of a person, to which authority, is on record (interpals-12)."""
+"""Records disclosures under legal process: the data of a person that an authority was given (interpals-12)."""
 
 from mailer.actions.account_flags import UnknownRecipient
 from mailer.policy.rule_registry import rule
@@ -6,7 +6,7 @@ from mailer.ports.rights import Disclosure, RightsStore
 
 
 class DisclosureRefused(ValueError):
-    """A disclosure that cannot be noted; the message says what is missing."""
+    """A disclosure that cannot be recorded. The message says what is missing."""
 
 
 @rule("disclosure", "interpals-12; GDPR Art. 15(1)(c)")
@@ -16,7 +16,7 @@ async def record_disclosure(
     """Each disclosure is on record: which kinds of data, to which authority, under which reference, by whom.
 
     Raises:
-        DisclosureRefused: one of these is missing.
+        DisclosureRefused: one of these facts is missing.
         UnknownRecipient: the brand has no such recipient.
     """
     stated = (disclosure.authority, disclosure.reference, actor, *disclosure.fields)

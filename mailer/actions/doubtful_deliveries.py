@@ -1,4 +1,4 @@
-"""Ending mandatory mail that may have arrived, as a person decides."""
+"""Ends deliveries of mandatory mail that are in doubt, when a person decides so."""
 
 from typing import Final
 from uuid import UUID
@@ -13,16 +13,16 @@ _AT_ONCE: Final = 1000
 
 
 async def end_doubted(held: HeldDeliveries, deliveries: DeliveryStore, mailing_id: UUID, by: str) -> int:
-    """Ends the deliveries of a mailing that are held for their doubt: no further copy is sent.
+    """Ends the deliveries of a mailing that are held because they are in doubt. No further copy is sent.
 
-    A notice that everyone must get is written instead, since nobody knows that it arrived.
+    A notice that everybody must get is diverted to a written notice, as nobody knows that the mail arrived.
 
     Returns:
-        How many ended.
+        The number of deliveries that ended.
     """
     ended = 0
     while some := await held.list_doubtful(mailing_id, _AT_ONCE):
-        # Where one has just changed its state, all are read again.
+        # If one of them has changed its state meanwhile, all are read again.
         if not await deliveries.commit_moves(
             None, [_end_move(one) for one in some], [_end_entry(one, by) for one in some]
         ):
@@ -32,7 +32,7 @@ async def end_doubted(held: HeldDeliveries, deliveries: DeliveryStore, mailing_i
 
 def _end_state(one: DoubtfulDelivery) -> tuple[DeliveryState, str]:
     category = CATEGORIES.get(one.category)
-    if category is None or category.written_fallback:  # what is unknown counts as the strictest
+    if category is None or category.written_fallback:  # an unknown category gets the strictest treatment
         return DeliveryState.DIVERTED, WRITTEN
     return DeliveryState.FAILED, IN_DOUBT
 

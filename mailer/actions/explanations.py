@@ -1,4 +1,4 @@
-"""Why a person did, or did not, get a mail: told from the record, and from what the rules say. Never their address."""
+"""Explains why a person did or did not get a mail, from the record and the rules. It never shows their address."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ _STOPS = {
     "erased-before": ("erased",),
     "dead-address": ("address_dead",),
 }
-"""Rules that follow from a suppression, and the reasons of these."""
+"""The rules that follow from a suppression, each with the reasons of such suppressions."""
 _STANDING_STILL = {
     HaltScope.EVERYTHING: "everything is stopped",
     HaltScope.BRAND: "all mail of the brand is paused",
@@ -37,16 +37,23 @@ _WAITING = ("queued", "claimed", "intended", "deferred", "held")
 
 @dataclass(frozen=True, slots=True)
 class ExplanationFacts:
-    """All that is known of a question.
+    """The facts from which an explanation is made.
 
     Attributes:
         who: the person, by a name that is no address.
-        template, mailing: the mail; None: one that might be sent.
-        facts, decision: the decision at the moment that is asked about.
-        past: that moment is over. untold: what the record does not tell of it.
-        delivered, entries: of a mailing that there was. halts: those that stand now.
-        stops, consents: all of the person's. titles: of the mailings that these name, by id.
-        obstacle: why no processor may take such mail now, as the ledger would call it; None: one may.
+        template: the template of the mail.
+        mailing: the id of the mailing. None: the mail was not sent, but might be.
+        facts: the facts of the decision at the moment in question.
+        decision: the decision at that moment.
+        past: tells whether that moment is in the past.
+        untold: the facts of a past moment that the record does not contain.
+        delivered: the delivery, if there was a mailing.
+        entries: the ledger entries of the delivery.
+        halts: the halts that are in force now.
+        stops: all suppressions of the person.
+        consents: all consents of the person.
+        titles: the titles of the mailings that suppressions name, by id.
+        obstacle: the reason why no processor may take such mail now, as in the ledger. None: one may.
     """
 
     who: str
@@ -66,7 +73,7 @@ class ExplanationFacts:
 
 
 def explain_in_sentences(found: ExplanationFacts) -> tuple[str, str]:
-    """Two sentences for support: the answer, and where it comes from or what would happen now."""
+    """Returns two sentences for support staff: the answer, and its cause or what would happen now."""
     if found.mailing is None or found.past:
         beside = _decision_origin(found, found.decision.rule) or _further_obstacles(found)
         return _foreseen_decision(found), beside or "Nothing else is in its way."
@@ -76,7 +83,7 @@ def explain_in_sentences(found: ExplanationFacts) -> tuple[str, str]:
 
 
 def held_spans(stops: Sequence[Suppression], consents: Sequence[ConsentRecord]) -> Iterator[HeldSpan]:
-    """The times in which suppressions and consents held."""
+    """Yields the time spans in which suppressions and consents were in force."""
     for stop in stops:
         ends = [end for end in (stop.lifted_at, stop.expires_at) if end is not None]
         yield HeldSpan(stop.reason, stop.scope, stop.at, min(ends, default=None))
@@ -90,7 +97,7 @@ def held_spans(stops: Sequence[Suppression], consents: Sequence[ConsentRecord]) 
 
 
 def suppression_in_words(stop: Suppression, titles: Mapping[UUID, str]) -> str:
-    """Says who stopped what, how, when, and from which mailing; a clause without its subject."""
+    """Returns a clause without its subject: what a suppression stopped, when, how, and from which mailing."""
     scope = "all optional mail" if stop.scope == EVERYTHING_OPTIONAL else f"{stop.scope} mail"
     verb = {
         "opt_out": f"left {scope}",
@@ -111,7 +118,7 @@ def suppression_in_words(stop: Suppression, titles: Mapping[UUID, str]) -> str:
 
 
 def _suppression_way(stop: Suppression) -> str:
-    """Says by which way a suppression came."""
+    """Returns the way by which a suppression came, in words."""
     source, actor = without_addresses(stop.source), without_addresses(stop.actor)
     known = {
         "one-click": "by the one-click link",
@@ -137,7 +144,7 @@ def _suppression_way(stop: Suppression) -> str:
 
 
 def consent_in_words(record: ConsentRecord) -> str:
-    """Says to what a consent was given or withdrawn, when, how, and with which proof; a clause without its subject."""
+    """Returns a clause without its subject: the scope of a consent or withdrawal, when, how, and its proof."""
     said = record.consent
     verb = "consented to" if said.given else "withdrew the consent to"
     how = [f"by {without_addresses(said.source)}", f"version {said.version}"]
@@ -149,14 +156,14 @@ def consent_in_words(record: ConsentRecord) -> str:
 
 
 def halt_in_words(halt: Halt) -> str:
-    """Says what stands still, by whom, since when and why."""
+    """Returns a halt in words: what is stopped, by whom, since when and why."""
     why = f": {without_addresses(halt.reason)}" if halt.reason else ""
     since = f" since {_time_in_words(halt.at)}" if halt.at else ""
     return f"{_STANDING_STILL[halt.scope].format(key=halt.key)} by {without_addresses(halt.by)}{since}{why}"
 
 
 def entry_in_words(entry: HistoryEntry) -> str:
-    """Says what an entry of the ledger records."""
+    """Returns the content of a ledger entry, in words."""
     name, words = entry.processor, reason_in_words(entry.reason, entry.rule, entry.processor)
     match entry.kind:
         case EntryKind.DECISION if (entry.reason or "").startswith("send"):
@@ -174,7 +181,7 @@ def entry_in_words(entry: HistoryEntry) -> str:
 
 
 def _what_happened(found: ExplanationFacts, last: HistoryEntry | None) -> str:
-    """Says what came of a mailing for the person, by its record."""
+    """Returns a sentence with the result of a mailing for the person, from the record."""
     of, delivered = _mail_in_words(found), found.delivered
     if delivered is None or delivered.state is None:
         return f"{found.who} was not among the recipients of {of}."
@@ -202,7 +209,7 @@ def _why_ended(ended: HistoryEntry | None, delivered: DeliveryResult) -> str:
 
 
 def _waiting_reason(found: ExplanationFacts, delivered: DeliveryResult) -> str:
-    """Says for what a delivery waits."""
+    """Returns the reason why a delivery waits, in words."""
     if delivered.mailing == "awaiting_release":
         return "the mailing waits until a second person releases it"
     if halts := [halt for halt in found.halts if halt.scope is not HaltScope.PROCESSOR]:
@@ -218,13 +225,13 @@ def _waiting_reason(found: ExplanationFacts, delivered: DeliveryResult) -> str:
 
 
 def _waiting_rule(found: ExplanationFacts, delivered: DeliveryResult) -> str | None:
-    """The rule of the decision that made a delivery wait."""
+    """Returns the rule of the latest entry with the reason for which a delivery waits, or None."""
     same = (entry.rule for entry in reversed(found.entries) if entry.reason == delivered.reason)
     return next(same, None)
 
 
 def _foreseen_decision(found: ExplanationFacts) -> str:
-    """Says what the rules say, of now or of the moment that is asked about."""
+    """Returns a sentence with the rules' decision, for now or for the past moment in question."""
     who, mail, facts, decision = found.who, found.template, found.facts, found.decision
     when = f"On {_time_in_words(facts.now)} {who}" if found.past else f"Sent now, {who}"
     rule = RULES.get(decision.rule)
@@ -244,7 +251,7 @@ def _foreseen_decision(found: ExplanationFacts) -> str:
 
 
 def _decision_origin(found: ExplanationFacts, rule: str | None) -> str | None:
-    """Says who stopped such mail, or that they have consented, where the decision follows from it."""
+    """Returns a sentence on the suppression or consent from which the decision follows, or None."""
     standing, facts = found.facts.standing, found.facts
     if reasons := _STOPS.get(rule or ""):
         concerned = [stop for stop in found.stops if stop.reason in reasons and _concerns_mail(stop.scope, facts)]
@@ -259,14 +266,14 @@ def _decision_origin(found: ExplanationFacts, rule: str | None) -> str | None:
 
 
 def _concerns_mail(scope: str, facts: DecisionFacts) -> bool:
-    """Tells whether what has a scope concerns such mail."""
+    """Tells whether a suppression or consent with this scope is about such mail."""
     mailing, name = facts.mailing, facts.category.name
     about = {EVERYTHING_OPTIONAL, name, f"{name}/{mailing.topic}", f"purpose/{mailing.purpose}"}
     return scope in about or scope == f"partner/{mailing.partner}"
 
 
 def _further_obstacles(found: ExplanationFacts) -> str | None:
-    """Says what else stands in the way of mail that might be sent now."""
+    """Returns a sentence on further obstacles to the mail, or None. For the past: on what the record lacks."""
     if found.past:
         return f"The record does not tell {'; nor '.join(found.untold)}."
     waits = [halt_in_words(halt) for halt in found.halts]

@@ -1,16 +1,16 @@
-"""Stopping a member's invitations, and letting them invite again."""
+"""Pauses and resumes the invitations of a member."""
 
 from mailer.ports.inviters import InviterStore
 
 
 async def pause_inviter(inviters: InviterStore, brand: str, inviter: str, source: str) -> bool:
-    """Stops a member's invitations after a report (paltalk02-07): at once, also those that are on their way in.
+    """Stops a member's invitations at once, after a report (paltalk02-07). This includes invitations in the queue.
 
     Args:
-        inviters: where it is kept.
-        brand: whose member it is.
-        inviter: as events name the member.
-        source: how it was said, such as `report`; it stands in the ledger.
+        inviters: the store of inviters.
+        brand: the brand of the member.
+        inviter: the member, as events name them.
+        source: how it was asked for, such as `report`; the ledger stores it.
 
     Returns:
         False if they were stopped already.

@@ -1,4 +1,4 @@
-"""Legal holds: while one stands, nothing of a person is erased (interpals-12)."""
+"""Legal holds. While one is in force, no data of the person are erased (interpals-12)."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from mailer.ports.rights import RightsStore
 
 
 class HoldRefused(ValueError):
-    """A hold that cannot be set or lifted; the message says why."""
+    """A legal hold that cannot be set or lifted. The message gives the reason."""
 
 
 @rule("legal-hold", "interpals-12; GDPR Art. 17(3)(b), (e)")
@@ -20,7 +20,7 @@ def forbid_erasure(references: Sequence[str]) -> str | None:
 
 
 def correction_refusal(references: Sequence[str]) -> str | None:
-    """Says of legal holds that they forbid a correction; None where none stands."""
+    """Returns the reason why legal holds forbid a correction, or None if there is no hold."""
     if not references:
         return None
     held = ", ".join(references)
@@ -33,15 +33,15 @@ async def set_legal_hold(
     """Sets a legal hold.
 
     Args:
-        rights: where it is kept.
-        brand: whose recipient.
-        recipient_id: who.
-        reference: of the legal process.
-        actor: who sets it.
-        named: the person may be told of it; a court may forbid that.
+        rights: the store of legal holds.
+        brand: the brand of the recipient.
+        recipient_id: the recipient.
+        reference: the reference of the legal process.
+        actor: the person who sets the hold.
+        named: tells whether the recipient may be told of the hold. A court may forbid that.
 
     Raises:
-        HoldRefused: no reference or nobody is named.
+        HoldRefused: the reference or the actor is missing.
         UnknownRecipient: the brand has no such recipient.
     """
     _check_names(reference, actor)
@@ -50,11 +50,11 @@ async def set_legal_hold(
 
 
 async def lift_legal_hold(rights: RightsStore, brand: str, recipient_id: int, reference: str, actor: str) -> None:
-    """Lifts the holds of a reference.
+    """Lifts the legal holds with this reference.
 
     Raises:
-        HoldRefused: no reference or nobody is named.
-        NoHold: no such hold stands.
+        HoldRefused: the reference or the actor is missing.
+        NoLegalHold: there is no such hold.
         UnknownRecipient: the brand has no such recipient.
     """
     _check_names(reference, actor)

@@ -1,4 +1,4 @@
-"""Importing lists of suppressions and of consents: each line is taken or rejected with a reason."""
+"""Imports lists of suppressions and of consents. Each line is imported, or rejected with a reason."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -28,7 +28,7 @@ _IMPORT = "import"
 
 
 class SuppressionLine(BaseModel):
-    """A line of suppressions: those of its columns that are not empty."""
+    """A line of a suppression file: its columns that are not empty."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -41,7 +41,7 @@ class SuppressionLine(BaseModel):
 
 
 class ConsentLine(BaseModel):
-    """A line of consents, as they are exported; see `ports.consents.ConsentRecord`."""
+    """A line of a consent file, in the format of the export; see `ports.consents.ConsentRecord`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -66,17 +66,18 @@ async def import_suppressions(
     reject: Callable[[RejectedLine], None],
     source: str = _IMPORT,
 ) -> ImportResult:
-    """Imports another system's suppressions from a CSV file with a header line. Of the addresses only hashes are kept.
+    """Imports another system's suppressions from a CSV file with a header line. Stores only hashes of the addresses.
 
     Args:
-        suppressions: where they are kept.
-        policy: the brand's.
-        lines: the file's. Only `email` is needed: what else is not said is an opt-out of all optional mail, as of now.
-        reject: told of each line that is not taken.
-        source: of the lines that name none.
+        suppressions: the store of suppressions.
+        policy: the policy of the brand.
+        lines: the lines of the file. Only `email` is needed. By default a line is an opt-out of all optional mail, as
+            of now.
+        reject: called with each rejected line.
+        source: the source of the lines that name none.
 
     Raises:
-        FileRefused: the header has no `email`, one column twice, or one that nobody knows.
+        FileUnusable: the header has no `email`, names a column twice, or names an unknown column.
     """
     parsed = LineParser(
         read_rows(lines, SUPPRESSION_COLUMNS, ("email",)), lambda row: _parse_suppression(row, policy, source)
@@ -106,14 +107,14 @@ async def import_consents(
     reject: Callable[[int, str, str], None],
     is_ours: IsOurs = refuse_every_token,
 ) -> ImportResult:
-    """Imports consents from JSON lines, as they are exported. What has been left, refused or withdrawn stays so.
+    """Imports consents from JSON lines, in the format of the export. Opt-outs, objections and withdrawals stay.
 
     Args:
-        consents: where they are kept.
-        policy: the brand's.
-        lines: the file's.
-        reject: told the number, the text and the reason of each line that is not taken.
-        is_ours: tells the tokens of our own confirmation links.
+        consents: the store of consents.
+        policy: the policy of the brand.
+        lines: the lines of the file.
+        reject: called with the number, the text and the reason of each rejected line.
+        is_ours: tells whether a text is the token of our own confirmation link.
     """
     taken = rejected = 0
     numbered = ((number, line.strip()) for number, line in enumerate(lines, 1) if line.strip())

@@ -1,4 +1,4 @@
-"""Working the queue of notices: somebody takes one, posts it or calls, and says so; or it comes back."""
+"""Works the queue of notices. A person takes a notice, posts it or calls, and records that; or it comes back."""
 
 from collections.abc import Collection, Sequence
 from datetime import date
@@ -12,7 +12,7 @@ async def take_notices(notices: NoticeStore, ids: Sequence[int], by: str) -> Seq
     """One person at a time, who is on record, works what was diverted from mail.
 
     Raises:
-        NoticeRefused: one of them is not open.
+        NoticeRefused: one of the notices is not open.
     """
 
     def refuses(notice: Notice) -> str | None:
@@ -26,18 +26,18 @@ async def take_notices(notices: NoticeStore, ids: Sequence[int], by: str) -> Seq
 async def finish_notices(
     notices: NoticeStore, ids: Sequence[int], by: str, reference: str, day: date, today: date
 ) -> Sequence[Notice]:
-    """Records that some were posted, or their people reached.
+    """Records that notices were posted, or that the recipients were reached another way.
 
     Args:
-        notices: the queue.
-        ids: which.
-        by: who says so.
-        reference: of the posting or the call.
-        day: when it was.
-        today: a day after it is none.
+        notices: the queue of notices.
+        ids: the ids of the notices.
+        by: the person who records it.
+        reference: the reference of the letter or the call.
+        day: the day on which it was posted or told.
+        today: the current day; `day` must not be later.
 
     Raises:
-        NoticeRefused: one of them does not wait, or the day is not over, or nothing is referred to.
+        NoticeRefused: a notice is neither open nor taken, the day is in the future, or the reference is missing.
     """
     if not reference.strip():
         raise NoticeRefused("a notice that was posted needs its --reference: what shows it, such as a tracking number")
@@ -52,17 +52,17 @@ async def finish_notices(
 async def return_notices(
     notices: NoticeStore, ids: Sequence[int], by: str, reason: str, *, is_final: bool
 ) -> Sequence[Notice]:
-    """Records that some came back: they are open again, or given up.
+    """Records that notices came back. They are open again, or given up.
 
     Args:
-        notices: the queue.
-        ids: which.
-        by: who says so.
-        reason: why, such as the code of a letter that came back.
-        is_final: whether they are given up.
+        notices: the queue of notices.
+        ids: the ids of the notices.
+        by: the person who records it.
+        reason: the reason, such as the code of a letter that came back.
+        is_final: tells whether the notices are given up.
 
     Raises:
-        NoticeRefused: one of them is over otherwise, or no reason is given.
+        NoticeRefused: a notice has a state that does not allow it, or the reason is missing.
     """
     if not reason.strip():
         raise NoticeRefused("a notice that comes back needs its --reason")
@@ -72,7 +72,7 @@ async def return_notices(
 
 
 def _state_refusal(notice: Notice, states: Collection[NoticeState]) -> str | None:
-    """Says why a notice cannot be changed from where it is, unless it is in one of some states."""
+    """Returns the reason why a notice cannot be changed, or None if it is in one of these states."""
     if notice.state in states:
         return None
     why = f" ({notice.note})" if notice.note else ""

@@ -1,4 +1,4 @@
-"""Leaving optional mail."""
+"""Records opt-outs from optional mail."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -12,30 +12,31 @@ from mailer.ports.suppressions import SuppressionStore
 from mailer.rendering.signed_links import UndoToken
 
 UNDO_WITHIN = timedelta(minutes=10)
-"""The time in which the page that says "you are unsubscribed" can undo it."""
+"""The time in which the page "you are unsubscribed" can undo the opt-out."""
 
 
 class OptOutRefused(Exception):
-    """What was to be left cannot be left, or nobody is there to leave it."""
+    """The scope cannot be left, or the brand has no such recipient."""
 
 
 async def record_opt_out(
     standings: StandingStore, policy: Policy, recipient_id: int, scope: str, source: str, mailing_id: UUID | None = None
 ) -> OptOutResult:
-    """Leaves a category, a topic, a purpose, a partner, or all optional mail of the brand. At once, and for ever.
+    """Records an opt-out from a category, a topic, a purpose, a partner, or all optional mail of the brand.
 
-    Again without harm. It also withdraws the consents that it covers.
+    It takes effect at once and does not expire. A repeated call does no harm. It also withdraws the consents in its
+    scope.
 
     Args:
-        standings: where it is kept.
-        policy: the brand's.
-        recipient_id: who leaves.
+        standings: the store of standings.
+        policy: the policy of the brand.
+        recipient_id: the person who opts out.
         scope: an optional category's name, `category/topic`, `purpose/…`, `partner/…`, or `EVERYTHING_OPTIONAL`.
-        source: how it was said, such as `one-click` or `import`; it stands in the ledger.
-        mailing_id: of the mail whose link was used, if one was.
+        source: how the person said it, such as `one-click` or `import`; the ledger stores it.
+        mailing_id: the mailing whose link was used, if there was one.
 
     Returns:
-        The record that it made, if it made one.
+        The result, with the new record if there is one.
 
     Raises:
         OptOutRefused: the category is mandatory, the scope unknown, or the brand has no such recipient.
@@ -48,7 +49,7 @@ async def record_opt_out(
 
 
 def check_scope(policy: Policy, scope: str) -> None:
-    """Looks whether a scope can be left.
+    """Checks that a person can opt out of a scope.
 
     Raises:
         OptOutRefused: the category is mandatory, or the scope unknown.
@@ -61,15 +62,15 @@ def check_scope(policy: Policy, scope: str) -> None:
 
 
 async def undo_opt_out(suppressions: SuppressionStore, press: UndoToken, now: datetime) -> bool:
-    """Ends the opt-out that one press made, for who pressed by mistake; nothing that was left before or since.
+    """Ends the opt-out of one click, for a person who clicked by mistake. Earlier and later opt-outs stay.
 
     Args:
-        suppressions: where opt-outs are kept.
-        press: which one.
-        now: an aware time.
+        suppressions: the store of opt-outs.
+        press: names the click and its opt-out.
+        now: the current time, with its zone.
 
     Returns:
-        False: it is too late, was undone already, or somebody has left again since.
+        False if it is too late, if it was undone already, or if there was another opt-out since.
     """
     if now > press.at + UNDO_WITHIN:
         return False
@@ -82,6 +83,6 @@ async def undo_opt_out(suppressions: SuppressionStore, press: UndoToken, now: da
 def scope_of_link(policy: Policy, category: str) -> str:
     """A link leaves the category of its mail and nothing else, so that each has a preference of its own.
 
-    The category may have gone from the policy since the link was sent: then all that is optional is left.
+    If the policy no longer has the category, the scope is all optional mail.
     """
     return category if category_of_scope(policy, category) is not None else EVERYTHING_OPTIONAL

@@ -1,4 +1,4 @@
-"""A person judges the refusals that were not believed."""
+"""Applies a person's verdict on quarantined refusals."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -8,13 +8,13 @@ from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.quarantine import QuarantineStore, RefusalCase, RefusalSelection, RefusalVerdict
 
 DISMISSED: Final = "dismissed"
-"""The reason of a delivery that is made again, since a person did not believe its refusal."""
+"""The reason of a delivery that is tried again, as a person dismissed its refusal."""
 _AT_ONCE: Final = 500
-"""Cases judged by one transaction: nothing waits for it for long."""
+"""The maximum number of cases in one transaction, so that others wait only briefly for it."""
 
 
 class JudgementRefused(ValueError):
-    """A judgement that cannot be made; the message says why."""
+    """A judgement that cannot be made. The message gives the reason."""
 
 
 async def settle_refusals(
@@ -24,13 +24,13 @@ async def settle_refusals(
     verdict: RefusalVerdict,
     by: str,
 ) -> int:
-    """A person judges refusals. Believed: the addresses are dead. Dismissed: the deliveries are made once more.
+    """Applies a person's verdict. Believed: the addresses are dead. Dismissed: the deliveries are tried again.
 
     Returns:
-        How many were judged. After an error, what is left waits as before.
+        The number of judged cases. After an error, the remaining cases still wait.
 
     Raises:
-        JudgementRefused: nobody is named, or the interval ends before it begins.
+        JudgementRefused: the person is not named, or the interval ends before it begins.
     """
     if not by.strip():
         raise JudgementRefused("refusals are judged by a person; name one")
@@ -42,7 +42,7 @@ async def settle_refusals(
             await quarantine.believe_cases(cases, by)
         now = datetime.now(UTC)
         moves = [move for case in cases if (move := _verdict_move(case, verdict, now))]
-        # Where one has just changed its state, all are read again.
+        # If one of them has changed its state meanwhile, all are read again.
         if not await deliveries.commit_moves(None, moves, [_verdict_entry(case, verdict, by) for case in cases]):
             await quarantine.close_cases(cases, verdict, by)
             judged += len(cases)
@@ -50,7 +50,7 @@ async def settle_refusals(
 
 
 def _verdict_move(case: RefusalCase, verdict: RefusalVerdict, now: datetime) -> DeliveryMove | None:
-    """What becomes of the delivery; nothing, if it has been tried again since, or has failed and stays so."""
+    """Returns the new state of the delivery, or None if it was tried again since, or has failed and stays so."""
     if case.state is None or (verdict is RefusalVerdict.BELIEVED and case.state is DeliveryState.FAILED):
         return None
     again = verdict is RefusalVerdict.DISMISSED

@@ -1,4 +1,4 @@
-"""Importing recipients from a file: each line is taken or rejected with a reason, and no opt-out is ever taken back."""
+"""Imports recipients from a file. Each line is imported, or rejected with a reason. No opt-out is ever undone."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,12 +23,12 @@ from mailer.ports.consents import CONFIRMED, Consent
 from mailer.ports.recipient_import import ImportRow, RecipientImporter
 
 CHUNK = 5_000
-"""Lines a transaction."""
+"""The maximum number of lines in one transaction."""
 PERSONAL = ("ref", "email", "name", "locale", "country", "source", "collected_at", "policy_version", "purpose")
 CONSENT = ("consents", "consent_source", "consent_version", "consent_at", "consent_words", "consent_proof")
 COLUMNS = (*PERSONAL, *CONSENT, "paid", "products", "opted_out", "objected", "restricted", "deactivated", "audiences")
-"""`consents`, `products`, `opted_out`, `audiences`: several, with semicolons between them; `paid`, `objected`,
-`restricted` and `deactivated` are yes or no."""
+"""The columns of the file. `consents`, `products`, `opted_out` and `audiences` hold lists with semicolons. `paid`,
+`objected`, `restricted` and `deactivated` are yes or no."""
 _T = TypeVar("_T")
 _NAME = TypeAdapter[str](Name)
 _YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -36,7 +36,7 @@ _YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": 
 
 @dataclass(frozen=True, slots=True)
 class RejectedLine:
-    """A line that was not taken, as it stood, and why."""
+    """A rejected line: its number, its values and the reason."""
 
     line: int
     values: dict[str, str]
@@ -45,7 +45,7 @@ class RejectedLine:
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """The result of an import; `broken`: the place from which the file could not be read."""
+    """The result of an import: two counts, and the place from which the file could not be read (`broken`), if any."""
 
     taken: int
     rejected: int
@@ -53,7 +53,7 @@ class ImportResult:
 
 
 class _OtherValues(BaseModel):
-    """The values of a line that are not the person's own."""
+    """The values of a line that are not fields of `Person`."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -74,18 +74,21 @@ async def import_recipients(
     progress: Callable[[int], None],
     from_controller: str | None = None,
 ) -> ImportResult:
-    """Imports a CSV file with a header line. While the database takes a chunk, a thread reads the next one.
+    """Imports a CSV file with a header line. While the database stores a chunk, a thread reads the next one.
 
     Args:
         importer: writes the rows.
-        policy: the brand's.
-        lines: the file's.
-        reject: told of each line that is not taken.
-        progress: told how many lines are done with.
-        from_controller: from whom the data were taken over, who answered for them until now.
+        policy: the policy of the brand.
+        lines: the lines of the file.
+        reject: called with each rejected line.
+        progress: called with the number of lines of each chunk that is done.
+        from_controller: the controller that was responsible for the data until now, if they were taken over.
+
+    Returns:
+        The counts, and the place from which the file could not be read, if any.
 
     Raises:
-        FileRefused: the header has no `ref` and `email`, one column twice, or one that nobody knows.
+        FileUnusable: the header has no `ref` or no `email`, names a column twice, or names an unknown column.
     """
     parsed = LineParser(
         read_rows(lines, COLUMNS, ("ref", "email")), lambda row: _parse_row(row.cells, policy, from_controller)
@@ -110,19 +113,19 @@ async def import_recipients(
 
 
 class LineParser(Generic[_T]):
-    """Yields the lines of a file, until its end or to where it can be read.
+    """Parses the rows of a file, until its end or as far as it can be read.
 
     Attributes:
-        broken: why it ended before its end; None as long as it did not.
+        broken: the error that ended it early; None if there was none so far.
     """
 
     def __init__(self, lines: Iterator[CsvRow], read: Callable[[CsvRow], _T]) -> None:
-        """`read` makes of a row what it says, or raises `ValueError`."""
+        """Takes the rows, and a function `read` that parses a row or raises `ValueError`."""
         self._lines, self._read = lines, read
         self.broken: FileBroken | None = None
 
     def next_lines(self) -> list[_T | RejectedLine]:
-        """The next lines; none at the end."""
+        """Returns the next parsed or rejected rows, at most `CHUNK`; an empty list at the end."""
         return list(islice(self._parse_lines(), CHUNK))
 
     def _parse_lines(self) -> Iterator[_T | RejectedLine]:
@@ -161,7 +164,7 @@ def check_suppressions_come(from_controller: str | None, suppressions: object | 
 
 
 def rejection_reason(error: ValueError) -> str:
-    """Why a line is not taken."""
+    """Returns the text of an error as the reason why a line is rejected."""
     if not isinstance(error, ValidationError):
         return str(error)
     first: Any = error.errors()[0]
@@ -170,7 +173,7 @@ def rejection_reason(error: ValueError) -> str:
 
 
 def _parse_row(cells: Mapping[str, str], policy: Policy, from_controller: str | None) -> ImportRow:
-    """A line's values, of those columns that have one."""
+    """Parses a row. Columns without a value are left out."""
     values = {name: text for name, cell in cells.items() if (text := cell.strip())}
     person = Person.model_validate({name: values[name] for name in PERSONAL if name in values})
     rest = _OtherValues.model_validate(
@@ -200,7 +203,10 @@ def _parse_version(person: Person, policy: Policy, from_controller: str | None) 
 
 
 def _missing_fields(person: Person, from_controller: str | None) -> str | None:
-    """What a line of another controller lacks: data keep the promises under which they were collected."""
+    """Returns the reason if a line of another controller has no source or policy version, else None.
+
+    Data keep the promises under which they were collected.
+    """
     if from_controller is None or (person.source and person.policy_version):
         return None
     return f"an address of {from_controller} needs source and policy_version: under which of its policies it was given"
@@ -238,10 +244,10 @@ def _parse_consents(
 
 
 def check_importable(policy: Policy, said: Consent, is_ours: IsOurs = refuse_every_token) -> Consent:
-    """A consent that a file may bring, with its proof.
+    """Checks that a consent may be imported from a file, and returns it normalized.
 
     Raises:
-        ConsentRefused: it has none; or it needs a confirmation, and none is proven.
+        ConsentRefused: it has no proof; or it needs a confirmation, and has no proof of one.
     """
     said = check_consent(policy, said, datetime.now(UTC), is_ours)
     if said.given and needs_confirmation(policy, said):
@@ -260,7 +266,10 @@ def _parse_yes(values: Mapping[str, str], name: str) -> bool | None:
 
 
 def _parse_products(paid: bool | None, named: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The products of a line: those that it names; every one where it says `yes` and names none; else as it was."""
+    """Returns the paid products of a line: those that it names, or all if it says `yes` and names none.
+
+    None: the line says nothing, so the stored value stays.
+    """
     if named and paid is False:
         raise ValueError("products: names some, and paid says no; leave one of them empty")
     if named:
@@ -275,7 +284,7 @@ def _parse_list(values: Mapping[str, str], name: str) -> tuple[str, ...]:
 
 
 def _join_rows(earlier: ImportRow | None, later: ImportRow) -> ImportRow:
-    """Two lines of one ref: the later one's data, and all that either of them says is left, refused or consented to."""
+    """Joins two lines with the same ref: the data of the later one, and the opt-outs, flags and consents of both."""
     if earlier is None:
         return later
     before, now = earlier.person, later.person
@@ -297,5 +306,5 @@ def _join_rows(earlier: ImportRow | None, later: ImportRow) -> ImportRow:
 
 
 def _join_values(before: str | None, now: str | None) -> str | None:
-    """The words of two lines, one a line, as they are stored."""
+    """Joins the values of two lines with LF between them, without duplicates. Returns None if both are missing."""
     return "\n".join(dict.fromkeys(said for said in (before, now) if said is not None)) or None

@@ -1,4 +1,4 @@
-"""Making changes of standings again that a database has lost: only those that reduce what is sent."""
+"""Applies changes of standings again that a database has lost. Only changes that reduce mail are applied."""
 
 from collections.abc import Mapping
 
@@ -18,23 +18,23 @@ from mailer.ports.standings import StandingFlag
 from mailer.ports.suppressions import NewSuppression
 
 ACTOR = "journal"
-"""The actor of what is made again. The source stays that of the first time."""
+"""The actor of a change that is applied again. Its source stays the original one."""
 _REFUSED = (UnknownRecipient, ConsentRefused, OptOutRefused, SuppressionRefused, ErasureBlocked)
 
 
 async def redo_change(desk: AccountStores, policies: Mapping[str, Policy], change: StandingChange) -> bool:
-    """Makes a change again that the database has lost, if it reduces what is sent. Again without harm.
+    """Applies a lost change again, if it reduces mail. A repeated call does no harm.
 
-    What widens (a consent, an end of a suppression) is not made again: without it less is sent, and the person can say
-    it once more. A scope that the policy no longer has is taken for all optional mail.
+    A change that adds mail (a consent, an end of a suppression) is not applied again. Without it less is sent, and the
+    person can ask for it again. A scope that the policy no longer has becomes all optional mail.
 
     Args:
-        desk: where it is made.
-        policies: by brand.
-        change: of a person who is known to be the same.
+        desk: the stores for the change.
+        policies: the policies by brand.
+        change: the change. Its recipient is known to be the same person.
 
     Returns:
-        Whether it was made; False for what widens, for a brand that is gone, and for what is refused now.
+        True if it was applied. False if it adds mail, if the brand is gone, or if it is refused now.
     """
     policy = policies.get(change.brand)
     if policy is None:

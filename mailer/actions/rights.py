@@ -1,4 +1,4 @@
-"""What a person may ask for: a copy of their data, correction, erasure; and what a child's account needs."""
+"""The rights of a person: a copy of their data, correction and erasure. Also marks accounts of children."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from mailer.policy.rule_registry import rule
 from mailer.ports.rights import DataCorrection, ErasureResult, RightsStore
 
 BASIS = "GDPR Art. 17(3)(b) and (e), Art. 21(3): to keep to the refusal, and to show what was done"
-"""Why the keyed hash and the pseudonymous ledger of an erased person may be kept."""
+"""The legal basis for keeping the keyed hash and the pseudonymous ledger of an erased person."""
 
 LINKS = {
     "unsubscribe": "leaves the mail's category",
@@ -22,7 +22,7 @@ LINKS = {
     "pixel": "counts that the mailing was opened; as yours only with your consent",
     "click": "leads on, and counts that a link of the mailing was followed; as yours only with your consent",
 }
-"""The effects of signed links in mail. None expires. After a change of address, those before it only opt out."""
+"""The effect of each signed link in mail. Links never expire. After a change of address, older links only opt out."""
 
 
 @rule("export", "peerstream-07; GDPR Art. 15, 20")
@@ -30,10 +30,10 @@ async def export_data(rights: RightsStore, policy: Policy, recipient_id: int, no
     """Everything that is stored about a person at a brand, in a form that people and machines can read.
 
     Args:
-        rights: where it is kept.
-        policy: the brand's.
-        recipient_id: who.
-        now: an aware time.
+        rights: the store of personal data.
+        policy: the policy of the brand.
+        recipient_id: the person.
+        now: the current time, with its zone.
 
     Raises:
         UnknownRecipient: the brand has no such recipient.
@@ -68,16 +68,16 @@ async def export_data(rights: RightsStore, policy: Policy, recipient_id: int, no
 async def erase_recipient(rights: RightsStore, policy: Policy, recipient_id: int, source: str) -> ErasureResult:
     """Erasure is real: what remains is a keyed hash, and numbers in a ledger that still verifies.
 
-    What is queued is cancelled; who else was handed data is listed, to confirm that they erased them too.
+    Queued mail is cancelled. Processors that got data are listed, so that they can confirm that they erased them too.
 
     Args:
-        rights: where it is done.
-        policy: the brand's.
-        recipient_id: who.
-        source: who asked, and how, such as `operator`; it stands in the ledger.
+        rights: the store of personal data.
+        policy: the policy of the brand.
+        recipient_id: the person.
+        source: who asked, and how, such as `operator`; the ledger stores it.
 
     Raises:
-        ErasureBlocked: a legal hold stands.
+        ErasureBlocked: a legal hold is in force.
         UnknownRecipient: the brand has no such recipient.
     """
     keep = timedelta(days=policy.retention_days)
@@ -92,12 +92,13 @@ async def erase_recipient(rights: RightsStore, policy: Policy, recipient_id: int
 async def rectify_recipient(
     rights: RightsStore, policy: Policy, recipient_id: int, correction: DataCorrection, source: str
 ) -> None:
-    """Corrects data as of now (GDPR Art. 16). A new address takes along what was left with the old one.
+    """Corrects a person's data as of now (GDPR Art. 16). Opt-outs of the old address also apply to a new one.
 
     Raises:
-        ErasureBlocked: a legal hold preserves them as they are.
-        UnknownRecipient: the brand has no such recipient. RecipientErased: nothing of theirs is left.
-        ValueError: nothing is corrected, or no address is known.
+        ErasureBlocked: a legal hold preserves the data as they are.
+        UnknownRecipient: the brand has no such recipient.
+        RecipientErased: the person was erased.
+        ValueError: the correction is empty, or no address is known.
     """
     if not correction.corrected_fields:
         raise ValueError("nothing is corrected; name email, name, locale or country")
@@ -106,7 +107,7 @@ async def rectify_recipient(
 
 
 async def mark_under_13(rights: RightsStore, policy: Policy, recipient_id: int, source: str) -> None:
-    """Notes that a person is under 13, and cancels what is queued for them (interpals-03).
+    """Marks a person as under 13, and cancels their queued mail (interpals-03).
 
     Raises:
         UnknownRecipient: the brand has no such recipient.
@@ -116,7 +117,7 @@ async def mark_under_13(rights: RightsStore, policy: Policy, recipient_id: int, 
 
 
 def _link_kinds(policy: Policy, delivery: Mapping[str, Any]) -> list[str]:
-    """The kinds of signed links that the mail of a delivery held, if it was handed over."""
+    """Returns the kinds of signed links in the mail of a delivery; an empty list if it was not handed over."""
     if not any(entry["kind"] == "hand_over" for entry in delivery["entries"]):
         return []
     category = CATEGORIES.get(delivery["category"])
@@ -129,7 +130,7 @@ def _link_kinds(policy: Policy, delivery: Mapping[str, Any]) -> list[str]:
 
 
 def _data_recipients(deliveries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """To whom data were passed, in which country, which kinds, and when the last time (GDPR Art. 15(1)(c))."""
+    """Returns the processors that got data, each with its country, kinds of data and last time (GDPR Art. 15(1)(c))."""
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
     for delivery in deliveries:
         for entry in delivery["entries"]:

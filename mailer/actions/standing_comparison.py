@@ -1,4 +1,4 @@
-"""Comparing what was said of an account with how it stands now: something else may have been said since."""
+"""Compares an account event with the current standing, which a later change may have altered."""
 
 from collections.abc import Set
 from typing import assert_never
@@ -8,10 +8,10 @@ from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 
 
 def standing_matches_event(standing: Standing, waiting: Set[str], event: AccountEvent) -> bool:
-    """Tells whether a person's standing is as an event says.
+    """Tells whether a person's standing agrees with an event.
 
-    Of a correction, only the address can be told by it; of a postal address, only that an erasure has forgotten it. A
-    consent that a mail asks to confirm was only asked for: that is so as long as it is among those that are `waiting`.
+    For a correction, only the address can be compared. For a postal address, the standing only shows an erasure. A
+    consent that waits for a confirmation by mail agrees as long as its scope is in `waiting`.
     """
     match event:
         case Becomes():

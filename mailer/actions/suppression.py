@@ -1,4 +1,4 @@
-"""Suppressing addresses, and lifting what suppresses them: both with a reason and an actor, on record for ever."""
+"""Suppresses addresses, and lifts suppressions. Both need a reason and an actor, and stay on record for ever."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from mailer.ports.suppressions import NewSuppression, SuppressionStore
 
 OBJECTION = "objection"
 LIFTABLE = ("opt_out", "complaint", OBJECTION, "address_dead")
-"""What a reason and an actor can end. That somebody was erased, or invited, stays true."""
+"""The reasons of suppressions that can be lifted. Those of an erasure or an invitation stay."""
 TAKEN_OVER = ("opt_out", "complaint", "address_dead", OBJECTION)
-"""What another system may say of an address."""
+"""The reasons that an operator or another system may give for a suppression."""
 
 
 class SuppressionRefused(ValueError):
-    """What cannot be suppressed or lifted; the message says why."""
+    """A suppression that cannot be recorded or lifted. The message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class SuppressionImport:
-    """What an import of suppressions came to."""
+    """The result of an import of suppressions: the number of lines, and of those that were new."""
 
     taken: int
     new: int
@@ -31,7 +31,7 @@ class SuppressionImport:
 async def object_to_marketing(
     suppressions: SuppressionStore, policy: Policy, recipient_id: int, source: str, actor: str
 ) -> None:
-    """Records an objection to marketing: it holds for all brands of the controller (GDPR Art. 21(3)), over any consent.
+    """Records an objection to marketing at all brands of the controller (GDPR Art. 21(3)). It overrides any consent.
 
     Raises:
         SuppressionRefused: the brand has no such recipient.
@@ -44,10 +44,13 @@ async def object_to_marketing(
 async def suppress_recipient(
     suppressions: SuppressionStore, policy: Policy, recipient_id: int, new: NewSuppression
 ) -> None:
-    """Records an opt-out that an operator was told, or a complaint; for ever, or until its time has passed.
+    """Records a suppression of a recipient, such as a complaint or an opt-out that an operator was told of.
+
+    It stays for ever, or until `expires_at`.
 
     Raises:
-        SuppressionRefused: nobody is named, the scope cannot be left, its time is over, or nobody is there.
+        SuppressionRefused: the actor is missing, the scope cannot be left, it has expired, or the brand has no such
+            recipient.
     """
     check_suppression(policy, new)
     await _suppress_recipient(suppressions, policy, recipient_id, new)
@@ -56,10 +59,10 @@ async def suppress_recipient(
 async def import_suppressed_addresses(
     suppressions: SuppressionStore, policy: Policy, addresses: Sequence[tuple[str, NewSuppression]]
 ) -> SuppressionImport:
-    """Records what another system suppresses; of an address that is nobody's here, only the hash is kept.
+    """Records suppressions of another system. Stores only the hash of an address that belongs to no recipient here.
 
     Raises:
-        SuppressionRefused: one of them cannot be recorded.
+        SuppressionRefused: one of the suppressions cannot be recorded.
     """
     for _, new in addresses:
         check_suppression(policy, new)
@@ -71,10 +74,10 @@ async def import_suppressed_addresses(
 async def lift_suppression(
     suppressions: SuppressionStore, policy: Policy, id: int, actor: str, reason: str, *, by_owner: bool = False
 ) -> None:
-    """Ends a suppression, for all who share the address. The record stays, with who ended it and why.
+    """Lifts a suppression, for everybody who shares the address. The record stays, with the actor and the reason.
 
     Raises:
-        SuppressionRefused: nobody or nothing is named, or it cannot be ended.
+        SuppressionRefused: the actor or the reason is missing, or the suppression cannot be lifted.
     """
     if not actor.strip() or not reason.strip():
         raise SuppressionRefused("a suppression is lifted with a reason and by a person; name both")
@@ -88,10 +91,10 @@ async def lift_suppression(
 
 
 def check_suppression(policy: Policy, new: NewSuppression) -> None:
-    """Whether it may be recorded.
+    """Checks that a suppression may be recorded.
 
     Raises:
-        SuppressionRefused: it may not.
+        SuppressionRefused: it may not be recorded. The message gives the reason.
     """
     if not can_be_left(policy, new.scope):
         raise SuppressionRefused(

@@ -1,1 +1,1 @@
-"""Outside delivery systems: SMTP relays, and a capturing server that stands in for one."""
+"""Outside delivery systems: SMTP relays, and a capture server for tests and demos."""

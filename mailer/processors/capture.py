@@ -1,7 +1,8 @@
-"""A real SMTP server on loopback that keeps what it gets in a folder, and the inbox that reads the folder.
+"""A real SMTP server on loopback that stores received messages in a folder, and a reader of that folder.
 
-A message is two files: `<id>.eml`, its bytes exactly as received, so that DKIM verifies on the file, and `<id>.json`,
-its envelope and what a list shows of it. Both appear whole (written aside, then renamed), the second one last.
+Each message is stored in two files. `<id>.eml` holds its bytes exactly as received, so that DKIM verifies on the file.
+`<id>.json` holds its envelope, author, subject and time. Each file is written under another name and then renamed, so
+that no reader sees half a file. The JSON file is written last.
 """
 
 import asyncio
@@ -29,21 +30,21 @@ _HOST: Final = "127.0.0.1"
 
 
 class CaptureUnavailable(Exception):
-    """The library that the server stands on is not installed."""
+    """The library aiosmtpd, which the server needs, is not installed."""
 
 
 @dataclass(frozen=True)
 class CapturedMessage:
-    """A message that was captured.
+    """A message that the capture server received.
 
     Attributes:
-        id: the name of its files.
+        id: the name of its two files, without the extension.
         at: when it was received, UTC.
         sender: the envelope sender.
         recipients: the envelope recipients.
         author: the From field, decoded.
         subject: the Subject field, decoded.
-        file: where its bytes are.
+        file: the file with its bytes.
     """
 
     id: str
@@ -56,22 +57,22 @@ class CapturedMessage:
 
     @cached_property
     def raw(self) -> bytes:
-        """The message exactly as received."""
+        """The bytes of the message, exactly as received."""
         return self.file.read_bytes()
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """All fields in their order, decoded, a name as often as it occurs."""
+        """All header fields in their order, decoded. A field that occurs twice is listed twice."""
         return [(name, str(value)) for name, value in self._parsed_message.items()]
 
     @property
     def html(self) -> str | None:
-        """The HTML part, None if there is none."""
+        """The text of the HTML part, or None if the message has none."""
         return self._body_part("html")
 
     @property
     def text(self) -> str | None:
-        """The plain text part, None if there is none."""
+        """The text of the plain text part, or None if the message has none."""
         return self._body_part("plain")
 
     @cached_property
@@ -84,28 +85,28 @@ class CapturedMessage:
 
 
 class CaptureFolder:
-    """Reads what a `CaptureServer`, in whichever process, has put into a folder."""
+    """Reads the messages that a `CaptureServer`, in this process or another, stored in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        """The folder need not exist yet."""
+        """Takes the folder, which may not exist yet."""
         self._folder = folder
 
     def list_mails(self) -> list[CapturedMessage]:
-        """Everything captured, newest first. Reads the small files only."""
+        """Returns all captured messages, newest first. Reads only the JSON files."""
         found = [self._read_mail(file) for file in self._folder.glob("*.json")]
         return sorted(found, key=_sort_key, reverse=True)
 
     def count_mails(self) -> int:
-        """How many messages were captured."""
+        """Returns the number of captured messages."""
         return sum(1 for _ in self._folder.glob("*.json"))
 
     def mails_received_by(self, address: str) -> Sequence[CapturedMessage]:
-        """What one address got, newest first; holds nothing of the others."""
+        """Returns the messages to one address, newest first. Keeps no other message in memory."""
         found = (self._read_mail(file) for file in self._folder.glob("*.json"))
         return sorted((mail for mail in found if address in mail.recipients), key=_sort_key, reverse=True)
 
     def get_mail(self, id: str) -> CapturedMessage | None:
-        """One message; None if there is none with that id, or if it is no id at all."""
+        """Returns the message with this id, or None if there is none or the text is no UUID."""
         try:
             file = self._folder / f"{uuid.UUID(id)}.json"
         except ValueError:
@@ -126,16 +127,16 @@ class CaptureFolder:
 
 
 class CaptureServer:
-    """An SMTP server in the running loop, on a free port of loopback. An asynchronous context manager."""
+    """An SMTP server in the running event loop, on a port of loopback. It is an asynchronous context manager."""
 
     def __init__(self, folder: Path, port: int = 0, answer: Callable[[str], str | None] | None = None) -> None:
-        """Listens to nothing yet.
+        """Stores the settings; `start` opens the port.
 
         Args:
-            folder: where messages go; made if it does not exist.
-            port: 0 for any free one.
-            answer: the reply with which a recipient is refused at RCPT, such as "550 5.1.1 No such user", or None to
-                accept it.
+            folder: the folder for the messages. It is created if it does not exist.
+            port: the port to listen on; 0 means any free port.
+            answer: a function from a recipient's address to the reply that refuses it at RCPT, such as
+                "550 5.1.1 No such user". It returns None to accept the recipient.
         """
         self._folder = folder
         self._wanted = port
@@ -145,10 +146,10 @@ class CaptureServer:
 
     @property
     def port(self) -> int:
-        """Where it listens.
+        """The port on which the server listens.
 
         Raises:
-            RuntimeError: it does not.
+            RuntimeError: the server is not running.
         """
         if self._server is None:
             raise RuntimeError("the capturing server is not running")
@@ -156,14 +157,14 @@ class CaptureServer:
         return port
 
     async def start(self) -> None:
-        """Listens.
+        """Opens the port and accepts connections.
 
         Raises:
             CaptureUnavailable: aiosmtpd is not installed.
-            OSError: the port is taken.
+            OSError: the port is already in use.
         """
         server = smtp_server_class()
-        # It logs each command, addresses and all, at INFO.
+        # aiosmtpd logs each command, with addresses, at INFO.
         logging.getLogger("mail.log").setLevel(logging.WARNING)
         private_folder(self._folder)
         loop = asyncio.get_running_loop()
@@ -188,19 +189,19 @@ class CaptureServer:
         self._server = None
 
     async def __aenter__(self) -> Self:
-        """Starts."""
+        """Starts the server."""
         await self.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stops."""
+        """Stops the server."""
         await self.stop()
 
 
 def smtp_server_class() -> "type[SMTP]":
-    """The class of the server, of the extra `demo`.
+    """Imports and returns the SMTP server class of aiosmtpd, which the extra `demo` installs.
 
     Raises:
         CaptureUnavailable: aiosmtpd is not installed.
@@ -213,7 +214,7 @@ def smtp_server_class() -> "type[SMTP]":
 
 
 class _SmtpHandler:
-    """What the server does: aiosmtpd finds these methods by their names."""
+    """The handler of the SMTP commands. aiosmtpd calls its methods by their names."""
 
     def __init__(self, folder: Path, answer: Callable[[str], str | None] | None) -> None:
         self._folder = folder
@@ -222,7 +223,7 @@ class _SmtpHandler:
     async def handle_EHLO(
         self, server: "SMTP", session: "Session", envelope: "Envelope", host: str, replies: list[str]
     ) -> list[str]:
-        # Commands are read one by one from a buffer, so they may come several at a time (RFC 2920 3.2).
+        # aiosmtpd reads commands one by one from a buffer, so a client may send several at a time (RFC 2920 3.2).
         session.host_name = host
         return [*replies[:-1], "250-PIPELINING", "250-ENHANCEDSTATUSCODES", replies[-1]]
 
@@ -258,9 +259,9 @@ class _SmtpHandler:
 
 
 def _decoded_headers(content: bytes, *names: str) -> list[str]:
-    """The values of a message's header fields, decoded; empty where one is missing.
+    """Returns the decoded values of the named header fields; "" for a field that is missing.
 
-    Only these are parsed: with all of them, and the lines of the body, it takes three times as long.
+    Only the named fields are decoded. Decoding all fields and reading the body takes three times as long.
     """
     head, _, _ = content.partition(b"\r\n\r\n")
     written = {name.lower(): value for name, value in reversed([*BytesHeaderParser().parsebytes(head).raw_items()])}
@@ -273,7 +274,7 @@ def _sort_key(captured: CapturedMessage) -> tuple[datetime, str]:
 
 
 def _write_atomically(file: Path, content: bytes) -> None:
-    """A file that is there as a whole or not at all."""
+    """Writes a file under another name, then renames it, so that readers never see a part of it."""
     aside = file.with_name(f".{file.name}.part")
     with open(aside, "wb", opener=open_private) as opened:
         opened.write(content)

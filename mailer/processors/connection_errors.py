@@ -1,4 +1,4 @@
-"""Things that a server or the network can do to us, in words and in kinds."""
+"""Errors of a connection to a relay: their kind (`ConnectionTrouble`) and their text."""
 
 import socket
 import ssl
@@ -12,7 +12,7 @@ from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.smtp_replies import clean_reply
 
 FAILURES: Final = (aiosmtplib.SMTPException, OSError)
-"""Everything that can befall a command; `TimeoutError` and `ssl.SSLError` are OSErrors."""
+"""The exceptions that an SMTP command can raise. `TimeoutError` and `ssl.SSLError` are OSErrors."""
 
 _STAGES: Final = {
     ConnectionTrouble.GREETING: session_refusals.SmtpStage.CONNECT,
@@ -22,10 +22,10 @@ _STAGES: Final = {
 
 
 class AuthRefused(aiosmtplib.SMTPException):
-    """The server refused to authenticate us. Its words may quote the secret, so only their code is kept.
+    """The relay refused our login. Its text may quote the secret, so only the reply code is kept.
 
     Args:
-        code: of the reply; 0 or less where it was no proper one.
+        code: the code of the reply; 0 or less if the reply had no valid code.
     """
 
     def __init__(self, code: int) -> None:
@@ -35,11 +35,11 @@ class AuthRefused(aiosmtplib.SMTPException):
 
 @dataclass(frozen=True, slots=True)
 class NoConnection:
-    """The reason for which there is no connection to a relay.
+    """The reason why there is no connection to a relay. It is returned, not raised.
 
     Attributes:
-        trouble: its kind.
-        text: one line for ledger and log, which names the relay and holds no secret.
+        trouble: the kind of the failure.
+        text: one line for the ledger and the log. It contains no secret.
     """
 
     trouble: ConnectionTrouble
@@ -47,10 +47,10 @@ class NoConnection:
 
 
 def error_text(error: Exception) -> str:
-    """What went wrong, in one line."""
+    """Returns the text of an error, in one line."""
     match error:
         case aiosmtplib.SMTPConnectError() if isinstance(error.__cause__, Exception):
-            return error_text(error.__cause__)  # aiosmtplib wraps what happens while it connects
+            return error_text(error.__cause__)  # aiosmtplib wraps errors that occur while it connects
         case ssl.SSLCertVerificationError():
             text = f"the certificate is not trusted: {error.verify_message}"
         case aiosmtplib.SMTPResponseException():
@@ -63,7 +63,7 @@ def error_text(error: Exception) -> str:
 
 
 def connection_trouble(error: Exception, step: ConnectionTrouble) -> ConnectionTrouble:
-    """The kind of an error that ended a step of connecting; the step's own kind, unless the error says more."""
+    """Returns the kind of an error in a step of connecting: the step itself, unless the error is more specific."""
     for each in (error, error.__cause__):
         match each:
             case socket.gaierror() | UnicodeError():

@@ -1,4 +1,4 @@
-"""The connections of a relay, and the windows that they carry."""
+"""The pool of connections to one relay, which sends windows of messages."""
 
 import asyncio
 import time
@@ -14,21 +14,24 @@ from mailer.processors.smtp_connection import SmtpConnection
 from mailer.processors.window_queue import WindowQueue
 
 FINISHING: Final = 5.0
-"""Seconds after being told to stop in which messages of a window in hand still begin; the rest is given back."""
+"""Seconds after the stop signal in which messages of running windows may still begin. The rest is not sent."""
 PARTING: Final = 30.0
-"""Seconds after which what is unanswered is given up; behind its final dot it is in doubt."""
+"""Seconds after the stop signal after which all busy connections are dropped.
+
+A message whose final dot was sent without a reply is then in doubt.
+"""
 _BROKEN_OFF: Final = NoConnection(ConnectionTrouble.LOST, "broken off")
 
 
 class ConnectionPool:
-    """Carries windows, each on as many places as there are for it.
+    """Sends windows to one relay, each over as many connections as it has slots.
 
-    Connections are not bound to places: what one window leaves open the next one takes, whichever it is. So bulk mail
-    is kept from the urgent places by number alone, and a warm connection serves whoever comes first.
+    A connection does not belong to a slot: any window can reuse a connection that another window left open. Only the
+    number of slots keeps bulk mail from the slots for urgent mail.
 
     Args:
-        relay: how many, and how long a connection lies unused.
-        dialler: makes connections.
+        relay: gives the number of connections, and how long an unused connection stays open.
+        dialler: opens connections.
     """
 
     def __init__(self, relay: RelaySettings, dialler: Connector) -> None:
@@ -36,7 +39,7 @@ class ConnectionPool:
         self._dialler = dialler
         self._places = ConnectionSlots(relay.pool, relay.urgent)
         self._idle: list[tuple[float, SmtpConnection]] = []
-        """Connections that nobody uses, with when they were left; the last is the most likely to be alive."""
+        """The unused connections, each with the time of its last use. The last one is most likely still open."""
         self._sweeper: asyncio.TimerHandle | None = None
         self._timers: tuple[asyncio.TimerHandle, ...] = ()
         self._parted = False
@@ -45,7 +48,11 @@ class ConnectionPool:
         self._busy = set[SmtpConnection]()
 
     async def send_window(self, share: WindowQueue, urgent: bool) -> NoConnection | None:
-        """Carries a window, as long as there is time. Returns the trouble that ended a place's work before, if any."""
+        """Sends the window's messages until its deadline.
+
+        Returns:
+            The failure that ended a sender early, or None. The outcomes are in the window itself.
+        """
         if self._parted:
             share.close_window()
         self._carried.add(share)
@@ -55,7 +62,7 @@ class ConnectionPool:
             self._carried.discard(share)
 
     def begin_shutdown(self) -> None:
-        """The process is told to stop: it ends its windows, but within bounds (see `FINISHING` and `PARTING`)."""
+        """Starts the two timers that limit windows after the stop signal: `FINISHING` and `PARTING`."""
         loop = asyncio.get_running_loop()
         self._timers += (
             loop.call_later(FINISHING, self._limit_shutdown),
@@ -89,7 +96,10 @@ class ConnectionPool:
             await crew.cancel_senders()
 
     def _silent_relay_trouble(self) -> NoConnection | None:
-        """The trouble of a relay that answers nobody, where every place is taken; None if it is only busy."""
+        """Returns a failure if no busy connection began a message in the last `times.connect` seconds, else None.
+
+        It is called when every slot is taken.
+        """
         silent = min((time.monotonic() - line.begun for line in self._busy), default=0.0)
         if silent < self._relay.times.connect:
             return None
@@ -97,7 +107,7 @@ class ConnectionPool:
         return NoConnection(ConnectionTrouble.TIMED_OUT, text)
 
     async def _send_until_empty(self, share: WindowQueue) -> NoConnection | None:
-        """Carries what waits. Returns the trouble that ended it before."""
+        """Sends waiting messages, one connection after another. Returns the reason that stopped it early, or None."""
         while share.count_waiting and (left := share.seconds_left) > 0:
             line = self._reuse_connection() or await self._dialler.connect(left)
             if isinstance(line, NoConnection):
@@ -116,7 +126,7 @@ class ConnectionPool:
         return None
 
     async def close(self) -> None:
-        """Ends every connection politely, once the windows under way are through."""
+        """Waits until all running windows have ended, then ends every connection with QUIT."""
         places = range(self._relay.pool + self._relay.urgent)
         for _ in places:
             await self._places.acquire_slot(True, None)
@@ -131,7 +141,7 @@ class ConnectionPool:
             self._places.release_slot(True)
 
     def _reuse_connection(self) -> SmtpConnection | None:
-        """A connection that was used before and can be used again."""
+        """Takes an unused connection that is still open, or returns None. Ends those that cannot be used."""
         now = time.monotonic()
         while self._idle:
             left, line = self._idle.pop()
@@ -141,13 +151,13 @@ class ConnectionPool:
         return None
 
     def _store_connection(self, line: SmtpConnection) -> None:
-        """Leaves a connection for whoever comes next."""
+        """Puts a connection back, for the next window."""
         self._idle.append((time.monotonic(), line))
         if self._sweeper is None:
             self._sweeper = asyncio.get_running_loop().call_later(self._relay.idle, self._close_idle_connections)
 
     def _close_idle_connections(self) -> None:
-        """Ends the connections that nobody has used for too long."""
+        """Ends the connections that were unused for longer than `relay.idle` seconds."""
         oldest = time.monotonic() - self._relay.idle
         old = [line for left, line in self._idle if left <= oldest]
         self._idle = [(left, line) for left, line in self._idle if left > oldest]
@@ -159,7 +169,7 @@ class ConnectionPool:
             self._sweeper = asyncio.get_running_loop().call_later(wait, self._close_idle_connections)
 
     def _quit_connection(self, line: SmtpConnection) -> None:
-        """Says goodbye, with nobody waiting for it; to a server that has gone, nothing."""
+        """Sends QUIT in a task of its own. A connection that is not usable is dropped without QUIT."""
         if not line.is_usable:
             line.drop_connection()
             return
@@ -169,15 +179,20 @@ class ConnectionPool:
 
 
 class _PoolSenders:
-    """Those who carry a window, each a task on a place of its own.
+    """The tasks that send one window. Each task uses one slot.
 
-    Not a task group: that takes no more tasks once it has begun to end, but says so only to who brings one.
+    This is no `asyncio.TaskGroup`: a task group that has begun to end refuses new tasks, and shows this only by an
+    error when a task is added.
 
     Args:
-        share: the window. urgent: what it is. work: what each of them does. places: where they are given back.
+        share: the window.
+        urgent: tells whether it is urgent mail.
+        work: the coroutine function that each task runs.
+        places: the slots; each task gives its slot back there.
 
     Attributes:
-        over: what trouble there was, if any, once all have ended; or the bug of one of them.
+        over: a future that is done when all tasks have ended. Its result is the first failure, or None. If a task
+            raises an exception, the future has that exception.
     """
 
     def __init__(
@@ -197,17 +212,17 @@ class _PoolSenders:
 
     @property
     def needs_more(self) -> bool:
-        """Whether more waits than those who are there will take next, and nothing is wrong."""
+        """Tells whether more messages wait than there are tasks, no task failed, and there is time left."""
         return self._trouble is None and self._share.count_waiting > len(self._tasks) and self._share.seconds_left > 0
 
     def add_sender(self) -> None:
-        """One more. Its place is given back even if it is cancelled before it has begun."""
+        """Starts one more task. Its slot is given back even if it is cancelled before it begins."""
         task = asyncio.get_running_loop().create_task(self._work(self._share))
         self._tasks.add(task)
         task.add_done_callback(self._sender_done)
 
     async def cancel_senders(self) -> None:
-        """Breaks off those who are still at it, and waits for them."""
+        """Cancels the tasks that still run, and waits until they have ended."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

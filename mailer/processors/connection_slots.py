@@ -1,4 +1,4 @@
-"""The places of a relay: so many for all mail, and some more that only urgent mail may take."""
+"""The slots of a relay, one for each connection: some for all mail, some only for urgent mail."""
 
 import asyncio
 from collections import deque
@@ -7,29 +7,30 @@ from typing import Protocol
 
 
 class WindowSenders(Protocol):
-    """Those who carry one window, each on a place."""
+    """The senders of one window. Each sender uses one slot."""
 
     @property
     def urgent(self) -> bool:
-        """Whether they may take the places that are kept for urgent mail."""
+        """Tells whether they may use the slots that are kept for urgent mail."""
 
     @property
     def needs_more(self) -> bool:
-        """Whether one more would find something to carry; where it is not so, nobody asks again."""
+        """Tells whether one more sender would have a message to send. After False they are not asked again."""
 
     def add_sender(self) -> None:
-        """One more begins; the place has been taken for it."""
+        """Starts one more sender. Its slot is taken already."""
 
 
 class ConnectionSlots:
-    """Counts who may use a connection at the same time, and gives what is free to whom it serves.
+    """Limits how many connections are used at the same time, and gives free slots to the windows.
 
-    Every window gets one place before any gets more; what is left then goes round among the windows under way, also
-    what becomes free while they are. So nobody waits as long as anything is free, and no connection rests as long as
-    there is something to carry.
+    Every window gets one slot before any window gets a second one. The remaining free slots then go to the running
+    windows in turn, as do slots that become free later. So no window waits while a slot is free for it, and no slot
+    stays free while a running window can use it.
 
     Args:
-        bulk: places for all mail. urgent: those beyond.
+        bulk: the number of slots for all mail.
+        urgent: the number of further slots, for urgent mail only.
     """
 
     def __init__(self, bulk: int, urgent: int) -> None:
@@ -39,7 +40,7 @@ class ConnectionSlots:
         self._crews: dict[bool, deque[WindowSenders]] = {True: deque(), False: deque()}
 
     async def acquire_slot(self, urgent: bool, patience: float | None) -> bool:
-        """Takes a place; whether there was one within so many seconds."""
+        """Waits for a free slot and takes it. Returns False if none became free within `patience` seconds."""
         taken = False
         try:
             async with asyncio.timeout(patience):
@@ -50,21 +51,21 @@ class ConnectionSlots:
         except TimeoutError:
             pass
         finally:
-            self._hand_out_free_slots()  # who was woken and then gave up, or left some, passes it on
+            self._hand_out_free_slots()  # a waiter that was woken and then timed out leaves its slot to others
         return taken
 
     def release_slot(self, urgent: bool) -> None:
-        """Gives a place back."""
+        """Gives a slot back, and hands it out again."""
         self._count_slots(1, urgent)
         self._hand_out_free_slots()
 
     def share_free_slots(self, crew: WindowSenders) -> None:
-        """Gives a crew what is free, now and as long as it is short, until it is forgotten."""
+        """Gives free slots to these senders, now and later, as long as they need more."""
         self._crews[crew.urgent].append(crew)
         self._hand_out_free_slots()
 
     def stop_sharing(self, crew: WindowSenders) -> None:
-        """Its window is through."""
+        """Gives no more slots to these senders, as their window has ended."""
         with suppress(ValueError):
             self._crews[crew.urgent].remove(crew)
 
@@ -77,7 +78,7 @@ class ConnectionSlots:
             self._bulk += places
 
     async def _wait_for_slot(self, urgent: bool) -> None:
-        """Waits until a place may be free."""
+        """Waits until a slot may be free."""
         waiter = asyncio.get_running_loop().create_future()
         self._waiting[urgent].append(waiter)
         try:
@@ -99,7 +100,7 @@ class ConnectionSlots:
                     crew.add_sender()
 
     def _spare_slots(self, urgent: bool) -> int:
-        """How many are free beyond what those who wait for their first place will take."""
+        """Returns how many free slots remain after each waiting window has taken its first slot."""
         bulk = min(len(self._waiting[False]), self._free_slots(False))
         beyond = self._all - bulk - len(self._waiting[True])
         return beyond if urgent else min(beyond, self._bulk - bulk)

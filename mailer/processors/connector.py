@@ -1,4 +1,4 @@
-"""Making a connection to an SMTP relay: addresses, TCP, greeting, EHLO, STARTTLS, AUTH; SMTP by aiosmtplib."""
+"""Opens connections to an SMTP relay with aiosmtplib: addresses, TCP, greeting, EHLO, STARTTLS, AUTH."""
 
 import asyncio
 import ssl
@@ -22,22 +22,22 @@ from mailer.processors.smtp_connection import SmtpConnection
 from mailer.processors.smtp_envelope import SmtpExtensions
 
 _EVERYWHERE: Final = frozenset((ConnectionTrouble.AUTH, ConnectionTrouble.TOKEN))
-"""Troubles that another address of the same relay would only repeat; and accounts get locked."""
+"""Failures that would repeat at every address of the relay. Repeated logins could also lock the account."""
 _ANSWERS: Final = {
     ConnectionTrouble.GREETING: "greeting",
     ConnectionTrouble.EHLO: "reply to EHLO",
     ConnectionTrouble.STARTTLS: "TLS after STARTTLS",
     ConnectionTrouble.AUTH: "reply to AUTH",
 }
-"""The reply that is waited for in each step."""
+"""The reply that each step waits for, as error messages name it."""
 
 
 class Connector:
-    """Makes connections to one relay.
+    """Opens connections to one relay.
 
     Args:
-        relay: where to, and how.
-        context: for TLS; decides which certificates are trusted.
+        relay: its address and settings.
+        context: the TLS settings, which decide which certificates are trusted; None without TLS.
     """
 
     def __init__(self, relay: RelaySettings, context: ssl.SSLContext | None) -> None:
@@ -50,13 +50,14 @@ class Connector:
         self._ways: tuple[str, ...] = ()
 
     async def connect(self, patience: float) -> SmtpConnection | NoConnection:
-        """Connects, encrypts and authenticates, at the first address of the relay with which that works.
+        """Connects, encrypts and authenticates. Tries the relay's addresses until one works.
 
         Args:
-            patience: the most seconds that it may take.
+            patience: the maximum number of seconds for all of it.
 
         Returns:
-            A connection on which a transaction can begin, or why there is none, with no credentials in it.
+            A connection that is ready for the first message, or the reason why there is none. The reason contains no
+            credentials.
         """
         relay, ends = self._relay, time.monotonic() + patience
         try:
@@ -74,7 +75,7 @@ class Connector:
                 where = f"{relay.host} on port {relay.port}"
                 trouble = connection_trouble(error, ConnectionTrouble.UNREACHABLE)
                 return NoConnection(trouble, f"{relay.name}: no connection to {where}: {error_text(error)}")
-            # Who has more addresses to try gives this one only its part of the time.
+            # With several addresses, each gets only its part of the time.
             greeting = relay.times.greeting if len(addresses) == 1 else relay.times.connect / len(addresses)
             opening = _ConnectionSetup(relay, self._context, self._login, reached, ends - time.monotonic(), greeting)
             found = await opening.open_session(await self._name.name_for_address(reached.own))
@@ -89,7 +90,7 @@ class Connector:
 
     @property
     def weakest_encryption(self) -> str | None:
-        """The weakest encryption of the connections that were made, as the ledger notes it; None before the first."""
+        """The weakest encryption of all connections so far, as the ledger stores it. None: no connection yet."""
         return min(self._ways, default=None)
 
     def _note_encryption(self, client: aiosmtplib.SMTP) -> None:
@@ -100,7 +101,7 @@ class Connector:
             self._ways = (*self._ways, way)
 
     def _make_connection(self, client: aiosmtplib.SMTP) -> SmtpConnection:
-        """The one that speaks as the relay offers."""
+        """Returns a pipelined connection if the relay offers PIPELINING, else a sequential one."""
         extensions = SmtpExtensions.parse_ehlo(client.esmtp_extensions)
         if extensions.pipelining:
             return PipelinedConnection(cast(asyncio.Transport, client.transport), self._relay, extensions, self._ahead)
@@ -108,11 +109,15 @@ class Connector:
 
 
 class _ConnectionSetup:
-    """A connection on its way from TCP to the first transaction.
+    """The set-up of one connection: all steps between TCP and the first message.
 
     Args:
-        relay, context: see `Connector`. login: logs in. reached: the connection.
-        patience: the most seconds that all of it may take. greeting: those of the greeting.
+        relay: see `Connector`.
+        context: see `Connector`.
+        login: logs in.
+        reached: the TCP connection.
+        patience: the maximum number of seconds for all steps.
+        greeting: the maximum number of seconds for the greeting.
     """
 
     def __init__(
@@ -133,7 +138,7 @@ class _ConnectionSetup:
         self._step = ConnectionTrouble.GREETING
 
     async def open_session(self, name: str) -> aiosmtplib.SMTP | NoConnection:
-        """Speaks, and says this name in EHLO. Returns a client that is ready for a transaction."""
+        """Takes all steps, with this name in EHLO. Returns a client that is ready for a message, or the failure."""
         relay = self._relay
         client = aiosmtplib.SMTP(
             hostname=relay.host,
@@ -160,7 +165,7 @@ class _ConnectionSetup:
         return client
 
     async def _greet_and_log_in(self, client: aiosmtplib.SMTP) -> None:
-        """Everything up to the first transaction."""
+        """Waits for the greeting, sends EHLO, starts TLS if the relay needs it, and logs in."""
         seconds = self._relay.times.command
         await self._run_step(ConnectionTrouble.GREETING, self._greeting, client.connect())
         await self._run_step(ConnectionTrouble.EHLO, seconds, client.ehlo())
@@ -173,7 +178,7 @@ class _ConnectionSetup:
         await self._run_step(ConnectionTrouble.AUTH, seconds, self._login.log_in(client))
 
     async def _run_step(self, step: ConnectionTrouble, seconds: float, doing: Awaitable[object]) -> None:
-        """Takes a step, within its time."""
+        """Awaits one step with a time limit, and remembers the step for error reports."""
         self._step = step
         seconds = min(seconds, self._ends - time.monotonic())
         try:
@@ -184,14 +189,14 @@ class _ConnectionSetup:
 
 
 def _tls_version(client: aiosmtplib.SMTP) -> str | None:
-    """The version of TLS that a connection speaks; None: it is not encrypted."""
+    """Returns the TLS version of a connection, or None if it is not encrypted."""
     layer = client.transport.get_extra_info("ssl_object") if client.transport is not None else None
     version: str | None = layer.version() if layer is not None else None
     return version
 
 
 def _close_abruptly(client: aiosmtplib.SMTP) -> None:
-    """Ends a connection without a word."""
+    """Closes a connection without QUIT."""
     if client.transport is not None:
         cast(asyncio.WriteTransport, client.transport).abort()
     client.close()

@@ -1,4 +1,4 @@
-"""The name that EHLO says (RFC 5321 4.1.1.1): a fully qualified host name, else an address literal (4.1.3)."""
+"""The name in EHLO (RFC 5321 4.1.1.1): a fully qualified host name, or else an address literal (4.1.3)."""
 
 import asyncio
 import ipaddress
@@ -8,9 +8,9 @@ from typing import Final
 
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _QUALIFIED: Final = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.(?=[A-Za-z])(?:{_LABEL})")
-"""At least two labels, the last of which is no number, so that an IPv4 address is no name."""
+"""A name with at least two labels. The last one begins with a letter, so that an IPv4 address does not match."""
 _OF_NOBODY: Final = (".localdomain", ".local", ".localhost", ".invalid")
-"""Ends of names that say nothing to another machine."""
+"""Endings of names that have no meaning on another machine."""
 _RESOLVER_SECONDS: Final = 5.0
 
 
@@ -31,17 +31,17 @@ def is_address_literal(text: str) -> bool:
 
 
 def address_literal(address: str) -> str:
-    """The address literal of an IP address; an IPv4 address within IPv6 is an IPv4 address."""
+    """Returns the address literal of an IP address. An IPv4-mapped IPv6 address becomes an IPv4 literal."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
     return f"[IPv6:{ip}]" if ip.version == 6 and mapped is None else f"[{mapped or ip}]"
 
 
 class EhloName:
-    """This machine's fully qualified name, asked for once: the resolver can take seconds.
+    """The name for EHLO. The system's resolver is asked only once, as it can take seconds.
 
     Args:
-        said: the name that the relay's URL gives, None to ask the system.
+        said: the name in the relay's URL; None to ask the system.
     """
 
     def __init__(self, said: str | None) -> None:
@@ -50,7 +50,7 @@ class EhloName:
         self._known = said is not None
 
     async def name_for_address(self, address: str) -> str:
-        """The name for EHLO on a connection whose own end is this IP address."""
+        """Returns the name for EHLO on a connection from this local IP address: the host name, or the address."""
         async with self._asking:
             if not self._known:
                 self._name = await _system_name()
@@ -59,7 +59,7 @@ class EhloName:
 
 
 async def _system_name() -> str | None:
-    """The system's name, if it is fully qualified and the resolver says it in time."""
+    """Returns this machine's host name if it is fully qualified and the resolver answers in time, else None."""
     try:
         async with asyncio.timeout(_RESOLVER_SECONDS):
             name = (await asyncio.to_thread(socket.getfqdn)).removesuffix(".")

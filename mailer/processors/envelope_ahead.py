@@ -1,17 +1,17 @@
-"""The knowledge of a relay that may be sent the next envelope behind a final dot, before the dot is answered.
+"""Remembers whether a relay accepts the next envelope right after a final dot, before it has answered the dot.
 
-RFC 2920 3.1 allows it wherever PIPELINING is offered. Some relays refuse it all the same (Haraka 3.3 answers 503), and
-some could end the connection. So one connection tries it first, and what that shows holds for all of them.
+RFC 2920 3.1 allows this for every relay that offers PIPELINING. Some relays refuse it anyway (Haraka 3.3 answers 503),
+and some could end the connection. So one connection tries it first, and its result counts for all connections.
 """
 
 from mailer.telemetry import log
 
 
 class EnvelopeAhead:
-    """The memory of one relay in one process.
+    """The result for one relay, in one process.
 
     Args:
-        relay: its name, for the log.
+        relay: the name of the relay, for the log.
     """
 
     def __init__(self, relay: str) -> None:
@@ -20,20 +20,20 @@ class EnvelopeAhead:
         self._scout: object | None = None
         self._unanswered = False
         self.known = False
-        """Tells whether the relay has taken an envelope that was sent ahead, and refused none since."""
+        """Tells whether the relay has accepted an envelope that was sent ahead, and has refused none since."""
 
     def is_allowed(self, line: object) -> bool:
         """Tells whether this connection may send an envelope ahead."""
         return self.known or not (self._forbidden or self._scout not in (None, line))
 
     def note_attempt(self, line: object) -> None:
-        """The first envelope is on its way behind a final dot, or the first one since none was taken."""
+        """Notes that this connection sends an envelope ahead while it is not known whether the relay accepts it."""
         self._scout, self._unanswered = line, True
 
     def note_answer(self, line: object, taken: bool) -> None:
-        """All replies to an envelope that was sent ahead are there. One that was not taken is offered again.
+        """Notes the replies to an envelope that was sent ahead. If it was taken, all connections may send ahead.
 
-        What that shows is waited for: no other connection tries meanwhile.
+        If it was not taken, the message is offered again. No other connection sends ahead until that is answered.
         """
         if self._scout is line:
             self._unanswered = False
@@ -41,11 +41,14 @@ class EnvelopeAhead:
             self.known, self._scout = True, None
 
     def note_refusal(self) -> None:
-        """The relay took a message that it had refused when its envelope was sent ahead."""
+        """Forbids sending ahead, as the relay now accepted a message that it had refused when sent ahead."""
         self._forbid_ahead("it refused some")
 
     def note_connection_end(self, line: object, by_us: bool) -> None:
-        """A connection is over. If it was the first to send ahead and has no answer, that was the reason."""
+        """Notes that a connection ended. If its envelope ahead was unanswered, forbids sending ahead.
+
+        A connection that we ended ourselves forbids nothing.
+        """
         if self._scout is not line:
             return
         self._scout = None

@@ -1,4 +1,4 @@
-"""Logging in to a relay (RFC 4954): with a password, or with an OAuth 2 token."""
+"""The login at a relay (RFC 4954), with a password or with an OAuth 2 token."""
 
 import base64
 from typing import Final
@@ -14,12 +14,12 @@ _DONE: Final = 235
 
 
 class SmtpLogin:
-    """Logs connections of one relay in.
+    """Logs in on connections to one relay.
 
-    What a server says to that may quote the secret, so nothing but its code is ever kept.
+    The reply of a server may quote the secret, so only the reply code is kept.
 
     Args:
-        relay: whose user name, and password or source of tokens.
+        relay: gives the user name, and the password or the source of tokens.
     """
 
     def __init__(self, relay: RelaySettings) -> None:
@@ -27,11 +27,11 @@ class SmtpLogin:
         self._tokens = TokenProvider(relay.bearer) if relay.bearer is not None else None
 
     async def log_in(self, client: aiosmtplib.SMTP) -> None:
-        """Logs in, if there is a user name.
+        """Logs in, if the relay's settings have a user name.
 
         Raises:
-            aiosmtplib.SMTPException, OSError: the relay refuses, or offers nothing that fits.
-            NoToken: there is no token.
+            aiosmtplib.SMTPException, OSError: the relay refuses the login, or offers no mechanism that fits.
+            TokenUnavailable: the file or the command gives no token.
         """
         relay = self._relay
         if relay.username is None:
@@ -49,7 +49,7 @@ class SmtpLogin:
                 raise AuthRefused(error.code) from None
 
     async def _log_in_with_token(self, client: aiosmtplib.SMTP, user: str, tokens: TokenProvider) -> None:
-        """Tries the token, and a new one if that is refused: it may have run out."""
+        """Logs in with the token. If it is refused, tries once more with a new one, as the first may have expired."""
         wanted = self._relay.bearer.mechanism if self._relay.bearer else None
         offered = [name for name in MECHANISMS if name in client.server_auth_methods and wanted in (None, name)]
         if not offered:
@@ -66,14 +66,14 @@ class SmtpLogin:
 
 
 async def _try_token(client: aiosmtplib.SMTP, mechanism: str, user: str, token: str) -> int:
-    """The code of the answer to a token."""
+    """Sends AUTH with a token, and returns the code of the reply."""
     if mechanism == "xoauth2":
         said, abandoned = f"user={user}\x01auth=Bearer {token}\x01\x01", b""
     else:  # RFC 7628 3.1; the user name is a GS2 authzid (RFC 5801 4)
         name = user.replace("=", "=3D").replace(",", "=2C")
         said, abandoned = f"n,a={name},\x01auth=Bearer {token}\x01\x01", b"AQ=="
     answer = await client.execute_command(b"AUTH", mechanism.upper().encode(), base64.b64encode(said.encode()))
-    if answer.code == _CHALLENGE:  # the reason, which nobody needs; the code follows
+    if answer.code == _CHALLENGE:  # this reply holds only the reason; the code comes after the next command
         answer = await client.execute_command(abandoned)
     return answer.code
 

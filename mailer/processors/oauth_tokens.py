@@ -1,4 +1,4 @@
-"""OAuth 2 access tokens for a relay, from a file that somebody keeps fresh or from a command that prints one."""
+"""OAuth 2 access tokens for a relay, read from a file that another program updates, or printed by a command."""
 
 import asyncio
 import re
@@ -8,27 +8,27 @@ from pathlib import Path
 from typing import Final
 
 KEPT: Final = 300.0
-"""Seconds for which a command's token is used again: shorter than any token lives."""
+"""Seconds for which a command's token is used again. It is shorter than the lifetime of any token."""
 MECHANISMS: Final = ("xoauth2", "oauthbearer")
-"""The mechanisms of AUTH that take a token; of those that a relay offers, the first one is used."""
+"""The AUTH mechanisms that take a token. The first one that the relay offers is used."""
 COMMAND_SECONDS: Final = 30.0
-"""The time that a command may take."""
+"""Seconds after which the command is ended."""
 _TOKEN: Final = re.compile(r"[!-~]{1,16384}")
-"""A token as RFC 6750 2.1 has it, and a little more: printable ASCII."""
+"""The form of a token: printable ASCII, which is slightly more than RFC 6750 2.1 allows."""
 
 
 class TokenUnavailable(Exception):
-    """There is no token. The text says why, and holds nothing that the file or the command said."""
+    """There is no token. The text gives the reason, and quotes neither the file nor the command's output."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenSource:
-    """The source of a relay's tokens: one of the two.
+    """The source of a relay's tokens: either a file or a command.
 
     Attributes:
-        file: its first line is the token; read for each connection.
-        command: a program and its arguments, run without a shell; its first line of output is the token.
-        mechanism: `xoauth2` or `oauthbearer` (RFC 7628); None: the one that the relay offers.
+        file: a file whose first line is the token. It is read for each connection.
+        command: a program and its arguments, run without a shell. The first line of its output is the token.
+        mechanism: `xoauth2` or `oauthbearer` (RFC 7628). None: the first one that the relay offers.
     """
 
     file: Path | None = None
@@ -37,7 +37,7 @@ class TokenSource:
 
 
 class TokenProvider:
-    """Gives a relay's token, asking the command once for all connections."""
+    """Gives a relay's token. All connections share the token of one run of the command."""
 
     def __init__(self, bearer: TokenSource) -> None:
         self._bearer = bearer
@@ -45,10 +45,10 @@ class TokenProvider:
         self._kept = ("", 0.0)
 
     async def get_token(self, refused: str | None = None) -> str:
-        """The token, another one than that which the relay has refused if there is another one.
+        """Returns the token. If the relay refused the stored one, runs the command again; a file is always read again.
 
         Raises:
-            NoToken: the file or the command gives none.
+            TokenUnavailable: the file or the command gives no token.
         """
         if self._bearer.file is not None:
             return await _read_token_file(self._bearer.file)

@@ -1,8 +1,7 @@
-"""SMTP with PIPELINING (RFC 2920): one write carries a message's content, its final dot, and the next envelope.
+"""SMTP with PIPELINING (RFC 2920). One write holds a message's content, its final dot and the next envelope.
 
-The protocol is a chain of expectations: `_expected` is what the next reply answers. Every way in which a connection
-ends comes down to `_end_connection`, and to three questions: is there a message without an outcome, may its final dot
-have left, and is it to blame.
+`_expected` is the method that handles the next reply. Every connection ends in `_end_connection`. It checks whether a
+message has no outcome yet, whether its final dot may have been sent, and whether the message may be the cause.
 """
 
 import asyncio
@@ -23,13 +22,12 @@ from mailer.processors.smtp_envelope import SmtpEnvelope, SmtpExtensions
 from mailer.processors.window_queue import LATE, WindowQueue
 
 _AT_ONCE: Final = 65_536
-"""Octets of content that are written together with the final dot. Of what is longer, the dot is held back until all
-before it has left, so that a connection lost on the way leaves nothing in doubt."""
+"""The longest content, in octets, that is written with its final dot. The dot of a longer one waits until the content
+has left this process. So if the connection is lost during the content, the message is not in doubt."""
 _BRISK: Final = 0.5
-"""Seconds. Where final dots are answered more slowly, no envelope is sent ahead: it wins nothing there, and would begin
-a message long before its content can follow."""
+"""Seconds. Slower relays get no envelope ahead: it saves no time, and the message begins long before its content."""
 _TICK: Final = 1.0
-"""Seconds between two looks at how long a reply has been waited for."""
+"""Seconds between two checks for a reply that is overdue."""
 _FAREWELL: Final = 2.0
 """Seconds to wait for the reply to QUIT."""
 _DOT: Final = b".\r\n"
@@ -37,12 +35,12 @@ _RSET: Final = b"RSET\r\n"
 
 
 class PipelinedConnection(SmtpConnection, asyncio.Protocol):
-    """Speaks on a transport that somebody else has connected, greeted and authenticated."""
+    """Sends messages with PIPELINING on a transport that `Connector` has connected, greeted and authenticated."""
 
     def __init__(
         self, transport: asyncio.Transport, relay: RelaySettings, extensions: SmtpExtensions, ahead: EnvelopeAhead
     ) -> None:
-        """Takes the transport over."""
+        """Becomes the protocol of the transport."""
         super().__init__(relay, extensions)
         self._ahead = ahead
         self._transport = transport
@@ -56,7 +54,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         self._heard = 0.0
         self._dotted = 0.0
         self._brisk = False
-        # The transaction under way.
+        # The state of the current message.
         self._share: WindowQueue | None = None
         self._over: asyncio.Future[None] | None = None
         self._letter: SmtpEnvelope | None = None
@@ -64,8 +62,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         self._doubtful = self._blamed = self._open = False
         self._named = self._early = self._retracted = False
         transport.set_protocol(self)
-        # A transport with no buffer of its own says when all octets have left this process. That of TLS takes an
-        # empty buffer for a full one where the limit is 0.
+        # With the limit 0, a transport reports when all octets have left. TLS takes an empty buffer for full at 0.
         transport.set_write_buffer_limits(high=1 if transport.get_extra_info("sslcontext") else 0)
 
     @property
@@ -83,7 +80,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
             self._start_message(self._next_message(share))
             await self._over
         except BaseException:
-            # What the server says next belongs to the transaction that was broken off here.
+            # The next replies of the server belong to the message that was interrupted here.
             self.drop_connection()
             raise
         finally:
@@ -105,10 +102,10 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         """See `SmtpConnection`."""
         self._end_connection("dropped", by_us=True)
 
-    # What the transport calls.
+    # Methods that the transport calls.
 
     def data_received(self, data: bytes) -> None:
-        """Replies, or parts of them."""
+        """Takes octets from the server, and handles each reply that is complete."""
         replies = self._replies.feed_octets(data)
         if replies:
             self._heard = time.monotonic()
@@ -120,30 +117,30 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
                 if self._ended:
                     break
                 self._expected(code, text)
-        except Exception as error:  # a bug, here or in the permit: who waits for the outcomes shall see it
+        except Exception as error:  # a bug, here or in the permit; the caller of `send_messages` gets it
             self._report_bug(error)
 
     def eof_received(self) -> None:
-        """The server says nothing more."""
+        """Ends the connection, as the server has closed its side."""
         self._end_connection("the connection ended")
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Nothing can be said any more."""
+        """Ends the connection, as the transport was closed or failed."""
         self._end_connection("the connection ended" if error is None else str(error) or type(error).__name__)
 
     def pause_writing(self) -> None:
-        """Something has not left yet."""
+        """Notes that the transport still holds octets that were not sent."""
         self._paused = True
 
     def resume_writing(self) -> None:
-        """All has left."""
+        """Notes that the transport has sent all octets, and goes on."""
         self._paused = False
         self._resume_after_flush()
 
-    # What is expected, in its order.
+    # The handlers of replies, in their order.
 
     def _start_message(self, letter: SmtpEnvelope | None) -> None:
-        """Offers a message, with nothing on its way before it; or ends the turn."""
+        """Sends the envelope of a message when no reply is outstanding. Without a message, becomes idle."""
         if letter is None:
             self._become_idle()
             return
@@ -155,12 +152,12 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         self._expect_envelope_replies(letter)
 
     def _expect_envelope_replies(self, letter: SmtpEnvelope) -> None:
-        """A message's envelope is on its way."""
+        """Sets the handler of the next reply, as a message's envelope has been sent."""
         self._letter, self._blamed = letter, self._fresh
         self._expected = self._after_rset if self._open else self._after_mail
 
     def _after_rset(self, code: int, text: bytes) -> None:
-        """RSET takes back what a refusal left open, so that MAIL is not nested."""
+        """Handles the reply to RSET, which ends a refused transaction so that the next MAIL is not nested."""
         if code // 100 != 2:
             self._end_connection(_protocol_error(code, text))
         self._open = False
@@ -204,7 +201,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         elif self._named:
             self._end_connection("content was asked for from a refused sender")
         else:
-            # A message for nobody: the lone dot is what RFC 2920 3.1 says to send, and nothing can be delivered.
+            # The message has no recipient. RFC 2920 3.1 says to send a lone dot; nothing can be delivered.
             self._transport.write(_DOT)
             self._expected = self._after_idle_reply
 
@@ -214,7 +211,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         self._start_next_message()
 
     def _write_content(self, letter: SmtpEnvelope) -> None:
-        """Writes the content, unless it may not go on."""
+        """Writes the content, if the message may still be sent. Holds back the final dot of a long content."""
         if not self._may_send_content(letter):
             return
         if ARMED or self._paused or len(letter.content) > _AT_ONCE:
@@ -227,13 +224,13 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
             self._write_final_dot(letter.content)
 
     def _finish_content(self, letter: SmtpEnvelope, rest: bytes) -> None:
-        """All of the content but this rest has left."""
+        """Writes the rest and the final dot, as the content before it has left this process."""
         crash_if_armed(CrashPoint.IN_MESSAGE)
         if self._may_send_content(letter):
             self._write_final_dot(rest)
 
     def _write_final_dot(self, rest: bytes) -> None:
-        """Writes the end of the content and, behind its final dot, the next envelope."""
+        """Writes the end of the content, the final dot, and the next envelope if it may be sent ahead."""
         sends_ahead = self._brisk and (self._ahead.known or self._ahead.is_allowed(self))
         self._next = self._next_message(cast(WindowQueue, self._share)) if sends_ahead else None
         if self._next is not None and not self._ahead.known:
@@ -244,7 +241,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         self._transport.write(b"".join((rest, _DOT, self._next.envelope_commands if self._next else b"")))
 
     def _reply_during_content(self, code: int, text: bytes) -> None:
-        """A reply within the content: its final dot has not been written, and never will be."""
+        """Ends the connection after a reply during the content. The final dot is then never written."""
         if is_negative_code(code):
             self._settle_message(classify_reply(SmtpStage.DOT, code, _printable_reply(text)), code)
         self._end_connection(_protocol_error(code, text))
@@ -260,16 +257,16 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         self._start_next_message()
 
     def _reply_while_idle(self, code: int, text: bytes) -> None:
-        """Whatever comes while nothing was asked is a farewell, or nonsense."""
+        """Ends the connection, as the server sent a reply that no command asked for."""
         self._end_connection(_protocol_error(code, text))
 
     def _after_quit(self, code: int, text: bytes) -> None:
         self._become_idle()
 
-    # How a message, a turn and a connection end.
+    # The ends of a message, of a call of `send_messages`, and of the connection.
 
     def _refuse_message(self, outcome: Outcome, code: int, *, about_recipient: bool = False) -> None:
-        """Ends the message under way. A refusal of an envelope sent ahead is asked for again: see `EnvelopeAhead`."""
+        """Ends the message with a refusal. If its envelope was sent ahead, retries it; not if `about_recipient`."""
         if self._early and not about_recipient and self._letter is not None:
             cast(WindowQueue, self._share).put_back(self._letter, refused_early=code != CLOSING)
             self._letter = None
@@ -277,7 +274,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         self._settle_message(outcome, code)
 
     def _settle_message(self, outcome: Outcome | None, code: int | None) -> None:
-        """Ends the message under way, unless it has its outcome already; and the connection, if the server does."""
+        """Stores the outcome of the current message, unless it has one. Ends the connection after the code 421."""
         if self._letter is not None and outcome is not None:
             cast(WindowQueue, self._share).settle_message(self._letter, outcome)
             self._letter = None
@@ -285,7 +282,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
             self._end_connection("the server ended the connection")
 
     def _start_next_message(self) -> None:
-        """Goes on to the next message, whose envelope may be on its way already."""
+        """Goes on to the next message. Its envelope may have been sent ahead already."""
         if self._ended:
             return
         self._fresh = self._doubtful = False
@@ -300,13 +297,13 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
             self._abort_message(reason)
 
     def _become_idle(self) -> None:
-        """Nothing is under way any more."""
+        """Notes that no message is being sent, and lets `send_messages` or `quit` return."""
         self._expected = self._reply_while_idle
         if self._over is not None and not self._over.done():
             self._over.set_result(None)
 
     def _may_send_content(self, letter: SmtpEnvelope) -> bool:
-        """Whether content may be written. Otherwise the connection is dropped: nothing else takes DATA back."""
+        """Tells whether content may be written. If not, ends the connection, as nothing else can cancel DATA."""
         if self._more or self._replies.is_pending:
             self._end_connection("more replies than commands")
         elif self._transport.is_closing():
@@ -316,13 +313,13 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         return not self._ended
 
     def _abort_message(self, reason: str) -> None:
-        """It is we who end a message that has begun, and so the connection."""
+        """Ends a message that has begun as UNSENT, by our own decision, and the connection with it."""
         self._settle_message(Outcome(OutcomeKind.UNSENT, text=reason), None)
         self._fresh = False
         self._end_connection(reason, by_us=True)
 
     def _end_connection(self, reason: str, *, by_us: bool = False) -> None:
-        """The connection is over, for whatever reason. What is under way gets its outcome, or is given back."""
+        """Ends the connection. The current message gets its outcome or is put back; the next one is put back."""
         if self._ended:
             return
         self._ended = True
@@ -348,20 +345,20 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         self._become_idle()
 
     def _report_bug(self, error: Exception) -> None:
-        """Hands a bug on to who waits."""
+        """Raises an unexpected error in the caller of `send_messages`, and ends the connection."""
         if self._over is None or self._over.done():
             raise error
         self._over.set_exception(error)
         self._end_connection("an error of our own", by_us=True)
 
     def _resume_after_flush(self) -> None:
-        """Calls what waits for all octets to have left this process, once they have."""
+        """Calls `_flushed` as soon as all octets have left this process."""
         if self._flushed is None or self._paused:
             return
         if self._transport.is_closing():
             self._end_connection("the connection ended")
         elif self._transport.get_write_buffer_size():
-            # uvloop writes at the end of its turn, and may pause only then
+            # uvloop writes at the end of its loop iteration, and may pause only then
             self._loop.call_soon(self._resume_after_flush)
         else:
             then, self._flushed = self._flushed, None
@@ -371,10 +368,8 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
                 self._report_bug(error)
 
     def _check_timeout(self) -> None:
-        """Gives up a server that has not completed a reply for too long.
-
-        Both event loops read before they look at their timers: who was frozen finds a reply that came meanwhile.
-        """
+        """Ends the connection if the server has not completed a reply in time."""
+        # asyncio and uvloop read before they run timers, so a process that was frozen first reads replies that came.
         left = self._heard + self._reply_timeout() - time.monotonic()
         if left > 0:
             self._watching = self._loop.call_later(min(left, _TICK), self._check_timeout)
@@ -382,7 +377,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
             self._end_connection("Timed out waiting for server response")
 
     def _reply_timeout(self) -> float:
-        """Seconds that the server is given for what is expected now."""
+        """Returns the maximum number of seconds to wait for the next reply."""
         if self._doubtful:
             return self._times.dot
         if self._early and not self._ahead.known:

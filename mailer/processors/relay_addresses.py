@@ -1,4 +1,4 @@
-"""The addresses of a relay's name, and a connection to the first of them that takes one (RFC 8305)."""
+"""The IP addresses of a relay's name, and connecting to the first one that accepts (RFC 8305)."""
 
 import asyncio
 import socket
@@ -12,14 +12,14 @@ from aiohappyeyeballs import AddrInfoType
 Address = AddrInfoType
 """One entry of `getaddrinfo`."""
 STAGGER: Final = 0.25
-"""Seconds after which the next address is tried too, while the one before has not answered (RFC 8305 5)."""
+"""Seconds to wait for one address before the next one is tried too (RFC 8305 5)."""
 _PROBES: Final = 3
-"""Keepalives without an answer after which a connection is dead."""
+"""The number of keepalives without an answer after which a connection counts as dead."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedConnection:
-    """A connection, with the IP addresses (and ports) of its two ends."""
+    """A TCP connection, with the address and port of the relay, and our own IP address."""
 
     connection: socket.socket
     peer: tuple[object, ...]
@@ -27,46 +27,46 @@ class OpenedConnection:
 
 
 class RelayAddresses:
-    """Finds addresses and connects. Addresses that led to no working session come last from then on."""
+    """Resolves the relay's name and connects. Addresses at which a session failed are tried last from then on."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host = host
         self._port = port
         self._failed: dict[tuple[object, ...], float] = {}
-        """Notes that a session failed at an address, although it took the connection."""
+        """The addresses that accepted a connection but where the session failed, with the time of the last failure."""
 
     async def resolve_addresses(self) -> list[Address]:
-        """All addresses, in the order in which to try them.
+        """Returns all addresses of the relay, in the order in which to try them.
 
         Raises:
-            OSError, UnicodeError: the resolver knows none.
+            OSError, UnicodeError: the resolver finds no address.
         """
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
         return sorted(dict.fromkeys(found), key=lambda address: self._failed.get(_host_and_port(address[4]), 0.0))
 
     async def connect_first(self, addresses: list[Address], dead_after: float) -> OpenedConnection:
-        """A connection to the first address that takes one; each gets its chance, whatever the others do.
+        """Connects to the first address that accepts. Every address is tried, even if others do not answer.
 
         Args:
-            addresses: where.
-            dead_after: seconds after which a peer that acknowledges nothing counts as gone. A peer that is only slow
-                acknowledges.
+            addresses: the addresses to try, in this order.
+            dead_after: seconds after which a peer without any TCP acknowledgement counts as gone. A peer that is only
+                slow still acknowledges.
 
         Raises:
-            OSError: none of them does.
+            OSError: no address accepts a connection.
         """
 
         def made(address: Address) -> socket.socket:
             return _set_keepalive(socket.socket(address[0], address[1], address[2]), dead_after)
 
-        # Addresses of one family that have failed before must not come first again by being interleaved.
+        # Interleaving IPv4 and IPv6 could put addresses that failed before first again.
         connection = await aiohappyeyeballs.start_connection(
             addresses, happy_eyeballs_delay=STAGGER, interleave=0 if self._failed else 1, socket_factory=made
         )
         try:
             return OpenedConnection(connection, _host_and_port(connection.getpeername()), connection.getsockname()[0])
-        except OSError:  # it has ended already
+        except OSError:  # the connection has ended already
             connection.close()
             raise
 
@@ -77,12 +77,12 @@ class RelayAddresses:
 
 
 def _host_and_port(address: object) -> tuple[object, ...]:
-    """Host and port of a socket's address."""
+    """Returns the host and port of a socket address; () if it is no tuple."""
     return tuple(address[:2]) if isinstance(address, tuple) else ()
 
 
 def _set_keepalive(connection: socket.socket, dead_after: float) -> socket.socket:
-    """Lets the kernel find out that the other machine is gone, so that long time-outs are for slow ones only."""
+    """Turns keepalive on, so that the kernel notices a dead peer long before the SMTP timeouts end."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     seconds = max(1, round(dead_after / _PROBES))
     for option, value in (

@@ -1,4 +1,4 @@
-"""Where an SMTP relay is, and how one speaks to it."""
+"""The address and settings of an SMTP relay, parsed from its URL."""
 
 import ipaddress
 import re
@@ -17,14 +17,14 @@ from mailer.processors.timeouts import SmtpTimeouts
 
 
 class TlsMode(StrEnum):
-    """How the connection is encrypted; the certificate is always checked."""
+    """The encryption of the connection to a relay. With TLS, the certificate is always checked."""
 
     STARTTLS = "starttls"
-    """Upgraded before anything else is said, or not used at all (RFC 3207)."""
+    """TLS after STARTTLS (RFC 3207). Without TLS the connection is not used."""
     IMPLICIT = "implicit"
-    """From the first byte (RFC 8314 3.3)."""
+    """TLS from the first byte (RFC 8314 3.3)."""
     NONE = "none"
-    """Only where nobody else can listen: on loopback."""
+    """No TLS. Allowed only on loopback, where nobody else can listen."""
 
 
 _PORTS: Final = {TlsMode.STARTTLS: 587, TlsMode.IMPLICIT: 465, TlsMode.NONE: 25}
@@ -37,7 +37,7 @@ _NUMBERS: Final = {
     "timeout": (1, 600),
     "weight": (0, 1_000),
 }
-"""The keys whose values are whole numbers, each with its least and its greatest."""
+"""The keys of the query with whole numbers, each with its minimum and maximum."""
 _TOKEN_KEYS: Final = ("auth", "token_file", "token_command")
 _KEYS: Final = (
     "name",
@@ -53,32 +53,32 @@ _KEYS: Final = (
     *_NUMBERS,
 )
 _NOWHERE: Final = "ZZ"
-"""The country that ISO 3166-1 leaves to its users: of a relay of our own whose URL names none."""
+"""A code that ISO 3166-1 leaves to users. It stands for the country of our own relay if the URL has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class RelaySettings:
-    """An SMTP relay. Its repr shows no credentials.
+    """The address and settings of an SMTP relay. Its repr shows no credentials.
 
     Attributes:
         host: a host name or an IP address.
-        port: TCP.
-        name: what the ledger calls it.
-        country: where it processes, ISO 3166-1 alpha-2.
+        port: the TCP port.
+        name: the name of the relay in the ledger.
+        country: the country in which it processes data, ISO 3166-1 alpha-2.
         contract: the reference of the contract under which it works.
         tls: see `TlsMode`.
-        own: it is in our own network, as its URL says (`network=own`).
-        pool: how many connections there are at most for all mail.
-        urgent: how many there are beyond them, for urgent mail alone.
-        messages: how many messages a connection carries at most.
-        age: seconds after which a connection begins no further message.
-        idle: seconds after which an unused connection is ended.
-        times: how long each step may take.
-        weight: its share among the processors that may have a message; 0: only when no other one may.
-        purposes: what it may serve; None: everything.
-        helo: what EHLO says, None for this machine's name or address.
-        username: for AUTH, None to go without.
-        password: for AUTH, unless there is a bearer.
+        own: tells whether its URL says that it is in our own network (`network=own`).
+        pool: the maximum number of connections for all mail.
+        urgent: the number of further connections, for urgent mail only.
+        messages: the maximum number of messages on one connection.
+        age: seconds after which no further message begins on a connection.
+        idle: seconds after which an unused connection is closed.
+        times: the timeouts of each step.
+        weight: its share among the processors that may get a message. 0: it gets mail only if no other one may.
+        purposes: the purposes for which it may be used; None: all.
+        helo: the name in EHLO; None for this machine's name or address.
+        username: the user name for AUTH; None for no login.
+        password: the password for AUTH, unless there is a bearer.
         bearer: the source of OAuth 2 tokens for AUTH.
     """
 
@@ -103,15 +103,15 @@ class RelaySettings:
     bearer: TokenSource | None = None
 
     def __post_init__(self) -> None:
-        """Refuses what must not be used.
+        """Refuses settings that must not be used.
 
         Raises:
-            ValueError: no encryption on the way to another machine, no country, or no name for EHLO.
+            ValueError: no encryption to another machine, an invalid country, or an invalid name for EHLO.
         """
         if self.tls is TlsMode.NONE and not is_loopback(self.host):
             raise ValueError(f"tls=none is only for loopback, and {self.host} is not")
         if self.country != _NOWHERE or self.is_outside:
-            object.__setattr__(self, "country", _parse_country(self.country))  # in its one form, as the policy's is
+            object.__setattr__(self, "country", _parse_country(self.country))  # normalized, as in the policy
         if self.helo is not None and not (is_fully_qualified(self.helo) or is_address_literal(self.helo)):
             raise ValueError(
                 "helo must be a fully qualified host name such as mail.example.org, or an address such as [192.0.2.1]"
@@ -119,7 +119,7 @@ class RelaySettings:
 
     @property
     def is_outside(self) -> bool:
-        """Tells whether it is beyond our own network: it is not on loopback, and its URL does not say `network=own`."""
+        """Tells whether it is outside our own network: not on loopback, and its URL has no `network=own`."""
         return not self.own and not is_loopback(self.host)
 
 
@@ -131,7 +131,7 @@ def _parse_country(text: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this very machine, judged by its name or address alone."""
+    """Tells whether a host is this machine: `localhost` or a loopback address. Nothing is resolved."""
     if host == "localhost":
         return True
     try:
@@ -141,14 +141,14 @@ def is_loopback(host: str) -> bool:
 
 
 def parse_relay_url(url: str) -> RelaySettings:
-    """Reads `smtp://user:password@host:587?name=relay&country=DE&contract=DPA-7&pool=4&tls=starttls`.
+    """Parses `smtp://user:password@host:587?name=relay&country=DE&contract=DPA-7&pool=4&tls=starttls`.
 
-    The other keys are the attributes of `RelaySettings`; `purposes` has commas between its names, and `timeout` is
-    `SmtpTimeouts.connect`. `tls` is `implicit` on port 465, `none` on loopback, else `starttls`, unless said. Country
-    and contract are required of every relay but one on loopback or in our own network.
+    The other keys are the attributes of `RelaySettings`. The names in `purposes` are separated by commas. `timeout` is
+    `SmtpTimeouts.connect`. The default of `tls` is `implicit` on port 465, `none` on loopback, else `starttls`. A relay
+    needs a country and a contract, unless it is on loopback or in our own network.
 
     Raises:
-        ValueError: what is wrong with the URL, without quoting what could be a password.
+        ValueError: the URL is wrong. The message gives the reason, and quotes nothing that could be a password.
     """
     parts, port = _split_url(url)
     host = parts.hostname
@@ -180,7 +180,7 @@ def parse_relay_url(url: str) -> RelaySettings:
 
 
 def _ledger_name(text: str | None, host: str) -> str:
-    """Its name in the ledger: the host, unless the URL says something else."""
+    """Returns the relay's name in the ledger: the one in the URL, or else the host."""
     if text is None:
         return host
     if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text):
@@ -191,7 +191,7 @@ def _ledger_name(text: str | None, host: str) -> str:
 
 
 def _split_url(url: str) -> tuple[SplitResult, int | None]:
-    """The parts of a URL and its port; the errors of urllib may quote a password, these do not."""
+    """Returns the parts of a URL, and its port. Unlike those of urllib, its errors never quote a password."""
     advice = "percent-encode special characters in user name and password"
     try:
         parts = urlsplit(url)
@@ -204,7 +204,7 @@ def _split_url(url: str) -> tuple[SplitResult, int | None]:
 
 
 def _parse_query(text: str) -> dict[str, str]:
-    """The query's keys, each known and given once."""
+    """Returns the keys and values of the query. Raises ValueError for an unknown key or one that is given twice."""
     allowed = f"allowed are {', '.join(_KEYS)}"
     try:
         pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text))
@@ -220,7 +220,7 @@ def _parse_query(text: str) -> dict[str, str]:
 
 
 def _tls_mode(text: str | None, port: int | None, own: bool) -> TlsMode:
-    """The mode asked for, or the one that goes with port and host."""
+    """Returns the TLS mode in the URL, or else the default for the port and the host."""
     if text is None:
         return TlsMode.IMPLICIT if port == _PORTS[TlsMode.IMPLICIT] else TlsMode.NONE if own else TlsMode.STARTTLS
     try:
@@ -230,14 +230,14 @@ def _tls_mode(text: str | None, port: int | None, own: bool) -> TlsMode:
 
 
 def _is_own_network(text: str | None) -> bool:
-    """Tells whether a URL says that the relay is in our own network."""
+    """Tells whether the URL says `network=own`. Raises ValueError for any other value of `network`."""
     if text not in (None, "own"):
         raise ValueError("network must be own, for a relay in your own network, or be left out")
     return text == "own"
 
 
 def _token_source(query: Mapping[str, str], parts: SplitResult) -> TokenSource | None:
-    """The source of tokens, if the URL names one."""
+    """Returns the source of tokens in the URL, or None. Raises ValueError if it is not complete."""
     file, command, mechanism = query.get("token_file"), query.get("token_command"), query.get("auth")
     if mechanism is not None and mechanism not in MECHANISMS:
         raise ValueError(
@@ -259,7 +259,7 @@ def _token_source(query: Mapping[str, str], parts: SplitResult) -> TokenSource |
 
 
 def _parse_number(key: str, text: str) -> int:
-    """The value of a key that has to be a whole number within its limits."""
+    """Returns the value of a key as a whole number. Raises ValueError if it is outside the key's limits."""
     low, high = _NUMBERS[key]
     if not re.fullmatch("[0-9]{1,7}", text) or not low <= int(text) <= high:
         raise ValueError(f"{key} must be a whole number from {low} to {high:,}")
@@ -267,7 +267,7 @@ def _parse_number(key: str, text: str) -> int:
 
 
 def _parse_purposes(text: str | None) -> frozenset[str] | None:
-    """The names in a list with commas."""
+    """Returns the names in a list with commas. None: the URL has no `purposes`."""
     if text is None:
         return None
     names = frozenset(text.split(","))

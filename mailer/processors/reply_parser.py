@@ -1,23 +1,23 @@
-"""Replies out of a stream of octets (RFC 5321 4.2), however they are cut. Pure."""
+"""Parses SMTP replies from a stream of octets that comes in parts of any size (RFC 5321 4.2). Pure."""
 
 from typing import Final
 
 Reply = tuple[int, bytes]
-"""The code, and the text of all lines without their codes, joined by line ends."""
+"""The code, and the text of all lines without their codes, joined by LF."""
 
 GARBAGE: Final[Reply] = (0, b"no proper reply")
-"""Stands for whatever is no reply: no code at all is one that no command expects."""
+"""Stands for input that is no valid reply. No command expects its code 0."""
 LONGEST_LINE: Final = 8_192
-"""Octets; RFC 5321 4.5.3.1.5 has 512, servers have more."""
+"""The longest line, in octets. RFC 5321 4.5.3.1.5 allows 512, but servers send longer ones."""
 _LONGEST: Final = 4 * LONGEST_LINE
 _MARKS: Final = (b" ", b"\r", b"")
-"""What may follow the code in a reply's last line."""
+"""The octets that may follow the code in the last line of a reply."""
 _BEGINNINGS: Final = {b"%03d%b" % (code, mark): code for code in range(1_000) for mark in _MARKS}
-"""How a line begins that is a whole reply, or ends one: its first four octets, or three if it has no more."""
+"""The beginnings of a reply's last line, each with its code: four octets, or three if the line is no longer."""
 
 
 class ReplyParser:
-    """Collects what comes and gives out what is whole."""
+    """Collects octets and returns complete replies."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -26,11 +26,11 @@ class ReplyParser:
 
     @property
     def is_pending(self) -> bool:
-        """Whether a reply has begun and not ended."""
+        """Tells whether a reply has begun and is not complete."""
         return bool(self._rest or self._begun)
 
     def feed_octets(self, data: bytes) -> list[Reply]:
-        """What became whole with these octets, in its order."""
+        """Adds octets, and returns the replies that they complete, in order."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         replies = []
         for line in lines:
@@ -47,7 +47,7 @@ class ReplyParser:
         return replies
 
     def _add_line(self, line: bytes) -> Reply | None:
-        """A line of a reply of several; the reply, once this is its last line."""
+        """Adds a line to a reply of several lines. Returns the reply if this is its last line, else None."""
         self._begun.append(line)
         self._size += len(line)
         last = line[3:4] in _MARKS
@@ -60,5 +60,5 @@ class ReplyParser:
 
 
 def _has_reply_code(line: bytes) -> bool:
-    """Whether it begins with three digits."""
+    """Tells whether a line begins with three digits."""
     return len(line) >= 3 and line[:3].isdigit()

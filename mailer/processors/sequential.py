@@ -1,4 +1,4 @@
-"""SMTP one command at a time, by aiosmtplib's own calls, for servers that do not offer PIPELINING."""
+"""SMTP with one command at a time, by aiosmtplib, for servers that do not offer PIPELINING."""
 
 import asyncio
 from contextlib import suppress
@@ -22,14 +22,14 @@ _GONE: Final = "the connection ended"
 
 
 class SequentialConnection(SmtpConnection):
-    """Speaks by a client that somebody else has connected, greeted and authenticated."""
+    """Sends messages through a client that `Connector` has connected, greeted and authenticated."""
 
     def __init__(self, client: aiosmtplib.SMTP, relay: RelaySettings, extensions: SmtpExtensions) -> None:
-        """Takes the client over."""
+        """Takes the client, and writes content to its transport directly."""
         super().__init__(relay, extensions)
         self._client = client
         transport = cast(asyncio.WriteTransport, client.transport)
-        # With next to no buffer of its own, `drain` returns when all bytes have left this process.
+        # With a limit of 1, `drain` returns only when all bytes have left this process.
         transport.set_write_buffer_limits(high=1)
         protocol = cast(asyncio.Protocol, client.protocol)
         self._writer = asyncio.StreamWriter(transport, protocol, None, asyncio.get_running_loop())
@@ -49,7 +49,7 @@ class SequentialConnection(SmtpConnection):
                 else:
                     share.settle_message(letter, outcome)
         except BaseException:
-            # What the server says next belongs to the transaction that was broken off here.
+            # The next replies of the server belong to the message that was interrupted here.
             self.drop_connection()
             raise
 
@@ -66,7 +66,10 @@ class SequentialConnection(SmtpConnection):
         self._client.close()
 
     async def _send_message(self, share: WindowQueue, letter: SmtpEnvelope) -> Outcome | None:
-        """Offers one message. None: a connection that was used before had ended, so it can be offered on a new one."""
+        """Sends one message and returns its outcome.
+
+        None: a connection that was used before had ended, so the message can be sent on a new one.
+        """
         try:
             mail = await self._client.execute_command(
                 b"MAIL", letter.mail, timeout=self._seconds_until_late(self._times.command, share)
@@ -89,7 +92,7 @@ class SequentialConnection(SmtpConnection):
         return outcome or await self._read_final_reply()
 
     async def _send_rcpt_and_data(self, share: WindowQueue, letter: SmtpEnvelope) -> Outcome | None:
-        """RCPT and DATA. None if the server now waits for the content."""
+        """Sends RCPT and DATA. Returns None if the server now waits for the content, else the outcome."""
         times = self._times
         for stage, command, expected, seconds in (
             (SmtpStage.RCPT, (b"RCPT", letter.rcpt), 2, times.command),
@@ -105,14 +108,14 @@ class SequentialConnection(SmtpConnection):
         return None
 
     def _note_answer(self, code: int) -> None:
-        """A message was answered for, and the connection has outlived it, unless the server ends it with its reply."""
+        """Notes that the connection has had an answer to a message. After the code 421, drops the connection."""
         if code == CLOSING:
             self.drop_connection()
         else:
             self._fresh = False
 
     async def _send_rset(self) -> None:
-        """Takes back what was begun, so that the next MAIL is not nested; a server that cannot is left."""
+        """Sends RSET, so that the next MAIL is not nested. If that fails, drops the connection."""
         if self.is_usable:
             try:
                 await self._client.rset(timeout=self._times.connect)
@@ -120,7 +123,11 @@ class SequentialConnection(SmtpConnection):
                 self.drop_connection()
 
     async def _write_content(self, share: WindowQueue, letter: SmtpEnvelope) -> Outcome | None:
-        """Writes the content and, only once all of it has left, the final dot. What it returns ends the message."""
+        """Writes the content and, after all of it has left this process, the final dot.
+
+        Returns:
+            None if all was written; the outcome UNSENT if it became too late.
+        """
         first = len(letter.content) // 2 if ARMED else len(letter.content)
         if late := self._write_in_time(share, letter.content[:first]):
             return late
@@ -130,9 +137,13 @@ class SequentialConnection(SmtpConnection):
         return self._write_in_time(share, letter.content[first:] + b".\r\n")
 
     def _write_in_time(self, share: WindowQueue, part: bytes) -> Outcome | None:
-        """Writes, unless it is too late; then the connection is dropped, as nothing else takes DATA back."""
+        """Writes octets, unless the deadline has passed. Then drops the connection, as nothing else can cancel DATA.
+
+        Returns:
+            None if it was written; the outcome UNSENT if it is too late.
+        """
         if share.is_late:
-            self._fresh = False  # it is we who end it
+            self._fresh = False  # we end it ourselves
             self.drop_connection()
             return Outcome(OutcomeKind.UNSENT, text=LATE)
         if not self.is_usable:
@@ -141,7 +152,7 @@ class SequentialConnection(SmtpConnection):
         return None
 
     async def _read_final_reply(self) -> Outcome:
-        """Reads the reply to the final dot. Whatever is not plainly one leaves the message in doubt."""
+        """Reads the reply to the final dot and returns the outcome: IN_DOUBT if there is no valid reply."""
         try:
             if self._client.protocol is None:
                 raise aiosmtplib.SMTPServerDisconnected(_GONE)
@@ -161,5 +172,5 @@ def _connection_lost_outcome(error: Exception) -> Outcome:
 
 
 def _protocol_error(reply: aiosmtplib.SMTPResponse) -> aiosmtplib.SMTPException:
-    """A reply that is neither success nor refusal breaks the dialogue, whatever it was meant to say."""
+    """Returns the error for a reply that is neither a success nor a refusal."""
     return aiosmtplib.SMTPException(f"unexpected reply {reply.code}")

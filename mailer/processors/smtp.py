@@ -1,4 +1,4 @@
-"""An SMTP relay as a processor: each window is shared by the connections of a small pool."""
+"""The processor for an SMTP relay. A small pool of connections sends each window."""
 
 import asyncio
 import ssl
@@ -16,18 +16,18 @@ class SmtpProcessor:
     """Implements `mailer.ports.processor.Processor` on an SMTP relay.
 
     Attributes:
-        name: its name in the ledger.
-        country: where it processes, ISO 3166-1 alpha-2.
+        name: the name of the relay in the ledger.
+        country: the country in which it processes data, ISO 3166-1 alpha-2.
         contract: the reference of the contract under which it works for us.
         outside, weight, purposes: see the port.
     """
 
     def __init__(self, relay: RelaySettings, *, context: ssl.SSLContext | None = None) -> None:
-        """Connects nothing yet.
+        """Stores the settings. The first window opens connections.
 
         Args:
-            relay: where to, and how.
-            context: which certificates are trusted; the system's by default.
+            relay: the address and settings of the relay.
+            context: the TLS settings, which decide which certificates are trusted. The default trusts the system's.
         """
         if context is None and relay.tls is not TlsMode.NONE:
             context = ssl.create_default_context()
@@ -43,34 +43,37 @@ class SmtpProcessor:
         return self._dialler.weakest_encryption
 
     def __repr__(self) -> str:
-        """Names the relay, without credentials."""
+        """Shows the relay, without credentials."""
         return f"SmtpProcessor({self._relay!r})"
 
     async def send(
         self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
     ) -> list[Outcome]:
-        """Hands a window over; one outcome a message, in its order. See the port."""
+        """Hands a window over. Returns one outcome for each message, in the same order. See the port."""
         if not window:
             return []
         share = WindowQueue(window, deadline, permit)
         return share.outcomes_or_unsent(await self._pool.send_window(share, urgent))
 
     def begin_shutdown(self) -> None:
-        """Ends the windows in hand within half a minute, whatever the relay does: the process has been told to stop."""
+        """Starts the timers that end all running windows within 30 seconds, even if the relay does not answer."""
         self._pool.begin_shutdown()
 
     async def close(self) -> None:
-        """Ends its connections politely, once the windows under way are through."""
+        """Waits until all running windows have ended, then ends the connections with QUIT."""
         await self._pool.close()
 
 
 async def shut_down_processors(processors: Sequence[SmtpProcessor], stop: asyncio.Event) -> None:
-    """Tells processors that the process ends, once it is told so: a relay may take ten minutes for an answer."""
+    """Waits for the stop signal, then limits the time of all running windows.
+
+    Without the limit, a relay could take ten minutes for an answer.
+    """
     await stop.wait()
     for processor in processors:
         processor.begin_shutdown()
 
 
 def processor_from_url(url: str) -> SmtpProcessor:
-    """The processor of a URL; see `mailer.processors.relay_url.parse_relay_url` for its form and its errors."""
+    """Returns the processor of a URL. See `mailer.processors.relay_url.parse_relay_url` for its form and errors."""
     return SmtpProcessor(parse_relay_url(url))

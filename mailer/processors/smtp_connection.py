@@ -1,4 +1,4 @@
-"""What the pool needs of a connection, however the transactions on it are spoken."""
+"""The base class of SMTP connections, which the pool uses: pipelined or sequential."""
 
 import time
 from abc import ABC, abstractmethod
@@ -8,15 +8,15 @@ from mailer.processors.smtp_envelope import SmtpEnvelope, SmtpExtensions
 from mailer.processors.window_queue import WindowQueue
 
 GO_AHEAD = 354
-"""The code that asks for the content (RFC 5321 4.1.1.4)."""
+"""The reply code with which the server asks for the content (RFC 5321 4.1.1.4)."""
 
 
 class SmtpConnection(ABC):
-    """A connection that is greeted, encrypted and authenticated, and carries messages until its time is over.
+    """A connection that is greeted, encrypted and authenticated. It sends messages until a limit is reached.
 
     Args:
-        relay: the limits of a connection.
-        extensions: what the server offers.
+        relay: gives the limits and timeouts of a connection.
+        extensions: the extensions that the server offers.
     """
 
     def __init__(self, relay: RelaySettings, extensions: SmtpExtensions) -> None:
@@ -24,52 +24,54 @@ class SmtpConnection(ABC):
         self._extensions = extensions
         self._messages = relay.messages
         self.begun = time.monotonic()
-        """The time at which it was made, or has begun a message last."""
+        """The time, in seconds of the monotonic clock, at which it was made or last began a message."""
         self._expires = self.begun + relay.age
         self._fresh = True
 
     @property
     @abstractmethod
     def is_usable(self) -> bool:
-        """Whether the server still listens, as far as is known, and has said nothing that it was not asked."""
+        """Tells whether the connection is still open, as far as is known, without an unexpected reply."""
 
     @property
     def is_spent(self) -> bool:
-        """Whether it has carried enough, or for long enough."""
+        """Tells whether it has reached its maximum number of messages or its maximum age."""
         return self._messages <= 0 or time.monotonic() >= self._expires
 
     @property
     def has_failed_at_once(self) -> bool:
-        """Whether it ended with the first message since it was made."""
+        """Tells whether it ended before any message on it was answered."""
         return self._fresh and not self.is_usable
 
     @abstractmethod
     async def send_messages(self, share: WindowQueue) -> None:
-        """Takes messages and settles or gives back each of them, until none waits or the connection is over.
+        """Takes messages from the window, and settles or puts back each of them.
+
+        It returns when no message waits, or when the connection has ended or reached a limit.
 
         A message is in doubt from the moment that its final dot may have left this process until the reply to it is
-        read. Lost before that, it is deferred, which counts as an attempt, so that a message that always breaks
-        the connection does not go round for ever. It is given back only if nothing shows that it was to blame: on a
-        connection that was used before, as long as its MAIL is not answered.
+        read. If the connection is lost before that, the message is deferred, which counts as an attempt. So a message
+        that always breaks the connection is not tried for ever. A message is put back only if it is not the likely
+        cause: the connection was used before, and MAIL was not answered.
         """
 
     @abstractmethod
     async def quit(self) -> None:
-        """Ends the connection politely."""
+        """Ends the connection with QUIT."""
 
     @abstractmethod
     def drop_connection(self) -> None:
-        """Ends the connection without a word."""
+        """Closes the connection without QUIT."""
 
     def _seconds_until_late(self, seconds: float, share: WindowQueue) -> float:
-        """Seconds to wait for a reply before the final dot: no longer than the message may go on once it is there.
+        """Returns the seconds to wait for a reply before the final dot: at most until the window's deadline.
 
-        A relay is given at least the time for a connection, so that a lease that ends soon is not held against it.
+        A relay always gets at least the time for a connection. So a lease that ends soon does not make it look slow.
         """
         return min(seconds, max(share.seconds_left, self._times.connect))
 
     def _next_message(self, share: WindowQueue) -> SmtpEnvelope | None:
-        """The next message, if this connection may begin one more."""
+        """Takes the next message from the window. Returns None if there is none, or if a limit is reached."""
         now = time.monotonic()
         if self._messages <= 0 or now >= self._expires:
             return None
@@ -81,5 +83,5 @@ class SmtpConnection(ABC):
 
 
 def is_negative_code(code: int) -> bool:
-    """Whether a reply says no, for now or for good."""
+    """Tells whether a reply code is a temporary or permanent refusal (4xx or 5xx)."""
     return code // 100 in (4, 5)

@@ -1,4 +1,4 @@
-"""What of a message goes over the wire, for a server with given extensions. Pure."""
+"""The commands and the content of a message, for a server with given SMTP extensions. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _GREATEST_SIZE: Final = re.compile("[0-9]{1,19}")
 
 @dataclass(frozen=True, slots=True)
 class SmtpExtensions:
-    """What a server's EHLO offers of that which matters here.
+    """The SMTP extensions that a server offers in its reply to EHLO, as far as they are used here.
 
     Attributes:
         pipelining: RFC 2920.
@@ -23,7 +23,7 @@ class SmtpExtensions:
         utf8: SMTPUTF8, RFC 6531.
         eight_bits: 8BITMIME, RFC 6152.
         size: SIZE, RFC 1870.
-        most: the octets that a message may have, None if there is no limit or if it is not told.
+        most: the maximum octets of a message; None if there is no limit or it is not known.
     """
 
     pipelining: bool = False
@@ -35,7 +35,7 @@ class SmtpExtensions:
 
     @classmethod
     def parse_ehlo(cls, offered: Mapping[str, str]) -> Self:
-        """Reads keywords, in lower case, with their parameters."""
+        """Returns the extensions for the EHLO keywords, in lower case, with their parameters."""
         size = offered.get("size", "").strip()
         return cls(
             pipelining="pipelining" in offered,
@@ -49,13 +49,13 @@ class SmtpExtensions:
 
 @dataclass(slots=True)
 class SmtpEnvelope:
-    """A message as it is offered.
+    """A message in the form in which it is sent.
 
     Attributes:
-        index: its place in the window.
-        mail: what follows `MAIL `.
-        rcpt: what follows `RCPT `.
-        content: dot-stuffed (RFC 5321 4.5.2), with a line end at its end, without the final dot.
+        index: the index of the message in its window.
+        mail: the text after `MAIL `.
+        rcpt: the text after `RCPT `.
+        content: the content, dot-stuffed (RFC 5321 4.5.2), ending in CRLF, without the final dot.
     """
 
     index: int
@@ -65,12 +65,12 @@ class SmtpEnvelope:
 
     @property
     def envelope_commands(self) -> bytes:
-        """The commands up to the content, as one group (RFC 2920 3.1: DATA is last)."""
+        """The commands MAIL, RCPT and DATA, as one group (RFC 2920 3.1: DATA is last)."""
         return b"MAIL %b\r\nRCPT %b\r\nDATA\r\n" % (self.mail, self.rcpt)
 
 
 def compose_envelope(message: OutgoingMessage, index: int, extensions: SmtpExtensions) -> SmtpEnvelope | Outcome:
-    """The message for a server with these extensions, or why it cannot be offered to it."""
+    """Returns the message for a server with these extensions, or the outcome if it cannot be sent to it."""
     content = message.content
     sender, recipient = message.sender, message.recipient
     plain = content.isascii()
@@ -99,24 +99,24 @@ def compose_envelope(message: OutgoingMessage, index: int, extensions: SmtpExten
 
 
 def _header_block(content: bytes) -> bytes:
-    """The header of a message, in which UTF-8 asks for SMTPUTF8 (RFC 6531 3.4)."""
+    """Returns the header of a message. If it contains UTF-8, the message needs SMTPUTF8 (RFC 6531 3.4)."""
     return (b"\r\n" + content).partition(b"\r\n\r\n")[0]
 
 
 def encode_xtext(text: str) -> str:
-    """ASCII text in which `+`, `=` and what does not print stand as `+` and two hexadecimal digits (RFC 3461 4)."""
+    """Encodes ASCII text as xtext (RFC 3461 4): `+`, `=` and unprintable characters become `+` and two hex digits."""
     return text if _XTEXT.fullmatch(text) else _NOT_XTEXT.sub(lambda found: f"+{ord(found[0]):02X}", text)
 
 
 def _has_bare_cr_or_lf(content: bytes) -> bool:
-    """Tells whether a CR or an LF stands alone, which one server may take for the end of a line and another not."""
+    """Tells whether a CR or LF stands alone. Servers differ in whether it ends a line."""
     lines = content.replace(b"\r\n", b"")
     return b"\r" in lines or b"\n" in lines
 
 
 def _dot_stuffed(content: bytes) -> bytes:
-    """The content with a second dot before each that begins a line (RFC 5321 4.5.2), and a line end at its end."""
-    # Where there is nothing to replace, `in` sees it in a quarter of the time of `replace`.
+    """Returns the content with each dot at the start of a line doubled (RFC 5321 4.5.2), ending in CRLF."""
+    # If there is nothing to replace, `in` takes a quarter of the time of `replace`.
     stuffed = content.replace(b"\r\n.", b"\r\n..") if b"\r\n." in content else content
     if stuffed.startswith(b"."):
         stuffed = b"." + stuffed
@@ -124,16 +124,16 @@ def _dot_stuffed(content: bytes) -> bytes:
 
 
 def _invalid_address_outcome(sender: str, recipient: str) -> Outcome | None:
-    """The outcome of a message whose envelope no server at all may be offered; None if it is in order."""
+    """Returns the outcome BLOCKED if an address would break the SMTP command, or None if both are valid."""
     addresses = f"{sender}{recipient}"
-    # Of all white space only this one prints.
+    # The space is the only white space that `isprintable` accepts.
     if not addresses.isprintable() or " " in addresses or "<" in addresses or ">" in addresses:
         return _not_offered("5.5.4", "an envelope address would break the command")
     return None
 
 
 def _missing_extension(extensions: SmtpExtensions, utf8: bool, plain: bool, size: int) -> Outcome | None:
-    """Why this very server cannot be offered it."""
+    """Returns the outcome BLOCKED if this server lacks an extension or the size, or None if it can take the message."""
     if utf8 and not extensions.utf8:
         return _not_offered("5.6.7", "the relay does not offer SMTPUTF8", lacking=True)
     if not plain and not extensions.eight_bits:

@@ -1,4 +1,4 @@
-"""Posting JSON over HTTP, for the little that partners are told."""
+"""Posts JSON over HTTP to a partner's webhook."""
 
 import asyncio
 from email.message import Message
@@ -10,11 +10,11 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from mailer.ports.partners import WebhookRefused
 
 TIMEOUT = 10.0
-"""Seconds for a partner to answer."""
+"""Seconds to wait for the partner's answer."""
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """What is posted goes where the policy says, and nowhere else."""
+    """A redirect handler that follows no redirect, so that JSON goes only to the URL in the policy."""
 
     def redirect_request(
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str

@@ -1,4 +1,4 @@
-"""A window, from which each connection takes the next message as soon as it can carry one."""
+"""The queue of one window, from which connections take messages."""
 
 import time
 from collections import deque
@@ -14,12 +14,12 @@ LATE: Final = "not begun: its time was up"
 
 
 class WindowQueue:
-    """What of a window waits, and what is known of the rest.
+    """The waiting messages of a window, and the outcomes of the others.
 
     Args:
         window: the messages.
-        deadline: `time.monotonic()` seconds; nothing begins after it.
-        permit: asked before each message begins.
+        deadline: the time in `time.monotonic()` seconds after which no message begins.
+        permit: a function that is called before each message begins, and can refuse it.
     """
 
     def __init__(self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit) -> None:
@@ -29,29 +29,32 @@ class WindowQueue:
         self._waiting = deque(range(len(window)))
         self._known: dict[int, Outcome] = {}
         self.refused_early = set[int]()
-        """The places of messages whose envelope was refused where it was sent ahead."""
+        """The indexes of messages whose envelope was refused when it was sent ahead."""
 
     @property
     def seconds_left(self) -> float:
-        """Seconds until nothing may begin any more; 0 or less once it is so."""
+        """The seconds until the deadline; 0 or less after it."""
         return self._deadline - time.monotonic()
 
     @property
     def is_late(self) -> bool:
-        """Whether nothing may begin any more, and what has begun may not go on to its content."""
+        """Tells whether the deadline has passed. Then no message may begin, and no content may be sent."""
         return time.monotonic() >= self._deadline
 
     def close_window(self) -> None:
-        """Lets nothing more begin, nor go on to its content."""
+        """Moves the deadline to now, so that no message begins and no content is sent."""
         self._deadline = min(self._deadline, time.monotonic())
 
     @property
     def count_waiting(self) -> int:
-        """How many messages nobody has taken yet."""
+        """The number of messages that no connection has taken yet."""
         return len(self._waiting)
 
     def next_message(self, extensions: SmtpExtensions, now: float) -> SmtpEnvelope | None:
-        """The next message that may begin at this moment, on a server with these extensions. None: there is none."""
+        """Takes the next message that may begin now, on a server with these extensions. None: there is none.
+
+        Messages that cannot be sent to this server, or that the permit refuses, get their outcome.
+        """
         while self._waiting:
             if now >= self._deadline:
                 return None
@@ -66,26 +69,30 @@ class WindowQueue:
         return None
 
     def recheck_permit(self, letter: SmtpEnvelope) -> str | None:
-        """Asks for a permit once more, where one was given long before: why it may not go on, None if it may."""
+        """Asks the permit again for a message. Returns the reason why it may not be sent, or None if it may."""
         return self._permit(letter.index)
 
     def settle_message(self, letter: SmtpEnvelope, outcome: Outcome) -> None:
-        """A message has its outcome."""
+        """Stores the outcome of a message."""
         self._known[letter.index] = outcome
 
     def put_back(self, letter: SmtpEnvelope, *, refused_early: bool = False) -> None:
-        """Nothing of a message that could be delivered was offered: it is the next one again.
+        """Puts a message back as the next one. The server has got none of its content, so it cannot be delivered.
 
         Args:
             letter: the message.
-            refused_early: its envelope was refused where it was sent ahead of the reply to another message.
+            refused_early: tells whether its envelope was sent before the reply to another message, and was refused.
         """
         self._waiting.appendleft(letter.index)
         if refused_early:
             self.refused_early.add(letter.index)
 
     def outcomes_or_unsent(self, ended: NoConnection | None) -> list[Outcome]:
-        """One a message, in order; what waits is unsent for want of a connection, or since its time was up."""
+        """Returns one outcome for each message, in order. A message without one is UNSENT.
+
+        Args:
+            ended: the reason why there was no connection, for the messages that are UNSENT. None: it was too late.
+        """
         unsent = Outcome(OutcomeKind.UNSENT, text=LATE)
         if ended is not None:
             unsent = Outcome(OutcomeKind.UNSENT, text=ended.text, trouble=ended.trouble)
