@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mailer.actions.account_flags import UnknownRecipient
+from mailer.actions.consent import electronic_notice_basis
 from mailer.actions.legal_hold import correction_refusal, forbid_erasure
 from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy
@@ -58,7 +59,7 @@ async def export_data(rights: RightsStore, policy: Policy, recipient_id: int, no
         "recipients_of_data": _data_recipients(deliveries),
         "inbound": [],
         "basis": {
-            "electronic_notices": f"policy of {policy.brand}, version {policy.version}: using the service accepts them",
+            "electronic_notices": electronic_notice_basis(policy, copy["data"]["policy_version"]),
             "retention_days": policy.retention_days,
         },
     }

@@ -93,7 +93,10 @@ class _SpfEvaluation:
             case "mx":
                 self.count_lookup()
                 hosts = await self.lookup.mx_hosts(_plain_domain(target or domain))
-                return any([await self._is_one_of(host, bits) for host in hosts[:MOST_LOOKUPS]])
+                if len(hosts) > MOST_LOOKUPS:
+                    many = f"{target or domain} has {len(hosts)} mail exchangers"
+                    raise _BrokenRecord(f"{many}; {MOST_LOOKUPS} are allowed")
+                return any([await self._is_one_of(host, bits) for host in hosts])
             case "exists" | "ptr":
                 raise _DependsOnMessage
             case _:
@@ -106,8 +109,8 @@ class _SpfEvaluation:
         return result is SpfResult.PASS
 
     async def _is_one_of(self, host: str, bits: str) -> bool:
-        four, _, six = bits.partition("//")
-        lengths = {4: four or "32", 6: six or "128"}
+        four, _, six = f"/{bits}".partition("//")  # "24", "24//64" or "/64"
+        lengths = {4: four.removeprefix("/") or "32", 6: six or "128"}
         found = await self.lookup.host_addresses(host)
         return any(_covers(f"{address}/{lengths[address.version]}", self.address) for address in found)
 

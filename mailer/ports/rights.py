@@ -189,7 +189,7 @@ class RightsStore(Protocol):
         """Lifts the holds of a reference. False: the brand has no such recipient.
 
         Raises:
-            NoHold: none of that reference stands.
+            NoLegalHold: none of that reference stands.
         """
         ...
 

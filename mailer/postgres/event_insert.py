@@ -24,6 +24,7 @@ async def publish_in_transaction(connection: Any, event: MessageEvent | AccountE
 
     Raises:
         EventRefused: the event is too large, and can never be published.
+        ImportError: asyncpg is not installed.
     """
     await insert_event(connection, event, None)
 
@@ -34,12 +35,16 @@ async def insert_event(connection: Any, event: MessageEvent | AccountEvent, iden
     Raises:
         EventRefused: the event is too large, and can never be published.
     """
-    from asyncpg import CheckViolationError
-
+    try:
+        from asyncpg import CheckViolationError
+    except ImportError as error:
+        raise ImportError("publishing in a transaction needs asyncpg: pip install 'pactmail[server]'") from error
     body = event.to_json().decode()
     statement, names = (_ADD, ()) if identity is None else (_ADD_AS, (str(identity),))
     try:
         await connection.execute(statement, event.routing_key, event.id, body, *names)
     except CheckViolationError as error:
+        if not (error.constraint_name or "").startswith("outbox_"):
+            raise
         problem = f"the event, of {len(body):,} characters, does not fit the outbox ({error.constraint_name})"
         raise EventRefused([f"{problem}; name an audience, link to files"]) from error

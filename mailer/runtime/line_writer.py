@@ -71,7 +71,7 @@ class LineWriter:
                     waiting.poll(1000)
             self._torn = False
         except OSError:
-            self._torn = 0 < len(rest) < len(piece)
+            self._torn = self._torn if len(rest) > len(piece) else 0 < len(rest) < len(piece)
             self._dropped(1)
 
 

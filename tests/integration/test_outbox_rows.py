@@ -67,6 +67,14 @@ async def test_an_event_that_is_too_large_is_refused_to_its_application(world: W
     assert await world.pool.fetchval("SELECT count(*) FROM outbox") == 0
 
 
+async def test_a_check_of_the_application_is_no_fault_of_the_event(world: World) -> None:
+    """A trigger of theirs on the outbox that refuses a row: they get their own error."""
+    await world.pool.execute("ALTER TABLE outbox ADD CONSTRAINT theirs CHECK (message_id <> 'not this one')")
+    event = make_event([person(1)]).model_copy(update={"id": "not this one"})
+    with pytest.raises(asyncpg.CheckViolationError, match="theirs"):
+        await publish_in_transaction(world.pool, event)
+
+
 async def test_rows_with_large_bodies_are_taken_few_at_a_time(world: World) -> None:
     """A relay holds a bounded number of octets, and one body always goes."""
     body = b"x" * (TAKEN_OCTETS * 3 // 4)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mailer.actions.account_flags import UnknownRecipient, set_account_flag
+from mailer.actions.consent import electronic_notice_basis
 from mailer.actions.disclosure import DisclosureRefused, record_disclosure
 from mailer.actions.legal_hold import HoldRefused, lift_legal_hold, set_legal_hold
 from mailer.actions.rights import erase_recipient, export_data, mark_under_13, rectify_recipient
@@ -250,6 +251,7 @@ async def test_holds_are_set_and_lifted_by_name(world: World) -> None:
     assert (await row(world, "standings", ada))["legal_hold_at"] is not None
     copy = await export_data(world.rights, POLICY, ada, datetime.now(UTC))
     assert [named["reference"] for named in copy["holds"]] == ["B"]
+    assert copy["basis"]["electronic_notices"] == electronic_notice_basis(POLICY, copy["data"]["policy_version"])
     await lift_legal_hold(world.rights, BRAND, ada, "A", "Dana")
     with pytest.raises(NoLegalHold, match="'A'"):
         await lift_legal_hold(world.rights, BRAND, ada, "A", "Dana")

@@ -57,6 +57,9 @@ SPF = [
     ("v=spf1 ip4:198.51.100.0/24", SpfResult.NEUTRAL),
     ("V=SPF1 A:relay.example -ALL", SpfResult.PASS),
     ("v=spf1 a:other.example/24 -all", SpfResult.PASS),
+    ("v=spf1 a:other.example/24//64 -all", SpfResult.PASS),
+    ("v=spf1 a:relay.example//64 -all", SpfResult.PASS),
+    ("v=spf1 mx//64 -all", SpfResult.PASS),
     ("v=spf1 mx -all", SpfResult.PASS),
     ("v=spf1 include:relay.example -all", SpfResult.PASS),
     ("v=spf1 include:other.example -all", SpfResult.FAIL),
@@ -85,6 +88,13 @@ async def test_spf(record: str, result: SpfResult) -> None:
         mx={"mail.example": ["relay.example"]},
     )
     assert (await evaluate_spf(zone, "mail.example", HERE))[0] is result
+
+
+async def test_more_than_ten_mail_exchangers_are_an_error() -> None:
+    """RFC 7208 4.6.4."""
+    zone = Zone(txt={"mail.example": ["v=spf1 mx -all"]}, mx={"mail.example": [f"mx{n}.example" for n in range(11)]})
+    result, fault = await evaluate_spf(zone, "mail.example", HERE)
+    assert (result, fault) == (SpfResult.PERMERROR, "mail.example has 11 mail exchangers; 10 are allowed")
 
 
 async def test_two_spf_records_are_an_error() -> None:

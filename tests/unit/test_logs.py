@@ -1,6 +1,7 @@
 """Logs: one line each, in one format, without what may name somebody, and nothing waits for whoever reads them."""
 
 import asyncio
+import errno
 import fcntl
 import json
 import logging
@@ -179,6 +180,29 @@ def test_a_pipe_that_does_not_block_is_waited_for() -> None:
     writer.put_piece(b"end\n")
     assert _read_all(ours, 500_004).endswith(b"xend\n")
     assert writer.flush(60)
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_the_line_after_a_cut_one_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is full cuts a line, and drops the next ones in whole: what follows stands on a line of its own."""
+    ours, theirs = os.pipe()
+    full, write = OSError(errno.ENOSPC, "full"), os.write
+    answers: list[int | OSError | None] = [5, full, full, None]
+
+    def some(fd: int, data: bytes) -> int:
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return write(fd, bytes(data)[:answer])
+
+    monkeypatch.setattr("mailer.runtime.line_writer.os.write", some)
+    lost: list[int] = []
+    writer = LineWriter(theirs, lost.append)
+    for piece in (b"first line\n", b"second\n", b"third\n"):
+        writer.put_piece(piece)
+    assert writer.flush(60)
+    assert (os.read(ours, 100), lost) == (b"first\nthird\n", [1, 1])
     os.close(ours)
     os.close(theirs)
 
