@@ -1,4 +1,4 @@
-"""The hand-over: claim, decide, render, intend, hand over, record. The whole way of a batch reads here."""
+"""The hand-over: claim, decide, render, intend, hand over, record. This module shows the whole way of a batch."""
 
 import asyncio
 import time
@@ -34,17 +34,17 @@ from mailer.runtime.error_kinds import ErrorKind, error_kind
 from mailer.telemetry import HANDED_OVER, LEFT_TO_OTHERS, log
 
 WINDOW = 64
-"""Deliveries intended by one statement; at most so many are in doubt after a crash, a consumer."""
+"""The most deliveries intended by one statement. So at most so many per consumer are in doubt after a crash."""
 ROUNDS = 20
-"""How often a window is decided on anew, because somebody's standing changes, before it is left for later."""
+"""The most decisions about a window whose standings keep changing. After them it is left for later."""
 RECORD_SECONDS = 0.25
-"""Outcomes wait so long for the next window's intents, to share a statement with them."""
+"""Seconds for which outcomes wait for the next window's intents, to share a statement with them."""
 PATIENCE = timedelta(seconds=2)
-"""A batch stays in hand until rows that may not go yet may; for longer it is given back."""
+"""The longest wait for rows that may not go yet. If they may go only later, the batch is given back."""
 PAUSE = timedelta(seconds=10)
-"""When rows that were not reached are tried again."""
+"""The delay before rows that were not reached are tried again."""
 ELSEWHERE = timedelta(seconds=15)
-"""When mailings are tried again whose brand or template is not known here: newer workers are being deployed."""
+"""The delay of mailings whose brand or template this worker does not know: newer workers are being deployed."""
 _LACKING = attrgetter("lacking")
 
 
@@ -52,8 +52,8 @@ class HandOver:
     """Hands batches over to processors.
 
     Args:
-        deliveries, mailings: the rows. presses: make the messages. gate: what may go, and by whom.
-        bounces: judges hard refusals. owner: names this process in its claims. stop: set when the worker is to end.
+        deliveries, mailings: the stores. presses: the renderers. gate: checks what may go, and chooses processors.
+        bounces: judges hard refusals. owner: this process's name in claims. stop: set when the worker has to end.
     """
 
     def __init__(
@@ -83,16 +83,16 @@ class HandOver:
         facts: Mapping[UUID, MailingFacts | None] = MappingProxyType({}),
         is_late: Callable[[], object] = lambda: None,
     ) -> None:
-        """Hands over what is open of some batches. Returns at once for a batch that somebody else holds.
+        """Hands over the open deliveries of batches. Returns at once if another process has claimed them.
 
         Args:
-            batches: their ids.
-            facts: by mailing, all that the batches are of, with None for facts that are not known; empty: neither is
-                known, and both are asked for.
-            is_late: told when a processor takes long, while others could take mail.
+            batches: ids of the batches.
+            facts: all mailings of the batches, by id; None for facts that are not known. Empty: the mailings are not
+                known, and are read with their facts.
+            is_late: called when a processor is slow while others could take mail.
 
-        After an outage or a bug the claim is given back, so that it comes again soon. What may have been offered is
-        left to the lease: the timekeeper finds what is to be done with it.
+        After an outage or a bug the claim is given back, so that it comes again soon. Messages that may have been
+        offered stay until the lease ends; then the timekeeper resolves them.
         """
         begun = time.monotonic()
         claim = await self._deliveries.claim_batches(batches, self._owner, facts.keys())
@@ -109,7 +109,7 @@ class HandOver:
         await self._recorder.finish_claim(hold, min(left.values(), default=None))
 
     async def _hand_over_rows(self, hold: ClaimRun) -> dict[Key, datetime]:
-        """Passes over the rows until none is left that may go soon; returns those that are left in hand."""
+        """Hands rows over, in passes, until no row is left that may go soon. Returns the rows that are left."""
         rows = hold.claim.rows
         while True:
             offered = hold.offered
@@ -124,7 +124,7 @@ class HandOver:
     async def _load_renderers(
         self, claim: Claim, facts: Mapping[UUID, MailingFacts | None]
     ) -> Mapping[UUID, MailingRenderer]:
-        """The presses of the claim's mailings, as far as they are known here; they stay with it while others change."""
+        """Returns the renderers of the claim's mailings that this worker knows. They stay the same for the claim."""
         known = {row.mailing_id: self._presses.find_renderer(row.mailing_id) for row in claim.rows}
         presses = {mailing_id: press for mailing_id, press in known.items() if press is not None}
         if new := known.keys() - presses.keys():
@@ -147,7 +147,7 @@ class HandOver:
         return presses
 
     async def _wait_for_deferred(self, hold: ClaimRun, until: datetime, progress: bool) -> bool:
-        """Waits until rows that are left may go, if that is soon; else they are given back."""
+        """Waits until the rows that are left may go. Returns False, at once, if that is not soon."""
         wait = (until - datetime.now(UTC)).total_seconds()
         if wait > PATIENCE.total_seconds() or (wait <= 0 and not progress) or self._stop.is_set():
             return False
@@ -160,7 +160,7 @@ class HandOver:
         return False
 
     async def _process_windows(self, hold: ClaimRun, rows: Sequence[DeliveryRow]) -> dict[Key, datetime]:
-        """Takes rows window by window; returns those that are left in hand, and when they may go."""
+        """Hands rows over window by window. Returns the rows that are left, and the times at which they may go."""
         left = {_delivery_key(row): datetime.now(UTC) + ELSEWHERE for row in rows if row.mailing_id not in hold.presses}
         known = [row for row in rows if row.mailing_id in hold.presses] if left else rows
         for window in split_into_windows(known, WINDOW, single_use_keys(known, hold.presses)):
@@ -172,7 +172,7 @@ class HandOver:
         return left
 
     async def _process_window(self, hold: ClaimRun, rows: Sequence[DeliveryRow]) -> dict[Key, datetime]:
-        """Hands a window over; returns the rows that are left in hand. What had begun when it met a bug is in doubt."""
+        """Hands a window over. Returns the rows left. After a bug, rows with a committed intent are in doubt."""
         begun: PreparedWindow | None = None
         try:
             with self.precedence.mark_running(urgent=hold.urgent):
@@ -188,7 +188,7 @@ class HandOver:
     async def _process_rows_singly(
         self, hold: ClaimRun, rows: Sequence[DeliveryRow], error: Exception
     ) -> dict[Key, datetime]:
-        """Tries each of several rows; a single one is held, and the others go on."""
+        """Tries each of several rows alone. A single row that fails is held, so that the others go on."""
         await self._recorder.record_outcomes(hold)
         if len(rows) == 1:
             await hold_rows_for_bug(self._deliveries, hold.claim, rows, hold.presses[rows[0].mailing_id].facts, error)
@@ -199,7 +199,7 @@ class HandOver:
         return left
 
     async def _prepare_window(self, hold: ClaimRun, rows: Sequence[DeliveryRow]) -> PreparedWindow:
-        """Prepares a window; outcomes do not wait for it longer than they may."""
+        """Prepares a window. If that takes longer than `RECORD_SECONDS`, pending outcomes are recorded before."""
         preparing = asyncio.ensure_future(
             self._preparing.prepare_window(rows, hold.presses, hold.fates, hold.barred, datetime.now(UTC))
         )
@@ -213,7 +213,7 @@ class HandOver:
     async def _hand_over_window(
         self, hold: ClaimRun, prepared: PreparedWindow, begun: PreparedWindow | None
     ) -> dict[Key, datetime]:
-        """Sends what has begun of a window that was prepared; returns what could not begin."""
+        """Sends the messages of a window whose intents are committed. Returns the rows that were not offered."""
         if begun is None:
             self._release_admission(prepared.admission, prepared.steps)
             return {step.change.move.key: datetime.now(UTC) + PAUSE for step in prepared.steps}
@@ -222,10 +222,10 @@ class HandOver:
         return begun.left | (await self._send_window(hold, sending, begun.admission) if sending else {})
 
     async def _commit_intents(self, hold: ClaimRun, prepared: PreparedWindow) -> PreparedWindow | None:
-        """Commits what is prepared, with the outcomes of the window before, until every standing is that decided on.
+        """Commits a prepared window, with the outcomes of the one before. Decides again about rows that are refused.
 
         Returns:
-            What was committed at last; None if the lease came to its end before.
+            The committed window; None if the lease, or the number of rounds, ended before.
         """
         for _ in range(ROUNDS):
             if time.monotonic() >= hold.lease.closing_time:
@@ -237,7 +237,7 @@ class HandOver:
             if refused is not None and not refused:
                 crash_if_armed(CrashPoint.AFTER_INTENT)
                 return prepared
-            await self._recorder.record_outcomes(hold)  # it does not wait until everybody's standing is settled
+            await self._recorder.record_outcomes(hold)  # outcomes do not wait until all standings are stable
             if refused is None:
                 continue
             prepared.steps, again = split_refused_steps(prepared.steps, refused)
@@ -258,7 +258,7 @@ class HandOver:
     async def _send_window(
         self, hold: ClaimRun, steps: Sequence[SendStep], admission: AdmittedMessages
     ) -> dict[Key, datetime]:
-        """Each processor gets its share of a window, bulk mail apart from urgent; returns what was not offered."""
+        """Sends each processor its share of a window, bulk mail apart from urgent. Returns the rows not offered."""
         shares: defaultdict[tuple[str, bool], list[int]] = defaultdict(list)
         for index, step in enumerate(steps):
             shares[step.wanted.processor, step.wanted.lane in URGENT].append(index)
@@ -270,7 +270,7 @@ class HandOver:
             )
 
         sends = [send(share, urgent) for (_, urgent), share in shares.items()]
-        # One that fails is no reason to forget what has come of the others.
+        # If one share fails, the outcomes of the others still count.
         left: dict[Key, datetime] = {}
         for result in await hold.lease.renew_while_sending(gather_results(sends)):
             if isinstance(result, BaseException):
@@ -281,7 +281,7 @@ class HandOver:
     async def _send_to_processor(
         self, hold: ClaimRun, steps: Sequence[SendStep], admission: AdmittedMessages, urgent: bool
     ) -> list[Outcome]:
-        """Hands messages to the processor that all of them are for, and says what it answered to who wants to know."""
+        """Sends messages to their processor, which is the same for all. Reports the outcomes, and judges refusals."""
         name, lane = steps[0].wanted.processor, steps[0].wanted.lane
         with self._gate.routes.carrying_window(name, lane=lane, is_late=hold.is_late):
             outcomes = await steps[0].processor.send(
@@ -299,7 +299,7 @@ class HandOver:
     def _outcomes_for_other_processors(
         self, hold: ClaimRun, steps: Sequence[SendStep], outcomes: Sequence[Outcome]
     ) -> list[Outcome]:
-        """The outcomes, in which nothing has come of a message that only this processor cannot carry (RFC 6531 3.4)."""
+        """Returns the outcomes, with UNSENT for a message if another processor can carry it (RFC 6531 3.4)."""
         told = list(outcomes)
         for index, (step, outcome) in enumerate(zip(steps, outcomes, strict=True)):
             if not outcome.lacking:
@@ -313,7 +313,7 @@ class HandOver:
         return told
 
     async def _report_outcomes(self, name: str, steps: Sequence[SendStep], outcomes: Sequence[Outcome]) -> None:
-        """Says what a processor has answered to who decides about what goes next. What they do loses no outcome."""
+        """Passes outcomes to the choice of processors and to the pauses. An error there loses no outcome."""
         try:
             recipients = [step.row.recipient_id for step in steps]
             self._gate.routes.record_outcomes(name, outcomes, recipients, lambda index: _sender_address(steps[index]))
@@ -323,7 +323,7 @@ class HandOver:
             log.exception("what came of a window could not be noted", processor=name, deliveries=len(steps))
 
     def _send_refusal(self, wanted: SendRequest, until: float) -> str | None:
-        """Why a message may not begin any more."""
+        """Returns the reason for which a message may not begin any more, or None."""
         if time.monotonic() >= until:
             return "its token of a rate had run out"
         control = self._gate.control
@@ -334,7 +334,7 @@ class HandOver:
     def _apply_outcomes(
         self, hold: ClaimRun, steps: Sequence[SendStep], outcomes: Sequence[Outcome], admission: AdmittedMessages
     ) -> dict[Key, datetime]:
-        """Notes what came of a window, to be recorded; returns what was not offered."""
+        """Turns the outcomes of a window into pending moves. Returns the rows that were not offered."""
         now = datetime.now(UTC)
         if not hold.pending:
             hold.since = time.monotonic()
@@ -364,7 +364,7 @@ class HandOver:
     def _messages_refused_everywhere(
         self, hold: ClaimRun, steps: Sequence[SendStep], outcomes: Sequence[Outcome]
     ) -> set[Key]:
-        """The messages that no processor takes which may have them: each refuses us with it, or lacks an extension."""
+        """Returns the messages that each allowed processor refuses, or cannot carry for want of an extension."""
         found = set[Key]()
         for step, outcome in zip(steps, outcomes, strict=True):
             if outcome.result is not OutcomeKind.UNSENT:
@@ -383,7 +383,7 @@ class HandOver:
         return found
 
     def _release_admission(self, admission: AdmittedMessages, steps: Sequence[DeliveryStep]) -> None:
-        """Messages that were admitted are not sent, at least not now."""
+        """Puts back the rate tokens of messages that were admitted and are not sent now."""
         if unsent := [step.wanted for step in steps if isinstance(step, SendStep)]:
             self._gate.meter.return_tokens(admission, unsent)
 

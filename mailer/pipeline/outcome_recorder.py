@@ -1,4 +1,4 @@
-"""Outcomes and intents are written down as long as a claim holds, whatever happens beside them."""
+"""Records outcomes and intents while a claim holds, also through outages and errors of other parts."""
 
 import asyncio
 import time
@@ -24,29 +24,29 @@ from mailer.runtime.error_kinds import ErrorKind, error_kind, error_place
 from mailer.telemetry import log
 
 RETRY_SECONDS = 1.0
-"""Between two tries to record outcomes."""
+"""Seconds between two tries to record outcomes."""
 JUDGE_SECONDS = 30.0
-"""Refusals are judged through an outage for so long; their outcomes wait for it."""
+"""The most seconds for which judging refusals is tried again. The outcomes wait for it."""
 LOCK_SECONDS = 1.0
-"""Outcomes wait so long for a standing that somebody is changing; then they are recorded by themselves."""
+"""Seconds for which outcomes wait for a locked standing. Then they are recorded without the new intents."""
 _UNANSWERED: Final = Outcome(OutcomeKind.UNSENT, text="the answer to its intent was lost")
 _T = TypeVar("_T")
 
 
 @dataclass(slots=True)
 class ClaimRun:
-    """A claim on its way.
+    """The work on one claim.
 
     Attributes:
-        is_late: told when a processor takes long, while others could take mail.
-        urgent: whether bulk mail gives way to it; all of its mailings are of one lane.
-        lease: until when something may begin, and outcomes can be recorded.
-        fates: what this claim has already done with deliveries to shared addresses.
+        is_late: called when a processor is slow while others could take mail.
+        urgent: True if bulk mail waits for it; all of its mailings are of one lane.
+        lease: limits the time in which messages may begin and outcomes can be recorded.
+        fates: the states that this claim has given to deliveries to shared addresses.
         pending: outcomes that are not recorded yet. judgements: of their refusals. since: when they came in.
-        unsure: steps of a statement whose answer has not come: it may have been committed, and nothing was offered.
-        offered: how many messages were offered to a processor, or met its trouble.
-        barred: the processors that have refused us with a message, or are unable, so that another one gets it.
-        unable: those of them that lack an extension which the message needs.
+        unsure: steps of a statement without an answer: it may have committed, and no message was offered.
+        offered: the number of messages that were offered to a processor, or met its trouble.
+        barred: by message, the processors that refused us with it or cannot carry it, so that another one gets it.
+        unable: by message, those of them that lack an extension which the message needs.
     """
 
     claim: Claim
@@ -64,17 +64,17 @@ class ClaimRun:
     unable: defaultdict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def note_own_moves(self, moves: Iterable[DeliveryMove]) -> None:
-        """Moves of deliveries to shared addresses, which others of the claim are decided by."""
+        """Stores the new states of deliveries to shared addresses. Decisions about other rows of the claim use them."""
         self.fates.update((move.key, move.to_state) for move in moves)
 
 
 class OutcomeRecorder:
-    """Writes for the claims of a process.
+    """Writes outcomes and intents for the claims of a process.
 
     Args:
-        deliveries: the rows.
+        deliveries: the store of deliveries.
         bounces: judges hard refusals.
-        stop: set when the worker is to end.
+        stop: set when the worker has to end.
     """
 
     def __init__(self, deliveries: DeliveryStore, bounces: BounceJudge, stop: asyncio.Event) -> None:
@@ -84,16 +84,17 @@ class OutcomeRecorder:
 
     @asynccontextmanager
     async def releasing_on_error(self, hold: ClaimRun) -> AsyncIterator[None]:
-        """Gives a claim back that ends by an outage or a bug, once its outcomes are recorded: it comes again soon.
+        """A context that gives a claim back after an outage or a bug, once its outcomes are recorded.
 
-        What was intended and may have been offered stays as it is, and is in doubt once the lease is over. So does all
-        of a claim whose statements took too long: it comes again when whoever held the locks may be done.
+        Its batches are claimed again soon. Intended deliveries that may have been offered stay as they are, and are in
+        doubt when the lease ends. If statements took too long, the claim stays until its lease ends, when the locks may
+        be free.
         """
         try:
             try:
                 yield
             finally:
-                # Whatever has failed: what has come of a window must not be forgotten.
+                # Record the outcomes of a window after any error, so that none is lost.
                 await self.record_outcomes(hold)
         except Exception as error:
             if error_kind(error) is not ErrorKind.PASSING:
@@ -101,10 +102,10 @@ class OutcomeRecorder:
             raise
 
     async def commit_window(self, hold: ClaimRun, steps: Sequence[DeliveryStep]) -> frozenset[Key] | None:
-        """One statement for the outcomes of a window and the intents of the next one.
+        """Commits the outcomes of a window and the intents of the next one in one statement.
 
         Returns:
-            What was refused; None if it had to wait for somebody's standing for longer than outcomes may.
+            The keys that were refused; None if a standing was locked for longer than outcomes may wait.
         """
         both = [*hold.pending, *(step.change for step in steps)]
         if hold.pending:
@@ -126,7 +127,7 @@ class OutcomeRecorder:
         return refused
 
     async def record_outcomes(self, hold: ClaimRun) -> None:
-        """Records outcomes by themselves, and takes back what may have been intended in vain."""
+        """Records pending outcomes without new intents, and retracts intents whose commit is unknown."""
         if hold.unsure:
             await self._retract_intents(hold)
         changes, hold.pending = hold.pending, []
@@ -142,16 +143,16 @@ class OutcomeRecorder:
         await self._suppress_addresses(hold)
 
     async def finish_claim(self, hold: ClaimRun, until: datetime | None) -> None:
-        """Ends a claim; what is left of it is due at `until`."""
+        """Ends a claim. Its remaining deliveries are due at `until`."""
         finish = partial(self._deliveries.finish_claim, hold.claim.token, until)
         await self._write_through_outage(hold, finish, lambda _: self._stop.is_set())
 
     async def judge_refusals(
         self, hold: ClaimRun, processor: str, rows: Sequence[DeliveryRow], outcomes: Sequence[Outcome]
     ) -> None:
-        """Judges a window's refusals. Where that fails, they are neither doubted nor believed.
+        """Judges a window's refusals. If that fails, they are neither doubted nor believed.
 
-        It is not tried for longer than a while: the lease is renewed meanwhile, and the outcomes wait.
+        It tries for at most `JUDGE_SECONDS`: the outcomes wait for it, and the lease is renewed meanwhile.
         """
         judge, until = (
             partial(self._bounces.judge_refusals, processor, rows, outcomes),
@@ -162,14 +163,14 @@ class OutcomeRecorder:
                 await self._write_through_outage(hold, judge, lambda error: _is_bug(error) or time.monotonic() >= until)
             )
         except Exception:
-            # What came of the window must not be lost for it.
+            # An error here must not lose the outcomes of the window.
             log.exception("refusals could not be judged", processor=processor, deliveries=len(rows))
 
     async def _retract_intents(self, hold: ClaimRun) -> None:
         steps, hold.unsure = hold.unsure, ()
         now = datetime.now(UTC)
         lost = [step_after_outcome(step, _UNANSWERED, now) for step in steps if isinstance(step, SendStep)]
-        # Those that were not committed are not intended, and stay as they are.
+        # Deliveries whose intent was not committed are not in the state intended, and so stay as they are.
         await self._write_through_outage(
             hold, lambda: move_unchanged_deliveries(self._deliveries, hold.claim.token, lost)
         )
@@ -177,9 +178,9 @@ class OutcomeRecorder:
     async def _write_through_outage(
         self, hold: ClaimRun, write: Callable[[], Awaitable[_T]], unless: Callable[[Exception], bool] = lambda _: False
     ) -> _T:
-        """Writes through an outage as long as the claim holds: what was handed over and is not recorded is in doubt.
+        """Repeats a write during an outage, while the claim holds. Deliveries without recorded outcome are in doubt.
 
-        A try whose answer was lost may have done it; then the next one finds nothing left to do.
+        A try whose answer was lost may have worked; then the next try finds nothing to do.
         """
         while True:
             try:
@@ -191,7 +192,7 @@ class OutcomeRecorder:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _suppress_addresses(self, hold: ClaimRun) -> None:
-        """Makes the addresses dead whose refusals are believed, now that their outcomes are recorded."""
+        """Suppresses the addresses of believed refusals, after their outcomes were recorded."""
         judgements, hold.judgements = hold.judgements, []
         for judgement in judgements:
             await self._write_through_outage(hold, partial(self._bounces.suppress_addresses, judgement))
