@@ -1,1 +1,1 @@
-"""The flow: intake takes events in, the hand-over passes deliveries on, the timekeeper sees to what waits."""
+"""The flow: intake stores events as mailings, the hand-over sends deliveries, the timekeeper handles waiting ones."""

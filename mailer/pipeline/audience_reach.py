@@ -1,4 +1,4 @@
-"""Looks ahead, before the first message of a small mailing: may so many be handed it that it can be counted?"""
+"""The check, before the first message of a small mailing, that enough people may get it for its opens to be counted."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,10 +12,10 @@ from mailer.telemetry import log
 
 
 def note_audience_reach(claim: Claim, presses: Mapping[UUID, MailingRenderer], now: datetime) -> None:
-    """Notes of each small mailing of a claim who of its recipients may be handed it.
+    """Records, for each small mailing of a claim, the recipients who may get it.
 
-    The references of an event need not exist, and most may have opted out: the audience says nothing about who reads.
-    Larger mailings are not looked at. Their pixel counts only once enough were handed it.
+    The references of an event need not exist, and most people may have opted out. So the audience size does not show
+    how many can read it. Larger mailings are left out: their pixel counts only once enough people got it.
     """
     for mailing_id, press in presses.items():
         if press.counting.is_near_minimum:
@@ -24,10 +24,10 @@ def note_audience_reach(claim: Claim, presses: Mapping[UUID, MailingRenderer], n
 
 
 def _is_reachable(row: DeliveryRow, press: MailingRenderer, now: datetime) -> bool:
-    """Tells whether a person may get the mailing as mail that can be counted, now or later."""
+    """Returns True if a person may get the mailing, now or later, as optional mail, which can be counted."""
     try:
         decision = decide_row(row, press, now)
-    except Exception as error:  # it is met again, and settled, when the row is prepared
+    except Exception as error:  # the preparation of the row meets it again, and handles it
         log.debug("a row could not be looked at", error=type(error).__name__)
         return False
     return isinstance(decision, Hold) or (isinstance(decision, Send) and decision.category.is_optional)

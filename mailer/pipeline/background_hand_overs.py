@@ -1,4 +1,4 @@
-"""Hand-overs that a slow processor keeps waiting go on by themselves, so that their consumers take others' mail."""
+"""Hand-overs that wait for a slow processor run on as background tasks, so that consumers can take other mail."""
 
 import asyncio
 from collections import Counter
@@ -13,17 +13,18 @@ from mailer.runtime.error_kinds import error_place
 from mailer.telemetry import log
 
 MOST = 8
-"""Hand-overs of a lane that go on by themselves; with more than that, consumers wait."""
+"""The most background hand-overs of a lane. If there are more, consumers wait."""
 
 
 class HandOverTasks:
     """Hands batches over for the consumers of a worker.
 
-    A claim and its lease keep what goes on by itself, as they do in a consumer: its message may be settled.
+    Claim and lease protect a hand-over in the background as well as one in a consumer. So the consumer may settle its
+    message.
 
     Args:
         handover: does the work.
-        most: how many hand-overs of a lane may go on by themselves.
+        most: the most hand-overs of a lane in the background.
     """
 
     def __init__(self, handover: HandOver, most: int = MOST) -> None:
@@ -38,7 +39,7 @@ class HandOverTasks:
         batches: Sequence[int],
         facts: Mapping[UUID, MailingFacts | None] = MappingProxyType({}),
     ) -> None:
-        """Hands batches over, see `HandOver.hand_over_batches`; returns before the end if a processor takes long."""
+        """Hands batches over, see `HandOver.hand_over_batches`. If a processor is slow, it returns before the end."""
         is_left: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
         def leave() -> None:
@@ -62,7 +63,7 @@ class HandOverTasks:
             raise
 
     async def wait_until_done(self) -> None:
-        """Returns once all of them are through. Who told them to stop has set the worker's own `stop`."""
+        """Waits for all background hand-overs. The caller has set the worker's `stop` before."""
         await asyncio.gather(*self._left, return_exceptions=True)
 
     def _has_capacity(self, lane: str) -> bool:

@@ -1,4 +1,4 @@
-"""Destinations that do not take their messages wait by themselves, each time longer; all others go on."""
+"""Pauses for destinations that refuse messages, each pause longer than the last. Other destinations go on."""
 
 import time
 from collections.abc import Callable, Collection, Hashable
@@ -6,13 +6,13 @@ from typing import Generic, TypeVar
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 5.0
-"""Seconds between two tries: messages flow again within ten seconds after their destination takes them again."""
+"""Seconds between two tries. So messages flow again within ten seconds after the destination accepts them again."""
 
 Key = TypeVar("Key", bound=Hashable)
 
 
 class Backoff(Generic[Key]):
-    """The destinations that wait before they are tried again.
+    """The destinations that are paused before the next try.
 
     Args:
         clock: monotonic seconds.
@@ -23,15 +23,15 @@ class Backoff(Generic[Key]):
         self._pauses = dict[Key, tuple[float, float]]()
 
     def waiting_keys(self) -> list[Key]:
-        """Those that wait now."""
+        """Returns the destinations that are paused now."""
         now = self._clock()
         return [key for key, (_, until) in self._pauses.items() if until > now]
 
     def note_results(self, taken: Collection[Key], refused: Collection[Key]) -> tuple[set[Key], set[Key]]:
-        """Notes who took messages and who did not; who did both has to wait.
+        """Notes the destinations that took messages, and those that refused one. A destination in both is paused.
 
         Returns:
-            The destinations that begin to wait, and those that wait no longer.
+            The destinations whose pauses begin, and those whose pauses end.
         """
         ended = {key for key in taken if key in self._pauses and key not in refused}
         for key in ended:

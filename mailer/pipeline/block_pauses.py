@@ -1,4 +1,4 @@
-"""The sender's fault: where mail is blocked for what it is, its stream pauses there, and nobody's address suffers."""
+"""Pauses for blocked mail. A block is the sender's fault, so it pauses a stream, and never suppresses an address."""
 
 import time
 from collections import Counter
@@ -14,25 +14,25 @@ from mailer.ports.stream_pauses import SET_UP, StreamPause, StreamPauses
 from mailer.telemetry import log
 
 STREAK: Final = 3
-"""Messages blocked in a row by one recipient domain. One alone may be a single mailbox's filter."""
+"""Messages blocked in a row by one recipient domain before its stream pauses. One block may be one mailbox's filter."""
 WHOLE: Final = 5
-"""Recipient domains for which a stream pauses at once; with so many, it pauses for all: the sender is listed."""
+"""Recipient domains at which a stream is paused before it pauses for all: the sender is on a blocklist."""
 PAUSE: Final = timedelta(minutes=15)
-"""How long; then the next messages show whether it is over."""
+"""The length of a pause. The next messages after it show if the block is over."""
 STOP: Final = timedelta(hours=1)
-"""A stream stops for so long at a domain that finds our set-up broken, unless a person says that it is mended."""
+"""The length of a pause at a domain that finds our set-up broken, unless a person says that it is repaired."""
 _SECONDS: Final = 1.0
-"""Between two looks at what other workers have found."""
+"""Seconds between two readings of other workers' pauses."""
 
 Stream = tuple[str, str, str | None]
 """Processor, category, recipient domain (None: all)."""
 
 
 class BlockPauses:
-    """What this process knows of pauses. Breach mail never pauses.
+    """The pauses that this process knows, and the detection of blocks. Breach mail never pauses.
 
     Args:
-        pauses: those of all workers.
+        pauses: the store that all workers share.
         clock: monotonic seconds.
     """
 
@@ -45,7 +45,7 @@ class BlockPauses:
         self._told: dict[tuple[str, str | None], datetime] = {}
 
     async def reload_pauses(self) -> None:
-        """Reads what other workers have found, at most once a second; before a window is decided on."""
+        """Reads the pauses of all workers, at most once a second, before a window is decided."""
         if self._clock() - self._read_at < _SECONDS:
             return
         self._read_at = self._clock()
@@ -55,13 +55,13 @@ class BlockPauses:
                 for found in await self._pauses.list_pauses()
             }
         except Exception:
-            # Mail goes on as before: only what is written need not wait for a database that is away.
+            # Sending goes on with the old pauses: this read must not wait for a database that is away.
             log.exception("pauses could not be read")
         else:
             self._until = known
 
     def paused_until(self, processor: str, category: Category, domain: str, now: datetime) -> datetime | None:
-        """Until when mail of a category may not go to a recipient domain (in lower case); None: it may."""
+        """Returns the end of a pause for a category and a recipient domain (in lower case), or None if mail may go."""
         if not self._until or category.lane is Lane.BREACH:
             return None
         until = [self._until.get((processor, category.name, name), now) for name in (domain, None)]
@@ -70,11 +70,11 @@ class BlockPauses:
     async def record_outcomes(
         self, processor: str, sent: Sequence[tuple[Category, str]], outcomes: Sequence[Outcome]
     ) -> None:
-        """What came of a window.
+        """Looks for blocks in the outcomes of a window, and stores pauses for the streams that are blocked.
 
         Args:
-            processor: its name.
-            sent: each message's category, as which it was sent, and its recipient domain in lower case.
+            processor: the name of the processor.
+            sent: for each message, the category under which it was sent, and its recipient domain in lower case.
             outcomes: of the same messages.
         """
         blocked = self._streams_to_pause(processor, sent, outcomes)
@@ -89,13 +89,13 @@ class BlockPauses:
             if pauses:
                 await self._pauses.add_pauses(pauses)
         except Exception:
-            # The window's outcomes must not be lost for it; the other workers find out by themselves.
+            # An error here must not lose the window's outcomes; other workers find the blocks by themselves.
             log.exception("pauses could not be shared")
 
     def _pause_broken_setup(
         self, processor: str, broken: Sequence[tuple[tuple[Category, str], Outcome]], now: datetime
     ) -> list[StreamPause]:
-        """Stops streams at domains that find our set-up broken, and pages whoever can mend it, once."""
+        """Pauses streams at domains that find our set-up broken, and logs an error for the operator, once."""
         pauses: dict[Stream, StreamPause] = {}
         for (category, domain), outcome in broken:
             says = scrub_reply(f"{outcome.code} {outcome.text}")
@@ -115,7 +115,10 @@ class BlockPauses:
         return list(pauses.values())
 
     def _is_domain_wide(self, stream: Stream, outcome: Outcome) -> bool:
-        """Tells whether the domain says so: words alone may be a single mailbox's own, unless they come in a row."""
+        """Returns True if the whole domain rejects our set-up: by its status code, or by several replies in a row.
+
+        A reply without such a code may come from a single mailbox.
+        """
         if setup_checks_by_status(outcome.status) is None:
             self._streaks[stream] += 1
             if self._streaks[stream] < STREAK:
@@ -124,7 +127,7 @@ class BlockPauses:
         return True
 
     def _pause_streams(self, processor: str, blocked: Collection[Stream], now: datetime) -> list[StreamPause]:
-        """Pauses streams, and altogether what pauses for many domains."""
+        """Pauses streams. A category that is paused for many domains is paused for all domains."""
         until = now + PAUSE
         self._until |= dict.fromkeys(blocked, until)
         whole: list[Stream] = []
@@ -142,10 +145,10 @@ class BlockPauses:
     def _streams_to_pause(
         self, processor: str, sent: Sequence[tuple[Category, str]], outcomes: Sequence[Outcome]
     ) -> Collection[Stream]:
-        """The streams that have been blocked too often in a row by now, each once."""
+        """Counts blocks in a row. Returns the streams that now have too many, each once."""
         found: dict[Stream, None] = {}
         for (category, domain), outcome in zip(sent, outcomes, strict=True):
-            # Without a reply, it was refused here.
+            # Without a reply code, mailer itself refused the message.
             if outcome.result is OutcomeKind.BLOCKED and outcome.code and category.lane is not Lane.BREACH:
                 stream = processor, category.name, domain
                 self._streaks[stream] += 1

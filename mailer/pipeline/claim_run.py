@@ -1,4 +1,4 @@
-"""The way of a claim's rows: windows are prepared, intended and handed over until none is left that may go soon."""
+"""The work on one claim: its rows are prepared, intended and handed over window by window."""
 
 import asyncio
 import time
@@ -21,15 +21,15 @@ from mailer.runtime.error_kinds import ErrorKind, error_kind
 from mailer.telemetry import log
 
 WINDOW = 64
-"""Deliveries intended by one statement; at most so many are in doubt after a crash, a consumer."""
+"""The most deliveries intended by one statement. So at most so many per consumer are in doubt after a crash."""
 ROUNDS = 20
-"""How often a window is decided on anew, because somebody's standing changes, before it is left for later."""
+"""The most decisions about a window whose standings keep changing. After them it is left for later."""
 PATIENCE = timedelta(seconds=2)
-"""A batch stays in hand until rows that may not go yet may; for longer it is given back."""
+"""The longest wait for rows that may not go yet. If they may go only later, the batch is given back."""
 PAUSE = timedelta(seconds=10)
-"""When rows that were not reached are tried again."""
+"""The delay before rows that were not reached are tried again."""
 ELSEWHERE = timedelta(seconds=15)
-"""When mailings are tried again whose brand or template is not known here: newer workers are being deployed."""
+"""The delay of mailings whose brand or template this worker does not know: newer workers are being deployed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class ClaimRunSetup:
     """The parts that all claims of a process share.
 
     Attributes:
-        stop: set when the worker is to end.
+        stop: set when the worker has to end.
     """
 
     deliveries: DeliveryStore
@@ -47,15 +47,15 @@ class ClaimRunSetup:
 
 
 class ClaimRun:
-    """A claim on its way.
+    """The work on one claim.
 
     Args:
         setup: the parts that all claims share.
         claim: its rows.
-        lease: until when something may begin, and outcomes can be recorded.
-        recorder: writes down what is intended and what has come of it.
-        renderers: of the claim's mailings that are known here; all of them are of one lane.
-        is_late: told when a processor takes long, while others could take mail.
+        lease: limits the time in which messages may begin and outcomes can be recorded.
+        recorder: records intents and outcomes.
+        renderers: by mailing, for the mailings that this worker knows. All mailings of a claim are of one lane.
+        is_late: called when a processor is slow while others could take mail.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class ClaimRun:
         self._sender = WindowSender(setup.checks, lease, recorder, renderers, is_late)
 
     async def hand_over_rows(self) -> dict[Key, datetime]:
-        """Passes over the rows until none is left that may go soon; returns those that are left in hand."""
+        """Hands rows over, in passes, until no row is left that may go soon. Returns the rows that are left."""
         rows = self._claim.rows
         while True:
             offered = self._sender.offered
@@ -92,7 +92,7 @@ class ClaimRun:
                 return {}
 
     async def _wait_for_deferred(self, until: datetime, progress: bool) -> bool:
-        """Waits until rows that are left may go, if that is soon; else they are given back."""
+        """Waits until the rows that are left may go. Returns False, at once, if that is not soon."""
         wait = (until - datetime.now(UTC)).total_seconds()
         if wait > PATIENCE.total_seconds() or (wait <= 0 and not progress) or self._stop.is_set():
             return False
@@ -105,7 +105,7 @@ class ClaimRun:
         return False
 
     async def _hand_over_windows(self, rows: Sequence[DeliveryRow]) -> dict[Key, datetime]:
-        """Takes rows window by window; returns those that are left in hand, and when they may go."""
+        """Hands rows over window by window. Returns the rows that are left, and the times at which they may go."""
         left = {row.key: datetime.now(UTC) + ELSEWHERE for row in rows if row.mailing_id not in self._renderers}
         known = [row for row in rows if row.mailing_id in self._renderers] if left else rows
         for window in split_into_windows(known, WINDOW, single_use_keys(known, self._renderers)):
@@ -118,7 +118,7 @@ class ClaimRun:
         return left
 
     async def _hand_over_window(self, rows: Sequence[DeliveryRow]) -> dict[Key, datetime]:
-        """Hands a window over; returns the rows that are left in hand. What had begun when it met a bug is in doubt."""
+        """Hands a window over. Returns the rows left. After a bug, rows with a committed intent are in doubt."""
         has_begun = False
         try:
             with self._priority.mark_running(urgent=self._is_urgent):
@@ -137,7 +137,7 @@ class ClaimRun:
             return {} if has_begun else await self._hand_over_rows_singly(rows, error)
 
     async def _hand_over_rows_singly(self, rows: Sequence[DeliveryRow], error: Exception) -> dict[Key, datetime]:
-        """Tries each of several rows; a single one is held, and the others go on."""
+        """Tries each of several rows alone. A single row that fails is held, so that the others go on."""
         await self._recorder.record_outcomes()
         if len(rows) == 1:
             facts = self._renderers[rows[0].mailing_id].facts
@@ -149,7 +149,7 @@ class ClaimRun:
         return left
 
     async def _prepare_window(self, rows: Sequence[DeliveryRow]) -> PreparedWindow:
-        """Decides about a window, and renders it; outcomes do not wait for it longer than they may."""
+        """Prepares a window. If that takes longer than `RECORD_SECONDS`, pending outcomes are recorded before."""
         preparing = asyncio.ensure_future(self._decide_and_render(rows))
         if (patience := self._recorder.seconds_until_due) is not None:
             await asyncio.wait({preparing}, timeout=patience)
@@ -163,10 +163,11 @@ class ClaimRun:
         )
 
     async def _commit_intents(self, prepared: PreparedWindow) -> tuple[PreparedWindow, bool]:
-        """Commits what is prepared, with the outcomes of the window before, until every standing is that decided on.
+        """Commits a prepared window, with the outcomes of the one before. Decides again about rows that are refused.
 
         Returns:
-            What was prepared at last; and False if the lease came to its end before it was committed.
+            The window as it was prepared last; and False if the lease, or the number of rounds, ended before it was
+            committed.
         """
         for _ in range(ROUNDS):
             if time.monotonic() >= self._lease.closing_time:
@@ -178,13 +179,13 @@ class ClaimRun:
             if refused is not None and not refused:
                 crash_if_armed(CrashPoint.AFTER_INTENT)
                 return prepared, True
-            await self._recorder.record_outcomes()  # it does not wait until everybody's standing is settled
+            await self._recorder.record_outcomes()  # they do not wait until all standings are stable
             if refused:
                 prepared = await self._prepare_refused_again(prepared, refused)
         return prepared, False
 
     async def _prepare_refused_again(self, prepared: PreparedWindow, refused: frozenset[Key]) -> PreparedWindow:
-        """Returns the window in which the steps that were refused are decided anew, as their rows stand now."""
+        """Returns the window with new decisions about the refused rows, which are read again."""
         good, again = split_refused_steps(prepared.steps, refused)
         if not again:
             return prepared.with_steps(good)

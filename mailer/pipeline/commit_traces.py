@@ -1,7 +1,7 @@
 """The last entries that each process of a machine has committed to the ledger, in small files outside of the database.
 
-A process notes each commit before anybody is told of it, and before a message of it is handed over: one `pwrite` of 32
-octets, which outlives the process. `sync_to_disk` makes it outlive the machine.
+A process notes each commit before it reports it, and before it hands over a message of it: one `pwrite` of 32 octets.
+The note survives an end of the process. After `sync_to_disk` it also survives a crash of the machine.
 """
 
 import fcntl
@@ -19,24 +19,24 @@ from mailer.ports.uuids import uuid7
 from mailer.runtime.private_files import private_folder
 
 SLOTS = 64
-"""Entries that are kept: more than a process has connections. So the last that the server has committed is among them:
-what is confirmed later and was committed before was under way on another connection at that time."""
+"""The number of entries in a trace: more than a process has connections. So the last entry that the server committed is
+always among them, even if commits on other connections were confirmed in another order."""
 SECONDS_KEPT = 25 * 86400
-"""The time for which a trace, or a seal, is remembered: after 30 days the database need not have the seal any more."""
+"""The age up to which a trace or a seal counts. After 30 days the database need not have the seal any more."""
 FILES_READ, FILES_KEPT = 64, 1024
-"""The newest files of a folder."""
+"""The numbers of newest files in a folder that are read, and that are kept."""
 _HEADER = Struct(">16s16s")
 _SLOT = Struct(">16sQI4x")
 _SUFFIX = ".trace"
 
 
 class CommitTraces:
-    """This process's own trace, and those of the others in its folder.
+    """This process's own trace file, and those of other processes in the folder.
 
-    A file is locked as long as its process lives, which the kernel sees to.
+    A file is locked while its process lives; the kernel unlocks it when the process ends.
 
     Args:
-        folder: of all processes of the machine; made as soon as there is something to note.
+        folder: of all processes of the machine; made with the first note.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -52,14 +52,14 @@ class CommitTraces:
 
     @property
     def is_synced(self) -> bool:
-        """Tells whether all that this process has noted is on disk."""
+        """True if all notes of this process are on disk."""
         return self._noted == self._synced
 
     def begin_lineage(self, lineage: UUID) -> None:
-        """Notes from now on what is committed to this database.
+        """From now on, notes commits to the database of this lineage. Drops notes about another lineage.
 
         Raises:
-            OSError: the disk takes nothing; the process remembers for itself.
+            OSError: the file cannot be written; the process keeps its notes in memory.
         """
         if self._lineage not in (None, lineage):
             self._slots, self._noted, self._synced = [], 0, 0
@@ -71,7 +71,7 @@ class CommitTraces:
         """Notes an entry in the place of the oldest one.
 
         Raises:
-            OSError: the disk takes nothing; the process remembers for itself.
+            OSError: the file cannot be written; the process keeps its notes in memory.
         """
         place = self._noted % SLOTS
         self._slots[place : place + 1] = [(writer, n)]
@@ -82,10 +82,10 @@ class CommitTraces:
             self._write_notes()
 
     def sync_to_disk(self) -> None:
-        """Returns once all that was noted is on disk. What newer notes stand for is forgotten then.
+        """Writes all notes to disk. Then deletes the traces given to `forget_traces`, if newer notes are on disk.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         noted, (before, ended) = self._noted, self._checked
         if self._descriptor is None or noted == self._synced:
@@ -98,12 +98,12 @@ class CommitTraces:
                 (self._folder / f"{id_}{_SUFFIX}").unlink(missing_ok=True)
 
     def forget_traces(self, ended: frozenset[UUID]) -> None:
-        """The database has all that some processes have committed that have ended; a newer note will stand for it."""
+        """Plans to delete traces of ended processes at the next sync of newer notes: the database has their commits."""
         if not self._checked[1]:
             self._checked = (self._noted, ended)
 
     def close(self) -> None:
-        """This process has ended: its trace is one of the dead."""
+        """Closes the file, and so unlocks it: other processes then see that this process has ended."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -113,7 +113,7 @@ class CommitTraces:
             return
         if self._descriptor is None:
             private_folder(self._folder)
-            # It gets its name once it is locked: nobody takes it for one of a process that has ended.
+            # The file gets its name after it is locked, so that no process mistakes it for that of an ended process.
             fresh = self._folder / f"{self.id}.new"
             descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -123,16 +123,19 @@ class CommitTraces:
         os.pwrite(self._descriptor, content.ljust(_HEADER.size + SLOTS * _SLOT.size, b"\0"), 0)
 
     def read_traces(self) -> list[CommitTrace]:
-        """The traces of the folder, this process's own first."""
+        """Returns the traces in the folder, this process's own first."""
         own = [] if self._lineage is None else [CommitTrace(self.id, self._lineage, _newest_heads(self._slots))]
         return own + list(self._other_traces())
 
     def _other_traces(self) -> Iterator[CommitTrace]:
-        """Of those that have ended, the last: what they have committed comes after what the ones before them have."""
+        """Yields the newest traces of other processes, and deletes the oldest files.
+
+        Older ones are not needed: the processes after them have committed later entries.
+        """
         if not self._folder.is_dir():
             return
         files = [file for file in self._folder.glob(f"*{_SUFFIX}") if file != self._file]
-        with suppress(FileNotFoundError):  # another process has forgotten it meanwhile; it asks again
+        with suppress(FileNotFoundError):  # another process has deleted a file meanwhile
             files.sort(key=lambda file: file.stat().st_mtime, reverse=True)
         for file in files[:FILES_READ]:
             with suppress(OSError):
@@ -148,7 +151,7 @@ def _pack_head(head: Head) -> bytes:
 
 
 def _newest_heads(heads: Collection[Head]) -> frozenset[Head]:
-    """The highest entry of each writer: the lower ones were committed before it."""
+    """Returns the highest entry of each writer. Lower entries were committed before it."""
     highest: dict[UUID, int] = {}
     for writer, n in heads:
         highest[writer] = max(n, highest.get(writer, 0))
@@ -156,7 +159,7 @@ def _newest_heads(heads: Collection[Head]) -> frozenset[Head]:
 
 
 def _read_trace(file: Path) -> CommitTrace | None:
-    """The trace of another process; None where the file is none, or too old to say anything."""
+    """Reads the trace of another process. Returns None if the file is no trace, or is too old to count."""
     with file.open("rb") as opened:
         dead = _is_unlocked(opened.fileno())
         content = opened.read()

@@ -1,4 +1,4 @@
-"""The consumers of a worker: one loop a queue, with connections that other lanes cannot take."""
+"""The consumers of a worker: one loop for each queue, with connections that other lanes cannot take."""
 
 import asyncio
 import json
@@ -41,23 +41,23 @@ from mailer.runtime.error_kinds import error_place
 from mailer.telemetry import DEAD_LETTERS, log
 
 EVENTS_AT_ONCE = 128
-"""Taken in together: as many as fill two windows, which are then handed over one after the other."""
+"""The most events that are taken in together: they fill two windows, which are handed over one after the other."""
 EVENTS_HELD = 2 * EVENTS_AT_ONCE
-"""By a consumer: those in hand and the next ones, so that it need not take few in for want of more."""
+"""The prefetch of a consumer of events: the events in hand and the next ones, so that the next group is full."""
 BATCHES_AT_ONCE = 2
-"""Held by a consumer: the one in hand and the next one."""
+"""The prefetch of a consumer of batches: the batch in hand and the next one."""
 TAKERS_A_LANE = 3
-"""Consumers of events: while some wait for the database, another one works."""
+"""Consumers of events per lane: while some wait for the database, another one works."""
 CONSUMERS_A_LANE = 4
-"""While some wait for the processor or the database, another one renders."""
+"""Consumers of batches per lane: while some wait for the processor or the database, another one renders."""
 RELAYED_AT_ONCE = 200
 RELAY_LEASE = 30.0
 RELAY_PAUSE = 0.02
-"""Seconds after each time: what comes in a stream goes together, and what comes alone goes at once."""
+"""Seconds between two rounds: messages of a burst are published together, and a single message goes at once."""
 EVENTS = "mailer.events"
 """The only exchange to which a dead letter is published again."""
 OUTCOMES = "mailer.outcomes"
-"""Where nobody has to listen."""
+"""The exchange for outcomes. It may have no bound queue."""
 
 _T = TypeVar("_T")
 _Destination = tuple[str, str]
@@ -73,11 +73,11 @@ async def consume_queue(
     at_once: int | None = None,
     give_up: GiveUp = dead_letter_message,
 ) -> None:
-    """Handles what arrives until told to stop; what is in hand then is finished, and nothing new is begun."""
+    """Handles the messages of a queue until `stop` is set. Then it finishes the messages in hand and takes no more."""
     while not stop.is_set():
         try:
             async with AsyncExitStack() as stack:
-                # A broker that is away is waited for, but not beyond being told to stop.
+                # It waits for a broker that is away, but only until `stop` is set.
                 opening = stack.enter_async_context(broker.consume_queue(queue, prefetch, at_once))
                 arrivals = await result_unless_stopped(stop, opening)
                 if arrivals is None:
@@ -94,13 +94,13 @@ async def consume_queue(
 async def _arrivals_until(
     stop: asyncio.Event, arrivals: AsyncIterator[list[ReceivedMessage]]
 ) -> AsyncIterator[list[ReceivedMessage]]:
-    """What arrives, until told to stop."""
+    """Yields the messages that arrive, until `stop` is set."""
     while not stop.is_set() and (some := await result_unless_stopped(stop, anext(arrivals, None))):
         yield some
 
 
 async def result_unless_stopped(stop: asyncio.Event, step: Awaitable[_T]) -> _T | None:
-    """What a step comes to; None if told to stop before, and then the step is broken off."""
+    """Returns the result of a step. If `stop` is set before, cancels the step and returns None."""
     task, stopped = asyncio.ensure_future(step), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -112,7 +112,7 @@ async def result_unless_stopped(stop: asyncio.Event, step: Awaitable[_T]) -> _T 
 
 
 def hand_over_batches(overtime: HandOverTasks, lane: Lane, stop: asyncio.Event) -> Handle:
-    """Hands batches over as they arrive; those not yet begun when told to stop are left to other workers."""
+    """Returns a handler that hands batches over. After `stop` is set, it gives batches back for other workers."""
 
     async def handle(arrived: Sequence[ReceivedMessage]) -> None:
         for received in arrived:
@@ -130,7 +130,7 @@ def hand_over_batches(overtime: HandOverTasks, lane: Lane, stop: asyncio.Event) 
 
 
 def hold_batches(deliveries: DeliveryStore, upkeep: TimekeeperStore) -> GiveUp:
-    """Holds the deliveries of a batch whose hand-over cannot even begin; its message is a dead letter."""
+    """Returns a function that gives a batch up: it holds the queued deliveries and rejects the message."""
 
     async def give_up(received: ReceivedMessage, place: str, tries: int) -> None:
         batch = _parse_batch(received.message)
@@ -152,7 +152,7 @@ def _parse_batch(message: BrokerMessage) -> int | None:
 
 
 def accept_events(intake: Intake, lane: Lane) -> Handle:
-    """Takes a lane's events in."""
+    """Returns a handler that takes the events of a lane in."""
 
     async def handle(arrived: Sequence[ReceivedMessage]) -> None:
         await intake.accept_messages(lane, arrived)
@@ -163,12 +163,12 @@ def accept_events(intake: Intake, lane: Lane) -> Handle:
 def store_dead_letters(
     letters: DeadLetters, broker: Broker, knows: Callable[[str, str], bool] = lambda exchange, key: False
 ) -> Handle:
-    """Turns dead letters into rows. One whose queue was missing is published once more first: it may be there by now.
+    """Returns a handler that stores dead letters. If a queue was missing, it first publishes the message once more.
 
     Args:
-        letters: the rows.
-        broker: where it is published.
-        knows: whether a queue should take what is published to an exchange under a routing key.
+        letters: the store of dead letters.
+        broker: publishes the message again.
+        knows: returns True if a queue should be bound for an exchange and a routing key.
     """
 
     async def handle(arrived: Sequence[ReceivedMessage]) -> None:
@@ -181,7 +181,7 @@ def store_dead_letters(
             again = {**headers, HeaderName.PUBLISHER: publisher, HeaderName.AGAIN: "1"}
             if not (
                 kind is DeadKind.MISSING
-                and publisher  # as our user, it would be ours
+                and publisher  # without it, our own user would become the publisher
                 and HeaderName.AGAIN not in headers
                 and await _try_publish(broker, replace(message, routing_key=key, headers=again))
             ):
@@ -193,7 +193,7 @@ def store_dead_letters(
 
 
 async def _try_publish(broker: Broker, message: BrokerMessage) -> bool:
-    """Publishes an event, unless the broker refuses it."""
+    """Publishes an event. Returns False if the broker refuses it."""
     try:
         await broker.publish_message(EVENTS, message)
     except (QueueRefused, Unpublishable, Unroutable):
@@ -204,7 +204,7 @@ async def _try_publish(broker: Broker, message: BrokerMessage) -> bool:
 def _dead_letter_cause(
     message: BrokerMessage, exchange: str, key: str, knows: Callable[[str, str], bool]
 ) -> tuple[DeadKind, str]:
-    """Why a message is dead: as the one who buried it said, or as it can be told from where it was published."""
+    """Returns the kind and the reason of a dead letter: from its headers, else from its exchange and routing key."""
     if size := message.headers.get(HeaderName.SIZE):
         return DeadKind.TOO_LARGE, f"the body has {size} bytes, more than an event may have; it was not kept"
     if reason := message.headers.get(HeaderName.REASON):
@@ -220,9 +220,9 @@ def _dead_letter_cause(
 
 
 async def relay_outbox(outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str, stop: asyncio.Event) -> None:
-    """Publishes what is in the outbox. A row goes once the broker has confirmed its message, or it is a dead letter.
+    """Publishes the rows of the outbox until `stop` is set. A row is deleted when it is confirmed, or a dead letter.
 
-    Rows whose queue does not take them wait by themselves: those of other queues go on.
+    Rows whose queue does not take them are paused. Rows of other queues go on.
     """
     bugs = Counter[int]()
     resting = Backoff[_Destination]()
@@ -252,7 +252,7 @@ async def relay_outbox(outbox: Outbox, broker: Broker, letters: DeadLetters, own
 def _log_backoff_changes(
     resting: Backoff[_Destination], gone: Sequence[OutboxRow], left: Sequence[tuple[OutboxRow, Exception]]
 ) -> None:
-    """Notes which destinations took their rows and which did not, and says which ones begin or cease to wait."""
+    """Notes the destinations that took their rows and those that did not. Logs begins and ends of pauses."""
     errors = {_destination_of_row(item): error for item, error in left}
     begun, ended = resting.note_results({_destination_of_row(item) for item in gone}, errors.keys())
     for exchange, key in sorted(begun):
@@ -268,7 +268,7 @@ def _destination_of_row(item: OutboxRow) -> _Destination:
 
 
 async def _relay_row(broker: Broker, letters: DeadLetters, item: OutboxRow, bugs: Counter[int]) -> Exception | None:
-    """Publishes a row, or makes a dead letter of it; returns why neither was possible. Each row fails by itself."""
+    """Publishes a row, or stores it as a dead letter. Returns the error if neither was possible."""
     try:
         await broker.publish_message(item.exchange, item.message, mandatory=item.exchange != OUTCOMES)
     except BrokerUnavailable as error:
@@ -288,7 +288,7 @@ async def _relay_row(broker: Broker, letters: DeadLetters, item: OutboxRow, bugs
 
 
 async def _dead_letter_row(letters: DeadLetters, item: OutboxRow, reason: str, kind: DeadKind) -> Exception | None:
-    """Makes a dead letter of a row; returns why that was not possible."""
+    """Stores a row as a dead letter. Returns the error if that was not possible."""
     publisher = publisher_text(item.message)
     try:
         await letters.add_dead_letter(item.message, item.exchange, item.message.routing_key, reason, publisher, kind)

@@ -1,4 +1,4 @@
-"""Recipients with one address get one copy of one text: whose it is depends on what became of the first of them."""
+"""Recipients who share an address get one copy of a text. If the first delivery of it fails, another one sends it."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -18,15 +18,15 @@ _COPIED = frozenset({DeliveryState.INTENDED, DeliveryState.HANDED_OVER, Delivery
 def row_as_duplicate(
     row: DeliveryRow, carrier: TextCarrier, own_states: Mapping[Key, DeliveryState], now: datetime, *, each_told: bool
 ) -> DeliveryRow | None:
-    """The row as it is decided on where another recipient carries its text; None: it may carry the text itself.
+    """Returns the row marked as a copy of the carrier's mail, or None if it may send the text itself.
 
     Args:
         row: as it was claimed.
-        carrier: the last that carried its text to its address.
-        own_states: what this claim has already done, which is newer than what it read.
-        now: the time.
-        each_told: each person has to be told, so a copy counts only once it was handed over (invariant 3). Else it
-            counts as soon as it may arrive, and for good if nobody ever knows.
+        carrier: the last delivery that sent this text to this address.
+        own_states: newer states of deliveries, changed by this claim.
+        now: the present time.
+        each_told: each person has to be told, so a copy counts only once it was handed over (invariant 3). If False,
+            a copy counts as soon as it may arrive, and still counts if its result is never known.
     """
     state = own_states.get((row.mailing_id, carrier.recipient_id), carrier.state)
     if not each_told and (state, carrier.reason) == (DeliveryState.FAILED, IN_DOUBT):
@@ -40,15 +40,15 @@ def row_as_duplicate(
 def split_into_windows(
     rows: Sequence[DeliveryRow], size: int, alone: Mapping[Key, Collection[object]]
 ) -> Iterator[Sequence[DeliveryRow]]:
-    """The rows in their order, a window at a time.
+    """Yields the rows in their order, one window at a time.
 
-    What stands under `alone` may occur a single time in a window: the next finds that its standing has another version
-    by then, and is read again.
+    A key in `alone` occurs at most once in a window. A second row with it would find a newer version of the standing,
+    and would have to be read again.
 
     Args:
-        rows: those of a claim.
+        rows: of a claim.
         size: of a window.
-        alone: by row, what is to be met once a window.
+        alone: by row, the keys that a window may contain only once.
     """
     if not alone:
         yield from (rows[start : start + size] for start in range(0, len(rows), size))
@@ -72,9 +72,9 @@ def split_into_windows(
 def single_use_keys(
     rows: Sequence[DeliveryRow], renderers: Mapping[UUID, MailingRenderer]
 ) -> Mapping[Key, set[object]]:
-    """Keys that may be met a single time in a window: who is counted against a cap, and an address that is invited.
+    """Returns, by row, the keys that a window may contain only once: recipients under a cap, and invited addresses.
 
-    Of the latter there may be several in mailings that were taken together; none of them would begin (`use_addresses`).
+    Mailings that were claimed together may invite one address twice; neither intent would commit (`use_addresses`).
     """
     counted = {id_ for id_, renderer in renderers.items() if may_count(renderer.policy, renderer.category)}
     invites = {id_ for id_, renderer in renderers.items() if renderer.category.invites}

@@ -1,4 +1,4 @@
-"""Moves of deliveries that nobody has to send: those that still hold are made, and bugs hold rows back."""
+"""Moves of deliveries without sending: it moves those that are unchanged, and holds deliveries that met a bug."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ from mailer.telemetry import HELD_BY_BUGS, log
 async def move_unchanged_deliveries(
     deliveries: DeliveryStore, claim: UUID | None, changes: Sequence[tuple[DeliveryMove, Sequence[LedgerEntry]]]
 ) -> int:
-    """Moves the deliveries that are still as they were left, with their entries; returns how many were not."""
+    """Moves the deliveries that have not changed meanwhile, and writes their entries. Returns the number of others."""
     held = list(changes)
     while refused := await deliveries.commit_moves(
         claim, [move for move, _ in held], [entry for _, entries in held for entry in entries]
@@ -30,19 +30,19 @@ async def move_unchanged_deliveries(
 async def hold_rows_for_bug(
     deliveries: DeliveryStore, claim: Claim, rows: Sequence[DeliveryRow], facts: MailingFacts, error: Exception
 ) -> None:
-    """Holds rows of a mailing that cannot be made because of a bug, until a person has them tried again."""
+    """Holds rows of a mailing whose messages cannot be made because of a bug, until a person releases them."""
     place = error_place(error)
     late = await move_unchanged_deliveries(deliveries, claim.token, [hold_for_bug(row, facts, place) for row in rows])
     log_held_deliveries(facts.id, facts.category, place, len(rows) - late)
 
 
 async def hold_batch_for_bug(deliveries: DeliveryStore, upkeep: TimekeeperStore, batch: int, reason: str) -> None:
-    """Holds what is queued of a batch that cannot even be claimed, so that it is not published again for ever.
+    """Holds the queued deliveries of a batch that cannot be claimed, so that it is not published again for ever.
 
     Args:
-        deliveries: their rows.
-        upkeep: finds them.
-        batch: its id.
+        deliveries: stores the moves.
+        upkeep: finds the queued deliveries.
+        batch: the id of the batch.
         reason: the error's type and place.
     """
     queued = await upkeep.queued_deliveries_of(batch)
@@ -65,16 +65,16 @@ def unclaimed_move(
     due_at: datetime | None = None,
     from_reason: str | None = None,
 ) -> tuple[DeliveryMove, tuple[LedgerEntry]]:
-    """The move of a delivery that nobody holds, with its entry. Pure.
+    """Returns the move of a delivery that no worker has claimed, with its ledger entry. Pure.
 
     Args:
         item: as it was read.
         mailing_id: of its mailing.
         brand: of its mailing.
-        state: the next one.
-        reason: of that.
-        due_at: when it is tried again; None: it is not.
-        from_reason: without which the move is refused; None: the one that was read.
+        state: the new state.
+        reason: of the new state.
+        due_at: the time of the next try; None: there is none.
+        from_reason: the move is refused unless this is the old reason; None: the reason that was read.
     """
     reason_before = item.reason if from_reason is None else from_reason
     move = DeliveryMove(
@@ -100,7 +100,7 @@ def unclaimed_move(
 
 
 def log_held_deliveries(mailing_id: UUID, category: str, place: str, deliveries: int) -> None:
-    """Tells operators of deliveries that a bug holds back; an unknown category counts as mandatory."""
+    """Logs and counts deliveries that are held by a bug. An unknown category counts as mandatory."""
     if deliveries:
         kind = "optional" if category in CATEGORIES and CATEGORIES[category].is_optional else "mandatory"
         HELD_BY_BUGS.labels(kind).inc(deliveries)
@@ -114,7 +114,7 @@ def log_held_deliveries(mailing_id: UUID, category: str, place: str, deliveries:
 
 
 def log_late_outcomes(late: int) -> None:
-    """Somebody took these rows for a dead worker's; what they have become stands in the ledger already."""
+    """Logs the number of outcomes that came after the lease. The ledger already has another end of the deliveries."""
     if late:
         log.warning("outcomes came too late", deliveries=late)
 
@@ -122,6 +122,6 @@ def log_late_outcomes(late: int) -> None:
 def split_refused_steps(
     steps: Sequence[DeliveryStep], refused: frozenset[Key]
 ) -> tuple[list[DeliveryStep], list[DeliveryStep]]:
-    """The steps that may be taken, and those that were refused."""
+    """Returns the steps that were not refused, and the refused ones."""
     good = [step for step in steps if step.change.move.key not in refused]
     return good, [step for step in steps if step.change.move.key in refused]

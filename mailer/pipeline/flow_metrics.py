@@ -1,4 +1,4 @@
-"""The figures of the whole flow on `/metrics`: read now and then by the timekeeper, never by a scrape."""
+"""The metrics of the whole flow on `/metrics`. The timekeeper reads them regularly; a scrape never does."""
 
 import asyncio
 import time
@@ -17,13 +17,13 @@ from mailer.telemetry import TIMEKEEPER, log
 PERIOD = 15.0
 """Seconds between two readings."""
 STALE = 60.0
-"""Seconds after which a reading is shown no more: no figure is better than an old one."""
+"""Seconds after which values are not shown any more: no value is better than an old one."""
 _SAMPLED = FlowGauge("mailer_figures_sampled_seconds", "When the figures of the flow were read (Unix time).")
 _QUEUES = FlowGauge("mailer_queue_messages", "Messages that wait in a queue of the broker.", ("queue",))
 
 
 class FlowMetricsCollector(Collector):
-    """The figures that were read last, as long as they are fresh. Read by another thread.
+    """The values that were read last, while they are fresh. Another thread collects them.
 
     Args:
         clock: monotonic seconds.
@@ -34,11 +34,11 @@ class FlowMetricsCollector(Collector):
         self._read: tuple[float, float, Values] | None = None
 
     def set_values(self, values: Values, at: float) -> None:
-        """Shows values that were read at a Unix time, until they are stale or others come."""
+        """Stores values that were read at Unix time `at`. They are shown until they are stale or replaced."""
         self._read = self._clock(), at, values
 
     def collect(self) -> Iterable[Metric]:
-        """Yields them, or nothing."""
+        """Yields the metrics, or nothing if the values are missing or stale."""
         if self._read is None or self._clock() - self._read[0] > STALE:
             return
         _, at, values = self._read
@@ -47,7 +47,7 @@ class FlowMetricsCollector(Collector):
             yield _metric_family(_QUEUES if name == "queues" else FIGURES[name], samples)
 
     def describe(self) -> Iterable[Metric]:
-        """All that may be shown."""
+        """Returns all metrics without values, as the Prometheus registry asks."""
         return [_metric_family(figure, []) for figure in (_SAMPLED, _QUEUES, *FIGURES.values())]
 
 
@@ -65,13 +65,13 @@ TIMEKEEPER.register(FLOW)
 async def refresh_metrics(
     figures: FlowMetricsSource, broker: Broker, queues: Sequence[str], shown: FlowMetricsCollector, stop: asyncio.Event
 ) -> None:
-    """Reads the figures every `PERIOD` seconds until told to stop. Nothing else waits for it.
+    """Reads the metrics every `PERIOD` seconds until `stop` is set. No other work waits for it.
 
     Args:
-        figures: of the database.
-        broker: is asked how many messages wait.
-        queues: of these queues.
-        shown: where they are shown.
+        figures: the source of the database's metrics.
+        broker: the source of the numbers of waiting messages.
+        queues: the queues to count.
+        shown: the collector that gets the values.
         stop: ends it.
     """
     while not stop.is_set():

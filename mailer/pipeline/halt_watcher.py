@@ -1,8 +1,8 @@
-"""What stands still: asked of the database twice a second, and answered from memory in between.
+"""Watches the halts: reads them from the database twice a second, and answers from memory in between.
 
 A permission expires after `FRESH` seconds. A process that cannot reach the database therefore stops by itself.
-Each question also asks whether the database still has what this machine remembers of it. `check_new_connection` asks
-the same on each new connection before its first statement: a server that went back never sees an old connection.
+Each query also checks that the database still has the data that this machine has noted. `check_new_connection` checks
+the same on each new connection before its first statement, since a restored server has only new connections.
 """
 
 import asyncio
@@ -28,11 +28,11 @@ from mailer.ports.halts import (
 from mailer.telemetry import log
 
 PERIOD = 0.5
-"""Seconds between two questions."""
+"""Seconds between two queries."""
 FRESH = 2.0
-"""Seconds after which an answer is none any more, counted from when it was asked for."""
+"""Seconds after which an answer expires, counted from the beginning of its query."""
 ATTEST_SECONDS = 5.0
-"""Seconds between two words of a process that it misses nothing. It is gone after a minute without one."""
+"""Seconds between two statements of a process that nothing is missing. After a minute without one it counts as gone."""
 
 STOPPED = "stopped"
 WENT_BACK = "database_went_back"
@@ -41,42 +41,42 @@ BRAND = "brand_paused"
 MAILING = "mailing_halted"
 PROCESSOR = "processor_paused"
 NOBODY_TO_ASK = "nobody_to_ask"
-"""Why something may not begin: the reasons of what goes back unsent."""
+"""The reasons for which a message may not begin, and goes back unsent."""
 
 Ask = Callable[[Collection[int], Collection[Head], Sequence[UUID]], Awaitable[HaltAnswer]]
 Mend = Callable[[Collection[UUID]], Awaitable[None]]
-"""Makes again, in a database that goes on for some lineages, the changes of standings that it lacks."""
+"""Makes lost changes of standings of these lineages again."""
 
 
 async def _no_journal_replay(lineages: Collection[UUID]) -> None:
-    """A journal in which no changes are noted."""
+    """Does nothing: the default for processes without a journal."""
 
 
 @dataclass(frozen=True, slots=True)
 class _RememberedState:
-    """The memory at one moment."""
+    """The notes of this machine at one time: markers and commit traces."""
 
     memories: frozenset[RestoreMarker]
     traces: Sequence[CommitTrace]
 
     @property
     def chain_heads(self) -> frozenset[Head]:
-        """The entries that have to be there."""
+        """The ledger entries that the database has to have."""
         return frozenset[Head]().union(*(trace.heads for trace in self.traces))
 
 
 class HaltWatcher:
-    """What stands still, as of a moment ago.
+    """The halts, at most `FRESH` seconds old, and the check that the database has lost no data.
 
     Args:
-        halts: the rows. chains: this process's writers of the ledger.
-        vault: what the machine remembers of the database.
-        owner: names this process, should it have to stop everything.
+        halts: the store of halts. chains: this process's writers of the ledger.
+        vault: the notes of this machine about the database.
+        owner: the name of this process, for a halt that it makes.
         mend: makes lost changes of standings again.
         clock: monotonic seconds.
 
     Attributes:
-        report: is told, after each question, why nothing may be handed over, or None.
+        report: called after each query with the reason for which nothing may be handed over, or None.
     """
 
     def __init__(
@@ -113,20 +113,20 @@ class HaltWatcher:
         self._failed = 0
 
     def mailing_halt_reason(self, brand: str, mailing_id: UUID) -> str | None:
-        """Why nothing of a mailing may begin now; None: it may."""
+        """Returns the reason for which no message of a mailing may begin now, or None if it may."""
         if self._clock() - self._asked_at > FRESH:
             return NOBODY_TO_ASK
-        # What was lost is made again before anything goes; a journal that cannot be read keeps everything.
+        # Lost changes are made again before any mail goes; so a journal that cannot be read stops all mail.
         everything = self._everything or (WAITING if self._is_to_mend else None)
         return everything or self._mailings.get(mailing_id) or self._brands.get(brand)
 
     def processor_halt_reason(self, name: str) -> str | None:
-        """Why a processor may not be used now; None: it may."""
+        """Returns the reason for which a processor may not be used now, or None if it may."""
         return self._processors.get(name)
 
     @property
     def problem_text(self) -> str | None:
-        """Why nothing is handed over though nobody stopped it, and what to do; None: all is well."""
+        """The trouble that stops all mail, with the remedy, for operators. None: no trouble, or a person's stop."""
         if self._everything == WENT_BACK:
             return "the database went back: nothing is sent until an operator says `mailer start --after-restore`"
         if self._everything == WAITING:
@@ -138,7 +138,7 @@ class HaltWatcher:
 
     @asynccontextmanager
     async def polling(self) -> AsyncIterator[None]:
-        """Asks all the while, once for all parts of the process; when the last of them is through, says so."""
+        """A context in which halts are polled, shared by all parts of a process. The last one deregisters it."""
         self._users += 1
         if self._users == 1:
             self._unused = asyncio.Event()
@@ -153,7 +153,7 @@ class HaltWatcher:
                 await self.deregister_process()
 
     async def keep_polling(self, stop: asyncio.Event) -> None:
-        """Asks until told to stop. A question that fails is asked again; meanwhile what is known grows old."""
+        """Queries the halts until `stop` is set. A failed query is repeated; meanwhile the last answer expires."""
         while not stop.is_set():
             try:
                 await self.refresh_and_attest()
@@ -172,7 +172,7 @@ class HaltWatcher:
                 continue
 
     def _log_query_failure(self, event: str, error: str) -> None:
-        """Says once that questions fail, and how many did once they are answered again."""
+        """Logs once that queries fail. When they work again, it logs how many have failed."""
         if event and (event, error) != self._trouble:
             log.warning(event, error=error)
         elif not event and self._trouble:
@@ -181,7 +181,7 @@ class HaltWatcher:
         self._trouble = (event, error) if event else None
 
     async def deregister_process(self) -> None:
-        """Ends: if the database has all that it remembers, the others need not wait for it after a failover."""
+        """Deregisters this process if nothing is missing, so that others need not wait for it after a failover."""
         try:
             await self.refresh_and_attest()
             if not self._lost and not self._is_to_mend:
@@ -190,19 +190,19 @@ class HaltWatcher:
             log.warning("the end of this process was not noted; after a failover others wait for it", error=repr(error))
 
     async def refresh_and_attest(self) -> None:
-        """Looks, and says that nothing is missing, if that is so: after a failover the others wait for this process."""
+        """Queries the halts. If nothing is missing, stores that: after a failover, other processes wait for it."""
         recalled, answer = await self.query_halts()
         if self._lost:
             return
         now, ended = self._clock(), frozenset(trace.id for trace in recalled.traces if trace.dead)
-        # It speaks for those of this machine that have ended, too.
+        # It also speaks for the processes of this machine that have ended.
         if not answer.attested or now - self._attested_at >= ATTEST_SECONDS or ended - self._spoken_for:
             await self._halts.attest_memory(self._owner, [self._vault.id, *ended])
             self._attested_at, self._spoken_for = now, ended
         self._vault.forget_traces(ended)
 
     async def query_halts(self) -> tuple[_RememberedState, HaltAnswer]:
-        """Asks once; makes lost changes again, and stops the other processes, where the database went back."""
+        """Queries the halts once. If the database went back, makes lost changes again and stops the other processes."""
         await self._vault.sync_to_disk()
         recalled, answer = await self._query_database(self._halts.query_halts)
         if self._is_to_mend:
@@ -212,7 +212,7 @@ class HaltWatcher:
         return recalled, answer
 
     async def check_new_connection(self, ask: Ask) -> None:
-        """Asks on a connection that is new, before anything else is done on it."""
+        """Runs the query on a new connection, before any other statement."""
         await self._query_database(ask)
 
     async def _query_database(self, ask: Ask) -> tuple[_RememberedState, HaltAnswer]:
@@ -234,7 +234,7 @@ class HaltWatcher:
         return recalled, answer
 
     def _compare_with_memory(self, recalled: _RememberedState, answer: HaltAnswer) -> None:
-        """Notes the lineages of which the database lacks something, as long as no other one goes on for them."""
+        """Stores the lineages of which the database lacks data, except those that another lineage replaces."""
         lost = {memory.lineage for memory in recalled.memories if has_database_gone_back(memory, answer)}
         lost |= {trace.lineage for trace in recalled.traces if lacks_committed_entries(trace, answer)}
         before, self._lost = self._lost, (self._lost | lost) - answer.supersedes
@@ -242,19 +242,19 @@ class HaltWatcher:
             self._is_news = self._is_to_mend = True
 
     def _remember_answer(self, recalled: _RememberedState, answer: HaltAnswer, stored: RestoreMarker | None) -> None:
-        """The database is sound: what was seen of it is remembered."""
+        """Stores the answer in the notes of this machine. Called only if the database lacks nothing."""
         if self._known is not None and self._known.lineage != answer.lineage:
             self._chains.renew_chains()
         lineages = {memory.lineage for memory in recalled.memories} | {trace.lineage for trace in recalled.traces}
         if lineages - {answer.lineage} and answer.lineage != self._mended:
-            self._is_to_mend = True  # somebody said how to go on, perhaps while this machine was away
+            self._is_to_mend = True  # an operator has begun a new lineage, perhaps while this machine was away
         if answer.restore_marker not in (self._known, stored):
             self._vault.write_marker(answer.restore_marker, answer.supersedes)
         self._known = answer.restore_marker
         self._vault.begin_lineage(answer.lineage)
 
     async def _stop_other_processes(self, answer: HaltAnswer) -> None:
-        """Stops the other processes, too: they may remember nothing."""
+        """Adds a halt of everything for other processes, which may have no notes of their own."""
         if self._is_news:
             log.error("the database went back: nothing is sent until an operator says `mailer start --after-restore`")
             self._is_news = False
@@ -284,14 +284,14 @@ class HaltWatcher:
 
 
 def has_database_gone_back(memory: RestoreMarker, answer: HaltAnswer) -> bool:
-    """Whether the database is not the one that is remembered, or lacks its newest seal, and no operator has said so."""
+    """Returns True if the lineage is another one, or the newest seal is missing, and no operator has accepted that."""
     if memory.lineage in answer.supersedes:
         return False
     return memory.lineage != answer.lineage or (memory.seal > 0 and answer.digests.get(memory.seal) != memory.digest)
 
 
 def lacks_committed_entries(trace: CommitTrace, answer: HaltAnswer) -> bool:
-    """Tells whether the database lacks something that a process has committed, and no operator has said so."""
+    """Returns True if the database lacks entries that a process has committed, and no operator has accepted that."""
     if trace.lineage in answer.supersedes:
         return False
     return trace.lineage != answer.lineage or not answer.missing.isdisjoint(trace.heads)

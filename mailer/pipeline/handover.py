@@ -1,4 +1,4 @@
-"""The hand-over: claim, decide, render, intend, hand over, record. `ClaimRun` has the way of a batch's rows."""
+"""The hand-over of batches: they are claimed here; `ClaimRun` shows the way of their rows."""
 
 import asyncio
 import time
@@ -29,13 +29,13 @@ class HandOver:
     """Hands batches over to processors.
 
     Args:
-        deliveries: the rows.
-        mailings: their mailings.
-        renderers: make the messages.
-        checks: decide which messages may go, and by which processor.
+        deliveries: the store of deliveries.
+        mailings: the store of mailings.
+        renderers: the renderers of mailings.
+        checks: can stop a message, and choose its processor.
         bounces: judges hard refusals.
-        owner: names this process in its claims.
-        stop: set when the worker is to end.
+        owner: this process's name in claims.
+        stop: set when the worker has to end.
     """
 
     def __init__(
@@ -65,16 +65,16 @@ class HandOver:
         facts: Mapping[UUID, MailingFacts | None] = MappingProxyType({}),
         is_late: Callable[[], object] = lambda: None,
     ) -> None:
-        """Hands over what is open of some batches. Returns at once for a batch that somebody else holds.
+        """Hands over the open deliveries of batches. Returns at once if another process has claimed them.
 
         Args:
-            batches: their ids.
-            facts: by mailing, all that the batches are of, with None for facts that are not known; empty: neither is
-                known, and both are asked for.
-            is_late: told when a processor takes long, while others could take mail.
+            batches: ids of the batches.
+            facts: all mailings of the batches, by id; None for facts that are not known. Empty: the mailings are not
+                known, and are read with their facts.
+            is_late: called when a processor is slow while others could take mail.
 
-        After an outage or a bug the claim is given back, so that it comes again soon. What may have been offered is
-        left to the lease: the timekeeper finds what is to be done with it.
+        After an outage or a bug the claim is given back, so that it comes again soon. Messages that may have been
+        offered stay until the lease ends; then the timekeeper resolves them.
         """
         begun = time.monotonic()
         claim = await self._deliveries.claim_batches(batches, self._owner, facts.keys())
@@ -92,7 +92,7 @@ class HandOver:
     async def _load_renderers(
         self, claim: Claim, facts: Mapping[UUID, MailingFacts | None]
     ) -> Mapping[UUID, MailingRenderer]:
-        """Returns the renderers of the claim's mailings that are known here; the claim keeps them to its end."""
+        """Returns the renderers of the claim's mailings that this worker knows. They stay the same for the claim."""
         known = {row.mailing_id: self._renderers.find_renderer(row.mailing_id) for row in claim.rows}
         renderers = {mailing_id: renderer for mailing_id, renderer in known.items() if renderer is not None}
         if new := known.keys() - renderers.keys():

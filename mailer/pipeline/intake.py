@@ -1,4 +1,4 @@
-"""Intake: events become mailings, deliveries and batches. Bad ones are answered with a dead letter."""
+"""Intake: makes mailings, deliveries and batches from events. An invalid event becomes a dead letter."""
 
 import asyncio
 import json
@@ -26,18 +26,18 @@ from mailer.rendering.template_library import Template
 from mailer.telemetry import TAKEN_IN, log
 
 LARGE = 64 * 1024
-"""Octets. Larger ones take long to read; nothing that is said of an account is so large."""
+"""Octets of a large event, which takes long to read. Account events are never so large."""
 BATCHES = "mailer.batches"
 NOBODY = (
     "nobody is known to have published it: set the property `user_id` to your RabbitMQ user's name, which RabbitMQ"
     " then validates, and publish it again"
 )
-"""Why a message without a validated user is refused."""
+"""The reason given for refusing a message without a validated user."""
 
 Admit = Callable[[MessageEvent], Template]
 """Finds an event's template, or raises `EventRefused`."""
 Apply = Callable[[AccountEvent, Identity], Awaitable[None]]
-"""Does what a publisher says of an account, or raises `EventRefused`."""
+"""Applies an account event of a publisher, or raises `EventRefused`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,12 @@ class _ValidEvent:
 
 
 class Intake:
-    """Takes events in, as many at a time as have arrived.
+    """Takes events in; it handles all messages that have arrived together.
 
     Args:
-        mailings, upkeep: the rows. broker: where batches go. overtime: hands over what fits one window.
-        policies: by brand. register: knows who may publish what. admit: judges events.
-        apply: does what is said of accounts.
+        mailings, upkeep: the stores. broker: publishes batches. overtime: hands over mailings that fit one window.
+        policies: by brand. register: checks the rights of publishers. admit: finds templates of events.
+        apply: applies account events.
     """
 
     def __init__(
@@ -79,8 +79,8 @@ class Intake:
     async def accept_messages(self, lane: str, arrived: Sequence[ReceivedMessage]) -> None:
         """Takes events in, hands small mailings over, publishes the batches of large ones, and settles the messages.
 
-        What is said of accounts is done first, so that it holds for the mailings that arrived with it. Large events
-        come last, one by one, so that no small one waits for them.
+        Account events are applied first, so that they count for the mailings that arrived with them. Large events come
+        last, one by one, so that no small event waits for them.
         """
         small = [received for received in arrived if len(received.message.body) <= LARGE]
         await self._process_messages(lane, small)
@@ -98,7 +98,7 @@ class Intake:
                 continue
             try:
                 event = await self._reader.read_any_event(received.message.body)
-                wish = required_right(self._policies, event)  # None: it is refused for another reason
+                wish = required_right(self._policies, event)  # None: another check refuses the event
                 if wish is not None and (refusal := await self._register.refusal_reason(publisher, wish)):
                     await self._refuse_message(lane, received, refusal, DeadKind.NOT_ALLOWED)
                 elif isinstance(event, MessageEvent):
@@ -146,7 +146,11 @@ class Intake:
     async def _create_mailings(
         self, lane: str, good: Sequence[_ValidEvent]
     ) -> list[tuple[_ValidEvent, AcceptedMailing]]:
-        """Together if possible; one by one if the database refuses one of them, so that it alone is refused."""
+        """Stores mailings together. If the database refuses a value, stores them singly and refuses only that event.
+
+        Returns:
+            The stored events, each with its result.
+        """
         if not good:
             return []
         try:
@@ -162,7 +166,7 @@ class Intake:
     async def _refuse_reused_ids(
         self, lane: str, accepted: Sequence[tuple[_ValidEvent, AcceptedMailing]]
     ) -> list[tuple[_ValidEvent, AcceptedMailing]]:
-        """Refuses the events whose ids stand for other ones, and returns the rest."""
+        """Refuses events whose id was used before with other content. Returns the rest."""
         for item, result in accepted:
             if result.differs:
                 await self._refuse_message(lane, item.received, str(IdTaken(result.differs)))
@@ -176,7 +180,7 @@ class Intake:
         await received.reject(reason, kind)
 
     async def _start_hand_over(self, lane: str, accepted: Sequence[AcceptedMailing]) -> None:
-        """What fits one window is handed over here, together; what is larger goes to the lane's consumers."""
+        """Hands over mailings that fit one window, several together. Publishes the batches of larger ones."""
         for small in _group_into_windows([result for result in accepted if result.size <= WINDOW and result.batches]):
             batches = [batch for result in small for batch in result.batches]
             await self._overtime.hand_over(lane, batches, {result.mailing_id: result.facts for result in small})
@@ -186,9 +190,9 @@ class Intake:
 
 
 def _group_into_windows(results: Sequence[AcceptedMailing]) -> Iterator[list[AcceptedMailing]]:
-    """Groups that fit a window each, by the order in which they came.
+    """Yields groups of mailings, in their order, each of which fits one window.
 
-    A window is claimed by itself: a relay that is silent for minutes keeps what is claimed with it from the others.
+    Each group gets its own claim, so that a relay that is silent for minutes delays only one group.
     """
     some, size = list[AcceptedMailing](), 0
     for result in results:
@@ -202,7 +206,7 @@ def _group_into_windows(results: Sequence[AcceptedMailing]) -> Iterator[list[Acc
 
 
 def _check_routing_key(message: BrokerMessage, event: MessageEvent | AccountEvent) -> None:
-    """Refuses what came by another queue than its own."""
+    """Raises `EventRefused` if the routing key does not fit the event's brand and category."""
     if message.routing_key != event.routing_key:
         raise EventRefused(
             [f"the routing key is {message.routing_key!r}, but the event belongs to {event.routing_key!r}"]
@@ -210,7 +214,7 @@ def _check_routing_key(message: BrokerMessage, event: MessageEvent | AccountEven
 
 
 async def publish_batches(broker: Broker, upkeep: TimekeeperStore, due: Sequence[DueBatch], at_once: int = 100) -> None:
-    """Publishes batches on their lanes and notes what was confirmed. A crash in between repeats some: no harm."""
+    """Publishes batches on their lanes, and marks the confirmed ones. A crash repeats some, which does no harm."""
     for start in range(0, len(due), at_once):
         some = due[start : start + at_once]
         messages = [BrokerMessage(json.dumps({"batch": item.batch}).encode(), item.lane) for item in some]

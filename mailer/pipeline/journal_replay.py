@@ -1,4 +1,4 @@
-"""Opt-outs that a database has lost are made again from the journal of this machine, before anything is sent."""
+"""Makes opt-outs that a database has lost again, from the journal of this machine, before any mail is sent."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from uuid import UUID
@@ -9,18 +9,18 @@ from mailer.runtime.error_kinds import ErrorKind, error_kind
 from mailer.telemetry import describe_error, log
 
 AT_ONCE = 500
-"""Changes that are looked up by one statement."""
+"""The number of changes that one statement looks up."""
 
 Again = Callable[[StandingChange], Awaitable[bool]]
-"""Makes a change again, if it reduces what is sent; whether it did."""
+"""Makes a change again if it reduces the mail that is sent. Returns True if it did."""
 
 
 class JournalReplay:
     """Makes lost changes of standings again.
 
     Args:
-        halts: knows which entries the database has. remembered: the journal.
-        again: makes one of them again.
+        halts: finds the changes that the database lacks. remembered: the journal.
+        again: makes one change again.
     """
 
     def __init__(self, halts: HaltStore, remembered: FileRestoreMarkers, again: Again) -> None:
@@ -29,9 +29,9 @@ class JournalReplay:
         self._again = again
 
     async def replay_lost_changes(self, lineages: Collection[UUID]) -> None:
-        """Makes again what a database that goes on for some lineages lacks; each change once, whoever asks again.
+        """Makes lost changes of these lineages again. Each is made only once, also if this is called again.
 
-        Errors of the database come out, and then it is tried again.
+        Errors of the database are raised; the caller tries again.
         """
         made, batch = 0, list[StandingChange]()
         for change in self._remembered.remembered_changes():
@@ -55,7 +55,7 @@ class JournalReplay:
         return made
 
     async def _replay_change(self, change: StandingChange) -> bool:
-        """Makes a change again. A bug costs this change, and no other one: the fence has to let go."""
+        """Makes a change again. A bug skips only this change, since the wait for the replay has to end."""
         try:
             return await self._again(change)
         except Exception as error:
@@ -66,7 +66,7 @@ class JournalReplay:
 
 
 def _log_lost_change(change: StandingChange) -> None:
-    """Tells the operator of a change that is lost."""
+    """Logs a lost change that was not made again, for the operator."""
     log.warning(
         "a change of a standing that the database has lost was not made again: see whether to make it by hand",
         brand=change.brand,

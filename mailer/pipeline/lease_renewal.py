@@ -1,4 +1,4 @@
-"""The time of a claim: until when something may begin, and how the lease is kept while a processor takes long."""
+"""The lease of a claim: the time after which no message begins, and the renewal while a processor is slow."""
 
 import asyncio
 import time
@@ -9,22 +9,22 @@ from typing import Final, TypeVar
 from mailer.telemetry import log
 
 MARGIN: Final = 0.08
-"""The part of a lease before its end in which nothing new begins."""
+"""The last part of a lease, in which no new message begins."""
 RETRY_SECONDS: Final = 1.0
-"""Between two tries to renew a lease."""
+"""Seconds between two tries to renew a lease."""
 _T = TypeVar("_T")
 
 
 class ClaimLease:
-    """A claim's lease, which is renewed only while a window waits for its processor.
+    """A claim's lease. It is renewed only while a window waits for its processor.
 
-    A final dot may be answered after ten minutes (RFC 5321 4.5.3.2.6). Were the lease to end before, others would take
-    the window for a dead worker's, and mandatory mail would go out again and again.
+    A server may answer the final dot after ten minutes (RFC 5321 4.5.3.2.6). If the lease ended before, the timekeeper
+    would treat the worker as dead, and mandatory mail would go out again and again.
 
     Args:
-        renew: makes the lease as long as it was; its new end in `time.monotonic()` seconds, None if it is lost.
+        renew: renews the lease; returns its new end in `time.monotonic()` seconds, or None if it is lost.
         begun, deadline: `time.monotonic()` seconds: when it was taken, and after which it may have run out.
-        stop: set when the worker is to end; then nothing is renewed any more.
+        stop: set when the worker has to end; then the lease is not renewed any more.
     """
 
     def __init__(
@@ -38,14 +38,14 @@ class ClaimLease:
 
     @property
     def closing_time(self) -> float:
-        """`time.monotonic()` seconds after which nothing begins."""
+        """`time.monotonic()` seconds after which no message begins."""
         return self.deadline - self._margin
 
     async def renew_while_sending(self, sending: Awaitable[_T]) -> _T:
-        """Waits for processors; where that takes longer than half of what is left of the lease, the lease is renewed.
+        """Waits for `sending` and returns its result. After half of the remaining lease, it begins to renew the lease.
 
         Raises:
-            TimeoutError: the worker is to end, and the lease is over; what was sent is in doubt.
+            TimeoutError: the worker has to end, and the lease is over; the messages that were sent are in doubt.
         """
         async with asyncio.timeout(None) as limit:
             timer = asyncio.get_running_loop().call_later(self._renewal_delay, self._start_renewal, limit)
@@ -65,7 +65,7 @@ class ClaimLease:
         self._keeper = asyncio.get_running_loop().create_task(self._renew_until_lost(limit))
 
     async def _renew_until_lost(self, limit: asyncio.Timeout) -> None:
-        """Renews the lease until it is lost or the worker is to end."""
+        """Renews the lease until it is lost or the worker has to end."""
         while not self._stop.is_set():
             try:
                 deadline = await self._renew()
@@ -86,5 +86,5 @@ class ClaimLease:
 
 
 async def gather_results(sends: Sequence[Awaitable[_T]]) -> Sequence[_T | BaseException]:
-    """Returns the result of each; one alone raises what befalls it."""
+    """Returns the result or the error of each awaitable. If there is only one, its error is raised."""
     return await asyncio.gather(*sends, return_exceptions=True) if len(sends) > 1 else [await sends[0]]

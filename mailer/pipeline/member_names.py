@@ -1,4 +1,4 @@
-"""The names of other members in a claim's mails, as they are now: once a claim, and only where a mail shows one."""
+"""The present names of other members in a claim's mails. They are read once per claim, and only if a mail shows one."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -12,12 +12,12 @@ from mailer.rendering.member_names import members_in
 async def load_member_names(
     mailings: MailingStore, rows: Sequence[DeliveryRow], presses: Iterable[MailingRenderer]
 ) -> None:
-    """Tells presses the names of the members of whom their mails speak.
+    """Reads the names of the members that mails mention, and stores them in the renderers.
 
     Args:
-        mailings: knows the names.
+        mailings: the store of the names.
         rows: of a claim.
-        presses: of its mailings.
+        presses: the renderers of its mailings; they get the names.
     """
     naming = {press.facts.id: press for press in presses if press.names_members}
     if not naming:

@@ -1,4 +1,4 @@
-"""Messages in hand are handled until they are settled: outages are waited for, a bug costs one message, and no lane."""
+"""Handles received messages until they are settled. It waits for outages; a bug affects one message, not its lane."""
 
 import asyncio
 import time
@@ -11,31 +11,31 @@ from mailer.runtime.error_kinds import ErrorKind, error_kind, error_place
 from mailer.telemetry import IN_HAND, log
 
 LONGEST_PAUSE = 5.0
-"""Seconds between two tries while a service is away: mail flows again within ten of its return."""
+"""Seconds between two tries while a service is away. So mail flows again within ten seconds of its return."""
 BUG_PAUSES = (0.1, 0.5)
-"""Seconds before a message that met a bug is tried again; then it is a dead letter."""
+"""Seconds before each new try of a message that met a bug. After them it is a dead letter."""
 PASSING_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""The same where somebody was in the way, or a statement took too long."""
+"""The same for passing errors: a conflict with another transaction, or a statement that took too long."""
 
 Handle = Callable[[Sequence[ReceivedMessage]], Awaitable[None]]
 GiveUp = Callable[[ReceivedMessage, str, int], Awaitable[None]]
-"""Ends a message that cannot be handled. It is told the last error's type and place, and how often it was tried."""
+"""Ends a message that cannot be handled. It gets the last error's type and place, and the number of tries."""
 
 
 async def dead_letter_message(received: ReceivedMessage, place: str, tries: int) -> None:
-    """Makes a dead letter of a message that cannot be handled."""
+    """Rejects a message that cannot be handled, so that it becomes a dead letter."""
     await received.reject(f"handling it failed {tries} times, at last with {place}", DeadKind.ERROR)
 
 
 class MessageRetries:
     """Handles the messages of one consumer.
 
-    They are held, not given back, since a broker counts how often it is asked: an outage would else turn good messages
-    into dead letters. Messages that failed together are tried one by one, and those that fail alone are tried again
-    beside the others, so that a consumer never waits for a bug.
+    It keeps messages instead of giving them back, because a broker counts deliveries: an outage would turn good
+    messages into dead letters. Messages that failed together are tried one by one. A message that fails alone is tried
+    again in a task of its own, so that a consumer never waits for a bug.
 
     Args:
-        queue: where they come from. handle: does the work, and settles. stop: set when nothing new is to begin.
+        queue: their queue. handle: does the work, and settles them. stop: set when no new work may begin.
         give_up: ends a message that met a bug at each try.
     """
 
@@ -49,7 +49,7 @@ class MessageRetries:
         self._closed = False
 
     async def handle_messages(self, arrived: Sequence[ReceivedMessage]) -> None:
-        """Handles messages together; returns once each is settled, or tried again beside the others."""
+        """Handles messages together. Returns when each is settled, or has a task that tries it again."""
         error = await self._handle_through_outages(arrived)
         if error is None:
             return
@@ -62,7 +62,7 @@ class MessageRetries:
                 task.add_done_callback(self._apart.discard)
 
     async def finish_in_hand(self) -> None:
-        """Finishes what is in hand; what would be tried again later is left to others."""
+        """Finishes the running tries. Messages that wait for another try are left to other workers."""
         self._closed = True
         for task in self._resting:
             task.cancel()
@@ -73,7 +73,7 @@ class MessageRetries:
                 task.cancel()
 
     async def _handle_through_outages(self, arrived: Sequence[ReceivedMessage]) -> Exception | None:
-        """Handles messages, however long a service is away; returns what else went wrong."""
+        """Handles messages, and waits for services that are away. Returns any other error."""
         seconds = 1.0
         with _counted_in_hand(self._queue):
             while open_ := [received for received in arrived if received.is_live]:
@@ -96,7 +96,7 @@ class MessageRetries:
         return None
 
     async def _retry_message(self, received: ReceivedMessage, error: Exception) -> None:
-        """Tries a message a few times more, then gives it up."""
+        """Tries a message a few more times, then gives it up."""
         pauses = PASSING_PAUSES if error_kind(error) is ErrorKind.PASSING else BUG_PAUSES
         with _counted_in_hand(self._queue):
             for seconds in pauses:
@@ -110,7 +110,7 @@ class MessageRetries:
             await self._give_up_message(received, error, len(pauses) + 1)
 
     async def _wait_before_retry(self, seconds: float) -> None:
-        """Waits before another try, unless that is left to others."""
+        """Waits before another try, unless this consumer is closing."""
         if self._closed or (task := asyncio.current_task()) is None:
             return
         self._resting.add(task)
@@ -120,7 +120,7 @@ class MessageRetries:
             self._resting.discard(task)
 
     async def _give_up_message(self, received: ReceivedMessage, error: Exception, tries: int) -> None:
-        """Gives a message up. Where even that fails, the broker counts how often it comes back."""
+        """Gives a message up. If that fails, it goes back to its queue, and the broker counts its deliveries."""
         log.error("a message is given up", queue=self._queue, tries=tries, exc_info=error)
         try:
             await self._give_up(received, error_place(error), tries)
@@ -131,18 +131,18 @@ class MessageRetries:
 
 
 async def sleep_unless_stopped(stop: asyncio.Event, seconds: float) -> None:
-    """Waits, but not longer than until told to stop."""
+    """Waits so many seconds, or until `stop` is set."""
     with suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), seconds)
 
 
 _held: dict[str, dict[object, float]] = {}
-"""By queue, since when (`time.monotonic()` seconds) messages are in hand."""
+"""The times (`time.monotonic()` seconds) since which messages are in hand, by queue."""
 
 
 @contextmanager
 def _counted_in_hand(queue: str) -> Iterator[None]:
-    """Messages of a queue are in hand as long as somebody is in here."""
+    """A context in which messages of a queue count as in hand, for the metric of their age."""
     if queue not in _held:
         held = _held.setdefault(queue, {})
         IN_HAND.labels(queue).set_function(lambda: _age_seconds(held))

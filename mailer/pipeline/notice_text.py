@@ -1,4 +1,4 @@
-"""The words of a notice for one person, so that a letter can be written from them, or read out."""
+"""The text of a notice for one person, for a letter or a phone call."""
 
 from dataclasses import replace
 from email import message_from_bytes, policy
@@ -10,23 +10,23 @@ from mailer.ports.deliveries import DeliveryRow
 from mailer.rendering.mailing import MailingRenderer
 
 _NO_MAILBOX = "nobody@any.invalid"
-"""The stand-in for an address that nobody has: the words are the same."""
+"""An address for people who have none. The text does not depend on it."""
 
 
 class NoticeText(NamedTuple):
-    """A notice in words."""
+    """The subject and the text of a notice."""
 
     subject: str
     text: str
 
 
 def notice_text_for(press: MailingRenderer, row: DeliveryRow, category: Category, now: int) -> NoticeText:
-    """The words that the mail would have had.
+    """Returns the subject and the text that the mail would have had.
 
     Args:
-        press: of the mailing.
-        row: whose.
-        category: what the mail is to this person.
+        press: the renderer of the mailing.
+        row: the delivery.
+        category: the category of the mail for this person.
         now: seconds since the epoch.
 
     Raises:

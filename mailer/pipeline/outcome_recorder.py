@@ -1,4 +1,4 @@
-"""Outcomes and intents are written down as long as a claim holds, whatever happens beside them."""
+"""Records outcomes and intents while a claim holds, also through outages and errors of other parts."""
 
 import asyncio
 import time
@@ -20,13 +20,13 @@ from mailer.runtime.error_kinds import ErrorKind, error_kind, error_place
 from mailer.telemetry import log
 
 RETRY_SECONDS = 1.0
-"""Between two tries to record outcomes."""
+"""Seconds between two tries to record outcomes."""
 RECORD_SECONDS = 0.25
-"""Outcomes wait so long for the next window's intents, to share a statement with them."""
+"""Seconds for which outcomes wait for the next window's intents, to share a statement with them."""
 JUDGE_SECONDS = 30.0
-"""Refusals are judged through an outage for so long; their outcomes wait for it."""
+"""The most seconds for which judging refusals is tried again. The outcomes wait for it."""
 LOCK_SECONDS = 1.0
-"""Outcomes wait so long for a standing that somebody is changing; then they are recorded by themselves."""
+"""Seconds for which outcomes wait for a locked standing. Then they are recorded without the new intents."""
 _UNANSWERED: Final = Outcome(OutcomeKind.UNSENT, text="the answer to its intent was lost")
 _T = TypeVar("_T")
 
@@ -38,8 +38,8 @@ class OutcomeRecorder:
         deliveries: the rows.
         bounces: judges hard refusals.
         claim: fences each statement.
-        lease: until when outcomes can be recorded.
-        stop: set when the worker is to end.
+        lease: limits the time in which outcomes can be recorded.
+        stop: set when the worker has to end.
     """
 
     def __init__(
@@ -56,29 +56,30 @@ class OutcomeRecorder:
         """Of the refusals among them."""
         self._pending_since = 0.0
         self._unsure: Sequence[DeliveryStep] = ()
-        """Steps of a statement whose answer has not come: it may have been committed, and nothing was offered."""
+        """Steps of a statement without an answer: it may have committed, and no message was offered."""
 
     @property
     def seconds_until_due(self) -> float | None:
-        """For how long the pending outcomes may still wait for other statements; None if there are none."""
+        """The seconds for which pending outcomes may still wait for another statement; None if none are pending."""
         return max(self._pending_since + RECORD_SECONDS - time.monotonic(), 0) if self._pending else None
 
     def add_outcomes(self, changes: Sequence[Transition]) -> None:
-        """Takes what came of a window, to be recorded with the next window's intents."""
+        """Adds the outcomes of a window. They are recorded with the next window's intents."""
         if not self._pending:
             self._pending_since = time.monotonic()
         self._pending += changes
 
     def doubted_keys(self) -> frozenset[Key]:
-        """Returns the deliveries whose refusals wait for a person."""
+        """Returns the keys of refused deliveries that wait for a person's judgement."""
         return frozenset[Key]().union(*(judgement.doubted for judgement in self._judgements))
 
     @asynccontextmanager
     async def releasing_on_error(self) -> AsyncIterator[None]:
-        """Gives the claim back if it ends by an outage or a bug, once its outcomes are recorded: it comes again soon.
+        """A context that gives a claim back after an outage or a bug, once its outcomes are recorded.
 
-        What was intended and may have been offered stays as it is, and is in doubt once the lease is over. So does all
-        of a claim whose statements took too long: it comes again when whoever held the locks may be done.
+        Its batches are claimed again soon. Intended deliveries that may have been offered stay as they are, and are in
+        doubt when the lease ends. If statements took too long, the claim stays until its lease ends, when the locks may
+        be free.
         """
         try:
             try:
@@ -92,10 +93,10 @@ class OutcomeRecorder:
             raise
 
     async def commit_window(self, steps: Sequence[DeliveryStep]) -> frozenset[Key] | None:
-        """One statement for the outcomes of a window and the intents of the next one.
+        """Commits the outcomes of a window and the intents of the next one in one statement.
 
         Returns:
-            What was refused; None if it had to wait for somebody's standing for longer than outcomes may.
+            The keys that were refused; None if a standing was locked for longer than outcomes may wait.
         """
         both = [*self._pending, *(step.change for step in steps)]
         if self._pending:
@@ -117,7 +118,7 @@ class OutcomeRecorder:
         return refused
 
     async def record_outcomes(self) -> None:
-        """Records outcomes by themselves, and takes back what may have been intended in vain."""
+        """Records pending outcomes without new intents, and retracts intents whose commit is unknown."""
         if self._unsure:
             await self._retract_intents()
         changes, self._pending = self._pending, []
@@ -131,14 +132,14 @@ class OutcomeRecorder:
         await self._suppress_addresses()
 
     async def finish_claim(self, until: datetime | None) -> None:
-        """Ends a claim; what is left of it is due at `until`."""
+        """Ends a claim. Its remaining deliveries are due at `until`."""
         finish = partial(self._deliveries.finish_claim, self._token, until)
         await self._write_through_outage(finish, lambda _: self._stop.is_set())
 
     async def judge_refusals(self, processor: str, rows: Sequence[DeliveryRow], outcomes: Sequence[Outcome]) -> None:
-        """Judges a window's refusals. Where that fails, they are neither doubted nor believed.
+        """Judges a window's refusals. If that fails, they are neither doubted nor believed.
 
-        It is not tried for longer than a while: the lease is renewed meanwhile, and the outcomes wait.
+        It tries for at most `JUDGE_SECONDS`: the outcomes wait for it, and the lease is renewed meanwhile.
         """
         judge, until = (
             partial(self._bounces.judge_refusals, processor, rows, outcomes),
@@ -162,9 +163,9 @@ class OutcomeRecorder:
     async def _write_through_outage(
         self, write: Callable[[], Awaitable[_T]], unless: Callable[[Exception], bool] = lambda _: False
     ) -> _T:
-        """Writes through an outage as long as the claim holds: what was handed over and is not recorded is in doubt.
+        """Repeats a write during an outage, while the claim holds. Deliveries without recorded outcome are in doubt.
 
-        A try whose answer was lost may have done it; then the next one finds nothing left to do.
+        A try whose answer was lost may have worked; then the next try finds nothing to do.
         """
         while True:
             try:
@@ -176,7 +177,7 @@ class OutcomeRecorder:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _suppress_addresses(self) -> None:
-        """Makes the addresses dead whose refusals are believed, now that their outcomes are recorded."""
+        """Suppresses the addresses of believed refusals, after their outcomes were recorded."""
         judgements, self._judgements = self._judgements, []
         for judgement in judgements:
             await self._write_through_outage(partial(self._bounces.suppress_addresses, judgement))

@@ -1,4 +1,4 @@
-"""Telling partners whom they may not mail: new suppressions are posted until each was taken."""
+"""Posts new suppressions to partners, which may not mail these addresses, until each was accepted."""
 
 import asyncio
 import json
@@ -10,16 +10,16 @@ from mailer.ports.partners import PartnerSuppressions, Webhook, WebhookRefused
 from mailer.telemetry import log
 
 AT_ONCE = 1000
-"""Suppressions a message."""
+"""The most suppressions in one post."""
 PERIOD = 60.0
-"""Seconds between two rounds; what was refused is posted again in the next one."""
+"""Seconds between two rounds. Refused suppressions are posted again in the next round."""
 
 
 class PartnerSync:
-    """Posts what partners have not been told.
+    """Posts the suppressions that partners have not got yet.
 
     Args:
-        partners: the lists. post: passes them on. policies: by brand; they say which partners there are, and where.
+        partners: the lists. post: posts JSON to a URL. policies: by brand; they name the partners and their URLs.
     """
 
     def __init__(self, partners: PartnerSuppressions, post: Webhook, policies: Mapping[str, Policy]) -> None:
@@ -28,7 +28,7 @@ class PartnerSync:
         self._policies = policies
 
     async def run(self, stop: asyncio.Event, period: float = PERIOD) -> None:
-        """Posts until told to stop. A round that fails is logged; the next one does what it left."""
+        """Runs rounds until `stop` is set. A round that fails is logged; the next round does the rest."""
         while not stop.is_set():
             try:
                 await self.sync_partners()
@@ -40,7 +40,7 @@ class PartnerSync:
                 continue
 
     async def sync_partners(self) -> None:
-        """One round: every partner that wants to be posted to, none waiting for another."""
+        """Runs one round: posts to all partners that have a URL, at the same time."""
         day = datetime.now(UTC).date()
         async with asyncio.TaskGroup() as tasks:
             for brand, policy in self._policies.items():

@@ -1,4 +1,4 @@
-"""From rows to messages: decide, route, admit, render, sign. What may not go now is left, and comes again."""
+"""From rows to messages: decide, route, admit, render, sign. Rows that may not go now are left for later."""
 
 import asyncio
 from collections import Counter
@@ -44,30 +44,30 @@ from mailer.telemetry import log
 
 SIGNING_THREADS = 2
 PRINTED_AT_ONCE = 8
-"""Messages, before others get their turn: a millisecond."""
+"""Messages rendered before other tasks get their turn: about a millisecond."""
 SIGNED_AT_ONCE = 16
-"""Messages for one thread, so that handing them over to it costs little."""
+"""Messages signed by one call of a thread, so that the calls cost little."""
 _SOON, _LATER = timedelta(seconds=0.5), timedelta(seconds=5)
-"""The shortest and the longest pause before mail that waits for witnesses is looked at again: no row says that it
-stands still, and the database would give it out at once."""
+"""The shortest and the longest pause of mail that waits for witnesses. Without a pause, the database would return it at
+once, since no row says that it is halted."""
 _FORGOTTEN = timedelta(seconds=30)
-"""After so long without such mail, the next one is the first."""
+"""After so long without such mail, the pauses begin with the shortest one again."""
 
 
 class HaltChecks(Protocol):
-    """The mail that is stopped; see `pipeline.halt_watcher.HaltWatcher`."""
+    """The checks for halted mailings and processors; see `pipeline.halt_watcher.HaltWatcher`."""
 
     def mailing_halt_reason(self, brand: str, mailing_id: UUID) -> str | None:
-        """Why nothing of a mailing may begin now."""
+        """Returns the reason for which no message of a mailing may begin now, or None if it may."""
         ...
 
     def processor_halt_reason(self, name: str) -> str | None:
-        """Why a processor may not be used now."""
+        """Returns the reason for which a processor may not be used now, or None if it may."""
         ...
 
 
 class ProcessorChooser(Protocol):
-    """The processor for a message; see `pipeline.routing.ProcessorRoutes`."""
+    """Chooses the processor for a message; see `pipeline.routing.ProcessorRoutes`."""
 
     @property
     def processor_conditions(self) -> Mapping[str, ProcessorCondition]:
@@ -77,11 +77,11 @@ class ProcessorChooser(Protocol):
     def choose_processor(
         self, policy: Policy, purpose: str, now: datetime, barred: Collection[str] = (), *, lane: Lane
     ) -> Processor | NoRoute:
-        """The processor for the next message, none of those that are barred."""
+        """Returns the processor for the next message, but none of the barred ones."""
         ...
 
     def carrying_window(self, name: str, *, lane: Lane, is_late: Callable[[], object]) -> AbstractContextManager[None]:
-        """A processor has a window as long as somebody is in here; `is_late` is told when that takes long."""
+        """A context in which a processor has a window; `is_late` is called when that takes long."""
         ...
 
     def is_recipient_refused(
@@ -93,46 +93,46 @@ class ProcessorChooser(Protocol):
         barred: Collection[str],
         unable: Collection[str] = (),
     ) -> bool:
-        """Tells whether each processor that may have a message is unable, or refuses us with this recipient's alone."""
+        """Returns True if each allowed processor is unable, or refuses us only with this recipient's messages."""
         ...
 
     def has_other_processor(self, policy: Policy, purpose: str, unable: Collection[str]) -> bool:
-        """Tells whether a processor that is not unable may have a message, now or later."""
+        """Returns True if an allowed processor is not in `unable`, so that it can take the message now or later."""
         ...
 
     def record_outcomes(
         self, name: str, outcomes: Sequence[Outcome], recipients: Sequence[int], sender: Callable[[int], str]
     ) -> None:
-        """Notes what came of a window, whose messages these were, and from whom."""
+        """Uses the outcomes of a window, with its recipients and senders, for later choices."""
         ...
 
 
 class RateAdmission(Protocol):
-    """The number of messages that the rates allow; see `pipeline.rates.RateLimiter`."""
+    """Admits messages as far as the rates allow; see `pipeline.rates.RateLimiter`."""
 
     async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmittedMessages:
-        """Which of these may go now."""
+        """Takes tokens for messages. Returns which of them may go now."""
         ...
 
     def return_tokens(self, admission: AdmittedMessages, unsent: Sequence[SendRequest]) -> None:
-        """Some of them were not offered."""
+        """Puts back the tokens of admitted messages that were not sent."""
         ...
 
     def record_reply(self, processor: str, domain: str, outcome: Outcome) -> None:
-        """What a processor answered."""
+        """Counts a processor's reply, to find domains that ask for a slower pace."""
         ...
 
 
 _MOST_PAGED = 1000
-"""Mailings that are remembered, so that ops are told of each once; with more, it begins anew."""
+"""The most mailings that are kept in memory, so that each is logged once. With more, the memory is cleared."""
 _UNLIMITED = AdmittedMessages((), inf)
 Carried = Callable[[Mapping[Key, tuple[bytes, bytes]]], Awaitable[dict[Key, TextCarrier]]]
-"""Finds who last carried a text to an address; see `ports.deliveries.DeliveryStore.find_carriers`."""
+"""Finds the last delivery of a text to a shared address; see `ports.deliveries.DeliveryStore.find_carriers`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SendChecks:
-    """Everything that can keep a message that is to be sent from going now."""
+    """All parts that can stop a message just before it is sent."""
 
     control: HaltChecks
     routes: ProcessorChooser
@@ -143,12 +143,12 @@ class SendChecks:
 
 @dataclass(slots=True)
 class PreparedWindow:
-    """A window that is ready to be intended.
+    """A window whose moves and intents can be committed.
 
     Attributes:
-        steps: what is to become of the rows.
-        left: the rows that stay as they are, and when they may go.
-        admission: until when the messages may begin.
+        steps: the next step of each row.
+        left: the rows that stay as they are, and the time at which they may go.
+        admission: the rate admission, with the time until which the messages may begin.
     """
 
     steps: list[DeliveryStep]
@@ -171,15 +171,15 @@ class WindowPreparation:
 
     Args:
         checks: what may go.
-        sign: adds DKIM signatures; None where no domain has keys.
-        carriers: who last carried a text to an address that several share.
+        sign: adds DKIM signatures; None if no domain has keys.
+        carriers: finds the last delivery of a text to a shared address.
     """
 
     def __init__(self, checks: SendChecks, sign: Sign | None, carriers: Carried) -> None:
         self._checks = checks
         self._carriers = carriers
         self._sign = sign
-        # Signing by RSA takes longer than all the rest of a message, and frees the interpreter meanwhile.
+        # RSA signing takes longer than all other work on a message, and releases the GIL meanwhile.
         self._threads = ThreadPoolExecutor(SIGNING_THREADS, "sign") if sign else None
         self._paged = set[UUID]()
         self._waiting = datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)
@@ -195,10 +195,10 @@ class WindowPreparation:
         """Decides about rows, and makes the messages of those that may go now.
 
         Args:
-            rows: claimed ones.
-            renderers: of their mailings.
-            own_states: what the claim has done already.
-            barred: the processors that have refused us with a row's message.
+            rows: claimed rows.
+            renderers: the renderers of their mailings.
+            own_states: the states that this claim has given to deliveries already.
+            barred: by row, the processors that have refused us with its message.
             now: an aware datetime.
         """
         prepared, drafts = PreparedWindow([]), list[MessageDraft]()
@@ -217,7 +217,7 @@ class WindowPreparation:
             drafts, behind = await self._resolve_duplicates(prepared, drafts, own_states, now)
         if drafts:
             await self._admit_drafts(prepared, drafts, now)
-        # Who comes behind another one waits as long as that one has to.
+        # A row that waits for another row's copy waits as long as that row.
         prepared.left |= {key: prepared.left.get(first, now) for key, first in behind.items()}
         return prepared
 
@@ -228,11 +228,11 @@ class WindowPreparation:
         own_states: Mapping[Key, DeliveryState],
         now: datetime,
     ) -> tuple[list[MessageDraft], dict[Key, Key]]:
-        """Settles the drafts that are copies of what others carry.
+        """Ends the drafts whose text another delivery sends to the same address.
 
         Returns:
-            The drafts that may go on; and who waits for the next window, since another one of this window is to carry
-            the same text, or the only invitation, to the same address.
+            The drafts that may go on; and the rows that wait for the next window, each with the row of this window that
+            sends the same text, or the only invitation, to the same address.
         """
         texts = {
             draft.row.key: (draft.row.shared, text)
@@ -261,7 +261,7 @@ class WindowPreparation:
     def _decide_row(
         self, row: DeliveryRow, press: MailingRenderer, barred: Collection[str], now: datetime
     ) -> DeliveryStep | MessageDraft | datetime:
-        """What follows for a row at once; a draft, if it is to be sent; or the moment to look again."""
+        """Returns the step of a row that is not sent; or a draft, if it may be sent; or the time to decide again."""
         if halt := self._checks.control.mailing_halt_reason(press.facts.brand, row.mailing_id):
             return self._witness_wait_until(now) if halt == WAITING else now
         decision = decide_row(row, press, now)
@@ -280,7 +280,7 @@ class WindowPreparation:
         return step_for_decision(row, press, Hold(route.until, route.reason, route.rule, press.policy.version))
 
     def _alert_unroutable_notice(self, press: MailingRenderer, route: NoRoute) -> None:
-        """Tells ops at once, and once for each mailing, of a notice that no processor may have."""
+        """Logs a warning, once for each mailing, about a notice that no processor may take."""
         facts = press.facts
         if not press.category.written_fallback or facts.id in self._paged:
             return
@@ -295,7 +295,7 @@ class WindowPreparation:
         )
 
     def _witness_wait_until(self, now: datetime) -> datetime:
-        """Returns when mail that waits for witnesses may go: soon after a failover, and then ever less often."""
+        """Returns the time at which mail that waits for witnesses is tried again: the pauses grow after a failover."""
         since, last = self._waiting
         since = since if now - last < _FORGOTTEN else now
         self._waiting = since, now
@@ -356,7 +356,7 @@ class WindowPreparation:
 def _resolve_duplicate(
     draft: MessageDraft, carrier: TextCarrier, own_states: Mapping[Key, DeliveryState], now: datetime
 ) -> DeliveryStep | None:
-    """Returns what follows for a draft whose text another recipient carries to its address; None: it may go itself."""
+    """Returns the step of a draft whose text another delivery sends to its address, or None if the draft may go."""
     row = row_as_duplicate(draft.row, carrier, own_states, now, each_told=not draft.send.category.is_optional)
     if row is None:
         return None

@@ -1,4 +1,4 @@
-"""The states of processors, as this process has met them: what is wrong, since when, and how often it was."""
+"""The states of processors, as this process has found them: the trouble, its beginning, and its frequency."""
 
 import asyncio
 import time
@@ -16,21 +16,21 @@ from mailer.ports.processor_states import ProcessorState, ProcessorStates
 from mailer.telemetry import RELAY_STATE, log
 
 UNUSED: Final = "unused"
-"""Nothing was handed to it yet."""
+"""No message was handed to it yet."""
 WORKING: Final = "working"
 REFUSES_SOME: Final = "refuses_some"
-"""It takes mail, and refused some for our set-up there."""
+"""It takes mail, but refused some messages because of our set-up there."""
 SLOW: Final = "slow"
-"""It takes mail, and takes long for it."""
+"""It takes mail, but is slow."""
 QUIET: Final = {REFUSES_SOME: timedelta(minutes=15), SLOW: timedelta(minutes=1)}
-"""After so long without such a refusal, or without a window that took long, it is over."""
+"""The state ends after so long without such a refusal, or without a slow window."""
 
 LOOK: Final = 1.0
-"""Seconds between two looks at what has changed."""
+"""Seconds between two checks for changed states."""
 REFRESH: Final = 30.0
-"""Seconds after which a state that has not changed is noted again."""
+"""Seconds after which an unchanged state is stored again."""
 LATELY: Final = timedelta(minutes=10)
-"""A processor in trouble is probed at least so often while mail waits for it."""
+"""While mail waits for a processor in trouble, it is probed at least once in this time."""
 
 WORDS: Final[dict[str, str]] = {
     UNUSED: "has had no mail from here yet",
@@ -43,7 +43,7 @@ WORDS: Final[dict[str, str]] = {
     "auth_refused": "refuses our password",
     MISCONFIGURED: "refuses us, not our messages",
 }
-"""Each state, after the processor's name."""
+"""The words for each state, to follow the processor's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,11 @@ class ProcessorCondition:
 
     Attributes:
         state: `UNUSED`, `WORKING`, `REFUSES_SOME`, `SLOW`, or that of a trouble.
-        since: when that began.
-        error: the last words of a trouble, without addresses; empty if there was none.
-        seen: when a trouble was met last.
-        times: in how many windows it was met since then.
-        remedy: what to check.
+        since: the beginning of the state.
+        error: the last error text, without addresses; empty if there was no trouble.
+        seen: the last time at which the trouble was met.
+        times: the number of windows that met it since then.
+        remedy: a line that says what to check.
     """
 
     state: str
@@ -68,12 +68,12 @@ class ProcessorCondition:
 
     @property
     def has_trouble(self) -> bool:
-        """Tells whether something is wrong."""
+        """True unless the processor is unused or working."""
         return self.state not in (UNUSED, WORKING)
 
 
 def is_unanswered(outcome: Outcome) -> bool:
-    """Tells whether a processor took no responsibility, and refused no message: it is away, or does not want us."""
+    """Returns True if the processor neither accepted nor refused the message: it is away, or refuses us."""
     match outcome.result:
         case OutcomeKind.UNSENT | OutcomeKind.IN_DOUBT:
             return True
@@ -84,27 +84,27 @@ def is_unanswered(outcome: Outcome) -> bool:
 
 
 def refuses_us(outcome: Outcome) -> bool:
-    """Tells whether a processor that answers refused us, and so this message and perhaps no other one."""
+    """Returns True if the processor answered and refused us, not the message. It may take other messages."""
     return outcome.trouble is ConnectionTrouble.REFUSED and outcome.code is not None
 
 
 def after_window(
     known: ProcessorCondition, telling: Sequence[Outcome], now: datetime, *, takes: bool = False
 ) -> ProcessorCondition:
-    """The condition after a window.
+    """Returns the condition of a processor after a window.
 
     Args:
-        known: the one before.
-        telling: its outcomes, but for what was not offered for a reason of ours; at least one.
+        known: the condition before.
+        telling: the outcomes of the window, without messages that we did not offer; at least one.
         now: an aware datetime.
-        takes: whether it is known to take other messages.
+        takes: True if it is known to take other messages.
     """
     first = next((outcome for outcome in telling if outcome.trouble), None)
     if all(map(is_unanswered, telling)) and not (takes and all(map(refuses_us, telling))):
-        # Lost connections say less than what a processor said of itself.
+        # An error that the processor itself reported says more than a lost connection.
         trouble = (first and first.trouble) or ConnectionTrouble.LOST
         return _condition_in_state(known, trouble.relay_state, trouble.operator_remedy, first or telling[0], now)
-    # What only some connections met, others made up for.
+    # Trouble of some connections does not count if other connections worked.
     denied = first and next((outcome for outcome in telling if refuses_us(outcome)), None)
     if denied is not None:
         return _condition_in_state(known, REFUSES_SOME, ConnectionTrouble.REFUSED.operator_remedy, denied, now)
@@ -116,12 +116,12 @@ def after_window(
 
 
 def when_slow(known: ProcessorCondition, windows: int, seconds: float, now: datetime) -> ProcessorCondition:
-    """The condition where some windows take long. One that is worse stays.
+    """Returns the condition of a processor with slow windows. A worse condition stays.
 
     Args:
-        known: the one before.
-        windows: how many.
-        seconds: for so long none has ended.
+        known: the condition before.
+        windows: the number of slow windows.
+        seconds: the time for which no window has ended.
         now: an aware datetime.
     """
     if known.has_trouble and known.state != SLOW:
@@ -143,7 +143,7 @@ def _condition_in_state(
 
 
 def log_state(name: str, before: ProcessorCondition, condition: ProcessorCondition) -> None:
-    """Logs a state that has changed: once when it begins, once more when it is over."""
+    """Logs a changed state: once when a trouble begins, and once when it ends."""
     if condition.state == before.state:
         return
     if condition.has_trouble:
@@ -175,19 +175,19 @@ class ConditionSource(Protocol):
 
 
 class ReadinessReporter(Protocol):
-    """Keeps what keeps a process from its work; see `runtime.readiness.Readiness`."""
+    """Stores the problems that stop a process's work; see `runtime.readiness.Readiness`."""
 
     def report_problem(self, name: str, problem: str | None) -> object:
-        """Notes a problem, or that there is none."""
+        """Stores a problem under a name; None: there is no problem any more."""
         ...
 
 
 class ConditionReporter:
-    """Shows operators how this worker finds its processors: in the database, in a metric, and in `/readyz`.
+    """Shows operators the states of processors that this worker sees: in the database, a metric, and `/readyz`.
 
     Args:
-        known: how they are. states: where that is noted for all to see.
-        worker: names this process. ready: says whether it can do its work.
+        known: the source of the conditions. states: the store that operators read.
+        worker: the name of this process. ready: gets the problem for `/readyz`.
     """
 
     def __init__(self, known: ConditionSource, states: ProcessorStates, worker: str, ready: ReadinessReporter) -> None:
@@ -199,7 +199,7 @@ class ConditionReporter:
         self._noted_at = float("-inf")
 
     async def keep_polling(self, stop: asyncio.Event) -> None:
-        """Looks until told to stop. What could not be noted is noted by the next look."""
+        """Reports changes until `stop` is set, then deletes this worker's states. A failed report is repeated."""
         while not stop.is_set():
             try:
                 await self.report_changes()
@@ -213,7 +213,7 @@ class ConditionReporter:
             log.warning("the states of relays could not be taken back", error=type(error).__name__)
 
     async def report_changes(self) -> None:
-        """Notes what has changed at once, and what has not now and then."""
+        """Stores the states at once if one has changed, and else every `REFRESH` seconds."""
         conditions = self._known.processor_conditions
         self._ready.report_problem("relays", why_none_usable(conditions, datetime.now(UTC)))
         states = {name: condition.state for name, condition in conditions.items()}
@@ -230,7 +230,7 @@ class ConditionReporter:
 
 
 def why_none_usable(conditions: Mapping[str, ProcessorCondition], now: datetime) -> str | None:
-    """Why no processor at all can be used, in one line; None if one can, or none was tried lately."""
+    """Returns a line that says why no processor can be used. None: one can, or none was tried lately."""
     for condition in conditions.values():
         lately = condition.seen is not None and now - condition.seen < LATELY
         if not condition.has_trouble or condition.state in (REFUSES_SOME, SLOW) or not lately:

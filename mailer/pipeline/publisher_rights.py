@@ -1,4 +1,4 @@
-"""Publishers and their rights, from memory: asked of the database once a second at most, while events come in."""
+"""Publishers and their rights, in memory. While events come in, the database is read once a second at most."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -11,15 +11,15 @@ from mailer.policy.publisher_rights import PIPELINE, AccountRight, Publisher, Pu
 from mailer.ports.publishers import PublisherStore
 
 PERIOD = 1.0
-"""Seconds for which an answer counts: a revocation holds after them."""
+"""Seconds for which the rights in memory are used. A revocation takes effect after that."""
 _MOST_GRANTED = 1000
-"""Wishes that were granted since: the many events of a kind are looked at once."""
+"""The most granted wishes that are kept in memory. So equal events are checked only once."""
 _AGAIN = 0.1
-"""Seconds after which whoever is refused is looked for once more: who was added just now is known."""
+"""Seconds. Before a refusal, rights that are older are read again, so that a new publisher is found."""
 
 
 def required_right(policies: Mapping[str, Policy], event: MessageEvent | AccountEvent) -> Wish | None:
-    """The wish of an event's publisher; None where nobody can be granted it, and it is refused for another reason."""
+    """Returns the right that an event needs. None: brand or category is unknown; another check refuses the event."""
     policy = policies.get(event.brand)
     if policy is None:
         return None
@@ -29,10 +29,10 @@ def required_right(policies: Mapping[str, Policy], event: MessageEvent | Account
 
 
 class PublisherRegister:
-    """The publishers' rights, as of a second ago.
+    """The publishers' rights, at most a second old.
 
     Args:
-        publishers: the rows.
+        publishers: the store of publishers.
         clock: monotonic seconds.
     """
 
@@ -44,12 +44,12 @@ class PublisherRegister:
         self._asked_at = float("-inf")
 
     async def refresh_rights(self) -> None:
-        """Asks the database, where the last answer is too old."""
+        """Reads the rights from the database if those in memory are older than `PERIOD`."""
         if self._clock() - self._asked_at > PERIOD:
             await self._load_publishers()
 
     async def refusal_reason(self, identity: Identity, wish: Wish) -> str | None:
-        """Why somebody may not do something, None if they may."""
+        """Returns the reason for which an identity may not do something, or None if it may."""
         key = (identity, type(wish), wish)
         if key in self._granted:
             return None

@@ -1,4 +1,4 @@
-"""The number of messages in each queue that the broker can tell of, whatever is wrong with one of them."""
+"""The number of messages in each queue of the broker. A fault of one queue does not hide the others."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from mailer.ports.broker import Broker, BrokerUnavailable
 
 
 async def read_queue_depths(broker: Broker, queues: Sequence[str]) -> dict[str, int]:
-    """The messages that wait in some queues, by queue. A queue is left out if it is missing, or the broker is away."""
+    """Returns the messages waiting in queues, by queue. Leaves out missing queues, and all if the broker is away."""
     told = await asyncio.gather(*(broker.queue_depth(queue) for queue in queues), return_exceptions=True)
     depths = dict[str, int]()
     for queue, depth in zip(queues, told, strict=True):

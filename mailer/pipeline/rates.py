@@ -1,8 +1,8 @@
 """Rates: leases tokens of the limits from the database, so that all workers together stay within them.
 
-A process leases for a window of messages at once, and a little ahead where it sends a lot; a message goes if each of
-its limits has a token for it. What is limited, and which domains have been slowed down, is a snapshot that is at most
-two seconds old; what a limit is now, and what is left of it, the lease itself finds in the database.
+A process leases tokens for a window of messages at once, and a few ahead if it sends a lot. A message may go if each of
+its limits has a token for it. The list of limits and slowed domains is a snapshot, at most two seconds old. The present
+value of a limit, and the tokens that it still has, are read in the database by the lease itself.
 """
 
 import asyncio
@@ -22,30 +22,30 @@ from mailer.rendering.headers import HeaderRefused, a_labels
 from mailer.telemetry import log
 
 PERIOD = 0.5
-"""Seconds between two looks at what is limited."""
+"""Seconds between two readings of the limits."""
 OLDEST = 2.0
-"""Seconds: a snapshot older than this is read anew before anything is admitted."""
+"""Seconds: an older snapshot is read again before a message is admitted."""
 AHEAD = 0.1
-"""Seconds for which is leased ahead, at the rate at which this process uses the limit."""
+"""Seconds for which tokens are leased ahead, at the rate at which this process uses the limit."""
 FAIR = 20
-"""At most this part of a limit is leased ahead: what is not used in its second, nobody can use."""
+"""At most one part in so many of a limit is leased ahead: a token that is not used in its second is lost."""
 SOON = 0.25
-"""Seconds: tokens that end so soon are passed over for such as hold through the next second (see `lease_rates`)."""
+"""Seconds: tokens that expire so soon are not taken; those of the next second are (see `lease_rates`)."""
 ROUNDS = 3
-"""How often is leased for one window, where others in the process take what was leased for it."""
+"""The most leases for one window, if other tasks of the process take the tokens that were leased for it."""
 IDLE = 1.0
-"""Seconds after which tokens of a minute, an hour or a day that nobody used are given back."""
+"""Seconds after which unused tokens of a minute, an hour or a day are returned to the database."""
 LOOKS = 10
-"""So many looks back is observed how fast mail has been going, and what was answered."""
+"""The number of last readings whose sending speed and replies are observed."""
 MANY = 20
-"""A domain with fewer messages in the looks may be somebody's own, and its name stays out of the log."""
+"""A domain with fewer messages in those readings may be a single person's; its name stays out of the log."""
 
 
 class LimitSnapshot:
-    """What is limited, by what it is looked up by.
+    """The limits in force, indexed by processor, domain, brand and mailing.
 
     Args:
-        limits: those in force. paces: by processor and domain. now: an aware datetime.
+        limits: the limits in force. paces: by processor and domain. now: an aware datetime.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class LimitSnapshot:
         self._by_domain = bool(self._domains or self._paces)
 
     def limits_of(self, one: SendRequest) -> list[Name]:
-        """The limits that concern a message."""
+        """Returns the names of the limits that apply to a message."""
         names = [
             *self._processors.get(one.processor, ()),
             *self._brands.get(one.brand, ()),
@@ -84,9 +84,9 @@ class TokenBucket:
     """The tokens that a process holds of one limit for one lane. Times are `time.monotonic()` seconds.
 
     Attributes:
-        since, ends: from when to when they hold. start, until: of their window, and their end, as the database says.
-        late: it was asked shortly before their end, and nothing holds longer. dry: until then, there are no more.
-        leased: when some were leased last. taken: how many were used since then. used: when the last of them was.
+        since, ends: the time in which they are valid. start, until: window's start, and their end, by the database.
+        late: they were leased shortly before their end, and none lasts longer. dry: until then, there are no more.
+        leased: the time of the last lease. taken: the number used since then. used: the time of the last use.
     """
 
     tokens: int = 0
@@ -101,21 +101,21 @@ class TokenBucket:
     used: float = 0.0
 
     def is_fresh(self, now: float) -> bool:
-        """Whether its tokens are worth taking."""
+        """Returns True if its tokens last long enough to be taken."""
         return self.ends - now >= SOON or (self.late and self.ends > now)
 
     def needs_refill(self, need: int, now: float) -> bool:
-        """Whether more are to be leased."""
+        """Returns True if more tokens have to be leased, and the limit may have some."""
         return now >= self.dry and (self.tokens < need or not self.is_fresh(now))
 
     def tokens_to_lease(self, need: int, figure: int, now: float) -> int:
-        """How many to lease: what is missing, and a little ahead."""
+        """Returns the number of tokens to lease: the missing ones, and a few ahead."""
         rate = self.taken / max(now - self.leased, AHEAD)
         missing = need - self.tokens if self.is_fresh(now) else need
         return missing + int(min(rate * AHEAD, figure / FAIR))
 
     def add_tokens(self, lease: TokenLease, wanted: int, asked_at: float) -> None:
-        """Puts leased tokens in. Those that end at another time than the new ones are dropped."""
+        """Adds leased tokens. Old tokens that expire at another time than the new ones are dropped."""
         ends = asked_at + lease.seconds
         if self.until == lease.ends:
             self.tokens += lease.granted
@@ -130,10 +130,10 @@ class TokenBucket:
 
 
 class RateLimiter:
-    """Says which messages may go now.
+    """Decides which messages may go now under the limits.
 
     Args:
-        tokens: the limits. worker: names this process among those that are throttled.
+        tokens: the store of limits and tokens. worker: the name of this process, stored with lowered paces.
     """
 
     def __init__(self, tokens: RateStore, worker: str) -> None:
@@ -147,7 +147,7 @@ class RateLimiter:
         self._looks: deque[Mapping[tuple[str, str], ReplySample]] = deque(maxlen=LOOKS)
 
     async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmittedMessages:
-        """Takes a token of every limit that concerns a message, for as many of the messages as there are."""
+        """Takes a token of each limit that applies to a message, for as many messages as there are tokens."""
         if time.monotonic() - self._read_at > OLDEST:
             await self.reload_limits()
         snapshot = self._snapshot
@@ -164,7 +164,7 @@ class RateLimiter:
         return self._take_tokens(wanted, concerned)
 
     def return_tokens(self, admission: AdmittedMessages, unsent: Sequence[SendRequest]) -> None:
-        """Some of what an admission granted was not offered: what its tokens are worth still is used for others."""
+        """Puts tokens of messages that were admitted and not sent back into their buckets, if they are still valid."""
         for one in unsent:
             for name in self._snapshot.limits_of(one):
                 pot = self._bucket_for(one.lane, name)
@@ -172,12 +172,12 @@ class RateLimiter:
                     pot.tokens += 1
 
     def record_reply(self, processor: str, domain: str, outcome: Outcome) -> None:
-        """Watches for replies that ask for a slower pace."""
+        """Counts a reply, to find domains that ask for a slower pace."""
         if outcome.result is not OutcomeKind.UNSENT:
             self._answers[processor, _canonical_domain(domain)].count_reply(outcome)
 
     async def reload_limits(self) -> None:
-        """Reads what is limited now."""
+        """Reads the limits and paces in force, and makes a new snapshot."""
         limits, paces = await self._tokens.limits_in_force()
         before, self._snapshot = self._snapshot.figures, LimitSnapshot(limits, paces, datetime.now(UTC))
         self._read_at = time.monotonic()
@@ -189,7 +189,7 @@ class RateLimiter:
                     pot.dry = 0.0
 
     async def keep_polling(self, stop: asyncio.Event) -> None:
-        """Looks until told to stop. A look that fails is logged; the next one does what it left."""
+        """Calls `adjust_limits` regularly until `stop` is set, then returns all unused tokens. Logs errors."""
         while not stop.is_set():
             try:
                 await self.adjust_limits()
@@ -205,7 +205,7 @@ class RateLimiter:
             log.exception("tokens could not be given back")
 
     async def adjust_limits(self) -> None:
-        """Slows down what was throttled, reads what is limited, gives back what nobody needs."""
+        """Lowers paces of throttled domains, reads the limits, and returns unused tokens to the database."""
         await self._lower_paces()
         await self.reload_limits()
         await self._return_unused(time.monotonic() - IDLE)
@@ -214,7 +214,7 @@ class RateLimiter:
         return self._pots[lane].setdefault(name, TokenBucket())
 
     async def _lease_missing(self, lane: Lane, needs: Mapping[Name, int], figures: Mapping[Name, int]) -> None:
-        """Leases what is missing. One at a time for a lane: the next one may find enough that was leased ahead."""
+        """Leases missing tokens, one lease at a time for a lane: the next caller may find enough leased ahead."""
         if not self._missing_tokens(lane, needs):
             return
         async with self._leasing[lane]:
@@ -240,7 +240,7 @@ class RateLimiter:
         return [name for name, need in needs.items() if self._bucket_for(lane, name).needs_refill(need, now)]
 
     def _take_tokens(self, wanted: Sequence[SendRequest], concerned: Sequence[Sequence[Name]]) -> AdmittedMessages:
-        """Gives each message a token of all its limits, or of none."""
+        """Gives each message a token of each of its limits, or none at all."""
         now, until = time.monotonic(), inf
         granted: list[bool] = []
         again: list[datetime] = []
@@ -259,7 +259,7 @@ class RateLimiter:
         return AdmittedMessages(granted, until, min(again, default=None), now)
 
     async def _return_unused(self, before: float) -> None:
-        """Gives back what was not used since a moment, of windows that go on; seconds pass too soon for that."""
+        """Returns tokens unused since `before` to the database, except tokens of a second, which expire too soon."""
         unused: list[tuple[Name, datetime, int]] = []
         for pots in self._pots.values():
             for name, pot in pots.items():
@@ -288,7 +288,7 @@ class RateLimiter:
 
 
 def _canonical_domain(domain: str) -> str:
-    """A domain as limits are kept: lower case, A-labels."""
+    """Returns a domain in the form in which limits are stored: lower case, A-labels."""
     lower = domain.lower()
     try:
         return a_labels(lower)

@@ -1,4 +1,4 @@
-"""Looks ahead at a mailing that waits for its release: whom it will reach, and how."""
+"""The preview of a mailing that waits for its release: the recipients that it would reach, and by which channel."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ _AT_ONCE: Final = 5000
 
 @dataclass(slots=True)
 class ReleasePreview:
-    """The ways in which a mailing would reach its recipients, were it released now.
+    """The numbers of recipients by result, if the mailing were released now.
 
     Attributes:
-        mail: how many get it by mail.
-        diverted: how many are told on another channel, by channel and reason.
-        suppressed: how many get nothing, by reason.
-        unrouted: how many no processor may have, by reason.
+        mail: recipients who would get it by mail.
+        diverted: recipients who would be told on another channel, by channel and reason.
+        suppressed: recipients who would get nothing, by reason.
+        unrouted: recipients whose mail no processor may take, by reason.
     """
 
     mail: int = 0
@@ -32,11 +32,11 @@ class ReleasePreview:
 
     @property
     def total_recipients(self) -> int:
-        """All recipients."""
+        """The number of all recipients."""
         return self.mail + self.diverted.total() + self.suppressed.total() + self.unrouted.total()
 
     def count_recipient(self, row: DeliveryRow, press: MailingRenderer, route: NoRoute | None, now: datetime) -> None:
-        """Counts one recipient."""
+        """Decides about one recipient and adds it to the counts."""
         match decide_row(row, press, now):
             case Divert(channel=channel, reason=reason):
                 self.diverted[channel, reason] += 1
@@ -51,12 +51,12 @@ class ReleasePreview:
 async def preview_release(
     deliveries: DeliveryStore, press: MailingRenderer, route: NoRoute | None, now: datetime
 ) -> ReleasePreview:
-    """Decides about each recipient that waits, as the hand-over would; nothing is changed.
+    """Decides about each queued recipient as the hand-over would, and returns the counts. It changes nothing.
 
     Args:
-        deliveries: read some at a time.
-        press: of the mailing.
-        route: why no processor may have it; None: one may.
+        deliveries: the store; rows are read in portions.
+        press: the renderer of the mailing.
+        route: the reason for which no processor may take it; None: one may.
         now: an aware datetime.
     """
     foreseen, after = ReleasePreview(), 0

@@ -1,4 +1,4 @@
-"""The memory that a machine has of the database, in a folder outside of it: `MAILER_DATA`."""
+"""The notes of a machine about the database, in a folder outside of it: `MAILER_DATA`."""
 
 import asyncio
 import json
@@ -19,19 +19,19 @@ from mailer.runtime.private_files import open_private, private_folder
 from mailer.telemetry import log
 
 PATIENCE = 5.0
-"""Seconds after which an answer waits for the disk no longer."""
+"""The most seconds that an answer waits for the disk."""
 MOST_UNWRITTEN = 10_000
-"""Changes that are kept in memory until the disk takes them, the newest."""
+"""The most changes that are kept in memory while the disk fails; the newest ones are kept."""
 
 
 class FileRestoreMarkers:
     """Implements `ports.halts.RestoreMarkerStore` and `ports.halts.CommitNotes` for all processes of a machine.
 
-    In `database.json` is the newest seal that any of them has seen, in `seen/` what each of them has committed. Where
-    the folder takes nothing, each remembers for itself as long as it runs.
+    `database.json` holds the newest seal that any of them has seen. `seen/` holds the commits and the journal of each.
+    If the folder cannot be written, each process keeps its notes in memory as long as it runs.
 
     Args:
-        folder: made when there is something to remember.
+        folder: it is made with the first note.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,7 +43,7 @@ class FileRestoreMarkers:
         self._unwritten = deque[StandingChange]()
         self._is_kept = False
         self._is_failing = False
-        # One thread: when a task of it has its turn, whatever an earlier one took along is on disk.
+        # One thread: when a task begins, all that earlier tasks have written is on disk.
         self._disk = ThreadPoolExecutor(1, "disk")
 
     def read_marker(self) -> RestoreMarker | None:
@@ -90,7 +90,7 @@ class FileRestoreMarkers:
             self._try_write(partial(self._traces.note_entry, writer, n))
 
     async def record_changes(self, changes: Sequence[StandingChange]) -> None:
-        """See the port. Those who answer at the same time share a write."""
+        """See the port. Calls at the same time share one write."""
         self._unwritten.extend(replace(change, lineage=self._lineage) for change in changes)
         await self._write_with_timeout(self._write_journal)
 
@@ -112,15 +112,15 @@ class FileRestoreMarkers:
         self._is_kept = True
 
     async def mark_replayed(self, changes: Sequence[StandingChange]) -> None:
-        """These were lost and have been seen to: `remembered_changes` has them no more."""
+        """Marks lost changes as handled: `remembered_changes` leaves them out from now on."""
         if changes:
             await self._write_with_timeout(partial(self._journal.mark_replayed, changes))
 
     def remembered_changes(self) -> Iterator[StandingChange]:
-        """The changes of standings that this machine's processes have made in the last 25 days.
+        """Yields the changes of standings that this machine's processes have made in the last 25 days.
 
         Raises:
-            MemoryClosed: this process may not read them, and so cannot say whether any of them was lost.
+            RestoreMarkerUnreadable: this process may not read them, and so cannot tell if one of them was lost.
         """
         try:
             yield from self._journal.read_changes()
@@ -128,7 +128,7 @@ class FileRestoreMarkers:
             raise RestoreMarkerUnreadable(self._error_text(error)) from error
 
     def close(self) -> None:
-        """Ends: what this process has noted stays."""
+        """Closes the files. The notes of this process stay."""
         self._disk.shutdown()
         self._traces.close()
 
@@ -142,7 +142,7 @@ class FileRestoreMarkers:
             self._traces.sync_to_disk()
 
     async def _write_with_timeout(self, write: Callable[[], None]) -> None:
-        """Waits for the disk, but for no longer than an answer may."""
+        """Writes in the disk thread, and waits for it at most `PATIENCE` seconds."""
         written = asyncio.get_running_loop().run_in_executor(self._disk, self._try_write, write)
         try:
             await asyncio.wait_for(asyncio.shield(written), PATIENCE)
@@ -150,7 +150,7 @@ class FileRestoreMarkers:
             self._log_write_error(f"the disk takes longer than {PATIENCE:.0f} seconds")
 
     def _try_write(self, write: Callable[[], None]) -> None:
-        """A disk that takes nothing stops nobody: it is said once, and again after it has worked."""
+        """Writes, and only logs an error of the disk: once, and again only after a write has worked."""
         try:
             write()
             self._is_failing = False
@@ -158,7 +158,7 @@ class FileRestoreMarkers:
             self._log_write_error(self._error_text(error))
 
     def _error_text(self, error: OSError) -> str:
-        """Says what is wrong, and what to do about it, in one line."""
+        """Returns one line: the error, and the remedy."""
         if not isinstance(error, PermissionError):
             return str(error)
         return (

@@ -1,4 +1,4 @@
-"""Which of several processors gets a message: by purpose, policy, halts, who answers at all, and weights."""
+"""Chooses a processor for each message, by purpose, policy, halts, availability and weights."""
 
 import asyncio
 import random
@@ -27,39 +27,39 @@ from mailer.policy.processor_rules import ProcessorUse, processor_refusal
 from mailer.ports.processor import Processor
 
 NOT_ALLOWED: Final = timedelta(minutes=15)
-"""When mail that no processor may have is decided again: by then somebody may have mended the policy or the set-up."""
+"""The time after which mail that no processor may take is decided again. Policy or set-up may be repaired by then."""
 HALTED: Final = timedelta(seconds=15)
-"""When mail whose processors are all halted is looked at again."""
+"""The time after which mail whose processors are all halted is tried again."""
 NO_CONNECTION: Final = "no_connection"
 BEHIND: Final = "slow_processor"
 BARRED: Final = timedelta(minutes=5)
 """The time after which a message is offered again to processors that have refused us with it."""
 SEVERAL: Final = 3
-"""Recipients with whom a processor refuses us in a row, until it is left alone. It may mean fewer of them."""
+"""Recipients in a row with whose messages a processor refuses us, before it gets no mail for a while."""
 MOST_REFUSED: Final = 10_000
-"""Recipients that are remembered of a processor that refuses us with their messages; with more, it begins anew."""
+"""The most recipients kept in memory for a processor that refuses their messages. With more, the list is cleared."""
 RECENT: Final = 60.0
-"""Seconds: a processor that took a message so lately is not left alone for what it says to others."""
+"""Seconds: a processor that accepted a message so lately is not avoided because it refused others."""
 LONG: Final = 5.0
-"""Seconds that a processor may take for a window before it is slow with it."""
+"""Seconds after which a processor counts as slow with a window."""
 SILENT: Final = 30.0
-"""Seconds without a finished window until a processor is said to be slow. A large mailing alone waits for `LONG`."""
+"""Seconds without a finished window before operators see a processor as slow. One large mailing may take `LONG`."""
 SLOW_WINDOWS: Final = 2
-"""With so many windows of a lane that a processor is slow with, others get what it would get next of it."""
+"""Slow windows of a lane at which a processor's next messages of that lane go to other processors."""
 SLOW_ALONE: Final = 6
-"""With so many, it gets nothing either that only it may have: two messages that hang must not hold all others back."""
+"""Slow windows at which it gets no message, even if only it may take it. Two hanging messages must not block all."""
 CATCHING_UP: Final = timedelta(seconds=10)
-"""The time after which mail is offered again that only a slow processor may have."""
+"""The time after which mail that only a slow processor may take is offered again."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoRoute:
-    """No processor is to get it before `until`.
+    """The answer that no processor gets a message before `until`.
 
     Attributes:
-        rule: which forbids it to every processor, so that the delivery is held; None: those that may have it are
-            halted or do not answer, so that nothing is decided and the delivery just goes back.
-        lasting: for how long no processor that may have it could be used; 0 where somebody has halted one.
+        rule: the rule that forbids it to every processor, so that the delivery is held; None: the allowed processors
+            are halted or do not answer, so that the delivery just goes back.
+        lasting: the time for which no allowed processor could be used; 0 if a person has halted one.
     """
 
     reason: str
@@ -70,7 +70,7 @@ class NoRoute:
 
 @dataclass(slots=True)
 class _Option:
-    """A processor that may have some kind of message, and how far it is behind its share of them."""
+    """A processor that may take a kind of message, and its credit for weighted round-robin."""
 
     processor: Processor
     name: str
@@ -82,15 +82,15 @@ class _Option:
 
 @dataclass(slots=True)
 class _KnownProcessor:
-    """A processor as this worker has met it.
+    """A processor and its behaviour towards this worker.
 
     Attributes:
-        denied: some of those with whose messages it has refused us since it took one.
-        taken_at: when it took one, in the clock's seconds.
-        refused: since when it refuses us with whose messages, in the clock's seconds.
-        taken_from: when it took one from whom, while it refuses us with some.
-        late: how many windows of each lane it is slow with.
-        ended_at: when a window of each lane ended last, in the clock's seconds.
+        denied: ids of some recipients with whose messages it refused us since it last accepted one.
+        taken_at: when it last accepted a message, in the clock's seconds.
+        refused: by recipient id: since when it refuses us with their messages, in the clock's seconds.
+        taken_from: by sender: when it last accepted a message, while it refuses some others.
+        late: by lane: the number of windows that it is slow with.
+        ended_at: by lane: when a window last ended, in the clock's seconds.
     """
 
     name: str
@@ -106,7 +106,7 @@ class _KnownProcessor:
     def note_refusals(
         self, outcomes: Sequence[Outcome], recipients: Sequence[int], sender: Callable[[int], str], now: float
     ) -> Sequence[int]:
-        """Notes with whose messages it refuses us, and with whose no more; returns the former."""
+        """Stores the recipients whose messages it refuses or accepts again. Returns those refused in this window."""
         told = zip(recipients, outcomes, strict=True)
         denied = [whose for whose, outcome in told if outcome.trouble and refuses_us(outcome)]
         if denied or self.refused:
@@ -121,19 +121,19 @@ class _KnownProcessor:
         return denied
 
     def refuses(self, recipient: int, sender: str) -> bool:
-        """Tells whether it refuses us with a recipient's messages, and took others of the sender since."""
+        """Returns True if it refuses us with a recipient's messages, and accepted others of the sender since."""
         taken_at = self.taken_from.get(sender, float("-inf"))
         return self.breaker.closed and taken_at >= self.refused.get(recipient, float("inf"))
 
 
 @dataclass(slots=True)
 class _Options:
-    """All that may have the messages of a policy and a purpose on one day.
+    """The processors that may take messages of a policy and a purpose on one day.
 
     Attributes:
-        policy: kept, since the place in the memory that names it here must not become another one's.
-        reserve: only if no other one can.
-        refused: why none may, as (reason, rule).
+        policy: a reference that keeps the policy alive, since its `id()` is the key here.
+        reserve: processors that are used only if no other can.
+        refused: if there is none: the (reason, rule).
     """
 
     policy: Policy
@@ -146,12 +146,12 @@ class ProcessorRoutes:
     """Chooses among the processors of a worker. Used by one event loop.
 
     Args:
-        processors: in the order in which those of weight 0 take one another's place.
-        halted: why a processor, by its name, may have nothing now; None if it may.
+        processors: those of weight 0 are tried in this order.
+        halted: returns the reason for which a processor, given by name, may not be used now, or None.
         clock: monotonic seconds.
 
     Raises:
-        ValueError: two of them have one name.
+        ValueError: two processors have the same name.
     """
 
     def __init__(
@@ -183,21 +183,21 @@ class ProcessorRoutes:
     def choose_processor(
         self, policy: Policy, purpose: str, now: datetime, barred: Collection[str] = (), *, lane: Lane
     ) -> Processor | NoRoute:
-        """The processor for the next message of a purpose.
+        """Returns the processor for the next message of a purpose.
 
-        Those that may have it and can take it share the messages by their weights, evenly interleaved.
+        Allowed and usable processors share the messages by their weights, evenly interleaved.
 
         Args:
             policy: of the brand.
-            purpose: what the message is for.
+            purpose: of the message.
             now: an aware datetime.
-            barred: those that have refused us with this very message.
-            lane: on which it travels.
+            barred: processors that have refused us with this message.
+            lane: of the message.
         """
         if now.date() != self._day:
             self._day = now.date()
             self._ways.clear()
-        # Hashing a policy takes longer than all the rest.
+        # Hashing a policy would take longer than all the rest, so its id() is the key.
         ways = self._ways.get((id(policy), purpose)) or self._find_options(policy, purpose)
         way = (
             self._next_of(ways.shares, barred, lane, SLOW_WINDOWS)
@@ -213,12 +213,12 @@ class ProcessorRoutes:
 
     @contextmanager
     def carrying_window(self, name: str, *, lane: Lane, is_late: Callable[[], object]) -> Iterator[None]:
-        """A processor has a window as long as somebody is in here.
+        """A context in which a processor has a window, so that slow ones are noticed.
 
         Args:
-            name: the processor's.
+            name: of the processor.
             lane: of the window.
-            is_late: told after a while, and again and again, if others could take mail meanwhile.
+            is_late: called after `LONG` seconds, and again and again, if other processors could take mail.
         """
         loop, relay, late = asyncio.get_running_loop(), self._relays[name], False
         begun = self._clock()
@@ -248,13 +248,13 @@ class ProcessorRoutes:
     def record_outcomes(
         self, name: str, outcomes: Sequence[Outcome], recipients: Sequence[int], sender: Callable[[int], str]
     ) -> None:
-        """Notes what came of a window at a processor. A window in which no message reached it says that it is away.
+        """Updates breaker and condition of a processor after a window. If no message reached it, it counts as away.
 
         Args:
-            name: the processor's.
+            name: of the processor.
             outcomes: of the window.
-            recipients: the ids of those whose messages these were.
-            sender: whom a message is from, by its place in the window.
+            recipients: ids of the recipients, in the same order.
+            sender: returns the sender of a message, by its index in the window.
         """
         telling = [outcome for outcome in outcomes if outcome.result is not OutcomeKind.UNSENT or outcome.trouble]
         if not telling:
@@ -286,17 +286,17 @@ class ProcessorRoutes:
         barred: Collection[str],
         unable: Collection[str] = (),
     ) -> bool:
-        """Tells whether each processor that may have a message is unable, or refuses us with this recipient's alone.
+        """Returns True if each allowed processor is unable, or refuses us only with this recipient's messages.
 
-        Where it takes nothing of the sender, that may be what it refuses, and nobody's message ends for it.
+        A processor that accepts nothing of the sender may refuse the sender; then no message ends because of it.
 
         Args:
             policy: of the brand.
-            purpose: what the message is for.
-            recipient: the id of whose message it is.
-            sender: whom it is from.
-            barred: those that have just refused us with it.
-            unable: those that lack an extension which the message needs.
+            purpose: of the message.
+            recipient: id of the recipient.
+            sender: of the message.
+            barred: processors that have just refused us with it.
+            unable: processors that lack an extension which the message needs.
         """
         ways = self._ways.get((id(policy), purpose)) or self._find_options(policy, purpose)
         possible = (*ways.shares, *ways.reserve)
@@ -305,21 +305,21 @@ class ProcessorRoutes:
         )
 
     def has_other_processor(self, policy: Policy, purpose: str, unable: Collection[str]) -> bool:
-        """Tells whether a processor that is not unable may have a message, now or later."""
+        """Returns True if an allowed processor is not in `unable`, so that it can take the message now or later."""
         ways = self._ways.get((id(policy), purpose)) or self._find_options(policy, purpose)
         return any(way.name not in unable for way in (*ways.shares, *ways.reserve))
 
     def _is_processor_wide(self, relay: _KnownProcessor, now: float) -> bool:
-        """Tells whether a processor that answers, and refuses us with some messages, cannot be used for any.
+        """Returns True if a processor that refuses us with some messages cannot be used for any.
 
-        A single one may mean its recipient: others must not suffer for it, however often it is offered.
+        One refusal may be about its recipient. Other messages must not wait for it, however often it is offered.
         """
         return len(relay.denied) >= SEVERAL and now - relay.taken_at >= RECENT
 
     def _next_of(self, ways: Sequence[_Option], barred: Collection[str], lane: Lane, most: int) -> _Option | None:
-        """Smooth weighted round-robin: each gains its weight, the foremost is taken and pays what all have gained.
+        """Returns the next option by smooth weighted round-robin: each gains its weight, the highest pays all gains.
 
-        Of those of weight 0, the first.
+        Of options of weight 0, it returns the first usable one.
         """
         best, gained = None, 0
         for way in ways:
@@ -341,13 +341,13 @@ class ProcessorRoutes:
         return is_allowed and self._halted(relay.name) is None
 
     def _is_too_slow(self, relay: _KnownProcessor, lane: Lane, most: int) -> bool:
-        """Tells whether a processor gets nothing more for now. Where all are so slow, mail waits in line for them."""
+        """Returns True if a processor is too slow for more mail. If all are, returns False, and mail waits for them."""
         return relay.late[lane] >= most and self._has_alternative(relay, lane)
 
     def _has_alternative(self, relay: _KnownProcessor, lane: Lane) -> bool:
-        """Tells whether another processor can take mail, so that who waits for this one keeps mail from going.
+        """Returns True if another processor can take mail now, so that waiting for this one delays mail.
 
-        One that may only be probed cannot: perhaps there is no mail for it, and nobody learns that it is still away.
+        A processor that may only be probed does not count: without mail for it, nobody learns that it is still away.
         """
         return any(
             other is not relay
@@ -375,21 +375,21 @@ class ProcessorRoutes:
         return ways
 
     def _no_route(self, ways: _Options, now: datetime, barred: Collection[str], lane: Lane) -> NoRoute:
-        """Why there is none, and the earliest moment at which there may be one."""
+        """Returns the reason for which there is no route, and the earliest time at which there may be one."""
         possible = ways.shares + ways.reserve
         if not possible:
             reason, rule = ways.refused
             return NoRoute(reason, rule, now + NOT_ALLOWED)
         found = {way.name: self._obstacle_of(way, now, barred, lane) for way in possible}
         until, reason, _ = min(found.values())
-        # One that does not take this message ends no other one's trouble.
+        # A processor that refuses this message does not end the trouble of the others.
         lasting = min((obstacle[2] for name, obstacle in found.items() if name not in barred), default=timedelta(0))
         return NoRoute(reason, None, until, lasting)
 
     def _obstacle_of(
         self, way: _Option, now: datetime, barred: Collection[str], lane: Lane
     ) -> tuple[datetime, str, timedelta]:
-        """Returns what keeps a way from being taken: until when, why, and for how long it has done so."""
+        """Returns the obstacle of an option: the time until which it lasts, the reason, and how long it has lasted."""
         if halt := self._halted(way.name):
             return now + HALTED, halt, timedelta(0)
         if self._is_too_slow(way.relay, lane, SLOW_ALONE):

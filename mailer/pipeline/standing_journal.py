@@ -1,6 +1,7 @@
-"""The changes of standings that were answered, in files outside of the database: what a database that went back lacks.
+"""A journal of changes of standings in files outside of the database, for a database that has lost some of them.
 
-One line of JSON each, a file a day and process. It holds ids and reasons, no address, no name and no text of anybody's.
+Each change is one line of JSON; each process writes one file a day. A line holds ids and reasons, and no address, name
+or free text.
 """
 
 import json
@@ -33,7 +34,7 @@ class StandingJournal:
         self._id = id
 
     def append_changes(self, changes: Sequence[StandingChange]) -> None:
-        """Returns once the changes are on disk.
+        """Appends changes, and returns when they are on disk.
 
         Raises:
             OSError: they cannot be written.
@@ -41,7 +42,7 @@ class StandingJournal:
         self._append_lines([asdict(change) for change in changes])
 
     def mark_replayed(self, changes: Sequence[StandingChange]) -> None:
-        """Notes that changes which were lost have been made again, or cannot be: `read_changes` has them no more.
+        """Marks lost changes as made again, or as impossible to make again: `read_changes` then leaves them out.
 
         Raises:
             OSError: it cannot be written.
@@ -49,10 +50,10 @@ class StandingJournal:
         self._append_lines([{"ticked_off": [change.writer, change.n]} for change in changes])
 
     def read_changes(self) -> Iterator[StandingChange]:
-        """The changes that are kept, of all processes of the machine, oldest day first.
+        """Yields the changes in the journal, of all processes of the machine, oldest day first.
 
         Raises:
-            OSError: they cannot be read; nobody knows what there is to make again.
+            OSError: they cannot be read, so that lost changes would stay unknown.
         """
         ticked_off = {said for said in self._parse_lines() if not isinstance(said, StandingChange)}
         for said in self._parse_lines():
@@ -66,7 +67,7 @@ class StandingJournal:
         descriptor = open_private(str(file), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
         with open(descriptor, "w", encoding="utf-8") as opened:
             if _is_last_line_cut(descriptor):
-                opened.write("\n")  # what a full disk has cut off does not run into the next line
+                opened.write("\n")  # a full disk has cut the last line off; the next one must not join it
             opened.writelines(json.dumps(line, default=str, separators=(",", ":")) + "\n" for line in lines)
             opened.flush()
             os.fdatasync(descriptor)
@@ -75,7 +76,7 @@ class StandingJournal:
             self._delete_old_files()
 
     def _parse_lines(self) -> Iterator[StandingChange | Head]:
-        """Each change, and each entry that was ticked off; a line that is neither costs only itself."""
+        """Yields each change, and the entry of each change marked as replayed. An unreadable line is skipped."""
         for file in self._journal_files():
             for number, line in enumerate(file.read_text("utf-8", "replace").splitlines(), 1):
                 try:
@@ -84,7 +85,7 @@ class StandingJournal:
                     log.warning("a line of the journal cannot be read", file=file.name, line=number)
 
     def _journal_files(self) -> list[Path]:
-        """The files, oldest day first. A folder that may not be read is not an empty one."""
+        """Returns the files, oldest day first. A folder that may not be read raises an error."""
         try:
             names = os.listdir(self._folder)
         except FileNotFoundError:
@@ -98,7 +99,7 @@ class StandingJournal:
 
 
 def _is_last_line_cut(descriptor: int) -> bool:
-    """Tells whether the last line of a file has no end."""
+    """Returns True if the last line of a file has no line end."""
     size = os.fstat(descriptor).st_size
     return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
 
@@ -113,7 +114,7 @@ def _parse_change(said: dict[str, Any]) -> StandingChange | Head:
 
 
 def _sync_folder(folder: Path) -> None:
-    """A new file's name is on disk only with its folder."""
+    """Writes a folder to disk, without which a new file's name is not on disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""The timekeeper: what is due, what was lost, what a dead worker held. It does again only what is safe to repeat."""
+"""The timekeeper: publishes due and lost batches, and resolves deliveries of dead workers. All its steps can repeat."""
 
 import asyncio
 import random
@@ -26,29 +26,29 @@ from mailer.runtime.error_kinds import ErrorKind, error_kind
 from mailer.telemetry import DOUBTED, LAST_TICK, log
 
 AT_ONCE = 1000
-"""Rows a step: short statements, so that nothing waits for the timekeeper."""
+"""The most rows of one statement. Statements are short, so that no other process waits for the timekeeper."""
 PUBLISHED_AT_ONCE = 100
-"""Batches that are published between two looks at which ones are: whoever cut them may be publishing them, too."""
+"""Batches that are published before the list is read again: other processes may be publishing them, too."""
 ROUNDS = 10
-"""How often a tick looks what is to be published; the next one goes on with it."""
+"""The most rounds of publishing in one tick. The next tick goes on."""
 ENDING_SECONDS = 1.0
-"""How long a tick ends what is open of cancelled mailings; the next one goes on with it."""
+"""The most seconds in which one tick ends open deliveries of cancelled mailings. The next tick goes on."""
 AT_ONCE_TWICE = 2
-"""Attempts after which mandatory mail in doubt waits before it goes again."""
+"""The attempts up to which mandatory mail in doubt is sent again at once. After them it waits."""
 LOST_AFTER = 30.0
 """Seconds after which a published batch that nobody claimed may be published again, if its lane is idle."""
 COPIES = 3
 """Copies of a mandatory mail that may have gone out, until it waits for a person."""
 RARELY = 60.0
-"""Seconds between two rounds of what need not be prompt: folding, sealing, partitions."""
+"""Seconds between two rounds of the less urgent steps, such as counters, seals and partitions."""
 
 
 class Timekeeper:
-    """Looks every second.
+    """Runs its steps every second.
 
     Args:
-        upkeep, deliveries: the rows. broker: where batches go.
-        copies: of a mandatory mail that may have gone out, until it waits for a person.
+        upkeep, deliveries: the stores. broker: publishes batches.
+        copies: of a mandatory mail that may have gone out, before it waits for a person.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Timekeeper:
         self._ended_to: dict[UUID, int] = {}
 
     async def run(self, stop: asyncio.Event, period: float = 1.0) -> None:
-        """Ticks until told to stop. What fails is logged; the next tick does it."""
+        """Runs a round each `period` seconds until `stop` is set. A failed step is logged, and repeated next time."""
         while not stop.is_set():
             if await self.run_once():
                 LAST_TICK.set_to_current_time()
@@ -72,10 +72,10 @@ class Timekeeper:
                 continue
 
     async def run_once(self) -> bool:
-        """One round. Each step stands by itself: one that fails keeps no other from being done.
+        """Runs all steps once. A step that fails does not stop the others, unless the database is away.
 
         Returns:
-            Whether all steps succeeded.
+            True if all steps succeeded.
         """
         steps: list[Callable[[], Awaitable[object]]] = [
             self._resolve_orphans,
@@ -105,7 +105,7 @@ class Timekeeper:
             except Exception as error:
                 log.exception("a step of the timekeeper failed; trying again", step=_step_name(step))
                 if isinstance(error, DatabaseAway) and error_kind(error) is ErrorKind.AWAY:
-                    return False  # none of the others would get through
+                    return False  # the other steps would fail, too
             else:
                 done += 1
         if rarely and done == len(steps):
@@ -120,14 +120,14 @@ class Timekeeper:
                 crash_if_armed(CrashPoint.IN_TIMEKEEPER)
 
     async def _publish_batches(self) -> None:
-        """What was never published, and what got lost; one timekeeper at a time, so that nothing is published twice."""
+        """Publishes batches that are due or were lost. Only one timekeeper does at a time, so that none goes twice."""
         async with self._upkeep.lock_publishing() as alone:
             if alone:
                 failed = await self._publish_unpublished()
                 await self._republish_lost(failed)
 
     async def _publish_unpublished(self) -> set[str]:
-        """Publishes what never was; returns the lanes whose queue did not take it."""
+        """Publishes due batches that never were. Returns the lanes whose queue did not take them."""
         failed = set[str]()
         for _ in range(ROUNDS):
             due = defaultdict[str, list[DueBatch]](list)
@@ -139,7 +139,7 @@ class Timekeeper:
         return failed
 
     async def _republish_lost(self, failed: Collection[str]) -> None:
-        """Publishes again what nobody claimed of lanes whose queue is empty. Where that cannot be told, it waits."""
+        """Publishes batches again that nobody has claimed, if their lane's queue is known to be empty."""
         late = await self._upkeep.late_lanes(LOST_AFTER)
         queues = {lane: f"{BATCHES}.{lane}" for lane in late if lane not in failed}
         depths = await read_queue_depths(self._broker, list(queues.values()))
@@ -149,7 +149,7 @@ class Timekeeper:
         await self._publish_lanes({lane: await self._upkeep.lost_batches(lane, LOST_AFTER, AT_ONCE) for lane in idle})
 
     async def _publish_lanes(self, due: Mapping[str, Sequence[DueBatch]]) -> set[str]:
-        """Publishes batches, each lane by itself; returns the lanes whose queue did not take them."""
+        """Publishes batches, each lane separately. Returns the lanes whose queue did not take them."""
         publishing = (publish_batches(self._broker, self._upkeep, some) for some in due.values())
         results = await asyncio.gather(*publishing, return_exceptions=True)
         failed = {lane: error for lane, error in zip(due, results, strict=True) if error is not None}
@@ -162,17 +162,17 @@ class Timekeeper:
         return set(failed)
 
     async def _end_mailings(self) -> None:
-        """Ends what is open of cancelled mailings, in passes over their deliveries, until nothing of them is left."""
+        """Ends the open deliveries of cancelled mailings, in passes over their deliveries, until none is open."""
         until = time.monotonic() + ENDING_SECONDS
         await _run_steps(self._end_mailing(mailing, until) for mailing in await self._upkeep.ending_mailings(AT_ONCE))
 
     async def _end_mailing(self, mailing: EndingMailing, until: float) -> None:
-        """Ends what is open of a mailing, as far as there is time (`time.monotonic()`)."""
+        """Ends the open deliveries of a mailing until `until` (`time.monotonic()` seconds)."""
         while time.monotonic() < until and await self._end_next_deliveries(mailing):
             continue
 
     async def _end_next_deliveries(self, mailing: EndingMailing) -> bool:
-        """One step of a pass; whether there may be another. What a worker holds is met by a later pass."""
+        """Ends the next open deliveries. Returns True if there may be more. Claimed ones are left to a later pass."""
         after = self._ended_to.pop(mailing.mailing_id, 0)
         some = await self._upkeep.open_deliveries_of(mailing.mailing_id, after, AT_ONCE)
         if some:
@@ -184,7 +184,7 @@ class Timekeeper:
         return True
 
     async def _resolve_orphans(self) -> None:
-        """What somebody intended who is gone is in doubt; then optional mail ends, and mandatory mail goes again."""
+        """Resolves deliveries whose worker died after the intent: in doubt, then failed (optional) or tried again."""
         stale = defaultdict[UUID | None, list[OrphanedDelivery]](list)
         for item in await self._upkeep.orphaned_deliveries(AT_ONCE):
             stale[item.claim].append(item)
@@ -200,7 +200,7 @@ class Timekeeper:
 
 
 async def _run_steps(work: Iterable[Awaitable[object]]) -> None:
-    """Does one after the other. One that fails keeps no other from being done, but where the database is away."""
+    """Awaits one after the other, also after an error, unless the database is away. Then raises the first error."""
     first: Exception | None = None
     for one in work:
         try:
@@ -214,13 +214,13 @@ async def _run_steps(work: Iterable[Awaitable[object]]) -> None:
 
 
 def _step_name(step: object) -> str:
-    """A step's name, for the log."""
+    """Returns the name of a step, for the log."""
     function = step.func if isinstance(step, partial) else step
     return str(getattr(function, "__name__", function)).strip("_")
 
 
 def _log_doubtful_mail(held: Mapping[UUID, int], copies: int) -> None:
-    """Says that a person is needed."""
+    """Logs and counts mandatory mail that waits for a person's decision."""
     for mailing_id, n in held.items():
         DOUBTED.inc(n)
         log.error(
@@ -234,7 +234,7 @@ def _log_doubtful_mail(held: Mapping[UUID, int], copies: int) -> None:
 
 
 def _orphan_move(item: OrphanedDelivery, now: datetime, copies: int) -> tuple[DeliveryMove, tuple[LedgerEntry]]:
-    """Intended becomes in doubt; in doubt becomes failed (optional: at most once) or is tried again (mandatory)."""
+    """Returns the move of an orphan: from intended to in doubt; from in doubt to failed (optional) or to a new try."""
     due_at: datetime | None = now
     if item.state is DeliveryState.INTENDED:
         to_state, reason, from_reason = DeliveryState.IN_DOUBT, "owner_lost", ""
@@ -247,9 +247,10 @@ def _orphan_move(item: OrphanedDelivery, now: datetime, copies: int) -> tuple[De
 
 
 def _move_after_doubt(item: OrphanedDelivery, now: datetime, copies: int) -> tuple[DeliveryState, str, datetime | None]:
-    """Mandatory mail goes again at once; what was lost again and again since its first offer, less and less often.
+    """Returns state, reason and due time of mandatory mail in doubt.
 
-    After so many copies that may have gone out, a person has to find out.
+    It is sent again at once. If it was in doubt again and again since its first offer, the delays grow. After as many
+    doubts as `copies`, it is held for a person.
     """
     age, category = now - (item.tried_at or now), CATEGORIES[item.category]
     if item.doubts >= copies:
@@ -262,7 +263,7 @@ def _move_after_doubt(item: OrphanedDelivery, now: datetime, copies: int) -> tup
 
 
 def _ending_move(mailing: EndingMailing, item: OpenDelivery) -> tuple[DeliveryMove, tuple[LedgerEntry]]:
-    """Cancelled by a person; or failed after a restore, since it may have gone out before."""
+    """Returns the move that ends a delivery: cancelled by a person, or failed after a restore, since it may be out."""
     to_state, reason = (
         (DeliveryState.CANCELLED, "cancelled") if mailing.state == "cancelled" else (DeliveryState.FAILED, "restored")
     )

@@ -1,4 +1,4 @@
-"""From decisions and outcomes to moves and ledger entries. Pure: one function a question, no I/O."""
+"""From decisions and outcomes to moves and ledger entries. Pure functions, without I/O."""
 
 import hashlib
 import random
@@ -26,20 +26,20 @@ from mailer.rendering.template_library import RenderError
 from mailer.rendering.way_out import NoWayOut
 
 BUG = "bug"
-"""The first word of the reason of what is held by a bug."""
+"""The first word of the reason of deliveries that are held by a bug."""
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=4)
 SET_UP_RETRY = timedelta(hours=1)
-"""The time after which it is tried again whether our set-up was mended, unless a person says so before."""
+"""The delay before the next try of a delivery that our broken set-up holds, unless a person releases it before."""
 UNUSABLE = timedelta(hours=1)
-"""For so long no processor could be used before a notice is written instead."""
+"""The time without any usable processor after which a notice is written instead."""
 FORBIDDEN = timedelta(days=1)
-"""For so long the policy's registry may forbid a notice to every processor, before it is written instead. Ops are told
-at once, and have a day to mend it. A law's clock of 72 hours may be running (GDPR Art. 33)."""
+"""The time after which a notice is written instead, if the policy forbids it to every processor. Operators are warned
+at once, and have a day to repair the policy. A legal deadline of 72 hours may be running (GDPR Art. 33)."""
 
 
 class Transition(NamedTuple):
-    """One delivery's next state, and what the ledger says of it."""
+    """The move of one delivery, and its ledger entries."""
 
     move: DeliveryMove
     entries: tuple[LedgerEntry, ...]
@@ -47,10 +47,10 @@ class Transition(NamedTuple):
 
 @dataclass(slots=True)
 class DeliveryStep:
-    """What follows from a decision about a row. Nobody changes it; frozen, it would take five times as long to make.
+    """The result of a decision about a row. No code changes it; `frozen` would make its creation five times slower.
 
     Attributes:
-        category: what the mail is to this person.
+        category: the category of the mail for this person.
     """
 
     row: DeliveryRow
@@ -61,10 +61,10 @@ class DeliveryStep:
 
 @dataclass(slots=True)
 class SendStep(DeliveryStep):
-    """The intent of handing a message over.
+    """The intent to hand a message over.
 
     Attributes:
-        wanted: what it has taken of the rates.
+        wanted: the request for rate tokens that was granted.
     """
 
     processor: Processor
@@ -74,7 +74,7 @@ class SendStep(DeliveryStep):
 
 @dataclass(slots=True)
 class MessageDraft:
-    """A delivery that is to be sent, by whom, what that asks of the rates, and what it carries to a shared address."""
+    """A delivery that may be sent: its processor, its request for rate tokens, and its text for a shared address."""
 
     row: DeliveryRow
     press: MailingRenderer
@@ -85,14 +85,14 @@ class MessageDraft:
 
 
 def draft_message(row: DeliveryRow, press: MailingRenderer, send: Send, processor: Processor) -> MessageDraft:
-    """What is to be sent by a processor."""
+    """Returns the draft of a delivery that a processor will send. Renders nothing."""
     facts, domain = press.facts, (row.standing.address or "").rpartition("@")[2].lower()
     wanted = SendRequest(processor.name, domain, facts.brand, facts.id, press.category.lane)
     return MessageDraft(row, press, send, processor, wanted)
 
 
 def decide_row(row: DeliveryRow, press: MailingRenderer, now: datetime) -> Decision:
-    """What the policy says of a claimed delivery."""
+    """Returns the policy's decision about a claimed delivery."""
     mailing = replace(press.mailing, inviter_paused=True) if row.inviter_paused else press.mailing
     return decide(mailing, row.standing, press.policy, now)
 
@@ -100,16 +100,16 @@ def decide_row(row: DeliveryRow, press: MailingRenderer, now: datetime) -> Decis
 def after_no_route(
     row: DeliveryRow, press: MailingRenderer, category: Category, route: NoRoute, now: datetime
 ) -> DeliveryStep | None:
-    """Returns how mail ends that no processor took for as long as it is tried; None: it is tried on.
+    """Returns the last step of mail that had no processor for too long, or None if it is tried again.
 
-    Its age counts from when it was free to go. A relay's trouble that has just begun ends nothing; nor does a halt, nor
-    a trouble of relays any mail that needs no notice in writing.
+    The age counts from when it could go. A new trouble of a relay ends no mail, nor does a halt. Longer troubles of
+    relays end only mail that needs a notice in writing.
 
     Args:
-        row: in a worker's hands.
-        press: of its mailing.
-        category: what the mail is to this person.
-        route: why no processor gets it.
+        row: claimed by a worker.
+        press: the renderer of its mailing.
+        category: the category of the mail for this person.
+        route: the reason for which no processor gets it.
         now: an aware datetime.
     """
     facts = press.facts
@@ -129,7 +129,7 @@ def after_no_route(
 
 
 def step_for_decision(row: DeliveryRow, press: MailingRenderer, decision: Suppress | Hold | Divert) -> DeliveryStep:
-    """What follows for a delivery that is not sent, at least not now."""
+    """Returns the step of a delivery that is suppressed, held or diverted."""
     due_at: datetime | None = None
     match decision:
         case Suppress(reason=reason):
@@ -148,10 +148,10 @@ def step_for_decision(row: DeliveryRow, press: MailingRenderer, decision: Suppre
 
 
 def hold_for_bug(row: DeliveryRow, facts: MailingFacts, place: str) -> Transition:
-    """A delivery that cannot be made because of a bug: it waits for a person, who has it tried again once it is mended.
+    """Returns the transition that holds a delivery because of a bug. A person releases it after the bug is repaired.
 
     Args:
-        row: in a worker's hands.
+        row: claimed by a worker.
         facts: of its mailing.
         place: the error's type and place, without any value.
     """
@@ -169,7 +169,7 @@ def hold_for_bug(row: DeliveryRow, facts: MailingFacts, place: str) -> Transitio
 
 
 def intend_message(draft: MessageDraft, printed: RenderedMessage) -> SendStep:
-    """The intent of handing a message over, with the record that the law wants of it."""
+    """Returns the step with the intent to hand a message over, and with the ledger entries that the law requires."""
     row, press, category = draft.row, draft.press, draft.send.category
     handed = hand_over_record(draft, printed)
     move = DeliveryMove(
@@ -189,21 +189,21 @@ def intend_message(draft: MessageDraft, printed: RenderedMessage) -> SendStep:
 
 
 def after_render_error(draft: MessageDraft, error: RenderError | HeaderRefused) -> DeliveryStep:
-    """A value of this recipient cannot be rendered."""
+    """Returns the step of a delivery that fails or is diverted because a value of the recipient cannot be rendered."""
     row, category = draft.row, draft.send.category
     outcome = _entry(EntryKind.OUTCOME, row, draft.press, category, reason="render_error", reply=str(error))
     state, reason, _ = final_state(category, "render_error")
-    # Guarded like an intent: what an erasure has just emptied is decided anew, and not a fault of the template.
+    # Checked like an intent: if an erasure has just deleted the values, the row is decided again instead of failing.
     move = _row_move(row, state, reason, version=row.standing.version)
     return DeliveryStep(row, draft.press, category, Transition(move, (_decision_entry(draft), outcome)))
 
 
 def hold_without_way_out(draft: MessageDraft, error: NoWayOut) -> DeliveryStep:
-    """A mail that its reader could not leave waits for a person, and counts as sent for nobody.
+    """Returns the step that holds a mail without a visible opt-out link for a person. It does not count as sent.
 
     Args:
-        draft: of the mail that was made.
-        error: says what a reader would not see.
+        draft: of the mail that was rendered.
+        error: says which part a reader would not see.
     """
     row = draft.row
     reason = f"{DeliveryState.HELD.value} {NO_WAY_OUT}"
@@ -216,14 +216,14 @@ def hold_without_way_out(draft: MessageDraft, error: NoWayOut) -> DeliveryStep:
 def step_after_outcome(
     step: SendStep, outcome: Outcome, now: datetime, *, doubted: bool = False, denied: bool = False
 ) -> Transition:
-    """Derives what follows from an outcome for a delivery that was intended.
+    """Returns the transition of an intended delivery after its outcome.
 
     Args:
         step: the intent.
-        outcome: what came of it.
+        outcome: the outcome of the hand-over.
         now: an aware datetime.
         doubted: its refusal waits for a person.
-        denied: each processor that may have it refuses us with it, and takes others: so it ages as what is deferred.
+        denied: each allowed processor refuses us with this message only: so the delivery is deferred.
     """
     row = step.row
     reason = outcome.status or str(outcome.code or outcome.result)
@@ -242,7 +242,7 @@ def step_after_outcome(
         case OutcomeKind.IN_DOUBT:
             state, due_at = DeliveryState.IN_DOUBT, now
         case OutcomeKind.UNSENT if not denied:
-            # It stays in hand, for another processor or a later moment.
+            # It stays claimed, for another processor or a later try.
             state, reason = DeliveryState.CLAIMED, ""
         case OutcomeKind.DEFERRED | OutcomeKind.UNSENT:
             status, (state, reason, due_at) = reason, _defer_delivery(step, reason, now)
@@ -267,14 +267,14 @@ def step_after_outcome(
 
 
 def retry_delay(age: timedelta, spread: float) -> timedelta:
-    """As long again as since the first offer, from a minute to four hours, times 0.5 to 1.5 by `spread` (0 to 1)."""
+    """Returns the time since the first offer, limited to 1 minute to 4 hours, times 0.5 to 1.5 by `spread` (0 to 1)."""
     return min(max(age, FIRST_RETRY), LONGEST_RETRY) * (0.5 + spread)
 
 
 def _after_setup_fault(step: SendStep, reason: str, now: datetime) -> tuple[DeliveryState, str, datetime | None]:
-    """Mandatory mail is held until our set-up is mended, however long that takes; breach mail is tried on.
+    """Returns state, reason and due time of mail that meets a fault of our set-up.
 
-    What can be left is given up when it is stale.
+    It is held until the set-up is repaired, but breach mail is deferred, and old optional mail is given up.
     """
     stale = now - (step.row.tried_at or now) > step.category.max_age
     if step.category.lane is Lane.BREACH or (stale and step.category.is_optional):
@@ -283,7 +283,7 @@ def _after_setup_fault(step: SendStep, reason: str, now: datetime) -> tuple[Deli
 
 
 def _defer_delivery(step: SendStep, reason: str, now: datetime) -> tuple[DeliveryState, str, datetime | None]:
-    """Tried again later, unless it was refused for too long since it was offered for the first time."""
+    """Returns the deferred state with its due time; or the final state, if the first offer was too long ago."""
     age = now - (step.row.tried_at or now)
     if age > step.category.max_age:
         return give_up_state(step.category, reason)
@@ -291,14 +291,14 @@ def _defer_delivery(step: SendStep, reason: str, now: datetime) -> tuple[Deliver
 
 
 def final_state(category: Category, reason: str) -> tuple[DeliveryState, str, datetime | None]:
-    """Whoever must be told and cannot be reached by mail is told in writing, whatever the reason."""
+    """Returns the state of undeliverable mail: diverted to a written notice if the category needs one, else failed."""
     if category.written_fallback:
         return DeliveryState.DIVERTED, WRITTEN, None
     return DeliveryState.FAILED, reason, None
 
 
 def give_up_state(category: Category, reason: str) -> tuple[DeliveryState, str, datetime | None]:
-    """It was tried for as long as its category says."""
+    """Returns the state of mail that was tried for as long as its category allows; see `final_state`."""
     return final_state(category, f"gave_up {reason}")
 
 

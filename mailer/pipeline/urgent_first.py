@@ -1,6 +1,6 @@
 """Urgent mail goes first within a worker: bulk mail begins no window while urgent mail needs the database.
 
-Without it a service event waits for the statements of all bulk windows that are under way, again and again.
+Without this, a service event would wait, again and again, for the statements of all bulk windows that are running.
 """
 
 import asyncio
@@ -10,13 +10,13 @@ from contextlib import contextmanager, suppress
 from mailer.policy.category import Lane
 
 URGENT = frozenset({Lane.BREACH, Lane.SERVICE})
-"""The lanes that go first, and may use the connections which bulk mail cannot take."""
+"""The lanes that go first, and may use the connections that are reserved for urgent mail."""
 LONGEST = 0.1
-"""Seconds that a window of bulk mail waits at most: a large breach notice slows bulk mail, and does not stop it."""
+"""The most seconds that a window of bulk mail waits. A large breach notice slows bulk mail, and does not stop it."""
 
 
 class LanePriority:
-    """Who goes first. Used by one event loop."""
+    """Lets bulk mail wait for urgent mail. Only one event loop may use it."""
 
     def __init__(self) -> None:
         self._urgent = 0
@@ -25,9 +25,9 @@ class LanePriority:
 
     @contextmanager
     def mark_running(self, *, urgent: bool) -> Iterator[None]:
-        """Something is done that bulk mail waits for, if it is urgent.
+        """A context for work that bulk mail waits for, if `urgent` is True. Else it does nothing.
 
-        Nothing that may take long for reasons of its own belongs in it, such as waiting for a relay or a rate.
+        Do not use it for work that may take long by itself, such as waiting for a relay or a rate.
         """
         if not urgent:
             yield
@@ -42,7 +42,7 @@ class LanePriority:
                 self._none.set()
 
     async def wait_for_urgent(self, *, urgent: bool) -> None:
-        """Waits, unless it is urgent itself, until nothing urgent is going on, but not for long."""
+        """Waits until no urgent work is running, at most `LONGEST` seconds. If `urgent` is True, it does not wait."""
         if self._urgent and not urgent:
             # `wait_for` would forget a cancellation that comes together with the end of the urgent mail.
             with suppress(TimeoutError):

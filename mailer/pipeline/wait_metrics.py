@@ -1,4 +1,4 @@
-"""Waits of messages from the moment at which they were free to go until a processor has taken them."""
+"""The metric of the time from when a message could go until a processor has accepted it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from mailer.runtime.histograms import BatchHistogram
 from mailer.telemetry import WORKER
 
 BOUNDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
-"""Seconds: from a verification mail that somebody waits for to a retry on the next day."""
+"""Bounds in seconds: from a verification mail that a person waits for, to a retry on the next day."""
 _ACCEPTED = OutcomeKind.ACCEPTED
 WAITED = BatchHistogram(
     "mailer_event_to_hand_over_seconds", "Seconds from when a message may go until a processor has it.", "lane", BOUNDS
@@ -22,13 +22,13 @@ WORKER.register(WAITED)
 def observe_waits(
     presses: Mapping[UUID, MailingRenderer], steps: Sequence[SendStep], outcomes: Sequence[Outcome], now: datetime
 ) -> None:
-    """Notes how long the messages of a window waited that were taken.
+    """Adds the waits of a window's accepted messages to the metric.
 
     Args:
-        presses: of the claim's mailings. With one mailing all messages have waited alike, and are counted at once.
+        presses: renderers of the claim's mailings. Messages of one mailing waited equally, and are counted at once.
         steps: the messages, all of one lane.
-        outcomes: what came of each.
-        now: the moment.
+        outcomes: the outcome of each.
+        now: the time of the outcomes.
     """
     at = now.timestamp()
     if len(presses) == 1:

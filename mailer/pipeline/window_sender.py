@@ -1,4 +1,4 @@
-"""Sends what begins of a window to its processors, and notes what comes of it for the record and the next windows."""
+"""Sends the messages of a window to their processors, and passes the outcomes on."""
 
 import time
 from collections import Counter, defaultdict
@@ -28,16 +28,16 @@ class WindowSender:
     """Sends the windows of one claim.
 
     Args:
-        checks: what is told of outcomes, and what can stop a message.
-        lease: of the claim; renewed while a processor takes long.
-        recorder: gets the outcomes.
-        renderers: of the claim's mailings.
-        is_late: told when a processor takes long, while others could take mail.
+        checks: can stop a message, and learn of its outcome.
+        lease: the claim's lease, renewed while a processor is slow.
+        recorder: records the outcomes.
+        renderers: by mailing of the claim.
+        is_late: called when a processor is slow while others could take mail.
 
     Attributes:
-        offered: how many messages were offered to a processor, or met its trouble.
-        own_states: what this claim has already done with deliveries to shared addresses.
-        barred: the processors that have refused us with a message, or are unable, so that another one gets it.
+        offered: the number of messages that were offered to a processor, or met its trouble.
+        own_states: the states that this claim has given to deliveries to shared addresses.
+        barred: by message, the processors that refused us with it or cannot carry it, so that another one gets it.
     """
 
     def __init__(
@@ -57,13 +57,10 @@ class WindowSender:
         self.own_states: dict[Key, DeliveryState] = {}
         self.barred: defaultdict[Key, set[str]] = defaultdict(set)
         self._unable: defaultdict[Key, set[str]] = defaultdict(set)
-        """Those of the barred processors that lack an extension which the message needs."""
+        """By message, the barred processors that lack an extension which the message needs."""
 
     async def send_window(self, begun: PreparedWindow) -> dict[Key, datetime]:
-        """Sends a window whose intents are committed; returns what was not offered.
-
-        Each processor gets its share, bulk mail apart from urgent.
-        """
+        """Sends each processor its share of a window, bulk mail apart from urgent. Returns the rows not offered."""
         self._note_own_states(begun.steps, [step.change.move.to_state for step in begun.steps])
         shares: defaultdict[tuple[str, bool], list[SendStep]] = defaultdict(list)
         for step in begun.steps:
@@ -72,7 +69,7 @@ class WindowSender:
         if not shares:
             return {}
         sends = [self._send_share(share, begun.admission, urgent) for (_, urgent), share in shares.items()]
-        # One that fails is no reason to forget what has come of the others.
+        # If one share fails, the outcomes of the others still count.
         left: dict[Key, datetime] = {}
         for result in await self._lease.renew_while_sending(gather_results(sends)):
             if isinstance(result, BaseException):
@@ -81,14 +78,14 @@ class WindowSender:
         return left
 
     def release_admission(self, admission: AdmittedMessages, steps: Sequence[DeliveryStep]) -> None:
-        """Gives the rates back what messages took that were admitted and are not sent, at least not now."""
+        """Puts back the rate tokens of messages that were admitted and are not sent now."""
         if unsent := [step.wanted for step in steps if isinstance(step, SendStep)]:
             self._checks.meter.return_tokens(admission, unsent)
 
     async def _send_share(
         self, steps: Sequence[SendStep], admission: AdmittedMessages, urgent: bool
     ) -> dict[Key, datetime]:
-        """Hands messages to the processor that all of them are for; returns what was not offered."""
+        """Sends messages to their processor, which is the same for all. Returns the rows that were not offered."""
         name, lane = steps[0].wanted.processor, steps[0].wanted.lane
         with self._checks.routes.carrying_window(name, lane=lane, is_late=self._is_late):
             outcomes = await steps[0].processor.send(
@@ -104,7 +101,7 @@ class WindowSender:
         return self._note_outcomes(steps, outcomes, admission)
 
     def _send_refusal(self, wanted: SendRequest, until: float) -> str | None:
-        """Returns why a message may not begin any more; None: it may."""
+        """Returns the reason for which a message may not begin any more, or None."""
         if time.monotonic() >= until:
             return "its token of a rate had run out"
         control = self._checks.control
@@ -113,7 +110,7 @@ class WindowSender:
         )
 
     def _outcomes_for_other_processors(self, steps: Sequence[SendStep], outcomes: Sequence[Outcome]) -> list[Outcome]:
-        """Returns the outcomes, unsent for a message that only this processor cannot carry (RFC 6531 3.4)."""
+        """Returns the outcomes, with UNSENT for a message if another processor can carry it (RFC 6531 3.4)."""
         told = list(outcomes)
         for index, (step, outcome) in enumerate(zip(steps, outcomes, strict=True)):
             if not outcome.lacking:
@@ -128,7 +125,7 @@ class WindowSender:
         return told
 
     async def _report_outcomes(self, name: str, steps: Sequence[SendStep], outcomes: Sequence[Outcome]) -> None:
-        """Tells routes and pauses what a processor has answered. What they do loses no outcome."""
+        """Passes outcomes to the choice of processors and to the pauses. An error there loses no outcome."""
         try:
             recipients = [step.row.recipient_id for step in steps]
             self._checks.routes.record_outcomes(name, outcomes, recipients, lambda index: _sender_address(steps[index]))
@@ -140,7 +137,7 @@ class WindowSender:
     def _note_outcomes(
         self, steps: Sequence[SendStep], outcomes: Sequence[Outcome], admission: AdmittedMessages
     ) -> dict[Key, datetime]:
-        """Notes what came of a window, to be recorded; returns what was not offered."""
+        """Turns the outcomes of a window into pending moves. Returns the rows that were not offered."""
         now = datetime.now(UTC)
         doubted, denied = self._recorder.doubted_keys(), self._messages_refused_everywhere(steps, outcomes)
         changes = [
@@ -163,7 +160,7 @@ class WindowSender:
         return {step.row.key: now for step in unsent if step.row.key not in denied}
 
     def _messages_refused_everywhere(self, steps: Sequence[SendStep], outcomes: Sequence[Outcome]) -> set[Key]:
-        """Returns the messages that no processor takes which may have them: each refuses us, or lacks an extension."""
+        """Returns the messages that each allowed processor refuses, or cannot carry for want of an extension."""
         found = set[Key]()
         for step, outcome in zip(steps, outcomes, strict=True):
             if outcome.result is not OutcomeKind.UNSENT:
@@ -182,7 +179,7 @@ class WindowSender:
         return found
 
     def _note_own_states(self, steps: Sequence[DeliveryStep], states: Sequence[DeliveryState]) -> None:
-        """Notes what became of deliveries to shared addresses, by which others of the claim are decided."""
+        """Stores the new states of deliveries to shared addresses. Decisions about other rows of the claim use them."""
         self.own_states.update(
             (step.row.key, state) for step, state in zip(steps, states, strict=True) if step.row.shared
         )

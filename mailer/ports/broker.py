@@ -1,4 +1,4 @@
-"""The message broker, as the pipeline sees it."""
+"""The message broker: the interface that the pipeline uses."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -10,17 +10,17 @@ from mailer.policy.identity import Identity, IdentityKind, identity_or_none
 
 @dataclass(slots=True)
 class BrokerMessage:
-    """What travels: ids and facts, never a rendered body.
+    """A message of the broker. It carries ids and facts, never a rendered body.
 
-    Nobody changes it; frozen, it would take five times as long to make.
+    No code changes it; `frozen` would make its creation five times slower.
 
     Attributes:
         body: JSON, UTF-8.
         routing_key: for topic exchanges `<brand>.<category>`, for `mailer.batches` the lane.
         message_id: the publisher's id, if it gave one.
-        headers: strings only, with the names of `HeaderName`. Those of mailer were set by mailer itself: a broker
-            drops them from what anybody else has published.
-        user_id: the identity that the broker has validated, None if the publisher did not set it.
+        headers: strings only, with the names of `HeaderName`. Only mailer sets the headers of mailer: a broker drops
+            them from messages of other publishers.
+        user_id: the identity that the broker has validated; None if the publisher did not set it.
     """
 
     body: bytes
@@ -34,7 +34,7 @@ _OURS = "mailer-"
 
 
 def is_mailer_header(name: str) -> bool:
-    """Tells whether a header is one that only mailer itself sets."""
+    """Returns True if only mailer itself sets a header of this name."""
     return name.startswith(_OURS)
 
 
@@ -42,23 +42,23 @@ class HeaderName:
     """The names of the headers that mailer sets."""
 
     REASON = "mailer-reason"
-    """Why a message is a dead letter."""
+    """The reason for which a message is a dead letter."""
     EXCHANGE = "mailer-exchange"
     """The exchange to which a dead letter was published first."""
     ROUTING_KEY = "mailer-routing-key"
     """The routing key with which a dead letter was published first."""
     KIND = "mailer-kind"
-    """Why a message is a dead letter, in one word of `DeadKind`."""
+    """The kind of a dead letter, a value of `DeadKind`."""
     SIZE = "mailer-size"
-    """The octets of a body that was too large to be taken; the message comes without it. Set by the broker only."""
+    """The number of octets of a body that was too large; the message comes without it. Only the broker sets it."""
     PUBLISHER = "mailer-publisher"
-    """The identity that published what we relay or bury; empty where nobody is known."""
+    """The identity that published a message which mailer republishes or rejects; empty if it is unknown."""
     AGAIN = "mailer-again"
-    """It was published once more by us, since its queue was missing the first time."""
+    """Set when mailer has published a message again, because its queue was missing the first time."""
 
 
 def publisher_text(message: BrokerMessage) -> str:
-    """The identity that published a message, in text: as we noted it, or as the broker validated it; empty: nobody."""
+    """Returns the publisher's identity as text: from our header, else as the broker validated it; empty: unknown."""
     noted = message.headers.get(HeaderName.PUBLISHER)
     if noted is not None:
         return noted
@@ -66,12 +66,12 @@ def publisher_text(message: BrokerMessage) -> str:
 
 
 def publisher_identity(message: BrokerMessage) -> Identity | None:
-    """The identity that published a message, None where nobody is known."""
+    """Returns the identity that published a message, or None if it is unknown."""
     return identity_or_none(publisher_text(message))
 
 
 class ReceivedMessage(Protocol):
-    """A message that a consumer holds until it settles it, once, in one of three ways."""
+    """A message that a consumer holds until it settles it, once, by one of three methods."""
 
     @property
     def message(self) -> BrokerMessage:
@@ -80,27 +80,27 @@ class ReceivedMessage(Protocol):
 
     @property
     def exchange(self) -> str:
-        """Where it was published."""
+        """The exchange to which it was published."""
         ...
 
     @property
     def is_live(self) -> bool:
-        """Whether it is still the consumer's to settle: not settled yet, and not gone back to its queue meanwhile."""
+        """True while the consumer has to settle it: it is not settled yet, and is not back in its queue."""
         ...
 
     async def acknowledge(self) -> None:
-        """Done with; the broker forgets it."""
+        """Settles it as done; the broker deletes it."""
         ...
 
     async def reject(self, reason: str, kind: str = "refused") -> None:
-        """Bad for good: moves to `mailer.dead` with the reason, and its kind, in its headers.
+        """Settles it as bad: the broker moves it to `mailer.dead` with the reason and its kind in the headers.
 
-        What is rejected there goes to `mailer.dead.last`, which nobody consumes.
+        A message that is rejected from there goes to `mailer.dead.last`, which has no consumer.
         """
         ...
 
     async def release(self) -> None:
-        """Not now: goes back to its queue for any consumer."""
+        """Gives it back to its queue, for any consumer."""
         ...
 
 
@@ -109,26 +109,26 @@ class Unroutable(Exception):
 
 
 class BrokerUnavailable(Exception):
-    """The broker did not confirm; the message may or may not be queued. Publish again with the same id."""
+    """The broker did not confirm; the message may or may not be in a queue. Publish it again with the same id."""
 
 
 class BrokerRefused(BrokerUnavailable):
-    """The broker answers and refuses us: a wrong password, virtual host or permission. Somebody has to mend it."""
+    """The broker answers and refuses us: a wrong password, virtual host or permission. An operator has to repair it."""
 
 
 class QueueRefused(BrokerUnavailable):
-    """The broker is there, but a queue does not take the message: it is full, or most of its nodes are away.
+    """The broker answers, but a queue does not accept the message: it is full, or most of its nodes are away.
 
-    Messages for other queues may well go.
+    Other queues may still accept messages.
     """
 
 
 class Unpublishable(Exception):
-    """The broker can never take this message, as it is too large for instance; all others may well go."""
+    """The broker can never accept this message, for example because it is too large. It may accept other messages."""
 
 
 class Broker(Protocol):
-    """Publishes with confirms and consumes with settlement. See `mailer.broker.topology` for what is where."""
+    """Publishes with confirms and consumes with settlement. `mailer.broker.topology` lists exchanges and queues."""
 
     async def publish_message(self, exchange: str, message: BrokerMessage, *, mandatory: bool = True) -> None:
         """Returns once the broker has confirmed the message.
@@ -143,15 +143,15 @@ class Broker(Protocol):
     def consume_queue(
         self, queue: str, prefetch: int, at_once: int | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[list[ReceivedMessage]]]:
-        """Yields what has arrived, at least one and at most `at_once` messages at a time; by default all.
+        """Yields the messages that have arrived, at least one and at most `at_once` at a time; by default all.
 
-        The consumer holds at most `prefetch` messages. Leaving the context cancels the consumer and releases what is
-        unsettled.
+        The consumer holds at most `prefetch` messages. Leaving the context cancels the consumer and gives unsettled
+        messages back.
         """
         ...
 
     async def queue_depth(self, queue: str) -> int:
-        """How many messages wait in a queue (those held by consumers are not counted)."""
+        """Returns the number of messages that wait in a queue, without those that consumers hold."""
         ...
 
     async def close(self) -> None:

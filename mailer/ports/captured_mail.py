@@ -1,4 +1,4 @@
-"""Captured mail, as the inbox pages show it. Only where a capturing server stands in for the world: the demo, tests."""
+"""Captured mail for the inbox pages. It exists only in the demo and in tests, where a server captures all mail."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,12 +10,12 @@ class CapturedMail(Protocol):
 
     @property
     def id(self) -> str:
-        """Its name, fit for a path."""
+        """The id of the mail, which can stand in a path."""
         ...
 
     @property
     def at(self) -> datetime:
-        """When it was received, UTC."""
+        """The time at which it was received, in UTC."""
         ...
 
     @property
@@ -55,12 +55,12 @@ class CapturedMail(Protocol):
 
 
 class CapturedMails(Protocol):
-    """What was captured. Reads files, so it is called in a thread."""
+    """Reads captured mail. It reads files, so call it in a thread."""
 
     def list_mails(self) -> Sequence[CapturedMail]:
-        """Everything captured, newest first."""
+        """Returns all captured mail, newest first."""
         ...
 
     def get_mail(self, id: str) -> CapturedMail | None:
-        """One message, None if there is none with that id."""
+        """Returns one mail, or None if there is none with that id."""
         ...

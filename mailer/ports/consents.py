@@ -1,4 +1,4 @@
-"""Consents: what a person was asked, with which words, and what they said. Records are only ever added."""
+"""Consents: the statement that a person was shown, and the answer. Records are only added, never changed."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ CONFIRMED = "confirmed"
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What a person said, with its proof.
+    """A consent or its withdrawal, with its proof.
 
     Attributes:
-        scope: to what: a category, `category/topic`, `purpose/…`, `partner/…`, `version/…` or `tracking`.
-        given: given, or withdrawn.
-        source: how it was said, such as `page`, `application` or `confirmed`.
-        version: of the statement that was shown. words: those that were shown.
-        actor: who recorded it: the person, an application, an operator, an import.
+        scope: a category, `category/topic`, `purpose/…`, `partner/…`, `version/…` or `tracking`.
+        given: True: given. False: withdrawn.
+        source: the way in which it was said, such as `page`, `application` or `confirmed`.
+        version: of the statement that was shown. words: the text that was shown.
+        actor: the one who recorded it: the person, an application, an operator, an import.
         at: when it was said, an aware time.
-        proof: what else shows it, such as a signed token or a form's reference. It may identify.
-        controller: who asked, where that was another one than the brand's.
+        proof: other evidence, such as a signed token or a form's reference. It may identify the person.
+        controller: the controller that asked, if it is not the brand's.
     """
 
     scope: str
@@ -37,13 +37,13 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class OptOutLifting:
-    """Which opt-outs a consent ends.
+    """The opt-outs that a consent ends.
 
     Attributes:
-        scopes: those, where they are older than `before`.
-        instead: what stays left where all optional mail (`*`) had been left.
-        category: of a consent to one topic. Who had left it, and comes back to the topic, comes back to that alone:
-            what else they had consented to within it is over.
+        scopes: opt-outs of these scopes end, if they are older than `before`.
+        instead: the scopes that the person stays opted out of, if the opt-out was of all optional mail (`*`).
+        category: of a consent to one topic. If the person had left the category, they get only this topic again;
+            their consents to its other topics are over.
     """
 
     scopes: tuple[str, ...]
@@ -54,11 +54,11 @@ class OptOutLifting:
 
 @dataclass(frozen=True, slots=True)
 class ConsentResult:
-    """What a record came to.
+    """The result of recording a consent.
 
     Attributes:
-        lifted: opt-outs that it ended. left: what the person has still left, or left by it.
-        given: the consent stands now. A withdrawal that was said later may have been recorded before.
+        lifted: opt-outs that it ended. left: the scopes that the person is opted out of afterwards.
+        given: the consent holds now. It may not hold, since a later withdrawal may have been recorded before.
     """
 
     ref: str
@@ -69,11 +69,11 @@ class ConsentResult:
 
 @dataclass(frozen=True, slots=True)
 class ConsentRecord:
-    """A record as it was kept.
+    """A consent as it is stored.
 
     Attributes:
-        controller: who asked. counts: False where it gives nothing: it was not confirmed (yet), or a file brought it
-            after its scope had been left.
+        controller: the controller that asked. counts: False if it has no effect: it was not confirmed (yet), or was
+            imported after an opt-out of its scope.
     """
 
     ref: str
@@ -84,29 +84,29 @@ class ConsentRecord:
 
 
 class Consents(Protocol):
-    """A record, the standing that follows from it, and their ledger entries commit together."""
+    """Stores consents. A record, the standing that it changes, and their ledger entries commit together."""
 
     async def record_consent(
         self, brand: str, recipient_id: int, consent: Consent, lifting: OptOutLifting | None = None
     ) -> ConsentResult | None:
-        """Keeps a consent that counts, or a withdrawal, which also leaves its scope where that is one of mail.
+        """Stores a consent that counts, or a withdrawal. A withdrawal of a scope of mail also opts out of it.
 
-        Who withdraws from the last topic that they had asked for within a category has left the category; else, the
-        others would begin to come. Idempotent. None: the brand has no such recipient.
+        A person who withdraws from their last topic of a category has left the category. Otherwise its other topics
+        would begin to come. Idempotent. Returns None if the brand has no such recipient.
         """
         ...
 
     async def import_consents(self, brand: str, consents: Sequence[tuple[str, Consent]]) -> set[str]:
-        """Keeps what a file brings, given by ref: what it gives stands behind all that has been left or refused.
+        """Stores the consents of a file, given with refs. A consent has no effect against an opt-out or a refusal.
 
-        A withdrawal also leaves its scope. Returns the refs that the brand does not have.
+        A withdrawal also opts out of its scope. Returns the refs that the brand does not have.
         """
         ...
 
     async def consent_history(self, brand: str, recipient_id: int) -> list[ConsentRecord]:
-        """All that a person was asked and said, oldest first."""
+        """Returns all consents and withdrawals of a person, oldest first."""
         ...
 
     def export_consents(self, brand: str) -> AsyncIterator[ConsentRecord]:
-        """The same of everyone at a brand."""
+        """Yields the consents and withdrawals of all recipients of a brand."""
         ...

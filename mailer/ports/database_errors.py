@@ -1,20 +1,20 @@
-"""The errors that say that the database is away: what was tried may well succeed later, so it is waited for.
+"""Errors that mean: the database cannot be used now. The same statement may succeed later, so the caller waits.
 
-Everything else that the database raises is a bug, or an input that it refuses.
+Every other error of the database is a bug, or an input that it refuses.
 """
 
 
 class DatabaseAway(Exception):
-    """The database cannot be used now: it cannot be reached, starts, ends, is read-only, or has no room.
+    """The database cannot be used now: it cannot be reached, starts, stops, is read-only, or has no disk space.
 
-    The message is one line, with the server's own words where it answered. It holds no password and no value.
+    The message is one line, with the server's own words if it answered. It contains no password and no value.
     """
 
 
 class DatabaseRefuses(DatabaseAway):
-    """The database refuses us until somebody mends something: a password, a name, a pooler's mode.
+    """The database refuses us until an operator repairs something: a password, a name, the mode of a pooler.
 
-    A process that starts ends with it. One that runs waits, as in any outage, so that nothing in hand is lost.
+    A process that starts ends with this error. A running process waits, as in any outage, so that it loses nothing.
     """
 
 
@@ -23,4 +23,4 @@ class DatabaseMissing(DatabaseRefuses):
 
 
 class StatementTooSlow(DatabaseAway):
-    """A statement, or the wait for a lock, took longer than the connection allows; nothing of it was kept."""
+    """A statement, or the wait for a lock, took longer than the connection allows. It was rolled back."""

@@ -1,4 +1,4 @@
-"""Dead letters: what could not be taken in, kept with its reason until somebody has judged it."""
+"""Dead letters: messages that could not be taken in, stored with the reason until a person has judged them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,26 +8,26 @@ from typing import Protocol
 from mailer.ports.broker import BrokerMessage
 
 DAYS_KEPT = 90
-"""Days that a dead letter is kept: time enough to mend what was wrong, and no store of personal data for ever."""
+"""Days for which a dead letter is stored: time to repair the fault, and personal data do not stay for ever."""
 
 
 class DeadKind(StrEnum):
-    """Why a message is dead, in one word; its reason says more."""
+    """The kind of a dead letter, in one word; its reason says more."""
 
     REFUSED = "refused"
-    """It is wrong: its publisher has to mend it."""
+    """The message is invalid. Its publisher has to correct it."""
     ERROR = "error"
-    """Handling it failed again and again, by a bug of mailer."""
+    """Handling it failed again and again because of a bug in mailer."""
     UNROUTABLE = "unroutable"
-    """No queue takes its routing key."""
+    """No queue is bound for its routing key."""
     MISSING = "missing_queue"
     """Its queue, or its binding, was missing when it was published."""
     TOO_OFTEN = "too_often"
-    """It came back to its queue too often, as what kills its consumers does."""
+    """It was redelivered too often, for example because it kills its consumers."""
     TOO_LARGE = "too_large"
-    """Its body is larger than an event may be; the body is not kept."""
+    """Its body is larger than an event may be. The body is not stored."""
     NOT_ALLOWED = "not_allowed"
-    """Nobody is known to have published it, or somebody who may not."""
+    """Its publisher is unknown, or may not publish it."""
     EXPIRED = "expired"
     """It stayed in its queue for longer than its publisher allowed."""
 
@@ -37,8 +37,8 @@ class DeadLetter:
     """A refused message.
 
     Attributes:
-        exchange: where it was published first. publisher: an identity, empty where nobody is known.
-        replayed_at: when it was published again, None if it was not.
+        exchange: the exchange to which it was published first. publisher: an identity; empty if it is unknown.
+        replayed_at: when it was published again; None if it was not.
     """
 
     id: int
@@ -53,15 +53,15 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterFilter:
-    """Which dead letters somebody means: those to which all of this applies.
+    """A filter for dead letters. A dead letter has to meet all its conditions.
 
     Attributes:
-        first, last: ids.
-        since, until: when they were kept; `until` is not among them.
-        kind: why they are dead.
-        reason: a part of the reason, letter by letter.
-        key: their routing key, or the words with which it begins, such as a brand.
-        replayed: also those that were replayed already.
+        first, last: the lowest and the highest id, both included.
+        since, until: the time at which they were stored; `until` is excluded.
+        kind: their kind.
+        reason: a part of the reason, exactly as written.
+        key: the routing key, or its first words, such as a brand.
+        replayed: also include dead letters that were replayed already.
     """
 
     first: int = 1
@@ -79,10 +79,10 @@ ALL = DeadLetterFilter(replayed=True)
 
 
 class DeadLetters(Protocol):
-    """The rows of refused messages."""
+    """Stores dead letters."""
 
     async def add_dead_letter(
         self, message: BrokerMessage, exchange: str, routing_key: str, reason: str, publisher: str, kind: DeadKind
     ) -> None:
-        """Adds one, with the exchange and the routing key to which it was published first."""
+        """Stores a dead letter, with the exchange and the routing key to which it was published first."""
         ...

@@ -1,4 +1,4 @@
-"""Deliveries and their states, as the hand-over sees them."""
+"""Deliveries and their states, for the hand-over."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from mailer.ports.ledger_entry import LedgerEntry
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands."""
+    """The state of a delivery."""
 
     QUEUED = "queued"
     CLAIMED = "claimed"
@@ -30,21 +30,21 @@ class DeliveryState(StrEnum):
 
     @property
     def counted_as(self) -> "DeliveryState":
-        """The state under which it is counted: what a worker holds is still queued for everyone else."""
+        """The state under which it is counted: deliveries in a worker's hands count as queued."""
         return DeliveryState.QUEUED if self in (DeliveryState.CLAIMED, DeliveryState.INTENDED) else self
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing follows."""
+        """True if the state never changes again."""
         return self in _FINAL
 
 
 IN_DOUBT = "in_doubt"
-"""The reason for which mandatory mail is held, and optional mail fails: it may have arrived as often as it may."""
+"""The reason of mandatory mail that is held, and of optional mail that fails: as many copies as allowed may be out."""
 SET_UP = "set_up"
-"""The reason of what is held until our own set-up is mended."""
+"""The reason of deliveries that are held until our own set-up is repaired."""
 NO_WAY_OUT = "no_way_out"
-"""The reason of what is held since its reader would not see how to leave it."""
+"""The reason of deliveries that are held because their reader would not see an opt-out link."""
 _FINAL = frozenset(
     {
         DeliveryState.SUPPRESSED,
@@ -59,14 +59,14 @@ _FINAL = frozenset(
 
 @dataclass(slots=True)
 class DeliveryRow:
-    """One delivery that a worker holds. Nobody changes it; frozen, it would take five times as long to make.
+    """One delivery that a worker has claimed. No code changes it; `frozen` would make its creation five times slower.
 
     Attributes:
-        attempt: how often it has been claimed; a fence, never counted down.
+        attempt: the number of times it was claimed; a fence, never counted down.
         standing: as read by the claiming statement.
         context: this person's own values for the template.
         inviter_paused: the invitations of the mailing's inviter are stopped.
-        shared: the hash of the address, where others of the mailing had the same when it was expanded; else None.
+        shared: the hash of the address, if other recipients of the mailing had the same address at intake; else None.
         tried_at: when it was offered to a processor for the first time; None if it never was.
     """
 
@@ -92,7 +92,7 @@ class Claim:
     """Deliveries held under one lease.
 
     Attributes:
-        token: fences every statement about them.
+        token: the fence of each statement about these deliveries.
         rows: in order of mailing and recipient.
         deadline: `time.monotonic()` seconds after which the lease may have run out.
     """
@@ -102,7 +102,7 @@ class Claim:
     deadline: float
 
     def rows_of_mailing(self, mailing_id: UUID) -> list[DeliveryRow]:
-        """The rows of one mailing."""
+        """Returns the rows of one mailing."""
         return [row for row in self.rows if row.mailing_id == mailing_id]
 
 
@@ -110,7 +110,7 @@ class TextCarrier(NamedTuple):
     """The recipient whose delivery carries a text to an address that several share.
 
     Attributes:
-        n: how often the text was carried until now. due_at: when a deferred delivery is offered again.
+        n: the number of times that the text was sent until now. due_at: when a deferred delivery is offered again.
         reason: of its state.
     """
 
@@ -126,7 +126,7 @@ class CarryIntent(NamedTuple):
 
     Attributes:
         address: its hash. text: the digest of the message without its links and ids.
-        n: how often the text had been carried; the intent only begins if that has not changed since.
+        n: the number of times that the text had been sent; the intent only commits if that has not changed since.
     """
 
     address: bytes
@@ -135,17 +135,17 @@ class CarryIntent(NamedTuple):
 
 
 class DeliveryMove(NamedTuple):
-    """A change of a delivery's state, guarded by its state, attempt and claim.
+    """A change of a delivery's state. It only happens if state, attempt and claim are still as given.
 
     Attributes:
-        version: for an intent, the version of the standing that was decided on; None elsewhere.
-        due_at: when a deferred, held or in-doubt delivery is looked at again.
-        from_reason: the reason that goes with the old state, where that state is counted by reason.
-        sent_as: for an intent, the category that it is to this person, where that is not the mailing's.
-        counts_as: for an intent, the category under which it counts for caps and alarms; None where nothing counts it.
-        invites: it is the intent of an invitation, which only begins if its address has not been used.
+        version: for an intent, the version of the standing on which the decision was made; else None.
+        due_at: the time at which a deferred, held or in-doubt delivery is decided again.
+        from_reason: the reason of the old state, if that state is counted by reason.
+        sent_as: for an intent, the category of the mail for this person, if it is not the mailing's.
+        counts_as: for an intent, the category under which caps and alarms count it; None if nothing counts it.
+        invites: for the intent of an invitation, which only commits if its address was not used before.
         carries: for the intent of a text to an address that several share.
-        copy_of: for a delivery that ends because another one's copy counts, the recipient of that one.
+        copy_of: for a delivery that ends because another recipient got the same mail: that recipient.
     """
 
     mailing_id: UUID
@@ -165,27 +165,27 @@ class DeliveryMove(NamedTuple):
 
     @property
     def key(self) -> tuple[UUID, int]:
-        """The delivery's key."""
+        """The key of the delivery: ids of mailing and recipient."""
         return self.mailing_id, self.recipient_id
 
 
 class LockWait(Exception):
-    """A move would have had to wait longer for what somebody else is changing; nothing of it was done."""
+    """The moves would have to wait too long for a lock of another transaction. Nothing was changed."""
 
 
 class DeliveryStore(Protocol):
-    """The rows and the ledger behind them."""
+    """Stores deliveries, and writes their ledger entries."""
 
     async def claim_batches(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
-        """Takes what is open of some batches, with each person's standing, in one statement.
+        """Claims the queued deliveries of batches, with each person's standing, in one statement.
 
         Args:
-            batches: their ids.
-            owner: who claims.
-            mailings: those that the batches are of, all of them, where that is known; else they are asked for.
+            batches: ids of the batches.
+            owner: the name of the process that claims.
+            mailings: ids of all mailings of the batches, if they are known; else the statement looks them up.
 
         Returns:
-            None: nothing was open, or somebody else holds them.
+            The claim, or None if no delivery was queued, or another process has claimed them.
         """
         ...
 
@@ -196,28 +196,28 @@ class DeliveryStore(Protocol):
         entries: Sequence[LedgerEntry],
         patience: float | None = None,
     ) -> frozenset[tuple[UUID, int]]:
-        """Moves all or none, and writes the ledger entries in the same statement.
+        """Makes all of the moves or none, and writes the ledger entries in the same statement.
 
         Args:
-            claim: that holds the deliveries; None for those that nobody holds.
+            claim: the claim that holds the deliveries; None for deliveries that nobody has claimed.
             moves: each delivery once.
             entries: of the ledger.
-            patience: how long it waits for what somebody else is changing, in seconds; None: as long as statements may.
+            patience: seconds to wait for locks of other transactions; None: as long as statements may take.
 
         Returns:
-            The keys that did not pass their guard. Empty: everything was done. Else nothing was, and the caller
-            decides again about these and moves the others.
+            The keys of the deliveries whose move was refused. Empty: all moves were made. Else none was made, and the
+            caller decides again about these deliveries and moves the others.
 
         Raises:
-            LockWait: its patience was over; nothing was done.
-            RuntimeError: they are refused though each of them holds, as where one comes twice.
+            LockWait: the patience was over; nothing was changed.
+            RuntimeError: the moves are refused though each alone is valid, for example because a delivery comes twice.
         """
         ...
 
     async def find_carriers(
         self, texts: Mapping[tuple[UUID, int], tuple[bytes, bytes]]
     ) -> dict[tuple[UUID, int], TextCarrier]:
-        """Finds who last carried what a delivery would carry; nothing for a text that nobody has carried.
+        """Finds the last delivery that sent a text to a shared address. A text that was never sent has no entry.
 
         Args:
             texts: by delivery, the hash of the address and the digest of the text, as in `CarryIntent`.
@@ -225,25 +225,25 @@ class DeliveryStore(Protocol):
         ...
 
     async def reread_claimed(self, claim: UUID, keys: Sequence[tuple[UUID, int]]) -> list[DeliveryRow]:
-        """Those of the deliveries that the claim still holds, with each person's standing as of now."""
+        """Returns the given deliveries that the claim still holds, with each person's standing as of now."""
         ...
 
     async def read_deliveries(self, mailing_id: UUID, recipients: Sequence[int]) -> list[DeliveryRow]:
-        """Returns some deliveries of a mailing as they are, in whatever state."""
+        """Returns deliveries of a mailing, in any state."""
         ...
 
     async def list_queued(self, mailing_id: UUID, after: int, limit: int) -> list[DeliveryRow]:
-        """Returns deliveries of a mailing that are queued, in the order of recipients' ids, behind one of these."""
+        """Returns queued deliveries of a mailing, in the order of recipient ids, after recipient `after`."""
         ...
 
     async def foresee_standing(self, brand: str, recipient_id: int, mailing: Mailing) -> DeliveryRow | None:
-        """A person's standing as a delivery of the mailing would see it; None: the brand has no such recipient."""
+        """Returns a person's standing as a delivery row of the mailing, or None if the brand has no such recipient."""
         ...
 
     async def renew_lease(self, claim: UUID) -> float | None:
-        """Makes a claim's lease as long again; its new deadline as in `Claim`. None: it has run out, or is over."""
+        """Renews a claim's lease. Returns the new deadline, as in `Claim`, or None if the lease or claim has ended."""
         ...
 
     async def finish_claim(self, claim: UUID, give_back_until: datetime | None) -> None:
-        """Ends a claim. Rows still claimed go back to queued, their batch due at `give_back_until`."""
+        """Ends a claim. Rows that are still claimed become queued again; their batch is due at `give_back_until`."""
         ...

@@ -1,4 +1,4 @@
-"""The record of one person and one mailing, for whoever explains why a mail came or did not come."""
+"""The record of one person and one mailing. It explains why a mail came or did not come."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class HistoryEntry:
     """An entry of the ledger about a delivery or its mailing. Its fields are those of `ports.ledger_entry.LedgerEntry`.
 
     Attributes:
-        whole: it is of the mailing as a whole.
+        whole: True if the entry is about the whole mailing.
     """
 
     at: datetime
@@ -36,12 +36,12 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """A mailing, and what has become of it for one person.
+    """The state of a mailing, and of its delivery to one person.
 
     Attributes:
-        mailing: the mailing's state. created_at: when it was taken in. send_at: when it is to go.
-        state, reason: the delivery's; None: the person was not in the audience.
-        due_at: when it is looked at again.
+        mailing: the mailing's state. created_at: when it was taken in. send_at: when it may go.
+        state, reason: of the delivery; None: the person was not in the audience.
+        due_at: the time at which the delivery is decided again.
     """
 
     mailing: str
@@ -53,28 +53,28 @@ class DeliveryResult:
 
 
 class DeliveryHistory(Protocol):
-    """Reads; changes nothing."""
+    """Reads the record, and changes nothing."""
 
     async def read_entries(self, mailing_id: UUID, recipient_id: int) -> list[HistoryEntry]:
-        """The ledger's entries of a delivery, and those of its mailing as a whole, oldest first."""
+        """Returns the ledger entries of a delivery, and those of its whole mailing, oldest first."""
         ...
 
     async def read_delivery(self, mailing_id: UUID, recipient_id: int) -> DeliveryResult | None:
-        """The state of a delivery; None: there is no such mailing."""
+        """Returns the state of a delivery, or None if there is no such mailing."""
         ...
 
     async def read_halts(self, brand: str, mailing_id: UUID | None) -> list[Halt]:
-        """Halts that may keep a brand's mail from going: of everything, the brand, the mailing, or a processor."""
+        """Returns the halts that may stop a brand's mail: of everything, the brand, the mailing, or a processor."""
         ...
 
     async def read_standing_changes(self, brand: str, recipient_id: int) -> list[StandingChange]:
-        """All changes of a person's standing, oldest first."""
+        """Returns all changes of a person's standing, oldest first."""
         ...
 
     async def read_known_since(self, recipient_id: int) -> datetime:
-        """The time at which a person became known."""
+        """Returns the time at which the recipient was stored for the first time."""
         ...
 
     async def read_templates(self, mailings: Collection[UUID]) -> Mapping[UUID, str]:
-        """The templates of mailings."""
+        """Returns the names of the templates of mailings, by mailing."""
         ...

@@ -1,4 +1,4 @@
-"""Figures of the whole flow for its operators, as the database has them at a moment."""
+"""Metrics of the whole flow for operators, read from the database."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Final, Protocol
 
 @dataclass(frozen=True, slots=True)
 class FlowGauge:
-    """A gauge.
+    """The definition of a gauge.
 
     Attributes:
         metric: its name on `/metrics`.
-        help: one line of words.
-        labels: what tells its values apart.
+        help: one line that describes it.
+        labels: the names of its labels.
     """
 
     metric: str
@@ -65,19 +65,19 @@ FIGURES: Final[Mapping[str, FlowGauge]] = {
         "mailer_partitions_ahead", "Months to come that have their partitions; three are usual."
     ),
 }
-"""The gauges, by the name of the statement that reads each."""
+"""The gauges, by the name of the SQL statement that reads each."""
 
 Values = Mapping[str, Sequence[tuple[tuple[str, ...], float]]]
-"""The values of figures, each with its labels."""
+"""The values of gauges, by the name in `FIGURES`: pairs of label values and number."""
 
 
 class FlowMetricsSource(Protocol):
-    """Reads them."""
+    """Reads the gauges of `FIGURES`."""
 
     async def read_metrics(self) -> Values:
-        """Reads all of them, each for a few seconds at most; one that takes longer is left out.
+        """Reads all gauges, each for a few seconds at most. A gauge that takes longer is left out.
 
         Raises:
-            DatabaseAway: nothing can be read.
+            DatabaseAway: no gauge can be read.
         """
         ...

@@ -1,4 +1,4 @@
-"""What stands still and what goes on, and whether the database is still the one that this process has known."""
+"""Halts, and the check that the database has not lost data that this process has seen there."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from mailer.policy.category import Category
 
 
 class HaltScope(StrEnum):
-    """What a halt is about."""
+    """The kind of thing that a halt stops."""
 
     EVERYTHING = "everything"
     BRAND = "brand"
@@ -25,13 +25,13 @@ OPERATOR = "operator"
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """Something that stands still.
+    """A stop of everything, or of one brand, processor or mailing.
 
     Attributes:
-        key: the brand, the processor's name, the mailing's id; of everything, `OPERATOR`, or the lineage of which the
-            database has lost something.
-        by: who has halted it. reason: why, in one line.
-        at: since when; None: not yet.
+        key: the brand, the processor's name, or the mailing's id. For everything: `OPERATOR`, or the lineage of which
+            the database has lost data.
+        by: the one who has made it. reason: one line.
+        at: its beginning; None if it is not stored yet.
     """
 
     scope: HaltScope
@@ -43,10 +43,10 @@ class Halt:
 
 @dataclass(frozen=True, slots=True)
 class RestoreMarker:
-    """What a machine remembers of the database, outside of it.
+    """A record, outside of the database, of the newest lineage and seal that this machine has seen in it.
 
     Attributes:
-        lineage: which database it was. seal: the newest seal's number, 0 before the first one.
+        lineage: of the database. seal: the newest seal's number, 0 before the first one.
         digest: the SHA-256 of that seal's body, in hexadecimal.
     """
 
@@ -61,11 +61,11 @@ Head = tuple[UUID, int]
 
 @dataclass(frozen=True, slots=True)
 class CommitTrace:
-    """The last entries that one process has committed, as they are remembered outside of the database.
+    """The last ledger entries that one process has committed, noted outside of the database.
 
     Attributes:
-        id: of the process. lineage: which database it was. heads: the entries.
-        dead: whether the process has ended.
+        id: of the process. lineage: of the database. heads: the entries.
+        dead: True if the process has ended.
     """
 
     id: UUID
@@ -76,16 +76,16 @@ class CommitTrace:
 
 @dataclass(frozen=True, slots=True)
 class StandingChange:
-    """A change of somebody's standing, as it is remembered outside of the database: no address, no name, no free text.
+    """A change of a person's standing, noted outside of the database, without address, name or free text.
 
     Attributes:
         writer, n: the ledger entry that was committed with it.
-        at: when. brand, recipient_id: whose standing.
-        known_since: when the person's row was made. With the id it says who it is: after a loss, another person may
-            get the same id.
-        reason, scope, rule: those of the entry.
+        at: the time of the change. brand, recipient_id: the person.
+        known_since: when the person's row was made. Id and time together identify the person: after a loss of data,
+            another person may get the same id.
+        reason, scope, rule: of the entry.
         policy: the policy version of the entry.
-        lineage: which database it was; None: not known yet.
+        lineage: of the database; None: not known yet.
     """
 
     writer: UUID
@@ -102,23 +102,23 @@ class StandingChange:
 
     @property
     def ledger_entry_id(self) -> Head:
-        """Which entry of the ledger it is."""
+        """The writer and the number of its ledger entry."""
         return self.writer, self.n
 
 
 @dataclass(frozen=True, slots=True)
 class HaltAnswer:
-    """What the database says, in one statement.
+    """The database's answer to one question of a process, read in one statement.
 
     Attributes:
-        halts: everything that stands still.
-        lineage: which database it is. supersedes: those that it goes on for, since an operator has said so.
+        halts: all halts.
+        lineage: of this database. supersedes: older lineages that it replaces, because an operator has accepted that.
         seal: the newest seal's number, 0 before the first one.
-        digests: of that seal and of those that were asked for, as far as they are there, by number.
-        missing: the heads that were asked for and are not there.
+        digests: of that seal and of the requested seals, by number; seals that the database lacks are left out.
+        missing: the requested heads that the database lacks.
         timeline: the server and its timeline: it changes with each promotion.
-        attested: whether the asking process has said, on this timeline, that it misses nothing.
-        waiting: the processes that said so on the timeline before, and not yet on this one.
+        attested: True if the asking process has stated, on this timeline, that nothing is missing.
+        waiting: the processes that stated so on the timeline before, and not yet on this one.
     """
 
     halts: tuple[Halt, ...]
@@ -133,131 +133,134 @@ class HaltAnswer:
 
     @property
     def has_gone_back(self) -> bool:
-        """Whether some process has found that the database lacks what it had."""
+        """True if a process has found that the database has lost data."""
         return any(halt.scope is HaltScope.EVERYTHING and halt.key != OPERATOR for halt in self.halts)
 
     @property
     def restore_marker(self) -> RestoreMarker:
-        """What is to be remembered of it."""
+        """The marker to store outside of the database after this answer."""
         return RestoreMarker(self.lineage, self.seal, self.digests.get(self.seal, ""))
 
 
 class RestoreMarkerUnreadable(Exception):
-    """The memory of a machine cannot be read; the message is a line that says what to do."""
+    """The notes of this machine about the database cannot be read. The message is a line that says what to do."""
 
 
 class MailingRefused(Exception):
-    """A mailing that cannot be paused, resumed or cancelled; the message says why."""
+    """A mailing cannot be paused, resumed or cancelled. The message says why."""
 
 
 class LedgerChains(Protocol):
-    """This process's own writers of the ledger."""
+    """The ledger chains that this process writes."""
 
     def renew_chains(self) -> None:
-        """Never extends the chains that there are: the database has lost entries of them."""
+        """Begins new chains, and never extends the old ones, because the database has lost entries of them."""
         ...
 
 
 class CommitNotes(Protocol):
-    """The place where a process notes what it has committed, outside of the database."""
+    """Notes, outside of the database, what a process has committed to it."""
 
     def note_entry(self, writer: UUID, n: int) -> None:
-        """Notes an entry, in microseconds. The note outlives the process at once, and the machine after a second."""
+        """Notes a committed ledger entry. It takes microseconds.
+
+        The note survives an end of the process at once, and a crash of the machine after a second.
+        """
         ...
 
     async def record_changes(self, changes: Sequence[StandingChange]) -> None:
-        """Notes changes of standings, and returns once they, and all that was noted before, are on disk."""
+        """Notes changes of standings. It returns when they and all earlier notes are on disk."""
         ...
 
 
 class RestoreMarkerStore(Protocol):
-    """The machine's memory of the database, outside of it; one for all processes.
+    """Notes of this machine about the database, outside of it. All its processes share them.
 
     Attributes:
-        id: of this process, among those that remember.
+        id: of this process in the notes.
     """
 
     id: UUID
 
     def read_marker(self) -> RestoreMarker | None:
-        """What is remembered; None: nothing yet."""
+        """Returns the stored marker, or None if there is none yet."""
         ...
 
     def write_marker(self, memory: RestoreMarker, instead_of: Collection[UUID]) -> None:
-        """Remembers a newer seal of the same lineage, or a lineage that goes on for the one that is remembered.
+        """Stores a marker if its seal is newer than the stored one of the same lineage, or if it replaces that lineage.
 
         Args:
-            memory: what was seen.
-            instead_of: the lineages that it goes on for.
+            memory: the marker to store.
+            instead_of: the lineages that its lineage replaces.
         """
         ...
 
     def begin_lineage(self, lineage: UUID) -> None:
-        """Notes from now on what is committed to this database; what was committed to another one is forgotten."""
+        """From now on, notes commits to the database of this lineage. Deletes notes about commits to another one."""
         ...
 
     def read_traces(self) -> Sequence[CommitTrace]:
-        """Returns what processes of the machine committed last: this one, those that live, and those that ended."""
+        """Returns the last commits of the machine's processes: of this one, of running ones, and of ended ones."""
         ...
 
     def forget_traces(self, ended: Collection[UUID]) -> None:
-        """The database has all that these have committed; they are forgotten as soon as this process notes more."""
+        """Deletes traces of ended processes once this process notes more. The database has all their commits."""
         ...
 
     def keep_as_evidence(self) -> None:
-        """The database went back: what is noted is evidence, and newer notes do not take its place."""
+        """Stops noting: the database went back, and newer notes must not overwrite the evidence."""
         ...
 
     async def sync_to_disk(self) -> None:
-        """Returns once all notes are on disk."""
+        """Writes all notes to disk, and returns when that is done."""
         ...
 
 
 class HaltStore(Protocol):
-    """What stands still, in the database. Each change is on record, in the same transaction."""
+    """Stores halts in the database. Each change is recorded in the ledger in the same transaction."""
 
     async def query_halts(
         self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
     ) -> HaltAnswer:
-        """Tells what stands still, and whether what this process has seen is there. Answers, or raises, within seconds.
+        """Returns the halts, and which of the given seals and entries are there. Answers, or raises, within seconds.
 
         Args:
-            seals: numbers of seals.
-            heads: entries.
-            witnesses: this process, and those for which it speaks.
+            seals: numbers of seals that this process has seen.
+            heads: ledger entries that processes of this machine have committed.
+            witnesses: this process, and the ended ones for which it speaks.
         """
         ...
 
     async def attest_memory(self, label: str, witnesses: Sequence[UUID]) -> None:
-        """Says that the database has all that this process remembers, and that those remember for which it speaks.
+        """Stores the statement that the database has all data that this process and `witnesses` have noted.
 
         Args:
-            label: names this process.
-            witnesses: as for `query_halts`; the rows of those for which it speaks go.
+            label: the name of this process.
+            witnesses: as for `query_halts`; the rows of the ended processes are deleted.
         """
         ...
 
     async def deregister_witness(self, witness: UUID) -> None:
-        """Says that a process ends and that the database has all that it remembers. Ignored after a failover."""
+        """Stores that a process ends, and that the database has all that it has noted. Ignored after a failover."""
         ...
 
     async def find_lost_changes(self, changes: Sequence[StandingChange]) -> Sequence[tuple[StandingChange, bool]]:
-        """Those of some changes whose entry the ledger lacks, and whether each still stands.
+        """Returns the changes whose entry the ledger lacks, each with True if it still holds.
 
-        It does if the person is the same, and has not taken it back since.
+        A change still holds if the person is the same, and has not taken it back since.
         """
         ...
 
     async def add_halt(self, halt: Halt) -> bool:
-        """Halts everything, a brand or a processor; whether that is new."""
+        """Halts everything, a brand or a processor. Returns False if it was halted already."""
         ...
 
     async def lift_halt(self, scope: HaltScope, key: str, by: str) -> bool:
-        """Lets it go on; whether it stood still. What waits is published by the timekeeper, at its next look."""
+        """Ends a halt. Returns False if there was none. The timekeeper publishes waiting batches in its next round."""
         ...
 
     async def pause_mailing(self, mailing_id: UUID, by: str, reason: str) -> bool:
-        """Halts a mailing; whether that is new.
+        """Halts a mailing. Returns False if it was halted already.
 
         Raises:
             MailingRefused: it is finished or cancelled.
@@ -265,7 +268,7 @@ class HaltStore(Protocol):
         ...
 
     async def resume_mailing(self, mailing_id: UUID, by: str) -> bool:
-        """Lets a mailing go on; whether it stood still.
+        """Ends the halt of a mailing. Returns False if there was none.
 
         Raises:
             MailingRefused: it is cancelled.
@@ -273,7 +276,7 @@ class HaltStore(Protocol):
         ...
 
     async def cancel_mailing(self, mailing_id: UUID, by: str, reason: str) -> bool:
-        """Halts a mailing for good; the timekeeper ends its open deliveries. Whether that is new.
+        """Halts a mailing for good; the timekeeper ends its open deliveries. Returns False if it was cancelled already.
 
         Raises:
             MailingRefused: it is finished.
@@ -281,14 +284,14 @@ class HaltStore(Protocol):
         ...
 
     async def begin_lineage(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
-        """Begins a new lineage, which goes on for those of this database and those that it has lost something of.
+        """Begins a new lineage. It replaces the lineages of this database, and those of which it has lost data.
 
         Args:
-            by: who says so.
+            by: the person who orders it.
             ended: the categories whose open mailings end here, since their mail may have gone out already; None:
-                everything goes on.
+                all mailings go on.
 
         Returns:
-            The lineage, and how many mailings end.
+            The new lineage, and the number of mailings that end.
         """
         ...

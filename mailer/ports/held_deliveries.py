@@ -1,4 +1,4 @@
-"""Deliveries of a mailing that are held until a person says how they go on."""
+"""Deliveries of a mailing that are held until a person decides about them."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,10 +7,10 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class DoubtfulDelivery:
-    """A mandatory delivery that may have arrived, and is held for that.
+    """A mandatory delivery that may have arrived already, and is held for that reason.
 
     Attributes:
-        category: what the mail is to this person.
+        category: the category of the mail for this person.
     """
 
     mailing_id: UUID
@@ -21,12 +21,12 @@ class DoubtfulDelivery:
 
 
 class HeldDeliveries(Protocol):
-    """Deliveries that are held for their doubt, or until our own set-up is mended."""
+    """Deliveries that are held because they may have arrived, or until our own set-up is repaired."""
 
     async def release_held(self, mailing_id: UUID, by: str) -> int:
-        """Lets those of a mailing go on now, on record; returns how many."""
+        """Releases the held deliveries of a mailing now, and records it in the ledger. Returns their number."""
         ...
 
     async def list_doubtful(self, mailing_id: UUID, limit: int) -> list[DoubtfulDelivery]:
-        """Those of a mailing that are held for their doubt, in order of recipient."""
+        """Returns the deliveries of a mailing that are held because they may have arrived, in order of recipient."""
         ...

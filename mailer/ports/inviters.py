@@ -4,15 +4,15 @@ from typing import Protocol
 
 
 class InviterStore(Protocol):
-    """Whose invitations are stopped."""
+    """Stops the invitations of single members, and lets them go on."""
 
     async def pause_inviter(self, brand: str, inviter: str, reason: str) -> bool:
-        """Stops a member's invitations, also those that wait; once it returns, none of them begins.
+        """Stops a member's invitations, also the waiting ones. After it returns, no hand-over of one begins.
 
-        False: they were stopped already.
+        Returns False if they were stopped already.
         """
         ...
 
     async def resume_inviter(self, brand: str, inviter: str, reason: str) -> bool:
-        """Lets a member invite again. False: their invitations were not stopped."""
+        """Lets a member invite again. Returns False if the invitations were not stopped."""
         ...

@@ -1,4 +1,4 @@
-"""What is written down, as the rooms that write it see it."""
+"""Entries of the ledger, before the writer adds number, time and hash."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -6,30 +6,30 @@ from uuid import UUID
 
 
 class EntryKind(StrEnum):
-    """What a ledger entry records."""
+    """The kind of fact that a ledger entry records."""
 
     MAILING = "mailing"
     """A mailing was accepted or released, paused, resumed, cancelled or ended."""
     DECISION = "decision"
-    """Whether a person gets a mailing, and by which rule."""
+    """A decision: does a person get a mailing, and by which rule."""
     HAND_OVER = "hand_over"
-    """The intent: from here on it may be with the processor."""
+    """The intent of a hand-over. From here on the processor may have the message."""
     OUTCOME = "outcome"
-    """What came of it."""
+    """The result of a hand-over, or another end of a delivery."""
     ACTION = "action"
     """A change of standing."""
     CONTROL = "control"
-    """Somebody stopped everything, a brand or a processor, or let it go on."""
+    """A person stopped everything, a brand or a processor, or let it go on."""
 
 
 class LedgerEntry(NamedTuple):
-    """One fact for the ledger; the writer adds its number, time and hash. Three a mail, so it is a plain tuple.
+    """One fact for the ledger; the writer adds number, time and hash. Each mail has three, so it is a plain tuple.
 
     Attributes:
         fields: the kinds of personal data handed over, such as `email` or `name`; never their values.
         reply: the processor's text, or another text that may identify somebody. It is chained as a salted commitment.
         message_id: RFC 5322 Message-ID, without angle brackets.
-        actor: the identity that said so, a publisher or a person; None where nobody but mailer and the recipient did.
+        actor: the publisher or person who ordered it; None if only mailer or the recipient did.
     """
 
     kind: EntryKind

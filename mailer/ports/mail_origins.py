@@ -1,4 +1,4 @@
-"""Where a mail came from, for whoever asks why they got it."""
+"""The origin of a mail, shown to people who ask why they got it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,13 +8,13 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class MailOrigin:
-    """What may be told of a mail to whoever holds it, also if it was forwarded: neither address, name nor reference.
+    """The facts about a mail that anybody who has it may see, even after forwarding: no address, name or reference.
 
     Attributes:
-        category: as what it was sent to this person; None where its mailing is gone by retention.
+        category: the category under which it was sent to this person; None if retention has deleted its mailing.
         inviter: the member for whom it was sent.
         source, collected_at, policy_version: of the address.
-        asked: the person's consent to it stood when it was handed over; stands now, if no hand-over is on record.
+        asked: the person's consent held at the hand-over. If no hand-over is on record: it holds now.
     """
 
     category: str | None
@@ -26,8 +26,8 @@ class MailOrigin:
 
 
 class MailOrigins(Protocol):
-    """Mailings and addresses, as far as their origin goes."""
+    """Reads the origin of mailings and of addresses."""
 
     async def find_origin(self, brand: str, recipient_id: int, mailing_id: UUID) -> MailOrigin | None:
-        """The origin of one mail, None if the brand has no such recipient."""
+        """Returns the origin of one mail, or None if the brand has no such recipient."""
         ...

@@ -1,4 +1,4 @@
-"""Mailings, as intake and hand-over see them."""
+"""Mailings, for intake and hand-over."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,13 +18,13 @@ _LATELY = 60.0
 
 @dataclass(slots=True)
 class NewMailing:
-    """An event that was found good, on its way in. Nobody changes it; frozen, it would take five times as long to make.
+    """A valid event that will be stored as a mailing. No code changes it; `frozen` makes creation five times slower.
 
     Attributes:
-        id: a UUIDv7 minted here, never the event's id.
-        template_version, template_source: the template as it was when the event came in; the mailing keeps it.
-        controller: the brand's, by whom suppressions are kept.
-        versions: the brand's, by the day on which each came into force.
+        id: a UUIDv7 made by mailer, never the event's id.
+        template_version, template_source: the template at the time of intake; the mailing keeps it.
+        controller: of the brand; suppressions are stored by controller.
+        versions: the brand's policy versions, by the day on which each came into force.
     """
 
     id: UUID
@@ -40,15 +40,15 @@ class NewMailing:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedMailing:
-    """What became of a new mailing.
+    """The result of accepting a new mailing.
 
     Attributes:
-        mailing_id: the first mailing's id, where the event was known already.
-        known: whether the event was known already.
-        batches: the ids of its batches that are due now, none while it waits for release or for its time.
-        size: how many recipients it has.
-        facts: of a new mailing that names its people and attaches nothing, so that nobody has to ask for them.
-        differs: of a known event, the fields in which it differs from the first one under its id.
+        mailing_id: the id of the mailing; if the event was known already, of its first mailing.
+        known: True if the event was known already.
+        batches: the ids of its batches that are due now; none while it waits for its release or its time.
+        size: the number of recipients.
+        facts: of a new mailing with listed people and no attachment, so that the hand-over need not read them.
+        differs: of a known event, the fields in which it differs from the first one with its id.
     """
 
     mailing_id: UUID
@@ -61,13 +61,13 @@ class AcceptedMailing:
 
 @dataclass(slots=True)
 class MailingFacts:
-    """All that one mailing's messages have in common.
+    """The facts that all messages of one mailing have in common.
 
-    Nobody changes it once it is made; frozen, it would take five times as long to make.
+    No code changes it; `frozen` would make its creation five times slower.
 
     Attributes:
-        released_at: when it was free to go, but for its `send_at`: as it came in, or when somebody released it.
-        inviter, partner: who stands behind it.
+        released_at: when it could go, apart from its `send_at`: the time of intake, or of its release by a person.
+        inviter, partner: the member or the partner on whose behalf it is sent.
     """
 
     id: UUID
@@ -90,24 +90,24 @@ class MailingFacts:
     partner: str | None = None
     product: str | None = None
     attachments: tuple[Attachment, ...] = ()
-    """The last field: it is the last column of each query, too."""
+    """The last field, since it is the last column of each query, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailingStatus:
-    """How far a mailing has come.
+    """The state and the counters of a mailing.
 
     Attributes:
         state: awaiting_release, scheduled, running, paused, finished, cancelled, or ended after a restore.
         counts: deliveries by (state, reason); their sum is the audience.
         opens: fetches of the pixel by people's mail programs; machine_opens: by proxies and scanners, apart.
-        unique_opens: how many messages were opened, as far as that may be known. The same of clicks: clicks,
-            machine_clicks, and unique_clicks, each message's click on each link once. None: fewer than are shown; in
-            whole cells while the mailing runs (`aggregates.rounded_figure`).
-        publisher: an identity, as text; empty where nobody is known.
-        halted: the scopes of what makes it stand still.
-        began_at: when it was free to go; None while it waits for its release.
-        ended_lately: how many of its deliveries came to their end in the last minute.
+        unique_opens: the number of opened messages, as far as promises allow to know it. The same for clicks: clicks,
+            machine_clicks, and unique_clicks (a message's click on a link counts once). None: too few to be shown;
+            rounded to whole cells while the mailing runs (`aggregates.rounded_figure`).
+        publisher: an identity, as text; empty if it is unknown.
+        halted: the scopes of the halts that stop it.
+        began_at: when it could go; None while it waits for its release.
+        ended_lately: the number of its deliveries that ended in the last minute.
     """
 
     id: UUID
@@ -134,7 +134,7 @@ class MailingStatus:
     ended_lately: int = 0
 
     def progress(self, now: datetime) -> "MailingProgress":
-        """How far it has come, as of its counters."""
+        """Returns the numbers of ended and open deliveries, the rate, and the expected end, from the counters."""
         done = sum(n for (state, _), n in self.counts.items() if DeliveryState(state).is_final)
         left = sum(self.counts.values()) - done
         if self.state != "running" or self.began_at is None:
@@ -146,12 +146,12 @@ class MailingStatus:
 
 @dataclass(frozen=True, slots=True)
 class MailingProgress:
-    """How far a mailing has come.
+    """The progress of a mailing.
 
     Attributes:
         done: deliveries in a final state. open: the others.
-        rate: deliveries that came to their end, a second, over the last minute; None unless it is running.
-        eta: when all are done, at that rate; None where nothing moves.
+        rate: deliveries that ended per second, over the last minute; None unless the mailing is running.
+        eta: the time at which all will have ended, at that rate; None if the rate is 0 or None.
     """
 
     done: int
@@ -161,40 +161,40 @@ class MailingProgress:
 
 
 class ReleaseRefused(Exception):
-    """A mailing may not be released; the message says why and by whom it could be."""
+    """A mailing may not be released. The message says why, and who could release it."""
 
 
 class MailingStore(Protocol):
-    """The mailings of the database."""
+    """Stores and reads mailings."""
 
     async def accept_mailings(self, mailings: Sequence[NewMailing]) -> list[AcceptedMailing]:
-        """Takes events in, with their people, deliveries and batches, in one transaction. One answer each, in order.
+        """Stores mailings with people, deliveries and batches, in one transaction. Returns one result each, in order.
 
         Raises:
-            ValueError: one of them has a value that the database cannot hold; none was taken in.
+            ValueError: one of them has a value that the database cannot store; none was stored.
         """
         ...
 
     async def has_audience(self, brand: str, name: str) -> bool:
-        """Whether the brand has an audience of that name; `everyone` always exists."""
+        """Returns True if the brand has an audience of that name; `everyone` always exists."""
         ...
 
     async def read_facts(self, mailing_ids: Sequence[UUID]) -> dict[UUID, MailingFacts]:
-        """What hand-over needs to know of them."""
+        """Returns the facts of mailings that the hand-over needs, by id."""
         ...
 
     async def member_names(self, brand: str, numbers: Sequence[int], refs: Sequence[str]) -> dict[int | str, str]:
-        """The names that mail to others may show of members, by number and by ref; those without are missing."""
+        """Returns the names of members that mail to others may show, by number and by ref. Unnamed ones are missing."""
         ...
 
     async def read_template_source(self, version: str) -> str | None:
-        """The template of a version, as it was."""
+        """Returns the source of the template of a version, or None if that version is not stored."""
         ...
 
     async def find_mailing(self, brand: str, event_id: str) -> MailingStatus | None:
-        """The mailing of an event."""
+        """Returns the status of the mailing of an event, or None if there is none."""
         ...
 
     async def differing_fields(self, event: MessageEvent) -> tuple[str, ...]:
-        """The fields in which an event differs from the one that was taken in under its id before, if there is one."""
+        """Returns the fields in which an event differs from the stored event with its id; empty if there is none."""
         ...

@@ -1,4 +1,4 @@
-"""Notices: deliveries that were diverted from mail, and wait for somebody who tells the person on another channel."""
+"""Notices: deliveries that were diverted from mail. Staff tell the person on another channel."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -12,39 +12,39 @@ class NoticeState(StrEnum):
     """The state of a notice."""
 
     OPEN = "open"
-    """Nobody works it yet."""
+    """Nobody works on it yet."""
     TAKEN = "taken"
-    """Somebody works it."""
+    """Somebody works on it."""
     DONE = "done"
     """It was posted, or the person was reached."""
     RETURNED = "returned"
-    """It came back, and is given up."""
+    """It came back, and was given up."""
     CLOSED = "closed"
-    """It is nobody's to work any more: the person was erased, or the mailing cancelled."""
+    """Nobody has to work on it any more: the person was erased, or the mailing cancelled."""
 
 
 WAITING = (NoticeState.OPEN, NoticeState.TAKEN)
-"""States in which somebody has something to do."""
+"""States of notices that staff still have to work on."""
 
 
 class NoticeRefused(ValueError):
-    """Something cannot be done with a notice; the message says why."""
+    """A notice does not exist or cannot be changed. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One person who is to be told of one mailing on another channel.
+    """The task to tell one person about one mailing on another channel.
 
     Attributes:
-        id: by which commands name it.
-        category: what the mail is to this person.
-        channel: where the person is told: `written_notice`, or a channel of the policy's.
-        reason: why no mail went, as the ledger has it.
+        id: commands use it.
+        category: the category of the mail for this person.
+        channel: the channel: `written_notice`, or a channel of the policy.
+        reason: the reason for which no mail went, as in the ledger.
         since: when it was diverted.
         changed_at, changed_by: the last change, and the person who made it; None: mailer itself.
-        note: why it came back, or was closed.
+        note: the reason for which it came back, or was closed.
         reference: of the posting or the call.
-        day: when it was posted, or the person reached.
+        day: on which it was posted, or the person was reached.
         has_address: a postal address is on record.
     """
 
@@ -67,10 +67,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class NoticeFilter:
-    """The notices that are asked for; None: any.
+    """A filter for notices; None: any value.
 
     Attributes:
-        after: those behind this id.
+        after: only notices with a higher id.
     """
 
     brand: str | None = None
@@ -82,7 +82,7 @@ class NoticeFilter:
 
 @dataclass(frozen=True, slots=True)
 class NoticeChange:
-    """A new state of notices, and what is said of it."""
+    """A new state for notices, with its author, note, reference and day."""
 
     state: NoticeState
     by: str
@@ -93,13 +93,13 @@ class NoticeChange:
 
 @dataclass(frozen=True, slots=True)
 class NoticeAddressee:
-    """Somebody who is to be told, as who works the notice has to know.
+    """The person that a notice is for, with the data that staff need to tell them.
 
     Attributes:
-        notice: its id.
+        notice: the id of the notice.
         lines: the postal address; None: none is on record.
-        mailing_state: of the mailing now.
-        electronic_refused: they want notices in writing still.
+        mailing_state: the present state of the mailing.
+        electronic_refused: the person still wants notices in writing.
     """
 
     notice: int
@@ -112,34 +112,34 @@ class NoticeAddressee:
 
 
 class NoticeStore(Protocol):
-    """The queue of those that are told on another channel."""
+    """Stores the queue of notices."""
 
     async def list_notices(self, selected: NoticeFilter, limit: int) -> Sequence[Notice]:
-        """Returns some, oldest first."""
+        """Returns the notices that pass the filter, oldest first, at most `limit`."""
         ...
 
     async def get_notices(self, ids: Sequence[int]) -> Sequence[Notice]:
-        """Returns those that there are."""
+        """Returns the notices with these ids; missing ones are left out."""
         ...
 
     async def change_notices(
         self, ids: Sequence[int], change: NoticeChange, refuses: Callable[[Notice], str | None]
     ) -> Sequence[Notice]:
-        """Changes all of them or none, on record.
+        """Changes all of the notices or none, and records it in the ledger.
 
         Args:
-            ids: theirs.
+            ids: of the notices.
             change: the same for all.
-            refuses: says why one of them, as it is now, cannot be changed so.
+            refuses: returns the reason not to change a notice in its present state, or None.
 
         Returns:
-            Them, as they were.
+            The notices as they were before.
 
         Raises:
-            NoticeRefused: one is not there, or cannot be changed.
+            NoticeRefused: one does not exist, or cannot be changed.
         """
         ...
 
     async def read_addressees(self, ids: Sequence[int], by: str) -> Sequence[NoticeAddressee]:
-        """Returns whom they are for, and records that somebody has read it; nobody for those that are closed."""
+        """Returns the addressees of notices, and records who has read them. Closed notices have no addressee."""
         ...

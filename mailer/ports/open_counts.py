@@ -1,4 +1,4 @@
-"""Opens and clicks, as far as they may be kept."""
+"""Counts of opens and clicks, as far as the promises allow to store them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from mailer.policy.standing import Standing
 
 @dataclass(frozen=True, slots=True)
 class FetchTrace:
-    """The fetch of a pixel or of a tracked link, as far as it is kept: no time, no address, no program.
+    """The fetch of a pixel or of a tracked link, without its time, network address and program.
 
     Attributes:
-        mailing_id: what is counted.
-        machine: a proxy or a scanner fetched it; counted apart.
-        nonce: random, of one message and kept beside nobody, so that its second open is known as such (unlinkable).
-        recipient_id: whose; only with that person's consent (individual). It is counted for that person alone: were it
-            in the mailing's count too, the count less the known persons would be about who is left.
+        mailing_id: the mailing for which it counts.
+        machine: a proxy or a scanner fetched it; such fetches are counted apart.
+        nonce: a random value of one message, stored with no person. It shows that an open is a repeat (unlinkable).
+        recipient_id: the person; only with that person's consent (individual). The fetch then counts for that person
+            only. If it counted for the mailing too, subtracting known people would tell something about the others.
     """
 
     mailing_id: UUID
@@ -28,7 +28,7 @@ class FetchTrace:
 
 @dataclass(frozen=True, slots=True)
 class LinkHolder:
-    """A person who is named by a link."""
+    """The brand and the standing of a person who was sent a mailing."""
 
     brand: str
     standing: Standing
@@ -36,16 +36,16 @@ class LinkHolder:
 
 @dataclass(frozen=True, slots=True)
 class WrittenCounts:
-    """The fetches that went into the database: opens and clicks, each by whether a machine made them."""
+    """The numbers of opens and clicks written to the database, each by machine (True) or person (False)."""
 
     opens: Mapping[bool, int]
     clicks: Mapping[bool, int]
 
 
 class OpenCounts(Protocol):
-    """Counts opens and clicks. What it is given without a recipient can be joined to none (paltalk06-18).
+    """Counts opens and clicks. A fetch that comes without a recipient cannot be joined to one (paltalk06-18).
 
-    Counts stay in memory until their hour is over. So the database tells neither an order nor a time within an hour.
+    Counts stay in memory until their hour is over. So the database shows neither an order nor a time within an hour.
     """
 
     def add_open(self, trace: FetchTrace) -> None:
@@ -57,21 +57,21 @@ class OpenCounts(Protocol):
         ...
 
     async def find_mailed_person(self, mailing_id: UUID, recipient_id: int) -> LinkHolder | None:
-        """Finds who was sent a mailing, as of now; None if they or it are not known any more."""
+        """Returns the person to whom a mailing was sent, with the standing as of now; None if either is unknown."""
         ...
 
     def seconds_to_next_hour(self) -> float:
-        """Returns how long the hour still takes, in seconds."""
+        """Returns the seconds until the next full hour."""
         ...
 
     async def write_finished_hours(self) -> WrittenCounts:
-        """Writes the hours that are over, as far as their mailings may be counted.
+        """Writes the counts of finished hours, for mailings that may be counted.
 
-        A mailing counts once enough mailboxes were handed a pixel of it (`minimum_cell`). Until then its fetches wait;
-        they are dropped if it finishes without. After an error the hours are kept, and can be written again.
+        A mailing may be counted once enough mailboxes were sent its pixel (`minimum_cell`). Until then its fetches
+        wait; they are dropped if the mailing finishes before that. After an error the counts stay for the next call.
         """
         ...
 
     async def park_counts(self) -> None:
-        """Seals what is not written yet and leaves it to the next process, since this one ends."""
+        """Encrypts and stores the counts that are not written yet. This process ends; the next one reads them."""
         ...

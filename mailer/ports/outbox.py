@@ -1,4 +1,4 @@
-"""The outbox: messages as rows, committed together with whatever else their publisher commits."""
+"""The outbox: messages as rows. A publisher commits them in the same transaction as its own data."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Protocol
 from mailer.ports.broker import BrokerMessage
 
 TAKEN_OCTETS = 8 * 1024 * 1024
-"""Of the bodies that are taken at once: once there are so many, the next ones are left for the next time."""
+"""The most octets of bodies that one call leases. Rows beyond that are left for the next call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +15,9 @@ class OutboxRow:
     """A message in the outbox.
 
     Attributes:
-        id: its row.
-        exchange: where it is to be published.
-        message: what is to be published.
+        id: of the row.
+        exchange: the exchange to which it will be published.
+        message: the message that will be published.
     """
 
     id: int
@@ -26,46 +26,46 @@ class OutboxRow:
 
 
 class Outbox(Protocol):
-    """Rows are taken under a lease, so that several takers share the work and a dead one's rows come back."""
+    """Stores the rows and leases them, so that several processes share the work and rows of a dead one come back."""
 
     async def add_messages(self, exchange: str, messages: Sequence[BrokerMessage]) -> None:
-        """Commits messages as rows, and wakes whoever waits.
+        """Commits messages as rows, and wakes the processes that wait for rows.
 
         Raises:
             BrokerUnavailable: the database did not answer; the rows may be there or not.
-            Unpublishable: one of them could never be published; none is there.
+            Unpublishable: one of the messages could never be published; no row was added.
         """
         ...
 
     async def lease_rows(
         self, owner: str, limit: int, lease_seconds: float, without: Collection[tuple[str, str]] = ()
     ) -> list[OutboxRow]:
-        """Takes the oldest rows that nobody holds, oldest first; fewer where their bodies are large (`TAKEN_OCTETS`).
+        """Leases the oldest rows without a lease, oldest first; fewer if their bodies are large (`TAKEN_OCTETS`).
 
         Args:
-            owner: who takes.
-            limit: how many at most.
-            lease_seconds: for how long they are the owner's.
-            without: (exchange, routing key) of rows to leave where they are.
+            owner: the name of the process that leases them.
+            limit: the largest number of rows.
+            lease_seconds: the length of the lease.
+            without: (exchange, routing key) of rows that are not leased.
         """
         ...
 
     async def count_waiting(self, of: Collection[tuple[str, str]], at_most: int) -> int:
-        """How many rows of these (exchange, routing key) nobody holds; counted up to `at_most`."""
+        """Returns the number of rows with these (exchange, routing key) that nobody has leased, at most `at_most`."""
         ...
 
     async def renew_leases(self, owner: str, lease_seconds: float) -> None:
-        """Extends the lease on every row that the owner holds."""
+        """Extends the lease of each row that the owner has leased."""
         ...
 
     async def remove_rows(self, ids: Sequence[int]) -> None:
-        """Forgets rows whose messages have arrived."""
+        """Deletes rows whose messages were published."""
         ...
 
     async def release_rows(self, ids: Sequence[int]) -> None:
-        """Gives rows back before their lease ends."""
+        """Ends the lease of rows early, so that they can be leased again."""
         ...
 
     async def wait_for_rows(self, seconds: float) -> None:
-        """Returns when something was parked, or after so many seconds."""
+        """Waits until a row is added, but not longer than so many seconds."""
         ...

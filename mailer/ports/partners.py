@@ -1,4 +1,4 @@
-"""Suppressions for partners, as the timekeeper passes them on and the command line shows them."""
+"""Suppressions for partners: the timekeeper posts them, and the command line shows them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class UnsentSuppressions:
-    """What a partner has not been told yet.
+    """Suppressions that were not posted to a partner yet.
 
     Attributes:
-        ids: of the rows. signed: the list of them, signed, as it is posted.
+        ids: of the rows. signed: the signed list of them, as it is posted.
     """
 
     ids: Sequence[int]
@@ -19,43 +19,43 @@ class UnsentSuppressions:
 
 @dataclass(frozen=True, slots=True)
 class PartnerCounts:
-    """How many suppressions a partner has, and how many of them were posted to it."""
+    """The number of a partner's suppressions, and the number of them that were posted."""
 
     suppressions: int
     pushed: int
 
 
 class PartnerSuppressions(Protocol):
-    """Which addresses a brand's partners may not mail, as hashes under a key that only that partner shares."""
+    """Addresses that a brand's partners may not mail, as hashes. Each partner has its own key for them."""
 
     async def signed_suppressions(self, brand: str, partner: str) -> Mapping[str, Any]:
-        """The whole list, signed: `body` (JSON), `signature` and `public_key` (Ed25519, hexadecimal)."""
+        """Returns the whole list, signed: `body` (JSON), `signature` and `public_key` (Ed25519, hexadecimal)."""
         ...
 
     async def read_unsent(self, brand: str, partner: str, limit: int) -> UnsentSuppressions | None:
-        """The oldest that were not posted yet; None if there are none."""
+        """Returns the oldest suppressions that were not posted yet, or None if there are none."""
         ...
 
     async def mark_sent(self, ids: Sequence[int]) -> None:
-        """Notes that they were posted."""
+        """Stores that the suppressions with these row ids were posted."""
         ...
 
     async def count_suppressions(self, brand: str, partner: str) -> PartnerCounts:
-        """How many there are."""
+        """Returns the numbers of a partner's suppressions: all of them, and those that were posted."""
         ...
 
 
 class Webhook(Protocol):
-    """Posts JSON to an address."""
+    """Posts JSON to a URL."""
 
     async def __call__(self, url: str, body: bytes) -> None:
-        """Returns once it was taken.
+        """Posts the body. Returns when the server has accepted it.
 
         Raises:
-            PostRefused: it was not.
+            WebhookRefused: the server did not accept it.
         """
         ...
 
 
 class WebhookRefused(Exception):
-    """Nobody took it; the message says why, in one word or as a status code."""
+    """No server accepted the post. The message says why, in one word or as a status code."""

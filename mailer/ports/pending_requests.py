@@ -1,4 +1,4 @@
-"""Wishes: what widens or moves somebody's mail is asked for, and waits for an answer from the address on record."""
+"""Wishes: requests to widen or move a person's mail. Each waits until the address on record confirms it by mail."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from mailer.ports.broker import BrokerMessage
 from mailer.ports.consents import Consent
 
 BETWEEN_MAILS = timedelta(days=1)
-"""The least time between two confirmation mails of a brand to a mailbox. What an account asks for meanwhile joins its
-earlier one; the mail of another account with the same address waits."""
+"""The least time between two confirmation mails of a brand to a mailbox. A wish that comes meanwhile joins the earlier
+mail of its account; the mail of another account with the same address waits."""
 LASTS = timedelta(days=7)
-"""The time after its mail in which a wish can be confirmed."""
+"""The time for which a wish can be confirmed, counted from its mail."""
 
 
 class RequestedAct(StrEnum):
-    """Acts that can be asked for besides a consent. The names stand in the ledger, and are no category's."""
+    """Acts, other than consents, that a person can ask for. The names stand in the ledger; no category has them."""
 
     MARKETING = "marketing-again"
     PERSONALISED = "personalised-again"
@@ -31,13 +31,13 @@ class RequestedAct(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PendingRequest:
-    """Something that is asked for.
+    """A wish of a person.
 
     Attributes:
-        what: the scope of a consent, or an `RequestedAct`.
-        version: of the statement that was shown. words: those that were shown.
-        asked_at: when, an aware time.
-        answered: it was confirmed. void: the opposite was said after it was asked for.
+        what: the scope of a consent, or a `RequestedAct`.
+        version: of the statement that was shown. words: the text that was shown.
+        asked_at: when the person asked, an aware time.
+        answered: it was confirmed. void: the person has said the opposite since.
     """
 
     what: str
@@ -49,7 +49,7 @@ class PendingRequest:
 
     @property
     def is_waiting(self) -> bool:
-        """It can still be confirmed."""
+        """Returns True if it can still be confirmed."""
         return not (self.answered or self.void)
 
 
@@ -58,10 +58,10 @@ class Confirmation:
     """A mail that asks a person to confirm.
 
     Attributes:
-        id: which mail; its link names it.
-        ref: the person's.
+        id: of the mail; its link contains it.
+        ref: of the person.
         generation: of the address that it goes to.
-        at: when it goes, where the mailbox has had one within a day, for another account; None: at once.
+        at: when it goes, if the mailbox had such a mail for another account within a day; None: at once.
     """
 
     id: UUID
@@ -71,7 +71,7 @@ class Confirmation:
 
 
 class PendingRequests(Protocol):
-    """Wishes, the mail that asks for an answer, and their ledger entries commit together."""
+    """Stores wishes. Wishes, the mail that asks to confirm them, and their ledger entries commit together."""
 
     async def ask_for_confirmation(
         self,
@@ -83,30 +83,30 @@ class PendingRequests(Protocol):
         *,
         by_owner: bool = True,
     ) -> Confirmation | None:
-        """Keeps wishes until they are confirmed, and publishes the mail that asks, at most one a day.
+        """Stores wishes, and publishes the mail that asks to confirm them, at most one a day.
 
         Args:
-            brand: whose mail.
-            recipient_id: who.
-            wishes: what is asked for. Asked again, it is of the later time, and can be confirmed again. What was
-                withdrawn since it was said is not asked for: where that is all, there is no mail.
-            letter: makes the mail's event.
-            evidence: the consents among them, kept as asked for and not given.
-            by_owner: the person asks. Else nothing is asked of who has objected, closed the account or left that mail.
+            brand: the brand of the recipient.
+            recipient_id: the recipient.
+            wishes: the wishes. A repeated wish gets the later time, and can be confirmed again. A wish that the person
+                has withdrawn since is left out; if none is left, no mail is sent.
+            letter: makes the event of the mail.
+            evidence: the consents among the wishes; they are stored as asked for, not as given.
+            by_owner: the person asks. If False, people who objected, closed the account or left that mail get no mail.
 
         Returns:
-            The mail that they wait for. None: the brand has no such recipient.
+            The mail that the wishes wait for, or None if the brand has no such recipient.
         """
         ...
 
     async def wishes_of_confirmation(self, brand: str, recipient_id: int, confirmation: UUID) -> list[PendingRequest]:
-        """Reads all that one mail asks. Nothing once the mail is too old, or was for another address."""
+        """Returns the wishes of one mail; none if the mail is too old, or went to another address."""
         ...
 
     async def list_waiting(self, brand: str, recipient_id: int) -> set[str]:
-        """Names what any mail to a person's address on record asks for, and can still be confirmed."""
+        """Returns the names of the wishes that mails to a person's present address can still confirm."""
         ...
 
     async def mark_answered(self, confirmation: UUID, what: str) -> None:
-        """Notes that a wish was confirmed and done."""
+        """Stores that a wish was confirmed and done."""
         ...

@@ -1,4 +1,4 @@
-"""An outside delivery system, as the hand-over sees it."""
+"""An outside delivery system: the interface that the hand-over uses."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
@@ -6,9 +6,10 @@ from typing import NamedTuple, Protocol
 from mailer.policy.outcome import Outcome
 
 Permit = Callable[[int], str | None]
-"""Asked right before each message begins, by its place in the window: None, or why it may not begin any more.
+"""A check just before each message, given its index in the window. It returns None, or the reason not to send it.
 
-What it says no to is UNSENT with that reason: its lease or its token of a rate has run out, or its mailing was paused.
+A message that it forbids gets the outcome UNSENT with that reason. Reasons: the lease or the rate token has expired, or
+the mailing was paused.
 """
 
 
@@ -19,9 +20,9 @@ class OutgoingMessage(NamedTuple):
         sender: the envelope sender (RFC 5321 MAIL FROM), an addr-spec.
         recipient: the envelope recipient (RCPT TO), an addr-spec with its domain as A-labels.
         content: the whole message, CRLF line ends, not dot-stuffed.
-        envid: names the delivery to whoever reports on it (RFC 3461 4.4); printable ASCII, at most 100 characters.
-        is_canonical: each line ends in CRLF, no other CR or LF is in it, and no line begins with a dot, as the renderer
-            writes it. Such a message needs no second look at each of its octets, which takes 3 µs for 4 KB.
+        envid: the id of the delivery in delivery reports (RFC 3461 4.4); printable ASCII, at most 100 characters.
+        is_canonical: each line ends in CRLF, it has no other CR or LF, and no line begins with a dot; the renderer
+            writes it so. Such a message needs no second pass over its octets, which takes 3 µs for 4 KB.
     """
 
     sender: str
@@ -32,16 +33,16 @@ class OutgoingMessage(NamedTuple):
 
 
 class Processor(Protocol):
-    """Takes messages and answers for each of them."""
+    """Takes messages, and returns an outcome for each of them."""
 
     @property
     def name(self) -> str:
-        """Its name in the ledger."""
+        """The processor's name in the ledger."""
         ...
 
     @property
     def country(self) -> str:
-        """Where it processes, ISO 3166-1 alpha-2."""
+        """The country in which it processes data, as ISO 3166-1 alpha-2."""
         ...
 
     @property
@@ -51,40 +52,40 @@ class Processor(Protocol):
 
     @property
     def outside(self) -> bool:
-        """Whether it is beyond our own network; what is within is no processor of others (GDPR Art. 4(8))."""
+        """True if it is outside our own network. A system inside it is no processor in law (GDPR Art. 4(8))."""
         ...
 
     @property
     def weight(self) -> int:
-        """Its share among the processors that may have a message; 0: only when no other one may."""
+        """Its share of the messages that several processors may take. 0: it takes mail only if no other one can."""
         ...
 
     @property
     def purposes(self) -> frozenset[str] | None:
-        """The purposes that it may serve; None: all. What a policy forbids it comes on top."""
+        """The purposes that it may serve; None: all. A policy can forbid it more."""
         ...
 
     @property
     def weakest_encryption(self) -> str | None:
-        """The weakest encryption of a connection on which it took messages, as the ledger notes it: `tls:TLSv1.3 …`.
+        """The weakest encryption of the connections that were made, as text for the ledger: `tls:TLSv1.3 …`.
 
-        None: nothing leaves this machine.
+        None: no message leaves this machine.
         """
         ...
 
     async def send(
         self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
     ) -> list[Outcome]:
-        """Hands a window over; one outcome a message, in its order. Never raises for what a server does.
+        """Sends the messages of a window. Returns one outcome for each, in order. Errors of a server never raise.
 
         Args:
             window: the messages, each sent as soon as a connection is free.
             deadline: `time.monotonic()` seconds; no message begins after it (its outcome is `UNSENT`).
-            permit: asked before each message.
-            urgent: whether the connections that are kept from bulk mail may be used.
+            permit: called before each message.
+            urgent: True if it may use the connections that are reserved for urgent mail.
         """
         ...
 
     async def close(self) -> None:
-        """Ends its connections politely."""
+        """Closes its connections in an orderly way."""
         ...

@@ -1,4 +1,4 @@
-"""The processors' states as workers find them, for operators."""
+"""The states of processors as workers see them, for operators."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ class ProcessorState:
     """The condition of a processor.
 
     Attributes:
-        relay: its name.
+        relay: the name of the processor.
         state: `unused`, `working`, `refuses_some`, `slow`, or a trouble: `down`, `no_address`, `certificate`,
             `auth_refused`, `misconfigured`.
-        since: when that began.
-        error: the last words of a trouble, without addresses; empty if there was none.
-        remedy: what to check; empty without a trouble.
-        times: in how many windows the trouble was met since then.
-        workers: how many find it so.
+        since: the time at which this state began.
+        error: the last error text, without addresses; empty if there was no trouble.
+        remedy: a line that says what to check; empty without a trouble.
+        times: number of windows that met the trouble since then.
+        workers: number of workers that see this state.
     """
 
     relay: str
@@ -31,21 +31,21 @@ class ProcessorState:
 
     @property
     def has_trouble(self) -> bool:
-        """Tells whether something is wrong."""
+        """Returns True unless the processor is unused or working."""
         return self.state not in ("unused", "working")
 
 
 class ProcessorStates(Protocol):
-    """The states that all workers have noted."""
+    """Stores the states that all workers report."""
 
     async def note_states(self, worker: str, states: Sequence[ProcessorState]) -> None:
-        """Notes how a worker finds its processors now; also where nothing has changed, or it counts as gone."""
+        """Stores the states that a worker sees now. It repeats unchanged states, else the worker counts as gone."""
         ...
 
     async def forget_states(self, worker: str) -> None:
-        """The worker has ended."""
+        """Deletes the states of a worker that has ended."""
         ...
 
     async def list_states(self) -> list[ProcessorState]:
-        """Returns each processor's state: where workers differ, a trouble, and the longest one."""
+        """Returns one state for each processor. If workers differ: a trouble, and the one that lasts longest."""
         ...

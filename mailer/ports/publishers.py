@@ -1,4 +1,4 @@
-"""Publishers, as the doors check them."""
+"""The publishers and their rights, for all places that accept events."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -8,12 +8,12 @@ from mailer.policy.publisher_rights import Publisher
 
 
 class PublisherStore(Protocol):
-    """Those who are known, with their rights. Revoked ones are not."""
+    """Reads the publishers and their rights. Revoked publishers are left out."""
 
     async def find_by_key(self, key: str) -> Publisher | None:
-        """The holder of an API key, None if it was never issued or has been revoked."""
+        """Returns the holder of an API key, or None if the key was never issued or was revoked."""
         ...
 
     async def all_publishers(self) -> Mapping[Identity, Publisher]:
-        """All of them, by identity."""
+        """Returns all publishers that are not revoked, by identity."""
         ...

@@ -1,4 +1,4 @@
-"""Hard refusals: how many there were, which of them are believed, and what persons have judged."""
+"""Hard refusals: their counts, the believed and the quarantined ones, and the verdicts of operators."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from mailer.policy.refusal_suspicion import RefusalTally
 from mailer.ports.deliveries import DeliveryState
 
 Key = tuple[UUID, int]
-"""A delivery's: mailing and recipient."""
+"""The key of a delivery: ids of mailing and recipient."""
 
 
 class RefusalVerdict(StrEnum):
-    """What was found of a refusal."""
+    """The verdict on a refusal."""
 
     BELIEVED = "believed"
     """The address is dead."""
@@ -28,9 +28,9 @@ class HardRefusal:
     """A hard refusal.
 
     Attributes:
-        address: the one that was refused; only its hash is kept.
-        domain: the part of it that was refused together with others, in lower case.
-        status: the enhanced status code, or the reply code where there was none.
+        address: the refused address; only its hash is stored.
+        domain: the domain of the address, in lower case.
+        status: the enhanced status code, or the reply code if there was none.
     """
 
     mailing_id: UUID
@@ -42,13 +42,13 @@ class HardRefusal:
 
     @property
     def delivery_key(self) -> Key:
-        """The delivery's."""
+        """The key of the delivery."""
         return self.mailing_id, self.recipient_id
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalCounts:
-    """A processor's answers. hour: the last one's. usual: of the 30 days before. domains: the last hour's of some."""
+    """Counts of a processor's replies. hour: last hour. usual: the 30 days before. domains: last hour, some domains."""
 
     hour: RefusalTally
     usual: RefusalTally
@@ -60,8 +60,8 @@ class RefusalGroup:
     """Refusals that wait for a person: those of one processor and recipient domain in one hour.
 
     Attributes:
-        since, until: when the first and the last of them came.
-        statuses: how many of each.
+        since, until: the times of the first and the last one.
+        statuses: the number of refusals of each status code.
     """
 
     processor: str
@@ -74,7 +74,7 @@ class RefusalGroup:
 
 @dataclass(frozen=True, slots=True)
 class RefusalSelection:
-    """Refusals that are judged together. domain: None for all. since, until: both included."""
+    """A selection of refusals that are judged together. domain: None for all. since, until: both included."""
 
     processor: str
     domain: str | None
@@ -84,11 +84,11 @@ class RefusalSelection:
 
 @dataclass(frozen=True, slots=True)
 class RefusalCase:
-    """A refusal that waits, and what its delivery is by now.
+    """A refusal that waits for a person, and the present state of its delivery.
 
     Attributes:
-        category: what the mail is to the person.
-        state, reason: of the delivery, if it has not been tried again since and may be; None else.
+        category: the category of the mail for this person.
+        state, reason: of the delivery, if it was not tried again since and may be tried again; else None.
     """
 
     id: int
@@ -104,49 +104,52 @@ class RefusalCase:
 
 
 class RefusalStore(Protocol):
-    """Hard refusals as they come, and the counters behind them."""
+    """Stores hard refusals as they come, and counts the replies of processors."""
 
     async def add_counts(
         self, processor: str, new: Mapping[str | None, RefusalTally], domains: Collection[str]
     ) -> RefusalCounts:
-        """Adds answers to a processor's counters (None: all of them; a name: those of a domain), and reads them."""
+        """Adds replies to a processor's counters, and reads them. Key None: all replies; a name: those of a domain."""
         ...
 
     async def record_refusals(
         self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
     ) -> None:
-        """Writes refusals down. Idempotent."""
+        """Stores believed and doubted refusals. Idempotent."""
         ...
 
     async def suppress_addresses(self, processor: str, believed: Sequence[HardRefusal]) -> None:
-        """Makes the addresses dead of refusals that are believed still, where they are their owners' still."""
+        """Marks addresses dead, if their refusal is still believed and they still belong to the same person."""
         ...
 
     async def retract_believed(self, processor: str, domains: Collection[str] | None) -> int:
-        """Puts into quarantine what was believed in the last hour; the addresses live again. Returns how many did.
+        """Moves the refusals that were believed in the last hour into quarantine, and lifts their suppressions.
 
         Args:
-            processor: whose refusals.
-            domains: only those of these recipient domains; None: of all.
+            processor: the processor that refused.
+            domains: only refusals of these recipient domains; None: of all.
+
+        Returns:
+            The number of refusals.
         """
         ...
 
 
 class QuarantineStore(Protocol):
-    """What waits for a person."""
+    """The quarantined refusals, which wait for a person."""
 
     async def list_groups(self, processor: str | None) -> list[RefusalGroup]:
-        """What waits for a person, newest first."""
+        """Returns the groups of refusals that wait for a person, newest first."""
         ...
 
     async def list_cases(self, selection: RefusalSelection, limit: int) -> list[RefusalCase]:
-        """Some that wait, oldest first."""
+        """Returns waiting refusals of a selection, oldest first, at most `limit`."""
         ...
 
     async def believe_cases(self, cases: Sequence[RefusalCase], by: str) -> None:
-        """Makes addresses dead, where they are their owners' still. Idempotent."""
+        """Marks the addresses of refusals dead, if they still belong to the same people. Idempotent."""
         ...
 
     async def close_cases(self, cases: Sequence[RefusalCase], verdict: RefusalVerdict, by: str) -> None:
-        """Writes down what a person has found. Mailings that have deliveries to make again are open again."""
+        """Stores the verdict of a person. Reopens the mailings that have deliveries to try again."""
         ...

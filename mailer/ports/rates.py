@@ -1,4 +1,4 @@
-"""Rates: how much may be handed over, and when, over all workers."""
+"""Rates: limits on the number of messages that all workers together may hand over in a period."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ from mailer.policy.category import Lane
 from mailer.policy.pace import SendingPace
 
 Period = Literal["second", "minute", "hour", "day"]
-"""A window begins with the period, in UTC, by the database's clock."""
+"""The period of a limit. Its window begins with the period, in UTC, by the database's clock."""
 
 Scope = Literal["processor", "domain", "brand", "mailing", "pace"]
-"""What a limit holds for. A pace is that of one domain by one processor, which mailer itself has slowed down."""
+"""The thing that a limit is for. A `pace` is for one domain by one processor; mailer itself has slowed it down."""
 
 Name = tuple[Scope, str, Period]
-"""Which limit: its scope, its key (a pace's is the processor and the domain, a space between) and its period."""
+"""The name of a limit: its scope, its key (of a pace: processor, space, domain) and its period."""
 
 
 @dataclass(slots=True)
 class SendRequest:
-    """One message that is ready to go. Nobody changes it; frozen, it would take five times as long to make.
+    """One message that is ready to go. No code changes it; `frozen` would make its creation five times slower.
 
     Attributes:
-        processor: by whom. domain: of the recipient's address.
-        lane: the more urgent ones find tokens where the others do not any more.
+        processor: the processor that will send it. domain: of the recipient's address.
+        lane: more urgent lanes still get tokens when other lanes get none.
     """
 
     processor: str
@@ -37,13 +37,13 @@ class SendRequest:
 
 @dataclass(frozen=True, slots=True)
 class AdmittedMessages:
-    """Which of the messages that were asked for may go.
+    """The answer to a request to send messages.
 
     Attributes:
-        granted: for each, in the same order.
-        until: `time.monotonic()` seconds after which none of them may begin any more; infinite where nothing limits.
-        again: the earliest moment at which one of the others may be asked for again; None if all were granted.
-        at: when it was granted, in `time.monotonic()` seconds.
+        granted: for each message, in the order of the request: True if it may go.
+        until: `time.monotonic()` seconds after which none of them may begin; infinite if there is no limit.
+        again: the earliest time at which to ask again for one of the others; None if all were granted.
+        at: the time of the answer, in `time.monotonic()` seconds.
     """
 
     granted: Sequence[bool]
@@ -54,14 +54,14 @@ class AdmittedMessages:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """At most so many in each period.
+    """A limit on the number of messages in each period.
 
     Attributes:
-        n: as it is today; None while a plan has not begun.
-        plan: a warm-up: so many on the first day, the second, and so on; the last figure holds from then on.
+        n: the number of messages today; None while a plan has not begun.
+        plan: a warm-up: the numbers for the first day, the second, and so on; the last one holds from then on.
         began_on: the plan's first day, in UTC.
-        by, at: who set it, and when.
-        used: in the current period.
+        by, at: the person who set it, and the time.
+        used: the number used in the current period.
     """
 
     scope: Scope
@@ -76,16 +76,16 @@ class RateLimit:
 
     @property
     def limit_name(self) -> Name:
-        """Which limit it is."""
+        """The name of the limit: its scope, key and period."""
         return self.scope, self.key, self.per
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """Tokens that a process wants of one limit, for messages of one lane.
+    """A process's request for tokens of one limit, for messages of one lane.
 
     Attributes:
-        n: the limit, where the database has none of this name: a pace. reserve: per cent of it that stay for others.
+        n: the limit, if the database has none of this name (a pace). reserve: per cent that are kept for other lanes.
     """
 
     name: Name
@@ -96,11 +96,11 @@ class TokenRequest:
 
 @dataclass(frozen=True, slots=True)
 class TokenLease:
-    """Tokens of one limit.
+    """Tokens of one limit, leased to a process.
 
     Attributes:
-        start: of the window that they were taken from. ends: when they lose their value, by the database's clock.
-        seconds: from the beginning of the statement until then.
+        start: of the window that they were taken from. ends: when they expire, by the database's clock.
+        seconds: the time from the beginning of the statement until they expire.
     """
 
     name: Name
@@ -111,36 +111,36 @@ class TokenLease:
 
 
 class RateStore(Protocol):
-    """Limits, and what was used of them, as the hand-over sees them."""
+    """The limits and their used tokens, for the hand-over."""
 
     async def limits_in_force(self) -> tuple[list[RateLimit], dict[tuple[str, str], SendingPace]]:
-        """The limits in force today, and the paces by processor and domain."""
+        """Returns the limits in force today, and the paces by processor and domain."""
         ...
 
     async def lease_tokens(self, asks: Sequence[TokenRequest]) -> list[TokenLease]:
-        """Takes what there is of each, in one statement. A lease for each ask, in any order."""
+        """Takes the tokens that each limit still has, in one statement. Returns a lease per request, in any order."""
         ...
 
     async def return_tokens(self, unused: Sequence[tuple[Name, datetime, int]]) -> None:
-        """Returns tokens to their windows: which limit, the window's start, how many."""
+        """Returns tokens to their windows, given as name of the limit, start of the window, number of tokens."""
         ...
 
     async def lower_paces(self, rates: Sequence[tuple[str, str, float]], worker: str) -> None:
-        """Lowers the pace: processor, domain, and at how many a second this worker was throttled."""
+        """Lowers paces, given as processor, domain, and the messages a second at which this worker was throttled."""
         ...
 
 
 class RateLimits(Protocol):
-    """Limits, as operators see them."""
+    """The limits, for operators."""
 
     async def list_limits(self) -> list[RateLimit]:
-        """Those that were set, then the paces."""
+        """Returns the limits that were set, then the paces."""
         ...
 
     async def set_limit(self, limit: RateLimit, by: str) -> None:
-        """Sets or changes one; it stands in the ledger."""
+        """Sets or changes a limit, and records it in the ledger."""
         ...
 
     async def clear_limits(self, scope: Scope, key: str, per: Period | None, by: str) -> int:
-        """Removes one, or those of all periods; it stands in the ledger. Returns how many there were."""
+        """Removes a limit, or the limits of all periods, and records it in the ledger. Returns their number."""
         ...

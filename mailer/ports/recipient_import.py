@@ -1,4 +1,4 @@
-"""People on their way in by a file."""
+"""The import of people from a file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from mailer.ports.consents import Consent
 
 @dataclass(frozen=True, slots=True)
 class ImportRow:
-    """One line that was found good.
+    """One line of the file that passed the checks.
 
     Attributes:
-        opted_out: scopes left, or `EVERYTHING_OPTIONAL`. An import can add opt-outs and never takes one back.
+        opted_out: scopes that the person has left, or `EVERYTHING_OPTIONAL`. An import adds opt-outs; it ends none.
         deactivated: the account is closed.
         audiences: the names of the audiences that the person joins.
-        consents: each with its proof; one whose scope has been left is kept on record, and gives nothing.
-        products: those that the account pays for, or `EVERY_PRODUCT`; None where the file does not say.
+        consents: each with its proof. A consent to a scope that the person has left is recorded, and has no effect.
+        products: products that the account pays for, or `EVERY_PRODUCT`; None if the file does not say.
         objected: the person objects to marketing, at all brands of the controller (GDPR Art. 21(3)).
         restricted: the processing of their data is restricted (GDPR Art. 18).
     """
@@ -33,8 +33,8 @@ class ImportRow:
 
 
 class RecipientImporter(Protocol):
-    """Writes the people of one brand."""
+    """Writes the recipients of one brand."""
 
     async def import_rows(self, rows: Sequence[ImportRow]) -> None:
-        """Inserts or updates people, with all that the rows say of them, in one transaction."""
+        """Inserts or updates recipients with all values of the rows, in one transaction."""
         ...

@@ -6,21 +6,21 @@ from datetime import datetime
 from typing import Protocol
 
 DIMENSIONS = ("country", "locale")
-"""By what an audience is broken down, one at a time."""
+"""The properties by which a report breaks down an audience, one at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignReport:
-    """What an advertiser is told of a campaign: figures about groups of people. None: the figure is withheld.
+    """The figures of a campaign for an advertiser, about groups of people. None: the figure is withheld.
 
     Attributes:
-        campaign: its name, or the id of a mailing without one.
-        as_of: when the figures were taken; they never change.
-        minimum_cell: no figure is about fewer people.
-        mailings: how many are counted together.
-        people: who were handed something, each counted once.
-        opens, clicks: by people's mail programs, as often as they were.
-        breakdowns: people by value, for each of `DIMENSIONS`; `other` has those whose own cell is not shown.
+        campaign: the campaign's name, or the id of a mailing that has none.
+        as_of: the time at which the figures were taken; they never change.
+        minimum_cell: the least number of people that a figure may be about.
+        mailings: number of mailings that are counted together.
+        people: number of people who were sent a message, each counted once.
+        opens, clicks: fetches by people's mail programs, repeated ones included.
+        breakdowns: people by value, for each of `DIMENSIONS`; `other` has the values with too few people.
     """
 
     brand: str
@@ -35,19 +35,19 @@ class CampaignReport:
 
 
 class ReportRefused(Exception):
-    """A report that cannot be made yet; the message says what it waits for."""
+    """The report cannot be made yet. The message says why."""
 
 
 class ReportStore(Protocol):
-    """The reports of the database."""
+    """Makes and stores reports."""
 
     async def issue_report(self, brand: str, campaign: str, minimum: int) -> CampaignReport | None:
-        """The report of a campaign; made the first time it is asked for, and the same ever after.
+        """Returns the report of a campaign. The first call makes and stores it; later calls return the same report.
 
         Args:
-            brand: whose campaign it is.
-            campaign: its name, or the id of a mailing without one.
-            minimum: the least people that a figure may be about.
+            brand: the brand of the campaign.
+            campaign: the campaign's name, or the id of a mailing that has none.
+            minimum: the least number of people that a figure may be about.
 
         Returns:
             None if the brand has no such campaign.

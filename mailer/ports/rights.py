@@ -1,4 +1,4 @@
-"""What people may ask for about themselves, what the law may ask of us, and who has to forget."""
+"""Rights of people to their data, duties of law on us, and the processors' duties to erase data."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,28 +8,28 @@ from uuid import UUID
 
 
 class ErasureBlocked(Exception):
-    """Something forbids the erasure or the correction; the message says what, and how it ends."""
+    """A legal hold forbids the erasure or the correction. The message says which, and how it ends."""
 
 
 class NoLegalHold(LookupError):
-    """No such legal hold stands."""
+    """The recipient has no legal hold with this reference."""
 
 
 class KnownEvent(Exception):
-    """The change that an account event asks for was made before; it is not made again."""
+    """The change of an account event was made before. It is not made again."""
 
 
 class RecipientErased(LookupError):
-    """The person's data are gone; nothing is left that could be changed."""
+    """The person's data were erased, so nothing can be changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataKeeper:
-    """A processor that held data of an erased person.
+    """A processor that has data of an erased person, and has to erase them.
 
     Attributes:
-        last_at: the last hand-over. due_at: until when it is to have erased them.
-        confirmed_at, confirmed_by: when it said so, and to whom.
+        last_at: the last hand-over. due_at: the time by which it has to erase the data.
+        confirmed_at, confirmed_by: the time of its confirmation, and the person who recorded it.
     """
 
     recipient_id: int
@@ -44,11 +44,11 @@ class DataKeeper:
 
 @dataclass(frozen=True, slots=True)
 class ErasureResult:
-    """What an erasure came to.
+    """The result of an erasure.
 
     Attributes:
-        cancelled: how many deliveries were queued, deferred or held. keepers: who else has to erase.
-        expires_at: until when the keyed hash and the stub in the ledger may be kept.
+        cancelled: the number of queued, deferred and held deliveries. keepers: the processors that have to erase, too.
+        expires_at: the time until which the keyed hash and the stub in the ledger may be stored.
     """
 
     recipient_id: int
@@ -59,7 +59,7 @@ class ErasureResult:
 
 @dataclass(frozen=True, slots=True)
 class DataCorrection:
-    """What is rectified; None: as it was."""
+    """New values for a person's data; None: the value stays."""
 
     email: str | None = None
     name: str | None = None
@@ -68,14 +68,14 @@ class DataCorrection:
 
     @property
     def corrected_fields(self) -> dict[str, str]:
-        """The fields that are corrected."""
+        """The corrected values, by the name of the field."""
         values = {"email": self.email, "name": self.name, "locale": self.locale, "country": self.country}
         return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Disclosure:
-    """What was disclosed under legal process: which kinds of data, to which authority, under which reference."""
+    """A disclosure under legal process: the kinds of data, the authority, and the reference."""
 
     authority: str
     reference: str
@@ -84,7 +84,7 @@ class Disclosure:
 
 @dataclass(frozen=True, slots=True)
 class ProcessorPurge:
-    """An outside processor that is to keep nothing of a finished mailing, and when it confirmed."""
+    """An outside processor that may keep nothing of a finished mailing, and its confirmation."""
 
     mailing_id: UUID
     brand: str
@@ -98,7 +98,7 @@ class ProcessorPurge:
 
 @dataclass(frozen=True, slots=True)
 class DataHolder:
-    """A processor that was handed data of a brand's recipients: how often, and when the first and the last time."""
+    """A processor that was handed data of a brand's recipients, with the number, first and last time of hand-overs."""
 
     brand: str
     processor: str
@@ -111,11 +111,11 @@ class DataHolder:
 
 @dataclass(frozen=True, slots=True)
 class MailingCoverage:
-    """Whom of all accounts of a brand a mailing has reached.
+    """The accounts of a brand that a mailing has reached, and those that it has not.
 
     Attributes:
-        counts: accounts by (state, reason); `not_addressed` is the state of those who were not in its audience.
-        unreached: (ref, state, reason) of everyone to whom it was not handed over.
+        counts: accounts by (state, reason); accounts outside its audience have the state `not_addressed`.
+        unreached: (ref, state, reason) of each account to which it was not handed over.
     """
 
     accounts: int
@@ -124,14 +124,14 @@ class MailingCoverage:
 
 
 class RightsStore(Protocol):
-    """Each change and its ledger entries commit together."""
+    """Stores what people's rights change. A change and its ledger entries commit together."""
 
     async def register_recipient(self, brand: str, controller: str, ref: str) -> int:
-        """The id of a recipient; one that nobody has made known yet is noted, so that what is said of it holds."""
+        """Returns the id of a recipient. Creates an unknown one, so that changes for this person can be stored."""
         ...
 
     async def copy_data(self, brand: str, recipient_id: int) -> dict[str, Any] | None:
-        """Everything that is stored about a person at a brand, as JSON has it; None if it has no such recipient."""
+        """Returns all data about a person at a brand, as JSON values, or None if it has no such recipient."""
         ...
 
     async def erase_recipient(
@@ -144,23 +144,23 @@ class RightsStore(Protocol):
         keep: timedelta,
         blocks: Callable[[Sequence[str]], str | None],
     ) -> ErasureResult | None:
-        """Erases a person. None: the brand has no such recipient.
+        """Erases a person's data. Returns None if the brand has no such recipient.
 
         Args:
-            brand: whose recipient.
-            recipient_id: who.
-            source: who asked, and how.
-            basis: why the keyed hash and the stub may be kept.
-            keep: how long.
-            blocks: is given the references of the legal holds that stand; says why they forbid it, or None.
+            brand: the brand of the recipient.
+            recipient_id: the recipient.
+            source: the one who asked, and the way.
+            basis: the legal basis on which the keyed hash and the stub may be stored.
+            keep: the time for which they may be stored.
+            blocks: gets the references of the legal holds; returns the reason for which they forbid it, or None.
 
         Raises:
-            ErasureBlocked: they do.
+            ErasureBlocked: the legal holds forbid it.
         """
         ...
 
     async def mark_under_13(self, brand: str, recipient_id: int, source: str) -> bool:
-        """Notes that a person is under 13, and cancels what is queued. False: the brand has no such recipient."""
+        """Marks a person as under 13, and cancels queued deliveries. False: the brand has no such recipient."""
         ...
 
     async def rectify_recipient(
@@ -172,51 +172,53 @@ class RightsStore(Protocol):
         *,
         blocks: Callable[[Sequence[str]], str | None],
     ) -> bool:
-        """Corrects data, as of now. False: the brand has no such recipient. `blocks` is as in `erase_recipient`.
+        """Corrects a person's data, as of now. Returns False if the brand has no such recipient.
+
+        `blocks` is as in `erase_recipient`.
 
         Raises:
             ErasureBlocked: a legal hold forbids it.
-            RecipientErased: there is nothing left to correct.
-            ValueError: nobody knows an address, and the correction has none.
+            RecipientErased: the person was erased; there is nothing to correct.
+            ValueError: the recipient has no address, and the correction has none.
         """
         ...
 
     async def set_legal_hold(self, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool) -> bool:
-        """Sets a legal hold; `named`: the person may be told. False: the brand has no such recipient."""
+        """Sets a legal hold. `named`: the person may know of it. Returns False if the brand has no such recipient."""
         ...
 
     async def lift_legal_hold(self, brand: str, recipient_id: int, reference: str, actor: str) -> bool:
-        """Lifts the holds of a reference. False: the brand has no such recipient.
+        """Lifts the legal holds with a reference. Returns False if the brand has no such recipient.
 
         Raises:
-            NoLegalHold: none of that reference stands.
+            NoLegalHold: there is none with that reference.
         """
         ...
 
     async def record_disclosure(self, brand: str, recipient_id: int, disclosure: Disclosure, actor: str) -> bool:
-        """Notes a disclosure. False: the brand has no such recipient."""
+        """Records a disclosure under legal process. Returns False if the brand has no such recipient."""
         ...
 
 
 class ProcessorDuties(Protocol):
-    """Who was handed data, and has to forget."""
+    """The processors that were handed data, and their duties to erase and purge."""
 
     async def list_data_holders(self) -> list[DataHolder]:
-        """Who was handed data at all. It reads the ledger through."""
+        """Returns all processors that were handed data. It reads the whole ledger."""
         ...
 
     async def list_erasure_duties(self) -> list[DataKeeper]:
-        """Who held data of erased people."""
+        """Returns the processors that had data of erased people, with their confirmations."""
         ...
 
     async def list_purge_duties(self) -> list[ProcessorPurge]:
-        """Who is to keep nothing of which mailing."""
+        """Returns the processors that may keep nothing of a mailing, with their confirmations."""
         ...
 
     async def confirm_erasure(self, recipient_id: int, processor: str, person: str) -> bool:
-        """Notes that a processor has erased a person. False: nothing of the kind is due."""
+        """Records that a processor has erased a person's data. Returns False if it has no such duty."""
         ...
 
     async def confirm_purge(self, mailing_id: UUID, processor: str, person: str) -> bool:
-        """Notes that a processor has kept nothing of a mailing. False: nothing of the kind is due."""
+        """Records that a processor has kept nothing of a mailing. Returns False if it has no such duty."""
         ...

@@ -1,4 +1,4 @@
-"""Standings, as the actions change them and the pages show them."""
+"""Standings: the actions change them, and the pages show them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ OWN_WORDS = (
     *("timekeeper", "expired", "processor", "restored", "instead of all optional mail", "new address of who left"),
     *("a consent given since", "undone on the same page", "taken back, and confirmed by mail", "privacy-signal"),
 )
-"""Ways in which a change is said, and actors, in mailer's own words: they name nobody. What staff, an import or an
-application writes may name people, so it is kept in texts that erasure deletes."""
+"""Sources of changes, and actors, in mailer's own words: they name nobody. Texts of staff, imports and applications may
+name people, so they are stored where erasure deletes them."""
 
 
 def ledger_rule_of(source: str, otherwise: str = "operator") -> str:
-    """The rule of a change in the ledger, which keeps it for ever: only what is said in mailer's own words is named."""
+    """Returns the rule text of a change for the ledger, which stores it for ever: so it names only `OWN_WORDS`."""
     return f"action:{source if source in OWN_WORDS else otherwise}"
 
 
 class StandingFlag(StrEnum):
-    """What is simply so or not so of a person; the names are those of the ledger's entries."""
+    """Properties of a person that are true or false. The names are those in the ledger's entries."""
 
     DEACTIVATED = "deactivated"
     RESTRICTED = "restricted"
@@ -39,8 +39,8 @@ class OptOutResult:
     """The result of an opt-out.
 
     Attributes:
-        suppression: the record that it made; None where there was one already, or the person has no address.
-        at: since when it holds, an aware time; None where `suppression` is.
+        suppression: the id of the new suppression; None if there was one already, or the person has no address.
+        at: its beginning, an aware time; None if `suppression` is None.
     """
 
     suppression: int | None = None
@@ -48,37 +48,37 @@ class OptOutResult:
 
 
 class StandingStore(Protocol):
-    """Each change and its ledger entry commit together; when a method returns, no hand-over that it forbids begins."""
+    """Stores standings. A change and its ledger entry commit together. Then no hand-over that it forbids begins."""
 
     async def get_standing(self, brand: str, recipient_id: int) -> Standing | None:
-        """A recipient's standing, None if the brand has no such recipient."""
+        """Returns a recipient's standing, or None if the brand has no such recipient."""
         ...
 
     async def find_recipient(self, brand: str, ref: str) -> int | None:
-        """The id of the recipient whom the application calls so, None if the brand has no such recipient."""
+        """Returns the id of the recipient with this reference of the application, or None if the brand has none."""
         ...
 
     async def record_opt_out(
         self, brand: str, recipient_id: int, scope: str, source: str, mailing_id: UUID | None = None
     ) -> OptOutResult | None:
-        """Leaves a category, or `EVERYTHING_OPTIONAL`, for the person and everyone at the brand with that address.
+        """Opts the person, and all others at the brand with the address, out of a category or `EVERYTHING_OPTIONAL`.
 
         `mailing_id` is that of the mail whose link was used, if one was.
 
-        Idempotent. None: the brand has no such recipient.
+        Idempotent. Returns None if the brand has no such recipient.
         """
         ...
 
     async def set_flag(self, brand: str, recipient_id: int, flag: StandingFlag, on: bool, source: str) -> bool:
-        """Sets or clears a flag. Idempotent. False: the brand has no such recipient."""
+        """Sets or clears a flag. Idempotent. Returns False if the brand has no such recipient."""
         ...
 
     async def set_channel(self, brand: str, recipient_id: int, channel: str, source: str) -> bool:
-        """How the person wants to be reached: `email`, or another name. False: the brand has no such recipient."""
+        """Sets the channel that a person prefers: `email`, or another name. False: the brand has no such recipient."""
         ...
 
     async def set_postal_address(self, brand: str, recipient_id: int, lines: Sequence[str] | None, source: str) -> bool:
-        """Sets the postal address for written notices, or forgets it. False: the brand has no such recipient.
+        """Sets or deletes the postal address for written notices. Returns False if the brand has no such recipient.
 
         Raises:
             RecipientErased: the person was erased.
@@ -88,16 +88,16 @@ class StandingStore(Protocol):
     async def set_paid_product(
         self, brand: str, recipient_id: int, product: str | None, paid: bool, source: str
     ) -> bool:
-        """Notes whether the account pays for a product, or None: for every product, or for none (interpals-08).
+        """Stores if the account pays for a product. `product` None means every product (interpals-08).
 
         Returns:
-            False: the brand has no such recipient.
+            False if the brand has no such recipient.
         """
         ...
 
     async def mark_address_dead(self, brand: str, recipient_id: int, address: str, source: str) -> bool:
-        """Marks an address as known not to exist, for the whole controller.
+        """Marks an address as not existing, for the whole controller.
 
-        False: the brand has no such recipient, or they have another address by now.
+        Returns False if the brand has no such recipient, or the recipient has another address by now.
         """
         ...

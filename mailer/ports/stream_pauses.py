@@ -1,4 +1,4 @@
-"""Streams of mail that pause, for one recipient domain or altogether."""
+"""Pauses of streams of mail, for one recipient domain or for all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,19 +6,19 @@ from datetime import datetime
 from typing import Protocol
 
 BLOCKED = "blocked"
-"""The domain blocks the mail for what it is."""
+"""The domain blocks mail because of its sender or content, not because of a recipient."""
 SET_UP = "set_up"
-"""The domain finds our own set-up broken."""
+"""The domain says that our own set-up (DNS, TLS, authentication) is broken."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamPause:
-    """A category's mail by a processor, until a moment.
+    """A pause, until a time, of one category's mail through one processor.
 
     Attributes:
-        domain: only to this one; None: to all.
+        domain: the recipient domain that it is for; None: all domains.
         reason: `BLOCKED` or `SET_UP`.
-        says: the domain's words, without addresses; empty where they tell nothing more.
+        says: the reply of the domain, without addresses; empty if it says nothing more.
     """
 
     processor: str
@@ -30,16 +30,16 @@ class StreamPause:
 
 
 class StreamPauses(Protocol):
-    """The pauses that all workers keep."""
+    """Stores the pauses that all workers share."""
 
     async def add_pauses(self, pauses: Sequence[StreamPause]) -> None:
-        """Adds pauses; of two of one stream, the longer one holds."""
+        """Adds pauses. If a stream has two, the longer one holds."""
         ...
 
     async def list_pauses(self) -> list[StreamPause]:
-        """Those that are not over."""
+        """Returns the pauses that have not ended."""
         ...
 
     async def lift_pauses_of_processor(self, processor: str) -> int:
-        """Ends those of a processor, since a person says so; what waits for them goes on. Returns how many."""
+        """Ends the pauses of a processor because a person says so; waiting mail goes on. Returns their number."""
         ...

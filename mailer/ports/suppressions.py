@@ -1,4 +1,4 @@
-"""Suppressions: what keeps an address from getting mail, by its keyed hash. They end on record, and are kept."""
+"""Suppressions: entries, by keyed hash, of addresses that get no mail. An ended suppression stays on record."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """One that is on record.
+    """A suppression on record.
 
     Attributes:
-        brand: None for one that holds for the whole controller.
+        brand: its brand; None if it holds for the whole controller.
         scope: a category, `category/topic`, `purpose/…`, `partner/…`, or `*` for all optional mail.
         reason: opt_out, complaint, objection, address_dead, erased or invited.
-        source: how it came. actor: by whom. at: since when. expires_at: until when, None for ever.
+        source: the way in which it came. actor: who made it. at: its beginning. expires_at: its end; None: for ever.
         lifted_at, lifted_by, lift_reason: when, by whom and why it was ended; None while it holds.
         hash: HMAC-SHA-256 of the normalised address, in hexadecimal. key: the id of the key that made it.
-        mailing_id: the mailing whose link was used last; None where it was said otherwise.
+        mailing_id: the mailing whose link was used last; None if no link was used.
     """
 
     id: int
@@ -39,7 +39,7 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class NewSuppression:
-    """One to be made. The fields are those of `Suppression`; `at` None is now."""
+    """A suppression that will be made. The fields are those of `Suppression`; `at` None means now."""
 
     scope: str
     reason: str
@@ -51,44 +51,44 @@ class NewSuppression:
 
 
 class SuppressionStore(Protocol):
-    """Each change, the standings that follow from it and their ledger entries commit together."""
+    """Stores suppressions. A change, the standings that it changes, and their ledger entries commit together."""
 
     async def suppress_recipient(self, brand: str, recipient_id: int, new: NewSuppression) -> bool:
-        """Suppresses a person's address: for the brand, or for the whole controller where the reason is an objection.
+        """Suppresses a person's address: for the brand, or for the whole controller if the reason is an objection.
 
-        Idempotent. False: the brand has no such recipient.
+        Idempotent. Returns False if the brand has no such recipient.
         """
         ...
 
     async def suppress_addresses(
         self, brand: str, controller: str, addresses: Sequence[tuple[str, NewSuppression]]
     ) -> int:
-        """Suppresses addresses, whether or not they are anybody's, by their hashes only. Returns how many were new."""
+        """Suppresses addresses, also unknown ones; it stores their hashes only. Returns the number of new ones."""
         ...
 
     async def get_suppression(self, brand: str, controller: str, id: int) -> Suppression | None:
-        """One of the brand or of the whole controller."""
+        """Returns a suppression of the brand or of the whole controller, by its id."""
         ...
 
     async def lift_suppression(
         self, id: int, actor: str, reason: str, at: datetime | None = None, *, by_owner: bool = False
     ) -> bool:
-        """Ends one, for all who share the address.
+        """Ends a suppression, for all people who share the address.
 
-        What was consented to before it counts no more, unless its owner takes it back (`by_owner`).
+        Consents older than the suppression count no more, unless the owner of the address ends it (`by_owner`).
 
-        False: it has ended already, or is of another time than `at`, since somebody has said the same again.
+        Returns False if it has ended already, or if its time is not `at`, because it was made again meanwhile.
         """
         ...
 
     async def suppressions_of(self, brand: str, recipient_id: int) -> list[Suppression]:
-        """All that ever concerned a person's address at the brand, oldest first, those that ended included."""
+        """Returns all suppressions that a person's address ever had at the brand, also ended ones, oldest first."""
         ...
 
     async def suppressions_of_address(self, brand: str, controller: str, address: str) -> list[Suppression]:
-        """The same of an address, whether or not it is anybody's."""
+        """Returns all suppressions that an address ever had, also an unknown address, oldest first."""
         ...
 
     def export_suppressions(self, brand: str, controller: str) -> AsyncIterator[Suppression]:
-        """Those that hold now, of the brand and of the whole controller."""
+        """Yields the suppressions of the brand and of the whole controller that hold now."""
         ...

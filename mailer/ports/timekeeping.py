@@ -1,4 +1,4 @@
-"""What the timekeeper asks of the database. Each call is bounded, and safe to run in two processes at once."""
+"""The timekeeper's interface to the database. Each call is bounded, and two processes may run it at the same time."""
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
@@ -12,7 +12,7 @@ from mailer.ports.deliveries import DeliveryState
 
 @dataclass(frozen=True, slots=True)
 class DueBatch:
-    """A batch that is to be published."""
+    """A batch that has to be published."""
 
     batch: int
     lane: str
@@ -20,13 +20,13 @@ class DueBatch:
 
 @dataclass(frozen=True, slots=True)
 class OrphanedDelivery:
-    """A delivery that waits for somebody who is gone.
+    """A delivery whose worker has died.
 
     Attributes:
         state: intended (its owner's lease ran out after the intent) or in_doubt.
         claim: the dead owner's token; None once in doubt.
-        tried_at: when it was offered to a processor for the first time, as far as that is known.
-        doubts: how often it has been in doubt; each time may have been a copy.
+        tried_at: when it was offered to a processor for the first time, if that is known.
+        doubts: the number of times it was in doubt; a copy may have gone out each time.
     """
 
     mailing_id: UUID
@@ -43,7 +43,7 @@ class OrphanedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class EndingMailing:
-    """A mailing whose open deliveries are to end.
+    """A mailing whose open deliveries have to end.
 
     Attributes:
         state: cancelled, or ended after a restore.
@@ -57,10 +57,10 @@ class EndingMailing:
 
 @dataclass(frozen=True, slots=True)
 class OpenDelivery:
-    """A delivery that nobody holds and that is not over.
+    """A delivery that has not ended and that no worker has claimed.
 
     Attributes:
-        category: what the mail is to this person.
+        category: the category of the mail for this person.
     """
 
     recipient_id: int
@@ -72,7 +72,7 @@ class OpenDelivery:
 
 @dataclass(frozen=True, slots=True)
 class QueuedDelivery:
-    """A delivery of a batch that nobody holds."""
+    """A queued delivery of a batch that no worker has claimed."""
 
     brand: str
     category: str
@@ -84,102 +84,102 @@ class QueuedDelivery:
 
 
 class TimekeeperStore(Protocol):
-    """The timekeeper's statements."""
+    """Runs the timekeeper's statements."""
 
     def lock_publishing(self) -> AbstractAsyncContextManager[bool]:
-        """Whether no other process is publishing what waits; none begins while somebody is in here."""
+        """Enters with True if no other process publishes batches. No other process begins while the context is open."""
         ...
 
     async def unpublished_batches(self, limit: int) -> list[DueBatch]:
-        """Batches that are due, were never published, and do not stand still: so many of each lane, lane by lane."""
+        """Returns due batches that were never published and are not halted, at most `limit` of each lane, by lane."""
         ...
 
     async def late_lanes(self, seconds: float) -> list[str]:
-        """The lanes that have batches of which `lost_batches` tells."""
+        """Returns the lanes for which `lost_batches` would return batches."""
         ...
 
     async def lost_batches(self, lane: str, seconds: float, limit: int) -> list[DueBatch]:
-        """Batches of a lane that were published more than `seconds` ago, that nobody has claimed and nothing halts."""
+        """Returns batches of a lane that were published over `seconds` ago, were not claimed, and are not halted."""
         ...
 
     async def mark_published(self, batches: Sequence[int]) -> None:
-        """Notes that batches were published now, but for those that stand still: they are published once they go on."""
+        """Stores that batches were published now, except halted ones: they are published when their halt ends."""
         ...
 
     async def orphaned_deliveries(self, limit: int) -> list[OrphanedDelivery]:
-        """Deliveries whose owner's lease has run out after their intent, and those in doubt.
+        """Returns deliveries whose owner's lease has run out after their intent, and deliveries in doubt.
 
-        Those in doubt of a category that is not known here are left to newer versions.
+        Deliveries in doubt of a category that this version does not know are left to newer versions.
         """
         ...
 
     async def end_expired_claims(self, limit: int) -> int:
-        """Ends claims whose lease has run out and that hold no intent any more; returns how many."""
+        """Ends claims whose lease has run out and that hold no intent any more. Returns their number."""
         ...
 
     async def batch_due_deliveries(self, limit: int) -> int:
-        """Cuts new batches of deferred, held and in-doubt deliveries that are due; returns how many deliveries."""
+        """Puts due deferred, held and in-doubt deliveries into new batches. Returns the number of deliveries."""
         ...
 
     async def ending_mailings(self, limit: int) -> list[EndingMailing]:
-        """Mailings that are not over and whose open deliveries are to end."""
+        """Returns mailings that have not finished and whose open deliveries have to end."""
         ...
 
     async def open_deliveries_of(self, mailing_id: UUID, after: int, limit: int) -> list[OpenDelivery]:
-        """What is queued, held or deferred of a mailing, in order of recipient, behind one of them."""
+        """Returns queued, held and deferred deliveries of a mailing, in order of recipient, after recipient `after`."""
         ...
 
     async def queued_deliveries_of(self, batch: int) -> list[QueuedDelivery]:
-        """Returns what is queued of a batch that nobody holds, in order of recipient."""
+        """Returns the queued deliveries of a batch that no worker has claimed, in order of recipient."""
         ...
 
     async def retry_held(self, mailing_id: UUID, reason: str) -> int:
-        """Has deliveries tried again that wait for a person, and whose reason begins so; returns how many."""
+        """Releases deliveries of a mailing that wait for a person, if their reason begins so. Returns their number."""
         ...
 
     async def delete_empty_batches(self, mailing_id: UUID) -> None:
-        """Removes a mailing's batches of which nothing is queued any more."""
+        """Deletes a mailing's batches that have no queued delivery any more."""
         ...
 
     async def finish_mailings(self) -> int:
-        """Marks mailings with no open delivery as finished; returns how many.
+        """Marks mailings with no open delivery as finished. Returns their number.
 
-        Where a brand has promised that outside systems retain nothing, those that took part have to purge then.
+        If a brand has promised that outside systems retain nothing, the processors that took part have to purge then.
         """
         ...
 
     async def fold_counters(self) -> None:
-        """Adds the counters' deltas together, those of the last two minutes by the second."""
+        """Adds the deltas of counters together. Deltas of the last two minutes stay separate for each second."""
         ...
 
     async def delete_old_send_counts(self, days: int) -> None:
-        """Forgets what was counted more than so many days ago."""
+        """Deletes counts of sent messages that are older than so many days."""
         ...
 
     async def delete_old_rate_windows(self) -> None:
-        """Forgets what was used of rates in windows that are over, and slow-downs that have recovered."""
+        """Deletes the used tokens of rate windows that have ended, and paces that have recovered."""
         ...
 
     async def delete_old_dead_letters(self, days: int) -> None:
-        """Forgets dead letters that were kept more than so many days ago, whether or not anybody has judged them."""
+        """Deletes dead letters that are older than so many days, also those that nobody has judged."""
         ...
 
     async def finish_erasures(self, limit: int) -> int:
-        """Empties the rest of people who were erased and have had their answer, and ends stubs whose day has come."""
+        """Deletes the remaining data of erased people who got their answer, and ends stubs whose time has expired."""
         ...
 
     async def delete_old_requests(self) -> None:
-        """Forgets what can no longer be confirmed (`ports.pending_requests.LASTS`)."""
+        """Deletes wishes that can no longer be confirmed (`ports.pending_requests.LASTS`)."""
         ...
 
     async def end_expired_suppressions(self, limit: int) -> int:
-        """Ends suppressions whose time has passed, on record; returns how many."""
+        """Ends suppressions that have expired, and records it in the ledger. Returns their number."""
         ...
 
     async def create_partitions(self) -> None:
-        """Makes the coming months' partitions."""
+        """Creates the partitions of the coming months."""
         ...
 
     async def seal_ledger(self) -> None:
-        """Signs the heads of the ledger."""
+        """Signs the heads of the ledger's chains and stores the seal."""
         ...

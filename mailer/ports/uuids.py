@@ -1,4 +1,4 @@
-"""Identifiers that sort by the time at which they were minted."""
+"""Identifiers that sort by the time at which they were created."""
 
 import os
 import re
@@ -10,9 +10,9 @@ _UUID7 = re.compile(r"([0-9a-fA-F]{8})-?([0-9a-fA-F]{4})-?7[0-9a-fA-F]{3}-?[89ab
 
 
 def uuid7() -> UUID:
-    """A UUID version 7 (RFC 9562 5.7): 48 bits of Unix milliseconds, then 74 random bits.
+    """Returns a new UUID version 7 (RFC 9562 5.7): 48 bits of Unix milliseconds, then 74 random bits.
 
-    Not for anything that must not be ordered in time, such as nonces in links (invariant 6).
+    Do not use it for values that must not show their order in time, such as nonces in links (invariant 6).
     """
     milliseconds = time.time_ns() // 1_000_000
     value = int.from_bytes(milliseconds.to_bytes(6, "big") + os.urandom(10), "big")
@@ -21,7 +21,7 @@ def uuid7() -> UUID:
 
 
 def mint_time(id: str) -> datetime | None:
-    """Returns the end of the millisecond in which an id was minted; None: it is no UUID version 7."""
+    """Returns the end of the millisecond in which an id was created, or None if it is no UUID version 7."""
     found = _UUID7.fullmatch(id)
     if found is None:
         return None
