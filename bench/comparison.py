@@ -28,7 +28,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import RULES
 from mailer.ports.mailings import NewMailing
 from mailer.ports.uuids import uuid7
-from mailer.postgres.recipient_import import PostgresImporter
+from mailer.postgres.recipient_import import PostgresRecipientImporter
 from mailer.rendering.template_library import TemplateLibrary
 
 TEMPLATES = {"breach": "breach-notice", "service": "maintenance", "newsletter": "weekly", "promotional": "spring-offer"}
@@ -88,7 +88,7 @@ async def run(url: str) -> Counts:
 async def _mail(app: App, handover: HandOver, brand: str) -> None:
     templates, policies = _library()
     policy = policies[brand]
-    importer = PostgresImporter(
+    importer = PostgresRecipientImporter(
         app.pool, app.writers, app.hasher, brand, policy.controller.id, policy.source_vocabulary
     )
     done = await import_recipients(importer, policy, as_file(), _refused, lambda n: None)

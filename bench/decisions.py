@@ -13,7 +13,7 @@ from uuid import UUID
 
 from bench.setting import read_policies
 from mailer.policy.category import CATEGORIES
-from mailer.policy.consent_terms import write_consent_days
+from mailer.policy.consent_validity import write_consent_days
 from mailer.policy.deciding import decide
 from mailer.policy.decision import Mailing
 from mailer.policy.policy_file import Policy

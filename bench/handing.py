@@ -20,10 +20,10 @@ from mailer.settings import read_settings
 class Sink:
     """Takes everything."""
 
-    name, country, contract, outside = "sink", "ZZ", "none", False
+    name, country, contract, is_outside_our_network = "sink", "ZZ", "none", False
     weight: int = 1
     purposes: frozenset[str] | None = None
-    weakest_encryption: str | None = None
+    weakest_encryption_used: str | None = None
 
     async def send(
         self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
@@ -36,7 +36,7 @@ class Sink:
 
 
 class _App(App):
-    async def senders(self) -> list[Processor]:
+    async def open_processors(self) -> list[Processor]:
         """The sink alone."""
         return [Sink()]
 
@@ -57,11 +57,11 @@ async def opened(url: str) -> AsyncIterator[App]:
 async def working(app: App) -> AsyncIterator[HandOver]:
     """A worker's hand-over, with what it looks at beside: what stands still, and the rates."""
     control, meter, stop = app.control, RateLimiter(app.rates, app.owner), asyncio.Event()
-    handover = await app.handover(control, meter, stop)
-    await control.refresh_and_attest()
+    handover = await app.build_hand_over(control, meter, stop)
+    await control.query_halts_and_attest()
     async with asyncio.TaskGroup() as beside:
-        beside.create_task(control.keep_polling(stop))
-        beside.create_task(meter.keep_polling(stop))
+        beside.create_task(control.poll_until_stopped(stop))
+        beside.create_task(meter.adjust_until_stopped(stop))
         try:
             yield handover
         finally:

@@ -8,7 +8,7 @@ from datetime import date
 from io import StringIO
 from typing import Any, TypeVar
 
-from mailer.policy.consent_terms import write_consent_days
+from mailer.policy.consent_validity import write_consent_days
 from mailer.policy.standing import EMAIL, EVERY_PRODUCT, Standing
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from mailer.events import Person, validate_event
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import Identity
-from mailer.policy.jurisdiction import load_law
+from mailer.policy.jurisdiction import parse_law_by_country
 from mailer.policy.policy_file import Policy, parse_policy
 from mailer.policy.publisher_rights import PublisherRights
 from mailer.policy.standing import EVERY_PRODUCT
@@ -25,7 +25,7 @@ from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.migrations import apply_migrations
 from mailer.postgres.publishers import PostgresPublishers
-from mailer.postgres.recipient_import import PostgresImporter
+from mailer.postgres.recipient_import import PostgresRecipientImporter
 from mailer.rendering.template_library import TemplateLibrary
 
 BRAND = "interpals"
@@ -37,7 +37,7 @@ CHUNK = 5_000
 
 def read_policies() -> dict[str, Policy]:
     """The shipped policies, by brand."""
-    law = load_law(bundled_files.toml_files("jurisdictions"))
+    law = parse_law_by_country(bundled_files.read_toml_files("jurisdictions"))
     read = [
         parse_policy(file.read_text(), file.name, law)
         for file in bundled_files.bundled_folder("policies").glob("*.toml")
@@ -70,7 +70,7 @@ async def let_publish(url: str) -> None:
     async with await open_pool(url, size=1) as pool:
         for identity in ("broker:guest", f"role:{await pool.fetchval('SELECT current_user')}"):
             rights = PublisherRights(frozenset({BRAND}), frozenset(CATEGORIES))
-            await PostgresPublishers(pool, LedgerWriters("bench")).grant_rights(
+            await PostgresPublishers(pool, LedgerWriters("bench")).grant_rights_and_create_key(
                 Identity.parse_identity(identity), rights
             )
 
@@ -87,12 +87,12 @@ class Setting:
 
     async def recipients(self, first: int, last: int, *audiences: str) -> None:
         """Imports people, all of the same audiences."""
-        importer = PostgresImporter(
+        importer = PostgresRecipientImporter(
             self.pool, self.writers, AddressHasher(ADDRESS_KEY), BRAND, BRAND, self.policies[BRAND].source_vocabulary
         )
         for start in range(first, last, CHUNK):
             numbers = range(start, min(start + CHUNK, last))
-            await importer.import_rows(
+            await importer.import_recipients(
                 [ImportRow(somebody(n), audiences=audiences, products=(EVERY_PRODUCT,)) for n in numbers]
             )
 

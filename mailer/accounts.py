@@ -9,9 +9,9 @@ from mailer.events import (
     EventRefused,
     MessageEvent,
     StrictModel,
-    read_json,
-    refusal_of,
-    refuse_overgrown,
+    read_event_json,
+    refusal_from_validation_error,
+    refuse_too_many_fields,
     validate_event,
 )
 from mailer.input_types import Address, Country, Id, Locale, Moment, Name, Scope, Slug, Version, Words
@@ -71,7 +71,7 @@ class Rectifies(_Account):
     country: Country | None = None
 
     @model_validator(mode="after")
-    def _something(self) -> Self:
+    def _require_some_correction(self) -> Self:
         if (self.email, self.name, self.locale, self.country) == (None, None, None, None):
             raise ValueError("rectify corrects email, name, locale or country; name one")
         return self
@@ -135,18 +135,18 @@ KINDS: tuple[str, ...] = tuple(
 _READER: TypeAdapter[AccountEvent] = TypeAdapter(Annotated[AccountEvent, Discriminator("account")])
 
 
-def account_schema(ref_template: str) -> dict[str, Any]:
+def account_event_schema(ref_template: str) -> dict[str, Any]:
     """Returns the JSON Schema of account events, with the kinds under `$defs`."""
     return _READER.json_schema(ref_template=ref_template)
 
 
-def parse_any(body: bytes | str) -> MessageEvent | AccountEvent:
+def parse_any_event(body: bytes | str) -> MessageEvent | AccountEvent:
     """Reads an event of either kind, a message event or an account event.
 
     Raises:
         EventRefused: it is too large, not JSON, or no event.
     """
-    value = read_json(body)
+    value = read_event_json(body)
     return validate_account(value) if isinstance(value, dict) and ACCOUNT in value else validate_event(value)
 
 
@@ -159,9 +159,9 @@ def validate_account(value: Mapping[str, Any]) -> AccountEvent:
     if (kind := value[ACCOUNT]) not in KINDS:
         named = repr(kind[:40]) if isinstance(kind, str) else "such kind"
         raise EventRefused([f"account: there is no {named}; there are {', '.join(KINDS)}"])
-    refuse_overgrown(value)
+    refuse_too_many_fields(value)
     try:
         return _READER.validate_python(value)
     except ValidationError as error:
         # pydantic puts the kind before each field. The message leaves it out, since the author of the event knows it.
-        raise refusal_of(error, skip=1) from error
+        raise refusal_from_validation_error(error, skip=1) from error

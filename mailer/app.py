@@ -9,21 +9,21 @@ from functools import cached_property, partial
 
 from mailer import database_startup, signing_keys
 from mailer.actions.account_events import apply_account_event
-from mailer.actions.bounce import BounceJudge
-from mailer.actions.redo_changes import redo_change
+from mailer.actions.redo_changes import redo_reducing_change
+from mailer.actions.refusal_judgement import RefusalJudge
 from mailer.broker.memory import MemoryBroker
 from mailer.broker.rabbitmq import RabbitBroker
-from mailer.broker.topology import DEAD_QUEUES, batches_queue, events_queue
+from mailer.broker.topology import DEAD_QUEUES, batches_queue_name, events_queue_name
 from mailer.database.connections import ATTENDED, SERVING, ServerPool, open_pool, retry_through_outages
 from mailer.database.statements import Fresh
 from mailer.doctor.finding import Finding
 from mailer.embedded import postgres
-from mailer.ledger.export import LedgerExport
+from mailer.ledger.ledger_operations import LedgerOperations
 from mailer.ledger.writers import LedgerWriters
 from mailer.pipeline import consumers
 from mailer.pipeline.background_hand_overs import HandOverTasks
 from mailer.pipeline.block_pauses import BlockPauses
-from mailer.pipeline.flow_metrics import FLOW, refresh_metrics
+from mailer.pipeline.flow_metrics import FLOW, refresh_metrics_until_stopped
 from mailer.pipeline.halt_watcher import HaltWatcher
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
@@ -37,15 +37,16 @@ from mailer.pipeline.restore_marker import FileRestoreMarkers
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import Lane
-from mailer.policy.frequency_counts import frequency_counts
+from mailer.policy.no_retention_processors import no_retention_processors
 from mailer.policy.policy_file import Policy
-from mailer.policy.retention import non_keeping_processors
-from mailer.policy_loading import load_policies, policy_topology
+from mailer.policy.required_frequency_counts import required_frequency_counts
+from mailer.policy_loading import load_policies, topology_of_policies
 from mailer.ports.broker import Broker
 from mailer.ports.processor import Processor
 from mailer.ports.uuids import uuid7
-from mailer.postgres.account_stores import open_account_stores
+from mailer.postgres.account_stores import build_account_stores_opener
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.campaign_reports import PostgresCampaignReports
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries import PostgresDeliveries
@@ -54,28 +55,27 @@ from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.halts import PostgresHalts, query_halts
 from mailer.postgres.held_deliveries import PostgresHeldDeliveries
 from mailer.postgres.inviters import PostgresInviters
-from mailer.postgres.mail_origins import PostgresOrigins
+from mailer.postgres.mail_origins import PostgresMailOrigins
 from mailer.postgres.mailings import PostgresMailings
-from mailer.postgres.open_counts import PostgresOpens
+from mailer.postgres.open_counts import PostgresOpenCounts
 from mailer.postgres.outbox import PostgresOutbox
-from mailer.postgres.partners import PostgresPartners, partners_of
+from mailer.postgres.partner_suppressions import PostgresPartnerSuppressions, partner_ids_by_brand
 from mailer.postgres.pending_requests import PostgresPendingRequests
-from mailer.postgres.processors import PostgresProcessors
+from mailer.postgres.privacy_rights import PostgresPrivacyRights
+from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.quarantine import PostgresQuarantine
-from mailer.postgres.rates import PostgresRates
-from mailer.postgres.recipient_import import PostgresImporter
-from mailer.postgres.reports import PostgresReports
-from mailer.postgres.rights import PostgresRights
+from mailer.postgres.rates import PostgresRateLimits
+from mailer.postgres.recipient_import import PostgresRecipientImporter
 from mailer.postgres.standings import PostgresStandings
-from mailer.postgres.stream_pauses import PostgresPauses
+from mailer.postgres.stream_pauses import PostgresStreamPauses
 from mailer.postgres.suppressions import PostgresSuppressions
 from mailer.postgres.timekeeping import PostgresTimekeeping
-from mailer.processors import smtp
-from mailer.processors.capture import CaptureFolder, CaptureServer
-from mailer.processors.webhook import post_json
+from mailer.processors import smtp_processor
+from mailer.processors.capture_server import CaptureFolder, CaptureServer
+from mailer.processors.json_posting import post_json
 from mailer.rendering.event_checks import check_event
-from mailer.rendering.mailing import RendererCache
+from mailer.rendering.mailing_renderer import RendererCache
 from mailer.rendering.template_library import TemplateLibrary
 from mailer.runtime.operator_port import OperatorPort
 from mailer.runtime.readiness import Readiness
@@ -89,10 +89,10 @@ def load_templates(settings: Settings, *brands: str) -> TemplateLibrary:
     Raises:
         TemplateError: one of them is faulty.
     """
-    return _load_library(settings, load_policies(settings), *brands)
+    return _load_template_library(settings, load_policies(settings), *brands)
 
 
-def _load_library(settings: Settings, policies: Mapping[str, Policy], *brands: str) -> TemplateLibrary:
+def _load_template_library(settings: Settings, policies: Mapping[str, Policy], *brands: str) -> TemplateLibrary:
     if not settings.templates.is_dir():
         raise SettingsError(f"MAILER_TEMPLATES: there is no folder {settings.templates}")
     return TemplateLibrary.load_library(settings.templates, policies, brands or None)
@@ -108,42 +108,42 @@ class App:
         self._stack = stack
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid7().hex[-8:]}"
         self.policies: Mapping[str, Policy] = load_policies(settings)
-        self.links = signing_keys.signed_links(settings)
-        self.hasher = AddressHasher(settings.address_key, partners_of(self.policies.values()))
+        self.links = signing_keys.build_signed_links(settings)
+        self.hasher = AddressHasher(settings.address_key, partner_ids_by_brand(self.policies.values()))
         self.remembered = FileRestoreMarkers(settings.data)
         stack.callback(self.remembered.close)
         self.writers = LedgerWriters(settings.ledger_key, self.remembered)
         self.mailings = PostgresMailings(pool, self.writers, self.hasher, self.policies)
         # Nobody can bind a queue to the in-process broker's exchange.
-        tell = not settings.in_process
+        tell = not settings.is_broker_in_process
         self.deliveries = PostgresDeliveries(
-            pool, self.writers, frequency_counts(self.policies.values()), settings.lease_seconds, tell=tell
+            pool, self.writers, required_frequency_counts(self.policies.values()), settings.lease_seconds, tell=tell
         )
         self.standings = PostgresStandings(pool, self.writers, self.hasher)
         controllers = {name: policy.controller.id for name, policy in self.policies.items()}
-        self.rights = PostgresRights(pool, self.hasher, self.standings, controllers, tell=tell)
-        self.processors = PostgresProcessors(pool, self.writers)
+        self.rights = PostgresPrivacyRights(pool, self.hasher, self.standings, controllers, tell=tell)
+        self.processors = PostgresProcessorDutiesAndStates(pool, self.writers)
         self.held = PostgresHeldDeliveries(pool, self.writers)
         self.quarantine = PostgresQuarantine(pool, self.writers, self.hasher)
-        self.rates = PostgresRates(pool, self.writers)
+        self.rates = PostgresRateLimits(pool, self.writers)
         self.halts = PostgresHalts(pool, self.writers)
         self.inviters = PostgresInviters(pool, self.writers)
         self.suppressions = PostgresSuppressions(pool, self.writers, self.hasher)
-        self.partners = PostgresPartners(pool, settings.ledger_key)
+        self.partners = PostgresPartnerSuppressions(pool, settings.ledger_key)
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
-        self.opens = PostgresOpens(pool, self.policies, settings.secret_keys)
-        self.reports = PostgresReports(pool)
+        self.opens = PostgresOpenCounts(pool, self.policies, settings.secret_keys)
+        self.reports = PostgresCampaignReports(pool)
         self.records = PostgresDeliveryHistory(pool)
         self.letters = PostgresDeadLetters(pool, self.hasher)
         self.publishers = PostgresPublishers(pool, self.writers)
-        self.ledger = LedgerExport(pool, settings.ledger_key)
+        self.ledger = LedgerOperations(pool, settings.ledger_key)
         self.upkeep = PostgresTimekeeping(
-            pool, self.ledger, self.writers, non_keeping_processors(self.policies.values())
+            pool, self.ledger, self.writers, no_retention_processors(self.policies.values())
         )
         self.outbox = PostgresOutbox(pool)
         stack.push_async_callback(self.outbox.close)
-        self.desks = open_account_stores(pool, self.writers, self.hasher, self.links, controllers, tell=tell)
-        again = partial(redo_change, self.desks(None), self.policies)
+        self.desks = build_account_stores_opener(pool, self.writers, self.hasher, self.links, controllers, tell=tell)
+        again = partial(redo_reducing_change, self.desks(None), self.policies)
         mend = JournalReplay(self.halts, self.remembered, again).replay_lost_changes
         self.control = HaltWatcher(self.halts, self.writers, self.remembered, self.owner, mend)
 
@@ -154,110 +154,118 @@ class App:
         Raises:
             TemplateError: one of them is faulty.
         """
-        return _load_library(self.settings, self.policies)
+        return _load_template_library(self.settings, self.policies)
 
-    def importer(self, brand: str) -> PostgresImporter:
+    def recipient_importer(self, brand: str) -> PostgresRecipientImporter:
         """Returns the importer that stores recipients of a brand."""
         policy = self.policies[brand]
-        return PostgresImporter(
+        return PostgresRecipientImporter(
             self.pool, self.writers, self.hasher, brand, policy.controller.id, policy.source_vocabulary
         )
 
-    async def broker(self) -> Broker:
+    async def open_broker(self) -> Broker:
         """Opens the broker and declares its topology. While the app runs, a missing topology is declared again.
 
         Raises:
-            BrokerRefused: RabbitMQ does not let us in, or something in it contradicts the topology.
+            BrokerAccessRefused: RabbitMQ does not let us in, or something in it contradicts the topology.
         """
-        plan = policy_topology(self.policies)
-        if self.settings.in_process:
+        plan = topology_of_policies(self.policies)
+        if self.settings.is_broker_in_process:
             return await self._stack.enter_async_context(MemoryBroker(plan, self.outbox, self.owner))
-        broker = RabbitBroker(self.settings.broker_url, report=self.readiness.report_problem, note_last=DEAD_LAST.set)
+        broker = RabbitBroker(
+            self.settings.broker_url, report=self.readiness.set_or_clear_problem, note_last=DEAD_LAST.set
+        )
         self._stack.push_async_callback(broker.close)
         await broker.declare_topology(plan)
-        self._stack.callback(asyncio.create_task(broker.keep_topology()).cancel)
+        self._stack.callback(asyncio.create_task(broker.keep_topology_declared()).cancel)
         return broker
 
-    async def senders(self) -> list[Processor]:
+    async def open_processors(self) -> list[Processor]:
         """Opens the processors of the settings and returns them. It starts the capturing server if mail is captured."""
         urls: tuple[str, ...] = self.settings.processors
-        if self.settings.captures:
-            server = CaptureServer(self.settings.data / "captured", answer=_refuse_nobody_address)
+        if self.settings.is_mail_captured:
+            server = CaptureServer(self.settings.data / "captured", answer=_refusal_of_nobody_address)
             await self._stack.enter_async_context(server)
             urls = (f"smtp://127.0.0.1:{server.port}?name=capture&country=ZZ&contract=none&tls=none",)
         try:
-            self._senders = [smtp.processor_from_url(url) for url in urls]
+            self._senders = [smtp_processor.smtp_processor_from_url(url) for url in urls]
         except ValueError as error:
             raise SettingsError(f"MAILER_PROCESSORS: {error}") from None
         for sender in self._senders:
             self._stack.push_async_callback(sender.close)
         return list(self._senders)
 
-    async def handover(self, control: HaltWatcher, meter: RateLimiter, stop: asyncio.Event) -> HandOver:
+    async def build_hand_over(self, control: HaltWatcher, meter: RateLimiter, stop: asyncio.Event) -> HandOver:
         """Builds the hand-over to all processors. Raises SettingsError if two of them have the same name."""
-        presses = RendererCache(self.policies, self.templates, self.links, signing_keys.dkim_signing(self.settings))
+        presses = RendererCache(
+            self.policies, self.templates, self.links, signing_keys.build_dkim_sign_function(self.settings)
+        )
         try:
-            routes = ProcessorRoutes(await self.senders(), control.processor_halt_reason)
+            routes = ProcessorRoutes(await self.open_processors(), control.processor_halt_reason)
         except ValueError as error:
             raise SettingsError(f"MAILER_PROCESSORS: {error}") from None
-        streams, bounces = BlockPauses(PostgresPauses(self.pool)), BounceJudge(self.quarantine)
+        streams, bounces = BlockPauses(PostgresStreamPauses(self.pool)), RefusalJudge(self.quarantine)
         gate = SendChecks(control, routes, meter, streams)
         return HandOver(self.deliveries, self.mailings, presses, gate, bounces, self.owner, stop)
 
     async def run_worker(self, stop: asyncio.Event, broker: Broker) -> None:
         """Runs the consumers of a worker until `stop` is set, then finishes the messages in hand."""
         control, meter = self.control, RateLimiter(self.rates, self.owner)
-        control.report = partial(self.readiness.report_problem, "lineage")
-        handover = await self.handover(control, meter, stop)
+        control.report = partial(self.readiness.set_or_clear_problem, "lineage")
+        handover = await self.build_hand_over(control, meter, stop)
         judge = partial(check_event, policies=self.policies, templates=self.templates)
         say = partial(apply_account_event, self.desks, self.policies)
         overtime, register = HandOverTasks(handover), PublisherRegister(self.publishers)
         intake = Intake(self.mailings, self.upkeep, broker, overtime, self.policies, register, judge, say)
-        note = partial(self.publishers.save_broker_user, self.settings.broker_user)
-        for step in (control.refresh_and_attest, note):
+        note = partial(self.publishers.save_broker_user_of_worker, self.settings.broker_user)
+        for step in (control.query_halts_and_attest, note):
             await consumers.result_unless_stopped(stop, retry_through_outages(step))
         if stop.is_set():
             return
         drained = asyncio.Event()
-        async with self.control.polling(), asyncio.TaskGroup() as watching:
-            watching.create_task(meter.keep_polling(drained))
-            watching.create_task(smtp.shut_down_processors(self._senders, stop))
+        async with self.control.polling_while_in_use(), asyncio.TaskGroup() as watching:
+            watching.create_task(meter.adjust_until_stopped(drained))
+            watching.create_task(smtp_processor.start_shutdown_timers_on_stop(self._senders, stop))
             conditions = ConditionReporter(handover.routes, self.processors, self.owner, self.readiness)
-            watching.create_task(conditions.keep_polling(drained))
+            watching.create_task(conditions.report_until_stopped(drained))
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    self._consume(tasks, broker, intake, overtime, stop)
+                    self._start_consumers(tasks, broker, intake, overtime, stop)
             finally:
                 stop.set()  # also where a consumer has ended by a bug
-                await overtime.wait_until_done()
+                await overtime.wait_for_tasks_left()
             drained.set()
 
-    def _consume(
+    def _start_consumers(
         self, tasks: asyncio.TaskGroup, broker: Broker, intake: Intake, overtime: HandOverTasks, stop: asyncio.Event
     ) -> None:
         """Starts a worker's consumers."""
         consume, at_once = partial(consumers.consume_queue, broker, stop=stop), consumers.EVENTS_AT_ONCE
         for lane in Lane:
-            events = consumers.accept_events(intake, lane)
+            events = consumers.build_event_handler(intake, lane)
             for _ in range(consumers.TAKERS_A_LANE):
-                tasks.create_task(consume(events_queue(lane), consumers.EVENTS_HELD, events, at_once=at_once))
+                tasks.create_task(consume(events_queue_name(lane), consumers.EVENTS_HELD, events, at_once=at_once))
             for _ in range(consumers.CONSUMERS_A_LANE):
-                batches = consumers.hand_over_batches(overtime, lane, stop)
-                hold = consumers.hold_batches(self.deliveries, self.upkeep)
-                tasks.create_task(consume(batches_queue(lane), consumers.BATCHES_AT_ONCE, batches, give_up=hold))
-        keep = consumers.store_dead_letters(self.letters, broker, policy_topology(self.policies).is_routable)
+                batches = consumers.build_batch_handler(overtime, lane, stop)
+                hold = consumers.build_batch_hold_on_give_up(self.deliveries, self.upkeep)
+                tasks.create_task(consume(batches_queue_name(lane), consumers.BATCHES_AT_ONCE, batches, give_up=hold))
+        keep = consumers.build_dead_letter_handler(
+            self.letters, broker, topology_of_policies(self.policies).has_queue_besides_dead_letters
+        )
         for queue in DEAD_QUEUES:
             tasks.create_task(consume(queue, 10, keep))
-        if not self.settings.in_process:
-            tasks.create_task(consumers.relay_outbox(self.outbox, broker, self.letters, self.owner, stop))
+        if not self.settings.is_broker_in_process:
+            tasks.create_task(consumers.relay_outbox_until_stopped(self.outbox, broker, self.letters, self.owner, stop))
 
     async def run_timekeeper(self, stop: asyncio.Event, broker: Broker) -> None:
         """Runs the timekeeper, the sync with partners and the metrics until `stop` is set."""
-        async with self.control.polling(), asyncio.TaskGroup() as tasks:
-            tasks.create_task(Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies).run(stop))
-            tasks.create_task(PartnerSync(self.partners, post_json, self.policies).run(stop))
-            queues = [queue.name for queue in policy_topology(self.policies).queues]
-            tasks.create_task(refresh_metrics(PostgresFlowMetrics(self.pool), broker, queues, FLOW, stop))
+        async with self.control.polling_while_in_use(), asyncio.TaskGroup() as tasks:
+            tasks.create_task(
+                Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies).run_until_stopped(stop)
+            )
+            tasks.create_task(PartnerSync(self.partners, post_json, self.policies).post_until_stopped(stop))
+            queues = [queue.name for queue in topology_of_policies(self.policies).queues]
+            tasks.create_task(refresh_metrics_until_stopped(PostgresFlowMetrics(self.pool), broker, queues, FLOW, stop))
 
     async def run_web(
         self,
@@ -273,12 +281,12 @@ class App:
             operators: the port that shows the inbox of captured mail.
         """
         # The web framework takes a tenth of a second to load, and all other commands do without it.
-        from mailer.web.inbox import create_inbox
+        from mailer.web.inbox import create_inbox_app
         from mailer.web.process import serve_site_and_counts
-        from mailer.web.site import WebContext
+        from mailer.web.web_context import WebContext
 
-        if operators is not None and self.settings.captures:
-            operators.other = create_inbox(CaptureFolder(self.settings.data / "captured"))
+        if operators is not None and self.settings.is_mail_captured:
+            operators.other = create_inbox_app(CaptureFolder(self.settings.data / "captured"))
         judge = partial(check_event, policies=self.policies, templates=self.templates)
         site = WebContext(
             links=self.links,
@@ -288,7 +296,7 @@ class App:
             suppressions=self.suppressions,
             wishes=PostgresPendingRequests(self.pool, self.writers),
             inviters=self.inviters,
-            origins=PostgresOrigins(self.pool),
+            origins=PostgresMailOrigins(self.pool),
             opens=self.opens,
             mailings=self.mailings,
             reports=self.reports,
@@ -300,14 +308,14 @@ class App:
             registry=WEB,
             public_url=self.settings.public_url,
         )
-        async with self.control.polling():
+        async with self.control.polling_while_in_use():
             await serve_site_and_counts(site, self.settings.host, self.settings.port, stop, announce)
 
 
 @contextmanager
-def running_database(settings: Settings) -> Iterator[str]:
+def running_database_url(settings: Settings) -> Iterator[str]:
     """Yields the URL of the database. An embedded server runs until the context ends."""
-    if not settings.embedded:
+    if not settings.is_database_embedded:
         yield settings.database_url
         return
     with postgres.start_postgres(settings.data / "postgres") as server:
@@ -328,7 +336,7 @@ async def open_app(settings: Settings, *, wait: bool = False, readiness: Readine
     """
     settings.check_production()
     async with AsyncExitStack() as stack:
-        url = stack.enter_context(running_database(settings))
+        url = stack.enter_context(running_database_url(settings))
         try:
             app: App | None = None
 
@@ -345,7 +353,7 @@ async def open_app(settings: Settings, *, wait: bool = False, readiness: Readine
         stack.push_async_callback(pool.close)
         await database_startup.check_database(pool, wait=wait)
         app = App(settings, pool, stack, readiness or Readiness())
-        meet = partial(app.control.check_new_connection, app.halts.query_halts)
+        meet = partial(app.control.check_new_connection, app.halts.query_halts_and_check_memory)
         await (retry_through_outages(meet) if wait else meet())
         yield app
 
@@ -359,10 +367,10 @@ def migrate(settings: Settings) -> tuple[str, list[Finding]]:
     Raises:
         MigrationFailed: the database cannot be used, or a migration does not apply.
     """
-    with running_database(settings) as url:
+    with running_database_url(settings) as url:
         return database_startup.migrate_database(url)
 
 
-def _refuse_nobody_address(address: str) -> str | None:
+def _refusal_of_nobody_address(address: str) -> str | None:
     """Returns the refusal of the capturing server for `nobody@…`, so that a hard bounce can be tried; else None."""
     return "550 5.1.1 No such user" if address.lower().startswith("nobody@") else None

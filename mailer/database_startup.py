@@ -7,11 +7,11 @@ from pathlib import Path
 
 from mailer import bundled_files
 from mailer.database.connections import ServerPool, retry_through_outages
-from mailer.doctor.database import judge_clock, judge_start, unfitness_problems
+from mailer.doctor.database import judge_clock_difference, judge_condition_at_start, unfitness_problems
 from mailer.doctor.finding import Finding, FindingLevel
-from mailer.ports.database_errors import DatabaseAway, DatabaseRefuses
+from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseUnavailable
 from mailer.postgres import migrations
-from mailer.postgres.condition import read_database_condition
+from mailer.postgres.database_condition import read_database_condition
 from mailer.runtime.readiness import Readiness
 from mailer.telemetry import CLOCK_OFFSET, log
 
@@ -33,7 +33,9 @@ def migrate_database(url: str) -> tuple[str, list[Finding]]:
         MigrationFailed: the database cannot be used, or a migration does not apply.
     """
     done = migrations.apply_migrations(url, _migrations_folder())
-    findings = judge_start(migrations.examine_database(url), migrations.migration_versions(_migrations_folder()))
+    findings = judge_condition_at_start(
+        migrations.examine_database_condition(url), migrations.migration_versions(_migrations_folder())
+    )
     return done, [finding for finding in findings if finding.level is not FindingLevel.OK]
 
 
@@ -45,7 +47,7 @@ async def check_database(pool: ServerPool, *, wait: bool = False) -> None:
         wait: wait for a database that is not reachable. Such a process also logs minor problems.
 
     Raises:
-        DatabaseRefuses: it is too old, not up to date, or fires no triggers.
+        DatabaseAccessRefused: it is too old, not up to date, or fires no triggers.
     """
     for finding in await (retry_through_outages(partial(_judge_database, pool)) if wait else _judge_database(pool)):
         if wait and finding.level is not FindingLevel.OK:
@@ -55,9 +57,9 @@ async def check_database(pool: ServerPool, *, wait: bool = False) -> None:
 async def _judge_database(pool: ServerPool) -> list[Finding]:
     async with pool.acquire() as connection:
         condition = await read_database_condition(connection)
-    findings = judge_start(condition, migrations.migration_versions(_migrations_folder()))
+    findings = judge_condition_at_start(condition, migrations.migration_versions(_migrations_folder()))
     if problems := unfitness_problems(findings):
-        raise DatabaseRefuses(problems)
+        raise DatabaseAccessRefused(problems)
     return findings
 
 
@@ -67,10 +69,10 @@ async def clock_difference(pool: ServerPool) -> float:
     Its time is compared with the middle of our times before and after the question.
 
     Raises:
-        DatabaseAway: nothing can be written to the database.
+        DatabaseUnavailable: nothing can be written to the database.
     """
     before = time.time()
-    at = await pool.probe_server()
+    at = await pool.probe_server_clock()
     return (before + time.time()) / 2 - at.timestamp()
 
 
@@ -101,18 +103,18 @@ class DatabaseWatch:
         """Checks the database and the clock once."""
         try:
             ahead = await clock_difference(self._pool)
-        except DatabaseAway as error:
-            self._report_problem("database", str(error))
+        except DatabaseUnavailable as error:
+            self._report_and_log_problem("database", str(error))
             return
-        self._report_problem("database", None)
+        self._report_and_log_problem("database", None)
         CLOCK_OFFSET.set(ahead)
-        clock = judge_clock(ahead)
+        clock = judge_clock_difference(ahead)
         wrong = clock.text if clock.level is FindingLevel.PROBLEM else None
         self._pool.barred = wrong if self._dates else None
-        self._report_problem("clock", wrong)
+        self._report_and_log_problem("clock", wrong)
 
-    def _report_problem(self, name: str, problem: str | None) -> None:
-        if not self._readiness.report_problem(name, problem):
+    def _report_and_log_problem(self, name: str, problem: str | None) -> None:
+        if not self._readiness.set_or_clear_problem(name, problem):
             return
         if problem:
             log.warning("this process cannot work", of=name, problem=problem)

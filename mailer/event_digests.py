@@ -56,34 +56,34 @@ class EventDigests:
     def __init__(self, key: str) -> None:
         own = blake2b(key.encode(), digest_size=32, person=b"mailer.contents").digest()
         self._mac = blake2b(key=own, digest_size=_DIGEST)
-        self._mark = _FORM + self._digest(b"key")[: _MARK - len(_FORM)]
-        self._open = lru_cache(maxsize=4096)(self._make_open)
+        self._mark = _FORM + self._keyed_digest(b"key")[: _MARK - len(_FORM)]
+        self._open = lru_cache(maxsize=4096)(self._digest_open_fields)
 
     def digest_of(self, event: MessageEvent | AccountEvent) -> bytes:
         """Returns the digest of an event, 20 to 150 octets: a digest for each field, the open fields first."""
         kind, values = type(event), vars(event)
-        get_open, tags, get_own = _field_getters(kind)
+        get_open, tags, get_own = _open_and_own_field_getters(kind)
         mac = self._mac.copy()
         mac.update(f"{event.brand}\0{event.id}\0".encode())
         parts = [self._open(kind, get_open(values))]
         for tag, value in zip(tags, get_own(values), strict=False):  # strict takes half as long again
             if value:
                 field = mac.copy()
-                field.update(tag + write_value(value).encode())
+                field.update(tag + canonical_text(value).encode())
                 parts += tag, field.digest()
         return b"".join(parts)
 
-    def _make_open(self, kind: type[BaseModel], values: tuple[Any, ...]) -> bytes:
+    def _digest_open_fields(self, kind: type[BaseModel], values: tuple[Any, ...]) -> bytes:
         """Returns the start of a digest: the mark, the length of the open part, and the digests of the open fields."""
         said = [
             (_field_tag(name), value)
-            for name, value in zip(_split_fields(kind)[0], values, strict=True)
+            for name, value in zip(_open_and_own_field_names(kind)[0], values, strict=True)
             if value is not None
         ]
-        parts = b"".join([tag + self._digest(tag, write_value(value).encode()) for tag, value in said])
+        parts = b"".join([tag + self._keyed_digest(tag, canonical_text(value).encode()) for tag, value in said])
         return self._mark + bytes([len(parts)]) + parts
 
-    def _digest(self, *parts: bytes) -> bytes:
+    def _keyed_digest(self, *parts: bytes) -> bytes:
         mac = self._mac.copy()
         for part in parts:
             mac.update(part)
@@ -98,13 +98,15 @@ def differing_fields(first: bytes | None, again: bytes) -> tuple[str, ...]:
     """
     if first is None or first == again or first[:_MARK] != again[:_MARK]:
         return ()
-    if len(first) == _open_octets(first):
-        again = again[: _open_octets(again)]
-    known, said = _field_digests(first), _field_digests(again)
-    return tuple(sorted(_names_by_tag()[tag] for tag in known.keys() | said.keys() if known.get(tag) != said.get(tag)))
+    if len(first) == _open_part_length(first):
+        again = again[: _open_part_length(again)]
+    known, said = _split_field_digests(first), _split_field_digests(again)
+    return tuple(
+        sorted(_field_names_by_tag()[tag] for tag in known.keys() | said.keys() if known.get(tag) != said.get(tag))
+    )
 
 
-def write_value(value: Any) -> str:
+def canonical_text(value: Any) -> str:
     """Returns a validated value as canonical text. Equal values, and only equal values, have the same text.
 
     Keys are in order, and numbers as in RFC 8785 3.2.2.3: 1.0 is 1. Refs and people are sets, in the order of their
@@ -113,43 +115,43 @@ def write_value(value: Any) -> str:
     return _WRITERS[type(value)](value)
 
 
-class _Writers(dict[type, Callable[[Any], str]]):
+class _CanonicalTextByType(dict[type, Callable[[Any], str]]):
     """The functions that write values, by type. A derived type uses the function of its base type."""
 
     def __missing__(self, kind: type) -> Callable[[Any], str]:
         return next(self[base] for base in kind.__mro__[1:] if base in self)
 
 
-def _write_object(value: Mapping[str, Any]) -> str:
+def _canonical_object_text(value: Mapping[str, Any]) -> str:
     if _TEXTS.issuperset(map(type, value.values())):  # quicker, and holds for most
         return f"{{{to_json(sorted(value.items())).decode()}}}"
-    return f"{{{''.join([write_value(name) + write_value(value[name]) for name in sorted(value)])}}}"
+    return f"{{{''.join([canonical_text(name) + canonical_text(value[name]) for name in sorted(value)])}}}"
 
 
-def _write_list(value: Sequence[Any]) -> str:
-    return f"[{''.join(map(write_value, value))}]"
+def _canonical_list_text(value: Sequence[Any]) -> str:
+    return f"[{''.join(map(canonical_text, value))}]"
 
 
-def _write_refs(value: Refs) -> str:
-    return _write_list(sorted(set(value.refs)))
+def _canonical_refs_text(value: Refs) -> str:
+    return _canonical_list_text(sorted(set(value.refs)))
 
 
-def _write_people(value: People) -> str:
+def _canonical_people_text(value: People) -> str:
     if len(value.people) == 1:  # quicker, and holds for most
-        return _write_person(value.people[0])
-    return "".join(map(_write_person, sorted(value.people, key=_REF)))
+        return _canonical_person_text(value.people[0])
+    return "".join(map(_canonical_person_text, sorted(value.people, key=_REF)))
 
 
-def _write_person(value: Person) -> str:
+def _canonical_person_text(value: Person) -> str:
     if value.context:
-        return _PERSON(value, exclude_none=True, exclude={"context"}).decode() + _write_object(value.context)
+        return _PERSON(value, exclude_none=True, exclude={"context"}).decode() + _canonical_object_text(value.context)
     return _PERSON(value, exclude_none=True).decode()
 
 
 _TEXTS = frozenset({str})
 _REF = attrgetter("ref")
 _PERSON = Person.__pydantic_serializer__.to_json
-_WRITERS = _Writers(
+_WRITERS = _CanonicalTextByType(
     {
         str: lambda value: f"{len(value)}:{value}",
         type(None): lambda value: "null",
@@ -157,13 +159,15 @@ _WRITERS = _Writers(
         int: lambda value: f"={value};",
         float: lambda value: f"={int(value) if value.is_integer() else value!r};",
         datetime: lambda value: f"@{value.isoformat()};",
-        dict: _write_object,
-        list: _write_list,
-        tuple: _write_list,
-        Refs: _write_refs,
-        People: _write_people,
+        dict: _canonical_object_text,
+        list: _canonical_list_text,
+        tuple: _canonical_list_text,
+        Refs: _canonical_refs_text,
+        People: _canonical_people_text,
         Audience: lambda value: f"*{value.audience}",
-        Attachment: lambda value: write_value([value.filename, value.content_type, blake2b(value.content).hexdigest()]),
+        Attachment: lambda value: canonical_text(
+            [value.filename, value.content_type, blake2b(value.content).hexdigest()]
+        ),
     }
 )
 
@@ -171,9 +175,9 @@ Getter = Callable[[Mapping[str, Any]], tuple[Any, ...]]
 
 
 @cache
-def _field_getters(kind: type[BaseModel]) -> tuple[Getter, tuple[bytes, ...], Getter]:
+def _open_and_own_field_getters(kind: type[BaseModel]) -> tuple[Getter, tuple[bytes, ...], Getter]:
     """Returns a getter for the open fields of an event class, the tags of the other fields, and a getter for those."""
-    open_names, own_names = _split_fields(kind)
+    open_names, own_names = _open_and_own_field_names(kind)
     return _make_getter(open_names), tuple(_field_tag(name) for name in own_names), _make_getter(own_names)
 
 
@@ -183,7 +187,7 @@ def _make_getter(names: tuple[str, ...]) -> Getter:
 
 
 @cache
-def _split_fields(kind: type[BaseModel]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _open_and_own_field_names(kind: type[BaseModel]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Returns the names of the open fields of an event class, and the names of its other fields."""
     names = [name for name in kind.model_fields if name not in _KEY]
     return tuple(name for name in names if name in _OPEN), tuple(name for name in names if name not in _OPEN)
@@ -195,17 +199,17 @@ def _field_tag(name: str) -> bytes:
 
 
 @cache
-def _names_by_tag() -> dict[bytes, str]:
+def _field_names_by_tag() -> dict[bytes, str]:
     """Returns the names of the fields of all events, by tag."""
     kinds: tuple[type[BaseModel], ...] = (MessageEvent, *get_args(AccountEvent))
     return {_field_tag(name): name for kind in kinds for name in kind.model_fields}
 
 
-def _open_octets(content: bytes) -> int:
+def _open_part_length(content: bytes) -> int:
     return _MARK + 1 + content[_MARK]
 
 
-def _field_digests(content: bytes) -> dict[bytes, bytes]:
+def _split_field_digests(content: bytes) -> dict[bytes, bytes]:
     """Splits a digest of an event into the digests of its fields, by tag."""
     starts = range(_MARK + 1, len(content), _PART)
     return {content[start : start + _TAG]: content[start + _TAG : start + _PART] for start in starts}

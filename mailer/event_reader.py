@@ -4,14 +4,14 @@ import asyncio
 import time
 from typing import Any
 
-from mailer.accounts import ACCOUNT, AccountEvent, parse_any, validate_account
+from mailer.accounts import ACCOUNT, AccountEvent, parse_any_event, validate_account
 from mailer.events import (
     MAX_PEOPLE,
     EventRefused,
     MessageEvent,
     Person,
     parse_event,
-    read_json,
+    read_event_json,
     validate_event,
 )
 from mailer.input_types import MAX_PROBLEMS, check_field_count
@@ -29,18 +29,18 @@ class EventReader:
         self._one = asyncio.Lock()
 
     async def read_any_event(self, body: bytes | str) -> MessageEvent | AccountEvent:
-        """Reads an event of either kind, as `mailer.accounts.parse_any`.
+        """Reads an event of either kind, as `mailer.accounts.parse_any_event`.
 
         Raises:
             EventRefused: it is too large, not JSON, or no event.
         """
         if len(body) <= SMALL:
-            return parse_any(body)
+            return parse_any_event(body)
         async with self._one:
             value = await _read_values(body)
             if isinstance(value, dict) and ACCOUNT in value:
                 return validate_account(value)
-            return await _read_message(value)
+            return await _validate_message_in_slices(value)
 
     async def read_message_event(self, body: bytes | str) -> MessageEvent:
         """Reads an event of a message, as `mailer.events.parse_event`.
@@ -51,17 +51,17 @@ class EventReader:
         if len(body) <= SMALL:
             return parse_event(body)
         async with self._one:
-            return await _read_message(await _read_values(body))
+            return await _validate_message_in_slices(await _read_values(body))
 
 
 async def _read_values(body: bytes | str) -> Any:
-    value = read_json(body)
+    value = read_event_json(body)
     await asyncio.sleep(0)
     return value
 
 
-async def _read_message(value: Any) -> MessageEvent:
-    people = _people_in(value)
+async def _validate_message_in_slices(value: Any) -> MessageEvent:
+    people = _find_people_in_values(value)
     if people is None:
         return validate_event(value)
     checked = await _checked_people(people)
@@ -74,7 +74,7 @@ async def _read_message(value: Any) -> MessageEvent:
         raise EventRefused([*refusal.problems[: MAX_PROBLEMS - 1], seen]) from None
 
 
-def _people_in(value: Any) -> list[Any] | None:
+def _find_people_in_values(value: Any) -> list[Any] | None:
     """Returns the list of people in an event's values; None if it is no list, or a list that is too long."""
     match value:
         case {"to": {"people": list(people)}} if len(people) <= MAX_PEOPLE:

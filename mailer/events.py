@@ -32,7 +32,7 @@ from mailer.input_types import (
     Slug,
     Version,
     check_field_count,
-    check_item_count,
+    item_count_validator,
     limited_problems,
 )
 
@@ -100,7 +100,7 @@ class Person(StrictModel):
 class Refs(StrictModel):
     """An audience of known recipients."""
 
-    refs: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_PEOPLE), check_item_count(MAX_PEOPLE)]
+    refs: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_PEOPLE), item_count_validator(MAX_PEOPLE)]
     """The application's own keys of people who are known already."""
 
     if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Refs(StrictModel):
 class People(StrictModel):
     """An audience that the event brings along."""
 
-    people: Annotated[tuple[Person, ...], Field(min_length=1, max_length=MAX_PEOPLE), check_item_count(MAX_PEOPLE)]
+    people: Annotated[tuple[Person, ...], Field(min_length=1, max_length=MAX_PEOPLE), item_count_validator(MAX_PEOPLE)]
     """The recipients with their data."""
 
     if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class People(StrictModel):
 
     @field_validator("people")
     @classmethod
-    def _each_once(cls, people: tuple[Person, ...]) -> tuple[Person, ...]:
+    def _check_each_person_once(cls, people: tuple[Person, ...]) -> tuple[Person, ...]:
         seen: set[str] = set()
         for person in people:
             if person.ref in seen:
@@ -150,7 +150,7 @@ class Attachment(StrictModel):
 
     @field_validator("content")
     @classmethod
-    def _read_as_stated(cls, content: bytes, about: ValidationInfo) -> bytes:
+    def _check_text_is_utf8(cls, content: bytes, about: ValidationInfo) -> bytes:
         content_type = about.data.get("content_type", "")
         if content_type.startswith("text/"):
             try:
@@ -162,7 +162,7 @@ class Attachment(StrictModel):
         return content
 
 
-def _require_version(schema: dict[str, Any]) -> None:
+def _require_version_in_schema(schema: dict[str, Any]) -> None:
     """Marks `v` as required in the JSON Schema. In Python it has a default: the version that is installed."""
     schema["required"] = list(dict.fromkeys(["v", *schema["required"]]))
 
@@ -170,7 +170,7 @@ def _require_version(schema: dict[str, Any]) -> None:
 class MessageEvent(StrictModel):
     """One event: one mailing, to one person or to ten million."""
 
-    model_config = ConfigDict(json_schema_extra=_require_version)
+    model_config = ConfigDict(json_schema_extra=_require_version_in_schema)
 
     v: Version = 1
     """The version of this schema."""
@@ -201,7 +201,7 @@ class MessageEvent(StrictModel):
     reply_to: Address | None = None
     """The address for answers, at a domain of the brand."""
     attachments: Annotated[
-        tuple[Attachment, ...], Field(max_length=MAX_ATTACHMENTS), check_item_count(MAX_ATTACHMENTS)
+        tuple[Attachment, ...], Field(max_length=MAX_ATTACHMENTS), item_count_validator(MAX_ATTACHMENTS)
     ] = ()
     """Small files that go with each copy."""
     send_at: Moment | None = None
@@ -211,7 +211,7 @@ class MessageEvent(StrictModel):
 
     @field_validator("to", mode="before")
     @classmethod
-    def _which_audience(cls, value: Any) -> Any:
+    def _parse_one_audience(cls, value: Any) -> Any:
         """Validates the value as the one kind of audience that it names, so that an error speaks only of that kind."""
         kinds: dict[str, type[StrictModel]] = {"refs": Refs, "people": People, "audience": Audience}
         if isinstance(value, StrictModel):
@@ -224,14 +224,14 @@ class MessageEvent(StrictModel):
 
     @field_validator("attachments")
     @classmethod
-    def _small(cls, attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
+    def _check_attachments_size(cls, attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
         size = sum(len(attachment.content) for attachment in attachments)
         if size > MAX_ATTACHMENTS_BYTES:
             raise ValueError(f"are {size:,} bytes together; at most {MAX_ATTACHMENTS_BYTES:,}: link to larger files")
         return attachments
 
     @model_validator(mode="after")
-    def _times_in_order(self) -> "MessageEvent":
+    def _check_times_order(self) -> "MessageEvent":
         if self.send_at and self.expires_at and self.expires_at <= self.send_at:
             raise ValueError("expires_at must be after send_at")
         return self
@@ -264,10 +264,10 @@ def parse_event(body: bytes | str) -> MessageEvent:
     Raises:
         EventRefused: it is too large, not JSON, or not an event.
     """
-    return validate_event(read_json(body))
+    return validate_event(read_event_json(body))
 
 
-def read_json(body: bytes | str) -> Any:
+def read_event_json(body: bytes | str) -> Any:
     """Parses the JSON of an event into plain values.
 
     Raises:
@@ -281,7 +281,7 @@ def read_json(body: bytes | str) -> Any:
             ]
         )
     try:
-        return input_types.read_json(body)
+        return input_types.parse_json_strictly(body)
     except ValueError as error:
         raise EventRefused([str(error)]) from error
 
@@ -293,7 +293,7 @@ def validate_event(value: Any) -> MessageEvent:
         EventRefused: it is not an event.
     """
     unversioned = ["v: is required; this is version 1"] if isinstance(value, dict) and "v" not in value else []
-    refuse_overgrown(value)
+    refuse_too_many_fields(value)
     try:
         event = MessageEvent.model_validate(value)
     except ValidationError as error:
@@ -303,7 +303,7 @@ def validate_event(value: Any) -> MessageEvent:
     return event
 
 
-def refuse_overgrown(value: Any) -> None:
+def refuse_too_many_fields(value: Any) -> None:
     """Refuses an event with very many fields, before each field is checked.
 
     Raises:
@@ -315,7 +315,7 @@ def refuse_overgrown(value: Any) -> None:
         raise EventRefused([f"event: {error}"]) from None
 
 
-def refusal_of(error: ValidationError, skip: int) -> EventRefused:
+def refusal_from_validation_error(error: ValidationError, skip: int) -> EventRefused:
     """Returns the refusal for a validation error. `skip` is the number of path parts before the name of each field."""
     return EventRefused(_problem_texts(error, skip))
 

@@ -17,7 +17,7 @@ from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from mailer.policy.countries import FORM, country_code
-from mailer.policy.text_formats import LOCALE, SLUG, language_tag
+from mailer.policy.text_formats import LOCALE, SLUG, normalized_language_tag
 from mailer.text_checks import check_free_text, check_identifier, check_name, check_one_line
 
 MAX_ID = 255
@@ -86,7 +86,7 @@ def parse_moment(text: str) -> datetime:
     if found["zone"] is None:
         raise ValueError("has no time zone; write one, such as Z or +01:00")
     try:
-        return check_year(datetime.fromisoformat(text.upper()))
+        return utc_moment_in_range(datetime.fromisoformat(text.upper()))
     except OverflowError:
         raise ValueError(_OUTSIDE) from None
     except ValueError as error:
@@ -122,7 +122,7 @@ def parse_day(text: str) -> date:
 _OUTSIDE = f"is not between the years {EARLIEST.year} and {LATEST.year}"
 
 
-def check_year(at: datetime) -> datetime:
+def utc_moment_in_range(at: datetime) -> datetime:
     """Returns an aware time in UTC.
 
     Raises:
@@ -149,7 +149,7 @@ def _validate_moment(value: Any) -> datetime:
     if isinstance(value, str):
         return parse_moment(value)
     if isinstance(value, datetime):
-        return check_year(value)
+        return utc_moment_in_range(value)
     raise ValueError("is no time; write it as a text such as 2026-12-24T09:30:00Z (RFC 3339)")
 
 
@@ -168,15 +168,15 @@ def parse_address(text: str) -> str:
     Raises:
         ValueError: it is none.
     """
-    if (plain := _plain_address(text)) is not None:
+    if (plain := _parse_plain_address(text)) is not None:
         return plain
     check_one_line(text)
-    if (dotted := _dotted_address(text)) is not None:
+    if (dotted := _parse_address_with_dots(text)) is not None:
         return dotted
-    return _checked_address(text)
+    return _parse_address_by_library(text)
 
 
-def _plain_address(text: str) -> str | None:
+def _parse_plain_address(text: str) -> str | None:
     """Returns the normal form of an address that needs no special rule of the library; None for all others.
 
     It takes 1 µs instead of 22. Otherwise an import of a million lines would spend most of its time in the library.
@@ -190,7 +190,7 @@ def _plain_address(text: str) -> str | None:
     return f"{local}@{domain}"
 
 
-def _dotted_address(text: str) -> str | None:
+def _parse_address_with_dots(text: str) -> str | None:
     """Returns the normal form of an address whose local part has only atoms and dots; None for all others.
 
     Each domain is converted once: that takes up to a millisecond (RFC 5891), and the people of an event share domains.
@@ -199,7 +199,7 @@ def _dotted_address(text: str) -> str | None:
     if match is None or not match["local"].strip("."):
         return None
     if match["local"].lower() in _SPECIAL_LOCALS:
-        return _checked_address(f"{match['local']}@{match['domain']}")
+        return _parse_address_by_library(f"{match['local']}@{match['domain']}")
     local, (domain, in_ascii) = match["local"], _normalized_domain(match["domain"])
     if _LOOSE_DOTS.search(local):
         if not match["quote"] and not _LOOSE_DOMAINS.fullmatch(domain):
@@ -244,7 +244,7 @@ def _ascii_label(label: str) -> str:
     return idna.alabel(label).decode()
 
 
-def _checked_address(text: str) -> str:
+def _parse_address_by_library(text: str) -> str:
     try:
         found = validate_email(text, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:
@@ -263,10 +263,10 @@ def parse_locale(text: str) -> str:
     """
     if not _TAG.fullmatch(text):
         raise ValueError("is no language tag; write a language, a script and a region, such as en, zh-Hant or de-AT")
-    return language_tag(text)
+    return normalized_language_tag(text)
 
 
-def read_json(body: bytes | str) -> Any:
+def parse_json_strictly(body: bytes | str) -> Any:
     """Returns the plain values of a JSON text in UTF-8 (RFC 8259 8.1). It refuses an object that has a key twice.
 
     Raises:
@@ -312,7 +312,7 @@ def check_field_count(value: Any) -> Any:
     return value
 
 
-def check_item_count(most: int) -> BeforeValidator:
+def item_count_validator(most: int) -> BeforeValidator:
     """Returns a validator that checks the size of a list, and of the objects in it, before each item is validated."""
 
     def checked(value: Any) -> Any:
@@ -326,7 +326,7 @@ def check_item_count(most: int) -> BeforeValidator:
     return BeforeValidator(checked)
 
 
-def printable_problem(problem: str) -> str:
+def make_problem_printable(problem: str) -> str:
     """Returns a problem on one line of printable characters. The problem may quote text from outside."""
     line = " ".join(problem[:MAX_PROBLEM].split())
     return "".join(char if char.isprintable() else "\ufffd" for char in line)
@@ -334,7 +334,7 @@ def printable_problem(problem: str) -> str:
 
 def limited_problems(problems: Iterable[str]) -> tuple[str, ...]:
     """Returns at most `MAX_PROBLEMS` problems in printable form, and the number of the others."""
-    lines = [printable_problem(problem) for problem in problems]
+    lines = [make_problem_printable(problem) for problem in problems]
     more = [f"and {len(lines) - MAX_PROBLEMS:,} more"] if len(lines) > MAX_PROBLEMS else []
     return (*lines[:MAX_PROBLEMS], *more)
 

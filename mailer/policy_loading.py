@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from mailer import bundled_files
-from mailer.broker.topology import Topology, topology_for
-from mailer.policy.jurisdiction import load_law
+from mailer.broker.topology import Topology, build_topology
+from mailer.policy.jurisdiction import parse_law_by_country
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_library import parse_policies
 from mailer.settings import Settings, SettingsError
@@ -18,8 +18,8 @@ def load_policies(settings: Settings) -> dict[str, Policy]:
         PolicyError: a file is not a policy.
         JurisdictionError: a file is not a jurisdiction.
     """
-    law = load_law(bundled_files.toml_files(settings.jurisdictions))
-    policies = parse_policies(bundled_files.toml_files(settings.policies), datetime.now(UTC).date(), law)
+    law = parse_law_by_country(bundled_files.read_toml_files(settings.jurisdictions))
+    policies = parse_policies(bundled_files.read_toml_files(settings.policies), datetime.now(UTC).date(), law)
     if not policies:
         raise SettingsError(f"MAILER_POLICIES: {settings.policies} holds no policy (*.toml)")
     fence = tuple(address.lower() for address in settings.only_deliver_to) or None
@@ -27,14 +27,14 @@ def load_policies(settings: Settings) -> dict[str, Policy]:
     return {brand: policy.model_copy(update=update) for brand, policy in policies.items()}
 
 
-def broker_topology(settings: Settings) -> Topology:
+def load_broker_topology(settings: Settings) -> Topology:
     """Loads the policies, and returns the queues and exchanges for their brands."""
-    return policy_topology(load_policies(settings))
+    return topology_of_policies(load_policies(settings))
 
 
-def policy_topology(policies: Mapping[str, Policy]) -> Topology:
+def topology_of_policies(policies: Mapping[str, Policy]) -> Topology:
     """Returns the queues and exchanges for some policies."""
-    return topology_for(
+    return build_topology(
         {
             (brand, name): category.lane
             for brand, policy in policies.items()

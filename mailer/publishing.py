@@ -64,7 +64,7 @@ async def publish_as(event: MessageEvent | AccountEvent, identity: Identity | No
     Raises:
         BrokerUnavailable, EventRefused, SettingsError: see `publish`.
     """
-    publisher = await asyncio.shield(_publisher_of_loop(asyncio.get_running_loop()))
+    publisher = await asyncio.shield(_task_opening_publisher_of_loop(asyncio.get_running_loop()))
     await publisher.publish_event(event, identity)
 
 
@@ -107,33 +107,33 @@ def _close_publishers() -> None:
     _held[os.getpid()].close()
 
 
-def _publisher_of_loop(loop: asyncio.AbstractEventLoop) -> "asyncio.Task[_Publisher]":
+def _task_opening_publisher_of_loop(loop: asyncio.AbstractEventLoop) -> "asyncio.Task[_Publisher]":
     """Returns the task that opens the publisher of a loop. A task that failed is started again."""
     _, opening = _publishers.get(loop, (None, None))
     if opening is None or (opening.done() and (opening.cancelled() or opening.exception() is not None)):
         publishers = _open_publisher(read_settings())
-        opening = loop.create_task(_first_publisher(publishers))
+        opening = loop.create_task(_await_opened_publisher(publishers))
         _publishers[loop] = publishers, opening
     return opening
 
 
-async def _first_publisher(publishers: AsyncGenerator[_Publisher, None]) -> _Publisher:
+async def _await_opened_publisher(publishers: AsyncGenerator[_Publisher, None]) -> _Publisher:
     return await anext(publishers)
 
 
 async def _open_publisher(settings: Settings) -> AsyncGenerator[_Publisher, None]:
     """Yields a publisher. The loop closes it when it shuts its asynchronous generators down, as asyncio.run does."""
     # The drivers are loaded here, so that `import mailer` costs an application nothing.
-    if settings.in_process:
+    if settings.is_broker_in_process:
         try:
-            from mailer.app import running_database
+            from mailer.app import running_database_url
             from mailer.database.connections import open_pool
             from mailer.postgres.outbox import UNREACHABLE, OutboxPublisher
         except ModuleNotFoundError as error:
-            raise _without_server(error) from None
+            raise _error_without_server_extra(error) from None
 
         try:
-            pool = await open_pool(_held[os.getpid()].enter_context(running_database(settings)), size=4)
+            pool = await open_pool(_held[os.getpid()].enter_context(running_database_url(settings)), size=4)
         except UNREACHABLE as error:
             raise BrokerUnavailable(f"the database does not answer: {error}") from error
         try:
@@ -145,7 +145,7 @@ async def _open_publisher(settings: Settings) -> AsyncGenerator[_Publisher, None
         from mailer.broker.rabbitmq import RabbitBroker
         from mailer.broker.topology import EVENTS
 
-        broker = RabbitBroker(settings.broker_url, plan=lambda: _declare_topology(settings))
+        broker = RabbitBroker(settings.broker_url, plan=lambda: _topology_to_declare(settings))
         try:
             await broker.has_exchange(
                 EVENTS
@@ -155,14 +155,14 @@ async def _open_publisher(settings: Settings) -> AsyncGenerator[_Publisher, None
             await broker.close()
 
 
-def _declare_topology(settings: Settings) -> "Topology":
+def _topology_to_declare(settings: Settings) -> "Topology":
     """Returns the topology to declare, so that events published before the first worker starts are kept for it."""
-    from mailer.policy_loading import broker_topology
+    from mailer.policy_loading import load_broker_topology
 
-    return broker_topology(settings)
+    return load_broker_topology(settings)
 
 
-def _without_server(error: ModuleNotFoundError) -> Exception:
+def _error_without_server_extra(error: ModuleNotFoundError) -> Exception:
     """Returns the error for an application that publishes by the outbox without mailer's database driver installed."""
     if (error.name or "mailer").partition(".")[0] == "mailer":
         return error

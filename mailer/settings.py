@@ -167,22 +167,22 @@ class Settings(BaseSettings):
     """The most copies of a mandatory mail while nobody knows whether it arrived; then a person decides."""
 
     @cached_property
-    def embedded(self) -> bool:
+    def is_database_embedded(self) -> bool:
         """True if the database is the embedded one."""
         return self.database_url == "embedded"
 
     @cached_property
-    def in_process(self) -> bool:
+    def is_broker_in_process(self) -> bool:
         """True if the broker runs within the process."""
         return self.broker_url.startswith("memory:")
 
     @cached_property
     def broker_user(self) -> str | None:
         """The RabbitMQ user of mailer's own connection; None if the broker runs within the process."""
-        return None if self.in_process else unquote(urlsplit(self.broker_url).username or "guest")
+        return None if self.is_broker_in_process else unquote(urlsplit(self.broker_url).username or "guest")
 
     @cached_property
-    def captures(self) -> bool:
+    def is_mail_captured(self) -> bool:
         """True if all mail goes to the capturing server, and so to nobody."""
         return self.processors == ("capture://",)
 
@@ -194,9 +194,9 @@ class Settings(BaseSettings):
                 supported.
         """
         capturing = any(url.startswith("capture:") for url in self.processors)
-        if not self.processors or (capturing and not self.captures):
+        if not self.processors or (capturing and not self.is_mail_captured):
             raise SettingsError("MAILER_PROCESSORS names relays (smtp://…), or capture:// alone")
-        if self.captures and self.embedded:
+        if self.is_mail_captured and self.is_database_embedded:
             return
         secrets = {
             "MAILER_SECRET_KEYS": self.secret_keys,

@@ -6,13 +6,13 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from mailer.rendering.dkim import DkimKey, DkimSigner
-from mailer.rendering.mailing import Sign
+from mailer.rendering.mailing_renderer import Sign
 from mailer.rendering.signed_links import SignedLinks
 from mailer.settings import Settings, SettingsError
 from mailer.telemetry import log
 
 
-def signed_links(settings: Settings) -> SignedLinks:
+def build_signed_links(settings: Settings) -> SignedLinks:
     """Returns the maker and reader of signed links.
 
     Raises:
@@ -20,7 +20,7 @@ def signed_links(settings: Settings) -> SignedLinks:
     """
     try:
         made = SignedLinks(settings.public_url, settings.secret_keys)
-        made.self_test()
+        made.check_links_read_back()
     except ValueError as error:
         raise SettingsError(f"MAILER_PUBLIC_URL, MAILER_SECRET_KEYS: {error}") from None
     return made
@@ -42,7 +42,7 @@ def dkim_signers(settings: Settings) -> dict[str, DkimSigner]:
         raise SettingsError(f"MAILER_DKIM takes domain:selector:file.pem, one or two for a domain: {error}") from error
 
 
-def exposed_secret_files(settings: Settings) -> list[str]:
+def exposed_secret_file_problems(settings: Settings) -> list[str]:
     """Returns a problem for each file with secrets that every user of this machine can read: keys, settings, tokens.
 
     They are no reason to stop: a cluster often mounts such files into a container, which has no other users.
@@ -62,14 +62,14 @@ def _token_files(settings: Settings) -> Iterator[str]:
         yield from parse_qs(urlsplit(url).query).get("token_file", ())
 
 
-def dkim_signing(settings: Settings) -> Sign | None:
+def build_dkim_sign_function(settings: Settings) -> Sign | None:
     """Returns the function that signs mail of the domains with keys. Other mail stays unsigned. None: no keys.
 
     Raises:
         SettingsError: see `dkim_signers`.
     """
     known = dkim_signers(settings)
-    for problem in () if settings.captures else exposed_secret_files(settings):
+    for problem in () if settings.is_mail_captured else exposed_secret_file_problems(settings):
         log.warning(problem)
     if not known:
         return None

@@ -63,7 +63,7 @@ _CAUSES = 5
 """The causes of an exception that a log line shows. A chain of them can be a ring, and then it has no end."""
 
 
-def describe_error(error: BaseException | None, trace: TracebackType | None = None) -> str:
+def describe_error_without_message(error: BaseException | None, trace: TracebackType | None = None) -> str:
     """Returns an exception in words without its message, since that may hold an address (a database quotes the row).
 
     It has the types of the exception and its causes, with the innermost frames: `KeyError at file.py:12 in … < …`.

@@ -11,7 +11,7 @@ _NO_SOURCE = frozenset({"__pycache__", "_data"})
 """Folders of the package that hold no code: what Python has compiled, and what a wheel packs beside it."""
 
 
-def digests_by_part(policies: Path, templates: Path, jurisdictions: Path) -> dict[str, str]:
+def digests_by_tree_part(policies: Path, templates: Path, jurisdictions: Path) -> dict[str, str]:
     """Returns a digest for each part of the tree, by the part's name, the same for a checkout and for its wheel.
 
     Args:

@@ -40,25 +40,26 @@ OTHER = {
 _NOTHING_SENT = "asks what follows once more, at no cost where nothing was counted"
 _NOBODY_LEFT = "asks what follows once more, at no cost where nobody has left anything"
 SPARED: dict[str, str] = {
-    "rules.opted_out: `left and facts.category.is_optional and facts.standing.has_left(facts.category.name, "
-    "facts.mailing.topic)` without left": _NOBODY_LEFT,
-    "rules.refused_purpose: `left and facts.category.is_optional and (purpose_scope(facts.mailing.purpose) in left)` "
-    "without left": _NOBODY_LEFT,
-    "rules.topic_consent: `facts.category.mandatory or facts.category.partners or (not facts.standing.consents) or "
-    "_has_consented(facts)` without not facts.standing.consents": "no consents hold none to another topic",
+    "rules.suppress_after_opt_out: `left and facts.category.is_optional and "
+    "facts.standing.has_opted_out_of(facts.category.name, facts.mailing.topic)` without left": _NOBODY_LEFT,
+    "rules.suppress_refused_purpose: `left and facts.category.is_optional and (purpose_scope(facts.mailing.purpose) in "
+    "left)` without left": _NOBODY_LEFT,
+    "rules.suppress_topic_without_consent: `facts.category.mandatory or facts.category.partners or (not "
+    "facts.standing.consents) or _has_valid_consent(facts)` without not facts.standing.consents": "no consents hold "
+    "none to another topic",
     "deciding.explain_decision: `ask(facts) if concerns(facts.category) else None` always its first branch": "a rule "
     "says nothing of what it is not asked about, as `test_a_rule_stops_only_its_categories` shows",
     "standing.Standing: `bool(self.opted_out) and (not self.opted_out.isdisjoint((EVERYTHING_OPTIONAL, category, "
-    "scope_of(category, topic))))` without bool(self.opted_out)": _NOBODY_LEFT,
-    "rules.partner_request: `left and (not left.isdisjoint((asked, SHARING)))` without left": _NOBODY_LEFT,
-    "rules.is_over_rate: `if not facts.standing.sent:` without if not facts.standing.sent": _NOTHING_SENT,
-    "rules.frequency: `facts.category.mandatory or not facts.standing.sent` without not facts.standing.sent": (
-        _NOTHING_SENT
-    ),
-    "rules._consent_flaw: `None if terms is NO_TERMS else consent_flaw(terms, standing.consent_days, asked, "
+    "category_scope(category, topic))))` without bool(self.opted_out)": _NOBODY_LEFT,
+    "rules.suppress_unrequested_partner_mail: `left and (not left.isdisjoint((asked, SHARING)))` "
+    "without left": _NOBODY_LEFT,
+    "rules.is_service_rate_exceeded: `if not facts.standing.sent:` without if not facts.standing.sent": _NOTHING_SENT,
+    "rules.suppress_over_frequency_cap: `facts.category.mandatory or not facts.standing.sent` without "
+    "not facts.standing.sent": (_NOTHING_SENT),
+    "rules._consent_flaw: `None if terms is NO_TERMS else legal_flaw_of_consent(terms, standing.consent_days, asked, "
     "facts.now)` always its second branch": "asks what follows once more, at no cost where the law has no terms",
-    "rules._has_consented: `asked in given and _consent_flaw(facts, asked, '') is None` without asked in given": "asks "
-    "what follows once more, at no cost where nothing was consented to",
+    "rules._has_valid_consent: `asked in given and _consent_flaw(facts, asked, '') is None` without "
+    "asked in given": "asks what follows once more, at no cost where nothing was consented to",
     "rules._mail_scopes: `mailing.partner or ''` without ''": "no partner's name has a capital letter, as None has",
     "sending_hours.next_opening: `moment - now < _SEARCHED` as moment - now <= _SEARCHED": "a bound of days, met to "
     "the microsecond",
@@ -84,10 +85,15 @@ def changes_of(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
         case ast.IfExp(body=body, orelse=orelse):
             yield "always its first branch", body
             yield "always its second branch", orelse
-        case ast.Tuple(elts=[ast.Lambda() | ast.Name(id="_is_optional" | "_ends_at_closing"), ast.Attribute() as rule]):
-            yield "asked of all", ast.Tuple([ast.Name("_all_categories"), rule], ast.Load())
-        case ast.Tuple(elts=[ast.Name(id="_is_optional"), ast.Name() as rule]):
-            yield "asked of all", ast.Tuple([ast.Name("_all_categories"), rule], ast.Load())
+        case ast.Tuple(
+            elts=[
+                ast.Lambda() | ast.Name(id="_is_optional_category" | "_is_ended_by_account_closing"),
+                ast.Attribute() as rule,
+            ]
+        ):
+            yield "asked of all", ast.Tuple([ast.Name("_is_any_category"), rule], ast.Load())
+        case ast.Tuple(elts=[ast.Name(id="_is_optional_category"), ast.Name() as rule]):
+            yield "asked of all", ast.Tuple([ast.Name("_is_any_category"), rule], ast.Load())
         case _:
             pass
 

@@ -23,12 +23,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mailer.bundled_files import toml_files
-from mailer.cli.policy_check import every_rule
+from mailer.bundled_files import read_toml_files
+from mailer.cli.policy_check import import_all_rules
 from mailer.embedded import postgres
-from mailer.policy.jurisdiction import load_law
+from mailer.policy.jurisdiction import parse_law_by_country
 from mailer.policy.policy_library import parse_policies
-from mailer.policy.promise_report import PASSED, ProofRecord, make_report, promises_of_rule, read_record
+from mailer.policy.promise_report import PASSED, ProofRecord, build_promise_report, parse_proof_record, promises_of_rule
 from scripts.mutants import ROOT, counted
 
 PROCESSES = 2
@@ -66,7 +66,7 @@ class Runner:
         status, said = self._pytest([f"--proofs={file}", *names], self._env, None, "unharmed")
         if status not in (0, TESTS_FAILED):
             sys.exit(f"the proofs cannot be run:\n{said[-4000:]}")
-        return read_record(file.read_text("utf-8"))
+        return parse_proof_record(file.read_text("utf-8"))
 
     def without(self, rule: str, proofs: Sequence[str]) -> Fate:
         """Runs the proofs of a rule that has been taken away, as far as the first that fails."""
@@ -93,7 +93,7 @@ class Runner:
         status, said = self._pytest(["--collect-only", f"--proofs={file}"], self._env, None, "collected")
         if status != 0:
             sys.exit(f"the tests cannot be collected:\n{said[-4000:]}")
-        return read_record(file.read_text("utf-8"))
+        return parse_proof_record(file.read_text("utf-8"))
 
     def _pytest(
         self, arguments: Sequence[str], env: Mapping[str, str], seconds: float | None, name: str
@@ -121,18 +121,20 @@ class Runner:
 
 def mutate(chosen: Sequence[str], seconds: float) -> list[Fate]:
     """The fates of the rules chosen, or of all of them."""
-    rules = every_rule()
+    rules = import_all_rules()
     if unknown := [name for name in chosen if name not in rules]:
         sys.exit(f"there is no rule {', '.join(unknown)}; there are {', '.join(sorted(rules))}")
     texts = {file.name: file.read_text("utf-8") for file in (ROOT / "policies").glob("*.toml")}
-    policies = parse_policies(texts, datetime.now(UTC).date(), load_law(toml_files("jurisdictions"))).values()
+    policies = parse_policies(
+        texts, datetime.now(UTC).date(), parse_law_by_country(read_toml_files("jurisdictions"))
+    ).values()
     with ExitStack() as services:
         folder = Path(services.enter_context(tempfile.TemporaryDirectory(prefix="mutants-")))
         given = os.environ.get("MAILER_TEST_DATABASE_URL")
         url = given or services.enter_context(postgres.start_postgres(folder / "postgres")).url("postgres")
         runner = Runner(folder, url, seconds)
         collected = runner.collected()
-        rows = make_report(policies, rules, collected).rows
+        rows = build_promise_report(policies, rules, collected).rows
         proofs = {name: proofs_of(name, collected, promises_of_rule(name, rows)) for name in sorted(chosen or rules)}
         names = list(dict.fromkeys(chain.from_iterable(proofs.values())))
         passing = set()

@@ -11,12 +11,18 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mailer.bundled_files import toml_files
-from mailer.cli.policy_check import every_rule
-from mailer.policy.jurisdiction import load_law
+from mailer.bundled_files import read_toml_files
+from mailer.cli.policy_check import import_all_rules
+from mailer.policy.jurisdiction import parse_law_by_country
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_library import parse_policies
-from mailer.policy.promise_report import PromiseRow, ProofRecord, make_report, promises_of_rule, read_record
+from mailer.policy.promise_report import (
+    PromiseRow,
+    ProofRecord,
+    build_promise_report,
+    parse_proof_record,
+    promises_of_rule,
+)
 from mailer.policy.rule_registry import Rule
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,12 +48,12 @@ def collected() -> ProofRecord:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
             sys.exit(f"the tests cannot be collected:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-        return read_record(file.read_text("utf-8"))
+        return parse_proof_record(file.read_text("utf-8"))
 
 
 def page(policies: Iterable[Policy], rules: dict[str, Rule], record: ProofRecord) -> str:
     """The whole page."""
-    rows = make_report(policies, rules, record).rows
+    rows = build_promise_report(policies, rules, record).rows
     parts = [HEAD]
     for policy in policies:
         parts.append(f"\n## {policy.brand}\n\n{policy.name}, version {policy.version}.\n\n")
@@ -85,8 +91,8 @@ def _line(*cells: str) -> str:
 def main() -> None:
     """Writes or prints it."""
     texts = {file.name: file.read_text("utf-8") for file in (ROOT / "policies").glob("*.toml")}
-    policies = parse_policies(texts, datetime.now(UTC).date(), load_law(toml_files("jurisdictions")))
-    text = page(list(policies.values()), dict(every_rule()), collected())
+    policies = parse_policies(texts, datetime.now(UTC).date(), parse_law_by_country(read_toml_files("jurisdictions")))
+    text = page(list(policies.values()), dict(import_all_rules()), collected())
     if sys.argv[1:] == ["-"]:
         sys.stdout.write(text)
     else:

@@ -22,15 +22,15 @@ from mailer.cli import app
 from mailer.events import Attachment, Audience, MessageEvent, People, Person, Refs
 from mailer.pipeline import handover, timekeeper
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.policy.reasons import REASONS
+from mailer.policy.reason_explanations import REASONS
 from mailer.policy.text_formats import SLUG
-from mailer.runtime.process import LoopHeartbeat, operator_paths, process_metrics
+from mailer.runtime.process_monitoring import LoopHeartbeat, build_process_metrics_registry, operator_port_routes
 from mailer.runtime.readiness import Readiness
 from mailer.settings import DEVELOPMENT_SECRET, Settings
 from mailer.telemetry import EVERY, TIMEKEEPER, WORKER
 from mailer.web.app import openapi_document, page_routes
 from mailer.web.inbox import router as inbox
-from mailer.web.site import WebCounters
+from mailer.web.web_context import WebCounters
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 LOADED = (handover, timekeeper)
@@ -197,7 +197,7 @@ def routes() -> str:
     ]
     pages = [_route(route) for route in page_routes()]
     mails = [_route(route) for route in inbox.routes]
-    operators = operator_paths(Readiness(), LoopHeartbeat(), [])
+    operators = operator_port_routes(Readiness(), LoopHeartbeat(), [])
     return (
         f"# Routes\n\n{_NOTE}\n"
         "## The API\n\nEach request has the header `Authorization: Bearer KEY`. `/api/v1/openapi.json` describes the\n"
@@ -319,7 +319,7 @@ def metrics() -> str:
     web = CollectorRegistry()
     WebCounters(web)
     shown = {
-        "every process": [process_metrics("any", Readiness(), LoopHeartbeat()), EVERY],
+        "every process": [build_process_metrics_registry("any", Readiness(), LoopHeartbeat()), EVERY],
         "worker": [WORKER],
         "timekeeper": [TIMEKEEPER],
         "web": [web],

@@ -18,8 +18,8 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from mailer.accounts import KINDS
-from mailer.cli.shared import system_user
-from mailer.embedded import Unavailable, postgres, rabbitmq
+from mailer.cli.shared import system_user_name
+from mailer.embedded import PrivateServiceUnavailable, postgres, rabbitmq
 from mailer.policy.category import CATEGORIES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,7 +63,8 @@ def let_publish(env: dict[str, str]) -> int:
     }
     options = [word for what, names in granted.items() for one in names for word in (f"--{what}", one)]
     commands = (
-        ["mailer", "publishers", "add", identity, *options] for identity in ("broker:guest", f"person:{system_user()}")
+        ["mailer", "publishers", "add", identity, *options]
+        for identity in ("broker:guest", f"person:{system_user_name()}")
     )
     return max(subprocess.run(command, cwd=ROOT, env=env, check=False).returncode for command in commands)
 
@@ -83,7 +84,7 @@ def main() -> int:
     with ExitStack() as services:
         try:
             env = environment(services)
-        except Unavailable as missing:
+        except PrivateServiceUnavailable as missing:
             print(f"up: {missing}", file=sys.stderr)
             return 1
         is_private = "MAILER_BROKER_URL" not in os.environ | dotenv_values(ROOT / ".env")

@@ -16,7 +16,7 @@ async def said(world: World, account: str, ref: str = "user-1", brand: str = BRA
     """What an application says of an account, on the queue."""
     event = {"v": 1, "id": uuid7().hex, "brand": brand, "account": account, "ref": ref, **values}
     arrived = received(event, f"{brand}.account")
-    await world.intake().accept_messages("service", [arrived])
+    await world.intake().accept_event_messages("service", [arrived])
     return arrived
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from mailer.policy.consent_terms import write_consent_days
-from mailer.processors.capture import CaptureFolder
+from mailer.policy.consent_validity import write_consent_days
+from mailer.processors.capture_server import CaptureFolder
 from tests.factories import World, person
 from tests.processes import Stack, free_port, settings_for
 
@@ -30,7 +30,7 @@ async def mailed(world: World, people: list[dict[str, Any]], **values: Any) -> U
         write_consent_days(asked, today, confirmed_on=today),
     )
     await world.handover().hand_over_batches(accepted.batches)
-    await world.upkeep.finish_mailings()
+    await world.upkeep.finish_completed_mailings()
     return accepted.mailing_id
 
 

@@ -15,7 +15,7 @@ async def write(world: World, entries: int = 6, writers: int = 1) -> list[str]:
     """Some entries by some writers; the writers' ids, in order."""
     ids = []
     for _ in range(writers):
-        async with LedgerWriters(KEY).lease_writer() as writer, world.pool.acquire() as connection:
+        async with LedgerWriters(KEY).borrow_writer() as writer, world.pool.acquire() as connection:
             for n in range(entries):
                 entry = LedgerEntry(EntryKind.OUTCOME, BRAND, recipient_id=n, reason=f"reason {n}", reply=f"reply {n}")
                 writer.advance_head(await append_entries(connection, writer, [entry]))

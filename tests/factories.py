@@ -11,11 +11,11 @@ from uuid import UUID
 
 from mailer import bundled_files
 from mailer.actions.account_events import apply_account_event
-from mailer.actions.bounce import BounceJudge
+from mailer.actions.refusal_judgement import RefusalJudge
 from mailer.database.connections import open_pool
 from mailer.database.statements import Pool
 from mailer.events import MessageEvent, validate_event
-from mailer.ledger.export import LedgerExport
+from mailer.ledger.ledger_operations import LedgerOperations
 from mailer.ledger.writers import LedgerWriters
 from mailer.pipeline.background_hand_overs import HandOverTasks
 from mailer.pipeline.block_pauses import BlockPauses
@@ -27,19 +27,19 @@ from mailer.pipeline.rates import RateLimiter
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import CATEGORIES
-from mailer.policy.frequency_counts import frequency_counts
 from mailer.policy.identity import Identity
-from mailer.policy.jurisdiction import LawByCountry, load_law
+from mailer.policy.jurisdiction import LawByCountry, parse_law_by_country
+from mailer.policy.no_retention_processors import no_retention_processors
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy, parse_policy
-from mailer.policy.retention import non_keeping_processors
+from mailer.policy.required_frequency_counts import required_frequency_counts
 from mailer.ports.broker import BrokerMessage
-from mailer.ports.dead_letters import DeadKind
+from mailer.ports.dead_letters import DeadLetterKind
 from mailer.ports.halts import CommitNotes
 from mailer.ports.mailings import AcceptedMailing, NewMailing
 from mailer.ports.processor import OutgoingMessage, Permit, Processor
 from mailer.ports.uuids import uuid7
-from mailer.postgres.account_stores import open_account_stores
+from mailer.postgres.account_stores import build_account_stores_opener
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
@@ -47,20 +47,20 @@ from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.postgres.inviters import PostgresInviters
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.outbox import PostgresOutbox
-from mailer.postgres.partners import PostgresPartners, partners_of
+from mailer.postgres.partner_suppressions import PostgresPartnerSuppressions, partner_ids_by_brand
 from mailer.postgres.pending_requests import PostgresPendingRequests
-from mailer.postgres.processors import PostgresProcessors
+from mailer.postgres.privacy_rights import PostgresPrivacyRights
+from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.quarantine import PostgresQuarantine
-from mailer.postgres.rates import PostgresRates
-from mailer.postgres.recipient_import import PostgresImporter
-from mailer.postgres.rights import PostgresRights
+from mailer.postgres.rates import PostgresRateLimits
+from mailer.postgres.recipient_import import PostgresRecipientImporter
 from mailer.postgres.standings import PostgresStandings
-from mailer.postgres.stream_pauses import PostgresPauses
+from mailer.postgres.stream_pauses import PostgresStreamPauses
 from mailer.postgres.suppressions import PostgresSuppressions
 from mailer.postgres.timekeeping import PostgresTimekeeping
 from mailer.rendering.event_checks import check_event
-from mailer.rendering.mailing import RendererCache
+from mailer.rendering.mailing_renderer import RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import TemplateLibrary
 from tests.brokers import FakeBroker
@@ -85,13 +85,13 @@ ACCEPTED = Outcome(OutcomeKind.ACCEPTED, 250, "2.0.0", "taken")
 @cache
 def law() -> LawByCountry:
     """The shipped jurisdictions."""
-    return load_law(bundled_files.toml_files("jurisdictions"))
+    return parse_law_by_country(bundled_files.read_toml_files("jurisdictions"))
 
 
 @cache
 def policies() -> Mapping[str, Policy]:
     """The shipped policies, by brand."""
-    read = [parse_policy(text, name, law()) for name, text in bundled_files.toml_files("policies").items()]
+    read = [parse_policy(text, name, law()) for name, text in bundled_files.read_toml_files("policies").items()]
     return {policy.brand: policy for policy in read}
 
 
@@ -150,10 +150,10 @@ class FakeProcessor:
     name: str = "fake"
     country: str = "ZZ"
     contract: str = "none"
-    outside: bool = False
+    is_outside_our_network: bool = False
     weight: int = 1
     purposes: frozenset[str] | None = None
-    weakest_encryption: str | None = None
+    weakest_encryption_used: str | None = None
     sent: list[OutgoingMessage] = field(default_factory=list)
     windows: list[int] = field(default_factory=list)
 
@@ -190,7 +190,7 @@ class FakeReceived:
     kind: str = ""
 
     @property
-    def is_live(self) -> bool:
+    def is_unsettled(self) -> bool:
         """Whether it is still open."""
         return self.settled is None
 
@@ -198,7 +198,7 @@ class FakeReceived:
         """Done with."""
         self.settled = self.settled or "ack"
 
-    async def reject(self, reason: str, kind: str = DeadKind.REFUSED) -> None:
+    async def reject(self, reason: str, kind: str = DeadLetterKind.REFUSED) -> None:
         """Bad for good."""
         self.kind, self.settled = kind, self.settled or f"rejected: {reason}"
 
@@ -221,25 +221,25 @@ class World:
         self.pool = pool
         self.writers = LedgerWriters(KEY, notes)
         self.policies = dict(policies())
-        self.hasher = AddressHasher(KEY, partners_of(self.policies.values()))
+        self.hasher = AddressHasher(KEY, partner_ids_by_brand(self.policies.values()))
         self.mailings = PostgresMailings(pool, self.writers, self.hasher, self.policies)
         self.deliveries = self.open_deliveries(lease_seconds)
         self.standings = PostgresStandings(pool, self.writers, self.hasher)
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.suppressions = PostgresSuppressions(pool, self.writers, self.hasher)
         self.inviters = PostgresInviters(pool, self.writers)
-        self.partners = PostgresPartners(pool, KEY)
-        self.ledger = LedgerExport(pool, KEY)
-        self.upkeep = PostgresTimekeeping(pool, self.ledger, self.writers, non_keeping_processors(policies().values()))
-        self.rights = PostgresRights(pool, self.hasher, self.standings, controllers())
-        self.processors = PostgresProcessors(pool, self.writers)
+        self.partners = PostgresPartnerSuppressions(pool, KEY)
+        self.ledger = LedgerOperations(pool, KEY)
+        self.upkeep = PostgresTimekeeping(pool, self.ledger, self.writers, no_retention_processors(policies().values()))
+        self.rights = PostgresPrivacyRights(pool, self.hasher, self.standings, controllers())
+        self.processors = PostgresProcessorDutiesAndStates(pool, self.writers)
         self.outbox = PostgresOutbox(pool)
         self.wishes = PostgresPendingRequests(pool, self.writers)
         self.links = SignedLinks("https://mail.example", (KEY,))
-        self.desks = open_account_stores(pool, self.writers, self.hasher, self.links, controllers())
+        self.desks = build_account_stores_opener(pool, self.writers, self.hasher, self.links, controllers())
         self.letters = PostgresDeadLetters(pool, self.hasher)
         self.publishers = PostgresPublishers(pool, self.writers)
-        self.rates = PostgresRates(pool, self.writers)
+        self.rates = PostgresRateLimits(pool, self.writers)
         self.halted = FakeHalts()
         self.stop = asyncio.Event()
         self.broker = FakeBroker()
@@ -248,11 +248,13 @@ class World:
 
     def open_deliveries(self, lease_seconds: float = 60) -> PostgresDeliveries:
         """The deliveries, with what the policies count."""
-        return PostgresDeliveries(self.pool, self.writers, frequency_counts(self.policies.values()), lease_seconds)
+        return PostgresDeliveries(
+            self.pool, self.writers, required_frequency_counts(self.policies.values()), lease_seconds
+        )
 
-    def importer(self, brand: str = BRAND, controller: str = BRAND) -> PostgresImporter:
+    def importer(self, brand: str = BRAND, controller: str = BRAND) -> PostgresRecipientImporter:
         """Writes people of a brand."""
-        return PostgresImporter(
+        return PostgresRecipientImporter(
             self.pool, self.writers, self.hasher, brand, controller, self.policies[brand].source_vocabulary
         )
 
@@ -264,10 +266,10 @@ class World:
 
     def handover_by(self, processors: Sequence[Processor], deliveries: PostgresDeliveries | None = None) -> HandOver:
         """The hand-over to several processors."""
-        streams = BlockPauses(PostgresPauses(self.pool))
+        streams = BlockPauses(PostgresStreamPauses(self.pool))
         routes = ProcessorRoutes(processors, self.halted.processor_halt_reason)
         gate = SendChecks(self.halted, routes, RateLimiter(self.rates, "worker"), streams)
-        bounces = BounceJudge(PostgresQuarantine(self.pool, self.writers, self.hasher))
+        bounces = RefusalJudge(PostgresQuarantine(self.pool, self.writers, self.hasher))
         return HandOver(deliveries or self.deliveries, self.mailings, self.presses, gate, bounces, "worker", self.stop)
 
     def intake(self) -> Intake:
@@ -306,14 +308,14 @@ class World:
         """Makes people known who pay, so that service mail is service mail to them (interpals-08)."""
         ids = await self.known(*numbers, **values)
         for recipient_id in ids:
-            await self.standings.set_paid_product(BRAND, recipient_id, None, True, "test")
+            await self.standings.set_product_paid(BRAND, recipient_id, None, True, "test")
         return ids
 
     async def release_newest(self) -> None:
         """Has a second person release the newest mailing, and hands it over."""
-        [newest] = await self.mailings.latest_statuses(1)
+        [newest] = await self.mailings.statuses_of_newest_mailings(1)
         await self.mailings.release_mailing(newest.id, "Grace")
-        await self.timekeeper().run_once()
+        await self.timekeeper().run_all_steps_once()
         await self.run_published()
 
     async def drop(self, mailing_id: UUID) -> None:

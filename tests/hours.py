@@ -3,8 +3,8 @@
 import time
 from weakref import WeakKeyDictionary
 
-from mailer.ports.open_counts import WrittenCounts
-from mailer.postgres.open_counts import STEP, PostgresOpens
+from mailer.ports.open_counts import WrittenOpenAndClickCounts
+from mailer.postgres.open_counts import STEP, PostgresOpenCounts
 from tests.factories import KEY, World
 
 _DAY = 86_400
@@ -23,14 +23,14 @@ class Hours:
         return time.time() - self._behind + self.passed * STEP
 
 
-_of: WeakKeyDictionary[World, tuple[Hours, PostgresOpens]] = WeakKeyDictionary()
+_of: WeakKeyDictionary[World, tuple[Hours, PostgresOpenCounts]] = WeakKeyDictionary()
 
 
-def opens_of(world: World) -> PostgresOpens:
+def opens_of(world: World) -> PostgresOpenCounts:
     """Returns the one that all sites over a world share."""
     if world not in _of:
         hours = Hours()
-        _of[world] = hours, PostgresOpens(world.pool, world.policies, (KEY,), hours)
+        _of[world] = hours, PostgresOpenCounts(world.pool, world.policies, (KEY,), hours)
     return _of[world][1]
 
 
@@ -40,8 +40,8 @@ def clock_of(world: World) -> Hours:
     return _of[world][0]
 
 
-async def an_hour_later(world: World) -> WrittenCounts:
+async def an_hour_later(world: World) -> WrittenOpenAndClickCounts:
     """Lets an hour pass, and writes what was opened and clicked in it."""
     opens = opens_of(world)
     _of[world][0].passed += 1
-    return await opens.write_finished_hours()
+    return await opens.write_counts_of_finished_hours()

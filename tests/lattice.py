@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import Any
 
 from mailer.policy.category import CATEGORIES
-from mailer.policy.deciding import ASKED, decision_facts
+from mailer.policy.deciding import ASKED, collect_decision_facts
 from mailer.policy.decision import DecisionFacts
 from mailer.policy.policy_file import CategoryTerms, SendingHours
 from mailer.policy.policy_section import FrequencyCap
@@ -107,7 +107,7 @@ def facts_with(category: str, wrongs: Sequence[Wrong]) -> DecisionFacts:
         mailing |= wrong.mailing
         policy |= wrong.policy
     asked = mailing_of(category, **{"id": HERE, "topic": "music", **mailing})
-    return decision_facts(
+    return collect_decision_facts(
         asked, replace(ADA, **{"collected_under": POLICY.version, **standing}), revised(POLICY, _OLD, **policy), NOW
     )
 

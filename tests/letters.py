@@ -52,7 +52,9 @@ async def publish(world: World, event: dict[str, Any]) -> FakeReceived:
     arrived = received(event)
     if event["template"] in OWN_TEMPLATES:
         arrived.message = replace(arrived.message, headers={HeaderName.PUBLISHER: str(ITSELF)})
-    await world.intake().accept_messages(policies()[event["brand"]].categories[event["category"]].lane.value, [arrived])
+    await world.intake().accept_event_messages(
+        policies()[event["brand"]].categories[event["category"]].lane.value, [arrived]
+    )
     return arrived
 
 
@@ -85,7 +87,7 @@ async def consents(world: World, brand: str, *scopes: str, ref: str = "ada") -> 
     for scope in scopes:
         version, now = policies()[brand].version, datetime.now(UTC)
         said = Consent(scope, True, "confirmed", version, "Yes, please", ref, now, "form 1")
-        assert await world.consents.record_consent(brand, await world.id_of(ref, brand), said)
+        assert await world.consents.record_consent_or_withdrawal(brand, await world.id_of(ref, brand), said)
 
 
 async def stands(world: World, change: str, brand: str, ref: str = "ada") -> None:

@@ -12,12 +12,12 @@ from mailer.pipeline.preparation import SendChecks, WindowPreparation
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.transitions import DeliveryStep
 from mailer.policy.outcome import Outcome
-from mailer.ports.deliveries import DeliveryRow, TextCarrier
+from mailer.ports.deliveries import DeliveryRow, SharedTextCarrier
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Processor
 from mailer.ports.rates import AdmittedMessages, SendRequest
 from mailer.ports.stream_pauses import StreamPause
-from mailer.rendering.mailing import MailingRenderer, RendererCache
+from mailer.rendering.mailing_renderer import MailingRenderer, RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from tests.factories import KEY, make_event, new_mailing, policies, templates
 from tests.halts import FakeHalts
@@ -63,7 +63,7 @@ class NoLimits:
         """All may go."""
         return AdmittedMessages((True,) * len(wanted), inf)
 
-    def return_tokens(self, admission: AdmittedMessages, unsent: Sequence[SendRequest]) -> None:
+    def put_tokens_back(self, admission: AdmittedMessages, unsent: Sequence[SendRequest]) -> None:
         """Nothing was taken."""
 
     def record_reply(self, processor: str, domain: str, outcome: Outcome) -> None:
@@ -73,7 +73,7 @@ class NoLimits:
 class NoPauses:
     """Nothing is paused for what it is."""
 
-    async def list_pauses(self) -> list[StreamPause]:
+    async def list_current_pauses(self) -> list[StreamPause]:
         """See `ports.stream_pauses`."""
         return []
 
@@ -85,7 +85,7 @@ class NoPauses:
         return 0
 
 
-async def nobody(texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, TextCarrier]:
+async def nobody(texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, SharedTextCarrier]:
     """Nobody has carried any text."""
     return {}
 

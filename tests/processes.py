@@ -19,8 +19,8 @@ import asyncpg
 import httpx
 from pamqp.commands import Queue
 
-from mailer.broker.topology import topology_for
-from mailer.processors.capture import CapturedMessage, CaptureFolder, CaptureServer
+from mailer.broker.topology import build_topology
+from mailer.processors.capture_server import CapturedMessage, CaptureFolder, CaptureServer
 from tests.publishers import all_options
 from tests.shipped import shipped_templates
 from tests.soundness import assert_sound
@@ -384,7 +384,7 @@ async def until(asked: Callable[[], Awaitable[_T]], what: str, seconds: float = 
 
 async def empty_rabbit(url: str) -> None:
     """Deletes mailer's queues and exchanges, and what they hold."""
-    plan = topology_for({})
+    plan = build_topology({})
     connection = await aio_pika.connect(url)
     async with connection, connection.channel() as channel:
         for queue in plan.queues:

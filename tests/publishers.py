@@ -3,12 +3,12 @@
 import asyncpg
 
 from mailer.accounts import KINDS
-from mailer.cli.shared import system_user
+from mailer.cli.shared import system_user_name
 from mailer.database.statements import Pool
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import Identity, IdentityKind
-from mailer.policy.publisher_rights import PublisherRights, ReadRight
+from mailer.policy.publisher_rights import PublisherRights, ReadableData
 from mailer.postgres.publishers import PostgresPublishers
 from tests.factories import KEY
 
@@ -19,18 +19,20 @@ BROKER_USERS = ("guest", "shop")
 
 def everything(*brands: str) -> PublisherRights:
     """All that can be granted, for these brands, or for all."""
-    return PublisherRights(frozenset(brands or BRANDS), frozenset(CATEGORIES), frozenset(KINDS), frozenset(ReadRight))
+    return PublisherRights(
+        frozenset(brands or BRANDS), frozenset(CATEGORIES), frozenset(KINDS), frozenset(ReadableData)
+    )
 
 
 def all_options(*brands: str) -> list[str]:
     """The same, as `mailer publishers add` takes it."""
-    granted = {"brand": brands or BRANDS, "category": CATEGORIES, "action": KINDS, "read": ReadRight}
+    granted = {"brand": brands or BRANDS, "category": CATEGORIES, "action": KINDS, "read": ReadableData}
     return [word for what, names in granted.items() for one in names for word in (f"--{what}", one)]
 
 
 async def issue_key(pool: Pool, name: str, *brands: str) -> str:
     """A new API key whose holder may do everything."""
-    key = await PostgresPublishers(pool, LedgerWriters(KEY)).grant_rights(
+    key = await PostgresPublishers(pool, LedgerWriters(KEY)).grant_rights_and_create_key(
         Identity(IdentityKind.KEY, name), everything(*brands)
     )
     assert key is not None
@@ -50,7 +52,7 @@ async def let_publish(url: str) -> None:
             " UNION ALL SELECT 'person', $6, $1, $2, $3, $4",
             *granted,
             BROKER_USERS,
-            system_user(),
+            system_user_name(),
         )
     finally:
         await connection.close()

@@ -50,7 +50,7 @@ class Member:
         self._listener.close()
         server, self._server = self._server, None
         if server is not None:
-            await asyncio.to_thread(server.stop)
+            await asyncio.to_thread(server.release_and_stop_if_last)
         for task in list(self._open):
             task.cancel()
 
@@ -170,7 +170,7 @@ async def _copy(primary: Member, replica: Member) -> None:
     os.chown(target, owner.st_uid, owner.st_gid)
     socket_folder = (primary.folder / "data/postmaster.pid").read_text().splitlines()[4]
     process = await asyncio.create_subprocess_exec(
-        str(postgres.program_folder() / "pg_basebackup"),
+        str(postgres.postgres_program_folder() / "pg_basebackup"),
         *("--host", socket_folder, "--username", "postgres", "--pgdata", str(target)),
         *("--write-recovery-conf", "--checkpoint", "fast", "--no-sync"),
         cwd="/",

@@ -13,7 +13,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.rendering.dkim import DkimKey, DkimSigner
 from mailer.rendering.headers import addr_spec
 from mailer.rendering.mail_merge import MergeForm
-from mailer.rendering.message import MailingHeaders, StaticParts
+from mailer.rendering.message import MailingHeaders, StaticMessageParts
 
 DOMAIN = "paltalk.example"
 NOW = 1_700_000_000
@@ -82,7 +82,7 @@ def newsletter(**changes: Any) -> bytes:
     }
     form = MergeForm(("Grüße " * 20,), ("<p>Hello   </p>",), ("Hello \n\n\n",))
     return (
-        StaticParts(MailingHeaders(**stated | changes))
+        StaticMessageParts(MailingHeaders(**stated | changes))
         .compile_message(form)
         .fill_message(
             to=addr_spec("zoë@bücher.example", "To"),

@@ -11,9 +11,9 @@ from mailer.actions.consent import confirm_consent, record_consent
 from mailer.actions.rights import erase_recipient
 from mailer.actions.suppression import object_to_marketing
 from mailer.events import Person
-from mailer.policy.frequency_counts import frequency_counts
 from mailer.policy.identity import Identity
 from mailer.policy.policy_file import Policy
+from mailer.policy.required_frequency_counts import required_frequency_counts
 from mailer.ports.consents import Consent
 from mailer.ports.deliveries import Claim
 from mailer.ports.mailings import NewMailing
@@ -23,7 +23,7 @@ from mailer.ports.standings import StandingFlag
 from mailer.ports.uuids import uuid7
 from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.rendering.event_checks import check_event
-from mailer.rendering.mailing import RendererCache
+from mailer.rendering.mailing_renderer import RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from tests.factories import World, make_event, policies, templates
 from tests.integration.web_world import PUBLIC_URL, browse
@@ -86,7 +86,7 @@ class Steps:
         )
         said = (Consent(scope, True, "confirmed", "form 1", "Yes, write to me.", "import", now),) if scope else ()
         importer = self.world.importer(account.brand, JOINT)
-        await importer.import_rows([ImportRow(person, products=("*",) if account.paid else None, consents=said)])
+        await importer.import_recipients([ImportRow(person, products=("*",) if account.paid else None, consents=said)])
 
     async def id_of(self, account: Account) -> int:
         """Its id."""
@@ -145,12 +145,12 @@ class Steps:
             await world.handover().hand_over_batches(batches)
             assert not world.processor.sent, "it waits for a second person (invariant 9)"
             await world.mailings.release_mailing(accepted.mailing_id, "Dana Duty")
-        deliveries = Racing(world.pool, world.writers, frequency_counts(world.policies.values()))
+        deliveries = Racing(world.pool, world.writers, required_frequency_counts(world.policies.values()))
         deliveries.meanwhile = meanwhile
         await world.handover(deliveries=deliveries).hand_over_batches(batches)
         for _ in range(2):
             await world.due_now()
-            await world.timekeeper().run_once()
+            await world.timekeeper().run_all_steps_once()
             await world.run_published()
         return accepted.mailing_id
 

@@ -1,7 +1,7 @@
 """The actions: the only way to change a standing."""
 
 from mailer.actions.consent import ConsentRefused, record_consent, withdraw_consent
-from mailer.actions.opt_out import OptOutRefused, record_opt_out, scope_of_link
+from mailer.actions.opt_out import OptOutRefused, opt_out_scope_of_link, record_opt_out
 from mailer.actions.suppression import SuppressionRefused, lift_suppression, object_to_marketing, suppress_recipient
 
 __all__ = [
@@ -10,9 +10,9 @@ __all__ = [
     "SuppressionRefused",
     "lift_suppression",
     "object_to_marketing",
+    "opt_out_scope_of_link",
     "record_consent",
     "record_opt_out",
-    "scope_of_link",
     "suppress_recipient",
     "withdraw_consent",
 ]

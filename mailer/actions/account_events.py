@@ -8,8 +8,8 @@ from typing import Protocol, assert_never
 from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Pays, Posts, Reaches, Rectifies
 from mailer.actions import account_flags, rights
 from mailer.actions.confirmation_requests import ConfirmationParts
-from mailer.actions.consent import ConsentRefused, check_consent, record_consent, withdraw_consent
-from mailer.actions.opt_out import OptOutRefused, check_scope, record_opt_out
+from mailer.actions.consent import ConsentRefused, check_and_normalize_consent, record_consent, withdraw_consent
+from mailer.actions.opt_out import OptOutRefused, check_scope_can_be_left, record_opt_out
 from mailer.actions.suppression import SuppressionRefused, object_to_marketing
 from mailer.event_digests import IdTaken
 from mailer.events import EventRefused
@@ -17,8 +17,15 @@ from mailer.policy.identity import Identity
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.ports.consents import Consent
-from mailer.ports.consents import Consents as ConsentsPort
-from mailer.ports.rights import DataCorrection, ErasureBlocked, ErasureResult, KnownEvent, RecipientErased, RightsStore
+from mailer.ports.consents import ConsentStore as ConsentsPort
+from mailer.ports.rights import (
+    DataCorrection,
+    ErasureBlocked,
+    ErasureResult,
+    KnownAccountEvent,
+    RecipientErased,
+    RightsStore,
+)
 from mailer.ports.standings import StandingFlag, StandingStore
 from mailer.ports.suppressions import SuppressionStore
 
@@ -85,12 +92,12 @@ async def apply_account_event(
         EventRefused: the event cannot be applied. The message gives the reason.
     """
     policy = check_account_event(policies, event)
-    recipient_id = await desks(None, str(publisher)).rights.register_recipient(
+    recipient_id = await desks(None, str(publisher)).rights.find_or_create_recipient(
         event.brand, policy.controller.id, event.ref
     )
     try:
-        await apply_to_recipient(desks, policy, recipient_id, event, str(publisher), SOURCE)
-    except KnownEvent:
+        await apply_event_to_recipient(desks, policy, recipient_id, event, str(publisher), SOURCE)
+    except KnownAccountEvent:
         pass
     except ErasureBlocked as error:
         raise EventRefused([f"{event.account}: {error}"]) from error
@@ -108,11 +115,13 @@ def check_account_event(policies: Mapping[str, Policy], event: AccountEvent) -> 
     try:
         match event:
             case Consents():
-                check_consent(policy, _consent_given(event, SOURCE, SOURCE), datetime.now(UTC))
+                check_and_normalize_consent(policy, _build_given_consent(event, SOURCE, SOURCE), datetime.now(UTC))
             case Leaves(account="opt_out"):
-                check_scope(policy, event.scope)
+                check_scope_can_be_left(policy, event.scope)
             case Leaves():
-                check_consent(policy, _consent_withdrawn(policy, event, SOURCE, SOURCE), datetime.now(UTC))
+                check_and_normalize_consent(
+                    policy, _build_withdrawn_consent(policy, event, SOURCE, SOURCE), datetime.now(UTC)
+                )
             case Reaches():
                 account_flags.check_channel(policy, event.channel)
             case _:
@@ -122,7 +131,7 @@ def check_account_event(policies: Mapping[str, Policy], event: AccountEvent) -> 
     return policy
 
 
-async def apply_to_recipient(
+async def apply_event_to_recipient(
     desks: AccountStoresOpener, policy: Policy, recipient_id: int, event: AccountEvent, actor: str, source: str
 ) -> ErasureResult | None:
     """Applies an event to a known recipient, once.
@@ -140,13 +149,13 @@ async def apply_to_recipient(
 
     Raises:
         ErasureBlocked: a legal hold is in force.
-        KnownEvent: the event was applied before, and is not applied again.
+        KnownAccountEvent: the event was applied before, and is not applied again.
         IdTaken: the id belongs to another event.
         EventRefused: it cannot be applied for another reason.
     """
-    said = _AccountStatement(desks, policy, recipient_id, actor, source)
+    said = _AccountEventContext(desks, policy, recipient_id, actor, source)
     try:
-        return await _apply_statement(said, event)
+        return await _apply_event_by_kind(said, event)
     except IdTaken:
         raise
     except (ValueError, *_REFUSED) as error:
@@ -154,7 +163,7 @@ async def apply_to_recipient(
 
 
 @dataclass(frozen=True, slots=True)
-class _AccountStatement:
+class _AccountEventContext:
     """The context of an account event: its stores, policy, recipient, actor and source."""
 
     desks: AccountStoresOpener
@@ -164,7 +173,7 @@ class _AccountStatement:
     source: str
 
 
-async def _apply_statement(said: _AccountStatement, event: AccountEvent) -> ErasureResult | None:
+async def _apply_event_by_kind(said: _AccountEventContext, event: AccountEvent) -> ErasureResult | None:
     desk, policy, whose, source = said.desks(event, said.actor), said.policy, said.recipient_id, said.source
     match event:
         case Becomes(account="erase"):
@@ -174,7 +183,7 @@ async def _apply_statement(said: _AccountStatement, event: AccountEvent) -> Eras
                 desk.standings, policy.brand, whose, event.product, event.account == "paid", source
             )
         case Becomes():
-            await _apply_flag(desk, said, event)
+            await _apply_becomes_event(desk, said, event)
         case Rectifies():
             correction = DataCorrection(event.email, event.name, event.locale, event.country)
             await rights.rectify_recipient(desk.rights, policy, whose, correction, source)
@@ -187,18 +196,18 @@ async def _apply_statement(said: _AccountStatement, event: AccountEvent) -> Eras
         case Posts():
             await account_flags.set_postal_address(desk.standings, policy.brand, whose, event.address, source)
         case Consents():
-            given = _consent_given(event, said.source, said.actor)
+            given = _build_given_consent(event, said.source, said.actor)
             standing = await desk.standings.get_standing(policy.brand, whose)
             country = standing.country if standing else None
             await record_consent(desk.consents, desk.confirmations, policy, whose, given, country)
         case Leaves():
-            await _apply_opt_out(desk, said, event)
+            await _apply_opt_out_or_withdrawal(desk, said, event)
         case _:
             assert_never(event)
     return None
 
 
-async def _apply_flag(desk: AccountStores, said: _AccountStatement, event: Becomes) -> None:
+async def _apply_becomes_event(desk: AccountStores, said: _AccountEventContext, event: Becomes) -> None:
     policy, whose, source = said.policy, said.recipient_id, said.source
     match event.account:
         case "under_13":
@@ -209,17 +218,17 @@ async def _apply_flag(desk: AccountStores, said: _AccountStatement, event: Becom
             await account_flags.set_account_flag(desk.standings, policy.brand, whose, *_FLAGS[event.account], source)
 
 
-async def _apply_opt_out(desk: AccountStores, said: _AccountStatement, event: Leaves) -> None:
+async def _apply_opt_out_or_withdrawal(desk: AccountStores, said: _AccountEventContext, event: Leaves) -> None:
     if event.account == "opt_out":
         await record_opt_out(desk.standings, said.policy, said.recipient_id, event.scope, said.source)
     else:
-        withdrawn = _consent_withdrawn(said.policy, event, said.source, said.actor)
+        withdrawn = _build_withdrawn_consent(said.policy, event, said.source, said.actor)
         await withdraw_consent(desk.consents, said.policy, said.recipient_id, withdrawn)
 
 
-def _consent_given(event: Consents, source: str, actor: str) -> Consent:
+def _build_given_consent(event: Consents, source: str, actor: str) -> Consent:
     return Consent(event.scope, True, source, event.version, event.words, actor, event.at, event.proof)
 
 
-def _consent_withdrawn(policy: Policy, event: Leaves, source: str, actor: str) -> Consent:
+def _build_withdrawn_consent(policy: Policy, event: Leaves, source: str, actor: str) -> Consent:
     return Consent(event.scope, False, source, policy.version, None, actor, datetime.now(UTC))

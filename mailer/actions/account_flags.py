@@ -23,7 +23,7 @@ async def set_account_flag(
     Raises:
         UnknownRecipient: the brand has no such recipient.
     """
-    if not await standings.set_flag(brand, recipient_id, flag, on, source):
+    if not await standings.set_standing_flag(brand, recipient_id, flag, on, source):
         raise UnknownRecipient(f"{brand} has no such recipient")
 
 
@@ -35,7 +35,7 @@ async def set_channel(standings: StandingStore, policy: Policy, recipient_id: in
         UnknownRecipient: the brand has no such recipient.
     """
     check_channel(policy, channel)
-    if not await standings.set_channel(policy.brand, recipient_id, channel, source):
+    if not await standings.set_preferred_channel(policy.brand, recipient_id, channel, source):
         raise UnknownRecipient(f"{policy.brand} has no such recipient")
 
 
@@ -71,5 +71,5 @@ async def set_paid_product(
     Raises:
         UnknownRecipient: the brand has no such recipient.
     """
-    if not await standings.set_paid_product(brand, recipient_id, product, paid, source):
+    if not await standings.set_product_paid(brand, recipient_id, product, paid, source):
         raise UnknownRecipient(f"{brand} has no such recipient")

@@ -8,8 +8,8 @@ from mailer.policy.identity import ITSELF
 from mailer.policy.policy_file import Policy
 from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.consents import Consent
-from mailer.ports.pending_requests import Confirmation, PendingRequest, PendingRequests
-from mailer.rendering.autolinks import has_link
+from mailer.ports.pending_requests import ConfirmationMail, PendingRequest, PendingRequests
+from mailer.rendering.autolinks import has_autolink
 from mailer.rendering.promotional_words import promotional_words
 from mailer.rendering.signed_links import ConfirmToken, SignedLinks
 
@@ -34,7 +34,7 @@ class ConfirmationAsked:
     ref: str
 
 
-class RecipientUnknown(LookupError):
+class NoRecipientToAsk(LookupError):
     """The brand has no such recipient."""
 
 
@@ -59,11 +59,11 @@ async def ask_for_confirmation(
             who has opted out of that mail is not asked.
 
     Raises:
-        RecipientUnknown: the brand has no such recipient.
+        NoRecipientToAsk: the brand has no such recipient.
     """
     requested = _requests_in_words(wishes, policy.default_locale)
 
-    def letter(made: Confirmation) -> BrokerMessage:
+    def letter(made: ConfirmationMail) -> BrokerMessage:
         token = ConfirmToken(policy.brand, recipient_id, made.id, made.generation)
         event = MessageEvent(
             id=f"confirm-{made.id.hex}",
@@ -80,7 +80,7 @@ async def ask_for_confirmation(
         policy.brand, recipient_id, wishes, letter, evidence, by_owner=by_owner
     )
     if asked is None:
-        raise RecipientUnknown(f"{policy.brand} has no such recipient")
+        raise NoRecipientToAsk(f"{policy.brand} has no such recipient")
     return ConfirmationAsked(asked.ref)
 
 
@@ -89,6 +89,6 @@ def _requests_in_words(wishes: Sequence[PendingRequest], locale: str) -> str:
 
     Somebody else may have made the request, so their words could be spam.
     """
-    told = (wish.words for wish in wishes if wish.words and not has_link(wish.words))
+    told = (wish.words for wish in wishes if wish.words and not has_autolink(wish.words))
     said = ", ".join(words for words in told if not any(promotional_words(words, locale)))[:_WORDS]
-    return "" if has_link(said) else said  # the cut text may look like a domain
+    return "" if has_autolink(said) else said  # the cut text may look like a domain

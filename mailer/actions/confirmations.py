@@ -9,7 +9,7 @@ from mailer.actions.suppression import OBJECTION, lift_suppression
 from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import category_of_scope
 from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING
-from mailer.ports.consents import CONFIRMED, Consents
+from mailer.ports.consents import CONFIRMED, ConsentStore
 from mailer.ports.pending_requests import PendingRequest, PendingRequests, RequestedAct
 from mailer.ports.standings import StandingFlag, StandingStore
 from mailer.ports.suppressions import SuppressionStore
@@ -29,7 +29,7 @@ class ConfirmationStores:
     """The stores that a confirmation may change."""
 
     wishes: PendingRequests
-    consents: Consents
+    consents: ConsentStore
     standings: StandingStore
     suppressions: SuppressionStore
 
@@ -53,12 +53,12 @@ async def apply_confirmation(
         ConsentRefused: the brand no longer has that mail.
         UnknownRecipient: the brand has no such recipient.
     """
-    waiting = await answers.wishes.wishes_of_confirmation(token.brand, token.recipient_id, token.confirmation)
+    waiting = await answers.wishes.read_wishes_of_confirmation_mail(token.brand, token.recipient_id, token.confirmation)
     wish = next((wish for wish in waiting if wish.what == what and wish.is_waiting), None)
     if wish is None:
         return False
     done = await _apply_request(answers, policy, token.recipient_id, wish, proof)
-    await answers.wishes.mark_answered(token.confirmation, what)
+    await answers.wishes.mark_wish_confirmed(token.confirmation, what)
     return done
 
 
@@ -76,18 +76,20 @@ async def _apply_request(
     return recorded.left.isdisjoint({wish.what, category_of_scope(policy, wish.what), EVERYTHING_OPTIONAL})
 
 
-async def _confirm_flag(answers: ConfirmationStores, policy: Policy, recipient_id: int, wish: PendingRequest) -> bool:
+async def _set_confirmed_flag(
+    answers: ConfirmationStores, policy: Policy, recipient_id: int, wish: PendingRequest
+) -> bool:
     await set_account_flag(answers.standings, policy.brand, recipient_id, *_FLAGS[RequestedAct(wish.what)], CONFIRMED)
     return True
 
 
-async def _confirm_marketing(
+async def _lift_older_objections(
     answers: ConfirmationStores, policy: Policy, recipient_id: int, wish: PendingRequest
 ) -> bool:
     """Lifts the objections to marketing that are older than the request. Returns False if a newer one stays."""
     found = [
         one
-        for one in await answers.suppressions.suppressions_of(policy.brand, recipient_id)
+        for one in await answers.suppressions.all_suppressions_of_recipient(policy.brand, recipient_id)
         if one.reason == OBJECTION and one.lifted_at is None
     ]
     older = [one for one in found if one.at < wish.asked_at]
@@ -98,6 +100,6 @@ async def _confirm_marketing(
 
 
 _ACTS: dict[str, Callable[[ConfirmationStores, Policy, int, PendingRequest], Awaitable[bool]]] = {
-    **dict.fromkeys(_FLAGS, _confirm_flag),
-    RequestedAct.MARKETING: _confirm_marketing,
+    **dict.fromkeys(_FLAGS, _set_confirmed_flag),
+    RequestedAct.MARKETING: _lift_older_objections,
 }

@@ -7,26 +7,26 @@ from datetime import UTC, date, datetime
 from mailer.actions.confirmation_requests import (
     ConfirmationAsked,
     ConfirmationParts,
-    RecipientUnknown,
+    NoRecipientToAsk,
     ask_for_confirmation,
 )
 from mailer.actions.consent_proofs import (
     ACTS,
     IsOurs,
-    act_of_source,
+    find_act_of_consent_source,
     is_confirmation_proof,
     is_statement_version,
-    normalize_source,
+    normalize_consent_source,
     refuse_every_token,
 )
 from mailer.input_types import future_time_fault
 from mailer.policy.category import CATEGORIES
-from mailer.policy.consent_wordings import is_wording, wordings_for
+from mailer.policy.consent_wordings import is_valid_consent_wording, wordings_for
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
-from mailer.policy.scopes import can_be_asked, category_of_scope, describe_consent_scopes
+from mailer.policy.scopes import category_of_scope, describe_consent_scopes, is_consent_scope
 from mailer.policy.standing import EVERYTHING_OPTIONAL, SHARING, is_about_mail, partner_scope, version_scope
-from mailer.ports.consents import CONFIRMED, Consent, ConsentResult, Consents, OptOutLifting
+from mailer.ports.consents import CONFIRMED, Consent, ConsentResult, ConsentStore, OptOutsToLift
 from mailer.ports.pending_requests import PendingRequest
 
 OWN = ("application", CONFIRMED)
@@ -40,7 +40,7 @@ class ConsentRefused(ValueError):
 
 
 async def record_consent(
-    consents: Consents,
+    consents: ConsentStore,
     confirmations: ConfirmationParts,
     policy: Policy,
     recipient_id: int,
@@ -63,27 +63,32 @@ async def record_consent(
         ConsentRefused: it has no proof or no known scope, it is not the person's own act, or the brand has no such
             recipient.
     """
-    said = check_consent(policy, said, datetime.now(UTC))
-    if needs_confirmation(policy, said) or lacks_confirmation(policy, said, country):
-        return await request_subscription(confirmations, policy, recipient_id, said)
-    return _consent_result(
-        policy, await consents.record_consent(policy.brand, recipient_id, said, _lifted_opt_outs(policy, said, said.at))
+    said = check_and_normalize_consent(policy, said, datetime.now(UTC))
+    if needs_confirmation_by_policy(policy, said) or needs_confirmation_by_law(policy, said, country):
+        return await ask_to_confirm_subscription(confirmations, policy, recipient_id, said)
+    return _require_recorded_consent(
+        policy,
+        await consents.record_consent_or_withdrawal(
+            policy.brand, recipient_id, said, _lifted_opt_outs(policy, said, said.at)
+        ),
     )
 
 
-async def withdraw_consent(consents: Consents, policy: Policy, recipient_id: int, said: Consent) -> ConsentResult:
+async def withdraw_consent(consents: ConsentStore, policy: Policy, recipient_id: int, said: Consent) -> ConsentResult:
     """Withdraws a consent at once. No words are needed. If the consent was to mail, this opts out of that mail too.
 
     Raises:
         ConsentRefused: the scope is unknown, or the brand has no such recipient.
     """
-    return _consent_result(
+    return _require_recorded_consent(
         policy,
-        await consents.record_consent(policy.brand, recipient_id, check_consent(policy, said, datetime.now(UTC))),
+        await consents.record_consent_or_withdrawal(
+            policy.brand, recipient_id, check_and_normalize_consent(policy, said, datetime.now(UTC))
+        ),
     )
 
 
-async def request_subscription(
+async def ask_to_confirm_subscription(
     confirmations: ConfirmationParts, policy: Policy, recipient_id: int, said: Consent
 ) -> ConfirmationAsked:
     """Asks a person by mail to confirm a subscription (double opt-in), with at most one mail a day.
@@ -94,16 +99,16 @@ async def request_subscription(
     Raises:
         ConsentRefused: it has no proof or no known scope, or the brand has no such recipient.
     """
-    said = check_consent(policy, said, datetime.now(UTC))
+    said = check_and_normalize_consent(policy, said, datetime.now(UTC))
     wish = PendingRequest(said.scope, said.version, said.words, said.at)
     try:
         return await ask_for_confirmation(confirmations, policy, recipient_id, [wish], [said], by_owner=False)
-    except RecipientUnknown as error:
+    except NoRecipientToAsk as error:
         raise ConsentRefused(str(error)) from error
 
 
 async def confirm_consent(
-    consents: Consents, policy: Policy, recipient_id: int, wish: PendingRequest, proof: str
+    consents: ConsentStore, policy: Policy, recipient_id: int, wish: PendingRequest, proof: str
 ) -> ConsentResult:
     """Records the consent that a person confirmed by the link in a mail. A repeated call does no harm.
 
@@ -123,12 +128,18 @@ async def confirm_consent(
     """
     now = datetime.now(UTC)
     words = wish.words or f"asked on {wish.asked_at.isoformat()}"
-    said = _check_date(policy, Consent(wish.what, True, CONFIRMED, wish.version, words, "recipient", now, proof), now)
+    said = _check_scope_and_date(
+        policy, Consent(wish.what, True, CONFIRMED, wish.version, words, "recipient", now, proof), now
+    )
     lifting = _lifted_opt_outs(policy, said, wish.asked_at)
-    return _consent_result(policy, await consents.record_consent(policy.brand, recipient_id, said, lifting))
+    return _require_recorded_consent(
+        policy, await consents.record_consent_or_withdrawal(policy.brand, recipient_id, said, lifting)
+    )
 
 
-def check_consent(policy: Policy, said: Consent, now: datetime, is_ours: IsOurs = refuse_every_token) -> Consent:
+def check_and_normalize_consent(
+    policy: Policy, said: Consent, now: datetime, is_ours: IsOurs = refuse_every_token
+) -> Consent:
     """Checks that a consent may be recorded, and returns it normalized. A time slightly in the future becomes `now`.
 
     Args:
@@ -140,22 +151,22 @@ def check_consent(policy: Policy, said: Consent, now: datetime, is_ours: IsOurs 
     Raises:
         ConsentRefused: it may not be recorded.
     """
-    dated = _check_date(policy, replace(said, source=normalize_source(said.source)), now)
+    dated = _check_scope_and_date(policy, replace(said, source=normalize_consent_source(said.source)), now)
     if not said.given:
         return dated
     is_proven = dated.source == CONFIRMED and is_ours(dated.proof or "")
     if (
-        reason := check_consent_proof(dated, is_proven)
-        or check_policy_basis(policy, dated, is_proven)
-        or _too_early_reason(policy, dated)
+        reason := consent_proof_refusal(dated, is_proven)
+        or reason_not_persons_own_consent(policy, dated, is_proven)
+        or _consent_too_early_reason(policy, dated)
     ):
         raise ConsentRefused(reason)
     return dated
 
 
-def _check_date(policy: Policy, said: Consent, now: datetime) -> Consent:
+def _check_scope_and_date(policy: Policy, said: Consent, now: datetime) -> Consent:
     """Returns the consent with its time at most `now`. Refuses an unknown scope and a time in the future."""
-    if not can_be_asked(policy, said.scope):
+    if not is_consent_scope(policy, said.scope):
         raise ConsentRefused(
             f"{said.scope!r} is no scope of {policy.brand}; there are {describe_consent_scopes(policy)}"
         )
@@ -165,7 +176,7 @@ def _check_date(policy: Policy, said: Consent, now: datetime) -> Consent:
 
 
 @rule("consent-proof", "interpals-06; GDPR Art. 7(1); PROMISES: the floor")
-def check_consent_proof(said: Consent, is_proven: bool = False) -> str | None:
+def consent_proof_refusal(said: Consent, is_proven: bool = False) -> str | None:
     """A consent without its source, who recorded it, the words that were shown or their version is none."""
     told = {name: bool(re.search(r"\w", getattr(said, name) or "")) for name in ("source", "actor", "words")}
     told["version"] = is_statement_version(said.version)
@@ -184,14 +195,14 @@ def check_consent_proof(said: Consent, is_proven: bool = False) -> str | None:
 
 
 @rule("policy-basis", "interpals-25")
-def check_policy_basis(policy: Policy, said: Consent, is_proven: bool = False) -> str | None:
+def reason_not_persons_own_consent(policy: Policy, said: Consent, is_proven: bool = False) -> str | None:
     """A person's own yes, or a text that the policy lists, is consent; what is shown to who uses a service is none."""
-    if act_of_source(said.source) is None:
+    if find_act_of_consent_source(said.source) is None:
         return (
             f"source: {said.source!r} is the policy's basis, and no consent: it is no act of a person. Name one:"
             f" {', '.join(ACTS)}"
         )
-    if is_proven or is_wording(policy, said.scope, said.words or ""):
+    if is_proven or is_valid_consent_wording(policy, said.scope, said.words or ""):
         return None
     listed = "; ".join(wordings_for(policy, said.scope)) or "none"
     return (
@@ -200,7 +211,7 @@ def check_policy_basis(policy: Policy, said: Consent, is_proven: bool = False) -
     )
 
 
-def _too_early_reason(policy: Policy, said: Consent) -> str | None:
+def _consent_too_early_reason(policy: Policy, said: Consent) -> str | None:
     """Returns the reason if the consent is dated before its policy version, or before any mail; else None."""
     name, first = "any consent to mail", FIRST
     for version in policy.all_versions:
@@ -214,29 +225,29 @@ def _too_early_reason(policy: Policy, said: Consent) -> str | None:
     )
 
 
-def electronic_notice_basis(policy: Policy, collected_under: str | None) -> str:
+def electronic_notice_basis_in_words(policy: Policy, collected_under: str | None) -> str:
     """Returns the basis of electronic notices, in words: the policy versions that bind the person (interpals-25)."""
     versions = " and ".join(version.version for version in policy.binding_versions(collected_under))
     return f"the policy of {policy.brand}, version {versions}: using the service accepts them; no consent of the person"
 
 
-def needs_confirmation(policy: Policy, said: Consent) -> bool:
+def needs_confirmation_by_policy(policy: Policy, said: Consent) -> bool:
     """Tells whether the policy asks for a confirmation of this consent, and it is not confirmed."""
-    return said.source != CONFIRMED and is_confirmed(policy, said.scope)
+    return said.source != CONFIRMED and is_confirmed_subscription_scope(policy, said.scope)
 
 
-def lacks_confirmation(policy: Policy, said: Consent, country: str | None) -> bool:
+def needs_confirmation_by_law(policy: Policy, said: Consent, country: str | None) -> bool:
     """Tells whether the law of this country asks for a confirmation of this consent, and it is not confirmed."""
-    return said.source != CONFIRMED and is_about_mail(said.scope) and policy.consent_terms(country).confirmed
+    return said.source != CONFIRMED and is_about_mail(said.scope) and policy.consent_validity_terms(country).confirmed
 
 
-def is_confirmed(policy: Policy, scope: str) -> bool:
+def is_confirmed_subscription_scope(policy: Policy, scope: str) -> bool:
     """Tells whether a scope belongs to a category that needs confirmed subscriptions (paltalk06-03)."""
     category = category_of_scope(policy, scope)
     return category is not None and policy.terms[category].confirmed
 
 
-def _lifted_opt_outs(policy: Policy, said: Consent, before: datetime) -> OptOutLifting | None:
+def _lifted_opt_outs(policy: Policy, said: Consent, before: datetime) -> OptOutsToLift | None:
     """Returns the opt-outs that a person's own consent ends: those of its scope, and wider ones for this scope only.
 
     None: the consent is not the person's own statement, so it ends no opt-out.
@@ -248,13 +259,13 @@ def _lifted_opt_outs(policy: Policy, said: Consent, before: datetime) -> OptOutL
         (SHARING,) if said.scope.startswith(partner_scope("")) or (category and CATEGORIES[category].partners) else ()
     )
     if category is None:
-        return OptOutLifting((said.scope, *shared), (), before)
+        return OptOutsToLift((said.scope, *shared), (), before)
     others = tuple(name for name, known in policy.categories.items() if known.is_optional and name != category)
     topic_of = None if said.scope == category else category
-    return OptOutLifting((said.scope, category, EVERYTHING_OPTIONAL, *shared), others, before, topic_of)
+    return OptOutsToLift((said.scope, category, EVERYTHING_OPTIONAL, *shared), others, before, topic_of)
 
 
-def _consent_result(policy: Policy, recorded: ConsentResult | None) -> ConsentResult:
+def _require_recorded_consent(policy: Policy, recorded: ConsentResult | None) -> ConsentResult:
     if recorded is None:
         raise ConsentRefused(f"{policy.brand} has no such recipient")
     return recorded

@@ -44,13 +44,13 @@ def refuse_every_token(text: str) -> bool:
     return False
 
 
-def normalize_source(source: str) -> str:
+def normalize_consent_source(source: str) -> str:
     """Returns the name of the act if the source is one, in any case, with spaces or underscores; else the source."""
     form = source_form(source)
     return form if form in ACTS else source
 
 
-def act_of_source(source: str) -> str | None:
+def find_act_of_consent_source(source: str) -> str | None:
     """Returns the act that a source names by its name or by a word, such as `form` for `web form 12`, or None.
 
     The acts `application` and `confirmed` must be named exactly.

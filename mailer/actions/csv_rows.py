@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from _csv import Reader
 
 
-class FileUnusable(ValueError):
+class CsvHeaderRefused(ValueError):
     """The header of a file does not allow an import. The message gives the reason."""
 
 
-class FileBroken(Exception):
+class CsvFileBroken(Exception):
     """A file cannot be read from one line on. The lines before it were read.
 
     Attributes:
@@ -40,18 +40,18 @@ class CsvRow:
     fault: str | None = None
 
 
-def read_rows(lines: Iterable[str], columns: Sequence[str], needed: Sequence[str]) -> Iterator[CsvRow]:
+def check_header_and_read_rows(lines: Iterable[str], columns: Sequence[str], needed: Sequence[str]) -> Iterator[CsvRow]:
     """Checks the header line at once, and returns an iterator over the rows below it.
 
     Raises:
-        FileUnusable: the header names a column twice, names an unknown one, or lacks a column that is needed.
-        FileBroken: raised by the iterator: from a line on, quotes do not match.
+        CsvHeaderRefused: the header names a column twice, names an unknown one, or lacks a column that is needed.
+        CsvFileBroken: raised by the iterator: from a line on, quotes do not match.
     """
     reader = csv.reader(lines, strict=True)
     try:
         names = [name.strip() for name in next(reader, [])]
     except csv.Error as error:
-        raise FileUnusable(f"the header line cannot be read: {error}") from None
+        raise CsvHeaderRefused(f"the header line cannot be read: {error}") from None
     unknown = [name for name in names if name not in columns]
     missing = [name for name in needed if name not in names]
     twice = sorted({name for name in names if names.count(name) > 1 and name})
@@ -63,7 +63,7 @@ def read_rows(lines: Iterable[str], columns: Sequence[str], needed: Sequence[str
             if missing
             else f"names {', '.join(twice)} twice; which one counts cannot be told: remove one"
         )
-        raise FileUnusable(f"the header line {what}; the columns are {', '.join(columns)}")
+        raise CsvHeaderRefused(f"the header line {what}; the columns are {', '.join(columns)}")
     return _rows_below_header(reader, names)
 
 
@@ -77,7 +77,7 @@ def _rows_below_header(reader: "Reader", names: Sequence[str]) -> Iterator[CsvRo
         except csv.Error as error:
             if reader.line_num > before + 1 or "unexpected end of data" in str(error):
                 reason = f"a quote is opened in this line, and not closed as it should be ({error}); mend it"
-                raise FileBroken(before + 1, reason) from None
+                raise CsvFileBroken(before + 1, reason) from None
             yield CsvRow(reader.line_num, {}, f"cannot be read: {error}; double the quotes within a value")
             continue
         if cells:

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from mailer.policy.decision import Decision, DecisionFacts, Divert, Hold, Send, Suppress
-from mailer.policy.past_standing import HeldSpan
-from mailer.policy.reason_wording import reason_in_words, without_addresses, without_capital
-from mailer.policy.rule_explanations import missing_fields
+from mailer.policy.past_standing import SuppressionOrConsentSpan
+from mailer.policy.reason_wording import reason_in_words, sentence_as_clause, without_addresses
+from mailer.policy.rule_explanations import missing_fields_behind_decision
 from mailer.policy.rule_registry import RULES
 from mailer.policy.standing import EVERYTHING_OPTIONAL
-from mailer.ports.consents import ConsentRecord
-from mailer.ports.delivery_history import DeliveryResult, HistoryEntry
+from mailer.ports.consents import StoredConsent
+from mailer.ports.delivery_history import DeliveryLedgerEntry, DeliveryStatus
 from mailer.ports.halts import Halt, HaltScope
 from mailer.ports.ledger_entry import EntryKind
 from mailer.ports.suppressions import Suppression
@@ -63,11 +63,11 @@ class ExplanationFacts:
     decision: Decision
     past: bool = False
     untold: tuple[str, ...] = ()
-    delivered: DeliveryResult | None = None
-    entries: Sequence[HistoryEntry] = ()
+    delivered: DeliveryStatus | None = None
+    entries: Sequence[DeliveryLedgerEntry] = ()
     halts: Sequence[Halt] = ()
     stops: Sequence[Suppression] = ()
-    consents: Sequence[ConsentRecord] = ()
+    consents: Sequence[StoredConsent] = ()
     titles: Mapping[UUID, str] = field(default_factory=dict)
     obstacle: str | None = None
 
@@ -75,25 +75,31 @@ class ExplanationFacts:
 def explain_in_sentences(found: ExplanationFacts) -> tuple[str, str]:
     """Returns two sentences for support staff: the answer, and its cause or what would happen now."""
     if found.mailing is None or found.past:
-        beside = _decision_origin(found, found.decision.rule) or _further_obstacles(found)
-        return _foreseen_decision(found), beside or "Nothing else is in its way."
+        beside = _suppression_or_consent_sentence(found, found.decision.rule) or _further_obstacles_sentence(found)
+        return _decision_sentence(found), beside or "Nothing else is in its way."
     last = next((entry for entry in reversed(found.entries) if entry.kind == EntryKind.DECISION), None)
-    origin = _decision_origin(found, last.rule) if last is not None else None
-    return _what_happened(found, last), origin or _foreseen_decision(found)
+    origin = _suppression_or_consent_sentence(found, last.rule) if last is not None else None
+    return _delivery_result_sentence(found, last), origin or _decision_sentence(found)
 
 
-def held_spans(stops: Sequence[Suppression], consents: Sequence[ConsentRecord]) -> Iterator[HeldSpan]:
+def spans_of_suppressions_and_consents(
+    stops: Sequence[Suppression], consents: Sequence[StoredConsent]
+) -> Iterator[SuppressionOrConsentSpan]:
     """Yields the time spans in which suppressions and consents were in force."""
     for stop in stops:
         ends = [end for end in (stop.lifted_at, stop.expires_at) if end is not None]
-        yield HeldSpan(stop.reason, stop.scope, stop.at, min(ends, default=None))
+        yield SuppressionOrConsentSpan(stop.reason, stop.scope, stop.at, min(ends, default=None))
     counted = [record for record in consents if record.counts]
     for number, record in enumerate(counted):
         if record.consent.given:
             later = (
-                _consent_source(other) for other in counted[number + 1 :] if other.consent.scope == record.consent.scope
+                _consent_effective_from(other)
+                for other in counted[number + 1 :]
+                if other.consent.scope == record.consent.scope
             )
-            yield HeldSpan("consent", record.consent.scope, _consent_source(record), next(later, None))
+            yield SuppressionOrConsentSpan(
+                "consent", record.consent.scope, _consent_effective_from(record), next(later, None)
+            )
 
 
 def suppression_in_words(stop: Suppression, titles: Mapping[UUID, str]) -> str:
@@ -114,10 +120,10 @@ def suppression_in_words(stop: Suppression, titles: Mapping[UUID, str]) -> str:
         if stop.lifted_at
         else ""
     )
-    return f"{verb} on {_time_in_words(stop.at)} {_suppression_way(stop)}{mail}{end}"
+    return f"{verb} on {_time_in_words(stop.at)} {_suppression_way_in_words(stop)}{mail}{end}"
 
 
-def _suppression_way(stop: Suppression) -> str:
+def _suppression_way_in_words(stop: Suppression) -> str:
     """Returns the way by which a suppression came, in words."""
     source, actor = without_addresses(stop.source), without_addresses(stop.actor)
     known = {
@@ -143,7 +149,7 @@ def _suppression_way(stop: Suppression) -> str:
     return f"as {actor} entered ({source})"
 
 
-def consent_in_words(record: ConsentRecord) -> str:
+def consent_in_words(record: StoredConsent) -> str:
     """Returns a clause without its subject: the scope of a consent or withdrawal, when, how, and its proof."""
     said = record.consent
     verb = "consented to" if said.given else "withdrew the consent to"
@@ -162,7 +168,7 @@ def halt_in_words(halt: Halt) -> str:
     return f"{_STANDING_STILL[halt.scope].format(key=halt.key)} by {without_addresses(halt.by)}{since}{why}"
 
 
-def entry_in_words(entry: HistoryEntry) -> str:
+def entry_in_words(entry: DeliveryLedgerEntry) -> str:
     """Returns the content of a ledger entry, in words."""
     name, words = entry.processor, reason_in_words(entry.reason, entry.rule, entry.processor)
     match entry.kind:
@@ -180,9 +186,9 @@ def entry_in_words(entry: HistoryEntry) -> str:
             return words
 
 
-def _what_happened(found: ExplanationFacts, last: HistoryEntry | None) -> str:
+def _delivery_result_sentence(found: ExplanationFacts, last: DeliveryLedgerEntry | None) -> str:
     """Returns a sentence with the result of a mailing for the person, from the record."""
-    of, delivered = _mail_in_words(found), found.delivered
+    of, delivered = _template_and_day_in_words(found), found.delivered
     if delivered is None or delivered.state is None:
         return f"{found.who} was not among the recipients of {of}."
     taken = next((entry for entry in reversed(found.entries) if entry.reason == "accepted"), None)
@@ -191,9 +197,9 @@ def _what_happened(found: ExplanationFacts, last: HistoryEntry | None) -> str:
         by = f"{taken.processor} took it on {_time_in_words(taken.at)}" if taken else "a processor took it"
         return f"{found.who} was sent {of} as {category} mail: {by}."
     if state in _WAITING:
-        return f"{found.who} has not been sent {of} yet: {_waiting_reason(found, delivered)}."
+        return f"{found.who} has not been sent {of} yet: {_waiting_reason_in_words(found, delivered)}."
     ended = next((e for e in reversed(found.entries) if not e.whole and e.kind != EntryKind.HAND_OVER), None)
-    words = _why_ended(ended, delivered)
+    words = _end_reason_in_words(ended, delivered)
     when = f" on {_time_in_words(ended.at)}" if ended else ""
     if state == "in_doubt":
         return f"{found.who} may or may not have been sent {of}: {words}."
@@ -202,13 +208,13 @@ def _what_happened(found: ExplanationFacts, last: HistoryEntry | None) -> str:
     return f"{found.who} was not sent {of}, {state.replace('_', ' ')}{when}: {words}."
 
 
-def _why_ended(ended: HistoryEntry | None, delivered: DeliveryResult) -> str:
+def _end_reason_in_words(ended: DeliveryLedgerEntry | None, delivered: DeliveryStatus) -> str:
     if ended is None:
         return reason_in_words(delivered.reason or f"the delivery is {delivered.state}")
     return reason_in_words(ended.reason, ended.rule, ended.processor)
 
 
-def _waiting_reason(found: ExplanationFacts, delivered: DeliveryResult) -> str:
+def _waiting_reason_in_words(found: ExplanationFacts, delivered: DeliveryStatus) -> str:
     """Returns the reason why a delivery waits, in words."""
     if delivered.mailing == "awaiting_release":
         return "the mailing waits until a second person releases it"
@@ -224,24 +230,24 @@ def _waiting_reason(found: ExplanationFacts, delivered: DeliveryResult) -> str:
     return f"it waits its turn{due}" if found.obstacle is None else reason_in_words(found.obstacle)
 
 
-def _waiting_rule(found: ExplanationFacts, delivered: DeliveryResult) -> str | None:
+def _waiting_rule(found: ExplanationFacts, delivered: DeliveryStatus) -> str | None:
     """Returns the rule of the latest entry with the reason for which a delivery waits, or None."""
     same = (entry.rule for entry in reversed(found.entries) if entry.reason == delivered.reason)
     return next(same, None)
 
 
-def _foreseen_decision(found: ExplanationFacts) -> str:
+def _decision_sentence(found: ExplanationFacts) -> str:
     """Returns a sentence with the rules' decision, for now or for the past moment in question."""
     who, mail, facts, decision = found.who, found.template, found.facts, found.decision
     when = f"On {_time_in_words(facts.now)} {who}" if found.past else f"Sent now, {who}"
     rule = RULES.get(decision.rule)
-    because = f"by the rule {rule.name}: {without_capital(rule.says)}" if rule else "no rule forbids it"
+    because = f"by the rule {rule.name}: {sentence_as_clause(rule.says)}" if rule else "no rule forbids it"
     match decision:
         case Send(alarm=alarm):
             noticed = ", beyond the rate that the policy calls rare, and the ledger says so" if alarm else ""
             return f"{when} would get {mail} as {facts.category.name} mail: {because}{noticed}."
         case Suppress():
-            unknown = " and ".join(missing_fields(facts, decision))
+            unknown = " and ".join(missing_fields_behind_decision(facts, decision))
             lacks = f"; nobody knows: {unknown}, which the next event or import can say" if unknown else ""
             return f"{when} would not get {mail}, {because}{lacks}."
         case Hold(until=until):
@@ -250,29 +256,29 @@ def _foreseen_decision(found: ExplanationFacts) -> str:
             return f"{when} would be told by {channel.replace('_', ' ')} and would not get {mail}, {because}."
 
 
-def _decision_origin(found: ExplanationFacts, rule: str | None) -> str | None:
+def _suppression_or_consent_sentence(found: ExplanationFacts, rule: str | None) -> str | None:
     """Returns a sentence on the suppression or consent from which the decision follows, or None."""
     standing, facts = found.facts.standing, found.facts
     if reasons := _STOPS.get(rule or ""):
-        concerned = [stop for stop in found.stops if stop.reason in reasons and _concerns_mail(stop.scope, facts)]
+        concerned = [stop for stop in found.stops if stop.reason in reasons and _is_scope_about_mail(stop.scope, facts)]
         if concerned:
             return f"{found.who} {suppression_in_words(concerned[-1], found.titles)}."
     if rule == "send" and facts.category.is_optional:
         given = [r for r in found.consents if r.counts and r.consent.given and r.consent.scope in standing.consents]
-        about = [record for record in given if _concerns_mail(record.consent.scope, facts)]
+        about = [record for record in given if _is_scope_about_mail(record.consent.scope, facts)]
         if about:
             return f"{found.who} {consent_in_words(about[-1])}."
     return None
 
 
-def _concerns_mail(scope: str, facts: DecisionFacts) -> bool:
+def _is_scope_about_mail(scope: str, facts: DecisionFacts) -> bool:
     """Tells whether a suppression or consent with this scope is about such mail."""
     mailing, name = facts.mailing, facts.category.name
     about = {EVERYTHING_OPTIONAL, name, f"{name}/{mailing.topic}", f"purpose/{mailing.purpose}"}
     return scope in about or scope == f"partner/{mailing.partner}"
 
 
-def _further_obstacles(found: ExplanationFacts) -> str | None:
+def _further_obstacles_sentence(found: ExplanationFacts) -> str | None:
     """Returns a sentence on further obstacles to the mail, or None. For the past: on what the record lacks."""
     if found.past:
         return f"The record does not tell {'; nor '.join(found.untold)}."
@@ -284,12 +290,12 @@ def _further_obstacles(found: ExplanationFacts) -> str | None:
     return f"Besides, {'; '.join(waits)}." if waits else None
 
 
-def _mail_in_words(found: ExplanationFacts) -> str:
+def _template_and_day_in_words(found: ExplanationFacts) -> str:
     created = f" of {found.delivered.created_at:%Y-%m-%d}" if found.delivered else ""
     return f"{found.template}{created}"
 
 
-def _consent_source(record: ConsentRecord) -> datetime:
+def _consent_effective_from(record: StoredConsent) -> datetime:
     return max(record.consent.at, record.recorded_at)
 
 

@@ -7,19 +7,19 @@ from mailer.policy.rule_registry import rule
 from mailer.ports.rights import RightsStore
 
 
-class HoldRefused(ValueError):
+class LegalHoldRefused(ValueError):
     """A legal hold that cannot be set or lifted. The message gives the reason."""
 
 
 @rule("legal-hold", "interpals-12; GDPR Art. 17(3)(b), (e)")
-def forbid_erasure(references: Sequence[str]) -> str | None:
+def erasure_refusal_by_holds(references: Sequence[str]) -> str | None:
     """A legal hold that stands forbids erasure, and says so."""
     if not references:
         return None
     return f"a legal hold forbids erasure: {', '.join(references)}; lift it with `mailer recipients hold --lift` first"
 
 
-def correction_refusal(references: Sequence[str]) -> str | None:
+def correction_refusal_by_holds(references: Sequence[str]) -> str | None:
     """Returns the reason why legal holds forbid a correction, or None if there is no hold."""
     if not references:
         return None
@@ -41,10 +41,10 @@ async def set_legal_hold(
         named: tells whether the recipient may be told of the hold. A court may forbid that.
 
     Raises:
-        HoldRefused: the reference or the actor is missing.
+        LegalHoldRefused: the reference or the actor is missing.
         UnknownRecipient: the brand has no such recipient.
     """
-    _check_names(reference, actor)
+    _check_reference_and_actor(reference, actor)
     if not await rights.set_legal_hold(brand, recipient_id, reference, actor, named=named):
         raise UnknownRecipient(f"{brand} has no such recipient")
 
@@ -53,15 +53,17 @@ async def lift_legal_hold(rights: RightsStore, brand: str, recipient_id: int, re
     """Lifts the legal holds with this reference.
 
     Raises:
-        HoldRefused: the reference or the actor is missing.
+        LegalHoldRefused: the reference or the actor is missing.
         NoLegalHold: there is no such hold.
         UnknownRecipient: the brand has no such recipient.
     """
-    _check_names(reference, actor)
+    _check_reference_and_actor(reference, actor)
     if not await rights.lift_legal_hold(brand, recipient_id, reference, actor):
         raise UnknownRecipient(f"{brand} has no such recipient")
 
 
-def _check_names(reference: str, actor: str) -> None:
+def _check_reference_and_actor(reference: str, actor: str) -> None:
     if not reference.strip() or not actor.strip():
-        raise HoldRefused("a legal hold has the reference of its process, and a person who sets or lifts it; name both")
+        raise LegalHoldRefused(
+            "a legal hold has the reference of its process, and a person who sets or lifts it; name both"
+        )

@@ -7,20 +7,20 @@ from itertools import islice
 from pydantic import BaseModel, ConfigDict
 
 from mailer.actions.consent_proofs import IsOurs, refuse_every_token
-from mailer.actions.csv_rows import CsvRow, read_rows
+from mailer.actions.csv_rows import CsvRow, check_header_and_read_rows
 from mailer.actions.recipient_import import (
     CHUNK,
-    ImportResult,
-    LineParser,
+    ImportCounts,
+    ImportLineParser,
     RejectedLine,
-    check_importable,
-    rejection_reason,
+    check_importable_consent,
+    rejection_reason_of_error,
 )
 from mailer.actions.suppression import check_suppression, import_suppressed_addresses
-from mailer.input_types import Address, Line, Moment, Name, Scope, Words, read_json
+from mailer.input_types import Address, Line, Moment, Name, Scope, Words, parse_json_strictly
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL
-from mailer.ports.consents import Consent, Consents
+from mailer.ports.consents import Consent, ConsentStore
 from mailer.ports.suppressions import NewSuppression, SuppressionStore
 
 SUPPRESSION_COLUMNS = ("email", "scope", "reason", "source", "at", "expires_at")
@@ -41,7 +41,7 @@ class SuppressionLine(BaseModel):
 
 
 class ConsentLine(BaseModel):
-    """A line of a consent file, in the format of the export; see `ports.consents.ConsentRecord`."""
+    """A line of a consent file, in the format of the export; see `ports.consents.StoredConsent`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -59,13 +59,13 @@ class ConsentLine(BaseModel):
     counts: bool = True
 
 
-async def import_suppressions(
+async def import_suppression_file(
     suppressions: SuppressionStore,
     policy: Policy,
     lines: Iterable[str],
     reject: Callable[[RejectedLine], None],
     source: str = _IMPORT,
-) -> ImportResult:
+) -> ImportCounts:
     """Imports another system's suppressions from a CSV file with a header line. Stores only hashes of the addresses.
 
     Args:
@@ -77,36 +77,37 @@ async def import_suppressions(
         source: the source of the lines that name none.
 
     Raises:
-        FileUnusable: the header has no `email`, names a column twice, or names an unknown column.
+        CsvHeaderRefused: the header has no `email`, names a column twice, or names an unknown column.
     """
-    parsed = LineParser(
-        read_rows(lines, SUPPRESSION_COLUMNS, ("email",)), lambda row: _parse_suppression(row, policy, source)
+    parsed = ImportLineParser(
+        check_header_and_read_rows(lines, SUPPRESSION_COLUMNS, ("email",)),
+        lambda row: _parse_suppression_row(row, policy, source),
     )
     taken = rejected = 0
-    while chunk := await asyncio.to_thread(parsed.next_lines):
+    while chunk := await asyncio.to_thread(parsed.parse_next_chunk):
         good = [item for item in chunk if not isinstance(item, RejectedLine)]
         for item in chunk:
             if isinstance(item, RejectedLine):
                 reject(item)
         await import_suppressed_addresses(suppressions, policy, good)
         taken, rejected = taken + len(good), rejected + len(chunk) - len(good)
-    return ImportResult(taken, rejected, parsed.broken)
+    return ImportCounts(taken, rejected, parsed.broken)
 
 
-def _parse_suppression(row: CsvRow, policy: Policy, source: str) -> tuple[str, NewSuppression]:
+def _parse_suppression_row(row: CsvRow, policy: Policy, source: str) -> tuple[str, NewSuppression]:
     said = SuppressionLine.model_validate({name: text for name, cell in row.cells.items() if (text := cell.strip())})
     new = NewSuppression(said.scope, said.reason, said.source or source, _IMPORT, said.at, said.expires_at)
     check_suppression(policy, new)
     return said.email, new
 
 
-async def import_consents(
-    consents: Consents,
+async def import_consent_file(
+    consents: ConsentStore,
     policy: Policy,
     lines: Iterable[str],
     reject: Callable[[int, str, str], None],
     is_ours: IsOurs = refuse_every_token,
-) -> ImportResult:
+) -> ImportCounts:
     """Imports consents from JSON lines, in the format of the export. Opt-outs, objections and withdrawals stay.
 
     Args:
@@ -123,22 +124,22 @@ async def import_consents(
         places: list[tuple[int, str]] = []
         for number, line in chunk:
             try:
-                good.append(_parse_consent(line, policy, is_ours))
+                good.append(_parse_consent_line(line, policy, is_ours))
                 places.append((number, line))
             except ValueError as error:
-                reject(number, line, rejection_reason(error))
+                reject(number, line, rejection_reason_of_error(error))
         nobody = await consents.import_consents(policy.brand, good)
         for (number, line), (ref, _) in zip(places, good, strict=True):
             if ref in nobody:
                 reject(number, line, f"ref: {policy.brand} has no recipient {ref}; import recipients first")
         ours = sum(ref not in nobody for ref, _ in good)
         taken, rejected = taken + ours, rejected + len(chunk) - ours
-    return ImportResult(taken, rejected)
+    return ImportCounts(taken, rejected)
 
 
-def _parse_consent(line: str, policy: Policy, is_ours: IsOurs) -> tuple[str, Consent]:
-    said = ConsentLine.model_validate(read_json(line))
+def _parse_consent_line(line: str, policy: Policy, is_ours: IsOurs) -> tuple[str, Consent]:
+    said = ConsentLine.model_validate(parse_json_strictly(line))
     if not said.counts:
         raise ValueError("counts: it was never confirmed, or came after its scope had been left; it gives nothing")
     given = said.model_dump(exclude={"ref", "recorded_at", "counts"})
-    return said.ref, check_importable(policy, Consent(**given), is_ours)
+    return said.ref, check_importable_consent(policy, Consent(**given), is_ours)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import date
 
 from mailer.policy.rule_registry import rule
-from mailer.ports.notices import Notice, NoticeChange, NoticeRefused, NoticeState, NoticeStore
+from mailer.ports.notices import Notice, NoticeChange, NoticeChangeRefused, NoticeState, NoticeStore
 
 
 @rule("worked-notices", "interpals-18, paltalk06-08", idle=())
@@ -12,13 +12,13 @@ async def take_notices(notices: NoticeStore, ids: Sequence[int], by: str) -> Seq
     """One person at a time, who is on record, works what was diverted from mail.
 
     Raises:
-        NoticeRefused: one of the notices is not open.
+        NoticeChangeRefused: one of the notices is not open.
     """
 
     def refuses(notice: Notice) -> str | None:
         if notice.state is NoticeState.TAKEN:
             return f"is taken by {notice.changed_by} already"
-        return _state_refusal(notice, (NoticeState.OPEN,))
+        return _notice_state_refusal(notice, (NoticeState.OPEN,))
 
     return await notices.change_notices(ids, NoticeChange(NoticeState.TAKEN, by), refuses)
 
@@ -37,19 +37,21 @@ async def finish_notices(
         today: the current day; `day` must not be later.
 
     Raises:
-        NoticeRefused: a notice is neither open nor taken, the day is in the future, or the reference is missing.
+        NoticeChangeRefused: a notice is neither open nor taken, the day is in the future, or the reference is missing.
     """
     if not reference.strip():
-        raise NoticeRefused("a notice that was posted needs its --reference: what shows it, such as a tracking number")
+        raise NoticeChangeRefused(
+            "a notice that was posted needs its --reference: what shows it, such as a tracking number"
+        )
     if day > today:
-        raise NoticeRefused(f"--day: {day} is yet to come")
+        raise NoticeChangeRefused(f"--day: {day} is yet to come")
     change = NoticeChange(NoticeState.DONE, by, reference=reference, day=day)
     return await notices.change_notices(
-        ids, change, lambda notice: _state_refusal(notice, (NoticeState.OPEN, NoticeState.TAKEN))
+        ids, change, lambda notice: _notice_state_refusal(notice, (NoticeState.OPEN, NoticeState.TAKEN))
     )
 
 
-async def return_notices(
+async def reopen_or_give_up_notices(
     notices: NoticeStore, ids: Sequence[int], by: str, reason: str, *, is_final: bool
 ) -> Sequence[Notice]:
     """Records that notices came back. They are open again, or given up.
@@ -62,16 +64,16 @@ async def return_notices(
         is_final: tells whether the notices are given up.
 
     Raises:
-        NoticeRefused: a notice has a state that does not allow it, or the reason is missing.
+        NoticeChangeRefused: a notice has a state that does not allow it, or the reason is missing.
     """
     if not reason.strip():
-        raise NoticeRefused("a notice that comes back needs its --reason")
+        raise NoticeChangeRefused("a notice that comes back needs its --reason")
     change = NoticeChange(NoticeState.RETURNED if is_final else NoticeState.OPEN, by, note=reason)
     taken = (NoticeState.TAKEN, NoticeState.DONE, *((NoticeState.OPEN,) if is_final else ()))
-    return await notices.change_notices(ids, change, lambda notice: _state_refusal(notice, taken))
+    return await notices.change_notices(ids, change, lambda notice: _notice_state_refusal(notice, taken))
 
 
-def _state_refusal(notice: Notice, states: Collection[NoticeState]) -> str | None:
+def _notice_state_refusal(notice: Notice, states: Collection[NoticeState]) -> str | None:
     """Returns the reason why a notice cannot be changed, or None if it is in one of these states."""
     if notice.state in states:
         return None

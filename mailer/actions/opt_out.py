@@ -5,7 +5,7 @@ from uuid import UUID
 
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
-from mailer.policy.scopes import can_be_left, category_of_scope, describe_scopes
+from mailer.policy.scopes import category_of_scope, describe_opt_out_scopes, is_opt_out_scope
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.standings import OptOutResult, StandingStore
 from mailer.ports.suppressions import SuppressionStore
@@ -41,23 +41,23 @@ async def record_opt_out(
     Raises:
         OptOutRefused: the category is mandatory, the scope unknown, or the brand has no such recipient.
     """
-    check_scope(policy, scope)
+    check_scope_can_be_left(policy, scope)
     done = await standings.record_opt_out(policy.brand, recipient_id, scope, source, mailing_id)
     if done is None:
         raise OptOutRefused(f"{policy.brand} has no such recipient")
     return done
 
 
-def check_scope(policy: Policy, scope: str) -> None:
+def check_scope_can_be_left(policy: Policy, scope: str) -> None:
     """Checks that a person can opt out of a scope.
 
     Raises:
         OptOutRefused: the category is mandatory, or the scope unknown.
     """
-    if not can_be_left(policy, scope):
+    if not is_opt_out_scope(policy, scope):
         raise OptOutRefused(
             f"{scope} mail of {policy.brand} is not optional; "
-            f"what can be left is {describe_scopes(policy)} or {EVERYTHING_OPTIONAL}"
+            f"what can be left is {describe_opt_out_scopes(policy)} or {EVERYTHING_OPTIONAL}"
         )
 
 
@@ -80,7 +80,7 @@ async def undo_opt_out(suppressions: SuppressionStore, press: UndoToken, now: da
 
 
 @rule("own-preference", "interpals-09", idle=EVERYTHING_OPTIONAL)
-def scope_of_link(policy: Policy, category: str) -> str:
+def opt_out_scope_of_link(policy: Policy, category: str) -> str:
     """A link leaves the category of its mail and nothing else, so that each has a preference of its own.
 
     If the policy no longer has the category, the scope is all optional mail.

@@ -5,7 +5,7 @@ from typing import Final
 
 from mailer.ports.deliveries import DeliveryMove, DeliveryState, DeliveryStore
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.quarantine import QuarantineStore, RefusalCase, RefusalSelection, RefusalVerdict
+from mailer.ports.quarantine import OperatorVerdict, QuarantinedRefusal, QuarantineStore, RefusalSelection
 
 DISMISSED: Final = "dismissed"
 """The reason of a delivery that is tried again, as a person dismissed its refusal."""
@@ -13,15 +13,15 @@ _AT_ONCE: Final = 500
 """The maximum number of cases in one transaction, so that others wait only briefly for it."""
 
 
-class JudgementRefused(ValueError):
+class RefusalVerdictRefused(ValueError):
     """A judgement that cannot be made. The message gives the reason."""
 
 
-async def settle_refusals(
+async def judge_quarantined_refusals(
     quarantine: QuarantineStore,
     deliveries: DeliveryStore,
     selection: RefusalSelection,
-    verdict: RefusalVerdict,
+    verdict: OperatorVerdict,
     by: str,
 ) -> int:
     """Applies a person's verdict. Believed: the addresses are dead. Dismissed: the deliveries are tried again.
@@ -30,30 +30,32 @@ async def settle_refusals(
         The number of judged cases. After an error, the remaining cases still wait.
 
     Raises:
-        JudgementRefused: the person is not named, or the interval ends before it begins.
+        RefusalVerdictRefused: the person is not named, or the interval ends before it begins.
     """
     if not by.strip():
-        raise JudgementRefused("refusals are judged by a person; name one")
+        raise RefusalVerdictRefused("refusals are judged by a person; name one")
     if selection.until < selection.since:
-        raise JudgementRefused("the interval ends before it begins")
+        raise RefusalVerdictRefused("the interval ends before it begins")
     judged = 0
-    while cases := await quarantine.list_cases(selection, _AT_ONCE):
-        if verdict is RefusalVerdict.BELIEVED:
-            await quarantine.believe_cases(cases, by)
+    while cases := await quarantine.list_quarantined_refusals(selection, _AT_ONCE):
+        if verdict is OperatorVerdict.BELIEVED:
+            await quarantine.suppress_quarantined_addresses(cases, by)
         now = datetime.now(UTC)
         moves = [move for case in cases if (move := _verdict_move(case, verdict, now))]
         # If one of them has changed its state meanwhile, all are read again.
-        if not await deliveries.commit_moves(None, moves, [_verdict_entry(case, verdict, by) for case in cases]):
-            await quarantine.close_cases(cases, verdict, by)
+        if not await deliveries.commit_moves_or_find_refused(
+            None, moves, [_verdict_entry(case, verdict, by) for case in cases]
+        ):
+            await quarantine.record_verdict_and_reopen_mailings(cases, verdict, by)
             judged += len(cases)
     return judged
 
 
-def _verdict_move(case: RefusalCase, verdict: RefusalVerdict, now: datetime) -> DeliveryMove | None:
+def _verdict_move(case: QuarantinedRefusal, verdict: OperatorVerdict, now: datetime) -> DeliveryMove | None:
     """Returns the new state of the delivery, or None if it was tried again since, or has failed and stays so."""
-    if case.state is None or (verdict is RefusalVerdict.BELIEVED and case.state is DeliveryState.FAILED):
+    if case.state is None or (verdict is OperatorVerdict.BELIEVED and case.state is DeliveryState.FAILED):
         return None
-    again = verdict is RefusalVerdict.DISMISSED
+    again = verdict is OperatorVerdict.DISMISSED
     return DeliveryMove(
         case.mailing_id,
         case.recipient_id,
@@ -66,7 +68,7 @@ def _verdict_move(case: RefusalCase, verdict: RefusalVerdict, now: datetime) -> 
     )
 
 
-def _verdict_entry(case: RefusalCase, verdict: RefusalVerdict, by: str) -> LedgerEntry:
+def _verdict_entry(case: QuarantinedRefusal, verdict: OperatorVerdict, by: str) -> LedgerEntry:
     return LedgerEntry(
         EntryKind.OUTCOME,
         case.brand,

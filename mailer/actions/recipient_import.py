@@ -9,15 +9,15 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from mailer.actions.consent import ConsentRefused, check_consent, needs_confirmation
+from mailer.actions.consent import ConsentRefused, check_and_normalize_consent, needs_confirmation_by_policy
 from mailer.actions.consent_proofs import IsOurs, refuse_every_token
-from mailer.actions.csv_rows import CsvRow, FileBroken, read_rows
+from mailer.actions.csv_rows import CsvFileBroken, CsvRow, check_header_and_read_rows
 from mailer.events import Person
 from mailer.input_types import Moment, Name, Slug, Words
 from mailer.policy.policy_file import Policy
-from mailer.policy.policy_versions import versions_at
+from mailer.policy.policy_versions import versions_at_collection
 from mailer.policy.rule_registry import rule
-from mailer.policy.scopes import can_be_left, describe_scopes
+from mailer.policy.scopes import describe_opt_out_scopes, is_opt_out_scope
 from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL
 from mailer.ports.consents import CONFIRMED, Consent
 from mailer.ports.recipient_import import ImportRow, RecipientImporter
@@ -44,15 +44,15 @@ class RejectedLine:
 
 
 @dataclass(frozen=True, slots=True)
-class ImportResult:
+class ImportCounts:
     """The result of an import: two counts, and the place from which the file could not be read (`broken`), if any."""
 
     taken: int
     rejected: int
-    broken: FileBroken | None = None
+    broken: CsvFileBroken | None = None
 
 
-class _OtherValues(BaseModel):
+class _NonPersonColumns(BaseModel):
     """The values of a line that are not fields of `Person`."""
 
     model_config = ConfigDict(extra="ignore")
@@ -73,7 +73,7 @@ async def import_recipients(
     reject: Callable[[RejectedLine], None],
     progress: Callable[[int], None],
     from_controller: str | None = None,
-) -> ImportResult:
+) -> ImportCounts:
     """Imports a CSV file with a header line. While the database stores a chunk, a thread reads the next one.
 
     Args:
@@ -88,31 +88,32 @@ async def import_recipients(
         The counts, and the place from which the file could not be read, if any.
 
     Raises:
-        FileUnusable: the header has no `ref` or no `email`, names a column twice, or names an unknown column.
+        CsvHeaderRefused: the header has no `ref` or no `email`, names a column twice, or names an unknown column.
     """
-    parsed = LineParser(
-        read_rows(lines, COLUMNS, ("ref", "email")), lambda row: _parse_row(row.cells, policy, from_controller)
+    parsed = ImportLineParser(
+        check_header_and_read_rows(lines, COLUMNS, ("ref", "email")),
+        lambda row: _parse_row(row.cells, policy, from_controller),
     )
     taken = rejected = 0
-    chunk = await asyncio.to_thread(parsed.next_lines)
+    chunk = await asyncio.to_thread(parsed.parse_next_chunk)
     while chunk:
         bad = [item for item in chunk if isinstance(item, RejectedLine)]
         good: dict[str, ImportRow] = {}
         for item in chunk:
             if not isinstance(item, RejectedLine):
-                good[item.person.ref] = _join_rows(good.get(item.person.ref), item)
+                good[item.person.ref] = _join_rows_of_recipient(good.get(item.person.ref), item)
         for line in bad:
             reject(line)
         following, _ = await asyncio.gather(
-            asyncio.to_thread(parsed.next_lines), _import_rows(importer, list(good.values()))
+            asyncio.to_thread(parsed.parse_next_chunk), _import_rows_if_any(importer, list(good.values()))
         )
         taken, rejected = taken + len(chunk) - len(bad), rejected + len(bad)
         progress(len(chunk))
         chunk = following
-    return ImportResult(taken, rejected, parsed.broken)
+    return ImportCounts(taken, rejected, parsed.broken)
 
 
-class LineParser(Generic[_T]):
+class ImportLineParser(Generic[_T]):
     """Parses the rows of a file, until its end or as far as it can be read.
 
     Attributes:
@@ -122,9 +123,9 @@ class LineParser(Generic[_T]):
     def __init__(self, lines: Iterator[CsvRow], read: Callable[[CsvRow], _T]) -> None:
         """Takes the rows, and a function `read` that parses a row or raises `ValueError`."""
         self._lines, self._read = lines, read
-        self.broken: FileBroken | None = None
+        self.broken: CsvFileBroken | None = None
 
-    def next_lines(self) -> list[_T | RejectedLine]:
+    def parse_next_chunk(self) -> list[_T | RejectedLine]:
         """Returns the next parsed or rejected rows, at most `CHUNK`; an empty list at the end."""
         return list(islice(self._parse_lines(), CHUNK))
 
@@ -134,18 +135,18 @@ class LineParser(Generic[_T]):
                 try:
                     yield RejectedLine(row.line, row.cells, row.fault) if row.fault else self._read(row)
                 except ValueError as error:
-                    yield RejectedLine(row.line, row.cells, rejection_reason(error))
-        except FileBroken as broken:
+                    yield RejectedLine(row.line, row.cells, rejection_reason_of_error(error))
+        except CsvFileBroken as broken:
             self.broken = broken
 
 
-async def _import_rows(importer: RecipientImporter, rows: Sequence[ImportRow]) -> None:
+async def _import_rows_if_any(importer: RecipientImporter, rows: Sequence[ImportRow]) -> None:
     if rows:
-        await importer.import_rows(rows)
+        await importer.import_recipients(rows)
 
 
 @rule("suppressions-travel", "interpals-13")
-def check_suppressions_come(from_controller: str | None, suppressions: object | None) -> str | None:
+def refusal_without_suppressions(from_controller: str | None, suppressions: object | None) -> str | None:
     """Data that were another controller's come with its name and its suppressions, or not at all."""
     if from_controller is None:
         return None
@@ -163,7 +164,7 @@ def check_suppressions_come(from_controller: str | None, suppressions: object | 
     )
 
 
-def rejection_reason(error: ValueError) -> str:
+def rejection_reason_of_error(error: ValueError) -> str:
     """Returns the text of an error as the reason why a line is rejected."""
     if not isinstance(error, ValidationError):
         return str(error)
@@ -176,33 +177,35 @@ def _parse_row(cells: Mapping[str, str], policy: Policy, from_controller: str | 
     """Parses a row. Columns without a value are left out."""
     values = {name: text for name, cell in cells.items() if (text := cell.strip())}
     person = Person.model_validate({name: values[name] for name in PERSONAL if name in values})
-    rest = _OtherValues.model_validate(
-        {**values, **{name: _parse_list(values, name) for name in ("audiences", "products")}}
+    rest = _NonPersonColumns.model_validate(
+        {**values, **{name: _split_semicolon_column(values, name) for name in ("audiences", "products")}}
     )
-    wrong = policy.source_vocabulary.source_fault(person.source, person.collected_at, person.purpose)
-    if reason := wrong or _missing_fields(person, from_controller):
+    wrong = policy.source_vocabulary.refusal_of_address_source(person.source, person.collected_at, person.purpose)
+    if reason := wrong or _refusal_without_source_or_version(person, from_controller):
         raise ValueError(reason)
     return ImportRow(
-        person.model_copy(update={"policy_version": _parse_version(person, policy, from_controller)}),
+        person.model_copy(update={"policy_version": _policy_version_to_store(person, policy, from_controller)}),
         _parse_opt_outs(values, policy),
-        _parse_yes(values, "deactivated") or False,
+        _parse_yes_or_no(values, "deactivated") or False,
         rest.audiences,
-        tuple(_parse_consents(_parse_list(values, "consents"), rest, policy, from_controller)),
-        _parse_products(_parse_yes(values, "paid"), rest.products),
-        _parse_yes(values, "objected") or False,
-        _parse_yes(values, "restricted") or False,
+        tuple(_parse_consents(_split_semicolon_column(values, "consents"), rest, policy, from_controller)),
+        _parse_products(_parse_yes_or_no(values, "paid"), rest.products),
+        _parse_yes_or_no(values, "objected") or False,
+        _parse_yes_or_no(values, "restricted") or False,
     )
 
 
 @rule("foreign-version", "interpals-13", idle=lambda person, policy, from_controller: person.policy_version)
-def _parse_version(person: Person, policy: Policy, from_controller: str | None) -> str | None:
+def _policy_version_to_store(person: Person, policy: Policy, from_controller: str | None) -> str | None:
     """A version of another controller's policy is not ours, also where it has the name of one of ours."""
     if from_controller is not None:
         return f"{from_controller}/{person.policy_version}"
-    return versions_at(policy.effective_days, person.policy_version, person.collected_at, datetime.now(UTC))
+    return versions_at_collection(
+        policy.versions_by_effective_day, person.policy_version, person.collected_at, datetime.now(UTC)
+    )
 
 
-def _missing_fields(person: Person, from_controller: str | None) -> str | None:
+def _refusal_without_source_or_version(person: Person, from_controller: str | None) -> str | None:
     """Returns the reason if a line of another controller has no source or policy version, else None.
 
     Data keep the promises under which they were collected.
@@ -213,16 +216,16 @@ def _missing_fields(person: Person, from_controller: str | None) -> str | None:
 
 
 def _parse_opt_outs(values: Mapping[str, str], policy: Policy) -> tuple[str, ...]:
-    scopes = _parse_list(values, "opted_out")
+    scopes = _split_semicolon_column(values, "opted_out")
     for scope in scopes:
-        if not can_be_left(policy, scope):
-            what = f"{describe_scopes(policy)} or {EVERYTHING_OPTIONAL}"
+        if not is_opt_out_scope(policy, scope):
+            what = f"{describe_opt_out_scopes(policy)} or {EVERYTHING_OPTIONAL}"
             raise ValueError(f"opted_out: {scope!r} cannot be left; it takes {what}")
     return scopes
 
 
 def _parse_consents(
-    scopes: Sequence[str], rest: _OtherValues, policy: Policy, from_controller: str | None
+    scopes: Sequence[str], rest: _NonPersonColumns, policy: Policy, from_controller: str | None
 ) -> Iterator[Consent]:
     if not scopes:
         return
@@ -240,17 +243,17 @@ def _parse_consents(
             rest.consent_proof,
             controller=from_controller,
         )
-        yield check_importable(policy, said)
+        yield check_importable_consent(policy, said)
 
 
-def check_importable(policy: Policy, said: Consent, is_ours: IsOurs = refuse_every_token) -> Consent:
+def check_importable_consent(policy: Policy, said: Consent, is_ours: IsOurs = refuse_every_token) -> Consent:
     """Checks that a consent may be imported from a file, and returns it normalized.
 
     Raises:
         ConsentRefused: it has no proof; or it needs a confirmation, and has no proof of one.
     """
-    said = check_consent(policy, said, datetime.now(UTC), is_ours)
-    if said.given and needs_confirmation(policy, said):
+    said = check_and_normalize_consent(policy, said, datetime.now(UTC), is_ours)
+    if said.given and needs_confirmation_by_policy(policy, said):
         raise ConsentRefused(
             f"{policy.brand} takes confirmed subscriptions to {said.scope} only: consent_source is {CONFIRMED!r} "
             f"where a link in a mail was followed, and not {said.source!r}"
@@ -258,7 +261,7 @@ def check_importable(policy: Policy, said: Consent, is_ours: IsOurs = refuse_eve
     return said
 
 
-def _parse_yes(values: Mapping[str, str], name: str) -> bool | None:
+def _parse_yes_or_no(values: Mapping[str, str], name: str) -> bool | None:
     said = values.get(name, "").lower()
     if said and said not in _YES:
         raise ValueError(f"{name}: {said!r} is neither yes nor no")
@@ -277,13 +280,13 @@ def _parse_products(paid: bool | None, named: tuple[str, ...]) -> tuple[str, ...
     return None if paid is None else (EVERY_PRODUCT,) if paid else ()
 
 
-def _parse_list(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+def _split_semicolon_column(values: Mapping[str, str], name: str) -> tuple[str, ...]:
     if name not in values:
         return ()
     return tuple(text for part in values[name].split(";") if (text := part.strip()))
 
 
-def _join_rows(earlier: ImportRow | None, later: ImportRow) -> ImportRow:
+def _join_rows_of_recipient(earlier: ImportRow | None, later: ImportRow) -> ImportRow:
     """Joins two lines with the same ref: the data of the later one, and the opt-outs, flags and consents of both."""
     if earlier is None:
         return later

@@ -9,10 +9,10 @@ from mailer.actions.opt_out import OptOutRefused, record_opt_out
 from mailer.actions.rights import erase_recipient, mark_under_13
 from mailer.actions.suppression import OBJECTION, SuppressionRefused, object_to_marketing, suppress_recipient
 from mailer.policy.policy_file import Policy
-from mailer.policy.scopes import can_be_left
+from mailer.policy.scopes import is_opt_out_scope
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.consents import Consent
-from mailer.ports.halts import StandingChange
+from mailer.ports.halts import JournaledStandingChange
 from mailer.ports.rights import ErasureBlocked
 from mailer.ports.standings import StandingFlag
 from mailer.ports.suppressions import NewSuppression
@@ -22,7 +22,9 @@ ACTOR = "journal"
 _REFUSED = (UnknownRecipient, ConsentRefused, OptOutRefused, SuppressionRefused, ErasureBlocked)
 
 
-async def redo_change(desk: AccountStores, policies: Mapping[str, Policy], change: StandingChange) -> bool:
+async def redo_reducing_change(
+    desk: AccountStores, policies: Mapping[str, Policy], change: JournaledStandingChange
+) -> bool:
     """Applies a lost change again, if it reduces mail. A repeated call does no harm.
 
     A change that adds mail (a consent, an end of a suppression) is not applied again. Without it less is sent, and the
@@ -40,14 +42,14 @@ async def redo_change(desk: AccountStores, policies: Mapping[str, Policy], chang
     if policy is None:
         return False
     try:
-        return await _redo(desk, policy, change)
+        return await _redo_change_by_reason(desk, policy, change)
     except _REFUSED:
         return False
 
 
-async def _redo(desk: AccountStores, policy: Policy, change: StandingChange) -> bool:
+async def _redo_change_by_reason(desk: AccountStores, policy: Policy, change: JournaledStandingChange) -> bool:
     who, source = change.recipient_id, (change.rule or "").removeprefix("action:")
-    scope = change.scope if change.scope and can_be_left(policy, change.scope) else EVERYTHING_OPTIONAL
+    scope = change.scope if change.scope and is_opt_out_scope(policy, change.scope) else EVERYTHING_OPTIONAL
     match change.reason.split(" ")[0]:
         case "opt_out":
             await record_opt_out(desk.standings, policy, who, scope, source)

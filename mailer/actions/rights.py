@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mailer.actions.account_flags import UnknownRecipient
-from mailer.actions.consent import electronic_notice_basis
-from mailer.actions.legal_hold import correction_refusal, forbid_erasure
+from mailer.actions.consent import electronic_notice_basis_in_words
+from mailer.actions.legal_hold import correction_refusal_by_holds, erasure_refusal_by_holds
 from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
@@ -27,7 +27,7 @@ LINKS = {
 
 
 @rule("export", "peerstream-07; GDPR Art. 15, 20")
-async def export_data(rights: RightsStore, policy: Policy, recipient_id: int, now: datetime) -> dict[str, Any]:
+async def read_personal_data(rights: RightsStore, policy: Policy, recipient_id: int, now: datetime) -> dict[str, Any]:
     """Everything that is stored about a person at a brand, in a form that people and machines can read.
 
     Args:
@@ -39,11 +39,11 @@ async def export_data(rights: RightsStore, policy: Policy, recipient_id: int, no
     Raises:
         UnknownRecipient: the brand has no such recipient.
     """
-    copy = await rights.copy_data(policy.brand, recipient_id)
+    copy = await rights.read_all_recipient_data(policy.brand, recipient_id)
     if copy is None:
         raise UnknownRecipient(f"{policy.brand} has no such recipient")
     controller = policy.controller
-    deliveries = [{**delivery, "links": _link_kinds(policy, delivery)} for delivery in copy["deliveries"]]
+    deliveries = [{**delivery, "links": _link_kinds_of_delivery(policy, delivery)} for delivery in copy["deliveries"]]
     return {
         "v": 1,
         "exported_at": now.isoformat(),
@@ -56,10 +56,10 @@ async def export_data(rights: RightsStore, policy: Policy, recipient_id: int, no
         **copy,
         "deliveries": deliveries,
         "links": LINKS,
-        "recipients_of_data": _data_recipients(deliveries),
+        "recipients_of_data": _processors_given_data(deliveries),
         "inbound": [],
         "basis": {
-            "electronic_notices": electronic_notice_basis(policy, copy["data"]["policy_version"]),
+            "electronic_notices": electronic_notice_basis_in_words(policy, copy["data"]["policy_version"]),
             "retention_days": policy.retention_days,
         },
     }
@@ -83,7 +83,7 @@ async def erase_recipient(rights: RightsStore, policy: Policy, recipient_id: int
     """
     keep = timedelta(days=policy.retention_days)
     done = await rights.erase_recipient(
-        policy.brand, recipient_id, source, basis=BASIS, keep=keep, blocks=forbid_erasure
+        policy.brand, recipient_id, source, basis=BASIS, keep=keep, blocks=erasure_refusal_by_holds
     )
     if done is None:
         raise UnknownRecipient(f"{policy.brand} has no such recipient")
@@ -101,9 +101,11 @@ async def rectify_recipient(
         RecipientErased: the person was erased.
         ValueError: the correction is empty, or no address is known.
     """
-    if not correction.corrected_fields:
+    if not correction.corrected_values:
         raise ValueError("nothing is corrected; name email, name, locale or country")
-    if not await rights.rectify_recipient(policy.brand, recipient_id, correction, source, blocks=correction_refusal):
+    if not await rights.rectify_recipient(
+        policy.brand, recipient_id, correction, source, blocks=correction_refusal_by_holds
+    ):
         raise UnknownRecipient(f"{policy.brand} has no such recipient")
 
 
@@ -113,11 +115,11 @@ async def mark_under_13(rights: RightsStore, policy: Policy, recipient_id: int, 
     Raises:
         UnknownRecipient: the brand has no such recipient.
     """
-    if not await rights.mark_under_13(policy.brand, recipient_id, source):
+    if not await rights.mark_recipient_under_13(policy.brand, recipient_id, source):
         raise UnknownRecipient(f"{policy.brand} has no such recipient")
 
 
-def _link_kinds(policy: Policy, delivery: Mapping[str, Any]) -> list[str]:
+def _link_kinds_of_delivery(policy: Policy, delivery: Mapping[str, Any]) -> list[str]:
     """Returns the kinds of signed links in the mail of a delivery; an empty list if it was not handed over."""
     if not any(entry["kind"] == "hand_over" for entry in delivery["entries"]):
         return []
@@ -130,7 +132,7 @@ def _link_kinds(policy: Policy, delivery: Mapping[str, Any]) -> list[str]:
     return ["leave", "report"] if policy.switches.service_footer == "leave" else ["report"]
 
 
-def _data_recipients(deliveries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _processors_given_data(deliveries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Returns the processors that got data, each with its country, kinds of data and last time (GDPR Art. 15(1)(c))."""
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
     for delivery in deliveries:

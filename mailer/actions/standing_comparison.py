@@ -15,7 +15,7 @@ def standing_matches_event(standing: Standing, waiting: Set[str], event: Account
     """
     match event:
         case Becomes():
-            return _flag_values(standing)[event.account]
+            return _flag_matches_by_event(standing)[event.account]
         case Pays(account="paid"):
             return standing.pays_for_all() if event.product is None else standing.pays_for(event.product)
         case Pays():
@@ -25,7 +25,7 @@ def standing_matches_event(standing: Standing, waiting: Set[str], event: Account
         case Reaches():
             return standing.channel == event.channel
         case Allows():
-            return _refusal_values(standing)[event.account] is not event.allowed
+            return _refusals_by_event(standing)[event.account] is not event.allowed
         case Posts():
             return not standing.erased
         case Consents():
@@ -39,7 +39,7 @@ def standing_matches_event(standing: Standing, waiting: Set[str], event: Account
             assert_never(event)
 
 
-def _flag_values(standing: Standing) -> dict[str, bool]:
+def _flag_matches_by_event(standing: Standing) -> dict[str, bool]:
     return {
         "deactivate": standing.deactivated,
         "reactivate": not standing.deactivated,
@@ -51,7 +51,7 @@ def _flag_values(standing: Standing) -> dict[str, bool]:
     }
 
 
-def _refusal_values(standing: Standing) -> dict[str, bool]:
+def _refusals_by_event(standing: Standing) -> dict[str, bool]:
     return {
         "personalisation": standing.personalisation_refused,
         "tracking": standing.tracking_refused,

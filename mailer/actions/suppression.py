@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mailer.policy.policy_file import Policy
-from mailer.policy.scopes import can_be_left, describe_scopes
+from mailer.policy.scopes import describe_opt_out_scopes, is_opt_out_scope
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.suppressions import NewSuppression, SuppressionStore
 
@@ -21,7 +21,7 @@ class SuppressionRefused(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class SuppressionImport:
+class SuppressionImportCounts:
     """The result of an import of suppressions: the number of lines, and of those that were new."""
 
     taken: int
@@ -36,7 +36,7 @@ async def object_to_marketing(
     Raises:
         SuppressionRefused: the brand has no such recipient.
     """
-    await _suppress_recipient(
+    await _store_suppression_of_recipient(
         suppressions, policy, recipient_id, NewSuppression(EVERYTHING_OPTIONAL, OBJECTION, source, actor)
     )
 
@@ -53,12 +53,12 @@ async def suppress_recipient(
             recipient.
     """
     check_suppression(policy, new)
-    await _suppress_recipient(suppressions, policy, recipient_id, new)
+    await _store_suppression_of_recipient(suppressions, policy, recipient_id, new)
 
 
 async def import_suppressed_addresses(
     suppressions: SuppressionStore, policy: Policy, addresses: Sequence[tuple[str, NewSuppression]]
-) -> SuppressionImport:
+) -> SuppressionImportCounts:
     """Records suppressions of another system. Stores only the hash of an address that belongs to no recipient here.
 
     Raises:
@@ -66,7 +66,7 @@ async def import_suppressed_addresses(
     """
     for _, new in addresses:
         check_suppression(policy, new)
-    return SuppressionImport(
+    return SuppressionImportCounts(
         len(addresses), await suppressions.suppress_addresses(policy.brand, policy.controller.id, addresses)
     )
 
@@ -81,7 +81,7 @@ async def lift_suppression(
     """
     if not actor.strip() or not reason.strip():
         raise SuppressionRefused("a suppression is lifted with a reason and by a person; name both")
-    found = await suppressions.get_suppression(policy.brand, policy.controller.id, id)
+    found = await suppressions.get_suppression_by_id(policy.brand, policy.controller.id, id)
     if found is None:
         raise SuppressionRefused(f"{policy.brand} has no suppression {id}")
     if found.reason not in LIFTABLE:
@@ -96,9 +96,9 @@ def check_suppression(policy: Policy, new: NewSuppression) -> None:
     Raises:
         SuppressionRefused: it may not be recorded. The message gives the reason.
     """
-    if not can_be_left(policy, new.scope):
+    if not is_opt_out_scope(policy, new.scope):
         raise SuppressionRefused(
-            f"scope: {new.scope!r} cannot be left; it takes {describe_scopes(policy)} or {EVERYTHING_OPTIONAL}"
+            f"scope: {new.scope!r} cannot be left; it takes {describe_opt_out_scopes(policy)} or {EVERYTHING_OPTIONAL}"
         )
     if new.reason not in TAKEN_OVER:
         raise SuppressionRefused(f"reason: {new.reason!r} is none of {', '.join(TAKEN_OVER)}")
@@ -112,7 +112,7 @@ def check_suppression(policy: Policy, new: NewSuppression) -> None:
         raise SuppressionRefused("expires_at is over already")
 
 
-async def _suppress_recipient(
+async def _store_suppression_of_recipient(
     suppressions: SuppressionStore, policy: Policy, recipient_id: int, new: NewSuppression
 ) -> None:
     if not await suppressions.suppress_recipient(policy.brand, recipient_id, new):

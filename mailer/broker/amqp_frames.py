@@ -12,7 +12,7 @@ from typing import Any
 from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
 from yarl import URL
 
-from mailer.broker.message_properties import is_plain_header, rewrite_header, short_string
+from mailer.broker.message_properties import encode_short_string, is_plain_header_frame, rewrite_header_frame
 from mailer.events import MAX_EVENT_BYTES
 
 _METHOD, _HEADER, _BODY, _HEARTBEAT = 1, 2, 3, 8
@@ -25,7 +25,7 @@ _SMALL = 16 * 1024
 """Bodies of up to so many octets are not counted. All that consumers may hold of them need little memory."""
 
 
-class BodyMemory:
+class BodyMemoryBudget:
     """A limit for the octets of large bodies that consumers hold, counted by channel.
 
     Args:
@@ -65,7 +65,7 @@ class FrameReader(asyncio.StreamReader):
         room: the limit for large bodies; None: no limit.
     """
 
-    def __init__(self, source: asyncio.StreamReader, room: BodyMemory | None) -> None:
+    def __init__(self, source: asyncio.StreamReader, room: BodyMemoryBudget | None) -> None:
         super().__init__()
         self._source = source
         self._ready, self._at = b"", 0
@@ -97,16 +97,16 @@ class FrameReader(asyncio.StreamReader):
                 frame = self._filter_frame(kind, channel, head, await self._source.readexactly(size + 1))
                 if frame is None:
                     continue
-                if kind != _HEADER or not self._lacks_memory(channel, frame):
+                if kind != _HEADER or not self._is_reservation_refused(channel, frame):
                     return frame
                 self._waiting = frame
-            return await self._wait_for_memory()
+            return await self._header_once_memory_is_free()
 
-    def _lacks_memory(self, channel: int, frame: bytes) -> bool:
+    def _is_reservation_refused(self, channel: int, frame: bytes) -> bool:
         size = int.from_bytes(frame[11:19], "big")
         return self.room is not None and size > _SMALL and not self.room.reserve_octets(channel, size)
 
-    async def _wait_for_memory(self) -> bytes:
+    async def _header_once_memory_is_free(self) -> bytes:
         """Waits for room for a body, then returns its header frame. Returns a heartbeat after `_SIGN_SECONDS`.
 
         Without heartbeats the library would close the connection. Our own heartbeats to RabbitMQ go on meanwhile.
@@ -119,7 +119,7 @@ class FrameReader(asyncio.StreamReader):
             async with asyncio.timeout(_SIGN_SECONDS):
                 while True:
                     self.room.freed.clear()
-                    if not self._lacks_memory(channel, frame):
+                    if not self._is_reservation_refused(channel, frame):
                         self._waiting = None
                         return frame
                     await self.room.freed.wait()
@@ -129,11 +129,11 @@ class FrameReader(asyncio.StreamReader):
     def _filter_frame(self, kind: int, channel: int, head: bytes, rest: bytes) -> bytes | None:
         """Returns a frame in readable form, or None if it is dropped."""
         if kind == _BODY and self._dropping:
-            return self._filter_body(channel, head, rest)
+            return self._drop_body_of_large_message(channel, head, rest)
         if kind == _HEADER:
             return self._filter_header(channel, head, rest)
         if kind == _METHOD and rest[:4] in (_DELIVER, _RETURN):
-            return _build_frame(kind, channel, _readable_method(rest[:-1]), head, rest)
+            return _build_frame(kind, channel, _payload_with_valid_utf8(rest[:-1]), head, rest)
         if kind == _METHOD and rest[:4] == _CLOSE:
             self.farewell = int.from_bytes(rest[4:6], "big"), rest[7 : 7 + rest[6]].decode(errors="replace")
         return head + rest
@@ -142,11 +142,11 @@ class FrameReader(asyncio.StreamReader):
         size = int.from_bytes(rest[4:12], "big")
         if size > MAX_EVENT_BYTES:
             self._dropping[channel] = size
-        elif is_plain_header(rest[:-1]):
+        elif is_plain_header_frame(rest[:-1]):
             return head + rest
-        return _build_frame(_HEADER, channel, rewrite_header(rest[:-1], size > MAX_EVENT_BYTES), head, rest)
+        return _build_frame(_HEADER, channel, rewrite_header_frame(rest[:-1], size > MAX_EVENT_BYTES), head, rest)
 
-    def _filter_body(self, channel: int, head: bytes, rest: bytes) -> bytes | None:
+    def _drop_body_of_large_message(self, channel: int, head: bytes, rest: bytes) -> bytes | None:
         left = self._dropping.get(channel)
         if left is None:
             return head + rest
@@ -164,7 +164,7 @@ def _build_frame(kind: int, channel: int, payload: bytes, head: bytes, rest: byt
     return struct.pack(">BHI", kind, channel, len(payload)) + payload + _END
 
 
-def _readable_method(payload: bytes) -> bytes:
+def _payload_with_valid_utf8(payload: bytes) -> bytes:
     """Returns the payload of basic.deliver or basic.return with texts in UTF-8. Exchange and key may be any octets."""
     # After the consumer tag, delivery tag and redelivered flag, or after the reply code, only short strings follow.
     at = 5 + payload[4] + 9 if payload[:4] == _DELIVER else 6
@@ -173,7 +173,7 @@ def _readable_method(payload: bytes) -> bytes:
         return payload
     parts = [payload[:at]]
     while texts:
-        parts.append(short_string(texts[1 : 1 + texts[0]].decode(errors="replace")))
+        parts.append(encode_short_string(texts[1 : 1 + texts[0]].decode(errors="replace")))
         texts = texts[1 + texts[0] :]
     return b"".join(parts)
 
@@ -188,7 +188,7 @@ class FilteredTransport(TransportFactory):
         frames: the filtered stream; None until the connection is open.
     """
 
-    def __init__(self, room: BodyMemory | None) -> None:
+    def __init__(self, room: BodyMemoryBudget | None) -> None:
         self._room = room
         self.frames: FrameReader | None = None
 

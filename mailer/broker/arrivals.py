@@ -34,7 +34,7 @@ class ArrivedMessages:
         """Waits for messages, then returns those that are still live, the oldest first."""
         while not self._ended:
             await self._stirred.wait()
-            live = [arrived for arrived in self._waiting if arrived.is_live]
+            live = [arrived for arrived in self._waiting if arrived.is_unsettled]
             some = live[: self._at_once]
             self._waiting = live[len(some) :]
             if not self._waiting:

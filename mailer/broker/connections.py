@@ -21,8 +21,8 @@ from aiormq.exceptions import (
 from pamqp.exceptions import PAMQPException
 from yarl import URL
 
-from mailer.broker.amqp_frames import BodyMemory, FilteredTransport
-from mailer.ports.broker import BrokerRefused, BrokerUnavailable, QueueRefused
+from mailer.broker.amqp_frames import BodyMemoryBudget, FilteredTransport
+from mailer.ports.broker import BrokerAccessRefused, BrokerUnavailable, QueueRefusedMessage
 
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
@@ -49,7 +49,7 @@ class RabbitConnection:
         self._most = room
         self._opening = asyncio.Lock()
         self._connection: aiormq.Connection | None = None
-        self.room: BodyMemory | None = None
+        self.room: BodyMemoryBudget | None = None
 
     @property
     def server_address(self) -> str:
@@ -60,7 +60,7 @@ class RabbitConnection:
         """Opens a new channel, and the connection if necessary.
 
         Raises:
-            BrokerRefused: RabbitMQ refuses our user, password or virtual host.
+            BrokerAccessRefused: RabbitMQ refuses our user, password or virtual host.
             BrokerUnavailable: RabbitMQ cannot be reached, or the connection ended.
         """
         with translating_errors(self.server_address):
@@ -82,7 +82,7 @@ class RabbitConnection:
         """Returns the version that the server reports at the start of the connection.
 
         Raises:
-            BrokerRefused, BrokerUnavailable: see `open_channel`.
+            BrokerAccessRefused, BrokerUnavailable: see `open_channel`.
         """
         with translating_errors(self.server_address):
             said = (await self._get_connection()).server_properties.get("version", "")
@@ -104,7 +104,7 @@ class RabbitConnection:
             return self._connection
 
     async def _open_connection(self) -> aiormq.Connection:
-        self.room = None if self._most is None else BodyMemory(self._most)
+        self.room = None if self._most is None else BodyMemoryBudget(self._most)
         transport = FilteredTransport(self.room)
         connection = aiormq.Connection(
             self._url,
@@ -124,23 +124,23 @@ class RabbitConnection:
         return connection
 
     def _connect_error(self, error: BaseException, farewell: tuple[int, str] | None) -> BrokerUnavailable:
-        """Returns the error for a failed connect: BrokerRefused if an operator has to mend something."""
+        """Returns the error for a failed connect: BrokerAccessRefused if an operator has to mend something."""
         user, code, text = self._url.user or "guest", *(farewell or (0, ""))
         if code == 403 and "vhost" not in text:
-            return BrokerRefused(
+            return BrokerAccessRefused(
                 f"{self.server_address} refuses user {user!r}: the password is wrong, or there is no such user"
             )
         if code in (402, 403, 530):
             where = self._url.path.lstrip("/") or "/"
-            return BrokerRefused(
+            return BrokerAccessRefused(
                 f"{self.server_address} does not let user {user!r} into the virtual host {where!r}: {text}"
             )
         if farewell:
             return BrokerUnavailable(f"{self.server_address} ended the connection: {code} {text}")
-        return BrokerUnavailable(f"{self.server_address} does not answer: {_plain_error_text(error)}")
+        return BrokerUnavailable(f"{self.server_address} does not answer: {_network_error_text(error)}")
 
 
-def _plain_error_text(error: BaseException) -> str:
+def _network_error_text(error: BaseException) -> str:
     """Returns the text of the network error behind an error of the library."""
     cause = error.__cause__ if isinstance(error, AMQPError) and error.__cause__ else error
     words = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
@@ -183,13 +183,15 @@ def translating_errors(place: str) -> Iterator[None]:
     except tuple(_CODES) as error:
         raise ChannelEnded(f"{place}: {' '.join(map(str, error.args))}", _CODES[type(error)]) from error
     except (ChannelClosed, ChannelInvalidStateError, ConnectionChannelError) as error:  # after another caller's request
-        raise ChannelEnded(f"{place} ended the channel: {_plain_error_text(error)}", 0) from error
+        raise ChannelEnded(f"{place} ended the channel: {_network_error_text(error)}", 0) from error
     except DeliveryError as error:
-        raise QueueRefused(f"{place} did not take a message; its queue may be full, or without a majority") from error
+        raise QueueRefusedMessage(
+            f"{place} did not take a message; its queue may be full, or without a majority"
+        ) from error
     except TimeoutError as error:
         raise BrokerUnavailable(f"{place} did not answer in time") from error
     except _LOST as error:
-        raise BrokerUnavailable(f"{place} did not answer: {_plain_error_text(error)}") from error
+        raise BrokerUnavailable(f"{place} did not answer: {_network_error_text(error)}") from error
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is None or task.cancelling():

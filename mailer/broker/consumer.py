@@ -10,7 +10,7 @@ from aiormq.exceptions import AMQPError
 from pamqp.commands import Basic
 
 from mailer.broker.acks import AckBatcher
-from mailer.broker.amqp_frames import BodyMemory
+from mailer.broker.amqp_frames import BodyMemoryBudget
 from mailer.broker.arrivals import ArrivedMessages
 from mailer.broker.connections import ChannelEnded, RabbitConnection, close_channel, translating_errors
 from mailer.broker.message_properties import split_death_headers
@@ -19,19 +19,19 @@ from mailer.ports.broker import (
     BrokerMessage,
     BrokerUnavailable,
     HeaderName,
-    Unpublishable,
-    Unroutable,
+    MessageUnpublishable,
+    MessageUnroutable,
     is_mailer_header,
 )
-from mailer.ports.dead_letters import DeadKind
+from mailer.ports.dead_letters import DeadLetterKind
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
 """Seconds between two attempts to consume."""
 _DEATHS = {
-    "delivery_limit": (DeadKind.TOO_OFTEN, DELIVERY_LIMIT_REASON),
-    "expired": (DeadKind.EXPIRED, "it waited in its queue for longer than its publisher's `expiration` allows"),
+    "delivery_limit": (DeadLetterKind.TOO_OFTEN, DELIVERY_LIMIT_REASON),
+    "expired": (DeadLetterKind.EXPIRED, "it waited in its queue for longer than its publisher's `expiration` allows"),
 }
 """The reasons that RabbitMQ gives for its own dead letters, each with our kind and reason."""
 
@@ -76,7 +76,7 @@ class QueueConsumer:
         """Consumes until the task is cancelled."""
         while True:
             try:
-                await self._consume_channel()
+                await self._consume_until_channel_ends()
             except ChannelEnded as error:
                 self._report(self, str(error))
                 if error.code == 404:
@@ -85,7 +85,7 @@ class QueueConsumer:
                 self._report(self, str(error))
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _consume_channel(self) -> None:
+    async def _consume_until_channel_ends(self) -> None:
         """Consumes on a new channel until the channel ends or RabbitMQ cancels the consumer.
 
         RabbitMQ cancels a consumer if its queue is deleted, for example.
@@ -102,7 +102,7 @@ class QueueConsumer:
         try:
             with translating_errors(self._link.server_address):
                 await channel.basic_qos(prefetch_count=self._prefetch)
-                await channel.basic_consume(self.queue, self._take_delivery(acks, room))
+                await channel.basic_consume(self.queue, self._build_delivery_callback(acks, room))
                 self.stands.set()
                 self._report(self, None)
                 reason = await _wait_channel_end(channel, cancelled)
@@ -116,8 +116,8 @@ class QueueConsumer:
             if room is not None:
                 room.forget_channel(channel.number)
 
-    def _take_delivery(
-        self, acks: AckBatcher, room: BodyMemory | None
+    def _build_delivery_callback(
+        self, acks: AckBatcher, room: BodyMemoryBudget | None
     ) -> Callable[[DeliveredMessage], Coroutine[Any, Any, None]]:
         async def take(incoming: DeliveredMessage) -> None:
             tag = incoming.delivery_tag
@@ -125,15 +125,15 @@ class QueueConsumer:
                 return
             acks.note_arrival(tag)
             delivery = RabbitDelivery(incoming, message_from_rabbit(incoming, self._user), tag, acks, room, self._bury)
-            if HeaderName.SIZE in delivery.message.headers and self._large_message_handler:
-                await _dead_letter_large(delivery)
+            if HeaderName.SIZE in delivery.message.headers and self._is_large_dead_lettered:
+                await _dead_letter_large_message(delivery)
             else:
                 self.arrivals.add_message(delivery)
 
         return take
 
     @property
-    def _large_message_handler(self) -> bool:
+    def _is_large_dead_lettered(self) -> bool:
         """Returns True if a message that is too large becomes a dead letter. A dead letter itself is kept as a row."""
         return self.queue not in DEAD_QUEUES
 
@@ -143,7 +143,7 @@ class QueueConsumer:
             await self._acks.flush_acks()
 
 
-async def _dead_letter_large(delivery: "RabbitDelivery") -> None:
+async def _dead_letter_large_message(delivery: "RabbitDelivery") -> None:
     """Makes a dead letter of a message whose body was dropped. If that fails, the message goes back to its queue.
 
     RabbitMQ counts how often a message comes back, and ends that at the delivery limit.
@@ -151,8 +151,8 @@ async def _dead_letter_large(delivery: "RabbitDelivery") -> None:
     size = int(delivery.message.headers[HeaderName.SIZE])
     reason = f"the body has {size:,} bytes, more than an event may have; it was not kept"
     try:
-        await delivery.reject(reason, DeadKind.TOO_LARGE)
-    except (Unpublishable, Unroutable) as error:
+        await delivery.reject(reason, DeadLetterKind.TOO_LARGE)
+    except (MessageUnpublishable, MessageUnroutable) as error:
         log.warning("a message cannot be made a dead letter; it goes back to its queue: %s", error)
         await asyncio.sleep(RETRY_SECONDS)
         await delivery.release()
@@ -184,7 +184,7 @@ class RabbitDelivery:
         message: BrokerMessage,
         tag: int,
         acks: AckBatcher,
-        room: BodyMemory | None,
+        room: BodyMemoryBudget | None,
         bury: Bury,
     ) -> None:
         self._tag = tag
@@ -196,19 +196,19 @@ class RabbitDelivery:
         self.message = message
 
     @property
-    def is_live(self) -> bool:
+    def is_unsettled(self) -> bool:
         """Returns True if the consumer can still settle the message."""
         return not (self._settled or self._acks.channel.is_closed)
 
     async def acknowledge(self) -> None:
         """See `ReceivedMessage.acknowledge`."""
-        if self.is_live:
-            self._settle_once()
+        if self.is_unsettled:
+            self._mark_settled()
             self._acks.add_ack(self._tag)
 
-    async def reject(self, reason: str, kind: str = DeadKind.REFUSED) -> None:
+    async def reject(self, reason: str, kind: str = DeadLetterKind.REFUSED) -> None:
         """See `ReceivedMessage.reject`."""
-        if not self.is_live:
+        if not self.is_unsettled:
             return
         try:
             await self._bury(self.message, self.exchange, reason, kind)
@@ -219,18 +219,18 @@ class RabbitDelivery:
 
     async def release(self) -> None:
         """See `ReceivedMessage.release`."""
-        if not self.is_live:
+        if not self.is_unsettled:
             return
-        self._settle_once()
+        self._mark_settled()
         try:
             with translating_errors("RabbitMQ"):
                 await self._acks.channel.basic_nack(self._tag, requeue=True)
         except BrokerUnavailable as error:
             log.debug("a message goes back with its channel: %s", error)
         else:
-            self._acks.note_settled(self._tag)
+            self._acks.mark_tag_settled(self._tag)
 
-    def _settle_once(self) -> None:
+    def _mark_settled(self) -> None:
         self._settled = True
         if self._room is not None:
             self._room.release_octets(self._acks.channel.number, len(self.message.body))
@@ -247,7 +247,7 @@ def message_from_rabbit(incoming: DeliveredMessage, user: str) -> BrokerMessage:
             are dropped: somebody else wrote them.
     """
     properties = incoming.header.properties
-    headers, death = split_death_headers(properties.headers or {})  # type: ignore[arg-type]  # `rewrite_header` leaves texts only
+    headers, death = split_death_headers(properties.headers or {})  # type: ignore[arg-type]  # `rewrite_header_frame` leaves texts only
     if headers and properties.user_id != user:
         headers = {
             name: value for name, value in headers.items() if name == HeaderName.SIZE or not is_mailer_header(name)

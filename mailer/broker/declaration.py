@@ -11,7 +11,7 @@ from pamqp.commands import Basic
 from mailer.broker.connections import ChannelEnded, RabbitConnection
 from mailer.broker.consumer import message_from_rabbit
 from mailer.broker.topology import DEAD, DEAD_QUEUE, OLD_DEAD_QUEUE, Binding, Exchange, Part, Queue, Topology
-from mailer.ports.broker import BrokerMessage, BrokerRefused
+from mailer.ports.broker import BrokerAccessRefused, BrokerMessage
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +26,13 @@ async def declare_topology(link: RabbitConnection, topology: Topology) -> None:
     Waits `VANISHING_SECONDS` if a queue was deleted.
 
     Raises:
-        BrokerRefused: an exchange or queue of that name exists and is different, or our user may not create it.
+        BrokerAccessRefused: an exchange or queue of that name exists and is different, or our user may not create it.
         BrokerUnavailable: RabbitMQ did not answer.
     """
     there = [queue for queue in topology.queues if await _queue_exists(link, queue)]
     if there and len(there) < len(topology.queues):
         await asyncio.sleep(VANISHING_SECONDS)
-    left, problems = list(topology.all_parts), []
+    left, problems = list(topology.parts_in_declaration_order), []
     while left:
         try:
             async with link.brief_channel() as channel:
@@ -50,7 +50,7 @@ async def declare_topology(link: RabbitConnection, topology: Topology) -> None:
             problems.append(str(error))
             del left[0]
     if problems:
-        raise BrokerRefused("; ".join(dict.fromkeys(problems)))
+        raise BrokerAccessRefused("; ".join(dict.fromkeys(problems)))
 
 
 async def _queue_exists(link: RabbitConnection, queue: Queue) -> bool:
@@ -93,7 +93,9 @@ _OLD_KEYS = ("", "#", OLD_DEAD_QUEUE)
 """The keys that may bind the old queue: our own, and the defaults of tools and clients."""
 
 
-async def empty_old_queue(link: RabbitConnection, user: str, bury: Callable[[BrokerMessage], Awaitable[None]]) -> None:
+async def empty_old_dead_letter_queue(
+    link: RabbitConnection, user: str, bury: Callable[[BrokerMessage], Awaitable[None]]
+) -> None:
     """Moves the messages of the old dead-letter queue to the new one, and deletes the old queue if nobody uses it.
 
     The arguments of a queue cannot be changed. If an older worker still consumes the old queue, it stays until the

@@ -4,7 +4,7 @@ from mailer.accounts import AccountEvent
 from mailer.broker.topology import EVENTS
 from mailer.events import EventRefused, MessageEvent
 from mailer.policy.identity import Identity
-from mailer.ports.broker import Broker, BrokerMessage, HeaderName, Unpublishable
+from mailer.ports.broker import Broker, BrokerMessage, HeaderName, MessageUnpublishable
 
 
 class EventPublisher:
@@ -31,7 +31,7 @@ class EventPublisher:
         message = BrokerMessage(event.to_json(), event.routing_key, event.id, headers)
         try:
             await self._broker.publish_message(EVENTS, message)
-        except Unpublishable as error:
+        except MessageUnpublishable as error:
             raise EventRefused([str(error)]) from error
 
     async def close(self) -> None:

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
-from mailer.broker.memory_queues import Consumer, HeldRow, MemoryQueue, QueuedCopy, QueueHost
-from mailer.broker.topology import DEAD_QUEUE, LAST, OUTCOMES, Queue, Topology, dead_letter
-from mailer.ports.broker import BrokerMessage, ReceivedMessage, Unroutable
+from mailer.broker.memory_queues import Consumer, LeasedRow, MemoryQueue, QueueCallbacks, QueuedCopy
+from mailer.broker.topology import DEAD_QUEUE, LAST, OUTCOMES, Queue, Topology, build_dead_letter
+from mailer.ports.broker import BrokerMessage, MessageUnroutable, ReceivedMessage
 from mailer.ports.outbox import TAKEN_OCTETS, Outbox, OutboxRow
 
 log = logging.getLogger(__name__)
@@ -45,12 +45,13 @@ class MemoryBroker:
         self._wake = asyncio.Event()
         self._closing = False
         self._tasks: list[asyncio.Task[None]] = []
-        self._rows: dict[int, HeldRow] = {}
+        self._rows: dict[int, LeasedRow] = {}
         self._octets = 0
         self._done: list[int] = []
         self._unwanted: list[int] = []
         self._queues = {
-            queue.name: MemoryQueue(queue.delivery_limit, self._queue_host(queue)) for queue in topology.queues
+            queue.name: MemoryQueue(queue.delivery_limit, self._build_queue_callbacks(queue))
+            for queue in topology.queues
         }
 
     async def __aenter__(self) -> Self:
@@ -68,10 +69,10 @@ class MemoryBroker:
 
     async def publish_message(self, exchange: str, message: BrokerMessage, *, mandatory: bool = True) -> None:
         """Adds the message to the outbox; see `Broker.publish_message`."""
-        if self._topology.route_message(exchange, message.routing_key):
+        if self._topology.queues_for_message(exchange, message.routing_key):
             await self._outbox.add_messages(exchange, [message])
         elif mandatory:
-            raise Unroutable("no queue is bound for the message")
+            raise MessageUnroutable("no queue is bound for the message")
 
     @asynccontextmanager
     async def consume_queue(
@@ -89,7 +90,7 @@ class MemoryBroker:
     async def queue_depth(self, queue: str) -> int:
         """Returns the number of messages that wait for a queue, in memory and as rows. Counts at most 1,000 rows."""
         bound = [(binding.exchange, binding.key) for binding in self._topology.bindings if binding.queue == queue]
-        return self._queues[queue].count_waiting + await self._outbox.count_waiting(bound, _DEEP)
+        return self._queues[queue].count_waiting + await self._outbox.count_unleased_rows(bound, _DEEP)
 
     async def close(self) -> None:
         """Stops delivering, and releases the rows that are not settled. Publishing still works."""
@@ -107,11 +108,11 @@ class MemoryBroker:
         while not self._closing:
             await self._wake.wait()
             self._wake.clear()
-            if not await self._try_step(self._run_turn()):
+            if not await self._try_step(self._remove_done_and_fill_queues()):
                 await asyncio.sleep(_RETRY_SECONDS)
                 self._wake.set()
         self._release_rows(list(self._rows))
-        await self._try_step(self._remove_done_rows())
+        await self._try_step(self._remove_done_and_release_unwanted())
 
     async def _watch_outbox(self) -> None:
         while not self._closing:
@@ -123,7 +124,7 @@ class MemoryBroker:
         while not self._closing:
             await asyncio.sleep(_LEASE_SECONDS / 3)
             if self._rows:
-                await self._try_step(self._outbox.renew_leases(self._owner, _LEASE_SECONDS))
+                await self._try_step(self._outbox.renew_leases_of_owner(self._owner, _LEASE_SECONDS))
 
     async def _try_step(self, step: Awaitable[None]) -> bool:
         """Awaits a step. Returns False if it failed, and logs the error. The caller tries again; nothing is lost."""
@@ -134,10 +135,10 @@ class MemoryBroker:
             return False
         return True
 
-    async def _run_turn(self) -> None:
-        await self._remove_done_rows()
+    async def _remove_done_and_fill_queues(self) -> None:
+        await self._remove_done_and_release_unwanted()
         await self._fill_queues()
-        await self._remove_done_rows()
+        await self._remove_done_and_release_unwanted()
 
     async def _fill_queues(self) -> None:
         """Leases rows for the queues that need filling. Skips rows for queues without room."""
@@ -159,7 +160,7 @@ class MemoryBroker:
             if len(rows) < limit and sum(len(parked.message.body) for parked in rows) < TAKEN_OCTETS:
                 return
 
-    async def _remove_done_rows(self) -> None:
+    async def _remove_done_and_release_unwanted(self) -> None:
         """Deletes settled rows from the outbox, and releases the rows that no queue had room for."""
         if done := self._done[:]:
             await self._outbox.remove_rows(done)
@@ -174,7 +175,7 @@ class MemoryBroker:
         A row without a bound queue becomes a dead letter, as with RabbitMQ's alternate exchange. Outcomes without a
         bound queue are dropped.
         """
-        names = self._topology.route_message(parked.exchange, parked.message.routing_key)
+        names = self._topology.queues_for_message(parked.exchange, parked.message.routing_key)
         if not names and parked.exchange == OUTCOMES:
             self._done.append(parked.id)
             return True
@@ -182,7 +183,7 @@ class MemoryBroker:
         if any(not queue.free_places for queue in queues):
             self._unwanted.append(parked.id)
             return False
-        self._rows[parked.id] = row = HeldRow(parked, copies=len(queues), unsettled=len(queues))
+        self._rows[parked.id] = row = LeasedRow(parked, copies=len(queues), unsettled=len(queues))
         self._octets += len(parked.message.body)
         for queue in queues:
             queue.add_copy(QueuedCopy(row))
@@ -194,14 +195,16 @@ class MemoryBroker:
                 self._octets -= len(row.parked.message.body)
                 self._unwanted.append(row_id)
 
-    def _row_settled(self, row: HeldRow) -> None:
+    def _forget_settled_row(self, row: LeasedRow) -> None:
         if self._rows.pop(row.parked.id, None):
             self._octets -= len(row.parked.message.body)
             self._done.append(row.parked.id)
             self._wake.set()
 
-    def _queue_host(self, queue: Queue) -> QueueHost:
+    def _build_queue_callbacks(self, queue: Queue) -> QueueCallbacks:
         async def bury(message: BrokerMessage, exchange: str, reason: str, kind: str) -> None:
-            await self._outbox.add_messages(queue.dead_letters or LAST, [dead_letter(message, exchange, reason, kind)])
+            await self._outbox.add_messages(
+                queue.dead_letters or LAST, [build_dead_letter(message, exchange, reason, kind)]
+            )
 
-        return QueueHost(done=self._row_settled, hungry=self._wake.set, bury=bury)
+        return QueueCallbacks(done=self._forget_settled_row, hungry=self._wake.set, bury=bury)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from mailer.broker.arrivals import ArrivedMessages
 from mailer.broker.topology import DELIVERY_LIMIT_REASON
 from mailer.ports.broker import BrokerMessage, BrokerUnavailable
-from mailer.ports.dead_letters import DeadKind
+from mailer.ports.dead_letters import DeadLetterKind
 from mailer.ports.outbox import OutboxRow
 
 
 @dataclass(eq=False, slots=True)
-class HeldRow:
+class LeasedRow:
     """A leased row of the outbox, in memory.
 
     Attributes:
@@ -30,7 +30,7 @@ class HeldRow:
 class QueuedCopy:
     """A copy of a row's message in one queue. It came back to the queue `returns` times."""
 
-    row: HeldRow
+    row: LeasedRow
     returns: int = 0
 
 
@@ -40,7 +40,7 @@ class Consumer:
     def __init__(self, prefetch: int, at_once: int | None) -> None:
         self.prefetch = prefetch
         self.arrivals = ArrivedMessages(at_once)
-        self.unsettled: dict[QueueDelivery, None] = {}
+        self.unsettled: dict[MemoryDelivery, None] = {}
 
     @property
     def has_capacity(self) -> bool:
@@ -49,7 +49,7 @@ class Consumer:
 
 
 @dataclass(frozen=True, slots=True)
-class QueueHost:
+class QueueCallbacks:
     """The functions of the broker that a queue calls.
 
     Attributes:
@@ -58,7 +58,7 @@ class QueueHost:
         bury: adds a dead letter to the outbox: message, exchange, reason, kind. May raise BrokerUnavailable.
     """
 
-    done: Callable[[HeldRow], None]
+    done: Callable[[LeasedRow], None]
     hungry: Callable[[], None]
     bury: Callable[[BrokerMessage, str, str, str], Awaitable[None]]
 
@@ -66,7 +66,7 @@ class QueueHost:
 class MemoryQueue:
     """A queue in memory. It has room for twice the prefetch of its consumers: they need not wait for the outbox."""
 
-    def __init__(self, delivery_limit: int, host: QueueHost) -> None:
+    def __init__(self, delivery_limit: int, host: QueueCallbacks) -> None:
         self._limit = delivery_limit
         self._host = host
         self._ready: deque[QueuedCopy] = deque()
@@ -99,7 +99,7 @@ class MemoryQueue:
         self._dispatch_ready()
         self._host.hungry()
 
-    def remove_consumer(self, consumer: Consumer) -> list[HeldRow]:
+    def remove_consumer(self, consumer: Consumer) -> list[LeasedRow]:
         """Removes a consumer, and puts its unsettled messages back at the front, in the same order.
 
         This does not count towards the delivery limit. If a message kills the process, the count is lost anyway.
@@ -124,7 +124,7 @@ class MemoryQueue:
         for consumer in self._consumers:
             consumer.arrivals.end_iteration()
 
-    def settle_delivery(self, delivery: "QueueDelivery") -> None:
+    def settle_delivery(self, delivery: "MemoryDelivery") -> None:
         """Removes a settled message, and reports its row when all copies are settled."""
         del delivery.consumer.unsettled[delivery]
         row = delivery.copy.row
@@ -135,22 +135,22 @@ class MemoryQueue:
         if self.needs_filling:
             self._host.hungry()
 
-    async def reject_delivery(self, delivery: "QueueDelivery", reason: str, kind: str) -> None:
+    async def reject_delivery(self, delivery: "MemoryDelivery", reason: str, kind: str) -> None:
         """Moves a message to the dead letters, or back to the queue if the outbox is unavailable."""
         try:
             await self._host.bury(delivery.message, delivery.exchange, reason, kind)
         except BrokerUnavailable:
-            if delivery.is_live:
+            if delivery.is_unsettled:
                 self._put_back(delivery)
         else:
-            if delivery.is_live:
+            if delivery.is_unsettled:
                 self.settle_delivery(delivery)
 
-    async def release_delivery(self, delivery: "QueueDelivery") -> None:
+    async def release_delivery(self, delivery: "MemoryDelivery") -> None:
         """Puts a message back at the front; after too many returns, moves it to the dead letters."""
         delivery.copy.returns += 1
         if delivery.copy.returns > self._limit:
-            await self.reject_delivery(delivery, DELIVERY_LIMIT_REASON, DeadKind.TOO_OFTEN)
+            await self.reject_delivery(delivery, DELIVERY_LIMIT_REASON, DeadLetterKind.TOO_OFTEN)
         else:
             self._put_back(delivery)
 
@@ -158,7 +158,7 @@ class MemoryQueue:
     def _total_prefetch(self) -> int:
         return sum(consumer.prefetch for consumer in self._consumers)
 
-    def _put_back(self, delivery: "QueueDelivery") -> None:
+    def _put_back(self, delivery: "MemoryDelivery") -> None:
         del delivery.consumer.unsettled[delivery]
         self._ready.appendleft(delivery.copy)
         self._dispatch_ready()
@@ -166,7 +166,7 @@ class MemoryQueue:
     def _dispatch_ready(self) -> None:
         """Gives waiting messages to the consumers in turn."""
         while self._ready and (consumer := self._next_free_consumer()):
-            delivery = QueueDelivery(self, consumer, self._ready.popleft())
+            delivery = MemoryDelivery(self, consumer, self._ready.popleft())
             consumer.unsettled[delivery] = None
             consumer.arrivals.add_message(delivery)
 
@@ -178,7 +178,7 @@ class MemoryQueue:
         return None
 
 
-class QueueDelivery:
+class MemoryDelivery:
     """A message that a consumer holds. After it went back to the queue, settling does nothing."""
 
     __slots__ = ("_queue", "consumer", "copy", "exchange", "message")
@@ -191,21 +191,21 @@ class QueueDelivery:
         self.message = copy.row.parked.message
 
     @property
-    def is_live(self) -> bool:
+    def is_unsettled(self) -> bool:
         """Returns True if the consumer can still settle the message."""
         return self in self.consumer.unsettled
 
     async def acknowledge(self) -> None:
         """See `ReceivedMessage.acknowledge`."""
-        if self.is_live:
+        if self.is_unsettled:
             self._queue.settle_delivery(self)
 
-    async def reject(self, reason: str, kind: str = DeadKind.REFUSED) -> None:
+    async def reject(self, reason: str, kind: str = DeadLetterKind.REFUSED) -> None:
         """See `ReceivedMessage.reject`."""
-        if self.is_live:
+        if self.is_unsettled:
             await self._queue.reject_delivery(self, reason, kind)
 
     async def release(self) -> None:
         """See `ReceivedMessage.release`."""
-        if self.is_live:
+        if self.is_unsettled:
             await self._queue.release_delivery(self)

@@ -60,12 +60,12 @@ class MessageProperties:
     death: tuple[str, str] | None = None
 
 
-def is_plain_header(payload: bytes) -> bool:
+def is_plain_header_frame(payload: bytes) -> bool:
     """Returns True if a header frame has only mailer's usual properties, in ASCII. It then needs no rewriting."""
     return not int.from_bytes(payload[12:14], "big") & ~_PLAIN and payload[14:].isascii()
 
 
-def rewrite_header(payload: bytes, too_large: bool) -> bytes:
+def rewrite_header_frame(payload: bytes, too_large: bool) -> bytes:
     """Returns the payload of a header frame with only the properties that mailer uses. Any client can read it.
 
     Args:
@@ -85,7 +85,7 @@ def rewrite_header(payload: bytes, too_large: bool) -> bytes:
     for name, text in (("message_id", properties.message_id), ("user_id", properties.user_id)):
         if text is not None:
             flags |= 1 << _BITS[name]
-            parts.append(short_string(text))
+            parts.append(encode_short_string(text))
     return payload[:4] + struct.pack(">QH", size, flags) + b"".join(parts)
 
 
@@ -94,7 +94,7 @@ _DEATH_REASON, _DEATH_EXCHANGE = "mailer-death-reason", "mailer-death-exchange"
 
 
 def split_death_headers(headers: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, str] | None]:
-    """Returns the headers without those that `rewrite_header` added, and RabbitMQ's (reason, exchange) or None."""
+    """Returns the headers without those of `rewrite_header_frame`, and RabbitMQ's (reason, exchange) or None."""
     plain = dict(headers)
     reason, exchange = plain.pop(_DEATH_REASON, None), plain.pop(_DEATH_EXCHANGE, None)
     return plain, (reason, exchange) if reason is not None and exchange is not None else None
@@ -122,11 +122,11 @@ def read_properties(payload: bytes) -> MessageProperties:
         if name == "message_id":
             found.message_id = text.decode(errors="replace")
         elif name == "user_id":
-            found.user_id = _read_text(text)
+            found.user_id = _decode_utf8_or_none(text)
     return found
 
 
-def short_string(text: str) -> bytes:
+def encode_short_string(text: str) -> bytes:
     """Encodes a text as a short string (AMQP 0-9-1, 4.2.5.3), cut to 255 octets."""
     octets = text.encode(errors="replace")[:255].decode(errors="ignore").encode()
     return bytes((len(octets),)) + octets
@@ -136,7 +136,7 @@ def _read_octet(data: bytes, at: int) -> int:
     return data[at] if at < len(data) else 0
 
 
-def _read_text(data: bytes) -> str | None:
+def _decode_utf8_or_none(data: bytes) -> str | None:
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -148,14 +148,14 @@ def _read_headers(found: MessageProperties, table: bytes) -> None:
         if name is None:
             continue
         if kind == ord("S") and len(found.headers) < _MOST_HEADERS and len(value) <= _LONGEST_HEADER:
-            text = _read_text(value)
+            text = _decode_utf8_or_none(value)
             if text is not None and len(name) <= 128 and name not in (_DEATH_REASON, _DEATH_EXCHANGE):
                 found.headers[name] = text
         elif kind == ord("A") and name == "x-death":
-            found.death = _newest_death(value)
+            found.death = _newest_death_reason_and_exchange(value)
 
 
-def _newest_death(array: bytes) -> tuple[str, str] | None:
+def _newest_death_reason_and_exchange(array: bytes) -> tuple[str, str] | None:
     """Returns reason and exchange of the newest entry of `x-death`; None if there is none.
 
     If a dead letter became a dead letter once more, the older entry counts; without one, the reason is empty.
@@ -175,7 +175,7 @@ def _death_entries(array: bytes) -> Iterator[tuple[str, str, str]]:
     while array[at : at + 1] == b"F":
         size = int.from_bytes(array[at + 1 : at + 5], "big")
         entries = _table_entries(array[at + 5 : at + 5 + size])
-        values = {name: _read_text(value) for name, kind, value in entries if kind == ord("S")}
+        values = {name: _decode_utf8_or_none(value) for name, kind, value in entries if kind == ord("S")}
         queue, reason, exchange = (values.get(name) for name in ("queue", "reason", "exchange"))
         if queue is None or reason is None or exchange is None:
             return
@@ -190,7 +190,7 @@ def _table_entries(table: bytes) -> Iterator[tuple[str | None, int, bytes]]:
     """
     at, end = 0, len(table)
     while at + 1 < end:
-        name = _read_text(table[at + 1 : at + 1 + table[at]])
+        name = _decode_utf8_or_none(table[at + 1 : at + 1 + table[at]])
         at += 1 + table[at]
         kind = _read_octet(table, at)
         at += 1

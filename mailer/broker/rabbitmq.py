@@ -15,18 +15,18 @@ from yarl import URL
 from mailer.broker.arrivals import ArrivedMessages
 from mailer.broker.connections import ChannelEnded, RabbitConnection, translating_errors
 from mailer.broker.consumer import QueueConsumer
-from mailer.broker.declaration import declare_topology, empty_old_queue
-from mailer.broker.topology import DEAD, DEAD_QUEUES, EVENTS, LAST, Topology, dead_letter
+from mailer.broker.declaration import declare_topology, empty_old_dead_letter_queue
+from mailer.broker.topology import DEAD, DEAD_QUEUES, EVENTS, LAST, Topology, build_dead_letter
 from mailer.policy.category import Lane
 from mailer.ports.broker import (
+    BrokerAccessRefused,
     BrokerMessage,
-    BrokerRefused,
     BrokerUnavailable,
     HeaderName,
+    MessageUnpublishable,
+    MessageUnroutable,
     ReceivedMessage,
-    Unpublishable,
-    Unroutable,
-    publisher_text,
+    publisher_identity_text,
 )
 
 log = logging.getLogger(__name__)
@@ -100,13 +100,13 @@ class RabbitBroker:
         """Declares the missing parts of a topology. Waits if RabbitMQ is away.
 
         Raises:
-            BrokerRefused: RabbitMQ refuses our user, or a queue or exchange of that name exists and is different.
+            BrokerAccessRefused: RabbitMQ refuses our user, or a queue or exchange of that name exists and is different.
         """
         self._plan = lambda: topology
         while True:
             try:
                 await declare_topology(self._publishing, topology)
-            except BrokerRefused:
+            except BrokerAccessRefused:
                 raise
             except BrokerUnavailable as error:
                 self._report_problem("topology", str(error))
@@ -115,16 +115,16 @@ class RabbitBroker:
                 self._report_problem("topology", None)
                 return
 
-    async def keep_topology(self) -> None:
+    async def keep_topology_declared(self) -> None:
         """Declares the topology every `KEEP_SECONDS` until the task is cancelled. Restores deleted parts."""
         while True:
             async with self._restoring:
-                is_declared = await self._redeclare()
+                is_declared = await self._redeclare_topology()
             if is_declared:
-                await self._warn_of_lost_letters()
+                await self._warn_of_unkept_dead_letters()
             await asyncio.sleep(KEEP_SECONDS)
 
-    async def _warn_of_lost_letters(self) -> None:
+    async def _warn_of_unkept_dead_letters(self) -> None:
         """Logs an error if there are new dead letters that could not be kept, and reports their number."""
         try:
             depth = await self.queue_depth(LAST)
@@ -167,9 +167,9 @@ class RabbitBroker:
         them is then published again alone on a second channel. This shows which one is refused. Messages for exchanges
         that are not mailer's own are always published alone.
         """
-        _check_message(exchange, message)
+        _check_publishable(exchange, message)
         if exchange.startswith(_OURS):
-            with suppress(ChannelEnded, Unroutable):
+            with suppress(ChannelEnded, MessageUnroutable):
                 await self._publish_confirmed("shared", exchange, message, mandatory)
                 return
         async with self._alone:
@@ -185,10 +185,10 @@ class RabbitBroker:
         for left in reversed(range(_TRIES_ALONE)):
             try:
                 return await self._publish_confirmed("alone", exchange, message, mandatory)
-            except (ChannelEnded, Unroutable) as error:
-                code = 404 if isinstance(error, Unroutable) else error.code
+            except (ChannelEnded, MessageUnroutable) as error:
+                code = 404 if isinstance(error, MessageUnroutable) else error.code
                 if code == 404 and not restored and left:
-                    restored = await self._redeclare_if_needed()
+                    restored = await self._redeclare_topology_if_needed()
                 if not left or (code and not restored):
                     raise _refusal_error(exchange, error) from error
                 await asyncio.sleep(_PAUSE_ALONE)
@@ -213,7 +213,7 @@ class RabbitBroker:
                         mandatory=mandatory,
                     )
         except PublishError as error:
-            raise Unroutable(f"no queue is bound for {message.routing_key!r} at {exchange}") from error
+            raise MessageUnroutable(f"no queue is bound for {message.routing_key!r} at {exchange}") from error
         except TimeoutError as error:
             raise BrokerUnavailable(f"{self._publishing.server_address} did not confirm a message in time") from error
 
@@ -224,15 +224,15 @@ class RabbitBroker:
         """Yields the messages that arrive; see `Broker.consume_queue`. Waits for RabbitMQ and for the queue."""
         arrivals = ArrivedMessages(at_once)
         last = queue in DEAD_QUEUES
-        bury = self._dead_letter_last_resort if last else self._dead_letter
+        bury = self._publish_to_last_exchange if last else self._dead_letter_message
         subscription = QueueConsumer(
-            self._connection_for(queue),
+            self._connection_for_queue(queue),
             self._user,
             queue,
             prefetch,
             arrivals,
             bury,
-            self._redeclare_if_needed,
+            self._redeclare_topology_if_needed,
             self._report_consumer_problem,
         )
         self._report_consumer_problem(subscription, f"{queue} is not consumed yet")
@@ -265,11 +265,11 @@ class RabbitBroker:
         for link in (*self._consuming.values(), self._publishing):
             await link.close()
 
-    async def _dead_letter(self, message: BrokerMessage, exchange: str, reason: str, kind: str) -> None:
-        await self._publish_dead_letter(DEAD, dead_letter(message, exchange, reason, kind))
+    async def _dead_letter_message(self, message: BrokerMessage, exchange: str, reason: str, kind: str) -> None:
+        await self._publish_dead_letter(DEAD, build_dead_letter(message, exchange, reason, kind))
 
-    async def _dead_letter_last_resort(self, message: BrokerMessage, exchange: str, reason: str, kind: str) -> None:
-        await self._publish_dead_letter(LAST, dead_letter(message, exchange, reason, kind))
+    async def _publish_to_last_exchange(self, message: BrokerMessage, exchange: str, reason: str, kind: str) -> None:
+        await self._publish_dead_letter(LAST, build_dead_letter(message, exchange, reason, kind))
 
     async def _publish_dead_letter(self, exchange: str, letter: BrokerMessage) -> None:
         """Publishes a dead letter, with its first publisher in a header.
@@ -278,25 +278,27 @@ class RabbitBroker:
         publisher, or is empty if that is unknown.
         """
         await self.publish_message(
-            exchange, replace(letter, headers={**letter.headers, HeaderName.PUBLISHER: publisher_text(letter)})
+            exchange, replace(letter, headers={**letter.headers, HeaderName.PUBLISHER: publisher_identity_text(letter)})
         )
 
-    async def _redeclare_if_needed(self) -> bool:
+    async def _redeclare_topology_if_needed(self) -> bool:
         """Declares the topology, unless another task has just done so. Returns True if all parts exist."""
         asked_at = time.monotonic()
         async with self._restoring:
             if self._declared_at > asked_at:
                 return True
-            return await self._redeclare()
+            return await self._redeclare_topology()
 
-    async def _redeclare(self) -> bool:
+    async def _redeclare_topology(self) -> bool:
         """Declares the topology, and empties the old dead-letter queue. Returns True if all parts exist."""
         if self._plan is None:
             return False
         try:
             await declare_topology(self._publishing, self._plan())
-            await empty_old_queue(self._publishing, self._user, lambda letter: self._publish_dead_letter(DEAD, letter))
-        except (BrokerUnavailable, Unroutable, Unpublishable) as error:
+            await empty_old_dead_letter_queue(
+                self._publishing, self._user, lambda letter: self._publish_dead_letter(DEAD, letter)
+            )
+        except (BrokerUnavailable, MessageUnroutable, MessageUnpublishable) as error:
             self._report_problem("topology", str(error))
             return False
         self._report_problem("topology", None)
@@ -315,7 +317,7 @@ class RabbitBroker:
         self._said[name] = problem
         self._report(name, problem)
 
-    def _connection_for(self, queue: str) -> RabbitConnection:
+    def _connection_for_queue(self, queue: str) -> RabbitConnection:
         if queue in DEAD_QUEUES:
             return self._consuming[_DEAD]
         return self._consuming[next((lane for lane in _URGENT if queue.endswith(f".{lane}")), _BULK)]
@@ -330,40 +332,42 @@ class RabbitBroker:
         return channel
 
 
-def _check_message(exchange: str, message: BrokerMessage) -> None:
+def _check_publishable(exchange: str, message: BrokerMessage) -> None:
     """Checks that RabbitMQ and the client library can take a message.
 
     Raises:
-        Unpublishable: they cannot; the message names the part, and why.
+        MessageUnpublishable: they cannot; the message names the part, and why.
     """
     texts = {"exchange": exchange, "routing key": message.routing_key, "message id": message.message_id or ""}
     try:
         for name, text in texts.items():
             if len(text) * 4 > _LONGEST_TEXT and (size := len(text.encode())) > _LONGEST_TEXT:
-                raise Unpublishable(f"the {name} has {size:,} octets; at most {_LONGEST_TEXT}")
+                raise MessageUnpublishable(f"the {name} has {size:,} octets; at most {_LONGEST_TEXT}")
             if not text.isascii():
                 text.encode()
         size = sum(len(name.encode()) + len(value.encode()) for name, value in message.headers.items())
         if size > _MOST_HEADERS or any(len(name.encode()) > _LONGEST_NAME for name in message.headers):
-            raise Unpublishable(f"the headers have {size:,} octets; at most {_MOST_HEADERS:,}, a name {_LONGEST_NAME}")
+            raise MessageUnpublishable(
+                f"the headers have {size:,} octets; at most {_MOST_HEADERS:,}, a name {_LONGEST_NAME}"
+            )
     except UnicodeEncodeError:
-        raise Unpublishable("a text in it has half of a surrogate pair, which UTF-8 cannot hold") from None
+        raise MessageUnpublishable("a text in it has half of a surrogate pair, which UTF-8 cannot hold") from None
     if len(message.body) > _LARGEST_BODY:
-        raise Unpublishable(f"the body has {len(message.body):,} bytes; at most {_LARGEST_BODY:,}")
+        raise MessageUnpublishable(f"the body has {len(message.body):,} bytes; at most {_LARGEST_BODY:,}")
 
 
-def _refusal_error(exchange: str, error: ChannelEnded | Unroutable) -> Exception:
+def _refusal_error(exchange: str, error: ChannelEnded | MessageUnroutable) -> Exception:
     """Returns the error for RabbitMQ's refusal of a message that was alone on its channel."""
-    if isinstance(error, Unroutable):
+    if isinstance(error, MessageUnroutable):
         return error
     match error.code:
         case 404 if exchange == EVENTS:
             return BrokerUnavailable(f"there is no exchange {exchange} yet; a worker declares it when it starts")
         case 404:
-            return Unroutable(str(error))
+            return MessageUnroutable(str(error))
         case 403:
-            return BrokerRefused(str(error))
+            return BrokerAccessRefused(str(error))
         case 311 | 406:
-            return Unpublishable(str(error))
+            return MessageUnpublishable(str(error))
         case _:
             return BrokerUnavailable(str(error))

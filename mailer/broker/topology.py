@@ -106,7 +106,7 @@ class Topology:
     bindings: tuple[Binding, ...]
 
     @property
-    def all_parts(self) -> tuple[Part, ...]:
+    def parts_in_declaration_order(self) -> tuple[Part, ...]:
         """Returns all parts in the order of their declaration.
 
         An exchange with an alternate comes after the alternate, its queue and its binding. So no message is dropped: if
@@ -122,21 +122,21 @@ class Topology:
             *(binding for binding in self.bindings if binding.exchange not in names),
         )
 
-    def route_message(self, exchange: str, key: str) -> tuple[str, ...]:
+    def queues_for_message(self, exchange: str, key: str) -> tuple[str, ...]:
         """Returns the names of the queues that get a message. Empty if no exchange or no binding fits."""
         found = next((candidate for candidate in self.exchanges if candidate.name == exchange), None)
         if found is None:
             return ()
         bound = (binding for binding in self.bindings if binding.exchange == exchange)
         queues = tuple(dict.fromkeys(binding.queue for binding in bound if _key_matches(found.kind, binding.key, key)))
-        return queues or (self.route_message(found.alternate, key) if found.alternate else ())
+        return queues or (self.queues_for_message(found.alternate, key) if found.alternate else ())
 
-    def is_routable(self, exchange: str, key: str) -> bool:
+    def has_queue_besides_dead_letters(self, exchange: str, key: str) -> bool:
         """Returns True if a message goes to any queue other than the dead-letter queues."""
-        return any(queue not in DEAD_QUEUES for queue in self.route_message(exchange, key))
+        return any(queue not in DEAD_QUEUES for queue in self.queues_for_message(exchange, key))
 
 
-def topology_for(categories: Mapping[tuple[str, str], Lane]) -> Topology:
+def build_topology(categories: Mapping[tuple[str, str], Lane]) -> Topology:
     """Returns the topology for the categories of all brands.
 
     Args:
@@ -155,20 +155,20 @@ def topology_for(categories: Mapping[tuple[str, str], Lane]) -> Topology:
             Queue(LAST, dead_letters=None, most=MOST_LAST),
             Queue(DEAD_AGAIN, DEAD_DELIVERY_LIMIT, LAST),
             Queue(DEAD_QUEUE, DEAD_DELIVERY_LIMIT, DEAD_AGAIN),
-            *(Queue(events_queue(lane)) for lane in Lane),
-            *(Queue(batches_queue(lane)) for lane in Lane),
+            *(Queue(events_queue_name(lane)) for lane in Lane),
+            *(Queue(batches_queue_name(lane)) for lane in Lane),
         ),
         bindings=(
             Binding(LAST, LAST),
             Binding(DEAD_AGAIN, DEAD_AGAIN),
             Binding(DEAD, DEAD_QUEUE),
-            *(Binding(BATCHES, batches_queue(lane), lane) for lane in Lane),
+            *(Binding(BATCHES, batches_queue_name(lane), lane) for lane in Lane),
             *(
-                Binding(EVENTS, events_queue(lane), f"{brand}.{category}")
+                Binding(EVENTS, events_queue_name(lane), f"{brand}.{category}")
                 for (brand, category), lane in categories.items()
             ),
             *(
-                Binding(EVENTS, events_queue(Lane.SERVICE), f"{brand}.{ACCOUNT}")
+                Binding(EVENTS, events_queue_name(Lane.SERVICE), f"{brand}.{ACCOUNT}")
                 for brand in dict.fromkeys(brand for brand, _ in categories)
                 if (brand, ACCOUNT) not in categories
             ),
@@ -176,24 +176,24 @@ def topology_for(categories: Mapping[tuple[str, str], Lane]) -> Topology:
     )
 
 
-def events_queue(lane: str) -> str:
+def events_queue_name(lane: str) -> str:
     """Returns the name of the queue for a lane's events."""
     return f"{EVENTS}.{lane}"
 
 
-def batches_queue(lane: str) -> str:
+def batches_queue_name(lane: str) -> str:
     """Returns the name of the queue for a lane's batches."""
     return f"{BATCHES}.{lane}"
 
 
-def dead_letter(message: BrokerMessage, exchange: str, reason: str, kind: str) -> BrokerMessage:
+def build_dead_letter(message: BrokerMessage, exchange: str, reason: str, kind: str) -> BrokerMessage:
     """Returns a dead letter: a copy of a message with the reason in its headers.
 
     Args:
         message: the message that can never be processed.
         exchange: the exchange of the message.
         reason: the reason; cut at `_LONGEST_REASON` characters.
-        kind: the kind of reason, a `DeadKind`.
+        kind: the kind of reason, a `DeadLetterKind`.
     """
     died = {
         HeaderName.KIND: kind,
@@ -201,10 +201,10 @@ def dead_letter(message: BrokerMessage, exchange: str, reason: str, kind: str) -
         HeaderName.EXCHANGE: exchange,
         HeaderName.ROUTING_KEY: message.routing_key,
     }
-    return replace(message, headers={**_carried_headers(message.headers), **died})
+    return replace(message, headers={**_headers_for_dead_letter(message.headers), **died})
 
 
-def _carried_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+def _headers_for_dead_letter(headers: Mapping[str, str]) -> Mapping[str, str]:
     """Returns the headers that a dead letter copies. With its own headers they must fit a frame and an outbox row."""
     octets = sum(len(name.encode()) + len(value.encode()) for name, value in headers.items())
     if octets <= _MOST_CARRIED and all(len(name.encode()) <= _LONGEST_NAME for name in headers):
@@ -219,14 +219,14 @@ def _key_matches(kind: ExchangeKind, pattern: str, key: str) -> bool:
         case ExchangeKind.DIRECT:
             return pattern == key
         case ExchangeKind.TOPIC:
-            return pattern == key or _topic_matches(pattern.split("."), key.split("."))
+            return pattern == key or _topic_pattern_matches(pattern.split("."), key.split("."))
 
 
-def _topic_matches(pattern: list[str], words: list[str]) -> bool:
+def _topic_pattern_matches(pattern: list[str], words: list[str]) -> bool:
     """Returns True if words match a pattern. `*` is one word, `#` any number of words (AMQP 0-9-1, 3.1.3.3)."""
     if not pattern:
         return not words
     head, *rest = pattern
     if head == "#":
-        return any(_topic_matches(rest, words[skipped:]) for skipped in range(len(words) + 1))
-    return bool(words) and head in ("*", words[0]) and _topic_matches(rest, words[1:])
+        return any(_topic_pattern_matches(rest, words[skipped:]) for skipped in range(len(words) + 1))
+    return bool(words) and head in ("*", words[0]) and _topic_pattern_matches(rest, words[1:])

@@ -33,8 +33,8 @@ from mailer.cli import (
     templates,
 )
 from mailer.cli.shared import exit_with_error
-from mailer.runtime.line_writer import fill_descriptors
-from mailer.runtime.logs import log_unexpected_errors
+from mailer.runtime.line_writer import open_missing_stdio
+from mailer.runtime.logs import install_unexpected_error_hooks
 from mailer.text_checks import check_one_line
 
 app = typer.Typer(
@@ -73,7 +73,7 @@ MAX_ARGUMENT = 4096
 """Characters; also the longest path of a file on Linux."""
 
 
-def _argument(number: int, text: str) -> str:
+def _check_argument(number: int, text: str) -> str:
     """Returns an argument that is text in UTF-8 on one line. Many arguments name something, and the ledger keeps them.
 
     Raises:
@@ -94,13 +94,13 @@ def main() -> None:
 
     It reads and writes UTF-8 in every locale.
     """
-    fill_descriptors()
-    log_unexpected_errors()
+    open_missing_stdio()
+    install_unexpected_error_hooks()
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        arguments = [_argument(number, text) for number, text in enumerate(sys.argv[1:], 1)]
+        arguments = [_check_argument(number, text) for number, text in enumerate(sys.argv[1:], 1)]
     except ValueError as error:
         exit_with_error(str(error), 2)
     try:

@@ -68,19 +68,21 @@ class NewBrand:
     today: date
 
 
-def files_of(brand: NewBrand) -> dict[Path, str]:
+def files_of_new_brand(brand: NewBrand) -> dict[Path, str]:
     """Returns the text of every file of a new brand, by path in the project's folder, in the order of reading."""
     policy = _policy(brand)
     listed = frozenset(tomllib.loads(policy)["categories"])
     files = {Path("policies", f"{brand.slug}.toml"): policy, Path("CHECKLIST.md"): _checklist(brand)}
     templates = Path("templates", brand.slug)
     for name, owner in _LAYOUT.items():
-        files[templates / "_layout" / name] = _read(owner, "_layout", name)
-    files[templates / "_layout" / "strings.toml"] = _spoken(_read("_default", "_layout", "strings.toml"), brand)
+        files[templates / "_layout" / name] = _read_bundled_template(owner, "_layout", name)
+    files[templates / "_layout" / "strings.toml"] = _without_other_languages(
+        _read_bundled_template("_default", "_layout", "strings.toml"), brand
+    )
     for name, owner in _TEMPLATES.items():
-        parts = dict(_parts(name, owner))
-        if _category(parts["template.toml"]) in listed:
-            files |= {templates / name / part: _own(text, brand) for part, text in parts.items()}
+        parts = dict(_files_of_template(name, owner))
+        if _category_of_template(parts["template.toml"]) in listed:
+            files |= {templates / name / part: _adapt_to_brand(text, brand) for part, text in parts.items()}
     return files
 
 
@@ -91,20 +93,20 @@ def _policy(brand: NewBrand) -> str:
     controller = brand.controller or f"{FILL_IN}: the company that answers for the mail"
     address = brand.address or f"{FILL_IN}: street, town and country"
     lines = {
-        'brand = "default"': f"brand = {_toml(brand.slug)}",
+        'brand = "default"': f"brand = {_toml_string(brand.slug)}",
         "effective = 2026-01-01": f"effective = {brand.today}",
-        'name = "My Brand"': f"name = {_toml(brand.name)}",
-        'domain = "example.org"': f"domain = {_toml(domain)}",
-        'default_locale = "en"': f"default_locale = {_toml(brand.locales[0])}",
+        'name = "My Brand"': f"name = {_toml_string(brand.name)}",
+        'domain = "example.org"': f"domain = {_toml_string(domain)}",
+        'default_locale = "en"': f"default_locale = {_toml_string(brand.locales[0])}",
         'opt_out_mailbox = "opt-out@example.org"': f'opt_out_mailbox = "opt-out@{domain}"',
-        'id = "my-company"': f"id = {_toml(_slug(brand.controller) or brand.slug)}",
-        'name = "My Company Ltd."': f"name = {_toml(controller)}",
-        'postal_address = "1 Example Street, Example Town"': f"postal_address = {_toml(address)}",
+        'id = "my-company"': f"id = {_toml_string(_slug(brand.controller) or brand.slug)}",
+        'name = "My Company Ltd."': f"name = {_toml_string(controller)}",
+        'postal_address = "1 Example Street, Example Town"': f"postal_address = {_toml_string(address)}",
         'mandatory = "My Brand <service@notice.example.org>"': (
-            f"mandatory = {_toml(f'{brand.name} <service@notice.{domain}>')}"
+            f"mandatory = {_toml_string(f'{brand.name} <service@notice.{domain}>')}"
         ),
         'optional = "My Brand News <news@mail.example.org>"': (
-            f"optional = {_toml(f'{brand.name} News <news@mail.{domain}>')}"
+            f"optional = {_toml_string(f'{brand.name} News <news@mail.{domain}>')}"
         ),
     }
     for old, new in lines.items():
@@ -114,12 +116,12 @@ def _policy(brand: NewBrand) -> str:
         text = f"{before}\n{new}\n{after}"
     _, _, said = text.partition("\n")
     said, _, _ = said.partition("\n# What was promised, a table a promise")
-    promises = _read("_default", "promises.toml").replace('"default-', f'"{brand.slug}-')
+    promises = _read_bundled_template("_default", "promises.toml").replace('"default-', f'"{brand.slug}-')
     return f"# {brand.name}, made by `mailer init {brand.slug}`.\n{said.rstrip()}\n{promises}"
 
 
 def _checklist(brand: NewBrand) -> str:
-    return _read("_default", "CHECKLIST.md").format(
+    return _read_bundled_template("_default", "CHECKLIST.md").format(
         brand=brand.slug,
         name=brand.name,
         domain=brand.domain or NO_DOMAIN,
@@ -128,25 +130,25 @@ def _checklist(brand: NewBrand) -> str:
     )
 
 
-def _parts(name: str, owner: str) -> Iterator[tuple[str, str]]:
+def _files_of_template(name: str, owner: str) -> Iterator[tuple[str, str]]:
     """Yields the name and text of each file of a template: from the model, or else from the brand `owner`."""
     for part in _PARTS:
         own = bundled_files.bundled_folder("templates") / "_default" / name / part
-        yield part, own.read_text("utf-8") if own.is_file() else _read(owner, name, part)
+        yield part, own.read_text("utf-8") if own.is_file() else _read_bundled_template(owner, name, part)
 
 
-def _read(*path: str) -> str:
+def _read_bundled_template(*path: str) -> str:
     return bundled_files.bundled_folder("templates").joinpath(*path).read_text("utf-8")
 
 
-def _own(text: str, brand: NewBrand) -> str:
+def _adapt_to_brand(text: str, brand: NewBrand) -> str:
     """Returns a file's text with the brand's domain in its examples, and only in the brand's languages."""
     for domain in _DOMAINS:
         text = text.replace(domain, brand.domain or NO_DOMAIN)
-    return _spoken(text, brand)
+    return _without_other_languages(text, brand)
 
 
-def _spoken(text: str, brand: NewBrand) -> str:
+def _without_other_languages(text: str, brand: NewBrand) -> str:
     """Returns a file's text without other languages: no sections such as `[ar]`, and no entries such as `ar = …`."""
     kept, section = list[str](), ""
     for line in text.splitlines():
@@ -159,7 +161,7 @@ def _spoken(text: str, brand: NewBrand) -> str:
     return "\n".join(kept).rstrip() + "\n"
 
 
-def _category(template: str) -> str:
+def _category_of_template(template: str) -> str:
     found = re.search(r'^category = "(\w+)"$', template, re.MULTILINE)
     return found[1] if found else ""
 
@@ -169,14 +171,14 @@ def _slug(name: str | None) -> str:
     return re.sub(r"[^a-z0-9]+", "-", (name or "").lower()).strip("-")
 
 
-def _toml(text: str) -> str:
+def _toml_string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def categories_of(files: Mapping[Path, str]) -> dict[str, list[str]]:
+def template_names_by_category(files: Mapping[Path, str]) -> dict[str, list[str]]:
     """Returns the names of the new brand's templates, by category."""
     found: dict[str, list[str]] = {}
     for path, text in files.items():
         if path.name == "template.toml":
-            found.setdefault(_category(text), []).append(path.parent.name)
+            found.setdefault(_category_of_template(text), []).append(path.parent.name)
     return found

@@ -7,15 +7,20 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from mailer.actions.consent import electronic_notice_basis
-from mailer.actions.csv_rows import FileUnusable
-from mailer.actions.list_import import import_consents
-from mailer.actions.recipient_import import ImportResult
+from mailer.actions.consent import electronic_notice_basis_in_words
+from mailer.actions.csv_rows import CsvHeaderRefused
+from mailer.actions.list_import import import_consent_file
+from mailer.actions.recipient_import import ImportCounts
 from mailer.app import App
-from mailer.cli.import_files import known_ref, open_text, policy_of_brand, print_import_result
-from mailer.cli.shared import AsJson, exit_with_error, in_utc, out, print_json, print_table, with_app
-from mailer.ports.consents import ConsentRecord
-from mailer.runtime.private_files import open_private
+from mailer.cli.import_files import (
+    count_lines_and_open,
+    policy_of_brand,
+    print_import_result,
+    require_policy_and_recipient,
+)
+from mailer.cli.shared import AsJson, exit_with_error, format_utc_time, out, print_json, print_table, run_with_app
+from mailer.ports.consents import StoredConsent
+from mailer.runtime.private_files import open_private_file
 
 _T = TypeVar("_T")
 
@@ -24,7 +29,7 @@ app = typer.Typer(help="Consents: list, export, import.", no_args_is_help=True)
 Brand = Annotated[str, typer.Option(help="Whose recipients they are.")]
 
 
-def as_json(record: ConsentRecord) -> dict[str, Any]:
+def as_json(record: StoredConsent) -> dict[str, Any]:
     """Returns a record as JSON, in the form that `import` takes."""
     said = record.consent
     return {
@@ -44,16 +49,18 @@ def as_json(record: ConsentRecord) -> dict[str, Any]:
 
 
 @app.command("list")
-def list_(brand: Brand, ref: Annotated[str, typer.Option(help="Of whom.")], json: AsJson = False) -> None:
+def list_consents_of_person(
+    brand: Brand, ref: Annotated[str, typer.Option(help="Of whom.")], json: AsJson = False
+) -> None:
     """Shows all that a person was asked and said, and what stands on no consent of theirs."""
 
-    async def act(app: App) -> tuple[list[ConsentRecord], str]:
-        policy, recipient_id = await known_ref(app, brand, ref)
+    async def act(app: App) -> tuple[list[StoredConsent], str]:
+        policy, recipient_id = await require_policy_and_recipient(app, brand, ref)
         standing = await app.standings.get_standing(brand, recipient_id)
-        basis = electronic_notice_basis(policy, standing.collected_under if standing else None)
-        return await app.consents.consent_history(brand, recipient_id), basis
+        basis = electronic_notice_basis_in_words(policy, standing.collected_under if standing else None)
+        return await app.consents.consent_history_of_recipient(brand, recipient_id), basis
 
-    records, basis = _run(act)
+    records, basis = _run_or_exit(act)
     if json:
         print_json({"consents": [as_json(record) for record in records], "electronic_notices": basis})
         return
@@ -61,9 +68,9 @@ def list_(brand: Brand, ref: Annotated[str, typer.Option(help="Of whom.")], json
         ("at", "scope", "said", "source", "version", "words", "by", "controller"),
         [
             (
-                in_utc(said.at),
+                format_utc_time(said.at),
                 said.scope,
-                _said(record),
+                _consent_state_in_words(record),
                 said.source,
                 said.version,
                 said.words,
@@ -86,10 +93,10 @@ def export(
 
     async def act(app: App) -> None:
         policy_of_brand(app, brand)
-        async for record in app.consents.export_consents(brand):
+        async for record in app.consents.iterate_consents_of_brand(brand):
             print_json(as_json(record))
 
-    _run(act)
+    _run_or_exit(act)
 
 
 @app.command("import")
@@ -99,11 +106,11 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.jsonl")], brand: 
     rejected.unlink(missing_ok=True)
     lines: list[dict[str, object]] = []
 
-    async def act(app: App) -> ImportResult:
+    async def act(app: App) -> ImportCounts:
         policy = policy_of_brand(app, brand)
-        _, source = open_text(file)
+        _, source = count_lines_and_open(file)
         with source:
-            return await import_consents(
+            return await import_consent_file(
                 app.consents,
                 policy,
                 source,
@@ -111,21 +118,21 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.jsonl")], brand: 
                 lambda proof: (token := app.links.read_confirm(proof)) is not None and token.brand == brand,
             )
 
-    done = _run(act, file)
+    done = _run_or_exit(act, file)
     if lines:
-        with open(rejected, "w", encoding="utf-8", opener=open_private) as opened:
+        with open(rejected, "w", encoding="utf-8", opener=open_private_file) as opened:
             opened.writelines(jsonlib.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     print_import_result(done, file, rejected, json)
 
 
-def _said(record: ConsentRecord) -> str:
+def _consent_state_in_words(record: StoredConsent) -> str:
     if not record.consent.given:
         return "withdrawn"
     return "given" if record.counts else "given, and does not count"
 
 
-def _run(act: Callable[[App], Awaitable[_T]], file: Path | None = None) -> _T:
+def _run_or_exit(act: Callable[[App], Awaitable[_T]], file: Path | None = None) -> _T:
     try:
-        return with_app(act)
-    except FileUnusable as error:
+        return run_with_app(act)
+    except CsvHeaderRefused as error:
         exit_with_error(f"{file}: {error}" if file else str(error), 2)

@@ -11,15 +11,15 @@ from mailer.broker.topology import EVENTS
 from mailer.cli.shared import (
     AsJson,
     exit_with_error,
-    in_utc,
+    format_utc_time,
     out,
     print_facts,
     print_json,
     print_table,
-    with_app,
+    run_with_app,
 )
 from mailer.input_types import parse_named_moment
-from mailer.ports.dead_letters import DeadKind, DeadLetter, DeadLetterFilter
+from mailer.ports.dead_letters import DeadLetter, DeadLetterFilter, DeadLetterKind
 
 app = typer.Typer(help="Dead letters: list, show, replay.", no_args_is_help=True)
 
@@ -29,7 +29,7 @@ First = Annotated[int, typer.Option("--from", metavar="ID", min=1, max=2**63 - 1
 Last = Annotated[int, typer.Option("--to", metavar="ID", min=1, max=2**63 - 1, help="Up to this id.")]
 Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Kept at this time or later.")]
 Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Kept before this time.")]
-Kind = Annotated[DeadKind | None, typer.Option("--kind", help="Why they are dead.")]
+Kind = Annotated[DeadLetterKind | None, typer.Option("--kind", help="Why they are dead.")]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="A part of the reason.")]
 Key = Annotated[str | None, typer.Option("--key", metavar="KEY", help="The routing key, or the brand it begins with.")]
 
@@ -47,8 +47,8 @@ def list_(
     json: AsJson = False,
 ) -> None:
     """Shows the newest dead letters, or those that match."""
-    chosen = _chosen(first, last, since, until, kind, reason, key, True)
-    letters = with_app(lambda app: app.letters.list_dead_letters(limit, chosen))
+    chosen = _filter_of_options(first, last, since, until, kind, reason, key, True)
+    letters = run_with_app(lambda app: app.letters.list_dead_letters(limit, chosen))
     if json:
         print_json([_as_json(letter) for letter in letters])
         return
@@ -57,12 +57,12 @@ def list_(
         [
             (
                 letter.id,
-                in_utc(letter.at),
+                format_utc_time(letter.at),
                 letter.kind.value,
                 letter.message.routing_key,
                 letter.message.message_id,
                 letter.reason,
-                in_utc(letter.replayed_at),
+                format_utc_time(letter.replayed_at),
             )
             for letter in letters
         ],
@@ -72,7 +72,7 @@ def list_(
 @app.command()
 def show(number: Number, json: AsJson = False) -> None:
     """Shows one, with its body."""
-    letter = with_app(lambda app: app.letters.get_dead_letter(number))
+    letter = run_with_app(lambda app: app.letters.get_dead_letter(number))
     if letter is None:
         exit_with_error(f"there is no dead letter {number}; `mailer dead list` shows them", 1)
     if json:
@@ -97,7 +97,7 @@ def replay(
     json: AsJson = False,
 ) -> None:
     """Publishes an event again as its publisher, or all that match. What is still wrong dies anew."""
-    chosen = _chosen(first, last, since, until, kind, reason, key, again)
+    chosen = _filter_of_options(first, last, since, until, kind, reason, key, again)
     if number is not None:
         if chosen != DeadLetterFilter(replayed=again) or everything:
             exit_with_error("give either the number of one dead letter, or a range and what they have in common", 2)
@@ -108,11 +108,11 @@ def replay(
     async def act(app: App) -> tuple[Sequence[int], Sequence[int], str | None]:
         found = await app.letters.find_replayable(chosen)
         if number is not None and not found:
-            return (), (), _why_not(number, await app.letters.get_dead_letter(number))
+            return (), (), _reason_not_to_replay(number, await app.letters.get_dead_letter(number))
         done = found if dry_run else [id_ for id_ in found if await app.letters.replay_dead_letter(id_)]
         return done, sorted({*found} - {*done}), None
 
-    ids, skipped, problem = with_app(act)
+    ids, skipped, problem = run_with_app(act)
     if problem is not None:
         exit_with_error(problem, 1)
     if number is not None and not ids:
@@ -131,7 +131,7 @@ def replay(
         exit_with_error(f"not published again, since the body is no text in UTF-8: {', '.join(map(str, skipped))}", 1)
 
 
-def _why_not(number: int, letter: DeadLetter | None) -> str:
+def _reason_not_to_replay(number: int, letter: DeadLetter | None) -> str:
     """Returns the reason for which a dead letter cannot be published again."""
     if letter is None:
         return f"there is no dead letter {number}; `mailer dead list` shows them"
@@ -144,22 +144,29 @@ def _why_not(number: int, letter: DeadLetter | None) -> str:
     return f"the body of dead letter {number} was not kept; its publisher has to publish it again"
 
 
-def _chosen(
+def _filter_of_options(
     first: int,
     last: int,
     since: str | None,
     until: str | None,
-    kind: DeadKind | None,
+    kind: DeadLetterKind | None,
     reason: str | None,
     key: str | None,
     replayed: bool,
 ) -> DeadLetterFilter:
     return DeadLetterFilter(
-        first, last, _moment(since, "--since"), _moment(until, "--until"), kind, reason, key, replayed
+        first,
+        last,
+        _parse_time_option(since, "--since"),
+        _parse_time_option(until, "--until"),
+        kind,
+        reason,
+        key,
+        replayed,
     )
 
 
-def _moment(text: str | None, option: str) -> datetime | None:
+def _parse_time_option(text: str | None, option: str) -> datetime | None:
     """Parses the time of an option; it needs a zone. A bad time ends the command."""
     try:
         return None if text is None else parse_named_moment(option, text)

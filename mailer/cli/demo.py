@@ -16,24 +16,31 @@ import typer
 from rich.console import Console
 
 from mailer import bundled_files
-from mailer.actions.recipient_import import ImportResult
-from mailer.app import App, open_app, running_database
+from mailer.actions.recipient_import import ImportCounts
+from mailer.app import App, open_app, running_database_url
 from mailer.app import migrate as migrate_database
 from mailer.broker.event_publisher import EventPublisher
-from mailer.cli.processes import run_everything
-from mailer.cli.recipients import import_file
-from mailer.cli.shared import exit_with_error, out, program_to_type, read_command_settings, run, until_signalled
+from mailer.cli.processes import run_all_processes
+from mailer.cli.recipients import import_recipients_file
+from mailer.cli.shared import (
+    exit_with_error,
+    mailer_command_to_type,
+    out,
+    read_command_settings,
+    run_async_or_exit,
+    stop_event_of_signals,
+)
 from mailer.embedded.demo import DemoStage, run_demo
 from mailer.embedded.demo_ports import VerificationSummary
-from mailer.embedded.demo_report import ClaimFailed, DemoPrinter
+from mailer.embedded.demo_report import DemoCheckFailed, DemoPrinter
 from mailer.events import MessageEvent
 from mailer.policy.identity import Identity, IdentityKind
 from mailer.policy.publisher_rights import PublisherRights
 from mailer.ports.broker import Broker
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
-from mailer.processors.capture import CaptureFolder, smtp_server_class
+from mailer.processors.capture_server import CaptureFolder, load_aiosmtpd_server_class
 from mailer.runtime.logs import make_output_nonblocking, set_up_logs
-from mailer.runtime.process import serving_operators
+from mailer.runtime.process_monitoring import serving_operator_port
 from mailer.runtime.readiness import Readiness
 from mailer.settings import Settings
 from mailer.telemetry import TIMEKEEPER, WEB, WORKER
@@ -54,17 +61,17 @@ def demo(
 ) -> None:
     """Runs the whole pipeline over the examples, and prints what happened to every mailing."""
     try:
-        told = run(partial(_main, stay))
-    except ClaimFailed as error:
+        told = run_async_or_exit(partial(_run_services_and_story, stay))
+    except DemoCheckFailed as error:
         exit_with_error(str(error), 1)
     if not told:
         exit_with_error("the demo was interrupted", 130)
 
 
-async def _main(stay: bool) -> bool:
+async def _run_services_and_story(stay: bool) -> bool:
     """Starts the services and runs the story. Returns True if the story came to its end."""
-    smtp_server_class()  # a missing package is reported before anything starts
-    stop = until_signalled()
+    load_aiosmtpd_server_class()  # a missing package is reported before anything starts
+    stop = stop_event_of_signals()
     make_output_nonblocking()
     narrator = DemoPrinter(Console(highlight=False, width=None if out.is_terminal else _WIDTH))
     with ExitStack() as stack:
@@ -72,18 +79,18 @@ async def _main(stay: bool) -> bool:
         current = _settings(data)
         set_up_logs(json=current.log_json, level=logging.WARNING)  # the demo prints its story on stdout
         narrator.say(f"A database, a broker, an SMTP server and a web app start, in {data} and for this machine only.")
-        stack.enter_context(running_database(current))
+        stack.enter_context(running_database_url(current))
         migrate_database(current)
         readiness = Readiness()
         where = (current.metrics_host, current.metrics_port)
         async with (
-            serving_operators("demo", *where, readiness, [WORKER, TIMEKEEPER, WEB]) as operators,
+            serving_operator_port("demo", *where, readiness, [WORKER, TIMEKEEPER, WEB]) as operators,
             open_app(current, readiness=readiness) as app,
             asyncio.TaskGroup() as tasks,
         ):
-            broker = await app.broker()
-            tasks.create_task(run_everything(app, broker, stop, operators))
-            told = await _unless(stop, _tell(app, broker, narrator, stay))
+            broker = await app.open_broker()
+            tasks.create_task(run_all_processes(app, broker, stop, operators))
+            told = await _run_unless_stopped(stop, _tell_story_and_hints(app, broker, narrator, stay))
             if told and stay:
                 await stop.wait()
             stop.set()
@@ -91,16 +98,16 @@ async def _main(stay: bool) -> bool:
     return told
 
 
-async def _tell(app: App, broker: Broker, narrator: DemoPrinter, stay: bool) -> None:
+async def _tell_story_and_hints(app: App, broker: Broker, narrator: DemoPrinter, stay: bool) -> None:
     data, site = app.settings.data, app.settings.public_url
     mailbox = CaptureFolder(data / "captured")
     examples = bundled_files.bundled_folder("examples")
-    mailings = await run_demo(DemoStage(_Commands(app, broker), mailbox, site, examples, data, narrator))
-    for line in _where(app.settings, mailings, stay):
+    mailings = await run_demo(DemoStage(_InProcessPipeline(app, broker), mailbox, site, examples, data, narrator))
+    for line in _lookup_hint_lines(app.settings, mailings, stay):
         narrator.say(line)
 
 
-async def _unless(stop: asyncio.Event, act: Coroutine[Any, Any, None]) -> bool:
+async def _run_unless_stopped(stop: asyncio.Event, act: Coroutine[Any, Any, None]) -> bool:
     """Runs `act` until it ends or `stop` is set, which cancels it. Returns True if `act` ended."""
     acting, stopping = asyncio.create_task(act), asyncio.create_task(stop.wait())
     try:
@@ -141,16 +148,16 @@ def _free_port() -> int:
         return port
 
 
-def _where(current: Settings, mailings: Sequence[MailingStatus], stay: bool) -> Iterator[str]:
+def _lookup_hint_lines(current: Settings, mailings: Sequence[MailingStatus], stay: bool) -> Iterator[str]:
     """Yields the lines that say where to look up each figure, and how long that is possible."""
     yield ""
-    mailer = program_to_type()
+    mailer = mailer_command_to_type()
     inbox = f"http://127.0.0.1:{current.metrics_port}/inbox"
     if stay:
         yield f"It stays up until Ctrl-C. The inbox is {inbox}; in another terminal:"
     else:
         yield f"All of this ends now. `{mailer} demo --stay` stays up; there, in another terminal:"
-    yield f"  export {_environment(current)}"
+    yield f"  export {_environment_assignments(current)}"
     for status in mailings:
         yield f"  {mailer} mailing show {status.id}    # {status.brand} {status.event_id}: all counts, and opens"
     for status in mailings[-1:]:
@@ -161,50 +168,50 @@ def _where(current: Settings, mailings: Sequence[MailingStatus], stay: bool) -> 
         yield f"  {file}    the lines that were rejected, with reasons"
 
 
-def _environment(current: Settings) -> str:
+def _environment_assignments(current: Settings) -> str:
     """Returns the assignments that other commands need to work on the demo's data; equal settings are left out."""
     usual = read_command_settings()
     values = {name: getattr(current, name) for name in _PLACES if getattr(usual, name) != getattr(current, name)}
-    return " ".join(f"MAILER_{name.upper()}={shlex.quote(_as_text(value))}" for name, value in values.items())
+    return " ".join(f"MAILER_{name.upper()}={shlex.quote(_setting_as_text(value))}" for name, value in values.items())
 
 
-def _as_text(value: object) -> str:
+def _setting_as_text(value: object) -> str:
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
-class _Commands:
+class _InProcessPipeline:
     """Implements `Pipeline` in this process, with the functions behind the commands."""
 
     def __init__(self, app: App, broker: Broker) -> None:
         self._app = app
         self._publisher = EventPublisher(broker)
 
-    async def import_recipients(self, file: Path, brand: str, rejected: Path) -> ImportResult:
+    async def import_recipients(self, file: Path, brand: str, rejected: Path) -> ImportCounts:
         """See the port."""
-        return await import_file(self._app, file, brand, rejected)
+        return await import_recipients_file(self._app, file, brand, rejected)
 
     async def create_key(self, name: str, brand: str, categories: Collection[str]) -> str:
         """See the port."""
-        return await self._add(IdentityKind.KEY, name, brand, categories) or ""
+        return await self._grant_rights(IdentityKind.KEY, name, brand, categories) or ""
 
-    async def admit(self, brand: str, categories: Collection[str]) -> None:
+    async def allow_categories_on_broker(self, brand: str, categories: Collection[str]) -> None:
         """See the port."""
         role = await self._app.pool.fetchval("SELECT current_user::text")
-        await self._add(IdentityKind.ROLE, role, brand, categories)
+        await self._grant_rights(IdentityKind.ROLE, role, brand, categories)
 
-    async def _add(self, kind: IdentityKind, name: str, brand: str, categories: Collection[str]) -> str | None:
+    async def _grant_rights(self, kind: IdentityKind, name: str, brand: str, categories: Collection[str]) -> str | None:
         rights = PublisherRights(frozenset({brand}), frozenset(categories))
-        return await self._app.publishers.grant_rights(Identity(kind, name), rights)
+        return await self._app.publishers.grant_rights_and_create_key(Identity(kind, name), rights)
 
-    async def publish(self, event: MessageEvent) -> None:
+    async def publish_on_broker(self, event: MessageEvent) -> None:
         """See the port."""
         await self._publisher.publish_event(event)
 
-    async def mailing(self, brand: str, event_id: str) -> MailingStatus | None:
+    async def find_mailing_status(self, brand: str, event_id: str) -> MailingStatus | None:
         """See the port."""
-        return await self._app.mailings.find_mailing(brand, event_id)
+        return await self._app.mailings.find_mailing_of_event(brand, event_id)
 
-    async def approve(self, mailing_id: UUID, person: str) -> bool:
+    async def approve_mailing(self, mailing_id: UUID, person: str) -> bool:
         """See the port."""
         try:
             await self._app.mailings.release_mailing(mailing_id, person)
@@ -212,11 +219,11 @@ class _Commands:
             return False
         return True
 
-    def ledger(self, mailing_id: UUID) -> AsyncIterator[Mapping[str, Any]]:
+    def ledger_entries_of_mailing(self, mailing_id: UUID) -> AsyncIterator[Mapping[str, Any]]:
         """See the port."""
         return self._app.ledger.export_entries(mailing_id)
 
-    async def verify(self) -> VerificationSummary:
+    async def verify_ledger(self) -> VerificationSummary:
         """See the port."""
         verdict = await self._app.ledger.verify_ledger()
         return VerificationSummary(verdict.entries, len(verdict.faults))

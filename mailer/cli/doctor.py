@@ -12,26 +12,26 @@ from typing import Annotated
 import typer
 
 from mailer import bundled_files, signing_keys
-from mailer.app import load_templates, running_database
+from mailer.app import load_templates, running_database_url
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import EVENTS
-from mailer.cli.shared import AsJson, out, print_json, read_command_settings, run
+from mailer.cli.shared import AsJson, out, print_json, read_command_settings, run_async_or_exit
 from mailer.database.connections import ATTENDED, ServerPool, open_pool
 from mailer.database_startup import clock_difference
 from mailer.doctor import domains, relays
-from mailer.doctor.broker import judge_topology, judge_version
-from mailer.doctor.database import judge_clock, judge_start, judge_stock
+from mailer.doctor.broker import judge_exchange, judge_rabbitmq_version
+from mailer.doctor.database import judge_clock_difference, judge_condition_at_start, judge_partitions_and_seals
 from mailer.doctor.disk_space import examine_disk
 from mailer.doctor.dns_lookup import Address, DnsLookup, LookupFailed, SystemResolver
 from mailer.doctor.finding import Finding, FindingLevel, ok_finding, problem_finding, warning_finding, worst_level
-from mailer.embedded import Unavailable
+from mailer.embedded import PrivateServiceUnavailable
 from mailer.policy.policy_file import Policy, PolicyError
 from mailer.policy.text_formats import split_sender
 from mailer.policy_loading import load_policies
 from mailer.ports.broker import BrokerUnavailable
-from mailer.ports.database_errors import DatabaseAway
+from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.postgres import migrations
-from mailer.postgres.condition import read_database_condition, read_stock
+from mailer.postgres.database_condition import read_database_condition, read_size_partitions_and_seal
 from mailer.processors.relay_url import RelaySettings, TlsMode, is_loopback, parse_relay_url
 from mailer.rendering.template_library import TemplateError
 from mailer.settings import Settings, SettingsError
@@ -59,7 +59,7 @@ def doctor(
     async def main() -> list[Finding]:
         return [finding async for finding in _examine(current, SystemResolver(resolver))]
 
-    findings = run(main)
+    findings = run_async_or_exit(main)
     if as_json:
         print_json([{"check": found.check, "level": found.level, "text": found.text} for found in findings])
     else:
@@ -70,14 +70,14 @@ def doctor(
 
 async def _examine(current: Settings, lookup: DnsLookup) -> AsyncIterator[Finding]:
     """Yields every finding. A check comes after the checks that it depends on."""
-    for check, judge in (("secrets", _secrets), ("links", _links), ("templates", _templates)):
-        yield _refused(check, partial(judge, current))
+    for check, judge in (("secrets", _examine_secrets), ("links", _examine_links), ("templates", _examine_templates)):
+        yield _run_settings_check(check, partial(judge, current))
     yield examine_disk("disk of MAILER_DATA", current.data)
-    for finding in await _database(current):
+    for finding in await _examine_database(current):
         yield finding
-    for finding in await _broker(current):
+    for finding in await _examine_broker(current):
         yield finding
-    if current.captures:
+    if current.is_mail_captured:
         yield ok_finding("relays", "mail goes to nobody: MAILER_PROCESSORS is capture://")
         return
     try:
@@ -86,65 +86,65 @@ async def _examine(current: Settings, lookup: DnsLookup) -> AsyncIterator[Findin
     except (*_REFUSED, ValueError) as error:
         yield problem_finding("mail", str(error))
         return
-    for text in signing_keys.exposed_secret_files(current):
+    for text in signing_keys.exposed_secret_file_problems(current):
         yield warning_finding("private files", text)
     keys = {domain: signer.dns_records() for domain, signer in signers.items()}
-    for finding in await _mail(lookup, to, list(_domains(policies, keys))):
+    for finding in await _examine_relays_and_domains(lookup, to, list(_sender_domains(policies, keys))):
         yield finding
 
 
-def _refused(check: str, judge: Callable[[], Finding]) -> Finding:
+def _run_settings_check(check: str, judge: Callable[[], Finding]) -> Finding:
     try:
         return judge()
     except _REFUSED as error:
         return problem_finding(check, str(error))
 
 
-def _secrets(current: Settings) -> Finding:
+def _examine_secrets(current: Settings) -> Finding:
     current.check_production()
-    default = current.captures and current.embedded
+    default = current.is_mail_captured and current.is_database_embedded
     return ok_finding(
         "secrets", "they may be the default ones: no mail leaves" if default else "each is its own, and long"
     )
 
 
-def _links(current: Settings) -> Finding:
-    signing_keys.signed_links(current)
+def _examine_links(current: Settings) -> Finding:
+    signing_keys.build_signed_links(current)
     return ok_finding("links", f"made and read back at {current.public_url}")
 
 
-def _templates(current: Settings) -> Finding:
+def _examine_templates(current: Settings) -> Finding:
     policies = load_policies(current)
     return ok_finding(
         "templates", f"{len(load_templates(current))} templates, {len(policies)} policies: {', '.join(policies)}"
     )
 
 
-async def _database(current: Settings) -> list[Finding]:
+async def _examine_database(current: Settings) -> list[Finding]:
     try:
-        with running_database(current) as url:
+        with running_database_url(current) as url:
             pool = await open_pool(url, 1, ATTENDED)
             try:
-                return await _connected(pool)
+                return await _examine_connected_database(pool)
             finally:
                 await pool.close()
     except ValueError:
         return [problem_finding("database", "MAILER_DATABASE_URL cannot be read")]
-    except (DatabaseAway, Unavailable) as error:
+    except (DatabaseUnavailable, PrivateServiceUnavailable) as error:
         return [problem_finding("database", str(error))]
 
 
-async def _connected(pool: ServerPool) -> list[Finding]:
+async def _examine_connected_database(pool: ServerPool) -> list[Finding]:
     now = datetime.now(UTC)
-    findings = [judge_clock(await clock_difference(pool))]
+    findings = [judge_clock_difference(await clock_difference(pool))]
     async with pool.acquire() as connection:
         condition = await read_database_condition(connection)
         ours = migrations.migration_versions(bundled_files.bundled_folder("migrations"))
-        findings += judge_start(condition, ours)
+        findings += judge_condition_at_start(condition, ours)
         if condition.migrations is None or ours - condition.migrations:
             return findings
-        stock = await read_stock(connection)
-    findings += judge_stock(stock, now)
+        stock = await read_size_partitions_and_seal(connection)
+    findings += judge_partitions_and_seals(stock, now)
     size = f"the database has {stock.size / 2**30:,.1f} GiB"
     here = stock.folder is not None and await asyncio.to_thread(os.path.exists, stock.folder)
     if stock.folder and here:
@@ -156,20 +156,22 @@ async def _connected(pool: ServerPool) -> list[Finding]:
     return findings
 
 
-async def _broker(current: Settings) -> list[Finding]:
-    if current.in_process:
+async def _examine_broker(current: Settings) -> list[Finding]:
+    if current.is_broker_in_process:
         return [ok_finding("RabbitMQ", "the broker is within the process (memory://)")]
     broker = RabbitBroker(current.broker_url)
     try:
-        findings = [judge_version(await broker.server_version())]
-        return [*findings, judge_topology(EVENTS, exists=await broker.has_exchange(EVENTS))]
+        findings = [judge_rabbitmq_version(await broker.server_version())]
+        return [*findings, judge_exchange(EVENTS, exists=await broker.has_exchange(EVENTS))]
     except BrokerUnavailable as error:
         return [problem_finding("RabbitMQ", str(error))]
     finally:
         await broker.close()
 
 
-def _domains(policies: Mapping[str, Policy], keys: Mapping[str, Mapping[str, str]]) -> Iterator[domains.SenderDomain]:
+def _sender_domains(
+    policies: Mapping[str, Policy], keys: Mapping[str, Mapping[str, str]]
+) -> Iterator[domains.SenderDomain]:
     """Yields each domain that mail is sent from, once."""
     senders: dict[str, set[str]] = {}
     for policy in policies.values():
@@ -182,7 +184,7 @@ def _domains(policies: Mapping[str, Policy], keys: Mapping[str, Mapping[str, str
         yield domains.SenderDomain(name, sorted(below), keys.get(name, {}))
 
 
-async def _mail(
+async def _examine_relays_and_domains(
     lookup: DnsLookup, to: Sequence[RelaySettings], senders: Sequence[domains.SenderDomain]
 ) -> list[Finding]:
     """Returns the findings about relays and domains. The checks run at the same time."""
@@ -196,14 +198,14 @@ async def _mail(
         except LookupFailed as error:
             findings.append(warning_finding(f"relay {relay.name}", str(error)))
     now = datetime.now(UTC)
-    greeted = [relays.examine_relay(_target(relay), now, ssl.create_default_context) for relay in to]
-    named = [domains.examine_relay(lookup, name, address) for name, found in outside.items() for address in found]
+    greeted = [relays.examine_relay(_relay_target(relay), now, ssl.create_default_context) for relay in to]
+    named = [domains.examine_reverse_dns(lookup, name, address) for name, found in outside.items() for address in found]
     findings += await asyncio.gather(*greeted, *named)
     for found in await asyncio.gather(*(domains.examine_domain(lookup, domain, outside) for domain in senders)):
         findings += found
     return findings
 
 
-def _target(relay: RelaySettings) -> relays.RelayTarget:
+def _relay_target(relay: RelaySettings) -> relays.RelayTarget:
     implicit, starttls = relay.tls is TlsMode.IMPLICIT, relay.tls is TlsMode.STARTTLS
     return relays.RelayTarget(relay.name, relay.host, relay.port, implicit, starttls, relay.helo)

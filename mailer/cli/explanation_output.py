@@ -11,11 +11,16 @@ from mailer.actions.explanations import (
     halt_in_words,
     suppression_in_words,
 )
-from mailer.cli.shared import in_utc, out, print_facts, print_table
+from mailer.cli.shared import format_utc_time, out, print_facts, print_table
 from mailer.cli.terminal_layout import Cell
 from mailer.policy.decision import Send
 from mailer.policy.reason_wording import fact_label, without_addresses
-from mailer.policy.rule_explanations import RuleExplanation, explain_rules, explain_switches, missing_fields
+from mailer.policy.rule_explanations import (
+    RuleExplanation,
+    explain_rules_of_decision,
+    explain_switches_of_person,
+    missing_fields_behind_decision,
+)
 from mailer.policy.tracking import tracking_level
 from mailer.ports.suppressions import Suppression
 
@@ -31,7 +36,7 @@ def print_explanation(found: ExplanationFacts) -> None:
             "recipient": found.who,
             "mail": f"{seen.policy.brand}/{found.template}",
             "mailing": str(found.mailing) if found.mailing else None,
-            "as of": in_utc(seen.now),
+            "as of": format_utc_time(seen.now),
             "policy": f"{seen.policy.version}, in force since {seen.policy.effective}",
             "category": seen.mailing.category.name,
             "to this person": seen.category.name,
@@ -42,12 +47,18 @@ def print_explanation(found: ExplanationFacts) -> None:
         out.print(f"Not on record for that moment: {text}.")
     if found.entries:
         print_table(
-            ("at", "on record", "rule", "policy"), [_entry(entry) for entry in found.entries], "as the ledger has it"
+            ("at", "on record", "rule", "policy"),
+            [_ledger_entry_row(entry) for entry in found.entries],
+            "as the ledger has it",
         )
-    if beside := [*_stops(found), *_consents(found), *((halt_in_words(halt),) for halt in found.halts)]:
+    if beside := [*_suppression_rows(found), *_consent_rows(found), *((halt_in_words(halt),) for halt in found.halts)]:
         print_table(("on record of the person and of what stands still",), beside)
-    print_table(("switch", "holds", "strictest in"), list(explain_switches(seen.policy, seen.standing)))
-    print_table(("", "rule", "source", "saw", "said"), [_row(line) for line in explain_rules(seen)], "by the rules")
+    print_table(("switch", "holds", "strictest in"), list(explain_switches_of_person(seen.policy, seen.standing)))
+    print_table(
+        ("", "rule", "source", "saw", "said"),
+        [_rule_row(line) for line in explain_rules_of_decision(seen)],
+        "by the rules",
+    )
 
 
 def as_json(found: ExplanationFacts) -> dict[str, Any]:
@@ -69,19 +80,27 @@ def as_json(found: ExplanationFacts) -> dict[str, Any]:
         "to_this_person": seen.category.name,
         "tracking": tracking_level(seen.switches, seen.standing),
         "switches": {
-            name: {"value": value, "from": place} for name, value, place in explain_switches(seen.policy, seen.standing)
+            name: {"value": value, "from": place}
+            for name, value, place in explain_switches_of_person(seen.policy, seen.standing)
         },
-        "rules": [asdict(line) | {"saw": _unaddressed(dict(line.saw))} for line in explain_rules(seen)],
+        "rules": [
+            asdict(line) | {"saw": _values_without_addresses(dict(line.saw))}
+            for line in explain_rules_of_decision(seen)
+        ],
         "decision": verdict,
-        "missing": list(missing_fields(seen, decision)),
+        "missing": list(missing_fields_behind_decision(seen, decision)),
         "delivery": asdict(found.delivered) if found.delivered else None,
-        "recorded": [_unaddressed(asdict(entry)) | {"says": entry_in_words(entry)} for entry in found.entries],
-        "halts": [_unaddressed(asdict(halt)) | {"says": halt_in_words(halt)} for halt in found.halts],
+        "recorded": [
+            _values_without_addresses(asdict(entry)) | {"says": entry_in_words(entry)} for entry in found.entries
+        ],
+        "halts": [_values_without_addresses(asdict(halt)) | {"says": halt_in_words(halt)} for halt in found.halts],
         "no_processor": found.obstacle,
         "needs_release": seen.mailing.category.needs_release,
-        "stops": [_stop(stop) | {"says": suppression_in_words(stop, found.titles)} for stop in found.stops],
+        "stops": [
+            _suppression_without_hash(stop) | {"says": suppression_in_words(stop, found.titles)} for stop in found.stops
+        ],
         "consents": [
-            _unaddressed(asdict(record.consent))
+            _values_without_addresses(asdict(record.consent))
             | {"counts": record.counts, "recorded_at": record.recorded_at, "says": consent_in_words(record)}
             for record in found.consents
         ],
@@ -89,29 +108,31 @@ def as_json(found: ExplanationFacts) -> dict[str, Any]:
     }
 
 
-def _stop(stop: Suppression) -> dict[str, Any]:
+def _suppression_without_hash(stop: Suppression) -> dict[str, Any]:
     """Returns a suppression as JSON, without the hash of the address."""
-    return {name: value for name, value in _unaddressed(asdict(stop)).items() if name not in ("hash", "key")}
+    return {
+        name: value for name, value in _values_without_addresses(asdict(stop)).items() if name not in ("hash", "key")
+    }
 
 
-def _unaddressed(values: dict[str, Any]) -> dict[str, Any]:
+def _values_without_addresses(values: dict[str, Any]) -> dict[str, Any]:
     return {name: without_addresses(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
-def _entry(entry: Any) -> tuple[Cell, ...]:
+def _ledger_entry_row(entry: Any) -> tuple[Cell, ...]:
     reply = f": {without_addresses(entry.reply)}" if entry.reply else ""
     by = f" (by {without_addresses(entry.actor)})" if entry.actor else ""
-    return in_utc(entry.at), f"{entry_in_words(entry)}{reply}{by}", entry.rule, entry.policy
+    return format_utc_time(entry.at), f"{entry_in_words(entry)}{reply}{by}", entry.rule, entry.policy
 
 
-def _stops(found: ExplanationFacts) -> list[tuple[Cell, ...]]:
+def _suppression_rows(found: ExplanationFacts) -> list[tuple[Cell, ...]]:
     return [(f"{found.who} {suppression_in_words(stop, found.titles)}",) for stop in found.stops]
 
 
-def _consents(found: ExplanationFacts) -> list[tuple[Cell, ...]]:
+def _consent_rows(found: ExplanationFacts) -> list[tuple[Cell, ...]]:
     return [(f"{found.who} {consent_in_words(record)}",) for record in found.consents]
 
 
-def _row(line: RuleExplanation) -> tuple[Cell, ...]:
+def _rule_row(line: RuleExplanation) -> tuple[Cell, ...]:
     saw = [f"{fact_label(name)}: {without_addresses(value)}" for name, value in line.saw.items()]
     return ">" if line.decides else "", line.rule, line.source, saw, line.said

@@ -5,29 +5,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, TextIO
 
-from mailer.actions.csv_rows import FileUnusable
-from mailer.actions.recipient_import import ImportResult, RejectedLine
+from mailer.actions.csv_rows import CsvHeaderRefused
+from mailer.actions.recipient_import import ImportCounts, RejectedLine
 from mailer.app import App
 from mailer.cli.shared import exit_with_error, out, print_json
 from mailer.policy.policy_file import Policy
-from mailer.runtime.private_files import open_private
+from mailer.runtime.private_files import open_private_file
 
 
-def open_text(file: Path) -> tuple[int, TextIO]:
+def count_lines_and_open(file: Path) -> tuple[int, TextIO]:
     """Counts the lines of a file, and opens it. Returns both.
 
     Raises:
-        FileUnusable: the file cannot be read as UTF-8.
+        CsvHeaderRefused: the file cannot be read as UTF-8.
     """
     try:
         with file.open(encoding="utf-8-sig") as whole:
             lines = sum(1 for _ in whole)
         return lines, file.open(encoding="utf-8-sig", newline="")
     except (OSError, UnicodeDecodeError) as error:
-        raise FileUnusable(f"cannot be read as UTF-8: {error}") from error
+        raise CsvHeaderRefused(f"cannot be read as UTF-8: {error}") from error
 
 
-class RejectsFile:
+class RejectedLinesFile:
     """The file of rejected lines, unchanged, each with its number and the reason. The first line makes the file.
 
     The reason is in the column `reason`, or in `rejected` if the lines have a column `reason` already.
@@ -47,7 +47,7 @@ class RejectsFile:
         """Writes one rejected line with its number and reason."""
         first = self._file is None
         if self._file is None:
-            self._file = open(self.path, "w", newline="", encoding="utf-8", opener=open_private)  # noqa: SIM115 - see __exit__
+            self._file = open(self.path, "w", newline="", encoding="utf-8", opener=open_private_file)  # noqa: SIM115 - see __exit__
         writer = csv.DictWriter(self._file, self._columns, extrasaction="ignore")
         if first:
             writer.writeheader()
@@ -58,7 +58,7 @@ class RejectsFile:
             self._file.close()
 
 
-def print_import_result(done: ImportResult, file: Path, rejected: Path, json: bool) -> None:
+def print_import_result(done: ImportCounts, file: Path, rejected: Path, json: bool) -> None:
     """Prints the result of an import, and the path of the rejected lines.
 
     Ends the command with status 1 if the file could not be read to its end.
@@ -80,21 +80,21 @@ def policy_of_brand(app: App, brand: str) -> Policy:
     """Returns the policy of a brand.
 
     Raises:
-        FileUnusable: there is no such brand.
+        CsvHeaderRefused: there is no such brand.
     """
     if brand not in app.policies:
-        raise FileUnusable(f"there is no brand {brand}; there are {', '.join(app.policies)}")
+        raise CsvHeaderRefused(f"there is no brand {brand}; there are {', '.join(app.policies)}")
     return app.policies[brand]
 
 
-async def known_ref(app: App, brand: str, ref: str) -> tuple[Policy, int]:
+async def require_policy_and_recipient(app: App, brand: str, ref: str) -> tuple[Policy, int]:
     """Returns a brand's policy, and the id of the recipient with this ref.
 
     Raises:
-        FileUnusable: there is no such brand, or the brand has no recipient with this ref.
+        CsvHeaderRefused: there is no such brand, or the brand has no recipient with this ref.
     """
     policy = policy_of_brand(app, brand)
-    recipient_id = await app.standings.find_recipient(brand, ref)
+    recipient_id = await app.standings.find_recipient_id(brand, ref)
     if recipient_id is None:
-        raise FileUnusable(f"{brand} has no recipient {ref}")
+        raise CsvHeaderRefused(f"{brand} has no recipient {ref}")
     return policy, recipient_id

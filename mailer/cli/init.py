@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from mailer.cli.brand_files import LOCALES, NewBrand, categories_of, files_of
-from mailer.cli.shared import exit_with_error, out, program_to_type
+from mailer.cli.brand_files import LOCALES, NewBrand, files_of_new_brand, template_names_by_category
+from mailer.cli.shared import exit_with_error, mailer_command_to_type, out
 from mailer.policy.placeholders import FILL_IN, NO_DOMAIN
 from mailer.policy.policy_library import MODEL
 from mailer.policy.text_formats import DOMAIN, HOW_TO_WRITE, LINE, SLUG
-from mailer.runtime.private_files import open_private
+from mailer.runtime.private_files import open_private_file
 
 _ENV = "MAILER_POLICIES=policies\nMAILER_TEMPLATES=templates\n"
 
@@ -33,17 +33,17 @@ def init(
 ) -> None:
     """Makes a policy, layouts, templates and a checklist for a new brand. It overwrites nothing and asks nothing."""
     made = NewBrand(
-        slug=_checked("BRAND", brand, SLUG),
-        name=_line("--name", name) or brand.replace("-", " ").title(),
-        domain=None if domain is None else _checked("--domain", domain, DOMAIN),
-        controller=_line("--controller", controller),
-        address=_line("--address", address),
-        locales=_languages(locales),
+        slug=_text_of_form_or_exit("BRAND", brand, SLUG),
+        name=_single_line_or_exit("--name", name) or brand.replace("-", " ").title(),
+        domain=None if domain is None else _text_of_form_or_exit("--domain", domain, DOMAIN),
+        controller=_single_line_or_exit("--controller", controller),
+        address=_single_line_or_exit("--address", address),
+        locales=_parse_locales_or_exit(locales),
         today=datetime.now(UTC).date(),
     )
     if brand == MODEL:
         exit_with_error(f"BRAND: {MODEL} is the name of the model; choose another one", 2)
-    files = files_of(made)
+    files = files_of_new_brand(made)
     taken = [path for path in files if (to / path).exists()]
     if taken:
         exit_with_error(
@@ -53,13 +53,13 @@ def init(
     if not env.exists():
         files = {Path(".env"): _ENV, **files}
     try:
-        _write(to, files)
+        _write_new_files(to, files)
     except OSError as error:
         exit_with_error(f"--to {to}: {error.strerror}", 2)
-    _tell(made, to, files, is_env_new=Path(".env") in files)
+    _print_made_files_and_next_steps(made, to, files, is_env_new=Path(".env") in files)
 
 
-def _checked(what: str, text: str, form: str) -> str:
+def _text_of_form_or_exit(what: str, text: str, form: str) -> str:
     """Returns an argument that matches a regular expression.
 
     Another argument ends the command.
@@ -69,7 +69,7 @@ def _checked(what: str, text: str, form: str) -> str:
     return text
 
 
-def _line(what: str, text: str | None) -> str | None:
+def _single_line_or_exit(what: str, text: str | None) -> str | None:
     """Returns an option's text on one line, or None if there is none. A bad text ends the command."""
     if text is None:
         return None
@@ -78,7 +78,7 @@ def _line(what: str, text: str | None) -> str | None:
     return text.strip()
 
 
-def _languages(said: str) -> tuple[str, ...]:
+def _parse_locales_or_exit(said: str) -> tuple[str, ...]:
     """Parses the languages of an option, each once. An unknown language ends the command."""
     wanted = tuple(dict.fromkeys(part.strip() for part in said.split(",") if part.strip()))
     unknown = [locale for locale in wanted if locale not in LOCALES]
@@ -91,20 +91,22 @@ def _languages(said: str) -> tuple[str, ...]:
     return wanted
 
 
-def _write(folder: Path, files: dict[Path, str]) -> None:
+def _write_new_files(folder: Path, files: dict[Path, str]) -> None:
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         # People write secrets into .env later. The other files are for everybody who works on the brand.
-        with open(folder / path, "x", encoding="utf-8", opener=open_private if path.name == ".env" else None) as file:
+        with open(
+            folder / path, "x", encoding="utf-8", opener=open_private_file if path.name == ".env" else None
+        ) as file:
             file.write(text)
 
 
-def _tell(brand: NewBrand, to: Path, files: dict[Path, str], *, is_env_new: bool) -> None:
+def _print_made_files_and_next_steps(brand: NewBrand, to: Path, files: dict[Path, str], *, is_env_new: bool) -> None:
     """Prints the new files, the lines to fill in, and the next commands."""
     out.print(f"Made in {to.resolve()}:")
     out.print(f"  policies/{brand.slug}.toml: every switch on its strictest value")
     out.print(f"  templates/{brand.slug}/: in {' and '.join(brand.locales)}")
-    for category, names in categories_of(files).items():
+    for category, names in template_names_by_category(files).items():
         out.print(f"    {category}: {', '.join(names)}")
     out.print("  CHECKLIST.md: what is left to do, and who says that it is done")
     if is_env_new:
@@ -125,4 +127,4 @@ def _tell(brand: NewBrand, to: Path, files: dict[Path, str], *, is_env_new: bool
             out.print(line)
     out.print("Next:" if to.resolve() == Path.cwd() else f"Next, in {to.resolve()}:")
     for command in ("policy check", f"policy try {brand.slug}", f"templates preview {brand.slug}/weekly"):
-        out.print(f"  {program_to_type()} {command}")
+        out.print(f"  {mailer_command_to_type()} {command}")

@@ -7,9 +7,16 @@ import typer
 
 from mailer import bundled_files
 from mailer.cli.shared import AsJson, exit_with_error, out, print_json, print_note, print_table, read_command_settings
-from mailer.policy.consent_terms import ConsentTerms
+from mailer.policy.consent_validity import ConsentValidityTerms
 from mailer.policy.countries import country_code
-from mailer.policy.jurisdiction import SWITCHES, Jurisdiction, JurisdictionError, LawByCountry, LegalDemand, load_law
+from mailer.policy.jurisdiction import (
+    SWITCHES,
+    Jurisdiction,
+    JurisdictionError,
+    LawByCountry,
+    LegalDemand,
+    parse_law_by_country,
+)
 from mailer.settings import SettingsError
 
 NO_ADVICE = "These are defaults, not legal advice: have them checked by somebody who may give it."
@@ -47,13 +54,13 @@ def jurisdictions(
     page: Annotated[bool, typer.Option("--page", help="As a page of the documentation, in Markdown.")] = False,
 ) -> None:
     """Shows what the law of each country demands, on which article that rests, and how sure it is."""
-    law = _law()
+    law = _load_law_or_exit()
     if page:
-        for line in page_of(law).splitlines():
+        for line in jurisdictions_page(law).splitlines():
             out.print(line)
         return
     if code is None:
-        _list_all(law, json)
+        _print_all_jurisdictions(law, json)
         return
     try:
         country = country_code(code)
@@ -62,19 +69,25 @@ def jurisdictions(
     _show_one(law, country, json)
 
 
-def _law() -> LawByCountry:
+def _load_law_or_exit() -> LawByCountry:
     try:
-        return load_law(bundled_files.toml_files(read_command_settings().jurisdictions))
+        return parse_law_by_country(bundled_files.read_toml_files(read_command_settings().jurisdictions))
     except (JurisdictionError, SettingsError) as error:
         exit_with_error(str(error), 2)
 
 
-def _list_all(law: LawByCountry, json: bool) -> None:
+def _print_all_jurisdictions(law: LawByCountry, json: bool) -> None:
     if json:
-        said = [{"name": one.name, "countries": one.countries, "floor": floor_of(law, one)} for one in _sorted(law)]
+        said = [
+            {"name": one.name, "countries": one.countries, "floor": switch_floor_of_jurisdiction(law, one)}
+            for one in _jurisdictions_sorted_by_name(law)
+        ]
         print_json({"jurisdictions": said, "unreviewed": law.unreviewed.model_dump(exclude_none=True)})
         return
-    rows = [(one.name, ", ".join(one.countries), *floor_of(law, one).values()) for one in _sorted(law)]
+    rows = [
+        (one.name, ", ".join(one.countries), *switch_floor_of_jurisdiction(law, one).values())
+        for one in _jurisdictions_sorted_by_name(law)
+    ]
     unreviewed = [getattr(law.unreviewed, name) for name in SWITCHES]
     print_table(("jurisdiction", "countries", *SWITCHES), [*rows, ("all others, and unknown ones", "", *unreviewed)])
     print_note(NO_ADVICE)
@@ -90,47 +103,47 @@ def _show_one(law: LawByCountry, country: str, json: bool) -> None:
     if one is None:
         print_table(("switch", "at least"), list(floor.items()), f"{country}: not reviewed, so the strictest holds")
     else:
-        print_table(("demand", "value", "law", "checked", "sure"), list(_rows(one)), f"{country}: {one.name}")
+        print_table(("demand", "value", "law", "checked", "sure"), list(_demand_rows(one)), f"{country}: {one.name}")
     print_note(NO_ADVICE)
 
 
-def page_of(law: LawByCountry) -> str:
+def jurisdictions_page(law: LawByCountry) -> str:
     """Returns the page docs/jurisdictions.md in Markdown."""
     least = ", ".join(f'`{name} = "{getattr(law.unreviewed, name)}"`' for name in SWITCHES)
     parts = [
         HEAD,
         f"In a country that is not on this page, and where nobody knows the country, at least {least} holds;\n",
-        f"a consent is {_words(law.consent_terms(None))}.\n",
+        f"a consent is {_consent_terms_in_words(law.consent_validity_terms(None))}.\n",
     ]
-    for one in _sorted(law):
+    for one in _jurisdictions_sorted_by_name(law):
         parts.append(f"\n## {one.name}\n\n{', '.join(one.countries)}\n\n")
         parts.append("| demand | value | law | checked | sure |\n|---|---|---|---|---|\n")
-        parts.extend(f"| `{name}` | {' | '.join(cells)} |\n" for name, *cells in _rows(one))
+        parts.extend(f"| `{name}` | {' | '.join(cells)} |\n" for name, *cells in _demand_rows(one))
     return "".join(parts)
 
 
-def _words(terms: ConsentTerms) -> str:
+def _consent_terms_in_words(terms: ConsentValidityTerms) -> str:
     """Returns the terms of a consent in words."""
     return (
         f"{'' if terms.confirmed else 'not '}to be confirmed, and counts for {terms.months or 'any number of'} months"
     )
 
 
-def floor_of(law: LawByCountry, one: Jurisdiction) -> dict[str, str]:
+def switch_floor_of_jurisdiction(law: LawByCountry, one: Jurisdiction) -> dict[str, str]:
     """Returns the laxest allowed value of each switch in a jurisdiction, by the switch's name."""
     return {name: getattr(law.switch_floor(one.countries[0]), name) for name in SWITCHES}
 
 
-def _sorted(law: LawByCountry) -> list[Jurisdiction]:
+def _jurisdictions_sorted_by_name(law: LawByCountry) -> list[Jurisdiction]:
     return sorted(law.jurisdictions, key=lambda one: one.name)
 
 
-def _rows(one: Jurisdiction) -> Iterator[tuple[str, str, str, str, str]]:
+def _demand_rows(one: Jurisdiction) -> Iterator[tuple[str, str, str, str, str]]:
     for name, demand in one.demands_by_key.items():
-        yield name, _value(demand), demand.source, demand.checked.isoformat(), demand.sure
+        yield name, _demand_value_text(demand), demand.source, demand.checked.isoformat(), demand.sure
 
 
-def _value(demand: LegalDemand[object]) -> str:
+def _demand_value_text(demand: LegalDemand[object]) -> str:
     match demand.value:
         case dict() as by_language:
             return ", ".join(f"{language}: {text}" for language, text in by_language.items())

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.app import App, running_database
-from mailer.cli.mailing_lookup import mailing_id
-from mailer.cli.shared import AsJson, exit_with_error, out, print_json, print_table, progress_bar, with_app
+from mailer.app import App, running_database_url
+from mailer.cli.mailing_lookup import find_mailing_id
+from mailer.cli.shared import AsJson, exit_with_error, out, print_json, print_table, progress_bar, run_with_app
 from mailer.ledger.seals import SealRefused
 from mailer.ledger.verifying import VerificationResult, cpu_count
-from mailer.ports.halts import MailingRefused
+from mailer.ports.halts import MailingControlRefused
 
 app = typer.Typer(help="The ledger: export, seal, publish seals, verify.", no_args_is_help=True)
 
@@ -28,19 +28,19 @@ def export(
     """Prints the entries, in the order of their chains."""
 
     async def act(app: App) -> None:
-        async for entry in app.ledger.export_entries(None if mailing is None else await mailing_id(app, mailing)):
+        async for entry in app.ledger.export_entries(None if mailing is None else await find_mailing_id(app, mailing)):
             print_json(entry)
 
     try:
-        with_app(act)
-    except MailingRefused as error:
+        run_with_app(act)
+    except MailingControlRefused as error:
         exit_with_error(f"--mailing: {error}", 2)
 
 
 @app.command()
 def seal() -> None:
     """Signs the heads of all chains and prints the record: keep it where nobody who can reach the database can."""
-    print_json(with_app(lambda app: app.ledger.seal_ledger()))
+    print_json(run_with_app(lambda app: app.ledger.seal_every_chain()))
 
 
 @app.command()
@@ -51,9 +51,9 @@ def publish(
     """Adds the seals made since the last one in a file: run it often, on a file that an intruder cannot change."""
 
     async def act(app: App) -> int:
-        published = _published(file) if file.exists() and file.stat().st_size else []
+        published = _read_seal_records(file) if file.exists() and file.stat().st_size else []
         added = 0
-        seals = app.ledger.seals_after(published[-1] if published else None)
+        seals = app.ledger.seals_since_published(published[-1] if published else None)
         with file.open("a", encoding="utf-8") as lines:
             async for record in seals:
                 lines.write(jsonlib.dumps(record) + "\n")
@@ -61,7 +61,7 @@ def publish(
         return added
 
     try:
-        added = with_app(act)
+        added = run_with_app(act)
     except SealRefused as error:
         exit_with_error(f"{file}: {error}", 1)
     if json:
@@ -81,10 +81,10 @@ def verify(
     json: AsJson = False,
 ) -> None:
     """Recomputes every chain and names each entry that was changed, is missing or was reordered."""
-    published = [] if head is None else _published(head)
-    known = None if since is None else _published(since)[-1]
+    published = [] if head is None else _read_seal_records(head)
+    known = None if since is None else _read_seal_records(since)[-1]
     try:
-        verdict = with_app(lambda app: _verify(app, published, known))
+        verdict = run_with_app(lambda app: _verify_with_progress_bar(app, published, known))
     except SealRefused as error:
         exit_with_error(str(error), 2)
     if json:
@@ -98,19 +98,21 @@ def verify(
         out.print(f"Sound: {verdict.entries} entries by {verdict.writers} writers.{newer}")
 
 
-async def _verify(app: App, published: list[dict[str, Any]], since: dict[str, Any] | None) -> VerificationResult:
+async def _verify_with_progress_bar(
+    app: App, published: list[dict[str, Any]], since: dict[str, Any] | None
+) -> VerificationResult:
     """Verifies the ledger with one process for each CPU, and shows a progress bar."""
-    with running_database(app.settings) as url, progress_bar() as bar:
+    with running_database_url(app.settings) as url, progress_bar() as bar:
         task = bar.add_task("verifying", total=None)
         return await app.ledger.verify_ledger(
             published, url, cpu_count(), lambda done, total: bar.update(task, advance=done, total=total), since
         )
 
 
-def _published(file: Path) -> list[dict[str, Any]]:
+def _read_seal_records(file: Path) -> list[dict[str, Any]]:
     """Reads the seals in a file: one JSON document, or one a line. A bad file ends the command."""
     try:
-        records = list(_records(file.read_text("utf-8")))
+        records = list(_parse_json_documents(file.read_text("utf-8")))
     except (OSError, ValueError) as error:
         exit_with_error(f"{file}: {error}", 2)
     if not records or any(not isinstance(record, dict) for record in records):
@@ -118,7 +120,7 @@ def _published(file: Path) -> list[dict[str, Any]]:
     return records
 
 
-def _records(text: str) -> Iterator[Any]:
+def _parse_json_documents(text: str) -> Iterator[Any]:
     decoder, place = jsonlib.JSONDecoder(), 0
     while (place := len(text) - len(text[place:].lstrip())) < len(text):
         record, place = decoder.raw_decode(text, place)

@@ -7,32 +7,32 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.doubtful_deliveries import end_doubted
+from mailer.actions.doubtful_deliveries import end_doubtful_deliveries
 from mailer.app import App
 from mailer.cli import mailing_approve, progress
-from mailer.cli.mailing_lookup import find_mailings, mailing_id
+from mailer.cli.mailing_lookup import find_mailing_id, find_mailings_by_id_or_event
 from mailer.cli.shared import (
     AsJson,
     exit_with_error,
-    in_utc,
+    format_utc_time,
     out,
     print_facts,
     print_json,
     print_table,
-    with_app,
+    run_with_app,
 )
-from mailer.cli.stop_start import By, Reason, person, say_paused, say_resumed
+from mailer.cli.stop_start import By, Reason, person_or_system_user, print_paused, print_resumed
 from mailer.pipeline.processor_conditions import WORDS
 from mailer.pipeline.transitions import BUG
 from mailer.policy.processor_rules import REFUSALS
 from mailer.ports.deliveries import IN_DOUBT, NO_WAY_OUT, SET_UP
-from mailer.ports.halts import MailingRefused
+from mailer.ports.halts import MailingControlRefused
 from mailer.ports.mailings import MailingStatus
 from mailer.ports.processor_states import ProcessorState
-from mailer.ports.rights import MailingCoverage
-from mailer.postgres.coverage import read_coverage as coverage_of
+from mailer.ports.rights import AccountsReachedByMailing
+from mailer.postgres.mailing_coverage import read_mailing_coverage as coverage_of
 from mailer.rendering.localized_texts import describe_missing_languages
-from mailer.rendering.template_library import restore_template
+from mailer.rendering.template_library import compile_stored_source
 
 app = typer.Typer(help="Mailings: list, show, approve, pause, resume, cancel, end, coverage.", no_args_is_help=True)
 
@@ -85,7 +85,7 @@ def as_json(status: MailingStatus) -> dict[str, Any]:
     }
 
 
-def total(status: MailingStatus, state: str) -> int:
+def count_deliveries_in_state(status: MailingStatus, state: str) -> int:
     """Counts a mailing's deliveries in a state, for all reasons together."""
     return sum(n for (found, _), n in status.counts.items() if found == state)
 
@@ -95,7 +95,7 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many, newest first.")] = 20, json: AsJson = False
 ) -> None:
     """Shows the newest mailings."""
-    mailings = with_app(lambda app: app.mailings.latest_statuses(limit))
+    mailings = run_with_app(lambda app: app.mailings.statuses_of_newest_mailings(limit))
     if json:
         print_json([as_json(status) for status in mailings])
         return
@@ -109,9 +109,9 @@ def list_(
                 status.category,
                 status.state,
                 status.audience_size,
-                total(status, "handed_over"),
-                total(status, "suppressed"),
-                total(status, "failed"),
+                count_deliveries_in_state(status, "handed_over"),
+                count_deliveries_in_state(status, "suppressed"),
+                count_deliveries_in_state(status, "failed"),
             )
             for status in mailings
         ],
@@ -127,12 +127,22 @@ def show(
     """Shows a mailing, by its own id or by its event's: counts by state and reason."""
 
     async def act(app: App) -> list[tuple[MailingStatus, list[str], list[str]]]:
-        found, relays = await find_mailings(app, identifier), await app.processors.list_states()
+        found, relays = (
+            await find_mailings_by_id_or_event(app, identifier),
+            await app.processors.list_states_over_workers(),
+        )
         if follow and not json:
             found = [await progress.follow_progress(one, partial(app.mailings.mailing_status, one.id)) for one in found]
-        return [(one, waits(one, relays) + await _unknown(app, one), await _lacking(app, one)) for one in found]
+        return [
+            (
+                one,
+                reasons_for_waiting(one, relays) + await _reasons_workers_skip_mailing(app, one),
+                await _missing_languages_of_mailing(app, one),
+            )
+            for one in found
+        ]
 
-    found = with_app(act)
+    found = run_with_app(act)
     if not found:
         exit_with_error(f"there is no mailing and no event {identifier}; `mailer mailing list` shows what there is", 1)
     if json:
@@ -140,34 +150,42 @@ def show(
         print_json(shown[0] if len(shown) == 1 else shown)
         return
     for status, waiting, lacks in found:
-        _print(status, waiting, lacks)
+        _print_mailing(status, waiting, lacks)
 
 
 @app.command()
 def pause(identifier: Identifier, by: By = "", reason: Reason = "", json: AsJson = False) -> None:
     """Lets nothing more of a mailing begin, from two seconds on; `resume` goes on where it stopped."""
-    who = person(by)
-    say_paused(identifier, _change(identifier, lambda app, id_: app.halts.pause_mailing(id_, who, reason)), json)
+    who = person_or_system_user(by)
+    print_paused(
+        identifier,
+        _change_mailing_or_exit(identifier, lambda app, id_: app.halts.pause_mailing(id_, who, reason)),
+        json,
+    )
 
 
 @app.command()
 def resume(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
     """Lets a paused mailing go on, and tries what of it is held: by a bug, for its doubt (one copy), for our set-up."""
-    who = person(by)
+    who = person_or_system_user(by)
 
     async def go_on(app: App, id_: UUID) -> tuple[bool, int]:
         lifted = await app.halts.resume_mailing(id_, who)
-        return lifted, await app.upkeep.retry_held(id_, BUG) + await app.held.release_held(id_, who)
+        return lifted, await app.upkeep.retry_held_for_reason(id_, BUG) + await app.held.release_held_of_mailing(
+            id_, who
+        )
 
-    lifted, tried = _change(identifier, go_on)
-    say_resumed(identifier, lifted, json, tried)
+    lifted, tried = _change_mailing_or_exit(identifier, go_on)
+    print_resumed(identifier, lifted, json, tried)
 
 
 @app.command()
 def end(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
     """Ends what of a mailing is held since it may have arrived: no further copy; breach notices are written instead."""
-    who = person(by)
-    ended = _change(identifier, lambda app, id_: end_doubted(app.held, app.deliveries, id_, who))
+    who = person_or_system_user(by)
+    ended = _change_mailing_or_exit(
+        identifier, lambda app, id_: end_doubtful_deliveries(app.held, app.deliveries, id_, who)
+    )
     if json:
         print_json({"ended": identifier, "deliveries": ended})
     else:
@@ -177,21 +195,21 @@ def end(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
 @app.command()
 def cancel(identifier: Identifier, by: By = "", reason: Reason = "", json: AsJson = False) -> None:
     """Ends a mailing for good: what has not gone out is cancelled."""
-    who = person(by)
-    new = _change(identifier, lambda app, id_: app.halts.cancel_mailing(id_, who, reason))
+    who = person_or_system_user(by)
+    new = _change_mailing_or_exit(identifier, lambda app, id_: app.halts.cancel_mailing(id_, who, reason))
     if json:
         print_json({"cancelled": identifier, "new": new})
     else:
         out.print(f"{identifier} is cancelled." if new else f"{identifier} was cancelled already.")
 
 
-def _change(identifier: str, change: Callable[[App, UUID], Awaitable[_T]]) -> _T:
+def _change_mailing_or_exit(identifier: str, change: Callable[[App, UUID], Awaitable[_T]]) -> _T:
     async def act(app: App) -> _T:
-        return await change(app, await mailing_id(app, identifier))
+        return await change(app, await find_mailing_id(app, identifier))
 
     try:
-        return with_app(act)
-    except MailingRefused as error:
+        return run_with_app(act)
+    except MailingControlRefused as error:
         exit_with_error(str(error), 2)
 
 
@@ -199,11 +217,11 @@ def _change(identifier: str, change: Callable[[App, UUID], Awaitable[_T]]) -> _T
 def coverage(identifier: Identifier, json: AsJson = False) -> None:
     """Shows whom of all accounts of the brand a mailing has reached, and whom not (for notices to everyone)."""
 
-    async def act(app: App) -> MailingCoverage | None:
-        found = await find_mailings(app, identifier)
+    async def act(app: App) -> AccountsReachedByMailing | None:
+        found = await find_mailings_by_id_or_event(app, identifier)
         return await coverage_of(app.pool, found[0].id) if len(found) == 1 else None
 
-    reached = with_app(act)
+    reached = run_with_app(act)
     if reached is None:
         exit_with_error(f"{identifier} names no mailing, or several; `mailer mailing list` shows their ids", 1)
     counts = [
@@ -222,31 +240,31 @@ def coverage(identifier: Identifier, json: AsJson = False) -> None:
         out.print(f"… and {len(reached.unreached) - _SHOWN:,} more: --json names all.")
 
 
-async def _lacking(app: App, status: MailingStatus) -> list[str]:
+async def _missing_languages_of_mailing(app: App, status: MailingStatus) -> list[str]:
     """Returns the texts of a mailing that lack a language of its template, with the language that is sent instead."""
-    facts = (await app.mailings.read_facts([status.id])).get(status.id)
+    facts = (await app.mailings.read_mailing_facts([status.id])).get(status.id)
     policy = app.policies.get(status.brand)
     if facts is None or policy is None or not any(isinstance(value, dict) for value in facts.context.values()):
         return []
-    source = await app.mailings.read_template_source(facts.template_version)
+    source = await app.mailings.read_template_source_by_version(facts.template_version)
     return (
-        list(describe_missing_languages(restore_template(policy, facts.template, source), facts.context))
+        list(describe_missing_languages(compile_stored_source(policy, facts.template, source), facts.context))
         if source
         else []
     )
 
 
-async def _unknown(app: App, status: MailingStatus) -> list[str]:
+async def _reasons_workers_skip_mailing(app: App, status: MailingStatus) -> list[str]:
     """Returns the reasons for which workers with the settings of this command do not take a mailing."""
-    if status.finished_at is not None or not total(status, "queued"):
+    if status.finished_at is not None or not count_deliveries_in_state(status, "queued"):
         return []
-    policy, told = app.policies.get(status.brand), (await app.mailings.read_facts([status.id])).get(status.id)
+    policy, told = app.policies.get(status.brand), (await app.mailings.read_mailing_facts([status.id])).get(status.id)
     if policy is None or status.category not in policy.categories:
         missing = f"no policy here lets {status.brand} send {status.category} mail"
     elif (
         told is not None
         and app.templates.get_template(status.brand, told.template) is None
-        and await app.mailings.read_template_source(told.template_version) is None
+        and await app.mailings.read_template_source_by_version(told.template_version) is None
     ):
         missing = f"the template {status.brand}/{told.template} is not here"
     else:
@@ -254,22 +272,22 @@ async def _unknown(app: App, status: MailingStatus) -> list[str]:
     return [f"{missing}: deploy it to the workers, or `mailer mailing cancel {status.id}`"]
 
 
-def _say_lacking(lacks: Sequence[str]) -> None:
+def _print_missing_languages(lacks: Sequence[str]) -> None:
     for line in lacks:
         out.print(f"note: {line}")
 
 
-def _fetches(by_people: int | None, unique: int | None, by_machines: int | None) -> str:
+def _fetch_counts_in_words(by_people: int | None, unique: int | None, by_machines: int | None) -> str:
     people, once, machines = ("too few to show" if n is None else f"{n:,}" for n in (by_people, unique, by_machines))
     return f"{people} by people ({once} unique where that may be known), {machines} by machines; counted by the hour"
 
 
-def waits(status: MailingStatus, relays: Sequence[ProcessorState]) -> list[str]:
+def reasons_for_waiting(status: MailingStatus, relays: Sequence[ProcessorState]) -> list[str]:
     """Returns the reasons for which deliveries of a mailing wait: trouble of a relay, or a decision of a person."""
     waiting = [
         f"{one.relay} {WORDS.get(one.state, one.state)} since {one.since:%Y-%m-%d %H:%M} UTC: {one.error}"
         for one in relays
-        if one.has_trouble and status.finished_at is None and total(status, "queued")
+        if one.has_trouble and status.finished_at is None and count_deliveries_in_state(status, "queued")
     ]
     return waiting + [
         f"{status.counts['held', reason]:,} {says.format(id=status.id, reason=reason)}"
@@ -278,7 +296,7 @@ def waits(status: MailingStatus, relays: Sequence[ProcessorState]) -> list[str]:
     ]
 
 
-def _print(status: MailingStatus, waiting: Sequence[str], lacks: Sequence[str]) -> None:
+def _print_mailing(status: MailingStatus, waiting: Sequence[str], lacks: Sequence[str]) -> None:
     print_facts(
         {
             "mailing": status.id,
@@ -291,15 +309,15 @@ def _print(status: MailingStatus, waiting: Sequence[str], lacks: Sequence[str]) 
             "state": status.state,
             "halted by": ", ".join(status.halted) or None,
             "audience": status.audience_size,
-            "created": in_utc(status.created_at),
+            "created": format_utc_time(status.created_at),
             "released by": status.released_by,
-            "finished": in_utc(status.finished_at) or None,
-            "opens": _fetches(status.opens, status.unique_opens, status.machine_opens),
-            "clicks": _fetches(status.clicks, status.unique_clicks, status.machine_clicks),
+            "finished": format_utc_time(status.finished_at) or None,
+            "opens": _fetch_counts_in_words(status.opens, status.unique_opens, status.machine_opens),
+            "clicks": _fetch_counts_in_words(status.clicks, status.unique_clicks, status.machine_clicks),
         }
     )
     for line in waiting:
         out.print(f"waiting: {line}")
-    _say_lacking(lacks)
+    _print_missing_languages(lacks)
     progress.show_progress(status)
     print_table(("state", "reason", "deliveries"), [(state, reason, n) for (state, reason), n in status.counts.items()])

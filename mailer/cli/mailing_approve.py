@@ -8,14 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from mailer.app import App
-from mailer.cli.mailing_lookup import named_mailing
-from mailer.cli.processor_routes import no_route
-from mailer.cli.shared import AsJson, exit_with_error, note_actor, out, print_json, with_app
+from mailer.cli.mailing_lookup import require_one_mailing
+from mailer.cli.processor_route_check import reason_for_no_processor
+from mailer.cli.shared import AsJson, exit_with_error, out, print_json, remember_acting_person, run_with_app
 from mailer.pipeline.release_preview import ReleasePreview, preview_release
-from mailer.ports.halts import MailingRefused
+from mailer.ports.halts import MailingControlRefused
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
 from mailer.rendering.localized_texts import describe_missing_languages
-from mailer.rendering.mailing import MailingRenderer, RendererCache, UnknownTemplate
+from mailer.rendering.mailing_renderer import MailingRenderer, RendererCache, UnknownTemplate
 
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="Its own id, or its event's.")]
 
@@ -29,7 +29,13 @@ def approve(
     identifier: Identifier,
     by: Annotated[
         str,
-        typer.Option("--by", "--as", metavar="PERSON", help="Who releases it; not its publisher.", callback=note_actor),
+        typer.Option(
+            "--by",
+            "--as",
+            metavar="PERSON",
+            help="Who releases it; not its publisher.",
+            callback=remember_acting_person,
+        ),
     ],
     reaching_nobody: Annotated[
         bool, typer.Option("--reaching-nobody", help="Release it though it reaches nobody by mail.")
@@ -41,44 +47,50 @@ def approve(
     async def act(app: App) -> tuple[ReleasePreview, list[str]]:
         if not by.strip() or not by.isprintable():
             raise ReleaseRefused("--by needs the name of a person: it stands in the ledger")
-        status = await named_mailing(app, identifier)
+        status = await require_one_mailing(app, identifier)
         if status.state != "awaiting_release":
             raise ReleaseRefused(f"the mailing does not wait for a release; it is {status.state}")
-        press = await _press(app, status)
-        obstacle = await no_route(app, press.policy, press.template.purpose, press.category.lane)
+        press = await _renderer_as_if_released(app, status)
+        obstacle = await reason_for_no_processor(app, press.policy, press.template.purpose, press.category.lane)
         foreseen = await preview_release(app.deliveries, press, obstacle, press.facts.released_at)
         if not foreseen.mail and not reaching_nobody:
             raise ReleaseRefused(
-                f"it would reach nobody by mail: {', '.join(_says(foreseen)) or 'it has no recipients'}; nothing is"
-                " released. Mend what keeps it, or release it all the same with --reaching-nobody"
+                f"it would reach nobody by mail: {', '.join(_preview_in_words(foreseen)) or 'it has no recipients'};"
+                " nothing is released. Mend what keeps it, or release it all the same with --reaching-nobody"
             )
         if not json:
-            out.print(f"Of {foreseen.total_recipients:,} recipients: {', '.join(_says(foreseen)) or 'none'}.")
+            out.print(
+                f"Of {foreseen.total_recipients:,} recipients: {', '.join(_preview_in_words(foreseen)) or 'none'}."
+            )
         await app.mailings.release_mailing(status.id, by)
         return foreseen, list(describe_missing_languages(press.template, press.facts.context))
 
     try:
-        foreseen, lacks = with_app(act)
-    except (MailingRefused, ReleaseRefused, UnknownTemplate) as error:
+        foreseen, lacks = run_with_app(act)
+    except (MailingControlRefused, ReleaseRefused, UnknownTemplate) as error:
         exit_with_error(str(error), 2)
     if json:
-        print_json({"released_by": by, "reach": _as_json(foreseen), "lacks": lacks})
+        print_json({"released_by": by, "reach": _preview_as_json(foreseen), "lacks": lacks})
         return
     for line in lacks:
         out.print(f"note: {line}")
     out.print(f"Released by {by}.")
 
 
-async def _press(app: App, status: MailingStatus) -> MailingRenderer:
+async def _renderer_as_if_released(app: App, status: MailingStatus) -> MailingRenderer:
     """Returns the renderer of a mailing, as if the mailing were released."""
-    facts = (await app.mailings.read_facts([status.id]))[status.id]
+    facts = (await app.mailings.read_mailing_facts([status.id]))[status.id]
     presses = RendererCache(app.policies, app.templates, app.links, None)
-    source = None if presses.has_template(facts) else await app.mailings.read_template_source(facts.template_version)
+    source = (
+        None
+        if presses.is_template_version_deployed(facts)
+        else await app.mailings.read_template_source_by_version(facts.template_version)
+    )
     free_at = max(datetime.now(UTC), facts.send_at or datetime.now(UTC))
     return presses.add_renderer(replace(facts, released_at=free_at), source)
 
 
-def _says(foreseen: ReleasePreview) -> Iterator[str]:
+def _preview_in_words(foreseen: ReleasePreview) -> Iterator[str]:
     """Yields the numbers of a release preview in words."""
     if foreseen.mail:
         yield f"{foreseen.mail:,} by mail"
@@ -90,7 +102,7 @@ def _says(foreseen: ReleasePreview) -> Iterator[str]:
         yield f"{n:,} that no processor may have ({reason})"
 
 
-def _as_json(foreseen: ReleasePreview) -> dict[str, Any]:
+def _preview_as_json(foreseen: ReleasePreview) -> dict[str, Any]:
     return {
         "recipients": foreseen.total_recipients,
         "mail": foreseen.mail,

@@ -10,31 +10,31 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.notices import finish_notices, return_notices
+from mailer.actions.notices import finish_notices, reopen_or_give_up_notices
 from mailer.actions.notices import take_notices as take_some
 from mailer.app import App
-from mailer.cli.mailing_lookup import mailing_id
+from mailer.cli.mailing_lookup import find_mailing_id
 from mailer.cli.shared import (
     AsJson,
     exit_with_error,
-    in_utc,
+    format_utc_time,
     out,
     print_facts,
     print_json,
     print_table,
-    with_app,
+    run_with_app,
 )
-from mailer.cli.stop_start import By, person
-from mailer.pipeline.notice_text import notice_text_for
+from mailer.cli.stop_start import By, person_or_system_user
+from mailer.pipeline.notice_text import render_notice_text
 from mailer.policy.category import CATEGORIES
-from mailer.ports.halts import MailingRefused
-from mailer.ports.notices import WAITING, Notice, NoticeAddressee, NoticeFilter, NoticeRefused, NoticeState
+from mailer.ports.halts import MailingControlRefused
+from mailer.ports.notices import WAITING, Notice, NoticeAddressee, NoticeChangeRefused, NoticeFilter, NoticeState
 from mailer.postgres.notices import PostgresNotices
 from mailer.rendering.headers import HeaderRefused
-from mailer.rendering.mailing import RendererCache, UnknownTemplate
+from mailer.rendering.mailing_renderer import RendererCache, UnknownTemplate
 from mailer.rendering.template_library import RenderError
 from mailer.rendering.way_out import NoWayOut
-from mailer.runtime.private_files import open_private
+from mailer.runtime.private_files import open_private_file
 
 app = typer.Typer(help="Notices that no mail tells: list, show, export, take, done, return.", no_args_is_help=True)
 
@@ -65,7 +65,7 @@ def list_(
     json: AsJson = False,
 ) -> None:
     """Shows who waits, oldest first: by number, and without any data of theirs."""
-    found = _run(lambda app: _select(app, brand, channel, mailing, state, limit, after))
+    found = _run_or_exit(lambda app: _list_matching_notices(app, brand, channel, mailing, state, limit, after))
     if json:
         print_json([asdict(notice) for notice in found])
         return
@@ -81,7 +81,7 @@ def list_(
                 notice.channel,
                 notice.reason,
                 notice.state,
-                in_utc(notice.since),
+                format_utc_time(notice.since),
                 notice.changed_by,
                 "on record" if notice.has_address else "none",
             )
@@ -95,22 +95,22 @@ def show(
     id_: Annotated[int, typer.Argument(metavar="ID", min=1, max=2**63 - 1)], by: By = "", json: AsJson = False
 ) -> None:
     """Shows whom a notice is for, and its words for this person. That you read it stands in the ledger."""
-    who = person(by)
+    who = person_or_system_user(by)
 
     async def act(app: App) -> dict[str, Any]:
         notices = PostgresNotices(app.pool, app.writers)
         found = await notices.get_notices([id_])
         if not found:
-            raise NoticeRefused(f"there is no notice {id_}; `mailer notices list` shows them")
-        [told] = await _told(app, notices, found, who)
+            raise NoticeChangeRefused(f"there is no notice {id_}; `mailer notices list` shows them")
+        [told] = await _notices_with_addressees_and_texts(app, notices, found, who)
         return told
 
-    told = _run(act)
+    told = _run_or_exit(act)
     if json:
         print_json(told)
         return
     text = told.pop("text")
-    print_facts({name.replace("_", " "): _shown(value) for name, value in told.items()})
+    print_facts({name.replace("_", " "): _format_value(value) for name, value in told.items()})
     if text is not None:
         out.print("")
         for line in text.splitlines():
@@ -130,20 +130,20 @@ def export(
     json: AsJson = False,
 ) -> None:
     """Writes notices with addresses and words for whoever prints or calls, one JSON object a line. It is on record."""
-    who = person(by)
+    who = person_or_system_user(by)
 
     async def act(app: App) -> list[dict[str, Any]]:
-        found = await _select(app, brand, channel, mailing, state, limit, after)
-        return await _told(app, PostgresNotices(app.pool, app.writers), found, who)
+        found = await _list_matching_notices(app, brand, channel, mailing, state, limit, after)
+        return await _notices_with_addressees_and_texts(app, PostgresNotices(app.pool, app.writers), found, who)
 
-    found = _run(act)
+    found = _run_or_exit(act)
     if file is None:
         for told in found:
             print_json(told)
         return
     lines = [json_module.dumps(told, ensure_ascii=False, default=str) + "\n" for told in found]
     try:
-        with open(file, "x", encoding="utf-8", opener=open_private) as opened:
+        with open(file, "x", encoding="utf-8", opener=open_private_file) as opened:
             opened.writelines(lines)
     except OSError as error:
         exit_with_error(f"{file}: {error}", 1)
@@ -156,8 +156,10 @@ def export(
 @app.command()
 def take(ids: Ids, by: By = "", json: AsJson = False) -> None:
     """Takes open notices: you work them, and nobody else does."""
-    who = person(by)
-    _say("taken", _run(lambda app: take_some(PostgresNotices(app.pool, app.writers), ids, who)), json)
+    who = person_or_system_user(by)
+    _print_changed_notices(
+        "taken", _run_or_exit(lambda app: take_some(PostgresNotices(app.pool, app.writers), ids, who)), json
+    )
 
 
 @app.command()
@@ -169,20 +171,22 @@ def done(
     json: AsJson = False,
 ) -> None:
     """Records that letters were posted, or people reached."""
-    who, today = person(by), datetime.now(UTC).date()
+    who, today = person_or_system_user(by), datetime.now(UTC).date()
     try:
         when = date.fromisoformat(day) if day else today
     except ValueError:
         exit_with_error(f"--day: {day!r} is no day; write it as 2026-12-24", 2)
-    _say(
+    _print_changed_notices(
         "done",
-        _run(lambda app: finish_notices(PostgresNotices(app.pool, app.writers), ids, who, reference, when, today)),
+        _run_or_exit(
+            lambda app: finish_notices(PostgresNotices(app.pool, app.writers), ids, who, reference, when, today)
+        ),
         json,
     )
 
 
 @app.command("return")
-def return_(
+def record_returned_letters(
     ids: Ids,
     reason: Annotated[str, typer.Option(help="Why, such as the code of a letter that came back.")],
     final: Annotated[bool, typer.Option("--final", help="Give up; without it, they are open again.")] = False,
@@ -190,28 +194,28 @@ def return_(
     json: AsJson = False,
 ) -> None:
     """Records that letters came back, or people were not reached: open again, or given up."""
-    who = person(by)
-    returned = _run(
-        lambda app: return_notices(PostgresNotices(app.pool, app.writers), ids, who, reason, is_final=final)
+    who = person_or_system_user(by)
+    returned = _run_or_exit(
+        lambda app: reopen_or_give_up_notices(PostgresNotices(app.pool, app.writers), ids, who, reason, is_final=final)
     )
-    _say("returned" if final else "open", returned, json)
+    _print_changed_notices("returned" if final else "open", returned, json)
 
 
-def _run(act: Callable[[App], Awaitable[_T]]) -> _T:
+def _run_or_exit(act: Callable[[App], Awaitable[_T]]) -> _T:
     try:
-        return with_app(act)
-    except (MailingRefused, NoticeRefused) as error:
+        return run_with_app(act)
+    except (MailingControlRefused, NoticeChangeRefused) as error:
         exit_with_error(str(error), 2)
 
 
-def _say(state: str, changed: Sequence[Notice], json: bool) -> None:
+def _print_changed_notices(state: str, changed: Sequence[Notice], json: bool) -> None:
     if json:
         print_json({"state": state, "notices": [notice.id for notice in changed]})
     else:
         out.print(f"{', '.join(str(notice.id) for notice in changed)}: {state}.")
 
 
-async def _select(
+async def _list_matching_notices(
     app: App,
     brand: str | None,
     channel: str | None,
@@ -220,50 +224,58 @@ async def _select(
     limit: int,
     after: int,
 ) -> Sequence[Notice]:
-    of = await mailing_id(app, mailing) if mailing else None
+    of = await find_mailing_id(app, mailing) if mailing else None
     selected = NoticeFilter(brand, channel, of, tuple(states) or WAITING, after)
     return await PostgresNotices(app.pool, app.writers).list_notices(selected, limit)
 
 
-async def _told(app: App, notices: PostgresNotices, found: Sequence[Notice], by: str) -> list[dict[str, Any]]:
+async def _notices_with_addressees_and_texts(
+    app: App, notices: PostgresNotices, found: Sequence[Notice], by: str
+) -> list[dict[str, Any]]:
     """Returns the notices with their addressees and texts. The ledger records that `by` read them."""
-    whom = {one.notice: one for one in await notices.read_addressees([notice.id for notice in found], by)}
-    letters = await _letters(app, [notice for notice in found if notice.id in whom])
-    return [_as_json(notice, whom.get(notice.id), letters.get(notice.id, {})) for notice in found]
+    whom = {
+        one.notice: one for one in await notices.read_addressees_and_log_access([notice.id for notice in found], by)
+    }
+    letters = await _render_notice_texts(app, [notice for notice in found if notice.id in whom])
+    return [_full_notice_as_json(notice, whom.get(notice.id), letters.get(notice.id, {})) for notice in found]
 
 
-async def _letters(app: App, found: Sequence[Notice]) -> dict[int, dict[str, str | None]]:
+async def _render_notice_texts(app: App, found: Sequence[Notice]) -> dict[int, dict[str, str | None]]:
     """Returns subject and text of each notice, or the problem that prevents them, by the notice's id."""
     letters: dict[int, dict[str, str | None]] = {}
     presses = RendererCache(app.policies, app.templates, app.links, None)
     for of in dict.fromkeys(notice.mailing_id for notice in found):
         here = {notice.recipient_id: notice for notice in found if notice.mailing_id == of}
-        letters |= await _letters_of(app, presses, of, here)
+        letters |= await _render_notice_texts_of_mailing(app, presses, of, here)
     return letters
 
 
-async def _letters_of(
+async def _render_notice_texts_of_mailing(
     app: App, presses: RendererCache, of: UUID, here: dict[int, Notice]
 ) -> dict[int, dict[str, str | None]]:
     letters: dict[int, dict[str, str | None]] = {}
-    told = (await app.mailings.read_facts([of]))[of]
+    told = (await app.mailings.read_mailing_facts([of]))[of]
     try:
-        source = None if presses.has_template(told) else await app.mailings.read_template_source(told.template_version)
+        source = (
+            None
+            if presses.is_template_version_deployed(told)
+            else await app.mailings.read_template_source_by_version(told.template_version)
+        )
         press = presses.add_renderer(told, source)
     except UnknownTemplate as error:
         return {notice.id: {"problem": str(error)} for notice in here.values()}
-    for row in await app.deliveries.read_deliveries(of, list(here)):
+    for row in await app.deliveries.read_deliveries_of_mailing(of, list(here)):
         notice = here[row.recipient_id]
         try:
             category = CATEGORIES.get(notice.category, press.category)
-            letter = notice_text_for(press, row, category, int(datetime.now(UTC).timestamp()))
+            letter = render_notice_text(press, row, category, int(datetime.now(UTC).timestamp()))
             letters[notice.id] = {"subject": letter.subject, "text": letter.text}
         except (RenderError, HeaderRefused, NoWayOut) as error:
             letters[notice.id] = {"problem": f"its words cannot be made: {error}"}
     return letters
 
 
-def _as_json(notice: Notice, whom: NoticeAddressee | None, letter: dict[str, str | None]) -> dict[str, Any]:
+def _full_notice_as_json(notice: Notice, whom: NoticeAddressee | None, letter: dict[str, str | None]) -> dict[str, Any]:
     return {
         **asdict(notice),
         "ref": whom.ref if whom else None,
@@ -278,10 +290,10 @@ def _as_json(notice: Notice, whom: NoticeAddressee | None, letter: dict[str, str
     }
 
 
-def _shown(value: Any) -> Any:
+def _format_value(value: Any) -> Any:
     match value:
         case datetime():
-            return in_utc(value)
+            return format_utc_time(value)
         case bool():
             return "yes" if value else "no"
         case list():

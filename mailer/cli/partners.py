@@ -6,8 +6,8 @@ from typing import Annotated, TypeVar
 import typer
 
 from mailer.app import App
-from mailer.cli.shared import AsJson, exit_with_error, out, print_json, print_table, with_app
-from mailer.ports.partners import PartnerCounts
+from mailer.cli.shared import AsJson, exit_with_error, out, print_json, print_table, run_with_app
+from mailer.ports.partners import PartnerSuppressionCounts
 
 _T = TypeVar("_T")
 
@@ -17,7 +17,7 @@ Partner = Annotated[str, typer.Argument(help="As the policy names it.")]
 Brand = Annotated[str, typer.Option(help="Whose partner it is.")]
 
 
-class _Unknown(Exception):
+class _UnknownBrandOrPartner(Exception):
     """Raised for an unknown brand or partner; the message lists the known ones."""
 
 
@@ -28,7 +28,7 @@ def list_(json: AsJson = False) -> None:
     async def act(app: App) -> list[dict[str, object]]:
         return [
             {
-                **_said(await app.partners.count_suppressions(brand, partner.id)),
+                **_partner_counts_as_json(await app.partners.count_partner_suppressions(brand, partner.id)),
                 "brand": brand,
                 **partner.model_dump(mode="json"),
             }
@@ -36,7 +36,7 @@ def list_(json: AsJson = False) -> None:
             for partner in policy.partners
         ]
 
-    found = with_app(act)
+    found = run_with_app(act)
     if json:
         print_json(found)
         return
@@ -49,10 +49,10 @@ def key(partner: Partner, brand: Brand) -> None:
     """Prints the key under which this partner hashes an address to look it up. Tell it once, over a safe channel."""
 
     async def act(app: App) -> str:
-        _known(app, brand, partner)
+        _require_partner(app, brand, partner)
         return app.hasher.partner_key(brand, partner).hex()
 
-    out.print(_run(act))
+    out.print(_run_or_exit(act))
 
 
 @app.command()
@@ -60,26 +60,26 @@ def suppressions(partner: Partner, brand: Brand) -> None:
     """Prints whom a partner may not mail, as signed JSON: hashes under the partner's key."""
 
     async def act(app: App) -> None:
-        _known(app, brand, partner)
-        print_json(await app.partners.signed_suppressions(brand, partner))
+        _require_partner(app, brand, partner)
+        print_json(await app.partners.signed_suppression_list(brand, partner))
 
-    _run(act)
+    _run_or_exit(act)
 
 
-def _run(act: Callable[[App], Awaitable[_T]]) -> _T:
+def _run_or_exit(act: Callable[[App], Awaitable[_T]]) -> _T:
     try:
-        return with_app(act)
-    except _Unknown as error:
+        return run_with_app(act)
+    except _UnknownBrandOrPartner as error:
         exit_with_error(str(error), 2)
 
 
-def _known(app: App, brand: str, partner: str) -> None:
+def _require_partner(app: App, brand: str, partner: str) -> None:
     if brand not in app.policies:
-        raise _Unknown(f"there is no brand {brand}; there are {', '.join(app.policies)}")
+        raise _UnknownBrandOrPartner(f"there is no brand {brand}; there are {', '.join(app.policies)}")
     names = [known.id for known in app.policies[brand].partners]
     if partner not in names:
-        raise _Unknown(f"{brand} has no partner {partner}; it has {', '.join(names) or 'none'}")
+        raise _UnknownBrandOrPartner(f"{brand} has no partner {partner}; it has {', '.join(names) or 'none'}")
 
 
-def _said(told: PartnerCounts) -> dict[str, object]:
+def _partner_counts_as_json(told: PartnerSuppressionCounts) -> dict[str, object]:
     return {"suppressions": told.suppressions, "pushed": told.pushed}

@@ -11,6 +11,7 @@ import typer
 
 import mailer
 from mailer.app import load_templates
+from mailer.cli.policy_version_notices import examine_version_notices
 from mailer.cli.shared import (
     AsJson,
     exit_with_error,
@@ -21,17 +22,23 @@ from mailer.cli.shared import (
     read_command_settings,
 )
 from mailer.cli.terminal_layout import Cell
-from mailer.cli.version_notices import look_for_notices
 from mailer.policy.policy_file import Policy, PolicyError
 from mailer.policy.promise import Promise
-from mailer.policy.promise_report import PromiseReport, PromiseRow, PromiseStatus, ProofRecord, make_report, read_record
+from mailer.policy.promise_report import (
+    PromiseReport,
+    PromiseRow,
+    PromiseStatus,
+    ProofRecord,
+    build_promise_report,
+    parse_proof_record,
+)
 from mailer.policy.rule_registry import RULES, Rule
-from mailer.policy.uncheckable import uncheckable_facts, unneeded_keys
+from mailer.policy.uncheckable_facts import keys_without_promise, uncheckable_facts
 from mailer.policy.version_changes import version_changes
 from mailer.policy_loading import load_policies
 from mailer.rendering.template_library import TemplateError, TemplateLibrary
 from mailer.settings import Settings, SettingsError
-from mailer.tree_digests import digests_by_part
+from mailer.tree_digests import digests_by_tree_part
 from mailer.trial.sample_people import single_trait_people
 from mailer.trial.trial_run import TrialResult, try_brand
 
@@ -62,17 +69,22 @@ def check(
     Mailings that told people of a new version are looked for in the database, where one is given. Status 1 if something
     is wrong.
     """
-    policies, run, rules = policies_at_hand(), _record(record), every_rule()
+    policies, run, rules = load_policies_or_exit(), _read_proof_record(record), import_all_rules()
     if run is None and record is not None:
         exit_with_error(f"{record} is missing, and nothing is proven without it; {_HOW}", 1)
     files = read_command_settings()
-    at_hand = digests_by_part(files.policies, files.templates, files.jurisdictions)
-    found = make_report(policies.values(), rules, run, at_hand)
-    trials = {} if run and not run.differing_parts(at_hand) else _trials(policies, files)
+    at_hand = digests_by_tree_part(files.policies, files.templates, files.jurisdictions)
+    found = build_promise_report(policies.values(), rules, run, at_hand)
+    trials = {} if run and not run.differing_parts(at_hand) else _try_all_brands(policies, files)
     changed = [change for policy in policies.values() for change in version_changes(policy)]
-    notices = look_for_notices(changed, policies, files)
+    notices = examine_version_notices(changed, policies, files)
     unsaid = (change.notice_fault for change in changed if change.notice_fault)
-    faults = (*found.all_faults, *_failed(trials), *unsaid, *(notice.words for notice in notices if notice.is_fault))
+    faults = (
+        *found.all_faults,
+        *_trial_faults(trials),
+        *unsaid,
+        *(notice.words for notice in notices if notice.is_fault),
+    )
     if json:
         print_json(
             _as_json(policies, found, run, rules, trials)
@@ -83,7 +95,7 @@ def check(
             | {"notices": [notice.words for notice in notices]}
         )
     else:
-        _print(policies, found, run, trials)
+        _print_promise_report(policies, found, run, trials)
         for change in changed:
             if change.loosening_consequence:
                 out.print(change.loosening_consequence)
@@ -93,25 +105,25 @@ def check(
         if faults:
             print_table(("fault",), [(fault,) for fault in faults])
     if faults:
-        exit_with_error(f"{_count(faults, 'fault')} in {_count(found.rows, 'promise')}", 1)
+        exit_with_error(f"{_count_with_noun(faults, 'fault')} in {_count_with_noun(found.rows, 'promise')}", 1)
 
 
-def _trials(policies: Mapping[str, Policy], files: Settings) -> dict[str, TrialResult | TemplateError]:
+def _try_all_brands(policies: Mapping[str, Policy], files: Settings) -> dict[str, TrialResult | TemplateError]:
     """Tries each brand's promises on made-up people with one trait each. Returns a trial or an error by brand."""
     trials: dict[str, TrialResult | TemplateError] = {}
     for brand, policy in policies.items():
         try:
-            templates, everyone = templates_of(files, brand), single_trait_people(policy)
+            templates, everyone = load_templates_of_brand(files, brand), single_trait_people(policy)
             trials[brand] = try_brand(policy, templates, datetime.now(UTC), people=everyone)
         except TemplateError as error:
             trials[brand] = error
     return trials
 
 
-def _failed(trials: Mapping[str, TrialResult | TemplateError]) -> Iterator[str]:
+def _trial_faults(trials: Mapping[str, TrialResult | TemplateError]) -> Iterator[str]:
     for brand, trial in trials.items():
         if isinstance(trial, TemplateError):
-            faults = _count(trial.faults, "fault")
+            faults = _count_with_noun(trial.faults, "fault")
             yield f"{brand} cannot be tried: its templates have {faults}, which mailer templates check lists"
         else:
             yield from (f"{line.id}: its trial fails: {line.failure}" for line in trial.failed_promises)
@@ -123,7 +135,7 @@ _HOW = (
 )
 
 
-def _print(
+def _print_promise_report(
     policies: Mapping[str, Policy],
     found: PromiseReport,
     run: ProofRecord | None,
@@ -133,29 +145,30 @@ def _print(
         rows = [row for row in found.rows if row.brand == brand]
         trial = trials.get(brand)
         tried = {line.id: line.result for line in trial.lines} if isinstance(trial, TrialResult) else {}
-        title = f"{brand}, version {policy.version}: {_summary(rows)}"
+        title = f"{brand}, version {policy.version}: {_status_counts_in_words(rows)}"
         print_table(
-            ("promise", "says", "needs", "rules", "proofs", "status"), [_row(row, tried) for row in rows], title
+            ("promise", "says", "needs", "rules", "proofs", "status"), [_promise_row(row, tried) for row in rows], title
         )
         print_table((f"what no check can know of {brand}",), [(line,) for line in uncheckable_facts(policy)])
-        if free := list(unneeded_keys(policy)):
+        if free := list(keys_without_promise(policy)):
             out.print(f"no promise of {brand} rests on {', '.join(free)}")
     if run:
         out.print(f"tests of {run.when}, commit {run.commit or 'unknown'}")
     else:
         ruled = sum(row.promise_status is PromiseStatus.UNPROVEN for row in found.rows)
+        promises = _count_with_noun(found.rows, "promise")
         out.print(
-            f"nothing is proven here, as there is no {RECORD}: what {_count(found.rows, 'promise')} need stands in the"
-            f" policies, and behind {ruled} of them stand rules that exist; a trial on made-up people is no proof, and"
-            f" that these rules keep them is for tests to show; {_HOW}"
+            f"nothing is proven here, as there is no {RECORD}: what {promises} need stands in the policies, and"
+            f" behind {ruled} of them stand rules that exist; a trial on made-up people is no proof,"
+            f" and that these rules keep them is for tests to show; {_HOW}"
         )
 
 
-def _count(things: Sequence[object], name: str) -> str:
+def _count_with_noun(things: Sequence[object], name: str) -> str:
     return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
 
 
-def every_rule() -> Mapping[str, Rule]:
+def import_all_rules() -> Mapping[str, Rule]:
     """Imports every module of mailer, which registers its rules, and returns the registry."""
     for module in pkgutil.walk_packages(mailer.__path__, f"{mailer.__name__}."):
         if not module.name.startswith(f"{mailer.__name__}.testing"):  # modules for tests need pytest, and have no rules
@@ -163,7 +176,7 @@ def every_rule() -> Mapping[str, Rule]:
     return RULES
 
 
-def policies_at_hand() -> dict[str, Policy]:
+def load_policies_or_exit() -> dict[str, Policy]:
     """Returns the policies in force, by brand. A policy that cannot be read ends the command."""
     try:
         return load_policies(read_command_settings())
@@ -171,28 +184,28 @@ def policies_at_hand() -> dict[str, Policy]:
         exit_with_errors(str(error).splitlines(), 2)
 
 
-def templates_of(current: Settings, brand: str) -> TemplateLibrary:
+def load_templates_of_brand(current: Settings, brand: str) -> TemplateLibrary:
     """Returns a brand's templates. A brand without a folder has none, so its policy can be tried without templates."""
     if not (current.templates / brand).is_dir():
         return TemplateLibrary({})
     return load_templates(current, brand)
 
 
-def _record(file: Path | None) -> ProofRecord | None:
+def _read_proof_record(file: Path | None) -> ProofRecord | None:
     try:
-        return read_record((file or RECORD).read_text("utf-8"))
+        return parse_proof_record((file or RECORD).read_text("utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         exit_with_error(f"{file or RECORD}: {error}", 2)
 
 
-def enforced_by(promise: Promise) -> str:
+def rules_of_promise_in_words(promise: Promise) -> str:
     """Returns the names of a promise's rules, or the thing that the promise waits for, as text."""
     return f"waits for {promise.waits_for}" if promise.waits_for else ", ".join(promise.rules)
 
 
-def _row(row: PromiseRow, tried: Mapping[str, str]) -> tuple[Cell, ...]:
+def _promise_row(row: PromiseRow, tried: Mapping[str, str]) -> tuple[Cell, ...]:
     promise = row.promise
     proofs = [proof.test.removeprefix("tests/") for proof in row.proofs]
     if promise.id in tried:
@@ -201,13 +214,13 @@ def _row(row: PromiseRow, tried: Mapping[str, str]) -> tuple[Cell, ...]:
         promise.id,
         promise.promise,
         list(promise.needs.needs_in_words),
-        enforced_by(promise),
+        rules_of_promise_in_words(promise),
         proofs,
         row.promise_status.value,
     )
 
 
-def _summary(rows: list[PromiseRow]) -> str:
+def _status_counts_in_words(rows: list[PromiseRow]) -> str:
     statuses = [row.promise_status.value for row in rows]
     return ", ".join(f"{statuses.count(status)} {status}" for status in dict.fromkeys(sorted(statuses))) or "none"
 
@@ -239,7 +252,7 @@ def _as_json(
             for row in found.rows
         ],
         "unknown": {brand: list(uncheckable_facts(policy)) for brand, policy in policies.items()},
-        "unneeded": {brand: list(unneeded_keys(policy)) for brand, policy in policies.items()},
+        "unneeded": {brand: list(keys_without_promise(policy)) for brand, policy in policies.items()},
         "trials": {
             brand: {line.id: line.result for line in trial.lines}
             for brand, trial in trials.items()

@@ -9,26 +9,26 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.explanations import ExplanationFacts, held_spans
+from mailer.actions.explanations import ExplanationFacts, spans_of_suppressions_and_consents
 from mailer.app import App
 from mailer.cli.explanation_output import as_json, print_explanation
-from mailer.cli.mailing_lookup import find_mailings
-from mailer.cli.processor_routes import no_route
-from mailer.cli.shared import AsJson, exit_with_error, print_json, with_app
+from mailer.cli.mailing_lookup import find_mailings_by_id_or_event
+from mailer.cli.processor_route_check import reason_for_no_processor
+from mailer.cli.shared import AsJson, exit_with_error, print_json, run_with_app
 from mailer.input_types import parse_moment, parse_named_moment
-from mailer.policy.deciding import decide, decision_facts
+from mailer.policy.deciding import collect_decision_facts, decide
 from mailer.policy.decision import Mailing
 from mailer.policy.past_standing import PastStanding, standing_at
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_library import version_in_force
 from mailer.policy.standing import Standing
-from mailer.ports.consents import ConsentRecord
+from mailer.ports.consents import StoredConsent
 from mailer.ports.suppressions import Suppression
 from mailer.postgres.recipient_lookup import ListedRecipient, RecipientLookup
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Question:
     """A question about a mailing that exists, or about a mail that could be sent.
 
     Attributes:
@@ -47,7 +47,7 @@ class _Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Mail:
+class _AskedMail:
     """The mail of the question, at a known brand."""
 
     policy: Policy
@@ -87,16 +87,16 @@ def explain(
 ) -> None:
     """Says why this person did, or does not, get a mail: from the record, and by the rules. It names no address."""
     try:
-        when = _when(on) if on else None
+        when = _parse_day_or_time(on) if on else None
     except ValueError as error:
         exit_with_error(str(error), 2)
-    asked = _Asked(recipient, brand, template, mailing, topic, partner, inviter, product, when)
+    asked = _Question(recipient, brand, template, mailing, topic, partner, inviter, product, when)
 
     async def act(app: App) -> ExplanationFacts:
-        return await _find(app, asked)
+        return await _gather_explanation_facts(app, asked)
 
     try:
-        found = with_app(act)
+        found = run_with_app(act)
     except _Unexplained as error:
         exit_with_error(str(error), 2)
     if json:
@@ -105,7 +105,7 @@ def explain(
         print_explanation(found)
 
 
-def _when(text: str) -> datetime:
+def _parse_day_or_time(text: str) -> datetime:
     """Parses the time of the question: a time, or a day, which means its end. Without a zone, it is UTC."""
     with suppress(ValueError):
         return parse_moment(f"{text}T00:00:00Z") + timedelta(days=1)
@@ -114,48 +114,54 @@ def _when(text: str) -> datetime:
     return parse_named_moment("--on", text)
 
 
-async def _find(app: App, asked: _Asked) -> ExplanationFacts:
+async def _gather_explanation_facts(app: App, asked: _Question) -> ExplanationFacts:
     """Gathers the facts that the explanation needs."""
-    id_, asked = await _known_mailing(app, asked)
-    person, mail = await _person_and_mail(app, asked, id_)
+    id_, asked = await _find_asked_mailing(app, asked)
+    person, mail = await _find_person_and_mail(app, asked, id_)
     now = datetime.now(UTC)
-    row = await app.deliveries.foresee_standing(person.brand, person.id, mail.mailing)
+    row = await app.deliveries.read_standing_as_delivery_row(person.brand, person.id, mail.mailing)
     if row is None:
         raise _Unexplained(f"--recipient: {person.brand} knows them no more")
     mailing = replace(mail.mailing, inviter_paused=row.inviter_paused)
     stops = [
-        stop for stop in await app.suppressions.suppressions_of(person.brand, person.id) if stop.reason != "collected"
+        stop
+        for stop in await app.suppressions.all_suppressions_of_recipient(person.brand, person.id)
+        if stop.reason != "collected"
     ]
-    consents = await app.consents.consent_history(person.brand, person.id)
-    past = await _past(app, asked, person, row.standing, stops, consents) if asked.on and asked.on < now else None
-    policy = _policy_on(mail.policy, asked.on) if asked.on and past else mail.policy
+    consents = await app.consents.consent_history_of_recipient(person.brand, person.id)
+    past = (
+        await _past_standing(app, asked, person, row.standing, stops, consents) if asked.on and asked.on < now else None
+    )
+    policy = _policy_in_force_at(mail.policy, asked.on) if asked.on and past else mail.policy
     standing, at = past.standing if past else row.standing, asked.on or now
-    obstacle = None if past else await no_route(app, policy, mailing.purpose, mailing.category.lane)
+    obstacle = None if past else await reason_for_no_processor(app, policy, mailing.purpose, mailing.category.lane)
     return ExplanationFacts(
         who=person.ref if "@" not in person.ref else f"recipient {person.id}",
         template=mail.template,
         mailing=id_,
-        facts=decision_facts(mailing, standing, policy, at),
+        facts=collect_decision_facts(mailing, standing, policy, at),
         decision=decide(mailing, standing, policy, at),
         past=past is not None,
         untold=past.untold if past else (),
-        delivered=await app.records.read_delivery(id_, person.id) if id_ else None,
-        entries=await app.records.read_entries(id_, person.id) if id_ else (),
-        halts=[] if past and not id_ else await app.records.read_halts(person.brand, id_),
+        delivered=await app.records.read_delivery_status(id_, person.id) if id_ else None,
+        entries=await app.records.read_ledger_entries(id_, person.id) if id_ else (),
+        halts=[] if past and not id_ else await app.records.read_halts_affecting_brand(person.brand, id_),
         stops=stops,
         consents=consents,
-        titles=await app.records.read_templates({stop.mailing_id for stop in stops if stop.mailing_id}),
+        titles=await app.records.read_template_names_of_mailings(
+            {stop.mailing_id for stop in stops if stop.mailing_id}
+        ),
         obstacle=obstacle.reason if obstacle else None,
     )
 
 
-async def _known_mailing(app: App, asked: _Asked) -> tuple[UUID | None, _Asked]:
+async def _find_asked_mailing(app: App, asked: _Question) -> tuple[UUID | None, _Question]:
     """Returns the id of the question's mailing, and the question with that mailing's brand and template."""
     if asked.mailing is None:
         if asked.template is None:
             raise _Unexplained("name a mailing by --mailing, or a mail by --template")
         return None, asked
-    found = await find_mailings(app, asked.mailing)
+    found = await find_mailings_by_id_or_event(app, asked.mailing)
     of_brand = [status for status in found if asked.brand in (None, status.brand)]
     if found and not of_brand:
         raise _Unexplained(f"--brand: the mailing {asked.mailing} is of {found[0].brand}")
@@ -167,12 +173,14 @@ async def _known_mailing(app: App, asked: _Asked) -> tuple[UUID | None, _Asked]:
     return of_brand[0].id, replace(asked, brand=of_brand[0].brand, template=of_brand[0].template)
 
 
-async def _person_and_mail(app: App, asked: _Asked, mailing: UUID | None) -> tuple[ListedRecipient, _Mail]:
+async def _find_person_and_mail(app: App, asked: _Question, mailing: UUID | None) -> tuple[ListedRecipient, _AskedMail]:
     """Returns the person and the mail, at the named brand or at the one brand that has both."""
     if asked.brand is not None and asked.brand not in app.policies:
         raise _Unexplained(f"--brand: there is no {asked.brand}; there are {', '.join(app.policies)}")
     brands = [asked.brand] if asked.brand else list(app.policies)
-    mails = {brand: mail for brand in brands if (mail := await _mail(app, brand, asked, mailing)) is not None}
+    mails = {
+        brand: mail for brand in brands if (mail := await _find_asked_mail(app, brand, asked, mailing)) is not None
+    }
     if not mails and asked.brand:
         names = ", ".join(app.templates.template_names(asked.brand))
         raise _Unexplained(f"--template: {asked.brand} has no {asked.template}; it has {names}")
@@ -194,18 +202,18 @@ async def _person_and_mail(app: App, asked: _Asked, mailing: UUID | None) -> tup
     raise _Unexplained(f"--recipient: {who} is of {len(known)} recipients: {numbers}; give the number of one")
 
 
-async def _mail(app: App, brand: str, asked: _Asked, mailing: UUID | None) -> _Mail | None:
+async def _find_asked_mail(app: App, brand: str, asked: _Question, mailing: UUID | None) -> _AskedMail | None:
     """Returns the question's mail with the facts that a decision needs, or None if the brand lacks the template."""
     policy, template = app.policies[brand], app.templates.get_template(brand, asked.template or "")
     if template is None:
         return None
-    category = policy.category(template.category)
+    category = policy.get_category(template.category)
     if mailing is None:
         about = Mailing(
             category, template.purpose, None, asked.topic, asked.inviter, partner=asked.partner, product=asked.product
         )
-        return _Mail(policy, template.name, about)
-    told = (await app.mailings.read_facts([mailing]))[mailing]
+        return _AskedMail(policy, template.name, about)
+    told = (await app.mailings.read_mailing_facts([mailing]))[mailing]
     about = Mailing(
         category,
         template.purpose,
@@ -217,16 +225,16 @@ async def _mail(app: App, brand: str, asked: _Asked, mailing: UUID | None) -> _M
         expires_at=told.expires_at,
         product=told.product,
     )
-    return _Mail(policy, template.name, about)
+    return _AskedMail(policy, template.name, about)
 
 
-async def _past(
+async def _past_standing(
     app: App,
-    asked: _Asked,
+    asked: _Question,
     person: ListedRecipient,
     now: Standing,
     stops: Sequence[Suppression],
-    consents: Sequence[ConsentRecord],
+    consents: Sequence[StoredConsent],
 ) -> PastStanding:
     """Returns the standing at the time of the question, as far as the records show it."""
     when = asked.on or datetime.now(UTC)
@@ -235,11 +243,14 @@ async def _past(
             f"--on: they became known on {person.since:%Y-%m-%d %H:%M:%SZ}; before, nothing is on record"
         )
     return standing_at(
-        now, await app.records.read_standing_changes(person.brand, person.id), [*held_spans(stops, consents)], when
+        now,
+        await app.records.read_standing_changes_of_recipient(person.brand, person.id),
+        [*spans_of_suppressions_and_consents(stops, consents)],
+        when,
     )
 
 
-def _policy_on(policy: Policy, moment: datetime) -> Policy:
+def _policy_in_force_at(policy: Policy, moment: datetime) -> Policy:
     """Returns the version of a brand's policy that was in force at a moment."""
     day = moment.astimezone(UTC).date()
     if all(version.effective > day for version in policy.all_versions):

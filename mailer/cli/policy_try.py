@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.cli.policy_check import policies_at_hand, templates_of
+from mailer.cli.policy_check import load_policies_or_exit, load_templates_of_brand
 from mailer.cli.shared import AsJson, exit_with_error, out, print_json, progress_bar, read_command_settings
 from mailer.cli.terminal_layout import Cell, escape_line, lay_out_table
 from mailer.rendering.template_library import TemplateError
-from mailer.runtime.private_files import open_private
+from mailer.runtime.private_files import open_private_file
 from mailer.settings import SettingsError
 from mailer.trial.trial_run import FAILS, HOLDS, NOT_TRIED, PromiseResult, TrialResult, try_brand
 
@@ -32,11 +32,11 @@ def try_(
 
     It needs neither a database nor a broker, sends nothing, and takes a few seconds.
     """
-    current, policies = read_command_settings(), policies_at_hand()
+    current, policies = read_command_settings(), load_policies_or_exit()
     if brand not in policies:
         exit_with_error(f"there is no policy of {brand}; there are {', '.join(policies)}", 2)
     try:
-        templates = templates_of(current, brand)
+        templates = load_templates_of_brand(current, brand)
     except SettingsError as error:
         exit_with_error(str(error), 2)
     except TemplateError as error:
@@ -51,7 +51,7 @@ def try_(
             datetime.now(UTC),
             lambda done, of: bar.update(task, completed=done, total=of),
         )
-    _tell(found, to, json=json)
+    _print_or_write_report(found, to, json=json)
     if found.failed_promises:
         count = len(found.failed_promises)
         those = "1 promise" if count == 1 else f"{count} promises"
@@ -60,43 +60,43 @@ def try_(
         )
 
 
-def _tell(found: TrialResult, to: Path | None, *, json: bool) -> None:
+def _print_or_write_report(found: TrialResult, to: Path | None, *, json: bool) -> None:
     if to is None:
         if json:
             print_json(_as_json(found))
-        for line in () if json else _report(found, out.width if out.is_terminal else None):
+        for line in () if json else _report_lines(found, out.width if out.is_terminal else None):
             out.print(line)
         return
-    report = dumps(_as_json(found), ensure_ascii=False) if json else "\n".join(_report(found, None))
+    report = dumps(_as_json(found), ensure_ascii=False) if json else "\n".join(_report_lines(found, None))
     try:
-        with open(to, "w", encoding="utf-8", opener=open_private) as file:
+        with open(to, "w", encoding="utf-8", opener=open_private_file) as file:
             file.write(f"{report}\n")
     except OSError as error:
         exit_with_error(f"--to {to}: {error.strerror}", 2)
     out.print(f"The report is in {to}.")
 
 
-def _report(found: TrialResult, width: int | None) -> Iterator[str]:
+def _report_lines(found: TrialResult, width: int | None) -> Iterator[str]:
     """Yields the lines of the report, for the person who is responsible for the promises."""
     yield escape_line(f"Trial of {found.brand}, policy version {found.version}, {found.at:%Y-%m-%d %H:%M} UTC")
     yield f"{found.people:,} made-up people, {found.mailings} made-up mailings; nothing was sent."
     yield ""
-    yield from lay_out_table(("promise", "says", "result"), [_row(line) for line in found.lines], width)
+    yield from lay_out_table(("promise", "says", "result"), [_promise_row(line) for line in found.lines], width)
     yield ""
     results = [line.result for line in found.lines]
     yield f"{results.count(HOLDS)} hold, {results.count(FAILS)} fail, {results.count(NOT_TRIED)} not tried."
     yield "What holds was tried on made-up people and mailings. `mailer policy check` says what tests have shown."
 
 
-def _row(line: PromiseResult) -> tuple[Cell, ...]:
-    said = [f"{line.result}{_tried_on(line)}"]
+def _promise_row(line: PromiseResult) -> tuple[Cell, ...]:
+    said = [f"{line.result}{_tried_counts_in_words(line)}"]
     if line.failure:
         said.append(f"First: {line.failure}.")
     said += [f"Not tried: {why}." for why in line.not_tried]
     return line.id, line.promise, said
 
 
-def _tried_on(line: PromiseResult) -> str:
+def _tried_counts_in_words(line: PromiseResult) -> str:
     counted = (
         (line.people, "person", "people"),
         (line.mailings, "mailing", "mailings"),

@@ -8,20 +8,27 @@ from contextlib import AsyncExitStack
 import typer
 from prometheus_client import CollectorRegistry
 
-from mailer.app import App, open_app, running_database
+from mailer.app import App, open_app, running_database_url
 from mailer.app import migrate as migrate_database
-from mailer.cli.shared import exit_with_error, out, print_note, read_command_settings, run, until_signalled
+from mailer.cli.shared import (
+    exit_with_error,
+    out,
+    print_note,
+    read_command_settings,
+    run_async_or_exit,
+    stop_event_of_signals,
+)
 from mailer.database.connections import ATTENDED, open_pool
 from mailer.database_startup import DatabaseWatch
-from mailer.embedded import Unavailable
+from mailer.embedded import PrivateServiceUnavailable
 from mailer.pipeline.consumers import result_unless_stopped
 from mailer.ports.broker import Broker
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.address_rehashing import rehash_legacy_addresses
 from mailer.postgres.migrations import MigrationFailed
-from mailer.postgres.rehashing import rehash_addresses
 from mailer.runtime.logs import make_output_nonblocking, set_up_logs
 from mailer.runtime.operator_port import OperatorPort
-from mailer.runtime.process import serving_operators
+from mailer.runtime.process_monitoring import serving_operator_port
 from mailer.runtime.readiness import Readiness
 from mailer.telemetry import TIMEKEEPER, WEB, WORKER, log
 
@@ -41,23 +48,23 @@ def migrate() -> None:
     """Brings the database up to date."""
     try:
         done, findings = migrate_database(read_command_settings())
-    except (MigrationFailed, Unavailable) as error:
+    except (MigrationFailed, PrivateServiceUnavailable) as error:
         exit_with_error(str(error), 1)
     for line in done.splitlines() or ["The database is up to date."]:
         out.print(line)
     for finding in findings:
         print_note(f"{finding.check}: {finding.text}")
-    if people := run(_rehash):
+    if people := run_async_or_exit(_rehash_addresses):
         out.print(f"Addresses are compared by a stricter rule now: {people:,} hashes were made anew.")
 
 
-async def _rehash() -> int:
+async def _rehash_addresses() -> int:
     """Hashes addresses again that have a hash by the rule of an earlier version. Returns the number of people."""
     current = read_command_settings()
-    with running_database(current) as url:
+    with running_database_url(current) as url:
         pool = await open_pool(url, 1, ATTENDED)
         try:
-            return await rehash_addresses(pool, AddressHasher(current.address_key))
+            return await rehash_legacy_addresses(pool, AddressHasher(current.address_key))
         finally:
             await pool.close()
 
@@ -67,15 +74,15 @@ def worker() -> None:
 
     async def work(app: App, stop: asyncio.Event, _: OperatorPort) -> None:
         log.info("worker started", owner=app.owner, templates=len(app.templates))
-        broker = await result_unless_stopped(stop, app.broker())
-        _settle_memory()
+        broker = await result_unless_stopped(stop, app.open_broker())
+        _freeze_garbage_collection()
         if broker is not None:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(app.run_worker(stop, broker))
-                if app.settings.in_process:
+                if app.settings.is_broker_in_process:
                     tasks.create_task(app.run_timekeeper(stop, broker))
 
-    _serve("worker", work, WORKER, *([TIMEKEEPER] if read_command_settings().in_process else []))
+    _run_process("worker", work, WORKER, *([TIMEKEEPER] if read_command_settings().is_broker_in_process else []))
 
 
 def web() -> None:
@@ -84,7 +91,7 @@ def web() -> None:
     async def work(app: App, stop: asyncio.Event, operators: OperatorPort) -> None:
         await app.run_web(stop, lambda port: log.info("web started", port=port), operators)
 
-    _serve("web", work, WEB)
+    _run_process("web", work, WEB)
 
 
 def timekeeper() -> None:
@@ -92,30 +99,30 @@ def timekeeper() -> None:
 
     async def work(app: App, stop: asyncio.Event, _: OperatorPort) -> None:
         log.info("timekeeper started", owner=app.owner)
-        broker = await result_unless_stopped(stop, app.broker())
+        broker = await result_unless_stopped(stop, app.open_broker())
         if broker is not None:
             await app.run_timekeeper(stop, broker)
 
-    _serve("timekeeper", work, TIMEKEEPER)
+    _run_process("timekeeper", work, TIMEKEEPER)
 
 
-def _serve(name: str, work: Work, *registries: CollectorRegistry) -> None:
+def _run_process(name: str, work: Work, *registries: CollectorRegistry) -> None:
     """Runs a process until a signal stops it. It may start before the services that it needs."""
 
     async def main() -> None:
-        stop, readiness, current = until_signalled(), Readiness(), read_command_settings()
+        stop, readiness, current = stop_event_of_signals(), Readiness(), read_command_settings()
         set_up_logs(json=current.log_json)
         make_output_nonblocking()
-        readiness.report_problem("start", "it starts, and waits for the database")
+        readiness.set_or_clear_problem("start", "it starts, and waits for the database")
         async with AsyncExitStack() as stack:
             host, port = current.metrics_host, current.metrics_port
-            operators = await stack.enter_async_context(serving_operators(name, host, port, readiness, registries))
+            operators = await stack.enter_async_context(serving_operator_port(name, host, port, readiness, registries))
             if port:
                 log.info("operators are answered", host=host, port=port)
             opening = stack.enter_async_context(open_app(current, wait=True, readiness=readiness))
             app = await result_unless_stopped(stop, opening)
             if app is not None:
-                readiness.report_problem("start", None)
+                readiness.set_or_clear_problem("start", None)
                 watch = DatabaseWatch(app.pool, readiness, dates=name != "web")
                 await watch.check_once()
                 watching = asyncio.create_task(watch.keep_watching())
@@ -123,17 +130,17 @@ def _serve(name: str, work: Work, *registries: CollectorRegistry) -> None:
                 await work(app, stop, operators)
         log.info(f"{name} stopped")
 
-    run(main)
+    run_async_or_exit(main)
 
 
-def _settle_memory() -> None:
+def _freeze_garbage_collection() -> None:
     """Keeps loaded objects out of garbage collection, which runs less often. It saves a fifth of a worker's time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
 
 
-async def run_everything(app: App, broker: Broker, stop: asyncio.Event, operators: OperatorPort) -> None:
+async def run_all_processes(app: App, broker: Broker, stop: asyncio.Event, operators: OperatorPort) -> None:
     """Runs worker, timekeeper and web in one process."""
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(app.run_worker(stop, broker))

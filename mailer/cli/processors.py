@@ -6,36 +6,43 @@ import typer
 
 from mailer.app import App
 from mailer.cli import stop_start
-from mailer.cli.mailing_lookup import mailing_id
+from mailer.cli.mailing_lookup import find_mailing_id
 from mailer.cli.shared import (
     AsJson,
     exit_with_error,
-    in_utc,
-    note_actor,
+    format_utc_time,
     out,
     print_json,
     print_table,
     read_command_settings,
-    with_app,
+    remember_acting_person,
+    run_with_app,
 )
 from mailer.policy.setup_faults import setup_checks, setup_checks_by_status
-from mailer.ports.halts import Halt, HaltScope, MailingRefused
+from mailer.ports.halts import Halt, HaltScope, MailingControlRefused
 from mailer.ports.processor_states import ProcessorState
-from mailer.ports.rights import DataHolder, DataKeeper, ProcessorPurge
+from mailer.ports.rights import ErasureDuty, ProcessorHoldingData, PurgeDuty
 from mailer.ports.stream_pauses import SET_UP, StreamPause
-from mailer.postgres.stream_pauses import PostgresPauses
+from mailer.postgres.stream_pauses import PostgresStreamPauses
 from mailer.processors.relay_url import parse_relay_url
 
 app = typer.Typer(help="Processors: list, pause, resume, confirm-purge, confirm-erasure.", no_args_is_help=True)
 
 _Listed = tuple[
-    list[ProcessorState], list[StreamPause], list[DataHolder], list[ProcessorPurge], list[DataKeeper], tuple[Halt, ...]
+    list[ProcessorState],
+    list[StreamPause],
+    list[ProcessorHoldingData],
+    list[PurgeDuty],
+    list[ErasureDuty],
+    tuple[Halt, ...],
 ]
 Processor = Annotated[str, typer.Option(help="Its name, as the ledger has it.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name, as the ledger has it.")]
 By = Annotated[
     str,
-    typer.Option("--by", metavar="PERSON", help="Who notes its answer; it stands in the ledger.", callback=note_actor),
+    typer.Option(
+        "--by", metavar="PERSON", help="Who notes its answer; it stands in the ledger.", callback=remember_acting_person
+    ),
 ]
 
 
@@ -45,78 +52,94 @@ def list_(json: AsJson = False) -> None:
 
     async def act(app: App) -> _Listed:
         halts = tuple(
-            halt for halt in (await app.halts.query_halts((), (), ())).halts if halt.scope is HaltScope.PROCESSOR
+            halt
+            for halt in (await app.halts.query_halts_and_check_memory((), (), ())).halts
+            if halt.scope is HaltScope.PROCESSOR
         )
-        known, streams = app.processors, await PostgresPauses(app.pool).list_pauses()
+        known, streams = app.processors, await PostgresStreamPauses(app.pool).list_current_pauses()
         return (
-            await known.list_states(),
+            await known.list_states_over_workers(),
             streams,
-            await known.list_data_holders(),
+            await known.list_processors_handed_data(),
             await known.list_purge_duties(),
             await known.list_erasure_duties(),
             halts,
         )
 
-    states, streams, holders, purges, keepers, paused = with_app(act)
+    states, streams, holders, purges, keepers, paused = run_with_app(act)
     if json:
         print_json(
             {
-                "relays": [_state(state) for state in states],
-                "streams": [_stream(pause) for pause in streams],
-                "processors": [_plain(holder) for holder in holders],
-                "purges": [_plain(purge) for purge in purges],
-                "erasures": [_plain(keeper) for keeper in keepers],
-                "paused": stop_start.as_json(paused),
+                "relays": [_processor_state_as_json(state) for state in states],
+                "streams": [_stream_pause_as_json(pause) for pause in streams],
+                "processors": [_fields_as_dict(holder) for holder in holders],
+                "purges": [_fields_as_dict(purge) for purge in purges],
+                "erasures": [_fields_as_dict(keeper) for keeper in keepers],
+                "paused": stop_start.halts_as_json(paused),
             }
         )
         return
-    _show(states, streams)
+    _print_states_and_pauses(states, streams)
     print_table(
         ("brand", "processor", "country", "contract", "hand-overs", "first", "last"),
         [
-            (h.brand, h.processor, h.country, h.contract, h.handovers, in_utc(h.first_at), in_utc(h.last_at))
+            (
+                h.brand,
+                h.processor,
+                h.country,
+                h.contract,
+                h.handovers,
+                format_utc_time(h.first_at),
+                format_utc_time(h.last_at),
+            )
             for h in holders
         ],
         "Were handed data",
     )
     print_table(
         ("mailing", "processor", "due since", "confirmed", "noted by"),
-        [(p.mailing_id, p.processor, in_utc(p.due_at), in_utc(p.confirmed_at), p.confirmed_by) for p in purges],
+        [
+            (p.mailing_id, p.processor, format_utc_time(p.due_at), format_utc_time(p.confirmed_at), p.confirmed_by)
+            for p in purges
+        ],
         "Are to keep nothing of a mailing",
     )
     print_table(
         ("recipient", "processor", "due until", "confirmed", "noted by"),
-        [(k.recipient_id, k.processor, in_utc(k.due_at), in_utc(k.confirmed_at), k.confirmed_by) for k in keepers],
+        [
+            (k.recipient_id, k.processor, format_utc_time(k.due_at), format_utc_time(k.confirmed_at), k.confirmed_by)
+            for k in keepers
+        ],
         "Are to erase a person",
     )
-    stop_start.show(paused)
+    stop_start.print_halts(paused)
 
 
 @app.command()
 def pause(name: Name, by: stop_start.By = "", reason: stop_start.Reason = "", json: AsJson = False) -> None:
     """Hands nothing more to a processor, from two seconds on."""
     current = read_command_settings()
-    names = ["capture"] if current.captures else [parse_relay_url(url).name for url in current.processors]
+    names = ["capture"] if current.is_mail_captured else [parse_relay_url(url).name for url in current.processors]
     if name not in names:
         exit_with_error(f"MAILER_PROCESSORS has no processor {name}; there are {', '.join(names)}", 2)
-    stop_start.halt_one(HaltScope.PROCESSOR, name, by, reason, json)
+    stop_start.halt_brand_or_processor(HaltScope.PROCESSOR, name, by, reason, json)
 
 
 @app.command()
 def resume(name: Name, by: stop_start.By = "", json: AsJson = False) -> None:
     """Hands mail to a processor again, also to the recipient domains that had blocked it or found our set-up broken."""
-    who = stop_start.person(by)
+    who = stop_start.person_or_system_user(by)
 
     async def act(app: App) -> tuple[bool, int]:
-        pauses = PostgresPauses(app.pool)
+        pauses = PostgresStreamPauses(app.pool)
         lifted = await app.halts.lift_halt(HaltScope.PROCESSOR, name, who)
         return lifted, await pauses.lift_pauses_of_processor(name)
 
-    lifted, streams = with_app(act)
+    lifted, streams = run_with_app(act)
     if json:
         print_json({"resumed": name, "new": lifted, "streams": streams})
         return
-    stop_start.say_resumed(name, lifted, json)
+    stop_start.print_resumed(name, lifted, json)
     if streams:
         out.print(f"{streams:,} streams that had paused go on.")
 
@@ -128,14 +151,14 @@ def confirm_purge(
     by: By,
 ) -> None:
     """Notes that a processor has kept nothing of a mailing."""
-    _named(by)
+    _require_person_name(by)
 
     async def act(app: App) -> bool:
-        return await app.processors.confirm_purge(await mailing_id(app, mailing), processor, by)
+        return await app.processors.confirm_purge_by_processor(await find_mailing_id(app, mailing), processor, by)
 
     try:
-        confirmed = with_app(act)
-    except MailingRefused as error:
+        confirmed = run_with_app(act)
+    except MailingControlRefused as error:
         exit_with_error(f"--mailing: {error}", 2)
     if not confirmed:
         exit_with_error(
@@ -151,33 +174,33 @@ def confirm_erasure(
     by: By,
 ) -> None:
     """Notes that a processor has erased a person."""
-    _named(by)
-    if not with_app(lambda app: app.processors.confirm_erasure(recipient, processor, by)):
+    _require_person_name(by)
+    if not run_with_app(lambda app: app.processors.confirm_erasure_by_processor(recipient, processor, by)):
         exit_with_error(
             f"{processor} has nothing of recipient {recipient} to erase; `mailer processors list` shows what is due", 2
         )
     out.print("Noted.")
 
 
-def _named(by: str) -> None:
+def _require_person_name(by: str) -> None:
     if not by.strip() or not by.isprintable():
         exit_with_error("--by needs the name of a person: it stands in the ledger", 2)
 
 
-def _show(states: list[ProcessorState], streams: list[StreamPause]) -> None:
+def _print_states_and_pauses(states: list[ProcessorState], streams: list[StreamPause]) -> None:
     """Prints the state of the processors in the workers, and the mail that waits for recipient domains."""
     print_table(
         ("processor", "state", "since", "last error", "what to check", "times", "workers"),
-        [(s.relay, s.state, in_utc(s.since), s.error, s.remedy, s.times or "", s.workers) for s in states],
+        [(s.relay, s.state, format_utc_time(s.since), s.error, s.remedy, s.times or "", s.workers) for s in states],
         "As the running workers find them",
     )
     if streams:
         names = ("processor", "category", "domain", "until", "reason", "says", "check")
-        shown = [_stream(pause) | {"until": in_utc(pause.until)} for pause in streams]
+        shown = [_stream_pause_as_json(pause) | {"until": format_utc_time(pause.until)} for pause in streams]
         print_table(names, [tuple(one[name] or "" for name in names) for one in shown], "Mail that pauses")
 
 
-def _stream(pause: StreamPause) -> dict[str, object]:
+def _stream_pause_as_json(pause: StreamPause) -> dict[str, object]:
     status = next((word for word in pause.says.split() if setup_checks_by_status(word)), None)
     return {
         "processor": pause.processor,
@@ -190,7 +213,7 @@ def _stream(pause: StreamPause) -> dict[str, object]:
     }
 
 
-def _state(state: ProcessorState) -> dict[str, object]:
+def _processor_state_as_json(state: ProcessorState) -> dict[str, object]:
     return {
         "processor": state.relay,
         "state": state.state,
@@ -202,5 +225,5 @@ def _state(state: ProcessorState) -> dict[str, object]:
     }
 
 
-def _plain(row: DataHolder | ProcessorPurge | DataKeeper) -> dict[str, object]:
+def _fields_as_dict(row: ProcessorHoldingData | PurgeDuty | ErasureDuty) -> dict[str, object]:
     return {name: getattr(row, name) for name in row.__dataclass_fields__}

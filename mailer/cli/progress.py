@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from mailer.cli.shared import in_utc, out
+from mailer.cli.shared import format_utc_time, out
 from mailer.ports.mailings import MailingStatus
 
 PERIOD = 1.0
@@ -53,5 +53,5 @@ def _update_bar(bar: Progress, task: TaskID, status: MailingStatus) -> None:
     progress = status.progress(datetime.now(UTC))
     pace = "" if progress.rate is None else f"{progress.rate:,.0f}/s"
     if progress.eta and progress.open:
-        pace += f", done about {in_utc(progress.eta)}"
+        pace += f", done about {format_utc_time(progress.eta)}"
     bar.update(task, completed=progress.done, total=progress.done + progress.open, state=status.state, pace=pace)

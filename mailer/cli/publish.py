@@ -15,9 +15,9 @@ from typing import Annotated, NamedTuple
 import typer
 
 from mailer import publishing
-from mailer.accounts import AccountEvent, parse_any
+from mailer.accounts import AccountEvent, parse_any_event
 from mailer.actions.account_events import check_account_event
-from mailer.app import load_templates, running_database
+from mailer.app import load_templates, running_database_url
 from mailer.cli.shared import (
     AsJson,
     acting_person,
@@ -27,22 +27,22 @@ from mailer.cli.shared import (
     print_json,
     print_note,
     read_command_settings,
-    run,
+    run_async_or_exit,
 )
-from mailer.cli.stop_start import By, person
+from mailer.cli.stop_start import By, person_or_system_user
 from mailer.database.connections import ATTENDED, open_pool
-from mailer.embedded import Unavailable
+from mailer.embedded import PrivateServiceUnavailable
 from mailer.event_digests import EventDigests, IdTaken, differing_fields
 from mailer.events import Audience, EventRefused, MessageEvent
-from mailer.input_types import read_json
+from mailer.input_types import parse_json_strictly
 from mailer.ledger.writers import LedgerWriters
 from mailer.pipeline.publisher_rights import required_right
 from mailer.policy.policy_file import Policy
-from mailer.policy.publisher_rights import right_refusal
+from mailer.policy.publisher_rights import refusal_of_publisher
 from mailer.policy_loading import load_policies
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.outbox import UNREACHABLE
-from mailer.postgres.published_events import PublishedEvents
+from mailer.postgres.published_event_lookup import PublishedEventLookup
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.rendering.event_checks import check_event
 from mailer.rendering.localized_texts import describe_missing_languages
@@ -54,27 +54,27 @@ _PAUSE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _PlacedEvent:
     """An event, with the words for its place in the file."""
 
     place: str
     event: MessageEvent | AccountEvent
 
 
-class _Asked(NamedTuple):
+class _DatabaseStores(NamedTuple):
     """The stores that know earlier events and the rights of publishers."""
 
-    published: PublishedEvents
+    published: PublishedEventLookup
     publishers: PostgresPublishers
 
 
 @dataclass(frozen=True, slots=True)
-class _Published:
+class _PublishResult:
     """The result of publishing.
 
     Attributes:
         problems: the reasons for which nothing was published.
-        fates: the fate of each event that was waited for, as `PublishedEvents.find_fates` returns it.
+        fates: the fate of each event that was waited for, as `PublishedEventLookup.find_intake_results` returns it.
         silence: the reason for which the database could not be asked about earlier events.
         lacks: the texts that lack a language.
     """
@@ -102,14 +102,14 @@ def publish(
 
     A person publishes them, with rights of their own: who `--by` names, else the system's user.
     """
-    person(by)
-    lines = _parse(_read(file), file)
+    person_or_system_user(by)
+    lines = _parse_events(_read_file_or_stdin(file), file)
     logging.disable()  # the error of this command says in one line what the drivers would log every second
-    done = run(partial(_publish, read_command_settings(), lines, wait))
+    done = run_async_or_exit(partial(_check_and_publish, read_command_settings(), lines, wait))
     if done.problems:
         exit_with_errors(done.problems, 1)
     if json:
-        states = [_as_json(fate) for fate in done.fates] if wait else [dict[str, str]()] * len(lines)
+        states = [_fate_as_json(fate) for fate in done.fates] if wait else [dict[str, str]()] * len(lines)
         named = [{"id": line.event.id, "brand": line.event.brand} for line in lines]
         print_json([{**name, **state} for name, state in zip(named, states, strict=True)])
     else:
@@ -118,11 +118,11 @@ def publish(
         print_note(said)
     if done.silence is not None:
         print_note(f"neither rights nor the ids of earlier events were looked at: {done.silence}")
-    if open_ends := list(_tell_open_ends(lines, done.fates)):
+    if open_ends := list(_unaccepted_event_lines(lines, done.fates)):
         exit_with_errors(open_ends, 1)
 
 
-def _read(file: str) -> str:
+def _read_file_or_stdin(file: str) -> str:
     try:
         read = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         return read.decode("utf-8-sig")
@@ -132,13 +132,13 @@ def _read(file: str) -> str:
         exit_with_error(f"{file}: octet {error.start:,} is not UTF-8; events are published from UTF-8", 2)
 
 
-def _parse(text: str, file: str) -> list[_Line]:
-    documents = _documents(text)
-    lines, problems = list[_Line](), list[str]()
+def _parse_events(text: str, file: str) -> list[_PlacedEvent]:
+    documents = _split_documents(text)
+    lines, problems = list[_PlacedEvent](), list[str]()
     for number, document in documents:
         place = f"{file}: line {number}: " if len(documents) > 1 else f"{file}: "
         try:
-            lines.append(_Line(place, parse_any(document)))
+            lines.append(_PlacedEvent(place, parse_any_event(document)))
         except EventRefused as refusal:
             problems.append(place + str(refusal))
     if problems:
@@ -148,10 +148,10 @@ def _parse(text: str, file: str) -> list[_Line]:
     return lines
 
 
-def _documents(text: str) -> list[tuple[int, str]]:
+def _split_documents(text: str) -> list[tuple[int, str]]:
     """Returns the JSON documents of a text with their numbers: one document, the items of a list, or one a line."""
     try:
-        whole = read_json(text)
+        whole = parse_json_strictly(text)
     except ValueError:
         # Other line ends, such as U+2028, may occur inside a document.
         return [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
@@ -160,33 +160,37 @@ def _documents(text: str) -> list[tuple[int, str]]:
     return [(1, text)]
 
 
-async def _publish(current: Settings, lines: Sequence[_Line], wait: bool) -> _Published:
+async def _check_and_publish(current: Settings, lines: Sequence[_PlacedEvent], wait: bool) -> _PublishResult:
     """Publishes events if no check finds a problem with any of them; with `wait`, waits for their fates."""
     contents = EventDigests(current.address_key)
     lacks = list[str]()
-    problems = [*_check(current, lines, lacks), *_check_ids(contents, lines)]
+    problems = [*_find_event_faults(current, lines, lacks), *_find_id_conflicts(contents, lines)]
     async with AsyncExitStack() as stack:
         asked, silence = None, None
-        if current.in_process or not current.embedded:
+        if current.is_broker_in_process or not current.is_database_embedded:
             try:
-                asked = await _open(stack, current)
-                problems += await _hold_against(asked.published, lines)
-                problems += _judge_user(current.broker_user, await asked.publishers.read_broker_user())
-                problems += await _find_lacking(asked.publishers, load_policies(current), lines)
-            except (*UNREACHABLE, Unavailable) as error:
+                asked = await _connect_database(stack, current)
+                problems += await _find_faults_in_database(asked.published, lines)
+                problems += _broker_user_faults(
+                    current.broker_user, await asked.publishers.read_broker_user_of_worker()
+                )
+                problems += await _missing_rights(asked.publishers, load_policies(current), lines)
+            except (*UNREACHABLE, PrivateServiceUnavailable) as error:
                 asked, silence = None, f"the database does not answer: {error}"
         if wait and asked is None:
             problems.append(f"--wait asks the database: {silence or 'say in MAILER_DATABASE_URL where it is'}")
         if problems:
-            return _Published(problems)
+            return _PublishResult(problems)
         published = asked.published if asked and wait else None
-        after = await published.get_newest_letter() if published else 0
+        after = await published.newest_dead_letter_id() if published else 0
         await asyncio.gather(*(publishing.publish_as(line.event, acting_person()) for line in lines))
-        fates = await follow(published, [line.event for line in lines], after, WAIT_SECONDS) if published else []
-    return _Published([], fates, silence, lacks)
+        fates = (
+            await wait_for_fates(published, [line.event for line in lines], after, WAIT_SECONDS) if published else []
+        )
+    return _PublishResult([], fates, silence, lacks)
 
 
-def _check(current: Settings, lines: Sequence[_Line], lacks: list[str]) -> Iterator[str]:
+def _find_event_faults(current: Settings, lines: Sequence[_PlacedEvent], lacks: list[str]) -> Iterator[str]:
     """Yields the problems that policies and templates find in events; adds texts without a language to `lacks`."""
     policies = load_policies(current)
     templates = load_templates(current, *{line.event.brand for line in lines if line.event.brand in policies})
@@ -201,7 +205,7 @@ def _check(current: Settings, lines: Sequence[_Line], lacks: list[str]) -> Itera
             yield from (line.place + problem for problem in refusal.problems)
 
 
-def _check_ids(contents: EventDigests, lines: Sequence[_Line]) -> Iterator[str]:
+def _find_id_conflicts(contents: EventDigests, lines: Sequence[_PlacedEvent]) -> Iterator[str]:
     """Yields a problem for each id that stands for two different events in one file."""
     first: dict[tuple[object, ...], bytes] = {}
     for line in lines:
@@ -211,24 +215,26 @@ def _check_ids(contents: EventDigests, lines: Sequence[_Line]) -> Iterator[str]:
             yield f"{line.place}{IdTaken(fields)}"
 
 
-async def _open(stack: AsyncExitStack, current: Settings) -> _Asked:
+async def _connect_database(stack: AsyncExitStack, current: Settings) -> _DatabaseStores:
     """Connects to the database until the stack is closed. Returns the stores."""
-    url = stack.enter_context(running_database(current))
+    url = stack.enter_context(running_database_url(current))
     try:
         pool = await open_pool(url, 2, ATTENDED)
     except ValueError:  # its message may quote a password
         raise SettingsError("MAILER_DATABASE_URL cannot be read; percent-encode special characters") from None
     stack.push_async_callback(pool.close)
     hasher = AddressHasher(current.address_key)
-    return _Asked(PublishedEvents(pool, hasher), PostgresPublishers(pool, LedgerWriters(current.ledger_key)))
+    return _DatabaseStores(
+        PublishedEventLookup(pool, hasher), PostgresPublishers(pool, LedgerWriters(current.ledger_key))
+    )
 
 
-async def _hold_against(asked: PublishedEvents, lines: Sequence[_Line]) -> list[str]:
+async def _find_faults_in_database(asked: PublishedEventLookup, lines: Sequence[_PlacedEvent]) -> list[str]:
     """Finds problems in the database: an id that another event has, or an unknown audience."""
     events = [line.event for line in lines]
     problems = [
         f"{line.place}{IdTaken(fields)}"
-        for line, fields in zip(lines, await asked.find_differing(events), strict=True)
+        for line, fields in zip(lines, await asked.differing_fields_of_events(events), strict=True)
         if fields
     ]
     unknown = await asked.find_unknown_audiences(events)
@@ -241,7 +247,7 @@ async def _hold_against(asked: PublishedEvents, lines: Sequence[_Line]) -> list[
     ]
 
 
-def _judge_user(user: str | None, own: str | None) -> Iterator[str]:
+def _broker_user_faults(user: str | None, own: str | None) -> Iterator[str]:
     """Yields a problem if the RabbitMQ user is not mailer's own. Workers trust only that user to name a publisher."""
     if user is not None and own is not None and user != own:
         yield (
@@ -251,18 +257,20 @@ def _judge_user(user: str | None, own: str | None) -> Iterator[str]:
         )
 
 
-async def _find_lacking(
-    publishers: PostgresPublishers, policies: Mapping[str, Policy], lines: Sequence[_Line]
+async def _missing_rights(
+    publishers: PostgresPublishers, policies: Mapping[str, Policy], lines: Sequence[_PlacedEvent]
 ) -> list[str]:
     """Finds the rights that the publisher of events lacks, as intake does."""
-    identity, known = acting_person(), await publishers.all_publishers()
+    identity, known = acting_person(), await publishers.unrevoked_publishers_by_identity()
     wishes = [(line, required_right(policies, line.event)) for line in lines]
-    said = [(line, right_refusal(identity, known.get(identity), wish)) for line, wish in wishes if wish is not None]
+    said = [
+        (line, refusal_of_publisher(identity, known.get(identity), wish)) for line, wish in wishes if wish is not None
+    ]
     return [f"{line.place}{why}" for line, why in said if why]
 
 
-async def follow(
-    asked: PublishedEvents, events: Sequence[MessageEvent | AccountEvent], after: int, seconds: float
+async def wait_for_fates(
+    asked: PublishedEventLookup, events: Sequence[MessageEvent | AccountEvent], after: int, seconds: float
 ) -> list[str | None]:
     """Waits until all events have a fate, or the time is over.
 
@@ -273,15 +281,15 @@ async def follow(
         seconds: the longest wait.
 
     Returns:
-        The fates, as `PublishedEvents.find_fates` returns them.
+        The fates, as `PublishedEventLookup.find_intake_results` returns them.
     """
     until = time.monotonic() + seconds
-    while None in (fates := await asked.find_fates(events, after)) and time.monotonic() < until:  # noqa: ASYNC110
+    while None in (fates := await asked.find_intake_results(events, after)) and time.monotonic() < until:  # noqa: ASYNC110
         await asyncio.sleep(_PAUSE)  # other processes write these rows, and nothing notifies us
     return fates
 
 
-def _tell_open_ends(lines: Sequence[_Line], fates: Sequence[str | None]) -> Iterator[str]:
+def _unaccepted_event_lines(lines: Sequence[_PlacedEvent], fates: Sequence[str | None]) -> Iterator[str]:
     """Yields a line for each event that was refused, or has no fate yet."""
     for line, fate in zip(lines, fates, strict=False):
         if fate is None:
@@ -293,7 +301,7 @@ def _tell_open_ends(lines: Sequence[_Line], fates: Sequence[str | None]) -> Iter
             yield f"{line.place}refused: {fate}"
 
 
-def _as_json(fate: str | None) -> dict[str, str]:
+def _fate_as_json(fate: str | None) -> dict[str, str]:
     """Returns the state of an event as JSON."""
     if fate:
         return {"state": "refused", "reason": fate}

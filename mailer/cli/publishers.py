@@ -11,18 +11,18 @@ from mailer.app import App
 from mailer.cli.shared import (
     AsJson,
     exit_with_error,
-    in_utc,
+    format_utc_time,
     out,
     print_facts,
     print_json,
     print_table,
-    with_app,
+    run_with_app,
 )
-from mailer.cli.stop_start import By, person
+from mailer.cli.stop_start import By, person_or_system_user
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import WRITTEN, Identity
-from mailer.policy.publisher_rights import PublisherRights, ReadRight
-from mailer.postgres.publishers import KnownPublisher, PublisherChange
+from mailer.policy.publisher_rights import PublisherRights, ReadableData
+from mailer.postgres.publishers import PublisherRecord, PublisherRightsChange
 
 app = typer.Typer(help="Publishers and their rights: add, list, show, revoke.", no_args_is_help=True)
 
@@ -34,7 +34,7 @@ Who = Annotated[
 ]
 
 
-class _Refused(Exception):
+class _GrantRefused(Exception):
     """Raised for a right that cannot be granted; the message says why."""
 
 
@@ -44,27 +44,27 @@ def add(
     brand: Annotated[list[str], typer.Option(help="A brand for which the rights are; several times for several.")],
     category: Annotated[list[str] | None, typer.Option(help="A category that may be published.")] = None,
     action: Annotated[list[str] | None, typer.Option(help="What may be said of accounts, such as opt_out.")] = None,
-    read: Annotated[list[ReadRight] | None, typer.Option(help="What may be read.")] = None,
+    read: Annotated[list[ReadableData] | None, typer.Option(help="What may be read.")] = None,
     by: By = "",
     json: AsJson = False,
 ) -> None:
     """Grants rights, to those that a publisher has already; prints a new key for the only time."""
-    person(by)
+    person_or_system_user(by)
     identity, rights = (
-        _identity(who),
+        _parse_identity_or_exit(who),
         PublisherRights(*(frozenset(given or ()) for given in (brand, category, action, read))),
     )
 
     async def act(app: App) -> str | None:
-        _check(app, rights)
-        return await app.publishers.grant_rights(identity, rights)
+        _require_known_names(app, rights)
+        return await app.publishers.grant_rights_and_create_key(identity, rights)
 
     try:
-        key = with_app(act)
-    except _Refused as error:
+        key = run_with_app(act)
+    except _GrantRefused as error:
         exit_with_error(str(error), 2)
     if json:
-        print_json({"publisher": str(identity), **_granted(rights), "key": key})
+        print_json({"publisher": str(identity), **_rights_as_json(rights), "key": key})
     else:
         out.print(key or f"{identity} may do so within a second.")
 
@@ -72,7 +72,7 @@ def add(
 @app.command("list")
 def list_(json: AsJson = False) -> None:
     """Shows all publishers."""
-    known = with_app(lambda app: app.publishers.list_publishers())
+    known = run_with_app(lambda app: app.publishers.list_publishers())
     if json:
         print_json([_as_json(one) for one in known])
         return
@@ -81,8 +81,8 @@ def list_(json: AsJson = False) -> None:
         [
             (
                 one.publisher.identity,
-                *(", ".join(granted) for granted in _granted(one.publisher.rights).values()),
-                in_utc(one.revoked_at),
+                *(", ".join(granted) for granted in _rights_as_json(one.publisher.rights).values()),
+                format_utc_time(one.revoked_at),
             )
             for one in known
         ],
@@ -92,12 +92,12 @@ def list_(json: AsJson = False) -> None:
 @app.command()
 def show(who: Who, json: AsJson = False) -> None:
     """Shows one publisher, and who granted it what."""
-    identity = _identity(who)
+    identity = _parse_identity_or_exit(who)
 
-    async def act(app: App) -> tuple[KnownPublisher | None, Sequence[PublisherChange]]:
-        return await app.publishers.get_publisher(identity), await app.publishers.publisher_changes(identity)
+    async def act(app: App) -> tuple[PublisherRecord | None, Sequence[PublisherRightsChange]]:
+        return await app.publishers.get_publisher(identity), await app.publishers.read_rights_changes(identity)
 
-    known, changes = with_app(act)
+    known, changes = run_with_app(act)
     if known is None:
         exit_with_error(f"there is no publisher {identity}; `mailer publishers list` shows them", 1)
     if json:
@@ -106,21 +106,21 @@ def show(who: Who, json: AsJson = False) -> None:
     print_facts(_as_json(known))
     print_table(
         ("at", "what", "rights", "by"),
-        [(in_utc(one.at), one.what, ", ".join(one.rights), one.actor) for one in changes],
+        [(format_utc_time(one.at), one.what, ", ".join(one.rights), one.actor) for one in changes],
     )
 
 
 @app.command()
 def revoke(who: Who, by: By = "") -> None:
     """Ends all rights of a publisher, within a second; a key at once and for ever."""
-    person(by)
-    identity = _identity(who)
-    if not with_app(lambda app: app.publishers.revoke_rights(identity)):
+    person_or_system_user(by)
+    identity = _parse_identity_or_exit(who)
+    if not run_with_app(lambda app: app.publishers.revoke_rights(identity)):
         exit_with_error(f"there is no live publisher {identity}; `mailer publishers list` shows them", 1)
     out.print(f"{identity} is revoked.")
 
 
-def _identity(text: str) -> Identity:
+def _parse_identity_or_exit(text: str) -> Identity:
     """Parses the identity of a publisher. A text that names none ends the command."""
     try:
         identity = Identity.parse_identity(text)
@@ -131,7 +131,7 @@ def _identity(text: str) -> Identity:
     return identity
 
 
-def _check(app: App, rights: PublisherRights) -> None:
+def _require_known_names(app: App, rights: PublisherRights) -> None:
     """Refuses a brand, category or action that does not exist; a misspelt right would else be noticed much later."""
     for option, given, known in (
         ("--brand", rights.brands, app.policies),
@@ -139,10 +139,10 @@ def _check(app: App, rights: PublisherRights) -> None:
         ("--action", rights.actions, KINDS),
     ):
         if unknown := sorted(given - set(known)):
-            raise _Refused(f"{option}: there is no {', '.join(unknown)}; there are {', '.join(known)}")
+            raise _GrantRefused(f"{option}: there is no {', '.join(unknown)}; there are {', '.join(known)}")
 
 
-def _granted(rights: PublisherRights) -> dict[str, list[str]]:
+def _rights_as_json(rights: PublisherRights) -> dict[str, list[str]]:
     return {
         "brands": sorted(rights.brands),
         "categories": sorted(rights.categories),
@@ -151,10 +151,10 @@ def _granted(rights: PublisherRights) -> dict[str, list[str]]:
     }
 
 
-def _as_json(known: KnownPublisher) -> dict[str, Any]:
+def _as_json(known: PublisherRecord) -> dict[str, Any]:
     return {
         "publisher": str(known.publisher.identity),
-        **_granted(known.publisher.rights),
+        **_rights_as_json(known.publisher.rights),
         "created_at": known.created_at.isoformat(),
         "revoked_at": known.revoked_at.isoformat() if known.revoked_at else None,
     }

@@ -6,11 +6,20 @@ from typing import Annotated
 
 import typer
 
-from mailer.actions.quarantine import JudgementRefused, settle_refusals
+from mailer.actions.quarantine import RefusalVerdictRefused, judge_quarantined_refusals
 from mailer.app import App
-from mailer.cli.shared import AsJson, exit_with_error, in_utc, note_actor, out, print_json, print_table, with_app
+from mailer.cli.shared import (
+    AsJson,
+    exit_with_error,
+    format_utc_time,
+    out,
+    print_json,
+    print_table,
+    remember_acting_person,
+    run_with_app,
+)
 from mailer.input_types import parse_named_moment
-from mailer.ports.quarantine import RefusalGroup, RefusalSelection, RefusalVerdict
+from mailer.ports.quarantine import OperatorVerdict, QuarantinedRefusalGroup, RefusalSelection
 
 app = typer.Typer(help="Quarantined refusals: list, believe, dismiss.", no_args_is_help=True)
 
@@ -19,7 +28,8 @@ Domain = Annotated[str | None, typer.Option(help="Only those of this recipient d
 Since = Annotated[str, typer.Option(metavar="TIME", help="From when on, such as 2026-12-24T09:30Z.")]
 Until = Annotated[str | None, typer.Option(metavar="TIME", help="Until when; without it, now.")]
 By = Annotated[
-    str, typer.Option("--by", metavar="PERSON", help="Who says so; it stays on record.", callback=note_actor)
+    str,
+    typer.Option("--by", metavar="PERSON", help="Who says so; it stays on record.", callback=remember_acting_person),
 ]
 
 
@@ -28,9 +38,9 @@ def list_(
     processor: Annotated[str | None, typer.Option(help="Only those of this processor.")] = None, json: AsJson = False
 ) -> None:
     """Shows what waits: by processor, recipient domain and hour, how many refusals of which status."""
-    groups = with_app(lambda app: app.quarantine.list_groups(processor))
+    groups = run_with_app(lambda app: app.quarantine.list_quarantined_groups(processor))
     if json:
-        print_json([_as_json(group) for group in groups])
+        print_json([_refusal_group_as_json(group) for group in groups])
         return
     print_table(
         ("processor", "domain", "since", "until", "waiting", "statuses"),
@@ -38,8 +48,8 @@ def list_(
             (
                 group.processor,
                 group.domain,
-                in_utc(group.since),
-                in_utc(group.until),
+                format_utc_time(group.since),
+                format_utc_time(group.until),
                 group.waiting,
                 ", ".join(f"{status}: {n}" for status, n in sorted(group.statuses.items())),
             )
@@ -58,7 +68,7 @@ def believe(
     json: AsJson = False,
 ) -> None:
     """The refusals were right: the addresses are dead, and the deliveries have failed."""
-    _settle(RefusalVerdict.BELIEVED, processor, domain, (since, until), by, json)
+    _settle_refusals_and_print(OperatorVerdict.BELIEVED, processor, domain, (since, until), by, json)
 
 
 @app.command()
@@ -71,11 +81,11 @@ def dismiss(
     json: AsJson = False,
 ) -> None:
     """The refusals were the processor's fault: the addresses stay as they are, and the deliveries are made again."""
-    _settle(RefusalVerdict.DISMISSED, processor, domain, (since, until), by, json)
+    _settle_refusals_and_print(OperatorVerdict.DISMISSED, processor, domain, (since, until), by, json)
 
 
-def _settle(
-    verdict: RefusalVerdict, processor: str, domain: str | None, interval: tuple[str, str | None], by: str, json: bool
+def _settle_refusals_and_print(
+    verdict: OperatorVerdict, processor: str, domain: str | None, interval: tuple[str, str | None], by: str, json: bool
 ) -> None:
     since, until = interval
     try:
@@ -86,11 +96,11 @@ def _settle(
     selection = RefusalSelection(processor, domain.lower() if domain else None, begin, end)
 
     async def act(app: App) -> int:
-        return await settle_refusals(app.quarantine, app.deliveries, selection, verdict, by)
+        return await judge_quarantined_refusals(app.quarantine, app.deliveries, selection, verdict, by)
 
     try:
-        judged = with_app(act)
-    except JudgementRefused as error:
+        judged = run_with_app(act)
+    except RefusalVerdictRefused as error:
         exit_with_error(str(error), 2)
     if json:
         print_json({"verdict": verdict.value, "judged": judged})
@@ -98,5 +108,5 @@ def _settle(
         out.print(f"{verdict.value.capitalize()}: {judged} refusals, by {by}.")
 
 
-def _as_json(group: RefusalGroup) -> dict[str, object]:
+def _refusal_group_as_json(group: QuarantinedRefusalGroup) -> dict[str, object]:
     return {**asdict(group), "since": group.since.isoformat(), "until": group.until.isoformat()}

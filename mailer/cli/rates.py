@@ -9,14 +9,14 @@ from typing import Annotated, Any, TypeVar, get_args
 
 import typer
 
-from mailer.actions.csv_rows import FileUnusable
+from mailer.actions.csv_rows import CsvHeaderRefused
 from mailer.app import App
 from mailer.cli.import_files import policy_of_brand
-from mailer.cli.mailing_lookup import mailing_id
-from mailer.cli.shared import AsJson, exit_with_error, in_utc, out, print_json, print_table, with_app
-from mailer.cli.stop_start import By, person
+from mailer.cli.mailing_lookup import find_mailing_id
+from mailer.cli.shared import AsJson, exit_with_error, format_utc_time, out, print_json, print_table, run_with_app
+from mailer.cli.stop_start import By, person_or_system_user
 from mailer.input_types import parse_day
-from mailer.ports.halts import MailingRefused
+from mailer.ports.halts import MailingControlRefused
 from mailer.ports.rates import Period, RateLimit
 from mailer.rendering.headers import HeaderRefused, a_labels
 
@@ -28,7 +28,7 @@ _PERIODS = get_args(Period)
 _MOST = 10**12
 
 
-class Of(StrEnum):
+class LimitScope(StrEnum):
     """The kinds of things that can have a limit."""
 
     PROCESSOR = "processor"
@@ -37,14 +37,16 @@ class Of(StrEnum):
     MAILING = "mailing"
 
 
-Scope = Annotated[Of, typer.Argument(metavar="SCOPE", help="processor, domain, brand or mailing.", show_default=False)]
+Scope = Annotated[
+    LimitScope, typer.Argument(metavar="SCOPE", help="processor, domain, brand or mailing.", show_default=False)
+]
 Key = Annotated[
     str,
     typer.Argument(metavar="KEY", help="A processor's name, gmail.com, a brand, a mailing's or its event's id."),
 ]
 
 
-class _Refused(Exception):
+class _LimitRefused(Exception):
     """Raised for a limit that cannot be set; the message says what to write instead."""
 
 
@@ -58,10 +60,12 @@ def set_(
     """Sets a limit, or changes it. A scope and key may have one for each period; all of them hold."""
 
     async def act(app: App) -> None:
-        n, per = _rate(rate)
-        await app.rates.set_limit(RateLimit(scope.value, await _known(app, scope, key), per, n), person(by))
+        n, per = _parse_rate(rate)
+        await app.rates.set_limit(
+            RateLimit(scope.value, await _stored_key_of_limit(app, scope, key), per, n), person_or_system_user(by)
+        )
 
-    _run(act)
+    _run_or_exit(act)
     out.print(f"At most {rate} for {scope.value} {key}, over all workers, within a second from now.")
 
 
@@ -78,10 +82,17 @@ def warm_up(
     """Sets a rising limit a day, for a new address or domain that has yet to earn its name."""
 
     async def act(app: App) -> None:
-        limit = RateLimit(scope.value, await _known(app, scope, key), "day", None, _plan(figures), _day(began_on))
-        await app.rates.set_limit(limit, person(by))
+        limit = RateLimit(
+            scope.value,
+            await _stored_key_of_limit(app, scope, key),
+            "day",
+            None,
+            _parse_warm_up_plan(figures),
+            _parse_day_of_from(began_on),
+        )
+        await app.rates.set_limit(limit, person_or_system_user(by))
 
-    _run(act)
+    _run_or_exit(act)
     out.print(f"From {began_on} on, {figures} a day for {scope.value} {key}; before that day, no limit.")
 
 
@@ -97,10 +108,12 @@ def clear(
     """Removes a limit, or all that a scope and key have."""
 
     async def act(app: App) -> int:
-        name = await _known(app, scope, key, exists=False)
-        return await app.rates.clear_limits(scope.value, name, _period(per) if per else None, person(by))
+        name = await _stored_key_of_limit(app, scope, key, exists=False)
+        return await app.rates.clear_limits(
+            scope.value, name, _parse_period(per) if per else None, person_or_system_user(by)
+        )
 
-    cleared = _run(act)
+    cleared = _run_or_exit(act)
     if not cleared:
         exit_with_error(f"{scope.value} {key} has no such limit; `mailer rate list` shows all", 2)
     out.print(f"Cleared {cleared} of {scope.value} {key}.")
@@ -111,98 +124,108 @@ def list_(json: AsJson = False) -> None:
     """Shows the limits, what was used of each, and the domains that mailer has slowed down by itself (pace)."""
 
     async def act(app: App) -> list[RateLimit]:
-        return await app.rates.list_limits()
+        return await app.rates.list_limits_and_paces()
 
-    found = with_app(act)
+    found = run_with_app(act)
     if json:
-        print_json([_as_json(limit) for limit in found])
+        print_json([_limit_as_json(limit) for limit in found])
         return
     print_table(
         ("scope", "key", "limit", "used", "warm-up", "by", "since"),
         [
-            (limit.scope, limit.key, _shown(limit), limit.used, _warm_up(limit), limit.by, in_utc(limit.at))
+            (
+                limit.scope,
+                limit.key,
+                _limit_in_words(limit),
+                limit.used,
+                _warm_up_in_words(limit),
+                limit.by,
+                format_utc_time(limit.at),
+            )
             for limit in found
         ],
     )
 
 
-def _as_json(limit: RateLimit) -> dict[str, Any]:
+def _limit_as_json(limit: RateLimit) -> dict[str, Any]:
     return asdict(limit) | {
         "began_on": limit.began_on and limit.began_on.isoformat(),
         "at": limit.at and limit.at.isoformat(),
     }
 
 
-def _shown(limit: RateLimit) -> str:
+def _limit_in_words(limit: RateLimit) -> str:
     return f"{'-' if limit.n is None else limit.n}/{limit.per}"
 
 
-def _warm_up(limit: RateLimit) -> str:
+def _warm_up_in_words(limit: RateLimit) -> str:
     return f"{','.join(map(str, limit.plan))} from {limit.began_on}" if limit.plan else ""
 
 
-async def _known(app: App, scope: Of, key: str, *, exists: bool = True) -> str:
+async def _stored_key_of_limit(app: App, scope: LimitScope, key: str, *, exists: bool = True) -> str:
     """Returns a limit's key as the database stores it. With `exists`, an unknown brand or mailing is refused."""
     match scope:
-        case Of.BRAND if exists:
+        case LimitScope.BRAND if exists:
             return policy_of_brand(app, key).brand
-        case Of.DOMAIN:
-            return _domain(key)
-        case Of.MAILING:
-            id_ = await mailing_id(app, key)
+        case LimitScope.DOMAIN:
+            return _parse_domain(key)
+        case LimitScope.MAILING:
+            id_ = await find_mailing_id(app, key)
             if exists and await app.mailings.mailing_status(id_) is None:
-                raise _Refused(f"there is no mailing {key}; `mailer mailing list` shows the ids")
+                raise _LimitRefused(f"there is no mailing {key}; `mailer mailing list` shows the ids")
             return str(id_)
         case _:
             return key
 
 
-def _domain(text: str) -> str:
+def _parse_domain(text: str) -> str:
     try:
         domain = a_labels(text.lower().removesuffix("."))
     except HeaderRefused as error:
-        raise _Refused(f"{text}: {error}; write a domain, such as gmail.com") from error
+        raise _LimitRefused(f"{text}: {error}; write a domain, such as gmail.com") from error
     if not re.fullmatch(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", domain):
-        raise _Refused(f"{text} is no domain; write what stands behind the @, such as gmail.com")
+        raise _LimitRefused(f"{text} is no domain; write what stands behind the @, such as gmail.com")
     return domain
 
 
-def _rate(text: str) -> tuple[int, Period]:
+def _parse_rate(text: str) -> tuple[int, Period]:
     number, slash, per = text.partition("/")
     if not slash:
-        raise _Refused(f"{text} is no rate; write how many in what time, such as 100/second")
-    return _figure(number), _period(per)
+        raise _LimitRefused(f"{text} is no rate; write how many in what time, such as 100/second")
+    return _parse_limit_figure(number), _parse_period(per)
 
 
-def _period(text: str) -> Period:
+def _parse_period(text: str) -> Period:
     for period in _PERIODS:
         if text == period:
             return period  # type: ignore[no-any-return]  # get_args is typed as Any
-    raise _Refused(f"{text} is no period; write one of {', '.join(_PERIODS)}")
+    raise _LimitRefused(f"{text} is no period; write one of {', '.join(_PERIODS)}")
 
 
-def _figure(text: str) -> int:
+def _parse_limit_figure(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,13}", text) or not 1 <= int(text) <= _MOST:
-        raise _Refused(f"{text} is no limit; write a whole number from 1 on. To send nothing at all, pause instead")
+        raise _LimitRefused(
+            f"{text} is no limit; write a whole number from 1 on. To send nothing at all, pause instead"
+        )
     return int(text)
 
 
-def _plan(text: str) -> tuple[int, ...]:
-    figures = tuple(_figure(part) for part in text.split(","))
+def _parse_warm_up_plan(text: str) -> tuple[int, ...]:
+    figures = tuple(_parse_limit_figure(part) for part in text.split(","))
     if list(figures) != sorted(figures):
-        raise _Refused(f"{text} falls; a warm-up rises from day to day, such as 50,100,500")
+        raise _LimitRefused(f"{text} falls; a warm-up rises from day to day, such as 50,100,500")
     return figures
 
 
-def _day(text: str) -> date:
+def _parse_day_of_from(text: str) -> date:
     try:
         return parse_day(text)
     except ValueError as error:
-        raise _Refused(f"--from: {text} {error}") from error
+        raise _LimitRefused(f"--from: {text} {error}") from error
 
 
-def _run(act: Callable[[App], Awaitable[_T]]) -> _T:
+def _run_or_exit(act: Callable[[App], Awaitable[_T]]) -> _T:
     try:
-        return with_app(act)
-    except (FileUnusable, MailingRefused, _Refused) as error:
+        return run_with_app(act)
+    except (CsvHeaderRefused, MailingControlRefused, _LimitRefused) as error:
         exit_with_error(str(error), 2)

@@ -6,10 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.actions.csv_rows import FileUnusable
+from mailer.actions.csv_rows import CsvHeaderRefused
 from mailer.app import App
-from mailer.cli.import_files import known_ref, policy_of_brand
-from mailer.cli.shared import AsJson, exit_with_error, in_utc, print_facts, print_json, print_table, with_app
+from mailer.cli.import_files import policy_of_brand, require_policy_and_recipient
+from mailer.cli.shared import (
+    AsJson,
+    exit_with_error,
+    format_utc_time,
+    print_facts,
+    print_json,
+    print_table,
+    run_with_app,
+)
 from mailer.policy.policy_versions import describe_versions
 from mailer.policy.standing import Standing
 from mailer.postgres.recipient_lookup import ListedRecipient, RecipientLookup
@@ -34,8 +42,8 @@ def list_(brand: Brand, limit: Limit = 20, after: After = 0, json: AsJson = Fals
         return await RecipientLookup(app.pool, app.hasher, {brand: policy.controller.id}).list_recipients(limit, after)
 
     try:
-        _show(with_app(act), json)
-    except FileUnusable as error:
+        _print_recipients(run_with_app(act), json)
+    except CsvHeaderRefused as error:
         exit_with_error(str(error), 2)
 
 
@@ -52,13 +60,13 @@ def find(
         return await RecipientLookup(app.pool, app.hasher, brands).find_recipients(text)
 
     try:
-        found = with_app(act)
-    except FileUnusable as error:
+        found = run_with_app(act)
+    except CsvHeaderRefused as error:
         exit_with_error(str(error), 2)
     if not found:
         where = f"{brand} has" if brand else "no brand has"
         exit_with_error(f"{where} {'no ' if brand else ''}recipient {text}, by ref, address or number", 1)
-    _show(found, json)
+    _print_recipients(found, json)
 
 
 def show(
@@ -69,23 +77,23 @@ def show(
     """Shows how a person stands: what they have left, consented to and refused, and what is noted of them."""
 
     async def act(app: App) -> tuple[ListedRecipient, Standing | None]:
-        policy, recipient_id = await known_ref(app, brand, ref)
+        policy, recipient_id = await require_policy_and_recipient(app, brand, ref)
         directory = RecipientLookup(app.pool, app.hasher, {brand: policy.controller.id})
         listed = next(one for one in await directory.find_recipients(ref) if one.id == recipient_id)
         return listed, await app.standings.get_standing(brand, recipient_id)
 
     try:
-        listed, standing = with_app(act)
-    except FileUnusable as error:
+        listed, standing = run_with_app(act)
+    except CsvHeaderRefused as error:
         exit_with_error(str(error), 2)
-    found = _all(listed, standing)
+    found = _recipient_as_json(listed, standing)
     if json:
         print_json(found)
     else:
-        print_facts({name.replace("_", " "): _shown(value) for name, value in found.items()})
+        print_facts({name.replace("_", " "): _format_value(value) for name, value in found.items()})
 
 
-def _show(found: Sequence[ListedRecipient], json: bool) -> None:
+def _print_recipients(found: Sequence[ListedRecipient], json: bool) -> None:
     if json:
         print_json([asdict(one) for one in found])
         return
@@ -100,7 +108,7 @@ def _show(found: Sequence[ListedRecipient], json: bool) -> None:
                 one.name,
                 one.state,
                 " ".join(one.opted_out),
-                in_utc(one.since),
+                format_utc_time(one.since),
             )
             for one in found
         ],
@@ -117,7 +125,7 @@ _MARKS = (
 """Flags of a standing that are shown beside the state."""
 
 
-def _all(listed: ListedRecipient, standing: Standing | None) -> dict[str, Any]:
+def _recipient_as_json(listed: ListedRecipient, standing: Standing | None) -> dict[str, Any]:
     """Returns a person and their standing as JSON."""
     found = asdict(listed)
     if standing is not None:
@@ -132,5 +140,5 @@ def _all(listed: ListedRecipient, standing: Standing | None) -> dict[str, Any]:
     return found
 
 
-def _shown(value: object) -> object:
+def _format_value(value: object) -> object:
     return " ".join(value) or None if isinstance(value, list) else value

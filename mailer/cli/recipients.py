@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from mailer.actions.csv_rows import FileUnusable
-from mailer.actions.list_import import SUPPRESSION_COLUMNS, import_suppressions
-from mailer.actions.recipient_import import COLUMNS, ImportResult, check_suppressions_come, import_recipients
+from mailer.actions.csv_rows import CsvHeaderRefused
+from mailer.actions.list_import import SUPPRESSION_COLUMNS, import_suppression_file
+from mailer.actions.recipient_import import COLUMNS, ImportCounts, import_recipients, refusal_without_suppressions
 from mailer.app import App
 from mailer.cli import recipient_list, rights
-from mailer.cli.import_files import RejectsFile, open_text, policy_of_brand, print_import_result
-from mailer.cli.shared import AsJson, exit_with_error, progress_bar, with_app
+from mailer.cli.import_files import RejectedLinesFile, count_lines_and_open, policy_of_brand, print_import_result
+from mailer.cli.shared import AsJson, exit_with_error, progress_bar, run_with_app
 
 app = typer.Typer(help="Recipients: import, list, find, show; a person's rights.", no_args_is_help=True)
 recipient_list.register(app)
@@ -36,47 +36,54 @@ def import_(
     rejected = file.with_suffix(".rejected.csv")
     rejected.unlink(missing_ok=True)
 
-    async def act(app: App) -> ImportResult:
-        if reason := check_suppressions_come(from_controller, suppressions):
-            raise FileUnusable(reason)
+    async def act(app: App) -> ImportCounts:
+        if reason := refusal_without_suppressions(from_controller, suppressions):
+            raise CsvHeaderRefused(reason)
         if from_controller is not None and suppressions is not None:
-            await _suppress_first(app, suppressions, brand, from_controller)
+            await _import_suppressions_first(app, suppressions, brand, from_controller)
         # The rows of a chunk live until it is written. Frequent garbage collection would take a third of the time.
         gc.freeze()
         gc.set_threshold(100_000, 10, 20)
         sys.setswitchinterval(0.0005)  # so the thread that reads lines does not delay the database
-        return await import_file(app, file, brand, rejected, from_controller)
+        return await import_recipients_file(app, file, brand, rejected, from_controller)
 
     try:
-        done = with_app(act)
-    except FileUnusable as error:
+        done = run_with_app(act)
+    except CsvHeaderRefused as error:
         exit_with_error(f"{file}: {error}", 2)
     print_import_result(done, file, rejected, json)
 
 
-async def import_file(
+async def import_recipients_file(
     app: App, file: Path, brand: str, rejected: Path, from_controller: str | None = None
-) -> ImportResult:
+) -> ImportCounts:
     """Imports a file with a progress bar on stderr. Rejected lines go to `rejected`, which the first one makes."""
     policy = policy_of_brand(app, brand)
-    lines, source = open_text(file)
-    with source, RejectsFile(rejected, COLUMNS) as rejects, progress_bar() as progress:
+    lines, source = count_lines_and_open(file)
+    with source, RejectedLinesFile(rejected, COLUMNS) as rejects, progress_bar() as progress:
         bar = progress.add_task("importing", total=max(lines - 1, 0))
         return await import_recipients(
-            app.importer(brand), policy, source, rejects.add_line, lambda n: progress.advance(bar, n), from_controller
+            app.recipient_importer(brand),
+            policy,
+            source,
+            rejects.add_line,
+            lambda n: progress.advance(bar, n),
+            from_controller,
         )
 
 
-async def _suppress_first(app: App, file: Path, brand: str, from_controller: str) -> None:
+async def _import_suppressions_first(app: App, file: Path, brand: str, from_controller: str) -> None:
     """Imports the suppressions of the other controller before its recipients are imported."""
     policy = policy_of_brand(app, brand)
-    _, source = open_text(file)
+    _, source = count_lines_and_open(file)
     rejected = file.with_suffix(".rejected.csv")
-    with source, RejectsFile(rejected, SUPPRESSION_COLUMNS) as rejects:
-        done = await import_suppressions(
+    with source, RejectedLinesFile(rejected, SUPPRESSION_COLUMNS) as rejects:
+        done = await import_suppression_file(
             app.suppressions, policy, source, rejects.add_line, f"taken over from {from_controller}"
         )
     if done.broken:
-        raise FileUnusable(f"its suppressions, {file}, cannot be read: {done.broken}")
+        raise CsvHeaderRefused(f"its suppressions, {file}, cannot be read: {done.broken}")
     if done.rejected:
-        raise FileUnusable(f"{done.rejected} lines of its suppressions are no good; mend them first: see {rejected}")
+        raise CsvHeaderRefused(
+            f"{done.rejected} lines of its suppressions are no good; mend them first: see {rejected}"
+        )

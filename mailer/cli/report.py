@@ -6,9 +6,17 @@ from typing import Annotated
 import typer
 
 from mailer.app import App
-from mailer.cli.mailing_lookup import find_mailings
-from mailer.cli.shared import AsJson, exit_with_error, in_utc, print_facts, print_json, print_table, with_app
-from mailer.ports.reports import CampaignReport, ReportRefused
+from mailer.cli.mailing_lookup import find_mailings_by_id_or_event
+from mailer.cli.shared import (
+    AsJson,
+    exit_with_error,
+    format_utc_time,
+    print_facts,
+    print_json,
+    print_table,
+    run_with_app,
+)
+from mailer.ports.reports import CampaignReport, ReportNotReady
 
 app = typer.Typer(help="Reports: for advertisers.", no_args_is_help=True)
 
@@ -25,43 +33,43 @@ def advertiser(
         if brand not in app.policies:
             exit_with_error(f"there is no brand {brand}; there are {', '.join(sorted(app.policies))}", 2)
         minimum = app.policies[brand].minimum_cell
-        if report := await app.reports.issue_report(brand, campaign, minimum):
+        if report := await app.reports.get_or_issue_campaign_report(brand, campaign, minimum):
             return report
-        mailings = [status.id for status in await find_mailings(app, campaign) if status.brand == brand]
-        return await app.reports.issue_report(brand, str(mailings[0]), minimum) if mailings else None
+        mailings = [status.id for status in await find_mailings_by_id_or_event(app, campaign) if status.brand == brand]
+        return await app.reports.get_or_issue_campaign_report(brand, str(mailings[0]), minimum) if mailings else None
 
     try:
-        report = with_app(act)
-    except ReportRefused as error:
+        report = run_with_app(act)
+    except ReportNotReady as error:
         exit_with_error(str(error), 1)
     if report is None:
         exit_with_error(f"{brand} has no campaign {campaign}; `mailer mailing list` shows the mailings with theirs", 1)
     if json:
         print_json({**asdict(report), "as_of": report.as_of.isoformat()})
     else:
-        _print(report)
+        _print_report(report)
 
 
-def _print(report: CampaignReport) -> None:
+def _print_report(report: CampaignReport) -> None:
     print_facts(
         {
             "brand": report.brand,
             "campaign": report.campaign,
             "mailings": report.mailings,
-            "as of": in_utc(report.as_of),
-            "people": _figure(report.people),
-            "opens": _figure(report.opens),
-            "clicks": _figure(report.clicks),
+            "as of": format_utc_time(report.as_of),
+            "people": _figure_or_withheld(report.people),
+            "opens": _figure_or_withheld(report.opens),
+            "clicks": _figure_or_withheld(report.clicks),
         }
     )
     rows: list[tuple[str, str, str]] = []
     for dimension, cells in report.breakdowns.items():
         shown = cells.items() if cells else [("", None)]
-        rows += [(dimension, value, _figure(people)) for value, people in shown]
+        rows += [(dimension, value, _figure_or_withheld(people)) for value, people in shown]
     print_table(
         ("by", "value", "people"), rows, f"Withheld: what could tell of fewer than {report.minimum_cell} people"
     )
 
 
-def _figure(number: int | None) -> str:
+def _figure_or_withheld(number: int | None) -> str:
     return "withheld" if number is None else str(number)

@@ -9,19 +9,28 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from mailer.accounts import validate_account
-from mailer.actions.account_events import apply_to_recipient
+from mailer.actions.account_events import apply_event_to_recipient
 from mailer.actions.account_flags import UnknownRecipient
-from mailer.actions.disclosure import DisclosureRefused
-from mailer.actions.disclosure import record_disclosure as note_disclosure
-from mailer.actions.legal_hold import HoldRefused, lift_legal_hold
+from mailer.actions.legal_disclosure import DisclosureRefused
+from mailer.actions.legal_disclosure import record_disclosure_to_authority as note_disclosure
+from mailer.actions.legal_hold import LegalHoldRefused, lift_legal_hold
 from mailer.actions.legal_hold import set_legal_hold as set_hold
-from mailer.actions.rights import export_data as copy_of
+from mailer.actions.rights import read_personal_data as copy_of
 from mailer.app import App
-from mailer.cli.shared import AsJson, exit_with_error, in_utc, note_actor, out, print_json, print_table, with_app
+from mailer.cli.shared import (
+    AsJson,
+    exit_with_error,
+    format_utc_time,
+    out,
+    print_json,
+    print_table,
+    remember_acting_person,
+    run_with_app,
+)
 from mailer.policy.policy_file import Policy
-from mailer.ports.rights import Disclosure, ErasureBlocked, ErasureResult, NoLegalHold
+from mailer.ports.rights import ErasureBlocked, ErasureResult, LegalDisclosure, NoLegalHold
 from mailer.ports.uuids import uuid7
-from mailer.runtime.private_files import open_private
+from mailer.runtime.private_files import open_private_file
 from mailer.web.data_archive import archive_page
 
 _T = TypeVar("_T")
@@ -29,14 +38,17 @@ _T = TypeVar("_T")
 Ref = Annotated[str, typer.Argument(metavar="REF", help="The application's own key for the person.")]
 Brand = Annotated[str, typer.Option(help="Whose recipient it is.")]
 By = Annotated[
-    str, typer.Option("--by", metavar="PERSON", help="Who does it; it stands in the ledger.", callback=note_actor)
+    str,
+    typer.Option(
+        "--by", metavar="PERSON", help="Who does it; it stands in the ledger.", callback=remember_acting_person
+    ),
 ]
 Off = Annotated[bool, typer.Option("--off", help="It is so no longer.")]
 
 _SOURCE = "operator"
 
 
-class Mark(StrEnum):
+class AccountMark(StrEnum):
     """The facts that an operator can record about an account."""
 
     UNDER_13 = "under_13"
@@ -47,9 +59,9 @@ class Mark(StrEnum):
 
 
 _ALLOWS = {
-    Mark.NO_PERSONALISATION: "personalisation",
-    Mark.NO_TRACKING: "tracking",
-    Mark.NO_ELECTRONIC_NOTICES: "electronic",
+    AccountMark.NO_PERSONALISATION: "personalisation",
+    AccountMark.NO_TRACKING: "tracking",
+    AccountMark.NO_ELECTRONIC_NOTICES: "electronic",
 }
 
 
@@ -66,12 +78,14 @@ def export(
     json: AsJson = False,
 ) -> None:
     """Everything that is stored about a person, as JSON or as a page (GDPR Art. 15, 20)."""
-    archive = _with_person(brand, ref, lambda app, policy, id_: copy_of(app.rights, policy, id_, datetime.now(UTC)))
+    archive = _run_for_recipient(
+        brand, ref, lambda app, policy, id_: copy_of(app.rights, policy, id_, datetime.now(UTC))
+    )
     if html is None:
         print_json(archive)
         return
     try:
-        with open(html, "w", encoding="utf-8", opener=open_private) as opened:
+        with open(html, "w", encoding="utf-8", opener=open_private_file) as opened:
             opened.write(archive_page(archive))
     except OSError as error:
         exit_with_error(f"{html}: {error}", 1)
@@ -80,7 +94,7 @@ def export(
 
 def erase(ref: Ref, brand: Brand, json: AsJson = False) -> None:
     """Erases a person: what is queued is cancelled, and a keyed hash remains. A legal hold forbids it."""
-    erased = _say(brand, ref, account="erase")
+    erased = _apply_account_event(brand, ref, account="erase")
     if erased is None:
         raise AssertionError("an erasure says what it came to")
     if json:
@@ -113,8 +127,8 @@ def erase(ref: Ref, brand: Brand, json: AsJson = False) -> None:
                     keeper.processor,
                     keeper.country,
                     keeper.contract,
-                    in_utc(keeper.last_at),
-                    in_utc(keeper.due_at),
+                    format_utc_time(keeper.last_at),
+                    format_utc_time(keeper.due_at),
                 )
                 for keeper in erased.keepers
             ],
@@ -124,13 +138,13 @@ def erase(ref: Ref, brand: Brand, json: AsJson = False) -> None:
 
 def restrict(ref: Ref, brand: Brand, off: Off = False) -> None:
     """Restricts processing: only account, legal and security mail goes out (GDPR Art. 18)."""
-    _say(brand, ref, account="unrestrict" if off else "restrict")
+    _apply_account_event(brand, ref, account="unrestrict" if off else "restrict")
     out.print("Restricted no longer." if off else "Restricted.")
 
 
 def deactivate(ref: Ref, brand: Brand, off: Off = False) -> None:
     """Closes an account, which also ends its service mail, or opens it again."""
-    _say(brand, ref, account="reactivate" if off else "deactivate")
+    _apply_account_event(brand, ref, account="reactivate" if off else "deactivate")
     out.print("Active again." if off else "Deactivated.")
 
 
@@ -144,28 +158,32 @@ def rectify(
 ) -> None:
     """Corrects data, as of now (GDPR Art. 16). What was left with the old address is left with the new one."""
     values = {"email": email, "name": name, "locale": locale, "country": country}
-    _say(brand, ref, account="rectify", **{key: value for key, value in values.items() if value is not None})
+    _apply_account_event(
+        brand, ref, account="rectify", **{key: value for key, value in values.items() if value is not None}
+    )
     out.print("Rectified.")
 
 
 def mark(
     ref: Ref,
     brand: Brand,
-    what: Annotated[Mark, typer.Argument()],
+    what: Annotated[AccountMark, typer.Argument()],
     off: Off = False,
     product: Annotated[str | None, typer.Option(help="With paid: this product; else every one.")] = None,
 ) -> None:
     """Notes something of an account, at once also for what is queued."""
-    if product is not None and what is not Mark.PAID:
+    if product is not None and what is not AccountMark.PAID:
         exit_with_error(f"--product: goes with paid, and not with {what}; leave it out", 2)
-    if what is Mark.UNDER_13 and off:
+    if what is AccountMark.UNDER_13 and off:
         exit_with_error("who was under 13 is not asked to prove otherwise; let them register anew", 2)
     if what in _ALLOWS:
-        _say(brand, ref, account=_ALLOWS[what], allowed=off)
-    elif what is Mark.PAID:
-        _say(brand, ref, account="unpaid" if off else "paid", **({} if product is None else {"product": product}))
+        _apply_account_event(brand, ref, account=_ALLOWS[what], allowed=off)
+    elif what is AccountMark.PAID:
+        _apply_account_event(
+            brand, ref, account="unpaid" if off else "paid", **({} if product is None else {"product": product})
+        )
     else:
-        _say(brand, ref, account="under_13")
+        _apply_account_event(brand, ref, account="under_13")
     out.print("Noted.")
 
 
@@ -175,7 +193,7 @@ def channel(
     name: Annotated[str, typer.Argument(metavar="CHANNEL", help="email, or another one, such as sms.")],
 ) -> None:
     """Notes how a person wants to be reached."""
-    _say(brand, ref, account="channel", channel=name)
+    _apply_account_event(brand, ref, account="channel", channel=name)
     out.print("Noted.")
 
 
@@ -188,7 +206,7 @@ def postal(
     """Keeps the postal address for a person's written notices, and for nothing else, or forgets it."""
     if bool(line) is forget:
         exit_with_error("say the address by --line, once a line, or --forget", 2)
-    _say(brand, ref, account="postal", address=line or None)
+    _apply_account_event(brand, ref, account="postal", address=line or None)
     out.print("Forgotten." if forget else "Noted.")
 
 
@@ -208,7 +226,7 @@ def hold(
         else:
             await set_hold(app.rights, policy.brand, id_, reference, by, named=named)
 
-    _with_person(brand, ref, act)
+    _run_for_recipient(brand, ref, act)
     out.print("Lifted." if lift else "Held.")
 
 
@@ -221,36 +239,38 @@ def disclose(
     by: By,
 ) -> None:
     """Notes what was disclosed of a person under legal process."""
-    disclosure = Disclosure(authority, reference, tuple(field))
-    _with_person(brand, ref, lambda app, policy, id_: note_disclosure(app.rights, policy.brand, id_, disclosure, by))
+    disclosure = LegalDisclosure(authority, reference, tuple(field))
+    _run_for_recipient(
+        brand, ref, lambda app, policy, id_: note_disclosure(app.rights, policy.brand, id_, disclosure, by)
+    )
     out.print("Noted.")
 
 
-def _say(brand: str, ref: str, **event: Any) -> ErasureResult | None:
+def _apply_account_event(brand: str, ref: str, **event: Any) -> ErasureResult | None:
     """Applies an account event to a recipient, with the operator as its source."""
 
     async def act(app: App, policy: Policy, id_: int) -> ErasureResult | None:
         said = validate_account({"v": 1, "id": uuid7().hex, "brand": policy.brand, "ref": ref, **event})
-        return await apply_to_recipient(app.desks, policy, id_, said, app.writers.actor or _SOURCE, _SOURCE)
+        return await apply_event_to_recipient(app.desks, policy, id_, said, app.writers.actor or _SOURCE, _SOURCE)
 
-    return _with_person(brand, ref, act)
+    return _run_for_recipient(brand, ref, act)
 
 
-def _with_person(brand: str, ref: str, act: Callable[[App, Policy, int], Awaitable[_T]]) -> _T:
+def _run_for_recipient(brand: str, ref: str, act: Callable[[App, Policy, int], Awaitable[_T]]) -> _T:
     """Finds a recipient of a brand and runs `act` for them. A refusal ends the command with its reason."""
 
     async def main(app: App) -> _T:
         policy = app.policies.get(brand)
         if policy is None:
             raise UnknownRecipient(f"there is no brand {brand}; there are {', '.join(app.policies)}")
-        recipient_id = await app.standings.find_recipient(brand, ref)
+        recipient_id = await app.standings.find_recipient_id(brand, ref)
         if recipient_id is None:
             raise UnknownRecipient(f"{brand} has no recipient {ref}")
         return await act(app, policy, recipient_id)
 
     try:
-        return with_app(main)
+        return run_with_app(main)
     except ErasureBlocked as error:
         exit_with_error(str(error), 1)
-    except (UnknownRecipient, HoldRefused, NoLegalHold, DisclosureRefused) as error:
+    except (UnknownRecipient, LegalHoldRefused, NoLegalHold, DisclosureRefused) as error:
         exit_with_error(str(error), 2)

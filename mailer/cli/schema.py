@@ -6,7 +6,7 @@ from mailer.broker.asyncapi import asyncapi_document as describe_queues
 from mailer.cli.shared import exit_with_error, print_json, read_command_settings
 from mailer.events import MessageEvent
 from mailer.policy.policy_file import PolicyError
-from mailer.policy_loading import broker_topology
+from mailer.policy_loading import load_broker_topology
 from mailer.settings import SettingsError
 
 app = typer.Typer(help="Schemas: event (JSON Schema), queues (AsyncAPI), api (OpenAPI).", no_args_is_help=True)
@@ -22,12 +22,14 @@ def event() -> None:
 def queues() -> None:
     """The AsyncAPI document of exchanges and queues, for the brands that there are."""
     try:
-        plan = broker_topology(read_command_settings())
+        plan = load_broker_topology(read_command_settings())
     except (PolicyError, SettingsError) as error:
         exit_with_error(str(error), 2)
-    from mailer.web.api import event_schemas  # the web framework loads slowly; only this command and `api` need it
+    from mailer.web.api import (
+        event_schema_components,  # the web framework loads slowly; only this command and `api` need it
+    )
 
-    print_json(describe_queues(plan, event_schemas()))
+    print_json(describe_queues(plan, event_schema_components()))
 
 
 @app.command()

@@ -21,17 +21,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mailer.app import App, open_app
-from mailer.cli.terminal_layout import Cell, escape_line, lay_out_facts, lay_out_table, plain_json
-from mailer.embedded import Unavailable
+from mailer.cli.terminal_layout import Cell, escape_json, escape_line, lay_out_facts, lay_out_table
+from mailer.embedded import PrivateServiceUnavailable
 from mailer.events import EventRefused
 from mailer.policy.identity import Identity
-from mailer.policy.identity import person_identity as person_of
+from mailer.policy.identity import parse_person_identity as person_of
 from mailer.policy.policy_file import PolicyError
-from mailer.ports.broker import BrokerUnavailable, Unpublishable
-from mailer.ports.database_errors import DatabaseAway
+from mailer.ports.broker import BrokerUnavailable, MessageUnpublishable
+from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.halts import RestoreMarkerUnreadable
 from mailer.postgres.migrations import MigrationFailed
-from mailer.processors.capture import CaptureUnavailable
+from mailer.processors.capture_server import CaptureUnavailable
 from mailer.rendering.template_library import TemplateError
 from mailer.runtime.logs import flush_output, log_loop_error, set_up_logs
 from mailer.settings import Settings, SettingsError, read_settings
@@ -39,7 +39,7 @@ from mailer.settings import Settings, SettingsError, read_settings
 _T = TypeVar("_T")
 
 
-class Printer(Console):
+class EscapingConsole(Console):
     """The console on which commands print. It prints texts as they are, without markup or wrapping."""
 
     def __init__(self) -> None:
@@ -50,24 +50,24 @@ class Printer(Console):
         super().print(*(escape_line(one) if isinstance(one, str) else one for one in objects), **options)
 
 
-out = Printer()
+out = EscapingConsole()
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-_BAD_INPUT = (SettingsError, PolicyError, TemplateError, EventRefused, Unpublishable)
+_BAD_INPUT = (SettingsError, PolicyError, TemplateError, EventRefused, MessageUnpublishable)
 _FAILURE = (
-    Unavailable,
+    PrivateServiceUnavailable,
     MigrationFailed,
     BrokerUnavailable,
     CaptureUnavailable,
-    DatabaseAway,
+    DatabaseUnavailable,
     RestoreMarkerUnreadable,
     OSError,
     asyncpg.PostgresError,
 )
 
 
-def program_to_type() -> str:
+def mailer_command_to_type() -> str:
     """Returns the shell word that starts `mailer`: the full path if a shell would find another program or none."""
     own = Path(sys.executable).with_name("mailer")
     return shlex.quote(str(own)) if own.exists() and shutil.which("mailer") != str(own) else "mailer"
@@ -92,7 +92,7 @@ def print_note(message: str) -> None:
     print(escape_line(f"mailer: {' '.join(message.split())}"), file=sys.stderr)
 
 
-def run(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+def run_async_or_exit(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
     """Runs asynchronous code. An expected error ends the command with its message."""
     try:
         return uvloop.run(_unwrap_groups(main))
@@ -132,7 +132,7 @@ class _ActingPerson:
     person: Identity | None = None
 
 
-def note_actor(by: str) -> str:
+def remember_acting_person(by: str) -> str:
     """Keeps the person of `--by` for the ledger entries of this command. The command refuses a bad name itself."""
     with suppress(ValueError):
         _ActingPerson.person = person_of(by)
@@ -141,10 +141,10 @@ def note_actor(by: str) -> str:
 
 def acting_person() -> Identity:
     """Returns the person who acts by this command: the person of `--by`, or else the user of this system."""
-    return _ActingPerson.person or _system_user_name()
+    return _ActingPerson.person or _system_user_identity()
 
 
-def system_user() -> str:
+def system_user_name() -> str:
     """Returns the name of the system user who runs the command. It ignores the environment, which may name anybody."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
@@ -152,9 +152,9 @@ def system_user() -> str:
         return f"uid {os.getuid()}"
 
 
-def _system_user_name() -> Identity:
+def _system_user_identity() -> Identity:
     try:
-        return person_of(system_user())
+        return person_of(system_user_name())
     except ValueError:
         return person_of(f"uid {os.getuid()}")
 
@@ -169,17 +169,17 @@ async def open_command_app(**overrides: Any) -> AsyncIterator[App]:
         yield app
 
 
-def with_app(act: Callable[[App], Awaitable[_T]]) -> _T:
+def run_with_app(act: Callable[[App], Awaitable[_T]]) -> _T:
     """Opens the application, runs `act` with it, and returns the result."""
 
     async def main() -> _T:
         async with open_command_app() as app:
             return await act(app)
 
-    return run(main)
+    return run_async_or_exit(main)
 
 
-def until_signalled() -> asyncio.Event:
+def stop_event_of_signals() -> asyncio.Event:
     """Returns an event that SIGTERM, SIGINT or SIGHUP sets. The process then finishes its work and begins no more.
 
     Under `nohup`, SIGHUP stays ignored, so the process outlives its terminal.
@@ -194,7 +194,7 @@ def until_signalled() -> asyncio.Event:
 
 def print_json(value: Any) -> None:
     """Prints one JSON document on stdout, on one line."""
-    print(plain_json(json.dumps(value, ensure_ascii=False, default=str)))
+    print(escape_json(json.dumps(value, ensure_ascii=False, default=str)))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], title: str | None = None) -> None:
@@ -210,7 +210,7 @@ def progress_bar() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def in_utc(at: datetime | None) -> str:
+def format_utc_time(at: datetime | None) -> str:
     """Returns a time in UTC, to the second, as text; an empty text for None."""
     return at.strftime("%Y-%m-%d %H:%M:%SZ") if at else ""
 

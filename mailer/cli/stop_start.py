@@ -6,19 +6,19 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.csv_rows import FileUnusable
+from mailer.actions.csv_rows import CsvHeaderRefused
 from mailer.app import App
 from mailer.cli.import_files import policy_of_brand
 from mailer.cli.shared import (
     AsJson,
     exit_with_error,
-    in_utc,
-    note_actor,
+    format_utc_time,
     out,
     print_json,
     print_table,
-    system_user,
-    with_app,
+    remember_acting_person,
+    run_with_app,
+    system_user_name,
 )
 from mailer.policy.category import CATEGORIES
 from mailer.ports.halts import OPERATOR, Halt, HaltAnswer, HaltScope
@@ -26,7 +26,10 @@ from mailer.ports.halts import OPERATOR, Halt, HaltAnswer, HaltScope
 brands = typer.Typer(help="Brands: pause, resume.", no_args_is_help=True)
 
 By = Annotated[
-    str, typer.Option("--by", metavar="PERSON", help="Who says so; it stands in the ledger.", callback=note_actor)
+    str,
+    typer.Option(
+        "--by", metavar="PERSON", help="Who says so; it stands in the ledger.", callback=remember_acting_person
+    ),
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the ledger.")]
 _WENT_BACK = (
@@ -41,7 +44,7 @@ _WAITING = (
 )
 
 
-class AfterRestore(StrEnum):
+class AfterRestoreChoice(StrEnum):
     """The operator's choice after a restore: resume open mail, or end open optional mail."""
 
     RESUME = "resume"
@@ -56,8 +59,8 @@ def register(app: typer.Typer) -> None:
 
 def stop(by: By = "", reason: Reason = "", json: AsJson = False) -> None:
     """Stops every hand-over of every worker, within two seconds."""
-    halt = Halt(HaltScope.EVERYTHING, OPERATOR, person(by), reason)
-    new = with_app(lambda app: app.halts.add_halt(halt))
+    halt = Halt(HaltScope.EVERYTHING, OPERATOR, person_or_system_user(by), reason)
+    new = run_with_app(lambda app: app.halts.add_halt(halt))
     if json:
         print_json({"stopped": True, "new": new})
     else:
@@ -66,25 +69,25 @@ def stop(by: By = "", reason: Reason = "", json: AsJson = False) -> None:
 
 def start(
     after_restore: Annotated[
-        AfterRestore | None,
+        AfterRestoreChoice | None,
         typer.Option("--after-restore", help="The database went back: resume everything, or end open optional mail."),
     ] = None,
     by: By = "",
     json: AsJson = False,
 ) -> None:
     """Goes on after `mailer stop`, or after a restore."""
-    who = person(by)
+    who = person_or_system_user(by)
 
     async def act(app: App) -> tuple[bool, tuple[UUID, int] | None, HaltAnswer]:
-        await app.control.query_halts()  # also compares with the lineage that this machine remembers
-        begun = await _go_on(app, after_restore, who) if after_restore else None
-        answer = await app.halts.query_halts((), (), ())
+        await app.control.query_halts_and_recover()  # also compares with the lineage that this machine remembers
+        begun = await _begin_lineage(app, after_restore, who) if after_restore else None
+        answer = await app.halts.query_halts_and_check_memory((), (), ())
         if answer.has_gone_back or answer.waiting:
             return False, begun, answer
         started = await app.halts.lift_halt(HaltScope.EVERYTHING, OPERATOR, who)
-        return started, begun, await app.halts.query_halts((), (), ())
+        return started, begun, await app.halts.query_halts_and_check_memory((), (), ())
 
-    started, begun, answer = with_app(act)
+    started, begun, answer = run_with_app(act)
     halts = answer.halts
     if any(halt.scope is HaltScope.EVERYTHING for halt in halts):
         exit_with_error(_WENT_BACK, 1)
@@ -93,54 +96,54 @@ def start(
     if json:
         lineage, ended = begun or (None, 0)
         print_json(
-            {"started": started or begun is not None, "lineage": lineage, "ended": ended, "halts": as_json(halts)}
+            {"started": started or begun is not None, "lineage": lineage, "ended": ended, "halts": halts_as_json(halts)}
         )
         return
     out.print("Started." if started or begun else "Nothing was stopped.")
     if begun and begun[1]:
         out.print(f"{begun[1]} mailings of optional mail end where they are.")
-    show(halts)
+    print_halts(halts)
 
 
-async def _go_on(app: App, after_restore: AfterRestore, by: str) -> tuple[UUID, int]:
+async def _begin_lineage(app: App, after_restore: AfterRestoreChoice, by: str) -> tuple[UUID, int]:
     optional = [category for category in CATEGORIES.values() if category.is_optional]
-    begun = await app.halts.begin_lineage(by, optional if after_restore is AfterRestore.END else None)
-    await app.control.query_halts()  # this machine then remembers the new lineage
+    begun = await app.halts.begin_new_lineage(by, optional if after_restore is AfterRestoreChoice.END else None)
+    await app.control.query_halts_and_recover()  # this machine then remembers the new lineage
     return begun
 
 
 @brands.command()
 def pause(brand: str, by: By = "", reason: Reason = "", json: AsJson = False) -> None:
     """Stops every hand-over of a brand, within two seconds."""
-    halt_one(HaltScope.BRAND, brand, by, reason, json)
+    halt_brand_or_processor(HaltScope.BRAND, brand, by, reason, json)
 
 
 @brands.command()
 def resume(brand: str, by: By = "", json: AsJson = False) -> None:
     """Lets a brand's mail go on."""
-    lift_one(HaltScope.BRAND, brand, by, json)
+    lift_halt_of_brand_or_processor(HaltScope.BRAND, brand, by, json)
 
 
-def halt_one(scope: HaltScope, key: str, by: str, reason: str, json: bool) -> None:
+def halt_brand_or_processor(scope: HaltScope, key: str, by: str, reason: str, json: bool) -> None:
     """Pauses a brand or a processor."""
 
     async def act(app: App) -> bool:
         if scope is HaltScope.BRAND:
             policy_of_brand(app, key)
-        return await app.halts.add_halt(Halt(scope, key, person(by), reason))
+        return await app.halts.add_halt(Halt(scope, key, person_or_system_user(by), reason))
 
     try:
-        say_paused(key, with_app(act), json)
-    except FileUnusable as error:
+        print_paused(key, run_with_app(act), json)
+    except CsvHeaderRefused as error:
         exit_with_error(str(error), 2)
 
 
-def lift_one(scope: HaltScope, key: str, by: str, json: bool) -> None:
+def lift_halt_of_brand_or_processor(scope: HaltScope, key: str, by: str, json: bool) -> None:
     """Resumes a brand or a processor."""
-    say_resumed(key, with_app(lambda app: app.halts.lift_halt(scope, key, person(by))), json)
+    print_resumed(key, run_with_app(lambda app: app.halts.lift_halt(scope, key, person_or_system_user(by))), json)
 
 
-def say_paused(key: str, new: bool, json: bool) -> None:
+def print_paused(key: str, new: bool, json: bool) -> None:
     """Prints that something is paused."""
     if json:
         print_json({"paused": key, "new": new})
@@ -148,7 +151,7 @@ def say_paused(key: str, new: bool, json: bool) -> None:
         out.print(f"{key} is paused." if new else f"{key} was paused already.")
 
 
-def say_resumed(key: str, lifted: bool, json: bool, released: int = 0) -> None:
+def print_resumed(key: str, lifted: bool, json: bool, released: int = 0) -> None:
     """Prints that something goes on, and how many held deliveries are tried again."""
     if json:
         print_json({"resumed": key, "new": lifted, "tried_again": released})
@@ -158,19 +161,19 @@ def say_resumed(key: str, lifted: bool, json: bool, released: int = 0) -> None:
         out.print(f"{released:,} deliveries that were held are tried again.")
 
 
-def person(by: str) -> str:
+def person_or_system_user(by: str) -> str:
     """Returns the person of `--by`, or the user of this system.
 
     A bad name ends the command.
     """
     if not by:
-        return system_user()
+        return system_user_name()
     if not by.strip() or not by.isprintable():
         exit_with_error("--by needs the name of a person: it stands in the ledger", 2)
     return by
 
 
-def as_json(halts: tuple[Halt, ...]) -> list[dict[str, object]]:
+def halts_as_json(halts: tuple[Halt, ...]) -> list[dict[str, object]]:
     """Returns halts as JSON."""
     return [
         {"scope": halt.scope.value, "key": halt.key, "by": halt.by, "reason": halt.reason, "at": halt.at}
@@ -178,8 +181,8 @@ def as_json(halts: tuple[Halt, ...]) -> list[dict[str, object]]:
     ]
 
 
-def show(halts: tuple[Halt, ...]) -> None:
+def print_halts(halts: tuple[Halt, ...]) -> None:
     """Prints a table of halts, if there are any."""
     if halts:
-        rows = [(halt.scope.value, halt.key, in_utc(halt.at), halt.by, halt.reason) for halt in halts]
+        rows = [(halt.scope.value, halt.key, format_utc_time(halt.at), halt.by, halt.reason) for halt in halts]
         print_table(("what", "which", "since", "by", "reason"), rows, "Stand still")

@@ -8,9 +8,9 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from mailer.actions.csv_rows import FileUnusable
-from mailer.actions.list_import import SUPPRESSION_COLUMNS, import_suppressions
-from mailer.actions.recipient_import import ImportResult
+from mailer.actions.csv_rows import CsvHeaderRefused
+from mailer.actions.list_import import SUPPRESSION_COLUMNS, import_suppression_file
+from mailer.actions.recipient_import import ImportCounts
 from mailer.actions.suppression import (
     OBJECTION,
     SuppressionRefused,
@@ -19,8 +19,23 @@ from mailer.actions.suppression import (
     suppress_recipient,
 )
 from mailer.app import App
-from mailer.cli.import_files import RejectsFile, known_ref, open_text, policy_of_brand, print_import_result
-from mailer.cli.shared import AsJson, exit_with_error, in_utc, note_actor, out, print_json, print_table, with_app
+from mailer.cli.import_files import (
+    RejectedLinesFile,
+    count_lines_and_open,
+    policy_of_brand,
+    print_import_result,
+    require_policy_and_recipient,
+)
+from mailer.cli.shared import (
+    AsJson,
+    exit_with_error,
+    format_utc_time,
+    out,
+    print_json,
+    print_table,
+    remember_acting_person,
+    run_with_app,
+)
 from mailer.input_types import parse_address, parse_named_moment
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.suppressions import NewSuppression, Suppression
@@ -31,7 +46,8 @@ app = typer.Typer(help="Suppressions: add, lift, list, explain, import, export."
 
 Brand = Annotated[str, typer.Option(help="Whose mail it is about.")]
 By = Annotated[
-    str, typer.Option("--by", metavar="PERSON", help="Who says so; it stays on record.", callback=note_actor)
+    str,
+    typer.Option("--by", metavar="PERSON", help="Who says so; it stays on record.", callback=remember_acting_person),
 ]
 
 
@@ -48,7 +64,7 @@ def add(
     """Suppresses a person's address, as an operator was told. An objection holds for all brands of the controller."""
 
     async def act(app: App) -> None:
-        policy, recipient_id = await known_ref(app, brand, ref)
+        policy, recipient_id = await require_policy_and_recipient(app, brand, ref)
         if reason == OBJECTION:
             await object_to_marketing(app.suppressions, policy, recipient_id, source, by)
             return
@@ -59,7 +75,7 @@ def add(
         until = parse_named_moment("--expires", expires) if expires else None
     except ValueError as error:
         exit_with_error(str(error), 2)
-    _run(act)
+    _run_or_exit(act)
     out.print(f"Suppressed {scope} mail of {brand}.")
 
 
@@ -75,7 +91,7 @@ def lift_(
     async def act(app: App) -> None:
         await lift_suppression(app.suppressions, policy_of_brand(app, brand), id, by, reason)
 
-    _run(act)
+    _run_or_exit(act)
     out.print(f"Lifted by {by}. What was consented to before it counts no more: a new consent is needed.")
 
 
@@ -89,12 +105,16 @@ def list_(
 
     async def act(app: App) -> list[Suppression]:
         if ref is not None:
-            _, recipient_id = await known_ref(app, brand, ref)
-            return [found for found in await app.suppressions.suppressions_of(brand, recipient_id) if _holds(found)]
+            _, recipient_id = await require_policy_and_recipient(app, brand, ref)
+            return [
+                found
+                for found in await app.suppressions.all_suppressions_of_recipient(brand, recipient_id)
+                if _is_in_force(found)
+            ]
         policy = policy_of_brand(app, brand)
-        return [found async for found in app.suppressions.export_suppressions(brand, policy.controller.id)]
+        return [found async for found in app.suppressions.iterate_suppressions_in_force(brand, policy.controller.id)]
 
-    _show(_run(act), json)
+    _print_suppressions(_run_or_exit(act), json)
 
 
 @app.command()
@@ -108,14 +128,16 @@ def explain(
 
     async def act(app: App) -> list[Suppression]:
         if (ref is None) == (email is None):
-            raise FileUnusable("say whose it is: --ref, or --email")
+            raise CsvHeaderRefused("say whose it is: --ref, or --email")
         if email is not None:
             policy = policy_of_brand(app, brand)
-            return await app.suppressions.suppressions_of_address(brand, policy.controller.id, _in_one_form(email))
-        _, recipient_id = await known_ref(app, brand, ref or "")
-        return await app.suppressions.suppressions_of(brand, recipient_id)
+            return await app.suppressions.all_suppressions_of_address(
+                brand, policy.controller.id, _normalize_address(email)
+            )
+        _, recipient_id = await require_policy_and_recipient(app, brand, ref or "")
+        return await app.suppressions.all_suppressions_of_recipient(brand, recipient_id)
 
-    _show(_run(act), json)
+    _print_suppressions(_run_or_exit(act), json)
 
 
 @app.command()
@@ -127,10 +149,10 @@ def export(
 
     async def act(app: App) -> None:
         policy = policy_of_brand(app, brand)
-        async for found in app.suppressions.export_suppressions(brand, policy.controller.id):
+        async for found in app.suppressions.iterate_suppressions_in_force(brand, policy.controller.id):
             print_json(as_json(found))
 
-    _run(act)
+    _run_or_exit(act)
 
 
 @app.command("import")
@@ -138,17 +160,17 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.csv")], brand: Br
     """Imports another system's suppressions, given as addresses, of which only hashes are kept."""
     rejected = file.with_suffix(".rejected.csv")
 
-    async def act(app: App) -> ImportResult:
+    async def act(app: App) -> ImportCounts:
         policy = policy_of_brand(app, brand)
-        _, source = open_text(file)
-        with source, RejectsFile(rejected, SUPPRESSION_COLUMNS) as rejects:
-            return await import_suppressions(app.suppressions, policy, source, rejects.add_line)
+        _, source = count_lines_and_open(file)
+        with source, RejectedLinesFile(rejected, SUPPRESSION_COLUMNS) as rejects:
+            return await import_suppression_file(app.suppressions, policy, source, rejects.add_line)
 
-    done = _run(act, file)
+    done = _run_or_exit(act, file)
     print_import_result(done, file, rejected, json)
 
 
-def _in_one_form(email: str) -> str:
+def _normalize_address(email: str) -> str:
     """Returns an address in the form that events have; an address that events may not have stays as it was typed."""
     try:
         return parse_address(email.strip())
@@ -160,14 +182,14 @@ def as_json(found: Suppression) -> dict[str, Any]:
     """Returns a suppression as JSON."""
     return {
         name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(found).items()
-    } | {"holds": _holds(found)}
+    } | {"holds": _is_in_force(found)}
 
 
-def _holds(found: Suppression) -> bool:
+def _is_in_force(found: Suppression) -> bool:
     return found.lifted_at is None and (found.expires_at is None or found.expires_at > datetime.now(found.at.tzinfo))
 
 
-def _show(found: list[Suppression], json: bool) -> None:
+def _print_suppressions(found: list[Suppression], json: bool) -> None:
     if json:
         print_json([as_json(one) for one in found])
         return
@@ -176,30 +198,30 @@ def _show(found: list[Suppression], json: bool) -> None:
         [
             (
                 one.id,
-                _scope(one),
+                _scope_in_words(one),
                 one.reason,
                 one.source,
-                in_utc(one.at),
+                format_utc_time(one.at),
                 one.actor,
-                in_utc(one.expires_at),
-                _lift(one),
+                format_utc_time(one.expires_at),
+                _lifting_in_words(one),
             )
             for one in found
         ],
     )
 
 
-def _scope(found: Suppression) -> str:
+def _scope_in_words(found: Suppression) -> str:
     what = "all optional mail" if found.scope == EVERYTHING_OPTIONAL else found.scope
     return what if found.brand else f"{what}, of every brand"
 
 
-def _lift(found: Suppression) -> str:
-    return f"{in_utc(found.lifted_at)} by {found.lifted_by}: {found.lift_reason}" if found.lifted_at else ""
+def _lifting_in_words(found: Suppression) -> str:
+    return f"{format_utc_time(found.lifted_at)} by {found.lifted_by}: {found.lift_reason}" if found.lifted_at else ""
 
 
-def _run(act: Callable[[App], Awaitable[_T]], file: Path | None = None) -> _T:
+def _run_or_exit(act: Callable[[App], Awaitable[_T]], file: Path | None = None) -> _T:
     try:
-        return with_app(act)
-    except (FileUnusable, SuppressionRefused) as error:
+        return run_with_app(act)
+    except (CsvHeaderRefused, SuppressionRefused) as error:
         exit_with_error(f"{file}: {error}" if file else str(error), 2)

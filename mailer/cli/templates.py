@@ -18,18 +18,18 @@ from mailer.policy.policy_file import Policy, PolicyError
 from mailer.policy_loading import load_policies
 from mailer.rendering.event_checks import check_event
 from mailer.rendering.gmail_clipping import clipping_warning
-from mailer.rendering.languages import is_locale
+from mailer.rendering.languages import is_known_locale
 from mailer.rendering.template_library import (
     RenderedTemplate,
     RenderError,
     Template,
     TemplateError,
     TemplateLibrary,
-    preview_event,
-    preview_template,
+    render_event_preview,
+    render_template_preview,
 )
 from mailer.rendering.template_samples import LEAVE, LINK
-from mailer.runtime.private_files import open_private
+from mailer.runtime.private_files import open_private_file
 from mailer.settings import SettingsError
 
 app = typer.Typer(help="Templates: check, preview.", no_args_is_help=True)
@@ -50,7 +50,9 @@ def check(json: AsJson = False) -> None:
     except (PolicyError, SettingsError) as error:
         exit_with_error(str(error), 2)
     rows = [(template.brand, template.name, template.category, " ".join(template.locales)) for template in library]
-    clipped = [(f"{one.brand}/{one.name} ({locale})", said) for one in library for locale, said in _clipped(one)]
+    clipped = [
+        (f"{one.brand}/{one.name} ({locale})", said) for one in library for locale, said in _clipping_warnings(one)
+    ]
     if json:
         warnings = [{"template": where, "warning": said} for where, said in clipped]
         listed = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
@@ -61,14 +63,14 @@ def check(json: AsJson = False) -> None:
         out.print(f"Warning: {where}: {said}")
 
 
-def _clipped(template: Template) -> Iterator[tuple[str, str]]:
+def _clipping_warnings(template: Template) -> Iterator[tuple[str, str]]:
     """Yields each locale in which Gmail would clip a template's example, or nearly would, with a warning."""
     for locale in template.locales:
-        if warning := _clipping(template, preview_template(template, locale)):
+        if warning := _clipping_warning(template, render_template_preview(template, locale)):
             yield locale, warning
 
 
-def _clipping(template: Template, rendered: RenderedTemplate) -> str | None:
+def _clipping_warning(template: Template, rendered: RenderedTemplate) -> str | None:
     return clipping_warning(rendered.html, LINK if CATEGORIES[template.category].is_optional else LEAVE)
 
 
@@ -87,7 +89,7 @@ def preview_(
         locale = tag(locale) if locale else None
     except ValueError as error:
         exit_with_error(f"--locale {error}", 2)
-    if locale and not is_locale(locale):
+    if locale and not is_known_locale(locale):
         exit_with_error(f"--locale: there is no {locale}; write one such as en, de-AT or zh-Hant", 2)
     if (name is None) == (event is None):
         exit_with_error("give a template, as BRAND/TEMPLATE, or --event FILE, which names one", 2)
@@ -96,21 +98,21 @@ def preview_(
     except (PolicyError, SettingsError, TemplateError) as error:
         exit_with_error(str(error), 2)
     if event is not None:
-        template, rendered = _told(event, policies, library, locale)
+        template, rendered = _preview_event_file(event, policies, library, locale)
     else:
-        template = _named(library, name or "")
-        rendered = preview_template(template, locale)
-    show(template, rendered, to)
+        template = _find_template_or_exit(library, name or "")
+        rendered = render_template_preview(template, locale)
+    write_and_open_preview(template, rendered, to)
 
 
-def _told(
+def _preview_event_file(
     file: Path, policies: Mapping[str, Policy], library: TemplateLibrary, locale: str | None
 ) -> tuple[Template, RenderedTemplate]:
     """Returns an event's template and its rendered mail. An event that intake would refuse ends the command."""
     try:
         event = parse_event(file.read_text("utf-8-sig"))
         template = check_event(event, policies, library)
-        return template, preview_event(template, policies[event.brand], event, locale)
+        return template, render_event_preview(template, policies[event.brand], event, locale)
     except OSError as error:
         exit_with_error(f"{file}: {error.strerror}", 2)
     except UnicodeDecodeError:
@@ -121,30 +123,30 @@ def _told(
         exit_with_error(f"{file}: {error}", 2)
 
 
-def show(template: Template, rendered: RenderedTemplate, to: Path | None) -> None:
+def write_and_open_preview(template: Template, rendered: RenderedTemplate, to: Path | None) -> None:
     """Writes a rendered mail to private files. Without a path in `to`, it also opens them in a browser."""
     page = to or Path(tempfile.mkdtemp(prefix="mailer-")) / "preview.html"
     text = page.with_name(page.name + ".txt") if page.suffix == ".txt" else page.with_suffix(".txt")
     try:
-        _write(page, rendered.html)
-        _write(text, rendered.text)
+        _write_private_file(page, rendered.html)
+        _write_private_file(text, rendered.text)
         if to is None:
             page = page.with_name("both.html")
-            _write(page, _BOTH.format(**{name: escape(getattr(rendered, name)) for name in _SHOWN}))
+            _write_private_file(page, _BOTH.format(**{name: escape(getattr(rendered, name)) for name in _SHOWN}))
     except OSError as error:
         exit_with_error(str(error), 2)
     spoken = " ".join(template.locales)
     for line in (f"Subject: {rendered.subject}", f"Locale:  {rendered.locale} of {spoken}", str(page), str(text)):
         out.print(line)
-    if warning := _clipping(template, rendered):
+    if warning := _clipping_warning(template, rendered):
         out.print(f"Warning: {warning}")
     if to is None:
         webbrowser.open(page.as_uri())
 
 
-def _write(file: Path, said: str) -> None:
+def _write_private_file(file: Path, said: str) -> None:
     """Writes a file that only its owner can read, as the text may hold personal data."""
-    with open(file, "w", encoding="utf-8", opener=open_private) as opened:
+    with open(file, "w", encoding="utf-8", opener=open_private_file) as opened:
         opened.write(said)
 
 
@@ -161,7 +163,7 @@ pre {{ white-space: pre-wrap; overflow: auto; }}
 """
 
 
-def _named(library: TemplateLibrary, name: str) -> Template:
+def _find_template_or_exit(library: TemplateLibrary, name: str) -> Template:
     found = [template for template in library if name in (template.name, f"{template.brand}/{template.name}")]
     if len(found) != 1:
         known = ", ".join(f"{template.brand}/{template.name}" for template in library)

@@ -22,7 +22,7 @@ def escape_line(text: str) -> str:
     return text if text.isprintable() else _HIDDEN.sub(_escape_code, text)
 
 
-def plain_json(document: str) -> str:
+def escape_json(document: str) -> str:
     """Returns a JSON document on one line, with each control character as a JSON escape; its values do not change."""
     return document if document.isprintable() else _HIDDEN.sub(_json_code, document)
 
@@ -42,7 +42,7 @@ def lay_out_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width:
         max(cell_len(line) for line in (name, *(line for row in cells for line in row[place])))
         for place, name in enumerate(columns)
     ]
-    if width is not None and _total(widths) > width:
+    if width is not None and _total_width(widths) > width:
         least = [
             max(
                 cell_len(word)
@@ -51,8 +51,8 @@ def lay_out_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width:
             )
             for place, name in enumerate(columns)
         ]
-        if _total(least) > width and cells:
-            return _records(columns, cells)
+        if _total_width(least) > width and cells:
+            return _lay_out_as_records(columns, cells)
         widths = _fit_widths(widths, least, width)
     head = [_table_row([[name] for name in columns], widths), _table_row([["-" * size] for size in widths], widths)]
     body = [_table_row(row, widths) for row in cells]
@@ -68,11 +68,11 @@ def lay_out_facts(values: Sequence[tuple[str, Cell]]) -> list[str]:
     return [
         f"{_padded(name if first else '', size)}{_GAP}{line}".rstrip(" ")
         for name, value in values
-        for first, line in _numbered(_cell_lines(value))
+        for first, line in _mark_first_line(_cell_lines(value))
     ]
 
 
-def _numbered(lines: Sequence[str]) -> Iterator[tuple[bool, str]]:
+def _mark_first_line(lines: Sequence[str]) -> Iterator[tuple[bool, str]]:
     return ((place == 0, line) for place, line in enumerate(lines))
 
 
@@ -84,7 +84,7 @@ def _cell_lines(cell: Cell) -> list[str]:
     return [escape_line(str(cell))]
 
 
-def _records(columns: Sequence[str], cells: Sequence[Sequence[list[str]]]) -> list[str]:
+def _lay_out_as_records(columns: Sequence[str], cells: Sequence[Sequence[list[str]]]) -> list[str]:
     records = [lay_out_facts(list(zip(columns, row, strict=True))) for row in cells]
     return [line for place, record in enumerate(records) for line in ([""] * (place > 0) + record)]
 
@@ -125,7 +125,7 @@ def _split_words(line: str) -> list[str]:
 def _fit_widths(widths: Sequence[int], least: Sequence[int], width: int) -> list[int]:
     """Returns widths that fit into the terminal; the widest columns shrink first, down to their longest word."""
     narrowed = list(widths)
-    for _ in range(_total(widths) - width):
+    for _ in range(_total_width(widths) - width):
         candidates = [place for place, size in enumerate(narrowed) if size > least[place]]
         if not candidates:
             break
@@ -133,7 +133,7 @@ def _fit_widths(widths: Sequence[int], least: Sequence[int], width: int) -> list
     return narrowed
 
 
-def _total(widths: Sequence[int]) -> int:
+def _total_width(widths: Sequence[int]) -> int:
     return sum(widths) + len(_GAP) * (len(widths) - 1)
 
 

@@ -1,6 +1,6 @@
 """Connections to the database. Each is configured as the statements need it, and dropped once its server only reads.
 
-Errors that mean that the database is away are raised as `DatabaseAway`; all other errors are raised unchanged.
+Errors that mean that the database is away are raised as `DatabaseUnavailable`; all other errors are raised unchanged.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ import asyncpg
 from asyncpg.pool import PoolAcquireContext
 from pydantic_core import to_json
 
-from mailer.database.driver_errors import ENDS, POOLER, READ_ONLY, REPLICA, outage_of, server_words
-from mailer.database.statements import Connection, Fresh, Pool, statements
+from mailer.database.driver_errors import ENDS, POOLER, READ_ONLY, REPLICA, find_outage, server_message
+from mailer.database.statements import Connection, Fresh, Pool, load_statements
 from mailer.ports.database_condition import OLDEST
-from mailer.ports.database_errors import DatabaseAway, DatabaseRefuses
+from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseUnavailable
 from mailer.telemetry import log
 
-_SETTLE = statements("connections", "database")["settle"]
-_LOOK = statements("connections", "database")["look"]
+_SETTLE = load_statements("connections", "database")["settle"]
+_LOOK = load_statements("connections", "database")["look"]
 _T = TypeVar("_T")
 
 PATIENCE = 1.0
@@ -83,8 +83,8 @@ class _PooledConnection(asyncpg.Connection):
         return ""
 
 
-class _AcquiredConnection(PoolAcquireContext):
-    """The context in which a connection of the pool is used. Raises `DatabaseAway` if the database is away.
+class _PooledConnectionContext(PoolAcquireContext):
+    """The context in which a connection of the pool is used. Raises `DatabaseUnavailable` if the database is away.
 
     It skips the driver's own context, since each window of messages acquires a connection several times.
     """
@@ -95,22 +95,22 @@ class _AcquiredConnection(PoolAcquireContext):
 
     async def __aenter__(self) -> Any:
         if self.pool.barred and not self.anyway:
-            raise DatabaseAway(self.pool.barred)
+            raise DatabaseUnavailable(self.pool.barred)
         try:
             self.connection = await self.pool._acquire(self.timeout)  # type: ignore[attr-defined]
-        except DatabaseAway:
+        except DatabaseUnavailable:
             raise
         except Exception as error:
-            if (away := outage_of(error)) is not None:
+            if (away := find_outage(error)) is not None:
                 raise away from error
             raise
         return self.connection
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Takes a connection for a long time. The connection is cut when the pool drops its connections."""
-        return self._take_connection().__await__()
+        return self._take_connection_for_long().__await__()
 
-    async def _take_connection(self) -> Any:
+    async def _take_connection_for_long(self) -> Any:
         connection = await self.__aenter__()
         self.pool.taken.append(connection)
         return connection
@@ -125,7 +125,7 @@ class _AcquiredConnection(PoolAcquireContext):
             return
         if isinstance(error, ENDS):
             await self.pool.expire_connections()
-        away = outage_of(error, in_use=_is_open(connection))
+        away = find_outage(error, in_use=_is_connection_open(connection))
         if isinstance(error, TimeoutError):
             with suppress(Exception):
                 await self.pool.release(connection, timeout=RELEASE_SECONDS)
@@ -134,7 +134,7 @@ class _AcquiredConnection(PoolAcquireContext):
             raise away from error
 
 
-def _is_open(connection: Connection) -> bool:
+def _is_connection_open(connection: Connection) -> bool:
     """Tells whether a connection is still open. It counts as closed once the pool has taken it back."""
     try:
         return not connection.is_closed()
@@ -142,7 +142,7 @@ def _is_open(connection: Connection) -> bool:
         return False
 
 
-class _ProbeConnection(_AcquiredConnection):
+class _ProbeConnectionContext(_PooledConnectionContext):
     """The context for the code that decides whether the pool is barred; it works for a barred pool too."""
 
     anyway = True
@@ -161,9 +161,9 @@ class ServerPool(asyncpg.Pool):
         self.taken: list[Connection] = []
         self.barred: str | None = None
 
-    def acquire(self, *, timeout: float | None = None) -> _AcquiredConnection:
-        """Returns the context for a connection. Entering it raises `DatabaseAway` if the pool is barred."""
-        return _AcquiredConnection(self, timeout)
+    def acquire(self, *, timeout: float | None = None) -> _PooledConnectionContext:
+        """Returns the context for a connection. Entering it raises `DatabaseUnavailable` if the pool is barred."""
+        return _PooledConnectionContext(self, timeout)
 
     async def expire_connections(self) -> None:
         """Makes sure that no existing connection is used again."""
@@ -173,24 +173,24 @@ class ServerPool(asyncpg.Pool):
                 connection.terminate()
         self.taken.clear()
 
-    async def probe_server(self, seconds: float = 2.0) -> datetime:
+    async def probe_server_clock(self, seconds: float = 2.0) -> datetime:
         """Returns the server's time, if the server is writable. Drops the connections to a server that only reads.
 
         Raises:
-            DatabaseAway: the server cannot be written to; the message says why, on one line.
+            DatabaseUnavailable: the server cannot be written to; the message says why, on one line.
         """
         try:
-            async with asyncio.timeout(seconds), _ProbeConnection(self, seconds) as connection:
+            async with asyncio.timeout(seconds), _ProbeConnectionContext(self, seconds) as connection:
                 [row] = await connection.fetch(_LOOK)
                 if row["read_only"]:
                     raise asyncpg.ReadOnlySQLTransactionError(READ_ONLY)
         except TimeoutError:
-            raise DatabaseAway(f"no answer within {seconds:g} seconds") from None
+            raise DatabaseUnavailable(f"no answer within {seconds:g} seconds") from None
         at: datetime = row["at"]
         return at
 
 
-async def execute_unhurried(pool: Pool, statement: str, *arguments: Any) -> None:
+async def execute_with_long_timeout(pool: Pool, statement: str, *arguments: Any) -> None:
     """Executes a statement with a limit of `UNHURRIED_SECONDS`. Much work may have collected since its last run."""
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(f"SET LOCAL statement_timeout = '{UNHURRIED_SECONDS}s'; SET LOCAL lock_timeout = 0")
@@ -201,14 +201,14 @@ async def retry_through_outages(step: Callable[[], Awaitable[_T]]) -> _T:
     """Returns the result of a step that needs the database. Repeats the step as long as the database is away.
 
     Raises:
-        DatabaseRefuses: waiting does not help, since a person has to correct something.
+        DatabaseAccessRefused: waiting does not help, since a person has to correct something.
     """
     while True:
         try:
             return await step()
-        except DatabaseRefuses:
+        except DatabaseAccessRefused:
             raise
-        except DatabaseAway as error:
+        except DatabaseUnavailable as error:
             log.warning("the database is away; trying again", error=str(error))
             await asyncio.sleep(PATIENCE)
 
@@ -222,17 +222,17 @@ async def connect(url: str, limits: TimeLimits = ATTENDED, **options: Any) -> "a
         options: further options of the driver.
 
     Raises:
-        DatabaseAway, DatabaseRefuses: no server of the URL could be used; the message names each, and why.
+        DatabaseUnavailable, DatabaseAccessRefused: no server of the URL could be used; the message names each, and why.
         ValueError: the URL cannot be read; its message may quote a password.
     """
-    failures: list[tuple[str, DatabaseAway]] = []
+    failures: list[tuple[str, DatabaseUnavailable]] = []
     for one in server_urls(url):
         try:
             return await _connect_to_server(one, limits, options)
-        except DatabaseAway as error:
+        except DatabaseUnavailable as error:
             failures.append((server_and_database(one), error))
     kinds = {type(error) for _, error in failures}
-    kind = kinds.pop() if len(kinds) == 1 else DatabaseAway
+    kind = kinds.pop() if len(kinds) == 1 else DatabaseUnavailable
     raise kind("; ".join(f"PostgreSQL at {where}: {error}" for where, error in failures))
 
 
@@ -254,16 +254,16 @@ async def _connect_to_server(
             connection.terminate()
             raise
     except TimeoutError:
-        raise DatabaseAway(f"no answer within {CONNECT_SECONDS:.0f} seconds") from None
+        raise DatabaseUnavailable(f"no answer within {CONNECT_SECONDS:.0f} seconds") from None
     except OSError as error:
-        raise DatabaseAway(error.strerror or str(error)) from error
+        raise DatabaseUnavailable(error.strerror or str(error)) from error
     except asyncpg.TargetServerAttributeNotMatched as error:
-        raise DatabaseAway("the server is not what target_session_attrs asks for") from error
+        raise DatabaseUnavailable("the server is not what target_session_attrs asks for") from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         if isinstance(error, ValueError):  # the URL cannot be read
             raise
         # Any other error here is of the server, not of an input: it says what has to be mended.
-        raise (outage_of(error) or DatabaseRefuses(server_words(error))) from error
+        raise (find_outage(error) or DatabaseAccessRefused(server_message(error))) from error
     return connection
 
 
@@ -271,12 +271,14 @@ async def _configure_session(connection: "asyncpg.Connection[asyncpg.Record]", l
     """Sets time limits, keepalive and JSON codecs. Refuses a server that is too old or cannot be written to."""
     version = connection.get_server_version()  # known since the start of the session: no statement is executed
     if version.major < OLDEST:
-        raise DatabaseRefuses(f"version {version.major}.{version.minor} is too old: mailer needs {OLDEST} or newer")
+        raise DatabaseAccessRefused(
+            f"version {version.major}.{version.minor} is too old: mailer needs {OLDEST} or newer"
+        )
     _set_keepalive(connection)
     times = map(_milliseconds, (limits.statement, limits.idle, limits.lock))
     row = await connection.fetchrow(_SETTLE, *times)
     if row and row["read_only"]:
-        raise DatabaseAway(REPLICA if row["replica"] else READ_ONLY)
+        raise DatabaseUnavailable(REPLICA if row["replica"] else READ_ONLY)
     for kind in ("json", "jsonb"):
         await connection.set_type_codec(kind, encoder=_encode_json, decoder=json.loads, schema="pg_catalog")
 
@@ -326,7 +328,7 @@ async def open_pool(url: str, size: int = 32, limits: TimeLimits = SERVING, gree
         greet: called with each new connection before its first use.
 
     Raises:
-        DatabaseAway, DatabaseRefuses, ValueError: see `connect`.
+        DatabaseUnavailable, DatabaseAccessRefused, ValueError: see `connect`.
     """
 
     async def enter(url: str, **options: Any) -> Fresh:
@@ -355,18 +357,18 @@ async def open_pool(url: str, size: int = 32, limits: TimeLimits = SERVING, gree
     try:
         async with pool.acquire() as connection:
             if await connection.fetchval("SELECT pg_backend_pid()") != connection.get_server_pid():
-                await _check_session_is_ours(connection, url)
+                await _require_unshared_session(connection, url)
     except BaseException:
         pool.terminate()
         raise
     return pool
 
 
-async def _check_session_is_ours(connection: Connection, url: str) -> None:
+async def _require_unshared_session(connection: Connection, url: str) -> None:
     """Checks that a pooler does not share our session: no other client's transaction may run in our server process.
 
     Raises:
-        DatabaseRefuses: the pooler shares our session.
+        DatabaseAccessRefused: the pooler shares our session.
     """
     other = await connect(url)
     try:
@@ -375,8 +377,8 @@ async def _check_session_is_ours(connection: Connection, url: str) -> None:
                 theirs = await other.fetchval("SELECT pg_backend_pid()")
                 ours = {await connection.fetchval("SELECT pg_backend_pid()") for _ in range(2)}
             if theirs in ours or len(ours) > 1:
-                raise DatabaseRefuses(POOLER)
+                raise DatabaseAccessRefused(POOLER)
     except asyncpg.PostgresError as error:  # such as: no transactions in statement pooling mode
-        raise (outage_of(error) or DatabaseRefuses(server_words(error))) from error
+        raise (find_outage(error) or DatabaseAccessRefused(server_message(error))) from error
     finally:
         other.terminate()

@@ -4,7 +4,7 @@ import re
 
 import asyncpg
 
-from mailer.ports.database_errors import DatabaseAway, DatabaseMissing, DatabaseRefuses, StatementTooSlow
+from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseMissing, DatabaseUnavailable, StatementTimedOut
 
 POOLER = (
     "a pooler in front of PostgreSQL gives our session to other clients between two transactions;"
@@ -44,7 +44,7 @@ _REFUSAL = re.compile(
 _CLOSED = re.compile("(connection|pool) (is|was) (closed|closing)|released back to the pool")
 
 
-def outage_of(error: BaseException, *, in_use: bool = False) -> DatabaseAway | None:
+def find_outage(error: BaseException, *, in_use: bool = False) -> DatabaseUnavailable | None:
     """Returns the outage that an error of the driver means, or None if it means none.
 
     Args:
@@ -53,36 +53,36 @@ def outage_of(error: BaseException, *, in_use: bool = False) -> DatabaseAway | N
             the driver is a bug.
     """
     match error:
-        case DatabaseAway():
+        case DatabaseUnavailable():
             return error
         case asyncpg.QueryCanceledError():
-            return StatementTooSlow("a statement took too long")
+            return StatementTimedOut("a statement took too long")
         case asyncpg.LockNotAvailableError():
-            return StatementTooSlow("somebody holds a lock for too long; pg_locks and pg_stat_activity say who")
+            return StatementTimedOut("somebody holds a lock for too long; pg_locks and pg_stat_activity say who")
         case TimeoutError():  # the server cancels slow statements sooner, as long as it lives
-            return DatabaseAway("no answer in time")
+            return DatabaseUnavailable("no answer in time")
         case asyncpg.InvalidSQLStatementNameError() | asyncpg.DuplicatePreparedStatementError():
-            return DatabaseRefuses(POOLER)  # another client used our session in between
+            return DatabaseAccessRefused(POOLER)  # another client used our session in between
         case asyncpg.CheckViolationError() if error.constraint_name is None:
-            return DatabaseAway(NO_PARTITION)  # no constraint of ours: a row that no partition takes
+            return DatabaseUnavailable(NO_PARTITION)  # no constraint of ours: a row that no partition takes
         case asyncpg.InvalidCatalogNameError():
-            return DatabaseMissing(f"{server_words(error)}; `mailer migrate` makes it")
+            return DatabaseMissing(f"{server_message(error)}; `mailer migrate` makes it")
         case asyncpg.PostgresConnectionError() if "pooling mode" in str(error):
-            return DatabaseRefuses(POOLER)
+            return DatabaseAccessRefused(POOLER)
         case asyncpg.ProtocolViolationError() if _REFUSAL.search(str(error)):
-            return DatabaseRefuses(server_words(error))
+            return DatabaseAccessRefused(server_message(error))
         case asyncpg.PostgresError() | asyncpg.TargetServerAttributeNotMatched() if isinstance(error, _AWAY):
-            return DatabaseAway(server_words(error))
+            return DatabaseUnavailable(server_message(error))
         case asyncpg.InterfaceError() if not isinstance(error, ValueError) and _CLOSED.search(str(error)):
-            return DatabaseAway("the connection is closed")
+            return DatabaseUnavailable("the connection is closed")
         case asyncpg.InternalClientError() if not in_use:  # the driver meets an end that it does not expect
-            return DatabaseAway("the connection is closed")
+            return DatabaseUnavailable("the connection is closed")
         case OSError() if not in_use:
-            return DatabaseAway(error.strerror or str(error) or type(error).__name__)
+            return DatabaseUnavailable(error.strerror or str(error) or type(error).__name__)
     return None
 
 
-def server_words(error: Exception) -> str:
+def server_message(error: Exception) -> str:
     """Returns the server's message on one line.
 
     Pass only errors about the server's state: their messages quote no values.

@@ -50,7 +50,7 @@ STANDING_COLUMNS = len(_STANDING)
 
 
 @cache
-def statements(noun: str, room: str = "postgres") -> dict[str, str]:
+def load_statements(noun: str, room: str = "postgres") -> dict[str, str]:
     """Returns the statements of `<room>/sql/<noun>.sql` by name. Each follows a line `-- name: <name>`.
 
     Replaces `{standing}` with the columns for `standing_from_row`, of recipients `r` and standings `s`.

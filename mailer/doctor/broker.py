@@ -6,7 +6,7 @@ OLDEST = (3, 10)
 """The first version of RabbitMQ whose quorum queues have all features that the topology needs."""
 
 
-def judge_version(version: str) -> Finding:
+def judge_rabbitmq_version(version: str) -> Finding:
     """Returns the finding about the version that the server reports."""
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
     if len(numbers) < 2:
@@ -18,7 +18,7 @@ def judge_version(version: str) -> Finding:
     return ok_finding("RabbitMQ", f"version {version}")
 
 
-def judge_topology(exchange: str, *, exists: bool) -> Finding:
+def judge_exchange(exchange: str, *, exists: bool) -> Finding:
     """Returns the finding about the exchange to which applications publish."""
     if exists:
         return ok_finding("topology", f"there is an exchange {exchange}")

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from mailer.doctor.finding import Finding, FindingLevel, ok_finding, problem_finding, warning_finding
-from mailer.ports.database_condition import OLDEST, DatabaseCondition, DatabaseStock
+from mailer.ports.database_condition import OLDEST, DatabaseCondition, DatabaseUpkeepState
 
 _BARS = frozenset({"PostgreSQL", "migrations", "triggers"})
 """Checks that must pass before a process works. The problems of other checks are reported, and mail is still sent."""
@@ -14,7 +14,7 @@ CLOCK_LIMIT = 300.0
 """Seconds between two clocks from which on a process does not work: its times would be in the wrong order."""
 
 
-def judge_start(condition: DatabaseCondition, migrations: Collection[str]) -> list[Finding]:
+def judge_condition_at_start(condition: DatabaseCondition, migrations: Collection[str]) -> list[Finding]:
     """Returns the findings about a database before a process starts to work on it.
 
     Args:
@@ -22,7 +22,7 @@ def judge_start(condition: DatabaseCondition, migrations: Collection[str]) -> li
         migrations: the versions of the migrations in this release.
     """
     return [
-        _judge_version(condition),
+        _judge_postgresql_version(condition),
         _judge_migrations(condition, migrations),
         _judge_triggers(condition),
         _judge_durability(condition),
@@ -36,12 +36,12 @@ def unfitness_problems(findings: Iterable[Finding]) -> str | None:
     return "; ".join(kept) or None
 
 
-def judge_stock(stock: DatabaseStock, now: datetime) -> list[Finding]:
+def judge_partitions_and_seals(stock: DatabaseUpkeepState, now: datetime) -> list[Finding]:
     """Returns the findings about partitions and seals, which the timekeeper makes."""
     return [_judge_partitions(stock, now), _judge_seals(stock, now)]
 
 
-def judge_clock(ahead: float) -> Finding:
+def judge_clock_difference(ahead: float) -> Finding:
     """Returns the finding about the clocks. `ahead`: the seconds by which ours is ahead of the server's."""
     seconds = f"{abs(ahead):,.1f} seconds {'ahead of' if ahead > 0 else 'behind'} the database server's"
     if abs(ahead) < CLOCK_WARNING:
@@ -72,7 +72,7 @@ def judge_collation(condition: DatabaseCondition) -> Finding:
     )
 
 
-def _judge_version(condition: DatabaseCondition) -> Finding:
+def _judge_postgresql_version(condition: DatabaseCondition) -> Finding:
     if condition.version < OLDEST * 10_000:
         text = f"PostgreSQL {condition.release} is too old: mailer needs {OLDEST} or newer"
         return problem_finding("PostgreSQL", text)
@@ -109,7 +109,7 @@ def _judge_durability(condition: DatabaseCondition) -> Finding:
     return ok_finding("durability", "the server waits for its disk")
 
 
-def _judge_partitions(stock: DatabaseStock, now: datetime) -> Finding:
+def _judge_partitions(stock: DatabaseUpkeepState, now: datetime) -> Finding:
     wanted = (now.replace(day=1) + timedelta(days=32)).strftime("%Y%m")
     if stock.partitions < now.strftime("%Y%m"):
         return problem_finding(
@@ -120,7 +120,7 @@ def _judge_partitions(stock: DatabaseStock, now: datetime) -> Finding:
     return ok_finding("partitions", f"up to {stock.partitions[:4]}-{stock.partitions[4:]}")
 
 
-def _judge_seals(stock: DatabaseStock, now: datetime) -> Finding:
+def _judge_seals(stock: DatabaseUpkeepState, now: datetime) -> Finding:
     if stock.unsealed:
         age = f"{(now - stock.sealed_at) // timedelta(minutes=1)} minutes old" if stock.sealed_at else "missing"
         return warning_finding(

@@ -43,7 +43,7 @@ class DmarcPolicy:
         return self.organization == other.organization
 
 
-async def find_dmarc(lookup: DnsLookup, domain: str) -> DmarcPolicy:
+async def find_dmarc_policy(lookup: DnsLookup, domain: str) -> DmarcPolicy:
     """Finds the policy of a domain by the tree walk.
 
     Raises:
@@ -52,8 +52,8 @@ async def find_dmarc(lookup: DnsLookup, domain: str) -> DmarcPolicy:
     domain = domain.lower().rstrip(".")
     found: dict[str, Mapping[str, str]] = {}
     doubled: list[str] = []
-    for name in names_to_query(domain):
-        records = [tags for text in await lookup.txt_records(f"_dmarc.{name}") if (tags := parse_record(text))]
+    for name in dmarc_names_to_query(domain):
+        records = [tags for text in await lookup.txt_records(f"_dmarc.{name}") if (tags := parse_dmarc_record(text))]
         if len(records) > 1:
             doubled.append(name)
         elif records:
@@ -67,7 +67,7 @@ async def find_dmarc(lookup: DnsLookup, domain: str) -> DmarcPolicy:
     return DmarcPolicy(holds, organization, tags, policy.lower(), tuple(doubled))
 
 
-def names_to_query(domain: str) -> Iterator[str]:
+def dmarc_names_to_query(domain: str) -> Iterator[str]:
     """Yields the names that the walk queries, at most eight (RFC 9989 4.10)."""
     yield domain
     labels = domain.split(".")
@@ -76,13 +76,13 @@ def names_to_query(domain: str) -> Iterator[str]:
         yield ".".join(rest[start:])
 
 
-def parse_record(text: str) -> Mapping[str, str]:
+def parse_dmarc_record(text: str) -> Mapping[str, str]:
     """Returns the tags of a record; empty if it is no DMARC record."""
     first = _TAG.match(text.split(";")[0])
-    return parse_tags(text) if first and (first[1], first[2]) == ("v", "DMARC1") else {}
+    return parse_tag_list(text) if first and (first[1], first[2]) == ("v", "DMARC1") else {}
 
 
-def parse_tags(text: str) -> dict[str, str]:
+def parse_tag_list(text: str) -> dict[str, str]:
     """Returns the tags of a list such as `v=DKIM1; k=rsa` (RFC 6376 3.2), by their names in lower case."""
     tags: dict[str, str] = {}
     for part in text.split(";"):

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from mailer.doctor.dmarc import find_dmarc, parse_tags
+from mailer.doctor.dmarc import find_dmarc_policy, parse_tag_list
 from mailer.doctor.dns_lookup import Address, DnsLookup, LookupFailed
 from mailer.doctor.finding import Finding, ok_finding, problem_finding, warning_finding
 from mailer.doctor.spf import SpfResult, evaluate_spf
@@ -35,26 +35,26 @@ async def examine_domain(
         domain: the domain.
         relays: the addresses of each relay outside of this machine.
     """
-    findings = [await _ask_dns(f"SPF {domain.name}", partial(_check_spf, lookup, domain.name, relays))]
+    findings = [await _run_dns_check(f"SPF {domain.name}", partial(_check_spf, lookup, domain.name, relays))]
     for name, record in domain.keys.items():
-        findings.append(await _ask_dns(f"DKIM {name}", partial(_check_dkim, lookup, name, record)))
+        findings.append(await _run_dns_check(f"DKIM {name}", partial(_check_dkim, lookup, name, record)))
     if not domain.keys:
         text = f"mail of {domain.name} goes unsigned: name its key in MAILER_DKIM"
         findings.append(warning_finding(f"DKIM {domain.name}", text))
     for sender in domain.senders:
-        findings.append(await _ask_dns(f"DMARC {sender}", partial(_check_dmarc, lookup, sender, domain.name)))
+        findings.append(await _run_dns_check(f"DMARC {sender}", partial(_check_dmarc, lookup, sender, domain.name)))
     return findings
 
 
-async def examine_relay(lookup: DnsLookup, name: str, address: Address) -> Finding:
+async def examine_reverse_dns(lookup: DnsLookup, name: str, address: Address) -> Finding:
     """Returns the finding about a relay's PTR record.
 
     Many receivers require a name that resolves to the same address.
     """
-    return await _ask_dns(f"reverse DNS {name}", partial(_check_reverse_dns, lookup, address))
+    return await _run_dns_check(f"reverse DNS {name}", partial(_check_reverse_dns, lookup, address))
 
 
-async def _ask_dns(check: str, ask: Callable[[str], Awaitable[Finding]]) -> Finding:
+async def _run_dns_check(check: str, ask: Callable[[str], Awaitable[Finding]]) -> Finding:
     try:
         return await ask(check)
     except LookupFailed as error:
@@ -92,29 +92,29 @@ async def _check_dkim(lookup: DnsLookup, name: str, record: str, check: str) -> 
     texts = await lookup.txt_records(name)
     if not texts:
         return problem_finding(check, f"there is no record: publish {record}")
-    wanted = parse_tags(record)
+    wanted = parse_tag_list(record)
     for text in texts:
-        tags = parse_tags(text)
+        tags = parse_tag_list(text)
         if "".join(tags.get("p", "").split()) == wanted["p"]:
             if tags.get("k", "rsa") != wanted["k"]:
                 return problem_finding(check, f"the record says k={tags.get('k', 'rsa')}, and the key is {wanted['k']}")
             if "y" in tags.get("t", "").split(":"):
                 return warning_finding(check, "the record says t=y: receivers take it for a test; remove it")
             return ok_finding(check, "the public key is that of our private key")
-    if all(parse_tags(text).get("p") == "" for text in texts):
+    if all(parse_tag_list(text).get("p") == "" for text in texts):
         return problem_finding(check, "the key is revoked (p= is empty): publish the record, or sign with another key")
     return problem_finding(check, f"the public key there is not that of our private key: publish {record}")
 
 
 async def _check_dmarc(lookup: DnsLookup, sender: str, domain: str, check: str) -> Finding:
-    found = await find_dmarc(lookup, sender)
+    found = await find_dmarc_policy(lookup, sender)
     if found.doubled:
         return problem_finding(check, f"_dmarc.{found.doubled[0]} has several records, which count as none: leave one")
     if not found.domain:
         return problem_finding(
             check, f"there is no DMARC record: publish `v=DMARC1; p=none; rua=mailto:…` at _dmarc.{sender}"
         )
-    other = found if sender == domain else await find_dmarc(lookup, domain)
+    other = found if sender == domain else await find_dmarc_policy(lookup, domain)
     apart = [tag for tag in ("adkim", "aspf") if not found.is_aligned(other, sender, domain, tag)]
     if len(apart) == 2:
         text = f"neither DKIM nor SPF of {domain} is aligned with {sender} under the record at _dmarc.{found.domain}"

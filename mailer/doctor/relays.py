@@ -47,7 +47,7 @@ async def examine_relay(target: RelayTarget, now: datetime, context: Callable[[]
     except ssl.SSLCertVerificationError as error:
         return problem_finding(check, f"the certificate of {where} is not valid: {error.verify_message}")
     except (OSError, smtplib.SMTPException) as error:
-        return problem_finding(check, f"{where} cannot be used: {_error_text(error)}")
+        return problem_finding(check, f"{where} cannot be used: {_smtp_error_text(error)}")
     if expires is None:
         return ok_finding(check, f"{where} answers, without TLS")
     left = expires - now
@@ -68,14 +68,14 @@ def _read_certificate_expiry(target: RelayTarget, context: ssl.SSLContext) -> da
         connected = relay.sock
         if not isinstance(connected, ssl.SSLSocket):
             return None
-        return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(_certificate(connected)["notAfter"])), UTC)
+        return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(_peer_certificate(connected)["notAfter"])), UTC)
 
 
-def _certificate(connected: ssl.SSLSocket) -> dict[str, object]:
+def _peer_certificate(connected: ssl.SSLSocket) -> dict[str, object]:
     return dict(connected.getpeercert() or {})
 
 
-def _error_text(error: Exception) -> str:
+def _smtp_error_text(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         said = error.smtp_error
         return f"{error.smtp_code} {said.decode('utf-8', 'replace') if isinstance(said, bytes) else said}"

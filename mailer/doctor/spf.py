@@ -45,9 +45,9 @@ class _SpfEvaluation:
         if self.asked > MOST_LOOKUPS:
             raise _BrokenRecord(f"more than {MOST_LOOKUPS} terms that ask the DNS")
 
-    async def check_domain(self, domain: str) -> SpfResult:
+    async def evaluate_domain(self, domain: str) -> SpfResult:
         """Returns the result for a domain (RFC 7208 4)."""
-        record = await self._record(domain)
+        record = await self._find_spf_record(domain)
         if record is None:
             return SpfResult.NONE
         redirect: str | None = None
@@ -62,12 +62,12 @@ class _SpfEvaluation:
         if redirect is None:
             return SpfResult.NEUTRAL
         self.count_lookup()
-        result = await self.check_domain(_plain_domain(redirect))
+        result = await self.evaluate_domain(_require_no_macro(redirect))
         if result is SpfResult.NONE:
             raise _BrokenRecord(f"it redirects to {redirect}, which has no record")
         return result
 
-    async def _record(self, domain: str) -> str | None:
+    async def _find_spf_record(self, domain: str) -> str | None:
         texts = await self.lookup.txt_records(domain)
         records = [text for text in texts if text.lower() == "v=spf1" or text.lower().startswith("v=spf1 ")]
         if len(records) > 1:
@@ -83,45 +83,45 @@ class _SpfEvaluation:
             case "all":
                 return True
             case "ip4" | "ip6":
-                return _covers(value, self.address)
+                return _is_in_network(value, self.address)
             case "include":
                 self.count_lookup()
-                return await self._includes(_plain_domain(target))
+                return await self._includes(_require_no_macro(target))
             case "a":
                 self.count_lookup()
-                return await self._is_one_of(_plain_domain(target or domain), bits)
+                return await self._is_address_of_host(_require_no_macro(target or domain), bits)
             case "mx":
                 self.count_lookup()
-                hosts = await self.lookup.mx_hosts(_plain_domain(target or domain))
+                hosts = await self.lookup.mx_hosts(_require_no_macro(target or domain))
                 if len(hosts) > MOST_LOOKUPS:
                     many = f"{target or domain} has {len(hosts)} mail exchangers"
                     raise _BrokenRecord(f"{many}; {MOST_LOOKUPS} are allowed")
-                return any([await self._is_one_of(host, bits) for host in hosts])
+                return any([await self._is_address_of_host(host, bits) for host in hosts])
             case "exists" | "ptr":
                 raise _DependsOnMessage
             case _:
                 raise _BrokenRecord(f"it has an unknown term {mechanism!r}")
 
     async def _includes(self, domain: str) -> bool:
-        result = await self.check_domain(domain)
+        result = await self.evaluate_domain(domain)
         if result is SpfResult.NONE:
             raise _BrokenRecord(f"it includes {domain}, which has no record")
         return result is SpfResult.PASS
 
-    async def _is_one_of(self, host: str, bits: str) -> bool:
+    async def _is_address_of_host(self, host: str, bits: str) -> bool:
         four, _, six = f"/{bits}".partition("//")  # "24", "24//64" or "/64"
         lengths = {4: four.removeprefix("/") or "32", 6: six or "128"}
         found = await self.lookup.host_addresses(host)
-        return any(_covers(f"{address}/{lengths[address.version]}", self.address) for address in found)
+        return any(_is_in_network(f"{address}/{lengths[address.version]}", self.address) for address in found)
 
 
-def _plain_domain(domain: str) -> str:
+def _require_no_macro(domain: str) -> str:
     if "%" in domain:
         raise _DependsOnMessage
     return domain
 
 
-def _covers(network: str, address: Address) -> bool:
+def _is_in_network(network: str, address: Address) -> bool:
     try:
         return address in ipaddress.ip_network(network, strict=False)
     except ValueError:
@@ -136,7 +136,7 @@ async def evaluate_spf(lookup: DnsLookup, domain: str, address: Address) -> tupl
     """
     walk = _SpfEvaluation(lookup, address)
     try:
-        return await walk.check_domain(domain), ""
+        return await walk.evaluate_domain(domain), ""
     except _BrokenRecord as error:
         return SpfResult.PERMERROR, str(error)
     except _DependsOnMessage:

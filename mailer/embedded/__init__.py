@@ -4,5 +4,5 @@ Each has its own folder, listens on this machine only, and does not touch other 
 """
 
 
-class Unavailable(Exception):
+class PrivateServiceUnavailable(Exception):
     """Raised if a private service cannot run here; the message is one line that says what to do."""

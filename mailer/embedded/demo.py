@@ -12,10 +12,10 @@ from pathlib import Path
 
 from mailer.embedded.demo_http import HttpAnswer, fetch_url
 from mailer.embedded.demo_mail import (
-    button_forms,
+    button_form_bodies,
+    has_no_unsubscribe_link_or_pixel,
     header_field,
-    is_mandatory,
-    is_newsletter,
+    is_newsletter_of_brand,
     pixel_url,
     unsubscribe_link,
 )
@@ -65,16 +65,16 @@ async def run_demo(stage: DemoStage) -> list[MailingStatus]:
     """Runs the story; returns the status of each event's mailing.
 
     Raises:
-        ClaimFailed: a statement of the demo is not true.
+        DemoCheckFailed: a statement of the demo is not true.
     """
     story = _DemoStory(stage)
     await story.imports_recipients()
     events = await story.publishes()
-    await story.delivers(events)
+    await story.delivers_and_releases_breaches(events)
     await story.opens_a_mail(events)
-    await story.leaves()
-    again = await story.publishes_again(events)
-    await story.suppresses(events, again)
+    await story.unsubscribes_two_people()
+    again = await story.publishes_copies_with_new_ids(events)
+    await story.shows_suppression_of_leavers(events, again)
     return await story.sums_up([*events.values(), *again.values()])
 
 
@@ -88,7 +88,7 @@ class _DemoStory:
     def __init__(self, stage: DemoStage) -> None:
         self._stage = stage
         self._pipeline, self._mailbox, self._narrator = stage.pipeline, stage.mailbox, stage.narrator
-        self._claim, self._chapter = stage.narrator.claim, stage.narrator.chapter
+        self._claim, self._chapter = stage.narrator.print_checked_statement, stage.narrator.print_chapter_title
         self._key = ""
         self._newsletters: dict[str, CapturedMail] = {}
         self._seen: set[str] = set()
@@ -97,11 +97,11 @@ class _DemoStory:
         """Imports recipients; checks that each line is taken, or rejected with a reason."""
         self._chapter("Recipients are imported, once for each brand")
         file = self._stage.examples / "recipients.csv"
-        lines = await asyncio.to_thread(_count_lines, file, "")
+        lines = await asyncio.to_thread(_count_csv_rows, file, "")
         for brand in BRANDS:
             rejected = self._stage.data / f"{brand}.rejected.csv"
             done = await self._pipeline.import_recipients(file, brand, rejected)
-            reasons = await asyncio.to_thread(_count_lines, rejected, "reason")
+            reasons = await asyncio.to_thread(_count_csv_rows, rejected, "reason")
             self._claim(
                 f"{brand}: {done.taken:,} of {lines:,} lines taken, {done.rejected} rejected with a reason each",
                 done.taken + done.rejected == lines and done.rejected == reasons,
@@ -114,39 +114,41 @@ class _DemoStory:
         events = _read_events(self._stage.examples / "events")
         categories = {event.category for event in events.values()}
         self._key = await self._pipeline.create_key(APPLICATION, PALTALK, categories)
-        await self._pipeline.admit(INTERPALS, categories)
+        await self._pipeline.allow_categories_on_broker(INTERPALS, categories)
         for event in events.values():
             if event.brand == PALTALK:
-                answer = await self._post(event)
-                self._claim(f"{event.brand} posts {event.id}, {_audience(event)}: accepted", answer.status == 202)
+                answer = await self._post_event(event)
+                self._claim(
+                    f"{event.brand} posts {event.id}, {_audience_in_words(event)}: accepted", answer.status == 202
+                )
             else:
-                await self._pipeline.publish(event)
-                self._narrator.say(f"      {event.brand} puts {event.id}, {_audience(event)}, on the broker")
+                await self._pipeline.publish_on_broker(event)
+                self._narrator.say(f"      {event.brand} puts {event.id}, {_audience_in_words(event)}, on the broker")
         return events
 
-    async def delivers(self, events: Events) -> None:
+    async def delivers_and_releases_breaches(self, events: Events) -> None:
         """Waits for the mailings; checks that breach notices wait until a second person releases them."""
         self._chapter("The mailings are handed over by SMTP; breach notices wait for a second person")
         others = [event for event in events.values() if event.category != "breach"]
         breaches = [event for event in events.values() if event.category == "breach"]
-        await self._finished(others)
+        await self._wait_until_finished(others)
         for event in breaches:
-            waiting = await self._status(event)
-            self._claim(f"{event.brand} {event.id} waits: nothing of it was sent", _waits(waiting))
-            by_publisher = await self._pipeline.approve(waiting.id, waiting.publisher)
-            by_officer = await self._pipeline.approve(waiting.id, SECURITY_OFFICER)
+            waiting = await self._mailing_status(event)
+            self._claim(f"{event.brand} {event.id} waits: nothing of it was sent", _is_waiting_for_release(waiting))
+            by_publisher = await self._pipeline.approve_mailing(waiting.id, waiting.publisher)
+            by_officer = await self._pipeline.approve_mailing(waiting.id, SECURITY_OFFICER)
             self._claim(
                 f"its publisher ({waiting.publisher}) cannot release it, {SECURITY_OFFICER} can",
                 not by_publisher and by_officer,
             )
-        await self._finished(breaches)
-        mails = [mail for address in (QUIET, GONE) for mail in await self._mails(address)]
+        await self._wait_until_finished(breaches)
+        mails = [mail for address in (QUIET, GONE) for mail in await self._mails_received_by(address)]
         for event in breaches:
-            status = await self._status(event)
+            status = await self._mailing_status(event)
             self._claim(
                 f"{event.brand} {event.id} reached {QUIET}, who opted out of everything, and {GONE}, who closed the "
                 "account; the one dead address is left to written notice",
-                len(await self._recipients(status, mails)) == 2
+                len(await self._recipients_of_copies(status, mails)) == 2
                 and count_deliveries(status, DeliveryState.DIVERTED) == 1,
             )
 
@@ -154,7 +156,7 @@ class _DemoStory:
         """Fetches the pixel of a newsletter; checks that it names no person, and that no figure shows the fetch yet."""
         self._chapter("Ada opens her newsletter")
         for address in (ADA, BEN):
-            mails = [mail for mail in await self._mails(address) if is_newsletter(mail, PALTALK)]
+            mails = [mail for mail in await self._mails_received_by(address) if is_newsletter_of_brand(mail, PALTALK)]
             self._claim(f"{address} got one newsletter of {PALTALK}", len(mails) == 1)
             self._newsletters[address] = mails[0]
         image = pixel_url(self._newsletters[ADA]) or ""
@@ -163,7 +165,7 @@ class _DemoStory:
             image == (pixel_url(self._newsletters[BEN]) or "none"),
         )
         answers = [await fetch_url("GET", image, headers=agent) for agent in (_MAIL_PROGRAM, _IMAGE_PROXY)]
-        status = await self._status(events[PALTALK, "newsletter"])
+        status = await self._mailing_status(events[PALTALK, "newsletter"])
         self._claim(
             "her mail program fetches it, an image proxy too, and no figure tells: opens are counted by the hour, and"
             " shown from 20 on",
@@ -171,51 +173,52 @@ class _DemoStory:
             and (status.opens, status.machine_opens) == (None, None),
         )
 
-    async def leaves(self) -> None:
+    async def unsubscribes_two_people(self) -> None:
         """Unsubscribes two people; checks that a GET changes nothing, and that the button and one-click do."""
         self._chapter("Ada leaves by the link, Ben by one click")
-        link = self._link(ADA)
+        link = self._newsletter_unsubscribe_link(ADA)
         pages = [await fetch_url(method, link) for method in ("GET", "HEAD", "GET")]
-        asked = button_forms(pages[0].text)
+        asked = button_form_bodies(pages[0].text)
         self._claim(
             "GET and HEAD of Ada's List-Unsubscribe link change nothing: the page asks, and asks again",
-            all(page.status == 200 for page in pages) and bool(asked) and button_forms(pages[2].text) == asked,
+            all(page.status == 200 for page in pages) and bool(asked) and button_form_bodies(pages[2].text) == asked,
         )
         done = await fetch_url("POST", link, asked[0], _FORM)
         self._claim(
-            "she presses its button: 200, and the page asks no more", await self._has_left(done, link, asked[0])
+            "she presses its button: 200, and the page asks no more",
+            await self._is_page_without_button(done, link, asked[0]),
         )
-        link = self._link(BEN)
+        link = self._newsletter_unsubscribe_link(BEN)
         done = await fetch_url("POST", link, b"List-Unsubscribe=One-Click", _FORM)
         self._claim(
             "Ben's mail program posts List-Unsubscribe=One-Click (RFC 8058): 200, and it holds",
-            await self._has_left(done, link, asked[0]),
+            await self._is_page_without_button(done, link, asked[0]),
         )
 
-    async def publishes_again(self, events: Events) -> Events:
+    async def publishes_copies_with_new_ids(self, events: Events) -> Events:
         """Publishes a newsletter and a service notice again, under new ids."""
         self._chapter(f"{PALTALK} publishes again: a newsletter and a service notice")
         again = {
             key: events[key].model_copy(update={"id": f"{events[key].id}-again"})
             for key in ((PALTALK, "newsletter"), (PALTALK, "service"))
         }
-        self._seen = {mail.id for address in (ADA, BEN) for mail in await self._mails(address)}
+        self._seen = {mail.id for address in (ADA, BEN) for mail in await self._mails_received_by(address)}
         for event in again.values():
-            self._claim(f"{event.id}: accepted", (await self._post(event)).status == 202)
-        await self._finished(list(again.values()))
+            self._claim(f"{event.id}: accepted", (await self._post_event(event)).status == 202)
+        await self._wait_until_finished(list(again.values()))
         return again
 
-    async def suppresses(self, events: Events, again: Events) -> None:
+    async def shows_suppression_of_leavers(self, events: Events, again: Events) -> None:
         """Checks that people who left get no newsletter, with the reason in the ledger, and get the service notice."""
-        first, second = [await self._status(each[PALTALK, "newsletter"]) for each in (events, again)]
+        first, second = [await self._mailing_status(each[PALTALK, "newsletter"]) for each in (events, again)]
         more = count_deliveries(second, DeliveryState.SUPPRESSED, "opted_out") - count_deliveries(
             first, DeliveryState.SUPPRESSED, "opted_out"
         )
         self._claim("the newsletter is suppressed as opted_out for two people more than the first one", more == 2)
-        whom = await self._recipients(first, list(self._newsletters.values()))
+        whom = await self._recipients_of_copies(first, list(self._newsletters.values()))
         verdicts = [
             (entry["reason"], entry["rule"], entry["policy"])
-            async for entry in self._pipeline.ledger(second.id)
+            async for entry in self._pipeline.ledger_entries_of_mailing(second.id)
             if entry["kind"] == "decision" and entry["recipient"] in whom
         ]
         policy = verdicts[0][2] if verdicts else ""
@@ -224,18 +227,25 @@ class _DemoStory:
             f" policy of {policy}",
             len(whom) == 2 and verdicts == [("opted_out", "opt-out", policy)] * 2 and bool(policy),
         )
-        new = [mail for address in (ADA, BEN) for mail in await self._mails(address) if mail.id not in self._seen]
-        service = await self._status(again[PALTALK, "service"])
+        new = [
+            mail
+            for address in (ADA, BEN)
+            for mail in await self._mails_received_by(address)
+            if mail.id not in self._seen
+        ]
+        service = await self._mailing_status(again[PALTALK, "service"])
         self._claim(
             "the service notice reached both, and nothing else did; it has no unsubscribe link and no pixel",
-            len(new) == 2 and all(map(is_mandatory, new)) and await self._recipients(service, new) == whom,
+            len(new) == 2
+            and all(map(has_no_unsubscribe_link_or_pixel, new))
+            and await self._recipients_of_copies(service, new) == whom,
         )
 
     async def sums_up(self, events: Sequence[MessageEvent]) -> list[MailingStatus]:
         """Prints the result of every mailing; checks that all deliveries are final, and that the ledger verifies."""
         self._chapter("What became of every mailing")
-        statuses = [await self._status(event) for event in events]
-        self._narrator.mailings(statuses)
+        statuses = [await self._mailing_status(event) for event in events]
+        self._narrator.print_mailings(statuses)
         self._claim(
             "everyone in every audience ended in one state, with its reason",
             all(sum(status.counts.values()) == status.audience_size for status in statuses)
@@ -243,47 +253,47 @@ class _DemoStory:
         )
         sent, captured = (
             sum(count_deliveries(status, DeliveryState.HANDED_OVER) for status in statuses),
-            await self._captured(),
+            await self._count_captured_mails(),
         )
         self._claim(f"{sent:,} were handed over, {captured:,} were captured", sent == captured)
-        ledger = await self._pipeline.verify()
+        ledger = await self._pipeline.verify_ledger()
         self._claim(f"the ledger verifies: {ledger.entries:,} entries, {ledger.faults} faults", ledger.faults == 0)
         return statuses
 
-    async def _post(self, event: MessageEvent) -> HttpAnswer:
+    async def _post_event(self, event: MessageEvent) -> HttpAnswer:
         head = {"authorization": f"Bearer {self._key}", "content-type": "application/json"}
         return await fetch_url("POST", f"{self._stage.site}/api/v1/events", event.to_json(), head)
 
-    async def _status(self, event: MessageEvent) -> MailingStatus:
-        status = await self._pipeline.mailing(event.brand, event.id)
+    async def _mailing_status(self, event: MessageEvent) -> MailingStatus:
+        status = await self._pipeline.find_mailing_status(event.brand, event.id)
         return status or self._narrator.fail(f"{event.brand} {event.id} was taken in")
 
-    async def _mails(self, address: str) -> Sequence[CapturedMail]:
+    async def _mails_received_by(self, address: str) -> Sequence[CapturedMail]:
         return await asyncio.to_thread(self._mailbox.mails_received_by, address)
 
-    def _link(self, address: str) -> str:
+    def _newsletter_unsubscribe_link(self, address: str) -> str:
         link = unsubscribe_link(self._newsletters[address])
         return link or self._narrator.fail(f"the newsletter to {address} can be left by one click")
 
-    async def _captured(self) -> int:
+    async def _count_captured_mails(self) -> int:
         return await asyncio.to_thread(self._mailbox.count_mails)
 
-    async def _has_left(self, done: HttpAnswer, link: str, button: bytes) -> bool:
+    async def _is_page_without_button(self, done: HttpAnswer, link: str, button: bytes) -> bool:
         """Tells whether a POST was answered with 200, and the page no longer offers the button."""
-        return done.status == 200 and button not in button_forms((await fetch_url("GET", link)).text)
+        return done.status == 200 and button not in button_form_bodies((await fetch_url("GET", link)).text)
 
-    async def _recipients(self, mailing: MailingStatus, mails: Sequence[CapturedMail]) -> set[int]:
+    async def _recipients_of_copies(self, mailing: MailingStatus, mails: Sequence[CapturedMail]) -> set[int]:
         """Returns the recipients of these copies of a mailing, by their ids in the ledger."""
         ids = {(header_field(mail, "Message-ID") or "").strip("<>") for mail in mails}
-        entries = self._pipeline.ledger(mailing.id)
+        entries = self._pipeline.ledger_entries_of_mailing(mailing.id)
         return {entry["recipient"] async for entry in entries if entry["message_id"] in ids}
 
-    async def _finished(self, events: Sequence[MessageEvent]) -> None:
+    async def _wait_until_finished(self, events: Sequence[MessageEvent]) -> None:
         """Waits until the mailings of all given events are taken in and finished."""
-        with self._narrator.progress("handing over") as line:
+        with self._narrator.progress_line("handing over") as line:
 
             async def done() -> bool:
-                found = [await self._pipeline.mailing(event.brand, event.id) for event in events]
+                found = [await self._pipeline.find_mailing_status(event.brand, event.id) for event in events]
                 known = [status for status in found if status]
                 final = sum(
                     n for status in known for (state, _), n in status.counts.items() if DeliveryState(state).is_final
@@ -307,7 +317,7 @@ class _DemoStory:
             await asyncio.sleep(0.1)
 
 
-def _count_lines(file: Path, column: str) -> int:
+def _count_csv_rows(file: Path, column: str) -> int:
     """Counts the rows of a CSV file. If a column is named, it counts only rows with a value there."""
     with file.open(encoding="utf-8", newline="") as lines:
         return sum(1 for line in csv.DictReader(lines) if not column or line[column])
@@ -318,11 +328,11 @@ def _read_events(folder: Path) -> Events:
     return {(event.brand, event.category): event for event in events}
 
 
-def _waits(status: MailingStatus) -> bool:
+def _is_waiting_for_release(status: MailingStatus) -> bool:
     return status.state == "awaiting_release" and count_deliveries(status, DeliveryState.QUEUED) == status.audience_size
 
 
-def _audience(event: MessageEvent) -> str:
+def _audience_in_words(event: MessageEvent) -> str:
     """Returns the audience of an event in words."""
     match event.to:
         case Audience(audience=name):

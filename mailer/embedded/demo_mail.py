@@ -14,12 +14,12 @@ def header_field(mail: CapturedMail, name: str) -> str | None:
     return next((value for found, value in mail.headers if found.lower() == name.lower()), None)
 
 
-def is_newsletter(mail: CapturedMail, brand: str) -> bool:
+def is_newsletter_of_brand(mail: CapturedMail, brand: str) -> bool:
     """Tells whether a mail has the List-Id of the brand's newsletter (RFC 2919)."""
     return f"newsletter.{brand}." in (header_field(mail, "List-Id") or "")
 
 
-def is_mandatory(mail: CapturedMail) -> bool:
+def has_no_unsubscribe_link_or_pixel(mail: CapturedMail) -> bool:
     """Tells whether a mail has the form of mandatory mail: no List-Unsubscribe and no pixel."""
     return header_field(mail, "List-Unsubscribe") is None and pixel_url(mail) is None
 
@@ -37,12 +37,12 @@ def pixel_url(mail: CapturedMail) -> str | None:
     return next((image["src"] for image in page.images if image.get("width") == image.get("height") == "1"), None)
 
 
-def button_forms(html: str) -> list[bytes]:
+def button_form_bodies(html: str) -> list[bytes]:
     """Returns the body that each button of a page would post."""
     return [urlencode([button]).encode() for button in _read_page(html).buttons]
 
 
-class _Page(HTMLParser):
+class _PageParser(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.images: list[dict[str, str]] = []
@@ -56,8 +56,8 @@ class _Page(HTMLParser):
             self.buttons.append((values["name"], values.get("value", "")))
 
 
-def _read_page(html: str) -> _Page:
-    page = _Page()
+def _read_page(html: str) -> _PageParser:
+    page = _PageParser()
     page.feed(html)
     page.close()
     return page

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from mailer.actions.recipient_import import ImportResult
+from mailer.actions.recipient_import import ImportCounts
 from mailer.events import MessageEvent
 from mailer.ports.captured_mail import CapturedMail
 from mailer.ports.mailings import MailingStatus
@@ -23,7 +23,7 @@ class VerificationSummary:
 class Pipeline(Protocol):
     """The acts of operators by command, and of applications by the broker."""
 
-    async def import_recipients(self, file: Path, brand: str, rejected: Path) -> ImportResult:
+    async def import_recipients(self, file: Path, brand: str, rejected: Path) -> ImportCounts:
         """Imports a file of recipients for a brand; bad lines go to `rejected`."""
         ...
 
@@ -31,27 +31,27 @@ class Pipeline(Protocol):
         """Returns a new API key; its holder may publish these categories of a brand."""
         ...
 
-    async def admit(self, brand: str, categories: Collection[str]) -> None:
+    async def allow_categories_on_broker(self, brand: str, categories: Collection[str]) -> None:
         """Allows events on the broker to be of these categories of a brand."""
         ...
 
-    async def publish(self, event: MessageEvent) -> None:
+    async def publish_on_broker(self, event: MessageEvent) -> None:
         """Publishes an event on the broker."""
         ...
 
-    async def mailing(self, brand: str, event_id: str) -> MailingStatus | None:
+    async def find_mailing_status(self, brand: str, event_id: str) -> MailingStatus | None:
         """Returns the status of an event's mailing, or None before the event is taken in."""
         ...
 
-    async def approve(self, mailing_id: UUID, person: str) -> bool:
+    async def approve_mailing(self, mailing_id: UUID, person: str) -> bool:
         """Releases a mailing that waits. Returns False if it does not wait, or may not be released by this person."""
         ...
 
-    def ledger(self, mailing_id: UUID) -> AsyncIterator[Mapping[str, Any]]:
+    def ledger_entries_of_mailing(self, mailing_id: UUID) -> AsyncIterator[Mapping[str, Any]]:
         """Returns the ledger's entries of a mailing, as `mailer ledger export` prints them."""
         ...
 
-    async def verify(self) -> VerificationSummary:
+    async def verify_ledger(self) -> VerificationSummary:
         """Recomputes the ledger's chains, and returns the result."""
         ...
 

@@ -14,7 +14,7 @@ from mailer.ports.deliveries import DeliveryState
 from mailer.ports.mailings import MailingStatus
 
 
-class ClaimFailed(Exception):
+class DemoCheckFailed(Exception):
     """Raised if a statement of the demo is not true; the message has the statement."""
 
 
@@ -25,7 +25,7 @@ class DemoPrinter:
         """Stores the console."""
         self._console = console
 
-    def chapter(self, title: str) -> None:
+    def print_chapter_title(self, title: str) -> None:
         """Prints the title of a chapter."""
         self._console.print(Text(f"\n{title}", style="bold"), soft_wrap=True)
 
@@ -33,11 +33,11 @@ class DemoPrinter:
         """Prints a line that needs no check."""
         self._console.print(Text(text), soft_wrap=True)
 
-    def claim(self, text: str, holds: bool) -> None:
+    def print_checked_statement(self, text: str, holds: bool) -> None:
         """Prints a statement that was checked.
 
         Raises:
-            ClaimFailed: the statement is not true.
+            DemoCheckFailed: the statement is not true.
         """
         if not holds:
             self.fail(text)
@@ -47,13 +47,13 @@ class DemoPrinter:
         """Prints a statement that is not true, and ends the demo.
 
         Raises:
-            ClaimFailed: always.
+            DemoCheckFailed: always.
         """
         self._console.print(Text.assemble("  ", ("NO", "bold red"), f"  {text}"), soft_wrap=True)
-        raise ClaimFailed(f"this does not hold: {text}")
+        raise DemoCheckFailed(f"this does not hold: {text}")
 
     @contextmanager
-    def progress(self, what: str) -> Iterator["ProgressLine"]:
+    def progress_line(self, what: str) -> Iterator["ProgressLine"]:
         """Shows a progress line, and removes it at the end. Without a terminal, it shows nothing."""
         columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TaskProgressColumn(show_speed=True))
         with Progress(
@@ -61,7 +61,7 @@ class DemoPrinter:
         ) as progress:
             yield ProgressLine(progress)
 
-    def mailings(self, mailings: Sequence[MailingStatus]) -> None:
+    def print_mailings(self, mailings: Sequence[MailingStatus]) -> None:
         """Prints the table with a row for each mailing."""
         table = Table(box=SIMPLE_HEAD, padding=0, leading=1)
         table.add_column("mailing", no_wrap=True)
@@ -70,7 +70,7 @@ class DemoPrinter:
         for name in ("suppressed", "failed or held", "opens"):
             table.add_column(name, overflow="fold")
         for status in mailings:
-            table.add_row(*map(Text, _row(status)))
+            table.add_row(*map(Text, _mailing_row(status)))
         self._console.print(table)
 
 
@@ -92,7 +92,7 @@ def count_deliveries(status: MailingStatus, state: DeliveryState, reason: str | 
     return sum(n for (found, why), n in status.counts.items() if found == state and reason in (None, why))
 
 
-def _row(status: MailingStatus) -> Sequence[str]:
+def _mailing_row(status: MailingStatus) -> Sequence[str]:
     suppressed, others = [], []
     for (state, reason), n in status.counts.items():
         if state == DeliveryState.SUPPRESSED:
@@ -105,10 +105,10 @@ def _row(status: MailingStatus) -> Sequence[str]:
         f"{count_deliveries(status, DeliveryState.HANDED_OVER):,}",
         "\n".join(suppressed),
         "\n".join(others),
-        f"people {_shown(status.opens)}\nmachines {_shown(status.machine_opens)}",
+        f"people {_format_figure(status.opens)}\nmachines {_format_figure(status.machine_opens)}",
     )
 
 
-def _shown(figure: int | None) -> str:
+def _format_figure(figure: int | None) -> str:
     """Returns a figure as text, or `few` if it is too small to be shown."""
     return "few" if figure is None else f"{figure:,}"

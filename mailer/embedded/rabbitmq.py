@@ -17,8 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mailer.embedded import Unavailable
-from mailer.runtime.private_files import private_folder
+from mailer.embedded import PrivateServiceUnavailable
+from mailer.runtime.private_files import create_private_folder
 
 _START_SECONDS = 60
 _STOP_SECONDS = 30
@@ -118,12 +118,12 @@ class PrivateRabbit:
         """Waits until the newest process answers on its port.
 
         Raises:
-            Unavailable: the process ended, or took too long.
+            PrivateServiceUnavailable: the process ended, or took too long.
         """
         deadline = time.monotonic() + _START_SECONDS
         while not _is_answering(port, greeting):
             if self._processes[-1].poll() is not None or time.monotonic() > deadline:
-                raise Unavailable(f"the private RabbitMQ does not start; see {self._command.log}")
+                raise PrivateServiceUnavailable(f"the private RabbitMQ does not start; see {self._command.log}")
             time.sleep(0.05)
 
 
@@ -136,21 +136,21 @@ def start_rabbitmq(folder: Path, prefix: Path = _PACKAGE_PREFIX, chroot: Path | 
         chroot: the root of a Debian that contains `prefix` and `folder`. Only root can use it.
 
     Raises:
-        Unavailable: RabbitMQ is not installed, or does not start.
+        PrivateServiceUnavailable: RabbitMQ is not installed, or does not start.
     """
     root = (chroot or Path("/")).resolve()
     servers = sorted(root.joinpath(*prefix.parts[1:]).glob("lib/rabbitmq_server-*/sbin/rabbitmq-server"))
     if not servers or (chroot is None and shutil.which("epmd") is None):
-        raise Unavailable("RabbitMQ is not installed: apt-get install rabbitmq-server")
+        raise PrivateServiceUnavailable("RabbitMQ is not installed: apt-get install rabbitmq-server")
     folder = folder.resolve()
     outside = root / folder.relative_to("/")
-    private_folder(outside)
+    create_private_folder(outside)
     ports = _free_ports()
     (outside / "rabbitmq.conf").write_text(_CONFIGURATION.format(port=ports.amqp))
     (outside / "plugins").write_text("[].\n")
     wrapper = ("chroot", str(root)) if chroot else ()
     server = str(Path("/", servers[-1].relative_to(root)))
-    return PrivateRabbit(_NodeCommand(wrapper, server, _environment(folder, ports), outside / "output.log"), ports)
+    return PrivateRabbit(_NodeCommand(wrapper, server, _node_environment(folder, ports), outside / "output.log"), ports)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ class _NodeCommand:
             )
 
 
-def _environment(folder: Path, ports: _Ports) -> dict[str, str]:
+def _node_environment(folder: Path, ports: _Ports) -> dict[str, str]:
     return {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "LANG": "C.UTF-8",

@@ -27,7 +27,7 @@ _SALT = 16
 _json = JSONEncoder(separators=(",", ":")).encode
 
 
-class EntryLayout(NamedTuple):
+class SharedEntryColumns(NamedTuple):
     """The columns that many entries share, and their parts of the canonical form.
 
     Attributes:
@@ -56,7 +56,7 @@ class ChainedEntries:
     writer: UUID
     first: int
     at: datetime
-    shapes: Sequence[EntryLayout] = ()
+    shapes: Sequence[SharedEntryColumns] = ()
     numbers: Sequence[int] = ()
     mailings: Sequence[UUID] = ()
     places: Sequence[int | None] = ()
@@ -69,12 +69,12 @@ class ChainedEntries:
     hashes: list[bytes] = field(default_factory=list)
 
 
-def commit_to(salt: bytes, text: str) -> bytes:
+def text_commitment(salt: bytes, text: str) -> bytes:
     """Returns the commitment to a text: SHA-256 over a random salt and the text."""
     return hashlib.sha256(salt + text.encode()).digest()
 
 
-def link_hash(
+def entry_hash(
     mac: KeyedHash, previous: bytes, writer: UUID, n: int, at: datetime, entry: LedgerEntry, commitment: bytes | None
 ) -> bytes:
     """Returns an entry's hash: HMAC-SHA-256 over the previous hash and the entry's canonical form.
@@ -82,11 +82,11 @@ def link_hash(
     The canonical form is a JSON array in the order of the columns. The actor is its last element. An entry without an
     actor has no such element, like all entries from the time before that column.
     """
-    shape = _entry_layout(0, (*entry[:2], *entry[5:14], entry.actor))
+    shape = _build_shared_columns(0, (*entry[:2], *entry[5:14], entry.actor))
     mailing, recipient, attempt = entry[2:5]
     moment = (at - _EPOCH) // _MICROSECOND
-    mail = _quoted_id(mailing), recipient, attempt
-    return mac(previous + _canonical_json(writer.hex, n, moment, shape, *mail, commitment, entry.message_id))
+    mail = _mailing_id_json(mailing), recipient, attempt
+    return mac(previous + _canonical_entry_json(writer.hex, n, moment, shape, *mail, commitment, entry.message_id))
 
 
 def link_entries(
@@ -120,15 +120,15 @@ def link_entries(
     replies, links.message_ids, actors = columns[14:]
     # Entries share all columns but mailing, recipient, attempt, reply and Message-ID. Each entry looks its shared
     # columns up only once, since one look-up of so many columns takes as long as hashing the entry.
-    shapes: dict[tuple[Any, ...], EntryLayout] = {}
-    shaped = list[EntryLayout]()
+    shapes: dict[tuple[Any, ...], SharedEntryColumns] = {}
+    shaped = list[SharedEntryColumns]()
     for one in zip(*columns[:2], *columns[5:14], actors, strict=True):
         shape = shapes.get(one)
         if shape is None:
-            shape = shapes[one] = _entry_layout(len(shapes), one)
+            shape = shapes[one] = _build_shared_columns(len(shapes), one)
         shaped.append(shape)
     links.shapes, links.numbers = list(shapes.values()), [shape.number for shape in shaped]
-    quoted = {mailing: _quoted_id(mailing) for mailing in dict.fromkeys(mailings)}
+    quoted = {mailing: _mailing_id_json(mailing) for mailing in dict.fromkeys(mailings)}
     links.mailings = [mailing for mailing in quoted if mailing is not None]
     place = {mailing: number for number, mailing in enumerate(links.mailings, 1)}
     links.places = [place.get(mailing) for mailing in mailings]
@@ -138,10 +138,12 @@ def link_entries(
         commitment = None
         if text is not None:
             text = storable_text(text)
-            commitment = commit_to(salts[(n - first) * _SALT : (n - first + 1) * _SALT], text)
+            commitment = text_commitment(salts[(n - first) * _SALT : (n - first + 1) * _SALT], text)
         previous = mac(
             previous
-            + _canonical_json(owner, n, moment, shape, quoted[mailing], recipient, attempt, commitment, message_id)
+            + _canonical_entry_json(
+                owner, n, moment, shape, quoted[mailing], recipient, attempt, commitment, message_id
+            )
         )
         links.texts.append(text)
         links.commitments.append(commitment or GENESIS)
@@ -149,17 +151,17 @@ def link_entries(
     return links
 
 
-def _entry_layout(number: int, columns: tuple[Any, ...]) -> EntryLayout:
+def _build_shared_columns(number: int, columns: tuple[Any, ...]) -> SharedEntryColumns:
     actor = columns[-1]
     end = "" if actor is None else f",{_json(actor)}"
-    return EntryLayout(number, columns, _json(columns[:2])[1:-1], _json(columns[2:-1])[1:-1], end)
+    return SharedEntryColumns(number, columns, _json(columns[:2])[1:-1], _json(columns[2:-1])[1:-1], end)
 
 
-def _canonical_json(
+def _canonical_entry_json(
     writer: str,
     n: int,
     moment: int,
-    shape: EntryLayout,
+    shape: SharedEntryColumns,
     mailing: str,
     recipient_id: int | None,
     attempt: int | None,
@@ -177,5 +179,5 @@ def _canonical_json(
     ).encode()
 
 
-def _quoted_id(mailing_id: UUID | None) -> str:
+def _mailing_id_json(mailing_id: UUID | None) -> str:
     return "null" if mailing_id is None else f'"{mailing_id.hex}"'

@@ -19,9 +19,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from mailer.database.statements import Connection, Pool, statements
+from mailer.database.statements import Connection, Pool, load_statements
 
-_SQL = statements("seals", "ledger")
+_SQL = load_statements("seals", "ledger")
 
 KEPT = timedelta(days=30)
 """The time for which seals are kept that are not whole."""
@@ -90,12 +90,12 @@ class SealSigner:
         """Returns the signature of a body."""
         return self._key.sign(body.encode())
 
-    def seal_record(self, body: str, signature: bytes) -> Record:
+    def build_seal_record(self, body: str, signature: bytes) -> Record:
         """Returns a seal as it is published: body, signature and public key."""
         public = self._public.public_bytes(Encoding.Raw, PublicFormat.Raw)
         return {"body": body, "signature": signature.hex(), "public_key": public.hex()}
 
-    def read_record(self, record: Record) -> Seal:
+    def read_verified_record(self, record: Record) -> Seal:
         """Verifies the signature of a published seal and returns its contents.
 
         Raises:
@@ -113,7 +113,7 @@ class SealSigner:
     def read_stored_seal(self, row: asyncpg.Record) -> Seal | None:
         """Returns the contents of a stored seal, or None if its signature does not match."""
         try:
-            return self.read_record(self.seal_record(row["body"], row["signature"]))
+            return self.read_verified_record(self.build_seal_record(row["body"], row["signature"]))
         except SealRefused:
             return None
 
@@ -148,7 +148,7 @@ class _SealedHeads:
         self.number, self.at = max(self.number, seal.number), seal.at
         if seal.whole:
             self.previous_whole, self.whole_at = self.previous, seal.at
-            least = oldest_moved_writer(seal.at)
+            least = lowest_writer_id_active_since(seal.at)
             self.named = {writer: head for writer, head in self.named.items() if writer >= least}
         self.named |= {writer: (n, hash_) for writer, n, hash_ in seal.heads}
 
@@ -165,55 +165,57 @@ class SealStore:
         self._signer = signer
         self._sealed = _SealedHeads()
 
-    async def seal_every_writer(self) -> Record:
+    async def seal_every_chain(self) -> Record:
         """Makes a whole seal of all chains, even if none has grown."""
         async with self._pool.acquire() as connection, connection.transaction():
-            await self._read_new_seals(connection)
-            return await self._make_seal(
+            await self._lock_and_read_new_seals(connection)
+            return await self._sign_and_store_seal(
                 connection, await _read_heads(connection, _EVERYBODY), datetime.now(UTC), whole=True
             )
 
-    async def seal_moved_writers(self) -> Record | None:
+    async def seal_grown_chains(self) -> Record | None:
         """Makes a seal of the chains that grew since the last seal, or once a day since the last whole one.
 
         Returns:
             The seal, or None if no chain grew.
         """
         async with self._pool.acquire() as connection, connection.transaction():
-            await self._read_new_seals(connection)
+            await self._lock_and_read_new_seals(connection)
             sealed, now = self._sealed, datetime.now(UTC)
             whole = sealed.whole_at is None or now - sealed.whole_at >= _WHOLE_EVERY
             since = sealed.whole_at if whole else sealed.at
-            heads = await _read_heads(connection, oldest_moved_writer(since) if since else _EVERYBODY)
+            heads = await _read_heads(connection, lowest_writer_id_active_since(since) if since else _EVERYBODY)
             moved = [(writer, n, hash_) for writer, n, hash_ in heads if sealed.named.get(writer) != (n, hash_)]
             if not moved:
                 return None
-            record = await self._make_seal(connection, heads if whole else moved, now, whole=whole)
+            record = await self._sign_and_store_seal(connection, heads if whole else moved, now, whole=whole)
             if whole:
                 await connection.execute(_SQL["thin"], KEPT)
             return record
 
-    async def _read_new_seals(self, connection: Connection) -> None:
+    async def _lock_and_read_new_seals(self, connection: Connection) -> None:
         """Reads the seals that any process has added. Locks out other sealing processes until the transaction ends."""
         await connection.execute(_SQL["one_at_a_time"])
         for row in await connection.fetch(_SQL["since"], self._sealed.id):
             self._sealed.add_seal(row["id"], row["body"], self._signer.read_stored_seal(row))
 
-    async def _make_seal(self, connection: Connection, heads: list[Head], now: datetime, *, whole: bool) -> Record:
+    async def _sign_and_store_seal(
+        self, connection: Connection, heads: list[Head], now: datetime, *, whole: bool
+    ) -> Record:
         sealed = self._sealed
         previous_whole = sealed.previous_whole if whole else None
         seal = Seal(now, tuple(heads), sealed.number + 1, sealed.previous, whole, previous_whole)
         body = seal.signed_body()
         signature = self._signer.sign_body(body)
         await connection.execute(_SQL["keep"], body, signature, whole, now)
-        return self._signer.seal_record(body, signature)
+        return self._signer.build_seal_record(body, signature)
 
     async def latest_seal(self) -> Record | None:
         """Returns the newest seal, or None."""
         row = await self._pool.fetchrow(_SQL["latest"])
-        return self._signer.seal_record(row["body"], row["signature"]) if row else None
+        return self._signer.build_seal_record(row["body"], row["signature"]) if row else None
 
-    async def seals_after(self, last: Record | None) -> AsyncIterator[Record]:
+    async def seals_since_published(self, last: Record | None) -> AsyncIterator[Record]:
         """Yields the seals after a published one, oldest first; all seals if `last` is None.
 
         Raises:
@@ -221,7 +223,7 @@ class SealStore:
         """
         place = 0
         if last is not None:
-            self._signer.read_record(last)
+            self._signer.read_verified_record(last)
             place = await self._pool.fetchval(_SQL["place"], last["body"])
             if place is None:
                 raise SealRefused(
@@ -231,13 +233,13 @@ class SealStore:
                 )
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):
             async for row in connection.cursor(_SQL["behind"], place, prefetch=100):
-                yield self._signer.seal_record(row["body"], row["signature"])
+                yield self._signer.build_seal_record(row["body"], row["signature"])
 
 
 async def _read_heads(connection: Connection, floor: UUID) -> list[Head]:
     return [(row["writer"], row["n"], row["hash"]) for row in await connection.fetch(_SQL["heads"], floor)]
 
 
-def oldest_moved_writer(at: datetime) -> UUID:
+def lowest_writer_id_active_since(at: datetime) -> UUID:
     """Returns the lowest id (UUIDv7) of a writer that may have written since a moment."""
     return UUID(int=int((at - _REACH).timestamp() * 1000) << 80)

@@ -18,14 +18,23 @@ from uuid import UUID
 import asyncpg
 
 from mailer.database.connections import connect
-from mailer.database.statements import Connection, statements
+from mailer.database.statements import Connection, load_statements
 from mailer.keyed_hash import KeyedHash
-from mailer.ledger.chain import GENESIS, commit_to, link_hash
-from mailer.ledger.seals import KEPT, Head, Record, Seal, SealRefused, SealSigner, oldest_moved_writer, seal_digest
+from mailer.ledger.chain import GENESIS, entry_hash, text_commitment
+from mailer.ledger.seals import (
+    KEPT,
+    Head,
+    Record,
+    Seal,
+    SealRefused,
+    SealSigner,
+    lowest_writer_id_active_since,
+    seal_digest,
+)
 from mailer.ports.ledger_entry import LedgerEntry
 
-_SQL = statements("chains", "ledger")
-_SEALS = statements("seals", "ledger")
+_SQL = load_statements("chains", "ledger")
+_SEALS = load_statements("seals", "ledger")
 
 MOST_FAULTS = 1000
 """The most faults that one verification lists: with a wrong key every entry has one."""
@@ -74,10 +83,10 @@ async def verify_chains(
         progress: called after each slice.
         since: leaves out chains that ended before this seal, which are those that began at least two days before it.
     """
-    first = (oldest_moved_writer(since.at), 0) if since else _FIRST
+    first = (lowest_writer_id_active_since(since.at), 0) if since else _FIRST
     heads = [(row["writer"], row["n"]) for row in await connection.fetch(_SEALS["heads"], first[0])]
     total = sum(n for _, n in heads)
-    slices = list(pairwise([first, *_slice_bounds(heads, max(SLICE, total // _SLICES)), _LAST]))
+    slices = list(pairwise([first, *_slice_start_places(heads, max(SLICE, total // _SLICES)), _LAST]))
     verdicts = []
     async for verdict in _check_slices(connection, key, slices, url, min(processes, len(slices))):
         verdicts.append(verdict)
@@ -90,7 +99,7 @@ def cpu_count() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _slice_bounds(heads: Sequence[_PLACE], size: int) -> Iterator[_PLACE]:
+def _slice_start_places(heads: Sequence[_PLACE], size: int) -> Iterator[_PLACE]:
     """Yields places in the order of the chains, about `size` entries apart.
 
     Forged numbers cannot multiply the places.
@@ -166,7 +175,7 @@ class _ChainWalk:
             self._note_fault(n, f"missing: {missing} before it")
         elif not hmac.compare_digest(row["hash"], self._expected_hash(row)):
             self._note_fault(n, "changed or reordered: its hash does not follow from the entry and the one before")
-        elif row["salt"] is not None and commit_to(row["salt"], row["reply"]) != row["commitment"]:
+        elif row["salt"] is not None and text_commitment(row["salt"], row["reply"]) != row["commitment"]:
             self._note_fault(n, "changed: its reply text is not the one that was committed to")
         self._n, self._previous = n, row["hash"]
 
@@ -177,7 +186,7 @@ class _ChainWalk:
         fields = None if fields is None else tuple(fields)
         facts = (brand, mailing, recipient, attempt, category, reason, rule, policy, processor, country, contract)
         entry = LedgerEntry(kind, *facts, purpose, fields, None, message_id, actor)
-        return link_hash(self._mac, self._previous, writer, n, at, entry, commitment)
+        return entry_hash(self._mac, self._previous, writer, n, at, entry, commitment)
 
     def _note_fault(self, n: int, what: str) -> None:
         if len(self.faults) < MOST_FAULTS:
@@ -201,15 +210,15 @@ async def verify_seals(
     """
     newest = await connection.fetchrow(_SEALS["latest"])
     if newest is not None:
-        signer.read_record(signer.seal_record(newest["body"], newest["signature"]))
-    heads, links, place = _SealedHeadChecks(connection), _SealChain(), 0
+        signer.read_verified_record(signer.build_seal_record(newest["body"], newest["signature"]))
+    heads, links, place = _SealedHeadChecks(connection), _SealChainCheck(), 0
     if since is not None:
-        place = await _seal_position(connection, since)
-        links = _SealChain(since["body"], signer.read_record(since))
-        await heads.add_seal(signer.read_record(since))
+        place = await _require_stored_seal_id(connection, since)
+        links = _SealChainCheck(since["body"], signer.read_verified_record(since))
+        await heads.add_heads_of_seal(signer.read_verified_record(since))
     for record in published:
-        seal = signer.read_record(record)
-        await heads.add_seal(seal)
+        seal = signer.read_verified_record(record)
+        await heads.add_heads_of_seal(seal)
         # A seal that is not whole may have been deleted since.
         if seal.is_chained and seal.whole and await connection.fetchval(_SEALS["place"], record["body"]) is None:
             links.note_fault(seal.number, "missing: a seal that was published")
@@ -218,12 +227,12 @@ async def verify_seals(
             read = signer.read_stored_seal(row)
             links.check_seal(row["body"], read)
             if read is not None:
-                await heads.add_seal(read)
-    await heads.check_heads()
+                await heads.add_heads_of_seal(read)
+    await heads.compare_waiting_heads()
     return [*links.faults, *heads.found_faults()]
 
 
-async def _seal_position(connection: Connection, since: Record) -> int:
+async def _require_stored_seal_id(connection: Connection, since: Record) -> int:
     """Returns the database id of a seal. Raises `SealRefused` if the seal is not stored."""
     place = await connection.fetchval(_SEALS["place"], since["body"])
     if place is None:
@@ -235,7 +244,7 @@ async def _seal_position(connection: Connection, since: Record) -> int:
     return int(place)
 
 
-class _SealChain:
+class _SealChainCheck:
     """The check of the chain of seals, from the first seal or after a known seal; it collects the faults."""
 
     def __init__(self, body: str | None = None, seal: Seal | None = None) -> None:
@@ -278,12 +287,12 @@ class _SealedHeadChecks:
         self._missing: dict[UUID, tuple[int, int]] = {}
         self._changed: dict[UUID, int] = {}
 
-    async def add_seal(self, seal: Seal) -> None:
+    async def add_heads_of_seal(self, seal: Seal) -> None:
         self._waiting += seal.heads
         if len(self._waiting) >= _HEADS_AT_ONCE:
-            await self.check_heads()
+            await self.compare_waiting_heads()
 
-    async def check_heads(self) -> None:
+    async def compare_waiting_heads(self) -> None:
         """Compares the waiting heads with the ledger, and stores the faults."""
         if not self._waiting:
             return

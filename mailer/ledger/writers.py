@@ -9,16 +9,16 @@ from typing import Any
 from uuid import UUID
 
 from mailer.crash_points import CrashPoint, crash_if_armed
-from mailer.database.statements import Connection, int_array, statements, text_array
+from mailer.database.statements import Connection, int_array, load_statements, text_array
 from mailer.event_digests import IdTaken, differing_fields
 from mailer.keyed_hash import KeyedHash
 from mailer.ledger.chain import GENESIS, ChainedEntries, link_entries
-from mailer.ports.halts import CommitNotes, StandingChange
+from mailer.ports.halts import CommitNotes, JournaledStandingChange
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.rights import KnownEvent
+from mailer.ports.rights import KnownAccountEvent
 from mailer.ports.uuids import uuid7
 
-_SQL = statements("ledger", "ledger")
+_SQL = load_statements("ledger", "ledger")
 _APPEND = _SQL["append"].replace("{entries}", _SQL["entries"])
 _SHAPE = (
     "shape",
@@ -48,7 +48,7 @@ class ChainWriter:
         self.event: tuple[str, str, str, bytes] | None = None
         self.actor: str | None = None
         self.n = 0
-        self.changes: list[StandingChange] | None = None
+        self.changes: list[JournaledStandingChange] | None = None
         self._head = GENESIS
 
     def link_entries(self, entries: Sequence[LedgerEntry]) -> ChainedEntries:
@@ -65,7 +65,7 @@ class ChainWriter:
 
 
 class LedgerWriters:
-    """The writers of a process, one for each concurrent statement. Implements `ports.halts.LedgerChains`.
+    """The writers of a process, one for each concurrent statement. Implements `ports.halts.OwnLedgerChains`.
 
     Args:
         key: the key of the chains.
@@ -84,12 +84,12 @@ class LedgerWriters:
         self.actor: str | None = None
         self._event: tuple[str, str, str, bytes] | None = None
 
-    def renew_chains(self) -> None:
+    def start_new_chains(self) -> None:
         """Abandons all existing chains, since the database has lost entries of them. New chains are begun."""
         self._free = []
         self.epoch += 1
 
-    def writers_for_event(self, brand: str, event_id: str, kept_id: str, content: bytes) -> "LedgerWriters":
+    def copy_for_account_event(self, brand: str, event_id: str, kept_id: str, content: bytes) -> "LedgerWriters":
         """Returns a copy for the change of an account event. Its entries are appended only if the event is new.
 
         `kept_id` is the id as it is stored: an id that may name a person is stored as a hash.
@@ -98,14 +98,14 @@ class LedgerWriters:
         limited._event = brand, event_id, kept_id, content
         return limited
 
-    def writers_for_actor(self, actor: str) -> "LedgerWriters":
+    def copy_with_actor(self, actor: str) -> "LedgerWriters":
         """Returns a copy whose entries name an actor."""
         named = copy(self)  # it shares the free writers
         named.actor = actor
         return named
 
     @asynccontextmanager
-    async def lease_writer(self) -> AsyncIterator[ChainWriter]:
+    async def borrow_writer(self) -> AsyncIterator[ChainWriter]:
         """Lends a writer for one statement or transaction.
 
         A writer is never used again after an error, since its entries may or may not have been committed.
@@ -121,12 +121,12 @@ class LedgerWriters:
         free.append(writer)
         if self._notes is None or writer.n == before:
             return
-        self._notes.note_entry(writer.id, writer.n)
+        self._notes.note_committed_entry(writer.id, writer.n)
         if writer.changes:
-            await self._notes.record_changes(writer.changes)
+            await self._notes.record_standing_changes(writer.changes)
 
 
-def entry_columns(links: ChainedEntries) -> list[Any]:
+def entry_parameters(links: ChainedEntries) -> list[Any]:
     """Returns entries as the parameters of `ledger/sql/ledger.sql` and `postgres/sql/deliveries.sql`."""
     return [
         links.writer,
@@ -150,38 +150,40 @@ async def append_entries(connection: Connection, writer: ChainWriter, entries: S
     """Writes entries in the caller's transaction. The caller advances the writer once the transaction is committed.
 
     Raises:
-        KnownEvent: the change of the writer's account event was made before.
+        KnownAccountEvent: the change of the writer's account event was made before.
         IdTaken: the id of the writer's account event belongs to another event.
     """
     if writer.event:
-        await _note_event(connection, *writer.event)
+        await _record_account_event(connection, *writer.event)
     if writer.actor is not None:
         entries = [entry if entry.actor else entry._replace(actor=writer.actor) for entry in entries]
     links = writer.link_entries(entries)
     if entries:
-        await connection.execute(_APPEND, *entry_columns(links))
+        await connection.execute(_APPEND, *entry_parameters(links))
     if writer.changes is not None:
         writer.changes += await _standing_changes(connection, links, entries)
     return links
 
 
-async def _note_event(connection: Connection, brand: str, event_id: str, kept_id: str, content: bytes) -> None:
+async def _record_account_event(
+    connection: Connection, brand: str, event_id: str, kept_id: str, content: bytes
+) -> None:
     """Stores an account event in the transaction of its change.
 
     Raises:
-        KnownEvent: the event was stored before.
+        KnownAccountEvent: the event was stored before.
         IdTaken: the id belongs to another event.
     """
     if await connection.fetchval(_SQL["note_event"], brand, event_id, kept_id, content):
         return
     if fields := differing_fields(await connection.fetchval(_SQL["noted"], brand, event_id, kept_id), content):
         raise IdTaken(fields)
-    raise KnownEvent
+    raise KnownAccountEvent
 
 
 async def _standing_changes(
     connection: Connection, links: ChainedEntries, entries: Sequence[LedgerEntry]
-) -> list[StandingChange]:
+) -> list[JournaledStandingChange]:
     """Returns the changes of standings among some entries, in the form that is stored outside of the database."""
     actions = [
         (n, entry, entry.recipient_id)
@@ -193,7 +195,7 @@ async def _standing_changes(
     rows = await connection.fetch(_SQL["known_since"], list({recipient_id for _, _, recipient_id in actions}))
     since = {row["id"]: row["created_at"] for row in rows}
     return [
-        StandingChange(
+        JournaledStandingChange(
             links.writer,
             n,
             links.at,

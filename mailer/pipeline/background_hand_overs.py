@@ -33,7 +33,7 @@ class HandOverTasks:
         self._most = most
         self._left = dict[asyncio.Task[None], str]()
 
-    async def hand_over(
+    async def hand_over_or_leave_running(
         self,
         lane: Lane | str,
         batches: Sequence[int],
@@ -43,7 +43,7 @@ class HandOverTasks:
         is_left: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
         def leave() -> None:
-            if not is_left.done() and self._has_capacity(lane):
+            if not is_left.done() and self._has_room_for_task(lane):
                 self._left[task] = lane
                 task.add_done_callback(self._forget_task)
                 is_left.set_result(True)
@@ -62,11 +62,11 @@ class HandOverTasks:
             await asyncio.gather(task, return_exceptions=True)
             raise
 
-    async def wait_until_done(self) -> None:
+    async def wait_for_tasks_left(self) -> None:
         """Waits for all background hand-overs. The caller has set the worker's `stop` before."""
         await asyncio.gather(*self._left, return_exceptions=True)
 
-    def _has_capacity(self, lane: str) -> bool:
+    def _has_room_for_task(self, lane: str) -> bool:
         return Counter(self._left.values())[lane] < self._most
 
     def _forget_task(self, task: asyncio.Task[None]) -> None:

@@ -52,7 +52,7 @@ class BlockPauses:
         try:
             known = {
                 (found.processor, found.category, found.domain): found.until
-                for found in await self._pauses.list_pauses()
+                for found in await self._pauses.list_current_pauses()
             }
         except Exception:
             # Sending goes on with the old pauses: this read must not wait for a database that is away.
@@ -67,7 +67,7 @@ class BlockPauses:
         until = [self._until.get((processor, category.name, name), now) for name in (domain, None)]
         return max(until) if max(until) > now else None
 
-    async def record_outcomes(
+    async def pause_blocked_streams(
         self, processor: str, sent: Sequence[tuple[Category, str]], outcomes: Sequence[Outcome]
     ) -> None:
         """Looks for blocks in the outcomes of a window, and stores pauses for the streams that are blocked.
@@ -83,7 +83,7 @@ class BlockPauses:
             return
         try:
             now = datetime.now(UTC)
-            pauses = self._pause_broken_setup(processor, broken, now) + (
+            pauses = self._pause_streams_for_setup_fault(processor, broken, now) + (
                 self._pause_streams(processor, blocked, now) if blocked else []
             )
             if pauses:
@@ -92,7 +92,7 @@ class BlockPauses:
             # An error here must not lose the window's outcomes; other workers find the blocks by themselves.
             log.exception("pauses could not be shared")
 
-    def _pause_broken_setup(
+    def _pause_streams_for_setup_fault(
         self, processor: str, broken: Sequence[tuple[tuple[Category, str], Outcome]], now: datetime
     ) -> list[StreamPause]:
         """Pauses streams at domains that find our set-up broken, and logs an error for the operator, once."""
@@ -109,12 +109,12 @@ class BlockPauses:
                     check=setup_checks(outcome.status, says),
                 )
             stream = processor, category.name, domain
-            if category.lane is not Lane.BREACH and self._is_domain_wide(stream, outcome):
+            if category.lane is not Lane.BREACH and self._is_setup_fault_domain_wide(stream, outcome):
                 pauses[stream] = StreamPause(*stream, now + STOP, SET_UP, says)
         self._until |= {stream: pause.until for stream, pause in pauses.items()}
         return list(pauses.values())
 
-    def _is_domain_wide(self, stream: Stream, outcome: Outcome) -> bool:
+    def _is_setup_fault_domain_wide(self, stream: Stream, outcome: Outcome) -> bool:
         """Returns True if the whole domain rejects our set-up: by its status code, or by several replies in a row.
 
         A reply without such a code may come from a single mailbox.

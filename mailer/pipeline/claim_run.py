@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from mailer.crash_points import CrashPoint, crash_if_armed
-from mailer.pipeline.deduplication import Key, single_use_keys, split_into_windows
+from mailer.pipeline.deduplication import Key, keys_allowed_once_per_window, split_into_windows
 from mailer.pipeline.delivery_moves import hold_rows_for_bug, split_refused_steps
 from mailer.pipeline.lease_renewal import ClaimLease
 from mailer.pipeline.outcome_recorder import OutcomeRecorder
@@ -16,8 +16,8 @@ from mailer.pipeline.preparation import PreparedWindow, SendChecks, WindowPrepar
 from mailer.pipeline.urgent_first import URGENT
 from mailer.pipeline.window_sender import WindowSender
 from mailer.ports.deliveries import Claim, DeliveryRow, DeliveryStore
-from mailer.rendering.mailing import MailingRenderer
-from mailer.runtime.error_kinds import ErrorKind, error_kind
+from mailer.rendering.mailing_renderer import MailingRenderer
+from mailer.runtime.error_kinds import ErrorKind, classify_error
 from mailer.telemetry import log
 
 WINDOW = 64
@@ -84,10 +84,10 @@ class ClaimRun:
         while True:
             offered = self._sender.offered
             left = await self._hand_over_windows(rows)
-            await self._recorder.record_outcomes()
+            await self._recorder.record_pending_outcomes()
             if not left or not await self._wait_for_deferred(min(left.values()), self._sender.offered > offered):
                 return left
-            rows = await self._deliveries.reread_claimed(self._claim.token, list(left))
+            rows = await self._deliveries.reread_claimed_rows(self._claim.token, list(left))
             if not rows:
                 return {}
 
@@ -108,8 +108,8 @@ class ClaimRun:
         """Hands rows over window by window. Returns the rows that are left, and the times at which they may go."""
         left = {row.key: datetime.now(UTC) + ELSEWHERE for row in rows if row.mailing_id not in self._renderers}
         known = [row for row in rows if row.mailing_id in self._renderers] if left else rows
-        for window in split_into_windows(known, WINDOW, single_use_keys(known, self._renderers)):
-            await self._priority.wait_for_urgent(urgent=self._is_urgent)
+        for window in split_into_windows(known, WINDOW, keys_allowed_once_per_window(known, self._renderers)):
+            await self._priority.wait_while_urgent_work_runs(urgent=self._is_urgent)
             if time.monotonic() >= self._lease.closing_time or self._stop.is_set():
                 again = datetime.now(UTC) + (not self._stop.is_set()) * PAUSE
                 left |= dict.fromkeys((row.key for row in window), again)
@@ -121,24 +121,24 @@ class ClaimRun:
         """Hands a window over. Returns the rows left. After a bug, rows with a committed intent are in doubt."""
         has_begun = False
         try:
-            with self._priority.mark_running(urgent=self._is_urgent):
+            with self._priority.mark_urgent_work_running(urgent=self._is_urgent):
                 prepared = await self._prepare_window(rows)
                 prepared, has_begun = await self._commit_intents(prepared)
             if not has_begun:
                 self._sender.release_admission(prepared.admission, prepared.steps)
                 return prepared.left | dict.fromkeys(
-                    (step.change.move.key for step in prepared.steps), datetime.now(UTC) + PAUSE
+                    (step.change.move.delivery_key for step in prepared.steps), datetime.now(UTC) + PAUSE
                 )
             return prepared.left | await self._sender.send_window(prepared)
         except Exception as error:
-            if error_kind(error) is not ErrorKind.BUG:
+            if classify_error(error) is not ErrorKind.BUG:
                 raise
             log.exception("a window met a bug", deliveries=len(rows), begun=has_begun)
             return {} if has_begun else await self._hand_over_rows_singly(rows, error)
 
     async def _hand_over_rows_singly(self, rows: Sequence[DeliveryRow], error: Exception) -> dict[Key, datetime]:
         """Tries each of several rows alone. A single row that fails is held, so that the others go on."""
-        await self._recorder.record_outcomes()
+        await self._recorder.record_pending_outcomes()
         if len(rows) == 1:
             facts = self._renderers[rows[0].mailing_id].facts
             await hold_rows_for_bug(self._deliveries, self._claim, rows, facts, error)
@@ -154,7 +154,7 @@ class ClaimRun:
         if (patience := self._recorder.seconds_until_due) is not None:
             await asyncio.wait({preparing}, timeout=patience)
             if not preparing.done():
-                await self._recorder.record_outcomes()
+                await self._recorder.record_pending_outcomes()
         return await preparing
 
     async def _decide_and_render(self, rows: Sequence[DeliveryRow]) -> PreparedWindow:
@@ -175,11 +175,11 @@ class ClaimRun:
             if not prepared.steps:
                 return prepared, True
             crash_if_armed(CrashPoint.BEFORE_INTENT)
-            refused = await self._recorder.commit_window(prepared.steps)
+            refused = await self._recorder.commit_outcomes_and_intents(prepared.steps)
             if refused is not None and not refused:
                 crash_if_armed(CrashPoint.AFTER_INTENT)
                 return prepared, True
-            await self._recorder.record_outcomes()  # they do not wait until all standings are stable
+            await self._recorder.record_pending_outcomes()  # they do not wait until all standings are stable
             if refused:
                 prepared = await self._prepare_refused_again(prepared, refused)
         return prepared, False
@@ -190,5 +190,5 @@ class ClaimRun:
         if not again:
             return prepared.with_steps(good)
         self._sender.release_admission(prepared.admission, again)
-        fresh = await self._deliveries.reread_claimed(self._claim.token, [step.row.key for step in again])
+        fresh = await self._deliveries.reread_claimed_rows(self._claim.token, [step.row.key for step in again])
         return prepared.with_steps(good).joined_with(await self._decide_and_render(fresh))

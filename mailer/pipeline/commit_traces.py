@@ -1,7 +1,7 @@
 """The last entries that each process of a machine has committed to the ledger, in small files outside of the database.
 
 A process notes each commit before it reports it, and before it hands over a message of it: one `pwrite` of 32 octets.
-The note survives an end of the process. After `sync_to_disk` it also survives a crash of the machine.
+The note survives an end of the process. After `sync_notes_to_disk` it also survives a crash of the machine.
 """
 
 import fcntl
@@ -14,9 +14,9 @@ from pathlib import Path
 from struct import Struct
 from uuid import UUID
 
-from mailer.ports.halts import CommitTrace, Head
+from mailer.ports.halts import Head, LastCommittedEntries
 from mailer.ports.uuids import uuid7
-from mailer.runtime.private_files import private_folder
+from mailer.runtime.private_files import create_private_folder
 
 SLOTS = 64
 """The number of entries in a trace: more than a process has connections. So the last entry that the server committed is
@@ -30,7 +30,7 @@ _SLOT = Struct(">16sQI4x")
 _SUFFIX = ".trace"
 
 
-class CommitTraces:
+class CommitTraceFiles:
     """This process's own trace file, and those of other processes in the folder.
 
     A file is locked while its process lives; the kernel unlocks it when the process ends.
@@ -55,7 +55,7 @@ class CommitTraces:
         """True if all notes of this process are on disk."""
         return self._noted == self._synced
 
-    def begin_lineage(self, lineage: UUID) -> None:
+    def note_commits_of_lineage(self, lineage: UUID) -> None:
         """From now on, notes commits to the database of this lineage. Drops notes about another lineage.
 
         Raises:
@@ -65,9 +65,9 @@ class CommitTraces:
             self._slots, self._noted, self._synced = [], 0, 0
         self._lineage = lineage
         if self._slots or self._descriptor is not None:
-            self._write_notes()
+            self._write_trace_file()
 
-    def note_entry(self, writer: UUID, n: int) -> None:
+    def note_committed_entry(self, writer: UUID, n: int) -> None:
         """Notes an entry in the place of the oldest one.
 
         Raises:
@@ -79,10 +79,10 @@ class CommitTraces:
         if self._descriptor is not None:
             os.pwrite(self._descriptor, _pack_head((writer, n)), _HEADER.size + place * _SLOT.size)
         elif self._lineage is not None:
-            self._write_notes()
+            self._write_trace_file()
 
-    def sync_to_disk(self) -> None:
-        """Writes all notes to disk. Then deletes the traces given to `forget_traces`, if newer notes are on disk.
+    def sync_notes_to_disk(self) -> None:
+        """Writes all notes to disk. Then deletes the traces given to `forget_ended_processes`, if newer notes are safe.
 
         Raises:
             OSError: the file cannot be written.
@@ -97,7 +97,7 @@ class CommitTraces:
             for id_ in ended:
                 (self._folder / f"{id_}{_SUFFIX}").unlink(missing_ok=True)
 
-    def forget_traces(self, ended: frozenset[UUID]) -> None:
+    def forget_ended_processes(self, ended: frozenset[UUID]) -> None:
         """Plans to delete traces of ended processes at the next sync of newer notes: the database has their commits."""
         if not self._checked[1]:
             self._checked = (self._noted, ended)
@@ -108,11 +108,11 @@ class CommitTraces:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def _write_notes(self) -> None:
+    def _write_trace_file(self) -> None:
         if self._lineage is None:
             return
         if self._descriptor is None:
-            private_folder(self._folder)
+            create_private_folder(self._folder)
             # The file gets its name after it is locked, so that no process mistakes it for that of an ended process.
             fresh = self._folder / f"{self.id}.new"
             descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -122,12 +122,16 @@ class CommitTraces:
         content = _HEADER.pack(b"mailer trace 1", self._lineage.bytes) + b"".join(map(_pack_head, self._slots))
         os.pwrite(self._descriptor, content.ljust(_HEADER.size + SLOTS * _SLOT.size, b"\0"), 0)
 
-    def read_traces(self) -> list[CommitTrace]:
+    def read_last_committed_entries(self) -> list[LastCommittedEntries]:
         """Returns the traces in the folder, this process's own first."""
-        own = [] if self._lineage is None else [CommitTrace(self.id, self._lineage, _newest_heads(self._slots))]
-        return own + list(self._other_traces())
+        own = (
+            []
+            if self._lineage is None
+            else [LastCommittedEntries(self.id, self._lineage, _newest_head_of_each_writer(self._slots))]
+        )
+        return own + list(self._read_other_traces())
 
-    def _other_traces(self) -> Iterator[CommitTrace]:
+    def _read_other_traces(self) -> Iterator[LastCommittedEntries]:
         """Yields the newest traces of other processes, and deletes the oldest files.
 
         Older ones are not needed: the processes after them have committed later entries.
@@ -139,7 +143,7 @@ class CommitTraces:
             files.sort(key=lambda file: file.stat().st_mtime, reverse=True)
         for file in files[:FILES_READ]:
             with suppress(OSError):
-                if (trace := _read_trace(file)) is not None:
+                if (trace := _read_trace_file(file)) is not None:
                     yield trace
         for file in files[FILES_KEPT:]:
             file.unlink(missing_ok=True)
@@ -150,7 +154,7 @@ def _pack_head(head: Head) -> bytes:
     return _SLOT.pack(writer.bytes, n, zlib.crc32(writer.bytes + n.to_bytes(8)))
 
 
-def _newest_heads(heads: Collection[Head]) -> frozenset[Head]:
+def _newest_head_of_each_writer(heads: Collection[Head]) -> frozenset[Head]:
     """Returns the highest entry of each writer. Lower entries were committed before it."""
     highest: dict[UUID, int] = {}
     for writer, n in heads:
@@ -158,10 +162,10 @@ def _newest_heads(heads: Collection[Head]) -> frozenset[Head]:
     return frozenset(highest.items())
 
 
-def _read_trace(file: Path) -> CommitTrace | None:
+def _read_trace_file(file: Path) -> LastCommittedEntries | None:
     """Reads the trace of another process. Returns None if the file is no trace, or is too old to count."""
     with file.open("rb") as opened:
-        dead = _is_unlocked(opened.fileno())
+        dead = _is_file_unlocked(opened.fileno())
         content = opened.read()
         if time.time() - os.fstat(opened.fileno()).st_mtime > SECONDS_KEPT:
             if dead:
@@ -174,12 +178,14 @@ def _read_trace(file: Path) -> CommitTrace | None:
     slots = [(UUID(bytes=writer), n, crc) for writer, n, crc in (_SLOT.unpack_from(content, place) for place in places)]
     heads = [(writer, n) for writer, n, crc in slots if n and crc == zlib.crc32(writer.bytes + n.to_bytes(8))]
     try:
-        return CommitTrace(UUID(file.name.removesuffix(_SUFFIX)), UUID(bytes=lineage), _newest_heads(heads), dead)
+        return LastCommittedEntries(
+            UUID(file.name.removesuffix(_SUFFIX)), UUID(bytes=lineage), _newest_head_of_each_writer(heads), dead
+        )
     except ValueError:
         return None
 
 
-def _is_unlocked(descriptor: int) -> bool:
+def _is_file_unlocked(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

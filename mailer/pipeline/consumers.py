@@ -10,15 +10,15 @@ from typing import TypeVar
 
 from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.pipeline.background_hand_overs import HandOverTasks
-from mailer.pipeline.backoff import Backoff
+from mailer.pipeline.backoff import DestinationBackoff
 from mailer.pipeline.delivery_moves import hold_batch_for_bug
 from mailer.pipeline.intake import Intake
-from mailer.pipeline.message_retries import (
+from mailer.pipeline.unsettled_message_retries import (
     BUG_PAUSES,
     GiveUp,
     Handle,
-    MessageRetries,
-    dead_letter_message,
+    UnsettledMessageRetries,
+    reject_as_dead_letter,
     sleep_unless_stopped,
 )
 from mailer.policy.category import Lane
@@ -27,13 +27,13 @@ from mailer.ports.broker import (
     BrokerMessage,
     BrokerUnavailable,
     HeaderName,
-    QueueRefused,
+    MessageUnpublishable,
+    MessageUnroutable,
+    QueueRefusedMessage,
     ReceivedMessage,
-    Unpublishable,
-    Unroutable,
-    publisher_text,
+    publisher_identity_text,
 )
-from mailer.ports.dead_letters import DeadKind, DeadLetters
+from mailer.ports.dead_letters import DeadLetterKind, DeadLetters
 from mailer.ports.deliveries import DeliveryStore
 from mailer.ports.outbox import Outbox, OutboxRow
 from mailer.ports.timekeeping import TimekeeperStore
@@ -71,7 +71,7 @@ async def consume_queue(
     handle: Handle,
     stop: asyncio.Event,
     at_once: int | None = None,
-    give_up: GiveUp = dead_letter_message,
+    give_up: GiveUp = reject_as_dead_letter,
 ) -> None:
     """Handles the messages of a queue until `stop` is set. Then it finishes the messages in hand and takes no more."""
     while not stop.is_set():
@@ -82,16 +82,16 @@ async def consume_queue(
                 arrivals = await result_unless_stopped(stop, opening)
                 if arrivals is None:
                     return
-                persisting = MessageRetries(queue, handle, stop, give_up)
-                stack.push_async_callback(persisting.finish_in_hand)
-                async for arrived in _arrivals_until(stop, arrivals):
-                    await persisting.handle_messages(arrived)
+                persisting = UnsettledMessageRetries(queue, handle, stop, give_up)
+                stack.push_async_callback(persisting.finish_messages_in_hand)
+                async for arrived in _arrivals_until_stopped(stop, arrivals):
+                    await persisting.handle_until_settled(arrived)
         except BrokerUnavailable as error:
             log.warning("the broker is away", queue=queue, error=str(error))
             await sleep_unless_stopped(stop, 1)
 
 
-async def _arrivals_until(
+async def _arrivals_until_stopped(
     stop: asyncio.Event, arrivals: AsyncIterator[list[ReceivedMessage]]
 ) -> AsyncIterator[list[ReceivedMessage]]:
     """Yields the messages that arrive, until `stop` is set."""
@@ -111,37 +111,37 @@ async def result_unless_stopped(stop: asyncio.Event, step: Awaitable[_T]) -> _T 
         await asyncio.gather(task, stopped, return_exceptions=True)
 
 
-def hand_over_batches(overtime: HandOverTasks, lane: Lane, stop: asyncio.Event) -> Handle:
+def build_batch_handler(overtime: HandOverTasks, lane: Lane, stop: asyncio.Event) -> Handle:
     """Returns a handler that hands batches over. After `stop` is set, it gives batches back for other workers."""
 
     async def handle(arrived: Sequence[ReceivedMessage]) -> None:
         for received in arrived:
-            batch = _parse_batch(received.message)
+            batch = _parse_batch_id(received.message)
             if batch is None:
                 await received.reject('not a batch: it takes its number, as {"batch": 1}')
             elif stop.is_set():
                 await received.release()
             else:
-                await overtime.hand_over(lane, [batch])
+                await overtime.hand_over_or_leave_running(lane, [batch])
                 crash_if_armed(CrashPoint.BEFORE_ACK)
                 await received.acknowledge()
 
     return handle
 
 
-def hold_batches(deliveries: DeliveryStore, upkeep: TimekeeperStore) -> GiveUp:
+def build_batch_hold_on_give_up(deliveries: DeliveryStore, upkeep: TimekeeperStore) -> GiveUp:
     """Returns a function that gives a batch up: it holds the queued deliveries and rejects the message."""
 
     async def give_up(received: ReceivedMessage, place: str, tries: int) -> None:
-        batch = _parse_batch(received.message)
+        batch = _parse_batch_id(received.message)
         if batch is not None:
             await hold_batch_for_bug(deliveries, upkeep, batch, place)
-        await dead_letter_message(received, place, tries)
+        await reject_as_dead_letter(received, place, tries)
 
     return give_up
 
 
-def _parse_batch(message: BrokerMessage) -> int | None:
+def _parse_batch_id(message: BrokerMessage) -> int | None:
     try:
         match json.loads(message.body):
             case {"batch": int(batch)} if not isinstance(batch, bool) and 0 < batch < 1 << 63:
@@ -151,16 +151,16 @@ def _parse_batch(message: BrokerMessage) -> int | None:
     return None
 
 
-def accept_events(intake: Intake, lane: Lane) -> Handle:
+def build_event_handler(intake: Intake, lane: Lane) -> Handle:
     """Returns a handler that takes the events of a lane in."""
 
     async def handle(arrived: Sequence[ReceivedMessage]) -> None:
-        await intake.accept_messages(lane, arrived)
+        await intake.accept_event_messages(lane, arrived)
 
     return handle
 
 
-def store_dead_letters(
+def build_dead_letter_handler(
     letters: DeadLetters, broker: Broker, knows: Callable[[str, str], bool] = lambda exchange, key: False
 ) -> Handle:
     """Returns a handler that stores dead letters. If a queue was missing, it first publishes the message once more.
@@ -177,13 +177,13 @@ def store_dead_letters(
             key = headers.get(HeaderName.ROUTING_KEY, message.routing_key)
             exchange = headers.get(HeaderName.EXCHANGE, received.exchange)
             kind, reason = _dead_letter_cause(message, exchange, key, knows)
-            publisher = publisher_text(message)
+            publisher = publisher_identity_text(message)
             again = {**headers, HeaderName.PUBLISHER: publisher, HeaderName.AGAIN: "1"}
             if not (
-                kind is DeadKind.MISSING
+                kind is DeadLetterKind.MISSING
                 and publisher  # without it, our own user would become the publisher
                 and HeaderName.AGAIN not in headers
-                and await _try_publish(broker, replace(message, routing_key=key, headers=again))
+                and await _try_publish_event(broker, replace(message, routing_key=key, headers=again))
             ):
                 await letters.add_dead_letter(message, exchange, key, reason, publisher, kind)
                 DEAD_LETTERS.labels(kind).inc()
@@ -192,44 +192,46 @@ def store_dead_letters(
     return handle
 
 
-async def _try_publish(broker: Broker, message: BrokerMessage) -> bool:
+async def _try_publish_event(broker: Broker, message: BrokerMessage) -> bool:
     """Publishes an event. Returns False if the broker refuses it."""
     try:
         await broker.publish_message(EVENTS, message)
-    except (QueueRefused, Unpublishable, Unroutable):
+    except (QueueRefusedMessage, MessageUnpublishable, MessageUnroutable):
         return False
     return True
 
 
 def _dead_letter_cause(
     message: BrokerMessage, exchange: str, key: str, knows: Callable[[str, str], bool]
-) -> tuple[DeadKind, str]:
+) -> tuple[DeadLetterKind, str]:
     """Returns the kind and the reason of a dead letter: from its headers, else from its exchange and routing key."""
     if size := message.headers.get(HeaderName.SIZE):
-        return DeadKind.TOO_LARGE, f"the body has {size} bytes, more than an event may have; it was not kept"
+        return DeadLetterKind.TOO_LARGE, f"the body has {size} bytes, more than an event may have; it was not kept"
     if reason := message.headers.get(HeaderName.REASON):
-        known = {kind.value for kind in DeadKind}
+        known = {kind.value for kind in DeadLetterKind}
         kind = message.headers.get(HeaderName.KIND, "")
-        return DeadKind(kind) if kind in known else DeadKind.REFUSED, reason
+        return DeadLetterKind(kind) if kind in known else DeadLetterKind.REFUSED, reason
     if exchange == EVENTS and knows(exchange, key):
-        return DeadKind.MISSING, (
+        return DeadLetterKind.MISSING, (
             f"the queue for {key!r} was missing when this was published to {exchange}; it is declared again by now:"
             " `mailer dead replay --kind missing_queue` publishes it"
         )
-    return DeadKind.UNROUTABLE, f"nothing takes {key!r}: the brand or its category is unknown"
+    return DeadLetterKind.UNROUTABLE, f"nothing takes {key!r}: the brand or its category is unknown"
 
 
-async def relay_outbox(outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str, stop: asyncio.Event) -> None:
+async def relay_outbox_until_stopped(
+    outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str, stop: asyncio.Event
+) -> None:
     """Publishes the rows of the outbox until `stop` is set. A row is deleted when it is confirmed, or a dead letter.
 
     Rows whose queue does not take them are paused. Rows of other queues go on.
     """
     bugs = Counter[int]()
-    resting = Backoff[_Destination]()
+    resting = DestinationBackoff[_Destination]()
     while not stop.is_set():
         try:
             parked = await outbox.lease_rows(owner, RELAYED_AT_ONCE, RELAY_LEASE, resting.waiting_keys())
-            failures = await asyncio.gather(*(_relay_row(broker, letters, item, bugs) for item in parked))
+            failures = await asyncio.gather(*(_publish_outbox_row(broker, letters, item, bugs) for item in parked))
             if parked:
                 crash_if_armed(CrashPoint.IN_OUTBOX_RELAY)
             tried = list(zip(parked, failures, strict=True))
@@ -237,10 +239,10 @@ async def relay_outbox(outbox: Outbox, broker: Broker, letters: DeadLetters, own
             left = [(item, failure) for item, failure in tried if failure is not None]
             if left:
                 await outbox.release_rows([item.id for item, _ in left])
-            _log_backoff_changes(resting, [item for item, failure in tried if failure is None], left)
+            _note_backoff_and_log_changes(resting, [item for item, failure in tried if failure is None], left)
             if not parked:
                 await result_unless_stopped(stop, outbox.wait_for_rows(1.0))
-            elif len(left) == len(tried) and not any(isinstance(failure, QueueRefused) for _, failure in left):
+            elif len(left) == len(tried) and not any(isinstance(failure, QueueRefusedMessage) for _, failure in left):
                 await sleep_unless_stopped(stop, 1)  # perhaps the broker is away
             else:
                 await sleep_unless_stopped(stop, RELAY_PAUSE)
@@ -249,8 +251,8 @@ async def relay_outbox(outbox: Outbox, broker: Broker, letters: DeadLetters, own
             await sleep_unless_stopped(stop, 1)
 
 
-def _log_backoff_changes(
-    resting: Backoff[_Destination], gone: Sequence[OutboxRow], left: Sequence[tuple[OutboxRow, Exception]]
+def _note_backoff_and_log_changes(
+    resting: DestinationBackoff[_Destination], gone: Sequence[OutboxRow], left: Sequence[tuple[OutboxRow, Exception]]
 ) -> None:
     """Notes the destinations that took their rows and those that did not. Logs begins and ends of pauses."""
     errors = {_destination_of_row(item): error for item, error in left}
@@ -267,29 +269,35 @@ def _destination_of_row(item: OutboxRow) -> _Destination:
     return item.exchange, item.message.routing_key
 
 
-async def _relay_row(broker: Broker, letters: DeadLetters, item: OutboxRow, bugs: Counter[int]) -> Exception | None:
+async def _publish_outbox_row(
+    broker: Broker, letters: DeadLetters, item: OutboxRow, bugs: Counter[int]
+) -> Exception | None:
     """Publishes a row, or stores it as a dead letter. Returns the error if neither was possible."""
     try:
         await broker.publish_message(item.exchange, item.message, mandatory=item.exchange != OUTCOMES)
     except BrokerUnavailable as error:
         return error
-    except Unroutable as error:
-        return await _dead_letter_row(letters, item, str(error), DeadKind.UNROUTABLE)
-    except Unpublishable as error:
-        return await _dead_letter_row(letters, item, f"the outbox could not publish it: {error}", DeadKind.REFUSED)
+    except MessageUnroutable as error:
+        return await _store_row_as_dead_letter(letters, item, str(error), DeadLetterKind.UNROUTABLE)
+    except MessageUnpublishable as error:
+        return await _store_row_as_dead_letter(
+            letters, item, f"the outbox could not publish it: {error}", DeadLetterKind.REFUSED
+        )
     except Exception as error:
         log.exception("a row of the outbox met a bug", row=item.id)
         bugs[item.id] += 1
         if bugs[item.id] <= len(BUG_PAUSES):
             return error
         reason = f"publishing it failed {bugs.pop(item.id)} times, at last with {error_place(error)}"
-        return await _dead_letter_row(letters, item, reason, DeadKind.ERROR)
+        return await _store_row_as_dead_letter(letters, item, reason, DeadLetterKind.ERROR)
     return None
 
 
-async def _dead_letter_row(letters: DeadLetters, item: OutboxRow, reason: str, kind: DeadKind) -> Exception | None:
+async def _store_row_as_dead_letter(
+    letters: DeadLetters, item: OutboxRow, reason: str, kind: DeadLetterKind
+) -> Exception | None:
     """Stores a row as a dead letter. Returns the error if that was not possible."""
-    publisher = publisher_text(item.message)
+    publisher = publisher_identity_text(item.message)
     try:
         await letters.add_dead_letter(item.message, item.exchange, item.message.routing_key, reason, publisher, kind)
     except Exception as error:

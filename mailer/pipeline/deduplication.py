@@ -5,18 +5,23 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from mailer.policy.frequency_counts import may_count
-from mailer.ports.deliveries import IN_DOUBT, DeliveryRow, DeliveryState, TextCarrier
-from mailer.rendering.mailboxes import canonical_mailbox, owner_mailboxes
-from mailer.rendering.mailing import MailingRenderer
+from mailer.policy.required_frequency_counts import is_category_counted_for_somebody
+from mailer.ports.deliveries import IN_DOUBT, DeliveryRow, DeliveryState, SharedTextCarrier
+from mailer.rendering.mailbox_spellings import canonical_mailbox, owner_mailboxes
+from mailer.rendering.mailing_renderer import MailingRenderer
 
 Key = tuple[UUID, int]
 
 _COPIED = frozenset({DeliveryState.INTENDED, DeliveryState.HANDED_OVER, DeliveryState.IN_DOUBT, DeliveryState.DEFERRED})
 
 
-def row_as_duplicate(
-    row: DeliveryRow, carrier: TextCarrier, own_states: Mapping[Key, DeliveryState], now: datetime, *, each_told: bool
+def row_marked_as_copy(
+    row: DeliveryRow,
+    carrier: SharedTextCarrier,
+    own_states: Mapping[Key, DeliveryState],
+    now: datetime,
+    *,
+    each_told: bool,
 ) -> DeliveryRow | None:
     """Returns the row marked as a copy of the carrier's mail, or None if it may send the text itself.
 
@@ -69,14 +74,18 @@ def split_into_windows(
         waiting = later
 
 
-def single_use_keys(
+def keys_allowed_once_per_window(
     rows: Sequence[DeliveryRow], renderers: Mapping[UUID, MailingRenderer]
 ) -> Mapping[Key, set[object]]:
     """Returns, by row, the keys that a window may contain only once: recipients under a cap, and invited addresses.
 
     Mailings that were claimed together may invite one address twice; neither intent would commit (`use_addresses`).
     """
-    counted = {id_ for id_, renderer in renderers.items() if may_count(renderer.policy, renderer.category)}
+    counted = {
+        id_
+        for id_, renderer in renderers.items()
+        if is_category_counted_for_somebody(renderer.policy, renderer.category)
+    }
     invites = {id_ for id_, renderer in renderers.items() if renderer.category.invites}
     found: dict[Key, set[object]] = {}
     for row in rows if counted or invites else ():

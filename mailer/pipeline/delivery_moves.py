@@ -20,10 +20,10 @@ async def move_unchanged_deliveries(
 ) -> int:
     """Moves the deliveries that have not changed meanwhile, and writes their entries. Returns the number of others."""
     held = list(changes)
-    while refused := await deliveries.commit_moves(
+    while refused := await deliveries.commit_moves_or_find_refused(
         claim, [move for move, _ in held], [entry for _, entries in held for entry in entries]
     ):
-        held = [(move, entries) for move, entries in held if move.key not in refused]
+        held = [(move, entries) for move, entries in held if move.delivery_key not in refused]
     return len(changes) - len(held)
 
 
@@ -33,7 +33,7 @@ async def hold_rows_for_bug(
     """Holds rows of a mailing whose messages cannot be made because of a bug, until a person releases them."""
     place = error_place(error)
     late = await move_unchanged_deliveries(deliveries, claim.token, [hold_for_bug(row, facts, place) for row in rows])
-    log_held_deliveries(facts.id, facts.category, place, len(rows) - late)
+    log_deliveries_held_by_bug(facts.id, facts.category, place, len(rows) - late)
 
 
 async def hold_batch_for_bug(deliveries: DeliveryStore, upkeep: TimekeeperStore, batch: int, reason: str) -> None:
@@ -45,18 +45,19 @@ async def hold_batch_for_bug(deliveries: DeliveryStore, upkeep: TimekeeperStore,
         batch: the id of the batch.
         reason: the error's type and place.
     """
-    queued = await upkeep.queued_deliveries_of(batch)
+    queued = await upkeep.queued_deliveries_of_batch(batch)
     if not queued:
         return
     changes = [
-        unclaimed_move(item, item.mailing_id, item.brand, DeliveryState.HELD, f"{BUG} {reason}") for item in queued
+        move_of_unclaimed_delivery(item, item.mailing_id, item.brand, DeliveryState.HELD, f"{BUG} {reason}")
+        for item in queued
     ]
     late = await move_unchanged_deliveries(deliveries, None, changes)
-    await upkeep.delete_empty_batches(queued[0].mailing_id)
-    log_held_deliveries(queued[0].mailing_id, queued[0].category, reason, len(queued) - late)
+    await upkeep.delete_empty_batches_of_mailing(queued[0].mailing_id)
+    log_deliveries_held_by_bug(queued[0].mailing_id, queued[0].category, reason, len(queued) - late)
 
 
-def unclaimed_move(
+def move_of_unclaimed_delivery(
     item: QueuedDelivery | OrphanedDelivery | OpenDelivery,
     mailing_id: UUID,
     brand: str,
@@ -99,7 +100,7 @@ def unclaimed_move(
     return move, (entry,)
 
 
-def log_held_deliveries(mailing_id: UUID, category: str, place: str, deliveries: int) -> None:
+def log_deliveries_held_by_bug(mailing_id: UUID, category: str, place: str, deliveries: int) -> None:
     """Logs and counts deliveries that are held by a bug. An unknown category counts as mandatory."""
     if deliveries:
         kind = "optional" if category in CATEGORIES and CATEGORIES[category].is_optional else "mandatory"
@@ -123,5 +124,5 @@ def split_refused_steps(
     steps: Sequence[DeliveryStep], refused: frozenset[Key]
 ) -> tuple[list[DeliveryStep], list[DeliveryStep]]:
     """Returns the steps that were not refused, and the refused ones."""
-    good = [step for step in steps if step.change.move.key not in refused]
-    return good, [step for step in steps if step.change.move.key in refused]
+    good = [step for step in steps if step.change.move.delivery_key not in refused]
+    return good, [step for step in steps if step.change.move.delivery_key in refused]

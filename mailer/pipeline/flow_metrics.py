@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterable, Sequence
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from mailer.pipeline.message_retries import sleep_unless_stopped
 from mailer.pipeline.queue_depths import read_queue_depths
+from mailer.pipeline.unsettled_message_retries import sleep_unless_stopped
 from mailer.ports.broker import Broker
-from mailer.ports.database_errors import DatabaseAway
-from mailer.ports.flow_metrics import FIGURES, FlowGauge, FlowMetricsSource, Values
+from mailer.ports.database_errors import DatabaseUnavailable
+from mailer.ports.flow_metrics import FIGURES, FlowGaugeDefinition, FlowMetricsSource, Values
 from mailer.telemetry import TIMEKEEPER, log
 
 PERIOD = 15.0
 """Seconds between two readings."""
 STALE = 60.0
 """Seconds after which values are not shown any more: no value is better than an old one."""
-_SAMPLED = FlowGauge("mailer_figures_sampled_seconds", "When the figures of the flow were read (Unix time).")
-_QUEUES = FlowGauge("mailer_queue_messages", "Messages that wait in a queue of the broker.", ("queue",))
+_SAMPLED = FlowGaugeDefinition("mailer_figures_sampled_seconds", "When the figures of the flow were read (Unix time).")
+_QUEUES = FlowGaugeDefinition("mailer_queue_messages", "Messages that wait in a queue of the broker.", ("queue",))
 
 
 class FlowMetricsCollector(Collector):
@@ -51,7 +51,7 @@ class FlowMetricsCollector(Collector):
         return [_metric_family(figure, []) for figure in (_SAMPLED, _QUEUES, *FIGURES.values())]
 
 
-def _metric_family(figure: FlowGauge, samples: Sequence[tuple[tuple[str, ...], float]]) -> Metric:
+def _metric_family(figure: FlowGaugeDefinition, samples: Sequence[tuple[tuple[str, ...], float]]) -> Metric:
     family = GaugeMetricFamily(figure.metric, figure.help, labels=figure.labels)
     for labels, value in samples:
         family.add_metric(labels, value)
@@ -62,7 +62,7 @@ FLOW = FlowMetricsCollector()
 TIMEKEEPER.register(FLOW)
 
 
-async def refresh_metrics(
+async def refresh_metrics_until_stopped(
     figures: FlowMetricsSource, broker: Broker, queues: Sequence[str], shown: FlowMetricsCollector, stop: asyncio.Event
 ) -> None:
     """Reads the metrics every `PERIOD` seconds until `stop` is set. No other work waits for it.
@@ -80,7 +80,7 @@ async def refresh_metrics(
             values = dict(await figures.read_metrics())
             values["queues"] = [((queue,), float(n)) for queue, n in (await read_queue_depths(broker, queues)).items()]
             shown.set_values(values, at)
-        except DatabaseAway as error:
+        except DatabaseUnavailable as error:
             log.info("the figures of the flow cannot be read", error=str(error))
         except Exception:
             log.exception("the figures of the flow cannot be read")

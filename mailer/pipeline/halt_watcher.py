@@ -14,13 +14,13 @@ from uuid import UUID
 
 from mailer.ports.halts import (
     OPERATOR,
-    CommitTrace,
     Halt,
     HaltAnswer,
     HaltScope,
     HaltStore,
     Head,
-    LedgerChains,
+    LastCommittedEntries,
+    OwnLedgerChains,
     RestoreMarker,
     RestoreMarkerStore,
     RestoreMarkerUnreadable,
@@ -48,7 +48,7 @@ Mend = Callable[[Collection[UUID]], Awaitable[None]]
 """Makes lost changes of standings of these lineages again."""
 
 
-async def _no_journal_replay(lineages: Collection[UUID]) -> None:
+async def _replay_nothing(lineages: Collection[UUID]) -> None:
     """Does nothing: the default for processes without a journal."""
 
 
@@ -57,7 +57,7 @@ class _RememberedState:
     """The notes of this machine at one time: markers and commit traces."""
 
     memories: frozenset[RestoreMarker]
-    traces: Sequence[CommitTrace]
+    traces: Sequence[LastCommittedEntries]
 
     @property
     def chain_heads(self) -> frozenset[Head]:
@@ -82,10 +82,10 @@ class HaltWatcher:
     def __init__(
         self,
         halts: HaltStore,
-        chains: LedgerChains,
+        chains: OwnLedgerChains,
         vault: RestoreMarkerStore,
         owner: str,
-        mend: Mend = _no_journal_replay,
+        mend: Mend = _replay_nothing,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._halts = halts
@@ -125,7 +125,7 @@ class HaltWatcher:
         return self._processors.get(name)
 
     @property
-    def problem_text(self) -> str | None:
+    def problem_for_operator(self) -> str | None:
         """The trouble that stops all mail, with the remedy, for operators. None: no trouble, or a person's stop."""
         if self._everything == WENT_BACK:
             return "the database went back: nothing is sent until an operator says `mailer start --after-restore`"
@@ -137,12 +137,12 @@ class HaltWatcher:
         return None
 
     @asynccontextmanager
-    async def polling(self) -> AsyncIterator[None]:
+    async def polling_while_in_use(self) -> AsyncIterator[None]:
         """A context in which halts are polled, shared by all parts of a process. The last one deregisters it."""
         self._users += 1
         if self._users == 1:
             self._unused = asyncio.Event()
-            self._watching = asyncio.create_task(self.keep_polling(self._unused))
+            self._watching = asyncio.create_task(self.poll_until_stopped(self._unused))
         try:
             yield
         finally:
@@ -152,26 +152,26 @@ class HaltWatcher:
                 await self._watching
                 await self.deregister_process()
 
-    async def keep_polling(self, stop: asyncio.Event) -> None:
+    async def poll_until_stopped(self, stop: asyncio.Event) -> None:
         """Queries the halts until `stop` is set. A failed query is repeated; meanwhile the last answer expires."""
         while not stop.is_set():
             try:
-                await self.refresh_and_attest()
-                self.report(self.problem_text)
-                self._log_query_failure("", "")
+                await self.query_halts_and_attest()
+                self.report(self.problem_for_operator)
+                self._log_query_failure_once("", "")
             except RestoreMarkerUnreadable as error:
-                self._log_query_failure(
+                self._log_query_failure_once(
                     "nothing is handed over: what this machine remembers cannot be read", str(error)
                 )
                 self.report(str(error))
             except Exception as error:
-                self._log_query_failure("nobody can be asked what stands still", type(error).__name__)
+                self._log_query_failure_once("nobody can be asked what stands still", type(error).__name__)
             try:
                 await asyncio.wait_for(stop.wait(), PERIOD)
             except TimeoutError:
                 continue
 
-    def _log_query_failure(self, event: str, error: str) -> None:
+    def _log_query_failure_once(self, event: str, error: str) -> None:
         """Logs once that queries fail. When they work again, it logs how many have failed."""
         if event and (event, error) != self._trouble:
             log.warning(event, error=error)
@@ -183,28 +183,28 @@ class HaltWatcher:
     async def deregister_process(self) -> None:
         """Deregisters this process if nothing is missing, so that others need not wait for it after a failover."""
         try:
-            await self.refresh_and_attest()
+            await self.query_halts_and_attest()
             if not self._lost and not self._is_to_mend:
                 await self._halts.deregister_witness(self._vault.id)
         except Exception as error:
             log.warning("the end of this process was not noted; after a failover others wait for it", error=repr(error))
 
-    async def refresh_and_attest(self) -> None:
+    async def query_halts_and_attest(self) -> None:
         """Queries the halts. If nothing is missing, stores that: after a failover, other processes wait for it."""
-        recalled, answer = await self.query_halts()
+        recalled, answer = await self.query_halts_and_recover()
         if self._lost:
             return
         now, ended = self._clock(), frozenset(trace.id for trace in recalled.traces if trace.dead)
         # It also speaks for the processes of this machine that have ended.
         if not answer.attested or now - self._attested_at >= ATTEST_SECONDS or ended - self._spoken_for:
-            await self._halts.attest_memory(self._owner, [self._vault.id, *ended])
+            await self._halts.attest_nothing_missing(self._owner, [self._vault.id, *ended])
             self._attested_at, self._spoken_for = now, ended
-        self._vault.forget_traces(ended)
+        self._vault.forget_ended_processes(ended)
 
-    async def query_halts(self) -> tuple[_RememberedState, HaltAnswer]:
+    async def query_halts_and_recover(self) -> tuple[_RememberedState, HaltAnswer]:
         """Queries the halts once. If the database went back, makes lost changes again and stops the other processes."""
-        await self._vault.sync_to_disk()
-        recalled, answer = await self._query_database(self._halts.query_halts)
+        await self._vault.sync_notes_to_disk()
+        recalled, answer = await self._query_database(self._halts.query_halts_and_check_memory)
         if self._is_to_mend:
             await self._mend({answer.lineage, *answer.supersedes})
             self._is_to_mend, self._mended = False, answer.lineage
@@ -216,24 +216,24 @@ class HaltWatcher:
         await self._query_database(ask)
 
     async def _query_database(self, ask: Ask) -> tuple[_RememberedState, HaltAnswer]:
-        stored = self._vault.read_marker()
+        stored = self._vault.read_restore_marker()
         memories = frozenset(memory for memory in (self._known, stored) if memory is not None)
-        recalled = _RememberedState(memories, self._vault.read_traces())
+        recalled = _RememberedState(memories, self._vault.read_last_committed_entries())
         asked_at = self._clock()
         seals = {memory.seal for memory in memories if memory.seal}
         witnesses = [self._vault.id, *(trace.id for trace in recalled.traces if trace.dead)]
         answer = await ask(seals, recalled.chain_heads, witnesses)
-        self._compare_with_memory(recalled, answer)
+        self._note_lost_lineages(recalled, answer)
         if asked_at >= self._asked_at:
             self._apply_answer(answer, asked_at)
         if self._lost:
-            self._chains.renew_chains()
-            self._vault.keep_as_evidence()
+            self._chains.start_new_chains()
+            self._vault.stop_noting_to_keep_evidence()
         else:
             self._remember_answer(recalled, answer, stored)
         return recalled, answer
 
-    def _compare_with_memory(self, recalled: _RememberedState, answer: HaltAnswer) -> None:
+    def _note_lost_lineages(self, recalled: _RememberedState, answer: HaltAnswer) -> None:
         """Stores the lineages of which the database lacks data, except those that another lineage replaces."""
         lost = {memory.lineage for memory in recalled.memories if has_database_gone_back(memory, answer)}
         lost |= {trace.lineage for trace in recalled.traces if lacks_committed_entries(trace, answer)}
@@ -244,14 +244,14 @@ class HaltWatcher:
     def _remember_answer(self, recalled: _RememberedState, answer: HaltAnswer, stored: RestoreMarker | None) -> None:
         """Stores the answer in the notes of this machine. Called only if the database lacks nothing."""
         if self._known is not None and self._known.lineage != answer.lineage:
-            self._chains.renew_chains()
+            self._chains.start_new_chains()
         lineages = {memory.lineage for memory in recalled.memories} | {trace.lineage for trace in recalled.traces}
         if lineages - {answer.lineage} and answer.lineage != self._mended:
             self._is_to_mend = True  # an operator has begun a new lineage, perhaps while this machine was away
         if answer.restore_marker not in (self._known, stored):
-            self._vault.write_marker(answer.restore_marker, answer.supersedes)
+            self._vault.write_restore_marker(answer.restore_marker, answer.supersedes)
         self._known = answer.restore_marker
-        self._vault.begin_lineage(answer.lineage)
+        self._vault.note_commits_of_lineage(answer.lineage)
 
     async def _stop_other_processes(self, answer: HaltAnswer) -> None:
         """Adds a halt of everything for other processes, which may have no notes of their own."""
@@ -290,7 +290,7 @@ def has_database_gone_back(memory: RestoreMarker, answer: HaltAnswer) -> bool:
     return memory.lineage != answer.lineage or (memory.seal > 0 and answer.digests.get(memory.seal) != memory.digest)
 
 
-def lacks_committed_entries(trace: CommitTrace, answer: HaltAnswer) -> bool:
+def lacks_committed_entries(trace: LastCommittedEntries, answer: HaltAnswer) -> bool:
     """Returns True if the database lacks entries that a process has committed, and no operator has accepted that."""
     if trace.lineage in answer.supersedes:
         return False

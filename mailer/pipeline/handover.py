@@ -8,20 +8,20 @@ from functools import partial
 from types import MappingProxyType
 from uuid import UUID
 
-from mailer.actions.bounce import BounceJudge
+from mailer.actions.refusal_judgement import RefusalJudge
 from mailer.crash_points import CrashPoint, crash_if_armed
-from mailer.pipeline.audience_reach import note_audience_reach
 from mailer.pipeline.claim_run import ClaimRun, ClaimRunSetup
 from mailer.pipeline.delivery_moves import hold_rows_for_bug
 from mailer.pipeline.lease_renewal import ClaimLease
-from mailer.pipeline.member_names import load_member_names
+from mailer.pipeline.member_names import load_member_names_into_renderers
 from mailer.pipeline.outcome_recorder import OutcomeRecorder
 from mailer.pipeline.preparation import SendChecks, WindowPreparation
+from mailer.pipeline.small_mailing_reach import record_reach_of_small_mailings
 from mailer.ports.deliveries import Claim, DeliveryStore
 from mailer.ports.mailings import MailingFacts, MailingStore
-from mailer.rendering.mailing import MailingRenderer, RendererCache, UnknownTemplate
+from mailer.rendering.mailing_renderer import MailingRenderer, RendererCache, UnknownTemplate
 from mailer.rendering.template_library import TemplateError
-from mailer.runtime.error_kinds import ErrorKind, error_kind
+from mailer.runtime.error_kinds import ErrorKind, classify_error
 from mailer.telemetry import LEFT_TO_OTHERS, log
 
 
@@ -44,7 +44,7 @@ class HandOver:
         mailings: MailingStore,
         renderers: RendererCache,
         checks: SendChecks,
-        bounces: BounceJudge,
+        bounces: RefusalJudge,
         owner: str,
         stop: asyncio.Event,
     ) -> None:
@@ -54,7 +54,7 @@ class HandOver:
         self._bounces = bounces
         self._owner = owner
         self._stop = stop
-        preparation = WindowPreparation(checks, renderers.sign, deliveries.find_carriers)
+        preparation = WindowPreparation(checks, renderers.sign, deliveries.find_shared_text_carriers)
         self._setup = ClaimRunSetup(deliveries, preparation, checks, stop)
         self.precedence = checks.precedence
         self.routes = checks.routes
@@ -81,11 +81,11 @@ class HandOver:
         if claim is None:
             return
         crash_if_armed(CrashPoint.AFTER_CLAIM)
-        lease = ClaimLease(partial(self._deliveries.renew_lease, claim.token), begun, claim.deadline, self._stop)
+        lease = ClaimLease(partial(self._deliveries.renew_claim_lease, claim.token), begun, claim.deadline, self._stop)
         recorder = OutcomeRecorder(self._deliveries, self._bounces, claim, lease, self._stop)
-        async with recorder.releasing_on_error():
+        async with recorder.releasing_claim_on_error():
             renderers = await self._load_renderers(claim, facts)
-            note_audience_reach(claim, renderers, datetime.now(UTC))
+            record_reach_of_small_mailings(claim, renderers, datetime.now(UTC))
             left = await ClaimRun(self._setup, claim, lease, recorder, renderers, is_late).hand_over_rows()
         await recorder.finish_claim(min(left.values(), default=None))
 
@@ -98,24 +98,24 @@ class HandOver:
         if new := known.keys() - renderers.keys():
             told = {one.id: one for one in facts.values() if one is not None and one.id in new}
             if unknown := new - told.keys():
-                told |= await self._mailings.read_facts(list(unknown))
+                told |= await self._mailings.read_mailing_facts(list(unknown))
             for one in told.values():
                 if (renderer := await self._add_renderer(claim, one)) is not None:
                     renderers[one.id] = renderer
-        await load_member_names(self._mailings, claim.rows, renderers.values())
+        await load_member_names_into_renderers(self._mailings, claim.rows, renderers.values())
         return renderers
 
     async def _add_renderer(self, claim: Claim, facts: MailingFacts) -> MailingRenderer | None:
         """Returns a mailing's new renderer; None: its rows are left to other workers, or are held by a bug."""
-        is_here = self._renderers.has_template(facts)
-        source = None if is_here else await self._mailings.read_template_source(facts.template_version)
+        is_here = self._renderers.is_template_version_deployed(facts)
+        source = None if is_here else await self._mailings.read_template_source_by_version(facts.template_version)
         try:
             return self._renderers.add_renderer(facts, source)
         except (UnknownTemplate, TemplateError) as error:
             LEFT_TO_OTHERS.labels(facts.brand, facts.template).set_to_current_time()
             log.warning("left to workers that know it", reason=str(error))
         except Exception as error:
-            if error_kind(error) is not ErrorKind.BUG:
+            if classify_error(error) is not ErrorKind.BUG:
                 raise
             await hold_rows_for_bug(self._deliveries, claim, claim.rows_of_mailing(facts.id), facts, error)
         return None

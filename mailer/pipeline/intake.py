@@ -18,7 +18,7 @@ from mailer.policy.identity import Identity
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_rights import needs_second_person
 from mailer.ports.broker import Broker, BrokerMessage, ReceivedMessage, publisher_identity
-from mailer.ports.dead_letters import DeadKind
+from mailer.ports.dead_letters import DeadLetterKind
 from mailer.ports.mailings import AcceptedMailing, MailingStore, NewMailing
 from mailer.ports.timekeeping import DueBatch, TimekeeperStore
 from mailer.ports.uuids import uuid7
@@ -76,45 +76,47 @@ class Intake:
         self._apply = apply
         self._reader = EventReader()
 
-    async def accept_messages(self, lane: str, arrived: Sequence[ReceivedMessage]) -> None:
+    async def accept_event_messages(self, lane: str, arrived: Sequence[ReceivedMessage]) -> None:
         """Takes events in, hands small mailings over, publishes the batches of large ones, and settles the messages.
 
         Account events are applied first, so that they count for the mailings that arrived with them. Large events come
         last, one by one, so that no small event waits for them.
         """
         small = [received for received in arrived if len(received.message.body) <= LARGE]
-        await self._process_messages(lane, small)
+        await self._accept_messages_together(lane, small)
         for received in arrived:
             if len(received.message.body) > LARGE:
-                await self._process_messages(lane, [received])
+                await self._accept_messages_together(lane, [received])
 
-    async def _process_messages(self, lane: str, arrived: Sequence[ReceivedMessage]) -> None:
+    async def _accept_messages_together(self, lane: str, arrived: Sequence[ReceivedMessage]) -> None:
         good: list[_ValidEvent] = []
-        await self._register.refresh_rights()
+        await self._register.refresh_rights_if_old()
         for received in arrived:
             publisher = publisher_identity(received.message)
             if publisher is None:
-                await self._refuse_message(lane, received, NOBODY, DeadKind.NOT_ALLOWED)
+                await self._refuse_event_message(lane, received, NOBODY, DeadLetterKind.NOT_ALLOWED)
                 continue
             try:
                 event = await self._reader.read_any_event(received.message.body)
                 wish = required_right(self._policies, event)  # None: another check refuses the event
-                if wish is not None and (refusal := await self._register.refusal_reason(publisher, wish)):
-                    await self._refuse_message(lane, received, refusal, DeadKind.NOT_ALLOWED)
+                if wish is not None and (refusal := await self._register.refusal_of_wish(publisher, wish)):
+                    await self._refuse_event_message(lane, received, refusal, DeadLetterKind.NOT_ALLOWED)
                 elif isinstance(event, MessageEvent):
-                    good.append(_ValidEvent(received, await self._validate_message(received.message, event, publisher)))
+                    good.append(
+                        _ValidEvent(received, await self._build_new_mailing(received.message, event, publisher))
+                    )
                 else:
                     _check_routing_key(received.message, event)
                     await self._apply(event, publisher)
                     TAKEN_IN.labels(lane, "accepted").inc()
                     await received.acknowledge()
             except EventRefused as error:
-                await self._refuse_message(lane, received, str(error))
-        with self._overtime.precedence.mark_running(urgent=lane in URGENT):
-            accepted = await self._create_mailings(lane, good)
+                await self._refuse_event_message(lane, received, str(error))
+        with self._overtime.precedence.mark_urgent_work_running(urgent=lane in URGENT):
+            accepted = await self._store_mailings(lane, good)
         accepted = await self._refuse_reused_ids(lane, accepted)
         crash_if_armed(CrashPoint.IN_EXPANSION)
-        await self._start_hand_over(lane, [result for _, result in accepted])
+        await self._hand_over_small_publish_large(lane, [result for _, result in accepted])
         crash_if_armed(CrashPoint.BEFORE_ACK)
         known = sum(result.known for _, result in accepted)
         TAKEN_IN.labels(lane, "known").inc(known)
@@ -122,13 +124,13 @@ class Intake:
         for item, _ in accepted:
             await item.received.acknowledge()
 
-    async def _validate_message(self, message: BrokerMessage, event: MessageEvent, publisher: Identity) -> NewMailing:
+    async def _build_new_mailing(self, message: BrokerMessage, event: MessageEvent, publisher: Identity) -> NewMailing:
         template = self._admit(event)
         _check_routing_key(message, event)
         if isinstance(event.to, Audience) and not await self._mailings.has_audience(event.brand, event.to.audience):
             raise EventRefused([f"to.audience: {event.brand} has no audience {event.to.audience!r}; import it first"])
         policy = self._policies[event.brand]
-        category = policy.category(event.category)
+        category = policy.get_category(event.category)
         if needs_second_person(publisher, event.category):
             category = replace(category, needs_release=True)
         return NewMailing(
@@ -140,10 +142,10 @@ class Intake:
             template.source,
             policy.version,
             policy.controller.id,
-            policy.effective_days,
+            policy.versions_by_effective_day,
         )
 
-    async def _create_mailings(
+    async def _store_mailings(
         self, lane: str, good: Sequence[_ValidEvent]
     ) -> list[tuple[_ValidEvent, AcceptedMailing]]:
         """Stores mailings together. If the database refuses a value, stores them singly and refuses only that event.
@@ -157,11 +159,11 @@ class Intake:
             return list(zip(good, await self._mailings.accept_mailings([item.mailing for item in good]), strict=True))
         except ValueError as error:
             if len(good) == 1:
-                await self._refuse_message(
+                await self._refuse_event_message(
                     lane, good[0].received, f"the database cannot hold a value of this event: {error}"
                 )
                 return []
-        return [pair for item in good for pair in await self._create_mailings(lane, [item])]
+        return [pair for item in good for pair in await self._store_mailings(lane, [item])]
 
     async def _refuse_reused_ids(
         self, lane: str, accepted: Sequence[tuple[_ValidEvent, AcceptedMailing]]
@@ -169,27 +171,31 @@ class Intake:
         """Refuses events whose id was used before with other content. Returns the rest."""
         for item, result in accepted:
             if result.differs:
-                await self._refuse_message(lane, item.received, str(IdTaken(result.differs)))
+                await self._refuse_event_message(lane, item.received, str(IdTaken(result.differs)))
         return [pair for pair in accepted if not pair[1].differs]
 
-    async def _refuse_message(
-        self, lane: str, received: ReceivedMessage, reason: str, kind: DeadKind = DeadKind.REFUSED
+    async def _refuse_event_message(
+        self, lane: str, received: ReceivedMessage, reason: str, kind: DeadLetterKind = DeadLetterKind.REFUSED
     ) -> None:
         TAKEN_IN.labels(lane, "refused").inc()
         log.warning("event refused", lane=lane, message_id=received.message.message_id)
         await received.reject(reason, kind)
 
-    async def _start_hand_over(self, lane: str, accepted: Sequence[AcceptedMailing]) -> None:
+    async def _hand_over_small_publish_large(self, lane: str, accepted: Sequence[AcceptedMailing]) -> None:
         """Hands over mailings that fit one window, several together. Publishes the batches of larger ones."""
-        for small in _group_into_windows([result for result in accepted if result.size <= WINDOW and result.batches]):
+        for small in _group_mailings_into_windows(
+            [result for result in accepted if result.size <= WINDOW and result.batches]
+        ):
             batches = [batch for result in small for batch in result.batches]
-            await self._overtime.hand_over(lane, batches, {result.mailing_id: result.facts for result in small})
+            await self._overtime.hand_over_or_leave_running(
+                lane, batches, {result.mailing_id: result.facts for result in small}
+            )
         for result in accepted:
             if result.size > WINDOW and result.batches:
                 await publish_batches(self._broker, self._upkeep, [DueBatch(batch, lane) for batch in result.batches])
 
 
-def _group_into_windows(results: Sequence[AcceptedMailing]) -> Iterator[list[AcceptedMailing]]:
+def _group_mailings_into_windows(results: Sequence[AcceptedMailing]) -> Iterator[list[AcceptedMailing]]:
     """Yields groups of mailings, in their order, each of which fits one window.
 
     Each group gets its own claim, so that a relay that is silent for minutes delays only one group.
@@ -220,7 +226,9 @@ async def publish_batches(broker: Broker, upkeep: TimekeeperStore, due: Sequence
         messages = [BrokerMessage(json.dumps({"batch": item.batch}).encode(), item.lane) for item in some]
         publishing = (broker.publish_message(BATCHES, message) for message in messages)
         failures = await asyncio.gather(*publishing, return_exceptions=True)
-        await upkeep.mark_published([item.batch for item, failed in zip(some, failures, strict=True) if failed is None])
+        await upkeep.mark_batches_published(
+            [item.batch for item, failed in zip(some, failures, strict=True) if failed is None]
+        )
         for failed in failures:
             if failed is not None:
                 raise failed

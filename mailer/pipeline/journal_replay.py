@@ -4,14 +4,14 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from uuid import UUID
 
 from mailer.pipeline.restore_marker import FileRestoreMarkers
-from mailer.ports.halts import HaltStore, StandingChange
-from mailer.runtime.error_kinds import ErrorKind, error_kind
-from mailer.telemetry import describe_error, log
+from mailer.ports.halts import HaltStore, JournaledStandingChange
+from mailer.runtime.error_kinds import ErrorKind, classify_error
+from mailer.telemetry import describe_error_without_message, log
 
 AT_ONCE = 500
 """The number of changes that one statement looks up."""
 
-Again = Callable[[StandingChange], Awaitable[bool]]
+Again = Callable[[JournaledStandingChange], Awaitable[bool]]
 """Makes a change again if it reduces the mail that is sent. Returns True if it did."""
 
 
@@ -33,39 +33,39 @@ class JournalReplay:
 
         Errors of the database are raised; the caller tries again.
         """
-        made, batch = 0, list[StandingChange]()
-        for change in self._remembered.remembered_changes():
+        made, batch = 0, list[JournaledStandingChange]()
+        for change in self._remembered.read_remembered_changes():
             if change.lineage in lineages:
                 batch.append(change)
             if len(batch) == AT_ONCE:
-                made += await self._replay_changes(batch)
+                made += await self._replay_lost_of_batch(batch)
                 batch = []
-        made += await self._replay_changes(batch)
+        made += await self._replay_lost_of_batch(batch)
         if made:
             log.warning("changes of standings that the database had lost were made again", changes=made)
 
-    async def _replay_changes(self, changes: Sequence[StandingChange]) -> int:
+    async def _replay_lost_of_batch(self, changes: Sequence[JournaledStandingChange]) -> int:
         made, lost = 0, await self._halts.find_lost_changes(changes)
         for change, stands in lost:
             if stands and await self._replay_change(change):
                 made += 1
             else:
                 _log_lost_change(change)
-        await self._remembered.mark_replayed([change for change, _ in lost])
+        await self._remembered.mark_changes_replayed([change for change, _ in lost])
         return made
 
-    async def _replay_change(self, change: StandingChange) -> bool:
+    async def _replay_change(self, change: JournaledStandingChange) -> bool:
         """Makes a change again. A bug skips only this change, since the wait for the replay has to end."""
         try:
             return await self._again(change)
         except Exception as error:
-            if error_kind(error) is not ErrorKind.BUG:
+            if classify_error(error) is not ErrorKind.BUG:
                 raise
-            log.error("making a change of a standing again met a bug", error=describe_error(error))
+            log.error("making a change of a standing again met a bug", error=describe_error_without_message(error))
             return False
 
 
-def _log_lost_change(change: StandingChange) -> None:
+def _log_lost_change(change: JournaledStandingChange) -> None:
     """Logs a lost change that was not made again, for the operator."""
     log.warning(
         "a change of a standing that the database has lost was not made again: see whether to make it by hand",

@@ -41,7 +41,7 @@ class ClaimLease:
         """`time.monotonic()` seconds after which no message begins."""
         return self.deadline - self._margin
 
-    async def renew_while_sending(self, sending: Awaitable[_T]) -> _T:
+    async def await_sending_with_renewal(self, sending: Awaitable[_T]) -> _T:
         """Waits for `sending` and returns its result. After half of the remaining lease, it begins to renew the lease.
 
         Raises:
@@ -85,6 +85,6 @@ class ClaimLease:
         limit.reschedule(asyncio.get_running_loop().time() + max(0.0, self.deadline - time.monotonic()))
 
 
-async def gather_results(sends: Sequence[Awaitable[_T]]) -> Sequence[_T | BaseException]:
+async def gather_results_or_errors(sends: Sequence[Awaitable[_T]]) -> Sequence[_T | BaseException]:
     """Returns the result or the error of each awaitable. If there is only one, its error is raised."""
     return await asyncio.gather(*sends, return_exceptions=True) if len(sends) > 1 else [await sends[0]]

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingStore
-from mailer.rendering.mailing import MailingRenderer
+from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.member_names import members_in
 
 
-async def load_member_names(
+async def load_member_names_into_renderers(
     mailings: MailingStore, rows: Sequence[DeliveryRow], presses: Iterable[MailingRenderer]
 ) -> None:
     """Reads the names of the members that mails mention, and stores them in the renderers.
@@ -32,6 +32,6 @@ async def load_member_names(
             numbers[of.facts.brand].update(members_in(row.context))
     for brand, own in brands.items():
         inviters = {press.facts.inviter for press in own if press.facts.inviter}
-        names = await mailings.member_names(brand, [*numbers[brand]], [*inviters])
+        names = await mailings.read_member_names(brand, [*numbers[brand]], [*inviters])
         for press in own:
             press.names = names

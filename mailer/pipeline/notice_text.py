@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from mailer.policy.category import Category
 from mailer.ports.deliveries import DeliveryRow
-from mailer.rendering.mailing import MailingRenderer
+from mailer.rendering.mailing_renderer import MailingRenderer
 
 _NO_MAILBOX = "nobody@any.invalid"
 """An address for people who have none. The text does not depend on it."""
@@ -20,7 +20,7 @@ class NoticeText(NamedTuple):
     text: str
 
 
-def notice_text_for(press: MailingRenderer, row: DeliveryRow, category: Category, now: int) -> NoticeText:
+def render_notice_text(press: MailingRenderer, row: DeliveryRow, category: Category, now: int) -> NoticeText:
     """Returns the subject and the text that the mail would have had.
 
     Args:
@@ -34,7 +34,7 @@ def notice_text_for(press: MailingRenderer, row: DeliveryRow, category: Category
     """
     if row.standing.address is None:
         row = replace(row, standing=replace(row.standing, address=_NO_MAILBOX))
-    message = message_from_bytes(press.render(row, category, now).outgoing.content, policy=policy.default)
+    message = message_from_bytes(press.render_message(row, category, now).outgoing.content, policy=policy.default)
     body = message.get_body(("plain",)) if isinstance(message, EmailMessage) else None
     if body is None:
         raise AssertionError("every mail has a text part")

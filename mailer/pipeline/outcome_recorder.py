@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final, TypeVar
 
-from mailer.actions.bounce import BounceJudge, RefusalJudgement
+from mailer.actions.refusal_judgement import RefusalJudge, WindowRefusalJudgement
 from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.pipeline.deduplication import Key
 from mailer.pipeline.delivery_moves import log_late_outcomes, move_unchanged_deliveries
 from mailer.pipeline.lease_renewal import ClaimLease
-from mailer.pipeline.transitions import DeliveryStep, SendStep, Transition, step_after_outcome
+from mailer.pipeline.transitions import DeliveryStep, SendStep, Transition, transition_after_outcome
 from mailer.policy.outcome import Outcome, OutcomeKind
-from mailer.ports.deliveries import Claim, DeliveryRow, DeliveryStore, LockWait
-from mailer.runtime.error_kinds import ErrorKind, error_kind, error_place
+from mailer.ports.deliveries import Claim, DeliveryRow, DeliveryStore, LockWaitTimedOut
+from mailer.runtime.error_kinds import ErrorKind, classify_error, error_place
 from mailer.telemetry import log
 
 RETRY_SECONDS = 1.0
@@ -43,7 +43,7 @@ class OutcomeRecorder:
     """
 
     def __init__(
-        self, deliveries: DeliveryStore, bounces: BounceJudge, claim: Claim, lease: ClaimLease, stop: asyncio.Event
+        self, deliveries: DeliveryStore, bounces: RefusalJudge, claim: Claim, lease: ClaimLease, stop: asyncio.Event
     ) -> None:
         self._deliveries = deliveries
         self._bounces = bounces
@@ -52,7 +52,7 @@ class OutcomeRecorder:
         self._stop = stop
         self._pending = list[Transition]()
         """Outcomes that are not recorded yet."""
-        self._judgements = list[RefusalJudgement]()
+        self._judgements = list[WindowRefusalJudgement]()
         """Of the refusals among them."""
         self._pending_since = 0.0
         self._unsure: Sequence[DeliveryStep] = ()
@@ -74,7 +74,7 @@ class OutcomeRecorder:
         return frozenset[Key]().union(*(judgement.doubted for judgement in self._judgements))
 
     @asynccontextmanager
-    async def releasing_on_error(self) -> AsyncIterator[None]:
+    async def releasing_claim_on_error(self) -> AsyncIterator[None]:
         """A context that gives a claim back after an outage or a bug, once its outcomes are recorded.
 
         Its batches are claimed again soon. Intended deliveries that may have been offered stay as they are, and are in
@@ -86,13 +86,13 @@ class OutcomeRecorder:
                 yield
             finally:
                 # Whatever has failed: what has come of a window must not be forgotten.
-                await self.record_outcomes()
+                await self.record_pending_outcomes()
         except Exception as error:
-            if error_kind(error) is not ErrorKind.PASSING:
+            if classify_error(error) is not ErrorKind.PASSING:
                 await self.finish_claim(None)
             raise
 
-    async def commit_window(self, steps: Sequence[DeliveryStep]) -> frozenset[Key] | None:
+    async def commit_outcomes_and_intents(self, steps: Sequence[DeliveryStep]) -> frozenset[Key] | None:
         """Commits the outcomes of a window and the intents of the next one in one statement.
 
         Returns:
@@ -103,8 +103,8 @@ class OutcomeRecorder:
             crash_if_armed(CrashPoint.BEFORE_OUTCOME)
         self._unsure = steps
         refused: frozenset[Key] | None = None
-        with suppress(LockWait):
-            refused = await self._deliveries.commit_moves(
+        with suppress(LockWaitTimedOut):
+            refused = await self._deliveries.commit_moves_or_find_refused(
                 self._token,
                 [move for move, _ in both],
                 [entry for _, entries in both for entry in entries],
@@ -114,13 +114,13 @@ class OutcomeRecorder:
         if self._pending and refused is not None and not refused:
             self._pending = []
             crash_if_armed(CrashPoint.AFTER_OUTCOME)
-            await self._suppress_addresses()
+            await self._suppress_refused_addresses()
         return refused
 
-    async def record_outcomes(self) -> None:
+    async def record_pending_outcomes(self) -> None:
         """Records pending outcomes without new intents, and retracts intents whose commit is unknown."""
         if self._unsure:
-            await self._retract_intents()
+            await self._retract_unsure_intents()
         changes, self._pending = self._pending, []
         if not changes:
             return
@@ -129,7 +129,7 @@ class OutcomeRecorder:
             await self._write_through_outage(lambda: move_unchanged_deliveries(self._deliveries, self._token, changes))
         )
         crash_if_armed(CrashPoint.AFTER_OUTCOME)
-        await self._suppress_addresses()
+        await self._suppress_refused_addresses()
 
     async def finish_claim(self, until: datetime | None) -> None:
         """Ends a claim. Its remaining deliveries are due at `until`."""
@@ -153,10 +153,10 @@ class OutcomeRecorder:
             # What came of the window must not be lost for it.
             log.exception("refusals could not be judged", processor=processor, deliveries=len(rows))
 
-    async def _retract_intents(self) -> None:
+    async def _retract_unsure_intents(self) -> None:
         steps, self._unsure = self._unsure, ()
         now = datetime.now(UTC)
-        lost = [step_after_outcome(step, _UNANSWERED, now) for step in steps if isinstance(step, SendStep)]
+        lost = [transition_after_outcome(step, _UNANSWERED, now) for step in steps if isinstance(step, SendStep)]
         # Those that were not committed are not intended, and stay as they are.
         await self._write_through_outage(lambda: move_unchanged_deliveries(self._deliveries, self._token, lost))
 
@@ -176,12 +176,12 @@ class OutcomeRecorder:
                 log.warning("what came of a window could not be recorded; trying again", error=error_place(error))
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _suppress_addresses(self) -> None:
+    async def _suppress_refused_addresses(self) -> None:
         """Suppresses the addresses of believed refusals, after their outcomes were recorded."""
         judgements, self._judgements = self._judgements, []
         for judgement in judgements:
-            await self._write_through_outage(partial(self._bounces.suppress_addresses, judgement))
+            await self._write_through_outage(partial(self._bounces.suppress_believed_addresses, judgement))
 
 
 def _is_bug(error: Exception) -> bool:
-    return error_kind(error) is ErrorKind.BUG
+    return classify_error(error) is ErrorKind.BUG

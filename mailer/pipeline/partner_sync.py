@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from mailer.policy.policy_file import Policy
-from mailer.ports.partners import PartnerSuppressions, Webhook, WebhookRefused
+from mailer.ports.partners import PartnerSuppressions, WebhookPoster, WebhookPostFailed
 from mailer.telemetry import log
 
 AT_ONCE = 1000
@@ -22,16 +22,16 @@ class PartnerSync:
         partners: the lists. post: posts JSON to a URL. policies: by brand; they name the partners and their URLs.
     """
 
-    def __init__(self, partners: PartnerSuppressions, post: Webhook, policies: Mapping[str, Policy]) -> None:
+    def __init__(self, partners: PartnerSuppressions, post: WebhookPoster, policies: Mapping[str, Policy]) -> None:
         self._partners = partners
         self._post = post
         self._policies = policies
 
-    async def run(self, stop: asyncio.Event, period: float = PERIOD) -> None:
+    async def post_until_stopped(self, stop: asyncio.Event, period: float = PERIOD) -> None:
         """Runs rounds until `stop` is set. A round that fails is logged; the next round does the rest."""
         while not stop.is_set():
             try:
-                await self.sync_partners()
+                await self.post_to_all_partners()
             except Exception:
                 log.exception("partners could not be told; trying again")
             try:
@@ -39,20 +39,20 @@ class PartnerSync:
             except TimeoutError:
                 continue
 
-    async def sync_partners(self) -> None:
+    async def post_to_all_partners(self) -> None:
         """Runs one round: posts to all partners that have a URL, at the same time."""
         day = datetime.now(UTC).date()
         async with asyncio.TaskGroup() as tasks:
             for brand, policy in self._policies.items():
                 for partner in policy.partners:
                     if partner.push_url and partner.holds_on(day):
-                        tasks.create_task(self._post_suppressions(brand, partner.id, partner.push_url))
+                        tasks.create_task(self._post_unsent_suppressions(brand, partner.id, partner.push_url))
 
-    async def _post_suppressions(self, brand: str, partner: str, url: str) -> None:
-        while new := await self._partners.read_unsent(brand, partner, AT_ONCE):
+    async def _post_unsent_suppressions(self, brand: str, partner: str, url: str) -> None:
+        while new := await self._partners.read_unsent_suppressions(brand, partner, AT_ONCE):
             try:
                 await self._post(url, json.dumps(new.signed).encode())
-            except WebhookRefused as refusal:
+            except WebhookPostFailed as refusal:
                 log.warning("a partner took no suppressions", brand=brand, partner=partner, why=str(refusal))
                 return
-            await self._partners.mark_sent(new.ids)
+            await self._partners.mark_suppressions_sent(new.ids)

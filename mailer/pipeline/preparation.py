@@ -12,32 +12,32 @@ from typing import Protocol
 from uuid import UUID
 
 from mailer.pipeline.block_pauses import BlockPauses
-from mailer.pipeline.deduplication import Key, row_as_duplicate
-from mailer.pipeline.delivery_moves import log_held_deliveries
+from mailer.pipeline.deduplication import Key, row_marked_as_copy
+from mailer.pipeline.delivery_moves import log_deliveries_held_by_bug
 from mailer.pipeline.halt_watcher import WAITING
 from mailer.pipeline.processor_conditions import ProcessorCondition
 from mailer.pipeline.routing import NoRoute
 from mailer.pipeline.transitions import (
     DeliveryStep,
-    MessageDraft,
-    after_no_route,
-    after_render_error,
+    PlannedMessage,
     decide_row,
-    draft_message,
-    hold_without_way_out,
-    intend_message,
+    hold_without_visible_opt_out,
+    plan_message,
+    step_after_render_error,
     step_for_decision,
+    step_if_unroutable_too_long,
+    step_with_intent,
 )
 from mailer.pipeline.urgent_first import LanePriority
 from mailer.policy.category import Lane
 from mailer.policy.decision import Hold, Send
 from mailer.policy.outcome import Outcome
 from mailer.policy.policy_file import Policy
-from mailer.ports.deliveries import NO_WAY_OUT, CarryIntent, DeliveryRow, DeliveryState, TextCarrier
+from mailer.ports.deliveries import NO_WAY_OUT, DeliveryRow, DeliveryState, SharedTextCarrier, SharedTextIntent
 from mailer.ports.processor import Processor
 from mailer.ports.rates import AdmittedMessages, SendRequest
 from mailer.rendering.headers import HeaderRefused
-from mailer.rendering.mailing import MailingRenderer, RenderedMessage, Sign
+from mailer.rendering.mailing_renderer import MailingRenderer, RenderedMessage, Sign
 from mailer.rendering.template_library import RenderError
 from mailer.rendering.way_out import NoWayOut
 from mailer.telemetry import log
@@ -96,11 +96,11 @@ class ProcessorChooser(Protocol):
         """Returns True if each allowed processor is unable, or refuses us only with this recipient's messages."""
         ...
 
-    def has_other_processor(self, policy: Policy, purpose: str, unable: Collection[str]) -> bool:
+    def has_processor_able_to_carry(self, policy: Policy, purpose: str, unable: Collection[str]) -> bool:
         """Returns True if an allowed processor is not in `unable`, so that it can take the message now or later."""
         ...
 
-    def record_outcomes(
+    def note_outcomes_for_routing(
         self, name: str, outcomes: Sequence[Outcome], recipients: Sequence[int], sender: Callable[[int], str]
     ) -> None:
         """Uses the outcomes of a window, with its recipients and senders, for later choices."""
@@ -114,7 +114,7 @@ class RateAdmission(Protocol):
         """Takes tokens for messages. Returns which of them may go now."""
         ...
 
-    def return_tokens(self, admission: AdmittedMessages, unsent: Sequence[SendRequest]) -> None:
+    def put_tokens_back(self, admission: AdmittedMessages, unsent: Sequence[SendRequest]) -> None:
         """Puts back the tokens of admitted messages that were not sent."""
         ...
 
@@ -126,8 +126,8 @@ class RateAdmission(Protocol):
 _MOST_PAGED = 1000
 """The most mailings that are kept in memory, so that each is logged once. With more, the memory is cleared."""
 _UNLIMITED = AdmittedMessages((), inf)
-Carried = Callable[[Mapping[Key, tuple[bytes, bytes]]], Awaitable[dict[Key, TextCarrier]]]
-"""Finds the last delivery of a text to a shared address; see `ports.deliveries.DeliveryStore.find_carriers`."""
+Carried = Callable[[Mapping[Key, tuple[bytes, bytes]]], Awaitable[dict[Key, SharedTextCarrier]]]
+"""Finds the last delivery of a text to a shared address; see `DeliveryStore.find_shared_text_carriers`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,14 +201,14 @@ class WindowPreparation:
             barred: by row, the processors that have refused us with its message.
             now: an aware datetime.
         """
-        prepared, drafts = PreparedWindow([]), list[MessageDraft]()
+        prepared, drafts = PreparedWindow([]), list[PlannedMessage]()
         await self._checks.streams.reload_pauses()
         for row in rows:
             without = barred.get(row.key, ()) if barred else ()
-            match self._decide_row(row, renderers[row.mailing_id], without, now):
+            match self._decide_and_route_row(row, renderers[row.mailing_id], without, now):
                 case DeliveryStep() as step:
                     prepared.steps.append(step)
-                case MessageDraft() as draft:
+                case PlannedMessage() as draft:
                     drafts.append(draft)
                 case datetime() as later:
                     prepared.left[row.key] = later
@@ -216,7 +216,7 @@ class WindowPreparation:
         if any(draft.row.shared for draft in drafts):
             drafts, behind = await self._resolve_duplicates(prepared, drafts, own_states, now)
         if drafts:
-            await self._admit_drafts(prepared, drafts, now)
+            await self._admit_and_render_drafts(prepared, drafts, now)
         # A row that waits for another row's copy waits as long as that row.
         prepared.left |= {key: prepared.left.get(first, now) for key, first in behind.items()}
         return prepared
@@ -224,10 +224,10 @@ class WindowPreparation:
     async def _resolve_duplicates(
         self,
         prepared: PreparedWindow,
-        drafts: Sequence[MessageDraft],
+        drafts: Sequence[PlannedMessage],
         own_states: Mapping[Key, DeliveryState],
         now: datetime,
-    ) -> tuple[list[MessageDraft], dict[Key, Key]]:
+    ) -> tuple[list[PlannedMessage], dict[Key, Key]]:
         """Ends the drafts whose text another delivery sends to the same address.
 
         Returns:
@@ -240,13 +240,13 @@ class WindowPreparation:
             if draft.row.shared and (text := draft.press.text_digest(draft.row))
         }
         carriers = await self._carriers(texts) if texts else {}
-        going, behind, first = list[MessageDraft](), dict[Key, Key](), dict[object, Key]()
+        going, behind, first = list[PlannedMessage](), dict[Key, Key](), dict[object, Key]()
         for draft in drafts:
             key, carrier = draft.row.key, carriers.get(draft.row.key)
             if not draft.row.shared:
                 going.append(draft)
                 continue
-            if carrier and (step := _resolve_duplicate(draft, carrier, own_states, now)):
+            if carrier and (step := _step_for_duplicate(draft, carrier, own_states, now)):
                 prepared.steps.append(step)
                 continue
             place = key[0], draft.row.shared if draft.send.category.invites else texts.get(key, key)
@@ -254,13 +254,13 @@ class WindowPreparation:
                 behind[key] = first[place]
                 continue
             if key in texts:
-                draft.carries = CarryIntent(*texts[key], carrier.n if carrier else 0)
+                draft.carries = SharedTextIntent(*texts[key], carrier.n if carrier else 0)
             going.append(draft)
         return going, behind
 
-    def _decide_row(
+    def _decide_and_route_row(
         self, row: DeliveryRow, press: MailingRenderer, barred: Collection[str], now: datetime
-    ) -> DeliveryStep | MessageDraft | datetime:
+    ) -> DeliveryStep | PlannedMessage | datetime:
         """Returns the step of a row that is not sent; or a draft, if it may be sent; or the time to decide again."""
         if halt := self._checks.control.mailing_halt_reason(press.facts.brand, row.mailing_id):
             return self._witness_wait_until(now) if halt == WAITING else now
@@ -270,9 +270,9 @@ class WindowPreparation:
         lane, purpose = press.category.lane, press.template.purpose
         route = self._checks.routes.choose_processor(press.policy, purpose, now, barred, lane=lane)
         if not isinstance(route, NoRoute):
-            draft = draft_message(row, press, decision, route)
+            draft = plan_message(row, press, decision, route)
             return self._checks.streams.paused_until(route.name, decision.category, draft.wanted.domain, now) or draft
-        if ended := after_no_route(row, press, decision.category, route, now):
+        if ended := step_if_unroutable_too_long(row, press, decision.category, route, now):
             return ended
         if route.rule is None:
             return route.until
@@ -301,9 +301,11 @@ class WindowPreparation:
         self._waiting = since, now
         return now + min(max(now - since, _SOON), _LATER)
 
-    async def _admit_drafts(self, prepared: PreparedWindow, drafts: Sequence[MessageDraft], now: datetime) -> None:
+    async def _admit_and_render_drafts(
+        self, prepared: PreparedWindow, drafts: Sequence[PlannedMessage], now: datetime
+    ) -> None:
         admission = prepared.admission = await self._checks.meter.admit_messages([draft.wanted for draft in drafts])
-        going, date = list[tuple[MessageDraft, RenderedMessage]](), int(now.timestamp())
+        going, date = list[tuple[PlannedMessage, RenderedMessage]](), int(now.timestamp())
         failed, held = list[SendRequest](), Counter[tuple[UUID, str]]()
         for number, (draft, granted) in enumerate(zip(drafts, admission.granted, strict=True)):
             if number % PRINTED_AT_ONCE == 0:
@@ -312,30 +314,32 @@ class WindowPreparation:
                 prepared.left[draft.row.key] = admission.again or now
                 continue
             try:
-                going.append((draft, draft.press.render(draft.row, draft.send.category, date)))
+                going.append((draft, draft.press.render_message(draft.row, draft.send.category, date)))
             except (RenderError, HeaderRefused) as error:
-                prepared.steps.append(after_render_error(draft, error))
+                prepared.steps.append(step_after_render_error(draft, error))
                 failed.append(draft.wanted)
             except NoWayOut as error:
-                prepared.steps.append(hold_without_way_out(draft, error))
+                prepared.steps.append(hold_without_visible_opt_out(draft, error))
                 failed.append(draft.wanted)
                 held[draft.press.facts.id, draft.send.category.name] += 1
         for (mailing_id, category), deliveries in held.items():
-            log_held_deliveries(mailing_id, category, NO_WAY_OUT, deliveries)
+            log_deliveries_held_by_bug(mailing_id, category, NO_WAY_OUT, deliveries)
         if failed:
-            self._checks.meter.return_tokens(admission, failed)
-        prepared.steps += [intend_message(draft, printed) for draft, printed in await self._sign_messages(going, date)]
+            self._checks.meter.put_tokens_back(admission, failed)
+        prepared.steps += [
+            step_with_intent(draft, printed) for draft, printed in await self._sign_messages(going, date)
+        ]
 
     async def _sign_messages(
-        self, going: list[tuple[MessageDraft, RenderedMessage]], now: int
-    ) -> list[tuple[MessageDraft, RenderedMessage]]:
+        self, going: list[tuple[PlannedMessage, RenderedMessage]], now: int
+    ) -> list[tuple[PlannedMessage, RenderedMessage]]:
         sign, loop = self._sign, asyncio.get_running_loop()
         if sign is None or self._threads is None:
             return going
 
         def sign_some(
-            some: Sequence[tuple[MessageDraft, RenderedMessage]],
-        ) -> list[tuple[MessageDraft, RenderedMessage]]:
+            some: Sequence[tuple[PlannedMessage, RenderedMessage]],
+        ) -> list[tuple[PlannedMessage, RenderedMessage]]:
             return [
                 (
                     draft,
@@ -353,11 +357,11 @@ class WindowPreparation:
         return [pair for chunk in done for pair in chunk]
 
 
-def _resolve_duplicate(
-    draft: MessageDraft, carrier: TextCarrier, own_states: Mapping[Key, DeliveryState], now: datetime
+def _step_for_duplicate(
+    draft: PlannedMessage, carrier: SharedTextCarrier, own_states: Mapping[Key, DeliveryState], now: datetime
 ) -> DeliveryStep | None:
     """Returns the step of a draft whose text another delivery sends to its address, or None if the draft may go."""
-    row = row_as_duplicate(draft.row, carrier, own_states, now, each_told=not draft.send.category.is_optional)
+    row = row_marked_as_copy(draft.row, carrier, own_states, now, each_told=not draft.send.category.is_optional)
     if row is None:
         return None
     decision = decide_row(row, draft.press, now)

@@ -72,7 +72,7 @@ class ProcessorCondition:
         return self.state not in (UNUSED, WORKING)
 
 
-def is_unanswered(outcome: Outcome) -> bool:
+def is_processor_unavailable(outcome: Outcome) -> bool:
     """Returns True if the processor neither accepted nor refused the message: it is away, or refuses us."""
     match outcome.result:
         case OutcomeKind.UNSENT | OutcomeKind.IN_DOUBT:
@@ -83,12 +83,12 @@ def is_unanswered(outcome: Outcome) -> bool:
             return False
 
 
-def refuses_us(outcome: Outcome) -> bool:
+def is_refusal_of_us(outcome: Outcome) -> bool:
     """Returns True if the processor answered and refused us, not the message. It may take other messages."""
     return outcome.trouble is ConnectionTrouble.REFUSED and outcome.code is not None
 
 
-def after_window(
+def condition_after_window(
     known: ProcessorCondition, telling: Sequence[Outcome], now: datetime, *, takes: bool = False
 ) -> ProcessorCondition:
     """Returns the condition of a processor after a window.
@@ -100,12 +100,12 @@ def after_window(
         takes: True if it is known to take other messages.
     """
     first = next((outcome for outcome in telling if outcome.trouble), None)
-    if all(map(is_unanswered, telling)) and not (takes and all(map(refuses_us, telling))):
+    if all(map(is_processor_unavailable, telling)) and not (takes and all(map(is_refusal_of_us, telling))):
         # An error that the processor itself reported says more than a lost connection.
         trouble = (first and first.trouble) or ConnectionTrouble.LOST
         return _condition_in_state(known, trouble.relay_state, trouble.operator_remedy, first or telling[0], now)
     # Trouble of some connections does not count if other connections worked.
-    denied = first and next((outcome for outcome in telling if refuses_us(outcome)), None)
+    denied = first and next((outcome for outcome in telling if is_refusal_of_us(outcome)), None)
     if denied is not None:
         return _condition_in_state(known, REFUSES_SOME, ConnectionTrouble.REFUSED.operator_remedy, denied, now)
     if known.state == WORKING:
@@ -115,7 +115,7 @@ def after_window(
     return ProcessorCondition(WORKING, now, known.error, known.seen)
 
 
-def when_slow(known: ProcessorCondition, windows: int, seconds: float, now: datetime) -> ProcessorCondition:
+def condition_when_slow(known: ProcessorCondition, windows: int, seconds: float, now: datetime) -> ProcessorCondition:
     """Returns the condition of a processor with slow windows. A worse condition stays.
 
     Args:
@@ -142,7 +142,7 @@ def _condition_in_state(
     return ProcessorCondition(state, now, error, now, 1, remedy)
 
 
-def log_state(name: str, before: ProcessorCondition, condition: ProcessorCondition) -> None:
+def log_state_change(name: str, before: ProcessorCondition, condition: ProcessorCondition) -> None:
     """Logs a changed state: once when a trouble begins, and once when it ends."""
     if condition.state == before.state:
         return
@@ -177,7 +177,7 @@ class ConditionSource(Protocol):
 class ReadinessReporter(Protocol):
     """Stores the problems that stop a process's work; see `runtime.readiness.Readiness`."""
 
-    def report_problem(self, name: str, problem: str | None) -> object:
+    def set_or_clear_problem(self, name: str, problem: str | None) -> object:
         """Stores a problem under a name; None: there is no problem any more."""
         ...
 
@@ -198,7 +198,7 @@ class ConditionReporter:
         self._noted: Mapping[str, str] = {}
         self._noted_at = float("-inf")
 
-    async def keep_polling(self, stop: asyncio.Event) -> None:
+    async def report_until_stopped(self, stop: asyncio.Event) -> None:
         """Reports changes until `stop` is set, then deletes this worker's states. A failed report is repeated."""
         while not stop.is_set():
             try:
@@ -208,28 +208,28 @@ class ConditionReporter:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), LOOK)
         try:
-            await self._states.forget_states(self._worker)
+            await self._states.delete_states_of_worker(self._worker)
         except Exception as error:
             log.warning("the states of relays could not be taken back", error=type(error).__name__)
 
     async def report_changes(self) -> None:
         """Stores the states at once if one has changed, and else every `REFRESH` seconds."""
         conditions = self._known.processor_conditions
-        self._ready.report_problem("relays", why_none_usable(conditions, datetime.now(UTC)))
+        self._ready.set_or_clear_problem("relays", reason_no_processor_usable(conditions, datetime.now(UTC)))
         states = {name: condition.state for name, condition in conditions.items()}
         if states == self._noted and time.monotonic() - self._noted_at < REFRESH:
             return
         for name, state in states.items():
             for known in WORDS:
                 RELAY_STATE.labels(name, known).set(known == state)
-        await self._states.note_states(
+        await self._states.store_states_of_worker(
             self._worker,
             [ProcessorState(name, c.state, c.since, c.error, c.remedy, c.times) for name, c in conditions.items()],
         )
         self._noted, self._noted_at = states, time.monotonic()
 
 
-def why_none_usable(conditions: Mapping[str, ProcessorCondition], now: datetime) -> str | None:
+def reason_no_processor_usable(conditions: Mapping[str, ProcessorCondition], now: datetime) -> str | None:
     """Returns a line that says why no processor can be used. None: one can, or none was tried lately."""
     for condition in conditions.values():
         lately = condition.seen is not None and now - condition.seen < LATELY

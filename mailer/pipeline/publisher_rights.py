@@ -7,7 +7,14 @@ from mailer.accounts import AccountEvent
 from mailer.events import MessageEvent
 from mailer.policy.identity import ITSELF, Identity
 from mailer.policy.policy_file import Policy
-from mailer.policy.publisher_rights import PIPELINE, AccountRight, Publisher, PublishRight, Wish, right_refusal
+from mailer.policy.publisher_rights import (
+    PIPELINE,
+    AccountActionAttempt,
+    PublishAttempt,
+    Publisher,
+    Wish,
+    refusal_of_publisher,
+)
 from mailer.ports.publishers import PublisherStore
 
 PERIOD = 1.0
@@ -24,8 +31,8 @@ def required_right(policies: Mapping[str, Policy], event: MessageEvent | Account
     if policy is None:
         return None
     if not isinstance(event, MessageEvent):
-        return AccountRight(event.brand, event.account)
-    return PublishRight(event.brand, event.category, event.template) if event.category in policy.terms else None
+        return AccountActionAttempt(event.brand, event.account)
+    return PublishAttempt(event.brand, event.category, event.template) if event.category in policy.terms else None
 
 
 class PublisherRegister:
@@ -43,29 +50,29 @@ class PublisherRegister:
         self._granted = set[tuple[Identity, type[Wish], Wish]]()  # wishes of two kinds can be equal as tuples
         self._asked_at = float("-inf")
 
-    async def refresh_rights(self) -> None:
+    async def refresh_rights_if_old(self) -> None:
         """Reads the rights from the database if those in memory are older than `PERIOD`."""
         if self._clock() - self._asked_at > PERIOD:
             await self._load_publishers()
 
-    async def refusal_reason(self, identity: Identity, wish: Wish) -> str | None:
+    async def refusal_of_wish(self, identity: Identity, wish: Wish) -> str | None:
         """Returns the reason for which an identity may not do something, or None if it may."""
         key = (identity, type(wish), wish)
         if key in self._granted:
             return None
-        problem = self._find_refusal(identity, wish)
+        problem = self._refusal_from_known_rights(identity, wish)
         if problem is not None and self._clock() - self._asked_at > _AGAIN:
             await self._load_publishers()
-            problem = self._find_refusal(identity, wish)
+            problem = self._refusal_from_known_rights(identity, wish)
         if problem is None and len(self._granted) < _MOST_GRANTED:
             self._granted.add(key)
         return problem
 
-    def _find_refusal(self, identity: Identity, wish: Wish) -> str | None:
-        return right_refusal(identity, PIPELINE if identity == ITSELF else self._known.get(identity), wish)
+    def _refusal_from_known_rights(self, identity: Identity, wish: Wish) -> str | None:
+        return refusal_of_publisher(identity, PIPELINE if identity == ITSELF else self._known.get(identity), wish)
 
     async def _load_publishers(self) -> None:
         asked_at = self._clock()
-        self._known = await self._publishers.all_publishers()
+        self._known = await self._publishers.unrevoked_publishers_by_identity()
         self._granted.clear()
         self._asked_at = asked_at

@@ -16,8 +16,8 @@ from uuid import UUID
 
 from mailer.policy.category import Lane
 from mailer.policy.outcome import Outcome, OutcomeKind
-from mailer.policy.pace import FLOOR, RESERVES, ReplySample, SendingPace, current_pace, is_too_fast
-from mailer.ports.rates import AdmittedMessages, Name, RateLimit, RateStore, SendRequest, TokenLease, TokenRequest
+from mailer.policy.pace import FLOOR, RESERVES, ReplySample, SendingPace, current_pace, is_slower_pace_asked
+from mailer.ports.rates import AdmittedMessages, Name, RateLimit, RateTokenStore, SendRequest, TokenLease, TokenRequest
 from mailer.rendering.headers import HeaderRefused, a_labels
 from mailer.telemetry import log
 
@@ -64,7 +64,7 @@ class LimitSnapshot:
                 self.figures[name] = int(current)
         self._by_domain = bool(self._domains or self._paces)
 
-    def limits_of(self, one: SendRequest) -> list[Name]:
+    def limits_of_message(self, one: SendRequest) -> list[Name]:
         """Returns the names of the limits that apply to a message."""
         names = [
             *self._processors.get(one.processor, ()),
@@ -136,7 +136,7 @@ class RateLimiter:
         tokens: the store of limits and tokens. worker: the name of this process, stored with lowered paces.
     """
 
-    def __init__(self, tokens: RateStore, worker: str) -> None:
+    def __init__(self, tokens: RateTokenStore, worker: str) -> None:
         self._tokens = tokens
         self._worker = worker
         self._snapshot = LimitSnapshot((), {}, datetime.min.replace(tzinfo=UTC))
@@ -149,24 +149,24 @@ class RateLimiter:
     async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmittedMessages:
         """Takes a token of each limit that applies to a message, for as many messages as there are tokens."""
         if time.monotonic() - self._read_at > OLDEST:
-            await self.reload_limits()
+            await self.reload_limit_snapshot()
         snapshot = self._snapshot
         if not snapshot.figures:
             return AdmittedMessages((True,) * len(wanted), inf)
-        concerned = [snapshot.limits_of(one) for one in wanted]
+        concerned = [snapshot.limits_of_message(one) for one in wanted]
         needs: dict[Lane, dict[Name, int]] = {}
         for one, names in zip(wanted, concerned, strict=True):
             needed = needs.setdefault(one.lane, {})
             for name in names:
                 needed[name] = needed.get(name, 0) + 1
         for lane, needed in needs.items():
-            await self._lease_missing(lane, needed, snapshot.figures)
+            await self._lease_missing_tokens(lane, needed, snapshot.figures)
         return self._take_tokens(wanted, concerned)
 
-    def return_tokens(self, admission: AdmittedMessages, unsent: Sequence[SendRequest]) -> None:
+    def put_tokens_back(self, admission: AdmittedMessages, unsent: Sequence[SendRequest]) -> None:
         """Puts tokens of messages that were admitted and not sent back into their buckets, if they are still valid."""
         for one in unsent:
-            for name in self._snapshot.limits_of(one):
+            for name in self._snapshot.limits_of_message(one):
                 pot = self._bucket_for(one.lane, name)
                 if pot.since <= admission.at < pot.ends:
                     pot.tokens += 1
@@ -176,9 +176,9 @@ class RateLimiter:
         if outcome.result is not OutcomeKind.UNSENT:
             self._answers[processor, _canonical_domain(domain)].count_reply(outcome)
 
-    async def reload_limits(self) -> None:
+    async def reload_limit_snapshot(self) -> None:
         """Reads the limits and paces in force, and makes a new snapshot."""
-        limits, paces = await self._tokens.limits_in_force()
+        limits, paces = await self._tokens.limits_and_paces_in_force()
         before, self._snapshot = self._snapshot.figures, LimitSnapshot(limits, paces, datetime.now(UTC))
         self._read_at = time.monotonic()
         figures = self._snapshot.figures
@@ -188,11 +188,11 @@ class RateLimiter:
                 if figures[name] != before.get(name):
                     pot.dry = 0.0
 
-    async def keep_polling(self, stop: asyncio.Event) -> None:
-        """Calls `adjust_limits` regularly until `stop` is set, then returns all unused tokens. Logs errors."""
+    async def adjust_until_stopped(self, stop: asyncio.Event) -> None:
+        """Calls `refresh_limits_and_tokens` regularly until `stop` is set, then returns unused tokens. Logs errors."""
         while not stop.is_set():
             try:
-                await self.adjust_limits()
+                await self.refresh_limits_and_tokens()
             except Exception:
                 log.exception("the limits could not be read; trying again")
             try:
@@ -200,22 +200,22 @@ class RateLimiter:
             except TimeoutError:
                 continue
         try:
-            await self._return_unused(inf)
+            await self._return_unused_tokens(inf)
         except Exception:
             log.exception("tokens could not be given back")
 
-    async def adjust_limits(self) -> None:
+    async def refresh_limits_and_tokens(self) -> None:
         """Lowers paces of throttled domains, reads the limits, and returns unused tokens to the database."""
-        await self._lower_paces()
-        await self.reload_limits()
-        await self._return_unused(time.monotonic() - IDLE)
+        await self._lower_paces_of_throttled()
+        await self.reload_limit_snapshot()
+        await self._return_unused_tokens(time.monotonic() - IDLE)
 
     def _bucket_for(self, lane: Lane, name: Name) -> TokenBucket:
         return self._pots[lane].setdefault(name, TokenBucket())
 
-    async def _lease_missing(self, lane: Lane, needs: Mapping[Name, int], figures: Mapping[Name, int]) -> None:
+    async def _lease_missing_tokens(self, lane: Lane, needs: Mapping[Name, int], figures: Mapping[Name, int]) -> None:
         """Leases missing tokens, one lease at a time for a lane: the next caller may find enough leased ahead."""
-        if not self._missing_tokens(lane, needs):
+        if not self._limits_lacking_tokens(lane, needs):
             return
         async with self._leasing[lane]:
             for _ in range(ROUNDS):
@@ -227,7 +227,7 @@ class RateLimiter:
                         figures[name],
                         RESERVES[lane],
                     )
-                    for name in self._missing_tokens(lane, needs)
+                    for name in self._limits_lacking_tokens(lane, needs)
                 ]
                 if not asks:
                     return
@@ -235,7 +235,7 @@ class RateLimiter:
                 for lease in await self._tokens.lease_tokens(asks):
                     self._bucket_for(lane, lease.name).add_tokens(lease, wanted[lease.name], now)
 
-    def _missing_tokens(self, lane: Lane, needs: Mapping[Name, int]) -> list[Name]:
+    def _limits_lacking_tokens(self, lane: Lane, needs: Mapping[Name, int]) -> list[Name]:
         now = time.monotonic()
         return [name for name, need in needs.items() if self._bucket_for(lane, name).needs_refill(need, now)]
 
@@ -258,7 +258,7 @@ class RateLimiter:
                 until = min(until, pot.ends)
         return AdmittedMessages(granted, until, min(again, default=None), now)
 
-    async def _return_unused(self, before: float) -> None:
+    async def _return_unused_tokens(self, before: float) -> None:
         """Returns tokens unused since `before` to the database, except tokens of a second, which expire too soon."""
         unused: list[tuple[Name, datetime, int]] = []
         for pots in self._pots.values():
@@ -269,7 +269,7 @@ class RateLimiter:
         if unused:
             await self._tokens.return_tokens(unused)
 
-    async def _lower_paces(self) -> None:
+    async def _lower_paces_of_throttled(self) -> None:
         answers, self._answers = self._answers, defaultdict(ReplySample)
         self._looks.append(answers)
         rates = []
@@ -279,7 +279,7 @@ class RateLimiter:
             looks = [look[processor, domain] for look in self._looks if (processor, domain) in look]
             replies = sum(look.replies for look in looks)
             rate = replies / (len(looks) * PERIOD)
-            if is_too_fast(looks) and rate > 2 * FLOOR:
+            if is_slower_pace_asked(looks) and rate > 2 * FLOOR:
                 shown = domain if replies >= MANY else "a small one"
                 log.warning("slowing down", processor=processor, domain=shown, rate=round(rate, 1))
                 rates.append((processor, domain, rate))

@@ -9,7 +9,7 @@ from mailer.pipeline.routing import NoRoute
 from mailer.pipeline.transitions import decide_row
 from mailer.policy.decision import Divert, Hold, Send, Suppress
 from mailer.ports.deliveries import DeliveryRow, DeliveryStore
-from mailer.rendering.mailing import MailingRenderer
+from mailer.rendering.mailing_renderer import MailingRenderer
 
 _AT_ONCE: Final = 5000
 
@@ -60,7 +60,7 @@ async def preview_release(
         now: an aware datetime.
     """
     foreseen, after = ReleasePreview(), 0
-    while rows := await deliveries.list_queued(press.facts.id, after, _AT_ONCE):
+    while rows := await deliveries.list_queued_deliveries(press.facts.id, after, _AT_ONCE):
         after = rows[-1].recipient_id
         for row in rows:
             foreseen.count_recipient(row, press, route, now)

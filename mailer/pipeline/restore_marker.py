@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from mailer.pipeline.commit_traces import SECONDS_KEPT, CommitTraces
+from mailer.pipeline.commit_traces import SECONDS_KEPT, CommitTraceFiles
 from mailer.pipeline.standing_journal import StandingJournal
-from mailer.ports.halts import CommitTrace, RestoreMarker, RestoreMarkerUnreadable, StandingChange
-from mailer.runtime.private_files import open_private, private_folder
+from mailer.ports.halts import JournaledStandingChange, LastCommittedEntries, RestoreMarker, RestoreMarkerUnreadable
+from mailer.runtime.private_files import create_private_folder, open_private_file
 from mailer.telemetry import log
 
 PATIENCE = 5.0
@@ -36,17 +36,17 @@ class FileRestoreMarkers:
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "database.json"
-        self._traces = CommitTraces(folder / "seen")
+        self._traces = CommitTraceFiles(folder / "seen")
         self._journal = StandingJournal(folder / "seen", self._traces.id)
         self.id = self._traces.id
         self._lineage: UUID | None = None
-        self._unwritten = deque[StandingChange]()
+        self._unwritten = deque[JournaledStandingChange]()
         self._is_kept = False
         self._is_failing = False
         # One thread: when a task begins, all that earlier tasks have written is on disk.
         self._disk = ThreadPoolExecutor(1, "disk")
 
-    def read_marker(self) -> RestoreMarker | None:
+    def read_restore_marker(self) -> RestoreMarker | None:
         """See the port."""
         try:
             seen = json.loads(self._file.read_text("utf-8"))
@@ -56,90 +56,90 @@ class FileRestoreMarkers:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            why = self._error_text(error) if isinstance(error, OSError) else "it is not what was written"
+            why = self._disk_error_with_remedy(error) if isinstance(error, OSError) else "it is not what was written"
             log.warning("what was seen of the database cannot be read", file=str(self._file), error=why)
             return None
 
-    def write_marker(self, memory: RestoreMarker, instead_of: Collection[UUID]) -> None:
+    def write_restore_marker(self, memory: RestoreMarker, instead_of: Collection[UUID]) -> None:
         """See the port."""
-        known = self.read_marker()
+        known = self.read_restore_marker()
         older = known is None or (known.lineage == memory.lineage and known.seal < memory.seal)
         if not older and known is not None and known.lineage not in instead_of:
             return
         body = {"lineage": str(memory.lineage), "seal": memory.seal, "digest": memory.digest}
-        self._try_write(partial(self._replace_file, json.dumps(body)))
+        self._try_write(partial(self._replace_marker_file, json.dumps(body)))
 
-    def _replace_file(self, body: str) -> None:
+    def _replace_marker_file(self, body: str) -> None:
         # Not the process id: in containers that share a volume, each process may have the same.
         fresh = self._file.with_name(f"{self._file.name}.{self.id}")
-        private_folder(self._file.parent)
-        with open(fresh, "w", encoding="utf-8", opener=open_private) as opened:
+        create_private_folder(self._file.parent)
+        with open(fresh, "w", encoding="utf-8", opener=open_private_file) as opened:
             opened.write(body)
         fresh.replace(self._file)
 
-    def begin_lineage(self, lineage: UUID) -> None:
+    def note_commits_of_lineage(self, lineage: UUID) -> None:
         """See the port."""
         self._is_kept = False
         if lineage != self._lineage:
             self._lineage = lineage
-            self._try_write(partial(self._traces.begin_lineage, lineage))
+            self._try_write(partial(self._traces.note_commits_of_lineage, lineage))
 
-    def note_entry(self, writer: UUID, n: int) -> None:
+    def note_committed_entry(self, writer: UUID, n: int) -> None:
         """See the port."""
         if not self._is_kept:
-            self._try_write(partial(self._traces.note_entry, writer, n))
+            self._try_write(partial(self._traces.note_committed_entry, writer, n))
 
-    async def record_changes(self, changes: Sequence[StandingChange]) -> None:
+    async def record_standing_changes(self, changes: Sequence[JournaledStandingChange]) -> None:
         """See the port. Calls at the same time share one write."""
         self._unwritten.extend(replace(change, lineage=self._lineage) for change in changes)
-        await self._write_with_timeout(self._write_journal)
+        await self._write_with_timeout(self._append_unwritten_changes)
 
-    async def sync_to_disk(self) -> None:
+    async def sync_notes_to_disk(self) -> None:
         """See the port."""
         if not self._traces.is_synced:
-            await self._write_with_timeout(self._traces.sync_to_disk)
+            await self._write_with_timeout(self._traces.sync_notes_to_disk)
 
-    def read_traces(self) -> Sequence[CommitTrace]:
+    def read_last_committed_entries(self) -> Sequence[LastCommittedEntries]:
         """See the port."""
-        return self._traces.read_traces()
+        return self._traces.read_last_committed_entries()
 
-    def forget_traces(self, ended: Collection[UUID]) -> None:
+    def forget_ended_processes(self, ended: Collection[UUID]) -> None:
         """See the port."""
-        self._traces.forget_traces(frozenset(ended))
+        self._traces.forget_ended_processes(frozenset(ended))
 
-    def keep_as_evidence(self) -> None:
+    def stop_noting_to_keep_evidence(self) -> None:
         """See the port."""
         self._is_kept = True
 
-    async def mark_replayed(self, changes: Sequence[StandingChange]) -> None:
-        """Marks lost changes as handled: `remembered_changes` leaves them out from now on."""
+    async def mark_changes_replayed(self, changes: Sequence[JournaledStandingChange]) -> None:
+        """Marks lost changes as handled: `read_remembered_changes` leaves them out from now on."""
         if changes:
-            await self._write_with_timeout(partial(self._journal.mark_replayed, changes))
+            await self._write_with_timeout(partial(self._journal.mark_changes_replayed, changes))
 
-    def remembered_changes(self) -> Iterator[StandingChange]:
+    def read_remembered_changes(self) -> Iterator[JournaledStandingChange]:
         """Yields the changes of standings that this machine's processes have made in the last 25 days.
 
         Raises:
             RestoreMarkerUnreadable: this process may not read them, and so cannot tell if one of them was lost.
         """
         try:
-            yield from self._journal.read_changes()
+            yield from self._journal.read_unreplayed_changes()
         except PermissionError as error:
-            raise RestoreMarkerUnreadable(self._error_text(error)) from error
+            raise RestoreMarkerUnreadable(self._disk_error_with_remedy(error)) from error
 
     def close(self) -> None:
         """Closes the files. The notes of this process stay."""
         self._disk.shutdown()
         self._traces.close()
 
-    def _write_journal(self) -> None:
+    def _append_unwritten_changes(self) -> None:
         if changes := [self._unwritten.popleft() for _ in range(len(self._unwritten))]:
             try:
                 self._journal.append_changes(changes)
             except OSError:
                 self._unwritten.extendleft(reversed(changes[-MOST_UNWRITTEN:]))
                 raise
-            self._traces.sync_to_disk()
+            self._traces.sync_notes_to_disk()
 
     async def _write_with_timeout(self, write: Callable[[], None]) -> None:
         """Writes in the disk thread, and waits for it at most `PATIENCE` seconds."""
@@ -155,9 +155,9 @@ class FileRestoreMarkers:
             write()
             self._is_failing = False
         except OSError as error:
-            self._log_write_error(self._error_text(error))
+            self._log_write_error(self._disk_error_with_remedy(error))
 
-    def _error_text(self, error: OSError) -> str:
+    def _disk_error_with_remedy(self, error: OSError) -> str:
         """Returns one line: the error, and the remedy."""
         if not isinstance(error, PermissionError):
             return str(error)

@@ -14,16 +14,16 @@ from mailer.pipeline.circuit_breaker import CircuitBreaker
 from mailer.pipeline.processor_conditions import (
     UNUSED,
     ProcessorCondition,
-    after_window,
-    is_unanswered,
-    log_state,
-    refuses_us,
-    when_slow,
+    condition_after_window,
+    condition_when_slow,
+    is_processor_unavailable,
+    is_refusal_of_us,
+    log_state_change,
 )
 from mailer.policy.category import Lane
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy
-from mailer.policy.processor_rules import ProcessorUse, processor_refusal
+from mailer.policy.processor_rules import ProcessorUse, refusal_of_processor_use
 from mailer.ports.processor import Processor
 
 NOT_ALLOWED: Final = timedelta(minutes=15)
@@ -69,7 +69,7 @@ class NoRoute:
 
 
 @dataclass(slots=True)
-class _Option:
+class _ProcessorOption:
     """A processor that may take a kind of message, and its credit for weighted round-robin."""
 
     processor: Processor
@@ -103,12 +103,12 @@ class _KnownProcessor:
     late: Counter[Lane] = field(default_factory=lambda: Counter(dict.fromkeys(Lane, 0)))
     ended_at: dict[Lane, float] = field(default_factory=dict)
 
-    def note_refusals(
+    def note_refused_recipients(
         self, outcomes: Sequence[Outcome], recipients: Sequence[int], sender: Callable[[int], str], now: float
     ) -> Sequence[int]:
         """Stores the recipients whose messages it refuses or accepts again. Returns those refused in this window."""
         told = zip(recipients, outcomes, strict=True)
-        denied = [whose for whose, outcome in told if outcome.trouble and refuses_us(outcome)]
+        denied = [whose for whose, outcome in told if outcome.trouble and is_refusal_of_us(outcome)]
         if denied or self.refused:
             for index, (whose, outcome) in enumerate(zip(recipients, outcomes, strict=True)):
                 if outcome.result is OutcomeKind.ACCEPTED:
@@ -120,14 +120,14 @@ class _KnownProcessor:
                 self.refused.setdefault(whose, now)
         return denied
 
-    def refuses(self, recipient: int, sender: str) -> bool:
+    def is_refusing_only_recipient(self, recipient: int, sender: str) -> bool:
         """Returns True if it refuses us with a recipient's messages, and accepted others of the sender since."""
         taken_at = self.taken_from.get(sender, float("-inf"))
         return self.breaker.closed and taken_at >= self.refused.get(recipient, float("inf"))
 
 
 @dataclass(slots=True)
-class _Options:
+class _ProcessorOptions:
     """The processors that may take messages of a policy and a purpose on one day.
 
     Attributes:
@@ -137,8 +137,8 @@ class _Options:
     """
 
     policy: Policy
-    shares: list[_Option] = field(default_factory=list)
-    reserve: list[_Option] = field(default_factory=list)
+    shares: list[_ProcessorOption] = field(default_factory=list)
+    reserve: list[_ProcessorOption] = field(default_factory=list)
     refused: tuple[str, str] = ("purpose_not_of_processor", "processor-known")
 
 
@@ -173,7 +173,7 @@ class ProcessorRoutes:
         self._halted = halted
         self._clock = clock
         self._day = date.min
-        self._ways: dict[tuple[int, str], _Options] = {}
+        self._ways: dict[tuple[int, str], _ProcessorOptions] = {}
 
     @property
     def processor_conditions(self) -> Mapping[str, ProcessorCondition]:
@@ -200,13 +200,13 @@ class ProcessorRoutes:
         # Hashing a policy would take longer than all the rest, so its id() is the key.
         ways = self._ways.get((id(policy), purpose)) or self._find_options(policy, purpose)
         way = (
-            self._next_of(ways.shares, barred, lane, SLOW_WINDOWS)
-            or self._next_of(ways.reserve, barred, lane, SLOW_WINDOWS)
-            or self._next_of(ways.shares, barred, lane, SLOW_ALONE)
-            or self._next_of(ways.reserve, barred, lane, SLOW_ALONE)
+            self._next_option(ways.shares, barred, lane, SLOW_WINDOWS)
+            or self._next_option(ways.reserve, barred, lane, SLOW_WINDOWS)
+            or self._next_option(ways.shares, barred, lane, SLOW_ALONE)
+            or self._next_option(ways.reserve, barred, lane, SLOW_ALONE)
         )
         if way is None:
-            return self._no_route(ways, now, barred, lane)
+            return self._build_no_route(ways, now, barred, lane)
         if not way.breaker.closed:
             way.breaker.record_attempt(self._clock())
         return way.processor
@@ -231,8 +231,8 @@ class ProcessorRoutes:
                 relay.late[lane] += 1
             if self._clock() - max(begun, relay.ended_at.get(lane, begun)) >= SILENT:
                 before = relay.condition
-                relay.condition = when_slow(before, relay.late.total(), SILENT, datetime.now(UTC))
-                log_state(name, before, relay.condition)
+                relay.condition = condition_when_slow(before, relay.late.total(), SILENT, datetime.now(UTC))
+                log_state_change(name, before, relay.condition)
             if self._has_alternative(relay, lane):
                 is_late()
             timer = loop.call_later(LONG, look)
@@ -245,7 +245,7 @@ class ProcessorRoutes:
             relay.late[lane] -= late
             relay.ended_at[lane] = self._clock()
 
-    def record_outcomes(
+    def note_outcomes_for_routing(
         self, name: str, outcomes: Sequence[Outcome], recipients: Sequence[int], sender: Callable[[int], str]
     ) -> None:
         """Updates breaker and condition of a processor after a window. If no message reached it, it counts as away.
@@ -263,19 +263,19 @@ class ProcessorRoutes:
         if any(outcome.result is OutcomeKind.ACCEPTED for outcome in telling):
             relay.taken_at = now
             relay.denied.clear()
-        lost = all(map(is_unanswered, telling))
-        denied = relay.note_refusals(outcomes, recipients, sender, now)
+        lost = all(map(is_processor_unavailable, telling))
+        denied = relay.note_refused_recipients(outcomes, recipients, sender, now)
         if lost:
             if len(relay.denied) < SEVERAL:
                 relay.denied.update(denied)
-            lost = len(denied) < len(telling) or self._is_processor_wide(relay, now)
+            lost = len(denied) < len(telling) or self._is_refusal_processor_wide(relay, now)
         if lost:
             relay.breaker.record_failure(now, random.random())  # noqa: S311 - jitter, not a secret
         else:
             relay.breaker.record_success()
         before, takes = relay.condition, not lost and relay.taken_at > float("-inf")
-        relay.condition = after_window(before, telling, datetime.now(UTC), takes=takes)
-        log_state(name, before, relay.condition)
+        relay.condition = condition_after_window(before, telling, datetime.now(UTC), takes=takes)
+        log_state_change(name, before, relay.condition)
 
     def is_recipient_refused(
         self,
@@ -301,22 +301,25 @@ class ProcessorRoutes:
         ways = self._ways.get((id(policy), purpose)) or self._find_options(policy, purpose)
         possible = (*ways.shares, *ways.reserve)
         return bool(possible) and all(
-            way.name in unable or (way.name in barred and way.relay.refuses(recipient, sender)) for way in possible
+            way.name in unable or (way.name in barred and way.relay.is_refusing_only_recipient(recipient, sender))
+            for way in possible
         )
 
-    def has_other_processor(self, policy: Policy, purpose: str, unable: Collection[str]) -> bool:
+    def has_processor_able_to_carry(self, policy: Policy, purpose: str, unable: Collection[str]) -> bool:
         """Returns True if an allowed processor is not in `unable`, so that it can take the message now or later."""
         ways = self._ways.get((id(policy), purpose)) or self._find_options(policy, purpose)
         return any(way.name not in unable for way in (*ways.shares, *ways.reserve))
 
-    def _is_processor_wide(self, relay: _KnownProcessor, now: float) -> bool:
+    def _is_refusal_processor_wide(self, relay: _KnownProcessor, now: float) -> bool:
         """Returns True if a processor that refuses us with some messages cannot be used for any.
 
         One refusal may be about its recipient. Other messages must not wait for it, however often it is offered.
         """
         return len(relay.denied) >= SEVERAL and now - relay.taken_at >= RECENT
 
-    def _next_of(self, ways: Sequence[_Option], barred: Collection[str], lane: Lane, most: int) -> _Option | None:
+    def _next_option(
+        self, ways: Sequence[_ProcessorOption], barred: Collection[str], lane: Lane, most: int
+    ) -> _ProcessorOption | None:
         """Returns the next option by smooth weighted round-robin: each gains its weight, the highest pays all gains.
 
         Of options of weight 0, it returns the first usable one.
@@ -357,37 +360,39 @@ class ProcessorRoutes:
             for other in self._relays.values()
         )
 
-    def _find_options(self, policy: Policy, purpose: str) -> _Options:
-        ways = self._ways[id(policy), purpose] = _Options(policy)
+    def _find_options(self, policy: Policy, purpose: str) -> _ProcessorOptions:
+        ways = self._ways[id(policy), purpose] = _ProcessorOptions(policy)
         refusals = []
         for processor in self._processors.values():
             if processor.purposes is not None and purpose not in processor.purposes:
                 continue
-            handover = ProcessorUse(processor.name, processor.country, processor.outside, purpose, self._day)
-            if refused := processor_refusal(policy, handover):
+            handover = ProcessorUse(
+                processor.name, processor.country, processor.is_outside_our_network, purpose, self._day
+            )
+            if refused := refusal_of_processor_use(policy, handover):
                 refusals.append(refused)
                 continue
             relay = self._relays[processor.name]
-            way = _Option(processor, processor.name, processor.weight, relay.breaker, relay)
+            way = _ProcessorOption(processor, processor.name, processor.weight, relay.breaker, relay)
             (ways.shares if way.weight else ways.reserve).append(way)
         if refusals:
             ways.refused = refusals[0]
         return ways
 
-    def _no_route(self, ways: _Options, now: datetime, barred: Collection[str], lane: Lane) -> NoRoute:
+    def _build_no_route(self, ways: _ProcessorOptions, now: datetime, barred: Collection[str], lane: Lane) -> NoRoute:
         """Returns the reason for which there is no route, and the earliest time at which there may be one."""
         possible = ways.shares + ways.reserve
         if not possible:
             reason, rule = ways.refused
             return NoRoute(reason, rule, now + NOT_ALLOWED)
-        found = {way.name: self._obstacle_of(way, now, barred, lane) for way in possible}
+        found = {way.name: self._obstacle_of_option(way, now, barred, lane) for way in possible}
         until, reason, _ = min(found.values())
         # A processor that refuses this message does not end the trouble of the others.
         lasting = min((obstacle[2] for name, obstacle in found.items() if name not in barred), default=timedelta(0))
         return NoRoute(reason, None, until, lasting)
 
-    def _obstacle_of(
-        self, way: _Option, now: datetime, barred: Collection[str], lane: Lane
+    def _obstacle_of_option(
+        self, way: _ProcessorOption, now: datetime, barred: Collection[str], lane: Lane
     ) -> tuple[datetime, str, timedelta]:
         """Returns the obstacle of an option: the time until which it lasts, the reason, and how long it has lasted."""
         if halt := self._halted(way.name):

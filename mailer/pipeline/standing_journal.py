@@ -15,8 +15,8 @@ from typing import Any
 from uuid import UUID
 
 from mailer.pipeline.commit_traces import SECONDS_KEPT
-from mailer.ports.halts import Head, StandingChange
-from mailer.runtime.private_files import open_private, private_folder
+from mailer.ports.halts import Head, JournaledStandingChange
+from mailer.runtime.private_files import create_private_folder, open_private_file
 from mailer.telemetry import log
 
 _SUFFIX = ".changes"
@@ -33,7 +33,7 @@ class StandingJournal:
         self._folder = folder
         self._id = id
 
-    def append_changes(self, changes: Sequence[StandingChange]) -> None:
+    def append_changes(self, changes: Sequence[JournaledStandingChange]) -> None:
         """Appends changes, and returns when they are on disk.
 
         Raises:
@@ -41,30 +41,32 @@ class StandingJournal:
         """
         self._append_lines([asdict(change) for change in changes])
 
-    def mark_replayed(self, changes: Sequence[StandingChange]) -> None:
-        """Marks lost changes as made again, or as impossible to make again: `read_changes` then leaves them out.
+    def mark_changes_replayed(self, changes: Sequence[JournaledStandingChange]) -> None:
+        """Marks lost changes as made again, or as impossible to make again: `read_unreplayed_changes` leaves them out.
 
         Raises:
             OSError: it cannot be written.
         """
         self._append_lines([{"ticked_off": [change.writer, change.n]} for change in changes])
 
-    def read_changes(self) -> Iterator[StandingChange]:
+    def read_unreplayed_changes(self) -> Iterator[JournaledStandingChange]:
         """Yields the changes in the journal, of all processes of the machine, oldest day first.
 
         Raises:
             OSError: they cannot be read, so that lost changes would stay unknown.
         """
-        ticked_off = {said for said in self._parse_lines() if not isinstance(said, StandingChange)}
-        for said in self._parse_lines():
-            if isinstance(said, StandingChange) and said.ledger_entry_id not in ticked_off:
+        ticked_off = {
+            said for said in self._parse_changes_and_replay_marks() if not isinstance(said, JournaledStandingChange)
+        }
+        for said in self._parse_changes_and_replay_marks():
+            if isinstance(said, JournaledStandingChange) and said.ledger_entry_id not in ticked_off:
                 yield said
 
     def _append_lines(self, lines: Sequence[Mapping[str, Any]]) -> None:
-        private_folder(self._folder)
+        create_private_folder(self._folder)
         file = self._folder / f"{datetime.now(UTC):%Y-%m-%d}-{self._id}{_SUFFIX}"
         new = not file.exists()
-        descriptor = open_private(str(file), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
+        descriptor = open_private_file(str(file), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
         with open(descriptor, "w", encoding="utf-8") as opened:
             if _is_last_line_cut(descriptor):
                 opened.write("\n")  # a full disk has cut the last line off; the next one must not join it
@@ -75,12 +77,12 @@ class StandingJournal:
             _sync_folder(self._folder)
             self._delete_old_files()
 
-    def _parse_lines(self) -> Iterator[StandingChange | Head]:
+    def _parse_changes_and_replay_marks(self) -> Iterator[JournaledStandingChange | Head]:
         """Yields each change, and the entry of each change marked as replayed. An unreadable line is skipped."""
         for file in self._journal_files():
             for number, line in enumerate(file.read_text("utf-8", "replace").splitlines(), 1):
                 try:
-                    yield _parse_change(json.loads(line))
+                    yield _parse_change_or_replay_mark(json.loads(line))
                 except (ValueError, LookupError, TypeError):  # such as the last line of a machine that lost its power
                     log.warning("a line of the journal cannot be read", file=file.name, line=number)
 
@@ -104,13 +106,13 @@ def _is_last_line_cut(descriptor: int) -> bool:
     return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
 
 
-def _parse_change(said: dict[str, Any]) -> StandingChange | Head:
+def _parse_change_or_replay_mark(said: dict[str, Any]) -> JournaledStandingChange | Head:
     if "ticked_off" in said:
         writer, n = said["ticked_off"]
         return UUID(writer), int(n)
     lineage = UUID(said["lineage"]) if said["lineage"] else None
     values = {name: datetime.fromisoformat(said[name]) for name in ("at", "known_since")}
-    return StandingChange(**{**said, **values, "writer": UUID(said["writer"]), "lineage": lineage})
+    return JournaledStandingChange(**{**said, **values, "writer": UUID(said["writer"]), "lineage": lineage})
 
 
 def _sync_folder(folder: Path) -> None:

@@ -10,19 +10,19 @@ from functools import partial
 from uuid import UUID
 
 from mailer.crash_points import CrashPoint, crash_if_armed
-from mailer.pipeline.delivery_moves import move_unchanged_deliveries, unclaimed_move
+from mailer.pipeline.delivery_moves import move_of_unclaimed_delivery, move_unchanged_deliveries
 from mailer.pipeline.intake import BATCHES, publish_batches
 from mailer.pipeline.queue_depths import read_queue_depths
-from mailer.pipeline.transitions import FIRST_RETRY, give_up_state, retry_delay
+from mailer.pipeline.transitions import FIRST_RETRY, retry_delay, state_when_given_up
 from mailer.policy.category import CATEGORIES
-from mailer.policy.frequency_counts import LONGEST_DAYS
-from mailer.ports.broker import Broker, BrokerUnavailable, Unroutable
-from mailer.ports.database_errors import DatabaseAway
+from mailer.policy.required_frequency_counts import LONGEST_DAYS
+from mailer.ports.broker import Broker, BrokerUnavailable, MessageUnroutable
+from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.dead_letters import DAYS_KEPT
 from mailer.ports.deliveries import IN_DOUBT, DeliveryMove, DeliveryState, DeliveryStore
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.timekeeping import DueBatch, EndingMailing, OpenDelivery, OrphanedDelivery, TimekeeperStore
-from mailer.runtime.error_kinds import ErrorKind, error_kind
+from mailer.runtime.error_kinds import ErrorKind, classify_error
 from mailer.telemetry import DOUBTED, LAST_TICK, log
 
 AT_ONCE = 1000
@@ -61,17 +61,17 @@ class Timekeeper:
         self._rarely_at = 0.0
         self._ended_to: dict[UUID, int] = {}
 
-    async def run(self, stop: asyncio.Event, period: float = 1.0) -> None:
+    async def run_until_stopped(self, stop: asyncio.Event, period: float = 1.0) -> None:
         """Runs a round each `period` seconds until `stop` is set. A failed step is logged, and repeated next time."""
         while not stop.is_set():
-            if await self.run_once():
+            if await self.run_all_steps_once():
                 LAST_TICK.set_to_current_time()
             try:
                 await asyncio.wait_for(stop.wait(), period)
             except TimeoutError:
                 continue
 
-    async def run_once(self) -> bool:
+    async def run_all_steps_once(self) -> bool:
         """Runs all steps once. A step that fails does not stop the others, unless the database is away.
 
         Returns:
@@ -80,21 +80,21 @@ class Timekeeper:
         steps: list[Callable[[], Awaitable[object]]] = [
             self._resolve_orphans,
             partial(self._upkeep.end_expired_claims, AT_ONCE),
-            self._cut_batches,
+            self._batch_due_deliveries,
             self._publish_batches,
-            self._end_mailings,
-            self._upkeep.finish_mailings,
+            self._end_deliveries_of_mailings,
+            self._upkeep.finish_completed_mailings,
         ]
         rarely = time.monotonic() >= self._rarely_at
         if rarely:
             steps += [
                 self._upkeep.create_partitions,
-                self._upkeep.fold_counters,
+                self._upkeep.sum_counter_deltas,
                 partial(self._upkeep.end_expired_suppressions, AT_ONCE),
                 partial(self._upkeep.delete_old_send_counts, LONGEST_DAYS),
                 self._upkeep.delete_old_rate_windows,
                 partial(self._upkeep.delete_old_dead_letters, DAYS_KEPT),
-                self._upkeep.delete_old_requests,
+                self._upkeep.delete_expired_wishes,
                 partial(self._upkeep.finish_erasures, AT_ONCE),
                 self._upkeep.seal_ledger,
             ]
@@ -103,8 +103,8 @@ class Timekeeper:
             try:
                 await step()
             except Exception as error:
-                log.exception("a step of the timekeeper failed; trying again", step=_step_name(step))
-                if isinstance(error, DatabaseAway) and error_kind(error) is ErrorKind.AWAY:
+                log.exception("a step of the timekeeper failed; trying again", step=_step_name_for_log(step))
+                if isinstance(error, DatabaseUnavailable) and classify_error(error) is ErrorKind.AWAY:
                     return False  # the other steps would fail, too
             else:
                 done += 1
@@ -112,7 +112,7 @@ class Timekeeper:
             self._rarely_at = time.monotonic() + RARELY
         return done == len(steps)
 
-    async def _cut_batches(self) -> None:
+    async def _batch_due_deliveries(self) -> None:
         cut = AT_ONCE
         while cut == AT_ONCE:
             cut = await self._upkeep.batch_due_deliveries(AT_ONCE)
@@ -121,52 +121,56 @@ class Timekeeper:
 
     async def _publish_batches(self) -> None:
         """Publishes batches that are due or were lost. Only one timekeeper does at a time, so that none goes twice."""
-        async with self._upkeep.lock_publishing() as alone:
+        async with self._upkeep.try_publishing_lock() as alone:
             if alone:
-                failed = await self._publish_unpublished()
-                await self._republish_lost(failed)
+                failed = await self._publish_due_batches()
+                await self._republish_lost_batches(failed)
 
-    async def _publish_unpublished(self) -> set[str]:
+    async def _publish_due_batches(self) -> set[str]:
         """Publishes due batches that never were. Returns the lanes whose queue did not take them."""
         failed = set[str]()
         for _ in range(ROUNDS):
             due = defaultdict[str, list[DueBatch]](list)
-            for item in await self._upkeep.unpublished_batches(PUBLISHED_AT_ONCE):
+            for item in await self._upkeep.due_unpublished_batches(PUBLISHED_AT_ONCE):
                 due[item.lane].append(item)
-            failed |= await self._publish_lanes({lane: due[lane] for lane in due if lane not in failed})
+            failed |= await self._publish_batches_of_lanes({lane: due[lane] for lane in due if lane not in failed})
             if all(len(due[lane]) < PUBLISHED_AT_ONCE for lane in due.keys() - failed):
                 break
         return failed
 
-    async def _republish_lost(self, failed: Collection[str]) -> None:
+    async def _republish_lost_batches(self, failed: Collection[str]) -> None:
         """Publishes batches again that nobody has claimed, if their lane's queue is known to be empty."""
-        late = await self._upkeep.late_lanes(LOST_AFTER)
+        late = await self._upkeep.lanes_with_lost_batches(LOST_AFTER)
         queues = {lane: f"{BATCHES}.{lane}" for lane in late if lane not in failed}
         depths = await read_queue_depths(self._broker, list(queues.values()))
         if unknown := queues.values() - depths.keys():
             log.warning("batches wait: it cannot be told how many are in their queues", queues=sorted(unknown))
         idle = [lane for lane, queue in queues.items() if depths.get(queue) == 0]
-        await self._publish_lanes({lane: await self._upkeep.lost_batches(lane, LOST_AFTER, AT_ONCE) for lane in idle})
+        await self._publish_batches_of_lanes(
+            {lane: await self._upkeep.lost_batches_of_lane(lane, LOST_AFTER, AT_ONCE) for lane in idle}
+        )
 
-    async def _publish_lanes(self, due: Mapping[str, Sequence[DueBatch]]) -> set[str]:
+    async def _publish_batches_of_lanes(self, due: Mapping[str, Sequence[DueBatch]]) -> set[str]:
         """Publishes batches, each lane separately. Returns the lanes whose queue did not take them."""
         publishing = (publish_batches(self._broker, self._upkeep, some) for some in due.values())
         results = await asyncio.gather(*publishing, return_exceptions=True)
         failed = {lane: error for lane, error in zip(due, results, strict=True) if error is not None}
         for error in failed.values():
-            if not isinstance(error, Unroutable | BrokerUnavailable):
+            if not isinstance(error, MessageUnroutable | BrokerUnavailable):
                 raise error
         if failed:
             said = str(next(iter(failed.values())))
             log.warning("batches wait: their queues did not take them", lanes=sorted(failed), error=said)
         return set(failed)
 
-    async def _end_mailings(self) -> None:
+    async def _end_deliveries_of_mailings(self) -> None:
         """Ends the open deliveries of cancelled mailings, in passes over their deliveries, until none is open."""
         until = time.monotonic() + ENDING_SECONDS
-        await _run_steps(self._end_mailing(mailing, until) for mailing in await self._upkeep.ending_mailings(AT_ONCE))
+        await _await_all_raise_first_error(
+            self._end_deliveries_of_mailing(mailing, until) for mailing in await self._upkeep.mailings_to_end(AT_ONCE)
+        )
 
-    async def _end_mailing(self, mailing: EndingMailing, until: float) -> None:
+    async def _end_deliveries_of_mailing(self, mailing: EndingMailing, until: float) -> None:
         """Ends the open deliveries of a mailing until `until` (`time.monotonic()` seconds)."""
         while time.monotonic() < until and await self._end_next_deliveries(mailing):
             continue
@@ -174,11 +178,11 @@ class Timekeeper:
     async def _end_next_deliveries(self, mailing: EndingMailing) -> bool:
         """Ends the next open deliveries. Returns True if there may be more. Claimed ones are left to a later pass."""
         after = self._ended_to.pop(mailing.mailing_id, 0)
-        some = await self._upkeep.open_deliveries_of(mailing.mailing_id, after, AT_ONCE)
+        some = await self._upkeep.open_deliveries_of_mailing(mailing.mailing_id, after, AT_ONCE)
         if some:
             await move_unchanged_deliveries(self._deliveries, None, [_ending_move(mailing, item) for item in some])
         if len(some) < AT_ONCE:
-            await self._upkeep.delete_empty_batches(mailing.mailing_id)
+            await self._upkeep.delete_empty_batches_of_mailing(mailing.mailing_id)
             return False
         self._ended_to[mailing.mailing_id] = some[-1].recipient_id
         return True
@@ -188,38 +192,38 @@ class Timekeeper:
         stale = defaultdict[UUID | None, list[OrphanedDelivery]](list)
         for item in await self._upkeep.orphaned_deliveries(AT_ONCE):
             stale[item.claim].append(item)
-        await _run_steps(self._move_stale(some) for some in stale.values())
+        await _await_all_raise_first_error(self._move_orphans_of_claim(some) for some in stale.values())
 
-    async def _move_stale(self, stale: Sequence[OrphanedDelivery]) -> None:
+    async def _move_orphans_of_claim(self, stale: Sequence[OrphanedDelivery]) -> None:
         now = datetime.now(UTC)
         resolved = [_orphan_move(item, now, self._copies) for item in stale]
         await move_unchanged_deliveries(self._deliveries, stale[0].claim, resolved)
-        _log_doubtful_mail(
+        _log_mail_held_in_doubt(
             Counter(move.mailing_id for move, _ in resolved if move.to_state is DeliveryState.HELD), self._copies
         )
 
 
-async def _run_steps(work: Iterable[Awaitable[object]]) -> None:
+async def _await_all_raise_first_error(work: Iterable[Awaitable[object]]) -> None:
     """Awaits one after the other, also after an error, unless the database is away. Then raises the first error."""
     first: Exception | None = None
     for one in work:
         try:
             await one
         except Exception as error:
-            if error_kind(error) is ErrorKind.AWAY:
+            if classify_error(error) is ErrorKind.AWAY:
                 raise
             first = first or error
     if first is not None:
         raise first
 
 
-def _step_name(step: object) -> str:
+def _step_name_for_log(step: object) -> str:
     """Returns the name of a step, for the log."""
     function = step.func if isinstance(step, partial) else step
     return str(getattr(function, "__name__", function)).strip("_")
 
 
-def _log_doubtful_mail(held: Mapping[UUID, int], copies: int) -> None:
+def _log_mail_held_in_doubt(held: Mapping[UUID, int], copies: int) -> None:
     """Logs and counts mandatory mail that waits for a person's decision."""
     for mailing_id, n in held.items():
         DOUBTED.inc(n)
@@ -241,12 +245,14 @@ def _orphan_move(item: OrphanedDelivery, now: datetime, copies: int) -> tuple[De
     elif CATEGORIES[item.category].is_optional:
         to_state, reason, from_reason, due_at = DeliveryState.FAILED, "in_doubt", item.reason, None
     else:
-        to_state, reason, due_at = _move_after_doubt(item, now, copies)
+        to_state, reason, due_at = _state_after_doubt(item, now, copies)
         from_reason = item.reason
-    return unclaimed_move(item, item.mailing_id, item.brand, to_state, reason, due_at, from_reason)
+    return move_of_unclaimed_delivery(item, item.mailing_id, item.brand, to_state, reason, due_at, from_reason)
 
 
-def _move_after_doubt(item: OrphanedDelivery, now: datetime, copies: int) -> tuple[DeliveryState, str, datetime | None]:
+def _state_after_doubt(
+    item: OrphanedDelivery, now: datetime, copies: int
+) -> tuple[DeliveryState, str, datetime | None]:
     """Returns state, reason and due time of mandatory mail in doubt.
 
     It is sent again at once. If it was in doubt again and again since its first offer, the delays grow. After as many
@@ -256,7 +262,7 @@ def _move_after_doubt(item: OrphanedDelivery, now: datetime, copies: int) -> tup
     if item.doubts >= copies:
         return DeliveryState.HELD, IN_DOUBT, None
     if age > category.max_age:
-        return give_up_state(category, "in_doubt")
+        return state_when_given_up(category, "in_doubt")
     if age < FIRST_RETRY and item.attempt <= AT_ONCE_TWICE:
         return DeliveryState.DEFERRED, "in_doubt", now - timedelta(seconds=1)
     return DeliveryState.DEFERRED, "in_doubt", now + retry_delay(age, random.random())  # noqa: S311 - jitter, not a secret
@@ -267,4 +273,4 @@ def _ending_move(mailing: EndingMailing, item: OpenDelivery) -> tuple[DeliveryMo
     to_state, reason = (
         (DeliveryState.CANCELLED, "cancelled") if mailing.state == "cancelled" else (DeliveryState.FAILED, "restored")
     )
-    return unclaimed_move(item, mailing.mailing_id, mailing.brand, to_state, reason)
+    return move_of_unclaimed_delivery(item, mailing.mailing_id, mailing.brand, to_state, reason)

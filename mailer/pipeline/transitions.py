@@ -6,22 +6,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, assert_never
 
-from mailer.actions.bounce import QUARANTINED
+from mailer.actions.refusal_judgement import QUARANTINED
 from mailer.pipeline.routing import NoRoute
 from mailer.policy.category import Category, Lane
 from mailer.policy.deciding import decide
 from mailer.policy.decision import EXPIRED, Decision, Divert, Hold, Send, Suppress
-from mailer.policy.frequency_counts import is_counted
 from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.required_frequency_counts import is_category_counted
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import WRITTEN
-from mailer.ports.deliveries import NO_WAY_OUT, SET_UP, CarryIntent, DeliveryMove, DeliveryRow, DeliveryState
+from mailer.ports.deliveries import NO_WAY_OUT, SET_UP, DeliveryMove, DeliveryRow, DeliveryState, SharedTextIntent
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Processor
 from mailer.ports.rates import SendRequest
 from mailer.rendering.headers import HeaderRefused
-from mailer.rendering.mailing import MailingRenderer, RenderedMessage
+from mailer.rendering.mailing_renderer import MailingRenderer, RenderedMessage
 from mailer.rendering.template_library import RenderError
 from mailer.rendering.way_out import NoWayOut
 
@@ -73,7 +73,7 @@ class SendStep(DeliveryStep):
 
 
 @dataclass(slots=True)
-class MessageDraft:
+class PlannedMessage:
     """A delivery that may be sent: its processor, its request for rate tokens, and its text for a shared address."""
 
     row: DeliveryRow
@@ -81,14 +81,14 @@ class MessageDraft:
     send: Send
     processor: Processor
     wanted: SendRequest
-    carries: CarryIntent | None = None
+    carries: SharedTextIntent | None = None
 
 
-def draft_message(row: DeliveryRow, press: MailingRenderer, send: Send, processor: Processor) -> MessageDraft:
+def plan_message(row: DeliveryRow, press: MailingRenderer, send: Send, processor: Processor) -> PlannedMessage:
     """Returns the draft of a delivery that a processor will send. Renders nothing."""
     facts, domain = press.facts, (row.standing.address or "").rpartition("@")[2].lower()
     wanted = SendRequest(processor.name, domain, facts.brand, facts.id, press.category.lane)
-    return MessageDraft(row, press, send, processor, wanted)
+    return PlannedMessage(row, press, send, processor, wanted)
 
 
 def decide_row(row: DeliveryRow, press: MailingRenderer, now: datetime) -> Decision:
@@ -97,7 +97,7 @@ def decide_row(row: DeliveryRow, press: MailingRenderer, now: datetime) -> Decis
     return decide(mailing, row.standing, press.policy, now)
 
 
-def after_no_route(
+def step_if_unroutable_too_long(
     row: DeliveryRow, press: MailingRenderer, category: Category, route: NoRoute, now: datetime
 ) -> DeliveryStep | None:
     """Returns the last step of mail that had no processor for too long, or None if it is tried again.
@@ -123,9 +123,11 @@ def after_no_route(
     rule_name = route.rule or "no-route"
     if category.written_fallback:
         return step_for_decision(row, press, Divert(WRITTEN, route.reason, rule_name, press.policy.version))
-    state, reason, _ = give_up_state(category, route.reason)
-    entry = _entry(EntryKind.DECISION, row, press, category, reason=reason, rule=rule_name, policy=press.policy.version)
-    return DeliveryStep(row, press, category, Transition(_row_move(row, state, reason), (entry,)))
+    state, reason, _ = state_when_given_up(category, route.reason)
+    entry = _build_ledger_entry(
+        EntryKind.DECISION, row, press, category, reason=reason, rule=rule_name, policy=press.policy.version
+    )
+    return DeliveryStep(row, press, category, Transition(_build_row_move(row, state, reason), (entry,)))
 
 
 def step_for_decision(row: DeliveryRow, press: MailingRenderer, decision: Suppress | Hold | Divert) -> DeliveryStep:
@@ -141,9 +143,11 @@ def step_for_decision(row: DeliveryRow, press: MailingRenderer, decision: Suppre
         case _:
             assert_never(decision)
     category = press.category
-    entry = _entry(EntryKind.DECISION, row, press, category, reason=reason, rule=decision.rule, policy=decision.policy)
+    entry = _build_ledger_entry(
+        EntryKind.DECISION, row, press, category, reason=reason, rule=decision.rule, policy=decision.policy
+    )
     copy_of = row.standing.copy_of if state is DeliveryState.SUPPRESSED else None
-    move = _row_move(row, state, kept, due_at=due_at, copy_of=copy_of)
+    move = _build_row_move(row, state, kept, due_at=due_at, copy_of=copy_of)
     return DeliveryStep(row, press, category, Transition(move, (entry,)))
 
 
@@ -165,10 +169,10 @@ def hold_for_bug(row: DeliveryRow, facts: MailingFacts, place: str) -> Transitio
         category=facts.category,
         reason=f"{DeliveryState.HELD.value} {reason}",
     )
-    return Transition(_row_move(row, DeliveryState.HELD, reason), (entry,))
+    return Transition(_build_row_move(row, DeliveryState.HELD, reason), (entry,))
 
 
-def intend_message(draft: MessageDraft, printed: RenderedMessage) -> SendStep:
+def step_with_intent(draft: PlannedMessage, printed: RenderedMessage) -> SendStep:
     """Returns the step with the intent to hand a message over, and with the ledger entries that the law requires."""
     row, press, category = draft.row, draft.press, draft.send.category
     handed = hand_over_record(draft, printed)
@@ -180,25 +184,27 @@ def intend_message(draft: MessageDraft, printed: RenderedMessage) -> SendStep:
         DeliveryState.INTENDED,
         version=row.standing.version,
         sent_as=category.name if category.name != press.facts.category else None,
-        counts_as=category.name if is_counted(press.policy, category) else None,
+        counts_as=category.name if is_category_counted(press.policy, category) else None,
         invites=category.invites,
         carries=draft.carries,
     )
-    entries = (_decision_entry(draft), handed) if handed else (_decision_entry(draft),)
+    entries = (_send_decision_entry(draft), handed) if handed else (_send_decision_entry(draft),)
     return SendStep(row, press, category, Transition(move, entries), draft.processor, draft.wanted, printed)
 
 
-def after_render_error(draft: MessageDraft, error: RenderError | HeaderRefused) -> DeliveryStep:
+def step_after_render_error(draft: PlannedMessage, error: RenderError | HeaderRefused) -> DeliveryStep:
     """Returns the step of a delivery that fails or is diverted because a value of the recipient cannot be rendered."""
     row, category = draft.row, draft.send.category
-    outcome = _entry(EntryKind.OUTCOME, row, draft.press, category, reason="render_error", reply=str(error))
-    state, reason, _ = final_state(category, "render_error")
+    outcome = _build_ledger_entry(
+        EntryKind.OUTCOME, row, draft.press, category, reason="render_error", reply=str(error)
+    )
+    state, reason, _ = state_of_undeliverable(category, "render_error")
     # Checked like an intent: if an erasure has just deleted the values, the row is decided again instead of failing.
-    move = _row_move(row, state, reason, version=row.standing.version)
-    return DeliveryStep(row, draft.press, category, Transition(move, (_decision_entry(draft), outcome)))
+    move = _build_row_move(row, state, reason, version=row.standing.version)
+    return DeliveryStep(row, draft.press, category, Transition(move, (_send_decision_entry(draft), outcome)))
 
 
-def hold_without_way_out(draft: MessageDraft, error: NoWayOut) -> DeliveryStep:
+def hold_without_visible_opt_out(draft: PlannedMessage, error: NoWayOut) -> DeliveryStep:
     """Returns the step that holds a mail without a visible opt-out link for a person. It does not count as sent.
 
     Args:
@@ -208,12 +214,12 @@ def hold_without_way_out(draft: MessageDraft, error: NoWayOut) -> DeliveryStep:
     row = draft.row
     reason = f"{DeliveryState.HELD.value} {NO_WAY_OUT}"
     category = draft.send.category
-    outcome = _entry(EntryKind.OUTCOME, row, draft.press, category, reason=reason, reply=str(error))
-    move = _row_move(row, DeliveryState.HELD, NO_WAY_OUT, version=row.standing.version)
-    return DeliveryStep(row, draft.press, draft.send.category, Transition(move, (_decision_entry(draft), outcome)))
+    outcome = _build_ledger_entry(EntryKind.OUTCOME, row, draft.press, category, reason=reason, reply=str(error))
+    move = _build_row_move(row, DeliveryState.HELD, NO_WAY_OUT, version=row.standing.version)
+    return DeliveryStep(row, draft.press, draft.send.category, Transition(move, (_send_decision_entry(draft), outcome)))
 
 
-def step_after_outcome(
+def transition_after_outcome(
     step: SendStep, outcome: Outcome, now: datetime, *, doubted: bool = False, denied: bool = False
 ) -> Transition:
     """Returns the transition of an intended delivery after its outcome.
@@ -232,25 +238,25 @@ def step_after_outcome(
         case OutcomeKind.ACCEPTED:
             state, reason = DeliveryState.HANDED_OVER, ""
         case OutcomeKind.REFUSED if doubted and step.category.lane is Lane.BREACH:
-            state, reason, due_at = _defer_delivery(step, reason, now)
+            state, reason, due_at = _deferred_or_given_up_state(step, reason, now)
         case OutcomeKind.REFUSED if doubted:
             state, stated, reason = DeliveryState.HELD, f"{QUARANTINED} {reason}", QUARANTINED
         case OutcomeKind.REFUSED | OutcomeKind.BLOCKED:
-            stated, (state, reason, due_at) = reason, final_state(step.category, reason)
+            stated, (state, reason, due_at) = reason, state_of_undeliverable(step.category, reason)
         case OutcomeKind.SET_UP:
-            stated, (state, reason, due_at) = reason, _after_setup_fault(step, reason, now)
+            stated, (state, reason, due_at) = reason, _state_after_setup_fault(step, reason, now)
         case OutcomeKind.IN_DOUBT:
             state, due_at = DeliveryState.IN_DOUBT, now
         case OutcomeKind.UNSENT if not denied:
             # It stays claimed, for another processor or a later try.
             state, reason = DeliveryState.CLAIMED, ""
         case OutcomeKind.DEFERRED | OutcomeKind.UNSENT:
-            status, (state, reason, due_at) = reason, _defer_delivery(step, reason, now)
+            status, (state, reason, due_at) = reason, _deferred_or_given_up_state(step, reason, now)
             stated = f"{reason} {status}"
         case _:
             assert_never(outcome.result)
-    move = _row_move(row, state, reason, from_state=DeliveryState.INTENDED, due_at=due_at)
-    entry = _entry(
+    move = _build_row_move(row, state, reason, from_state=DeliveryState.INTENDED, due_at=due_at)
+    entry = _build_ledger_entry(
         EntryKind.OUTCOME,
         row,
         step.press,
@@ -260,7 +266,7 @@ def step_after_outcome(
         processor=step.processor.name,
         country=step.processor.country,
         contract=step.processor.contract,
-        reply=_reply_fields(outcome),
+        reply=_reply_text(outcome),
         message_id=step.printed.message_id,
     )
     return Transition(move, (entry,))
@@ -271,42 +277,44 @@ def retry_delay(age: timedelta, spread: float) -> timedelta:
     return min(max(age, FIRST_RETRY), LONGEST_RETRY) * (0.5 + spread)
 
 
-def _after_setup_fault(step: SendStep, reason: str, now: datetime) -> tuple[DeliveryState, str, datetime | None]:
+def _state_after_setup_fault(step: SendStep, reason: str, now: datetime) -> tuple[DeliveryState, str, datetime | None]:
     """Returns state, reason and due time of mail that meets a fault of our set-up.
 
     It is held until the set-up is repaired, but breach mail is deferred, and old optional mail is given up.
     """
     stale = now - (step.row.tried_at or now) > step.category.max_age
     if step.category.lane is Lane.BREACH or (stale and step.category.is_optional):
-        return _defer_delivery(step, reason, now)
+        return _deferred_or_given_up_state(step, reason, now)
     return DeliveryState.HELD, SET_UP, now + SET_UP_RETRY
 
 
-def _defer_delivery(step: SendStep, reason: str, now: datetime) -> tuple[DeliveryState, str, datetime | None]:
+def _deferred_or_given_up_state(
+    step: SendStep, reason: str, now: datetime
+) -> tuple[DeliveryState, str, datetime | None]:
     """Returns the deferred state with its due time; or the final state, if the first offer was too long ago."""
     age = now - (step.row.tried_at or now)
     if age > step.category.max_age:
-        return give_up_state(step.category, reason)
+        return state_when_given_up(step.category, reason)
     return DeliveryState.DEFERRED, reason, now + retry_delay(age, random.random())  # noqa: S311 - jitter, not a secret
 
 
-def final_state(category: Category, reason: str) -> tuple[DeliveryState, str, datetime | None]:
+def state_of_undeliverable(category: Category, reason: str) -> tuple[DeliveryState, str, datetime | None]:
     """Returns the state of undeliverable mail: diverted to a written notice if the category needs one, else failed."""
     if category.written_fallback:
         return DeliveryState.DIVERTED, WRITTEN, None
     return DeliveryState.FAILED, reason, None
 
 
-def give_up_state(category: Category, reason: str) -> tuple[DeliveryState, str, datetime | None]:
-    """Returns the state of mail that was tried for as long as its category allows; see `final_state`."""
-    return final_state(category, f"gave_up {reason}")
+def state_when_given_up(category: Category, reason: str) -> tuple[DeliveryState, str, datetime | None]:
+    """Returns the state of mail that was tried for as long as its category allows; see `state_of_undeliverable`."""
+    return state_of_undeliverable(category, f"gave_up {reason}")
 
 
 @rule("hand-over-record", "interpals-11, interpals-23; GDPR Art. 30(1)(d)")
-def hand_over_record(draft: MessageDraft, printed: RenderedMessage) -> LedgerEntry | None:
+def hand_over_record(draft: PlannedMessage, printed: RenderedMessage) -> LedgerEntry | None:
     """Each hand-over has a ledger row: processor, country, contract, purpose, the kinds of data, and the time."""
     category, processor = draft.send.category, draft.processor
-    return _entry(
+    return _build_ledger_entry(
         EntryKind.HAND_OVER,
         draft.row,
         draft.press,
@@ -316,13 +324,13 @@ def hand_over_record(draft: MessageDraft, printed: RenderedMessage) -> LedgerEnt
         contract=processor.contract,
         purpose=draft.press.template.purpose,
         fields=printed.fields,
-        reply=notice_proof(category, printed.outgoing.content),
+        reply=digest_of_mandatory_notice(category, printed.outgoing.content),
         message_id=printed.message_id,
     )
 
 
 @rule("notice-proof", "interpals-15, paltalk06-23, paltalk06-24, peerstream-03")
-def notice_proof(category: Category, content: bytes) -> str | None:
+def digest_of_mandatory_notice(category: Category, content: bytes) -> str | None:
     """Of a notice that everyone must get, the ledger keeps the digest of each copy, as proof of what was told."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}" if category.tells_change else None
 
@@ -330,18 +338,18 @@ def notice_proof(category: Category, content: bytes) -> str | None:
 @rule("encrypted-way", "interpals-29, paltalk06-27; GDPR Art. 32(1)(a)")
 def encryption_record(processor: Processor) -> str | None:
     """Each message that was handed over has on record with which encryption it left, and that its relay was checked."""
-    return processor.weakest_encryption
+    return processor.weakest_encryption_used
 
 
-def _decision_entry(draft: MessageDraft) -> LedgerEntry:
+def _send_decision_entry(draft: PlannedMessage) -> LedgerEntry:
     send = draft.send
     reason = "send over_rate" if send.alarm else "send"
-    return _entry(
+    return _build_ledger_entry(
         EntryKind.DECISION, draft.row, draft.press, send.category, reason=reason, rule=send.rule, policy=send.policy
     )
 
 
-def _entry(
+def _build_ledger_entry(
     kind: EntryKind,
     row: DeliveryRow,
     press: MailingRenderer,
@@ -378,7 +386,7 @@ def _entry(
     )
 
 
-def _row_move(
+def _build_row_move(
     row: DeliveryRow,
     state: DeliveryState,
     reason: str = "",
@@ -393,6 +401,6 @@ def _row_move(
     )
 
 
-def _reply_fields(outcome: Outcome) -> str | None:
+def _reply_text(outcome: Outcome) -> str | None:
     text = f"{outcome.code or ''} {outcome.text}".strip()
     return text or None

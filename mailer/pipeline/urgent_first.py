@@ -24,7 +24,7 @@ class LanePriority:
         self._none.set()
 
     @contextmanager
-    def mark_running(self, *, urgent: bool) -> Iterator[None]:
+    def mark_urgent_work_running(self, *, urgent: bool) -> Iterator[None]:
         """A context for work that bulk mail waits for, if `urgent` is True. Else it does nothing.
 
         Do not use it for work that may take long by itself, such as waiting for a relay or a rate.
@@ -41,7 +41,7 @@ class LanePriority:
             if not self._urgent:
                 self._none.set()
 
-    async def wait_for_urgent(self, *, urgent: bool) -> None:
+    async def wait_while_urgent_work_runs(self, *, urgent: bool) -> None:
         """Waits until no urgent work is running, at most `LONGEST` seconds. If `urgent` is True, it does not wait."""
         if self._urgent and not urgent:
             # `wait_for` would forget a cancellation that comes together with the end of the urgent mail.

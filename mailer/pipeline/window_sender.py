@@ -8,17 +8,17 @@ from operator import attrgetter
 from uuid import UUID
 
 from mailer.pipeline.deduplication import Key
-from mailer.pipeline.lease_renewal import ClaimLease, gather_results
+from mailer.pipeline.hand_over_wait_metric import observe_waits_of_accepted
+from mailer.pipeline.lease_renewal import ClaimLease, gather_results_or_errors
 from mailer.pipeline.outcome_recorder import OutcomeRecorder
 from mailer.pipeline.preparation import PreparedWindow, SendChecks
-from mailer.pipeline.processor_conditions import refuses_us
-from mailer.pipeline.transitions import DeliveryStep, SendStep, step_after_outcome
+from mailer.pipeline.processor_conditions import is_refusal_of_us
+from mailer.pipeline.transitions import DeliveryStep, SendStep, transition_after_outcome
 from mailer.pipeline.urgent_first import URGENT
-from mailer.pipeline.wait_metrics import observe_waits
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.deliveries import DeliveryState
 from mailer.ports.rates import AdmittedMessages, SendRequest
-from mailer.rendering.mailing import MailingRenderer
+from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.telemetry import HANDED_OVER, log
 
 _LACKING = attrgetter("lacking")
@@ -71,7 +71,7 @@ class WindowSender:
         sends = [self._send_share(share, begun.admission, urgent) for (_, urgent), share in shares.items()]
         # If one share fails, the outcomes of the others still count.
         left: dict[Key, datetime] = {}
-        for result in await self._lease.renew_while_sending(gather_results(sends)):
+        for result in await self._lease.await_sending_with_renewal(gather_results_or_errors(sends)):
             if isinstance(result, BaseException):
                 raise result
             left |= result
@@ -80,7 +80,7 @@ class WindowSender:
     def release_admission(self, admission: AdmittedMessages, steps: Sequence[DeliveryStep]) -> None:
         """Puts back the rate tokens of messages that were admitted and are not sent now."""
         if unsent := [step.wanted for step in steps if isinstance(step, SendStep)]:
-            self._checks.meter.return_tokens(admission, unsent)
+            self._checks.meter.put_tokens_back(admission, unsent)
 
     async def _send_share(
         self, steps: Sequence[SendStep], admission: AdmittedMessages, urgent: bool
@@ -119,7 +119,7 @@ class WindowSender:
             self.barred[key].add(name)
             self._unable[key].add(name)
             policy, purpose = step.press.policy, step.press.template.purpose
-            if self._checks.routes.has_other_processor(policy, purpose, self._unable[key]):
+            if self._checks.routes.has_processor_able_to_carry(policy, purpose, self._unable[key]):
                 told[index] = Outcome(OutcomeKind.UNSENT, status=outcome.status, text=outcome.text)
                 self.offered += 1  # the other one may take it at once
         return told
@@ -128,9 +128,11 @@ class WindowSender:
         """Passes outcomes to the choice of processors and to the pauses. An error there loses no outcome."""
         try:
             recipients = [step.row.recipient_id for step in steps]
-            self._checks.routes.record_outcomes(name, outcomes, recipients, lambda index: _sender_address(steps[index]))
+            self._checks.routes.note_outcomes_for_routing(
+                name, outcomes, recipients, lambda index: _sender_address(steps[index])
+            )
             streams = [(step.category, step.wanted.domain) for step in steps]
-            await self._checks.streams.record_outcomes(name, streams, outcomes)
+            await self._checks.streams.pause_blocked_streams(name, streams, outcomes)
         except Exception:
             log.exception("what came of a window could not be noted", processor=name, deliveries=len(steps))
 
@@ -141,7 +143,7 @@ class WindowSender:
         now = datetime.now(UTC)
         doubted, denied = self._recorder.doubted_keys(), self._messages_refused_everywhere(steps, outcomes)
         changes = [
-            step_after_outcome(step, outcome, now, doubted=step.row.key in doubted, denied=step.row.key in denied)
+            transition_after_outcome(step, outcome, now, doubted=step.row.key in doubted, denied=step.row.key in denied)
             for step, outcome in zip(steps, outcomes, strict=True)
         ]
         self._recorder.add_outcomes(changes)  # before anything that could fail
@@ -154,7 +156,7 @@ class WindowSender:
                 self.offered += outcome.trouble is not None  # another one may take it at once
         for result, n in Counter(outcome.result for outcome in outcomes).items():
             HANDED_OVER.labels(steps[0].wanted.processor, result).inc(n)
-        observe_waits(self._renderers, steps, outcomes, now)
+        observe_waits_of_accepted(self._renderers, steps, outcomes, now)
         self.release_admission(admission, unsent)
         self.offered += len(steps) - len(unsent)
         return {step.row.key: now for step in unsent if step.row.key not in denied}
@@ -166,7 +168,7 @@ class WindowSender:
             if outcome.result is not OutcomeKind.UNSENT:
                 continue
             key = step.row.key
-            if outcome.trouble and refuses_us(outcome):
+            if outcome.trouble and is_refusal_of_us(outcome):
                 self.barred[key].add(step.wanted.processor)
             elif key not in self._unable:
                 continue

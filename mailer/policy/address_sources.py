@@ -58,7 +58,7 @@ def source_form(source: str) -> str:
     return _BETWEEN.sub("-", source.strip()).casefold()
 
 
-def least_kind(source: str) -> Kind:
+def laxest_kind_by_name(source: str) -> Kind:
     """Finds the laxest kind that a source may have by its name, whatever a policy calls it."""
     form = source_form(source)
     by_name = (kind for kind, words in _BY_NAME if words.search(form))
@@ -94,11 +94,13 @@ class SourceVocabulary:
             self._found[said] = found
         return found
 
-    def is_invitation(self, said: str | None) -> bool:
+    def is_only_invitation(self, said: str | None) -> bool:
         """Tells whether all sources of a person are invitations. False if no source is known."""
         return said is not None and all(self.find_kind(source) == KINDS[-1] for source in split_lines(said))
 
-    def source_fault(self, source: str | None, collected_at: datetime | None, purpose: str | None) -> str | None:
+    def refusal_of_address_source(
+        self, source: str | None, collected_at: datetime | None, purpose: str | None
+    ) -> str | None:
         """Returns the reason why an address from a source is refused; None if it is accepted."""
         if source is None:
             return None
@@ -106,11 +108,13 @@ class SourceVocabulary:
         if kind is None:
             names = ", ".join(sorted(self._kinds))
             return f"source: there is no {source!r}; there are {names}: name one, or list it in the policy's [sources]"
-        return address_provenance(source, kind, collected_at, purpose)
+        return refusal_without_provenance(source, kind, collected_at, purpose)
 
 
 @rule("address-provenance", "interpals-01")
-def address_provenance(source: str, kind: Kind, collected_at: datetime | None, purpose: str | None) -> str | None:
+def refusal_without_provenance(
+    source: str, kind: Kind, collected_at: datetime | None, purpose: str | None
+) -> str | None:
     """An address from a contest or a partner says for what it was collected, and when."""
     if kind not in ("contest", "partner"):
         return None
@@ -125,6 +129,6 @@ def address_provenance(source: str, kind: Kind, collected_at: datetime | None, p
 def misnamed_sources(sources: Mapping[str, Kind]) -> Iterator[tuple[str, Kind]]:
     """Yields the sources whose kind is laxer than their name allows, each with the laxest kind that it may have."""
     for source, kind in sources.items():
-        least = least_kind(source)
+        least = laxest_kind_by_name(source)
         if KINDS.index(kind) < KINDS.index(least):
             yield source, least

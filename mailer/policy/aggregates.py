@@ -13,7 +13,7 @@ Shared = Mapping[tuple[str | None, str | None], int]
 
 
 @rule("aggregates", "interpals-14, paltalk06-11, paltalk02-03", idle=frozenset())
-def hide_small_cells(cells: Mapping[str, int], minimum: int) -> frozenset[str]:
+def find_values_to_hide(cells: Mapping[str, int], minimum: int) -> frozenset[str]:
     """A cell of fewer people than the minimum is not shown, nor can it be computed from what is.
 
     Small cells are hidden. Where they have fewer than the minimum together, the total less what is shown would tell, so
@@ -44,7 +44,7 @@ def publishable_cells(cells: Mapping[str, int], minimum: int) -> dict[str, int]:
 
     Returns no cells if only `OTHER` would be left, or if the total is too small.
     """
-    unseen = hide_small_cells(cells, minimum)
+    unseen = find_values_to_hide(cells, minimum)
     shown = {value: cells[value] for value in sorted(cells, key=lambda value: (-cells[value], value))}
     shown = {value: people for value, people in shown.items() if value not in unseen}
     rest = sum(cells[value] for value in unseen)
@@ -70,7 +70,7 @@ def rounded_figure(n: int, minimum: int, finished: bool) -> int | None:
     return n if finished else n - n % minimum
 
 
-def overlapping_cells(
+def count_people_by_cell_pair(
     first: Mapping[str, int], second: Mapping[str, int], common: Mapping[tuple[str, str], int]
 ) -> Shared:
     """Counts the people by pair of cells of two breakdowns, with the people who are in only one of them.
@@ -90,7 +90,7 @@ def overlapping_cells(
 
 
 @rule("no-subtraction", "interpals-14, paltalk06-11, paltalk02-03", idle=False)
-def are_subtractable(shared: Shared, minimum: int) -> bool:
+def has_small_difference(shared: Shared, minimum: int) -> bool:
     """Two breakdowns are not both shown where figures of one less figures of the other are about too few people.
 
     Take everybody as a line between their cell in one and their cell in the other, or the outside. The sum of any cells
@@ -110,7 +110,7 @@ def are_subtractable(shared: Shared, minimum: int) -> bool:
     if 0 < only_first < minimum or 0 < only_second < minimum:
         return True
     joined = _UnionFind()
-    while lines := _people_between(shared, joined):
+    while lines := _count_people_between_cells(shared, joined):
         thick = [ends for ends, people in lines.items() if people >= minimum]
         if not thick:
             return True
@@ -141,7 +141,7 @@ class _UnionFind:
                 self._above[one] = other
 
 
-def _people_between(shared: Shared, joined: _UnionFind) -> Counter[frozenset[_Node]]:
+def _count_people_between_cells(shared: Shared, joined: _UnionFind) -> Counter[frozenset[_Node]]:
     """Counts the people between any two cells that are not joined yet."""
     lines: Counter[frozenset[_Node]] = Counter()
     for (first, second), people in shared.items():

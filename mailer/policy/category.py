@@ -71,7 +71,7 @@ class Category:
         return not self.mandatory
 
     @property
-    def is_plain(self) -> bool:
+    def is_forbidden_to_promote(self) -> bool:
         """Tells whether it must not promote anything: it is mandatory, or it takes the place of mandatory mail."""
         return self.mandatory or self.stands_in
 

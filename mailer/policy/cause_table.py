@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from mailer.policy.category import CATEGORIES
-from mailer.policy.consent_terms import write_consent_days
+from mailer.policy.consent_validity import write_consent_days
 from mailer.policy.deciding import decide
 from mailer.policy.decision import Decision, Divert, Hold, Mailing, Send, Suppress
 from mailer.policy.policy_file import CategoryTerms, Policy, SendingHours
@@ -23,7 +23,7 @@ _OPTIONAL = tuple(name for name, category in CATEGORIES.items() if category.is_o
 _OF_UPDATES = next(category.without_product for category in CATEGORIES.values() if category.without_product)
 
 
-def _unchanged(policy: Policy) -> Policy:
+def _unchanged_policy(policy: Policy) -> Policy:
     return policy
 
 
@@ -40,18 +40,18 @@ class Cause:
     says: str
     standing: dict[str, Any] = field(default_factory=dict)
     mailing: dict[str, Any] = field(default_factory=dict)
-    policy: Callable[[Policy], Policy] = _unchanged
+    policy: Callable[[Policy], Policy] = _unchanged_policy
 
 
-def _switch_changed(**values: str) -> Callable[[Policy], Policy]:
+def _build_switch_change(**values: str) -> Callable[[Policy], Policy]:
     return lambda policy: policy.model_copy(update={"switches": policy.switches.model_copy(update=values)})
 
 
-def _standing_with(**values: Any) -> Callable[[Policy], Policy]:
+def _build_policy_change(**values: Any) -> Callable[[Policy], Policy]:
     return lambda policy: policy.model_copy(update=values)
 
 
-def _later_mailing(policy: Policy) -> Policy:
+def _policy_with_earlier_version(policy: Policy) -> Policy:
     return policy.with_earlier_versions(
         {"0": policy.model_copy(update={"version": "0", "purposes": ("another-purpose",)})}
     )
@@ -61,13 +61,13 @@ def _confirmed_policy(policy: Policy) -> Policy:
     return policy.model_copy(update={"terms": dict.fromkeys(policy.terms, CategoryTerms(confirmed=True))})
 
 
-def _limited_policy(policy: Policy) -> Policy:
+def _policy_with_category_caps(policy: Policy) -> Policy:
     return policy.model_copy(
         update={"terms": {name: CategoryTerms(cap=FrequencyCap(mails=1, days=7)) for name in policy.terms}, "cap": None}
     )
 
 
-def _subscribed_standing(country: str, given_on: date, confirmed_on: date | None) -> dict[str, Any]:
+def _fields_of_subscribed_standing(country: str, given_on: date, confirmed_on: date | None) -> dict[str, Any]:
     """Returns the fields of a standing with consents to all optional mail, in a country."""
     scopes = frozenset({*_OPTIONAL, f"partner/{_PARTNER}"})
     return {"country": country, "consents": scopes, "consent_days": write_consent_days(scopes, given_on, confirmed_on)}
@@ -78,7 +78,9 @@ _LEFT = {"opted_out": frozenset({EVERYTHING_OPTIONAL})}
 CAUSES: tuple[Cause, ...] = (
     Cause("nothing is in the way"),
     Cause("all optional mail was left", _LEFT),
-    Cause("all optional mail was left, and `service_scope` is `any`", _LEFT, {}, _switch_changed(service_scope="any")),
+    Cause(
+        "all optional mail was left, and `service_scope` is `any`", _LEFT, {}, _build_switch_change(service_scope="any")
+    ),
     *(Cause(f"`{name}` was left", {"opted_out": frozenset({name})}) for name in _OPTIONAL),
     Cause("the mailing's topic was left", {"opted_out": frozenset(f"{n}/t" for n in CATEGORIES)}, {"topic": "t"}),
     Cause("the mailing's purpose was refused", {"opted_out": frozenset({f"purpose/{_PURPOSE}"})}),
@@ -89,20 +91,20 @@ CAUSES: tuple[Cause, ...] = (
     Cause("personalisation was refused", {"personalisation_refused": True}),
     Cause("being counted was refused", {"tracking_refused": True}),
     Cause("the person asked for other topics only", {"consents": frozenset(f"{n}/x" for n in CATEGORIES)}),
-    Cause("`promo_basis` is `opt_in`, and nobody asked", {}, {}, _switch_changed(promo_basis="opt_in")),
+    Cause("`promo_basis` is `opt_in`, and nobody asked", {}, {}, _build_switch_change(promo_basis="opt_in")),
     Cause("the policy wants confirmed subscriptions, and there is none", {}, {}, _confirmed_policy),
-    Cause("`partner_mail` is `on_request`, and nobody asked", {}, {}, _switch_changed(partner_mail="on_request")),
-    Cause("`partner_mail` is `never`", {}, {}, _switch_changed(partner_mail="never")),
+    Cause("`partner_mail` is `on_request`, and nobody asked", {}, {}, _build_switch_change(partner_mail="on_request")),
+    Cause("`partner_mail` is `never`", {}, {}, _build_switch_change(partner_mail="never")),
     Cause("nobody knows how the address was collected", {"source": None}),
     Cause("nobody knows where the person lives", {"country": None}),
     Cause("another country was said before that of the person, whose law asks for an opt-in", {"country": "US\nDE"}),
-    Cause("asked for, and not confirmed, which the law wants", _subscribed_standing("DE", _NOW.date(), None)),
-    Cause("asked for, and confirmed, as the law wants", _subscribed_standing("DE", _NOW.date(), _NOW.date())),
+    Cause("asked for, and not confirmed, which the law wants", _fields_of_subscribed_standing("DE", _NOW.date(), None)),
+    Cause("asked for, and confirmed, as the law wants", _fields_of_subscribed_standing("DE", _NOW.date(), _NOW.date())),
     Cause(
         "asked for longer ago than the law lets a consent count",
-        _subscribed_standing("KR", date(2024, 11, 20), date(2024, 11, 20)),
+        _fields_of_subscribed_standing("KR", date(2024, 11, 20), date(2024, 11, 20)),
     ),
-    Cause("the purpose is newer than the address", {"collected_under": "0"}, {}, _later_mailing),
+    Cause("the purpose is newer than the address", {"collected_under": "0"}, {}, _policy_with_earlier_version),
     Cause("the address was only invited", {"source": "invitation", "invited_by": _ELSEWHERE}),
     Cause("the address entered a contest", {"source": "contest"}),
     Cause("the address is a partner's", {"source": "partner"}),
@@ -112,12 +114,12 @@ CAUSES: tuple[Cause, ...] = (
     Cause("known to be under 13", {"under_13": True}),
     Cause("the account is closed", {"deactivated": True}),
     Cause("processing is restricted", {"restricted": True}),
-    Cause("another channel is wished", {"channel": _CHANNEL}, {}, _standing_with(channels=(_CHANNEL,))),
+    Cause("another channel is wished", {"channel": _CHANNEL}, {}, _build_policy_change(channels=(_CHANNEL,))),
     Cause(
         "another channel is wished for answers",
         {"channel": _CHANNEL},
         {"answers": True},
-        _standing_with(channels=(_CHANNEL,)),
+        _build_policy_change(channels=(_CHANNEL,)),
     ),
     Cause("another channel is wished, and the policy has none", {"channel": _CHANNEL}),
     Cause("electronic notices are refused", {"electronic_refused": True}),
@@ -128,18 +130,18 @@ CAUSES: tuple[Cause, ...] = (
         "the address is dead for the mailing's topic", {"dead_in": tuple(f"{n}/t" for n in CATEGORIES)}, {"topic": "t"}
     ),
     Cause("the address is dead for the mailing's purpose", {"dead_in": (f"purpose/{_PURPOSE}",)}),
-    Cause("the category's cap is reached", {"sent": tuple((n, 1) for n in CATEGORIES)}, {}, _limited_policy),
+    Cause("the category's cap is reached", {"sent": tuple((n, 1) for n in CATEGORIES)}, {}, _policy_with_category_caps),
     Cause(
         "the brand's cap is reached",
         {"sent": ((EVERYTHING_OPTIONAL, 1),)},
         {},
-        _standing_with(cap=FrequencyCap(mails=1, days=7)),
+        _build_policy_change(cap=FrequencyCap(mails=1, days=7)),
     ),
     Cause(
         "it is outside the policy's hours",
         {},
         {},
-        _standing_with(hours=SendingHours.model_validate({"from": "00:00", "to": "00:01"})),
+        _build_policy_change(hours=SendingHours.model_validate({"from": "00:00", "to": "00:01"})),
     ),
     Cause("it is before `send_at`", {}, {"send_at": _NOW + timedelta(hours=1)}),
     Cause("it is after `expires_at`", {}, {"expires_at": _NOW - timedelta(hours=1)}),
@@ -148,15 +150,18 @@ CAUSES: tuple[Cause, ...] = (
     Cause("the inviter was stopped after a report", {}, {"inviter_paused": True}),
     Cause("the mail is for somebody who is no partner", {}, {"partner": "a-stranger"}),
     Cause("the policy does not name the purpose", {}, {"purpose": "another-purpose"}),
-    Cause("the policy does not name the category", {}, {}, _standing_with(terms={})),
+    Cause("the policy does not name the category", {}, {}, _build_policy_change(terms={})),
     Cause(
-        "staging, and the address is not among those named", {}, {}, _standing_with(only_deliver_to=("@test.example",))
+        "staging, and the address is not among those named",
+        {},
+        {},
+        _build_policy_change(only_deliver_to=("@test.example",)),
     ),
 )
 """Every row, in the order of the page."""
 
 
-def mail_outcomes(cause: Cause, policy: Policy) -> Iterator[tuple[str, str]]:
+def decision_words_by_category(cause: Cause, policy: Policy) -> Iterator[tuple[str, str]]:
     """Yields each category and the decision about its mail: `sent`, `suppressed: …`, `held: …` or `diverted: …`."""
     for name, decision in decisions_by_category(cause, policy):
         yield name, _decision_in_words(decision)

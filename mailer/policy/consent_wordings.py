@@ -39,7 +39,7 @@ def fold_wording(text: str) -> str:
     return " ".join(normalized("NFKC", text).casefold().split())
 
 
-def is_legal_basis(text: str) -> bool:
+def is_consent_by_use(text: str) -> bool:
     """Tells whether a text makes the use of a service, or its terms, the consent (interpals-25)."""
     return _BASIS.search(fold_wording(text)) is not None
 
@@ -51,7 +51,7 @@ def wordings_for(policy: "Policy", scope: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def is_wording(policy: "Policy", scope: str, words: str) -> bool:
+def is_valid_consent_wording(policy: "Policy", scope: str, words: str) -> bool:
     """Tells whether a text is a listed wording for a scope, word for word, or a person's own yes."""
     text = fold_wording(words)
     if text in {fold_wording(listed) for listed in wordings_for(policy, scope)}:
@@ -59,12 +59,12 @@ def is_wording(policy: "Policy", scope: str, words: str) -> bool:
     return is_own_yes(text, of_policy=scope.startswith(version_scope("")))
 
 
-def unknown_scopes(wordings: Iterable[str]) -> Iterator[str]:
+def unknown_wording_keys(wordings: Iterable[str]) -> Iterator[str]:
     """Yields the keys of a policy's wordings that belong to no scope."""
     yield from (key for key in wordings if key not in KEYS)
 
 
-def basis_wordings(wordings: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
+def wordings_of_consent_by_use(wordings: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
     """Yields the wordings of a policy by which use or terms would be the consent, each with its key."""
     for key, texts in wordings.items():
-        yield from ((key, text) for text in texts if is_legal_basis(text))
+        yield from ((key, text) for text in texts if is_consent_by_use(text))

@@ -13,52 +13,52 @@ from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.decision import Decision, DecisionFacts, Mailing, Send
 from mailer.policy.policy_file import Policy
 from mailer.policy.rules import Verdict
-from mailer.policy.sending_hours import check_mail_hours
+from mailer.policy.sending_hours import hold_until_mail_hours
 from mailer.policy.standing import Standing
 
 
-def _all_categories(category: Category) -> bool:
+def _is_any_category(category: Category) -> bool:
     return True
 
 
-def _is_optional(category: Category) -> bool:
+def _is_optional_category(category: Category) -> bool:
     return category.is_optional
 
 
-def _ends_at_closing(category: Category) -> bool:
+def _is_ended_by_account_closing(category: Category) -> bool:
     return not category.outlives_account
 
 
 ASKED: dict[str, tuple[Callable[[Category], bool], Callable[[DecisionFacts], Verdict]]] = {
-    "closed-purposes": (_all_categories, rules.closed_purposes),
-    "under-13": (_all_categories, rules.child_under_13),
-    "erased": (_all_categories, rules.erased),
-    "expired": (lambda category: not category.written_fallback, rules.expired),
-    "restricted": (_ends_at_closing, rules.restricted),
-    "deactivated": (_ends_at_closing, rules.deactivated),
-    "objection": (_is_optional, rules.objection),
-    "opt-out": (_is_optional, rules.opted_out),
-    "refused-purpose": (_is_optional, rules.refused_purpose),
-    "strangers": (_all_categories, rules.third_parties),
-    "partner-request": (_is_optional, rules.partner_request),
-    "inviter": (lambda category: category.invites, rules.inviter),
-    "one-invitation": (_is_optional, rules.one_invitation),
-    "erased-before": (_is_optional, rules.erased_before),
-    "known-basis": (lambda category: category.markets, rules.known_basis),
-    "contest-entry": (lambda category: category.markets, rules.contest_entry),
-    "topic-consent": (_is_optional, rules.topic_consent),
-    "subscription": (_is_optional, rules.subscription),
-    "promo-basis": (lambda category: category.markets, rules.promo_basis),
-    "fresh-consent": (_is_optional, rules.fresh_consent),
-    "channel": (lambda category: category.may_answer or not category.outlives_account, rules.channel),
-    "no-address": (_all_categories, rules.no_address),
-    "dead-address": (_all_categories, rules.dead_address),
-    "electronic-consent": (lambda category: category.written_fallback, rules.electronic_consent),
-    "one-copy": (_all_categories, rules.one_copy),
-    "staging": (_all_categories, rules.staging),
-    "not-yet": (_all_categories, rules.not_before_time),
-    "frequency": (_is_optional, rules.frequency),
-    "mail-hours": (_is_optional, check_mail_hours),
+    "closed-purposes": (_is_any_category, rules.suppress_unlisted_category_or_purpose),
+    "under-13": (_is_any_category, rules.suppress_if_under_13),
+    "erased": (_is_any_category, rules.suppress_if_erased),
+    "expired": (lambda category: not category.written_fallback, rules.suppress_if_expired),
+    "restricted": (_is_ended_by_account_closing, rules.suppress_if_restricted),
+    "deactivated": (_is_ended_by_account_closing, rules.suppress_if_account_closed),
+    "objection": (_is_optional_category, rules.suppress_after_objection),
+    "opt-out": (_is_optional_category, rules.suppress_after_opt_out),
+    "refused-purpose": (_is_optional_category, rules.suppress_refused_purpose),
+    "strangers": (_is_any_category, rules.suppress_for_unregistered_partner),
+    "partner-request": (_is_optional_category, rules.suppress_unrequested_partner_mail),
+    "inviter": (lambda category: category.invites, rules.suppress_without_active_inviter),
+    "one-invitation": (_is_optional_category, rules.suppress_after_one_invitation),
+    "erased-before": (_is_optional_category, rules.suppress_if_erased_before),
+    "known-basis": (lambda category: category.markets, rules.suppress_without_known_basis),
+    "contest-entry": (lambda category: category.markets, rules.suppress_if_address_not_for_marketing),
+    "topic-consent": (_is_optional_category, rules.suppress_topic_without_consent),
+    "subscription": (_is_optional_category, rules.suppress_without_confirmed_subscription),
+    "promo-basis": (lambda category: category.markets, rules.suppress_marketing_without_opt_in),
+    "fresh-consent": (_is_optional_category, rules.suppress_new_purpose_without_consent),
+    "channel": (lambda category: category.may_answer or not category.outlives_account, rules.divert_to_wished_channel),
+    "no-address": (_is_any_category, rules.divert_or_suppress_without_address),
+    "dead-address": (_is_any_category, rules.divert_or_suppress_dead_address),
+    "electronic-consent": (lambda category: category.written_fallback, rules.divert_breach_notice_to_writing),
+    "one-copy": (_is_any_category, rules.suppress_or_hold_duplicate_copy),
+    "staging": (_is_any_category, rules.suppress_outside_staging_fence),
+    "not-yet": (_is_any_category, rules.hold_until_send_at),
+    "frequency": (_is_optional_category, rules.suppress_over_frequency_cap),
+    "mail-hours": (_is_optional_category, hold_until_mail_hours),
 }
 """The rules in the order in which they are asked, by name: a test for the categories that it concerns, and the rule."""
 
@@ -75,12 +75,12 @@ def decide(mailing: Mailing, standing: Standing, policy: Policy, now: datetime) 
         policy: the brand's current one, with its earlier versions beside it.
         now: an aware datetime.
     """
-    facts = decision_facts(mailing, standing, policy, now)
+    facts = collect_decision_facts(mailing, standing, policy, now)
     for ask in _ASKED_OF[facts.category.name]:
         verdict = ask(facts)
         if verdict is not None:
             return verdict
-    return Send(SEND, policy.version, facts.category, rules.is_over_rate(facts))
+    return Send(SEND, policy.version, facts.category, rules.is_service_rate_exceeded(facts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +108,10 @@ def explain_decision(facts: DecisionFacts) -> Iterator[RuleAnswer]:
         decided = decided or verdict is not None
 
 
-def decision_facts(mailing: Mailing, standing: Standing, policy: Policy, now: datetime) -> DecisionFacts:
+def collect_decision_facts(mailing: Mailing, standing: Standing, policy: Policy, now: datetime) -> DecisionFacts:
     """Collects the facts that the rules read about a person and a mailing."""
     switches = policy.switches_for(standing.collected_under, standing.country)
-    category = rules.service_scope(mailing, standing, switches) or mailing.category
+    category = rules.category_if_product_unpaid(mailing, standing, switches) or mailing.category
     return DecisionFacts(mailing, standing, policy, now, category, switches)
 
 

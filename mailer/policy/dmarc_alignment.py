@@ -5,7 +5,7 @@ from mailer.policy.text_formats import split_sender
 
 
 @rule("aligned", "paltalk02-05; RFC 7489 3.1", idle=False)
-def misaligned_senders(domain: str, sender: str) -> bool:
+def is_sender_misaligned(domain: str, sender: str) -> bool:
     """Each From is of the domain that signs the mail and takes its bounces, or of one below it.
 
     Args:

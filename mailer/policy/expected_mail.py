@@ -13,7 +13,7 @@ _SOMEBODY = "somebody"
 """An inviter whom nobody has stopped."""
 
 
-def expected_categories(policy: Policy, standing: Standing, now: datetime) -> frozenset[str]:
+def expected_optional_categories(policy: Policy, standing: Standing, now: datetime) -> frozenset[str]:
     """Returns the optional categories of which a person would get some mail: `decide` sends or holds it.
 
     Args:
@@ -27,12 +27,12 @@ def expected_categories(policy: Policy, standing: Standing, now: datetime) -> fr
         if category.is_optional
         and any(
             isinstance(decide(mailing, standing, policy, now), Send | Hold)
-            for mailing in _possible_mailings(policy, category, standing)
+            for mailing in _possible_mailings_of_category(policy, category, standing)
         )
     )
 
 
-def gets_announcements(policy: Policy, standing: Standing, now: datetime) -> bool:
+def is_reached_by_announcements(policy: Policy, standing: Standing, now: datetime) -> bool:
     """Tells whether a person gets service announcements that they cannot opt out of.
 
     Args:
@@ -56,7 +56,7 @@ def missing_basis_fields(policy: Policy, standing: Standing) -> tuple[str, ...]:
     return tuple(name for name, value in known.items() if not value)
 
 
-def _possible_mailings(policy: Policy, category: Category, standing: Standing) -> Iterator[Mailing]:
+def _possible_mailings_of_category(policy: Policy, category: Category, standing: Standing) -> Iterator[Mailing]:
     """Yields the mailings that a category allows: for each purpose, and each topic and partner of the person."""
     topics = [None, *(scope.partition("/")[2] for scope in standing.consents if scope.startswith(f"{category.name}/"))]
     partners = [partner.id for partner in policy.partners] if category.partners else [None]

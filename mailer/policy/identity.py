@@ -87,7 +87,7 @@ ITSELF = Identity(IdentityKind.MAILER, "pipeline")
 """The publisher of mailer's own mail."""
 
 
-def person_identity(text: str) -> Identity:
+def parse_person_identity(text: str) -> Identity:
     """Returns the identity of a person for a name at a command: `dana` is `person:dana`.
 
     Raises:

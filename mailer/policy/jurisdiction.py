@@ -12,8 +12,8 @@ from typing import Annotated, Final, Generic, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from mailer.policy.consent_terms import UNREVIEWED_TERMS, ConsentTerms, strictest_terms
-from mailer.policy.file_errors import PolicyError, describe_error, describe_toml_error
+from mailer.policy.consent_validity import UNREVIEWED_TERMS, ConsentValidityTerms, strictest_validity_terms
+from mailer.policy.policy_file_errors import PolicyError, describe_toml_error, describe_validation_error
 from mailer.policy.policy_section import Country, Day, Section, Text, Whole
 from mailer.policy.switches import PartnerMail, PromoBasis, SwitchFloor, Tracking, strictest_floor
 from mailer.policy.toml_lines import line_of
@@ -79,9 +79,9 @@ class Jurisdiction(Section):
         return strictest_floor(floor, SwitchFloor.model_validate(doubted))
 
     @property
-    def consent_terms(self) -> ConsentTerms:
+    def consent_validity_terms(self) -> ConsentValidityTerms:
         """The terms on which a consent counts."""
-        return ConsentTerms(self.confirmed is not None, self.renewal.value if self.renewal else None)
+        return ConsentValidityTerms(self.confirmed is not None, self.renewal.value if self.renewal else None)
 
 
 SWITCHES: Final = ("promo_basis", "partner_mail", "tracking")
@@ -136,8 +136,8 @@ class LawByCountry:
         self._by_country = {country: one for one in self.jurisdictions for country in one.countries}
         self._floors = {country: one.switch_floor for country, one in self._by_country.items()}
         self.unreviewed = strictest_floor(UNREVIEWED, *self._floors.values())
-        self._terms = {country: one.consent_terms for country, one in self._by_country.items()}
-        self._unreviewed_terms = strictest_terms((UNREVIEWED_TERMS, *self._terms.values()))
+        self._terms = {country: one.consent_validity_terms for country, one in self._by_country.items()}
+        self._unreviewed_terms = strictest_validity_terms((UNREVIEWED_TERMS, *self._terms.values()))
         self.marks = dict(_marks_by_country(self.jurisdictions))
 
     @property
@@ -153,10 +153,10 @@ class LawByCountry:
         """Returns the strictest floor of a person's countries, one a line. None counts as not reviewed."""
         return strictest_floor(*(self._floors.get(country, self.unreviewed) for country in (said or "").split("\n")))
 
-    def consent_terms(self, said: str | None) -> ConsentTerms:
+    def consent_validity_terms(self, said: str | None) -> ConsentValidityTerms:
         """Returns the strictest terms of consents in a person's countries, one a line. None counts as not reviewed."""
         countries = (said or "").split("\n")
-        return strictest_terms(self._terms.get(country, self._unreviewed_terms) for country in countries)
+        return strictest_validity_terms(self._terms.get(country, self._unreviewed_terms) for country in countries)
 
 
 def _marks_by_country(jurisdictions: Iterable[Jurisdiction]) -> Iterator[tuple[str, AdvertisingMark]]:
@@ -188,10 +188,12 @@ def parse_jurisdiction(text: str, source: str) -> Jurisdiction:
     except tomllib.TOMLDecodeError as error:
         raise JurisdictionError(describe_toml_error(error, text, source)) from error
     except ValidationError as error:
-        raise JurisdictionError("\n".join(describe_error(detail, text, source) for detail in error.errors())) from error
+        raise JurisdictionError(
+            "\n".join(describe_validation_error(detail, text, source) for detail in error.errors())
+        ) from error
 
 
-def load_law(texts: Mapping[str, str]) -> LawByCountry:
+def parse_law_by_country(texts: Mapping[str, str]) -> LawByCountry:
     """Reads all jurisdictions.
 
     Args:

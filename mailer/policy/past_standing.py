@@ -17,7 +17,7 @@ class StandingChange:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldSpan:
+class SuppressionOrConsentSpan:
     """The time for which a suppression, or a consent that counts, held. The reason of a consent is `consent`.
 
     Attributes:
@@ -29,7 +29,7 @@ class HeldSpan:
     since: datetime
     until: datetime | None = None
 
-    def held_at(self, moment: datetime) -> bool:
+    def is_held_at(self, moment: datetime) -> bool:
         """Tells whether it held at a moment."""
         return self.since <= moment and (self.until is None or moment < self.until)
 
@@ -61,7 +61,7 @@ _LEFT = ("opt_out", "complaint")
 
 
 def standing_at(
-    now: Standing, acts: Sequence[StandingChange], spans: Sequence[HeldSpan], moment: datetime
+    now: Standing, acts: Sequence[StandingChange], spans: Sequence[SuppressionOrConsentSpan], moment: datetime
 ) -> PastStanding:
     """Returns the standing at a past moment, from the standing today and its changes.
 
@@ -72,18 +72,22 @@ def standing_at(
         moment: an aware time in the past.
     """
     done = [act for act in acts if act.at <= moment]
-    held = [span for span in spans if span.held_at(moment)]
-    untold = [*UNTOLD, *_undated_flags(now, acts)]
+    held = [span for span in spans if span.is_held_at(moment)]
+    untold = [*UNTOLD, *_undated_flag_notes(now, acts)]
     values: dict[str, object] = {
-        "opted_out": frozenset(span.scope for span in held if span.reason in _LEFT) | _still_left(done, _LEFT),
-        "objected": any(span.reason == "objection" for span in held) or bool(_still_left(done, ("objection",))),
+        "opted_out": frozenset(span.scope for span in held if span.reason in _LEFT)
+        | _scopes_still_opted_out(done, _LEFT),
+        "objected": any(span.reason == "objection" for span in held)
+        or bool(_scopes_still_opted_out(done, ("objection",))),
         "consents": frozenset(span.scope for span in held if span.reason == "consent"),
         "erased_before": any(span.reason == "erased" for span in held),
         "address_dead": any(span.reason == "address_dead" and span.scope == EVERYTHING_OPTIONAL for span in held),
         "dead_in": sorted({span.scope for span in held if span.reason == "address_dead"} - {EVERYTHING_OPTIONAL})
         or None,
         "erased": any(act.reason.startswith("erased") for act in done),
-        "channel": next((act.reason.removeprefix("channel ") for act in reversed(done) if _is_channel(act)), "email"),
+        "channel": next(
+            (act.reason.removeprefix("channel ") for act in reversed(done) if _is_channel_change(act)), "email"
+        ),
         "sent": (),
         "copy_of": None,
         "invited_by": None,
@@ -94,7 +98,7 @@ def standing_at(
     return PastStanding(replace(now, **values), tuple(untold))  # type: ignore[arg-type]
 
 
-def _still_left(done: Iterable[StandingChange], reasons: Sequence[str]) -> frozenset[str]:
+def _scopes_still_opted_out(done: Iterable[StandingChange], reasons: Sequence[str]) -> frozenset[str]:
     """Returns the scopes that the person opted out of and that were not lifted since."""
     left: set[str] = set()
     for act in done:
@@ -113,7 +117,7 @@ def _flag_at(flag: str, done: Sequence[StandingChange], acts: Sequence[StandingC
     return now and not any(act.reason == flag for act in acts)
 
 
-def _undated_flags(now: Standing, acts: Sequence[StandingChange]) -> list[str]:
+def _undated_flag_notes(now: Standing, acts: Sequence[StandingChange]) -> list[str]:
     """Returns a sentence for each flag that is set today without a change on record."""
     said = {act.reason for act in acts}
     return [
@@ -123,5 +127,5 @@ def _undated_flags(now: Standing, acts: Sequence[StandingChange]) -> list[str]:
     ]
 
 
-def _is_channel(act: StandingChange) -> bool:
+def _is_channel_change(act: StandingChange) -> bool:
     return act.reason.startswith("channel ")

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from pydantic_core import PydanticCustomError
 
 from mailer.policy.address_sources import KINDS, misnamed_sources, source_form
-from mailer.policy.consent_wordings import KEYS, basis_wordings, unknown_scopes
-from mailer.policy.dmarc_alignment import misaligned_senders
-from mailer.policy.file_errors import fault_error, toml_value
+from mailer.policy.consent_wordings import KEYS, unknown_wording_keys, wordings_of_consent_by_use
+from mailer.policy.dmarc_alignment import is_sender_misaligned
 from mailer.policy.jurisdiction import LawByCountry
+from mailer.policy.policy_file_errors import build_fault_error, format_toml_value
 from mailer.policy.switches import ORDER, is_weaker
 from mailer.policy.toml_lines import Path
 
@@ -17,30 +17,32 @@ if TYPE_CHECKING:  # a policy looks at its lists when it is read
     from mailer.policy.policy_file import Policy
 
 
-def faults_within(policy: "Policy") -> Iterator[PydanticCustomError]:
+def faults_within_policy(policy: "Policy") -> Iterator[PydanticCustomError]:
     """Yields what is wrong between the parts of a policy."""
     if policy.senders.mandatory == policy.senders.optional:
-        yield fault_error("same_sender", ("senders", "optional"))
+        yield build_fault_error("same_sender", ("senders", "optional"))
     for key in ("mandatory", "optional"):
-        if misaligned_senders(policy.domain, getattr(policy.senders, key)):
-            yield fault_error("not_aligned", ("senders", key), domain=policy.domain)
+        if is_sender_misaligned(policy.domain, getattr(policy.senders, key)):
+            yield build_fault_error("not_aligned", ("senders", key), domain=policy.domain)
     if policy.notice is not None and policy.notice.day > policy.effective:
-        yield fault_error(
-            "late_notice", ("notice", "day"), given=toml_value(policy.notice.day), effective=policy.effective
+        yield build_fault_error(
+            "late_notice", ("notice", "day"), given=format_toml_value(policy.notice.day), effective=policy.effective
         )
     for number, processor in enumerate(policy.processors):
         for purpose in processor.purposes:
             if purpose not in policy.purposes:
-                yield fault_error("no_purpose", ("processors", number, "purposes"), purpose=purpose)
-    for key in unknown_scopes(policy.wordings):
-        yield fault_error("no_scope", ("wordings", key), scopes=", ".join(KEYS))
-    for key, text in basis_wordings(policy.wordings):
-        yield fault_error("basis", ("wordings", key), given=toml_value(text))
+                yield build_fault_error("no_purpose", ("processors", number, "purposes"), purpose=purpose)
+    for key in unknown_wording_keys(policy.wordings):
+        yield build_fault_error("no_scope", ("wordings", key), scopes=", ".join(KEYS))
+    for key, text in wordings_of_consent_by_use(policy.wordings):
+        yield build_fault_error("basis", ("wordings", key), given=format_toml_value(text))
     for source, least in misnamed_sources(policy.sources):
         stricter = " or ".join(KINDS[KINDS.index(least) :])
-        yield fault_error("misnamed", ("sources", source), given=toml_value(policy.sources[source]), stricter=stricter)
+        yield build_fault_error(
+            "misnamed", ("sources", source), given=format_toml_value(policy.sources[source]), stricter=stricter
+        )
     for path, name in _duplicate_names(policy):
-        yield fault_error("twice", path, given=toml_value(name))
+        yield build_fault_error("twice", path, given=format_toml_value(name))
 
 
 def _duplicate_names(policy: "Policy") -> Iterator[tuple[Path, str]]:
@@ -63,12 +65,14 @@ def faults_below_law(policy: "Policy", law: LawByCountry) -> Iterator[PydanticCu
     """Finds where the policy asks for less than the law does, or keeps records of consents less long."""
     for one in law.jurisdictions:
         if one.records is not None and policy.retention_days < one.records.value:
-            given, days = toml_value(policy.retention_days), one.records.value
-            yield fault_error("forgotten_early", ("retention_days",), given=given, days=days, place=one.name)
+            given, days = format_toml_value(policy.retention_days), one.records.value
+            yield build_fault_error("forgotten_early", ("retention_days",), given=given, days=days, place=one.name)
     for country, said in policy.jurisdictions.items():
         for switch in ORDER:
             value, least = getattr(said, switch), getattr(law.switch_floor(country), switch)
             if value is not None and least is not None and is_weaker(switch, value, least):
                 stricter = ORDER[switch][: ORDER[switch].index(least) + 1]
                 at = ("jurisdictions", country, switch)
-                yield fault_error("below_floor", at, given=toml_value(value), least=" or ".join(reversed(stricter)))
+                yield build_fault_error(
+                    "below_floor", at, given=format_toml_value(value), least=" or ".join(reversed(stricter))
+                )

@@ -20,12 +20,18 @@ from pydantic import (
 from mailer.policy.address_sources import Kind, SourceVocabulary
 from mailer.policy.attachments import INERT, ContentType
 from mailer.policy.category import CATEGORIES, Category
-from mailer.policy.consent_terms import ConsentTerms
-from mailer.policy.file_errors import PolicyError as PolicyError
-from mailer.policy.file_errors import describe_error, describe_fault, describe_toml_error, fault_error, toml_value
+from mailer.policy.consent_validity import ConsentValidityTerms
 from mailer.policy.jurisdiction import AdvertisingMark, LawByCountry
 from mailer.policy.placeholders import find_placeholders
-from mailer.policy.policy_faults import faults_below_law, faults_within
+from mailer.policy.policy_faults import faults_below_law, faults_within_policy
+from mailer.policy.policy_file_errors import PolicyError as PolicyError
+from mailer.policy.policy_file_errors import (
+    build_fault_error,
+    describe_fault,
+    describe_toml_error,
+    describe_validation_error,
+    format_toml_value,
+)
 from mailer.policy.policy_section import (
     Address,
     Channel,
@@ -41,12 +47,12 @@ from mailer.policy.policy_section import (
     Slug,
     Text,
     Whole,
-    each_country_once,
+    check_each_country_once,
 )
-from mailer.policy.policy_versions import Days, binding_versions, names_foreign_version, versions_by_day
+from mailer.policy.policy_versions import Days, binding_versions, has_foreign_version, versions_by_day
 from mailer.policy.promise import Promise
 from mailer.policy.switches import Switches, SwitchFloor, strictest_floor, strictest_switches
-from mailer.policy.text_formats import DOMAIN, LOCALE, VERSION, language_tag
+from mailer.policy.text_formats import DOMAIN, LOCALE, VERSION, normalized_language_tag
 from mailer.policy.third_parties import Partner, ProcessorTerms
 from mailer.policy.unmet_needs import find_unmet_needs
 from mailer.policy.version_changes import VersionNotice
@@ -84,9 +90,9 @@ class SendingHours(Section):
     closes: Clock = Field(alias="to")
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    def _check_hours_order(self) -> Self:
         if self.closes <= self.opens:
-            raise fault_error("no_hours", ("to",))
+            raise build_fault_error("no_hours", ("to",))
         return self
 
     @cached_property
@@ -160,7 +166,7 @@ class Policy(Section):
     effective: Day
     name: Text
     domain: Annotated[str, Field(pattern=DOMAIN)]
-    default_locale: Annotated[str, Field(pattern=LOCALE), AfterValidator(language_tag)]
+    default_locale: Annotated[str, Field(pattern=LOCALE), AfterValidator(normalized_language_tag)]
     controller: Controller
     senders: Senders
     reply_domains: tuple[Annotated[str, Field(pattern=DOMAIN)], ...] = ()
@@ -176,7 +182,7 @@ class Policy(Section):
     cap: FrequencyCap | None = None
     hours: SendingHours | None = None
     minimum_cell: Whole = Field(default=20, ge=2)
-    jurisdictions: Annotated[dict[Country, SwitchFloor], BeforeValidator(each_country_once)] = Field(
+    jurisdictions: Annotated[dict[Country, SwitchFloor], BeforeValidator(check_each_country_once)] = Field(
         default_factory=dict
     )
     processors: tuple[ProcessorTerms, ...] = ()
@@ -192,30 +198,32 @@ class Policy(Section):
 
     @field_validator("terms")
     @classmethod
-    def _check_known_keys(cls, terms: dict[str, CategoryTerms]) -> dict[str, CategoryTerms]:
+    def _check_category_terms(cls, terms: dict[str, CategoryTerms]) -> dict[str, CategoryTerms]:
         for name, said in terms.items():
             if name not in CATEGORIES:
-                raise fault_error("no_category", (name,), categories=", ".join(CATEGORIES))
+                raise build_fault_error("no_category", (name,), categories=", ".join(CATEGORIES))
             category = CATEGORIES[name]
             for key in said.misfitting_keys(category):
-                raise fault_error("not_mandatory" if category.mandatory else "not_optional", (name, key), category=name)
+                raise build_fault_error(
+                    "not_mandatory" if category.mandatory else "not_optional", (name, key), category=name
+                )
         return terms
 
     @field_validator("only_deliver_to")
     @classmethod
-    def _lower_case(cls, allowed: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    def _lower_case_staging_fence(cls, allowed: tuple[str, ...] | None) -> tuple[str, ...] | None:
         return None if allowed is None else tuple(entry.lower() for entry in allowed)
 
     @model_validator(mode="after")
-    def _check_updates(self) -> Self:
+    def _require_updates_if_paid_scope(self) -> Self:
         if self.switches.service_scope == "paid" and "updates" not in self.terms:
-            raise fault_error("no_updates", ("switches", "service_scope"))
+            raise build_fault_error("no_updates", ("switches", "service_scope"))
         return self
 
     @model_validator(mode="after")
     def _check_coherence(self, info: ValidationInfo) -> Self:
         self._law = info.context or self._law
-        for found in (*faults_within(self), *faults_below_law(self, self._law)):
+        for found in (*faults_within_policy(self), *faults_below_law(self, self._law)):
             raise found
         return self
 
@@ -229,7 +237,7 @@ class Policy(Section):
         """The brand's categories with their traits, by name."""
         return {name: CATEGORIES[name] for name in self.terms}
 
-    def category(self, name: str) -> Category:
+    def get_category(self, name: str) -> Category:
         """Returns one of the brand's categories with its traits.
 
         Raises:
@@ -239,12 +247,12 @@ class Policy(Section):
             raise KeyError(name)
         return CATEGORIES[name]
 
-    def all_switches(self) -> tuple[Switches, ...]:
+    def all_possible_switches(self) -> tuple[Switches, ...]:
         """Returns each set of switches that can hold for a person, under any version, in any jurisdiction, once."""
         versions = (None, *self._earlier)
-        return tuple(dict.fromkeys(switches for version in versions for switches in self.switches_under(version)))
+        return tuple(dict.fromkeys(switches for version in versions for switches in self.switches_of_version(version)))
 
-    def switches_under(self, version: str | None) -> tuple[Switches, ...]:
+    def switches_of_version(self, version: str | None) -> tuple[Switches, ...]:
         """Returns each set of switches that can hold for people of a version, in any jurisdiction, once."""
         places = (None, *self._law.reviewed_countries, *self.jurisdictions)
         alone = strictest_switches(self.switches, *(then.switches for then in self.binding_versions(version)))
@@ -260,7 +268,7 @@ class Policy(Section):
         """The marks of marketing, by country; each message asks for them."""
         return self._law.marks
 
-    def legal_floor(self, said: str | None) -> SwitchFloor:
+    def switch_floor_for_countries(self, said: str | None) -> SwitchFloor:
         """Returns the floor of a person's countries: the strictest of the law and of the policy's own floors.
 
         Args:
@@ -271,7 +279,7 @@ class Policy(Section):
         return strictest_floor(self._law.switch_floor(said), *own)
 
     @cached_property
-    def effective_days(self) -> Days:
+    def versions_by_effective_day(self) -> Days:
         """All versions, ordered by the day on which each came into force."""
         return versions_by_day(self.all_versions)
 
@@ -292,53 +300,53 @@ class Policy(Section):
 
     def __copy__(self) -> Self:
         """Copies the policy without its caches, since they depend on the switches and the law."""
-        made = ("_effective_switches", "_named_versions", "_purpose_names", "_terms_by_country", "_partnerships")
         policy = super().__copy__()
-        for name in (*made, "advertising_marks", "source_vocabulary", "effective_days"):
-            policy.__dict__.pop(name, None)
+        for name, value in vars(type(self)).items():
+            if isinstance(value, cached_property):
+                policy.__dict__.pop(name, None)
         return policy
 
     @cached_property
-    def _effective_switches(self) -> dict[tuple[str | None, str | None], Switches]:
+    def _switches_cache(self) -> dict[tuple[str | None, str | None], Switches]:
         """The cache of `switches_for`. Each decision reads it, and pydantic's private attributes are slow."""
         return {}
 
     @cached_property
-    def _named_versions(self) -> dict[str | None, bool]:
+    def _known_versions_cache(self) -> dict[str | None, bool]:
         return {}
 
     @cached_property
-    def _terms_by_country(self) -> dict[str | None, ConsentTerms]:
+    def _consent_terms_cache(self) -> dict[str | None, ConsentValidityTerms]:
         return {}
 
     @cached_property
-    def _purpose_names(self) -> dict[str | None, frozenset[str]]:
+    def _purposes_cache(self) -> dict[str | None, frozenset[str]]:
         return {}
 
     def binding_versions(self, said: str | None) -> tuple["Policy", ...]:
         """Returns the versions that bind a person. `said`: as the standing has it (see `policy_versions`)."""
         return binding_versions(self.all_versions, said)
 
-    def purposes_under(self, said: str | None) -> frozenset[str]:
+    def purposes_of_binding_versions(self, said: str | None) -> frozenset[str]:
         """Returns the purposes that stand in every version that binds a person (paltalk06-25)."""
-        found = self._purpose_names.get(said)
+        found = self._purposes_cache.get(said)
         if found is None:
             found = frozenset.intersection(*(frozenset(version.purposes) for version in self.binding_versions(said)))
-            self._purpose_names[said] = found
+            self._purposes_cache[said] = found
         return found
 
-    def consent_terms(self, said: str | None) -> ConsentTerms:
+    def consent_validity_terms(self, said: str | None) -> ConsentValidityTerms:
         """Returns the terms on which consents count, by the law of a person's countries."""
-        found = self._terms_by_country.get(said)
+        found = self._consent_terms_cache.get(said)
         if found is None:
-            found = self._terms_by_country[said] = self._law.consent_terms(said)
+            found = self._consent_terms_cache[said] = self._law.consent_validity_terms(said)
         return found
 
     def knows_versions(self, said: str | None) -> bool:
         """Tells whether each named version is a version of the brand. Without a name, the strictest version holds."""
-        found = self._named_versions.get(said)
+        found = self._known_versions_cache.get(said)
         if found is None:
-            found = self._named_versions[said] = not names_foreign_version(self.all_versions, said)
+            found = self._known_versions_cache[said] = not has_foreign_version(self.all_versions, said)
         return found
 
     @cached_property
@@ -348,13 +356,13 @@ class Policy(Section):
 
     def find_partner(self, name: str, day: date) -> Partner | None:
         """Returns a partner by its id, if it is a partner on that day; else None."""
-        for since, until, partner in self._partnerships.get(name, ()):
+        for since, until, partner in self._partner_days_by_id.get(name, ()):
             if since <= day <= until:
                 return partner
         return None
 
     @cached_property
-    def _partnerships(self) -> Mapping[str, list[tuple[date, date, Partner]]]:
+    def _partner_days_by_id(self) -> Mapping[str, list[tuple[date, date, Partner]]]:
         """The days of each partner, by its id. Decisions read this, since pydantic's attributes are slow."""
         found: dict[str, list[tuple[date, date, Partner]]] = {}
         for partner in self.partners:
@@ -364,11 +372,11 @@ class Policy(Section):
     def switches_for(self, version: str | None, country: str | None) -> Switches:
         """Returns the strictest switches of this version, the versions that bind a person, and the countries' floor."""
         key = version, country
-        found = self._effective_switches.get(key)
+        found = self._switches_cache.get(key)
         if found is None:
             bound = (then.switches for then in self.binding_versions(version))
-            found = strictest_switches(self.switches, *bound, self.legal_floor(country))
-            self._effective_switches[key] = found
+            found = strictest_switches(self.switches, *bound, self.switch_floor_for_countries(country))
+            self._switches_cache[key] = found
         return found
 
 
@@ -386,7 +394,7 @@ def parse_policy(text: str, source: str, law: LawByCountry | None = None) -> Pol
     try:
         said = tomllib.loads(text)
         if lacking := [
-            describe_fault(source, text, at, "unfilled", given=toml_value(value))
+            describe_fault(source, text, at, "unfilled", given=format_toml_value(value))
             for at, value in find_placeholders(said)
         ]:
             raise PolicyError("\n".join(lacking))
@@ -394,7 +402,9 @@ def parse_policy(text: str, source: str, law: LawByCountry | None = None) -> Pol
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(describe_toml_error(error, text, source)) from error
     except ValidationError as error:
-        raise PolicyError("\n".join(describe_error(detail, text, source) for detail in error.errors())) from error
+        raise PolicyError(
+            "\n".join(describe_validation_error(detail, text, source) for detail in error.errors())
+        ) from error
     if faults := [need.describe_need(text, source) for need in find_unmet_needs(policy, policy)]:
         raise PolicyError("\n".join(faults))
     return policy

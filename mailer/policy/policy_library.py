@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 
-from mailer.policy.file_errors import describe_fault, toml_value
 from mailer.policy.jurisdiction import LawByCountry
 from mailer.policy.policy_file import Policy, PolicyError, parse_policy
+from mailer.policy.policy_file_errors import describe_fault, format_toml_value
 from mailer.policy.unmet_needs import find_unmet_needs
 
 MODEL = "default"
@@ -22,7 +22,7 @@ class _PolicyFile:
     policy: Policy
 
     def file_fault(self, key: str, kind: str, **said: object) -> str:
-        given = toml_value(getattr(self.policy, key))
+        given = format_toml_value(getattr(self.policy, key))
         return describe_fault(self.name, self.text, (key,), kind, given=given, brand=self.policy.brand, **said)
 
 

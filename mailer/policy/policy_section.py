@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 from pydantic_core import PydanticKnownError
 
 from mailer.policy.countries import country_code, country_or_none
-from mailer.policy.file_errors import fault_error, toml_value
+from mailer.policy.policy_file_errors import build_fault_error, format_toml_value
 from mailer.policy.standing import EMAIL, WRITTEN
 from mailer.policy.text_formats import ADDRESS, CHANNEL, CLOCK, COUNTRY, HTTPS, LINE, NAME, SENDER, SLUG
 
@@ -35,7 +35,7 @@ Day = Annotated[date, Strict()]
 
 def _check_channel(channel: str) -> str:
     if channel in (EMAIL, WRITTEN):
-        raise fault_error("no_channel", (), given=toml_value(channel))
+        raise build_fault_error("no_channel", (), given=format_toml_value(channel))
     return channel
 
 
@@ -55,11 +55,11 @@ class FrequencyCap(Section):
     days: Whole = Field(ge=1, le=365)
 
 
-def each_country_once(value: Any) -> Any:
+def check_each_country_once(value: Any) -> Any:
     """Sections by country as they are; one of which two keys are the same country, such as UK and GB, is refused."""
     seen = set()
     for key in value if isinstance(value, dict) else ():
         if (code := country_or_none(key)) in seen:
-            raise fault_error("twice", (key,), given=toml_value(key))
+            raise build_fault_error("twice", (key,), given=format_toml_value(key))
         seen.add(code or key)
     return value

@@ -63,7 +63,7 @@ def split_lines(said: str | None) -> list[str]:
     return [] if said is None else list(dict.fromkeys(said.split("\n")))
 
 
-def names_foreign_version(versions: Iterable[PolicyVersion], said: str | None) -> bool:
+def has_foreign_version(versions: Iterable[PolicyVersion], said: str | None) -> bool:
     """Tells whether somebody named a version that the brand does not have, and the person has agreed to none of its."""
     names, lines = {version.version for version in versions}, split_lines(said)
     if any(line[:1] == AGREED and line[1:] in names for line in lines):
@@ -73,11 +73,11 @@ def names_foreign_version(versions: Iterable[PolicyVersion], said: str | None) -
 
 def describe_versions(said: str | None) -> str | None:
     """Says it for a person to read; None where nothing was said."""
-    named = [_describe_line(line) for line in split_lines(said) if line != NOBODYS]
+    named = [_describe_version_line(line) for line in split_lines(said) if line != NOBODYS]
     return ", ".join(named) or None
 
 
-def _describe_line(line: str) -> str:
+def _describe_version_line(line: str) -> str:
     return f"{line[1:]} (agreed to)" if line[:1] == AGREED else line
 
 
@@ -86,7 +86,7 @@ def versions_by_day(versions: Iterable[PolicyVersion]) -> Days:
     return tuple(sorted((version.effective, version.version) for version in versions))
 
 
-def versions_at(days: Days, named: str | None, collected_at: datetime | None, now: datetime) -> str | None:
+def versions_at_collection(days: Days, named: str | None, collected_at: datetime | None, now: datetime) -> str | None:
     """Finds the versions under which an address was collected, as far as an event or a file says so.
 
     Args:

@@ -31,19 +31,19 @@ class ProcessorUse:
     day: date
 
 
-def processor_refusal(policy: Policy, handover: ProcessorUse) -> tuple[str, str] | None:
+def refusal_of_processor_use(policy: Policy, handover: ProcessorUse) -> tuple[str, str] | None:
     """Returns (reason, rule) if a hand-over may not begin, else None."""
     if not handover.outside:
         return None
-    if reason := check_processor_known(policy, handover):
+    if reason := refusal_of_unknown_processor(policy, handover):
         return reason, "processor-known"
-    if reason := check_no_retention(policy, handover):
+    if reason := refusal_of_retaining_processor(policy, handover):
         return reason, "no-retention"
     return None
 
 
 @rule("processor-known", "interpals-23, peerstream-05; GDPR Art. 28, 44")
-def check_processor_known(policy: Policy, handover: ProcessorUse) -> str | None:
+def refusal_of_unknown_processor(policy: Policy, handover: ProcessorUse) -> str | None:
     """Data go to a processor of the policy's dated registry, in its country, for a purpose that it serves."""
     if not policy.processors:
         return None
@@ -56,7 +56,7 @@ def check_processor_known(policy: Policy, handover: ProcessorUse) -> str | None:
 
 
 @rule("no-retention", "paltalk06-13")
-def check_no_retention(policy: Policy, handover: ProcessorUse) -> str | None:
+def refusal_of_retaining_processor(policy: Policy, handover: ProcessorUse) -> str | None:
     """An outside delivery system has stated that it retains nothing, where the policy promises that."""
     if not policy.no_retention:
         return None

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from mailer.policy.address_sources import Kind
-from mailer.policy.file_errors import toml_value
+from mailer.policy.policy_file_errors import format_toml_value
 from mailer.policy.policy_section import Address, Channel, Country, FrequencyCap, Name, Section, Slug, Text, Whole
 from mailer.policy.switches import PartnerMail, PromoBasis, ServiceFooter, ServiceScope, SwitchFloor, Tracking
 
@@ -100,11 +100,11 @@ def toml_text(value: Any) -> str:
         case list():
             return f"[{', '.join(toml_text(inner) for inner in value)}]"
         case _:
-            return toml_value(value)
+            return format_toml_value(value)
 
 
 def _toml_key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else toml_value(name)
+    return name if _BARE.fullmatch(name) else format_toml_value(name)
 
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")

@@ -103,7 +103,7 @@ class PromiseReport:
         return (*(f"{row.promise.id}: {fault}" for row in self.rows for fault in row.faults), *self.general)
 
 
-def read_record(text: str) -> ProofRecord:
+def parse_proof_record(text: str) -> ProofRecord:
     """Reads the record that a run of the tests has written.
 
     Raises:
@@ -124,7 +124,7 @@ def read_record(text: str) -> ProofRecord:
         ) from error
 
 
-def make_report(
+def build_promise_report(
     policies: Iterable[Policy],
     rules: Mapping[str, Rule],
     record: ProofRecord | None,
@@ -155,7 +155,7 @@ def make_report(
         for policy in policies
         for promise in policy.promises
     )
-    unproven = _unproven_rules(tests, rows, rules) if record and record.own else ()
+    unproven = _unproven_rule_faults(tests, rows, rules) if record and record.own else ()
     return PromiseReport(rows, (*_run_faults(record, differs), *_marker_faults(tests, rows, rules), *unproven))
 
 
@@ -211,7 +211,9 @@ def _marker_faults(tests: Iterable[ProofCase], rows: Iterable[PromiseRow], rules
                 yield f"{test.id} proves the rule {name}, which nobody registers; mend the marker"
 
 
-def _unproven_rules(tests: Iterable[ProofCase], rows: Iterable[PromiseRow], rules: Mapping[str, Rule]) -> Iterator[str]:
+def _unproven_rule_faults(
+    tests: Iterable[ProofCase], rows: Iterable[PromiseRow], rules: Mapping[str, Rule]
+) -> Iterator[str]:
     passed = [test for test in tests if test.outcome == PASSED]
     for name in sorted(rules):
         promises = promises_of_rule(name, rows)

@@ -13,7 +13,7 @@ OWN_CATEGORY = "rights"
 """The category of mailer's own mail; of anybody else it waits for a second person, whatever the template is called."""
 
 
-class ReadRight(StrEnum):
+class ReadableData(StrEnum):
     """The kinds of data that can be read of a brand."""
 
     STATUS = "status"
@@ -26,7 +26,7 @@ class ReadRight(StrEnum):
     """A campaign's report."""
 
 
-class PublishRight(NamedTuple):
+class PublishAttempt(NamedTuple):
     """A wish to publish mail."""
 
     brand: str
@@ -34,21 +34,21 @@ class PublishRight(NamedTuple):
     template: str
 
 
-class AccountRight(NamedTuple):
+class AccountActionAttempt(NamedTuple):
     """A wish to say something of an account: one of `mailer.accounts.KINDS`."""
 
     brand: str
     action: str
 
 
-class ReadDataRight(NamedTuple):
+class ReadDataAttempt(NamedTuple):
     """A wish to read something."""
 
     brand: str
-    what: ReadRight
+    what: ReadableData
 
 
-Wish = PublishRight | AccountRight | ReadDataRight
+Wish = PublishAttempt | AccountActionAttempt | ReadDataAttempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +82,13 @@ def has_right(publisher: Publisher | None, wish: Wish) -> bool:
         return False
     rights = publisher.rights
     match wish:
-        case PublishRight(brand, category, template):
+        case PublishAttempt(brand, category, template):
             if publisher.identity == ITSELF:
                 return category == OWN_CATEGORY and template in OWN_TEMPLATES
             return brand in rights.brands and category in rights.categories
-        case AccountRight(brand, action):
+        case AccountActionAttempt(brand, action):
             return brand in rights.brands and action in rights.actions
-        case ReadDataRight(brand, what):
+        case ReadDataAttempt(brand, what):
             return brand in rights.brands and what in rights.reads
 
 
@@ -97,16 +97,16 @@ def needs_second_person(identity: Identity, category: str) -> bool:
     return category == OWN_CATEGORY and identity != ITSELF
 
 
-def right_refusal(identity: Identity, publisher: Publisher | None, wish: Wish) -> str | None:
+def refusal_of_publisher(identity: Identity, publisher: Publisher | None, wish: Wish) -> str | None:
     """Why somebody may not do something, and the command that lets them; None: they may."""
     if has_right(publisher, wish):
         return None
     match wish:
-        case PublishRight(brand, category):
+        case PublishAttempt(brand, category):
             what, option = f"publish {category} mail of {brand}", f"--category {category}"
-        case AccountRight(brand, action):
+        case AccountActionAttempt(brand, action):
             what, option = f"say {action} of an account at {brand}", f"--action {action}"
-        case ReadDataRight(brand, read):
+        case ReadDataAttempt(brand, read):
             what, option = f"read {read} of {brand}", f"--read {read}"
     if identity == ITSELF:
         return f"mailer itself does not {what}"

@@ -85,7 +85,7 @@ def reason_in_words(reason: str | None, rule: str | None = None, processor: str 
         processor: the processor that it is about, if any.
     """
     if rule in RULES and RULES[rule].sees:
-        return without_capital(RULES[rule].says)
+        return sentence_as_clause(RULES[rule].says)
     first, _, rest = (reason or "").partition(" ")
     if first == "gave_up":
         return f"it was tried for as long as such mail is tried; the last reason: {reason_in_words(rest)}"
@@ -97,11 +97,11 @@ def reason_in_words(reason: str | None, rule: str | None = None, processor: str 
         code = f" ({rest})" if rest and first != "bug" else ""
         return _REASONS[first].format(processor=processor or "the processor") + code
     if rule in RULES:
-        return without_capital(RULES[rule].says)
+        return sentence_as_clause(RULES[rule].says)
     return (reason or "no reason is on record").replace("_", " ")
 
 
-def without_capital(sentence: str) -> str:
+def sentence_as_clause(sentence: str) -> str:
     """Returns a sentence as a clause: with a small first letter, and without the full stop."""
     return f"{sentence[:1].lower()}{sentence[1:]}".rstrip(".")
 

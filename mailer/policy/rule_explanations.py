@@ -42,17 +42,17 @@ class RuleExplanation:
     decides: bool = False
 
 
-def explain_rules(facts: DecisionFacts) -> Iterator[RuleExplanation]:
+def explain_rules_of_decision(facts: DecisionFacts) -> Iterator[RuleExplanation]:
     """Yields an explanation of each rule: first `service-scope`, then the rules of `decide`, last `service-rate`."""
-    scoped = rules.service_scope(facts.mailing, facts.standing, facts.switches)
+    scoped = rules.category_if_product_unpaid(facts.mailing, facts.standing, facts.switches)
     yield _explain_rule("service-scope", facts, f"to this person it is {scoped.name} mail" if scoped else SILENT)
     for answer in explain_decision(facts):
         said = _decision_in_words(answer.verdict) if answer.asked else NOT_ASKED
         yield _explain_rule(answer.rule, facts, said, decides=answer.decides)
-    yield _explain_rule("service-rate", facts, "alarm" if rules.is_over_rate(facts) else SILENT)
+    yield _explain_rule("service-rate", facts, "alarm" if rules.is_service_rate_exceeded(facts) else SILENT)
 
 
-def explain_switches(policy: Policy, standing: Standing) -> Iterator[tuple[str, str, str]]:
+def explain_switches_of_person(policy: Policy, standing: Standing) -> Iterator[tuple[str, str, str]]:
     """Yields each switch, its value for a person, and the first source (version or floor) that has this value."""
     for name, value in policy.switches_for(standing.collected_under, standing.country):
         yield (
@@ -62,7 +62,7 @@ def explain_switches(policy: Policy, standing: Standing) -> Iterator[tuple[str, 
         )
 
 
-def missing_fields(facts: DecisionFacts, decision: Decision) -> tuple[str, ...]:
+def missing_fields_behind_decision(facts: DecisionFacts, decision: Decision) -> tuple[str, ...]:
     """Returns the unknown fields of the person, as an event names them, if the reason is `unknown_basis`; else none."""
     unknown = isinstance(decision, Suppress) and decision.reason == "unknown_basis"
     return missing_basis_fields(facts.policy, facts.standing) if unknown else ()
@@ -119,14 +119,14 @@ def _switch_places(policy: Policy, standing: Standing) -> Iterator[tuple[str, Sw
     for then in policy.binding_versions(standing.collected_under):
         yield f"policy {then.version}, under which the address was collected", then.switches
     yield (
-        f"the floor of {named_countries(policy, standing.country)}",
+        f"the floor of {countries_in_words(policy, standing.country)}",
         policy.law.switch_floor(standing.country),
     )
     said = ", ".join((standing.country or "any country").split("\n"))
-    yield f"the policy's own floor of {said}", policy.legal_floor(standing.country)
+    yield f"the policy's own floor of {said}", policy.switch_floor_for_countries(standing.country)
 
 
-def named_countries(policy: Policy, said: str | None) -> str:
+def countries_in_words(policy: Policy, said: str | None) -> str:
     """Returns the countries of a person in words, and says which of them are not reviewed."""
     if said is None:
         return "an unknown country"

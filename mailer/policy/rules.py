@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from mailer.policy.address_sources import FOR_SOMETHING_ELSE
 from mailer.policy.category import CATEGORIES, Category
-from mailer.policy.consent_terms import NO_TERMS, consent_flaw
+from mailer.policy.consent_validity import NO_TERMS, legal_flaw_of_consent
 from mailer.policy.decision import EXPIRED, Decision, DecisionFacts, Divert, Hold, Mailing, Suppress
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import (
@@ -15,9 +15,9 @@ from mailer.policy.standing import (
     SHARING,
     WRITTEN,
     Standing,
+    category_scope,
     partner_scope,
     purpose_scope,
-    scope_of,
 )
 from mailer.policy.switches import Switches
 
@@ -30,38 +30,38 @@ def _suppress(reason: str, name: str, facts: DecisionFacts) -> Suppress:
     return Suppress(reason, name, facts.policy.version)
 
 
-def _divert_or_drop(reason: str, name: str, facts: DecisionFacts) -> Decision:
+def _divert_to_writing_or_suppress(reason: str, name: str, facts: DecisionFacts) -> Decision:
     """Returns Divert to the written-notice queue for an unreachable breach notice, and Suppress for other mail."""
     if facts.category.written_fallback:
         return Divert(WRITTEN, reason, name, facts.policy.version)
     return _suppress(reason, name, facts)
 
 
-def _has_consented(facts: DecisionFacts) -> bool:
+def _has_valid_consent(facts: DecisionFacts) -> bool:
     """Tells whether the person asked for this mail: for its category, its topic, or its partner."""
     found, given = facts.has_asked, facts.standing.consents
     if found is None:
         found = False
         if given:
-            for asked in _consented_scopes(facts):
+            for asked in _scopes_covering_mail(facts):
                 found = found or (asked in given and _consent_flaw(facts, asked, "") is None)
         facts.has_asked = found
     return found
 
 
-def _consented_scopes(facts: DecisionFacts) -> tuple[str, ...]:
+def _scopes_covering_mail(facts: DecisionFacts) -> tuple[str, ...]:
     """Returns the scopes of which a consent would allow this mail."""
     name, topic = facts.category.name, facts.mailing.topic
     if facts.category.partners:
-        return name, scope_of(name, topic), partner_scope(facts.mailing.partner or "")
+        return name, category_scope(name, topic), partner_scope(facts.mailing.partner or "")
     return (name,) if topic is None else (name, f"{name}/{topic}")
 
 
 def _no_consent_reason(facts: DecisionFacts, reason: str) -> str | None:
     """Returns the reason for which no consent to this mail counts: the law's, else `reason`. None: one counts."""
-    if _has_consented(facts):
+    if _has_valid_consent(facts):
         return None
-    flaws = (_consent_flaw(facts, asked, reason) for asked in _consented_scopes(facts))
+    flaws = (_consent_flaw(facts, asked, reason) for asked in _scopes_covering_mail(facts))
     return next((flaw for flaw in flaws if flaw != reason), reason)
 
 
@@ -70,8 +70,8 @@ def _consent_flaw(facts: DecisionFacts, asked: str, reason: str) -> str | None:
     standing = facts.standing
     if asked not in standing.consents:
         return reason
-    terms = facts.policy.consent_terms(standing.country)
-    return None if terms is NO_TERMS else consent_flaw(terms, standing.consent_days, asked, facts.now)
+    terms = facts.policy.consent_validity_terms(standing.country)
+    return None if terms is NO_TERMS else legal_flaw_of_consent(terms, standing.consent_days, asked, facts.now)
 
 
 @rule(
@@ -79,7 +79,7 @@ def _consent_flaw(facts: DecisionFacts, asked: str, reason: str) -> str | None:
     "interpals-08, interpals-26, paltalk06-05; PROMISES: where they clash",
     sees=("mailing.category.name", "mailing.product", "switches.service_scope", "standing.products"),
 )
-def service_scope(mailing: Mailing, standing: Standing, switches: Switches) -> Category | None:
+def category_if_product_unpaid(mailing: Mailing, standing: Standing, switches: Switches) -> Category | None:
     """Under `service_scope = "paid"`, service mail to who does not pay for the product it is about is an update."""
     other = mailing.category.without_product
     if other and switches.service_scope == "paid" and not standing.pays_for(mailing.product):
@@ -88,7 +88,7 @@ def service_scope(mailing: Mailing, standing: Standing, switches: Switches) -> C
 
 
 @rule("closed-purposes", "interpals-02", sees=("mailing.category.name", "mailing.purpose"))
-def closed_purposes(facts: DecisionFacts) -> Verdict:
+def suppress_unlisted_category_or_purpose(facts: DecisionFacts) -> Verdict:
     """No category or purpose that is not in the policy's closed list."""
     mailing, policy = facts.mailing, facts.policy
     if mailing.category.name not in policy.terms:
@@ -99,13 +99,13 @@ def closed_purposes(facts: DecisionFacts) -> Verdict:
 
 
 @rule("under-13", "interpals-03; COPPA, 15 U.S.C. 6502", sees=("standing.under_13",))
-def child_under_13(facts: DecisionFacts) -> Verdict:
+def suppress_if_under_13(facts: DecisionFacts) -> Verdict:
     """Nobody known to be under 13 gets mail of any kind."""
     return _suppress("under_13", "under-13", facts) if facts.standing.under_13 else None
 
 
 @rule("erased", "interpals-20; GDPR Art. 12(3), 17; invariant 3", sees=("standing.erased", "category.name"))
-def erased(facts: DecisionFacts) -> Verdict:
+def suppress_if_erased(facts: DecisionFacts) -> Verdict:
     """An erased person has no data left to mail; an answer to their request that was under way still reaches them."""
     if not facts.standing.erased or (facts.category.answers and facts.standing.address is not None):
         return None
@@ -113,14 +113,14 @@ def erased(facts: DecisionFacts) -> Verdict:
 
 
 @rule("expired", "the event's expires_at", sees=("mailing.expires_at", "now"))
-def expired(facts: DecisionFacts) -> Verdict:
+def suppress_if_expired(facts: DecisionFacts) -> Verdict:
     """Nothing goes out after its time. A notice that everyone must get has none: it is tried, and then written."""
     expires_at = facts.mailing.expires_at
     return _suppress(EXPIRED, "expired", facts) if expires_at is not None and facts.now >= expires_at else None
 
 
 @rule("restricted", "peerstream-09; GDPR Art. 18; invariant 3", sees=("standing.restricted", "category.name"))
-def restricted(facts: DecisionFacts) -> Verdict:
+def suppress_if_restricted(facts: DecisionFacts) -> Verdict:
     """A restricted recipient gets account, legal and security mail only."""
     if facts.standing.restricted and not facts.category.outlives_account:
         return _suppress("restricted", "restricted", facts)
@@ -132,7 +132,7 @@ def restricted(facts: DecisionFacts) -> Verdict:
     "paltalk06-06, paltalk02-01, paltalk02-08; invariant 3",
     sees=("standing.deactivated", "category.name"),
 )
-def deactivated(facts: DecisionFacts) -> Verdict:
+def suppress_if_account_closed(facts: DecisionFacts) -> Verdict:
     """A closed account gets account, legal and security mail only, also of what is queued."""
     if facts.standing.deactivated and not facts.category.outlives_account:
         return _suppress("deactivated", "deactivated", facts)
@@ -140,7 +140,7 @@ def deactivated(facts: DecisionFacts) -> Verdict:
 
 
 @rule("objection", "peerstream-06; GDPR Art. 21(3)", sees=("standing.objected",))
-def objection(facts: DecisionFacts) -> Verdict:
+def suppress_after_objection(facts: DecisionFacts) -> Verdict:
     """An objection to marketing holds for all brands of the controller, and for all optional mail."""
     if facts.standing.objected and facts.category.is_optional:
         return _suppress("objected", "objection", facts)
@@ -152,16 +152,20 @@ def objection(facts: DecisionFacts) -> Verdict:
     "interpals-07, interpals-09, paltalk06-02, paltalk02-08; invariant 2; CAN-SPAM 5(a)(4)",
     sees=("standing.opted_out", "category.name", "mailing.topic"),
 )
-def opted_out(facts: DecisionFacts) -> Verdict:
+def suppress_after_opt_out(facts: DecisionFacts) -> Verdict:
     """Optional mail never goes to who left its category, its topic, or all optional mail."""
     left = facts.standing.opted_out
-    if left and facts.category.is_optional and facts.standing.has_left(facts.category.name, facts.mailing.topic):
+    if (
+        left
+        and facts.category.is_optional
+        and facts.standing.has_opted_out_of(facts.category.name, facts.mailing.topic)
+    ):
         return _suppress("opted_out", "opt-out", facts)
     return None
 
 
 @rule("refused-purpose", "paltalk06-14", sees=("standing.opted_out", "mailing.purpose"))
-def refused_purpose(facts: DecisionFacts) -> Verdict:
+def suppress_refused_purpose(facts: DecisionFacts) -> Verdict:
     """A purpose that the person has refused gets no optional mail."""
     left = facts.standing.opted_out
     if left and facts.category.is_optional and purpose_scope(facts.mailing.purpose) in left:
@@ -170,7 +174,7 @@ def refused_purpose(facts: DecisionFacts) -> Verdict:
 
 
 @rule("strangers", "interpals-04", sees=("mailing.partner",))
-def third_parties(facts: DecisionFacts) -> Verdict:
+def suppress_for_unregistered_partner(facts: DecisionFacts) -> Verdict:
     """No mail for a third party that is not a registered partner."""
     partner = facts.mailing.partner
     if partner is None or facts.policy.find_partner(partner, facts.now.date()) is not None:
@@ -183,7 +187,7 @@ def third_parties(facts: DecisionFacts) -> Verdict:
     "interpals-05, paltalk02-04",
     sees=("mailing.partner", "switches.partner_mail", "standing.consents", "standing.opted_out"),
 )
-def partner_request(facts: DecisionFacts) -> Verdict:
+def suppress_unrequested_partner_mail(facts: DecisionFacts) -> Verdict:
     """Mail that names a partner goes where the policy lets it; on request, to those who asked for that partner."""
     partner, allowed = facts.mailing.partner, facts.switches.partner_mail
     if partner is None and not facts.category.partners:
@@ -199,7 +203,7 @@ def partner_request(facts: DecisionFacts) -> Verdict:
 
 
 @rule("inviter", "interpals-10, paltalk02-06, paltalk02-07", sees=("mailing.inviter", "mailing.inviter_paused"))
-def inviter(facts: DecisionFacts) -> Verdict:
+def suppress_without_active_inviter(facts: DecisionFacts) -> Verdict:
     """An invitation has an inviter whose invitations have not been stopped."""
     if not facts.category.invites:
         return None
@@ -209,7 +213,7 @@ def inviter(facts: DecisionFacts) -> Verdict:
 
 
 @rule("one-invitation", "interpals-10", sees=("standing.invited_by", "standing.source", "standing.consents"))
-def one_invitation(facts: DecisionFacts) -> Verdict:
+def suppress_after_one_invitation(facts: DecisionFacts) -> Verdict:
     """An invitee's address is used once, and never for anything else that is optional, unless its owner asks for it."""
     standing = facts.standing
     if facts.category.invites:
@@ -218,16 +222,16 @@ def one_invitation(facts: DecisionFacts) -> Verdict:
     if (
         facts.category.mandatory
         or facts.policy.source_vocabulary.strictest_kind(standing.source) != "invitation"
-        or _has_consented(facts)
+        or _has_valid_consent(facts)
     ):
         return None
     return _suppress("only_invited", "one-invitation", facts)
 
 
 @rule("erased-before", "PROMISES: erased, an account registers again", sees=("standing.erased_before",))
-def erased_before(facts: DecisionFacts) -> Verdict:
+def suppress_if_erased_before(facts: DecisionFacts) -> Verdict:
     """An erased address that comes back gets no optional mail without a new consent."""
-    if facts.category.mandatory or not facts.standing.erased_before or _has_consented(facts):
+    if facts.category.mandatory or not facts.standing.erased_before or _has_valid_consent(facts):
         return None
     return _suppress("erased_before", "erased-before", facts)
 
@@ -237,20 +241,20 @@ def erased_before(facts: DecisionFacts) -> Verdict:
     "PROMISES: unknown means no promotion; interpals-01, interpals-13",
     sees=("standing.source", "standing.collected_under", "standing.consents"),
 )
-def known_basis(facts: DecisionFacts) -> Verdict:
+def suppress_without_known_basis(facts: DecisionFacts) -> Verdict:
     """No marketing where nobody knows how, or under which policy, an address came, but a newsletter asked for."""
     standing = facts.standing
     if not facts.category.markets or (standing.source and facts.policy.knows_versions(standing.collected_under)):
         return None
-    has_asked = not facts.category.promotes and _has_consented(facts)
+    has_asked = not facts.category.promotes and _has_valid_consent(facts)
     return None if has_asked else _suppress("unknown_basis", "known-basis", facts)
 
 
 @rule("contest-entry", "interpals-01", sees=("standing.source", "standing.consents"))
-def contest_entry(facts: DecisionFacts) -> Verdict:
+def suppress_if_address_not_for_marketing(facts: DecisionFacts) -> Verdict:
     """Entering a contest is no marketing consent, nor is anything else for which an address was given."""
     reason = FOR_SOMETHING_ELSE.get(facts.policy.source_vocabulary.strictest_kind(facts.standing.source))
-    if reason is None or not facts.category.markets or _has_consented(facts):
+    if reason is None or not facts.category.markets or _has_valid_consent(facts):
         return None
     return _suppress(reason, "contest-entry", facts)
 
@@ -260,7 +264,7 @@ def contest_entry(facts: DecisionFacts) -> Verdict:
     "interpals-24, paltalk06-12, paltalk02-02; ePrivacy Directive Art. 13(1)",
     sees=("switches.promo_basis", "standing.country", "standing.consents"),
 )
-def promo_basis(facts: DecisionFacts) -> Verdict:
+def suppress_marketing_without_opt_in(facts: DecisionFacts) -> Verdict:
     """Direct marketing that needs an opt-in goes only to people who asked for it."""
     if not facts.category.markets or facts.switches.promo_basis == "opt_out":
         return None
@@ -269,9 +273,9 @@ def promo_basis(facts: DecisionFacts) -> Verdict:
 
 
 @rule("topic-consent", "paltalk06-01", sees=("mailing.topic", "standing.consents"))
-def topic_consent(facts: DecisionFacts) -> Verdict:
+def suppress_topic_without_consent(facts: DecisionFacts) -> Verdict:
     """A person who consented to some topics of a category gets only those."""
-    if facts.category.mandatory or facts.category.partners or not facts.standing.consents or _has_consented(facts):
+    if facts.category.mandatory or facts.category.partners or not facts.standing.consents or _has_valid_consent(facts):
         return None
     prefix = f"{facts.category.name}/"
     if not any(given.startswith(prefix) for given in facts.standing.consents):
@@ -280,7 +284,7 @@ def topic_consent(facts: DecisionFacts) -> Verdict:
 
 
 @rule("subscription", "paltalk06-03", sees=("policy.terms", "standing.consents"))
-def subscription(facts: DecisionFacts) -> Verdict:
+def suppress_without_confirmed_subscription(facts: DecisionFacts) -> Verdict:
     """Nobody gets a category without a confirmed subscription, if the policy asks for one."""
     terms = facts.policy.terms.get(facts.category.name)
     if terms is None or not terms.confirmed:
@@ -290,10 +294,10 @@ def subscription(facts: DecisionFacts) -> Verdict:
 
 
 @rule("fresh-consent", "paltalk06-25", sees=("mailing.purpose", "standing.collected_under", "standing.consents"))
-def fresh_consent(facts: DecisionFacts) -> Verdict:
+def suppress_new_purpose_without_consent(facts: DecisionFacts) -> Verdict:
     """A purpose newer than the policy under which an address was collected waits for a consent to it or that policy."""
     purpose = facts.mailing.purpose
-    if facts.category.mandatory or purpose in facts.policy.purposes_under(facts.standing.collected_under):
+    if facts.category.mandatory or purpose in facts.policy.purposes_of_binding_versions(facts.standing.collected_under):
         return None
     flaw = _consent_flaw(facts, purpose_scope(purpose), "needs_fresh_consent")
     return _suppress(flaw, "fresh-consent", facts) if flaw else None
@@ -304,7 +308,7 @@ def fresh_consent(facts: DecisionFacts) -> Verdict:
     "paltalk06-08, paltalk06-32, paltalk02-05",
     sees=("standing.channel", "policy.channels", "mailing.answers"),
 )
-def channel(facts: DecisionFacts) -> Verdict:
+def divert_to_wished_channel(facts: DecisionFacts) -> Verdict:
     """A wish for a channel that the policy offers moves announcements, answers and optional mail there."""
     wished = facts.standing.channel
     if wished not in facts.policy.channels:
@@ -315,16 +319,16 @@ def channel(facts: DecisionFacts) -> Verdict:
 
 
 @rule("no-address", "invariant 1; interpals-18")
-def no_address(facts: DecisionFacts) -> Verdict:
+def divert_or_suppress_without_address(facts: DecisionFacts) -> Verdict:
     """A person without an address cannot be mailed; a breach notice is written to them."""
-    return _divert_or_drop("no_address", "no-address", facts) if facts.standing.address is None else None
+    return _divert_to_writing_or_suppress("no_address", "no-address", facts) if facts.standing.address is None else None
 
 
 @rule("dead-address", "invariant 3; interpals-18", sees=("standing.address_dead", "standing.dead_in"))
-def dead_address(facts: DecisionFacts) -> Verdict:
+def divert_or_suppress_dead_address(facts: DecisionFacts) -> Verdict:
     """An address known dead gets nothing; a breach notice is written to its owner. One scope's is dead in that one."""
     if facts.standing.address_dead:
-        return _divert_or_drop("address_dead", "dead-address", facts)
+        return _divert_to_writing_or_suppress("address_dead", "dead-address", facts)
     dead_in = facts.standing.dead_in
     if dead_in and facts.category.is_optional and not _mail_scopes(facts).isdisjoint(dead_in):
         return _suppress("address_dead", "dead-address", facts)
@@ -334,11 +338,16 @@ def dead_address(facts: DecisionFacts) -> Verdict:
 def _mail_scopes(facts: DecisionFacts) -> set[str]:
     """Returns the scopes to which a mail belongs: its category, topic, purpose and partner."""
     mailing, name = facts.mailing, facts.category.name
-    return {name, scope_of(name, mailing.topic), purpose_scope(mailing.purpose), partner_scope(mailing.partner or "")}
+    return {
+        name,
+        category_scope(name, mailing.topic),
+        purpose_scope(mailing.purpose),
+        partner_scope(mailing.partner or ""),
+    }
 
 
 @rule("electronic-consent", "interpals-18", sees=("standing.electronic_refused",))
-def electronic_consent(facts: DecisionFacts) -> Verdict:
+def divert_breach_notice_to_writing(facts: DecisionFacts) -> Verdict:
     """A person who withdrew the consent to electronic notices gets breach notices in writing."""
     if not facts.standing.electronic_refused or not facts.category.written_fallback:
         return None
@@ -346,7 +355,7 @@ def electronic_consent(facts: DecisionFacts) -> Verdict:
 
 
 @rule("one-copy", "invariant 1", sees=("standing.copy_of",))
-def one_copy(facts: DecisionFacts) -> Verdict:
+def suppress_or_hold_duplicate_copy(facts: DecisionFacts) -> Verdict:
     """Two recipients with one address get one copy of one text; who cannot have it does not keep the other from it."""
     if facts.standing.copy_of is None:
         return None
@@ -358,7 +367,7 @@ def one_copy(facts: DecisionFacts) -> Verdict:
 
 
 @rule("staging", "MAILER_ONLY_DELIVER_TO", sees=("policy.only_deliver_to",))
-def staging(facts: DecisionFacts) -> Verdict:
+def suppress_outside_staging_fence(facts: DecisionFacts) -> Verdict:
     """Outside production, mail leaves only for the addresses that were named."""
     allowed, address = facts.policy.only_deliver_to, facts.standing.address
     if allowed is None or address is None:
@@ -368,7 +377,7 @@ def staging(facts: DecisionFacts) -> Verdict:
 
 
 @rule("not-yet", "the event's send_at", sees=("mailing.send_at", "now"))
-def not_before_time(facts: DecisionFacts) -> Verdict:
+def hold_until_send_at(facts: DecisionFacts) -> Verdict:
     """Nothing goes out before its time."""
     send_at = facts.mailing.send_at
     if send_at is None or facts.now >= send_at:
@@ -377,7 +386,7 @@ def not_before_time(facts: DecisionFacts) -> Verdict:
 
 
 @rule("frequency", "the policy's caps; MAIL.md", sees=("standing.sent", "policy.cap"))
-def frequency(facts: DecisionFacts) -> Verdict:
+def suppress_over_frequency_cap(facts: DecisionFacts) -> Verdict:
     """Optional mail stays within the caps of its category and of the brand."""
     if facts.category.mandatory or not facts.standing.sent:
         return None
@@ -390,7 +399,7 @@ def frequency(facts: DecisionFacts) -> Verdict:
 
 
 @rule("service-rate", "paltalk06-04", idle=False, sees=("standing.sent",))
-def is_over_rate(facts: DecisionFacts) -> bool:
+def is_service_rate_exceeded(facts: DecisionFacts) -> bool:
     """Service mail is rare: beyond the policy's rate it still goes out, and an alarm stands in the ledger."""
     if not facts.standing.sent:
         return False

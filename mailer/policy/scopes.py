@@ -25,12 +25,12 @@ def is_mail_scope(policy: Policy, scope: str) -> bool:
     return scope in purposes or scope in partners
 
 
-def can_be_left(policy: Policy, scope: str) -> bool:
+def is_opt_out_scope(policy: Policy, scope: str) -> bool:
     """Tells whether a person can opt out of a scope."""
     return scope in (EVERYTHING_OPTIONAL, SHARING) or is_mail_scope(policy, scope)
 
 
-def can_be_asked(policy: Policy, scope: str) -> bool:
+def is_consent_scope(policy: Policy, scope: str) -> bool:
     """Tells whether a person can consent to a scope. Nobody can consent to all optional mail at once."""
     return scope == TRACKING or is_mail_scope(policy, scope) or is_version_scope(policy, scope)
 
@@ -40,7 +40,7 @@ def is_version_scope(policy: Policy, scope: str) -> bool:
     return scope in {version_scope(version.version) for version in policy.all_versions}
 
 
-def describe_scopes(policy: Policy) -> str:
+def describe_opt_out_scopes(policy: Policy) -> str:
     """Returns the scopes of a brand that a person can opt out of, as a text for messages."""
     names = [name for name, category in policy.categories.items() if category.is_optional]
     purposes = [purpose_scope(purpose) for purpose in policy.purposes]
@@ -51,4 +51,4 @@ def describe_scopes(policy: Policy) -> str:
 def describe_consent_scopes(policy: Policy) -> str:
     """Returns the scopes of a brand that a person can consent to, as a text for messages."""
     versions = [version_scope(version.version) for version in policy.all_versions]
-    return ", ".join([TRACKING, describe_scopes(policy).removesuffix(f", {SHARING}"), *versions])
+    return ", ".join([TRACKING, describe_opt_out_scopes(policy).removesuffix(f", {SHARING}"), *versions])

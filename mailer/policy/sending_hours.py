@@ -19,18 +19,18 @@ _SEARCHED = timedelta(days=3)
 
 
 @rule("mail-hours", "the policy's hours", sees=("policy.hours", "standing.country", "standing.locale", "now"))
-def check_mail_hours(facts: DecisionFacts) -> Verdict:
+def hold_until_mail_hours(facts: DecisionFacts) -> Verdict:
     """Optional mail goes out within the policy's hours, by the clocks of the recipient's country or language."""
     hours = facts.policy.hours
     if hours is None or facts.category.mandatory:
         return None
-    zones = zones_of(facts.standing.country or country_of_locale(facts.standing.locale))
+    zones = time_zones_of_country(facts.standing.country or country_of_locale(facts.standing.locale))
     until = next_opening(*hours.opening_and_closing, zones, facts.now)
     return None if until == facts.now else Hold(until, "outside_hours", "mail-hours", facts.policy.version)
 
 
 @cache
-def zones_of(country: str | None) -> tuple[tzinfo, ...]:
+def time_zones_of_country(country: str | None) -> tuple[tzinfo, ...]:
     """Returns the inhabited time zones of a country (ISO 3166-1), or of the newest of several; UTC if none is known."""
     return tuple(ZoneInfo(name) for name in ZONES.get(newest_country(country), ("UTC",)))
 

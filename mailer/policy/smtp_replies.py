@@ -128,7 +128,7 @@ def _classify_refusal(stage: SmtpStage, code: int, text: str) -> Outcome:
     words = " ".join(_NOISE.sub(" ", text).split())
     if setup_checks_by_status(outcome.status):
         outcome.result = OutcomeKind.SET_UP
-    elif believed := _class_by_words(stage, outcome.status, words):
+    elif believed := _class_of_ambiguous_status(stage, outcome.status, words):
         outcome.result = believed
     elif trouble := session_trouble(stage, code, outcome.status, words):
         return replace(outcome, result=OutcomeKind.UNSENT, trouble=trouble)
@@ -141,7 +141,7 @@ def _classify_refusal(stage: SmtpStage, code: int, text: str) -> Outcome:
     return outcome
 
 
-def _class_by_words(stage: SmtpStage, status: str | None, words: str) -> OutcomeKind | None:
+def _class_of_ambiguous_status(stage: SmtpStage, status: str | None, words: str) -> OutcomeKind | None:
     """Returns the class by the words, if the status has two meanings and the words name the other one; else None."""
     if stage is SmtpStage.MAIL or status not in _TWO_THINGS:
         return None

@@ -9,7 +9,7 @@ EVERYTHING_OPTIONAL = "*"
 """The scope of an opt-out that leaves all optional mail."""
 
 EVERY_PRODUCT = "*"
-"""Stands for every product: the account pays for all products except those with an entry of `ended_product`."""
+"""Stands for every product: the account pays for all products except those with an entry of `ended_product_entry`."""
 
 _ENDED = "-"
 """The first character of a product that has ended, which no product's own name has."""
@@ -33,12 +33,12 @@ INVITED = "invitation"
 """The source of an address that a member gave, to invite its owner."""
 
 
-def ended_product(product: str) -> str:
+def ended_product_entry(product: str) -> str:
     """Returns the entry that excludes one product for a person who pays for every other one."""
     return f"{_ENDED}{product}"
 
 
-def scope_of(category: str, topic: str | None = None) -> str:
+def category_scope(category: str, topic: str | None = None) -> str:
     """Returns the scope of a category, `newsletter`, or of one topic of it, `newsletter/chat-rooms`."""
     return f"{category}/{topic}" if topic else category
 
@@ -92,7 +92,7 @@ class Standing:
         tracking_refused: no pixel and no tracked link (paltalk06-20).
         channel: how the person wants to be reached; `email`, or another one.
         generation: grows with each change of the address; links that do more than opt out are good for one.
-        consent_days: of the consents (see `policy.consent_terms`).
+        consent_days: of the consents (see `policy.consent_validity`).
         invited_by: the mailing of the invitation that the address has had.
         sent: how many counted mails of a category there were within the days of its cap or alarm, and of all optional
             mail (`EVERYTHING_OPTIONAL`) within those of the brand's, other mailings' only.
@@ -130,17 +130,17 @@ class Standing:
     copy_known_at: datetime | None = None
     locale: str | None = None
 
-    def has_left(self, category: str, topic: str | None = None) -> bool:
+    def has_opted_out_of(self, category: str, topic: str | None = None) -> bool:
         """Tells whether the person has opted out of a category, of this topic of it, or of all optional mail."""
         return bool(self.opted_out) and not self.opted_out.isdisjoint(
-            (EVERYTHING_OPTIONAL, category, scope_of(category, topic))
+            (EVERYTHING_OPTIONAL, category, category_scope(category, topic))
         )
 
     def pays_for(self, product: str | None) -> bool:
         """Tells whether the account pays for a product; None: for any at all."""
         has = self.products
         return bool(has) and (
-            product is None or product in has or (EVERY_PRODUCT in has and ended_product(product) not in has)
+            product is None or product in has or (EVERY_PRODUCT in has and ended_product_entry(product) not in has)
         )
 
     def pays_for_all(self) -> bool:

@@ -61,14 +61,14 @@ ORDER: dict[str, tuple[str, ...]] = {
 def strictest_switches(base: Switches, *others: Switches | SwitchFloor) -> Switches:
     """Returns the strictest value of each switch."""
     return Switches.model_validate(
-        {name: _first_of(name, (getattr(source, name) for source in (base, *others))) for name in ORDER}
+        {name: _strictest_value(name, (getattr(source, name) for source in (base, *others))) for name in ORDER}
     )
 
 
 def strictest_floor(*floors: SwitchFloor) -> SwitchFloor:
     """Returns a floor that is as strict as each of the given floors."""
     said = {name: [value for floor in floors if (value := getattr(floor, name)) is not None] for name in ORDER}
-    return SwitchFloor.model_validate({name: _first_of(name, values) for name, values in said.items() if values})
+    return SwitchFloor.model_validate({name: _strictest_value(name, values) for name, values in said.items() if values})
 
 
 def is_weaker(switch: str, value: str, than: str) -> bool:
@@ -76,5 +76,5 @@ def is_weaker(switch: str, value: str, than: str) -> bool:
     return ORDER[switch].index(value) > ORDER[switch].index(than)
 
 
-def _first_of(switch: str, values: Iterable[str | None]) -> str:
+def _strictest_value(switch: str, values: Iterable[str | None]) -> str:
     return min((value for value in values if value is not None), key=ORDER[switch].index)

@@ -99,7 +99,7 @@ def fold_text(text: str) -> str:
     return _MARKS.sub("", normalized("NFKD", text)).translate(_LIKE).casefold()
 
 
-def squeeze_text(text: str) -> str:
+def remove_separators(text: str) -> str:
     """Returns a folded text without anything between its letters and digits."""
     return text.translate(_ASCII_SEPARATORS) if text.isascii() else _SEPARATORS.sub("", text)
 

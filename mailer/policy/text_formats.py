@@ -11,7 +11,10 @@ COUNTRY = r"^[A-Z]{2}$"
 VERSION = r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$"
 """The form of a policy's version, which consents to it name (`version/2024`)."""
 LOCALE = r"^[A-Za-z]{2,3}([_-][A-Za-z]{4})?([_-]([A-Za-z]{2}|[0-9]{3}))?$"
-"""A language, perhaps a script, perhaps a region, in any case (RFC 5646 2.1.1), with `-` or `_`. See `language_tag`."""
+"""A language, perhaps a script, perhaps a region, in any case (RFC 5646 2.1.1), with `-` or `_`.
+
+See `normalized_language_tag`.
+"""
 DOMAIN = r"^[a-z0-9-]+(\.[a-z0-9-]+)+$"
 ADDRESS = r"^[^\s<>@]+@[^\s<>@]+\.[^\s<>@]+$"
 _PLAIN = r'[^\s<>@()\[\]\\,;:"]+'
@@ -57,7 +60,7 @@ _QUOTED = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*')
 _ESCAPED = re.compile(r"\\(.)")
 
 
-def language_tag(text: str) -> str:
+def normalized_language_tag(text: str) -> str:
     """Returns a tag of the form `LOCALE` as RFC 5646 2.1.1 writes it: en-GB, zh-Hant, es-419."""
     language, *rest = text.replace("_", "-").split("-")
     return "-".join([language.lower(), *(subtag.title() if len(subtag) == 4 else subtag.upper() for subtag in rest)])

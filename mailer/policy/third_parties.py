@@ -7,9 +7,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from mailer.policy.file_errors import fault_error
+from mailer.policy.policy_file_errors import build_fault_error
 from mailer.policy.policy_section import Country, Day, Https, Name, Section, Slug, Text
-from mailer.policy.text_folding import fold_text, join_spread_letters, squeeze_text
+from mailer.policy.text_folding import fold_text, join_spread_letters, remove_separators
 from mailer.policy.text_formats import DOMAIN
 
 
@@ -26,7 +26,7 @@ class DatedTerms(Section):
     @model_validator(mode="after")
     def _check_order(self) -> Self:
         if self.until is not None and self.until < self.since:
-            raise fault_error("ends_early", ("until",))
+            raise build_fault_error("ends_early", ("until",))
         return self
 
 
@@ -65,18 +65,21 @@ class Partner(DatedTerms):
 
     def is_named(self, text: str) -> bool:
         """Tells whether a text (from `fold_text`) has the partner's name, id or a domain of it, with any separators."""
-        letters = squeeze_text(text)
+        letters = remove_separators(text)
         if not any(name in letters for name in self.squeezed_names):  # as in nearly all texts
             return False
-        return self._all_names.search(text) is not None or self._all_names.search(join_spread_letters(text)) is not None
+        return (
+            self._name_pattern.search(text) is not None
+            or self._name_pattern.search(join_spread_letters(text)) is not None
+        )
 
     @cached_property
     def squeezed_names(self) -> tuple[str, ...]:
-        """Its name, id and domains as `squeeze_text` gives them. A squeezed text that names it has one of them."""
-        return tuple(dict.fromkeys(filter(None, map(squeeze_text, self._folded_names))))
+        """Its name, id and domains as `remove_separators` gives them. A squeezed text that names it has one of them."""
+        return tuple(dict.fromkeys(filter(None, map(remove_separators, self._folded_names))))
 
     @cached_property
-    def _all_names(self) -> re.Pattern[str]:
+    def _name_pattern(self) -> re.Pattern[str]:
         words = (r"[\W_]*".join(map(re.escape, re.findall(r"[^\W_]+", name))) for name in self._folded_names)
         return re.compile(rf"(?<![a-z])(?:{'|'.join(filter(None, words))})s?(?![a-z])")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mailer.policy.address_sources import KINDS
-from mailer.policy.file_errors import describe_fault, toml_value
+from mailer.policy.policy_file_errors import describe_fault, format_toml_value
 from mailer.policy.policy_section import FrequencyCap
 from mailer.policy.promise import CategoryNeeds, Promise, PromiseNeeds
 from mailer.policy.switches import ORDER, is_weaker
@@ -55,7 +55,7 @@ def find_unmet_needs(policy: "Policy", promising: "Policy") -> Iterator[UnmetNee
             version its promises. Facts about the company (address, mailbox, purposes) may have changed since.
     """
     for promise in promising.promises:
-        own = _unmet_in_file(promise.needs, policy) if promising is policy else ()
+        own = _unmet_own_needs(promise.needs, policy) if promising is policy else ()
         for at, given, needed in (*_unmet_of_promise(promise, policy, promising), *own):
             yield UnmetNeed(at, given, needed, promise.id, promising.version)
 
@@ -65,14 +65,14 @@ def _unmet_of_promise(promise: Promise, policy: "Policy", promising: "Policy") -
     yield from _unmet_switches(needs, policy, promising)
     for name, need in needs.categories.items():
         yield from _unmet_category(name, need, policy.terms.get(name))
-    yield from _unmet_processing(needs, policy)
+    yield from _unmet_processor_needs(needs, policy)
     for source, kind in needs.sources.items():
         found = policy.source_vocabulary.find_kind(source)
         if found is None or KINDS.index(found) < KINDS.index(kind):
             yield (
                 ("sources", source),
-                MISSING if found is None else toml_value(found),
-                f"{toml_value(kind)} or stricter",
+                MISSING if found is None else format_toml_value(found),
+                f"{format_toml_value(kind)} or stricter",
             )
     if needs.minimum_cell is not None and policy.minimum_cell < needs.minimum_cell:
         yield ("minimum_cell",), str(policy.minimum_cell), f"{needs.minimum_cell} or more"
@@ -86,14 +86,18 @@ def _unmet_switches(needs: PromiseNeeds, policy: "Policy", promising: "Policy") 
         needed = getattr(needs, name)
         if needed is None:  # as most switches, of most promises
             continue
-        effective = {getattr(switches, name) for switches in policy.switches_under(promising.version)}
+        effective = {getattr(switches, name) for switches in policy.switches_of_version(promising.version)}
         laxest = max(effective, key=values.index)
         if is_weaker(name, laxest, needed):
-            yield ("switches", name), toml_value(laxest), _or_stricter_text(values[: values.index(needed) + 1])
+            yield (
+                ("switches", name),
+                format_toml_value(laxest),
+                _allowed_values_text(values[: values.index(needed) + 1]),
+            )
 
 
-def _or_stricter_text(values: Iterable[str]) -> str:
-    return " or ".join(toml_value(value) for value in reversed(tuple(values)))
+def _allowed_values_text(values: Iterable[str]) -> str:
+    return " or ".join(format_toml_value(value) for value in reversed(tuple(values)))
 
 
 def _unmet_category(name: str, needs: CategoryNeeds, terms: "CategoryTerms | None") -> Iterator[Unkept]:
@@ -104,14 +108,14 @@ def _unmet_category(name: str, needs: CategoryNeeds, terms: "CategoryTerms | Non
     if needs.confirmed and not terms.confirmed:
         yield (*at, "confirmed"), "false", "true"
     if needs.reason and terms.reason != needs.reason:
-        yield (*at, "reason"), toml_value(terms.reason), toml_value(needs.reason)
+        yield (*at, "reason"), format_toml_value(terms.reason), format_toml_value(needs.reason)
     for key in ("cap", "alarm"):
         needed, said = getattr(needs, key), getattr(terms, key)
-        if needed and not _is_as_strict(said, needed):
+        if needed and not _is_cap_as_strict(said, needed):
             yield (*at, key), _cap_text(said), f"{_cap_text(needed)} or stricter"
 
 
-def _is_as_strict(said: FrequencyCap | None, needed: FrequencyCap) -> bool:
+def _is_cap_as_strict(said: FrequencyCap | None, needed: FrequencyCap) -> bool:
     return said is not None and said.mails <= needed.mails and said.days >= needed.days
 
 
@@ -119,7 +123,7 @@ def _cap_text(cap: FrequencyCap | None) -> str:
     return MISSING if cap is None else f"{{ mails = {cap.mails}, days = {cap.days} }}"
 
 
-def _unmet_processing(needs: PromiseNeeds, policy: "Policy") -> Iterator[Unkept]:
+def _unmet_processor_needs(needs: PromiseNeeds, policy: "Policy") -> Iterator[Unkept]:
     if needs.no_retention and not policy.no_retention:
         yield ("no_retention",), "false", "true"
     if (needs.processors or needs.processor_countries) and not policy.processors:
@@ -128,31 +132,31 @@ def _unmet_processing(needs: PromiseNeeds, policy: "Policy") -> Iterator[Unkept]
         if needs.processor_countries and processor.country not in needs.processor_countries:
             yield (
                 ("processors", number, "country"),
-                toml_value(processor.country),
+                format_toml_value(processor.country),
                 _one_of_text(needs.processor_countries),
             )
 
 
 def _one_of_text(values: Iterable[str]) -> str:
-    return " or ".join(toml_value(value) for value in values)
+    return " or ".join(format_toml_value(value) for value in values)
 
 
-def _names_text(values: Iterable[str]) -> str:
-    return f"[{', '.join(map(toml_value, values))}]"
+def _toml_list_text(values: Iterable[str]) -> str:
+    return f"[{', '.join(map(format_toml_value, values))}]"
 
 
-def _unmet_in_file(needs: PromiseNeeds, policy: "Policy") -> Iterator[Unkept]:
+def _unmet_own_needs(needs: PromiseNeeds, policy: "Policy") -> Iterator[Unkept]:
     """Yields the needs that only the promising version itself has to meet, and does not."""
     for name in ORDER:
         needed, said = getattr(needs.exactly, name, None), getattr(policy.switches, name)
         if needed is not None and said != needed:
-            yield ("switches", name), toml_value(said), f"exactly {toml_value(needed)}"
+            yield ("switches", name), format_toml_value(said), f"exactly {format_toml_value(needed)}"
     if needs.purposes is not None:
         for purpose in policy.purposes:
             if purpose not in needs.purposes:
-                yield ("purposes",), f"with {toml_value(purpose)}", f"no others than {', '.join(needs.purposes)}"
+                yield ("purposes",), f"with {format_toml_value(purpose)}", f"no others than {', '.join(needs.purposes)}"
     if needs.channels is not None and set(policy.channels) != set(needs.channels):
-        yield ("channels",), _names_text(policy.channels), f"exactly {_names_text(needs.channels)}"
+        yield ("channels",), _toml_list_text(policy.channels), f"exactly {_toml_list_text(needs.channels)}"
     if needs.partners and not policy.partners:
         yield ("partners",), MISSING, "an entry at least"
     controller = policy.controller
@@ -162,7 +166,7 @@ def _unmet_in_file(needs: PromiseNeeds, policy: "Policy") -> Iterator[Unkept]:
         (("opt_out_mailbox",), policy.opt_out_mailbox, needs.opt_out_mailbox),
     ):
         if needed is not None and said != needed:
-            yield at, MISSING if said is None else toml_value(said), toml_value(needed)
+            yield at, MISSING if said is None else format_toml_value(said), format_toml_value(needed)
     if needs.authority and controller.authority is None:
         yield ("controller", "authority"), MISSING, "it"
     if needs.seal and policy.seal is None:

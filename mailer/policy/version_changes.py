@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from mailer.policy.file_errors import toml_value
+from mailer.policy.policy_file_errors import format_toml_value
 from mailer.policy.policy_section import Day, Section
 from mailer.policy.switches import ORDER, is_weaker
 from mailer.policy.text_formats import LINE
@@ -78,15 +78,15 @@ def version_changes(policy: "Policy") -> Iterator[VersionChange]:
     """
     versions = sorted(policy.all_versions, key=lambda version: version.effective)
     for before, now in pairwise(versions):
-        loosened = tuple(_loosened_switches(before, now))
+        loosened = tuple(_loosened_terms_in_words(before, now))
         yield VersionChange(now.brand, before.version, now.version, now.effective, loosened, now.notice)
 
 
-def _loosened_switches(before: "Policy", now: "Policy") -> Iterator[str]:
+def _loosened_terms_in_words(before: "Policy", now: "Policy") -> Iterator[str]:
     for name in ORDER:
         then, value = getattr(before.switches, name), getattr(now.switches, name)
         if is_weaker(name, value, then):
-            yield f"{name} from {toml_value(then)} to {toml_value(value)}"
+            yield f"{name} from {format_toml_value(then)} to {format_toml_value(value)}"
     for name, terms in before.terms.items():
         if terms.confirmed and name in now.terms and not now.terms[name].confirmed:
             yield f"categories.{name}.confirmed from true to false"

@@ -26,14 +26,14 @@ class NoticeMailing:
     began: date | None
     counts: Mapping[tuple[str, str], int]
 
-    def count_accounts(self, *states: str) -> int:
+    def count_accounts_in_states(self, *states: str) -> int:
         """Counts the accounts in some states."""
         return sum(n for (state, _), n in self.counts.items() if state in states)
 
     @property
-    def due_accounts(self) -> int:
+    def count_due_accounts(self) -> int:
         """The number of accounts that were known when the mailing was made."""
-        return self.count_accounts(*{state for state, _ in self.counts if state != LATER})
+        return self.count_accounts_in_states(*{state for state, _ in self.counts if state != LATER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ class NoticeFinding:
     is_fault: bool
 
 
-def unchecked_notice(change: VersionChange, why: str) -> NoticeFinding:
+def build_unchecked_finding(change: VersionChange, why: str) -> NoticeFinding:
     """Returns the finding that a notice could not be checked, and why. It is no fault."""
-    return NoticeFinding(f"{_mailing_name(change)}: nobody has looked whether it reached people: {why}", is_fault=False)
+    return NoticeFinding(f"{_notice_label(change)}: nobody has looked whether it reached people: {why}", is_fault=False)
 
 
 def examine_notice(change: VersionChange, told: NoticeMailing | None, today: date) -> NoticeFinding:
@@ -61,14 +61,14 @@ def examine_notice(change: VersionChange, told: NoticeMailing | None, today: dat
         raise ValueError("a notice that names no mailing")
     if told is None and change.notice.day > today:
         return NoticeFinding(
-            f"{_mailing_name(change)}: its mailing is still to come, on {change.notice.day}", is_fault=False
+            f"{_notice_label(change)}: its mailing is still to come, on {change.notice.day}", is_fault=False
         )
     if fault := _notice_fault(change, told, today):
-        return NoticeFinding(f"{_mailing_name(change)}: {fault}", is_fault=True)
-    return NoticeFinding(f"{_mailing_name(change)}: {_reach_text(told)}" if told else "", is_fault=False)
+        return NoticeFinding(f"{_notice_label(change)}: {fault}", is_fault=True)
+    return NoticeFinding(f"{_notice_label(change)}: {_reach_text(told)}" if told else "", is_fault=False)
 
 
-def _mailing_name(change: VersionChange) -> str:
+def _notice_label(change: VersionChange) -> str:
     reference = change.notice.reference if change.notice else ""
     return f"{change.brand}, version {change.version}, notice {reference}"
 
@@ -88,9 +88,11 @@ def _notice_fault(change: VersionChange, told: NoticeMailing | None, today: date
         return f"it says that people were told on {change.notice.day}, and the mailing began on {told.began}"
     if told.state != "finished":
         return f"the mailing is {told.state}; {_reach_text(told)}" if change.effective <= today else None
-    if told.count_accounts(UNADDRESSED):
-        return f"{told.count_accounts(UNADDRESSED)} accounts were left out of its audience; {_reach_text(told)}"
-    if not told.count_accounts("handed_over"):
+    if told.count_accounts_in_states(UNADDRESSED):
+        return (
+            f"{told.count_accounts_in_states(UNADDRESSED)} accounts were left out of its audience; {_reach_text(told)}"
+        )
+    if not told.count_accounts_in_states("handed_over"):
         return _reach_text(told)
     return None
 
@@ -102,7 +104,7 @@ def _reach_text(told: NoticeMailing) -> str:
         for (state, reason), n in sorted(told.counts.items())
         if state not in ("handed_over", LATER)
     ]
-    said = f"it reached {told.count_accounts('handed_over')} of {told.due_accounts} accounts"
+    said = f"it reached {told.count_accounts_in_states('handed_over')} of {told.count_due_accounts} accounts"
     said += f"; not: {', '.join(missed)}" if missed else ""
-    later = told.count_accounts(LATER)
+    later = told.count_accounts_in_states(LATER)
     return said + (f"; {later} became known after it was made" if later else "")

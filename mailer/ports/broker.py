@@ -48,7 +48,7 @@ class HeaderName:
     ROUTING_KEY = "mailer-routing-key"
     """The routing key with which a dead letter was published first."""
     KIND = "mailer-kind"
-    """The kind of a dead letter, a value of `DeadKind`."""
+    """The kind of a dead letter, a value of `DeadLetterKind`."""
     SIZE = "mailer-size"
     """The number of octets of a body that was too large; the message comes without it. Only the broker sets it."""
     PUBLISHER = "mailer-publisher"
@@ -57,7 +57,7 @@ class HeaderName:
     """Set when mailer has published a message again, because its queue was missing the first time."""
 
 
-def publisher_text(message: BrokerMessage) -> str:
+def publisher_identity_text(message: BrokerMessage) -> str:
     """Returns the publisher's identity as text: from our header, else as the broker validated it; empty: unknown."""
     noted = message.headers.get(HeaderName.PUBLISHER)
     if noted is not None:
@@ -67,7 +67,7 @@ def publisher_text(message: BrokerMessage) -> str:
 
 def publisher_identity(message: BrokerMessage) -> Identity | None:
     """Returns the identity that published a message, or None if it is unknown."""
-    return identity_or_none(publisher_text(message))
+    return identity_or_none(publisher_identity_text(message))
 
 
 class ReceivedMessage(Protocol):
@@ -84,7 +84,7 @@ class ReceivedMessage(Protocol):
         ...
 
     @property
-    def is_live(self) -> bool:
+    def is_unsettled(self) -> bool:
         """True while the consumer has to settle it: it is not settled yet, and is not back in its queue."""
         ...
 
@@ -104,7 +104,7 @@ class ReceivedMessage(Protocol):
         ...
 
 
-class Unroutable(Exception):
+class MessageUnroutable(Exception):
     """No queue is bound for the message; it was not accepted."""
 
 
@@ -112,18 +112,18 @@ class BrokerUnavailable(Exception):
     """The broker did not confirm; the message may or may not be in a queue. Publish it again with the same id."""
 
 
-class BrokerRefused(BrokerUnavailable):
+class BrokerAccessRefused(BrokerUnavailable):
     """The broker answers and refuses us: a wrong password, virtual host or permission. An operator has to repair it."""
 
 
-class QueueRefused(BrokerUnavailable):
+class QueueRefusedMessage(BrokerUnavailable):
     """The broker answers, but a queue does not accept the message: it is full, or most of its nodes are away.
 
     Other queues may still accept messages.
     """
 
 
-class Unpublishable(Exception):
+class MessageUnpublishable(Exception):
     """The broker can never accept this message, for example because it is too large. It may accept other messages."""
 
 
@@ -134,8 +134,8 @@ class Broker(Protocol):
         """Returns once the broker has confirmed the message.
 
         Raises:
-            Unroutable: `mandatory`, and no queue is bound, though the topology was declared again.
-            Unpublishable: this message can never be published.
+            MessageUnroutable: `mandatory`, and no queue is bound, though the topology was declared again.
+            MessageUnpublishable: this message can never be published.
             BrokerUnavailable: no confirm came.
         """
         ...

@@ -36,7 +36,7 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True)
-class OptOutLifting:
+class OptOutsToLift:
     """The opt-outs that a consent ends.
 
     Attributes:
@@ -68,7 +68,7 @@ class ConsentResult:
 
 
 @dataclass(frozen=True, slots=True)
-class ConsentRecord:
+class StoredConsent:
     """A consent as it is stored.
 
     Attributes:
@@ -83,11 +83,11 @@ class ConsentRecord:
     counts: bool
 
 
-class Consents(Protocol):
+class ConsentStore(Protocol):
     """Stores consents. A record, the standing that it changes, and their ledger entries commit together."""
 
-    async def record_consent(
-        self, brand: str, recipient_id: int, consent: Consent, lifting: OptOutLifting | None = None
+    async def record_consent_or_withdrawal(
+        self, brand: str, recipient_id: int, consent: Consent, lifting: OptOutsToLift | None = None
     ) -> ConsentResult | None:
         """Stores a consent that counts, or a withdrawal. A withdrawal of a scope of mail also opts out of it.
 
@@ -103,10 +103,10 @@ class Consents(Protocol):
         """
         ...
 
-    async def consent_history(self, brand: str, recipient_id: int) -> list[ConsentRecord]:
+    async def consent_history_of_recipient(self, brand: str, recipient_id: int) -> list[StoredConsent]:
         """Returns all consents and withdrawals of a person, oldest first."""
         ...
 
-    def export_consents(self, brand: str) -> AsyncIterator[ConsentRecord]:
+    def iterate_consents_of_brand(self, brand: str) -> AsyncIterator[StoredConsent]:
         """Yields the consents and withdrawals of all recipients of a brand."""
         ...

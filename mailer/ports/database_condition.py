@@ -35,7 +35,7 @@ class DatabaseCondition:
 
 
 @dataclass(frozen=True, slots=True)
-class DatabaseStock:
+class DatabaseUpkeepState:
     """The size of the database, and the partitions and seals that the timekeeper makes.
 
     Attributes:

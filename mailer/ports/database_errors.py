@@ -4,23 +4,23 @@ Every other error of the database is a bug, or an input that it refuses.
 """
 
 
-class DatabaseAway(Exception):
+class DatabaseUnavailable(Exception):
     """The database cannot be used now: it cannot be reached, starts, stops, is read-only, or has no disk space.
 
     The message is one line, with the server's own words if it answered. It contains no password and no value.
     """
 
 
-class DatabaseRefuses(DatabaseAway):
+class DatabaseAccessRefused(DatabaseUnavailable):
     """The database refuses us until an operator repairs something: a password, a name, the mode of a pooler.
 
     A process that starts ends with this error. A running process waits, as in any outage, so that it loses nothing.
     """
 
 
-class DatabaseMissing(DatabaseRefuses):
+class DatabaseMissing(DatabaseAccessRefused):
     """The server has no database of this name."""
 
 
-class StatementTooSlow(DatabaseAway):
+class StatementTimedOut(DatabaseUnavailable):
     """A statement, or the wait for a lock, took longer than the connection allows. It was rolled back."""

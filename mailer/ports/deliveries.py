@@ -29,7 +29,7 @@ class DeliveryState(StrEnum):
     HANDED_OVER = "handed_over"
 
     @property
-    def counted_as(self) -> "DeliveryState":
+    def state_counted_as(self) -> "DeliveryState":
         """The state under which it is counted: deliveries in a worker's hands count as queued."""
         return DeliveryState.QUEUED if self in (DeliveryState.CLAIMED, DeliveryState.INTENDED) else self
 
@@ -106,7 +106,7 @@ class Claim:
         return [row for row in self.rows if row.mailing_id == mailing_id]
 
 
-class TextCarrier(NamedTuple):
+class SharedTextCarrier(NamedTuple):
     """The recipient whose delivery carries a text to an address that several share.
 
     Attributes:
@@ -121,7 +121,7 @@ class TextCarrier(NamedTuple):
     reason: str
 
 
-class CarryIntent(NamedTuple):
+class SharedTextIntent(NamedTuple):
     """An intent to carry a text to an address that several share.
 
     Attributes:
@@ -160,16 +160,16 @@ class DeliveryMove(NamedTuple):
     sent_as: str | None = None
     counts_as: str | None = None
     invites: bool = False
-    carries: CarryIntent | None = None
+    carries: SharedTextIntent | None = None
     copy_of: int | None = None
 
     @property
-    def key(self) -> tuple[UUID, int]:
+    def delivery_key(self) -> tuple[UUID, int]:
         """The key of the delivery: ids of mailing and recipient."""
         return self.mailing_id, self.recipient_id
 
 
-class LockWait(Exception):
+class LockWaitTimedOut(Exception):
     """The moves would have to wait too long for a lock of another transaction. Nothing was changed."""
 
 
@@ -189,7 +189,7 @@ class DeliveryStore(Protocol):
         """
         ...
 
-    async def commit_moves(
+    async def commit_moves_or_find_refused(
         self,
         claim: UUID | None,
         moves: Sequence[DeliveryMove],
@@ -209,38 +209,40 @@ class DeliveryStore(Protocol):
             caller decides again about these deliveries and moves the others.
 
         Raises:
-            LockWait: the patience was over; nothing was changed.
+            LockWaitTimedOut: the patience was over; nothing was changed.
             RuntimeError: the moves are refused though each alone is valid, for example because a delivery comes twice.
         """
         ...
 
-    async def find_carriers(
+    async def find_shared_text_carriers(
         self, texts: Mapping[tuple[UUID, int], tuple[bytes, bytes]]
-    ) -> dict[tuple[UUID, int], TextCarrier]:
+    ) -> dict[tuple[UUID, int], SharedTextCarrier]:
         """Finds the last delivery that sent a text to a shared address. A text that was never sent has no entry.
 
         Args:
-            texts: by delivery, the hash of the address and the digest of the text, as in `CarryIntent`.
+            texts: by delivery, the hash of the address and the digest of the text, as in `SharedTextIntent`.
         """
         ...
 
-    async def reread_claimed(self, claim: UUID, keys: Sequence[tuple[UUID, int]]) -> list[DeliveryRow]:
+    async def reread_claimed_rows(self, claim: UUID, keys: Sequence[tuple[UUID, int]]) -> list[DeliveryRow]:
         """Returns the given deliveries that the claim still holds, with each person's standing as of now."""
         ...
 
-    async def read_deliveries(self, mailing_id: UUID, recipients: Sequence[int]) -> list[DeliveryRow]:
+    async def read_deliveries_of_mailing(self, mailing_id: UUID, recipients: Sequence[int]) -> list[DeliveryRow]:
         """Returns deliveries of a mailing, in any state."""
         ...
 
-    async def list_queued(self, mailing_id: UUID, after: int, limit: int) -> list[DeliveryRow]:
+    async def list_queued_deliveries(self, mailing_id: UUID, after: int, limit: int) -> list[DeliveryRow]:
         """Returns queued deliveries of a mailing, in the order of recipient ids, after recipient `after`."""
         ...
 
-    async def foresee_standing(self, brand: str, recipient_id: int, mailing: Mailing) -> DeliveryRow | None:
+    async def read_standing_as_delivery_row(
+        self, brand: str, recipient_id: int, mailing: Mailing
+    ) -> DeliveryRow | None:
         """Returns a person's standing as a delivery row of the mailing, or None if the brand has no such recipient."""
         ...
 
-    async def renew_lease(self, claim: UUID) -> float | None:
+    async def renew_claim_lease(self, claim: UUID) -> float | None:
         """Renews a claim's lease. Returns the new deadline, as in `Claim`, or None if the lease or claim has ended."""
         ...
 

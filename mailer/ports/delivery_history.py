@@ -11,7 +11,7 @@ from mailer.ports.halts import Halt
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryEntry:
+class DeliveryLedgerEntry:
     """An entry of the ledger about a delivery or its mailing. Its fields are those of `ports.ledger_entry.LedgerEntry`.
 
     Attributes:
@@ -35,7 +35,7 @@ class HistoryEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryResult:
+class DeliveryStatus:
     """The state of a mailing, and of its delivery to one person.
 
     Attributes:
@@ -55,26 +55,26 @@ class DeliveryResult:
 class DeliveryHistory(Protocol):
     """Reads the record, and changes nothing."""
 
-    async def read_entries(self, mailing_id: UUID, recipient_id: int) -> list[HistoryEntry]:
+    async def read_ledger_entries(self, mailing_id: UUID, recipient_id: int) -> list[DeliveryLedgerEntry]:
         """Returns the ledger entries of a delivery, and those of its whole mailing, oldest first."""
         ...
 
-    async def read_delivery(self, mailing_id: UUID, recipient_id: int) -> DeliveryResult | None:
+    async def read_delivery_status(self, mailing_id: UUID, recipient_id: int) -> DeliveryStatus | None:
         """Returns the state of a delivery, or None if there is no such mailing."""
         ...
 
-    async def read_halts(self, brand: str, mailing_id: UUID | None) -> list[Halt]:
+    async def read_halts_affecting_brand(self, brand: str, mailing_id: UUID | None) -> list[Halt]:
         """Returns the halts that may stop a brand's mail: of everything, the brand, the mailing, or a processor."""
         ...
 
-    async def read_standing_changes(self, brand: str, recipient_id: int) -> list[StandingChange]:
+    async def read_standing_changes_of_recipient(self, brand: str, recipient_id: int) -> list[StandingChange]:
         """Returns all changes of a person's standing, oldest first."""
         ...
 
-    async def read_known_since(self, recipient_id: int) -> datetime:
+    async def read_recipient_known_since(self, recipient_id: int) -> datetime:
         """Returns the time at which the recipient was stored for the first time."""
         ...
 
-    async def read_templates(self, mailings: Collection[UUID]) -> Mapping[UUID, str]:
+    async def read_template_names_of_mailings(self, mailings: Collection[UUID]) -> Mapping[UUID, str]:
         """Returns the names of the templates of mailings, by mailing."""
         ...

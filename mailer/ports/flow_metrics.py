@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class FlowGauge:
+class FlowGaugeDefinition:
     """The definition of a gauge.
 
     Attributes:
@@ -20,48 +20,52 @@ class FlowGauge:
     labels: tuple[str, ...] = ()
 
 
-FIGURES: Final[Mapping[str, FlowGauge]] = {
-    "deliveries": FlowGauge(
+FIGURES: Final[Mapping[str, FlowGaugeDefinition]] = {
+    "deliveries": FlowGaugeDefinition(
         "mailer_deliveries", "Deliveries that are not over: queued, deferred, held, in_doubt.", ("lane", "state")
     ),
-    "held": FlowGauge(
+    "held": FlowGaugeDefinition(
         "mailer_deliveries_held", "Deliveries that are held; the 50 most frequent reasons.", ("lane", "reason")
     ),
-    "oldest_due": FlowGauge(
+    "oldest_due": FlowGaugeDefinition(
         "mailer_oldest_due_seconds", "Seconds since the oldest batch became due that nothing stops.", ("lane",)
     ),
-    "oldest_retry": FlowGauge(
+    "oldest_retry": FlowGaugeDefinition(
         "mailer_oldest_retry_seconds", "Seconds since the oldest retry became due that is in no batch yet."
     ),
-    "awaiting_release": FlowGauge(
+    "awaiting_release": FlowGaugeDefinition(
         "mailer_mailings_awaiting_release", "Mailings that wait for a second person; at most 10,000.", ("lane",)
     ),
-    "oldest_release": FlowGauge(
+    "oldest_release": FlowGaugeDefinition(
         "mailer_oldest_release_seconds",
         "Age of the oldest mailing that waits for a second person, in seconds.",
         ("lane",),
     ),
-    "outbox": FlowGauge("mailer_outbox_rows", "Rows of the outbox; at most 10,000."),
-    "oldest_parked": FlowGauge("mailer_outbox_oldest_seconds", "Age of the oldest row of the outbox, in seconds."),
-    "dead_letters": FlowGauge(
+    "outbox": FlowGaugeDefinition("mailer_outbox_rows", "Rows of the outbox; at most 10,000."),
+    "oldest_parked": FlowGaugeDefinition(
+        "mailer_outbox_oldest_seconds", "Age of the oldest row of the outbox, in seconds."
+    ),
+    "dead_letters": FlowGaugeDefinition(
         "mailer_dead_letters_open", "Dead letters that nobody has replayed; the newest 10,000 are counted.", ("kind",)
     ),
-    "quarantined": FlowGauge(
+    "quarantined": FlowGaugeDefinition(
         "mailer_quarantined", "Refusals that a person has to judge; at most 10,000.", ("processor",)
     ),
-    "notices": FlowGauge(
+    "notices": FlowGaugeDefinition(
         "mailer_notices_waiting", "Notices that somebody has to tell on another channel; at most 10,000.", ("channel",)
     ),
-    "oldest_notice": FlowGauge(
+    "oldest_notice": FlowGaugeDefinition(
         "mailer_oldest_notice_seconds", "Age of the oldest notice that waits for somebody, in seconds.", ("channel",)
     ),
-    "halts": FlowGauge("mailer_halts", "Stops: by a person, or since a database went back.", ("scope",)),
-    "paused_streams": FlowGauge(
+    "halts": FlowGaugeDefinition("mailer_halts", "Stops: by a person, or since a database went back.", ("scope",)),
+    "paused_streams": FlowGaugeDefinition(
         "mailer_paused_streams", "Streams that pause because a domain refuses them.", ("processor", "reason")
     ),
-    "slowed_domains": FlowGauge("mailer_slowed_domains", "Domains that get mail at a slower pace.", ("processor",)),
-    "seal_age": FlowGauge("mailer_seal_age_seconds", "Seconds since the last seal of the ledger."),
-    "partitions_ahead": FlowGauge(
+    "slowed_domains": FlowGaugeDefinition(
+        "mailer_slowed_domains", "Domains that get mail at a slower pace.", ("processor",)
+    ),
+    "seal_age": FlowGaugeDefinition("mailer_seal_age_seconds", "Seconds since the last seal of the ledger."),
+    "partitions_ahead": FlowGaugeDefinition(
         "mailer_partitions_ahead", "Months to come that have their partitions; three are usual."
     ),
 }
@@ -78,6 +82,6 @@ class FlowMetricsSource(Protocol):
         """Reads all gauges, each for a few seconds at most. A gauge that takes longer is left out.
 
         Raises:
-            DatabaseAway: no gauge can be read.
+            DatabaseUnavailable: no gauge can be read.
         """
         ...

@@ -60,7 +60,7 @@ Head = tuple[UUID, int]
 
 
 @dataclass(frozen=True, slots=True)
-class CommitTrace:
+class LastCommittedEntries:
     """The last ledger entries that one process has committed, noted outside of the database.
 
     Attributes:
@@ -75,7 +75,7 @@ class CommitTrace:
 
 
 @dataclass(frozen=True, slots=True)
-class StandingChange:
+class JournaledStandingChange:
     """A change of a person's standing, noted outside of the database, without address, name or free text.
 
     Attributes:
@@ -146,14 +146,14 @@ class RestoreMarkerUnreadable(Exception):
     """The notes of this machine about the database cannot be read. The message is a line that says what to do."""
 
 
-class MailingRefused(Exception):
+class MailingControlRefused(Exception):
     """A mailing cannot be paused, resumed or cancelled. The message says why."""
 
 
-class LedgerChains(Protocol):
+class OwnLedgerChains(Protocol):
     """The ledger chains that this process writes."""
 
-    def renew_chains(self) -> None:
+    def start_new_chains(self) -> None:
         """Begins new chains, and never extends the old ones, because the database has lost entries of them."""
         ...
 
@@ -161,14 +161,14 @@ class LedgerChains(Protocol):
 class CommitNotes(Protocol):
     """Notes, outside of the database, what a process has committed to it."""
 
-    def note_entry(self, writer: UUID, n: int) -> None:
+    def note_committed_entry(self, writer: UUID, n: int) -> None:
         """Notes a committed ledger entry. It takes microseconds.
 
         The note survives an end of the process at once, and a crash of the machine after a second.
         """
         ...
 
-    async def record_changes(self, changes: Sequence[StandingChange]) -> None:
+    async def record_standing_changes(self, changes: Sequence[JournaledStandingChange]) -> None:
         """Notes changes of standings. It returns when they and all earlier notes are on disk."""
         ...
 
@@ -182,11 +182,11 @@ class RestoreMarkerStore(Protocol):
 
     id: UUID
 
-    def read_marker(self) -> RestoreMarker | None:
+    def read_restore_marker(self) -> RestoreMarker | None:
         """Returns the stored marker, or None if there is none yet."""
         ...
 
-    def write_marker(self, memory: RestoreMarker, instead_of: Collection[UUID]) -> None:
+    def write_restore_marker(self, memory: RestoreMarker, instead_of: Collection[UUID]) -> None:
         """Stores a marker if its seal is newer than the stored one of the same lineage, or if it replaces that lineage.
 
         Args:
@@ -195,23 +195,23 @@ class RestoreMarkerStore(Protocol):
         """
         ...
 
-    def begin_lineage(self, lineage: UUID) -> None:
+    def note_commits_of_lineage(self, lineage: UUID) -> None:
         """From now on, notes commits to the database of this lineage. Deletes notes about commits to another one."""
         ...
 
-    def read_traces(self) -> Sequence[CommitTrace]:
+    def read_last_committed_entries(self) -> Sequence[LastCommittedEntries]:
         """Returns the last commits of the machine's processes: of this one, of running ones, and of ended ones."""
         ...
 
-    def forget_traces(self, ended: Collection[UUID]) -> None:
+    def forget_ended_processes(self, ended: Collection[UUID]) -> None:
         """Deletes traces of ended processes once this process notes more. The database has all their commits."""
         ...
 
-    def keep_as_evidence(self) -> None:
+    def stop_noting_to_keep_evidence(self) -> None:
         """Stops noting: the database went back, and newer notes must not overwrite the evidence."""
         ...
 
-    async def sync_to_disk(self) -> None:
+    async def sync_notes_to_disk(self) -> None:
         """Writes all notes to disk, and returns when that is done."""
         ...
 
@@ -219,7 +219,7 @@ class RestoreMarkerStore(Protocol):
 class HaltStore(Protocol):
     """Stores halts in the database. Each change is recorded in the ledger in the same transaction."""
 
-    async def query_halts(
+    async def query_halts_and_check_memory(
         self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
     ) -> HaltAnswer:
         """Returns the halts, and which of the given seals and entries are there. Answers, or raises, within seconds.
@@ -231,7 +231,7 @@ class HaltStore(Protocol):
         """
         ...
 
-    async def attest_memory(self, label: str, witnesses: Sequence[UUID]) -> None:
+    async def attest_nothing_missing(self, label: str, witnesses: Sequence[UUID]) -> None:
         """Stores the statement that the database has all data that this process and `witnesses` have noted.
 
         Args:
@@ -244,7 +244,9 @@ class HaltStore(Protocol):
         """Stores that a process ends, and that the database has all that it has noted. Ignored after a failover."""
         ...
 
-    async def find_lost_changes(self, changes: Sequence[StandingChange]) -> Sequence[tuple[StandingChange, bool]]:
+    async def find_lost_changes(
+        self, changes: Sequence[JournaledStandingChange]
+    ) -> Sequence[tuple[JournaledStandingChange, bool]]:
         """Returns the changes whose entry the ledger lacks, each with True if it still holds.
 
         A change still holds if the person is the same, and has not taken it back since.
@@ -263,7 +265,7 @@ class HaltStore(Protocol):
         """Halts a mailing. Returns False if it was halted already.
 
         Raises:
-            MailingRefused: it is finished or cancelled.
+            MailingControlRefused: it is finished or cancelled.
         """
         ...
 
@@ -271,7 +273,7 @@ class HaltStore(Protocol):
         """Ends the halt of a mailing. Returns False if there was none.
 
         Raises:
-            MailingRefused: it is cancelled.
+            MailingControlRefused: it is cancelled.
         """
         ...
 
@@ -279,11 +281,11 @@ class HaltStore(Protocol):
         """Halts a mailing for good; the timekeeper ends its open deliveries. Returns False if it was cancelled already.
 
         Raises:
-            MailingRefused: it is finished.
+            MailingControlRefused: it is finished.
         """
         ...
 
-    async def begin_lineage(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
+    async def begin_new_lineage(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
         """Begins a new lineage. It replaces the lineages of this database, and those of which it has lost data.
 
         Args:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
-class DoubtfulDelivery:
+class HeldDoubtfulDelivery:
     """A mandatory delivery that may have arrived already, and is held for that reason.
 
     Attributes:
@@ -23,10 +23,10 @@ class DoubtfulDelivery:
 class HeldDeliveries(Protocol):
     """Deliveries that are held because they may have arrived, or until our own set-up is repaired."""
 
-    async def release_held(self, mailing_id: UUID, by: str) -> int:
+    async def release_held_of_mailing(self, mailing_id: UUID, by: str) -> int:
         """Releases the held deliveries of a mailing now, and records it in the ledger. Returns their number."""
         ...
 
-    async def list_doubtful(self, mailing_id: UUID, limit: int) -> list[DoubtfulDelivery]:
+    async def list_held_doubtful_of_mailing(self, mailing_id: UUID, limit: int) -> list[HeldDoubtfulDelivery]:
         """Returns the deliveries of a mailing that are held because they may have arrived, in order of recipient."""
         ...

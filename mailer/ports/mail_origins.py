@@ -7,7 +7,7 @@ from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
-class MailOrigin:
+class MailAndAddressOrigin:
     """The facts about a mail that anybody who has it may see, even after forwarding: no address, name or reference.
 
     Attributes:
@@ -25,9 +25,11 @@ class MailOrigin:
     asked: bool
 
 
-class MailOrigins(Protocol):
+class MailOriginReader(Protocol):
     """Reads the origin of mailings and of addresses."""
 
-    async def find_origin(self, brand: str, recipient_id: int, mailing_id: UUID) -> MailOrigin | None:
+    async def read_mail_and_address_origin(
+        self, brand: str, recipient_id: int, mailing_id: UUID
+    ) -> MailAndAddressOrigin | None:
         """Returns the origin of one mail, or None if the brand has no such recipient."""
         ...

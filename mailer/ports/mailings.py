@@ -179,22 +179,22 @@ class MailingStore(Protocol):
         """Returns True if the brand has an audience of that name; `everyone` always exists."""
         ...
 
-    async def read_facts(self, mailing_ids: Sequence[UUID]) -> dict[UUID, MailingFacts]:
+    async def read_mailing_facts(self, mailing_ids: Sequence[UUID]) -> dict[UUID, MailingFacts]:
         """Returns the facts of mailings that the hand-over needs, by id."""
         ...
 
-    async def member_names(self, brand: str, numbers: Sequence[int], refs: Sequence[str]) -> dict[int | str, str]:
+    async def read_member_names(self, brand: str, numbers: Sequence[int], refs: Sequence[str]) -> dict[int | str, str]:
         """Returns the names of members that mail to others may show, by number and by ref. Unnamed ones are missing."""
         ...
 
-    async def read_template_source(self, version: str) -> str | None:
+    async def read_template_source_by_version(self, version: str) -> str | None:
         """Returns the source of the template of a version, or None if that version is not stored."""
         ...
 
-    async def find_mailing(self, brand: str, event_id: str) -> MailingStatus | None:
+    async def find_mailing_of_event(self, brand: str, event_id: str) -> MailingStatus | None:
         """Returns the status of the mailing of an event, or None if there is none."""
         ...
 
-    async def differing_fields(self, event: MessageEvent) -> tuple[str, ...]:
+    async def fields_differing_from_known_event(self, event: MessageEvent) -> tuple[str, ...]:
         """Returns the fields in which an event differs from the stored event with its id; empty if there is none."""
         ...

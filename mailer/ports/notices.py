@@ -27,7 +27,7 @@ WAITING = (NoticeState.OPEN, NoticeState.TAKEN)
 """States of notices that staff still have to work on."""
 
 
-class NoticeRefused(ValueError):
+class NoticeChangeRefused(ValueError):
     """A notice does not exist or cannot be changed. The message says why."""
 
 
@@ -136,10 +136,10 @@ class NoticeStore(Protocol):
             The notices as they were before.
 
         Raises:
-            NoticeRefused: one does not exist, or cannot be changed.
+            NoticeChangeRefused: one does not exist, or cannot be changed.
         """
         ...
 
-    async def read_addressees(self, ids: Sequence[int], by: str) -> Sequence[NoticeAddressee]:
+    async def read_addressees_and_log_access(self, ids: Sequence[int], by: str) -> Sequence[NoticeAddressee]:
         """Returns the addressees of notices, and records who has read them. Closed notices have no addressee."""
         ...

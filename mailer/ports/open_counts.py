@@ -9,7 +9,7 @@ from mailer.policy.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
-class FetchTrace:
+class PixelOrLinkFetch:
     """The fetch of a pixel or of a tracked link, without its time, network address and program.
 
     Attributes:
@@ -27,7 +27,7 @@ class FetchTrace:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkHolder:
+class MailedRecipient:
     """The brand and the standing of a person who was sent a mailing."""
 
     brand: str
@@ -35,28 +35,28 @@ class LinkHolder:
 
 
 @dataclass(frozen=True, slots=True)
-class WrittenCounts:
+class WrittenOpenAndClickCounts:
     """The numbers of opens and clicks written to the database, each by machine (True) or person (False)."""
 
     opens: Mapping[bool, int]
     clicks: Mapping[bool, int]
 
 
-class OpenCounts(Protocol):
+class OpenAndClickCounter(Protocol):
     """Counts opens and clicks. A fetch that comes without a recipient cannot be joined to one (paltalk06-18).
 
     Counts stay in memory until their hour is over. So the database shows neither an order nor a time within an hour.
     """
 
-    def add_open(self, trace: FetchTrace) -> None:
+    def count_open(self, trace: PixelOrLinkFetch) -> None:
         """Adds one fetch of a mailing's pixel."""
         ...
 
-    def add_click(self, trace: FetchTrace, link: str) -> None:
+    def count_click(self, trace: PixelOrLinkFetch, link: str) -> None:
         """Adds one click on a mailing's link; `link` names no person."""
         ...
 
-    async def find_mailed_person(self, mailing_id: UUID, recipient_id: int) -> LinkHolder | None:
+    async def find_mailed_recipient(self, mailing_id: UUID, recipient_id: int) -> MailedRecipient | None:
         """Returns the person to whom a mailing was sent, with the standing as of now; None if either is unknown."""
         ...
 
@@ -64,7 +64,7 @@ class OpenCounts(Protocol):
         """Returns the seconds until the next full hour."""
         ...
 
-    async def write_finished_hours(self) -> WrittenCounts:
+    async def write_counts_of_finished_hours(self) -> WrittenOpenAndClickCounts:
         """Writes the counts of finished hours, for mailings that may be counted.
 
         A mailing may be counted once enough mailboxes were sent its pixel (`minimum_cell`). Until then its fetches
@@ -72,6 +72,6 @@ class OpenCounts(Protocol):
         """
         ...
 
-    async def park_counts(self) -> None:
+    async def save_counts_for_next_process(self) -> None:
         """Encrypts and stores the counts that are not written yet. This process ends; the next one reads them."""
         ...

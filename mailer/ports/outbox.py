@@ -33,7 +33,7 @@ class Outbox(Protocol):
 
         Raises:
             BrokerUnavailable: the database did not answer; the rows may be there or not.
-            Unpublishable: one of the messages could never be published; no row was added.
+            MessageUnpublishable: one of the messages could never be published; no row was added.
         """
         ...
 
@@ -50,11 +50,11 @@ class Outbox(Protocol):
         """
         ...
 
-    async def count_waiting(self, of: Collection[tuple[str, str]], at_most: int) -> int:
+    async def count_unleased_rows(self, of: Collection[tuple[str, str]], at_most: int) -> int:
         """Returns the number of rows with these (exchange, routing key) that nobody has leased, at most `at_most`."""
         ...
 
-    async def renew_leases(self, owner: str, lease_seconds: float) -> None:
+    async def renew_leases_of_owner(self, owner: str, lease_seconds: float) -> None:
         """Extends the lease of each row that the owner has leased."""
         ...
 

@@ -18,7 +18,7 @@ class UnsentSuppressions:
 
 
 @dataclass(frozen=True, slots=True)
-class PartnerCounts:
+class PartnerSuppressionCounts:
     """The number of a partner's suppressions, and the number of them that were posted."""
 
     suppressions: int
@@ -28,34 +28,34 @@ class PartnerCounts:
 class PartnerSuppressions(Protocol):
     """Addresses that a brand's partners may not mail, as hashes. Each partner has its own key for them."""
 
-    async def signed_suppressions(self, brand: str, partner: str) -> Mapping[str, Any]:
+    async def signed_suppression_list(self, brand: str, partner: str) -> Mapping[str, Any]:
         """Returns the whole list, signed: `body` (JSON), `signature` and `public_key` (Ed25519, hexadecimal)."""
         ...
 
-    async def read_unsent(self, brand: str, partner: str, limit: int) -> UnsentSuppressions | None:
+    async def read_unsent_suppressions(self, brand: str, partner: str, limit: int) -> UnsentSuppressions | None:
         """Returns the oldest suppressions that were not posted yet, or None if there are none."""
         ...
 
-    async def mark_sent(self, ids: Sequence[int]) -> None:
+    async def mark_suppressions_sent(self, ids: Sequence[int]) -> None:
         """Stores that the suppressions with these row ids were posted."""
         ...
 
-    async def count_suppressions(self, brand: str, partner: str) -> PartnerCounts:
+    async def count_partner_suppressions(self, brand: str, partner: str) -> PartnerSuppressionCounts:
         """Returns the numbers of a partner's suppressions: all of them, and those that were posted."""
         ...
 
 
-class Webhook(Protocol):
+class WebhookPoster(Protocol):
     """Posts JSON to a URL."""
 
     async def __call__(self, url: str, body: bytes) -> None:
         """Posts the body. Returns when the server has accepted it.
 
         Raises:
-            WebhookRefused: the server did not accept it.
+            WebhookPostFailed: the server did not accept it.
         """
         ...
 
 
-class WebhookRefused(Exception):
+class WebhookPostFailed(Exception):
     """No server accepted the post. The message says why, in one word or as a status code."""

@@ -54,7 +54,7 @@ class PendingRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmation:
+class ConfirmationMail:
     """A mail that asks a person to confirm.
 
     Attributes:
@@ -78,11 +78,11 @@ class PendingRequests(Protocol):
         brand: str,
         recipient_id: int,
         wishes: Sequence[PendingRequest],
-        letter: Callable[[Confirmation], BrokerMessage],
+        letter: Callable[[ConfirmationMail], BrokerMessage],
         evidence: Sequence[Consent] = (),
         *,
         by_owner: bool = True,
-    ) -> Confirmation | None:
+    ) -> ConfirmationMail | None:
         """Stores wishes, and publishes the mail that asks to confirm them, at most one a day.
 
         Args:
@@ -99,14 +99,16 @@ class PendingRequests(Protocol):
         """
         ...
 
-    async def wishes_of_confirmation(self, brand: str, recipient_id: int, confirmation: UUID) -> list[PendingRequest]:
+    async def read_wishes_of_confirmation_mail(
+        self, brand: str, recipient_id: int, confirmation: UUID
+    ) -> list[PendingRequest]:
         """Returns the wishes of one mail; none if the mail is too old, or went to another address."""
         ...
 
-    async def list_waiting(self, brand: str, recipient_id: int) -> set[str]:
+    async def names_of_waiting_wishes(self, brand: str, recipient_id: int) -> set[str]:
         """Returns the names of the wishes that mails to a person's present address can still confirm."""
         ...
 
-    async def mark_answered(self, confirmation: UUID, what: str) -> None:
+    async def mark_wish_confirmed(self, confirmation: UUID, what: str) -> None:
         """Stores that a wish was confirmed and done."""
         ...

@@ -51,7 +51,7 @@ class Processor(Protocol):
         ...
 
     @property
-    def outside(self) -> bool:
+    def is_outside_our_network(self) -> bool:
         """True if it is outside our own network. A system inside it is no processor in law (GDPR Art. 4(8))."""
         ...
 
@@ -66,7 +66,7 @@ class Processor(Protocol):
         ...
 
     @property
-    def weakest_encryption(self) -> str | None:
+    def weakest_encryption_used(self) -> str | None:
         """The weakest encryption of the connections that were made, as text for the ledger: `tls:TLSv1.3 …`.
 
         None: no message leaves this machine.

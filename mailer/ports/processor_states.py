@@ -38,14 +38,14 @@ class ProcessorState:
 class ProcessorStates(Protocol):
     """Stores the states that all workers report."""
 
-    async def note_states(self, worker: str, states: Sequence[ProcessorState]) -> None:
+    async def store_states_of_worker(self, worker: str, states: Sequence[ProcessorState]) -> None:
         """Stores the states that a worker sees now. It repeats unchanged states, else the worker counts as gone."""
         ...
 
-    async def forget_states(self, worker: str) -> None:
+    async def delete_states_of_worker(self, worker: str) -> None:
         """Deletes the states of a worker that has ended."""
         ...
 
-    async def list_states(self) -> list[ProcessorState]:
+    async def list_states_over_workers(self) -> list[ProcessorState]:
         """Returns one state for each processor. If workers differ: a trouble, and the one that lasts longest."""
         ...

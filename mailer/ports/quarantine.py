@@ -14,7 +14,7 @@ Key = tuple[UUID, int]
 """The key of a delivery: ids of mailing and recipient."""
 
 
-class RefusalVerdict(StrEnum):
+class OperatorVerdict(StrEnum):
     """The verdict on a refusal."""
 
     BELIEVED = "believed"
@@ -47,7 +47,7 @@ class HardRefusal:
 
 
 @dataclass(frozen=True, slots=True)
-class RefusalCounts:
+class ProcessorRefusalCounts:
     """Counts of a processor's replies. hour: last hour. usual: the 30 days before. domains: last hour, some domains."""
 
     hour: RefusalTally
@@ -56,7 +56,7 @@ class RefusalCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class RefusalGroup:
+class QuarantinedRefusalGroup:
     """Refusals that wait for a person: those of one processor and recipient domain in one hour.
 
     Attributes:
@@ -83,7 +83,7 @@ class RefusalSelection:
 
 
 @dataclass(frozen=True, slots=True)
-class RefusalCase:
+class QuarantinedRefusal:
     """A refusal that waits for a person, and the present state of its delivery.
 
     Attributes:
@@ -106,23 +106,23 @@ class RefusalCase:
 class RefusalStore(Protocol):
     """Stores hard refusals as they come, and counts the replies of processors."""
 
-    async def add_counts(
+    async def add_and_read_refusal_counts(
         self, processor: str, new: Mapping[str | None, RefusalTally], domains: Collection[str]
-    ) -> RefusalCounts:
+    ) -> ProcessorRefusalCounts:
         """Adds replies to a processor's counters, and reads them. Key None: all replies; a name: those of a domain."""
         ...
 
-    async def record_refusals(
+    async def store_hard_refusals(
         self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
     ) -> None:
         """Stores believed and doubted refusals. Idempotent."""
         ...
 
-    async def suppress_addresses(self, processor: str, believed: Sequence[HardRefusal]) -> None:
+    async def suppress_refused_addresses(self, processor: str, believed: Sequence[HardRefusal]) -> None:
         """Marks addresses dead, if their refusal is still believed and they still belong to the same person."""
         ...
 
-    async def retract_believed(self, processor: str, domains: Collection[str] | None) -> int:
+    async def quarantine_recently_believed(self, processor: str, domains: Collection[str] | None) -> int:
         """Moves the refusals that were believed in the last hour into quarantine, and lifts their suppressions.
 
         Args:
@@ -138,18 +138,20 @@ class RefusalStore(Protocol):
 class QuarantineStore(Protocol):
     """The quarantined refusals, which wait for a person."""
 
-    async def list_groups(self, processor: str | None) -> list[RefusalGroup]:
+    async def list_quarantined_groups(self, processor: str | None) -> list[QuarantinedRefusalGroup]:
         """Returns the groups of refusals that wait for a person, newest first."""
         ...
 
-    async def list_cases(self, selection: RefusalSelection, limit: int) -> list[RefusalCase]:
+    async def list_quarantined_refusals(self, selection: RefusalSelection, limit: int) -> list[QuarantinedRefusal]:
         """Returns waiting refusals of a selection, oldest first, at most `limit`."""
         ...
 
-    async def believe_cases(self, cases: Sequence[RefusalCase], by: str) -> None:
+    async def suppress_quarantined_addresses(self, cases: Sequence[QuarantinedRefusal], by: str) -> None:
         """Marks the addresses of refusals dead, if they still belong to the same people. Idempotent."""
         ...
 
-    async def close_cases(self, cases: Sequence[RefusalCase], verdict: RefusalVerdict, by: str) -> None:
+    async def record_verdict_and_reopen_mailings(
+        self, cases: Sequence[QuarantinedRefusal], verdict: OperatorVerdict, by: str
+    ) -> None:
         """Stores the verdict of a person. Reopens the mailings that have deliveries to try again."""
         ...

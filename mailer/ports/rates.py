@@ -110,10 +110,10 @@ class TokenLease:
     seconds: float
 
 
-class RateStore(Protocol):
+class RateTokenStore(Protocol):
     """The limits and their used tokens, for the hand-over."""
 
-    async def limits_in_force(self) -> tuple[list[RateLimit], dict[tuple[str, str], SendingPace]]:
+    async def limits_and_paces_in_force(self) -> tuple[list[RateLimit], dict[tuple[str, str], SendingPace]]:
         """Returns the limits in force today, and the paces by processor and domain."""
         ...
 
@@ -130,10 +130,10 @@ class RateStore(Protocol):
         ...
 
 
-class RateLimits(Protocol):
+class RateLimitSettings(Protocol):
     """The limits, for operators."""
 
-    async def list_limits(self) -> list[RateLimit]:
+    async def list_limits_and_paces(self) -> list[RateLimit]:
         """Returns the limits that were set, then the paces."""
         ...
 

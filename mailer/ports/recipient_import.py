@@ -35,6 +35,6 @@ class ImportRow:
 class RecipientImporter(Protocol):
     """Writes the recipients of one brand."""
 
-    async def import_rows(self, rows: Sequence[ImportRow]) -> None:
+    async def import_recipients(self, rows: Sequence[ImportRow]) -> None:
         """Inserts or updates recipients with all values of the rows, in one transaction."""
         ...

@@ -34,14 +34,14 @@ class CampaignReport:
     breakdowns: Mapping[str, Mapping[str, int] | None]
 
 
-class ReportRefused(Exception):
+class ReportNotReady(Exception):
     """The report cannot be made yet. The message says why."""
 
 
 class ReportStore(Protocol):
     """Makes and stores reports."""
 
-    async def issue_report(self, brand: str, campaign: str, minimum: int) -> CampaignReport | None:
+    async def get_or_issue_campaign_report(self, brand: str, campaign: str, minimum: int) -> CampaignReport | None:
         """Returns the report of a campaign. The first call makes and stores it; later calls return the same report.
 
         Args:
@@ -53,6 +53,6 @@ class ReportStore(Protocol):
             None if the brand has no such campaign.
 
         Raises:
-            ReportRefused: the campaign is still running.
+            ReportNotReady: the campaign is still running.
         """
         ...

@@ -15,7 +15,7 @@ class NoLegalHold(LookupError):
     """The recipient has no legal hold with this reference."""
 
 
-class KnownEvent(Exception):
+class KnownAccountEvent(Exception):
     """The change of an account event was made before. It is not made again."""
 
 
@@ -24,7 +24,7 @@ class RecipientErased(LookupError):
 
 
 @dataclass(frozen=True, slots=True)
-class DataKeeper:
+class ErasureDuty:
     """A processor that has data of an erased person, and has to erase them.
 
     Attributes:
@@ -53,7 +53,7 @@ class ErasureResult:
 
     recipient_id: int
     cancelled: int
-    keepers: tuple[DataKeeper, ...]
+    keepers: tuple[ErasureDuty, ...]
     expires_at: datetime
 
 
@@ -67,14 +67,14 @@ class DataCorrection:
     country: str | None = None
 
     @property
-    def corrected_fields(self) -> dict[str, str]:
+    def corrected_values(self) -> dict[str, str]:
         """The corrected values, by the name of the field."""
         values = {"email": self.email, "name": self.name, "locale": self.locale, "country": self.country}
         return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
-class Disclosure:
+class LegalDisclosure:
     """A disclosure under legal process: the kinds of data, the authority, and the reference."""
 
     authority: str
@@ -83,7 +83,7 @@ class Disclosure:
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessorPurge:
+class PurgeDuty:
     """An outside processor that may keep nothing of a finished mailing, and its confirmation."""
 
     mailing_id: UUID
@@ -97,7 +97,7 @@ class ProcessorPurge:
 
 
 @dataclass(frozen=True, slots=True)
-class DataHolder:
+class ProcessorHoldingData:
     """A processor that was handed data of a brand's recipients, with the number, first and last time of hand-overs."""
 
     brand: str
@@ -110,7 +110,7 @@ class DataHolder:
 
 
 @dataclass(frozen=True, slots=True)
-class MailingCoverage:
+class AccountsReachedByMailing:
     """The accounts of a brand that a mailing has reached, and those that it has not.
 
     Attributes:
@@ -126,11 +126,11 @@ class MailingCoverage:
 class RightsStore(Protocol):
     """Stores what people's rights change. A change and its ledger entries commit together."""
 
-    async def register_recipient(self, brand: str, controller: str, ref: str) -> int:
+    async def find_or_create_recipient(self, brand: str, controller: str, ref: str) -> int:
         """Returns the id of a recipient. Creates an unknown one, so that changes for this person can be stored."""
         ...
 
-    async def copy_data(self, brand: str, recipient_id: int) -> dict[str, Any] | None:
+    async def read_all_recipient_data(self, brand: str, recipient_id: int) -> dict[str, Any] | None:
         """Returns all data about a person at a brand, as JSON values, or None if it has no such recipient."""
         ...
 
@@ -159,7 +159,7 @@ class RightsStore(Protocol):
         """
         ...
 
-    async def mark_under_13(self, brand: str, recipient_id: int, source: str) -> bool:
+    async def mark_recipient_under_13(self, brand: str, recipient_id: int, source: str) -> bool:
         """Marks a person as under 13, and cancels queued deliveries. False: the brand has no such recipient."""
         ...
 
@@ -195,7 +195,9 @@ class RightsStore(Protocol):
         """
         ...
 
-    async def record_disclosure(self, brand: str, recipient_id: int, disclosure: Disclosure, actor: str) -> bool:
+    async def record_legal_disclosure(
+        self, brand: str, recipient_id: int, disclosure: LegalDisclosure, actor: str
+    ) -> bool:
         """Records a disclosure under legal process. Returns False if the brand has no such recipient."""
         ...
 
@@ -203,22 +205,22 @@ class RightsStore(Protocol):
 class ProcessorDuties(Protocol):
     """The processors that were handed data, and their duties to erase and purge."""
 
-    async def list_data_holders(self) -> list[DataHolder]:
+    async def list_processors_handed_data(self) -> list[ProcessorHoldingData]:
         """Returns all processors that were handed data. It reads the whole ledger."""
         ...
 
-    async def list_erasure_duties(self) -> list[DataKeeper]:
+    async def list_erasure_duties(self) -> list[ErasureDuty]:
         """Returns the processors that had data of erased people, with their confirmations."""
         ...
 
-    async def list_purge_duties(self) -> list[ProcessorPurge]:
+    async def list_purge_duties(self) -> list[PurgeDuty]:
         """Returns the processors that may keep nothing of a mailing, with their confirmations."""
         ...
 
-    async def confirm_erasure(self, recipient_id: int, processor: str, person: str) -> bool:
+    async def confirm_erasure_by_processor(self, recipient_id: int, processor: str, person: str) -> bool:
         """Records that a processor has erased a person's data. Returns False if it has no such duty."""
         ...
 
-    async def confirm_purge(self, mailing_id: UUID, processor: str, person: str) -> bool:
+    async def confirm_purge_by_processor(self, mailing_id: UUID, processor: str, person: str) -> bool:
         """Records that a processor has kept nothing of a mailing. Returns False if it has no such duty."""
         ...

@@ -18,7 +18,7 @@ OWN_WORDS = (
 name people, so they are stored where erasure deletes them."""
 
 
-def ledger_rule_of(source: str, otherwise: str = "operator") -> str:
+def ledger_rule_of_source(source: str, otherwise: str = "operator") -> str:
     """Returns the rule text of a change for the ledger, which stores it for ever: so it names only `OWN_WORDS`."""
     return f"action:{source if source in OWN_WORDS else otherwise}"
 
@@ -54,7 +54,7 @@ class StandingStore(Protocol):
         """Returns a recipient's standing, or None if the brand has no such recipient."""
         ...
 
-    async def find_recipient(self, brand: str, ref: str) -> int | None:
+    async def find_recipient_id(self, brand: str, ref: str) -> int | None:
         """Returns the id of the recipient with this reference of the application, or None if the brand has none."""
         ...
 
@@ -69,11 +69,11 @@ class StandingStore(Protocol):
         """
         ...
 
-    async def set_flag(self, brand: str, recipient_id: int, flag: StandingFlag, on: bool, source: str) -> bool:
+    async def set_standing_flag(self, brand: str, recipient_id: int, flag: StandingFlag, on: bool, source: str) -> bool:
         """Sets or clears a flag. Idempotent. Returns False if the brand has no such recipient."""
         ...
 
-    async def set_channel(self, brand: str, recipient_id: int, channel: str, source: str) -> bool:
+    async def set_preferred_channel(self, brand: str, recipient_id: int, channel: str, source: str) -> bool:
         """Sets the channel that a person prefers: `email`, or another name. False: the brand has no such recipient."""
         ...
 
@@ -85,7 +85,7 @@ class StandingStore(Protocol):
         """
         ...
 
-    async def set_paid_product(
+    async def set_product_paid(
         self, brand: str, recipient_id: int, product: str | None, paid: bool, source: str
     ) -> bool:
         """Stores if the account pays for a product. `product` None means every product (interpals-08).

@@ -36,7 +36,7 @@ class StreamPauses(Protocol):
         """Adds pauses. If a stream has two, the longer one holds."""
         ...
 
-    async def list_pauses(self) -> list[StreamPause]:
+    async def list_current_pauses(self) -> list[StreamPause]:
         """Returns the pauses that have not ended."""
         ...
 

@@ -66,7 +66,7 @@ class SuppressionStore(Protocol):
         """Suppresses addresses, also unknown ones; it stores their hashes only. Returns the number of new ones."""
         ...
 
-    async def get_suppression(self, brand: str, controller: str, id: int) -> Suppression | None:
+    async def get_suppression_by_id(self, brand: str, controller: str, id: int) -> Suppression | None:
         """Returns a suppression of the brand or of the whole controller, by its id."""
         ...
 
@@ -81,14 +81,14 @@ class SuppressionStore(Protocol):
         """
         ...
 
-    async def suppressions_of(self, brand: str, recipient_id: int) -> list[Suppression]:
+    async def all_suppressions_of_recipient(self, brand: str, recipient_id: int) -> list[Suppression]:
         """Returns all suppressions that a person's address ever had at the brand, also ended ones, oldest first."""
         ...
 
-    async def suppressions_of_address(self, brand: str, controller: str, address: str) -> list[Suppression]:
+    async def all_suppressions_of_address(self, brand: str, controller: str, address: str) -> list[Suppression]:
         """Returns all suppressions that an address ever had, also an unknown address, oldest first."""
         ...
 
-    def export_suppressions(self, brand: str, controller: str) -> AsyncIterator[Suppression]:
+    def iterate_suppressions_in_force(self, brand: str, controller: str) -> AsyncIterator[Suppression]:
         """Yields the suppressions of the brand and of the whole controller that hold now."""
         ...

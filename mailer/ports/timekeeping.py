@@ -86,23 +86,23 @@ class QueuedDelivery:
 class TimekeeperStore(Protocol):
     """Runs the timekeeper's statements."""
 
-    def lock_publishing(self) -> AbstractAsyncContextManager[bool]:
+    def try_publishing_lock(self) -> AbstractAsyncContextManager[bool]:
         """Enters with True if no other process publishes batches. No other process begins while the context is open."""
         ...
 
-    async def unpublished_batches(self, limit: int) -> list[DueBatch]:
+    async def due_unpublished_batches(self, limit: int) -> list[DueBatch]:
         """Returns due batches that were never published and are not halted, at most `limit` of each lane, by lane."""
         ...
 
-    async def late_lanes(self, seconds: float) -> list[str]:
-        """Returns the lanes for which `lost_batches` would return batches."""
+    async def lanes_with_lost_batches(self, seconds: float) -> list[str]:
+        """Returns the lanes for which `lost_batches_of_lane` would return batches."""
         ...
 
-    async def lost_batches(self, lane: str, seconds: float, limit: int) -> list[DueBatch]:
+    async def lost_batches_of_lane(self, lane: str, seconds: float, limit: int) -> list[DueBatch]:
         """Returns batches of a lane that were published over `seconds` ago, were not claimed, and are not halted."""
         ...
 
-    async def mark_published(self, batches: Sequence[int]) -> None:
+    async def mark_batches_published(self, batches: Sequence[int]) -> None:
         """Stores that batches were published now, except halted ones: they are published when their halt ends."""
         ...
 
@@ -121,34 +121,34 @@ class TimekeeperStore(Protocol):
         """Puts due deferred, held and in-doubt deliveries into new batches. Returns the number of deliveries."""
         ...
 
-    async def ending_mailings(self, limit: int) -> list[EndingMailing]:
+    async def mailings_to_end(self, limit: int) -> list[EndingMailing]:
         """Returns mailings that have not finished and whose open deliveries have to end."""
         ...
 
-    async def open_deliveries_of(self, mailing_id: UUID, after: int, limit: int) -> list[OpenDelivery]:
+    async def open_deliveries_of_mailing(self, mailing_id: UUID, after: int, limit: int) -> list[OpenDelivery]:
         """Returns queued, held and deferred deliveries of a mailing, in order of recipient, after recipient `after`."""
         ...
 
-    async def queued_deliveries_of(self, batch: int) -> list[QueuedDelivery]:
+    async def queued_deliveries_of_batch(self, batch: int) -> list[QueuedDelivery]:
         """Returns the queued deliveries of a batch that no worker has claimed, in order of recipient."""
         ...
 
-    async def retry_held(self, mailing_id: UUID, reason: str) -> int:
+    async def retry_held_for_reason(self, mailing_id: UUID, reason: str) -> int:
         """Releases deliveries of a mailing that wait for a person, if their reason begins so. Returns their number."""
         ...
 
-    async def delete_empty_batches(self, mailing_id: UUID) -> None:
+    async def delete_empty_batches_of_mailing(self, mailing_id: UUID) -> None:
         """Deletes a mailing's batches that have no queued delivery any more."""
         ...
 
-    async def finish_mailings(self) -> int:
+    async def finish_completed_mailings(self) -> int:
         """Marks mailings with no open delivery as finished. Returns their number.
 
         If a brand has promised that outside systems retain nothing, the processors that took part have to purge then.
         """
         ...
 
-    async def fold_counters(self) -> None:
+    async def sum_counter_deltas(self) -> None:
         """Adds the deltas of counters together. Deltas of the last two minutes stay separate for each second."""
         ...
 
@@ -168,7 +168,7 @@ class TimekeeperStore(Protocol):
         """Deletes the remaining data of erased people who got their answer, and ends stubs whose time has expired."""
         ...
 
-    async def delete_old_requests(self) -> None:
+    async def delete_expired_wishes(self) -> None:
         """Deletes wishes that can no longer be confirmed (`ports.pending_requests.LASTS`)."""
         ...
 

@@ -20,7 +20,7 @@ def uuid7() -> UUID:
     return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
 
 
-def mint_time(id: str) -> datetime | None:
+def uuid7_creation_time(id: str) -> datetime | None:
     """Returns the end of the millisecond in which an id was created, or None if it is no UUID version 7."""
     found = _UUID7.fullmatch(id)
     if found is None:

@@ -10,13 +10,13 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.pending_requests import PostgresPendingRequests
-from mailer.postgres.rights import PostgresRights
+from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.suppressions import PostgresSuppressions
 from mailer.rendering.signed_links import SignedLinks
 
 
-def open_account_stores(
+def build_account_stores_opener(
     pool: Pool,
     writers: LedgerWriters,
     hasher: AddressHasher,
@@ -37,9 +37,9 @@ def open_account_stores(
     """
 
     def desk(event: AccountEvent | None, actor: str | None = None) -> AccountStores:
-        named = writers if actor is None else writers.writers_for_actor(actor)
+        named = writers if actor is None else writers.copy_with_actor(actor)
         noting = (
-            named.writers_for_event(
+            named.copy_for_account_event(
                 event.brand,
                 event.id,
                 hasher.erased_event_id(event.brand, event.id) or event.id,
@@ -51,7 +51,7 @@ def open_account_stores(
         standings = PostgresStandings(pool, noting, hasher)
         return AccountStores(
             standings,
-            PostgresRights(pool, hasher, standings, controllers, tell=tell),
+            PostgresPrivacyRights(pool, hasher, standings, controllers, tell=tell),
             PostgresConsents(pool, noting, hasher),
             ConfirmationParts(links, PostgresPendingRequests(pool, noting)),
             PostgresSuppressions(pool, noting, hasher),

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from mailer.event_digests import EventDigests
 from mailer.keyed_hash import KeyedHash
-from mailer.rendering.mailboxes import canonical_mailbox, legacy_mailbox, owner_mailboxes, similar_mailboxes
+from mailer.rendering.mailbox_spellings import canonical_mailbox, legacy_mailbox, owner_mailboxes, similar_mailboxes
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 _HIDDEN: Final = "erased:"
@@ -61,7 +61,7 @@ class AddressHasher:
         """Returns the hashes of mailboxes that people could mistake for this one. An opt-out holds for all of them."""
         return [self._mac(form.encode()) for form in sorted(similar_mailboxes(address))]
 
-    def owner_address_hashes(self, address: str) -> list[bytes]:
+    def other_mailbox_hashes_of_owner(self, address: str) -> list[bytes]:
         """Returns the hashes of the owner's other mailboxes. How the address was collected holds for them, too."""
         if "+" not in address and address.isascii():
             return []

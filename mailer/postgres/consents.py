@@ -6,15 +6,15 @@ from typing import Any
 
 import asyncpg
 
-from mailer.database.statements import Connection, Pool, statements
+from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.standing import EVERYTHING_OPTIONAL, is_about_mail, partner_scope, purpose_scope
-from mailer.ports.consents import Consent, ConsentRecord, ConsentResult, OptOutLifting
+from mailer.ports.consents import Consent, ConsentResult, OptOutsToLift, StoredConsent
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.standings import ledger_rule_of
+from mailer.ports.standings import ledger_rule_of_source
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.standings import action_entry, own_opt_out, record_opt_outs
+from mailer.postgres.standings import action_entry, build_own_opt_out, record_opt_outs
 from mailer.postgres.suppressions import changing_suppressions, insert_suppressions, lift_suppressions
 from mailer.postgres.voided_requests import void_requests_by_withdrawal
 
@@ -25,7 +25,7 @@ _RECORD = ", ".join(
         *(f"c.{name}" for name in ("controller", "recorded_at", "counts")),
     ]
 )
-_SQL = {name: text.replace("{record}", _RECORD) for name, text in statements("consents").items()}
+_SQL = {name: text.replace("{record}", _RECORD) for name, text in load_statements("consents").items()}
 
 
 class PostgresConsents:
@@ -36,23 +36,23 @@ class PostgresConsents:
         self._writers = writers
         self._hasher = hasher
 
-    async def record_consent(
-        self, brand: str, recipient_id: int, consent: Consent, lifting: OptOutLifting | None = None
+    async def record_consent_or_withdrawal(
+        self, brand: str, recipient_id: int, consent: Consent, lifting: OptOutsToLift | None = None
     ) -> ConsentResult | None:
         """See the port."""
         async with changing_suppressions(self._pool, self._writers) as (connection, entries):
             ref = await _read_ref(connection, brand, recipient_id)
             if ref is None:
                 return None
-            await people.lock_for_opt_outs(connection, self._hasher, [recipient_id])
-            had, _ = await _read_standing(connection, recipient_id)
+            await people.lock_standings_for_opt_outs(connection, self._hasher, [recipient_id])
+            had, _ = await _read_consents_and_opt_outs(connection, recipient_id)
             entries += await record_consents(connection, brand, [(recipient_id, consent)], imported=False)
             await void_requests_by_withdrawal(connection, [(recipient_id, consent)])
             lifted: tuple[str, ...] = ()
             if not consent.given:
                 opt_outs = [
                     (recipient_id, scope)
-                    for scope in await _opt_outs_of_withdrawal(connection, recipient_id, consent, had)
+                    for scope in await _scopes_left_by_withdrawal(connection, recipient_id, consent, had)
                 ]
                 if opt_outs:
                     await record_opt_outs(connection, self._hasher, opt_outs, consent.source)
@@ -60,7 +60,7 @@ class PostgresConsents:
             elif lifting is not None:
                 lifted, more = await _lift_opt_outs(connection, self._hasher, brand, recipient_id, consent, lifting)
                 entries += more
-            consents, remain = await _read_standing(connection, recipient_id)
+            consents, remain = await _read_consents_and_opt_outs(connection, recipient_id)
         return ConsentResult(ref, lifted, remain, consent.scope in consents)
 
     async def import_consents(self, brand: str, consents: Sequence[tuple[str, Consent]]) -> set[str]:
@@ -68,9 +68,9 @@ class PostgresConsents:
         if not consents:
             return set()
         async with changing_suppressions(self._pool, self._writers) as (connection, entries):
-            ids = await people.find_ids(connection, [(brand, ref) for ref, _ in consents])
+            ids = await people.find_recipient_ids(connection, [(brand, ref) for ref, _ in consents])
             known = [(ids[brand, ref], consent) for ref, consent in consents if (brand, ref) in ids]
-            await people.lock_for_opt_outs(connection, self._hasher, [id_ for id_, _ in known])
+            await people.lock_standings_for_opt_outs(connection, self._hasher, [id_ for id_, _ in known])
             if known:
                 entries += await record_consents(connection, brand, known, imported=True)
                 await void_requests_by_withdrawal(connection, known)
@@ -80,15 +80,15 @@ class PostgresConsents:
             entries += [action_entry(brand, id_, "opt_out", scope, "import") for id_, scope in gone]
         return {ref for ref, _ in consents} - {ref for _, ref in ids}
 
-    async def consent_history(self, brand: str, recipient_id: int) -> list[ConsentRecord]:
+    async def consent_history_of_recipient(self, brand: str, recipient_id: int) -> list[StoredConsent]:
         """See the port."""
-        return [_consent_record(row) for row in await self._pool.fetch(_SQL["history"], brand, recipient_id)]
+        return [_consent_record_from_row(row) for row in await self._pool.fetch(_SQL["history"], brand, recipient_id)]
 
-    async def export_consents(self, brand: str) -> AsyncIterator[ConsentRecord]:
+    async def iterate_consents_of_brand(self, brand: str) -> AsyncIterator[StoredConsent]:
         """See the port."""
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):
             async for row in connection.cursor(_SQL["export"], brand):
-                yield _consent_record(row)
+                yield _consent_record_from_row(row)
 
 
 async def record_consent_request(
@@ -151,7 +151,7 @@ async def record_consents(
     ]
 
 
-async def _opt_outs_of_withdrawal(
+async def _scopes_left_by_withdrawal(
     connection: Connection, recipient_id: int, said: Consent, had: frozenset[str]
 ) -> list[str]:
     """Returns the scopes of the opt-outs that follow from a withdrawal.
@@ -163,12 +163,12 @@ async def _opt_outs_of_withdrawal(
     category, _, topic = said.scope.partition("/")
     if not topic or said.scope not in had or said.scope.startswith(_NO_CATEGORY):
         return [said.scope]
-    consents, _ = await _read_standing(connection, recipient_id)
-    return [said.scope] if _is_within(category, consents) else [said.scope, category]
+    consents, _ = await _read_consents_and_opt_outs(connection, recipient_id)
+    return [said.scope] if _consents_of_category(category, consents) else [said.scope, category]
 
 
 async def _lift_opt_outs(
-    connection: Connection, hasher: AddressHasher, brand: str, recipient_id: int, said: Consent, lifting: OptOutLifting
+    connection: Connection, hasher: AddressHasher, brand: str, recipient_id: int, said: Consent, lifting: OptOutsToLift
 ) -> tuple[tuple[str, ...], list[LedgerEntry]]:
     """Lifts the opt-outs that a consent ends.
 
@@ -183,31 +183,33 @@ async def _lift_opt_outs(
     if instead:
         # With the time of the old opt-out: a person may have asked for a second kind at the same moment.
         since = next(row["at"] for row in rows if row["scope"] == EVERYTHING_OPTIONAL)
-        others = [replace(own_opt_out(scope, "instead of all optional mail"), at=since) for scope in instead]
+        others = [replace(build_own_opt_out(scope, "instead of all optional mail"), at=since) for scope in instead]
         stops = [(recipient_id, brand, other) for other in others]
         await insert_suppressions(connection, hasher, stops)
     entries = await lift_suppressions(connection, [row["id"] for row in rows], "recipient", "a consent given since")
     entries += [action_entry(brand, recipient_id, "opt_out", scope, said.source) for scope in instead]
     if lifting.category and not {lifting.category, EVERYTHING_OPTIONAL}.isdisjoint(scopes):
-        consents, _ = await _read_standing(connection, recipient_id)
+        consents, _ = await _read_consents_and_opt_outs(connection, recipient_id)
         over = [
             (recipient_id, replace(said, scope=scope, given=False, words=None, proof=None))
-            for scope in _is_within(lifting.category, consents) - {said.scope}
+            for scope in _consents_of_category(lifting.category, consents) - {said.scope}
         ]
         if over:
             entries += await record_consents(connection, brand, over, imported=False)
     return scopes, entries
 
 
-_LEFT = statements("suppressions")["left"]
+_LEFT = load_statements("suppressions")["left"]
 _NO_CATEGORY = (purpose_scope(""), partner_scope(""))
 
 
-def _is_within(category: str, consents: frozenset[str]) -> frozenset[str]:
+def _consents_of_category(category: str, consents: frozenset[str]) -> frozenset[str]:
     return frozenset(scope for scope in consents if scope.partition("/")[0] == category)
 
 
-async def _read_standing(connection: Connection, recipient_id: int) -> tuple[frozenset[str], frozenset[str]]:
+async def _read_consents_and_opt_outs(
+    connection: Connection, recipient_id: int
+) -> tuple[frozenset[str], frozenset[str]]:
     """Returns a person's consents and opt-outs as this transaction sees them."""
     row = await connection.fetchrow("SELECT consents, opted_out FROM standings WHERE recipient_id = $1", recipient_id)
     return (frozenset(row["consents"]), frozenset(row["opted_out"])) if row else (frozenset(), frozenset())
@@ -227,12 +229,12 @@ def _consent_entry(brand: str, recipient_id: int, reason: str, consent: Consent,
         recipient_id=recipient_id,
         reason=reason,
         category=consent.scope,
-        rule=ledger_rule_of(source, "application"),
+        rule=ledger_rule_of_source(source, "application"),
         policy=consent.version,
     )
 
 
-def _consent_record(row: asyncpg.Record) -> ConsentRecord:
+def _consent_record_from_row(row: asyncpg.Record) -> StoredConsent:
     values = dict(row)
     kept = {name: values.pop(name) for name in ("ref", "recorded_at", "counts")}
-    return ConsentRecord(**kept, consent=Consent(**values), controller=values["controller"])
+    return StoredConsent(**kept, consent=Consent(**values), controller=values["controller"])

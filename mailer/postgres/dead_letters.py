@@ -6,16 +6,16 @@ from datetime import timedelta
 
 import asyncpg
 
-from mailer.database.statements import Connection, Pool, statements
+from mailer.database.statements import Connection, Pool, load_statements
 from mailer.database.storable_text import storable_text
 from mailer.events import MAX_EVENT_BYTES
 from mailer.ports.broker import BrokerMessage, HeaderName
-from mailer.ports.dead_letters import ALL, DeadKind, DeadLetter, DeadLetterFilter
+from mailer.ports.dead_letters import ALL, DeadLetter, DeadLetterFilter, DeadLetterKind
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.dead_letter_names import name_keys_in_body
+from mailer.postgres.people_in_dead_letters import person_keys_in_body
 
-_CHOSEN = statements("dead_letters")["chosen"]
-_SQL = {name: text.replace("{chosen}", _CHOSEN) for name, text in statements("dead_letters").items()}
+_CHOSEN = load_statements("dead_letters")["chosen"]
+_SQL = {name: text.replace("{chosen}", _CHOSEN) for name, text in load_statements("dead_letters").items()}
 _READ_AT_ONCE = 100
 
 
@@ -27,11 +27,13 @@ class PostgresDeadLetters:
         self._hasher = hasher
 
     async def add_dead_letter(
-        self, message: BrokerMessage, exchange: str, routing_key: str, reason: str, publisher: str, kind: DeadKind
+        self, message: BrokerMessage, exchange: str, routing_key: str, reason: str, publisher: str, kind: DeadLetterKind
     ) -> None:
         """See the port."""
         # A dead letter may name thousands of people.
-        named = await asyncio.to_thread(name_keys_in_body, message.body, routing_key, self._hasher, message.message_id)
+        named = await asyncio.to_thread(
+            person_keys_in_body, message.body, routing_key, self._hasher, message.message_id
+        )
         await self._pool.execute(
             _SQL["keep"],
             storable_text(reason),
@@ -47,12 +49,12 @@ class PostgresDeadLetters:
     async def list_dead_letters(self, limit: int, chosen: DeadLetterFilter = ALL) -> Sequence[DeadLetter]:
         """Returns the newest dead letters that fit the filter, the newest first."""
         rows = await self._pool.fetch(_SQL["latest"], *_filter_parameters(chosen), limit)
-        return [_dead_letter(row) for row in rows]
+        return [_dead_letter_from_row(row) for row in rows]
 
     async def get_dead_letter(self, letter_id: int) -> DeadLetter | None:
         """Returns a dead letter, or None if there is none with this id."""
         row = await self._pool.fetchrow(_SQL["one"], letter_id)
-        return _dead_letter(row) if row else None
+        return _dead_letter_from_row(row) if row else None
 
     async def find_replayable(self, chosen: DeadLetterFilter) -> Sequence[int]:
         """Returns the ids of dead letters that can be replayed, the oldest first: events whose bodies were kept."""
@@ -72,7 +74,7 @@ class PostgresDeadLetters:
         """
         async with self._pool.acquire() as connection, connection.transaction():
             found = await connection.fetchrow(_SQL["one"], letter_id)
-            body = _decode_body(found["body"]) if found else None
+            body = _decode_storable_body(found["body"]) if found else None
             row = await connection.fetchrow(_SQL["replayed"], letter_id) if body is not None else None
             if row is None:
                 return None
@@ -83,10 +85,10 @@ class PostgresDeadLetters:
                 body,
                 row["publisher"],
             )
-        return _dead_letter(row)
+        return _dead_letter_from_row(row)
 
 
-def _decode_body(body: bytes) -> str | None:
+def _decode_storable_body(body: bytes) -> str | None:
     """Returns a body as text, or None if the outbox cannot store it unchanged (UTF-8 without U+0000)."""
     try:
         text = body.decode()
@@ -95,12 +97,12 @@ def _decode_body(body: bytes) -> str | None:
     return text if storable_text(text) == text else None
 
 
-async def index_old_dead_letters(connection: Connection, hasher: AddressHasher) -> None:
+async def index_people_in_old_dead_letters(connection: Connection, hasher: AddressHasher) -> None:
     """Stores the keys of the people in dead letters that an earlier version has stored without them."""
     while rows := await connection.fetch(_SQL["unread"], _READ_AT_ONCE):
         for row in rows:
             named = await asyncio.to_thread(
-                name_keys_in_body, row["body"], row["routing_key"], hasher, row["message_id"]
+                person_keys_in_body, row["body"], row["routing_key"], hasher, row["message_id"]
             )
             await connection.execute(_SQL["read"], row["id"], named)
 
@@ -124,7 +126,7 @@ def _filter_parameters(chosen: DeadLetterFilter) -> tuple[object, ...]:
     )
 
 
-def _dead_letter(row: asyncpg.Record) -> DeadLetter:
+def _dead_letter_from_row(row: asyncpg.Record) -> DeadLetter:
     message = BrokerMessage(
         row["body"], row["routing_key"], row["message_id"], {HeaderName.PUBLISHER: row["publisher"]}
     )
@@ -136,5 +138,5 @@ def _dead_letter(row: asyncpg.Record) -> DeadLetter:
         row["publisher"],
         message,
         row["replayed_at"],
-        DeadKind(row["kind"]),
+        DeadLetterKind(row["kind"]),
     )

@@ -15,27 +15,27 @@ from mailer.database.statements import (
     Connection,
     Pool,
     int_array,
+    load_statements,
     renumber_parameters,
     standing_from_row,
-    statements,
 )
 from mailer.ledger.chain import ChainedEntries
-from mailer.ledger.writers import LedgerWriters, entry_columns
+from mailer.ledger.writers import LedgerWriters, entry_parameters
 from mailer.policy.decision import Mailing
-from mailer.policy.frequency_counts import FrequencyCount
-from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow, DeliveryState, LockWait, TextCarrier
+from mailer.policy.required_frequency_counts import RequiredFrequencyCount
+from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow, DeliveryState, LockWaitTimedOut, SharedTextCarrier
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.uuids import uuid7
+from mailer.postgres.delivery_partitions import DeliveryPartitionFinder, statement_on_partition
 from mailer.postgres.halts import HALTED
 from mailer.postgres.notices import insert_diverted_notices
-from mailer.postgres.partitions import PartitionTables, statement_on_partition
 
-_SQL = statements("deliveries")
+_SQL = load_statements("deliveries")
 _CLAIM, _READ_AGAIN, _READ, _WAITING, _FORESEE = (
     _SQL[name].replace("{rows}", _SQL["rows"]).replace("{halted}", HALTED)
     for name in ("claim", "read_again", "read", "waiting", "foresee")
 )
-_ENTRIES = statements("ledger", "ledger")["entries"]
+_ENTRIES = load_statements("ledger", "ledger")["entries"]
 _BARE = renumber_parameters(_ENTRIES, _SQL["move"].replace("{want}", _SQL["want"])).replace("{entries}", _ENTRIES)
 _MOVE = _BARE.replace("{lock}", "FOR SHARE").replace("{count}", "")
 _COUNTED_MOVE = _BARE.replace("{lock}", "FOR NO KEY UPDATE").replace("{count}", _SQL["count"])
@@ -77,7 +77,7 @@ class PostgresDeliveries:
         self,
         pool: Pool,
         writers: LedgerWriters,
-        rates: Sequence[FrequencyCount] = (),
+        rates: Sequence[RequiredFrequencyCount] = (),
         lease_seconds: float = 60,
         *,
         tell: bool = False,
@@ -93,7 +93,7 @@ class PostgresDeliveries:
         self._writers = writers
         self._lease = lease_seconds
         self._tell = tell
-        self._partitions = PartitionTables(pool)
+        self._partitions = DeliveryPartitionFinder(pool)
 
     async def claim_batches(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
         """See the port."""
@@ -105,7 +105,7 @@ class PostgresDeliveries:
         rows = await self._pool.fetch(
             statement_on_partition(_CLAIM, table), *self._rates, batches, token, owner, timedelta(seconds=self._lease)
         )
-        self._partitions.remember_table(token, table)
+        self._partitions.remember_table_of_claim(token, table)
         if not rows:
             await self.finish_claim(token, None)
             return None
@@ -115,7 +115,7 @@ class PostgresDeliveries:
             await self.finish_claim(token, None)  # an unreadable row does not block its batch until the lease ends
             raise
 
-    async def commit_moves(
+    async def commit_moves_or_find_refused(
         self,
         claim: UUID | None,
         moves: Sequence[DeliveryMove],
@@ -125,9 +125,9 @@ class PostgresDeliveries:
         """See the port."""
         moved = _move_columns(moves)
         given = *_pack_columns(moved), claim
-        limit = _lock_timeout(patience)
+        limit = _lock_timeout_setting(patience)
         table = await self._partitions.table_of_mailings(given[1])
-        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             links = writer.link_entries(entries)
             for _ in range(_TRIES):
                 try:
@@ -136,22 +136,24 @@ class PostgresDeliveries:
                         table,
                         moves,
                         [
-                            *entry_columns(links),
+                            *entry_parameters(links),
                             *given,
                             *_counter_deltas(moved),
                             self._tell,
-                            _count_handed_over(links),
+                            _count_hand_overs_by_processor(links),
                             limit,
                         ],
                         entries if DeliveryState.DIVERTED in moved[_TO_STATE] else None,
                     )
                 except asyncpg.LockNotAvailableError as error:
-                    raise LockWait from error
+                    raise LockWaitTimedOut from error
                 except asyncpg.PostgresError as error:
                     if error.sqlstate != _NOT_ALL:
                         raise
                     # Nothing was written, so the chain continues from its old head.
-                    refused = _delivery_keys(await connection.fetch(statement_on_partition(_REFUSED, table), *given))
+                    refused = _delivery_keys_from_rows(
+                        await connection.fetch(statement_on_partition(_REFUSED, table), *given)
+                    )
                     if not refused:
                         continue
                 if not refused:
@@ -188,9 +190,9 @@ class PostgresDeliveries:
             return frozenset()
         try:
             async with connection.transaction():
-                await _reserve_addresses(connection, moves, given[-1])
+                await _reserve_addresses_or_refuse(connection, moves, given[-1])
                 await connection.fetchval(statement, *given)
-                if copies := [(*move.key, move.copy_of) for move in moves if move.copy_of]:
+                if copies := [(*move.delivery_key, move.copy_of) for move in moves if move.copy_of]:
                     await connection.execute(
                         statement_on_partition(_SQL["note_copies"], table), *zip(*copies, strict=True)
                     )
@@ -200,26 +202,26 @@ class PostgresDeliveries:
             return error.keys
         return frozenset()
 
-    async def find_carriers(self, texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, TextCarrier]:
+    async def find_shared_text_carriers(self, texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, SharedTextCarrier]:
         """See the port."""
         wanted = [(*key, *text) for key, text in texts.items()]
         table = await self._partitions.table_of_mailings(mailing_id for mailing_id, _ in texts)
         rows = await self._pool.fetch(statement_on_partition(_SQL["carriers"], table), *zip(*wanted, strict=True))
         return {
-            (row["mailing_id"], row["recipient_id"]): TextCarrier(
+            (row["mailing_id"], row["recipient_id"]): SharedTextCarrier(
                 row["carrier"], row["n"], DeliveryState(row["state"]), row["due_at"], row["reason"]
             )
             for row in rows
         }
 
-    async def reread_claimed(self, claim: UUID, keys: Sequence[Key]) -> list[DeliveryRow]:
+    async def reread_claimed_rows(self, claim: UUID, keys: Sequence[Key]) -> list[DeliveryRow]:
         """See the port."""
         mailings, recipients = zip(*keys, strict=True)
         again = statement_on_partition(_READ_AGAIN, await self._partitions.table_of_mailings(mailings))
         rows = await self._pool.fetch(again, *self._rates, claim, mailings, recipients)
         return [_delivery_row(row) for row in rows]
 
-    async def read_deliveries(self, mailing_id: UUID, recipients: Sequence[int]) -> list[DeliveryRow]:
+    async def read_deliveries_of_mailing(self, mailing_id: UUID, recipients: Sequence[int]) -> list[DeliveryRow]:
         """See the port."""
         table = await self._partitions.table_of_mailings([mailing_id])
         return [
@@ -229,13 +231,15 @@ class PostgresDeliveries:
             )
         ]
 
-    async def list_queued(self, mailing_id: UUID, after: int, limit: int) -> list[DeliveryRow]:
+    async def list_queued_deliveries(self, mailing_id: UUID, after: int, limit: int) -> list[DeliveryRow]:
         """See the port."""
         table = await self._partitions.table_of_mailings([mailing_id])
         rows = await self._pool.fetch(statement_on_partition(_WAITING, table), *self._rates, mailing_id, after, limit)
         return [_delivery_row(row) for row in rows]
 
-    async def foresee_standing(self, brand: str, recipient_id: int, mailing: Mailing) -> DeliveryRow | None:
+    async def read_standing_as_delivery_row(
+        self, brand: str, recipient_id: int, mailing: Mailing
+    ) -> DeliveryRow | None:
         """See the port."""
         id_ = mailing.id or _ELSEWHERE
         row = await self._pool.fetchrow(
@@ -247,7 +251,7 @@ class PostgresDeliveries:
         copy_of = await self._pool.fetchval(_SQL["copy_of"], id_, recipient_id)
         return replace(found, standing=replace(found.standing, copy_of=copy_of))
 
-    async def renew_lease(self, claim: UUID) -> float | None:
+    async def renew_claim_lease(self, claim: UUID) -> float | None:
         """See the port."""
         deadline = time.monotonic() + self._lease
         renewed = await self._pool.fetchval(_SQL["renew"], claim, timedelta(seconds=self._lease))
@@ -256,47 +260,47 @@ class PostgresDeliveries:
     async def finish_claim(self, claim: UUID, give_back_until: datetime | None) -> None:
         """See the port."""
         await self._pool.execute(
-            statement_on_partition(_SQL["finish"], self._partitions.recall_table(claim)), claim, give_back_until
+            statement_on_partition(_SQL["finish"], self._partitions.pop_table_of_claim(claim)), claim, give_back_until
         )
 
 
-def _lock_timeout(patience: float | None) -> str:
+def _lock_timeout_setting(patience: float | None) -> str:
     """Returns the value of the setting `lock_timeout` in milliseconds; 0: no limit."""
     return "0" if patience is None else str(max(1, round(1000 * patience)))
 
 
-async def _reserve_addresses(connection: Connection, moves: Sequence[DeliveryMove], limit: str) -> None:
+async def _reserve_addresses_or_refuse(connection: Connection, moves: Sequence[DeliveryMove], limit: str) -> None:
     """Reserves the addresses of invitations, and the texts that go to shared addresses.
 
     Args:
         connection: a connection in a transaction.
         moves: all moves of the window.
-        limit: the longest wait for locks, as `_lock_timeout` returns it.
+        limit: the longest wait for locks, as `_lock_timeout_setting` returns it.
 
     Raises:
         _MovesRefused: another delivery was first.
     """
     if limit != "0":
         await connection.execute(_SQL["be_patient"], limit)
-    if invitations := [move.key for move in moves if move.invites]:
+    if invitations := [move.delivery_key for move in moves if move.invites]:
         await connection.execute(_SQL["keep_inviters"])
         if used := await connection.fetch(_SQL["use_addresses"], *zip(*invitations, strict=True)):
-            raise _MovesRefused(_delivery_keys(used))
-    carried = [(*move.key, *move.carries) for move in moves if move.carries]
+            raise _MovesRefused(_delivery_keys_from_rows(used))
+    carried = [(*move.delivery_key, *move.carries) for move in moves if move.carries]
     if carried:
-        taken = _delivery_keys(await connection.fetch(_SQL["carry"], *zip(*carried, strict=True)))
+        taken = _delivery_keys_from_rows(await connection.fetch(_SQL["carry"], *zip(*carried, strict=True)))
         if missed := {(mailing_id, recipient_id) for mailing_id, recipient_id, *_ in carried} - taken:
             raise _MovesRefused(frozenset(missed))
 
 
-def _delivery_keys(rows: Sequence[asyncpg.Record]) -> frozenset[Key]:
+def _delivery_keys_from_rows(rows: Sequence[asyncpg.Record]) -> frozenset[Key]:
     return frozenset((row["mailing_id"], row["recipient_id"]) for row in rows)
 
 
 def _delivery_row(row: asyncpg.Record) -> DeliveryRow:
     """Returns a delivery from a row of the statement `rows`, which begins with the columns of the standing."""
     invited_by, sent, shared, mailing_id, attempt, name, locale, context, paused, tried_at = row[STANDING_COLUMNS:]
-    standing = standing_from_row(row, _invited_by(invited_by), _counts_sent(sent), locale)
+    standing = standing_from_row(row, _inviting_mailing_id(invited_by), _sent_counts_from_row(sent), locale)
     return DeliveryRow(
         mailing_id,
         standing.recipient_id,
@@ -311,11 +315,11 @@ def _delivery_row(row: asyncpg.Record) -> DeliveryRow:
     )
 
 
-def _counts_sent(counts: list[list[Any]] | None) -> tuple[tuple[str, int], ...]:
+def _sent_counts_from_row(counts: list[list[Any]] | None) -> tuple[tuple[str, int], ...]:
     return tuple((name, n) for name, n in counts) if counts else ()
 
 
-def _invited_by(source: str | None) -> UUID | None:
+def _inviting_mailing_id(source: str | None) -> UUID | None:
     """Returns the id of the mailing that used an address for an invitation; `_ELSEWHERE` if another system used it."""
     try:
         return UUID(source) if source is not None else None
@@ -365,9 +369,9 @@ def _counter_deltas(moves: Sequence[Sequence[Any]]) -> tuple[list[UUID], list[st
     )
 
 
-def _count_handed_over(links: ChainedEntries) -> list[dict[str, Any]]:
+def _count_hand_overs_by_processor(links: ChainedEntries) -> list[dict[str, Any]]:
     """Returns the number of messages of a window that each processor has, or may have, by brand and contract."""
-    found = [shape for shape in links.shapes if _is_handed_over(shape.columns)]
+    found = [shape for shape in links.shapes if _is_hand_over_entry(shape.columns)]
     if not found:
         return []
     counts = Counter(links.numbers)
@@ -378,7 +382,7 @@ def _count_handed_over(links: ChainedEntries) -> list[dict[str, Any]]:
     ]
 
 
-def _is_handed_over(columns: Sequence[Any]) -> bool:
+def _is_hand_over_entry(columns: Sequence[Any]) -> bool:
     kind, _, _, reason, *_ = columns
     return (
         kind is EntryKind.OUTCOME

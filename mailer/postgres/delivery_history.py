@@ -4,12 +4,12 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from mailer.database.statements import Pool, statements
+from mailer.database.statements import Pool, load_statements
 from mailer.policy.past_standing import StandingChange
-from mailer.ports.delivery_history import DeliveryResult, HistoryEntry
+from mailer.ports.delivery_history import DeliveryLedgerEntry, DeliveryStatus
 from mailer.ports.halts import Halt, HaltScope
 
-_SQL = statements("records")
+_SQL = load_statements("records")
 
 
 class PostgresDeliveryHistory:
@@ -18,30 +18,30 @@ class PostgresDeliveryHistory:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def read_entries(self, mailing_id: UUID, recipient_id: int) -> list[HistoryEntry]:
+    async def read_ledger_entries(self, mailing_id: UUID, recipient_id: int) -> list[DeliveryLedgerEntry]:
         """See the port."""
-        return [HistoryEntry(**row) for row in await self._pool.fetch(_SQL["entries"], mailing_id, recipient_id)]
+        return [DeliveryLedgerEntry(**row) for row in await self._pool.fetch(_SQL["entries"], mailing_id, recipient_id)]
 
-    async def read_delivery(self, mailing_id: UUID, recipient_id: int) -> DeliveryResult | None:
+    async def read_delivery_status(self, mailing_id: UUID, recipient_id: int) -> DeliveryStatus | None:
         """See the port."""
         row = await self._pool.fetchrow(_SQL["delivered"], mailing_id, recipient_id)
-        return DeliveryResult(**row) if row else None
+        return DeliveryStatus(**row) if row else None
 
-    async def read_halts(self, brand: str, mailing_id: UUID | None) -> list[Halt]:
+    async def read_halts_affecting_brand(self, brand: str, mailing_id: UUID | None) -> list[Halt]:
         """See the port."""
         rows = await self._pool.fetch(_SQL["halts"], brand, str(mailing_id))
         return [Halt(HaltScope(row["scope"]), row["key"], row["by"], row["reason"], row["at"]) for row in rows]
 
-    async def read_standing_changes(self, brand: str, recipient_id: int) -> list[StandingChange]:
+    async def read_standing_changes_of_recipient(self, brand: str, recipient_id: int) -> list[StandingChange]:
         """See the port."""
         return [StandingChange(**row) for row in await self._pool.fetch(_SQL["acts"], brand, recipient_id)]
 
-    async def read_known_since(self, recipient_id: int) -> datetime:
+    async def read_recipient_known_since(self, recipient_id: int) -> datetime:
         """See the port."""
         since: datetime = await self._pool.fetchval(_SQL["known_since"], recipient_id)
         return since
 
-    async def read_templates(self, mailings: Collection[UUID]) -> Mapping[UUID, str]:
+    async def read_template_names_of_mailings(self, mailings: Collection[UUID]) -> Mapping[UUID, str]:
         """See the port."""
         rows = await self._pool.fetch(_SQL["named"], list(mailings))
         return {row["id"]: row["template"] for row in rows}

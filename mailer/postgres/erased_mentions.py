@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from mailer.database.statements import Connection, statements
+from mailer.database.statements import Connection, load_statements
 from mailer.policy.text_folding import normalized
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.dead_letter_names import decoded_readings, name_keys_in_body
+from mailer.postgres.people_in_dead_letters import decoded_readings, person_keys_in_body
 
-SQL = statements("mentions")
+SQL = load_statements("mentions")
 GONE = "erased"
 """The word that replaces a mention. Any text, slug or URL may contain it."""
 WORDS = ("context", "reason", "campaign", "topic")
@@ -23,7 +23,7 @@ _SHORT = 6
 """The fewest characters of a ref that is searched for in texts about others."""
 
 
-class PersonMentions:
+class PersonMentionRemover:
     """Finds and removes the mentions of one person in texts.
 
     A mention is the whole ref, in any case and form (NFKC), if it cannot be mistaken for a word; or one of the
@@ -33,31 +33,31 @@ class PersonMentions:
     Args:
         brand: the brand of the ref.
         ref: the ref of the person.
-        keys: the keys of the addresses and the ref, as `name_keys_in_body` returns them.
+        keys: the keys of the addresses and the ref, as `person_keys_in_body` returns them.
         hasher: hashes addresses and refs.
     """
 
     def __init__(self, brand: str, ref: str, keys: frozenset[str], hasher: AddressHasher) -> None:
         self._brand, self._keys, self._hasher = brand, keys, hasher
         self._typed = [ref] if is_distinctive_ref(ref) else []
-        forms = (re.escape(_text_form(one)) for one in self._typed)
+        forms = (re.escape(_casefolded_nfkc(one)) for one in self._typed)
         self._pattern = re.compile("|".join(rf"(?<![^\W_])(?<!@)(?:{one})(?![^\W_]|@)" for one in forms) or r"(?!)")
 
-    def find_patterns(self) -> list[str]:
+    def like_patterns_of_ref(self) -> list[str]:
         """Returns LIKE patterns. Each lower-case text that names the person by ref matches one of them."""
-        return [f"%{_like_pattern(one)}%" for one in sorted(self._ref_forms())]
+        return [f"%{_escape_like_wildcards(one)}%" for one in sorted(self._ref_forms())]
 
-    def find_octet_patterns(self) -> list[str]:
+    def like_patterns_for_bytea(self) -> list[str]:
         """Returns LIKE patterns for bytea columns in PostgreSQL's `escape` format, also for JSON and URL codes."""
         codes = {code for one in self._ref_forms() for code in (one, json.dumps(one)[1:-1], quote(one, safe=" "))}
-        return [f"%{_like_pattern(_escape_like(code).lower())}%" for code in sorted(codes)]
+        return [f"%{_escape_like_wildcards(_bytea_escape_text(code).lower())}%" for code in sorted(codes)]
 
     def _ref_forms(self) -> set[str]:
-        return {form for one in self._typed for form in (_text_form(one), normalized("NFKC", one).lower())}
+        return {form for one in self._typed for form in (_casefolded_nfkc(one), normalized("NFKC", one).lower())}
 
     def occur_in(self, text: str) -> bool:
         """Returns True if a text names the person by ref, plain or in codes."""
-        return any(self._pattern.search(_text_form(reading)) for reading in decoded_readings(text))
+        return any(self._pattern.search(_casefolded_nfkc(reading)) for reading in decoded_readings(text))
 
     def remove_from_value(self, value: Any) -> Any:
         """Returns a JSON value without the mentions. A text with a mention in codes is replaced as a whole."""
@@ -75,25 +75,27 @@ class PersonMentions:
 
     def _remove_from_text(self, text: str) -> str:
         left = re.sub(self._pattern.pattern, GONE, text, flags=re.IGNORECASE)
-        if self.occur_in(left) or ("@" in left and not self._keys.isdisjoint(self._is_named_in(left))):
+        if self.occur_in(left) or ("@" in left and not self._keys.isdisjoint(self._person_keys_in_text(left))):
             return GONE
         return left
 
-    def _is_named_in(self, text: str) -> list[str]:
-        return name_keys_in_body(json.dumps(text).encode(), self._brand, self._hasher)
+    def _person_keys_in_text(self, text: str) -> list[str]:
+        return person_keys_in_body(json.dumps(text).encode(), self._brand, self._hasher)
 
-    async def _row_without(self, row: Any) -> dict[str, Any]:
-        left: dict[str, Any] = await asyncio.to_thread(self.remove_from_value, _row_mentions(row))
+    async def _text_fields_without_mentions(self, row: Any) -> dict[str, Any]:
+        left: dict[str, Any] = await asyncio.to_thread(self.remove_from_value, _text_fields_of_row(row))
         return left
 
     async def erase_mentions(self, connection: Connection, recipient_id: int) -> None:
         """Removes the person from the texts of the brand's newest mailings, and from the values for others in them."""
-        like = self.find_patterns()
+        like = self.like_patterns_of_ref()
         for row in await connection.fetch(SQL["mailings"], self._brand, like, MOST):
-            if await self._row_without(row) == _row_mentions(row):
+            if await self._text_fields_without_mentions(row) == _text_fields_of_row(row):
                 continue
             locked = await connection.fetchrow(SQL["mailing"], row["id"])  # another erasure may have rewritten it since
-            if locked and (left := await self._row_without(locked)) != (said := _row_mentions(locked)):
+            if locked and (left := await self._text_fields_without_mentions(locked)) != (
+                said := _text_fields_of_row(locked)
+            ):
                 named = (None if left[name] != said[name] else said[name] for name in ("campaign", "topic"))
                 await connection.execute(SQL["rewrite_mailing"], row["id"], left["context"], left["reason"], *named)
         for row in await connection.fetch(SQL["deliveries"], self._brand, like, recipient_id, MOST):
@@ -102,7 +104,7 @@ class PersonMentions:
                 await connection.execute(SQL["rewrite_delivery"], row["mailing_id"], row["recipient_id"], context)
 
 
-def _row_mentions(row: Any) -> dict[str, Any]:
+def _text_fields_of_row(row: Any) -> dict[str, Any]:
     return {name: row[name] for name in WORDS}
 
 
@@ -111,18 +113,18 @@ def is_distinctive_ref(ref: str) -> bool:
     return len(ref) >= _SHORT and any(map(str.isalpha, ref)) and any(map(str.isdecimal, ref))
 
 
-def _text_form(text: str) -> str:
+def _casefolded_nfkc(text: str) -> str:
     return normalized("NFKC", text).casefold()
 
 
-def _like_pattern(text: str) -> str:
+def _escape_like_wildcards(text: str) -> str:
     return re.sub(r"([\\%_])", r"\\\1", text)
 
 
-def _escape_like(text: str) -> str:
-    return "".join(_octet_pattern(text))
+def _bytea_escape_text(text: str) -> str:
+    return "".join(_bytea_escaped_octets(text))
 
 
-def _octet_pattern(text: str) -> Iterator[str]:
+def _bytea_escaped_octets(text: str) -> Iterator[str]:
     for octet in text.encode():
         yield "\\\\" if octet == 0x5C else chr(octet) if 0 < octet < 0x80 else f"\\{octet:03o}"

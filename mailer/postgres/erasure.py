@@ -10,22 +10,22 @@ from typing import Any
 
 import asyncpg
 
-from mailer.database.statements import Connection, Pool, statements
+from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.category import CATEGORIES
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.standings import OWN_WORDS
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.dead_letter_names import brands_of_body, key_of_address, key_of_ref, name_keys_in_body
-from mailer.postgres.dead_letters import index_old_dead_letters
+from mailer.postgres.dead_letters import index_people_in_old_dead_letters
 from mailer.postgres.erased_mentions import SQL as MENTIONS
-from mailer.postgres.erased_mentions import WORDS, PersonMentions
+from mailer.postgres.erased_mentions import WORDS, PersonMentionRemover
 from mailer.postgres.notices import SQL as NOTICES
-from mailer.postgres.partners import list_for_partners
+from mailer.postgres.partner_suppressions import add_to_partner_suppressions
+from mailer.postgres.people_in_dead_letters import brands_of_body, key_of_address, key_of_ref, person_keys_in_body
 from mailer.postgres.suppressions import changing_suppressions
 
-SQL = statements("erasing")
+SQL = load_statements("erasing")
 _AT_ONCE = 10
 """The dead letters or outbox messages that are read at once. Each may have megabytes."""
 ANSWERS = [category.name for category in CATEGORIES.values() if category.answers]
@@ -36,13 +36,13 @@ ERASED_BY_PROCESSORS = timedelta(days=30)
 """The time that a processor has to erase a person: the month of GDPR Art. 12(3)."""
 _FAREWELL = timedelta(days=5)
 """The longest time that name and address are kept for an answer that cannot be delivered yet."""
-_RIGHTS = statements("rights")
+_RIGHTS = load_statements("rights")
 _SHORT = 6
 """The fewest characters of a name that is searched for in texts without a link to its owner."""
 
 
 @dataclass(frozen=True, slots=True)
-class PersonalMarks:
+class PersonIdentifiers:
     """The texts and keys that identify a person in other texts.
 
     Attributes:
@@ -58,7 +58,7 @@ class PersonalMarks:
 
     def occur_in_text(self, text: str, hasher: AddressHasher) -> bool:
         """Returns True if a text that does not belong to the person names them."""
-        if not self.keys.isdisjoint(name_keys_in_body(text.encode(), self.brand, hasher)):
+        if not self.keys.isdisjoint(person_keys_in_body(text.encode(), self.brand, hasher)):
             return True
         return self.name is not None and len(self.name) >= _SHORT and self.name.casefold() in text.casefold()
 
@@ -69,7 +69,7 @@ class PersonalMarks:
         return any(found) or self.occur_in_text(text, hasher)
 
 
-class Eraser:
+class PersonEraser:
     """Empties the data that lead to a person.
 
     Args:
@@ -82,7 +82,7 @@ class Eraser:
         self._controllers = controllers
 
     async def erase_person(
-        self, connection: Connection, data: asyncpg.Record, marks: PersonalMarks, source: str
+        self, connection: Connection, data: asyncpg.Record, marks: PersonIdentifiers, source: str
     ) -> None:
         """Empties all data that lead to a person. Keeps name and address while an answer to them has to go out.
 
@@ -94,9 +94,9 @@ class Eraser:
         """
         brand, recipient_id = marks.brand, data["id"]
         await connection.execute(SQL["suppress_erased"], recipient_id, source)
-        await list_for_partners(connection, self._hasher, [recipient_id], erased=True)
+        await add_to_partner_suppressions(connection, self._hasher, [recipient_id], erased=True)
         ref = self._hasher.erased_ref(brand, data["ref"])
-        await self._replace_event_ids(connection, brand, recipient_id, marks)
+        await self._hide_event_ids_of_own_mailings(connection, brand, recipient_id, marks)
         await connection.execute(SQL["empty_mailings"], brand, recipient_id, ANSWERS)
         await connection.execute(SQL["empty_reports"], brand, recipient_id)
         await connection.execute(SQL["empty_inviter"], brand, data["ref"], ref)
@@ -114,17 +114,19 @@ class Eraser:
         else:
             await connection.execute(SQL["empty_person"], recipient_id, ref)
 
-    async def marks_of_person(self, connection: Connection, brand: str, data: asyncpg.Record) -> PersonalMarks:
+    async def identifiers_of_person(
+        self, connection: Connection, brand: str, data: asyncpg.Record
+    ) -> PersonIdentifiers:
         """Returns the identifiers of a person, from the row that the statement `data` in `rights.sql` returns."""
         had = await connection.fetch(SQL["former_addresses"], data["id"])
         hashes = {bytes(row["address_hash"]) for row in had}
         if data["email"] is not None:
             hashes |= set(self._hasher.similar_address_hashes(data["email"]))
         keys = {key_of_address(hashed) for hashed in hashes} | {key_of_ref(self._hasher, brand, data["ref"])}
-        return PersonalMarks(brand, data["ref"], data["name"], frozenset(keys), frozenset(hashes))
+        return PersonIdentifiers(brand, data["ref"], data["name"], frozenset(keys), frozenset(hashes))
 
-    async def _replace_event_ids(
-        self, connection: Connection, brand: str, recipient_id: int, marks: PersonalMarks
+    async def _hide_event_ids_of_own_mailings(
+        self, connection: Connection, brand: str, recipient_id: int, marks: PersonIdentifiers
     ) -> None:
         """Replaces the event ids of mailings to this person alone by hashes, and empties texts there that name them."""
         own = await connection.fetch(SQL["own_mailings"], brand, recipient_id)
@@ -138,7 +140,7 @@ class Eraser:
         ]
         await connection.execute(SQL["empty_campaigns"], naming)
 
-    async def _erase_staff_texts(self, connection: Connection, marks: PersonalMarks) -> None:
+    async def _erase_staff_texts(self, connection: Connection, marks: PersonIdentifiers) -> None:
         """Erases staff's texts that belong to no recipient (on pauses, releases, imports), if they name the person."""
         rows = await connection.fetch(SQL["texts"])
         naming = [row for row in rows if marks.occur_in_text(row["text"], self._hasher)]
@@ -150,7 +152,7 @@ class Eraser:
             [row["key"] for row in naming if row["scope"]],
         )
 
-    async def erase_from_outbox(self, connection: Connection, marks: PersonalMarks) -> None:
+    async def erase_from_outbox(self, connection: Connection, marks: PersonIdentifiers) -> None:
         """Removes the person from messages in the outbox. Deletes a message that is about nobody else."""
         ref = self._hasher.erased_ref(marks.brand, marks.ref)
         found = connection.cursor(SQL["parked"], prefetch=_AT_ONCE)
@@ -158,20 +160,22 @@ class Eraser:
         rows = [
             row
             async for row in found
-            if not marks.keys.isdisjoint(await self._named_brands(row["body"], row["routing_key"]))
+            if not marks.keys.isdisjoint(await self._person_keys_in_body(row["body"], row["routing_key"]))
             or await asyncio.to_thread(mentions.occur_in, row["body"])
         ]
         for row in rows:
-            left = self._body_without_person(row["body"], marks, ref, mentions)
+            left = self._outbox_body_without_person(row["body"], marks, ref, mentions)
             if left is None:
                 await connection.execute(SQL["unpark"], row["id"])
             else:
                 await connection.execute(SQL["rewrite"], row["id"], left)
 
-    def _mentions_of(self, marks: PersonalMarks) -> PersonMentions:
-        return PersonMentions(marks.brand, marks.ref, marks.keys, self._hasher)
+    def _mentions_of(self, marks: PersonIdentifiers) -> PersonMentionRemover:
+        return PersonMentionRemover(marks.brand, marks.ref, marks.keys, self._hasher)
 
-    def _body_without_person(self, body: str, marks: PersonalMarks, ref: str, mentions: PersonMentions) -> str | None:
+    def _outbox_body_without_person(
+        self, body: str, marks: PersonIdentifiers, ref: str, mentions: PersonMentionRemover
+    ) -> str | None:
         """Returns a message without the person; None if nothing is left, or if intake would refuse it anyway."""
         try:
             return self._document_without_person(json.loads(body), marks, ref, mentions)
@@ -179,7 +183,7 @@ class Eraser:
             return None
 
     def _document_without_person(
-        self, document: Any, marks: PersonalMarks, ref: str, mentions: PersonMentions
+        self, document: Any, marks: PersonIdentifiers, ref: str, mentions: PersonMentionRemover
     ) -> str | None:
         if not isinstance(document, dict):
             return None
@@ -202,7 +206,7 @@ class Eraser:
         left = json.dumps(about)
         return None if marks.occur_in_text(left, self._hasher) else left
 
-    def _is_person(self, one: Any, marks: PersonalMarks) -> bool:
+    def _is_person(self, one: Any, marks: PersonIdentifiers) -> bool:
         """Returns True if a recipient in an event is the person."""
         if not isinstance(one, dict):
             return str(one) == marks.ref
@@ -211,26 +215,28 @@ class Eraser:
             isinstance(email, str) and self._hasher.hash_address(email) in marks.hashes
         )
 
-    async def _named_brands(self, body: str, routing_key: str) -> list[str]:
-        return await asyncio.to_thread(name_keys_in_body, body.encode(), routing_key, self._hasher)
+    async def _person_keys_in_body(self, body: str, routing_key: str) -> list[str]:
+        return await asyncio.to_thread(person_keys_in_body, body.encode(), routing_key, self._hasher)
 
-    async def _erase_from_dead_letters(self, connection: Connection, marks: PersonalMarks) -> None:
+    async def _erase_from_dead_letters(self, connection: Connection, marks: PersonIdentifiers) -> None:
         """Empties the dead letters that name a person by ref, or by a present or former address.
 
         Skips dead letters of another controller, who erases those, and dead letters of people under a legal hold.
         """
-        await index_old_dead_letters(connection, self._hasher)
+        await index_people_in_old_dead_letters(connection, self._hasher)
         found = connection.cursor(SQL["letters_naming"], list(marks.keys), prefetch=_AT_ONCE)
-        reached = [row["id"] async for row in found if await self._is_letter_of_brand(marks.brand, row)]
+        reached = [row["id"] async for row in found if await self._is_dead_letter_of_same_controller(marks.brand, row)]
         mentions = self._mentions_of(marks)
-        saying = connection.cursor(MENTIONS["letters"], mentions.find_octet_patterns(), prefetch=_AT_ONCE)
+        saying = connection.cursor(MENTIONS["letters"], mentions.like_patterns_for_bytea(), prefetch=_AT_ONCE)
         async for row in saying:
             text = row["body"].decode("utf-8", "replace")
-            if await asyncio.to_thread(mentions.occur_in, text) and await self._is_letter_of_brand(marks.brand, row):
+            if await asyncio.to_thread(mentions.occur_in, text) and await self._is_dead_letter_of_same_controller(
+                marks.brand, row
+            ):
                 reached.append(row["id"])
         await connection.execute(SQL["empty_letters"], reached)
 
-    async def _is_letter_of_brand(self, brand: str, letter: asyncpg.Record) -> bool:
+    async def _is_dead_letter_of_same_controller(self, brand: str, letter: asyncpg.Record) -> bool:
         """Returns False if a dead letter belongs only to brands of other controllers; else True."""
         named = await asyncio.to_thread(brands_of_body, letter["body"], letter["routing_key"])
         controllers = {self._controllers[name] for name in named if name in self._controllers}
@@ -248,7 +254,7 @@ def _document_with_ref_replaced(value: Any, old: str, new: str) -> Any:
             return new if value == old else value
 
 
-async def cancel_open_deliveries(
+async def cancel_open_deliveries_of_person(
     connection: Connection,
     brand: str,
     recipient_id: int,
@@ -285,7 +291,7 @@ async def cancel_open_deliveries(
     ]
 
 
-async def erase_answered_people(pool: Pool, writers: LedgerWriters, limit: int) -> int:
+async def finish_erasures_after_answer(pool: Pool, writers: LedgerWriters, limit: int) -> int:
     """Finishes the erasure of people whose answer went out, or failed for `_FAREWELL`. Returns their number."""
     if not await pool.fetch(SQL["farewells_over"], ANSWERS, 1):
         return 0
@@ -293,7 +299,7 @@ async def erase_answered_people(pool: Pool, writers: LedgerWriters, limit: int) 
         over = await connection.fetch(SQL["farewells_over"], ANSWERS, limit)
         await people.lock_standings(connection, [row["recipient_id"] for row in over])
         for brand, recipient_id, ref in ((row["brand"], row["recipient_id"], row["ref"]) for row in over):
-            entries += await cancel_open_deliveries(connection, brand, recipient_id, ERASED, tell=False)
+            entries += await cancel_open_deliveries_of_person(connection, brand, recipient_id, ERASED, tell=False)
             await connection.execute(_RIGHTS["list_keepers"], brand, recipient_id, ERASED_BY_PROCESSORS)
             await connection.execute(SQL["empty_mailings"], brand, recipient_id, [])
             await connection.execute(SQL["empty_notes"], recipient_id)
@@ -307,7 +313,7 @@ async def delete_erased_stubs(pool: Pool, limit: int) -> int:
     async with pool.acquire() as connection, connection.transaction():
         over = [row["recipient_id"] for row in await connection.fetch(SQL["stubs_over"], limit)]
         if over:
-            await people.lock_out_imports(connection)
+            await people.lock_imports_out_of_transaction(connection)
             back = [row["id"] for row in await connection.fetch(SQL["having_the_address"], over)]
             await people.lock_standings(connection, back)
             await connection.execute(SQL["end_hashes"], over)
@@ -317,7 +323,7 @@ async def delete_erased_stubs(pool: Pool, limit: int) -> int:
     return len(over)
 
 
-async def dead_letter_keys_of(
+async def dead_letter_keys_of_person(
     connection: Connection, hasher: AddressHasher, brand: str, data: asyncpg.Record
 ) -> Sequence[str]:
     """Returns the keys that dead letters may name a person by. A legal hold keeps these dead letters."""

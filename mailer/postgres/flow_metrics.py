@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from asyncpg import Record
 
-from mailer.database.statements import Pool, statements
+from mailer.database.statements import Pool, load_statements
 from mailer.policy.category import Lane
-from mailer.ports.database_errors import StatementTooSlow
-from mailer.ports.dead_letters import DeadKind
+from mailer.ports.database_errors import StatementTimedOut
+from mailer.ports.dead_letters import DeadLetterKind
 from mailer.ports.flow_metrics import FIGURES, Values
 from mailer.telemetry import log
 
-_SQL = statements("figures")
-_ALL = {"oldest_due": list(Lane), "dead_letters": list(DeadKind)}
+_SQL = load_statements("figures")
+_ALL = {"oldest_due": list(Lane), "dead_letters": list(DeadLetterKind)}
 """The metrics that are also shown if they are 0, with their labels."""
 SECONDS = 5.0
 """The longest time in seconds that one statement may take."""
@@ -31,7 +31,7 @@ class PostgresFlowMetrics:
             arguments = [_ALL[name]] if name in _ALL else []
             try:
                 rows = await self._run_statement(_SQL[name], arguments)
-            except StatementTooSlow:
+            except StatementTimedOut:
                 log.warning("a figure took too long to read; it is left out", figure=name)
             else:
                 values[name] = [(tuple(map(str, row[:-1])), float(row[-1])) for row in map(tuple, rows)]

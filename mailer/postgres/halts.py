@@ -5,19 +5,27 @@ from uuid import UUID
 
 import asyncpg
 
-from mailer.database.statements import Connection, Fresh, Pool, statements
+from mailer.database.statements import Connection, Fresh, Pool, load_statements
 from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.policy.category import Category
-from mailer.ports.halts import OPERATOR, Halt, HaltAnswer, HaltScope, Head, MailingRefused, StandingChange
+from mailer.ports.halts import (
+    OPERATOR,
+    Halt,
+    HaltAnswer,
+    HaltScope,
+    Head,
+    JournaledStandingChange,
+    MailingControlRefused,
+)
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.uuids import uuid7
 from mailer.postgres.notices import SQL as NOTICES
 
 _SQL = {
-    name: text.replace("{timeline}", statements("control")["timeline"]).replace(
-        "{missing}", statements("control")["missing"]
+    name: text.replace("{timeline}", load_statements("control")["timeline"]).replace(
+        "{missing}", load_statements("control")["missing"]
     )
-    for name, text in statements("control").items()
+    for name, text in load_statements("control").items()
 }
 _PATIENCE = 1.0
 """Seconds to wait for an answer of the database."""
@@ -32,7 +40,7 @@ class PostgresHalts:
         self._pool = pool
         self._writers = writers
 
-    async def query_halts(
+    async def query_halts_and_check_memory(
         self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
     ) -> HaltAnswer:
         """See the port."""
@@ -40,7 +48,7 @@ class PostgresHalts:
         async with self._pool.acquire(timeout=_PATIENCE) as connection:
             return await query_halts(connection, seals, heads, witnesses)
 
-    async def attest_memory(self, label: str, witnesses: Sequence[UUID]) -> None:
+    async def attest_nothing_missing(self, label: str, witnesses: Sequence[UUID]) -> None:
         """See the port."""
         async with self._pool.acquire(timeout=_PATIENCE) as connection:
             await connection.execute(_SQL["attest"], witnesses[0], label, witnesses[1:], timeout=_PATIENCE)
@@ -50,7 +58,9 @@ class PostgresHalts:
         async with self._pool.acquire(timeout=_PATIENCE) as connection:
             await connection.execute(_SQL["leave"], witness, timeout=_PATIENCE)
 
-    async def find_lost_changes(self, changes: Sequence[StandingChange]) -> Sequence[tuple[StandingChange, bool]]:
+    async def find_lost_changes(
+        self, changes: Sequence[JournaledStandingChange]
+    ) -> Sequence[tuple[JournaledStandingChange, bool]]:
         """See the port."""
         if not changes:
             return ()
@@ -72,7 +82,7 @@ class PostgresHalts:
         return await self._change_halt(_halt_entry(scope, key, by, what), "lift", scope, key)
 
     async def _change_halt(self, entry: LedgerEntry, statement: str, *arguments: object) -> bool:
-        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 changed = await connection.fetchval(_SQL[statement], *arguments)
                 linked = await append_entries(connection, writer, [entry] if changed else [])
@@ -81,32 +91,32 @@ class PostgresHalts:
 
     async def pause_mailing(self, mailing_id: UUID, by: str, reason: str) -> bool:
         """See the port."""
-        return await self._change_mailing(mailing_id, "paused", by, reason)
+        return await self._halt_or_lift_mailing(mailing_id, "paused", by, reason)
 
     async def resume_mailing(self, mailing_id: UUID, by: str) -> bool:
         """See the port."""
-        return await self._change_mailing(mailing_id, "resumed", by, "")
+        return await self._halt_or_lift_mailing(mailing_id, "resumed", by, "")
 
     async def cancel_mailing(self, mailing_id: UUID, by: str, reason: str) -> bool:
         """See the port."""
-        return await self._change_mailing(mailing_id, "cancelled", by, reason)
+        return await self._halt_or_lift_mailing(mailing_id, "cancelled", by, reason)
 
-    async def _change_mailing(self, mailing_id: UUID, what: str, by: str, reason: str) -> bool:
-        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+    async def _halt_or_lift_mailing(self, mailing_id: UUID, what: str, by: str, reason: str) -> bool:
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 row = await connection.fetchrow(_SQL["mailing"], mailing_id)
-                if (refusal := _change_refusal(row, what)) or row is None:
-                    raise MailingRefused(refusal)
-                changed = await _set_mailing_state(connection, mailing_id, row["state"], what, by, reason)
+                if (refusal := _refusal_of_mailing_change(row, what)) or row is None:
+                    raise MailingControlRefused(refusal)
+                changed = await _halt_lift_or_cancel_mailing(connection, mailing_id, row["state"], what, by, reason)
                 entry = _halt_entry(HaltScope.MAILING, str(mailing_id), by, what, reason, row["brand"], row["category"])
                 linked = await append_entries(connection, writer, [entry] if changed else [])
             writer.advance_head(linked)
         return changed
 
-    async def begin_lineage(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
+    async def begin_new_lineage(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
         """See the port."""
         lineage = uuid7()
-        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 await connection.execute(_SQL["alone"])
                 await connection.execute(_SQL["begin_lineage"], lineage, by)
@@ -157,7 +167,7 @@ async def query_halts(
     )
 
 
-async def _set_mailing_state(
+async def _halt_lift_or_cancel_mailing(
     connection: Connection, mailing_id: UUID, state: str, what: str, by: str, reason: str
 ) -> bool:
     """Pauses, resumes or cancels a mailing. Returns True if that changed anything."""
@@ -173,7 +183,7 @@ async def _set_mailing_state(
     return bool(await connection.fetchval(_SQL["halt"], HaltScope.MAILING, key, by, reason))
 
 
-def _change_refusal(row: asyncpg.Record | None, what: str) -> str:
+def _refusal_of_mailing_change(row: asyncpg.Record | None, what: str) -> str:
     """Returns the reason why a mailing cannot be paused, resumed or cancelled; an empty text if it can."""
     if row is None:
         return "there is no such mailing; `mailer mailing list` shows them"

@@ -2,13 +2,13 @@
 
 from uuid import UUID
 
-from mailer.database.statements import Pool, statements
+from mailer.database.statements import Pool, load_statements
 from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.ports.deliveries import IN_DOUBT, NO_WAY_OUT, SET_UP
-from mailer.ports.held_deliveries import DoubtfulDelivery
+from mailer.ports.held_deliveries import HeldDoubtfulDelivery
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 
-_SQL = statements("held")
+_SQL = load_statements("held")
 
 
 class PostgresHeldDeliveries:
@@ -18,9 +18,9 @@ class PostgresHeldDeliveries:
         self._pool = pool
         self._writers = writers
 
-    async def release_held(self, mailing_id: UUID, by: str) -> int:
+    async def release_held_of_mailing(self, mailing_id: UUID, by: str) -> int:
         """See the port."""
-        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 row = await connection.fetchrow(_SQL["release"], mailing_id, [IN_DOUBT, SET_UP, NO_WAY_OUT])
                 entries = []
@@ -33,6 +33,8 @@ class PostgresHeldDeliveries:
             writer.advance_head(linked)
         return int(row["n"]) if row is not None else 0
 
-    async def list_doubtful(self, mailing_id: UUID, limit: int) -> list[DoubtfulDelivery]:
+    async def list_held_doubtful_of_mailing(self, mailing_id: UUID, limit: int) -> list[HeldDoubtfulDelivery]:
         """See the port."""
-        return [DoubtfulDelivery(**row) for row in await self._pool.fetch(_SQL["doubted"], mailing_id, IN_DOUBT, limit)]
+        return [
+            HeldDoubtfulDelivery(**row) for row in await self._pool.fetch(_SQL["doubted"], mailing_id, IN_DOUBT, limit)
+        ]

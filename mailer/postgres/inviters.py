@@ -1,15 +1,15 @@
 """Inviters in PostgreSQL. Only `actions` calls the functions that change them."""
 
-from mailer.database.statements import Pool, statements
+from mailer.database.statements import Pool, load_statements
 from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.postgres import people
 
-_SQL = statements("inviters")
+_SQL = load_statements("inviters")
 
 
 class PostgresInviters:
-    """Implements `ports.inviters.InviterStore`."""
+    """Implements `ports.inviters.InviterPauses`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool
@@ -17,18 +17,18 @@ class PostgresInviters:
 
     async def pause_inviter(self, brand: str, inviter: str, reason: str) -> bool:
         """See the port."""
-        return await self._change_inviter("pause", brand, inviter, reason)
+        return await self._pause_or_resume_inviter("pause", brand, inviter, reason)
 
     async def resume_inviter(self, brand: str, inviter: str, reason: str) -> bool:
         """See the port."""
-        return await self._change_inviter("resume", brand, inviter, reason)
+        return await self._pause_or_resume_inviter("resume", brand, inviter, reason)
 
-    async def _change_inviter(self, what: str, brand: str, inviter: str, reason: str) -> bool:
+    async def _pause_or_resume_inviter(self, what: str, brand: str, inviter: str, reason: str) -> bool:
         """Pauses or resumes an inviter, with a ledger entry. Returns True if that changed anything.
 
         If the member is a recipient, the entry names their recipient id; else the ref is a note.
         """
-        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 await connection.execute(_SQL["alone"])
                 changed = await connection.fetchval(_SQL[what], brand, inviter, reason)

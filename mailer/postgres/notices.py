@@ -5,11 +5,11 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from mailer.database.statements import Connection, Pool, statements
+from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.ports.deliveries import DeliveryMove, DeliveryState
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.notices import Notice, NoticeAddressee, NoticeChange, NoticeFilter, NoticeRefused, NoticeState
+from mailer.ports.notices import Notice, NoticeAddressee, NoticeChange, NoticeChangeRefused, NoticeFilter, NoticeState
 
 _COLUMNS = (
     *("id", "mailing_id", "recipient_id", "brand", "category", "channel", "reason", "state", "since"),
@@ -21,7 +21,7 @@ _NOTICE = ", ".join(
         "EXISTS (SELECT FROM postal_addresses p WHERE p.recipient_id = n.recipient_id) AS has_address",
     ]
 )
-SQL = {name: text.replace("{notice}", _NOTICE) for name, text in statements("notices").items()}
+SQL = {name: text.replace("{notice}", _NOTICE) for name, text in load_statements("notices").items()}
 
 
 async def insert_diverted_notices(
@@ -36,14 +36,14 @@ async def insert_diverted_notices(
     """
     said = {(entry.mailing_id, entry.recipient_id): (entry.category, entry.reason) for entry in entries}
     rows = [
-        (*move.key, move.reason, *said.get(move.key, (None, None)))
+        (*move.delivery_key, move.reason, *said.get(move.delivery_key, (None, None)))
         for move in moves
         if move.to_state is DeliveryState.DIVERTED
     ]
     await connection.execute(SQL["note"], *zip(*rows, strict=True))
 
 
-async def insert_missed_notices(connection: Connection, mailings: Sequence[UUID]) -> None:
+async def insert_notices_of_old_workers(connection: Connection, mailings: Sequence[UUID]) -> None:
     """Adds the missing notices of finished mailings: workers of an older version diverted without adding one."""
     await connection.execute(SQL["take_over"], mailings)
 
@@ -76,14 +76,14 @@ class PostgresNotices:
         self, ids: Sequence[int], change: NoticeChange, refuses: Callable[[Notice], str | None]
     ) -> Sequence[Notice]:
         """See the port."""
-        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 found = [_notice_from_row(row) for row in await connection.fetch(SQL["lock"], ids)]
                 if missing := sorted(set(ids) - {notice.id for notice in found}):
-                    raise NoticeRefused(f"there is no notice {missing[0]}; `mailer notices list` shows them")
+                    raise NoticeChangeRefused(f"there is no notice {missing[0]}; `mailer notices list` shows them")
                 for notice in found:
                     if said := refuses(notice):
-                        raise NoticeRefused(f"notice {notice.id} {said}")
+                        raise NoticeChangeRefused(f"notice {notice.id} {said}")
                 await connection.execute(
                     SQL["change"], ids, change.state.value, change.by, change.note, change.reference, change.day
                 )
@@ -96,9 +96,9 @@ class PostgresNotices:
             writer.advance_head(linked)
         return found
 
-    async def read_addressees(self, ids: Sequence[int], by: str) -> Sequence[NoticeAddressee]:
+    async def read_addressees_and_log_access(self, ids: Sequence[int], by: str) -> Sequence[NoticeAddressee]:
         """See the port."""
-        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 whom = [NoticeAddressee(**row) for row in await connection.fetch(SQL["whom"], ids)]
                 named = {one.notice for one in whom}

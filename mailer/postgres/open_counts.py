@@ -15,14 +15,14 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from mailer.database.statements import Connection, Pool, standing_from_row, statements
+from mailer.database.statements import Connection, Pool, load_statements, standing_from_row
 from mailer.policy.policy_file import Policy
 from mailer.policy.tracking import is_counted_anonymously
-from mailer.ports.open_counts import FetchTrace, LinkHolder, WrittenCounts
-from mailer.postgres.open_tally import Fetch, OpenTally
-from mailer.postgres.sealed_counts import TallySeal
+from mailer.ports.open_counts import MailedRecipient, PixelOrLinkFetch, WrittenOpenAndClickCounts
+from mailer.postgres.encrypted_counts import TallyEncryption
+from mailer.postgres.open_and_click_tally import Fetch, OpenAndClickTally
 
-_SQL = statements("opens")
+_SQL = load_statements("opens")
 _WRITE = {
     f"{kind}_{what}": _SQL[f"{kind}_{what}"].replace("{consenting}", _SQL["consenting"].replace("{persons}", persons))
     for kind in ("fetches", "once", "persons")
@@ -44,13 +44,13 @@ class _FinishedHours:
         fetches: the anonymous counts that the last attempt wrote.
     """
 
-    hours: Mapping[int, OpenTally]
+    hours: Mapping[int, OpenAndClickTally]
     id: UUID = field(default_factory=uuid4)
     fetches: Counter[Fetch] = field(default_factory=Counter)
 
 
-class PostgresOpens:
-    """Implements `ports.open_counts.OpenCounts`.
+class PostgresOpenCounts:
+    """Implements `ports.open_counts.OpenAndClickCounter`.
 
     Args:
         pool: the connections.
@@ -64,51 +64,51 @@ class PostgresOpens:
     ) -> None:
         self._pool = pool
         self._policies = policies
-        self._seal = TallySeal(keys)
+        self._seal = TallyEncryption(keys)
         self._clock = clock
-        self._hours: dict[int, OpenTally] = {}
+        self._hours: dict[int, OpenAndClickTally] = {}
         self._due: _FinishedHours | None = None
 
-    def add_open(self, trace: FetchTrace) -> None:
+    def count_open(self, trace: PixelOrLinkFetch) -> None:
         """See the port."""
-        self._tally_of_hour(self._current_tally()).add_fetch(trace)
+        self._tally_of_hour(self._current_hour()).add_fetch(trace)
 
-    def add_click(self, trace: FetchTrace, link: str) -> None:
+    def count_click(self, trace: PixelOrLinkFetch, link: str) -> None:
         """See the port."""
-        self._tally_of_hour(self._current_tally()).add_fetch(trace, link)
+        self._tally_of_hour(self._current_hour()).add_fetch(trace, link)
 
-    async def find_mailed_person(self, mailing_id: UUID, recipient_id: int) -> LinkHolder | None:
+    async def find_mailed_recipient(self, mailing_id: UUID, recipient_id: int) -> MailedRecipient | None:
         """See the port."""
         row = await self._pool.fetchrow(_SQL["reader"], mailing_id, recipient_id)
-        return LinkHolder(row["brand"], standing_from_row(row)) if row else None
+        return MailedRecipient(row["brand"], standing_from_row(row)) if row else None
 
     def seconds_to_next_hour(self) -> float:
         """See the port."""
         return STEP - self._clock() % STEP
 
-    async def write_finished_hours(self) -> WrittenCounts:
+    async def write_counts_of_finished_hours(self) -> WrittenOpenAndClickCounts:
         """See the port."""
         opens, clicks, is_first = Counter[bool](), Counter[bool](), True
-        while is_first or self._due or min(self._hours, default=self._current_tally()) < self._current_tally():
+        while is_first or self._due or min(self._hours, default=self._current_hour()) < self._current_hour():
             is_first = False
             if self._due is None:
-                past = sorted(hour for hour in self._hours if hour < self._current_tally())
+                past = sorted(hour for hour in self._hours if hour < self._current_hour())
                 self._due = _FinishedHours({hour: self._hours.pop(hour) for hour in past})
             await self._write_hours(self._due)
             for (_, link, machine), n in self._due.fetches.items():
                 (opens if link is None else clicks)[machine] += n
             self._due = None
-        return WrittenCounts(opens, clicks)
+        return WrittenOpenAndClickCounts(opens, clicks)
 
-    async def park_counts(self) -> None:
+    async def save_counts_for_next_process(self) -> None:
         """See the port. The length of the row does not show if anything was opened."""
-        current, due = self._current_tally(), self._due
-        hours = [*({current: OpenTally()} | self._hours).items()]
+        current, due = self._current_hour(), self._due
+        hours = [*({current: OpenAndClickTally()} | self._hours).items()]
         self._hours, self._due = {}, None
         async with self._pool.acquire() as connection, connection.transaction():
-            if due and await _are_unwritten(connection, due):
+            if due and await _mark_written_if_new(connection, due):
                 hours += due.hours.items()
-            await connection.execute(_SQL["park"], [self._seal.seal_tally(hour, tally) for hour, tally in hours])
+            await connection.execute(_SQL["park"], [self._seal.encrypt_tally(hour, tally) for hour, tally in hours])
 
     async def _write_hours(self, due: _FinishedHours) -> None:
         """Writes hours and parked hours, unless they are written already. Parks counts that wait for their mailing.
@@ -116,25 +116,25 @@ class PostgresOpens:
         All of this is one transaction: a killed process loses nothing.
         """
         async with self._pool.acquire() as connection, connection.transaction():
-            if not await _are_unwritten(connection, due):
+            if not await _mark_written_if_new(connection, due):
                 return
-            current, waiting, due.fetches = self._current_tally(), OpenTally(), Counter()
-            hours, parked = await self._read_parked_hours(connection, due, current)
+            current, waiting, due.fetches = self._current_hour(), OpenAndClickTally(), Counter()
+            hours, parked = await self._take_and_merge_parked_hours(connection, due, current)
             for hour in sorted(hours):
                 written, waits = await self._write_hour(connection, _day_of_hour(hour), hours[hour])
                 waiting.merge_tally(waits)
                 due.fetches.update(written.fetches)
-            await connection.execute(_SQL["park"], [*parked, self._seal.seal_tally(current, waiting)])
+            await connection.execute(_SQL["park"], [*parked, self._seal.encrypt_tally(current, waiting)])
 
-    async def _read_parked_hours(
+    async def _take_and_merge_parked_hours(
         self, connection: Connection, due: _FinishedHours, current: int
-    ) -> tuple[dict[int, OpenTally], list[bytes]]:
+    ) -> tuple[dict[int, OpenAndClickTally], list[bytes]]:
         """Deletes the parked rows. Returns the hours to write, merged with `due`, and the rows of unfinished hours."""
-        hours, sealed = defaultdict[int, OpenTally](OpenTally), list[bytes]()
+        hours, sealed = defaultdict[int, OpenAndClickTally](OpenAndClickTally), list[bytes]()
         for hour, tally in due.hours.items():
             hours[hour].merge_tally(tally)
         for row in await connection.fetch(_SQL["unpark"]):
-            if (found := self._seal.open_sealed_tally(row["body"])) is None:
+            if (found := self._seal.decrypt_tally(row["body"])) is None:
                 continue
             if found[0] < current:
                 hours[found[0]].merge_tally(found[1])
@@ -142,26 +142,28 @@ class PostgresOpens:
                 sealed.append(row["body"])
         return hours, sealed
 
-    def _current_tally(self) -> int:
+    def _current_hour(self) -> int:
         return int(self._clock() // STEP)
 
-    def _tally_of_hour(self, hour: int) -> OpenTally:
+    def _tally_of_hour(self, hour: int) -> OpenAndClickTally:
         tally = self._hours.get(hour)
         if tally is None:
-            tally = self._hours[hour] = OpenTally()
+            tally = self._hours[hour] = OpenAndClickTally()
         return tally
 
-    async def _write_hour(self, connection: Connection, day: date, tally: OpenTally) -> tuple[OpenTally, OpenTally]:
+    async def _write_hour(
+        self, connection: Connection, day: date, tally: OpenAndClickTally
+    ) -> tuple[OpenAndClickTally, OpenAndClickTally]:
         """Writes an hour. Returns the anonymous counts that it wrote, and those that wait until a mailing counts."""
-        cells, waiting = await self._countable_cells(connection, tally.anonymous_mailings)
-        nobodys = tally.anonymous_counts_of(cells).pool_small_links(cells.__getitem__)
+        cells, waiting = await self._countable_and_waiting_mailings(connection, tally.mailings_fetched_anonymously)
+        nobodys = tally.anonymous_counts_of_mailings(cells).pool_small_links(cells.__getitem__)
         fetches = [(mailing_id, link, machine, n) for (mailing_id, link, machine), n in nobodys.fetches.items()]
         await _insert_counts(connection, "fetches", day, fetches)
         await _insert_counts(connection, "once", day, nobodys.once)
         await _insert_counts(connection, "persons", day, tally.persons)
-        return nobodys, tally.anonymous_counts_of(waiting)
+        return nobodys, tally.anonymous_counts_of_mailings(waiting)
 
-    async def _countable_cells(
+    async def _countable_and_waiting_mailings(
         self, connection: Connection, mailings: Collection[UUID]
     ) -> tuple[dict[UUID, int], set[UUID]]:
         """Returns the minimum cell of each mailing that may be counted, and the mailings that may be counted later."""
@@ -170,14 +172,16 @@ class PostgresOpens:
             mailing_id, policy = row["id"], self._policies.get(row["brand"])
             if policy is None:
                 continue
-            if row["handed"] >= policy.minimum_cell and await _has_enough_mailboxes(connection, mailing_id, policy):
+            if row["handed"] >= policy.minimum_cell and await _has_enough_pixel_mailboxes(
+                connection, mailing_id, policy
+            ):
                 cells[mailing_id] = policy.minimum_cell
             elif not row["finished"]:
                 waiting.add(mailing_id)
         return cells, waiting
 
 
-async def _are_unwritten(connection: Connection, due: _FinishedHours) -> bool:
+async def _mark_written_if_new(connection: Connection, due: _FinishedHours) -> bool:
     """Marks hours as written. Returns False if they were marked before.
 
     The answer to an earlier commit may have been lost. If that commit is still going on, the statement waits for it.
@@ -185,16 +189,16 @@ async def _are_unwritten(connection: Connection, due: _FinishedHours) -> bool:
     return await connection.fetchval(_SQL["mark"], due.id) is not None
 
 
-async def _has_enough_mailboxes(connection: Connection, mailing_id: UUID, policy: Policy) -> bool:
+async def _has_enough_pixel_mailboxes(connection: Connection, mailing_id: UUID, policy: Policy) -> bool:
     """Returns True if enough mailboxes got an anonymous pixel of a mailing.
 
     The number may fall later: mailboxes turn out not to exist, and people are erased.
     """
     rows = await connection.fetch(_SQL["handed"], mailing_id, _LOOKED_AT)
-    return len({row["mailbox"] for row in rows if _is_counted(row, policy)}) >= policy.minimum_cell
+    return len({row["mailbox"] for row in rows if _has_anonymous_pixel(row, policy)}) >= policy.minimum_cell
 
 
-def _is_counted(row: asyncpg.Record, policy: Policy) -> bool:
+def _has_anonymous_pixel(row: asyncpg.Record, policy: Policy) -> bool:
     """Returns True if a delivery's mail had an anonymous pixel, judged by the person's current standing."""
     category = policy.categories.get(row["category"])
     if category is None or category.mandatory:

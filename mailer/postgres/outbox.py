@@ -9,17 +9,17 @@ from typing import Any
 import asyncpg
 
 from mailer.accounts import AccountEvent
-from mailer.database.statements import Connection, Pool, statements
+from mailer.database.statements import Connection, Pool, load_statements
 from mailer.events import MessageEvent
 from mailer.policy.identity import Identity
-from mailer.ports.broker import BrokerMessage, BrokerUnavailable, HeaderName, Unpublishable
-from mailer.ports.database_errors import DatabaseAway
+from mailer.ports.broker import BrokerMessage, BrokerUnavailable, HeaderName, MessageUnpublishable
+from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.outbox import TAKEN_OCTETS, OutboxRow
 from mailer.postgres.event_insert import insert_event
 
-_SQL = statements("outbox")
+_SQL = load_statements("outbox")
 _CHANNEL = "mailer_outbox"
-UNREACHABLE = (DatabaseAway, asyncpg.PostgresError)
+UNREACHABLE = (DatabaseUnavailable, asyncpg.PostgresError)
 """The errors when a row cannot be written, or no connection is available."""
 
 
@@ -36,10 +36,10 @@ class PostgresOutbox:
         """See the port."""
         try:
             await insert_outbox_messages(self._pool, exchange, messages)
-        except DatabaseAway as error:
+        except DatabaseUnavailable as error:
             raise BrokerUnavailable(str(error)) from error
         except asyncpg.CheckViolationError as error:
-            raise Unpublishable(f"the outbox does not take a message: {error.constraint_name}") from None
+            raise MessageUnpublishable(f"the outbox does not take a message: {error.constraint_name}") from None
 
     async def lease_rows(
         self, owner: str, limit: int, lease_seconds: float, without: Collection[tuple[str, str]] = ()
@@ -50,12 +50,12 @@ class PostgresOutbox:
         rows = await self._pool.fetch(_SQL["take"], owner, limit, lease, exchanges, keys, TAKEN_OCTETS)
         return sorted((_outbox_row(row) for row in rows), key=lambda parked: parked.id)
 
-    async def count_waiting(self, of: Collection[tuple[str, str]], at_most: int) -> int:
+    async def count_unleased_rows(self, of: Collection[tuple[str, str]], at_most: int) -> int:
         """See the port."""
         exchanges, keys = [exchange for exchange, _ in of], [key for _, key in of]
         return int(await self._pool.fetchval(_SQL["waiting"], exchanges, keys, at_most))
 
-    async def renew_leases(self, owner: str, lease_seconds: float) -> None:
+    async def renew_leases_of_owner(self, owner: str, lease_seconds: float) -> None:
         """See the port."""
         await self._pool.execute(_SQL["renew"], owner, timedelta(seconds=lease_seconds))
 
@@ -79,7 +79,7 @@ class PostgresOutbox:
         """Stops listening, and releases the connection."""
         if self._listener is not None:
             listener, self._listener = self._listener, None
-            listener.remove_termination_listener(self._connection_lost)
+            listener.remove_termination_listener(self._forget_lost_listener)
             await listener.remove_listener(_CHANNEL, self._wake_waiters)
             await self._pool.release(listener)
 
@@ -93,11 +93,11 @@ class PostgresOutbox:
             except BaseException:
                 await self._pool.release(listener)
                 raise
-            listener.add_termination_listener(self._connection_lost)
+            listener.add_termination_listener(self._forget_lost_listener)
             self._listener = listener
             self._woken.set()
 
-    def _connection_lost(self, *_: Any) -> None:
+    def _forget_lost_listener(self, *_: Any) -> None:
         """Forgets a connection that has ended. The pool has it back; the next wait listens on another one."""
         self._listener = None
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Collection, Sequence
 from uuid import UUID
 
-from mailer.database.statements import Pool, statements
+from mailer.database.statements import Pool, load_statements
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.consents import Consent
-from mailer.ports.pending_requests import BETWEEN_MAILS, LASTS, Confirmation, PendingRequest, RequestedAct
+from mailer.ports.pending_requests import BETWEEN_MAILS, LASTS, ConfirmationMail, PendingRequest, RequestedAct
 from mailer.ports.uuids import uuid7
 from mailer.postgres import people
 from mailer.postgres.consents import record_consent_request
@@ -16,7 +16,7 @@ from mailer.postgres.outbox import insert_outbox_messages
 from mailer.postgres.standings import action_entry
 from mailer.postgres.suppressions import changing_suppressions
 
-_SQL = statements("wishes")
+_SQL = load_statements("wishes")
 
 
 class PostgresPendingRequests:
@@ -31,22 +31,24 @@ class PostgresPendingRequests:
         brand: str,
         recipient_id: int,
         wishes: Sequence[PendingRequest],
-        letter: Callable[[Confirmation], BrokerMessage],
+        letter: Callable[[ConfirmationMail], BrokerMessage],
         evidence: Sequence[Consent] = (),
         *,
         by_owner: bool = True,
-    ) -> Confirmation | None:
+    ) -> ConfirmationMail | None:
         """See the port."""
         async with changing_suppressions(self._pool, self._writers) as (connection, entries):
-            await people.lock_sharing_people(connection, [recipient_id])
+            await people.lock_standings_sharing_address(connection, [recipient_id])
             whose = await connection.fetchrow(_SQL["whose"], brand, recipient_id)
             if whose is None:
                 return None
             generation = whose["generation"]
             mailed = await connection.fetchval(_SQL["mailed"], recipient_id, generation, BETWEEN_MAILS)
             later = None if mailed else await connection.fetchval(_SQL["next"], recipient_id, BETWEEN_MAILS)
-            made = Confirmation(mailed or uuid7(), whose["ref"], generation, later)
-            asked = wishes if by_owner else [] if whose["gone"] else _requests_not_left(wishes, whose["opted_out"])
+            made = ConfirmationMail(mailed or uuid7(), whose["ref"], generation, later)
+            asked = (
+                wishes if by_owner else [] if whose["gone"] else _requests_not_opted_out_of(wishes, whose["opted_out"])
+            )
             columns = zip(*((wish.what, wish.version, wish.words, wish.asked_at) for wish in asked), strict=True)
             added = (
                 await connection.fetch(_SQL["add"], made.id, recipient_id, generation, later, *columns) if asked else []
@@ -58,22 +60,24 @@ class PostgresPendingRequests:
                 await insert_outbox_messages(connection, "mailer.events", [letter(made)])
         return made
 
-    async def wishes_of_confirmation(self, brand: str, recipient_id: int, confirmation: UUID) -> list[PendingRequest]:
+    async def read_wishes_of_confirmation_mail(
+        self, brand: str, recipient_id: int, confirmation: UUID
+    ) -> list[PendingRequest]:
         """See the port."""
         return [
             PendingRequest(**row)
             for row in await self._pool.fetch(_SQL["of"], brand, recipient_id, confirmation, LASTS)
         ]
 
-    async def list_waiting(self, brand: str, recipient_id: int) -> set[str]:
+    async def names_of_waiting_wishes(self, brand: str, recipient_id: int) -> set[str]:
         """See the port."""
         return {row["what"] for row in await self._pool.fetch(_SQL["waiting"], brand, recipient_id, LASTS)}
 
-    async def mark_answered(self, confirmation: UUID, what: str) -> None:
+    async def mark_wish_confirmed(self, confirmation: UUID, what: str) -> None:
         """See the port."""
         await self._pool.execute(_SQL["answered"], confirmation, what)
 
 
-def _requests_not_left(wishes: Sequence[PendingRequest], left: Collection[str]) -> list[PendingRequest]:
+def _requests_not_opted_out_of(wishes: Sequence[PendingRequest], left: Collection[str]) -> list[PendingRequest]:
     """Returns the wishes that no opt-out of the person covers."""
     return [wish for wish in wishes if {EVERYTHING_OPTIONAL, wish.what, wish.what.partition("/")[0]}.isdisjoint(left)]

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from mailer.database.statements import Connection, int_array, statements, text_array
+from mailer.database.statements import Connection, int_array, load_statements, text_array
 from mailer.events import Person
 from mailer.policy.address_sources import SourceVocabulary
-from mailer.policy.policy_versions import Days, versions_at
+from mailer.policy.policy_versions import Days, versions_at_collection
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.legacy_hashes import SLICE, carry_over_standings
-from mailer.postgres.partners import list_for_partners
+from mailer.postgres.legacy_hash_suppressions import SLICE, carry_over_suppressions
+from mailer.postgres.partner_suppressions import add_to_partner_suppressions
 
-SQL = statements("people")
+SQL = load_statements("people")
 for _part in ("country", "source", "version", "newer"):
     SQL["upsert"] = SQL["upsert"].replace(f"{{{_part}}}", SQL.pop(_part))
 _BUILT_IN = SourceVocabulary({})
@@ -22,7 +22,7 @@ _BUILT_IN = SourceVocabulary({})
 
 
 @dataclass(slots=True)
-class KnownPerson:
+class ObservedPerson:
     """The data of a person of a brand, with their time and the policy versions under which they were collected.
 
     Not changed after it is made. A frozen class would take five times as long to make.
@@ -40,7 +40,7 @@ class KnownPerson:
     is_invited: bool = False
 
 
-def known_person(
+def build_observed_person(
     brand: str,
     controller: str,
     person: Person,
@@ -48,7 +48,7 @@ def known_person(
     days: Days = (),
     said: datetime | None = None,
     vocabulary: SourceVocabulary = _BUILT_IN,
-) -> KnownPerson:
+) -> ObservedPerson:
     """Returns the data of a person with the time when they were collected or said.
 
     A time in the future becomes `now`: it would outrank all later data.
@@ -62,9 +62,11 @@ def known_person(
         said: the time of the event, if known; else `now` counts.
         vocabulary: the sources of the brand.
     """
-    versions = versions_at(days, person.policy_version, person.collected_at, now)
+    versions = versions_at_collection(days, person.policy_version, person.collected_at, now)
     observed_at = min(person.collected_at or said or now, now)
-    return KnownPerson(brand, controller, person, observed_at, versions, vocabulary.is_invitation(person.source))
+    return ObservedPerson(
+        brand, controller, person, observed_at, versions, vocabulary.is_only_invitation(person.source)
+    )
 
 
 _NO_TEXT = frozenset({6, 11, 14})
@@ -72,7 +74,7 @@ _NO_TEXT = frozenset({6, 11, 14})
 
 
 async def upsert_people(
-    connection: Connection, hasher: AddressHasher, people: Sequence[KnownPerson]
+    connection: Connection, hasher: AddressHasher, people: Sequence[ObservedPerson]
 ) -> dict[tuple[str, str], int]:
     """Inserts or updates people, and refreshes their standings. Never undoes an opt-out or an erasure.
 
@@ -82,35 +84,35 @@ async def upsert_people(
     """
     if not people:
         return {}
-    people = _merge_duplicates(people)
+    people = _merge_same_person(people)
     await connection.execute(SQL["make_known"])
-    await carry_over_standings(connection, hasher, [(known.controller, known.person.email) for known in people])
+    await carry_over_suppressions(connection, hasher, [(known.controller, known.person.email) for known in people])
     rows = await _people_rows(hasher, people)
     invited = [f"{known.brand}\n{known.person.source}" for known in people if known.is_invited]
     upserted = await connection.fetch(SQL["upsert"], *_people_columns(rows), invited)
     ids = {(row["brand"], row["ref"]): row["id"] for row in upserted}
-    related = await _link_owner_addresses(connection, hasher, people, ids)
+    related = await _record_sources_of_owner_addresses(connection, hasher, people, ids)
     keys = [(known.brand, known.person.ref, known.controller) for known in people]
     ids |= await register_refs(connection, hasher, [key for key in keys if key[:2] not in ids])
     found = await connection.fetch(SQL["settled"], int_array(row["id"] for row in upserted))
     settled = {row["id"] for row in found}
     if unsettled := [*related, *(id_ for id_ in ids.values() if id_ not in settled)]:
         await refresh_standings(connection, unsettled)
-        await list_for_partners(connection, hasher, list(ids.values()))
+        await add_to_partner_suppressions(connection, hasher, list(ids.values()))
     return ids
 
 
-def _merge_duplicates(people: Sequence[KnownPerson]) -> Sequence[KnownPerson]:
+def _merge_same_person(people: Sequence[ObservedPerson]) -> Sequence[ObservedPerson]:
     """Returns one entry for each person: the newest data, with the countries, sources and versions of all entries."""
-    each: dict[tuple[str, str], KnownPerson] = {}
+    each: dict[tuple[str, str], ObservedPerson] = {}
     for known in people:
         key = known.brand, known.person.ref
         other = each.get(key)
-        each[key] = known if other is None else _newest_of(other, known)
+        each[key] = known if other is None else _merge_onto_newest(other, known)
     return people if len(each) == len(people) else list(each.values())
 
 
-def _newest_of(one: KnownPerson, other: KnownPerson) -> KnownPerson:
+def _merge_onto_newest(one: ObservedPerson, other: ObservedPerson) -> ObservedPerson:
     newest = max(other, one, key=lambda known: known.observed_at)
     oldest = one if newest is other else other
     countries = (known.person.country for known in (newest, oldest))
@@ -125,8 +127,8 @@ def _newest_of(one: KnownPerson, other: KnownPerson) -> KnownPerson:
     return replace(newest, person=person, versions="\n".join(versions) or None, is_invited=is_invited)
 
 
-async def _link_owner_addresses(
-    connection: Connection, hasher: AddressHasher, people: Sequence[KnownPerson], ids: Mapping[tuple[str, str], int]
+async def _record_sources_of_owner_addresses(
+    connection: Connection, hasher: AddressHasher, people: Sequence[ObservedPerson], ids: Mapping[tuple[str, str], int]
 ) -> list[int]:
     """Records how addresses were collected, also for the other mailboxes of their owners.
 
@@ -137,7 +139,7 @@ async def _link_owner_addresses(
         (ids[known.brand, known.person.ref], hashed)
         for known in people
         if (known.brand, known.person.ref) in ids
-        for hashed in hasher.owner_address_hashes(known.person.email)
+        for hashed in hasher.other_mailbox_hashes_of_owner(known.person.email)
     ]
     if not other:
         return []
@@ -151,7 +153,7 @@ def _people_columns(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
     return [column if place in _NO_TEXT else text_array(column) for place, column in columns]
 
 
-async def _people_rows(hasher: AddressHasher, people: Sequence[KnownPerson]) -> list[tuple[Any, ...]]:
+async def _people_rows(hasher: AddressHasher, people: Sequence[ObservedPerson]) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = []
     for start in range(0, len(people), SLICE):
         if start:
@@ -160,27 +162,27 @@ async def _people_rows(hasher: AddressHasher, people: Sequence[KnownPerson]) -> 
     return rows
 
 
-async def lock_out_imports(connection: Connection) -> None:
+async def lock_imports_out_of_transaction(connection: Connection) -> None:
     """Locks out imports and new people until the transaction ends. So none appears with an address being suppressed."""
     await connection.execute(SQL["keep_imports_out"])
 
 
-async def lock_people(connection: Connection, keys: Sequence[tuple[str, str]]) -> None:
+async def lock_standings_by_ref(connection: Connection, keys: Sequence[tuple[str, str]]) -> None:
     """Locks the standings of people, given as (brand, ref), in the same order as a hand-over."""
     await connection.execute(SQL["lock"], *zip(*keys, strict=True))
 
 
-async def lock_sharing_people(connection: Connection, ids: Sequence[int]) -> list[int]:
+async def lock_standings_sharing_address(connection: Connection, ids: Sequence[int]) -> list[int]:
     """Locks the standings of people and of all who share their addresses. Returns their ids.
 
     Locks in the same order as a hand-over.
     """
-    touched = await find_sharing_people(connection, ids)
+    touched = await find_ids_sharing_address(connection, ids)
     await lock_standings(connection, touched)
     return touched
 
 
-async def find_similar_owners(
+async def find_owners_of_similar_addresses(
     connection: Connection, hasher: AddressHasher, ids: Sequence[int]
 ) -> list[tuple[int, int]]:
     """Finds recipients with an address that people could mistake for that of one of `ids`.
@@ -199,16 +201,16 @@ async def find_similar_owners(
     return [tuple(row) for row in await connection.fetch(SQL["with_kin"], hasher.key_id, *zip(*other, strict=True))]
 
 
-async def lock_for_opt_outs(connection: Connection, hasher: AddressHasher, ids: Sequence[int]) -> None:
+async def lock_standings_for_opt_outs(connection: Connection, hasher: AddressHasher, ids: Sequence[int]) -> None:
     """Locks all standings that an opt-out of these people may change: theirs, and those of same or similar addresses.
 
     Call it before any other lock on these people.
     """
-    kin = [other for _, other in await find_similar_owners(connection, hasher, ids)]
-    await lock_sharing_people(connection, [*ids, *kin])
+    kin = [other for _, other in await find_owners_of_similar_addresses(connection, hasher, ids)]
+    await lock_standings_sharing_address(connection, [*ids, *kin])
 
 
-async def find_sharing_people(connection: Connection, ids: Sequence[int]) -> list[int]:
+async def find_ids_sharing_address(connection: Connection, ids: Sequence[int]) -> list[int]:
     """Returns the ids of people and of all who share their addresses."""
     return [row["id"] for row in await connection.fetch(SQL["sharing_address"], ids)]
 
@@ -229,14 +231,14 @@ async def register_refs(
     """
     if not refs:
         return {}
-    ids = await find_ids(connection, [(brand, ref) for brand, ref, _ in refs])
+    ids = await find_recipient_ids(connection, [(brand, ref) for brand, ref, _ in refs])
     if missing := [key for key in refs if key[:2] not in ids]:
         hidden = {(brand, hasher.erased_ref(brand, ref)): (brand, ref) for brand, ref, _ in missing}
-        erased = await find_ids(connection, list(hidden))
+        erased = await find_recipient_ids(connection, list(hidden))
         ids |= {hidden[key]: recipient_id for key, recipient_id in erased.items()}
     if unknown := [key for key in refs if key[:2] not in ids]:
         await connection.execute(SQL["know_refs"], *zip(*unknown, strict=True))
-        new = await find_ids(connection, [(brand, ref) for brand, ref, _ in unknown])
+        new = await find_recipient_ids(connection, [(brand, ref) for brand, ref, _ in unknown])
         await connection.execute(
             "INSERT INTO standings (recipient_id) SELECT unnest($1::bigint[]) ON CONFLICT DO NOTHING",
             list(new.values()),
@@ -245,7 +247,7 @@ async def register_refs(
     return ids
 
 
-async def correct_country(
+async def correct_country_of_owner(
     connection: Connection, hasher: AddressHasher, recipient_id: int, address: str | None, country: str
 ) -> list[int]:
     """Replaces all recorded countries by one, for every account of the owner of an address at the brand.
@@ -253,12 +255,12 @@ async def correct_country(
     Returns:
         The ids of the recipients whose standings the caller has to refresh.
     """
-    relatives = hasher.owner_address_hashes(address) if address else []
+    relatives = hasher.other_mailbox_hashes_of_owner(address) if address else []
     rows = await connection.fetch(SQL["forget_countries"], recipient_id, relatives, country, "rectify")
     return [row["id"] for row in rows]
 
 
-async def find_ids(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+async def find_recipient_ids(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
     """Returns the ids of known recipients by (brand, ref)."""
     brands, refs = zip(*keys, strict=True)
     rows = await connection.fetch(SQL["ids"], brands, refs)
@@ -271,7 +273,7 @@ async def refresh_standings(connection: Connection, ids: Sequence[int]) -> None:
     await connection.execute(SQL["derive"], list({*ids, *(row["id"] for row in also)}))
 
 
-def _person_row(hasher: AddressHasher, known: KnownPerson) -> tuple[object, ...]:
+def _person_row(hasher: AddressHasher, known: ObservedPerson) -> tuple[object, ...]:
     """Returns the values in the order of the columns of the statement `upsert`."""
     person = known.person
     return (

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import asyncpg
 
-from mailer.database.statements import Connection, statements
+from mailer.database.statements import Connection, load_statements
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.erasure import dead_letter_keys_of
+from mailer.postgres.erasure import dead_letter_keys_of_person
 
-_SQL = statements("rights")
+_SQL = load_statements("rights")
 _LISTS = ("consents", "wishes", "suppressions")
 _RECORDS = ("opens", "clicks", "notices", "postal_addresses", "holds", "disclosures")
 _ALSO = (
@@ -61,17 +61,18 @@ async def copy_personal_data(
         "deliveries": deliveries,
         "entries": [entry for entry in entries if entry["mailing"] not in mailings],
         **{name: await rows(name) for name in _RECORDS},
-        "also": {name: await rows(name) for name in _ALSO} | await _data_by_address(connection, hasher, brand, data),
+        "also": {name: await rows(name) for name in _ALSO}
+        | await _partner_lists_and_dead_letters(connection, hasher, brand, data),
     }
 
 
-async def _data_by_address(
+async def _partner_lists_and_dead_letters(
     connection: Connection, hasher: AddressHasher, brand: str, data: asyncpg.Record
 ) -> dict[str, list[dict[str, Any]]]:
     """Returns the data that are stored by a hash of the address: partners' suppressions, and dead letters."""
     partners = hasher.partners.get(brand, ()) if data["email"] else ()
     hashes = [hasher.partner_hash(brand, partner, data["email"]) for partner in partners]
-    keys = await dead_letter_keys_of(connection, hasher, brand, data)
+    keys = await dead_letter_keys_of_person(connection, hasher, brand, data)
     told = await connection.fetch(_SQL["copy_told_partners"], brand, hashes)
     letters = await connection.fetch(_SQL["copy_dead_letters"], keys)
     return {

@@ -8,18 +8,18 @@ from datetime import datetime
 
 import asyncpg
 
-from mailer.database.statements import Connection, Pool, statements
+from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.chain import ChainedEntries
 from mailer.ledger.writers import ChainWriter, LedgerWriters, append_entries
 from mailer.policy.identity import Identity, IdentityKind
 from mailer.policy.publisher_rights import Publisher, PublisherRights
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 
-_SQL = statements("publishers")
+_SQL = load_statements("publishers")
 
 
 @dataclass(frozen=True, slots=True)
-class KnownPublisher:
+class PublisherRecord:
     """A publisher with the times of its creation and revocation, for operators."""
 
     publisher: Publisher
@@ -28,7 +28,7 @@ class KnownPublisher:
 
 
 @dataclass(frozen=True, slots=True)
-class PublisherChange:
+class PublisherRightsChange:
     """A change of a publisher's rights, from the ledger.
 
     Attributes:
@@ -55,36 +55,36 @@ class PostgresPublishers:
         self._pool = pool
         self._writers = writers
 
-    async def find_by_key(self, key: str) -> Publisher | None:
+    async def find_publisher_by_api_key(self, key: str) -> Publisher | None:
         """See the port."""
         row = await self._pool.fetchrow(_SQL["of_key"], _key_digest(key))
         return _publisher_from_row(row) if row else None
 
-    async def all_publishers(self) -> Mapping[Identity, Publisher]:
+    async def unrevoked_publishers_by_identity(self) -> Mapping[Identity, Publisher]:
         """See the port."""
         found = [_publisher_from_row(row) for row in await self._pool.fetch(_SQL["everybody"])]
         return {publisher.identity: publisher for publisher in found}
 
-    async def save_broker_user(self, name: str | None) -> None:
+    async def save_broker_user_of_worker(self, name: str | None) -> None:
         """Stores the RabbitMQ user of a worker; does nothing for None."""
         if name is not None:
             await self._pool.execute(_SQL["note_broker_user"], name)
 
-    async def read_broker_user(self) -> str | None:
+    async def read_broker_user_of_worker(self) -> str | None:
         """Returns the RabbitMQ user of the worker that started last; None if none has started."""
         found: str | None = await self._pool.fetchval(_SQL["broker_user"])
         return found
 
-    async def list_publishers(self) -> Sequence[KnownPublisher]:
+    async def list_publishers(self) -> Sequence[PublisherRecord]:
         """Returns all publishers, including revoked ones, ordered by kind and name."""
-        return [_known_from_row(row) for row in await self._pool.fetch(_SQL["list"])]
+        return [_publisher_record_from_row(row) for row in await self._pool.fetch(_SQL["list"])]
 
-    async def get_publisher(self, identity: Identity) -> KnownPublisher | None:
+    async def get_publisher(self, identity: Identity) -> PublisherRecord | None:
         """Returns a publisher, also a revoked one; None if it does not exist."""
         row = await self._pool.fetchrow(_SQL["one"], identity.kind, _stored_name(identity))
-        return _known_from_row(row) if row else None
+        return _publisher_record_from_row(row) if row else None
 
-    async def grant_rights(self, identity: Identity, rights: PublisherRights) -> str | None:
+    async def grant_rights_and_create_key(self, identity: Identity, rights: PublisherRights) -> str | None:
         """Adds rights to those of a publisher. A revoked or new publisher has only these.
 
         Returns:
@@ -93,29 +93,29 @@ class PostgresPublishers:
         """
         key = f"mk_{secrets.token_urlsafe(32)}" if identity.kind is IdentityKind.KEY else None
         columns = (sorted(rights.brands), sorted(rights.categories), sorted(rights.actions), sorted(rights.reads))
-        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 taken = await connection.fetchval(
                     _SQL["add"], identity.kind, _stored_name(identity), *columns, key and _key_digest(key)
                 )
-                linked = await _append_change(connection, writer, identity, "granted", rights_as_text(rights))
+                linked = await _append_rights_change(connection, writer, identity, "granted", rights_as_text(rights))
             writer.advance_head(linked)
         return key if taken else None
 
     async def revoke_rights(self, identity: Identity) -> bool:
         """Revokes a publisher's rights. False: there is no such publisher, or it was revoked before."""
-        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 if await connection.fetchval(_SQL["revoke"], identity.kind, _stored_name(identity)) is None:
                     return False
-                linked = await _append_change(connection, writer, identity, "revoked", ())
+                linked = await _append_rights_change(connection, writer, identity, "revoked", ())
             writer.advance_head(linked)
         return True
 
-    async def publisher_changes(self, identity: Identity) -> Sequence[PublisherChange]:
+    async def read_rights_changes(self, identity: Identity) -> Sequence[PublisherRightsChange]:
         """Returns the changes of a publisher's rights from the ledger, the oldest first."""
         rows = await self._pool.fetch(_SQL["changes"], identity.kind, _stored_name(identity))
-        return [PublisherChange(row["at"], row["reason"], row["fields"] or (), row["actor"]) for row in rows]
+        return [PublisherRightsChange(row["at"], row["reason"], row["fields"] or (), row["actor"]) for row in rows]
 
 
 def rights_as_text(rights: PublisherRights) -> tuple[str, ...]:
@@ -129,7 +129,7 @@ def rights_as_text(rights: PublisherRights) -> tuple[str, ...]:
     return tuple(f"{what}:{name}" for what, names in named for name in sorted(names))
 
 
-async def _append_change(
+async def _append_rights_change(
     connection: Connection, writer: ChainWriter, identity: Identity, what: str, rights: tuple[str, ...]
 ) -> ChainedEntries:
     """Appends a change of a publisher's rights to the ledger, and stores the number of its entry."""
@@ -149,8 +149,8 @@ def _publisher_from_row(row: asyncpg.Record) -> Publisher:
     return Publisher(Identity(IdentityKind(row["kind"]), row["name"]), rights)
 
 
-def _known_from_row(row: asyncpg.Record) -> KnownPublisher:
-    return KnownPublisher(_publisher_from_row(row), row["created_at"], row["revoked_at"])
+def _publisher_record_from_row(row: asyncpg.Record) -> PublisherRecord:
+    return PublisherRecord(_publisher_from_row(row), row["created_at"], row["revoked_at"])
 
 
 def _key_digest(key: str) -> bytes:

@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 import asyncpg
 
-from mailer.database.connections import execute_unhurried
-from mailer.database.statements import Connection, Pool, statements
+from mailer.database.connections import execute_with_long_timeout
+from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.refusal_suspicion import RefusalTally
 from mailer.policy.standing import EVERYTHING_OPTIONAL
@@ -13,17 +13,17 @@ from mailer.ports.deliveries import DeliveryState
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.quarantine import (
     HardRefusal,
-    RefusalCase,
-    RefusalCounts,
-    RefusalGroup,
+    OperatorVerdict,
+    ProcessorRefusalCounts,
+    QuarantinedRefusal,
+    QuarantinedRefusalGroup,
     RefusalSelection,
-    RefusalVerdict,
 )
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.suppressions import changing_suppressions, insert_suppressions, lift_suppressions
 
-_SQL = statements("quarantine")
+_SQL = load_statements("quarantine")
 _PROCESSOR = "processor"
 """The actor of a dead address without a verdict of a person."""
 
@@ -36,9 +36,9 @@ class PostgresQuarantine:
         self._writers = writers
         self._hasher = hasher
 
-    async def add_counts(
+    async def add_and_read_refusal_counts(
         self, processor: str, new: Mapping[str | None, RefusalTally], domains: Collection[str]
-    ) -> RefusalCounts:
+    ) -> ProcessorRefusalCounts:
         """See the port."""
         tallies = new.values()
         rows = await self._pool.fetch(
@@ -57,11 +57,11 @@ class PostgresQuarantine:
                 usual = tally
             else:
                 hour[row["domain"]] = hour.get(row["domain"], RefusalTally()) + tally
-        return RefusalCounts(
+        return ProcessorRefusalCounts(
             hour.pop(None, RefusalTally()), usual, {name: tally for name, tally in hour.items() if name is not None}
         )
 
-    async def record_refusals(
+    async def store_hard_refusals(
         self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
     ) -> None:
         """See the port."""
@@ -73,11 +73,11 @@ class PostgresQuarantine:
             [refusal.domain for refusal in refusals],
             [refusal.status for refusal in refusals],
             [self._hasher.hash_address(refusal.address) for refusal in refusals],
-            [RefusalVerdict.BELIEVED.value] * len(believed) + [None] * len(doubted),
+            [OperatorVerdict.BELIEVED.value] * len(believed) + [None] * len(doubted),
             self._hasher.key_id,
         )
 
-    async def suppress_addresses(self, processor: str, believed: Sequence[HardRefusal]) -> None:
+    async def suppress_refused_addresses(self, processor: str, believed: Sequence[HardRefusal]) -> None:
         """See the port."""
         async with changing_suppressions(self._pool, self._writers) as (connection, entries):
             rows = await connection.fetch(_SQL["believed"], *_refusal_columns(believed))
@@ -85,7 +85,7 @@ class PostgresQuarantine:
                 connection, [(row, f"{processor} {row['status']}") for row in rows]
             )
 
-    async def retract_believed(self, processor: str, domains: Collection[str] | None) -> int:
+    async def quarantine_recently_believed(self, processor: str, domains: Collection[str] | None) -> int:
         """See the port."""
         which = processor, None if domains is None else list(domains)
         if not await self._pool.fetchval(_SQL["any_to_retract"], *which):
@@ -95,18 +95,21 @@ class PostgresQuarantine:
             entries += await lift_suppressions(connection, ids, "mailer", "its refusal is quarantined")
         return len(ids)
 
-    async def list_groups(self, processor: str | None) -> list[RefusalGroup]:
+    async def list_quarantined_groups(self, processor: str | None) -> list[QuarantinedRefusalGroup]:
         """See the port."""
-        return [RefusalGroup(**row) for row in await self._pool.fetch(_SQL["groups"], processor)]
+        return [QuarantinedRefusalGroup(**row) for row in await self._pool.fetch(_SQL["groups"], processor)]
 
-    async def list_cases(self, selection: RefusalSelection, limit: int) -> list[RefusalCase]:
+    async def list_quarantined_refusals(self, selection: RefusalSelection, limit: int) -> list[QuarantinedRefusal]:
         """See the port."""
         rows = await self._pool.fetch(
             _SQL["cases"], selection.processor, selection.domain, selection.since, selection.until, limit
         )
-        return [RefusalCase(**{**row, "state": DeliveryState(row["state"]) if row["state"] else None}) for row in rows]
+        return [
+            QuarantinedRefusal(**{**row, "state": DeliveryState(row["state"]) if row["state"] else None})
+            for row in rows
+        ]
 
-    async def believe_cases(self, cases: Sequence[RefusalCase], by: str) -> None:
+    async def suppress_quarantined_addresses(self, cases: Sequence[QuarantinedRefusal], by: str) -> None:
         """See the port."""
         async with changing_suppressions(self._pool, self._writers) as (connection, entries):
             rows = await connection.fetch(_SQL["believe"], [case.id for case in cases])
@@ -114,11 +117,13 @@ class PostgresQuarantine:
                 connection, [(row, f"{row['processor']} {row['status']}") for row in rows], by
             )
 
-    async def close_cases(self, cases: Sequence[RefusalCase], verdict: RefusalVerdict, by: str) -> None:
+    async def record_verdict_and_reopen_mailings(
+        self, cases: Sequence[QuarantinedRefusal], verdict: OperatorVerdict, by: str
+    ) -> None:
         """See the port."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_SQL["close"], [case.id for case in cases], verdict.value, by)
-            if verdict is RefusalVerdict.DISMISSED:
+            if verdict is OperatorVerdict.DISMISSED:
                 again = {case.mailing_id for case in cases if case.state is not None}
                 await connection.execute(_SQL["reopen"], list(again))
 
@@ -149,10 +154,10 @@ class PostgresQuarantine:
         ]
 
 
-async def aggregate_answers(pool: Pool) -> None:
+async def fold_refusal_counters(pool: Pool) -> None:
     """Adds up the counts of processors' answers by minute or hour, and deletes old counts and believed refusals."""
     for name in ("fold", "forget_answers", "forget_believed"):
-        await execute_unhurried(pool, _SQL[name])
+        await execute_with_long_timeout(pool, _SQL[name])
 
 
 def _refusal_columns(refusals: Sequence[HardRefusal]) -> tuple[list[object], list[object], list[object]]:

@@ -4,23 +4,23 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from mailer.database.statements import Connection, Pool, statements
+from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.policy.pace import SendingPace, current_pace, slower_pace
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.rates import Name, Period, RateLimit, Scope, TokenLease, TokenRequest
 
-_SQL = statements("rates")
+_SQL = load_statements("rates")
 
 
-class PostgresRates:
-    """Implements `ports.rates.RateStore` and `ports.rates.RateLimits`."""
+class PostgresRateLimits:
+    """Implements `ports.rates.RateTokenStore` and `ports.rates.RateLimitSettings`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool
         self._writers = writers
 
-    async def limits_in_force(self) -> tuple[list[RateLimit], dict[tuple[str, str], SendingPace]]:
+    async def limits_and_paces_in_force(self) -> tuple[list[RateLimit], dict[tuple[str, str], SendingPace]]:
         """See the port."""
         async with self._pool.acquire() as connection:
             limits = [RateLimit(**row) for row in await connection.fetch(_SQL["in_force"])]
@@ -53,7 +53,7 @@ class PostgresRates:
                 [(*key, pace.pace, pace.original, pace.since, list(pace.workers)) for key, pace in paces.items()],
             )
 
-    async def list_limits(self) -> list[RateLimit]:
+    async def list_limits_and_paces(self) -> list[RateLimit]:
         """See the port."""
         async with self._pool.acquire() as connection:
             limits = [
@@ -70,7 +70,7 @@ class PostgresRates:
         """See the port."""
         figures = [str(n) for n in limit.plan or (limit.n,)]
         said = f"{','.join(figures)}/{limit.per}" + (f" from {limit.began_on}" if limit.began_on else "")
-        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 await connection.execute(_SQL["set"], *limit.limit_name, limit.n, limit.plan, limit.began_on, by)
                 entry = await _limit_entry(connection, "rate_set", limit.scope, limit.key, said, by)
@@ -79,7 +79,7 @@ class PostgresRates:
 
     async def clear_limits(self, scope: Scope, key: str, per: Period | None, by: str) -> int:
         """See the port."""
-        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 cleared = await connection.fetch(_SQL["clear"], scope, key, per)
                 entries = [
@@ -90,7 +90,7 @@ class PostgresRates:
         return len(cleared)
 
 
-async def delete_old_windows(pool: Pool, limit: int) -> int:
+async def delete_finished_rate_windows(pool: Pool, limit: int) -> int:
     """Deletes up to `limit` windows that are over, and paces that have recovered. Returns the number of windows."""
     await pool.execute(_SQL["forget_paces"])
     return int((await pool.execute(_SQL["forget"], limit)).rpartition(" ")[2])

@@ -21,7 +21,7 @@ _SOURCE = "import"
 _OBJECTION = NewSuppression(EVERYTHING_OPTIONAL, "objection", _SOURCE, _SOURCE)
 
 
-class PostgresImporter:
+class PostgresRecipientImporter:
     """Implements `ports.recipient_import.RecipientImporter`."""
 
     def __init__(
@@ -41,9 +41,9 @@ class PostgresImporter:
         self._controller = controller
         self._vocabulary = vocabulary
 
-    async def import_rows(self, rows: Sequence[ImportRow]) -> None:
+    async def import_recipients(self, rows: Sequence[ImportRow]) -> None:
         """See the port."""
-        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 entries = await self._import_rows(connection, rows)
                 linked = await append_entries(connection, writer, entries)
@@ -51,10 +51,10 @@ class PostgresImporter:
 
     async def _import_rows(self, connection: Connection, rows: Sequence[ImportRow]) -> list[LedgerEntry]:
         now = datetime.now(UTC)
-        await people.lock_out_imports(connection)
-        await people.lock_people(connection, [(self._brand, row.person.ref) for row in rows])
+        await people.lock_imports_out_of_transaction(connection)
+        await people.lock_standings_by_ref(connection, [(self._brand, row.person.ref) for row in rows])
         whose, vocabulary = (self._brand, self._controller), self._vocabulary
-        known = [people.known_person(*whose, row.person, now, vocabulary=vocabulary) for row in rows]
+        known = [people.build_observed_person(*whose, row.person, now, vocabulary=vocabulary) for row in rows]
         found = await people.upsert_people(connection, self._hasher, known)
         ids = [found[self._brand, row.person.ref] for row in rows]
         each = list(zip(ids, rows, strict=True))

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from mailer.database.statements import Pool, statements
+from mailer.database.statements import Pool, load_statements
 from mailer.postgres.address_hashing import AddressHasher
 
-_LISTED = statements("directory")["listed"]
-_SQL = {name: text.replace("{listed}", _LISTED) for name, text in statements("directory").items()}
+_LISTED = load_statements("directory")["listed"]
+_SQL = {name: text.replace("{listed}", _LISTED) for name, text in load_statements("directory").items()}
 _MOST_DIGITS = 18
 
 

@@ -12,7 +12,7 @@ from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL, Standing
 from mailer.ports.consents import CONFIRMED
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.rights import RecipientErased
-from mailer.ports.standings import OptOutResult, StandingFlag, ledger_rule_of
+from mailer.ports.standings import OptOutResult, StandingFlag, ledger_rule_of_source
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
@@ -34,7 +34,7 @@ class PostgresStandings:
         row = await self._pool.fetchrow(people.SQL["standing"], brand, recipient_id)
         return standing_from_row(row) if row else None
 
-    async def find_recipient(self, brand: str, ref: str) -> int | None:
+    async def find_recipient_id(self, brand: str, ref: str) -> int | None:
         """See the port."""
         found: int | None = await self._pool.fetchval(people.SQL["find"], brand, ref)
         return found
@@ -49,7 +49,7 @@ class PostgresStandings:
             made = await record_opt_outs(connection, self._hasher, [(recipient_id, scope)], source, mailing_id)
         return OptOutResult(made[0]["id"], made[0]["at"]) if made else OptOutResult()
 
-    async def set_flag(self, brand: str, recipient_id: int, flag: StandingFlag, on: bool, source: str) -> bool:
+    async def set_standing_flag(self, brand: str, recipient_id: int, flag: StandingFlag, on: bool, source: str) -> bool:
         """See the port."""
         reason = flag.value if on else f"not_{flag.value}"
         statement = people.SQL["set_flag" if on else "clear_flag"].replace("{flag}", f"{flag.value}_at")
@@ -60,7 +60,7 @@ class PostgresStandings:
                     await void_requests_by_flag(connection, recipient_id, flag, on)
         return connection is not None
 
-    async def set_channel(self, brand: str, recipient_id: int, channel: str, source: str) -> bool:
+    async def set_preferred_channel(self, brand: str, recipient_id: int, channel: str, source: str) -> bool:
         """See the port."""
         async with self.changing_standing(brand, recipient_id, f"channel {channel}", None, source) as connection:
             if connection is not None:
@@ -79,7 +79,7 @@ class PostgresStandings:
                 raise RecipientErased(f"{brand} has erased this person; no postal address is kept of them")
         return True
 
-    async def set_paid_product(
+    async def set_product_paid(
         self, brand: str, recipient_id: int, product: str | None, paid: bool, source: str
     ) -> bool:
         """See the port."""
@@ -107,19 +107,19 @@ class PostgresStandings:
         Yields the connection; None if the brand has no such recipient, or the recipient has another address than
         `address`.
         """
-        return self.recording_entry(action_entry(brand, recipient_id, reason, category, source), address)
+        return self.changing_standing_with_entry(action_entry(brand, recipient_id, reason, category, source), address)
 
     @asynccontextmanager
-    async def recording_entry(
+    async def changing_standing_with_entry(
         self, entry: LedgerEntry, address: str | None = None, also: Sequence[LedgerEntry] = ()
     ) -> AsyncIterator[Connection | None]:
         """Opens a transaction as `changing_standing` does, for an entry of the caller.
 
         Also appends the entries that are in `also` at the end of the context.
         """
-        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
-                await people.lock_out_imports(connection)
+                await people.lock_imports_out_of_transaction(connection)
                 row = await connection.fetchrow(people.SQL["standing"], entry.brand, entry.recipient_id)
                 if row is None or address not in (None, row["email"]):
                     yield None
@@ -137,7 +137,7 @@ def action_entry(brand: str, recipient_id: int, reason: str, category: str | Non
         recipient_id=recipient_id,
         reason=reason,
         category=category,
-        rule=ledger_rule_of(source),
+        rule=ledger_rule_of_source(source),
     )
 
 
@@ -157,13 +157,13 @@ async def record_opt_outs(
         "SELECT id, brand FROM recipients WHERE id = ANY ($1::bigint[])", [recipient_id for recipient_id, _ in opt_outs]
     )
     brand_of = {row["id"]: row["brand"] for row in brands}
-    stops = [(id_, brand_of[id_], own_opt_out(scope, source, mailing_id)) for id_, scope in opt_outs]
+    stops = [(id_, brand_of[id_], build_own_opt_out(scope, source, mailing_id)) for id_, scope in opt_outs]
     made = await insert_suppressions(connection, hasher, stops)
     for scope in {scope for _, scope in opt_outs}:
         await connection.execute(people.SQL["leave"], [id_ for id_, gone in opt_outs if gone == scope], scope)
     return made
 
 
-def own_opt_out(scope: str, source: str, mailing_id: UUID | None = None) -> NewSuppression:
+def build_own_opt_out(scope: str, source: str, mailing_id: UUID | None = None) -> NewSuppression:
     """Returns an opt-out by the person, with the current time."""
     return NewSuppression(scope, "opt_out", source, "recipient", mailing_id=mailing_id)

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from mailer.database.statements import Pool, statements
+from mailer.database.statements import Pool, load_statements
 from mailer.ports.stream_pauses import StreamPause
 
-_SQL = statements("pauses")
+_SQL = load_statements("pauses")
 _READ_AGAIN = timedelta(seconds=2)
 """The time after which every worker has read that a pause is over."""
 
 
-class PostgresPauses:
+class PostgresStreamPauses:
     """Implements `ports.stream_pauses.StreamPauses`."""
 
     def __init__(self, pool: Pool) -> None:
@@ -30,7 +30,7 @@ class PostgresPauses:
         )
         await self._pool.execute(_SQL["forget"])
 
-    async def list_pauses(self) -> list[StreamPause]:
+    async def list_current_pauses(self) -> list[StreamPause]:
         """See the port."""
         return [StreamPause(**row) for row in await self._pool.fetch(_SQL["paused"])]
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import asyncpg
 
-from mailer.database.statements import Connection, Pool, statements
+from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.standings import OWN_WORDS, ledger_rule_of
+from mailer.ports.standings import OWN_WORDS, ledger_rule_of_source
 from mailer.ports.suppressions import NewSuppression, Suppression
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.partners import list_for_partners
+from mailer.postgres.partner_suppressions import add_to_partner_suppressions
 from mailer.postgres.voided_requests import void_requests_by_objection
 
 _COLUMNS = (
@@ -36,7 +36,7 @@ _SELECTED = ", ".join(
 )
 _SQL = {
     name: text.replace("{again}", _AGAIN).replace("{suppression}", _SELECTED)
-    for name, text in statements("suppressions").items()
+    for name, text in load_statements("suppressions").items()
 }
 
 Stop = tuple[int, str | None, NewSuppression]
@@ -59,9 +59,9 @@ async def changing_suppressions(
     Appends the entries in the list to the ledger at the end of the context.
     """
     entries: list[LedgerEntry] = []
-    async with writers.lease_writer() as writer, pool.acquire() as connection:
+    async with writers.borrow_writer() as writer, pool.acquire() as connection:
         async with connection.transaction():
-            await people.lock_out_imports(connection)
+            await people.lock_imports_out_of_transaction(connection)
             yield connection, entries
             linked = await append_entries(connection, writer, entries)
         writer.advance_head(linked)
@@ -77,28 +77,30 @@ async def insert_suppressions(
     Returns:
         The new records, with id and time.
     """
-    kin = await _suppress_similar(connection, hasher, stops)
+    kin = await _stops_for_similar_addresses(connection, hasher, stops)
     every = [*stops, *kin]
-    touched = await people.lock_sharing_people(connection, [id_ for id_, _, _ in every])
-    made = await _insert_rows(connection, stops)
+    touched = await people.lock_standings_sharing_address(connection, [id_ for id_, _, _ in every])
+    made = await _insert_suppression_rows(connection, stops)
     if kin:
-        await _insert_rows(connection, kin)
+        await _insert_suppression_rows(connection, kin)
     await people.refresh_standings(connection, touched)
     if objecting := [id_ for id_, _, new in every if new.reason == "objection"]:
-        await void_requests_by_objection(connection, await people.find_sharing_people(connection, objecting))
-    await list_for_partners(connection, hasher, touched)
+        await void_requests_by_objection(connection, await people.find_ids_sharing_address(connection, objecting))
+    await add_to_partner_suppressions(connection, hasher, touched)
     return [row for row in made if row["new"]]
 
 
-async def _insert_rows(connection: Connection, stops: Sequence[Stop]) -> list[asyncpg.Record]:
+async def _insert_suppression_rows(connection: Connection, stops: Sequence[Stop]) -> list[asyncpg.Record]:
     ids, brands, news = zip(*stops, strict=True)
     return await connection.fetch(_SQL["suppress"], ids, brands, *_suppression_columns(news))
 
 
-async def _suppress_similar(connection: Connection, hasher: AddressHasher, stops: Sequence[Stop]) -> list[Stop]:
+async def _stops_for_similar_addresses(
+    connection: Connection, hasher: AddressHasher, stops: Sequence[Stop]
+) -> list[Stop]:
     """Returns the same suppressions for recipients with a similar address, if their reason is in `_OF_KIN_TOO`."""
     reaching = [stop for stop in stops if stop[2].reason in _OF_KIN_TOO]
-    kin = await people.find_similar_owners(connection, hasher, [id_ for id_, _, _ in reaching])
+    kin = await people.find_owners_of_similar_addresses(connection, hasher, [id_ for id_, _, _ in reaching])
     return [(other, brand, new) for id_, brand, new in reaching for of, other in kin if of == id_]
 
 
@@ -162,7 +164,9 @@ class PostgresSuppressions:
         async with changing_suppressions(self._pool, self._writers) as (connection, entries):
             if await connection.fetchrow(people.SQL["standing"], brand, recipient_id) is None:
                 return False
-            await insert_suppressions(connection, self._hasher, [(recipient_id, _ledger_brand(brand, new), new)])
+            await insert_suppressions(
+                connection, self._hasher, [(recipient_id, _brand_or_whole_controller(brand, new), new)]
+            )
             if new.reason == "objection":
                 await connection.execute(_SQL["object"], recipient_id)
             entries.append(_suppression_entry(brand, recipient_id, new))
@@ -175,14 +179,14 @@ class PostgresSuppressions:
         if not addresses:
             return 0
         asked = [(self._hasher.hash_address(address), new) for address, new in addresses]
-        kin = [(hashed, new) for address, new in addresses for hashed in self._similar_hashes(address, new)]
+        kin = [(hashed, new) for address, new in addresses for hashed in self._similar_hashes_to_suppress(address, new)]
         key = self._hasher.key_id
         async with changing_suppressions(self._pool, self._writers) as (connection, entries):
             hashes = [hashed for hashed, _ in (*asked, *kin)]
             owners = await connection.fetch(_SQL["with_addresses"], controller, key, hashes)
             owned = {owner["address_hash"] for owner in owners}
-            taken = [(hashed, _ledger_brand(brand, new), new) for hashed, new in asked]
-            taken += [(hashed, _ledger_brand(brand, new), new) for hashed, new in kin if hashed in owned]
+            taken = [(hashed, _brand_or_whole_controller(brand, new), new) for hashed, new in asked]
+            taken += [(hashed, _brand_or_whole_controller(brand, new), new) for hashed, new in kin if hashed in owned]
             await people.lock_standings(connection, [owner["id"] for owner in owners])
             hashes, brands, news = map(list, zip(*taken, strict=True))
             rows = await connection.fetch(_SQL["take"], controller, key, hashes, brands, *_suppression_columns(news))
@@ -190,15 +194,15 @@ class PostgresSuppressions:
             objecting = {hashed for hashed, _, new in taken if new.reason == "objection"}
             if concerned := [owner["id"] for owner in owners if owner["address_hash"] in objecting]:
                 await void_requests_by_objection(connection, concerned)
-            await list_for_partners(connection, self._hasher, [owner["id"] for owner in owners])
-            entries += _import_entries(brand, owners, taken)
+            await add_to_partner_suppressions(connection, self._hasher, [owner["id"] for owner in owners])
+            entries += _ledger_entries_of_import(brand, owners, taken)
         own = {hashed for hashed, _ in asked}
         return sum(row["new"] for row in rows if row["address_hash"] in own)
 
-    def _similar_hashes(self, address: str, new: NewSuppression) -> list[bytes]:
+    def _similar_hashes_to_suppress(self, address: str, new: NewSuppression) -> list[bytes]:
         return self._hasher.similar_address_hashes(address) if new.reason in _OF_KIN_TOO else []
 
-    async def get_suppression(self, brand: str, controller: str, id: int) -> Suppression | None:
+    async def get_suppression_by_id(self, brand: str, controller: str, id: int) -> Suppression | None:
         """See the port."""
         row = await self._pool.fetchrow(_SQL["get"], brand, controller, id)
         return _suppression_from_row(row) if row else None
@@ -211,11 +215,11 @@ class PostgresSuppressions:
             entries += await lift_suppressions(connection, [id], actor, reason, at, by_owner=by_owner)
             return bool(entries)
 
-    async def suppressions_of(self, brand: str, recipient_id: int) -> list[Suppression]:
+    async def all_suppressions_of_recipient(self, brand: str, recipient_id: int) -> list[Suppression]:
         """See the port."""
         return [_suppression_from_row(row) for row in await self._pool.fetch(_SQL["of"], brand, recipient_id)]
 
-    async def suppressions_of_address(self, brand: str, controller: str, address: str) -> list[Suppression]:
+    async def all_suppressions_of_address(self, brand: str, controller: str, address: str) -> list[Suppression]:
         """See the port."""
         earlier = self._hasher.legacy_hash(address)
         hashes = [
@@ -226,7 +230,7 @@ class PostgresSuppressions:
         rows = await self._pool.fetch(_SQL["of_address"], brand, controller, self._hasher.key_id, hashes)
         return [_suppression_from_row(row) for row in rows]
 
-    async def export_suppressions(self, brand: str, controller: str) -> AsyncIterator[Suppression]:
+    async def iterate_suppressions_in_force(self, brand: str, controller: str) -> AsyncIterator[Suppression]:
         """See the port."""
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):
             async for row in connection.cursor(_SQL["export"], brand, controller):
@@ -243,7 +247,7 @@ async def end_expired_suppressions(pool: Pool, writers: LedgerWriters, limit: in
     return len(ids)
 
 
-def _ledger_brand(brand: str, new: NewSuppression) -> str | None:
+def _brand_or_whole_controller(brand: str, new: NewSuppression) -> str | None:
     return None if new.reason in _WHOLE_CONTROLLER else brand
 
 
@@ -259,7 +263,7 @@ def _suppression_columns(news: Sequence[NewSuppression]) -> list[list[Any]]:
     ]
 
 
-def _import_entries(
+def _ledger_entries_of_import(
     brand: str, owners: Sequence[asyncpg.Record], taken: Sequence[tuple[bytes, str | None, NewSuppression]]
 ) -> Iterator[LedgerEntry]:
     """Yields a ledger entry for each recipient with an imported suppression.
@@ -287,7 +291,7 @@ def _suppression_entry(brand: str, recipient_id: int | None, new: NewSuppression
         recipient_id=recipient_id,
         reason=new.reason,
         category=new.scope,
-        rule=ledger_rule_of(new.source, _KINDS.get(new.actor, "operator")),
+        rule=ledger_rule_of_source(new.source, _KINDS.get(new.actor, "operator")),
         reply=new.actor if new.source in OWN_WORDS else f"{new.actor}: {new.source}",
     )
 

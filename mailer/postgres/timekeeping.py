@@ -5,26 +5,26 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 
-from mailer.database.connections import execute_unhurried
-from mailer.database.statements import Pool, statements
-from mailer.ledger.export import LedgerExport
+from mailer.database.connections import execute_with_long_timeout
+from mailer.database.statements import Pool, load_statements
+from mailer.ledger.ledger_operations import LedgerOperations
 from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.policy.category import CATEGORIES, Lane
 from mailer.ports.deliveries import DeliveryState
 from mailer.ports.pending_requests import LASTS
 from mailer.ports.timekeeping import DueBatch, EndingMailing, OpenDelivery, OrphanedDelivery, QueuedDelivery
 from mailer.postgres.dead_letters import delete_old_dead_letters as forget_letters
-from mailer.postgres.erasure import delete_erased_stubs, erase_answered_people
+from mailer.postgres.erasure import delete_erased_stubs, finish_erasures_after_answer
 from mailer.postgres.halts import HALTED
 from mailer.postgres.mailings import BATCH_SIZE
-from mailer.postgres.notices import insert_missed_notices
-from mailer.postgres.processors import insert_purges
-from mailer.postgres.quarantine import aggregate_answers
-from mailer.postgres.rates import delete_old_windows
+from mailer.postgres.notices import insert_notices_of_old_workers
+from mailer.postgres.processor_duties_and_states import insert_purges_of_mailings
+from mailer.postgres.quarantine import fold_refusal_counters
+from mailer.postgres.rates import delete_finished_rate_windows
 from mailer.postgres.suppressions import end_expired_suppressions
 
-_SQL = {name: text.replace("{halted}", HALTED) for name, text in statements("upkeep").items()}
-_FINISH = statements("deliveries")["finish"]
+_SQL = {name: text.replace("{halted}", HALTED) for name, text in load_statements("upkeep").items()}
+_FINISH = load_statements("deliveries")["finish"]
 _MAILINGS_AT_ONCE = 10_000
 _SENDS_AT_ONCE = 50_000
 _ALONE_SECONDS = 10
@@ -40,7 +40,7 @@ class PostgresTimekeeping:
     """
 
     def __init__(
-        self, pool: Pool, ledger: LedgerExport, writers: LedgerWriters, forgetful: Collection[tuple[str, str]]
+        self, pool: Pool, ledger: LedgerOperations, writers: LedgerWriters, forgetful: Collection[tuple[str, str]]
     ) -> None:
         self._pool = pool
         self._ledger = ledger
@@ -48,27 +48,27 @@ class PostgresTimekeeping:
         self._forgetful = forgetful
 
     @asynccontextmanager
-    async def lock_publishing(self) -> AsyncIterator[bool]:
+    async def try_publishing_lock(self) -> AsyncIterator[bool]:
         """See the port."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{_ALONE_SECONDS}s'")
             yield bool(await connection.fetchval(_SQL["alone"]))
 
-    async def unpublished_batches(self, limit: int) -> list[DueBatch]:
+    async def due_unpublished_batches(self, limit: int) -> list[DueBatch]:
         """See the port."""
         return [DueBatch(row["id"], row["lane"]) for row in await self._pool.fetch(_SQL["unpublished"], limit, [*Lane])]
 
-    async def late_lanes(self, seconds: float) -> list[str]:
+    async def lanes_with_lost_batches(self, seconds: float) -> list[str]:
         """See the port."""
         rows = await self._pool.fetch(_SQL["late_lanes"], [*Lane], timedelta(seconds=seconds))
         return [row["lane"] for row in rows]
 
-    async def lost_batches(self, lane: str, seconds: float, limit: int) -> list[DueBatch]:
+    async def lost_batches_of_lane(self, lane: str, seconds: float, limit: int) -> list[DueBatch]:
         """See the port."""
         rows = await self._pool.fetch(_SQL["lost"], lane, timedelta(seconds=seconds), limit)
         return [DueBatch(row["id"], row["lane"]) for row in rows]
 
-    async def mark_published(self, batches: Sequence[int]) -> None:
+    async def mark_batches_published(self, batches: Sequence[int]) -> None:
         """See the port."""
         await self._pool.execute(_SQL["published"], batches)
 
@@ -89,53 +89,53 @@ class PostgresTimekeeping:
         """See the port."""
         return int(await self._pool.fetchval(_SQL["batch_due"], limit, BATCH_SIZE))
 
-    async def ending_mailings(self, limit: int) -> list[EndingMailing]:
+    async def mailings_to_end(self, limit: int) -> list[EndingMailing]:
         """See the port."""
         return [EndingMailing(**row) for row in await self._pool.fetch(_SQL["ending"], limit)]
 
-    async def open_deliveries_of(self, mailing_id: UUID, after: int, limit: int) -> list[OpenDelivery]:
+    async def open_deliveries_of_mailing(self, mailing_id: UUID, after: int, limit: int) -> list[OpenDelivery]:
         """See the port."""
         rows = await self._pool.fetch(_SQL["open_of"], mailing_id, after, limit)
         return [OpenDelivery(**{**row, "state": DeliveryState(row["state"])}) for row in rows]
 
-    async def queued_deliveries_of(self, batch: int) -> list[QueuedDelivery]:
+    async def queued_deliveries_of_batch(self, batch: int) -> list[QueuedDelivery]:
         """See the port."""
         rows = await self._pool.fetch(_SQL["queued_of"], batch)
         return [QueuedDelivery(**{**row, "state": DeliveryState(row["state"])}) for row in rows]
 
-    async def retry_held(self, mailing_id: UUID, reason: str) -> int:
+    async def retry_held_for_reason(self, mailing_id: UUID, reason: str) -> int:
         """See the port."""
         return int((await self._pool.execute(_SQL["retry_held"], mailing_id, reason)).split()[-1])
 
-    async def delete_empty_batches(self, mailing_id: UUID) -> None:
+    async def delete_empty_batches_of_mailing(self, mailing_id: UUID) -> None:
         """See the port."""
         await self._pool.execute(_SQL["sweep"], mailing_id)
 
-    async def finish_mailings(self) -> int:
+    async def finish_completed_mailings(self) -> int:
         """See the port."""
-        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 finished = [row["id"] for row in await connection.fetch(_SQL["finish_mailings"], _MAILINGS_AT_ONCE)]
-                await insert_missed_notices(connection, finished)
+                await insert_notices_of_old_workers(connection, finished)
                 linked = await append_entries(
-                    connection, writer, await insert_purges(connection, finished, self._forgetful)
+                    connection, writer, await insert_purges_of_mailings(connection, finished, self._forgetful)
                 )
             writer.advance_head(linked)
         return len(finished)
 
-    async def fold_counters(self) -> None:
+    async def sum_counter_deltas(self) -> None:
         """See the port."""
         for name in ("fold", "fold_handed"):
-            await execute_unhurried(self._pool, _SQL[name])
-        await aggregate_answers(self._pool)
+            await execute_with_long_timeout(self._pool, _SQL[name])
+        await fold_refusal_counters(self._pool)
 
     async def delete_old_send_counts(self, days: int) -> None:
         """See the port."""
-        await execute_unhurried(self._pool, _SQL["forget_sends"], timedelta(days=days), _SENDS_AT_ONCE)
+        await execute_with_long_timeout(self._pool, _SQL["forget_sends"], timedelta(days=days), _SENDS_AT_ONCE)
 
     async def delete_old_rate_windows(self) -> None:
         """See the port."""
-        await delete_old_windows(self._pool, _SENDS_AT_ONCE)
+        await delete_finished_rate_windows(self._pool, _SENDS_AT_ONCE)
 
     async def delete_old_dead_letters(self, days: int) -> None:
         """See the port."""
@@ -143,11 +143,11 @@ class PostgresTimekeeping:
 
     async def finish_erasures(self, limit: int) -> int:
         """See the port."""
-        return await erase_answered_people(self._pool, self._writers, limit) + await delete_erased_stubs(
+        return await finish_erasures_after_answer(self._pool, self._writers, limit) + await delete_erased_stubs(
             self._pool, limit
         )
 
-    async def delete_old_requests(self) -> None:
+    async def delete_expired_wishes(self) -> None:
         """See the port."""
         await self._pool.execute(_SQL["forget_wishes"], LASTS)
 
@@ -161,4 +161,4 @@ class PostgresTimekeeping:
 
     async def seal_ledger(self) -> None:
         """See the port."""
-        await self._ledger.seal_if_moved()
+        await self._ledger.seal_grown_chains()

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from mailer.database.statements import Connection, statements
+from mailer.database.statements import Connection, load_statements
 from mailer.policy.standing import TRACKING
 from mailer.ports.consents import Consent
 from mailer.ports.pending_requests import RequestedAct
 from mailer.ports.standings import StandingFlag
 
-_SQL = statements("wishes")
+_SQL = load_statements("wishes")
 _OPPOSED: Mapping[tuple[StandingFlag, bool], tuple[str, ...]] = {
     (StandingFlag.PERSONALISATION_REFUSED, True): (RequestedAct.PERSONALISED,),
     (StandingFlag.TRACKING_REFUSED, True): (RequestedAct.COUNTED, TRACKING),

@@ -34,7 +34,7 @@ class AuthRefused(aiosmtplib.SMTPException):
 
 
 @dataclass(frozen=True, slots=True)
-class NoConnection:
+class NoConnectionReason:
     """The reason why there is no connection to a relay. It is returned, not raised.
 
     Attributes:
@@ -62,7 +62,7 @@ def error_text(error: Exception) -> str:
     return " ".join(clean_reply(text).split())
 
 
-def connection_trouble(error: Exception, step: ConnectionTrouble) -> ConnectionTrouble:
+def classify_connection_error(error: Exception, step: ConnectionTrouble) -> ConnectionTrouble:
     """Returns the kind of an error in a step of connecting: the step itself, unless the error is more specific."""
     for each in (error, error.__cause__):
         match each:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.processors.connection_errors import NoConnection
+from mailer.processors.connection_errors import NoConnectionReason
 from mailer.processors.connection_slots import ConnectionSlots
 from mailer.processors.connector import Connector
 from mailer.processors.relay_url import RelaySettings
@@ -20,7 +20,7 @@ PARTING: Final = 30.0
 
 A message whose final dot was sent without a reply is then in doubt.
 """
-_BROKEN_OFF: Final = NoConnection(ConnectionTrouble.LOST, "broken off")
+_BROKEN_OFF: Final = NoConnectionReason(ConnectionTrouble.LOST, "broken off")
 
 
 class ConnectionPool:
@@ -47,7 +47,7 @@ class ConnectionPool:
         self._carried = set[WindowQueue]()
         self._busy = set[SmtpConnection]()
 
-    async def send_window(self, share: WindowQueue, urgent: bool) -> NoConnection | None:
+    async def send_window_until_trouble(self, share: WindowQueue, urgent: bool) -> NoConnectionReason | None:
         """Sends the window's messages until its deadline.
 
         Returns:
@@ -57,45 +57,45 @@ class ConnectionPool:
             share.close_window()
         self._carried.add(share)
         try:
-            return await self._send_on_slots(share, urgent)
+            return await self._send_window_on_slots(share, urgent)
         finally:
             self._carried.discard(share)
 
-    def begin_shutdown(self) -> None:
+    def start_shutdown_timers(self) -> None:
         """Starts the two timers that limit windows after the stop signal: `FINISHING` and `PARTING`."""
         loop = asyncio.get_running_loop()
         self._timers += (
-            loop.call_later(FINISHING, self._limit_shutdown),
-            loop.call_later(PARTING, self._abort_windows),
+            loop.call_later(FINISHING, self._close_all_windows),
+            loop.call_later(PARTING, self._drop_busy_connections),
         )
 
-    def _limit_shutdown(self) -> None:
+    def _close_all_windows(self) -> None:
         self._parted = True
         for share in self._carried:
             share.close_window()
 
-    def _abort_windows(self) -> None:
+    def _drop_busy_connections(self) -> None:
         for line in list(self._busy):
             line.drop_connection()
 
-    async def _send_on_slots(self, share: WindowQueue, urgent: bool) -> NoConnection | None:
+    async def _send_window_on_slots(self, share: WindowQueue, urgent: bool) -> NoConnectionReason | None:
         if not await self._places.acquire_slot(urgent, share.seconds_left):
             return self._silent_relay_trouble()
         if share.count_waiting == 1:
             try:
-                return await self._send_until_empty(share)
+                return await self._send_until_empty_or_trouble(share)
             finally:
                 self._places.release_slot(urgent)
-        crew = _PoolSenders(share, urgent, self._send_until_empty, self._places)
+        crew = _PoolSenders(share, urgent, self._send_until_empty_or_trouble, self._places)
         crew.add_sender()
         try:
-            self._places.share_free_slots(crew)
+            self._places.give_free_slots_to(crew)
             return await crew.over
         finally:
-            self._places.stop_sharing(crew)
+            self._places.stop_giving_slots_to(crew)
             await crew.cancel_senders()
 
-    def _silent_relay_trouble(self) -> NoConnection | None:
+    def _silent_relay_trouble(self) -> NoConnectionReason | None:
         """Returns a failure if no busy connection began a message in the last `times.connect` seconds, else None.
 
         It is called when every slot is taken.
@@ -104,13 +104,13 @@ class ConnectionPool:
         if silent < self._relay.times.connect:
             return None
         text = f"{self._relay.name}: no connection is free, and none has had an answer for {silent:.0f} seconds"
-        return NoConnection(ConnectionTrouble.TIMED_OUT, text)
+        return NoConnectionReason(ConnectionTrouble.TIMED_OUT, text)
 
-    async def _send_until_empty(self, share: WindowQueue) -> NoConnection | None:
+    async def _send_until_empty_or_trouble(self, share: WindowQueue) -> NoConnectionReason | None:
         """Sends waiting messages, one connection after another. Returns the reason that stopped it early, or None."""
         while share.count_waiting and (left := share.seconds_left) > 0:
-            line = self._reuse_connection() or await self._dialler.connect(left)
-            if isinstance(line, NoConnection):
+            line = self._take_idle_connection() or await self._dialler.connect(left)
+            if isinstance(line, NoConnectionReason):
                 return line
             self._busy.add(line)
             try:
@@ -118,11 +118,13 @@ class ConnectionPool:
             finally:
                 self._busy.discard(line)
             if line.is_usable and not line.is_spent:
-                self._store_connection(line)
+                self._return_connection_to_pool(line)
             elif line.has_failed_at_once:
-                return NoConnection(ConnectionTrouble.LOST, "the relay ended a new connection at its first message")
+                return NoConnectionReason(
+                    ConnectionTrouble.LOST, "the relay ended a new connection at its first message"
+                )
             else:
-                self._quit_connection(line)
+                self._quit_in_background(line)
         return None
 
     async def close(self) -> None:
@@ -131,7 +133,7 @@ class ConnectionPool:
         for _ in places:
             await self._places.acquire_slot(True, None)
         while self._idle:
-            self._quit_connection(self._idle.pop()[1])
+            self._quit_in_background(self._idle.pop()[1])
         for timer in (self._sweeper, *self._timers):
             if timer is not None:
                 timer.cancel()
@@ -140,35 +142,35 @@ class ConnectionPool:
         for _ in places:
             self._places.release_slot(True)
 
-    def _reuse_connection(self) -> SmtpConnection | None:
+    def _take_idle_connection(self) -> SmtpConnection | None:
         """Takes an unused connection that is still open, or returns None. Ends those that cannot be used."""
         now = time.monotonic()
         while self._idle:
             left, line = self._idle.pop()
             if now - left < self._relay.idle and line.is_usable and not line.is_spent:
                 return line
-            self._quit_connection(line)
+            self._quit_in_background(line)
         return None
 
-    def _store_connection(self, line: SmtpConnection) -> None:
+    def _return_connection_to_pool(self, line: SmtpConnection) -> None:
         """Puts a connection back, for the next window."""
         self._idle.append((time.monotonic(), line))
         if self._sweeper is None:
-            self._sweeper = asyncio.get_running_loop().call_later(self._relay.idle, self._close_idle_connections)
+            self._sweeper = asyncio.get_running_loop().call_later(self._relay.idle, self._quit_long_idle_connections)
 
-    def _close_idle_connections(self) -> None:
+    def _quit_long_idle_connections(self) -> None:
         """Ends the connections that were unused for longer than `relay.idle` seconds."""
         oldest = time.monotonic() - self._relay.idle
         old = [line for left, line in self._idle if left <= oldest]
         self._idle = [(left, line) for left, line in self._idle if left > oldest]
         for line in old:
-            self._quit_connection(line)
+            self._quit_in_background(line)
         self._sweeper = None
         if self._idle:
             wait = self._idle[0][0] - oldest
-            self._sweeper = asyncio.get_running_loop().call_later(wait, self._close_idle_connections)
+            self._sweeper = asyncio.get_running_loop().call_later(wait, self._quit_long_idle_connections)
 
-    def _quit_connection(self, line: SmtpConnection) -> None:
+    def _quit_in_background(self, line: SmtpConnection) -> None:
         """Sends QUIT in a task of its own. A connection that is not usable is dropped without QUIT."""
         if not line.is_usable:
             line.drop_connection()
@@ -199,19 +201,19 @@ class _PoolSenders:
         self,
         share: WindowQueue,
         urgent: bool,
-        work: Callable[[WindowQueue], Coroutine[Any, Any, NoConnection | None]],
+        work: Callable[[WindowQueue], Coroutine[Any, Any, NoConnectionReason | None]],
         places: ConnectionSlots,
     ) -> None:
         self.urgent = urgent
-        self.over: asyncio.Future[NoConnection | None] = asyncio.get_running_loop().create_future()
+        self.over: asyncio.Future[NoConnectionReason | None] = asyncio.get_running_loop().create_future()
         self._share = share
         self._work = work
         self._places = places
-        self._tasks: set[asyncio.Task[NoConnection | None]] = set()
-        self._trouble: NoConnection | None = None
+        self._tasks: set[asyncio.Task[NoConnectionReason | None]] = set()
+        self._trouble: NoConnectionReason | None = None
 
     @property
-    def needs_more(self) -> bool:
+    def needs_more_senders(self) -> bool:
         """Tells whether more messages wait than there are tasks, no task failed, and there is time left."""
         return self._trouble is None and self._share.count_waiting > len(self._tasks) and self._share.seconds_left > 0
 
@@ -219,7 +221,7 @@ class _PoolSenders:
         """Starts one more task. Its slot is given back even if it is cancelled before it begins."""
         task = asyncio.get_running_loop().create_task(self._work(self._share))
         self._tasks.add(task)
-        task.add_done_callback(self._sender_done)
+        task.add_done_callback(self._handle_sender_end)
 
     async def cancel_senders(self) -> None:
         """Cancels the tasks that still run, and waits until they have ended."""
@@ -227,7 +229,7 @@ class _PoolSenders:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _sender_done(self, task: asyncio.Task[NoConnection | None]) -> None:
+    def _handle_sender_end(self, task: asyncio.Task[NoConnectionReason | None]) -> None:
         self._tasks.discard(task)
         bug = None if task.cancelled() else task.exception()
         ended = _BROKEN_OFF if bug or task.cancelled() else task.result()

@@ -14,7 +14,7 @@ class WindowSenders(Protocol):
         """Tells whether they may use the slots that are kept for urgent mail."""
 
     @property
-    def needs_more(self) -> bool:
+    def needs_more_senders(self) -> bool:
         """Tells whether one more sender would have a message to send. After False they are not asked again."""
 
     def add_sender(self) -> None:
@@ -44,9 +44,9 @@ class ConnectionSlots:
         taken = False
         try:
             async with asyncio.timeout(patience):
-                while not self._free_slots(urgent):
+                while not self._number_of_free_slots(urgent):
                     await self._wait_for_slot(urgent)
-                self._count_slots(-1, urgent)
+                self._adjust_free_slot_counts(-1, urgent)
                 taken = True
         except TimeoutError:
             pass
@@ -56,23 +56,23 @@ class ConnectionSlots:
 
     def release_slot(self, urgent: bool) -> None:
         """Gives a slot back, and hands it out again."""
-        self._count_slots(1, urgent)
+        self._adjust_free_slot_counts(1, urgent)
         self._hand_out_free_slots()
 
-    def share_free_slots(self, crew: WindowSenders) -> None:
+    def give_free_slots_to(self, crew: WindowSenders) -> None:
         """Gives free slots to these senders, now and later, as long as they need more."""
         self._crews[crew.urgent].append(crew)
         self._hand_out_free_slots()
 
-    def stop_sharing(self, crew: WindowSenders) -> None:
+    def stop_giving_slots_to(self, crew: WindowSenders) -> None:
         """Gives no more slots to these senders, as their window has ended."""
         with suppress(ValueError):
             self._crews[crew.urgent].remove(crew)
 
-    def _free_slots(self, urgent: bool) -> int:
+    def _number_of_free_slots(self, urgent: bool) -> int:
         return self._all if urgent else min(self._all, self._bulk)
 
-    def _count_slots(self, places: int, urgent: bool) -> None:
+    def _adjust_free_slot_counts(self, places: int, urgent: bool) -> None:
         self._all += places
         if not urgent:
             self._bulk += places
@@ -88,19 +88,19 @@ class ConnectionSlots:
 
     def _hand_out_free_slots(self) -> None:
         for urgent, waiters in self._waiting.items():
-            for waiter in list(waiters)[: self._free_slots(urgent)]:
+            for waiter in list(waiters)[: self._number_of_free_slots(urgent)]:
                 if not waiter.done():
                     waiter.set_result(None)
         for urgent, crews in self._crews.items():
-            while crews and self._spare_slots(urgent) > 0:
+            while crews and self._free_slots_beyond_waiters(urgent) > 0:
                 crew = crews.popleft()
-                if crew.needs_more:
+                if crew.needs_more_senders:
                     crews.append(crew)
-                    self._count_slots(-1, urgent)
+                    self._adjust_free_slot_counts(-1, urgent)
                     crew.add_sender()
 
-    def _spare_slots(self, urgent: bool) -> int:
+    def _free_slots_beyond_waiters(self, urgent: bool) -> int:
         """Returns how many free slots remain after each waiting window has taken its first slot."""
-        bulk = min(len(self._waiting[False]), self._free_slots(False))
+        bulk = min(len(self._waiting[False]), self._number_of_free_slots(False))
         beyond = self._all - bulk - len(self._waiting[True])
         return beyond if urgent else min(beyond, self._bulk - bulk)

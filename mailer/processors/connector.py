@@ -9,17 +9,17 @@ from typing import Final, cast
 import aiosmtplib
 
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.processors.connection_errors import FAILURES, NoConnection, connection_trouble, error_text
+from mailer.processors.connection_errors import FAILURES, NoConnectionReason, classify_connection_error, error_text
 from mailer.processors.ehlo_name import EhloName
-from mailer.processors.envelope_ahead import EnvelopeAhead
+from mailer.processors.envelope_ahead_support import EnvelopeAheadSupport
 from mailer.processors.login import SmtpLogin
 from mailer.processors.oauth_tokens import TokenUnavailable
-from mailer.processors.pipelined import PipelinedConnection
+from mailer.processors.pipelined_connection import PipelinedConnection
 from mailer.processors.relay_addresses import OpenedConnection, RelayAddresses
 from mailer.processors.relay_url import RelaySettings, TlsMode
-from mailer.processors.sequential import SequentialConnection
+from mailer.processors.sequential_connection import SequentialConnection
 from mailer.processors.smtp_connection import SmtpConnection
-from mailer.processors.smtp_envelope import SmtpExtensions
+from mailer.processors.smtp_transaction import SmtpExtensions
 
 _EVERYWHERE: Final = frozenset((ConnectionTrouble.AUTH, ConnectionTrouble.TOKEN))
 """Failures that would repeat at every address of the relay. Repeated logins could also lock the account."""
@@ -46,10 +46,10 @@ class Connector:
         self._addresses = RelayAddresses(relay.host, relay.port)
         self._name = EhloName(relay.helo)
         self._login = SmtpLogin(relay)
-        self._ahead = EnvelopeAhead(relay.name)
+        self._ahead = EnvelopeAheadSupport(relay.name)
         self._ways: tuple[str, ...] = ()
 
-    async def connect(self, patience: float) -> SmtpConnection | NoConnection:
+    async def connect(self, patience: float) -> SmtpConnection | NoConnectionReason:
         """Connects, encrypts and authenticates. Tries the relay's addresses until one works.
 
         Args:
@@ -64,8 +64,9 @@ class Connector:
             async with asyncio.timeout(min(patience, relay.times.connect)):
                 addresses = await self._addresses.resolve_addresses()
         except (OSError, UnicodeError) as error:
-            return NoConnection(
-                connection_trouble(error, ConnectionTrouble.DNS), f"{relay.name}: {relay.host}: {error_text(error)}"
+            return NoConnectionReason(
+                classify_connection_error(error, ConnectionTrouble.DNS),
+                f"{relay.name}: {relay.host}: {error_text(error)}",
             )
         while True:
             try:
@@ -73,8 +74,8 @@ class Connector:
                     reached = await self._addresses.connect_first(addresses, relay.times.connect)
             except (OSError, RuntimeError) as error:  # uvloop raises both
                 where = f"{relay.host} on port {relay.port}"
-                trouble = connection_trouble(error, ConnectionTrouble.UNREACHABLE)
-                return NoConnection(trouble, f"{relay.name}: no connection to {where}: {error_text(error)}")
+                trouble = classify_connection_error(error, ConnectionTrouble.UNREACHABLE)
+                return NoConnectionReason(trouble, f"{relay.name}: no connection to {where}: {error_text(error)}")
             # With several addresses, each gets only its part of the time.
             greeting = relay.times.greeting if len(addresses) == 1 else relay.times.connect / len(addresses)
             opening = _ConnectionSetup(relay, self._context, self._login, reached, ends - time.monotonic(), greeting)
@@ -84,7 +85,7 @@ class Connector:
                 return self._make_connection(found)
             if found.trouble in _EVERYWHERE:
                 return found
-            addresses = self._addresses.addresses_without(addresses, reached.peer)
+            addresses = self._addresses.mark_failed_and_return_others(addresses, reached.peer)
             if not addresses or time.monotonic() >= ends:
                 return found
 
@@ -102,7 +103,7 @@ class Connector:
 
     def _make_connection(self, client: aiosmtplib.SMTP) -> SmtpConnection:
         """Returns a pipelined connection if the relay offers PIPELINING, else a sequential one."""
-        extensions = SmtpExtensions.parse_ehlo(client.esmtp_extensions)
+        extensions = SmtpExtensions.parse_ehlo_keywords(client.esmtp_extensions)
         if extensions.pipelining:
             return PipelinedConnection(cast(asyncio.Transport, client.transport), self._relay, extensions, self._ahead)
         return SequentialConnection(client, self._relay, extensions)
@@ -137,7 +138,7 @@ class _ConnectionSetup:
         self._greeting = greeting
         self._step = ConnectionTrouble.GREETING
 
-    async def open_session(self, name: str) -> aiosmtplib.SMTP | NoConnection:
+    async def open_session(self, name: str) -> aiosmtplib.SMTP | NoConnectionReason:
         """Takes all steps, with this name in EHLO. Returns a client that is ready for a message, or the failure."""
         relay = self._relay
         client = aiosmtplib.SMTP(
@@ -153,15 +154,19 @@ class _ConnectionSetup:
             await self._greet_and_log_in(client)
         except TokenUnavailable as error:
             _close_abruptly(client)
-            return NoConnection(ConnectionTrouble.TOKEN, f"{relay.name}: {error}")
+            return NoConnectionReason(ConnectionTrouble.TOKEN, f"{relay.name}: {error}")
         except (*FAILURES, UnicodeError) as error:
             _close_abruptly(client)
-            return NoConnection(connection_trouble(error, self._step), f"{relay.name}: {error_text(error)}")
+            return NoConnectionReason(
+                classify_connection_error(error, self._step), f"{relay.name}: {error_text(error)}"
+            )
         except BaseException:
             _close_abruptly(client)
             raise
         if not client.is_connected:
-            return NoConnection(ConnectionTrouble.LOST, f"{relay.name}: the connection ended as soon as it was made")
+            return NoConnectionReason(
+                ConnectionTrouble.LOST, f"{relay.name}: the connection ended as soon as it was made"
+            )
         return client
 
     async def _greet_and_log_in(self, client: aiosmtplib.SMTP) -> None:

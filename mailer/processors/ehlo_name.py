@@ -53,12 +53,12 @@ class EhloName:
         """Returns the name for EHLO on a connection from this local IP address: the host name, or the address."""
         async with self._asking:
             if not self._known:
-                self._name = await _system_name()
+                self._name = await _qualified_system_name()
                 self._known = True
         return self._name or address_literal(address)
 
 
-async def _system_name() -> str | None:
+async def _qualified_system_name() -> str | None:
     """Returns this machine's host name if it is fully qualified and the resolver answers in time, else None."""
     try:
         async with asyncio.timeout(_RESOLVER_SECONDS):

@@ -40,7 +40,7 @@ class SmtpLogin:
             await self._log_in_with_token(client, relay.username, self._tokens)
         elif client.supports_extension("auth") and not client.supported_auth_methods:
             raise aiosmtplib.SMTPException(
-                f"{_offered_mechanisms(client)}; a password fits none of that, token_command=… may"
+                f"{_offered_mechanisms_in_words(client)}; a password fits none of that, token_command=… may"
             )
         else:
             try:
@@ -54,18 +54,18 @@ class SmtpLogin:
         offered = [name for name in MECHANISMS if name in client.server_auth_methods and wanted in (None, name)]
         if not offered:
             needed = (wanted or " or ".join(MECHANISMS)).upper()
-            raise aiosmtplib.SMTPException(f"{_offered_mechanisms(client)}, and a token needs {needed}")
+            raise aiosmtplib.SMTPException(f"{_offered_mechanisms_in_words(client)}, and a token needs {needed}")
         token = await tokens.get_token()
-        code = await _try_token(client, offered[0], user, token)
+        code = await _reply_code_to_token(client, offered[0], user, token)
         if code // 100 == 5:
             fresh = await tokens.get_token(refused=token)
             if fresh != token:
-                code = await _try_token(client, offered[0], user, fresh)
+                code = await _reply_code_to_token(client, offered[0], user, fresh)
         if code != _DONE:
             raise AuthRefused(code)
 
 
-async def _try_token(client: aiosmtplib.SMTP, mechanism: str, user: str, token: str) -> int:
+async def _reply_code_to_token(client: aiosmtplib.SMTP, mechanism: str, user: str, token: str) -> int:
     """Sends AUTH with a token, and returns the code of the reply."""
     if mechanism == "xoauth2":
         said, abandoned = f"user={user}\x01auth=Bearer {token}\x01\x01", b""
@@ -78,6 +78,6 @@ async def _try_token(client: aiosmtplib.SMTP, mechanism: str, user: str, token: 
     return answer.code
 
 
-def _offered_mechanisms(client: aiosmtplib.SMTP) -> str:
+def _offered_mechanisms_in_words(client: aiosmtplib.SMTP) -> str:
     names = " ".join(name.upper() for name in client.server_auth_methods if name.replace("-", "").isalnum())
     return f"the relay offers AUTH {names[:200]}" if names else "the relay offers no AUTH"

@@ -62,7 +62,7 @@ class TokenProvider:
 
 async def _read_token_file(file: Path) -> str:
     try:
-        return _validate_token(await asyncio.to_thread(file.read_bytes), f"the token file {file}")
+        return _parse_token(await asyncio.to_thread(file.read_bytes), f"the token file {file}")
     except OSError as error:
         raise TokenUnavailable(f"the token file {file} cannot be read: {error.strerror}") from None
 
@@ -88,10 +88,10 @@ async def _run_token_command(command: tuple[str, ...]) -> str:
             process.kill()
     if process.returncode:
         raise TokenUnavailable(f"{what} ended with status {process.returncode}")
-    return _validate_token(said, what)
+    return _parse_token(said, what)
 
 
-def _validate_token(said: bytes, what: str) -> str:
+def _parse_token(said: bytes, what: str) -> str:
     token = said.partition(b"\n")[0].strip().decode("ascii", "replace")
     if not _TOKEN.fullmatch(token):
         raise TokenUnavailable(f"{what} gives no token: its first line must be the token alone")

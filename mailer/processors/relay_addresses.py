@@ -43,7 +43,9 @@ class RelayAddresses:
         """
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-        return sorted(dict.fromkeys(found), key=lambda address: self._failed.get(_host_and_port(address[4]), 0.0))
+        return sorted(
+            dict.fromkeys(found), key=lambda address: self._failed.get(_host_port_of_socket_address(address[4]), 0.0)
+        )
 
     async def connect_first(self, addresses: list[Address], dead_after: float) -> OpenedConnection:
         """Connects to the first address that accepts. Every address is tried, even if others do not answer.
@@ -65,18 +67,20 @@ class RelayAddresses:
             addresses, happy_eyeballs_delay=STAGGER, interleave=0 if self._failed else 1, socket_factory=made
         )
         try:
-            return OpenedConnection(connection, _host_and_port(connection.getpeername()), connection.getsockname()[0])
+            return OpenedConnection(
+                connection, _host_port_of_socket_address(connection.getpeername()), connection.getsockname()[0]
+            )
         except OSError:  # the connection has ended already
             connection.close()
             raise
 
-    def addresses_without(self, addresses: list[Address], peer: tuple[object, ...]) -> list[Address]:
+    def mark_failed_and_return_others(self, addresses: list[Address], peer: tuple[object, ...]) -> list[Address]:
         """Notes that a session with a peer failed. Returns the other addresses."""
         self._failed[peer] = time.monotonic()
-        return [address for address in addresses if _host_and_port(address[4]) != peer]
+        return [address for address in addresses if _host_port_of_socket_address(address[4]) != peer]
 
 
-def _host_and_port(address: object) -> tuple[object, ...]:
+def _host_port_of_socket_address(address: object) -> tuple[object, ...]:
     """Returns the host and port of a socket address; () if it is no tuple."""
     return tuple(address[:2]) if isinstance(address, tuple) else ()
 

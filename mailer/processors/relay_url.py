@@ -155,21 +155,21 @@ def parse_relay_url(url: str) -> RelaySettings:
     if parts.scheme != "smtp" or not host:
         raise ValueError("a relay's URL has the form smtp://user:password@host:port?country=…&contract=…")
     query = _parse_query(parts.query)
-    here, own = is_loopback(host), _is_own_network(query.get("network"))
+    here, own = is_loopback(host), _parse_own_network(query.get("network"))
     if not (here or own) and not {"country", "contract"} <= query.keys():
         raise ValueError(f"the relay {host} needs country=… and contract=… in its URL, for the ledger")
-    tls = _tls_mode(query.get("tls"), port, here)
+    tls = _parse_or_choose_tls_mode(query.get("tls"), port, here)
     return RelaySettings(
         host=host,
         port=port or _PORTS[tls],
-        name=_ledger_name(query.get("name"), host),
+        name=_parse_ledger_name(query.get("name"), host),
         country=query.get("country", _NOWHERE),
         contract=query.get("contract", "none"),
         tls=tls,
         own=own,
         purposes=_parse_purposes(query.get("purposes")),
         helo=query.get("helo"),
-        bearer=_token_source(query, parts),
+        bearer=_parse_token_source(query, parts),
         times=SmtpTimeouts(connect=_parse_number("timeout", query["timeout"]))
         if "timeout" in query
         else SmtpTimeouts(),
@@ -179,7 +179,7 @@ def parse_relay_url(url: str) -> RelaySettings:
     )
 
 
-def _ledger_name(text: str | None, host: str) -> str:
+def _parse_ledger_name(text: str | None, host: str) -> str:
     """Returns the relay's name in the ledger: the one in the URL, or else the host."""
     if text is None:
         return host
@@ -219,7 +219,7 @@ def _parse_query(text: str) -> dict[str, str]:
     return query
 
 
-def _tls_mode(text: str | None, port: int | None, own: bool) -> TlsMode:
+def _parse_or_choose_tls_mode(text: str | None, port: int | None, own: bool) -> TlsMode:
     """Returns the TLS mode in the URL, or else the default for the port and the host."""
     if text is None:
         return TlsMode.IMPLICIT if port == _PORTS[TlsMode.IMPLICIT] else TlsMode.NONE if own else TlsMode.STARTTLS
@@ -229,14 +229,14 @@ def _tls_mode(text: str | None, port: int | None, own: bool) -> TlsMode:
         raise ValueError(f"tls must be one of {', '.join(TlsMode)}") from None
 
 
-def _is_own_network(text: str | None) -> bool:
+def _parse_own_network(text: str | None) -> bool:
     """Tells whether the URL says `network=own`. Raises ValueError for any other value of `network`."""
     if text not in (None, "own"):
         raise ValueError("network must be own, for a relay in your own network, or be left out")
     return text == "own"
 
 
-def _token_source(query: Mapping[str, str], parts: SplitResult) -> TokenSource | None:
+def _parse_token_source(query: Mapping[str, str], parts: SplitResult) -> TokenSource | None:
     """Returns the source of tokens in the URL, or None. Raises ValueError if it is not complete."""
     file, command, mechanism = query.get("token_file"), query.get("token_command"), query.get("auth")
     if mechanism is not None and mechanism not in MECHANISMS:

@@ -25,7 +25,7 @@ class ReplyParser:
         self._size = 0
 
     @property
-    def is_pending(self) -> bool:
+    def has_partial_reply(self) -> bool:
         """Tells whether a reply has begun and is not complete."""
         return bool(self._rest or self._begun)
 
@@ -39,14 +39,14 @@ class ReplyParser:
                 replies.append(GARBAGE)
             elif code is not None and not self._begun:
                 replies.append((code, line[4:].rstrip()))
-            elif (reply := self._add_line(line)) is not None:
+            elif (reply := self._add_line_of_multiline_reply(line)) is not None:
                 replies.append(reply)
         if len(self._rest) > LONGEST_LINE:
             self._rest = b""
             replies.append(GARBAGE)
         return replies
 
-    def _add_line(self, line: bytes) -> Reply | None:
+    def _add_line_of_multiline_reply(self, line: bytes) -> Reply | None:
         """Adds a line to a reply of several lines. Returns the reply if this is its last line, else None."""
         self._begun.append(line)
         self._size += len(line)

@@ -4,7 +4,7 @@ import time
 from abc import ABC, abstractmethod
 
 from mailer.processors.relay_url import RelaySettings
-from mailer.processors.smtp_envelope import SmtpEnvelope, SmtpExtensions
+from mailer.processors.smtp_transaction import SmtpExtensions, SmtpTransaction
 from mailer.processors.window_queue import WindowQueue
 
 GO_AHEAD = 354
@@ -63,19 +63,19 @@ class SmtpConnection(ABC):
     def drop_connection(self) -> None:
         """Closes the connection without QUIT."""
 
-    def _seconds_until_late(self, seconds: float, share: WindowQueue) -> float:
+    def _limit_timeout_by_deadline(self, seconds: float, share: WindowQueue) -> float:
         """Returns the seconds to wait for a reply before the final dot: at most until the window's deadline.
 
         A relay always gets at least the time for a connection. So a lease that ends soon does not make it look slow.
         """
         return min(seconds, max(share.seconds_left, self._times.connect))
 
-    def _next_message(self, share: WindowQueue) -> SmtpEnvelope | None:
+    def _take_next_message(self, share: WindowQueue) -> SmtpTransaction | None:
         """Takes the next message from the window. Returns None if there is none, or if a limit is reached."""
         now = time.monotonic()
         if self._messages <= 0 or now >= self._expires:
             return None
-        letter = share.next_message(self._extensions, now)
+        letter = share.take_next_message(self._extensions, now)
         if letter is not None:
             self._messages -= 1
             self.begun = now

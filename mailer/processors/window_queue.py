@@ -7,8 +7,8 @@ from typing import Final
 
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage, Permit
-from mailer.processors.connection_errors import NoConnection
-from mailer.processors.smtp_envelope import SmtpEnvelope, SmtpExtensions, compose_envelope
+from mailer.processors.connection_errors import NoConnectionReason
+from mailer.processors.smtp_transaction import SmtpExtensions, SmtpTransaction, compose_transaction_or_outcome
 
 LATE: Final = "not begun: its time was up"
 
@@ -50,7 +50,7 @@ class WindowQueue:
         """The number of messages that no connection has taken yet."""
         return len(self._waiting)
 
-    def next_message(self, extensions: SmtpExtensions, now: float) -> SmtpEnvelope | None:
+    def take_next_message(self, extensions: SmtpExtensions, now: float) -> SmtpTransaction | None:
         """Takes the next message that may begin now, on a server with these extensions. None: there is none.
 
         Messages that cannot be sent to this server, or that the permit refuses, get their outcome.
@@ -59,7 +59,7 @@ class WindowQueue:
             if now >= self._deadline:
                 return None
             index = self._waiting.popleft()
-            letter = compose_envelope(self._window[index], index, extensions)
+            letter = compose_transaction_or_outcome(self._window[index], index, extensions)
             if isinstance(letter, Outcome):
                 self._known[index] = letter
             elif (refusal := self._permit(index)) is not None:
@@ -68,15 +68,15 @@ class WindowQueue:
                 return letter
         return None
 
-    def recheck_permit(self, letter: SmtpEnvelope) -> str | None:
+    def permit_refusal_on_recheck(self, letter: SmtpTransaction) -> str | None:
         """Asks the permit again for a message. Returns the reason why it may not be sent, or None if it may."""
         return self._permit(letter.index)
 
-    def settle_message(self, letter: SmtpEnvelope, outcome: Outcome) -> None:
+    def settle_message(self, letter: SmtpTransaction, outcome: Outcome) -> None:
         """Stores the outcome of a message."""
         self._known[letter.index] = outcome
 
-    def put_back(self, letter: SmtpEnvelope, *, refused_early: bool = False) -> None:
+    def put_back(self, letter: SmtpTransaction, *, refused_early: bool = False) -> None:
         """Puts a message back as the next one. The server has got none of its content, so it cannot be delivered.
 
         Args:
@@ -87,7 +87,7 @@ class WindowQueue:
         if refused_early:
             self.refused_early.add(letter.index)
 
-    def outcomes_or_unsent(self, ended: NoConnection | None) -> list[Outcome]:
+    def outcomes_or_unsent(self, ended: NoConnectionReason | None) -> list[Outcome]:
         """Returns one outcome for each message, in order. A message without one is UNSENT.
 
         Args:

@@ -11,16 +11,16 @@ from mailer.rendering.mail_merge import MergeForm, Pieces
 _END: Final = "</body>"
 
 
-def _is_unmarked(form: MergeForm, mark: AdvertisingMark | None, category: Category, locale: str) -> MergeForm:
+def _leave_unmarked(form: MergeForm, mark: AdvertisingMark | None, category: Category, locale: str) -> MergeForm:
     return form
 
 
 @rule(
     "advertising-marks",
     "CAN-SPAM 5(a)(5)(A)(i); E-Commerce Directive Art. 6(a); Network Act (KR) Art. 50(4); jurisdictions/*.toml",
-    idle=_is_unmarked,
+    idle=_leave_unmarked,
 )
-def mark_advertising(form: MergeForm, mark: AdvertisingMark | None, category: Category, locale: str) -> MergeForm:
+def add_advertising_marks(form: MergeForm, mark: AdvertisingMark | None, category: Category, locale: str) -> MergeForm:
     """Marketing says that it is, in the subject or in both parts, where the law of the reader's country wants that.
 
     Args:

@@ -99,7 +99,7 @@ def names_of_whole_links(page: str) -> frozenset[tuple[str, str]]:
 Tag = tuple[str, list[tuple[str, str]]]
 
 
-def tags_of(page: str) -> list[Tag]:
+def tags_with_attributes(page: str) -> list[Tag]:
     """Returns the elements of a page and of its comments, with their attributes."""
     return _read_page(page)[0]
 
@@ -113,7 +113,7 @@ def address_fault(attribute: str, value: str) -> str | None:
     return next(faults, None)
 
 
-class _MarkupReader(HTMLParser):
+class _TagAndStyleReader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.tags: list[Tag] = []
@@ -147,7 +147,7 @@ def _read_page(page: str) -> tuple[list[Tag], list[str], bool]:
     styles: list[str] = []
     odd, rest = False, [page]
     while rest:
-        reader = _MarkupReader()
+        reader = _TagAndStyleReader()
         try:
             reader.feed(rest.pop())
             reader.close()
@@ -175,19 +175,19 @@ def _page_faults(page: str, mandatory: bool) -> Iterator[str]:
         own = OWN_ATTRIBUTES.get(tag, frozenset())
         for name, value in attributes:
             if name in ATTRIBUTES or name in own or name.startswith("aria-"):
-                yield from _value_faults(tag, name, value, mandatory)
+                yield from _cached_attribute_faults(tag, name, value, mandatory)
             else:
                 yield f"has <{tag} {_printable_name(name)}>, an attribute that no mail may have; remove it"
 
 
 @lru_cache(maxsize=4000)
-def _value_faults(tag: str, name: str, value: str, mandatory: bool) -> tuple[str, ...]:
+def _cached_attribute_faults(tag: str, name: str, value: str, mandatory: bool) -> tuple[str, ...]:
     """Returns the faults of an attribute. Cached, since most pages repeat the same attributes."""
     return tuple(_attribute_faults(tag, name, value, mandatory))
 
 
 def _attribute_faults(tag: str, name: str, value: str, mandatory: bool) -> Iterator[str]:
-    if _is_split_by_branch(value):
+    if _is_value_split_by_branch(value):
         yield f"has a condition that begins or ends within <{tag} {name}>; write the whole tag twice"
     match name:
         case "href" | "src" if _MARKS.search(value):
@@ -247,7 +247,7 @@ def _css_faults(css: str, mandatory: bool) -> Iterator[str]:
 
 def css_readings(css: str) -> frozenset[str]:
     """Returns the ways in which programs may read CSS: unchanged, without comments, and with escapes decoded."""
-    plain = {css, _CSS_ESCAPE.sub(_unescaped, css)} if "\\" in css else {css}
+    plain = {css, _CSS_ESCAPE.sub(_decode_css_escape, css)} if "\\" in css else {css}
     if "/*" not in css:
         return frozenset(plain)
     bare = {_CSS_COMMENT.sub(gap, one) for one in plain for gap in ("", " ")}
@@ -255,7 +255,7 @@ def css_readings(css: str) -> frozenset[str]:
     return frozenset(plain | bare)
 
 
-def _unescaped(found: re.Match[str]) -> str:
+def _decode_css_escape(found: re.Match[str]) -> str:
     """Returns the character of a CSS escape, or an empty text if Unicode has no such character."""
     if found[1] is None:
         return found[2] or ""
@@ -263,7 +263,7 @@ def _unescaped(found: re.Match[str]) -> str:
     return chr(code) if code < 0x110000 else ""
 
 
-def _is_split_by_branch(value: str) -> bool:
+def _is_value_split_by_branch(value: str) -> bool:
     """Tells whether a branch begins or ends inside of an attribute's value, but not both."""
     depth = 0
     for mark in _MARKS.findall(value):

@@ -52,7 +52,7 @@ _FULL_STOP = "\u3002"
 dot."""
 
 
-def has_link(text: str) -> bool:
+def has_autolink(text: str) -> bool:
     """Tells whether a mail program may make a link from a part of a text: an address, a domain, a mailbox.
 
     The text is read in the Unicode compatibility form (NFKC), without invisible characters.
@@ -63,15 +63,17 @@ def has_link(text: str) -> bool:
     if _SIGNS.search(plain) is None:
         return False
     plain = plain.lower()
-    return any(map(_is_link, plain.split())) or (_TURNED.search(plain) is not None and _has_link_backwards(plain))
+    return any(map(_is_link_word, plain.split())) or (
+        _TURNED.search(plain) is not None and _has_link_when_reversed(plain)
+    )
 
 
-def _has_link_backwards(plain: str) -> bool:
+def _has_link_when_reversed(plain: str) -> bool:
     """Tells whether a reader sees a link if a direction override reverses the letters (UAX #9 2.2)."""
-    return any(map(_is_link, plain[::-1].split()))
+    return any(map(_is_link_word, plain[::-1].split()))
 
 
-def shown_texts(value: Any) -> Iterator[str]:
+def texts_and_keys_in_json(value: Any) -> Iterator[str]:
     """Yields all texts within a JSON value, and keys of objects, at any depth."""
     rest = [value]
     while rest:
@@ -87,7 +89,7 @@ def shown_texts(value: Any) -> Iterator[str]:
                 pass
 
 
-def _is_link(word: str) -> bool:
+def _is_link_word(word: str) -> bool:
     if not _SIGNS.search(word):
         return False
     shown = _CONTROL.sub("", UNSEEN.sub("", word))

@@ -50,7 +50,7 @@ class Colour(NamedTuple):
 
 
 @lru_cache(maxsize=1000)
-def colour_of(value: str) -> Colour | None:
+def parse_colour(value: str) -> Colour | None:
     """Parses a colour in lower case. Returns None if it is unknown."""
     value = _NAMED.get(value.strip(), value.strip())
     if _HEX.fullmatch(value):
@@ -65,17 +65,19 @@ def colour_of(value: str) -> Colour | None:
     if found[1] == "rgb":
         red, green, blue = (_fraction_of(number, 255) for number in numbers[:3])
     else:
-        red, green, blue = colorsys.hls_to_rgb(float(numbers[0].strip("%")) / 360, *_hsl_numbers(numbers))
+        red, green, blue = colorsys.hls_to_rgb(
+            float(numbers[0].strip("%")) / 360, *_hsl_lightness_and_saturation(numbers)
+        )
     return Colour(red, green, blue, alpha)
 
 
 def colours_in(value: str) -> list[Colour]:
     """Returns all colours in a CSS value, such as those of a gradient."""
-    return [one for word in _COLOUR.findall(value) if (one := colour_of(word))]
+    return [one for word in _COLOUR.findall(value) if (one := parse_colour(word))]
 
 
 @lru_cache(maxsize=1000)
-def contrast(one: Colour, other: Colour) -> float:
+def contrast_ratio(one: Colour, other: Colour) -> float:
     """Returns the contrast ratio of two colours, from 1 (equal) to 21 (WCAG 2.2)."""
     light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
@@ -86,7 +88,7 @@ def _fraction_of(number: str, whole: float) -> float:
     return min(max(value, 0.0), 1.0)
 
 
-def _hsl_numbers(numbers: list[str]) -> tuple[float, float]:
+def _hsl_lightness_and_saturation(numbers: list[str]) -> tuple[float, float]:
     """Returns the lightness and saturation of `hsl()`, in the order of `colorsys.hls_to_rgb`."""
     return _fraction_of(numbers[2], 100), _fraction_of(numbers[1], 100)
 

@@ -54,7 +54,7 @@ def inline_css(source: str) -> str:
     words = TAG.sub(hide, _INDENT.sub("\n", source))
     hidden = "".join(_protect_jinja(found) for found in _PIECE.finditer(words))
     inlined = _INLINER.inline(hidden)
-    _has_same_shape(hidden, inlined, tags)
+    _check_same_shape(hidden, inlined, tags)
     return _HIDDEN.sub(lambda found: tags[int(found[1])], inlined.replace(_KEPT, ""))
 
 
@@ -79,7 +79,7 @@ def _protect_jinja(found: re.Match[str]) -> str:
             return piece
 
 
-def _has_same_shape(before: str, after: str, tags: list[str]) -> None:
+def _check_same_shape(before: str, after: str, tags: list[str]) -> None:
     old, new = _page_shape(before), _page_shape(after)
     if old == new:
         return

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from mailer.rendering.colours import Colour, colour_of, colours_in, contrast
+from mailer.rendering.colours import Colour, colours_in, contrast_ratio, parse_colour
 
 LEAST_CONTRAST = 1.5
 """Text with less contrast looks like its background. The palest grey that designers use for footers on white has
@@ -69,7 +69,7 @@ class TextStyle(NamedTuple):
         colour = self.colour
         if colour is None or not self.is_seen or not self.is_open or self.size < LEAST_SIZE or not self.under:
             return False
-        return all(contrast(colour.blend_over(under), under) >= LEAST_CONTRAST for under in self.under)
+        return all(contrast_ratio(colour.blend_over(under), under) >= LEAST_CONTRAST for under in self.under)
 
 
 @lru_cache(maxsize=1000)
@@ -112,12 +112,12 @@ def element_style(tag: str, attributes: Mapping[str, str], told: Declarations, a
         return None
     under = _background_colours(attributes, told, above)
     return TextStyle(
-        _text_colours(tag, attributes, told, above, under),
+        _text_colour(tag, attributes, told, above, under),
         under,
         _font_size_of(tag, attributes, told, above.size),
         opacity,
-        _is_overflowing(told, above),
-        _is_visible(told, above),
+        _has_line_room(told, above),
+        _is_shown_by_visibility(told, above),
     )
 
 
@@ -176,7 +176,7 @@ def _opacity_value(value: str) -> float:
         return 0.0
 
 
-def _text_colours(
+def _text_colour(
     tag: str, attributes: Mapping[str, str], told: Declarations, above: TextStyle, under: tuple[Colour, ...]
 ) -> Colour | None:
     """Returns the colour of letters.
@@ -188,11 +188,13 @@ def _text_colours(
     if value in _SAME:
         return above.colour
     if value:
-        return colour_of(value)
+        return parse_colour(value)
     around = above.colour
     if tag != "a" or "href" not in attributes or around is None or not under:
         return around
-    return min((around, _LINK), key=lambda colour: min(contrast(colour.blend_over(below), below) for below in under))
+    return min(
+        (around, _LINK), key=lambda colour: min(contrast_ratio(colour.blend_over(below), below) for below in under)
+    )
 
 
 def _background_colours(attributes: Mapping[str, str], told: Declarations, above: TextStyle) -> tuple[Colour, ...]:
@@ -213,26 +215,26 @@ def _blend_colours(value: str, under: tuple[Colour, ...]) -> tuple[Colour, ...]:
         return tuple(dict.fromkeys(one.blend_over(below) for one in colours_in(value) for below in under))
     if value in (*_SAME, "none", "initial"):
         return under
-    found = [colour_of(value)] if colour_of(value) else colours_in(value)
+    found = [parse_colour(value)] if parse_colour(value) else colours_in(value)
     return tuple(found[-1].blend_over(below) for below in under or (_WHITE,)) if found and found[-1] else ()
 
 
 def _font_size_of(tag: str, attributes: Mapping[str, str], told: Declarations, above: float) -> float:
     if tag == "font" and "size" in attributes:
-        above = _parse_font_size(attributes["size"])
+        above = _font_element_size(attributes["size"])
     above *= _OF_TAG.get(tag, 1.0)
     if "font-size" in told:
-        return _size_value(told["font-size"][0], above)
+        return _css_font_size(told["font-size"][0], above)
     if "font" in told and told["font"][0] not in _SAME:
         for word in told["font"][0].split():
             size = word.partition("/")[0]
             if size in _SIZES or (_LENGTH.fullmatch(size) and not size.isdigit()) or "/" in word or size == "0":
-                return _size_value(size, above)
+                return _css_font_size(size, above)
         return 0.0
     return above
 
 
-def _size_value(value: str, above: float) -> float:
+def _css_font_size(value: str, above: float) -> float:
     if value in _SAME:
         return above
     if value in ("smaller", "larger"):
@@ -240,7 +242,7 @@ def _size_value(value: str, above: float) -> float:
     return _SIZES.get(value) or _length_in_pixels(value, above)
 
 
-def _parse_font_size(value: str) -> float:
+def _font_element_size(value: str) -> float:
     try:
         number = int(value)
     except ValueError:
@@ -248,7 +250,7 @@ def _parse_font_size(value: str) -> float:
     return _OF_FONT[min(max(number + 3 if value[:1] in "+-" else number, 1), 7) - 1]
 
 
-def _is_overflowing(told: Declarations, above: TextStyle) -> bool:
+def _has_line_room(told: Declarations, above: TextStyle) -> bool:
     value = told.get("line-height", ("inherit", False))[0]
     if value in (*_SAME, "normal", "initial"):
         return above.is_open if value in _SAME else True
@@ -259,6 +261,6 @@ def _is_overflowing(told: Declarations, above: TextStyle) -> bool:
     return number >= 0.6 if not unit else _length_in_pixels(value, 16.0) >= LEAST_SIZE - 1
 
 
-def _is_visible(told: Declarations, above: TextStyle) -> bool:
+def _is_shown_by_visibility(told: Declarations, above: TextStyle) -> bool:
     value = told.get("visibility", ("inherit", False))[0]
     return above.is_seen if value in _SAME else value in ("visible", "initial")

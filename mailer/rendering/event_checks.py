@@ -13,10 +13,10 @@ from mailer.policy.category import Category
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.rendering.allowed_markup import address_fault
-from mailer.rendering.autolinks import has_link, shown_texts
+from mailer.rendering.autolinks import has_autolink, texts_and_keys_in_json
 from mailer.rendering.event_texts import WordedValues, event_text_faults, worded_values_of
 from mailer.rendering.headers import CONTROL
-from mailer.rendering.languages import is_locale
+from mailer.rendering.languages import is_known_locale
 from mailer.rendering.localized_texts import (
     Texts,
     context_in_locale,
@@ -25,7 +25,7 @@ from mailer.rendering.localized_texts import (
     missing_languages,
 )
 from mailer.rendering.mail_merge import NAME
-from mailer.rendering.member_names import sample_members
+from mailer.rendering.member_names import context_with_sample_members
 from mailer.rendering.template_library import RESERVED, SAMPLE, RecipientValues, RenderError, Template, TemplateLibrary
 from mailer.rendering.value_types import SingleType, ValueType, type_fault, words_of_value
 
@@ -68,16 +68,16 @@ def check_event(event: MessageEvent, policies: Mapping[str, Policy], templates: 
             f"publish it as {template.category}, or use another template"
         )
     if event.category == template.category:
-        category, worded = policy.category(event.category), worded_values_of(event, template)
-        problems += _category_demands(event, policy, category)
-        problems += _link_problems(event, people, template, category, worded)
+        category, worded = policy.get_category(event.category), worded_values_of(event, template)
+        problems += _category_demand_problems(event, policy, category)
+        problems += _autolink_problems(event, people, template, category, worded)
         problems += event_text_faults(event, policy, category, template, worded)
         problems += _personal_image_problems(people, template)
-        problems += _address_problems(event, people, template)
+        problems += _url_value_problems(event, people, template)
     problems += _context_problems(event, people, template, texts)
     problems += _language_problems(event, people, template, texts)
     if not problems:
-        problems += _rendering_problems(event, people, template, texts)
+        problems += _trial_rendering_problems(event, people, template, texts)
     if problems:
         raise EventRefused(problems)
     return template
@@ -98,21 +98,21 @@ def _category_problems(event: MessageEvent, policy: Policy) -> Iterator[str]:
         yield f"category: {event.brand} does not send {event.category}; it sends {_join_names(policy.categories)}"
 
 
-def _category_demands(event: MessageEvent, policy: Policy, category: Category) -> Iterator[str]:
-    yield from check_primary_address(event, category)
-    yield from check_service_reason(event, policy)
+def _category_demand_problems(event: MessageEvent, policy: Policy, category: Category) -> Iterator[str]:
+    yield from primary_address_problems(event, category)
+    yield from service_reason_problems(event, policy)
     if category.invites and event.inviter is None:
         yield "inviter: is missing; an invitation names the member who invites"
     if category.partners and event.partner not in (known := {partner.id: partner for partner in policy.partners}):
         said = f"{event.brand} has no partner {event.partner}" if event.partner else "is missing"
         yield f"partner: {said}; the policy names {_join_names(known)}"
-    yield from check_no_expiry(event, category)
+    yield from expiry_problems(event, category)
     if category.written_fallback and event.attachments:
         yield f"attachments: {category.name} mail is a message of its own; put what it says in the template"
 
 
 @rule("primary-address", "interpals-15, paltalk06-23, paltalk06-24, peerstream-03", idle=())
-def check_primary_address(event: MessageEvent, category: Category) -> Iterator[str]:
+def primary_address_problems(event: MessageEvent, category: Category) -> Iterator[str]:
     """Mail about a change for everyone goes to the address on record; the event cannot bring an address of its own."""
     if category.tells_everyone and event.to != Audience(audience="everyone"):
         yield f'to: {category.name} mail reaches all accounts; write {{"audience": "everyone"}}'
@@ -121,14 +121,14 @@ def check_primary_address(event: MessageEvent, category: Category) -> Iterator[s
 
 
 @rule("lasting-notice", "interpals-16; GDPR Art. 34; invariant 3", idle=())
-def check_no_expiry(event: MessageEvent, category: Category) -> Iterator[str]:
+def expiry_problems(event: MessageEvent, category: Category) -> Iterator[str]:
     """Nothing ends a notice that everyone must get: an event cannot give it a time after which it is not sent."""
     if category.written_fallback and event.expires_at is not None:
         yield f"expires_at: {category.name} mail never expires: it is tried, and then written; leave the field out"
 
 
 @rule("service-reason", "paltalk06-04", idle=())
-def check_service_reason(event: MessageEvent, policy: Policy) -> Iterator[str]:
+def service_reason_problems(event: MessageEvent, policy: Policy) -> Iterator[str]:
     """Service mail is necessary: where the policy says so, each event tells why."""
     if policy.terms[event.category].reason == "required" and event.reason is None:
         yield f"reason: is missing; {event.brand} sends {event.category} mail only where it is necessary: say why"
@@ -140,9 +140,9 @@ def _people_of_event(event: MessageEvent) -> tuple[Person, ...]:
 
 def _person_problems(people: Sequence[Person], policy: Policy) -> Iterator[str]:
     """Yields unknown locales, sources that the policy does not list, and sources that lack a required field."""
-    fault_of = policy.source_vocabulary.source_fault
+    fault_of = policy.source_vocabulary.refusal_of_address_source
     for index, person in enumerate(people):
-        if person.locale is not None and not is_locale(person.locale):
+        if person.locale is not None and not is_known_locale(person.locale):
             yield f"to.people.{index}.locale: there is no {person.locale}; write one such as en, de-AT or zh-Hant"
         if wrong := fault_of(person.source, person.collected_at, person.purpose):
             yield f"to.people.{index}: {wrong}"
@@ -165,7 +165,7 @@ def _context_problems(event: MessageEvent, people: Sequence[Person], template: T
             yield f"to.people.{index}.context.profile: is no object; write what is known about the person by name"
     yield from _type_problems(event, people, template, texts)
     for name in sorted(name for name in template.required if event.context.get(name) is None):
-        without = [index for index, person in enumerate(people) if name not in _given_names(person.context)]
+        without = [index for index, person in enumerate(people) if name not in _names_not_null(person.context)]
         if not people or len(without) == len(people):
             yield f"context: {name} is missing; template {template.name} needs it"
         elif without:
@@ -192,28 +192,28 @@ def _type_problems(event: MessageEvent, people: Sequence[Person], template: Temp
     yield from (said for _, said in sorted(wrong.items()))
 
 
-def _link_problems(
+def _autolink_problems(
     event: MessageEvent, people: Sequence[Person], template: Template, category: Category, worded: WordedValues
 ) -> Iterator[str]:
     """Yields texts of plain mail that mail programs would turn into links. Only the template may make a link there."""
-    if not category.is_plain:
+    if not category.is_forbidden_to_promote:
         return
     shown = template.uses
-    if event.reason and "reason" in shown and has_link(event.reason):
+    if event.reason and "reason" in shown and has_autolink(event.reason):
         yield "reason: holds an address; write it without"
-    for name in _link_value_names(worded.shared, template):
+    for name in _names_of_values_with_links(worded.shared, template):
         yield f"context: {name} {_HOLDS_LINK.format(template.name)}"
     for index, (person, own) in enumerate(zip(people, worded.own, strict=True)):
-        if person.name and "recipient" in shown and has_link(person.name):
+        if person.name and "recipient" in shown and has_autolink(person.name):
             yield f"to.people.{index}.name: holds an address; write the name without"
-        for name in _link_value_names(own, template):
+        for name in _names_of_values_with_links(own, template):
             yield f"to.people.{index}.context: {name} {_HOLDS_LINK.format(template.name)}"
 
 
 def _personal_image_problems(people: Sequence[Person], template: Template) -> Iterator[str]:
     """Yields personal values in images and CSS. They must be the same for everyone, or they tell who opens the mail."""
     for index, person in enumerate(people) if template.fetched else ():
-        if own := ", ".join(sorted(template.fetched & _given_names(person.context))):
+        if own := ", ".join(sorted(template.fetched & _names_not_null(person.context))):
             yield (
                 f"to.people.{index}.context: {own} is fetched when the mail is opened, which would tell who opens it; "
                 "give it in the event's context, the same for everyone, or make a link of it"
@@ -221,7 +221,7 @@ def _personal_image_problems(people: Sequence[Person], template: Template) -> It
             return
 
 
-def _address_problems(event: MessageEvent, people: Sequence[Person], template: Template) -> Iterator[str]:
+def _url_value_problems(event: MessageEvent, people: Sequence[Person], template: Template) -> Iterator[str]:
     """Yields values at the beginning of an address that lead to no page and no mailbox; the first for each address."""
     if not template.leading:  # as most
         return
@@ -266,18 +266,18 @@ _HOLDS_LINK = (
 )
 
 
-def _link_value_names(values: Mapping[str, Any], template: Template) -> list[str]:
+def _names_of_values_with_links(values: Mapping[str, Any], template: Template) -> list[str]:
     """Returns the names of the values with a link in a text that the template does not declare as an address."""
-    return [name for name, value in values.items() if _has_shown_link(template.types.get(name), value)]
+    return [name for name, value in values.items() if _has_undeclared_link(template.types.get(name), value)]
 
 
-def _has_shown_link(kind: ValueType | None, value: Any) -> bool:
+def _has_undeclared_link(kind: ValueType | None, value: Any) -> bool:
     if isinstance(value, str) and (kind is None or (isinstance(kind, SingleType) and kind.is_text)):
-        return has_link(value)  # quicker, and holds for most
-    return any(has_link(text) for words in words_of_value(kind, value) for text in shown_texts(words))
+        return has_autolink(value)  # quicker, and holds for most
+    return any(has_autolink(text) for words in words_of_value(kind, value) for text in texts_and_keys_in_json(words))
 
 
-def _given_names(context: Mapping[str, Any]) -> set[str]:
+def _names_not_null(context: Mapping[str, Any]) -> set[str]:
     return {name for name, value in context.items() if value is not None}
 
 
@@ -302,21 +302,23 @@ def _language_problems(
             yield f"to.people.{index}.context: {', '.join(own)} is by language; write the text in the person's own"
 
 
-def _rendering_problems(
+def _trial_rendering_problems(
     event: MessageEvent, people: Sequence[Person], template: Template, texts: Texts
 ) -> Iterator[str]:
     """Yields the errors of a trial rendering for the first person: missing or wrong values, a subject of two lines."""
     first = people[0] if people else None
     chosen = template.choose_locale(first.locale if first else None, locales_with_texts(template, texts))
     for locale in locales_with_texts(template, texts) if texts else (chosen,):
-        yield from _trial_problems(template, first, locale, context_in_locale(event.context, texts, locale))
+        yield from _trial_problems_in_locale(template, first, locale, context_in_locale(event.context, texts, locale))
 
 
-def _trial_problems(template: Template, first: Person | None, locale: str, shared: Mapping[str, Any]) -> Iterator[str]:
-    context = sample_members({**shared, **first.context} if first and first.context else shared)
+def _trial_problems_in_locale(
+    template: Template, first: Person | None, locale: str, shared: Mapping[str, Any]
+) -> Iterator[str]:
+    context = context_with_sample_members({**shared, **first.context} if first and first.context else shared)
     name = first.name if first else None
     plain = template.variants[locale].bent.isdisjoint(_NAMES)
-    tried = _trial_values(template, locale, bool(name) if plain else name, context)
+    tried = _trial_cache_key(template, locale, bool(name) if plain else name, context)
     if tried in _GOOD:
         return
     try:
@@ -330,7 +332,7 @@ def _trial_problems(template: Template, first: Person | None, locale: str, share
         _GOOD.add(tried)
 
 
-def _trial_values(template: Template, locale: str, named: object, context: Mapping[str, Any]) -> tuple[object, ...]:
+def _trial_cache_key(template: Template, locale: str, named: object, context: Mapping[str, Any]) -> tuple[object, ...]:
     """Returns the key under which a successful trial is kept.
 
     Texts on one line that the template only prints do not change the result, so the key has their names only. The other

@@ -12,9 +12,9 @@ from mailer.events import Attachment, MessageEvent, People
 from mailer.policy.category import Category
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
-from mailer.policy.text_folding import UNSEEN, fold_text, normalized, squeeze_text
-from mailer.rendering.autolinks import shown_texts
-from mailer.rendering.promotional_words import AMOUNT, long_promotional_words, promotion_in_address, promotional_words
+from mailer.policy.text_folding import UNSEEN, fold_text, normalized, remove_separators
+from mailer.rendering.autolinks import texts_and_keys_in_json
+from mailer.rendering.promotional_words import AMOUNT, long_promotional_words, promotion_in_url, promotional_words
 from mailer.rendering.template import Template
 from mailer.rendering.value_types import MAILBOX, SLUG, SingleType, ValueType, values_with_words, words_of_value
 
@@ -74,13 +74,13 @@ def event_text_faults(
     if category.is_legal:  # it names a contact, maybe of another company, and a second person releases it
         texts = [one for one in texts if one.kind is not MAILBOX]
     whole = "\n".join([one.text for one in texts])
-    yield from check_addresses(event, policy, texts if _may_hold_address(whole) else ())
-    yield from check_partner_named(event, policy, category, texts, whole)
-    yield from check_plain_words(event, category, template, texts)
+    yield from foreign_address_faults(event, policy, texts if _may_hold_address(whole) else ())
+    yield from undeclared_partner_faults(event, policy, category, texts, whole)
+    yield from promotional_text_faults(event, category, template, texts)
 
 
 @rule("own-addresses", "interpals-27", idle=())
-def check_addresses(event: MessageEvent, policy: Policy, texts: Sequence[CarriedText]) -> Iterator[str]:
+def foreign_address_faults(event: MessageEvent, policy: Policy, texts: Sequence[CarriedText]) -> Iterator[str]:
     """No mail shows an address but its reader's and the brand's own: not in Reply-To, a value, a reason or a file."""
     if event.reply_to and not _is_brand_domain(event.reply_to.rpartition("@")[2], policy):
         yield f"reply_to: is none of {policy.domain}; where answers go is the brand's: name its domain in reply_domains"
@@ -94,7 +94,7 @@ def check_addresses(event: MessageEvent, policy: Policy, texts: Sequence[Carried
 
 
 @rule("partner-named", "interpals-05", idle=())
-def check_partner_named(
+def undeclared_partner_faults(
     event: MessageEvent, policy: Policy, category: Category, texts: Sequence[CarriedText], whole: str
 ) -> Iterator[str]:
     """An event that names a partner says so in `partner`; mail that nobody can leave names no partner."""
@@ -106,7 +106,7 @@ def check_partner_named(
         yield f"partner: {event.brand} has no partner {event.partner}"
     if category.is_legal:  # the law requires the names of those who got data
         return
-    letters = squeeze_text(fold_text(f"{whole}\n{event.reply_to}\n{event.topic}\n{event.campaign}"))
+    letters = remove_separators(fold_text(f"{whole}\n{event.reply_to}\n{event.topic}\n{event.campaign}"))
     for partner in policy.partners:
         if partner.id == event.partner or not any(name in letters for name in partner.squeezed_names):
             continue
@@ -118,17 +118,17 @@ def check_partner_named(
 
 
 @rule("plain-words", "paltalk06-05, paltalk06-10; the floor", idle=())
-def check_plain_words(
+def promotional_text_faults(
     event: MessageEvent, category: Category, template: Template, texts: Sequence[CarriedText]
 ) -> Iterator[str]:
     """Mail that nobody can leave promotes in no value, reason or file either; nor does an invitation."""
-    if not category.is_plain and not category.invites:
+    if not category.is_forbidden_to_promote and not category.invites:
         return
     for one in texts:
         words = (
-            _promotional_words(one.text, template.locales)
+            _first_promotional_words(one.text, template.locales)
             if one.are_words
-            else one.is_slug and promotion_in_address(one.text)
+            else one.is_slug and promotion_in_url(one.text)
         )
         if words:
             said = f'{one.place}: says "{words}", which promotes'
@@ -158,7 +158,7 @@ def _texts_of_event(event: MessageEvent, worded: WordedValues, template: Templat
     if event.inviter:
         found.append(CarriedText("inviter", event.inviter, _is_odd_name(event.inviter)))
     found += [
-        CarriedText(f"attachments.{index}", _read_attachment(file)) for index, file in enumerate(event.attachments)
+        CarriedText(f"attachments.{index}", _attachment_text(file)) for index, file in enumerate(event.attachments)
     ]
     return found
 
@@ -171,14 +171,14 @@ def _texts_in_values(
         kind = template.types.get(name)
         if isinstance(value, str):  # quicker, and holds for most
             are_words = not isinstance(kind, SingleType) or kind.is_text
-            found.append(CarriedText(place, value, are_words, own, _is_slug(kind), kind))
+            found.append(CarriedText(place, value, are_words, own, _is_slug_or_page_type(kind), kind))
         else:
-            words = {text for part in words_of_value(kind, value) for text in shown_texts(part)}
-            found += [CarriedText(place, text, text in words, own, True) for text in shown_texts(value)]
+            words = {text for part in words_of_value(kind, value) for text in texts_and_keys_in_json(part)}
+            found += [CarriedText(place, text, text in words, own, True) for text in texts_and_keys_in_json(value)]
     return found
 
 
-def _is_slug(kind: ValueType | None) -> bool:
+def _is_slug_or_page_type(kind: ValueType | None) -> bool:
     return isinstance(kind, SingleType) and (kind.is_page or kind is SLUG)
 
 
@@ -187,7 +187,7 @@ def _is_odd_name(name: str) -> bool:
     return len(name) > _LONG or _SIGN.search(name) is not None or not _SELLING.isdisjoint(name.casefold().split())
 
 
-def _read_attachment(file: Attachment) -> str:
+def _attachment_text(file: Attachment) -> str:
     """Returns the name of a file, and its contents if they are text."""
     name = f"{file.filename}\n{re.sub('[-_.]+', ' ', file.filename)}"
     return f"{name}\n{file.content.decode()}" if file.content_type.startswith("text/") else name
@@ -195,7 +195,7 @@ def _read_attachment(file: Attachment) -> str:
 
 def _has_foreign_address(one: CarriedText, policy: Policy) -> bool:
     """Tells whether a text holds an address that is neither the reader's own nor the brand's."""
-    plain = _WRITTEN_OUT.sub("@", _plain_text(one.text).replace("\u3002", "."))
+    plain = _WRITTEN_OUT.sub("@", _nfkc_casefold(one.text).replace("\u3002", "."))
     if "@" not in plain:
         return False
     if one.own and (own := one.own.casefold()) in plain:
@@ -214,14 +214,14 @@ def _is_brand_domain(domain: str, policy: Policy) -> bool:
     return any(domain == ours or domain.endswith(f".{ours}") for ours in (policy.domain, *policy.reply_domains))
 
 
-def _plain_text(text: str) -> str:
+def _nfkc_casefold(text: str) -> str:
     if text.isascii():
         return text.casefold()
     return UNSEEN.sub("", normalized("NFKC", text.translate(_EQUALS))).casefold()
 
 
 @lru_cache(maxsize=4096)
-def _promotional_words(text: str, locales: tuple[str, ...]) -> str | None:
+def _first_promotional_words(text: str, locales: tuple[str, ...]) -> str | None:
     """Returns the first promotional words of a text, in a language of the template, or None.
 
     Cached: events repeat texts.

@@ -21,9 +21,9 @@ def way_out_conditions(tree: nodes.Template, address: str) -> tuple[str, ...]:
         tree: the tree of one part.
         address: the postal address, which is literal text in the tree.
     """
-    around = (node for node in tree.find_all((nodes.If, nodes.For, nodes.CondExpr)) if _is_way_out(node, address))
+    around = (node for node in tree.find_all((nodes.If, nodes.For, nodes.CondExpr)) if _contains_way_out(node, address))
     return tuple(
-        dict.fromkeys(str(leaf) for node in around for test in _test_of_node(node) for leaf in _single_tests(test))
+        dict.fromkeys(str(leaf) for node in around for test in _tests_of_node(node) for leaf in _single_tests(test))
     )
 
 
@@ -42,7 +42,7 @@ def force_conditions(tree: nodes.Template, truths: Truths) -> nodes.Template:
     for node in list(tree.find_all((nodes.If, nodes.For, nodes.CondExpr))):
         if isinstance(node, nodes.For):
             if truths.get(str(node.iter)) is False:
-                node.iter = _replace_node(nodes.List([], lineno=node.lineno), node)
+                node.iter = _with_environment_of(nodes.List([], lineno=node.lineno), node)
             if node.test is not None:
                 node.test = _decide_test(node.test, truths)
         elif isinstance(node, nodes.If | nodes.CondExpr):
@@ -50,12 +50,12 @@ def force_conditions(tree: nodes.Template, truths: Truths) -> nodes.Template:
     return tree
 
 
-def _is_way_out(node: nodes.Node, address: str) -> bool:
+def _contains_way_out(node: nodes.Node, address: str) -> bool:
     names = (name.name for name in node.find_all(nodes.Name))
     return not LEADING_OUT.isdisjoint(names) or any(address in said.data for said in node.find_all(nodes.TemplateData))
 
 
-def _test_of_node(node: nodes.Node) -> Iterator[nodes.Node]:
+def _tests_of_node(node: nodes.Node) -> Iterator[nodes.Node]:
     match node:
         case nodes.For():
             yield node.iter
@@ -82,13 +82,13 @@ def _decide_test(test: nodes.Node, truths: Truths) -> Any:
         case nodes.Not():
             test.node = _decide_test(test.node, truths)
         case _ if (truth := truths.get(str(test))) is not None:
-            return _replace_node(nodes.Const(truth, lineno=test.lineno), test)
+            return _with_environment_of(nodes.Const(truth, lineno=test.lineno), test)
         case _:
             pass
     return test
 
 
-def _replace_node(node: nodes.Node, place: nodes.Node) -> Any:
+def _with_environment_of(node: nodes.Node, place: nodes.Node) -> Any:
     """Returns a new node, with the environment of the node that it replaces."""
     if place.environment is not None:
         node.set_environment(place.environment)

@@ -57,7 +57,7 @@ def check_one_line(value: str, header: str) -> str:
 
 
 def unstructured_value(value: str, header: str) -> str:
-    """Returns the value of a header such as Subject, encoded and folded (direction marks: see `without_overrides`).
+    """Returns the value of a header such as Subject, encoded and folded (see `without_direction_overrides`).
 
     `header` is its name.
 
@@ -65,14 +65,14 @@ def unstructured_value(value: str, header: str) -> str:
         HeaderRefused: it has a line break or another control character.
     """
     if not value.isprintable():
-        value = without_overrides(check_one_line(value, header))
+        value = without_direction_overrides(check_one_line(value, header))
     column = len(header) + 2
     if _needs_no_encoding(value):
         return _fold_text(value, column)
     return encoded_words(value, column)
 
 
-def without_overrides(text: str) -> str:
+def without_direction_overrides(text: str) -> str:
     """Returns a line without characters that reverse it or the text after it.
 
     Removes all overrides. Removes the other direction marks too if they are not properly nested and closed.
@@ -87,7 +87,7 @@ def without_overrides(text: str) -> str:
     return _TURNS.sub("", text) if awaited else text
 
 
-def structured_value(value: str, header: str) -> str:
+def check_structured_value(value: str, header: str) -> str:
     """Returns the value of a field for machines unchanged, since no encoded word is allowed there.
 
     Raises:
@@ -98,16 +98,16 @@ def structured_value(value: str, header: str) -> str:
     return value
 
 
-def mailbox_value(address: str, name: str | None, header: str) -> str:
+def mailbox_header_value(address: str, name: str | None, header: str) -> str:
     """`Name <address>`, or the address alone.
 
     Raises:
         HeaderRefused: name or address has a control character, or the address is none.
     """
-    return named_address(addr_spec(address, header), name, header)
+    return mailbox_value_of_spec(addr_spec(address, header), name, header)
 
 
-def named_address(spec: AddrSpec, name: str | None, header: str) -> str:
+def mailbox_value_of_spec(spec: AddrSpec, name: str | None, header: str) -> str:
     """Returns `Name <address>`, or the address alone if there is no name.
 
     Raises:
@@ -142,7 +142,7 @@ def list_id_value(name: str, labels: Sequence[str], domain: str) -> str:
     if len(before) + 1 + len(domain) > MAX_LIST_ID:
         before = sha256(before.encode()).hexdigest()[:32]
     phrase, column = name if _ATOMS.fullmatch(name) else _quoted_string(name), len("List-Id: ")
-    value = structured_value(f"{phrase} <{before}.{domain}>", "List-Id")
+    value = check_structured_value(f"{phrase} <{before}.{domain}>", "List-Id")
     return value if column + len(value) <= MAX_LINE else "\r\n <".join(value.rsplit(" <", 1))
 
 
@@ -177,12 +177,12 @@ def encoded_words(text: str, column: int) -> str:
     """Returns a text as encoded words of whole characters, folded (RFC 2047 5). The first one begins at `column`."""
     words: list[str] = []
     chunk, size = "", 0
-    room = _octets_for_length(min(MAX_WORD, MAX_LINE - column))
+    room = _octets_in_encoded_word(min(MAX_WORD, MAX_LINE - column))
     for char in text:
         octets = len(char.encode())
         if chunk and size + octets > room:
             words.append(_encoded_word(chunk))
-            chunk, size, room = "", 0, _octets_for_length(MAX_WORD)
+            chunk, size, room = "", 0, _octets_in_encoded_word(MAX_WORD)
         chunk += char
         size += octets
     words.append(_encoded_word(chunk))
@@ -229,7 +229,7 @@ def _fold_text(text: str, column: int) -> str:
     return "\r\n ".join([*lines, line])
 
 
-def _octets_for_length(length: int) -> int:
+def _octets_in_encoded_word(length: int) -> int:
     """Returns the number of octets that fit into an encoded word of a length in characters."""
     return (length - _WORD_COST) // 4 * 3
 

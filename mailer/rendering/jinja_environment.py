@@ -31,7 +31,7 @@ from mailer.rendering.languages import date_locale, fallback_locales
 from mailer.rendering.signed_links import is_web_url
 from mailer.rendering.template_files import TemplateFault
 from mailer.rendering.template_names import TRACKED, WHEN, Nodes, nodes_by_type
-from mailer.rendering.value_places import ADDRESSED
+from mailer.rendering.values_in_addresses import ADDRESSED
 
 _SHARED = "CSS is inlined a page, so put shared parts in the layout"
 _REFUSED: dict[type[nodes.Node], str] = {
@@ -101,12 +101,12 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         return not isinstance(obj, Markup) and super().is_safe_attribute(obj, attr, value)
 
 
-def make_environment(locale: str, *, escape: bool) -> TemplateSandbox:
+def make_jinja_environment(locale: str, *, escape: bool) -> TemplateSandbox:
     """Makes the environment of one part in one locale. `escape`: escape values for HTML."""
     env = TemplateSandbox(
         autoescape=escape,
         undefined=_StrictUndefined,
-        finalize=_check_printed,
+        finalize=_require_printable,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
@@ -114,17 +114,17 @@ def make_environment(locale: str, *, escape: bool) -> TemplateSandbox:
     )
     env.globals.clear()
     env.filters = {name: apply for name, apply in env.filters.items() if name in FILTERS}
-    env.filters |= {name: _text_filter(env.filters[name]) for name in _TEXT_FILTERS}
+    env.filters |= {name: _refuse_null_in_filter(env.filters[name]) for name in _TEXT_FILTERS}
     env.filters |= {
-        WHEN: _date_filter(locale),
-        TRACKED: _tracked_filter,
+        WHEN: _make_date_filter(locale),
+        TRACKED: _tracked_link_filter,
         "lines": _lines_filter,
-        ADDRESSED: _address_filter,
+        ADDRESSED: _checked_url_filter,
     }
     return env
 
 
-def parse_source(env: ImmutableSandboxedEnvironment, source: str) -> nodes.Template:
+def parse_jinja_source(env: ImmutableSandboxedEnvironment, source: str) -> nodes.Template:
     """Parses a source. In its tree `~` refuses a null, as printing does; Jinja2 alone would write "None".
 
     Raises:
@@ -137,7 +137,7 @@ def parse_source(env: ImmutableSandboxedEnvironment, source: str) -> nodes.Templ
     return tree
 
 
-def explain_error(error: Exception, names: Mapping[int, Iterable[str]], values: Mapping[str, Any]) -> str:
+def explain_render_error(error: Exception, names: Mapping[int, Iterable[str]], values: Mapping[str, Any]) -> str:
     """Explains an error of rendering. The text contains no values, since they may be personal.
 
     Args:
@@ -177,11 +177,11 @@ def _null_names(names: Iterable[str], values: Mapping[str, Any]) -> Iterator[str
 
 @lru_cache(maxsize=1)
 def _parser_environment() -> TemplateSandbox:
-    return make_environment("en", escape=False)
+    return make_jinja_environment("en", escape=False)
 
 
 @lru_cache(maxsize=1000)
-def syntax_faults(source: str, file: Path) -> tuple[TemplateFault, ...]:
+def syntax_and_construct_faults(source: str, file: Path) -> tuple[TemplateFault, ...]:
     """Returns the syntax errors and the refused constructs of a file. A layout is parsed once for all its templates."""
     if "{" not in source:  # most strings
         return ()
@@ -213,35 +213,35 @@ def _refusal_reason(node: nodes.Node) -> str | None:
             return _REFUSED.get(type(node))
 
 
-def _check_printed(value: Any) -> Any:
+def _require_printable(value: Any) -> Any:
     """Returns a value that can be printed.
 
     Raises `WrongValue` for null, and for a list or object, which would show as code.
     """
     if isinstance(value, dict | list | tuple):
         raise WrongValue(f"a value is a list or an object where text is wanted, a {type(value).__name__}")
-    return _finalize_value(value)
+    return _require_not_null(value)
 
 
-def _finalize_value(value: Any) -> Any:
+def _require_not_null(value: Any) -> Any:
     if value is None:
         raise WrongValue("a value is null where text is wanted, a NoneType")
     return value
 
 
-def _text_filter(apply: Callable[..., Any]) -> Callable[..., Any]:
+def _refuse_null_in_filter(apply: Callable[..., Any]) -> Callable[..., Any]:
     """Wraps a filter, so that it refuses a null, as printing does."""
     place = 1 if hasattr(apply, "jinja_pass_arg") else 0
 
     @wraps(apply)
     def checked(*given: Any, **named: Any) -> Any:
-        _finalize_value(given[place])
+        _require_not_null(given[place])
         return apply(*given, **named)
 
     return checked
 
 
-def _date_filter(locale: str) -> Callable[[Context, Any], str]:
+def _make_date_filter(locale: str) -> Callable[[Context, Any], str]:
     """Makes the date filter of a text in a locale."""
 
     @pass_context
@@ -267,7 +267,7 @@ def _lines_filter(context: EvalContext, value: Any) -> str:
 
 
 @pass_context
-def _tracked_filter(context: Context, value: Any) -> str:
+def _tracked_link_filter(context: Context, value: Any) -> str:
     """A filter: a link that counts the click, if the recipient may be counted; otherwise the URL itself."""
     if isinstance(value, Undefined):
         str(value)  # raises, and says what is missing
@@ -277,12 +277,12 @@ def _tracked_filter(context: Context, value: Any) -> str:
     return value if track is None else str(track(value))
 
 
-def _address_filter(value: Any, attribute: str, before: str) -> Any:
+def _checked_url_filter(value: Any, attribute: str, before: str) -> Any:
     """A filter: returns the value if an address may begin with it.
 
     Raises `WrongValue` otherwise. An empty value passes.
     """
-    text = str(_check_printed(value))
+    text = str(_require_printable(value))
     if text and (fault := address_fault(attribute, before + text)):
         raise WrongValue(fault)
     return value

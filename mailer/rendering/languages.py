@@ -77,10 +77,10 @@ def _nearest_locale(wanted: str, spoken: tuple[str, ...]) -> str | None:
         return wanted
     theirs = full_language(wanted)
     same = [code for code in spoken if full_language(code).language == theirs.language]
-    return min(same, key=partial(_region_distance, wanted), default=None)
+    return min(same, key=partial(_locale_distance, wanted), default=None)
 
 
-def _region_distance(wanted: str, code: str) -> tuple[object, ...]:
+def _locale_distance(wanted: str, code: str) -> tuple[object, ...]:
     """Returns a sort key for codes of one language: the same script first, then the nearest region."""
     theirs, other = full_language(wanted), full_language(code)
     parent = _parent_locale(wanted)
@@ -101,7 +101,7 @@ def _parent_locale(code: str) -> str | None:
     return next((_PARENTS[key].replace("_", "-") for key in keys if key in _PARENTS), None)
 
 
-def has_same_script(one: str, other: str) -> bool:
+def has_same_language_and_script(one: str, other: str) -> bool:
     """Tells whether two codes are of one language in one script."""
     return full_language(one)[1:3] == full_language(other)[1:3]
 
@@ -114,11 +114,13 @@ def date_locale(reader: str | None, text: str) -> str:
         reader: the reader's code, or None.
         text: the code of the text.
     """
-    return reader if reader and full_language(reader).has_region and has_same_script(reader, text) else text
+    return (
+        reader if reader and full_language(reader).has_region and has_same_language_and_script(reader, text) else text
+    )
 
 
 @lru_cache(maxsize=1000)
-def is_locale(code: str) -> bool:
+def is_known_locale(code: str) -> bool:
     """Tells whether the Unicode locale data have a code's language, and its script and territory if it has them."""
     names = Locale("en")
     language, *rest = code.split("-")

@@ -21,7 +21,7 @@ _GOES_ON = re.compile(r"[\s/?#&=]")
 """Characters that may follow a URL of a context, since the template may add a path or query."""
 
 
-def find_glued_links(text: str, html: str, values: Mapping[str, Any]) -> Iterator[str]:
+def glued_link_faults(text: str, html: str, values: Mapping[str, Any]) -> Iterator[str]:
     """Yields the faults of links in a rendered example that have other text directly before or after them.
 
     Args:
@@ -29,70 +29,70 @@ def find_glued_links(text: str, html: str, values: Mapping[str, Any]) -> Iterato
         html: the HTML part.
         values: the values of the rendering.
     """
-    urls = dict(_named_urls(values, ""))
+    urls = dict(_urls_with_names(values, ""))
     if not urls:
         return
     known = re.compile("|".join(re.escape(url) for url in sorted(urls, key=len, reverse=True)))
     for part, content in (("text", text), ("HTML", html)):
         for found in known.finditer(content):
             name, follower = urls[found[0]], content[found.end() : found.end() + 1]
-            if follower and not _link_end_faults(part, name, follower):
-                yield _follower_text(part, name)
-            if part == "text" and _is_glued(name, content[max(found.start() - 1, 0) : found.start()]):
-                yield _leader_text(name)
+            if follower and not _may_follow_link(part, name, follower):
+                yield _follower_fault_text(part, name)
+            if part == "text" and _is_glued_before(name, content[max(found.start() - 1, 0) : found.start()]):
+                yield _leader_fault_text(name)
 
 
-def find_branching_links(text: str, html: str) -> Iterator[str]:
+def glued_link_faults_in_branches(text: str, html: str) -> Iterator[str]:
     """Yields the same faults of a template in all its branches; both parts are results of `literal_text`."""
     for part, content in (("text", text), ("HTML", html)):
         mirrored = content[::-1].translate(_MIRRORED) if part == "text" else ""
         for found in _MARKED.finditer(content):
             name = found["name"]
             leaders = _possible_followers(mirrored, len(content) - found.start()) if mirrored else ()
-            if any(_is_glued(name, leader) for leader in leaders):
-                yield _leader_text(name)
+            if any(_is_glued_before(name, leader) for leader in leaders):
+                yield _leader_fault_text(name)
             if any(
-                not _link_end_faults(part, name, follower) for follower in _possible_followers(content, found.end())
+                not _may_follow_link(part, name, follower) for follower in _possible_followers(content, found.end())
             ):
-                yield _follower_text(part, name)
+                yield _follower_fault_text(part, name)
 
 
-def _link_end_faults(part: str, name: str, follower: str) -> bool:
+def _may_follow_link(part: str, name: str, follower: str) -> bool:
     if name in OWN_LINKS:
         return bool((_AFTER_TEXT if part == "text" else _AFTER_HTML).match(follower))
     return part == "HTML" or bool(_GOES_ON.match(follower))
 
 
-def _is_glued(name: str, leader: str) -> bool:
+def _is_glued_before(name: str, leader: str) -> bool:
     """Tells whether a character directly before a link breaks it, since programs read both as one word."""
     return (_GLUED_BEFORE if name in OWN_LINKS else _WORD).match(leader) is not None
 
 
-def _leader_text(name: str) -> str:
+def _leader_fault_text(name: str) -> str:
     return (
         f"the text part has something right before {name}, which makes a dead link; begin a line or write a space "
         "(a line break right behind {% … %} is removed)"
     )
 
 
-def _follower_text(part: str, name: str) -> str:
+def _follower_fault_text(part: str, name: str) -> str:
     return (
         f"the {part} part has something right behind {name}, which makes a dead link; end the line or write a space "
         "(a line break right behind {% … %} is removed)"
     )
 
 
-def _named_urls(value: Any, name: str) -> Iterator[tuple[str, str]]:
+def _urls_with_names(value: Any, name: str) -> Iterator[tuple[str, str]]:
     """Yields the URLs among values, each with the name of its value."""
     match value:
         case str() if is_web_url(value):
             yield value, name
         case Mapping():
             for key, inner in value.items():
-                yield from _named_urls(inner, key)
+                yield from _urls_with_names(inner, key)
         case list():
             for inner in value:
-                yield from _named_urls(inner, name)
+                yield from _urls_with_names(inner, name)
         case _:
             pass
 

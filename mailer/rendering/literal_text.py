@@ -36,19 +36,19 @@ def dotted_name(node: nodes.Node) -> str | None:
 def names_by_line(tree: nodes.Template) -> dict[int, tuple[str, ...]]:
     """Returns the dotted names of the values that each line of a source uses."""
     found: dict[int, dict[str, None]] = {}
-    for node in _outermost_nodes(tree):
+    for node in _outermost_named_nodes(tree):
         found.setdefault(node.lineno, {})[dotted_name(node) or ""] = None
     return {line: tuple(names) for line, names in found.items()}
 
 
-def _outermost_nodes(node: nodes.Node) -> Iterator[nodes.Node]:
+def _outermost_named_nodes(node: nodes.Node) -> Iterator[nodes.Node]:
     for child in node.iter_child_nodes():
         if isinstance(child, nodes.Name) and child.ctx == "store":
             continue
         if dotted_name(child):
             yield child
         else:
-            yield from _outermost_nodes(child)
+            yield from _outermost_named_nodes(child)
 
 
 def _printed_pieces(node: nodes.Node) -> Iterator[str | nodes.Expr]:

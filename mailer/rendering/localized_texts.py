@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mailer.input_types import parse_locale
-from mailer.rendering.languages import best_locale, has_same_script, is_locale
+from mailer.rendering.languages import best_locale, has_same_language_and_script, is_known_locale
 from mailer.rendering.template import RenderError, Template
 
 Texts = Mapping[str, Mapping[str, Any]]
@@ -26,7 +26,7 @@ def localized_texts(context: Mapping[str, Any], template: Template) -> dict[str,
 
 def _is_by_language(value: Mapping[str, Any]) -> bool:
     try:
-        return bool(value) and all(is_locale(parse_locale(code)) for code in value)
+        return bool(value) and all(is_known_locale(parse_locale(code)) for code in value)
     except ValueError:
         return False
 
@@ -35,7 +35,9 @@ def locales_with_texts(template: Template, texts: Texts) -> tuple[str, ...]:
     """Returns the template's locales that all of the texts have. Each reader gets one of them."""
     if not texts:  # as most mailings
         return template.locales
-    return tuple(code for code in template.locales if all(_has_text(by_code, code) for by_code in texts.values()))
+    return tuple(
+        code for code in template.locales if all(_has_text_for_locale(by_code, code) for by_code in texts.values())
+    )
 
 
 def context_in_locale(context: Mapping[str, Any], texts: Texts, chosen: str) -> Mapping[str, Any]:
@@ -54,7 +56,8 @@ def context_in_locale(context: Mapping[str, Any], texts: Texts, chosen: str) -> 
 def missing_languages(template: Template, texts: Texts) -> dict[str, list[str]]:
     """Returns the template's locales that each text lacks, by the name of the text."""
     missing = {
-        name: [code for code in template.locales if not _has_text(by_code, code)] for name, by_code in texts.items()
+        name: [code for code in template.locales if not _has_text_for_locale(by_code, code)]
+        for name, by_code in texts.items()
     }
     return {name: codes for name, codes in missing.items() if codes}
 
@@ -68,17 +71,17 @@ def describe_missing_languages(template: Template, context: Mapping[str, Any]) -
         yield f"context.{name} lacks {', '.join(codes)}: who reads that gets the whole mail in {instead}"
 
 
-def _nearest_text(by_code: Mapping[str, Any], chosen: str) -> str | None:
+def _nearest_text_locale(by_code: Mapping[str, Any], chosen: str) -> str | None:
     """Returns the locale of the text for a mail in a locale, in the same language and script, or None."""
-    return best_locale(chosen, tuple(code for code in by_code if has_same_script(code, chosen)))
+    return best_locale(chosen, tuple(code for code in by_code if has_same_language_and_script(code, chosen)))
 
 
-def _has_text(by_code: Mapping[str, Any], chosen: str) -> bool:
-    return _nearest_text(by_code, chosen) is not None
+def _has_text_for_locale(by_code: Mapping[str, Any], chosen: str) -> bool:
+    return _nearest_text_locale(by_code, chosen) is not None
 
 
 def _text_in_locale(name: str, by_code: Mapping[str, Any], chosen: str) -> Any:
-    found = _nearest_text(by_code, chosen)
+    found = _nearest_text_locale(by_code, chosen)
     if found is None:
         raise RenderError(f"{name} is missing in {chosen}")
     return by_code[found]

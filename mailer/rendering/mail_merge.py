@@ -20,7 +20,7 @@ _WRAPPERS = (nodes.FilterBlock, nodes.AssignBlock, nodes.CallBlock, nodes.Scoped
 """Nodes that change the text that is printed inside of them."""
 
 
-def value_kind(value: object) -> object:
+def form_key_of_value(value: object) -> object:
     """Returns the part of a value that a form depends on: whether the value is there, and whether it is a text."""
     return bool(value) if isinstance(value, str) else None if value is None else "no text"
 
@@ -56,16 +56,16 @@ def _transformed_names(node: nodes.Node, *, within: bool) -> Iterator[str]:
     """Walks the tree. `within`: an outer node changes the text that is printed here."""
     within = within or isinstance(node, _WRAPPERS)
     for child in node.iter_child_nodes():
-        name = _plain_name(child)
+        name = _slot_name_of_node(child)
         if name == "recipient":
             yield name
         elif name is None:
             yield from _transformed_names(child, within=within)
-        elif within or not _is_plain(node, child):
+        elif within or not _is_printed_or_tested(node, child):
             yield name
 
 
-def _plain_name(node: nodes.Node) -> str | None:
+def _slot_name_of_node(node: nodes.Node) -> str | None:
     match node:
         case nodes.Getattr(node=nodes.Name(name="recipient"), attr="name"):
             return NAME
@@ -75,7 +75,7 @@ def _plain_name(node: nodes.Node) -> str | None:
             return None
 
 
-def _is_plain(parent: nodes.Node, child: nodes.Node) -> bool:
+def _is_printed_or_tested(parent: nodes.Node, child: nodes.Node) -> bool:
     """Tells whether a node prints a value as it is, or only tests whether it is there."""
     match parent:
         case nodes.Output():

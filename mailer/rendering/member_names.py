@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from mailer.input_types import MAX_ID
 from mailer.policy.rule_registry import rule
-from mailer.rendering.autolinks import has_link
+from mailer.rendering.autolinks import has_autolink
 
 _MEMBER: Final = "member"
 SAMPLE_NAME: Final = "Tariq"
@@ -25,10 +25,10 @@ _SOMEBODY: Final[Mapping[str, str]] = {
 
 def is_member(value: Any) -> bool:
     """Tells whether a value names a member: `{"member": REF}` in an event; stored values have the ledger's number."""
-    return type(value) is dict and value.keys() == {_MEMBER} and _is_member_key(value[_MEMBER])
+    return type(value) is dict and value.keys() == {_MEMBER} and _is_ref_or_number(value[_MEMBER])
 
 
-def is_member_ref(value: Any) -> bool:
+def is_member_by_ref(value: Any) -> bool:
     """Tells whether a value names a member by ref, as in an event."""
     return is_member(value) and isinstance(value[_MEMBER], str)
 
@@ -41,7 +41,8 @@ def members_in(context: Mapping[str, Any]) -> Iterator[Any]:
 def number_members(context: Mapping[str, Any], numbers: Mapping[str, int]) -> dict[str, Any]:
     """Returns a context with the ledger's numbers instead of refs. A number leads to nobody once its row is deleted."""
     return {
-        name: {_MEMBER: numbers[value[_MEMBER]]} if is_member_ref(value) else value for name, value in context.items()
+        name: {_MEMBER: numbers[value[_MEMBER]]} if is_member_by_ref(value) else value
+        for name, value in context.items()
     }
 
 
@@ -51,11 +52,12 @@ def member_reference(ref: str | None) -> dict[str, str]:
 
 
 @rule("members-names", "interpals-28", idle={})
-def name_members(context: Mapping[str, Any], names: Mapping[Any, str], locale: str) -> dict[str, str]:
+def names_of_members(context: Mapping[str, Any], names: Mapping[Any, str], locale: str) -> dict[str, str]:
     """Another member has the name of that member's own record, or none: a name that would be a link is none."""
     found = {name: names.get(value[_MEMBER]) for name, value in context.items() if is_member(value)}
     return {
-        name: words_for_unknown_member(locale) if not text or has_link(text) else text for name, text in found.items()
+        name: words_for_unknown_member(locale) if not text or has_autolink(text) else text
+        for name, text in found.items()
     }
 
 
@@ -64,7 +66,7 @@ def values_without_members(context: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in context.items() if not is_member(value)}
 
 
-def sample_members(context: Mapping[str, Any]) -> Mapping[str, Any]:
+def context_with_sample_members(context: Mapping[str, Any]) -> Mapping[str, Any]:
     """Returns a context with the sample name for each member, for previews."""
     found = [name for name, value in context.items() if type(value) is dict and is_member(value)]
     return {**context, **dict.fromkeys(found, SAMPLE_NAME)} if found else context
@@ -75,5 +77,5 @@ def words_for_unknown_member(locale: str) -> str:
     return _SOMEBODY.get(locale.partition("-")[0], _SOMEBODY["en"])
 
 
-def _is_member_key(value: Any) -> bool:
+def _is_ref_or_number(value: Any) -> bool:
     return (isinstance(value, str) and 0 < len(value) <= MAX_ID) or type(value) is int

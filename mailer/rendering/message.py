@@ -1,8 +1,8 @@
 """The whole message as bytes (RFC 5322, 2045, 6532), written directly.
 
 Python's `EmailMessage` costs 1,400 µs a message, ten times the budget of the whole pipeline. The parts that do not
-depend on the recipient are therefore written once a mailing, as `StaticParts`. A `CompiledMessage` lacks only a few
-values, and each message fills them in. The tests read these messages back with Python's own parser.
+depend on the recipient are therefore written once a mailing, as `StaticMessageParts`. A `CompiledMessage` lacks only a
+few values, and each message fills them in. The tests read these messages back with Python's own parser.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,11 +19,11 @@ from mailer.rendering.headers import (
     AddrSpec,
     HeaderRefused,
     check_one_line,
+    check_structured_value,
     header_parameter,
     list_id_value,
-    mailbox_value,
-    named_address,
-    structured_value,
+    mailbox_header_value,
+    mailbox_value_of_spec,
     unstructured_value,
 )
 from mailer.rendering.mail_merge import MergeField, MergeForm, Pieces, fill_pieces
@@ -63,7 +63,7 @@ class MailingHeaders:
     topic: str | None = None
 
 
-class StaticParts:
+class StaticMessageParts:
     """The parts of a message that are the same for every recipient of a mailing."""
 
     def __init__(self, head: MailingHeaders) -> None:
@@ -74,7 +74,7 @@ class StaticParts:
         """
         self._optional = head.category.is_optional
         name, address = split_sender(head.sender)
-        self._from = f"From: {mailbox_value(address, name, 'From')}\r\n"
+        self._from = f"From: {mailbox_header_value(address, name, 'From')}\r\n"
         fixed = "".join(f"{name}: {value}\r\n" for name, value in _fixed_headers(head))
         self._opening = fixed.encode() + _multipart_opening(bool(head.attachments))
         self._closing = _multipart_closing(head.attachments)
@@ -89,7 +89,7 @@ class StaticParts:
 
 
 class CompiledMessage:
-    """A message without its recipient and without the values of its slots. `StaticParts.compile_message` makes it.
+    """A message without its recipient and without values in its slots. `StaticMessageParts.compile_message` makes it.
 
     Attributes:
         fields: the kinds of personal data in it.
@@ -146,20 +146,20 @@ class CompiledMessage:
         if subject is None:
             subject = unstructured_value(fill_pieces(self._subject, values), "Subject")
         head = (
-            f"{self._sender}To: {named_address(to, name, 'To')}\r\n"
+            f"{self._sender}To: {mailbox_value_of_spec(to, name, 'To')}\r\n"
             f"Subject: {subject}\r\n"
-            f"Date: {_date_value(date)}\r\n"
+            f"Date: {_date_header_value(date)}\r\n"
             f"Message-ID: {check_one_line(message_id, 'Message-ID')}\r\n{leave}"
         )
         pieces = self._pieces.copy()
         pieces[0] = head.encode()
         for wanted, (in_text, in_html) in self._holes.items():
             value = values[wanted]
-            piece = _quote_value(value)
+            piece = _quoted_printable_value(value)
             for at in in_text:
                 pieces[at] = piece
             if in_html and _needs_escaping(value):
-                piece = _quote_value(_escape_value(value, html=True))
+                piece = _quoted_printable_value(_escape_if_html(value, html=True))
             for at in in_html:
                 pieces[at] = piece
         for at, part in self._dense:
@@ -185,16 +185,16 @@ class _Base64Part:
     def fill_part(self, values: Mapping[str, str]) -> bytes:
         """Returns the whole part in base64, with its slots filled."""
         wanted = [piece.name for piece in self.pieces if isinstance(piece, MergeField)]
-        shown = {name: _to_crlf(_escape_value(values[name], self.html)) for name in wanted}
+        shown = {name: _to_crlf(_escape_if_html(values[name], self.html)) for name in wanted}
         return base64_lines(fill_pieces(self.pieces, shown).encode())
 
 
 def _fixed_headers(head: MailingHeaders) -> list[tuple[str, str]]:
     headers = [("Auto-Submitted", "auto-generated"), ("Feedback-ID", _feedback_id_value(head))]
     if head.reply_to:
-        headers.append(("Reply-To", mailbox_value(head.reply_to, None, "Reply-To")))
+        headers.append(("Reply-To", mailbox_header_value(head.reply_to, None, "Reply-To")))
     if head.category.is_optional:
-        headers.append(("List-Id", _list_identity(head)))
+        headers.append(("List-Id", _list_id_of_mailing(head)))
         headers.append(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
         headers.append(("X-Auto-Response-Suppress", "All"))  # Exchange heeds nothing else
     headers.append(("MIME-Version", "1.0"))
@@ -206,10 +206,10 @@ def _feedback_id_value(head: MailingHeaders) -> str:
     parts = (head.campaign or "-", head.category.name, head.brand, "mailer")
     if any(":" in part for part in parts):
         raise HeaderRefused("Feedback-ID: a part of it has a colon")
-    return structured_value(":".join(parts), "Feedback-ID")
+    return check_structured_value(":".join(parts), "Feedback-ID")
 
 
-def _list_identity(head: MailingHeaders) -> str:
+def _list_id_of_mailing(head: MailingHeaders) -> str:
     """Returns the List-Id: the name of the list and its identifier. A topic has an identifier of its own."""
     category, topic = head.category, head.topic
     plain = (
@@ -233,7 +233,7 @@ def _multipart_closing(attachments: Sequence[Attachment]) -> bytes:
     for attachment in attachments:
         head = (
             f"\r\n--{_MIXED}\r\n"
-            f"Content-Type: {_content_type(attachment)}\r\n"
+            f"Content-Type: {_content_type_of_attachment(attachment)}\r\n"
             "Content-Transfer-Encoding: base64\r\n"
             f"Content-Disposition: attachment{header_parameter('filename', attachment.filename)}\r\n\r\n"
         )
@@ -243,7 +243,7 @@ def _multipart_closing(attachments: Sequence[Attachment]) -> bytes:
     return b"".join(parts)
 
 
-def _content_type(attachment: Attachment) -> str:
+def _content_type_of_attachment(attachment: Attachment) -> str:
     """Returns the content type; a text has its charset (RFC 2046 4.1.2). Older attachments may not be in UTF-8."""
     if not attachment.content_type.startswith("text/"):
         return attachment.content_type
@@ -280,7 +280,7 @@ def _with_crlf_lines(pieces: Pieces) -> Pieces:
     return tuple(_to_crlf(piece) if isinstance(piece, str) else piece for piece in ended)
 
 
-def _quote_value(value: str) -> bytes:
+def _quoted_printable_value(value: str) -> bytes:
     return quoted_piece(_to_crlf(value).encode())
 
 
@@ -295,7 +295,7 @@ def _needs_escaping(value: str) -> bool:
     return "&" in value or "<" in value or ">" in value or '"' in value or "'" in value
 
 
-def _escape_value(value: str, html: bool) -> str:
+def _escape_if_html(value: str, html: bool) -> str:
     return str(escape(value)) if html else value
 
 
@@ -305,5 +305,5 @@ def _has_no_fields(pieces: Pieces) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _date_value(seconds: int) -> str:
+def _date_header_value(seconds: int) -> str:
     return formatdate(seconds).replace("-0000", "+0000")

@@ -178,7 +178,7 @@ def long_promotional_words() -> frozenset[str]:
     return frozenset(every) | {"sale", "discounts", "discounted", "vouchers", "coupons"}
 
 
-def words_of_part(content: str, *, markup: bool) -> str:
+def part_as_plain_text(content: str, *, markup: bool) -> str:
     """Returns the plain text of a part, without markup and marks; texts of HTML attributes come last."""
     text = content if content.isprintable() else _MARKS.sub("", _VALUE.sub("0", content))
     if markup:
@@ -196,7 +196,7 @@ def promotional_words(content: str, *locales: str, markup: bool = False) -> Iter
         locales: the locales of the text. The words of all languages are also looked for, except ambiguous ones.
         markup: whether it is HTML.
     """
-    text = words_of_part(content, markup=markup)
+    text = part_as_plain_text(content, markup=markup)
     if not text.isascii():
         text = UNSEEN.sub("", normalized("NFKC", UNSEEN.sub("", text)))  # one may be between letter and accent
     text = join_spread_letters(" ".join(text.split()))
@@ -205,15 +205,15 @@ def promotional_words(content: str, *locales: str, markup: bool = False) -> Iter
     text = text.lower()
     if _JOINED.search(text):
         text = f"{text} | {_JOINED.sub(' ', text)}"
-    for pattern in dict.fromkeys(map(_words_of_language, ("en", *(locale.partition("-")[0] for locale in locales)))):
+    for pattern in dict.fromkeys(map(_pattern_of_language, ("en", *(locale.partition("-")[0] for locale in locales)))):
         yield from (found[0] for found in pattern.finditer(text))
 
 
-def promotion_in_address(address: str) -> str | None:
+def promotion_in_url(address: str) -> str | None:
     """Returns the first promotional words in a slug, or in a URL after its host, or None."""
     found = _IN_SLUG.search(" ".join(re.findall(r"[^\W_]+", unquote(_HOST.sub("", address)).lower())))
     return found[0] if found else None
 
 
-def _words_of_language(language: str) -> re.Pattern[str]:
+def _pattern_of_language(language: str) -> re.Pattern[str]:
     return _PROMOTES.get(language, _ANYWHERE) if language != "en" else _ANYWHERE

@@ -127,7 +127,7 @@ class PreferencesToken(NamedTuple):
     generation: int | None = None
 
 
-class ReportToken(NamedTuple):
+class RecipientReportToken(NamedTuple):
     """The contents of a report link: a person asks why they got a mailing, or says that the account is not theirs.
 
     `generation`: see `UnsubscribeToken`.
@@ -184,21 +184,21 @@ class SignedLinks:
             )
             for purpose in TokenPurpose
         }
-        self._signing_keys = {purpose: _derive(keys[0], purpose) for purpose in TokenPurpose}
-        self._bounce_keys = [_derive(key, "bounce") for key in keys]
+        self._signing_keys = {purpose: _derive_key(keys[0], purpose) for purpose in TokenPurpose}
+        self._bounce_keys = [_derive_key(key, "bounce") for key in keys]
         # The oldest key: the Message-ID of a delivery must not change when a newer key is put in front.
-        self._message_key = _derive(keys[-1], "message-id")
+        self._message_key = _derive_key(keys[-1], "message-id")
 
     def unsubscribe_link(self, token: UnsubscribeToken) -> str:
         """Returns the link that leaves a category: a page by GET, an opt-out by POST (RFC 8058)."""
         mailing = f'"{token.mailing_id.hex}"' if token.mailing_id else "null"
-        of = _generation_suffix(token.generation)
+        of = _address_generation_suffix(token.generation)
         payload = f"[{_json(token.brand)},{token.recipient_id},{_json(token.category)},{mailing}{of}]"
         return f"{self._url}/u/{self._sign_payload(TokenPurpose.UNSUBSCRIBE, payload)}"
 
     def read_unsubscribe(self, text: str) -> UnsubscribeToken | None:
         """Returns the contents of an unsubscribe token, or None if it is not ours."""
-        match self._read_payload(TokenPurpose.UNSUBSCRIBE, text):
+        match self._read_signed_payload(TokenPurpose.UNSUBSCRIBE, text):
             case [str(brand), int(recipient_id), str(category), str() | None as mailing, *of]:
                 return UnsubscribeToken(brand, recipient_id, category, UUID(mailing) if mailing else None, *of)
             case _:
@@ -209,11 +209,11 @@ class SignedLinks:
 
         At level `mailing` it is the same for all recipients of a mailing.
         """
-        return f"{self._url}/o/{self._sign_payload(TokenPurpose.OPEN, _compact(_count_fields(token)))}.gif"
+        return f"{self._url}/o/{self._sign_payload(TokenPurpose.OPEN, _compact(_open_or_click_fields(token)))}.gif"
 
     def read_open(self, text: str) -> OpenToken | None:
         """Returns the contents of a pixel's token, with or without `.gif`, or None if it is not ours."""
-        match self._read_payload(TokenPurpose.OPEN, text):
+        match self._read_signed_payload(TokenPurpose.OPEN, text):
             case str(mailing):
                 return OpenToken(UUID(mailing))
             case [str(mailing), nonce, recipient_id, *of]:
@@ -229,11 +229,12 @@ class SignedLinks:
         """
         if not is_web_url(token.url):
             raise ValueError(f"a tracked link leads to an https or http URL of at most {MAX_URL} octets")
-        return f"{self._url}/c/{self._sign_payload(TokenPurpose.CLICK, _compact([_count_fields(token), token.url]))}"
+        payload = _compact([_open_or_click_fields(token), token.url])
+        return f"{self._url}/c/{self._sign_payload(TokenPurpose.CLICK, payload)}"
 
     def read_click(self, text: str) -> ClickToken | None:
         """Returns the contents of a tracked link's token, or None if it is not ours."""
-        match self._read_payload(TokenPurpose.CLICK, text):
+        match self._read_signed_payload(TokenPurpose.CLICK, text):
             case [str(mailing), str(url)]:
                 return ClickToken(UUID(mailing), url)
             case [[str(mailing), nonce, recipient_id, *of], str(url)]:
@@ -248,7 +249,7 @@ class SignedLinks:
 
     def read_confirm(self, text: str) -> ConfirmToken | None:
         """Returns the contents of a confirmation's token, or None if it is not ours."""
-        match self._read_payload(TokenPurpose.CONFIRM, text):
+        match self._read_signed_payload(TokenPurpose.CONFIRM, text):
             case [str(brand), int(recipient_id), str(confirmation), int(generation)]:
                 return ConfirmToken(brand, recipient_id, UUID(confirmation), generation)
             case _:
@@ -256,42 +257,42 @@ class SignedLinks:
 
     def preferences_link(self, token: PreferencesToken) -> str:
         """Returns the link to a person's preferences at a brand."""
-        payload = f"[{_json(token.brand)},{token.recipient_id}{_generation_suffix(token.generation)}]"
+        payload = f"[{_json(token.brand)},{token.recipient_id}{_address_generation_suffix(token.generation)}]"
         return f"{self._url}/preferences/{self._sign_payload(TokenPurpose.PREFERENCES, payload)}"
 
     def read_preferences(self, text: str) -> PreferencesToken | None:
         """Returns the contents of a preferences token, or None if it is not ours."""
-        match self._read_payload(TokenPurpose.PREFERENCES, text):
+        match self._read_signed_payload(TokenPurpose.PREFERENCES, text):
             case [str(brand), int(recipient_id), *of]:
                 return PreferencesToken(brand, recipient_id, *of)
             case _:
                 return None
 
-    def report_link(self, token: ReportToken) -> str:
+    def recipient_report_link(self, token: RecipientReportToken) -> str:
         """Returns the link for "why do I get this" and "this is not my account".
 
         In an invitation it also stops the inviter.
         """
-        of = _generation_suffix(token.generation)
+        of = _address_generation_suffix(token.generation)
         payload = f'[{_json(token.brand)},{token.recipient_id},"{token.mailing_id.hex}"{of}]'
         return f"{self._url}/report/{self._sign_payload(TokenPurpose.REPORT, payload)}"
 
-    def read_report(self, text: str) -> ReportToken | None:
+    def read_recipient_report(self, text: str) -> RecipientReportToken | None:
         """Returns the contents of a report's token, or None if it is not ours."""
-        match self._read_payload(TokenPurpose.REPORT, text):
+        match self._read_signed_payload(TokenPurpose.REPORT, text):
             case [str(brand), int(recipient_id), str(mailing), *of]:
-                return ReportToken(brand, recipient_id, UUID(mailing), *of)
+                return RecipientReportToken(brand, recipient_id, UUID(mailing), *of)
             case _:
                 return None
 
-    def undo_token(self, token: UndoToken) -> str:
+    def sign_undo_token(self, token: UndoToken) -> str:
         """Returns the signed value of the undo button. It is never part of a link."""
         payload = [token.brand, token.recipient_id, token.suppression, token.at.isoformat()]
         return self._sign_payload(TokenPurpose.UNDO, _compact(payload))
 
     def read_undo(self, text: str) -> UndoToken | None:
         """Returns the opt-out that a button's value undoes, or None if the value is not ours."""
-        match self._read_payload(TokenPurpose.UNDO, text):
+        match self._read_signed_payload(TokenPurpose.UNDO, text):
             case [str(brand), int(recipient_id), int(suppression), str(at)]:
                 return UndoToken(brand, recipient_id, suppression, datetime.fromisoformat(at))
             case _:
@@ -305,19 +306,22 @@ class SignedLinks:
         """
         return f"<{self._message_key(_pack_ids(mailing_id, recipient_id))[:20].hex()}@{domain}>"
 
-    def self_test(self) -> None:
+    def check_links_read_back(self) -> None:
         """Makes a link for each purpose that has one, and reads it back.
 
         Raises:
             ValueError: a link is no plain web URL, or its token does not read back as it was made.
         """
         mailing = UUID(int=1)
-        unsubscribe, report = UnsubscribeToken("brand", 1, "category", mailing, 1), ReportToken("brand", 1, mailing, 1)
+        unsubscribe, report = (
+            UnsubscribeToken("brand", 1, "category", mailing, 1),
+            RecipientReportToken("brand", 1, mailing, 1),
+        )
         preferences, confirm = PreferencesToken("brand", 1, 1), ConfirmToken("brand", 1, mailing, 1)
         pixel, click = OpenToken(mailing, "nonce"), ClickToken(mailing, "https://example.org/", "nonce")
         for link, read, made in (
             (self.unsubscribe_link(unsubscribe), self.read_unsubscribe, unsubscribe),
-            (self.report_link(report), self.read_report, report),
+            (self.recipient_report_link(report), self.read_recipient_report, report),
             (self.preferences_link(preferences), self.read_preferences, preferences),
             (self.confirm_link(confirm), self.read_confirm, confirm),
             (self.pixel_url(pixel).removesuffix(".gif"), self.read_open, pixel),
@@ -358,7 +362,7 @@ class SignedLinks:
         data = _encode_unpadded(payload.encode())
         return (b"%b.%b" % (data, _encode_unpadded(self._signing_keys[purpose](data)))).decode()
 
-    def _read_payload(self, purpose: TokenPurpose, text: str) -> Any:
+    def _read_signed_payload(self, purpose: TokenPurpose, text: str) -> Any:
         """Returns a payload that we signed, or None. The values of a signed payload need no further check.
 
         Mail programs may take the text after a link as a part of it: a full stop, a bracket, the next word. A signature
@@ -385,12 +389,12 @@ def is_web_url(url: str) -> bool:
     return parts.scheme in ("https", "http") and bool(parts.hostname)
 
 
-def _generation_suffix(generation: int | None) -> str:
+def _address_generation_suffix(generation: int | None) -> str:
     """Returns the end of a payload, with the generation of the address if there is one."""
     return "" if generation is None else f",{generation}"
 
 
-def _count_fields(token: OpenToken | ClickToken) -> Any:
+def _open_or_click_fields(token: OpenToken | ClickToken) -> Any:
     """Returns the counted fields of a payload: the mailing alone, or with nonce, recipient and generation."""
     mailing = token.mailing_id.hex
     if token.nonce is None and token.recipient_id is None:
@@ -404,7 +408,7 @@ def _encode_unpadded(data: bytes) -> bytes:
     return binascii.b2a_base64(data, newline=False).translate(_FOR_URLS).rstrip(b"=")
 
 
-def _derive(key: str, purpose: str) -> KeyedHash:
+def _derive_key(key: str, purpose: str) -> KeyedHash:
     return KeyedHash(hmac.digest(key.encode(), f"mailer.{purpose}".encode(), "sha256"))
 
 

@@ -7,7 +7,7 @@ from mailer.rendering.value_types import ListType, ObjectType, SingleType, Value
 _REMEDY = "is about one thing; send several as a newsletter"
 
 
-def find_several_subjects(types: Mapping[str, ValueType], category: str) -> Iterator[str]:
+def several_subject_faults(types: Mapping[str, ValueType], category: str) -> Iterator[str]:
     """Yields values that make a newsletter of a notice: pages in a list, several pages, or lists of several texts.
 
     The check looks at types and not at words, so it works in each language. A newsletter of fixed text without links
@@ -17,7 +17,7 @@ def find_several_subjects(types: Mapping[str, ValueType], category: str) -> Iter
         types: the types of a template whose mail nobody can leave.
         category: the category of the template.
     """
-    found = [each for name, kind in sorted(types.items()) for each in _single_types(kind, name)]
+    found = [each for name, kind in sorted(types.items()) for each in _single_types_with_places(kind, name)]
     pages = [place for place, kind, _ in found if kind.is_page]
     if listed := [place for place, kind, lists in found if kind.is_page and lists]:
         yield f"values: {', '.join(listed)} leads to a page for each of a list; {category} mail {_REMEDY}"
@@ -32,13 +32,13 @@ def find_several_subjects(types: Mapping[str, ValueType], category: str) -> Iter
             yield f"values: {', '.join(places)} are {len(places)} texts for each of a list; {category} mail {_REMEDY}"
 
 
-def _single_types(kind: ValueType, place: str, lists: str = "") -> Iterator[tuple[str, SingleType, str]]:
+def _single_types_with_places(kind: ValueType, place: str, lists: str = "") -> Iterator[tuple[str, SingleType, str]]:
     """Yields each single type within a value's type, with its place and the place of its list; empty: in no list."""
     match kind:
         case SingleType():
             yield place, kind, lists
         case ListType(each=each):
-            yield from _single_types(each, place, place)
+            yield from _single_types_with_places(each, place, place)
         case ObjectType(types=types):
             for field, inner in sorted(types.items()):
-                yield from _single_types(inner, f"{place}.{field}", lists)
+                yield from _single_types_with_places(inner, f"{place}.{field}", lists)

@@ -11,12 +11,12 @@ import jinja2.nodes
 from mailer.policy.category import Category
 from mailer.policy.switches import ServiceFooter, Switches
 from mailer.rendering.headers import CONTROL
-from mailer.rendering.jinja_environment import explain_error
+from mailer.rendering.jinja_environment import explain_render_error
 from mailer.rendering.languages import best_locale, date_locale
 from mailer.rendering.mail_merge import NAME, MergeForm, split_at_marks, values_with_marks
 from mailer.rendering.template_names import TRACKED
-from mailer.rendering.value_places import LeadingValue
 from mailer.rendering.value_types import ValueType
+from mailer.rendering.values_in_addresses import LeadingValue
 
 RESERVED = frozenset(
     {
@@ -82,7 +82,7 @@ class RenderedTemplate:
 
 
 @dataclass(frozen=True, slots=True)
-class TemplateVariant:
+class TemplateInLocale:
     """A template in one locale.
 
     Attributes:
@@ -128,7 +128,7 @@ class Template:
         promotional: whether it has a promotional block with contents.
         types: the declared types of the values of a context; in plain mail each value has one.
         example: a context for checks and previews. profile: a person's profile for the same.
-        source: all its sources, as JSON; `restore_template` makes the same template from it.
+        source: all its sources, as JSON; `compile_stored_source` makes the same template from it.
     """
 
     brand: str
@@ -154,7 +154,7 @@ class Template:
     example: Mapping[str, Any]
     profile: Mapping[str, Any]
     source: str = field(repr=False)
-    variants: Mapping[str, TemplateVariant] = field(repr=False)
+    variants: Mapping[str, TemplateInLocale] = field(repr=False)
 
     def jinja_sources(self, locale: str) -> Mapping[Piece, str]:
         """Returns the whole Jinja2 source of each piece in one of its own locales."""
@@ -185,7 +185,7 @@ class Template:
         Raises:
             RenderError: a value is missing or does not fit.
         """
-        return self._render(self.choose_locale(locale), values)
+        return self._render_in_locale(self.choose_locale(locale), values)
 
     def render_form(self, locale: str, values: Mapping[str, Any], personal: Mapping[str, Any]) -> MergeForm | None:
         """Renders the template once, as a form for all people who differ only in their personal texts.
@@ -209,13 +209,13 @@ class Template:
         except ValueError:
             return None
         recipient = RecipientValues(slots[NAME], values["recipient"].locale)
-        rendered = self._render(locale, {**values, **slots, "recipient": recipient})
+        rendered = self._render_in_locale(locale, {**values, **slots, "recipient": recipient})
         subject, html, text = (
             split_at_marks(piece, slots) for piece in (rendered.subject, rendered.html, rendered.text)
         )
         return MergeForm(subject, html, text) if subject is not None and html is not None and text is not None else None
 
-    def _render(self, chosen: str, values: Mapping[str, Any]) -> RenderedTemplate:
+    def _render_in_locale(self, chosen: str, values: Mapping[str, Any]) -> RenderedTemplate:
         variant = self.variants[chosen]
         pieces = variant.pieces
         piece: Piece = "subject"
@@ -226,14 +226,14 @@ class Template:
             piece = "text"
             text = pieces["text"].render(values)
         except Exception as error:  # a checked template raises errors only because of values
-            why = explain_error(error, variant.lines.get(piece, {}), values)
+            why = explain_render_error(error, variant.lines.get(piece, {}), values)
             raise RenderError(f"{self.brand}/{self.name} ({chosen}): {why}") from error
         if CONTROL.search(subject):
             raise RenderError(f"{self.brand}/{self.name} ({chosen}): the subject has a line break or control character")
         return RenderedTemplate(subject, html, text, chosen)
 
 
-def service_footer_for(category: Category, switches: Switches) -> ServiceFooter:
+def service_footer_of_category(category: Category, switches: Switches) -> ServiceFooter:
     """Returns the kind of footer that a category has instead of an unsubscribe link.
 
     Deactivating an account does not stop mail that outlives the account, so the footer of such mail does not offer it.

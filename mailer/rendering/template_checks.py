@@ -14,18 +14,27 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.rendering.allowed_markup import markup_faults
-from mailer.rendering.link_ends import find_branching_links, find_glued_links
+from mailer.rendering.link_ends import glued_link_faults, glued_link_faults_in_branches
 from mailer.rendering.localized_texts import localized_texts
+from mailer.rendering.named_party_checks import (
+    named_partner_faults,
+    unnamed_seal_programme_faults,
+    unnamed_sender_faults,
+)
 from mailer.rendering.promotional_words import promotional_words
-from mailer.rendering.sender_names import check_no_partner_named, check_seal_named, check_sender_named
-from mailer.rendering.single_subject import find_several_subjects
+from mailer.rendering.single_subject import several_subject_faults
 from mailer.rendering.template import PERSONAL, RESERVED, Piece, RenderedTemplate, RenderError, Template
 from mailer.rendering.template_files import TAG, TemplateFault, TemplateFiles
 from mailer.rendering.template_names import TRACKED
-from mailer.rendering.template_samples import Rendition, has_two_renditions, renditions_of, values_without_optional
+from mailer.rendering.template_samples import (
+    Rendition,
+    is_optional_for_some,
+    renditions_of,
+    variants_without_optional_values,
+)
 from mailer.rendering.value_types import FORMS, SingleType, type_fault
 from mailer.rendering.visible_text import VisibleText, visible_text
-from mailer.rendering.way_out_checks import check_leavable, render_usual, way_out_faults
+from mailer.rendering.way_out_checks import print_usual, way_out_faults_as_printed, way_out_faults_in_any_form
 
 _TRACKED_LINK = re.compile(r"<a\b[^>]*\bhref=\"[^\"]*(?:/c/|[?&;](?:utm_|mc_|gclid|fbclid))", re.IGNORECASE)
 _REMOTE_IMAGE = re.compile(r"<img\b[^>]*\bsrc=\"(?!cid:|data:)|\bbackground=\"|url\(", re.IGNORECASE)
@@ -87,7 +96,7 @@ class TemplatePage:
     @property
     def is_mandatory(self) -> bool:
         """Tells whether the template's category is mandatory, even if some people get it as updates."""
-        return self.policy.category(self.template.category).mandatory
+        return self.policy.get_category(self.template.category).mandatory
 
     @property
     def readable_parts(self) -> tuple[tuple[str, str], ...]:
@@ -105,14 +114,14 @@ class TemplatePage:
         return self.template.jinja_sources(self.rendered.locale)
 
 
-def check_template(template: Template, files: TemplateFiles) -> Iterator[TemplateFault]:
+def find_template_faults(template: Template, files: TemplateFiles) -> Iterator[TemplateFault]:
     """Yields the faults of a compiled template, each with the file to correct."""
     policy, manifest = files.brand.policy, files.folder / "template.toml"
     for problem in _manifest_problems(template, policy):
         yield TemplateFault(manifest, problem)
     if template.category not in policy.categories:
         return
-    misplaced = list(_misplaced_names(template, policy))
+    misplaced = list(_misplaced_name_faults(template, policy))
     yield from (TemplateFault(files.folder, problem) for problem in misplaced)
     if misplaced:
         return
@@ -132,7 +141,7 @@ def check_template(template: Template, files: TemplateFiles) -> Iterator[Templat
 
 def _rendered_pages(template: Template, files: TemplateFiles, locale: str) -> Iterator[TemplatePage]:
     policy = files.brand.policy
-    for face in renditions_of(policy, policy.category(template.category)):
+    for face in renditions_of(policy, policy.get_category(template.category)):
         # People who refused personalisation get the same template without a profile.
         for profile in (True, False) if "profile" in template.uses else (True,):
             values = face.sample_values(template, locale, profile=profile)
@@ -141,14 +150,16 @@ def _rendered_pages(template: Template, files: TemplateFiles, locale: str) -> It
 
 def _lacking_value_faults(page: TemplatePage) -> Iterator[str]:
     """Yields the faults of a page rendered without its optional values. Such a fault would stop a whole mailing."""
-    for left_out, values in values_without_optional(page.template, page.values):
+    for left_out, values in variants_without_optional_values(page.template, page.values):
         try:
             rendered = page.template.render(page.rendered.locale, values)
         except RenderError as error:
             yield f"cannot be rendered without {left_out}: {error}"
         else:
-            yield from find_glued_links(rendered.text, rendered.html, values)
-            yield from (f"without {left_out}, {fault}" for fault in way_out_faults(page, render_usual, values))
+            yield from glued_link_faults(rendered.text, rendered.html, values)
+            yield from (
+                f"without {left_out}, {fault}" for fault in way_out_faults_as_printed(page, print_usual, values)
+            )
 
 
 def _manifest_problems(template: Template, policy: Policy) -> Iterator[str]:
@@ -169,13 +180,13 @@ def _manifest_problems(template: Template, policy: Policy) -> Iterator[str]:
 def _type_problems(template: Template) -> Iterator[str]:
     """Yields values of plain mail that have no type or make several subjects, unused types, and unfit examples."""
     category, used = CATEGORIES.get(template.category), template.uses - RESERVED
-    for name in sorted(used - set(template.types)) if category and category.is_plain else ():
+    for name in sorted(used - set(template.types)) if category and category.is_forbidden_to_promote else ():
         yield (
             f"values: {name} has no type, as each value of {template.category} mail; "
             f'write {name} = "…" below [values]: {FORMS}'
         )
-    if category and category.is_plain:
-        yield from find_several_subjects(template.types, template.category)
+    if category and category.is_forbidden_to_promote:
+        yield from several_subject_faults(template.types, template.category)
     for name in sorted(set(template.types) - used):
         yield f"values: {name} is not used by the template; remove it"
     for name, _ in sorted(template.linked):
@@ -188,17 +199,17 @@ def _type_problems(template: Template) -> Iterator[str]:
 
 
 @rule("not-promotional", "paltalk06-05, paltalk06-10; the floor; CAN-SPAM 3(2)(B)", idle=())
-def check_not_promotional(page: TemplatePage) -> Iterator[str]:
+def promotional_template_faults(page: TemplatePage) -> Iterator[str]:
     """Any promotional block makes a template promotional; other mail has none, and plain mail no word of it."""
-    category = page.policy.category(page.template.category)
+    category = page.policy.get_category(page.template.category)
     if page.template.promotional and not category.promotes:
         yield f"category: a promotional block makes it promotional, not {category.name}; remove the block or change it"
-    if category.is_plain:
-        for word in sorted(_promotion_faults(page)):
+    if category.is_forbidden_to_promote:
+        for word in sorted(_promotional_words_of_page(page)):
             yield f'says "{word}", which promotes; {category.name} mail never does: say it in promotional mail'
 
 
-def _promotion_faults(page: TemplatePage) -> Iterator[str]:
+def _promotional_words_of_page(page: TemplatePage) -> Iterator[str]:
     rendered, literals, locale = page.rendered, page.literal_pieces, page.rendered.locale
     for said in (rendered.subject, literals["subject"], rendered.text, literals["text"]):
         yield from promotional_words(said, locale)
@@ -207,7 +218,7 @@ def _promotion_faults(page: TemplatePage) -> Iterator[str]:
 
 
 @rule("no-secrets", "paltalk06-07, paltalk02-05", idle=())
-def check_no_secrets(page: TemplatePage) -> Iterator[str]:
+def secret_faults(page: TemplatePage) -> Iterator[str]:
     """No mail carries a password, PIN or card number, or asks for one; what ends in `_url` is a link."""
     names = {name for source in page.jinja_sources.values() for name in _names_in_source(source)}
     for name in sorted(names):
@@ -222,7 +233,7 @@ def check_no_secrets(page: TemplatePage) -> Iterator[str]:
 
 
 @rule("breach-alone", "interpals-16; GDPR Art. 34(2)", idle=())
-def check_breach_notice(page: TemplatePage) -> Iterator[str]:
+def missing_breach_fact_faults(page: TemplatePage) -> Iterator[str]:
     """A breach notice says five things; what all mandatory mail must not have, it has not either."""
     if not page.face.category.written_fallback:
         return
@@ -234,27 +245,27 @@ def check_breach_notice(page: TemplatePage) -> Iterator[str]:
 
 
 @rule("profile-stays", "paltalk06-09", idle=())
-def check_profile_use(page: TemplatePage) -> Iterator[str]:
+def profile_use_faults(page: TemplatePage) -> Iterator[str]:
     """A profile tailors promotions, as words in their text: no plain mail uses it, no address carries it off."""
     if "profile" not in page.used_names:
         return
-    if page.policy.category(page.template.category).is_plain:
+    if page.policy.get_category(page.template.category).is_forbidden_to_promote:
         yield f"uses profile; {page.template.category} mail is the same for everyone"
     for piece, source in page.jinja_sources.items():
-        marked = TAG.sub(lambda found: _MARK if _mentions_profile(found[0]) else "", source)
+        marked = TAG.sub(lambda found: _MARK if _is_profile_mentioned(found[0]) else "", source)
         inside = _HTML_TAG.findall(marked) if piece == "html" else []
         if any(_MARK in place for place in [*inside, *_WEB_ADDRESS.findall(marked)]):
             yield f"the {piece} has profile in an address or attribute, which would tell others; write it as text"
-        if any(_lends_profile(tag) for tag in TAG.findall(source)):
+        if any(_is_profile_passed_on(tag) for tag in TAG.findall(source)):
             yield f"the {piece} passes profile on (set, for, with, tracked, ~); only test it, or write it as text"
 
 
-def _misplaced_names(template: Template, policy: Policy) -> Iterator[str]:
+def _misplaced_name_faults(template: Template, policy: Policy) -> Iterator[str]:
     """Yields forbidden names in mandatory mail: tracking, and the unsubscribe link if nobody may leave the mail."""
-    category = policy.category(template.category)
+    category = policy.get_category(template.category)
     if category.is_optional:
         return
-    if "unsubscribe_url" in template.uses and not has_two_renditions(policy, category):
+    if "unsubscribe_url" in template.uses and not is_optional_for_some(policy, category):
         yield f"uses unsubscribe_url; {category.name} mail cannot be left"
     if "pixel_url" in template.uses:
         yield f"has a pixel; {category.name} mail is not tracked"
@@ -273,7 +284,7 @@ def _tracking_faults(page: TemplatePage) -> Iterator[str]:
             yield f"has a tracked link; {page.template.category} mail is not tracked"
 
 
-def _markup_problems(page: TemplatePage) -> Iterator[str]:
+def _markup_faults_of_page(page: TemplatePage) -> Iterator[str]:
     """Yields markup that is not on the lists of `allowed_markup`, in the rendered page and in all its branches."""
     for content in (page.rendered.html, page.literal_pieces["html"]):
         yield from markup_faults(content, mandatory=page.is_mandatory)
@@ -292,21 +303,21 @@ def _personal_fetch_faults(page: TemplatePage) -> Iterator[str]:
 
 def _link_end_faults(page: TemplatePage) -> Iterator[str]:
     """Yields links that have other text directly before or after them, in the example and in every branch."""
-    yield from find_glued_links(page.rendered.text, page.rendered.html, page.values)
-    yield from find_branching_links(page.literal_pieces["text"], page.literal_pieces["html"])
+    yield from glued_link_faults(page.rendered.text, page.rendered.html, page.values)
+    yield from glued_link_faults_in_branches(page.literal_pieces["text"], page.literal_pieces["html"])
 
 
 _DEMANDS: tuple[Callable[[TemplatePage], Iterable[str]], ...] = (
-    check_leavable,
-    check_not_promotional,
-    check_no_secrets,
-    check_breach_notice,
-    check_seal_named,
-    check_profile_use,
-    check_sender_named,
-    check_no_partner_named,
+    way_out_faults_in_any_form,
+    promotional_template_faults,
+    secret_faults,
+    missing_breach_fact_faults,
+    unnamed_seal_programme_faults,
+    profile_use_faults,
+    unnamed_sender_faults,
+    named_partner_faults,
     _tracking_faults,
-    _markup_problems,
+    _markup_faults_of_page,
     _personal_fetch_faults,
     _link_end_faults,
 )
@@ -331,12 +342,12 @@ def _sentence_around(content: str, found: re.Match[str]) -> str:
     return content[start : found.end()]
 
 
-def _mentions_profile(tag: str) -> bool:
+def _is_profile_mentioned(tag: str) -> bool:
     return not tag.startswith("{#") and "profile" in _NAME.findall(_LITERAL.sub("", tag))
 
 
-def _lends_profile(tag: str) -> bool:
-    if not _mentions_profile(tag):
+def _is_profile_passed_on(tag: str) -> bool:
+    if not _is_profile_mentioned(tag):
         return False
     plain = _LITERAL.sub("", tag)
     return bool(re.match(r"\{%-?\s*(?:set|for|with)\b", plain)) or "~" in plain or TRACKED in _NAME.findall(plain)

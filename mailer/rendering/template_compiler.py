@@ -19,35 +19,47 @@ from mailer.rendering.css_inlining import InliningError, inline_css
 from mailer.rendering.forced_conditions import way_out_conditions
 from mailer.rendering.jinja_environment import (
     TemplateSandbox,
-    make_environment,
-    parse_source,
+    make_jinja_environment,
+    parse_jinja_source,
     refused_constructs,
-    syntax_faults,
+    syntax_and_construct_faults,
 )
 from mailer.rendering.literal_text import literal_text, names_by_line
 from mailer.rendering.mail_merge import transformed_names
-from mailer.rendering.template import RESERVED, Piece, SenderValues, Template, TemplateVariant, service_footer_for
+from mailer.rendering.template import (
+    RESERVED,
+    Piece,
+    SenderValues,
+    Template,
+    TemplateInLocale,
+    service_footer_of_category,
+)
 from mailer.rendering.template_files import (
     TemplateError,
     TemplateFault,
     TemplateFiles,
     assemble_source,
     body_path,
-    fold_policy_values,
+    insert_policy_values,
 )
 from mailer.rendering.template_names import (
     TRACKED,
     Nodes,
     has_dates,
-    has_promotion,
+    has_promotional_block,
     names_looked_into,
     nodes_by_type,
     optional_names,
     origin_names,
     tracked_link_uses,
 )
-from mailer.rendering.value_places import LeadingValue, NamesInAddresses, place_values, wrap_unclear_values
 from mailer.rendering.value_types import SingleType, ValueType
+from mailer.rendering.values_in_addresses import (
+    LeadingValue,
+    NamesInAddresses,
+    find_values_in_addresses,
+    wrap_unclear_values,
+)
 
 
 def compile_template(files: TemplateFiles) -> Template:
@@ -56,7 +68,7 @@ def compile_template(files: TemplateFiles) -> Template:
     Raises:
         TemplateError: a file does not parse, or its CSS cannot be inlined.
     """
-    faults = [fault for file, source in _all_sources(files) for fault in syntax_faults(source, file)]
+    faults = [fault for file, source in _all_sources(files) for fault in syntax_and_construct_faults(source, file)]
     if faults:
         raise TemplateError(*faults)
     manifest = files.manifest
@@ -64,10 +76,10 @@ def compile_template(files: TemplateFiles) -> Template:
     stated: dict[str, Any] = {"category": manifest.category, "purpose": manifest.purpose, "sources": sources}
     if manifest.answers:  # only if true, so that the versions of older templates stay the same
         stated["answers"] = True
-    return _compile_all(files.brand.policy, files.folder, json.dumps(stated), manifest.example, files.types)
+    return _compile_every_locale(files.brand.policy, files.folder, json.dumps(stated), manifest.example, files.types)
 
 
-def restore_template(policy: Policy, name: str, source: str) -> Template:
+def compile_stored_source(policy: Policy, name: str, source: str) -> Template:
     """Compiles the stored source of a template, so that a mailing keeps the version with which it began.
 
     Args:
@@ -78,19 +90,19 @@ def restore_template(policy: Policy, name: str, source: str) -> Template:
     Raises:
         TemplateError: the source no longer compiles.
     """
-    return _compile_all(policy, Path(policy.brand, name), source, {}, {})
+    return _compile_every_locale(policy, Path(policy.brand, name), source, {}, {})
 
 
-def _compile_all(
+def _compile_every_locale(
     policy: Policy, folder: Path, source: str, example: Mapping[str, Any], types: Mapping[str, ValueType]
 ) -> Template:
     stated = json.loads(source)
     sources: dict[str, dict[Piece, str]] = stated["sources"]
     category = CATEGORIES.get(stated["category"])
-    footer = service_footer_for(category, policy.switches) if category else "none"
+    footer = service_footer_of_category(category, policy.switches) if category else "none"
     values = _pipeline_values(policy, footer)
     compiled = {
-        locale: _compile_piece(body_path(folder, "html", ""), values, locale, pieces)
+        locale: _compile_one_locale(body_path(folder, "html", ""), values, locale, pieces)
         for locale, pieces in sources.items()
     }
     return Template(
@@ -110,12 +122,12 @@ def _compile_all(
         opened=frozenset().union(*(one.variant.opened for one in compiled.values())),
         tracks=frozenset().union(*(one.tracks for one in compiled.values())),
         fetched=frozenset().union(*(one.placed.fetched for one in compiled.values())),
-        leading=frozenset().union(*(_leading_values(one.placed, types) for one in compiled.values())),
+        leading=frozenset().union(*(_undeclared_leading_values(one.placed, types) for one in compiled.values())),
         linked=frozenset(
             (name, before)
             for one in compiled.values()
             for name, before in names_of_whole_links(one.variant.literal["html"])
-            if name not in RESERVED and category is not None and category.is_plain
+            if name not in RESERVED and category is not None and category.is_forbidden_to_promote
         ),
         promotional=any(one.promotional for one in compiled.values()),
         types=types,
@@ -127,8 +139,8 @@ def _compile_all(
 
 
 @dataclass(frozen=True, slots=True)
-class _CompiledFiles:
-    variant: TemplateVariant
+class _CompiledLocale:
+    variant: TemplateInLocale
     required: frozenset[str]
     tracks: frozenset[str]
     optional: frozenset[str]
@@ -136,7 +148,7 @@ class _CompiledFiles:
     placed: NamesInAddresses
 
 
-def _leading_values(placed: NamesInAddresses, types: Mapping[str, ValueType]) -> frozenset[LeadingValue]:
+def _undeclared_leading_values(placed: NamesInAddresses, types: Mapping[str, ValueType]) -> frozenset[LeadingValue]:
     """Returns the values that begin an address, without those that are declared as addresses."""
     said = {name for name, kind in types.items() if isinstance(kind, SingleType) and kind.is_address}
     return frozenset(one for one in placed.leading if one.path not in said)
@@ -148,21 +160,23 @@ def parse_piece(env: TemplateSandbox, source: str, piece: Piece) -> jinja2.nodes
     Raises:
         InliningError, jinja2.TemplateSyntaxError: the piece cannot be inlined or parsed.
     """
-    return parse_source(env, inline_css(add_compatible_forms(source)) if piece == "html" else source)
+    return parse_jinja_source(env, inline_css(add_compatible_forms(source)) if piece == "html" else source)
 
 
-def _compile_piece(file: Path, values: Mapping[str, Any], locale: str, sources: Mapping[Piece, str]) -> _CompiledFiles:
+def _compile_one_locale(
+    file: Path, values: Mapping[str, Any], locale: str, sources: Mapping[Piece, str]
+) -> _CompiledLocale:
     pieces, trees, found, names, literals = {}, {}, {}, {}, {}
     placed = NamesInAddresses()
     for piece, source in sources.items():
-        env = make_environment(locale, escape=piece == "html")
+        env = make_jinja_environment(locale, escape=piece == "html")
         try:
             trees[piece] = tree = parse_piece(env, source, piece)
             found[piece] = nodes_by_type(tree)
-            _check_joined_pieces(found[piece], file, locale)
+            _check_constructs_of_page(found[piece], file, locale)
             literals[piece] = literal_text(tree, html=piece == "html")
             if piece == "html":
-                placed = place_values(tree, literals[piece], found[piece], RESERVED)
+                placed = find_values_in_addresses(tree, literals[piece], found[piece], RESERVED)
                 wrap_unclear_values(placed, found[piece], env)
             pieces[piece] = env.from_string(tree)
             # A plain dict is faster than the two chained ones that Jinja2 would use for each message.
@@ -172,7 +186,7 @@ def _compile_piece(file: Path, values: Mapping[str, Any], locale: str, sources: 
         names[piece] = frozenset(env.undeclared | ({TRACKED} if tracked_link_uses(found[piece]) else set()))
     tracks = frozenset().union(*(origin_names(tracked_link_uses(nodes), nodes) for nodes in found.values()))
     optional = frozenset().union(*map(optional_names, found.values()))
-    variant = TemplateVariant(
+    variant = TemplateInLocale(
         pieces,
         names,
         bent=frozenset().union(*map(transformed_names, trees.values())),
@@ -183,10 +197,10 @@ def _compile_piece(file: Path, values: Mapping[str, Any], locale: str, sources: 
         conditions={piece: way_out_conditions(tree, str(values["postal_address"])) for piece, tree in trees.items()},
     )
     required = frozenset().union(*names.values()) - optional
-    return _CompiledFiles(variant, required, tracks, optional, any(map(has_promotion, found.values())), placed)
+    return _CompiledLocale(variant, required, tracks, optional, any(map(has_promotional_block, found.values())), placed)
 
 
-def _check_joined_pieces(found: Nodes, file: Path, locale: str) -> None:
+def _check_constructs_of_page(found: Nodes, file: Path, locale: str) -> None:
     """Checks a whole page for refused constructs, since parts of two files may form one together.
 
     Raises:
@@ -202,9 +216,9 @@ def _check_joined_pieces(found: Nodes, file: Path, locale: str) -> None:
 def _piece_sources(files: TemplateFiles, locale: str) -> dict[Piece, str]:
     policy = files.brand.policy
     return {
-        "subject": fold_policy_values(files.manifest.subject[locale], policy, escape=False),
-        "html": fold_policy_values(assemble_source(files, "html", locale), policy, escape=True),
-        "text": fold_policy_values(assemble_source(files, "txt", locale), policy, escape=False),
+        "subject": insert_policy_values(files.manifest.subject[locale], policy, escape=False),
+        "html": insert_policy_values(assemble_source(files, "html", locale), policy, escape=True),
+        "text": insert_policy_values(assemble_source(files, "txt", locale), policy, escape=False),
     }
 
 

@@ -15,9 +15,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from mailer.policy.policy_file import Policy
-from mailer.policy.text_formats import language_tag
-from mailer.rendering.languages import fallback_locales, has_same_script, is_left_to_right, is_locale
-from mailer.rendering.value_types import ValueType, value_types
+from mailer.policy.text_formats import normalized_language_tag
+from mailer.rendering.languages import fallback_locales, has_same_language_and_script, is_known_locale, is_left_to_right
+from mailer.rendering.value_types import ValueType, parse_value_types
 
 Part = Literal["html", "txt"]
 Strings = Mapping[str, Mapping[str, str]]
@@ -77,7 +77,7 @@ class TemplateManifest(BaseModel):
     category: str
     purpose: str
     answers: bool = False
-    subject: dict[Annotated[str, AfterValidator(language_tag)], str] = Field(min_length=1)
+    subject: dict[Annotated[str, AfterValidator(normalized_language_tag)], str] = Field(min_length=1)
     values: dict[str, Any] = Field(default_factory=dict)
     example: dict[str, Any] = Field(default_factory=dict)
 
@@ -113,7 +113,7 @@ class TemplateFiles:
     types: Mapping[str, ValueType] = field(default_factory=dict)
 
 
-def read_brand(folder: Path, policy: Policy) -> BrandFiles:
+def read_brand_layout(folder: Path, policy: Policy) -> BrandFiles:
     """Reads a brand's layout.
 
     Raises:
@@ -124,7 +124,7 @@ def read_brand(folder: Path, policy: Policy) -> BrandFiles:
     return BrandFiles(folder, policy, layouts, _read_strings(shared / "strings.toml"))
 
 
-def read_template(folder: Path, brand: BrandFiles) -> TemplateFiles:
+def read_template_files(folder: Path, brand: BrandFiles) -> TemplateFiles:
     """Reads a template's files.
 
     Raises:
@@ -137,7 +137,7 @@ def read_template(folder: Path, brand: BrandFiles) -> TemplateFiles:
         places = ((".".join(map(str, detail["loc"])), detail["msg"]) for detail in error.errors())
         raise TemplateError(*(TemplateFault(path, f"{place}: {message}") for place, message in places)) from error
     try:
-        types = value_types(manifest.values, brand.policy.domain)
+        types = parse_value_types(manifest.values, brand.policy.domain)
     except ValueError as error:
         raise TemplateError(TemplateFault(path, str(error))) from error
     bodies: dict[tuple[str, Part], str] = {}
@@ -145,7 +145,7 @@ def read_template(folder: Path, brand: BrandFiles) -> TemplateFiles:
     for part in parts:
         for file in sorted(folder.glob(f"body*.{part}.j2")):
             locale = file.name.removesuffix(f".{part}.j2").removeprefix("body").removeprefix(".")
-            bodies[language_tag(locale), part] = file.read_text("utf-8")
+            bodies[normalized_language_tag(locale), part] = file.read_text("utf-8")
     files = TemplateFiles(brand, folder, manifest, bodies, _read_strings(folder / "strings.toml"), types)
     faults = [*_unpaired_files(files), *_untranslated_files(files)]
     if faults:
@@ -159,13 +159,13 @@ def assemble_source(files: TemplateFiles, part: Part, locale: str) -> str:
     Raises:
         TemplateError: a layout, block or string that it names does not exist.
     """
-    chosen = next(code for code in (*_own_fallbacks(files, locale), "") if (code, part) in files.bodies)
+    chosen = next(code for code in (*_fallbacks_in_same_language(files, locale), "") if (code, part) in files.bodies)
     file = body_path(files.folder, part, chosen)
     source = _fill_layout(files.bodies[chosen, part], file, files.brand, ())
-    return _insert_strings(source, file, _strings_of(files, locale), escape=part == "html")
+    return _insert_strings(source, file, _strings_in_locale(files, locale), escape=part == "html")
 
 
-def fold_policy_values(source: str, policy: Policy, *, escape: bool) -> str:
+def insert_policy_values(source: str, policy: Policy, *, escape: bool) -> str:
     """Returns the source with the policy's values written into it.
 
     A sandboxed look-up would cost 2 µs a message each.
@@ -192,10 +192,10 @@ def body_path(folder: Path, part: Part, locale: str) -> Path:
     return folder / (f"body.{locale}.{part}.j2" if locale else f"body.{part}.j2")
 
 
-def _own_fallbacks(files: TemplateFiles, locale: str) -> list[str]:
+def _fallbacks_in_same_language(files: TemplateFiles, locale: str) -> list[str]:
     """Returns the fallbacks of a locale in the same language and script: no mail mixes two languages."""
     codes = fallback_locales(locale, files.brand.policy.default_locale)
-    return [code for code in codes if has_same_script(code, locale)]
+    return [code for code in codes if has_same_language_and_script(code, locale)]
 
 
 def _unpaired_files(files: TemplateFiles) -> Iterator[TemplateFault]:
@@ -214,9 +214,9 @@ def _untranslated_files(files: TemplateFiles) -> Iterator[TemplateFault]:
     for locale in {locale for locale, _ in files.bodies if locale} - set(subjects):
         yield TemplateFault(path, f"subject: lacks {locale}, for which there is a body")
     for locale in subjects:
-        if not is_locale(locale):
+        if not is_known_locale(locale):
             yield TemplateFault(path, f"subject: {locale} is not a locale; write one such as de or pt-BR")
-        elif not any((code, "html") in files.bodies for code in ("", *_own_fallbacks(files, locale))):
+        elif not any((code, "html") in files.bodies for code in ("", *_fallbacks_in_same_language(files, locale))):
             yield TemplateFault(body_path(files.folder, "html", locale), "is missing; the subject speaks this locale")
 
 
@@ -232,13 +232,13 @@ def _fill_layout(source: str, file: Path, brand: BrandFiles, seen: tuple[str, ..
         )
     layout = _fill_layout(brand.layouts[name], brand.folder / "_layout" / name, brand, (*seen, name))
     fillings = dict(_read_blocks(source[found.end() :], file))
-    unknown = set(fillings) - {block for block, _ in _read_blocks(layout, file)} - _nested_blocks(fillings)
+    unknown = set(fillings) - {block for block, _ in _read_blocks(layout, file)} - _names_of_nested_blocks(fillings)
     if unknown:
         raise TemplateError(TemplateFault(file, f"fills {', '.join(sorted(unknown))}, which {name} does not have"))
     return _fill_blocks(layout, fillings)
 
 
-def _nested_blocks(blocks: Mapping[str, str]) -> set[str]:
+def _names_of_nested_blocks(blocks: Mapping[str, str]) -> set[str]:
     return {found["name"] for inner in blocks.values() for found in _BLOCK.finditer(inner) if found["name"]}
 
 
@@ -276,11 +276,11 @@ def _fill_blocks(source: str, fillings: Mapping[str, str]) -> str:
     return "".join([*pieces, source[start:]])
 
 
-def _strings_of(files: TemplateFiles, locale: str) -> dict[str, str]:
+def _strings_in_locale(files: TemplateFiles, locale: str) -> dict[str, str]:
     rightwards = is_left_to_right(locale)
     strings: dict[str, str] = {}
     for table in (files.brand.strings, files.strings):
-        for code in reversed(_own_fallbacks(files, locale)):
+        for code in reversed(_fallbacks_in_same_language(files, locale)):
             strings |= table.get(code, {})
     start, end = ("left", "right") if rightwards else ("right", "left")
     return strings | {"lang": locale, "dir": "ltr" if rightwards else "rtl", "start": start, "end": end}
@@ -306,7 +306,7 @@ def _read_strings(path: Path) -> Strings:
     for locale, table in tables.items():
         if not isinstance(table, dict) or not all(isinstance(text, str) for text in table.values()):
             raise TemplateError(TemplateFault(path, f'{locale}: write a table a locale, each line name = "text"'))
-    return {language_tag(locale): table for locale, table in tables.items()}
+    return {normalized_language_tag(locale): table for locale, table in tables.items()}
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -12,13 +12,19 @@ from mailer.rendering.template import (
     RenderError,
     SenderValues,
     Template,
-    service_footer_for,
+    service_footer_of_category,
 )
-from mailer.rendering.template_checks import check_template
-from mailer.rendering.template_compiler import compile_template, restore_template
-from mailer.rendering.template_files import BrandFiles, TemplateError, TemplateFault, read_brand, read_template
+from mailer.rendering.template_checks import find_template_faults
+from mailer.rendering.template_compiler import compile_stored_source, compile_template
+from mailer.rendering.template_files import (
+    BrandFiles,
+    TemplateError,
+    TemplateFault,
+    read_brand_layout,
+    read_template_files,
+)
 from mailer.rendering.template_names import TRACKED
-from mailer.rendering.template_samples import SAMPLE, preview_event, preview_template
+from mailer.rendering.template_samples import SAMPLE, render_event_preview, render_template_preview
 
 __all__ = [
     "PERSONAL",
@@ -33,10 +39,10 @@ __all__ = [
     "TemplateError",
     "TemplateFault",
     "TemplateLibrary",
-    "preview_event",
-    "preview_template",
-    "restore_template",
-    "service_footer_for",
+    "compile_stored_source",
+    "render_event_preview",
+    "render_template_preview",
+    "service_footer_of_category",
 ]
 
 
@@ -71,7 +77,7 @@ class TemplateLibrary:
                 faults.append(TemplateFault(brand_folder, f"no policy has this brand; there are: {known}"))
                 continue
             try:
-                brand = read_brand(brand_folder, policies[brand_folder.name])
+                brand = read_brand_layout(brand_folder, policies[brand_folder.name])
             except TemplateError as error:
                 faults.extend(error.faults)
                 continue
@@ -106,9 +112,9 @@ def _template_folders(folder: Path) -> list[Path]:
 
 
 def _load_template(folder: Path, brand: BrandFiles) -> Template:
-    files = read_template(folder, brand)
+    files = read_template_files(folder, brand)
     template = compile_template(files)
-    faults = tuple(check_template(template, files))
+    faults = tuple(find_template_faults(template, files))
     if faults:
         raise TemplateError(*faults)
     return template

@@ -45,7 +45,7 @@ def optional_names(found: Nodes) -> set[str]:
     guarded = [node.node for node in found.get(nodes.Test, ()) if node.name in _GUARDING_TESTS]
     guarded += [node.node for node in found.get(nodes.Filter, ()) if node.name in _GUARDING_FILTERS]
     loops = loop_sources(found) if guarded else {}
-    return {name for node in guarded if node is not None and (name := context_name(node, loops))}
+    return {name for node in guarded if node is not None and (name := dotted_context_name(node, loops))}
 
 
 def loop_sources(found: Nodes) -> dict[str, nodes.Node]:
@@ -60,10 +60,8 @@ def tracked_link_uses(found: Nodes) -> list[nodes.Filter]:
 
 def origin_names(expressions: Iterable[nodes.Node], found: Nodes) -> set[str]:
     """Returns the names from which expressions get their values, also through `set`, `for` and `with`."""
-    names = set[str]().union(*map(_assigned_names, expressions))
-    bound = (
-        [(_assigned_names(target), _assigned_names(value)) for target, value in _bound_names(found)] if names else []
-    )
+    names = set[str]().union(*map(_names_in_node, expressions))
+    bound = [(_names_in_node(target), _names_in_node(value)) for target, value in _bindings(found)] if names else []
     more = names
     while more:
         more = set[str]().union(*(values for targets, values in bound if targets & names)) - names
@@ -71,7 +69,7 @@ def origin_names(expressions: Iterable[nodes.Node], found: Nodes) -> set[str]:
     return names
 
 
-def _bound_names(found: Nodes) -> Iterator[tuple[nodes.Node, nodes.Node]]:
+def _bindings(found: Nodes) -> Iterator[tuple[nodes.Node, nodes.Node]]:
     """Yields each assignment of a template (`set`, `for`, `with`): its target and its value."""
     yield from ((node.target, node.node) for node in found.get(nodes.Assign, ()))
     yield from ((node.target, node.iter) for node in found.get(nodes.For, ()))
@@ -79,11 +77,11 @@ def _bound_names(found: Nodes) -> Iterator[tuple[nodes.Node, nodes.Node]]:
         yield from zip(node.targets, node.values, strict=True)
 
 
-def _assigned_names(node: nodes.Node) -> set[str]:
+def _names_in_node(node: nodes.Node) -> set[str]:
     return {name.name for name in (node, *node.find_all(nodes.Name)) if isinstance(name, nodes.Name)}
 
 
-def context_name(node: nodes.Node, loops: Mapping[str, nodes.Node]) -> str | None:
+def dotted_context_name(node: nodes.Node, loops: Mapping[str, nodes.Node]) -> str | None:
     """Returns the dotted name of a value in the context: a loop's variable is replaced by the name of its list."""
     name = dotted_name(node)
     root, dot, rest = (name or "").partition(".")
@@ -92,17 +90,17 @@ def context_name(node: nodes.Node, loops: Mapping[str, nodes.Node]) -> str | Non
     source = loops[root]
     while isinstance(source, nodes.Filter) and source.node is not None:
         source = source.node
-    outer = context_name(source, {target: over for target, over in loops.items() if target != root})
+    outer = dotted_context_name(source, {target: over for target, over in loops.items() if target != root})
     return f"{outer}.{rest}" if outer else None
 
 
-def has_promotion(found: Nodes) -> bool:
+def has_promotional_block(found: Nodes) -> bool:
     """Tells whether a block named `promotional`, or `promotional_…`, has contents."""
     blocks = (block for block in found.get(nodes.Block, ()) if block.name.partition("_")[0] == "promotional")
-    return any(_says_something(node) for block in blocks for node in block.body)
+    return any(_has_content(node) for block in blocks for node in block.body)
 
 
-def _says_something(node: nodes.Node) -> bool:
+def _has_content(node: nodes.Node) -> bool:
     if not isinstance(node, nodes.Output):
         return True
     return any(not isinstance(child, nodes.TemplateData) or child.data.strip() for child in node.nodes)

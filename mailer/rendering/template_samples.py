@@ -9,8 +9,14 @@ from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.policy_file import Policy
 from mailer.policy.switches import ServiceFooter
 from mailer.rendering.localized_texts import context_in_locale, locales_with_texts, localized_texts
-from mailer.rendering.member_names import SAMPLE_NAME, sample_members
-from mailer.rendering.template import RecipientValues, RenderedTemplate, SenderValues, Template, service_footer_for
+from mailer.rendering.member_names import SAMPLE_NAME, context_with_sample_members
+from mailer.rendering.template import (
+    RecipientValues,
+    RenderedTemplate,
+    SenderValues,
+    Template,
+    service_footer_of_category,
+)
 
 LINK = "https://mail.example/u/sample"
 """The sample unsubscribe link."""
@@ -54,7 +60,7 @@ class Rendition:
         Raises:
             RenderError: the example lacks this language.
         """
-        example = sample_members(
+        example = context_with_sample_members(
             context_in_locale(
                 template.example, localized_texts(template.example, template), locale or template.default_locale
             )
@@ -72,24 +78,26 @@ class Rendition:
 
 def renditions_of(policy: Policy, category: Category) -> Iterator[Rendition]:
     """Yields all renditions of a category, over the versions and jurisdictions of a policy; the usual one first."""
-    usual = service_footer_for(category, policy.switches)
+    usual = service_footer_of_category(category, policy.switches)
     yield Rendition(category, usual)
-    for switches in policy.all_switches():
-        footer = service_footer_for(category, switches)
+    for switches in policy.all_possible_switches():
+        footer = service_footer_of_category(category, switches)
         if footer != usual:
             yield Rendition(category, footer)
-    if has_two_renditions(policy, category):
+    if is_optional_for_some(policy, category):
         yield Rendition(CATEGORIES[category.without_product], "none")
 
 
-def has_two_renditions(policy: Policy, category: Category) -> bool:
+def is_optional_for_some(policy: Policy, category: Category) -> bool:
     """Tells whether mail of a category is optional for some people, who can leave it."""
     return bool(category.without_product) and any(
-        switches.service_scope == "paid" for switches in policy.all_switches()
+        switches.service_scope == "paid" for switches in policy.all_possible_switches()
     )
 
 
-def values_without_optional(template: Template, values: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def variants_without_optional_values(
+    template: Template, values: Mapping[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields the values without each optional one, then without all of them; each with the omitted name."""
     given, least, left_out = dict(values), dict(values), 0
     for name in sorted(_NULLABLE & template.uses):
@@ -127,7 +135,7 @@ def _value_without(path: Sequence[str], value: Any) -> Any:
             return value
 
 
-def preview_template(template: Template, locale: str | None = None) -> RenderedTemplate:
+def render_template_preview(template: Template, locale: str | None = None) -> RenderedTemplate:
     """Renders a template with its example, in its usual rendition.
 
     Raises:
@@ -137,7 +145,7 @@ def preview_template(template: Template, locale: str | None = None) -> RenderedT
     return template.render(locale, {**values, "recipient": RecipientValues("Sam Example", locale)})
 
 
-def preview_event(
+def render_event_preview(
     template: Template, policy: Policy, event: MessageEvent, locale: str | None = None
 ) -> RenderedTemplate:
     """Renders a template with an event's values for its first person, or for a sample person if it names none.
@@ -148,7 +156,9 @@ def preview_event(
     person = event.to.people[0] if isinstance(event.to, People) else None
     wanted, texts = locale or (person.locale if person else None), localized_texts(event.context, template)
     chosen = template.choose_locale(wanted, locales_with_texts(template, texts))
-    context = sample_members({**context_in_locale(event.context, texts, chosen), **(person.context if person else {})})
+    context = context_with_sample_members(
+        {**context_in_locale(event.context, texts, chosen), **(person.context if person else {})}
+    )
     told = replace(template, example=_value_without(["profile"], context), profile=context.get("profile", {}))
     values = _usual_rendition(template).sample_values(told) | {"reason": event.reason}
     values["recipient"] = RecipientValues(person.name if person else "Sam Example", wanted)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from mailer.input_types import parse_address
 from mailer.policy.text_folding import UNSEEN
 from mailer.rendering.headers import a_labels
-from mailer.rendering.member_names import is_member_ref
+from mailer.rendering.member_names import is_member_by_ref
 from mailer.rendering.signed_links import is_web_url
 
 
@@ -68,7 +68,7 @@ _HOST = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}\.?|[0-9a-f.]*:[0-9a-f:.]+")
 """A domain as A-labels (RFC 1123 2.1; names in private networks may have a _), or an IPv6 address."""
 
 
-def value_types(values: Mapping[str, Any], domain: str) -> dict[str, ValueType]:
+def parse_value_types(values: Mapping[str, Any], domain: str) -> dict[str, ValueType]:
     """Parses a `[values]` table.
 
     Args:
@@ -106,11 +106,11 @@ def values_with_words(
     return {
         name: value
         for name, value in context.items()
-        if value and name in shown and not _is_time(types.get(name), value)
+        if value and name in shown and not _is_time_value(types.get(name), value)
     }
 
 
-def _is_time(kind: ValueType | None, value: Any) -> bool:
+def _is_time_value(kind: ValueType | None, value: Any) -> bool:
     return isinstance(kind, SingleType) and kind.is_time and kind.fits(value)
 
 
@@ -195,7 +195,7 @@ def _is_mailbox(value: Any) -> bool:
     return isinstance(value, str) and _MAILBOX.fullmatch(value) is not None and _can_parse(parse_address, value)
 
 
-def _pattern_type(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
+def _pattern_test(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
@@ -230,18 +230,18 @@ def _is_money(value: Any) -> bool:
     if not isinstance(value, str) or not (found := _AMOUNT.search(value)):
         return False
     around = (value[: found.start()].strip(), value[found.end() :].strip())
-    return "" in around and len(around[0] + around[1]) <= 4 and all(map(_is_of_currency, around[0] + around[1]))
+    return "" in around and len(around[0] + around[1]) <= 4 and all(map(_is_currency_character, around[0] + around[1]))
 
 
-def _is_of_currency(sign: str) -> bool:
+def _is_currency_character(sign: str) -> bool:
     return unicodedata.category(sign) == "Sc" or sign.isalpha()
 
 
-MEMBER = SingleType('member, by reference: {"member": "their ref"}, never a name that was typed', is_member_ref)
+MEMBER = SingleType('member, by reference: {"member": "their ref"}, never a name that was typed', is_member_by_ref)
 """The type of another member of the brand. The name comes from that member's own record."""
 MAILBOX = SingleType("e-mail address", _is_mailbox, is_address=True)
 """The type of a mailbox to which a reader may write."""
-SLUG = SingleType("slug of letters, digits, - and _ (A to Z, at most 100)", _pattern_type(_SLUG))
+SLUG = SingleType("slug of letters, digits, - and _ (A to Z, at most 100)", _pattern_test(_SLUG))
 """The type of a part of a URL, or of an order number."""
 _SINGLES: Mapping[str, SingleType] = {
     "slug": SLUG,
@@ -251,6 +251,6 @@ _SINGLES: Mapping[str, SingleType] = {
     "money": SingleType("amount with its currency such as $59.95", _is_money),
     "url anywhere": SingleType("https or http URL", _is_url, is_address=True, is_page=True),
     "mailbox": MAILBOX,
-    "telephone": SingleType("telephone number", _pattern_type(_TELEPHONE), is_address=True),
+    "telephone": SingleType("telephone number", _pattern_test(_TELEPHONE), is_address=True),
     "member": MEMBER,
 }

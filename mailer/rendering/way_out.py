@@ -55,11 +55,11 @@ def print_form(form: MergeForm, values: Mapping[str, Any]) -> PrintedParts:
         form: the form of a message.
         values: values for its slots, with the links.
     """
-    values = {slot.name: SOMETHING for slot in _slot_values(form)} | {name: values.get(name) or "" for name in LINKS}
+    values = {slot.name: SOMETHING for slot in _slots_of_form(form)} | {name: values.get(name) or "" for name in LINKS}
     return PrintedParts(fill_pieces(form.text, values), fill_pieces(form.html, values))
 
 
-def _slot_values(form: MergeForm) -> Iterator[MergeField]:
+def _slots_of_form(form: MergeForm) -> Iterator[MergeField]:
     pieces: Pieces = (*form.text, *form.html)
     return (piece for piece in pieces if isinstance(piece, MergeField))
 
@@ -69,7 +69,9 @@ def _slot_values(form: MergeForm) -> Iterator[MergeField]:
     "interpals-07, paltalk06-02, paltalk06-03, paltalk06-15, paltalk02-09, paltalk06-31; CAN-SPAM 5(a)(3) and (5)",
     idle=(),
 )
-def check_way_out(sheet: PrintedParts, category: Category, link: str | None, postal_address: str) -> Iterator[str]:
+def missing_way_out_faults(
+    sheet: PrintedParts, category: Category, link: str | None, postal_address: str
+) -> Iterator[str]:
     """Optional mail shows how to leave it, with the link and the postal address, in both parts; partners' mail too."""
     if category.mandatory:
         return
@@ -81,7 +83,7 @@ def check_way_out(sheet: PrintedParts, category: Category, link: str | None, pos
 
 
 @rule("service-footer", "paltalk06-06, paltalk02-08, paltalk02-09; PROMISES: where they clash", idle=())
-def check_service_footer(
+def service_footer_faults(
     sheet: PrintedParts, silent: PrintedParts | None, footer: ServiceFooter, link: str | None
 ) -> Iterator[str]:
     """Both parts of mandatory mail offer the way out of the service, or say how to deactivate, as the policy wants.

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mailer.rendering.forced_conditions import force_conditions, truth_combinations
-from mailer.rendering.jinja_environment import make_environment
+from mailer.rendering.jinja_environment import make_jinja_environment
 from mailer.rendering.mail_merge import NAME
 from mailer.rendering.template import Piece, Template
 from mailer.rendering.template_compiler import parse_piece
 from mailer.rendering.template_samples import LEAVE, LINK
-from mailer.rendering.way_out import PrintedParts, check_service_footer, check_way_out, print_form
+from mailer.rendering.way_out import PrintedParts, missing_way_out_faults, print_form, service_footer_faults
 
 if TYPE_CHECKING:  # for annotations; `template_checks` imports this module
     from mailer.rendering.template_checks import TemplatePage
@@ -20,18 +20,18 @@ Print = Callable[[Template, str, Values], Iterable[PrintedParts]]
 _OWN = {"unsubscribe_url": LINK, "leave_url": LEAVE}
 
 
-def check_leavable(page: "TemplatePage") -> Iterator[str]:
+def way_out_faults_in_any_form(page: "TemplatePage") -> Iterator[str]:
     """Yields the faults of the ways out, for any texts and any branches of a mail."""
-    usual = set(way_out_faults(page, render_usual, page.values))
+    usual = set(way_out_faults_as_printed(page, print_usual, page.values))
     yield from usual
     for said, ways in (
-        ("with other texts", _render_as_form),
-        ("where its conditions come out otherwise", _render_all_conditions),
+        ("with other texts", _print_as_form),
+        ("where its conditions come out otherwise", _print_all_conditions),
     ):
-        yield from (f"{said}, {fault}" for fault in {*way_out_faults(page, ways, page.values)} - usual)
+        yield from (f"{said}, {fault}" for fault in {*way_out_faults_as_printed(page, ways, page.values)} - usual)
 
 
-def way_out_faults(page: "TemplatePage", ways: Print, values: Values) -> Iterator[str]:
+def way_out_faults_as_printed(page: "TemplatePage", ways: Print, values: Values) -> Iterator[str]:
     """Yields the faults of a template's ways out, for one way to print it.
 
     Raises:
@@ -43,11 +43,11 @@ def way_out_faults(page: "TemplatePage", ways: Print, values: Values) -> Iterato
     if face.footer == "deactivate":
         silent = [*ways(page.template, locale, {**values, "service_footer": "none"})]
     for sheet, without in zip(sheets, silent, strict=False):
-        yield from check_way_out(sheet, face.category, LINK, page.policy.controller.postal_address)
-        yield from check_service_footer(sheet, without, face.footer, LEAVE)
+        yield from missing_way_out_faults(sheet, face.category, LINK, page.policy.controller.postal_address)
+        yield from service_footer_faults(sheet, without, face.footer, LEAVE)
 
 
-def render_usual(template: Template, locale: str, values: Values) -> Iterator[PrintedParts]:
+def print_usual(template: Template, locale: str, values: Values) -> Iterator[PrintedParts]:
     """Prints the mail with exactly these values.
 
     Raises:
@@ -57,7 +57,7 @@ def render_usual(template: Template, locale: str, values: Values) -> Iterator[Pr
     yield PrintedParts(rendered.text, rendered.html)
 
 
-def _render_as_form(template: Template, locale: str, values: Values) -> Iterator[PrintedParts]:
+def _print_as_form(template: Template, locale: str, values: Values) -> Iterator[PrintedParts]:
     """Prints the form of a small mailing, in which each text of a context is replaced."""
     bent = template.variants[locale].bent
     texts = {name: value for name, value in values.items() if isinstance(value, str) and name in template.example}
@@ -68,7 +68,7 @@ def _render_as_form(template: Template, locale: str, values: Values) -> Iterator
         yield print_form(form, own)
 
 
-def _render_all_conditions(template: Template, locale: str, values: Values) -> Iterator[PrintedParts]:
+def _print_all_conditions(template: Template, locale: str, values: Values) -> Iterator[PrintedParts]:
     """Prints each part with combinations of the conditions around its ways out (see `truth_combinations`)."""
     variant = template.variants[locale]
     parts: tuple[Piece, ...] = ("text", "html")
@@ -77,7 +77,7 @@ def _render_all_conditions(template: Template, locale: str, values: Values) -> I
             continue
         usual = template.render(locale, values)
         for truths in truth_combinations(variant.conditions[part]):
-            env = make_environment(locale, escape=part == "html")
+            env = make_jinja_environment(locale, escape=part == "html")
             tree = force_conditions(parse_piece(env, template.jinja_sources(locale)[part], part), truths)
             made = env.from_string(tree)
             made.globals = variant.pieces[part].globals

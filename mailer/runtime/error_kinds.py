@@ -5,9 +5,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from mailer.ports.broker import BrokerUnavailable
-from mailer.ports.database_errors import DatabaseAway, StatementTooSlow
+from mailer.ports.database_errors import DatabaseUnavailable, StatementTimedOut
 
-AWAY = (DatabaseAway, BrokerUnavailable, ConnectionError, TimeoutError)
+AWAY = (DatabaseUnavailable, BrokerUnavailable, ConnectionError, TimeoutError)
 """Errors of a service that is away, starts, stops, or has no room. The same call may succeed later."""
 PASSING = frozenset({"40P01", "40001", "55P03", "57014"})
 """SQLSTATEs of deadlocks, of locks that were not available, and of statements that took too long."""
@@ -25,10 +25,10 @@ class ErrorKind(StrEnum):
     BUG = "bug"
 
 
-def error_kind(error: BaseException) -> ErrorKind:
+def classify_error(error: BaseException) -> ErrorKind:
     """Returns the kind of an error, from its SQLSTATE or its type."""
-    state = getattr(error.__cause__ if isinstance(error, DatabaseAway) else error, "sqlstate", None)
-    if state in PASSING or isinstance(error, StatementTooSlow):
+    state = getattr(error.__cause__ if isinstance(error, DatabaseUnavailable) else error, "sqlstate", None)
+    if state in PASSING or isinstance(error, StatementTimedOut):
         return ErrorKind.PASSING
     if state in SET_UP:
         return ErrorKind.SET_UP
@@ -38,7 +38,7 @@ def error_kind(error: BaseException) -> ErrorKind:
 def error_place(error: BaseException) -> str:
     """Returns the type of an error and the line of mailer that raised it. Leaves out its message: it may name a person.
 
-    For example `KeyError at mailer/rendering/mailing.py:120 in print`.
+    For example `KeyError at mailer/rendering/mailing_renderer.py:120 in print`.
     """
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)] or frames

@@ -7,7 +7,7 @@ from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 
-class BatchHistogram(Collector):
+class BulkObservationHistogram(Collector):
     """A histogram with one label. One thread writes it; any thread may read it.
 
     Args:
@@ -25,7 +25,7 @@ class BatchHistogram(Collector):
         self._counts: dict[str, list[int]] = {}
         self._sums: dict[str, float] = {}
 
-    def observe(self, label: str, values: Sequence[float], times: int = 1) -> None:
+    def observe_values(self, label: str, values: Sequence[float], times: int = 1) -> None:
         """Counts each value `times` times. A value below zero comes from two different clocks, and counts as zero."""
         counts = self._counts.get(label)
         if counts is None:

@@ -31,9 +31,9 @@ class LineWriter:
         # A finalizer may use this queue while the same thread is using it. `queue.Queue` does not allow that.
         self._queue: SimpleQueue[bytes | threading.Event | None] = SimpleQueue()
         self._torn = False
-        threading.Thread(target=self._write_pieces, name="output", daemon=True).start()
+        threading.Thread(target=self._write_queued_pieces, name="output", daemon=True).start()
 
-    def put_piece(self, piece: bytes) -> None:
+    def queue_or_drop_piece(self, piece: bytes) -> None:
         """Queues a piece for writing, or drops it if `MOST` pieces wait. Never waits, never raises."""
         if self._queue.qsize() >= MOST:
             self._dropped(1)
@@ -50,7 +50,7 @@ class LineWriter:
         """Tells the thread to end after it has written the waiting pieces."""
         self._queue.put(None)
 
-    def _write_pieces(self) -> None:
+    def _write_queued_pieces(self) -> None:
         while (item := self._queue.get()) is not None:
             if isinstance(item, threading.Event):
                 item.set()
@@ -75,7 +75,7 @@ class LineWriter:
             self._dropped(1)
 
 
-def fill_descriptors() -> None:
+def open_missing_stdio() -> None:
     """Opens stdin, stdout and stderr on /dev/null if they are closed. Else the first socket could become stdout."""
     for fd, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -99,7 +99,7 @@ class StandInStream(io.TextIOBase):
     def write(self, text: str, /) -> int:
         """Hands the text to the writer."""
         if text:
-            self._writer.put_piece(text.encode("utf-8", "backslashreplace"))
+            self._writer.queue_or_drop_piece(text.encode("utf-8", "backslashreplace"))
         return len(text)
 
     def writable(self) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, TextIO, cast
 import structlog
 
 from mailer.runtime.line_writer import LineWriter, StandInStream
-from mailer.telemetry import LINES_DROPPED, describe_error, log
+from mailer.telemetry import LINES_DROPPED, describe_error_without_message, log
 
 MAX_LINE = 8 * 1024
 """The most octets of a line. A longer line is cut."""
@@ -32,23 +32,23 @@ def set_up_logs(*, json: bool, fd: int = 2, level: int = logging.INFO) -> None:
     Writes our lines from `level` on, and those of libraries from WARNING on. Uses colours on a terminal, unless
     NO_COLOR is set.
     """
-    writer = _writer_of(fd)
+    writer = _line_writer_of_fd(fd)
     renderer: Any = structlog.processors.JSONRenderer()
     if not json:
         renderer = structlog.dev.ConsoleRenderer(colors=_takes_colours(fd))
     shared: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _without_messages,
-        _printable,
+        _replace_exception_by_description,
+        _escape_unprintable_values,
     ]
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _LineStream(writer))),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _LogLineStream(writer))),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(_LineStream(writer))
+    handler = logging.StreamHandler(_LogLineStream(writer))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
@@ -63,7 +63,7 @@ def set_up_logs(*, json: bool, fd: int = 2, level: int = logging.INFO) -> None:
 def make_output_nonblocking() -> None:
     """Replaces stdout and stderr by streams that neither block nor end the process. For processes without a user."""
     for name, fd in (("stdout", 1), ("stderr", 2)):
-        setattr(sys, name, StandInStream(_writer_of(fd), terminal=_is_terminal(fd)))
+        setattr(sys, name, StandInStream(_line_writer_of_fd(fd), terminal=_is_terminal(fd)))
 
 
 def flush_output() -> None:
@@ -79,7 +79,7 @@ def close_output() -> None:
         _writers.popitem()[1].close()
 
 
-def log_unexpected_errors() -> None:
+def install_unexpected_error_hooks() -> None:
     """Installs hooks that log uncaught errors: type and line, without the message, which may name a person.
 
     Also enables faulthandler: at a signal such as SIGSEGV the process writes the stacks of its threads.
@@ -99,12 +99,12 @@ def log_loop_error(_: object, context: dict[str, Any]) -> None:
 def _log_unexpected(event: str, error: BaseException | None, trace: TracebackType | None) -> None:
     with suppress(Exception):
         if _writers:
-            log.error(event, error=describe_error(error, trace))
+            log.error(event, error=describe_error_without_message(error, trace))
         else:
-            print(f"mailer: {event}: {describe_error(error, trace)}", file=sys.stderr)
+            print(f"mailer: {event}: {describe_error_without_message(error, trace)}", file=sys.stderr)
 
 
-def _writer_of(fd: int) -> LineWriter:
+def _line_writer_of_fd(fd: int) -> LineWriter:
     """Returns the only writer of a file descriptor. One writer for each descriptor keeps lines apart."""
     if fd not in _writers:
         if not _writers:
@@ -113,7 +113,7 @@ def _writer_of(fd: int) -> LineWriter:
     return _writers[fd]
 
 
-class _LineStream(StandInStream):
+class _LogLineStream(StandInStream):
     """A stream of whole log lines. Cuts long lines at `MAX_LINE` octets."""
 
     def __init__(self, writer: LineWriter) -> None:
@@ -122,7 +122,7 @@ class _LineStream(StandInStream):
     def write(self, text: str, /) -> int:
         """Gives a line to the writer."""
         line = text.rstrip("\n").encode("utf-8", "backslashreplace")
-        self._writer.put_piece((line if len(line) <= MAX_LINE else line[:MAX_LINE] + b" ...") + b"\n")
+        self._writer.queue_or_drop_piece((line if len(line) <= MAX_LINE else line[:MAX_LINE] + b" ...") + b"\n")
         return len(text)
 
 
@@ -137,18 +137,20 @@ def _takes_colours(fd: int) -> bool:
     return _is_terminal(fd) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def _without_messages(_logger: Any, _name: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+def _replace_exception_by_description(
+    _logger: Any, _name: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
     """Replaces the exception of a log event by its description, which has no message."""
     info = event.pop("exc_info", None)
     if info is True:
         info = sys.exc_info()
     error = info[1] if isinstance(info, tuple) else info
     if isinstance(error, BaseException):
-        event["error"] = describe_error(error)
+        event["error"] = describe_error_without_message(error)
     return event
 
 
-def _printable(_logger: Any, _name: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+def _escape_unprintable_values(_logger: Any, _name: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
     """Writes codes in the place of characters that move the cursor, change colours or reverse the text direction."""
     for name, value in event.items():
         if isinstance(value, str) and not value.isprintable():

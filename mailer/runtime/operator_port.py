@@ -80,7 +80,7 @@ class OperatorPort:
             runner.run(self._serve_connections(listening))
 
     async def _serve_connections(self, listening: socket.socket) -> None:
-        server = await asyncio.start_server(self._take_connection, sock=listening, limit=_MAX_HEAD)
+        server = await asyncio.start_server(self._handle_connection, sock=listening, limit=_MAX_HEAD)
         await self._stop.wait()
         server.close()
         clients = list(self._clients)
@@ -88,7 +88,7 @@ class OperatorPort:
             client.cancel()
         await asyncio.gather(*clients, return_exceptions=True)
 
-    async def _take_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _handle_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         if task is None:
             return
@@ -112,7 +112,7 @@ class OperatorPort:
         answer = (
             _text_answer(400, "this is no HTTP request")
             if len(words) != 3
-            else await self._answer_for(words[0], words[1])
+            else await self._answer_for_path(words[0], words[1])
         )
         headers = {
             "x-content-type-options": "nosniff",
@@ -127,7 +127,7 @@ class OperatorPort:
         writer.close()
         await writer.wait_closed()
 
-    async def _answer_for(self, method: str, target: str) -> HttpAnswer:
+    async def _answer_for_path(self, method: str, target: str) -> HttpAnswer:
         if method not in ("GET", "HEAD"):
             return _text_answer(405, "GET and HEAD only")
         path, _, query = target.partition("?")

@@ -5,8 +5,8 @@ import stat
 from pathlib import Path
 
 
-def open_private(path: str, flags: int) -> int:
-    """Opens a file with mode 0600, for `open(…, opener=open_private)`. Changes the mode of an existing file, too.
+def open_private_file(path: str, flags: int) -> int:
+    """Opens a file with mode 0600, for `open(…, opener=open_private_file)`. Changes the mode of an existing file, too.
 
     Raises:
         OSError: the file cannot be opened, or has another owner, who could read it.
@@ -21,7 +21,7 @@ def open_private(path: str, flags: int) -> int:
     return descriptor
 
 
-def private_folder(folder: Path) -> None:
+def create_private_folder(folder: Path) -> None:
     """Creates a folder with mode 0700, and each missing folder above it. Leaves existing folders as they are.
 
     Raises:

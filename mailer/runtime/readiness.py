@@ -14,7 +14,7 @@ class Readiness:
     def __init__(self) -> None:
         self._problems: Mapping[str, str] = MappingProxyType({})
 
-    def report_problem(self, name: str, problem: str | None) -> bool:
+    def set_or_clear_problem(self, name: str, problem: str | None) -> bool:
         """Sets the problem of one part of the process, or clears it.
 
         Args:

@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from mailer.settings import read_settings
-from mailer.tree_digests import digests_by_part
+from mailer.tree_digests import digests_by_tree_part
 
 RECORD = Path(".cache", "promises.json")
 """The file of the record, relative to the project's folder."""
@@ -40,10 +40,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Registers the markers `promise` and `rule`, and the recorder."""
     config.addinivalue_line("markers", "promise(*ids): the test proves these promises, and looks at the outside")
     config.addinivalue_line("markers", "rule(*names): the test proves these rules, which no promise names")
-    config.pluginmanager.register(Recorder(config), "proofs-recorder")
+    config.pluginmanager.register(ProofRecorder(config), "proofs-recorder")
 
 
-class Recorder:
+class ProofRecorder:
     """Records the outcome of each marked test."""
 
     def __init__(self, config: pytest.Config) -> None:
@@ -58,7 +58,7 @@ class Recorder:
         """Stores digests of the tested code and files. The session imports the code as it is at its start."""
         if not hasattr(self._config, "workerinput"):
             settings = read_settings()
-            self._digests = digests_by_part(settings.policies, settings.templates, settings.jurisdictions)
+            self._digests = digests_by_tree_part(settings.policies, settings.templates, settings.jurisdictions)
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Notes that tests were deselected, so that the run is of a part only."""
@@ -71,7 +71,7 @@ class Recorder:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Stores the promises and rules that each test proves."""
         for item in session.items:
-            named = {"promises": _named(item, "promise"), "rules": _named(item, "rule")}
+            named = {"promises": _names_in_markers(item, "promise"), "rules": _names_in_markers(item, "rule")}
             if any(named.values()):
                 self._marked[item.nodeid] = named
         self._complete = not self._left_out
@@ -96,15 +96,15 @@ class Recorder:
         if hasattr(self._config, "workeroutput"):
             self._config.workeroutput["proofs"] = (self._marked, self._complete)
             return
-        whole = self._complete and _everything(self._config) and not self._config.option.collectonly
+        whole = self._complete and _is_whole_suite(self._config) and not self._config.option.collectonly
         file = self._config.getoption("--proofs") or (self._config.rootpath / RECORD if whole else None)
         if file is None:
             return
         record = {
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
-            "commit": _commit(self._config.rootpath),
+            "commit": _find_git_commit(self._config.rootpath),
             "whole": whole,
-            "own": _is_own(self._config.rootpath),
+            "own": _is_mailer_project(self._config.rootpath),
             "digests": self._digests,
             "tests": [
                 {"id": test, **named, "outcome": self._outcomes.get(test, NOT_RUN)}
@@ -117,7 +117,7 @@ class Recorder:
         aside.replace(file)
 
 
-def _everything(config: pytest.Config) -> bool:
+def _is_whole_suite(config: pytest.Config) -> bool:
     """Tells whether the whole suite was asked for: without a path, or with exactly the folders of `testpaths`.
 
     Without `testpaths`, the whole suite is the root folder of the project.
@@ -127,13 +127,13 @@ def _everything(config: pytest.Config) -> bool:
     return asked == (whole or [config.rootpath])
 
 
-def _is_own(folder: Path) -> bool:
+def _is_mailer_project(folder: Path) -> bool:
     """Tells whether the folder is the project of mailer itself, whose tests prove each rule."""
     module = folder / "mailer" / "testing" / "proofs.py"
     return module.exists() and module.samefile(__file__)
 
 
-def _named(item: pytest.Item, marker: str) -> list[str]:
+def _names_in_markers(item: pytest.Item, marker: str) -> list[str]:
     """Returns the names in a test's markers of one kind, each once."""
     named: list[str] = []
     for mark in item.iter_markers(marker):
@@ -143,7 +143,7 @@ def _named(item: pytest.Item, marker: str) -> list[str]:
     return list(dict.fromkeys(named))
 
 
-def _commit(folder: Path) -> str | None:
+def _find_git_commit(folder: Path) -> str | None:
     """Returns the Git commit that was tested, or None if there is no Git or no commit."""
     if not shutil.which("git"):
         return None

@@ -54,21 +54,23 @@ def make_case(person: SamplePerson, mail: SampleMailing, policy: Policy) -> Mail
     standing, category = person.standing, mail.category.name
     if (
         category == ANNOUNCING
-        and not pays_for_mail(standing, mail)
-        and "paid" in switch_values(policy, standing, "service_scope")
+        and not is_mailing_product_paid(standing, mail)
+        and "paid" in switch_values_binding_person(policy, standing, "service_scope")
     ):
         category = ANNOUNCED_FREELY
     is_optional = category not in LEGAL | OF_THE_ACCOUNT | {ANNOUNCING}
-    return MailCase(person, standing, mail, policy, category, is_optional, _has_asked(standing, mail, category))
+    return MailCase(
+        person, standing, mail, policy, category, is_optional, _has_consent_to_mail(standing, mail, category)
+    )
 
 
-def pays_for_mail(standing: Standing, mail: SampleMailing) -> bool:
+def is_mailing_product_paid(standing: Standing, mail: SampleMailing) -> bool:
     """Tells whether a person pays for the product that a mailing is about."""
     product, has = mail.mailing.product, standing.products
     return bool(has) and (product is None or product in has or ("*" in has and f"-{product}" not in has))
 
 
-def binding(policy: Policy, standing: Standing) -> tuple[Policy, ...]:
+def versions_binding_person(policy: Policy, standing: Standing) -> tuple[Policy, ...]:
     """Returns the versions of a brand's policy that bind the brand to a person.
 
     These are the version in force, and each version under which the address was collected. If one of those is unknown,
@@ -85,17 +87,19 @@ def binding(policy: Policy, standing: Standing) -> tuple[Policy, ...]:
     return policy, *(named if is_known else policy.all_versions)
 
 
-def switch_values(policy: Policy, standing: Standing, switch: str) -> frozenset[str]:
+def switch_values_binding_person(policy: Policy, standing: Standing, switch: str) -> frozenset[str]:
     """Returns the values of a switch in the versions that bind the brand to a person. The strictest counts."""
-    return frozenset(getattr(one.switches, switch) for one in binding(policy, standing))
+    return frozenset(getattr(one.switches, switch) for one in versions_binding_person(policy, standing))
 
 
-def is_asked_first(case: MailCase) -> bool:
+def is_opt_in_required(case: MailCase) -> bool:
     """Tells whether marketing to this person needs an opt-in, by a policy or by the law of their country."""
-    return case.standing.country != HOME or "opt_in" in switch_values(case.policy, case.standing, "promo_basis")
+    return case.standing.country != HOME or "opt_in" in switch_values_binding_person(
+        case.policy, case.standing, "promo_basis"
+    )
 
 
-def is_in_order(case: MailCase) -> bool:
+def is_usual_mailing(case: MailCase) -> bool:
     """Tells whether the mailing itself may go: its purpose, time, partner and inviter are correct."""
     return case.mail.usual
 
@@ -106,27 +110,27 @@ def is_reachable(case: MailCase) -> bool:
     return one.address is not None and not (one.erased or one.under_13 or one.address_dead)
 
 
-def is_bound(case: MailCase, kind: str | None = None) -> bool:
+def is_allowed_by_account_and_channel(case: MailCase, kind: str | None = None) -> bool:
     """Tells whether neither the account nor the channel stops the mail, as mail of a category."""
     if (kind or case.category) in LEGAL | OF_THE_ACCOUNT:
-        return not (case.mail.mailing.answers and is_elsewhere(case))
+        return not (case.mail.mailing.answers and is_other_channel_wished(case))
     one = case.standing
-    return not (one.deactivated or one.restricted or is_elsewhere(case))
+    return not (one.deactivated or one.restricted or is_other_channel_wished(case))
 
 
-def is_elsewhere(case: MailCase) -> bool:
+def is_other_channel_wished(case: MailCase) -> bool:
     """Tells whether the person wants another channel, and the policy offers it."""
     return case.standing.channel in case.policy.channels
 
 
-def is_well_known(case: MailCase) -> bool:
+def has_known_sign_up_origin(case: MailCase) -> bool:
     """Tells whether the person signed up under a version of the brand, in a known country, with no dead address."""
     one = case.standing
     known = {version.version for version in case.policy.all_versions}
     return one.source == "sign-up" and one.collected_under in known and one.country is not None and not one.dead_in
 
 
-def is_of_source(case: MailCase, *kinds: str) -> bool:
+def has_source_of_kind(case: MailCase, *kinds: str) -> bool:
     """Tells whether a source of the address is of one of some kinds. An unlisted source counts as each kind."""
     said = (case.standing.source or "").casefold().splitlines()
     listed = {name.casefold(): kind for name, kind in case.policy.sources.items()}
@@ -142,7 +146,7 @@ _KINDS = {
 """The kinds of the made-up sources, as the promises define them."""
 
 
-def has_opted_out(case: MailCase) -> bool:
+def has_opted_out_of_mail(case: MailCase) -> bool:
     """Tells whether the person opted out of this mail: all optional mail, its category, topic, partner, or sharing."""
     mailing = case.mail.mailing
     scopes = {"*", case.category, f"{case.category}/{mailing.topic}", f"partner/{mailing.partner}"}
@@ -151,7 +155,7 @@ def has_opted_out(case: MailCase) -> bool:
     return not scopes.isdisjoint(case.standing.opted_out)
 
 
-def _has_asked(standing: Standing, mail: SampleMailing, category: str) -> bool:
+def _has_consent_to_mail(standing: Standing, mail: SampleMailing, category: str) -> bool:
     mailing = mail.mailing
     asked = {category, f"{category}/{mailing.topic}"}
     if category == "partner":

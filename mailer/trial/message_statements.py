@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from mailer.trial.case_facts import ANNOUNCING, MARKETING, PROMOTING, switch_values
+from mailer.trial.case_facts import ANNOUNCING, MARKETING, PROMOTING, switch_values_binding_person
 from mailer.trial.decision_statements import FLOOR
 from mailer.trial.parsed_messages import ParsedMessage
 from mailer.trial.sample_people import ADDRESS
@@ -31,7 +31,7 @@ SIGHTS: list[MessageStatement] = []
 """Every statement about messages."""
 
 
-def message_statement(*rules: str) -> Callable[[Look], Look]:
+def register_message_statement(*rules: str) -> Callable[[Look], Look]:
     """Registers a function as a statement of some rules."""
 
     def note(look: Look) -> Look:
@@ -41,13 +41,13 @@ def message_statement(*rules: str) -> Callable[[Look], Look]:
     return note
 
 
-@message_statement("way-out", FLOOR)
-def way_out(letter: ParsedMessage) -> Sequence[str] | None:
+@register_message_statement("way-out", FLOOR)
+def unsubscribe_problems(letter: ParsedMessage) -> Sequence[str] | None:
     """Optional mail shows the link to leave it and the postal address in both parts, and has the headers for it."""
     if not letter.case.is_optional:
         return None
     headers = letter.headers
-    link = _one_click(headers.get("list-unsubscribe", ""))
+    link = _find_list_unsubscribe_url(headers.get("list-unsubscribe", ""))
     return [
         *(["has no List-Unsubscribe header with an https link"] if link is None else []),
         *(
@@ -55,28 +55,32 @@ def way_out(letter: ParsedMessage) -> Sequence[str] | None:
                 headers.get("list-unsubscribe-post") == "List-Unsubscribe=One-Click", "is not left by one click"
             )
         ),
-        *(_problem_unless(_shows_word(letter.seen.links.get(link or "", "")), "shows no way out in its HTML part")),
+        *(
+            _problem_unless(
+                _has_word_character(letter.seen.links.get(link or "", "")), "shows no way out in its HTML part"
+            )
+        ),
         *(_problem_unless(bool(link) and (link or "") in letter.text, "shows no way out in its text part")),
-        *shows_postal_address(letter, letter.case.policy.controller.postal_address),
+        *postal_address_problems(letter, letter.case.policy.controller.postal_address),
     ]
 
 
-def shows_postal_address(letter: ParsedMessage, address: str) -> list[str]:
+def postal_address_problems(letter: ParsedMessage, address: str) -> list[str]:
     """Returns a problem for each part that does not show a postal address."""
     words = " ".join(address.split())
     return [
         *(_problem_unless(words in letter.seen.text, "shows no postal address in its HTML part")),
-        *(_problem_unless(words in letter.plain_text, "shows no postal address in its text part")),
+        *(_problem_unless(words in letter.text_on_one_line, "shows no postal address in its text part")),
     ]
 
 
-@message_statement("not-promotional", "breach-alone", FLOOR)
-def mandatory_is_bare(letter: ParsedMessage) -> Sequence[str] | None:
+@register_message_statement("not-promotional", "breach-alone", FLOOR)
+def promotion_in_mandatory_mail_problems(letter: ParsedMessage) -> Sequence[str] | None:
     """Mandatory mail has no unsubscribe header, no pixel, no tracked link, and promotes nothing."""
     if letter.case.is_optional:
         return None
     paths = {urlsplit(url).path for url in letter.all_urls}
-    words = f"{letter.headers.get('subject', '')} {letter.plain_text} {letter.seen.text}"
+    words = f"{letter.headers.get('subject', '')} {letter.text_on_one_line} {letter.seen.text}"
     found = _PROMOTING.search(words)
     return [
         *(
@@ -94,24 +98,26 @@ def mandatory_is_bare(letter: ParsedMessage) -> Sequence[str] | None:
     ]
 
 
-@message_statement("breach-alone")
-def breach(letter: ParsedMessage) -> Sequence[str] | None:
+@register_message_statement("breach-alone")
+def breach_sender_problems(letter: ParsedMessage) -> Sequence[str] | None:
     """A breach notice comes from the sender of mandatory mail."""
     if letter.case.category != "breach":
         return None
     return _problem_unless(
-        _address(letter.case.policy.senders.mandatory) in letter.headers["from"], "has another sender"
+        _address_of_sender(letter.case.policy.senders.mandatory) in letter.headers["from"], "has another sender"
     )
 
 
-@message_statement("service-footer")
-def footer(letter: ParsedMessage) -> Sequence[str] | None:
+@register_message_statement("service-footer")
+def service_footer_problems(letter: ParsedMessage) -> Sequence[str] | None:
     """Mandatory mail offers what the policy says: a link to leave the service, or words on closing the account."""
     case = letter.case
-    return offers_in_footer(letter, min(switch_values(case.policy, case.standing, "service_footer"), key=_ORDER.index))
+    return footer_offer_problems(
+        letter, min(switch_values_binding_person(case.policy, case.standing, "service_footer"), key=_ORDER.index)
+    )
 
 
-def offers_in_footer(letter: ParsedMessage, offer: str) -> Sequence[str] | None:
+def footer_offer_problems(letter: ParsedMessage, offer: str) -> Sequence[str] | None:
     """Returns the problems of the footer of mandatory mail, for one of the values of `service_footer`."""
     case = letter.case
     if case.is_optional:
@@ -131,54 +137,56 @@ def offers_in_footer(letter: ParsedMessage, offer: str) -> Sequence[str] | None:
     return []
 
 
-@message_statement("no-secrets")
-def no_secrets(letter: ParsedMessage) -> Sequence[str] | None:
+@register_message_statement("no-secrets")
+def secret_or_form_problems(letter: ParsedMessage) -> Sequence[str] | None:
     """No mail has a form, names a password, or asks for one."""
-    words = f"{letter.plain_text} {letter.seen.text}"
+    words = f"{letter.text_on_one_line} {letter.seen.text}"
     return [
         *(_problem_unless(not letter.seen.fields, "has a form")),
-        *(_problem_unless(not _is_secret(words), "tells or asks for a secret")),
+        *(_problem_unless(not _has_secret_or_asks_for_one(words), "tells or asks for a secret")),
     ]
 
 
-@message_statement("plain-promotions")
-def profile_refused(letter: ParsedMessage) -> Sequence[str] | None:
+@register_message_statement("plain-promotions")
+def refused_profile_problems(letter: ParsedMessage) -> Sequence[str] | None:
     """A person who refused personalisation gets the mail without anything from their profile."""
     if not letter.case.standing.personalisation_refused:
         return None
-    return _problem_unless(not _shows_profile(letter), "has something of the profile")
+    return _problem_unless(not _has_profile_value(letter), "has something of the profile")
 
 
-@message_statement("profile-stays")
-def profile_stays(letter: ParsedMessage) -> Sequence[str] | None:
+@register_message_statement("profile-stays")
+def misplaced_profile_problems(letter: ParsedMessage) -> Sequence[str] | None:
     """The profile stands in no mandatory mail, and in no address."""
     in_address = any(word in url for word in letter.profile for url in (*letter.all_urls, *letter.seen.images))
-    is_told = not letter.case.is_optional and _shows_profile(letter)
+    is_told = not letter.case.is_optional and _has_profile_value(letter)
     return [
         *(_problem_unless(not in_address, "has the profile in an address")),
         *(_problem_unless(not is_told, "has the profile")),
     ]
 
 
-@message_statement("tracking-refused")
-def untracked(letter: ParsedMessage) -> Sequence[str] | None:
+@register_message_statement("tracking-refused")
+def refused_tracking_problems(letter: ParsedMessage) -> Sequence[str] | None:
     """A person who refused tracking gets no pixel and no tracked link."""
     if not letter.case.standing.tracking_refused:
         return None
-    return _problem_unless(not _tracking_of_message(letter), "has a pixel or a tracked link")
+    return _problem_unless(not _has_pixel_or_tracked_link(letter), "has a pixel or a tracked link")
 
 
-@message_statement("nobodys-opens", "everybodys-links", FLOOR)
-def shared_tracking(letter: ParsedMessage) -> Sequence[str] | None:
+@register_message_statement("nobodys-opens", "everybodys-links", FLOOR)
+def individual_tracking_problems(letter: ParsedMessage) -> Sequence[str] | None:
     """Nothing is counted, or everybody has the same pixel and the same tracked links, as the policy says."""
-    return tracking_beyond(letter, switch_values(letter.case.policy, letter.case.standing, "tracking"))
+    return tracking_level_problems(
+        letter, switch_values_binding_person(letter.case.policy, letter.case.standing, "tracking")
+    )
 
 
-def tracking_beyond(letter: ParsedMessage, levels: Set[str]) -> Sequence[str] | None:
+def tracking_level_problems(letter: ParsedMessage, levels: Set[str]) -> Sequence[str] | None:
     """Returns a problem if a message is counted beyond the strictest of some values of `tracking`."""
     if "off" in levels:
         return _problem_unless(
-            not _tracking_of_message(letter), "has a pixel or a tracked link, and the policy counts nothing"
+            not _has_pixel_or_tracked_link(letter), "has a pixel or a tracked link, and the policy counts nothing"
         )
     if "tracking" in letter.case.standing.consents:
         return None
@@ -187,20 +195,20 @@ def tracking_beyond(letter: ParsedMessage, levels: Set[str]) -> Sequence[str] | 
     return _problem_unless(is_of_all and is_nobodys, "has a pixel or a tracked link of its own")
 
 
-@message_statement("both-named")
-def both_named(letter: ParsedMessage) -> Sequence[str] | None:
+@register_message_statement("both-named")
+def brand_and_controller_name_problems(letter: ParsedMessage) -> Sequence[str] | None:
     """Every mail names the brand and its controller in both parts."""
     policy = letter.case.policy
     return [
         f"does not show {name} in its {part} part"
         for name in dict.fromkeys((policy.name, policy.controller.name))
-        for part, shown in (("HTML", letter.seen.text), ("text", letter.plain_text))
+        for part, shown in (("HTML", letter.seen.text), ("text", letter.text_on_one_line))
         if name not in shown
     ]
 
 
-@message_statement("advertising-marks")
-def marked(letter: ParsedMessage) -> Sequence[str] | None:
+@register_message_statement("advertising-marks")
+def advertising_mark_problems(letter: ParsedMessage) -> Sequence[str] | None:
     """Marketing is labelled, and offers say that they are advertising, where the law of the reader's country asks."""
     case = letter.case
     words = _MARKS.get(case.standing.country or "")
@@ -213,26 +221,26 @@ def marked(letter: ParsedMessage) -> Sequence[str] | None:
         return None
     return [
         f"does not say in its {part} part that it is advertising"
-        for part, shown in (("HTML", letter.seen.text), ("text", letter.plain_text))
+        for part, shown in (("HTML", letter.seen.text), ("text", letter.text_on_one_line))
         if not any(word in shown for word in words)
     ]
 
 
-@message_statement("seal-named")
-def seal(letter: ParsedMessage) -> Sequence[str] | None:
+@register_message_statement("seal-named")
+def privacy_seal_name_problems(letter: ParsedMessage) -> Sequence[str] | None:
     """An answer to a person's request names the programme of the policy's seal in both parts."""
     seal, template = letter.case.policy.seal, letter.case.mail.template
     if seal is None or template is None or letter.case.category != "rights" or "confirm_url" in template.uses:
         return None
     return [
         f"does not name {seal.name} in its {part} part"
-        for part, shown in (("HTML", letter.seen.text), ("text", letter.plain_text))
+        for part, shown in (("HTML", letter.seen.text), ("text", letter.text_on_one_line))
         if seal.name not in shown
     ]
 
 
-@message_statement("local-language")
-def language(letter: ParsedMessage) -> Sequence[str] | None:
+@register_message_statement("local-language")
+def message_language_problems(letter: ParsedMessage) -> Sequence[str] | None:
     """A person gets the mail in their language where the template speaks it, with its footer."""
     template, wanted = letter.case.mail.template, letter.case.person.locale
     if template is None or wanted not in template.locales:
@@ -243,8 +251,8 @@ def language(letter: ParsedMessage) -> Sequence[str] | None:
     )
 
 
-@message_statement("aligned")
-def aligned(letter: ParsedMessage) -> Sequence[str] | None:
+@register_message_statement("aligned")
+def sender_alignment_problems(letter: ParsedMessage) -> Sequence[str] | None:
     """The sender of each mail is of the domain that signs it."""
     host = letter.headers["from"].rpartition("@")[2].rstrip(">")
     domain = letter.case.policy.domain
@@ -253,8 +261,8 @@ def aligned(letter: ParsedMessage) -> Sequence[str] | None:
     )
 
 
-@message_statement("report-link")
-def report_link(letter: ParsedMessage) -> Sequence[str] | None:
+@register_message_statement("report-link")
+def report_link_problems(letter: ParsedMessage) -> Sequence[str] | None:
     """Each invitation shows a link to report it, in both parts."""
     if letter.case.category != "invitation":
         return None
@@ -265,8 +273,8 @@ def report_link(letter: ParsedMessage) -> Sequence[str] | None:
     ]
 
 
-@message_statement("address-at-hand-over", "primary-address")
-def address(letter: ParsedMessage) -> Sequence[str] | None:
+@register_message_statement("address-at-hand-over", "primary-address")
+def recipient_address_problems(letter: ParsedMessage) -> Sequence[str] | None:
     """Mail goes to the address on record, in the envelope and in the header."""
     is_there = letter.recipient == ADDRESS and ADDRESS in letter.headers["to"]
     return _problem_unless(is_there, "goes to another address than that on record")
@@ -289,7 +297,7 @@ _SECRET = re.compile(
 _DENYING = re.compile(r"\b(?:never|not|nobody|no|nie|niemand|nicht|kein\w*)\b", re.IGNORECASE)
 
 
-def _is_secret(words: str) -> bool:
+def _has_secret_or_asks_for_one(words: str) -> bool:
     """Tells whether a sentence has a secret or asks for one. A sentence with a negation does not count."""
     return any(_SECRET.search(sentence) and not _DENYING.search(sentence) for sentence in re.split(r"[.!?]\s", words))
 
@@ -298,23 +306,23 @@ def _problem_unless(holds: bool, problem: str) -> list[str]:
     return [] if holds else [problem]
 
 
-def _shows_word(words: str) -> bool:
+def _has_word_character(words: str) -> bool:
     return bool(re.search(r"\w", words))
 
 
-def _one_click(header: str) -> str | None:
+def _find_list_unsubscribe_url(header: str) -> str | None:
     found = re.search(r"<(https?://[^>]+)>", header)
     return found[1] if found else None
 
 
-def _address(sender: str) -> str:
+def _address_of_sender(sender: str) -> str:
     return sender.rpartition("<")[2].rstrip(">")
 
 
-def _shows_profile(letter: ParsedMessage) -> bool:
+def _has_profile_value(letter: ParsedMessage) -> bool:
     return any(word in part for word in letter.profile for part in (letter.text, letter.html))
 
 
-def _tracking_of_message(letter: ParsedMessage) -> bool:
+def _has_pixel_or_tracked_link(letter: ParsedMessage) -> bool:
     paths = [urlsplit(url).path for url in (*letter.all_urls, *letter.seen.images)]
     return any(path.startswith(("/o/", "/c/")) for path in paths)

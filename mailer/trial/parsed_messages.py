@@ -46,7 +46,7 @@ class _OpenElement(NamedTuple):
     colours: tuple[str, str]
 
 
-class _PageReader(HTMLParser):
+class _VisiblePageParser(HTMLParser):
     """Parses the visible part of a page: no comments, no hidden elements, no text in the colour of its background."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class _PageReader(HTMLParser):
             return
         above = self._open[-1]
         style = re.sub(r"\s+", "", told.get("style", "").lower())
-        colours = _colours(style, above.colours)
+        colours = _text_and_background_colours(style, above.colours)
         is_hidden = above.is_hidden or tag in _UNSEEN or "hidden" in told or bool(_HIDING.search(style))
         link = told.get("href", "") if tag == "a" else above.link
         self._open.append(_OpenElement(tag, is_hidden, link, colours))
@@ -86,7 +86,7 @@ class _PageReader(HTMLParser):
             self.seen.links[above.link] = self.seen.links.get(above.link, "") + data
 
 
-def _colours(style: str, above: tuple[str, str]) -> tuple[str, str]:
+def _text_and_background_colours(style: str, above: tuple[str, str]) -> tuple[str, str]:
     ink, paper = above
     for name, value in _COLOUR.findall(style):
         colour = {"#fff": "white", "#ffffff": "white", "#000": "black", "#000000": "black"}.get(value, value)
@@ -94,9 +94,9 @@ def _colours(style: str, above: tuple[str, str]) -> tuple[str, str]:
     return ink, paper
 
 
-def read_page(html: str) -> VisiblePage:
+def parse_visible_page(html: str) -> VisiblePage:
     """Returns the visible part of a page."""
-    reader = _PageReader()
+    reader = _VisiblePageParser()
     reader.feed(html)
     reader.close()
     reader.seen.text = " ".join(reader.seen.text.split())
@@ -126,7 +126,7 @@ class ParsedMessage:
     counted: tuple[OpenToken | ClickToken, ...]
 
     @property
-    def plain_text(self) -> str:
+    def text_on_one_line(self) -> str:
         """The text part on one line."""
         return " ".join(self.text.split())
 
@@ -136,7 +136,7 @@ class ParsedMessage:
         return frozenset((*_URL.findall(self.text), *_URL.findall(self.html)))
 
 
-def parse_message(content: bytes) -> tuple[dict[str, str], str, str]:
+def parse_headers_and_parts(content: bytes) -> tuple[dict[str, str], str, str]:
     """Returns the headers by lower-case name, the text part and the HTML part of a message."""
     message = BytesParser(policy=compat32).parsebytes(content)
     headers = {name.lower(): str(make_header(decode_header(value))) for name, value in message.items()}

@@ -6,16 +6,16 @@ from datetime import datetime
 from typing import Any
 
 from mailer.events import EventRefused, validate_event
-from mailer.policy.aggregates import are_subtractable, publishable_cells, rounded_figure
+from mailer.policy.aggregates import has_small_difference, publishable_cells, rounded_figure
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import decide
 from mailer.policy.decision import Mailing, Send
 from mailer.policy.policy_file import Policy
-from mailer.policy.processor_rules import ProcessorUse, processor_refusal
+from mailer.policy.processor_rules import ProcessorUse, refusal_of_processor_use
 from mailer.policy.third_parties import ProcessorTerms
 from mailer.rendering.event_checks import check_event
 from mailer.rendering.template_library import Template, TemplateLibrary
-from mailer.trial.sample_people import ADDRESS, base_people, people_with_traits, with_many_mails
+from mailer.trial.sample_people import ADDRESS, base_people, person_with_traits, trait_of_many_mails
 
 Knock = Callable[[Policy, TemplateLibrary, datetime], Iterator[str]]
 
@@ -38,7 +38,7 @@ DOORS: list[RefusalStatement] = []
 """Every statement about refusals."""
 
 
-def refusal_statement(*rules: str) -> Callable[[Knock], Knock]:
+def register_refusal_statement(*rules: str) -> Callable[[Knock], Knock]:
     """Registers a function as a statement of some rules."""
 
     def note(knock: Knock) -> Knock:
@@ -48,80 +48,84 @@ def refusal_statement(*rules: str) -> Callable[[Knock], Knock]:
     return note
 
 
-@refusal_statement("processor-known")
-def processors(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
+@register_refusal_statement("processor-known")
+def try_unlisted_processors(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
     """Nothing is handed to a processor that the policy does not list, or in another country than it says."""
     if not policy.processors:
         yield "lists no processor, so that anybody who is configured may be handed data"
     for purpose in policy.purposes if policy.processors else ():
         stranger = ProcessorUse("a-relay-of-nobody", "US", True, purpose, now.date())
         yield (
-            "" if processor_refusal(policy, stranger) else f"mail for {purpose} goes to a processor that is not listed"
+            ""
+            if refusal_of_processor_use(policy, stranger)
+            else f"mail for {purpose} goes to a processor that is not listed"
         )
     for terms in policy.processors:
         moved = ProcessorUse(terms.name, "XX", True, terms.purposes[0], now.date())
         yield (
             ""
-            if processor_refusal(policy, moved)
+            if refusal_of_processor_use(policy, moved)
             else f"mail goes to {terms.name} in another country than {terms.country}"
         )
         if terms.until is not None and terms.until < now.date():
             yield (
                 ""
-                if processor_refusal(policy, _usual_mailing(terms, now))
+                if refusal_of_processor_use(policy, _listed_processor_use(terms, now))
                 else f"mail goes to {terms.name}, which has ended"
             )
 
 
-@refusal_statement("no-retention")
-def no_retention(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
+@register_refusal_statement("no-retention")
+def try_processor_that_may_retain(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
     """Nothing is handed to a processor that has not stated that it retains nothing."""
     for terms in policy.processors:
         silent = tuple(one.model_copy(update={"no_retention": None}) for one in policy.processors)
         unstated = policy.model_copy(update={"processors": silent})
-        may_retain = processor_refusal(unstated, _usual_mailing(terms, now)) is None
+        may_retain = refusal_of_processor_use(unstated, _listed_processor_use(terms, now)) is None
         yield f"mail goes to {terms.name} without its statement that it retains nothing" if may_retain else ""
 
 
-@refusal_statement("service-reason")
-def reason(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
+@register_refusal_statement("service-reason")
+def try_service_mail_without_reason(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
     """A service announcement that gives no reason is refused."""
-    for template in _templates_of(policy, templates):
+    for template in _templates_of_brand(policy, templates):
         if template.category == "service":
-            said = _event_for(template, to={"refs": ["user-1"]})
+            said = _build_event_of_template(template, to={"refs": ["user-1"]})
             yield f"{template.name} is accepted without a reason" if _is_admitted(said, policy, templates) else ""
 
 
-@refusal_statement("service-rate")
-def service_rate(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
+@register_refusal_statement("service-rate")
+def try_service_mail_over_rate(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
     """A service announcement beyond the rate that the policy calls rare still goes, and raises an alarm."""
-    person = people_with_traits(base_people(policy)[0], with_many_mails(policy))
+    person = person_with_traits(base_people(policy)[0], trait_of_many_mails(policy))
     if "service" in policy.terms:
         decision = decide(Mailing(CATEGORIES["service"], policy.purposes[0]), person.standing, policy, now)
         is_noticed = isinstance(decision, Send) and decision.alarm
         yield "" if is_noticed else "an account gets any number of service mails, and nobody is alarmed"
 
 
-@refusal_statement("primary-address")
-def primary_address(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
+@register_refusal_statement("primary-address")
+def try_change_notice_with_own_addresses(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
     """A change of the policy or the owner that brings addresses of its own is refused."""
-    for template in _templates_of(policy, templates):
+    for template in _templates_of_brand(policy, templates):
         if template.category in ("policy_change", "business_transition"):
-            said = _event_for(template, to={"people": [{"ref": "user-1", "email": ADDRESS}]})
+            said = _build_event_of_template(template, to={"people": [{"ref": "user-1", "email": ADDRESS}]})
             yield f"{template.name} takes addresses from its event" if _is_admitted(said, policy, templates) else ""
 
 
-@refusal_statement("inviter")
-def invitation_without_inviter(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
+@register_refusal_statement("inviter")
+def try_invitation_without_inviter(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
     """An invitation that names no inviter is refused."""
-    for template in _templates_of(policy, templates):
+    for template in _templates_of_brand(policy, templates):
         if template.category == "invitation":
-            said = _event_for(template, to={"people": [{"ref": "guest-1", "email": ADDRESS, "source": "invitation"}]})
+            said = _build_event_of_template(
+                template, to={"people": [{"ref": "guest-1", "email": ADDRESS, "source": "invitation"}]}
+            )
             yield f"{template.name} is accepted without an inviter" if _is_admitted(said, policy, templates) else ""
 
 
-@refusal_statement("aggregates", "figures-of-many")
-def small_cells(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
+@register_refusal_statement("aggregates", "figures-of-many")
+def try_figures_of_few_people(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
     """No figure is shown of fewer people than the policy's smallest group, and none can be computed."""
     least = policy.minimum_cell
     for few in (1, least - 1):
@@ -132,24 +136,24 @@ def small_cells(policy: Policy, templates: TemplateLibrary, now: datetime) -> It
     yield "the opens of a running mailing are shown one by one" if running == least + 1 else ""
 
 
-@refusal_statement("no-subtraction")
-def small_differences(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
+@register_refusal_statement("no-subtraction")
+def try_audiences_with_small_difference(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
     """Two audiences that differ by fewer people than the smallest group are not both shown."""
     least = policy.minimum_cell
     for few in (1, least - 1):
-        apart = are_subtractable({("all", "all"): 10 * least, ("all", None): few}, least)
+        apart = has_small_difference({("all", "all"): 10 * least, ("all", None): few}, least)
         yield "" if apart else f"the difference between two audiences tells of {few} people"
 
 
-def _usual_mailing(terms: ProcessorTerms, now: datetime) -> ProcessorUse:
+def _listed_processor_use(terms: ProcessorTerms, now: datetime) -> ProcessorUse:
     return ProcessorUse(terms.name, terms.country, True, terms.purposes[0], now.date())
 
 
-def _templates_of(policy: Policy, templates: TemplateLibrary) -> Iterator[Template]:
+def _templates_of_brand(policy: Policy, templates: TemplateLibrary) -> Iterator[Template]:
     return (template for template in templates if template.brand == policy.brand)
 
 
-def _event_for(template: Template, to: dict[str, Any]) -> dict[str, Any]:
+def _build_event_of_template(template: Template, to: dict[str, Any]) -> dict[str, Any]:
     return {
         "v": 1,
         "id": f"trial-{template.name}",

@@ -51,7 +51,7 @@ def sample_mailings(policy: Policy, templates: TemplateLibrary, now: datetime) -
     for name, category in policy.categories.items():
         made: list[Template | None] = [one for one in of_brand if one is not None and one.category == name]
         for template in made or [None]:
-            found += _mailing_variants(
+            found += _usual_and_misused_mailings(
                 template.name if template is not None else f"{name} mail", category, template, policy, now
             )
     return tuple(
@@ -60,7 +60,7 @@ def sample_mailings(policy: Policy, templates: TemplateLibrary, now: datetime) -
     )
 
 
-def _mailing_variants(
+def _usual_and_misused_mailings(
     name: str, category: Category, template: Template | None, policy: Policy, now: datetime
 ) -> Iterator[SampleMailing]:
     plain = Mailing(category, template.purpose if template is not None else policy.purposes[0])

@@ -12,13 +12,13 @@ from mailer.policy.decision import Send
 from mailer.policy.policy_file import Policy
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
-from mailer.rendering.mailing import MailingRenderer
+from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.signed_links import ClickToken, OpenToken, SignedLinks
 from mailer.rendering.template_library import Template
 from mailer.trial.case_facts import make_case
-from mailer.trial.parsed_messages import ParsedMessage, VisiblePage, parse_message, read_page
+from mailer.trial.parsed_messages import ParsedMessage, VisiblePage, parse_headers_and_parts, parse_visible_page
 from mailer.trial.sample_mailings import INVITER, SampleMailing
-from mailer.trial.sample_people import TRACKED, SamplePerson, base_people, people_with_traits, traits_of
+from mailer.trial.sample_people import TRACKED, SamplePerson, base_people, person_with_traits, possible_person_traits
 
 _READERS = 1000
 """People of a made-up mailing, enough for it to be counted."""
@@ -28,7 +28,7 @@ _PLACES = ("DE", "FR", "KR")
 """Countries with different floors, so that tracking and advertising marks differ."""
 
 
-def render_messages(mail: SampleMailing, policy: Policy, now: datetime) -> Iterator[ParsedMessage]:
+def render_and_parse_messages(mail: SampleMailing, policy: Policy, now: datetime) -> Iterator[ParsedMessage]:
     """Renders a mailing for each person who gets it, and yields the parsed messages.
 
     Args:
@@ -44,34 +44,38 @@ def render_messages(mail: SampleMailing, policy: Policy, now: datetime) -> Itera
         return
     links = SignedLinks("https://mail.example", ["the key of a trial"])
     press = _sample_renderer(mail, mail.template, policy, links, now)
-    bare = _sample_renderer(mail, mail.template, _without_footer(policy), links, now)
-    for person in distinct_readers(policy, mail.template):
+    bare = _sample_renderer(mail, mail.template, _policy_without_footer_offer(policy), links, now)
+    for person in people_with_distinct_copies(policy, mail.template):
         decision = decide(mail.mailing, person.standing, policy, now)
         if not isinstance(decision, Send):
             continue
-        printed = press.render(_sample_row(mail, mail.template, person), decision.category, int(now.timestamp()))
-        headers, text, html = parse_message(printed.outgoing.content)
-        seen, profile = read_page(html), tuple(_words_of_value(mail.template.profile))
+        printed = press.render_message(
+            _sample_delivery_row(mail, mail.template, person), decision.category, int(now.timestamp())
+        )
+        headers, text, html = parse_headers_and_parts(printed.outgoing.content)
+        seen, profile = parse_visible_page(html), tuple(_texts_in_nested_value(mail.template.profile))
         case = make_case(person, mail, policy)
         without = text
         if decision.category.mandatory:
-            plain = bare.render(_sample_row(mail, mail.template, person), decision.category, int(now.timestamp()))
-            without = parse_message(plain.outgoing.content)[1]
-        counted = tuple(_counted_links(links, seen))
+            plain = bare.render_message(
+                _sample_delivery_row(mail, mail.template, person), decision.category, int(now.timestamp())
+            )
+            without = parse_headers_and_parts(plain.outgoing.content)[1]
+        counted = tuple(_tracking_tokens_in_page(links, seen))
         yield ParsedMessage(case, printed.outgoing.recipient, headers, text, html, seen, profile, without, counted)
 
 
-def distinct_readers(policy: Policy, template: Template) -> Iterator[SamplePerson]:
+def people_with_distinct_copies(policy: Policy, template: Template) -> Iterator[SamplePerson]:
     """Yields people whose copies can look different: by language, name, country, version, product and refusals."""
     member = base_people(policy)[1]
     for locale in (None, *template.locales):
         for name in (member.name, None):
             yield replace(member, locale=locale, name=name)
-    yield people_with_traits(member, TRACKED)
-    for trait in traits_of(policy):
+    yield person_with_traits(member, TRACKED)
+    for trait in possible_person_traits(policy):
         is_near = trait.changes.get("country") in (None, *_PLACES, *policy.jurisdictions)
         if trait.changes.keys() <= _LOOKS and is_near:
-            yield people_with_traits(member, trait)
+            yield person_with_traits(member, trait)
 
 
 def _sample_renderer(
@@ -104,14 +108,14 @@ def _sample_renderer(
     return MailingRenderer(facts, policy, template, links, {})
 
 
-def _sample_row(mail: SampleMailing, template: Template, person: SamplePerson) -> DeliveryRow:
+def _sample_delivery_row(mail: SampleMailing, template: Template, person: SamplePerson) -> DeliveryRow:
     if mail.mailing.id is None:
         raise AssertionError("each made-up mailing has an id")
     context = {"profile": dict(template.profile)} if template.profile else {}
     return DeliveryRow(mail.mailing.id, 1, 1, person.standing, person.name, person.locale, context)
 
 
-def _without_footer(policy: Policy) -> Policy:
+def _policy_without_footer_offer(policy: Policy) -> Policy:
     """Returns the policy with a footer that offers nothing, in each of its versions."""
 
     def bare(one: Policy) -> Policy:
@@ -120,21 +124,21 @@ def _without_footer(policy: Policy) -> Policy:
     return bare(policy).with_earlier_versions({one.version: bare(one) for one in policy.all_versions[1:]})
 
 
-def _words_of_value(value: Any) -> Iterator[str]:
+def _texts_in_nested_value(value: Any) -> Iterator[str]:
     match value:
         case str():
             yield value
         case Mapping():
             for one in value.values():
-                yield from _words_of_value(one)
+                yield from _texts_in_nested_value(one)
         case list() | tuple():
             for one in value:
-                yield from _words_of_value(one)
+                yield from _texts_in_nested_value(one)
         case _:
             pass
 
 
-def _counted_links(links: SignedLinks, seen: VisiblePage) -> Iterator[OpenToken | ClickToken]:
+def _tracking_tokens_in_page(links: SignedLinks, seen: VisiblePage) -> Iterator[OpenToken | ClickToken]:
     for url in (*seen.images, *seen.links):
         path = urlsplit(url).path
         found = links.read_open(path[3:]) if path.startswith("/o/") else None

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from mailer.policy.consent_terms import write_consent_days
+from mailer.policy.consent_validity import write_consent_days
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import (
     EVERY_PRODUCT,
@@ -16,10 +16,10 @@ from mailer.policy.standing import (
     SHARING,
     TRACKING,
     Standing,
-    ended_product,
+    category_scope,
+    ended_product_entry,
     partner_scope,
     purpose_scope,
-    scope_of,
 )
 
 ADDRESS = "sam@reader.example"
@@ -82,27 +82,27 @@ def sample_people(policy: Policy) -> tuple[SamplePerson, ...]:
     """Returns all people of a trial: those of `single_trait_people`, and people with two traits, up to `MOST`."""
     pairs = [
         (base, one, other)
-        for base, traits in _trait_pairs(policy)
+        for base, traits in _base_people_with_traits(policy)
         for one, other in combinations(traits, 2)
         if one.changes.keys().isdisjoint(other.changes)
     ]
     every = -(-len(pairs) // MOST) or 1
-    return (*single_trait_people(policy), *(people_with_traits(*pair) for pair in pairs[::every]))
+    return (*single_trait_people(policy), *(person_with_traits(*pair) for pair in pairs[::every]))
 
 
 def single_trait_people(policy: Policy) -> tuple[SamplePerson, ...]:
     """Returns the two base people, and each of them with each single trait."""
     found = []
-    for base, traits in _trait_pairs(policy):
-        found += [base, *(people_with_traits(base, trait) for trait in traits)]
+    for base, traits in _base_people_with_traits(policy):
+        found += [base, *(person_with_traits(base, trait) for trait in traits)]
     return tuple(found)
 
 
-def _trait_pairs(policy: Policy) -> Iterator[tuple[SamplePerson, list[PersonTrait]]]:
+def _base_people_with_traits(policy: Policy) -> Iterator[tuple[SamplePerson, list[PersonTrait]]]:
     """Yields each base person with the traits that it may get."""
     nothing, everything = base_people(policy)
-    yield nothing, [*traits_of(policy), *_consent_traits(policy)]
-    yield everything, list(traits_of(policy))
+    yield nothing, [*possible_person_traits(policy), *_consent_traits(policy)]
+    yield everything, list(possible_person_traits(policy))
 
 
 def base_people(policy: Policy) -> tuple[SamplePerson, SamplePerson]:
@@ -112,22 +112,22 @@ def base_people(policy: Policy) -> tuple[SamplePerson, SamplePerson]:
     asked = frozenset([*optional, *(partner_scope(partner.id) for partner in policy.partners)])
     nothing = SamplePerson(plain, ("asked for nothing",))
     return nothing, SamplePerson(
-        _with_proven_consents(replace(plain, consents=asked)), ("asked for all optional mail",)
+        _standing_with_proven_consents(replace(plain, consents=asked)), ("asked for all optional mail",)
     )
 
 
-def people_with_traits(base: SamplePerson, *traits: PersonTrait) -> SamplePerson:
+def person_with_traits(base: SamplePerson, *traits: PersonTrait) -> SamplePerson:
     """Returns a copy of a person with some more traits."""
     changes = {name: value for trait in traits for name, value in trait.changes.items()}
     said = () if "consents" in changes else base.says
     return replace(
         base,
-        standing=_with_proven_consents(replace(base.standing, **changes)),
+        standing=_standing_with_proven_consents(replace(base.standing, **changes)),
         says=(*said, *(trait.says for trait in traits if trait.says)),
     )
 
 
-def _with_proven_consents(standing: Standing) -> Standing:
+def _standing_with_proven_consents(standing: Standing) -> Standing:
     """Returns a copy of a standing in which all consents are confirmed and new."""
     return replace(standing, consent_days=write_consent_days(standing.consents, date.max, date.max))
 
@@ -136,7 +136,7 @@ def _make_trait(says: str, **changes: Any) -> PersonTrait:
     return PersonTrait(says, MappingProxyType(changes))
 
 
-def traits_of(policy: Policy) -> Iterator[PersonTrait]:
+def possible_person_traits(policy: Policy) -> Iterator[PersonTrait]:
     """Yields each trait that a person may have under a policy, except consents."""
     yield from _origin_traits(policy)
     yield from _refusal_traits(policy)
@@ -144,10 +144,10 @@ def traits_of(policy: Policy) -> Iterator[PersonTrait]:
     for name, category in policy.categories.items():
         if category.is_optional:
             yield _make_trait(f"has an address that another system calls dead for {name}", dead_in=(name,))
-    yield with_many_mails(policy)
+    yield trait_of_many_mails(policy)
 
 
-def with_many_mails(policy: Policy) -> PersonTrait:
+def trait_of_many_mails(policy: Policy) -> PersonTrait:
     """Returns the trait of a person who has had more mail than any cap or rate allows."""
     sent = tuple((name, _MANY) for name in (*policy.terms, EVERYTHING_OPTIONAL))
     return _make_trait("has had more mail than any cap allows", sent=sent)
@@ -177,7 +177,7 @@ def _refusal_traits(policy: Policy) -> Iterator[PersonTrait]:
     for name, category in policy.categories.items():
         if category.is_optional:
             yield _make_trait(f"opted out of {name}", opted_out=frozenset({name}))
-            yield _make_trait(f"opted out of {name} about {TOPIC}", opted_out=frozenset({scope_of(name, TOPIC)}))
+            yield _make_trait(f"opted out of {name} about {TOPIC}", opted_out=frozenset({category_scope(name, TOPIC)}))
     for purpose in policy.purposes:
         yield _make_trait(f"refused the purpose {purpose}", opted_out=frozenset({purpose_scope(purpose)}))
     for partner in policy.partners:
@@ -192,9 +192,9 @@ def _consent_traits(policy: Policy) -> Iterator[PersonTrait]:
         if category.is_optional:
             yield _make_trait(f"asked for {name} only", consents=frozenset({name}))
             yield _make_trait(
-                f"asked for {name} about {OTHER_TOPIC} only", consents=frozenset({scope_of(name, OTHER_TOPIC)})
+                f"asked for {name} about {OTHER_TOPIC} only", consents=frozenset({category_scope(name, OTHER_TOPIC)})
             )
-            yield _make_trait(f"asked for {name} about {TOPIC} only", consents=frozenset({scope_of(name, TOPIC)}))
+            yield _make_trait(f"asked for {name} about {TOPIC} only", consents=frozenset({category_scope(name, TOPIC)}))
     for partner in policy.partners:
         yield _make_trait(f"asked for {partner.name}'s offers only", consents=frozenset({partner_scope(partner.id)}))
     yield _make_trait(f"asked for {STRANGER}'s offers only", consents=frozenset({partner_scope(STRANGER)}))
@@ -206,7 +206,7 @@ def _state_traits() -> Iterator[PersonTrait]:
     yield _make_trait("pays for every product", products=frozenset({EVERY_PRODUCT}))
     yield _make_trait(f"pays for {PRODUCT} only", products=frozenset({PRODUCT}))
     yield _make_trait("pays for another product only", products=frozenset({"another-product"}))
-    yield _make_trait(f"pays for all but {PRODUCT}", products=frozenset({EVERY_PRODUCT, ended_product(PRODUCT)}))
+    yield _make_trait(f"pays for all but {PRODUCT}", products=frozenset({EVERY_PRODUCT, ended_product_entry(PRODUCT)}))
     yield _make_trait("closed the account", deactivated=True)
     yield _make_trait("is erased", erased=True, address=None)
     yield _make_trait("was erased before", erased_before=True)

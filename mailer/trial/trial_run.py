@@ -17,13 +17,13 @@ from mailer.rendering.way_out import NoWayOut
 from mailer.trial.case_facts import ExpectedFate, MailCase, make_case
 from mailer.trial.decision_statements import FLOOR, STATEMENTS, DecisionStatement
 from mailer.trial.message_statements import SIGHTS, MessageStatement
-from mailer.trial.need_statements import message_statements_of, statements_of
+from mailer.trial.need_statements import decision_statements_of_needs, message_statements_of_needs
 from mailer.trial.parsed_messages import ParsedMessage
 from mailer.trial.refusal_statements import DOORS, RefusalStatement
 from mailer.trial.sample_mailings import SampleMailing, sample_mailings
-from mailer.trial.sample_messages import render_messages
+from mailer.trial.sample_messages import render_and_parse_messages
 from mailer.trial.sample_people import SamplePerson, sample_people, single_trait_people
-from mailer.trial.untried_rules import UNTRIED
+from mailer.trial.untriable_rules import UNTRIED
 
 
 @dataclass(slots=True)
@@ -114,15 +114,19 @@ class StatementResults:
     def __init__(self, promises: Iterable[Promise]) -> None:
         self.by_rule: defaultdict[str, list[StatementResult]] = defaultdict(list)
         wanted = {FLOOR, *(rule for promise in promises for rule in promise.rules)}
-        needed = {one.rules: one for promise in promises for one in statements_of(promise.needs)}
-        shown = {one.rules: one for promise in promises for one in message_statements_of(promise.needs)}
+        needed = {one.rules: one for promise in promises for one in decision_statements_of_needs(promise.needs)}
+        shown = {one.rules: one for promise in promises for one in message_statements_of_needs(promise.needs)}
         spoken = (one for one in STATEMENTS if not wanted.isdisjoint(one.rules))
         seen = (one for one in SIGHTS if not wanted.isdisjoint(one.rules))
-        self._statements = [(one.speak, self._result_of(one)) for one in (*spoken, *needed.values())]
-        self._sights = [(one, self._result_of(one)) for one in (*seen, *shown.values())]
-        self._doors = [(one.knock, self._result_of(one)) for one in DOORS if not wanted.isdisjoint(one.rules)]
+        self._statements = [(one.speak, self._add_result_for_statement(one)) for one in (*spoken, *needed.values())]
+        self._sights = [(one, self._add_result_for_statement(one)) for one in (*seen, *shown.values())]
+        self._doors = [
+            (one.knock, self._add_result_for_statement(one)) for one in DOORS if not wanted.isdisjoint(one.rules)
+        ]
 
-    def _result_of(self, one: DecisionStatement | MessageStatement | RefusalStatement) -> StatementResult:
+    def _add_result_for_statement(
+        self, one: DecisionStatement | MessageStatement | RefusalStatement
+    ) -> StatementResult:
         tally = StatementResult(one.says)
         for rule in one.rules:
             self.by_rule[rule].append(tally)
@@ -136,16 +140,16 @@ class StatementResults:
                 continue
             tally.people.add(index)
             tally.mailings.add(case.mail.says)
-            if not _is_met(expected, decision, case):
+            if not _is_fate_met_by_decision(expected, decision, case):
                 tally.add_contradiction(
                     f"{case.person.person_in_words}, {_decision_in_words(decision)} {case.mail.says};"
                     f" they {expected.value} it"
                 )
 
-    def check_messages(self, mail: SampleMailing, policy: Policy, now: datetime) -> None:
+    def check_messages_of_mailing(self, mail: SampleMailing, policy: Policy, now: datetime) -> None:
         """Renders the messages of one mailing, and checks each against the statements about messages."""
         try:
-            for letter in render_messages(mail, policy, now):
+            for letter in render_and_parse_messages(mail, policy, now):
                 self._check_message(letter, mail)
         except NoWayOut as error:
             for sight, tally in self._sights:
@@ -212,19 +216,19 @@ def try_brand(
         for index, person in everybody if is_new else few:
             decision = decide(mail.mailing, person.standing, policy, now)
             tallies.check_decision(make_case(person, mail, policy), index, decision)
-        tallies.check_messages(mail, policy, now)
+        tallies.check_messages_of_mailing(mail, policy, now)
         step(number, len(mails))
     tallies.check_refusals(policy, templates, now)
     lines = [_promise_result(promise, tallies.by_rule) for promise in policy.promises]
     floor = Promise(id="the-floor", promise=_OF_ALL, source="PROMISES")
-    lines.append(_judge_promise(floor, tallies.by_rule[FLOOR], ()))
+    lines.append(_summarize_statement_results(floor, tallies.by_rule[FLOOR], ()))
     return TrialResult(policy.brand, policy.version, now, len(everybody), len(mails), tuple(lines))
 
 
 _OF_ALL = "what holds for every brand: optional mail can be left, mandatory mail arrives, unknown is never the laxest"
 
 
-def _is_met(expected: ExpectedFate, decision: Decision, case: MailCase) -> bool:
+def _is_fate_met_by_decision(expected: ExpectedFate, decision: Decision, case: MailCase) -> bool:
     match expected:
         case ExpectedFate.GOES:
             waits = isinstance(decision, Hold) and decision.rule == "mail-hours" and case.is_optional
@@ -252,16 +256,16 @@ def _decision_in_words(decision: Decision) -> str:
 def _promise_result(promise: Promise, by_rule: dict[str, list[StatementResult]]) -> PromiseResult:
     """Returns the result of a promise, from the findings of the statements of its rules and needs."""
     if promise.waits_for:
-        return _judge_promise(promise, (), (f"it waits for {promise.waits_for}",))
+        return _summarize_statement_results(promise, (), (f"it waits for {promise.waits_for}",))
     needs = [
-        *(one.rules for one in statements_of(promise.needs)),
-        *(one.rules for one in message_statements_of(promise.needs)),
+        *(one.rules for one in decision_statements_of_needs(promise.needs)),
+        *(one.rules for one in message_statements_of_needs(promise.needs)),
     ]
     tallies = [tally for rule in (*promise.rules, *chain(*needs)) for tally in by_rule.get(rule, ())]
-    return _judge_promise(promise, tallies, tuple(_untried_reasons(promise, by_rule)))
+    return _summarize_statement_results(promise, tallies, tuple(_reasons_promise_not_tried(promise, by_rule)))
 
 
-def _untried_reasons(promise: Promise, by_rule: dict[str, list[StatementResult]]) -> Iterator[str]:
+def _reasons_promise_not_tried(promise: Promise, by_rule: dict[str, list[StatementResult]]) -> Iterator[str]:
     """Yields the reasons why the trial cannot try a promise, or a rule of it."""
     for rule in promise.rules:
         found = by_rule.get(rule, ())
@@ -271,7 +275,9 @@ def _untried_reasons(promise: Promise, by_rule: dict[str, list[StatementResult]]
             yield f"the brand has no mail and no template of which {rule} speaks"
 
 
-def _judge_promise(promise: Promise, tallies: Iterable[StatementResult], not_tried: tuple[str, ...]) -> PromiseResult:
+def _summarize_statement_results(
+    promise: Promise, tallies: Iterable[StatementResult], not_tried: tuple[str, ...]
+) -> PromiseResult:
     unique = list({id(tally): tally for tally in tallies if tally.is_tried or tally.failures}.values())
     failed = [tally for tally in unique if tally.failures]
     return PromiseResult(

@@ -11,22 +11,22 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from mailer.accounts import account_schema
+from mailer.accounts import account_event_schema
 from mailer.event_digests import IdTaken
 from mailer.events import EventRefused, MessageEvent
 from mailer.input_types import Id, Slug, limited_problems
 from mailer.policy.publisher_rights import (
+    PublishAttempt,
     Publisher,
-    PublishRight,
-    ReadDataRight,
-    ReadRight,
+    ReadableData,
+    ReadDataAttempt,
     Wish,
     has_right,
-    right_refusal,
+    refusal_of_publisher,
 )
 from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.mailings import MailingStatus
-from mailer.web.site import TheSite, WebContext
+from mailer.web.web_context import TheSite, WebContext
 
 EVENTS = "/api/v1/events"
 OPENAPI = "/api/v1/openapi.json"
@@ -50,7 +50,7 @@ class EventAccepted(BaseModel):
     status_url: str
 
 
-class Count(BaseModel):
+class DeliveryCount(BaseModel):
     """The number of deliveries in one state, for one reason."""
 
     state: str
@@ -79,7 +79,7 @@ class EventStatus(BaseModel):
     created_at: datetime
     released_by: str | None
     finished_at: datetime | None
-    counts: list[Count]
+    counts: list[DeliveryCount]
     opens: int | None
     machine_opens: int | None
     unique_opens: int | None
@@ -89,24 +89,24 @@ class EventStatus(BaseModel):
     status_url: str
 
 
-def problem(description: str) -> dict[str, Any]:
+def refusal_description(description: str) -> dict[str, Any]:
     """Returns the description of a refusal for OpenAPI."""
     return {"model": Problems, "description": description}
 
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    401: problem("No key, or none that is good."),
-    403: problem("The key's holder may not do this: how an operator grants it."),
-    "default": problem("Anything else that went wrong."),
+    401: refusal_description("No key, or none that is good."),
+    403: refusal_description("The key's holder may not do this: how an operator grants it."),
+    "default": refusal_description("Anything else that went wrong."),
 }
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="API key", description="The key that `mailer` issued to you.")
 
 
-async def _client(
+async def _require_client(
     site: TheSite, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Publisher:
-    client = await site.publishers.find_by_key(credentials.credentials) if credentials else None
+    client = await site.publishers.find_publisher_by_api_key(credentials.credentials) if credentials else None
     if client is None:
         raise HTTPException(
             401, "send a key that is good, as Authorization: Bearer KEY", {"www-authenticate": "Bearer"}
@@ -114,7 +114,7 @@ async def _client(
     return client
 
 
-TheClient = Annotated[Publisher, Depends(_client)]
+TheClient = Annotated[Publisher, Depends(_require_client)]
 
 
 @router.post(
@@ -128,9 +128,9 @@ TheClient = Annotated[Publisher, Depends(_client)]
             "description": "The event was known already: what became of its mailing, where the key may read that.",
         },
         202: {"description": "Accepted. Publish again with the same id wherever the answer got lost."},
-        413: problem("The event is too large: use a named audience, or a link instead of an attachment."),
-        409: problem("The id stands for another event: which fields differ."),
-        422: problem("Not JSON, or not an event that can be mailed: what to mend, a line each."),
+        413: refusal_description("The event is too large: use a named audience, or a link instead of an attachment."),
+        409: refusal_description("The id stands for another event: which fields differ."),
+        422: refusal_description("Not JSON, or not an event that can be mailed: what to mend, a line each."),
         **REFUSALS,
     },
     openapi_extra={
@@ -147,36 +147,36 @@ async def publish(request: Request, site: TheSite, client: TheClient) -> Respons
     policy = site.policies.get(event.brand)
     if policy is None or event.category not in policy.categories:
         site.admit(event)  # raises EventRefused, and lists the known ones
-    require_right(client, PublishRight(event.brand, event.category, event.template))
-    known = await site.mailings.find_mailing(event.brand, event.id)
+    require_right(client, PublishAttempt(event.brand, event.category, event.template))
+    known = await site.mailings.find_mailing_of_event(event.brand, event.id)
     if known is not None:
-        if fields := await site.mailings.differing_fields(event):
+        if fields := await site.mailings.fields_differing_from_known_event(event):
             raise IdTaken(fields)
-        readable = has_right(client, ReadDataRight(event.brand, ReadRight.STATUS))
-        return _json(_status(site, known) if readable else _already_accepted(site, event), 200)
+        readable = has_right(client, ReadDataAttempt(event.brand, ReadableData.STATUS))
+        return _json_response(_event_status_of_mailing(site, known) if readable else _event_accepted(site, event), 200)
     site.admit(event)
     message = BrokerMessage(body, event.routing_key, event.id, {HeaderName.PUBLISHER: str(client.identity)})
     await site.outbox.add_messages("mailer.events", [message])
-    return _json(_already_accepted(site, event), 202)
+    return _json_response(_event_accepted(site, event), 202)
 
 
 @router.get(
     EVENTS + "/{brand}/{event_id:path}",
     response_model=EventStatus,
     summary="What became of an event",
-    responses={404: problem("Unknown, or accepted and not taken in yet."), **REFUSALS},
+    responses={404: refusal_description("Unknown, or accepted and not taken in yet."), **REFUSALS},
 )
 async def status(brand: Slug, event_id: Id, site: TheSite, client: TheClient) -> Response:
     """The state of the event's mailing, and its deliveries by state and reason."""
-    require_right(client, ReadDataRight(brand, ReadRight.STATUS))
-    known = await site.mailings.find_mailing(brand, event_id)
+    require_right(client, ReadDataAttempt(brand, ReadableData.STATUS))
+    known = await site.mailings.find_mailing_of_event(brand, event_id)
     if known is None:
         raise HTTPException(
             404,
             f"{brand} has no mailing for this event id; if the event was accepted a moment ago, it has not been "
             "taken in yet: ask again",
         )
-    return _json(_status(site, known), 200)
+    return _json_response(_event_status_of_mailing(site, known), 200)
 
 
 async def refused_event_answer(_: Request, error: EventRefused) -> Response:
@@ -186,24 +186,24 @@ async def refused_event_answer(_: Request, error: EventRefused) -> Response:
 
 def problems_answer(problems: list[str], status: int, headers: dict[str, str] | None = None) -> Response:
     """Returns a refusal in the form that all refusals have."""
-    return _json(Problems(problems=list(limited_problems(problems))), status, headers)
+    return _json_response(Problems(problems=list(limited_problems(problems))), status, headers)
 
 
-def event_schemas() -> dict[str, Any]:
+def event_schema_components() -> dict[str, Any]:
     """Returns the schemas of the events and their parts, by name, for the components of OpenAPI."""
     schema = MessageEvent.model_json_schema(ref_template=SCHEMA_REF)
-    account = account_schema(SCHEMA_REF)
+    account = account_event_schema(SCHEMA_REF)
     parts: dict[str, Any] = {**schema.pop("$defs"), **account.pop("$defs")}
     return {**parts, "MessageEvent": schema, "AccountEvent": account}
 
 
 def require_right(client: Publisher, wish: Wish) -> None:
     """Raises HTTPException 403 if the holder of the key lacks a right."""
-    if problem := right_refusal(client.identity, client, wish):
+    if problem := refusal_of_publisher(client.identity, client, wish):
         raise HTTPException(403, problem)
 
 
-def _already_accepted(site: WebContext, event: MessageEvent) -> EventAccepted:
+def _event_accepted(site: WebContext, event: MessageEvent) -> EventAccepted:
     return EventAccepted(event=event.id, brand=event.brand, status_url=_status_url(site, event.brand, event.id))
 
 
@@ -211,7 +211,7 @@ def _status_url(site: WebContext, brand: str, event_id: str) -> str:
     return f"{site.public_url.rstrip('/')}{EVENTS}/{brand}/{quote(event_id, safe='')}"
 
 
-def _status(site: WebContext, mailing: MailingStatus) -> EventStatus:
+def _event_status_of_mailing(site: WebContext, mailing: MailingStatus) -> EventStatus:
     counts = sorted(mailing.counts.items())
     return EventStatus(
         event=mailing.event_id,
@@ -226,7 +226,7 @@ def _status(site: WebContext, mailing: MailingStatus) -> EventStatus:
         created_at=mailing.created_at,
         released_by=mailing.released_by,
         finished_at=mailing.finished_at,
-        counts=[Count(state=state, reason=reason, count=count) for (state, reason), count in counts],
+        counts=[DeliveryCount(state=state, reason=reason, count=count) for (state, reason), count in counts],
         opens=mailing.opens,
         machine_opens=mailing.machine_opens,
         unique_opens=mailing.unique_opens,
@@ -237,5 +237,5 @@ def _status(site: WebContext, mailing: MailingStatus) -> EventStatus:
     )
 
 
-def _json(model: BaseModel, status: int, headers: dict[str, str] | None = None) -> Response:
+def _json_response(model: BaseModel, status: int, headers: dict[str, str] | None = None) -> Response:
     return Response(model.model_dump_json(), status, headers, media_type="application/json")

@@ -11,9 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from mailer.events import MAX_EVENT_BYTES, EventRefused
-from mailer.ports.broker import BrokerUnavailable, Unpublishable
-from mailer.ports.database_errors import DatabaseAway
+from mailer.ports.broker import BrokerUnavailable, MessageUnpublishable
+from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.web import (
+    account_api,
     api,
     confirmation,
     consents,
@@ -21,14 +22,13 @@ from mailer.web import (
     mail_origin,
     preferences,
     reports,
-    rights,
     tracking,
     unsubscribe,
 )
 from mailer.web.middleware import AccessLog, BodyLimit, SecurityHeaders, safe_request_line
-from mailer.web.pages import Problem, problem_page
+from mailer.web.pages import ProblemName, problem_page
 from mailer.web.request_parsing import PathCheck
-from mailer.web.site import WebContext, WebCounters
+from mailer.web.web_context import WebContext, WebCounters
 
 __all__ = ["WebContext", "create_app"]
 
@@ -41,23 +41,23 @@ MAX_PAGE_BYTES = 64 * 1024
 """The largest body for a page, in octets. A one-click request has 26."""
 
 
-class _App(FastAPI):
+class _AppWithEventSchemas(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Returns the OpenAPI document with the schemas of events. FastAPI lacks them: we read the body ourselves."""
         if self.openapi_schema is None:
             schema = super().openapi()
-            schema["components"]["schemas"].update(api.event_schemas())
+            schema["components"]["schemas"].update(api.event_schema_components())
         return super().openapi()
 
 
 def create_app(site: WebContext) -> FastAPI:
     """Returns the application over a site. It opens and closes nothing; the maker of the site does."""
     meters = WebCounters(site.registry)
-    app = _routed(
+    app = _app_with_routes(
         Middleware(SecurityHeaders, https=site.public_url.startswith("https://")),
-        Middleware(AccessLog, meters=meters, failure=_failure),
-        Middleware(PathCheck, refuse=_http_error),
-        Middleware(BodyLimit, limit=_body_limit),
+        Middleware(AccessLog, meters=meters, failure=_failure_answer),
+        Middleware(PathCheck, refuse=_http_error_answer),
+        Middleware(BodyLimit, limit=_body_limit_of_path),
     )
     app.state.site, app.state.meters = site, meters
     return app
@@ -65,7 +65,7 @@ def create_app(site: WebContext) -> FastAPI:
 
 def openapi_document() -> dict[str, Any]:
     """Returns the OpenAPI document; it needs no site."""
-    return _routed().openapi()
+    return _app_with_routes().openapi()
 
 
 def page_routes() -> list[APIRoute]:
@@ -73,8 +73,8 @@ def page_routes() -> list[APIRoute]:
     return [route for page in _PAGES for route in page.router.routes if isinstance(route, APIRoute)]
 
 
-def _routed(*middleware: Middleware) -> FastAPI:
-    app = _App(
+def _app_with_routes(*middleware: Middleware) -> FastAPI:
+    app = _AppWithEventSchemas(
         title="mailer",
         version="1",
         summary="Publish message events, and ask what became of them.",
@@ -85,52 +85,54 @@ def _routed(*middleware: Middleware) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},  # spans would hold paths, and so tokens
         middleware=middleware,
         exception_handlers={
-            HTTPException: _http_error,
+            HTTPException: _http_error_answer,
             EventRefused: api.refused_event_answer,
-            Unpublishable: _unpublishable,
-            RequestValidationError: _invalid,
-            DatabaseAway: _away,
-            BrokerUnavailable: _away,
+            MessageUnpublishable: _unpublishable_answer,
+            RequestValidationError: _invalid_request_answer,
+            DatabaseUnavailable: _service_away_answer,
+            BrokerUnavailable: _service_away_answer,
         },
     )
-    for router in (api.router, reports.router, consents.router, rights.router, *(page.router for page in _PAGES)):
+    for router in (api.router, reports.router, consents.router, account_api.router, *(page.router for page in _PAGES)):
         app.include_router(router)
     return app
 
 
-def _is_api(path: str) -> bool:
+def _is_api_path(path: str) -> bool:
     return path.startswith("/api/")
 
 
-def _body_limit(path: str) -> int:
-    return MAX_EVENT_BYTES if _is_api(path) else MAX_PAGE_BYTES
+def _body_limit_of_path(path: str) -> int:
+    return MAX_EVENT_BYTES if _is_api_path(path) else MAX_PAGE_BYTES
 
 
-async def _http_error(request: Request, error: HTTPException) -> Response:
+async def _http_error_answer(request: Request, error: HTTPException) -> Response:
     headers = dict(error.headers or {})
-    if _is_api(request.scope["path"]):
+    if _is_api_path(request.scope["path"]):
         return api.problems_answer([error.detail], error.status_code, headers)
-    problem = Problem.NOT_FOUND if error.status_code == 404 else Problem.REFUSED
+    problem = ProblemName.NOT_FOUND if error.status_code == 404 else ProblemName.REFUSED
     page = problem_page(request, problem, error.status_code)
     page.headers.update(headers)
     return page
 
 
-async def _invalid(_: Request, error: RequestValidationError) -> Response:
+async def _invalid_request_answer(_: Request, error: RequestValidationError) -> Response:
     """Answers 422 to a request of the API that does not match its description, with a line for each fault."""
     faults = [(".".join(str(part) for part in fault["loc"][1:]), fault["msg"]) for fault in error.errors()]
     return api.problems_answer([f"{place}: {what}" if place else what for place, what in faults], 422)
 
 
-async def _unpublishable(request: Request, error: Exception) -> Response:
+async def _unpublishable_answer(request: Request, error: Exception) -> Response:
     """Answers 422 for an event that the outbox can never store (400 on a page): the client has to change it."""
-    return api.problems_answer([str(error)], 422) if _is_api(request.scope["path"]) else _failure(request, 400)
+    return (
+        api.problems_answer([str(error)], 422) if _is_api_path(request.scope["path"]) else _failure_answer(request, 400)
+    )
 
 
-async def _away(request: Request, error: Exception) -> Response:
+async def _service_away_answer(request: Request, error: Exception) -> Response:
     """Answers 503 with a time to try again. The request changed nothing, or it can be repeated safely."""
     _log.warning("%s answered 503: %s", safe_request_line(request.scope), error)
-    return _failure(request, 503)
+    return _failure_answer(request, 503)
 
 
 _FAILURES = {
@@ -141,10 +143,10 @@ _FAILURES = {
 }
 
 
-def _failure(request: Request, status: int) -> Response:
+def _failure_answer(request: Request, status: int) -> Response:
     headers = {"retry-after": str(RETRY_SECONDS)} if status == 503 else {}
-    if _is_api(request.scope["path"]):
+    if _is_api_path(request.scope["path"]):
         return api.problems_answer([_FAILURES[status]], status, headers)
-    page = problem_page(request, Problem.REFUSED if status < 500 else Problem.FAILED, status)
+    page = problem_page(request, ProblemName.REFUSED if status < 500 else ProblemName.FAILED, status)
     page.headers.update(headers)
     return page

@@ -8,18 +8,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from mailer.actions.confirmation_requests import ConfirmationAsked
-from mailer.actions.consent import ConsentRefused, electronic_notice_basis, record_consent, withdraw_consent
+from mailer.actions.consent import ConsentRefused, electronic_notice_basis_in_words, record_consent, withdraw_consent
 from mailer.actions.opt_out import record_opt_out
-from mailer.input_types import Moment, Name, Scope, Slug, Words, check_item_count
+from mailer.input_types import Moment, Name, Scope, Slug, Words, item_count_validator
 from mailer.policy.expected_mail import missing_basis_fields
 from mailer.policy.policy_file import Policy
-from mailer.policy.publisher_rights import AccountRight, ReadDataRight, ReadRight, has_right
-from mailer.policy.scopes import can_be_left, category_of_scope, describe_scopes
+from mailer.policy.publisher_rights import AccountActionAttempt, ReadableData, ReadDataAttempt, has_right
+from mailer.policy.scopes import category_of_scope, describe_opt_out_scopes, is_opt_out_scope
 from mailer.policy.standing import EVERYTHING_OPTIONAL, purpose_scope
 from mailer.ports.consents import Consent, ConsentResult
-from mailer.web.api import REFUSALS, TheClient, problem, require_right
+from mailer.web.api import REFUSALS, TheClient, refusal_description, require_right
 from mailer.web.request_parsing import JsonRoute
-from mailer.web.site import TheSite, WebContext
+from mailer.web.web_context import TheSite, WebContext
 
 RECIPIENT = "/api/v1/recipients/{brand}/{ref:path}"
 _SOURCE = "application"
@@ -65,16 +65,16 @@ class ConsentKept(BaseModel):
     missing: list[str] = []
 
 
-class OptOuts(BaseModel):
+class OptOutRequest(BaseModel):
     """The scopes that a person leaves (`*` is all optional mail), and the purposes that they refuse."""
 
     model_config = ConfigDict(extra="forbid")
 
-    scopes: Annotated[list[Scope], Field(max_length=MAX_SCOPES), check_item_count(MAX_SCOPES)] = []
-    purposes: Annotated[list[Name], Field(max_length=MAX_SCOPES), check_item_count(MAX_SCOPES)] = []
+    scopes: Annotated[list[Scope], Field(max_length=MAX_SCOPES), item_count_validator(MAX_SCOPES)] = []
+    purposes: Annotated[list[Name], Field(max_length=MAX_SCOPES), item_count_validator(MAX_SCOPES)] = []
 
 
-class Left(BaseModel):
+class OptOutAnswer(BaseModel):
     """The scopes that were left just now: the answer for a client without the right to read standings."""
 
     ref: str
@@ -107,8 +107,8 @@ _FLAGS = (
     *("electronic_refused", "personalisation_refused", "tracking_refused"),
 )
 _RESPONSES: dict[int | str, dict[str, Any]] = {
-    404: problem("The brand has no such recipient."),
-    422: problem("Not JSON, or not what can be recorded: what to mend, a line each."),
+    404: refusal_description("The brand has no such recipient."),
+    422: refusal_description("Not JSON, or not what can be recorded: what to mend, a line each."),
     **REFUSALS,
 }
 
@@ -119,12 +119,12 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     summary="Record a consent, or its withdrawal",
     responses={202: {"model": ConsentKept, "description": "A mail asks for the confirmation."}, **_RESPONSES},
 )
-async def record(
+async def record_consent_or_withdrawal(
     brand: Slug, ref: Name, said: ConsentSaid, site: TheSite, client: TheClient, response: Response
 ) -> ConsentKept:
     """Keeps it with its proof. A consent ends an older opt-out of its scope; an objection to marketing stays."""
-    require_right(client, AccountRight(brand, "consent" if said.given else "withdraw"))
-    policy, recipient_id = await _known_recipient(site, brand, ref)
+    require_right(client, AccountActionAttempt(brand, "consent" if said.given else "withdraw"))
+    policy, recipient_id = await _require_policy_and_recipient(site, brand, ref)
     kept = Consent(
         said.scope,
         said.given,
@@ -139,76 +139,82 @@ async def record(
     try:
         if not said.given:
             withdrawn = await withdraw_consent(desk.consents, policy, recipient_id, kept)
-            return ConsentKept(state=_result_in_words(withdrawn), scope=said.scope, still_left=sorted(withdrawn.left))
+            return ConsentKept(
+                state=_given_or_withdrawn(withdrawn), scope=said.scope, still_left=sorted(withdrawn.left)
+            )
         standing = await site.standings.get_standing(brand, recipient_id)
         country = standing.country if standing else None
         done = await record_consent(desk.consents, desk.confirmations, policy, recipient_id, kept, country)
     except ConsentRefused as error:
         raise HTTPException(422, str(error)) from error
-    missing = await _missing_fields(site, policy, recipient_id, said.scope)
+    missing = await _missing_facts_of_person(site, policy, recipient_id, said.scope)
     if isinstance(done, ConfirmationAsked):
-        if said.scope not in await site.wishes.list_waiting(brand, recipient_id):
+        if said.scope not in await site.wishes.names_of_waiting_wishes(brand, recipient_id):
             return ConsentKept(state="withdrawn", scope=said.scope, missing=missing)
         response.status_code = 202
         return ConsentKept(state="asked", scope=said.scope, missing=missing)
     lifted, left = list(done.lifted), sorted(done.left)
-    return ConsentKept(state=_result_in_words(done), scope=said.scope, lifted=lifted, still_left=left, missing=missing)
+    return ConsentKept(
+        state=_given_or_withdrawn(done), scope=said.scope, lifted=lifted, still_left=left, missing=missing
+    )
 
 
 @router.post(
     RECIPIENT + "/opt-outs",
-    response_model=StandingShown | Left,
+    response_model=StandingShown | OptOutAnswer,
     summary="Leave mail, or refuse purposes",
     responses=_RESPONSES,
 )
-async def leave(brand: Slug, ref: Name, left: OptOuts, site: TheSite, client: TheClient) -> StandingShown | Left:
+async def leave(
+    brand: Slug, ref: Name, left: OptOutRequest, site: TheSite, client: TheClient
+) -> StandingShown | OptOutAnswer:
     """Leaves all that is named, at once and for ever; answers how the person stands now, where that may be read."""
-    require_right(client, AccountRight(brand, "opt_out"))
-    policy, recipient_id = await _known_recipient(site, brand, ref)
+    require_right(client, AccountActionAttempt(brand, "opt_out"))
+    policy, recipient_id = await _require_policy_and_recipient(site, brand, ref)
     scopes = list(dict.fromkeys([*left.scopes, *(purpose_scope(purpose) for purpose in left.purposes)]))
     if not scopes:
         raise HTTPException(422, "scopes: name at least one, or a purpose; * is all optional mail")
-    if unknown := [scope for scope in scopes if not can_be_left(policy, scope)]:
-        what = f"{describe_scopes(policy)} or {EVERYTHING_OPTIONAL}"
+    if unknown := [scope for scope in scopes if not is_opt_out_scope(policy, scope)]:
+        what = f"{describe_opt_out_scopes(policy)} or {EVERYTHING_OPTIONAL}"
         raise HTTPException(422, f"scopes: {', '.join(unknown)} cannot be left; what can is {what}")
     standings = site.desks(None, str(client.identity)).standings
     for scope in scopes:
         await record_opt_out(standings, policy, recipient_id, scope, _SOURCE)
-    if not has_right(client, ReadDataRight(brand, ReadRight.STANDING)):
-        return Left(ref=ref, opted_out=scopes)
-    return await _standing_shown(site, policy, ref, recipient_id)
+    if not has_right(client, ReadDataAttempt(brand, ReadableData.STANDING)):
+        return OptOutAnswer(ref=ref, opted_out=scopes)
+    return await _read_standing_answer(site, policy, ref, recipient_id)
 
 
 @router.get(RECIPIENT + "/standing", response_model=StandingShown, summary="How somebody stands", responses=_RESPONSES)
-async def show(brand: Slug, ref: Name, site: TheSite, client: TheClient) -> StandingShown:
+async def show_standing(brand: Slug, ref: Name, site: TheSite, client: TheClient) -> StandingShown:
     """All that decides about a person at the brand, as of now."""
-    require_right(client, ReadDataRight(brand, ReadRight.STANDING))
-    policy, recipient_id = await _known_recipient(site, brand, ref)
-    return await _standing_shown(site, policy, ref, recipient_id)
+    require_right(client, ReadDataAttempt(brand, ReadableData.STANDING))
+    policy, recipient_id = await _require_policy_and_recipient(site, brand, ref)
+    return await _read_standing_answer(site, policy, ref, recipient_id)
 
 
-def _result_in_words(recorded: ConsentResult) -> Literal["given", "withdrawn"]:
+def _given_or_withdrawn(recorded: ConsentResult) -> Literal["given", "withdrawn"]:
     return "given" if recorded.given else "withdrawn"
 
 
-async def _missing_fields(site: WebContext, policy: Policy, recipient_id: int, scope: str) -> list[str]:
+async def _missing_facts_of_person(site: WebContext, policy: Policy, recipient_id: int, scope: str) -> list[str]:
     """Returns the unknown fields of a person that have to be known before they get mail of a scope."""
     category = category_of_scope(policy, scope)
     standing = await site.standings.get_standing(policy.brand, recipient_id)
-    if category is None or standing is None or not policy.category(category).promotes:
+    if category is None or standing is None or not policy.get_category(category).promotes:
         return []
     return list(missing_basis_fields(policy, standing))
 
 
-async def _known_recipient(site: WebContext, brand: str, ref: str) -> tuple[Policy, int]:
+async def _require_policy_and_recipient(site: WebContext, brand: str, ref: str) -> tuple[Policy, int]:
     policy = site.policies.get(brand)
-    recipient_id = await site.standings.find_recipient(brand, ref) if policy else None
+    recipient_id = await site.standings.find_recipient_id(brand, ref) if policy else None
     if policy is None or recipient_id is None:
         raise HTTPException(404, f"{brand} has no recipient {ref}; events and imports make people known")
     return policy, recipient_id
 
 
-async def _standing_shown(site: WebContext, policy: Policy, ref: str, recipient_id: int) -> StandingShown:
+async def _read_standing_answer(site: WebContext, policy: Policy, ref: str, recipient_id: int) -> StandingShown:
     standing = await site.standings.get_standing(policy.brand, recipient_id)
     if standing is None:
         raise HTTPException(404, f"{policy.brand} has no recipient {ref}")
@@ -220,6 +226,6 @@ async def _standing_shown(site: WebContext, policy: Policy, ref: str, recipient_
         consents=sorted(standing.consents),
         channel=standing.channel,
         products=sorted(standing.products),
-        electronic_notices=electronic_notice_basis(policy, standing.collected_under),
+        electronic_notices=electronic_notice_basis_in_words(policy, standing.collected_under),
         **flags,
     )

@@ -19,7 +19,7 @@ _PAGES = Environment(
 )
 
 
-def _moment_in_words(value: Any) -> Any:
+def _format_if_moment(value: Any) -> Any:
     """Returns a time in a readable form, to the second, in UTC. Every other value is returned as it is."""
     if not isinstance(value, str):
         return value
@@ -29,19 +29,19 @@ def _moment_in_words(value: Any) -> Any:
         return value
 
 
-def _stated_facts(values: Mapping[str, Any]) -> dict[str, Any]:
+def _nonempty_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the entries whose values are not empty."""
     return {name: value for name, value in values.items() if value not in _NOTHING}
 
 
 def _used_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Returns the columns in which at least one row has a value."""
-    return list(dict.fromkeys(name for row in rows for name in _stated_facts(row)))
+    return list(dict.fromkeys(name for row in rows for name in _nonempty_values(row)))
 
 
-_PAGES.filters |= {"moment": _moment_in_words, "said": _stated_facts, "columns": _used_columns}
+_PAGES.filters |= {"moment": _format_if_moment, "said": _nonempty_values, "columns": _used_columns}
 
 
 def archive_page(archive: Mapping[str, Any]) -> str:
-    """Returns the HTML page of a person's data, as `actions.rights.export_data` returns them."""
+    """Returns the HTML page of a person's data, as `actions.rights.read_personal_data` returns them."""
     return _PAGES.get_template("archive.html.j2").render(archive=archive)

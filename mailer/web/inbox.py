@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from mailer.policy.category import CATEGORIES
 from mailer.ports.captured_mail import CapturedMail, CapturedMails
 from mailer.web.middleware import SecurityHeaders
-from mailer.web.pages import inbox_page
+from mailer.web.pages import render_inbox_template
 
 router = APIRouter(include_in_schema=False)
 
@@ -37,7 +37,7 @@ class _Line:
     badge: str | None
 
 
-def create_inbox(inbox: CapturedMails) -> FastAPI:
+def create_inbox_app(inbox: CapturedMails) -> FastAPI:
     """Returns the application that shows captured mail."""
     app = FastAPI(
         openapi_url=None,
@@ -50,78 +50,78 @@ def create_inbox(inbox: CapturedMails) -> FastAPI:
     return app
 
 
-async def _inbox(request: Request) -> CapturedMails:
+async def _inbox_of_request(request: Request) -> CapturedMails:
     inbox: CapturedMails = request.app.state.inbox
     return inbox
 
 
-TheInbox = Annotated[CapturedMails, Depends(_inbox)]
+TheInbox = Annotated[CapturedMails, Depends(_inbox_of_request)]
 
 
-async def _mail(id: str, inbox: TheInbox) -> CapturedMail:
+async def _require_mail(id: str, inbox: TheInbox) -> CapturedMail:
     mail = await asyncio.to_thread(inbox.get_mail, id)
     if mail is None:
         raise HTTPException(404)
     return mail
 
 
-TheMail = Annotated[CapturedMail, Depends(_mail)]
+TheMail = Annotated[CapturedMail, Depends(_require_mail)]
 
 
 @router.get("/inbox")
-async def mails(inbox: TheInbox, page: Annotated[int, Query(ge=1)] = 1) -> Response:
+async def mail_list_page(inbox: TheInbox, page: Annotated[int, Query(ge=1)] = 1) -> Response:
     """Shows the list of captured mails, newest first."""
     found = await asyncio.to_thread(inbox.list_mails)
     shown = found[(page - 1) * PER_PAGE : page * PER_PAGE]
-    lines = await asyncio.to_thread(lambda: [_Line(mail, category(mail)) for mail in shown])
+    lines = await asyncio.to_thread(lambda: [_Line(mail, category_of_mail(mail)) for mail in shown])
     pages = max(1, ceil(len(found) / PER_PAGE))
-    return inbox_page("inbox.html.j2", {"lines": lines, "total": len(found), "page": page, "pages": pages})
+    return render_inbox_template("inbox.html.j2", {"lines": lines, "total": len(found), "page": page, "pages": pages})
 
 
 @router.get("/inbox/{id}")
-async def rendered(mail: TheMail) -> Response:
+async def mail_as_html_page(mail: TheMail) -> Response:
     """Shows one mail with its HTML part in a frame."""
-    return _view(mail, "html")
+    return _mail_page(mail, "html")
 
 
 @router.get("/inbox/{id}/text")
-async def text(mail: TheMail) -> Response:
+async def text_part_page(mail: TheMail) -> Response:
     """Shows the text part of one mail."""
-    return _view(mail, "text")
+    return _mail_page(mail, "text")
 
 
 @router.get("/inbox/{id}/headers")
-async def headers(mail: TheMail) -> Response:
+async def headers_page(mail: TheMail) -> Response:
     """Shows the header fields of one mail."""
-    return _view(mail, "headers")
+    return _mail_page(mail, "headers")
 
 
 @router.get("/inbox/{id}/html")
-async def frame(mail: TheMail) -> Response:
+async def html_part_for_frame(mail: TheMail) -> Response:
     """Returns the HTML part itself, for the frame."""
     head = {"content-security-policy": _MAIL_POLICY, "x-frame-options": "SAMEORIGIN"}
-    return HTMLResponse(_links_outside(mail.html or ""), headers=head)
+    return HTMLResponse(_open_links_in_new_tabs(mail.html or ""), headers=head)
 
 
 @router.get("/inbox/{id}/raw")
-async def raw(mail: TheMail) -> Response:
+async def raw_message(mail: TheMail) -> Response:
     """Returns the message as it was received."""
     name = f'attachment; filename="{mail.id}.eml"'
     return Response(mail.raw, media_type="message/rfc822", headers={"content-disposition": name})
 
 
-def category(mail: CapturedMail) -> str | None:
+def category_of_mail(mail: CapturedMail) -> str | None:
     """Returns the category in a mail's Feedback-ID (`campaign:category:brand:sender`), or None."""
     fields = {name.lower(): value for name, value in mail.headers}
     parts = fields.get("feedback-id", "").split(":")
     return parts[1] if len(parts) == 4 and parts[1] in CATEGORIES else None
 
 
-def _view(mail: CapturedMail, view: str) -> Response:
-    return inbox_page("mail.html.j2", {"mail": mail, "view": view, "badge": category(mail)})
+def _mail_page(mail: CapturedMail, view: str) -> Response:
+    return render_inbox_template("mail.html.j2", {"mail": mail, "view": view, "badge": category_of_mail(mail)})
 
 
-def _links_outside(html: str) -> str:
+def _open_links_in_new_tabs(html: str) -> str:
     """Returns HTML whose links open in new tabs, as our pages refuse to be shown in a frame."""
     base = '<base target="_blank">'
     return _HEAD.sub(lambda found: found[0] + base, html, count=1) if _HEAD.search(html) else base + html

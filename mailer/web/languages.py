@@ -27,12 +27,12 @@ class PageLanguage:
         return f"\u2068{name}\u2069" if self.dir == "rtl" else name
 
 
-def _load_texts(file: Path) -> dict[str, PageLanguage]:
+def _load_page_languages(file: Path) -> dict[str, PageLanguage]:
     tables = tomllib.loads(file.read_text(encoding="utf-8"))
     return {code: PageLanguage(code, texts["dir"], texts) for code, texts in tables.items()}
 
 
-LANGUAGES = _load_texts(Path(__file__).with_name("texts.toml"))
+LANGUAGES = _load_page_languages(Path(__file__).with_name("texts.toml"))
 """Every language that has texts, by its code."""
 
 

@@ -7,25 +7,25 @@ from functools import partial
 
 from mailer.policy import rules
 from mailer.policy.category import Category
-from mailer.policy.deciding import decision_facts
+from mailer.policy.deciding import collect_decision_facts
 from mailer.policy.decision import Mailing
 from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import category_of_scope
 from mailer.policy.standing import TRACKING, Standing, partner_scope
 from mailer.ports.pending_requests import RequestedAct
 from mailer.web.languages import PageLanguage
-from mailer.web.pages import category_titles
+from mailer.web.pages import category_titles_and_descriptions
 
 _OWN_WILL = (
-    rules.objection,
-    rules.opted_out,
-    rules.partner_request,
-    rules.one_invitation,
-    rules.erased_before,
-    rules.contest_entry,
-    rules.topic_consent,
-    rules.promo_basis,
-    rules.subscription,
+    rules.suppress_after_objection,
+    rules.suppress_after_opt_out,
+    rules.suppress_unrequested_partner_mail,
+    rules.suppress_after_one_invitation,
+    rules.suppress_if_erased_before,
+    rules.suppress_if_address_not_for_marketing,
+    rules.suppress_topic_without_consent,
+    rules.suppress_marketing_without_opt_in,
+    rules.suppress_without_confirmed_subscription,
 )
 """The rules whose answer depends on a person's own choice."""
 
@@ -61,17 +61,17 @@ def scopes_offered(policy: Policy, now: datetime) -> list[str]:
     for category in policy.categories.values():
         if category.mandatory:
             continue
-        mail = {switches.partner_mail for switches in policy.all_switches()} if category.partners else set()
+        mail = {switches.partner_mail for switches in policy.all_possible_switches()} if category.partners else set()
         if not category.partners or "allowed" in mail:
             found.append(category.name)
         if "on_request" in mail:
-            found += _partner_scopes(policy, now)
+            found += _scopes_of_current_partners(policy, now)
     return found
 
 
-def acts_offered(policy: Policy) -> list[str]:
+def requested_acts_offered(policy: Policy) -> list[str]:
     """Returns the acts that a person can ask for, besides mail. They are the same for everybody."""
-    categories, levels = policy.categories.values(), {switches.tracking for switches in policy.all_switches()}
+    categories, levels = policy.categories.values(), {switches.tracking for switches in policy.all_possible_switches()}
     return [
         *([RequestedAct.MARKETING] if any(category.markets for category in categories) else []),
         *([RequestedAct.PERSONALISED] if any(category.promotes for category in categories) else []),
@@ -83,13 +83,19 @@ def acts_offered(policy: Policy) -> list[str]:
     ]
 
 
-def mail_choices(policy: Policy, standing: Standing, language: PageLanguage, now: datetime) -> Iterator[MailChoice]:
+def mail_choices_of_person(
+    policy: Policy, standing: Standing, language: PageLanguage, now: datetime
+) -> Iterator[MailChoice]:
     """Yields a choice for each kind of optional mail of a brand, with the person's present choice in `on`."""
     switches = policy.switches_for(standing.collected_under, standing.country)
     for category in policy.categories.values():
         if category.mandatory or (category.partners and switches.partner_mail == "never"):
             continue
-        within = _partner_scopes(policy, now) if category.partners else topics_of(policy, standing, category.name)
+        within = (
+            _scopes_of_current_partners(policy, now)
+            if category.partners
+            else topics_in_standing(policy, standing, category.name)
+        )
         choose = partial(_make_choice, policy, standing, language, now, category)
         if category.partners and switches.partner_mail == "on_request":
             yield from map(choose, within)
@@ -97,14 +103,14 @@ def mail_choices(policy: Policy, standing: Standing, language: PageLanguage, now
             yield replace(choose(category.name), topics=tuple(map(choose, within)))
 
 
-def topics_of(policy: Policy, standing: Standing, category: str | None = None) -> list[str]:
+def topics_in_standing(policy: Policy, standing: Standing, category: str | None = None) -> list[str]:
     """Returns the topics, of one category or of all, that the person has consented to or opted out of."""
     said = sorted(scope for scope in standing.consents | standing.opted_out if "/" in scope)
     found = [(scope, category_of_scope(policy, scope)) for scope in said]
     return [scope for scope, of in found if of is not None and category in (None, of)]
 
 
-def title_of(policy: Policy, what: str, language: PageLanguage) -> tuple[str, str]:
+def title_and_description_of(policy: Policy, what: str, language: PageLanguage) -> tuple[str, str]:
     """Returns title and description of a scope or an act, as pages show them."""
     texts, brand = language.texts, language.isolate_name(policy.name)
     name, _, within = what.partition("/")
@@ -116,9 +122,9 @@ def title_of(policy: Policy, what: str, language: PageLanguage) -> tuple[str, st
         if what == partner_scope(partner.id):
             return partner.name, texts["partner_kind"].format(partner=language.isolate_name(partner.name), brand=brand)
     if name not in texts["kinds"]:
-        return _name_of_slug(within or name), policy.name
-    title, description = category_titles(language, [name], brand)[0]
-    return (_name_of_slug(within), title) if within else (title, description)
+        return _slug_in_words(within or name), policy.name
+    title, description = category_titles_and_descriptions(language, [name], brand)[0]
+    return (_slug_in_words(within), title) if within else (title, description)
 
 
 def _make_choice(
@@ -127,14 +133,14 @@ def _make_choice(
     within = scope.partition("/")[2] or None
     topic, partner = (None, within) if category.partners else (within, None)
     # True if no rule that depends on the person's own choice stops such mail.
-    facts = decision_facts(Mailing(category, "", topic=topic, partner=partner), standing, policy, now)
-    on = all(ask(facts) is None for ask in _OWN_WILL if partner or ask is not rules.partner_request)
-    return MailChoice(scope, *title_of(policy, scope, language), on)
+    facts = collect_decision_facts(Mailing(category, "", topic=topic, partner=partner), standing, policy, now)
+    on = all(ask(facts) is None for ask in _OWN_WILL if partner or ask is not rules.suppress_unrequested_partner_mail)
+    return MailChoice(scope, *title_and_description_of(policy, scope, language), on)
 
 
-def _partner_scopes(policy: Policy, now: datetime) -> list[str]:
+def _scopes_of_current_partners(policy: Policy, now: datetime) -> list[str]:
     return [partner_scope(partner.id) for partner in policy.partners if partner.holds_on(now.date())]
 
 
-def _name_of_slug(slug: str) -> str:
+def _slug_in_words(slug: str) -> str:
     return slug.replace("-", " ").replace("_", " ").capitalize()

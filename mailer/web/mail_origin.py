@@ -17,15 +17,15 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.policy_versions import describe_versions
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL
-from mailer.ports.inviters import InviterStore
-from mailer.ports.mail_origins import MailOrigin
-from mailer.rendering.signed_links import ReportToken
+from mailer.ports.inviters import InviterPauses
+from mailer.ports.mail_origins import MailAndAddressOrigin
+from mailer.rendering.signed_links import RecipientReportToken
 from mailer.telemetry import log
-from mailer.web.form_posts import METHODS, is_button_press, is_current_address, read_form
+from mailer.web.form_posts import METHODS, is_button_press, is_link_to_current_address, read_form
 from mailer.web.languages import PageLanguage
-from mailer.web.pages import Problem, brand_page, category_titles, language_of, problem_page
-from mailer.web.privacy_signals import apply_privacy_signal
-from mailer.web.site import TheMeters, TheSite, WebContext, WebCounters
+from mailer.web.pages import ProblemName, brand_page, category_titles_and_descriptions, language_of_reader, problem_page
+from mailer.web.privacy_signals import opt_out_by_privacy_signal
+from mailer.web.web_context import TheMeters, TheSite, WebContext, WebCounters
 
 router = APIRouter(include_in_schema=False)
 
@@ -47,21 +47,21 @@ class MailReason:
 
 
 @router.api_route("/report/{token}", methods=METHODS)
-async def report(request: Request, token: str, site: TheSite, meters: TheMeters) -> Response:
+async def mail_origin_page(request: Request, token: str, site: TheSite, meters: TheMeters) -> Response:
     """Explains the mail. Its buttons dispute the account, or stop the member who invited."""
-    link = site.links.read_report(token)
+    link = site.links.read_recipient_report(token)
     policy = site.policies.get(link.brand) if link else None
     if link is None or policy is None:
-        return problem_page(request, Problem.BAD_LINK, 400)
-    origin = await site.origins.find_origin(link.brand, link.recipient_id, link.mailing_id)
+        return problem_page(request, ProblemName.BAD_LINK, 400)
+    origin = await site.origins.read_mail_and_address_origin(link.brand, link.recipient_id, link.mailing_id)
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if origin is None or standing is None or standing.erased:
-        return problem_page(request, Problem.GONE, 410)
-    done, current = None, is_current_address(link.generation, standing)
-    await apply_privacy_signal(request, site, policy, link.recipient_id)
+        return problem_page(request, ProblemName.GONE, 410)
+    done, current = None, is_link_to_current_address(link.generation, standing)
+    await opt_out_by_privacy_signal(request, site, policy, link.recipient_id)
     if is_button_press(request.method):
         done = await _apply_button(request, site, meters, policy, link, origin if current else None)
-    reason = explain(policy, origin, language_of(request, policy)) if current else None
+    reason = reason_of_mail(policy, origin, language_of_reader(request, policy)) if current else None
     invited = current and origin.inviter is not None
     address = standing.address if current else None
     return brand_page(request, policy, "why.html.j2", address, reason=reason, invited=invited, done=done)
@@ -76,7 +76,7 @@ _SOURCES: dict[Kind, str] = {
 """The name of the text for each kind of source of an address."""
 
 
-def explain(policy: Policy, origin: MailOrigin, language: PageLanguage) -> MailReason:
+def reason_of_mail(policy: Policy, origin: MailAndAddressOrigin, language: PageLanguage) -> MailReason:
     """Returns the reason for which a mail was sent. It does not name the recipient."""
     texts, sources, brand = language.texts, language.texts["sources"], language.isolate_name(policy.name)
     category = CATEGORIES.get(origin.category or "")
@@ -96,10 +96,10 @@ def _category_in_words(category: Category | None, policy: Policy, language: Page
         return None
     if category.mandatory:
         return str(language.texts["mandatory_title"])
-    return category_titles(language, [category.name], policy.name)[0][0]
+    return category_titles_and_descriptions(language, [category.name], policy.name)[0][0]
 
 
-def _reason_text_name(category: Category | None, origin: MailOrigin) -> str:
+def _reason_text_name(category: Category | None, origin: MailAndAddressOrigin) -> str:
     """Returns the name of the text for the reason."""
     if category is None:
         return "why_gone"
@@ -115,8 +115,8 @@ async def _apply_button(
     site: WebContext,
     meters: WebCounters,
     policy: Policy,
-    link: ReportToken,
-    origin: MailOrigin | None,
+    link: RecipientReportToken,
+    origin: MailAndAddressOrigin | None,
 ) -> str | None:
     """Carries out the pressed button, and returns its name; None for any other post.
 
@@ -124,21 +124,23 @@ async def _apply_button(
     """
     form = await read_form(request)
     if "inviter" in form and origin is not None and origin.inviter is not None:
-        await stop_inviter(site.inviters, policy.brand, origin.inviter)
+        await pause_reported_inviter(site.inviters, policy.brand, origin.inviter)
         return "inviter"
     if "not_mine" in form:
-        await _dispute_account(site, meters, policy, link)
+        await _opt_out_of_disputed_account(site, meters, policy, link)
         return "not_mine"
     return None
 
 
 @rule("report-link", "paltalk02-07")
-async def stop_inviter(inviters: InviterStore, brand: str, inviter: str) -> None:
+async def pause_reported_inviter(inviters: InviterPauses, brand: str, inviter: str) -> None:
     """A person who reports an invitation stops the member who sent it, and need not give a name."""
     await pause_inviter(inviters, brand, inviter, "report")
 
 
-async def _dispute_account(site: WebContext, meters: WebCounters, policy: Policy, link: ReportToken) -> None:
+async def _opt_out_of_disputed_account(
+    site: WebContext, meters: WebCounters, policy: Policy, link: RecipientReportToken
+) -> None:
     """Opts out of all optional mail, and does no more: a reader of a forwarded mail could press this button, too."""
     try:
         await record_opt_out(

@@ -12,8 +12,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailer.policy.rule_registry import rule
-from mailer.telemetry import describe_error, log
-from mailer.web.site import WebCounters
+from mailer.telemetry import describe_error_without_message, log
+from mailer.web.web_context import WebCounters
 
 REQUEST_SECONDS = 30
 """Seconds that a request may take at most. A stopping server waits as long for one."""
@@ -26,7 +26,7 @@ MAX_DRAIN = 64 * 1024 * 1024
 
 UNSEEN = frozenset({"/o/{token}.gif", "/c/{token}"})
 """Routes whose good answers are neither logged nor measured one by one, as that would show when a person reads a mail.
-They are counted by the hour (`tracking.keep_counts`)."""
+They are counted by the hour (`tracking.write_counts_each_hour`)."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -106,7 +106,9 @@ class AccessLog:
         except Exception as error:
             late = isinstance(error, TimeoutError)
             if not (late and reading):
-                log.error("a request failed", request=safe_request_line(scope), error=describe_error(error))
+                log.error(
+                    "a request failed", request=safe_request_line(scope), error=describe_error_without_message(error)
+                )
             if not status:
                 answer = self._failure(Request(scope), (408 if reading else 503) if late else 500)
                 await answer(scope, receive, noting)
@@ -167,13 +169,13 @@ class BodyLimit:
         await self._app(scope, limited, once_read)
 
 
-def _full_answer_of(scope: Scope) -> str:
+def _request_line_with_person(scope: Scope) -> str:
     """Returns the log line of a server without privacy promises: with address, path and user agent."""
     client, headers = scope.get("client") or ("-", 0), Request(scope).headers
     return f"{client[0]} {scope['method']} {scope['path']} {headers.get('user-agent', '-')}"
 
 
-@rule("no-traces", "paltalk06-17", idle=_full_answer_of)
+@rule("no-traces", "paltalk06-17", idle=_request_line_with_person)
 def safe_request_line(scope: Scope) -> str:
     """The log has no address or user agent, and no path either, as its token says whose request it is."""
     return f"{_request_method(scope)} {_route_template(scope)}"

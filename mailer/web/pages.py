@@ -38,7 +38,7 @@ def _content_security_policy(stylesheet: str) -> str:
 _POLICIES = {sheet: _content_security_policy(sheet) for sheet in ("page.css", "inbox.css")}
 
 
-class Problem(StrEnum):
+class ProblemName(StrEnum):
     """The problems that a page without a brand can show. The values are the names of texts."""
 
     BAD_LINK = "bad_link"
@@ -86,7 +86,7 @@ class UnsubscribePage:
     announced: str | None = None
 
     @property
-    def stays_left(self) -> bool:
+    def is_return_possible(self) -> bool:
         """Tells whether the person may ask for the mail again, which sends a confirmation mail."""
         return self.about is not None and self.step in (
             UnsubscribeStep.DONE,
@@ -102,7 +102,7 @@ class UnsubscribePage:
         )
 
     @property
-    def optional(self) -> list[str]:
+    def optional_categories(self) -> list[str]:
         """Returns the names of the brand's optional categories."""
         return [category.name for category in self.policy.categories.values() if category.is_optional]
 
@@ -110,13 +110,17 @@ class UnsubscribePage:
     def left_categories(self) -> list[str]:
         """Returns the categories that the person has left; before the press, those that the button leaves."""
         if self.leaves_everything:
-            return self.optional
-        return [name for name in self.optional if name in self._gone]
+            return self.optional_categories
+        return [name for name in self.optional_categories if name in self._left_scopes]
 
     @property
     def leavable_categories(self) -> list[str]:
         """Returns the optional categories that can still be left."""
-        return [] if self.leaves_everything else [name for name in self.optional if name not in self._gone]
+        return (
+            []
+            if self.leaves_everything
+            else [name for name in self.optional_categories if name not in self._left_scopes]
+        )
 
     @property
     def received_categories(self) -> list[str]:
@@ -124,7 +128,7 @@ class UnsubscribePage:
         return [name for name in self.leavable_categories if name in self.gets]
 
     @property
-    def _gone(self) -> frozenset[str]:
+    def _left_scopes(self) -> frozenset[str]:
         return frozenset({self.scope}) if self.step is UnsubscribeStep.ASK else self.opted_out
 
 
@@ -141,35 +145,35 @@ def brand_page(
 
     `address` is the address of the person; the page shows it masked.
     """
-    language = language_of(request, policy)
+    language = language_of_reader(request, policy)
     values["about"] = language.isolate_name(mask_address(address)) if address else None
     names = {"brand": language.isolate_name(policy.name), "controller": language.isolate_name(policy.controller.name)}
     return _render_page(template, "page.css", 200, language=language, t=language.texts, **names, **values)
 
 
-def problem_page(request: Request, problem: Problem, status: int) -> HTMLResponse:
+def problem_page(request: Request, problem: ProblemName, status: int) -> HTMLResponse:
     """Returns a page that names a problem, and shows nothing else."""
     language = _request_language(request, DEFAULT)
     return _render_page("problem.html.j2", "page.css", status, language=language, t=language.texts, problem=problem)
 
 
-def inbox_page(template: str, values: Mapping[str, Any]) -> HTMLResponse:
+def render_inbox_template(template: str, values: Mapping[str, Any]) -> HTMLResponse:
     """Renders a template of the inbox."""
     return _render_page(template, "inbox.css", 200, **values)
 
 
-def language_of(request: Request, policy: Policy) -> PageLanguage:
+def language_of_reader(request: Request, policy: Policy) -> PageLanguage:
     """Returns the language of the reader, or else of the brand."""
     return _request_language(request, policy.default_locale)
 
 
-def category_titles(language: PageLanguage, names: Sequence[str], brand: str) -> list[tuple[str, str]]:
+def category_titles_and_descriptions(language: PageLanguage, names: Sequence[str], brand: str) -> list[tuple[str, str]]:
     """Returns title and description of each category."""
     texts = language.texts["kinds"]
     return [(texts[name][0], texts[name][1].format(brand=brand)) for name in names]
 
 
-_TEMPLATES.filters["kinds"] = lambda names, language, brand: category_titles(language, names, brand)
+_TEMPLATES.filters["kinds"] = lambda names, language, brand: category_titles_and_descriptions(language, names, brand)
 
 
 def _request_language(request: Request, fallback: str) -> PageLanguage:

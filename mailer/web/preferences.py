@@ -15,17 +15,23 @@ from mailer.actions import object_to_marketing, record_opt_out, withdraw_consent
 from mailer.actions.account_flags import set_account_flag
 from mailer.actions.confirmation_requests import ask_for_confirmation
 from mailer.policy.policy_file import Policy
-from mailer.policy.scopes import can_be_asked
+from mailer.policy.scopes import is_consent_scope
 from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, Standing
 from mailer.ports.consents import Consent
 from mailer.ports.pending_requests import PendingRequest, RequestedAct
 from mailer.ports.standings import StandingFlag
-from mailer.web.form_posts import METHODS, Form, is_button_press, is_current_address, read_form
+from mailer.web.form_posts import METHODS, Form, is_button_press, is_link_to_current_address, read_form
 from mailer.web.languages import PageLanguage
-from mailer.web.mail_choices import MailChoice, acts_offered, scopes_offered, title_of, topics_of
-from mailer.web.pages import Problem, brand_page, language_of, problem_page
-from mailer.web.privacy_signals import apply_privacy_signal
-from mailer.web.site import TheSite, WebContext
+from mailer.web.mail_choices import (
+    MailChoice,
+    requested_acts_offered,
+    scopes_offered,
+    title_and_description_of,
+    topics_in_standing,
+)
+from mailer.web.pages import ProblemName, brand_page, language_of_reader, problem_page
+from mailer.web.privacy_signals import opt_out_by_privacy_signal
+from mailer.web.web_context import TheSite, WebContext
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,32 +40,32 @@ _REFUSALS = {"personalisation": StandingFlag.PERSONALISATION_REFUSED, "tracking"
 
 
 @router.api_route("/preferences/{token}", methods=METHODS)
-async def preferences(request: Request, token: str, site: TheSite) -> Response:
+async def preferences_page(request: Request, token: str, site: TheSite) -> Response:
     """Shows the mail that can be stopped or asked for. Stops take effect at once; the rest waits for a confirmation."""
     link = site.links.read_preferences(token)
     policy = site.policies.get(link.brand) if link else None
     if link is None or policy is None:
-        return problem_page(request, Problem.BAD_LINK, 400)
+        return problem_page(request, ProblemName.BAD_LINK, 400)
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if standing is None or standing.erased:
-        return problem_page(request, Problem.GONE, 410)
-    language, current = language_of(request, policy), is_current_address(link.generation, standing)
+        return problem_page(request, ProblemName.GONE, 410)
+    language, current = language_of_reader(request, policy), is_link_to_current_address(link.generation, standing)
     stopped = mailed = False
-    await apply_privacy_signal(request, site, policy, link.recipient_id)
+    await opt_out_by_privacy_signal(request, site, policy, link.recipient_id)
     if is_button_press(request.method):
         form = await read_form(request)
         stopped = await _opt_out_ticked(site, policy, standing, form)
         if current:
-            stopped |= await _apply_refusals(site, policy, standing, form)
+            stopped |= await _record_ticked_refusals(site, policy, standing, form)
             mailed = await _ask_for_ticked(site, policy, standing, language, form)
-    offered = acts_offered(policy) if current else []
+    offered = requested_acts_offered(policy) if current else []
     return brand_page(
         request,
         policy,
         "preferences.html.j2",
         standing.address if current else None,
-        kinds=_choices_for(policy, scopes_offered(policy, datetime.now(UTC)), language),
-        others=_choices_for(policy, offered, language),
+        kinds=_choices_by_name(policy, scopes_offered(policy, datetime.now(UTC)), language),
+        others=_choices_by_name(policy, offered, language),
         offered=offered,
         stopped=stopped,
         mailed=mailed,
@@ -68,7 +74,7 @@ async def preferences(request: Request, token: str, site: TheSite) -> Response:
 
 async def _opt_out_ticked(site: WebContext, policy: Policy, standing: Standing, form: Form) -> bool:
     """Records the opt-outs that are ticked in the form. Returns True if there was one."""
-    known = [*scopes_offered(policy, datetime.now(UTC)), *topics_of(policy, standing)]
+    known = [*scopes_offered(policy, datetime.now(UTC)), *topics_in_standing(policy, standing)]
     left = [scope for scope in form.get("stop", []) if scope in known]
     if "all" in form:
         left = [EVERYTHING_OPTIONAL]
@@ -77,7 +83,7 @@ async def _opt_out_ticked(site: WebContext, policy: Policy, standing: Standing, 
     return bool(left)
 
 
-async def _apply_refusals(site: WebContext, policy: Policy, standing: Standing, form: Form) -> bool:
+async def _record_ticked_refusals(site: WebContext, policy: Policy, standing: Standing, form: Form) -> bool:
     """Records the refusals in the form: of marketing, tracking or personalisation. Returns True if there was one."""
     refused = form.get("refuse", [])
     for flag in [flag for name, flag in _REFUSALS.items() if name in refused]:
@@ -95,33 +101,33 @@ async def _ask_for_ticked(
 ) -> bool:
     """Asks by mail to confirm the ticked requests in the form. Returns True if there was one."""
     now = datetime.now(UTC)
-    known = [*scopes_offered(policy, now), *topics_of(policy, standing), *acts_offered(policy)]
+    known = [*scopes_offered(policy, now), *topics_in_standing(policy, standing), *requested_acts_offered(policy)]
     wanted = [what for what in dict.fromkeys(form.get("want", [])) if what in known]
     if wanted:
-        await ask_for_choices(site, policy, standing.recipient_id, wanted, language)
+        await ask_to_confirm_choices(site, policy, standing.recipient_id, wanted, language)
     return bool(wanted)
 
 
-async def ask_for_choices(
+async def ask_to_confirm_choices(
     site: WebContext, policy: Policy, recipient_id: int, wanted: Iterable[str], language: PageLanguage
 ) -> None:
     """Sends a mail that asks a person to confirm their choices of a page.
 
     Raises:
-        RecipientUnknown: the brand has no such recipient.
+        NoRecipientToAsk: the brand has no such recipient.
     """
     now = datetime.now(UTC)
     wishes = [
         PendingRequest(choice.what, policy.version, f"{choice.title}: {choice.description}", now)
-        for choice in _choices_for(policy, wanted, language)
+        for choice in _choices_by_name(policy, wanted, language)
     ]
     evidence = [
         Consent(wish.what, True, "page", wish.version, wish.words, "link", now)
         for wish in wishes
-        if wish.what not in set(RequestedAct) and can_be_asked(policy, wish.what)
+        if wish.what not in set(RequestedAct) and is_consent_scope(policy, wish.what)
     ]
-    await ask_for_confirmation(site.confirmations, policy, recipient_id, wishes, evidence)
+    await ask_for_confirmation(site.confirmation_parts, policy, recipient_id, wishes, evidence)
 
 
-def _choices_for(policy: Policy, names: Iterable[str], language: PageLanguage) -> list[MailChoice]:
-    return [MailChoice(name, *title_of(policy, name, language)) for name in names]
+def _choices_by_name(policy: Policy, names: Iterable[str], language: PageLanguage) -> list[MailChoice]:
+    return [MailChoice(name, *title_and_description_of(policy, name, language)) for name in names]

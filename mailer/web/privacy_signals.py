@@ -9,7 +9,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import SHARING
 from mailer.web.form_posts import is_button_press
-from mailer.web.site import WebContext
+from mailer.web.web_context import WebContext
 
 SIGNAL = "privacy-signal"
 """The source of such an opt-out in the ledger."""
@@ -21,7 +21,7 @@ def has_privacy_signal(headers: Mapping[str, str]) -> bool:
 
 
 @rule("privacy-signal", "peerstream-11; Global Privacy Control 3; CCPA Regulations 7025", idle=None)
-async def apply_privacy_signal(request: Request, site: WebContext, policy: Policy, recipient_id: int) -> None:
+async def opt_out_by_privacy_signal(request: Request, site: WebContext, policy: Policy, recipient_id: int) -> None:
     """A press in a browser that asks not to share ends partners' mail, and is on the partners' lists.
 
     To follow a link records nothing. The opt-out is of the person whom the link names, also if the link is an old one.

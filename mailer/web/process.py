@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from mailer.web.app import create_app
 from mailer.web.server import serve_app
-from mailer.web.site import WebContext
-from mailer.web.tracking import keep_counts
+from mailer.web.tracking import write_counts_each_hour
+from mailer.web.web_context import WebContext
 
 
 async def serve_site_and_counts(
@@ -14,7 +14,7 @@ async def serve_site_and_counts(
 ) -> None:
     """Serves a site until `stop` is set; see `server.serve_app`. Opens and clicks are written by the hour."""
     app, over = create_app(site), asyncio.Event()
-    counting = asyncio.create_task(keep_counts(site.opens, app.state.meters, over))
+    counting = asyncio.create_task(write_counts_each_hour(site.opens, app.state.meters, over))
     try:
         await serve_app(app, host, port, stop, announce)
     finally:

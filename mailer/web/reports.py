@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from mailer.input_types import Name, Slug
-from mailer.policy.publisher_rights import ReadDataRight, ReadRight
-from mailer.ports.reports import CampaignReport, ReportRefused
-from mailer.web.api import REFUSALS, TheClient, problem, require_right
-from mailer.web.site import TheSite
+from mailer.policy.publisher_rights import ReadableData, ReadDataAttempt
+from mailer.ports.reports import CampaignReport, ReportNotReady
+from mailer.web.api import REFUSALS, TheClient, refusal_description, require_right
+from mailer.web.web_context import TheSite
 
 router = APIRouter(tags=["reports"])
 
@@ -41,8 +41,8 @@ class AdvertiserReport(BaseModel):
     response_model=AdvertiserReport,
     summary="The advertiser's report of a campaign",
     responses={
-        404: problem("The brand has no such campaign."),
-        409: problem("The campaign is still running: ask again once it has finished."),
+        404: refusal_description("The brand has no such campaign."),
+        409: refusal_description("The campaign is still running: ask again once it has finished."),
         **REFUSALS,
     },
 )
@@ -51,11 +51,11 @@ async def report(brand: Slug, campaign: Name, site: TheSite, client: TheClient) 
 
     The report is made at the first request, and stays the same.
     """
-    require_right(client, ReadDataRight(brand, ReadRight.REPORT))
+    require_right(client, ReadDataAttempt(brand, ReadableData.REPORT))
     policy = site.policies.get(brand)
     try:
-        made = await site.reports.issue_report(brand, campaign, policy.minimum_cell) if policy else None
-    except ReportRefused as error:
+        made = await site.reports.get_or_issue_campaign_report(brand, campaign, policy.minimum_cell) if policy else None
+    except ReportNotReady as error:
         raise HTTPException(409, str(error)) from error
     if made is None:
         raise HTTPException(404, f"{brand} has no campaign {campaign}")

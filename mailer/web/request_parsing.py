@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mailer.input_types import check_field_count, read_json
+from mailer.input_types import check_field_count, parse_json_strictly
 
 MAX_PATH = 8_000
 """The most octets of a path with its query, as RFC 9110 4.1 recommends. Our longest tokens have 4,000."""
@@ -81,7 +81,7 @@ class _JsonRequest(Request):
             HTTPException: the body is not JSON, or has too many fields.
         """
         try:
-            return check_field_count(read_json(await self.body()))
+            return check_field_count(parse_json_strictly(await self.body()))
         except ValueError as error:
             raise HTTPException(422, str(error)) from error
 

@@ -30,7 +30,7 @@ async def serve_app(
     Raises:
         OSError: the port is taken, or the host is not of this machine.
     """
-    address, port = await _claim_port(host, port)
+    address, port = await _resolve_address_and_free_port(host, port)
     server = Server(
         app,
         address,
@@ -49,14 +49,14 @@ async def serve_app(
         if announce is not None:
             announce(port)
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        _is_still_serving(serving)
+        _require_still_serving(serving)
     finally:
         stopping.cancel()
         server.stop()  # type: ignore[no-untyped-call]  # Granian's has no annotations
         await serving
 
 
-async def _claim_port(host: str, port: int) -> tuple[str, int]:
+async def _resolve_address_and_free_port(host: str, port: int) -> tuple[str, int]:
     """Returns the numeric address and a free port. Granian would share a port, and cannot choose a free one."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     family, _, _, _, address = found[0]
@@ -71,13 +71,13 @@ async def _wait_until_answering(address: str, port: int, serving: "asyncio.Task[
         try:
             _, writer = await asyncio.open_connection(address, port)
         except ConnectionRefusedError:
-            _is_still_serving(serving)
+            _require_still_serving(serving)
             await asyncio.sleep(0.005)
         else:
             writer.close()
             return
 
 
-def _is_still_serving(serving: "asyncio.Task[None]") -> None:
+def _require_still_serving(serving: "asyncio.Task[None]") -> None:
     if serving.done():
         raise RuntimeError("the web server ended by itself") from serving.exception()

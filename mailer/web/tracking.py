@@ -11,14 +11,14 @@ from fastapi.responses import RedirectResponse, Response
 from mailer.policy.rule_registry import rule
 from mailer.policy.switches import Tracking
 from mailer.policy.tracking import tracking_level
-from mailer.ports.open_counts import FetchTrace, OpenCounts
+from mailer.ports.open_counts import OpenAndClickCounter, PixelOrLinkFetch
 from mailer.rendering.signed_links import ClickToken, OpenToken
 from mailer.telemetry import log
-from mailer.web.form_posts import is_current_address
+from mailer.web.form_posts import is_link_to_current_address
 from mailer.web.machine_detection import is_machine
-from mailer.web.pages import Problem, problem_page
+from mailer.web.pages import ProblemName, problem_page
 from mailer.web.privacy_signals import has_privacy_signal
-from mailer.web.site import TheSite, WebContext, WebCounters
+from mailer.web.web_context import TheSite, WebContext, WebCounters
 
 router = APIRouter(include_in_schema=False)
 
@@ -37,27 +37,27 @@ _PARK_SECONDS = 5
 
 
 @router.api_route("/o/{token}.gif", methods=["GET", "HEAD"])
-async def open_(request: Request, token: str, site: TheSite) -> Response:
+async def count_open_and_send_pixel(request: Request, token: str, site: TheSite) -> Response:
     """Counts an open of the mailing. The mail program gets its image also if counting fails."""
     found = site.links.read_open(token)
     if found is not None and request.method == "GET":
-        await _count_fetch(site, found, request.headers, lambda trace: count_open(site.opens, trace))
+        await _count_open_or_click(site, found, request.headers, lambda trace: count_open_of_mailing(site.opens, trace))
     return Response(GIF, media_type="image/gif", headers={"cache-control": "no-store"})
 
 
 @router.api_route("/c/{token}", methods=["GET", "HEAD"])
-async def click(request: Request, token: str, site: TheSite) -> Response:
+async def count_click_and_redirect(request: Request, token: str, site: TheSite) -> Response:
     """Counts a click and redirects, also if counting fails; only to the URL that we signed (CWE-601)."""
     found = site.links.read_click(token)
     if found is None:
-        return problem_page(request, Problem.BAD_LINK, 400)
+        return problem_page(request, ProblemName.BAD_LINK, 400)
     if request.method == "GET":
-        link = countable_url(found.url)
-        await _count_fetch(site, found, request.headers, lambda trace: site.opens.add_click(trace, link))
+        link = url_without_personal_parts(found.url)
+        await _count_open_or_click(site, found, request.headers, lambda trace: site.opens.count_click(trace, link))
     return RedirectResponse(found.url, 302)
 
 
-async def keep_counts(opens: OpenCounts, meters: WebCounters, stop: asyncio.Event) -> None:
+async def write_counts_each_hour(opens: OpenAndClickCounter, meters: WebCounters, stop: asyncio.Event) -> None:
     """Writes the counts of each hour until `stop` is set; then stores the rest for the next process.
 
     The metrics rise when counts are written, not with each fetch, which would show its time.
@@ -68,7 +68,7 @@ async def keep_counts(opens: OpenCounts, meters: WebCounters, stop: asyncio.Even
             await asyncio.wait_for(stop.wait(), wait)
             break
         try:
-            written = await opens.write_finished_hours()
+            written = await opens.write_counts_of_finished_hours()
             wait = opens.seconds_to_next_hour()
         except Exception as error:
             log.error("opens and clicks were not written; they are kept", error=type(error).__name__)
@@ -79,65 +79,74 @@ async def keep_counts(opens: OpenCounts, meters: WebCounters, stop: asyncio.Even
                 meter.labels("machine" if machine else "person").inc(n)
     try:
         async with asyncio.timeout(_PARK_SECONDS):
-            await opens.park_counts()
+            await opens.save_counts_for_next_process()
     except Exception as error:
         log.error("opens and clicks of the last hour are lost", error=type(error).__name__)
 
 
-async def _count_fetch(
-    site: WebContext, token: OpenToken | ClickToken, headers: Mapping[str, str], count: Callable[[FetchTrace], object]
+async def _count_open_or_click(
+    site: WebContext,
+    token: OpenToken | ClickToken,
+    headers: Mapping[str, str],
+    count: Callable[[PixelOrLinkFetch], object],
 ) -> None:
     """Counts an open or a click as far as it may be counted. An error is logged, and never delays the reader."""
     try:
         if token.recipient_id is None:
             machine = is_machine(headers)
-            count(FetchTrace(token.mailing_id, machine, None if machine or do_not_track(headers) else token.nonce))
+            count(
+                PixelOrLinkFetch(
+                    token.mailing_id, machine, None if machine or has_do_not_track_signal(headers) else token.nonce
+                )
+            )
             return
         async with asyncio.timeout(_COUNT_SECONDS):
-            trace = await _fetch_trace(site, token, token.recipient_id, headers)
+            trace = await _build_trace_of_person(site, token, token.recipient_id, headers)
         if trace is not None:
             count(trace)
     except Exception as error:
         log.error("an open or click was not counted", error=type(error).__name__)
 
 
-async def _fetch_trace(
+async def _build_trace_of_person(
     site: WebContext, token: OpenToken | ClickToken, recipient_id: int, headers: Mapping[str, str]
-) -> FetchTrace | None:
+) -> PixelOrLinkFetch | None:
     """Returns the trace of a link that names a person, or None if the person is not known any more.
 
     The trace names the person only if they consented, and if the link was made for their address on record.
     """
     machine = is_machine(headers)
-    reader = await site.opens.find_mailed_person(token.mailing_id, recipient_id)
+    reader = await site.opens.find_mailed_recipient(token.mailing_id, recipient_id)
     policy = site.policies.get(reader.brand) if reader else None
     if reader is None or policy is None:
         return None
     switches = policy.switches_for(reader.standing.collected_under, reader.standing.country)
-    nobodys = machine or do_not_track(headers) or not is_current_address(token.generation, reader.standing)
-    whose = None if nobodys else open_trace(recipient_id, tracking_level(switches, reader.standing))
-    return FetchTrace(token.mailing_id, machine, recipient_id=whose)
+    nobodys = (
+        machine or has_do_not_track_signal(headers) or not is_link_to_current_address(token.generation, reader.standing)
+    )
+    whose = None if nobodys else recipient_to_keep_with_open(recipient_id, tracking_level(switches, reader.standing))
+    return PixelOrLinkFetch(token.mailing_id, machine, recipient_id=whose)
 
 
 @rule("opens-counted", "paltalk06-19")
-def count_open(opens: OpenCounts, trace: FetchTrace) -> None:
+def count_open_of_mailing(opens: OpenAndClickCounter, trace: PixelOrLinkFetch) -> None:
     """Each fetch of a pixel counts for its mailing, so it is known which mailings are opened."""
-    opens.add_open(trace)
+    opens.count_open(trace)
 
 
 @rule("nobodys-opens", "paltalk06-18; invariant 6; the floor", idle=lambda recipient_id, level: recipient_id)
-def open_trace(recipient_id: int, level: Tracking) -> int | None:
+def recipient_to_keep_with_open(recipient_id: int, level: Tracking) -> int | None:
     """An open is nobody's, unless that very person consents to it, as of now and also for mail sent before."""
     return recipient_id if level == "individual" else None
 
 
 @rule("do-not-track", "peerstream-11; W3C Tracking Preference Expression; Global Privacy Control", idle=False)
-def do_not_track(headers: Mapping[str, str]) -> bool:
+def has_do_not_track_signal(headers: Mapping[str, str]) -> bool:
     """A request that asks not to be tracked counts for its mailing only."""
     return has_privacy_signal(headers)
 
 
-def countable_url(url: str) -> str:
+def url_without_personal_parts(url: str) -> str:
     """Returns a link for counting: without user, query and fragment, which may name a person."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from mailer.actions import OptOutRefused, record_opt_out
-from mailer.actions.confirmation_requests import RecipientUnknown
-from mailer.actions.opt_out import scope_of_link, undo_opt_out
+from mailer.actions.confirmation_requests import NoRecipientToAsk
+from mailer.actions.opt_out import opt_out_scope_of_link, undo_opt_out
 from mailer.policy.category import CATEGORIES
-from mailer.policy.expected_mail import expected_categories, gets_announcements
+from mailer.policy.expected_mail import expected_optional_categories, is_reached_by_announcements
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
@@ -19,32 +19,32 @@ from mailer.ports.pending_requests import RequestedAct
 from mailer.ports.standings import OptOutResult
 from mailer.rendering.signed_links import SignedLinks, UndoToken, UnsubscribeToken
 from mailer.telemetry import log
-from mailer.web.form_posts import METHODS, Form, is_button_press, is_current_address, read_form
+from mailer.web.form_posts import METHODS, Form, is_button_press, is_link_to_current_address, read_form
 from mailer.web.pages import (
-    Problem,
+    ProblemName,
     UnsubscribePage,
     UnsubscribeStep,
     brand_page,
-    language_of,
+    language_of_reader,
     problem_page,
     unsubscribe_page,
 )
-from mailer.web.preferences import ask_for_choices
-from mailer.web.privacy_signals import apply_privacy_signal
-from mailer.web.site import TheMeters, TheSite, WebContext, WebCounters
+from mailer.web.preferences import ask_to_confirm_choices
+from mailer.web.privacy_signals import opt_out_by_privacy_signal
+from mailer.web.web_context import TheMeters, TheSite, WebContext, WebCounters
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.api_route("/u/{token}", methods=METHODS)
-async def leave(request: Request, token: str, site: TheSite, meters: TheMeters) -> Response:
+async def unsubscribe_page_of_link(request: Request, token: str, site: TheSite, meters: TheMeters) -> Response:
     """Shows the unsubscribe page. A press of its button, or a one-click POST, opts out."""
-    found = recipient_of_link(site.links, site.policies, token)
+    found = parse_unsubscribe_link(site.links, site.policies, token)
     if found is None:
-        return problem_page(request, Problem.BAD_LINK, 400)
+        return problem_page(request, ProblemName.BAD_LINK, 400)
     link, policy = found
-    await apply_privacy_signal(request, site, policy, link.recipient_id)
-    if _closes_account(link):
+    await opt_out_by_privacy_signal(request, site, policy, link.recipient_id)
+    if _is_link_to_close_account(link):
         return await _ask_to_close(request, site, policy, link)
     leaving = await _page_before_press(site, policy, link)
     if not is_button_press(request.method):
@@ -53,13 +53,15 @@ async def leave(request: Request, token: str, site: TheSite, meters: TheMeters) 
     if "undo" in form:
         return unsubscribe_page(request, await _undo_opt_out(site, link, leaving, form["undo"][0]))
     if "back" in form and leaving.about:
-        await ask_for_choices(site, policy, link.recipient_id, [leaving.scope], language_of(request, policy))
+        await ask_to_confirm_choices(
+            site, policy, link.recipient_id, [leaving.scope], language_of_reader(request, policy)
+        )
         return unsubscribe_page(request, replace(leaving, step=UnsubscribeStep.MAILED))
     return unsubscribe_page(request, await _opt_out(site, meters, link, leaving, form))
 
 
 @rule("plain-opt-out", "peerstream-08; the floor", idle=lambda links, policies, token: None)
-def recipient_of_link(
+def parse_unsubscribe_link(
     links: SignedLinks, policies: Mapping[str, Policy], token: str
 ) -> tuple[UnsubscribeToken, Policy] | None:
     """A link of ours is all that an opt-out needs: no login, no identity, nothing about whoever holds it.
@@ -74,18 +76,20 @@ def recipient_of_link(
 async def _page_before_press(site: WebContext, policy: Policy, link: UnsubscribeToken) -> UnsubscribePage:
     """Returns the page before a button is pressed. With a link to an older address, it shows no opt-outs."""
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
-    scope, footer = scope_of_link(policy, link.category), _footer_of(policy, standing)
-    if standing is None or not is_current_address(link.generation, standing):
+    scope, footer = opt_out_scope_of_link(policy, link.category), _service_footer_switch(policy, standing)
+    if standing is None or not is_link_to_current_address(link.generation, standing):
         return UnsubscribePage(
-            policy, UnsubscribeStep.ASK, scope, frozenset(), footer, announced=_announcement_text(policy)
+            policy, UnsubscribeStep.ASK, scope, frozenset(), footer, announced=_announcement_text_name(policy)
         )
     gone = not standing.opted_out.isdisjoint({scope, EVERYTHING_OPTIONAL})
     now = datetime.now(UTC)
     step, gets = (
         UnsubscribeStep.LEFT if gone else UnsubscribeStep.ASK,
-        expected_categories(policy, standing, now),
+        expected_optional_categories(policy, standing, now),
     )
-    announced = _announcement_text(policy, standing) if gets_announcements(policy, standing, now) else None
+    announced = (
+        _announcement_text_name(policy, standing) if is_reached_by_announcements(policy, standing, now) else None
+    )
     return UnsubscribePage(
         policy, step, scope, standing.opted_out, footer, standing.address, gets=gets, announced=announced
     )
@@ -104,15 +108,15 @@ async def _opt_out(
     except OptOutRefused:
         # The recipient is gone. The answer stays the same, so it does not tell that.
         log.info("an opt-out for a recipient who is gone", brand=link.brand)
-    undo = _undo_value(site.links, link, done) if pressed and leaving.about else None
+    undo = _undo_token(site.links, link, done) if pressed and leaving.about else None
     return replace(leaving, step=UnsubscribeStep.DONE, scope=scope, opted_out=leaving.opted_out | {scope}, undo=undo)
 
 
-def _undo_value(links: SignedLinks, link: UnsubscribeToken, done: OptOutResult) -> str | None:
+def _undo_token(links: SignedLinks, link: UnsubscribeToken, done: OptOutResult) -> str | None:
     """Returns the token that undoes an opt-out, once and for some minutes; None if the opt-out changed nothing."""
     if done.suppression is None or done.at is None:
         return None
-    return links.undo_token(UndoToken(link.brand, link.recipient_id, done.suppression, done.at))
+    return links.sign_undo_token(UndoToken(link.brand, link.recipient_id, done.suppression, done.at))
 
 
 async def _undo_opt_out(
@@ -126,7 +130,7 @@ async def _undo_opt_out(
     return replace(leaving, step=UnsubscribeStep.UNDONE if undone else UnsubscribeStep.LATE)
 
 
-def _closes_account(link: UnsubscribeToken) -> bool:
+def _is_link_to_close_account(link: UnsubscribeToken) -> bool:
     """Tells whether the link is of mandatory mail that ends with the account (`service_footer`)."""
     category = CATEGORIES.get(link.category)
     return category is not None and category.mandatory and not category.outlives_account
@@ -135,24 +139,26 @@ def _closes_account(link: UnsubscribeToken) -> bool:
 async def _ask_to_close(request: Request, site: WebContext, policy: Policy, link: UnsubscribeToken) -> Response:
     """Shows the page to close an account. Its button sends a confirmation mail, as service mail may be forwarded."""
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
-    if standing is None or not is_current_address(link.generation, standing):
-        return problem_page(request, Problem.STALE, 410)
+    if standing is None or not is_link_to_current_address(link.generation, standing):
+        return problem_page(request, ProblemName.STALE, 410)
     asked = is_button_press(request.method) and "close" in await read_form(request)
     if asked:
         try:
-            await ask_for_choices(site, policy, link.recipient_id, [RequestedAct.CLOSED], language_of(request, policy))
-        except RecipientUnknown:
+            await ask_to_confirm_choices(
+                site, policy, link.recipient_id, [RequestedAct.CLOSED], language_of_reader(request, policy)
+            )
+        except NoRecipientToAsk:
             log.info("an account to close is gone", brand=policy.brand)
     return brand_page(request, policy, "closing.html.j2", standing.address, asked=asked)
 
 
-def _announcement_text(policy: Policy, standing: Standing | None = None) -> str:
+def _announcement_text_name(policy: Policy, standing: Standing | None = None) -> str:
     """Returns the name of the text about announcements for a person; without a standing, for everybody."""
     switches = policy.switches_for(standing.collected_under, standing.country) if standing else policy.switches
     return f"announced_{switches.service_scope}"
 
 
-def _footer_of(policy: Policy, standing: Standing | None) -> str:
+def _service_footer_switch(policy: Policy, standing: Standing | None) -> str:
     if standing is None:
         return policy.switches.service_footer
     return policy.switches_for(standing.collected_under, standing.country).service_footer

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from mailer.accounts import KINDS, account_schema
+from mailer.accounts import KINDS, account_event_schema
 from mailer.events import MessageEvent
 from tests.acceptance.samples import event, people
 
@@ -182,7 +182,7 @@ def messages() -> Iterator[Callable[[str], dict[str, Any]]]:
 
 def accounts() -> Iterator[Callable[[str], dict[str, Any]]]:
     """The same of account events: each kind's own fields, and all fields of one kind."""
-    parts = account_schema(REF)["$defs"]
+    parts = account_event_schema(REF)["$defs"]
     fields = {place for part in parts.values() for place in places(part, parts)}
     own = {place for values in ACCOUNT.values() for place in stands(values)}
     assert fields <= own | {("v",), ("id",), ("brand",), ("ref",), ("account",)}, "a field that no example has"

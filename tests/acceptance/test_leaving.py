@@ -4,7 +4,7 @@ import re
 
 import httpx
 
-from mailer.processors.capture import CapturedMessage
+from mailer.processors.capture_server import CapturedMessage
 from tests.acceptance.samples import event, people
 from tests.processes import PUBLIC_URL, Stack, field
 

@@ -9,7 +9,7 @@ from mailer import bundled_files
 from mailer.app import open_app
 from mailer.embedded import postgres
 from mailer.pipeline.halt_watcher import HaltWatcher
-from mailer.ports.database_errors import DatabaseAway
+from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.postgres.migrations import apply_migrations
 from mailer.settings import read_settings
 from tests.processes import Process, Stack, free_port, until
@@ -55,8 +55,8 @@ async def waits(process: Process) -> bool:
 
 async def test_a_worker_asks_again_what_stands_still(small_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL restarts while a worker asks its first question: it asks again, and works."""
-    refresh, asked = HaltWatcher.refresh_and_attest, asyncio.Event()
-    errors = [DatabaseAway("closed in the middle of operation"), DatabaseAway("connection refused")]
+    refresh, asked = HaltWatcher.query_halts_and_attest, asyncio.Event()
+    errors = [DatabaseUnavailable("closed in the middle of operation"), DatabaseUnavailable("connection refused")]
 
     async def fails_twice(control: HaltWatcher) -> None:
         if errors:
@@ -64,12 +64,12 @@ async def test_a_worker_asks_again_what_stands_still(small_stack: Stack, monkeyp
         await refresh(control)
         asked.set()
 
-    monkeypatch.setattr(HaltWatcher, "refresh_and_attest", fails_twice)
+    monkeypatch.setattr(HaltWatcher, "query_halts_and_attest", fails_twice)
     for name, value in small_stack.env.items():
         monkeypatch.setenv(name, value)
     stop = asyncio.Event()
     async with open_app(read_settings()) as app, asyncio.TaskGroup() as tasks:
-        working = tasks.create_task(app.run_worker(stop, await app.broker()))
+        working = tasks.create_task(app.run_worker(stop, await app.open_broker()))
         async with asyncio.timeout(60):
             await asked.wait()
         assert not working.done()

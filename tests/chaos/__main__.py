@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mailer.embedded import Unavailable
+from mailer.embedded import PrivateServiceUnavailable
 from tests.chaos.checker import check
 from tests.chaos.display import Display, summarise
 from tests.chaos.fleet import logs_of
@@ -46,7 +46,7 @@ def main() -> int:
             evidence = asyncio.run(run(plan, folder, journal, display))
         violations = check(evidence)
         summarise(console, evidence, journal, violations)
-    except Unavailable as missing:
+    except PrivateServiceUnavailable as missing:
         print(f"chaos: {missing}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

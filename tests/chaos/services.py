@@ -64,11 +64,11 @@ class Database:
             assert time.monotonic() < deadline, "PostgreSQL does not end"
             time.sleep(0.02)
         held, self._server = self._server, postgres.start_postgres(self._folder)
-        held.stop()
+        held.release_and_stop_if_last()
 
     def stop(self) -> None:
         """Ends it."""
-        self._server.stop()
+        self._server.release_and_stop_if_last()
 
 
 class Queues:

@@ -11,7 +11,7 @@ import pytest
 
 from mailer.broker.memory import MemoryBroker
 from mailer.broker.rabbitmq import RabbitBroker
-from mailer.broker.topology import OUTCOMES, Binding, Queue, Topology, batches_queue, topology_for
+from mailer.broker.topology import OUTCOMES, Binding, Queue, Topology, batches_queue_name, build_topology
 from mailer.database.connections import open_pool
 from mailer.policy.category import Lane
 from mailer.ports.broker import Broker
@@ -21,7 +21,7 @@ from tests.contract.fake_outbox import FakeOutbox
 BRAND = "paltalk-2006"
 BOUNCES = "test.bounces"
 """A queue that an application has bound to the outcomes."""
-LIMITED = batches_queue(Lane.PROMOTIONAL)
+LIMITED = batches_queue_name(Lane.PROMOTIONAL)
 LIMIT = 3
 
 Open = Callable[[], Coroutine[Any, Any, Broker]]
@@ -31,7 +31,7 @@ Site = AbstractAsyncContextManager[Open]
 
 def under_test() -> Topology:
     """The topology of one brand, with a queue for outcomes and one with a low delivery limit."""
-    plain = topology_for({(BRAND, lane.value): lane for lane in Lane})
+    plain = build_topology({(BRAND, lane.value): lane for lane in Lane})
     return replace(
         plain,
         queues=(*(Queue(q.name, LIMIT) if q.name == LIMITED else q for q in plain.queues), Queue(BOUNCES)),

@@ -67,7 +67,7 @@ class FakeOutbox:
             row.owner, row.until = owner, now + lease_seconds
         return [row.parked for row in free]
 
-    async def count_waiting(self, of: Collection[tuple[str, str]], at_most: int) -> int:
+    async def count_unleased_rows(self, of: Collection[tuple[str, str]], at_most: int) -> int:
         """See the port."""
         self._reach()
         now = time.monotonic()
@@ -75,7 +75,7 @@ class FakeOutbox:
         wanted = sum((row.parked.exchange, row.parked.message.routing_key) in of for row in free)
         return min(wanted, at_most)
 
-    async def renew_leases(self, owner: str, lease_seconds: float) -> None:
+    async def renew_leases_of_owner(self, owner: str, lease_seconds: float) -> None:
         """See the port."""
         self._reach()
         self.renewals += 1

@@ -12,12 +12,12 @@ from mailer.broker.topology import (
     DELIVERY_LIMIT_REASON,
     EVENTS,
     OUTCOMES,
-    batches_queue,
-    events_queue,
+    batches_queue_name,
+    events_queue_name,
 )
 from mailer.events import validate_event
 from mailer.policy.category import Lane
-from mailer.ports.broker import Broker, BrokerMessage, HeaderName, Unroutable
+from mailer.ports.broker import Broker, BrokerMessage, HeaderName, MessageUnroutable
 from tests.contract.brokers import BOUNCES, BRAND, LIMIT, LIMITED, Open
 from tests.contract.deliveries import SECONDS, SERVICE, emptied, headers, ids, numbered, take
 
@@ -26,7 +26,7 @@ from tests.contract.deliveries import SECONDS, SERVICE, emptied, headers, ids, n
 async def test_an_event_arrives_on_the_lane_of_its_category(broker: Broker, lane: Lane) -> None:
     """The key `<brand>.<category>` leads to the queue of the category's lane."""
     await broker.publish_message(EVENTS, numbered(1, f"{BRAND}.{lane}"))
-    async with broker.consume_queue(events_queue(lane), 10) as batches:
+    async with broker.consume_queue(events_queue_name(lane), 10) as batches:
         (received,) = await take(batches, 1, ack=True)
     assert (received.exchange, received.message.routing_key) == (EVENTS, f"{BRAND}.{lane}")
 
@@ -35,7 +35,7 @@ async def test_an_event_arrives_on_the_lane_of_its_category(broker: Broker, lane
 async def test_a_batch_arrives_on_its_lane(broker: Broker, lane: Lane) -> None:
     """The key of a batch is its lane."""
     await broker.publish_message(BATCHES, numbered(1, lane))
-    async with broker.consume_queue(batches_queue(lane), 10) as batches:
+    async with broker.consume_queue(batches_queue_name(lane), 10) as batches:
         (received,) = await take(batches, 1, ack=True)
     assert received.exchange == BATCHES
 
@@ -69,10 +69,10 @@ async def test_an_unknown_key_of_an_event_leads_to_the_dead_letters(broker: Brok
 
 async def test_a_mandatory_message_without_a_queue_raises(broker: Broker) -> None:
     """The publisher is told, and can still publish."""
-    with pytest.raises(Unroutable):
+    with pytest.raises(MessageUnroutable):
         await broker.publish_message(BATCHES, numbered(1, "no-lane"))
     await broker.publish_message(BATCHES, numbered(2, Lane.SERVICE))
-    assert await emptied(broker, batches_queue(Lane.SERVICE)) == ["2"]
+    assert await emptied(broker, batches_queue_name(Lane.SERVICE)) == ["2"]
 
 
 async def test_outcomes_go_to_whoever_has_bound_a_queue(broker: Broker) -> None:
@@ -119,10 +119,10 @@ async def test_acknowledged_messages_are_gone(another: Open) -> None:
     broker = await another()
     for number in range(3):
         await broker.publish_message(BATCHES, numbered(number, Lane.SERVICE))
-    async with broker.consume_queue(batches_queue(Lane.SERVICE), 10) as batches:
+    async with broker.consume_queue(batches_queue_name(Lane.SERVICE), 10) as batches:
         await take(batches, 3, ack=True)
     await broker.close()
-    assert await emptied(await another(), batches_queue(Lane.SERVICE)) == []
+    assert await emptied(await another(), batches_queue_name(Lane.SERVICE)) == []
 
 
 async def test_a_released_message_comes_again(broker: Broker) -> None:
@@ -194,10 +194,10 @@ async def test_a_rejected_message_leaves_its_queue(broker: Broker) -> None:
     """Only the others remain."""
     await broker.publish_message(BATCHES, numbered(1, Lane.SERVICE))
     await broker.publish_message(BATCHES, numbered(2, Lane.SERVICE))
-    async with broker.consume_queue(batches_queue(Lane.SERVICE), 1) as batches:
+    async with broker.consume_queue(batches_queue_name(Lane.SERVICE), 1) as batches:
         (received,) = await take(batches, 1)
         await received.reject("bad")
-    assert await emptied(broker, batches_queue(Lane.SERVICE)) == ["2"]
+    assert await emptied(broker, batches_queue_name(Lane.SERVICE)) == ["2"]
 
 
 async def test_a_very_long_reason_does_not_hinder_a_rejection(broker: Broker) -> None:

@@ -25,24 +25,24 @@ from mailer.broker.topology import (
     ExchangeKind,
     Queue,
     Topology,
-    batches_queue,
-    events_queue,
+    batches_queue_name,
+    events_queue_name,
 )
 from mailer.embedded.rabbitmq import PrivateRabbit
 from mailer.policy.category import Lane
 from mailer.ports.broker import (
+    BrokerAccessRefused,
     BrokerMessage,
-    BrokerRefused,
     BrokerUnavailable,
     HeaderName,
-    QueueRefused,
+    QueueRefusedMessage,
     ReceivedMessage,
 )
 from tests.conftest import private_rabbit
 from tests.contract.brokers import BRAND, delete_everything, under_test
 from tests.server_folders import server_folder
 
-SERVICE = events_queue(Lane.SERVICE)
+SERVICE = events_queue_name(Lane.SERVICE)
 KEY = f"{BRAND}.service"
 SECONDS = 60
 
@@ -145,7 +145,7 @@ async def test_declaring_twice_is_fine(broker: RabbitBroker, rabbit_url: str) ->
 
 async def test_declaring_something_different_raises(broker: RabbitBroker) -> None:
     """A topology that contradicts what exists is a mistake, and is not tried for ever."""
-    with pytest.raises(BrokerRefused, match=r"mailer\.events"):
+    with pytest.raises(BrokerAccessRefused, match=r"mailer\.events"):
         await broker.declare_topology(Topology((Exchange(EVENTS, ExchangeKind.FANOUT),), (), ()))
 
 
@@ -219,7 +219,7 @@ async def test_a_queue_that_refuses_is_no_broker_that_is_away(broker: RabbitBrok
         for _ in range(20):  # it takes some more than it has room for
             try:
                 await broker.publish_message(EVENTS, BrokerMessage(b"{}", "full.newsletter"))
-            except QueueRefused:
+            except QueueRefusedMessage:
                 refused += 1
         await broker.publish_message(EVENTS, BrokerMessage(b"{}", KEY))
         await queue.delete(if_unused=False, if_empty=False)
@@ -231,7 +231,7 @@ async def test_a_queue_that_comes_back_at_once_has_no_consumer_that_nobody_is(
     broker: RabbitBroker, rabbit_url: str
 ) -> None:
     """A publisher that misses the queue leaves RabbitMQ the time to end its consumers: else some would take mail on."""
-    queue = batches_queue(Lane.SERVICE)
+    queue = batches_queue_name(Lane.SERVICE)
     async with AsyncExitStack() as stack:
         consumers = [await stack.enter_async_context(broker.consume_queue(queue, 1)) for _ in range(4)]
         connection = await stack.enter_async_context(await aio_pika.connect(rabbit_url))
@@ -251,7 +251,7 @@ async def test_a_queue_that_is_deleted_amid_declaring_has_no_consumer_that_nobod
     broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that found it a moment before leaves RabbitMQ the same time as one that misses it at first."""
-    queue, look = batches_queue(Lane.SERVICE), declaration._queue_exists
+    queue, look = batches_queue_name(Lane.SERVICE), declaration._queue_exists
     async with AsyncExitStack() as stack:
         consumers = [await stack.enter_async_context(broker.consume_queue(queue, 1)) for _ in range(4)]
         connection = await stack.enter_async_context(await aio_pika.connect(rabbit_url))
@@ -302,7 +302,10 @@ async def test_breach_and_service_have_connections_of_their_own(rabbit_url: str)
         stack.push_async_callback(broker.close)
         await broker.declare_topology(under_test())
         counts = []
-        for queue in (DEAD_QUEUE, *(make(lane) for lane in reversed(Lane) for make in (events_queue, batches_queue))):
+        for queue in (
+            DEAD_QUEUE,
+            *(make(lane) for lane in reversed(Lane) for make in (events_queue_name, batches_queue_name)),
+        ):
             await stack.enter_async_context(broker.consume_queue(queue, 1))
             counts.append(wire.connections)
     assert counts == [2, 3, 3, 3, 3, 4, 4, 5, 5]
@@ -380,7 +383,7 @@ async def test_nothing_confirmed_is_lost_when_rabbitmq_restarts(node: PrivateRab
 
 async def test_a_connection_that_is_cut_comes_back(rabbit_url: str) -> None:
     """What was unsettled is delivered again, and settling it by the lost connection is harmless."""
-    queue = batches_queue(Lane.SERVICE)
+    queue = batches_queue_name(Lane.SERVICE)
     await delete_everything(rabbit_url)
     async with Wire(rabbit_url) as wire, closing(RabbitBroker(wire.url)) as broker:
         await broker.declare_topology(under_test())

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import asyncpg
 
-from mailer.policy.frequency_counts import frequency_counts
+from mailer.policy.required_frequency_counts import required_frequency_counts
 from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.uuids import uuid7
@@ -96,7 +96,7 @@ class OldDeliveries(PostgresDeliveries):
     """The same port by the old statements, for one claim at a time."""
 
     def __init__(self, world: World) -> None:
-        super().__init__(world.pool, world.writers, frequency_counts(world.policies.values()), tell=True)
+        super().__init__(world.pool, world.writers, required_frequency_counts(world.policies.values()), tell=True)
         self._writer = _Writer()
 
     async def claim_batches(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
@@ -106,12 +106,12 @@ class OldDeliveries(PostgresDeliveries):
         rows = await self._pool.fetch(_CLAIM, *self._rates, batches, token, owner, lease)
         return Claim(token, [_known(row) for row in rows], deadline) if rows else None
 
-    async def reread_claimed(self, claim: UUID, keys: Sequence[tuple[UUID, int]]) -> list[DeliveryRow]:
+    async def reread_claimed_rows(self, claim: UUID, keys: Sequence[tuple[UUID, int]]) -> list[DeliveryRow]:
         """See the port."""
         found = await self._pool.fetch(_READ_AGAIN, *self._rates, claim, *zip(*keys, strict=True))
         return [_known(row) for row in found]
 
-    async def commit_moves(
+    async def commit_moves_or_find_refused(
         self,
         claim: UUID | None,
         moves: Sequence[DeliveryMove],
@@ -134,7 +134,7 @@ class OldDeliveries(PostgresDeliveries):
         )
         if not rows[0]["whole"]:
             good = {(row["mailing_id"], row["recipient_id"]) for row in rows}
-            return frozenset(move.key for move in moves if move.key not in good)
+            return frozenset(move.delivery_key for move in moves if move.delivery_key not in good)
         self._writer.n, self._writer.head = linked[-1][1], linked[-1][_HASH]
         return frozenset()
 

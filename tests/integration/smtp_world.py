@@ -12,7 +12,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from mailer.ports.processor import OutgoingMessage
 from mailer.processors.relay_url import RelaySettings, TlsMode
-from mailer.processors.smtp import SmtpProcessor
+from mailer.processors.smtp_processor import SmtpProcessor
 from mailer.processors.timeouts import SmtpTimeouts
 
 SECRET = "hunter2-secret"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mailer.accounts import KINDS, parse_any
-from mailer.broker.topology import EVENTS, Binding, events_queue, topology_for
+from mailer.accounts import KINDS, parse_any_event
+from mailer.broker.topology import EVENTS, Binding, build_topology, events_queue_name
 from mailer.policy.category import Lane
 from mailer.policy.identity import Identity, IdentityKind
 from mailer.policy.publisher_rights import PublisherRights
@@ -59,7 +59,7 @@ async def taken(world: World, body: dict[str, Any] | bytes, key: str = f"{BRAND}
     """An event that was taken in, however it was settled."""
     world.policies[BRAND] = REACHING
     arrived = received(body, key)
-    await world.intake().accept_messages("service", [arrived])
+    await world.intake().accept_event_messages("service", [arrived])
     return arrived
 
 
@@ -96,7 +96,7 @@ async def test_the_same_event_again_changes_nothing(world: World, account: str) 
     """An event that is delivered twice, together or later, is acknowledged each time, and done once."""
     await world.known(1)
     arrived = [received(event(account), f"{BRAND}.account") for _ in range(2)]
-    await world.intake().accept_messages("service", arrived)
+    await world.intake().accept_event_messages("service", arrived)
     before = await world.entries()
     assert (await taken(world, event(account))).settled == "ack"
     assert [item.settled for item in arrived] == ["ack", "ack"]
@@ -132,7 +132,7 @@ async def test_what_is_said_holds_for_what_arrived_with_it(world: World) -> None
     """Events of accounts are done before the mailings that were fetched together with them are handed over."""
     await world.known(1)
     mail = received(plain_event({"refs": ["user-1"]}))
-    await world.intake().accept_messages("newsletter", [mail, received(event("deactivate"), f"{BRAND}.account")])
+    await world.intake().accept_event_messages("newsletter", [mail, received(event("deactivate"), f"{BRAND}.account")])
     assert mail.settled == "ack"
     assert world.processor.sent == []
 
@@ -196,7 +196,7 @@ async def test_a_bad_event_is_a_dead_letter(world: World, case: str) -> None:
     [ada] = await world.known(1)
     body, key, reason = BAD[case]
     good, bad = received(event("restrict"), f"{BRAND}.account"), received(body, key)
-    await world.intake().accept_messages("service", [bad, good])
+    await world.intake().accept_event_messages("service", [bad, good])
     assert str(bad.settled).startswith("rejected: ")
     assert reason in str(bad.settled)
     assert good.settled == "ack"
@@ -219,27 +219,31 @@ async def test_a_subscription_is_asked_for_again_without_harm(world: World) -> N
 
 async def test_published_as_messages_are(world: World) -> None:
     """An application publishes one as it does a message; it travels on the service lane of every brand."""
-    found = parse_any(json.dumps(event("restrict")))
+    found = parse_any_event(json.dumps(event("restrict")))
     await OutboxPublisher(world.pool).publish_event(found)
     [parked] = await world.outbox.lease_rows("worker", 1, 30)
     assert parked.message.routing_key == f"{BRAND}.account"
-    assert parse_any(parked.message.body) == found
-    plan = topology_for({(BRAND, "newsletter"): Lane.NEWSLETTER, ("peerstream", "service"): Lane.SERVICE})
+    assert parse_any_event(parked.message.body) == found
+    plan = build_topology({(BRAND, "newsletter"): Lane.NEWSLETTER, ("peerstream", "service"): Lane.SERVICE})
     for brand in (BRAND, "peerstream"):
-        assert plan.route_message(EVENTS, f"{brand}.account") == (events_queue(Lane.SERVICE),)
-    assert plan.route_message(EVENTS, "nobody.account") == ("mailer.dead.letters",)
+        assert plan.queues_for_message(EVENTS, f"{brand}.account") == (events_queue_name(Lane.SERVICE),)
+    assert plan.queues_for_message(EVENTS, "nobody.account") == ("mailer.dead.letters",)
 
 
 async def test_the_key_of_account_events_is_also_that_of_an_accounts_mail(world: World) -> None:
     """One queue takes both by one binding; their bodies tell them apart; a right to the one is none to the other."""
-    plan = topology_for({(BRAND, name): category.lane for name, category in world.policies[BRAND].categories.items()})
+    plan = build_topology({(BRAND, name): category.lane for name, category in world.policies[BRAND].categories.items()})
     assert [part for part in plan.bindings if part.key == f"{BRAND}.account"] == [
-        Binding(EVENTS, events_queue(Lane.SERVICE), f"{BRAND}.account")
+        Binding(EVENTS, events_queue_name(Lane.SERVICE), f"{BRAND}.account")
     ]
     [ada] = await world.known(1)
     speaks, mails = Identity(IdentityKind.BROKER, "crm"), Identity(IdentityKind.BROKER, "shop-front")
-    await world.publishers.grant_rights(speaks, PublisherRights(frozenset({BRAND}), actions=frozenset(KINDS)))
-    await world.publishers.grant_rights(mails, PublisherRights(frozenset({BRAND}), frozenset({"account"})))
+    await world.publishers.grant_rights_and_create_key(
+        speaks, PublisherRights(frozenset({BRAND}), actions=frozenset(KINDS))
+    )
+    await world.publishers.grant_rights_and_create_key(
+        mails, PublisherRights(frozenset({BRAND}), frozenset({"account"}))
+    )
     for number, (user, said, settled) in enumerate(
         (
             ("crm", plain_event({"refs": ["user-1"]}, "account"), "may not publish account mail of interpals"),
@@ -250,7 +254,7 @@ async def test_the_key_of_account_events_is_also_that_of_an_accounts_mail(world:
         )
     ):
         arrived = received(said | {"id": f"both-{number}"}, f"{BRAND}.account", user)
-        await world.intake().accept_messages("service", [arrived])
+        await world.intake().accept_event_messages("service", [arrived])
         assert settled in str(arrived.settled), number
     assert world.processor.recipients == ["user-1@people.example"]
     assert (await standing(world, ada))["restricted_at"] is not None

@@ -26,12 +26,12 @@ async def actors(world: World, kind: str) -> list[tuple[str, str | None]]:
 async def test_a_mailing_names_its_publisher_and_who_released_it(world: World) -> None:
     """Decisions, hand-overs and outcomes are mailer's own."""
     breach = plain_event([person(1)], "breach")
-    await world.intake().accept_messages("breach", [received(breach)])
-    status = await world.mailings.find_mailing(BRAND, breach["id"])
+    await world.intake().accept_event_messages("breach", [received(breach)])
+    status = await world.mailings.find_mailing_of_event(BRAND, breach["id"])
     assert status is not None
     await world.mailings.release_mailing(status.id, "Dana")
     await world.due_now()
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await world.run_published()
     assert await actors(world, "mailing") == [("accepted", "broker:shop"), ("released", "person:Dana")]
     for kind in ("decision", "hand_over", "outcome"):
@@ -43,7 +43,7 @@ async def test_what_is_said_of_an_account_names_who_said_it(world: World) -> Non
     """By queue, by the API, by each of its routes; what a recipient does names nobody else."""
     [ada] = await world.known(1)
     arrived: FakeReceived = received(account_event("restrict"), f"{BRAND}.account")
-    await world.intake().accept_messages("service", [arrived])
+    await world.intake().accept_event_messages("service", [arrived])
     bearer = f"Bearer {await issue_key(world.pool, 'shop', BRAND)}"
     path = f"/api/v1/recipients/{BRAND}/user-1"
     async with browse(world, authorization=bearer) as client:
@@ -70,7 +70,7 @@ async def test_what_is_said_of_an_account_names_who_said_it(world: World) -> Non
 )
 async def test_an_actor_is_in_the_chain(world: World, change: str) -> None:
     """Nobody takes it away or names another one."""
-    async with LedgerWriters(KEY).lease_writer() as writer, world.pool.acquire() as connection:
+    async with LedgerWriters(KEY).borrow_writer() as writer, world.pool.acquire() as connection:
         entry = LedgerEntry(EntryKind.ACTION, BRAND, reason="erase", actor="person:dana")
         writer.advance_head(await append_entries(connection, writer, [entry]))
     assert await faults(world) == []
@@ -80,7 +80,7 @@ async def test_an_actor_is_in_the_chain(world: World, change: str) -> None:
 
 async def test_an_actor_cannot_be_added(world: World) -> None:
     """To an entry that has none, also none of before there was such a column."""
-    async with LedgerWriters(KEY).lease_writer() as writer, world.pool.acquire() as connection:
+    async with LedgerWriters(KEY).borrow_writer() as writer, world.pool.acquire() as connection:
         writer.advance_head(
             await append_entries(connection, writer, [LedgerEntry(EntryKind.ACTION, BRAND, reason="erase")])
         )

@@ -17,12 +17,12 @@ from mailer.pipeline.flow_metrics import FlowMetricsCollector
 from mailer.pipeline.processor_conditions import ConditionReporter, ProcessorCondition
 from mailer.pipeline.queue_depths import read_queue_depths
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
-from mailer.postgres.processors import PostgresProcessors
-from mailer.rendering.mailing import RendererCache
+from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
+from mailer.rendering.mailing_renderer import RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.runtime.line_writer import LineWriter
 from mailer.runtime.operator_port import OperatorPort
-from mailer.runtime.process import LoopHeartbeat, operator_paths, process_metrics
+from mailer.runtime.process_monitoring import LoopHeartbeat, build_process_metrics_registry, operator_port_routes
 from mailer.runtime.readiness import Readiness
 from mailer.telemetry import (
     CLOCK_OFFSET,
@@ -56,10 +56,10 @@ class Scene:
         self.site = web_world.World()
         flow = CollectorRegistry()
         flow.register(self.flow)
-        own = process_metrics("worker", self.readiness, self.pulse)
+        own = build_process_metrics_registry("worker", self.readiness, self.pulse)
         registries = [own, EVERY, WORKER, TIMEKEEPER, flow, self.site.registry]
         self.processes = [
-            OperatorPort("127.0.0.1", 0, operator_paths(self.readiness, self.pulse, registries)) for _ in "ab"
+            OperatorPort("127.0.0.1", 0, operator_port_routes(self.readiness, self.pulse, registries)) for _ in "ab"
         ]
         RELAY_STATE.clear()
         IN_HAND.clear()
@@ -130,7 +130,7 @@ class Scene:
         await execute("INSERT INTO seals (body, signature, sealed_at) VALUES ('{}', '', now() - interval '1 hour')")
         await self._no_month_to_come()
         self.world.broker.waiting = 3
-        self.readiness.report_problem("database", "it refuses writes")
+        self.readiness.set_or_clear_problem("database", "it refuses writes")
         CLOCK_OFFSET.set(-60)
         IN_HAND.labels("mailer.events.of-this-test").set(500)
         await self._relay_down()
@@ -151,7 +151,7 @@ class Scene:
             processor_conditions={"relay-us": ProcessorCondition("down", now - timedelta(minutes=1), "no route", now)}
         )
         await ConditionReporter(
-            known, PostgresProcessors(self.world.pool, self.world.writers), "w", Readiness()
+            known, PostgresProcessorDutiesAndStates(self.world.pool, self.world.writers), "w", Readiness()
         ).report_changes()
 
     async def _policy_gone(self) -> None:
@@ -164,7 +164,7 @@ class Scene:
     async def _disk_full(self) -> None:
         full = os.open("/dev/full", os.O_WRONLY)
         writer = LineWriter(full, LINES_DROPPED.inc)
-        writer.put_piece(b"a line\n")
+        writer.queue_or_drop_piece(b"a line\n")
         assert writer.flush(60)
         writer.close()
         os.close(full)
@@ -259,7 +259,7 @@ def test_every_metric_that_is_asked_for_is_documented(file: Path) -> None:
 def test_every_metric_is_documented() -> None:
     """The table has each metric that a process can show, and none besides."""
     readiness = Readiness()
-    registries = [process_metrics("x", readiness, LoopHeartbeat()), EVERY, WORKER, TIMEKEEPER]
+    registries = [build_process_metrics_registry("x", readiness, LoopHeartbeat()), EVERY, WORKER, TIMEKEEPER]
     site = web_world.World()
     assert site.app is not None
     registries.append(site.registry)

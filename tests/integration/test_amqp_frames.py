@@ -9,7 +9,7 @@ from aiormq.connection import FrameReceiver
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
-from mailer.broker.amqp_frames import BodyMemory, FrameReader
+from mailer.broker.amqp_frames import BodyMemoryBudget, FrameReader
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import (
     DEAD,
@@ -18,7 +18,7 @@ from mailer.broker.topology import (
     DEAD_QUEUE,
     EVENTS,
     LAST,
-    events_queue,
+    events_queue_name,
 )
 from mailer.events import MAX_EVENT_BYTES
 from mailer.policy.category import Lane
@@ -28,7 +28,7 @@ from tests.factories import until
 from tests.raw_amqp import header, long, publish_raw, short
 
 KEY = f"{BRAND}.service"
-QUEUE = events_queue(Lane.SERVICE)
+QUEUE = events_queue_name(Lane.SERVICE)
 SECONDS = 60
 
 
@@ -299,7 +299,7 @@ async def test_the_library_reads_by_the_reader_that_it_is_given() -> None:
 
 async def test_large_bodies_wait_until_there_is_room() -> None:
     """The header of a body for which there is no room comes once another one is not in hand any more."""
-    source, room = asyncio.StreamReader(), BodyMemory(100_000)
+    source, room = asyncio.StreamReader(), BodyMemoryBudget(100_000)
     for size in (60_000, 60_000):
         source.feed_data(frame(2, 1, struct.pack(">HHQH", 60, 0, size, 0)))
     frames = FrameReader(source, room)

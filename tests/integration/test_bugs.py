@@ -9,16 +9,16 @@ import asyncpg
 import pytest
 import structlog
 
-from mailer.pipeline import consumers, message_retries
+from mailer.pipeline import consumers, unsettled_message_retries
 from mailer.pipeline.background_hand_overs import HandOverTasks
-from mailer.pipeline.message_retries import MessageRetries
 from mailer.pipeline.transitions import BUG
+from mailer.pipeline.unsettled_message_retries import UnsettledMessageRetries
 from mailer.policy.category import Lane
 from mailer.policy.outcome import Outcome
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.processor import OutgoingMessage, Permit
-from mailer.rendering.mailing import MailingRenderer, RendererCache
+from mailer.rendering.mailing_renderer import MailingRenderer, RendererCache
 from mailer.telemetry import WORKER as METRICS
 from tests.factories import FakeProcessor, FakeReceived, World, person, plain_event, received, until
 
@@ -36,7 +36,7 @@ def batch_message(batch: int) -> FakeReceived:
 @pytest.fixture
 def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message of user-7 cannot be made, by a bug."""
-    whole = MailingRenderer.render
+    whole = MailingRenderer.render_message
 
     def broken(self: MailingRenderer, row: DeliveryRow, *arguments: Any) -> Any:
         if row.standing.address == "user-7@people.example":
@@ -63,21 +63,21 @@ async def test_a_row_that_meets_a_bug_is_held_and_the_others_go(world: World, ca
     assert [line["kind"] for line in logs if line["event"].startswith("deliveries are held by a bug")] == [kind]
     assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
     assert (await world.ledger.verify_ledger()).faults == ()
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     assert (await world.states(accepted.mailing_id))["user-7"][0] == "held"
 
 
 async def test_what_a_bug_held_goes_out_once_it_is_mended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After `retry_held`, the timekeeper has it tried again."""
+    """After `retry_held_for_reason`, the timekeeper has it tried again."""
     with monkeypatch.context() as patch:
         patch.setattr(MailingRenderer, "render", lambda *_: 1 / 0)
         accepted = await world.accept([person(1), person(2)])
         await world.handover().hand_over_batches(accepted.batches)
-    assert await world.upkeep.retry_held(accepted.mailing_id, BUG) == 2
-    await world.timekeeper().run_once()
+    assert await world.upkeep.retry_held_for_reason(accepted.mailing_id, BUG) == 2
+    await world.timekeeper().run_all_steps_once()
     await world.run_published()
     assert set((await world.states(accepted.mailing_id)).values()) == {("handed_over", "")}
-    assert await world.upkeep.retry_held(accepted.mailing_id, BUG) == 0
+    assert await world.upkeep.retry_held_for_reason(accepted.mailing_id, BUG) == 0
 
 
 async def test_a_mailing_that_cannot_be_set_up_is_held_and_the_others_go(
@@ -115,15 +115,15 @@ async def test_nothing_that_was_offered_is_tried_again_after_a_bug(world: World)
     await world.handover(relay := Broken()).hand_over_batches(accepted.batches)
     assert await world.real_counts(accepted.mailing_id) == {("queued", ""): 64, ("handed_over", ""): 6}
     await world.lose_leases()
-    await world.timekeeper().run_once()
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
+    await world.timekeeper().run_all_steps_once()
     assert await world.real_counts(accepted.mailing_id) == {("failed", "in_doubt"): 64, ("handed_over", ""): 6}
     assert len(relay.sent) == 70
 
 
 async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its deliveries are held, its message is a dead letter, and nobody publishes it again."""
-    monkeypatch.setattr(message_retries, "BUG_PAUSES", (0.0,))
+    monkeypatch.setattr(unsettled_message_retries, "BUG_PAUSES", (0.0,))
     accepted = await world.accept([person(1)])
     handover = world.handover()
 
@@ -132,9 +132,9 @@ async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkey
 
     monkeypatch.setattr(handover._deliveries, "claim_batches", claim)
     stop, item = asyncio.Event(), batch_message(accepted.batches[0])
-    give_up = consumers.hold_batches(world.deliveries, world.upkeep)
-    handle = consumers.hand_over_batches(HandOverTasks(handover), Lane.NEWSLETTER, stop)
-    await MessageRetries("mailer.batches.newsletter", handle, stop, give_up).handle_messages([item])
+    give_up = consumers.build_batch_hold_on_give_up(world.deliveries, world.upkeep)
+    handle = consumers.build_batch_handler(HandOverTasks(handover), Lane.NEWSLETTER, stop)
+    await UnsettledMessageRetries("mailer.batches.newsletter", handle, stop, give_up).handle_until_settled([item])
 
     async def settled() -> bool:
         return item.settled is not None
@@ -143,19 +143,19 @@ async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkey
     assert item.kind == "error"
     [(state, reason)] = (await world.states(accepted.mailing_id)).values()
     assert (state, reason.split(" at ")[0]) == ("held", "bug CardinalityViolationError")
-    assert await world.upkeep.unpublished_batches(10) == []
+    assert await world.upkeep.due_unpublished_batches(10) == []
     assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
     assert (await world.ledger.verify_ledger()).faults == ()
 
 
 @pytest.mark.parametrize(
-    "place", ["mailer.postgres.deliveries._delivery_row", "mailer.pipeline.claim_run.single_use_keys"]
+    "place", ["mailer.postgres.deliveries._delivery_row", "mailer.pipeline.claim_run.keys_allowed_once_per_window"]
 )
 async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
     world: World, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     """It is not left to its lease again and again: its deliveries are held, and its message is a dead letter."""
-    monkeypatch.setattr(message_retries, "BUG_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(unsettled_message_retries, "BUG_PAUSES", (0.0, 0.0))
     accepted = await world.accept([person(1), person(2)])
 
     def broken(*_: object) -> None:
@@ -163,9 +163,9 @@ async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
 
     monkeypatch.setattr(place, broken)
     item = batch_message(accepted.batches[0])
-    give_up = consumers.hold_batches(world.deliveries, world.upkeep)
-    handle = consumers.hand_over_batches(HandOverTasks(world.handover()), Lane.NEWSLETTER, world.stop)
-    await MessageRetries("mailer.batches.newsletter", handle, world.stop, give_up).handle_messages([item])
+    give_up = consumers.build_batch_hold_on_give_up(world.deliveries, world.upkeep)
+    handle = consumers.build_batch_handler(HandOverTasks(world.handover()), Lane.NEWSLETTER, world.stop)
+    await UnsettledMessageRetries("mailer.batches.newsletter", handle, world.stop, give_up).handle_until_settled([item])
 
     async def settled() -> bool:
         return item.settled is not None
@@ -181,7 +181,7 @@ async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
 
 async def test_one_event_that_raises_takes_no_other_with_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 64 events taken together, 63 are mailings, and one is a dead letter."""
-    monkeypatch.setattr(message_retries, "BUG_PAUSES", (0.0,))
+    monkeypatch.setattr(unsettled_message_retries, "BUG_PAUSES", (0.0,))
     intake = world.intake()
     admit = intake._admit
 
@@ -192,8 +192,8 @@ async def test_one_event_that_raises_takes_no_other_with_it(world: World, monkey
 
     monkeypatch.setattr(intake, "_admit", broken)
     items = [received(plain_event([person(n)], **({"id": "poison"} if n == 30 else {}))) for n in range(64)]
-    handle = consumers.accept_events(intake, Lane.NEWSLETTER)
-    await MessageRetries("mailer.events.newsletter", handle, asyncio.Event()).handle_messages(items)
+    handle = consumers.build_event_handler(intake, Lane.NEWSLETTER)
+    await UnsettledMessageRetries("mailer.events.newsletter", handle, asyncio.Event()).handle_until_settled(items)
 
     async def settled() -> bool:
         return all(item.settled for item in items)

@@ -38,7 +38,7 @@ async def rest(
         DeliveryMove(row.mailing_id, row.recipient_id, row.attempt, DeliveryState.CLAIMED, state, reason, due_at)
         for row in claim.rows
     ]
-    assert await world.deliveries.commit_moves(claim.token, moves, []) == frozenset()
+    assert await world.deliveries.commit_moves_or_find_refused(claim.token, moves, []) == frozenset()
     await world.deliveries.finish_claim(claim.token, None)
 
 
@@ -56,7 +56,7 @@ async def test_cancelling_ends_whatever_is_open(
         await halts.cancel_mailing(accepted.mailing_id, "Dana", "typo")
         assert (await status_of(world, accepted.mailing_id)).state == "cancelled"
     for _ in range(3):
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
     for accepted in (queued, deferred, held):
         expected = {("cancelled", "cancelled"): accepted.size}
         assert await world.counted(accepted.mailing_id) == expected
@@ -67,7 +67,7 @@ async def test_cancelling_ends_whatever_is_open(
         status = await status_of(world, accepted.mailing_id)
         assert (status.state, status.finished_at is not None) == ("cancelled", True)
     assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0
-    assert (await halts.query_halts((), (), ())).halts == (), "what is over needs no halt"
+    assert (await halts.query_halts_and_check_memory((), (), ())).halts == (), "what is over needs no halt"
     assert world.processor.sent == []
     assert (await world.ledger.verify_ledger()).faults == ()
 
@@ -81,12 +81,12 @@ async def test_cancelling_leaves_what_a_worker_holds_to_it(world: World, halts: 
     done = DeliveryMove(
         sent.mailing_id, sent.recipient_id, sent.attempt, DeliveryState.CLAIMED, DeliveryState.HANDED_OVER
     )
-    assert await world.deliveries.commit_moves(claim.token, [done], []) == frozenset()
+    assert await world.deliveries.commit_moves_or_find_refused(claim.token, [done], []) == frozenset()
     await halts.cancel_mailing(accepted.mailing_id, "Dana", "")
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 1, ("queued", ""): 4}
     await world.deliveries.finish_claim(claim.token, None)
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 1, ("cancelled", "cancelled"): 4}
     assert (await status_of(world, accepted.mailing_id)).finished_at is not None
 
@@ -113,11 +113,11 @@ async def test_what_is_in_doubt_is_resolved_first(
         )
         for row in claim.rows
     ]
-    assert await world.deliveries.commit_moves(claim.token, intents, []) == frozenset()
+    assert await world.deliveries.commit_moves_or_find_refused(claim.token, intents, []) == frozenset()
     await halts.cancel_mailing(accepted.mailing_id, "Dana", "")
     await world.lose_leases()
     for _ in range(4):
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
     assert await world.counted(accepted.mailing_id) == {ends: 5}
     assert (await status_of(world, accepted.mailing_id)).finished_at is not None
     assert world.broker.take() == []
@@ -128,7 +128,7 @@ async def test_two_timekeepers_cancel_each_delivery_once(world: World, halts: Po
     accepted = await world.accept([person(number) for number in range(300)])
     await halts.cancel_mailing(accepted.mailing_id, "Dana", "")
     for _ in range(3):
-        await asyncio.gather(*(world.timekeeper().run_once() for _ in range(3)))
+        await asyncio.gather(*(world.timekeeper().run_all_steps_once() for _ in range(3)))
     assert await world.counted(accepted.mailing_id) == {("cancelled", "cancelled"): 300}
     assert len(await world.entries(accepted.mailing_id, "outcome")) == 300
     assert (await status_of(world, accepted.mailing_id)).finished_at is not None
@@ -141,6 +141,6 @@ async def test_a_mailing_that_waits_for_its_release_can_be_cancelled(world: Worl
     await halts.cancel_mailing(accepted.mailing_id, "Dana", "false alarm")
     with pytest.raises(ReleaseRefused, match="it is cancelled"):
         await world.mailings.release_mailing(accepted.mailing_id, "Erik")
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     assert await world.counted(accepted.mailing_id) == {("cancelled", "cancelled"): 5}
     assert (await status_of(world, accepted.mailing_id)).finished_at is not None

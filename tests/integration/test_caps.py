@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from mailer.pipeline.claim_run import WINDOW
-from mailer.policy.frequency_counts import frequency_counts
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import CategoryTerms, Policy
 from mailer.policy.policy_section import FrequencyCap
+from mailer.policy.required_frequency_counts import required_frequency_counts
 from mailer.ports.mailings import AcceptedMailing
 from mailer.postgres.deliveries import PostgresDeliveries
 from tests.factories import BRAND, FakeProcessor, World, person
@@ -20,7 +20,7 @@ def limited(world: World, *, brand: FrequencyCap | None = None, **categories: Ca
     policy = world.policies[BRAND]
     policy = policy.model_copy(update={"terms": policy.terms | categories, "cap": brand}).with_earlier_versions({})
     world.policies[BRAND] = policy
-    world.deliveries = PostgresDeliveries(world.pool, world.writers, frequency_counts([policy]))
+    world.deliveries = PostgresDeliveries(world.pool, world.writers, required_frequency_counts([policy]))
     return policy
 
 
@@ -71,7 +71,7 @@ async def test_a_retry_is_not_counted_twice(world: World) -> None:
         accepted.batches
     )
     await world.due_now()
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await world.run_published()
     assert await world.states(accepted.mailing_id) == {"user-1": SENT}
     assert await world.pool.fetchval("SELECT count(*) FROM sends") == 1
@@ -150,5 +150,5 @@ async def test_what_no_cap_looks_back_to_is_forgotten(world: World) -> None:
     await world.pool.execute(
         "UPDATE sends SET at = at - $1::interval WHERE recipient_id = $2", old, await world.id_of("user-1")
     )
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     assert await world.pool.fetchval("SELECT count(*) FROM sends") == 1

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from mailer.policy.outcome import OutcomeKind
 from mailer.ports.processor import OutgoingMessage
-from mailer.processors.capture import CaptureFolder, CaptureServer, CaptureUnavailable
-from mailer.processors.smtp import SmtpProcessor, processor_from_url
+from mailer.processors.capture_server import CaptureFolder, CaptureServer, CaptureUnavailable
+from mailer.processors.smtp_processor import SmtpProcessor, smtp_processor_from_url
 
 MESSAGE = (
     b"From: =?utf-8?q?J=C3=BCrgen?= <news@example.com>\r\n"
@@ -37,7 +37,7 @@ MESSAGE = (
 
 async def deliver(server: CaptureServer, *messages: OutgoingMessage) -> list[OutcomeKind]:
     """Hands messages to the server as a worker would."""
-    sender: SmtpProcessor = processor_from_url(f"smtp://127.0.0.1:{server.port}")
+    sender: SmtpProcessor = smtp_processor_from_url(f"smtp://127.0.0.1:{server.port}")
     outcomes = await sender.send(messages, time.monotonic() + 60, lambda index: None)
     await sender.close()
     return [outcome.result for outcome in outcomes]

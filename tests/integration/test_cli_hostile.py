@@ -14,7 +14,7 @@ from mailer import cli
 from mailer.actions.suppression import suppress_recipient
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.consents import Consent
-from mailer.ports.dead_letters import DeadKind
+from mailer.ports.dead_letters import DeadLetterKind
 from mailer.ports.suppressions import NewSuppression
 from tests.factories import BRAND, World, open_world, policies
 from tests.processes import SECRETS
@@ -76,12 +76,12 @@ async def write_hostile_values(url: str) -> None:
         said = NewSuppression("newsletter", "opt_out", HOSTILE, HOSTILE)
         await suppress_recipient(world.suppressions, policies()[BRAND], ada, said)
         now = datetime.now(UTC)
-        await world.consents.record_consent(
+        await world.consents.record_consent_or_withdrawal(
             BRAND, ada, Consent("promotional", True, "application", HOSTILE, HOSTILE, HOSTILE, now, HOSTILE)
         )
         await world.handover().hand_over_batches(accepted.batches)
         letter = BrokerMessage(HOSTILE.encode(), HOSTILE, HOSTILE)
-        await world.letters.add_dead_letter(letter, HOSTILE, HOSTILE, HOSTILE, HOSTILE, DeadKind.REFUSED)
+        await world.letters.add_dead_letter(letter, HOSTILE, HOSTILE, HOSTILE, HOSTILE, DeadLetterKind.REFUSED)
         await write_rows(world, accepted.mailing_id, ada)
 
 

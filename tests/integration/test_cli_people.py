@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.actions.legal_hold import forbid_erasure
+from mailer.actions.legal_hold import erasure_refusal_by_holds
 from mailer.actions.rights import erase_recipient
 from mailer.ports.rights import DataCorrection
 from tests.campaigns import commands, mailed, members
@@ -59,7 +59,7 @@ async def test_people_are_found_by_ref_address_and_number(world: World, operator
     """An address is found in any spelling, an old one no more; a number is the ledger's, or a ref."""
     ada, _ = await world.known(1, 2)
     assert await world.rights.rectify_recipient(
-        BRAND, ada, DataCorrection(email="ada@münchen.example"), "test", blocks=forbid_erasure
+        BRAND, ada, DataCorrection(email="ada@münchen.example"), "test", blocks=erasure_refusal_by_holds
     )
     for text in ("user-1", "ada@münchen.example", "ADA@xn--mnchen-3ya.example", f"{ada}"):
         assert await found_by(operator, text) == await found_by(operator, text, "--brand", BRAND) == ["user-1"]

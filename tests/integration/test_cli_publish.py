@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mailer.accounts import parse_any
-from mailer.cli.publish import follow
-from mailer.cli.shared import system_user
-from mailer.ports.dead_letters import DeadKind
-from mailer.postgres.published_events import PublishedEvents
+from mailer.accounts import parse_any_event
+from mailer.cli.publish import wait_for_fates
+from mailer.cli.shared import system_user_name
+from mailer.ports.dead_letters import DeadLetterKind
+from mailer.postgres.published_event_lookup import PublishedEventLookup
 from tests.acceptance.samples import event, people
 from tests.factories import World, received
 from tests.processes import Stack, until
@@ -124,22 +124,22 @@ async def test_a_user_of_the_broker_who_is_not_mailers_own_publishes_nothing(sta
 @pytest.mark.parametrize("value", [GOOD, LEAVES], ids=["message", "account"])
 async def test_each_fate(world: World, value: dict[str, Any]) -> None:
     """Open until a worker has taken it in or refused it; a refusal from before, or of another event, is none of it."""
-    asked, published = PublishedEvents(world.pool, world.hasher), parse_any(json.dumps(value))
-    other = parse_any(json.dumps({**value, "id": "other"}))
+    asked, published = PublishedEventLookup(world.pool, world.hasher), parse_any_event(json.dumps(value))
+    other = parse_any_event(json.dumps({**value, "id": "other"}))
     letter = received(published.to_json(), published.routing_key).message
     await world.letters.add_dead_letter(
-        letter, "mailer.events", published.routing_key, "before", "shop", DeadKind.REFUSED
+        letter, "mailer.events", published.routing_key, "before", "shop", DeadLetterKind.REFUSED
     )
-    after = await asked.get_newest_letter()
-    assert await follow(asked, [published, other], after, 0) == [None, None]
+    after = await asked.newest_dead_letter_id()
+    assert await wait_for_fates(asked, [published, other], after, 0) == [None, None]
     await world.letters.add_dead_letter(
-        letter, "mailer.events", published.routing_key, "wrong", "shop", DeadKind.REFUSED
+        letter, "mailer.events", published.routing_key, "wrong", "shop", DeadLetterKind.REFUSED
     )
-    assert await follow(asked, [published, other], after, 0) == ["wrong", None]
+    assert await wait_for_fates(asked, [published, other], after, 0) == ["wrong", None]
     taken = received(other.to_json(), other.routing_key)
-    await world.intake().accept_messages("newsletter", [taken])
+    await world.intake().accept_event_messages("newsletter", [taken])
     assert taken.settled == "ack"
-    assert await follow(asked, [published, other], after, 60) == ["wrong", ""]
+    assert await wait_for_fates(asked, [published, other], after, 60) == ["wrong", ""]
 
 
 async def test_a_person_without_the_right_publishes_nothing(small_stack: Stack) -> None:
@@ -171,9 +171,9 @@ async def test_who_published_at_a_command_does_not_release_it(small_stack: Stack
     async with small_stack.running("worker"):
         await small_stack.done("publish", "-", "--wait", stdin=json.dumps(breach))
         shown = (await small_stack.done("mailing", "show", "breach", "--json")).json
-        own = await small_stack.run("mailing", "approve", "breach", "--by", system_user().upper())
+        own = await small_stack.run("mailing", "approve", "breach", "--by", system_user_name().upper())
         other = await small_stack.run("mailing", "approve", "breach", "--by", "Somebody Else")
-    assert shown["publisher"] == f"person:{system_user()}"
+    assert shown["publisher"] == f"person:{system_user_name()}"
     assert (own.status, "a second person has to release it" in own.err) == (2, True)
     assert other.status == 0
 
@@ -182,4 +182,4 @@ def test_the_environment_names_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable that says who somebody is does not make them that person."""
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.setenv(name, "dana")
-    assert system_user() == getpwuid(os.getuid()).pw_name
+    assert system_user_name() == getpwuid(os.getuid()).pw_name

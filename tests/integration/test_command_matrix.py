@@ -11,7 +11,7 @@ import typer
 
 from mailer import cli
 from mailer.cli import shared
-from mailer.cli.shared import system_user
+from mailer.cli.shared import system_user_name
 from tests.factories import BRAND, open_world, person, plain_event, received
 from tests.processes import SECRETS
 
@@ -111,7 +111,7 @@ async def _prepare(url: str) -> None:
         await world.known(1)
         await world.accept({"refs": [REF]}, id="one")
         leak = received(plain_event([person(1)], "breach") | {"id": "leak"})
-        await world.intake().accept_messages("breach", [leak])
+        await world.intake().accept_event_messages("breach", [leak])
         assert leak.settled == "ack"
 
 
@@ -164,7 +164,7 @@ def test_each_command_that_acts_names_its_person(acted: Callable[..., list[tuple
     """Each entry that the command adds names the person of `--by`, else the system's user; and it adds one."""
     for name, runs in ACTS.items():
         for words in runs:
-            whom = "Dana Duty" if "--by" in words else system_user()
+            whom = "Dana Duty" if "--by" in words else system_user_name()
             entries = acted(*name.split(), *words)
             assert entries, f"{name}: nothing is in the ledger"
             assert {actor for _, actor in entries} == {f"person:{whom}"}, name

@@ -9,8 +9,8 @@ import pytest
 from mailer.app import open_app
 from mailer.database.connections import ServerPool
 from mailer.database_startup import DatabaseWatch
-from mailer.ports.database_errors import DatabaseAway
-from mailer.postgres.condition import read_database_condition, read_stock
+from mailer.ports.database_errors import DatabaseUnavailable
+from mailer.postgres.database_condition import read_database_condition, read_size_partitions_and_seal
 from mailer.settings import read_settings
 from tests.factories import World, person
 from tests.hostile import SETTINGS
@@ -105,17 +105,17 @@ def settings(small_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("settings")
 async def test_nothing_is_done_while_the_clocks_are_far_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process is not ready and says why; it works again by itself once the clocks agree."""
-    look, apart = ServerPool.probe_server, timedelta(minutes=7)
+    look, apart = ServerPool.probe_server_clock, timedelta(minutes=7)
 
     async def looks(pool: ServerPool, seconds: float = 2.0) -> datetime:
         return await look(pool, seconds) - apart
 
-    monkeypatch.setattr(ServerPool, "probe_server", looks)
+    monkeypatch.setattr(ServerPool, "probe_server_clock", looks)
     async with open_app(read_settings()) as app:
         watch = DatabaseWatch(app.pool, app.readiness, dates=True)
         await watch.check_once()
         assert "420.0 seconds ahead" in app.readiness.problems["clock"]
-        with pytest.raises(DatabaseAway, match="NTP"):
+        with pytest.raises(DatabaseUnavailable, match="NTP"):
             await app.pool.execute("SELECT 1")
         apart = timedelta(seconds=5)
         await watch.check_once()
@@ -126,12 +126,12 @@ async def test_nothing_is_done_while_the_clocks_are_far_apart(monkeypatch: pytes
 @pytest.mark.usefixtures("settings")
 async def test_who_dates_nothing_works_with_another_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """An opt-out is dated by the database: the web app takes it, and is shown as not ready."""
-    look = ServerPool.probe_server
+    look = ServerPool.probe_server_clock
 
     async def looks(pool: ServerPool, seconds: float = 2.0) -> datetime:
         return await look(pool, seconds) + timedelta(hours=1)
 
-    monkeypatch.setattr(ServerPool, "probe_server", looks)
+    monkeypatch.setattr(ServerPool, "probe_server_clock", looks)
     async with open_app(read_settings()) as app:
         await DatabaseWatch(app.pool, app.readiness, dates=False).check_once()
         assert "clock" in app.readiness.problems
@@ -141,7 +141,7 @@ async def test_who_dates_nothing_works_with_another_clock(monkeypatch: pytest.Mo
 async def test_the_condition_of_a_migrated_database(world: World, database_url: str) -> None:
     """Everything is read; a mailing that no seal came after is noticed."""
     async with world.pool.acquire() as connection:
-        condition, stock = await read_database_condition(connection), await read_stock(connection)
+        condition, stock = await read_database_condition(connection), await read_size_partitions_and_seal(connection)
     assert condition.version >= 160_000
     assert condition.triggers
     assert condition.migrations
@@ -155,4 +155,4 @@ async def test_the_condition_of_a_migrated_database(world: World, database_url: 
         " FROM 1 FOR 13)::uuid"
     )
     async with world.pool.acquire() as connection:
-        assert (await read_stock(connection)).unsealed
+        assert (await read_size_partitions_and_seal(connection)).unsealed

@@ -12,10 +12,10 @@ import pytest
 
 from mailer import bundled_files, cli
 from mailer.database import connections
-from mailer.database.connections import ATTENDED, ServerPool, TimeLimits, connect, execute_unhurried, open_pool
+from mailer.database.connections import ATTENDED, ServerPool, TimeLimits, connect, execute_with_long_timeout, open_pool
 from mailer.database.statements import Connection, Pool
 from mailer.embedded import postgres
-from mailer.ports.database_errors import DatabaseAway, DatabaseRefuses, StatementTooSlow
+from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseUnavailable, StatementTimedOut
 from mailer.postgres.migrations import MigrationFailed, apply_migrations
 from tests.chaos.proxy import Link
 from tests.factories import open_world
@@ -102,7 +102,7 @@ async def test_waiting_for_replicas_is_left_as_it_is(database_url: str, kept: st
 async def test_a_statement_ends_in_time_and_leaves_the_connection_usable(database_url: str) -> None:
     """The server cancels it, and whoever asked is told what it was."""
     pool = await open_pool(database_url, size=1, limits=TimeLimits(statement=0.2, idle=60))
-    with pytest.raises(StatementTooSlow):
+    with pytest.raises(StatementTimedOut):
         await pool.execute("SELECT pg_sleep(60)")
     assert await pool.fetchval("SELECT 1") == 1
     await pool.close()
@@ -130,8 +130,8 @@ async def flip(url: str, *, read_only: bool) -> None:
 async def problem(pool: ServerPool) -> str:
     """Why nothing can be written."""
     try:
-        await pool.probe_server()
-    except DatabaseAway as error:
+        await pool.probe_server_clock()
+    except DatabaseUnavailable as error:
         return str(error)
     return ""
 
@@ -157,12 +157,12 @@ async def test_no_connection_outlives_a_server_that_only_reads(own_server: str) 
     async def refused() -> bool:
         try:
             await pool.execute("UPDATE halts SET reason = ''")
-        except DatabaseAway as error:
+        except DatabaseUnavailable as error:
             return "read-only" in str(error)
         return False
 
     await until(refused, "the server to refuse to write")
-    with pytest.raises(DatabaseAway, match="read-only"):
+    with pytest.raises(DatabaseUnavailable, match="read-only"):
         await pool.fetchval("SELECT 1")
     assert "read-only" in await problem(pool)
     await flip(own_server, read_only=False)
@@ -210,8 +210,8 @@ async def test_whoever_listens_listens_at_the_new_server(own_server: str) -> Non
 async def test_what_nobody_waits_for_may_take_longer(database_url: str) -> None:
     """Counts that came together without a timekeeper are added up at once; then the connection has its limit again."""
     pool = await open_pool(database_url, size=1, limits=TimeLimits(statement=0.2, idle=60))
-    await execute_unhurried(pool, "SELECT pg_sleep($1)", 0.5)
-    with pytest.raises(StatementTooSlow):
+    await execute_with_long_timeout(pool, "SELECT pg_sleep($1)", 0.5)
+    with pytest.raises(StatementTimedOut):
         await pool.execute("SELECT pg_sleep(60)")
     await pool.close()
 
@@ -246,7 +246,7 @@ async def test_each_server_of_a_url_has_its_own_time(
     connection = await connect(cluster(database_url, port, free_port(), link.port))
     assert await connection.fetchval("SELECT 1") == 1
     await connection.close()
-    with pytest.raises(DatabaseAway) as caught:
+    with pytest.raises(DatabaseUnavailable) as caught:
         await connect(cluster(database_url, port, free_port()))
     assert "no answer within" in str(caught.value)
     assert str(port) in str(caught.value)
@@ -271,7 +271,7 @@ async def test_a_server_that_freezes_is_not_waited_for(database_url: str, link: 
     """The kernel still answers for it; a statement ends all the same, and so does giving the connection back."""
     pool = await open_pool(cluster(database_url, link.port), size=1, limits=Frozen(statement=0.2, idle=60))
     link.stall()
-    with pytest.raises(DatabaseAway):
+    with pytest.raises(DatabaseUnavailable):
         await asyncio.wait_for(pool.execute("SELECT 1"), 60)
     link.go()
     assert await pool.fetchval("SELECT 1") == 1
@@ -298,7 +298,7 @@ async def test_a_refusal_of_a_running_process_is_an_outage_with_its_words(own_se
         return 'database "mailer" does not exist' in await problem(pool)
 
     await until(refused, "the refusal")
-    with pytest.raises(DatabaseAway, match="does not exist"):
+    with pytest.raises(DatabaseUnavailable, match="does not exist"):
         await pool.execute("SELECT 1")
     await admin.execute("ALTER DATABASE moved RENAME TO mailer")
     await admin.close()
@@ -316,7 +316,7 @@ async def test_a_connection_that_is_cut_under_a_transaction_is_an_outage(databas
             await pool.execute("SELECT pg_terminate_backend($1)", pid)
             await until(lambda: lost(connection), "the connection to end")
 
-    with pytest.raises(DatabaseAway):
+    with pytest.raises(DatabaseUnavailable):
         await work()
     assert await pool.fetchval("SELECT 1") == 1
     await pool.close()
@@ -336,7 +336,7 @@ async def test_an_outage_is_no_cause_of_itself(database_url: str, link: Link) ->
     pool = await open_pool(cluster(database_url, link.port), size=1)
     await pool.expire_connections()
     link.lead_to("/no/such/socket")
-    with pytest.raises(DatabaseAway) as caught:
+    with pytest.raises(DatabaseUnavailable) as caught:
         await pool.execute("SELECT 1")
     seen: list[BaseException] = []
     error: BaseException | None = caught.value
@@ -352,7 +352,7 @@ async def test_an_old_server_is_refused_in_words(database_url: str, monkeypatch:
     old = asyncpg.types.ServerVersion(15, 12, 0, "final", 0)
     monkeypatch.setattr(asyncpg.Connection, "get_server_version", lambda _: old)
     with pytest.raises(
-        DatabaseRefuses, match=r"^PostgreSQL at .*: version 15\.12 is too old: mailer needs 16 or newer$"
+        DatabaseAccessRefused, match=r"^PostgreSQL at .*: version 15\.12 is too old: mailer needs 16 or newer$"
     ):
         await connect(database_url)
     with pytest.raises(MigrationFailed, match="mailer needs 16 or newer"):

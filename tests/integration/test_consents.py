@@ -7,7 +7,7 @@ import pytest
 
 from mailer.actions.confirmation_requests import ConfirmationAsked, ConfirmationParts
 from mailer.actions.consent import ConsentRefused, record_consent, withdraw_consent
-from mailer.actions.list_import import import_consents
+from mailer.actions.list_import import import_consent_file
 from mailer.actions.opt_out import record_opt_out
 from mailer.actions.suppression import object_to_marketing
 from mailer.events import Person
@@ -57,7 +57,7 @@ async def test_a_consent_its_standing_and_its_entry(world: World) -> None:
     done = await give(world, ada, "newsletter", proof="form 17")
     assert done == ConsentResult("user-1", (), frozenset(), given=True)
     assert (await standing(world, ada)).consents == {"newsletter"}
-    [record] = await world.consents.consent_history(BRAND, ada)
+    [record] = await world.consents.consent_history_of_recipient(BRAND, ada)
     assert (record.controller, record.consent.version, record.consent.words) == ("interpals", "form 1", WORDS)
     assert (record.consent.proof, record.counts) == ("form 17", True)
     [entry] = await world.entries(kind="action")
@@ -71,7 +71,7 @@ async def test_the_same_again_is_one_record(world: World) -> None:
     at = datetime.now(UTC)
     for _ in range(2):
         await give(world, ada, "newsletter", at=at)
-    assert len(await world.consents.consent_history(BRAND, ada)) == 1
+    assert len(await world.consents.consent_history_of_recipient(BRAND, ada)) == 1
     assert (await standing(world, ada)).version == 2
 
 
@@ -106,7 +106,7 @@ async def test_ones_own_later_consent_ends_the_opt_out_of_its_scope(world: World
     assert done.lifted == ("newsletter",)
     for recipient_id in (ada, grace):
         assert (await standing(world, recipient_id)).opted_out == {"promotional", "newsletter/chat-rooms"}
-    [lifted] = [one for one in await world.suppressions.suppressions_of(BRAND, ada) if one.lifted_at]
+    [lifted] = [one for one in await world.suppressions.all_suppressions_of_recipient(BRAND, ada) if one.lifted_at]
     assert (lifted.scope, lifted.lifted_by, lifted.lift_reason) == (
         "newsletter",
         "recipient",
@@ -208,7 +208,7 @@ async def test_what_cannot_be_recorded(world: World, values: dict[str, Any], mes
     [ada] = await world.known(1)
     with pytest.raises(ConsentRefused, match=message):
         await give(world, ada, values.pop("scope", "newsletter"), **values)
-    assert await world.consents.consent_history(BRAND, ada) == []
+    assert await world.consents.consent_history_of_recipient(BRAND, ada) == []
 
 
 async def test_nobody_there(world: World) -> None:
@@ -233,11 +233,11 @@ async def test_an_imported_consent_counts_unless_something_was_left(world: World
     for number, _ in enumerate(names, 1):
         consents = (said("newsletter", actor="import"), said("tracking", actor="import"))
         row = ImportRow(Person(ref=f"user-{number}", email=f"user-{number}@people.example"), consents=consents)
-        await world.importer().import_rows([row])
+        await world.importer().import_recipients([row])
     got = [(await standing(world, id_)).consents for id_ in (fresh, left, everything, withdrew, objected)]
     assert got == [{"newsletter", "tracking"}, {"tracking"}, frozenset(), {"newsletter"}, frozenset()]
     assert (await standing(world, left)).opted_out == {"newsletter"}
-    assert {record.counts for record in await world.consents.consent_history(BRAND, objected)} == {False}
+    assert {record.counts for record in await world.consents.consent_history_of_recipient(BRAND, objected)} == {False}
 
 
 async def test_a_file_twice_is_one_record(world: World) -> None:
@@ -246,8 +246,8 @@ async def test_a_file_twice_is_one_record(world: World) -> None:
         Person(ref="user-1", email="user-1@people.example"), consents=(said("newsletter", at=EARLY, actor="import"),)
     )
     for _ in range(2):
-        await world.importer().import_rows([row])
-    assert len(await world.consents.consent_history(BRAND, await world.id_of("user-1"))) == 1
+        await world.importer().import_recipients([row])
+    assert len(await world.consents.consent_history_of_recipient(BRAND, await world.id_of("user-1"))) == 1
     assert [entry["reason"] for entry in await world.entries(kind="action")] == ["consent_given"]
 
 
@@ -255,8 +255,8 @@ async def test_purpose_and_paid_come_with_a_file(world: World) -> None:
     """What a file says of purpose and paid products is kept; what it leaves out stays."""
     person = Person(ref="user-1", email="user-1@people.example", source="contest", collected_at=EARLY)
     stated = person.model_copy(update={"purpose": "sweepstakes"})
-    await world.importer().import_rows([ImportRow(stated, products=("voice",))])
-    await world.importer().import_rows([ImportRow(person)])
+    await world.importer().import_recipients([ImportRow(stated, products=("voice",))])
+    await world.importer().import_recipients([ImportRow(person)])
     assert await world.pool.fetchval("SELECT purpose FROM recipients") == "sweepstakes"
     assert (await standing(world, await world.id_of("user-1"))).products == {"voice"}
 
@@ -276,7 +276,7 @@ async def test_consents_come_and_go_as_lines(world: World) -> None:
         '{"ref": "user-1", "scope": "newsletter", "given": true, "at": "2024-02-01T00:00:00Z", "counts": false}',
         "no JSON",
     ]
-    done = await import_consents(
+    done = await import_consent_file(
         world.consents, policies()[BRAND], lines, lambda number, _, reason: rejected.append((number, reason))
     )
     assert (done.taken, done.rejected) == (2, 5)
@@ -288,7 +288,7 @@ async def test_consents_come_and_go_as_lines(world: World) -> None:
     assert "lacks source, words, version" in reasons[4]
     assert reasons[5].startswith("at: ")
     assert reasons[6].startswith("counts: ")
-    kept = [record.consent.scope async for record in world.consents.export_consents(BRAND)]
+    kept = [record.consent.scope async for record in world.consents.iterate_consents_of_brand(BRAND)]
     assert sorted(kept) == ["newsletter", "promotional"]
 
 
@@ -328,7 +328,7 @@ async def test_the_api_says_what_is_wrong(world: World, path: str, body: Any, st
 async def test_the_answer_to_a_consent_names_what_is_missing(world: World) -> None:
     """Without a source no promotion goes to somebody who consents; the answer says so until an event names it."""
     row = Person(ref="ada", email="ada@people.example", country="DE")
-    await world.importer().import_rows([ImportRow(row)])
+    await world.importer().import_recipients([ImportRow(row)])
     key = await issue_key(world.pool, "shop", BRAND)
     said = {"version": "1", "words": WORDS, "at": "2026-01-01T00:00:00Z"}
     answers = {}
@@ -347,7 +347,9 @@ async def test_the_answer_to_a_consent_names_what_is_missing(world: World) -> No
 
 async def test_the_api_shows_how_somebody_stands(world: World) -> None:
     """The standing after a consent, its withdrawal, and an opt-out of a purpose; a ref may hold a slash."""
-    await world.importer().import_rows([ImportRow(Person(ref="shop/17", email="ada@people.example", country="US"))])
+    await world.importer().import_recipients(
+        [ImportRow(Person(ref="shop/17", email="ada@people.example", country="US"))]
+    )
     key = await issue_key(world.pool, "shop", BRAND)
     async with browse(world, authorization=f"Bearer {key}") as client:
         path = f"/api/v1/recipients/{BRAND}/shop/17"
@@ -372,7 +374,7 @@ async def test_the_days_of_consents_stand_with_them(world: World) -> None:
 
     async def stands(at: datetime, *, given: bool = True, source: str = "application") -> str | None:
         consent = said("newsletter", given, at=at, source=source, proof="form 17")
-        await world.consents.record_consent(BRAND, ada, consent)
+        await world.consents.record_consent_or_withdrawal(BRAND, ada, consent)
         return (await standing(world, ada)).consent_days
 
     assert (await standing(world, ada)).consent_days is None

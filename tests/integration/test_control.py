@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from mailer.policy.outcome import Outcome, OutcomeKind
-from mailer.ports.halts import OPERATOR, Halt, HaltScope, MailingRefused
+from mailer.ports.halts import OPERATOR, Halt, HaltScope, MailingControlRefused
 from mailer.ports.mailings import MailingStatus
 from mailer.ports.processor import OutgoingMessage
 from mailer.postgres.halts import PostgresHalts
@@ -39,7 +39,7 @@ async def batch_states(world: World) -> list[tuple[str, bool]]:
 async def tick(world: World, times: int = 3) -> None:
     """Some ticks, with what they publish handed over."""
     for _ in range(times):
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         await world.run_published()
 
 
@@ -51,7 +51,10 @@ async def test_each_change_stands_in_the_ledger_once(world: World, halts: Postgr
         assert not await halts.add_halt(halt)
     assert await halts.pause_mailing(accepted.mailing_id, "Dana", "typo")
     assert not await halts.pause_mailing(accepted.mailing_id, "Erik", "typo")
-    seen = {(halt.scope, halt.key, halt.by, halt.reason) for halt in (await halts.query_halts((), (), ())).halts}
+    seen = {
+        (halt.scope, halt.key, halt.by, halt.reason)
+        for halt in (await halts.query_halts_and_check_memory((), (), ())).halts
+    }
     mailing = str(accepted.mailing_id)
     assert seen == {
         (HaltScope.EVERYTHING, OPERATOR, "Dana", "smoke"),
@@ -64,7 +67,7 @@ async def test_each_change_stands_in_the_ledger_once(world: World, halts: Postgr
         assert not await halts.lift_halt(scope, key, "Erik")
     assert await halts.resume_mailing(accepted.mailing_id, "Erik")
     assert not await halts.resume_mailing(accepted.mailing_id, "Erik")
-    assert (await halts.query_halts((), (), ())).halts == ()
+    assert (await halts.query_halts_and_check_memory((), (), ())).halts == ()
     entries = [entry for entry in await world.entries() if entry["rule"] in ("action:Dana", "action:Erik")]
     assert [(e["kind"], e["brand"], e["processor"], e["mailing"], e["reason"], e["reply"]) for e in entries] == [
         ("control", "", None, None, "stopped", "smoke"),
@@ -81,7 +84,7 @@ async def test_each_change_stands_in_the_ledger_once(world: World, halts: Postgr
 
 async def test_what_cannot_be_changed_says_why(world: World, halts: PostgresHalts) -> None:
     """A mailing that is unknown, finished or cancelled; cancelling it again is no mistake."""
-    with pytest.raises(MailingRefused, match="no such mailing"):
+    with pytest.raises(MailingControlRefused, match="no such mailing"):
         await halts.pause_mailing(UUID(int=0), "Dana", "")
     finished = await world.accept([person(1)])
     await world.handover().hand_over_batches(finished.batches)
@@ -91,7 +94,7 @@ async def test_what_cannot_be_changed_says_why(world: World, halts: PostgresHalt
         halts.resume_mailing(finished.mailing_id, "Dana"),
         halts.cancel_mailing(finished.mailing_id, "Dana", ""),
     ):
-        with pytest.raises(MailingRefused, match="the mailing is finished"):
+        with pytest.raises(MailingControlRefused, match="the mailing is finished"):
             await change
     cancelled = await world.accept([person(1)])
     assert await halts.cancel_mailing(cancelled.mailing_id, "Dana", "")
@@ -100,7 +103,7 @@ async def test_what_cannot_be_changed_says_why(world: World, halts: PostgresHalt
             halts.pause_mailing(cancelled.mailing_id, "Dana", ""),
             halts.resume_mailing(cancelled.mailing_id, "Dana"),
         ):
-            with pytest.raises(MailingRefused, match="the mailing is cancelled, and that is for good"):
+            with pytest.raises(MailingControlRefused, match="the mailing is cancelled, and that is for good"):
                 await refused
         assert not await halts.cancel_mailing(cancelled.mailing_id, "Dana", "")
         assert ((await status_of(world, cancelled.mailing_id)).finished_at is not None) == ended
@@ -135,11 +138,11 @@ async def test_what_stands_still_is_neither_published_nor_lost(world: World, hal
     await stand_still(halts, scope, accepted.mailing_id)
     assert (await status_of(world, accepted.mailing_id)).state == "paused"
     assert (await status_of(world, accepted.mailing_id)).halted == (scope,)
-    await world.upkeep.mark_published(accepted.batches)  # by whoever had taken it in
+    await world.upkeep.mark_batches_published(accepted.batches)  # by whoever had taken it in
     assert await batch_states(world) == [("queued", False)]
-    assert await world.upkeep.unpublished_batches(10) == []
+    assert await world.upkeep.due_unpublished_batches(10) == []
     await world.pool.execute("UPDATE batches SET published_at = now() - interval '1 hour'")
-    assert await world.upkeep.lost_batches("newsletter", 30, 10) == []
+    assert await world.upkeep.lost_batches_of_lane("newsletter", 30, 10) == []
     await world.pool.execute("UPDATE batches SET published_at = NULL")
     await tick(world)
     assert world.processor.sent == []
@@ -155,7 +158,7 @@ async def test_what_stands_still_is_not_claimed(world: World, halts: PostgresHal
     """Its message is used up by the try, so it is published again at once when it goes on: nothing waits to be lost."""
     accepted = await world.accept(PEOPLE)
     other = await world.accept([person(9)], "newsletter", brand="paltalk-2006", controller="paltalk-2006")
-    await world.upkeep.mark_published([*accepted.batches, *other.batches])
+    await world.upkeep.mark_batches_published([*accepted.batches, *other.batches])
     await stand_still(halts, scope, accepted.mailing_id)
     await world.handover().hand_over_batches([*accepted.batches, *other.batches])
     assert world.processor.sent == []
@@ -170,13 +173,13 @@ async def test_what_stands_still_is_not_claimed(world: World, halts: PostgresHal
 async def test_a_backlog_is_not_published_again(world: World, halts: PostgresHalts) -> None:
     """Batches whose messages still wait in their queue are not published anew for having stood still."""
     accepted = await world.accept(PEOPLE)
-    await world.upkeep.mark_published(accepted.batches)
+    await world.upkeep.mark_batches_published(accepted.batches)
     world.broker.waiting = 1
     for _ in range(3):
         await halts.add_halt(EVERYTHING)
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         await halts.lift_halt(HaltScope.EVERYTHING, OPERATOR, "Dana")
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
     assert world.broker.take() == []
 
 
@@ -228,7 +231,7 @@ async def test_resuming_does_not_bring_a_mailing_forward(world: World, halts: Po
     assert (await status_of(world, accepted.mailing_id)).state == "scheduled"
     await tick(world)
     assert world.processor.sent == []
-    assert await world.upkeep.unpublished_batches(10) == []
+    assert await world.upkeep.due_unpublished_batches(10) == []
 
 
 async def test_a_paused_mailing_waits_for_its_release_too(world: World, halts: PostgresHalts) -> None:
@@ -247,10 +250,10 @@ async def test_two_timekeepers_publish_each_batch_once(world: World) -> None:
     """One publishes while the other passes by."""
     for number in range(12):
         await world.accept([person(number)])
-    await asyncio.gather(*(world.timekeeper().run_once() for _ in range(4)))
+    await asyncio.gather(*(world.timekeeper().run_all_steps_once() for _ in range(4)))
     assert len(world.broker.take()) == 12
     await world.pool.execute("UPDATE batches SET published_at = now() - interval '31 seconds'")
-    await asyncio.gather(*(world.timekeeper().run_once() for _ in range(4)))
+    await asyncio.gather(*(world.timekeeper().run_all_steps_once() for _ in range(4)))
     assert len(world.broker.take()) == 12
 
 
@@ -259,14 +262,14 @@ async def test_a_timekeeper_that_was_frozen_keeps_nobody_for_long(
 ) -> None:
     """The database ends its turn, and the next one publishes."""
     monkeypatch.setattr("mailer.postgres.timekeeping._ALONE_SECONDS", 1)
-    async with world.upkeep.lock_publishing() as first, world.upkeep.lock_publishing() as second:
+    async with world.upkeep.try_publishing_lock() as first, world.upkeep.try_publishing_lock() as second:
         assert (first, second) == (True, False)
     await world.pool.expire_connections()
-    frozen = world.upkeep.lock_publishing()
+    frozen = world.upkeep.try_publishing_lock()
     assert await frozen.__aenter__()
 
     async def free() -> bool:
-        async with world.upkeep.lock_publishing() as alone:
+        async with world.upkeep.try_publishing_lock() as alone:
             return alone
 
     await until(free)
@@ -284,7 +287,7 @@ async def test_progress_comes_from_the_counters(world: World) -> None:
         await world.pool.executemany("INSERT INTO counters VALUES ($1, $2, $3, $4)", deltas)
     await world.pool.execute("UPDATE counters SET at = now() - interval '5 minutes' WHERE n = -2")
     first = await status_of(world, mailing_id)
-    await world.upkeep.fold_counters()
+    await world.upkeep.sum_counter_deltas()
     folded = await status_of(world, mailing_id)
     assert await world.pool.fetchval("SELECT count(*) FROM counters") < 10
     for status in (first, folded):

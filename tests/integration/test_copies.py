@@ -19,8 +19,8 @@ from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.ports.rates import RateLimit
 from mailer.ports.standings import StandingFlag
 from mailer.ports.uuids import uuid7
-from mailer.postgres.coverage import read_coverage
 from mailer.postgres.deliveries import _CLAIM, PostgresDeliveries
+from mailer.postgres.mailing_coverage import read_mailing_coverage
 from mailer.postgres.mailings import BATCH_SIZE
 from tests.factories import BRAND, FakeProcessor, World, person, received
 
@@ -37,7 +37,7 @@ class Counting(PostgresDeliveries):
 
     moves = 0
 
-    async def commit_moves(
+    async def commit_moves_or_find_refused(
         self,
         claim: UUID | None,
         moves: Sequence[DeliveryMove],
@@ -46,7 +46,7 @@ class Counting(PostgresDeliveries):
     ) -> frozenset[tuple[UUID, int]]:
         """See the port."""
         self.moves += 1
-        return await super().commit_moves(claim, moves, entries, patience)
+        return await super().commit_moves_or_find_refused(claim, moves, entries, patience)
 
 
 class Dying(FakeProcessor):
@@ -90,7 +90,7 @@ async def many(world: World, people: int, *, shared: bool) -> AcceptedMailing:
 
 async def test_the_case(world: World) -> None:
     """Two accounts of one address with different texts, and two mailboxes that only look alike, all get theirs."""
-    await world.intake().accept_messages("service", [received(json.loads(CASE.read_text()))])
+    await world.intake().accept_event_messages("service", [received(json.loads(CASE.read_text()))])
     await world.release_newest()
     assert world.processor.recipients == [
         "family@dup.example",
@@ -123,11 +123,11 @@ async def test_each_is_told_in_their_own_words(world: World) -> None:
     ]
     accepted = await world.accept(people, "breach")
     await world.mailings.release_mailing(accepted.mailing_id, "Grace")
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await world.run_published()
     states = await world.states(accepted.mailing_id)
     assert states == {"user-1": SENT, "user-2": SENT, "user-3": DUPLICATE, "user-4": SENT}
-    reached = await read_coverage(world.pool, accepted.mailing_id)
+    reached = await read_mailing_coverage(world.pool, accepted.mailing_id)
     assert reached.counts == {SENT: 3, ("handed_over", "duplicate_address"): 1}
     assert reached.unreached == []
 
@@ -136,7 +136,7 @@ async def test_a_notice_that_was_refused_is_no_copy_of_anybody(world: World) -> 
     """The other account waits until it is known whether a breach notice arrives; refused, each is told in writing."""
     accepted = await world.accept(family({}, {}), "breach")
     await world.mailings.release_mailing(accepted.mailing_id, "Grace")
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await world.run_published(FakeProcessor(lambda outgoing: DEFERRED))
     states = await world.states(accepted.mailing_id)
     assert {state for state, _ in states.values()} == {"deferred", "held"}
@@ -144,11 +144,11 @@ async def test_a_notice_that_was_refused_is_no_copy_of_anybody(world: World) -> 
     refusing = FakeProcessor(lambda outgoing: REFUSED)
     for _ in range(3):
         await world.due_now()
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         await world.run_published(refusing)
     states = await world.states(accepted.mailing_id)
     assert list(states.values()) == [("diverted", "written_notice")] * 2
-    assert len((await read_coverage(world.pool, accepted.mailing_id)).unreached) == 2
+    assert len((await read_mailing_coverage(world.pool, accepted.mailing_id)).unreached) == 2
 
 
 async def test_one_text_goes_out_once_whoever_is_first(world: World) -> None:
@@ -157,7 +157,7 @@ async def test_one_text_goes_out_once_whoever_is_first(world: World) -> None:
     await asyncio.gather(*(world.handover().hand_over_batches([batch]) for batch in accepted.batches))
     for _ in range(3):
         await world.due_now()
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         await world.run_published()
     assert len(world.processor.sent) == 1
     assert await world.counted(accepted.mailing_id) == {SENT: 1, DUPLICATE: 1999}
@@ -169,9 +169,9 @@ async def test_who_could_not_be_offered_leaves_the_text_to_the_next(world: World
     """The first was not reached and then leaves: one of the others gets the mail, and only one."""
     accepted = await world.accept([person(n, email="family@people.example") for n in range(1, 101)])
     await world.handover(FakeProcessor(lambda outgoing: UNREACHED)).hand_over_batches(accepted.batches)
-    await world.standings.set_flag(BRAND, await world.id_of("user-1"), StandingFlag.DEACTIVATED, True, "test")
+    await world.standings.set_standing_flag(BRAND, await world.id_of("user-1"), StandingFlag.DEACTIVATED, True, "test")
     await world.due_now()
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await world.run_published()
     counts = await world.counted(accepted.mailing_id)
     assert counts == {SENT: 1, ("suppressed", "deactivated"): 1, DUPLICATE: 98}
@@ -184,7 +184,7 @@ async def test_optional_mail_that_ended_in_doubt_goes_to_nobody_else_at_its_addr
     await world.lose_leases()
     for _ in range(2):
         await world.due_now()
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
     await world.run_published()
     states = await world.states(accepted.mailing_id)
     assert sorted(states.values()) == [("failed", "in_doubt"), DUPLICATE]
@@ -197,10 +197,10 @@ async def test_mandatory_mail_is_no_copy_of_one_that_never_arrives(world: World)
     await world.handover(FakeProcessor(lambda outgoing: DEFERRED)).hand_over_batches(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {("deferred", "4.7.1"): 1, ("held", "copy_undecided"): 1}
     first = next(ref for ref, (state, _) in (await world.states(accepted.mailing_id)).items() if state == "deferred")
-    await world.standings.set_flag(BRAND, await world.id_of(first), StandingFlag.UNDER_13, True, "test")
+    await world.standings.set_standing_flag(BRAND, await world.id_of(first), StandingFlag.UNDER_13, True, "test")
     for _ in range(2):
         await world.due_now()
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         await world.run_published()
     assert await world.counted(accepted.mailing_id) == {SENT: 1, ("suppressed", "under_13"): 1}
 

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.actions.legal_hold import forbid_erasure
+from mailer.actions.legal_hold import erasure_refusal_by_holds
 from mailer.actions.rights import erase_recipient
 from mailer.ports.broker import BrokerMessage, HeaderName
-from mailer.ports.dead_letters import ALL, DAYS_KEPT, DeadKind, DeadLetterFilter
+from mailer.ports.dead_letters import ALL, DAYS_KEPT, DeadLetterFilter, DeadLetterKind
 from mailer.ports.rights import DataCorrection
-from mailer.postgres.rights import PostgresRights
+from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from tests.factories import BRAND, World, controllers, policies
 
 LETTER = BrokerMessage(b'{"v": 2}', "interpals.newsletter", "m-1", {HeaderName.PUBLISHER: "key:shop"})
@@ -23,7 +23,7 @@ async def keep(world: World, body: bytes = LETTER.body, reason: str = "v: Input 
         "interpals.newsletter",
         reason,
         "key:shop",
-        DeadKind.REFUSED,
+        DeadLetterKind.REFUSED,
     )
 
 
@@ -62,7 +62,9 @@ async def test_a_replay_publishes_it_again(world: World) -> None:
 async def test_only_events_are_replayed(world: World, exchange: str) -> None:
     """Nobody makes mailer say that a mail bounced by letting a message to that exchange die."""
     key = "interpals.service.bounced"
-    await world.letters.add_dead_letter(BrokerMessage(b"{}", key), exchange, key, "forged", "shop", DeadKind.REFUSED)
+    await world.letters.add_dead_letter(
+        BrokerMessage(b"{}", key), exchange, key, "forged", "shop", DeadLetterKind.REFUSED
+    )
     [letter] = await world.letters.list_dead_letters(1)
     assert await world.letters.find_replayable(DeadLetterFilter()) == []
     assert await world.letters.replay_dead_letter(letter.id) is None
@@ -77,7 +79,7 @@ async def test_strange_letters_are_kept(world: World) -> None:
         "a.\0",
         "why\0\ud800",
         "sh\0op",
-        DeadKind.REFUSED,
+        DeadLetterKind.REFUSED,
     )
     [letter] = await world.letters.list_dead_letters(1)
     assert (letter.reason, letter.publisher, letter.message.message_id) == ("why\ufffd?", "sh\ufffdop", "m\ufffd?")
@@ -88,9 +90,9 @@ async def test_strange_letters_are_kept(world: World) -> None:
 async def test_a_body_that_is_no_text_is_not_replayed_and_keeps_no_other(world: World, body: bytes) -> None:
     """It stays as it is and open, however large; letters behind it are published again."""
     await world.letters.add_dead_letter(
-        BrokerMessage(body, "a.b", "bad"), "mailer.events", "a.b", "not JSON", "shop", DeadKind.REFUSED
+        BrokerMessage(body, "a.b", "bad"), "mailer.events", "a.b", "not JSON", "shop", DeadLetterKind.REFUSED
     )
-    await world.letters.add_dead_letter(LETTER, "mailer.events", "a.b", "a bug", "shop", DeadKind.ERROR)
+    await world.letters.add_dead_letter(LETTER, "mailer.events", "a.b", "a bug", "shop", DeadLetterKind.ERROR)
     bad, good = await world.letters.find_replayable(ALL)
     assert await world.letters.replay_dead_letter(bad) is None
     assert await world.letters.replay_dead_letter(good) is not None
@@ -103,12 +105,12 @@ async def test_dead_letters_are_kept_for_ninety_days(world: World) -> None:
     """The timekeeper deletes those that are older, whether or not anybody has replayed them, and no others."""
     for number in range(3):
         await world.letters.add_dead_letter(
-            BrokerMessage(b"{}", "x"), "mailer.events", "x", str(number), "shop", DeadKind.REFUSED
+            BrokerMessage(b"{}", "x"), "mailer.events", "x", str(number), "shop", DeadLetterKind.REFUSED
         )
     age = "UPDATE dead_letters SET at = now() - $2::interval WHERE reason = $1"
     await world.pool.execute(age, "0", timedelta(days=DAYS_KEPT, minutes=1))
     await world.pool.execute(age, "1", timedelta(days=DAYS_KEPT, minutes=-1))
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     assert sorted(letter.reason for letter in await world.letters.list_dead_letters(10)) == ["1", "2"]
 
 
@@ -116,7 +118,7 @@ async def test_an_erasure_finds_dead_letters_by_what_they_say(world: World) -> N
     """By ref, another spelling or a former address, of an older version too; reasons go with bodies, others' stay."""
     ada, _ = await world.known(1, 2)
     moved = DataCorrection(email="new@people.example")
-    assert await world.rights.rectify_recipient(BRAND, ada, moved, "test", blocks=forbid_erasure)
+    assert await world.rights.rectify_recipient(BRAND, ada, moved, "test", blocks=erasure_refusal_by_holds)
     bodies = {
         b'{"email": "USER-1\\u0040people.example"}': True,
         b'{"email": "new@people.example"}': True,
@@ -130,11 +132,11 @@ async def test_an_erasure_finds_dead_letters_by_what_they_say(world: World) -> N
     }
     for body in bodies:
         await world.letters.add_dead_letter(
-            BrokerMessage(body, "x"), "mailer.events", f"{BRAND}.x", "quotes", "shop", DeadKind.REFUSED
+            BrokerMessage(body, "x"), "mailer.events", f"{BRAND}.x", "quotes", "shop", DeadLetterKind.REFUSED
         )
     beside = BrokerMessage(b"{}", "x", "to:USER-1@people.example")
     for key in (f"{BRAND}.x", "to/user-1@people.example"):
-        await world.letters.add_dead_letter(beside, "mailer.events", key, "quotes", "shop", DeadKind.REFUSED)
+        await world.letters.add_dead_letter(beside, "mailer.events", key, "quotes", "shop", DeadLetterKind.REFUSED)
         bodies[key.encode()] = True
     await world.pool.execute("UPDATE dead_letters SET named = NULL WHERE id % 2 = 0")
     await erase_recipient(world.rights, policies()[BRAND], ada, "test")
@@ -170,10 +172,10 @@ async def test_an_erasure_reaches_its_controllers_dead_letters_and_nobody_elses(
     owners = {**controllers(), "peerstream": "interpals"}
     for name, (key, body, _) in REACHED.items():
         await world.letters.add_dead_letter(
-            BrokerMessage(body, key), "mailer.events", key, name, "key:shop", DeadKind.REFUSED
+            BrokerMessage(body, key), "mailer.events", key, name, "key:shop", DeadLetterKind.REFUSED
         )
     await erase_recipient(
-        PostgresRights(world.pool, world.hasher, world.standings, owners), policies()[BRAND], ada, "test"
+        PostgresPrivacyRights(world.pool, world.hasher, world.standings, owners), policies()[BRAND], ada, "test"
     )
     stayed = {
         letter.reason: letter.message.body

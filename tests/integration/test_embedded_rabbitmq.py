@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import aio_pika
 import pytest
 
-from mailer.embedded import Unavailable, rabbitmq
+from mailer.embedded import PrivateServiceUnavailable, rabbitmq
 from tests.server_folders import server_folder
 
 HOST_THAT_NEVER_STOPS = """
@@ -89,12 +89,12 @@ def test_a_node_that_fails_says_where_its_words_are(tmp_path: Path) -> None:
     server.parent.mkdir(parents=True)
     server.write_text("#!/bin/sh\necho no luck\nexit 1\n")
     server.chmod(0o755)
-    with pytest.raises(Unavailable, match=r"does not start; see \S+output\.log$"):
+    with pytest.raises(PrivateServiceUnavailable, match=r"does not start; see \S+output\.log$"):
         rabbitmq.start_rabbitmq(tmp_path / "node", prefix=tmp_path)
     assert "no luck" in (tmp_path / "node" / "output.log").read_text()
 
 
 def test_a_missing_package_is_named(tmp_path: Path) -> None:
     """Without RabbitMQ, the error says what to install."""
-    with pytest.raises(Unavailable, match="apt-get install rabbitmq-server"):
+    with pytest.raises(PrivateServiceUnavailable, match="apt-get install rabbitmq-server"):
         rabbitmq.start_rabbitmq(tmp_path / "node", prefix=tmp_path)

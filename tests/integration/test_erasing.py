@@ -11,17 +11,17 @@ from urllib.parse import quote
 import pytest
 
 from mailer.actions.legal_hold import lift_legal_hold, set_legal_hold
-from mailer.actions.rights import erase_recipient, export_data, rectify_recipient
+from mailer.actions.rights import erase_recipient, read_personal_data, rectify_recipient
 from mailer.actions.suppression import lift_suppression, suppress_recipient
 from mailer.events import validate_event
 from mailer.policy.identity import ITSELF
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.consents import Consent
-from mailer.ports.dead_letters import DeadKind
+from mailer.ports.dead_letters import DeadLetterKind
 from mailer.ports.halts import Halt, HaltScope
 from mailer.ports.mailings import AcceptedMailing
-from mailer.ports.rights import DataCorrection, Disclosure, ErasureBlocked
+from mailer.ports.rights import DataCorrection, ErasureBlocked, LegalDisclosure
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.outbox import PostgresOutbox
@@ -89,15 +89,19 @@ async def mark(world: World) -> int:
     consent = Consent(
         "promotional", True, f"form of {NAME}", "2024", f"Yes, {NAME}", f"{NAME}", now, f"mail of {EMAIL}"
     )
-    await world.consents.record_consent(BRAND, her, consent)
+    await world.consents.record_consent_or_withdrawal(BRAND, her, consent)
     await suppress_recipient(
         world.suppressions, policy, her, NewSuppression("newsletter", "opt_out", f"call by {NAME}", NAME)
     )
-    [stop] = [one for one in await world.suppressions.suppressions_of(BRAND, her) if one.reason == "opt_out"]
+    [stop] = [
+        one for one in await world.suppressions.all_suppressions_of_recipient(BRAND, her) if one.reason == "opt_out"
+    ]
     await lift_suppression(world.suppressions, policy, stop.id, NAME, f"{EMAIL} said so")
     await set_legal_hold(world.rights, BRAND, her, f"State v. {NAME}", "Dana", named=True)
     await lift_legal_hold(world.rights, BRAND, her, f"State v. {NAME}", "Dana")
-    await world.rights.record_disclosure(BRAND, her, Disclosure("County Court", f"{NAME} 7/26", ("email",)), "Dana")
+    await world.rights.record_legal_disclosure(
+        BRAND, her, LegalDisclosure("County Court", f"{NAME} 7/26", ("email",)), "Dana"
+    )
     await said(world, "personalisation", REF, allowed=False, id=f"about-{REF}")
     await said(world, "rectify", REF, email="old.xarbash@elsewhere.example")
     await said(world, "rectify", REF, email=EMAIL)
@@ -110,7 +114,7 @@ async def mark(world: World) -> int:
             f"{BRAND}.service",
             "no JSON",
             "key:shop",
-            DeadKind.REFUSED,
+            DeadLetterKind.REFUSED,
         )
     waiting = [
         {
@@ -168,7 +172,7 @@ async def test_a_copy_has_what_every_table_knows(world: World) -> None:
     knowing = {"recipient_id", "address_hash", "inviter", "members", "hash", "named", "content_type"}
     known = {row["relname"] for row in columns if knowing & set(row["names"])} - {"seals", "turn_inviters"}
     assert known - {"recipients"} == set(TOLD) - {"recipients"}
-    copy = await export_data(world.rights, world.policies[BRAND], her, datetime.now(UTC))
+    copy = await read_personal_data(world.rights, world.policies[BRAND], her, datetime.now(UTC))
     for place in TOLD.values():
         part: Any = copy
         for name in place:
@@ -302,12 +306,12 @@ async def test_what_waits_in_the_broker_brings_nobody_back(world: World) -> None
     await erase_recipient(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
     world.processor.sent.clear()
     for event in queued:
-        await world.intake().accept_messages("service", [item := received(event)])
+        await world.intake().accept_event_messages("service", [item := received(event)])
         assert item.settled == "ack"
     [mail] = world.processor.sent
     assert (mail.recipient, b"A member wrote you a letter" in mail.content) == ("user-2@people.example", True)
     assert await left(world) == []
-    await world.intake().accept_messages("service", [received(event_of(BRAND, "welcome", HERS))])
+    await world.intake().accept_event_messages("service", [received(event_of(BRAND, "welcome", HERS))])
     assert world.processor.sent[-1].recipient == SPELLINGS["A-labels"]
     assert (await world.ledger.verify_ledger()).faults == ()
 
@@ -357,8 +361,10 @@ async def test_an_id_that_named_somebody_is_known_still(world: World) -> None:
     await erase_recipient(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
     again = await world.accept([HERS], id=f"welcome-{REF}")
     assert (again.known, again.mailing_id) == (True, first.mailing_id)
-    assert [found.id for found in await world.mailings.statuses_by_event(f"welcome-{REF}")] == [first.mailing_id]
-    assert await world.mailings.find_mailing(BRAND, f"welcome-{REF}") is not None
+    assert [found.id for found in await world.mailings.statuses_of_mailings_of_event(f"welcome-{REF}")] == [
+        first.mailing_id
+    ]
+    assert await world.mailings.find_mailing_of_event(BRAND, f"welcome-{REF}") is not None
     entries = len(await world.entries())
     assert (await said(world, "personalisation", REF, allowed=False, id=f"about-{REF}")).settled == "ack"
     assert len(await world.entries()) == entries
@@ -371,7 +377,7 @@ async def test_a_hold_preserves(world: World) -> None:
     her, policy = await world.id_of(REF), world.policies[BRAND]
     letter = BrokerMessage(json.dumps({"people": [HERS, person(2)]}).encode(), f"{BRAND}.service", "letter")
     await world.letters.add_dead_letter(
-        letter, "mailer.events", f"{BRAND}.service", "bad", "key:shop", DeadKind.REFUSED
+        letter, "mailer.events", f"{BRAND}.service", "bad", "key:shop", DeadLetterKind.REFUSED
     )
     await world.known(2)
     await set_legal_hold(world.rights, BRAND, her, "Case 7/26", "Dana", named=False)

@@ -60,7 +60,7 @@ async def test_optional_mail_in_doubt_is_never_failed_over(world: World) -> None
     accepted = await world.accept([person(n) for n in range(10)])
     await world.handover_by([first, second]).hand_over_batches(accepted.batches)
     for _ in range(3):
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         await world.due_now()
         await world.run_published(second)
     assert set((await world.states(accepted.mailing_id)).values()) == {("failed", "in_doubt")}
@@ -76,7 +76,7 @@ async def test_mandatory_mail_in_doubt_goes_again_by_another(world: World) -> No
     await handover.hand_over_batches(accepted.batches)
     assert second.sent == []
     for _ in range(3):
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
     batches = await world.pool.fetch("SELECT id FROM batches")
     await handover.hand_over_batches([row["id"] for row in batches])
     assert (len(first.sent), len(second.sent)) == (1, 1)
@@ -99,7 +99,7 @@ async def test_what_is_refused_for_good_is_not_tried_elsewhere(world: World) -> 
 async def test_failover_respects_the_policy(world: World) -> None:
     """Who may not have the mail does not get it because another one is away; it waits for that one's next probe."""
     first, second = pair(AWAY)
-    second.outside, second.country = True, "DE"
+    second.is_outside_our_network, second.country = True, "DE"
     policy = world.policies[BRAND]
     world.policies[BRAND] = policy.model_copy(update={"no_retention": True})
     accepted = await world.accept([person(n) for n in range(100)])

@@ -18,7 +18,7 @@ from mailer.pipeline import claim_run, handover, timekeeper, window_sender
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.mailings import NewMailing
 from mailer.ports.processor import OutgoingMessage, Permit
-from mailer.rendering.mailing import RendererCache
+from mailer.rendering.mailing_renderer import RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template import Piece
 from mailer.rendering.template_library import TemplateLibrary
@@ -78,7 +78,7 @@ async def test_a_message_that_breaks_each_connection(world: World) -> None:
     await world.pool.execute("UPDATE deliveries SET tried_at = now() - interval '3 days' WHERE tried_at IS NOT NULL")
     for _ in range(2):
         await world.due_now()
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         await world.run_published(relay)
     assert (await world.states(accepted.mailing_id))["user-7"] == ("failed", "gave_up deferred")
     assert len([mail for mail in relay.sent if mail.recipient.startswith("user-7@")]) == 2
@@ -106,7 +106,7 @@ async def test_clocks_that_differ(world: World, monkeypatch: pytest.MonkeyPatch,
         async def send(
             self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
         ) -> list[Outcome]:
-            await world.timekeeper().run_once()
+            await world.timekeeper().run_all_steps_once()
             return await super().send(window, deadline, permit, urgent=urgent)
 
     accepted = await world.accept([person(n) for n in range(100)])
@@ -123,7 +123,7 @@ async def test_mailings_wait_for_a_timekeeper(world: World) -> None:
     await world.due_now()
     await world.pool.execute("UPDATE mailings SET send_at = now()")
     assert world.broker.take() == []
-    await asyncio.wait_for(world.timekeeper().run_once(), timekeeper.RARELY)
+    await asyncio.wait_for(world.timekeeper().run_all_steps_once(), timekeeper.RARELY)
     await world.run_published()
     assert await world.states(accepted.mailing_id) == {"user-1": ("handed_over", "")}
 
@@ -133,10 +133,10 @@ def test_a_dkim_key_that_is_missing(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
     settings = Settings(dkim=(f"example.org:s1:{file}",))
     with pytest.raises(SettingsError, match=r"MAILER_DKIM.*key\.pem"):
-        signing_keys.dkim_signing(settings)
+        signing_keys.build_dkim_sign_function(settings)
     key = rsa.generate_private_key(65537, 2048)
     file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    sign = signing_keys.dkim_signing(settings)
+    sign = signing_keys.build_dkim_sign_function(settings)
     assert sign is not None
     mail = b"From: a@example.org\r\nSubject: hello\r\n\r\nbye\r\n"
     assert sign("example.org", mail, 0).startswith(b"DKIM-Signature: ")

@@ -14,7 +14,7 @@ import pytest
 
 from mailer.actions import object_to_marketing, record_opt_out
 from mailer.actions.account_flags import set_account_flag
-from mailer.actions.redo_changes import redo_change
+from mailer.actions.redo_changes import redo_reducing_change
 from mailer.actions.rights import erase_recipient, mark_under_13
 from mailer.pipeline.halt_watcher import STOPPED, WENT_BACK, HaltWatcher
 from mailer.pipeline.journal_replay import JournalReplay
@@ -47,7 +47,7 @@ class Site:
     async def seen(self, control: HaltWatcher | None = None) -> str | None:
         """Asks, and says what a mailing is told."""
         control = control or self.control
-        await control.refresh_and_attest()
+        await control.query_halts_and_attest()
         return control.mailing_halt_reason(BRAND, uuid7())
 
 
@@ -79,13 +79,13 @@ async def restored(postgres_server: Server, database_url: str, tmp_path: Path) -
             await before.world.accept([person(1), person(2)], category)
         later = datetime.now(UTC) + timedelta(hours=1)
         await before.world.accept([person(1), person(2)], send_at=later.isoformat())
-        await before.world.ledger.seal_ledger()
+        await before.world.ledger.seal_every_chain()
         assert await before.seen() is None
     async with copied(postgres_server, database_url) as backup:
         async with site(database_url, tmp_path) as before:
-            await before.world.timekeeper().run_once()
+            await before.world.timekeeper().run_all_steps_once()
             await before.world.run_published()
-            await before.world.ledger.seal_ledger()
+            await before.world.ledger.seal_every_chain()
             assert await before.seen() is None
         async with site(backup, tmp_path) as after:
             yield after
@@ -99,8 +99,8 @@ async def test_a_restored_backup_sends_nothing(restored: Site, tmp_path: Path) -
     stranger = Site(world, FileRestoreMarkers(other), other)
     assert await stranger.seen() == WENT_BACK
     for _ in range(2):
-        await world.ledger.seal_ledger()
-        await world.timekeeper().run_once()
+        await world.ledger.seal_every_chain()
+        await world.timekeeper().run_all_steps_once()
         await world.run_published()
     assert await restored.seen() == WENT_BACK
     assert world.processor.sent == []
@@ -114,15 +114,15 @@ async def test_after_a_restore_everything_goes_on(restored: Site) -> None:
     """If the operator says so: running processes accept the new lineage by themselves, and remember it."""
     world = restored.world
     assert await restored.seen() == WENT_BACK
-    lineage, ended = await restored.halts.begin_lineage("Dana", None)
+    lineage, ended = await restored.halts.begin_new_lineage("Dana", None)
     assert ended == 0
     assert await restored.seen() is None
     assert await restored.seen(restored.process()) is None
-    memory = FileRestoreMarkers(restored.folder).read_marker()
+    memory = FileRestoreMarkers(restored.folder).read_restore_marker()
     assert memory is not None
     assert memory.lineage == lineage
     for _ in range(3):
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         await world.run_published()
     assert len(world.processor.sent) == 4
     entries = [(entry["reason"], entry["rule"], entry["reply"]) for entry in await world.entries(kind="control")]
@@ -134,13 +134,15 @@ async def test_after_a_restore_optional_mail_ends(restored: Site) -> None:
     """If the operator says so: optional mail that may have gone out already fails, mandatory mail goes again."""
     world = restored.world
     assert await restored.seen() == WENT_BACK
-    _, ended = await restored.halts.begin_lineage("Dana", OPTIONAL)
+    _, ended = await restored.halts.begin_new_lineage("Dana", OPTIONAL)
     assert ended == 1
     assert await restored.seen() is None
     for _ in range(3):
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         await world.run_published()
-    newsletter, change, later = sorted(await world.mailings.latest_statuses(3), key=lambda status: status.id)
+    newsletter, change, later = sorted(
+        await world.mailings.statuses_of_newest_mailings(3), key=lambda status: status.id
+    )
     assert (newsletter.state, dict(newsletter.counts)) == ("ended", {("failed", "restored"): 2})
     assert newsletter.finished_at is not None
     assert (change.state, dict(change.counts)) == ("finished", {("handed_over", ""): 2})
@@ -148,7 +150,7 @@ async def test_after_a_restore_optional_mail_ends(restored: Site) -> None:
     outcomes = await world.entries(newsletter.id, "outcome")
     assert [entry["reason"] for entry in outcomes] == ["failed restored"] * 2
     assert [entry["reason"] for entry in await world.entries(newsletter.id, "mailing")] == ["accepted", "ended"]
-    assert (await restored.halts.query_halts((), (), ())).halts == ()
+    assert (await restored.halts.query_halts_and_check_memory((), (), ())).halts == ()
     assert (await world.ledger.verify_ledger()).faults == ()
 
 
@@ -156,7 +158,7 @@ async def test_a_stop_outlives_the_restore(restored: Site) -> None:
     """What an operator has stopped stays so until it is started."""
     await restored.halts.add_halt(Halt(HaltScope.EVERYTHING, OPERATOR, "Dana"))
     assert await restored.seen() == WENT_BACK
-    await restored.halts.begin_lineage("Dana", None)
+    await restored.halts.begin_new_lineage("Dana", None)
     assert await restored.seen() == STOPPED
 
 
@@ -166,7 +168,7 @@ async def test_a_promoted_replica_that_lacks_the_last_entries(
     """With all seals there, a running process still knows what it has committed itself; it begins new chains."""
     async with site(database_url, tmp_path) as primary:
         await primary.world.accept([person(1)])
-        await primary.world.ledger.seal_ledger()
+        await primary.world.ledger.seal_every_chain()
     async with (
         copied(postgres_server, database_url) as replica,
         site(database_url, tmp_path) as primary,
@@ -178,7 +180,7 @@ async def test_a_promoted_replica_that_lacks_the_last_entries(
         running = HaltWatcher(new.halts, primary.world.writers, primary.remembered, "host:1")
         assert await new.seen(running) == WENT_BACK
         assert await new.seen(new.process()) == WENT_BACK, "since the running one has told the database"
-        await new.halts.begin_lineage("Dana", None)
+        await new.halts.begin_new_lineage("Dana", None)
         assert await new.seen(running) is None
         assert (await new.world.ledger.verify_ledger()).faults == ()
 
@@ -188,27 +190,29 @@ async def test_two_restores_one_after_the_other(
 ) -> None:
     """The lineage that was begun after the first one is missing after the second one."""
     await restored.seen()
-    await restored.halts.begin_lineage("Dana", None)
+    await restored.halts.begin_new_lineage("Dana", None)
     assert await restored.seen() is None
     async with copied(postgres_server, database_url) as again, site(again, restored.folder) as second:
         assert await second.seen() == WENT_BACK
-        lineage, _ = await second.halts.begin_lineage("Dana", None)
+        lineage, _ = await second.halts.begin_new_lineage("Dana", None)
         assert await second.seen() is None
-        assert (await second.halts.query_halts((), (), ())).lineage == lineage
+        assert (await second.halts.query_halts_and_check_memory((), (), ())).lineage == lineage
 
 
 async def test_another_database_is_not_the_one_that_was_known(restored: Site) -> None:
     """A new one with a lineage of its own stops who remembers the other one, until an operator says that it goes on."""
     await restored.world.pool.execute("UPDATE lineages SET id = gen_random_uuid()")
     assert await restored.seen() == WENT_BACK
-    await restored.halts.begin_lineage("Dana", None)
+    await restored.halts.begin_new_lineage("Dana", None)
     assert await restored.seen() is None
     assert await restored.seen(restored.process()) is None
 
 
 def mending(site: Site) -> JournalReplay:
     """Makes lost changes again, as the processes do."""
-    return JournalReplay(site.halts, site.remembered, partial(redo_change, site.world.desks(None), site.world.policies))
+    return JournalReplay(
+        site.halts, site.remembered, partial(redo_reducing_change, site.world.desks(None), site.world.policies)
+    )
 
 
 async def test_what_reduces_is_made_again(postgres_server: Server, database_url: str, tmp_path: Path) -> None:
@@ -227,7 +231,7 @@ async def test_what_reduces_is_made_again(postgres_server: Server, database_url:
             await mark_under_13(world.rights, policy, five, "operator")
         async with site(backup, tmp_path) as after:
             assert await after.seen() == WENT_BACK
-            lineage = (await after.halts.query_halts((), (), ())).lineage
+            lineage = (await after.halts.query_halts_and_check_memory((), (), ())).lineage
             await mending(after).replay_lost_changes({lineage})
             standings = [await after.world.standings.get_standing(BRAND, id_) for id_ in (one, two, three, four, five)]
             assert [standing is not None for standing in standings] == [True] * 5
@@ -271,7 +275,9 @@ async def test_what_was_taken_back_since_is_not_made_again(
                 async with after.world.standings.changing_standing(BRAND, who, reason, scope, "page"):
                     pass
             assert await after.seen() == WENT_BACK
-            await mending(after).replay_lost_changes({(await after.halts.query_halts((), (), ())).lineage})
+            await mending(after).replay_lost_changes(
+                {(await after.halts.query_halts_and_check_memory((), (), ())).lineage}
+            )
             assert capsys.readouterr().out.count("not made again") == 2
             standings = [await after.world.standings.get_standing(BRAND, id_) for id_ in (one, two, three)]
             assert [(it.deactivated, set(it.opted_out)) for it in standings if it] == [
@@ -291,13 +297,15 @@ async def test_what_widens_is_not_made_again(
     async with copied(postgres_server, database_url) as backup:
         async with site(database_url, tmp_path) as before:
             assert await before.seen() is None
-            await before.world.standings.set_paid_product(BRAND, one, None, True, "application")
+            await before.world.standings.set_product_paid(BRAND, one, None, True, "application")
             await record_opt_out(before.world.standings, before.world.policies[BRAND], two, "newsletter", "one-click")
         async with site(backup, tmp_path) as after:
             await after.world.pool.execute("UPDATE recipients SET created_at = now() WHERE id = $1", two)
             assert await after.seen() == WENT_BACK
             await mending(after).replay_lost_changes({uuid7()})
             assert "not made again" not in capsys.readouterr().out
-            await mending(after).replay_lost_changes({(await after.halts.query_halts((), (), ())).lineage})
+            await mending(after).replay_lost_changes(
+                {(await after.halts.query_halts_and_check_memory((), (), ())).lineage}
+            )
             assert capsys.readouterr().out.count("not made again") == 2
             assert await after.world.entries(kind="action") == []

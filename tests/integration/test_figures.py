@@ -8,9 +8,9 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from mailer.pipeline import flow_metrics
-from mailer.pipeline.flow_metrics import STALE, FlowMetricsCollector, refresh_metrics
-from mailer.ports.database_errors import DatabaseAway
-from mailer.ports.dead_letters import DeadKind
+from mailer.pipeline.flow_metrics import STALE, FlowMetricsCollector, refresh_metrics_until_stopped
+from mailer.ports.database_errors import DatabaseUnavailable
+from mailer.ports.dead_letters import DeadLetterKind
 from mailer.ports.flow_metrics import FIGURES, Values
 from mailer.postgres import flow_metrics as database_metrics
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
@@ -38,7 +38,7 @@ async def test_figures_of_nothing(world: World) -> None:
     assert found.pop("oldest_due") == [(lane, 0.0) for lane in lanes]
     assert found.pop("partitions_ahead") == [((), 3.0)]
     assert [found.pop(name) for name in ("outbox", "oldest_parked", "oldest_retry")] == [[((), 0.0)]] * 3
-    assert sorted(found.pop("dead_letters")) == sorted(((kind,), 0.0) for kind in DeadKind)
+    assert sorted(found.pop("dead_letters")) == sorted(((kind,), 0.0) for kind in DeadLetterKind)
     assert len(found) == len(FIGURES) - 6
     assert all(samples == [] for samples in found.values())
 
@@ -114,9 +114,11 @@ class _Figures:
 async def test_figures_are_read_again_and_again(monkeypatch: Any) -> None:
     """An outage, or an error that nobody expected, costs one reading."""
     monkeypatch.setattr(flow_metrics, "PERIOD", 0.0)
-    answers: list[Values | Exception] = [DatabaseAway("away"), KeyError("bug"), {"outbox": [((), 7.0)]}]
+    answers: list[Values | Exception] = [DatabaseUnavailable("away"), KeyError("bug"), {"outbox": [((), 7.0)]}]
     figures, shown, stop = _Figures(answers), FlowMetricsCollector(), asyncio.Event()
-    keeping = asyncio.create_task(refresh_metrics(figures, FakeBroker(), ["mailer.events.service"], shown, stop))
+    keeping = asyncio.create_task(
+        refresh_metrics_until_stopped(figures, FakeBroker(), ["mailer.events.service"], shown, stop)
+    )
 
     async def seen() -> bool:
         return "mailer_outbox_rows 7.0" in _text(shown)

@@ -24,7 +24,7 @@ from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.mailings import AcceptedMailing
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.ports.rates import Period, RateLimit, Scope, TokenLease, TokenRequest
-from mailer.postgres.rates import PostgresRates
+from mailer.postgres.rates import PostgresRateLimits
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, until
 from tests.halts import FakeHalts
 from tests.presses import NoLimits, NoPauses
@@ -56,7 +56,7 @@ async def batches_due(world: World) -> list[tuple[str, datetime]]:
 async def finish(world: World, accepted: AcceptedMailing, n: int) -> None:
     """Lets go what waits; in the end, each of so many people has had exactly one copy."""
     await world.due_now()
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await world.run_published()
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): n}
     assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
@@ -114,7 +114,7 @@ async def test_a_limit_a_day_gives_the_batch_back_until_tomorrow(world: World) -
     assert await batches_due(world) == [("queued", day + timedelta(days=1))]
     assert await world.real_counts(accepted.mailing_id) == {("handed_over", ""): 90, ("queued", ""): 60}
     assert len(await world.entries(accepted.mailing_id, "decision")) == 90
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     assert world.broker.take() == []
     await world.rates.clear_limits("brand", BRAND, None, "dana")
     await finish(world, accepted, 150)
@@ -262,7 +262,7 @@ async def test_a_worker_that_stops_while_it_waits(world: World, monkeypatch: pyt
     await finish(world, accepted, 30)
 
 
-class Congested(PostgresRates):
+class Congested(PostgresRateLimits):
     """Answers the first question, and all others when it is told to."""
 
     def __init__(self, world: World) -> None:
@@ -322,7 +322,7 @@ async def test_what_waits_for_witnesses_goes_soon_and_is_not_claimed_again_and_a
     claim = await world.deliveries.claim_batches(accepted.batches, "worker")
     assert claim is not None
     press = world.presses.add_renderer(
-        (await world.mailings.read_facts([accepted.mailing_id]))[accepted.mailing_id], None
+        (await world.mailings.read_mailing_facts([accepted.mailing_id]))[accepted.mailing_id], None
     )
     gate = SendChecks(
         world.halted,
@@ -330,7 +330,7 @@ async def test_what_waits_for_witnesses_goes_soon_and_is_not_claimed_again_and_a
         NoLimits(),
         BlockPauses(NoPauses()),
     )
-    preparing, begun = WindowPreparation(gate, None, world.deliveries.find_carriers), datetime.now(UTC)
+    preparing, begun = WindowPreparation(gate, None, world.deliveries.find_shared_text_carriers), datetime.now(UTC)
 
     async def pause(seconds: float) -> float:
         now = begun + timedelta(seconds=seconds)

@@ -16,7 +16,7 @@ from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryState
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.ports.standings import StandingFlag
 from mailer.postgres.deliveries import PostgresDeliveries
-from mailer.rendering.mailing import RendererCache
+from mailer.rendering.mailing_renderer import RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from tests.factories import ACCEPTED, BRAND, KEY, FakeProcessor, World, person, templates
 
@@ -36,7 +36,7 @@ async def test_every_recipient_ends_in_one_state(world: World) -> None:
     """Of an audience of all kinds, everyone ends in a state with a reason, the counters agree, and it is finished."""
     await world.known(1, 2, 3)
     await world.standings.record_opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
-    await world.standings.set_flag(BRAND, await world.id_of("user-2"), StandingFlag.DEACTIVATED, True, "test")
+    await world.standings.set_standing_flag(BRAND, await world.id_of("user-2"), StandingFlag.DEACTIVATED, True, "test")
     await world.standings.mark_address_dead(BRAND, await world.id_of("user-3"), "user-3@people.example", "test")
     accepted = await world.accept([*(person(n) for n in range(1, 201)), person(201, email="user-9@people.example")])
     await world.handover().hand_over_batches(accepted.batches)
@@ -48,7 +48,7 @@ async def test_every_recipient_ends_in_one_state(world: World) -> None:
         ("suppressed", "duplicate_address"): 1,
     }
     assert max(world.processor.windows) <= WINDOW
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     status = await world.mailings.mailing_status(accepted.mailing_id)
     assert status is not None
     assert status.state == "finished"
@@ -126,10 +126,10 @@ async def test_deferred_is_tried_again(world: World) -> None:
     assert await world.states(accepted.mailing_id) == {"user-1": ("deferred", "4.7.1")}
     wait = await world.pool.fetchval("SELECT due_at - now() FROM deliveries")
     assert timedelta(seconds=25) < wait <= timedelta(seconds=90)
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     assert world.broker.take() == []
     await world.due_now()
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     assert await world.states(accepted.mailing_id) == {"user-1": ("queued", "")}
     await world.run_published()
     assert await world.states(accepted.mailing_id) == {"user-1": ("handed_over", "")}
@@ -143,7 +143,7 @@ async def test_optional_mail_in_doubt_is_not_sent_again(world: World) -> None:
     await world.handover(doubt := always(IN_DOUBT)).hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {"user-1": ("in_doubt", "in_doubt")}
     for _ in range(3):
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         await world.run_published()
     assert await world.states(accepted.mailing_id) == {"user-1": ("failed", "in_doubt")}
     assert (len(doubt.sent), len(world.processor.sent)) == (1, 0)
@@ -155,7 +155,7 @@ async def test_mandatory_mail_in_doubt_is_sent_again(world: World) -> None:
     await world.paying(1)
     accepted = await world.accept([person(1)], "service")
     await world.handover(always(IN_DOUBT)).hand_over_batches(accepted.batches)
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await world.run_published()
     assert await world.states(accepted.mailing_id) == {"user-1": ("handed_over", "")}
     first, second = await world.entries(accepted.mailing_id, "hand_over")
@@ -178,7 +178,7 @@ async def test_what_was_not_offered_goes_back(world: World) -> None:
     unsent = [entry for entry in await world.entries(accepted.mailing_id, "outcome") if entry["reason"] == "unsent"]
     assert len(unsent) == WINDOW
     await world.due_now()
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await world.run_published()
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 200}
 
@@ -244,15 +244,15 @@ async def test_a_worker_that_was_killed_after_the_intent(world: World, category:
     accepted = await world.accept([person(n) for n in range(WINDOW + 10)], category)
     with pytest.raises(Killed):
         await world.handover(Dying()).hand_over_batches(accepted.batches)
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     # Its lease still runs, so nobody touches what it holds.
     assert (await world.counted(accepted.mailing_id)) == {("queued", ""): WINDOW + 10}
     assert world.broker.take() == []
     await world.lose_leases()
     for _ in range(3):
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         await world.run_published()
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     if category == "newsletter":
         assert await world.counted(accepted.mailing_id) == {("failed", "in_doubt"): WINDOW, ("handed_over", ""): 10}
     else:
@@ -283,7 +283,7 @@ async def test_a_worker_that_was_killed_with_many_mailings(world: World) -> None
     # Between looking for intents and giving claims back, which another timekeeper may do first.
     await world.upkeep.end_expired_claims(1000)
     for _ in range(3):
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         await world.run_published()
     assert len(set(world.processor.recipients)) == len(world.processor.sent) == WINDOW + 5
 
@@ -307,7 +307,7 @@ async def test_a_late_outcome_is_refused_and_harmless(world: World) -> None:
     # One of the two was given up meanwhile.
     await world.lose_leases()
     [stale, _] = await world.upkeep.orphaned_deliveries(10)
-    await world.timekeeper()._move_stale([stale])
+    await world.timekeeper()._move_orphans_of_claim([stale])
     before = len(await world.entries(kind="outcome"))
     answer.set()
     await late
@@ -317,7 +317,7 @@ async def test_a_late_outcome_is_refused_and_harmless(world: World) -> None:
         ("in_doubt", "owner_lost"),
     ]
     for _ in range(2):
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         await world.run_published()
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 2}
     assert (await world.ledger.verify_ledger()).faults == ()
@@ -331,7 +331,7 @@ class Shaky(PostgresDeliveries):
         self.after = after
         self.failures = 1
 
-    async def commit_moves(
+    async def commit_moves_or_find_refused(
         self, claim: UUID | None, moves: Sequence[DeliveryMove], *rest: Any, **more: Any
     ) -> frozenset[tuple[UUID, int]]:
         """Fails the first time that deliveries leave the state intended."""
@@ -339,7 +339,7 @@ class Shaky(PostgresDeliveries):
         self.failures -= fails
         if fails and not self.after:
             raise ConnectionResetError
-        refused = await super().commit_moves(claim, moves, *rest, **more)
+        refused = await super().commit_moves_or_find_refused(claim, moves, *rest, **more)
         if fails:
             raise ConnectionResetError
         return refused

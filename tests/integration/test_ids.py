@@ -12,7 +12,7 @@ import pytest
 from mailer.actions.rights import erase_recipient
 from mailer.event_digests import differing_fields
 from mailer.events import validate_event
-from mailer.pipeline.consumers import relay_outbox
+from mailer.pipeline.consumers import relay_outbox_until_stopped
 from tests.factories import BRAND, FakeReceived, World, make_event, new_mailing, person, plain_event, received, until
 from tests.integration.test_account_events import VALUES, event, standing, taken
 from tests.integration.web_world import browse
@@ -37,7 +37,7 @@ def news(**values: Any) -> dict[str, Any]:
 async def settle(world: World, *events: dict[str, Any]) -> list[FakeReceived]:
     """Events that arrived together, as they were settled."""
     arrived = [received(body) for body in events]
-    await world.intake().accept_messages("newsletter", arrived)
+    await world.intake().accept_event_messages("newsletter", arrived)
     return arrived
 
 
@@ -145,7 +145,7 @@ async def test_two_events_that_the_api_has_accepted_are_still_one(world: World) 
     assert [answer.status_code for answer in answers] == [202, 202]
     parked = await world.outbox.lease_rows("worker", 10, 30)
     first, other = [FakeReceived(replace(item.message, user_id="shop")) for item in parked]
-    await world.intake().accept_messages("newsletter", [first, other])
+    await world.intake().accept_event_messages("newsletter", [first, other])
     assert first.settled == "ack"
     assert refused(other, "campaign")
 
@@ -268,12 +268,14 @@ async def test_the_outbox_makes_no_difference(world: World) -> None:
             "INSERT INTO outbox (routing_key, message_id, body) VALUES ($1, $2, $3)", f"{BRAND}.newsletter", "one", body
         )
     stop = asyncio.Event()
-    relaying = asyncio.create_task(relay_outbox(world.outbox, world.broker, world.letters, "worker", stop))
+    relaying = asyncio.create_task(
+        relay_outbox_until_stopped(world.outbox, world.broker, world.letters, "worker", stop)
+    )
     await until(lambda: gone(world))
     stop.set()
     await relaying
     first, other = [FakeReceived(replace(message, user_id="shop")) for message in world.broker.take()]
-    await world.intake().accept_messages("newsletter", [first, other])
+    await world.intake().accept_event_messages("newsletter", [first, other])
     assert first.settled == "ack"
     assert refused(other, "context")
 
@@ -289,4 +291,4 @@ async def test_whatever_was_refused_before_leaves_its_id_free(world: World) -> N
     [mended] = await settle(world, news())
     assert str(bad.settled).startswith("rejected: ")
     assert mended.settled == "ack"
-    assert await world.mailings.differing_fields(validate_event(news())) == ()
+    assert await world.mailings.fields_differing_from_known_event(validate_event(news())) == ()

@@ -6,8 +6,8 @@ from itertools import permutations
 
 import pytest
 
-from mailer.actions.list_import import import_consents, import_suppressions
-from mailer.actions.recipient_import import CONSENT, ImportResult, import_recipients
+from mailer.actions.list_import import import_consent_file, import_suppression_file
+from mailer.actions.recipient_import import CONSENT, ImportCounts, import_recipients
 from tests.factories import BRAND, World, person, policies
 
 POLICY = policies()[BRAND]
@@ -26,14 +26,14 @@ MAILS = {
 """The end of a newsletter to each, whatever came first."""
 
 
-async def consented(world: World) -> ImportResult:
+async def consented(world: World) -> ImportCounts:
     """The file of people, each of whom has asked for the newsletter."""
     head = f"ref,email,country,source,{','.join(CONSENT[:5])},objected,restricted\n"
     lines = [f"{ref},{ref}@people.example,US,sign-up,newsletter,{PROOF},,no\n" for ref in PEOPLE]
     return await read_people(world, [head, *lines])
 
 
-async def marked(world: World) -> ImportResult:
+async def marked(world: World) -> ImportCounts:
     """The file of people with what they have refused; one of them twice, and only once so."""
     head = "ref,email,objected,restricted,deactivated\n"
     lines = ("objector,,yes,,\n", "objector,,no,,\n", "restricted,,,yes,\n", "closed,,,,yes\n")
@@ -42,23 +42,23 @@ async def marked(world: World) -> ImportResult:
     )
 
 
-async def suppressed(world: World) -> ImportResult:
+async def suppressed(world: World) -> ImportCounts:
     """The list of addresses that another system may not mail, one of them in capitals."""
     lines = ("email,scope,reason\n", "LISTED@people.example,,objection\n", "leaver@people.example,newsletter,\n")
-    return await import_suppressions(world.suppressions, POLICY, lines, print)
+    return await import_suppression_file(world.suppressions, POLICY, lines, print)
 
 
-async def told(world: World) -> ImportResult:
+async def told(world: World) -> ImportCounts:
     """The consents of another system, one line of which takes back what another gives."""
     lines = [
         f'{{"ref": "{ref}", "scope": "newsletter", "given": {given}, "source": "page", "version": "form 2",'
         f' "words": "Yes, write to me.", "at": "2026-0{month}-01T00:00:00Z"}}'
         for ref, given, month in (*((ref, "true", 3) for ref in PEOPLE), ("withdrawer", "false", 2))
     ]
-    return await import_consents(world.consents, POLICY, lines, print)
+    return await import_consent_file(world.consents, POLICY, lines, print)
 
 
-async def read_people(world: World, lines: list[str]) -> ImportResult:
+async def read_people(world: World, lines: list[str]) -> ImportCounts:
     """Imports lines of people."""
     return await import_recipients(world.importer(), POLICY, lines, print, lambda _: None)
 
@@ -69,7 +69,7 @@ async def known(world: World) -> None:
     await world.drop(accepted.mailing_id)
 
 
-FILES: tuple[Callable[[World], Awaitable[ImportResult]], ...] = (consented, marked, suppressed, told)
+FILES: tuple[Callable[[World], Awaitable[ImportCounts]], ...] = (consented, marked, suppressed, told)
 
 
 @pytest.mark.promise("interpals-13")
@@ -102,7 +102,7 @@ async def test_an_objection_of_a_file_is_on_record_and_holds_for_the_controller(
         "a@b.example,newsletter,objection,\n",
         "a@b.example,,objection,2099-01-01T00:00:00Z\n",
     )
-    done = await import_suppressions(world.suppressions, POLICY, lines, lambda line: rejected.append(line.reason))
+    done = await import_suppression_file(world.suppressions, POLICY, lines, lambda line: rejected.append(line.reason))
     assert (done.taken, done.rejected) == (0, 2)
     assert {"does not expire" in reason for reason in rejected} == {True}
     [brand] = {

@@ -8,7 +8,7 @@ import pytest
 import mailer.event_context
 from mailer.events import validate_event
 from mailer.ports.broker import BrokerMessage, BrokerUnavailable, HeaderName
-from mailer.ports.dead_letters import DeadKind
+from mailer.ports.dead_letters import DeadLetterKind
 from tests.factories import BRAND, FakeReceived, World, make_event, new_mailing, person, plain_event, received
 from tests.publishers import issue_key
 
@@ -21,7 +21,7 @@ def good(n: int = 1, **values: Any) -> dict[str, Any]:
 async def test_small_mailings_are_handed_over_at_once(world: World) -> None:
     """What fits one window is handed over by whoever took it in, together, with no batch published."""
     arrived = [received(good(n)) for n in range(10)]
-    await world.intake().accept_messages("newsletter", arrived)
+    await world.intake().accept_event_messages("newsletter", arrived)
     assert [item.settled for item in arrived] == ["ack"] * 10
     assert world.processor.windows == [10]
     assert world.broker.published == []
@@ -30,7 +30,7 @@ async def test_small_mailings_are_handed_over_at_once(world: World) -> None:
 async def test_large_mailings_are_published_as_batches(world: World) -> None:
     """What is larger goes to the lane's consumers, by the ids of its batches only."""
     event = plain_event([person(n) for n in range(501)])
-    await world.intake().accept_messages("newsletter", [item := received(event)])
+    await world.intake().accept_event_messages("newsletter", [item := received(event)])
     assert (item.settled, world.processor.windows) == ("ack", [])
     assert {exchange for exchange, _ in world.broker.published} == {"mailer.batches"}
     assert {message.routing_key for _, message in world.broker.published} == {"newsletter"}
@@ -71,7 +71,7 @@ async def test_a_bad_event_is_a_dead_letter_and_the_others_go_through(world: Wor
     """A bad event is refused with what to mend, and the good ones that arrived with it are mailed."""
     body, key, reason = BAD[case]
     before, bad, after = received(good(1)), received(body, key), received(good(2))
-    await world.intake().accept_messages("newsletter", [before, bad, after])
+    await world.intake().accept_event_messages("newsletter", [before, bad, after])
     assert bad.settled is not None
     assert bad.settled.startswith("rejected: ")
     assert reason in bad.settled
@@ -87,7 +87,7 @@ async def test_a_value_that_only_the_database_refuses(world: World, monkeypatch:
     bad_context["context"]["more"] = "\0"
     bad_person = plain_event([person(4, context={"more": "\0"})])
     arrived = [received(good(1)), received(bad_context), received(bad_person), received(good(2))]
-    await world.intake().accept_messages("newsletter", arrived)
+    await world.intake().accept_event_messages("newsletter", arrived)
     assert [str(item.settled)[:8] for item in arrived] == ["ack", "rejected", "rejected", "ack"]
     assert "the database cannot hold a value of this event" in str(arrived[1].settled)
     assert world.processor.recipients == ["user-1@people.example", "user-2@people.example"]
@@ -97,8 +97,8 @@ async def test_the_same_event_again_is_acknowledged(world: World) -> None:
     """An event that is delivered twice, together or later, is mailed once and acknowledged each time."""
     event = good()
     arrived = [received(event), received(event)]
-    await world.intake().accept_messages("newsletter", arrived)
-    await world.intake().accept_messages("newsletter", [again := received(event)])
+    await world.intake().accept_event_messages("newsletter", arrived)
+    await world.intake().accept_event_messages("newsletter", [again := received(event)])
     assert [item.settled for item in (*arrived, again)] == ["ack"] * 3
     assert len(world.processor.sent) == 1
 
@@ -110,8 +110,8 @@ async def test_who_published_it(world: World) -> None:
     for user, headers, publisher in cases:
         event = make_event([person(1)])
         message = BrokerMessage(event.to_json(), event.routing_key, None, headers, user)
-        await world.intake().accept_messages("newsletter", [FakeReceived(message)])
-        status = await world.mailings.find_mailing(BRAND, event.id)
+        await world.intake().accept_event_messages("newsletter", [FakeReceived(message)])
+        status = await world.mailings.find_mailing_of_event(BRAND, event.id)
         assert status is not None
         assert status.publisher == publisher
 
@@ -131,10 +131,10 @@ async def test_an_event_of_nobody_is_a_dead_letter(world: World, user: str | Non
     """Without a user that RabbitMQ validated nobody is known to have published it, and others are taken in."""
     event = make_event([person(1)])
     nobodys = FakeReceived(BrokerMessage(event.to_json(), event.routing_key, None, headers, user))
-    await world.intake().accept_messages("newsletter", [nobodys, other := received(good(2))])
-    assert (nobodys.kind, "set the property `user_id`" in str(nobodys.settled)) == (DeadKind.NOT_ALLOWED, True)
+    await world.intake().accept_event_messages("newsletter", [nobodys, other := received(good(2))])
+    assert (nobodys.kind, "set the property `user_id`" in str(nobodys.settled)) == (DeadLetterKind.NOT_ALLOWED, True)
     assert other.settled == "ack"
-    assert await world.mailings.find_mailing(BRAND, event.id) is None
+    assert await world.mailings.find_mailing_of_event(BRAND, event.id) is None
 
 
 async def test_a_crash_between_intake_and_hand_over(world: World) -> None:
@@ -142,14 +142,14 @@ async def test_a_crash_between_intake_and_hand_over(world: World) -> None:
     small, large = plain_event([person(1)]), plain_event([person(n) for n in range(100)])
     world.broker.away = True
     with pytest.raises(BrokerUnavailable):
-        await world.intake().accept_messages("newsletter", [received(large)])
+        await world.intake().accept_event_messages("newsletter", [received(large)])
     await world.mailings.accept_mailings([new_mailing(validate_event(small))])
     world.broker.away = False
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await world.run_published()
     assert len(world.processor.sent) == 101
     # The message comes back from the broker, since it was not acknowledged.
-    await world.intake().accept_messages("newsletter", [again := received(large)])
+    await world.intake().accept_event_messages("newsletter", [again := received(large)])
     assert again.settled == "ack"
     assert len(world.processor.sent) == 101
 
@@ -159,7 +159,7 @@ async def test_many_intakes_at_once(world: World) -> None:
     takes = [
         [received(good(n % 5, category=category)) for n in range(20)] for category in ("newsletter", "service")
     ] * 3
-    await asyncio.gather(*(world.intake().accept_messages("newsletter", arrived) for arrived in takes))
+    await asyncio.gather(*(world.intake().accept_event_messages("newsletter", arrived) for arrived in takes))
     assert all(item.settled == "ack" for arrived in takes for item in arrived)
     assert await world.pool.fetchval("SELECT count(*) FROM mailings") == 40
     assert len(world.processor.sent) == 40
@@ -167,7 +167,7 @@ async def test_many_intakes_at_once(world: World) -> None:
 
 async def test_a_breach_is_taken_in_and_waits(world: World) -> None:
     """A breach event is acknowledged, and nothing of it is sent or published before its release."""
-    await world.intake().accept_messages("breach", [item := received(plain_event([person(1)], "breach"))])
+    await world.intake().accept_event_messages("breach", [item := received(plain_event([person(1)], "breach"))])
     assert item.settled == "ack"
     assert (world.processor.sent, world.broker.published) == ([], [])
 
@@ -176,7 +176,7 @@ async def test_a_country_is_what_people_write_for_it_or_refused(world: World) ->
     """S2: UK is GB; a union is no country, and its event a dead letter beside those that are taken in."""
     british, union = plain_event([person(1, country="uk")]), plain_event([person(2, country="EU")])
     taken, refused = received(british), received(union)
-    await world.intake().accept_messages("newsletter", [refused, taken])
+    await world.intake().accept_event_messages("newsletter", [refused, taken])
     assert taken.settled == "ack"
     assert (refused.settled or "").startswith("rejected: to.people.0.country: is no country; write the two letters")
     rows = await world.pool.fetch("SELECT ref, country FROM recipients")

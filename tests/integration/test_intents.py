@@ -11,7 +11,7 @@ import structlog
 from mailer.pipeline import outcome_recorder
 from mailer.pipeline.claim_run import WINDOW
 from mailer.pipeline.deduplication import Key
-from mailer.ports.database_errors import DatabaseAway
+from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.deliveries import DeliveryMove, DeliveryState
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.postgres.deliveries import PostgresDeliveries
@@ -35,7 +35,7 @@ class Answering(PostgresDeliveries):
         self._second = second
         self._intents = 0
 
-    async def commit_moves(
+    async def commit_moves_or_find_refused(
         self,
         claim: UUID | None,
         moves: Sequence[DeliveryMove],
@@ -43,7 +43,7 @@ class Answering(PostgresDeliveries):
         patience: float | None = None,
     ) -> frozenset[Key]:
         """Commits, and answers as the test wants."""
-        refused = await super().commit_moves(claim, moves, entries, patience)
+        refused = await super().commit_moves_or_find_refused(claim, moves, entries, patience)
         if any(move.to_state is DeliveryState.INTENDED for move in moves):
             self._intents += 1
             if self._intents == 2:
@@ -64,7 +64,7 @@ async def test_what_was_intended_is_offered_however_late_the_answer_is(
     assert len(await world.entries(accepted.mailing_id, "hand_over")) == PEOPLE
 
 
-@pytest.mark.parametrize("error", [DatabaseAway("the connection is closed"), OSError("no space left on device")])
+@pytest.mark.parametrize("error", [DatabaseUnavailable("the connection is closed"), OSError("no space left on device")])
 async def test_what_was_intended_in_vain_goes_back(world: World, error: Exception) -> None:
     """The answer to an intent is lost with its connection, or by a bug: nothing is in doubt, and all goes out."""
     accepted = await world.accept([person(n) for n in range(PEOPLE)])
@@ -76,7 +76,7 @@ async def test_what_was_intended_in_vain_goes_back(world: World, error: Exceptio
     with structlog.testing.capture_logs():
         try:
             await handing_over.hand_over_batches(accepted.batches)
-        except DatabaseAway:
+        except DatabaseUnavailable:
             await handing_over.hand_over_batches(
                 accepted.batches
             )  # as its message, which is still in hand, is handled again

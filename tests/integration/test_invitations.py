@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from mailer.actions.inviters import pause_inviter, resume_inviter
-from mailer.database.statements import statements
+from mailer.database.statements import load_statements
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.standing import INVITED
 from mailer.ports.deliveries import Claim
@@ -101,7 +101,7 @@ async def test_a_retry_of_the_same_invitation(world: World) -> None:
         accepted.batches
     )
     await world.due_now()
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await world.run_published()
     assert await world.states(accepted.mailing_id) == {"user-1": SENT}
 
@@ -169,7 +169,7 @@ async def test_a_report_waits_for_an_invitation_under_way(world: World) -> None:
     async with world.pool.acquire() as other:
         transaction = other.transaction()
         await transaction.start()
-        await other.execute(statements("deliveries")["keep_inviters"])
+        await other.execute(load_statements("deliveries")["keep_inviters"])
         pausing = asyncio.create_task(pause_inviter(world.inviters, BRAND, "grace", "report"))
         await until(lambda: waiting(world.pool))
         assert not pausing.done()

@@ -18,7 +18,7 @@ async def test_a_mailing_says_which_languages_its_texts_lack(world: World, tmp_p
     assert f"note: {note}" in " ".join((await operator.done("mailing", "show", id_)).out.split())
     released = (await operator.done("mailing", "approve", id_, "--by", "Grace")).out
     assert f"note: {note} Released by Grace." in " ".join(released.split())
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await world.run_published()
     [sent] = world.processor.sent
     assert b'lang=3D"en"' in sent.content

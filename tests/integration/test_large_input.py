@@ -167,7 +167,7 @@ async def test_a_small_event_does_not_wait_for_large_ones(world: World) -> None:
 
     for name, item in arrived.items():
         item.acknowledge, item.reject = noting(name, item.acknowledge), noting(name, item.reject)  # type: ignore[method-assign]
-    await world.intake().accept_messages("newsletter", list(arrived.values()))
+    await world.intake().accept_event_messages("newsletter", list(arrived.values()))
     assert order == ["small", "large", "wrong"]
     assert [item.settled for item in arrived.values()] == ["ack", arrived["wrong"].settled, "ack"]
 
@@ -176,6 +176,6 @@ async def test_intake_of_a_large_event_lets_others_work(world: World) -> None:
     """The whole way of such an event into the database is made in steps, too."""
     item = received(many(ADDRESSES["each at an international domain of its own"]))
     async with watching() as watch:
-        await world.intake().accept_messages("newsletter", [item])
+        await world.intake().accept_event_messages("newsletter", [item])
     assert item.settled == "ack"
     assert watch.longest < max(watch.all / 4, 0.25), watch

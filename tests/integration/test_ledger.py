@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from mailer.ledger import verifying
-from mailer.ledger.export import LedgerExport
+from mailer.ledger.ledger_operations import LedgerOperations
 from mailer.ledger.seals import SealRefused
 from mailer.ledger.verifying import MOST_FAULTS
 from mailer.ledger.writers import LedgerWriters, append_entries
@@ -65,14 +65,14 @@ async def test_a_sound_ledger(world: World) -> None:
     for _ in range(2):
         verdict = await world.ledger.verify_ledger()
         assert (verdict.entries, verdict.writers, verdict.faults) == (18, 3, ())
-        await world.ledger.seal_ledger()
+        await world.ledger.seal_every_chain()
     await write(world, 2)
     assert await faults(world) == []
 
 
 async def test_an_empty_ledger(world: World) -> None:
     """Nothing is sound, and can be sealed."""
-    record = await world.ledger.seal_ledger()
+    record = await world.ledger.seal_every_chain()
     assert json.loads(record["body"])["heads"] == []
     assert await faults(world) == []
 
@@ -139,7 +139,7 @@ async def test_an_inserted_entry_is_named(world: World) -> None:
 async def test_a_chain_cut_short_is_named_by_the_seal(world: World) -> None:
     """The end of a chain cannot be cut off behind a seal: it names what is missing; without a seal nothing could."""
     [writer] = await write(world)
-    published = await world.ledger.seal_ledger()
+    published = await world.ledger.seal_every_chain()
     await world.pool.execute("DELETE FROM ledger WHERE n > 4")
     assert await faults(world) == [(writer, 5, "missing")]
     await world.pool.execute("DELETE FROM seals")
@@ -150,7 +150,7 @@ async def test_a_chain_cut_short_is_named_by_the_seal(world: World) -> None:
 async def test_a_removed_writer_is_named_by_the_seal(world: World) -> None:
     """A chain that is gone as a whole is named by the seal, between others and at either end."""
     writers = await write(world, 3, 3)
-    published = await world.ledger.seal_ledger()
+    published = await world.ledger.seal_every_chain()
     for index in range(3):
         await world.pool.execute("DELETE FROM ledger WHERE writer::text = $1", writers[index])
         assert await faults(world, published) == [(writer, 3, "missing") for writer in writers[: index + 1]]
@@ -159,9 +159,9 @@ async def test_a_removed_writer_is_named_by_the_seal(world: World) -> None:
 async def test_a_rewritten_chain_is_named_by_the_seal(world: World) -> None:
     """Whoever has stolen the key and rewrites a chain is named by a seal that was published before."""
     [writer] = await write(world)
-    published = await world.ledger.seal_ledger()
+    published = await world.ledger.seal_every_chain()
     await world.pool.execute("TRUNCATE ledger, ledger_notes")
-    async with LedgerWriters(KEY).lease_writer() as thief, world.pool.acquire() as connection:
+    async with LedgerWriters(KEY).borrow_writer() as thief, world.pool.acquire() as connection:
         thief.id = UUID(writer)
         await append_entries(connection, thief, [LedgerEntry(EntryKind.OUTCOME, BRAND, reason="forged")] * 6)
     assert await faults(world, published) == [(writer, 6, "changed")]
@@ -180,9 +180,9 @@ async def test_a_changed_reply_is_named_and_an_erased_one_is_not(world: World) -
 async def test_a_wrong_key(world: World) -> None:
     """With another key, a sealed ledger is refused as not ours, and an unsealed one is all faults, but not too many."""
     await write(world, MOST_FAULTS + 5)
-    stranger = LedgerExport(world.pool, "another key")
+    stranger = LedgerOperations(world.pool, "another key")
     assert len((await stranger.verify_ledger()).faults) == MOST_FAULTS
-    await world.ledger.seal_ledger()
+    await world.ledger.seal_every_chain()
     with pytest.raises(SealRefused, match="MAILER_LEDGER_KEY"):
         await stranger.verify_ledger()
 
@@ -193,7 +193,7 @@ async def test_a_wrong_key(world: World) -> None:
 async def test_a_head_that_is_not_ours(world: World, damage: dict[str, Any]) -> None:
     """A published record that is not ours, or no longer, is refused and not believed."""
     await write(world)
-    published = await world.ledger.seal_ledger()
+    published = await world.ledger.seal_every_chain()
     with pytest.raises(SealRefused):
         await world.ledger.verify_ledger([published | damage])
     with pytest.raises(SealRefused):
@@ -203,7 +203,7 @@ async def test_a_head_that_is_not_ours(world: World, damage: dict[str, Any]) -> 
 async def test_the_published_head_is_what_it_prints(world: World) -> None:
     """A record survives being printed and read, and the latest one is kept."""
     await write(world)
-    published = await world.ledger.seal_ledger()
+    published = await world.ledger.seal_every_chain()
     assert await world.ledger.latest_seal() == published
     assert await faults(world, json.loads(json.dumps(published))) == []
     assert json.loads(published["body"])["heads"][0]["n"] == 6
@@ -231,7 +231,7 @@ async def test_verifying_takes_no_memory_that_grows(world: World) -> None:
             tracemalloc.stop()
 
     async def grow(entries: int) -> None:
-        async with LedgerWriters(KEY).lease_writer() as writer, world.pool.acquire() as connection:
+        async with LedgerWriters(KEY).borrow_writer() as writer, world.pool.acquire() as connection:
             await append_entries(
                 connection, writer, [LedgerEntry(EntryKind.OUTCOME, BRAND, reason="x", reply="y")] * entries
             )
@@ -246,7 +246,7 @@ async def test_verifying_takes_no_memory_that_grows(world: World) -> None:
 async def test_heads_are_those_of_all_writers(world: World) -> None:
     """A seal has the last entry of each writer, whatever else was written."""
     writers = await write(world, 4, 5)
-    heads = json.loads((await world.ledger.seal_ledger())["body"])["heads"]
+    heads = json.loads((await world.ledger.seal_every_chain())["body"])["heads"]
     assert [(head["writer"], head["n"]) for head in heads] == [(writer, 4) for writer in writers]
 
 
@@ -256,17 +256,17 @@ async def test_a_writer_is_not_used_after_an_error(world: World) -> None:
     used = []
 
     async def fail() -> None:
-        async with writers.lease_writer() as writer, world.pool.acquire() as connection, connection.transaction():
+        async with writers.borrow_writer() as writer, world.pool.acquire() as connection, connection.transaction():
             used.append(writer.id)
             await append_entries(connection, writer, [LedgerEntry(EntryKind.OUTCOME, BRAND)])
             raise ConnectionError("the connection broke")
 
     with pytest.raises(ConnectionError):
         await fail()
-    async with writers.lease_writer() as writer, world.pool.acquire() as connection:
+    async with writers.borrow_writer() as writer, world.pool.acquire() as connection:
         used.append(writer.id)
         writer.advance_head(await append_entries(connection, writer, [LedgerEntry(EntryKind.OUTCOME, BRAND)]))
-    async with writers.lease_writer() as writer:
+    async with writers.borrow_writer() as writer:
         used.append(writer.id)
     assert used[0] != used[1] == used[2]
     assert await faults(world) == []
@@ -275,10 +275,10 @@ async def test_a_writer_is_not_used_after_an_error(world: World) -> None:
 async def test_an_old_writer_is_not_used_again(world: World) -> None:
     """A writer that has lain idle begins no entry in a month long gone: its chain ends, and a new one begins."""
     writers = LedgerWriters(KEY)
-    async with writers.lease_writer() as old:
+    async with writers.borrow_writer() as old:
         pass
     old.born -= timedelta(days=40)
-    async with writers.lease_writer() as new:
+    async with writers.borrow_writer() as new:
         assert new.id != old.id
 
 

@@ -18,7 +18,7 @@ from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, Standing
 from mailer.ports.pending_requests import RequestedAct
 from mailer.ports.rights import DataCorrection
 from mailer.ports.standings import StandingFlag
-from mailer.rendering.signed_links import SERVICE, PreferencesToken, ReportToken, UndoToken, UnsubscribeToken
+from mailer.rendering.signed_links import SERVICE, PreferencesToken, RecipientReportToken, UndoToken, UnsubscribeToken
 from tests.factories import BRAND, World, person
 from tests.integration.web_world import browse
 from tests.letters import LINKS, consents
@@ -81,7 +81,9 @@ class Holder:
         return found | {
             "leave, service": LINKS.unsubscribe_link(leave),
             "preferences, all mail": LINKS.preferences_link(PreferencesToken(BRAND, self.id, generation)),
-            "report, all mail": LINKS.report_link(ReportToken(BRAND, self.id, self.mailing, generation)),
+            "report, all mail": LINKS.recipient_report_link(
+                RecipientReportToken(BRAND, self.id, self.mailing, generation)
+            ),
         }
 
 
@@ -205,7 +207,7 @@ async def test_nothing_but_its_own_press_is_undone(world: World) -> None:
             " RETURNING id, at"
         )
         assert row is not None
-        stale = LINKS.undo_token(UndoToken(BRAND, late.id, row["id"], row["at"]))
+        stale = LINKS.sign_undo_token(UndoToken(BRAND, late.id, row["id"], row["at"]))
         assert "can no longer be undone" in (await client.post(slow, data={"undo": stale})).text
     for each in (holder, other, late):
         assert (await standing_of(world, each)).opted_out == {"newsletter"}

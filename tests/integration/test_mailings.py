@@ -27,12 +27,12 @@ async def test_an_event_becomes_a_mailing(world: World) -> None:
     )
     [accepted] = await world.mailings.accept_mailings([new_mailing(event)])
     assert (accepted.known, accepted.size, len(accepted.batches)) == (False, 3, 1)
-    facts = (await world.mailings.read_facts([accepted.mailing_id]))[accepted.mailing_id]
+    facts = (await world.mailings.read_mailing_facts([accepted.mailing_id]))[accepted.mailing_id]
     assert (facts.event_id, facts.brand, facts.category, facts.lane) == (event.id, BRAND, "newsletter", "newsletter")
     assert (facts.campaign, facts.reply_to, facts.context) == ("spring", "desk@people.example", event.context)
     assert (facts.audience_size, facts.attachments) == (3, event.attachments)
     assert abs(facts.released_at - datetime.now(UTC)) < timedelta(minutes=1)
-    status = await world.mailings.find_mailing(BRAND, event.id)
+    status = await world.mailings.find_mailing_of_event(BRAND, event.id)
     assert status is not None
     assert (status.state, status.publisher, status.counts) == ("running", "key:shop", {("queued", ""): 3})
     [entry] = await world.entries(accepted.mailing_id)
@@ -50,7 +50,7 @@ async def test_a_new_mailing_brings_its_facts_along(world: World) -> None:
         make_event({"audience": "everyone"}),
     ]
     accepted = await world.mailings.accept_mailings([new_mailing(event) for event in events])
-    told = await world.mailings.read_facts([one.mailing_id for one in accepted])
+    told = await world.mailings.read_mailing_facts([one.mailing_id for one in accepted])
     assert [one.facts for one in accepted] == [*(told[one.mailing_id] for one in accepted[:2]), None, None]
     again = await world.mailings.accept_mailings([new_mailing(event) for event in events])
     assert [one.facts for one in again] == [None] * 4
@@ -61,7 +61,7 @@ async def test_a_large_attachment_comes_back_as_it_was(world: World) -> None:
     content = random.Random(1).randbytes(100_000)
     file = {"filename": "a.bin", "content_type": "application/x", "content": base64.b64encode(content).decode()}
     accepted = await world.accept([person(1)], attachments=[file])
-    facts = await world.mailings.read_facts([accepted.mailing_id])
+    facts = await world.mailings.read_mailing_facts([accepted.mailing_id])
     assert facts[accepted.mailing_id].attachments[0].content == content
 
 
@@ -69,8 +69,8 @@ async def test_the_template_is_kept_with_the_mailing(world: World) -> None:
     """The template of each version is there as it was, once, whatever is deployed later."""
     first, second = (new_mailing(make_event([person(n)])) for n in (1, 2))
     await world.mailings.accept_mailings([first, second])
-    assert await world.mailings.read_template_source(first.template_version) == first.template_source
-    assert await world.mailings.read_template_source("never was") is None
+    assert await world.mailings.read_template_source_by_version(first.template_version) == first.template_source
+    assert await world.mailings.read_template_source_by_version("never was") is None
     assert await world.pool.fetchval("SELECT count(*) FROM template_versions") == 1
 
 
@@ -87,7 +87,7 @@ async def test_the_same_event_twice_is_one_mailing(world: World) -> None:
     assert (second.batches, again.batches, again.size) == ((), (), 0)
     assert await world.pool.fetchval("SELECT count(*) FROM mailings") == 2
     assert await world.pool.fetchval("SELECT count(*) FROM deliveries") == 2
-    assert len(await world.mailings.statuses_by_event(event.id)) == 2
+    assert len(await world.mailings.statuses_of_mailings_of_event(event.id)) == 2
 
 
 async def test_the_same_event_from_two_connections_is_one_mailing(world: World) -> None:
@@ -160,7 +160,7 @@ async def test_two_refs_with_one_address_are_one_copy(world: World) -> None:
 async def test_the_active_account_gets_the_copy(world: World) -> None:
     """Where one of two accounts is closed, the open one gets the copy, whichever came first."""
     await world.known(1, 2, email="ada@people.example")
-    await world.standings.set_flag(BRAND, await world.id_of("user-1"), StandingFlag.DEACTIVATED, True, "test")
+    await world.standings.set_standing_flag(BRAND, await world.id_of("user-1"), StandingFlag.DEACTIVATED, True, "test")
     accepted = await world.accept({"refs": ["user-1", "user-2"]})
     await world.handover().hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {
@@ -172,10 +172,10 @@ async def test_the_active_account_gets_the_copy(world: World) -> None:
 async def test_two_closed_accounts_get_one_copy_of_legal_mail(world: World) -> None:
     """Mail that outlives the account goes once to an address, also where all of its accounts are closed."""
     for recipient_id in await world.known(1, 2, email="ada@people.example"):
-        await world.standings.set_flag(BRAND, recipient_id, StandingFlag.DEACTIVATED, True, "test")
+        await world.standings.set_standing_flag(BRAND, recipient_id, StandingFlag.DEACTIVATED, True, "test")
     accepted = await world.accept({"refs": ["user-1", "user-2"]}, "breach")
     await world.mailings.release_mailing(accepted.mailing_id, "Grace")
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await world.run_published()
     assert await world.states(accepted.mailing_id) == {
         "user-1": ("handed_over", ""),
@@ -187,7 +187,7 @@ async def test_a_copy_counts_only_while_its_recipient_can_get_it(world: World) -
     """Where the one whose copy counted is closed, or has moved, before the claim, the other gets the mail after all."""
     closed = await world.accept([person(1, email="ada@people.example"), person(2, email="ada@people.example")])
     moved = await world.accept([person(3, email="eve@people.example"), person(4, email="eve@people.example")])
-    await world.standings.set_flag(BRAND, await world.id_of("user-1"), StandingFlag.DEACTIVATED, True, "test")
+    await world.standings.set_standing_flag(BRAND, await world.id_of("user-1"), StandingFlag.DEACTIVATED, True, "test")
     await world.known(3, email="new@people.example")
     await world.handover().hand_over_batches([*closed.batches, *moved.batches])
     assert await world.states(closed.mailing_id) == {
@@ -211,7 +211,7 @@ async def test_unknown_refs_say_so(world: World) -> None:
     }
     breach = await world.accept({"refs": ["ghost"]}, "breach")
     await world.mailings.release_mailing(breach.mailing_id, "Grace")
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await world.run_published()
     assert await world.states(breach.mailing_id) == {"ghost": ("diverted", "written_notice")}
     assert known != await world.id_of("ghost")
@@ -229,7 +229,7 @@ async def test_a_ghost_that_becomes_known_gets_mail(world: World) -> None:
 async def audience(world: World, name: str, *numbers: int) -> None:
     """Fills a named audience."""
     rows = [ImportRow(make_person(number), audiences=(name,)) for number in numbers]
-    await world.importer().import_rows(rows)
+    await world.importer().import_recipients(rows)
 
 
 def make_person(number: int) -> Any:
@@ -242,7 +242,7 @@ async def test_a_named_audience(world: World) -> None:
     """A named audience is its members, of this brand; others of the brand and other brands' are not in it."""
     await audience(world, "vip", *range(5))
     await world.known(7)
-    await world.importer("paltalk-2006", "paltalk").import_rows([ImportRow(make_person(9), audiences=("vip",))])
+    await world.importer("paltalk-2006", "paltalk").import_recipients([ImportRow(make_person(9), audiences=("vip",))])
     assert await world.mailings.has_audience(BRAND, "vip")
     assert not await world.mailings.has_audience(BRAND, "nobody")
     accepted = await world.accept({"audience": "vip"})
@@ -272,7 +272,7 @@ async def test_nobody_is_in_the_audience(world: World) -> None:
     """A mailing to nobody is finished as soon as the timekeeper looks."""
     accepted = await world.accept({"audience": "everyone"})
     assert (accepted.size, accepted.batches) == (0, ())
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     status = await world.mailings.mailing_status(accepted.mailing_id)
     assert status is not None
     assert (status.state, status.audience_size, status.counts) == ("finished", 0, {})
@@ -297,14 +297,14 @@ async def test_a_later_time(world: World) -> None:
     later = datetime.now(UTC) + timedelta(days=1)
     accepted = await world.accept([person(1)], send_at=later.isoformat())
     assert accepted.batches == ()
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     assert world.broker.take() == []
     status = await world.mailings.mailing_status(accepted.mailing_id)
     assert status is not None
     assert status.state == "scheduled"
     await world.pool.execute("UPDATE mailings SET send_at = now()")
     await world.due_now()
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await world.run_published()
     assert world.processor.recipients == ["user-1@people.example"]
 
@@ -314,7 +314,7 @@ async def test_a_breach_waits_for_a_second_person(world: World) -> None:
     accepted = await world.accept([person(1)], "breach", publisher="person:Dana")
     assert accepted.batches == ()
     await world.due_now()
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     assert world.broker.take() == []
     for nobody, why in (
         ("dana", "person:dana published this mailing; a second person"),
@@ -332,7 +332,7 @@ async def test_a_breach_waits_for_a_second_person(world: World) -> None:
         await world.mailings.release_mailing(accepted.mailing_id, "Eve")
     with pytest.raises(ReleaseRefused, match="there is no mailing"):
         await world.mailings.release_mailing(uuid7(), "Grace")
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await world.run_published()
     status = await world.mailings.mailing_status(accepted.mailing_id)
     assert status is not None
@@ -385,4 +385,4 @@ async def test_a_value_that_the_database_cannot_hold(world: World) -> None:
 async def test_the_newest_are_listed_first(world: World) -> None:
     """The list is bounded, and begins with the newest."""
     ids = [(await world.accept([person(n)])).mailing_id for n in range(3)]
-    assert [status.id for status in await world.mailings.latest_statuses(2)] == [ids[2], ids[1]]
+    assert [status.id for status in await world.mailings.statuses_of_newest_mailings(2)] == [ids[2], ids[1]]

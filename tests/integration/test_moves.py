@@ -43,7 +43,9 @@ async def test_people_are_locked_before_deliveries(world: World) -> None:
     async with world.pool.acquire() as other, other.transaction():
         await other.execute("SELECT FROM standings WHERE recipient_id = $1 FOR UPDATE", grace.recipient_id)
         moving = asyncio.create_task(
-            world.deliveries.commit_moves(claim.token, both, [entry(ada, EntryKind.OUTCOME), entry(grace)])
+            world.deliveries.commit_moves_or_find_refused(
+                claim.token, both, [entry(ada, EntryKind.OUTCOME), entry(grace)]
+            )
         )
         await until(lambda: waiting(world.pool))
         locked = "SELECT FROM deliveries WHERE recipient_id = ANY ($1) FOR UPDATE NOWAIT"

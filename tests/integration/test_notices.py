@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from mailer import bundled_files
-from mailer.actions.notices import finish_notices, return_notices, take_notices
+from mailer.actions.notices import finish_notices, reopen_or_give_up_notices, take_notices
 from mailer.actions.suppression import import_suppressed_addresses
 from mailer.policy.outcome import Outcome, OutcomeKind
-from mailer.ports.database_errors import DatabaseAway
-from mailer.ports.notices import WAITING, NoticeFilter, NoticeRefused, NoticeState
+from mailer.ports.database_errors import DatabaseUnavailable
+from mailer.ports.notices import WAITING, NoticeChangeRefused, NoticeFilter, NoticeState
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.notices import PostgresNotices
@@ -54,14 +54,14 @@ async def test_no_crash_comes_between_a_diversion_and_its_notice(world: World) -
     )
     breach = await world.accept({"refs": ["user-1"]}, "breach")
     await world.mailings.release_mailing(breach.mailing_id, "Dana")
-    with pytest.raises(DatabaseAway):
+    with pytest.raises(DatabaseUnavailable):
         await world.handover().hand_over_batches(
             [row["id"] for row in await world.pool.fetch("SELECT id FROM batches")]
         )
     assert (await world.states(breach.mailing_id), await queue(world)) == ({"user-1": ("queued", "")}, [])
     await world.lose_leases()
     await world.due_now()
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await world.run_published()
     assert await world.states(breach.mailing_id) == {"user-1": ("diverted", "written_notice")}
     assert await queue(world) == [(ada, "no_electronic_consent", "open")]
@@ -98,16 +98,16 @@ async def test_a_notice_is_worked(world: World) -> None:
     )
     await take_notices(notices, [notice.id], "Dana")
     for ids, by, said_of_it in (([notice.id], "Eve", "is taken by Dana already"), ([999], "Eve", "there is no notice")):
-        with pytest.raises(NoticeRefused, match=said_of_it):
+        with pytest.raises(NoticeChangeRefused, match=said_of_it):
             await take_notices(notices, ids, by)
     for reference, day, words in (("", TODAY, "needs its --reference"), ("RR 1", date(2026, 11, 29), "yet to come")):
-        with pytest.raises(NoticeRefused, match=words):
+        with pytest.raises(NoticeChangeRefused, match=words):
             await finish_notices(notices, [notice.id], "Dana", reference, day, TODAY)
     await finish_notices(notices, [notice.id], "Dana", "RR 1", TODAY, TODAY)
-    await return_notices(notices, [notice.id], "Eve", "moved away", is_final=False)
+    await reopen_or_give_up_notices(notices, [notice.id], "Eve", "moved away", is_final=False)
     await finish_notices(notices, [notice.id], "Eve", "RR 2", TODAY, TODAY)
-    await return_notices(notices, [notice.id], "Eve", "unknown", is_final=True)
-    with pytest.raises(NoticeRefused, match=r"is returned by Eve \(unknown\)"):
+    await reopen_or_give_up_notices(notices, [notice.id], "Eve", "unknown", is_final=True)
+    with pytest.raises(NoticeChangeRefused, match=r"is returned by Eve \(unknown\)"):
         await take_notices(notices, [notice.id], "Dana")
     told = [entry for entry in await world.entries(breach.mailing_id, "action") if entry["recipient"] == ada]
     assert [(entry["reason"], entry["rule"], entry["reply"]) for entry in told] == [
@@ -159,7 +159,7 @@ async def test_an_erasure_closes_what_is_open_and_forgets_the_address(world: Wor
         ("closed", "erased", None),
     ]
     assert await world.pool.fetchval("SELECT count(*) FROM postal_addresses") == 0
-    assert await notices.read_addressees([one.id for one in told], "Dana") == []
+    assert await notices.read_addressees_and_log_access([one.id for one in told], "Dana") == []
 
 
 class Erasing(FakeProcessor):
@@ -192,9 +192,9 @@ async def test_what_an_older_worker_diverts_gets_its_notice_when_the_mailing_is_
     [ada] = await refusing(world, 1)
     breach = await released(world, {"refs": ["user-1"]})
     await world.pool.execute("DELETE FROM notices")
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     assert await queue(world) == [(ada, "unknown", "open")]
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     assert len(await queue(world)) == 1
     status = await world.mailings.mailing_status(breach.mailing_id)
     assert status is not None

@@ -4,8 +4,8 @@ import time
 from email import message_from_bytes
 from pathlib import Path
 
-from mailer.processors.capture import CaptureFolder, CaptureServer
-from mailer.processors.smtp import processor_from_url
+from mailer.processors.capture_server import CaptureFolder, CaptureServer
+from mailer.processors.smtp_processor import smtp_processor_from_url
 from tests.factories import World, person, plain_event, received
 
 OLD = ["a..b@docomo.ne.jp", "a.@ezweb.ne.jp"]
@@ -18,14 +18,14 @@ async def test_they_get_mandatory_mail_and_refuse_nobody_elses(world: World, tmp
     context = {"done": "erased", "message": "Your account is erased."}
     event = plain_event(people, "service") | {"category": "rights", "template": "rights-answer", "context": context}
     taken = received(event)
-    await world.intake().accept_messages("service", [taken])
+    await world.intake().accept_event_messages("service", [taken])
     assert taken.settled == "ack"
     await world.release_newest()
     assert world.processor.recipients == sorted([*QUOTED, "ada@people.example"])
     for sent in world.processor.sent:
         assert message_from_bytes(sent.content)["To"] == sent.recipient
     async with CaptureServer(tmp_path) as server:
-        relay = processor_from_url(f"smtp://127.0.0.1:{server.port}")
+        relay = smtp_processor_from_url(f"smtp://127.0.0.1:{server.port}")
         await relay.send(world.processor.sent, time.monotonic() + 60, lambda index: None)
         await relay.close()
     assert len(CaptureFolder(tmp_path).list_mails()) == 3

@@ -12,10 +12,10 @@ import pytest
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.standing import TRACKING
 from mailer.ports.mailings import MailingStatus
-from mailer.ports.open_counts import FetchTrace
+from mailer.ports.open_counts import PixelOrLinkFetch
 from mailer.ports.standings import StandingFlag
-from mailer.postgres.open_counts import PostgresOpens
-from mailer.postgres.reports import PostgresReports
+from mailer.postgres.campaign_reports import PostgresCampaignReports
+from mailer.postgres.open_counts import PostgresOpenCounts
 from mailer.rendering.signed_links import ClickToken, OpenToken
 from tests.campaigns import mailed, members
 from tests.factories import BRAND, KEY, FakeProcessor, World, person
@@ -95,7 +95,7 @@ async def all_others_refuse(world: World) -> Any:
     """Twenty-four get their mail without a pixel."""
     await world.known(*range(25), country="US", source="sign-up")
     for n in range(1, 25):
-        await world.standings.set_flag(
+        await world.standings.set_standing_flag(
             BRAND, await world.id_of(f"user-{n}"), StandingFlag.TRACKING_REFUSED, True, "test"
         )
     return CROWD
@@ -141,7 +141,7 @@ async def test_one_reader_among_many_addressed_is_not_counted(
     await an_hour_later(world)
     assert figures(await status_of(world, mailing)) == [None] * 6
     assert await stored(world) == dict.fromkeys(READ, 0)
-    report = await PostgresReports(world.pool).issue_report(BRAND, "alone", 20)
+    report = await PostgresCampaignReports(world.pool).get_or_issue_campaign_report(BRAND, "alone", 20)
     assert report is not None
     assert (report.opens, report.clicks) == (None, None)
 
@@ -152,7 +152,7 @@ async def test_who_bounces_fills_no_cell(world: World) -> None:
     picky = FakeProcessor(lambda mail: Outcome(OutcomeKind.ACCEPTED, 250) if "user-0@" in mail.recipient else refused)
     accepted = await world.accept(members(0, US=25))
     await world.handover(picky).hand_over_batches(accepted.batches)
-    await world.upkeep.finish_mailings()
+    await world.upkeep.finish_completed_mailings()
     later = await mailed(world, members(100, US=25))
     await world.pool.execute(
         "UPDATE standings SET address_dead_at = now() WHERE recipient_id IN"
@@ -202,7 +202,7 @@ async def test_a_count_waits_for_the_cell_and_is_then_one(world: World) -> None:
     await an_hour_later(world)
     assert [tuple(row) for row in await world.pool.fetch("SELECT machine, n FROM opens")] == [(False, 25)]
     assert (await status_of(world, accepted.mailing_id)).opens == 20
-    await world.upkeep.finish_mailings()
+    await world.upkeep.finish_completed_mailings()
     assert (await status_of(world, accepted.mailing_id)).opens == 25
 
 
@@ -248,7 +248,7 @@ async def test_the_figures_of_a_campaign_are_not_those_of_its_mailings(world: Wo
     await fetch(world, first, 40)
     await fetch(world, second, 3)
     await an_hour_later(world)
-    report = await PostgresReports(world.pool).issue_report(BRAND, "spring", 20)
+    report = await PostgresCampaignReports(world.pool).get_or_issue_campaign_report(BRAND, "spring", 20)
     assert report is not None
     assert (report.opens, report.clicks) == (40, 40)
     assert figures(await status_of(world, second)) == [None] * 6
@@ -258,7 +258,7 @@ async def test_within_the_hour_nothing_is_to_be_seen(world: World) -> None:
     """Whatever was read and clicked in an hour is in no table, figure or metric before it is over."""
     mailing = await mailed(world, members(0, US=25))
     await fetch(world, mailing, 25, nonce="n1")
-    await opens_of(world).write_finished_hours()
+    await opens_of(world).write_counts_of_finished_hours()
     assert await stored(world) == dict.fromkeys(READ, 0)
     assert figures(await status_of(world, mailing)) == [None] * 6
     written = await an_hour_later(world)
@@ -286,13 +286,13 @@ async def test_an_analyst_finds_neither_order_nor_time(world: World) -> None:
             # Read in an order that is neither that of the ids nor of the nonces, with entries of the ledger between.
             mailing = mailings[(7 * step + hour) % 4]
             for trace in (
-                FetchTrace(mailing, nonce=f"{(step * 37) % 60:02}"),
-                FetchTrace(mailings[0], recipient_id=ids[step % 23]),
+                PixelOrLinkFetch(mailing, nonce=f"{(step * 37) % 60:02}"),
+                PixelOrLinkFetch(mailings[0], recipient_id=ids[step % 23]),
             ):
-                opens.add_open(trace)
-                opens.add_click(trace, SHOP)
+                opens.count_open(trace)
+                opens.count_click(trace, SHOP)
             if step % 10 == 0:
-                await world.standings.set_flag(
+                await world.standings.set_standing_flag(
                     BRAND, ids[0], StandingFlag.PERSONALISATION_REFUSED, step % 20 == 0, "test"
                 )
         await an_hour_later(world)
@@ -326,10 +326,10 @@ async def test_what_a_process_leaves_is_sealed(world: World) -> None:
     mailing = await mailed(world, members(0, US=25))
     lengths, texts = set[int](), list[bytes]()
     for times in (1, 24):
-        ending = PostgresOpens(world.pool, world.policies, (KEY,), clock_of(world))
+        ending = PostgresOpenCounts(world.pool, world.policies, (KEY,), clock_of(world))
         for _ in range(times):
-            ending.add_open(FetchTrace(mailing))
-        await ending.park_counts()
+            ending.count_open(PixelOrLinkFetch(mailing))
+        await ending.save_counts_for_next_process()
         bodies = [row["body"] for row in await world.pool.fetch("SELECT body FROM parked_opens")]
         lengths |= {len(body) for body in bodies}
         texts += bodies
@@ -343,9 +343,9 @@ async def test_what_a_process_leaves_is_sealed(world: World) -> None:
 async def test_a_lost_key_loses_counts_only(world: World) -> None:
     """Counts that were sealed with a secret that is not listed any more are dropped, and the rest is written."""
     mailing = await mailed(world, members(0, US=25))
-    ending = PostgresOpens(world.pool, world.policies, ("another secret",), clock_of(world))
-    ending.add_open(FetchTrace(mailing))
-    await ending.park_counts()
+    ending = PostgresOpenCounts(world.pool, world.policies, ("another secret",), clock_of(world))
+    ending.count_open(PixelOrLinkFetch(mailing))
+    await ending.save_counts_for_next_process()
     await fetch(world, mailing, 2)
     assert (await an_hour_later(world)).opens == {False: 2}
 
@@ -361,7 +361,7 @@ async def test_nobodys_withdrawal_is_too_late(world: World) -> None:
     ids = [await world.id_of(f"user-{n}") for n in range(4)]
     for one in ids:
         await fetch(world, mailing, recipient_id=one, generation=1)
-    await world.standings.set_flag(BRAND, ids[1], StandingFlag.TRACKING_REFUSED, True, "page")
+    await world.standings.set_standing_flag(BRAND, ids[1], StandingFlag.TRACKING_REFUSED, True, "page")
     await world.pool.execute("UPDATE standings SET consents = '{}' WHERE recipient_id = $1", ids[2])
     await world.pool.execute("UPDATE standings SET erased_at = now() WHERE recipient_id = $1", ids[3])
     await an_hour_later(world)
@@ -380,7 +380,7 @@ async def test_an_outage_loses_no_hour(world: World) -> None:
         await an_hour_later(world)
     await world.pool.execute("ALTER TABLE away RENAME TO opens")
     await fetch(world, mailing, 1)
-    assert (await opens_of(world).write_finished_hours()).opens == {False: 25}
+    assert (await opens_of(world).write_counts_of_finished_hours()).opens == {False: 25}
     assert (await an_hour_later(world)).opens == {False: 1}
     assert (await status_of(world, mailing)).opens == 26
     [first, second] = await world.pool.fetch("SELECT day, n FROM opens ORDER BY day")

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from asyncpg.transaction import Transaction
 
-from mailer.ports.open_counts import FetchTrace
-from mailer.postgres.open_counts import STEP, PostgresOpens
+from mailer.ports.open_counts import PixelOrLinkFetch
+from mailer.postgres.open_counts import STEP, PostgresOpenCounts
 from tests.campaigns import mailed, members
 from tests.factories import KEY, World
 from tests.hours import an_hour_later, opens_of
@@ -34,8 +34,8 @@ async def test_a_commit_whose_answer_is_lost_counts_once(
         with pytest.raises(ConnectionResetError):
             await an_hour_later(world)
     if is_last:
-        await opens_of(world).park_counts()
-    written = await opens_of(world).write_finished_hours()
+        await opens_of(world).save_counts_for_next_process()
+    written = await opens_of(world).write_counts_of_finished_hours()
     assert (written.opens, written.clicks) == (({}, {}) if is_last else ({False: 25}, {False: 25}))
     await an_hour_later(world)
     assert [row["n"] for row in await world.pool.fetch("SELECT n FROM opens UNION ALL SELECT n FROM clicks")] == [
@@ -48,16 +48,16 @@ async def test_a_killed_process_loses_no_hour_that_is_over(world: World) -> None
     """Counts that wait until enough were handed a mailing outlive the process that counted them."""
     accepted = await world.accept(members(0, US=25))
     hour = int(time.time() // STEP)
-    killed = PostgresOpens(world.pool, world.policies, (KEY,), lambda: hour * STEP)
+    killed = PostgresOpenCounts(world.pool, world.policies, (KEY,), lambda: hour * STEP)
     for _ in range(7):
-        killed.add_open(FetchTrace(accepted.mailing_id))
+        killed.count_open(PixelOrLinkFetch(accepted.mailing_id))
     hour += 1
-    await killed.write_finished_hours()
+    await killed.write_counts_of_finished_hours()
     assert await stored(world) == dict.fromkeys(READ, 0)
     await world.handover().hand_over_batches(accepted.batches)
     hour += 1
-    other = PostgresOpens(world.pool, world.policies, (KEY,), lambda: hour * STEP)
-    assert (await other.write_finished_hours()).opens == {False: 7}
+    other = PostgresOpenCounts(world.pool, world.policies, (KEY,), lambda: hour * STEP)
+    assert (await other.write_counts_of_finished_hours()).opens == {False: 7}
 
 
 async def test_what_is_sealed_does_not_tell_that_somebody_read(world: World) -> None:
@@ -73,8 +73,8 @@ async def test_what_is_sealed_does_not_tell_that_somebody_read(world: World) -> 
         await world.pool.execute("DELETE FROM parked_opens")
         opens = opens_of(world)
         if is_read:
-            opens.add_open(FetchTrace(accepted.mailing_id))
-        await opens.park_counts()
+            opens.count_open(PixelOrLinkFetch(accepted.mailing_id))
+        await opens.save_counts_for_next_process()
         left.append(await leaves())
         await an_hour_later(world)
         left.append(await leaves())

@@ -13,7 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from mailer.runtime.operator_port import CLIENTS, HttpAnswer, OperatorPort
-from mailer.runtime.process import STUCK, LoopHeartbeat, operator_paths, serving_operators
+from mailer.runtime.process_monitoring import STUCK, LoopHeartbeat, operator_port_routes, serving_operator_port
 from mailer.runtime.readiness import Readiness
 from tests.acceptance.samples import event, people
 from tests.processes import Stack, free_port, until
@@ -80,7 +80,7 @@ async def test_it_answers_while_the_process_is_busy() -> None:
     now = [1000.0]
     pulse, registry = LoopHeartbeat(lambda: now[0]), CollectorRegistry()
     Counter("mailer_things", "Things.", registry=registry).inc()
-    with OperatorPort("127.0.0.1", 0, operator_paths(Readiness(), pulse, [registry])) as operators:
+    with OperatorPort("127.0.0.1", 0, operator_port_routes(Readiness(), pulse, [registry])) as operators:
         beating = asyncio.create_task(pulse.keep_beating())
         await asyncio.sleep(0)
         well = await asyncio.to_thread(_get, operators.port, "/livez")
@@ -104,15 +104,18 @@ async def test_it_answers_while_the_process_is_busy() -> None:
 async def test_readyz_names_each_problem() -> None:
     """A process that cannot do its work answers 503 with a line a problem, in its metrics too, until all are over."""
     readiness, port = Readiness(), free_port()
-    async with serving_operators("worker", "127.0.0.1", port, readiness, []) as operators, _client(operators) as client:
+    async with (
+        serving_operator_port("worker", "127.0.0.1", port, readiness, []) as operators,
+        _client(operators) as client,
+    ):
         ready = await client.get("/readyz")
-        readiness.report_problem("database", "it refuses writes; point MAILER_DATABASE_URL to the primary")
-        readiness.report_problem("consumers", "none")
+        readiness.set_or_clear_problem("database", "it refuses writes; point MAILER_DATABASE_URL to the primary")
+        readiness.set_or_clear_problem("consumers", "none")
         down = await client.get("/readyz")
         shown = (await client.get("/metrics")).text
         lives = await client.get("/livez")
-        readiness.report_problem("database", None)
-        readiness.report_problem("consumers", None)
+        readiness.set_or_clear_problem("database", None)
+        readiness.set_or_clear_problem("consumers", None)
         again = await client.get("/readyz")
         over = (await client.get("/metrics")).text
     assert (ready.status_code, ready.json()) == (200, {"ready": True, "problems": {}})
@@ -134,13 +137,13 @@ async def test_a_port_in_use_is_said() -> None:
         socket.create_server(("127.0.0.1", 0)) as taken,
         pytest.raises(OSError, match=r"^MAILER_METRICS_PORT: cannot listen on port \d+ of 127.0.0.1 \(Address already"),
     ):
-        async with serving_operators("web", "127.0.0.1", taken.getsockname()[1], Readiness(), []):
+        async with serving_operator_port("web", "127.0.0.1", taken.getsockname()[1], Readiness(), []):
             pass
 
 
 async def test_port_0_opens_nothing() -> None:
     """Without a port a process does its work all the same."""
-    async with serving_operators("web", "127.0.0.1", 0, Readiness(), []) as operators:
+    async with serving_operator_port("web", "127.0.0.1", 0, Readiness(), []) as operators:
         assert operators.port == 0
 
 

@@ -52,11 +52,11 @@ async def test_a_dead_takers_rows_come_back(world: World) -> None:
     """Rows are held under a lease; renewed, they stay held, and once it is over they are taken by others."""
     await world.outbox.add_messages("mailer.events", [message(1), message(2)])
     held = await world.outbox.lease_rows("one", 1, 30)
-    await world.outbox.renew_leases("one", 300)
+    await world.outbox.renew_leases_of_owner("one", 300)
     assert await world.pool.fetchval("SELECT max(lease_until) > now() + interval '200 seconds' FROM outbox")
     assert [item.id for item in await world.outbox.lease_rows("two", 10, 30)] != [item.id for item in held]
     await world.pool.execute("UPDATE outbox SET lease_until = now() - interval '1 second'")
-    await world.outbox.renew_leases("one", 30)
+    await world.outbox.renew_leases_of_owner("one", 30)
     assert len(await world.outbox.lease_rows("three", 10, 30)) == 2
 
 
@@ -66,9 +66,12 @@ async def test_rows_are_left_for_others(world: World) -> None:
     await world.outbox.add_messages("mailer.batches", [BrokerMessage(b"{}", "service")])
     full = {("mailer.events", "interpals.newsletter")}
     assert [item.exchange for item in await world.outbox.lease_rows("one", 10, 30, full)] == ["mailer.batches"]
-    assert (await world.outbox.count_waiting(full, 3), await world.outbox.count_waiting(full, 100)) == (3, 5)
+    assert (await world.outbox.count_unleased_rows(full, 3), await world.outbox.count_unleased_rows(full, 100)) == (
+        3,
+        5,
+    )
     await world.outbox.lease_rows("one", 2, 30)
-    assert await world.outbox.count_waiting(full, 100) == 3
+    assert await world.outbox.count_unleased_rows(full, 100) == 3
 
 
 async def test_rows_are_put_back_or_removed(world: World) -> None:

@@ -13,9 +13,9 @@ import pytest
 from mailer import EventRefused, bundled_files, publish_in_transaction
 from mailer.broker.event_publisher import EventPublisher
 from mailer.broker.rabbitmq import RabbitBroker
-from mailer.broker.topology import EVENTS, events_queue
+from mailer.broker.topology import EVENTS, events_queue_name
 from mailer.pipeline import consumers
-from mailer.ports.broker import BrokerMessage, Unpublishable
+from mailer.ports.broker import BrokerMessage, MessageUnpublishable
 from mailer.ports.outbox import TAKEN_OCTETS
 from mailer.postgres.migrations import apply_migrations
 from mailer.postgres.outbox import OutboxPublisher
@@ -49,14 +49,14 @@ async def test_what_can_never_be_published_is_not_written(world: World, name: st
 
 async def test_parking_what_can_never_be_published_is_refused(world: World) -> None:
     """It is no outage: trying again would not help."""
-    with pytest.raises(Unpublishable, match="message_id"):
+    with pytest.raises(MessageUnpublishable, match="message_id"):
         await world.outbox.add_messages(EVENTS, [BrokerMessage(b"{}", KEY, LONG)])
 
 
 async def test_an_event_that_is_too_large_is_refused_to_its_application(world: World) -> None:
     """By whichever way it publishes, it gets the error of an event that is refused, and no row is written."""
     large = make_event([person(n, context={"text": "x" * 60_000}) for n in range(300)])
-    world.broker.refuses = lambda _: Unpublishable("the body has 18,000,000 bytes")
+    world.broker.refuses = lambda _: MessageUnpublishable("the body has 18,000,000 bytes")
     for publish in (
         partial(publish_in_transaction, world.pool),
         OutboxPublisher(world.pool).publish_event,
@@ -110,7 +110,9 @@ async def test_each_row_fails_alone(world: World, broker: RabbitBroker) -> None:
         await world.outbox.add_messages(EVENTS, [BrokerMessage(b"{}", KEY, f"good-{number}-{n}") for n in range(10)])
         await world.pool.execute(INSERT, *row)
     stop = asyncio.Event()
-    relay = asyncio.create_task(consumers.relay_outbox(world.outbox, broker, world.letters, "relay", stop))
+    relay = asyncio.create_task(
+        consumers.relay_outbox_until_stopped(world.outbox, broker, world.letters, "relay", stop)
+    )
 
     async def empty() -> bool:
         return bool(await world.pool.fetchval("SELECT count(*) = 0 FROM outbox"))
@@ -121,7 +123,7 @@ async def test_each_row_fails_alone(world: World, broker: RabbitBroker) -> None:
     letters = await world.letters.list_dead_letters(100)
     assert len(letters) == len(bad)
     assert {letter.kind.value for letter in letters} == {"refused", "unroutable"}
-    assert await broker.queue_depth(events_queue("service")) == 10 * len(bad)
+    assert await broker.queue_depth(events_queue_name("service")) == 10 * len(bad)
 
 
 async def test_what_was_there_before_the_constraints_becomes_dead_letters(

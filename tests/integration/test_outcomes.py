@@ -60,7 +60,9 @@ async def test_the_relay_publishes_them_whether_or_not_anybody_listens(world: Wo
     accepted = await world.accept([person(1)])
     await world.handover(FakeProcessor()).hand_over_batches(accepted.batches)
     stop = asyncio.Event()
-    relay = asyncio.create_task(consumers.relay_outbox(world.outbox, world.broker, world.letters, "relay", stop))
+    relay = asyncio.create_task(
+        consumers.relay_outbox_until_stopped(world.outbox, world.broker, world.letters, "relay", stop)
+    )
 
     async def gone() -> bool:
         return not await told(world)

@@ -9,11 +9,11 @@ from uuid import UUID
 
 import pytest
 
-from mailer.policy.frequency_counts import frequency_counts
+from mailer.policy.required_frequency_counts import required_frequency_counts
 from mailer.ports.deliveries import DeliveryMove, DeliveryState
 from mailer.postgres.deliveries import _REFUSED, PostgresDeliveries, _move_columns, _pack_columns
+from mailer.postgres.delivery_partitions import partition_name_of_mailing, statement_on_partition
 from mailer.postgres.mailings import PostgresMailings
-from mailer.postgres.partitions import partition_of, statement_on_partition
 from tests.factories import World, make_event, new_mailing, person
 
 LOCKED = """
@@ -60,14 +60,14 @@ async def test_a_hand_over_locks_the_partition_of_its_mailing(ten_years: World, 
     world = ten_years
     email = {"email": "family@people.example"} if shared else {}
     accepted = await world.accept([person(n, **email) for n in range(1, 200)])
-    partition = partition_of(accepted.mailing_id)
+    partition = partition_name_of_mailing(accepted.mailing_id)
     month = partition.removeprefix("deliveries")
 
     async def act(pool: Any) -> None:
-        deliveries = PostgresDeliveries(pool, world.writers, frequency_counts(world.policies.values()))
+        deliveries = PostgresDeliveries(pool, world.writers, required_frequency_counts(world.policies.values()))
         claim = await deliveries.claim_batches(accepted.batches, "test")
         assert claim is not None
-        await deliveries.reread_claimed(claim.token, [(row.mailing_id, row.recipient_id) for row in claim.rows])
+        await deliveries.reread_claimed_rows(claim.token, [(row.mailing_id, row.recipient_id) for row in claim.rows])
         moves = [
             DeliveryMove(row.mailing_id, row.recipient_id, row.attempt, DeliveryState.CLAIMED, DeliveryState.HELD)
             for row in claim.rows
@@ -94,7 +94,7 @@ async def test_intake_locks_the_partition_of_its_mailing(ten_years: World, plans
     async def act(pool: Any) -> None:
         await PostgresMailings(pool, world.writers, world.hasher, world.policies).accept_mailings([mailing])
 
-    partition = partition_of(mailing.id)
+    partition = partition_name_of_mailing(mailing.id)
     assert await locked_by(world, plans, act) == {partition, partition.replace("deliveries", "ledger")}
 
 
@@ -120,5 +120,5 @@ async def test_a_partition_has_the_name_of_its_month(world: World) -> None:
     assert len(rows) >= 4
     for row in rows:
         first, end = (UUID(bound) for bound in re.findall(r"'([0-9a-f-]{36})'", row["bound"]))
-        assert partition_of(first) == partition_of(UUID(int=end.int - 1)) == row["relname"]
-        assert partition_of(end) != row["relname"]
+        assert partition_name_of_mailing(first) == partition_name_of_mailing(UUID(int=end.int - 1)) == row["relname"]
+        assert partition_name_of_mailing(end) != row["relname"]

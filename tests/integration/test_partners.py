@@ -18,11 +18,11 @@ from mailer.events import Person
 from mailer.pipeline import partner_sync
 from mailer.pipeline.partner_sync import PartnerSync
 from mailer.policy.third_parties import Partner
-from mailer.ports.partners import WebhookRefused
+from mailer.ports.partners import WebhookPostFailed
 from mailer.ports.recipient_import import ImportRow
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.processors.webhook import post_json
+from mailer.processors.json_posting import post_json
 from tests.campaigns import commands
 from tests.factories import BRAND, World, person, until
 
@@ -44,7 +44,7 @@ def hashed(world: World, address: str, partner: str = SHOP) -> str:
 
 async def listed(world: World, partner: str = SHOP) -> list[str]:
     """The hashes of a partner's list."""
-    found: list[str] = opened(await world.partners.signed_suppressions(BRAND, partner))["suppressed"]
+    found: list[str] = opened(await world.partners.signed_suppression_list(BRAND, partner))["suppressed"]
     return found
 
 
@@ -57,7 +57,7 @@ async def test_who_leaves_partners_mail_is_on_the_list(world: World, scope: str)
     await world.standings.record_opt_out(BRAND, ada, scope, "test")
     await world.standings.record_opt_out(BRAND, ada, scope, "test")
     assert await listed(world) == [hashed(world, "user-1@people.example")]
-    assert opened(await world.partners.signed_suppressions(BRAND, SHOP))["partner"] == SHOP
+    assert opened(await world.partners.signed_suppression_list(BRAND, SHOP))["partner"] == SHOP
 
 
 async def test_an_objection_and_an_erasure(world: World) -> None:
@@ -77,7 +77,7 @@ async def test_a_new_address_of_who_left(world: World) -> None:
     await world.standings.record_opt_out(BRAND, ada, "*", "test")
     await world.accept([person(1, email="New@people.example")])
     imported = ImportRow(Person(ref="user-2", email="user-2@people.example"), opted_out=("*",))
-    await world.importer().import_rows([imported])
+    await world.importer().import_recipients([imported])
     assert await listed(world) == [hashed(world, f"{name}@people.example") for name in ("user-1", "new", "user-2")]
 
 
@@ -133,13 +133,13 @@ async def test_new_ones_are_posted_until_they_are_taken(world: World, monkeypatc
     with partner_server([503, 302]) as (url, got):
         push = push_to(world, url)
         for _ in range(2):
-            await push.sync_partners()
-            assert (await world.partners.count_suppressions(BRAND, SHOP)).pushed == 0
-        await push.sync_partners()
+            await push.post_to_all_partners()
+            assert (await world.partners.count_partner_suppressions(BRAND, SHOP)).pushed == 0
+        await push.post_to_all_partners()
         assert [opened(signed)["suppressed"] for signed in got] == [wanted[:2], wanted[:2], wanted[:2], wanted[2:]]
-        await push.sync_partners()
+        await push.post_to_all_partners()
         assert len(got) == 4
-    told = await world.partners.count_suppressions(BRAND, SHOP)
+    told = await world.partners.count_partner_suppressions(BRAND, SHOP)
     assert (told.suppressions, told.pushed) == (3, 3)
 
 
@@ -149,13 +149,13 @@ async def test_a_partner_that_is_not_there(world: World, capsys: pytest.CaptureF
     await world.standings.record_opt_out(BRAND, ada, "*", "test")
     with partner_server([]) as (url, _):
         pass
-    with pytest.raises(WebhookRefused):
+    with pytest.raises(WebhookPostFailed):
         await post_json(url, b"{}")
-    await push_to(world, url).sync_partners()
+    await push_to(world, url).post_to_all_partners()
     said = capsys.readouterr().out
     assert SHOP in said
     assert "people.example" not in said
-    assert (await world.partners.count_suppressions(BRAND, SHOP)).pushed == 0
+    assert (await world.partners.count_partner_suppressions(BRAND, SHOP)).pushed == 0
 
 
 async def test_it_pushes_until_told_to_stop(world: World) -> None:
@@ -163,7 +163,7 @@ async def test_it_pushes_until_told_to_stop(world: World) -> None:
     [ada] = await world.known(1)
     stop = asyncio.Event()
     with partner_server([500]) as (url, got):
-        running = asyncio.create_task(push_to(world, url).run(stop, 0.01))
+        running = asyncio.create_task(push_to(world, url).post_until_stopped(stop, 0.01))
         await world.standings.record_opt_out(BRAND, ada, "*", "test")
 
         async def told() -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mailer.database.connections import open_pool
-from mailer.ports.database_errors import DatabaseRefuses
+from mailer.ports.database_errors import DatabaseAccessRefused
 from tests.bouncer import PASSWORD, bouncer
 from tests.factories import open_world, person
 from tests.integration.test_connections import EXPECTED
@@ -61,7 +61,7 @@ async def test_the_outbox_is_listened_to_through_session_pooling(session_url: st
 async def test_a_pool_that_shares_sessions_is_refused(database_url: str, folder: Path, mode: str) -> None:
     """The error says what to set."""
     async with bouncer(database_url, folder, mode) as url:
-        with pytest.raises(DatabaseRefuses, match="pool_mode = session"):
+        with pytest.raises(DatabaseAccessRefused, match="pool_mode = session"):
             await open_pool(url)
 
 

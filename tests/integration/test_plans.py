@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mailer.database.statements import statements
+from mailer.database.statements import load_statements
 from mailer.ports.flow_metrics import FIGURES
 from mailer.postgres.deliveries import _CLAIM, _COUNTED_MOVE, _MOVE, _READ_AGAIN, _REFUSED
 from mailer.postgres.flow_metrics import _SQL as _FIGURES
@@ -14,8 +14,8 @@ from mailer.postgres.mailings import _BY_EVENT, _BY_ID, _FACTS, _LATEST, _OF_BRA
 from mailer.postgres.timekeeping import _SQL as _UPKEEP
 from tests.factories import World, person
 
-_PEOPLE, _MAILINGS, _DELIVERIES = (statements(noun) for noun in ("people", "mailings", "deliveries"))
-_OUTBOX = statements("outbox")
+_PEOPLE, _MAILINGS, _DELIVERIES = (load_statements(noun) for noun in ("people", "mailings", "deliveries"))
+_OUTBOX = load_statements("outbox")
 _TWENTY_THOUSAND_SENT = """
     WITH copied AS (
         INSERT INTO mailings SELECT (jsonb_populate_record(m, jsonb_build_object(

@@ -20,15 +20,15 @@ from typer.testing import CliRunner
 from mailer import bundled_files, signing_keys
 from mailer.actions.recipient_import import RejectedLine
 from mailer.cli import app
-from mailer.cli.import_files import RejectsFile
-from mailer.cli.templates import show
+from mailer.cli.import_files import RejectedLinesFile
+from mailer.cli.templates import write_and_open_preview
 from mailer.embedded.folder_access import allow_user_to_pass
 from mailer.pipeline.restore_marker import FileRestoreMarkers
-from mailer.ports.halts import RestoreMarker, StandingChange
+from mailer.ports.halts import JournaledStandingChange, RestoreMarker
 from mailer.postgres.migrations import apply_migrations
-from mailer.processors.capture import CaptureServer
-from mailer.rendering.template_samples import preview_template
-from mailer.runtime.private_files import open_private
+from mailer.processors.capture_server import CaptureServer
+from mailer.rendering.template_samples import render_template_preview
+from mailer.runtime.private_files import open_private_file
 from mailer.settings import read_settings
 from tests.factories import BRAND, templates
 
@@ -61,7 +61,7 @@ def test_a_file_that_was_there_becomes_its_owners(tmp_path: Path, monkeypatch: p
     file = tmp_path / "people.rejected.csv"
     file.write_text("")
     file.chmod(0o666)
-    with RejectsFile(file, ("email",)) as rejects:
+    with RejectedLinesFile(file, ("email",)) as rejects:
         rejects.add_line(RejectedLine(2, {"email": "ann"}, "no @"))
     assert others_may(file) == 0
 
@@ -70,7 +70,7 @@ def test_a_file_that_was_there_becomes_its_owners(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(os, "fchmod", refuse)
     with pytest.raises(PermissionError):
-        open_private(str(file), os.O_WRONLY)
+        open_private_file(str(file), os.O_WRONLY)
 
 
 def test_a_pipe_keeps_its_permissions(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_pipe_keeps_its_permissions(tmp_path: Path) -> None:
     os.mkfifo(pipe, 0o644)
     pipe.chmod(0o644)
     reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    os.close(open_private(str(pipe), os.O_WRONLY))
+    os.close(open_private_file(str(pipe), os.O_WRONLY))
     os.close(reading)
     assert others_may(pipe) == 0o044
 
@@ -94,7 +94,7 @@ def test_settings_and_tokens_that_all_can_read_are_named(
         (tmp_path / name).touch(mode=0o600)
         (tmp_path / name).chmod(mode)
     url = "smtps://me@relay.example?auth=XOAUTH2&token_file=token"
-    found = signing_keys.exposed_secret_files(read_settings(processors=(url,)))
+    found = signing_keys.exposed_secret_file_problems(read_settings(processors=(url,)))
     assert len(found) == problems
     assert [f"chmod o= {name}" in text for text, name in zip(found, ("token", ".env"), strict=False)] == [
         True
@@ -146,7 +146,9 @@ def test_a_dkim_key_that_all_can_read_is_named(tmp_path: Path, mode: int, proble
     file = tmp_path / "key.pem"
     file.write_text("x")
     file.chmod(mode)
-    found = signing_keys.exposed_secret_files(read_settings(dkim=(f"a.example:s1:{file}", f"b.example:s1:{file}")))
+    found = signing_keys.exposed_secret_file_problems(
+        read_settings(dkim=(f"a.example:s1:{file}", f"b.example:s1:{file}"))
+    )
     assert len(found) == problems
     assert all(f"chmod o= {file}" in text for text in found)
 
@@ -171,24 +173,28 @@ def captured(folder: Path) -> None:
 def remembered(folder: Path) -> None:
     """The database that a process saw, its trace, and a change of somebody's standing."""
     notes, now = FileRestoreMarkers(folder), datetime.now(UTC)
-    notes.write_marker(RestoreMarker(uuid4(), 1, "x"), ())
-    notes.begin_lineage(uuid4())
-    notes.note_entry(uuid4(), 1)
-    asyncio.run(notes.record_changes([StandingChange(uuid4(), 1, now, BRAND, 1, now, "opt_out", "*", "page", "1")]))
+    notes.write_restore_marker(RestoreMarker(uuid4(), 1, "x"), ())
+    notes.note_commits_of_lineage(uuid4())
+    notes.note_committed_entry(uuid4(), 1)
+    asyncio.run(
+        notes.record_standing_changes(
+            [JournaledStandingChange(uuid4(), 1, now, BRAND, 1, now, "opt_out", "*", "page", "1")]
+        )
+    )
     notes.close()
 
 
 def rejected(folder: Path) -> None:
     """Lines of a file of people that were not taken, in a file that others could read before."""
     (folder / "people.rejected.csv").touch()
-    with RejectsFile(folder / "people.rejected.csv", ("email",)) as rejects:
+    with RejectedLinesFile(folder / "people.rejected.csv", ("email",)) as rejects:
         rejects.add_line(RejectedLine(2, {"email": "ann"}, "no @"))
 
 
 def previewed(folder: Path) -> None:
     """A preview of a mail, in both parts."""
     [weekly] = [one for one in templates() if (one.brand, one.name) == (BRAND, "weekly")]
-    show(weekly, preview_template(weekly), folder / "preview.html")
+    write_and_open_preview(weekly, render_template_preview(weekly), folder / "preview.html")
 
 
 @pytest.mark.promise("interpals-29", "paltalk06-27")

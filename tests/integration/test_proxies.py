@@ -11,7 +11,7 @@ import httpx
 import pytest
 from starlette.routing import Route
 
-from mailer.web.app import _routed
+from mailer.web.app import _app_with_routes
 from tests.processes import free_port, until
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "proxy"
@@ -29,7 +29,9 @@ def walk(routes: Iterable[object]) -> Iterator[tuple[str, str]]:
             yield from walk(route.original_router.routes)  # type: ignore[attr-defined]
 
 
-PUBLIC = [(path, method) for path, method in sorted(set(walk(_routed().routes))) if not path.startswith(OURS[:-3])]
+PUBLIC = [
+    (path, method) for path, method in sorted(set(walk(_app_with_routes().routes))) if not path.startswith(OURS[:-3])
+]
 
 
 @dataclass

@@ -17,7 +17,9 @@ LEAVES = PublisherRights(frozenset({"peerstream"}), actions=frozenset({"opt_out"
 async def test_a_key_is_known_by_its_digest_only(world: World) -> None:
     """A key names its holder with their rights, is shown once, and cannot be read from the database."""
     key = await issue_key(world.pool, "shop", "interpals", "paltalk-2006")
-    assert await world.publishers.find_by_key(key) == Publisher(SHOP, everything("interpals", "paltalk-2006"))
+    assert await world.publishers.find_publisher_by_api_key(key) == Publisher(
+        SHOP, everything("interpals", "paltalk-2006")
+    )
     assert len(key) > 40
     assert key not in str([dict(row) for row in await world.pool.fetch("SELECT * FROM publishers")])
 
@@ -27,21 +29,21 @@ async def test_what_is_no_key(world: World, wrong: str) -> None:
     """Whatever is no key is nobody's."""
     key = await issue_key(world.pool, "shop", "interpals")
     for candidate in (wrong, key + wrong + "x", key[:-1], key.upper()):
-        assert await world.publishers.find_by_key(candidate) is None
+        assert await world.publishers.find_publisher_by_api_key(candidate) is None
 
 
 async def test_a_revoked_key_ends_at_once(world: World) -> None:
     """It is nobody's for ever; the name gets a new key, and only the rights that are granted then."""
     key = await issue_key(world.pool, "shop", "interpals")
     assert await world.publishers.revoke_rights(SHOP)
-    assert await world.publishers.find_by_key(key) is None
-    assert SHOP not in await world.publishers.all_publishers()
+    assert await world.publishers.find_publisher_by_api_key(key) is None
+    assert SHOP not in await world.publishers.unrevoked_publishers_by_identity()
     assert not await world.publishers.revoke_rights(SHOP)
     assert not await world.publishers.revoke_rights(Identity(IdentityKind.BROKER, "another"))
-    new = await world.publishers.grant_rights(SHOP, NEWS)
+    new = await world.publishers.grant_rights_and_create_key(SHOP, NEWS)
     assert new not in (None, key)
-    assert await world.publishers.find_by_key(key) is None
-    assert await world.publishers.find_by_key(new or "") == Publisher(SHOP, NEWS)
+    assert await world.publishers.find_publisher_by_api_key(key) is None
+    assert await world.publishers.find_publisher_by_api_key(new or "") == Publisher(SHOP, NEWS)
 
 
 async def test_every_key_differs(world: World) -> None:
@@ -51,11 +53,11 @@ async def test_every_key_differs(world: World) -> None:
 
 async def test_rights_are_added_to_what_there_is(world: World) -> None:
     """The key stays the same, and is not shown again."""
-    key = await world.publishers.grant_rights(SHOP, NEWS)
+    key = await world.publishers.grant_rights_and_create_key(SHOP, NEWS)
     assert key is not None
-    assert await world.publishers.grant_rights(SHOP, LEAVES) is None
+    assert await world.publishers.grant_rights_and_create_key(SHOP, LEAVES) is None
     both = PublisherRights(NEWS.brands | LEAVES.brands, NEWS.categories, LEAVES.actions)
-    assert await world.publishers.find_by_key(key) == Publisher(SHOP, both)
+    assert await world.publishers.find_publisher_by_api_key(key) == Publisher(SHOP, both)
     [known] = [one for one in await world.publishers.list_publishers() if one.publisher.identity == SHOP]
     assert (known.publisher.rights, known.revoked_at) == (both, None)
 
@@ -66,11 +68,11 @@ async def test_a_name_of_each_kind_has_rights_of_its_own(world: World, kind: Ide
     await issue_key(world.pool, "harbour")
     identity = Identity(kind, "harbour")
     assert await world.publishers.get_publisher(identity) is None
-    assert await world.publishers.grant_rights(identity, NEWS) is None
+    assert await world.publishers.grant_rights_and_create_key(identity, NEWS) is None
     known = await world.publishers.get_publisher(identity)
     assert known is not None
     assert known.publisher == Publisher(identity, NEWS)
-    assert (await world.publishers.all_publishers())[identity] == Publisher(identity, NEWS)
+    assert (await world.publishers.unrevoked_publishers_by_identity())[identity] == Publisher(identity, NEWS)
 
 
 async def test_a_publisher_of_a_kind_that_nothing_vouches_for_is_no_row(world: World) -> None:
@@ -86,20 +88,22 @@ async def test_a_publisher_of_a_kind_that_nothing_vouches_for_is_no_row(world: W
 
 async def test_another_process_sees_the_same(world: World) -> None:
     """They are rows, not memory."""
-    await world.publishers.grant_rights(SHOP, NEWS)
-    assert (await PostgresPublishers(world.pool, world.writers).all_publishers())[SHOP].rights == NEWS
+    await world.publishers.grant_rights_and_create_key(SHOP, NEWS)
+    assert (await PostgresPublishers(world.pool, world.writers).unrevoked_publishers_by_identity())[SHOP].rights == NEWS
 
 
 @pytest.mark.parametrize("kind", [IdentityKind.KEY, IdentityKind.BROKER, IdentityKind.ROLE, IdentityKind.PERSON])
 async def test_each_change_stands_in_the_ledger(world: World, kind: IdentityKind) -> None:
     """The ledger names who granted what to whom, and who ended it, in the chain; a refused revocation is no entry."""
     identity = Identity(kind, "harbour")
-    dana = PostgresPublishers(world.pool, world.writers.writers_for_actor("person:dana"))
-    await dana.grant_rights(identity, NEWS)
-    await dana.grant_rights(Identity(kind, "another"), LEAVES)
-    await PostgresPublishers(world.pool, world.writers.writers_for_actor("person:eve")).grant_rights(identity, LEAVES)
+    dana = PostgresPublishers(world.pool, world.writers.copy_with_actor("person:dana"))
+    await dana.grant_rights_and_create_key(identity, NEWS)
+    await dana.grant_rights_and_create_key(Identity(kind, "another"), LEAVES)
+    await PostgresPublishers(world.pool, world.writers.copy_with_actor("person:eve")).grant_rights_and_create_key(
+        identity, LEAVES
+    )
     assert [await dana.revoke_rights(identity) for _ in range(2)] == [True, False]
-    said = [(one.what, one.rights, one.actor) for one in await world.publishers.publisher_changes(identity)]
+    said = [(one.what, one.rights, one.actor) for one in await world.publishers.read_rights_changes(identity)]
     assert said == [
         ("granted", ["brand:interpals", "category:newsletter"], "person:dana"),
         ("granted", ["brand:peerstream", "action:opt_out"], "person:eve"),

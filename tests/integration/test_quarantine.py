@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from mailer.actions.bounce import BounceJudge
-from mailer.actions.quarantine import JudgementRefused, settle_refusals
+from mailer.actions.quarantine import RefusalVerdictRefused, judge_quarantined_refusals
+from mailer.actions.refusal_judgement import RefusalJudge
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.refusal_suspicion import LEAST_REFUSALS, RefusalTally
-from mailer.ports.quarantine import HardRefusal, RefusalSelection, RefusalVerdict
+from mailer.ports.quarantine import HardRefusal, OperatorVerdict, RefusalSelection
 from mailer.postgres.quarantine import PostgresQuarantine
 from tests.factories import ACCEPTED, FakeProcessor, World, person
 from tests.processes import Stack
@@ -31,9 +31,11 @@ def selection(domain: str | None = None) -> RefusalSelection:
     return RefusalSelection("fake", domain, LONG_AGO, datetime.now(UTC) + timedelta(minutes=1))
 
 
-async def judge(world: World, verdict: RefusalVerdict, domain: str | None = None) -> int:
+async def judge(world: World, verdict: OperatorVerdict, domain: str | None = None) -> int:
     """Grace judges them."""
-    return await settle_refusals(open_quarantine(world), world.deliveries, selection(domain), verdict, "Grace")
+    return await judge_quarantined_refusals(
+        open_quarantine(world), world.deliveries, selection(domain), verdict, "Grace"
+    )
 
 
 async def states(world: World, mailing_id: UUID) -> Counter[tuple[str, str]]:
@@ -48,7 +50,7 @@ async def dead(world: World) -> int:
 
 async def go_on(world: World, processor: FakeProcessor | None = None) -> None:
     """What is due is batched, published and handed over."""
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await world.run_published(processor)
 
 
@@ -81,7 +83,7 @@ async def test_a_relay_begins_to_refuse_everyone(world: World) -> None:
     await world.due_now()
     await go_on(world)
     assert await states(world, accepted.mailing_id) == found
-    assert await judge(world, RefusalVerdict.DISMISSED) == 2000 - found["handed_over", ""]
+    assert await judge(world, OperatorVerdict.DISMISSED) == 2000 - found["handed_over", ""]
     await go_on(world)
     assert await states(world, accepted.mailing_id) == {("handed_over", ""): 2000}
     assert len(world.processor.sent) == 2000 - found["handed_over", ""]
@@ -101,13 +103,13 @@ async def test_a_finished_mailing_is_open_again_for_what_is_dismissed(world: Wor
     """What failed before the trip is made again too once its refusal is dismissed; then the mailing is finished."""
     [[first, *_]] = [mailings async for mailings in refuse_singly(world, LEAST_REFUSALS)]
     assert await world.states(first) == {"user-0": ("failed", "5.1.1")}
-    await world.timekeeper().run_once()
-    await judge(world, RefusalVerdict.DISMISSED)
+    await world.timekeeper().run_all_steps_once()
+    await judge(world, OperatorVerdict.DISMISSED)
     status = await world.mailings.mailing_status(first)
     assert status is not None
     assert status.state != "finished"
     await go_on(world)
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     assert await world.states(first) == {"user-0": ("handed_over", "")}
     status = await world.mailings.mailing_status(first)
     assert status is not None
@@ -119,10 +121,10 @@ async def test_believed_by_a_person(world: World) -> None:
     accepted = await world.accept([person(n) for n in range(30)])
     await world.handover(FakeProcessor(lambda _: REFUSED)).hand_over_batches(accepted.batches)
     await world.known(7, email="new@people.example")
-    assert await judge(world, RefusalVerdict.BELIEVED) == 30
+    assert await judge(world, OperatorVerdict.BELIEVED) == 30
     assert await states(world, accepted.mailing_id) == {("failed", "5.1.1"): 30}
     assert await dead(world) == 29
-    assert await judge(world, RefusalVerdict.BELIEVED) == 0
+    assert await judge(world, OperatorVerdict.BELIEVED) == 0
     entries = await world.entries(accepted.mailing_id, "outcome")
     assert Counter(entry["reason"] for entry in entries) == {"refused quarantined 5.1.1": 30, "believed 5.1.1": 30}
     assert {entry["reply"] for entry in entries if entry["reason"] == "believed 5.1.1"} == {"Grace"}
@@ -139,12 +141,12 @@ async def test_one_domain_alone(world: World) -> None:
     processor = FakeProcessor(lambda outgoing: REFUSED if any(x in outgoing.recipient for x in gone) else ACCEPTED)
     await world.handover(processor).hand_over_batches(accepted.batches)
     assert await dead(world) == 1
-    [group] = await open_quarantine(world).list_groups("fake")
+    [group] = await open_quarantine(world).list_quarantined_groups("fake")
     assert (group.domain, group.waiting, dict(group.statuses)) == ("broken.example", 40, {"5.1.1": 40})
-    assert await judge(world, RefusalVerdict.BELIEVED, "people.example") == 0
-    assert await judge(world, RefusalVerdict.BELIEVED, "broken.example") == 40
+    assert await judge(world, OperatorVerdict.BELIEVED, "people.example") == 0
+    assert await judge(world, OperatorVerdict.BELIEVED, "broken.example") == 40
     assert await dead(world) == 41
-    assert await open_quarantine(world).list_groups(None) == []
+    assert await open_quarantine(world).list_quarantined_groups(None) == []
 
 
 async def test_breach_mail_goes_on_being_tried(world: World) -> None:
@@ -158,7 +160,7 @@ async def test_breach_mail_goes_on_being_tried(world: World) -> None:
     await world.due_now()
     await go_on(world)
     assert await states(world, accepted.mailing_id) == {("handed_over", ""): 30}
-    assert await judge(world, RefusalVerdict.DISMISSED) == 30
+    assert await judge(world, OperatorVerdict.DISMISSED) == 30
     assert await states(world, accepted.mailing_id) == {("handed_over", ""): 30}
 
 
@@ -168,12 +170,12 @@ async def test_a_belief_that_is_doubted_meanwhile_kills_nothing(world: World) ->
     [recipient] = await world.known(1)
     accepted = await world.accept([person(1)])
     refusal = HardRefusal(accepted.mailing_id, recipient, 1, "user-1@people.example", "people.example", "5.1.1")
-    await quarantine.record_refusals("fake", [refusal], [])
-    await quarantine.retract_believed("fake", ["people.example"])
-    await quarantine.suppress_addresses("fake", [refusal])
+    await quarantine.store_hard_refusals("fake", [refusal], [])
+    await quarantine.quarantine_recently_believed("fake", ["people.example"])
+    await quarantine.suppress_refused_addresses("fake", [refusal])
     assert await dead(world) == 0
-    await quarantine.record_refusals("fake", [refusal], [])
-    await quarantine.suppress_addresses("fake", [refusal])
+    await quarantine.store_hard_refusals("fake", [refusal], [])
+    await quarantine.suppress_refused_addresses("fake", [refusal])
     assert await dead(world) == 1
 
 
@@ -181,19 +183,23 @@ async def test_counters_are_folded_and_forgotten(world: World) -> None:
     """Folding changes no sum; domains are forgotten after an hour, beliefs too, and everything after 30 days."""
     quarantine = open_quarantine(world)
     for _ in range(5):
-        await quarantine.add_counts("fake", {None: RefusalTally(10, 1), "a.example": RefusalTally(4, 1)}, [])
+        await quarantine.add_and_read_refusal_counts(
+            "fake", {None: RefusalTally(10, 1), "a.example": RefusalTally(4, 1)}, []
+        )
     await world.pool.execute("UPDATE answers SET at = at - interval '5 minutes'")
     for days in (1, 2, 40):
         for _ in range(3):
-            await quarantine.add_counts("old", {None: RefusalTally(10, 1), "a.example": RefusalTally(4, 1)}, [])
+            await quarantine.add_and_read_refusal_counts(
+                "old", {None: RefusalTally(10, 1), "a.example": RefusalTally(4, 1)}, []
+            )
         await world.pool.execute(
             "UPDATE answers SET processor = 'fake', at = at - $1::interval WHERE processor = 'old'",
             timedelta(days=days),
         )
-    before = await quarantine.add_counts("fake", {None: RefusalTally()}, ["a.example"])
+    before = await quarantine.add_and_read_refusal_counts("fake", {None: RefusalTally()}, ["a.example"])
     for _ in range(2):
-        await world.upkeep.fold_counters()
-        after = await quarantine.add_counts("fake", {None: RefusalTally()}, ["a.example"])
+        await world.upkeep.sum_counter_deltas()
+        after = await quarantine.add_and_read_refusal_counts("fake", {None: RefusalTally()}, ["a.example"])
         assert after == before
     assert (after.hour, after.usual, after.domains) == (
         RefusalTally(50, 5),
@@ -209,7 +215,7 @@ async def test_counters_are_folded_and_forgotten(world: World) -> None:
 async def test_a_new_worker_knows_of_the_trouble(world: World) -> None:
     """What one process has counted, the next one doubts from its first refusal on."""
     [_] = [mailings async for mailings in refuse_singly(world, LEAST_REFUSALS)]
-    bounces = BounceJudge(open_quarantine(world))
+    bounces = RefusalJudge(open_quarantine(world))
     accepted = await world.accept([person(100)])
     claim = await world.deliveries.claim_batches(accepted.batches, "another worker")
     assert claim is not None
@@ -224,8 +230,8 @@ async def test_a_new_worker_knows_of_the_trouble(world: World) -> None:
 async def test_what_cannot_be_judged(world: World, by: str, since: datetime, message: str) -> None:
     """Nobody judges anonymously, nor an interval that is none."""
     wanted = RefusalSelection("fake", None, since, datetime.now(UTC))
-    with pytest.raises(JudgementRefused, match=message):
-        await settle_refusals(open_quarantine(world), world.deliveries, wanted, RefusalVerdict.BELIEVED, by)
+    with pytest.raises(RefusalVerdictRefused, match=message):
+        await judge_quarantined_refusals(open_quarantine(world), world.deliveries, wanted, OperatorVerdict.BELIEVED, by)
 
 
 async def test_the_commands(small_stack: Stack) -> None:

@@ -21,7 +21,7 @@ from mailer.policy.category import Lane
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.pace import RESERVES
 from mailer.ports.rates import AdmittedMessages, Period, RateLimit, Scope, SendRequest
-from mailer.postgres.rates import PostgresRates, delete_old_windows
+from mailer.postgres.rates import PostgresRateLimits, delete_finished_rate_windows
 
 BRAND = "paltalk-2006"
 MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")
@@ -36,30 +36,30 @@ def wanted(
 
 
 @pytest.fixture
-async def rates(database_url: str) -> AsyncIterator[PostgresRates]:
+async def rates(database_url: str) -> AsyncIterator[PostgresRateLimits]:
     """The limits of a database of the test's own."""
     async with opened(database_url) as rates:
         yield rates
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator[PostgresRates]:
+async def opened(url: str) -> AsyncIterator[PostgresRateLimits]:
     """The limits of a database."""
     pool: Pool = await open_pool(url)
     try:
-        yield PostgresRates(pool, LedgerWriters("k" * 32))
+        yield PostgresRateLimits(pool, LedgerWriters("k" * 32))
     finally:
         await pool.close()
 
 
-async def limit(rates: PostgresRates, scope: Scope, key: str, n: int, per: Period = "day") -> None:
+async def limit(rates: PostgresRateLimits, scope: Scope, key: str, n: int, per: Period = "day") -> None:
     """Sets a limit."""
     await rates.set_limit(RateLimit(scope, key, per, n), "dana")
 
 
-async def used(rates: PostgresRates) -> dict[str, int]:
+async def used(rates: PostgresRateLimits) -> dict[str, int]:
     """What was used in the current windows, by key and period."""
-    return {f"{found.key}/{found.per}": found.used for found in await rates.list_limits()}
+    return {f"{found.key}/{found.per}": found.used for found in await rates.list_limits_and_paces()}
 
 
 async def send(meter: RateLimiter, window: Sequence[SendRequest], sent: Counter[int]) -> AdmittedMessages:
@@ -71,7 +71,7 @@ async def send(meter: RateLimiter, window: Sequence[SendRequest], sent: Counter[
     return admission
 
 
-async def test_without_limits_nothing_is_asked(rates: PostgresRates) -> None:
+async def test_without_limits_nothing_is_asked(rates: PostgresRateLimits) -> None:
     """What no limit concerns goes, without a statement, for as long as it likes."""
     await limit(rates, "processor", "another", 1)
     meter = RateLimiter(rates, "w")
@@ -80,7 +80,7 @@ async def test_without_limits_nothing_is_asked(rates: PostgresRates) -> None:
     assert await rates._pool.fetchval("SELECT count(*) FROM rate_windows") == 0
 
 
-async def test_all_limits_of_a_message_hold(rates: PostgresRates) -> None:
+async def test_all_limits_of_a_message_hold(rates: PostgresRateLimits) -> None:
     """Processor, domain, brand and mailing each have a say, and what one refuses does not use up another."""
     await limit(rates, "processor", "relay", 100)
     await limit(rates, "domain", "gmail.com", 10)
@@ -90,7 +90,7 @@ async def test_all_limits_of_a_message_hold(rates: PostgresRates) -> None:
     urgent = wanted(20, "GMail.com", Lane.BREACH) + wanted(64, "example.org", Lane.BREACH)
     granted = (await meter.admit_messages(urgent)).granted
     assert (sum(granted[:20]), sum(granted[20:])) == (10, 20)
-    await meter._return_unused(math.inf)
+    await meter._return_unused_tokens(math.inf)
     assert await used(rates) == {
         "relay/day": 30,
         "gmail.com/day": 10,
@@ -99,7 +99,7 @@ async def test_all_limits_of_a_message_hold(rates: PostgresRates) -> None:
     }
 
 
-async def test_refused_ones_are_told_when(rates: PostgresRates) -> None:
+async def test_refused_ones_are_told_when(rates: PostgresRateLimits) -> None:
     """What is over the limit may be tried again when the next window begins."""
     await limit(rates, "brand", BRAND, 100, "hour")
     admission = await RateLimiter(rates, "w").admit_messages(wanted(90))
@@ -110,7 +110,7 @@ async def test_refused_ones_are_told_when(rates: PostgresRates) -> None:
     assert 0 <= admission.until - time.monotonic() <= 3600
 
 
-async def test_urgent_mail_finds_tokens_that_bulk_cannot_take(rates: PostgresRates) -> None:
+async def test_urgent_mail_finds_tokens_that_bulk_cannot_take(rates: PostgresRateLimits) -> None:
     """However much bulk there is, each more urgent lane still gets its part of the limit."""
     await limit(rates, "processor", "relay", 1000)
     meters = [RateLimiter(rates, name) for name in "ab"]
@@ -121,29 +121,29 @@ async def test_urgent_mail_finds_tokens_that_bulk_cannot_take(rates: PostgresRat
     assert shares == [850, 50, 50, 50]
 
 
-async def test_what_was_not_sent_is_used_for_others(rates: PostgresRates) -> None:
+async def test_what_was_not_sent_is_used_for_others(rates: PostgresRateLimits) -> None:
     """Tokens of a day whose messages were not offered go to the next ones, or back to all workers."""
     await limit(rates, "brand", BRAND, 10)
     meter, other = RateLimiter(rates, "a"), RateLimiter(rates, "b")
     first = await meter.admit_messages(wanted(10, lane=Lane.BREACH))
     assert sum(first.granted) == 10
-    meter.return_tokens(first, wanted(4, lane=Lane.BREACH))
+    meter.put_tokens_back(first, wanted(4, lane=Lane.BREACH))
     assert sum((await meter.admit_messages(wanted(1, lane=Lane.BREACH))).granted) == 1
-    await meter._return_unused(math.inf)
+    await meter._return_unused_tokens(math.inf)
     assert await used(rates) == {f"{BRAND}/day": 7}
     assert sum((await other.admit_messages(wanted(10, lane=Lane.BREACH))).granted) == 3
 
 
-async def test_tokens_of_a_window_that_is_over_are_not_given_back(rates: PostgresRates) -> None:
+async def test_tokens_of_a_window_that_is_over_are_not_given_back(rates: PostgresRateLimits) -> None:
     """What was granted before the window in hand began is worth nothing in it."""
     await limit(rates, "brand", BRAND, 10)
     meter = RateLimiter(rates, "a")
     await meter.admit_messages(wanted(10, lane=Lane.BREACH))
-    meter.return_tokens(AdmittedMessages((True,), math.inf, at=time.monotonic() - 60), wanted(1, lane=Lane.BREACH))
+    meter.put_tokens_back(AdmittedMessages((True,), math.inf, at=time.monotonic() - 60), wanted(1, lane=Lane.BREACH))
     assert sum((await meter.admit_messages(wanted(1, lane=Lane.BREACH))).granted) == 0
 
 
-async def test_a_changed_limit_holds_at_once(rates: PostgresRates) -> None:
+async def test_a_changed_limit_holds_at_once(rates: PostgresRateLimits) -> None:
     """The lease itself reads the limit, and a raised one ends the waiting."""
     await limit(rates, "brand", BRAND, 100)
     meter = RateLimiter(rates, "a")
@@ -151,20 +151,20 @@ async def test_a_changed_limit_holds_at_once(rates: PostgresRates) -> None:
     await limit(rates, "brand", BRAND, 6)
     assert sum((await meter.admit_messages(wanted(64, lane=Lane.BREACH))).granted) <= 6
     await limit(rates, "brand", BRAND, 500)
-    await meter.reload_limits()
+    await meter.reload_limit_snapshot()
     assert sum((await meter.admit_messages(wanted(64, lane=Lane.BREACH))).granted) == 64
     assert await rates.clear_limits("brand", BRAND, None, "dana") == 1
-    await meter.reload_limits()
+    await meter.reload_limit_snapshot()
     assert (await meter.admit_messages(wanted(64))).until == math.inf
 
 
 @pytest.mark.parametrize(("age", "figure"), [(-1, None), (0, 2), (1, 5), (2, 9), (30, 9)])
-async def test_a_warm_up_rises_by_the_day(rates: PostgresRates, age: int, figure: int | None) -> None:
+async def test_a_warm_up_rises_by_the_day(rates: PostgresRateLimits, age: int, figure: int | None) -> None:
     """Each day of the plan has its figure, the last holds on, and before the first day nothing is limited."""
     today = datetime.now(UTC).date()
     plan = RateLimit("processor", "relay", "day", None, (2, 5, 9), today - timedelta(days=age))
     await rates.set_limit(plan, "dana")
-    assert [found.n for found in await rates.list_limits()] == [figure]
+    assert [found.n for found in await rates.list_limits_and_paces()] == [figure]
     granted = (await RateLimiter(rates, "a").admit_messages(wanted(20, lane=Lane.BREACH))).granted
     assert sum(granted) == (20 if figure is None else figure)
 
@@ -204,7 +204,7 @@ async def _stays_within(url: str, a_second: int, a_day: int, workers: list[list[
             assert urgent <= a_day - a_day * reserve // 100, f"{lane} leaves tokens to more urgent ones"
 
 
-async def test_tokens_taken_at_the_end_of_a_second_hold_through_the_next(rates: PostgresRates) -> None:
+async def test_tokens_taken_at_the_end_of_a_second_hold_through_the_next(rates: PostgresRateLimits) -> None:
     """Of an ample limit they are charged to both seconds, so that what is under way need not be asked for again."""
     await limit(rates, "processor", "relay", 1_000_000, "second")
     meter, seconds = RateLimiter(rates, "a"), Counter[int]()
@@ -217,33 +217,33 @@ async def test_tokens_taken_at_the_end_of_a_second_hold_through_the_next(rates: 
     assert sum(row["used"] for row in charged) >= sum(seconds.values()) + 64
 
 
-async def test_a_throttled_domain_is_slowed_down_for_all(rates: PostgresRates) -> None:
+async def test_a_throttled_domain_is_slowed_down_for_all(rates: PostgresRateLimits) -> None:
     """Replies that ask for it halve the pace of that domain by that processor, and other workers keep to it."""
     meter, other = RateLimiter(rates, "a"), RateLimiter(rates, "b")
     for _ in range(100):
         meter.record_reply("relay", "GMAIL.com", THROTTLE)
         meter.record_reply("relay", "example.org", Outcome(OutcomeKind.ACCEPTED, 250))
-    await meter.adjust_limits()
-    [pace] = await rates.list_limits()
+    await meter.refresh_limits_and_tokens()
+    [pace] = await rates.list_limits_and_paces()
     assert (pace.scope, pace.key, pace.n) == ("pace", "relay gmail.com", 100)
-    await other.adjust_limits()
+    await other.refresh_limits_and_tokens()
     for window, most in ((wanted(300, lane=Lane.BREACH), 200), (wanted(1, "example.org"), math.inf)):
         granted = [await one.admit_messages(window) for one in (meter, other)]
         assert 1 <= sum(sum(admission.granted) for admission in granted) <= most
     assert (await other.admit_messages(wanted(1, "gmail.com", processor="another"))).until == math.inf
 
 
-async def test_workers_that_are_throttled_together_add_up(rates: PostgresRates) -> None:
+async def test_workers_that_are_throttled_together_add_up(rates: PostgresRateLimits) -> None:
     """The pace is half of what all of them together observed, and once is enough for a while."""
     for name, n in (("a", 100), ("b", 60), ("a", 500)):
         meter = RateLimiter(rates, name)
         for _ in range(n):
             meter.record_reply("relay", "gmail.com", THROTTLE)
-        await meter.adjust_limits()
-    assert [round(pace.n or 0) for pace in await rates.list_limits()] == [160]
+        await meter.refresh_limits_and_tokens()
+    assert [round(pace.n or 0) for pace in await rates.list_limits_and_paces()] == [160]
 
 
-async def test_a_few_refusals_slow_nothing_down(rates: PostgresRates) -> None:
+async def test_a_few_refusals_slow_nothing_down(rates: PostgresRateLimits) -> None:
     """Less than a tenth of the replies, or a message or two, say nothing about the pace; a third one does."""
     meter = RateLimiter(rates, "a")
     for _ in range(200):
@@ -253,25 +253,25 @@ async def test_a_few_refusals_slow_nothing_down(rates: PostgresRates) -> None:
     for n in range(2):
         meter.record_reply("relay", "tiny.example", THROTTLE)
         meter.record_reply("relay", f"{n}.example", THROTTLE)
-        await meter.adjust_limits()
-    assert await rates.list_limits() == []
+        await meter.refresh_limits_and_tokens()
+    assert await rates.list_limits_and_paces() == []
     meter.record_reply("relay", "tiny.example", THROTTLE)
     meter.record_reply("relay", "tiny.example", Outcome(OutcomeKind.ACCEPTED, 250))
-    await meter.adjust_limits()
-    assert [pace.key for pace in await rates.list_limits()] == ["relay tiny.example"]
+    await meter.refresh_limits_and_tokens()
+    assert [pace.key for pace in await rates.list_limits_and_paces()] == ["relay tiny.example"]
 
 
-async def test_a_relay_that_shuts_down_slows_nothing_down(rates: PostgresRates) -> None:
+async def test_a_relay_that_shuts_down_slows_nothing_down(rates: PostgresRateLimits) -> None:
     """Its 421 on every connection is not held against the domains of the mail that was just under way."""
     meter = RateLimiter(rates, "a")
     for outcome, paces in ((Outcome(OutcomeKind.DEFERRED, 421, "4.3.2"), 0), (THROTTLE, 1)):
         for _ in range(50):
             meter.record_reply("relay", "gmail.com", outcome)
-        await meter.adjust_limits()
-        assert len(await rates.list_limits()) == paces
+        await meter.refresh_limits_and_tokens()
+        assert len(await rates.list_limits_and_paces()) == paces
 
 
-async def test_old_windows_and_paces_are_forgotten(rates: PostgresRates) -> None:
+async def test_old_windows_and_paces_are_forgotten(rates: PostgresRateLimits) -> None:
     """What is over goes, so many rows a statement, and the window in hand stays."""
     await limit(rates, "brand", BRAND, 10)
     await RateLimiter(rates, "a").admit_messages(wanted(1))
@@ -280,12 +280,15 @@ async def test_old_windows_and_paces_are_forgotten(rates: PostgresRates) -> None
         "FROM generate_series(1, 5) n"
     )
     await rates._pool.execute("INSERT INTO paces VALUES ('relay', 'x.example', 1, 9, now() - interval '1 hour', '{}')")
-    assert [await delete_old_windows(rates._pool, 3), await delete_old_windows(rates._pool, 3)] == [3, 2]
+    assert [await delete_finished_rate_windows(rates._pool, 3), await delete_finished_rate_windows(rates._pool, 3)] == [
+        3,
+        2,
+    ]
     assert await used(rates) == {f"{BRAND}/day": 1}
     assert await rates._pool.fetchval("SELECT count(*) FROM paces") == 0
 
 
-async def test_changes_stand_in_the_ledger(rates: PostgresRates) -> None:
+async def test_changes_stand_in_the_ledger(rates: PostgresRateLimits) -> None:
     """Who set and who cleared a limit is on record."""
     await limit(rates, "processor", "relay", 5)
     await rates.clear_limits("processor", "relay", None, "robin")

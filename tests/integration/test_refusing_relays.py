@@ -16,13 +16,13 @@ from structlog.testing import capture_logs
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.processor_conditions import ConditionReporter
 from mailer.pipeline.routing import NO_CONNECTION, NoRoute
-from mailer.pipeline.transitions import UNUSABLE, after_no_route
+from mailer.pipeline.transitions import UNUSABLE, step_if_unroutable_too_long
 from mailer.policy.category import Lane
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.processor_states import ProcessorState
-from mailer.processors.smtp import SmtpProcessor
-from mailer.rendering.mailing import MailingRenderer
+from mailer.processors.smtp_processor import SmtpProcessor
+from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.runtime.readiness import Readiness
 from tests.campaigns import commands
 from tests.factories import ACCEPTED, FakeProcessor, World, person
@@ -160,7 +160,7 @@ async def test_one_refused_recipient_keeps_nobody_from_the_relay(world: World) -
     states = Counter(row["state"] for row in await world.pool.fetch("SELECT state FROM deliveries"))
     assert states == {"handed_over": 3, "queued": 1, "deferred": 3}
     await world.due_now()
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await run_all(world, world.handover_by([first, FakeProcessor(name="spare", weight=0)]))
     states = Counter(row["state"] for row in await world.pool.fetch("SELECT state FROM deliveries"))
     assert states == {"handed_over": 7}
@@ -184,7 +184,7 @@ async def offer_for(
             "UPDATE deliveries SET tried_at = now() - $1::interval WHERE tried_at IS NOT NULL", age
         )
         await world.due_now()
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         await run_all(world, handover)
         await handover.hand_over_batches((await world.accept([person(900 + number)], others)).batches)
 
@@ -270,7 +270,7 @@ async def test_a_relay_that_denies_everybody_gives_nobody_up(world: World, peopl
     accepted = await world.accept([person(n) for n in range(people)])
     for _ in range(4):
         await world.pool.execute("UPDATE deliveries SET tried_at = now() - interval '90 days'")
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         await run_all(world, handover)
     assert set((await world.states(accepted.mailing_id)).values()) == {("queued", "")}
 
@@ -310,11 +310,11 @@ async def test_what_workers_find_is_seen(world: World, tmp_path: Path, database_
     handover, ready = world.handover_by([away]), Readiness()
     relays = ConditionReporter(handover.routes, world.processors, "worker-1", ready)
     await relays.report_changes()
-    assert [state.state for state in await world.processors.list_states()] == ["unused"]
+    assert [state.state for state in await world.processors.list_states_over_workers()] == ["unused"]
     assert ready.problems == {}
     await handover.hand_over_batches(accepted.batches)
     await relays.report_changes()
-    [state] = await world.processors.list_states()
+    [state] = await world.processors.list_states_over_workers()
     assert (state.state, state.error, state.remedy, state.workers) == (
         "auth_refused",
         "relay-us: AUTH refused",
@@ -334,19 +334,19 @@ async def test_what_workers_find_is_seen(world: World, tmp_path: Path, database_
         in (await operator.done("mailing", "show", str(accepted.mailing_id))).out
     )
     await world.pool.execute("UPDATE relay_states SET seen_at = now() - interval '3 minutes'")
-    assert await world.processors.list_states() == []
+    assert await world.processors.list_states_over_workers() == []
 
 
 async def test_workers_that_differ(world: World) -> None:
     """A trouble comes before what works, with how many workers meet it; a worker that ends is forgotten."""
     now = datetime.now(UTC)
     for worker, state in (("a", "working"), ("b", "down"), ("c", "down"), ("d", "unused")):
-        await world.processors.note_states(worker, [ProcessorState("relay", state, now, times=2)])
-    [found] = await world.processors.list_states()
+        await world.processors.store_states_of_worker(worker, [ProcessorState("relay", state, now, times=2)])
+    [found] = await world.processors.list_states_over_workers()
     assert (found.state, found.workers, found.times) == ("down", 2, 4)
     for worker in ("b", "c"):
-        await world.processors.forget_states(worker)
-    assert [found.state for found in await world.processors.list_states()] == ["working"]
+        await world.processors.delete_states_of_worker(worker)
+    assert [found.state for found in await world.processors.list_states_over_workers()] == ["working"]
 
 
 def test_a_notice_that_no_relay_takes_is_written_in_the_end() -> None:
@@ -358,7 +358,7 @@ def test_a_notice_that_no_relay_takes_is_written_in_the_end() -> None:
     lasting, just_begun = NoRoute(NO_CONNECTION, None, now, UNUSABLE), NoRoute(NO_CONNECTION, None, now)
 
     def written(press: MailingRenderer, route: NoRoute) -> bool:
-        return after_no_route(row_of(press, ADA), press, press.category, route, now) is not None
+        return step_if_unroutable_too_long(row_of(press, ADA), press, press.category, route, now) is not None
 
     assert written(notice, lasting)
     assert not written(notice, just_begun)
@@ -377,5 +377,5 @@ async def test_who_was_given_nothing_was_handed_no_data(world: World) -> None:
     ):
         accepted = await world.accept([person(n) for n in range(3)])
         await world.handover(FakeProcessor(lambda _, answer=answer: answer, name)).hand_over_batches(accepted.batches)  # type: ignore[misc]
-    holders = {holder.processor: holder.handovers for holder in await world.processors.list_data_holders()}
+    holders = {holder.processor: holder.handovers for holder in await world.processors.list_processors_handed_data()}
     assert holders == {"taker": 3, "loser": 3}

@@ -8,8 +8,8 @@ import pytest
 
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.rehashing import rehash_addresses
-from mailer.rendering.mailboxes import legacy_mailbox
+from mailer.postgres.address_rehashing import rehash_legacy_addresses
+from mailer.rendering.mailbox_spellings import legacy_mailbox
 from tests.accounts import said
 from tests.factories import BRAND, World, open_world, person
 
@@ -64,8 +64,8 @@ async def test_an_opt_out_holds_for_known_people_and_new_ones(before: World, wor
     """After the hashes were made anew, whoever left before has left, by their old account and by a new one."""
     await before.known(1, email=MUNICH)
     await before.standings.record_opt_out(BRAND, await before.id_of("user-1"), "newsletter", "test")
-    assert await rehash_addresses(world.pool, world.hasher) == 1
-    assert await rehash_addresses(world.pool, world.hasher) == 0
+    assert await rehash_legacy_addresses(world.pool, world.hasher) == 1
+    assert await rehash_legacy_addresses(world.pool, world.hasher) == 0
     assert await optional_mail(world, person(1, email=MUNICH), person(2, email="Ada@xn--mnchen-3ya.example")) == []
 
 
@@ -74,7 +74,7 @@ async def test_an_opt_out_of_an_address_that_nobody_has_any_more_holds(before: W
     await before.known(1, email=STRASZE)
     await before.standings.record_opt_out(BRAND, await before.id_of("user-1"), "*", "test")
     await said(before, "erase")
-    assert await rehash_addresses(world.pool, world.hasher) == 0
+    assert await rehash_legacy_addresses(world.pool, world.hasher) == 0
     assert await optional_mail(world, person(2, email=STRASZE)) == []
     assert await optional_mail(world, person(3, email="ada@people.example")) == ["ada@people.example"]
 
@@ -84,7 +84,7 @@ async def test_what_a_file_suppressed_holds(before: World, world: World) -> None
     new = NewSuppression("newsletter", "opt_out", "list", "Grace")
     assert await before.suppressions.suppress_addresses(BRAND, BRAND, [(MUNICH, new)]) == 1
     await bring_up_to_date(world)
-    assert len(await world.suppressions.suppressions_of_address(BRAND, BRAND, MUNICH)) == 1
+    assert len(await world.suppressions.all_suppressions_of_address(BRAND, BRAND, MUNICH)) == 1
     assert await optional_mail(world, person(1, email=MUNICH)) == []
 
 
@@ -94,7 +94,7 @@ async def test_two_mailboxes_that_had_one_hash_are_told_apart(before: World, wor
     await before.known(2, email=STRASZE)
     await before.standings.record_opt_out(BRAND, await before.id_of("user-1"), "promotional", "test")
     await bring_up_to_date(world)
-    assert await rehash_addresses(world.pool, world.hasher) == 1
+    assert await rehash_legacy_addresses(world.pool, world.hasher) == 1
     await world.standings.record_opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
     left = {
         row["ref"]: row["opted_out"]
@@ -109,7 +109,7 @@ async def test_a_dead_mailbox_says_nothing_of_one_with_the_same_hash(before: Wor
         [id_] = await before.known(number, email=address)
         if address != STRASZE:
             await before.standings.mark_address_dead(BRAND, id_, address, "test")
-    await rehash_addresses(world.pool, world.hasher)
+    await rehash_legacy_addresses(world.pool, world.hasher)
     dead = await world.pool.fetch(
         "SELECT ref FROM recipients r JOIN standings s ON s.recipient_id = r.id WHERE address_dead_at IS NOT NULL"
         " ORDER BY ref"
@@ -121,14 +121,14 @@ async def test_what_was_lifted_is_not_brought_back(before: World, world: World) 
     """People who consent after the change get mail, also at their next event."""
     await before.known(1, email=MUNICH)
     await before.standings.record_opt_out(BRAND, await before.id_of("user-1"), "newsletter", "test")
-    await rehash_addresses(world.pool, world.hasher)
+    await rehash_legacy_addresses(world.pool, world.hasher)
     [found] = [
         one
-        for one in await world.suppressions.suppressions_of(BRAND, await world.id_of("user-1"))
+        for one in await world.suppressions.all_suppressions_of_recipient(BRAND, await world.id_of("user-1"))
         if one.lifted_at is None
     ]
     assert await world.suppressions.lift_suppression(found.id, "Grace", "asked for it")
-    await rehash_addresses(world.pool, world.hasher)
+    await rehash_legacy_addresses(world.pool, world.hasher)
     assert await optional_mail(world, person(1, email=MUNICH)) == ["ada@xn--mnchen-3ya.example"]
 
 

@@ -8,9 +8,16 @@ import structlog
 
 from mailer.pipeline import consumers
 from mailer.pipeline.background_hand_overs import HandOverTasks
-from mailer.pipeline.message_retries import MessageRetries
+from mailer.pipeline.unsettled_message_retries import UnsettledMessageRetries
 from mailer.policy.category import Lane
-from mailer.ports.broker import BrokerMessage, BrokerUnavailable, HeaderName, QueueRefused, ReceivedMessage, Unroutable
+from mailer.ports.broker import (
+    BrokerMessage,
+    BrokerUnavailable,
+    HeaderName,
+    MessageUnroutable,
+    QueueRefusedMessage,
+    ReceivedMessage,
+)
 from tests.brokers import FakeBroker
 from tests.factories import FakeReceived, World, person, plain_event, received, until
 
@@ -18,7 +25,9 @@ from tests.factories import FakeReceived, World, person, plain_event, received, 
 async def relayed(world: World, done: Callable[[], bool]) -> None:
     """Relays until something has come about."""
     stop = asyncio.Event()
-    relay = asyncio.create_task(consumers.relay_outbox(world.outbox, world.broker, world.letters, "relay", stop))
+    relay = asyncio.create_task(
+        consumers.relay_outbox_until_stopped(world.outbox, world.broker, world.letters, "relay", stop)
+    )
 
     async def condition() -> bool:
         return done()
@@ -44,7 +53,9 @@ async def test_what_is_parked_is_published(world: World) -> None:
     """Rows that are there before and after it starts are published with their publisher, and go."""
     await world.outbox.add_messages("mailer.events", [message(1)])
     stop = asyncio.Event()
-    relay = asyncio.create_task(consumers.relay_outbox(world.outbox, world.broker, world.letters, "relay", stop))
+    relay = asyncio.create_task(
+        consumers.relay_outbox_until_stopped(world.outbox, world.broker, world.letters, "relay", stop)
+    )
 
     async def arrived(n: int) -> bool:
         return len(world.broker.published) == n
@@ -87,7 +98,9 @@ async def test_a_broker_that_is_away(world: World) -> None:
 
     world.broker.refuses = refuse
     stop = asyncio.Event()
-    relay = asyncio.create_task(consumers.relay_outbox(world.outbox, world.broker, world.letters, "relay", stop))
+    relay = asyncio.create_task(
+        consumers.relay_outbox_until_stopped(world.outbox, world.broker, world.letters, "relay", stop)
+    )
 
     async def put_back() -> bool:
         return asked > 0 and bool(await world.pool.fetchval("SELECT owner IS NULL AND lease_until IS NULL FROM outbox"))
@@ -106,7 +119,7 @@ async def test_rows_of_a_queue_that_refuses_hold_up_no_others(world: World) -> N
         "mailer.events", [BrokerMessage(b"{}", "full.newsletter", f"f-{n}") for n in range(450)]
     )
     await world.outbox.add_messages("mailer.events", [message(n) for n in range(3)])
-    full = QueueRefused("its queue may be full")
+    full = QueueRefusedMessage("its queue may be full")
     world.broker.refuses = lambda item: full if item.routing_key == "full.newsletter" else None
     with structlog.testing.capture_logs() as logs:
         await relayed(world, lambda: len(world.broker.published) == 3)
@@ -122,9 +135,13 @@ async def test_a_dead_letter_whose_queue_refuses_holds_up_no_others(world: World
     """It is kept as a row when its second publication is refused, and so are those that came with it."""
     missing = FakeReceived(message(1))
     others = [received(plain_event({"refs": ["a"]})) for _ in range(3)]
-    world.broker.refuses = lambda _: QueueRefused("its queue may be full")
-    keep = consumers.store_dead_letters(world.letters, world.broker, lambda exchange, key: key == "b1.newsletter")
-    await asyncio.wait_for(MessageRetries("mailer.dead", keep, asyncio.Event()).handle_messages([missing, *others]), 30)
+    world.broker.refuses = lambda _: QueueRefusedMessage("its queue may be full")
+    keep = consumers.build_dead_letter_handler(
+        world.letters, world.broker, lambda exchange, key: key == "b1.newsletter"
+    )
+    await asyncio.wait_for(
+        UnsettledMessageRetries("mailer.dead", keep, asyncio.Event()).handle_until_settled([missing, *others]), 30
+    )
     assert {item.settled for item in (missing, *others)} == {"ack"}
     assert [letter.kind for letter in await world.letters.list_dead_letters(10)][-1] == "missing_queue"
     assert len(await world.letters.list_dead_letters(10)) == 4
@@ -133,7 +150,7 @@ async def test_a_dead_letter_whose_queue_refuses_holds_up_no_others(world: World
 async def test_what_nothing_takes_is_a_dead_letter(world: World) -> None:
     """A row for no queue becomes a dead letter with its publisher, and does not hold up the others."""
     await world.outbox.add_messages("mailer.events", [message(n) for n in range(3)])
-    world.broker.refuses = lambda item: Unroutable("no queue is bound") if item.message_id == "m-1" else None
+    world.broker.refuses = lambda item: MessageUnroutable("no queue is bound") if item.message_id == "m-1" else None
     await relayed(world, lambda: len(world.broker.published) == 2)
     [letter] = await world.letters.list_dead_letters(10)
     assert (letter.reason, letter.publisher, letter.message.routing_key) == (
@@ -156,7 +173,7 @@ async def test_dead_letters_become_rows(world: World) -> None:
         FakeReceived(BrokerMessage(b"2", "nobody.service"), "mailer.events"),
         FakeReceived(BrokerMessage(b"3", "a.\0", "m\0", {HeaderName.REASON: "why\0"}), "mailer.dead"),
     ]
-    await consumers.store_dead_letters(world.letters, world.broker)(arrived)
+    await consumers.build_dead_letter_handler(world.letters, world.broker)(arrived)
     assert [item.settled for item in arrived] == ["ack"] * 3
     third, second, first = await world.letters.list_dead_letters(10)
     assert (first.reason, first.publisher, first.exchange) == ("v: is required", "broker:shop", "mailer.events")
@@ -180,7 +197,7 @@ async def test_batches_are_handed_over(world: World) -> None:
     bad = [FakeReceived(BrokerMessage(body, "newsletter"), "mailer.batches") for body in bodies]
     good = FakeReceived(BrokerMessage(b'{"batch": %d}' % accepted.batches[0], "newsletter"), "mailer.batches")
     gone = FakeReceived(BrokerMessage(b'{"batch": 999999}', "newsletter"), "mailer.batches")
-    await consumers.hand_over_batches(HandOverTasks(world.handover()), Lane.NEWSLETTER, asyncio.Event())(
+    await consumers.build_batch_handler(HandOverTasks(world.handover()), Lane.NEWSLETTER, asyncio.Event())(
         [*bad, good, gone]
     )
     assert [str(item.settled)[:8] for item in bad] == ["rejected"] * 7
@@ -194,7 +211,7 @@ async def test_batches_not_begun_at_a_stop_are_left_to_others(world: World) -> N
     stop = asyncio.Event()
     stop.set()
     item = FakeReceived(BrokerMessage(b'{"batch": %d}' % accepted.batches[0], "newsletter"), "mailer.batches")
-    await consumers.hand_over_batches(HandOverTasks(world.handover()), Lane.NEWSLETTER, stop)([item])
+    await consumers.build_batch_handler(HandOverTasks(world.handover()), Lane.NEWSLETTER, stop)([item])
     assert item.settled == "released"
     assert world.processor.sent == []
 
@@ -215,7 +232,7 @@ class Absent(FakeBroker):
 async def test_a_broker_that_is_waited_for_does_not_keep_a_worker_from_ending(world: World) -> None:
     """A consumer that has never connected ends when it is told to."""
     stop = asyncio.Event()
-    handle = consumers.store_dead_letters(world.letters, world.broker)
+    handle = consumers.build_dead_letter_handler(world.letters, world.broker)
     loop = asyncio.create_task(consumers.consume_queue(Absent(), "mailer.dead", 1, handle, stop))
     await asyncio.sleep(0)
     stop.set()
@@ -226,7 +243,7 @@ async def test_events_are_held_until_they_can_be_handled(world: World) -> None:
     """While the database is away messages stay in hand, handled when it is back, or left unsettled at a stop."""
     stop, failures = asyncio.Event(), 0
     item = received(plain_event([person(1)]))
-    handle = consumers.accept_events(world.intake(), Lane.NEWSLETTER)
+    handle = consumers.build_event_handler(world.intake(), Lane.NEWSLETTER)
 
     async def flaky(arrived: Sequence[ReceivedMessage]) -> None:
         nonlocal failures
@@ -235,7 +252,9 @@ async def test_events_are_held_until_they_can_be_handled(world: World) -> None:
             raise ConnectionError("the database is away")
         await handle(arrived)
 
-    await asyncio.wait_for(MessageRetries("mailer.events.newsletter", flaky, stop).handle_messages([item]), 20)
+    await asyncio.wait_for(
+        UnsettledMessageRetries("mailer.events.newsletter", flaky, stop).handle_until_settled([item]), 20
+    )
     assert (failures, item.settled) == (2, "ack")
     held = received(plain_event([person(2)]))
 
@@ -243,7 +262,9 @@ async def test_events_are_held_until_they_can_be_handled(world: World) -> None:
         stop.set()
         raise ConnectionError("the database is away")
 
-    await asyncio.wait_for(MessageRetries("mailer.events.newsletter", broken, stop).handle_messages([held]), 20)
+    await asyncio.wait_for(
+        UnsettledMessageRetries("mailer.events.newsletter", broken, stop).handle_until_settled([held]), 20
+    )
     assert held.settled is None
 
 

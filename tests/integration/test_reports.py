@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mailer.ports.reports import CampaignReport, ReportRefused
-from mailer.postgres.reports import PostgresReports
+from mailer.ports.reports import CampaignReport, ReportNotReady
+from mailer.postgres.campaign_reports import PostgresCampaignReports
 from tests.campaigns import commands, fetched, mailed, members
 from tests.factories import BRAND, World
 from tests.integration.web_world import KEY
@@ -19,7 +19,7 @@ MINIMUM = 20
 
 async def report(world: World, campaign: str) -> CampaignReport:
     """The report of a campaign that there is."""
-    made = await PostgresReports(world.pool).issue_report(BRAND, campaign, MINIMUM)
+    made = await PostgresCampaignReports(world.pool).get_or_issue_campaign_report(BRAND, campaign, MINIMUM)
     assert made is not None
     return made
 
@@ -70,18 +70,18 @@ async def test_only_what_was_handed_over_counts(world: World) -> None:
 
 async def test_a_report_waits_for_the_end(world: World) -> None:
     """A running campaign has no report yet, and says so; what is no campaign has none."""
-    reports = PostgresReports(world.pool)
+    reports = PostgresCampaignReports(world.pool)
     await mailed(world, members(0, US=30), campaign="spring")
     later = await world.accept(members(0, US=60), campaign="spring")
-    with pytest.raises(ReportRefused, match="1 of 2 mailings of spring are not finished"):
-        await reports.issue_report(BRAND, "spring", MINIMUM)
+    with pytest.raises(ReportNotReady, match="1 of 2 mailings of spring are not finished"):
+        await reports.get_or_issue_campaign_report(BRAND, "spring", MINIMUM)
     assert await world.pool.fetchval("SELECT count(*) FROM reports") == 0
     await world.handover().hand_over_batches(later.batches)
-    await world.upkeep.finish_mailings()
+    await world.upkeep.finish_completed_mailings()
     assert (await report(world, "spring")).people == 60
     for unknown in ("sprin", "", "\0", "\ud800", str(later.mailing_id)):
-        assert await reports.issue_report(BRAND, unknown, MINIMUM) is None
-    assert await reports.issue_report("paltalk-2006", "spring", MINIMUM) is None
+        assert await reports.get_or_issue_campaign_report(BRAND, unknown, MINIMUM) is None
+    assert await reports.get_or_issue_campaign_report("paltalk-2006", "spring", MINIMUM) is None
 
 
 async def test_a_mailing_without_a_campaign_counts_by_itself(world: World) -> None:
@@ -89,7 +89,7 @@ async def test_a_mailing_without_a_campaign_counts_by_itself(world: World) -> No
     mailing = await mailed(world, members(0, US=30))
     assert (await report(world, str(mailing))).people == 30
     for other in (str(mailing).upper(), mailing.hex, f"{{{mailing}}}"):
-        assert await PostgresReports(world.pool).issue_report(BRAND, other, MINIMUM) is None
+        assert await PostgresCampaignReports(world.pool).get_or_issue_campaign_report(BRAND, other, MINIMUM) is None
 
 
 async def test_a_report_never_changes(world: World) -> None:
@@ -131,7 +131,7 @@ async def test_who_moves_is_not_found(world: World) -> None:
     await world.pool.execute("UPDATE recipients SET country = 'BR' WHERE ref = 'user-0'")
     mailing = await world.accept({"refs": [known["ref"] for known in people]}, campaign="after")
     await world.handover().hand_over_batches(mailing.batches)
-    await world.upkeep.finish_mailings()
+    await world.upkeep.finish_completed_mailings()
     after = await report(world, "after")
     assert (after.people, after.breakdowns) == (80, {"country": None, "locale": {"us": 40, "br": 40}})
 
@@ -165,7 +165,7 @@ async def test_the_api_answers_whoever_may_ask(world: World) -> None:
     running = await world.accept(members(0, US=30), campaign="running")
     assert running.batches
     await mailed(world, members(0, US=30), campaign="spring")
-    site = Site(reports=PostgresReports(world.pool))
+    site = Site(reports=PostgresCampaignReports(world.pool))
     async with site.client() as client:
         good = {"authorization": f"Bearer {KEY}"}
         asked = {

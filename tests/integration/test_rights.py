@@ -8,21 +8,21 @@ from typing import Any
 import pytest
 
 from mailer.actions.account_flags import UnknownRecipient, set_account_flag
-from mailer.actions.consent import electronic_notice_basis
-from mailer.actions.disclosure import DisclosureRefused, record_disclosure
-from mailer.actions.legal_hold import HoldRefused, lift_legal_hold, set_legal_hold
-from mailer.actions.rights import erase_recipient, export_data, mark_under_13, rectify_recipient
+from mailer.actions.consent import electronic_notice_basis_in_words
+from mailer.actions.legal_disclosure import DisclosureRefused, record_disclosure_to_authority
+from mailer.actions.legal_hold import LegalHoldRefused, lift_legal_hold, set_legal_hold
+from mailer.actions.rights import erase_recipient, mark_under_13, read_personal_data, rectify_recipient
 from mailer.events import Person
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy
 from mailer.ports.broker import BrokerMessage
-from mailer.ports.dead_letters import DeadKind
+from mailer.ports.dead_letters import DeadLetterKind
 from mailer.ports.recipient_import import ImportRow
-from mailer.ports.rights import DataCorrection, Disclosure, ErasureBlocked, NoLegalHold, RecipientErased
+from mailer.ports.rights import DataCorrection, ErasureBlocked, LegalDisclosure, NoLegalHold, RecipientErased
 from mailer.ports.standings import StandingFlag
-from mailer.postgres.coverage import read_coverage
-from mailer.postgres.rights import PostgresRights
+from mailer.postgres.mailing_coverage import read_mailing_coverage
+from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.web.data_archive import archive_page
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, controllers, person, policies
 from tests.integration.web_world import browse
@@ -69,7 +69,7 @@ async def test_an_erasure_empties_what_hangs_on_the_person(world: World) -> None
             await world.pool.execute(f"INSERT INTO {table} VALUES {values}", recipient_id, both.mailing_id)  # noqa: S608
     for address in (ADA, "user-2@people.example"):
         letter = BrokerMessage(f'{{"email": "{address}"}}'.encode(), "interpals.x")
-        await world.letters.add_dead_letter(letter, "mailer.events", "x", "bad", "shop", DeadKind.REFUSED)
+        await world.letters.add_dead_letter(letter, "mailer.events", "x", "bad", "shop", DeadLetterKind.REFUSED)
     await erased(world)
     for table in (*(name.split()[0] for name in HANGING), "ledger_notes"):
         found = await world.pool.fetch(f"SELECT DISTINCT recipient_id FROM {table}")  # noqa: S608 - our own
@@ -116,8 +116,8 @@ async def test_who_held_data_is_listed_and_confirms(world: World) -> None:
     [keeper] = done.keepers
     assert (keeper.processor, keeper.country, keeper.contract) == ("fake", "ZZ", "none")
     assert timedelta(days=29) < keeper.due_at - datetime.now(UTC) < timedelta(days=31)
-    assert await world.processors.confirm_erasure(ada, "fake", "Dana")
-    assert not await world.processors.confirm_erasure(ada, "fake", "Dana")
+    assert await world.processors.confirm_erasure_by_processor(ada, "fake", "Dana")
+    assert not await world.processors.confirm_erasure_by_processor(ada, "fake", "Dana")
     [kept] = await world.processors.list_erasure_duties()
     assert (kept.confirmed_at is not None, kept.confirmed_by) == (True, "Dana")
     [entry] = [entry for entry in await world.entries(kind="action") if entry["reason"] == "erasure_confirmed"]
@@ -158,7 +158,7 @@ async def test_data_from_before_change_nobody(world: World, way: str) -> None:
         if way == "event":
             await world.accept([{"ref": ref, "email": ADA, "collected_at": before.isoformat()}])
         else:
-            await world.importer().import_rows(
+            await world.importer().import_recipients(
                 [ImportRow(Person(ref=ref, email=ADA, collected_at=before), audiences=("all",))]
             )
     emails = {found["ref"]: found["email"] for found in await world.pool.fetch("SELECT ref, email FROM recipients")}
@@ -191,7 +191,7 @@ async def test_what_waits_is_cancelled(world: World, state: str) -> None:
     if state != "queued":
         await world.pool.execute("UPDATE deliveries SET state = $1, reason = 'later', due_at = now()", state)
         await world.pool.execute("UPDATE counters SET state = $1, reason = 'later'", state)
-    telling = PostgresRights(world.pool, world.hasher, world.standings, controllers(), tell=True)
+    telling = PostgresPrivacyRights(world.pool, world.hasher, world.standings, controllers(), tell=True)
     done = await erase_recipient(telling, POLICY, ada, "test")
     assert done.cancelled == 1
     assert await world.counted(accepted.mailing_id) == {("cancelled", "erased"): 1}
@@ -204,7 +204,7 @@ async def test_what_waits_is_cancelled(world: World, state: str) -> None:
     [mailing] = json.loads(told["body"])["mailings"]
     assert mailing["deliveries"] == [{"ref": "user-1", "reason": "erased", "attempt": 0}]
     await world.handover().hand_over_batches(accepted.batches)
-    await world.upkeep.finish_mailings()
+    await world.upkeep.finish_completed_mailings()
     status = await world.mailings.mailing_status(accepted.mailing_id)
     assert status is not None
     assert status.state == "finished"
@@ -249,9 +249,11 @@ async def test_holds_are_set_and_lifted_by_name(world: World) -> None:
         await erase_recipient(world.rights, POLICY, ada, "test")
     assert await world.states(queued.mailing_id) == {"user-1": ("queued", "")}
     assert (await row(world, "standings", ada))["legal_hold_at"] is not None
-    copy = await export_data(world.rights, POLICY, ada, datetime.now(UTC))
+    copy = await read_personal_data(world.rights, POLICY, ada, datetime.now(UTC))
     assert [named["reference"] for named in copy["holds"]] == ["B"]
-    assert copy["basis"]["electronic_notices"] == electronic_notice_basis(POLICY, copy["data"]["policy_version"])
+    assert copy["basis"]["electronic_notices"] == electronic_notice_basis_in_words(
+        POLICY, copy["data"]["policy_version"]
+    )
     await lift_legal_hold(world.rights, BRAND, ada, "A", "Dana")
     with pytest.raises(NoLegalHold, match="'A'"):
         await lift_legal_hold(world.rights, BRAND, ada, "A", "Dana")
@@ -265,10 +267,10 @@ async def test_holds_are_set_and_lifted_by_name(world: World) -> None:
 async def test_law_needs_names(world: World) -> None:
     """A hold without a reference, a disclosure without fields, and either of nobody are refused, and leave no entry."""
     [ada] = await world.known(1)
-    with pytest.raises(HoldRefused):
+    with pytest.raises(LegalHoldRefused):
         await set_legal_hold(world.rights, BRAND, ada, " ", "Dana", named=False)
     with pytest.raises(DisclosureRefused):
-        await record_disclosure(world.rights, BRAND, ada, Disclosure("Court", "A", ()), "Dana")
+        await record_disclosure_to_authority(world.rights, BRAND, ada, LegalDisclosure("Court", "A", ()), "Dana")
     for act in (
         set_legal_hold(world.rights, BRAND, 99, "A", "D", named=False),
         lift_legal_hold(world.rights, BRAND, 99, "A", "D"),
@@ -276,7 +278,7 @@ async def test_law_needs_names(world: World) -> None:
         with pytest.raises(UnknownRecipient):
             await act
     with pytest.raises(UnknownRecipient):
-        await record_disclosure(world.rights, BRAND, 99, Disclosure("Court", "A", ("email",)), "Dana")
+        await record_disclosure_to_authority(world.rights, BRAND, 99, LegalDisclosure("Court", "A", ("email",)), "Dana")
     assert await world.entries(kind="action") == []
 
 
@@ -285,7 +287,7 @@ async def test_nobody_has_no_rights(world: World) -> None:
     [ada] = await world.known(1)
     for policy, recipient_id in ((POLICY, 99), (policies()["peerstream"], ada)):
         with pytest.raises(UnknownRecipient):
-            await export_data(world.rights, policy, recipient_id, datetime.now(UTC))
+            await read_personal_data(world.rights, policy, recipient_id, datetime.now(UTC))
         with pytest.raises(UnknownRecipient):
             await erase_recipient(world.rights, policy, recipient_id, "test")
         with pytest.raises(UnknownRecipient):
@@ -297,7 +299,7 @@ async def test_a_copy_of_who_got_nothing(world: World) -> None:
     """Whoever was only made known has a copy too: empty lists, and nothing of anybody else."""
     ada, bob = await world.known(1, 2)
     await set_account_flag(world.standings, BRAND, bob, StandingFlag.RESTRICTED, True, "test")
-    copy = await export_data(world.rights, POLICY, ada, datetime.now(UTC))
+    copy = await read_personal_data(world.rights, POLICY, ada, datetime.now(UTC))
     assert (copy["ref"], copy["data"]["email"]) == ("user-1", ADA)
     for name in (
         "consents",
@@ -317,9 +319,9 @@ async def test_a_copy_of_who_got_nothing(world: World) -> None:
 async def test_purges_are_due_where_it_was_promised(world: World) -> None:
     """A finished mailing of a brand that promised nothing about retention is nobody's to purge."""
     await world.handover().hand_over_batches((await world.accept([person(1)])).batches)
-    assert await world.upkeep.finish_mailings() == 1
+    assert await world.upkeep.finish_completed_mailings() == 1
     assert await world.processors.list_purge_duties() == []
-    assert [(h.brand, h.processor, h.handovers) for h in await world.processors.list_data_holders()] == [
+    assert [(h.brand, h.processor, h.handovers) for h in await world.processors.list_processors_handed_data()] == [
         (BRAND, "fake", 1)
     ]
 
@@ -335,11 +337,11 @@ async def test_only_what_was_handed_counts_as_handed_data(world: World) -> None:
     for _ in range(120):
         accepted = await world.accept([person(number) for number in range(1, 6)])
         await world.handover(fake).hand_over_batches(accepted.batches)
-    [before] = await world.processors.list_data_holders()
+    [before] = await world.processors.list_processors_handed_data()
     assert (before.brand, before.processor, before.country, before.contract) == (BRAND, "fake", "ZZ", "none")
     assert before.handovers == 120 * 3
-    await world.upkeep.fold_counters()
-    assert await world.processors.list_data_holders() == [before]
+    await world.upkeep.sum_counter_deltas()
+    assert await world.processors.list_processors_handed_data() == [before]
     assert await world.pool.fetchval("SELECT count(*) FROM handed") == 1
 
 
@@ -349,7 +351,7 @@ async def test_coverage_of_a_mailing_to_some(world: World) -> None:
     accepted = await world.accept({"refs": ["user-1", "user-2"]})
     await world.standings.record_opt_out(BRAND, await world.id_of("user-2"), "newsletter", "test")
     await world.handover().hand_over_batches(accepted.batches)
-    found = await read_coverage(world.pool, accepted.mailing_id)
+    found = await read_mailing_coverage(world.pool, accepted.mailing_id)
     assert (found.accounts, found.counts[("handed_over", "")]) == (3, 1)
     assert list(found.unreached) == [("user-2", "suppressed", "opted_out"), ("user-3", "not_addressed", "")]
 
@@ -390,6 +392,6 @@ async def test_a_text_that_looks_like_a_time_is_shown_as_it_is(world: World, tex
     """The page of a person's data can be made whatever stands in them; real times are in words."""
     [ada] = await world.known(1, collected_at="2026-01-01T00:00:00Z")
     await world.accept([person(1, context={"headline": text})])
-    page = archive_page(await export_data(world.rights, POLICY, ada, datetime.now(UTC)))
+    page = archive_page(await read_personal_data(world.rights, POLICY, ada, datetime.now(UTC)))
     assert text in page
     assert "2026-01-01 00:00:00 UTC" in page

@@ -20,21 +20,21 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import ITSELF, Identity, IdentityKind
 from mailer.policy.publisher_rights import (
     OWN_TEMPLATES,
-    AccountRight,
+    AccountActionAttempt,
+    PublishAttempt,
     PublisherRights,
-    PublishRight,
-    ReadDataRight,
-    ReadRight,
+    ReadableData,
+    ReadDataAttempt,
     Wish,
 )
 from mailer.ports.broker import BrokerMessage, HeaderName
-from mailer.ports.dead_letters import DeadKind
-from mailer.processors.capture import CaptureFolder as Captured
+from mailer.ports.dead_letters import DeadLetterKind
+from mailer.processors.capture_server import CaptureFolder as Captured
 from mailer.rendering.template_library import TemplateLibrary
-from mailer.runtime.process import LoopHeartbeat, operator_paths
+from mailer.runtime.process_monitoring import LoopHeartbeat, operator_port_routes
 from mailer.runtime.readiness import Readiness
 from mailer.web.app import create_app
-from mailer.web.inbox import create_inbox
+from mailer.web.inbox import create_inbox_app
 from tests import factories
 from tests.factories import BRAND, FakeReceived, World, plain_event, policies, templates
 from tests.integration.test_account_events import event as account_event
@@ -61,32 +61,39 @@ def said(account: str) -> Row:
     body = {
         name: value for name, value in account_event(account).items() if name not in ("v", "brand", "ref", "account")
     }
-    return Row("POST", f"/api/v1/recipients/{BRAND}/user-1/{account}", AccountRight(BRAND, account), body)
+    return Row("POST", f"/api/v1/recipients/{BRAND}/user-1/{account}", AccountActionAttempt(BRAND, account), body)
 
 
 RECIPIENT = f"/api/v1/recipients/{BRAND}/user-1"
 ROUTES: dict[tuple[str, str], tuple[Row, ...]] = {
     ("POST", "/api/v1/events"): tuple(
-        Row("POST", "/api/v1/events", PublishRight(BRAND, category, "weekly"))
+        Row("POST", "/api/v1/events", PublishAttempt(BRAND, category, "weekly"))
         for category in ("newsletter", "service", "account", "promotional", "breach", "policy_change")
     ),
     ("GET", "/api/v1/events/{brand}/{event_id:path}"): (
-        Row("GET", f"/api/v1/events/{BRAND}/one", ReadDataRight(BRAND, ReadRight.STATUS)),
+        Row("GET", f"/api/v1/events/{BRAND}/one", ReadDataAttempt(BRAND, ReadableData.STATUS)),
     ),
     ("POST", "/api/v1/recipients/{brand}/{ref:path}/consents"): (
-        Row("POST", f"{RECIPIENT}/consents", AccountRight(BRAND, "consent"), CONSENT),
-        Row("POST", f"{RECIPIENT}/consents", AccountRight(BRAND, "withdraw"), {"scope": "newsletter", "given": False}),
+        Row("POST", f"{RECIPIENT}/consents", AccountActionAttempt(BRAND, "consent"), CONSENT),
+        Row(
+            "POST",
+            f"{RECIPIENT}/consents",
+            AccountActionAttempt(BRAND, "withdraw"),
+            {"scope": "newsletter", "given": False},
+        ),
     ),
     ("POST", "/api/v1/recipients/{brand}/{ref:path}/opt-outs"): (
-        Row("POST", f"{RECIPIENT}/opt-outs", AccountRight(BRAND, "opt_out"), {"scopes": ["newsletter"]}),
+        Row("POST", f"{RECIPIENT}/opt-outs", AccountActionAttempt(BRAND, "opt_out"), {"scopes": ["newsletter"]}),
     ),
     ("GET", "/api/v1/recipients/{brand}/{ref:path}/standing"): (
-        Row("GET", f"{RECIPIENT}/standing", ReadDataRight(BRAND, ReadRight.STANDING)),
+        Row("GET", f"{RECIPIENT}/standing", ReadDataAttempt(BRAND, ReadableData.STANDING)),
     ),
-    ("GET", "/api/v1/recipients/{brand}/{ref:path}"): (Row("GET", RECIPIENT, ReadDataRight(BRAND, ReadRight.EXPORT)),),
+    ("GET", "/api/v1/recipients/{brand}/{ref:path}"): (
+        Row("GET", RECIPIENT, ReadDataAttempt(BRAND, ReadableData.EXPORT)),
+    ),
     ("POST", "/api/v1/recipients/{brand}/{ref:path}/{account}"): tuple(said(account) for account in KINDS),
     ("GET", "/api/v1/reports/{brand}/{campaign}"): (
-        Row("GET", f"/api/v1/reports/{BRAND}/spring", ReadDataRight(BRAND, ReadRight.REPORT)),
+        Row("GET", f"/api/v1/reports/{BRAND}/spring", ReadDataAttempt(BRAND, ReadableData.REPORT)),
     ),
 }
 """Every route that asks for a key, with all that it can be asked for."""
@@ -112,7 +119,7 @@ INBOX = {
     "/inbox/{id}/raw",
 }
 """Those of captured mail, at the operators' port of `web`."""
-ANSWERING = {"mailer/web/app.py", "mailer/web/inbox.py", "mailer/runtime/process.py"}
+ANSWERING = {"mailer/web/app.py", "mailer/web/inbox.py", "mailer/runtime/process_monitoring.py"}
 """The modules that make something which answers over HTTP."""
 
 
@@ -120,11 +127,11 @@ def just(wish: Wish) -> PublisherRights:
     """Returns what just lets it."""
     at = PublisherRights(brands=frozenset({wish.brand}))
     match wish:
-        case PublishRight(_, category):
+        case PublishAttempt(_, category):
             return replace(at, categories=frozenset({category}))
-        case AccountRight(_, action):
+        case AccountActionAttempt(_, action):
             return replace(at, actions=frozenset({action}))
-        case ReadDataRight(_, read):
+        case ReadDataAttempt(_, read):
             return replace(at, reads=frozenset({read}))
 
 
@@ -171,8 +178,8 @@ def test_each_route_has_a_row(world: World) -> None:
 
 def test_the_operators_port_only_shows(tmp_path: Path) -> None:
     """Its paths are known, all are read only, and none is a path of the public site; nothing else answers over HTTP."""
-    assert operator_paths(Readiness(), LoopHeartbeat(), []).keys() == OPERATORS
-    assert set(routes_of(create_inbox(Captured(tmp_path)))) == {("GET", path) for path in INBOX}
+    assert operator_port_routes(Readiness(), LoopHeartbeat(), []).keys() == OPERATORS
+    assert set(routes_of(create_inbox_app(Captured(tmp_path)))) == {("GET", path) for path in INBOX}
     assert not (OPERATORS | INBOX) & {path for _, path in ROUTES} | WITHOUT_KEY.keys() & (OPERATORS | INBOX)
     makes = re.compile(r"= (_App|FastAPI|Starlette|OperatorPort|HTTPServer)\(|asyncio\.start_server\(")
     found = {path for path in Path(mailer.__file__).parent.rglob("*.py") if makes.search(path.read_text())}
@@ -188,7 +195,7 @@ async def test_the_api(world: World, route: tuple[str, str]) -> None:
 
         async def status(row: Row, key: str | None) -> tuple[int, str]:
             headers = {} if key is None else {"authorization": f"Bearer {key}"}
-            body = plain_event(PEOPLE, row.wish.category) if isinstance(row.wish, PublishRight) else row.body
+            body = plain_event(PEOPLE, row.wish.category) if isinstance(row.wish, PublishAttempt) else row.body
             answer = await client.request(row.method, row.path, json=body, headers=headers)
             return answer.status_code, answer.text
 
@@ -198,7 +205,9 @@ async def test_the_api(world: World, route: tuple[str, str]) -> None:
                 key = "mk_unknown"
                 if rights is not None:
                     key = (
-                        await world.publishers.grant_rights(Identity(IdentityKind.KEY, f"{row.wish[1]} {name}"), rights)
+                        await world.publishers.grant_rights_and_create_key(
+                            Identity(IdentityKind.KEY, f"{row.wish[1]} {name}"), rights
+                        )
                         or ""
                     )
                 code, text = await status(row, key)
@@ -208,7 +217,7 @@ async def test_the_api(world: World, route: tuple[str, str]) -> None:
                     assert code == (401 if rights is None else 403), f"{row} {name}: {text}"
                     assert rights is None or "`mailer publishers add" in text
         revoked = Identity(IdentityKind.KEY, "revoked")
-        ended = await world.publishers.grant_rights(revoked, everything())
+        ended = await world.publishers.grant_rights_and_create_key(revoked, everything())
         await world.publishers.revoke_rights(revoked)
         assert [(await status(row, ended))[0] for row in ROUTES[route]] == [401] * len(ROUTES[route])
 
@@ -246,16 +255,16 @@ DOORS: dict[IdentityKind, Door] = {
 """Ways of each kind of publisher to intake: a key's event has been parked by the web, a person's by a command."""
 WISHES: tuple[Wish, ...] = (
     *(
-        PublishRight(BRAND, category, "")
+        PublishAttempt(BRAND, category, "")
         for category in ("newsletter", "service", "account", "promotional", "breach", "policy_change")
     ),
-    *(AccountRight(BRAND, action) for action in KINDS),
+    *(AccountActionAttempt(BRAND, action) for action in KINDS),
 )
 
 
 def wished(wish: Wish) -> dict[str, Any]:
     """The event that wishes it."""
-    if isinstance(wish, PublishRight):
+    if isinstance(wish, PublishAttempt):
         return plain_event(PEOPLE, wish.category)
     return account_event(wish[1])
 
@@ -268,25 +277,25 @@ async def test_queue_and_outbox(world: World, kind: IdentityKind) -> None:
         for role, (rights, allowed) in roles(wish).items():
             publisher = Identity(kind, f"{role} {number}")
             if rights is not None:
-                await world.publishers.grant_rights(publisher, rights)
+                await world.publishers.grant_rights_and_create_key(publisher, rights)
             event = wished(wish) | {"id": f"{role} {number}"}
             before = await world.entries(kind="action")
             arrived = await DOORS[kind](world, publisher, event)
-            await world.intake().accept_messages("service", [arrived])
-            assert (arrived.kind == DeadKind.NOT_ALLOWED) is not allowed, f"{wish} {role}: {arrived.settled}"
+            await world.intake().accept_event_messages("service", [arrived])
+            assert (arrived.kind == DeadLetterKind.NOT_ALLOWED) is not allowed, f"{wish} {role}: {arrived.settled}"
             if not allowed:
                 assert f"`mailer publishers add {quote(str(publisher))} --brand {BRAND} --" in str(arrived.settled)
-                assert await world.mailings.find_mailing(BRAND, event["id"]) is None
+                assert await world.mailings.find_mailing_of_event(BRAND, event["id"]) is None
                 assert await world.entries(kind="action") == before
 
 
 async def test_a_name_of_another_kind_has_no_rights(world: World) -> None:
     """Rights that were granted to the key shop are not the broker user's, the role's or the person's."""
-    await world.publishers.grant_rights(Identity(IdentityKind.KEY, "harbour"), everything())
+    await world.publishers.grant_rights_and_create_key(Identity(IdentityKind.KEY, "harbour"), everything())
     for kind in (IdentityKind.BROKER, IdentityKind.ROLE, IdentityKind.PERSON):
         arrived = await DOORS[kind](world, Identity(kind, "harbour"), plain_event(PEOPLE))
-        await world.intake().accept_messages("newsletter", [arrived])
-        assert arrived.kind == DeadKind.NOT_ALLOWED
+        await world.intake().accept_event_messages("newsletter", [arrived])
+        assert arrived.kind == DeadLetterKind.NOT_ALLOWED
 
 
 @pytest.mark.parametrize("kind", DOORS)
@@ -294,14 +303,14 @@ async def test_what_waits_when_its_publisher_is_revoked_is_not_taken_in(world: W
     """An event that was published before the revocation, and arrives after it, is a dead letter."""
     await world.known(1)
     publisher = Identity(kind, "harbour")
-    await world.publishers.grant_rights(publisher, everything())
+    await world.publishers.grant_rights_and_create_key(publisher, everything())
     arrived = [await DOORS[kind](world, publisher, wished(wish) | {"id": f"{wish}"}) for wish in WISHES]
     await world.publishers.revoke_rights(publisher)
     before = await world.entries(kind="action")
-    await world.intake().accept_messages("service", arrived)
-    assert {one.kind for one in arrived} == {DeadKind.NOT_ALLOWED}
+    await world.intake().accept_event_messages("service", arrived)
+    assert {one.kind for one in arrived} == {DeadLetterKind.NOT_ALLOWED}
     assert await world.entries(kind="action") == before
-    assert [await world.mailings.find_mailing(BRAND, f"{wish}") for wish in WISHES] == [None] * len(WISHES)
+    assert [await world.mailings.find_mailing_of_event(BRAND, f"{wish}") for wish in WISHES] == [None] * len(WISHES)
 
 
 def own_words(template: str, event_id: str) -> dict[str, Any]:
@@ -314,7 +323,7 @@ def own_words(template: str, event_id: str) -> dict[str, Any]:
 
 async def by_api(world: World, publisher: Identity, event: dict[str, Any]) -> FakeReceived:
     """A request with the publisher's key, which is parked in the outbox and relayed by a worker."""
-    key = await world.publishers.grant_rights(publisher, everything())
+    key = await world.publishers.grant_rights_and_create_key(publisher, everything())
     async with browse(world) as client:
         answer = await client.post("/api/v1/events", json=event, headers={"authorization": f"Bearer {key}"})
         assert answer.status_code == 202, answer.text
@@ -331,11 +340,11 @@ async def test_mailers_own_words_wait_at_each_door(world: World, kind: IdentityK
     for name in ("shop", "pipeline", str(ITSELF)):
         publisher = Identity(kind, name)
         if kind is not IdentityKind.KEY:
-            await world.publishers.grant_rights(publisher, everything())
+            await world.publishers.grant_rights_and_create_key(publisher, everything())
         event = own_words(template, f"of {publisher}")
         arrived = await door(world, publisher, event)
-        await world.intake().accept_messages("service", [arrived])
-        status = await world.mailings.find_mailing(BRAND, event["id"])
+        await world.intake().accept_event_messages("service", [arrived])
+        status = await world.mailings.find_mailing_of_event(BRAND, event["id"])
         assert status is not None, arrived.settled
         assert (status.state, status.publisher) == ("awaiting_release", str(publisher))
     assert world.processor.sent == []
@@ -352,11 +361,11 @@ async def test_mail_of_mailers_own_kind_waits_by_any_name(
     monkeypatch.setattr(factories, "templates", lambda: library)
     for kind, template in product(DOORS, sorted(OWN_TEMPLATES)):
         publisher = Identity(kind, f"harbour {template}")
-        await world.publishers.grant_rights(publisher, everything())
+        await world.publishers.grant_rights_and_create_key(publisher, everything())
         event = own_words(template, f"of {publisher}") | {"template": f"our-{template}"}
         arrived = await DOORS[kind](world, publisher, event)
-        await world.intake().accept_messages("service", [arrived])
-        status = await world.mailings.find_mailing(BRAND, event["id"])
+        await world.intake().accept_event_messages("service", [arrived])
+        status = await world.mailings.find_mailing_of_event(BRAND, event["id"])
         assert status is not None, arrived.settled
         assert status.state == "awaiting_release"
     assert world.processor.sent == []
@@ -367,13 +376,15 @@ async def test_mail_of_mailers_own_kind_waits_by_any_name(
 async def test_mailers_own_words_need_their_own_category(world: World, kind: IdentityKind, template: str) -> None:
     """A publisher of all categories but `rights` says them neither as that nor as another."""
     publisher = Identity(kind, "harbour")
-    await world.publishers.grant_rights(publisher, without(PublishRight(BRAND, "rights", template)))
+    await world.publishers.grant_rights_and_create_key(publisher, without(PublishAttempt(BRAND, "rights", template)))
     for category in sorted(CATEGORIES):
         event = own_words(template, category) | {"category": category, "reason": "You asked us to"}
         arrived = await DOORS[kind](world, publisher, event)
-        await world.intake().accept_messages("service", [arrived])
-        assert arrived.kind == (DeadKind.NOT_ALLOWED if category == "rights" else DeadKind.REFUSED), category
-        assert await world.mailings.find_mailing(BRAND, event["id"]) is None
+        await world.intake().accept_event_messages("service", [arrived])
+        assert arrived.kind == (DeadLetterKind.NOT_ALLOWED if category == "rights" else DeadLetterKind.REFUSED), (
+            category
+        )
+        assert await world.mailings.find_mailing_of_event(BRAND, event["id"]) is None
     assert world.processor.sent == []
 
 
@@ -382,19 +393,19 @@ async def test_mailer_says_its_own_words_itself_and_nothing_else(world: World, t
     """Its own mail waits for nobody and goes out; other mail in its name is a dead letter."""
     event, headers = own_words(template, "own"), {HeaderName.PUBLISHER: str(ITSELF)}
     arrived = FakeReceived(BrokerMessage(json.dumps(event).encode(), f"{BRAND}.rights", event["id"], headers, "guest"))
-    await world.intake().accept_messages("service", [arrived])
-    status = await world.mailings.find_mailing(BRAND, event["id"])
+    await world.intake().accept_event_messages("service", [arrived])
+    status = await world.mailings.find_mailing_of_event(BRAND, event["id"])
     assert status is not None, arrived.settled
     assert status.state != "awaiting_release"
     assert len(world.processor.sent) == 1
     forged = BrokerMessage(json.dumps(plain_event(PEOPLE)).encode(), f"{BRAND}.newsletter", None, headers, "guest")
-    await world.intake().accept_messages("newsletter", [arrived := FakeReceived(forged)])
-    assert arrived.kind == DeadKind.NOT_ALLOWED
+    await world.intake().accept_event_messages("newsletter", [arrived := FakeReceived(forged)])
+    assert arrived.kind == DeadLetterKind.NOT_ALLOWED
 
 
 def test_the_matrix_knows_all_that_can_be_granted() -> None:
     """A new action or read appears in it."""
     wishes = [row.wish for rows in ROUTES.values() for row in rows]
-    assert {wish[1] for wish in wishes if isinstance(wish, AccountRight)} == set(KINDS)
-    assert {wish.what for wish in wishes if isinstance(wish, ReadDataRight)} == set(ReadRight)
-    assert {wish.category for wish in wishes if isinstance(wish, PublishRight)} <= set(CATEGORIES)
+    assert {wish[1] for wish in wishes if isinstance(wish, AccountActionAttempt)} == set(KINDS)
+    assert {wish.what for wish in wishes if isinstance(wish, ReadDataAttempt)} == set(ReadableData)
+    assert {wish.category for wish in wishes if isinstance(wish, PublishAttempt)} <= set(CATEGORIES)

@@ -124,10 +124,10 @@ async def test_only_a_consent_moves_somebody_to_a_version(world: World) -> None:
     words = {"source": "application", "version": "form 1", "words": "I agree to the policy of 2024.", "actor": "Ada"}
     agreed = Consent(version_scope("2024"), True, at=datetime.now(UTC), **words)
     ada = await world.id_of("user-1")
-    await world.consents.record_consent(BRAND, ada, agreed)
+    await world.consents.record_consent_or_withdrawal(BRAND, ada, agreed)
     assert (await said(world, 1)).collected_under == "2004\n\t2024"
     assert (await said(world, 1, policy_version="2004")).collected_under == "2004\n\t2024"
-    await world.consents.record_consent(BRAND, ada, replace(agreed, given=False, at=datetime.now(UTC)))
+    await world.consents.record_consent_or_withdrawal(BRAND, ada, replace(agreed, given=False, at=datetime.now(UTC)))
     found = await said(world, 1)
     assert (found.collected_under, found.opted_out) == ("2004", frozenset())
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.export import LedgerExport
+from mailer.ledger.ledger_operations import LedgerOperations
 from mailer.ledger.seals import SealRefused, SealSigner, seal_digest
 from mailer.ledger.writers import ChainWriter
 from tests.chains import add, age, body, faults, write
@@ -18,13 +18,13 @@ async def test_a_seal_names_what_moved(world: World) -> None:
     first, second = ChainWriter(KEY.encode()), ChainWriter(KEY.encode())
     await add(world, first)
     await add(world, second)
-    whole = body(await world.ledger.seal_if_moved())
-    assert await world.ledger.seal_if_moved() is None
+    whole = body(await world.ledger.seal_grown_chains())
+    assert await world.ledger.seal_grown_chains() is None
     assert {(head["writer"], head["n"]) for head in whole["heads"]} == {(str(first.id), 1), (str(second.id), 1)}
     assert (whole["whole"], whole["number"], whole["previous"]) == (True, 1, None)
     await add(world, second, 3)
     before = await world.ledger.latest_seal()
-    moved = body(await world.ledger.seal_if_moved())
+    moved = body(await world.ledger.seal_grown_chains())
     assert [(head["writer"], head["n"]) for head in moved["heads"]] == [(str(second.id), 4)]
     assert before is not None
     assert (moved["whole"], moved["number"], moved["previous"]) == (False, 2, seal_digest(before["body"]))
@@ -35,14 +35,14 @@ async def test_another_timekeeper_goes_on(world: World) -> None:
     """A process that has sealed nothing yet knows from the seals what has moved, and chains behind the newest."""
     writer = ChainWriter(KEY.encode())
     await add(world, writer)
-    await world.ledger.seal_if_moved()
-    other = LedgerExport(world.pool, KEY)
-    assert await other.seal_if_moved() is None
+    await world.ledger.seal_grown_chains()
+    other = LedgerOperations(world.pool, KEY)
+    assert await other.seal_grown_chains() is None
     await add(world, writer)
-    assert body(await other.seal_if_moved())["number"] == 2
-    assert await world.ledger.seal_if_moved() is None
+    assert body(await other.seal_grown_chains())["number"] == 2
+    assert await world.ledger.seal_grown_chains() is None
     await add(world, writer)
-    assert body(await world.ledger.seal_if_moved())["number"] == 3
+    assert body(await world.ledger.seal_grown_chains())["number"] == 3
     assert await faults(world) == []
 
 
@@ -50,11 +50,11 @@ async def test_a_head_that_only_an_older_seal_names(world: World) -> None:
     """All seals count: a chain that was cut is named by the one that had its end, though newer ones name others."""
     first, second = ChainWriter(KEY.encode()), ChainWriter(KEY.encode())
     await add(world, second)
-    await world.ledger.seal_if_moved()
+    await world.ledger.seal_grown_chains()
     await add(world, first, 3)
-    await world.ledger.seal_if_moved()
+    await world.ledger.seal_grown_chains()
     await add(world, second)
-    await world.ledger.seal_if_moved()
+    await world.ledger.seal_grown_chains()
     await world.pool.execute("DELETE FROM ledger WHERE writer = $1 AND n > 1", first.id)
     assert await faults(world) == [(str(first.id), 2, "missing")]
 
@@ -74,7 +74,7 @@ async def test_seals_cannot_be_edited_unnoticed(world: World, harm: str, number:
     writer = ChainWriter(KEY.encode())
     for _ in range(3):
         await add(world, writer)
-        await world.ledger.seal_if_moved()
+        await world.ledger.seal_grown_chains()
     await world.pool.execute(harm)
     found = await faults(world)
     assert found
@@ -87,13 +87,13 @@ async def test_old_seals_are_thinned_out(world: World) -> None:
     writer = ChainWriter(KEY.encode())
     for _ in range(3):
         await add(world, writer)
-        await world.ledger.seal_if_moved()
-    await world.ledger.seal_ledger()
+        await world.ledger.seal_grown_chains()
+    await world.ledger.seal_every_chain()
     await age(world, 40)
-    ledger = LedgerExport(world.pool, KEY)
+    ledger = LedgerOperations(world.pool, KEY)
     for _ in range(3):
         await add(world, writer)
-        await ledger.seal_if_moved()
+        await ledger.seal_grown_chains()
     kept = await world.pool.fetch("SELECT whole FROM seals ORDER BY id")
     assert [row["whole"] for row in kept] == [True, True, True, False, False]
     assert await faults(world) == []
@@ -106,16 +106,16 @@ async def test_old_seals_are_thinned_out(world: World) -> None:
 async def test_seals_of_the_form_before(world: World) -> None:
     """Seals that were made before they were chained still count, kept or published, and the next one names them."""
     [writer] = await write(world)
-    record = body(await world.ledger.seal_ledger())
+    record = body(await world.ledger.seal_every_chain())
     old = json.dumps({"at": record["at"], "heads": record["heads"]}, separators=(",", ":"))
     signature = SealSigner(KEY).sign_body(old)
     await world.pool.execute("DELETE FROM seals")
     await world.pool.execute("INSERT INTO seals (body, signature) VALUES ($1, $2)", old, signature)
-    ledger = LedgerExport(world.pool, KEY)
-    assert await ledger.seal_if_moved() is None
+    ledger = LedgerOperations(world.pool, KEY)
+    assert await ledger.seal_grown_chains() is None
     await write(world)
-    assert body(await ledger.seal_if_moved())["previous"] == seal_digest(old)
-    published = SealSigner(KEY).seal_record(old, signature)
+    assert body(await ledger.seal_grown_chains())["previous"] == seal_digest(old)
+    published = SealSigner(KEY).build_seal_record(old, signature)
     assert await faults(world, published) == []
     await world.pool.execute("DELETE FROM ledger WHERE writer = $1 AND n = 6", UUID(writer))
     assert await faults(world) == await faults(world, published) == [(writer, 6, "missing")]
@@ -125,14 +125,14 @@ async def test_seals_are_published_once(world: World) -> None:
     """What was made since the last published seal follows, and nothing for who is not of this database."""
 
     async def behind(last: dict[str, Any] | None) -> list[int]:
-        return [body(record)["number"] async for record in world.ledger.seals_after(last)]
+        return [body(record)["number"] async for record in world.ledger.seals_since_published(last)]
 
     await write(world)
-    first = await world.ledger.seal_ledger()
+    first = await world.ledger.seal_every_chain()
     assert await behind(None) == [1]
     assert await behind(first) == []
-    second = await world.ledger.seal_ledger()
-    await world.ledger.seal_ledger()
+    second = await world.ledger.seal_every_chain()
+    await world.ledger.seal_every_chain()
     assert await behind(first) == [2, 3]
     await world.pool.execute("DELETE FROM seals WHERE body = $1", second["body"])
     with pytest.raises(SealRefused, match="not kept in this database"):
@@ -150,10 +150,10 @@ async def old_writer(world: World, days: int) -> ChainWriter:
 async def test_what_came_after_a_seal_is_verified_alone(world: World) -> None:
     """Of a long ledger, only chains that may have moved since a kept seal are read; each fault in them is named."""
     old = await old_writer(world, 20)
-    kept = await world.ledger.seal_ledger()
+    kept = await world.ledger.seal_every_chain()
     recent = ChainWriter(KEY.encode())
     await add(world, recent, 4)
-    await world.ledger.seal_if_moved()
+    await world.ledger.seal_grown_chains()
     whole, part = await world.ledger.verify_ledger(), await world.ledger.verify_ledger(since=kept)
     assert (whole.entries, part.entries, part.faults) == (7, 4, ())
     await world.pool.execute("UPDATE ledger SET reason = 'x' WHERE writer = $1 AND n = 2", old.id)
@@ -166,11 +166,11 @@ async def test_what_came_after_a_seal_is_verified_alone(world: World) -> None:
 async def test_since_a_seal_its_heads_and_the_seals_behind_it_are_held_against_the_ledger(world: World) -> None:
     """An old chain that lost its end, a removed seal and a removed writer are named without reading the old chains."""
     old = await old_writer(world, 20)
-    kept = await world.ledger.seal_ledger()
+    kept = await world.ledger.seal_every_chain()
     recent = ChainWriter(KEY.encode())
     for _ in range(3):
         await add(world, recent)
-        await world.ledger.seal_if_moved()
+        await world.ledger.seal_grown_chains()
     await world.pool.execute("DELETE FROM ledger WHERE writer = $1 AND n = 3", old.id)
     await world.pool.execute("DELETE FROM ledger WHERE writer = $1", recent.id)
     await world.pool.execute("DELETE FROM seals WHERE id = (SELECT max(id) - 1 FROM seals)")
@@ -183,7 +183,7 @@ async def test_since_a_seal_its_heads_and_the_seals_behind_it_are_held_against_t
 async def test_a_seal_that_is_not_kept_is_no_beginning(world: World) -> None:
     """Deleted from the database, or by another key, it is refused in words."""
     await write(world)
-    kept = await world.ledger.seal_ledger()
+    kept = await world.ledger.seal_every_chain()
     with pytest.raises(SealRefused, match="not by this ledger's key"):
         await world.ledger.verify_ledger(since={**kept, "signature": "00" * 64})
     await world.pool.execute("DELETE FROM seals")

@@ -47,7 +47,7 @@ async def closing(overtime: HandOverTasks, stuck: Stuck) -> AsyncIterator[None]:
         yield
     finally:
         stuck.answers.set()
-        await overtime.wait_until_done()
+        await overtime.wait_for_tasks_left()
 
 
 async def test_others_mail_goes_while_a_relay_takes_long(world: World) -> None:
@@ -62,7 +62,7 @@ async def test_others_mail_goes_while_a_relay_takes_long(world: World) -> None:
 
     async def consume() -> None:
         while batches:
-            await overtime.hand_over(Lane.NEWSLETTER, [batches.pop()])
+            await overtime.hand_over_or_leave_running(Lane.NEWSLETTER, [batches.pop()])
 
     async with closing(overtime, stuck):
         await asyncio.gather(*(consume() for _ in range(CONSUMERS_A_LANE)))
@@ -83,7 +83,7 @@ async def test_a_relay_alone_is_waited_for(world: World) -> None:
     handover = world.handover_by([stuck])
     overtime = HandOverTasks(handover)
     async with closing(overtime, stuck):
-        running = asyncio.create_task(overtime.hand_over(Lane.NEWSLETTER, accepted.batches))
+        running = asyncio.create_task(overtime.hand_over_or_leave_running(Lane.NEWSLETTER, accepted.batches))
 
         async def slow() -> bool:
             return handover.routes.processor_conditions["stuck"].times >= 3

@@ -13,11 +13,11 @@ from tests.integration.smtp_world import CONTENT, Scripted, scripted
 SEND = """
 import asyncio, sys
 from mailer.ports.processor import OutgoingMessage
-from mailer.processors.smtp import processor_from_url
+from mailer.processors.smtp_processor import smtp_processor_from_url
 async def main():
     window = [OutgoingMessage("b@example.com", f"r{n}@example.org", sys.argv[2].encode()) for n in range(3)]
     loop = asyncio.get_running_loop()
-    relay = processor_from_url(f"smtp://127.0.0.1:{sys.argv[1]}?pool=1")
+    relay = smtp_processor_from_url(f"smtp://127.0.0.1:{sys.argv[1]}?pool=1")
     await relay.send(window, loop.time() + 60, lambda index: None)
 asyncio.run(main())
 """

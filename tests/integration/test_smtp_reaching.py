@@ -119,7 +119,7 @@ async def test_a_worker_that_ends_does_not_wait_for_ever(
     ):
         window = tasks.create_task(sender.send([outgoing() for _ in range(3)], soon(), allowed))
         await server.hears("DATA")
-        sender.begin_shutdown()
+        sender.start_shutdown_timers()
     assert [outcome.result for outcome in window.result()] == [
         OutcomeKind.IN_DOUBT,
         OutcomeKind.UNSENT,

@@ -59,7 +59,7 @@ async def test_starttls_with_a_certificate_that_is_not_trusted(
     assert [outcome.result for outcome in outcomes] == [OutcomeKind.UNSENT] * 2
     assert outcomes[0].text.startswith("relay: the certificate is not trusted: self")
     assert not keep.envelopes
-    assert sender.weakest_encryption is None
+    assert sender.weakest_encryption_used is None
 
 
 @pytest.mark.parametrize("pipelining", [False, True])
@@ -93,7 +93,7 @@ async def test_starttls_with_a_certificate_that_is_trusted(
     assert [outcome.result for outcome in outcomes] == [OutcomeKind.ACCEPTED] * 3
     assert [envelope.original_content for envelope in keep.envelopes] == [CONTENT, big.content, CONTENT]
     assert len(logins) == 1
-    assert sender.weakest_encryption == "tls:TLSv1.3 verified"
+    assert sender.weakest_encryption_used == "tls:TLSv1.3 verified"
 
 
 async def test_starttls_that_is_not_offered() -> None:

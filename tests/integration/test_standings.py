@@ -67,7 +67,7 @@ async def test_nobody_there(world: World) -> None:
     for brand, recipient_id in ((BRAND, ada + 1), ("paltalk-2006", ada)):
         assert await world.standings.get_standing(brand, recipient_id) is None
         assert not await world.standings.record_opt_out(brand, recipient_id, "newsletter", "test")
-        assert not await world.standings.set_flag(brand, recipient_id, StandingFlag.DEACTIVATED, True, "test")
+        assert not await world.standings.set_standing_flag(brand, recipient_id, StandingFlag.DEACTIVATED, True, "test")
         assert not await world.standings.mark_address_dead(brand, recipient_id, "user-1@people.example", "test")
     with pytest.raises(OptOutRefused, match="no such recipient"):
         await record_opt_out(world.standings, policies()[BRAND], ada + 1, "newsletter", "test")
@@ -89,7 +89,7 @@ async def test_closing_an_account(world: World) -> None:
     """A closed account is closed once, and only that account of its address."""
     ada, grace = await world.known(1, 2, email="ada@people.example")
     for _ in range(2):
-        assert await world.standings.set_flag(BRAND, ada, StandingFlag.DEACTIVATED, True, "test")
+        assert await world.standings.set_standing_flag(BRAND, ada, StandingFlag.DEACTIVATED, True, "test")
     assert (await standing(world, ada)).version == 2
     assert (await standing(world, ada)).deactivated
     assert not (await standing(world, grace)).deactivated

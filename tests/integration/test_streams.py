@@ -10,7 +10,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.stream_pauses import StreamPause
 from mailer.postgres.held_deliveries import PostgresHeldDeliveries
-from mailer.postgres.stream_pauses import PostgresPauses
+from mailer.postgres.stream_pauses import PostgresStreamPauses
 from tests.factories import FakeProcessor, World, person
 
 PROMOTIONAL, SERVICE, BREACH = CATEGORIES["promotional"], CATEGORIES["service"], CATEGORIES["breach"]
@@ -29,12 +29,12 @@ def paused(streams: BlockPauses, domain: str, category: str = "promotional", pro
 async def block(streams: BlockPauses, *domains: str, category: str = "promotional") -> None:
     """Each of the domains blocks a streak of messages."""
     sent = [(CATEGORIES[category], domain) for domain in domains for _ in range(STREAK)]
-    await streams.record_outcomes("relay", sent, [BLOCKED] * len(sent))
+    await streams.pause_blocked_streams("relay", sent, [BLOCKED] * len(sent))
 
 
 async def test_a_domain_that_blocks_is_left_alone_by_that_stream(world: World) -> None:
     """Other domains, categories and processors go on; other workers hear of it; after a while it is tried again."""
-    streams, other = BlockPauses(PostgresPauses(world.pool)), BlockPauses(PostgresPauses(world.pool))
+    streams, other = BlockPauses(PostgresStreamPauses(world.pool)), BlockPauses(PostgresStreamPauses(world.pool))
     await block(streams, "a.example")
     await other.reload_pauses()
     for worker in (streams, other):
@@ -48,20 +48,20 @@ async def test_a_domain_that_blocks_is_left_alone_by_that_stream(world: World) -
 
 async def test_one_mailbox_pauses_nothing(world: World) -> None:
     """Fewer than a streak, or with mail taken in between, are mailboxes' own filters; our own refusal is none."""
-    streams = BlockPauses(PostgresPauses(world.pool))
+    streams = BlockPauses(PostgresStreamPauses(world.pool))
     one = (PROMOTIONAL, "a.example")
-    await streams.record_outcomes("relay", [one] * 9, [*[BLOCKED] * (STREAK - 1), TAKEN] * 3)
-    await streams.record_outcomes("relay", [one] * 9, [Outcome(OutcomeKind.BLOCKED, status="5.6.7")] * 9)
+    await streams.pause_blocked_streams("relay", [one] * 9, [*[BLOCKED] * (STREAK - 1), TAKEN] * 3)
+    await streams.pause_blocked_streams("relay", [one] * 9, [Outcome(OutcomeKind.BLOCKED, status="5.6.7")] * 9)
     assert not paused(streams, "a.example")
-    await streams.record_outcomes("relay", [one] * (STREAK - 1), [BLOCKED] * (STREAK - 1))
+    await streams.pause_blocked_streams("relay", [one] * (STREAK - 1), [BLOCKED] * (STREAK - 1))
     assert not paused(streams, "a.example")
-    await streams.record_outcomes("relay", [one], [BLOCKED])
+    await streams.pause_blocked_streams("relay", [one], [BLOCKED])
     assert paused(streams, "a.example")
 
 
 async def test_many_domains_pause_the_whole_stream(world: World) -> None:
     """Where so many domains block it, it pauses for all of them."""
-    streams = BlockPauses(PostgresPauses(world.pool))
+    streams = BlockPauses(PostgresStreamPauses(world.pool))
     await block(streams, *(f"{n}.example" for n in range(WHOLE - 1)))
     assert not paused(streams, "z.example")
     await block(streams, "last.example")
@@ -71,16 +71,16 @@ async def test_many_domains_pause_the_whole_stream(world: World) -> None:
 
 async def test_breach_mail_never_pauses(world: World) -> None:
     """Neither is it counted, nor held for what other mail has met."""
-    streams = BlockPauses(PostgresPauses(world.pool))
+    streams = BlockPauses(PostgresStreamPauses(world.pool))
     await block(streams, *(f"{n}.example" for n in range(WHOLE)), category="breach")
     assert streams.paused_until("relay", BREACH, "0.example", datetime.now(UTC)) is None
-    assert await PostgresPauses(world.pool).list_pauses() == []
+    assert await PostgresStreamPauses(world.pool).list_current_pauses() == []
 
 
 async def test_without_the_database_the_outcomes_are_not_lost(world: World) -> None:
     """What cannot be shared still pauses here."""
 
-    class Away(PostgresPauses):
+    class Away(PostgresStreamPauses):
         async def add_pauses(self, pauses: object) -> None:
             raise ConnectionError("gone")
 
@@ -91,9 +91,9 @@ async def test_without_the_database_the_outcomes_are_not_lost(world: World) -> N
 
 async def test_many_blocked_messages_of_one_window_are_one_pause(world: World) -> None:
     """Two streaks of one category and domain in one window pause it once, and other workers hear of it."""
-    streams = BlockPauses(PostgresPauses(world.pool))
+    streams = BlockPauses(PostgresStreamPauses(world.pool))
     await block(streams, "a.example", "a.example", "b.example")
-    found = await PostgresPauses(world.pool).list_pauses()
+    found = await PostgresStreamPauses(world.pool).list_current_pauses()
     assert sorted((pause.category, pause.domain) for pause in found) == [
         ("promotional", "a.example"),
         ("promotional", "b.example"),
@@ -102,19 +102,19 @@ async def test_many_blocked_messages_of_one_window_are_one_pause(world: World) -
 
 async def test_what_is_said_twice_holds_for_the_longer_time(world: World) -> None:
     """The same stream twice in one statement is no error."""
-    pauses, now = PostgresPauses(world.pool), datetime.now(UTC)
+    pauses, now = PostgresStreamPauses(world.pool), datetime.now(UTC)
     until = [now + timedelta(minutes=minutes) for minutes in (5, 9, 7)]
     await pauses.add_pauses(
         [StreamPause("relay", "promotional", domain, end) for domain in ("a.example", None) for end in until]
     )
-    assert {pause.until for pause in await pauses.list_pauses()} == {until[1]}
-    assert len(await pauses.list_pauses()) == 2
+    assert {pause.until for pause in await pauses.list_current_pauses()} == {until[1]}
+    assert len(await pauses.list_current_pauses()) == 2
 
 
 async def test_a_new_worker_knows_of_pauses_before_its_first_window(world: World) -> None:
     """Nothing of a stream that others found blocked is offered by a worker that has just started."""
     until = datetime.now(UTC) + timedelta(minutes=10)
-    await PostgresPauses(world.pool).add_pauses([StreamPause("fake", "newsletter", "people.example", until)])
+    await PostgresStreamPauses(world.pool).add_pauses([StreamPause("fake", "newsletter", "people.example", until)])
     accepted = await world.accept([person(n) for n in range(1, 4)])
     await world.handover().hand_over_batches(accepted.batches)
     assert world.processor.sent == []
@@ -126,11 +126,11 @@ SPF = Outcome(OutcomeKind.SET_UP, 550, "5.7.27", "5.7.27 SPF of <news@x.example>
 
 async def test_a_domain_that_finds_our_set_up_broken_is_stopped_at(world: World) -> None:
     """One such reply stops that stream at that domain, and pages with its words and what to check, once."""
-    streams, other = BlockPauses(PostgresPauses(world.pool)), BlockPauses(PostgresPauses(world.pool))
+    streams, other = BlockPauses(PostgresStreamPauses(world.pool)), BlockPauses(PostgresStreamPauses(world.pool))
     with capture_logs() as logs:
-        await streams.record_outcomes("relay", [(PROMOTIONAL, "a.example")] * 2, [SPF, TAKEN])
-        await streams.record_outcomes("relay", [(SERVICE, "a.example")], [SPF])
-        await streams.record_outcomes("relay", [(BREACH, "a.example")], [SPF])
+        await streams.pause_blocked_streams("relay", [(PROMOTIONAL, "a.example")] * 2, [SPF, TAKEN])
+        await streams.pause_blocked_streams("relay", [(SERVICE, "a.example")], [SPF])
+        await streams.pause_blocked_streams("relay", [(BREACH, "a.example")], [SPF])
     [paged] = [line for line in logs if line["log_level"] == "error"]
     assert (paged["says"], "SPF" in paged["check"]) == ("550 5.7.27 SPF of … did not pass", True)
     await other.reload_pauses()
@@ -142,8 +142,8 @@ async def test_a_domain_that_finds_our_set_up_broken_is_stopped_at(world: World)
             assert until > now + PAUSE
         assert worker.paused_until("relay", BREACH, "a.example", now) is None
         assert worker.paused_until("relay", PROMOTIONAL, "b.example", now) is None
-    pauses = PostgresPauses(world.pool)
-    assert {(found.reason, found.says) for found in await pauses.list_pauses()} == {("set_up", paged["says"])}
+    pauses = PostgresStreamPauses(world.pool)
+    assert {(found.reason, found.says) for found in await pauses.list_current_pauses()} == {("set_up", paged["says"])}
     assert await pauses.lift_pauses_of_processor("relay") == 2
     assert await pauses.lift_pauses_of_processor("relay") == 0
 
@@ -161,11 +161,14 @@ async def test_what_a_broken_set_up_stops_is_held_and_not_failed(world: World) -
     await handover.hand_over_batches(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {("held", "set_up"): WINDOW, ("queued", ""): 20}
     mended = True
-    await PostgresPauses(world.pool).lift_pauses_of_processor("fake")
-    assert await PostgresHeldDeliveries(world.pool, world.writers).release_held(accepted.mailing_id, "Grace") == WINDOW
+    await PostgresStreamPauses(world.pool).lift_pauses_of_processor("fake")
+    assert (
+        await PostgresHeldDeliveries(world.pool, world.writers).release_held_of_mailing(accepted.mailing_id, "Grace")
+        == WINDOW
+    )
     # As if two seconds had passed.
     await world.pool.execute("UPDATE batches SET due_at = now() WHERE due_at <= now() + interval '2 seconds'")
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await world.run_published(processor)
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): WINDOW + 20}
 
@@ -176,7 +179,7 @@ async def test_what_waits_for_its_time_is_not_hurried_by_a_person_who_mends_a_re
     await world.accept([person(2)], "breach")
     before = await world.pool.fetch("SELECT id, due_at FROM batches ORDER BY id")
     assert len(before) == 2
-    pauses = PostgresPauses(world.pool)
+    pauses = PostgresStreamPauses(world.pool)
     await pauses.add_pauses([StreamPause("relay", "promotional", "a.example", datetime.now(UTC) + PAUSE)])
     assert await pauses.lift_pauses_of_processor("relay") == 1
     assert await world.pool.fetch("SELECT id, due_at FROM batches ORDER BY id") == before
@@ -184,12 +187,12 @@ async def test_what_waits_for_its_time_is_not_hurried_by_a_person_who_mends_a_re
 
 async def test_the_words_of_one_mailbox_stop_no_stream(world: World) -> None:
     """Whoever refuses mail in their own words stops nobody else's at their domain; several such in a row do."""
-    streams = BlockPauses(PostgresPauses(world.pool))
+    streams = BlockPauses(PostgresStreamPauses(world.pool))
     said = Outcome(OutcomeKind.SET_UP, 550, "5.7.1", "5.7.1 I want no mail without SPF")
     now = datetime.now(UTC)
     for _ in range(STREAK):
-        await streams.record_outcomes("relay", [(SERVICE, "a.example")] * 2, [said, TAKEN])
+        await streams.pause_blocked_streams("relay", [(SERVICE, "a.example")] * 2, [said, TAKEN])
     assert streams.paused_until("relay", SERVICE, "a.example", now) is None
     for _ in range(STREAK):
-        await streams.record_outcomes("relay", [(SERVICE, "a.example")], [said])
+        await streams.pause_blocked_streams("relay", [(SERVICE, "a.example")], [said])
     assert streams.paused_until("relay", SERVICE, "a.example", now) is not None

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.csv_rows import FileUnusable
-from mailer.actions.list_import import import_suppressions
+from mailer.actions.csv_rows import CsvHeaderRefused
+from mailer.actions.list_import import import_suppression_file
 from mailer.actions.opt_out import record_opt_out
 from mailer.actions.recipient_import import RejectedLine
 from mailer.actions.suppression import SuppressionRefused, lift_suppression, object_to_marketing, suppress_recipient
@@ -51,7 +51,7 @@ async def test_an_operator_suppresses(world: World) -> None:
     [ada] = await world.known(1)
     await suppress_recipient(world.suppressions, POLICY, ada, told())
     assert (await standing(world, ada)).opted_out == {"newsletter"}
-    [found] = await world.suppressions.suppressions_of(BRAND, ada)
+    [found] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
     assert (found.reason, found.source, found.actor, found.brand) == ("opt_out", "by telephone", "Dana", BRAND)
     assert found.hash == world.hasher.hash_address("user-1@people.example").hex()
     [entry] = await world.entries(kind="action")
@@ -69,7 +69,7 @@ async def test_an_objection_is_the_controllers(world: World) -> None:
     assert (await standing(world, later)).objected
     await world.known(1, email="new@people.example")
     assert (await standing(world, ada)).objected
-    [found] = await world.suppressions.suppressions_of(BRAND, ada)
+    [found] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
     assert (found.brand, found.reason, found.scope) == (None, "objection", "*")
 
 
@@ -81,21 +81,21 @@ async def test_who_has_no_address_objects_too(world: World) -> None:
     assert (await standing(world, ada)).objected
     await world.known(1)
     assert (await standing(world, ada)).objected
-    assert [one.reason for one in await world.suppressions.suppressions_of(BRAND, ada)] == ["objection"]
+    assert [one.reason for one in await world.suppressions.all_suppressions_of_recipient(BRAND, ada)] == ["objection"]
 
 
 async def test_a_lift_ends_it_for_all_and_stays_on_record(world: World) -> None:
     """Lifting needs a reason and a person, frees everyone with the address, and leaves the record."""
     ada, grace = await world.known(1, 2, email="ada@people.example")
     await record_opt_out(world.standings, POLICY, ada, "newsletter", "one-click")
-    [found] = await world.suppressions.suppressions_of(BRAND, ada)
+    [found] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
     for actor, reason in (("", "a mistake"), ("Dana", " ")):
         with pytest.raises(SuppressionRefused, match="name both"):
             await lift_suppression(world.suppressions, POLICY, found.id, actor, reason)
     await lift_suppression(world.suppressions, POLICY, found.id, "Dana", "her sister pressed it")
     for recipient_id in (ada, grace):
         assert (await standing(world, recipient_id)).opted_out == frozenset()
-    [kept] = await world.suppressions.suppressions_of(BRAND, ada)
+    [kept] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
     assert (kept.id, kept.lifted_by, kept.lift_reason) == (found.id, "Dana", "her sister pressed it")
     lifted = [entry for entry in await world.entries(kind="action") if entry["reason"] == "lifted opt_out"]
     assert {(entry["recipient"], entry["category"], entry["reply"]) for entry in lifted} == {
@@ -104,7 +104,7 @@ async def test_a_lift_ends_it_for_all_and_stays_on_record(world: World) -> None:
     with pytest.raises(SuppressionRefused, match="ended already"):
         await lift_suppression(world.suppressions, POLICY, found.id, "Dana", "again")
     await record_opt_out(world.standings, POLICY, ada, "newsletter", "one-click")
-    assert len(await world.suppressions.suppressions_of(BRAND, ada)) == 2
+    assert len(await world.suppressions.all_suppressions_of_recipient(BRAND, ada)) == 2
 
 
 async def test_what_cannot_be_lifted(world: World) -> None:
@@ -114,7 +114,7 @@ async def test_what_cannot_be_lifted(world: World) -> None:
         "INSERT INTO suppressions (controller, address_key, address_hash, scope, reason, source)"
         " SELECT controller, address_key, address_hash, '*', 'erased', 'test' FROM recipients"
     )
-    [found] = await world.suppressions.suppressions_of(BRAND, ada)
+    [found] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
     with pytest.raises(SuppressionRefused, match="is for erased, which stays"):
         await lift_suppression(world.suppressions, POLICY, found.id, "Dana", "they are back")
     for policy, id_ in ((policies()[SISTER], found.id), (POLICY, found.id + 1)):
@@ -136,7 +136,7 @@ async def test_what_cannot_be_suppressed(world: World, values: dict[str, Any], m
     [ada] = await world.known(1)
     with pytest.raises(SuppressionRefused, match=message):
         await suppress_recipient(world.suppressions, POLICY, ada, told(**values))
-    assert await world.suppressions.suppressions_of(BRAND, ada) == []
+    assert await world.suppressions.all_suppressions_of_recipient(BRAND, ada) == []
 
 
 async def test_an_import_of_addresses_that_nobody_has_is_on_record(database_url: str, tmp_path: Path) -> None:
@@ -144,9 +144,9 @@ async def test_an_import_of_addresses_that_nobody_has_is_on_record(database_url:
     with closing(FileRestoreMarkers(tmp_path)) as notes:
         async with open_world(database_url, notes=notes) as world:
             await world.known(1)
-            notes.begin_lineage(uuid7())
+            notes.note_commits_of_lineage(uuid7())
             lines = ["email,reason\n", "user-1@people.example,\n", "a@old.example,\n", "b@old.example,complaint\n"]
-            done = await import_suppressions(
+            done = await import_suppression_file(
                 world.suppressions, POLICY, [*lines, "c@old.example,\n"], print, "the old shop"
             )
             assert done.taken == 4
@@ -161,7 +161,7 @@ async def test_an_import_of_addresses_that_nobody_has_is_on_record(database_url:
             }
             assert "old.example" not in str(entries)
             assert (await world.ledger.verify_ledger()).faults == ()
-            [trace] = notes.read_traces()
+            [trace] = notes.read_last_committed_entries()
             assert {(str(writer), n) for writer, n in trace.heads} >= {(entries[-1]["writer"], entries[-1]["n"])}
 
 
@@ -185,12 +185,14 @@ async def test_one_with_an_end_lapses(world: World) -> None:
     await suppress_recipient(world.suppressions, POLICY, ada, told(expires_at=datetime.now(UTC) + SOON))
     await world.known(1, email="new@people.example")
     assert (await standing(world, ada)).opted_out == (await standing(world, grace)).opted_out == {"newsletter"}
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     assert (await standing(world, ada)).opted_out == {"newsletter"}
     await over(world)
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     assert (await standing(world, ada)).opted_out == (await standing(world, grace)).opted_out == frozenset()
-    [kept] = [one for one in await world.suppressions.suppressions_of(BRAND, grace) if one.reason == "opt_out"]
+    [kept] = [
+        one for one in await world.suppressions.all_suppressions_of_recipient(BRAND, grace) if one.reason == "opt_out"
+    ]
     assert (kept.lifted_by, kept.lift_reason) == ("timekeeper", "expired")
     reasons = [entry["reason"] for entry in await world.entries(kind="action")]
     assert reasons.count("lifted opt_out") == 2
@@ -204,7 +206,7 @@ async def test_an_opt_out_outlasts_what_expires(world: World) -> None:
     await over(world)
     await record_opt_out(world.standings, POLICY, ada, "newsletter", "one-click")
     await over(world)
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     assert (await standing(world, ada)).opted_out == {"newsletter"}
 
 
@@ -214,7 +216,7 @@ async def test_a_complaint_that_is_lifted_leaves_nothing_behind(world: World) ->
     await suppress_recipient(world.suppressions, POLICY, ada, told("*", reason="complaint", source="feedback loop"))
     assert (await standing(world, ada)).opted_out == {"*"}
     await world.known(1, name="Ada")
-    [found] = await world.suppressions.suppressions_of(BRAND, ada)
+    [found] = await world.suppressions.all_suppressions_of_recipient(BRAND, ada)
     await lift_suppression(world.suppressions, POLICY, found.id, "Dana", "she pressed the wrong button")
     await world.known(1, name="Ada L.")
     assert (await standing(world, ada)).opted_out == frozenset()
@@ -234,15 +236,15 @@ async def test_another_systems_list(world: World) -> None:
         "user-3@people.example,service,,,,\n",
         "user-3@people.example,,,,yesterday,\n",
     ]
-    done = await import_suppressions(world.suppressions, POLICY, lines, rejected.append, "old system")
+    done = await import_suppression_file(world.suppressions, POLICY, lines, rejected.append, "old system")
     assert (done.taken, done.rejected) == (4, 3)
     assert [line.line for line in rejected] == [6, 7, 8]
     assert (await standing(world, ada)).opted_out == {"newsletter", "promotional"}
-    await world.importer().import_rows([ImportRow(Person(ref="user-2", email="USER-2@people.example"))])
-    await world.importer().import_rows([ImportRow(Person(ref="user-4", email="dead@people.example"))])
+    await world.importer().import_recipients([ImportRow(Person(ref="user-2", email="USER-2@people.example"))])
+    await world.importer().import_recipients([ImportRow(Person(ref="user-4", email="dead@people.example"))])
     assert (await standing(world, await world.id_of("user-2"))).opted_out == {"*"}
     assert (await standing(world, await world.id_of("user-4"))).address_dead
-    exported = await all_of(world.suppressions.export_suppressions(BRAND, BRAND))
+    exported = await all_of(world.suppressions.iterate_suppressions_in_force(BRAND, BRAND))
     assert {(one.scope, one.reason, one.source) for one in exported} == {
         ("newsletter", "opt_out", "old system"),
         ("promotional", "opt_out", "old system"),
@@ -250,10 +252,10 @@ async def test_another_systems_list(world: World) -> None:
         ("*", "address_dead", "old system"),
     }
     assert exported[0].at == datetime(2020, 1, 1, tzinfo=UTC)
-    assert await all_of(world.suppressions.export_suppressions(SISTER, BRAND)) == [], (
+    assert await all_of(world.suppressions.iterate_suppressions_in_force(SISTER, BRAND)) == [], (
         "another system's list is of its own brand's mail"
     )
-    [known] = await world.suppressions.suppressions_of_address(BRAND, BRAND, "user-2@PEOPLE.example")
+    [known] = await world.suppressions.all_suppressions_of_address(BRAND, BRAND, "user-2@PEOPLE.example")
     assert known.scope == "*"
     entries = [(entry["reason"], entry["category"]) for entry in await world.entries(kind="action")]
     assert entries == [
@@ -267,8 +269,8 @@ async def test_another_systems_list(world: World) -> None:
 @pytest.mark.parametrize("header", ["address", "email,colour", ""])
 async def test_a_list_without_its_columns(world: World, header: str) -> None:
     """A file that is no list of addresses is refused."""
-    with pytest.raises(FileUnusable, match="the columns are email, scope"):
-        await import_suppressions(world.suppressions, POLICY, [header, "x"], lambda line: None)
+    with pytest.raises(CsvHeaderRefused, match="the columns are email, scope"):
+        await import_suppression_file(world.suppressions, POLICY, [header, "x"], lambda line: None)
 
 
 async def test_an_operator_does_all_of_it_by_commands(world: World, tmp_path: Path, database_url: str) -> None:

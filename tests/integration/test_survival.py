@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 import structlog
 
-from mailer.actions.bounce import BounceJudge
+from mailer.actions.refusal_judgement import RefusalJudge
 from mailer.pipeline import outcome_recorder
 from mailer.pipeline.block_pauses import BlockPauses
 from mailer.pipeline.claim_run import WINDOW
@@ -56,7 +56,7 @@ def handing_over(
     """The hand-over of a world, with one part of it replaced; without rates, if no meter is given."""
     routes = ProcessorRoutes([processor], world.halted.processor_halt_reason)
     gate = SendChecks(world.halted, routes, meter or NoLimits(), BlockPauses(NoPauses()))
-    bounces = BounceJudge(refusals or PostgresQuarantine(world.pool, world.writers, world.hasher))
+    bounces = RefusalJudge(refusals or PostgresQuarantine(world.pool, world.writers, world.hasher))
     return HandOver(
         deliveries or world.deliveries, world.mailings, world.presses, gate, bounces, "worker", asyncio.Event()
     )
@@ -82,7 +82,7 @@ async def carry_on(world: World, rounds: int = 2) -> None:
     """As if the worker were gone: its lease ends, and others do what is left."""
     await world.lose_leases()
     for _ in range(rounds):
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         await world.due_now()
         await world.run_published()
 
@@ -114,7 +114,7 @@ async def test_an_error_while_the_next_window_is_prepared(world: World) -> None:
 class CannotReadAgain(PostgresDeliveries):
     """Deliveries that are not there any more when a refused row is looked at again."""
 
-    async def reread_claimed(self, claim: UUID, keys: Sequence[Key]) -> list[DeliveryRow]:
+    async def reread_claimed_rows(self, claim: UUID, keys: Sequence[Key]) -> list[DeliveryRow]:
         """Fails."""
         raise ConnectionError("gone")
 
@@ -127,7 +127,7 @@ async def test_an_error_while_refused_rows_are_read_again(world: World) -> None:
         async def send(
             self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
         ) -> list[Outcome]:
-            await world.standings.set_flag(BRAND, last, StandingFlag.RESTRICTED, True, "test")
+            await world.standings.set_standing_flag(BRAND, last, StandingFlag.RESTRICTED, True, "test")
             return await super().send(window, deadline, permit, urgent=urgent)
 
     processor, deliveries = Changing(), CannotReadAgain(world.pool, world.writers)
@@ -170,12 +170,12 @@ class Clumsy(PostgresQuarantine):
         super().__init__(world.pool, world.writers, world.hasher)
         self.tries = 0
 
-    async def suppress_addresses(self, processor: str, believed: Sequence[HardRefusal]) -> None:
+    async def suppress_refused_addresses(self, processor: str, believed: Sequence[HardRefusal]) -> None:
         """Fails once."""
         self.tries += 1
         if self.tries == 1:
             raise ConnectionError("a deadlock, a failover")
-        await super().suppress_addresses(processor, believed)
+        await super().suppress_refused_addresses(processor, believed)
 
 
 async def test_a_burial_that_fails_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +198,7 @@ class Confused(PostgresQuarantine):
         super().__init__(world.pool, world.writers, world.hasher)
         self.error = error
 
-    async def record_refusals(
+    async def store_hard_refusals(
         self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
     ) -> None:
         """Fails."""
@@ -226,7 +226,7 @@ async def test_outcomes_are_recorded_though_who_is_told_of_them_fails(
 ) -> None:
     """A bug of who chooses among processors, or counts what they take, makes nothing in doubt."""
     accepted = await world.accept([person(number) for number in range(1, PEOPLE + 1)])
-    monkeypatch.setattr(ProcessorRoutes, "record_outcomes", lambda *_: 1 / 0)
+    monkeypatch.setattr(ProcessorRoutes, "note_outcomes_for_routing", lambda *_: 1 / 0)
     monkeypatch.setattr(NoLimits, "record_reply", lambda *_: 1 / 0)
     with structlog.testing.capture_logs() as logs:
         await handing_over(world, world.processor).hand_over_batches(accepted.batches)
@@ -293,7 +293,7 @@ async def test_the_age_counts_from_the_first_offer(world: World, category: str, 
     processor = FakeProcessor(lambda outgoing: DEFERRED)
     for expected in ("deferred", ending[0]):
         await world.due_now()
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         await world.run_published(processor)
         assert (await tried(world, accepted))[1] == expected
         await world.pool.execute("UPDATE deliveries SET tried_at = tried_at - interval '30 days'")
@@ -308,7 +308,7 @@ async def test_mandatory_mail_in_doubt_goes_again_at_once_and_then_waits(world: 
     processor, timekeeper = FakeProcessor(lambda outgoing: DOUBT), world.timekeeper()
     await world.handover(processor).hand_over_batches(accepted.batches)
     for _ in range(5):  # ticks in which no time passes for what waits
-        await timekeeper.run_once()
+        await timekeeper.run_all_steps_once()
         await world.run_published(processor)
     assert len(processor.sent) == 3
     assert await world.states(accepted.mailing_id) == {"user-1": ("held", "in_doubt")}
@@ -319,7 +319,7 @@ async def test_a_copy_waits_for_what_becomes_of_the_first(world: World) -> None:
     accepted = await world.accept([person(1), person(2, email="user-1@people.example")])
     await world.handover(FakeProcessor(lambda outgoing: UNREACHED)).hand_over_batches(accepted.batches)
     assert (await world.states(accepted.mailing_id))["user-2"] != ("suppressed", "duplicate_address")
-    await world.standings.set_flag(BRAND, await world.id_of("user-1"), StandingFlag.RESTRICTED, True, "test")
+    await world.standings.set_standing_flag(BRAND, await world.id_of("user-1"), StandingFlag.RESTRICTED, True, "test")
     await carry_on(world)
     states = await world.states(accepted.mailing_id)
     assert (states["user-1"][0], states["user-2"]) == ("suppressed", SENT)
@@ -339,10 +339,10 @@ class Counting:
         self.taken += wanted
         return await self.real.admit_messages(wanted)
 
-    def return_tokens(self, admission: AdmittedMessages, unsent: Sequence[SendRequest]) -> None:
+    def put_tokens_back(self, admission: AdmittedMessages, unsent: Sequence[SendRequest]) -> None:
         """As the real one does."""
         self.given += unsent
-        self.real.return_tokens(admission, unsent)
+        self.real.put_tokens_back(admission, unsent)
 
     def record_reply(self, processor: str, domain: str, outcome: Outcome) -> None:
         """As the real one does."""
@@ -352,7 +352,7 @@ class Counting:
 class NeverSettled(PostgresDeliveries):
     """Deliveries of people whose standing changes all the time."""
 
-    async def commit_moves(
+    async def commit_moves_or_find_refused(
         self,
         claim: UUID | None,
         moves: Sequence[DeliveryMove],
@@ -360,8 +360,8 @@ class NeverSettled(PostgresDeliveries):
         patience: float | None = None,
     ) -> frozenset[Key]:
         """Refuses every intent."""
-        refused = frozenset(move.key for move in moves if move.to_state is DeliveryState.INTENDED)
-        return refused or await super().commit_moves(claim, moves, entries, patience)
+        refused = frozenset(move.delivery_key for move in moves if move.to_state is DeliveryState.INTENDED)
+        return refused or await super().commit_moves_or_find_refused(claim, moves, entries, patience)
 
 
 async def test_tokens_come_back_when_nothing_could_be_intended(world: World) -> None:
@@ -381,7 +381,7 @@ async def test_bulk_mail_gives_way_to_urgent_mail(world: World) -> None:
     await world.paying(2)
     bulk = await world.accept([person(1)])
     urgent = await world.accept([person(2)], "service")
-    with handover.precedence.mark_running(urgent=True):
+    with handover.precedence.mark_urgent_work_running(urgent=True):
         begun = time.monotonic()
         await asyncio.gather(handover.hand_over_batches(bulk.batches), handover.hand_over_batches(urgent.batches))
         assert time.monotonic() - begun >= 0.9 * LONGEST

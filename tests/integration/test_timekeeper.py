@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 import structlog
 
-from mailer.ports.broker import BrokerMessage, BrokerUnavailable, QueueRefused, Unroutable
+from mailer.ports.broker import BrokerMessage, BrokerUnavailable, MessageUnroutable, QueueRefusedMessage
 from mailer.ports.deliveries import DeliveryMove, DeliveryState
 from tests.factories import World, person
 
@@ -31,7 +31,7 @@ async def doubtful(world: World, category: str, people: int) -> None:
         )
         for row in claim.rows
     ]
-    assert await world.deliveries.commit_moves(claim.token, intents, []) == frozenset()
+    assert await world.deliveries.commit_moves_or_find_refused(claim.token, intents, []) == frozenset()
 
 
 async def test_many_timekeepers_do_no_harm(world: World) -> None:
@@ -41,9 +41,9 @@ async def test_many_timekeepers_do_no_harm(world: World) -> None:
     await world.lose_leases()
     keepers = [world.timekeeper() for _ in range(4)]
     for _ in range(4):
-        await asyncio.gather(*(keeper.run_once() for keeper in keepers))
+        await asyncio.gather(*(keeper.run_all_steps_once() for keeper in keepers))
         await world.run_published()
-    await asyncio.gather(*(keeper.run_once() for keeper in keepers))
+    await asyncio.gather(*(keeper.run_all_steps_once() for keeper in keepers))
     states = [row["state"] for row in await world.pool.fetch("SELECT state FROM deliveries")]
     assert (states.count("failed"), states.count("handed_over"), len(states)) == (80, 40, 120)
     lost = [entry for entry in await world.entries(kind="outcome") if entry["reason"] == "in_doubt owner_lost"]
@@ -59,7 +59,7 @@ async def test_more_intents_than_one_step(world: World, monkeypatch: pytest.Monk
     await doubtful(world, "newsletter", 30)
     await world.lose_leases()
     for _ in range(20):
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
     states = {row["state"] for row in await world.pool.fetch("SELECT state FROM deliveries")}
     assert states == {DeliveryState.FAILED.value}
     assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0
@@ -70,12 +70,12 @@ async def test_a_broker_that_is_away(world: World) -> None:
     accepted = await world.accept([person(1)])
     world.broker.away = True
     keeper = world.timekeeper()
-    await keeper.run_once()
-    assert await world.upkeep.unpublished_batches(10) != []
+    await keeper.run_all_steps_once()
+    assert await world.upkeep.due_unpublished_batches(10) != []
     world.broker.away = False
-    await keeper.run_once()
+    await keeper.run_all_steps_once()
     await world.run_published()
-    await keeper.run_once()
+    await keeper.run_all_steps_once()
     status = await world.mailings.mailing_status(accepted.mailing_id)
     assert status is not None
     assert status.state == "finished"
@@ -84,14 +84,14 @@ async def test_a_broker_that_is_away(world: World) -> None:
 async def test_lost_batches_are_published_when_their_lane_is_idle(world: World) -> None:
     """A batch that nobody claimed is published again, but not into a lane that is still busy."""
     accepted = await world.accept([person(1)])
-    await world.upkeep.mark_published(accepted.batches)
+    await world.upkeep.mark_batches_published(accepted.batches)
     await world.pool.execute("UPDATE batches SET published_at = now() - interval '31 seconds'")
     world.broker.waiting = 5
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     assert world.broker.take() == []
     world.broker.waiting = 0
-    await world.timekeeper().run_once()
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
+    await world.timekeeper().run_all_steps_once()
     assert len(world.broker.published) == 1
     await world.run_published()
     assert len(world.processor.sent) == 1
@@ -110,7 +110,7 @@ async def test_it_runs_until_told_to_stop(world: World, monkeypatch: pytest.Monk
         return 0
 
     monkeypatch.setattr(world.upkeep, "end_expired_claims", give_back)
-    await asyncio.wait_for(keeper.run(stop, period=0.001), 10)
+    await asyncio.wait_for(keeper.run_until_stopped(stop, period=0.001), 10)
     assert tries == 2
 
 
@@ -119,10 +119,10 @@ async def test_it_runs_until_told_to_stop(world: World, monkeypatch: pytest.Monk
     [
         "end_expired_claims",
         "batch_due_deliveries",
-        "unpublished_batches",
-        "ending_mailings",
-        "finish_mailings",
-        "fold_counters",
+        "due_unpublished_batches",
+        "mailings_to_end",
+        "finish_completed_mailings",
+        "sum_counter_deltas",
         "seal_ledger",
     ],
 )
@@ -146,17 +146,17 @@ async def test_a_step_that_fails_keeps_no_other_from_being_done(
     steps = (
         "end_expired_claims",
         "batch_due_deliveries",
-        "unpublished_batches",
-        "ending_mailings",
-        "finish_mailings",
+        "due_unpublished_batches",
+        "mailings_to_end",
+        "finish_completed_mailings",
         "create_partitions",
-        "fold_counters",
+        "sum_counter_deltas",
         "seal_ledger",
     )
     for name in steps:
         monkeypatch.setattr(world.upkeep, name, watched(name))
     with structlog.testing.capture_logs() as logs:
-        assert await world.timekeeper().run_once() is False
+        assert await world.timekeeper().run_all_steps_once() is False
     assert set(called) == set(steps)
     assert len([line for line in logs if line["event"].startswith("a step of the timekeeper failed")]) == 1
 
@@ -165,12 +165,12 @@ async def test_a_deleted_queue_of_batches_ends_no_tick(world: World) -> None:
     """A batch that no queue takes is published by a later tick; what else is due is done in this one."""
     await world.accept([person(n) for n in range(100)])
     await world.pool.execute("UPDATE batches SET published_at = NULL")
-    world.broker.refuses = lambda _: Unroutable("no queue is bound")
+    world.broker.refuses = lambda _: MessageUnroutable("no queue is bound")
     keeper = world.timekeeper()
-    assert await keeper.run_once()
+    assert await keeper.run_all_steps_once()
     assert await world.pool.fetchval("SELECT count(*) FROM seals") == 1
     world.broker.refuses = lambda _: None
-    await keeper.run_once()
+    await keeper.run_all_steps_once()
     await world.run_published()
     assert len(world.processor.sent) == 100
 
@@ -182,17 +182,19 @@ async def test_a_deleted_queue_of_one_lane_repeats_nothing_of_the_others(
     monkeypatch.setattr("mailer.pipeline.timekeeper.PUBLISHED_AT_ONCE", 2)
     for category in (*["newsletter"] * 5, *["promotional"] * 3):
         await world.accept([person(n) for n in range(2)], category)
-    world.broker.refuses = lambda message: Unroutable("gone") if message.routing_key == "newsletter" else None
+    world.broker.refuses = lambda message: MessageUnroutable("gone") if message.routing_key == "newsletter" else None
     keeper = world.timekeeper()
     for _ in range(3):
-        assert await keeper.run_once()
+        assert await keeper.run_all_steps_once()
     assert [message.routing_key for _, message in world.broker.published] == ["promotional"] * 3
     world.broker.refuses = lambda _: None
-    await keeper.run_once()
+    await keeper.run_all_steps_once()
     assert [message.routing_key for _, message in world.broker.published[3:]] == ["newsletter"] * 5
 
 
-@pytest.mark.parametrize("refusal", [QueueRefused("its queue may be full"), BrokerUnavailable("no confirm in time")])
+@pytest.mark.parametrize(
+    "refusal", [QueueRefusedMessage("its queue may be full"), BrokerUnavailable("no confirm in time")]
+)
 @pytest.mark.parametrize("published", [None, timedelta(seconds=31)], ids=["never", "long ago"])
 async def test_a_lane_whose_queue_refuses_keeps_no_other_from_being_published(
     world: World, refusal: Exception, published: timedelta | None
@@ -203,11 +205,11 @@ async def test_a_lane_whose_queue_refuses_keeps_no_other_from_being_published(
     await world.pool.execute("UPDATE batches SET published_at = now() - $1::interval", published)
     world.broker.refuses = lambda message: refusal if message.routing_key == "service" else None
     with structlog.testing.capture_logs() as logs:
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
     assert {message.routing_key for _, message in world.broker.published} >= {"newsletter", "promotional"}
     assert [line["lanes"] for line in logs if "lanes" in line] == [["service"]]
     world.broker.refuses = lambda _: None
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     assert "service" in {message.routing_key for _, message in world.broker.published}
 
 
@@ -220,9 +222,9 @@ async def test_a_category_that_is_unknown_here_keeps_no_other_in_doubt(world: Wo
         "SELECT id FROM mailings ORDER BY id LIMIT 1 OFFSET 1)) RETURNING id"
     )
     await world.lose_leases()
-    assert await world.timekeeper().run_once()
+    assert await world.timekeeper().run_all_steps_once()
     await world.pool.execute("UPDATE deliveries SET due_at = now() WHERE state = 'in_doubt'")
-    assert await world.timekeeper().run_once()
+    assert await world.timekeeper().run_all_steps_once()
     states = await world.pool.fetch("SELECT mailing_id = $1 AS newer, state FROM deliveries", newer)
     assert Counter(map(tuple, states)) == {(True, "in_doubt"): 2, (False, "failed"): 4}
 
@@ -232,7 +234,7 @@ async def test_a_claim_that_cannot_be_resolved_keeps_no_other(world: World, monk
     for _ in range(3):
         await doubtful(world, "newsletter", 2)
     await world.lose_leases()
-    move, claims = world.deliveries.commit_moves, []
+    move, claims = world.deliveries.commit_moves_or_find_refused, []
 
     async def faulty(claim: UUID | None, *arguments: Any) -> frozenset[tuple[UUID, int]]:
         claims.append(claim)
@@ -240,8 +242,8 @@ async def test_a_claim_that_cannot_be_resolved_keeps_no_other(world: World, monk
             raise KeyError("a bug")
         return await move(claim, *arguments)
 
-    monkeypatch.setattr(world.deliveries, "commit_moves", faulty)
-    assert not await world.timekeeper().run_once()
+    monkeypatch.setattr(world.deliveries, "commit_moves_or_find_refused", faulty)
+    assert not await world.timekeeper().run_all_steps_once()
     assert len(set(claims)) == 3
     assert await world.pool.fetchval("SELECT count(*) FROM deliveries WHERE state = 'intended'") == 2
 
@@ -262,11 +264,11 @@ async def test_a_lane_without_a_queue_keeps_no_other_from_being_published_again(
     monkeypatch.setattr(world.broker, "queue_depth", depth)
     keeper = world.timekeeper()
     with structlog.testing.capture_logs() as logs:
-        await keeper.run_once()
+        await keeper.run_all_steps_once()
     assert sorted(message.routing_key for _, message in world.broker.published) == ["promotional", "service"]
     assert [line["queues"] for line in logs if "queues" in line] == [["mailer.batches.newsletter"]]
     monkeypatch.undo()
-    await keeper.run_once()
+    await keeper.run_all_steps_once()
     assert world.broker.published[-1][1].routing_key == "newsletter"
     assert len(world.broker.published) == 3
 
@@ -276,7 +278,7 @@ async def test_a_lane_with_a_backlog_publishes_nothing_again(world: World) -> No
     await world.accept([person(1)])
     await world.pool.execute("UPDATE batches SET published_at = now() - interval '1 hour'")
     world.broker.waiting = 7
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     assert world.broker.published == []
 
 
@@ -294,9 +296,9 @@ async def test_what_was_confirmed_beside_a_failure_is_not_published_again(world:
 
     world.broker.refuses = refuses
     keeper = world.timekeeper()
-    await keeper.run_once()
+    await keeper.run_all_steps_once()
     world.broker.refuses = lambda _: None
-    await keeper.run_once()
+    await keeper.run_all_steps_once()
     bodies = [message.body for _, message in world.broker.published]
     assert len(bodies) == len(set(bodies)) == 5
 
@@ -306,5 +308,5 @@ async def test_what_is_rare_is_done_at_once_and_then_rarely(world: World) -> Non
     await world.accept([person(1)])
     keeper = world.timekeeper()
     for _ in range(3):
-        await keeper.run_once()
+        await keeper.run_all_steps_once()
     assert await world.pool.fetchval("SELECT count(*) FROM seals") == 1

@@ -8,7 +8,7 @@ import pytest
 from mailer.policy.standing import TRACKING
 from mailer.ports.uuids import uuid7
 from mailer.rendering.signed_links import ClickToken, OpenToken
-from mailer.web.tracking import countable_url
+from mailer.web.tracking import url_without_personal_parts
 from tests.campaigns import mailed, members
 from tests.factories import World
 from tests.hours import an_hour_later
@@ -193,4 +193,4 @@ async def test_so_few_that_the_count_would_be_somebodys(world: World) -> None:
 )
 def test_a_link_is_counted_without_what_may_name_somebody(url: str, counted: str) -> None:
     """User, query and fragment are not kept."""
-    assert countable_url(url) == counted
+    assert url_without_personal_parts(url) == counted

@@ -12,10 +12,10 @@ import pytest
 from mailer import bundled_files
 from mailer.actions.opt_out import record_opt_out
 from mailer.database.connections import TimeLimits, open_pool
-from mailer.ports.database_errors import StatementTooSlow
+from mailer.ports.database_errors import StatementTimedOut
 from mailer.ports.uuids import uuid7
 from mailer.rendering.signed_links import SignedLinks, UnsubscribeToken
-from mailer.runtime.error_kinds import ErrorKind, error_kind
+from mailer.runtime.error_kinds import ErrorKind, classify_error
 from mailer.web.app import RETRY_SECONDS
 from tests.factories import BRAND, KEY, World, policies, until, waiting
 from tests.integration.web_world import PUBLIC_URL, browse
@@ -59,8 +59,8 @@ async def test_no_other_role_can_hold_up_an_opt_out(world: World, database_url: 
         async with asyncio.timeout(30):
             await record_opt_out(world.standings, policies()[BRAND], ada, "newsletter", "link")
             await world.accept({"refs": ["user-1"]})
-            await world.ledger.seal_ledger()
-            async with world.upkeep.lock_publishing() as alone:
+            await world.ledger.seal_every_chain()
+            async with world.upkeep.try_publishing_lock() as alone:
                 assert alone
             await world.upkeep.create_partitions()
     standing = await world.standings.get_standing(BRAND, ada)
@@ -110,9 +110,9 @@ async def test_a_lock_that_is_held_for_long_gets_an_answer(world: World, databas
     try:
         async with world.pool.acquire() as holder, holder.transaction():
             await holder.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-            with pytest.raises(StatementTooSlow, match="somebody holds a lock for too long") as caught:
+            with pytest.raises(StatementTimedOut, match="somebody holds a lock for too long") as caught:
                 await record_opt_out(hurried.standings, policy, ada, "newsletter", "link")
-        assert error_kind(caught.value) is ErrorKind.PASSING
+        assert classify_error(caught.value) is ErrorKind.PASSING
         await record_opt_out(hurried.standings, policy, ada, "newsletter", "link")
     finally:
         await hurried.outbox.close()

@@ -71,7 +71,7 @@ async def ended(url: str, mailing_id: UUID) -> tuple[list[str], list[tuple[str, 
     """To whom the release of today sends the rest, after it has brought the tables up to date; how the accounts end."""
     apply_migrations(url, bundled_files.bundled_folder("migrations"))
     async with open_world(url) as world:
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         batches = [row["id"] for row in await world.pool.fetch("SELECT id FROM batches ORDER BY id")]
         for batch in batches:
             await world.handover().hand_over_batches([batch])

@@ -22,7 +22,7 @@ async def defer(world: World, mailing_id: UUID, batches: tuple[int, ...], reason
         )
         for row in claim.rows
     ]
-    assert await world.deliveries.commit_moves(claim.token, moves, []) == frozenset()
+    assert await world.deliveries.commit_moves_or_find_refused(claim.token, moves, []) == frozenset()
     await world.deliveries.finish_claim(claim.token, None)
     return len(moves)
 
@@ -36,25 +36,31 @@ async def test_what_was_never_published_is_due(world: World) -> None:
     await world.accept([person(4)], "breach")
     batches = [*first.batches, *second.batches, *third.batches]
     due = [DueBatch(batch, lane) for batch, lane in zip(batches, ("service", "newsletter", "newsletter"), strict=True)]
-    assert await world.upkeep.unpublished_batches(10) == due
-    assert await world.upkeep.unpublished_batches(1) == due[:2]
-    await world.upkeep.mark_published(first.batches)
-    assert await world.upkeep.unpublished_batches(10) == due[1:]
+    assert await world.upkeep.due_unpublished_batches(10) == due
+    assert await world.upkeep.due_unpublished_batches(1) == due[:2]
+    await world.upkeep.mark_batches_published(first.batches)
+    assert await world.upkeep.due_unpublished_batches(10) == due[1:]
     await world.deliveries.claim_batches([*second.batches, *third.batches], "worker")
-    assert await world.upkeep.unpublished_batches(10) == []
+    assert await world.upkeep.due_unpublished_batches(10) == []
 
 
 async def test_what_was_published_long_ago_is_lost(world: World) -> None:
     """Batches of a lane that were published and never claimed are lost after a while."""
     accepted = await world.accept([person(1)])
-    await world.upkeep.mark_published(accepted.batches)
-    assert await world.upkeep.lost_batches("newsletter", 30, 10) == [] == await world.upkeep.late_lanes(30)
+    await world.upkeep.mark_batches_published(accepted.batches)
+    assert (
+        await world.upkeep.lost_batches_of_lane("newsletter", 30, 10)
+        == []
+        == await world.upkeep.lanes_with_lost_batches(30)
+    )
     await world.pool.execute("UPDATE batches SET published_at = now() - interval '31 seconds'")
-    assert await world.upkeep.lost_batches("newsletter", 30, 10) == [DueBatch(accepted.batches[0], "newsletter")]
-    assert await world.upkeep.lost_batches("service", 30, 10) == []
-    assert await world.upkeep.late_lanes(30) == ["newsletter"]
+    assert await world.upkeep.lost_batches_of_lane("newsletter", 30, 10) == [
+        DueBatch(accepted.batches[0], "newsletter")
+    ]
+    assert await world.upkeep.lost_batches_of_lane("service", 30, 10) == []
+    assert await world.upkeep.lanes_with_lost_batches(30) == ["newsletter"]
     await world.deliveries.claim_batches(accepted.batches, "worker")
-    assert await world.upkeep.lost_batches("newsletter", 30, 10) == []
+    assert await world.upkeep.lost_batches_of_lane("newsletter", 30, 10) == []
 
 
 async def test_what_is_due_again_is_batched(world: World) -> None:
@@ -102,14 +108,14 @@ async def test_two_that_batch_at_once_share_the_work(world: World) -> None:
 async def test_a_mailing_is_finished_when_nothing_is_open(world: World) -> None:
     """A mailing is finished once no delivery of it is open: not while one is held, deferred, in doubt or claimed."""
     accepted = await world.accept([person(1)])
-    assert await world.upkeep.finish_mailings() == 0
+    assert await world.upkeep.finish_completed_mailings() == 0
     await defer(world, accepted.mailing_id, accepted.batches)
-    assert await world.upkeep.finish_mailings() == 0
+    assert await world.upkeep.finish_completed_mailings() == 0
     await world.upkeep.batch_due_deliveries(10)
     [batch] = await world.pool.fetch("SELECT id FROM batches")
     await world.handover().hand_over_batches([batch["id"]])
-    assert await world.upkeep.finish_mailings() == 1
-    assert await world.upkeep.finish_mailings() == 0
+    assert await world.upkeep.finish_completed_mailings() == 1
+    assert await world.upkeep.finish_completed_mailings() == 0
     status = await world.mailings.mailing_status(accepted.mailing_id)
     assert status is not None
     assert (status.state, status.counts) == ("finished", {("handed_over", ""): 1})
@@ -127,9 +133,9 @@ async def test_counters_are_folded(world: World) -> None:
     before = await world.counted(accepted.mailing_id)
     more = [(accepted.mailing_id, "failed", "late", 1)] * 50
     await asyncio.gather(
-        world.upkeep.fold_counters(),
+        world.upkeep.sum_counter_deltas(),
         world.pool.executemany("INSERT INTO counters VALUES ($1, $2, $3, $4)", more),
-        world.upkeep.fold_counters(),
+        world.upkeep.sum_counter_deltas(),
     )
     assert await world.counted(accepted.mailing_id) == before | {("failed", "late"): 50}
     assert await world.pool.fetchval("SELECT count(*) FROM counters") <= 2 + 50

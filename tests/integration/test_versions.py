@@ -13,11 +13,11 @@ import structlog
 from mailer import bundled_files
 from mailer.pipeline.claim_run import WINDOW
 from mailer.pipeline.handover import HandOver
-from mailer.policy.frequency_counts import frequency_counts
 from mailer.policy.outcome import Outcome
+from mailer.policy.required_frequency_counts import required_frequency_counts
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.postgres.deliveries import PostgresDeliveries
-from mailer.rendering.mailing import RendererCache
+from mailer.rendering.mailing_renderer import RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from tests.campaigns import commands
 from tests.factories import BRAND, KEY, FakeProcessor, World, person, templates
@@ -38,7 +38,7 @@ async def test_two_versions_share_the_work(world: World) -> None:
     await world.standings.record_opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
     accepted = await world.accept([person(n) for n in range(1, 1101)])
     small = [(await world.accept([person(n, source="sign-up")], "promotional")).batches[0] for n in range(2, 22)]
-    told = PostgresDeliveries(world.pool, world.writers, frequency_counts(world.policies.values()), tell=True)
+    told = PostgresDeliveries(world.pool, world.writers, required_frequency_counts(world.policies.values()), tell=True)
     older, newer = world.handover(deliveries=OldDeliveries(world)), world.handover(deliveries=told)
     first, middle, last = accepted.batches
 
@@ -72,7 +72,7 @@ async def test_a_newer_timekeeper_takes_up_what_an_older_worker_held(world: Worl
         await world.handover(Dying(), OldDeliveries(world)).hand_over_batches(accepted.batches)
     await world.lose_leases()
     for _ in range(3):
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         await world.run_published()
     assert await world.counted(accepted.mailing_id) == {("failed", "in_doubt"): WINDOW, ("handed_over", ""): 10}
     assert (await world.ledger.verify_ledger()).faults == ()
@@ -95,7 +95,7 @@ async def test_a_mailing_of_a_brand_that_only_newer_workers_know(world: World) -
     assert timedelta(seconds=5) < due_at - datetime.now(UTC) < timedelta(seconds=16)
     world.presses = presses
     await world.due_now()
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await world.run_published()
     assert await world.states(strange.mailing_id) == {"user-1": ("handed_over", "")}
     assert await world.counted(strange.mailing_id) == {("handed_over", ""): 1}

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from mailer.rendering.signed_links import ClickToken
-from mailer.web.inbox import create_inbox
-from mailer.web.tracking import keep_counts
+from mailer.web.inbox import create_inbox_app
+from mailer.web.tracking import write_counts_each_hour
 from tests.integration.web_world import MAILING, Mail, Mails, World
 
 BROWSER = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
@@ -267,7 +267,7 @@ async def test_metrics_rise_with_what_is_written() -> None:
     async with world.client() as client:
         for headers in (BROWSER, BROWSER, {"user-agent": "curl/8"}):
             await client.get(world.pixel(), headers=headers)
-        keeping = asyncio.create_task(keep_counts(world.opens, meters, stop))
+        keeping = asyncio.create_task(write_counts_each_hour(world.opens, meters, stop))
         await world.opens.wrote.wait()
         world.opens.away = True
         await client.get(world.pixel(), headers=BROWSER)
@@ -385,4 +385,4 @@ async def test_the_inbox_has_pages() -> None:
 
 def _inbox(mails: list[Mail]) -> httpx.AsyncClient:
     """A client of the inbox."""
-    return httpx.AsyncClient(transport=httpx.ASGITransport(create_inbox(Mails(mails))), base_url="http://operators")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(create_inbox_app(Mails(mails))), base_url="http://operators")

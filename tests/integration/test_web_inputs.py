@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from mailer.ports.broker import BrokerUnavailable
-from mailer.ports.database_errors import DatabaseAway
+from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.uuids import uuid7
 from mailer.rendering.signed_links import (
     ConfirmToken,
     OpenToken,
     PreferencesToken,
-    ReportToken,
+    RecipientReportToken,
     SignedLinks,
     UnsubscribeToken,
 )
@@ -141,7 +141,7 @@ async def test_what_is_said_of_an_account_has_the_same_types(world: factories.Wo
             assert answer.json()["problems"]
 
 
-@pytest.mark.parametrize("error", [DatabaseAway("the database is away: gone"), BrokerUnavailable("gone")])
+@pytest.mark.parametrize("error", [DatabaseUnavailable("the database is away: gone"), BrokerUnavailable("gone")])
 async def test_what_is_away_is_asked_for_again(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages and API answer 503 and say when to try again, wherever the error came up."""
     world = World()
@@ -150,7 +150,7 @@ async def test_what_is_away_is_asked_for_again(error: Exception, monkeypatch: py
         raise error
 
     for port in (world.standings, world.mailings):
-        for name in ("get_standing", "find_recipient", "find_mailing", "record_opt_out"):
+        for name in ("get_standing", "find_recipient_id", "find_mailing", "record_opt_out"):
             monkeypatch.setattr(port, name, away, raising=False)
     async with world.client() as client:
         page = await client.get(world.unsubscribe())
@@ -262,7 +262,7 @@ async def test_every_route_says_when_to_try_again_without_a_database(world: fact
     pages = (
         links.unsubscribe_link(UnsubscribeToken(factories.BRAND, ada, "newsletter", mailing)),
         links.preferences_link(PreferencesToken(factories.BRAND, ada, 1)),
-        links.report_link(ReportToken(factories.BRAND, ada, mailing, 1)),
+        links.recipient_report_link(RecipientReportToken(factories.BRAND, ada, mailing, 1)),
         links.confirm_link(ConfirmToken(factories.BRAND, ada, mailing, 1)),
     )
     async with browse(world, authorization=f"Bearer {key}") as client:

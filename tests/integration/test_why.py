@@ -7,7 +7,7 @@ import pytest
 
 from mailer.actions.consent import withdraw_consent
 from mailer.policy.standing import Standing
-from mailer.rendering.signed_links import ReportToken
+from mailer.rendering.signed_links import RecipientReportToken
 from tests.factories import BRAND, World, policies
 from tests.integration.test_consents import LINKS, give, said
 from tests.integration.web_world import browse
@@ -24,9 +24,9 @@ async def sent(world: World, topic: str | None = None) -> str:
     ada = await world.id_of("user-1")
     standing = await world.standings.get_standing(BRAND, ada)
     assert isinstance(standing, Standing)
-    return LINKS.report_link(ReportToken(BRAND, ada, accepted.mailing_id, standing.generation)).removeprefix(
-        "https://mail.example"
-    )
+    return LINKS.recipient_report_link(
+        RecipientReportToken(BRAND, ada, accepted.mailing_id, standing.generation)
+    ).removeprefix("https://mail.example")
 
 
 async def page(world: World, path: str) -> str:

@@ -11,7 +11,7 @@ from mailer.actions import object_to_marketing
 from mailer.actions.account_flags import set_account_flag
 from mailer.actions.confirmation_requests import ConfirmationAsked, ConfirmationParts, ask_for_confirmation
 from mailer.actions.confirmations import ConfirmationStores, apply_confirmation
-from mailer.actions.consent import ConsentRefused, confirm_consent, request_subscription, withdraw_consent
+from mailer.actions.consent import ConsentRefused, ask_to_confirm_subscription, confirm_consent, withdraw_consent
 from mailer.actions.opt_out import record_opt_out
 from mailer.events import validate_event
 from mailer.policy.standing import TRACKING
@@ -35,7 +35,7 @@ async def asks(world: World) -> int:
 async def ask_again(world: World, recipient_id: int, scope: str) -> None:
     """Asks for one more thing, whose confirmation is asked for by mail."""
     mail = ConfirmationParts(LINKS, world.wishes)
-    await request_subscription(mail, policies()[CONFIRMED], recipient_id, said(scope))
+    await ask_to_confirm_subscription(mail, policies()[CONFIRMED], recipient_id, said(scope))
 
 
 def answers(world: World) -> ConfirmationStores:
@@ -63,7 +63,7 @@ async def test_a_subscription_counts_once_it_is_confirmed(world: World) -> None:
             await apply_confirmation(answers(world), policies()[CONFIRMED], link, "newsletter", "the token") is answered
         )
     assert (await standing(world, ada, CONFIRMED)).consents == {"newsletter"}
-    asked, *given = await world.consents.consent_history(CONFIRMED, ada)
+    asked, *given = await world.consents.consent_history_of_recipient(CONFIRMED, ada)
     assert (asked.counts, asked.consent.source) == (False, "application")
     assert {(record.consent.source, record.consent.words, record.consent.proof) for record in given} == {
         ("confirmed", WORDS, "the token")
@@ -92,7 +92,7 @@ async def test_one_mail_a_day_asks(world: World) -> None:
         await ask_again(world, ada, scope)
     link = await token(world, ada)
     assert await world.pool.fetchval("SELECT count(*) FROM outbox") == 1
-    waiting = await world.wishes.wishes_of_confirmation(CONFIRMED, ada, link.confirmation)
+    waiting = await world.wishes.read_wishes_of_confirmation_mail(CONFIRMED, ada, link.confirmation)
     assert {wish.what for wish in waiting} == {"newsletter", "promotional", "newsletter/chat-rooms"}
     await world.pool.execute("UPDATE wishes SET mailed_at = mailed_at - interval '1 day'")
     await ask_again(world, ada, "newsletter")
@@ -214,7 +214,7 @@ async def test_a_topic_whose_category_was_left_since_is_not_confirmed(world: Wor
         assert not await apply_confirmation(
             answers(world), policies()[CONFIRMED], link, "newsletter/chat-rooms", "the token"
         )
-        assert (await standing(world, ada, CONFIRMED)).has_left("newsletter", "chat-rooms")
+        assert (await standing(world, ada, CONFIRMED)).has_opted_out_of("newsletter", "chat-rooms")
 
 
 @pytest.mark.parametrize("answered", [False, True])
@@ -243,12 +243,14 @@ async def test_what_was_withdrawn_since_is_not_asked_for_by_mail(world: World, w
     for at, mails in ((now - timedelta(minutes=1), 0), (now + timedelta(seconds=1), 1)):
         await wishes(world, ada, "newsletter/chat-rooms", at)
         assert await world.pool.fetchval("SELECT count(*) FROM outbox") == mails
-        assert await world.wishes.list_waiting(CONFIRMED, ada) == ({"newsletter/chat-rooms"} if mails else set())
+        assert await world.wishes.names_of_waiting_wishes(CONFIRMED, ada) == (
+            {"newsletter/chat-rooms"} if mails else set()
+        )
 
 
 async def waiting(world: World, recipient_id: int, link: ConfirmToken) -> set[str]:
     """Names what a mail's link can still confirm."""
-    found = await world.wishes.wishes_of_confirmation(CONFIRMED, recipient_id, link.confirmation)
+    found = await world.wishes.read_wishes_of_confirmation_mail(CONFIRMED, recipient_id, link.confirmation)
     return {wish.what for wish in found if wish.is_waiting}
 
 
@@ -280,7 +282,7 @@ async def test_a_link_that_is_too_old_or_of_another_address_answers_nothing(worl
 async def test_mail_that_the_brand_no_longer_has(world: World) -> None:
     """A link can be older than the policy: what it asks for is no scope of it any more."""
     ada = await asks(world)
-    [wish] = await world.wishes.wishes_of_confirmation(CONFIRMED, ada, (await token(world, ada)).confirmation)
+    [wish] = await world.wishes.read_wishes_of_confirmation_mail(CONFIRMED, ada, (await token(world, ada)).confirmation)
     with pytest.raises(ConsentRefused, match="is no scope"):
         await confirm_consent(world.consents, policies()[CONFIRMED], ada, replace(wish, what="postcards"), "the token")
 
@@ -288,8 +290,11 @@ async def test_mail_that_the_brand_no_longer_has(world: World) -> None:
 async def test_what_can_no_longer_be_confirmed_is_forgotten(world: World) -> None:
     """A week after its mail, the timekeeper deletes what nobody has confirmed, and leaves the rest."""
     ada = await asks(world)
-    await world.timekeeper().run_once()
-    assert len(await world.wishes.wishes_of_confirmation(CONFIRMED, ada, (await token(world, ada)).confirmation)) == 1
+    await world.timekeeper().run_all_steps_once()
+    assert (
+        len(await world.wishes.read_wishes_of_confirmation_mail(CONFIRMED, ada, (await token(world, ada)).confirmation))
+        == 1
+    )
     await world.pool.execute("UPDATE wishes SET mailed_at = now() - interval '8 days'")
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     assert await world.pool.fetchval("SELECT count(*) FROM wishes") == 0

@@ -28,12 +28,12 @@ from mailer.policy.standing import Standing
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.captured_mail import CapturedMail
 from mailer.ports.mailings import MailingStatus
-from mailer.ports.open_counts import FetchTrace, LinkHolder, WrittenCounts
+from mailer.ports.open_counts import MailedRecipient, PixelOrLinkFetch, WrittenOpenAndClickCounts
 from mailer.ports.reports import CampaignReport
 from mailer.ports.standings import OptOutResult
-from mailer.postgres.account_stores import open_account_stores
-from mailer.postgres.mail_origins import PostgresOrigins
-from mailer.postgres.reports import PostgresReports
+from mailer.postgres.account_stores import build_account_stores_opener
+from mailer.postgres.campaign_reports import PostgresCampaignReports
+from mailer.postgres.mail_origins import PostgresMailOrigins
 from mailer.rendering.event_checks import check_event
 from mailer.rendering.signed_links import OpenToken, SignedLinks, UnsubscribeToken
 from mailer.web.app import WebContext, create_app
@@ -82,16 +82,16 @@ class Opens:
         self.wrote = asyncio.Event()
         self.broken = self.away = False
 
-    def add_open(self, trace: FetchTrace) -> None:
+    def count_open(self, trace: PixelOrLinkFetch) -> None:
         """Counts one."""
         if self.broken:
             raise ConnectionError("the database is gone")
         self.counted.append((trace.mailing_id, trace.machine))
 
-    def add_click(self, trace: FetchTrace, link: str) -> None:
+    def count_click(self, trace: PixelOrLinkFetch, link: str) -> None:
         """Counts none: the tests of clicks have a real database."""
 
-    async def find_mailed_person(self, mailing_id: UUID, recipient_id: int) -> LinkHolder | None:
+    async def find_mailed_recipient(self, mailing_id: UUID, recipient_id: int) -> MailedRecipient | None:
         """Nobody: neither have those of individual opens."""
         return None
 
@@ -99,16 +99,16 @@ class Opens:
         """The hour is over."""
         return 0
 
-    async def write_finished_hours(self) -> WrittenCounts:
+    async def write_counts_of_finished_hours(self) -> WrittenOpenAndClickCounts:
         """Writes all, unless the database is gone."""
         if self.away:
             raise ConnectionError("the database is gone")
         written = Counter(machine for _, machine in self.counted)
         self.counted.clear()
         self.wrote.set()
-        return WrittenCounts(written, {})
+        return WrittenOpenAndClickCounts(written, {})
 
-    async def park_counts(self) -> None:
+    async def save_counts_for_next_process(self) -> None:
         """Keeps what is there."""
         self.parked = list(self.counted)
 
@@ -135,7 +135,7 @@ class Reports:
     def __init__(self) -> None:
         self.rows: dict[tuple[str, str], CampaignReport] = {}
 
-    async def issue_report(self, brand: str, campaign: str, minimum: int) -> CampaignReport | None:
+    async def get_or_issue_campaign_report(self, brand: str, campaign: str, minimum: int) -> CampaignReport | None:
         """One of them."""
         return self.rows.get((brand, campaign))
 
@@ -293,12 +293,12 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         suppressions=world.suppressions,
         wishes=world.wishes,
         inviters=world.inviters,
-        origins=PostgresOrigins(world.pool),
+        origins=PostgresMailOrigins(world.pool),
         opens=opens_of(world),
         mailings=world.mailings,
-        reports=PostgresReports(world.pool),
+        reports=PostgresCampaignReports(world.pool),
         rights=world.rights,
-        desks=open_account_stores(world.pool, world.writers, world.hasher, links, factories.controllers()),
+        desks=build_account_stores_opener(world.pool, world.writers, world.hasher, links, factories.controllers()),
         outbox=world.outbox,
         publishers=world.publishers,
         admit=partial(check_event, policies=world.policies, templates=factories.templates()),

@@ -14,9 +14,9 @@ import pytest
 
 import mailer.web
 from mailer.actions.suppression import object_to_marketing, suppress_recipient
-from mailer.policy.frequency_counts import frequency_counts
 from mailer.policy.policy_file import CategoryTerms, SendingHours
 from mailer.policy.policy_section import FrequencyCap
+from mailer.policy.required_frequency_counts import required_frequency_counts
 from mailer.ports.deliveries import Claim
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.deliveries import PostgresDeliveries
@@ -54,7 +54,7 @@ async def has_had_enough(world: World) -> None:
     terms = policy.terms | {name: CategoryTerms(cap=one) for name in ("updates", "notification")}
     policy = policy.model_copy(update={"terms": terms, "cap": one, "hours": hours}).with_earlier_versions({})
     world.policies[BRAND] = policy
-    world.deliveries = PostgresDeliveries(world.pool, world.writers, frequency_counts([policy]))
+    world.deliveries = PostgresDeliveries(world.pool, world.writers, required_frequency_counts([policy]))
 
 
 async def was_only_invited(world: World) -> None:
@@ -141,13 +141,13 @@ async def test_who_pays_for_a_product_cannot_leave_what_is_about_it(world: World
     """An announcement about what she pays for arrives whatever she left; any other one has a way out of its own."""
     await known(world, BRAND, ADA)
     paid = {"v": 1, "id": "p1", "brand": BRAND, "account": "paid", "ref": "ada", "product": "premium"}
-    await world.intake().accept_messages("service", [received(paid, f"{BRAND}.account")])
+    await world.intake().accept_event_messages("service", [received(paid, f"{BRAND}.account")])
     about = {product: event_of(BRAND, "maintenance", product=product) for product in ("premium", "stamps", None)}
     assert [leads_out((await told(world, event))[0])[0] for event in about.values()] == ["", "updates", ""]
     await leaves(world)
     arrived = [len(await told(world, event | {"id": f"again {name}"})) for name, event in about.items()]
     assert arrived == [1, 0, 1]
-    await world.intake().accept_messages(
+    await world.intake().accept_event_messages(
         "service", [received(paid | {"account": "unpaid", "id": "p2"}, f"{BRAND}.account")]
     )
     arrived = [len(await told(world, event | {"id": f"at last {name}"})) for name, event in about.items()]
@@ -161,12 +161,12 @@ async def test_who_paid_for_everything_and_ends_one_product_pays_for_the_rest(wo
     await leaves(world)
     said: dict[str, Any] = {"v": 1, "brand": BRAND, "ref": "ada"}
     for number, pays in enumerate(({"account": "paid"}, {"account": "unpaid", "product": "voice"})):
-        await world.intake().accept_messages(
+        await world.intake().accept_event_messages(
             "service", [received(said | pays | {"id": f"p{number}"}, f"{BRAND}.account")]
         )
     about = [event_of(BRAND, "maintenance", product=product) for product in ("premium", "stamps", None, "voice")]
     assert [len(await told(world, event)) for event in about] == [1, 1, 1, 0]
-    await world.intake().accept_messages(
+    await world.intake().accept_event_messages(
         "service", [received(said | {"id": "p9", "account": "paid"}, f"{BRAND}.account")]
     )
     assert len(await told(world, event_of(BRAND, "maintenance", product="voice"))) == 1
@@ -185,11 +185,11 @@ async def test_who_stops_paying_is_decided_anew(world: World) -> None:
             self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()
         ) -> Claim | None:
             claimed = await super().claim_batches(batches, owner, mailings)
-            await world.standings.set_paid_product(BRAND, ada, None, False, "application")
+            await world.standings.set_product_paid(BRAND, ada, None, False, "application")
             await world.standings.record_opt_out(BRAND, ada, "updates", "page")
             return claimed
 
-    late = StopsPaying(world.pool, world.writers, frequency_counts(world.policies.values()))
+    late = StopsPaying(world.pool, world.writers, required_frequency_counts(world.policies.values()))
     await world.handover(deliveries=late).hand_over_batches(accepted.batches)
     assert world.processor.recipients == []
     assert await world.states(accepted.mailing_id) == {"user-1": ("suppressed", "opted_out")}
@@ -199,7 +199,7 @@ async def test_who_stops_paying_is_decided_anew(world: World) -> None:
 async def test_the_page_says_what_still_comes_and_why(world: World) -> None:
     """To a free account announcements are what can be left; to who pays they stay, and the page says why."""
     await known(world, BRAND, ADA, GRACE)
-    await world.standings.set_paid_product(BRAND, await world.id_of("grace"), "premium", True, "application")
+    await world.standings.set_product_paid(BRAND, await world.id_of("grace"), "premium", True, "application")
     free, pays = [link_of(mail) for mail in await told(world, event_of(BRAND, "weekly", to={"refs": ["ada", "grace"]}))]
     for language in ("en", "de", "ar"):
         text = TEXTS[language]

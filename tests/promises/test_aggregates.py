@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mailer.postgres.reports import PostgresReports
+from mailer.postgres.campaign_reports import PostgresCampaignReports
 from tests.campaigns import commands, fetched, mailed, members
 from tests.factories import BRAND, World
 from tests.integration.web_world import KEY
@@ -26,7 +26,7 @@ def advertiser(tmp_path: Path, database_url: str) -> Stack:
 async def answers(advertiser: Stack, world: World, campaign: str) -> list[dict[str, Any]]:
     """What an advertiser is told on the command line and by the API."""
     done = await advertiser.done("report", "advertiser", "--brand", BRAND, "--campaign", campaign, "--json")
-    async with Site(reports=PostgresReports(world.pool)).client() as client:
+    async with Site(reports=PostgresCampaignReports(world.pool)).client() as client:
         path = f"/api/v1/reports/{BRAND}/{campaign}"
         answer = await client.get(path, headers={"authorization": f"Bearer {KEY}"})
     assert answer.status_code == 200

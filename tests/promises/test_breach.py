@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from mailer.actions.suppression import import_suppressed_addresses
 from mailer.pipeline.handover import HandOver
 from mailer.ports.suppressions import NewSuppression
-from mailer.rendering.mailing import RendererCache
+from mailer.rendering.mailing_renderer import RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from tests.accounts import ADA, mailed, processor, released, said
 from tests.factories import BRAND, KEY, World, person, plain_event, received, templates
@@ -20,7 +20,7 @@ async def test_no_time_ends_a_breach_notice(world: World) -> None:
     """An event that gives it a last moment is refused with words; one that is stored from before is sent."""
     await world.known(1)
     event = plain_event({"refs": ["user-1"]}, "breach", expires_at="2199-01-01T00:00:00Z")
-    await world.intake().accept_messages("breach", [refused := received(event)])
+    await world.intake().accept_event_messages("breach", [refused := received(event)])
     assert "expires_at: breach mail never expires" in str(refused.settled)
     stored = await released(world, {"refs": ["user-1"]}, expires_at="2020-01-01T00:00:00Z")
     assert await world.states(stored.mailing_id) == {"user-1": ("handed_over", "")}
@@ -77,7 +77,7 @@ async def test_a_notice_that_no_processor_may_have_is_written_in_a_day(world: Wo
 async def tried(world: World, handover: HandOver, mailing_id: UUID) -> None:
     """Hands over what of a mailing waits, as if its time had come."""
     await world.due_now()
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     batches = await world.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1", mailing_id)
     await handover.hand_over_batches([batch["id"] for batch in batches])
 

@@ -47,14 +47,14 @@ async def offered(world: World, brand: str, people: dict[str, dict[str, Any]], c
             whose = await world.id_of(one["ref"], brand)
             for scope in ("promotional", "newsletter"):
                 said = Consent(scope, True, "confirmed", version, "Yes, send me that.", "recipient", datetime.now(UTC))
-                await world.consents.record_consent(brand, whose, said, None)
+                await world.consents.record_consent_or_withdrawal(brand, whose, said, None)
     sent: dict[str, set[str]] = {}
     for category in ("promotional", "newsletter"):
         if category not in policies()[brand].terms:
             continue
         before = len(world.processor.sent)
         arrived = received(plain_event(audience, category, brand=brand))
-        await world.intake().accept_messages(category, [arrived])
+        await world.intake().accept_event_messages(category, [arrived])
         assert arrived.settled == "ack"
         sent[category] = {mail.recipient for mail in world.processor.sent[before:]}
     assert len({frozenset(found) for found in sent.values()}) == 1
@@ -124,7 +124,7 @@ async def test_mandatory_mail_goes_to_every_country(world: World) -> None:
     await world.known(1, country="AR")
     await world.known(2, country=None)
     arrived = received(plain_event({"refs": ["user-1", "user-2"]}, "policy_change"))
-    await world.intake().accept_messages("service", [arrived])
+    await world.intake().accept_event_messages("service", [arrived])
     assert sorted(world.processor.recipients) == ["user-1@people.example", "user-2@people.example"]
 
 

@@ -116,8 +116,8 @@ async def test_a_version_is_held_against_the_mailing_that_told_of_it(
     await world.known(1, 2, 3)
     event = notice(BRAND, {"audience": "everyone"}) | {"id": "policy-2026"}
     await said(world, "under_13", "user-3")
-    await world.intake().accept_messages("service", [received(event)])
-    await world.upkeep.finish_mailings()
+    await world.intake().accept_event_messages("service", [received(event)])
+    await world.upkeep.finish_completed_mailings()
     await world.known(4)
     today = datetime.now(UTC).date()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mailer.postgres.coverage import read_coverage
+from mailer.postgres.mailing_coverage import read_mailing_coverage
 from tests.accounts import ADA, mailed, notice, of_kind, processor, said
 from tests.factories import World, person, received
 from tests.processes import Stack
@@ -59,7 +59,7 @@ async def test_the_proof_of_a_notice_is_kept(world: World, brand: str) -> None:
     """Of each copy of a notice of change, the ledger keeps the digest of what was handed over."""
     await world.accept([person(1)], controller=world.policies[brand].controller.id, brand=brand)
     event = notice(brand, {"audience": "everyone"})
-    await world.intake().accept_messages("service", [item := received(event)])
+    await world.intake().accept_event_messages("service", [item := received(event)])
     assert item.settled == "ack"
     [outgoing] = world.processor.sent
     assert outgoing.recipient == ADA
@@ -115,7 +115,7 @@ async def test_outside_systems_retain_nothing(world: World, operator: Stack) -> 
     accepted = await world.accept([person(2)], "service", **told)
     await world.handover(relay).hand_over_batches(accepted.batches)
     assert len(relay.sent) == 1
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     [due] = [entry for entry in await world.entries(accepted.mailing_id) if entry["reason"] == "purge_due"]
     assert (due["processor"], due["country"], due["contract"]) == ("relay-us", "US", "DPA-7")
     purge = ("processors", "confirm-purge", "--mailing", str(accepted.mailing_id), "--processor", "relay-us")
@@ -138,11 +138,11 @@ async def test_a_notice_to_everyone_says_whom_it_reached(world: World) -> None:
     await said(world, "under_13", "user-3", brand)
     await said(world, "erase", "user-4", brand)
     event = notice(brand, {"audience": "everyone"})
-    await world.intake().accept_messages("service", [item := received(event)])
+    await world.intake().accept_event_messages("service", [item := received(event)])
     assert item.settled == "ack"
-    status = await world.mailings.find_mailing(brand, event["id"])
+    status = await world.mailings.find_mailing_of_event(brand, event["id"])
     assert status is not None
-    reached = await read_coverage(world.pool, status.id)
+    reached = await read_mailing_coverage(world.pool, status.id)
     assert reached.accounts == 4
     assert reached.counts[("handed_over", "")] == 2
     assert list(reached.unreached) == [("user-3", "suppressed", "under_13"), ("user-5", "not_addressed", "")]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.cli.mailing import waits
+from mailer.cli.mailing import reasons_for_waiting
 from mailer.policy.policy_file import PolicyError, parse_policy
 from mailer.rendering.signed_links import SERVICE
 from mailer.rendering.template_library import TemplateError, TemplateLibrary
@@ -73,7 +73,7 @@ async def test_a_mail_that_cannot_be_left_is_not_sent(world: World) -> None:
         assert {states["user-1"], states["user-3"]} == {("handed_over", "")}
         status = await world.mailings.mailing_status(accepted.mailing_id)
         assert status is not None
-        assert any("would not see how to leave, or our address" in line for line in waits(status, []))
+        assert any("would not see how to leave, or our address" in line for line in reasons_for_waiting(status, []))
         assert len(await world.entries(accepted.mailing_id, "hand_over")) == 2
         [entry] = [one for one in await world.entries(accepted.mailing_id) if one["reason"] == "held no_way_out"]
         assert ("unsubscribe_url" if "url" in lost else "postal_address") in entry["reply"]
@@ -152,7 +152,7 @@ async def test_a_breach_notice_stands_alone(world: World, tmp_path: Path) -> Non
     assert world.processor.recipients == ["ada@people.example"]  # the answer to her request, and no notice yet
     world.processor.sent.clear()
     await world.mailings.release_mailing(waiting, "Grace")
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await world.run_published()
     (outgoing,) = world.processor.sent
     mail = read(outgoing)

@@ -25,7 +25,7 @@ async def test_a_browser_that_asks_not_to_share_is_heeded(world: World, page: st
             await client.post(link(mail, page), data={"nothing": "1"}, headers={"sec-gpc": "1, 1"})
     assert await told(world, offer | {"id": "after"}) == []
     assert await told(world, event_of(brand, "partner-offer", ADA, partner="chatwear")) == []
-    said = (await world.partners.signed_suppressions(brand, "chatwear"))["body"]
+    said = (await world.partners.signed_suppression_list(brand, "chatwear"))["body"]
     assert world.hasher.partner_hash(brand, "chatwear", ADA["email"]).hex() in said
     entries = await world.entries(kind="action")
     assert [entry["category"] for entry in entries if entry["rule"] == "action:privacy-signal"] == ["sharing"]

@@ -33,7 +33,7 @@ async def test_mail_leaves_encrypted_or_not_at_all(
             await world.handover_by([distrusting]).hand_over_batches(accepted.batches)
         assert (keep.envelopes, await taken(world, accepted.mailing_id)) == ([], [])
         await world.due_now()
-        await world.timekeeper().run_once()
+        await world.timekeeper().run_all_steps_once()
         async with processor(port, tls=TlsMode.STARTTLS, context=certificate[1]) as trusting:
             for message in world.broker.take():
                 await world.handover_by([trusting]).hand_over_batches([json.loads(message.body)["batch"]])

@@ -130,7 +130,7 @@ async def test_notices_come_in_writing_for_who_says_so(world: World) -> None:
     await publish(world, event_of("interpals", "breach-notice", to={"refs": ["ada", "bob"]}))
     waiting = await world.pool.fetchval("SELECT id FROM mailings WHERE category = 'breach'")
     await world.mailings.release_mailing(waiting, "Grace")
-    await world.timekeeper().run_once()
+    await world.timekeeper().run_all_steps_once()
     await world.run_published()
     assert await world.states(waiting) == {"ada": ("diverted", "written_notice"), "bob": ("handed_over", "")}
     assert world.processor.recipients == ["bob@people.example"]

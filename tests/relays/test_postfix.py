@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.outcome import Outcome, OutcomeKind
-from mailer.processors.smtp import SmtpProcessor, processor_from_url
+from mailer.processors.smtp_processor import SmtpProcessor, smtp_processor_from_url
 from tests.integration.smtp_world import allowed, outgoing, soon
 from tests.processes import free_port, until
 from tests.relays.conftest import relay_folder
@@ -48,7 +48,7 @@ class Relay:
     ) -> AsyncIterator[SmtpProcessor]:
         """A processor for one of its ports."""
         monkeypatch.setenv("SSL_CERT_FILE", str(self.certificate))
-        sender = processor_from_url(f"smtp://{login}127.0.0.1:{port}?name=relay{query}")
+        sender = smtp_processor_from_url(f"smtp://{login}127.0.0.1:{port}?name=relay{query}")
         try:
             yield sender
         finally:

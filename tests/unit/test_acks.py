@@ -118,7 +118,7 @@ def test_exactly_what_is_done_is_acknowledged(data: st.DataObject) -> None:
                         acks.add_ack(tag)
                     case "back":
                         back.add(tag)
-                        acks.note_settled(tag)
+                        acks.mark_tag_settled(tag)
                     case _:
                         pass
             if data.draw(st.booleans()):

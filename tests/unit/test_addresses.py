@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.rendering.mailboxes import canonical_mailbox, legacy_mailbox, similar_mailboxes
+from mailer.rendering.mailbox_spellings import canonical_mailbox, legacy_mailbox, similar_mailboxes
 
 HASHER = AddressHasher("a key of the tests")
 

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailer.policy.aggregates import OTHER, are_subtractable, hide_small_cells, overlapping_cells, publishable_cells
+from mailer.policy.aggregates import (
+    OTHER,
+    count_people_by_cell_pair,
+    find_values_to_hide,
+    has_small_difference,
+    publishable_cells,
+)
 
 MINIMUM = 5
 
@@ -53,7 +59,7 @@ def test_who_knows_the_rule_learns_no_small_cell(cells: Mapping[str, int]) -> No
     hidden than cells, nothing helps: who knows that there is somebody in each has counted them.
     """
     shown = publishable_cells(cells, MINIMUM)
-    unseen = sorted(hide_small_cells(cells, MINIMUM))
+    unseen = sorted(find_values_to_hide(cells, MINIMUM))
     if not shown or not unseen or shown[OTHER] <= len(unseen) + 1:
         return
     seen = {value: people for value, people in shown.items() if value != OTHER}
@@ -77,13 +83,13 @@ def compositions(total: int, parts: int) -> Iterator[tuple[int, ...]]:
 def looks_the_same(unseen: Mapping[str, int], seen: Mapping[str, int]) -> bool:
     """Whether some lot hides just these cells."""
     lots = [{value: people} for value, people in unseen.items() if people >= MINIMUM] or [{}]
-    return any(hide_small_cells({**lot, **unseen, **seen}, MINIMUM) == unseen.keys() for lot in lots)
+    return any(find_values_to_hide({**lot, **unseen, **seen}, MINIMUM) == unseen.keys() for lot in lots)
 
 
 def test_the_next_smallest_would_have_told() -> None:
     """Which large cell joins a small one is the order's choice, not the size's."""
-    assert hide_small_cells({"FR": 30, "IT": 19, "DE": 90}, 20) == {"FR", "IT"}
-    assert hide_small_cells({"DE": 90, "IT": 19, "FR": 30}, 20) == {"DE", "IT"}
+    assert find_values_to_hide({"FR": 30, "IT": 19, "DE": 90}, 20) == {"FR", "IT"}
+    assert find_values_to_hide({"DE": 90, "IT": 19, "FR": 30}, 20) == {"DE", "IT"}
 
 
 @pytest.mark.parametrize(
@@ -130,7 +136,7 @@ def differences(groups: Mapping[tuple[str | None, str | None], int]) -> Iterator
 @given(GROUPS.map(shared))
 def test_nothing_small_is_left_by_subtraction(groups: dict[tuple[str | None, str | None], int]) -> None:
     """Where two breakdowns may both be shown, no sum of one less a sum of the other is about a few people."""
-    if not are_subtractable(groups, MINIMUM):
+    if not has_small_difference(groups, MINIMUM):
         assert all(people == 0 or people >= MINIMUM for people in differences(groups))
 
 
@@ -139,14 +145,14 @@ def test_audiences_differ_by_many_or_by_nobody(groups: dict[tuple[str | None, st
     """Who is only in the first audience, and who is only in the second, are nobody or at least the minimum."""
     gone = sum(people for (_, second), people in groups.items() if second is None)
     come = sum(people for (first, _), people in groups.items() if first is None)
-    if not are_subtractable(groups, MINIMUM):
+    if not has_small_difference(groups, MINIMUM):
         assert all(people == 0 or people >= MINIMUM for people in (gone, come))
 
 
 @given(GROUPS.map(lambda groups: {pair: people + MINIMUM for pair, people in groups.items()}).map(shared))
 def test_what_is_far_apart_is_shown(groups: dict[tuple[str | None, str | None], int]) -> None:
     """Breakdowns whose every part is large are not kept apart."""
-    assert not are_subtractable(groups, MINIMUM)
+    assert not has_small_difference(groups, MINIMUM)
 
 
 @given(
@@ -155,10 +161,10 @@ def test_what_is_far_apart_is_shown(groups: dict[tuple[str | None, str | None], 
 )
 def test_the_same_again_and_something_else_are_shown(first: dict[str, int], second: dict[str, int]) -> None:
     """The same people in the same cells tell nothing new, and of people who were in no report nothing is subtracted."""
-    assert not are_subtractable(
-        overlapping_cells(first, first, {(value, value): people for value, people in first.items()}), MINIMUM
+    assert not has_small_difference(
+        count_people_by_cell_pair(first, first, {(value, value): people for value, people in first.items()}), MINIMUM
     )
-    assert not are_subtractable(overlapping_cells(first, second, {}), MINIMUM)
+    assert not has_small_difference(count_people_by_cell_pair(first, second, {}), MINIMUM)
 
 
 @given(st.lists(st.tuples(st.sampled_from("ABC?"), st.sampled_from("XYZ?")).filter(lambda pair: pair != ("?", "?"))))
@@ -168,7 +174,7 @@ def test_the_overlap_has_everybody_once(people: list[tuple[str, str]]) -> None:
     second = Counter(other for _, other in people if other != "?")
     common = Counter((one, other) for one, other in people if "?" not in (one, other))
     expected = shared(Counter(people))
-    assert {pair: n for pair, n in overlapping_cells(first, second, common).items() if n} == expected
+    assert {pair: n for pair, n in count_people_by_cell_pair(first, second, common).items() if n} == expected
 
 
 ATTACKS: dict[str, Callable[[], Mapping[tuple[str | None, str | None], int]]] = {
@@ -184,4 +190,4 @@ ATTACKS: dict[str, Callable[[], Mapping[tuple[str | None, str | None], int]]] = 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_known_attacks(attack: str) -> None:
     """The ways by which one person could be found from two reports are closed."""
-    assert are_subtractable(ATTACKS[attack](), 20)
+    assert has_small_difference(ATTACKS[attack](), 20)

@@ -1,56 +1,56 @@
 """The memory of a relay that takes commands behind a final dot, or does not."""
 
-from mailer.processors.envelope_ahead import EnvelopeAhead
+from mailer.processors.envelope_ahead_support import EnvelopeAheadSupport
 
 ONE, OTHER = object(), object()
 
 
 def test_one_connection_tries_it_for_all() -> None:
     """Until it has an answer, no other connection sends anything ahead."""
-    ahead = EnvelopeAhead("relay")
-    ahead.note_attempt(ONE)
-    assert ahead.is_allowed(ONE)
-    assert not ahead.is_allowed(OTHER)
+    ahead = EnvelopeAheadSupport("relay")
+    ahead.note_first_attempt(ONE)
+    assert ahead.is_allowed_on_connection(ONE)
+    assert not ahead.is_allowed_on_connection(OTHER)
     ahead.note_answer(ONE, taken=False)
-    assert not ahead.is_allowed(OTHER)
+    assert not ahead.is_allowed_on_connection(OTHER)
     ahead.note_answer(ONE, taken=True)
-    assert ahead.is_allowed(OTHER)
+    assert ahead.is_allowed_on_connection(OTHER)
 
 
 def test_a_relay_that_took_them_may_be_lost() -> None:
     """A restart says nothing about its pipelining."""
-    ahead = EnvelopeAhead("relay")
-    ahead.note_attempt(ONE)
+    ahead = EnvelopeAheadSupport("relay")
+    ahead.note_first_attempt(ONE)
     ahead.note_answer(ONE, taken=True)
     ahead.note_connection_end(ONE, by_us=False)
-    assert ahead.is_allowed(ONE)
+    assert ahead.is_allowed_on_connection(ONE)
 
 
 def test_a_connection_that_ends_on_the_first_try() -> None:
     """It forbids it for all, unless it was ended from here."""
-    ahead = EnvelopeAhead("relay")
-    ahead.note_attempt(ONE)
+    ahead = EnvelopeAheadSupport("relay")
+    ahead.note_first_attempt(ONE)
     ahead.note_connection_end(ONE, by_us=True)
-    assert ahead.is_allowed(OTHER)
-    ahead.note_attempt(OTHER)
+    assert ahead.is_allowed_on_connection(OTHER)
+    ahead.note_first_attempt(OTHER)
     ahead.note_connection_end(OTHER, by_us=False)
-    assert not ahead.is_allowed(ONE)
+    assert not ahead.is_allowed_on_connection(ONE)
 
 
 def test_a_connection_that_ends_after_its_answer() -> None:
     """Whatever it was, it was not what had been sent ahead."""
-    ahead = EnvelopeAhead("relay")
-    ahead.note_attempt(ONE)
+    ahead = EnvelopeAheadSupport("relay")
+    ahead.note_first_attempt(ONE)
     ahead.note_answer(ONE, taken=False)
     ahead.note_connection_end(ONE, by_us=False)
-    assert ahead.is_allowed(OTHER)
+    assert ahead.is_allowed_on_connection(OTHER)
 
 
 def test_a_refusal_holds_for_ever() -> None:
     """A change that was on its way elsewhere when it came changes nothing any more."""
-    ahead = EnvelopeAhead("relay")
-    ahead.note_attempt(ONE)
+    ahead = EnvelopeAheadSupport("relay")
+    ahead.note_first_attempt(ONE)
     ahead.note_answer(ONE, taken=True)
-    ahead.note_refusal()
+    ahead.forbid_after_early_refusal()
     ahead.note_answer(ONE, taken=True)
-    assert not ahead.is_allowed(ONE)
+    assert not ahead.is_allowed_on_connection(ONE)

@@ -15,7 +15,7 @@ class Numbered:
     """A message with a number."""
 
     n: int
-    is_live: bool = field(default=True)
+    is_unsettled: bool = field(default=True)
 
 
 def add(arrivals: ArrivedMessages, *numbers: int) -> list[Numbered]:
@@ -56,7 +56,7 @@ async def test_what_went_back_to_its_queue_is_not_handed_out() -> None:
     """It will be delivered again; what is left behind it is handed out in its place."""
     arrivals = ArrivedMessages(2)
     first, *_ = add(arrivals, 1, 2, 3)
-    first.is_live = False
+    first.is_unsettled = False
     assert await taken(arrivals) == [2, 3]
 
 

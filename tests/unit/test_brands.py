@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from mailer.policy.decision import Divert
-from mailer.ports.mail_origins import MailOrigin
+from mailer.ports.mail_origins import MailAndAddressOrigin
 from mailer.web.languages import choose_language
-from mailer.web.mail_origin import explain
+from mailer.web.mail_origin import reason_of_mail
 from tests.factories import policies
 from tests.unit.test_decision import ADA, decided, reason
 
@@ -38,8 +38,8 @@ def test_a_source_lets_a_brand_send_what_it_was_given_for(
     policy = policies()[brand].model_copy(update={"name": "Brand"})
     somebody = replace(ADA, source=source, consents=frozenset[str]())
     assert reason(decided("promotional", somebody, policy)) == why_not
-    origin = MailOrigin("promotional", None, source, None, None, asked=False)
-    assert explain(policy, origin, choose_language("en")).source == f"Given {said}"
+    origin = MailAndAddressOrigin("promotional", None, source, None, None, asked=False)
+    assert reason_of_mail(policy, origin, choose_language("en")).source == f"Given {said}"
 
 
 def test_each_source_of_a_brand_has_its_row() -> None:

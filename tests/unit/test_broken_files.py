@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mailer.actions.csv_rows import CsvRow, FileUnusable, read_rows
-from mailer.actions.recipient_import import ImportResult, RejectedLine, import_recipients
+from mailer.actions.csv_rows import CsvHeaderRefused, CsvRow, check_header_and_read_rows
+from mailer.actions.recipient_import import ImportCounts, RejectedLine, import_recipients
 from mailer.ports.recipient_import import ImportRow
 from tests.factories import policies
 
@@ -20,7 +20,7 @@ class Importer:
     def __init__(self) -> None:
         self.refs: list[str] = []
 
-    async def import_rows(self, rows: Sequence[ImportRow]) -> None:
+    async def import_recipients(self, rows: Sequence[ImportRow]) -> None:
         """Keeps a chunk's."""
         self.refs += [row.person.ref for row in rows]
 
@@ -30,7 +30,7 @@ def line(number: int, name: str = "Ann", collected_at: str = "") -> str:
     return f"u{number},u{number}@example.org,{name},{collected_at}\n"
 
 
-async def imported(lines: list[str]) -> tuple[ImportResult, list[str], list[RejectedLine]]:
+async def imported(lines: list[str]) -> tuple[ImportCounts, list[str], list[RejectedLine]]:
     """Imports these lines below the header: the refs taken, and what was rejected."""
     importer, rejected = Importer(), list[RejectedLine]()
     done = await import_recipients(
@@ -41,8 +41,11 @@ async def imported(lines: list[str]) -> tuple[ImportResult, list[str], list[Reje
 
 def test_a_column_stands_once() -> None:
     """Which of two `email` counts cannot be told, so the file is refused before a line is read."""
-    with DUPLICATE.open(encoding="utf-8", newline="") as file, pytest.raises(FileUnusable, match="names email twice"):
-        read_rows(file, ("ref", "email", "name"), ("ref", "email"))
+    with (
+        DUPLICATE.open(encoding="utf-8", newline="") as file,
+        pytest.raises(CsvHeaderRefused, match="names email twice"),
+    ):
+        check_header_and_read_rows(file, ("ref", "email", "name"), ("ref", "email"))
 
 
 async def test_a_quote_that_is_never_closed_is_named() -> None:
@@ -96,7 +99,7 @@ async def test_a_time_that_is_none_costs_its_own_line(at: str) -> None:
 def test_a_file_without_lines_has_none(text: str) -> None:
     """It is refused for its header, or read to its end."""
     try:
-        found = list(read_rows(text.splitlines(keepends=True), ("ref", "email"), ("ref", "email")))
-    except FileUnusable:
+        found = list(check_header_and_read_rows(text.splitlines(keepends=True), ("ref", "email"), ("ref", "email")))
+    except CsvHeaderRefused:
         found = list[CsvRow]()
     assert found == []

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mailer.cli.causes import shipped_policy
 from mailer.cli.policy import app
+from mailer.cli.policy_causes import shipped_policy
 from mailer.policy.category import CATEGORIES
-from mailer.policy.cause_table import CAUSES, Cause, decisions_by_category, mail_outcomes
+from mailer.policy.cause_table import CAUSES, Cause, decision_words_by_category, decisions_by_category
 from mailer.policy.deciding import ASKED, SEND
 from tests.factories import policies
 
@@ -24,7 +24,7 @@ _OF_THE_FORM = ("personalisation was refused", "being counted was refused")
 def test_each_cause_does_what_was_written_down(cause: Cause) -> None:
     """A cell that the rules change has to be changed by hand; no category is without one."""
     by_hand = {name: outcome for outcome, names in EXPECTED[cause.says].items() for name in names.split()}
-    assert dict(mail_outcomes(cause, POLICY)) == by_hand
+    assert dict(decision_words_by_category(cause, POLICY)) == by_hand
     assert by_hand.keys() == CATEGORIES.keys()
 
 
@@ -40,7 +40,9 @@ def test_no_policy_of_a_brand_changes_the_table() -> None:
     """The table is of the rules: another policy to begin with gives the same."""
     policy = policies()["paltalk-2006"]
     for cause in CAUSES:
-        assert dict(mail_outcomes(cause, policy)) == dict(mail_outcomes(cause, POLICY)), cause.says
+        assert dict(decision_words_by_category(cause, policy)) == dict(decision_words_by_category(cause, POLICY)), (
+            cause.says
+        )
 
 
 def test_no_opt_out_stops_mandatory_mail() -> None:

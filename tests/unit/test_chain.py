@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.keyed_hash import KeyedHash
-from mailer.ledger.chain import GENESIS, commit_to, link_entries, link_hash
+from mailer.ledger.chain import GENESIS, entry_hash, link_entries, text_commitment
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.uuids import uuid7
 
@@ -53,7 +53,7 @@ def hashed(entry: LedgerEntry, **changes: Any) -> bytes:
         "at": AT,
         "commitment": None,
     }
-    return link_hash(entry=entry, **(values | changes))
+    return entry_hash(entry=entry, **(values | changes))
 
 
 @pytest.mark.parametrize("name", [name for name in LedgerEntry._fields if name != "reply"])
@@ -92,12 +92,12 @@ def test_entries_are_linked() -> None:
     """Each entry's hash covers the one before; numbers go on from the first, and replies are committed to."""
     entries = [ENTRY, ENTRY._replace(reply="550 no such user"), ENTRY._replace(attempt=2)]
     links = link_entries(KeyedHash(b"k"), GENESIS, WRITER, 5, AT, entries, bytes(range(48)))
-    commitment = commit_to(bytes(range(16, 32)), "550 no such user")
+    commitment = text_commitment(bytes(range(16, 32)), "550 no such user")
     assert (links.first, links.texts) == (5, [None, "550 no such user", None])
     assert (links.commitments[1], links.attempts, links.numbers) == (commitment, (1, 1, 2), [0, 0, 0])
     previous = GENESIS
     for n, (entry, written) in enumerate(zip(entries, links.hashes, strict=True), 5):
-        previous = link_hash(KeyedHash(b"k"), previous, WRITER, n, AT, entry, commitment if entry.reply else None)
+        previous = entry_hash(KeyedHash(b"k"), previous, WRITER, n, AT, entry, commitment if entry.reply else None)
         assert written == previous
 
 
@@ -136,7 +136,7 @@ def test_macs(key: bytes, message: bytes) -> None:
 
 def test_one_text_has_many_commitments() -> None:
     """A commitment cannot be guessed from a likely text, since it is salted."""
-    assert commit_to(b"1" * 16, "250 ok") != commit_to(b"2" * 16, "250 ok")
+    assert text_commitment(b"1" * 16, "250 ok") != text_commitment(b"2" * 16, "250 ok")
 
 
 @given(st.datetimes(datetime(2000, 1, 1), datetime(2200, 1, 1)))

@@ -5,9 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mailer.doctor.database import CLOCK_LIMIT, CLOCK_WARNING, judge_clock, judge_start, judge_stock, unfitness_problems
+from mailer.doctor.database import (
+    CLOCK_LIMIT,
+    CLOCK_WARNING,
+    judge_clock_difference,
+    judge_condition_at_start,
+    judge_partitions_and_seals,
+    unfitness_problems,
+)
 from mailer.doctor.finding import Finding, FindingLevel, worst_level
-from mailer.ports.database_condition import DatabaseCondition, DatabaseStock
+from mailer.ports.database_condition import DatabaseCondition, DatabaseUpkeepState
 
 NOW = datetime(2026, 12, 31, 23, 30, tzinfo=UTC)
 OURS = frozenset({"20261121000001", "20261127000010"})
@@ -22,7 +29,7 @@ SOUND = DatabaseCondition(
     durable=True,
     migrations=OURS,
 )
-STOCK = DatabaseStock(
+STOCK = DatabaseUpkeepState(
     size=1 << 30, folder=None, partitions="202703", sealed_at=NOW - timedelta(minutes=1), unsealed=False
 )
 
@@ -35,7 +42,7 @@ def only(findings: list[Finding], check: str) -> Finding:
 
 def test_a_sound_database() -> None:
     """Nothing is said against it."""
-    findings = [*judge_start(SOUND, OURS), *judge_stock(STOCK, NOW)]
+    findings = [*judge_condition_at_start(SOUND, OURS), *judge_partitions_and_seals(STOCK, NOW)]
     assert worst_level(findings) is FindingLevel.OK
     assert unfitness_problems(findings) is None
 
@@ -51,21 +58,23 @@ def test_a_sound_database() -> None:
 )
 def test_what_nobody_works_on(condition: DatabaseCondition, said: str) -> None:
     """The process says why, and what to do."""
-    problems = unfitness_problems(judge_start(condition, OURS))
+    problems = unfitness_problems(judge_condition_at_start(condition, OURS))
     assert problems is not None
     assert said in problems
 
 
 def test_a_newer_database_is_worked_on() -> None:
     """Migrations go before the processes of a new release, while those of the old one still run."""
-    findings = judge_start(replace(SOUND, migrations=OURS | {"20270101000001"}), OURS)
+    findings = judge_condition_at_start(replace(SOUND, migrations=OURS | {"20270101000001"}), OURS)
     assert only(findings, "migrations").level is FindingLevel.WARNING
     assert unfitness_problems(findings) is None
 
 
 def test_another_collation_version_is_a_problem_that_mail_flows_with() -> None:
     """It names both versions and the statements that mend it."""
-    findings = judge_start(replace(SOUND, collation_now="2.41", stale_collations=('public."de-x-icu"',)), OURS)
+    findings = judge_condition_at_start(
+        replace(SOUND, collation_now="2.41", stale_collations=('public."de-x-icu"',)), OURS
+    )
     found = only(findings, "collation")
     assert found.level is FindingLevel.PROBLEM
     for said in (
@@ -80,13 +89,15 @@ def test_another_collation_version_is_a_problem_that_mail_flows_with() -> None:
 
 def test_a_collation_without_a_version_is_sound() -> None:
     """The C collation never changes."""
-    findings = judge_start(replace(SOUND, collation=None, collation_now=None), OURS)
+    findings = judge_condition_at_start(replace(SOUND, collation=None, collation_now=None), OURS)
     assert only(findings, "collation").level is FindingLevel.OK
 
 
 def test_a_server_that_does_not_wait_for_its_disk() -> None:
     """A crash of it loses opt-outs that were answered."""
-    assert only(judge_start(replace(SOUND, durable=False), OURS), "durability").level is FindingLevel.PROBLEM
+    assert (
+        only(judge_condition_at_start(replace(SOUND, durable=False), OURS), "durability").level is FindingLevel.PROBLEM
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,7 +112,7 @@ def test_a_server_that_does_not_wait_for_its_disk() -> None:
 )
 def test_two_clocks(ahead: float, level: FindingLevel, said: str) -> None:
     """A small difference is none, a large one stops the work."""
-    found = judge_clock(ahead)
+    found = judge_clock_difference(ahead)
     assert found.level is level
     assert said in found.text
 
@@ -117,12 +128,12 @@ def test_two_clocks(ahead: float, level: FindingLevel, said: str) -> None:
 )
 def test_partitions_ahead(partitions: str, level: FindingLevel) -> None:
     """There has to be one for the next month before that begins."""
-    assert only(judge_stock(replace(STOCK, partitions=partitions), NOW), "partitions").level is level
+    assert only(judge_partitions_and_seals(replace(STOCK, partitions=partitions), NOW), "partitions").level is level
 
 
 @pytest.mark.parametrize(("sealed_at", "said"), [(NOW - timedelta(hours=2), "120 minutes old"), (None, "missing")])
 def test_an_old_seal(sealed_at: datetime | None, said: str) -> None:
     """Mail went out since: the timekeeper does not run."""
-    found = only(judge_stock(replace(STOCK, sealed_at=sealed_at, unsealed=True), NOW), "seals")
+    found = only(judge_partitions_and_seals(replace(STOCK, sealed_at=sealed_at, unsealed=True), NOW), "seals")
     assert found.level is FindingLevel.WARNING
     assert said in found.text

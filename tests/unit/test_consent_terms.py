@@ -6,8 +6,14 @@ from itertools import product
 
 import pytest
 
-from mailer.policy.consent_terms import NO_TERMS, ConsentTerms, consent_flaw, strictest_terms, write_consent_days
-from mailer.policy.jurisdiction import LawByCountry, load_law
+from mailer.policy.consent_validity import (
+    NO_TERMS,
+    ConsentValidityTerms,
+    legal_flaw_of_consent,
+    strictest_validity_terms,
+    write_consent_days,
+)
+from mailer.policy.jurisdiction import LawByCountry, parse_law_by_country
 from mailer.policy.standing import Standing
 from tests.factories import law
 from tests.unit.test_decision import ADA, NOW, PARTNER, TODAY, decided, reason, revised
@@ -56,9 +62,11 @@ def test_a_consent_counts_as_the_law_lets_it(country: str | None) -> None:
 @pytest.mark.parametrize("days", [None, "", "newsletters\t2026-11-01\t2026-11-01", "other\t2026-11-01\t2026-11-01"])
 def test_a_consent_of_which_nobody_knows_the_day_counts_where_none_is_asked(days: str | None) -> None:
     """Unknown is never the laxest: without a line of its own, it is not confirmed, and as old as can be."""
-    assert consent_flaw(ConsentTerms(confirmed=True), days, "newsletter", NOW) == "consent_not_confirmed"
-    assert consent_flaw(ConsentTerms(months=1200), days, "newsletter", NOW) == "consent_too_old"
-    assert consent_flaw(NO_TERMS, days, "newsletter", NOW) is None
+    assert (
+        legal_flaw_of_consent(ConsentValidityTerms(confirmed=True), days, "newsletter", NOW) == "consent_not_confirmed"
+    )
+    assert legal_flaw_of_consent(ConsentValidityTerms(months=1200), days, "newsletter", NOW) == "consent_too_old"
+    assert legal_flaw_of_consent(NO_TERMS, days, "newsletter", NOW) is None
 
 
 def test_a_topic_or_a_purpose_is_confirmed_for_itself() -> None:
@@ -82,30 +90,40 @@ def test_a_topic_or_a_purpose_is_confirmed_for_itself() -> None:
     ("each", "found"),
     [
         ((), NO_TERMS),
-        ((ConsentTerms(), ConsentTerms(months=24)), ConsentTerms(months=24)),
-        ((ConsentTerms(months=36), ConsentTerms(confirmed=True, months=24)), ConsentTerms(confirmed=True, months=24)),
-        ((ConsentTerms(confirmed=True), ConsentTerms(months=6)), ConsentTerms(confirmed=True, months=6)),
+        ((ConsentValidityTerms(), ConsentValidityTerms(months=24)), ConsentValidityTerms(months=24)),
+        (
+            (ConsentValidityTerms(months=36), ConsentValidityTerms(confirmed=True, months=24)),
+            ConsentValidityTerms(confirmed=True, months=24),
+        ),
+        (
+            (ConsentValidityTerms(confirmed=True), ConsentValidityTerms(months=6)),
+            ConsentValidityTerms(confirmed=True, months=6),
+        ),
     ],
 )
-def test_of_several_terms_the_strictest_hold(each: tuple[ConsentTerms, ...], found: ConsentTerms) -> None:
+def test_of_several_terms_the_strictest_hold(
+    each: tuple[ConsentValidityTerms, ...], found: ConsentValidityTerms
+) -> None:
     """A confirmation that one law wants, and the fewest months of any."""
-    assert strictest_terms(each) == strictest_terms(reversed(each)) == found
+    assert strictest_validity_terms(each) == strictest_validity_terms(reversed(each)) == found
 
 
 def test_terms_are_rows_of_a_file() -> None:
     """A file of one's own sets them, wrong values are refused, and no file is laxer for who is not reviewed."""
     row = '\n[{}]\nvalue = {}\nsource = "a law, Art. 4"\nchecked = 2026-11-28\nsure = "unsure"\n'
-    own = load_law({"aq": GOOD + row.format("confirmed", "true") + row.format("renewal", 6)})
+    own = parse_law_by_country({"aq": GOOD + row.format("confirmed", "true") + row.format("renewal", 6)})
     assert (
-        own.consent_terms("AQ")
-        == ConsentTerms(confirmed=True, months=6)
-        == own.consent_terms(None)
-        == own.consent_terms("AR")
+        own.consent_validity_terms("AQ")
+        == ConsentValidityTerms(confirmed=True, months=6)
+        == own.consent_validity_terms(None)
+        == own.consent_validity_terms("AR")
     )
-    assert load_law({"aq": GOOD}).consent_terms("AQ") is NO_TERMS
+    assert parse_law_by_country({"aq": GOOD}).consent_validity_terms("AQ") is NO_TERMS
     assert (
-        LawByCountry().consent_terms("AQ") == ConsentTerms(confirmed=True, months=24) == law().consent_terms("AQ\nUS")
+        LawByCountry().consent_validity_terms("AQ")
+        == ConsentValidityTerms(confirmed=True, months=24)
+        == law().consent_validity_terms("AQ\nUS")
     )
     for key, value in (("confirmed", "false"), ("renewal", "0"), ("renewal", '"24"')):
         with pytest.raises(ValueError, match=f"aq:.*: {key}.value is"):
-            load_law({"aq": GOOD + row.format(key, value)})
+            parse_law_by_country({"aq": GOOD + row.format(key, value)})

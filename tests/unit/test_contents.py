@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from mailer.accounts import AccountEvent, parse_any
-from mailer.event_digests import EventDigests, IdTaken, differing_fields, write_value
+from mailer.accounts import AccountEvent, parse_any_event
+from mailer.event_digests import EventDigests, IdTaken, canonical_text, differing_fields
 from mailer.events import MessageEvent, Person
 
 CONTENTS = EventDigests("an address key of the tests, long enough")
@@ -85,7 +85,7 @@ def account(kind: str, **values: Any) -> dict[str, Any]:
 
 def content(value: dict[str, Any], contents: EventDigests = CONTENTS) -> bytes:
     """The digest of an event, as it is read from JSON."""
-    return contents.digest_of(parse_any(json.dumps(value)))
+    return contents.digest_of(parse_any_event(json.dumps(value)))
 
 
 def told(first: dict[str, Any], again: dict[str, Any]) -> tuple[str, ...]:
@@ -205,7 +205,7 @@ def test_contexts_are_written_alike_if_they_are_equal(first: dict[str, Any], dat
         | st.permutations(list(first.items())).map(dict)
         | JSON.map(lambda value: {**first, "a": value})
     )
-    assert (write_value(first) == write_value(other)) is (plain(first) == plain(other))
+    assert (canonical_text(first) == canonical_text(other)) is (plain(first) == plain(other))
 
 
 def test_without_the_key_nothing_can_be_tested_against_it() -> None:

@@ -29,9 +29,9 @@ from mailer.ports.halts import (
     HaltAnswer,
     HaltScope,
     Head,
+    JournaledStandingChange,
     RestoreMarker,
     RestoreMarkerUnreadable,
-    StandingChange,
 )
 
 ONE, TWO, THREE = UUID(int=1), UUID(int=2), UUID(int=3)
@@ -51,7 +51,7 @@ class FakeDatabase:
     attested: list[list[UUID]] = field(default_factory=list)
     left: list[UUID] = field(default_factory=list)
 
-    async def query_halts(
+    async def query_halts_and_check_memory(
         self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
     ) -> HaltAnswer:
         """The answer, or the error."""
@@ -67,7 +67,7 @@ class FakeDatabase:
         self.told.append(halt)
         return True
 
-    async def attest_memory(self, label: str, witnesses: Sequence[UUID]) -> None:
+    async def attest_nothing_missing(self, label: str, witnesses: Sequence[UUID]) -> None:
         """Keeps for whom it was."""
         self.attested.append(list(witnesses))
 
@@ -75,7 +75,9 @@ class FakeDatabase:
         """Keeps whose end it was."""
         self.left.append(witness)
 
-    async def find_lost_changes(self, changes: Sequence[StandingChange]) -> Sequence[tuple[StandingChange, bool]]:
+    async def find_lost_changes(
+        self, changes: Sequence[JournaledStandingChange]
+    ) -> Sequence[tuple[JournaledStandingChange, bool]]:
         """All of them."""
         return [(change, True) for change in changes]
 
@@ -95,7 +97,7 @@ class FakeDatabase:
         """Nobody asks for it here."""
         raise NotImplementedError
 
-    async def begin_lineage(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
+    async def begin_new_lineage(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
         """Nobody asks for it here."""
         raise NotImplementedError
 
@@ -106,7 +108,7 @@ class FakeChains:
 
     renewed: int = 0
 
-    def renew_chains(self) -> None:
+    def start_new_chains(self) -> None:
         """Counts it."""
         self.renewed += 1
 
@@ -167,11 +169,11 @@ def scene(tmp_path: Path) -> Scene:
 async def test_what_is_halted_is_said_by_scope(scene: Scene, halt: Halt, expected: str | None) -> None:
     """Each halt stops what it is about, and goes with the answer that no longer has it."""
     scene.answers(halt)
-    await scene.control.refresh_and_attest()
+    await scene.control.query_halts_and_attest()
     assert scene.halted() == expected
     assert scene.control.processor_halt_reason("relay") == (PROCESSOR if halt.scope is HaltScope.PROCESSOR else None)
     scene.answers()
-    await scene.control.refresh_and_attest()
+    await scene.control.query_halts_and_attest()
     assert scene.halted() is None
     assert scene.control.processor_halt_reason("relay") is None
 
@@ -179,34 +181,34 @@ async def test_what_is_halted_is_said_by_scope(scene: Scene, halt: Halt, expecte
 async def test_an_old_answer_is_no_permission(scene: Scene) -> None:
     """Before the first answer, and two seconds after the last one was asked for, everything stands still."""
     assert scene.halted() == NOBODY_TO_ASK
-    await scene.control.refresh_and_attest()
+    await scene.control.query_halts_and_attest()
     scene.now += FRESH
     assert scene.halted() is None
     scene.now += 0.001
     assert scene.halted() == NOBODY_TO_ASK
     scene.database.error = ConnectionError("away")
     with pytest.raises(ConnectionError):
-        await scene.control.refresh_and_attest()
+        await scene.control.query_halts_and_attest()
     assert scene.halted() == NOBODY_TO_ASK
 
 
 async def test_an_answer_is_as_old_as_its_question(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that took three seconds says what was true three seconds ago, and permits nothing."""
-    ask = scene.database.query_halts
+    ask = scene.database.query_halts_and_check_memory
 
     async def slowly(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> HaltAnswer:
         scene.now += 3
         return await ask(seals, heads, witnesses)
 
-    monkeypatch.setattr(scene.database, "query_halts", slowly)
-    await scene.control.refresh_and_attest()
+    monkeypatch.setattr(scene.database, "query_halts_and_check_memory", slowly)
+    await scene.control.query_halts_and_attest()
     assert scene.halted() == NOBODY_TO_ASK
 
 
 async def test_it_asks_until_told_to_stop(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A question that fails is asked again, and being told to stop ends it."""
     monkeypatch.setattr(module, "PERIOD", 0.001)
-    stop, ask = asyncio.Event(), scene.database.query_halts
+    stop, ask = asyncio.Event(), scene.database.query_halts_and_check_memory
 
     async def asked(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> HaltAnswer:
         if len(scene.database.asked) == 3:
@@ -214,8 +216,8 @@ async def test_it_asks_until_told_to_stop(scene: Scene, monkeypatch: pytest.Monk
         scene.database.error = None if scene.database.asked else TimeoutError()
         return await ask(seals, heads, witnesses)
 
-    monkeypatch.setattr(scene.database, "query_halts", asked)
-    await asyncio.wait_for(scene.control.keep_polling(stop), 10)
+    monkeypatch.setattr(scene.database, "query_halts_and_check_memory", asked)
+    await asyncio.wait_for(scene.control.poll_until_stopped(stop), 10)
     assert len(scene.database.asked) == 4
     assert scene.halted() is None
 
@@ -232,78 +234,78 @@ BACK = {
 @pytest.mark.parametrize("name", BACK)
 async def test_a_database_that_went_back_stops_everything(scene: Scene, name: str) -> None:
     """A new process of the machine sees it by the file, a running one by itself; both tell the others."""
-    await scene.control.refresh_and_attest()
+    await scene.control.query_halts_and_attest()
     scene.database.answer = BACK[name]
     for control in (scene.control, scene.process()):
         scene.database.told.clear()
-        await control.refresh_and_attest()
+        await control.query_halts_and_attest()
         assert control.mailing_halt_reason("acme", ONE) == WENT_BACK
         assert [(halt.scope, halt.key, halt.by) for halt in scene.database.told] == [
             (HaltScope.EVERYTHING, str(ONE), "host:1")
         ]
-    assert FileRestoreMarkers(scene.folder).read_marker() == SOUND.restore_marker, (
+    assert FileRestoreMarkers(scene.folder).read_restore_marker() == SOUND.restore_marker, (
         "what was seen is not forgotten for it"
     )
 
 
 async def test_it_stops_though_nobody_can_be_told(scene: Scene) -> None:
     """A database that takes no writes stops the process all the same, and is told as soon as it does."""
-    await scene.control.refresh_and_attest()
+    await scene.control.query_halts_and_attest()
     scene.database.answer, scene.database.refuses = BACK["the seal is missing"], True
     with pytest.raises(ConnectionError):
-        await scene.control.refresh_and_attest()
+        await scene.control.query_halts_and_attest()
     assert scene.halted() == WENT_BACK
     scene.database.refuses = False
-    await scene.control.refresh_and_attest()
+    await scene.control.query_halts_and_attest()
     assert len(scene.database.told) == 1
     scene.answers(*scene.database.told)
-    await scene.control.refresh_and_attest()
+    await scene.control.query_halts_and_attest()
     assert len(scene.database.told) == 1
 
 
 async def test_lost_entries_stop_everything(scene: Scene) -> None:
     """Entries that this process has committed and that are gone stop it for good; their chains are not extended."""
-    await scene.control.refresh_and_attest()
+    await scene.control.query_halts_and_attest()
     for n in (7, 9):
-        scene.remembered.note_entry(WRITER, n)
-    scene.remembered.note_entry(OTHER, 1)
-    await scene.control.refresh_and_attest()
+        scene.remembered.note_committed_entry(WRITER, n)
+    scene.remembered.note_committed_entry(OTHER, 1)
+    await scene.control.query_halts_and_attest()
     assert scene.database.asked[-1][1] == {(WRITER, 9), (OTHER, 1)}
     scene.database.answer = replace(SOUND, missing=frozenset({(WRITER, 9)}))
-    await scene.control.refresh_and_attest()
+    await scene.control.query_halts_and_attest()
     assert scene.halted() == WENT_BACK
     assert scene.chains.renewed == 1
     assert scene.mended == [{ONE}], "opt-outs are made again at once"
-    scene.remembered.note_entry(WRITER, 10)
+    scene.remembered.note_committed_entry(WRITER, 10)
     scene.database.answer = SOUND  # of the new chains nothing is missing, and yet it went back
-    await scene.control.refresh_and_attest()
+    await scene.control.query_halts_and_attest()
     assert scene.halted() == WENT_BACK
     assert scene.database.asked[-1][1] == {(WRITER, 9), (OTHER, 1)}, "what was lost is not noted over"
 
 
 async def test_lost_entries_of_a_process_that_has_ended_stop_everything(scene: Scene) -> None:
     """A new process of the machine asks for what the last one has committed, and speaks for it."""
-    await scene.control.refresh_and_attest()
-    scene.remembered.note_entry(WRITER, 7)
+    await scene.control.query_halts_and_attest()
+    scene.remembered.note_committed_entry(WRITER, 7)
     ended = scene.remembered.id
     scene.remembered.close()
     new = scene.process()
     scene.database.answer = replace(SOUND, missing=frozenset({(WRITER, 7)}))
-    await new.refresh_and_attest()
+    await new.query_halts_and_attest()
     assert scene.database.asked[-1][1] == {(WRITER, 7)}
     assert new.mailing_halt_reason("acme", ONE) == WENT_BACK
     scene.database.attested.clear()
     scene.database.answer = SOUND
     another = scene.process()
-    await another.refresh_and_attest()
+    await another.query_halts_and_attest()
     assert [spoken_for for _, *spoken_for in scene.database.attested] == [[ended]]
     assert another.mailing_halt_reason("acme", ONE) is None
 
 
 async def test_a_new_connection_is_met_first(scene: Scene) -> None:
     """An entry that it lacks stops the process before anything else is done; the others are told at once after."""
-    await scene.control.refresh_and_attest()
-    scene.remembered.note_entry(WRITER, 7)
+    await scene.control.query_halts_and_attest()
+    scene.remembered.note_committed_entry(WRITER, 7)
 
     async def replica(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> HaltAnswer:
         return replace(SOUND, missing=frozenset(heads))
@@ -311,7 +313,7 @@ async def test_a_new_connection_is_met_first(scene: Scene) -> None:
     await scene.control.check_new_connection(replica)
     assert scene.halted() == WENT_BACK
     assert scene.database.told == []
-    await scene.control.refresh_and_attest()
+    await scene.control.query_halts_and_attest()
     assert [halt.key for halt in scene.database.told] == [str(ONE)]
 
 
@@ -319,28 +321,28 @@ async def test_after_a_failover_everybody_who_remembers_is_waited_for(scene: Sce
     """Nothing is sent until all have said that nothing is missing. Each says so at once, and every five seconds."""
     for seconds in (0.0, ATTEST_SECONDS / 2, ATTEST_SECONDS / 2):
         scene.now += seconds
-        await scene.control.refresh_and_attest()
+        await scene.control.query_halts_and_attest()
     assert len(scene.database.attested) == 2
     scene.database.answer = replace(SOUND, timeline="2", attested=False, waiting=("web:1",))
-    await scene.control.refresh_and_attest()
+    await scene.control.query_halts_and_attest()
     assert len(scene.database.attested) == 3
     assert scene.halted() == WAITING
-    assert "web:1" in (scene.control.problem_text or "")
+    assert "web:1" in (scene.control.problem_for_operator or "")
     scene.database.answer = replace(SOUND, timeline="2")
-    await scene.control.refresh_and_attest()
+    await scene.control.query_halts_and_attest()
     assert scene.halted() is None
-    assert scene.control.problem_text is None
+    assert scene.control.problem_for_operator is None
 
 
 async def test_who_misses_something_does_not_say_otherwise(scene: Scene) -> None:
     """Neither while it runs nor when it ends; who misses nothing says in the end that nobody has to wait for it."""
-    await scene.control.refresh_and_attest()
+    await scene.control.query_halts_and_attest()
     await scene.control.deregister_process()
     assert scene.database.left == [scene.remembered.id]
-    scene.remembered.note_entry(WRITER, 7)
+    scene.remembered.note_committed_entry(WRITER, 7)
     scene.database.answer = replace(SOUND, missing=frozenset({(WRITER, 7)}), attested=False)
     scene.database.attested.clear()
-    await scene.control.refresh_and_attest()
+    await scene.control.query_halts_and_attest()
     await scene.control.deregister_process()
     assert scene.database.attested == []
     assert len(scene.database.left) == 1
@@ -348,34 +350,34 @@ async def test_who_misses_something_does_not_say_otherwise(scene: Scene) -> None
 
 async def test_a_running_process_accepts_the_new_lineage(scene: Scene) -> None:
     """As soon as an operator has said that it goes on; so does a process that was started before, and after."""
-    await scene.control.refresh_and_attest()
-    scene.remembered.note_entry(WRITER, 7)
+    await scene.control.query_halts_and_attest()
+    scene.remembered.note_committed_entry(WRITER, 7)
     scene.database.answer = replace(BACK["the seal is missing"], missing=frozenset({(WRITER, 7)}))
-    await scene.control.refresh_and_attest()
+    await scene.control.query_halts_and_attest()
     begun = HaltAnswer((), TWO, frozenset({ONE}), 4, {4: "four"})
     scene.database.answer = begun
-    await scene.control.refresh_and_attest()
+    await scene.control.query_halts_and_attest()
     assert scene.halted() is None
-    assert FileRestoreMarkers(scene.folder).read_marker() == begun.restore_marker
+    assert FileRestoreMarkers(scene.folder).read_restore_marker() == begun.restore_marker
     new = scene.process()
-    await new.refresh_and_attest()
+    await new.query_halts_and_attest()
     assert new.mailing_halt_reason("acme", ONE) is None
     scene.database.answer = SOUND  # and back to the old one: that is another restore
-    await scene.control.refresh_and_attest()
+    await scene.control.query_halts_and_attest()
     assert scene.halted() == WENT_BACK
 
 
 async def test_one_that_slept_through_it_accepts_it_too(scene: Scene) -> None:
     """A process that was frozen while the database went back and was started again begins new chains."""
-    await scene.control.refresh_and_attest()
-    scene.remembered.note_entry(WRITER, 7)
+    await scene.control.query_halts_and_attest()
+    scene.remembered.note_committed_entry(WRITER, 7)
     scene.database.answer = HaltAnswer((), TWO, frozenset({ONE}), 1, {1: "one"}, frozenset({(WRITER, 7)}))
     scene.closed = RestoreMarkerUnreadable("give this user the right to read MAILER_DATA")
     with pytest.raises(RestoreMarkerUnreadable):
-        await scene.control.refresh_and_attest()
+        await scene.control.query_halts_and_attest()
     assert (scene.halted(), len(scene.database.attested)) == (WAITING, 1), "nothing goes before it is made again"
     scene.closed = None
-    await scene.control.refresh_and_attest()
+    await scene.control.query_halts_and_attest()
     assert scene.halted() is None
     assert scene.chains.renewed == 1
     assert scene.database.told == []
@@ -385,9 +387,9 @@ async def test_one_that_slept_through_it_accepts_it_too(scene: Scene) -> None:
 async def test_without_a_seal_the_lineage_is_remembered(scene: Scene) -> None:
     """Before the first seal there is only the lineage to know a database by."""
     scene.database.answer = HaltAnswer((), ONE, frozenset(), 0, {})
-    await scene.control.refresh_and_attest()
-    assert FileRestoreMarkers(scene.folder).read_marker() == RestoreMarker(ONE)
+    await scene.control.query_halts_and_attest()
+    assert FileRestoreMarkers(scene.folder).read_restore_marker() == RestoreMarker(ONE)
     assert scene.database.asked[-1][0] == frozenset()
     scene.database.answer = BACK["another database"]
-    await scene.control.refresh_and_attest()
+    await scene.control.query_halts_and_attest()
     assert scene.halted() == WENT_BACK

@@ -25,7 +25,7 @@ async def test_questions_that_fail_are_said_once(scene: Scene, monkeypatch: pyte
     """Not twice a second: when they begin to, by each error, and how many they were once one is answered."""
     monkeypatch.setattr(module, "PERIOD", 0.001)
     stop, errors = asyncio.Event(), [TimeoutError(), TimeoutError(), OSError(), None, None, OSError()]
-    ask = scene.database.query_halts
+    ask = scene.database.query_halts_and_check_memory
 
     async def asked(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> HaltAnswer:
         scene.database.error = errors.pop(0)
@@ -33,9 +33,9 @@ async def test_questions_that_fail_are_said_once(scene: Scene, monkeypatch: pyte
             stop.set()
         return await ask(seals, heads, witnesses)
 
-    monkeypatch.setattr(scene.database, "query_halts", asked)
+    monkeypatch.setattr(scene.database, "query_halts_and_check_memory", asked)
     with capture_logs() as logs:
-        await asyncio.wait_for(scene.control.keep_polling(stop), 10)
+        await asyncio.wait_for(scene.control.poll_until_stopped(stop), 10)
     assert [(line["log_level"], line.get("error"), line.get("failed")) for line in logs] == [
         ("warning", "TimeoutError", None),
         ("warning", "OSError", None),
@@ -57,8 +57,8 @@ async def test_what_may_not_be_read_is_said_to_who_asks_whether_it_works(
     def closed(self: FileRestoreMarkers) -> None:
         raise RestoreMarkerUnreadable("give this user the right to read MAILER_DATA")
 
-    monkeypatch.setattr(FileRestoreMarkers, "read_traces", closed)
+    monkeypatch.setattr(FileRestoreMarkers, "read_last_committed_entries", closed)
     scene.control.report = report
-    await asyncio.wait_for(scene.control.keep_polling(stop), 10)
+    await asyncio.wait_for(scene.control.poll_until_stopped(stop), 10)
     assert said == ["give this user the right to read MAILER_DATA"]
     assert scene.halted() == NOBODY_TO_ASK

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.policy.category import CATEGORIES
-from mailer.policy.consent_terms import write_consent_days
-from mailer.policy.deciding import ASKED, SEND, decide, decision_facts, explain_decision
+from mailer.policy.consent_validity import write_consent_days
+from mailer.policy.deciding import ASKED, SEND, collect_decision_facts, decide, explain_decision
 from mailer.policy.decision import Decision, Divert, Hold, Mailing, Send, Suppress
 from mailer.policy.expected_mail import missing_basis_fields
-from mailer.policy.frequency_counts import frequency_counts, may_count
 from mailer.policy.policy_file import CategoryTerms, Policy, SendingHours
 from mailer.policy.policy_section import FrequencyCap
+from mailer.policy.required_frequency_counts import is_category_counted_for_somebody, required_frequency_counts
 from mailer.policy.rule_registry import RULES
 from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED, WRITTEN, Standing
 from mailer.policy.switches import ORDER, Switches, SwitchFloor
@@ -152,7 +152,7 @@ def test_it_is_total_and_names_its_rule(mailing: Mailing, standing: Standing, po
 @given(mailings, standings, brands)
 def test_an_explanation_agrees_with_the_decision(mailing: Mailing, standing: Standing, policy: Policy) -> None:
     """The rule that an explanation marks is the one that decides; it tells of all, each once and in their order."""
-    answers = list(explain_decision(decision_facts(mailing, standing, policy, NOW)))
+    answers = list(explain_decision(collect_decision_facts(mailing, standing, policy, NOW)))
     assert [answer.rule for answer in answers] == list(ASKED)
     deciding = [answer.verdict for answer in answers if answer.decides]
     decision = decide(mailing, standing, policy, NOW)
@@ -334,12 +334,12 @@ def test_a_cap_counts_what_the_mail_is_to_the_person() -> None:
     unpaid = replace(ADA, sent=(("updates", 1),))
     assert decided("service", unpaid, policy) == Suppress("category_cap", "frequency", "2024")
     assert isinstance(decided("service", replace(unpaid, products=frozenset({"*"})), policy), Send)
-    assert {(rate.category, rate.counted) for rate in frequency_counts([policy])} == {
+    assert {(rate.category, rate.counted) for rate in required_frequency_counts([policy])} == {
         ("service", "updates"),
         ("updates", "updates"),
     }
-    assert may_count(policy, CATEGORIES["service"])
-    assert not may_count(policy, CATEGORIES["breach"])
+    assert is_category_counted_for_somebody(policy, CATEGORIES["service"])
+    assert not is_category_counted_for_somebody(policy, CATEGORIES["breach"])
 
 
 def test_an_invitee_is_asked_once_and_never_for_anything_else() -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from mailer.policy.category import CATEGORIES
-from mailer.policy.deciding import ASKED, decision_facts, explain_decision
+from mailer.policy.deciding import ASKED, collect_decision_facts, explain_decision
 from mailer.policy.decision import DecisionFacts, Hold, Send, Suppress
 from mailer.policy.policy_file import CategoryTerms, Policy, SendingHours
 from mailer.policy.policy_section import FrequencyCap
-from mailer.policy.rules import SOON, is_over_rate
+from mailer.policy.rules import SOON, is_service_rate_exceeded
 from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED, SHARING, Standing
 from tests.unit.test_decision import (
     ADA,
@@ -68,7 +68,7 @@ STERN = revised(
 
 def facts(category: str, standing: Standing = ADA, policy: Policy = POLICY, **values: Any) -> DecisionFacts:
     """All that a rule looks at."""
-    return decision_facts(mailing_of(category, **values), standing, policy, NOW)
+    return collect_decision_facts(mailing_of(category, **values), standing, policy, NOW)
 
 
 @pytest.mark.parametrize("rule", ONLY)
@@ -216,7 +216,7 @@ def test_rules_that_are_asked_directly_miss_nothing() -> None:
     nothing = revised(POLICY, terms={})
     for rule in ("subscription", "frequency"):
         assert ASKED[rule][1](facts("newsletter", replace(ADA, sent=(("newsletter", 9),)), nothing)) is None
-    assert is_over_rate(facts("service", replace(ADA, sent=(("updates", 9),)), UNPAID)) is False
+    assert is_service_rate_exceeded(facts("service", replace(ADA, sent=(("updates", 9),)), UNPAID)) is False
     answered = facts("rights", replace(ADA, channel="sms"), answers=True)
     assert ASKED["channel"][1](answered) is None
     some = consenting("service/outages", products=frozenset({"*"}))

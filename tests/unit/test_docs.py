@@ -15,12 +15,12 @@ import typer
 from typer.testing import CliRunner
 
 from mailer.cli import app
-from mailer.cli.causes import shipped_policy
+from mailer.cli.policy_causes import shipped_policy
 from mailer.events import parse_event
 from mailer.policy.cause_table import CAUSES, decisions_by_category
 from mailer.policy.decision import EXPIRED
 from mailer.policy.policy_library import parse_policies
-from mailer.policy.reasons import REASONS
+from mailer.policy.reason_explanations import REASONS
 from mailer.rendering.event_checks import check_event
 from mailer.rendering.template_library import TemplateLibrary
 from mailer.settings import Settings

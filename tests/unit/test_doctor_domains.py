@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mailer.doctor.dmarc import find_dmarc, names_to_query
+from mailer.doctor.dmarc import dmarc_names_to_query, find_dmarc_policy
 from mailer.doctor.dns_lookup import Address, LookupFailed
-from mailer.doctor.domains import SenderDomain, examine_domain, examine_relay
+from mailer.doctor.domains import SenderDomain, examine_domain, examine_reverse_dns
 from mailer.doctor.finding import Finding, FindingLevel
 from mailer.doctor.spf import SpfResult, evaluate_spf
 
@@ -108,14 +108,14 @@ async def test_two_spf_records_are_an_error() -> None:
 
 def test_the_walk_asks_at_most_eight_names() -> None:
     """RFC 9989 4.10: a long name is shortened to seven labels at once."""
-    assert list(names_to_query("a.mail.example.com")) == [
+    assert list(dmarc_names_to_query("a.mail.example.com")) == [
         "a.mail.example.com",
         "mail.example.com",
         "example.com",
         "com",
     ]
     long = ".".join(["x"] * 20 + ["mail", "example", "com"])
-    assert list(names_to_query(long)) == [
+    assert list(dmarc_names_to_query(long)) == [
         long,
         "x.x.x.x.mail.example.com",
         "x.x.x.mail.example.com",
@@ -162,7 +162,7 @@ WALKS = [
 @pytest.mark.parametrize(("records", "sender", "where", "organization", "policy"), WALKS)
 async def test_dmarc(records: Mapping[str, str], sender: str, where: str, organization: str, policy: str) -> None:
     """The record that holds and the organizational domain are those of RFC 9989's tree walk."""
-    found = await find_dmarc(Zone(txt={f"_dmarc.{name}": [text] for name, text in records.items()}), sender)
+    found = await find_dmarc_policy(Zone(txt={f"_dmarc.{name}": [text] for name, text in records.items()}), sender)
     assert (found.domain, found.organization, found.policy) == (where, organization, policy)
 
 
@@ -269,4 +269,4 @@ async def test_a_dns_that_does_not_answer_is_no_fault_of_the_domain() -> None:
 async def test_reverse_dns(names: Sequence[str], back: Sequence[str], level: FindingLevel) -> None:
     """An address has a name that leads back to it."""
     zone = Zone(ptr={HERE: names}, hosts={"relay.example": back})
-    assert (await examine_relay(zone, "relay-us", HERE)).level is level
+    assert (await examine_reverse_dns(zone, "relay-us", HERE)).level is level

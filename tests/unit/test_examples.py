@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mailer import bundled_files
-from mailer.actions.recipient_import import ImportResult, RejectedLine, import_recipients
+from mailer.actions.recipient_import import ImportCounts, RejectedLine, import_recipients
 from mailer.embedded.demo import ADA, BEN, BRANDS, GONE, QUIET
 from mailer.events import Audience, MessageEvent, People, Refs, parse_event
 from mailer.ports.recipient_import import ImportRow
@@ -29,7 +29,7 @@ class Importer:
     def __init__(self) -> None:
         self.rows: list[ImportRow] = []
 
-    async def import_rows(self, rows: Sequence[ImportRow]) -> None:
+    async def import_recipients(self, rows: Sequence[ImportRow]) -> None:
         """See the port."""
         self.rows += rows
 
@@ -39,7 +39,7 @@ def events() -> Iterator[MessageEvent]:
     return (parse_event(file.read_bytes()) for file in EVENTS)
 
 
-async def imported(brand: str) -> tuple[ImportResult, list[ImportRow], list[RejectedLine]]:
+async def imported(brand: str) -> tuple[ImportCounts, list[ImportRow], list[RejectedLine]]:
     """The example recipients, imported for a brand."""
     importer = Importer()
     rejected: list[RejectedLine] = []
@@ -68,7 +68,7 @@ def test_the_events_are_of_each_brand_and_category_once() -> None:
 async def test_the_recipients_import(brand: str) -> None:
     """A thousand are taken for either brand, and each bad line is rejected for a reason of its own."""
     done, rows, rejected = await imported(brand)
-    assert done == ImportResult(taken=1_000, rejected=14)
+    assert done == ImportCounts(taken=1_000, rejected=14)
     assert len(rows) == 1_000
     assert len({line.reason for line in rejected}) == 14
 

@@ -7,7 +7,7 @@ import pytest
 
 from mailer.actions.explanations import suppression_in_words
 from mailer.policy.deciding import ASKED
-from mailer.policy.past_standing import HeldSpan, StandingChange, standing_at
+from mailer.policy.past_standing import StandingChange, SuppressionOrConsentSpan, standing_at
 from mailer.policy.reason_wording import fact_label, reason_in_words, without_addresses
 from mailer.policy.rule_registry import RULES
 from mailer.policy.standing import Standing
@@ -85,9 +85,9 @@ def test_a_standing_is_wound_back() -> None:
         StandingChange(THIRD, "channel post", None),
     ]
     spans = [
-        HeldSpan("opt_out", "newsletter", THIRD),
-        HeldSpan("objection", "*", THIRD),
-        HeldSpan("consent", "partner/seals", FIRST, THIRD),
+        SuppressionOrConsentSpan("opt_out", "newsletter", THIRD),
+        SuppressionOrConsentSpan("objection", "*", THIRD),
+        SuppressionOrConsentSpan("consent", "partner/seals", FIRST, THIRD),
     ]
     past = standing_at(now, acts, spans, SECOND)
     then = past.standing

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import DeliveryRow
 from mailer.rendering.headers import addr_spec
-from mailer.rendering.jinja_environment import make_environment
+from mailer.rendering.jinja_environment import make_jinja_environment
 from mailer.rendering.mail_merge import NAME, MergeField, MergeForm, split_at_marks, transformed_names
-from mailer.rendering.mailing import MailingRenderer, RendererCache
-from mailer.rendering.message import MailingHeaders, StaticParts
+from mailer.rendering.mailing_renderer import MailingRenderer, RendererCache
+from mailer.rendering.message import MailingHeaders, StaticMessageParts
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import Template
 from mailer.rendering.transfer_encoding import quoted_piece, quoted_printable
@@ -57,7 +57,7 @@ def one_by_one(press: MailingRenderer, row: DeliveryRow) -> bytes:
     plain = Template(**{name: getattr(press.template, name) for name in Template.__slots__} | {"variants": variants})
     return (
         MailingRenderer(press.facts, press.policy, plain, press._links, {})
-        .render(row, press.category, NOW)
+        .render_message(row, press.category, NOW)
         .outgoing.content
     )
 
@@ -72,7 +72,7 @@ def test_a_form_reads_as_if_it_were_rendered(category: str, names: list[str | No
     press = press_of(category)
     for number, name in enumerate(names):
         row = DeliveryRow(press.facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), name, locale)
-        assert parts(press.render(row, press.category, NOW).outgoing.content) == parts(one_by_one(press, row))
+        assert parts(press.render_message(row, press.category, NOW).outgoing.content) == parts(one_by_one(press, row))
 
 
 def test_a_form_is_made_once() -> None:
@@ -81,7 +81,7 @@ def test_a_form_is_made_once() -> None:
     people: list[tuple[str | None, str]] = [("Ada", "en"), ("Bob", "en"), (None, "en"), ("Cem", "de"), ("Dan", "de")]
     for number, (name, locale) in enumerate(people):
         row = DeliveryRow(press.facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), name, locale)
-        press.render(row, press.category, NOW)
+        press.render_message(row, press.category, NOW)
     assert len(press._blanks) == 3
 
 
@@ -93,7 +93,7 @@ def test_small_mailings_share_a_form() -> None:
         facts = facts_of("breach", audience_size=1, reason=reason)
         press = presses.add_renderer(facts, None)
         row = DeliveryRow(facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), "Ada", "en")
-        content = press.render(row, press.category, NOW).outgoing.content
+        content = press.render_message(row, press.category, NOW).outgoing.content
         assert parts(content) == parts(one_by_one(press, row))
         shown.append(parts(content)[1]["text/html"])
     assert len(presses._shared) == 1
@@ -110,7 +110,7 @@ def test_what_a_template_works_with_is_not_filled_in() -> None:
         row = DeliveryRow(
             press.facts.id, 1, 1, Standing(1, 1, "u1@people.example", products=frozenset({"*"})), "Ada", "en"
         )
-        subjects.add(parts(press.render(row, press.category, NOW).outgoing.content)[0])
+        subjects.add(parts(press.render_message(row, press.category, NOW).outgoing.content)[0])
     assert (len(presses._shared), len(subjects)) == (2, 2)
 
 
@@ -134,7 +134,7 @@ def test_what_a_template_works_with_is_not_filled_in() -> None:
 )
 def test_what_a_template_does_with_a_value(source: str, bent: set[str]) -> None:
     """Only a value that is printed as it is, or asked for, can be filled in later."""
-    assert transformed_names(make_environment("en", escape=True).parse(source)) == bent
+    assert transformed_names(make_jinja_environment("en", escape=True).parse(source)) == bent
 
 
 @pytest.mark.parametrize("text", ["\ue000", "\ue001", "\ue000x\ue001", "\ue000name", "a\ue000name\ue001\ue001"])
@@ -159,7 +159,7 @@ def test_pieces_read_back(pieces: list[tuple[bool, str]], optional: bool) -> Non
     values = {str(number): text for number, (is_slot, text) in enumerate(pieces) if is_slot}
     body = tuple(MergeField(str(number)) if is_slot else text for number, (is_slot, text) in enumerate(pieces))
     category = policies()["interpals"].categories["newsletter" if optional else "service"]
-    skeleton = StaticParts(
+    skeleton = StaticMessageParts(
         MailingHeaders("Letters <l@mail.interpals.example>", "interpals", "interpals.example", category)
     )
     content = skeleton.compile_message(MergeForm(("Hello",), body, body)).fill_message(

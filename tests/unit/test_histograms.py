@@ -1,18 +1,18 @@
 from prometheus_client import CollectorRegistry, generate_latest
 
-from mailer.runtime.histograms import BatchHistogram
+from mailer.runtime.histograms import BulkObservationHistogram
 
 
 def test_many_equal_observations_count_as_many() -> None:
     """Buckets are cumulated, a value on a bound belongs below it, and the sum and count are those of single ones."""
     registry = CollectorRegistry()
-    histogram = BatchHistogram("seconds", "How long.", "lane", (0.5, 1, 10))
+    histogram = BulkObservationHistogram("seconds", "How long.", "lane", (0.5, 1, 10))
     registry.register(histogram)
     assert "seconds_bucket" not in generate_latest(registry).decode()
-    histogram.observe("service", [0.25], 64)
-    histogram.observe("service", [1, 1])
-    histogram.observe("service", [99])
-    histogram.observe("breach", [0.5, -1])
+    histogram.observe_values("service", [0.25], 64)
+    histogram.observe_values("service", [1, 1])
+    histogram.observe_values("service", [99])
+    histogram.observe_values("breach", [0.5, -1])
     lines = [line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")]
     assert lines == [
         'seconds_bucket{lane="service",le="0.5"} 64.0',

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.policy.sending_hours import next_opening, zones_of
+from mailer.policy.sending_hours import next_opening, time_zones_of_country
 from mailer.policy.time_zones import ZONES
 from tests.factories import law
 
@@ -41,8 +41,8 @@ def utc(text: str) -> datetime:
 )
 def test_the_next_opening(country: str | None, now: str, until: str) -> None:
     """What is outside waits for the next opening in all zones of the country; nobody's country is in UTC."""
-    assert next_opening(EIGHT, NINE, zones_of(country), utc(now)) == utc(until)
-    assert zones_of(country and f"{country}\nUS") == zones_of(country)
+    assert next_opening(EIGHT, NINE, time_zones_of_country(country), utc(now)) == utc(until)
+    assert time_zones_of_country(country and f"{country}\nUS") == time_zones_of_country(country)
 
 
 def test_an_hour_that_comes_twice() -> None:
@@ -55,7 +55,9 @@ def test_an_hour_that_comes_twice() -> None:
 
 def test_zones_too_far_apart() -> None:
     """Where no moment suits all zones, the first one counts, so that nobody waits for ever."""
-    assert next_opening(time(9), time(17), zones_of("RU"), utc("2026-12-01T00:00")) == utc("2026-12-01T07:00")
+    assert next_opening(time(9), time(17), time_zones_of_country("RU"), utc("2026-12-01T00:00")) == utc(
+        "2026-12-01T07:00"
+    )
 
 
 @given(
@@ -66,7 +68,7 @@ def test_zones_too_far_apart() -> None:
 )
 def test_it_is_within_the_hours_everywhere(country: str, opens: int, closes: int, naive: datetime) -> None:
     """The moment is within the hours in every zone, and no earlier one was."""
-    now, zones = naive.replace(tzinfo=UTC), zones_of(country)
+    now, zones = naive.replace(tzinfo=UTC), time_zones_of_country(country)
 
     def within(moment: datetime) -> bool:
         return all(time(opens) <= moment.astimezone(zone).time() < time(closes) for zone in zones)
@@ -80,4 +82,4 @@ def test_it_is_within_the_hours_everywhere(country: str, opens: int, closes: int
 def test_every_jurisdiction_has_zones() -> None:
     """The table knows the countries that the law is known of, and each zone of it exists."""
     assert set(law().reviewed_countries) <= set(ZONES)
-    assert all(zones_of(country) for country in ZONES)
+    assert all(time_zones_of_country(country) for country in ZONES)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.policy.identity import ITSELF, MAX_NAME, Identity, IdentityKind, identity_or_none, person_identity
+from mailer.policy.identity import ITSELF, MAX_NAME, Identity, IdentityKind, identity_or_none, parse_person_identity
 from mailer.ports.broker import BrokerMessage, HeaderName, publisher_identity
 
 NAMES = st.text(min_size=1, max_size=60).filter(
@@ -52,8 +52,8 @@ def test_what_is_no_identity(text: str) -> None:
 @pytest.mark.parametrize("text", ["dana", " Dana ", "person:dana", "person: DANA", "\uff44\uff41\uff4e\uff41"])
 def test_a_person_is_the_same_in_any_case(text: str) -> None:
     """With or without the kind."""
-    assert person_identity(text) == Identity(IdentityKind.PERSON, "dana")
-    assert hash(person_identity(text)) == hash(Identity(IdentityKind.PERSON, "Dana"))
+    assert parse_person_identity(text) == Identity(IdentityKind.PERSON, "dana")
+    assert hash(parse_person_identity(text)) == hash(Identity(IdentityKind.PERSON, "Dana"))
 
 
 def test_others_are_told_apart_letter_by_letter() -> None:
@@ -65,12 +65,12 @@ def test_others_are_told_apart_letter_by_letter() -> None:
 def test_what_is_no_person(text: str) -> None:
     """Nobody does as a person what a key or a machine may not do."""
     with pytest.raises(ValueError, match="person"):
-        person_identity(text)
+        parse_person_identity(text)
 
 
 def test_a_name_with_a_colon_is_a_persons() -> None:
     """A colon behind a word that is no kind belongs to the name."""
-    assert str(person_identity("Dr: Dana")) == "person:Dr: Dana"
+    assert str(parse_person_identity("Dr: Dana")) == "person:Dr: Dana"
 
 
 @pytest.mark.parametrize(

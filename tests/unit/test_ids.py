@@ -4,7 +4,7 @@ from uuid import RFC_4122, uuid4
 
 import pytest
 
-from mailer.ports.uuids import mint_time, uuid7
+from mailer.ports.uuids import uuid7, uuid7_creation_time
 
 
 def test_it_is_a_uuid_of_version_7() -> None:
@@ -33,7 +33,7 @@ def test_the_time_of_an_id() -> None:
     before = datetime.now(UTC)
     id_ = uuid7()
     for form in (str(id_), id_.hex, str(id_).upper()):
-        said = mint_time(form)
+        said = uuid7_creation_time(form)
         assert said is not None
         assert before < said
         assert (said - datetime.now(UTC)).total_seconds() <= 0.001
@@ -46,4 +46,4 @@ def test_the_time_of_an_id() -> None:
 )
 def test_other_ids_have_no_time(id_: str) -> None:
     """Words, random UUIDs, what is too long, and a time after the year 9999."""
-    assert mint_time(id_) is None
+    assert uuid7_creation_time(id_) is None

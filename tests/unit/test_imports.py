@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mailer.actions.csv_rows import FileUnusable
+from mailer.actions.csv_rows import CsvHeaderRefused
 from mailer.actions.recipient_import import (
     CHUNK,
-    ImportResult,
+    ImportCounts,
     RejectedLine,
-    check_suppressions_come,
     import_recipients,
+    refusal_without_suppressions,
 )
 from mailer.policy.policy_file import Policy
 from mailer.ports.recipient_import import ImportRow
@@ -25,7 +25,7 @@ class Importer:
 
     chunks: list[list[ImportRow]] = field(default_factory=list)
 
-    async def import_rows(self, rows: Sequence[ImportRow]) -> None:
+    async def import_recipients(self, rows: Sequence[ImportRow]) -> None:
         """Keeps a chunk."""
         self.chunks.append(list(rows))
 
@@ -39,7 +39,7 @@ class Import:
     rejected: list[RejectedLine] = field(default_factory=list)
     progress: list[int] = field(default_factory=list)
 
-    async def run(self, text: str, from_controller: str | None = None) -> ImportResult:
+    async def run(self, text: str, from_controller: str | None = None) -> ImportCounts:
         """Imports a file's text."""
         lines = text.splitlines(keepends=True)
         return await import_recipients(
@@ -56,7 +56,7 @@ async def test_addresses_and_languages_are_those_of_events() -> None:
     """A file's lines are read as an event's people: at most 64 octets before the @, old dots, tags in any case."""
     done = Import()
     lines = (f"u1,{'a' * 65}@people.example,en", "u2,a..b@docomo.ne.jp,EN_gb", "u3,c..d@people.example,en")
-    assert await done.run("ref,email,locale\n" + "\n".join(lines)) == ImportResult(1, 2)
+    assert await done.run("ref,email,locale\n" + "\n".join(lines)) == ImportCounts(1, 2)
     assert [(row.person.email, row.person.locale) for row in done.rows] == [('"a..b"@docomo.ne.jp', "en-GB")]
     assert "65 octets stand before its @" in done.rejected[0].reason
 
@@ -68,7 +68,7 @@ async def test_a_full_line_is_taken() -> None:
     line = (
         "u1, ada@people.example ,Ada,en-GB,GB,sign-up,2026-01-01T00:00:00Z,2024,newsletter;promotional,Yes,vip; old\n"
     )
-    assert await done.run(header + line) == ImportResult(1, 0)
+    assert await done.run(header + line) == ImportCounts(1, 0)
     [row] = done.rows
     assert (row.person.ref, row.person.email, row.person.locale) == ("u1", "ada@people.example", "en-GB")
     assert row.opted_out == ("newsletter", "promotional")
@@ -86,8 +86,8 @@ async def test_a_line_brings_consents_with_their_proof() -> None:
     """One line's proof stands for each scope that it names; who asked is known, where the data were another's."""
     done = Import()
     line = f"u1,ada@people.example,sign-up,,,newsletter; promotional ;tracking,{PROOF},yes\n"
-    assert await done.run(CONSENTED + line, "Acme Ltd") == ImportResult(0, 1), "Acme's lines name its policy's version"
-    assert await done.run(CONSENTED + line) == ImportResult(1, 0)
+    assert await done.run(CONSENTED + line, "Acme Ltd") == ImportCounts(0, 1), "Acme's lines name its policy's version"
+    assert await done.run(CONSENTED + line) == ImportCounts(1, 0)
     [row] = done.rows
     assert [consent.scope for consent in row.consents] == ["newsletter", "promotional", "tracking"]
     [consent, *_] = row.consents
@@ -138,7 +138,7 @@ async def test_a_line_brings_consents_with_their_proof() -> None:
 async def test_a_line_without_its_proof_is_rejected(line: str, reason: str) -> None:
     """What a line says of consents, of a contest or a partner it says with proof, or not at all."""
     done = Import()
-    assert await done.run(f"{CONSENTED}u1,ada@people.example,{line}\n") == ImportResult(0, 1)
+    assert await done.run(f"{CONSENTED}u1,ada@people.example,{line}\n") == ImportCounts(0, 1)
     assert done.rejected[0].reason.startswith(reason)
 
 
@@ -160,7 +160,7 @@ async def test_products_of_a_line(paid: str, products: str, found: tuple[str, ..
     done = Import()
     line = f"ref,email,paid,products\nu1,ada@people.example,{paid},{products}\n"
     taken = not isinstance(found, str)
-    assert await done.run(line) == ImportResult(int(taken), int(not taken))
+    assert await done.run(line) == ImportCounts(int(taken), int(not taken))
     if isinstance(found, str):
         assert done.rejected[0].reason.startswith(found)
     else:
@@ -171,13 +171,13 @@ async def test_a_confirmed_subscription_is_proven() -> None:
     """Where a brand takes confirmed subscriptions only, a file brings those only."""
     line = f"u1,ada@people.example,sign-up,,,newsletter,{PROOF},\n"
     done = Import(policies()["paltalk-2006"])
-    assert await done.run(CONSENTED + line) == ImportResult(0, 1)
+    assert await done.run(CONSENTED + line) == ImportCounts(0, 1)
     assert done.rejected[0].reason.startswith("paltalk-2006 takes confirmed subscriptions to newsletter only")
-    assert await done.run(CONSENTED + line.replace("page", "confirmed")) == ImportResult(0, 1)
+    assert await done.run(CONSENTED + line.replace("page", "confirmed")) == ImportCounts(0, 1)
     assert done.rejected[1].reason.startswith("proof: a consent is confirmed by a link in a mail")
     proven = CONSENTED.replace(",paid", ",consent_proof"), line.replace("page", "confirmed")
     for proof, taken in (("", 0), ("-", 0), ("yes", 0), ("message-id:<8121@old.example>", 1)):
-        assert await done.run(proven[0] + proven[1].replace('.",', f'.",{proof}')) == ImportResult(taken, 1 - taken)
+        assert await done.run(proven[0] + proven[1].replace('.",', f'.",{proof}')) == ImportCounts(taken, 1 - taken)
 
 
 async def test_what_was_taken_over_says_under_which_promises() -> None:
@@ -189,7 +189,7 @@ async def test_what_was_taken_over_says_under_which_promises() -> None:
         f"u2,b@people.example,sign-up,,,newsletter,{PROOF},\n",
         f"u3,c@people.example,,,,newsletter,{PROOF},Acme 2019\n",
     ]
-    assert await done.run(header + "".join(lines), "Acme Ltd") == ImportResult(1, 2)
+    assert await done.run(header + "".join(lines), "Acme Ltd") == ImportCounts(1, 2)
     assert done.rows[0].consents[0].controller == "Acme Ltd"
     assert {line.reason for line in done.rejected} == {
         "an address of Acme Ltd needs source and policy_version: under which of its policies it was given"
@@ -215,7 +215,7 @@ async def test_a_bad_line_is_rejected_with_its_reason(line: str, reason: str) ->
     """A bad line is kept aside, as it stood, with its number and what is wrong; the others are taken."""
     done = Import()
     header = "ref,email,locale,opted_out,deactivated,audiences\n"
-    assert await done.run(f"{header}good,grace@people.example\n{line}\n") == ImportResult(1, 1)
+    assert await done.run(f"{header}good,grace@people.example\n{line}\n") == ImportCounts(1, 1)
     [rejected] = done.rejected
     assert rejected.line == 3
     assert rejected.reason.startswith(reason)
@@ -239,7 +239,7 @@ async def test_everything_optional_can_be_left() -> None:
 )
 async def test_a_file_without_the_columns_is_refused(header: str, message: str) -> None:
     """A file that is no list of recipients is refused before a line of it is taken."""
-    with pytest.raises(FileUnusable, match=message):
+    with pytest.raises(CsvHeaderRefused, match=message):
         await Import().run(f"{header}\n1,2,3\n")
 
 
@@ -248,7 +248,7 @@ async def test_two_lines_of_one_ref() -> None:
     done = Import()
     header = "ref,email,opted_out,deactivated,audiences\n"
     lines = "u1,old@x.example,newsletter,yes,a\nu1,new@x.example,promotional,,b\n"
-    assert await done.run(header + lines) == ImportResult(2, 0)
+    assert await done.run(header + lines) == ImportCounts(2, 0)
     [row] = done.rows
     assert row.person.email == "new@x.example"
     assert (row.opted_out, row.deactivated, row.audiences) == (("newsletter", "promotional"), True, ("a", "b"))
@@ -258,7 +258,7 @@ async def test_it_goes_by_chunks() -> None:
     """A large file is written a chunk at a time, with the progress told after each."""
     done = Import()
     lines = "".join(f"u{n},u{n}@people.example\n" for n in range(CHUNK + 10))
-    assert await done.run("ref,email\n" + lines) == ImportResult(CHUNK + 10, 0)
+    assert await done.run("ref,email\n" + lines) == ImportCounts(CHUNK + 10, 0)
     assert [len(chunk) for chunk in done.importer.chunks] == [CHUNK, 10]
     assert done.progress == [CHUNK, 10]
 
@@ -267,8 +267,8 @@ async def test_a_write_that_fails_ends_the_import() -> None:
     """While a chunk is written the next one is read already; it is not written after one that failed."""
 
     class Failing(Importer):
-        async def import_rows(self, rows: Sequence[ImportRow]) -> None:
-            await super().import_rows(rows)
+        async def import_recipients(self, rows: Sequence[ImportRow]) -> None:
+            await super().import_recipients(rows)
             raise ConnectionError("the database is away")
 
     done = Import(importer=Failing())
@@ -282,7 +282,7 @@ async def test_a_write_that_fails_ends_the_import() -> None:
 async def test_a_short_line_is_taken_by_what_it_has() -> None:
     """Columns that a line does not reach are empty, and empty lines are none."""
     done = Import()
-    assert await done.run("ref,email,name\n\nu1,ada@people.example\n\nu2\n") == ImportResult(1, 1)
+    assert await done.run("ref,email,name\n\nu1,ada@people.example\n\nu2\n") == ImportCounts(1, 1)
     assert done.rows[0].person.name is None
     assert [(line.line, line.values, line.reason) for line in done.rejected] == [
         (5, {"ref": "u2"}, "email: Field required")
@@ -300,5 +300,5 @@ async def test_a_short_line_is_taken_by_what_it_has() -> None:
 )
 def test_another_controller_has_a_name(controller: str | None, suppressions: str | None, says: str | None) -> None:
     """Data of another controller need its name, with letters in it, and the file of its suppressions."""
-    reason = check_suppressions_come(controller, suppressions)
+    reason = refusal_without_suppressions(controller, suppressions)
     assert reason is None if says is None else says in str(reason)

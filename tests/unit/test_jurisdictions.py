@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from mailer.bundled_files import toml_files
+from mailer.bundled_files import read_toml_files
 from mailer.cli import app
 from mailer.policy.countries import COUNTRIES
 from mailer.policy.decision import Send
@@ -14,9 +14,9 @@ from mailer.policy.jurisdiction import (
     DEMANDS,
     JurisdictionError,
     LawByCountry,
-    load_law,
     mark_for_countries,
     parse_jurisdiction,
+    parse_law_by_country,
 )
 from mailer.policy.policy_file import PolicyError, parse_policy
 from mailer.policy.switches import strictest_switches
@@ -90,7 +90,7 @@ def test_an_unknown_country_has_the_strictest_floor_of_all(country: str | None) 
     own = revised(LAX, jurisdictions={"SE": law().switch_floor("SE").model_copy(update={"tracking": "off"})})
     found = own.switches_for("2024", country)
     for reviewed in own.law.reviewed_countries if country is None else set(own.law.reviewed_countries) - {"SE"}:
-        assert found == strictest_switches(found, own.legal_floor(reviewed))
+        assert found == strictest_switches(found, own.switch_floor_for_countries(reviewed))
     assert (found.tracking == "off") is (country is None)
 
 
@@ -99,7 +99,7 @@ def test_of_several_countries_the_strictest_holds(said: str) -> None:
     """The floor of each country that was said of somebody holds, in any order."""
     each = said.split("\n")
     found = LAX.switches_for("2024", said)
-    assert found == strictest_switches(LAX.switches, *(LAX.legal_floor(country) for country in each))
+    assert found == strictest_switches(LAX.switches, *(LAX.switch_floor_for_countries(country) for country in each))
     somebody = replace(ADA, country=said, consents=frozenset[str]())
     asks = set(each) - set(FEDERAL.split(" "))
     assert reason(decided("promotional", somebody, LAX)) == ("no_opt_in" if asks else None)
@@ -126,7 +126,7 @@ def test_marks_of_several_countries_are_joined(said: str, label: str | None, lin
 
 def test_an_unsure_demand_allows_no_more_than_an_unreviewed_country() -> None:
     """The same file allows what it says while it is sure, and is as strict as any once it is not."""
-    sure, unsure = (load_law({"a": text}) for text in (GOOD, GOOD.replace('"primary"', '"unsure"')))
+    sure, unsure = (parse_law_by_country({"a": text}) for text in (GOOD, GOOD.replace('"primary"', '"unsure"')))
     assert sure.switch_floor("AQ").model_dump(exclude_none=True) == {
         "promo_basis": "opt_out", "partner_mail": "allowed", "tracking": "individual"
     }  # fmt: skip
@@ -149,15 +149,15 @@ def test_an_unsure_demand_allows_no_more_than_an_unreviewed_country() -> None:
 def test_a_bad_file_is_refused_with_its_place(old: str, new: str, message: str) -> None:
     """A file says what is wrong with it, on which line, and what to write."""
     with pytest.raises(JurisdictionError, match=message):
-        load_law({"aq.toml": GOOD.replace(old, new, 1)})
+        parse_law_by_country({"aq.toml": GOOD.replace(old, new, 1)})
 
 
 def test_a_country_has_one_law() -> None:
     """A country in two files is refused, and so is a folder without any; both as faults of policies are."""
     with pytest.raises(PolicyError, match=r"b\.toml:3: countries has AQ, and so has a\.toml; a country has one law"):
-        load_law({"a.toml": GOOD, "b.toml": GOOD})
+        parse_law_by_country({"a.toml": GOOD, "b.toml": GOOD})
     with pytest.raises(PolicyError, match="MAILER_JURISDICTIONS: the folder holds no jurisdiction"):
-        load_law({})
+        parse_law_by_country({})
 
 
 RECORDS = {"JP": 30}
@@ -174,7 +174,7 @@ def test_a_policy_keeps_records_as_long_as_the_law_wants() -> None:
     """A policy that forgets an erased account's consents earlier than some law lets it is refused, with its line."""
     row = '\n[records]\nvalue = {}\nsource = "a law, Art. 4"\nchecked = 2026-11-28\nsure = "unsure"\n'
     for days, refused in ((365, False), (366, True)):
-        own = load_law({"aq": GOOD + row.format(days)})
+        own = parse_law_by_country({"aq": GOOD + row.format(days)})
         with (
             pytest.raises(PolicyError, match=f"retention_days is 365; write {days} or more: the law of Nowhere")
             if refused
@@ -185,7 +185,7 @@ def test_a_policy_keeps_records_as_long_as_the_law_wants() -> None:
 
 def test_every_demand_is_made_by_some_file() -> None:
     """There is no key that no jurisdiction needs, and each demand says where it comes from."""
-    shipped = [parse_jurisdiction(text, name) for name, text in toml_files("jurisdictions").items()]
+    shipped = [parse_jurisdiction(text, name) for name, text in read_toml_files("jurisdictions").items()]
     assert {name for one in shipped for name in one.demands_by_key} == set(DEMANDS)
     assert all(any(char.isdigit() for char in demand.source) or demand.sure == "unsure"
                for one in shipped for demand in one.demands_by_key.values())  # fmt: skip
@@ -221,12 +221,12 @@ za  opt_in  on_request unlinkable ssu  -      -
 def test_each_file_says_what_is_expected(row: str) -> None:
     """Somebody has thought about each demand: a file that says something else changes this table, too."""
     file, promo, partner, tracking, sure, label, languages = row.split()
-    found = parse_jurisdiction(toml_files("jurisdictions")[f"{file}.toml"], file)
+    found = parse_jurisdiction(read_toml_files("jurisdictions")[f"{file}.toml"], file)
     assert (found.promo_basis.value, found.partner_mail.value, found.tracking.value) == (promo, partner, tracking)
     assert "".join(demand.sure[0] for demand in found.demands_by_key.values()) == sure
     assert (found.label.value if found.label else "-") == label
     assert (",".join(found.line.value) if found.line else "-") == languages
-    assert len(toml_files("jurisdictions")) == len(FILES.strip().splitlines())
+    assert len(read_toml_files("jurisdictions")) == len(FILES.strip().splitlines())
 
 
 ADVERTISING = {

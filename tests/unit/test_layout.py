@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from mailer.cli import shared
-from mailer.cli.terminal_layout import escape_line, lay_out_facts, lay_out_table, plain_json
+from mailer.cli.terminal_layout import escape_json, escape_line, lay_out_facts, lay_out_table
 
 HOSTILE = "[/b][red]x[/red] :smile: \x1b]0;owned\x07\x9b31m\u202egnp.exe\r\nstate  finished \U000e0041"
 ROWS = st.lists(st.tuples(st.text(), st.text(), st.one_of(st.none(), st.integers(), st.lists(st.text()))), max_size=5)
@@ -51,7 +51,7 @@ def test_no_text_gives_orders_to_a_terminal(text: str) -> None:
 @given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5))
 def test_json_stays_the_same_document(value: object) -> None:
     """A character that a text shows by its code is that character to whoever reads the JSON."""
-    shown = plain_json(json.dumps(value, ensure_ascii=False))
+    shown = escape_json(json.dumps(value, ensure_ascii=False))
     assert json.loads(shown) == value
     assert escape_line(shown) == shown
 
@@ -119,7 +119,7 @@ def test_no_environment_colours_or_cuts_an_id(monkeypatch: pytest.MonkeyPatch, s
         monkeypatch.setenv(name, value)
     id_, ours, theirs = "0192f0c1-0000-7000-8000-000000000000", *pty.openpty()
     with open(theirs, "w", encoding="utf-8") as terminal:
-        printer = shared.Printer()
+        printer = shared.EscapingConsole()
         printer.file = terminal
         monkeypatch.setattr(shared, "out", printer)
         printer.print(f"{id_} is cancelled.")

@@ -5,19 +5,24 @@ import pytest
 from mailer.events import Person
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage
-from mailer.processors.smtp_envelope import SmtpEnvelope, SmtpExtensions, compose_envelope, encode_xtext
+from mailer.processors.smtp_transaction import (
+    SmtpExtensions,
+    SmtpTransaction,
+    compose_transaction_or_outcome,
+    encode_xtext,
+)
 from mailer.rendering.headers import addr_spec
 
 CONTENT = b"Subject: x\r\n\r\nhi\r\n"
-ALL = SmtpExtensions.parse_ehlo({"pipelining": "", "dsn": "", "smtputf8": "", "8bitmime": "", "size": "1000"})
+ALL = SmtpExtensions.parse_ehlo_keywords({"pipelining": "", "dsn": "", "smtputf8": "", "8bitmime": "", "size": "1000"})
 
 
 def letter(
     content: bytes = CONTENT, recipient: str = "ann@example.org", extensions: SmtpExtensions = ALL
-) -> SmtpEnvelope:
+) -> SmtpTransaction:
     """One that can be offered."""
-    made = compose_envelope(OutgoingMessage("b@example.com", recipient, content, "e7"), 3, extensions)
-    assert isinstance(made, SmtpEnvelope)
+    made = compose_transaction_or_outcome(OutgoingMessage("b@example.com", recipient, content, "e7"), 3, extensions)
+    assert isinstance(made, SmtpTransaction)
     return made
 
 
@@ -38,8 +43,10 @@ def test_content_is_stuffed(content: bytes, stuffed: bytes) -> None:
 def test_a_canonical_message_goes_as_it_is() -> None:
     """A message that the renderer has written needs no second look, and its envelope is looked at all the same."""
     message = OutgoingMessage("b@example.com", "ann@example.org", CONTENT, "e7", is_canonical=True)
-    assert compose_envelope(message, 3, ALL) == letter(CONTENT)
-    assert isinstance(compose_envelope(message._replace(recipient="ann@example.org> SIZE=1"), 3, ALL), Outcome)
+    assert compose_transaction_or_outcome(message, 3, ALL) == letter(CONTENT)
+    assert isinstance(
+        compose_transaction_or_outcome(message._replace(recipient="ann@example.org> SIZE=1"), 3, ALL), Outcome
+    )
 
 
 def test_an_envelope_says_what_is_offered() -> None:
@@ -67,8 +74,10 @@ def test_utf8_in_a_header_field_is_declared(field: str, above: str) -> None:
     content = f"{above}{field}\r\n\r\nhi\r\n".encode()
     assert letter(content).mail.endswith(b" BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=e7")
     assert b"SMTPUTF8" not in letter("Subject: x\r\n\r\nhilfé\r\n".encode()).mail
-    without = compose_envelope(
-        OutgoingMessage("b@example.com", "ann@example.org", content), 0, SmtpExtensions.parse_ehlo({"8bitmime": ""})
+    without = compose_transaction_or_outcome(
+        OutgoingMessage("b@example.com", "ann@example.org", content),
+        0,
+        SmtpExtensions.parse_ehlo_keywords({"8bitmime": ""}),
     )
     assert isinstance(without, Outcome)
     assert (without.result, without.status) == (OutcomeKind.BLOCKED, "5.6.7")
@@ -91,7 +100,7 @@ def test_utf8_in_a_header_field_is_declared(field: str, above: str) -> None:
 )
 def test_what_is_never_offered(recipient: str, content: bytes, extensions: SmtpExtensions, status: str) -> None:
     """What would smuggle a command, break the protocol or be refused anyway stays here, held against ourselves."""
-    made = compose_envelope(OutgoingMessage("b@example.com", recipient, content), 0, extensions)
+    made = compose_transaction_or_outcome(OutgoingMessage("b@example.com", recipient, content), 0, extensions)
     assert isinstance(made, Outcome)
     assert (made.result, made.status) == (OutcomeKind.BLOCKED, status)
 
@@ -100,8 +109,8 @@ def test_what_is_never_offered(recipient: str, content: bytes, extensions: SmtpE
 def test_a_quoted_local_part_stays_quoted(local: str) -> None:
     """The envelope has the quotes that RFC 5321 4.1.2 wants, and the original recipient of a report too."""
     recipient = addr_spec(Person(ref="u1", email=f"{local}@docomo.ne.jp").email, "To")
-    made = compose_envelope(OutgoingMessage("b@example.com", recipient, CONTENT), 0, ALL)
-    assert isinstance(made, SmtpEnvelope)
+    made = compose_transaction_or_outcome(OutgoingMessage("b@example.com", recipient, CONTENT), 0, ALL)
+    assert isinstance(made, SmtpTransaction)
     quoted = f'"{local}"@docomo.ne.jp'
     assert made.rcpt.decode() == f"TO:<{quoted}> NOTIFY=FAILURE,DELAY ORCPT=rfc822;{quoted}"
 
@@ -109,8 +118,8 @@ def test_a_quoted_local_part_stays_quoted(local: str) -> None:
 @pytest.mark.parametrize(("size", "most"), [("", None), ("0", None), ("1000", 1000), ("huge", None)])
 def test_the_limit_of_size(size: str, most: int | None) -> None:
     """No number, or 0, is no limit (RFC 1870 4)."""
-    assert SmtpExtensions.parse_ehlo({"size": size}).most == most
-    assert SmtpExtensions.parse_ehlo({"size": size}).size
+    assert SmtpExtensions.parse_ehlo_keywords({"size": size}).most == most
+    assert SmtpExtensions.parse_ehlo_keywords({"size": size}).size
 
 
 def test_xtext() -> None:

@@ -13,7 +13,7 @@ from mailer.rendering.signed_links import (
     ConfirmToken,
     OpenToken,
     PreferencesToken,
-    ReportToken,
+    RecipientReportToken,
     SignedLinks,
     UndoToken,
     UnsubscribeToken,
@@ -53,9 +53,9 @@ EVERY: dict[str, tuple[Callable[[SignedLinks], str], Callable[[SignedLinks, str]
         PreferencesToken("brand", 7),
     ),
     "report": (
-        lambda links: links.report_link(ReportToken("brand", 7, MAILING)),
-        lambda links, text: links.read_report(text),
-        ReportToken("brand", 7, MAILING),
+        lambda links: links.recipient_report_link(RecipientReportToken("brand", 7, MAILING)),
+        lambda links, text: links.read_recipient_report(text),
+        RecipientReportToken("brand", 7, MAILING),
     ),
 }
 """By its path: how each link is made, how it is read, and what it says."""
@@ -187,7 +187,7 @@ def test_any_change_breaks_a_token(data: st.DataObject) -> None:
 def test_a_press_is_undone_by_its_own_value_only() -> None:
     """The value of the undo button names one press, and is no link's token."""
     press = UndoToken("brand", 7, 12, NOW)
-    value = LINKS.undo_token(press)
+    value = LINKS.sign_undo_token(press)
     assert LINKS.read_undo(value) == press
     assert LINKS.read_undo(token_of(LINKS.preferences_link(PreferencesToken("brand", 7)))) is None
     assert [read(LINKS, value) for _, read, _ in EVERY.values()] == [None] * len(EVERY)
@@ -273,7 +273,7 @@ def test_a_key_is_needed(keys: list[str]) -> None:
 
 def test_links_are_proven_before_they_are_sent() -> None:
     """A link of each purpose is made and read back; where what they begin with leads elsewhere, nothing starts."""
-    SignedLinks("https://mail.example/letters/", ["a key"]).self_test()
+    SignedLinks("https://mail.example/letters/", ["a key"]).check_links_read_back()
     for wrong in ("https://", "https://mail.example?x=1", "https://mail.example#", "https://mail.example /", "mail"):
         with pytest.raises(ValueError, match="cannot be followed"):
-            SignedLinks(wrong, ["a key"]).self_test()
+            SignedLinks(wrong, ["a key"]).check_links_read_back()

@@ -19,7 +19,14 @@ import pytest
 import structlog
 
 from mailer.runtime.line_writer import MOST, LineWriter, StandInStream
-from mailer.runtime.logs import MAX_LINE, close_output, flush_output, log_loop_error, log_unexpected_errors, set_up_logs
+from mailer.runtime.logs import (
+    MAX_LINE,
+    close_output,
+    flush_output,
+    install_unexpected_error_hooks,
+    log_loop_error,
+    set_up_logs,
+)
 from mailer.telemetry import EVERY, log
 
 
@@ -147,7 +154,7 @@ def test_a_pipe_that_nobody_reads_keeps_nobody_from_ending() -> None:
     """Whoever ends waits for the last lines no longer than it says."""
     ours, theirs = os.pipe()
     writer = LineWriter(theirs, int)
-    writer.put_piece(b"x" * 1_000_000)
+    writer.queue_or_drop_piece(b"x" * 1_000_000)
     assert not writer.flush(0.05)
     _read_all(ours, 1_000_000)
     assert writer.flush(60)
@@ -164,7 +171,7 @@ def test_a_reader_that_is_gone_and_a_full_disk_only_cost_lines() -> None:
             lost: list[int] = []
             writer = LineWriter(fd, lost.append)
             for _ in range(10):
-                writer.put_piece(b"line\n")
+                writer.queue_or_drop_piece(b"line\n")
             assert writer.flush(60)
             assert lost == [1] * 10
             writer.close()
@@ -176,8 +183,8 @@ def test_a_pipe_that_does_not_block_is_waited_for() -> None:
     ours, theirs = os.pipe()
     os.set_blocking(theirs, False)
     writer = LineWriter(theirs, int)
-    writer.put_piece(b"x" * 500_000)
-    writer.put_piece(b"end\n")
+    writer.queue_or_drop_piece(b"x" * 500_000)
+    writer.queue_or_drop_piece(b"end\n")
     assert _read_all(ours, 500_004).endswith(b"xend\n")
     assert writer.flush(60)
     os.close(ours)
@@ -200,7 +207,7 @@ def test_the_line_after_a_cut_one_begins_anew(monkeypatch: pytest.MonkeyPatch) -
     lost: list[int] = []
     writer = LineWriter(theirs, lost.append)
     for piece in (b"first line\n", b"second\n", b"third\n"):
-        writer.put_piece(piece)
+        writer.queue_or_drop_piece(piece)
     assert writer.flush(60)
     assert (os.read(ours, 100), lost) == (b"first\nthird\n", [1, 1])
     os.close(ours)
@@ -246,7 +253,7 @@ def test_surprises_are_logged_without_their_words(tmp_path: Path, monkeypatch: p
         asyncio.get_running_loop().set_exception_handler(log_loop_error)
         del task
 
-    log_unexpected_errors()
+    install_unexpected_error_hooks()
     with _logging(tmp_path / "log", json=True) as lines:
         thread = threading.Thread(target=fail)
         thread.start()

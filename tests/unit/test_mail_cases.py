@@ -13,7 +13,7 @@ import pytest
 from mailer.events import EventRefused, MessageEvent, validate_event
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage
-from mailer.processors.smtp_envelope import SmtpEnvelope, SmtpExtensions, compose_envelope
+from mailer.processors.smtp_transaction import SmtpExtensions, SmtpTransaction, compose_transaction_or_outcome
 from mailer.rendering.template_library import SAMPLE
 from tests.factories import plain_event, policies, templates
 from tests.signed import newsletter
@@ -88,11 +88,13 @@ def test_reply_to_utf8_without_smtputf8() -> None:
     outgoing = OutgoingMessage(
         "b@x.example", "hp1@h.example", (CASES / "reply-to-utf8-without-smtputf8.eml").read_bytes()
     )
-    without = compose_envelope(outgoing, 0, SmtpExtensions.parse_ehlo({"8bitmime": ""}))
+    without = compose_transaction_or_outcome(outgoing, 0, SmtpExtensions.parse_ehlo_keywords({"8bitmime": ""}))
     assert isinstance(without, Outcome)
     assert (without.result, without.status) == (OutcomeKind.BLOCKED, "5.6.7")
-    offered = compose_envelope(outgoing, 0, SmtpExtensions.parse_ehlo({"8bitmime": "", "smtputf8": ""}))
-    assert isinstance(offered, SmtpEnvelope)
+    offered = compose_transaction_or_outcome(
+        outgoing, 0, SmtpExtensions.parse_ehlo_keywords({"8bitmime": "", "smtputf8": ""})
+    )
+    assert isinstance(offered, SmtpTransaction)
     assert offered.mail.endswith(b" SMTPUTF8")
 
 

@@ -3,14 +3,14 @@
 import pytest
 
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.erased_mentions import PersonMentions, is_distinctive_ref
+from mailer.postgres.erased_mentions import PersonMentionRemover, is_distinctive_ref
 
 HASHER = AddressHasher("a key of the tests")
 
 
-def mentions(ref: str = "user-17") -> PersonMentions:
+def mentions(ref: str = "user-17") -> PersonMentionRemover:
     """Those of somebody without an address."""
-    return PersonMentions("interpals", ref, frozenset(), HASHER)
+    return PersonMentionRemover("interpals", ref, frozenset(), HASHER)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,11 @@ def test_a_ref_that_may_be_a_word_is_not_looked_for(ref: str) -> None:
     """Short ones, words and numbers would erase texts about anything."""
     assert not is_distinctive_ref(ref)
     said = mentions(ref)
-    assert (said.remove_from_value(f"{ref} of Summer"), said.find_patterns(), said.find_octet_patterns()) == (
+    assert (
+        said.remove_from_value(f"{ref} of Summer"),
+        said.like_patterns_of_ref(),
+        said.like_patterns_for_bytea(),
+    ) == (
         f"{ref} of Summer",
         [],
         [],
@@ -48,8 +52,8 @@ def test_a_ref_that_may_be_a_word_is_not_looked_for(ref: str) -> None:
 def test_patterns_take_no_sign_of_theirs_from_a_ref() -> None:
     """Signs that mean something in a pattern of LIKE stand for themselves, also among octets."""
     said = mentions("50%_\\ö-ref")
-    assert said.find_patterns() == ["%50\\%\\_\\\\ö-ref%"]
-    assert "%50\\%\\_\\\\\\\\\\\\303\\\\266-ref%" in said.find_octet_patterns()
+    assert said.like_patterns_of_ref() == ["%50\\%\\_\\\\ö-ref%"]
+    assert "%50\\%\\_\\\\\\\\\\\\303\\\\266-ref%" in said.like_patterns_for_bytea()
 
 
 def test_names_of_values_stay() -> None:

@@ -15,9 +15,9 @@ from mailer.events import Attachment
 from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_section import Sender
 from mailer.policy.text_formats import split_sender
-from mailer.rendering.headers import HeaderRefused, addr_spec, without_overrides
+from mailer.rendering.headers import HeaderRefused, addr_spec, without_direction_overrides
 from mailer.rendering.mail_merge import MergeForm
-from mailer.rendering.message import MailingHeaders, StaticParts
+from mailer.rendering.message import MailingHeaders, StaticMessageParts
 
 NEWSLETTER = MailingHeaders(
     "Paltalk News <news@mail.paltalk.example>", "paltalk-2006", "paltalk.example", CATEGORIES["newsletter"]
@@ -45,7 +45,9 @@ def write(head: MailingHeaders = NEWSLETTER, **changes: Any) -> bytes:
     """A message with some of its values changed."""
     values = {**PLAIN, **changes}
     form = MergeForm(*((values.pop(piece),) for piece in ("subject", "html", "text")))
-    return StaticParts(head).compile_message(form).fill_message(**{**values, "to": addr_spec(values["to"], "To")})
+    return (
+        StaticMessageParts(head).compile_message(form).fill_message(**{**values, "to": addr_spec(values["to"], "To")})
+    )
 
 
 def read(content: bytes) -> EmailMessage:
@@ -120,7 +122,7 @@ def test_subject_reads_back(subject: str) -> None:
     assert all(len(line) <= 76 for line in (b"Subject: " + field[1]).split(b"\r\n"))
     assert all(len(word) <= 75 for word in field[1].split() if word.startswith(b"=?"))
     unfolded = field[1].replace(b"\r\n", b"").decode("ascii")
-    assert str(make_header(decode_header(unfolded))) == without_overrides(subject)
+    assert str(make_header(decode_header(unfolded))) == without_direction_overrides(subject)
 
 
 @pytest.mark.parametrize("subject", ["Hello, world", "=?utf-8?b?WA==?=", "Grüße", "a" * 300, "word " * 60 + "end"])
@@ -151,12 +153,12 @@ def test_a_subject_reads_in_its_order(subject: str, shown: str) -> None:
 @given(st.text("a\u05d0 " + TURNS, max_size=12))
 def test_marks_of_direction_are_whole_or_gone(subject: str) -> None:
     """Whatever a value brings into a subject, each mark that is left has its end, and the letters stay."""
-    left = without_overrides(subject)
+    left = without_direction_overrides(subject)
     assert not {"\u202d", "\u202e"} & set(left)
     assert left.count("\u202a") + left.count("\u202b") == left.count("\u202c")
     assert sum(map(left.count, "\u2066\u2067\u2068")) == left.count("\u2069")
     assert [char for char in left if char not in TURNS] == [char for char in subject if char not in TURNS]
-    assert without_overrides(left) == left
+    assert without_direction_overrides(left) == left
 
 
 @given(
@@ -325,7 +327,7 @@ def test_injection_is_refused(field: str, injected: str) -> None:
 def test_injection_into_the_letterhead_is_refused(field: str) -> None:
     """Nor can a value of the mailing."""
     with pytest.raises(HeaderRefused):
-        StaticParts(MailingHeaders(**{**fields(NEWSLETTER), field: "a@b.example\r\nBcc: x@y.example"}))
+        StaticMessageParts(MailingHeaders(**{**fields(NEWSLETTER), field: "a@b.example\r\nBcc: x@y.example"}))
 
 
 @pytest.mark.parametrize(
@@ -369,7 +371,7 @@ def test_a_text_has_its_charset(content_type: str, content: bytes, charset: str 
 
 def test_all_copies_share_what_is_not_the_recipients() -> None:
     """Two messages of one skeleton differ in the recipient's headers only."""
-    blank = StaticParts(NEWSLETTER).compile_message(MergeForm(("Hello",), ("<p>Hello</p>",), ("Hello",)))
+    blank = StaticMessageParts(NEWSLETTER).compile_message(MergeForm(("Hello",), ("<p>Hello</p>",), ("Hello",)))
     own = {name: PLAIN[name] for name in ("to", "name", "message_id", "date", "unsubscribe_url")}
     one = blank.fill_message(**own).split(b"\r\n")
     two = blank.fill_message(**{**own, "to": addr_spec("kim@example.org", "To"), "name": "Kim"}).split(b"\r\n")

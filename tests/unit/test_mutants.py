@@ -48,7 +48,7 @@ def test_a_rule_is_gone_in_every_process(tmp_path: Path) -> None:
     runner = Runner(tmp_path, "", 60)
     runner.without("staging", [FENCE])
     env = {**os.environ, "PYTHONPATH": f"{tmp_path / 'staging'}:{ROOT}"}
-    code = "from mailer.policy import rules; print(rules.staging(None))"
+    code = "from mailer.policy import rules; print(rules.suppress_outside_staging_fence(None))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
     )

@@ -47,7 +47,9 @@ async def test_only_so_many_of_a_lane_go_on_by_themselves() -> None:
     work = Work()
     overtime = put_beside(work, 1)
     lanes = (Lane.NEWSLETTER, Lane.NEWSLETTER, Lane.SERVICE)
-    first, second, other = (asyncio.create_task(overtime.hand_over(lane, [n])) for n, lane in enumerate(lanes))
+    first, second, other = (
+        asyncio.create_task(overtime.hand_over_or_leave_running(lane, [n])) for n, lane in enumerate(lanes)
+    )
     await rest()
     for is_late in work.late:
         is_late()
@@ -61,7 +63,7 @@ async def test_only_so_many_of_a_lane_go_on_by_themselves() -> None:
     work.late[1]()
     await rest()
     assert second.done()
-    closing = asyncio.create_task(overtime.wait_until_done())
+    closing = asyncio.create_task(overtime.wait_for_tasks_left())
     await rest()
     assert not closing.done()
     for end in work.ends[1:]:
@@ -73,7 +75,7 @@ async def test_what_ends_in_time_is_waited_for() -> None:
     """Its consumer hears what befell it."""
     work = Work()
     overtime = put_beside(work, 1)
-    good, bad = (asyncio.create_task(overtime.hand_over(Lane.SERVICE, [n])) for n in range(2))
+    good, bad = (asyncio.create_task(overtime.hand_over_or_leave_running(Lane.SERVICE, [n])) for n in range(2))
     await rest()
     assert not good.done()
     work.ends[0].set_result(None)
@@ -86,7 +88,7 @@ async def test_what_ends_in_time_is_waited_for() -> None:
 async def test_who_is_cancelled_ends_its_hand_over() -> None:
     """A consumer whose connection ends does not leave it behind."""
     work = Work()
-    running = asyncio.create_task(put_beside(work, 1).hand_over(Lane.SERVICE, [1]))
+    running = asyncio.create_task(put_beside(work, 1).hand_over_or_leave_running(Lane.SERVICE, [1]))
     await rest()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -98,12 +100,12 @@ async def test_what_fails_by_itself_is_said(capsys: pytest.CaptureFixture[str]) 
     """Nobody waits for it any more, and its lease ends it: the log has the error's type, and no value."""
     work = Work()
     overtime = put_beside(work, 1)
-    running = asyncio.create_task(overtime.hand_over(Lane.SERVICE, [1]))
+    running = asyncio.create_task(overtime.hand_over_or_leave_running(Lane.SERVICE, [1]))
     await rest()
     work.late[0]()
     await running
     work.ends[0].set_exception(ValueError("ann@people.example"))
-    await overtime.wait_until_done()
+    await overtime.wait_for_tasks_left()
     said = capsys.readouterr().out
     assert "ValueError" in said
     assert "ann@" not in said

@@ -27,10 +27,10 @@ PUBLISHING = f"""
 from mailer import testing
 from mailer.broker.event_publisher import EventPublisher
 from mailer.broker.rabbitmq import RabbitBroker
-from mailer.policy_loading import broker_topology
+from mailer.policy_loading import load_broker_topology
 from mailer.settings import read_settings
 
-assert broker_topology(read_settings(broker_url="amqp://127.0.0.1/")).queues
+assert load_broker_topology(read_settings(broker_url="amqp://127.0.0.1/")).queues
 """
 """All that `publish` does over RabbitMQ, but for RabbitMQ."""
 

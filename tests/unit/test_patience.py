@@ -5,8 +5,8 @@ import pytest
 
 from mailer.database import connections
 from mailer.database.connections import retry_through_outages, server_and_database, server_urls
-from mailer.database.driver_errors import outage_of
-from mailer.ports.database_errors import DatabaseAway, DatabaseRefuses, StatementTooSlow
+from mailer.database.driver_errors import find_outage
+from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseUnavailable, StatementTimedOut
 
 AWAY = (
     ConnectionRefusedError(),
@@ -50,37 +50,37 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("error", AWAY, ids=lambda error: f"{type(error).__name__} {error}")
 def test_an_outage_is_told_from_the_drivers_errors(error: Exception) -> None:
     """The same may well succeed later."""
-    assert type(outage_of(error)) is DatabaseAway
+    assert type(find_outage(error)) is DatabaseUnavailable
 
 
 def test_a_statement_that_was_cancelled_is_told_apart() -> None:
     """Whoever asked may have asked for too much; a server that does not even cancel is away."""
     error = asyncpg.QueryCanceledError("canceling statement due to statement timeout")
-    assert type(outage_of(error)) is StatementTooSlow
+    assert type(find_outage(error)) is StatementTimedOut
 
 
 def test_an_outages_words_hold_no_values() -> None:
     """The details of an error can quote a row."""
     fields = {"S": "ERROR", "C": "40P01", "M": "deadlock\ndetected", "D": "row (ada@people.example)", "H": "see ada"}
-    assert str(outage_of(asyncpg.PostgresError.new(fields))) == "deadlock detected"
+    assert str(find_outage(asyncpg.PostgresError.new(fields))) == "deadlock detected"
 
 
 @pytest.mark.parametrize("error", REFUSED, ids=str)
 def test_a_poolers_refusal_is_told_by_its_words(error: Exception) -> None:
     """PgBouncer gives the class of a lost connection to what waiting does not mend."""
-    assert type(outage_of(error)) is DatabaseRefuses
+    assert type(find_outage(error)) is DatabaseAccessRefused
 
 
 @pytest.mark.parametrize("error", WRONG, ids=lambda error: f"{type(error).__name__} {error}")
 def test_a_bug_is_no_outage(error: Exception) -> None:
     """Whatever a value of the input says, waiting for it would stop everybody else."""
-    assert outage_of(error) is None
+    assert find_outage(error) is None
 
 
 def test_an_error_of_another_service_is_no_outage_of_the_database() -> None:
     """Within a transaction something else may be called, such as a file."""
-    assert outage_of(BrokenPipeError(), in_use=True) is None
-    assert outage_of(asyncpg.InternalClientError("a bug of the driver"), in_use=True) is None
+    assert find_outage(BrokenPipeError(), in_use=True) is None
+    assert find_outage(asyncpg.InternalClientError("a bug of the driver"), in_use=True) is None
 
 
 async def test_what_passes_is_waited_for() -> None:
@@ -91,14 +91,14 @@ async def test_what_passes_is_waited_for() -> None:
         nonlocal tries
         tries += 1
         if tries < 3:
-            raise DatabaseAway("the database is away")
+            raise DatabaseUnavailable("the database is away")
         return "done"
 
     assert await retry_through_outages(step) == "done"
     assert tries == 3
 
 
-@pytest.mark.parametrize("error", [DatabaseRefuses("no such user"), *WRONG], ids=lambda error: f"{error}")
+@pytest.mark.parametrize("error", [DatabaseAccessRefused("no such user"), *WRONG], ids=lambda error: f"{error}")
 async def test_what_stays_wrong_is_said_at_once(error: Exception) -> None:
     """Waiting would hide what somebody has to mend."""
     tries = 0

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 import asyncpg
 import pytest
 
-from mailer.pipeline import message_retries
-from mailer.pipeline.message_retries import MessageRetries
+from mailer.pipeline import unsettled_message_retries
+from mailer.pipeline.unsettled_message_retries import Handle, UnsettledMessageRetries
 from mailer.ports.broker import BrokerMessage, BrokerUnavailable, ReceivedMessage
-from mailer.ports.database_errors import DatabaseAway, DatabaseRefuses, StatementTooSlow
-from mailer.ports.dead_letters import DeadKind
-from mailer.runtime.error_kinds import ErrorKind, error_kind, error_place
+from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseUnavailable, StatementTimedOut
+from mailer.ports.dead_letters import DeadLetterKind
+from mailer.runtime.error_kinds import ErrorKind, classify_error, error_place
 from mailer.telemetry import WORKER as METRICS
 from tests.factories import FakeReceived, until
 
@@ -21,8 +21,8 @@ QUEUE = "mailer.events.service"
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits long between two tries."""
-    monkeypatch.setattr(message_retries, "BUG_PAUSES", (0.0, 0.0))
-    monkeypatch.setattr(message_retries, "PASSING_PAUSES", (0.0,) * 4)
+    monkeypatch.setattr(unsettled_message_retries, "BUG_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(unsettled_message_retries, "PASSING_PAUSES", (0.0,) * 4)
 
 
 def messages(*names: str) -> list[FakeReceived]:
@@ -30,7 +30,7 @@ def messages(*names: str) -> list[FakeReceived]:
     return [FakeReceived(BrokerMessage(name.encode(), "interpals.service")) for name in names]
 
 
-def raising(errors: Callable[[bytes], BaseException | None], tries: list[tuple[bytes, ...]]) -> message_retries.Handle:
+def raising(errors: Callable[[bytes], BaseException | None], tries: list[tuple[bytes, ...]]) -> Handle:
     """A handler that acknowledges what has no error, and raises the first error of the others."""
 
     async def handle(arrived: Sequence[ReceivedMessage]) -> None:
@@ -48,7 +48,7 @@ async def settled(*arrived: FakeReceived) -> None:
     """Returns once messages are settled."""
 
     async def all_settled() -> bool:
-        return not any(received.is_live for received in arrived)
+        return not any(received.is_unsettled for received in arrived)
 
     await until(all_settled)
 
@@ -58,26 +58,26 @@ async def test_a_bug_costs_one_message() -> None:
     tries: list[tuple[bytes, ...]] = []
     arrived = messages("a", "bad", "b")
     handle = raising(lambda body: OverflowError("9999-12-31 of ada@example.org") if body == b"bad" else None, tries)
-    consumer = MessageRetries(QUEUE, handle, asyncio.Event())
-    await consumer.handle_messages(arrived)
+    consumer = UnsettledMessageRetries(QUEUE, handle, asyncio.Event())
+    await consumer.handle_until_settled(arrived)
     await settled(*arrived)
     assert [received.settled for received in (arrived[0], arrived[2])] == ["ack", "ack"]
-    assert arrived[1].kind == DeadKind.ERROR
-    assert "OverflowError at mailer/pipeline/message_retries.py:" in str(arrived[1].settled)
+    assert arrived[1].kind == DeadLetterKind.ERROR
+    assert "OverflowError at mailer/pipeline/unsettled_message_retries.py:" in str(arrived[1].settled)
     assert "ada" not in str(arrived[1].settled)
-    assert tries.count((b"bad",)) == len(message_retries.BUG_PAUSES) + 1
+    assert tries.count((b"bad",)) == len(unsettled_message_retries.BUG_PAUSES) + 1
 
 
 async def test_a_bug_keeps_its_consumer_from_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """While a message waits to be tried again, its consumer handles the next ones."""
-    monkeypatch.setattr(message_retries, "BUG_PAUSES", (3600.0,))
+    monkeypatch.setattr(unsettled_message_retries, "BUG_PAUSES", (3600.0,))
     handle = raising(lambda body: KeyError("x") if body == b"bad" else None, [])
-    consumer = MessageRetries(QUEUE, handle, asyncio.Event())
+    consumer = UnsettledMessageRetries(QUEUE, handle, asyncio.Event())
     bad, good = messages("bad", "good")
-    await asyncio.wait_for(consumer.handle_messages([bad]), 10)
-    await asyncio.wait_for(consumer.handle_messages([good]), 10)
+    await asyncio.wait_for(consumer.handle_until_settled([bad]), 10)
+    await asyncio.wait_for(consumer.handle_until_settled([good]), 10)
     assert (bad.settled, good.settled) == (None, "ack")
-    await consumer.finish_in_hand()
+    await consumer.finish_messages_in_hand()
     assert bad.settled is None
 
 
@@ -95,11 +95,11 @@ async def test_what_is_tried_again_is_finished_before_the_end() -> None:
         await going_on.wait()
         await some[0].acknowledge()
 
-    consumer = MessageRetries(QUEUE, handle, stop)
-    await consumer.handle_messages(arrived)
+    consumer = UnsettledMessageRetries(QUEUE, handle, stop)
+    await consumer.handle_until_settled(arrived)
     await asyncio.wait_for(begun.wait(), 10)
     stop.set()
-    closing = asyncio.create_task(consumer.finish_in_hand())
+    closing = asyncio.create_task(consumer.finish_messages_in_hand())
     await asyncio.sleep(0)
     going_on.set()
     await asyncio.wait_for(closing, 60)
@@ -110,8 +110,8 @@ async def test_what_passes_by_itself_is_tried_again() -> None:
     """Somebody in the way is no bug: a message gets through once nobody is."""
     left = [asyncpg.DeadlockDetectedError(""), asyncpg.QueryCanceledError(""), asyncpg.LockNotAvailableError("")]
     [received] = arrived = messages("a")
-    consumer = MessageRetries(QUEUE, raising(lambda body: left.pop() if left else None, []), asyncio.Event())
-    await consumer.handle_messages(arrived)
+    consumer = UnsettledMessageRetries(QUEUE, raising(lambda body: left.pop() if left else None, []), asyncio.Event())
+    await consumer.handle_until_settled(arrived)
     await settled(*arrived)
     assert (received.settled, left) == ("ack", [])
 
@@ -120,11 +120,13 @@ async def test_what_does_not_pass_ends() -> None:
     """A statement that takes too long each time ends in a dead letter."""
     tries: list[tuple[bytes, ...]] = []
     [received] = arrived = messages("slow")
-    consumer = MessageRetries(QUEUE, raising(lambda body: asyncpg.QueryCanceledError(""), tries), asyncio.Event())
-    await consumer.handle_messages(arrived)
+    consumer = UnsettledMessageRetries(
+        QUEUE, raising(lambda body: asyncpg.QueryCanceledError(""), tries), asyncio.Event()
+    )
+    await consumer.handle_until_settled(arrived)
     await settled(*arrived)
-    assert received.kind == DeadKind.ERROR
-    assert len(tries) == len(message_retries.PASSING_PAUSES) + 1
+    assert received.kind == DeadLetterKind.ERROR
+    assert len(tries) == len(unsettled_message_retries.PASSING_PAUSES) + 1
 
 
 async def test_a_message_that_cannot_be_given_up_goes_back() -> None:
@@ -134,8 +136,8 @@ async def test_a_message_that_cannot_be_given_up_goes_back() -> None:
         raise RuntimeError("no")
 
     [received] = arrived = messages("bad")
-    consumer = MessageRetries(QUEUE, raising(lambda body: KeyError("x"), []), asyncio.Event(), give_up)
-    await consumer.handle_messages(arrived)
+    consumer = UnsettledMessageRetries(QUEUE, raising(lambda body: KeyError("x"), []), asyncio.Event(), give_up)
+    await consumer.handle_until_settled(arrived)
     await settled(*arrived)
     assert received.settled == "released"
 
@@ -153,8 +155,8 @@ async def test_the_oldest_message_in_hand_has_an_age() -> None:
     def age() -> float:
         return METRICS.get_sample_value("mailer_oldest_in_hand_seconds", {"queue": "mailer.events.breach"}) or 0.0
 
-    consumer = MessageRetries("mailer.events.breach", slow, asyncio.Event())
-    taking = asyncio.create_task(consumer.handle_messages(messages("a")))
+    consumer = UnsettledMessageRetries("mailer.events.breach", slow, asyncio.Event())
+    taking = asyncio.create_task(consumer.handle_until_settled(messages("a")))
     await reached.wait()
     assert age() > 0
     going.set()
@@ -168,10 +170,10 @@ async def test_the_oldest_message_in_hand_has_an_age() -> None:
         (ConnectionRefusedError(), ErrorKind.AWAY),
         (TimeoutError(), ErrorKind.AWAY),
         (BrokerUnavailable("gone"), ErrorKind.AWAY),
-        (DatabaseAway("gone"), ErrorKind.AWAY),
-        (DatabaseRefuses("wrong password"), ErrorKind.AWAY),
+        (DatabaseUnavailable("gone"), ErrorKind.AWAY),
+        (DatabaseAccessRefused("wrong password"), ErrorKind.AWAY),
         (FileNotFoundError("a template"), ErrorKind.BUG),
-        (StatementTooSlow("30 s"), ErrorKind.PASSING),
+        (StatementTimedOut("30 s"), ErrorKind.PASSING),
         (asyncpg.UndefinedTableError(""), ErrorKind.SET_UP),
         (asyncpg.InsufficientPrivilegeError(""), ErrorKind.SET_UP),
         (asyncpg.InvalidPasswordError(""), ErrorKind.SET_UP),
@@ -189,22 +191,22 @@ async def test_the_oldest_message_in_hand_has_an_age() -> None:
 )
 def test_kinds_of_trouble(error: Exception, trouble: ErrorKind) -> None:
     """Only a service that is away, or set up wrongly, is waited for."""
-    assert error_kind(error) is trouble
+    assert classify_error(error) is trouble
 
 
 @pytest.mark.parametrize("cause", [asyncpg.DeadlockDetectedError(""), asyncpg.LockNotAvailableError("")])
 def test_a_deadlock_is_no_outage(cause: Exception) -> None:
     """Whatever the driver's error became on its way here, it is tried a bounded number of times."""
     try:
-        raise DatabaseAway("the database is away") from cause
-    except DatabaseAway as error:
-        trouble = error_kind(error)
+        raise DatabaseUnavailable("the database is away") from cause
+    except DatabaseUnavailable as error:
+        trouble = classify_error(error)
     assert trouble is ErrorKind.PASSING
 
 
 def test_a_place_names_no_value() -> None:
     """The type of the error and the innermost line of mailer; nothing of the message."""
     with pytest.raises(AttributeError) as raised:
-        DeadKind("ada@example.org".x)  # type: ignore[attr-defined]  # that is the bug
+        DeadLetterKind("ada@example.org".x)  # type: ignore[attr-defined]  # that is the bug
     assert error_place(raised.value).startswith("AttributeError at test_persisting.py:")
     assert error_place(ValueError("ada@example.org")) == "ValueError"

@@ -12,20 +12,20 @@ import pytest
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage, Permit
-from mailer.processors.connection_errors import NoConnection
+from mailer.processors.connection_errors import NoConnectionReason
 from mailer.processors.connection_pool import ConnectionPool
 from mailer.processors.connection_slots import ConnectionSlots
 from mailer.processors.connector import Connector
 from mailer.processors.relay_url import RelaySettings, parse_relay_url
 from mailer.processors.smtp_connection import SmtpConnection
-from mailer.processors.smtp_envelope import SmtpExtensions
+from mailer.processors.smtp_transaction import SmtpExtensions
 from mailer.processors.window_queue import WindowQueue
 from mailer.rendering.headers import AddrSpec
 
 RELAY: RelaySettings = replace(
     parse_relay_url("smtp://127.0.0.1:2525?name=relay&country=US&contract=none"), pool=4, urgent=2
 )
-DOWN = NoConnection(ConnectionTrouble.UNREACHABLE, "it is down")
+DOWN = NoConnectionReason(ConnectionTrouble.UNREACHABLE, "it is down")
 TAKEN = Outcome(OutcomeKind.ACCEPTED, 250, "2.0.0", "taken")
 
 
@@ -38,7 +38,7 @@ class Crew:
     size: int = 0
 
     @property
-    def needs_more(self) -> bool:
+    def needs_more_senders(self) -> bool:
         """Whether it is so."""
         return self.size < self.wanted
 
@@ -52,20 +52,20 @@ async def test_what_is_free_goes_round() -> None:
     places, first, second, urgent = ConnectionSlots(5, 2), Crew(9), Crew(9), Crew(9, urgent=True)
     assert await places.acquire_slot(False, 0)
     assert await places.acquire_slot(False, 0)
-    places.share_free_slots(first)
-    places.share_free_slots(second)
+    places.give_free_slots_to(first)
+    places.give_free_slots_to(second)
     assert (first.size, second.size) == (3, 0)
     places.release_slot(False)
     places.release_slot(False)
     assert (first.size, second.size) == (4, 1)
-    places.share_free_slots(urgent)
+    places.give_free_slots_to(urgent)
     assert urgent.size == 2
 
 
 async def test_who_has_none_comes_first() -> None:
     """What becomes free goes to a window that waits for its first place, and not to one that wants more."""
     places, crew = ConnectionSlots(2, 0), Crew(9)
-    places.share_free_slots(crew)
+    places.give_free_slots_to(crew)
     waiting = [asyncio.create_task(places.acquire_slot(False, 5)) for _ in range(2)]
     await asyncio.sleep(0)
     places.release_slot(False)
@@ -79,10 +79,10 @@ async def test_who_has_none_comes_first() -> None:
 async def test_what_only_urgent_mail_may_have_waits_for_no_bulk_mail() -> None:
     """A bulk window that waits cannot take the places that are kept, so an urgent one gets all of them."""
     places, bulk, urgent = ConnectionSlots(1, 4), Crew(9), Crew(9, urgent=True)
-    places.share_free_slots(bulk)
+    places.give_free_slots_to(bulk)
     waiting = asyncio.create_task(places.acquire_slot(False, 5))
     await asyncio.sleep(0)
-    places.share_free_slots(urgent)
+    places.give_free_slots_to(urgent)
     assert (bulk.size, urgent.size) == (1, 4)
     places.release_slot(True)
     assert (bulk.size, urgent.size, waiting.done()) == (1, 5, False)
@@ -98,7 +98,7 @@ async def test_nobody_takes_what_is_promised_to_urgent_mail() -> None:
     assert await places.acquire_slot(False, 0)
     waiting = asyncio.create_task(places.acquire_slot(True, 5))
     await asyncio.sleep(0)
-    places.share_free_slots(bulk)
+    places.give_free_slots_to(bulk)
     places.release_slot(False)
     assert bulk.size == 0
     assert await waiting
@@ -109,7 +109,7 @@ async def test_nobody_takes_what_is_promised_to_urgent_mail() -> None:
 async def test_a_crew_that_is_not_short_is_forgotten() -> None:
     """It is not asked again, so that it may end."""
     places, crew = ConnectionSlots(3, 0), Crew(1)
-    places.share_free_slots(crew)
+    places.give_free_slots_to(crew)
     assert crew.size == 1
     crew.wanted = 9
     places.release_slot(False)
@@ -127,7 +127,7 @@ class Line:
 
     async def send_messages(self, share: WindowQueue) -> None:
         """Takes one message after the other."""
-        while (letter := share.next_message(SmtpExtensions(), time.monotonic())) is not None:
+        while (letter := share.take_next_message(SmtpExtensions(), time.monotonic())) is not None:
             await self._relay.carries()
             share.settle_message(letter, TAKEN)
 
@@ -150,7 +150,7 @@ class Fake:
     most: int = 0
     lets: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
 
-    async def connect(self, patience: float) -> SmtpConnection | NoConnection:
+    async def connect(self, patience: float) -> SmtpConnection | NoConnectionReason:
         """A connection, or why there is none."""
         self.dialled += 1
         await asyncio.sleep(0)
@@ -191,9 +191,9 @@ async def test_a_window_under_way_gets_what_becomes_free() -> None:
     """It begins with the one place that a small window has left, and then has all of them."""
     relay = Fake()
     pool = relay.pool()
-    small = asyncio.create_task(pool.send_window(window(3), False))
+    small = asyncio.create_task(pool.send_window_until_trouble(window(3), False))
     await settle()
-    large = asyncio.create_task(pool.send_window(window(40), False))
+    large = asyncio.create_task(pool.send_window_until_trouble(window(40), False))
     await settle()
     assert relay.carrying == 4
     relay.let_go(3)
@@ -209,7 +209,7 @@ async def test_a_window_under_way_gets_what_becomes_free() -> None:
 async def test_a_relay_that_is_down_is_asked_once_a_place() -> None:
     """Who finds no connection is not replaced, or it would be asked again and again until the time is up."""
     relay, share = Fake(down=True), window(40)
-    assert await relay.pool().send_window(share, False) == DOWN
+    assert await relay.pool().send_window_until_trouble(share, False) == DOWN
     assert relay.dialled == 4
     assert all(outcome.trouble for outcome in share.outcomes_or_unsent(DOWN))
 
@@ -223,15 +223,15 @@ async def test_no_place_is_lost() -> None:
     relay = Fake()
     pool = relay.pool()
     with pytest.raises(LookupError):
-        await pool.send_window(window(40, bug), False)
+        await pool.send_window_until_trouble(window(40, bug), False)
     for turns in range(4):
-        broken = asyncio.create_task(pool.send_window(window(40), False))
+        broken = asyncio.create_task(pool.send_window_until_trouble(window(40), False))
         for _ in range(turns):
             await asyncio.sleep(0)
         broken.cancel()
         await asyncio.gather(broken, return_exceptions=True)
     relay.most = 0
-    whole = asyncio.create_task(pool.send_window(window(40), True))
+    whole = asyncio.create_task(pool.send_window_until_trouble(window(40), True))
     await settle()
     assert relay.carrying == 6
     relay.let_go(40)
@@ -244,7 +244,7 @@ async def test_windows_that_are_cancelled_together_leave_every_place(sizes: Sequ
     """As all are when a worker fails. None of them gives a place to another one that is ending, too."""
     relay = Fake()
     pool = relay.pool()
-    carrying = [asyncio.create_task(pool.send_window(window(size), False)) for size in sizes]
+    carrying = [asyncio.create_task(pool.send_window_until_trouble(window(size), False)) for size in sizes]
     for _ in range(turns):
         await asyncio.sleep(0)
     for task in carrying:
@@ -265,7 +265,7 @@ async def test_a_window_that_is_through_is_kept_nowhere() -> None:
 
     async def one_after_the_other() -> None:
         while shares:
-            await pool.send_window(shares.pop(), False)
+            await pool.send_window_until_trouble(shares.pop(), False)
             through.append(sum(share() is not None for share in kept) - len(shares))
 
     await asyncio.gather(*(one_after_the_other() for _ in range(8)))
@@ -276,7 +276,7 @@ async def test_a_window_whose_time_is_up_takes_no_place() -> None:
     """It ends with nothing begun, and what was taken for it is free again."""
     relay, late = Fake(), window(2, seconds=-1)
     pool = relay.pool()
-    assert await pool.send_window(late, False) is None
+    assert await pool.send_window_until_trouble(late, False) is None
     assert relay.dialled == 0
     assert [outcome.result for outcome in late.outcomes_or_unsent(None)] == [OutcomeKind.UNSENT] * 2
     await asyncio.wait_for(pool.close(), 5)

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from mailer.policy.file_errors import MESSAGES
 from mailer.policy.jurisdiction import LawByCountry, parse_jurisdiction
 from mailer.policy.policy_file import (
     CategoryTerms,
@@ -21,10 +20,11 @@ from mailer.policy.policy_file import (
     SendingHours,
     parse_policy,
 )
+from mailer.policy.policy_file_errors import MESSAGES
 from mailer.policy.policy_library import parse_policies
 from mailer.policy.policy_section import FrequencyCap
 from mailer.policy.promise import CategoryNeeds, Promise, PromiseNeeds
-from mailer.policy.sending_hours import next_opening, zones_of
+from mailer.policy.sending_hours import next_opening, time_zones_of_country
 from mailer.policy.switches import ORDER, SwitchFloor
 from mailer.policy.third_parties import Partner, ProcessorTerms
 from mailer.policy.version_changes import VersionNotice
@@ -178,7 +178,7 @@ def test_the_hours_of_the_page() -> None:
     within = [
         hour
         for hour in range(24)
-        if (at := day.replace(hour=hour)) == next_opening(*hours.opening_and_closing, zones_of("US"), at)
+        if (at := day.replace(hour=hour)) == next_opening(*hours.opening_and_closing, time_zones_of_country("US"), at)
     ]
     assert within == [0, 1, *range(18, 24)]
     assert "from 18:00 to 2:00 UTC in winter" in section("Keys")

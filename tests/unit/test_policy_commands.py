@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from mailer import bundled_files
 from mailer.cli import app
-from mailer.cli.policy_check import every_rule
-from mailer.tree_digests import digests_by_part
+from mailer.cli.policy_check import import_all_rules
+from mailer.tree_digests import digests_by_tree_part
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +24,7 @@ def policy_command(*arguments: str) -> Result:
 
 def record_of(file: Path, *tests: Mapping[str, object]) -> str:
     """A record of these tests, of the code and the files at hand; its path."""
-    at_hand = digests_by_part(*map(bundled_files.bundled_folder, ("policies", "templates", "jurisdictions")))
+    at_hand = digests_by_tree_part(*map(bundled_files.bundled_folder, ("policies", "templates", "jurisdictions")))
     record = {"when": "2026-06-01", "commit": None, "whole": True, "own": True, "tests": tests, "digests": at_hand}
     file.write_text(json.dumps(record))
     return str(file)
@@ -54,7 +54,7 @@ def test_check_is_content_with_a_good_record(tmp_path: Path) -> None:
     known = [found["id"] for found in json.loads(shown)["promises"]]
     tests = [
         {"id": "t::a", "promises": known, "rules": [], "outcome": "passed"},
-        {"id": "t::b", "promises": [], "rules": list(every_rule()), "outcome": "passed"},
+        {"id": "t::b", "promises": [], "rules": list(import_all_rules()), "outcome": "passed"},
     ]
     done = policy_command("check", "--record", record_of(tmp_path / "record.json", *tests))
     assert done.exit_code == 0, done.output
@@ -115,7 +115,7 @@ def test_each_part_of_a_tree_has_a_digest(tmp_path: Path) -> None:
     law.mkdir()
     file = templates / "acme" / "body.txt.j2"
     file.write_text("Hello")
-    before = digests_by_part(policies, templates, law)
+    before = digests_by_tree_part(policies, templates, law)
     for part, change in (
         ("templates", lambda: file.write_text("Hallo")),
         ("templates", lambda: file.rename(file.with_name("body.html.j2"))),
@@ -123,12 +123,12 @@ def test_each_part_of_a_tree_has_a_digest(tmp_path: Path) -> None:
         ("jurisdictions", lambda: (law / "de.toml").write_text("x = 1")),
     ):
         change()
-        after = digests_by_part(policies, templates, law)
+        after = digests_by_tree_part(policies, templates, law)
         assert [name for name in before if before[name] != after[name]] == [part]
         before = after
     (templates / "__pycache__").mkdir()
     (templates / "__pycache__" / "x.pyc").write_text("x")
-    assert digests_by_part(policies, templates, law) == before
+    assert digests_by_tree_part(policies, templates, law) == before
 
 
 def test_list_and_show_say_what_holds() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from mailer import bundled_files
 from mailer.policy.category import CATEGORIES
-from mailer.policy.file_errors import describe_error
 from mailer.policy.policy_file import Policy, PolicyError, parse_policy
+from mailer.policy.policy_file_errors import describe_validation_error
 from mailer.policy.policy_library import parse_policies
 from mailer.policy.switches import ORDER, is_weaker
 from mailer.policy.toml_lines import line_of
@@ -137,7 +137,9 @@ def test_whatever_is_written_somewhere_has_a_message(odd: object) -> None:
         except ValueError as error:
             details = error.errors()  # type: ignore[attr-defined]  # pydantic's, which has them
             for detail in details:
-                assert re.fullmatch(r"p\.toml:\d+: [\w.\[\]-]+ .+; .+", describe_error(detail, FULL, "p.toml")), detail
+                assert re.fullmatch(
+                    r"p\.toml:\d+: [\w.\[\]-]+ .+; .+", describe_validation_error(detail, FULL, "p.toml")
+                ), detail
 
 
 def test_a_key_has_its_line() -> None:

@@ -20,11 +20,11 @@ async def test_bulk_mail_waits_until_nothing_urgent_is_going_on() -> None:
     precedence, order = LanePriority(), list[str]()
 
     async def bulk() -> None:
-        await precedence.wait_for_urgent(urgent=False)
+        await precedence.wait_while_urgent_work_runs(urgent=False)
         order.append("bulk")
 
-    with precedence.mark_running(urgent=True):
-        with precedence.mark_running(urgent=True):
+    with precedence.mark_urgent_work_running(urgent=True):
+        with precedence.mark_urgent_work_running(urgent=True):
             waiting = asyncio.create_task(bulk())
             await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -36,17 +36,17 @@ async def test_bulk_mail_waits_until_nothing_urgent_is_going_on() -> None:
 async def test_urgent_mail_does_not_wait_for_urgent_mail() -> None:
     """Nor does anything wait for bulk mail."""
     precedence = LanePriority()
-    with precedence.mark_running(urgent=True):
-        await at_once(precedence.wait_for_urgent(urgent=True))
-    with precedence.mark_running(urgent=False):
-        await at_once(precedence.wait_for_urgent(urgent=False))
+    with precedence.mark_urgent_work_running(urgent=True):
+        await at_once(precedence.wait_while_urgent_work_runs(urgent=True))
+    with precedence.mark_urgent_work_running(urgent=False):
+        await at_once(precedence.wait_while_urgent_work_runs(urgent=False))
 
 
 async def test_bulk_mail_is_only_slowed() -> None:
     """While a large breach notice goes out, a window of bulk mail begins all the same, in its time."""
     precedence, begun = LanePriority(), time.monotonic()
-    with precedence.mark_running(urgent=True):
-        await precedence.wait_for_urgent(urgent=False)
+    with precedence.mark_urgent_work_running(urgent=True):
+        await precedence.wait_while_urgent_work_runs(urgent=False)
     assert time.monotonic() - begun >= LONGEST * 0.9
 
 
@@ -54,17 +54,17 @@ async def test_what_fails_keeps_nobody_waiting() -> None:
     """An urgent statement that fails has ended, too."""
     precedence = LanePriority()
     try:
-        with precedence.mark_running(urgent=True):
+        with precedence.mark_urgent_work_running(urgent=True):
             raise OSError
     except OSError:
-        await at_once(precedence.wait_for_urgent(urgent=False))
+        await at_once(precedence.wait_while_urgent_work_runs(urgent=False))
 
 
 async def test_a_cancellation_is_not_forgotten() -> None:
     """A worker whose consumers are told to end as urgent mail ends does end."""
     precedence = LanePriority()
-    with precedence.mark_running(urgent=True):
-        waiting = asyncio.create_task(precedence.wait_for_urgent(urgent=False))
+    with precedence.mark_urgent_work_running(urgent=True):
+        waiting = asyncio.create_task(precedence.wait_while_urgent_work_runs(urgent=False))
         await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -16,9 +16,16 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.standing import TRACKING, Standing
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
-from mailer.processors.smtp_envelope import SmtpExtensions, compose_envelope
-from mailer.rendering.mailing import MailingRenderer, RendererCache
-from mailer.rendering.signed_links import SERVICE, ClickToken, OpenToken, ReportToken, SignedLinks, UnsubscribeToken
+from mailer.processors.smtp_transaction import SmtpExtensions, compose_transaction_or_outcome
+from mailer.rendering.mailing_renderer import MailingRenderer, RendererCache
+from mailer.rendering.signed_links import (
+    SERVICE,
+    ClickToken,
+    OpenToken,
+    RecipientReportToken,
+    SignedLinks,
+    UnsubscribeToken,
+)
 from tests.factories import KEY, policies, templates
 from tests.presses import facts_of
 
@@ -58,9 +65,11 @@ def row_for(
 
 def printed(press: MailingRenderer, row: DeliveryRow, category: str | None = None) -> EmailMessage:
     """One message, read back."""
-    outgoing = press.render(row, CATEGORIES[category] if category else press.category, NOW).outgoing
+    outgoing = press.render_message(row, CATEGORIES[category] if category else press.category, NOW).outgoing
     assert outgoing.is_canonical
-    assert compose_envelope(outgoing, 0, OFFERED) == compose_envelope(outgoing._replace(is_canonical=False), 0, OFFERED)
+    assert compose_transaction_or_outcome(outgoing, 0, OFFERED) == compose_transaction_or_outcome(
+        outgoing._replace(is_canonical=False), 0, OFFERED
+    )
     return BytesParser(EmailMessage, policy=email.policy.default).parsebytes(outgoing.content)
 
 
@@ -202,8 +211,8 @@ def test_the_service_itself_can_be_left() -> None:
 def test_every_mail_can_be_reported() -> None:
     """The report link names brand, recipient and mailing."""
     press = press_of()
-    read = {LINKS.read_report(token) for token in tokens(printed(press, row_for(press)), "report")}
-    assert read == {ReportToken("interpals", 7, press.facts.id, 1)}
+    read = {LINKS.read_recipient_report(token) for token in tokens(printed(press, row_for(press)), "report")}
+    assert read == {RecipientReportToken("interpals", 7, press.facts.id, 1)}
 
 
 def test_a_name_with_an_address_is_left_out_of_mandatory_mail() -> None:

@@ -15,7 +15,7 @@ from mailer.policy.standing import Standing
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.uuids import uuid7
 from mailer.rendering.event_checks import check_event
-from mailer.rendering.mailing import MailingRenderer, RendererCache
+from mailer.rendering.mailing_renderer import MailingRenderer, RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import TemplateLibrary
 from tests.factories import KEY, person
@@ -45,7 +45,7 @@ def printed(press: MailingRenderer, number: int = 1, context: Mapping[str, Any] 
     row = DeliveryRow(
         press.facts.id, number, 1, Standing(number, 1, f"p{number}@people.example"), context=dict(context or {})
     )
-    message = message_from_bytes(press.render(row, press.category, 1).outgoing.content, policy=default)
+    message = message_from_bytes(press.render_message(row, press.category, 1).outgoing.content, policy=default)
     assert isinstance(message, EmailMessage)
     return message
 

@@ -12,9 +12,9 @@ import pytest
 
 from mailer import bundled_files
 from mailer.policy.policy_file import Policy, parse_policy
-from mailer.policy.promise_report import PromiseStatus, ProofCase, ProofRecord, make_report, read_record
+from mailer.policy.promise_report import PromiseStatus, ProofCase, ProofRecord, build_promise_report, parse_proof_record
 from mailer.policy.rule_registry import Rule
-from mailer.tree_digests import digests_by_part
+from mailer.tree_digests import digests_by_tree_part
 from tests.processes import Done
 from tests.spawning import MAILER, begin
 
@@ -51,7 +51,7 @@ def proves(promise: str, outcome: str = "passed", test: str = "tests/a.py::test_
 
 def test_a_promise_with_a_rule_and_a_proof_is_kept() -> None:
     """Nothing is wrong with it."""
-    found = make_report([policy('rules = ["a"]')], rules("a"), ran(proves("p-0")))
+    found = build_promise_report([policy('rules = ["a"]')], rules("a"), ran(proves("p-0")))
     assert [(row.promise_status, [proof.test for proof in row.proofs]) for row in found.rows] == [
         (PromiseStatus.KEPT, ["tests/a.py::test_a"])
     ]
@@ -89,7 +89,7 @@ def test_a_promise_with_a_rule_and_a_proof_is_kept() -> None:
 )
 def test_what_is_wrong_is_told(said: str, registered: list[str], tests: list[ProofCase], fault: str) -> None:
     """Each way of not keeping a promise is one fault, with what to do about it."""
-    found = make_report([policy(said)], rules(*registered), ran(*tests))
+    found = build_promise_report([policy(said)], rules(*registered), ran(*tests))
     assert len(found.all_faults) == 1
     assert fault in found.all_faults[0]
     assert ";" in found.all_faults[0]
@@ -98,7 +98,7 @@ def test_what_is_wrong_is_told(said: str, registered: list[str], tests: list[Pro
 def test_all_cases_of_a_test_must_pass() -> None:
     """A test of several cases is one proof, and one case that fails is a proof that fails."""
     cases = [proves("p-0", outcome, f"t::a[{number}]") for number, outcome in enumerate(("passed", "failed", "passed"))]
-    (row,) = make_report([policy('rules = ["a"]')], rules("a"), ran(*cases)).rows
+    (row,) = build_promise_report([policy('rules = ["a"]')], rules("a"), ran(*cases)).rows
     assert row.promise_status is PromiseStatus.BROKEN
     assert [(proof.test, proof.outcome) for proof in row.proofs] == [("t::a", "failed")]
 
@@ -106,14 +106,14 @@ def test_all_cases_of_a_test_must_pass() -> None:
 def test_what_waits_is_never_kept() -> None:
     """A pending promise stays pending, also with a rule and a test that passes."""
     waiting = policy('rules = ["a"]\nwaits_for = "pages: the console"')
-    found = make_report([waiting], rules("a"), ran(proves("p-0")))
+    found = build_promise_report([waiting], rules("a"), ran(proves("p-0")))
     assert [row.promise_status for row in found.rows] == [PromiseStatus.PENDING]
     assert found.all_faults == ()
 
 
 def test_without_a_record_nothing_is_kept_and_nothing_is_broken() -> None:
     """Without tests it can be seen that rules exist; a rule that does not is still a fault."""
-    found = make_report([policy('rules = ["a"]', 'rules = ["b"]', 'waits_for = "pages"')], rules("a"), None)
+    found = build_promise_report([policy('rules = ["a"]', 'rules = ["b"]', 'waits_for = "pages"')], rules("a"), None)
     assert [row.promise_status for row in found.rows] == [
         PromiseStatus.UNPROVEN,
         PromiseStatus.BROKEN,
@@ -127,15 +127,15 @@ def test_without_a_record_nothing_is_kept_and_nothing_is_broken() -> None:
 def test_others_tests_need_not_prove_the_rules() -> None:
     """A brand's own suite proves its promises; each rule has its proof in mailer's."""
     proven = replace(ran(proves("p-0")), own=False)
-    found = make_report([policy('rules = ["a"]')], rules("a", "b"), proven)
+    found = build_promise_report([policy('rules = ["a"]')], rules("a", "b"), proven)
     assert ([row.promise_status for row in found.rows], found.all_faults) == ([PromiseStatus.KEPT], ())
-    unproven = make_report([policy('rules = ["a"]', 'rules = ["b"]')], rules("a", "b"), proven)
+    unproven = build_promise_report([policy('rules = ["a"]', 'rules = ["b"]')], rules("a", "b"), proven)
     assert [row.promise_status for row in unproven.rows] == [PromiseStatus.KEPT, PromiseStatus.BROKEN]
 
 
 def test_only_a_whole_run_counts() -> None:
     """With the record of a part, the check says to run all tests."""
-    faults = make_report([policy('rules = ["a"]')], rules("a"), ran(proves("p-0"), whole=False)).all_faults
+    faults = build_promise_report([policy('rules = ["a"]')], rules("a"), ran(proves("p-0"), whole=False)).all_faults
     assert any("record" in fault and "run all of them" in fault for fault in faults)
 
 
@@ -143,7 +143,7 @@ def test_only_a_whole_run_counts() -> None:
 def test_what_is_no_record_is_refused(text: str) -> None:
     """A file that is none says what writes one."""
     with pytest.raises(ValueError, match=r"mailer\.testing\.proofs"):
-        read_record(text)
+        parse_proof_record(text)
 
 
 SUITE = """
@@ -204,7 +204,7 @@ class Suite:
 
     def outcomes(self, file: Path) -> dict[str, str]:
         """The outcomes on record."""
-        return {test.id.partition("::")[2]: test.outcome for test in read_record(file.read_text()).tests}
+        return {test.id.partition("::")[2]: test.outcome for test in parse_proof_record(file.read_text()).tests}
 
 
 @pytest.fixture
@@ -217,12 +217,12 @@ def suite(tmp_path: Path) -> Suite:
 async def test_a_whole_run_writes_the_record(suite: Suite, processes: int) -> None:
     """Each marked test stands there with what it names and what became of it; a passed call alone is no pass."""
     await suite.run("-n", str(processes))
-    record = read_record(suite.record.read_text())
+    record = parse_proof_record(suite.record.read_text())
     assert record.whole
     assert not record.own
     assert (
         record.differing_parts(
-            digests_by_part(*map(bundled_files.bundled_folder, ("policies", "templates", "jurisdictions")))
+            digests_by_tree_part(*map(bundled_files.bundled_folder, ("policies", "templates", "jurisdictions")))
         )
         == ()
     )
@@ -244,7 +244,7 @@ async def test_a_project_need_not_name_its_tests(suite: Suite, arguments: Sequen
     """All that pytest finds from the project's folder is whole where no settings say which folders hold the tests."""
     (suite.folder / "pytest.ini").unlink()
     await suite.run(*arguments)
-    assert read_record(suite.record.read_text()).whole
+    assert parse_proof_record(suite.record.read_text()).whole
 
 
 async def test_a_run_in_a_folder_of_the_project_is_of_a_part(suite: Suite) -> None:
@@ -303,7 +303,7 @@ async def test_a_run_of_a_part_leaves_the_record_alone(suite: Suite, arguments: 
     aside = suite.folder / "aside.json"
     await suite.run(*arguments, f"--proofs={aside}")
     assert not suite.record.exists()
-    assert not read_record(aside.read_text()).whole
+    assert not parse_proof_record(aside.read_text()).whole
 
 
 async def test_what_a_stopped_run_left_out_has_not_run(suite: Suite) -> None:
@@ -333,13 +333,13 @@ def test_a_record_of_another_tree_proves_nothing(part: str) -> None:
     """A record of other code or other files is called so, and no promise is kept by it."""
     at_hand = dict.fromkeys(("code", "policies", "templates", "jurisdictions"), "1")
     record = replace(ran(proves("p-0"), proves("of-others")), digests=at_hand | {part: "2"})
-    found = make_report([policy('rules = ["a"]')], rules("a", "b"), record, at_hand)
+    found = build_promise_report([policy('rules = ["a"]')], rules("a", "b"), record, at_hand)
     assert [row.promise_status for row in found.rows] == [PromiseStatus.UNPROVEN]
     assert found.all_faults == (f"the record is of another tree, with other {part}, and proves nothing: run all tests",)
     whole = replace(ran(proves("p-0")), digests=at_hand)
-    assert [row.promise_status for row in make_report([policy('rules = ["a"]')], rules("a"), whole, at_hand).rows] == [
-        PromiseStatus.KEPT
-    ]
+    assert [
+        row.promise_status for row in build_promise_report([policy('rules = ["a"]')], rules("a"), whole, at_hand).rows
+    ] == [PromiseStatus.KEPT]
 
 
 def test_the_published_table_is_the_one_that_the_command_writes() -> None:

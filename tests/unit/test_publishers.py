@@ -15,16 +15,16 @@ from mailer.policy.identity import ITSELF, WRITTEN, Identity, IdentityKind
 from mailer.policy.publisher_rights import (
     OWN_TEMPLATES,
     PIPELINE,
-    AccountRight,
+    AccountActionAttempt,
+    PublishAttempt,
     Publisher,
     PublisherRights,
-    PublishRight,
-    ReadDataRight,
-    ReadRight,
+    ReadableData,
+    ReadDataAttempt,
     Wish,
     has_right,
     needs_second_person,
-    right_refusal,
+    refusal_of_publisher,
 )
 
 BRANDS = ("interpals", "peerstream")
@@ -35,11 +35,11 @@ def wishes(brand: str) -> Iterator[tuple[Wish, PublisherRights]]:
     """All that can be wished for at a brand, each with what just lets it."""
     at = PublisherRights(brands=frozenset({brand}))
     for category, template in product(CATEGORIES, TEMPLATES):
-        yield PublishRight(brand, category, template), replace(at, categories=frozenset({category}))
+        yield PublishAttempt(brand, category, template), replace(at, categories=frozenset({category}))
     for action in KINDS:
-        yield AccountRight(brand, action), replace(at, actions=frozenset({action}))
-    for read in ReadRight:
-        yield ReadDataRight(brand, read), replace(at, reads=frozenset({read}))
+        yield AccountActionAttempt(brand, action), replace(at, actions=frozenset({action}))
+    for read in ReadableData:
+        yield ReadDataAttempt(brand, read), replace(at, reads=frozenset({read}))
 
 
 ALL = [each for brand in BRANDS for each in wishes(brand)]
@@ -52,19 +52,19 @@ def test_a_grant_lets_what_it_names_and_nothing_else(kind: IdentityKind) -> None
     for (_, granted), (wish, needed) in product(ALL, ALL):
         publisher = Publisher(identity, granted)
         assert has_right(publisher, wish) == (granted == needed)
-        assert (right_refusal(identity, publisher, wish) is None) == (granted == needed)
+        assert (refusal_of_publisher(identity, publisher, wish) is None) == (granted == needed)
 
 
 @pytest.mark.parametrize("kind", WRITTEN)
 def test_who_is_not_known_or_has_nothing_may_nothing(kind: IdentityKind) -> None:
     """Also who has a brand, and who has all but a brand; the refusal names the command that lets it."""
-    everything = PublisherRights(frozenset(), frozenset(CATEGORIES), frozenset(KINDS), frozenset(ReadRight))
+    everything = PublisherRights(frozenset(), frozenset(CATEGORIES), frozenset(KINDS), frozenset(ReadableData))
     identity = Identity(kind, "the shop")
     for wish, _ in ALL:
         for rights in (PublisherRights(), PublisherRights(brands=frozenset(BRANDS)), everything):
             assert not has_right(Publisher(identity, rights), wish)
         assert not has_right(None, wish)
-        words = right_refusal(identity, None, wish) or ""
+        words = refusal_of_publisher(identity, None, wish) or ""
         assert f"{identity} is no known publisher; `mailer publishers add '{identity}' --brand {wish.brand} --" in words
 
 
@@ -72,12 +72,12 @@ def test_mailer_itself_publishes_its_own_mail_only() -> None:
     """It has no rights that somebody grants, and nobody else says its words without a second person."""
     for wish, _ in ALL:
         assert has_right(PIPELINE, wish) == (
-            isinstance(wish, PublishRight) and wish.category == "rights" and wish.template in OWN_TEMPLATES
+            isinstance(wish, PublishAttempt) and wish.category == "rights" and wish.template in OWN_TEMPLATES
         )
     assert (
         has_right(
             Publisher(ITSELF, PublisherRights(*(frozenset({"*"}) for _ in range(4)))),
-            AccountRight("interpals", "erase"),
+            AccountActionAttempt("interpals", "erase"),
         )
         is False
     )
@@ -92,8 +92,8 @@ def test_no_name_stands_for_all(brand: str, name: str) -> None:
     publisher = Publisher(
         Identity(IdentityKind.KEY, "shop"), PublisherRights(frozenset({"*"}), frozenset({"*"}), frozenset({"*"}))
     )
-    assert has_right(publisher, PublishRight(brand, name, "weekly")) == (brand == name == "*")
-    assert has_right(publisher, AccountRight(brand, name)) == (brand == name == "*")
+    assert has_right(publisher, PublishAttempt(brand, name, "weekly")) == (brand == name == "*")
+    assert has_right(publisher, AccountActionAttempt(brand, name)) == (brand == name == "*")
 
 
 class Rows:
@@ -103,18 +103,18 @@ class Rows:
         self.known: dict[Identity, Publisher] = {}
         self.asked = 0
 
-    async def find_by_key(self, key: str) -> Publisher | None:
+    async def find_publisher_by_api_key(self, key: str) -> Publisher | None:
         """Nobody's."""
         return None
 
-    async def all_publishers(self) -> Mapping[Identity, Publisher]:
+    async def unrevoked_publishers_by_identity(self) -> Mapping[Identity, Publisher]:
         """Those who are known."""
         self.asked += 1
         return dict(self.known)
 
 
 SHOP = Identity(IdentityKind.BROKER, "shop")
-WISH = AccountRight("interpals", "erase")
+WISH = AccountActionAttempt("interpals", "erase")
 ERASES = Publisher(SHOP, PublisherRights(brands=frozenset({"interpals"}), actions=frozenset({"erase"})))
 
 
@@ -124,13 +124,13 @@ async def test_rights_are_remembered_for_a_second() -> None:
     rows.known[SHOP] = ERASES
     register = PublisherRegister(rows, lambda: now)
     for _ in range(1000):
-        await register.refresh_rights()
-        assert await register.refusal_reason(SHOP, WISH) is None
+        await register.refresh_rights_if_old()
+        assert await register.refusal_of_wish(SHOP, WISH) is None
     assert rows.asked == 1
     rows.known.clear()
     now = PERIOD + 0.1
-    await register.refresh_rights()
-    assert await register.refusal_reason(SHOP, WISH)
+    await register.refresh_rights_if_old()
+    assert await register.refusal_of_wish(SHOP, WISH)
     assert rows.asked == 2
 
 
@@ -138,13 +138,13 @@ async def test_who_was_added_just_now_is_found() -> None:
     """A refusal looks once more, but not for each event of a flood."""
     now, rows = 0.0, Rows()
     register = PublisherRegister(rows, lambda: now)
-    await register.refresh_rights()
+    await register.refresh_rights_if_old()
     for _ in range(1000):
-        assert await register.refusal_reason(SHOP, WISH)
+        assert await register.refusal_of_wish(SHOP, WISH)
     assert rows.asked == 1
     rows.known[SHOP] = ERASES
     now = 0.2
-    assert await register.refusal_reason(SHOP, WISH) is None
+    assert await register.refusal_of_wish(SHOP, WISH) is None
     assert rows.asked == 2
 
 
@@ -153,5 +153,5 @@ async def test_no_row_is_mailer_itself() -> None:
     rows = Rows()
     rows.known[ITSELF] = Publisher(ITSELF, ERASES.rights)
     register = PublisherRegister(rows)
-    assert await register.refusal_reason(ITSELF, WISH) == "mailer itself does not say erase of an account at interpals"
-    assert await register.refusal_reason(ITSELF, PublishRight("interpals", "rights", "confirm-subscription")) is None
+    assert await register.refusal_of_wish(ITSELF, WISH) == "mailer itself does not say erase of an account at interpals"
+    assert await register.refusal_of_wish(ITSELF, PublishAttempt("interpals", "rights", "confirm-subscription")) is None

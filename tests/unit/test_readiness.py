@@ -5,11 +5,11 @@ def test_a_process_is_ready_until_somebody_reports_a_problem() -> None:
     """Each problem stands under its name until the same name reports that it is over."""
     readiness = Readiness()
     assert dict(readiness.problems) == {}
-    readiness.report_problem("database", "it refuses writes")
-    readiness.report_problem("consumers", "none")
-    readiness.report_problem("database", None)
+    readiness.set_or_clear_problem("database", "it refuses writes")
+    readiness.set_or_clear_problem("consumers", "none")
+    readiness.set_or_clear_problem("database", None)
     assert dict(readiness.problems) == {"consumers": "none"}
-    readiness.report_problem("consumers", None)
+    readiness.set_or_clear_problem("consumers", None)
     assert dict(readiness.problems) == {}
 
 
@@ -17,7 +17,8 @@ def test_only_a_beginning_and_an_end_are_news() -> None:
     """A problem that is reported again, in other words too, is no news; so nobody logs it twice."""
     readiness = Readiness()
     told = [
-        readiness.report_problem("database", text) for text in (None, "away", "away", "away since 18:02", None, None)
+        readiness.set_or_clear_problem("database", text)
+        for text in (None, "away", "away", "away since 18:02", None, None)
     ]
     assert told == [False, True, False, False, True, False]
     assert dict(readiness.problems) == {}
@@ -26,8 +27,8 @@ def test_only_a_beginning_and_an_end_are_news() -> None:
 def test_a_snapshot_stays_as_it_was() -> None:
     """A reader in another thread sees one state, whatever is reported meanwhile."""
     readiness = Readiness()
-    readiness.report_problem("a", "one")
+    readiness.set_or_clear_problem("a", "one")
     seen = readiness.problems
-    readiness.report_problem("b", "two")
+    readiness.set_or_clear_problem("b", "two")
     assert dict(seen) == {"a": "one"}
     assert dict(readiness.problems) == {"a": "one", "b": "two"}

@@ -1,6 +1,6 @@
 import pytest
 
-from mailer.cli.policy_check import every_rule
+from mailer.cli.policy_check import import_all_rules
 from mailer.policy import rule_registry
 from mailer.policy.deciding import ASKED
 from mailer.policy.rule_registry import RULES, remove_rule, rule
@@ -78,6 +78,6 @@ def test_there_is_one_rule_of_a_name() -> None:
 
 def test_what_decide_asks_is_registered() -> None:
     """Every rule that `decide` asks stands in the registry under the name that it answers with."""
-    rules = every_rule()
+    rules = import_all_rules()
     for name, (_, function) in ASKED.items():
         assert rules[name].home == f"{function.__module__}:{function.__qualname__}"

@@ -8,7 +8,7 @@ import pytest
 from mailer.ports.processor import Processor
 from mailer.processors.oauth_tokens import TokenSource
 from mailer.processors.relay_url import TlsMode, parse_relay_url
-from mailer.processors.smtp import processor_from_url
+from mailer.processors.smtp_processor import smtp_processor_from_url
 
 SECRET = "hunter2-secret"
 
@@ -16,7 +16,7 @@ SECRET = "hunter2-secret"
 def test_a_url_is_a_processor() -> None:
     """Everything that the URL says is there, and nothing secret shows."""
     url = f"smtp://us%40er:{SECRET}%2F@mx.example.com:2587?name=main&country=DE&contract=DPA-7&pool=2"
-    made: Processor = processor_from_url(url)
+    made: Processor = smtp_processor_from_url(url)
     assert (made.name, made.country, made.contract) == ("main", "DE", "DPA-7")
     assert SECRET not in repr(made)
     assert "us@er" not in repr(made)
@@ -48,7 +48,7 @@ def test_a_relays_country_is_read_as_the_policys() -> None:
 def test_limits_of_a_url() -> None:
     """Pools, limits, weight and purposes are what the URL says, or the defaults of the documents."""
     limits = "urgent=0&messages=10&age=60&idle=5&timeout=7&weight=0&purposes=newsletter%2Coffers"
-    made = processor_from_url(f"smtp://127.0.0.1?{limits}")
+    made = smtp_processor_from_url(f"smtp://127.0.0.1?{limits}")
     assert (made.weight, made.purposes) == (0, frozenset({"newsletter", "offers"}))
     said, usual = parse_relay_url(f"smtp://127.0.0.1?{limits}"), parse_relay_url("smtp://127.0.0.1")
     assert (said.urgent, said.messages, said.age, said.idle, said.times.connect) == (0, 10, 60, 5, 7)
@@ -68,7 +68,7 @@ def test_a_source_of_tokens() -> None:
     url = f"smtp://u%40example.org@mx.example.com?country=DE&contract=x&auth=oauthbearer&token_command=/bin/t%20-k%20{SECRET}"
     parsed = parse_relay_url(url)
     assert parsed.bearer == TokenSource(None, ("/bin/t", "-k", SECRET), "oauthbearer")
-    assert SECRET not in repr(processor_from_url(url))
+    assert SECRET not in repr(smtp_processor_from_url(url))
     assert parse_relay_url("smtp://u@127.0.0.1?token_file=/run/token").bearer == TokenSource(
         Path("/run/token"), (), None
     )
@@ -148,5 +148,5 @@ def test_defaults_of_a_url(url: str, port: int, tls: TlsMode) -> None:
 def test_a_bad_url_is_explained(url: str, reason: str) -> None:
     """The error says what to mend and never quotes what may be a password."""
     with pytest.raises(ValueError, match=re.escape(reason)) as caught:
-        processor_from_url(url)
+        smtp_processor_from_url(url)
     assert SECRET not in str(caught.value)

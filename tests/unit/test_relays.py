@@ -14,10 +14,10 @@ from mailer.pipeline.processor_conditions import (
     WORDS,
     WORKING,
     ProcessorCondition,
-    after_window,
-    log_state,
-    when_slow,
-    why_none_usable,
+    condition_after_window,
+    condition_when_slow,
+    log_state_change,
+    reason_no_processor_usable,
 )
 from mailer.policy.connection_trouble import DOWN, MISCONFIGURED, ConnectionTrouble
 from mailer.policy.outcome import Outcome, OutcomeKind
@@ -39,7 +39,7 @@ def unsent(trouble: ConnectionTrouble) -> Outcome:
 @pytest.mark.parametrize("trouble", list(ConnectionTrouble))
 def test_each_trouble_is_a_state_with_words_and_a_remedy(trouble: ConnectionTrouble) -> None:
     """An operator reads of each what it is, since when, the last words, and what to check."""
-    found = after_window(NEW, [unsent(trouble)] * 3, NOW)
+    found = condition_after_window(NEW, [unsent(trouble)] * 3, NOW)
     assert (found.state, found.since, found.times) == (trouble.relay_state, NOW, 1)
     assert WORDS[found.state]
     assert found.remedy == trouble.operator_remedy
@@ -48,36 +48,36 @@ def test_each_trouble_is_a_state_with_words_and_a_remedy(trouble: ConnectionTrou
 
 def test_a_state_has_a_beginning_and_a_count() -> None:
     """The same trouble again keeps its beginning; another one begins anew; what works ends it and keeps the words."""
-    first = after_window(NEW, [unsent(ConnectionTrouble.UNREACHABLE)], NOW)
-    again = after_window(first, [unsent(ConnectionTrouble.LOST)], NOW + timedelta(minutes=1))
+    first = condition_after_window(NEW, [unsent(ConnectionTrouble.UNREACHABLE)], NOW)
+    again = condition_after_window(first, [unsent(ConnectionTrouble.LOST)], NOW + timedelta(minutes=1))
     assert (again.state, again.since, again.times) == (DOWN, NOW, 2)
-    other = after_window(again, [unsent(ConnectionTrouble.AUTH)], NOW + timedelta(minutes=2))
+    other = condition_after_window(again, [unsent(ConnectionTrouble.AUTH)], NOW + timedelta(minutes=2))
     assert (other.state, other.since, other.times) == ("auth_refused", NOW + timedelta(minutes=2), 1)
-    over = after_window(other, [TAKEN], NOW + timedelta(minutes=3))
+    over = condition_after_window(other, [TAKEN], NOW + timedelta(minutes=3))
     assert (over.state, over.since, over.error) == (WORKING, NOW + timedelta(minutes=3), "relay: auth")
-    assert after_window(over, [TAKEN], NOW + timedelta(minutes=4)) is over
+    assert condition_after_window(over, [TAKEN], NOW + timedelta(minutes=4)) is over
 
 
 def test_what_it_says_of_us_names_nobody() -> None:
     """The last words are kept without the recipient's address."""
-    found = after_window(NEW, [DENIED], NOW)
+    found = condition_after_window(NEW, [DENIED], NOW)
     assert (found.state, found.error) == (MISCONFIGURED, "554 5.7.1 … Relay access denied")
 
 
 def test_lost_connections_are_down() -> None:
     """A window of which nothing was answered says that the relay is down."""
-    assert after_window(NEW, [LOST, Outcome(OutcomeKind.IN_DOUBT, text="lost")], NOW).state == DOWN
+    assert condition_after_window(NEW, [LOST, Outcome(OutcomeKind.IN_DOUBT, text="lost")], NOW).state == DOWN
 
 
 def test_it_may_refuse_some_and_take_others() -> None:
     """That is a state of its own, which ends once it has not been met for a while; a lost connection beside is none."""
-    some = after_window(NEW, [TAKEN, DENIED], NOW)
+    some = condition_after_window(NEW, [TAKEN, DENIED], NOW)
     assert some.state == REFUSES_SOME
-    assert after_window(some, [TAKEN], NOW + QUIET[REFUSES_SOME] / 2) is some
-    assert after_window(some, [TAKEN], NOW + QUIET[REFUSES_SOME]).state == WORKING
-    assert after_window(NEW, [TAKEN, unsent(ConnectionTrouble.UNREACHABLE)], NOW).state == WORKING
-    assert after_window(NEW, [DENIED], NOW, takes=True).state == REFUSES_SOME
-    assert after_window(NEW, [unsent(ConnectionTrouble.UNREACHABLE)], NOW, takes=True).state == DOWN
+    assert condition_after_window(some, [TAKEN], NOW + QUIET[REFUSES_SOME] / 2) is some
+    assert condition_after_window(some, [TAKEN], NOW + QUIET[REFUSES_SOME]).state == WORKING
+    assert condition_after_window(NEW, [TAKEN, unsent(ConnectionTrouble.UNREACHABLE)], NOW).state == WORKING
+    assert condition_after_window(NEW, [DENIED], NOW, takes=True).state == REFUSES_SOME
+    assert condition_after_window(NEW, [unsent(ConnectionTrouble.UNREACHABLE)], NOW, takes=True).state == DOWN
 
 
 def test_it_is_said_once_and_once_more_when_it_is_over() -> None:
@@ -86,8 +86,8 @@ def test_it_is_said_once_and_once_more_when_it_is_over() -> None:
     known = NEW
     with capture_logs() as logs:
         for minute, outcome in enumerate(steps):
-            before, known = known, after_window(known, [outcome], NOW + timedelta(minutes=minute))
-            log_state("relay-us", before, known)
+            before, known = known, condition_after_window(known, [outcome], NOW + timedelta(minutes=minute))
+            log_state_change("relay-us", before, known)
     said = [(line["event"], line.get("state"), line.get("times"), line["log_level"]) for line in logs]
     assert said == [
         ("a relay is in trouble", "down", None, "warning"),
@@ -99,27 +99,27 @@ def test_it_is_said_once_and_once_more_when_it_is_over() -> None:
 
 def test_a_worker_is_not_ready_while_no_relay_can_be_used() -> None:
     """One that works, is new, refuses only some, or was not tried for long leaves it ready."""
-    bad = after_window(NEW, [unsent(ConnectionTrouble.AUTH)], NOW)
-    problem = why_none_usable({"relay-us": bad}, NOW)
+    bad = condition_after_window(NEW, [unsent(ConnectionTrouble.AUTH)], NOW)
+    problem = reason_no_processor_usable({"relay-us": bad}, NOW)
     assert problem is not None
     assert "relay-us refuses our password since 2026-11-27 18:02 UTC" in problem
     assert ConnectionTrouble.AUTH.operator_remedy in problem
-    for other in (NEW, after_window(NEW, [TAKEN], NOW), after_window(NEW, [TAKEN, DENIED], NOW)):
-        assert why_none_usable({"relay-us": bad, "other": other}, NOW) is None
-    assert why_none_usable({"relay-us": bad}, NOW + LATELY) is None
-    assert why_none_usable({}, NOW) is None
+    for other in (NEW, condition_after_window(NEW, [TAKEN], NOW), condition_after_window(NEW, [TAKEN, DENIED], NOW)):
+        assert reason_no_processor_usable({"relay-us": bad, "other": other}, NOW) is None
+    assert reason_no_processor_usable({"relay-us": bad}, NOW + LATELY) is None
+    assert reason_no_processor_usable({}, NOW) is None
 
 
 def test_it_is_slow_for_a_minute_after_the_last_window_that_took_long() -> None:
     """So it is said once, however the windows come. What is worse comes first."""
-    slow = when_slow(after_window(NEW, [TAKEN], NOW), 1, 30.0, NOW)
+    slow = condition_when_slow(condition_after_window(NEW, [TAKEN], NOW), 1, 30.0, NOW)
     words = "1 window waits for its answers, and none has ended for 30 seconds"
     assert (slow.state, slow.has_trouble, slow.error) == (SLOW, True, words)
-    slow = when_slow(slow, 3, 30.0, NOW + timedelta(seconds=5))
+    slow = condition_when_slow(slow, 3, 30.0, NOW + timedelta(seconds=5))
     assert (slow.since, slow.times) == (NOW, 2)
     assert slow.error.startswith("3 windows wait")
-    assert after_window(slow, [TAKEN], NOW + timedelta(seconds=64)) is slow
-    assert after_window(slow, [TAKEN], NOW + timedelta(seconds=65)).state == WORKING
-    down = after_window(slow, [unsent(ConnectionTrouble.UNREACHABLE)], NOW)
-    assert when_slow(down, 1, 30.0, NOW) is down
-    assert why_none_usable({"a": slow}, NOW) is None
+    assert condition_after_window(slow, [TAKEN], NOW + timedelta(seconds=64)) is slow
+    assert condition_after_window(slow, [TAKEN], NOW + timedelta(seconds=65)).state == WORKING
+    down = condition_after_window(slow, [unsent(ConnectionTrouble.UNREACHABLE)], NOW)
+    assert condition_when_slow(down, 1, 30.0, NOW) is down
+    assert reason_no_processor_usable({"a": slow}, NOW) is None

@@ -18,7 +18,7 @@ def test_replies_are_the_same_however_they_come(cuts: list[int]) -> None:
     places = sorted({0, len(STREAM), *cuts})
     replies = ReplyParser()
     assert [r for a, b in pairwise(places) for r in replies.feed_octets(STREAM[a:b])] == WHOLE
-    assert not replies.is_pending
+    assert not replies.has_partial_reply
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from mailer.policy.category import Lane
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy
-from mailer.policy.processor_rules import REFUSALS, ProcessorUse, processor_refusal
+from mailer.policy.processor_rules import REFUSALS, ProcessorUse, refusal_of_processor_use
 from mailer.policy.third_parties import ProcessorTerms
 from tests.factories import FakeProcessor, policies, until
 
@@ -56,7 +56,9 @@ class Scene:
 
     def note(self, name: str, outcomes: Sequence[Outcome]) -> None:
         """Notes outcomes of messages to people who were not met before."""
-        self.routes.record_outcomes(name, outcomes, range(self.met, self.met + len(outcomes)), lambda _: SENDER)
+        self.routes.note_outcomes_for_routing(
+            name, outcomes, range(self.met, self.met + len(outcomes)), lambda _: SENDER
+        )
         self.met += len(outcomes)
 
     def choose(
@@ -102,7 +104,7 @@ def test_the_policy_decides_who_may() -> None:
     """An outside processor that the policy does not name gets nothing; if all are so, its refusal is the reason."""
     terms = ProcessorTerms(name="b", country="DE", purposes=(PURPOSE,), since=date(2026, 1, 1))
     policy = policies()["interpals"].model_copy(update={"processors": (terms,)})
-    outside = [FakeProcessor(name=name, country="DE", outside=True) for name in ("a", "b")]
+    outside = [FakeProcessor(name=name, country="DE", is_outside_our_network=True) for name in ("a", "b")]
     assert Scene(outside).choose(policy) == "b"
     assert Scene(outside[:1]).choose(policy) == NoRoute("processor_not_in_policy", "processor-known", NOW + NOT_ALLOWED)
 
@@ -112,7 +114,7 @@ def test_a_new_day_is_looked_up_anew() -> None:
     tomorrow = NOW + timedelta(days=1)
     terms = ProcessorTerms(name="a", country="DE", purposes=(PURPOSE,), since=tomorrow.date())
     policy = policies()["interpals"].model_copy(update={"processors": (terms,)})
-    scene = Scene([FakeProcessor(name="a", country="DE", outside=True)])
+    scene = Scene([FakeProcessor(name="a", country="DE", is_outside_our_network=True)])
     assert isinstance(scene.choose(policy), NoRoute)
     assert scene.choose(policy, now=tomorrow) == "a"
 
@@ -203,7 +205,7 @@ def test_one_recipient_is_no_reason_to_leave_a_processor_alone() -> None:
     scene.note("a", [TAKEN])
     for _ in range(5 * SEVERAL):
         scene.seconds += 5 * RECENT
-        scene.routes.record_outcomes("a", [denied()], [7], lambda _: SENDER)
+        scene.routes.note_outcomes_for_routing("a", [denied()], [7], lambda _: SENDER)
         assert scene.choose() == "a"
     assert scene.routes.processor_conditions["a"].state == "refuses_some"
 
@@ -371,7 +373,8 @@ def test_each_reason_that_forbids_a_hand_over_is_explained() -> None:
     day = NOW.date()
     asked = [("b", "DE", PURPOSE), ("a", "US", PURPOSE), ("a", "DE", "notice"), ("a", "DE", PURPOSE)]
     found = {
-        processor_refusal(policy, ProcessorUse(name, country, True, purpose, day)) for name, country, purpose in asked
+        refusal_of_processor_use(policy, ProcessorUse(name, country, True, purpose, day))
+        for name, country, purpose in asked
     }
     reasons = {reason for reason, _ in filter(None, found)}
     alone = Scene([FakeProcessor(name="a", purposes=frozenset({"notice"}))]).choose()

@@ -34,9 +34,9 @@ def given(monkeypatch: pytest.MonkeyPatch, **values: str) -> Settings:
 def test_the_default_is_one_machine_and_mails_nobody() -> None:
     """An embedded database, the in-process broker, captured mail: that runs on the default secrets."""
     settings = read_settings()
-    assert settings.embedded
-    assert settings.in_process
-    assert settings.captures
+    assert settings.is_database_embedded
+    assert settings.is_broker_in_process
+    assert settings.is_mail_captured
     settings.check_production()
 
 

@@ -9,8 +9,14 @@ import pytest
 
 from mailer.rendering import template_compiler
 from mailer.rendering import template_library as loading
-from mailer.rendering.member_names import sample_members
-from mailer.rendering.template_library import SAMPLE, RecipientValues, Template, TemplateLibrary, preview_template
+from mailer.rendering.member_names import context_with_sample_members
+from mailer.rendering.template_library import (
+    SAMPLE,
+    RecipientValues,
+    Template,
+    TemplateLibrary,
+    render_template_preview,
+)
 from tests.factories import templates
 from tests.template_files import POLICIES, ROOT
 
@@ -47,7 +53,7 @@ def test_inlined_once_is_what_inlining_each_message_gives(
     normal = css_inline.CSSInliner(inline_style_tags=False, keep_style_tags=True, load_remote_stylesheets=False)
     raw = uninlined.get_template(template.brand, template.name)
     assert raw
-    example = sample_members(template.example)
+    example = context_with_sample_members(template.example)
     least = {name: example[name] for name in template.required}
     for context in (values(**example), {**values(**least), "recipient": RecipientValues(None), "reason": None}):
         page = raw.render(locale, context).html.replace("\n\n", "\n")
@@ -79,7 +85,7 @@ def squeezed(page: str) -> str:
 @pytest.mark.parametrize(("template", "locale"), EVERY, ids=NAMES)
 def test_shipped_pages_are_accessible(template: Template, locale: str) -> None:
     """Language and direction are declared, tables are for layout, images have an alt; one h1, no remote file."""
-    page = preview_template(template, locale).html
+    page = render_template_preview(template, locale).html
     direction = "rtl" if locale == "ar" else "ltr"
     assert f'<html lang="{locale}" dir="{direction}">' in page
     assert page.count("<table") == len(re.findall(r'<table[^>]*role="presentation"', page))
@@ -96,10 +102,10 @@ def test_shipped_pages_are_accessible(template: Template, locale: str) -> None:
 @pytest.mark.parametrize("template", list(SHIPPED), ids=lambda template: f"{template.brand}-{template.name}")
 def test_languages_are_really_translated(template: Template) -> None:
     """No two languages share a subject or a text, and the Arabic one is in Arabic letters."""
-    rendered = [preview_template(template, locale) for locale in template.locales]
+    rendered = [render_template_preview(template, locale) for locale in template.locales]
     assert len({one.subject for one in rendered}) == 3
     assert len({one.text for one in rendered}) == 3
-    arabic = preview_template(template, "ar").text
+    arabic = render_template_preview(template, "ar").text
     assert len(re.findall(r"[\u0600-\u06ff]", arabic)) > 150
 
 
@@ -115,7 +121,7 @@ def test_breach_notices_have_title_and_five_headings(brand: str) -> None:
     """Title and headings of California's law are there in its order, and the consequences of GDPR Art. 34."""
     template = SHIPPED.get_template(brand, "breach-notice")
     assert template
-    page = preview_template(template, "en").html
+    page = render_template_preview(template, "en").html
     headings = re.findall(r"<h[12][^>]*>([^<]*)</h[12]>", page)
     assert headings == [
         "Notice of data breach",
@@ -127,7 +133,7 @@ def test_breach_notices_have_title_and_five_headings(brand: str) -> None:
         "For more information",
     ]
     for locale in template.locales:
-        assert len(re.findall(r"<h2", preview_template(template, locale).html)) == 6
+        assert len(re.findall(r"<h2", render_template_preview(template, locale).html)) == 6
 
 
 def test_service_footer_says_how_to_deactivate() -> None:
@@ -141,14 +147,14 @@ def test_service_footer_says_how_to_deactivate() -> None:
         ):
             template = SHIPPED.get_template(brand, name)
             assert template
-            rendered = preview_template(template, locale)
+            rendered = render_template_preview(template, locale)
             assert [words in rendered.text, words in rendered.html] == [said, said]
 
 
 @pytest.mark.parametrize("template", list(SHIPPED), ids=lambda template: f"{template.brand}-{template.name}")
 def test_why_is_asked_in_every_mail(template: Template) -> None:
     """Each mail has the link of "why do I get this", and optional mail that of the preferences, in both parts."""
-    rendered = preview_template(template)
+    rendered = render_template_preview(template)
     links = [SAMPLE["report_url"]]
     if POLICIES[template.brand].categories[template.category].is_optional:
         links.append(SAMPLE["preferences_url"])

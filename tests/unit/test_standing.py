@@ -6,10 +6,10 @@ from mailer.policy.standing import (
     SHARING,
     TRACKING,
     Standing,
+    category_scope,
     is_about_mail,
     partner_scope,
     purpose_scope,
-    scope_of,
     version_scope,
 )
 
@@ -17,8 +17,8 @@ from mailer.policy.standing import (
 @pytest.mark.parametrize(
     ("written", "about_mail"),
     [
-        (scope_of("newsletter"), True),
-        (scope_of("newsletter", "music"), True),
+        (category_scope("newsletter"), True),
+        (category_scope("newsletter", "music"), True),
         (purpose_scope("offers"), True),
         (partner_scope("penpal-shop"), True),
         (SHARING, True),
@@ -33,7 +33,7 @@ def test_a_withdrawn_consent_leaves_the_mail_that_it_is_about(written: str, abou
 
 def test_a_scope_names_a_topic_where_there_is_one() -> None:
     """A category without a topic is the whole category, under its own name."""
-    assert (scope_of("newsletter"), scope_of("newsletter", "music")) == ("newsletter", "newsletter/music")
+    assert (category_scope("newsletter"), category_scope("newsletter", "music")) == ("newsletter", "newsletter/music")
 
 
 @pytest.mark.parametrize(

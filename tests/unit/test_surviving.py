@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mailer.rendering.client_compatibility import add_compatible_forms
-from mailer.rendering.template_library import RecipientValues, Template, preview_template
+from mailer.rendering.template_library import RecipientValues, Template, render_template_preview
 from tests.factories import policies, templates
 from tests.template_files import FILES, library, within
 
@@ -44,7 +44,7 @@ def test_a_form_that_is_kept(written: str, kept: str) -> None:
 @pytest.mark.parametrize(("template", "locale"), SHIPPED, ids=NAMES)
 def test_shipped_pages_survive(template: Template, locale: str) -> None:
     """No page relies on what Gmail, Outlook or Yahoo drop: `bdi`, `pre-line`, padding of links, hiding by CSS alone."""
-    page = preview_template(template, locale).html
+    page = render_template_preview(template, locale).html
     assert "<bdi" not in page
     body = page.partition("<body")[2].partition(">")[2]  # Gmail drops html and body with their attributes
     direction = "rtl" if locale == "ar" else "ltr"
@@ -63,7 +63,7 @@ def test_shipped_pages_survive(template: Template, locale: str) -> None:
 @pytest.mark.parametrize(("template", "locale"), SHIPPED, ids=NAMES)
 def test_company_and_address_keep_their_direction(template: Template, locale: str) -> None:
     """In a page of any direction, what is written in Latin letters stands between isolating marks."""
-    page = preview_template(template, locale).html
+    page = render_template_preview(template, locale).html
     controller = policies()[template.brand].controller
     for text in (controller.name, controller.postal_address):
         assert f"\u2068{text}\u2069" in page

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mailer.actions.bounce import BounceJudge, RefusalJudgement
+from mailer.actions.refusal_judgement import RefusalJudge, WindowRefusalJudgement
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.refusal_suspicion import RefusalTally, is_suspicious
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import DeliveryRow
-from mailer.ports.quarantine import HardRefusal, RefusalCounts
+from mailer.ports.quarantine import HardRefusal, ProcessorRefusalCounts
 from mailer.ports.uuids import uuid7
 
 NONE = RefusalTally()
@@ -50,9 +50,9 @@ class Memory:
         self.failures = 0
         self.away = False
 
-    async def add_counts(
+    async def add_and_read_refusal_counts(
         self, processor: str, new: Mapping[str | None, RefusalTally], domains: Collection[str]
-    ) -> RefusalCounts:
+    ) -> ProcessorRefusalCounts:
         """Adds and reads."""
         if self.away:
             raise ConnectionError
@@ -61,9 +61,9 @@ class Memory:
         for name, tally in new.items():
             if name is not None:
                 self.domains[name] = self.domains.get(name, NONE) + tally
-        return RefusalCounts(self.hour, self.usual, {name: self.domains.get(name, NONE) for name in domains})
+        return ProcessorRefusalCounts(self.hour, self.usual, {name: self.domains.get(name, NONE) for name in domains})
 
-    async def record_refusals(
+    async def store_hard_refusals(
         self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
     ) -> None:
         """Keeps how many."""
@@ -72,11 +72,11 @@ class Memory:
             raise ConnectionError
         self.recorded.append((len(believed), len(doubted)))
 
-    async def suppress_addresses(self, processor: str, believed: Sequence[HardRefusal]) -> None:
+    async def suppress_refused_addresses(self, processor: str, believed: Sequence[HardRefusal]) -> None:
         """Keeps how many."""
         self.recorded.append((-len(believed), 0))
 
-    async def retract_believed(self, processor: str, domains: Collection[str] | None) -> int:
+    async def quarantine_recently_believed(self, processor: str, domains: Collection[str] | None) -> int:
         """Keeps of which domains."""
         self.retracted.append(None if domains is None else set(domains))
         return 0
@@ -90,9 +90,9 @@ class Scene:
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        self.bounces = BounceJudge(self.memory, lambda: self.seconds)
+        self.bounces = RefusalJudge(self.memory, lambda: self.seconds)
 
-    async def window(self, taken: int, refused: int, domain: str = "people.example") -> RefusalJudgement:
+    async def window(self, taken: int, refused: int, domain: str = "people.example") -> WindowRefusalJudgement:
         """What is found of a window with so many answers of each kind."""
         rows = [row(n, domain) for n in range(taken + refused)]
         return await self.bounces.judge_refusals("relay", rows, [TAKEN] * taken + [REFUSED] * refused)

@@ -9,7 +9,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.standing import TRACKING
 from mailer.policy.switches import Switches
 from mailer.policy.tracking import is_counted_anonymously, tracking_level
-from mailer.rendering.template import service_footer_for
+from mailer.rendering.template import service_footer_of_category
 from tests.unit.test_decision import ADA, POLICY, revised
 
 
@@ -30,7 +30,7 @@ def holding(policy: Policy, **switches: str) -> Switches:
 def test_a_footer_offers_what_the_policy_says(said: str, service: str, breach: str, newsletter: str) -> None:
     """Service mail has the policy's footer; closing an account ends no breach notice."""
     switches = holding(POLICY, service_footer=said)
-    offered = [service_footer_for(CATEGORIES[name], switches) for name in ("service", "breach", "newsletter")]
+    offered = [service_footer_of_category(CATEGORIES[name], switches) for name in ("service", "breach", "newsletter")]
     assert offered == [service, breach, newsletter]
 
 

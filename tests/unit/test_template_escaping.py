@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2.filters import FILTERS as OF_JINJA
 
-from mailer.rendering.jinja_environment import FILTERS, make_environment
+from mailer.rendering.jinja_environment import FILTERS, make_jinja_environment
 from tests.template_files import FILES, faults, library, within
 
 TEXT, PAGE = "news/body.txt.j2", "news/body.html.j2"
@@ -94,12 +94,14 @@ def test_no_filter_that_may_stand_unescapes(name: str, value: Any) -> None:
     use = f"headline | {name}{ARGUMENTS.get(name, '')}"
     written = ""
     with suppress(Exception):  # a filter may refuse a value, in whichever way
-        written = make_environment("en", escape=True).from_string(f"{{{{ {use} }}}}").render(headline=value)
+        written = make_jinja_environment("en", escape=True).from_string(f"{{{{ {use} }}}}").render(headline=value)
     with suppress(Exception):
-        written += make_environment("en", escape=True).from_string(f"{{{{ {use} | join }}}}").render(headline=value)
+        written += (
+            make_jinja_environment("en", escape=True).from_string(f"{{{{ {use} | join }}}}").render(headline=value)
+        )
     with suppress(Exception):
         use = use.replace("headline |", "headline | lines |", 1)
-        written += make_environment("en", escape=True).from_string(f"{{{{ {use} }}}}").render(headline=value)
+        written += make_jinja_environment("en", escape=True).from_string(f"{{{{ {use} }}}}").render(headline=value)
     assert "<" not in written.replace("<br>", "")
 
 

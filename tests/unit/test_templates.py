@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.template_library import SAMPLE, RecipientValues, RenderError, Template, preview_template
+from mailer.rendering.template_library import SAMPLE, RecipientValues, RenderError, Template, render_template_preview
 from tests.factories import templates
 from tests.template_files import FILES, LAYOUT, MANDATORY, faults, library
 
@@ -108,7 +108,7 @@ def test_a_preview_is_in_the_words_of_its_locale() -> None:
     """A preview for a region has that region's dates."""
     change = SHIPPED.get_template("interpals", "policy-change")
     assert change
-    assert preview_template(change, "en-GB").subject != preview_template(change, "en").subject
+    assert render_template_preview(change, "en-GB").subject != render_template_preview(change, "en").subject
 
 
 def test_strings_of_a_likely_script_serve_a_region(tmp_path: Path) -> None:

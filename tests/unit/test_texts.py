@@ -21,8 +21,8 @@ from mailer.rendering.localized_texts import (
     locales_with_texts,
     localized_texts,
 )
-from mailer.rendering.mailing import MailingRenderer
-from mailer.rendering.template_library import preview_template
+from mailer.rendering.mailing_renderer import MailingRenderer
+from mailer.rendering.template_library import render_template_preview
 from tests.factories import make_event, policies, templates
 from tests.presses import press_of
 from tests.template_files import FILES, faults, library
@@ -40,7 +40,7 @@ def read(press: MailingRenderer, locale: str | None, **context: Any) -> tuple[st
     """Subject, text and HTML of the mail that somebody gets."""
     standing = Standing(7, 1, "ada@people.example", country="US")
     row = DeliveryRow(press.facts.id, 7, 1, standing, "Ada", locale, context)
-    made = press.render(row, press.category, 1_790_000_000).outgoing.content
+    made = press.render_message(row, press.category, 1_790_000_000).outgoing.content
     message = BytesParser(EmailMessage, policy=email.policy.default).parsebytes(made)
     text, html = (message.get_body((subtype,)) for subtype in ("plain", "html"))
     assert text
@@ -153,6 +153,9 @@ def test_an_example_may_be_by_language(tmp_path: Path) -> None:
     manifest = FILES["news/template.toml"].replace('headline = "One"', 'headline = {en = "One", DE = "Eins"}')
     template = library(tmp_path / "a", {**FILES, "news/template.toml": manifest}).get_template("paltalk-2006", "news")
     assert template
-    assert [preview_template(template, locale).subject for locale in (None, "de-AT")] == ["News: One", "Neues: Eins"]
+    assert [render_template_preview(template, locale).subject for locale in (None, "de-AT")] == [
+        "News: One",
+        "Neues: Eins",
+    ]
     lacks = manifest.replace(', DE = "Eins"', "")
     assert "example: headline is missing in de" in faults(tmp_path / "b", {**FILES, "news/template.toml": lacks})

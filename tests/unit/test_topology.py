@@ -16,16 +16,16 @@ from mailer.broker.topology import (
     ExchangeKind,
     Queue,
     Topology,
-    batches_queue,
-    dead_letter,
-    events_queue,
-    topology_for,
+    batches_queue_name,
+    build_dead_letter,
+    build_topology,
+    events_queue_name,
 )
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerMessage, HeaderName
-from mailer.ports.dead_letters import DeadKind
+from mailer.ports.dead_letters import DeadLetterKind
 
-TWO_BRANDS = topology_for(
+TWO_BRANDS = build_topology(
     {
         ("interpals", "service"): Lane.SERVICE,
         ("interpals", "partner"): Lane.PROMOTIONAL,
@@ -36,13 +36,18 @@ TWO_BRANDS = topology_for(
 
 def test_every_lane_has_its_two_queues() -> None:
     """Also a lane that no category uses: its consumers may start before a policy does."""
-    names = {queue.name for queue in topology_for({}).queues}
-    assert names == {*DEAD_QUEUES, LAST} | {make(lane) for lane in Lane for make in (events_queue, batches_queue)}
+    names = {queue.name for queue in build_topology({}).queues}
+    assert names == {*DEAD_QUEUES, LAST} | {
+        make(lane) for lane in Lane for make in (events_queue_name, batches_queue_name)
+    }
 
 
 def test_the_names_are_those_that_the_outside_relies_on() -> None:
     """Operators and other clients know them."""
-    assert (events_queue(Lane.BREACH), batches_queue(Lane.BREACH)) == ("mailer.events.breach", "mailer.batches.breach")
+    assert (events_queue_name(Lane.BREACH), batches_queue_name(Lane.BREACH)) == (
+        "mailer.events.breach",
+        "mailer.batches.breach",
+    )
     assert {exchange.name for exchange in TWO_BRANDS.exchanges} == {
         "mailer.events",
         "mailer.batches",
@@ -55,7 +60,7 @@ def test_the_names_are_those_that_the_outside_relies_on() -> None:
 
 def test_nothing_that_is_published_while_it_is_declared_is_dropped() -> None:
     """However much of it is there, an event comes to its lane or the dead letters, or there is no exchange."""
-    parts = TWO_BRANDS.all_parts
+    parts = TWO_BRANDS.parts_in_declaration_order
     reached = set()
     for count in range(len(parts) + 1):
         there = parts[:count]
@@ -65,10 +70,10 @@ def test_nothing_that_is_published_while_it_is_declared_is_dropped() -> None:
             tuple(part for part in there if isinstance(part, Binding)),
         )
         assert {binding.queue for binding in partly.bindings} <= {queue.name for queue in partly.queues}
-        queues = partly.route_message(EVENTS, "paltalk-2006.partner")
+        queues = partly.queues_for_message(EVENTS, "paltalk-2006.partner")
         assert bool(queues) == (EVENTS in [exchange.name for exchange in partly.exchanges])
         reached.add(queues)
-    assert reached == {(), (DEAD_QUEUE,), (events_queue(Lane.NEWSLETTER),)}
+    assert reached == {(), (DEAD_QUEUE,), (events_queue_name(Lane.NEWSLETTER),)}
 
 
 @pytest.mark.parametrize(
@@ -84,14 +89,14 @@ def test_nothing_that_is_published_while_it_is_declared_is_dropped() -> None:
 )
 def test_an_event_goes_where_its_brand_and_category_lead(key: str, queue: str) -> None:
     """One queue each; what no policy names is a dead letter."""
-    assert TWO_BRANDS.route_message(EVENTS, key) == (queue,)
+    assert TWO_BRANDS.queues_for_message(EVENTS, key) == (queue,)
 
 
 def test_what_has_no_alternate_exchange_goes_nowhere() -> None:
     """A batch of no lane, an outcome that nobody wants, an exchange that does not exist."""
-    assert TWO_BRANDS.route_message(BATCHES, "no-lane") == ()
-    assert TWO_BRANDS.route_message(OUTCOMES, "interpals.service.bounced") == ()
-    assert TWO_BRANDS.route_message("no-exchange", "interpals.service") == ()
+    assert TWO_BRANDS.queues_for_message(BATCHES, "no-lane") == ()
+    assert TWO_BRANDS.queues_for_message(OUTCOMES, "interpals.service.bounced") == ()
+    assert TWO_BRANDS.queues_for_message("no-exchange", "interpals.service") == ()
 
 
 @pytest.mark.parametrize(
@@ -113,9 +118,9 @@ def test_what_has_no_alternate_exchange_goes_nowhere() -> None:
 )
 def test_patterns_match_as_amqp_says(pattern: str, key: str, matches: bool) -> None:
     """A star is one word, a hash any number of words (AMQP 0-9-1, 3.1.3.3)."""
-    routed = Topology((Exchange("x", ExchangeKind.TOPIC),), (Queue("q"),), (Binding("x", "q", pattern),)).route_message(
-        "x", key
-    )
+    routed = Topology(
+        (Exchange("x", ExchangeKind.TOPIC),), (Queue("q"),), (Binding("x", "q", pattern),)
+    ).queues_for_message("x", key)
     assert bool(routed) is matches
 
 
@@ -124,7 +129,7 @@ def test_a_queue_that_is_bound_twice_gets_one_copy() -> None:
     twice = Topology(
         (Exchange("x", ExchangeKind.TOPIC),), (Queue("q"),), (Binding("x", "q", "a.*"), Binding("x", "q", "#"))
     )
-    assert twice.route_message("x", "a.b") == ("q",)
+    assert twice.queues_for_message("x", "a.b") == ("q",)
 
 
 @given(
@@ -135,15 +140,15 @@ def test_a_queue_that_is_bound_twice_gets_one_copy() -> None:
 )
 def test_each_category_reaches_its_lane_and_no_other(categories: dict[tuple[str, str], Lane]) -> None:
     """Whatever the policies say."""
-    made = topology_for(categories)
+    made = build_topology(categories)
     for (brand, category), lane in categories.items():
-        assert made.route_message(EVENTS, f"{brand}.{category}") == (events_queue(lane),)
+        assert made.queues_for_message(EVENTS, f"{brand}.{category}") == (events_queue_name(lane),)
 
 
 def test_a_dead_letter_says_why_and_whence() -> None:
     """Its own words replace those that a publisher may have put there."""
     message = BrokerMessage(b"x", "a.b", "id", {HeaderName.REASON: "forged", "kept": "yes"}, "user")
-    letter = dead_letter(message, EVENTS, "unknown brand", DeadKind.REFUSED)
+    letter = build_dead_letter(message, EVENTS, "unknown brand", DeadLetterKind.REFUSED)
     assert letter == BrokerMessage(
         b"x",
         "a.b",
@@ -162,7 +167,7 @@ def test_a_dead_letter_says_why_and_whence() -> None:
 @pytest.mark.parametrize("headers", [{f"h{n}": "\x01" * 2_000 for n in range(30)}, {"ü" * 127: "x"}])
 def test_a_dead_letter_fits_wherever_it_is_published(headers: dict[str, str]) -> None:
     """It drops what others wrote rather than not to be one; who published it stays."""
-    kept = dead_letter(
+    kept = build_dead_letter(
         BrokerMessage(b"x", "a.b", "id", {**headers, HeaderName.PUBLISHER: "app"}), EVENTS, "no", "refused"
     ).headers
     assert kept[HeaderName.PUBLISHER] == "app"

@@ -18,9 +18,9 @@ from mailer.policy.policy_library import MODEL
 from mailer.policy.policy_section import FrequencyCap
 from mailer.policy.promise import Promise
 from mailer.policy.standing import Standing
-from mailer.rendering import mailing
-from mailer.rendering.open_tracking import OpenTracking
-from mailer.rendering.template_library import Template, TemplateLibrary, restore_template
+from mailer.rendering import mailing_renderer
+from mailer.rendering.open_and_click_tracking import OpenAndClickTracking
+from mailer.rendering.template_library import Template, TemplateLibrary, compile_stored_source
 from mailer.trial import refusal_statements
 from mailer.trial.decision_statements import FLOOR, STATEMENTS
 from mailer.trial.message_statements import SIGHTS
@@ -104,7 +104,7 @@ def edited(brand: str, name: str, piece: str, old: str, new: str) -> TemplateLib
     for locale, pieces in source["sources"].items():
         assert old in pieces[piece], (locale, old)
         pieces[piece] = pieces[piece].replace(old, new)
-    spoiled = restore_template(policies()[brand], name, json.dumps(source))
+    spoiled = compile_stored_source(policies()[brand], name, json.dumps(source))
     return TemplateLibrary({(brand, name): replace(spoiled, example=made.example, profile=made.profile)})
 
 
@@ -147,42 +147,46 @@ class Case(NamedTuple):
 CAP = {"cap": FrequencyCap(mails=2, days=30)}
 OLD = {"purposes": ("rights",)}
 SPEAKS = {
-    "outside_the_list": Case("closed-purposes", broken=without("closed-purposes")),
-    "under_13": Case("under-13", broken=without("under-13")),
-    "erased": Case("erased", broken=without("erased", "no-address")),
-    "restricted": Case("restricted", broken=without("restricted")),
-    "closed": Case("deactivated", broken=without("deactivated")),
-    "objected": Case("objection", broken=without("objection")),
-    "left": Case("opt-out", broken=without("opt-out")),
-    "stays_by_itself": Case(
+    "expected_fate_of_unlisted_purpose": Case("closed-purposes", broken=without("closed-purposes")),
+    "expected_fate_if_under_13": Case("under-13", broken=without("under-13")),
+    "expected_fate_if_erased": Case("erased", broken=without("erased", "no-address")),
+    "expected_fate_if_restricted": Case("restricted", broken=without("restricted")),
+    "expected_fate_if_account_closed": Case("deactivated", broken=without("deactivated")),
+    "expected_fate_after_objection": Case("objection", broken=without("objection")),
+    "expected_fate_after_opt_out": Case("opt-out", broken=without("opt-out")),
+    "expected_fate_after_other_opt_out": Case(
         "own-preference",
         broken=stopping(lambda facts: facts.category.is_optional and facts.standing.opted_out),
     ),
-    "refused_purpose": Case("refused-purpose", broken=without("refused-purpose")),
-    "strange_partner": Case("strangers", broken=without("strangers")),
-    "partner": Case("partner-request", broken=without("partner-request")),
-    "invited_by_nobody": Case("inviter", broken=without("inviter")),
-    "invited_once": Case("one-invitation", broken=without("one-invitation")),
-    "erased_address_returned": Case("erased-before", broken=without("erased-before")),
-    "unknown_origin": Case("known-basis", broken=without("known-basis")),
-    "contest_entry": Case("contest-entry", broken=without("contest-entry")),
-    "other_topics": Case("topic-consent", broken=without("topic-consent")),
-    "unsubscribed": Case("subscription", "paltalk-2006", without("subscription", "promo-basis")),
-    "marketing": Case("promo-basis", "paltalk-2006", without("subscription", "promo-basis")),
-    "new_purpose": Case("fresh-consent", broken=without("fresh-consent"), earlier=OLD),
-    "other_channel": Case("channel", "paltalk-2006", without("channel")),
-    "written": Case("electronic-consent", broken=without("electronic-consent")),
-    "dead_for_a_list": Case("dead-address", broken=stopping(lambda facts: facts.standing.dead_in)),
-    "before_its_time": Case("not-yet", broken=without("not-yet")),
-    "after_its_time": Case("expired", broken=without("expired")),
-    "over_cap": Case("frequency", broken=without("frequency"), policy=CAP),
-    "announcements": Case("service-scope", broken=stopping(lambda facts: facts.standing.opted_out), everybody=True),
-    "of_the_account": Case("service-scope", broken=stopping(lambda facts: facts.standing.erased_before)),
-    "breach": Case("breach-alone", broken=stopping(lambda facts: facts.standing.objected)),
-    "lasting": Case("lasting-notice", broken=stopping(lambda facts: facts.mailing.expires_at)),
-    "changes": Case("primary-address", broken=stopping(lambda facts: facts.standing.sent)),
-    "mandatory": Case(FLOOR, broken=stopping(lambda facts: facts.standing.erased_before)),
-    "refusals_stop_no_mail": Case(
+    "expected_fate_of_refused_purpose": Case("refused-purpose", broken=without("refused-purpose")),
+    "expected_fate_for_unknown_partner": Case("strangers", broken=without("strangers")),
+    "expected_fate_of_partner_mail": Case("partner-request", broken=without("partner-request")),
+    "expected_fate_without_active_inviter": Case("inviter", broken=without("inviter")),
+    "expected_fate_after_one_invitation": Case("one-invitation", broken=without("one-invitation")),
+    "expected_fate_of_returned_erased_address": Case("erased-before", broken=without("erased-before")),
+    "expected_fate_of_unknown_origin": Case("known-basis", broken=without("known-basis")),
+    "expected_fate_after_contest_entry": Case("contest-entry", broken=without("contest-entry")),
+    "expected_fate_by_topic_consent": Case("topic-consent", broken=without("topic-consent")),
+    "expected_fate_without_subscription": Case("subscription", "paltalk-2006", without("subscription", "promo-basis")),
+    "expected_fate_of_marketing": Case("promo-basis", "paltalk-2006", without("subscription", "promo-basis")),
+    "expected_fate_of_new_purpose": Case("fresh-consent", broken=without("fresh-consent"), earlier=OLD),
+    "expected_fate_by_wished_channel": Case("channel", "paltalk-2006", without("channel")),
+    "expected_fate_of_unreachable_address": Case("electronic-consent", broken=without("electronic-consent")),
+    "expected_fate_if_dead_for_category": Case("dead-address", broken=stopping(lambda facts: facts.standing.dead_in)),
+    "expected_fate_before_send_at": Case("not-yet", broken=without("not-yet")),
+    "expected_fate_after_expires_at": Case("expired", broken=without("expired")),
+    "expected_fate_over_cap": Case("frequency", broken=without("frequency"), policy=CAP),
+    "expected_fate_of_announcements": Case(
+        "service-scope", broken=stopping(lambda facts: facts.standing.opted_out), everybody=True
+    ),
+    "expected_fate_of_account_mail": Case("service-scope", broken=stopping(lambda facts: facts.standing.erased_before)),
+    "expected_fate_of_breach_notice": Case("breach-alone", broken=stopping(lambda facts: facts.standing.objected)),
+    "expected_fate_of_expired_breach_notice": Case(
+        "lasting-notice", broken=stopping(lambda facts: facts.mailing.expires_at)
+    ),
+    "expected_fate_of_change_notice": Case("primary-address", broken=stopping(lambda facts: facts.standing.sent)),
+    "expected_fate_of_mandatory_mail": Case(FLOOR, broken=stopping(lambda facts: facts.standing.erased_before)),
+    "expected_fate_if_profile_or_tracking_refused": Case(
         "plain-promotions", broken=stopping(lambda facts: facts.standing.personalisation_refused)
     ),
 }
@@ -190,59 +194,84 @@ SPEAKS = {
 
 WHITE = 'style="color:#fff;background-color:#ffffff" href="{{ unsubscribe_url }}"'
 PIXEL = '<img src="https://mail.example/o/1.gif" width="1" height="1" alt=""></body>'
-UNCHECKED = setting(mailing.MailingRenderer, "_check_way_out", lambda *_: [])
+UNCHECKED = setting(mailing_renderer.MailingRenderer, "_way_out_faults", lambda *_: [])
 """Lets a message go whose reader does not see how to leave it."""
 LEAVING = 'href="{{ leave_url }}"'
 LOOKS = {
-    "way_out": Case("way-out", "interpals", UNCHECKED, "weekly", edit=("html", 'href="{{ unsubscribe_url }}"', WHITE)),
-    "mandatory_is_bare": Case("not-promotional", template="maintenance", edit=("html", "</body>", PIXEL)),
-    "breach": Case(
+    "unsubscribe_problems": Case(
+        "way-out", "interpals", UNCHECKED, "weekly", edit=("html", 'href="{{ unsubscribe_url }}"', WHITE)
+    ),
+    "promotion_in_mandatory_mail_problems": Case(
+        "not-promotional", template="maintenance", edit=("html", "</body>", PIXEL)
+    ),
+    "breach_sender_problems": Case(
         "breach-alone", template="breach-notice", broken=setting(Policy, "sender_of", lambda policy, _: NEWS)
     ),
-    "footer": Case("service-footer", "paltalk-2002", UNCHECKED, "maintenance", ("html", LEAVING, "hidden " + LEAVING)),
-    "no_secrets": Case("no-secrets", template="maintenance", edit=("text", "InterPals", "Your password is Orchid7.")),
-    "profile_refused": Case(
-        "plain-promotions", "peerstream", setting(mailing, "without_profile", lambda _: False), "spring-offer"
+    "service_footer_problems": Case(
+        "service-footer", "paltalk-2002", UNCHECKED, "maintenance", ("html", LEAVING, "hidden " + LEAVING)
     ),
-    "profile_stays": Case("profile-stays", template="spring-offer", edit=("html", "</body>", PROFILE)),
-    "untracked": Case(
+    "secret_or_form_problems": Case(
+        "no-secrets", template="maintenance", edit=("text", "InterPals", "Your password is Orchid7.")
+    ),
+    "refused_profile_problems": Case(
+        "plain-promotions",
+        "peerstream",
+        setting(mailing_renderer, "is_personalisation_refused", lambda _: False),
+        "spring-offer",
+    ),
+    "misplaced_profile_problems": Case("profile-stays", template="spring-offer", edit=("html", "</body>", PROFILE)),
+    "refused_tracking_problems": Case(
         "tracking-refused", "interpals", setting(tracking, "has_refused_tracking", lambda _: False), "weekly"
     ),
-    "shared_tracking": Case(
-        "nobodys-opens", broken=setting(OpenTracking, "tracking_level_of", lambda *_: "individual"), template="weekly"
+    "individual_tracking_problems": Case(
+        "nobodys-opens",
+        broken=setting(OpenAndClickTracking, "tracking_level_of", lambda *_: "individual"),
+        template="weekly",
     ),
-    "both_named": Case("both-named", template="weekly", edit=("text", "InterPals Inc.", "Us")),
-    "marked": Case("advertising-marks", "peerstream", setting(Policy, "advertising_marks", {}), "spring-offer"),
-    "seal": Case("seal-named", "paltalk-2006", None, "rights-answer", ("text", "TRUSTe", "nobody")),
-    "language": Case("local-language", broken=setting(Template, "choose_locale", lambda *_: "en"), template="weekly"),
-    "aligned": Case(
+    "brand_and_controller_name_problems": Case("both-named", template="weekly", edit=("text", "InterPals Inc.", "Us")),
+    "advertising_mark_problems": Case(
+        "advertising-marks", "peerstream", setting(Policy, "advertising_marks", {}), "spring-offer"
+    ),
+    "privacy_seal_name_problems": Case(
+        "seal-named", "paltalk-2006", None, "rights-answer", ("text", "TRUSTe", "nobody")
+    ),
+    "message_language_problems": Case(
+        "local-language", broken=setting(Template, "choose_locale", lambda *_: "en"), template="weekly"
+    ),
+    "sender_alignment_problems": Case(
         "aligned", broken=setting(Policy, "sender_of", lambda *_: "X <x@other.example>"), template="weekly"
     ),
-    "report_link": Case("report-link", template="invitation", edit=("text", "{{ report_url }}", "")),
-    "address": Case(
-        "address-at-hand-over", broken=setting(mailing, "current_address", lambda _: OTHER), template="weekly"
+    "report_link_problems": Case("report-link", template="invitation", edit=("text", "{{ report_url }}", "")),
+    "recipient_address_problems": Case(
+        "address-at-hand-over", broken=setting(mailing_renderer, "current_address", lambda _: OTHER), template="weekly"
     ),
 }
 """Faults that contradict the statements about messages, one for each."""
 
 KNOCKS = {
-    "processors": Case("processor-known", broken=setting(refusal_statements, "processor_refusal", lambda *_: None)),
-    "no_retention": Case(
-        "no-retention", "paltalk-2006", setting(refusal_statements, "processor_refusal", lambda *_: None)
+    "try_unlisted_processors": Case(
+        "processor-known", broken=setting(refusal_statements, "refusal_of_processor_use", lambda *_: None)
     ),
-    "reason": Case(
+    "try_processor_that_may_retain": Case(
+        "no-retention", "paltalk-2006", setting(refusal_statements, "refusal_of_processor_use", lambda *_: None)
+    ),
+    "try_service_mail_without_reason": Case(
         "service-reason", "paltalk-2006", setting(refusal_statements, "check_event", lambda *_: None), "maintenance"
     ),
-    "service_rate": Case("service-rate", "paltalk-2006", setting(rules, "is_over_rate", lambda _: False)),
-    "primary_address": Case(
+    "try_service_mail_over_rate": Case(
+        "service-rate", "paltalk-2006", setting(rules, "is_service_rate_exceeded", lambda _: False)
+    ),
+    "try_change_notice_with_own_addresses": Case(
         "primary-address", broken=setting(refusal_statements, "check_event", lambda *_: None), template="policy-change"
     ),
-    "invitation_without_inviter": Case(
+    "try_invitation_without_inviter": Case(
         "inviter", broken=setting(refusal_statements, "check_event", lambda *_: None), template="invitation"
     ),
-    "small_cells": Case("aggregates", broken=setting(refusal_statements, "publishable_cells", lambda cells, _: cells)),
-    "small_differences": Case(
-        "no-subtraction", broken=setting(refusal_statements, "are_subtractable", lambda *_: False)
+    "try_figures_of_few_people": Case(
+        "aggregates", broken=setting(refusal_statements, "publishable_cells", lambda cells, _: cells)
+    ),
+    "try_audiences_with_small_difference": Case(
+        "no-subtraction", broken=setting(refusal_statements, "has_small_difference", lambda *_: False)
     ),
 }
 """Faults that contradict the statements about refusals, one for each."""
@@ -305,9 +334,9 @@ def test_a_trial_knows_that_the_law_asks_for_more(monkeypatch: pytest.MonkeyPatc
 
 def test_a_message_that_is_never_sent_breaks_its_promise() -> None:
     """A template whose message the press refuses is named by the promise of a way out, with the reason."""
-    line = trial_of(policies()["interpals"], edited("interpals", "weekly", *LOOKS["way_out"].edit), ["way-out"], ())[
-        "way-out"
-    ]
+    line = trial_of(
+        policies()["interpals"], edited("interpals", "weekly", *LOOKS["unsubscribe_problems"].edit), ["way-out"], ()
+    )["way-out"]
     assert line.result == FAILS
     assert (line.failure or "").startswith("weekly is not sent, as the HTML part ")
 

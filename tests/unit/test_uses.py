@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from jinja2 import meta, nodes
 
-from mailer.rendering.jinja_environment import make_environment, parse_source
+from mailer.rendering.jinja_environment import make_jinja_environment, parse_jinja_source
 from mailer.rendering.template_names import nodes_by_type, origin_names, tracked_link_uses
 
 SOURCES = (
@@ -22,15 +22,15 @@ SOURCES = (
 @pytest.mark.parametrize("source", SOURCES)
 def test_compiling_a_source_tells_the_names_that_it_asks_for(source: str) -> None:
     """The environment that compiles a source notes the same names as `jinja2.meta`, which would compile it again."""
-    env = make_environment("en", escape=True)
-    env.from_string(parse_source(env, source))
-    assert env.undeclared == meta.find_undeclared_variables(make_environment("en", escape=True).parse(source))
+    env = make_jinja_environment("en", escape=True)
+    env.from_string(parse_jinja_source(env, source))
+    assert env.undeclared == meta.find_undeclared_variables(make_jinja_environment("en", escape=True).parse(source))
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_walk_finds_every_node(source: str) -> None:
     """A tree that is walked once has each of its nodes, in the order of the source within a type."""
-    tree = make_environment("en", escape=True).parse(source)
+    tree = make_jinja_environment("en", escape=True).parse(source)
     found = nodes_by_type(tree)
     every = [tree, *tree.find_all(nodes.Node)]
     assert {kind: len(there) for kind, there in found.items()} == Counter(map(type, every))
@@ -48,5 +48,5 @@ def test_a_walk_finds_every_node(source: str) -> None:
 )
 def test_a_value_is_followed_to_where_it_comes_from(source: str, names: set[str]) -> None:
     """The names of a tracked link are followed through `set`, `for` and `with`."""
-    found = nodes_by_type(make_environment("en", escape=True).parse(source))
+    found = nodes_by_type(make_jinja_environment("en", escape=True).parse(source))
     assert origin_names(tracked_link_uses(found), found) == names

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from mailer import bundled_files
 from mailer.events import EventRefused, validate_event
-from mailer.rendering.autolinks import has_link
+from mailer.rendering.autolinks import has_autolink
 from mailer.rendering.event_checks import check_event
 from mailer.rendering.template_library import TemplateError, TemplateLibrary
-from mailer.rendering.value_types import FORMS, type_fault, value_types
+from mailer.rendering.value_types import FORMS, parse_value_types, type_fault
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
 
 PAGE, BODY, MANIFEST = "news/body.html.j2", "news/body.txt.j2", "news/template.toml"
@@ -64,7 +64,7 @@ UNFIT: dict[str, tuple[Any, ...]] = {
 @pytest.mark.parametrize(("written", "value"), [(form, value) for form, values in FITTING.items() for value in values])
 def test_values_of_each_type_are_taken(written: str, value: object) -> None:
     """Each type takes what it is for, by itself, in lists and in fields; null is for the template to judge."""
-    kinds = value_types({"a": written, "b": [written], "c": {"d": [{"e": written}]}}, DOMAIN)
+    kinds = parse_value_types({"a": written, "b": [written], "c": {"d": [{"e": written}]}}, DOMAIN)
     assert type_fault(kinds["a"], value, "a") is None
     assert type_fault(kinds["b"], [value, value, None], "b") is None
     assert type_fault(kinds["c"], {"d": [{"e": value}, {}], "more": 5}, "c") is None
@@ -74,7 +74,7 @@ def test_values_of_each_type_are_taken(written: str, value: object) -> None:
 @pytest.mark.parametrize(("written", "value"), [(form, value) for form, values in UNFIT.items() for value in values])
 def test_values_of_another_type_are_refused(written: str, value: object) -> None:
     """The answer names the value with its fields, and says what it should be."""
-    kinds = value_types({"a": written, "b": [written], "c": {"d": [{"e": written}]}}, DOMAIN)
+    kinds = parse_value_types({"a": written, "b": [written], "c": {"d": [{"e": written}]}}, DOMAIN)
     assert str(type_fault(kinds["a"], value, "a")).startswith("a is no ")
     assert str(type_fault(kinds["b"], [FITTING[written][0], value], "b")).startswith("b is no ")
     assert str(type_fault(kinds["c"], {"d": [{"e": value}]}, "c")).startswith("c.d.e is no ")
@@ -84,13 +84,13 @@ def test_values_of_another_type_are_refused(written: str, value: object) -> None
 def test_a_host_ends_for_all_programs_at_the_same_place(odd: str) -> None:
     """Characters and codes at which some programs end a host make no URL of the brand's domain."""
     for form in ("url", "url anywhere"):
-        assert type_fault(value_types({"a": form}, DOMAIN)["a"], f"https://x.example{odd}.{DOMAIN}/", "a")
+        assert type_fault(parse_value_types({"a": form}, DOMAIN)["a"], f"https://x.example{odd}.{DOMAIN}/", "a")
 
 
 @pytest.mark.parametrize("odd", ["\u0430", "\u00e0", "a\u0300", "%61", "\u0251"])
 def test_a_host_that_looks_like_the_brands_is_another(odd: str) -> None:
     """A letter of another script, with an accent or as a code is none of the brand's domain."""
-    assert type_fault(value_types({"a": "url"}, DOMAIN)["a"], f"https://p{odd}ltalk.example/", "a")
+    assert type_fault(parse_value_types({"a": "url"}, DOMAIN)["a"], f"https://p{odd}ltalk.example/", "a")
 
 
 @pytest.mark.parametrize(
@@ -102,19 +102,19 @@ def test_a_host_that_looks_like_the_brands_is_another(odd: str) -> None:
 )
 def test_a_url_that_reads_otherwise_than_it_leads_is_none(url: str) -> None:
     """A user, a port that is none, codes in the host and what turns or hides characters make no URL."""
-    assert type_fault(value_types({"a": "url anywhere"}, DOMAIN)["a"], url, "a") == "a is no https or http URL"
+    assert type_fault(parse_value_types({"a": "url anywhere"}, DOMAIN)["a"], url, "a") == "a is no https or http URL"
 
 
 @pytest.mark.parametrize("box", ["a@x\u202e.example", "a@x.example/b", "a\u200b@x.example", "a'(b)@x.example"])
 def test_a_mailbox_is_an_address_of_ours(box: str) -> None:
     """An address that no event could bring is no value of a link either."""
-    assert type_fault(value_types({"a": "mailbox"}, DOMAIN)["a"], box, "a") == "a is no e-mail address"
+    assert type_fault(parse_value_types({"a": "mailbox"}, DOMAIN)["a"], box, "a") == "a is no e-mail address"
 
 
 @pytest.mark.parametrize(("written", "value"), [(["slug"], "a"), (["slug"], {"a": "b"}), ({"a": "slug"}, ["a"])])
 def test_lists_and_fields_are_what_they_are(written: object, value: object) -> None:
     """A list is no object, and neither is a text."""
-    assert type_fault(value_types({"x": written}, DOMAIN)["x"], value, "x") in ("x is no list", "x is no object")
+    assert type_fault(parse_value_types({"x": written}, DOMAIN)["x"], value, "x") in ("x is no list", "x is no object")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_what_is_no_type_is_named(written: object) -> None:
     """The message says where it stands and which there are."""
     for table, place in (({"a": written}, "a"), ({"a": {"b": [written]}}, "a.b")):
         with pytest.raises(ValueError, match=rf"^values\.{place} is no type; write one of {FORMS}"):
-            value_types(table, DOMAIN)
+            parse_value_types(table, DOMAIN)
 
 
 JSON = st.recursive(
@@ -136,14 +136,14 @@ JSON = st.recursive(
 @given(st.sampled_from(["slug", "date", "number", "money", "moment"]), JSON)
 def test_no_narrow_type_lets_a_link_through(written: str, value: Any) -> None:
     """Whatever fits a type that is no text and no address holds no link."""
-    if type_fault(value_types({"a": written}, DOMAIN)["a"], value, "a") is None:
-        assert not (isinstance(value, str) and has_link(value))
+    if type_fault(parse_value_types({"a": written}, DOMAIN)["a"], value, "a") is None:
+        assert not (isinstance(value, str) and has_autolink(value))
 
 
 @given(st.dates(), st.integers(), st.floats(allow_nan=False), st.datetimes())
 def test_what_programs_write_is_taken(day: Any, whole: int, part: float, moment: Any) -> None:
     """Dates and times in ISO 8601 and numbers of JSON fit their types."""
-    kinds = value_types({"date": "date", "number": "number", "moment": "moment"}, DOMAIN)
+    kinds = parse_value_types({"date": "date", "number": "number", "moment": "moment"}, DOMAIN)
     assert type_fault(kinds["date"], day.isoformat(), "a") is None
     assert type_fault(kinds["number"], whole, "a") is None
     assert type_fault(kinds["number"], json.loads(json.dumps(part)), "a") is None or math.isinf(part)

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.pipeline.routing import NOT_ALLOWED
-from mailer.pipeline.transitions import LONGEST_RETRY, SendStep, retry_delay, step_after_outcome
+from mailer.pipeline.transitions import LONGEST_RETRY, SendStep, retry_delay, transition_after_outcome
 from mailer.policy.category import CATEGORIES
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import DeliveryRow, DeliveryState
 from mailer.ports.ledger_entry import EntryKind
-from mailer.rendering.mailing import MailingRenderer
+from mailer.rendering.mailing_renderer import MailingRenderer
 from tests.factories import FakeProcessor
 from tests.presses import plan, press_of
 
@@ -104,18 +104,20 @@ def test_service_mail_to_who_pays_nothing_is_an_update() -> None:
     step = sent(press, replace(ADA, products=frozenset()), tried_at=tried)
     assert (step.category.name, step.change.move.sent_as) == ("updates", "updates")
     assert {entry.category for entry in step.change.entries} == {"updates"}
-    assert step_after_outcome(step, Outcome(OutcomeKind.DEFERRED, 451), NOW).move.to_state is DeliveryState.FAILED
+    assert transition_after_outcome(step, Outcome(OutcomeKind.DEFERRED, 451), NOW).move.to_state is DeliveryState.FAILED
     paid = sent(press, tried_at=tried)
     assert (paid.category.name, paid.change.move.sent_as) == ("service", None)
     own = sent(press_of("account"), replace(ADA, products=frozenset()), tried_at=tried)
     assert (own.category.name, own.change.move.sent_as) == ("account", None)
-    assert step_after_outcome(own, Outcome(OutcomeKind.DEFERRED, 451), NOW).move.to_state is DeliveryState.DEFERRED
+    assert (
+        transition_after_outcome(own, Outcome(OutcomeKind.DEFERRED, 451), NOW).move.to_state is DeliveryState.DEFERRED
+    )
 
 
 def test_a_processor_that_may_not_have_it() -> None:
     """Mail that the policy lets no configured processor have is held, with the rule that says so, and tried again."""
     press = press_of("service")
-    abroad = FakeProcessor(name="relay-us", country="DE", outside=True)
+    abroad = FakeProcessor(name="relay-us", country="DE", is_outside_our_network=True)
     step = plan(row_of(press), press, abroad, NOW)
     assert (step.change.move.to_state, step.change.move.reason) == (DeliveryState.HELD, "processor_in_another_country")
     assert step.change.move.due_at == NOW + NOT_ALLOWED
@@ -158,7 +160,7 @@ def test_who_cannot_be_rendered_fails_alone(context: dict[str, Any]) -> None:
 )
 def test_what_follows_from_an_outcome(outcome: Outcome, state: DeliveryState, reason: str, ledger: str) -> None:
     """Each outcome leads to one state with its reason, and stands in the ledger with the processor's own words."""
-    change = step_after_outcome(intended(), outcome, NOW)
+    change = transition_after_outcome(intended(), outcome, NOW)
     assert (change.move.from_state, change.move.to_state, change.move.reason) == (DeliveryState.INTENDED, state, reason)
     assert (change.move.due_at is not None) is (state in (DeliveryState.DEFERRED, DeliveryState.IN_DOUBT))
     [entry] = change.entries
@@ -174,12 +176,12 @@ def test_it_gives_up_in_the_end(category: str) -> None:
     released = NOW - timedelta(days=30)
     younger, older = NOW - age + timedelta(minutes=1), NOW - age - timedelta(minutes=1)
     assert (
-        step_after_outcome(intended(category, released_at=released), deferred, NOW).move.to_state
+        transition_after_outcome(intended(category, released_at=released), deferred, NOW).move.to_state
         is DeliveryState.DEFERRED
     )
-    again = step_after_outcome(intended(category, tried_at=younger, released_at=released), deferred, NOW).move
+    again = transition_after_outcome(intended(category, tried_at=younger, released_at=released), deferred, NOW).move
     assert again.to_state is DeliveryState.DEFERRED
-    end = step_after_outcome(intended(category, tried_at=older), deferred, NOW).move
+    end = transition_after_outcome(intended(category, tried_at=older), deferred, NOW).move
     given_up = (
         (DeliveryState.DIVERTED, "written_notice") if category == "breach" else (DeliveryState.FAILED, "gave_up 451")
     )
@@ -188,7 +190,7 @@ def test_it_gives_up_in_the_end(category: str) -> None:
 
 def test_a_doubted_refusal_waits_for_a_person() -> None:
     """A refusal in quarantine leaves the delivery held until somebody has judged it."""
-    change = step_after_outcome(intended(), Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no"), NOW, doubted=True)
+    change = transition_after_outcome(intended(), Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no"), NOW, doubted=True)
     assert (change.move.to_state, change.move.reason, change.move.due_at) == (DeliveryState.HELD, "quarantined", None)
     assert change.entries[0].reason == "refused quarantined 5.1.1"
 
@@ -214,7 +216,7 @@ def test_a_broken_set_up_holds_mail_and_tries_breach_mail_on() -> None:
         ("breach", None, DeliveryState.DEFERRED, "5.7.26"),
         ("breach", old, DeliveryState.DIVERTED, "written_notice"),
     ):
-        change = step_after_outcome(intended(category, tried_at=tried_at, released_at=old), broken, NOW)
+        change = transition_after_outcome(intended(category, tried_at=tried_at, released_at=old), broken, NOW)
         assert (change.move.to_state, change.move.reason) == (state, reason), category
         assert change.entries[0].reason == "set_up 5.7.26"
 
@@ -233,7 +235,7 @@ def test_a_broken_set_up_holds_mail_and_tries_breach_mail_on() -> None:
 def test_a_breach_notice_ends_in_writing_whatever_ends_it(outcome: Outcome) -> None:
     """No class of reply lets a notice that everyone must get just fail."""
     step = intended("breach", tried_at=NOW - timedelta(days=30), released_at=NOW - timedelta(days=30))
-    move = step_after_outcome(step, outcome, NOW).move
+    move = transition_after_outcome(step, outcome, NOW).move
     assert (move.to_state, move.reason) == (DeliveryState.DIVERTED, "written_notice")
 
 
@@ -260,7 +262,7 @@ def test_a_breach_notice_that_cannot_be_made_is_written() -> None:
 def test_what_no_processor_may_have_ends(category: str, age: timedelta, state: DeliveryState, reason: str) -> None:
     """It is held while it is young; then a notice is written, and all other mail ends, with the reason and the rule."""
     press = press_of(category, released_at=NOW - age)
-    step = plan(row_of(press), press, FakeProcessor(name="elsewhere", outside=True), NOW)
+    step = plan(row_of(press), press, FakeProcessor(name="elsewhere", is_outside_our_network=True), NOW)
     assert (step.change.move.to_state, step.change.move.reason) == (state, reason)
     assert [entry.rule for entry in step.change.entries] == ["processor-known"]
     assert "processor_not_in_policy" in str(step.change.entries[0].reason)

@@ -6,7 +6,7 @@ import pytest
 
 from mailer import bundled_files
 from mailer.policy.policy_file import Policy, PolicyError, parse_policy
-from mailer.policy.policy_versions import describe_versions, versions_at
+from mailer.policy.policy_versions import describe_versions, versions_at_collection
 from mailer.policy.switches import ORDER
 from tests.factories import BRAND, policies
 
@@ -56,7 +56,7 @@ def test_what_nobody_knows_is_every_version(said: str | None) -> None:
     assert sorted(found.version for found in POLICY.binding_versions(said)) == ALL
     switches = POLICY.switches_for(said, "US")
     assert (switches.partner_mail, switches.tracking, switches.service_footer) == ("never", "off", "leave")
-    assert POLICY.purposes_under(said) == {"newsletter"}
+    assert POLICY.purposes_of_binding_versions(said) == {"newsletter"}
 
 
 def test_no_word_makes_it_laxer() -> None:
@@ -88,7 +88,7 @@ def test_no_word_makes_it_laxer() -> None:
 )
 def test_the_version_at_the_time_of_collection(named: str | None, collected_at: datetime | None, said: str) -> None:
     """A version that came into force later than the address was collected does not replace the one that was."""
-    assert versions_at(POLICY.effective_days, named, collected_at, NOW) == said
+    assert versions_at_collection(POLICY.versions_by_effective_day, named, collected_at, NOW) == said
 
 
 def test_it_is_said_in_words() -> None:

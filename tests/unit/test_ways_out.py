@@ -7,9 +7,9 @@ import pytest
 
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import NO_WAY_OUT, DeliveryRow, DeliveryState
-from mailer.rendering.mailing import MailingRenderer, RendererCache
+from mailer.rendering.mailing_renderer import MailingRenderer, RendererCache
 from mailer.rendering.signed_links import SignedLinks
-from mailer.rendering.template_library import Template, restore_template
+from mailer.rendering.template_library import Template, compile_stored_source
 from tests.factories import KEY, FakeProcessor
 from tests.presses import facts_of, plan
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
@@ -99,7 +99,7 @@ def unchecked(tmp_path: Path, files: dict[str, str], old: str, new: str) -> Temp
     """A template with a piece replaced after it was checked, as an older version of the check let it pass."""
     (template,) = library(tmp_path, files)
     assert old in template.source
-    return restore_template(POLICIES["paltalk-2006"], "news", template.source.replace(old, new))
+    return compile_stored_source(POLICIES["paltalk-2006"], "news", template.source.replace(old, new))
 
 
 @pytest.mark.parametrize("size", [1, 1000])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mailer import bundled_files
-from mailer.actions.consent import ConsentRefused, check_consent
+from mailer.actions.consent import ConsentRefused, check_and_normalize_consent
 from mailer.policy.policy_file import PolicyError, parse_policy
 from mailer.ports.consents import CONFIRMED, Consent
 from tests.factories import policies
@@ -24,7 +24,7 @@ POLICY = LATER.model_copy(update={"version": "2026", "effective": date(2026, 6, 
 def reason_of(**values: Any) -> str:
     """Why a consent is refused that is good but for some values; empty where it is not."""
     try:
-        check_consent(POLICY, replace(GOOD, **values), NOW, lambda proof: proof == "a token")
+        check_and_normalize_consent(POLICY, replace(GOOD, **values), NOW, lambda proof: proof == "a token")
     except ConsentRefused as error:
         return str(error)
     return ""

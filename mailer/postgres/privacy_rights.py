@@ -1,0 +1,223 @@
+"""People's rights in PostgreSQL: the copy of their data, erasure, correction, legal holds and disclosures."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mailer.database.statements import Connection, Pool, load_statements
+from mailer.events import Person
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.rights import (
+    DataCorrection,
+    ErasureBlocked,
+    ErasureDuty,
+    ErasureResult,
+    LegalDisclosure,
+    NoLegalHold,
+    RecipientErased,
+)
+from mailer.postgres import people
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.dead_letters import index_people_in_old_dead_letters
+from mailer.postgres.erasure import (
+    ANSWERS,
+    ERASED,
+    ERASED_BY_PROCESSORS,
+    UNDER_13,
+    PersonEraser,
+    cancel_open_deliveries_of_person,
+    dead_letter_keys_of_person,
+)
+from mailer.postgres.personal_data_copy import copy_personal_data
+from mailer.postgres.standings import PostgresStandings, action_entry
+
+_SQL = load_statements("rights")
+
+_CHILD = people.SQL["set_flag"].replace("{flag}", "under_13_at")
+
+
+class PostgresPrivacyRights:
+    """Implements `ports.rights.RightsStore`.
+
+    Args:
+        pool: the connections. hasher: hashes addresses and refs.
+        standings: opens the transaction of each change.
+        controllers: the controller of each brand.
+        tell: True: cancelled deliveries also go into the outbox for `mailer.outcomes`.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        hasher: AddressHasher,
+        standings: PostgresStandings,
+        controllers: Mapping[str, str],
+        *,
+        tell: bool = False,
+    ) -> None:
+        self._pool = pool
+        self._hasher = hasher
+        self._standings = standings
+        self._eraser = PersonEraser(hasher, controllers)
+        self._tell = tell
+
+    async def find_or_create_recipient(self, brand: str, controller: str, ref: str) -> int:
+        """See the port."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            known = await people.register_refs(connection, self._hasher, [(brand, ref, controller)])
+        return known[brand, ref]
+
+    async def read_all_recipient_data(self, brand: str, recipient_id: int) -> dict[str, Any] | None:
+        """See the port."""
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            return await copy_personal_data(connection, self._hasher, brand, recipient_id)
+
+    async def erase_recipient(
+        self,
+        brand: str,
+        recipient_id: int,
+        source: str,
+        *,
+        basis: str,
+        keep: timedelta,
+        blocks: Callable[[Sequence[str]], str | None],
+    ) -> ErasureResult | None:
+        """See the port."""
+        cancelled: list[LedgerEntry] = []
+        until = (datetime.now(UTC) + keep).date()
+        entry = action_entry(brand, recipient_id, f"erased until {until}", None, source)
+        async with self._standings.changing_standing_with_entry(entry, also=cancelled) as connection:
+            if connection is None:
+                return None
+            holds = await connection.fetch(_SQL["standing_holds"], recipient_id)
+            if reason := blocks([hold["reference"] for hold in holds]):
+                raise ErasureBlocked(reason)
+            touched = await people.lock_standings_sharing_address(connection, [recipient_id])
+            data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
+            marks = (
+                await self._eraser.identifiers_of_person(connection, brand, data)
+                if data and not data["erased_at"]
+                else None
+            )
+            if marks:
+                await self._eraser.erase_from_outbox(connection, marks)
+            cancelled += await cancel_open_deliveries_of_person(
+                connection, brand, recipient_id, ERASED, tell=self._tell, spared=ANSWERS
+            )
+            await connection.execute(_SQL["list_keepers"], brand, recipient_id, ERASED_BY_PROCESSORS)
+            expires_at = await connection.fetchval(_SQL["keep_stub"], recipient_id, basis, source, keep)
+            if data and marks:
+                await self._eraser.erase_person(connection, data, marks, source)
+            await people.refresh_standings(connection, touched)
+            keepers = await connection.fetch(_SQL["keepers"], recipient_id)
+        return ErasureResult(
+            recipient_id, len(cancelled), tuple(ErasureDuty(**keeper) for keeper in keepers), expires_at
+        )
+
+    async def mark_recipient_under_13(self, brand: str, recipient_id: int, source: str) -> bool:
+        """See the port."""
+        cancelled: list[LedgerEntry] = []
+        entry = action_entry(brand, recipient_id, "under_13", None, source)
+        async with self._standings.changing_standing_with_entry(entry, also=cancelled) as connection:
+            if connection is not None:
+                await connection.execute(_CHILD, [recipient_id])
+                cancelled += await cancel_open_deliveries_of_person(
+                    connection, brand, recipient_id, UNDER_13, tell=self._tell
+                )
+        return connection is not None
+
+    async def rectify_recipient(
+        self,
+        brand: str,
+        recipient_id: int,
+        correction: DataCorrection,
+        source: str,
+        *,
+        blocks: Callable[[Sequence[str]], str | None],
+    ) -> bool:
+        """See the port."""
+        entry = action_entry(brand, recipient_id, f"rectified {' '.join(correction.corrected_values)}", None, source)
+        async with self._standings.changing_standing_with_entry(entry) as connection:
+            if connection is None:
+                return False
+            data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
+            if data is None or data["erased_at"] is not None:
+                raise RecipientErased(
+                    f"{brand} has erased this person; publish an event with what is known of them now"
+                )
+            holds = await connection.fetch(_SQL["standing_holds"], recipient_id)
+            if reason := blocks([hold["reference"] for hold in holds]):
+                raise ErasureBlocked(reason)
+            if data["email"] is None and correction.email is None:
+                raise ValueError("nobody has made an address known; the correction needs an email")
+            person = Person.model_validate({"ref": data["ref"], "email": data["email"], **correction.corrected_values})
+            await people.lock_standings_sharing_address(connection, [recipient_id])
+            now = datetime.now(UTC)
+            others = []
+            if correction.country is not None:
+                email, country = data["email"], correction.country
+                others = await people.correct_country_of_owner(connection, self._hasher, recipient_id, email, country)
+            await people.upsert_people(
+                connection, self._hasher, [people.build_observed_person(brand, data["controller"], person, now)]
+            )
+            await people.refresh_standings(connection, others)
+        return True
+
+    async def set_legal_hold(self, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool) -> bool:
+        """See the port."""
+        async with self._recording_legal_act(brand, recipient_id, "legal_hold", reference, actor) as connection:
+            if connection is not None:
+                data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
+                kept = await copy_personal_data(connection, self._hasher, brand, recipient_id)
+                await index_people_in_old_dead_letters(connection, self._hasher)
+                named_as = await dead_letter_keys_of_person(connection, self._hasher, brand, data) if data else []
+                await connection.execute(_SQL["hold"], recipient_id, reference, named, actor, kept, named_as)
+                await connection.execute(_SQL["held"], recipient_id)
+        return connection is not None
+
+    async def lift_legal_hold(self, brand: str, recipient_id: int, reference: str, actor: str) -> bool:
+        """See the port."""
+        async with self._recording_legal_act(brand, recipient_id, "legal_hold_lifted", reference, actor) as connection:
+            if connection is None:
+                return False
+            if not await connection.fetch(_SQL["lift"], recipient_id, reference, actor):
+                raise NoLegalHold(f"no legal hold {reference!r} stands for this recipient of {brand}")
+            await connection.execute(_SQL["held"], recipient_id)
+        return True
+
+    async def record_legal_disclosure(
+        self, brand: str, recipient_id: int, disclosure: LegalDisclosure, actor: str
+    ) -> bool:
+        """See the port."""
+        note = f"{disclosure.authority}, {disclosure.reference}"
+        async with self._recording_legal_act(
+            brand, recipient_id, "disclosed", note, actor, disclosure.fields
+        ) as connection:
+            if connection is not None:
+                values = disclosure.authority, disclosure.reference, disclosure.fields, actor
+                await connection.execute(_SQL["disclose"], recipient_id, *values)
+        return connection is not None
+
+    def _recording_legal_act(
+        self,
+        brand: str,
+        recipient_id: int,
+        reason: str,
+        note: str,
+        actor: str,
+        fields: tuple[str, ...] | None = None,
+    ) -> AbstractAsyncContextManager[Connection | None]:
+        entry = LedgerEntry(
+            EntryKind.ACTION,
+            brand,
+            recipient_id=recipient_id,
+            reason=reason,
+            rule=f"action:{actor}",
+            fields=fields,
+            reply=note,
+        )
+        return self._standings.changing_standing_with_entry(entry)

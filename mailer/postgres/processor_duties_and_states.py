@@ -1,0 +1,109 @@
+"""Processors in PostgreSQL: the data that they got, their duties to erase and purge, and their states."""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+import asyncpg
+
+from mailer.database.statements import Connection, Pool, load_statements
+from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.processor_states import ProcessorState
+from mailer.ports.rights import ErasureDuty, ProcessorHoldingData, PurgeDuty
+
+_SQL = load_statements("rights")
+_STATES = load_statements("relays")
+
+
+class PostgresProcessorDutiesAndStates:
+    """Implements `ports.rights.ProcessorDuties` and `ports.processor_states.ProcessorStates`."""
+
+    def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
+        self._pool = pool
+        self._writers = writers
+
+    async def list_processors_handed_data(self) -> list[ProcessorHoldingData]:
+        """See the port."""
+        return [ProcessorHoldingData(**row) for row in await self._pool.fetch(_SQL["holders"])]
+
+    async def store_states_of_worker(self, worker: str, states: Sequence[ProcessorState]) -> None:
+        """See `ports.processor_states`."""
+        columns = [(one.relay, one.state, one.since, one.error, one.remedy, one.times) for one in states]
+        await self._pool.execute(_STATES["note"], worker, *map(list, zip(*columns, strict=True)))
+
+    async def delete_states_of_worker(self, worker: str) -> None:
+        """See `ports.processor_states`."""
+        await self._pool.execute(_STATES["forget"], worker)
+
+    async def list_states_over_workers(self) -> list[ProcessorState]:
+        """See `ports.processor_states`."""
+        return [ProcessorState(**row) for row in await self._pool.fetch(_STATES["states"])]
+
+    async def list_erasure_duties(self) -> list[ErasureDuty]:
+        """See the port."""
+        return [ErasureDuty(**row) for row in await self._pool.fetch(_SQL["keepers"], None)]
+
+    async def list_purge_duties(self) -> list[PurgeDuty]:
+        """See the port."""
+        return [PurgeDuty(**row) for row in await self._pool.fetch(_SQL["purges"])]
+
+    async def confirm_erasure_by_processor(self, recipient_id: int, processor: str, person: str) -> bool:
+        """See the port."""
+        return await self._confirm_duty("erasure", recipient_id, processor, person)
+
+    async def confirm_purge_by_processor(self, mailing_id: UUID, processor: str, person: str) -> bool:
+        """See the port."""
+        return await self._confirm_duty("purge", mailing_id, processor, person)
+
+    async def _confirm_duty(self, what: str, about: int | UUID, processor: str, person: str) -> bool:
+        """Marks a duty as confirmed, with a ledger entry that names the person. False: there is no such duty."""
+        async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                row = await connection.fetchrow(_SQL[f"confirm_{what}"], about, processor, person)
+                if row is None:
+                    return False
+                entry = LedgerEntry(
+                    EntryKind.ACTION if isinstance(about, int) else EntryKind.MAILING,
+                    row["brand"],
+                    mailing_id=None if isinstance(about, int) else about,
+                    recipient_id=about if isinstance(about, int) else None,
+                    reason=f"{what}_confirmed",
+                    rule=f"action:{person}",
+                    processor=processor,
+                    country=row["country"],
+                    contract=row["contract"],
+                )
+                linked = await append_entries(connection, writer, [entry])
+            writer.advance_head(linked)
+        return True
+
+
+async def insert_purges_of_mailings(
+    connection: Connection, finished: Sequence[UUID], outside: Collection[tuple[str, str]]
+) -> list[LedgerEntry]:
+    """Adds the purges that processors owe for finished mailings, and returns their ledger entries.
+
+    Args:
+        connection: a connection in a transaction.
+        finished: the ids of the mailings.
+        outside: (brand, processor), if the brand has promised that outside systems retain nothing.
+    """
+    if not finished or not outside:
+        return []
+    brands, processors = zip(*sorted(outside), strict=True)
+    return [
+        _purge_entry_from_row(row) for row in await connection.fetch(_SQL["note_purges"], finished, brands, processors)
+    ]
+
+
+def _purge_entry_from_row(row: asyncpg.Record) -> LedgerEntry:
+    return LedgerEntry(
+        EntryKind.MAILING,
+        row["brand"],
+        mailing_id=row["mailing_id"],
+        reason="purge_due",
+        rule="no-retention",
+        processor=row["processor"],
+        country=row["country"],
+        contract=row["contract"],
+    )

@@ -1,0 +1,281 @@
+"""A real SMTP server on loopback that stores received messages in a folder, and a reader of that folder.
+
+Each message is stored in two files. `<id>.eml` holds its bytes exactly as received, so that DKIM verifies on the file.
+`<id>.json` holds its envelope, author, subject and time. Each file is written under another name and then renamed, so
+that no reader sees half a file. The JSON file is written last.
+"""
+
+import asyncio
+import email.policy
+import json
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.parser import BytesHeaderParser, BytesParser
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self, cast
+from weakref import WeakSet
+
+from mailer.runtime.private_files import create_private_folder, open_private_file
+
+if TYPE_CHECKING:
+    from aiosmtpd.smtp import SMTP, Envelope, Session
+
+_HOST: Final = "127.0.0.1"
+
+
+class CaptureUnavailable(Exception):
+    """The library aiosmtpd, which the server needs, is not installed."""
+
+
+@dataclass(frozen=True)
+class CapturedMessage:
+    """A message that the capture server received.
+
+    Attributes:
+        id: the name of its two files, without the extension.
+        at: when it was received, UTC.
+        sender: the envelope sender.
+        recipients: the envelope recipients.
+        author: the From field, decoded.
+        subject: the Subject field, decoded.
+        file: the file with its bytes.
+    """
+
+    id: str
+    at: datetime
+    sender: str
+    recipients: tuple[str, ...]
+    author: str
+    subject: str
+    file: Path
+
+    @cached_property
+    def raw(self) -> bytes:
+        """The bytes of the message, exactly as received."""
+        return self.file.read_bytes()
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """All header fields in their order, decoded. A field that occurs twice is listed twice."""
+        return [(name, str(value)) for name, value in self._parsed_message.items()]
+
+    @property
+    def html(self) -> str | None:
+        """The text of the HTML part, or None if the message has none."""
+        return self._body_part("html")
+
+    @property
+    def text(self) -> str | None:
+        """The text of the plain text part, or None if the message has none."""
+        return self._body_part("plain")
+
+    @cached_property
+    def _parsed_message(self) -> EmailMessage:
+        return BytesParser(EmailMessage, policy=email.policy.default).parsebytes(self.raw)
+
+    def _body_part(self, subtype: str) -> str | None:
+        part = self._parsed_message.get_body((subtype,))
+        return None if part is None else str(part.get_content())
+
+
+class CaptureFolder:
+    """Reads the messages that a `CaptureServer`, in this process or another, stored in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Takes the folder, which may not exist yet."""
+        self._folder = folder
+
+    def list_mails(self) -> list[CapturedMessage]:
+        """Returns all captured messages, newest first. Reads only the JSON files."""
+        found = [self._read_mail(file) for file in self._folder.glob("*.json")]
+        return sorted(found, key=_sort_key_by_time, reverse=True)
+
+    def count_mails(self) -> int:
+        """Returns the number of captured messages."""
+        return sum(1 for _ in self._folder.glob("*.json"))
+
+    def mails_received_by(self, address: str) -> Sequence[CapturedMessage]:
+        """Returns the messages to one address, newest first. Keeps no other message in memory."""
+        found = (self._read_mail(file) for file in self._folder.glob("*.json"))
+        return sorted((mail for mail in found if address in mail.recipients), key=_sort_key_by_time, reverse=True)
+
+    def get_mail(self, id: str) -> CapturedMessage | None:
+        """Returns the message with this id, or None if there is none or the text is no UUID."""
+        try:
+            file = self._folder / f"{uuid.UUID(id)}.json"
+        except ValueError:
+            return None
+        return self._read_mail(file) if file.exists() else None
+
+    def _read_mail(self, file: Path) -> CapturedMessage:
+        facts = json.loads(file.read_bytes())
+        return CapturedMessage(
+            id=file.stem,
+            at=datetime.fromisoformat(facts["at"]),
+            sender=facts["sender"],
+            recipients=tuple(facts["recipients"]),
+            author=facts["author"],
+            subject=facts["subject"],
+            file=file.with_suffix(".eml"),
+        )
+
+
+class CaptureServer:
+    """An SMTP server in the running event loop, on a port of loopback. It is an asynchronous context manager."""
+
+    def __init__(self, folder: Path, port: int = 0, answer: Callable[[str], str | None] | None = None) -> None:
+        """Stores the settings; `start` opens the port.
+
+        Args:
+            folder: the folder for the messages. It is created if it does not exist.
+            port: the port to listen on; 0 means any free port.
+            answer: a function from a recipient's address to the reply that refuses it at RCPT, such as
+                "550 5.1.1 No such user". It returns None to accept the recipient.
+        """
+        self._folder = folder
+        self._wanted = port
+        self._answer = answer
+        self._server: asyncio.Server | None = None
+        self._clients: WeakSet[SMTP] = WeakSet()
+
+    @property
+    def port(self) -> int:
+        """The port on which the server listens.
+
+        Raises:
+            RuntimeError: the server is not running.
+        """
+        if self._server is None:
+            raise RuntimeError("the capturing server is not running")
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def start(self) -> None:
+        """Opens the port and accepts connections.
+
+        Raises:
+            CaptureUnavailable: aiosmtpd is not installed.
+            OSError: the port is already in use.
+        """
+        server = load_aiosmtpd_server_class()
+        # aiosmtpd logs each command, with addresses, at INFO.
+        logging.getLogger("mail.log").setLevel(logging.WARNING)
+        create_private_folder(self._folder)
+        loop = asyncio.get_running_loop()
+        keeper = _SmtpHandler(self._folder, self._answer)
+
+        def client() -> "SMTP":
+            protocol = server(keeper, enable_SMTPUTF8=True, hostname="localhost", ident="capture", loop=loop)
+            self._clients.add(protocol)
+            return protocol
+
+        self._server = await loop.create_server(client, _HOST, self._wanted)
+
+    async def stop(self) -> None:
+        """Closes the port and every connection."""
+        if self._server is None:
+            return
+        self._server.close()
+        for client in self._clients:
+            if client.transport is not None:
+                cast(asyncio.WriteTransport, client.transport).abort()
+        await self._server.wait_closed()
+        self._server = None
+
+    async def __aenter__(self) -> Self:
+        """Starts the server."""
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops the server."""
+        await self.stop()
+
+
+def load_aiosmtpd_server_class() -> "type[SMTP]":
+    """Imports and returns the SMTP server class of aiosmtpd, which the extra `demo` installs.
+
+    Raises:
+        CaptureUnavailable: aiosmtpd is not installed.
+    """
+    try:
+        from aiosmtpd.smtp import SMTP
+    except ModuleNotFoundError:
+        raise CaptureUnavailable("the capturing SMTP server needs aiosmtpd: pip install 'pactmail[demo]'") from None
+    return SMTP
+
+
+class _SmtpHandler:
+    """The handler of the SMTP commands. aiosmtpd calls its methods by their names."""
+
+    def __init__(self, folder: Path, answer: Callable[[str], str | None] | None) -> None:
+        self._folder = folder
+        self._answer = answer
+
+    async def handle_EHLO(
+        self, server: "SMTP", session: "Session", envelope: "Envelope", host: str, replies: list[str]
+    ) -> list[str]:
+        # aiosmtpd reads commands one by one from a buffer, so a client may send several at a time (RFC 2920 3.2).
+        session.host_name = host
+        return [*replies[:-1], "250-PIPELINING", "250-ENHANCEDSTATUSCODES", replies[-1]]
+
+    async def handle_RCPT(
+        self, server: "SMTP", session: "Session", envelope: "Envelope", address: str, options: list[str]
+    ) -> str:
+        refusal = self._answer(address) if self._answer else None
+        if refusal is not None:
+            return refusal
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 Ok"
+
+    async def handle_DATA(self, server: "SMTP", session: "Session", envelope: "Envelope") -> str:
+        try:
+            return f"250 2.0.0 Ok: kept as {self._store_received_mail(envelope)}"
+        except OSError:
+            return "452 4.3.1 Insufficient system storage"
+
+    def _store_received_mail(self, envelope: "Envelope") -> str:
+        content = envelope.original_content or b""
+        author, subject = _decoded_header_values(content, "From", "Subject")
+        id = str(uuid.uuid4())
+        facts = {
+            "at": datetime.now(UTC).isoformat(),
+            "sender": envelope.mail_from,
+            "recipients": envelope.rcpt_tos,
+            "author": author,
+            "subject": subject,
+        }
+        _write_atomically(self._folder / f"{id}.eml", content)
+        _write_atomically(self._folder / f"{id}.json", json.dumps(facts).encode())
+        return id
+
+
+def _decoded_header_values(content: bytes, *names: str) -> list[str]:
+    """Returns the decoded values of the named header fields; "" for a field that is missing.
+
+    Only the named fields are decoded. Decoding all fields and reading the body takes three times as long.
+    """
+    head, _, _ = content.partition(b"\r\n\r\n")
+    written = {name.lower(): value for name, value in reversed([*BytesHeaderParser().parsebytes(head).raw_items()])}
+    parse = email.policy.default.header_fetch_parse
+    return [str(parse(name, written[name.lower()])) if name.lower() in written else "" for name in names]
+
+
+def _sort_key_by_time(captured: CapturedMessage) -> tuple[datetime, str]:
+    return captured.at, captured.id
+
+
+def _write_atomically(file: Path, content: bytes) -> None:
+    """Writes a file under another name, then renames it, so that readers never see a part of it."""
+    aside = file.with_name(f".{file.name}.part")
+    with open(aside, "wb", opener=open_private_file) as opened:
+        opened.write(content)
+    aside.replace(file)

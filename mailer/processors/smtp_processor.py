@@ -1,0 +1,79 @@
+"""The processor for an SMTP relay. A small pool of connections sends each window."""
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+
+from mailer.policy.outcome import Outcome
+from mailer.ports.processor import OutgoingMessage, Permit
+from mailer.processors.connection_pool import ConnectionPool
+from mailer.processors.connector import Connector
+from mailer.processors.relay_url import RelaySettings, TlsMode, parse_relay_url
+from mailer.processors.window_queue import WindowQueue
+
+
+class SmtpProcessor:
+    """Implements `mailer.ports.processor.Processor` on an SMTP relay.
+
+    Attributes:
+        name: the name of the relay in the ledger.
+        country: the country in which it processes data, ISO 3166-1 alpha-2.
+        contract: the reference of the contract under which it works for us.
+        is_outside_our_network, weight, purposes: see the port.
+    """
+
+    def __init__(self, relay: RelaySettings, *, context: ssl.SSLContext | None = None) -> None:
+        """Stores the settings. The first window opens connections.
+
+        Args:
+            relay: the address and settings of the relay.
+            context: the TLS settings, which decide which certificates are trusted. The default trusts the system's.
+        """
+        if context is None and relay.tls is not TlsMode.NONE:
+            context = ssl.create_default_context()
+        self.name, self.country, self.contract = relay.name, relay.country, relay.contract
+        self.is_outside_our_network, self.weight, self.purposes = relay.is_outside, relay.weight, relay.purposes
+        self._relay = relay
+        self._dialler = Connector(relay, context)
+        self._pool = ConnectionPool(relay, self._dialler)
+
+    @property
+    def weakest_encryption_used(self) -> str | None:
+        """See the port."""
+        return self._dialler.weakest_encryption
+
+    def __repr__(self) -> str:
+        """Shows the relay, without credentials."""
+        return f"SmtpProcessor({self._relay!r})"
+
+    async def send(
+        self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
+    ) -> list[Outcome]:
+        """Hands a window over. Returns one outcome for each message, in the same order. See the port."""
+        if not window:
+            return []
+        share = WindowQueue(window, deadline, permit)
+        return share.outcomes_or_unsent(await self._pool.send_window_until_trouble(share, urgent))
+
+    def start_shutdown_timers(self) -> None:
+        """Starts the timers that end all running windows within 30 seconds, even if the relay does not answer."""
+        self._pool.start_shutdown_timers()
+
+    async def close(self) -> None:
+        """Waits until all running windows have ended, then ends the connections with QUIT."""
+        await self._pool.close()
+
+
+async def start_shutdown_timers_on_stop(processors: Sequence[SmtpProcessor], stop: asyncio.Event) -> None:
+    """Waits for the stop signal, then limits the time of all running windows.
+
+    Without the limit, a relay could take ten minutes for an answer.
+    """
+    await stop.wait()
+    for processor in processors:
+        processor.start_shutdown_timers()
+
+
+def smtp_processor_from_url(url: str) -> SmtpProcessor:
+    """Returns the processor of a URL. See `mailer.processors.relay_url.parse_relay_url` for its form and errors."""
+    return SmtpProcessor(parse_relay_url(url))

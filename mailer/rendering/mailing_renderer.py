@@ -1,0 +1,407 @@
+"""The renderer of one mailing: prepares the shared parts of its messages once, and makes each recipient's message."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from pydantic_core import to_json
+
+from mailer.policy.category import Category
+from mailer.policy.countries import country_of_locale
+from mailer.policy.decision import Mailing
+from mailer.policy.jurisdiction import mark_for_countries
+from mailer.policy.policy_file import Policy
+from mailer.policy.rule_registry import rule
+from mailer.policy.standing import Standing
+from mailer.policy.switches import ServiceFooter, Switches
+from mailer.ports.deliveries import DeliveryRow
+from mailer.ports.mailings import MailingFacts
+from mailer.ports.processor import OutgoingMessage
+from mailer.rendering.advertising_marks import add_advertising_marks
+from mailer.rendering.autolinks import has_autolink
+from mailer.rendering.data_kinds import personal_data_kinds
+from mailer.rendering.headers import HeaderRefused, addr_spec
+from mailer.rendering.localized_texts import context_in_locale, locales_with_texts, localized_texts
+from mailer.rendering.mail_merge import NAME, MergeForm, form_key_of_value
+from mailer.rendering.member_names import member_reference, members_in, names_of_members, values_without_members
+from mailer.rendering.message import CompiledMessage, MailingHeaders, StaticMessageParts
+from mailer.rendering.open_and_click_tracking import NOT_COUNTED, OpenAndClickTracking
+from mailer.rendering.signed_links import SERVICE, PreferencesToken, RecipientReportToken, SignedLinks, UnsubscribeToken
+from mailer.rendering.template_library import (
+    RESERVED,
+    TRACKED,
+    RecipientValues,
+    RenderError,
+    SenderValues,
+    Template,
+    TemplateLibrary,
+    compile_stored_source,
+    service_footer_of_category,
+)
+from mailer.rendering.value_types import MEMBER
+from mailer.rendering.way_out import NoWayOut, missing_way_out_faults, print_form, service_footer_faults
+
+MOST_BLANKS = 200
+"""The number of compiled messages that are kept. They differ by locale, by the values that a person has, and so on."""
+FEW = 16
+"""A mailing with at most this number of recipients shares its form with similar mailings."""
+
+_OWN_LINKS = frozenset({"unsubscribe_url", "leave_url", "report_url", "preferences_url"})
+_ANY_LINK = "https://any.invalid/"
+_ANYBODY = addr_spec("anybody@any.invalid", "To")
+"""The address that replaces a person's own one in `text_digest`, as `_ANY_LINK` replaces their links."""
+
+Sign = Callable[[str, bytes, int], bytes]
+"""Signs a message for a domain at a time (seconds): `(domain, message, now) -> message`."""
+
+
+class RenderedMessage(NamedTuple):
+    """A message, the id that the ledger keeps of it, and the kinds of personal data in it."""
+
+    outgoing: OutgoingMessage
+    message_id: str
+    fields: tuple[str, ...]
+
+
+class MailingRenderer:
+    """Renders the messages of one mailing.
+
+    Args:
+        facts: the mailing. policy: the policy of its brand. template: in the version that the mailing keeps.
+        links: makes links and ids. shared: compiled messages that similar mailings share.
+
+    Attributes:
+        names_members: whether its mails may name other members. names: their names as of the last claim.
+    """
+
+    def __init__(
+        self,
+        facts: MailingFacts,
+        policy: Policy,
+        template: Template,
+        links: SignedLinks,
+        shared: dict[tuple[object, ...], CompiledMessage],
+    ) -> None:
+        self.facts = facts
+        self.free_at = max(facts.released_at, facts.send_at or facts.released_at).timestamp()
+        self.policy = policy
+        self.template = template
+        self.category = policy.get_category(facts.category)
+        self.mailing = Mailing(
+            self.category,
+            template.purpose,
+            facts.id,
+            facts.topic,
+            facts.inviter,
+            partner=facts.partner,
+            send_at=facts.send_at,
+            expires_at=facts.expires_at,
+            answers=template.answers,
+            product=facts.product,
+        )
+        self._links = links
+        self._skeletons: dict[str, StaticMessageParts] = {}
+        self._blanks: dict[tuple[object, ...], CompiledMessage] = {}
+        self._shared = shared
+        self._same_for_all = {"reason": facts.reason, "inviter": None, "partner": self._partner_identity()}
+        self._shows_inviter = facts.inviter is not None and "inviter" in template.uses
+        self.names: Mapping[int | str, str] = {}
+        self.names_members = self._shows_inviter or MEMBER in template.types.values() or any(members_in(facts.context))
+        self.counting = OpenAndClickTracking(facts, policy, template, self.category, links)
+        self._by_language = localized_texts(facts.context, template)
+        self._spoken = locales_with_texts(template, self._by_language)
+        self._texts: dict[str, str]
+        self._like: tuple[object, ...] | None
+        self._texts, self._like = self._shareable_texts_and_key() or ({}, None)
+
+    def render_message(self, row: DeliveryRow, category: Category, now: int) -> RenderedMessage:
+        """Renders one recipient's message, unsigned.
+
+        Args:
+            row: the recipient's delivery.
+            category: the category of the mail for this person.
+            now: seconds since the epoch, for the Date.
+
+        Raises:
+            RenderError, HeaderRefused: a value of this recipient cannot be rendered.
+            NoWayOut: the message does not show how to leave the mail.
+        """
+        address = current_address(row.standing)
+        if address is None:
+            raise AssertionError("nobody without an address is decided to be sent to")
+        if category.mandatory and row.name and has_autolink(row.name):  # an older name; intake refuses such names now
+            row = replace(row, name=None)
+        switches = self.policy.switches_for(row.standing.collected_under, row.standing.country)
+        personal = self._personal_values(row, category, switches)
+        level = self.counting.tracking_level_of(row.standing, category, switches)
+        if level not in (None, "mailing"):
+            personal |= self.counting.personal_tracking_values(row, level)
+        values = {**self._texts, **personal}
+        blank = self._compiled_message(row, category, service_footer_of_category(category, switches), level, values)
+        message_id = self._links.make_message_id(self.facts.id, row.recipient_id, self.policy.domain)
+        recipient = addr_spec(address, "To")
+        content = blank.fill_message(
+            to=recipient,
+            name=row.name,
+            message_id=message_id,
+            date=now,
+            unsubscribe_url=personal["unsubscribe_url"],
+            values=values,
+        )
+        message_id = message_id[1:-1]
+        sender = self._links.bounce_address(self.facts.id, row.recipient_id, self.policy.domain)
+        outgoing = OutgoingMessage(sender, recipient, content, message_id.partition("@")[0], is_canonical=True)
+        return RenderedMessage(outgoing, message_id, blank.fields)
+
+    def text_digest(self, row: DeliveryRow) -> bytes | None:
+        """Returns a digest of the text that a recipient gets: the message without its address, ids and personal links.
+
+        Two accounts with one address get one copy if their digests are the same. In optional mail the name in the
+        greeting and the language do not change the digest; in mandatory mail they do.
+
+        Returns:
+            None if a value of this recipient cannot be rendered.
+        """
+        category = self.category
+        if category.is_optional:
+            row = replace(row, name=None, locale=None)
+        personal = self._personal_values(row, category, self.policy.switches)
+        personal |= {name: _ANY_LINK for name, value in personal.items() if name in _OWN_LINKS and value}
+        values = {**self._texts, **personal}
+        try:
+            footer, url = service_footer_of_category(category, self.policy.switches), personal["unsubscribe_url"]
+            blank = self._compiled_message(row, category, footer, None, values)
+            content = blank.fill_message(
+                to=_ANYBODY, name=None, message_id="<any>", date=0, unsubscribe_url=url, values=values
+            )
+        except (RenderError, HeaderRefused, NoWayOut):
+            return None
+        return hashlib.sha256(content).digest()
+
+    def _compiled_message(
+        self, row: DeliveryRow, category: Category, footer: ServiceFooter, level: str | None, values: dict[str, Any]
+    ) -> CompiledMessage:
+        """Returns a compiled message that lacks only values, shared if possible; otherwise one for this person."""
+        locale = self.template.choose_locale(row.locale, self._spoken)
+        words = self.template.date_locale_for(row.locale, locale)
+        names = tuple(values) if row.context else ()
+        lives_in = row.standing.country or country_of_locale(row.locale)
+        mark = mark_for_countries(self.policy.advertising_marks, lives_in) if category.markets else None
+        key = locale, words, category.name, footer, level, mark, names, *map(form_key_of_value, values.values())
+        blanks, key = (self._shared, (*self._like, *key)) if self._like else (self._blanks, key)
+        blank = blanks.get(key)
+        if blank is None:
+            same = self._shared_values(row, locale, footer, level)
+            form = self.template.render_form(locale, same, values)
+            is_own = form is None
+            form = add_advertising_marks(
+                form or self._personal_form(locale, {**same, **values}), mark, category, locale
+            )
+            if faults := self._way_out_faults(form, category, footer, locale, same, values):
+                raise NoWayOut("; ".join(faults))
+            fields = personal_data_kinds(self.template, {**same, **values})
+            if is_own:
+                return self._static_parts(category).compile_message(form, fields)
+            if len(blanks) >= MOST_BLANKS:
+                blanks.clear()
+            blank = blanks[key] = self._static_parts(category).compile_message(form, fields)
+        return blank
+
+    def _personal_form(self, locale: str, values: dict[str, Any]) -> MergeForm:
+        """Renders a message for one person, as a form without slots."""
+        rendered = self.template.render(locale, values)
+        return MergeForm((rendered.subject,), (rendered.html,), (rendered.text,))
+
+    def _way_out_faults(
+        self,
+        form: MergeForm,
+        category: Category,
+        footer: ServiceFooter,
+        locale: str,
+        same: dict[str, Any],
+        values: dict[str, Any],
+    ) -> list[str]:
+        """Returns the faults of a message's ways out: links and addresses that a reader would not see."""
+        if category.is_optional:
+            link = values["unsubscribe_url"]
+            return [
+                *missing_way_out_faults(print_form(form, values), category, link, self.policy.controller.postal_address)
+            ]
+        if footer == "none":
+            return []
+        silent = None
+        if footer == "deactivate":
+            less = {**same, "service_footer": "none"}
+            bare = self.template.render_form(locale, less, values) or self._personal_form(locale, {**less, **values})
+            silent = print_form(bare, values)
+        return [*service_footer_faults(print_form(form, values), silent, footer, values.get("leave_url"))]
+
+    def _shareable_texts_and_key(self) -> tuple[dict[str, str], tuple[object, ...]] | None:
+        """Returns the texts that can be filled into a shared form, and a key of the rest. None: it shares no form.
+
+        Mailings with the same key share their forms, so that many mailings to one recipient each are not all rendered.
+        A mailing to many recipients is rendered once with all its texts instead.
+        """
+        facts, uses = self.facts, self.template.uses
+        pixel = self.counting.big_enough and "pixel_url" in uses
+        if facts.audience_size > FEW or facts.partner or facts.attachments or TRACKED in uses or pixel:
+            return None
+        bent = self.template.bent
+        stated = values_without_members({"reason": facts.reason, **facts.context})
+        texts = {name: text for name, text in stated.items() if isinstance(text, str) and name not in bent}
+        rest = {name: value for name, value in stated.items() if name not in texts}
+        kind = facts.brand, self.template.version, facts.campaign, facts.reply_to, facts.topic, *texts
+        given = {name: value for name, value in rest.items() if value is not None}
+        return texts, (*kind, tuple(rest), to_json(given) if given else None)
+
+    def _personal_values(self, row: DeliveryRow, category: Category, switches: Switches) -> dict[str, Any]:
+        """Returns the values of this person alone. Links that the template does not use are left out."""
+        brand, mailing_id, uses, id_ = self.facts.brand, self.facts.id, self.template.uses, row.recipient_id
+        generation = row.standing.generation
+        personal: dict[str, Any] = {NAME: row.name, "unsubscribe_url": None}
+        if row.context:
+            personal |= {name: value for name, value in row.context.items() if name not in RESERVED}
+            if row.context.get("profile") and not is_personalisation_refused(row.standing):
+                personal["profile"] = row.context["profile"]
+        if self.names_members:
+            personal |= self._member_name_values(row)
+        if category.is_optional:
+            token = UnsubscribeToken(brand, id_, category.name, mailing_id, generation)
+            personal["unsubscribe_url"] = self._links.unsubscribe_link(token)
+        elif "leave_url" in uses and service_footer_of_category(category, switches) == "leave":
+            personal["leave_url"] = self._links.unsubscribe_link(
+                UnsubscribeToken(brand, id_, SERVICE, mailing_id, generation)
+            )
+        if "report_url" in uses:
+            personal["report_url"] = self._links.recipient_report_link(
+                RecipientReportToken(brand, id_, mailing_id, generation)
+            )
+        if "preferences_url" in uses:
+            personal["preferences_url"] = self._links.preferences_link(PreferencesToken(brand, id_, generation))
+        return personal
+
+    def _member_name_values(self, row: DeliveryRow) -> dict[str, str]:
+        """Returns the names of the members that the mail names; neutral words for members without a name to show."""
+        inviter = {"inviter": member_reference(self.facts.inviter)} if self._shows_inviter else {}
+        return names_of_members(
+            {**self.facts.context, **(row.context or {}), **inviter},
+            self.names,
+            self.template.choose_locale(row.locale, self._spoken),
+        )
+
+    def _shared_values(self, row: DeliveryRow, locale: str, footer: ServiceFooter, level: str | None) -> dict[str, Any]:
+        """Returns the values that several recipients share: the context, overridden by the pipeline's own values."""
+        return {
+            **context_in_locale(self.facts.context, self._by_language, locale),
+            **self._same_for_all,
+            "recipient": RecipientValues(row.name, row.locale),
+            "profile": {},
+            "service_footer": footer,
+            "leave_url": None,
+            **(self.counting.shared_tracking_values(row) if level == "mailing" else NOT_COUNTED),
+        }
+
+    def _static_parts(self, category: Category) -> StaticMessageParts:
+        """Returns the static parts of all messages of one category, which are made once.
+
+        A mailing may have two categories.
+        """
+        skeleton = self._skeletons.get(category.name)
+        if skeleton is None:
+            facts, policy = self.facts, self.policy
+            head = MailingHeaders(
+                policy.sender_of(category),
+                facts.brand,
+                policy.domain,
+                category,
+                facts.campaign,
+                facts.reply_to,
+                facts.attachments,
+                policy.name,
+                facts.topic,
+            )
+            skeleton = self._skeletons[category.name] = StaticMessageParts(head)
+        return skeleton
+
+    def _partner_identity(self) -> SenderValues | None:
+        """Returns the id and the name of the partner for whom the brand mails, or None."""
+        found = (one for one in self.policy.partners if one.id == self.facts.partner)
+        return next((SenderValues(one.id, one.name) for one in found), None)
+
+
+@rule("plain-promotions", "peerstream-12; GDPR Art. 21(2)", idle=False, sees=("standing.personalisation_refused",))
+def is_personalisation_refused(standing: Standing) -> bool:
+    """A person who refused personalisation gets the same template with an empty profile."""
+    return standing.personalisation_refused
+
+
+@rule("address-at-hand-over", "interpals-19; GDPR Art. 5(1)(d)")
+def current_address(standing: Standing) -> str | None:
+    """Mail goes to the address that is on record when it is handed over, never to that of the event."""
+    return standing.address
+
+
+class UnknownTemplate(LookupError):
+    """The brand or the template of a mailing no longer exists."""
+
+
+class RendererCache:
+    """The renderers of the mailings that this process works on.
+
+    Args:
+        policies: by brand. templates: all templates. links: makes links and ids.
+        sign: adds DKIM signatures; None if no domain has keys.
+    """
+
+    def __init__(
+        self,
+        policies: Mapping[str, Policy],
+        templates: TemplateLibrary,
+        links: SignedLinks,
+        sign: Sign | None,
+        keep: int = 200,
+    ) -> None:
+        self._policies = policies
+        self._templates = templates
+        self._links = links
+        self.sign = sign
+        self._keep = keep
+        self._presses: dict[Any, MailingRenderer] = {}
+        self._shared: dict[tuple[object, ...], CompiledMessage] = {}
+
+    def find_renderer(self, mailing_id: Any) -> MailingRenderer | None:
+        """Returns the renderer of a mailing, or None if it is not in the cache."""
+        return self._presses.get(mailing_id)
+
+    def is_template_version_deployed(self, facts: MailingFacts) -> bool:
+        """Tells whether the deployed template has the version that the mailing keeps."""
+        template = self._templates.get_template(facts.brand, facts.template)
+        return template is not None and template.version == facts.template_version
+
+    def add_renderer(self, facts: MailingFacts, source: str | None) -> MailingRenderer:
+        """Makes the renderer of a mailing. If the cache is full, removes the oldest renderer.
+
+        Args:
+            facts: the mailing.
+            source: the template's source that the mailing keeps; None to use the deployed template.
+
+        Raises:
+            UnknownTemplate: no policy lets the brand send the category, or the template does not exist.
+        """
+        policy = self._policies.get(facts.brand)
+        if policy is None or facts.category not in policy.terms:
+            raise UnknownTemplate(f"mailing {facts.id}: no policy lets {facts.brand} send {facts.category} mail")
+        template = (
+            compile_stored_source(policy, facts.template, source)
+            if source
+            else self._templates.get_template(facts.brand, facts.template)
+        )
+        if template is None:
+            raise UnknownTemplate(f"mailing {facts.id}: {facts.brand}/{facts.template} is not among the templates")
+        press = MailingRenderer(facts, policy, template, self._links, self._shared)
+        press.names_members |= source is not None  # its types are not kept
+        if len(self._presses) >= self._keep:
+            self._presses.pop(next(iter(self._presses)))
+        self._presses[facts.id] = press
+        return press

@@ -1,0 +1,116 @@
+"""The stores and counters of the web, and the dependencies that pass them to routes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from mailer.actions.account_events import AccountStoresOpener
+from mailer.actions.confirmation_requests import ConfirmationParts
+from mailer.actions.confirmations import ConfirmationStores
+from mailer.event_reader import EventReader
+from mailer.events import MessageEvent
+from mailer.policy.policy_file import Policy
+from mailer.ports.consents import ConsentStore
+from mailer.ports.inviters import InviterPauses
+from mailer.ports.mail_origins import MailOriginReader
+from mailer.ports.mailings import MailingStore
+from mailer.ports.open_counts import OpenAndClickCounter
+from mailer.ports.outbox import Outbox
+from mailer.ports.pending_requests import PendingRequests
+from mailer.ports.publishers import PublisherStore
+from mailer.ports.reports import ReportStore
+from mailer.ports.rights import RightsStore
+from mailer.ports.standings import StandingStore
+from mailer.ports.suppressions import SuppressionStore
+from mailer.rendering.signed_links import SignedLinks
+
+
+@dataclass(frozen=True, slots=True)
+class WebContext:
+    """The stores, policies and links that the pages and the API use.
+
+    Attributes:
+        public_url: the public address of the site, such as `https://mail.example.org`.
+        policies: the current policies, by brand.
+        desks: opens the stores that account events change.
+        admit: checks an event against policies and templates; raises `EventRefused`.
+        registry: the registry of the site's own counters.
+    """
+
+    public_url: str
+    links: SignedLinks
+    policies: Mapping[str, Policy]
+    standings: StandingStore
+    consents: ConsentStore
+    suppressions: SuppressionStore
+    wishes: PendingRequests
+    inviters: InviterPauses
+    origins: MailOriginReader
+    opens: OpenAndClickCounter
+    mailings: MailingStore
+    reports: ReportStore
+    rights: RightsStore
+    desks: AccountStoresOpener
+    outbox: Outbox
+    publishers: PublisherStore
+    admit: Callable[[MessageEvent], object]
+    registry: CollectorRegistry
+    reader: EventReader = field(default_factory=EventReader)
+
+    @property
+    def confirmation_parts(self) -> ConfirmationParts:
+        """Returns the links and the store that a confirmation request needs."""
+        return ConfirmationParts(self.links, self.wishes)
+
+    @property
+    def confirmation_stores(self) -> ConfirmationStores:
+        """Returns the stores that a confirmation may change."""
+        return ConfirmationStores(self.wishes, self.consents, self.standings, self.suppressions)
+
+
+class WebCounters:
+    """The site's counters. Labels come from short fixed lists: never a token, an address or a path."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Registers the counters."""
+        self.requests = Counter(
+            "mailer_http_requests", "Requests, by route and status.", ["method", "route", "status"], registry=registry
+        )
+        self.seconds = Histogram(
+            "mailer_http_request_seconds",
+            "Duration of requests, by route and status.",
+            ["route", "status"],
+            registry=registry,
+        )
+        self.opt_outs = Counter(
+            "mailer_opt_outs", "Opt-outs by link; * is everything optional.", ["brand", "scope"], registry=registry
+        )
+        self.opens = Counter(
+            "mailer_opens",
+            "Fetches of a pixel, by people and by machines, counted once their hour is over.",
+            ["by"],
+            registry=registry,
+        )
+        self.clicks = Counter(
+            "mailer_clicks",
+            "Clicks on tracked links, by people and by machines, counted once their hour is over.",
+            ["by"],
+            registry=registry,
+        )
+
+
+async def _context_of_request(request: Request) -> WebContext:
+    site: WebContext = request.app.state.site
+    return site
+
+
+async def _counters_of_request(request: Request) -> WebCounters:
+    meters: WebCounters = request.app.state.meters
+    return meters
+
+
+TheSite = Annotated[WebContext, Depends(_context_of_request)]
+TheMeters = Annotated[WebCounters, Depends(_counters_of_request)]
