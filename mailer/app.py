@@ -75,7 +75,7 @@ from mailer.processors import smtp_processor
 from mailer.processors.capture_server import CaptureFolder, CaptureServer
 from mailer.processors.json_posting import post_json
 from mailer.rendering.event_checks import check_event
-from mailer.rendering.mailing_renderer import RendererCache
+from mailer.rendering.renderer_cache import RendererCache
 from mailer.rendering.template_library import TemplateLibrary
 from mailer.runtime.operator_port import OperatorPort
 from mailer.runtime.readiness import Readiness

@@ -8,16 +8,17 @@ from typing import Any
 
 from mailer.pipeline.block_pauses import BlockPauses
 from mailer.pipeline.deduplication import Key
+from mailer.pipeline.delivery_steps import DeliveryStep
 from mailer.pipeline.preparation import SendChecks, WindowPreparation
 from mailer.pipeline.routing import ProcessorRoutes
-from mailer.pipeline.transitions import DeliveryStep
 from mailer.policy.outcome import Outcome
 from mailer.ports.deliveries import DeliveryRow, SharedTextCarrier
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Processor
 from mailer.ports.rates import AdmittedMessages, SendRequest
 from mailer.ports.stream_pauses import StreamPause
-from mailer.rendering.mailing_renderer import MailingRenderer, RendererCache
+from mailer.rendering.mailing_renderer import MailingRenderer
+from mailer.rendering.renderer_cache import RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from tests.factories import KEY, make_event, new_mailing, policies, templates
 from tests.halts import FakeHalts

@@ -23,7 +23,7 @@ from mailer.ports.standings import StandingFlag
 from mailer.ports.uuids import uuid7
 from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.rendering.event_checks import check_event
-from mailer.rendering.mailing_renderer import RendererCache
+from mailer.rendering.renderer_cache import RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from tests.factories import World, make_event, policies, templates
 from tests.integration.web_world import PUBLIC_URL, browse

@@ -10,8 +10,9 @@ from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.consents import Consent
 from mailer.ports.pending_requests import ConfirmationMail, PendingRequest, PendingRequests
 from mailer.rendering.autolinks import has_autolink
+from mailer.rendering.link_tokens import ConfirmToken
 from mailer.rendering.promotional_words import promotional_words
-from mailer.rendering.signed_links import ConfirmToken, SignedLinks
+from mailer.rendering.signed_links import SignedLinks
 
 CONFIRMATION = "confirm-subscription"
 """The template of the mail that asks for a confirmation."""

@@ -13,7 +13,7 @@ from mailer.ports.consents import CONFIRMED, ConsentStore
 from mailer.ports.pending_requests import PendingRequest, PendingRequests, RequestedAct
 from mailer.ports.standings import StandingFlag, StandingStore
 from mailer.ports.suppressions import SuppressionStore
-from mailer.rendering.signed_links import ConfirmToken
+from mailer.rendering.link_tokens import ConfirmToken
 
 _FLAGS = {
     RequestedAct.PERSONALISED: (StandingFlag.PERSONALISATION_REFUSED, False),

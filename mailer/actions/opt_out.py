@@ -9,7 +9,7 @@ from mailer.policy.scopes import category_of_scope, describe_opt_out_scopes, is_
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.standings import OptOutResult, StandingStore
 from mailer.ports.suppressions import SuppressionStore
-from mailer.rendering.signed_links import UndoToken
+from mailer.rendering.link_tokens import UndoToken
 
 UNDO_WITHIN = timedelta(minutes=10)
 """The time in which the page "you are unsubscribed" can undo the opt-out."""

@@ -15,7 +15,8 @@ from mailer.pipeline.release_preview import ReleasePreview, preview_release
 from mailer.ports.halts import MailingControlRefused
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
 from mailer.rendering.localized_texts import describe_missing_languages
-from mailer.rendering.mailing_renderer import MailingRenderer, RendererCache, UnknownTemplate
+from mailer.rendering.mailing_renderer import MailingRenderer
+from mailer.rendering.renderer_cache import RendererCache, UnknownTemplate
 
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="Its own id, or its event's.")]
 

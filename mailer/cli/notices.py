@@ -31,7 +31,7 @@ from mailer.ports.halts import MailingControlRefused
 from mailer.ports.notices import WAITING, Notice, NoticeAddressee, NoticeChangeRefused, NoticeFilter, NoticeState
 from mailer.postgres.notices import PostgresNotices
 from mailer.rendering.headers import HeaderRefused
-from mailer.rendering.mailing_renderer import RendererCache, UnknownTemplate
+from mailer.rendering.renderer_cache import RendererCache, UnknownTemplate
 from mailer.rendering.template_library import RenderError
 from mailer.rendering.way_out import NoWayOut
 from mailer.runtime.private_files import open_private_file

@@ -80,38 +80,7 @@ def list_(json: AsJson = False) -> None:
         )
         return
     _print_states_and_pauses(states, streams)
-    print_table(
-        ("brand", "processor", "country", "contract", "hand-overs", "first", "last"),
-        [
-            (
-                h.brand,
-                h.processor,
-                h.country,
-                h.contract,
-                h.handovers,
-                format_utc_time(h.first_at),
-                format_utc_time(h.last_at),
-            )
-            for h in holders
-        ],
-        "Were handed data",
-    )
-    print_table(
-        ("mailing", "processor", "due since", "confirmed", "noted by"),
-        [
-            (p.mailing_id, p.processor, format_utc_time(p.due_at), format_utc_time(p.confirmed_at), p.confirmed_by)
-            for p in purges
-        ],
-        "Are to keep nothing of a mailing",
-    )
-    print_table(
-        ("recipient", "processor", "due until", "confirmed", "noted by"),
-        [
-            (k.recipient_id, k.processor, format_utc_time(k.due_at), format_utc_time(k.confirmed_at), k.confirmed_by)
-            for k in keepers
-        ],
-        "Are to erase a person",
-    )
+    _print_duties(holders, purges, keepers)
     stop_start.print_halts(paused)
 
 
@@ -185,6 +154,41 @@ def confirm_erasure(
 def _require_person_name(by: str) -> None:
     if not by.strip() or not by.isprintable():
         exit_with_error("--by needs the name of a person: it stands in the ledger", 2)
+
+
+def _print_duties(holders: list[ProcessorHoldingData], purges: list[PurgeDuty], keepers: list[ErasureDuty]) -> None:
+    print_table(
+        ("brand", "processor", "country", "contract", "hand-overs", "first", "last"),
+        [
+            (
+                h.brand,
+                h.processor,
+                h.country,
+                h.contract,
+                h.handovers,
+                format_utc_time(h.first_at),
+                format_utc_time(h.last_at),
+            )
+            for h in holders
+        ],
+        "Were handed data",
+    )
+    print_table(
+        ("mailing", "processor", "due since", "confirmed", "noted by"),
+        [
+            (p.mailing_id, p.processor, format_utc_time(p.due_at), format_utc_time(p.confirmed_at), p.confirmed_by)
+            for p in purges
+        ],
+        "Are to keep nothing of a mailing",
+    )
+    print_table(
+        ("recipient", "processor", "due until", "confirmed", "noted by"),
+        [
+            (k.recipient_id, k.processor, format_utc_time(k.due_at), format_utc_time(k.confirmed_at), k.confirmed_by)
+            for k in keepers
+        ],
+        "Are to erase a person",
+    )
 
 
 def _print_states_and_pauses(states: list[ProcessorState], streams: list[StreamPause]) -> None:

@@ -5,7 +5,8 @@ from datetime import datetime
 from uuid import UUID
 
 from mailer.pipeline.deduplication import Key
-from mailer.pipeline.transitions import BUG, DeliveryStep, hold_for_bug
+from mailer.pipeline.delivery_steps import DeliveryStep
+from mailer.pipeline.transitions import BUG, hold_for_bug
 from mailer.policy.category import CATEGORIES
 from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow, DeliveryState, DeliveryStore
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry

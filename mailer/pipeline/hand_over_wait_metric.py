@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from mailer.pipeline.transitions import SendStep
+from mailer.pipeline.delivery_steps import SendStep
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.runtime.histograms import BulkObservationHistogram

@@ -19,7 +19,8 @@ from mailer.pipeline.preparation import SendChecks, WindowPreparation
 from mailer.pipeline.small_mailing_reach import record_reach_of_small_mailings
 from mailer.ports.deliveries import Claim, DeliveryStore
 from mailer.ports.mailings import MailingFacts, MailingStore
-from mailer.rendering.mailing_renderer import MailingRenderer, RendererCache, UnknownTemplate
+from mailer.rendering.mailing_renderer import MailingRenderer
+from mailer.rendering.renderer_cache import RendererCache, UnknownTemplate
 from mailer.rendering.template_library import TemplateError
 from mailer.runtime.error_kinds import ErrorKind, classify_error
 from mailer.telemetry import LEFT_TO_OTHERS, log

@@ -12,8 +12,9 @@ from mailer.actions.refusal_judgement import RefusalJudge, WindowRefusalJudgemen
 from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.pipeline.deduplication import Key
 from mailer.pipeline.delivery_moves import log_late_outcomes, move_unchanged_deliveries
+from mailer.pipeline.delivery_steps import DeliveryStep, SendStep, Transition
 from mailer.pipeline.lease_renewal import ClaimLease
-from mailer.pipeline.transitions import DeliveryStep, SendStep, Transition, transition_after_outcome
+from mailer.pipeline.transitions import transition_after_outcome
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.deliveries import Claim, DeliveryRow, DeliveryStore, LockWaitTimedOut
 from mailer.runtime.error_kinds import ErrorKind, classify_error, error_place

@@ -1,21 +1,27 @@
 """From decisions and outcomes to moves and ledger entries. Pure functions, without I/O."""
 
-import hashlib
 import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from mailer.actions.refusal_judgement import QUARANTINED
+from mailer.pipeline.delivery_entries import (
+    build_delivery_entry,
+    encryption_record,
+    hand_over_record,
+    reply_text,
+    send_decision_entry,
+)
+from mailer.pipeline.delivery_steps import DeliveryStep, PlannedMessage, SendStep, Transition
 from mailer.pipeline.routing import NoRoute
 from mailer.policy.category import Category, Lane
 from mailer.policy.deciding import decide
 from mailer.policy.decision import EXPIRED, Decision, Divert, Hold, Send, Suppress
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.required_frequency_counts import is_category_counted
-from mailer.policy.rule_registry import rule
 from mailer.policy.standing import WRITTEN
-from mailer.ports.deliveries import NO_WAY_OUT, SET_UP, DeliveryMove, DeliveryRow, DeliveryState, SharedTextIntent
+from mailer.ports.deliveries import NO_WAY_OUT, SET_UP, DeliveryMove, DeliveryRow, DeliveryState
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Processor
@@ -36,52 +42,6 @@ UNUSABLE = timedelta(hours=1)
 FORBIDDEN = timedelta(days=1)
 """The time after which a notice is written instead, if the policy forbids it to every processor. Operators are warned
 at once, and have a day to repair the policy. A legal deadline of 72 hours may be running (GDPR Art. 33)."""
-
-
-class Transition(NamedTuple):
-    """The move of one delivery, and its ledger entries."""
-
-    move: DeliveryMove
-    entries: tuple[LedgerEntry, ...]
-
-
-@dataclass(slots=True)
-class DeliveryStep:
-    """The result of a decision about a row. No code changes it; `frozen` would make its creation five times slower.
-
-    Attributes:
-        category: the category of the mail for this person.
-    """
-
-    row: DeliveryRow
-    press: MailingRenderer
-    category: Category
-    change: Transition
-
-
-@dataclass(slots=True)
-class SendStep(DeliveryStep):
-    """The intent to hand a message over.
-
-    Attributes:
-        wanted: the request for rate tokens that was granted.
-    """
-
-    processor: Processor
-    wanted: SendRequest
-    printed: RenderedMessage
-
-
-@dataclass(slots=True)
-class PlannedMessage:
-    """A delivery that may be sent: its processor, its request for rate tokens, and its text for a shared address."""
-
-    row: DeliveryRow
-    press: MailingRenderer
-    send: Send
-    processor: Processor
-    wanted: SendRequest
-    carries: SharedTextIntent | None = None
 
 
 def plan_message(row: DeliveryRow, press: MailingRenderer, send: Send, processor: Processor) -> PlannedMessage:
@@ -124,7 +84,7 @@ def step_if_unroutable_too_long(
     if category.written_fallback:
         return step_for_decision(row, press, Divert(WRITTEN, route.reason, rule_name, press.policy.version))
     state, reason, _ = state_when_given_up(category, route.reason)
-    entry = _build_ledger_entry(
+    entry = build_delivery_entry(
         EntryKind.DECISION, row, press, category, reason=reason, rule=rule_name, policy=press.policy.version
     )
     return DeliveryStep(row, press, category, Transition(_build_row_move(row, state, reason), (entry,)))
@@ -143,7 +103,7 @@ def step_for_decision(row: DeliveryRow, press: MailingRenderer, decision: Suppre
         case _:
             assert_never(decision)
     category = press.category
-    entry = _build_ledger_entry(
+    entry = build_delivery_entry(
         EntryKind.DECISION, row, press, category, reason=reason, rule=decision.rule, policy=decision.policy
     )
     copy_of = row.standing.copy_of if state is DeliveryState.SUPPRESSED else None
@@ -188,20 +148,20 @@ def step_with_intent(draft: PlannedMessage, printed: RenderedMessage) -> SendSte
         invites=category.invites,
         carries=draft.carries,
     )
-    entries = (_send_decision_entry(draft), handed) if handed else (_send_decision_entry(draft),)
+    entries = (send_decision_entry(draft), handed) if handed else (send_decision_entry(draft),)
     return SendStep(row, press, category, Transition(move, entries), draft.processor, draft.wanted, printed)
 
 
 def step_after_render_error(draft: PlannedMessage, error: RenderError | HeaderRefused) -> DeliveryStep:
     """Returns the step of a delivery that fails or is diverted because a value of the recipient cannot be rendered."""
     row, category = draft.row, draft.send.category
-    outcome = _build_ledger_entry(
+    outcome = build_delivery_entry(
         EntryKind.OUTCOME, row, draft.press, category, reason="render_error", reply=str(error)
     )
     state, reason, _ = state_of_undeliverable(category, "render_error")
     # Checked like an intent: if an erasure has just deleted the values, the row is decided again instead of failing.
     move = _build_row_move(row, state, reason, version=row.standing.version)
-    return DeliveryStep(row, draft.press, category, Transition(move, (_send_decision_entry(draft), outcome)))
+    return DeliveryStep(row, draft.press, category, Transition(move, (send_decision_entry(draft), outcome)))
 
 
 def hold_without_visible_opt_out(draft: PlannedMessage, error: NoWayOut) -> DeliveryStep:
@@ -214,9 +174,9 @@ def hold_without_visible_opt_out(draft: PlannedMessage, error: NoWayOut) -> Deli
     row = draft.row
     reason = f"{DeliveryState.HELD.value} {NO_WAY_OUT}"
     category = draft.send.category
-    outcome = _build_ledger_entry(EntryKind.OUTCOME, row, draft.press, category, reason=reason, reply=str(error))
+    outcome = build_delivery_entry(EntryKind.OUTCOME, row, draft.press, category, reason=reason, reply=str(error))
     move = _build_row_move(row, DeliveryState.HELD, NO_WAY_OUT, version=row.standing.version)
-    return DeliveryStep(row, draft.press, draft.send.category, Transition(move, (_send_decision_entry(draft), outcome)))
+    return DeliveryStep(row, draft.press, draft.send.category, Transition(move, (send_decision_entry(draft), outcome)))
 
 
 def transition_after_outcome(
@@ -256,7 +216,7 @@ def transition_after_outcome(
         case _:
             assert_never(outcome.result)
     move = _build_row_move(row, state, reason, from_state=DeliveryState.INTENDED, due_at=due_at)
-    entry = _build_ledger_entry(
+    entry = build_delivery_entry(
         EntryKind.OUTCOME,
         row,
         step.press,
@@ -266,7 +226,7 @@ def transition_after_outcome(
         processor=step.processor.name,
         country=step.processor.country,
         contract=step.processor.contract,
-        reply=_reply_text(outcome),
+        reply=reply_text(outcome),
         message_id=step.printed.message_id,
     )
     return Transition(move, (entry,))
@@ -310,82 +270,6 @@ def state_when_given_up(category: Category, reason: str) -> tuple[DeliveryState,
     return state_of_undeliverable(category, f"gave_up {reason}")
 
 
-@rule("hand-over-record", "interpals-11, interpals-23; GDPR Art. 30(1)(d)")
-def hand_over_record(draft: PlannedMessage, printed: RenderedMessage) -> LedgerEntry | None:
-    """Each hand-over has a ledger row: processor, country, contract, purpose, the kinds of data, and the time."""
-    category, processor = draft.send.category, draft.processor
-    return _build_ledger_entry(
-        EntryKind.HAND_OVER,
-        draft.row,
-        draft.press,
-        category,
-        processor=processor.name,
-        country=processor.country,
-        contract=processor.contract,
-        purpose=draft.press.template.purpose,
-        fields=printed.fields,
-        reply=digest_of_mandatory_notice(category, printed.outgoing.content),
-        message_id=printed.message_id,
-    )
-
-
-@rule("notice-proof", "interpals-15, paltalk06-23, paltalk06-24, peerstream-03")
-def digest_of_mandatory_notice(category: Category, content: bytes) -> str | None:
-    """Of a notice that everyone must get, the ledger keeps the digest of each copy, as proof of what was told."""
-    return f"sha256:{hashlib.sha256(content).hexdigest()}" if category.tells_change else None
-
-
-@rule("encrypted-way", "interpals-29, paltalk06-27; GDPR Art. 32(1)(a)")
-def encryption_record(processor: Processor) -> str | None:
-    """Each message that was handed over has on record with which encryption it left, and that its relay was checked."""
-    return processor.weakest_encryption_used
-
-
-def _send_decision_entry(draft: PlannedMessage) -> LedgerEntry:
-    send = draft.send
-    reason = "send over_rate" if send.alarm else "send"
-    return _build_ledger_entry(
-        EntryKind.DECISION, draft.row, draft.press, send.category, reason=reason, rule=send.rule, policy=send.policy
-    )
-
-
-def _build_ledger_entry(
-    kind: EntryKind,
-    row: DeliveryRow,
-    press: MailingRenderer,
-    category: Category,
-    *,
-    reason: str | None = None,
-    rule: str | None = None,
-    policy: str | None = None,
-    processor: str | None = None,
-    country: str | None = None,
-    contract: str | None = None,
-    purpose: str | None = None,
-    fields: tuple[str, ...] | None = None,
-    reply: str | None = None,
-    message_id: str | None = None,
-) -> LedgerEntry:
-    return LedgerEntry(
-        kind,
-        press.facts.brand,
-        row.mailing_id,
-        row.recipient_id,
-        row.attempt,
-        category.name,
-        reason,
-        rule,
-        policy,
-        processor,
-        country,
-        contract,
-        purpose,
-        fields,
-        reply,
-        message_id,
-    )
-
-
 def _build_row_move(
     row: DeliveryRow,
     state: DeliveryState,
@@ -399,8 +283,3 @@ def _build_row_move(
     return DeliveryMove(
         row.mailing_id, row.recipient_id, row.attempt, from_state, state, reason, due_at, version, copy_of=copy_of
     )
-
-
-def _reply_text(outcome: Outcome) -> str | None:
-    text = f"{outcome.code or ''} {outcome.text}".strip()
-    return text or None

@@ -8,12 +8,13 @@ from operator import attrgetter
 from uuid import UUID
 
 from mailer.pipeline.deduplication import Key
+from mailer.pipeline.delivery_steps import DeliveryStep, SendStep
 from mailer.pipeline.hand_over_wait_metric import observe_waits_of_accepted
 from mailer.pipeline.lease_renewal import ClaimLease, gather_results_or_errors
 from mailer.pipeline.outcome_recorder import OutcomeRecorder
 from mailer.pipeline.preparation import PreparedWindow, SendChecks
 from mailer.pipeline.processor_conditions import is_refusal_of_us
-from mailer.pipeline.transitions import DeliveryStep, SendStep, transition_after_outcome
+from mailer.pipeline.transitions import transition_after_outcome
 from mailer.pipeline.urgent_first import URGENT
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.deliveries import DeliveryState

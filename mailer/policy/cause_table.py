@@ -10,8 +10,9 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.consent_validity import write_consent_days
 from mailer.policy.deciding import decide
 from mailer.policy.decision import Decision, Divert, Hold, Mailing, Send, Suppress
-from mailer.policy.policy_file import CategoryTerms, Policy, SendingHours
+from mailer.policy.policy_file import Policy
 from mailer.policy.policy_section import FrequencyCap
+from mailer.policy.policy_sections import CategoryTerms, SendingHours
 from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL, SHARING, Standing
 from mailer.policy.switches import Switches
 from mailer.policy.third_parties import Partner

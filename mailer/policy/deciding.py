@@ -14,6 +14,7 @@ from mailer.policy.decision import Decision, DecisionFacts, Mailing, Send
 from mailer.policy.policy_file import Policy
 from mailer.policy.rules import Verdict
 from mailer.policy.sending_hours import hold_until_mail_hours
+from mailer.policy.service_scope import category_if_product_unpaid
 from mailer.policy.standing import Standing
 
 
@@ -111,7 +112,7 @@ def explain_decision(facts: DecisionFacts) -> Iterator[RuleAnswer]:
 def collect_decision_facts(mailing: Mailing, standing: Standing, policy: Policy, now: datetime) -> DecisionFacts:
     """Collects the facts that the rules read about a person and a mailing."""
     switches = policy.switches_for(standing.collected_under, standing.country)
-    category = rules.category_if_product_unpaid(mailing, standing, switches) or mailing.category
+    category = category_if_product_unpaid(mailing, standing, switches) or mailing.category
     return DecisionFacts(mailing, standing, policy, now, category, switches)
 
 

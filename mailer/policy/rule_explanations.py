@@ -16,6 +16,7 @@ from mailer.policy.expected_mail import missing_basis_fields
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_versions import describe_versions
 from mailer.policy.rule_registry import RULES
+from mailer.policy.service_scope import category_if_product_unpaid
 from mailer.policy.standing import Standing
 from mailer.policy.switches import Switches, SwitchFloor
 
@@ -44,7 +45,7 @@ class RuleExplanation:
 
 def explain_rules_of_decision(facts: DecisionFacts) -> Iterator[RuleExplanation]:
     """Yields an explanation of each rule: first `service-scope`, then the rules of `decide`, last `service-rate`."""
-    scoped = rules.category_if_product_unpaid(facts.mailing, facts.standing, facts.switches)
+    scoped = category_if_product_unpaid(facts.mailing, facts.standing, facts.switches)
     yield _explain_rule("service-scope", facts, f"to this person it is {scoped.name} mail" if scoped else SILENT)
     for answer in explain_decision(facts):
         said = _decision_in_words(answer.verdict) if answer.asked else NOT_ASKED

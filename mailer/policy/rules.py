@@ -6,20 +6,17 @@ A rule reads a trait of a category (`Category.partners`, `Category.invites`, …
 from datetime import timedelta
 
 from mailer.policy.address_sources import FOR_SOMETHING_ELSE
-from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.consent_validity import NO_TERMS, legal_flaw_of_consent
-from mailer.policy.decision import EXPIRED, Decision, DecisionFacts, Divert, Hold, Mailing, Suppress
+from mailer.policy.decision import EXPIRED, Decision, DecisionFacts, Divert, Hold, Suppress
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import (
     EVERYTHING_OPTIONAL,
     SHARING,
     WRITTEN,
-    Standing,
     category_scope,
     partner_scope,
     purpose_scope,
 )
-from mailer.policy.switches import Switches
 
 Verdict = Decision | None
 
@@ -72,19 +69,6 @@ def _consent_flaw(facts: DecisionFacts, asked: str, reason: str) -> str | None:
         return reason
     terms = facts.policy.consent_validity_terms(standing.country)
     return None if terms is NO_TERMS else legal_flaw_of_consent(terms, standing.consent_days, asked, facts.now)
-
-
-@rule(
-    "service-scope",
-    "interpals-08, interpals-26, paltalk06-05; PROMISES: where they clash",
-    sees=("mailing.category.name", "mailing.product", "switches.service_scope", "standing.products"),
-)
-def category_if_product_unpaid(mailing: Mailing, standing: Standing, switches: Switches) -> Category | None:
-    """Under `service_scope = "paid"`, service mail to who does not pay for the product it is about is an update."""
-    other = mailing.category.without_product
-    if other and switches.service_scope == "paid" and not standing.pays_for(mailing.product):
-        return CATEGORIES[other]
-    return None
 
 
 @rule("closed-purposes", "interpals-02", sees=("mailing.category.name", "mailing.purpose"))

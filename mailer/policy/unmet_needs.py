@@ -12,7 +12,8 @@ from mailer.policy.switches import ORDER, is_weaker
 from mailer.policy.toml_lines import Path
 
 if TYPE_CHECKING:  # a policy asks for its needs when it is read
-    from mailer.policy.policy_file import CategoryTerms, Policy
+    from mailer.policy.policy_file import Policy
+    from mailer.policy.policy_sections import CategoryTerms
 
 MISSING = "missing"
 

@@ -358,8 +358,8 @@ def _counter_deltas(moves: Sequence[Sequence[Any]]) -> tuple[list[UUID], list[st
     kinds = Counter(zip(mailings, before, before_reasons, after, reasons, strict=True))
     deltas: Counter[tuple[UUID, str, str]] = Counter()
     for (mailing_id, from_state, from_reason, to_state, reason), n in kinds.items():
-        deltas[mailing_id, from_state.counted_as, from_reason] -= n
-        deltas[mailing_id, to_state.counted_as, reason] += n
+        deltas[mailing_id, from_state.state_counted_as, from_reason] -= n
+        deltas[mailing_id, to_state.state_counted_as, reason] += n
     keys = [key for key, n in deltas.items() if n]
     return (
         [key[0] for key in keys],

@@ -22,12 +22,13 @@ from mailer.rendering.advertising_marks import add_advertising_marks
 from mailer.rendering.autolinks import has_autolink
 from mailer.rendering.data_kinds import personal_data_kinds
 from mailer.rendering.headers import HeaderRefused, addr_spec
+from mailer.rendering.link_tokens import PreferencesToken, RecipientReportToken, UnsubscribeToken
 from mailer.rendering.localized_texts import context_in_locale, locales_with_texts, localized_texts
 from mailer.rendering.mail_merge import NAME, MergeForm, form_key_of_value
 from mailer.rendering.member_names import member_reference, members_in, names_of_members, values_without_members
 from mailer.rendering.message import CompiledMessage, MailingHeaders, StaticMessageParts
 from mailer.rendering.open_and_click_tracking import NOT_COUNTED, OpenAndClickTracking
-from mailer.rendering.signed_links import SERVICE, PreferencesToken, RecipientReportToken, SignedLinks, UnsubscribeToken
+from mailer.rendering.signed_links import SERVICE, SignedLinks
 from mailer.rendering.template_library import (
     RESERVED,
     TRACKED,
@@ -35,8 +36,6 @@ from mailer.rendering.template_library import (
     RenderError,
     SenderValues,
     Template,
-    TemplateLibrary,
-    compile_stored_source,
     service_footer_of_category,
 )
 from mailer.rendering.value_types import MEMBER
@@ -340,68 +339,3 @@ def is_personalisation_refused(standing: Standing) -> bool:
 def current_address(standing: Standing) -> str | None:
     """Mail goes to the address that is on record when it is handed over, never to that of the event."""
     return standing.address
-
-
-class UnknownTemplate(LookupError):
-    """The brand or the template of a mailing no longer exists."""
-
-
-class RendererCache:
-    """The renderers of the mailings that this process works on.
-
-    Args:
-        policies: by brand. templates: all templates. links: makes links and ids.
-        sign: adds DKIM signatures; None if no domain has keys.
-    """
-
-    def __init__(
-        self,
-        policies: Mapping[str, Policy],
-        templates: TemplateLibrary,
-        links: SignedLinks,
-        sign: Sign | None,
-        keep: int = 200,
-    ) -> None:
-        self._policies = policies
-        self._templates = templates
-        self._links = links
-        self.sign = sign
-        self._keep = keep
-        self._presses: dict[Any, MailingRenderer] = {}
-        self._shared: dict[tuple[object, ...], CompiledMessage] = {}
-
-    def find_renderer(self, mailing_id: Any) -> MailingRenderer | None:
-        """Returns the renderer of a mailing, or None if it is not in the cache."""
-        return self._presses.get(mailing_id)
-
-    def is_template_version_deployed(self, facts: MailingFacts) -> bool:
-        """Tells whether the deployed template has the version that the mailing keeps."""
-        template = self._templates.get_template(facts.brand, facts.template)
-        return template is not None and template.version == facts.template_version
-
-    def add_renderer(self, facts: MailingFacts, source: str | None) -> MailingRenderer:
-        """Makes the renderer of a mailing. If the cache is full, removes the oldest renderer.
-
-        Args:
-            facts: the mailing.
-            source: the template's source that the mailing keeps; None to use the deployed template.
-
-        Raises:
-            UnknownTemplate: no policy lets the brand send the category, or the template does not exist.
-        """
-        policy = self._policies.get(facts.brand)
-        if policy is None or facts.category not in policy.terms:
-            raise UnknownTemplate(f"mailing {facts.id}: no policy lets {facts.brand} send {facts.category} mail")
-        template = (
-            compile_stored_source(policy, facts.template, source)
-            if source
-            else self._templates.get_template(facts.brand, facts.template)
-        )
-        if template is None:
-            raise UnknownTemplate(f"mailing {facts.id}: {facts.brand}/{facts.template} is not among the templates")
-        press = MailingRenderer(facts, policy, template, self._links, self._shared)
-        press.names_members |= source is not None  # its types are not kept
-        if len(self._presses) >= self._keep:
-            self._presses.pop(next(iter(self._presses)))
-        self._presses[facts.id] = press
-        return press

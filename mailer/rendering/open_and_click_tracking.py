@@ -12,7 +12,8 @@ from mailer.policy.switches import Switches
 from mailer.policy.tracking import is_counted_anonymously, tracking_level
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
-from mailer.rendering.signed_links import ClickToken, OpenToken, SignedLinks
+from mailer.rendering.link_tokens import ClickToken, OpenToken
+from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import PERSONAL, TRACKED, Template
 
 NOT_COUNTED: Final[Mapping[str, None]] = {"pixel_url": None, TRACKED: None}

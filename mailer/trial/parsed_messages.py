@@ -10,7 +10,7 @@ from email.policy import compat32
 from html.parser import HTMLParser
 from typing import NamedTuple
 
-from mailer.rendering.signed_links import ClickToken, OpenToken
+from mailer.rendering.link_tokens import ClickToken, OpenToken
 from mailer.trial.case_facts import MailCase
 
 _VOID = frozenset({"br", "col", "hr", "img", "input", "link", "meta", "wbr"})

@@ -12,8 +12,9 @@ from mailer.policy.decision import Send
 from mailer.policy.policy_file import Policy
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
+from mailer.rendering.link_tokens import ClickToken, OpenToken
 from mailer.rendering.mailing_renderer import MailingRenderer
-from mailer.rendering.signed_links import ClickToken, OpenToken, SignedLinks
+from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import Template
 from mailer.trial.case_facts import make_case
 from mailer.trial.parsed_messages import ParsedMessage, VisiblePage, parse_headers_and_parts, parse_visible_page

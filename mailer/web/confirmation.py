@@ -12,7 +12,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import is_consent_scope, is_opt_out_scope
 from mailer.policy.standing import Standing
 from mailer.ports.pending_requests import PendingRequest, RequestedAct
-from mailer.rendering.signed_links import ConfirmToken
+from mailer.rendering.link_tokens import ConfirmToken
 from mailer.web.form_posts import METHODS, is_button_press, is_link_to_current_address, read_form
 from mailer.web.languages import PageLanguage
 from mailer.web.mail_choices import MailChoice, mail_choices_of_person, title_and_description_of

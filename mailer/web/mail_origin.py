@@ -19,7 +19,7 @@ from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.inviters import InviterPauses
 from mailer.ports.mail_origins import MailAndAddressOrigin
-from mailer.rendering.signed_links import RecipientReportToken
+from mailer.rendering.link_tokens import RecipientReportToken
 from mailer.telemetry import log
 from mailer.web.form_posts import METHODS, is_button_press, is_link_to_current_address, read_form
 from mailer.web.languages import PageLanguage

@@ -12,7 +12,7 @@ from mailer.policy.rule_registry import rule
 from mailer.policy.switches import Tracking
 from mailer.policy.tracking import tracking_level
 from mailer.ports.open_counts import OpenAndClickCounter, PixelOrLinkFetch
-from mailer.rendering.signed_links import ClickToken, OpenToken
+from mailer.rendering.link_tokens import ClickToken, OpenToken
 from mailer.telemetry import log
 from mailer.web.form_posts import is_link_to_current_address
 from mailer.web.machine_detection import is_machine

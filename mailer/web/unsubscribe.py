@@ -17,7 +17,8 @@ from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from mailer.ports.pending_requests import RequestedAct
 from mailer.ports.standings import OptOutResult
-from mailer.rendering.signed_links import SignedLinks, UndoToken, UnsubscribeToken
+from mailer.rendering.link_tokens import UndoToken, UnsubscribeToken
+from mailer.rendering.signed_links import SignedLinks
 from mailer.telemetry import log
 from mailer.web.form_posts import METHODS, Form, is_button_press, is_link_to_current_address, read_form
 from mailer.web.pages import (

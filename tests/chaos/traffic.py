@@ -16,7 +16,8 @@ from mailer.broker.event_publisher import EventPublisher
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.policy.category import CATEGORIES
 from mailer.ports.broker import BrokerUnavailable
-from mailer.rendering.signed_links import SignedLinks, UnsubscribeToken
+from mailer.rendering.link_tokens import UnsubscribeToken
+from mailer.rendering.signed_links import SignedLinks
 from tests.acceptance.samples import BRANDS, event
 from tests.chaos.facts import OptOut, Published
 from tests.chaos.journal import Journal

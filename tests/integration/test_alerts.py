@@ -18,7 +18,7 @@ from mailer.pipeline.processor_conditions import ConditionReporter, ProcessorCon
 from mailer.pipeline.queue_depths import read_queue_depths
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
-from mailer.rendering.mailing_renderer import RendererCache
+from mailer.rendering.renderer_cache import RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.runtime.line_writer import LineWriter
 from mailer.runtime.operator_port import OperatorPort

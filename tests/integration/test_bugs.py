@@ -18,7 +18,8 @@ from mailer.policy.outcome import Outcome
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.processor import OutgoingMessage, Permit
-from mailer.rendering.mailing_renderer import MailingRenderer, RendererCache
+from mailer.rendering.mailing_renderer import MailingRenderer
+from mailer.rendering.renderer_cache import RendererCache
 from mailer.telemetry import WORKER as METRICS
 from tests.factories import FakeProcessor, FakeReceived, World, person, plain_event, received, until
 

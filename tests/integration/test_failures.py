@@ -18,7 +18,7 @@ from mailer.pipeline import claim_run, handover, timekeeper, window_sender
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.mailings import NewMailing
 from mailer.ports.processor import OutgoingMessage, Permit
-from mailer.rendering.mailing_renderer import RendererCache
+from mailer.rendering.renderer_cache import RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template import Piece
 from mailer.rendering.template_library import TemplateLibrary

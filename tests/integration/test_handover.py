@@ -16,7 +16,7 @@ from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryState
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.ports.standings import StandingFlag
 from mailer.postgres.deliveries import PostgresDeliveries
-from mailer.rendering.mailing_renderer import RendererCache
+from mailer.rendering.renderer_cache import RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from tests.factories import ACCEPTED, BRAND, KEY, FakeProcessor, World, person, templates
 

@@ -18,7 +18,8 @@ from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, Standing
 from mailer.ports.pending_requests import RequestedAct
 from mailer.ports.rights import DataCorrection
 from mailer.ports.standings import StandingFlag
-from mailer.rendering.signed_links import SERVICE, PreferencesToken, RecipientReportToken, UndoToken, UnsubscribeToken
+from mailer.rendering.link_tokens import PreferencesToken, RecipientReportToken, UndoToken, UnsubscribeToken
+from mailer.rendering.signed_links import SERVICE
 from tests.factories import BRAND, World, person
 from tests.integration.web_world import browse
 from tests.letters import LINKS, consents

@@ -16,7 +16,7 @@ from mailer.ports.open_counts import PixelOrLinkFetch
 from mailer.ports.standings import StandingFlag
 from mailer.postgres.campaign_reports import PostgresCampaignReports
 from mailer.postgres.open_counts import PostgresOpenCounts
-from mailer.rendering.signed_links import ClickToken, OpenToken
+from mailer.rendering.link_tokens import ClickToken, OpenToken
 from tests.campaigns import mailed, members
 from tests.factories import BRAND, KEY, FakeProcessor, World, person
 from tests.hours import an_hour_later, clock_of, opens_of

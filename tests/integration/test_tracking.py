@@ -7,7 +7,7 @@ import pytest
 
 from mailer.policy.standing import TRACKING
 from mailer.ports.uuids import uuid7
-from mailer.rendering.signed_links import ClickToken, OpenToken
+from mailer.rendering.link_tokens import ClickToken, OpenToken
 from mailer.web.tracking import url_without_personal_parts
 from tests.campaigns import mailed, members
 from tests.factories import World

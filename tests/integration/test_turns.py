@@ -14,7 +14,8 @@ from mailer.actions.opt_out import record_opt_out
 from mailer.database.connections import TimeLimits, open_pool
 from mailer.ports.database_errors import StatementTimedOut
 from mailer.ports.uuids import uuid7
-from mailer.rendering.signed_links import SignedLinks, UnsubscribeToken
+from mailer.rendering.link_tokens import UnsubscribeToken
+from mailer.rendering.signed_links import SignedLinks
 from mailer.runtime.error_kinds import ErrorKind, classify_error
 from mailer.web.app import RETRY_SECONDS
 from tests.factories import BRAND, KEY, World, policies, until, waiting

@@ -17,7 +17,7 @@ from mailer.policy.outcome import Outcome
 from mailer.policy.required_frequency_counts import required_frequency_counts
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.postgres.deliveries import PostgresDeliveries
-from mailer.rendering.mailing_renderer import RendererCache
+from mailer.rendering.renderer_cache import RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from tests.campaigns import commands
 from tests.factories import BRAND, KEY, FakeProcessor, World, person, templates

@@ -12,14 +12,14 @@ import pytest
 from mailer.ports.broker import BrokerUnavailable
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.uuids import uuid7
-from mailer.rendering.signed_links import (
+from mailer.rendering.link_tokens import (
     ConfirmToken,
     OpenToken,
     PreferencesToken,
     RecipientReportToken,
-    SignedLinks,
     UnsubscribeToken,
 )
+from mailer.rendering.signed_links import SignedLinks
 from mailer.web import middleware
 from mailer.web.app import RETRY_SECONDS, openapi_document
 from mailer.web.server import serve_app

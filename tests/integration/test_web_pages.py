@@ -10,7 +10,7 @@ from mailer.actions import record_opt_out
 from mailer.policy.standing import TRACKING, Standing
 from mailer.policy.third_parties import Partner
 from mailer.ports.uuids import uuid7
-from mailer.rendering.signed_links import ConfirmToken, PreferencesToken, RecipientReportToken, UnsubscribeToken
+from mailer.rendering.link_tokens import ConfirmToken, PreferencesToken, RecipientReportToken, UnsubscribeToken
 from mailer.web.request_parsing import PAGES
 from tests.factories import BRAND, World, person
 from tests.integration.test_proxies import PUBLIC

@@ -7,7 +7,7 @@ import pytest
 
 from mailer.actions.consent import withdraw_consent
 from mailer.policy.standing import Standing
-from mailer.rendering.signed_links import RecipientReportToken
+from mailer.rendering.link_tokens import RecipientReportToken
 from tests.factories import BRAND, World, policies
 from tests.integration.test_consents import LINKS, give, said
 from tests.integration.web_world import browse

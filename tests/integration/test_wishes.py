@@ -19,7 +19,7 @@ from mailer.ports.pending_requests import BETWEEN_MAILS, PendingRequest, Request
 from mailer.ports.standings import StandingFlag
 from mailer.ports.suppressions import NewSuppression
 from mailer.rendering.event_checks import check_event
-from mailer.rendering.signed_links import ConfirmToken
+from mailer.rendering.link_tokens import ConfirmToken
 from tests.factories import World, policies, templates
 from tests.integration.test_consents import CONFIRMED, LINKS, WORDS, give, said, standing
 

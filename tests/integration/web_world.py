@@ -35,7 +35,8 @@ from mailer.postgres.account_stores import build_account_stores_opener
 from mailer.postgres.campaign_reports import PostgresCampaignReports
 from mailer.postgres.mail_origins import PostgresMailOrigins
 from mailer.rendering.event_checks import check_event
-from mailer.rendering.signed_links import OpenToken, SignedLinks, UnsubscribeToken
+from mailer.rendering.link_tokens import OpenToken, UnsubscribeToken
+from mailer.rendering.signed_links import SignedLinks
 from mailer.web.app import WebContext, create_app
 from tests import factories
 from tests.hours import opens_of

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from mailer.actions.suppression import import_suppressed_addresses
 from mailer.pipeline.handover import HandOver
 from mailer.ports.suppressions import NewSuppression
-from mailer.rendering.mailing_renderer import RendererCache
+from mailer.rendering.renderer_cache import RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from tests.accounts import ADA, mailed, processor, released, said
 from tests.factories import BRAND, KEY, World, person, plain_event, received, templates

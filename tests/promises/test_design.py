@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mailer.actions.suppression import object_to_marketing
-from mailer.policy.policy_file import SendingHours
+from mailer.policy.policy_sections import SendingHours
 from mailer.postgres.suppressions import PostgresSuppressions
 from tests.factories import BRAND, World, person
 

@@ -12,7 +12,7 @@ from mailer.actions.account_events import apply_account_event
 from mailer.events import EventRefused
 from mailer.policy.identity import Identity
 from mailer.ports.uuids import uuid7
-from mailer.rendering.signed_links import PreferencesToken
+from mailer.rendering.link_tokens import PreferencesToken
 from tests.factories import World, policies
 from tests.integration.web_world import browse
 from tests.letters import ADA, LINKS, consents, event_of, known, publish, stands, told

@@ -6,7 +6,7 @@ from shutil import copytree
 import pytest
 
 from mailer import bundled_files
-from mailer.rendering.mailing_renderer import RendererCache
+from mailer.rendering.renderer_cache import RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import TemplateError, TemplateLibrary
 from tests.factories import BRAND, KEY, World, person, policies, templates

@@ -11,7 +11,8 @@ import pytest
 from fastapi import FastAPI
 
 from mailer.policy.standing import TRACKING
-from mailer.rendering.signed_links import PreferencesToken, SignedLinks, UnsubscribeToken
+from mailer.rendering.link_tokens import PreferencesToken, UnsubscribeToken
+from mailer.rendering.signed_links import SignedLinks
 from mailer.web.app import create_app
 from tests.factories import KEY, World, templates
 from tests.hours import an_hour_later

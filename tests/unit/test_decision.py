@@ -14,8 +14,9 @@ from mailer.policy.consent_validity import write_consent_days
 from mailer.policy.deciding import ASKED, SEND, collect_decision_facts, decide, explain_decision
 from mailer.policy.decision import Decision, Divert, Hold, Mailing, Send, Suppress
 from mailer.policy.expected_mail import missing_basis_fields
-from mailer.policy.policy_file import CategoryTerms, Policy, SendingHours
+from mailer.policy.policy_file import Policy
 from mailer.policy.policy_section import FrequencyCap
+from mailer.policy.policy_sections import CategoryTerms, SendingHours
 from mailer.policy.required_frequency_counts import is_category_counted_for_somebody, required_frequency_counts
 from mailer.policy.rule_registry import RULES
 from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED, WRITTEN, Standing

@@ -16,8 +16,9 @@ from mailer.ports.deliveries import DeliveryRow
 from mailer.rendering.headers import addr_spec
 from mailer.rendering.jinja_environment import make_jinja_environment
 from mailer.rendering.mail_merge import NAME, MergeField, MergeForm, split_at_marks, transformed_names
-from mailer.rendering.mailing_renderer import MailingRenderer, RendererCache
+from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.message import MailingHeaders, StaticMessageParts
+from mailer.rendering.renderer_cache import RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import Template
 from mailer.rendering.transfer_encoding import quoted_piece, quoted_printable

@@ -6,18 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.signed_links import (
-    MAX_URL,
+from mailer.rendering.link_tokens import (
     BounceToken,
     ClickToken,
     ConfirmToken,
     OpenToken,
     PreferencesToken,
     RecipientReportToken,
-    SignedLinks,
     UndoToken,
     UnsubscribeToken,
 )
+from mailer.rendering.signed_links import MAX_URL, SignedLinks
 
 URL = "https://mail.example"
 LINKS = SignedLinks(URL + "/", ["newest", "oldest"])

@@ -17,15 +17,10 @@ from mailer.policy.standing import TRACKING, Standing
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
 from mailer.processors.smtp_transaction import SmtpExtensions, compose_transaction_or_outcome
-from mailer.rendering.mailing_renderer import MailingRenderer, RendererCache
-from mailer.rendering.signed_links import (
-    SERVICE,
-    ClickToken,
-    OpenToken,
-    RecipientReportToken,
-    SignedLinks,
-    UnsubscribeToken,
-)
+from mailer.rendering.link_tokens import ClickToken, OpenToken, RecipientReportToken, UnsubscribeToken
+from mailer.rendering.mailing_renderer import MailingRenderer
+from mailer.rendering.renderer_cache import RendererCache
+from mailer.rendering.signed_links import SERVICE, SignedLinks
 from tests.factories import KEY, policies, templates
 from tests.presses import facts_of
 

@@ -15,7 +15,8 @@ from mailer.policy.standing import Standing
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.uuids import uuid7
 from mailer.rendering.event_checks import check_event
-from mailer.rendering.mailing_renderer import MailingRenderer, RendererCache
+from mailer.rendering.mailing_renderer import MailingRenderer
+from mailer.rendering.renderer_cache import RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import TemplateLibrary
 from tests.factories import KEY, person

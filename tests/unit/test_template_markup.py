@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.rendering.allowed_markup import ATTRIBUTES, ELEMENTS, OWN_ATTRIBUTES, markup_faults, names_of_whole_links
-from mailer.rendering.signed_links import SignedLinks, UnsubscribeToken
+from mailer.rendering.link_tokens import UnsubscribeToken
+from mailer.rendering.signed_links import SignedLinks
 from tests.template_files import FILES, MANDATORY, faults, library, within
 
 PAGE = "news/body.html.j2"

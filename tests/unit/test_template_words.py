@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.policy.policy_file import CategoryTerms
+from mailer.policy.policy_sections import CategoryTerms
 from mailer.rendering.promotional_words import promotional_words
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailer.pipeline.delivery_steps import SendStep
 from mailer.pipeline.routing import NOT_ALLOWED
-from mailer.pipeline.transitions import LONGEST_RETRY, SendStep, retry_delay, transition_after_outcome
+from mailer.pipeline.transitions import LONGEST_RETRY, retry_delay, transition_after_outcome
 from mailer.policy.category import CATEGORIES
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.standing import Standing

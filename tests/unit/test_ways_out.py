@@ -7,7 +7,8 @@ import pytest
 
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import NO_WAY_OUT, DeliveryRow, DeliveryState
-from mailer.rendering.mailing_renderer import MailingRenderer, RendererCache
+from mailer.rendering.mailing_renderer import MailingRenderer
+from mailer.rendering.renderer_cache import RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import Template, compile_stored_source
 from tests.factories import KEY, FakeProcessor

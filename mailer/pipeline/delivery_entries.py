@@ -1,0 +1,96 @@
+"""The ledger entries of deliveries: decisions, hand-overs and outcomes, with what the law wants of each."""
+
+import hashlib
+
+from mailer.pipeline.delivery_steps import PlannedMessage
+from mailer.policy.category import Category
+from mailer.policy.outcome import Outcome
+from mailer.policy.rule_registry import rule
+from mailer.ports.deliveries import DeliveryRow
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.processor import Processor
+from mailer.rendering.mailing_renderer import MailingRenderer, RenderedMessage
+
+
+@rule("hand-over-record", "interpals-11, interpals-23; GDPR Art. 30(1)(d)")
+def hand_over_record(draft: PlannedMessage, printed: RenderedMessage) -> LedgerEntry | None:
+    """Each hand-over has a ledger row: processor, country, contract, purpose, the kinds of data, and the time."""
+    category, processor = draft.send.category, draft.processor
+    return build_delivery_entry(
+        EntryKind.HAND_OVER,
+        draft.row,
+        draft.press,
+        category,
+        processor=processor.name,
+        country=processor.country,
+        contract=processor.contract,
+        purpose=draft.press.template.purpose,
+        fields=printed.fields,
+        reply=digest_of_mandatory_notice(category, printed.outgoing.content),
+        message_id=printed.message_id,
+    )
+
+
+@rule("notice-proof", "interpals-15, paltalk06-23, paltalk06-24, peerstream-03")
+def digest_of_mandatory_notice(category: Category, content: bytes) -> str | None:
+    """Of a notice that everyone must get, the ledger keeps the digest of each copy, as proof of what was told."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}" if category.tells_change else None
+
+
+@rule("encrypted-way", "interpals-29, paltalk06-27; GDPR Art. 32(1)(a)")
+def encryption_record(processor: Processor) -> str | None:
+    """Each message that was handed over has on record with which encryption it left, and that its relay was checked."""
+    return processor.weakest_encryption_used
+
+
+def send_decision_entry(draft: PlannedMessage) -> LedgerEntry:
+    """Returns the entry of the decision to send; it says so if a person gets more service mail than is usual."""
+    send = draft.send
+    reason = "send over_rate" if send.alarm else "send"
+    return build_delivery_entry(
+        EntryKind.DECISION, draft.row, draft.press, send.category, reason=reason, rule=send.rule, policy=send.policy
+    )
+
+
+def build_delivery_entry(
+    kind: EntryKind,
+    row: DeliveryRow,
+    press: MailingRenderer,
+    category: Category,
+    *,
+    reason: str | None = None,
+    rule: str | None = None,
+    policy: str | None = None,
+    processor: str | None = None,
+    country: str | None = None,
+    contract: str | None = None,
+    purpose: str | None = None,
+    fields: tuple[str, ...] | None = None,
+    reply: str | None = None,
+    message_id: str | None = None,
+) -> LedgerEntry:
+    """Returns a ledger entry about one delivery. `category` is the one that the mail is to this person."""
+    return LedgerEntry(
+        kind,
+        press.facts.brand,
+        row.mailing_id,
+        row.recipient_id,
+        row.attempt,
+        category.name,
+        reason,
+        rule,
+        policy,
+        processor,
+        country,
+        contract,
+        purpose,
+        fields,
+        reply,
+        message_id,
+    )
+
+
+def reply_text(outcome: Outcome) -> str | None:
+    """Returns the reply of a relay, with its code, or None if there was none."""
+    text = f"{outcome.code or ''} {outcome.text}".strip()
+    return text or None
