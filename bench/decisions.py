@@ -17,7 +17,7 @@ from mailer.policy.consent_validity import write_consent_days
 from mailer.policy.deciding import decide
 from mailer.policy.decision import Mailing
 from mailer.policy.policy_file import Policy
-from mailer.policy.policy_section import FrequencyCap
+from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.standing import EVERY_PRODUCT, Standing
 
 DECISIONS = 100_000

@@ -387,11 +387,8 @@ async def open_world(
 
 async def waiting(pool: Pool) -> int:
     """How many connections to this database wait for a lock."""
-    found = await pool.fetchval(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    assert isinstance(found, int)
-    return found
+    statement = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    return int(await pool.fetchval(statement))
 
 
 async def until(condition: Callable[[], Awaitable[object]], seconds: float = 60) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import ASKED, collect_decision_facts
 from mailer.policy.decision import DecisionFacts
-from mailer.policy.policy_section import FrequencyCap
+from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, SendingHours
 from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED
 from tests.unit.test_decision import ADA, HERE, NOW, OTHER, PARTNER, POLICY, STRICT, mailing_of, revised

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 from mailer.app import App
-from mailer.pipeline.routing import NoRoute, ProcessorRoutes
+from mailer.pipeline.no_route import NoRoute
+from mailer.pipeline.routing import ProcessorRoutes
 from mailer.policy.category import Lane
 from mailer.policy.policy_file import Policy
 

@@ -16,8 +16,8 @@ from mailer.pipeline.deduplication import Key, row_marked_as_copy
 from mailer.pipeline.delivery_moves import log_deliveries_held_by_bug
 from mailer.pipeline.delivery_steps import DeliveryStep, PlannedMessage
 from mailer.pipeline.halt_watcher import WAITING
+from mailer.pipeline.no_route import NoRoute
 from mailer.pipeline.processor_conditions import ProcessorCondition
-from mailer.pipeline.routing import NoRoute
 from mailer.pipeline.transitions import (
     decide_row,
     hold_without_visible_opt_out,

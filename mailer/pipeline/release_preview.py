@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from mailer.pipeline.routing import NoRoute
+from mailer.pipeline.no_route import NoRoute
 from mailer.pipeline.transitions import decide_row
 from mailer.policy.decision import Divert, Hold, Send, Suppress
 from mailer.ports.deliveries import DeliveryRow, DeliveryStore

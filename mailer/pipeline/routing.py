@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from mailer.pipeline.circuit_breaker import CircuitBreaker
+from mailer.pipeline.no_route import NoRoute
 from mailer.pipeline.processor_conditions import (
     UNUSED,
     ProcessorCondition,
@@ -50,22 +51,6 @@ SLOW_ALONE: Final = 6
 """Slow windows at which it gets no message, even if only it may take it. Two hanging messages must not block all."""
 CATCHING_UP: Final = timedelta(seconds=10)
 """The time after which mail that only a slow processor may take is offered again."""
-
-
-@dataclass(frozen=True, slots=True)
-class NoRoute:
-    """The answer that no processor gets a message before `until`.
-
-    Attributes:
-        rule: the rule that forbids it to every processor, so that the delivery is held; None: the allowed processors
-            are halted or do not answer, so that the delivery just goes back.
-        lasting: the time for which no allowed processor could be used; 0 if a person has halted one.
-    """
-
-    reason: str
-    rule: str | None
-    until: datetime
-    lasting: timedelta = timedelta(0)
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from mailer.pipeline.delivery_entries import (
     send_decision_entry,
 )
 from mailer.pipeline.delivery_steps import DeliveryStep, PlannedMessage, SendStep, Transition
-from mailer.pipeline.routing import NoRoute
+from mailer.pipeline.no_route import NoRoute
 from mailer.policy.category import Category, Lane
 from mailer.policy.deciding import decide
 from mailer.policy.decision import EXPIRED, Decision, Divert, Hold, Send, Suppress

@@ -11,7 +11,7 @@ from mailer.policy.consent_validity import write_consent_days
 from mailer.policy.deciding import decide
 from mailer.policy.decision import Decision, Divert, Hold, Mailing, Send, Suppress
 from mailer.policy.policy_file import Policy
-from mailer.policy.policy_section import FrequencyCap
+from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, SendingHours
 from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL, SHARING, Standing
 from mailer.policy.switches import Switches

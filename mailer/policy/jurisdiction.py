@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from mailer.policy.consent_validity import UNREVIEWED_TERMS, ConsentValidityTerms, strictest_validity_terms
 from mailer.policy.policy_file_errors import PolicyError, describe_toml_error, describe_validation_error
-from mailer.policy.policy_section import Country, Day, Section, Text, Whole
+from mailer.policy.policy_key_types import Country, Day, Section, Text, Whole
 from mailer.policy.switches import PartnerMail, PromoBasis, SwitchFloor, Tracking, strictest_floor
 from mailer.policy.toml_lines import line_of
 

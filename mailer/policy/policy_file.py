@@ -32,7 +32,7 @@ from mailer.policy.policy_file_errors import (
     describe_validation_error,
     format_toml_value,
 )
-from mailer.policy.policy_section import (
+from mailer.policy.policy_key_types import (
     Address,
     Channel,
     Country,

@@ -15,7 +15,7 @@ from mailer.policy.policy_file_errors import PolicyError as PolicyError
 from mailer.policy.policy_file_errors import (
     build_fault_error,
 )
-from mailer.policy.policy_section import (
+from mailer.policy.policy_key_types import (
     Clock,
     Flag,
     FrequencyCap,

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from mailer.policy.address_sources import Kind
 from mailer.policy.policy_file_errors import format_toml_value
-from mailer.policy.policy_section import Address, Channel, Country, FrequencyCap, Name, Section, Slug, Text, Whole
+from mailer.policy.policy_key_types import Address, Channel, Country, FrequencyCap, Name, Section, Slug, Text, Whole
 from mailer.policy.switches import PartnerMail, PromoBasis, ServiceFooter, ServiceScope, SwitchFloor, Tracking
 
 Yes = Literal[True]

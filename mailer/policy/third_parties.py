@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from mailer.policy.policy_file_errors import build_fault_error
-from mailer.policy.policy_section import Country, Day, Https, Name, Section, Slug, Text
+from mailer.policy.policy_key_types import Country, Day, Https, Name, Section, Slug, Text
 from mailer.policy.text_folding import fold_text, join_spread_letters, remove_separators
 from mailer.policy.text_formats import DOMAIN
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mailer.policy.address_sources import KINDS
 from mailer.policy.policy_file_errors import describe_fault, format_toml_value
-from mailer.policy.policy_section import FrequencyCap
+from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.promise import CategoryNeeds, Promise, PromiseNeeds
 from mailer.policy.switches import ORDER, is_weaker
 from mailer.policy.toml_lines import Path

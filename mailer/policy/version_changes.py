@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from mailer.policy.policy_file_errors import format_toml_value
-from mailer.policy.policy_section import Day, Section
+from mailer.policy.policy_key_types import Day, Section
 from mailer.policy.switches import ORDER, is_weaker
 from mailer.policy.text_formats import LINE
 

@@ -42,14 +42,7 @@ _BY_ID, _OF_BRAND, _BY_EVENT, _LATEST = (
 )
 """Separate statements, so that a generic plan uses the right index for each."""
 
-_FETCHES = (
-    "opens",
-    "machine_opens",
-    "unique_opens",
-    "clicks",
-    "machine_clicks",
-    "unique_clicks",
-)
+_FETCHES = ("opens", "machine_opens", "unique_opens", "clicks", "machine_clicks", "unique_clicks")
 
 EXPANSION_SECONDS = 600
 """The time limit to expand a named audience in one statement. Ten million recipients take a minute; a broker waits

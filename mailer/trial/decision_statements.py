@@ -1,8 +1,7 @@
 """Statements for the rules that decide about mail, from the words of the promises that name the rule.
 
 Each returns the fate that its promise demands for a person and a mailing, or None if the promise is not about them.
-Most are about mail that must not go. Those of the floor are about mail that must go, so that a pipeline which sends
-nothing keeps no promise.
+Those of the floor are also about mail that must go. So a pipeline that sends nothing keeps no promise.
 """
 
 from collections.abc import Callable
@@ -41,7 +40,7 @@ class DecisionStatement:
     """A statement that a promise with a rule makes of a person and a mailing.
 
     Attributes:
-        rules: the rules whose promises it expresses. says: the statement in one sentence.
+        rules, says: the rules whose promises it expresses, and the statement in one sentence.
         speak: returns the expected fate, or None if the statement is not about the case.
     """
 

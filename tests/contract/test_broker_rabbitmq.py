@@ -397,5 +397,4 @@ async def test_a_connection_that_is_cut_comes_back(rabbit_url: str) -> None:
             await stale.reject("stale")
             assert (again.message, again.exchange) == (stale.message, BATCHES)
             await again.acknowledge()
-        assert await broker.queue_depth(queue) == 0
-        assert await broker.queue_depth(DEAD_QUEUE) == 0
+        assert [await broker.queue_depth(name) for name in (queue, DEAD_QUEUE)] == [0, 0]

@@ -8,7 +8,7 @@ import pytest
 from mailer.pipeline.claim_run import WINDOW
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy
-from mailer.policy.policy_section import FrequencyCap
+from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms
 from mailer.policy.required_frequency_counts import required_frequency_counts
 from mailer.ports.mailings import AcceptedMailing

@@ -14,8 +14,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from mailer.pipeline.handover import HandOver
+from mailer.pipeline.no_route import NoRoute
 from mailer.pipeline.processor_conditions import ConditionReporter
-from mailer.pipeline.routing import NO_CONNECTION, NoRoute
+from mailer.pipeline.routing import NO_CONNECTION
 from mailer.pipeline.transitions import UNUSABLE, step_if_unroutable_too_long
 from mailer.policy.category import Lane
 from mailer.policy.connection_trouble import ConnectionTrouble

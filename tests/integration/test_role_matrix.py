@@ -43,6 +43,7 @@ from tests.publishers import everything
 
 OTHER = "peerstream"
 PEOPLE = [{"ref": "user-1", "email": "user-1@people.example"}]
+WITHDRAWAL = {"scope": "newsletter", "given": False}
 CONSENT = {"scope": "newsletter", "version": "1", "words": "Yes, write to me.", "at": "2026-01-01T00:00:00Z"}
 
 
@@ -58,9 +59,8 @@ class Row:
 
 def said(account: str) -> Row:
     """A request that says something of an account."""
-    body = {
-        name: value for name, value in account_event(account).items() if name not in ("v", "brand", "ref", "account")
-    }
+    addressed = ("v", "brand", "ref", "account")
+    body = {name: value for name, value in account_event(account).items() if name not in addressed}
     return Row("POST", f"/api/v1/recipients/{BRAND}/user-1/{account}", AccountActionAttempt(BRAND, account), body)
 
 
@@ -75,12 +75,7 @@ ROUTES: dict[tuple[str, str], tuple[Row, ...]] = {
     ),
     ("POST", "/api/v1/recipients/{brand}/{ref:path}/consents"): (
         Row("POST", f"{RECIPIENT}/consents", AccountActionAttempt(BRAND, "consent"), CONSENT),
-        Row(
-            "POST",
-            f"{RECIPIENT}/consents",
-            AccountActionAttempt(BRAND, "withdraw"),
-            {"scope": "newsletter", "given": False},
-        ),
+        Row("POST", f"{RECIPIENT}/consents", AccountActionAttempt(BRAND, "withdraw"), WITHDRAWAL),
     ),
     ("POST", "/api/v1/recipients/{brand}/{ref:path}/opt-outs"): (
         Row("POST", f"{RECIPIENT}/opt-outs", AccountActionAttempt(BRAND, "opt_out"), {"scopes": ["newsletter"]}),
@@ -110,14 +105,7 @@ WITHOUT_KEY = {
 """The routes of the pages, whose visitors have a link and are no publishers; and the API's own description."""
 OPERATORS = {"/metrics", "/livez", "/readyz"}
 """The paths of each operators' port, which is no publisher's: its network is closed to others, and it only shows."""
-INBOX = {
-    "/inbox",
-    "/inbox/{id}",
-    "/inbox/{id}/text",
-    "/inbox/{id}/headers",
-    "/inbox/{id}/html",
-    "/inbox/{id}/raw",
-}
+INBOX = {"/inbox", "/inbox/{id}", "/inbox/{id}/text", "/inbox/{id}/headers", "/inbox/{id}/html", "/inbox/{id}/raw"}
 """Those of captured mail, at the operators' port of `web`."""
 ANSWERING = {"mailer/web/app.py", "mailer/web/inbox.py", "mailer/runtime/process_monitoring.py"}
 """The modules that make something which answers over HTTP."""

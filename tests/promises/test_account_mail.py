@@ -14,7 +14,7 @@ import pytest
 
 import mailer.web
 from mailer.actions.suppression import object_to_marketing, suppress_recipient
-from mailer.policy.policy_section import FrequencyCap
+from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, SendingHours
 from mailer.policy.required_frequency_counts import required_frequency_counts
 from mailer.ports.deliveries import Claim

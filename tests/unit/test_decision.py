@@ -15,7 +15,7 @@ from mailer.policy.deciding import ASKED, SEND, collect_decision_facts, decide, 
 from mailer.policy.decision import Decision, Divert, Hold, Mailing, Send, Suppress
 from mailer.policy.expected_mail import missing_basis_fields
 from mailer.policy.policy_file import Policy
-from mailer.policy.policy_section import FrequencyCap
+from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, SendingHours
 from mailer.policy.required_frequency_counts import is_category_counted_for_somebody, required_frequency_counts
 from mailer.policy.rule_registry import RULES

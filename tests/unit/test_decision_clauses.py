@@ -10,7 +10,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import ASKED, collect_decision_facts, explain_decision
 from mailer.policy.decision import DecisionFacts, Hold, Send, Suppress
 from mailer.policy.policy_file import Policy
-from mailer.policy.policy_section import FrequencyCap
+from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, SendingHours
 from mailer.policy.rules import SOON, is_service_rate_exceeded
 from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED, SHARING, Standing

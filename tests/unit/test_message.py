@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mailer.events import Attachment
 from mailer.policy.category import CATEGORIES
-from mailer.policy.policy_section import Sender
+from mailer.policy.policy_key_types import Sender
 from mailer.policy.text_formats import split_sender
 from mailer.rendering.headers import HeaderRefused, addr_spec, without_direction_overrides
 from mailer.rendering.mail_merge import MergeForm

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from mailer.policy.jurisdiction import LawByCountry, parse_jurisdiction
 from mailer.policy.policy_file import Policy, PolicyError, parse_policy
 from mailer.policy.policy_file_errors import MESSAGES
+from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_library import parse_policies
-from mailer.policy.policy_section import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, Controller, PrivacySeal, Senders, SendingHours
 from mailer.policy.promise import CategoryNeeds, Promise, PromiseNeeds
 from mailer.policy.sending_hours import next_opening, time_zones_of_country

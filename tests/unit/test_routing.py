@@ -11,6 +11,7 @@ import pytest
 
 from mailer.pipeline import routing
 from mailer.pipeline.circuit_breaker import PROBE
+from mailer.pipeline.no_route import NoRoute
 from mailer.pipeline.routing import (
     BARRED,
     BEHIND,
@@ -23,7 +24,6 @@ from mailer.pipeline.routing import (
     SILENT,
     SLOW_ALONE,
     SLOW_WINDOWS,
-    NoRoute,
     ProcessorRoutes,
 )
 from mailer.policy.category import Lane

@@ -1,147 +1,29 @@
 """The trial of a policy: whatever breaks a promise makes its line fail, and says for whom."""
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
-from functools import cache
-from types import MappingProxyType
-from typing import NamedTuple
+from collections.abc import Callable
 
 import pytest
 
-from mailer.policy import deciding, rules, tracking
-from mailer.policy.category import CATEGORIES
-from mailer.policy.decision import DecisionFacts, Suppress
+from mailer.policy import rules, tracking
 from mailer.policy.policy_file import Policy
+from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_library import MODEL
-from mailer.policy.policy_section import FrequencyCap
-from mailer.policy.promise import Promise
 from mailer.policy.standing import Standing
 from mailer.rendering import mailing_renderer
 from mailer.rendering.open_and_click_tracking import OpenAndClickTracking
-from mailer.rendering.template_library import Template, TemplateLibrary, compile_stored_source
+from mailer.rendering.template_library import Template
 from mailer.trial import refusal_statements
 from mailer.trial.decision_statements import FLOOR, STATEMENTS
 from mailer.trial.message_statements import SIGHTS
 from mailer.trial.refusal_statements import DOORS
-from mailer.trial.sample_people import MOST, SamplePerson, sample_people, single_trait_people
-from mailer.trial.trial_run import FAILS, HOLDS, NOT_TRIED, PromiseResult, try_brand
-from tests.factories import policies, templates
+from mailer.trial.sample_people import MOST, sample_people, single_trait_people
+from mailer.trial.trial_run import FAILS, HOLDS, NOT_TRIED, try_brand
+from tests.broken_trials import NOTHING, NOW, Case, edited, setting, stopping, trial_of, whole, without
+from tests.factories import policies
 
-NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
-NOTHING = TemplateLibrary({})
 NEWS = "InterPals <letters@mail.interpals.example>"
 OTHER = "somebody@else.example"
 PROFILE = '<a href="https://interpals.example/?is={{ profile.interest }}">x</a></body>'
-Break = Callable[[pytest.MonkeyPatch], None]
-
-
-NAMED = (*(one.rules for one in STATEMENTS), *(one.rules for one in SIGHTS), *(one.rules for one in DOORS))
-"""The rules of each statement."""
-
-
-def trial_of(
-    policy: Policy,
-    library: TemplateLibrary,
-    rules: Iterable[str],
-    people: Sequence[SamplePerson] | None = None,
-    more: Sequence[Promise] = (),
-) -> Mapping[str, PromiseResult]:
-    """The lines of a policy that promises each of some rules by itself, by rule, and more by their ids.
-
-    Those who are special in one way only are asked about, unless others are named.
-    """
-    first = policy.promises[0]
-    own = tuple(first.model_copy(update={"id": rule, "rules": (rule,), "waits_for": None}) for rule in rules)
-    told = policy.model_copy(update={"promises": (*own, *more)})
-    trial = try_brand(told, library, NOW, people=single_trait_people(policy) if people is None else people)
-    return {FLOOR if line.id == "the-floor" else line.id: line for line in trial.lines}
-
-
-@cache
-def whole(brand: str) -> Mapping[str, PromiseResult]:
-    """A shipped brand's, with nothing broken."""
-    policy = policies()[brand]
-    return trial_of(policy, templates(), set[str]().union(*NAMED) - {FLOOR}, more=policy.promises)
-
-
-def without(*rules: str) -> Break:
-    """Takes rules out of those that are asked."""
-
-    def cut(patch: pytest.MonkeyPatch) -> None:
-        assert deciding.ASKED.keys() >= set(rules)
-        asked = [entry for name, entry in deciding.ASKED.items() if name not in rules]
-        kept = {name: tuple(ask for concerns, ask in asked if concerns(one)) for name, one in CATEGORIES.items()}
-        patch.setattr(deciding, "_ASKED_OF", kept)
-
-    return cut
-
-
-def stopping(who: Callable[[DecisionFacts], object]) -> Break:
-    """Adds a rule that stops mail which has to go."""
-
-    def stop(facts: DecisionFacts) -> Suppress | None:
-        return Suppress("stopped", "stopping", facts.policy.version) if who(facts) else None
-
-    def add(patch: pytest.MonkeyPatch) -> None:
-        longer = {name: (stop, *asked) for name, asked in deciding._ASKED_OF.items()}
-        patch.setattr(deciding, "_ASKED_OF", longer)
-
-    return add
-
-
-def setting(owner: object, name: str, value: object) -> Break:
-    """Puts something else in the place of a function."""
-    return lambda patch: patch.setattr(owner, name, value)
-
-
-def edited(brand: str, name: str, piece: str, old: str, new: str) -> TemplateLibrary:
-    """One template of a brand, with other words in one of its pieces."""
-    made = templates().get_template(brand, name)
-    assert made is not None
-    source = json.loads(made.source)
-    for locale, pieces in source["sources"].items():
-        assert old in pieces[piece], (locale, old)
-        pieces[piece] = pieces[piece].replace(old, new)
-    spoiled = compile_stored_source(policies()[brand], name, json.dumps(source))
-    return TemplateLibrary({(brand, name): replace(spoiled, example=made.example, profile=made.profile)})
-
-
-class Case(NamedTuple):
-    """A fault that contradicts one statement.
-
-    Attributes:
-        rule: the one that the promise names. brand: the policy that is tried.
-        broken: what is broken in the rules; None: nothing is.
-        template: the only one that the brand has; None: none is printed.
-        edit: a piece of that template, what stands there, and what is put in its place.
-        policy: changes to the policy. earlier: changes that make an earlier version of it.
-        everybody: those who are special in two ways are asked about, too.
-    """
-
-    rule: str
-    brand: str = "interpals"
-    broken: Break | None = None
-    template: str | None = None
-    edit: tuple[str, str, str] = ("text", "", "")
-    policy: Mapping[str, object] = MappingProxyType({})
-    earlier: Mapping[str, object] = MappingProxyType({})
-    everybody: bool = False
-
-    def try_it(self, patch: pytest.MonkeyPatch | None) -> PromiseResult:
-        """The line of the promise; without `patch`, nothing is broken."""
-        policy = policies()[self.brand].model_copy(update=dict(self.policy))
-        if self.earlier:
-            old = policy.model_copy(update={"version": "earlier", **self.earlier})
-            policy = policy.with_earlier_versions({"earlier": old})
-        if patch is None and not self.policy and not self.earlier:
-            return whole(self.brand)[self.rule]
-        if self.broken and patch:
-            self.broken(patch)
-        if self.template is None:
-            return trial_of(policy, NOTHING, [self.rule], sample_people(policy) if self.everybody else None)[self.rule]
-        return trial_of(policy, edited(self.brand, self.template, *self.edit), [self.rule], ())[self.rule]
 
 
 CAP = {"cap": FrequencyCap(mails=2, days=30)}
@@ -155,8 +37,7 @@ SPEAKS = {
     "expected_fate_after_objection": Case("objection", broken=without("objection")),
     "expected_fate_after_opt_out": Case("opt-out", broken=without("opt-out")),
     "expected_fate_after_other_opt_out": Case(
-        "own-preference",
-        broken=stopping(lambda facts: facts.category.is_optional and facts.standing.opted_out),
+        "own-preference", broken=stopping(lambda facts: facts.category.is_optional and facts.standing.opted_out)
     ),
     "expected_fate_of_refused_purpose": Case("refused-purpose", broken=without("refused-purpose")),
     "expected_fate_for_unknown_partner": Case("strangers", broken=without("strangers")),
@@ -286,8 +167,7 @@ KINDS = (
 
 
 @pytest.mark.parametrize(
-    ("case", "said"),
-    [pytest.param(case, says[name], id=name) for cases, says in KINDS for name, case in cases.items()],
+    ("case", "said"), [pytest.param(case, says[name], id=name) for cases, says in KINDS for name, case in cases.items()]
 )
 def test_a_broken_promise_fails(case: Case, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its line holds as long as nothing is broken; then it fails, by this statement, and says for whom or where."""
