@@ -22,9 +22,9 @@ from mailer.events import MessageEvent, validate_event
 from mailer.pipeline.handover import HandOver
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import ASKED, decide
-from mailer.policy.decision import Divert, Hold, Mailing, Send, Suppress
-from mailer.policy.identity import Identity
+from mailer.policy.decision_types import Divert, Hold, Mailing, Send, Suppress
 from mailer.policy.policy_file import Policy
+from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.rule_registry import RULES
 from mailer.ports.mailings import NewMailing
 from mailer.ports.uuids import uuid7

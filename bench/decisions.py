@@ -15,7 +15,7 @@ from bench.setting import read_policies
 from mailer.policy.category import CATEGORIES
 from mailer.policy.consent_validity import write_consent_days
 from mailer.policy.deciding import decide
-from mailer.policy.decision import Mailing
+from mailer.policy.decision_types import Mailing
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.standing import EVERY_PRODUCT, Standing

@@ -11,7 +11,7 @@ from mailer.app import App
 from mailer.database.connections import open_pool
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.rates import RateLimiter
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage, Permit, Processor
 from mailer.runtime.readiness import Readiness
 from mailer.settings import read_settings
@@ -61,7 +61,7 @@ async def working(app: App) -> AsyncIterator[HandOver]:
     await control.query_halts_and_attest()
     async with asyncio.TaskGroup() as beside:
         beside.create_task(control.poll_until_stopped(stop))
-        beside.create_task(meter.adjust_until_stopped(stop))
+        beside.create_task(meter.refresh_limits_until_stopped(stop))
         try:
             yield handover
         finally:

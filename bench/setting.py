@@ -13,13 +13,13 @@ from mailer.embedded import postgres
 from mailer.events import Person, validate_event
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.category import CATEGORIES
-from mailer.policy.identity import Identity
 from mailer.policy.jurisdiction import parse_law_by_country
 from mailer.policy.policy_file import Policy, parse_policy
+from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.publisher_rights import PublisherRights
 from mailer.policy.standing import EVERY_PRODUCT
 from mailer.ports.mailings import AcceptedMailing, NewMailing
-from mailer.ports.recipient_import import ImportRow
+from mailer.ports.recipient_import import RecipientImportRow
 from mailer.ports.uuids import uuid7
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.mailings import PostgresMailings
@@ -93,7 +93,7 @@ class Setting:
         for start in range(first, last, CHUNK):
             numbers = range(start, min(start + CHUNK, last))
             await importer.import_recipients(
-                [ImportRow(somebody(n), audiences=audiences, products=(EVERY_PRODUCT,)) for n in numbers]
+                [RecipientImportRow(somebody(n), audiences=audiences, products=(EVERY_PRODUCT,)) for n in numbers]
             )
 
     def mailing(self, audience: str) -> NewMailing:

@@ -23,6 +23,7 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.pipeline import consumers
 from mailer.pipeline.background_hand_overs import HandOverTasks
 from mailer.pipeline.block_pauses import BlockPauses
+from mailer.pipeline.database_notes import FileDatabaseNotes
 from mailer.pipeline.flow_metrics import FLOW, refresh_metrics_until_stopped
 from mailer.pipeline.halt_watcher import HaltWatcher
 from mailer.pipeline.handover import HandOver
@@ -33,7 +34,6 @@ from mailer.pipeline.preparation import SendChecks
 from mailer.pipeline.processor_conditions import ConditionReporter
 from mailer.pipeline.publisher_rights import PublisherRegister
 from mailer.pipeline.rates import RateLimiter
-from mailer.pipeline.restore_marker import FileRestoreMarkers
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import Lane
@@ -74,7 +74,7 @@ from mailer.postgres.timekeeping import PostgresTimekeeping
 from mailer.processors import smtp_processor
 from mailer.processors.capture_server import CaptureFolder, CaptureServer
 from mailer.processors.json_posting import post_json
-from mailer.rendering.event_checks import check_event
+from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.renderer_cache import RendererCache
 from mailer.rendering.template_library import TemplateLibrary
 from mailer.runtime.operator_port import OperatorPort
@@ -110,7 +110,7 @@ class App:
         self.policies: Mapping[str, Policy] = load_policies(settings)
         self.links = signing_keys.build_signed_links(settings)
         self.hasher = AddressHasher(settings.address_key, partner_ids_by_brand(self.policies.values()))
-        self.remembered = FileRestoreMarkers(settings.data)
+        self.remembered = FileDatabaseNotes(settings.data)
         stack.callback(self.remembered.close)
         self.writers = LedgerWriters(settings.ledger_key, self.remembered)
         self.mailings = PostgresMailings(pool, self.writers, self.hasher, self.policies)
@@ -208,12 +208,12 @@ class App:
         gate = SendChecks(control, routes, meter, streams)
         return HandOver(self.deliveries, self.mailings, presses, gate, bounces, self.owner, stop)
 
-    async def run_worker(self, stop: asyncio.Event, broker: Broker) -> None:
+    async def run_worker_consumers_until_stopped(self, stop: asyncio.Event, broker: Broker) -> None:
         """Runs the consumers of a worker until `stop` is set, then finishes the messages in hand."""
         control, meter = self.control, RateLimiter(self.rates, self.owner)
         control.report = partial(self.readiness.set_or_clear_problem, "lineage")
         handover = await self.build_hand_over(control, meter, stop)
-        judge = partial(check_event, policies=self.policies, templates=self.templates)
+        judge = partial(check_event_and_get_template, policies=self.policies, templates=self.templates)
         say = partial(apply_account_event, self.desks, self.policies)
         overtime, register = HandOverTasks(handover), PublisherRegister(self.publishers)
         intake = Intake(self.mailings, self.upkeep, broker, overtime, self.policies, register, judge, say)
@@ -224,7 +224,7 @@ class App:
             return
         drained = asyncio.Event()
         async with self.control.polling_while_in_use(), asyncio.TaskGroup() as watching:
-            watching.create_task(meter.adjust_until_stopped(drained))
+            watching.create_task(meter.refresh_limits_until_stopped(drained))
             watching.create_task(smtp_processor.start_shutdown_timers_on_stop(self._senders, stop))
             conditions = ConditionReporter(handover.routes, self.processors, self.owner, self.readiness)
             watching.create_task(conditions.report_until_stopped(drained))
@@ -287,7 +287,7 @@ class App:
 
         if operators is not None and self.settings.is_mail_captured:
             operators.other = create_inbox_app(CaptureFolder(self.settings.data / "captured"))
-        judge = partial(check_event, policies=self.policies, templates=self.templates)
+        judge = partial(check_event_and_get_template, policies=self.policies, templates=self.templates)
         site = WebContext(
             links=self.links,
             policies=self.policies,

@@ -64,7 +64,7 @@ async def _validate_message_in_slices(value: Any) -> MessageEvent:
     people = _find_people_in_values(value)
     if people is None:
         return validate_event(value)
-    checked = await _checked_people(people)
+    checked = await _validate_people_in_slices(people)
     try:
         return validate_event({**value, "to": {**value["to"], "people": checked}})
     except EventRefused as refusal:
@@ -82,7 +82,7 @@ def _find_people_in_values(value: Any) -> list[Any] | None:
     return None
 
 
-async def _checked_people(people: list[Any]) -> list[Any]:
+async def _validate_people_in_slices(people: list[Any]) -> list[Any]:
     """Validates each person, in slices. Wrong ones stay as they are. More than `MAX_PROBLEMS` wrong ones end it."""
     checked, wrong, until = list[Any](), 0, time.perf_counter() + SLICE
     for person in people:

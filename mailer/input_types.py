@@ -68,7 +68,7 @@ _SPECIAL_TOPS = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN
 _SPECIAL_LOCALS = frozenset(CASE_INSENSITIVE_MAILBOX_NAMES)
 
 
-def _check_octets(text: str) -> str:
+def _check_octet_count(text: str) -> str:
     if not text.isascii() and (size := len(text.encode("utf-8", "surrogatepass"))) > MAX_ID:
         raise ValueError(f"has {size} octets in UTF-8; at most {MAX_ID}, as AMQP carries no longer ones")
     return text
@@ -153,7 +153,7 @@ def _validate_moment(value: Any) -> datetime:
     raise ValueError("is no time; write it as a text such as 2026-12-24T09:30:00Z (RFC 3339)")
 
 
-def _validate_past(value: Any) -> datetime:
+def _validate_past_moment(value: Any) -> datetime:
     at = _validate_moment(value)
     if fault := future_time_fault(at, datetime.now(UTC)):
         raise ValueError(fault)
@@ -348,7 +348,7 @@ Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(c
 Line = Annotated[str, Field(max_length=MAX_NAME), AfterValidator(check_one_line)]
 """A text on one line, or nothing."""
 Id = Annotated[
-    str, Field(min_length=1, max_length=MAX_ID), AfterValidator(check_identifier), AfterValidator(_check_octets)
+    str, Field(min_length=1, max_length=MAX_ID), AfterValidator(check_identifier), AfterValidator(_check_octet_count)
 ]
 """A name that travels as a short string of AMQP."""
 Slug = Annotated[str, Field(pattern=SLUG, max_length=60)]
@@ -369,5 +369,5 @@ Country = Annotated[
 """A country by ISO 3166-1 alpha-2, from any case, alpha-3 or an alias such as UK. Other texts are refused."""
 Moment = Annotated[datetime, BeforeValidator(_validate_moment), WithJsonSchema(_TIME_SCHEMA)]
 """A time in UTC, between `EARLIEST` and `LATEST`."""
-Past = Annotated[datetime, BeforeValidator(_validate_past), WithJsonSchema(_TIME_SCHEMA)]
+Past = Annotated[datetime, BeforeValidator(_validate_past_moment), WithJsonSchema(_TIME_SCHEMA)]
 """A time in the past. It may be ahead of our clock by `AHEAD`, since clocks differ."""

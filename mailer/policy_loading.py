@@ -7,7 +7,7 @@ from mailer import bundled_files
 from mailer.broker.topology import Topology, build_topology
 from mailer.policy.jurisdiction import parse_law_by_country
 from mailer.policy.policy_file import Policy
-from mailer.policy.policy_library import parse_policies
+from mailer.policy.policy_library import parse_policies_in_force
 from mailer.settings import Settings, SettingsError
 
 
@@ -19,7 +19,7 @@ def load_policies(settings: Settings) -> dict[str, Policy]:
         JurisdictionError: a file is not a jurisdiction.
     """
     law = parse_law_by_country(bundled_files.read_toml_files(settings.jurisdictions))
-    policies = parse_policies(bundled_files.read_toml_files(settings.policies), datetime.now(UTC).date(), law)
+    policies = parse_policies_in_force(bundled_files.read_toml_files(settings.policies), datetime.now(UTC).date(), law)
     if not policies:
         raise SettingsError(f"MAILER_POLICIES: {settings.policies} holds no policy (*.toml)")
     fence = tuple(address.lower() for address in settings.only_deliver_to) or None

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from mailer.accounts import AccountEvent
 from mailer.events import MessageEvent
-from mailer.policy.identity import Identity
+from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.broker import BrokerUnavailable
 from mailer.settings import Settings, SettingsError, read_settings
 

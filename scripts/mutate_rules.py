@@ -27,7 +27,7 @@ from mailer.bundled_files import read_toml_files
 from mailer.cli.policy_check import import_all_rules
 from mailer.embedded import postgres
 from mailer.policy.jurisdiction import parse_law_by_country
-from mailer.policy.policy_library import parse_policies
+from mailer.policy.policy_library import parse_policies_in_force
 from mailer.policy.promise_report import PASSED, ProofRecord, build_promise_report, parse_proof_record, promises_of_rule
 from scripts.mutants import ROOT, counted
 
@@ -125,7 +125,7 @@ def mutate(chosen: Sequence[str], seconds: float) -> list[Fate]:
     if unknown := [name for name in chosen if name not in rules]:
         sys.exit(f"there is no rule {', '.join(unknown)}; there are {', '.join(sorted(rules))}")
     texts = {file.name: file.read_text("utf-8") for file in (ROOT / "policies").glob("*.toml")}
-    policies = parse_policies(
+    policies = parse_policies_in_force(
         texts, datetime.now(UTC).date(), parse_law_by_country(read_toml_files("jurisdictions"))
     ).values()
     with ExitStack() as services:

@@ -15,7 +15,7 @@ from mailer.bundled_files import read_toml_files
 from mailer.cli.policy_check import import_all_rules
 from mailer.policy.jurisdiction import parse_law_by_country
 from mailer.policy.policy_file import Policy
-from mailer.policy.policy_library import parse_policies
+from mailer.policy.policy_library import parse_policies_in_force
 from mailer.policy.promise_report import (
     PromiseRow,
     ProofRecord,
@@ -91,7 +91,9 @@ def _line(*cells: str) -> str:
 def main() -> None:
     """Writes or prints it."""
     texts = {file.name: file.read_text("utf-8") for file in (ROOT / "policies").glob("*.toml")}
-    policies = parse_policies(texts, datetime.now(UTC).date(), parse_law_by_country(read_toml_files("jurisdictions")))
+    policies = parse_policies_in_force(
+        texts, datetime.now(UTC).date(), parse_law_by_country(read_toml_files("jurisdictions"))
+    )
     text = page(list(policies.values()), dict(import_all_rules()), collected())
     if sys.argv[1:] == ["-"]:
         sys.stdout.write(text)

@@ -12,7 +12,7 @@ import pytest
 
 from mailer.policy import deciding
 from mailer.policy.category import CATEGORIES
-from mailer.policy.decision import DecisionFacts, Suppress
+from mailer.policy.decision_types import DecisionFacts, Suppress
 from mailer.policy.policy_file import Policy
 from mailer.policy.promise import Promise
 from mailer.rendering.template_library import TemplateLibrary, compile_stored_source

@@ -50,7 +50,7 @@ async def age(world: World, days: int) -> None:
     previous: str | None = None
     previous_whole: str | None = None
     for row in await world.pool.fetch("SELECT * FROM seals ORDER BY id"):
-        seal = signer.read_stored_seal(row)
+        seal = signer.read_stored_seal_or_none(row)
         assert seal is not None
         at = seal.at - timedelta(days=days)
         text = replace(

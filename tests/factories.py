@@ -27,11 +27,11 @@ from mailer.pipeline.rates import RateLimiter
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import CATEGORIES
-from mailer.policy.identity import Identity
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.jurisdiction import LawByCountry, parse_law_by_country
 from mailer.policy.no_retention_processors import no_retention_processors
-from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy, parse_policy
+from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.required_frequency_counts import required_frequency_counts
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.dead_letters import DeadLetterKind
@@ -59,7 +59,7 @@ from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.stream_pauses import PostgresStreamPauses
 from mailer.postgres.suppressions import PostgresSuppressions
 from mailer.postgres.timekeeping import PostgresTimekeeping
-from mailer.rendering.event_checks import check_event
+from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.renderer_cache import RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import TemplateLibrary
@@ -274,7 +274,7 @@ class World:
 
     def intake(self) -> Intake:
         """The intake, with the real judgement of events."""
-        judge = partial(check_event, policies=self.policies, templates=templates())
+        judge = partial(check_event_and_get_template, policies=self.policies, templates=templates())
         over = HandOverTasks(self.handover())
         say = partial(apply_account_event, self.desks, self.policies)
         register = PublisherRegister(self.publishers)

@@ -8,7 +8,7 @@ from typing import Any
 
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import ASKED, collect_decision_facts
-from mailer.policy.decision import DecisionFacts
+from mailer.policy.decision_types import DecisionFacts
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, SendingHours
 from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED

@@ -9,7 +9,7 @@ from email.parser import BytesParser
 from html import unescape
 from typing import Any
 
-from mailer.policy.identity import ITSELF
+from mailer.policy.publisher_and_staff_identity import ITSELF
 from mailer.policy.publisher_rights import OWN_TEMPLATES
 from mailer.ports.broker import HeaderName
 from mailer.ports.consents import Consent
@@ -112,6 +112,6 @@ def leads_out(message: EmailMessage) -> list[str]:
     header = message["List-Unsubscribe"] or ""
     left = []
     for place in (*parts(message), header):
-        read = [LINKS.read_unsubscribe(token) for token in re.findall(r"/u/([\w.-]+)", place)]
+        read = [LINKS.read_unsubscribe_token(token) for token in re.findall(r"/u/([\w.-]+)", place)]
         left.append(" ".join(sorted({token.category if token else "?" for token in read})))
     return left

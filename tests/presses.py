@@ -11,11 +11,11 @@ from mailer.pipeline.deduplication import Key
 from mailer.pipeline.delivery_steps import DeliveryStep
 from mailer.pipeline.preparation import SendChecks, WindowPreparation
 from mailer.pipeline.routing import ProcessorRoutes
-from mailer.policy.outcome import Outcome
-from mailer.ports.deliveries import DeliveryRow, SharedTextCarrier
+from mailer.policy.hand_over_outcome import Outcome
+from mailer.ports.deliveries import DeliveryRow, RecipientCarryingSharedText
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Processor
-from mailer.ports.rates import AdmittedMessages, SendRequest
+from mailer.ports.rates import AdmissionPerMessage, SendRequest
 from mailer.ports.stream_pauses import StreamPause
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.renderer_cache import RendererCache
@@ -60,11 +60,11 @@ def press_of(category: str = "newsletter", **values: Any) -> MailingRenderer:
 class NoLimits:
     """A meter without limits."""
 
-    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmittedMessages:
+    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmissionPerMessage:
         """All may go."""
-        return AdmittedMessages((True,) * len(wanted), inf)
+        return AdmissionPerMessage((True,) * len(wanted), inf)
 
-    def put_tokens_back(self, admission: AdmittedMessages, unsent: Sequence[SendRequest]) -> None:
+    def put_tokens_back(self, admission: AdmissionPerMessage, unsent: Sequence[SendRequest]) -> None:
         """Nothing was taken."""
 
     def record_reply(self, processor: str, domain: str, outcome: Outcome) -> None:
@@ -86,7 +86,7 @@ class NoPauses:
         return 0
 
 
-async def nobody(texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, SharedTextCarrier]:
+async def nobody(texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, RecipientCarryingSharedText]:
     """Nobody has carried any text."""
     return {}
 

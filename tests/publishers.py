@@ -7,7 +7,7 @@ from mailer.cli.shared import system_user_name
 from mailer.database.statements import Pool
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.category import CATEGORIES
-from mailer.policy.identity import Identity, IdentityKind
+from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
 from mailer.policy.publisher_rights import PublisherRights, ReadableData
 from mailer.postgres.publishers import PostgresPublishers
 from tests.factories import KEY

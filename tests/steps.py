@@ -11,18 +11,18 @@ from mailer.actions.consent import confirm_consent, record_consent
 from mailer.actions.rights import erase_recipient
 from mailer.actions.suppression import object_to_marketing
 from mailer.events import Person
-from mailer.policy.identity import Identity
 from mailer.policy.policy_file import Policy
+from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.required_frequency_counts import required_frequency_counts
 from mailer.ports.consents import Consent
 from mailer.ports.deliveries import Claim
 from mailer.ports.mailings import NewMailing
 from mailer.ports.pending_requests import PendingRequest
-from mailer.ports.recipient_import import ImportRow
+from mailer.ports.recipient_import import RecipientImportRow
 from mailer.ports.standings import StandingFlag
 from mailer.ports.uuids import uuid7
 from mailer.postgres.deliveries import PostgresDeliveries
-from mailer.rendering.event_checks import check_event
+from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.renderer_cache import RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from tests.factories import World, make_event, policies, templates
@@ -86,7 +86,9 @@ class Steps:
         )
         said = (Consent(scope, True, "confirmed", "form 1", "Yes, write to me.", "import", now),) if scope else ()
         importer = self.world.importer(account.brand, JOINT)
-        await importer.import_recipients([ImportRow(person, products=("*",) if account.paid else None, consents=said)])
+        await importer.import_recipients(
+            [RecipientImportRow(person, products=("*",) if account.paid else None, consents=said)]
+        )
 
     async def id_of(self, account: Account) -> int:
         """Its id."""
@@ -134,7 +136,7 @@ class Steps:
         """A mailing to everyone is taken in, released if it waits, and handed over."""
         world, policy = self.world, self.world.policies[brand]
         event = make_event({"audience": "everyone"}, category, brand=brand)
-        template = check_event(event, world.policies, templates())
+        template = check_event_and_get_template(event, world.policies, templates())
         known = policy.categories[category], template.version, template.source, policy.version, JOINT
         [accepted] = await world.mailings.accept_mailings(
             [NewMailing(uuid7(), event, Identity.parse_identity("key:shop"), *known)]

@@ -13,16 +13,16 @@ from mailer.actions.opt_out import OptOutRefused, check_scope_can_be_left, recor
 from mailer.actions.suppression import SuppressionRefused, object_to_marketing
 from mailer.event_digests import IdTaken
 from mailer.events import EventRefused
-from mailer.policy.identity import Identity
 from mailer.policy.policy_file import Policy
+from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.rule_registry import rule
 from mailer.ports.consents import Consent
 from mailer.ports.consents import ConsentStore as ConsentsPort
 from mailer.ports.rights import (
+    AccountEventAlreadyApplied,
     DataCorrection,
     ErasureBlocked,
     ErasureResult,
-    KnownAccountEvent,
     RecipientErased,
     RightsStore,
 )
@@ -97,7 +97,7 @@ async def apply_account_event(
     )
     try:
         await apply_event_to_recipient(desks, policy, recipient_id, event, str(publisher), SOURCE)
-    except KnownAccountEvent:
+    except AccountEventAlreadyApplied:
         pass
     except ErasureBlocked as error:
         raise EventRefused([f"{event.account}: {error}"]) from error
@@ -149,7 +149,7 @@ async def apply_event_to_recipient(
 
     Raises:
         ErasureBlocked: a legal hold is in force.
-        KnownAccountEvent: the event was applied before, and is not applied again.
+        AccountEventAlreadyApplied: the event was applied before, and is not applied again.
         IdTaken: the id belongs to another event.
         EventRefused: it cannot be applied for another reason.
     """

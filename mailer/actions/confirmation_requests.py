@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailer.events import MessageEvent, Refs
-from mailer.policy.identity import ITSELF
 from mailer.policy.policy_file import Policy
+from mailer.policy.publisher_and_staff_identity import ITSELF
 from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.consents import Consent
 from mailer.ports.pending_requests import ConfirmationMail, PendingRequest, PendingRequests
@@ -64,7 +64,7 @@ async def ask_for_confirmation(
     """
     requested = _requests_in_words(wishes, policy.default_locale)
 
-    def letter(made: ConfirmationMail) -> BrokerMessage:
+    def build_confirmation_message(made: ConfirmationMail) -> BrokerMessage:
         token = ConfirmToken(policy.brand, recipient_id, made.id, made.generation)
         event = MessageEvent(
             id=f"confirm-{made.id.hex}",
@@ -73,12 +73,12 @@ async def ask_for_confirmation(
             template=CONFIRMATION,
             to=Refs(refs=(made.ref,)),
             send_at=made.at,
-            context={"confirm_url": confirmations.links.confirm_link(token), "requested": requested},
+            context={"confirm_url": confirmations.links.confirmation_link(token), "requested": requested},
         )
         return BrokerMessage(event.to_json(), event.routing_key, event.id, {HeaderName.PUBLISHER: str(ITSELF)})
 
-    asked = await confirmations.wishes.ask_for_confirmation(
-        policy.brand, recipient_id, wishes, letter, evidence, by_owner=by_owner
+    asked = await confirmations.wishes.store_wishes_and_ask_to_confirm(
+        policy.brand, recipient_id, wishes, build_confirmation_message, evidence, by_owner=by_owner
     )
     if asked is None:
         raise NoRecipientToAsk(f"{policy.brand} has no such recipient")

@@ -69,7 +69,7 @@ async def record_consent(
     return _require_recorded_consent(
         policy,
         await consents.record_consent_or_withdrawal(
-            policy.brand, recipient_id, said, _lifted_opt_outs(policy, said, said.at)
+            policy.brand, recipient_id, said, _opt_outs_to_lift(policy, said, said.at)
         ),
     )
 
@@ -131,7 +131,7 @@ async def confirm_consent(
     said = _check_scope_and_date(
         policy, Consent(wish.what, True, CONFIRMED, wish.version, words, "recipient", now, proof), now
     )
-    lifting = _lifted_opt_outs(policy, said, wish.asked_at)
+    lifting = _opt_outs_to_lift(policy, said, wish.asked_at)
     return _require_recorded_consent(
         policy, await consents.record_consent_or_withdrawal(policy.brand, recipient_id, said, lifting)
     )
@@ -233,7 +233,7 @@ def electronic_notice_basis_in_words(policy: Policy, collected_under: str | None
 
 def needs_confirmation_by_policy(policy: Policy, said: Consent) -> bool:
     """Tells whether the policy asks for a confirmation of this consent, and it is not confirmed."""
-    return said.source != CONFIRMED and is_confirmed_subscription_scope(policy, said.scope)
+    return said.source != CONFIRMED and needs_confirmed_subscription(policy, said.scope)
 
 
 def needs_confirmation_by_law(policy: Policy, said: Consent, country: str | None) -> bool:
@@ -241,13 +241,13 @@ def needs_confirmation_by_law(policy: Policy, said: Consent, country: str | None
     return said.source != CONFIRMED and is_about_mail(said.scope) and policy.consent_validity_terms(country).confirmed
 
 
-def is_confirmed_subscription_scope(policy: Policy, scope: str) -> bool:
+def needs_confirmed_subscription(policy: Policy, scope: str) -> bool:
     """Tells whether a scope belongs to a category that needs confirmed subscriptions (paltalk06-03)."""
     category = category_of_scope(policy, scope)
     return category is not None and policy.terms[category].confirmed
 
 
-def _lifted_opt_outs(policy: Policy, said: Consent, before: datetime) -> OptOutsToLift | None:
+def _opt_outs_to_lift(policy: Policy, said: Consent, before: datetime) -> OptOutsToLift | None:
     """Returns the opt-outs that a person's own consent ends: those of its scope, and wider ones for this scope only.
 
     None: the consent is not the person's own statement, so it ends no opt-out.

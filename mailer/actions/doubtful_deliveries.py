@@ -24,28 +24,28 @@ async def end_doubtful_deliveries(held: HeldDeliveries, deliveries: DeliveryStor
     while some := await held.list_held_doubtful_of_mailing(mailing_id, _AT_ONCE):
         # If one of them has changed its state meanwhile, all are read again.
         if not await deliveries.commit_moves_or_find_refused(
-            None, [_end_move(one) for one in some], [_end_entry(one, by) for one in some]
+            None, [_build_ending_move(one) for one in some], [_build_ending_entry(one, by) for one in some]
         ):
             ended += len(some)
     return ended
 
 
-def _end_state_and_reason(one: HeldDoubtfulDelivery) -> tuple[DeliveryState, str]:
+def _final_state_and_reason(one: HeldDoubtfulDelivery) -> tuple[DeliveryState, str]:
     category = CATEGORIES.get(one.category)
     if category is None or category.written_fallback:  # an unknown category gets the strictest treatment
         return DeliveryState.DIVERTED, WRITTEN
     return DeliveryState.FAILED, IN_DOUBT
 
 
-def _end_move(one: HeldDoubtfulDelivery) -> DeliveryMove:
-    state, reason = _end_state_and_reason(one)
+def _build_ending_move(one: HeldDoubtfulDelivery) -> DeliveryMove:
+    state, reason = _final_state_and_reason(one)
     return DeliveryMove(
         one.mailing_id, one.recipient_id, one.attempt, DeliveryState.HELD, state, reason, from_reason=IN_DOUBT
     )
 
 
-def _end_entry(one: HeldDoubtfulDelivery, by: str) -> LedgerEntry:
-    state, _ = _end_state_and_reason(one)
+def _build_ending_entry(one: HeldDoubtfulDelivery, by: str) -> LedgerEntry:
+    state, _ = _final_state_and_reason(one)
     return LedgerEntry(
         EntryKind.OUTCOME,
         one.brand,

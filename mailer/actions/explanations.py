@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
-from mailer.policy.decision import Decision, DecisionFacts, Divert, Hold, Send, Suppress
+from mailer.policy.decision_types import Decision, DecisionFacts, Divert, Hold, Send, Suppress
 from mailer.policy.past_standing import SuppressionOrConsentSpan
 from mailer.policy.reason_wording import reason_in_words, sentence_as_clause, without_addresses
 from mailer.policy.rule_explanations import missing_fields_behind_decision
@@ -199,7 +199,7 @@ def _delivery_result_sentence(found: ExplanationFacts, last: DeliveryLedgerEntry
     if state in _WAITING:
         return f"{found.who} has not been sent {of} yet: {_waiting_reason_in_words(found, delivered)}."
     ended = next((e for e in reversed(found.entries) if not e.whole and e.kind != EntryKind.HAND_OVER), None)
-    words = _end_reason_in_words(ended, delivered)
+    words = _delivery_end_reason_in_words(ended, delivered)
     when = f" on {_time_in_words(ended.at)}" if ended else ""
     if state == "in_doubt":
         return f"{found.who} may or may not have been sent {of}: {words}."
@@ -208,7 +208,7 @@ def _delivery_result_sentence(found: ExplanationFacts, last: DeliveryLedgerEntry
     return f"{found.who} was not sent {of}, {state.replace('_', ' ')}{when}: {words}."
 
 
-def _end_reason_in_words(ended: DeliveryLedgerEntry | None, delivered: DeliveryStatus) -> str:
+def _delivery_end_reason_in_words(ended: DeliveryLedgerEntry | None, delivered: DeliveryStatus) -> str:
     if ended is None:
         return reason_in_words(delivered.reason or f"the delivery is {delivered.state}")
     return reason_in_words(ended.reason, ended.rule, ended.processor)
@@ -225,12 +225,14 @@ def _waiting_reason_in_words(found: ExplanationFacts, delivered: DeliveryStatus)
     due = f", and it is tried again on {_time_in_words(delivered.due_at)}" if delivered.due_at else ""
     if delivered.reason:
         ended = next((e for e in reversed(found.entries) if not e.whole and e.processor), None)
-        words = reason_in_words(delivered.reason, _waiting_rule(found, delivered), ended.processor if ended else None)
+        words = reason_in_words(
+            delivered.reason, _rule_that_delivery_waits_for(found, delivered), ended.processor if ended else None
+        )
         return f"{words}{due}"
     return f"it waits its turn{due}" if found.obstacle is None else reason_in_words(found.obstacle)
 
 
-def _waiting_rule(found: ExplanationFacts, delivered: DeliveryStatus) -> str | None:
+def _rule_that_delivery_waits_for(found: ExplanationFacts, delivered: DeliveryStatus) -> str | None:
     """Returns the rule of the latest entry with the reason for which a delivery waits, or None."""
     same = (entry.rule for entry in reversed(found.entries) if entry.reason == delivered.reason)
     return next(same, None)
@@ -260,18 +262,18 @@ def _suppression_or_consent_sentence(found: ExplanationFacts, rule: str | None) 
     """Returns a sentence on the suppression or consent from which the decision follows, or None."""
     standing, facts = found.facts.standing, found.facts
     if reasons := _STOPS.get(rule or ""):
-        concerned = [stop for stop in found.stops if stop.reason in reasons and _is_scope_about_mail(stop.scope, facts)]
+        concerned = [stop for stop in found.stops if stop.reason in reasons and _is_mailing_in_scope(stop.scope, facts)]
         if concerned:
             return f"{found.who} {suppression_in_words(concerned[-1], found.titles)}."
     if rule == "send" and facts.category.is_optional:
         given = [r for r in found.consents if r.counts and r.consent.given and r.consent.scope in standing.consents]
-        about = [record for record in given if _is_scope_about_mail(record.consent.scope, facts)]
+        about = [record for record in given if _is_mailing_in_scope(record.consent.scope, facts)]
         if about:
             return f"{found.who} {consent_in_words(about[-1])}."
     return None
 
 
-def _is_scope_about_mail(scope: str, facts: DecisionFacts) -> bool:
+def _is_mailing_in_scope(scope: str, facts: DecisionFacts) -> bool:
     """Tells whether a suppression or consent with this scope is about such mail."""
     mailing, name = facts.mailing, facts.category.name
     about = {EVERYTHING_OPTIONAL, name, f"{name}/{mailing.topic}", f"purpose/{mailing.purpose}"}

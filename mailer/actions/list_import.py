@@ -7,7 +7,7 @@ from itertools import islice
 from pydantic import BaseModel, ConfigDict
 
 from mailer.actions.consent_proofs import IsOurs, refuse_every_token
-from mailer.actions.csv_rows import CsvRow, check_header_and_read_rows
+from mailer.actions.csv_reading import CsvRow, check_header_and_read_rows
 from mailer.actions.recipient_import import (
     CHUNK,
     ImportCounts,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from mailer.actions.consent import ConsentRefused, check_and_normalize_consent, needs_confirmation_by_policy
 from mailer.actions.consent_proofs import IsOurs, refuse_every_token
-from mailer.actions.csv_rows import CsvFileBroken, CsvRow, check_header_and_read_rows
+from mailer.actions.csv_reading import CsvFileBroken, CsvRow, check_header_and_read_rows
 from mailer.events import Person
 from mailer.input_types import Moment, Name, Slug, Words
 from mailer.policy.policy_file import Policy
@@ -20,7 +20,7 @@ from mailer.policy.rule_registry import rule
 from mailer.policy.scopes import describe_opt_out_scopes, is_opt_out_scope
 from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL
 from mailer.ports.consents import CONFIRMED, Consent
-from mailer.ports.recipient_import import ImportRow, RecipientImporter
+from mailer.ports.recipient_import import RecipientImporter, RecipientImportRow
 
 CHUNK = 5_000
 """The maximum number of lines in one transaction."""
@@ -98,7 +98,7 @@ async def import_recipients(
     chunk = await asyncio.to_thread(parsed.parse_next_chunk)
     while chunk:
         bad = [item for item in chunk if isinstance(item, RejectedLine)]
-        good: dict[str, ImportRow] = {}
+        good: dict[str, RecipientImportRow] = {}
         for item in chunk:
             if not isinstance(item, RejectedLine):
                 good[item.person.ref] = _join_rows_of_recipient(good.get(item.person.ref), item)
@@ -140,7 +140,7 @@ class ImportLineParser(Generic[_T]):
             self.broken = broken
 
 
-async def _import_rows_if_any(importer: RecipientImporter, rows: Sequence[ImportRow]) -> None:
+async def _import_rows_if_any(importer: RecipientImporter, rows: Sequence[RecipientImportRow]) -> None:
     if rows:
         await importer.import_recipients(rows)
 
@@ -173,7 +173,7 @@ def rejection_reason_of_error(error: ValueError) -> str:
     return f"{place or 'line'}: {first['msg'].removeprefix('Value error, ')}"
 
 
-def _parse_row(cells: Mapping[str, str], policy: Policy, from_controller: str | None) -> ImportRow:
+def _parse_row(cells: Mapping[str, str], policy: Policy, from_controller: str | None) -> RecipientImportRow:
     """Parses a row. Columns without a value are left out."""
     values = {name: text for name, cell in cells.items() if (text := cell.strip())}
     person = Person.model_validate({name: values[name] for name in PERSONAL if name in values})
@@ -183,7 +183,7 @@ def _parse_row(cells: Mapping[str, str], policy: Policy, from_controller: str | 
     wrong = policy.source_vocabulary.refusal_of_address_source(person.source, person.collected_at, person.purpose)
     if reason := wrong or _refusal_without_source_or_version(person, from_controller):
         raise ValueError(reason)
-    return ImportRow(
+    return RecipientImportRow(
         person.model_copy(update={"policy_version": _policy_version_to_store(person, policy, from_controller)}),
         _parse_opt_outs(values, policy),
         _parse_yes_or_no(values, "deactivated") or False,
@@ -286,7 +286,7 @@ def _split_semicolon_column(values: Mapping[str, str], name: str) -> tuple[str, 
     return tuple(text for part in values[name].split(";") if (text := part.strip()))
 
 
-def _join_rows_of_recipient(earlier: ImportRow | None, later: ImportRow) -> ImportRow:
+def _join_rows_of_recipient(earlier: RecipientImportRow | None, later: RecipientImportRow) -> RecipientImportRow:
     """Joins two lines with the same ref: the data of the later one, and the opt-outs, flags and consents of both."""
     if earlier is None:
         return later
@@ -296,7 +296,7 @@ def _join_rows_of_recipient(earlier: ImportRow | None, later: ImportRow) -> Impo
         "policy_version": _join_values(before.policy_version, now.policy_version),
         "purpose": now.purpose or before.purpose,
     }
-    return ImportRow(
+    return RecipientImportRow(
         now.model_copy(update=said),
         tuple(dict.fromkeys(earlier.opted_out + later.opted_out)),
         earlier.deactivated or later.deactivated,

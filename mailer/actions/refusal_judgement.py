@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from mailer.policy.outcome import Outcome, OutcomeKind
-from mailer.policy.refusal_suspicion import RefusalTally, is_suspicious
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
+from mailer.policy.refusal_suspicion import RefusalTally, is_hourly_refusal_share_suspicious
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.quarantine import HardRefusal, Key, ProcessorRefusalCounts, RefusalStore
 from mailer.telemetry import log
@@ -99,12 +99,14 @@ class _ProcessorReplyCounts:
     def doubted_domains(self, domains: Collection[str]) -> Collection[str] | None:
         """Returns the domains whose refusals are doubted. None: all refusals of the processor are doubted."""
         known, usual = self.known.domains, self.known.usual
-        if is_suspicious(self.known.hour + self.total, usual):
+        if is_hourly_refusal_share_suspicious(self.known.hour + self.total, usual):
             return None
         return {
             name
             for name in domains
-            if is_suspicious(known.get(name, _NONE) + RefusalTally(self.answered[name], self.refused[name]), usual)
+            if is_hourly_refusal_share_suspicious(
+                known.get(name, _NONE) + RefusalTally(self.answered[name], self.refused[name]), usual
+            )
         }
 
 

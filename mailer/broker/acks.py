@@ -29,7 +29,7 @@ class AckBatcher:
         self._done: list[int] = []
         self._leaving: asyncio.Task[None] | None = None
 
-    def note_arrival(self, tag: int) -> None:
+    def mark_tags_unsettled_up_to(self, tag: int) -> None:
         """Marks a tag as not settled yet, with all lower tags whose messages are still on their way here."""
         self._open |= dict.fromkeys(range(self._last + 1, tag + 1))
         self._last = max(self._last, tag)

@@ -97,12 +97,12 @@ class FrameReader(asyncio.StreamReader):
                 frame = self._filter_frame(kind, channel, head, await self._source.readexactly(size + 1))
                 if frame is None:
                     continue
-                if kind != _HEADER or not self._is_reservation_refused(channel, frame):
+                if kind != _HEADER or not self._try_reserve_and_tell_if_refused(channel, frame):
                     return frame
                 self._waiting = frame
             return await self._header_once_memory_is_free()
 
-    def _is_reservation_refused(self, channel: int, frame: bytes) -> bool:
+    def _try_reserve_and_tell_if_refused(self, channel: int, frame: bytes) -> bool:
         size = int.from_bytes(frame[11:19], "big")
         return self.room is not None and size > _SMALL and not self.room.reserve_octets(channel, size)
 
@@ -119,7 +119,7 @@ class FrameReader(asyncio.StreamReader):
             async with asyncio.timeout(_SIGN_SECONDS):
                 while True:
                     self.room.freed.clear()
-                    if not self._is_reservation_refused(channel, frame):
+                    if not self._try_reserve_and_tell_if_refused(channel, frame):
                         self._waiting = None
                         return frame
                     await self.room.freed.wait()

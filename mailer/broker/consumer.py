@@ -123,7 +123,7 @@ class QueueConsumer:
             tag = incoming.delivery_tag
             if tag is None:
                 return
-            acks.note_arrival(tag)
+            acks.mark_tags_unsettled_up_to(tag)
             delivery = RabbitDelivery(incoming, message_from_rabbit(incoming, self._user), tag, acks, room, self._bury)
             if HeaderName.SIZE in delivery.message.headers and self._is_large_dead_lettered:
                 await _dead_letter_large_message(delivery)

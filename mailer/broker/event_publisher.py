@@ -3,7 +3,7 @@
 from mailer.accounts import AccountEvent
 from mailer.broker.topology import EVENTS
 from mailer.events import EventRefused, MessageEvent
-from mailer.policy.identity import Identity
+from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.broker import Broker, BrokerMessage, HeaderName, MessageUnpublishable
 
 

@@ -26,7 +26,7 @@ from mailer.ports.broker import (
     MessageUnpublishable,
     MessageUnroutable,
     ReceivedMessage,
-    publisher_identity_text,
+    publisher_identity_text_of_message,
 )
 
 log = logging.getLogger(__name__)
@@ -278,7 +278,10 @@ class RabbitBroker:
         publisher, or is empty if that is unknown.
         """
         await self.publish_message(
-            exchange, replace(letter, headers={**letter.headers, HeaderName.PUBLISHER: publisher_identity_text(letter)})
+            exchange,
+            replace(
+                letter, headers={**letter.headers, HeaderName.PUBLISHER: publisher_identity_text_of_message(letter)}
+            ),
         )
 
     async def _redeclare_topology_if_needed(self) -> bool:

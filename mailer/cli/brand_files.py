@@ -70,7 +70,7 @@ class NewBrand:
 
 def files_of_new_brand(brand: NewBrand) -> dict[Path, str]:
     """Returns the text of every file of a new brand, by path in the project's folder, in the order of reading."""
-    policy = _policy(brand)
+    policy = _policy_file_text(brand)
     listed = frozenset(tomllib.loads(policy)["categories"])
     files = {Path("policies", f"{brand.slug}.toml"): policy, Path("CHECKLIST.md"): _checklist(brand)}
     templates = Path("templates", brand.slug)
@@ -86,7 +86,7 @@ def files_of_new_brand(brand: NewBrand) -> dict[Path, str]:
     return files
 
 
-def _policy(brand: NewBrand) -> str:
+def _policy_file_text(brand: NewBrand) -> str:
     """Returns the model policy with the brand's values, and with the promises that its switches keep."""
     text = (bundled_files.bundled_folder("policies") / "default.toml").read_text("utf-8")
     domain = brand.domain or NO_DOMAIN
@@ -99,7 +99,7 @@ def _policy(brand: NewBrand) -> str:
         'domain = "example.org"': f"domain = {_toml_string(domain)}",
         'default_locale = "en"': f"default_locale = {_toml_string(brand.locales[0])}",
         'opt_out_mailbox = "opt-out@example.org"': f'opt_out_mailbox = "opt-out@{domain}"',
-        'id = "my-company"': f"id = {_toml_string(_slug(brand.controller) or brand.slug)}",
+        'id = "my-company"': f"id = {_toml_string(_slug_of_company_name(brand.controller) or brand.slug)}",
         'name = "My Company Ltd."': f"name = {_toml_string(controller)}",
         'postal_address = "1 Example Street, Example Town"': f"postal_address = {_toml_string(address)}",
         'mandatory = "My Brand <service@notice.example.org>"': (
@@ -166,7 +166,7 @@ def _category_of_template(template: str) -> str:
     return found[1] if found else ""
 
 
-def _slug(name: str | None) -> str:
+def _slug_of_company_name(name: str | None) -> str:
     """Returns a company's name as an identifier: `Harbor Ltd.` becomes `harbor-ltd`."""
     return re.sub(r"[^a-z0-9]+", "-", (name or "").lower()).strip("-")
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from mailer.actions.consent import electronic_notice_basis_in_words
-from mailer.actions.csv_rows import CsvHeaderRefused
+from mailer.actions.csv_reading import CsvHeaderRefused
 from mailer.actions.list_import import import_consent_file
 from mailer.actions.recipient_import import ImportCounts
 from mailer.app import App
@@ -29,7 +29,7 @@ app = typer.Typer(help="Consents: list, export, import.", no_args_is_help=True)
 Brand = Annotated[str, typer.Option(help="Whose recipients they are.")]
 
 
-def as_json(record: StoredConsent) -> dict[str, Any]:
+def stored_consent_as_json(record: StoredConsent) -> dict[str, Any]:
     """Returns a record as JSON, in the form that `import` takes."""
     said = record.consent
     return {
@@ -62,7 +62,7 @@ def list_consents_of_person(
 
     records, basis = _run_or_exit(act)
     if json:
-        print_json({"consents": [as_json(record) for record in records], "electronic_notices": basis})
+        print_json({"consents": [stored_consent_as_json(record) for record in records], "electronic_notices": basis})
         return
     print_table(
         ("at", "scope", "said", "source", "version", "words", "by", "controller"),
@@ -94,7 +94,7 @@ def export(
     async def act(app: App) -> None:
         policy_of_brand(app, brand)
         async for record in app.consents.iterate_consents_of_brand(brand):
-            print_json(as_json(record))
+            print_json(stored_consent_as_json(record))
 
     _run_or_exit(act)
 
@@ -115,7 +115,7 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.jsonl")], brand: 
                 policy,
                 source,
                 lambda number, text, reason: lines.append({"line": number, "reason": reason, "text": text}),
-                lambda proof: (token := app.links.read_confirm(proof)) is not None and token.brand == brand,
+                lambda proof: (token := app.links.read_confirm_token(proof)) is not None and token.brand == brand,
             )
 
     done = _run_or_exit(act, file)

@@ -34,7 +34,7 @@ from mailer.embedded.demo import DemoStage, run_demo
 from mailer.embedded.demo_ports import VerificationSummary
 from mailer.embedded.demo_report import DemoCheckFailed, DemoPrinter
 from mailer.events import MessageEvent
-from mailer.policy.identity import Identity, IdentityKind
+from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
 from mailer.policy.publisher_rights import PublisherRights
 from mailer.ports.broker import Broker
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
@@ -102,7 +102,7 @@ async def _tell_story_and_hints(app: App, broker: Broker, narrator: DemoPrinter,
     data, site = app.settings.data, app.settings.public_url
     mailbox = CaptureFolder(data / "captured")
     examples = bundled_files.bundled_folder("examples")
-    mailings = await run_demo(DemoStage(_InProcessPipeline(app, broker), mailbox, site, examples, data, narrator))
+    mailings = await run_demo(DemoStage(_InProcessCommands(app, broker), mailbox, site, examples, data, narrator))
     for line in _lookup_hint_lines(app.settings, mailings, stay):
         narrator.say(line)
 
@@ -179,8 +179,8 @@ def _setting_as_text(value: object) -> str:
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
-class _InProcessPipeline:
-    """Implements `Pipeline` in this process, with the functions behind the commands."""
+class _InProcessCommands:
+    """Implements `DemoCommands` in this process, with the functions behind the commands."""
 
     def __init__(self, app: App, broker: Broker) -> None:
         self._app = app

@@ -13,7 +13,7 @@ from mailer.actions.explanations import (
 )
 from mailer.cli.shared import format_utc_time, out, print_facts, print_table
 from mailer.cli.terminal_layout import Cell
-from mailer.policy.decision import Send
+from mailer.policy.decision_types import Send
 from mailer.policy.reason_wording import fact_label, without_addresses
 from mailer.policy.rule_explanations import (
     RuleExplanation,
@@ -61,7 +61,7 @@ def print_explanation(found: ExplanationFacts) -> None:
     )
 
 
-def as_json(found: ExplanationFacts) -> dict[str, Any]:
+def explanation_as_json(found: ExplanationFacts) -> dict[str, Any]:
     """Returns the whole explanation as JSON."""
     seen, decision = found.facts, found.decision
     verdict = {"verdict": type(decision).__name__.lower(), **asdict(decision)}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, TextIO
 
-from mailer.actions.csv_rows import CsvHeaderRefused
+from mailer.actions.csv_reading import CsvHeaderRefused
 from mailer.actions.recipient_import import ImportCounts, RejectedLine
 from mailer.app import App
 from mailer.cli.shared import exit_with_error, out, print_json

@@ -66,7 +66,7 @@ def jurisdictions(
         country = country_code(code)
     except ValueError as error:
         exit_with_error(f"{code} {error}", 2)
-    _show_one(law, country, json)
+    _print_jurisdiction_of_country(law, country, json)
 
 
 def _load_law_or_exit() -> LawByCountry:
@@ -93,7 +93,7 @@ def _print_all_jurisdictions(law: LawByCountry, json: bool) -> None:
     print_note(NO_ADVICE)
 
 
-def _show_one(law: LawByCountry, country: str, json: bool) -> None:
+def _print_jurisdiction_of_country(law: LawByCountry, country: str, json: bool) -> None:
     one = law.jurisdiction_of(country)
     floor = law.switch_floor(country).model_dump(exclude_none=True)
     if json:

@@ -9,7 +9,7 @@ import typer
 
 from mailer.actions.doubtful_deliveries import end_doubtful_deliveries
 from mailer.app import App
-from mailer.cli import mailing_approve, progress
+from mailer.cli import mailing_approve, mailing_progress
 from mailer.cli.mailing_lookup import find_mailing_id, find_mailings_by_id_or_event
 from mailer.cli.shared import (
     AsJson,
@@ -58,7 +58,7 @@ _T = TypeVar("_T")
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="Its own id, or its event's.")]
 
 
-def as_json(status: MailingStatus) -> dict[str, Any]:
+def mailing_status_as_json(status: MailingStatus) -> dict[str, Any]:
     """Returns a mailing's status as JSON."""
     return {
         "id": str(status.id),
@@ -70,7 +70,7 @@ def as_json(status: MailingStatus) -> dict[str, Any]:
         "publisher": status.publisher,
         "state": status.state,
         "halted": list(status.halted),
-        "progress": progress.as_json(status),
+        "progress": mailing_progress.progress_as_json(status),
         "audience": status.audience_size,
         "created_at": status.created_at.isoformat(),
         "released_by": status.released_by,
@@ -97,7 +97,7 @@ def list_(
     """Shows the newest mailings."""
     mailings = run_with_app(lambda app: app.mailings.statuses_of_newest_mailings(limit))
     if json:
-        print_json([as_json(status) for status in mailings])
+        print_json([mailing_status_as_json(status) for status in mailings])
         return
     print_table(
         ("mailing", "brand", "event", "category", "state", "audience", "handed over", "suppressed", "failed"),
@@ -132,7 +132,10 @@ def show(
             await app.processors.list_states_over_workers(),
         )
         if follow and not json:
-            found = [await progress.follow_progress(one, partial(app.mailings.mailing_status, one.id)) for one in found]
+            found = [
+                await mailing_progress.follow_progress(one, partial(app.mailings.mailing_status, one.id))
+                for one in found
+            ]
         return [
             (
                 one,
@@ -146,7 +149,9 @@ def show(
     if not found:
         exit_with_error(f"there is no mailing and no event {identifier}; `mailer mailing list` shows what there is", 1)
     if json:
-        shown = [as_json(status) | {"waiting": waiting, "lacks": lacks} for status, waiting, lacks in found]
+        shown = [
+            mailing_status_as_json(status) | {"waiting": waiting, "lacks": lacks} for status, waiting, lacks in found
+        ]
         print_json(shown[0] if len(shown) == 1 else shown)
         return
     for status, waiting, lacks in found:
@@ -171,9 +176,9 @@ def resume(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
 
     async def go_on(app: App, id_: UUID) -> tuple[bool, int]:
         lifted = await app.halts.resume_mailing(id_, who)
-        return lifted, await app.upkeep.retry_held_for_reason(id_, BUG) + await app.held.release_held_of_mailing(
-            id_, who
-        )
+        return lifted, await app.upkeep.release_held_by_reason_prefix(
+            id_, BUG
+        ) + await app.held.release_held_of_mailing(id_, who)
 
     lifted, tried = _change_mailing_or_exit(identifier, go_on)
     print_resumed(identifier, lifted, json, tried)
@@ -319,5 +324,5 @@ def _print_mailing(status: MailingStatus, waiting: Sequence[str], lacks: Sequenc
     for line in waiting:
         out.print(f"waiting: {line}")
     _print_missing_languages(lacks)
-    progress.show_progress(status)
+    mailing_progress.show_progress(status)
     print_table(("state", "reason", "deliveries"), [(state, reason, n) for (state, reason), n in status.counts.items()])

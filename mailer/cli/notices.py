@@ -10,8 +10,8 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.notices import finish_notices, reopen_or_give_up_notices
-from mailer.actions.notices import take_notices as take_some
+from mailer.actions.offline_notice_work import finish_notices, reopen_or_give_up_notices
+from mailer.actions.offline_notice_work import take_notices as take_some
 from mailer.app import App
 from mailer.cli.mailing_lookup import find_mailing_id
 from mailer.cli.shared import (
@@ -25,11 +25,18 @@ from mailer.cli.shared import (
     run_with_app,
 )
 from mailer.cli.stop_start import By, person_or_system_user
-from mailer.pipeline.notice_text import render_notice_text
+from mailer.pipeline.offline_notice_text import render_notice_text
 from mailer.policy.category import CATEGORIES
 from mailer.ports.halts import MailingControlRefused
-from mailer.ports.notices import WAITING, Notice, NoticeAddressee, NoticeChangeRefused, NoticeFilter, NoticeState
-from mailer.postgres.notices import PostgresNotices
+from mailer.ports.offline_notices import (
+    WAITING,
+    NoticeAddressee,
+    NoticeChangeRefused,
+    OfflineNotice,
+    OfflineNoticeFilter,
+    OfflineNoticeState,
+)
+from mailer.postgres.offline_notices import PostgresNotices
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.renderer_cache import RendererCache, UnknownTemplate
 from mailer.rendering.template_library import RenderError
@@ -45,13 +52,13 @@ Brand = Annotated[str | None, typer.Option(help="Only this brand's.")]
 Channel = Annotated[str | None, typer.Option(help="Only this channel's, such as written_notice or telephone.")]
 Mailing = Annotated[str | None, typer.Option(metavar="ID", help="Only of this mailing, by its or its event's id.")]
 States = Annotated[
-    list[NoticeState],
+    list[OfflineNoticeState],
     typer.Option("--state", help="Only in this state, as often as needed; open and taken without it."),
 ]
 Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="How many, oldest first.")]
 After = Annotated[int, typer.Option(metavar="ID", min=0, max=2**63 - 1, help="Those behind this number.")]
 
-_NOTHING: list[NoticeState] = []
+_NOTHING: list[OfflineNoticeState] = []
 
 
 @app.command("list")
@@ -208,7 +215,7 @@ def _run_or_exit(act: Callable[[App], Awaitable[_T]]) -> _T:
         exit_with_error(str(error), 2)
 
 
-def _print_changed_notices(state: str, changed: Sequence[Notice], json: bool) -> None:
+def _print_changed_notices(state: str, changed: Sequence[OfflineNotice], json: bool) -> None:
     if json:
         print_json({"state": state, "notices": [notice.id for notice in changed]})
     else:
@@ -220,17 +227,17 @@ async def _list_matching_notices(
     brand: str | None,
     channel: str | None,
     mailing: str | None,
-    states: Sequence[NoticeState],
+    states: Sequence[OfflineNoticeState],
     limit: int,
     after: int,
-) -> Sequence[Notice]:
+) -> Sequence[OfflineNotice]:
     of = await find_mailing_id(app, mailing) if mailing else None
-    selected = NoticeFilter(brand, channel, of, tuple(states) or WAITING, after)
+    selected = OfflineNoticeFilter(brand, channel, of, tuple(states) or WAITING, after)
     return await PostgresNotices(app.pool, app.writers).list_notices(selected, limit)
 
 
 async def _notices_with_addressees_and_texts(
-    app: App, notices: PostgresNotices, found: Sequence[Notice], by: str
+    app: App, notices: PostgresNotices, found: Sequence[OfflineNotice], by: str
 ) -> list[dict[str, Any]]:
     """Returns the notices with their addressees and texts. The ledger records that `by` read them."""
     whom = {
@@ -240,7 +247,7 @@ async def _notices_with_addressees_and_texts(
     return [_full_notice_as_json(notice, whom.get(notice.id), letters.get(notice.id, {})) for notice in found]
 
 
-async def _render_notice_texts(app: App, found: Sequence[Notice]) -> dict[int, dict[str, str | None]]:
+async def _render_notice_texts(app: App, found: Sequence[OfflineNotice]) -> dict[int, dict[str, str | None]]:
     """Returns subject and text of each notice, or the problem that prevents them, by the notice's id."""
     letters: dict[int, dict[str, str | None]] = {}
     presses = RendererCache(app.policies, app.templates, app.links, None)
@@ -251,7 +258,7 @@ async def _render_notice_texts(app: App, found: Sequence[Notice]) -> dict[int, d
 
 
 async def _render_notice_texts_of_mailing(
-    app: App, presses: RendererCache, of: UUID, here: dict[int, Notice]
+    app: App, presses: RendererCache, of: UUID, here: dict[int, OfflineNotice]
 ) -> dict[int, dict[str, str | None]]:
     letters: dict[int, dict[str, str | None]] = {}
     told = (await app.mailings.read_mailing_facts([of]))[of]
@@ -275,7 +282,9 @@ async def _render_notice_texts_of_mailing(
     return letters
 
 
-def _full_notice_as_json(notice: Notice, whom: NoticeAddressee | None, letter: dict[str, str | None]) -> dict[str, Any]:
+def _full_notice_as_json(
+    notice: OfflineNotice, whom: NoticeAddressee | None, letter: dict[str, str | None]
+) -> dict[str, Any]:
     return {
         **asdict(notice),
         "ref": whom.ref if whom else None,

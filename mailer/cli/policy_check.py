@@ -11,7 +11,6 @@ import typer
 
 import mailer
 from mailer.app import load_templates
-from mailer.cli.policy_version_notices import examine_version_notices
 from mailer.cli.shared import (
     AsJson,
     exit_with_error,
@@ -22,6 +21,7 @@ from mailer.cli.shared import (
     read_command_settings,
 )
 from mailer.cli.terminal_layout import Cell
+from mailer.cli.version_notice_examination import examine_version_notices
 from mailer.policy.policy_file import Policy, PolicyError
 from mailer.policy.promise import Promise
 from mailer.policy.promise_report import (
@@ -87,7 +87,7 @@ def check(
     )
     if json:
         print_json(
-            _as_json(policies, found, run, rules, trials)
+            _promise_report_as_json(policies, found, run, rules, trials)
             | {
                 "faults": faults,
                 "loosened": [change.loosening_consequence for change in changed if change.loosening_consequence],
@@ -225,7 +225,7 @@ def _status_counts_in_words(rows: list[PromiseRow]) -> str:
     return ", ".join(f"{statuses.count(status)} {status}" for status in dict.fromkeys(sorted(statuses))) or "none"
 
 
-def _as_json(
+def _promise_report_as_json(
     policies: Mapping[str, Policy],
     found: PromiseReport,
     run: ProofRecord | None,

@@ -11,13 +11,13 @@ import typer
 
 from mailer.actions.explanations import ExplanationFacts, spans_of_suppressions_and_consents
 from mailer.app import App
-from mailer.cli.explanation_output import as_json, print_explanation
+from mailer.cli.explanation_output import explanation_as_json, print_explanation
 from mailer.cli.mailing_lookup import find_mailings_by_id_or_event
 from mailer.cli.processor_route_check import reason_for_no_processor
 from mailer.cli.shared import AsJson, exit_with_error, print_json, run_with_app
 from mailer.input_types import parse_moment, parse_named_moment
 from mailer.policy.deciding import collect_decision_facts, decide
-from mailer.policy.decision import Mailing
+from mailer.policy.decision_types import Mailing
 from mailer.policy.past_standing import PastStanding, standing_at
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_library import version_in_force
@@ -100,7 +100,7 @@ def explain(
     except _Unexplained as error:
         exit_with_error(str(error), 2)
     if json:
-        print_json(as_json(found))
+        print_json(explanation_as_json(found))
     else:
         print_explanation(found)
 

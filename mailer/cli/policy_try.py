@@ -63,11 +63,11 @@ def try_(
 def _print_or_write_report(found: TrialResult, to: Path | None, *, json: bool) -> None:
     if to is None:
         if json:
-            print_json(_as_json(found))
+            print_json(_trial_result_as_json(found))
         for line in () if json else _report_lines(found, out.width if out.is_terminal else None):
             out.print(line)
         return
-    report = dumps(_as_json(found), ensure_ascii=False) if json else "\n".join(_report_lines(found, None))
+    report = dumps(_trial_result_as_json(found), ensure_ascii=False) if json else "\n".join(_report_lines(found, None))
     try:
         with open(to, "w", encoding="utf-8", opener=open_private_file) as file:
             file.write(f"{report}\n")
@@ -107,7 +107,7 @@ def _tried_counts_in_words(line: PromiseResult) -> str:
     return f", tried on {', '.join(said)}" if said else ""
 
 
-def _as_json(found: TrialResult) -> dict[str, Any]:
+def _trial_result_as_json(found: TrialResult) -> dict[str, Any]:
     return {
         "brand": found.brand,
         "version": found.version,

@@ -78,7 +78,7 @@ def worker() -> None:
         _freeze_garbage_collection()
         if broker is not None:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(app.run_worker(stop, broker))
+                tasks.create_task(app.run_worker_consumers_until_stopped(stop, broker))
                 if app.settings.is_broker_in_process:
                     tasks.create_task(app.run_timekeeper(stop, broker))
 
@@ -143,6 +143,6 @@ def _freeze_garbage_collection() -> None:
 async def run_all_processes(app: App, broker: Broker, stop: asyncio.Event, operators: OperatorPort) -> None:
     """Runs worker, timekeeper and web in one process."""
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(app.run_worker(stop, broker))
+        tasks.create_task(app.run_worker_consumers_until_stopped(stop, broker))
         tasks.create_task(app.run_timekeeper(stop, broker))
         tasks.create_task(app.run_web(stop, operators=operators))

@@ -18,7 +18,7 @@ from mailer.cli.shared import (
     remember_acting_person,
     run_with_app,
 )
-from mailer.policy.setup_faults import setup_checks, setup_checks_by_status
+from mailer.policy.setup_fault_replies import operator_checks_by_status, operator_checks_for_reply
 from mailer.ports.halts import Halt, HaltScope, MailingControlRefused
 from mailer.ports.processor_states import ProcessorState
 from mailer.ports.rights import ErasureDuty, ProcessorHoldingData, PurgeDuty
@@ -205,7 +205,7 @@ def _print_states_and_pauses(states: list[ProcessorState], streams: list[StreamP
 
 
 def _stream_pause_as_json(pause: StreamPause) -> dict[str, object]:
-    status = next((word for word in pause.says.split() if setup_checks_by_status(word)), None)
+    status = next((word for word in pause.says.split() if operator_checks_by_status(word)), None)
     return {
         "processor": pause.processor,
         "category": pause.category,
@@ -213,7 +213,7 @@ def _stream_pause_as_json(pause: StreamPause) -> dict[str, object]:
         "until": pause.until,
         "reason": pause.reason,
         "says": pause.says or None,
-        "check": setup_checks(status, pause.says) if pause.reason == SET_UP else None,
+        "check": operator_checks_for_reply(status, pause.says) if pause.reason == SET_UP else None,
     }
 
 

@@ -44,7 +44,7 @@ from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.outbox import UNREACHABLE
 from mailer.postgres.published_event_lookup import PublishedEventLookup
 from mailer.postgres.publishers import PostgresPublishers
-from mailer.rendering.event_checks import check_event
+from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.localized_texts import describe_missing_languages
 from mailer.settings import Settings, SettingsError
 
@@ -197,7 +197,7 @@ def _find_event_faults(current: Settings, lines: Sequence[_PlacedEvent], lacks: 
     for line in lines:
         try:
             if isinstance(line.event, MessageEvent):
-                template = check_event(line.event, policies, templates)
+                template = check_event_and_get_template(line.event, policies, templates)
                 lacks += (line.place + said for said in describe_missing_languages(template, line.event.context))
             else:
                 check_account_event(policies, line.event)

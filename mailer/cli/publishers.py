@@ -20,7 +20,7 @@ from mailer.cli.shared import (
 )
 from mailer.cli.stop_start import By, person_or_system_user
 from mailer.policy.category import CATEGORIES
-from mailer.policy.identity import WRITTEN, Identity
+from mailer.policy.publisher_and_staff_identity import WRITTEN, Identity
 from mailer.policy.publisher_rights import PublisherRights, ReadableData
 from mailer.postgres.publishers import PublisherRecord, PublisherRightsChange
 

@@ -34,7 +34,7 @@ By = Annotated[
 
 
 @app.command("list")
-def list_(
+def list_refusal_groups(
     processor: Annotated[str | None, typer.Option(help="Only those of this processor.")] = None, json: AsJson = False
 ) -> None:
     """Shows what waits: by processor, recipient domain and hour, how many refusals of which status."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar, get_args
 
 import typer
 
-from mailer.actions.csv_rows import CsvHeaderRefused
+from mailer.actions.csv_reading import CsvHeaderRefused
 from mailer.app import App
 from mailer.cli.import_files import policy_of_brand
 from mailer.cli.mailing_lookup import find_mailing_id
@@ -18,7 +18,7 @@ from mailer.cli.stop_start import By, person_or_system_user
 from mailer.input_types import parse_day
 from mailer.ports.halts import MailingControlRefused
 from mailer.ports.rates import Period, RateLimit
-from mailer.rendering.headers import HeaderRefused, a_labels
+from mailer.rendering.headers import HeaderRefused, domain_as_a_labels
 
 _T = TypeVar("_T")
 
@@ -180,7 +180,7 @@ async def _stored_key_of_limit(app: App, scope: LimitScope, key: str, *, exists:
 
 def _parse_domain(text: str) -> str:
     try:
-        domain = a_labels(text.lower().removesuffix("."))
+        domain = domain_as_a_labels(text.lower().removesuffix("."))
     except HeaderRefused as error:
         raise _LimitRefused(f"{text}: {error}; write a domain, such as gmail.com") from error
     if not re.fullmatch(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", domain):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.actions.csv_rows import CsvHeaderRefused
+from mailer.actions.csv_reading import CsvHeaderRefused
 from mailer.app import App
 from mailer.cli.import_files import policy_of_brand, require_policy_and_recipient
 from mailer.cli.shared import (

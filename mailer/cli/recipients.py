@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mailer.actions.csv_rows import CsvHeaderRefused
+from mailer.actions.csv_reading import CsvHeaderRefused
 from mailer.actions.list_import import SUPPRESSION_COLUMNS, import_suppression_file
 from mailer.actions.recipient_import import COLUMNS, ImportCounts, import_recipients, refusal_without_suppressions
 from mailer.app import App

@@ -16,7 +16,7 @@ from mailer.cli.shared import (
     print_table,
     run_with_app,
 )
-from mailer.ports.reports import CampaignReport, ReportNotReady
+from mailer.ports.reports import AdvertiserCampaignReport, ReportNotReady
 
 app = typer.Typer(help="Reports: for advertisers.", no_args_is_help=True)
 
@@ -29,7 +29,7 @@ def advertiser(
 ) -> None:
     """Shows how many people a finished campaign has reached; the figures stay as they are the first time."""
 
-    async def act(app: App) -> CampaignReport | None:
+    async def act(app: App) -> AdvertiserCampaignReport | None:
         if brand not in app.policies:
             exit_with_error(f"there is no brand {brand}; there are {', '.join(sorted(app.policies))}", 2)
         minimum = app.policies[brand].minimum_cell
@@ -50,7 +50,7 @@ def advertiser(
         _print_report(report)
 
 
-def _print_report(report: CampaignReport) -> None:
+def _print_report(report: AdvertiserCampaignReport) -> None:
     print_facts(
         {
             "brand": report.brand,

@@ -24,12 +24,12 @@ from mailer.app import App, open_app
 from mailer.cli.terminal_layout import Cell, escape_json, escape_line, lay_out_facts, lay_out_table
 from mailer.embedded import PrivateServiceUnavailable
 from mailer.events import EventRefused
-from mailer.policy.identity import Identity
-from mailer.policy.identity import parse_person_identity as person_of
 from mailer.policy.policy_file import PolicyError
+from mailer.policy.publisher_and_staff_identity import Identity
+from mailer.policy.publisher_and_staff_identity import parse_person_identity as person_of
 from mailer.ports.broker import BrokerUnavailable, MessageUnpublishable
 from mailer.ports.database_errors import DatabaseUnavailable
-from mailer.ports.halts import RestoreMarkerUnreadable
+from mailer.ports.halts import DatabaseNotesUnreadable
 from mailer.postgres.migrations import MigrationFailed
 from mailer.processors.capture_server import CaptureUnavailable
 from mailer.rendering.template_library import TemplateError
@@ -61,7 +61,7 @@ _FAILURE = (
     BrokerUnavailable,
     CaptureUnavailable,
     DatabaseUnavailable,
-    RestoreMarkerUnreadable,
+    DatabaseNotesUnreadable,
     OSError,
     asyncpg.PostgresError,
 )

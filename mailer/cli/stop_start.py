@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.csv_rows import CsvHeaderRefused
+from mailer.actions.csv_reading import CsvHeaderRefused
 from mailer.app import App
 from mailer.cli.import_files import policy_of_brand
 from mailer.cli.shared import (
@@ -21,7 +21,7 @@ from mailer.cli.shared import (
     system_user_name,
 )
 from mailer.policy.category import CATEGORIES
-from mailer.ports.halts import OPERATOR, Halt, HaltAnswer, HaltScope
+from mailer.ports.halts import OPERATOR, DatabaseHaltState, Halt, HaltScope
 
 brands = typer.Typer(help="Brands: pause, resume.", no_args_is_help=True)
 
@@ -78,11 +78,11 @@ def start(
     """Goes on after `mailer stop`, or after a restore."""
     who = person_or_system_user(by)
 
-    async def act(app: App) -> tuple[bool, tuple[UUID, int] | None, HaltAnswer]:
+    async def act(app: App) -> tuple[bool, tuple[UUID, int] | None, DatabaseHaltState]:
         await app.control.query_halts_and_recover()  # also compares with the lineage that this machine remembers
         begun = await _begin_lineage(app, after_restore, who) if after_restore else None
         answer = await app.halts.query_halts_and_check_memory((), (), ())
-        if answer.has_gone_back or answer.waiting:
+        if answer.has_database_gone_back or answer.waiting:
             return False, begun, answer
         started = await app.halts.lift_halt(HaltScope.EVERYTHING, OPERATOR, who)
         return started, begun, await app.halts.query_halts_and_check_memory((), (), ())

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from mailer.actions.csv_rows import CsvHeaderRefused
+from mailer.actions.csv_reading import CsvHeaderRefused
 from mailer.actions.list_import import SUPPRESSION_COLUMNS, import_suppression_file
 from mailer.actions.recipient_import import ImportCounts
 from mailer.actions.suppression import (
@@ -150,7 +150,7 @@ def export(
     async def act(app: App) -> None:
         policy = policy_of_brand(app, brand)
         async for found in app.suppressions.iterate_suppressions_in_force(brand, policy.controller.id):
-            print_json(as_json(found))
+            print_json(suppression_as_json(found))
 
     _run_or_exit(act)
 
@@ -178,7 +178,7 @@ def _normalize_address(email: str) -> str:
         return email
 
 
-def as_json(found: Suppression) -> dict[str, Any]:
+def suppression_as_json(found: Suppression) -> dict[str, Any]:
     """Returns a suppression as JSON."""
     return {
         name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(found).items()
@@ -191,7 +191,7 @@ def _is_in_force(found: Suppression) -> bool:
 
 def _print_suppressions(found: list[Suppression], json: bool) -> None:
     if json:
-        print_json([as_json(one) for one in found])
+        print_json([suppression_as_json(one) for one in found])
         return
     print_table(
         ("id", "scope", "reason", "source", "since", "by", "until", "lifted"),

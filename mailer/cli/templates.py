@@ -16,7 +16,7 @@ from mailer.input_types import parse_locale as tag
 from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy, PolicyError
 from mailer.policy_loading import load_policies
-from mailer.rendering.event_checks import check_event
+from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.gmail_clipping import clipping_warning
 from mailer.rendering.languages import is_known_locale
 from mailer.rendering.template_library import (
@@ -111,7 +111,7 @@ def _preview_event_file(
     """Returns an event's template and its rendered mail. An event that intake would refuse ends the command."""
     try:
         event = parse_event(file.read_text("utf-8-sig"))
-        template = check_event(event, policies, library)
+        template = check_event_and_get_template(event, policies, library)
         return template, render_event_preview(template, policies[event.brand], event, locale)
     except OSError as error:
         exit_with_error(f"{file}: {error.strerror}", 2)

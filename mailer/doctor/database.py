@@ -38,7 +38,7 @@ def unfitness_problems(findings: Iterable[Finding]) -> str | None:
 
 def judge_partitions_and_seals(stock: DatabaseUpkeepState, now: datetime) -> list[Finding]:
     """Returns the findings about partitions and seals, which the timekeeper makes."""
-    return [_judge_partitions(stock, now), _judge_seals(stock, now)]
+    return [_judge_partitions(stock, now), _judge_seal_age(stock, now)]
 
 
 def judge_clock_difference(ahead: float) -> Finding:
@@ -120,7 +120,7 @@ def _judge_partitions(stock: DatabaseUpkeepState, now: datetime) -> Finding:
     return ok_finding("partitions", f"up to {stock.partitions[:4]}-{stock.partitions[4:]}")
 
 
-def _judge_seals(stock: DatabaseUpkeepState, now: datetime) -> Finding:
+def _judge_seal_age(stock: DatabaseUpkeepState, now: datetime) -> Finding:
     if stock.unsealed:
         age = f"{(now - stock.sealed_at) // timedelta(minutes=1)} minutes old" if stock.sealed_at else "missing"
         return warning_finding(

@@ -57,7 +57,7 @@ class _SpfEvaluation:
                 redirect = value if name.lower() == "redirect" else redirect
                 continue
             qualifier, mechanism = (term[0], term[1:]) if term[0] in _QUALIFIERS else ("+", term)
-            if await self._matches(mechanism, domain):
+            if await self._is_matched_by_mechanism(mechanism, domain):
                 return _QUALIFIERS[qualifier]
         if redirect is None:
             return SpfResult.NEUTRAL
@@ -74,7 +74,7 @@ class _SpfEvaluation:
             raise _BrokenRecord(f"{domain} has {len(records)} SPF records; there may be one")
         return records[0] if records else None
 
-    async def _matches(self, mechanism: str, domain: str) -> bool:
+    async def _is_matched_by_mechanism(self, mechanism: str, domain: str) -> bool:
         name, _, value = mechanism.partition(":")
         name, _, length = name.partition("/") if not value else (name, "", "")
         target, _, bits = value.partition("/") if name.lower() not in ("ip4", "ip6") else (value, "", "")
@@ -86,7 +86,7 @@ class _SpfEvaluation:
                 return _is_in_network(value, self.address)
             case "include":
                 self.count_lookup()
-                return await self._includes(_require_no_macro(target))
+                return await self._is_passed_by_included_domain(_require_no_macro(target))
             case "a":
                 self.count_lookup()
                 return await self._is_address_of_host(_require_no_macro(target or domain), bits)
@@ -102,7 +102,7 @@ class _SpfEvaluation:
             case _:
                 raise _BrokenRecord(f"it has an unknown term {mechanism!r}")
 
-    async def _includes(self, domain: str) -> bool:
+    async def _is_passed_by_included_domain(self, domain: str) -> bool:
         result = await self.evaluate_domain(domain)
         if result is SpfResult.NONE:
             raise _BrokenRecord(f"it includes {domain}, which has no record")

@@ -1,6 +1,6 @@
 """The demo: applications, an operator and recipients use mailer, in one story. The demo checks each of its statements.
 
-It uses mailer from outside: over HTTP, by captured mail, and by the few commands of `Pipeline`.
+It uses mailer from outside: over HTTP, by captured mail, and by the few commands of `DemoCommands`.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from mailer.embedded.demo_mail import (
     pixel_url,
     unsubscribe_link,
 )
-from mailer.embedded.demo_ports import Mailbox, Pipeline
+from mailer.embedded.demo_ports import DemoCommands, Mailbox
 from mailer.embedded.demo_report import DemoPrinter, count_deliveries
 from mailer.events import Audience, MessageEvent, People, Refs, parse_event
 from mailer.ports.captured_mail import CapturedMail
@@ -53,7 +53,7 @@ class DemoStage:
         narrator: the printer.
     """
 
-    pipeline: Pipeline
+    pipeline: DemoCommands
     mailbox: Mailbox
     site: str
     examples: Path

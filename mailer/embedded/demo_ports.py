@@ -20,7 +20,7 @@ class VerificationSummary:
     faults: int
 
 
-class Pipeline(Protocol):
+class DemoCommands(Protocol):
     """The acts of operators by command, and of applications by the broker."""
 
     async def import_recipients(self, file: Path, brand: str, rejected: Path) -> ImportCounts:

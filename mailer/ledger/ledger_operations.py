@@ -101,7 +101,7 @@ class LedgerOperations:
         async with self._pool.acquire() as connection:
             # The seals are read first, so the chains already have the entries of every seal that was read.
             faults = await verify_seals(connection, self._signer, published, since)
-            seal = self._signer.read_verified_record(since) if since else None
+            seal = self._signer.verify_and_parse_seal_record(since) if since else None
             slices = await verify_chains(connection, self._key, url, processes, progress, seal)
         faults += [fault for found in slices for fault in found.faults]
         faults.sort(key=lambda fault: (fault.writer, fault.n))

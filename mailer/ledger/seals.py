@@ -95,7 +95,7 @@ class SealSigner:
         public = self._public.public_bytes(Encoding.Raw, PublicFormat.Raw)
         return {"body": body, "signature": signature.hex(), "public_key": public.hex()}
 
-    def read_verified_record(self, record: Record) -> Seal:
+    def verify_and_parse_seal_record(self, record: Record) -> Seal:
         """Verifies the signature of a published seal and returns its contents.
 
         Raises:
@@ -110,10 +110,10 @@ class SealSigner:
         except InvalidSignature as error:
             raise SealRefused("the head's signature is not by this ledger's key; check MAILER_LEDGER_KEY") from error
 
-    def read_stored_seal(self, row: asyncpg.Record) -> Seal | None:
+    def read_stored_seal_or_none(self, row: asyncpg.Record) -> Seal | None:
         """Returns the contents of a stored seal, or None if its signature does not match."""
         try:
-            return self.read_verified_record(self.build_seal_record(row["body"], row["signature"]))
+            return self.verify_and_parse_seal_record(self.build_seal_record(row["body"], row["signature"]))
         except SealRefused:
             return None
 
@@ -197,7 +197,7 @@ class SealStore:
         """Reads the seals that any process has added. Locks out other sealing processes until the transaction ends."""
         await connection.execute(_SQL["one_at_a_time"])
         for row in await connection.fetch(_SQL["since"], self._sealed.id):
-            self._sealed.add_seal(row["id"], row["body"], self._signer.read_stored_seal(row))
+            self._sealed.add_seal(row["id"], row["body"], self._signer.read_stored_seal_or_none(row))
 
     async def _sign_and_store_seal(
         self, connection: Connection, heads: list[Head], now: datetime, *, whole: bool
@@ -223,7 +223,7 @@ class SealStore:
         """
         place = 0
         if last is not None:
-            self._signer.read_verified_record(last)
+            self._signer.verify_and_parse_seal_record(last)
             place = await self._pool.fetchval(_SQL["place"], last["body"])
             if place is None:
                 raise SealRefused(

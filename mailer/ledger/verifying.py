@@ -210,21 +210,21 @@ async def verify_seals(
     """
     newest = await connection.fetchrow(_SEALS["latest"])
     if newest is not None:
-        signer.read_verified_record(signer.build_seal_record(newest["body"], newest["signature"]))
+        signer.verify_and_parse_seal_record(signer.build_seal_record(newest["body"], newest["signature"]))
     heads, links, place = _SealedHeadChecks(connection), _SealChainCheck(), 0
     if since is not None:
         place = await _require_stored_seal_id(connection, since)
-        links = _SealChainCheck(since["body"], signer.read_verified_record(since))
-        await heads.add_heads_of_seal(signer.read_verified_record(since))
+        links = _SealChainCheck(since["body"], signer.verify_and_parse_seal_record(since))
+        await heads.add_heads_of_seal(signer.verify_and_parse_seal_record(since))
     for record in published:
-        seal = signer.read_verified_record(record)
+        seal = signer.verify_and_parse_seal_record(record)
         await heads.add_heads_of_seal(seal)
         # A seal that is not whole may have been deleted since.
         if seal.is_chained and seal.whole and await connection.fetchval(_SEALS["place"], record["body"]) is None:
             links.note_fault(seal.number, "missing: a seal that was published")
     async with connection.transaction(readonly=True):
         async for row in connection.cursor(_SEALS["behind"], place, prefetch=100):
-            read = signer.read_stored_seal(row)
+            read = signer.read_stored_seal_or_none(row)
             links.check_seal(row["body"], read)
             if read is not None:
                 await heads.add_heads_of_seal(read)

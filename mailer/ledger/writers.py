@@ -15,7 +15,7 @@ from mailer.keyed_hash import KeyedHash
 from mailer.ledger.chain import GENESIS, ChainedEntries, link_entries
 from mailer.ports.halts import CommitNotes, JournaledStandingChange
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.rights import KnownAccountEvent
+from mailer.ports.rights import AccountEventAlreadyApplied
 from mailer.ports.uuids import uuid7
 
 _SQL = load_statements("ledger", "ledger")
@@ -84,7 +84,7 @@ class LedgerWriters:
         self.actor: str | None = None
         self._event: tuple[str, str, str, bytes] | None = None
 
-    def start_new_chains(self) -> None:
+    def abandon_chains_for_new_ones(self) -> None:
         """Abandons all existing chains, since the database has lost entries of them. New chains are begun."""
         self._free = []
         self.epoch += 1
@@ -150,7 +150,7 @@ async def append_entries(connection: Connection, writer: ChainWriter, entries: S
     """Writes entries in the caller's transaction. The caller advances the writer once the transaction is committed.
 
     Raises:
-        KnownAccountEvent: the change of the writer's account event was made before.
+        AccountEventAlreadyApplied: the change of the writer's account event was made before.
         IdTaken: the id of the writer's account event belongs to another event.
     """
     if writer.event:
@@ -171,14 +171,14 @@ async def _record_account_event(
     """Stores an account event in the transaction of its change.
 
     Raises:
-        KnownAccountEvent: the event was stored before.
+        AccountEventAlreadyApplied: the event was stored before.
         IdTaken: the id belongs to another event.
     """
     if await connection.fetchval(_SQL["note_event"], brand, event_id, kept_id, content):
         return
     if fields := differing_fields(await connection.fetchval(_SQL["noted"], brand, event_id, kept_id), content):
         raise IdTaken(fields)
-    raise KnownAccountEvent
+    raise AccountEventAlreadyApplied
 
 
 async def _standing_changes(

@@ -22,7 +22,7 @@ class DestinationBackoff(Generic[Key]):
         self._clock = clock
         self._pauses = dict[Key, tuple[float, float]]()
 
-    def waiting_keys(self) -> list[Key]:
+    def paused_destinations(self) -> list[Key]:
         """Returns the destinations that are paused now."""
         now = self._clock()
         return [key for key, (_, until) in self._pauses.items() if until > now]

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from mailer.policy.category import Category, Lane
-from mailer.policy.outcome import Outcome, OutcomeKind
-from mailer.policy.setup_faults import setup_checks, setup_checks_by_status
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
+from mailer.policy.setup_fault_replies import operator_checks_by_status, operator_checks_for_reply
 from mailer.policy.smtp_replies import scrub_reply
 from mailer.ports.stream_pauses import SET_UP, StreamPause, StreamPauses
 from mailer.telemetry import log
@@ -106,7 +106,7 @@ class BlockPauses:
                     processor=processor,
                     category=category.name,
                     says=says,
-                    check=setup_checks(outcome.status, says),
+                    check=operator_checks_for_reply(outcome.status, says),
                 )
             stream = processor, category.name, domain
             if category.lane is not Lane.BREACH and self._is_setup_fault_domain_wide(stream, outcome):
@@ -119,7 +119,7 @@ class BlockPauses:
 
         A reply without such a code may come from a single mailbox.
         """
-        if setup_checks_by_status(outcome.status) is None:
+        if operator_checks_by_status(outcome.status) is None:
             self._streaks[stream] += 1
             if self._streaks[stream] < STREAK:
                 return False

@@ -125,7 +125,7 @@ class ClaimRun:
                 prepared = await self._prepare_window(rows)
                 prepared, has_begun = await self._commit_intents(prepared)
             if not has_begun:
-                self._sender.release_admission(prepared.admission, prepared.steps)
+                self._sender.put_back_tokens_of_unsent(prepared.admission, prepared.steps)
                 return prepared.left | dict.fromkeys(
                     (step.change.move.delivery_key for step in prepared.steps), datetime.now(UTC) + PAUSE
                 )
@@ -189,6 +189,6 @@ class ClaimRun:
         good, again = split_refused_steps(prepared.steps, refused)
         if not again:
             return prepared.with_steps(good)
-        self._sender.release_admission(prepared.admission, again)
+        self._sender.put_back_tokens_of_unsent(prepared.admission, again)
         fresh = await self._deliveries.reread_claimed_rows(self._claim.token, [step.row.key for step in again])
         return prepared.with_steps(good).joined_with(await self._decide_and_render(fresh))

@@ -82,7 +82,7 @@ class CommitTraceFiles:
             self._write_trace_file()
 
     def sync_notes_to_disk(self) -> None:
-        """Writes all notes to disk. Then deletes the traces given to `forget_ended_processes`, if newer notes are safe.
+        """Writes all notes to disk. Then deletes the traces of `plan_to_delete_ended_traces`, if newer notes are safe.
 
         Raises:
             OSError: the file cannot be written.
@@ -97,7 +97,7 @@ class CommitTraceFiles:
             for id_ in ended:
                 (self._folder / f"{id_}{_SUFFIX}").unlink(missing_ok=True)
 
-    def forget_ended_processes(self, ended: frozenset[UUID]) -> None:
+    def plan_to_delete_ended_traces(self, ended: frozenset[UUID]) -> None:
         """Plans to delete traces of ended processes at the next sync of newer notes: the database has their commits."""
         if not self._checked[1]:
             self._checked = (self._noted, ended)

@@ -31,7 +31,7 @@ from mailer.ports.broker import (
     MessageUnroutable,
     QueueRefusedMessage,
     ReceivedMessage,
-    publisher_identity_text,
+    publisher_identity_text_of_message,
 )
 from mailer.ports.dead_letters import DeadLetterKind, DeadLetters
 from mailer.ports.deliveries import DeliveryStore
@@ -177,7 +177,7 @@ def build_dead_letter_handler(
             key = headers.get(HeaderName.ROUTING_KEY, message.routing_key)
             exchange = headers.get(HeaderName.EXCHANGE, received.exchange)
             kind, reason = _dead_letter_cause(message, exchange, key, knows)
-            publisher = publisher_identity_text(message)
+            publisher = publisher_identity_text_of_message(message)
             again = {**headers, HeaderName.PUBLISHER: publisher, HeaderName.AGAIN: "1"}
             if not (
                 kind is DeadLetterKind.MISSING
@@ -230,7 +230,7 @@ async def relay_outbox_until_stopped(
     resting = DestinationBackoff[_Destination]()
     while not stop.is_set():
         try:
-            parked = await outbox.lease_rows(owner, RELAYED_AT_ONCE, RELAY_LEASE, resting.waiting_keys())
+            parked = await outbox.lease_rows(owner, RELAYED_AT_ONCE, RELAY_LEASE, resting.paused_destinations())
             failures = await asyncio.gather(*(_publish_outbox_row(broker, letters, item, bugs) for item in parked))
             if parked:
                 crash_if_armed(CrashPoint.IN_OUTBOX_RELAY)
@@ -297,7 +297,7 @@ async def _store_row_as_dead_letter(
     letters: DeadLetters, item: OutboxRow, reason: str, kind: DeadLetterKind
 ) -> Exception | None:
     """Stores a row as a dead letter. Returns the error if that was not possible."""
-    publisher = publisher_identity_text(item.message)
+    publisher = publisher_identity_text_of_message(item.message)
     try:
         await letters.add_dead_letter(item.message, item.exchange, item.message.routing_key, reason, publisher, kind)
     except Exception as error:

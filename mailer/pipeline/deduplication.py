@@ -6,8 +6,8 @@ from datetime import datetime
 from uuid import UUID
 
 from mailer.policy.required_frequency_counts import is_category_counted_for_somebody
-from mailer.ports.deliveries import IN_DOUBT, DeliveryRow, DeliveryState, SharedTextCarrier
-from mailer.rendering.mailbox_spellings import canonical_mailbox, owner_mailboxes
+from mailer.ports.deliveries import IN_DOUBT, DeliveryRow, DeliveryState, RecipientCarryingSharedText
+from mailer.rendering.mailbox_spellings import canonical_mailbox, mailboxes_perhaps_of_same_owner
 from mailer.rendering.mailing_renderer import MailingRenderer
 
 Key = tuple[UUID, int]
@@ -15,9 +15,9 @@ Key = tuple[UUID, int]
 _COPIED = frozenset({DeliveryState.INTENDED, DeliveryState.HANDED_OVER, DeliveryState.IN_DOUBT, DeliveryState.DEFERRED})
 
 
-def row_marked_as_copy(
+def mark_row_as_copy_or_none(
     row: DeliveryRow,
-    carrier: SharedTextCarrier,
+    carrier: RecipientCarryingSharedText,
     own_states: Mapping[Key, DeliveryState],
     now: datetime,
     *,
@@ -91,7 +91,9 @@ def keys_allowed_once_per_window(
     for row in rows if counted or invites else ():
         things: set[object] = {row.recipient_id} if row.mailing_id in counted else set()
         if row.mailing_id in invites and row.standing.address:
-            things.update((canonical_mailbox(row.standing.address), *owner_mailboxes(row.standing.address)))
+            things.update(
+                (canonical_mailbox(row.standing.address), *mailboxes_perhaps_of_same_owner(row.standing.address))
+            )
         if things:
             found[row.key] = things
     return found

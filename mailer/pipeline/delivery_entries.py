@@ -2,9 +2,9 @@
 
 import hashlib
 
-from mailer.pipeline.delivery_steps import PlannedMessage
+from mailer.pipeline.delivery_steps import MessageDraft
 from mailer.policy.category import Category
-from mailer.policy.outcome import Outcome
+from mailer.policy.hand_over_outcome import Outcome
 from mailer.policy.rule_registry import rule
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
@@ -13,7 +13,7 @@ from mailer.rendering.mailing_renderer import MailingRenderer, RenderedMessage
 
 
 @rule("hand-over-record", "interpals-11, interpals-23; GDPR Art. 30(1)(d)")
-def hand_over_record(draft: PlannedMessage, printed: RenderedMessage) -> LedgerEntry | None:
+def hand_over_record(draft: MessageDraft, printed: RenderedMessage) -> LedgerEntry | None:
     """Each hand-over has a ledger row: processor, country, contract, purpose, the kinds of data, and the time."""
     category, processor = draft.send.category, draft.processor
     return build_delivery_entry(
@@ -43,7 +43,7 @@ def encryption_record(processor: Processor) -> str | None:
     return processor.weakest_encryption_used
 
 
-def send_decision_entry(draft: PlannedMessage) -> LedgerEntry:
+def send_decision_entry(draft: MessageDraft) -> LedgerEntry:
     """Returns the entry of the decision to send; it says so if a person gets more service mail than is usual."""
     send = draft.send
     reason = "send over_rate" if send.alarm else "send"

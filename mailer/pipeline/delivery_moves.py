@@ -6,7 +6,7 @@ from uuid import UUID
 
 from mailer.pipeline.deduplication import Key
 from mailer.pipeline.delivery_steps import DeliveryStep
-from mailer.pipeline.transitions import BUG, hold_for_bug
+from mailer.pipeline.transitions import BUG, transition_holding_for_bug
 from mailer.policy.category import CATEGORIES
 from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow, DeliveryState, DeliveryStore
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
@@ -33,7 +33,9 @@ async def hold_rows_for_bug(
 ) -> None:
     """Holds rows of a mailing whose messages cannot be made because of a bug, until a person releases them."""
     place = error_place(error)
-    late = await move_unchanged_deliveries(deliveries, claim.token, [hold_for_bug(row, facts, place) for row in rows])
+    late = await move_unchanged_deliveries(
+        deliveries, claim.token, [transition_holding_for_bug(row, facts, place) for row in rows]
+    )
     log_deliveries_held_by_bug(facts.id, facts.category, place, len(rows) - late)
 
 

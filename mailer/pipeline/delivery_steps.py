@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mailer.policy.category import Category
-from mailer.policy.decision import Send
+from mailer.policy.decision_types import Send
 from mailer.ports.deliveries import DeliveryMove, DeliveryRow, SharedTextIntent
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.processor import Processor
@@ -47,7 +47,7 @@ class SendStep(DeliveryStep):
 
 
 @dataclass(slots=True)
-class PlannedMessage:
+class MessageDraft:
     """A delivery that may be sent: its processor, its request for rate tokens, and its text for a shared address."""
 
     row: DeliveryRow

@@ -14,16 +14,16 @@ from uuid import UUID
 
 from mailer.ports.halts import (
     OPERATOR,
+    DatabaseHaltState,
+    DatabaseNotesStore,
+    DatabaseNotesUnreadable,
     Halt,
-    HaltAnswer,
     HaltScope,
     HaltStore,
     Head,
     LastCommittedEntries,
+    LastSeenSealMarker,
     OwnLedgerChains,
-    RestoreMarker,
-    RestoreMarkerStore,
-    RestoreMarkerUnreadable,
 )
 from mailer.telemetry import log
 
@@ -43,7 +43,7 @@ PROCESSOR = "processor_paused"
 NOBODY_TO_ASK = "nobody_to_ask"
 """The reasons for which a message may not begin, and goes back unsent."""
 
-Ask = Callable[[Collection[int], Collection[Head], Sequence[UUID]], Awaitable[HaltAnswer]]
+Ask = Callable[[Collection[int], Collection[Head], Sequence[UUID]], Awaitable[DatabaseHaltState]]
 Mend = Callable[[Collection[UUID]], Awaitable[None]]
 """Makes lost changes of standings of these lineages again."""
 
@@ -56,7 +56,7 @@ async def _replay_nothing(lineages: Collection[UUID]) -> None:
 class _RememberedState:
     """The notes of this machine at one time: markers and commit traces."""
 
-    memories: frozenset[RestoreMarker]
+    memories: frozenset[LastSeenSealMarker]
     traces: Sequence[LastCommittedEntries]
 
     @property
@@ -83,7 +83,7 @@ class HaltWatcher:
         self,
         halts: HaltStore,
         chains: OwnLedgerChains,
-        vault: RestoreMarkerStore,
+        vault: DatabaseNotesStore,
         owner: str,
         mend: Mend = _replay_nothing,
         clock: Callable[[], float] = time.monotonic,
@@ -100,7 +100,7 @@ class HaltWatcher:
         self._brands: Mapping[str, str] = {}
         self._mailings: Mapping[UUID, str] = {}
         self._processors: Mapping[str, str] = {}
-        self._known: RestoreMarker | None = None
+        self._known: LastSeenSealMarker | None = None
         self._lost: frozenset[UUID] = frozenset()
         self._is_news = False
         self._is_to_mend = False
@@ -150,7 +150,7 @@ class HaltWatcher:
             if not self._users:
                 self._unused.set()
                 await self._watching
-                await self.deregister_process()
+                await self.deregister_this_process_if_intact()
 
     async def poll_until_stopped(self, stop: asyncio.Event) -> None:
         """Queries the halts until `stop` is set. A failed query is repeated; meanwhile the last answer expires."""
@@ -159,7 +159,7 @@ class HaltWatcher:
                 await self.query_halts_and_attest()
                 self.report(self.problem_for_operator)
                 self._log_query_failure_once("", "")
-            except RestoreMarkerUnreadable as error:
+            except DatabaseNotesUnreadable as error:
                 self._log_query_failure_once(
                     "nothing is handed over: what this machine remembers cannot be read", str(error)
                 )
@@ -180,12 +180,12 @@ class HaltWatcher:
         self._failed = self._failed + 1 if event else 0
         self._trouble = (event, error) if event else None
 
-    async def deregister_process(self) -> None:
+    async def deregister_this_process_if_intact(self) -> None:
         """Deregisters this process if nothing is missing, so that others need not wait for it after a failover."""
         try:
             await self.query_halts_and_attest()
             if not self._lost and not self._is_to_mend:
-                await self._halts.deregister_witness(self._vault.id)
+                await self._halts.deregister_witness_as_complete(self._vault.id)
         except Exception as error:
             log.warning("the end of this process was not noted; after a failover others wait for it", error=repr(error))
 
@@ -199,24 +199,24 @@ class HaltWatcher:
         if not answer.attested or now - self._attested_at >= ATTEST_SECONDS or ended - self._spoken_for:
             await self._halts.attest_nothing_missing(self._owner, [self._vault.id, *ended])
             self._attested_at, self._spoken_for = now, ended
-        self._vault.forget_ended_processes(ended)
+        self._vault.plan_to_delete_ended_traces(ended)
 
-    async def query_halts_and_recover(self) -> tuple[_RememberedState, HaltAnswer]:
+    async def query_halts_and_recover(self) -> tuple[_RememberedState, DatabaseHaltState]:
         """Queries the halts once. If the database went back, makes lost changes again and stops the other processes."""
         await self._vault.sync_notes_to_disk()
-        recalled, answer = await self._query_database(self._halts.query_halts_and_check_memory)
+        recalled, answer = await self._query_and_apply_answer(self._halts.query_halts_and_check_memory)
         if self._is_to_mend:
             await self._mend({answer.lineage, *answer.supersedes})
             self._is_to_mend, self._mended = False, answer.lineage
-        await self._stop_other_processes(answer)
+        await self._add_halts_for_other_processes(answer)
         return recalled, answer
 
     async def check_new_connection(self, ask: Ask) -> None:
         """Runs the query on a new connection, before any other statement."""
-        await self._query_database(ask)
+        await self._query_and_apply_answer(ask)
 
-    async def _query_database(self, ask: Ask) -> tuple[_RememberedState, HaltAnswer]:
-        stored = self._vault.read_restore_marker()
+    async def _query_and_apply_answer(self, ask: Ask) -> tuple[_RememberedState, DatabaseHaltState]:
+        stored = self._vault.read_last_seen_seal_marker()
         memories = frozenset(memory for memory in (self._known, stored) if memory is not None)
         recalled = _RememberedState(memories, self._vault.read_last_committed_entries())
         asked_at = self._clock()
@@ -227,13 +227,13 @@ class HaltWatcher:
         if asked_at >= self._asked_at:
             self._apply_answer(answer, asked_at)
         if self._lost:
-            self._chains.start_new_chains()
+            self._chains.abandon_chains_for_new_ones()
             self._vault.stop_noting_to_keep_evidence()
         else:
             self._remember_answer(recalled, answer, stored)
         return recalled, answer
 
-    def _note_lost_lineages(self, recalled: _RememberedState, answer: HaltAnswer) -> None:
+    def _note_lost_lineages(self, recalled: _RememberedState, answer: DatabaseHaltState) -> None:
         """Stores the lineages of which the database lacks data, except those that another lineage replaces."""
         lost = {memory.lineage for memory in recalled.memories if has_database_gone_back(memory, answer)}
         lost |= {trace.lineage for trace in recalled.traces if lacks_committed_entries(trace, answer)}
@@ -241,19 +241,21 @@ class HaltWatcher:
         if self._lost - before:
             self._is_news = self._is_to_mend = True
 
-    def _remember_answer(self, recalled: _RememberedState, answer: HaltAnswer, stored: RestoreMarker | None) -> None:
+    def _remember_answer(
+        self, recalled: _RememberedState, answer: DatabaseHaltState, stored: LastSeenSealMarker | None
+    ) -> None:
         """Stores the answer in the notes of this machine. Called only if the database lacks nothing."""
         if self._known is not None and self._known.lineage != answer.lineage:
-            self._chains.start_new_chains()
+            self._chains.abandon_chains_for_new_ones()
         lineages = {memory.lineage for memory in recalled.memories} | {trace.lineage for trace in recalled.traces}
         if lineages - {answer.lineage} and answer.lineage != self._mended:
             self._is_to_mend = True  # an operator has begun a new lineage, perhaps while this machine was away
-        if answer.restore_marker not in (self._known, stored):
-            self._vault.write_restore_marker(answer.restore_marker, answer.supersedes)
-        self._known = answer.restore_marker
-        self._vault.note_commits_of_lineage(answer.lineage)
+        if answer.last_seen_seal_marker not in (self._known, stored):
+            self._vault.write_seal_marker_if_newer(answer.last_seen_seal_marker, answer.supersedes)
+        self._known = answer.last_seen_seal_marker
+        self._vault.switch_notes_to_lineage(answer.lineage)
 
-    async def _stop_other_processes(self, answer: HaltAnswer) -> None:
+    async def _add_halts_for_other_processes(self, answer: DatabaseHaltState) -> None:
         """Adds a halt of everything for other processes, which may have no notes of their own."""
         if self._is_news:
             log.error("the database went back: nothing is sent until an operator says `mailer start --after-restore`")
@@ -265,7 +267,7 @@ class HaltWatcher:
                     Halt(HaltScope.EVERYTHING, str(lineage), self._owner, "the database went back")
                 )
 
-    def _apply_answer(self, answer: HaltAnswer, asked_at: float) -> None:
+    def _apply_answer(self, answer: DatabaseHaltState, asked_at: float) -> None:
         keys = {scope: [halt.key for halt in answer.halts if halt.scope is scope] for scope in HaltScope}
         if self._lost or set(keys[HaltScope.EVERYTHING]) - {OPERATOR}:
             self._everything = WENT_BACK
@@ -283,14 +285,14 @@ class HaltWatcher:
         self._asked_at = asked_at
 
 
-def has_database_gone_back(memory: RestoreMarker, answer: HaltAnswer) -> bool:
+def has_database_gone_back(memory: LastSeenSealMarker, answer: DatabaseHaltState) -> bool:
     """Returns True if the lineage is another one, or the newest seal is missing, and no operator has accepted that."""
     if memory.lineage in answer.supersedes:
         return False
     return memory.lineage != answer.lineage or (memory.seal > 0 and answer.digests.get(memory.seal) != memory.digest)
 
 
-def lacks_committed_entries(trace: LastCommittedEntries, answer: HaltAnswer) -> bool:
+def lacks_committed_entries(trace: LastCommittedEntries, answer: DatabaseHaltState) -> bool:
     """Returns True if the database lacks entries that a process has committed, and no operator has accepted that."""
     if trace.lineage in answer.supersedes:
         return False

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from mailer.pipeline.delivery_steps import SendStep
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.runtime.histograms import BulkObservationHistogram
 from mailer.telemetry import WORKER

@@ -14,10 +14,10 @@ from mailer.pipeline.background_hand_overs import HandOverTasks
 from mailer.pipeline.claim_run import WINDOW
 from mailer.pipeline.publisher_rights import PublisherRegister, required_right
 from mailer.pipeline.urgent_first import URGENT
-from mailer.policy.identity import Identity
 from mailer.policy.policy_file import Policy
+from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.publisher_rights import needs_second_person
-from mailer.ports.broker import Broker, BrokerMessage, ReceivedMessage, publisher_identity
+from mailer.ports.broker import Broker, BrokerMessage, ReceivedMessage, publisher_identity_of_message
 from mailer.ports.dead_letters import DeadLetterKind
 from mailer.ports.mailings import AcceptedMailing, MailingStore, NewMailing
 from mailer.ports.timekeeping import DueBatch, TimekeeperStore
@@ -92,7 +92,7 @@ class Intake:
         good: list[_ValidEvent] = []
         await self._register.refresh_rights_if_old()
         for received in arrived:
-            publisher = publisher_identity(received.message)
+            publisher = publisher_identity_of_message(received.message)
             if publisher is None:
                 await self._refuse_event_message(lane, received, NOBODY, DeadLetterKind.NOT_ALLOWED)
                 continue

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from uuid import UUID
 
-from mailer.pipeline.restore_marker import FileRestoreMarkers
+from mailer.pipeline.database_notes import FileDatabaseNotes
 from mailer.ports.halts import HaltStore, JournaledStandingChange
 from mailer.runtime.error_kinds import ErrorKind, classify_error
 from mailer.telemetry import describe_error_without_message, log
@@ -23,7 +23,7 @@ class JournalReplay:
         again: makes one change again.
     """
 
-    def __init__(self, halts: HaltStore, remembered: FileRestoreMarkers, again: Again) -> None:
+    def __init__(self, halts: HaltStore, remembered: FileDatabaseNotes, again: Again) -> None:
         self._halts = halts
         self._remembered = remembered
         self._again = again
@@ -51,7 +51,7 @@ class JournalReplay:
                 made += 1
             else:
                 _log_lost_change(change)
-        await self._remembered.mark_changes_replayed([change for change, _ in lost])
+        await self._remembered.mark_lost_changes_handled([change for change, _ in lost])
         return made
 
     async def _replay_change(self, change: JournaledStandingChange) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingStore
 from mailer.rendering.mailing_renderer import MailingRenderer
-from mailer.rendering.member_names import members_in
+from mailer.rendering.mentioned_members import references_in_context
 
 
 async def load_member_names_into_renderers(
@@ -26,12 +26,12 @@ async def load_member_names_into_renderers(
     numbers: defaultdict[str, set[int]] = defaultdict(set)
     for press in naming.values():
         brands[press.facts.brand].append(press)
-        numbers[press.facts.brand].update(members_in(press.facts.context))
+        numbers[press.facts.brand].update(references_in_context(press.facts.context))
     for row in rows:
         if row.context and (of := naming.get(row.mailing_id)):
-            numbers[of.facts.brand].update(members_in(row.context))
+            numbers[of.facts.brand].update(references_in_context(row.context))
     for brand, own in brands.items():
         inviters = {press.facts.inviter for press in own if press.facts.inviter}
-        names = await mailings.read_member_names(brand, [*numbers[brand]], [*inviters])
+        names = await mailings.read_showable_member_names(brand, [*numbers[brand]], [*inviters])
         for press in own:
             press.names = names

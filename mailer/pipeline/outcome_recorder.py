@@ -15,7 +15,7 @@ from mailer.pipeline.delivery_moves import log_late_outcomes, move_unchanged_del
 from mailer.pipeline.delivery_steps import DeliveryStep, SendStep, Transition
 from mailer.pipeline.lease_renewal import ClaimLease
 from mailer.pipeline.transitions import transition_after_outcome
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.deliveries import Claim, DeliveryRow, DeliveryStore, LockWaitTimedOut
 from mailer.runtime.error_kinds import ErrorKind, classify_error, error_place
 from mailer.telemetry import log

@@ -12,29 +12,35 @@ from typing import Protocol
 from uuid import UUID
 
 from mailer.pipeline.block_pauses import BlockPauses
-from mailer.pipeline.deduplication import Key, row_marked_as_copy
+from mailer.pipeline.deduplication import Key, mark_row_as_copy_or_none
 from mailer.pipeline.delivery_moves import log_deliveries_held_by_bug
-from mailer.pipeline.delivery_steps import DeliveryStep, PlannedMessage
+from mailer.pipeline.delivery_steps import DeliveryStep, MessageDraft
 from mailer.pipeline.halt_watcher import WAITING
 from mailer.pipeline.no_route import NoRoute
 from mailer.pipeline.processor_conditions import ProcessorCondition
 from mailer.pipeline.transitions import (
     decide_row,
-    hold_without_visible_opt_out,
-    plan_message,
+    draft_message_for_processor,
     step_after_render_error,
     step_for_decision,
+    step_holding_without_visible_opt_out,
     step_if_unroutable_too_long,
     step_with_intent,
 )
 from mailer.pipeline.urgent_first import LanePriority
 from mailer.policy.category import Lane
-from mailer.policy.decision import Hold, Send
-from mailer.policy.outcome import Outcome
+from mailer.policy.decision_types import Hold, Send
+from mailer.policy.hand_over_outcome import Outcome
 from mailer.policy.policy_file import Policy
-from mailer.ports.deliveries import NO_WAY_OUT, DeliveryRow, DeliveryState, SharedTextCarrier, SharedTextIntent
+from mailer.ports.deliveries import (
+    NO_WAY_OUT,
+    DeliveryRow,
+    DeliveryState,
+    RecipientCarryingSharedText,
+    SharedTextIntent,
+)
 from mailer.ports.processor import Processor
-from mailer.ports.rates import AdmittedMessages, SendRequest
+from mailer.ports.rates import AdmissionPerMessage, SendRequest
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.mailing_renderer import MailingRenderer, RenderedMessage, Sign
 from mailer.rendering.template_library import RenderError
@@ -79,7 +85,9 @@ class ProcessorChooser(Protocol):
         """Returns the processor for the next message, but none of the barred ones."""
         ...
 
-    def carrying_window(self, name: str, *, lane: Lane, is_late: Callable[[], object]) -> AbstractContextManager[None]:
+    def watching_window_for_slowness(
+        self, name: str, *, lane: Lane, is_late: Callable[[], object]
+    ) -> AbstractContextManager[None]:
         """A context in which a processor has a window; `is_late` is called when that takes long."""
         ...
 
@@ -109,11 +117,11 @@ class ProcessorChooser(Protocol):
 class RateAdmission(Protocol):
     """Admits messages as far as the rates allow; see `pipeline.rates.RateLimiter`."""
 
-    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmittedMessages:
+    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmissionPerMessage:
         """Takes tokens for messages. Returns which of them may go now."""
         ...
 
-    def put_tokens_back(self, admission: AdmittedMessages, unsent: Sequence[SendRequest]) -> None:
+    def put_tokens_back(self, admission: AdmissionPerMessage, unsent: Sequence[SendRequest]) -> None:
         """Puts back the tokens of admitted messages that were not sent."""
         ...
 
@@ -124,9 +132,9 @@ class RateAdmission(Protocol):
 
 _MOST_PAGED = 1000
 """The most mailings that are kept in memory, so that each is logged once. With more, the memory is cleared."""
-_UNLIMITED = AdmittedMessages((), inf)
-Carried = Callable[[Mapping[Key, tuple[bytes, bytes]]], Awaitable[dict[Key, SharedTextCarrier]]]
-"""Finds the last delivery of a text to a shared address; see `DeliveryStore.find_shared_text_carriers`."""
+_UNLIMITED = AdmissionPerMessage((), inf)
+Carried = Callable[[Mapping[Key, tuple[bytes, bytes]]], Awaitable[dict[Key, RecipientCarryingSharedText]]]
+"""Finds the last delivery of a text to a shared address; see `DeliveryStore.find_last_carriers_of_shared_texts`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +160,7 @@ class PreparedWindow:
 
     steps: list[DeliveryStep]
     left: dict[Key, datetime] = field(default_factory=dict)
-    admission: AdmittedMessages = _UNLIMITED
+    admission: AdmissionPerMessage = _UNLIMITED
 
     def with_steps(self, steps: list[DeliveryStep]) -> "PreparedWindow":
         """Returns the window with other steps."""
@@ -200,14 +208,14 @@ class WindowPreparation:
             barred: by row, the processors that have refused us with its message.
             now: an aware datetime.
         """
-        prepared, drafts = PreparedWindow([]), list[PlannedMessage]()
+        prepared, drafts = PreparedWindow([]), list[MessageDraft]()
         await self._checks.streams.reload_pauses()
         for row in rows:
             without = barred.get(row.key, ()) if barred else ()
             match self._decide_and_route_row(row, renderers[row.mailing_id], without, now):
                 case DeliveryStep() as step:
                     prepared.steps.append(step)
-                case PlannedMessage() as draft:
+                case MessageDraft() as draft:
                     drafts.append(draft)
                 case datetime() as later:
                     prepared.left[row.key] = later
@@ -223,10 +231,10 @@ class WindowPreparation:
     async def _resolve_duplicates(
         self,
         prepared: PreparedWindow,
-        drafts: Sequence[PlannedMessage],
+        drafts: Sequence[MessageDraft],
         own_states: Mapping[Key, DeliveryState],
         now: datetime,
-    ) -> tuple[list[PlannedMessage], dict[Key, Key]]:
+    ) -> tuple[list[MessageDraft], dict[Key, Key]]:
         """Ends the drafts whose text another delivery sends to the same address.
 
         Returns:
@@ -239,7 +247,7 @@ class WindowPreparation:
             if draft.row.shared and (text := draft.press.text_digest(draft.row))
         }
         carriers = await self._carriers(texts) if texts else {}
-        going, behind, first = list[PlannedMessage](), dict[Key, Key](), dict[object, Key]()
+        going, behind, first = list[MessageDraft](), dict[Key, Key](), dict[object, Key]()
         for draft in drafts:
             key, carrier = draft.row.key, carriers.get(draft.row.key)
             if not draft.row.shared:
@@ -259,7 +267,7 @@ class WindowPreparation:
 
     def _decide_and_route_row(
         self, row: DeliveryRow, press: MailingRenderer, barred: Collection[str], now: datetime
-    ) -> DeliveryStep | PlannedMessage | datetime:
+    ) -> DeliveryStep | MessageDraft | datetime:
         """Returns the step of a row that is not sent; or a draft, if it may be sent; or the time to decide again."""
         if halt := self._checks.control.mailing_halt_reason(press.facts.brand, row.mailing_id):
             return self._witness_wait_until(now) if halt == WAITING else now
@@ -269,7 +277,7 @@ class WindowPreparation:
         lane, purpose = press.category.lane, press.template.purpose
         route = self._checks.routes.choose_processor(press.policy, purpose, now, barred, lane=lane)
         if not isinstance(route, NoRoute):
-            draft = plan_message(row, press, decision, route)
+            draft = draft_message_for_processor(row, press, decision, route)
             return self._checks.streams.paused_until(route.name, decision.category, draft.wanted.domain, now) or draft
         if ended := step_if_unroutable_too_long(row, press, decision.category, route, now):
             return ended
@@ -301,10 +309,10 @@ class WindowPreparation:
         return now + min(max(now - since, _SOON), _LATER)
 
     async def _admit_and_render_drafts(
-        self, prepared: PreparedWindow, drafts: Sequence[PlannedMessage], now: datetime
+        self, prepared: PreparedWindow, drafts: Sequence[MessageDraft], now: datetime
     ) -> None:
         admission = prepared.admission = await self._checks.meter.admit_messages([draft.wanted for draft in drafts])
-        going, date = list[tuple[PlannedMessage, RenderedMessage]](), int(now.timestamp())
+        going, date = list[tuple[MessageDraft, RenderedMessage]](), int(now.timestamp())
         failed, held = list[SendRequest](), Counter[tuple[UUID, str]]()
         for number, (draft, granted) in enumerate(zip(drafts, admission.granted, strict=True)):
             if number % PRINTED_AT_ONCE == 0:
@@ -318,7 +326,7 @@ class WindowPreparation:
                 prepared.steps.append(step_after_render_error(draft, error))
                 failed.append(draft.wanted)
             except NoWayOut as error:
-                prepared.steps.append(hold_without_visible_opt_out(draft, error))
+                prepared.steps.append(step_holding_without_visible_opt_out(draft, error))
                 failed.append(draft.wanted)
                 held[draft.press.facts.id, draft.send.category.name] += 1
         for (mailing_id, category), deliveries in held.items():
@@ -330,15 +338,15 @@ class WindowPreparation:
         ]
 
     async def _sign_messages(
-        self, going: list[tuple[PlannedMessage, RenderedMessage]], now: int
-    ) -> list[tuple[PlannedMessage, RenderedMessage]]:
+        self, going: list[tuple[MessageDraft, RenderedMessage]], now: int
+    ) -> list[tuple[MessageDraft, RenderedMessage]]:
         sign, loop = self._sign, asyncio.get_running_loop()
         if sign is None or self._threads is None:
             return going
 
         def sign_some(
-            some: Sequence[tuple[PlannedMessage, RenderedMessage]],
-        ) -> list[tuple[PlannedMessage, RenderedMessage]]:
+            some: Sequence[tuple[MessageDraft, RenderedMessage]],
+        ) -> list[tuple[MessageDraft, RenderedMessage]]:
             return [
                 (
                     draft,
@@ -357,10 +365,10 @@ class WindowPreparation:
 
 
 def _step_for_duplicate(
-    draft: PlannedMessage, carrier: SharedTextCarrier, own_states: Mapping[Key, DeliveryState], now: datetime
+    draft: MessageDraft, carrier: RecipientCarryingSharedText, own_states: Mapping[Key, DeliveryState], now: datetime
 ) -> DeliveryStep | None:
     """Returns the step of a draft whose text another delivery sends to its address, or None if the draft may go."""
-    row = row_marked_as_copy(draft.row, carrier, own_states, now, each_told=not draft.send.category.is_optional)
+    row = mark_row_as_copy_or_none(draft.row, carrier, own_states, now, each_told=not draft.send.category.is_optional)
     if row is None:
         return None
     decision = decide_row(row, draft.press, now)

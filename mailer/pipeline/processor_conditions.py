@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from mailer.policy.connection_trouble import DOWN, MISCONFIGURED, ConnectionTrouble
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.session_refusals import CLOSING
 from mailer.policy.smtp_replies import scrub_reply
 from mailer.ports.processor_states import ProcessorState, ProcessorStates

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 
 from mailer.accounts import AccountEvent
 from mailer.events import MessageEvent
-from mailer.policy.identity import ITSELF, Identity
 from mailer.policy.policy_file import Policy
+from mailer.policy.publisher_and_staff_identity import ITSELF, Identity
 from mailer.policy.publisher_rights import (
     PIPELINE,
     AccountActionAttempt,

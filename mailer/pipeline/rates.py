@@ -15,10 +15,18 @@ from math import inf
 from uuid import UUID
 
 from mailer.policy.category import Lane
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.pace import FLOOR, RESERVES, ReplySample, SendingPace, current_pace, is_slower_pace_asked
-from mailer.ports.rates import AdmittedMessages, Name, RateLimit, RateTokenStore, SendRequest, TokenLease, TokenRequest
-from mailer.rendering.headers import HeaderRefused, a_labels
+from mailer.ports.rates import (
+    AdmissionPerMessage,
+    Name,
+    RateLimit,
+    RateTokenStore,
+    SendRequest,
+    TokenLease,
+    TokenRequest,
+)
+from mailer.rendering.headers import HeaderRefused, domain_as_a_labels
 from mailer.telemetry import log
 
 PERIOD = 0.5
@@ -64,7 +72,7 @@ class LimitSnapshot:
                 self.figures[name] = int(current)
         self._by_domain = bool(self._domains or self._paces)
 
-    def limits_of_message(self, one: SendRequest) -> list[Name]:
+    def limit_names_of_message(self, one: SendRequest) -> list[Name]:
         """Returns the names of the limits that apply to a message."""
         names = [
             *self._processors.get(one.processor, ()),
@@ -114,7 +122,7 @@ class TokenBucket:
         missing = need - self.tokens if self.is_fresh(now) else need
         return missing + int(min(rate * AHEAD, figure / FAIR))
 
-    def add_tokens(self, lease: TokenLease, wanted: int, asked_at: float) -> None:
+    def add_leased_tokens(self, lease: TokenLease, wanted: int, asked_at: float) -> None:
         """Adds leased tokens. Old tokens that expire at another time than the new ones are dropped."""
         ends = asked_at + lease.seconds
         if self.until == lease.ends:
@@ -146,14 +154,14 @@ class RateLimiter:
         self._answers: defaultdict[tuple[str, str], ReplySample] = defaultdict(ReplySample)
         self._looks: deque[Mapping[tuple[str, str], ReplySample]] = deque(maxlen=LOOKS)
 
-    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmittedMessages:
+    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmissionPerMessage:
         """Takes a token of each limit that applies to a message, for as many messages as there are tokens."""
         if time.monotonic() - self._read_at > OLDEST:
             await self.reload_limit_snapshot()
         snapshot = self._snapshot
         if not snapshot.figures:
-            return AdmittedMessages((True,) * len(wanted), inf)
-        concerned = [snapshot.limits_of_message(one) for one in wanted]
+            return AdmissionPerMessage((True,) * len(wanted), inf)
+        concerned = [snapshot.limit_names_of_message(one) for one in wanted]
         needs: dict[Lane, dict[Name, int]] = {}
         for one, names in zip(wanted, concerned, strict=True):
             needed = needs.setdefault(one.lane, {})
@@ -163,10 +171,10 @@ class RateLimiter:
             await self._lease_missing_tokens(lane, needed, snapshot.figures)
         return self._take_tokens(wanted, concerned)
 
-    def put_tokens_back(self, admission: AdmittedMessages, unsent: Sequence[SendRequest]) -> None:
+    def put_tokens_back(self, admission: AdmissionPerMessage, unsent: Sequence[SendRequest]) -> None:
         """Puts tokens of messages that were admitted and not sent back into their buckets, if they are still valid."""
         for one in unsent:
-            for name in self._snapshot.limits_of_message(one):
+            for name in self._snapshot.limit_names_of_message(one):
                 pot = self._bucket_for(one.lane, name)
                 if pot.since <= admission.at < pot.ends:
                     pot.tokens += 1
@@ -188,7 +196,7 @@ class RateLimiter:
                 if figures[name] != before.get(name):
                     pot.dry = 0.0
 
-    async def adjust_until_stopped(self, stop: asyncio.Event) -> None:
+    async def refresh_limits_until_stopped(self, stop: asyncio.Event) -> None:
         """Calls `refresh_limits_and_tokens` regularly until `stop` is set, then returns unused tokens. Logs errors."""
         while not stop.is_set():
             try:
@@ -233,13 +241,13 @@ class RateLimiter:
                     return
                 wanted = {ask.name: ask.wanted for ask in asks}
                 for lease in await self._tokens.lease_tokens(asks):
-                    self._bucket_for(lane, lease.name).add_tokens(lease, wanted[lease.name], now)
+                    self._bucket_for(lane, lease.name).add_leased_tokens(lease, wanted[lease.name], now)
 
     def _limits_lacking_tokens(self, lane: Lane, needs: Mapping[Name, int]) -> list[Name]:
         now = time.monotonic()
         return [name for name, need in needs.items() if self._bucket_for(lane, name).needs_refill(need, now)]
 
-    def _take_tokens(self, wanted: Sequence[SendRequest], concerned: Sequence[Sequence[Name]]) -> AdmittedMessages:
+    def _take_tokens(self, wanted: Sequence[SendRequest], concerned: Sequence[Sequence[Name]]) -> AdmissionPerMessage:
         """Gives each message a token of each of its limits, or none at all."""
         now, until = time.monotonic(), inf
         granted: list[bool] = []
@@ -256,7 +264,7 @@ class RateLimiter:
                 pot.taken += 1
                 pot.used = now
                 until = min(until, pot.ends)
-        return AdmittedMessages(granted, until, min(again, default=None), now)
+        return AdmissionPerMessage(granted, until, min(again, default=None), now)
 
     async def _return_unused_tokens(self, before: float) -> None:
         """Returns tokens unused since `before` to the database, except tokens of a second, which expire too soon."""
@@ -291,6 +299,6 @@ def _canonical_domain(domain: str) -> str:
     """Returns a domain in the form in which limits are stored: lower case, A-labels."""
     lower = domain.lower()
     try:
-        return a_labels(lower)
+        return domain_as_a_labels(lower)
     except HeaderRefused:
         return lower

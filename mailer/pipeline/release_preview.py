@@ -7,7 +7,7 @@ from typing import Final
 
 from mailer.pipeline.no_route import NoRoute
 from mailer.pipeline.transitions import decide_row
-from mailer.policy.decision import Divert, Hold, Send, Suppress
+from mailer.policy.decision_types import Divert, Hold, Send, Suppress
 from mailer.ports.deliveries import DeliveryRow, DeliveryStore
 from mailer.rendering.mailing_renderer import MailingRenderer
 
@@ -35,7 +35,9 @@ class ReleasePreview:
         """The number of all recipients."""
         return self.mail + self.diverted.total() + self.suppressed.total() + self.unrouted.total()
 
-    def count_recipient(self, row: DeliveryRow, press: MailingRenderer, route: NoRoute | None, now: datetime) -> None:
+    def decide_and_count_recipient(
+        self, row: DeliveryRow, press: MailingRenderer, route: NoRoute | None, now: datetime
+    ) -> None:
         """Decides about one recipient and adds it to the counts."""
         match decide_row(row, press, now):
             case Divert(channel=channel, reason=reason):
@@ -63,5 +65,5 @@ async def preview_release(
     while rows := await deliveries.list_queued_deliveries(press.facts.id, after, _AT_ONCE):
         after = rows[-1].recipient_id
         for row in rows:
-            foreseen.count_recipient(row, press, route, now)
+            foreseen.decide_and_count_recipient(row, press, route, now)
     return foreseen

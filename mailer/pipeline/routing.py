@@ -22,7 +22,7 @@ from mailer.pipeline.processor_conditions import (
     log_state_change,
 )
 from mailer.policy.category import Lane
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy
 from mailer.policy.processor_rules import ProcessorUse, refusal_of_processor_use
 from mailer.ports.processor import Processor
@@ -197,7 +197,7 @@ class ProcessorRoutes:
         return way.processor
 
     @contextmanager
-    def carrying_window(self, name: str, *, lane: Lane, is_late: Callable[[], object]) -> Iterator[None]:
+    def watching_window_for_slowness(self, name: str, *, lane: Lane, is_late: Callable[[], object]) -> Iterator[None]:
         """A context in which a processor has a window, so that slow ones are noticed.
 
         Args:

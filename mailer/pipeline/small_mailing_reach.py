@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from mailer.pipeline.transitions import decide_row
-from mailer.policy.decision import Hold, Send
+from mailer.policy.decision_types import Hold, Send
 from mailer.ports.deliveries import Claim, DeliveryRow
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.telemetry import log

@@ -41,7 +41,7 @@ class StandingJournal:
         """
         self._append_lines([asdict(change) for change in changes])
 
-    def mark_changes_replayed(self, changes: Sequence[JournaledStandingChange]) -> None:
+    def mark_lost_changes_handled(self, changes: Sequence[JournaledStandingChange]) -> None:
         """Marks lost changes as made again, or as impossible to make again: `read_unreplayed_changes` leaves them out.
 
         Raises:

@@ -89,13 +89,13 @@ class Timekeeper:
         if rarely:
             steps += [
                 self._upkeep.create_partitions,
-                self._upkeep.sum_counter_deltas,
+                self._upkeep.fold_older_counter_deltas,
                 partial(self._upkeep.end_expired_suppressions, AT_ONCE),
                 partial(self._upkeep.delete_old_send_counts, LONGEST_DAYS),
                 self._upkeep.delete_old_rate_windows,
                 partial(self._upkeep.delete_old_dead_letters, DAYS_KEPT),
                 self._upkeep.delete_expired_wishes,
-                partial(self._upkeep.finish_erasures, AT_ONCE),
+                partial(self._upkeep.finish_answered_erasures_and_stubs, AT_ONCE),
                 self._upkeep.seal_ledger,
             ]
         done = 0

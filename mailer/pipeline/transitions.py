@@ -13,12 +13,12 @@ from mailer.pipeline.delivery_entries import (
     reply_text,
     send_decision_entry,
 )
-from mailer.pipeline.delivery_steps import DeliveryStep, PlannedMessage, SendStep, Transition
+from mailer.pipeline.delivery_steps import DeliveryStep, MessageDraft, SendStep, Transition
 from mailer.pipeline.no_route import NoRoute
 from mailer.policy.category import Category, Lane
 from mailer.policy.deciding import decide
-from mailer.policy.decision import EXPIRED, Decision, Divert, Hold, Send, Suppress
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.decision_types import EXPIRED, Decision, Divert, Hold, Send, Suppress
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.required_frequency_counts import is_category_counted
 from mailer.policy.standing import WRITTEN
 from mailer.ports.deliveries import NO_WAY_OUT, SET_UP, DeliveryMove, DeliveryRow, DeliveryState
@@ -44,11 +44,13 @@ FORBIDDEN = timedelta(days=1)
 at once, and have a day to repair the policy. A legal deadline of 72 hours may be running (GDPR Art. 33)."""
 
 
-def plan_message(row: DeliveryRow, press: MailingRenderer, send: Send, processor: Processor) -> PlannedMessage:
+def draft_message_for_processor(
+    row: DeliveryRow, press: MailingRenderer, send: Send, processor: Processor
+) -> MessageDraft:
     """Returns the draft of a delivery that a processor will send. Renders nothing."""
     facts, domain = press.facts, (row.standing.address or "").rpartition("@")[2].lower()
     wanted = SendRequest(processor.name, domain, facts.brand, facts.id, press.category.lane)
-    return PlannedMessage(row, press, send, processor, wanted)
+    return MessageDraft(row, press, send, processor, wanted)
 
 
 def decide_row(row: DeliveryRow, press: MailingRenderer, now: datetime) -> Decision:
@@ -111,7 +113,7 @@ def step_for_decision(row: DeliveryRow, press: MailingRenderer, decision: Suppre
     return DeliveryStep(row, press, category, Transition(move, (entry,)))
 
 
-def hold_for_bug(row: DeliveryRow, facts: MailingFacts, place: str) -> Transition:
+def transition_holding_for_bug(row: DeliveryRow, facts: MailingFacts, place: str) -> Transition:
     """Returns the transition that holds a delivery because of a bug. A person releases it after the bug is repaired.
 
     Args:
@@ -132,7 +134,7 @@ def hold_for_bug(row: DeliveryRow, facts: MailingFacts, place: str) -> Transitio
     return Transition(_build_row_move(row, DeliveryState.HELD, reason), (entry,))
 
 
-def step_with_intent(draft: PlannedMessage, printed: RenderedMessage) -> SendStep:
+def step_with_intent(draft: MessageDraft, printed: RenderedMessage) -> SendStep:
     """Returns the step with the intent to hand a message over, and with the ledger entries that the law requires."""
     row, press, category = draft.row, draft.press, draft.send.category
     handed = hand_over_record(draft, printed)
@@ -152,7 +154,7 @@ def step_with_intent(draft: PlannedMessage, printed: RenderedMessage) -> SendSte
     return SendStep(row, press, category, Transition(move, entries), draft.processor, draft.wanted, printed)
 
 
-def step_after_render_error(draft: PlannedMessage, error: RenderError | HeaderRefused) -> DeliveryStep:
+def step_after_render_error(draft: MessageDraft, error: RenderError | HeaderRefused) -> DeliveryStep:
     """Returns the step of a delivery that fails or is diverted because a value of the recipient cannot be rendered."""
     row, category = draft.row, draft.send.category
     outcome = build_delivery_entry(
@@ -164,7 +166,7 @@ def step_after_render_error(draft: PlannedMessage, error: RenderError | HeaderRe
     return DeliveryStep(row, draft.press, category, Transition(move, (send_decision_entry(draft), outcome)))
 
 
-def hold_without_visible_opt_out(draft: PlannedMessage, error: NoWayOut) -> DeliveryStep:
+def step_holding_without_visible_opt_out(draft: MessageDraft, error: NoWayOut) -> DeliveryStep:
     """Returns the step that holds a mail without a visible opt-out link for a person. It does not count as sent.
 
     Args:

@@ -16,9 +16,9 @@ from mailer.pipeline.preparation import PreparedWindow, SendChecks
 from mailer.pipeline.processor_conditions import is_refusal_of_us
 from mailer.pipeline.transitions import transition_after_outcome
 from mailer.pipeline.urgent_first import URGENT
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.deliveries import DeliveryState
-from mailer.ports.rates import AdmittedMessages, SendRequest
+from mailer.ports.rates import AdmissionPerMessage, SendRequest
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.telemetry import HANDED_OVER, log
 
@@ -78,21 +78,21 @@ class WindowSender:
             left |= result
         return left
 
-    def release_admission(self, admission: AdmittedMessages, steps: Sequence[DeliveryStep]) -> None:
+    def put_back_tokens_of_unsent(self, admission: AdmissionPerMessage, steps: Sequence[DeliveryStep]) -> None:
         """Puts back the rate tokens of messages that were admitted and are not sent now."""
         if unsent := [step.wanted for step in steps if isinstance(step, SendStep)]:
             self._checks.meter.put_tokens_back(admission, unsent)
 
     async def _send_share(
-        self, steps: Sequence[SendStep], admission: AdmittedMessages, urgent: bool
+        self, steps: Sequence[SendStep], admission: AdmissionPerMessage, urgent: bool
     ) -> dict[Key, datetime]:
         """Sends messages to their processor, which is the same for all. Returns the rows that were not offered."""
         name, lane = steps[0].wanted.processor, steps[0].wanted.lane
-        with self._checks.routes.carrying_window(name, lane=lane, is_late=self._is_late):
+        with self._checks.routes.watching_window_for_slowness(name, lane=lane, is_late=self._is_late):
             outcomes = await steps[0].processor.send(
                 [step.printed.outgoing for step in steps],
                 self._lease.closing_time,
-                lambda index: self._send_refusal(steps[index].wanted, admission.until),
+                lambda index: self._find_reason_not_to_begin(steps[index].wanted, admission.until),
                 urgent=urgent,
             )
         if any(map(_LACKING, outcomes)):
@@ -101,7 +101,7 @@ class WindowSender:
         await self._recorder.judge_refusals(name, [step.row for step in steps], outcomes)
         return self._note_outcomes(steps, outcomes, admission)
 
-    def _send_refusal(self, wanted: SendRequest, until: float) -> str | None:
+    def _find_reason_not_to_begin(self, wanted: SendRequest, until: float) -> str | None:
         """Returns the reason for which a message may not begin any more, or None."""
         if time.monotonic() >= until:
             return "its token of a rate had run out"
@@ -138,7 +138,7 @@ class WindowSender:
             log.exception("what came of a window could not be noted", processor=name, deliveries=len(steps))
 
     def _note_outcomes(
-        self, steps: Sequence[SendStep], outcomes: Sequence[Outcome], admission: AdmittedMessages
+        self, steps: Sequence[SendStep], outcomes: Sequence[Outcome], admission: AdmissionPerMessage
     ) -> dict[Key, datetime]:
         """Turns the outcomes of a window into pending moves. Returns the rows that were not offered."""
         now = datetime.now(UTC)
@@ -158,7 +158,7 @@ class WindowSender:
         for result, n in Counter(outcome.result for outcome in outcomes).items():
             HANDED_OVER.labels(steps[0].wanted.processor, result).inc(n)
         observe_waits_of_accepted(self._renderers, steps, outcomes, now)
-        self.release_admission(admission, unsent)
+        self.put_back_tokens_of_unsent(admission, unsent)
         self.offered += len(steps) - len(unsent)
         return {step.row.key: now for step in unsent if step.row.key not in denied}
 

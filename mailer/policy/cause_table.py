@@ -9,7 +9,7 @@ from uuid import UUID
 from mailer.policy.category import CATEGORIES
 from mailer.policy.consent_validity import write_consent_days
 from mailer.policy.deciding import decide
-from mailer.policy.decision import Decision, Divert, Hold, Mailing, Send, Suppress
+from mailer.policy.decision_types import Decision, Divert, Hold, Mailing, Send, Suppress
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, SendingHours
@@ -58,7 +58,7 @@ def _policy_with_earlier_version(policy: Policy) -> Policy:
     )
 
 
-def _confirmed_policy(policy: Policy) -> Policy:
+def _policy_needing_confirmation(policy: Policy) -> Policy:
     return policy.model_copy(update={"terms": dict.fromkeys(policy.terms, CategoryTerms(confirmed=True))})
 
 
@@ -93,7 +93,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause("being counted was refused", {"tracking_refused": True}),
     Cause("the person asked for other topics only", {"consents": frozenset(f"{n}/x" for n in CATEGORIES)}),
     Cause("`promo_basis` is `opt_in`, and nobody asked", {}, {}, _build_switch_change(promo_basis="opt_in")),
-    Cause("the policy wants confirmed subscriptions, and there is none", {}, {}, _confirmed_policy),
+    Cause("the policy wants confirmed subscriptions, and there is none", {}, {}, _policy_needing_confirmation),
     Cause("`partner_mail` is `on_request`, and nobody asked", {}, {}, _build_switch_change(partner_mail="on_request")),
     Cause("`partner_mail` is `never`", {}, {}, _build_switch_change(partner_mail="never")),
     Cause("nobody knows how the address was collected", {"source": None}),
@@ -177,7 +177,7 @@ def decisions_by_category(cause: Cause, policy: Policy) -> Iterator[tuple[str, D
         cause: the row.
         policy: any policy. The table replaces the parts that it is about.
     """
-    under = cause.policy(_laxest_policy(policy))
+    under = cause.policy(_copy_with_laxest_terms(policy))
     for name, category in CATEGORIES.items():
         published = CATEGORIES["service"] if category.stands_in else category
         mailing = Mailing(published, _PURPOSE, _HERE, inviter="grace", partner=_PARTNER if category.partners else None)
@@ -187,7 +187,7 @@ def decisions_by_category(cause: Cause, policy: Policy) -> Iterator[tuple[str, D
         yield name, decide(replace(mailing, **cause.mailing), standing, under, _NOW)
 
 
-def _laxest_policy(policy: Policy) -> Policy:
+def _copy_with_laxest_terms(policy: Policy) -> Policy:
     partner = Partner(id=_PARTNER, name="A Partner", contract="1", since=date(2020, 1, 1))
     switches = Switches(
         promo_basis="opt_out", service_footer="none", service_scope="paid", partner_mail="allowed", tracking="off"

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from mailer.policy import rules
 from mailer.policy.category import CATEGORIES, Category
-from mailer.policy.decision import Decision, DecisionFacts, Mailing, Send
+from mailer.policy.decision_types import Decision, DecisionFacts, Mailing, Send
 from mailer.policy.policy_file import Policy
 from mailer.policy.rules import Verdict
 from mailer.policy.sending_hours import hold_until_mail_hours

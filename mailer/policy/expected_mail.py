@@ -5,7 +5,7 @@ from datetime import datetime
 
 from mailer.policy.category import Category
 from mailer.policy.deciding import decide
-from mailer.policy.decision import Hold, Mailing, Send
+from mailer.policy.decision_types import Hold, Mailing, Send
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import Standing
 
@@ -49,7 +49,7 @@ def is_reached_by_announcements(policy: Policy, standing: Standing, now: datetim
     return any(isinstance(verdict, Send) and verdict.category.mandatory for verdict in verdicts)
 
 
-def missing_basis_fields(policy: Policy, standing: Standing) -> tuple[str, ...]:
+def missing_fields_for_promotions(policy: Policy, standing: Standing) -> tuple[str, ...]:
     """Returns the missing fields of a person, as an event names them, without which they get no promotions."""
     is_known = policy.knows_versions(standing.collected_under)
     known = {"source": standing.source, "policy_version": is_known}

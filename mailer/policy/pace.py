@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from mailer.policy.category import Lane
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 
 RESERVES: Final = {Lane.BREACH: 0, Lane.SERVICE: 5, Lane.NEWSLETTER: 10, Lane.PROMOTIONAL: 15}
 """Per cent of every limit (rounded down) that mail of a lane leaves to the more urgent lanes."""

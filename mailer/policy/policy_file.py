@@ -53,7 +53,7 @@ from mailer.policy.switches import Switches, SwitchFloor, strictest_floor, stric
 from mailer.policy.text_formats import DOMAIN, LOCALE, VERSION, normalized_language_tag
 from mailer.policy.third_parties import Partner, ProcessorTerms
 from mailer.policy.unmet_needs import find_unmet_needs
-from mailer.policy.version_changes import VersionNotice
+from mailer.policy.version_changes import GivenVersionNotice
 
 
 class Policy(Section):
@@ -99,7 +99,7 @@ class Policy(Section):
     channels: tuple[Channel, ...] = ()
     seal: PrivacySeal | None = None
     purposes: tuple[Name, ...] = Field(min_length=1)
-    notice: VersionNotice | None = None
+    notice: GivenVersionNotice | None = None
     sources: dict[Text, Kind] = Field(default_factory=dict)
     wordings: dict[str, tuple[Text, ...]] = Field(default_factory=dict)
     terms: dict[str, CategoryTerms] = Field(alias="categories")

@@ -26,7 +26,9 @@ class _PolicyFile:
         return describe_fault(self.name, self.text, (key,), kind, given=given, brand=self.policy.brand, **said)
 
 
-def parse_policies(texts: Mapping[str, str], today: date, law: LawByCountry | None = None) -> dict[str, Policy]:
+def parse_policies_in_force(
+    texts: Mapping[str, str], today: date, law: LawByCountry | None = None
+) -> dict[str, Policy]:
     """Every brand's policy in force: the newest version that has taken effect, with the others beside it.
 
     Args:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from mailer.policy.identity import ITSELF, Identity
+from mailer.policy.publisher_and_staff_identity import ITSELF, Identity
 
 OWN_TEMPLATES = frozenset({"confirm-subscription", "rights-answer"})
 """Templates of mailer's own mail. It publishes nothing else."""

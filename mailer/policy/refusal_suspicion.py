@@ -29,7 +29,7 @@ class RefusalTally:
         return self.refused / self.answered if self.answered else 0.0
 
 
-def is_suspicious(hour: RefusalTally, usual: RefusalTally) -> bool:
+def is_hourly_refusal_share_suspicious(hour: RefusalTally, usual: RefusalTally) -> bool:
     """Tells whether the hard refusals of the last hour go to quarantine and are not believed.
 
     Args:

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from mailer.policy import rules
 from mailer.policy.category import Category
 from mailer.policy.deciding import explain_decision
-from mailer.policy.decision import Decision, DecisionFacts, Divert, Hold, Send, Suppress
-from mailer.policy.expected_mail import missing_basis_fields
+from mailer.policy.decision_types import Decision, DecisionFacts, Divert, Hold, Send, Suppress
+from mailer.policy.expected_mail import missing_fields_for_promotions
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_versions import describe_versions
 from mailer.policy.rule_registry import RULES
@@ -66,7 +66,7 @@ def explain_switches_of_person(policy: Policy, standing: Standing) -> Iterator[t
 def missing_fields_behind_decision(facts: DecisionFacts, decision: Decision) -> tuple[str, ...]:
     """Returns the unknown fields of the person, as an event names them, if the reason is `unknown_basis`; else none."""
     unknown = isinstance(decision, Suppress) and decision.reason == "unknown_basis"
-    return missing_basis_fields(facts.policy, facts.standing) if unknown else ()
+    return missing_fields_for_promotions(facts.policy, facts.standing) if unknown else ()
 
 
 def _explain_rule(name: str, facts: DecisionFacts, said: str, *, decides: bool = False) -> RuleExplanation:

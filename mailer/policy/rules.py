@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from mailer.policy.address_sources import FOR_SOMETHING_ELSE
 from mailer.policy.consent_validity import NO_TERMS, legal_flaw_of_consent
-from mailer.policy.decision import EXPIRED, Decision, DecisionFacts, Divert, Hold, Suppress
+from mailer.policy.decision_types import EXPIRED, Decision, DecisionFacts, Divert, Hold, Suppress
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import (
     EVERYTHING_OPTIONAL,
@@ -23,7 +23,7 @@ Verdict = Decision | None
 SOON = timedelta(seconds=10)  # the wait before the rule looks again if another worker has sent the copy
 
 
-def _suppress(reason: str, name: str, facts: DecisionFacts) -> Suppress:
+def _build_suppress_verdict(reason: str, name: str, facts: DecisionFacts) -> Suppress:
     return Suppress(reason, name, facts.policy.version)
 
 
@@ -31,7 +31,7 @@ def _divert_to_writing_or_suppress(reason: str, name: str, facts: DecisionFacts)
     """Returns Divert to the written-notice queue for an unreachable breach notice, and Suppress for other mail."""
     if facts.category.written_fallback:
         return Divert(WRITTEN, reason, name, facts.policy.version)
-    return _suppress(reason, name, facts)
+    return _build_suppress_verdict(reason, name, facts)
 
 
 def _has_valid_consent(facts: DecisionFacts) -> bool:
@@ -76,16 +76,16 @@ def suppress_unlisted_category_or_purpose(facts: DecisionFacts) -> Verdict:
     """No category or purpose that is not in the policy's closed list."""
     mailing, policy = facts.mailing, facts.policy
     if mailing.category.name not in policy.terms:
-        return _suppress("category_not_in_policy", "closed-purposes", facts)
+        return _build_suppress_verdict("category_not_in_policy", "closed-purposes", facts)
     if mailing.purpose not in policy.purposes:
-        return _suppress("purpose_not_in_policy", "closed-purposes", facts)
+        return _build_suppress_verdict("purpose_not_in_policy", "closed-purposes", facts)
     return None
 
 
 @rule("under-13", "interpals-03; COPPA, 15 U.S.C. 6502", sees=("standing.under_13",))
 def suppress_if_under_13(facts: DecisionFacts) -> Verdict:
     """Nobody known to be under 13 gets mail of any kind."""
-    return _suppress("under_13", "under-13", facts) if facts.standing.under_13 else None
+    return _build_suppress_verdict("under_13", "under-13", facts) if facts.standing.under_13 else None
 
 
 @rule("erased", "interpals-20; GDPR Art. 12(3), 17; invariant 3", sees=("standing.erased", "category.name"))
@@ -93,21 +93,25 @@ def suppress_if_erased(facts: DecisionFacts) -> Verdict:
     """An erased person has no data left to mail; an answer to their request that was under way still reaches them."""
     if not facts.standing.erased or (facts.category.answers and facts.standing.address is not None):
         return None
-    return _suppress("erased", "erased", facts)
+    return _build_suppress_verdict("erased", "erased", facts)
 
 
 @rule("expired", "the event's expires_at", sees=("mailing.expires_at", "now"))
 def suppress_if_expired(facts: DecisionFacts) -> Verdict:
     """Nothing goes out after its time. A notice that everyone must get has none: it is tried, and then written."""
     expires_at = facts.mailing.expires_at
-    return _suppress(EXPIRED, "expired", facts) if expires_at is not None and facts.now >= expires_at else None
+    return (
+        _build_suppress_verdict(EXPIRED, "expired", facts)
+        if expires_at is not None and facts.now >= expires_at
+        else None
+    )
 
 
 @rule("restricted", "peerstream-09; GDPR Art. 18; invariant 3", sees=("standing.restricted", "category.name"))
 def suppress_if_restricted(facts: DecisionFacts) -> Verdict:
     """A restricted recipient gets account, legal and security mail only."""
     if facts.standing.restricted and not facts.category.outlives_account:
-        return _suppress("restricted", "restricted", facts)
+        return _build_suppress_verdict("restricted", "restricted", facts)
     return None
 
 
@@ -119,7 +123,7 @@ def suppress_if_restricted(facts: DecisionFacts) -> Verdict:
 def suppress_if_account_closed(facts: DecisionFacts) -> Verdict:
     """A closed account gets account, legal and security mail only, also of what is queued."""
     if facts.standing.deactivated and not facts.category.outlives_account:
-        return _suppress("deactivated", "deactivated", facts)
+        return _build_suppress_verdict("deactivated", "deactivated", facts)
     return None
 
 
@@ -127,7 +131,7 @@ def suppress_if_account_closed(facts: DecisionFacts) -> Verdict:
 def suppress_after_objection(facts: DecisionFacts) -> Verdict:
     """An objection to marketing holds for all brands of the controller, and for all optional mail."""
     if facts.standing.objected and facts.category.is_optional:
-        return _suppress("objected", "objection", facts)
+        return _build_suppress_verdict("objected", "objection", facts)
     return None
 
 
@@ -144,7 +148,7 @@ def suppress_after_opt_out(facts: DecisionFacts) -> Verdict:
         and facts.category.is_optional
         and facts.standing.has_opted_out_of(facts.category.name, facts.mailing.topic)
     ):
-        return _suppress("opted_out", "opt-out", facts)
+        return _build_suppress_verdict("opted_out", "opt-out", facts)
     return None
 
 
@@ -153,7 +157,7 @@ def suppress_refused_purpose(facts: DecisionFacts) -> Verdict:
     """A purpose that the person has refused gets no optional mail."""
     left = facts.standing.opted_out
     if left and facts.category.is_optional and purpose_scope(facts.mailing.purpose) in left:
-        return _suppress("purpose_refused", "refused-purpose", facts)
+        return _build_suppress_verdict("purpose_refused", "refused-purpose", facts)
     return None
 
 
@@ -163,7 +167,7 @@ def suppress_for_unregistered_partner(facts: DecisionFacts) -> Verdict:
     partner = facts.mailing.partner
     if partner is None or facts.policy.find_partner(partner, facts.now.date()) is not None:
         return None
-    return _suppress("unrelated_third_party", "strangers", facts)
+    return _build_suppress_verdict("unrelated_third_party", "strangers", facts)
 
 
 @rule(
@@ -177,12 +181,12 @@ def suppress_unrequested_partner_mail(facts: DecisionFacts) -> Verdict:
     if partner is None and not facts.category.partners:
         return None
     if partner is None or allowed == "never":
-        return _suppress("no_partner_mail", "partner-request", facts)
+        return _build_suppress_verdict("no_partner_mail", "partner-request", facts)
     asked, left = partner_scope(partner), facts.standing.opted_out
     if left and not left.isdisjoint((asked, SHARING)):
-        return _suppress("opted_out", "partner-request", facts)
+        return _build_suppress_verdict("opted_out", "partner-request", facts)
     if allowed == "on_request" and (flaw := _consent_flaw(facts, asked, "not_requested")):
-        return _suppress(flaw, "partner-request", facts)
+        return _build_suppress_verdict(flaw, "partner-request", facts)
     return None
 
 
@@ -192,8 +196,8 @@ def suppress_without_active_inviter(facts: DecisionFacts) -> Verdict:
     if not facts.category.invites:
         return None
     if facts.mailing.inviter is None:
-        return _suppress("no_inviter", "inviter", facts)
-    return _suppress("inviter_paused", "inviter", facts) if facts.mailing.inviter_paused else None
+        return _build_suppress_verdict("no_inviter", "inviter", facts)
+    return _build_suppress_verdict("inviter_paused", "inviter", facts) if facts.mailing.inviter_paused else None
 
 
 @rule("one-invitation", "interpals-10", sees=("standing.invited_by", "standing.source", "standing.consents"))
@@ -202,14 +206,14 @@ def suppress_after_one_invitation(facts: DecisionFacts) -> Verdict:
     standing = facts.standing
     if facts.category.invites:
         used = standing.invited_by is not None and standing.invited_by != facts.mailing.id
-        return _suppress("invited_once", "one-invitation", facts) if used else None
+        return _build_suppress_verdict("invited_once", "one-invitation", facts) if used else None
     if (
         facts.category.mandatory
         or facts.policy.source_vocabulary.strictest_kind(standing.source) != "invitation"
         or _has_valid_consent(facts)
     ):
         return None
-    return _suppress("only_invited", "one-invitation", facts)
+    return _build_suppress_verdict("only_invited", "one-invitation", facts)
 
 
 @rule("erased-before", "PROMISES: erased, an account registers again", sees=("standing.erased_before",))
@@ -217,7 +221,7 @@ def suppress_if_erased_before(facts: DecisionFacts) -> Verdict:
     """An erased address that comes back gets no optional mail without a new consent."""
     if facts.category.mandatory or not facts.standing.erased_before or _has_valid_consent(facts):
         return None
-    return _suppress("erased_before", "erased-before", facts)
+    return _build_suppress_verdict("erased_before", "erased-before", facts)
 
 
 @rule(
@@ -231,7 +235,7 @@ def suppress_without_known_basis(facts: DecisionFacts) -> Verdict:
     if not facts.category.markets or (standing.source and facts.policy.knows_versions(standing.collected_under)):
         return None
     has_asked = not facts.category.promotes and _has_valid_consent(facts)
-    return None if has_asked else _suppress("unknown_basis", "known-basis", facts)
+    return None if has_asked else _build_suppress_verdict("unknown_basis", "known-basis", facts)
 
 
 @rule("contest-entry", "interpals-01", sees=("standing.source", "standing.consents"))
@@ -240,7 +244,7 @@ def suppress_if_address_not_for_marketing(facts: DecisionFacts) -> Verdict:
     reason = FOR_SOMETHING_ELSE.get(facts.policy.source_vocabulary.strictest_kind(facts.standing.source))
     if reason is None or not facts.category.markets or _has_valid_consent(facts):
         return None
-    return _suppress(reason, "contest-entry", facts)
+    return _build_suppress_verdict(reason, "contest-entry", facts)
 
 
 @rule(
@@ -253,7 +257,7 @@ def suppress_marketing_without_opt_in(facts: DecisionFacts) -> Verdict:
     if not facts.category.markets or facts.switches.promo_basis == "opt_out":
         return None
     flaw = _no_consent_reason(facts, "no_opt_in")
-    return _suppress(flaw, "promo-basis", facts) if flaw else None
+    return _build_suppress_verdict(flaw, "promo-basis", facts) if flaw else None
 
 
 @rule("topic-consent", "paltalk06-01", sees=("mailing.topic", "standing.consents"))
@@ -264,7 +268,7 @@ def suppress_topic_without_consent(facts: DecisionFacts) -> Verdict:
     prefix = f"{facts.category.name}/"
     if not any(given.startswith(prefix) for given in facts.standing.consents):
         return None
-    return _suppress("other_topics_only", "topic-consent", facts)
+    return _build_suppress_verdict("other_topics_only", "topic-consent", facts)
 
 
 @rule("subscription", "paltalk06-03", sees=("policy.terms", "standing.consents"))
@@ -274,7 +278,7 @@ def suppress_without_confirmed_subscription(facts: DecisionFacts) -> Verdict:
     if terms is None or not terms.confirmed:
         return None
     flaw = _no_consent_reason(facts, "not_subscribed")
-    return _suppress(flaw, "subscription", facts) if flaw else None
+    return _build_suppress_verdict(flaw, "subscription", facts) if flaw else None
 
 
 @rule("fresh-consent", "paltalk06-25", sees=("mailing.purpose", "standing.collected_under", "standing.consents"))
@@ -284,7 +288,7 @@ def suppress_new_purpose_without_consent(facts: DecisionFacts) -> Verdict:
     if facts.category.mandatory or purpose in facts.policy.purposes_of_binding_versions(facts.standing.collected_under):
         return None
     flaw = _consent_flaw(facts, purpose_scope(purpose), "needs_fresh_consent")
-    return _suppress(flaw, "fresh-consent", facts) if flaw else None
+    return _build_suppress_verdict(flaw, "fresh-consent", facts) if flaw else None
 
 
 @rule(
@@ -315,7 +319,7 @@ def divert_or_suppress_dead_address(facts: DecisionFacts) -> Verdict:
         return _divert_to_writing_or_suppress("address_dead", "dead-address", facts)
     dead_in = facts.standing.dead_in
     if dead_in and facts.category.is_optional and not _mail_scopes(facts).isdisjoint(dead_in):
-        return _suppress("address_dead", "dead-address", facts)
+        return _build_suppress_verdict("address_dead", "dead-address", facts)
     return None
 
 
@@ -347,7 +351,7 @@ def suppress_or_hold_duplicate_copy(facts: DecisionFacts) -> Verdict:
         return Hold(
             max(facts.standing.copy_known_at, facts.now) + SOON, "copy_undecided", "one-copy", facts.policy.version
         )
-    return _suppress("duplicate_address", "one-copy", facts)
+    return _build_suppress_verdict("duplicate_address", "one-copy", facts)
 
 
 @rule("staging", "MAILER_ONLY_DELIVER_TO", sees=("policy.only_deliver_to",))
@@ -357,7 +361,11 @@ def suppress_outside_staging_fence(facts: DecisionFacts) -> Verdict:
     if allowed is None or address is None:
         return None
     domain = "@" + address.rpartition("@")[2].lower()
-    return None if address.lower() in allowed or domain in allowed else _suppress("only_deliver_to", "staging", facts)
+    return (
+        None
+        if address.lower() in allowed or domain in allowed
+        else _build_suppress_verdict("only_deliver_to", "staging", facts)
+    )
 
 
 @rule("not-yet", "the event's send_at", sees=("mailing.send_at", "now"))
@@ -376,9 +384,9 @@ def suppress_over_frequency_cap(facts: DecisionFacts) -> Verdict:
         return None
     terms = facts.policy.terms.get(facts.category.name)
     if terms and terms.cap and facts.standing.count_sent(facts.category.name) >= terms.cap.mails:
-        return _suppress("category_cap", "frequency", facts)
+        return _build_suppress_verdict("category_cap", "frequency", facts)
     if facts.policy.cap is not None and facts.standing.count_sent(EVERYTHING_OPTIONAL) >= facts.policy.cap.mails:
-        return _suppress("brand_cap", "frequency", facts)
+        return _build_suppress_verdict("brand_cap", "frequency", facts)
     return None
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 from mailer.policy.countries import country_of_locale, newest_country
-from mailer.policy.decision import DecisionFacts, Hold
+from mailer.policy.decision_types import DecisionFacts, Hold
 from mailer.policy.rule_registry import rule
 from mailer.policy.rules import Verdict
 from mailer.policy.time_zones import ZONES

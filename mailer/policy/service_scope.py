@@ -1,7 +1,7 @@
 """The category of mail about a product that the person does not pay for."""
 
 from mailer.policy.category import CATEGORIES, Category
-from mailer.policy.decision import Mailing
+from mailer.policy.decision_types import Mailing
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import (
     Standing,

@@ -9,9 +9,9 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.session_refusals import SmtpStage, session_trouble
-from mailer.policy.setup_faults import setup_checks_by_status, setup_checks_by_words
+from mailer.policy.setup_fault_replies import operator_checks_by_status, operator_checks_by_words
 
 HARD: Final = frozenset(
     ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1", "5.7.13", "5.7.17", "5.7.18"),
@@ -126,13 +126,13 @@ def _classify_refusal(stage: SmtpStage, code: int, text: str) -> Outcome:
     found = _STATUS.search(text)
     outcome = Outcome(OutcomeKind.DEFERRED, code, found[1] if found else None, text)
     words = " ".join(_NOISE.sub(" ", text).split())
-    if setup_checks_by_status(outcome.status):
+    if operator_checks_by_status(outcome.status):
         outcome.result = OutcomeKind.SET_UP
     elif believed := _class_of_ambiguous_status(stage, outcome.status, words):
         outcome.result = believed
     elif trouble := session_trouble(stage, code, outcome.status, words):
         return replace(outcome, result=OutcomeKind.UNSENT, trouble=trouble)
-    elif setup_checks_by_words(outcome.status, words):
+    elif operator_checks_by_words(outcome.status, words):
         outcome.result = OutcomeKind.SET_UP
     elif code // 100 == 5:
         outcome.result = _class_of_permanent(code, outcome.status, words)
@@ -145,22 +145,22 @@ def _class_of_ambiguous_status(stage: SmtpStage, status: str | None, words: str)
     """Returns the class by the words, if the status has two meanings and the words name the other one; else None."""
     if stage is SmtpStage.MAIL or status not in _TWO_THINGS:
         return None
-    worded = _class_of_words(words)
+    worded = _class_of_words_or_blocked(words)
     return worded if worded in _TWO_THINGS[status] else None
 
 
 def _class_of_permanent(code: int, status: str | None, words: str) -> OutcomeKind:
     """Returns the class of a reply whose code begins with 5."""
     if status is None:
-        return _class_of_words(words) if code in _BY_TEXT else _BY_CODE.get(code, OutcomeKind.BLOCKED)
+        return _class_of_words_or_blocked(words) if code in _BY_TEXT else _BY_CODE.get(code, OutcomeKind.BLOCKED)
     if status in _TELLS_NOTHING:
-        return _class_of_words(words)
+        return _class_of_words_or_blocked(words)
     if status.startswith("4."):
         return OutcomeKind.DEFERRED
     subject = status.rpartition(".")[0]
     return _BY_STATUS.get(status) or _BY_SUBJECT.get(subject, OutcomeKind.BLOCKED)
 
 
-def _class_of_words(words: str) -> OutcomeKind:
+def _class_of_words_or_blocked(words: str) -> OutcomeKind:
     """Returns the class by the words alone. The words have no links and addresses."""
     return next((result for result, pattern in _TEXTS if pattern.search(words)), OutcomeKind.BLOCKED)

@@ -59,16 +59,16 @@ def normalized(form: Literal["NFC", "NFD", "NFKC", "NFKD"], text: str) -> str:
     """
     if text.isascii():
         return text
-    pieces = pairwise([0, *_long_mark_runs(text), len(text)])
+    pieces = pairwise([0, *_split_places_in_long_mark_runs(text), len(text)])
     return "".join([unicodedata.normalize(form, text[start:end]) for start, end in pieces])  # noqa: TID251 - they are short
 
 
 def has_many_marks(text: str) -> bool:
     """Tells whether more marks stand on one letter than any language puts there."""
-    return not text.isascii() and next(_long_mark_runs(text), None) is not None
+    return not text.isascii() and next(_split_places_in_long_mark_runs(text), None) is not None
 
 
-def _long_mark_runs(text: str) -> Iterator[int]:
+def _split_places_in_long_mark_runs(text: str) -> Iterator[int]:
     """Yields the places that split a run of marks into pieces which are short enough to sort."""
     if _SIGN.search(text[_MARKS_AT_ONCE :: _MARKS_AT_ONCE + 1]) is None:  # one of them would stand there
         return

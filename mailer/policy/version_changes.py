@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # a policy has its notice
     from mailer.policy.policy_file import Policy
 
 
-class VersionNotice(Section):
+class GivenVersionNotice(Section):
     """The notice of a version that people got before it came into force (interpals-15, paltalk06-24, peerstream-03).
 
     Attributes:
@@ -47,7 +47,7 @@ class VersionChange:
     version: str
     effective: date
     loosened: tuple[str, ...]
-    notice: VersionNotice | None
+    notice: GivenVersionNotice | None
 
     @property
     def notice_fault(self) -> str | None:

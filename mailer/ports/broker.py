@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mailer.policy.identity import Identity, IdentityKind, identity_or_none
+from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind, identity_or_none
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class HeaderName:
     """Set when mailer has published a message again, because its queue was missing the first time."""
 
 
-def publisher_identity_text(message: BrokerMessage) -> str:
+def publisher_identity_text_of_message(message: BrokerMessage) -> str:
     """Returns the publisher's identity as text: from our header, else as the broker validated it; empty: unknown."""
     noted = message.headers.get(HeaderName.PUBLISHER)
     if noted is not None:
@@ -65,9 +65,9 @@ def publisher_identity_text(message: BrokerMessage) -> str:
     return f"{IdentityKind.BROKER}:{message.user_id}" if message.user_id else ""
 
 
-def publisher_identity(message: BrokerMessage) -> Identity | None:
+def publisher_identity_of_message(message: BrokerMessage) -> Identity | None:
     """Returns the identity that published a message, or None if it is unknown."""
-    return identity_or_none(publisher_identity_text(message))
+    return identity_or_none(publisher_identity_text_of_message(message))
 
 
 class ReceivedMessage(Protocol):

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
-from mailer.policy.decision import Mailing
+from mailer.policy.decision_types import Mailing
 from mailer.policy.standing import Standing
 from mailer.ports.ledger_entry import LedgerEntry
 
@@ -106,7 +106,7 @@ class Claim:
         return [row for row in self.rows if row.mailing_id == mailing_id]
 
 
-class SharedTextCarrier(NamedTuple):
+class RecipientCarryingSharedText(NamedTuple):
     """The recipient whose delivery carries a text to an address that several share.
 
     Attributes:
@@ -214,9 +214,9 @@ class DeliveryStore(Protocol):
         """
         ...
 
-    async def find_shared_text_carriers(
+    async def find_last_carriers_of_shared_texts(
         self, texts: Mapping[tuple[UUID, int], tuple[bytes, bytes]]
-    ) -> dict[tuple[UUID, int], SharedTextCarrier]:
+    ) -> dict[tuple[UUID, int], RecipientCarryingSharedText]:
         """Finds the last delivery that sent a text to a shared address. A text that was never sent has no entry.
 
         Args:

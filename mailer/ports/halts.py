@@ -42,7 +42,7 @@ class Halt:
 
 
 @dataclass(frozen=True, slots=True)
-class RestoreMarker:
+class LastSeenSealMarker:
     """A record, outside of the database, of the newest lineage and seal that this machine has seen in it.
 
     Attributes:
@@ -107,7 +107,7 @@ class JournaledStandingChange:
 
 
 @dataclass(frozen=True, slots=True)
-class HaltAnswer:
+class DatabaseHaltState:
     """The database's answer to one question of a process, read in one statement.
 
     Attributes:
@@ -132,17 +132,17 @@ class HaltAnswer:
     waiting: tuple[str, ...] = ()
 
     @property
-    def has_gone_back(self) -> bool:
+    def has_database_gone_back(self) -> bool:
         """True if a process has found that the database has lost data."""
         return any(halt.scope is HaltScope.EVERYTHING and halt.key != OPERATOR for halt in self.halts)
 
     @property
-    def restore_marker(self) -> RestoreMarker:
+    def last_seen_seal_marker(self) -> LastSeenSealMarker:
         """The marker to store outside of the database after this answer."""
-        return RestoreMarker(self.lineage, self.seal, self.digests.get(self.seal, ""))
+        return LastSeenSealMarker(self.lineage, self.seal, self.digests.get(self.seal, ""))
 
 
-class RestoreMarkerUnreadable(Exception):
+class DatabaseNotesUnreadable(Exception):
     """The notes of this machine about the database cannot be read. The message is a line that says what to do."""
 
 
@@ -153,7 +153,7 @@ class MailingControlRefused(Exception):
 class OwnLedgerChains(Protocol):
     """The ledger chains that this process writes."""
 
-    def start_new_chains(self) -> None:
+    def abandon_chains_for_new_ones(self) -> None:
         """Begins new chains, and never extends the old ones, because the database has lost entries of them."""
         ...
 
@@ -173,7 +173,7 @@ class CommitNotes(Protocol):
         ...
 
 
-class RestoreMarkerStore(Protocol):
+class DatabaseNotesStore(Protocol):
     """Notes of this machine about the database, outside of it. All its processes share them.
 
     Attributes:
@@ -182,11 +182,11 @@ class RestoreMarkerStore(Protocol):
 
     id: UUID
 
-    def read_restore_marker(self) -> RestoreMarker | None:
+    def read_last_seen_seal_marker(self) -> LastSeenSealMarker | None:
         """Returns the stored marker, or None if there is none yet."""
         ...
 
-    def write_restore_marker(self, memory: RestoreMarker, instead_of: Collection[UUID]) -> None:
+    def write_seal_marker_if_newer(self, memory: LastSeenSealMarker, instead_of: Collection[UUID]) -> None:
         """Stores a marker if its seal is newer than the stored one of the same lineage, or if it replaces that lineage.
 
         Args:
@@ -195,7 +195,7 @@ class RestoreMarkerStore(Protocol):
         """
         ...
 
-    def note_commits_of_lineage(self, lineage: UUID) -> None:
+    def switch_notes_to_lineage(self, lineage: UUID) -> None:
         """From now on, notes commits to the database of this lineage. Deletes notes about commits to another one."""
         ...
 
@@ -203,7 +203,7 @@ class RestoreMarkerStore(Protocol):
         """Returns the last commits of the machine's processes: of this one, of running ones, and of ended ones."""
         ...
 
-    def forget_ended_processes(self, ended: Collection[UUID]) -> None:
+    def plan_to_delete_ended_traces(self, ended: Collection[UUID]) -> None:
         """Deletes traces of ended processes once this process notes more. The database has all their commits."""
         ...
 
@@ -221,7 +221,7 @@ class HaltStore(Protocol):
 
     async def query_halts_and_check_memory(
         self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
-    ) -> HaltAnswer:
+    ) -> DatabaseHaltState:
         """Returns the halts, and which of the given seals and entries are there. Answers, or raises, within seconds.
 
         Args:
@@ -240,7 +240,7 @@ class HaltStore(Protocol):
         """
         ...
 
-    async def deregister_witness(self, witness: UUID) -> None:
+    async def deregister_witness_as_complete(self, witness: UUID) -> None:
         """Stores that a process ends, and that the database has all that it has noted. Ignored after a failover."""
         ...
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from mailer.events import Attachment, MessageEvent
 from mailer.policy.category import Category
-from mailer.policy.identity import Identity
 from mailer.policy.policy_versions import Days
+from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.deliveries import DeliveryState
 
 _LATELY = 60.0
@@ -183,7 +183,9 @@ class MailingStore(Protocol):
         """Returns the facts of mailings that the hand-over needs, by id."""
         ...
 
-    async def read_member_names(self, brand: str, numbers: Sequence[int], refs: Sequence[str]) -> dict[int | str, str]:
+    async def read_showable_member_names(
+        self, brand: str, numbers: Sequence[int], refs: Sequence[str]
+    ) -> dict[int | str, str]:
         """Returns the names of members that mail to others may show, by number and by ref. Unnamed ones are missing."""
         ...
 

@@ -73,7 +73,7 @@ class ConfirmationMail:
 class PendingRequests(Protocol):
     """Stores wishes. Wishes, the mail that asks to confirm them, and their ledger entries commit together."""
 
-    async def ask_for_confirmation(
+    async def store_wishes_and_ask_to_confirm(
         self,
         brand: str,
         recipient_id: int,

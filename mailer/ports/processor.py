@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from mailer.policy.outcome import Outcome
+from mailer.policy.hand_over_outcome import Outcome
 
 Permit = Callable[[int], str | None]
 """A check just before each message, given its index in the window. It returns None, or the reason not to send it.

@@ -146,7 +146,7 @@ class QuarantineStore(Protocol):
         """Returns waiting refusals of a selection, oldest first, at most `limit`."""
         ...
 
-    async def suppress_quarantined_addresses(self, cases: Sequence[QuarantinedRefusal], by: str) -> None:
+    async def suppress_unchanged_refused_addresses(self, cases: Sequence[QuarantinedRefusal], by: str) -> None:
         """Marks the addresses of refusals dead, if they still belong to the same people. Idempotent."""
         ...
 

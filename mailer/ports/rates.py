@@ -36,7 +36,7 @@ class SendRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class AdmittedMessages:
+class AdmissionPerMessage:
     """The answer to a request to send messages.
 
     Attributes:
@@ -130,7 +130,7 @@ class RateTokenStore(Protocol):
         ...
 
 
-class RateLimitSettings(Protocol):
+class RateLimitStore(Protocol):
     """The limits, for operators."""
 
     async def list_limits_and_paces(self) -> list[RateLimit]:

@@ -9,7 +9,7 @@ from mailer.ports.consents import Consent
 
 
 @dataclass(frozen=True, slots=True)
-class ImportRow:
+class RecipientImportRow:
     """One line of the file that passed the checks.
 
     Attributes:
@@ -35,6 +35,6 @@ class ImportRow:
 class RecipientImporter(Protocol):
     """Writes the recipients of one brand."""
 
-    async def import_recipients(self, rows: Sequence[ImportRow]) -> None:
+    async def import_recipients(self, rows: Sequence[RecipientImportRow]) -> None:
         """Inserts or updates recipients with all values of the rows, in one transaction."""
         ...

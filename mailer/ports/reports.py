@@ -10,7 +10,7 @@ DIMENSIONS = ("country", "locale")
 
 
 @dataclass(frozen=True, slots=True)
-class CampaignReport:
+class AdvertiserCampaignReport:
     """The figures of a campaign for an advertiser, about groups of people. None: the figure is withheld.
 
     Attributes:
@@ -41,7 +41,9 @@ class ReportNotReady(Exception):
 class ReportStore(Protocol):
     """Makes and stores reports."""
 
-    async def get_or_issue_campaign_report(self, brand: str, campaign: str, minimum: int) -> CampaignReport | None:
+    async def get_or_issue_campaign_report(
+        self, brand: str, campaign: str, minimum: int
+    ) -> AdvertiserCampaignReport | None:
         """Returns the report of a campaign. The first call makes and stores it; later calls return the same report.
 
         Args:

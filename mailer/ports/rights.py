@@ -15,7 +15,7 @@ class NoLegalHold(LookupError):
     """The recipient has no legal hold with this reference."""
 
 
-class KnownAccountEvent(Exception):
+class AccountEventAlreadyApplied(Exception):
     """The change of an account event was made before. It is not made again."""
 
 

@@ -133,7 +133,7 @@ class TimekeeperStore(Protocol):
         """Returns the queued deliveries of a batch that no worker has claimed, in order of recipient."""
         ...
 
-    async def retry_held_for_reason(self, mailing_id: UUID, reason: str) -> int:
+    async def release_held_by_reason_prefix(self, mailing_id: UUID, reason: str) -> int:
         """Releases deliveries of a mailing that wait for a person, if their reason begins so. Returns their number."""
         ...
 
@@ -148,7 +148,7 @@ class TimekeeperStore(Protocol):
         """
         ...
 
-    async def sum_counter_deltas(self) -> None:
+    async def fold_older_counter_deltas(self) -> None:
         """Adds the deltas of counters together. Deltas of the last two minutes stay separate for each second."""
         ...
 
@@ -164,7 +164,7 @@ class TimekeeperStore(Protocol):
         """Deletes dead letters that are older than so many days, also those that nobody has judged."""
         ...
 
-    async def finish_erasures(self, limit: int) -> int:
+    async def finish_answered_erasures_and_stubs(self, limit: int) -> int:
         """Deletes the remaining data of erased people who got their answer, and ends stubs whose time has expired."""
         ...
 

@@ -42,7 +42,7 @@ def build_account_stores_opener(
             named.copy_for_account_event(
                 event.brand,
                 event.id,
-                hasher.erased_event_id(event.brand, event.id) or event.id,
+                hasher.hash_replacing_event_id(event.brand, event.id) or event.id,
                 hasher.contents.digest_of(event),
             )
             if event

@@ -10,7 +10,12 @@ from typing import Final, NamedTuple
 
 from mailer.event_digests import EventDigests
 from mailer.keyed_hash import KeyedHash
-from mailer.rendering.mailbox_spellings import canonical_mailbox, legacy_mailbox, owner_mailboxes, similar_mailboxes
+from mailer.rendering.mailbox_spellings import (
+    canonical_mailbox,
+    legacy_mailbox,
+    mailboxes_alike_in_capitals,
+    mailboxes_perhaps_of_same_owner,
+)
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 _HIDDEN: Final = "erased:"
@@ -59,13 +64,13 @@ class AddressHasher:
 
     def similar_address_hashes(self, address: str) -> list[bytes]:
         """Returns the hashes of mailboxes that people could mistake for this one. An opt-out holds for all of them."""
-        return [self._mac(form.encode()) for form in sorted(similar_mailboxes(address))]
+        return [self._mac(form.encode()) for form in sorted(mailboxes_alike_in_capitals(address))]
 
     def other_mailbox_hashes_of_owner(self, address: str) -> list[bytes]:
         """Returns the hashes of the owner's other mailboxes. How the address was collected holds for them, too."""
         if "+" not in address and address.isascii():
             return []
-        return [self._mac(form.encode()) for form in sorted(owner_mailboxes(address))]
+        return [self._mac(form.encode()) for form in sorted(mailboxes_perhaps_of_same_owner(address))]
 
     def partner_key(self, brand: str, partner: str) -> bytes:
         """Returns the key of a partner, 32 bytes. The partner gets it once."""
@@ -77,12 +82,12 @@ class AddressHasher:
             self.partner_key(brand, partner), legacy_mailbox(address).replace('"', "").encode(), "sha256"
         )
 
-    def erased_event_id(self, brand: str, event_id: str) -> str | None:
+    def hash_replacing_event_id(self, brand: str, event_id: str) -> str | None:
         """Returns the hash that replaces an event id at an erasure. None: the id is a UUID or such a hash already."""
         if _UUID.fullmatch(event_id) or event_id.startswith(_HIDDEN):
             return None
         return f"{_HIDDEN}{self._mac(f'event:{brand}:{event_id}'.encode()).hex()}"
 
-    def erased_ref(self, brand: str, ref: str) -> str:
+    def hash_replacing_ref(self, brand: str, ref: str) -> str:
         """Returns the keyed hash that replaces the ref of an erased person. Without the key it leads to nobody."""
         return f"erased:{self._mac(f'ref:{brand}:{ref}'.encode()).hex()}"

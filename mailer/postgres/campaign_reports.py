@@ -7,7 +7,7 @@ import asyncpg
 
 from mailer.database.statements import Connection, Pool, load_statements
 from mailer.database.storable_text import storable_text
-from mailer.policy.aggregates import (
+from mailer.policy.advertiser_figures import (
     OTHER,
     Shared,
     count_people_by_cell_pair,
@@ -15,7 +15,7 @@ from mailer.policy.aggregates import (
     has_small_difference,
     publishable_cells,
 )
-from mailer.ports.reports import DIMENSIONS, CampaignReport, ReportNotReady
+from mailer.ports.reports import DIMENSIONS, AdvertiserCampaignReport, ReportNotReady
 
 _SQL = load_statements("reports")
 _AUDIENCE = "audience"
@@ -30,7 +30,9 @@ class PostgresCampaignReports:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def get_or_issue_campaign_report(self, brand: str, campaign: str, minimum: int) -> CampaignReport | None:
+    async def get_or_issue_campaign_report(
+        self, brand: str, campaign: str, minimum: int
+    ) -> AdvertiserCampaignReport | None:
         """See the port."""
         campaign = storable_text(campaign)
         async with self._pool.acquire() as connection, connection.transaction():
@@ -125,11 +127,11 @@ async def _shared_people_by_breakdown(
     }
 
 
-def _report_from_row(row: asyncpg.Record) -> CampaignReport:
+def _report_from_row(row: asyncpg.Record) -> AdvertiserCampaignReport:
     cells: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for dimension, value, people in sorted(row["cells"], key=lambda cell: (cell[1] == OTHER, -cell[2], cell[1])):
         cells[dimension][value] = people
-    return CampaignReport(
+    return AdvertiserCampaignReport(
         brand=row["brand"],
         campaign=row["campaign"],
         as_of=row["as_of"],

@@ -14,9 +14,9 @@ from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.standings import ledger_rule_of_source
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.standings import action_entry, build_own_opt_out, record_opt_outs
-from mailer.postgres.suppressions import changing_suppressions, insert_suppressions, lift_suppressions
-from mailer.postgres.voided_requests import void_requests_by_withdrawal
+from mailer.postgres.pending_request_voiding import void_requests_by_withdrawal
+from mailer.postgres.standings import build_own_opt_out, standing_change_entry, store_opt_outs_of_address_sharers
+from mailer.postgres.suppressions import insert_suppressions, lift_suppressions, open_suppression_transaction
 
 _RECORD = ", ".join(
     [
@@ -40,7 +40,7 @@ class PostgresConsents:
         self, brand: str, recipient_id: int, consent: Consent, lifting: OptOutsToLift | None = None
     ) -> ConsentResult | None:
         """See the port."""
-        async with changing_suppressions(self._pool, self._writers) as (connection, entries):
+        async with open_suppression_transaction(self._pool, self._writers) as (connection, entries):
             ref = await _read_ref(connection, brand, recipient_id)
             if ref is None:
                 return None
@@ -55,8 +55,10 @@ class PostgresConsents:
                     for scope in await _scopes_left_by_withdrawal(connection, recipient_id, consent, had)
                 ]
                 if opt_outs:
-                    await record_opt_outs(connection, self._hasher, opt_outs, consent.source)
-                entries += [action_entry(brand, id_, "opt_out", scope, consent.source) for id_, scope in opt_outs]
+                    await store_opt_outs_of_address_sharers(connection, self._hasher, opt_outs, consent.source)
+                entries += [
+                    standing_change_entry(brand, id_, "opt_out", scope, consent.source) for id_, scope in opt_outs
+                ]
             elif lifting is not None:
                 lifted, more = await _lift_opt_outs(connection, self._hasher, brand, recipient_id, consent, lifting)
                 entries += more
@@ -67,8 +69,8 @@ class PostgresConsents:
         """See the port."""
         if not consents:
             return set()
-        async with changing_suppressions(self._pool, self._writers) as (connection, entries):
-            ids = await people.find_recipient_ids(connection, [(brand, ref) for ref, _ in consents])
+        async with open_suppression_transaction(self._pool, self._writers) as (connection, entries):
+            ids = await people.find_recipient_ids_by_ref(connection, [(brand, ref) for ref, _ in consents])
             known = [(ids[brand, ref], consent) for ref, consent in consents if (brand, ref) in ids]
             await people.lock_standings_for_opt_outs(connection, self._hasher, [id_ for id_, _ in known])
             if known:
@@ -76,8 +78,8 @@ class PostgresConsents:
                 await void_requests_by_withdrawal(connection, known)
             gone = [(id_, said.scope) for id_, said in known if not said.given and is_about_mail(said.scope)]
             if gone:
-                await record_opt_outs(connection, self._hasher, gone, "import")
-            entries += [action_entry(brand, id_, "opt_out", scope, "import") for id_, scope in gone]
+                await store_opt_outs_of_address_sharers(connection, self._hasher, gone, "import")
+            entries += [standing_change_entry(brand, id_, "opt_out", scope, "import") for id_, scope in gone]
         return {ref for ref, _ in consents} - {ref for _, ref in ids}
 
     async def consent_history_of_recipient(self, brand: str, recipient_id: int) -> list[StoredConsent]:
@@ -187,7 +189,7 @@ async def _lift_opt_outs(
         stops = [(recipient_id, brand, other) for other in others]
         await insert_suppressions(connection, hasher, stops)
     entries = await lift_suppressions(connection, [row["id"] for row in rows], "recipient", "a consent given since")
-    entries += [action_entry(brand, recipient_id, "opt_out", scope, said.source) for scope in instead]
+    entries += [standing_change_entry(brand, recipient_id, "opt_out", scope, said.source) for scope in instead]
     if lifting.category and not {lifting.category, EVERYTHING_OPTIONAL}.isdisjoint(scopes):
         consents, _ = await _read_consents_and_opt_outs(connection, recipient_id)
         over = [

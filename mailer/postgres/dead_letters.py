@@ -12,7 +12,7 @@ from mailer.events import MAX_EVENT_BYTES
 from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.dead_letters import ALL, DeadLetter, DeadLetterFilter, DeadLetterKind
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.people_in_dead_letters import person_keys_in_body
+from mailer.postgres.person_keys_in_bodies import person_keys_in_body
 
 _CHOSEN = load_statements("dead_letters")["chosen"]
 _SQL = {name: text.replace("{chosen}", _CHOSEN) for name, text in load_statements("dead_letters").items()}

@@ -21,14 +21,21 @@ from mailer.database.statements import (
 )
 from mailer.ledger.chain import ChainedEntries
 from mailer.ledger.writers import LedgerWriters, entry_parameters
-from mailer.policy.decision import Mailing
+from mailer.policy.decision_types import Mailing
 from mailer.policy.required_frequency_counts import RequiredFrequencyCount
-from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow, DeliveryState, LockWaitTimedOut, SharedTextCarrier
+from mailer.ports.deliveries import (
+    Claim,
+    DeliveryMove,
+    DeliveryRow,
+    DeliveryState,
+    LockWaitTimedOut,
+    RecipientCarryingSharedText,
+)
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.uuids import uuid7
 from mailer.postgres.delivery_partitions import DeliveryPartitionFinder, statement_on_partition
 from mailer.postgres.halts import HALTED
-from mailer.postgres.notices import insert_diverted_notices
+from mailer.postgres.offline_notices import insert_diverted_notices
 
 _SQL = load_statements("deliveries")
 _CLAIM, _READ_AGAIN, _READ, _WAITING, _FORESEE = (
@@ -110,7 +117,7 @@ class PostgresDeliveries:
             await self.finish_claim(token, None)
             return None
         try:
-            return Claim(token, [_delivery_row(row) for row in rows], deadline)
+            return Claim(token, [_delivery_row_from_record(row) for row in rows], deadline)
         except Exception:
             await self.finish_claim(token, None)  # an unreadable row does not block its batch until the lease ends
             raise
@@ -202,13 +209,15 @@ class PostgresDeliveries:
             return error.keys
         return frozenset()
 
-    async def find_shared_text_carriers(self, texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, SharedTextCarrier]:
+    async def find_last_carriers_of_shared_texts(
+        self, texts: Mapping[Key, tuple[bytes, bytes]]
+    ) -> dict[Key, RecipientCarryingSharedText]:
         """See the port."""
         wanted = [(*key, *text) for key, text in texts.items()]
         table = await self._partitions.table_of_mailings(mailing_id for mailing_id, _ in texts)
         rows = await self._pool.fetch(statement_on_partition(_SQL["carriers"], table), *zip(*wanted, strict=True))
         return {
-            (row["mailing_id"], row["recipient_id"]): SharedTextCarrier(
+            (row["mailing_id"], row["recipient_id"]): RecipientCarryingSharedText(
                 row["carrier"], row["n"], DeliveryState(row["state"]), row["due_at"], row["reason"]
             )
             for row in rows
@@ -219,13 +228,13 @@ class PostgresDeliveries:
         mailings, recipients = zip(*keys, strict=True)
         again = statement_on_partition(_READ_AGAIN, await self._partitions.table_of_mailings(mailings))
         rows = await self._pool.fetch(again, *self._rates, claim, mailings, recipients)
-        return [_delivery_row(row) for row in rows]
+        return [_delivery_row_from_record(row) for row in rows]
 
     async def read_deliveries_of_mailing(self, mailing_id: UUID, recipients: Sequence[int]) -> list[DeliveryRow]:
         """See the port."""
         table = await self._partitions.table_of_mailings([mailing_id])
         return [
-            _delivery_row(row)
+            _delivery_row_from_record(row)
             for row in await self._pool.fetch(
                 statement_on_partition(_READ, table), *self._rates, mailing_id, recipients
             )
@@ -235,7 +244,7 @@ class PostgresDeliveries:
         """See the port."""
         table = await self._partitions.table_of_mailings([mailing_id])
         rows = await self._pool.fetch(statement_on_partition(_WAITING, table), *self._rates, mailing_id, after, limit)
-        return [_delivery_row(row) for row in rows]
+        return [_delivery_row_from_record(row) for row in rows]
 
     async def read_standing_as_delivery_row(
         self, brand: str, recipient_id: int, mailing: Mailing
@@ -247,7 +256,7 @@ class PostgresDeliveries:
         )
         if row is None:
             return None
-        found = _delivery_row(row)
+        found = _delivery_row_from_record(row)
         copy_of = await self._pool.fetchval(_SQL["copy_of"], id_, recipient_id)
         return replace(found, standing=replace(found.standing, copy_of=copy_of))
 
@@ -297,7 +306,7 @@ def _delivery_keys_from_rows(rows: Sequence[asyncpg.Record]) -> frozenset[Key]:
     return frozenset((row["mailing_id"], row["recipient_id"]) for row in rows)
 
 
-def _delivery_row(row: asyncpg.Record) -> DeliveryRow:
+def _delivery_row_from_record(row: asyncpg.Record) -> DeliveryRow:
     """Returns a delivery from a row of the statement `rows`, which begins with the columns of the standing."""
     invited_by, sent, shared, mailing_id, attempt, name, locale, context, paused, tried_at = row[STANDING_COLUMNS:]
     standing = standing_from_row(row, _inviting_mailing_id(invited_by), _sent_counts_from_row(sent), locale)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from mailer.database.statements import Connection, load_statements
 from mailer.policy.text_folding import normalized
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.people_in_dead_letters import decoded_readings, person_keys_in_body
+from mailer.postgres.person_keys_in_bodies import decoded_readings, person_keys_in_body
 
 SQL = load_statements("mentions")
 GONE = "erased"
@@ -55,7 +55,7 @@ class PersonMentionRemover:
     def _ref_forms(self) -> set[str]:
         return {form for one in self._typed for form in (_casefolded_nfkc(one), normalized("NFKC", one).lower())}
 
-    def occur_in(self, text: str) -> bool:
+    def has_mention_in(self, text: str) -> bool:
         """Returns True if a text names the person by ref, plain or in codes."""
         return any(self._pattern.search(_casefolded_nfkc(reading)) for reading in decoded_readings(text))
 
@@ -75,7 +75,7 @@ class PersonMentionRemover:
 
     def _remove_from_text(self, text: str) -> str:
         left = re.sub(self._pattern.pattern, GONE, text, flags=re.IGNORECASE)
-        if self.occur_in(left) or ("@" in left and not self._keys.isdisjoint(self._person_keys_in_text(left))):
+        if self.has_mention_in(left) or ("@" in left and not self._keys.isdisjoint(self._person_keys_in_text(left))):
             return GONE
         return left
 

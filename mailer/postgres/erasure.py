@@ -20,10 +20,15 @@ from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.dead_letters import index_people_in_old_dead_letters
 from mailer.postgres.erased_mentions import SQL as MENTIONS
 from mailer.postgres.erased_mentions import WORDS, PersonMentionRemover
-from mailer.postgres.notices import SQL as NOTICES
+from mailer.postgres.offline_notices import SQL as NOTICES
 from mailer.postgres.partner_suppressions import add_to_partner_suppressions
-from mailer.postgres.people_in_dead_letters import brands_of_body, key_of_address, key_of_ref, person_keys_in_body
-from mailer.postgres.suppressions import changing_suppressions
+from mailer.postgres.person_keys_in_bodies import (
+    brands_perhaps_owning_letter,
+    key_of_address_hash,
+    key_of_ref,
+    person_keys_in_body,
+)
+from mailer.postgres.suppressions import open_suppression_transaction
 
 SQL = load_statements("erasing")
 _AT_ONCE = 10
@@ -56,17 +61,17 @@ class PersonIdentifiers:
     keys: frozenset[str]
     hashes: frozenset[bytes]
 
-    def occur_in_text(self, text: str, hasher: AddressHasher) -> bool:
+    def is_named_in_others_text(self, text: str, hasher: AddressHasher) -> bool:
         """Returns True if a text that does not belong to the person names them."""
         if not self.keys.isdisjoint(person_keys_in_body(text.encode(), self.brand, hasher)):
             return True
         return self.name is not None and len(self.name) >= _SHORT and self.name.casefold() in text.casefold()
 
-    def occur_in_own_text(self, text: str, hasher: AddressHasher) -> bool:
+    def is_named_in_own_mail_text(self, text: str, hasher: AddressHasher) -> bool:
         """Returns True if a text of a mailing to this person alone names them. Also finds the ref or a short name."""
         words = [word for word in (self.ref, self.name) if word]
         found = (re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) for word in words)
-        return any(found) or self.occur_in_text(text, hasher)
+        return any(found) or self.is_named_in_others_text(text, hasher)
 
 
 class PersonEraser:
@@ -95,7 +100,7 @@ class PersonEraser:
         brand, recipient_id = marks.brand, data["id"]
         await connection.execute(SQL["suppress_erased"], recipient_id, source)
         await add_to_partner_suppressions(connection, self._hasher, [recipient_id], erased=True)
-        ref = self._hasher.erased_ref(brand, data["ref"])
+        ref = self._hasher.hash_replacing_ref(brand, data["ref"])
         await self._hide_event_ids_of_own_mailings(connection, brand, recipient_id, marks)
         await connection.execute(SQL["empty_mailings"], brand, recipient_id, ANSWERS)
         await connection.execute(SQL["empty_reports"], brand, recipient_id)
@@ -107,7 +112,7 @@ class PersonEraser:
         await connection.execute(NOTICES["close_erased"], recipient_id)
         await self._erase_staff_texts(connection, marks)
         await self._erase_from_dead_letters(connection, marks)
-        await self._mentions_of(marks).erase_mentions(connection, recipient_id)
+        await self._build_mention_remover(marks).erase_mentions(connection, recipient_id)
         await connection.execute(SQL["step_aside"], brand, ref, recipient_id)
         if await connection.fetchval(SQL["answers_waiting"], brand, recipient_id, ANSWERS):
             await connection.execute(SQL["say_farewell"], recipient_id, ref, _FAREWELL)
@@ -122,7 +127,7 @@ class PersonEraser:
         hashes = {bytes(row["address_hash"]) for row in had}
         if data["email"] is not None:
             hashes |= set(self._hasher.similar_address_hashes(data["email"]))
-        keys = {key_of_address(hashed) for hashed in hashes} | {key_of_ref(self._hasher, brand, data["ref"])}
+        keys = {key_of_address_hash(hashed) for hashed in hashes} | {key_of_ref(self._hasher, brand, data["ref"])}
         return PersonIdentifiers(brand, data["ref"], data["name"], frozenset(keys), frozenset(hashes))
 
     async def _hide_event_ids_of_own_mailings(
@@ -130,20 +135,26 @@ class PersonEraser:
     ) -> None:
         """Replaces the event ids of mailings to this person alone by hashes, and empties texts there that name them."""
         own = await connection.fetch(SQL["own_mailings"], brand, recipient_id)
-        new = [(row["id"], hidden) for row in own if (hidden := self._hasher.erased_event_id(brand, row["event_id"]))]
+        new = [
+            (row["id"], hidden)
+            for row in own
+            if (hidden := self._hasher.hash_replacing_event_id(brand, row["event_id"]))
+        ]
         if new:
             await connection.execute(SQL["hide_ids"], *zip(*new, strict=True))
         naming = [
             row["id"]
             for row in own
-            if any(marks.occur_in_own_text(text, self._hasher) for text in (row["campaign"], row["topic"]) if text)
+            if any(
+                marks.is_named_in_own_mail_text(text, self._hasher) for text in (row["campaign"], row["topic"]) if text
+            )
         ]
         await connection.execute(SQL["empty_campaigns"], naming)
 
     async def _erase_staff_texts(self, connection: Connection, marks: PersonIdentifiers) -> None:
         """Erases staff's texts that belong to no recipient (on pauses, releases, imports), if they name the person."""
         rows = await connection.fetch(SQL["texts"])
-        naming = [row for row in rows if marks.occur_in_text(row["text"], self._hasher)]
+        naming = [row for row in rows if marks.is_named_in_others_text(row["text"], self._hasher)]
         await connection.execute(
             SQL["empty_texts"],
             [row["writer"] for row in naming if row["writer"]],
@@ -154,14 +165,14 @@ class PersonEraser:
 
     async def erase_from_outbox(self, connection: Connection, marks: PersonIdentifiers) -> None:
         """Removes the person from messages in the outbox. Deletes a message that is about nobody else."""
-        ref = self._hasher.erased_ref(marks.brand, marks.ref)
+        ref = self._hasher.hash_replacing_ref(marks.brand, marks.ref)
         found = connection.cursor(SQL["parked"], prefetch=_AT_ONCE)
-        mentions = self._mentions_of(marks)
+        mentions = self._build_mention_remover(marks)
         rows = [
             row
             async for row in found
             if not marks.keys.isdisjoint(await self._person_keys_in_body(row["body"], row["routing_key"]))
-            or await asyncio.to_thread(mentions.occur_in, row["body"])
+            or await asyncio.to_thread(mentions.has_mention_in, row["body"])
         ]
         for row in rows:
             left = self._outbox_body_without_person(row["body"], marks, ref, mentions)
@@ -170,7 +181,7 @@ class PersonEraser:
             else:
                 await connection.execute(SQL["rewrite"], row["id"], left)
 
-    def _mentions_of(self, marks: PersonIdentifiers) -> PersonMentionRemover:
+    def _build_mention_remover(self, marks: PersonIdentifiers) -> PersonMentionRemover:
         return PersonMentionRemover(marks.brand, marks.ref, marks.keys, self._hasher)
 
     def _outbox_body_without_person(
@@ -191,7 +202,7 @@ class PersonEraser:
         if isinstance(to, dict):
             for name in ("people", "refs"):
                 if isinstance(to.get(name), list):
-                    to[name] = [one for one in to[name] if not self._is_person(one, marks)]
+                    to[name] = [one for one in to[name] if not self._is_recipient_in_event_the_person(one, marks)]
                     if not to[name]:
                         return None
         elif "mailings" not in document:
@@ -204,9 +215,9 @@ class PersonEraser:
                 if isinstance(one, dict) and "context" in one:  # ref and address are the other recipient's own
                     one["context"] = mentions.remove_from_value(one["context"])
         left = json.dumps(about)
-        return None if marks.occur_in_text(left, self._hasher) else left
+        return None if marks.is_named_in_others_text(left, self._hasher) else left
 
-    def _is_person(self, one: Any, marks: PersonIdentifiers) -> bool:
+    def _is_recipient_in_event_the_person(self, one: Any, marks: PersonIdentifiers) -> bool:
         """Returns True if a recipient in an event is the person."""
         if not isinstance(one, dict):
             return str(one) == marks.ref
@@ -226,11 +237,11 @@ class PersonEraser:
         await index_people_in_old_dead_letters(connection, self._hasher)
         found = connection.cursor(SQL["letters_naming"], list(marks.keys), prefetch=_AT_ONCE)
         reached = [row["id"] async for row in found if await self._is_dead_letter_of_same_controller(marks.brand, row)]
-        mentions = self._mentions_of(marks)
+        mentions = self._build_mention_remover(marks)
         saying = connection.cursor(MENTIONS["letters"], mentions.like_patterns_for_bytea(), prefetch=_AT_ONCE)
         async for row in saying:
             text = row["body"].decode("utf-8", "replace")
-            if await asyncio.to_thread(mentions.occur_in, text) and await self._is_dead_letter_of_same_controller(
+            if await asyncio.to_thread(mentions.has_mention_in, text) and await self._is_dead_letter_of_same_controller(
                 marks.brand, row
             ):
                 reached.append(row["id"])
@@ -238,7 +249,7 @@ class PersonEraser:
 
     async def _is_dead_letter_of_same_controller(self, brand: str, letter: asyncpg.Record) -> bool:
         """Returns False if a dead letter belongs only to brands of other controllers; else True."""
-        named = await asyncio.to_thread(brands_of_body, letter["body"], letter["routing_key"])
+        named = await asyncio.to_thread(brands_perhaps_owning_letter, letter["body"], letter["routing_key"])
         controllers = {self._controllers[name] for name in named if name in self._controllers}
         return not controllers or self._controllers.get(brand) in controllers
 
@@ -295,7 +306,7 @@ async def finish_erasures_after_answer(pool: Pool, writers: LedgerWriters, limit
     """Finishes the erasure of people whose answer went out, or failed for `_FAREWELL`. Returns their number."""
     if not await pool.fetch(SQL["farewells_over"], ANSWERS, 1):
         return 0
-    async with changing_suppressions(pool, writers) as (connection, entries):
+    async with open_suppression_transaction(pool, writers) as (connection, entries):
         over = await connection.fetch(SQL["farewells_over"], ANSWERS, limit)
         await people.lock_standings(connection, [row["recipient_id"] for row in over])
         for brand, recipient_id, ref in ((row["brand"], row["recipient_id"], row["ref"]) for row in over):
@@ -328,5 +339,5 @@ async def dead_letter_keys_of_person(
 ) -> Sequence[str]:
     """Returns the keys that dead letters may name a person by. A legal hold keeps these dead letters."""
     had = await connection.fetch(SQL["former_addresses"], data["id"])
-    keys = {key_of_address(row["address_hash"]) for row in had} | {key_of_ref(hasher, brand, data["ref"])}
+    keys = {key_of_address_hash(row["address_hash"]) for row in had} | {key_of_ref(hasher, brand, data["ref"])}
     return sorted(keys)

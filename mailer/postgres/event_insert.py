@@ -7,7 +7,7 @@ from typing import Any
 
 from mailer.accounts import AccountEvent
 from mailer.events import EventRefused, MessageEvent
-from mailer.policy.identity import Identity
+from mailer.policy.publisher_and_staff_identity import Identity
 
 _ADD = "INSERT INTO outbox (routing_key, message_id, body) VALUES ($1, $2, $3)"
 _ADD_AS = "INSERT INTO outbox (routing_key, message_id, body, publisher) VALUES ($1, $2, $3, $4)"

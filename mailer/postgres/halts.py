@@ -10,8 +10,8 @@ from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.policy.category import Category
 from mailer.ports.halts import (
     OPERATOR,
+    DatabaseHaltState,
     Halt,
-    HaltAnswer,
     HaltScope,
     Head,
     JournaledStandingChange,
@@ -19,7 +19,7 @@ from mailer.ports.halts import (
 )
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.uuids import uuid7
-from mailer.postgres.notices import SQL as NOTICES
+from mailer.postgres.offline_notices import SQL as NOTICES
 
 _SQL = {
     name: text.replace("{timeline}", load_statements("control")["timeline"]).replace(
@@ -42,7 +42,7 @@ class PostgresHalts:
 
     async def query_halts_and_check_memory(
         self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
-    ) -> HaltAnswer:
+    ) -> DatabaseHaltState:
         """See the port."""
         # The limit also holds for the return of the connection to the pool: a dead connection is closed.
         async with self._pool.acquire(timeout=_PATIENCE) as connection:
@@ -53,7 +53,7 @@ class PostgresHalts:
         async with self._pool.acquire(timeout=_PATIENCE) as connection:
             await connection.execute(_SQL["attest"], witnesses[0], label, witnesses[1:], timeout=_PATIENCE)
 
-    async def deregister_witness(self, witness: UUID) -> None:
+    async def deregister_witness_as_complete(self, witness: UUID) -> None:
         """See the port."""
         async with self._pool.acquire(timeout=_PATIENCE) as connection:
             await connection.execute(_SQL["leave"], witness, timeout=_PATIENCE)
@@ -141,7 +141,7 @@ async def query_halts(
     heads: Collection[Head],
     witnesses: Sequence[UUID],
     patience: float = _PATIENCE,
-) -> HaltAnswer:
+) -> DatabaseHaltState:
     """Reads the halts on a connection of the caller; see `ports.halts.HaltStore.query_halts`.
 
     Args:
@@ -154,7 +154,7 @@ async def query_halts(
     columns = [writer for writer, _ in heads], [n for _, n in heads]
     [row] = await connection.fetch(_SQL["ask"], list(seals), *columns, witnesses, timeout=patience)
     halted = [row[column] or () for column in ("scopes", "keys", "people", "reasons", "times")]
-    return HaltAnswer(
+    return DatabaseHaltState(
         tuple(Halt(HaltScope(scope), *rest) for scope, *rest in zip(*halted, strict=True)),
         row["lineage"],
         frozenset(row["supersedes"]),

@@ -14,8 +14,8 @@ from mailer.database.statements import Connection, Pool, load_statements, text_a
 from mailer.event_digests import differing_fields
 from mailer.events import Attachment, Audience, MessageEvent, People, Person, Refs
 from mailer.ledger.writers import LedgerWriters, append_entries
-from mailer.policy import identity
-from mailer.policy.aggregates import rounded_figure
+from mailer.policy import publisher_and_staff_identity
+from mailer.policy.advertiser_figures import rounded_figure
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import INVITED
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
@@ -23,7 +23,7 @@ from mailer.ports.mailings import AcceptedMailing, MailingFacts, MailingStatus, 
 from mailer.ports.uuids import uuid7_creation_time
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.rendering.member_names import members_in, number_members
+from mailer.rendering.mentioned_members import references_in_context, replace_refs_by_ledger_numbers
 
 _SQL = load_statements("mailings")
 _COLUMNS = ", ".join(one.name for one in fields(MailingFacts) if one.name != "attachments")
@@ -78,7 +78,7 @@ class PostgresMailings:
             async with connection.transaction():
                 first, differs = await _insert_or_find_mailings(connection, mailings, self._hasher, contents)
                 fresh = [mailing for mailing in mailings if first[mailing.id] == mailing.id]
-                facts, batches = await self._create_deliveries(connection, fresh) if fresh else ({}, [])
+                facts, batches = await self._store_mailings_and_deliveries(connection, fresh) if fresh else ({}, [])
                 linked = await append_entries(connection, writer, [_acceptance_entry(mailing) for mailing in fresh])
                 crash_if_armed(CrashPoint.IN_INTAKE)
             writer.advance_head(linked)
@@ -101,7 +101,7 @@ class PostgresMailings:
             for mailing in mailings
         ]
 
-    async def _create_deliveries(
+    async def _store_mailings_and_deliveries(
         self, connection: Connection, mailings: Sequence[NewMailing]
     ) -> tuple[dict[UUID, MailingFacts], list[asyncpg.Record]]:
         """Stores new mailings with their deliveries and batches.
@@ -117,7 +117,7 @@ class PostgresMailings:
         if new:
             await connection.execute(_SQL["keep_template"], list(new), list(new.values()))
         numbers = await self._ids_of_mentioned_members(connection, mailings)
-        named = await self._named_recipient_rows(connection, mailings, numbers)
+        named = await self._store_named_recipients(connection, mailings, numbers)
         sizes = Counter(row["mailing_id"] for row in named)
         created = await connection.fetch(_CREATE, [_mailing_columns(mailing, sizes, numbers) for mailing in mailings])
         attached = await _store_attachments(connection, mailings)
@@ -145,17 +145,19 @@ class PostgresMailings:
             (mailing.event.brand, ref, mailing.controller)
             for mailing in mailings
             for context in _contexts_of_event(mailing.event)
-            for ref in members_in(context)
+            for ref in references_in_context(context)
             if isinstance(ref, str)
         }
-        return await people.register_refs(connection, self._hasher, sorted(refs))
+        return await people.find_or_create_recipients_by_ref(connection, self._hasher, sorted(refs))
 
-    async def read_member_names(self, brand: str, numbers: Sequence[int], refs: Sequence[str]) -> dict[int | str, str]:
+    async def read_showable_member_names(
+        self, brand: str, numbers: Sequence[int], refs: Sequence[str]
+    ) -> dict[int | str, str]:
         """See the port."""
         rows = await self._pool.fetch(_SQL["member_names"], brand, numbers, refs)
         return {key: row["name"] for row in rows for key in (row["id"], row["ref"])}
 
-    async def _named_recipient_rows(
+    async def _store_named_recipients(
         self, connection: Connection, mailings: Sequence[NewMailing], numbers: Mapping[tuple[str, str], int]
     ) -> list[dict[str, Any]]:
         """Stores the recipients that the events name, and returns them as rows for `expand_named`."""
@@ -187,7 +189,7 @@ class PostgresMailings:
                 case Audience():
                     pass
         ids = await people.upsert_people(connection, self._hasher, known)
-        ids |= await people.register_refs(connection, self._hasher, refs)
+        ids |= await people.find_or_create_recipients_by_ref(connection, self._hasher, refs)
         return [
             {
                 "mailing_id": str(mailing.id),
@@ -213,13 +215,15 @@ class PostgresMailings:
 
     async def find_mailing_of_event(self, brand: str, event_id: str) -> MailingStatus | None:
         """See the port."""
-        row = await self._pool.fetchrow(_OF_BRAND, brand, [event_id, self._hasher.erased_event_id(brand, event_id)])
+        row = await self._pool.fetchrow(
+            _OF_BRAND, brand, [event_id, self._hasher.hash_replacing_event_id(brand, event_id)]
+        )
         return self._status_from_row(row) if row else None
 
     async def fields_differing_from_known_event(self, event: MessageEvent) -> tuple[str, ...]:
         """See the port."""
         first = await self._pool.fetchval(
-            _SQL["content"], event.brand, event.id, self._hasher.erased_event_id(event.brand, event.id)
+            _SQL["content"], event.brand, event.id, self._hasher.hash_replacing_event_id(event.brand, event.id)
         )
         return differing_fields(first, self._hasher.contents.digest_of(event))
 
@@ -230,7 +234,7 @@ class PostgresMailings:
 
     async def statuses_of_mailings_of_event(self, event_id: str) -> list[MailingStatus]:
         """Returns the statuses of the mailings, of any brand, that this event id started."""
-        ids = [event_id, *(self._hasher.erased_event_id(brand, event_id) for brand in self._policies)]
+        ids = [event_id, *(self._hasher.hash_replacing_event_id(brand, event_id) for brand in self._policies)]
         return [self._status_from_row(row) for row in await self._pool.fetch(_BY_EVENT, ids)]
 
     async def statuses_of_newest_mailings(self, limit: int) -> list[MailingStatus]:
@@ -260,13 +264,13 @@ class PostgresMailings:
                 publisher or not a person.
         """
         try:
-            releaser = identity.parse_person_identity(person)
+            releaser = publisher_and_staff_identity.parse_person_identity(person)
         except ValueError as error:
             raise ReleaseRefused(f"a person has to release it: {error}") from None
         status = await self.mailing_status(mailing_id)
         if status is None:
             raise ReleaseRefused(f"there is no mailing {mailing_id}; `mailer mailing list` shows them")
-        publisher = identity.identity_or_none(status.publisher)
+        publisher = publisher_and_staff_identity.identity_or_none(status.publisher)
         if publisher is None:
             raise ReleaseRefused("nobody knows who published this mailing; cancel it, and have it published again")
         if publisher == releaser:
@@ -300,7 +304,7 @@ async def _insert_or_find_mailings(
     """
     brands = [mailing.event.brand for mailing in mailings]
     events = [mailing.event.id for mailing in mailings]
-    hidden = [hasher.erased_event_id(brand, event) for brand, event in zip(brands, events, strict=True)]
+    hidden = [hasher.hash_replacing_event_id(brand, event) for brand, event in zip(brands, events, strict=True)]
     ids = [mailing.id for mailing in mailings]
     columns = (brands, events, map(str, ids), (str(mailing.publisher) for mailing in mailings))
     rows = await connection.fetch(_SQL["accept"], *map(text_array, columns), contents, hidden)
@@ -345,7 +349,7 @@ def _replace_member_refs(
     """Returns a context with the refs of members replaced by their ids."""
     if not numbers:
         return context
-    return number_members(
+    return replace_refs_by_ledger_numbers(
         context, {ref: number for (brand, ref), number in numbers.items() if brand == mailing.event.brand}
     )
 

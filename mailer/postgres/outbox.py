@@ -11,7 +11,7 @@ import asyncpg
 from mailer.accounts import AccountEvent
 from mailer.database.statements import Connection, Pool, load_statements
 from mailer.events import MessageEvent
-from mailer.policy.identity import Identity
+from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.broker import BrokerMessage, BrokerUnavailable, HeaderName, MessageUnpublishable
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.outbox import TAKEN_OCTETS, OutboxRow

@@ -13,8 +13,8 @@ from mailer.ports.uuids import uuid7
 from mailer.postgres import people
 from mailer.postgres.consents import record_consent_request
 from mailer.postgres.outbox import insert_outbox_messages
-from mailer.postgres.standings import action_entry
-from mailer.postgres.suppressions import changing_suppressions
+from mailer.postgres.standings import standing_change_entry
+from mailer.postgres.suppressions import open_suppression_transaction
 
 _SQL = load_statements("wishes")
 
@@ -26,7 +26,7 @@ class PostgresPendingRequests:
         self._pool = pool
         self._writers = writers
 
-    async def ask_for_confirmation(
+    async def store_wishes_and_ask_to_confirm(
         self,
         brand: str,
         recipient_id: int,
@@ -37,8 +37,8 @@ class PostgresPendingRequests:
         by_owner: bool = True,
     ) -> ConfirmationMail | None:
         """See the port."""
-        async with changing_suppressions(self._pool, self._writers) as (connection, entries):
-            await people.lock_standings_sharing_address(connection, [recipient_id])
+        async with open_suppression_transaction(self._pool, self._writers) as (connection, entries):
+            await people.lock_address_sharers_returning_ids(connection, [recipient_id])
             whose = await connection.fetchrow(_SQL["whose"], brand, recipient_id)
             if whose is None:
                 return None
@@ -55,7 +55,7 @@ class PostgresPendingRequests:
             )
             entries += [await record_consent_request(connection, brand, recipient_id, consent) for consent in evidence]
             acts = [wish.what for wish in wishes if wish.what in set(RequestedAct)]
-            entries += [action_entry(brand, recipient_id, f"asked {act}", None, "page") for act in acts]
+            entries += [standing_change_entry(brand, recipient_id, f"asked {act}", None, "page") for act in acts]
             if mailed is None and added:
                 await insert_outbox_messages(connection, "mailer.events", [letter(made)])
         return made

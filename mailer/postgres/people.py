@@ -93,7 +93,7 @@ async def upsert_people(
     ids = {(row["brand"], row["ref"]): row["id"] for row in upserted}
     related = await _record_sources_of_owner_addresses(connection, hasher, people, ids)
     keys = [(known.brand, known.person.ref, known.controller) for known in people]
-    ids |= await register_refs(connection, hasher, [key for key in keys if key[:2] not in ids])
+    ids |= await find_or_create_recipients_by_ref(connection, hasher, [key for key in keys if key[:2] not in ids])
     found = await connection.fetch(SQL["settled"], int_array(row["id"] for row in upserted))
     settled = {row["id"] for row in found}
     if unsettled := [*related, *(id_ for id_ in ids.values() if id_ not in settled)]:
@@ -172,7 +172,7 @@ async def lock_standings_by_ref(connection: Connection, keys: Sequence[tuple[str
     await connection.execute(SQL["lock"], *zip(*keys, strict=True))
 
 
-async def lock_standings_sharing_address(connection: Connection, ids: Sequence[int]) -> list[int]:
+async def lock_address_sharers_returning_ids(connection: Connection, ids: Sequence[int]) -> list[int]:
     """Locks the standings of people and of all who share their addresses. Returns their ids.
 
     Locks in the same order as a hand-over.
@@ -207,7 +207,7 @@ async def lock_standings_for_opt_outs(connection: Connection, hasher: AddressHas
     Call it before any other lock on these people.
     """
     kin = [other for _, other in await find_owners_of_similar_addresses(connection, hasher, ids)]
-    await lock_standings_sharing_address(connection, [*ids, *kin])
+    await lock_address_sharers_returning_ids(connection, [*ids, *kin])
 
 
 async def find_ids_sharing_address(connection: Connection, ids: Sequence[int]) -> list[int]:
@@ -222,7 +222,7 @@ async def lock_standings(connection: Connection, ids: Sequence[int]) -> None:
     )
 
 
-async def register_refs(
+async def find_or_create_recipients_by_ref(
     connection: Connection, hasher: AddressHasher, refs: Sequence[tuple[str, str, str]]
 ) -> dict[tuple[str, str], int]:
     """Returns the recipient ids by (brand, ref) for refs given as (brand, ref, controller).
@@ -231,14 +231,14 @@ async def register_refs(
     """
     if not refs:
         return {}
-    ids = await find_recipient_ids(connection, [(brand, ref) for brand, ref, _ in refs])
+    ids = await find_recipient_ids_by_ref(connection, [(brand, ref) for brand, ref, _ in refs])
     if missing := [key for key in refs if key[:2] not in ids]:
-        hidden = {(brand, hasher.erased_ref(brand, ref)): (brand, ref) for brand, ref, _ in missing}
-        erased = await find_recipient_ids(connection, list(hidden))
+        hidden = {(brand, hasher.hash_replacing_ref(brand, ref)): (brand, ref) for brand, ref, _ in missing}
+        erased = await find_recipient_ids_by_ref(connection, list(hidden))
         ids |= {hidden[key]: recipient_id for key, recipient_id in erased.items()}
     if unknown := [key for key in refs if key[:2] not in ids]:
         await connection.execute(SQL["know_refs"], *zip(*unknown, strict=True))
-        new = await find_recipient_ids(connection, [(brand, ref) for brand, ref, _ in unknown])
+        new = await find_recipient_ids_by_ref(connection, [(brand, ref) for brand, ref, _ in unknown])
         await connection.execute(
             "INSERT INTO standings (recipient_id) SELECT unnest($1::bigint[]) ON CONFLICT DO NOTHING",
             list(new.values()),
@@ -260,7 +260,9 @@ async def correct_country_of_owner(
     return [row["id"] for row in rows]
 
 
-async def find_recipient_ids(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+async def find_recipient_ids_by_ref(
+    connection: Connection, keys: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], int]:
     """Returns the ids of known recipients by (brand, ref)."""
     brands, refs = zip(*keys, strict=True)
     rows = await connection.fetch(SQL["ids"], brands, refs)
@@ -279,7 +281,7 @@ def _person_row(hasher: AddressHasher, known: ObservedPerson) -> tuple[object, .
     return (
         known.brand,
         person.ref,
-        hasher.erased_ref(known.brand, person.ref),
+        hasher.hash_replacing_ref(known.brand, person.ref),
         known.controller,
         person.email,
         hasher.key_id,

@@ -30,7 +30,7 @@ from mailer.postgres.erasure import (
     dead_letter_keys_of_person,
 )
 from mailer.postgres.personal_data_copy import copy_personal_data
-from mailer.postgres.standings import PostgresStandings, action_entry
+from mailer.postgres.standings import PostgresStandings, standing_change_entry
 
 _SQL = load_statements("rights")
 
@@ -65,7 +65,7 @@ class PostgresPrivacyRights:
     async def find_or_create_recipient(self, brand: str, controller: str, ref: str) -> int:
         """See the port."""
         async with self._pool.acquire() as connection, connection.transaction():
-            known = await people.register_refs(connection, self._hasher, [(brand, ref, controller)])
+            known = await people.find_or_create_recipients_by_ref(connection, self._hasher, [(brand, ref, controller)])
         return known[brand, ref]
 
     async def read_all_recipient_data(self, brand: str, recipient_id: int) -> dict[str, Any] | None:
@@ -89,14 +89,14 @@ class PostgresPrivacyRights:
         """See the port."""
         cancelled: list[LedgerEntry] = []
         until = (datetime.now(UTC) + keep).date()
-        entry = action_entry(brand, recipient_id, f"erased until {until}", None, source)
-        async with self._standings.changing_standing_with_entry(entry, also=cancelled) as connection:
+        entry = standing_change_entry(brand, recipient_id, f"erased until {until}", None, source)
+        async with self._standings.open_standing_change_with_entry(entry, also=cancelled) as connection:
             if connection is None:
                 return None
             holds = await connection.fetch(_SQL["standing_holds"], recipient_id)
             if reason := blocks([hold["reference"] for hold in holds]):
                 raise ErasureBlocked(reason)
-            touched = await people.lock_standings_sharing_address(connection, [recipient_id])
+            touched = await people.lock_address_sharers_returning_ids(connection, [recipient_id])
             data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
             marks = (
                 await self._eraser.identifiers_of_person(connection, brand, data)
@@ -121,8 +121,8 @@ class PostgresPrivacyRights:
     async def mark_recipient_under_13(self, brand: str, recipient_id: int, source: str) -> bool:
         """See the port."""
         cancelled: list[LedgerEntry] = []
-        entry = action_entry(brand, recipient_id, "under_13", None, source)
-        async with self._standings.changing_standing_with_entry(entry, also=cancelled) as connection:
+        entry = standing_change_entry(brand, recipient_id, "under_13", None, source)
+        async with self._standings.open_standing_change_with_entry(entry, also=cancelled) as connection:
             if connection is not None:
                 await connection.execute(_CHILD, [recipient_id])
                 cancelled += await cancel_open_deliveries_of_person(
@@ -140,8 +140,10 @@ class PostgresPrivacyRights:
         blocks: Callable[[Sequence[str]], str | None],
     ) -> bool:
         """See the port."""
-        entry = action_entry(brand, recipient_id, f"rectified {' '.join(correction.corrected_values)}", None, source)
-        async with self._standings.changing_standing_with_entry(entry) as connection:
+        entry = standing_change_entry(
+            brand, recipient_id, f"rectified {' '.join(correction.corrected_values)}", None, source
+        )
+        async with self._standings.open_standing_change_with_entry(entry) as connection:
             if connection is None:
                 return False
             data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
@@ -155,7 +157,7 @@ class PostgresPrivacyRights:
             if data["email"] is None and correction.email is None:
                 raise ValueError("nobody has made an address known; the correction needs an email")
             person = Person.model_validate({"ref": data["ref"], "email": data["email"], **correction.corrected_values})
-            await people.lock_standings_sharing_address(connection, [recipient_id])
+            await people.lock_address_sharers_returning_ids(connection, [recipient_id])
             now = datetime.now(UTC)
             others = []
             if correction.country is not None:
@@ -220,4 +222,4 @@ class PostgresPrivacyRights:
             fields=fields,
             reply=note,
         )
-        return self._standings.changing_standing_with_entry(entry)
+        return self._standings.open_standing_change_with_entry(entry)

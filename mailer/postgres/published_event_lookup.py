@@ -59,7 +59,7 @@ class PublishedEventLookup:
             (
                 event.brand,
                 event.id,
-                self._hasher.erased_event_id(event.brand, event.id),
+                self._hasher.hash_replacing_event_id(event.brand, event.id),
                 not isinstance(event, MessageEvent),
             )
             for event in events

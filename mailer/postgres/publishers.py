@@ -11,7 +11,7 @@ import asyncpg
 from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.chain import ChainedEntries
 from mailer.ledger.writers import ChainWriter, LedgerWriters, append_entries
-from mailer.policy.identity import Identity, IdentityKind
+from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
 from mailer.policy.publisher_rights import Publisher, PublisherRights
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 
@@ -98,7 +98,9 @@ class PostgresPublishers:
                 taken = await connection.fetchval(
                     _SQL["add"], identity.kind, _stored_name(identity), *columns, key and _key_digest(key)
                 )
-                linked = await _append_rights_change(connection, writer, identity, "granted", rights_as_text(rights))
+                linked = await _append_rights_change(
+                    connection, writer, identity, "granted", rights_in_ledger_form(rights)
+                )
             writer.advance_head(linked)
         return key if taken else None
 
@@ -118,7 +120,7 @@ class PostgresPublishers:
         return [PublisherRightsChange(row["at"], row["reason"], row["fields"] or (), row["actor"]) for row in rows]
 
 
-def rights_as_text(rights: PublisherRights) -> tuple[str, ...]:
+def rights_in_ledger_form(rights: PublisherRights) -> tuple[str, ...]:
     """Returns rights in the form of the ledger: `brand:NAME`, `category:NAME`, `action:NAME`, `read:NAME`."""
     named = (
         ("brand", rights.brands),

@@ -21,7 +21,7 @@ from mailer.ports.quarantine import (
 )
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.suppressions import changing_suppressions, insert_suppressions, lift_suppressions
+from mailer.postgres.suppressions import insert_suppressions, lift_suppressions, open_suppression_transaction
 
 _SQL = load_statements("quarantine")
 _PROCESSOR = "processor"
@@ -79,9 +79,9 @@ class PostgresQuarantine:
 
     async def suppress_refused_addresses(self, processor: str, believed: Sequence[HardRefusal]) -> None:
         """See the port."""
-        async with changing_suppressions(self._pool, self._writers) as (connection, entries):
+        async with open_suppression_transaction(self._pool, self._writers) as (connection, entries):
             rows = await connection.fetch(_SQL["believed"], *_refusal_columns(believed))
-            entries += await self._mark_addresses_dead(
+            entries += await self._suppress_dead_addresses(
                 connection, [(row, f"{processor} {row['status']}") for row in rows]
             )
 
@@ -90,7 +90,7 @@ class PostgresQuarantine:
         which = processor, None if domains is None else list(domains)
         if not await self._pool.fetchval(_SQL["any_to_retract"], *which):
             return 0
-        async with changing_suppressions(self._pool, self._writers) as (connection, entries):
+        async with open_suppression_transaction(self._pool, self._writers) as (connection, entries):
             ids = [row["id"] for row in await connection.fetch(_SQL["retract"], *which)]
             entries += await lift_suppressions(connection, ids, "mailer", "its refusal is quarantined")
         return len(ids)
@@ -109,11 +109,11 @@ class PostgresQuarantine:
             for row in rows
         ]
 
-    async def suppress_quarantined_addresses(self, cases: Sequence[QuarantinedRefusal], by: str) -> None:
+    async def suppress_unchanged_refused_addresses(self, cases: Sequence[QuarantinedRefusal], by: str) -> None:
         """See the port."""
-        async with changing_suppressions(self._pool, self._writers) as (connection, entries):
+        async with open_suppression_transaction(self._pool, self._writers) as (connection, entries):
             rows = await connection.fetch(_SQL["believe"], [case.id for case in cases])
-            entries += await self._mark_addresses_dead(
+            entries += await self._suppress_dead_addresses(
                 connection, [(row, f"{row['processor']} {row['status']}") for row in rows], by
             )
 
@@ -127,7 +127,7 @@ class PostgresQuarantine:
                 again = {case.mailing_id for case in cases if case.state is not None}
                 await connection.execute(_SQL["reopen"], list(again))
 
-    async def _mark_addresses_dead(
+    async def _suppress_dead_addresses(
         self, connection: Connection, dead: Sequence[tuple[asyncpg.Record, str]], by: str = _PROCESSOR
     ) -> list[LedgerEntry]:
         """Suppresses the addresses of recipients as dead, each with its source. Returns the ledger entries."""

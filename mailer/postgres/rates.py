@@ -14,7 +14,7 @@ _SQL = load_statements("rates")
 
 
 class PostgresRateLimits:
-    """Implements `ports.rates.RateTokenStore` and `ports.rates.RateLimitSettings`."""
+    """Implements `ports.rates.RateTokenStore` and `ports.rates.RateLimitStore`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool

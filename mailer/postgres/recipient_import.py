@@ -8,13 +8,13 @@ from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.policy.address_sources import SourceVocabulary
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.ledger_entry import LedgerEntry
-from mailer.ports.recipient_import import ImportRow
+from mailer.ports.recipient_import import RecipientImportRow
 from mailer.ports.standings import StandingFlag
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.consents import record_consents
-from mailer.postgres.standings import action_entry, record_opt_outs
+from mailer.postgres.standings import standing_change_entry, store_opt_outs_of_address_sharers
 from mailer.postgres.suppressions import insert_suppressions
 
 _SOURCE = "import"
@@ -41,7 +41,7 @@ class PostgresRecipientImporter:
         self._controller = controller
         self._vocabulary = vocabulary
 
-    async def import_recipients(self, rows: Sequence[ImportRow]) -> None:
+    async def import_recipients(self, rows: Sequence[RecipientImportRow]) -> None:
         """See the port."""
         async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
@@ -49,7 +49,7 @@ class PostgresRecipientImporter:
                 linked = await append_entries(connection, writer, entries)
             writer.advance_head(linked)
 
-    async def _import_rows(self, connection: Connection, rows: Sequence[ImportRow]) -> list[LedgerEntry]:
+    async def _import_rows(self, connection: Connection, rows: Sequence[RecipientImportRow]) -> list[LedgerEntry]:
         now = datetime.now(UTC)
         await people.lock_imports_out_of_transaction(connection)
         await people.lock_standings_by_ref(connection, [(self._brand, row.person.ref) for row in rows])
@@ -60,7 +60,7 @@ class PostgresRecipientImporter:
         each = list(zip(ids, rows, strict=True))
         opt_outs = [(id_, scope) for id_, row in each for scope in row.opted_out]
         if opt_outs:
-            await record_opt_outs(connection, self._hasher, opt_outs, _SOURCE)
+            await store_opt_outs_of_address_sharers(connection, self._hasher, opt_outs, _SOURCE)
         consents = [(id_, consent) for id_, row in each for consent in row.consents]
         given = await record_consents(connection, self._brand, consents, imported=True) if consents else []
         objecting = [id_ for id_, row in each if row.objected]
@@ -68,9 +68,15 @@ class PostgresRecipientImporter:
             await insert_suppressions(connection, self._hasher, [(id_, None, _OBJECTION) for id_ in objecting])
         await self._note_products_and_audiences(connection, each)
         return [
-            *(action_entry(self._brand, recipient_id, "opt_out", scope, _SOURCE) for recipient_id, scope in opt_outs),
+            *(
+                standing_change_entry(self._brand, recipient_id, "opt_out", scope, _SOURCE)
+                for recipient_id, scope in opt_outs
+            ),
             *given,
-            *(action_entry(self._brand, id_, _OBJECTION.reason, _OBJECTION.scope, _SOURCE) for id_ in objecting),
+            *(
+                standing_change_entry(self._brand, id_, _OBJECTION.reason, _OBJECTION.scope, _SOURCE)
+                for id_ in objecting
+            ),
             *await self._set_flag(connection, StandingFlag.DEACTIVATED, [id_ for id_, row in each if row.deactivated]),
             *await self._set_flag(connection, StandingFlag.RESTRICTED, [id_ for id_, row in each if row.restricted]),
         ]
@@ -79,9 +85,11 @@ class PostgresRecipientImporter:
         """Sets a flag of some people, and returns a ledger entry for each."""
         if ids:
             await connection.execute(people.SQL["set_flag"].replace("{flag}", f"{flag.value}_at"), ids)
-        return [action_entry(self._brand, id_, flag.value, None, _SOURCE) for id_ in ids]
+        return [standing_change_entry(self._brand, id_, flag.value, None, _SOURCE) for id_ in ids]
 
-    async def _note_products_and_audiences(self, connection: Connection, each: Sequence[tuple[int, ImportRow]]) -> None:
+    async def _note_products_and_audiences(
+        self, connection: Connection, each: Sequence[tuple[int, RecipientImportRow]]
+    ) -> None:
         """Stores the paid products and the audiences of imported recipients."""
         if paid := [(id_, ";".join(row.products)) for id_, row in each if row.products is not None]:
             await connection.execute(people.SQL["products"], *zip(*paid, strict=True))

@@ -56,7 +56,7 @@ class RecipientLookup:
 
     async def find_recipients(self, text: str) -> Sequence[ListedRecipient]:
         """Returns all recipients with this ref (also erased ones), this address, or this number in the ledger."""
-        refs = [(brand, ref) for brand in self._brands for ref in (text, self._hasher.erased_ref(brand, text))]
+        refs = [(brand, ref) for brand in self._brands for ref in (text, self._hasher.hash_replacing_ref(brand, text))]
         number = int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
         hashes = [self._hasher.hash_address(text)] if "@" in text else []
         controllers = list(set(self._brands.values()))

@@ -16,9 +16,9 @@ from mailer.ports.standings import OptOutResult, StandingFlag, ledger_rule_of_so
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.notices import SQL as NOTICES
+from mailer.postgres.offline_notices import SQL as NOTICES
+from mailer.postgres.pending_request_voiding import void_requests_by_flag
 from mailer.postgres.suppressions import insert_suppressions
-from mailer.postgres.voided_requests import void_requests_by_flag
 
 
 class PostgresStandings:
@@ -43,17 +43,19 @@ class PostgresStandings:
         self, brand: str, recipient_id: int, scope: str, source: str, mailing_id: UUID | None = None
     ) -> OptOutResult | None:
         """See the port."""
-        async with self.changing_standing(brand, recipient_id, "opt_out", scope, source) as connection:
+        async with self.open_standing_change(brand, recipient_id, "opt_out", scope, source) as connection:
             if connection is None:
                 return None
-            made = await record_opt_outs(connection, self._hasher, [(recipient_id, scope)], source, mailing_id)
+            made = await store_opt_outs_of_address_sharers(
+                connection, self._hasher, [(recipient_id, scope)], source, mailing_id
+            )
         return OptOutResult(made[0]["id"], made[0]["at"]) if made else OptOutResult()
 
     async def set_standing_flag(self, brand: str, recipient_id: int, flag: StandingFlag, on: bool, source: str) -> bool:
         """See the port."""
         reason = flag.value if on else f"not_{flag.value}"
         statement = people.SQL["set_flag" if on else "clear_flag"].replace("{flag}", f"{flag.value}_at")
-        async with self.changing_standing(brand, recipient_id, reason, None, source) as connection:
+        async with self.open_standing_change(brand, recipient_id, reason, None, source) as connection:
             if connection is not None:
                 await connection.execute(statement, [recipient_id])
                 if source != CONFIRMED:
@@ -62,7 +64,7 @@ class PostgresStandings:
 
     async def set_preferred_channel(self, brand: str, recipient_id: int, channel: str, source: str) -> bool:
         """See the port."""
-        async with self.changing_standing(brand, recipient_id, f"channel {channel}", None, source) as connection:
+        async with self.open_standing_change(brand, recipient_id, f"channel {channel}", None, source) as connection:
             if connection is not None:
                 await connection.execute(people.SQL["channel"], recipient_id, channel)
         return connection is not None
@@ -70,7 +72,7 @@ class PostgresStandings:
     async def set_postal_address(self, brand: str, recipient_id: int, lines: Sequence[str] | None, source: str) -> bool:
         """See the port."""
         reason = "postal_address_forgotten" if lines is None else "postal_address"
-        async with self.changing_standing(brand, recipient_id, reason, None, source) as connection:
+        async with self.open_standing_change(brand, recipient_id, reason, None, source) as connection:
             if connection is None:
                 return False
             if lines is None:
@@ -86,20 +88,20 @@ class PostgresStandings:
         statement = people.SQL["pays" if paid else "pays_no_more" if product else "pays_nothing"]
         given = (recipient_id, *((product or EVERY_PRODUCT,) if paid or product else ()))
         reason = f"{'paid' if paid else 'not_paid'} {product or ''}".strip()
-        async with self.changing_standing(brand, recipient_id, reason, None, source) as connection:
+        async with self.open_standing_change(brand, recipient_id, reason, None, source) as connection:
             if connection is not None:
                 await connection.execute(statement, *given)
         return connection is not None
 
     async def mark_address_dead(self, brand: str, recipient_id: int, address: str, source: str) -> bool:
         """See the port."""
-        async with self.changing_standing(brand, recipient_id, "address_dead", None, source, address) as connection:
+        async with self.open_standing_change(brand, recipient_id, "address_dead", None, source, address) as connection:
             if connection is not None:
                 dead = NewSuppression(EVERYTHING_OPTIONAL, "address_dead", source, "processor")
                 await insert_suppressions(connection, self._hasher, [(recipient_id, None, dead)])
         return connection is not None
 
-    def changing_standing(
+    def open_standing_change(
         self, brand: str, recipient_id: int, reason: str, category: str | None, source: str, address: str | None = None
     ) -> AbstractAsyncContextManager[Connection | None]:
         """Opens a transaction for a change of a standing, and appends its ledger entry at the end.
@@ -107,13 +109,15 @@ class PostgresStandings:
         Yields the connection; None if the brand has no such recipient, or the recipient has another address than
         `address`.
         """
-        return self.changing_standing_with_entry(action_entry(brand, recipient_id, reason, category, source), address)
+        return self.open_standing_change_with_entry(
+            standing_change_entry(brand, recipient_id, reason, category, source), address
+        )
 
     @asynccontextmanager
-    async def changing_standing_with_entry(
+    async def open_standing_change_with_entry(
         self, entry: LedgerEntry, address: str | None = None, also: Sequence[LedgerEntry] = ()
     ) -> AsyncIterator[Connection | None]:
-        """Opens a transaction as `changing_standing` does, for an entry of the caller.
+        """Opens a transaction as `open_standing_change` does, for an entry of the caller.
 
         Also appends the entries that are in `also` at the end of the context.
         """
@@ -129,7 +133,7 @@ class PostgresStandings:
             writer.advance_head(linked)
 
 
-def action_entry(brand: str, recipient_id: int, reason: str, category: str | None, source: str) -> LedgerEntry:
+def standing_change_entry(brand: str, recipient_id: int, reason: str, category: str | None, source: str) -> LedgerEntry:
     """Returns the ledger entry of a change of a standing."""
     return LedgerEntry(
         EntryKind.ACTION,
@@ -141,7 +145,7 @@ def action_entry(brand: str, recipient_id: int, reason: str, category: str | Non
     )
 
 
-async def record_opt_outs(
+async def store_opt_outs_of_address_sharers(
     connection: Connection,
     hasher: AddressHasher,
     opt_outs: Sequence[tuple[int, str]],

@@ -17,7 +17,7 @@ from mailer.ports.suppressions import NewSuppression, Suppression
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.partner_suppressions import add_to_partner_suppressions
-from mailer.postgres.voided_requests import void_requests_by_objection
+from mailer.postgres.pending_request_voiding import void_requests_by_objection
 
 _COLUMNS = (
     *("id", "brand", "scope", "reason", "source", "actor", "at"),
@@ -51,7 +51,7 @@ _OF_KIN_TOO = ("opt_out", "complaint", "objection")
 
 
 @asynccontextmanager
-async def changing_suppressions(
+async def open_suppression_transaction(
     pool: Pool, writers: LedgerWriters
 ) -> AsyncIterator[tuple[Connection, list[LedgerEntry]]]:
     """Opens a transaction for changes of suppressions. Yields the connection, and a list for ledger entries.
@@ -79,7 +79,7 @@ async def insert_suppressions(
     """
     kin = await _stops_for_similar_addresses(connection, hasher, stops)
     every = [*stops, *kin]
-    touched = await people.lock_standings_sharing_address(connection, [id_ for id_, _, _ in every])
+    touched = await people.lock_address_sharers_returning_ids(connection, [id_ for id_, _, _ in every])
     made = await _insert_suppression_rows(connection, stops)
     if kin:
         await _insert_suppression_rows(connection, kin)
@@ -161,7 +161,7 @@ class PostgresSuppressions:
 
     async def suppress_recipient(self, brand: str, recipient_id: int, new: NewSuppression) -> bool:
         """See the port."""
-        async with changing_suppressions(self._pool, self._writers) as (connection, entries):
+        async with open_suppression_transaction(self._pool, self._writers) as (connection, entries):
             if await connection.fetchrow(people.SQL["standing"], brand, recipient_id) is None:
                 return False
             await insert_suppressions(
@@ -181,7 +181,7 @@ class PostgresSuppressions:
         asked = [(self._hasher.hash_address(address), new) for address, new in addresses]
         kin = [(hashed, new) for address, new in addresses for hashed in self._similar_hashes_to_suppress(address, new)]
         key = self._hasher.key_id
-        async with changing_suppressions(self._pool, self._writers) as (connection, entries):
+        async with open_suppression_transaction(self._pool, self._writers) as (connection, entries):
             hashes = [hashed for hashed, _ in (*asked, *kin)]
             owners = await connection.fetch(_SQL["with_addresses"], controller, key, hashes)
             owned = {owner["address_hash"] for owner in owners}
@@ -211,7 +211,7 @@ class PostgresSuppressions:
         self, id: int, actor: str, reason: str, at: datetime | None = None, *, by_owner: bool = False
     ) -> bool:
         """See the port."""
-        async with changing_suppressions(self._pool, self._writers) as (connection, entries):
+        async with open_suppression_transaction(self._pool, self._writers) as (connection, entries):
             entries += await lift_suppressions(connection, [id], actor, reason, at, by_owner=by_owner)
             return bool(entries)
 
@@ -241,7 +241,7 @@ async def end_expired_suppressions(pool: Pool, writers: LedgerWriters, limit: in
     """Lifts up to `limit` expired suppressions. Returns their number."""
     if not await pool.fetchval(_SQL["any_lapsed"]):
         return 0
-    async with changing_suppressions(pool, writers) as (connection, entries):
+    async with open_suppression_transaction(pool, writers) as (connection, entries):
         ids = [row["id"] for row in await connection.fetch(_SQL["lapsed"], limit)]
         entries += await lift_suppressions(connection, ids, "timekeeper", "expired")
     return len(ids)

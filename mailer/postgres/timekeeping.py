@@ -17,7 +17,7 @@ from mailer.postgres.dead_letters import delete_old_dead_letters as forget_lette
 from mailer.postgres.erasure import delete_erased_stubs, finish_erasures_after_answer
 from mailer.postgres.halts import HALTED
 from mailer.postgres.mailings import BATCH_SIZE
-from mailer.postgres.notices import insert_notices_of_old_workers
+from mailer.postgres.offline_notices import insert_notices_of_old_workers
 from mailer.postgres.processor_duties_and_states import insert_purges_of_mailings
 from mailer.postgres.quarantine import fold_refusal_counters
 from mailer.postgres.rates import delete_finished_rate_windows
@@ -103,7 +103,7 @@ class PostgresTimekeeping:
         rows = await self._pool.fetch(_SQL["queued_of"], batch)
         return [QueuedDelivery(**{**row, "state": DeliveryState(row["state"])}) for row in rows]
 
-    async def retry_held_for_reason(self, mailing_id: UUID, reason: str) -> int:
+    async def release_held_by_reason_prefix(self, mailing_id: UUID, reason: str) -> int:
         """See the port."""
         return int((await self._pool.execute(_SQL["retry_held"], mailing_id, reason)).split()[-1])
 
@@ -123,7 +123,7 @@ class PostgresTimekeeping:
             writer.advance_head(linked)
         return len(finished)
 
-    async def sum_counter_deltas(self) -> None:
+    async def fold_older_counter_deltas(self) -> None:
         """See the port."""
         for name in ("fold", "fold_handed"):
             await execute_with_long_timeout(self._pool, _SQL[name])
@@ -141,7 +141,7 @@ class PostgresTimekeeping:
         """See the port."""
         await forget_letters(self._pool, timedelta(days=days), _SENDS_AT_ONCE)
 
-    async def finish_erasures(self, limit: int) -> int:
+    async def finish_answered_erasures_and_stubs(self, limit: int) -> int:
         """See the port."""
         return await finish_erasures_after_answer(self._pool, self._writers, limit) + await delete_erased_stubs(
             self._pool, limit

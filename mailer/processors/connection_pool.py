@@ -54,7 +54,7 @@ class ConnectionPool:
             The failure that ended a sender early, or None. The outcomes are in the window itself.
         """
         if self._parted:
-            share.close_window()
+            share.move_deadline_to_now()
         self._carried.add(share)
         try:
             return await self._send_window_on_slots(share, urgent)
@@ -65,14 +65,14 @@ class ConnectionPool:
         """Starts the two timers that limit windows after the stop signal: `FINISHING` and `PARTING`."""
         loop = asyncio.get_running_loop()
         self._timers += (
-            loop.call_later(FINISHING, self._close_all_windows),
+            loop.call_later(FINISHING, self._end_deadlines_of_all_windows),
             loop.call_later(PARTING, self._drop_busy_connections),
         )
 
-    def _close_all_windows(self) -> None:
+    def _end_deadlines_of_all_windows(self) -> None:
         self._parted = True
         for share in self._carried:
-            share.close_window()
+            share.move_deadline_to_now()
 
     def _drop_busy_connections(self) -> None:
         for line in list(self._busy):
@@ -117,7 +117,7 @@ class ConnectionPool:
                 await line.send_messages(share)
             finally:
                 self._busy.discard(line)
-            if line.is_usable and not line.is_spent:
+            if line.is_connection_open and not line.is_spent:
                 self._return_connection_to_pool(line)
             elif line.has_failed_at_once:
                 return NoConnectionReason(
@@ -147,7 +147,7 @@ class ConnectionPool:
         now = time.monotonic()
         while self._idle:
             left, line = self._idle.pop()
-            if now - left < self._relay.idle and line.is_usable and not line.is_spent:
+            if now - left < self._relay.idle and line.is_connection_open and not line.is_spent:
                 return line
             self._quit_in_background(line)
         return None
@@ -172,7 +172,7 @@ class ConnectionPool:
 
     def _quit_in_background(self, line: SmtpConnection) -> None:
         """Sends QUIT in a task of its own. A connection that is not usable is dropped without QUIT."""
-        if not line.is_usable:
+        if not line.is_connection_open:
             line.drop_connection()
             return
         farewell = asyncio.get_running_loop().create_task(line.quit())

@@ -15,7 +15,7 @@ from mailer.processors.envelope_ahead_support import EnvelopeAheadSupport
 from mailer.processors.login import SmtpLogin
 from mailer.processors.oauth_tokens import TokenUnavailable
 from mailer.processors.pipelined_connection import PipelinedConnection
-from mailer.processors.relay_addresses import OpenedConnection, RelayAddresses
+from mailer.processors.relay_tcp_connecting import OpenedConnection, RelayTcpConnector
 from mailer.processors.relay_url import RelaySettings, TlsMode
 from mailer.processors.sequential_connection import SequentialConnection
 from mailer.processors.smtp_connection import SmtpConnection
@@ -43,7 +43,7 @@ class Connector:
     def __init__(self, relay: RelaySettings, context: ssl.SSLContext | None) -> None:
         self._relay = relay
         self._context = context
-        self._addresses = RelayAddresses(relay.host, relay.port)
+        self._addresses = RelayTcpConnector(relay.host, relay.port)
         self._name = EhloName(relay.helo)
         self._login = SmtpLogin(relay)
         self._ahead = EnvelopeAheadSupport(relay.name)
@@ -71,7 +71,7 @@ class Connector:
         while True:
             try:
                 async with asyncio.timeout(min(ends - time.monotonic(), relay.times.connect)):
-                    reached = await self._addresses.connect_first(addresses, relay.times.connect)
+                    reached = await self._addresses.connect_to_first_accepting(addresses, relay.times.connect)
             except (OSError, RuntimeError) as error:  # uvloop raises both
                 where = f"{relay.host} on port {relay.port}"
                 trouble = classify_connection_error(error, ConnectionTrouble.UNREACHABLE)
@@ -79,7 +79,7 @@ class Connector:
             # With several addresses, each gets only its part of the time.
             greeting = relay.times.greeting if len(addresses) == 1 else relay.times.connect / len(addresses)
             opening = _ConnectionSetup(relay, self._context, self._login, reached, ends - time.monotonic(), greeting)
-            found = await opening.open_session(await self._name.name_for_address(reached.own))
+            found = await opening.log_in_or_return_failure(await self._name.name_for_address(reached.own))
             if isinstance(found, aiosmtplib.SMTP):
                 self._note_encryption(found)
                 return self._make_connection(found)
@@ -138,7 +138,7 @@ class _ConnectionSetup:
         self._greeting = greeting
         self._step = ConnectionTrouble.GREETING
 
-    async def open_session(self, name: str) -> aiosmtplib.SMTP | NoConnectionReason:
+    async def log_in_or_return_failure(self, name: str) -> aiosmtplib.SMTP | NoConnectionReason:
         """Takes all steps, with this name in EHLO. Returns a client that is ready for a message, or the failure."""
         relay = self._relay
         client = aiosmtplib.SMTP(

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Final, cast
 
 from mailer.crash_points import ARMED, CrashPoint, crash_if_armed
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.session_refusals import CLOSING, SmtpStage
 from mailer.policy.smtp_replies import classify_reply, clean_reply, is_about_mailbox
 from mailer.processors.envelope_ahead_support import EnvelopeAheadSupport
@@ -50,7 +50,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         self._replies = ReplyParser()
-        self._expected: Callable[[int, bytes], None] = self._reply_while_idle
+        self._expected: Callable[[int, bytes], None] = self._end_after_reply_while_idle
         self._ended = False
         self._paused = False
         self._flushed: Callable[[], None] | None = None
@@ -70,7 +70,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         transport.set_write_buffer_limits(high=1 if transport.get_extra_info("sslcontext") else 0)
 
     @property
-    def is_usable(self) -> bool:
+    def is_connection_open(self) -> bool:
         """See `SmtpConnection`."""
         return not self._ended and not self._transport.is_closing() and not self._replies.has_partial_reply
 
@@ -93,9 +93,9 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
 
     async def quit(self) -> None:
         """See `SmtpConnection`."""
-        if self.is_usable:
+        if self.is_connection_open:
             self._over = self._loop.create_future()
-            self._expected = self._after_quit
+            self._expected = self._handle_quit_reply
             self._transport.write(b"QUIT\r\n")
             with suppress(TimeoutError):
                 async with asyncio.timeout(_FAREWELL):
@@ -149,7 +149,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
             self._become_idle()
             return
         self._letter, self._blamed = letter, False
-        if self._more or not self.is_usable:
+        if self._more or not self.is_connection_open:
             self._end_connection("the connection had ended")
             return
         self._transport.write(_RSET + letter.envelope_commands if self._open else letter.envelope_commands)
@@ -158,17 +158,17 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
     def _expect_envelope_replies(self, letter: SmtpTransaction) -> None:
         """Sets the handler of the next reply, as a message's envelope has been sent."""
         self._letter, self._blamed = letter, self._fresh
-        self._expected = self._after_rset if self._open else self._after_mail
+        self._expected = self._handle_rset_reply if self._open else self._handle_mail_reply
 
-    def _after_rset(self, code: int, text: bytes) -> None:
+    def _handle_rset_reply(self, code: int, text: bytes) -> None:
         """Handles the reply to RSET, which ends a refused transaction so that the next MAIL is not nested."""
         if code // 100 != 2:
             self._end_connection(_unexpected_reply_text(code, text))
         self._open = False
-        self._expected = self._after_mail
+        self._expected = self._handle_mail_reply
 
-    def _after_mail(self, code: int, text: bytes) -> None:
-        self._expected = self._after_rcpt
+    def _handle_mail_reply(self, code: int, text: bytes) -> None:
+        self._expected = self._handle_rcpt_reply
         if code // 100 == 2:
             self._blamed = self._open = True
         elif not is_negative_code(code) or (code == CLOSING and not self._fresh):
@@ -176,8 +176,8 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         else:
             self._settle_or_retry_refusal(classify_reply(SmtpStage.MAIL, code, _decode_reply(text)), code)
 
-    def _after_rcpt(self, code: int, text: bytes) -> None:
-        self._expected = self._after_data
+    def _handle_rcpt_reply(self, code: int, text: bytes) -> None:
+        self._expected = self._handle_data_reply
         self._named = code // 100 == 2
         if is_negative_code(code):
             outcome = classify_reply(SmtpStage.RCPT, code, _decode_reply(text))
@@ -185,7 +185,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         elif not self._named:
             self._end_connection(_unexpected_reply_text(code, text))
 
-    def _after_data(self, code: int, text: bytes) -> None:
+    def _handle_data_reply(self, code: int, text: bytes) -> None:
         if code != GO_AHEAD:
             if not is_negative_code(code):
                 self._end_connection(_unexpected_reply_text(code, text))
@@ -207,9 +207,9 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         else:
             # The message has no recipient. RFC 2920 3.1 says to send a lone dot; nothing can be delivered.
             self._transport.write(_DOT)
-            self._expected = self._after_lone_dot
+            self._expected = self._handle_lone_dot_reply
 
-    def _after_lone_dot(self, code: int, text: bytes) -> None:
+    def _handle_lone_dot_reply(self, code: int, text: bytes) -> None:
         self._open = False
         self._settle_message(None, code)
         self._start_next_message()
@@ -220,7 +220,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
             return
         if ARMED or self._paused or len(letter.content) > _AT_ONCE:
             first = len(letter.content) // 2 if ARMED else len(letter.content)
-            self._expected = self._reply_during_content
+            self._expected = self._end_after_reply_during_content
             self._transport.write(letter.content[:first])
             self._flushed = lambda: self._finish_content(letter, letter.content[first:])
             self._resume_after_flush()
@@ -239,18 +239,18 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         self._next = self._take_next_message(cast(WindowQueue, self._share)) if sends_ahead else None
         if self._next is not None and not self._ahead.known:
             self._ahead.note_first_attempt(self)
-        self._expected = self._after_dot
+        self._expected = self._handle_final_dot_reply
         self._doubtful = True
         self._dotted = self._heard = time.monotonic()
         self._transport.write(b"".join((rest, _DOT, self._next.envelope_commands if self._next else b"")))
 
-    def _reply_during_content(self, code: int, text: bytes) -> None:
+    def _end_after_reply_during_content(self, code: int, text: bytes) -> None:
         """Ends the connection after a reply during the content. The final dot is then never written."""
         if is_negative_code(code):
             self._settle_message(classify_reply(SmtpStage.DOT, code, _decode_reply(text)), code)
         self._end_connection(_unexpected_reply_text(code, text))
 
-    def _after_dot(self, code: int, text: bytes) -> None:
+    def _handle_final_dot_reply(self, code: int, text: bytes) -> None:
         crash_if_armed(CrashPoint.AFTER_FINAL_DOT)
         if code // 100 != 2 and not is_negative_code(code):
             self._end_connection(_unexpected_reply_text(code, text))
@@ -260,11 +260,11 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         self._settle_message(classify_reply(SmtpStage.DOT, code, _decode_reply(text)), code)
         self._start_next_message()
 
-    def _reply_while_idle(self, code: int, text: bytes) -> None:
+    def _end_after_reply_while_idle(self, code: int, text: bytes) -> None:
         """Ends the connection, as the server sent a reply that no command asked for."""
         self._end_connection(_unexpected_reply_text(code, text))
 
-    def _after_quit(self, code: int, text: bytes) -> None:
+    def _handle_quit_reply(self, code: int, text: bytes) -> None:
         self._become_idle()
 
     # The ends of a message, of a call of `send_messages`, and of the connection.
@@ -302,7 +302,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
 
     def _become_idle(self) -> None:
         """Notes that no message is being sent, and lets `send_messages` or `quit` return."""
-        self._expected = self._reply_while_idle
+        self._expected = self._end_after_reply_while_idle
         if self._over is not None and not self._over.done():
             self._over.set_result(None)
 
@@ -386,7 +386,10 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
             return self._times.dot
         if self._early and not self._ahead.known:
             return self._times.connect
-        special = {self._after_data.__name__: self._times.data, self._reply_during_content.__name__: self._times.block}
+        special = {
+            self._handle_data_reply.__name__: self._times.data,
+            self._end_after_reply_during_content.__name__: self._times.block,
+        }
         seconds = special.get(self._expected.__name__, self._times.command)
         return self._limit_timeout_by_deadline(seconds, cast(WindowQueue, self._share))
 

@@ -7,7 +7,7 @@ from typing import Final, cast
 import aiosmtplib
 
 from mailer.crash_points import ARMED, CrashPoint, crash_if_armed
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.session_refusals import CLOSING, SmtpStage
 from mailer.policy.smtp_replies import classify_reply
 from mailer.processors.connection_errors import FAILURES, error_text
@@ -35,14 +35,14 @@ class SequentialConnection(SmtpConnection):
         self._writer = asyncio.StreamWriter(transport, protocol, None, asyncio.get_running_loop())
 
     @property
-    def is_usable(self) -> bool:
+    def is_connection_open(self) -> bool:
         """See `SmtpConnection`."""
         return self._client.is_connected
 
     async def send_messages(self, share: WindowQueue) -> None:
         """See `SmtpConnection`."""
         try:
-            while self.is_usable and (letter := self._take_next_message(share)):
+            while self.is_connection_open and (letter := self._take_next_message(share)):
                 outcome = await self._send_message(share, letter)
                 if outcome is None:
                     share.put_back(letter)
@@ -55,7 +55,7 @@ class SequentialConnection(SmtpConnection):
 
     async def quit(self) -> None:
         """See `SmtpConnection`."""
-        if self.is_usable:
+        if self.is_connection_open:
             with suppress(*FAILURES):
                 await self._client.quit(timeout=_FAREWELL)
         self.drop_connection()
@@ -118,7 +118,7 @@ class SequentialConnection(SmtpConnection):
 
     async def _send_rset(self) -> None:
         """Sends RSET, so that the next MAIL is not nested. If that fails, drops the connection."""
-        if self.is_usable:
+        if self.is_connection_open:
             try:
                 await self._client.rset(timeout=self._times.connect)
             except FAILURES:
@@ -148,7 +148,7 @@ class SequentialConnection(SmtpConnection):
             self._fresh = False  # we end it ourselves
             self.drop_connection()
             return Outcome(OutcomeKind.UNSENT, text=LATE)
-        if not self.is_usable:
+        if not self.is_connection_open:
             raise aiosmtplib.SMTPServerDisconnected(_GONE)
         self._writer.write(part)
         return None

@@ -30,7 +30,7 @@ class SmtpConnection(ABC):
 
     @property
     @abstractmethod
-    def is_usable(self) -> bool:
+    def is_connection_open(self) -> bool:
         """Tells whether the connection is still open, as far as is known, without an unexpected reply."""
 
     @property
@@ -41,7 +41,7 @@ class SmtpConnection(ABC):
     @property
     def has_failed_at_once(self) -> bool:
         """Tells whether it ended before any message on it was answered."""
-        return self._fresh and not self.is_usable
+        return self._fresh and not self.is_connection_open
 
     @abstractmethod
     async def send_messages(self, share: WindowQueue) -> None:

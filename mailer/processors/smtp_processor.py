@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 
-from mailer.policy.outcome import Outcome
+from mailer.policy.hand_over_outcome import Outcome
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.processors.connection_pool import ConnectionPool
 from mailer.processors.connector import Connector

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage
 
 _XTEXT: Final = re.compile(r"[!-*,-<>-~]*")

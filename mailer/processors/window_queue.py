@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.processors.connection_errors import NoConnectionReason
 from mailer.processors.smtp_transaction import SmtpExtensions, SmtpTransaction, compose_transaction_or_outcome
@@ -41,7 +41,7 @@ class WindowQueue:
         """Tells whether the deadline has passed. Then no message may begin, and no content may be sent."""
         return time.monotonic() >= self._deadline
 
-    def close_window(self) -> None:
+    def move_deadline_to_now(self) -> None:
         """Moves the deadline to now, so that no message begins and no content is sent."""
         self._deadline = min(self._deadline, time.monotonic())
 

@@ -66,7 +66,7 @@ def parse_colour(value: str) -> Colour | None:
         red, green, blue = (_fraction_of(number, 255) for number in numbers[:3])
     else:
         red, green, blue = colorsys.hls_to_rgb(
-            float(numbers[0].strip("%")) / 360, *_hsl_lightness_and_saturation(numbers)
+            float(numbers[0].strip("%")) / 360, *_parse_hsl_lightness_and_saturation(numbers)
         )
     return Colour(red, green, blue, alpha)
 
@@ -88,7 +88,7 @@ def _fraction_of(number: str, whole: float) -> float:
     return min(max(value, 0.0), 1.0)
 
 
-def _hsl_lightness_and_saturation(numbers: list[str]) -> tuple[float, float]:
+def _parse_hsl_lightness_and_saturation(numbers: list[str]) -> tuple[float, float]:
     """Returns the lightness and saturation of `hsl()`, in the order of `colorsys.hls_to_rgb`."""
     return _fraction_of(numbers[2], 100), _fraction_of(numbers[1], 100)
 

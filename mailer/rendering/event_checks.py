@@ -25,7 +25,7 @@ from mailer.rendering.localized_texts import (
     missing_languages,
 )
 from mailer.rendering.mail_merge import NAME
-from mailer.rendering.member_names import context_with_sample_members
+from mailer.rendering.mentioned_members import context_with_sample_members
 from mailer.rendering.template_library import RESERVED, SAMPLE, RecipientValues, RenderError, Template, TemplateLibrary
 from mailer.rendering.value_types import SingleType, ValueType, type_fault, words_of_value
 
@@ -36,7 +36,9 @@ _NAMES = (NAME, "recipient")
 """Values that print the reader's name."""
 
 
-def check_event(event: MessageEvent, policies: Mapping[str, Policy], templates: TemplateLibrary) -> Template:
+def check_event_and_get_template(
+    event: MessageEvent, policies: Mapping[str, Policy], templates: TemplateLibrary
+) -> Template:
     """Returns the template of an event, after checking that the event can be rendered.
 
     Args:

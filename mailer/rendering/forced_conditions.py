@@ -44,9 +44,9 @@ def force_conditions(tree: nodes.Template, truths: Truths) -> nodes.Template:
             if truths.get(str(node.iter)) is False:
                 node.iter = _with_environment_of(nodes.List([], lineno=node.lineno), node)
             if node.test is not None:
-                node.test = _decide_test(node.test, truths)
+                node.test = _replace_conditions_by_truths(node.test, truths)
         elif isinstance(node, nodes.If | nodes.CondExpr):
-            node.test = _decide_test(node.test, truths)
+            node.test = _replace_conditions_by_truths(node.test, truths)
     return tree
 
 
@@ -75,12 +75,15 @@ def _single_tests(test: nodes.Node) -> Iterable[nodes.Node]:
     return () if names and names <= LEADING_OUT else (test,)
 
 
-def _decide_test(test: nodes.Node, truths: Truths) -> Any:
+def _replace_conditions_by_truths(test: nodes.Node, truths: Truths) -> Any:
     match test:
         case nodes.And() | nodes.Or():
-            test.left, test.right = _decide_test(test.left, truths), _decide_test(test.right, truths)
+            test.left, test.right = (
+                _replace_conditions_by_truths(test.left, truths),
+                _replace_conditions_by_truths(test.right, truths),
+            )
         case nodes.Not():
-            test.node = _decide_test(test.node, truths)
+            test.node = _replace_conditions_by_truths(test.node, truths)
         case _ if (truth := truths.get(str(test))) is not None:
             return _with_environment_of(nodes.Const(truth, lineno=test.lineno), test)
         case _:

@@ -138,7 +138,7 @@ def list_id_value(name: str, labels: Sequence[str], domain: str) -> str:
     Raises:
         HeaderRefused: something else than printable ASCII is in it, or it is too long.
     """
-    before, domain = ".".join(labels), a_labels(domain)
+    before, domain = ".".join(labels), domain_as_a_labels(domain)
     if len(before) + 1 + len(domain) > MAX_LIST_ID:
         before = sha256(before.encode()).hexdigest()[:32]
     phrase, column = name if _ATOMS.fullmatch(name) else _quoted_string(name), len("List-Id: ")
@@ -155,11 +155,11 @@ def addr_spec(address: str, header: str) -> AddrSpec:
     found = _ADDR_SPEC.fullmatch(check_one_line(address, header))
     if not found:
         raise HeaderRefused(f"{header}: not an address")
-    return AddrSpec(f"{found[1]}@{a_labels(found[2])}")
+    return AddrSpec(f"{found[1]}@{domain_as_a_labels(found[2])}")
 
 
 @lru_cache(maxsize=20_000)
-def a_labels(domain: str) -> str:
+def domain_as_a_labels(domain: str) -> str:
     """Returns a domain as A-labels (RFC 5890); an ASCII domain stays as it is.
 
     Raises:

@@ -26,8 +26,8 @@ from jinja2.utils import missing
 from markupsafe import Markup
 
 from mailer.rendering.allowed_markup import address_fault
-from mailer.rendering.client_compatibility import END, FIRST_STRONG
-from mailer.rendering.languages import date_locale, fallback_locales
+from mailer.rendering.compatible_markup_forms import END, FIRST_STRONG
+from mailer.rendering.languages import fallback_locales, locale_of_dates_in_text
 from mailer.rendering.signed_links import is_web_url
 from mailer.rendering.template_files import TemplateFault
 from mailer.rendering.template_names import TRACKED, WHEN, Nodes, nodes_by_type
@@ -248,7 +248,7 @@ def _make_date_filter(locale: str) -> Callable[[Context, Any], str]:
     def when(context: Context, value: Any) -> str:
         if not isinstance(value, str):
             raise WrongValue(f"when: wants ISO 8601 text, not a {type(value).__name__}")
-        return _date_in_words(value, date_locale(getattr(context.get("recipient"), "locale", None), locale))
+        return _date_in_words(value, locale_of_dates_in_text(getattr(context.get("recipient"), "locale", None), locale))
 
     return when
 

@@ -17,7 +17,7 @@ _LEFTWARD = frozenset(("Adlm", "Arab", "Aran", "Hebr", "Mand", "Mend", "Nkoo", "
 """Scripts that are written from right to left (Unicode 17, 9.2 and 19.8)."""
 
 
-class FullLanguage(NamedTuple):
+class LanguageCodeWithScriptAndRegion(NamedTuple):
     """A code with its likely script and region filled in: zh-TW is Chinese, in traditional characters, of Taiwan.
 
     Attributes:
@@ -41,7 +41,7 @@ def _split_code(code: str) -> tuple[str, str, str]:
 
 
 @lru_cache(maxsize=1000)
-def full_language(code: str) -> FullLanguage:
+def add_likely_script_and_region(code: str) -> LanguageCodeWithScriptAndRegion:
     """Returns a code with its likely script and region; they stay empty for an unknown language."""
     said, script, region = _split_code(code)
     own, *more = _ALIASES.get(said, said).split("_")
@@ -50,16 +50,16 @@ def full_language(code: str) -> FullLanguage:
     likely = next((_LIKELY[key] for key in known if key in _LIKELY), f"{own}__").split("_")
     parent = _PARENTS.get(own, own)
     language = own if "_" in parent else parent
-    return FullLanguage(language, own, script or likely[1], region or likely[2], bool(region))
+    return LanguageCodeWithScriptAndRegion(language, own, script or likely[1], region or likely[2], bool(region))
 
 
 def fallback_locales(locale: str, default: str) -> Iterator[str]:
     """Yields a locale and its fallbacks: en-GB, en, then the default and its fallbacks; zh-TW, zh-Hant, zh."""
     for code in (locale, default):
         language, script, region = _split_code(code)
-        likely = full_language(code).script
+        likely = add_likely_script_and_region(code).script
         yield code
-        if region and (script or (likely and likely != full_language(language).script)):
+        if region and (script or (likely and likely != add_likely_script_and_region(language).script)):
             yield f"{language}-{script or likely}"
         if script or region:
             yield language
@@ -75,39 +75,39 @@ def best_locale(wanted: str | None, spoken: tuple[str, ...]) -> str | None:
 def _nearest_locale(wanted: str, spoken: tuple[str, ...]) -> str | None:
     if wanted in spoken:
         return wanted
-    theirs = full_language(wanted)
-    same = [code for code in spoken if full_language(code).language == theirs.language]
+    theirs = add_likely_script_and_region(wanted)
+    same = [code for code in spoken if add_likely_script_and_region(code).language == theirs.language]
     return min(same, key=partial(_locale_distance, wanted), default=None)
 
 
 def _locale_distance(wanted: str, code: str) -> tuple[object, ...]:
     """Returns a sort key for codes of one language: the same script first, then the nearest region."""
-    theirs, other = full_language(wanted), full_language(code)
+    theirs, other = add_likely_script_and_region(wanted), add_likely_script_and_region(code)
     parent = _parent_locale(wanted)
     near = (
         theirs.region == other.region,
         code == parent,  # es-419 for es-MX
         not other.has_region,
         parent is not None and _parent_locale(code) == parent,  # en-GB for en-AU
-        other.region == full_language(f"{other.own}-{other.script}").region,
+        other.region == add_likely_script_and_region(f"{other.own}-{other.script}").region,
     )
     region = near.index(True) if True in near else len(near)
     return theirs.script != other.script, theirs.own != other.own, region, len(code), code
 
 
 def _parent_locale(code: str) -> str | None:
-    full = full_language(code)
+    full = add_likely_script_and_region(code)
     keys = (code.replace("-", "_"), f"{full.own}_{full.script}_{full.region}")
     return next((_PARENTS[key].replace("_", "-") for key in keys if key in _PARENTS), None)
 
 
 def has_same_language_and_script(one: str, other: str) -> bool:
     """Tells whether two codes are of one language in one script."""
-    return full_language(one)[1:3] == full_language(other)[1:3]
+    return add_likely_script_and_region(one)[1:3] == add_likely_script_and_region(other)[1:3]
 
 
 @lru_cache(maxsize=1000)
-def date_locale(reader: str | None, text: str) -> str:
+def locale_of_dates_in_text(reader: str | None, text: str) -> str:
     """Returns the locale of the dates in a text: the reader's, if it has a region and the text's language and script.
 
     Args:
@@ -115,7 +115,9 @@ def date_locale(reader: str | None, text: str) -> str:
         text: the code of the text.
     """
     return (
-        reader if reader and full_language(reader).has_region and has_same_language_and_script(reader, text) else text
+        reader
+        if reader and add_likely_script_and_region(reader).has_region and has_same_language_and_script(reader, text)
+        else text
     )
 
 
@@ -134,4 +136,4 @@ def is_known_locale(code: str) -> bool:
 
 def is_left_to_right(code: str) -> bool:
     """Tells whether a locale is written from left to right."""
-    return full_language(code).script not in _LEFTWARD
+    return add_likely_script_and_region(code).script not in _LEFTWARD

@@ -71,17 +71,17 @@ def describe_missing_languages(template: Template, context: Mapping[str, Any]) -
         yield f"context.{name} lacks {', '.join(codes)}: who reads that gets the whole mail in {instead}"
 
 
-def _nearest_text_locale(by_code: Mapping[str, Any], chosen: str) -> str | None:
+def _nearest_locale_in_same_language(by_code: Mapping[str, Any], chosen: str) -> str | None:
     """Returns the locale of the text for a mail in a locale, in the same language and script, or None."""
     return best_locale(chosen, tuple(code for code in by_code if has_same_language_and_script(code, chosen)))
 
 
 def _has_text_for_locale(by_code: Mapping[str, Any], chosen: str) -> bool:
-    return _nearest_text_locale(by_code, chosen) is not None
+    return _nearest_locale_in_same_language(by_code, chosen) is not None
 
 
 def _text_in_locale(name: str, by_code: Mapping[str, Any], chosen: str) -> Any:
-    found = _nearest_text_locale(by_code, chosen)
+    found = _nearest_locale_in_same_language(by_code, chosen)
     if found is None:
         raise RenderError(f"{name} is missing in {chosen}")
     return by_code[found]

@@ -5,7 +5,7 @@
 import unicodedata
 
 from mailer.policy.text_folding import normalized
-from mailer.rendering.headers import HeaderRefused, a_labels
+from mailer.rendering.headers import HeaderRefused, domain_as_a_labels
 
 _DOTTED_I = "i\u0307"
 """The lower case of İ by Unicode's full mapping. By the simple mapping, which many programs use, it is i."""
@@ -29,7 +29,7 @@ def canonical_mailbox(address: str) -> str:
     return f"{_lower_local(local)}@{_canonical_domain(domain)}"
 
 
-def similar_mailboxes(address: str) -> frozenset[str]:
+def mailboxes_alike_in_capitals(address: str) -> frozenset[str]:
     """Returns the canonical forms of other mailboxes that look the same in capital letters.
 
     Unicode has two lower-case forms for two letters: Σ becomes σ, or ς at the end of a word; İ becomes i with a dot
@@ -46,7 +46,7 @@ def similar_mailboxes(address: str) -> frozenset[str]:
     return frozenset(f"{one}@{domain}" for one in forms) - {form}
 
 
-def owner_mailboxes(address: str) -> frozenset[str]:
+def mailboxes_perhaps_of_same_owner(address: str) -> frozenset[str]:
     """Returns other forms of an address that may have the same owner: similar mailboxes, and itself without its tag.
 
     Most hosts deliver `bob+x@` to `bob@` (RFC 5233 1 calls `x` the detail). The host may still have two mailboxes, so
@@ -55,7 +55,7 @@ def owner_mailboxes(address: str) -> frozenset[str]:
     local, _, domain = canonical_mailbox(address).rpartition("@")
     user, tag, _ = local.partition("+")
     untagged = frozenset({f"{user}@{domain}"} if tag and user and not local.startswith('"') else ())
-    return similar_mailboxes(address).union(untagged, *map(similar_mailboxes, untagged))
+    return mailboxes_alike_in_capitals(address).union(untagged, *map(mailboxes_alike_in_capitals, untagged))
 
 
 def legacy_mailbox(address: str) -> str:
@@ -73,7 +73,7 @@ def _lower_local(local: str) -> str:
 
 def _canonical_domain(domain: str) -> str:
     try:
-        return a_labels(domain.lower()).lower()
+        return domain_as_a_labels(domain.lower()).lower()
     except HeaderRefused:
         return _compose_text(domain).lower()
 

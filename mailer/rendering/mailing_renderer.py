@@ -9,7 +9,7 @@ from pydantic_core import to_json
 
 from mailer.policy.category import Category
 from mailer.policy.countries import country_of_locale
-from mailer.policy.decision import Mailing
+from mailer.policy.decision_types import Mailing
 from mailer.policy.jurisdiction import mark_for_countries
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
@@ -25,7 +25,12 @@ from mailer.rendering.headers import HeaderRefused, addr_spec
 from mailer.rendering.link_tokens import PreferencesToken, RecipientReportToken, UnsubscribeToken
 from mailer.rendering.localized_texts import context_in_locale, locales_with_texts, localized_texts
 from mailer.rendering.mail_merge import NAME, MergeForm, form_key_of_value
-from mailer.rendering.member_names import member_reference, members_in, names_of_members, values_without_members
+from mailer.rendering.mentioned_members import (
+    member_reference,
+    names_of_mentioned_members,
+    references_in_context,
+    values_naming_no_member,
+)
 from mailer.rendering.message import CompiledMessage, MailingHeaders, StaticMessageParts
 from mailer.rendering.open_and_click_tracking import NOT_COUNTED, OpenAndClickTracking
 from mailer.rendering.signed_links import SERVICE, SignedLinks
@@ -39,7 +44,7 @@ from mailer.rendering.template_library import (
     service_footer_of_category,
 )
 from mailer.rendering.value_types import MEMBER
-from mailer.rendering.way_out import NoWayOut, missing_way_out_faults, print_form, service_footer_faults
+from mailer.rendering.way_out import NoWayOut, fill_form_with_links, missing_way_out_faults, service_footer_faults
 
 MOST_BLANKS = 200
 """The number of compiled messages that are kept. They differ by locale, by the values that a person has, and so on."""
@@ -103,10 +108,12 @@ class MailingRenderer:
         self._skeletons: dict[str, StaticMessageParts] = {}
         self._blanks: dict[tuple[object, ...], CompiledMessage] = {}
         self._shared = shared
-        self._same_for_all = {"reason": facts.reason, "inviter": None, "partner": self._partner_identity()}
+        self._same_for_all = {"reason": facts.reason, "inviter": None, "partner": self._partner_sender_values()}
         self._shows_inviter = facts.inviter is not None and "inviter" in template.uses
         self.names: Mapping[int | str, str] = {}
-        self.names_members = self._shows_inviter or MEMBER in template.types.values() or any(members_in(facts.context))
+        self.names_members = (
+            self._shows_inviter or MEMBER in template.types.values() or any(references_in_context(facts.context))
+        )
         self.counting = OpenAndClickTracking(facts, policy, template, self.category, links)
         self._by_language = localized_texts(facts.context, template)
         self._spoken = locales_with_texts(template, self._by_language)
@@ -225,7 +232,9 @@ class MailingRenderer:
         if category.is_optional:
             link = values["unsubscribe_url"]
             return [
-                *missing_way_out_faults(print_form(form, values), category, link, self.policy.controller.postal_address)
+                *missing_way_out_faults(
+                    fill_form_with_links(form, values), category, link, self.policy.controller.postal_address
+                )
             ]
         if footer == "none":
             return []
@@ -233,8 +242,8 @@ class MailingRenderer:
         if footer == "deactivate":
             less = {**same, "service_footer": "none"}
             bare = self.template.render_form(locale, less, values) or self._personal_form(locale, {**less, **values})
-            silent = print_form(bare, values)
-        return [*service_footer_faults(print_form(form, values), silent, footer, values.get("leave_url"))]
+            silent = fill_form_with_links(bare, values)
+        return [*service_footer_faults(fill_form_with_links(form, values), silent, footer, values.get("leave_url"))]
 
     def _shareable_texts_and_key(self) -> tuple[dict[str, str], tuple[object, ...]] | None:
         """Returns the texts that can be filled into a shared form, and a key of the rest. None: it shares no form.
@@ -247,7 +256,7 @@ class MailingRenderer:
         if facts.audience_size > FEW or facts.partner or facts.attachments or TRACKED in uses or pixel:
             return None
         bent = self.template.bent
-        stated = values_without_members({"reason": facts.reason, **facts.context})
+        stated = values_naming_no_member({"reason": facts.reason, **facts.context})
         texts = {name: text for name, text in stated.items() if isinstance(text, str) and name not in bent}
         rest = {name: value for name, value in stated.items() if name not in texts}
         kind = facts.brand, self.template.version, facts.campaign, facts.reply_to, facts.topic, *texts
@@ -264,7 +273,7 @@ class MailingRenderer:
             if row.context.get("profile") and not is_personalisation_refused(row.standing):
                 personal["profile"] = row.context["profile"]
         if self.names_members:
-            personal |= self._member_name_values(row)
+            personal |= self._names_of_mentioned_members(row)
         if category.is_optional:
             token = UnsubscribeToken(brand, id_, category.name, mailing_id, generation)
             personal["unsubscribe_url"] = self._links.unsubscribe_link(token)
@@ -280,10 +289,10 @@ class MailingRenderer:
             personal["preferences_url"] = self._links.preferences_link(PreferencesToken(brand, id_, generation))
         return personal
 
-    def _member_name_values(self, row: DeliveryRow) -> dict[str, str]:
+    def _names_of_mentioned_members(self, row: DeliveryRow) -> dict[str, str]:
         """Returns the names of the members that the mail names; neutral words for members without a name to show."""
         inviter = {"inviter": member_reference(self.facts.inviter)} if self._shows_inviter else {}
-        return names_of_members(
+        return names_of_mentioned_members(
             {**self.facts.context, **(row.context or {}), **inviter},
             self.names,
             self.template.choose_locale(row.locale, self._spoken),
@@ -323,7 +332,7 @@ class MailingRenderer:
             skeleton = self._skeletons[category.name] = StaticMessageParts(head)
         return skeleton
 
-    def _partner_identity(self) -> SenderValues | None:
+    def _partner_sender_values(self) -> SenderValues | None:
         """Returns the id and the name of the partner for whom the brand mails, or None."""
         found = (one for one in self.policy.partners if one.id == self.facts.partner)
         return next((SenderValues(one.id, one.name) for one in found), None)

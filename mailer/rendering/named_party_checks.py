@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # for annotations; `template_checks` imports this module
 def unnamed_sender_faults(page: "TemplatePage") -> Iterator[str]:
     """Every mail names the brand that sends it and the controller that answers for it, in both parts."""
     brand, controller = page.policy.name, page.policy.controller.name
-    for name, content in (page.readable_parts[0], ("HTML", page.visible_html.text)):
+    for name, content in (page.unescaped_text_and_html[0], ("HTML", page.visible_html.text)):
         if controller not in content:
             yield f"the {name} part has no controller.name; the footer names brand and controller"
         if brand != controller and not _is_named_near_controller(brand, controller, content):

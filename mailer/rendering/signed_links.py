@@ -90,7 +90,7 @@ class SignedLinks:
         payload = f"[{_json(token.brand)},{token.recipient_id},{_json(token.category)},{mailing}{of}]"
         return f"{self._url}/u/{self._sign_payload(TokenPurpose.UNSUBSCRIBE, payload)}"
 
-    def read_unsubscribe(self, text: str) -> UnsubscribeToken | None:
+    def read_unsubscribe_token(self, text: str) -> UnsubscribeToken | None:
         """Returns the contents of an unsubscribe token, or None if it is not ours."""
         match self._read_signed_payload(TokenPurpose.UNSUBSCRIBE, text):
             case [str(brand), int(recipient_id), str(category), str() | None as mailing, *of]:
@@ -105,7 +105,7 @@ class SignedLinks:
         """
         return f"{self._url}/o/{self._sign_payload(TokenPurpose.OPEN, _compact(_open_or_click_fields(token)))}.gif"
 
-    def read_open(self, text: str) -> OpenToken | None:
+    def read_open_token(self, text: str) -> OpenToken | None:
         """Returns the contents of a pixel's token, with or without `.gif`, or None if it is not ours."""
         match self._read_signed_payload(TokenPurpose.OPEN, text):
             case str(mailing):
@@ -126,7 +126,7 @@ class SignedLinks:
         payload = _compact([_open_or_click_fields(token), token.url])
         return f"{self._url}/c/{self._sign_payload(TokenPurpose.CLICK, payload)}"
 
-    def read_click(self, text: str) -> ClickToken | None:
+    def read_click_token(self, text: str) -> ClickToken | None:
         """Returns the contents of a tracked link's token, or None if it is not ours."""
         match self._read_signed_payload(TokenPurpose.CLICK, text):
             case [str(mailing), str(url)]:
@@ -136,12 +136,12 @@ class SignedLinks:
             case _:
                 return None
 
-    def confirm_link(self, token: ConfirmToken) -> str:
+    def confirmation_link(self, token: ConfirmToken) -> str:
         """Returns the link that confirms a request: a page by GET, the confirmation by POST."""
         payload = [token.brand, token.recipient_id, token.confirmation.hex, token.generation]
         return f"{self._url}/confirm/{self._sign_payload(TokenPurpose.CONFIRM, _compact(payload))}"
 
-    def read_confirm(self, text: str) -> ConfirmToken | None:
+    def read_confirm_token(self, text: str) -> ConfirmToken | None:
         """Returns the contents of a confirmation's token, or None if it is not ours."""
         match self._read_signed_payload(TokenPurpose.CONFIRM, text):
             case [str(brand), int(recipient_id), str(confirmation), int(generation)]:
@@ -184,7 +184,7 @@ class SignedLinks:
         payload = [token.brand, token.recipient_id, token.suppression, token.at.isoformat()]
         return self._sign_payload(TokenPurpose.UNDO, _compact(payload))
 
-    def read_undo(self, text: str) -> UndoToken | None:
+    def read_undo_token(self, text: str) -> UndoToken | None:
         """Returns the opt-out that a button's value undoes, or None if the value is not ours."""
         match self._read_signed_payload(TokenPurpose.UNDO, text):
             case [str(brand), int(recipient_id), int(suppression), str(at)]:
@@ -214,12 +214,12 @@ class SignedLinks:
         preferences, confirm = PreferencesToken("brand", 1, 1), ConfirmToken("brand", 1, mailing, 1)
         pixel, click = OpenToken(mailing, "nonce"), ClickToken(mailing, "https://example.org/", "nonce")
         for link, read, made in (
-            (self.unsubscribe_link(unsubscribe), self.read_unsubscribe, unsubscribe),
+            (self.unsubscribe_link(unsubscribe), self.read_unsubscribe_token, unsubscribe),
             (self.recipient_report_link(report), self.read_recipient_report, report),
             (self.preferences_link(preferences), self.read_preferences, preferences),
-            (self.confirm_link(confirm), self.read_confirm, confirm),
-            (self.pixel_url(pixel).removesuffix(".gif"), self.read_open, pixel),
-            (self.click_url(click), self.read_click, click),
+            (self.confirmation_link(confirm), self.read_confirm_token, confirm),
+            (self.pixel_url(pixel).removesuffix(".gif"), self.read_open_token, pixel),
+            (self.click_url(click), self.read_click_token, click),
         ):
             parts = urlsplit(link)
             token = parts.path.rpartition("/")[2]
@@ -231,7 +231,7 @@ class SignedLinks:
         ids = _pack_ids(mailing_id, recipient_id)
         return f"{BOUNCE_PREFIX}{encode_base32(ids + self._bounce_keys[0](ids)[:_MAC_OCTETS])}@{domain}"
 
-    def read_bounce(self, address: str) -> BounceToken | None:
+    def read_return_path(self, address: str) -> BounceToken | None:
         """Returns the delivery to which a return path belongs, or None if it is not ours."""
         if len(address) > MAX_TOKEN:
             return None

@@ -34,7 +34,11 @@ from mailer.rendering.template_samples import (
 )
 from mailer.rendering.value_types import FORMS, SingleType, type_fault
 from mailer.rendering.visible_text import VisibleText, visible_text
-from mailer.rendering.way_out_checks import print_usual, way_out_faults_as_printed, way_out_faults_in_any_form
+from mailer.rendering.way_out_checks import (
+    render_with_exact_values,
+    way_out_faults_as_printed,
+    way_out_faults_in_any_form,
+)
 
 _TRACKED_LINK = re.compile(r"<a\b[^>]*\bhref=\"[^\"]*(?:/c/|[?&;](?:utm_|mc_|gclid|fbclid))", re.IGNORECASE)
 _REMOTE_IMAGE = re.compile(r"<img\b[^>]*\bsrc=\"(?!cid:|data:)|\bbackground=\"|url\(", re.IGNORECASE)
@@ -99,7 +103,7 @@ class TemplatePage:
         return self.policy.get_category(self.template.category).mandatory
 
     @property
-    def readable_parts(self) -> tuple[tuple[str, str], ...]:
+    def unescaped_text_and_html(self) -> tuple[tuple[str, str], ...]:
         """The name and the unescaped contents of both parts."""
         return ("text", self.rendered.text), ("HTML", html.unescape(self.rendered.html))
 
@@ -129,7 +133,9 @@ def find_template_faults(template: Template, files: TemplateFiles) -> Iterator[T
     for locale in template.locales:
         try:
             pages = list(_rendered_pages(template, files, locale))
-            problems = {problem for page in pages for problem in (*_page_problems(page), *_lacking_value_faults(page))}
+            problems = {
+                problem for page in pages for problem in (*_page_problems(page), *_faults_without_optional_values(page))
+            }
         except RenderError as error:
             yield TemplateFault(manifest, f"example: {error}")
             continue
@@ -148,7 +154,7 @@ def _rendered_pages(template: Template, files: TemplateFiles, locale: str) -> It
             yield TemplatePage(files, template, policy, face, values, template.render(locale, values))
 
 
-def _lacking_value_faults(page: TemplatePage) -> Iterator[str]:
+def _faults_without_optional_values(page: TemplatePage) -> Iterator[str]:
     """Yields the faults of a page rendered without its optional values. Such a fault would stop a whole mailing."""
     for left_out, values in variants_without_optional_values(page.template, page.values):
         try:
@@ -158,7 +164,8 @@ def _lacking_value_faults(page: TemplatePage) -> Iterator[str]:
         else:
             yield from glued_link_faults(rendered.text, rendered.html, values)
             yield from (
-                f"without {left_out}, {fault}" for fault in way_out_faults_as_printed(page, print_usual, values)
+                f"without {left_out}, {fault}"
+                for fault in way_out_faults_as_printed(page, render_with_exact_values, values)
             )
 
 

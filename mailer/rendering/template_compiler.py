@@ -14,7 +14,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy
 from mailer.policy.switches import ServiceFooter
 from mailer.rendering.allowed_markup import names_of_whole_links
-from mailer.rendering.client_compatibility import add_compatible_forms
+from mailer.rendering.compatible_markup_forms import add_compatible_forms
 from mailer.rendering.css_inlining import InliningError, inline_css
 from mailer.rendering.forced_conditions import way_out_conditions
 from mailer.rendering.jinja_environment import (
@@ -46,7 +46,7 @@ from mailer.rendering.template_names import (
     TRACKED,
     Nodes,
     has_dates,
-    has_promotional_block,
+    has_filled_promotional_block,
     names_looked_into,
     nodes_by_type,
     optional_names,
@@ -197,7 +197,9 @@ def _compile_one_locale(
         conditions={piece: way_out_conditions(tree, str(values["postal_address"])) for piece, tree in trees.items()},
     )
     required = frozenset().union(*names.values()) - optional
-    return _CompiledLocale(variant, required, tracks, optional, any(map(has_promotional_block, found.values())), placed)
+    return _CompiledLocale(
+        variant, required, tracks, optional, any(map(has_filled_promotional_block, found.values())), placed
+    )
 
 
 def _check_constructs_of_page(found: Nodes, file: Path, locale: str) -> None:

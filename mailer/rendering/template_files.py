@@ -147,7 +147,7 @@ def read_template_files(folder: Path, brand: BrandFiles) -> TemplateFiles:
             locale = file.name.removesuffix(f".{part}.j2").removeprefix("body").removeprefix(".")
             bodies[normalized_language_tag(locale), part] = file.read_text("utf-8")
     files = TemplateFiles(brand, folder, manifest, bodies, _read_strings(folder / "strings.toml"), types)
-    faults = [*_unpaired_files(files), *_untranslated_files(files)]
+    faults = [*_missing_body_part_faults(files), *_missing_subject_or_body_faults(files)]
     if faults:
         raise TemplateError(*faults)
     return files
@@ -198,7 +198,7 @@ def _fallbacks_in_same_language(files: TemplateFiles, locale: str) -> list[str]:
     return [code for code in codes if has_same_language_and_script(code, locale)]
 
 
-def _unpaired_files(files: TemplateFiles) -> Iterator[TemplateFault]:
+def _missing_body_part_faults(files: TemplateFiles) -> Iterator[TemplateFault]:
     others: dict[Part, Part] = {"html": "txt", "txt": "html"}
     for (locale, part), _ in files.bodies.items():
         if (locale, others[part]) not in files.bodies:
@@ -206,7 +206,7 @@ def _unpaired_files(files: TemplateFiles) -> Iterator[TemplateFault]:
             yield TemplateFault(missing, f"is missing; a mail needs both parts, and {part} is there")
 
 
-def _untranslated_files(files: TemplateFiles) -> Iterator[TemplateFault]:
+def _missing_subject_or_body_faults(files: TemplateFiles) -> Iterator[TemplateFault]:
     subjects, default = files.manifest.subject, files.brand.policy.default_locale
     path = files.folder / "template.toml"
     if default not in subjects:

@@ -94,7 +94,7 @@ def dotted_context_name(node: nodes.Node, loops: Mapping[str, nodes.Node]) -> st
     return f"{outer}.{rest}" if outer else None
 
 
-def has_promotional_block(found: Nodes) -> bool:
+def has_filled_promotional_block(found: Nodes) -> bool:
     """Tells whether a block named `promotional`, or `promotional_…`, has contents."""
     blocks = (block for block in found.get(nodes.Block, ()) if block.name.partition("_")[0] == "promotional")
     return any(_has_content(node) for block in blocks for node in block.body)

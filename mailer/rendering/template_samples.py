@@ -9,7 +9,7 @@ from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.policy_file import Policy
 from mailer.policy.switches import ServiceFooter
 from mailer.rendering.localized_texts import context_in_locale, locales_with_texts, localized_texts
-from mailer.rendering.member_names import SAMPLE_NAME, context_with_sample_members
+from mailer.rendering.mentioned_members import SAMPLE_NAME, context_with_sample_members
 from mailer.rendering.template import (
     RecipientValues,
     RenderedTemplate,

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from mailer.input_types import parse_address
 from mailer.policy.text_folding import UNSEEN
-from mailer.rendering.headers import a_labels
-from mailer.rendering.member_names import is_member_by_ref
+from mailer.rendering.headers import domain_as_a_labels
+from mailer.rendering.mentioned_members import is_member_reference_by_ref
 from mailer.rendering.signed_links import is_web_url
 
 
@@ -178,7 +178,7 @@ def _host_of(url: str) -> str | None:
     """
     try:
         parts = urlsplit(url)
-        host = a_labels((parts.hostname or "").lower()).lower()
+        host = domain_as_a_labels((parts.hostname or "").lower()).lower()
         _ = parts.port
     except ValueError:
         return None
@@ -237,7 +237,9 @@ def _is_currency_character(sign: str) -> bool:
     return unicodedata.category(sign) == "Sc" or sign.isalpha()
 
 
-MEMBER = SingleType('member, by reference: {"member": "their ref"}, never a name that was typed', is_member_by_ref)
+MEMBER = SingleType(
+    'member, by reference: {"member": "their ref"}, never a name that was typed', is_member_reference_by_ref
+)
 """The type of another member of the brand. The name comes from that member's own record."""
 MAILBOX = SingleType("e-mail address", _is_mailbox, is_address=True)
 """The type of a mailbox to which a reader may write."""

@@ -90,12 +90,12 @@ def visible_text(page: str) -> VisibleText:
 def _open_element(tag: str, more: str, above: _OpenElement, sheet: _StyleSheet) -> _OpenElement:
     told = dict(_ATTRIBUTE.findall(more)) if more else {}
     link = unescape(told.pop("href", "")) if tag == "a" else above.link
-    looks, is_shown = _element_looks(tag, tuple(told.items()), tag == "a" and "href" in more, above.looks, sheet)
+    looks, is_shown = _looks_in_each_medium(tag, tuple(told.items()), tag == "a" and "href" in more, above.looks, sheet)
     return _OpenElement(tag, link, looks, is_shown)
 
 
 @lru_cache(maxsize=4000)
-def _element_looks(
+def _looks_in_each_medium(
     tag: str,
     attributes: tuple[tuple[str, str], ...],
     is_link: bool,
@@ -114,13 +114,15 @@ def _element_looks(
     own = told | ({"href": ""} if is_link else {})
     looks = tuple(
         look
-        and _element_look(tag, own, told.get("style", ""), [r.says for r in rules if r.medium in ("", medium)], look)
+        and _least_legible_look(
+            tag, own, told.get("style", ""), [r.says for r in rules if r.medium in ("", medium)], look
+        )
         for medium, look in zip(sheet.media, above, strict=True)
     )
     return looks, all(look is not None and look.is_legible for look in looks)
 
 
-def _element_look(
+def _least_legible_look(
     tag: str, attributes: Mapping[str, str], style: str, rules: list[str], above: TextStyle
 ) -> TextStyle | None:
     """Returns the least legible style of an element, over all ways to read its CSS (comments, escapes)."""

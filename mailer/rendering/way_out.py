@@ -33,7 +33,7 @@ class NoWayOut(ValueError):
 
 
 @dataclass(frozen=True)
-class PrintedParts:
+class RenderedParts:
     """Both printed parts of a message."""
 
     text: str
@@ -48,7 +48,7 @@ class PrintedParts:
 _shown = lru_cache(maxsize=16)(visible_text)
 
 
-def print_form(form: MergeForm, values: Mapping[str, Any]) -> PrintedParts:
+def fill_form_with_links(form: MergeForm, values: Mapping[str, Any]) -> RenderedParts:
     """Prints both parts of a form, with the links of its ways out in their slots, and `SOMETHING` in the other slots.
 
     Args:
@@ -56,7 +56,7 @@ def print_form(form: MergeForm, values: Mapping[str, Any]) -> PrintedParts:
         values: values for its slots, with the links.
     """
     values = {slot.name: SOMETHING for slot in _slots_of_form(form)} | {name: values.get(name) or "" for name in LINKS}
-    return PrintedParts(fill_pieces(form.text, values), fill_pieces(form.html, values))
+    return RenderedParts(fill_pieces(form.text, values), fill_pieces(form.html, values))
 
 
 def _slots_of_form(form: MergeForm) -> Iterator[MergeField]:
@@ -70,7 +70,7 @@ def _slots_of_form(form: MergeForm) -> Iterator[MergeField]:
     idle=(),
 )
 def missing_way_out_faults(
-    sheet: PrintedParts, category: Category, link: str | None, postal_address: str
+    sheet: RenderedParts, category: Category, link: str | None, postal_address: str
 ) -> Iterator[str]:
     """Optional mail shows how to leave it, with the link and the postal address, in both parts; partners' mail too."""
     if category.mandatory:
@@ -84,7 +84,7 @@ def missing_way_out_faults(
 
 @rule("service-footer", "paltalk06-06, paltalk02-08, paltalk02-09; PROMISES: where they clash", idle=())
 def service_footer_faults(
-    sheet: PrintedParts, silent: PrintedParts | None, footer: ServiceFooter, link: str | None
+    sheet: RenderedParts, silent: RenderedParts | None, footer: ServiceFooter, link: str | None
 ) -> Iterator[str]:
     """Both parts of mandatory mail offer the way out of the service, or say how to deactivate, as the policy wants.
 
@@ -105,7 +105,7 @@ def service_footer_faults(
                 yield f'the {name} part does not say how to deactivate; do so where service_footer == "deactivate"'
 
 
-def _link_faults(sheet: PrintedParts, link: str | None, name: str, why: str) -> Iterator[str]:
+def _link_faults(sheet: RenderedParts, link: str | None, name: str, why: str) -> Iterator[str]:
     lines = _lines_with_link(link, sheet.text) if link else []
     if link is None or not lines:
         yield f"the text part has no {name} that is shown{why}"

@@ -9,24 +9,24 @@ from mailer.rendering.mail_merge import NAME
 from mailer.rendering.template import Piece, Template
 from mailer.rendering.template_compiler import parse_piece
 from mailer.rendering.template_samples import LEAVE, LINK
-from mailer.rendering.way_out import PrintedParts, missing_way_out_faults, print_form, service_footer_faults
+from mailer.rendering.way_out import RenderedParts, fill_form_with_links, missing_way_out_faults, service_footer_faults
 
 if TYPE_CHECKING:  # for annotations; `template_checks` imports this module
     from mailer.rendering.template_checks import TemplatePage
 
 Values = Mapping[str, Any]
-Print = Callable[[Template, str, Values], Iterable[PrintedParts]]
+Print = Callable[[Template, str, Values], Iterable[RenderedParts]]
 """A function that prints a template in one of its locales, in one way or several."""
 _OWN = {"unsubscribe_url": LINK, "leave_url": LEAVE}
 
 
 def way_out_faults_in_any_form(page: "TemplatePage") -> Iterator[str]:
     """Yields the faults of the ways out, for any texts and any branches of a mail."""
-    usual = set(way_out_faults_as_printed(page, print_usual, page.values))
+    usual = set(way_out_faults_as_printed(page, render_with_exact_values, page.values))
     yield from usual
     for said, ways in (
-        ("with other texts", _print_as_form),
-        ("where its conditions come out otherwise", _print_all_conditions),
+        ("with other texts", _render_as_filled_form),
+        ("where its conditions come out otherwise", _render_with_truth_combinations),
     ):
         yield from (f"{said}, {fault}" for fault in {*way_out_faults_as_printed(page, ways, page.values)} - usual)
 
@@ -39,7 +39,7 @@ def way_out_faults_as_printed(page: "TemplatePage", ways: Print, values: Values)
     """
     face, locale = page.face, page.rendered.locale
     sheets = list(ways(page.template, locale, values))
-    silent = list[PrintedParts | None]([None] * len(sheets))
+    silent = list[RenderedParts | None]([None] * len(sheets))
     if face.footer == "deactivate":
         silent = [*ways(page.template, locale, {**values, "service_footer": "none"})]
     for sheet, without in zip(sheets, silent, strict=False):
@@ -47,17 +47,17 @@ def way_out_faults_as_printed(page: "TemplatePage", ways: Print, values: Values)
         yield from service_footer_faults(sheet, without, face.footer, LEAVE)
 
 
-def print_usual(template: Template, locale: str, values: Values) -> Iterator[PrintedParts]:
+def render_with_exact_values(template: Template, locale: str, values: Values) -> Iterator[RenderedParts]:
     """Prints the mail with exactly these values.
 
     Raises:
         RenderError: the template cannot be printed with these values.
     """
     rendered = template.render(locale, values)
-    yield PrintedParts(rendered.text, rendered.html)
+    yield RenderedParts(rendered.text, rendered.html)
 
 
-def _print_as_form(template: Template, locale: str, values: Values) -> Iterator[PrintedParts]:
+def _render_as_filled_form(template: Template, locale: str, values: Values) -> Iterator[RenderedParts]:
     """Prints the form of a small mailing, in which each text of a context is replaced."""
     bent = template.variants[locale].bent
     texts = {name: value for name, value in values.items() if isinstance(value, str) and name in template.example}
@@ -65,10 +65,10 @@ def _print_as_form(template: Template, locale: str, values: Values) -> Iterator[
     plain = {name: value for name, value in {**texts, **own}.items() if name not in bent}
     form = template.render_form(locale, values, {NAME: values["recipient"].name, **plain})
     if form is not None:
-        yield print_form(form, own)
+        yield fill_form_with_links(form, own)
 
 
-def _print_all_conditions(template: Template, locale: str, values: Values) -> Iterator[PrintedParts]:
+def _render_with_truth_combinations(template: Template, locale: str, values: Values) -> Iterator[RenderedParts]:
     """Prints each part with combinations of the conditions around its ways out (see `truth_combinations`)."""
     variant = template.variants[locale]
     parts: tuple[Piece, ...] = ("text", "html")
@@ -85,4 +85,4 @@ def _print_all_conditions(template: Template, locale: str, values: Values) -> It
                 said = made.render(values)
             except Exception:  # noqa: S112 - a condition guards its contents: such a mail cannot exist
                 continue
-            yield PrintedParts(said, usual.html) if part == "text" else PrintedParts(usual.text, said)
+            yield RenderedParts(said, usual.html) if part == "text" else RenderedParts(usual.text, said)

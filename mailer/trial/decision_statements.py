@@ -127,7 +127,7 @@ def expected_fate_after_other_opt_out(case: MailCase) -> ExpectedFate | None:
         return None
     is_of_topics = any(given.startswith(f"{case.category}/") for given in case.standing.consents)
     is_spoken_of = case.category in _FREE and (case.category not in MARKETING or case.has_asked) and not is_of_topics
-    return _expected_fate_of_ordinary_member(case) if is_spoken_of else None
+    return _expect_sending_to_ordinary_member(case) if is_spoken_of else None
 
 
 _FREE = frozenset({"notification", "updates", "newsletter"})
@@ -384,10 +384,10 @@ def expected_fate_of_reachable_person(case: MailCase, kind: str | None = None) -
 
 def expected_fate_without_opt_outs(case: MailCase) -> ExpectedFate | None:
     """Returns GOES for an ordinary member who has opted out of nothing; else None."""
-    return None if case.standing.opted_out else _expected_fate_of_ordinary_member(case)
+    return None if case.standing.opted_out else _expect_sending_to_ordinary_member(case)
 
 
-def _expected_fate_of_ordinary_member(case: MailCase) -> ExpectedFate | None:
+def _expect_sending_to_ordinary_member(case: MailCase) -> ExpectedFate | None:
     """Returns GOES for a usual mailing to an ordinary member in the home country of whom all is known; else None."""
     one = case.standing
     is_free = (

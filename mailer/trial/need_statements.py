@@ -52,10 +52,10 @@ def decision_statements_of_needs(needs: PromiseNeeds) -> Iterator[DecisionStatem
             yield _build_need_statement(
                 f"{name} = cap", f"Nobody gets more {name} mail than {need.cap.mails}", _build_check_of_cap(name)
             )
-    yield from _statements_of_exact_needs(needs)
+    yield from _statements_of_needs_under_exactly(needs)
 
 
-def _statements_of_exact_needs(needs: PromiseNeeds) -> Iterator[DecisionStatement]:
+def _statements_of_needs_under_exactly(needs: PromiseNeeds) -> Iterator[DecisionStatement]:
     """Yields statements for the needs under `exactly`: what they allow must be possible for people at home."""
     exactly = needs.exactly
     if exactly is None:
@@ -80,7 +80,7 @@ def _statements_of_exact_needs(needs: PromiseNeeds) -> Iterator[DecisionStatemen
         yield _build_need_statement(
             'exactly partner_mail = "allowed"',
             "Partners' mail goes to who did not refuse it",
-            _expected_fate_of_allowed_partner_mail,
+            _expected_fate_of_unrefused_partner_mail,
         )
 
 
@@ -142,7 +142,7 @@ def _expected_fate_of_opt_out_promotion(case: MailCase) -> ExpectedFate | None:
     )
 
 
-def _expected_fate_of_allowed_partner_mail(case: MailCase) -> ExpectedFate | None:
+def _expected_fate_of_unrefused_partner_mail(case: MailCase) -> ExpectedFate | None:
     return expected_fate_without_opt_outs(case) if case.category == "partner" and not case.standing.consents else None
 
 

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from mailer.events import EventRefused, validate_event
-from mailer.policy.aggregates import has_small_difference, publishable_cells, rounded_figure
+from mailer.policy.advertiser_figures import has_small_difference, publishable_cells, rounded_figure
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import decide
-from mailer.policy.decision import Mailing, Send
+from mailer.policy.decision_types import Mailing, Send
 from mailer.policy.policy_file import Policy
 from mailer.policy.processor_rules import ProcessorUse, refusal_of_processor_use
 from mailer.policy.third_parties import ProcessorTerms
-from mailer.rendering.event_checks import check_event
+from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.template_library import Template, TemplateLibrary
 from mailer.trial.sample_people import ADDRESS, base_people, person_with_traits, trait_of_many_mails
 
@@ -167,7 +167,7 @@ def _build_event_of_template(template: Template, to: dict[str, Any]) -> dict[str
 
 def _is_admitted(said: dict[str, Any], policy: Policy, templates: TemplateLibrary) -> bool:
     try:
-        check_event(validate_event(said), {policy.brand: policy}, templates)
+        check_event_and_get_template(validate_event(said), {policy.brand: policy}, templates)
     except EventRefused:
         return False
     return True

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from mailer.policy.category import Category
-from mailer.policy.decision import Mailing
+from mailer.policy.decision_types import Mailing
 from mailer.policy.policy_file import Policy
 from mailer.rendering.template_library import Template, TemplateLibrary
 from mailer.trial.sample_people import PRODUCT, STRANGER, TOPIC

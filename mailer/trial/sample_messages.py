@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import decide
-from mailer.policy.decision import Send
+from mailer.policy.decision_types import Send
 from mailer.policy.policy_file import Policy
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
@@ -142,7 +142,7 @@ def _texts_in_nested_value(value: Any) -> Iterator[str]:
 def _tracking_tokens_in_page(links: SignedLinks, seen: VisiblePage) -> Iterator[OpenToken | ClickToken]:
     for url in (*seen.images, *seen.links):
         path = urlsplit(url).path
-        found = links.read_open(path[3:]) if path.startswith("/o/") else None
-        found_click = links.read_click(path[3:]) if path.startswith("/c/") else None
+        found = links.read_open_token(path[3:]) if path.startswith("/o/") else None
+        found_click = links.read_click_token(path[3:]) if path.startswith("/c/") else None
         if token := found or found_click:
             yield token

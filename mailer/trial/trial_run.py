@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import chain
 
 from mailer.policy.deciding import decide
-from mailer.policy.decision import Decision, Divert, Hold, Mailing, Send, Suppress
+from mailer.policy.decision_types import Decision, Divert, Hold, Mailing, Send, Suppress
 from mailer.policy.policy_file import Policy
 from mailer.policy.promise import Promise
 from mailer.policy.standing import WRITTEN

@@ -15,7 +15,7 @@ from mailer.actions.standing_comparison import standing_matches_event
 from mailer.input_types import Name, Slug
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_rights import AccountActionAttempt, ReadableData, ReadDataAttempt
-from mailer.ports.rights import ErasureBlocked, ErasureResult, KnownAccountEvent
+from mailer.ports.rights import AccountEventAlreadyApplied, ErasureBlocked, ErasureResult
 from mailer.ports.uuids import uuid7
 from mailer.web.api import REFUSALS, TheClient, refusal_description, require_right
 from mailer.web.request_parsing import JsonRoute
@@ -105,7 +105,7 @@ async def post_account_event(
         erasure = await apply_event_to_recipient(site.desks, policy, recipient_id, said, str(client.identity), SOURCE)
     except ErasureBlocked as error:
         raise HTTPException(409, str(error)) from error
-    except KnownAccountEvent:
+    except AccountEventAlreadyApplied:
         erasure = None
         standing = await site.standings.get_standing(brand, recipient_id)
         if standing is None or not standing_matches_event(

@@ -17,11 +17,11 @@ from mailer.web import (
     account_api,
     api,
     confirmation,
-    consents,
+    consent_api,
     health,
     mail_origin,
     preferences,
-    reports,
+    report_api,
     tracking,
     unsubscribe,
 )
@@ -93,7 +93,13 @@ def _app_with_routes(*middleware: Middleware) -> FastAPI:
             BrokerUnavailable: _service_away_answer,
         },
     )
-    for router in (api.router, reports.router, consents.router, account_api.router, *(page.router for page in _PAGES)):
+    for router in (
+        api.router,
+        report_api.router,
+        consent_api.router,
+        account_api.router,
+        *(page.router for page in _PAGES),
+    ):
         app.include_router(router)
     return app
 

@@ -17,7 +17,7 @@ from mailer.web.form_posts import METHODS, is_button_press, is_link_to_current_a
 from mailer.web.languages import PageLanguage
 from mailer.web.mail_choices import MailChoice, mail_choices_of_person, title_and_description_of
 from mailer.web.pages import ProblemName, brand_page, language_of_reader, problem_page
-from mailer.web.privacy_signals import opt_out_by_privacy_signal
+from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
 from mailer.web.web_context import TheSite, WebContext
 
 router = APIRouter(include_in_schema=False)
@@ -26,7 +26,7 @@ router = APIRouter(include_in_schema=False)
 @router.api_route("/confirm/{token}", methods=METHODS)
 async def confirmation_page(request: Request, token: str, site: TheSite) -> Response:
     """Shows the person's requests, and the mail that they get; carries out the buttons."""
-    link = site.links.read_confirm(token)
+    link = site.links.read_confirm_token(token)
     policy = site.policies.get(link.brand) if link else None
     if link is None or policy is None:
         return problem_page(request, ProblemName.BAD_LINK, 400)
@@ -37,7 +37,7 @@ async def confirmation_page(request: Request, token: str, site: TheSite) -> Resp
     if not is_link_to_current_address(link.generation, standing) or not wishes:
         return problem_page(request, ProblemName.STALE, 410)
     late = all(wish.void for wish in wishes)
-    await opt_out_by_privacy_signal(request, site, policy, link.recipient_id)
+    await opt_out_of_sharing_by_privacy_signal(request, site, policy, link.recipient_id)
     if is_button_press(request.method):
         form = await read_form(request)
         for scope in [scope for scope in form.get("stop", []) if is_opt_out_scope(policy, scope)]:

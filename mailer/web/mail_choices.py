@@ -8,7 +8,7 @@ from functools import partial
 from mailer.policy import rules
 from mailer.policy.category import Category
 from mailer.policy.deciding import collect_decision_facts
-from mailer.policy.decision import Mailing
+from mailer.policy.decision_types import Mailing
 from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import category_of_scope
 from mailer.policy.standing import TRACKING, Standing, partner_scope
@@ -96,7 +96,7 @@ def mail_choices_of_person(
             if category.partners
             else topics_in_standing(policy, standing, category.name)
         )
-        choose = partial(_make_choice, policy, standing, language, now, category)
+        choose = partial(_build_mail_choice, policy, standing, language, now, category)
         if category.partners and switches.partner_mail == "on_request":
             yield from map(choose, within)
         else:
@@ -127,7 +127,7 @@ def title_and_description_of(policy: Policy, what: str, language: PageLanguage) 
     return (_slug_in_words(within), title) if within else (title, description)
 
 
-def _make_choice(
+def _build_mail_choice(
     policy: Policy, standing: Standing, language: PageLanguage, now: datetime, category: Category, scope: str
 ) -> MailChoice:
     within = scope.partition("/")[2] or None

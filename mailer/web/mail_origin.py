@@ -24,7 +24,7 @@ from mailer.telemetry import log
 from mailer.web.form_posts import METHODS, is_button_press, is_link_to_current_address, read_form
 from mailer.web.languages import PageLanguage
 from mailer.web.pages import ProblemName, brand_page, category_titles_and_descriptions, language_of_reader, problem_page
-from mailer.web.privacy_signals import opt_out_by_privacy_signal
+from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
 from mailer.web.web_context import TheMeters, TheSite, WebContext, WebCounters
 
 router = APIRouter(include_in_schema=False)
@@ -58,7 +58,7 @@ async def mail_origin_page(request: Request, token: str, site: TheSite, meters: 
     if origin is None or standing is None or standing.erased:
         return problem_page(request, ProblemName.GONE, 410)
     done, current = None, is_link_to_current_address(link.generation, standing)
-    await opt_out_by_privacy_signal(request, site, policy, link.recipient_id)
+    await opt_out_of_sharing_by_privacy_signal(request, site, policy, link.recipient_id)
     if is_button_press(request.method):
         done = await _apply_button(request, site, meters, policy, link, origin if current else None)
     reason = reason_of_mail(policy, origin, language_of_reader(request, policy)) if current else None

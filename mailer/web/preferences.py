@@ -30,7 +30,7 @@ from mailer.web.mail_choices import (
     topics_in_standing,
 )
 from mailer.web.pages import ProblemName, brand_page, language_of_reader, problem_page
-from mailer.web.privacy_signals import opt_out_by_privacy_signal
+from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
 from mailer.web.web_context import TheSite, WebContext
 
 router = APIRouter(include_in_schema=False)
@@ -51,13 +51,13 @@ async def preferences_page(request: Request, token: str, site: TheSite) -> Respo
         return problem_page(request, ProblemName.GONE, 410)
     language, current = language_of_reader(request, policy), is_link_to_current_address(link.generation, standing)
     stopped = mailed = False
-    await opt_out_by_privacy_signal(request, site, policy, link.recipient_id)
+    await opt_out_of_sharing_by_privacy_signal(request, site, policy, link.recipient_id)
     if is_button_press(request.method):
         form = await read_form(request)
-        stopped = await _opt_out_ticked(site, policy, standing, form)
+        stopped = await _record_ticked_opt_outs(site, policy, standing, form)
         if current:
             stopped |= await _record_ticked_refusals(site, policy, standing, form)
-            mailed = await _ask_for_ticked(site, policy, standing, language, form)
+            mailed = await _ask_to_confirm_ticked_requests(site, policy, standing, language, form)
     offered = requested_acts_offered(policy) if current else []
     return brand_page(
         request,
@@ -72,7 +72,7 @@ async def preferences_page(request: Request, token: str, site: TheSite) -> Respo
     )
 
 
-async def _opt_out_ticked(site: WebContext, policy: Policy, standing: Standing, form: Form) -> bool:
+async def _record_ticked_opt_outs(site: WebContext, policy: Policy, standing: Standing, form: Form) -> bool:
     """Records the opt-outs that are ticked in the form. Returns True if there was one."""
     known = [*scopes_offered(policy, datetime.now(UTC)), *topics_in_standing(policy, standing)]
     left = [scope for scope in form.get("stop", []) if scope in known]
@@ -96,7 +96,7 @@ async def _record_ticked_refusals(site: WebContext, policy: Policy, standing: St
     return bool(refused)
 
 
-async def _ask_for_ticked(
+async def _ask_to_confirm_ticked_requests(
     site: WebContext, policy: Policy, standing: Standing, language: PageLanguage, form: Form
 ) -> bool:
     """Asks by mail to confirm the ticked requests in the form. Returns True if there was one."""

@@ -21,7 +21,9 @@ def has_privacy_signal(headers: Mapping[str, str]) -> bool:
 
 
 @rule("privacy-signal", "peerstream-11; Global Privacy Control 3; CCPA Regulations 7025", idle=None)
-async def opt_out_by_privacy_signal(request: Request, site: WebContext, policy: Policy, recipient_id: int) -> None:
+async def opt_out_of_sharing_by_privacy_signal(
+    request: Request, site: WebContext, policy: Policy, recipient_id: int
+) -> None:
     """A press in a browser that asks not to share ends partners' mail, and is on the partners' lists.
 
     To follow a link records nothing. The opt-out is of the person whom the link names, also if the link is an old one.

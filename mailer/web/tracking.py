@@ -39,16 +39,18 @@ _PARK_SECONDS = 5
 @router.api_route("/o/{token}.gif", methods=["GET", "HEAD"])
 async def count_open_and_send_pixel(request: Request, token: str, site: TheSite) -> Response:
     """Counts an open of the mailing. The mail program gets its image also if counting fails."""
-    found = site.links.read_open(token)
+    found = site.links.read_open_token(token)
     if found is not None and request.method == "GET":
-        await _count_open_or_click(site, found, request.headers, lambda trace: count_open_of_mailing(site.opens, trace))
+        await _count_open_or_click(
+            site, found, request.headers, lambda trace: count_fetch_for_mailing(site.opens, trace)
+        )
     return Response(GIF, media_type="image/gif", headers={"cache-control": "no-store"})
 
 
 @router.api_route("/c/{token}", methods=["GET", "HEAD"])
 async def count_click_and_redirect(request: Request, token: str, site: TheSite) -> Response:
     """Counts a click and redirects, also if counting fails; only to the URL that we signed (CWE-601)."""
-    found = site.links.read_click(token)
+    found = site.links.read_click_token(token)
     if found is None:
         return problem_page(request, ProblemName.BAD_LINK, 400)
     if request.method == "GET":
@@ -101,14 +103,14 @@ async def _count_open_or_click(
             )
             return
         async with asyncio.timeout(_COUNT_SECONDS):
-            trace = await _build_trace_of_person(site, token, token.recipient_id, headers)
+            trace = await _build_fetch_from_person_link(site, token, token.recipient_id, headers)
         if trace is not None:
             count(trace)
     except Exception as error:
         log.error("an open or click was not counted", error=type(error).__name__)
 
 
-async def _build_trace_of_person(
+async def _build_fetch_from_person_link(
     site: WebContext, token: OpenToken | ClickToken, recipient_id: int, headers: Mapping[str, str]
 ) -> PixelOrLinkFetch | None:
     """Returns the trace of a link that names a person, or None if the person is not known any more.
@@ -129,7 +131,7 @@ async def _build_trace_of_person(
 
 
 @rule("opens-counted", "paltalk06-19")
-def count_open_of_mailing(opens: OpenAndClickCounter, trace: PixelOrLinkFetch) -> None:
+def count_fetch_for_mailing(opens: OpenAndClickCounter, trace: PixelOrLinkFetch) -> None:
     """Each fetch of a pixel counts for its mailing, so it is known which mailings are opened."""
     opens.count_open(trace)
 

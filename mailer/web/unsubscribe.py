@@ -31,7 +31,7 @@ from mailer.web.pages import (
     unsubscribe_page,
 )
 from mailer.web.preferences import ask_to_confirm_choices
-from mailer.web.privacy_signals import opt_out_by_privacy_signal
+from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
 from mailer.web.web_context import TheMeters, TheSite, WebContext, WebCounters
 
 router = APIRouter(include_in_schema=False)
@@ -44,9 +44,9 @@ async def unsubscribe_page_of_link(request: Request, token: str, site: TheSite, 
     if found is None:
         return problem_page(request, ProblemName.BAD_LINK, 400)
     link, policy = found
-    await opt_out_by_privacy_signal(request, site, policy, link.recipient_id)
+    await opt_out_of_sharing_by_privacy_signal(request, site, policy, link.recipient_id)
     if _is_link_to_close_account(link):
-        return await _ask_to_close(request, site, policy, link)
+        return await _show_page_to_close_account(request, site, policy, link)
     leaving = await _page_before_press(site, policy, link)
     if not is_button_press(request.method):
         return unsubscribe_page(request, leaving)
@@ -69,7 +69,7 @@ def parse_unsubscribe_link(
 
     Returns the token and the policy; None if the link is not ours, or its brand is gone.
     """
-    link = links.read_unsubscribe(token)
+    link = links.read_unsubscribe_token(token)
     policy = policies.get(link.brand) if link else None
     return (link, policy) if link and policy else None
 
@@ -124,7 +124,7 @@ async def _undo_opt_out(
     site: WebContext, link: UnsubscribeToken, leaving: UnsubscribePage, value: str
 ) -> UnsubscribePage:
     """Undoes the opt-out that a token names, if it was made on this link's page."""
-    press = site.links.read_undo(value)
+    press = site.links.read_undo_token(value)
     if press is None or (press.brand, press.recipient_id) != (link.brand, link.recipient_id):
         return replace(leaving, step=UnsubscribeStep.LATE)
     undone = await undo_opt_out(site.suppressions, press, datetime.now(UTC))
@@ -137,7 +137,9 @@ def _is_link_to_close_account(link: UnsubscribeToken) -> bool:
     return category is not None and category.mandatory and not category.outlives_account
 
 
-async def _ask_to_close(request: Request, site: WebContext, policy: Policy, link: UnsubscribeToken) -> Response:
+async def _show_page_to_close_account(
+    request: Request, site: WebContext, policy: Policy, link: UnsubscribeToken
+) -> Response:
     """Shows the page to close an account. Its button sends a confirmation mail, as service mail may be forwarded."""
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if standing is None or not is_link_to_current_address(link.generation, standing):

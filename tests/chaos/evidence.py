@@ -50,7 +50,7 @@ def _seen(log: Path, links: SignedLinks) -> Iterator[Seen]:
     with log.open() as lines:
         for line in lines:
             noted = json.loads(line)
-            token = links.read_bounce(noted["sender"])
+            token = links.read_return_path(noted["sender"])
             key: Key | None = (str(token.mailing_id), token.recipient_id) if token else None
             yield Seen(key, noted["mail_at"], noted["at"], noted["verdict"], noted["message_id"], noted["fate"])
 

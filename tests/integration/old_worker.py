@@ -19,7 +19,7 @@ from mailer.policy.required_frequency_counts import required_frequency_counts
 from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.uuids import uuid7
-from mailer.postgres.deliveries import PostgresDeliveries, _counter_deltas, _delivery_row, _move_columns
+from mailer.postgres.deliveries import PostgresDeliveries, _counter_deltas, _delivery_row_from_record, _move_columns
 from tests.factories import KEY, World
 
 _PARTS = re.split(r"^-- name: (\w+)\n", Path(__file__).with_name("old_worker.sql").read_text(), flags=re.MULTILINE)
@@ -89,7 +89,7 @@ def _known(row: asyncpg.Record) -> DeliveryRow:
     """A row by the names of its old columns, without what was not read yet."""
     standing = (_of_standing(row, name) for name in _STANDING)
     columns: Any = (*standing, *(_NEW[name] if name in _NEW else row[name] for name in _OTHERS))
-    return _delivery_row(columns)
+    return _delivery_row_from_record(columns)
 
 
 class OldDeliveries(PostgresDeliveries):

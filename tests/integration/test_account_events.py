@@ -10,7 +10,7 @@ import pytest
 from mailer.accounts import KINDS, parse_any_event
 from mailer.broker.topology import EVENTS, Binding, build_topology, events_queue_name
 from mailer.policy.category import Lane
-from mailer.policy.identity import Identity, IdentityKind
+from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
 from mailer.policy.publisher_rights import PublisherRights
 from mailer.postgres.outbox import OutboxPublisher
 from tests.factories import BRAND, FakeReceived, World, person, plain_event, policies, received
@@ -81,7 +81,7 @@ async def test_each_kind_holds_once_it_is_acknowledged(world: World, account: st
     entries = await world.entries(kind="action")
     assert {entry["recipient"] for entry in entries} == {ada}
     assert {entry["rule"] for entry in entries} == {"action:application"}
-    assert await world.pool.fetchval("SELECT event_id FROM account_events") == world.hasher.erased_event_id(
+    assert await world.pool.fetchval("SELECT event_id FROM account_events") == world.hasher.hash_replacing_event_id(
         BRAND, f"{account}-1"
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mailer.ledger.writers import LedgerWriters, append_entries
-from mailer.policy.identity import Identity
+from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from tests.chains import faults
 from tests.factories import BRAND, KEY, FakeReceived, World, person, plain_event, received

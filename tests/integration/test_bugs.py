@@ -14,7 +14,7 @@ from mailer.pipeline.background_hand_overs import HandOverTasks
 from mailer.pipeline.transitions import BUG
 from mailer.pipeline.unsettled_message_retries import UnsettledMessageRetries
 from mailer.policy.category import Lane
-from mailer.policy.outcome import Outcome
+from mailer.policy.hand_over_outcome import Outcome
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.processor import OutgoingMessage, Permit
@@ -69,16 +69,16 @@ async def test_a_row_that_meets_a_bug_is_held_and_the_others_go(world: World, ca
 
 
 async def test_what_a_bug_held_goes_out_once_it_is_mended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After `retry_held_for_reason`, the timekeeper has it tried again."""
+    """After `release_held_by_reason_prefix`, the timekeeper has it tried again."""
     with monkeypatch.context() as patch:
         patch.setattr(MailingRenderer, "render", lambda *_: 1 / 0)
         accepted = await world.accept([person(1), person(2)])
         await world.handover().hand_over_batches(accepted.batches)
-    assert await world.upkeep.retry_held_for_reason(accepted.mailing_id, BUG) == 2
+    assert await world.upkeep.release_held_by_reason_prefix(accepted.mailing_id, BUG) == 2
     await world.timekeeper().run_all_steps_once()
     await world.run_published()
     assert set((await world.states(accepted.mailing_id)).values()) == {("handed_over", "")}
-    assert await world.upkeep.retry_held_for_reason(accepted.mailing_id, BUG) == 0
+    assert await world.upkeep.release_held_by_reason_prefix(accepted.mailing_id, BUG) == 0
 
 
 async def test_a_mailing_that_cannot_be_set_up_is_held_and_the_others_go(
@@ -150,7 +150,8 @@ async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkey
 
 
 @pytest.mark.parametrize(
-    "place", ["mailer.postgres.deliveries._delivery_row", "mailer.pipeline.claim_run.keys_allowed_once_per_window"]
+    "place",
+    ["mailer.postgres.deliveries._delivery_row_from_record", "mailer.pipeline.claim_run.keys_allowed_once_per_window"],
 )
 async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
     world: World, monkeypatch: pytest.MonkeyPatch, place: str

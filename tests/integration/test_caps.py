@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from mailer.pipeline.claim_run import WINDOW
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms

@@ -14,7 +14,7 @@ import uvloop
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from mailer.policy.outcome import OutcomeKind
+from mailer.policy.hand_over_outcome import OutcomeKind
 from mailer.ports.processor import OutgoingMessage
 from mailer.processors.capture_server import CaptureFolder, CaptureServer, CaptureUnavailable
 from mailer.processors.smtp_processor import SmtpProcessor, smtp_processor_from_url

@@ -13,7 +13,7 @@ from mailer.actions.suppression import object_to_marketing
 from mailer.events import Person
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from mailer.ports.consents import Consent, ConsentResult
-from mailer.ports.recipient_import import ImportRow
+from mailer.ports.recipient_import import RecipientImportRow
 from mailer.rendering.signed_links import SignedLinks
 from tests.factories import BRAND, KEY, World, person, policies
 from tests.integration.web_world import browse
@@ -232,7 +232,7 @@ async def test_an_imported_consent_counts_unless_something_was_left(world: World
     await object_to_marketing(world.suppressions, policies()[BRAND], objected, "letter", "Dana")
     for number, _ in enumerate(names, 1):
         consents = (said("newsletter", actor="import"), said("tracking", actor="import"))
-        row = ImportRow(Person(ref=f"user-{number}", email=f"user-{number}@people.example"), consents=consents)
+        row = RecipientImportRow(Person(ref=f"user-{number}", email=f"user-{number}@people.example"), consents=consents)
         await world.importer().import_recipients([row])
     got = [(await standing(world, id_)).consents for id_ in (fresh, left, everything, withdrew, objected)]
     assert got == [{"newsletter", "tracking"}, {"tracking"}, frozenset(), {"newsletter"}, frozenset()]
@@ -242,7 +242,7 @@ async def test_an_imported_consent_counts_unless_something_was_left(world: World
 
 async def test_a_file_twice_is_one_record(world: World) -> None:
     """The same import again adds no record and no entry about consents."""
-    row = ImportRow(
+    row = RecipientImportRow(
         Person(ref="user-1", email="user-1@people.example"), consents=(said("newsletter", at=EARLY, actor="import"),)
     )
     for _ in range(2):
@@ -255,8 +255,8 @@ async def test_purpose_and_paid_come_with_a_file(world: World) -> None:
     """What a file says of purpose and paid products is kept; what it leaves out stays."""
     person = Person(ref="user-1", email="user-1@people.example", source="contest", collected_at=EARLY)
     stated = person.model_copy(update={"purpose": "sweepstakes"})
-    await world.importer().import_recipients([ImportRow(stated, products=("voice",))])
-    await world.importer().import_recipients([ImportRow(person)])
+    await world.importer().import_recipients([RecipientImportRow(stated, products=("voice",))])
+    await world.importer().import_recipients([RecipientImportRow(person)])
     assert await world.pool.fetchval("SELECT purpose FROM recipients") == "sweepstakes"
     assert (await standing(world, await world.id_of("user-1"))).products == {"voice"}
 
@@ -328,7 +328,7 @@ async def test_the_api_says_what_is_wrong(world: World, path: str, body: Any, st
 async def test_the_answer_to_a_consent_names_what_is_missing(world: World) -> None:
     """Without a source no promotion goes to somebody who consents; the answer says so until an event names it."""
     row = Person(ref="ada", email="ada@people.example", country="DE")
-    await world.importer().import_recipients([ImportRow(row)])
+    await world.importer().import_recipients([RecipientImportRow(row)])
     key = await issue_key(world.pool, "shop", BRAND)
     said = {"version": "1", "words": WORDS, "at": "2026-01-01T00:00:00Z"}
     answers = {}
@@ -348,7 +348,7 @@ async def test_the_answer_to_a_consent_names_what_is_missing(world: World) -> No
 async def test_the_api_shows_how_somebody_stands(world: World) -> None:
     """The standing after a consent, its withdrawal, and an opt-out of a purpose; a ref may hold a slash."""
     await world.importer().import_recipients(
-        [ImportRow(Person(ref="shop/17", email="ada@people.example", country="US"))]
+        [RecipientImportRow(Person(ref="shop/17", email="ada@people.example", country="US"))]
     )
     key = await issue_key(world.pool, "shop", BRAND)
     async with browse(world, authorization=f"Bearer {key}") as client:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.halts import OPERATOR, Halt, HaltScope, MailingControlRefused
 from mailer.ports.mailings import MailingStatus
 from mailer.ports.processor import OutgoingMessage
@@ -287,7 +287,7 @@ async def test_progress_comes_from_the_counters(world: World) -> None:
         await world.pool.executemany("INSERT INTO counters VALUES ($1, $2, $3, $4)", deltas)
     await world.pool.execute("UPDATE counters SET at = now() - interval '5 minutes' WHERE n = -2")
     first = await status_of(world, mailing_id)
-    await world.upkeep.sum_counter_deltas()
+    await world.upkeep.fold_older_counter_deltas()
     folded = await status_of(world, mailing_id)
     assert await world.pool.fetchval("SELECT count(*) FROM counters") < 10
     for status in (first, folded):

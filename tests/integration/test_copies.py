@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.deliveries import DeliveryMove
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.mailings import AcceptedMailing

@@ -146,7 +146,7 @@ async def test_an_erasure_finds_dead_letters_by_what_they_say(world: World) -> N
     kept = await world.pool.fetch("SELECT message_id, routing_key FROM dead_letters ORDER BY id DESC LIMIT 2")
     assert [tuple(row) for row in kept] == [(None, ""), (None, f"{BRAND}.x")]
     await world.pool.execute("UPDATE stubs SET expires_at = now()")
-    assert await world.upkeep.finish_erasures(10) == 1
+    assert await world.upkeep.finish_answered_erasures_and_stubs(10) == 1
     for table in ("former_addresses", "suppressions"):
         assert await world.pool.fetchval(f"SELECT count(*) FROM {table}") == 0  # noqa: S608 - names of these tests
 

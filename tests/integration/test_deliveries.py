@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from mailer.actions import record_opt_out
-from mailer.policy.outcome import Outcome
+from mailer.policy.hand_over_outcome import Outcome
 from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow, DeliveryState
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.mailings import AcceptedMailing

@@ -17,7 +17,7 @@ from mailer.events import parse_event
 from mailer.policy.category import Lane
 from mailer.ports.broker import HeaderName, ReceivedMessage
 from mailer.postgres.outbox import PostgresOutbox
-from mailer.rendering.event_checks import check_event
+from mailer.rendering.event_checks import check_event_and_get_template
 from tests.factories import policies, templates
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +55,7 @@ async def test_the_statement_publishes(database_url: str, connection: "asyncpg.C
     await connection.execute(PUBLISH)
     async with taken(database_url) as received:
         event = parse_event(received.message.body)
-        assert check_event(event, policies(), templates()).name == event.template
+        assert check_event_and_get_template(event, policies(), templates()).name == event.template
         assert received.message.routing_key == event.routing_key
         assert received.message.message_id == event.id
 

@@ -15,7 +15,7 @@ from mailer.doctor.disk_space import judge_disk
 from mailer.doctor.dns_lookup import LookupFailed, SystemResolver
 from mailer.doctor.finding import FindingLevel
 from mailer.doctor.relays import RelayTarget, examine_relay
-from mailer.policy.policy_library import parse_policies
+from mailer.policy.policy_library import parse_policies_in_force
 from mailer.rendering.dkim import DkimKey, DkimSigner
 from tests.integration.smtp_world import Keep, real
 from tests.integration.test_condition import age_collation
@@ -25,7 +25,7 @@ from tests.processes import Done, Stack, free_port
 
 NOW = datetime.now(UTC)
 POLICIES = {file.name: file.read_text("utf-8") for file in bundled_files.bundled_folder("policies").glob("*.toml")}
-DOMAINS = sorted({policy.domain for policy in parse_policies(POLICIES, NOW.date()).values()})
+DOMAINS = sorted({policy.domain for policy in parse_policies_in_force(POLICIES, NOW.date()).values()})
 CERTIFICATE = tuple[ssl.SSLContext, ssl.SSLContext]
 
 

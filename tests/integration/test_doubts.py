@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from mailer.actions.doubtful_deliveries import end_doubtful_deliveries
 from mailer.pipeline import lease_renewal
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.postgres.held_deliveries import PostgresHeldDeliveries
 from tests.campaigns import commands

@@ -14,8 +14,8 @@ from mailer.actions.legal_hold import lift_legal_hold, set_legal_hold
 from mailer.actions.rights import erase_recipient, read_personal_data, rectify_recipient
 from mailer.actions.suppression import lift_suppression, suppress_recipient
 from mailer.events import validate_event
-from mailer.policy.identity import ITSELF
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
+from mailer.policy.publisher_and_staff_identity import ITSELF
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.consents import Consent
 from mailer.ports.dead_letters import DeadLetterKind
@@ -288,7 +288,7 @@ async def test_an_answer_on_its_way_goes_out_first(world: World) -> None:
         {("handed_over", "")},
     ]
     assert len(world.processor.sent) == 1
-    assert await world.upkeep.finish_erasures(10) == 1
+    assert await world.upkeep.finish_answered_erasures_and_stubs(10) == 1
     assert await left(world) == []
 
 
@@ -322,9 +322,9 @@ async def test_an_answer_that_cannot_arrive_keeps_nothing_for_ever(world: World)
     await mailed(world, [HERS])
     her, answer = await world.id_of(REF), await answering(world)
     await erase_recipient(world.rights, world.policies[BRAND], her, "operator")
-    assert await world.upkeep.finish_erasures(10) == 0
+    assert await world.upkeep.finish_answered_erasures_and_stubs(10) == 0
     await world.pool.execute("UPDATE farewells SET until = now()")
-    assert await world.upkeep.finish_erasures(10) == 1
+    assert await world.upkeep.finish_answered_erasures_and_stubs(10) == 1
     assert set((await world.states(answer.mailing_id)).values()) == {("cancelled", "erased")}
     assert await left(world) == []
 
@@ -338,9 +338,9 @@ async def test_the_hash_ends_on_its_day(world: World) -> None:
         await erase_recipient(world.rights, policy, await world.id_of(ref), "operator")
     await mailed(world, [person(3, email="user-2@people.example")], "service")
     await world.standings.record_opt_out(BRAND, await world.id_of("user-3"), "newsletter", "page")
-    assert await world.upkeep.finish_erasures(10) == 0
+    assert await world.upkeep.finish_answered_erasures_and_stubs(10) == 0
     await world.pool.execute("UPDATE stubs SET expires_at = now()")
-    assert await world.upkeep.finish_erasures(10) == 2
+    assert await world.upkeep.finish_answered_erasures_and_stubs(10) == 2
     assert await world.pool.fetchval("SELECT count(*) FROM stubs") == 0
     hers = world.hasher.hash_address(EMAIL)
     kept = await world.pool.fetch(

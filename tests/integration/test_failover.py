@@ -7,7 +7,7 @@ import pytest
 
 from mailer.pipeline import circuit_breaker
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person
 
 AWAY = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from mailer import signing_keys
 from mailer.ledger import writers
 from mailer.pipeline import claim_run, handover, timekeeper, window_sender
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.mailings import NewMailing
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.rendering.renderer_cache import RendererCache

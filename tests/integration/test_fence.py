@@ -16,9 +16,9 @@ from mailer.actions import object_to_marketing, record_opt_out
 from mailer.actions.account_flags import set_account_flag
 from mailer.actions.redo_changes import redo_reducing_change
 from mailer.actions.rights import erase_recipient, mark_under_13
+from mailer.pipeline.database_notes import FileDatabaseNotes
 from mailer.pipeline.halt_watcher import STOPPED, WENT_BACK, HaltWatcher
 from mailer.pipeline.journal_replay import JournalReplay
-from mailer.pipeline.restore_marker import FileRestoreMarkers
 from mailer.policy.category import CATEGORIES
 from mailer.ports.halts import OPERATOR, Halt, HaltScope
 from mailer.ports.standings import StandingFlag
@@ -33,16 +33,16 @@ OPTIONAL = [category for category in CATEGORIES.values() if category.is_optional
 class Site:
     """A world's database as a process of some machine sees it."""
 
-    def __init__(self, world: World, remembered: FileRestoreMarkers, folder: Path) -> None:
+    def __init__(self, world: World, remembered: FileDatabaseNotes, folder: Path) -> None:
         self.world = world
         self.halts = PostgresHalts(world.pool, world.writers)
         self.folder = folder
         self.remembered = remembered
         self.control = self.process(remembered)
 
-    def process(self, remembered: FileRestoreMarkers | None = None) -> HaltWatcher:
+    def process(self, remembered: FileDatabaseNotes | None = None) -> HaltWatcher:
         """A process that has just begun."""
-        return HaltWatcher(self.halts, self.world.writers, remembered or FileRestoreMarkers(self.folder), "host:1")
+        return HaltWatcher(self.halts, self.world.writers, remembered or FileDatabaseNotes(self.folder), "host:1")
 
     async def seen(self, control: HaltWatcher | None = None) -> str | None:
         """Asks, and says what a mailing is told."""
@@ -63,7 +63,7 @@ async def copied(server: Server, url: str) -> AsyncIterator[str]:
 @asynccontextmanager
 async def site(url: str, folder: Path) -> AsyncIterator[Site]:
     """A process of a machine over a database."""
-    with closing(FileRestoreMarkers(folder)) as remembered:
+    with closing(FileDatabaseNotes(folder)) as remembered:
         async with open_world(url, notes=remembered) as world:
             yield Site(world, remembered, folder)
 
@@ -96,7 +96,7 @@ async def test_a_restored_backup_sends_nothing(restored: Site, tmp_path: Path) -
     world = restored.world
     assert await restored.seen() == WENT_BACK
     other = tmp_path / "another machine"
-    stranger = Site(world, FileRestoreMarkers(other), other)
+    stranger = Site(world, FileDatabaseNotes(other), other)
     assert await stranger.seen() == WENT_BACK
     for _ in range(2):
         await world.ledger.seal_every_chain()
@@ -118,7 +118,7 @@ async def test_after_a_restore_everything_goes_on(restored: Site) -> None:
     assert ended == 0
     assert await restored.seen() is None
     assert await restored.seen(restored.process()) is None
-    memory = FileRestoreMarkers(restored.folder).read_restore_marker()
+    memory = FileDatabaseNotes(restored.folder).read_last_seen_seal_marker()
     assert memory is not None
     assert memory.lineage == lineage
     for _ in range(3):
@@ -272,7 +272,7 @@ async def test_what_was_taken_back_since_is_not_made_again(
                 (two, "not_deactivated", None),
                 (three, "consent_given", "updates"),
             ):
-                async with after.world.standings.changing_standing(BRAND, who, reason, scope, "page"):
+                async with after.world.standings.open_standing_change(BRAND, who, reason, scope, "page"):
                     pass
             assert await after.seen() == WENT_BACK
             await mending(after).replay_lost_changes(

@@ -20,7 +20,7 @@ from mailer.pipeline.halt_watcher import WAITING
 from mailer.pipeline.preparation import SendChecks, WindowPreparation
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.mailings import AcceptedMailing
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.ports.rates import Period, RateLimit, Scope, TokenLease, TokenRequest
@@ -330,7 +330,10 @@ async def test_what_waits_for_witnesses_goes_soon_and_is_not_claimed_again_and_a
         NoLimits(),
         BlockPauses(NoPauses()),
     )
-    preparing, begun = WindowPreparation(gate, None, world.deliveries.find_shared_text_carriers), datetime.now(UTC)
+    preparing, begun = (
+        WindowPreparation(gate, None, world.deliveries.find_last_carriers_of_shared_texts),
+        datetime.now(UTC),
+    )
 
     async def pause(seconds: float) -> float:
         now = begun + timedelta(seconds=seconds)

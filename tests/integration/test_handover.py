@@ -11,7 +11,7 @@ import pytest
 from mailer.pipeline import outcome_recorder
 from mailer.pipeline.claim_run import WINDOW
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryState
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.ports.standings import StandingFlag

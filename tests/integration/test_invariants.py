@@ -26,7 +26,7 @@ from mailer.events import EventRefused
 from mailer.ports.deliveries import DeliveryState
 from mailer.ports.processor import OutgoingMessage
 from mailer.ports.standings import StandingFlag
-from mailer.rendering.event_checks import check_event
+from mailer.rendering.event_checks import check_event_and_get_template
 from tests.conftest import Server
 from tests.factories import make_event, open_world, templates
 from tests.model import Account, Model, Terms
@@ -156,7 +156,7 @@ class Machine(RuleBasedStateMachine):
         """Any link that was ever mailed still speaks for the same person, whatever keys have come since."""
         links = self.living_links()
         text, account, category = links[pick % len(links)]
-        token = self.steps.links.read_unsubscribe(text)
+        token = self.steps.links.read_unsubscribe_token(text)
         assert token is not None
         assert (token.recipient_id, token.category) == (self.do(self.steps.id_of(account)), category)
         self.do(self.steps.leaves(account, category))
@@ -260,7 +260,7 @@ class Machine(RuleBasedStateMachine):
         assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
         assert all(found[1] in body for body in bodies)
         scope = "updates" if category == "service" else category
-        token = self.steps.links.read_unsubscribe(found[1])
+        token = self.steps.links.read_unsubscribe_token(found[1])
         assert token is not None
         sharing = [account for account in self.model.living(brand) if account.address == outgoing.recipient]
         owners = {self.do(self.steps.id_of(account)): account for account in sharing}
@@ -279,7 +279,7 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def every_link_is_still_read(self) -> None:
         """Links never expire, whatever keys have come since (5)."""
-        assert all(self.steps.links.read_unsubscribe(text) for text, _, _ in self.links)
+        assert all(self.steps.links.read_unsubscribe_token(text) for text, _, _ in self.links)
 
     @invariant()
     def opens_lead_to_nobody(self) -> None:
@@ -298,7 +298,7 @@ class Machine(RuleBasedStateMachine):
         """A promotion does not become service mail by being published as such (9)."""
         event = make_event({"audience": "everyone"}, "promotional").model_copy(update={"category": "service"})
         with pytest.raises(EventRefused):
-            check_event(event, self.steps.world.policies, templates())
+            check_event_and_get_template(event, self.steps.world.policies, templates())
 
     @invariant()
     def the_ledger_verifies(self) -> None:

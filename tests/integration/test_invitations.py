@@ -8,7 +8,7 @@ import pytest
 
 from mailer.actions.inviters import pause_inviter, resume_inviter
 from mailer.database.statements import load_statements
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.standing import INVITED
 from mailer.ports.deliveries import Claim
 from mailer.ports.mailings import AcceptedMailing

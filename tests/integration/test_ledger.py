@@ -13,7 +13,7 @@ from mailer.ledger.ledger_operations import LedgerOperations
 from mailer.ledger.seals import SealRefused
 from mailer.ledger.verifying import MOST_FAULTS
 from mailer.ledger.writers import LedgerWriters, append_entries
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from tests.chains import faults, write
 from tests.factories import BRAND, KEY, FakeProcessor, World, person

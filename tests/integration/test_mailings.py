@@ -10,7 +10,7 @@ import pytest
 
 from mailer.events import MessageEvent
 from mailer.ports.mailings import ReleaseRefused
-from mailer.ports.recipient_import import ImportRow
+from mailer.ports.recipient_import import RecipientImportRow
 from mailer.ports.standings import StandingFlag
 from mailer.ports.uuids import uuid7
 from mailer.postgres.mailings import BATCH_SIZE
@@ -228,7 +228,7 @@ async def test_a_ghost_that_becomes_known_gets_mail(world: World) -> None:
 
 async def audience(world: World, name: str, *numbers: int) -> None:
     """Fills a named audience."""
-    rows = [ImportRow(make_person(number), audiences=(name,)) for number in numbers]
+    rows = [RecipientImportRow(make_person(number), audiences=(name,)) for number in numbers]
     await world.importer().import_recipients(rows)
 
 
@@ -242,7 +242,9 @@ async def test_a_named_audience(world: World) -> None:
     """A named audience is its members, of this brand; others of the brand and other brands' are not in it."""
     await audience(world, "vip", *range(5))
     await world.known(7)
-    await world.importer("paltalk-2006", "paltalk").import_recipients([ImportRow(make_person(9), audiences=("vip",))])
+    await world.importer("paltalk-2006", "paltalk").import_recipients(
+        [RecipientImportRow(make_person(9), audiences=("vip",))]
+    )
     assert await world.mailings.has_audience(BRAND, "vip")
     assert not await world.mailings.has_audience(BRAND, "nobody")
     accepted = await world.accept({"audience": "vip"})

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.standing import TRACKING
 from mailer.ports.mailings import MailingStatus
 from mailer.ports.open_counts import PixelOrLinkFetch

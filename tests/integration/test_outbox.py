@@ -5,8 +5,8 @@ import json
 
 import asyncpg
 
-from mailer.policy.identity import Identity, IdentityKind
-from mailer.ports.broker import BrokerMessage, HeaderName, publisher_identity
+from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
+from mailer.ports.broker import BrokerMessage, HeaderName, publisher_identity_of_message
 from mailer.postgres.event_insert import publish_in_transaction
 from mailer.postgres.outbox import OutboxPublisher, PostgresOutbox
 from tests.factories import World, make_event, person, until
@@ -28,7 +28,7 @@ async def test_what_is_parked_can_be_taken(world: World) -> None:
     assert {item.exchange for item in parked} == {"mailer.events"}
     one = parked[1].message
     assert (one.routing_key, one.message_id) == ("interpals.newsletter", "m-1")
-    assert publisher_identity(one) == Identity.parse_identity("key:shop")
+    assert publisher_identity_of_message(one) == Identity.parse_identity("key:shop")
     assert one.headers == {"x-n": "1", **SHOP}
 
 
@@ -37,7 +37,7 @@ async def test_a_publisher_is_the_role_that_wrote_it(world: World) -> None:
     await world.outbox.add_messages("mailer.events", [message(1, None)])
     [item] = await world.outbox.lease_rows("one", 10, 30)
     role = await world.pool.fetchval("SELECT current_user::text")
-    assert publisher_identity(item.message) == Identity(IdentityKind.ROLE, role)
+    assert publisher_identity_of_message(item.message) == Identity(IdentityKind.ROLE, role)
 
 
 async def test_takers_share_the_work(world: World) -> None:

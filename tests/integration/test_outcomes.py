@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from mailer.pipeline import consumers
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.postgres.deliveries import PostgresDeliveries
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, until
 

@@ -19,7 +19,7 @@ from mailer.pipeline import partner_sync
 from mailer.pipeline.partner_sync import PartnerSync
 from mailer.policy.third_parties import Partner
 from mailer.ports.partners import WebhookPostFailed
-from mailer.ports.recipient_import import ImportRow
+from mailer.ports.recipient_import import RecipientImportRow
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.processors.json_posting import post_json
@@ -76,7 +76,7 @@ async def test_a_new_address_of_who_left(world: World) -> None:
     [ada] = await world.known(1)
     await world.standings.record_opt_out(BRAND, ada, "*", "test")
     await world.accept([person(1, email="New@people.example")])
-    imported = ImportRow(Person(ref="user-2", email="user-2@people.example"), opted_out=("*",))
+    imported = RecipientImportRow(Person(ref="user-2", email="user-2@people.example"), opted_out=("*",))
     await world.importer().import_recipients([imported])
     assert await listed(world) == [hashed(world, f"{name}@people.example") for name in ("user-1", "new", "user-2")]
 

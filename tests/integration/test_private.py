@@ -23,8 +23,8 @@ from mailer.cli import app
 from mailer.cli.import_files import RejectedLinesFile
 from mailer.cli.templates import write_and_open_preview
 from mailer.embedded.folder_access import allow_user_to_pass
-from mailer.pipeline.restore_marker import FileRestoreMarkers
-from mailer.ports.halts import JournaledStandingChange, RestoreMarker
+from mailer.pipeline.database_notes import FileDatabaseNotes
+from mailer.ports.halts import JournaledStandingChange, LastSeenSealMarker
 from mailer.postgres.migrations import apply_migrations
 from mailer.processors.capture_server import CaptureServer
 from mailer.rendering.template_samples import render_template_preview
@@ -172,9 +172,9 @@ def captured(folder: Path) -> None:
 
 def remembered(folder: Path) -> None:
     """The database that a process saw, its trace, and a change of somebody's standing."""
-    notes, now = FileRestoreMarkers(folder), datetime.now(UTC)
-    notes.write_restore_marker(RestoreMarker(uuid4(), 1, "x"), ())
-    notes.note_commits_of_lineage(uuid4())
+    notes, now = FileDatabaseNotes(folder), datetime.now(UTC)
+    notes.write_seal_marker_if_newer(LastSeenSealMarker(uuid4(), 1, "x"), ())
+    notes.switch_notes_to_lineage(uuid4())
     notes.note_committed_entry(uuid4(), 1)
     asyncio.run(
         notes.record_standing_changes(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.policy.identity import Identity, IdentityKind
+from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
 from mailer.policy.publisher_rights import Publisher, PublisherRights
 from mailer.postgres.publishers import PostgresPublishers
 from tests.chains import faults

@@ -10,7 +10,7 @@ import pytest
 
 from mailer.actions.quarantine import RefusalVerdictRefused, judge_quarantined_refusals
 from mailer.actions.refusal_judgement import RefusalJudge
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.refusal_suspicion import LEAST_REFUSALS, RefusalTally
 from mailer.ports.quarantine import HardRefusal, OperatorVerdict, RefusalSelection
 from mailer.postgres.quarantine import PostgresQuarantine
@@ -198,7 +198,7 @@ async def test_counters_are_folded_and_forgotten(world: World) -> None:
         )
     before = await quarantine.add_and_read_refusal_counts("fake", {None: RefusalTally()}, ["a.example"])
     for _ in range(2):
-        await world.upkeep.sum_counter_deltas()
+        await world.upkeep.fold_older_counter_deltas()
         after = await quarantine.add_and_read_refusal_counts("fake", {None: RefusalTally()}, ["a.example"])
         assert after == before
     assert (after.hour, after.usual, after.domains) == (

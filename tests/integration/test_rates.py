@@ -18,9 +18,9 @@ from mailer.database.statements import Pool
 from mailer.ledger.writers import LedgerWriters
 from mailer.pipeline.rates import RateLimiter
 from mailer.policy.category import Lane
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.pace import RESERVES
-from mailer.ports.rates import AdmittedMessages, Period, RateLimit, Scope, SendRequest
+from mailer.ports.rates import AdmissionPerMessage, Period, RateLimit, Scope, SendRequest
 from mailer.postgres.rates import PostgresRateLimits, delete_finished_rate_windows
 
 BRAND = "paltalk-2006"
@@ -62,7 +62,7 @@ async def used(rates: PostgresRateLimits) -> dict[str, int]:
     return {f"{found.key}/{found.per}": found.used for found in await rates.list_limits_and_paces()}
 
 
-async def send(meter: RateLimiter, window: Sequence[SendRequest], sent: Counter[int]) -> AdmittedMessages:
+async def send(meter: RateLimiter, window: Sequence[SendRequest], sent: Counter[int]) -> AdmissionPerMessage:
     """Asks, and notes in which second (of the system's clock) each message went, as the hand-over would send it."""
     admission = await meter.admit_messages(window)
     for granted in admission.granted:
@@ -139,7 +139,7 @@ async def test_tokens_of_a_window_that_is_over_are_not_given_back(rates: Postgre
     await limit(rates, "brand", BRAND, 10)
     meter = RateLimiter(rates, "a")
     await meter.admit_messages(wanted(10, lane=Lane.BREACH))
-    meter.put_tokens_back(AdmittedMessages((True,), math.inf, at=time.monotonic() - 60), wanted(1, lane=Lane.BREACH))
+    meter.put_tokens_back(AdmissionPerMessage((True,), math.inf, at=time.monotonic() - 60), wanted(1, lane=Lane.BREACH))
     assert sum((await meter.admit_messages(wanted(1, lane=Lane.BREACH))).granted) == 0
 
 

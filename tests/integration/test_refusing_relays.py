@@ -20,7 +20,7 @@ from mailer.pipeline.routing import NO_CONNECTION
 from mailer.pipeline.transitions import UNUSABLE, step_if_unroutable_too_long
 from mailer.policy.category import Lane
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor_states import ProcessorState
 from mailer.processors.smtp_processor import SmtpProcessor
 from mailer.rendering.mailing_renderer import MailingRenderer

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mailer.ports.reports import CampaignReport, ReportNotReady
+from mailer.ports.reports import AdvertiserCampaignReport, ReportNotReady
 from mailer.postgres.campaign_reports import PostgresCampaignReports
 from tests.campaigns import commands, fetched, mailed, members
 from tests.factories import BRAND, World
@@ -17,14 +17,14 @@ from tests.integration.web_world import World as Site
 MINIMUM = 20
 
 
-async def report(world: World, campaign: str) -> CampaignReport:
+async def report(world: World, campaign: str) -> AdvertiserCampaignReport:
     """The report of a campaign that there is."""
     made = await PostgresCampaignReports(world.pool).get_or_issue_campaign_report(BRAND, campaign, MINIMUM)
     assert made is not None
     return made
 
 
-async def campaign(world: World, name: str, people: list[dict[str, Any]]) -> CampaignReport:
+async def campaign(world: World, name: str, people: list[dict[str, Any]]) -> AdvertiserCampaignReport:
     """The report of a campaign that is mailed now."""
     await mailed(world, people, campaign=name)
     return await report(world, name)

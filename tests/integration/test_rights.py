@@ -14,11 +14,11 @@ from mailer.actions.legal_hold import LegalHoldRefused, lift_legal_hold, set_leg
 from mailer.actions.rights import erase_recipient, mark_under_13, read_personal_data, rectify_recipient
 from mailer.events import Person
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.dead_letters import DeadLetterKind
-from mailer.ports.recipient_import import ImportRow
+from mailer.ports.recipient_import import RecipientImportRow
 from mailer.ports.rights import DataCorrection, ErasureBlocked, LegalDisclosure, NoLegalHold, RecipientErased
 from mailer.ports.standings import StandingFlag
 from mailer.postgres.mailing_coverage import read_mailing_coverage
@@ -52,7 +52,7 @@ async def test_an_erased_row_leads_to_nobody(world: World) -> None:
     await erased(world)
     left = {name: value for name, value in (await row(world, "recipients", ada, "id")).items() if value is not None}
     assert left.keys() == {"id", "brand", "ref", "controller", "observed_at", "created_at"}
-    assert left["ref"] == world.hasher.erased_ref(BRAND, "user-1")
+    assert left["ref"] == world.hasher.hash_replacing_ref(BRAND, "user-1")
     standing = await row(world, "standings", ada)
     assert standing["erased_at"] is not None
     assert (standing["address_hash"], standing["source"], standing["country"]) == (None, None, None)
@@ -103,7 +103,7 @@ async def test_an_inviter_is_forgotten_too(world: World) -> None:
     accepted = await world.accept([person(2, source="invitation")], "invitation", inviter="user-1")
     await world.pool.execute("INSERT INTO inviters VALUES ($1, 'user-1', now(), 'reported')", BRAND)
     await erased(world)
-    hidden = world.hasher.erased_ref(BRAND, "user-1")
+    hidden = world.hasher.hash_replacing_ref(BRAND, "user-1")
     assert await world.pool.fetchval("SELECT inviter FROM mailings WHERE id = $1", accepted.mailing_id) == hidden
     assert await world.pool.fetchval("SELECT inviter FROM inviters WHERE paused_at IS NOT NULL") == hidden
 
@@ -145,7 +145,7 @@ async def test_a_name_may_be_taken_and_erased_again(world: World) -> None:
     second = await erased(world)
     assert first != second
     refs = {found["id"]: found["ref"] for found in await world.pool.fetch("SELECT id, ref FROM recipients")}
-    assert refs == {first: f"erased:{first}", second: world.hasher.erased_ref(BRAND, "user-1")}
+    assert refs == {first: f"erased:{first}", second: world.hasher.hash_replacing_ref(BRAND, "user-1")}
 
 
 @pytest.mark.parametrize("way", ["event", "import"])
@@ -159,10 +159,10 @@ async def test_data_from_before_change_nobody(world: World, way: str) -> None:
             await world.accept([{"ref": ref, "email": ADA, "collected_at": before.isoformat()}])
         else:
             await world.importer().import_recipients(
-                [ImportRow(Person(ref=ref, email=ADA, collected_at=before), audiences=("all",))]
+                [RecipientImportRow(Person(ref=ref, email=ADA, collected_at=before), audiences=("all",))]
             )
     emails = {found["ref"]: found["email"] for found in await world.pool.fetch("SELECT ref, email FROM recipients")}
-    hidden = world.hasher.erased_ref(BRAND, "user-1")
+    hidden = world.hasher.hash_replacing_ref(BRAND, "user-1")
     assert emails == {hidden: None, "user-2": "user-2@people.example", "user-3": None}
     assert (await row(world, "recipients", ada, "id"))["ref"] == hidden
 
@@ -173,7 +173,7 @@ async def test_a_mailing_that_names_the_erased_ref_says_so(world: World) -> None
     await erased(world)
     accepted = await world.accept({"refs": ["user-1", "user-2"]})
     await world.handover().hand_over_batches(accepted.batches)
-    hidden = world.hasher.erased_ref(BRAND, "user-1")
+    hidden = world.hasher.hash_replacing_ref(BRAND, "user-1")
     assert await world.states(accepted.mailing_id) == {hidden: ("suppressed", "erased"), "user-2": ("handed_over", "")}
     old = await world.accept([person(1, context={"a": "Ada"}, collected_at="2020-01-01T00:00:00Z")])
     context = await world.pool.fetchrow(
@@ -340,7 +340,7 @@ async def test_only_what_was_handed_counts_as_handed_data(world: World) -> None:
     [before] = await world.processors.list_processors_handed_data()
     assert (before.brand, before.processor, before.country, before.contract) == (BRAND, "fake", "ZZ", "none")
     assert before.handovers == 120 * 3
-    await world.upkeep.sum_counter_deltas()
+    await world.upkeep.fold_older_counter_deltas()
     assert await world.processors.list_processors_handed_data() == [before]
     assert await world.pool.fetchval("SELECT count(*) FROM handed") == 1
 

@@ -17,7 +17,7 @@ import mailer
 from mailer import bundled_files
 from mailer.accounts import KINDS
 from mailer.policy.category import CATEGORIES
-from mailer.policy.identity import ITSELF, Identity, IdentityKind
+from mailer.policy.publisher_and_staff_identity import ITSELF, Identity, IdentityKind
 from mailer.policy.publisher_rights import (
     OWN_TEMPLATES,
     AccountActionAttempt,

@@ -13,7 +13,7 @@ from mailer.pipeline.background_hand_overs import HandOverTasks
 from mailer.pipeline.consumers import CONSUMERS_A_LANE
 from mailer.pipeline.routing import SLOW_WINDOWS
 from mailer.policy.category import Lane
-from mailer.policy.outcome import Outcome
+from mailer.policy.hand_over_outcome import Outcome
 from mailer.ports.processor import OutgoingMessage, Permit
 from tests.factories import FakeProcessor, World, person, until
 

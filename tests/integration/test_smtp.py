@@ -11,7 +11,7 @@ import uvloop
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.policy.outcome import OutcomeKind
+from mailer.policy.hand_over_outcome import OutcomeKind
 from mailer.processors.ehlo_name import is_fully_qualified
 from tests.integration.smtp_world import (
     CONTENT,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mailer.policy.outcome import OutcomeKind
+from mailer.policy.hand_over_outcome import OutcomeKind
 from mailer.processors.smtp_processor import SmtpProcessor
 from mailer.processors.timeouts import SmtpTimeouts
 from tests.integration.smtp_world import allowed, outgoing, patient, processor, scripted, soon

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.policy.outcome import OutcomeKind
+from mailer.policy.hand_over_outcome import OutcomeKind
 from mailer.processors import connection_pool
 from mailer.processors.timeouts import SmtpTimeouts
 from tests.integration.smtp_world import HANG, Scripted, allowed, outgoing, processor, scripted, soon

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage
 from mailer.processors.relay_url import TlsMode
 from tests.integration.smtp_world import (

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 from mailer.pipeline.block_pauses import PAUSE, STREAK, WHOLE, BlockPauses
 from mailer.pipeline.claim_run import WINDOW
 from mailer.policy.category import CATEGORIES
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.stream_pauses import StreamPause
 from mailer.postgres.held_deliveries import PostgresHeldDeliveries
 from mailer.postgres.stream_pauses import PostgresStreamPauses

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.csv_rows import CsvHeaderRefused
+from mailer.actions.csv_reading import CsvHeaderRefused
 from mailer.actions.list_import import import_suppression_file
 from mailer.actions.opt_out import record_opt_out
 from mailer.actions.recipient_import import RejectedLine
 from mailer.actions.suppression import SuppressionRefused, lift_suppression, object_to_marketing, suppress_recipient
 from mailer.events import Person
-from mailer.pipeline.restore_marker import FileRestoreMarkers
+from mailer.pipeline.database_notes import FileDatabaseNotes
 from mailer.policy.standing import Standing
-from mailer.ports.recipient_import import ImportRow
+from mailer.ports.recipient_import import RecipientImportRow
 from mailer.ports.suppressions import NewSuppression, Suppression
 from mailer.ports.uuids import uuid7
 from tests.campaigns import commands
@@ -141,10 +141,10 @@ async def test_what_cannot_be_suppressed(world: World, values: dict[str, Any], m
 
 async def test_an_import_of_addresses_that_nobody_has_is_on_record(database_url: str, tmp_path: Path) -> None:
     """Entries say how many were taken and why, without an address; a failover that loses them is noticed."""
-    with closing(FileRestoreMarkers(tmp_path)) as notes:
+    with closing(FileDatabaseNotes(tmp_path)) as notes:
         async with open_world(database_url, notes=notes) as world:
             await world.known(1)
-            notes.note_commits_of_lineage(uuid7())
+            notes.switch_notes_to_lineage(uuid7())
             lines = ["email,reason\n", "user-1@people.example,\n", "a@old.example,\n", "b@old.example,complaint\n"]
             done = await import_suppression_file(
                 world.suppressions, POLICY, [*lines, "c@old.example,\n"], print, "the old shop"
@@ -240,8 +240,8 @@ async def test_another_systems_list(world: World) -> None:
     assert (done.taken, done.rejected) == (4, 3)
     assert [line.line for line in rejected] == [6, 7, 8]
     assert (await standing(world, ada)).opted_out == {"newsletter", "promotional"}
-    await world.importer().import_recipients([ImportRow(Person(ref="user-2", email="USER-2@people.example"))])
-    await world.importer().import_recipients([ImportRow(Person(ref="user-4", email="dead@people.example"))])
+    await world.importer().import_recipients([RecipientImportRow(Person(ref="user-2", email="USER-2@people.example"))])
+    await world.importer().import_recipients([RecipientImportRow(Person(ref="user-4", email="dead@people.example"))])
     assert (await standing(world, await world.id_of("user-2"))).opted_out == {"*"}
     assert (await standing(world, await world.id_of("user-4"))).address_dead
     exported = await all_of(world.suppressions.iterate_suppressions_in_force(BRAND, BRAND))

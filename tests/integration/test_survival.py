@@ -23,13 +23,13 @@ from mailer.pipeline.rates import RateLimiter
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.urgent_first import LONGEST
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.deliveries import DeliveryMove, DeliveryRow, DeliveryState
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.mailings import AcceptedMailing
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.ports.quarantine import HardRefusal
-from mailer.ports.rates import AdmittedMessages, SendRequest
+from mailer.ports.rates import AdmissionPerMessage, SendRequest
 from mailer.ports.standings import StandingFlag
 from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.postgres.quarantine import PostgresQuarantine
@@ -93,7 +93,7 @@ class FailsOnce(NoLimits):
     def __init__(self) -> None:
         self.asked = 0
 
-    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmittedMessages:
+    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmissionPerMessage:
         """All may go, if it can be asked."""
         self.asked += 1
         if self.asked == 2:
@@ -334,12 +334,12 @@ class Counting:
     taken: list[SendRequest] = field(default_factory=list)
     given: list[SendRequest] = field(default_factory=list)
 
-    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmittedMessages:
+    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmissionPerMessage:
         """As the real one does."""
         self.taken += wanted
         return await self.real.admit_messages(wanted)
 
-    def put_tokens_back(self, admission: AdmittedMessages, unsent: Sequence[SendRequest]) -> None:
+    def put_tokens_back(self, admission: AdmissionPerMessage, unsent: Sequence[SendRequest]) -> None:
         """As the real one does."""
         self.given += unsent
         self.real.put_tokens_back(admission, unsent)

@@ -122,7 +122,7 @@ async def test_it_runs_until_told_to_stop(world: World, monkeypatch: pytest.Monk
         "due_unpublished_batches",
         "mailings_to_end",
         "finish_completed_mailings",
-        "sum_counter_deltas",
+        "fold_older_counter_deltas",
         "seal_ledger",
     ],
 )
@@ -150,7 +150,7 @@ async def test_a_step_that_fails_keeps_no_other_from_being_done(
         "mailings_to_end",
         "finish_completed_mailings",
         "create_partitions",
-        "sum_counter_deltas",
+        "fold_older_counter_deltas",
         "seal_ledger",
     )
     for name in steps:

@@ -133,9 +133,9 @@ async def test_counters_are_folded(world: World) -> None:
     before = await world.counted(accepted.mailing_id)
     more = [(accepted.mailing_id, "failed", "late", 1)] * 50
     await asyncio.gather(
-        world.upkeep.sum_counter_deltas(),
+        world.upkeep.fold_older_counter_deltas(),
         world.pool.executemany("INSERT INTO counters VALUES ($1, $2, $3, $4)", more),
-        world.upkeep.sum_counter_deltas(),
+        world.upkeep.fold_older_counter_deltas(),
     )
     assert await world.counted(accepted.mailing_id) == before | {("failed", "late"): 50}
     assert await world.pool.fetchval("SELECT count(*) FROM counters") <= 2 + 50

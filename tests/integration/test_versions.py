@@ -13,7 +13,7 @@ import structlog
 from mailer import bundled_files
 from mailer.pipeline.claim_run import WINDOW
 from mailer.pipeline.handover import HandOver
-from mailer.policy.outcome import Outcome
+from mailer.policy.hand_over_outcome import Outcome
 from mailer.policy.required_frequency_counts import required_frequency_counts
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.postgres.deliveries import PostgresDeliveries

@@ -223,7 +223,7 @@ async def test_links_of_who_is_gone_or_never_was(world: World) -> None:
     links = [
         preferences(who),
         LINKS.recipient_report_link(RecipientReportToken(BRAND, who, uuid7())),
-        LINKS.confirm_link(confirm),
+        LINKS.confirmation_link(confirm),
         preferences(99),
     ]
     async with browse(world) as client:

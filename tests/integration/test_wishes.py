@@ -18,7 +18,7 @@ from mailer.policy.standing import TRACKING
 from mailer.ports.pending_requests import BETWEEN_MAILS, PendingRequest, RequestedAct
 from mailer.ports.standings import StandingFlag
 from mailer.ports.suppressions import NewSuppression
-from mailer.rendering.event_checks import check_event
+from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.link_tokens import ConfirmToken
 from tests.factories import World, policies, templates
 from tests.integration.test_consents import CONFIRMED, LINKS, WORDS, give, said, standing
@@ -47,7 +47,7 @@ async def token(world: World, recipient_id: int) -> ConfirmToken:
     """The link of the mail that was published last."""
     body = await world.pool.fetchval("SELECT body FROM outbox ORDER BY id DESC LIMIT 1")
     url = body.split('"confirm_url":"')[1].split('"')[0]
-    found = LINKS.read_confirm(url.rpartition("/")[2])
+    found = LINKS.read_confirm_token(url.rpartition("/")[2])
     assert found is not None
     assert found.recipient_id == recipient_id
     return found
@@ -82,7 +82,7 @@ async def test_a_confirmation_mail_carries_no_address_of_the_asker(world: World,
     body = await world.pool.fetchval("SELECT body FROM outbox ORDER BY id DESC LIMIT 1")
     event = validate_event(json.loads(body))
     assert event.context["requested"] == ""
-    assert check_event(event, policies(), templates()).name == "confirm-subscription"
+    assert check_event_and_get_template(event, policies(), templates()).name == "confirm-subscription"
 
 
 async def test_one_mail_a_day_asks(world: World) -> None:

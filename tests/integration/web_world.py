@@ -21,20 +21,20 @@ import mailer.ports.publishers
 import mailer.ports.reports
 import mailer.ports.standings
 from mailer.events import EventRefused, MessageEvent
-from mailer.policy.identity import Identity
 from mailer.policy.policy_file import parse_policy
+from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.publisher_rights import Publisher
 from mailer.policy.standing import Standing
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.captured_mail import CapturedMail
 from mailer.ports.mailings import MailingStatus
 from mailer.ports.open_counts import MailedRecipient, PixelOrLinkFetch, WrittenOpenAndClickCounts
-from mailer.ports.reports import CampaignReport
+from mailer.ports.reports import AdvertiserCampaignReport
 from mailer.ports.standings import OptOutResult
 from mailer.postgres.account_stores import build_account_stores_opener
 from mailer.postgres.campaign_reports import PostgresCampaignReports
 from mailer.postgres.mail_origins import PostgresMailOrigins
-from mailer.rendering.event_checks import check_event
+from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.link_tokens import OpenToken, UnsubscribeToken
 from mailer.rendering.signed_links import SignedLinks
 from mailer.web.app import WebContext, create_app
@@ -134,9 +134,11 @@ class Reports:
     """Reports that a test put there, by brand and campaign."""
 
     def __init__(self) -> None:
-        self.rows: dict[tuple[str, str], CampaignReport] = {}
+        self.rows: dict[tuple[str, str], AdvertiserCampaignReport] = {}
 
-    async def get_or_issue_campaign_report(self, brand: str, campaign: str, minimum: int) -> CampaignReport | None:
+    async def get_or_issue_campaign_report(
+        self, brand: str, campaign: str, minimum: int
+    ) -> AdvertiserCampaignReport | None:
         """One of them."""
         return self.rows.get((brand, campaign))
 
@@ -302,6 +304,6 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         desks=build_account_stores_opener(world.pool, world.writers, world.hasher, links, factories.controllers()),
         outbox=world.outbox,
         publishers=world.publishers,
-        admit=partial(check_event, policies=world.policies, templates=factories.templates()),
+        admit=partial(check_event_and_get_template, policies=world.policies, templates=factories.templates()),
         registry=CollectorRegistry(),
     )

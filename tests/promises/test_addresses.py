@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage
 from tests.factories import ACCEPTED, World, person
 

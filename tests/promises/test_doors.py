@@ -10,7 +10,7 @@ import pytest
 from mailer.accounts import validate_account
 from mailer.actions.account_events import apply_account_event
 from mailer.events import EventRefused
-from mailer.policy.identity import Identity
+from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.uuids import uuid7
 from mailer.rendering.link_tokens import PreferencesToken
 from tests.factories import World, policies

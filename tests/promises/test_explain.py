@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from mailer.policy.deciding import ASKED
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.halts import Halt, HaltScope
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.halts import PostgresHalts
@@ -40,7 +40,7 @@ async def test_the_record_answers_and_not_the_rules_of_today(
     monkeypatch.setattr(world.hasher, "key_id", AddressHasher(SECRETS["ADDRESS_KEY"]).key_id)
     await known(world, BRAND, ADA)
     [sent] = await told(world, event_of(BRAND, "weekly", id="first"))
-    token = LINKS.read_unsubscribe(re.findall(r"/u/([\w.-]+)>", sent["List-Unsubscribe"])[0])
+    token = LINKS.read_unsubscribe_token(re.findall(r"/u/([\w.-]+)>", sent["List-Unsubscribe"])[0])
     assert token is not None
     first = await mailing_of(world)
     await world.standings.record_opt_out(BRAND, token.recipient_id, "newsletter", "one-click", token.mailing_id)

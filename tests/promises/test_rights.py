@@ -12,7 +12,7 @@ import pytest
 
 from mailer import bundled_files
 from mailer.events import Person
-from mailer.ports.recipient_import import ImportRow
+from mailer.ports.recipient_import import RecipientImportRow
 from tests.accounts import ADA, key, mailed, of_kind, released, said
 from tests.factories import BRAND, World, person, templates
 from tests.integration.web_world import browse
@@ -195,7 +195,7 @@ async def test_nobody_was_collected_in_the_future(world: World, operator: Stack)
     assert (await said(world, "erase")).settled == "ack"
     for again in (soon, {**soon, "ref": "user-2"}):
         assert await told(world, event_of(BRAND, "welcome", again)) == []
-    await world.importer().import_recipients([ImportRow(Person.model_validate(soon))])
+    await world.importer().import_recipients([RecipientImportRow(Person.model_validate(soon))])
     assert ADA not in await everything(world)
 
 

@@ -226,7 +226,7 @@ async def test_an_open_is_nobodys_without_that_persons_consent(world: World) -> 
     """A nonce is kept nowhere else; an open is somebody's only while they consent, also of mail sent before."""
     ada, bob = (await crowd(world, "peerstream", "newsletter"))[:2]
     assert pixel(ada) != pixel(bob)
-    token = LINKS.read_open(pixel(ada).rpartition("/")[2])
+    token = LINKS.read_open_token(pixel(ada).rpartition("/")[2])
     assert token is not None
     assert token.recipient_id is None
     async with browse(world) as client:

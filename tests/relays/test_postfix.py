@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.processors.smtp_processor import SmtpProcessor, smtp_processor_from_url
 from tests.integration.smtp_world import allowed, outgoing, soon
 from tests.processes import free_port, until

@@ -42,7 +42,7 @@ async def test_all_of_a_turn_leave_as_one() -> None:
     channel = Channel()
     acks = acks_on(channel)
     for tag in range(1, 65):
-        acks.note_arrival(tag)
+        acks.mark_tags_unsettled_up_to(tag)
     for tag in range(1, 65):
         acks.add_ack(tag)
     await acks.flush_acks()
@@ -54,7 +54,7 @@ async def test_what_is_still_in_hand_is_not_acknowledged_with_the_others() -> No
     channel = Channel()
     acks = acks_on(channel)
     for tag in range(1, 6):
-        acks.note_arrival(tag)
+        acks.mark_tags_unsettled_up_to(tag)
     for tag in (5, 1, 2, 4):
         acks.add_ack(tag)
     await acks.flush_acks()
@@ -68,7 +68,7 @@ async def test_a_message_that_was_delivered_but_not_seen_yet_is_not_acknowledged
     """A later one can be seen before it."""
     channel = Channel()
     acks = acks_on(channel)
-    acks.note_arrival(3)
+    acks.mark_tags_unsettled_up_to(3)
     acks.add_ack(3)
     await acks.flush_acks()
     assert channel.said == [(3, False)]
@@ -78,7 +78,7 @@ async def test_a_lost_channel_needs_no_acks() -> None:
     """What was on it is delivered again."""
     channel = Channel(lost=True)
     acks = acks_on(channel)
-    acks.note_arrival(1)
+    acks.mark_tags_unsettled_up_to(1)
     acks.add_ack(1)
     await acks.flush_acks()
     assert channel.said == []
@@ -93,7 +93,7 @@ async def test_a_dead_connection_does_not_keep_a_consumer_from_leaving(monkeypat
             await asyncio.Event().wait()
 
     acks = acks_on(Stuck())
-    acks.note_arrival(1)
+    acks.mark_tags_unsettled_up_to(1)
     acks.add_ack(1)
     await asyncio.wait_for(acks.flush_acks(), 10)
     await asyncio.sleep(0)
@@ -110,7 +110,7 @@ def test_exactly_what_is_done_is_acknowledged(data: st.DataObject) -> None:
         for _ in range(data.draw(st.integers(1, 8))):
             for _ in range(data.draw(st.integers(0, 6))):
                 delivered += 1
-                acks.note_arrival(delivered)
+                acks.mark_tags_unsettled_up_to(delivered)
             for tag in data.draw(st.permutations(sorted({*range(1, delivered + 1)} - done - back))):
                 match data.draw(st.sampled_from(["done", "back", "open", "done"])):
                     case "done":

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from mailer.events import EventRefused, validate_event
-from mailer.rendering.event_checks import check_event
+from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.template_library import Template
 from tests.factories import templates
 from tests.template_files import POLICIES
@@ -23,7 +23,7 @@ WEEKLY: dict[str, Any] = {
 
 def ask(**changes: Any) -> Template:
     """The answer to the weekly newsletter, with some of its fields changed."""
-    return check_event(validate_event({**WEEKLY, **changes}), POLICIES, TEMPLATES)
+    return check_event_and_get_template(validate_event({**WEEKLY, **changes}), POLICIES, TEMPLATES)
 
 
 def problems(**changes: Any) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailer.policy.aggregates import (
+from mailer.policy.advertiser_figures import (
     OTHER,
     count_people_by_cell_pair,
     find_values_to_hide,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mailer.events import EventRefused, validate_event
 from mailer.policy.attachments import INERT, attachment_faults, file_extension
 from mailer.policy.policy_file import PolicyError, parse_policy
-from mailer.rendering.event_checks import check_event
+from mailer.rendering.event_checks import check_event_and_get_template
 from tests.factories import plain_event, policies, templates
 from tests.template_files import ROOT
 
@@ -24,7 +24,7 @@ def refused(allowed: tuple[str, ...] | None = None, **file: Any) -> list[str]:
     content = base64.b64encode(file.pop("content", b"hi")).decode()
     stated = {"filename": "a.txt", "content_type": "text/plain", "content": content, **file}
     try:
-        check_event(
+        check_event_and_get_template(
             validate_event(plain_event({"refs": ["u1"]}, attachments=[stated])),
             {**policies(), "interpals": policy},
             templates(),

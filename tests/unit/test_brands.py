@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mailer.policy.decision import Divert
+from mailer.policy.decision_types import Divert
 from mailer.ports.mail_origins import MailAndAddressOrigin
 from mailer.web.languages import choose_language
 from mailer.web.mail_origin import reason_of_mail

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from mailer.actions.csv_rows import CsvHeaderRefused, CsvRow, check_header_and_read_rows
+from mailer.actions.csv_reading import CsvHeaderRefused, CsvRow, check_header_and_read_rows
 from mailer.actions.recipient_import import ImportCounts, RejectedLine, import_recipients
-from mailer.ports.recipient_import import ImportRow
+from mailer.ports.recipient_import import RecipientImportRow
 from tests.factories import policies
 
 DUPLICATE = Path(__file__).parents[1] / "cases" / "csv" / "dup-header.csv"
@@ -20,7 +20,7 @@ class Importer:
     def __init__(self) -> None:
         self.refs: list[str] = []
 
-    async def import_recipients(self, rows: Sequence[ImportRow]) -> None:
+    async def import_recipients(self, rows: Sequence[RecipientImportRow]) -> None:
         """Keeps a chunk's."""
         self.refs += [row.person.ref for row in rows]
 

@@ -7,7 +7,7 @@ import pytest
 
 from mailer.events import EventRefused, validate_event
 from mailer.policy.third_parties import Partner
-from mailer.rendering.event_checks import check_event
+from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.promotional_words import promotion_in_url
 from tests.factories import policies, templates
 from tests.letters import ADA, event_of
@@ -21,7 +21,7 @@ def refused(event: dict[str, Any], policy: dict[str, Any] | None = None) -> str:
     brand = policies()[event["brand"]]
     among = {**policies(), event["brand"]: brand.model_copy(update=policy or {}).with_earlier_versions({})}
     try:
-        check_event(validate_event(event), among, templates())
+        check_event_and_get_template(validate_event(event), among, templates())
     except EventRefused as error:
         return str(error)
     return ""

@@ -6,7 +6,7 @@ import pytest
 
 from mailer import bundled_files
 from mailer.policy.policy_file import Policy
-from mailer.policy.policy_library import parse_policies
+from mailer.policy.policy_library import parse_policies_in_force
 from mailer.policy.switches import ORDER
 from mailer.policy.version_changes import version_changes
 from tests.factories import BRAND, policies
@@ -55,8 +55,10 @@ def test_a_version_names_its_notice(brand: str) -> None:
     newer = newer.replace(f"effective = {policies()[brand].effective}", "effective = 2026-06-01", 1)
     notice = '\n[notice]\nkind = "mailing"\nreference = "policy-2026"\nday = 2026-05-01\n'
     for said in ("", notice):
-        [change] = version_changes(parse_policies({"a.toml": text, "b.toml": newer + said}, date(2026, 7, 1))[brand])
+        [change] = version_changes(
+            parse_policies_in_force({"a.toml": text, "b.toml": newer + said}, date(2026, 7, 1))[brand]
+        )
         assert (change.before, change.version) == (version, "2026")
         assert (change.notice_fault is None) == bool(said)
         assert said or "no [notice] says how people were told" in str(change.notice_fault)
-    assert list(version_changes(parse_policies({"a.toml": text}, date(2026, 7, 1))[brand])) == []
+    assert list(version_changes(parse_policies_in_force({"a.toml": text}, date(2026, 7, 1))[brand])) == []

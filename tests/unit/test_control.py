@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from mailer.pipeline import halt_watcher as module
+from mailer.pipeline.database_notes import FileDatabaseNotes
 from mailer.pipeline.halt_watcher import (
     ATTEST_SECONDS,
     BRAND,
@@ -21,29 +22,28 @@ from mailer.pipeline.halt_watcher import (
     WENT_BACK,
     HaltWatcher,
 )
-from mailer.pipeline.restore_marker import FileRestoreMarkers
 from mailer.policy.category import Category
 from mailer.ports.halts import (
     OPERATOR,
+    DatabaseHaltState,
+    DatabaseNotesUnreadable,
     Halt,
-    HaltAnswer,
     HaltScope,
     Head,
     JournaledStandingChange,
-    RestoreMarker,
-    RestoreMarkerUnreadable,
+    LastSeenSealMarker,
 )
 
 ONE, TWO, THREE = UUID(int=1), UUID(int=2), UUID(int=3)
 WRITER, OTHER = UUID(int=9), UUID(int=10)
-SOUND = HaltAnswer((), ONE, frozenset(), 5, {5: "five"})
+SOUND = DatabaseHaltState((), ONE, frozenset(), 5, {5: "five"})
 
 
 @dataclass
 class FakeDatabase:
     """Answers as the test wants, and keeps what it was asked and told."""
 
-    answer: HaltAnswer = SOUND
+    answer: DatabaseHaltState = SOUND
     error: Exception | None = None
     refuses: bool = False
     asked: list[tuple[frozenset[int], frozenset[Head]]] = field(default_factory=list)
@@ -53,7 +53,7 @@ class FakeDatabase:
 
     async def query_halts_and_check_memory(
         self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
-    ) -> HaltAnswer:
+    ) -> DatabaseHaltState:
         """The answer, or the error."""
         self.asked.append((frozenset(seals), frozenset(heads)))
         if self.error:
@@ -71,7 +71,7 @@ class FakeDatabase:
         """Keeps for whom it was."""
         self.attested.append(list(witnesses))
 
-    async def deregister_witness(self, witness: UUID) -> None:
+    async def deregister_witness_as_complete(self, witness: UUID) -> None:
         """Keeps whose end it was."""
         self.left.append(witness)
 
@@ -108,7 +108,7 @@ class FakeChains:
 
     renewed: int = 0
 
-    def start_new_chains(self) -> None:
+    def abandon_chains_for_new_ones(self) -> None:
         """Counts it."""
         self.renewed += 1
 
@@ -122,15 +122,15 @@ class Scene:
     chains: FakeChains = field(default_factory=FakeChains)
     now: float = 0.0
     mended: list[frozenset[UUID]] = field(default_factory=list)
-    closed: RestoreMarkerUnreadable | None = None
+    closed: DatabaseNotesUnreadable | None = None
 
     def __post_init__(self) -> None:
-        self.remembered = FileRestoreMarkers(self.folder)
+        self.remembered = FileDatabaseNotes(self.folder)
         self.control = self.process(self.remembered)
 
-    def process(self, remembered: FileRestoreMarkers | None = None) -> HaltWatcher:
+    def process(self, remembered: FileDatabaseNotes | None = None) -> HaltWatcher:
         """Another process of the same machine."""
-        vault = remembered or FileRestoreMarkers(self.folder)
+        vault = remembered or FileDatabaseNotes(self.folder)
         return HaltWatcher(self.database, self.chains, vault, "host:1", self.mend, lambda: self.now)
 
     async def mend(self, lineages: Collection[UUID]) -> None:
@@ -196,7 +196,7 @@ async def test_an_answer_is_as_old_as_its_question(scene: Scene, monkeypatch: py
     """An answer that took three seconds says what was true three seconds ago, and permits nothing."""
     ask = scene.database.query_halts_and_check_memory
 
-    async def slowly(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> HaltAnswer:
+    async def slowly(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> DatabaseHaltState:
         scene.now += 3
         return await ask(seals, heads, witnesses)
 
@@ -210,7 +210,7 @@ async def test_it_asks_until_told_to_stop(scene: Scene, monkeypatch: pytest.Monk
     monkeypatch.setattr(module, "PERIOD", 0.001)
     stop, ask = asyncio.Event(), scene.database.query_halts_and_check_memory
 
-    async def asked(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> HaltAnswer:
+    async def asked(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> DatabaseHaltState:
         if len(scene.database.asked) == 3:
             stop.set()
         scene.database.error = None if scene.database.asked else TimeoutError()
@@ -223,11 +223,11 @@ async def test_it_asks_until_told_to_stop(scene: Scene, monkeypatch: pytest.Monk
 
 
 BACK = {
-    "the seal is missing": HaltAnswer((), ONE, frozenset(), 4, {4: "four"}),
-    "all seals are missing": HaltAnswer((), ONE, frozenset(), 0, {}),
-    "the seal is another one": HaltAnswer((), ONE, frozenset(), 6, {5: "not five", 6: "six"}),
-    "another database": HaltAnswer((), TWO, frozenset(), 5, {5: "five"}),
-    "another database that goes on for a third": HaltAnswer((), TWO, frozenset({THREE}), 5, {5: "five"}),
+    "the seal is missing": DatabaseHaltState((), ONE, frozenset(), 4, {4: "four"}),
+    "all seals are missing": DatabaseHaltState((), ONE, frozenset(), 0, {}),
+    "the seal is another one": DatabaseHaltState((), ONE, frozenset(), 6, {5: "not five", 6: "six"}),
+    "another database": DatabaseHaltState((), TWO, frozenset(), 5, {5: "five"}),
+    "another database that goes on for a third": DatabaseHaltState((), TWO, frozenset({THREE}), 5, {5: "five"}),
 }
 
 
@@ -243,7 +243,7 @@ async def test_a_database_that_went_back_stops_everything(scene: Scene, name: st
         assert [(halt.scope, halt.key, halt.by) for halt in scene.database.told] == [
             (HaltScope.EVERYTHING, str(ONE), "host:1")
         ]
-    assert FileRestoreMarkers(scene.folder).read_restore_marker() == SOUND.restore_marker, (
+    assert FileDatabaseNotes(scene.folder).read_last_seen_seal_marker() == SOUND.last_seen_seal_marker, (
         "what was seen is not forgotten for it"
     )
 
@@ -307,7 +307,7 @@ async def test_a_new_connection_is_met_first(scene: Scene) -> None:
     await scene.control.query_halts_and_attest()
     scene.remembered.note_committed_entry(WRITER, 7)
 
-    async def replica(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> HaltAnswer:
+    async def replica(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> DatabaseHaltState:
         return replace(SOUND, missing=frozenset(heads))
 
     await scene.control.check_new_connection(replica)
@@ -337,13 +337,13 @@ async def test_after_a_failover_everybody_who_remembers_is_waited_for(scene: Sce
 async def test_who_misses_something_does_not_say_otherwise(scene: Scene) -> None:
     """Neither while it runs nor when it ends; who misses nothing says in the end that nobody has to wait for it."""
     await scene.control.query_halts_and_attest()
-    await scene.control.deregister_process()
+    await scene.control.deregister_this_process_if_intact()
     assert scene.database.left == [scene.remembered.id]
     scene.remembered.note_committed_entry(WRITER, 7)
     scene.database.answer = replace(SOUND, missing=frozenset({(WRITER, 7)}), attested=False)
     scene.database.attested.clear()
     await scene.control.query_halts_and_attest()
-    await scene.control.deregister_process()
+    await scene.control.deregister_this_process_if_intact()
     assert scene.database.attested == []
     assert len(scene.database.left) == 1
 
@@ -354,11 +354,11 @@ async def test_a_running_process_accepts_the_new_lineage(scene: Scene) -> None:
     scene.remembered.note_committed_entry(WRITER, 7)
     scene.database.answer = replace(BACK["the seal is missing"], missing=frozenset({(WRITER, 7)}))
     await scene.control.query_halts_and_attest()
-    begun = HaltAnswer((), TWO, frozenset({ONE}), 4, {4: "four"})
+    begun = DatabaseHaltState((), TWO, frozenset({ONE}), 4, {4: "four"})
     scene.database.answer = begun
     await scene.control.query_halts_and_attest()
     assert scene.halted() is None
-    assert FileRestoreMarkers(scene.folder).read_restore_marker() == begun.restore_marker
+    assert FileDatabaseNotes(scene.folder).read_last_seen_seal_marker() == begun.last_seen_seal_marker
     new = scene.process()
     await new.query_halts_and_attest()
     assert new.mailing_halt_reason("acme", ONE) is None
@@ -371,9 +371,9 @@ async def test_one_that_slept_through_it_accepts_it_too(scene: Scene) -> None:
     """A process that was frozen while the database went back and was started again begins new chains."""
     await scene.control.query_halts_and_attest()
     scene.remembered.note_committed_entry(WRITER, 7)
-    scene.database.answer = HaltAnswer((), TWO, frozenset({ONE}), 1, {1: "one"}, frozenset({(WRITER, 7)}))
-    scene.closed = RestoreMarkerUnreadable("give this user the right to read MAILER_DATA")
-    with pytest.raises(RestoreMarkerUnreadable):
+    scene.database.answer = DatabaseHaltState((), TWO, frozenset({ONE}), 1, {1: "one"}, frozenset({(WRITER, 7)}))
+    scene.closed = DatabaseNotesUnreadable("give this user the right to read MAILER_DATA")
+    with pytest.raises(DatabaseNotesUnreadable):
         await scene.control.query_halts_and_attest()
     assert (scene.halted(), len(scene.database.attested)) == (WAITING, 1), "nothing goes before it is made again"
     scene.closed = None
@@ -386,9 +386,9 @@ async def test_one_that_slept_through_it_accepts_it_too(scene: Scene) -> None:
 
 async def test_without_a_seal_the_lineage_is_remembered(scene: Scene) -> None:
     """Before the first seal there is only the lineage to know a database by."""
-    scene.database.answer = HaltAnswer((), ONE, frozenset(), 0, {})
+    scene.database.answer = DatabaseHaltState((), ONE, frozenset(), 0, {})
     await scene.control.query_halts_and_attest()
-    assert FileRestoreMarkers(scene.folder).read_restore_marker() == RestoreMarker(ONE)
+    assert FileDatabaseNotes(scene.folder).read_last_seen_seal_marker() == LastSeenSealMarker(ONE)
     assert scene.database.asked[-1][0] == frozenset()
     scene.database.answer = BACK["another database"]
     await scene.control.query_halts_and_attest()

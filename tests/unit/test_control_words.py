@@ -9,9 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 
 import mailer.pipeline.halt_watcher as module
+from mailer.pipeline.database_notes import FileDatabaseNotes
 from mailer.pipeline.halt_watcher import NOBODY_TO_ASK
-from mailer.pipeline.restore_marker import FileRestoreMarkers
-from mailer.ports.halts import HaltAnswer, Head, RestoreMarkerUnreadable
+from mailer.ports.halts import DatabaseHaltState, DatabaseNotesUnreadable, Head
 from tests.unit.test_control import Scene
 
 
@@ -27,7 +27,7 @@ async def test_questions_that_fail_are_said_once(scene: Scene, monkeypatch: pyte
     stop, errors = asyncio.Event(), [TimeoutError(), TimeoutError(), OSError(), None, None, OSError()]
     ask = scene.database.query_halts_and_check_memory
 
-    async def asked(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> HaltAnswer:
+    async def asked(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> DatabaseHaltState:
         scene.database.error = errors.pop(0)
         if not errors:
             stop.set()
@@ -54,10 +54,10 @@ async def test_what_may_not_be_read_is_said_to_who_asks_whether_it_works(
         said.append(problem)
         stop.set()
 
-    def closed(self: FileRestoreMarkers) -> None:
-        raise RestoreMarkerUnreadable("give this user the right to read MAILER_DATA")
+    def closed(self: FileDatabaseNotes) -> None:
+        raise DatabaseNotesUnreadable("give this user the right to read MAILER_DATA")
 
-    monkeypatch.setattr(FileRestoreMarkers, "read_last_committed_entries", closed)
+    monkeypatch.setattr(FileDatabaseNotes, "read_last_committed_entries", closed)
     scene.control.report = report
     await asyncio.wait_for(scene.control.poll_until_stopped(stop), 10)
     assert said == ["give this user the right to read MAILER_DATA"]

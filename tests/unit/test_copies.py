@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.pipeline.deduplication import keys_allowed_once_per_window, row_marked_as_copy, split_into_windows
+from mailer.pipeline.deduplication import keys_allowed_once_per_window, mark_row_as_copy_or_none, split_into_windows
 from mailer.policy.standing import Standing
-from mailer.ports.deliveries import IN_DOUBT, DeliveryRow, DeliveryState, SharedTextCarrier
+from mailer.ports.deliveries import IN_DOUBT, DeliveryRow, DeliveryState, RecipientCarryingSharedText
 from tests.presses import press_of
 
 MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")
@@ -25,7 +25,9 @@ def row(number: int) -> DeliveryRow:
 @pytest.mark.parametrize("state", DeliveryState)
 def test_it_is_a_copy_only_if_the_other_goes_out(state: DeliveryState) -> None:
     """Whoever does not get the mail keeps nobody else from it."""
-    found = row_marked_as_copy(row(2), SharedTextCarrier(1, 1, state, None, ""), {}, NOW, each_told=False)
+    found = mark_row_as_copy_or_none(
+        row(2), RecipientCarryingSharedText(1, 1, state, None, ""), {}, NOW, each_told=False
+    )
     assert (found.standing.copy_of if found else None) == (1 if state in GOES_OUT else None)
     assert found is None or found.standing.copy_known_at is None
 
@@ -35,7 +37,9 @@ def test_where_each_is_told_a_copy_counts_once_it_was_handed_over(state: Deliver
     """Until then, it is looked at again when the other one is offered again."""
     later = NOW + timedelta(hours=1)
     for due_at in (None, later):
-        found = row_marked_as_copy(row(2), SharedTextCarrier(1, 1, state, due_at, ""), {}, NOW, each_told=True)
+        found = mark_row_as_copy_or_none(
+            row(2), RecipientCarryingSharedText(1, 1, state, due_at, ""), {}, NOW, each_told=True
+        )
         assert found is not None
         assert found.standing.copy_known_at == (None if state is DeliveryState.HANDED_OVER else due_at or NOW)
 
@@ -43,8 +47,8 @@ def test_where_each_is_told_a_copy_counts_once_it_was_handed_over(state: Deliver
 @pytest.mark.parametrize("each_told", [False, True])
 def test_what_may_have_arrived_for_ever_is_a_copy_where_not_each_is_told(each_told: bool) -> None:
     """Optional mail that ended in doubt may lie in the mailbox already; in mandatory mail the other gets theirs."""
-    found = row_marked_as_copy(
-        row(2), SharedTextCarrier(1, 1, DeliveryState.FAILED, None, IN_DOUBT), {}, NOW, each_told=each_told
+    found = mark_row_as_copy_or_none(
+        row(2), RecipientCarryingSharedText(1, 1, DeliveryState.FAILED, None, IN_DOUBT), {}, NOW, each_told=each_told
     )
     assert (found is None) == each_told
 
@@ -53,8 +57,8 @@ def test_what_was_just_done_is_newer_than_what_was_read() -> None:
     """The claim's own moves go over the states that it read."""
     fates = {(MAILING, 1): DeliveryState.CLAIMED}
     assert (
-        row_marked_as_copy(
-            row(2), SharedTextCarrier(1, 1, DeliveryState.INTENDED, None, ""), fates, NOW, each_told=False
+        mark_row_as_copy_or_none(
+            row(2), RecipientCarryingSharedText(1, 1, DeliveryState.INTENDED, None, ""), fates, NOW, each_told=False
         )
         is None
     )
@@ -63,7 +67,9 @@ def test_what_was_just_done_is_newer_than_what_was_read() -> None:
 def test_nobody_is_a_copy_of_their_own() -> None:
     """Whoever carried the text before and comes again carries it again."""
     assert (
-        row_marked_as_copy(row(1), SharedTextCarrier(1, 1, DeliveryState.DEFERRED, None, ""), {}, NOW, each_told=False)
+        mark_row_as_copy_or_none(
+            row(1), RecipientCarryingSharedText(1, 1, DeliveryState.DEFERRED, None, ""), {}, NOW, each_told=False
+        )
         is None
     )
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from mailer.policy.category import CATEGORIES
 from mailer.policy.consent_validity import write_consent_days
 from mailer.policy.deciding import ASKED, SEND, collect_decision_facts, decide, explain_decision
-from mailer.policy.decision import Decision, Divert, Hold, Mailing, Send, Suppress
-from mailer.policy.expected_mail import missing_basis_fields
+from mailer.policy.decision_types import Decision, Divert, Hold, Mailing, Send, Suppress
+from mailer.policy.expected_mail import missing_fields_for_promotions
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, SendingHours
@@ -313,7 +313,7 @@ def test_an_unknown_basis(lacks: dict[str, Any], known: bool) -> None:
     assert [reason(decided(name, asked)) for name in ("promotional", "newsletter")] == [unknown, None]
     assert [reason(decided(name, standing)) for name in ("account", "notification")] == [None, None]
     named = {"source": "source", "collected_under": "policy_version"}
-    assert missing_basis_fields(POLICY, standing) == (() if known else tuple(named[name] for name in lacks))
+    assert missing_fields_for_promotions(POLICY, standing) == (() if known else tuple(named[name] for name in lacks))
     for category in ("account", "breach", "rights", "policy_change", "business_transition"):
         assert isinstance(decided(category, standing), Send)
 

@@ -8,7 +8,7 @@ import pytest
 
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import ASKED, collect_decision_facts, explain_decision
-from mailer.policy.decision import DecisionFacts, Hold, Send, Suppress
+from mailer.policy.decision_types import DecisionFacts, Hold, Send, Suppress
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, SendingHours

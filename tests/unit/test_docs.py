@@ -18,10 +18,10 @@ from mailer.cli import app
 from mailer.cli.policy_causes import shipped_policy
 from mailer.events import parse_event
 from mailer.policy.cause_table import CAUSES, decisions_by_category
-from mailer.policy.decision import EXPIRED
-from mailer.policy.policy_library import parse_policies
+from mailer.policy.decision_types import EXPIRED
+from mailer.policy.policy_library import parse_policies_in_force
 from mailer.policy.reason_explanations import REASONS
-from mailer.rendering.event_checks import check_event
+from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.template_library import TemplateLibrary
 from mailer.settings import Settings
 from scripts.publish_reference import pages
@@ -62,7 +62,10 @@ def test_every_event_can_be_mailed() -> None:
     events = [block for text in TEXTS.values() for block in blocks(text, "json") if '"template"' in block]
     assert events, "the README shows an event"
     for event in events:
-        assert check_event(parse_event(event), policies(), templates()).name == json.loads(event)["template"]
+        assert (
+            check_event_and_get_template(parse_event(event), policies(), templates()).name
+            == json.loads(event)["template"]
+        )
 
 
 def test_every_setting_is_documented() -> None:
@@ -173,8 +176,12 @@ def test_the_first_brand_can_be_mailed(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     assert CliRunner().invoke(app, shlex.split(command)[1:]).exit_code == 0
     file = tmp_path / "policies" / "harbor.toml"
-    made = parse_policies({str(file): file.read_text("utf-8")}, datetime.now(UTC).date())
+    made = parse_policies_in_force({str(file): file.read_text("utf-8")}, datetime.now(UTC).date())
     events = re.findall(r"^cat >[\w-]+\.json <<'END'\n(.*?)^END$", tutorial, re.MULTILINE | re.DOTALL)
     assert len(events) == 3
     library = TemplateLibrary.load_library(tmp_path / "templates", made)
-    assert [check_event(parse_event(event), made, library).name for event in events] == ["welcome", "weekly", "weekly"]
+    assert [check_event_and_get_template(parse_event(event), made, library).name for event in events] == [
+        "welcome",
+        "weekly",
+        "weekly",
+    ]

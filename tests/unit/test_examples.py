@@ -12,8 +12,8 @@ from mailer import bundled_files
 from mailer.actions.recipient_import import ImportCounts, RejectedLine, import_recipients
 from mailer.embedded.demo import ADA, BEN, BRANDS, GONE, QUIET
 from mailer.events import Audience, MessageEvent, People, Refs, parse_event
-from mailer.ports.recipient_import import ImportRow
-from mailer.rendering.event_checks import check_event
+from mailer.ports.recipient_import import RecipientImportRow
+from mailer.rendering.event_checks import check_event_and_get_template
 from tests.factories import policies, templates
 
 EXAMPLES = bundled_files.bundled_folder("examples")
@@ -27,9 +27,9 @@ class Importer:
     """Keeps what it is given."""
 
     def __init__(self) -> None:
-        self.rows: list[ImportRow] = []
+        self.rows: list[RecipientImportRow] = []
 
-    async def import_recipients(self, rows: Sequence[ImportRow]) -> None:
+    async def import_recipients(self, rows: Sequence[RecipientImportRow]) -> None:
         """See the port."""
         self.rows += rows
 
@@ -39,7 +39,7 @@ def events() -> Iterator[MessageEvent]:
     return (parse_event(file.read_bytes()) for file in EVENTS)
 
 
-async def imported(brand: str) -> tuple[ImportCounts, list[ImportRow], list[RejectedLine]]:
+async def imported(brand: str) -> tuple[ImportCounts, list[RecipientImportRow], list[RejectedLine]]:
     """The example recipients, imported for a brand."""
     importer = Importer()
     rejected: list[RejectedLine] = []
@@ -52,7 +52,7 @@ async def imported(brand: str) -> tuple[ImportCounts, list[ImportRow], list[Reje
 def test_every_example_event_is_admitted(file: Path) -> None:
     """The shipped templates and policies take it: its category is the template's, and no value is missing."""
     event = parse_event(file.read_bytes())
-    template = check_event(event, policies(), templates())
+    template = check_event_and_get_template(event, policies(), templates())
     assert (template.brand, template.category) == (event.brand, event.category)
 
 

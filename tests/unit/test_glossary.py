@@ -7,7 +7,7 @@ import typer
 
 from mailer.cli import app
 from mailer.policy.category import CATEGORIES, Lane
-from mailer.policy.decision import Divert, Hold, Send, Suppress
+from mailer.policy.decision_types import Divert, Hold, Send, Suppress
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "glossary.md").read_text("utf-8")

@@ -4,8 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.policy.identity import ITSELF, MAX_NAME, Identity, IdentityKind, identity_or_none, parse_person_identity
-from mailer.ports.broker import BrokerMessage, HeaderName, publisher_identity
+from mailer.policy.publisher_and_staff_identity import (
+    ITSELF,
+    MAX_NAME,
+    Identity,
+    IdentityKind,
+    identity_or_none,
+    parse_person_identity,
+)
+from mailer.ports.broker import BrokerMessage, HeaderName, publisher_identity_of_message
 
 NAMES = st.text(min_size=1, max_size=60).filter(
     lambda text: text.isprintable() and text == text.strip() and len(text.encode("utf-8", "replace")) <= MAX_NAME
@@ -87,5 +94,5 @@ def test_a_name_with_a_colon_is_a_persons() -> None:
 )
 def test_who_published_a_message(user: str | None, headers: dict[str, str], publisher: str | None) -> None:
     """As we noted it, or as the broker validated it; what is no identity is nobody."""
-    found = publisher_identity(BrokerMessage(b"", "a.b", None, headers, user))
+    found = publisher_identity_of_message(BrokerMessage(b"", "a.b", None, headers, user))
     assert found == (publisher and Identity.parse_identity(publisher))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mailer.actions.csv_rows import CsvHeaderRefused
+from mailer.actions.csv_reading import CsvHeaderRefused
 from mailer.actions.recipient_import import (
     CHUNK,
     ImportCounts,
@@ -13,7 +13,7 @@ from mailer.actions.recipient_import import (
     refusal_without_suppressions,
 )
 from mailer.policy.policy_file import Policy
-from mailer.ports.recipient_import import ImportRow
+from mailer.ports.recipient_import import RecipientImportRow
 from tests.factories import policies
 
 POLICY = policies()["interpals"]
@@ -23,9 +23,9 @@ POLICY = policies()["interpals"]
 class Importer:
     """Keeps what is written."""
 
-    chunks: list[list[ImportRow]] = field(default_factory=list)
+    chunks: list[list[RecipientImportRow]] = field(default_factory=list)
 
-    async def import_recipients(self, rows: Sequence[ImportRow]) -> None:
+    async def import_recipients(self, rows: Sequence[RecipientImportRow]) -> None:
         """Keeps a chunk."""
         self.chunks.append(list(rows))
 
@@ -47,7 +47,7 @@ class Import:
         )
 
     @property
-    def rows(self) -> list[ImportRow]:
+    def rows(self) -> list[RecipientImportRow]:
         """All that was written."""
         return [row for chunk in self.importer.chunks for row in chunk]
 
@@ -267,7 +267,7 @@ async def test_a_write_that_fails_ends_the_import() -> None:
     """While a chunk is written the next one is read already; it is not written after one that failed."""
 
     class Failing(Importer):
-        async def import_recipients(self, rows: Sequence[ImportRow]) -> None:
+        async def import_recipients(self, rows: Sequence[RecipientImportRow]) -> None:
             await super().import_recipients(rows)
             raise ConnectionError("the database is away")
 

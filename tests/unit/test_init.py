@@ -13,7 +13,7 @@ import pytest
 from mailer import cli
 from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy
-from mailer.policy.policy_library import parse_policies
+from mailer.policy.policy_library import parse_policies_in_force
 from mailer.rendering.template_library import TemplateLibrary
 from mailer.trial.sample_people import single_trait_people
 from mailer.trial.trial_run import HOLDS, try_brand
@@ -46,7 +46,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def loaded(folder: Path) -> tuple[Policy, TemplateLibrary]:
     """The policy and the templates of harbor, as a process reads them."""
     file = folder / "policies" / "harbor.toml"
-    policies: Mapping[str, Policy] = parse_policies({str(file): file.read_text("utf-8")}, datetime.now(UTC).date())
+    policies: Mapping[str, Policy] = parse_policies_in_force(
+        {str(file): file.read_text("utf-8")}, datetime.now(UTC).date()
+    )
     return policies["harbor"], TemplateLibrary.load_library(folder / "templates", policies)
 
 
@@ -137,7 +139,7 @@ def test_names_of_all_kinds_are_written_as_they_are(here: Path) -> None:
     assert run("init", "hafen-nord", *given, "--locales", "de") == 0
     said = tomllib.loads((here / "policies" / "hafen-nord.toml").read_text("utf-8"))
     assert (said["name"], said["controller"]["name"], said["default_locale"]) == (name, company, "de")
-    policies = parse_policies(
+    policies = parse_policies_in_force(
         {"hafen": (here / "policies" / "hafen-nord.toml").read_text("utf-8")}, datetime.now(UTC).date()
     )
     templates = TemplateLibrary.load_library(here / "templates", policies)

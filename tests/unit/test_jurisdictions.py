@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from mailer.bundled_files import read_toml_files
 from mailer.cli import app
 from mailer.policy.countries import COUNTRIES
-from mailer.policy.decision import Send
+from mailer.policy.decision_types import Send
 from mailer.policy.jurisdiction import (
     DEMANDS,
     JurisdictionError,

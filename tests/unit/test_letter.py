@@ -3,7 +3,7 @@
 import pytest
 
 from mailer.events import Person
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage
 from mailer.processors.smtp_transaction import (
     SmtpExtensions,

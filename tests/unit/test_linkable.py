@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mailer.events import EventRefused, validate_event
 from mailer.rendering.autolinks import has_autolink, texts_and_keys_in_json
-from mailer.rendering.event_checks import check_event
+from mailer.rendering.event_checks import check_event_and_get_template
 from tests.factories import templates
 from tests.template_files import POLICIES
 
@@ -211,7 +211,7 @@ def refusals(name: str, context: dict[str, Any], brand: str = "paltalk-2006", **
     event = {"v": 1, "id": "1", "brand": brand, "category": template.category, "template": name}
     event |= {"to": {"people": [SAM]}, "reason": "Because", "context": {**template.example, **context}, **changes}
     try:
-        check_event(validate_event(event), POLICIES, TEMPLATES)
+        check_event_and_get_template(validate_event(event), POLICIES, TEMPLATES)
     except EventRefused as error:
         return list(error.problems)
     return []

@@ -28,22 +28,22 @@ NOW = datetime(2026, 3, 1, 12, 30, 0, 5, tzinfo=UTC)
 EVERY: dict[str, tuple[Callable[[SignedLinks], str], Callable[[SignedLinks, str], object], object]] = {
     "u": (
         lambda links: links.unsubscribe_link(UnsubscribeToken("brand", 7, "newsletter")),
-        lambda links, text: links.read_unsubscribe(text),
+        lambda links, text: links.read_unsubscribe_token(text),
         UnsubscribeToken("brand", 7, "newsletter"),
     ),
     "o": (
         lambda links: links.pixel_url(OpenToken(MAILING, "ab", 7)),
-        lambda links, text: links.read_open(text),
+        lambda links, text: links.read_open_token(text),
         OpenToken(MAILING, "ab", 7),
     ),
     "c": (
         lambda links: links.click_url(ClickToken(MAILING, "https://shop.example/?a=b", "ab", 7)),
-        lambda links, text: links.read_click(text),
+        lambda links, text: links.read_click_token(text),
         ClickToken(MAILING, "https://shop.example/?a=b", "ab", 7),
     ),
     "confirm": (
-        lambda links: links.confirm_link(ConfirmToken("brand", 7, MAILING, 3)),
-        lambda links, text: links.read_confirm(text),
+        lambda links: links.confirmation_link(ConfirmToken("brand", 7, MAILING, 3)),
+        lambda links, text: links.read_confirm_token(text),
         ConfirmToken("brand", 7, MAILING, 3),
     ),
     "preferences": (
@@ -73,7 +73,7 @@ def test_unsubscribe_reads_back(
     token = UnsubscribeToken(brand, recipient_id, category, mailing_id, generation)
     url = LINKS.unsubscribe_link(token)
     assert url.startswith(f"{URL}/u/")
-    assert LINKS.read_unsubscribe(token_of(url)) == token
+    assert LINKS.read_unsubscribe_token(token_of(url)) == token
 
 
 @given(st.uuids(), NONCES, st.none() | IDS)
@@ -82,15 +82,15 @@ def test_pixel_reads_back(mailing_id: UUID, nonce: str | None, recipient_id: int
     token = OpenToken(mailing_id, nonce, recipient_id)
     url = LINKS.pixel_url(token)
     assert url.startswith(f"{URL}/o/")
-    assert LINKS.read_open(token_of(url)) == token
-    assert LINKS.read_open(token_of(url).removesuffix(".gif")) == token
+    assert LINKS.read_open_token(token_of(url)) == token
+    assert LINKS.read_open_token(token_of(url).removesuffix(".gif")) == token
 
 
 @given(st.uuids(), st.text("abc/?&=%:ä😀", max_size=400), NONCES, st.none() | IDS)
 def test_click_reads_back(mailing_id: UUID, path: str, nonce: str | None, recipient_id: int | None) -> None:
     """A tracked link leads where it was made to lead, and counts what a pixel would."""
     token = ClickToken(mailing_id, f"https://shop.example/{path}", nonce, recipient_id)
-    assert LINKS.read_click(token_of(LINKS.click_url(token))) == token
+    assert LINKS.read_click_token(token_of(LINKS.click_url(token))) == token
 
 
 def test_the_longest_url_is_read_back() -> None:
@@ -101,7 +101,7 @@ def test_the_longest_url_is_read_back() -> None:
         MAILING, longest.ljust(MAX_URL - (len(longest.encode()) - len(longest)), "x"), "f" * 32, 2**63 - 1
     )
     assert len(token.url.encode()) == MAX_URL
-    assert LINKS.read_click(token_of(LINKS.click_url(token))) == token
+    assert LINKS.read_click_token(token_of(LINKS.click_url(token))) == token
     with pytest.raises(ValueError, match="at most"):
         LINKS.click_url(ClickToken(MAILING, token.url + "x"))
 
@@ -152,21 +152,21 @@ def test_bounce_address_reads_back(mailing_id: UUID, recipient_id: int) -> None:
     assert len(local.encode("ascii")) <= 64
     assert local.startswith("b+")
     for seen in (address, address.upper(), address.replace("bounce.example", "BOUNCE.example")):
-        assert LINKS.read_bounce(seen) == BounceToken(mailing_id, recipient_id)
+        assert LINKS.read_return_path(seen) == BounceToken(mailing_id, recipient_id)
 
 
 @given(st.text(max_size=200))
 def test_garbage_is_nothing(text: str) -> None:
     """No text that we have not signed is read as anything, and none raises."""
     assert [read(LINKS, text) for _, read, _ in EVERY.values()] == [None] * len(EVERY)
-    assert LINKS.read_bounce(text) is None
+    assert LINKS.read_return_path(text) is None
 
 
 @pytest.mark.parametrize("text", ["x" * 10_000, ".".join("a" * 5000), "", ".", "b+@", "b+" + "a" * 58, "\ud800", "é.é"])
 def test_awkward_garbage_is_nothing(text: str) -> None:
     """Long, empty and unencodable tokens are read as nothing."""
     assert [read(LINKS, text) for _, read, _ in EVERY.values()] == [None] * len(EVERY)
-    assert LINKS.read_bounce(f"{text}@bounce.example") is None
+    assert LINKS.read_return_path(f"{text}@bounce.example") is None
 
 
 @given(st.data())
@@ -176,19 +176,19 @@ def test_any_change_breaks_a_token(data: st.DataObject) -> None:
     token = token_of(LINKS.unsubscribe_link(UnsubscribeToken("brand", 1, "newsletter", mailing_id)))
     place = data.draw(st.integers(0, len(token) - 2))
     other = "A" if token[place] != "A" else "B"
-    assert LINKS.read_unsubscribe(token[:place] + other + token[place + 1 :]) is None
+    assert LINKS.read_unsubscribe_token(token[:place] + other + token[place + 1 :]) is None
     local, _, domain = LINKS.bounce_address(mailing_id, 1, "d.example").partition("@")
     place = data.draw(st.integers(2, len(local) - 2))
     other = "a" if local[place] != "a" else "b"
-    assert LINKS.read_bounce(f"{local[:place]}{other}{local[place + 1 :]}@{domain}") is None
+    assert LINKS.read_return_path(f"{local[:place]}{other}{local[place + 1 :]}@{domain}") is None
 
 
 def test_a_press_is_undone_by_its_own_value_only() -> None:
     """The value of the undo button names one press, and is no link's token."""
     press = UndoToken("brand", 7, 12, NOW)
     value = LINKS.sign_undo_token(press)
-    assert LINKS.read_undo(value) == press
-    assert LINKS.read_undo(token_of(LINKS.preferences_link(PreferencesToken("brand", 7)))) is None
+    assert LINKS.read_undo_token(value) == press
+    assert LINKS.read_undo_token(token_of(LINKS.preferences_link(PreferencesToken("brand", 7)))) is None
     assert [read(LINKS, value) for _, read, _ in EVERY.values()] == [None] * len(EVERY)
 
 
@@ -239,13 +239,13 @@ def test_links_survive_rotation_and_end_with_their_key() -> None:
     before, after, without = SignedLinks(URL, ["a"]), SignedLinks(URL, ["b", "a"]), SignedLinks(URL, ["b"])
     token, mailing_id = UnsubscribeToken("brand", 7, "newsletter"), uuid4()
     old, new = token_of(before.unsubscribe_link(token)), token_of(after.unsubscribe_link(token))
-    assert after.read_unsubscribe(old) == token
-    assert without.read_unsubscribe(old) is None
-    assert without.read_unsubscribe(new) == token
-    assert before.read_unsubscribe(new) is None
+    assert after.read_unsubscribe_token(old) == token
+    assert without.read_unsubscribe_token(old) is None
+    assert without.read_unsubscribe_token(new) == token
+    assert before.read_unsubscribe_token(new) is None
     bounce = before.bounce_address(mailing_id, 7, "d.example")
-    assert after.read_bounce(bounce) == BounceToken(mailing_id, 7)
-    assert without.read_bounce(bounce) is None
+    assert after.read_return_path(bounce) == BounceToken(mailing_id, 7)
+    assert without.read_return_path(bounce) is None
 
 
 @given(st.uuids(), IDS)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mailer.events import EventRefused, MessageEvent, validate_event
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage
 from mailer.processors.smtp_transaction import SmtpExtensions, SmtpTransaction, compose_transaction_or_outcome
 from mailer.rendering.template_library import SAMPLE

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.people_in_dead_letters import _CHARSETS, key_of_address, key_of_ref, person_keys_in_body
+from mailer.postgres.person_keys_in_bodies import _CHARSETS, key_of_address_hash, key_of_ref, person_keys_in_body
 
 HASHER = AddressHasher("a key of these tests and of nothing else")
 ADDRESS = "ada.lovelace@example.org"
@@ -20,7 +20,7 @@ KEY = "interpals.newsletter"
 
 def is_named(body: bytes, address: str = ADDRESS, routing_key: str = KEY) -> bool:
     """Tells whether an erasure of an address finds a body."""
-    return key_of_address(HASHER.hash_address(address)) in person_keys_in_body(body, routing_key, HASHER)
+    return key_of_address_hash(HASHER.hash_address(address)) in person_keys_in_body(body, routing_key, HASHER)
 
 
 def has_ref(body: bytes, ref: str = REF, brand: str = "interpals", routing_key: str = KEY) -> bool:
@@ -124,7 +124,7 @@ def test_an_unusual_address_is_found(body: bytes, address: str) -> None:
 
 def test_who_is_named_beside_the_body_is_found() -> None:
     """A publisher may make its ids and routing keys of addresses."""
-    key = key_of_address(HASHER.hash_address(ADDRESS))
+    key = key_of_address_hash(HASHER.hash_address(ADDRESS))
     assert key in person_keys_in_body(b"", KEY, HASHER, f"welcome-to/{ADDRESS}")
     assert key in person_keys_in_body(b"", f"interpals.{ADDRESS}".replace("interpals.", "interpals/"), HASHER)
 

@@ -11,7 +11,7 @@ import pytest
 from mailer import bundled_files
 from mailer.policy.address_sources import KINDS
 from mailer.policy.policy_file import Policy, PolicyError, parse_policy
-from mailer.policy.policy_library import parse_policies
+from mailer.policy.policy_library import parse_policies_in_force
 from mailer.policy.switches import ORDER
 from mailer.policy.unmet_needs import find_unmet_needs
 
@@ -291,7 +291,7 @@ def versions(newer: str) -> dict[str, str]:
 
 def test_a_later_version_owes_what_an_earlier_one_promised() -> None:
     """A trait that was promised to people of an earlier version is not dropped; their switches stay their own."""
-    parse_policies(versions(""), TODAY)
-    parse_policies(versions('promo_basis = "opt_in" -> promo_basis = "opt_out"'), TODAY)
+    parse_policies_in_force(versions(""), TODAY)
+    parse_policies_in_force(versions('promo_basis = "opt_in" -> promo_basis = "opt_out"'), TODAY)
     with pytest.raises(PolicyError, match=r"2\.toml:\d+: .*\.confirmed .* old-1 of version 1 needs"):
-        parse_policies(versions("confirmed = true -> confirmed = false"), TODAY)
+        parse_policies_in_force(versions("confirmed = true -> confirmed = false"), TODAY)

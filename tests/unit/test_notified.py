@@ -5,14 +5,14 @@ from datetime import date
 
 import pytest
 
-from mailer.policy.version_changes import VersionChange, VersionNotice
-from mailer.policy.version_notices import NoticeMailing, examine_notice
+from mailer.policy.version_changes import GivenVersionNotice, VersionChange
+from mailer.policy.version_notice_check import NoticeMailingProgress, examine_notice
 
 DAY, EFFECTIVE, TODAY = date(2026, 5, 1), date(2026, 6, 1), date(2026, 7, 1)
 SENT, DEAD, LEFT_OUT = ("handed_over", ""), ("suppressed", "address_dead"), ("not_addressed", "")
-NOTICE = VersionNotice(kind="mailing", reference="policy-2026", day=DAY)
+NOTICE = GivenVersionNotice(kind="mailing", reference="policy-2026", day=DAY)
 CHANGE = VersionChange("acme", "2024", "2026", EFFECTIVE, (), NOTICE)
-TOLD = NoticeMailing("policy_change", "finished", DAY, {SENT: 98, DEAD: 2, ("known_later", ""): 7})
+TOLD = NoticeMailingProgress("policy_change", "finished", DAY, {SENT: 98, DEAD: 2, ("known_later", ""): 7})
 
 
 def test_a_mailing_that_reached_everybody_is_told_in_numbers() -> None:
@@ -41,7 +41,7 @@ def test_a_mailing_that_reached_everybody_is_told_in_numbers() -> None:
         (replace(TOLD, counts={}), "it reached 0 of 0 accounts"),
     ],
 )
-def test_a_mailing_that_is_no_notice_is_a_fault(told: NoticeMailing | None, words: str) -> None:
+def test_a_mailing_that_is_no_notice_is_a_fault(told: NoticeMailingProgress | None, words: str) -> None:
     """Each way in which a mailing that is named has told nobody, not everybody, or too late."""
     found = examine_notice(CHANGE, told, TODAY)
     assert (found.is_fault, words in found.words) == (True, True), found.words

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.processors.connection_errors import NoConnectionReason
 from mailer.processors.connection_pool import ConnectionPool

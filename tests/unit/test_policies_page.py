@@ -13,13 +13,13 @@ from mailer.policy.jurisdiction import LawByCountry, parse_jurisdiction
 from mailer.policy.policy_file import Policy, PolicyError, parse_policy
 from mailer.policy.policy_file_errors import MESSAGES
 from mailer.policy.policy_key_types import FrequencyCap
-from mailer.policy.policy_library import parse_policies
+from mailer.policy.policy_library import parse_policies_in_force
 from mailer.policy.policy_sections import CategoryTerms, Controller, PrivacySeal, Senders, SendingHours
 from mailer.policy.promise import CategoryNeeds, Promise, PromiseNeeds
 from mailer.policy.sending_hours import next_opening, time_zones_of_country
 from mailer.policy.switches import ORDER, SwitchFloor
 from mailer.policy.third_parties import Partner, ProcessorTerms
-from mailer.policy.version_changes import VersionNotice
+from mailer.policy.version_changes import GivenVersionNotice
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "policies.md").read_text("utf-8")
@@ -82,7 +82,7 @@ def provoked(patch: str, message: str) -> str:
     if "my-brand-2.toml" in message:
         texts = {"my-brand.toml": DEFAULT, "my-brand-2.toml": patched(patch)}
     with pytest.raises(PolicyError) as refused:
-        parse_policies(texts, TODAY, ELSEWHERE if "Elsewhere" in message else None)
+        parse_policies_in_force(texts, TODAY, ELSEWHERE if "Elsewhere" in message else None)
     return str(refused.value)
 
 
@@ -112,7 +112,7 @@ def test_every_key_is_on_the_page() -> None:
         Partner,
         Promise,
         PrivacySeal,
-        VersionNotice,
+        GivenVersionNotice,
     ):
         for field, info in model.model_fields.items():
             name = info.alias or field

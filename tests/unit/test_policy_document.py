@@ -11,7 +11,7 @@ from mailer import bundled_files
 from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy, PolicyError, parse_policy
 from mailer.policy.policy_file_errors import describe_validation_error
-from mailer.policy.policy_library import parse_policies
+from mailer.policy.policy_library import parse_policies_in_force
 from mailer.policy.switches import ORDER, is_weaker
 from mailer.policy.toml_lines import line_of
 from tests.factories import law
@@ -43,7 +43,7 @@ PROMISED = {
 
 def test_the_shipped_policies_are_good() -> None:
     """Each shipped file is a policy; the default is nobody's, and each promise has a rule or waits."""
-    policies = parse_policies(FILES, TODAY, law())
+    policies = parse_policies_in_force(FILES, TODAY, law())
     assert set(policies) == {"interpals", "paltalk-2006", "paltalk-2002", "peerstream"}
     for brand, (name, number) in PROMISED.items():
         ids = [promise.id for promise in policies[brand].promises]
@@ -53,7 +53,9 @@ def test_the_shipped_policies_are_good() -> None:
 
 def test_only_some_promises_wait() -> None:
     """Those that need pages or inbound mail may wait, and no others."""
-    waiting = {p.id for policy in parse_policies(FILES, TODAY, law()).values() for p in policy.promises if p.waits_for}
+    waiting = {
+        p.id for policy in parse_policies_in_force(FILES, TODAY, law()).values() for p in policy.promises if p.waits_for
+    }
     assert waiting == {
         *("interpals-17", "interpals-18", "interpals-21", "interpals-22"),
         *("paltalk06-16", "paltalk06-22", "paltalk06-26", "paltalk06-29", "paltalk06-30", "paltalk06-31"),
@@ -101,7 +103,7 @@ def test_every_fault_is_told_at_once() -> None:
     """Who mends a file sees all that is wrong in it, a line each, and in every file."""
     broken = BARE.replace('"opt_out"', '"x"').replace("minimum_cell = 20", "minimum_cell = 1")
     with pytest.raises(PolicyError) as refused:
-        parse_policies({"a.toml": broken, "b.toml": "brand ="}, TODAY)
+        parse_policies_in_force({"a.toml": broken, "b.toml": "brand ="}, TODAY)
     lines = str(refused.value).splitlines()
     assert [line.split(":")[0] for line in lines] == ["a.toml", "a.toml", "b.toml"]
 
@@ -185,7 +187,7 @@ def test_the_newest_version_that_has_taken_effect_is_in_force() -> None:
         "b.toml": version("2025", "2025-01-01", promo_basis="opt_in"),
         "c.toml": version("2027", "2027-01-01", partner_mail="never"),
     }
-    policy = parse_policies(files, TODAY, law())["interpals"]
+    policy = parse_policies_in_force(files, TODAY, law())["interpals"]
     assert policy.version == "2025"
     assert [policy.knows_versions(name) for name in ("2024", "2025", "2027", "2026", None)] == [
         True,
@@ -197,7 +199,7 @@ def test_the_newest_version_that_has_taken_effect_is_in_force() -> None:
     switches = policy.switches_for("2024", "US")
     assert (switches.tracking, switches.promo_basis) == ("off", "opt_in")
     assert policy.switches_for("2025", "US").tracking == "mailing"
-    assert parse_policies(files, date(2027, 1, 1))["interpals"].version == "2027"
+    assert parse_policies_in_force(files, date(2027, 1, 1))["interpals"].version == "2027"
 
 
 @pytest.mark.parametrize(
@@ -210,7 +212,7 @@ def test_the_newest_version_that_has_taken_effect_is_in_force() -> None:
 def test_versions_differ(other: str, message: str) -> None:
     """Two files with one version, or with one day, leave open which of them holds."""
     with pytest.raises(PolicyError, match=f"^{re.escape(message)}"):
-        parse_policies({"a.toml": version("2024", "2024-01-01"), "b.toml": other}, TODAY)
+        parse_policies_in_force({"a.toml": version("2024", "2024-01-01"), "b.toml": other}, TODAY)
 
 
 def test_a_brand_without_a_version_in_force_is_refused() -> None:
@@ -218,7 +220,7 @@ def test_a_brand_without_a_version_in_force_is_refused() -> None:
     with pytest.raises(
         PolicyError, match=r"^a\.toml:4: effective is 2027-01-01, and no version of interpals is in force"
     ):
-        parse_policies({"a.toml": version("2027", "2027-01-01")}, TODAY)
+        parse_policies_in_force({"a.toml": version("2027", "2027-01-01")}, TODAY)
 
 
 def test_a_copy_has_switches_of_its_own() -> None:
@@ -232,10 +234,10 @@ def test_a_copy_has_switches_of_its_own() -> None:
 
 def test_processors_and_partners_are_dated() -> None:
     """An entry holds from its first day to its last, both included."""
-    relay = parse_policies(FILES, TODAY, law())["peerstream"].processors[0]
+    relay = parse_policies_in_force(FILES, TODAY, law())["peerstream"].processors[0]
     days = (date(2015, 12, 31), date(2016, 1, 1), date(2024, 12, 31), date(2025, 1, 1))
     assert [relay.holds_on(day) for day in days] == [False, True, True, False]
-    policy = parse_policies(FILES, TODAY, law())["interpals"]
+    policy = parse_policies_in_force(FILES, TODAY, law())["interpals"]
     assert policy.find_partner("penpal-shop", date(2024, 2, 29)) is None
     assert policy.find_partner("penpal-shop", date(2024, 3, 1)) is not None
 

@@ -84,12 +84,12 @@ def tokens(message: EmailMessage, path: str) -> list[str]:
 def opened(message: EmailMessage) -> OpenToken | None:
     """What the pixel counts, None if there is none."""
     found = tokens(message, "o")
-    return LINKS.read_open(found[0]) if found else None
+    return LINKS.read_open_token(found[0]) if found else None
 
 
 def clicked(message: EmailMessage) -> set[ClickToken | None]:
     """What the links count."""
-    return {LINKS.read_click(token) for token in tokens(message, "c")}
+    return {LINKS.read_click_token(token) for token in tokens(message, "c")}
 
 
 def test_a_mailings_opens_and_clicks_are_nobodys() -> None:
@@ -170,7 +170,7 @@ def test_service_mail_is_an_update_to_some() -> None:
     assert notice["List-Id"] == "Service updates of InterPals <updates.interpals.interpals.example>"
     assert (service["List-Id"], service["List-Unsubscribe"], service["List-Unsubscribe-Post"]) == (None, None, None)
     token = notice["List-Unsubscribe"].removeprefix("<https://mail.example/u/").removesuffix(">")
-    assert LINKS.read_unsubscribe(token) == UnsubscribeToken("interpals", 7, "updates", press.facts.id, 1)
+    assert LINKS.read_unsubscribe_token(token) == UnsubscribeToken("interpals", 7, "updates", press.facts.id, 1)
     assert tokens(notice, "u") == [token, token]
     assert tokens(service, "u") == []
 
@@ -197,7 +197,7 @@ def test_the_service_itself_can_be_left() -> None:
         facts = replace(facts_of(), brand="paltalk-2002", category=category, template=name, context=context)
         press = set_up(facts, policies())
         message = printed(press, row_for(press))
-        read = {LINKS.read_unsubscribe(token) for token in tokens(message, "u")}
+        read = {LINKS.read_unsubscribe_token(token) for token in tokens(message, "u")}
         assert read == {UnsubscribeToken("paltalk-2002", 7, SERVICE, press.facts.id, 1)}
         assert len(tokens(message, "u")) == 2
         assert message["List-Unsubscribe"] is None

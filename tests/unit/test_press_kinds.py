@@ -14,7 +14,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.uuids import uuid7
-from mailer.rendering.event_checks import check_event
+from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.renderer_cache import RendererCache
 from mailer.rendering.signed_links import SignedLinks
@@ -120,6 +120,6 @@ def test_nobody_is_admitted_by_anothers_name(tmp_path: Path) -> None:
     surname = "{{ headline }}{% if recipient.name %} {{ recipient.name.split(' ')[1] }}{% endif %}"
     files = within(FILES, HTML, "{{ headline }}", surname)
     templates = library(tmp_path, within(files, "news/body.txt.j2", "{{ headline }}", surname))
-    assert check_event(news_for("Anna Maria"), {NAME: POLICY}, templates).name == "news"
+    assert check_event_and_get_template(news_for("Anna Maria"), {NAME: POLICY}, templates).name == "news"
     with pytest.raises(EventRefused, match="context"):
-        check_event(news_for("Anna"), {NAME: POLICY}, templates)
+        check_event_and_get_template(news_for("Anna"), {NAME: POLICY}, templates)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mailer.accounts import KINDS
 from mailer.pipeline.publisher_rights import PERIOD, PublisherRegister
 from mailer.policy.category import CATEGORIES
-from mailer.policy.identity import ITSELF, WRITTEN, Identity, IdentityKind
+from mailer.policy.publisher_and_staff_identity import ITSELF, WRITTEN, Identity, IdentityKind
 from mailer.policy.publisher_rights import (
     OWN_TEMPLATES,
     PIPELINE,

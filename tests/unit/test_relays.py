@@ -20,7 +20,7 @@ from mailer.pipeline.processor_conditions import (
     reason_no_processor_usable,
 )
 from mailer.policy.connection_trouble import DOWN, MISCONFIGURED, ConnectionTrouble
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 
 NOW = datetime(2026, 11, 27, 18, 2, tzinfo=UTC)
 NEW = ProcessorCondition(UNUSED, NOW)

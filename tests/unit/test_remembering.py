@@ -13,13 +13,13 @@ import pytest
 
 from mailer.cli import shared
 from mailer.pipeline.commit_traces import SECONDS_KEPT, SLOTS
+from mailer.pipeline.database_notes import FileDatabaseNotes
 from mailer.pipeline.journal_replay import JournalReplay
-from mailer.pipeline.restore_marker import FileRestoreMarkers
 from mailer.ports.database_errors import DatabaseUnavailable
-from mailer.ports.halts import HaltStore, JournaledStandingChange, RestoreMarker, RestoreMarkerUnreadable
+from mailer.ports.halts import DatabaseNotesUnreadable, HaltStore, JournaledStandingChange, LastSeenSealMarker
 
 ONE, TWO, THREE, WRITER, OTHER = (UUID(int=n) for n in (1, 2, 3, 9, 10))
-SEEN = RestoreMarker(ONE, 5, "five")
+SEEN = LastSeenSealMarker(ONE, 5, "five")
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
 
@@ -32,8 +32,8 @@ def change(n: int) -> JournaledStandingChange:
 
 def noted(folder: Path, *heads: tuple[UUID, int], lineage: UUID = ONE) -> UUID:
     """A process has noted something, and has ended; its id."""
-    with closing(FileRestoreMarkers(folder)) as process:
-        process.note_commits_of_lineage(lineage)
+    with closing(FileDatabaseNotes(folder)) as process:
+        process.switch_notes_to_lineage(lineage)
         for writer, n in heads:
             process.note_committed_entry(writer, n)
     return process.id
@@ -42,17 +42,17 @@ def noted(folder: Path, *heads: tuple[UUID, int], lineage: UUID = ONE) -> UUID:
 def test_a_trace_outlives_its_process(tmp_path: Path) -> None:
     """Another process reads the newest entry of each writer, and that nobody holds the file any more."""
     id_ = noted(tmp_path, (WRITER, 1), (OTHER, 4), (WRITER, 3))
-    [trace] = FileRestoreMarkers(tmp_path).read_last_committed_entries()
+    [trace] = FileDatabaseNotes(tmp_path).read_last_committed_entries()
     assert (trace.id, trace.lineage, trace.dead) == (id_, ONE, True)
     assert trace.heads == {(WRITER, 3), (OTHER, 4)}
 
 
 def test_the_trace_of_a_living_process_is_not_one_of_the_dead(tmp_path: Path) -> None:
     """Its file is locked for as long as it lives."""
-    with closing(FileRestoreMarkers(tmp_path)) as living:
-        living.note_commits_of_lineage(ONE)
+    with closing(FileDatabaseNotes(tmp_path)) as living:
+        living.switch_notes_to_lineage(ONE)
         living.note_committed_entry(WRITER, 1)
-        [trace] = FileRestoreMarkers(tmp_path).read_last_committed_entries()
+        [trace] = FileDatabaseNotes(tmp_path).read_last_committed_entries()
         assert (trace.id, trace.dead) == (living.id, False)
 
 
@@ -60,7 +60,7 @@ def test_the_newest_entries_are_kept(tmp_path: Path) -> None:
     """As many as can have been under way at the same time: whichever the server committed last is among them."""
     heads = [(UUID(int=100 + n), 1) for n in range(SLOTS + 6)]
     noted(tmp_path, *heads)
-    [trace] = FileRestoreMarkers(tmp_path).read_last_committed_entries()
+    [trace] = FileDatabaseNotes(tmp_path).read_last_committed_entries()
     assert trace.heads == set(heads[6:])
 
 
@@ -71,7 +71,7 @@ def test_a_slot_that_was_half_written_says_nothing(tmp_path: Path) -> None:
     content = bytearray(file.read_bytes())
     content[32 + 3] ^= 1  # in the first writer
     file.write_bytes(content)
-    [trace] = FileRestoreMarkers(tmp_path).read_last_committed_entries()
+    [trace] = FileDatabaseNotes(tmp_path).read_last_committed_entries()
     assert trace.heads == {(OTHER, 4)}
 
 
@@ -81,16 +81,16 @@ def test_a_file_that_is_no_trace_stops_nobody(tmp_path: Path, content: bytes) ->
     noted(tmp_path, (WRITER, 1))
     (tmp_path / "seen" / "other.trace").write_bytes(content)
     (tmp_path / "seen" / f"{UUID(int=5)}.trace").write_bytes(content)
-    heads = [trace.heads for trace in FileRestoreMarkers(tmp_path).read_last_committed_entries() if trace.heads]
+    heads = [trace.heads for trace in FileDatabaseNotes(tmp_path).read_last_committed_entries() if trace.heads]
     assert heads == [frozenset({(WRITER, 1)})]
 
 
 async def test_newer_notes_stand_for_those_of_the_dead(tmp_path: Path) -> None:
     """A trace that was checked goes once this process has noted more, and not before."""
     ended = noted(tmp_path, (WRITER, 1))
-    with closing(FileRestoreMarkers(tmp_path)) as process:
-        process.note_commits_of_lineage(ONE)
-        process.forget_ended_processes([ended])
+    with closing(FileDatabaseNotes(tmp_path)) as process:
+        process.switch_notes_to_lineage(ONE)
+        process.plan_to_delete_ended_traces([ended])
         await process.sync_notes_to_disk()
         assert ended in {trace.id for trace in process.read_last_committed_entries()}
         process.note_committed_entry(OTHER, 1)
@@ -104,44 +104,44 @@ def test_an_old_trace_is_forgotten(tmp_path: Path) -> None:
     file = tmp_path / "seen" / f"{id_}.trace"
     long_ago = file.stat().st_mtime - SECONDS_KEPT - 60
     os.utime(file, (long_ago, long_ago))
-    assert FileRestoreMarkers(tmp_path).read_last_committed_entries() == []
+    assert FileDatabaseNotes(tmp_path).read_last_committed_entries() == []
     assert not file.exists()
 
 
 def test_what_was_lost_is_not_noted_over(tmp_path: Path) -> None:
     """While the database is one that went back, notes wait; a new lineage begins with none."""
-    with closing(FileRestoreMarkers(tmp_path)) as process:
-        process.note_commits_of_lineage(ONE)
+    with closing(FileDatabaseNotes(tmp_path)) as process:
+        process.switch_notes_to_lineage(ONE)
         process.note_committed_entry(WRITER, 1)
         process.stop_noting_to_keep_evidence()
         process.note_committed_entry(OTHER, 1)
         assert process.read_last_committed_entries()[0].heads == {(WRITER, 1)}
-        process.note_commits_of_lineage(TWO)
+        process.switch_notes_to_lineage(TWO)
         assert process.read_last_committed_entries()[0].heads == frozenset()
         process.note_committed_entry(OTHER, 2)
-        [seen] = FileRestoreMarkers(tmp_path).read_last_committed_entries()
+        [seen] = FileDatabaseNotes(tmp_path).read_last_committed_entries()
         assert (seen.lineage, set(seen.heads)) == (TWO, {(OTHER, 2)})
 
 
 async def test_the_journal_has_what_was_answered(tmp_path: Path) -> None:
     """On disk before the answer, with ids and no address; what was seen to is ticked off."""
-    with closing(FileRestoreMarkers(tmp_path)) as process:
-        process.note_commits_of_lineage(ONE)
+    with closing(FileDatabaseNotes(tmp_path)) as process:
+        process.switch_notes_to_lineage(ONE)
         await process.record_standing_changes([change(1), change(2)])
         await process.record_standing_changes([change(3)])
-        with closing(FileRestoreMarkers(tmp_path)) as reader:
+        with closing(FileDatabaseNotes(tmp_path)) as reader:
             kept = list(reader.read_remembered_changes())
             assert [one.n for one in kept] == [1, 2, 3]
             assert {one.lineage for one in kept} == {ONE}
             assert (kept[0].at, kept[0].known_since) == (change(1).at, change(1).known_since)
-            await reader.mark_changes_replayed(kept[:2])
+            await reader.mark_lost_changes_handled(kept[:2])
             assert [one.n for one in process.read_remembered_changes()] == [3]
 
 
 async def test_a_line_that_was_half_written_is_left_out(tmp_path: Path) -> None:
     """The others of the journal still count."""
-    with closing(FileRestoreMarkers(tmp_path)) as process:
-        process.note_commits_of_lineage(ONE)
+    with closing(FileDatabaseNotes(tmp_path)) as process:
+        process.switch_notes_to_lineage(ONE)
         await process.record_standing_changes([change(1), change(2)])
         [file] = (tmp_path / "seen").glob("*.changes")
         file.write_text(file.read_text()[:-9])
@@ -150,8 +150,8 @@ async def test_a_line_that_was_half_written_is_left_out(tmp_path: Path) -> None:
 
 async def test_what_is_written_behind_a_torn_line_counts(tmp_path: Path) -> None:
     """A disk that was full for a moment has cut a line off; the opt-out that is answered next is kept."""
-    with closing(FileRestoreMarkers(tmp_path)) as process:
-        process.note_commits_of_lineage(ONE)
+    with closing(FileDatabaseNotes(tmp_path)) as process:
+        process.switch_notes_to_lineage(ONE)
         await process.record_standing_changes([change(1), change(2)])
         [file] = (tmp_path / "seen").glob("*.changes")
         os.truncate(file, file.stat().st_size - 9)
@@ -164,8 +164,8 @@ async def test_what_is_written_behind_a_torn_line_counts(tmp_path: Path) -> None
 )
 async def test_a_line_that_is_no_change_costs_only_itself(tmp_path: Path, line: bytes) -> None:
     """Else the fence would never let go."""
-    with closing(FileRestoreMarkers(tmp_path)) as process:
-        process.note_commits_of_lineage(ONE)
+    with closing(FileDatabaseNotes(tmp_path)) as process:
+        process.switch_notes_to_lineage(ONE)
         await process.record_standing_changes([change(1)])
         [file] = (tmp_path / "seen").glob("*.changes")
         file.write_bytes(line + b"\n" + file.read_bytes())
@@ -175,8 +175,8 @@ async def test_a_line_that_is_no_change_costs_only_itself(tmp_path: Path, line: 
 async def test_what_a_full_disk_did_not_take_is_written_later(tmp_path: Path) -> None:
     """Opt-outs that were answered meanwhile come with the next one."""
     (tmp_path / "seen").write_text("")
-    with closing(FileRestoreMarkers(tmp_path)) as process:
-        process.note_commits_of_lineage(ONE)
+    with closing(FileDatabaseNotes(tmp_path)) as process:
+        process.switch_notes_to_lineage(ONE)
         await process.record_standing_changes([change(1)])
         (tmp_path / "seen").unlink()
         await process.record_standing_changes([change(2)])
@@ -186,8 +186,8 @@ async def test_what_a_full_disk_did_not_take_is_written_later(tmp_path: Path) ->
 async def test_a_disk_that_takes_nothing_stops_nobody(tmp_path: Path) -> None:
     """The process goes on, and remembers for itself."""
     (tmp_path / "seen").write_text("")
-    with closing(FileRestoreMarkers(tmp_path)) as process:
-        process.note_commits_of_lineage(ONE)
+    with closing(FileDatabaseNotes(tmp_path)) as process:
+        process.switch_notes_to_lineage(ONE)
         process.note_committed_entry(WRITER, 1)
         await process.record_standing_changes([change(1)])
         await process.sync_notes_to_disk()
@@ -203,15 +203,15 @@ async def test_a_folder_of_another_user_is_named(
     def denied(path: object, *_: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    with closing(FileRestoreMarkers(tmp_path)) as process:
-        process.note_commits_of_lineage(ONE)
+    with closing(FileDatabaseNotes(tmp_path)) as process:
+        process.switch_notes_to_lineage(ONE)
         await process.record_standing_changes([change(1)])
         with monkeypatch.context() as patch:
             patch.setattr(os, call, denied)
             if call == "open":
                 await process.record_standing_changes([change(2)])
             else:
-                with pytest.raises(RestoreMarkerUnreadable, match=r"user \d+, may not use .*MAILER_DATA"):
+                with pytest.raises(DatabaseNotesUnreadable, match=r"user \d+, may not use .*MAILER_DATA"):
                     list(process.read_remembered_changes())
     if call == "open":
         [line] = [line for line in production_log().splitlines() if "cannot be written" in line]
@@ -223,7 +223,7 @@ def test_a_command_that_may_not_read_the_journal_says_so_in_a_line(capsys: pytes
     """As `mailer start --after-restore` of another user than the workers'."""
 
     async def command() -> None:
-        raise RestoreMarkerUnreadable("give this user the right to read MAILER_DATA")
+        raise DatabaseNotesUnreadable("give this user the right to read MAILER_DATA")
 
     with pytest.raises(SystemExit) as ended:
         shared.run_async_or_exit(command)
@@ -233,9 +233,9 @@ def test_a_command_that_may_not_read_the_journal_says_so_in_a_line(capsys: pytes
 def test_a_container_with_the_same_process_id_is_in_nobodys_way(tmp_path: Path) -> None:
     """Several share a volume: none writes to the half-written file of another one."""
     (tmp_path / f"database.json.{os.getpid()}").mkdir()
-    with closing(FileRestoreMarkers(tmp_path)) as process:
-        process.write_restore_marker(SEEN, ())
-        assert process.read_restore_marker() == SEEN
+    with closing(FileDatabaseNotes(tmp_path)) as process:
+        process.write_seal_marker_if_newer(SEEN, ())
+        assert process.read_last_seen_seal_marker() == SEEN
 
 
 async def test_a_change_that_meets_a_bug_costs_only_itself(tmp_path: Path) -> None:
@@ -257,8 +257,8 @@ async def test_a_change_that_meets_a_bug_costs_only_itself(tmp_path: Path) -> No
         made.append(one.n)
         return True
 
-    with closing(FileRestoreMarkers(tmp_path)) as process:
-        process.note_commits_of_lineage(ONE)
+    with closing(FileDatabaseNotes(tmp_path)) as process:
+        process.switch_notes_to_lineage(ONE)
         await process.record_standing_changes(lost)
         mending = JournalReplay(cast(HaltStore, Lacking()), process, again)
         fault: Exception = DatabaseUnavailable("it is away")
@@ -271,18 +271,18 @@ async def test_a_change_that_meets_a_bug_costs_only_itself(tmp_path: Path) -> No
 
 def test_the_newest_seal_is_remembered(tmp_path: Path) -> None:
     """Processes that write at any time leave the newest; a lineage is only taken for those that it goes on for."""
-    file = FileRestoreMarkers(tmp_path)
-    assert file.read_restore_marker() is None
+    file = FileDatabaseNotes(tmp_path)
+    assert file.read_last_seen_seal_marker() is None
     for memory, supersedes, kept in (
-        (RestoreMarker(ONE, 3, "c"), set[UUID](), RestoreMarker(ONE, 3, "c")),
-        (RestoreMarker(ONE, 2, "b"), set[UUID](), RestoreMarker(ONE, 3, "c")),
-        (RestoreMarker(ONE, 4, "d"), set[UUID](), RestoreMarker(ONE, 4, "d")),
-        (RestoreMarker(TWO, 9, "x"), {THREE}, RestoreMarker(ONE, 4, "d")),
-        (RestoreMarker(TWO, 1, "a"), {ONE}, RestoreMarker(TWO, 1, "a")),
-        (RestoreMarker(ONE, 9, "y"), set[UUID](), RestoreMarker(TWO, 1, "a")),
+        (LastSeenSealMarker(ONE, 3, "c"), set[UUID](), LastSeenSealMarker(ONE, 3, "c")),
+        (LastSeenSealMarker(ONE, 2, "b"), set[UUID](), LastSeenSealMarker(ONE, 3, "c")),
+        (LastSeenSealMarker(ONE, 4, "d"), set[UUID](), LastSeenSealMarker(ONE, 4, "d")),
+        (LastSeenSealMarker(TWO, 9, "x"), {THREE}, LastSeenSealMarker(ONE, 4, "d")),
+        (LastSeenSealMarker(TWO, 1, "a"), {ONE}, LastSeenSealMarker(TWO, 1, "a")),
+        (LastSeenSealMarker(ONE, 9, "y"), set[UUID](), LastSeenSealMarker(TWO, 1, "a")),
     ):
-        file.write_restore_marker(memory, supersedes)
-        assert file.read_restore_marker() == kept
+        file.write_seal_marker_if_newer(memory, supersedes)
+        assert file.read_last_seen_seal_marker() == kept
     assert [path.name for path in tmp_path.iterdir()] == ["database.json"]
 
 
@@ -291,27 +291,27 @@ def test_a_file_that_is_none_is_no_memory(tmp_path: Path, text: str) -> None:
     """A file that cannot be read is as good as none, and is written anew."""
     path = tmp_path / "database.json"
     path.write_text(text)
-    assert FileRestoreMarkers(tmp_path).read_restore_marker() is None
-    FileRestoreMarkers(tmp_path).write_restore_marker(SEEN, ())
-    assert FileRestoreMarkers(tmp_path).read_restore_marker() == SEEN
+    assert FileDatabaseNotes(tmp_path).read_last_seen_seal_marker() is None
+    FileDatabaseNotes(tmp_path).write_seal_marker_if_newer(SEEN, ())
+    assert FileDatabaseNotes(tmp_path).read_last_seen_seal_marker() == SEEN
 
 
 def test_an_old_seal_is_forgotten(tmp_path: Path) -> None:
     """The database drops seals after a month, so that a machine which was off for longer only knows the lineage."""
     path = tmp_path / "database.json"
-    FileRestoreMarkers(tmp_path).write_restore_marker(SEEN, ())
+    FileDatabaseNotes(tmp_path).write_seal_marker_if_newer(SEEN, ())
     day = path.stat().st_mtime - 24 * 86400
     os.utime(path, (day, day))
-    assert FileRestoreMarkers(tmp_path).read_restore_marker() == SEEN
+    assert FileDatabaseNotes(tmp_path).read_last_seen_seal_marker() == SEEN
     os.utime(path, (day - 2 * 86400, day - 2 * 86400))
-    assert FileRestoreMarkers(tmp_path).read_restore_marker() == RestoreMarker(ONE)
-    FileRestoreMarkers(tmp_path).write_restore_marker(SEEN, ())
-    assert FileRestoreMarkers(tmp_path).read_restore_marker() == SEEN
+    assert FileDatabaseNotes(tmp_path).read_last_seen_seal_marker() == LastSeenSealMarker(ONE)
+    FileDatabaseNotes(tmp_path).write_seal_marker_if_newer(SEEN, ())
+    assert FileDatabaseNotes(tmp_path).read_last_seen_seal_marker() == SEEN
 
 
 def test_a_folder_that_takes_no_file_ends_nothing(tmp_path: Path) -> None:
     """Nothing is remembered where nothing can be written."""
     (tmp_path / "file").write_text("")
-    vault = FileRestoreMarkers(tmp_path / "file")
-    vault.write_restore_marker(SEEN, ())
-    assert vault.read_restore_marker() is None
+    vault = FileDatabaseNotes(tmp_path / "file")
+    vault.write_seal_marker_if_newer(SEEN, ())
+    assert vault.read_last_seen_seal_marker() is None

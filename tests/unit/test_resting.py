@@ -21,7 +21,7 @@ def test_who_takes_nothing_waits_longer_each_time_up_to_a_bound() -> None:
     for _ in range(5):
         resting.note_results([], ["full"])
         begun = clock.now
-        while resting.waiting_keys():
+        while resting.paused_destinations():
             clock.now += 0.5
         pauses.append(clock.now - begun)
     assert pauses == [FIRST_PAUSE, 2, 4, LONGEST_PAUSE, LONGEST_PAUSE]
@@ -31,8 +31,8 @@ def test_who_took_one_and_not_another_waits() -> None:
     """A destination that took some of its messages only waits; one that took all of them does not."""
     resting = DestinationBackoff[str](Clock())
     assert resting.note_results(["well", "half"], ["half"]) == ({"half"}, set())
-    assert resting.waiting_keys() == ["half"]
+    assert resting.paused_destinations() == ["half"]
     assert resting.note_results([], ["half"]) == (set(), set())
     assert resting.note_results(["half"], []) == (set(), {"half"})
-    assert resting.waiting_keys() == []
+    assert resting.paused_destinations() == []
     assert resting.note_results(["half"], []) == (set(), set())

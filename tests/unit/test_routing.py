@@ -28,7 +28,7 @@ from mailer.pipeline.routing import (
 )
 from mailer.policy.category import Lane
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy
 from mailer.policy.processor_rules import REFUSALS, ProcessorUse, refusal_of_processor_use
 from mailer.policy.third_parties import ProcessorTerms
@@ -267,7 +267,9 @@ class Carried:
         wanted = late[Lane.NEWSLETTER] + windows
         for _ in range(windows):
             is_late = partial(self.late.update, [name])
-            stack.enter_context(self._scene.routes.carrying_window(name, lane=Lane.NEWSLETTER, is_late=is_late))
+            stack.enter_context(
+                self._scene.routes.watching_window_for_slowness(name, lane=Lane.NEWSLETTER, is_late=is_late)
+            )
 
         async def slow() -> bool:
             return late[Lane.NEWSLETTER] == wanted
@@ -320,7 +322,7 @@ async def test_a_processor_is_said_to_be_slow_once_no_window_ends() -> None:
     with ExitStack() as stack:
         await carried.by(stack, "a")
         scene.seconds += SILENT - 1
-        with scene.routes.carrying_window("a", lane=Lane.NEWSLETTER, is_late=lambda: None):
+        with scene.routes.watching_window_for_slowness("a", lane=Lane.NEWSLETTER, is_late=lambda: None):
             pass
         scene.seconds += SILENT - 1
         await look_again()

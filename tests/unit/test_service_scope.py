@@ -6,7 +6,7 @@ import pytest
 
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import SEND, collect_decision_facts, decide
-from mailer.policy.decision import Send, Suppress
+from mailer.policy.decision_types import Send, Suppress
 from tests.unit.test_decision import ADA, NOW, POLICY, mailing_of, revised
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.policy.outcome import OutcomeKind
+from mailer.policy.hand_over_outcome import OutcomeKind
 from mailer.policy.session_refusals import SmtpStage, session_trouble
 from mailer.policy.smtp_replies import classify_reply
 

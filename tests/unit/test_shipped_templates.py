@@ -9,7 +9,7 @@ import pytest
 
 from mailer.rendering import template_compiler
 from mailer.rendering import template_library as loading
-from mailer.rendering.member_names import context_with_sample_members
+from mailer.rendering.mentioned_members import context_with_sample_members
 from mailer.rendering.template_library import (
     SAMPLE,
     RecipientValues,

@@ -6,7 +6,7 @@ from mailer import bundled_files
 from mailer.events import EventRefused
 from mailer.policy.address_sources import KINDS, SourceVocabulary, source_form
 from mailer.policy.policy_file import Policy, PolicyError, parse_policy
-from mailer.rendering.event_checks import check_event
+from mailer.rendering.event_checks import check_event_and_get_template
 from tests.factories import BRAND, make_event, person, policies, templates
 
 TEXT = (bundled_files.bundled_folder("policies") / "interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
@@ -103,7 +103,7 @@ def test_an_event_names_a_source_that_is_listed(said: dict[str, str], why: str |
     """An event is refused in words where the policy does not list a source, or a contest does not say what for."""
     event = make_event([person(1, **said)])
     if why is None:
-        check_event(event, policies(), templates())
+        check_event_and_get_template(event, policies(), templates())
     else:
         with pytest.raises(EventRefused, match=why):
-            check_event(event, policies(), templates())
+            check_event_and_get_template(event, policies(), templates())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.rendering.client_compatibility import add_compatible_forms
+from mailer.rendering.compatible_markup_forms import add_compatible_forms
 from mailer.rendering.template_library import RecipientValues, Template, render_template_preview
 from tests.factories import policies, templates
 from tests.template_files import FILES, library, within

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from mailer.actions.refusal_judgement import RefusalJudge, WindowRefusalJudgement
-from mailer.policy.outcome import Outcome, OutcomeKind
-from mailer.policy.refusal_suspicion import RefusalTally, is_suspicious
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
+from mailer.policy.refusal_suspicion import RefusalTally, is_hourly_refusal_share_suspicious
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.quarantine import HardRefusal, ProcessorRefusalCounts
@@ -34,7 +34,7 @@ REFUSED = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user")
 )
 def test_many_and_far_above_the_usual_share_are_doubted(hour: RefusalTally, usual: RefusalTally, doubted: bool) -> None:
     """Fewer than twenty, a tenth or less, or up to five times the usual are believed."""
-    assert is_suspicious(hour, usual) is doubted
+    assert is_hourly_refusal_share_suspicious(hour, usual) is doubted
 
 
 class Memory:

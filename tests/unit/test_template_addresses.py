@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mailer.events import EventRefused, validate_event
-from mailer.rendering.event_checks import check_event
+from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.template_library import RenderError, Template, TemplateLibrary
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
 
@@ -31,7 +31,7 @@ def event(context: dict[str, Any], **person: Any) -> Any:
 def refusal(templates: TemplateLibrary, context: dict[str, Any], **person: Any) -> str:
     """The answer to such an event; empty if it is taken in."""
     try:
-        check_event(event(context, **person), POLICIES, templates)
+        check_event_and_get_template(event(context, **person), POLICIES, templates)
     except EventRefused as refused:
         return "; ".join(refused.problems)
     return ""

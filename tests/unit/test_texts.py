@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mailer.events import EventRefused
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import DeliveryRow
-from mailer.rendering.event_checks import check_event
+from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.localized_texts import (
     context_in_locale,
     describe_missing_languages,
@@ -111,14 +111,14 @@ def test_texts_together_are_of_one_language() -> None:
 def test_what_lacks_the_default_is_refused(headline: Any, problem: str) -> None:
     """Everybody has to get something, each language once, and each language is tried."""
     with pytest.raises(EventRefused, match=re.escape(problem)):
-        check_event(make_event({"refs": ["u1"]}, context=weekly(headline)), policies(), templates())
+        check_event_and_get_template(make_event({"refs": ["u1"]}, context=weekly(headline)), policies(), templates())
 
 
 def test_texts_of_a_person_are_in_their_language() -> None:
     """Whoever speaks to one person knows their language, and writes in it."""
     people = [{"ref": "u1", "email": "a@people.example", "context": {"headline": TEXTS}}]
     with pytest.raises(EventRefused, match=r"to\.people\.0\.context: headline is by language; write the text"):
-        check_event(make_event(people, context=weekly("x")), policies(), templates())
+        check_event_and_get_template(make_event(people, context=weekly("x")), policies(), templates())
 
 
 @pytest.mark.parametrize(

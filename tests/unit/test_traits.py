@@ -8,7 +8,7 @@ import pytest
 
 from mailer import bundled_files
 from mailer.policy.category import CATEGORIES, Category, Lane
-from mailer.policy.policy_library import parse_policies
+from mailer.policy.policy_library import parse_policies_in_force
 
 LEGAL = {"breach", "rights", "policy_change", "business_transition"}
 LASTING = {"account", *LEGAL}
@@ -79,7 +79,7 @@ MAILBOXES = {
 def test_each_brand_says_what_it_says() -> None:
     """Values on which no promise rests stay as they are all the same: somebody has thought about them."""
     files = {file.name: file.read_text("utf-8") for file in bundled_files.bundled_folder("policies").glob("*.toml")}
-    policies = parse_policies(files, date(2026, 6, 1))
+    policies = parse_policies_in_force(files, date(2026, 6, 1))
     for brand, switches in POLICIES.items():
         policy = policies[brand]
         assert tuple(policy.switches.model_dump().values()) == switches

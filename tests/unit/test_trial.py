@@ -137,16 +137,23 @@ KNOCKS = {
         "no-retention", "paltalk-2006", setting(refusal_statements, "refusal_of_processor_use", lambda *_: None)
     ),
     "try_service_mail_without_reason": Case(
-        "service-reason", "paltalk-2006", setting(refusal_statements, "check_event", lambda *_: None), "maintenance"
+        "service-reason",
+        "paltalk-2006",
+        setting(refusal_statements, "check_event_and_get_template", lambda *_: None),
+        "maintenance",
     ),
     "try_service_mail_over_rate": Case(
         "service-rate", "paltalk-2006", setting(rules, "is_service_rate_exceeded", lambda _: False)
     ),
     "try_change_notice_with_own_addresses": Case(
-        "primary-address", broken=setting(refusal_statements, "check_event", lambda *_: None), template="policy-change"
+        "primary-address",
+        broken=setting(refusal_statements, "check_event_and_get_template", lambda *_: None),
+        template="policy-change",
     ),
     "try_invitation_without_inviter": Case(
-        "inviter", broken=setting(refusal_statements, "check_event", lambda *_: None), template="invitation"
+        "inviter",
+        broken=setting(refusal_statements, "check_event_and_get_template", lambda *_: None),
+        template="invitation",
     ),
     "try_figures_of_few_people": Case(
         "aggregates", broken=setting(refusal_statements, "publishable_cells", lambda cells, _: cells)

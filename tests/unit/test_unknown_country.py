@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mailer.policy.consent_validity import write_consent_days
-from mailer.policy.decision import Send
+from mailer.policy.decision_types import Send
 from mailer.policy.standing import Standing
 from tests.unit.test_decision import TODAY, decided, reason
 

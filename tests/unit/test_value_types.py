@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mailer import bundled_files
 from mailer.events import EventRefused, validate_event
 from mailer.rendering.autolinks import has_autolink
-from mailer.rendering.event_checks import check_event
+from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.template_library import TemplateError, TemplateLibrary
 from mailer.rendering.value_types import FORMS, parse_value_types, type_fault
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
@@ -183,7 +183,7 @@ def refusals(files: dict[str, str], folder: Path, context: dict[str, Any], categ
     event = {"v": 1, "id": "1", "brand": "paltalk-2006", "category": category, "template": "news", "context": context}
     event |= {"to": {"refs": ["a"]}, "reason": "Because"}
     try:
-        check_event(validate_event(event), POLICIES, library(folder, files))
+        check_event_and_get_template(validate_event(event), POLICIES, library(folder, files))
     except EventRefused as error:
         return list(error.problems)
     return []

@@ -10,7 +10,7 @@ from mailer.pipeline.delivery_steps import SendStep
 from mailer.pipeline.routing import NOT_ALLOWED
 from mailer.pipeline.transitions import LONGEST_RETRY, retry_delay, transition_after_outcome
 from mailer.policy.category import CATEGORIES
-from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import DeliveryRow, DeliveryState
 from mailer.ports.ledger_entry import EntryKind

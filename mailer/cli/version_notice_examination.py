@@ -13,7 +13,12 @@ from mailer.embedded import PrivateServiceUnavailable
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.policy_file import Policy
 from mailer.policy.version_changes import VersionChange
-from mailer.policy.version_notices import NoticeFinding, NoticeMailing, build_unchecked_finding, examine_notice
+from mailer.policy.version_notice_check import (
+    NoticeFinding,
+    NoticeMailingProgress,
+    build_unchecked_finding,
+    examine_notice,
+)
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.mailing_coverage import count_accounts_by_state
@@ -71,10 +76,12 @@ async def _examine_notices_in_database(
             await pool.close()
 
 
-async def _read_notice_mailing(change: VersionChange, mailings: PostgresMailings, pool: Pool) -> NoticeMailing | None:
+async def _read_notice_mailing(
+    change: VersionChange, mailings: PostgresMailings, pool: Pool
+) -> NoticeMailingProgress | None:
     """Reads state and reach of the mailing that a notice names, or None if the brand has no such mailing."""
     status = await mailings.find_mailing_of_event(change.brand, change.notice.reference if change.notice else "")
     if status is None:
         return None
     began: date | None = status.began_at.astimezone(UTC).date() if status.began_at else None
-    return NoticeMailing(status.category, status.state, began, await count_accounts_by_state(pool, status.id))
+    return NoticeMailingProgress(status.category, status.state, began, await count_accounts_by_state(pool, status.id))

@@ -55,7 +55,7 @@ def person_keys_in_body(
 ) -> list[str]:
     """Returns the keys of all people in a dead letter: keyed hashes of all addresses and refs.
 
-    `key_of_address` and `key_of_ref` return the same keys.
+    `key_of_address_hash` and `key_of_ref` return the same keys.
 
     Args:
         body: the body as it was published.
@@ -75,7 +75,7 @@ def person_keys_in_body(
     }
     refs = {ref for text in said for ref in _find_refs(text)} | set(_document_refs(document))
     brands = _brands_of_document(document, routing_key)
-    keys = {key_of_address(hasher.hash_address(address)) for address in addresses}
+    keys = {key_of_address_hash(hasher.hash_address(address)) for address in addresses}
     keys |= {
         key_of_ref(hasher, _text_without_lone_surrogates(brand), _text_without_lone_surrogates(ref))
         for brand in brands
@@ -85,19 +85,19 @@ def person_keys_in_body(
     return sorted(keys)
 
 
-def brands_of_body(body: bytes, routing_key: str) -> set[str]:
+def brands_perhaps_owning_letter(body: bytes, routing_key: str) -> set[str]:
     """Returns the brands that a dead letter may belong to: the one in its body, and the one in its routing key."""
     return _brands_of_document(_parse_json_body(body), routing_key)
 
 
-def key_of_address(address_hash: bytes) -> str:
+def key_of_address_hash(address_hash: bytes) -> str:
     """Returns the key of an address, from its keyed hash."""
     return address_hash.hex()
 
 
 def key_of_ref(hasher: AddressHasher, brand: str, ref: str) -> str:
     """Returns the key of a brand's ref."""
-    return hasher.erased_ref(brand, ref)
+    return hasher.hash_replacing_ref(brand, ref)
 
 
 def _brands_of_document(document: Any, routing_key: str) -> set[str]:

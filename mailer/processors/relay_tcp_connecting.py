@@ -26,7 +26,7 @@ class OpenedConnection:
     own: str
 
 
-class RelayAddresses:
+class RelayTcpConnector:
     """Resolves the relay's name and connects. Addresses at which a session failed are tried last from then on."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -47,7 +47,7 @@ class RelayAddresses:
             dict.fromkeys(found), key=lambda address: self._failed.get(_host_port_of_socket_address(address[4]), 0.0)
         )
 
-    async def connect_first(self, addresses: list[Address], dead_after: float) -> OpenedConnection:
+    async def connect_to_first_accepting(self, addresses: list[Address], dead_after: float) -> OpenedConnection:
         """Connects to the first address that accepts. Every address is tried, even if others do not answer.
 
         Args:

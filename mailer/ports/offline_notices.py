@@ -8,7 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 
-class NoticeState(StrEnum):
+class OfflineNoticeState(StrEnum):
     """The state of a notice."""
 
     OPEN = "open"
@@ -23,7 +23,7 @@ class NoticeState(StrEnum):
     """Nobody has to work on it any more: the person was erased, or the mailing cancelled."""
 
 
-WAITING = (NoticeState.OPEN, NoticeState.TAKEN)
+WAITING = (OfflineNoticeState.OPEN, OfflineNoticeState.TAKEN)
 """States of notices that staff still have to work on."""
 
 
@@ -32,7 +32,7 @@ class NoticeChangeRefused(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class OfflineNotice:
     """The task to tell one person about one mailing on another channel.
 
     Attributes:
@@ -55,7 +55,7 @@ class Notice:
     category: str
     channel: str
     reason: str
-    state: NoticeState
+    state: OfflineNoticeState
     since: datetime
     changed_at: datetime
     changed_by: str | None
@@ -66,7 +66,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class NoticeFilter:
+class OfflineNoticeFilter:
     """A filter for notices; None: any value.
 
     Attributes:
@@ -76,7 +76,7 @@ class NoticeFilter:
     brand: str | None = None
     channel: str | None = None
     mailing_id: UUID | None = None
-    states: Collection[NoticeState] = WAITING
+    states: Collection[OfflineNoticeState] = WAITING
     after: int = 0
 
 
@@ -84,7 +84,7 @@ class NoticeFilter:
 class NoticeChange:
     """A new state for notices, with its author, note, reference and day."""
 
-    state: NoticeState
+    state: OfflineNoticeState
     by: str
     note: str | None = None
     reference: str | None = None
@@ -111,20 +111,20 @@ class NoticeAddressee:
     electronic_refused: bool
 
 
-class NoticeStore(Protocol):
+class OfflineNoticeStore(Protocol):
     """Stores the queue of notices."""
 
-    async def list_notices(self, selected: NoticeFilter, limit: int) -> Sequence[Notice]:
+    async def list_notices(self, selected: OfflineNoticeFilter, limit: int) -> Sequence[OfflineNotice]:
         """Returns the notices that pass the filter, oldest first, at most `limit`."""
         ...
 
-    async def get_notices(self, ids: Sequence[int]) -> Sequence[Notice]:
+    async def get_notices(self, ids: Sequence[int]) -> Sequence[OfflineNotice]:
         """Returns the notices with these ids; missing ones are left out."""
         ...
 
     async def change_notices(
-        self, ids: Sequence[int], change: NoticeChange, refuses: Callable[[Notice], str | None]
-    ) -> Sequence[Notice]:
+        self, ids: Sequence[int], change: NoticeChange, refuses: Callable[[OfflineNotice], str | None]
+    ) -> Sequence[OfflineNotice]:
         """Changes all of the notices or none, and records it in the ledger.
 
         Args:

@@ -14,7 +14,12 @@ from uuid import UUID
 
 from mailer.pipeline.commit_traces import SECONDS_KEPT, CommitTraceFiles
 from mailer.pipeline.standing_journal import StandingJournal
-from mailer.ports.halts import JournaledStandingChange, LastCommittedEntries, RestoreMarker, RestoreMarkerUnreadable
+from mailer.ports.halts import (
+    DatabaseNotesUnreadable,
+    JournaledStandingChange,
+    LastCommittedEntries,
+    LastSeenSealMarker,
+)
 from mailer.runtime.private_files import create_private_folder, open_private_file
 from mailer.telemetry import log
 
@@ -24,8 +29,8 @@ MOST_UNWRITTEN = 10_000
 """The most changes that are kept in memory while the disk fails; the newest ones are kept."""
 
 
-class FileRestoreMarkers:
-    """Implements `ports.halts.RestoreMarkerStore` and `ports.halts.CommitNotes` for all processes of a machine.
+class FileDatabaseNotes:
+    """Implements `ports.halts.DatabaseNotesStore` and `ports.halts.CommitNotes` for all processes of a machine.
 
     `database.json` holds the newest seal that any of them has seen. `seen/` holds the commits and the journal of each.
     If the folder cannot be written, each process keeps its notes in memory as long as it runs.
@@ -46,13 +51,13 @@ class FileRestoreMarkers:
         # One thread: when a task begins, all that earlier tasks have written is on disk.
         self._disk = ThreadPoolExecutor(1, "disk")
 
-    def read_restore_marker(self) -> RestoreMarker | None:
+    def read_last_seen_seal_marker(self) -> LastSeenSealMarker | None:
         """See the port."""
         try:
             seen = json.loads(self._file.read_text("utf-8"))
-            memory = RestoreMarker(UUID(seen["lineage"]), int(seen["seal"]), str(seen["digest"]))
+            memory = LastSeenSealMarker(UUID(seen["lineage"]), int(seen["seal"]), str(seen["digest"]))
             fresh = time.time() - self._file.stat().st_mtime < SECONDS_KEPT
-            return memory if fresh else RestoreMarker(memory.lineage)
+            return memory if fresh else LastSeenSealMarker(memory.lineage)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -60,9 +65,9 @@ class FileRestoreMarkers:
             log.warning("what was seen of the database cannot be read", file=str(self._file), error=why)
             return None
 
-    def write_restore_marker(self, memory: RestoreMarker, instead_of: Collection[UUID]) -> None:
+    def write_seal_marker_if_newer(self, memory: LastSeenSealMarker, instead_of: Collection[UUID]) -> None:
         """See the port."""
-        known = self.read_restore_marker()
+        known = self.read_last_seen_seal_marker()
         older = known is None or (known.lineage == memory.lineage and known.seal < memory.seal)
         if not older and known is not None and known.lineage not in instead_of:
             return
@@ -77,7 +82,7 @@ class FileRestoreMarkers:
             opened.write(body)
         fresh.replace(self._file)
 
-    def note_commits_of_lineage(self, lineage: UUID) -> None:
+    def switch_notes_to_lineage(self, lineage: UUID) -> None:
         """See the port."""
         self._is_kept = False
         if lineage != self._lineage:
@@ -103,29 +108,29 @@ class FileRestoreMarkers:
         """See the port."""
         return self._traces.read_last_committed_entries()
 
-    def forget_ended_processes(self, ended: Collection[UUID]) -> None:
+    def plan_to_delete_ended_traces(self, ended: Collection[UUID]) -> None:
         """See the port."""
-        self._traces.forget_ended_processes(frozenset(ended))
+        self._traces.plan_to_delete_ended_traces(frozenset(ended))
 
     def stop_noting_to_keep_evidence(self) -> None:
         """See the port."""
         self._is_kept = True
 
-    async def mark_changes_replayed(self, changes: Sequence[JournaledStandingChange]) -> None:
+    async def mark_lost_changes_handled(self, changes: Sequence[JournaledStandingChange]) -> None:
         """Marks lost changes as handled: `read_remembered_changes` leaves them out from now on."""
         if changes:
-            await self._write_with_timeout(partial(self._journal.mark_changes_replayed, changes))
+            await self._write_with_timeout(partial(self._journal.mark_lost_changes_handled, changes))
 
     def read_remembered_changes(self) -> Iterator[JournaledStandingChange]:
         """Yields the changes of standings that this machine's processes have made in the last 25 days.
 
         Raises:
-            RestoreMarkerUnreadable: this process may not read them, and so cannot tell if one of them was lost.
+            DatabaseNotesUnreadable: this process may not read them, and so cannot tell if one of them was lost.
         """
         try:
             yield from self._journal.read_unreplayed_changes()
         except PermissionError as error:
-            raise RestoreMarkerUnreadable(self._disk_error_with_remedy(error)) from error
+            raise DatabaseNotesUnreadable(self._disk_error_with_remedy(error)) from error
 
     def close(self) -> None:
         """Closes the files. The notes of this process stay."""

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from mailer.input_types import Name, Slug
 from mailer.policy.publisher_rights import ReadableData, ReadDataAttempt
-from mailer.ports.reports import CampaignReport, ReportNotReady
+from mailer.ports.reports import AdvertiserCampaignReport, ReportNotReady
 from mailer.web.api import REFUSALS, TheClient, refusal_description, require_right
 from mailer.web.web_context import TheSite
 
@@ -46,7 +46,7 @@ class AdvertiserReport(BaseModel):
         **REFUSALS,
     },
 )
-async def report(brand: Slug, campaign: Name, site: TheSite, client: TheClient) -> CampaignReport:
+async def report(brand: Slug, campaign: Name, site: TheSite, client: TheClient) -> AdvertiserCampaignReport:
     """Returns the figures of a finished campaign, by its name, or by the id of a mailing without a campaign.
 
     The report is made at the first request, and stays the same.

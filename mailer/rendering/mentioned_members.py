@@ -23,25 +23,25 @@ _SOMEBODY: Final[Mapping[str, str]] = {
 """Neutral words for a member without a name to show, by language."""
 
 
-def is_member(value: Any) -> bool:
+def is_member_reference(value: Any) -> bool:
     """Tells whether a value names a member: `{"member": REF}` in an event; stored values have the ledger's number."""
     return type(value) is dict and value.keys() == {_MEMBER} and _is_ref_or_number(value[_MEMBER])
 
 
-def is_member_by_ref(value: Any) -> bool:
+def is_member_reference_by_ref(value: Any) -> bool:
     """Tells whether a value names a member by ref, as in an event."""
-    return is_member(value) and isinstance(value[_MEMBER], str)
+    return is_member_reference(value) and isinstance(value[_MEMBER], str)
 
 
-def members_in(context: Mapping[str, Any]) -> Iterator[Any]:
+def references_in_context(context: Mapping[str, Any]) -> Iterator[Any]:
     """Yields the refs, or the numbers, of the members that a context names."""
-    yield from (value[_MEMBER] for value in context.values() if type(value) is dict and is_member(value))
+    yield from (value[_MEMBER] for value in context.values() if type(value) is dict and is_member_reference(value))
 
 
-def number_members(context: Mapping[str, Any], numbers: Mapping[str, int]) -> dict[str, Any]:
+def replace_refs_by_ledger_numbers(context: Mapping[str, Any], numbers: Mapping[str, int]) -> dict[str, Any]:
     """Returns a context with the ledger's numbers instead of refs. A number leads to nobody once its row is deleted."""
     return {
-        name: {_MEMBER: numbers[value[_MEMBER]]} if is_member_by_ref(value) else value
+        name: {_MEMBER: numbers[value[_MEMBER]]} if is_member_reference_by_ref(value) else value
         for name, value in context.items()
     }
 
@@ -52,23 +52,23 @@ def member_reference(ref: str | None) -> dict[str, str]:
 
 
 @rule("members-names", "interpals-28", idle={})
-def names_of_members(context: Mapping[str, Any], names: Mapping[Any, str], locale: str) -> dict[str, str]:
+def names_of_mentioned_members(context: Mapping[str, Any], names: Mapping[Any, str], locale: str) -> dict[str, str]:
     """Another member has the name of that member's own record, or none: a name that would be a link is none."""
-    found = {name: names.get(value[_MEMBER]) for name, value in context.items() if is_member(value)}
+    found = {name: names.get(value[_MEMBER]) for name, value in context.items() if is_member_reference(value)}
     return {
         name: words_for_unknown_member(locale) if not text or has_autolink(text) else text
         for name, text in found.items()
     }
 
 
-def values_without_members(context: Mapping[str, Any]) -> dict[str, Any]:
+def values_naming_no_member(context: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the values of a context that name no member."""
-    return {name: value for name, value in context.items() if not is_member(value)}
+    return {name: value for name, value in context.items() if not is_member_reference(value)}
 
 
 def context_with_sample_members(context: Mapping[str, Any]) -> Mapping[str, Any]:
     """Returns a context with the sample name for each member, for previews."""
-    found = [name for name, value in context.items() if type(value) is dict and is_member(value)]
+    found = [name for name, value in context.items() if type(value) is dict and is_member_reference(value)]
     return {**context, **dict.fromkeys(found, SAMPLE_NAME)} if found else context
 
 

@@ -9,7 +9,14 @@ from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.ports.deliveries import DeliveryMove, DeliveryState
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.notices import Notice, NoticeAddressee, NoticeChange, NoticeChangeRefused, NoticeFilter, NoticeState
+from mailer.ports.offline_notices import (
+    NoticeAddressee,
+    NoticeChange,
+    NoticeChangeRefused,
+    OfflineNotice,
+    OfflineNoticeFilter,
+    OfflineNoticeState,
+)
 
 _COLUMNS = (
     *("id", "mailing_id", "recipient_id", "brand", "category", "channel", "reason", "state", "since"),
@@ -49,13 +56,13 @@ async def insert_notices_of_old_workers(connection: Connection, mailings: Sequen
 
 
 class PostgresNotices:
-    """Implements `ports.notices.NoticeStore`."""
+    """Implements `ports.offline_notices.OfflineNoticeStore`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool
         self._writers = writers
 
-    async def list_notices(self, selected: NoticeFilter, limit: int) -> Sequence[Notice]:
+    async def list_notices(self, selected: OfflineNoticeFilter, limit: int) -> Sequence[OfflineNotice]:
         """See the port."""
         rows = await self._pool.fetch(
             SQL["list"],
@@ -68,13 +75,13 @@ class PostgresNotices:
         )
         return [_notice_from_row(row) for row in rows]
 
-    async def get_notices(self, ids: Sequence[int]) -> Sequence[Notice]:
+    async def get_notices(self, ids: Sequence[int]) -> Sequence[OfflineNotice]:
         """See the port."""
         return [_notice_from_row(row) for row in await self._pool.fetch(SQL["get"], ids)]
 
     async def change_notices(
-        self, ids: Sequence[int], change: NoticeChange, refuses: Callable[[Notice], str | None]
-    ) -> Sequence[Notice]:
+        self, ids: Sequence[int], change: NoticeChange, refuses: Callable[[OfflineNotice], str | None]
+    ) -> Sequence[OfflineNotice]:
         """See the port."""
         async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
@@ -109,11 +116,11 @@ class PostgresNotices:
         return whom
 
 
-def _notice_from_row(row: Record) -> Notice:
-    return Notice(**{**row, "state": NoticeState(row["state"])})
+def _notice_from_row(row: Record) -> OfflineNotice:
+    return OfflineNotice(**{**row, "state": OfflineNoticeState(row["state"])})
 
 
-def _notice_entry(notice: Notice, reason: str, by: str, said: str | None) -> LedgerEntry:
+def _notice_entry(notice: OfflineNotice, reason: str, by: str, said: str | None) -> LedgerEntry:
     return LedgerEntry(
         EntryKind.ACTION,
         notice.brand,

@@ -114,7 +114,7 @@ def has_small_difference(shared: Shared, minimum: int) -> bool:
         thick = [ends for ends, people in lines.items() if people >= minimum]
         if not thick:
             return True
-        joined.join_ends(thick)
+        joined.join_ends_of_each_line(thick)
     return False
 
 
@@ -134,7 +134,7 @@ class _UnionFind:
             node = self._above[node]
         return node
 
-    def join_ends(self, lines: Iterable[frozenset[_Node]]) -> None:
+    def join_ends_of_each_line(self, lines: Iterable[frozenset[_Node]]) -> None:
         """Joins the ends of each line."""
         for first, second in lines:
             if (one := self.root_of(first)) != (other := self.root_of(second)):

@@ -12,7 +12,7 @@ LATER, UNADDRESSED = "known_later", "not_addressed"
 
 
 @dataclass(frozen=True, slots=True)
-class NoticeMailing:
+class NoticeMailingProgress:
     """The mailing that a notice names, as the records have it.
 
     Attributes:
@@ -49,7 +49,7 @@ def build_unchecked_finding(change: VersionChange, why: str) -> NoticeFinding:
     return NoticeFinding(f"{_notice_label(change)}: nobody has looked whether it reached people: {why}", is_fault=False)
 
 
-def examine_notice(change: VersionChange, told: NoticeMailing | None, today: date) -> NoticeFinding:
+def examine_notice(change: VersionChange, told: NoticeMailingProgress | None, today: date) -> NoticeFinding:
     """Checks that the mailing of a notice told the right people in time (interpals-15, paltalk06-24).
 
     Args:
@@ -73,7 +73,7 @@ def _notice_label(change: VersionChange) -> str:
     return f"{change.brand}, version {change.version}, notice {reference}"
 
 
-def _notice_fault(change: VersionChange, told: NoticeMailing | None, today: date) -> str | None:
+def _notice_fault(change: VersionChange, told: NoticeMailingProgress | None, today: date) -> str | None:
     """Returns the first reason why a mailing is no valid notice; None if it is valid."""
     if told is None:
         return "no mailing of the brand is of that event; give the id of the event that told people"
@@ -97,7 +97,7 @@ def _notice_fault(change: VersionChange, told: NoticeMailing | None, today: date
     return None
 
 
-def _reach_text(told: NoticeMailing) -> str:
+def _reach_text(told: NoticeMailingProgress) -> str:
     """Returns in words how many of the due accounts were reached, and the states of the others."""
     missed = [
         f"{n} {f'{state} ({reason})' if reason else state}"

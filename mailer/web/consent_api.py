@@ -11,7 +11,7 @@ from mailer.actions.confirmation_requests import ConfirmationAsked
 from mailer.actions.consent import ConsentRefused, electronic_notice_basis_in_words, record_consent, withdraw_consent
 from mailer.actions.opt_out import record_opt_out
 from mailer.input_types import Moment, Name, Scope, Slug, Words, item_count_validator
-from mailer.policy.expected_mail import missing_basis_fields
+from mailer.policy.expected_mail import missing_fields_for_promotions
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_rights import AccountActionAttempt, ReadableData, ReadDataAttempt, has_right
 from mailer.policy.scopes import category_of_scope, describe_opt_out_scopes, is_opt_out_scope
@@ -203,7 +203,7 @@ async def _missing_facts_of_person(site: WebContext, policy: Policy, recipient_i
     standing = await site.standings.get_standing(policy.brand, recipient_id)
     if category is None or standing is None or not policy.get_category(category).promotes:
         return []
-    return list(missing_basis_fields(policy, standing))
+    return list(missing_fields_for_promotions(policy, standing))
 
 
 async def _require_policy_and_recipient(site: WebContext, brand: str, ref: str) -> tuple[Policy, int]:

@@ -4,28 +4,34 @@ from collections.abc import Collection, Sequence
 from datetime import date
 
 from mailer.policy.rule_registry import rule
-from mailer.ports.notices import Notice, NoticeChange, NoticeChangeRefused, NoticeState, NoticeStore
+from mailer.ports.offline_notices import (
+    NoticeChange,
+    NoticeChangeRefused,
+    OfflineNotice,
+    OfflineNoticeState,
+    OfflineNoticeStore,
+)
 
 
 @rule("worked-notices", "interpals-18, paltalk06-08", idle=())
-async def take_notices(notices: NoticeStore, ids: Sequence[int], by: str) -> Sequence[Notice]:
+async def take_notices(notices: OfflineNoticeStore, ids: Sequence[int], by: str) -> Sequence[OfflineNotice]:
     """One person at a time, who is on record, works what was diverted from mail.
 
     Raises:
         NoticeChangeRefused: one of the notices is not open.
     """
 
-    def refuses(notice: Notice) -> str | None:
-        if notice.state is NoticeState.TAKEN:
+    def reason_not_to_take(notice: OfflineNotice) -> str | None:
+        if notice.state is OfflineNoticeState.TAKEN:
             return f"is taken by {notice.changed_by} already"
-        return _notice_state_refusal(notice, (NoticeState.OPEN,))
+        return _notice_state_refusal(notice, (OfflineNoticeState.OPEN,))
 
-    return await notices.change_notices(ids, NoticeChange(NoticeState.TAKEN, by), refuses)
+    return await notices.change_notices(ids, NoticeChange(OfflineNoticeState.TAKEN, by), reason_not_to_take)
 
 
 async def finish_notices(
-    notices: NoticeStore, ids: Sequence[int], by: str, reference: str, day: date, today: date
-) -> Sequence[Notice]:
+    notices: OfflineNoticeStore, ids: Sequence[int], by: str, reference: str, day: date, today: date
+) -> Sequence[OfflineNotice]:
     """Records that notices were posted, or that the recipients were reached another way.
 
     Args:
@@ -45,15 +51,15 @@ async def finish_notices(
         )
     if day > today:
         raise NoticeChangeRefused(f"--day: {day} is yet to come")
-    change = NoticeChange(NoticeState.DONE, by, reference=reference, day=day)
+    change = NoticeChange(OfflineNoticeState.DONE, by, reference=reference, day=day)
     return await notices.change_notices(
-        ids, change, lambda notice: _notice_state_refusal(notice, (NoticeState.OPEN, NoticeState.TAKEN))
+        ids, change, lambda notice: _notice_state_refusal(notice, (OfflineNoticeState.OPEN, OfflineNoticeState.TAKEN))
     )
 
 
 async def reopen_or_give_up_notices(
-    notices: NoticeStore, ids: Sequence[int], by: str, reason: str, *, is_final: bool
-) -> Sequence[Notice]:
+    notices: OfflineNoticeStore, ids: Sequence[int], by: str, reason: str, *, is_final: bool
+) -> Sequence[OfflineNotice]:
     """Records that notices came back. They are open again, or given up.
 
     Args:
@@ -68,12 +74,12 @@ async def reopen_or_give_up_notices(
     """
     if not reason.strip():
         raise NoticeChangeRefused("a notice that comes back needs its --reason")
-    change = NoticeChange(NoticeState.RETURNED if is_final else NoticeState.OPEN, by, note=reason)
-    taken = (NoticeState.TAKEN, NoticeState.DONE, *((NoticeState.OPEN,) if is_final else ()))
+    change = NoticeChange(OfflineNoticeState.RETURNED if is_final else OfflineNoticeState.OPEN, by, note=reason)
+    taken = (OfflineNoticeState.TAKEN, OfflineNoticeState.DONE, *((OfflineNoticeState.OPEN,) if is_final else ()))
     return await notices.change_notices(ids, change, lambda notice: _notice_state_refusal(notice, taken))
 
 
-def _notice_state_refusal(notice: Notice, states: Collection[NoticeState]) -> str | None:
+def _notice_state_refusal(notice: OfflineNotice, states: Collection[OfflineNoticeState]) -> str | None:
     """Returns the reason why a notice cannot be changed, or None if it is in one of these states."""
     if notice.state in states:
         return None

@@ -13,7 +13,7 @@ PERIOD = 1.0
 """Seconds between two queries."""
 
 
-def as_json(status: MailingStatus) -> dict[str, object]:
+def progress_as_json(status: MailingStatus) -> dict[str, object]:
     """Returns done and open deliveries, deliveries a second, and the estimated end."""
     progress = status.progress(datetime.now(UTC))
     return {
