@@ -44,7 +44,7 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
             raise OverflowError(f"a bug met {row.standing.address}")
         return whole(self, row, *arguments)
 
-    monkeypatch.setattr(MailingRenderer, "render", broken)
+    monkeypatch.setattr(MailingRenderer, "render_message", broken)
 
 
 @pytest.mark.usefixtures("poisoned")
@@ -71,7 +71,7 @@ async def test_a_row_that_meets_a_bug_is_held_and_the_others_go(world: World, ca
 async def test_what_a_bug_held_goes_out_once_it_is_mended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """After `release_held_by_reason_prefix`, the timekeeper has it tried again."""
     with monkeypatch.context() as patch:
-        patch.setattr(MailingRenderer, "render", lambda *_: 1 / 0)
+        patch.setattr(MailingRenderer, "render_message", lambda *_: 1 / 0)
         accepted = await world.accept([person(1), person(2)])
         await world.handover().hand_over_batches(accepted.batches)
     assert await world.upkeep.release_held_by_reason_prefix(accepted.mailing_id, BUG) == 2

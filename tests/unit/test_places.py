@@ -120,7 +120,7 @@ async def test_a_crew_that_is_not_short_is_forgotten() -> None:
 class Line:
     """A connection that takes a message as soon as the test lets it."""
 
-    is_usable, is_spent, has_failed_at_once = True, False, False
+    is_connection_open, is_spent, has_failed_at_once = True, False, False
 
     def __init__(self, relay: "Fake") -> None:
         self._relay = relay
