@@ -242,7 +242,7 @@ class App:
         """Starts a worker's consumers."""
         consume, at_once = partial(consumers.consume_queue, broker, stop=stop), consumers.EVENTS_AT_ONCE
         for lane in Lane:
-            events = consumers.build_event_handler(intake, lane)
+            events = partial(intake.accept_event_messages, lane)
             for _ in range(consumers.TAKERS_A_LANE):
                 tasks.create_task(consume(events_queue_name(lane), consumers.EVENTS_HELD, events, at_once=at_once))
             for _ in range(consumers.CONSUMERS_A_LANE):

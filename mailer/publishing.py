@@ -50,16 +50,17 @@ async def publish(event: MessageEvent | AccountEvent) -> None:
         EventRefused: it is too large, and can never be published (`mailer.events`).
         SettingsError: the settings do not say where to publish.
     """
-    await publish_as(event, None)
+    publisher = await asyncio.shield(_task_opening_publisher_of_loop(asyncio.get_running_loop()))
+    await publisher.publish_event(event)
 
 
-async def publish_as(event: MessageEvent | AccountEvent, identity: Identity | None) -> None:
+async def publish_as(event: MessageEvent | AccountEvent, identity: Identity) -> None:
     """Publishes an event for somebody: a person at a command.
 
     Args:
         event: as of `publish`.
         identity: its publisher, believed of mailer's own broker user and of a role that owns the outbox, or may take
-            from it. None: the broker's user or the database's role.
+            from it.
 
     Raises:
         BrokerUnavailable, EventRefused, SettingsError: see `publish`.

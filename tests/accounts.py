@@ -46,7 +46,9 @@ def notice(brand: str, to: Any) -> dict[str, Any]:
 
 def processor(**values: Any) -> FakeProcessor:
     """An outside processor."""
-    return FakeProcessor(**{"outside": True, "name": "relay-us", "country": "US", "contract": "DPA-7", **values})
+    return FakeProcessor(
+        **{"is_outside_our_network": True, "name": "relay-us", "country": "US", "contract": "DPA-7", **values}
+    )
 
 
 async def of_kind(world: World, kind: str, mailing_id: UUID | None = None) -> list[dict[str, Any]]:

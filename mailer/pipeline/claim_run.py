@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from mailer.crash_points import CrashPoint, crash_if_armed
@@ -68,7 +69,6 @@ class ClaimRun:
         is_late: Callable[[], object],
     ) -> None:
         self._deliveries = setup.deliveries
-        self._preparation = setup.preparation
         self._priority = setup.checks.precedence
         self._stop = setup.stop
         self._claim = claim
@@ -76,14 +76,20 @@ class ClaimRun:
         self._recorder = recorder
         self._renderers = renderers
         self._is_urgent = any(renderer.category.lane in URGENT for renderer in renderers.values())
-        self._sender = WindowSender(setup.checks, lease, recorder, renderers, is_late)
+        self._sender = sender = WindowSender(setup.checks, lease, recorder, renderers, is_late)
+        self._decide_and_render = partial(
+            setup.preparation.prepare_window, renderers=renderers, own_states=sender.own_states, barred=sender.barred
+        )
 
     async def hand_over_rows(self) -> dict[Key, datetime]:
         """Hands rows over, in passes, until no row is left that may go soon. Returns the rows that are left."""
         rows = self._claim.rows
         while True:
             offered = self._sender.offered
-            left = await self._hand_over_windows(rows)
+            left = {row.key: datetime.now(UTC) + ELSEWHERE for row in rows if row.mailing_id not in self._renderers}
+            for window in self._windows_of_known_mailings(rows):
+                await self._priority.wait_while_urgent_work_runs(urgent=self._is_urgent)
+                left |= await self._hand_over_window(window) if self._may_begin else self._postpone_window(window)
             await self._recorder.record_pending_outcomes()
             if not left or not await self._wait_for_deferred(min(left.values()), self._sender.offered > offered):
                 return left
@@ -104,18 +110,19 @@ class ClaimRun:
             return True
         return False
 
-    async def _hand_over_windows(self, rows: Sequence[DeliveryRow]) -> dict[Key, datetime]:
-        """Hands rows over window by window. Returns the rows that are left, and the times at which they may go."""
-        left = {row.key: datetime.now(UTC) + ELSEWHERE for row in rows if row.mailing_id not in self._renderers}
-        known = [row for row in rows if row.mailing_id in self._renderers] if left else rows
-        for window in split_into_windows(known, WINDOW, keys_allowed_once_per_window(known, self._renderers)):
-            await self._priority.wait_while_urgent_work_runs(urgent=self._is_urgent)
-            if time.monotonic() >= self._lease.closing_time or self._stop.is_set():
-                again = datetime.now(UTC) + (not self._stop.is_set()) * PAUSE
-                left |= dict.fromkeys((row.key for row in window), again)
-                continue
-            left |= await self._hand_over_window(window)
-        return left
+    def _windows_of_known_mailings(self, rows: Sequence[DeliveryRow]) -> Iterator[Sequence[DeliveryRow]]:
+        """Returns the rows whose mailings this worker knows, window by window."""
+        known = [row for row in rows if row.mailing_id in self._renderers]
+        return split_into_windows(known, WINDOW, keys_allowed_once_per_window(known, self._renderers))
+
+    @property
+    def _may_begin(self) -> bool:
+        return time.monotonic() < self._lease.closing_time and not self._stop.is_set()
+
+    def _postpone_window(self, window: Sequence[DeliveryRow]) -> dict[Key, datetime]:
+        """Returns the rows of a window, due at once if the worker ends, else after a pause."""
+        again = datetime.now(UTC) + (not self._stop.is_set()) * PAUSE
+        return dict.fromkeys((row.key for row in window), again)
 
     async def _hand_over_window(self, rows: Sequence[DeliveryRow]) -> dict[Key, datetime]:
         """Hands a window over. Returns the rows left. After a bug, rows with a committed intent are in doubt."""
@@ -150,17 +157,12 @@ class ClaimRun:
 
     async def _prepare_window(self, rows: Sequence[DeliveryRow]) -> PreparedWindow:
         """Prepares a window. If that takes longer than `RECORD_SECONDS`, pending outcomes are recorded before."""
-        preparing = asyncio.ensure_future(self._decide_and_render(rows))
+        preparing = asyncio.ensure_future(self._decide_and_render(rows, now=datetime.now(UTC)))
         if (patience := self._recorder.seconds_until_due) is not None:
             await asyncio.wait({preparing}, timeout=patience)
             if not preparing.done():
                 await self._recorder.record_pending_outcomes()
         return await preparing
-
-    async def _decide_and_render(self, rows: Sequence[DeliveryRow]) -> PreparedWindow:
-        return await self._preparation.prepare_window(
-            rows, self._renderers, self._sender.own_states, self._sender.barred, datetime.now(UTC)
-        )
 
     async def _commit_intents(self, prepared: PreparedWindow) -> tuple[PreparedWindow, bool]:
         """Commits a prepared window, with the outcomes of the one before. Decides again about rows that are refused.
@@ -191,4 +193,4 @@ class ClaimRun:
             return prepared.with_steps(good)
         self._sender.put_back_tokens_of_unsent(prepared.admission, again)
         fresh = await self._deliveries.reread_claimed_rows(self._claim.token, [step.row.key for step in again])
-        return prepared.with_steps(good).joined_with(await self._decide_and_render(fresh))
+        return prepared.with_steps(good).joined_with(await self._decide_and_render(fresh, now=datetime.now(UTC)))

@@ -12,7 +12,6 @@ from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.pipeline.background_hand_overs import HandOverTasks
 from mailer.pipeline.backoff import DestinationBackoff
 from mailer.pipeline.delivery_moves import hold_batch_for_bug
-from mailer.pipeline.intake import Intake
 from mailer.pipeline.unsettled_message_retries import (
     BUG_PAUSES,
     GiveUp,
@@ -149,15 +148,6 @@ def _parse_batch_id(message: BrokerMessage) -> int | None:
     except (ValueError, RecursionError):
         pass
     return None
-
-
-def build_event_handler(intake: Intake, lane: Lane) -> Handle:
-    """Returns a handler that takes the events of a lane in."""
-
-    async def handle(arrived: Sequence[ReceivedMessage]) -> None:
-        await intake.accept_event_messages(lane, arrived)
-
-    return handle
 
 
 def build_dead_letter_handler(

@@ -9,14 +9,7 @@ from mailer.policy.address_sources import FOR_SOMETHING_ELSE
 from mailer.policy.consent_validity import NO_TERMS, legal_flaw_of_consent
 from mailer.policy.decision_types import EXPIRED, Decision, DecisionFacts, Divert, Hold, Suppress
 from mailer.policy.rule_registry import rule
-from mailer.policy.standing import (
-    EVERYTHING_OPTIONAL,
-    SHARING,
-    WRITTEN,
-    category_scope,
-    partner_scope,
-    purpose_scope,
-)
+from mailer.policy.standing import EVERYTHING_OPTIONAL, SHARING, WRITTEN, category_scope, partner_scope, purpose_scope
 
 Verdict = Decision | None
 

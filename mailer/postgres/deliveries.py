@@ -311,16 +311,7 @@ def _delivery_row_from_record(row: asyncpg.Record) -> DeliveryRow:
     invited_by, sent, shared, mailing_id, attempt, name, locale, context, paused, tried_at = row[STANDING_COLUMNS:]
     standing = standing_from_row(row, _inviting_mailing_id(invited_by), _sent_counts_from_row(sent), locale)
     return DeliveryRow(
-        mailing_id,
-        standing.recipient_id,
-        attempt,
-        standing,
-        name,
-        locale,
-        context or {},
-        paused,
-        shared,
-        tried_at,
+        mailing_id, standing.recipient_id, attempt, standing, name, locale, context or {}, paused, shared, tried_at
     )
 
 
@@ -370,12 +361,7 @@ def _counter_deltas(moves: Sequence[Sequence[Any]]) -> tuple[list[UUID], list[st
         deltas[mailing_id, from_state.state_counted_as, from_reason] -= n
         deltas[mailing_id, to_state.state_counted_as, reason] += n
     keys = [key for key, n in deltas.items() if n]
-    return (
-        [key[0] for key in keys],
-        [key[1] for key in keys],
-        [key[2] for key in keys],
-        [deltas[key] for key in keys],
-    )
+    return ([key[0] for key in keys], [key[1] for key in keys], [key[2] for key in keys], [deltas[key] for key in keys])
 
 
 def _count_hand_overs_by_processor(links: ChainedEntries) -> list[dict[str, Any]]:

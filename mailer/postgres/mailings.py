@@ -1,7 +1,8 @@
 """Mailings in PostgreSQL: makes mailings, deliveries and batches of accepted events, many events at a time."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
@@ -51,6 +52,15 @@ BATCH_SIZE = 500
 """The recipients of a batch: one or two seconds of work, much less than a lease."""
 
 
+@asynccontextmanager
+async def _refusing_wrong_values() -> AsyncIterator[None]:
+    """The context in which a value that the database cannot hold raises ValueError."""
+    try:
+        yield
+    except asyncpg.DataError as error:
+        raise ValueError(str(error)) from error
+
+
 class PostgresMailings:
     """Implements `ports.mailings.MailingStore`, and reads and releases mailings for operators."""
 
@@ -67,15 +77,9 @@ class PostgresMailings:
 
     async def accept_mailings(self, mailings: Sequence[NewMailing]) -> list[AcceptedMailing]:
         """See the port."""
-        try:
-            return await self._accept_mailings(mailings)
-        except asyncpg.DataError as error:
-            raise ValueError(str(error)) from error
-
-    async def _accept_mailings(self, mailings: Sequence[NewMailing]) -> list[AcceptedMailing]:
         contents = [self._hasher.contents.digest_of(mailing.event) for mailing in mailings]
         async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
-            async with connection.transaction():
+            async with _refusing_wrong_values(), connection.transaction():
                 first, differs = await _insert_or_find_mailings(connection, mailings, self._hasher, contents)
                 fresh = [mailing for mailing in mailings if first[mailing.id] == mailing.id]
                 facts, batches = await self._store_mailings_and_deliveries(connection, fresh) if fresh else ({}, [])

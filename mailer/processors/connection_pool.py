@@ -57,7 +57,14 @@ class ConnectionPool:
             share.move_deadline_to_now()
         self._carried.add(share)
         try:
-            return await self._send_window_on_slots(share, urgent)
+            if not await self._places.acquire_slot(urgent, share.seconds_left):
+                return self._silent_relay_trouble()
+            if share.count_waiting > 1:
+                return await self._send_on_free_slots(share, urgent)
+            try:
+                return await self._send_until_empty_or_trouble(share)
+            finally:
+                self._places.release_slot(urgent)
         finally:
             self._carried.discard(share)
 
@@ -78,14 +85,8 @@ class ConnectionPool:
         for line in list(self._busy):
             line.drop_connection()
 
-    async def _send_window_on_slots(self, share: WindowQueue, urgent: bool) -> NoConnectionReason | None:
-        if not await self._places.acquire_slot(urgent, share.seconds_left):
-            return self._silent_relay_trouble()
-        if share.count_waiting == 1:
-            try:
-                return await self._send_until_empty_or_trouble(share)
-            finally:
-                self._places.release_slot(urgent)
+    async def _send_on_free_slots(self, share: WindowQueue, urgent: bool) -> NoConnectionReason | None:
+        """Sends a window on the slot that it has and on each slot that becomes free meanwhile."""
         crew = _PoolSenders(share, urgent, self._send_until_empty_or_trouble, self._places)
         crew.add_sender()
         try:

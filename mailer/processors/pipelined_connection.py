@@ -25,7 +25,7 @@ _AT_ONCE: Final = 65_536
 """The longest content, in octets, that is written with its final dot. The dot of a longer one waits until the content
 has left this process. So if the connection is lost during the content, the message is not in doubt."""
 _BRISK: Final = 0.5
-"""Seconds. Slower relays get no envelope ahead: it saves no time, and the message begins long before its content."""
+"""Seconds. Slower relays get no envelope ahead: it would save no time."""
 _TICK: Final = 1.0
 """Seconds between two checks for a reply that is overdue."""
 _FAREWELL: Final = 2.0

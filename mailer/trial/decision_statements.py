@@ -1,7 +1,7 @@
 """Statements for the rules that decide about mail, from the words of the promises that name the rule.
 
 Each returns the fate that its promise demands for a person and a mailing, or None if the promise is not about them.
-Those of the floor are also about mail that must go. So a pipeline that sends nothing keeps no promise.
+Those of the floor are also about mail that must go.
 """
 
 from collections.abc import Callable
@@ -29,8 +29,7 @@ from mailer.trial.case_facts import (
 )
 from mailer.trial.sample_people import FOREIGN_VERSION, HOME, STRANGER
 
-FLOOR = "the floor"
-"""The name in place of a rule, for statements that hold for every brand with any policy."""
+FLOOR = "the floor"  # in place of a rule: for statements that hold for every brand with any policy
 
 Speak = Callable[[MailCase], ExpectedFate | None]
 

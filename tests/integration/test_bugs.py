@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -194,7 +195,7 @@ async def test_one_event_that_raises_takes_no_other_with_it(world: World, monkey
 
     monkeypatch.setattr(intake, "_admit", broken)
     items = [received(plain_event([person(n)], **({"id": "poison"} if n == 30 else {}))) for n in range(64)]
-    handle = consumers.build_event_handler(intake, Lane.NEWSLETTER)
+    handle = partial(intake.accept_event_messages, Lane.NEWSLETTER)
     await UnsettledMessageRetries("mailer.events.newsletter", handle, asyncio.Event()).handle_until_settled(items)
 
     async def settled() -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import structlog
 
@@ -243,7 +244,7 @@ async def test_events_are_held_until_they_can_be_handled(world: World) -> None:
     """While the database is away messages stay in hand, handled when it is back, or left unsettled at a stop."""
     stop, failures = asyncio.Event(), 0
     item = received(plain_event([person(1)]))
-    handle = consumers.build_event_handler(world.intake(), Lane.NEWSLETTER)
+    handle = partial(world.intake().accept_event_messages, Lane.NEWSLETTER)
 
     async def flaky(arrived: Sequence[ReceivedMessage]) -> None:
         nonlocal failures

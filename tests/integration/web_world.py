@@ -157,7 +157,7 @@ class Outbox:
 class Keys:
     """One key, for one brand."""
 
-    async def find_by_key(self, key: str) -> Publisher | None:
+    async def find_publisher_by_api_key(self, key: str) -> Publisher | None:
         """The shop, for its key."""
         return Publisher(Identity.parse_identity("key:shop"), everything("interpals")) if key == KEY else None
 
