@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -31,11 +32,19 @@ class DnsLookup(Protocol):
         """Returns the names in the PTR records of an address."""
 
 
+def _split_server(server: str) -> tuple[str, int]:
+    """Returns the address and the port of a name server. An IPv6 address with a port stands in brackets."""
+    with suppress(ValueError):
+        return str(ipaddress.ip_address(server.strip("[]"))), 53
+    host, _, port = server.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
 class SystemResolver:
     """Implements `DnsLookup` with this machine's resolver, or with a given name server.
 
     Args:
-        server: `address` or `address:port` of a name server; None for this machine's.
+        server: `address`, `address:port` or `[address]:port` of a name server; None for this machine's.
         seconds: the longest wait for an answer.
     """
 
@@ -45,9 +54,9 @@ class SystemResolver:
         self._resolver = dns.asyncresolver.Resolver(configure=server is None)
         self._resolver.lifetime = seconds
         if server is not None:
-            host, _, port = server.partition(":")
+            host, port = _split_server(server)
             self._resolver.nameservers = [host]
-            self._resolver.port = int(port or 53)
+            self._resolver.port = port
 
     async def txt_records(self, name: str) -> Sequence[str]:
         """See the protocol."""

@@ -26,6 +26,7 @@ SECONDS_KEPT = 25 * 86400
 FILES_READ, FILES_KEPT = 64, 1024
 """The numbers of newest files in a folder that are read, and that are kept."""
 _HEADER = Struct(">16s16s")
+_MAGIC = b"mailer trace 1"
 _SLOT = Struct(">16sQI4x")
 _SUFFIX = ".trace"
 
@@ -119,7 +120,7 @@ class CommitTraceFiles:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             fresh.rename(self._file)
             self._descriptor = descriptor
-        content = _HEADER.pack(b"mailer trace 1", self._lineage.bytes) + b"".join(map(_pack_head, self._slots))
+        content = _HEADER.pack(_MAGIC, self._lineage.bytes) + b"".join(map(_pack_head, self._slots))
         os.pwrite(self._descriptor, content.ljust(_HEADER.size + SLOTS * _SLOT.size, b"\0"), 0)
 
     def read_last_committed_entries(self) -> list[LastCommittedEntries]:
@@ -173,7 +174,9 @@ def _read_trace_file(file: Path) -> LastCommittedEntries | None:
             return None
     if len(content) < _HEADER.size:
         return None
-    _, lineage = _HEADER.unpack_from(content)
+    magic, lineage = _HEADER.unpack_from(content)
+    if magic.rstrip(b"\0") != _MAGIC:
+        return None
     places = range(_HEADER.size, len(content) - _SLOT.size + 1, _SLOT.size)
     slots = [(UUID(bytes=writer), n, crc) for writer, n, crc in (_SLOT.unpack_from(content, place) for place in places)]
     heads = [(writer, n) for writer, n, crc in slots if n and crc == zlib.crc32(writer.bytes + n.to_bytes(8))]

@@ -8,6 +8,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,7 +81,11 @@ class StandingJournal:
     def _parse_changes_and_replay_marks(self) -> Iterator[JournaledStandingChange | Head]:
         """Yields each change, and the entry of each change marked as replayed. An unreadable line is skipped."""
         for file in self._journal_files():
-            for number, line in enumerate(file.read_text("utf-8", "replace").splitlines(), 1):
+            try:
+                lines = file.read_text("utf-8", "replace").splitlines()
+            except FileNotFoundError:  # another process has deleted it: it was too old to count
+                continue
+            for number, line in enumerate(lines, 1):
                 try:
                     yield _parse_change_or_replay_mark(json.loads(line))
                 except (ValueError, LookupError, TypeError):  # such as the last line of a machine that lost its power
@@ -96,8 +101,9 @@ class StandingJournal:
 
     def _delete_old_files(self) -> None:
         for file in self._journal_files():
-            if time.time() - file.stat().st_mtime > SECONDS_KEPT:
-                file.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another process has deleted it
+                if time.time() - file.stat().st_mtime > SECONDS_KEPT:
+                    file.unlink()
 
 
 def _is_last_line_cut(descriptor: int) -> bool:

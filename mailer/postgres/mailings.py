@@ -95,14 +95,9 @@ class PostgresMailings:
                 due[row["mailing_id"]].append(row["batch"])
         return [
             AcceptedMailing(
-                first[mailing.id],
-                first[mailing.id] != mailing.id,
-                tuple(due[mailing.id]),
-                size[mailing.id],
-                facts.get(mailing.id),
-                differs.get(mailing.id, ()),
+                first[own], first[own] != own, tuple(due[own]), size[own], facts.get(own), differs.get(own, ())
             )
-            for mailing in mailings
+            for own in (mailing.id for mailing in mailings)
         ]
 
     async def _store_mailings_and_deliveries(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from math import isfinite
 from typing import NamedTuple
 
 from mailer.rendering.colours import Colour, colours_in, contrast_ratio, parse_colour
@@ -170,10 +171,12 @@ def _length_in_pixels(length: str, size: float) -> float:
 
 
 def _opacity_value(value: str) -> float:
+    """Returns an opacity from 0 to 1, as CSS Color 4 clamps it; 0 for what is no number."""
     try:
-        return float(value.rstrip("%")) / (100 if value.endswith("%") else 1)
+        number = float(value.rstrip("%")) / (100 if value.endswith("%") else 1)
     except ValueError:
         return 0.0
+    return min(max(number, 0.0), 1.0) if isfinite(number) else 0.0
 
 
 def _text_colour(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # for annotations; `template_checks` imports this module
     from mailer.rendering.template_checks import TemplatePage
 
 Values = Mapping[str, Any]
-Print = Callable[[Template, str, Values], Iterable[RenderedParts]]
+Print = Callable[[Template, str, Values], Iterable[RenderedParts | None]]
 """A function that prints a template in one of its locales, in one way or several."""
 _OWN = {"unsubscribe_url": LINK, "leave_url": LEAVE}
 
@@ -42,7 +42,9 @@ def way_out_faults_as_printed(page: "TemplatePage", ways: Print, values: Values)
     silent = list[RenderedParts | None]([None] * len(sheets))
     if face.footer == "deactivate":
         silent = [*ways(page.template, locale, {**values, "service_footer": "none"})]
-    for sheet, without in zip(sheets, silent, strict=False):
+    for sheet, without in zip(sheets, silent, strict=True):
+        if sheet is None:
+            continue
         yield from missing_way_out_faults(sheet, face.category, LINK, page.policy.controller.postal_address)
         yield from service_footer_faults(sheet, without, face.footer, LEAVE)
 
@@ -68,8 +70,11 @@ def _render_as_filled_form(template: Template, locale: str, values: Values) -> I
         yield fill_form_with_links(form, own)
 
 
-def _render_with_truth_combinations(template: Template, locale: str, values: Values) -> Iterator[RenderedParts]:
-    """Prints each part with combinations of the conditions around its ways out (see `truth_combinations`)."""
+def _render_with_truth_combinations(template: Template, locale: str, values: Values) -> Iterator[RenderedParts | None]:
+    """Prints each part with combinations of the conditions around its ways out (see `truth_combinations`).
+
+    Yields None for a combination that the values do not allow.
+    """
     variant = template.variants[locale]
     parts: tuple[Piece, ...] = ("text", "html")
     for part in parts:
@@ -83,6 +88,7 @@ def _render_with_truth_combinations(template: Template, locale: str, values: Val
             made.globals = variant.pieces[part].globals
             try:
                 said = made.render(values)
-            except Exception:  # noqa: S112 - a condition guards its contents: such a mail cannot exist
+            except Exception:  # a condition guards its contents: such a mail cannot exist
+                yield None
                 continue
             yield RenderedParts(said, usual.html) if part == "text" else RenderedParts(usual.text, said)

@@ -121,11 +121,11 @@ class Mailings:
         self.rows: dict[tuple[str, str], MailingStatus] = {}
         self.differs: tuple[str, ...] = ()
 
-    async def find_mailing(self, brand: str, event_id: str) -> MailingStatus | None:
+    async def find_mailing_of_event(self, brand: str, event_id: str) -> MailingStatus | None:
         """A mailing that a test put there."""
         return self.rows.get((brand, event_id))
 
-    async def differing_fields(self, event: MessageEvent) -> tuple[str, ...]:
+    async def fields_differing_from_known_event(self, event: MessageEvent) -> tuple[str, ...]:
         """Returns what a test says."""
         return self.differs
 
