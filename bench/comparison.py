@@ -58,7 +58,7 @@ def decided() -> Counts:
     counts: dict[tuple[str, str], Counter[Row]] = {}
     for brand in BRANDS:
         for category, name in TEMPLATES.items():
-            template = templates.get_template(brand, name)
+            template = templates.find_template(brand, name)
             if template is None:
                 raise LookupError(f"{brand} has no template {name}")
             mailing = Mailing(CATEGORIES[category], template.purpose, topic=_topic(category))
@@ -96,7 +96,7 @@ async def _mail(app: App, handover: HandOver, brand: str) -> None:
         raise RuntimeError(f"{done.taken} of {SIZE} people were taken")
     await _learn(app.pool, brand)
     for category, name in TEMPLATES.items():
-        template = templates.get_template(brand, name)
+        template = templates.find_template(brand, name)
         if template is None:
             raise LookupError(f"{brand} has no template {name}")
         event = _event(brand, category, name, dict(template.example))

@@ -16,7 +16,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.jurisdiction import parse_law_by_country
 from mailer.policy.policy_file import Policy, parse_policy
 from mailer.policy.publisher_and_staff_identity import Identity
-from mailer.policy.publisher_rights import PublisherRights
+from mailer.policy.publisher_rights import RightsOfOnePublisher
 from mailer.policy.standing import EVERY_PRODUCT
 from mailer.ports.mailings import AcceptedMailing, NewMailing
 from mailer.ports.recipient_import import RecipientImportRow
@@ -37,7 +37,7 @@ CHUNK = 5_000
 
 def read_policies() -> dict[str, Policy]:
     """The shipped policies, by brand."""
-    law = parse_law_by_country(bundled_files.read_toml_files("jurisdictions"))
+    law = parse_law_by_country(bundled_files.read_texts_of_toml_files("jurisdictions"))
     read = [
         parse_policy(file.read_text(), file.name, law)
         for file in bundled_files.bundled_folder("policies").glob("*.toml")
@@ -69,7 +69,7 @@ async def let_publish(url: str) -> None:
     """Lets RabbitMQ's default user and the database's own role publish every category of the benchmarks' brand."""
     async with await open_pool(url, size=1) as pool:
         for identity in ("broker:guest", f"role:{await pool.fetchval('SELECT current_user')}"):
-            rights = PublisherRights(frozenset({BRAND}), frozenset(CATEGORIES))
+            rights = RightsOfOnePublisher(frozenset({BRAND}), frozenset(CATEGORIES))
             await PostgresPublishers(pool, LedgerWriters("bench")).grant_rights_and_create_key(
                 Identity.parse_identity(identity), rights
             )
@@ -98,7 +98,7 @@ class Setting:
 
     def mailing(self, audience: str) -> NewMailing:
         """A newsletter to an audience."""
-        template = self.templates.get_template(BRAND, "weekly")
+        template = self.templates.find_template(BRAND, "weekly")
         if template is None:
             raise LookupError(f"{BRAND} has no template weekly")
         event = validate_event(

@@ -14,7 +14,7 @@ from mailer.actions.refusal_judgement import RefusalJudge
 from mailer.broker.memory import MemoryBroker
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import DEAD_QUEUES, batches_queue_name, events_queue_name
-from mailer.database.connections import ATTENDED, SERVING, ServerPool, open_pool, retry_through_outages
+from mailer.database.connections import ATTENDED, SERVING, DatabasePool, open_pool, retry_through_outages
 from mailer.database.statements import Fresh
 from mailer.doctor.finding import Finding
 from mailer.embedded import postgres
@@ -37,9 +37,9 @@ from mailer.pipeline.rates import RateLimiter
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import Lane
-from mailer.policy.no_retention_processors import no_retention_processors
+from mailer.policy.no_retention_processors import no_retention_brand_processor_pairs
 from mailer.policy.policy_file import Policy
-from mailer.policy.required_frequency_counts import required_frequency_counts
+from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.policy_loading import load_policies, topology_of_policies
 from mailer.ports.broker import Broker
 from mailer.ports.processor import Processor
@@ -73,9 +73,9 @@ from mailer.postgres.suppressions import PostgresSuppressions
 from mailer.postgres.timekeeping import PostgresTimekeeping
 from mailer.processors import smtp_processor
 from mailer.processors.capture_server import CaptureFolder, CaptureServer
-from mailer.processors.json_posting import post_json
+from mailer.processors.partner_webhook_posting import post_json_or_raise
 from mailer.rendering.event_checks import check_event_and_get_template
-from mailer.rendering.renderer_cache import RendererCache
+from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.template_library import TemplateLibrary
 from mailer.runtime.operator_port import OperatorPort
 from mailer.runtime.readiness import Readiness
@@ -101,7 +101,7 @@ def _load_template_library(settings: Settings, policies: Mapping[str, Policy], *
 class App:
     """All adapters and settings of a process, put together. `open_app` makes it."""
 
-    def __init__(self, settings: Settings, pool: ServerPool, stack: AsyncExitStack, readiness: Readiness) -> None:
+    def __init__(self, settings: Settings, pool: DatabasePool, stack: AsyncExitStack, readiness: Readiness) -> None:
         self.settings = settings
         self.pool = pool
         self.readiness = readiness
@@ -117,7 +117,11 @@ class App:
         # Nobody can bind a queue to the in-process broker's exchange.
         tell = not settings.is_broker_in_process
         self.deliveries = PostgresDeliveries(
-            pool, self.writers, required_frequency_counts(self.policies.values()), settings.lease_seconds, tell=tell
+            pool,
+            self.writers,
+            frequency_counts_needed_by_policies(self.policies.values()),
+            settings.lease_seconds,
+            tell=tell,
         )
         self.standings = PostgresStandings(pool, self.writers, self.hasher)
         controllers = {name: policy.controller.id for name, policy in self.policies.items()}
@@ -138,7 +142,7 @@ class App:
         self.publishers = PostgresPublishers(pool, self.writers)
         self.ledger = LedgerOperations(pool, settings.ledger_key)
         self.upkeep = PostgresTimekeeping(
-            pool, self.ledger, self.writers, no_retention_processors(self.policies.values())
+            pool, self.ledger, self.writers, no_retention_brand_processor_pairs(self.policies.values())
         )
         self.outbox = PostgresOutbox(pool)
         stack.push_async_callback(self.outbox.close)
@@ -184,7 +188,7 @@ class App:
         """Opens the processors of the settings and returns them. It starts the capturing server if mail is captured."""
         urls: tuple[str, ...] = self.settings.processors
         if self.settings.is_mail_captured:
-            server = CaptureServer(self.settings.data / "captured", answer=_refusal_of_nobody_address)
+            server = CaptureServer(self.settings.data / "captured", answer=_smtp_refusal_of_local_part_nobody)
             await self._stack.enter_async_context(server)
             urls = (f"smtp://127.0.0.1:{server.port}?name=capture&country=ZZ&contract=none&tls=none",)
         try:
@@ -197,8 +201,11 @@ class App:
 
     async def build_hand_over(self, control: HaltWatcher, meter: RateLimiter, stop: asyncio.Event) -> HandOver:
         """Builds the hand-over to all processors. Raises SettingsError if two of them have the same name."""
-        presses = RendererCache(
-            self.policies, self.templates, self.links, signing_keys.build_dkim_sign_function(self.settings)
+        presses = MailingRendererCache(
+            self.policies,
+            self.templates,
+            self.links,
+            signing_keys.build_dkim_sign_function_from_settings(self.settings),
         )
         try:
             routes = ProcessorRoutes(await self.open_processors(), control.processor_halt_reason)
@@ -230,13 +237,13 @@ class App:
             watching.create_task(conditions.report_until_stopped(drained))
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    self._start_consumers(tasks, broker, intake, overtime, stop)
+                    self._start_worker_consumer_tasks(tasks, broker, intake, overtime, stop)
             finally:
                 stop.set()  # also where a consumer has ended by a bug
                 await overtime.wait_for_tasks_left()
             drained.set()
 
-    def _start_consumers(
+    def _start_worker_consumer_tasks(
         self, tasks: asyncio.TaskGroup, broker: Broker, intake: Intake, overtime: HandOverTasks, stop: asyncio.Event
     ) -> None:
         """Starts a worker's consumers."""
@@ -263,7 +270,7 @@ class App:
             tasks.create_task(
                 Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies).run_until_stopped(stop)
             )
-            tasks.create_task(PartnerSync(self.partners, post_json, self.policies).post_until_stopped(stop))
+            tasks.create_task(PartnerSync(self.partners, post_json_or_raise, self.policies).post_until_stopped(stop))
             queues = [queue.name for queue in topology_of_policies(self.policies).queues]
             tasks.create_task(refresh_metrics_until_stopped(PostgresFlowMetrics(self.pool), broker, queues, FLOW, stop))
 
@@ -282,7 +289,7 @@ class App:
         """
         # The web framework takes a tenth of a second to load, and all other commands do without it.
         from mailer.web.inbox import create_inbox_app
-        from mailer.web.process import serve_site_and_counts
+        from mailer.web.process import serve_site_and_write_open_counts
         from mailer.web.web_context import WebContext
 
         if operators is not None and self.settings.is_mail_captured:
@@ -309,7 +316,7 @@ class App:
             public_url=self.settings.public_url,
         )
         async with self.control.polling_while_in_use():
-            await serve_site_and_counts(site, self.settings.host, self.settings.port, stop, announce)
+            await serve_site_and_write_open_counts(site, self.settings.host, self.settings.port, stop, announce)
 
 
 @contextmanager
@@ -371,6 +378,6 @@ def migrate(settings: Settings) -> tuple[str, list[Finding]]:
         return database_startup.migrate_database(url)
 
 
-def _refusal_of_nobody_address(address: str) -> str | None:
+def _smtp_refusal_of_local_part_nobody(address: str) -> str | None:
     """Returns the refusal of the capturing server for `nobody@…`, so that a hard bounce can be tried; else None."""
     return "550 5.1.1 No such user" if address.lower().startswith("nobody@") else None

@@ -11,7 +11,7 @@ def bundled_folder(name: str) -> Path:
     return packaged if packaged.exists() else _PACKAGE.parent / name
 
 
-def read_toml_files(where: str | Path) -> dict[str, str]:
+def read_texts_of_toml_files(where: str | Path) -> dict[str, str]:
     """Reads the TOML files of a folder: by path, or by file name if `where` names a folder that comes with mailer."""
     if isinstance(where, Path):
         return {str(file): file.read_text("utf-8") for file in where.glob("*.toml")}

@@ -35,12 +35,12 @@ class CrashPoint(StrEnum):
     """Entries are chained, and not yet written."""
 
 
-def _parse_crash_point(text: str) -> tuple[str, int]:
+def _split_crash_point_and_count(text: str) -> tuple[str, int]:
     name, _, times = text.partition(":")
     return (CrashPoint(name).value if name else "", int(times or 1))
 
 
-_AT, _times = _parse_crash_point(os.environ.get("MAILER_CRASH_AT", ""))
+_AT, _times = _split_crash_point_and_count(os.environ.get("MAILER_CRASH_AT", ""))
 ARMED: Final = bool(_AT)
 """True if a crash point is armed in this process."""
 

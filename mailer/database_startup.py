@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from mailer import bundled_files
-from mailer.database.connections import ServerPool, retry_through_outages
-from mailer.doctor.database import judge_clock_difference, judge_condition_at_start, unfitness_problems
+from mailer.database.connections import DatabasePool, retry_through_outages
+from mailer.doctor.database import findings_at_process_start, judge_clock_difference, reason_not_to_use_database
 from mailer.doctor.finding import Finding, FindingLevel
 from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseUnavailable
 from mailer.postgres import migrations
@@ -33,13 +33,13 @@ def migrate_database(url: str) -> tuple[str, list[Finding]]:
         MigrationFailed: the database cannot be used, or a migration does not apply.
     """
     done = migrations.apply_migrations(url, _migrations_folder())
-    findings = judge_condition_at_start(
+    findings = findings_at_process_start(
         migrations.examine_database_condition(url), migrations.migration_versions(_migrations_folder())
     )
     return done, [finding for finding in findings if finding.level is not FindingLevel.OK]
 
 
-async def check_database(pool: ServerPool, *, wait: bool = False) -> None:
+async def check_database(pool: DatabasePool, *, wait: bool = False) -> None:
     """Checks the database before anything works on it.
 
     Args:
@@ -49,21 +49,25 @@ async def check_database(pool: ServerPool, *, wait: bool = False) -> None:
     Raises:
         DatabaseAccessRefused: it is too old, not up to date, or fires no triggers.
     """
-    for finding in await (retry_through_outages(partial(_judge_database, pool)) if wait else _judge_database(pool)):
+    for finding in await (
+        retry_through_outages(partial(_examine_database_or_refuse_it, pool))
+        if wait
+        else _examine_database_or_refuse_it(pool)
+    ):
         if wait and finding.level is not FindingLevel.OK:
             log.warning(f"{finding.check}: {finding.text}")
 
 
-async def _judge_database(pool: ServerPool) -> list[Finding]:
+async def _examine_database_or_refuse_it(pool: DatabasePool) -> list[Finding]:
     async with pool.acquire() as connection:
         condition = await read_database_condition(connection)
-    findings = judge_condition_at_start(condition, migrations.migration_versions(_migrations_folder()))
-    if problems := unfitness_problems(findings):
+    findings = findings_at_process_start(condition, migrations.migration_versions(_migrations_folder()))
+    if problems := reason_not_to_use_database(findings):
         raise DatabaseAccessRefused(problems)
     return findings
 
 
-async def clock_difference(pool: ServerPool) -> float:
+async def clock_difference(pool: DatabasePool) -> float:
     """Returns the seconds by which our clock is ahead of the database server's.
 
     Its time is compared with the middle of our times before and after the question.
@@ -72,7 +76,7 @@ async def clock_difference(pool: ServerPool) -> float:
         DatabaseUnavailable: nothing can be written to the database.
     """
     before = time.time()
-    at = await pool.probe_server_clock()
+    at = await pool.fetch_time_of_writable_server()
     return (before + time.time()) / 2 - at.timestamp()
 
 
@@ -85,7 +89,7 @@ class DatabaseWatch:
         dates: this process stores times of its own clock. A process that does not works on with a wrong clock.
     """
 
-    def __init__(self, pool: ServerPool, readiness: Readiness, *, dates: bool) -> None:
+    def __init__(self, pool: DatabasePool, readiness: Readiness, *, dates: bool) -> None:
         self._pool = pool
         self._readiness = readiness
         self._dates = dates

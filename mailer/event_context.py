@@ -54,7 +54,7 @@ _AROUND = len('"": "", ')
 
 
 def _check_context(value: dict[str, Any]) -> dict[str, Any]:
-    if _is_short_and_plain(value):  # quicker, and holds for most
+    if _has_only_short_printable_texts(value):  # quicker, and holds for most
         return value
     try:
         written = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
@@ -69,7 +69,7 @@ def _check_context(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def _is_short_and_plain(value: dict[str, Any]) -> bool:
+def _has_only_short_printable_texts(value: dict[str, Any]) -> bool:
     """Tells whether all names and values are printable texts, and short enough for the limit with any letters."""
     texts = [*value, *value.values()]
     if not _TEXTS.issuperset(map(type, texts)):

@@ -57,12 +57,12 @@ class EventDigests:
         own = blake2b(key.encode(), digest_size=32, person=b"mailer.contents").digest()
         self._mac = blake2b(key=own, digest_size=_DIGEST)
         self._mark = _FORM + self._keyed_digest(b"key")[: _MARK - len(_FORM)]
-        self._open = lru_cache(maxsize=4096)(self._digest_open_fields)
+        self._open = lru_cache(maxsize=4096)(self._digest_unsalted_fields)
 
     def digest_of(self, event: MessageEvent | AccountEvent) -> bytes:
         """Returns the digest of an event, 20 to 150 octets: a digest for each field, the open fields first."""
         kind, values = type(event), vars(event)
-        get_open, tags, get_own = _open_and_own_field_getters(kind)
+        get_open, tags, get_own = _unsalted_and_salted_field_getters(kind)
         mac = self._mac.copy()
         mac.update(f"{event.brand}\0{event.id}\0".encode())
         parts = [self._open(kind, get_open(values))]
@@ -73,11 +73,11 @@ class EventDigests:
                 parts += tag, field.digest()
         return b"".join(parts)
 
-    def _digest_open_fields(self, kind: type[BaseModel], values: tuple[Any, ...]) -> bytes:
+    def _digest_unsalted_fields(self, kind: type[BaseModel], values: tuple[Any, ...]) -> bytes:
         """Returns the start of a digest: the mark, the length of the open part, and the digests of the open fields."""
         said = [
             (_field_tag(name), value)
-            for name, value in zip(_open_and_own_field_names(kind)[0], values, strict=True)
+            for name, value in zip(_unsalted_and_salted_field_names(kind)[0], values, strict=True)
             if value is not None
         ]
         parts = b"".join([tag + self._keyed_digest(tag, canonical_text(value).encode()) for tag, value in said])
@@ -98,11 +98,15 @@ def differing_fields(first: bytes | None, again: bytes) -> tuple[str, ...]:
     """
     if first is None or first == again or first[:_MARK] != again[:_MARK]:
         return ()
-    if len(first) == _open_part_length(first):
-        again = again[: _open_part_length(again)]
+    if len(first) == _unsalted_part_length(first):
+        again = again[: _unsalted_part_length(again)]
     known, said = _split_field_digests(first), _split_field_digests(again)
     return tuple(
-        sorted(_field_names_by_tag()[tag] for tag in known.keys() | said.keys() if known.get(tag) != said.get(tag))
+        sorted(
+            _all_event_field_names_by_tag()[tag]
+            for tag in known.keys() | said.keys()
+            if known.get(tag) != said.get(tag)
+        )
     )
 
 
@@ -175,19 +179,23 @@ Getter = Callable[[Mapping[str, Any]], tuple[Any, ...]]
 
 
 @cache
-def _open_and_own_field_getters(kind: type[BaseModel]) -> tuple[Getter, tuple[bytes, ...], Getter]:
+def _unsalted_and_salted_field_getters(kind: type[BaseModel]) -> tuple[Getter, tuple[bytes, ...], Getter]:
     """Returns a getter for the open fields of an event class, the tags of the other fields, and a getter for those."""
-    open_names, own_names = _open_and_own_field_names(kind)
-    return _make_getter(open_names), tuple(_field_tag(name) for name in own_names), _make_getter(own_names)
+    open_names, own_names = _unsalted_and_salted_field_names(kind)
+    return (
+        _build_tuple_getter(open_names),
+        tuple(_field_tag(name) for name in own_names),
+        _build_tuple_getter(own_names),
+    )
 
 
-def _make_getter(names: tuple[str, ...]) -> Getter:
+def _build_tuple_getter(names: tuple[str, ...]) -> Getter:
     """Returns a function that gets the values of some names as a tuple."""
     return itemgetter(*names) if len(names) > 1 else lambda values: (values[names[0]],)
 
 
 @cache
-def _open_and_own_field_names(kind: type[BaseModel]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _unsalted_and_salted_field_names(kind: type[BaseModel]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Returns the names of the open fields of an event class, and the names of its other fields."""
     names = [name for name in kind.model_fields if name not in _KEY]
     return tuple(name for name in names if name in _OPEN), tuple(name for name in names if name not in _OPEN)
@@ -199,13 +207,13 @@ def _field_tag(name: str) -> bytes:
 
 
 @cache
-def _field_names_by_tag() -> dict[bytes, str]:
+def _all_event_field_names_by_tag() -> dict[bytes, str]:
     """Returns the names of the fields of all events, by tag."""
     kinds: tuple[type[BaseModel], ...] = (MessageEvent, *get_args(AccountEvent))
     return {_field_tag(name): name for kind in kinds for name in kind.model_fields}
 
 
-def _open_part_length(content: bytes) -> int:
+def _unsalted_part_length(content: bytes) -> int:
     return _MARK + 1 + content[_MARK]
 
 

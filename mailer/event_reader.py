@@ -37,7 +37,7 @@ class EventReader:
         if len(body) <= SMALL:
             return parse_any_event(body)
         async with self._one:
-            value = await _read_values(body)
+            value = await _parse_json_and_yield_to_loop(body)
             if isinstance(value, dict) and ACCOUNT in value:
                 return validate_account(value)
             return await _validate_message_in_slices(value)
@@ -51,10 +51,10 @@ class EventReader:
         if len(body) <= SMALL:
             return parse_event(body)
         async with self._one:
-            return await _validate_message_in_slices(await _read_values(body))
+            return await _validate_message_in_slices(await _parse_json_and_yield_to_loop(body))
 
 
-async def _read_values(body: bytes | str) -> Any:
+async def _parse_json_and_yield_to_loop(body: bytes | str) -> Any:
     value = read_event_json(body)
     await asyncio.sleep(0)
     return value

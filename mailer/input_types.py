@@ -200,7 +200,7 @@ def _parse_address_with_dots(text: str) -> str | None:
         return None
     if match["local"].lower() in _SPECIAL_LOCALS:
         return _parse_address_by_library(f"{match['local']}@{match['domain']}")
-    local, (domain, in_ascii) = match["local"], _normalized_domain(match["domain"])
+    local, (domain, in_ascii) = match["local"], _unicode_and_ascii_domain_or_empty(match["domain"])
     if _LOOSE_DOTS.search(local):
         if not match["quote"] and not _LOOSE_DOMAINS.fullmatch(domain):
             return None
@@ -210,9 +210,9 @@ def _parse_address_with_dots(text: str) -> str | None:
 
 
 @lru_cache(maxsize=20_000)
-def _normalized_domain(text: str) -> tuple[str, str]:
+def _unicode_and_ascii_domain_or_empty(text: str) -> tuple[str, str]:
     """Returns a domain in Unicode and in ASCII, as the library writes it; two empty texts if it is no domain."""
-    if (in_ascii := _ascii_domain(text)) is not None:
+    if (in_ascii := _ascii_domain_if_normalized(text)) is not None:
         return text, in_ascii
     try:
         found = validate_email(f"a@{text}", check_deliverability=False, test_environment=True)
@@ -221,7 +221,7 @@ def _normalized_domain(text: str) -> tuple[str, str]:
     return found.domain, found.ascii_domain
 
 
-def _ascii_domain(text: str) -> str | None:
+def _ascii_domain_if_normalized(text: str) -> str | None:
     """Returns the ASCII form of a domain that is in its normal form already; None if the library has to look at it.
 
     The library converts a domain there and back, and takes five times as long.

@@ -18,8 +18,10 @@ def load_policies(settings: Settings) -> dict[str, Policy]:
         PolicyError: a file is not a policy.
         JurisdictionError: a file is not a jurisdiction.
     """
-    law = parse_law_by_country(bundled_files.read_toml_files(settings.jurisdictions))
-    policies = parse_policies_in_force(bundled_files.read_toml_files(settings.policies), datetime.now(UTC).date(), law)
+    law = parse_law_by_country(bundled_files.read_texts_of_toml_files(settings.jurisdictions))
+    policies = parse_policies_in_force(
+        bundled_files.read_texts_of_toml_files(settings.policies), datetime.now(UTC).date(), law
+    )
     if not policies:
         raise SettingsError(f"MAILER_POLICIES: {settings.policies} holds no policy (*.toml)")
     fence = tuple(address.lower() for address in settings.only_deliver_to) or None

@@ -113,12 +113,12 @@ def _task_opening_publisher_of_loop(loop: asyncio.AbstractEventLoop) -> "asyncio
     _, opening = _publishers.get(loop, (None, None))
     if opening is None or (opening.done() and (opening.cancelled() or opening.exception() is not None)):
         publishers = _open_publisher(read_settings())
-        opening = loop.create_task(_await_opened_publisher(publishers))
+        opening = loop.create_task(_await_yielded_publisher(publishers))
         _publishers[loop] = publishers, opening
     return opening
 
 
-async def _await_opened_publisher(publishers: AsyncGenerator[_Publisher, None]) -> _Publisher:
+async def _await_yielded_publisher(publishers: AsyncGenerator[_Publisher, None]) -> _Publisher:
     return await anext(publishers)
 
 
@@ -146,7 +146,7 @@ async def _open_publisher(settings: Settings) -> AsyncGenerator[_Publisher, None
         from mailer.broker.rabbitmq import RabbitBroker
         from mailer.broker.topology import EVENTS
 
-        broker = RabbitBroker(settings.broker_url, plan=lambda: _topology_to_declare(settings))
+        broker = RabbitBroker(settings.broker_url, plan=lambda: _load_topology_to_declare(settings))
         try:
             await broker.has_exchange(
                 EVENTS
@@ -156,7 +156,7 @@ async def _open_publisher(settings: Settings) -> AsyncGenerator[_Publisher, None
             await broker.close()
 
 
-def _topology_to_declare(settings: Settings) -> "Topology":
+def _load_topology_to_declare(settings: Settings) -> "Topology":
     """Returns the topology to declare, so that events published before the first worker starts are kept for it."""
     from mailer.policy_loading import load_broker_topology
 

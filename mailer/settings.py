@@ -81,7 +81,7 @@ def _check_database_url(url: str) -> str:
         parts = _split_url(url.replace(f"{login}{at}{servers}", f"{login}{at}{server}", 1))
     if parts.scheme not in ("postgresql", "postgres"):
         raise ValueError("takes postgresql://user:password@host/database, or embedded")
-    return _check_service_url(url, parts)
+    return _refuse_fragment_or_stray_at_sign(url, parts)
 
 
 def _check_broker_url(url: str) -> str:
@@ -90,10 +90,10 @@ def _check_broker_url(url: str) -> str:
     parts = _split_url(url)
     if parts.scheme not in ("amqp", "amqps") or not parts.hostname:
         raise ValueError("takes amqp://user:password@host/vhost (amqps:// with TLS), or memory://")
-    return _check_service_url(url, parts)
+    return _refuse_fragment_or_stray_at_sign(url, parts)
 
 
-def _check_service_url(url: str, parts: SplitResult) -> str:
+def _refuse_fragment_or_stray_at_sign(url: str, parts: SplitResult) -> str:
     if "#" in url or parts.netloc.count("@") > 1 or "@" in parts.path:
         raise ValueError(f"has a fragment, or an @ where none belongs; {_ENCODE}")
     return url

@@ -48,7 +48,7 @@ def exposed_secret_file_problems(settings: Settings) -> list[str]:
     They are no reason to stop: a cluster often mounts such files into a container, which has no other users.
     """
     files = {Path(entry.split(":", 2)[2]): "MAILER_DKIM: {} the private key" for entry in settings.dkim}
-    files |= {Path(token): "MAILER_PROCESSORS: {} the token" for token in _token_files(settings)}
+    files |= {Path(token): "MAILER_PROCESSORS: {} the token" for token in _oauth_token_files_of_processors(settings)}
     files |= {Path(".env"): "{} the settings in"}
     return [
         f"{says.format('every user of this machine can read')} {file}; `chmod o= {file}`"
@@ -57,12 +57,12 @@ def exposed_secret_file_problems(settings: Settings) -> list[str]:
     ]
 
 
-def _token_files(settings: Settings) -> Iterator[str]:
+def _oauth_token_files_of_processors(settings: Settings) -> Iterator[str]:
     for url in settings.processors:
         yield from parse_qs(urlsplit(url).query).get("token_file", ())
 
 
-def build_dkim_sign_function(settings: Settings) -> Sign | None:
+def build_dkim_sign_function_from_settings(settings: Settings) -> Sign | None:
     """Returns the function that signs mail of the domains with keys. Other mail stays unsigned. None: no keys.
 
     Raises:

@@ -47,7 +47,7 @@ def check_name(text: str) -> str:
     # Quicker, and holds for nearly all.
     if text.isascii() and text.isprintable() and text[0].isalnum() and text[-1] != " ":
         return text
-    return _check_legible(text, _READ, "a letter, a digit or a pictogram")
+    return _check_not_blank(text, _READ, "a letter, a digit or a pictogram")
 
 
 def check_identifier(text: str) -> str:
@@ -58,10 +58,10 @@ def check_identifier(text: str) -> str:
     """
     if text.isascii() and text.isprintable() and text[0].isalnum() and text[-1] != " ":
         return text
-    return _check_legible(text, _SEEN, "a character that can be seen")
+    return _check_not_blank(text, _SEEN, "a character that can be seen")
 
 
-def _check_legible(text: str, kinds: frozenset[str], what: str) -> str:
+def _check_not_blank(text: str, kinds: frozenset[str], what: str) -> str:
     check_one_line(text)
     if all(char in _BLANK or category(char) not in kinds for char in text):
         raise ValueError(f"is blank: it has not {what}; write what it is, or leave it out")

@@ -44,11 +44,11 @@ SPARED: dict[str, str] = {
     "facts.standing.has_opted_out_of(facts.category.name, facts.mailing.topic)` without left": _NOBODY_LEFT,
     "rules.suppress_refused_purpose: `left and facts.category.is_optional and (purpose_scope(facts.mailing.purpose) in "
     "left)` without left": _NOBODY_LEFT,
-    "rules.suppress_topic_without_consent: `facts.category.mandatory or facts.category.partners or (not "
+    "rules.suppress_if_only_other_topics_consented: `facts.category.mandatory or facts.category.partners or (not "
     "facts.standing.consents) or _has_valid_consent(facts)` without not facts.standing.consents": "no consents hold "
     "none to another topic",
-    "deciding.explain_decision: `ask(facts) if concerns(facts.category) else None` always its first branch": "a rule "
-    "says nothing of what it is not asked about, as `test_a_rule_stops_only_its_categories` shows",
+    "deciding.answers_of_all_rules: `ask(facts) if concerns(facts.category) else None` always its first branch": "a "
+    "rule says nothing of what it is not asked about, as `test_a_rule_stops_only_its_categories` shows",
     "standing.Standing: `bool(self.opted_out) and (not self.opted_out.isdisjoint((EVERYTHING_OPTIONAL, category, "
     "category_scope(category, topic))))` without bool(self.opted_out)": _NOBODY_LEFT,
     "rules.suppress_unrequested_partner_mail: `left and (not left.isdisjoint((asked, SHARING)))` "

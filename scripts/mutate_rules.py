@@ -23,7 +23,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mailer.bundled_files import read_toml_files
+from mailer.bundled_files import read_texts_of_toml_files
 from mailer.cli.policy_check import import_all_rules
 from mailer.embedded import postgres
 from mailer.policy.jurisdiction import parse_law_by_country
@@ -126,7 +126,7 @@ def mutate(chosen: Sequence[str], seconds: float) -> list[Fate]:
         sys.exit(f"there is no rule {', '.join(unknown)}; there are {', '.join(sorted(rules))}")
     texts = {file.name: file.read_text("utf-8") for file in (ROOT / "policies").glob("*.toml")}
     policies = parse_policies_in_force(
-        texts, datetime.now(UTC).date(), parse_law_by_country(read_toml_files("jurisdictions"))
+        texts, datetime.now(UTC).date(), parse_law_by_country(read_texts_of_toml_files("jurisdictions"))
     ).values()
     with ExitStack() as services:
         folder = Path(services.enter_context(tempfile.TemporaryDirectory(prefix="mutants-")))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mailer.bundled_files import read_toml_files
+from mailer.bundled_files import read_texts_of_toml_files
 from mailer.cli.policy_check import import_all_rules
 from mailer.policy.jurisdiction import parse_law_by_country
 from mailer.policy.policy_file import Policy
@@ -92,7 +92,7 @@ def main() -> None:
     """Writes or prints it."""
     texts = {file.name: file.read_text("utf-8") for file in (ROOT / "policies").glob("*.toml")}
     policies = parse_policies_in_force(
-        texts, datetime.now(UTC).date(), parse_law_by_country(read_toml_files("jurisdictions"))
+        texts, datetime.now(UTC).date(), parse_law_by_country(read_texts_of_toml_files("jurisdictions"))
     )
     text = page(list(policies.values()), dict(import_all_rules()), collected())
     if sys.argv[1:] == ["-"]:

@@ -1,4 +1,4 @@
-"""Writes mailer/policy/time_zones.py: which time zones a country has, from the tz database of the package `tzdata`.
+"""Writes mailer/policy/time_zones_by_country.py: the time zones of each country, from the package `tzdata`.
 
 Of zones that keep the same time from now on, the first stands for all. Run it after each release of the database.
 """

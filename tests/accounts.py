@@ -38,7 +38,7 @@ async def released(world: World, to: Any, **values: Any) -> AcceptedMailing:
 
 def notice(brand: str, to: Any) -> dict[str, Any]:
     """A notice of change, as an event."""
-    template = templates().get_template(brand, CHANGES[brand])
+    template = templates().find_template(brand, CHANGES[brand])
     assert template is not None
     event = plain_event(to, "policy_change", brand=brand)
     return event | {"category": template.category, "template": template.name, "context": dict(template.example)}

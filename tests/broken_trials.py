@@ -91,7 +91,7 @@ def setting(owner: object, name: str, value: object) -> Break:
 
 def edited(brand: str, name: str, piece: str, old: str, new: str) -> TemplateLibrary:
     """One template of a brand, with other words in one of its pieces."""
-    made = templates().get_template(brand, name)
+    made = templates().find_template(brand, name)
     assert made is not None
     source = json.loads(made.source)
     for locale, pieces in source["sources"].items():

@@ -29,12 +29,12 @@ from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import CATEGORIES
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.jurisdiction import LawByCountry, parse_law_by_country
-from mailer.policy.no_retention_processors import no_retention_processors
+from mailer.policy.no_retention_processors import no_retention_brand_processor_pairs
 from mailer.policy.policy_file import Policy, parse_policy
 from mailer.policy.publisher_and_staff_identity import Identity
-from mailer.policy.required_frequency_counts import required_frequency_counts
+from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.ports.broker import BrokerMessage
-from mailer.ports.dead_letters import DeadLetterKind
+from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.halts import CommitNotes
 from mailer.ports.mailings import AcceptedMailing, NewMailing
 from mailer.ports.processor import OutgoingMessage, Permit, Processor
@@ -60,7 +60,7 @@ from mailer.postgres.stream_pauses import PostgresStreamPauses
 from mailer.postgres.suppressions import PostgresSuppressions
 from mailer.postgres.timekeeping import PostgresTimekeeping
 from mailer.rendering.event_checks import check_event_and_get_template
-from mailer.rendering.renderer_cache import RendererCache
+from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import TemplateLibrary
 from tests.brokers import FakeBroker
@@ -85,13 +85,15 @@ ACCEPTED = Outcome(OutcomeKind.ACCEPTED, 250, "2.0.0", "taken")
 @cache
 def law() -> LawByCountry:
     """The shipped jurisdictions."""
-    return parse_law_by_country(bundled_files.read_toml_files("jurisdictions"))
+    return parse_law_by_country(bundled_files.read_texts_of_toml_files("jurisdictions"))
 
 
 @cache
 def policies() -> Mapping[str, Policy]:
     """The shipped policies, by brand."""
-    read = [parse_policy(text, name, law()) for name, text in bundled_files.read_toml_files("policies").items()]
+    read = [
+        parse_policy(text, name, law()) for name, text in bundled_files.read_texts_of_toml_files("policies").items()
+    ]
     return {policy.brand: policy for policy in read}
 
 
@@ -115,7 +117,7 @@ def person(number: int, **values: Any) -> dict[str, Any]:
 def plain_event(to: Any, category: str = "newsletter", **values: Any) -> dict[str, Any]:
     """An event as JSON has it, with the context that its template needs."""
     brand = values.pop("brand", BRAND)
-    template = templates().get_template(brand, TEMPLATES[category])
+    template = templates().find_template(brand, TEMPLATES[category])
     assert template is not None
     return {
         "v": 1,
@@ -137,7 +139,7 @@ def make_event(to: Any, category: str = "newsletter", **values: Any) -> MessageE
 def new_mailing(event: MessageEvent, publisher: str = "key:shop", controller: str = BRAND) -> NewMailing:
     """The event as intake passes it on."""
     category = CATEGORIES[event.category]
-    template = templates().get_template(event.brand, event.template)
+    template = templates().find_template(event.brand, event.template)
     version, source = (template.version, template.source) if template else ("1", "{}")
     return NewMailing(uuid7(), event, Identity.parse_identity(publisher), category, version, source, "2024", controller)
 
@@ -198,7 +200,7 @@ class FakeReceived:
         """Done with."""
         self.settled = self.settled or "ack"
 
-    async def reject(self, reason: str, kind: str = DeadLetterKind.REFUSED) -> None:
+    async def reject(self, reason: str, kind: str = DeadLetterCauseKind.REFUSED) -> None:
         """Bad for good."""
         self.kind, self.settled = kind, self.settled or f"rejected: {reason}"
 
@@ -230,7 +232,9 @@ class World:
         self.inviters = PostgresInviters(pool, self.writers)
         self.partners = PostgresPartnerSuppressions(pool, KEY)
         self.ledger = LedgerOperations(pool, KEY)
-        self.upkeep = PostgresTimekeeping(pool, self.ledger, self.writers, no_retention_processors(policies().values()))
+        self.upkeep = PostgresTimekeeping(
+            pool, self.ledger, self.writers, no_retention_brand_processor_pairs(policies().values())
+        )
         self.rights = PostgresPrivacyRights(pool, self.hasher, self.standings, controllers())
         self.processors = PostgresProcessorDutiesAndStates(pool, self.writers)
         self.outbox = PostgresOutbox(pool)
@@ -244,12 +248,12 @@ class World:
         self.stop = asyncio.Event()
         self.broker = FakeBroker()
         self.processor = FakeProcessor()
-        self.presses = RendererCache(self.policies, templates(), self.links, None)
+        self.presses = MailingRendererCache(self.policies, templates(), self.links, None)
 
     def open_deliveries(self, lease_seconds: float = 60) -> PostgresDeliveries:
         """The deliveries, with what the policies count."""
         return PostgresDeliveries(
-            self.pool, self.writers, required_frequency_counts(self.policies.values()), lease_seconds
+            self.pool, self.writers, frequency_counts_needed_by_policies(self.policies.values()), lease_seconds
         )
 
     def importer(self, brand: str = BRAND, controller: str = BRAND) -> PostgresRecipientImporter:

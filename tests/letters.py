@@ -32,7 +32,7 @@ ADA: dict[str, Any] = {
 
 def event_of(brand: str, name: str, *people: dict[str, Any], **values: Any) -> dict[str, Any]:
     """An event with a shipped template's example as its context; without people, to Ada as she is known."""
-    template = templates().get_template(brand, name)
+    template = templates().find_template(brand, name)
     assert template is not None
     return {
         "v": 1,

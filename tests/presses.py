@@ -12,13 +12,13 @@ from mailer.pipeline.delivery_steps import DeliveryStep
 from mailer.pipeline.preparation import SendChecks, WindowPreparation
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.policy.hand_over_outcome import Outcome
-from mailer.ports.deliveries import DeliveryRow, RecipientCarryingSharedText
+from mailer.ports.deliveries import DeliveryRow, SharedAddressTextCarrier
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Processor
-from mailer.ports.rates import AdmissionPerMessage, SendRequest
+from mailer.ports.rates import RateAdmissionResult, SendRequest
 from mailer.ports.stream_pauses import StreamPause
 from mailer.rendering.mailing_renderer import MailingRenderer
-from mailer.rendering.renderer_cache import RendererCache
+from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
 from tests.factories import KEY, make_event, new_mailing, policies, templates
 from tests.halts import FakeHalts
@@ -53,21 +53,21 @@ def facts_of(category: str = "newsletter", **values: Any) -> MailingFacts:
 
 def press_of(category: str = "newsletter", **values: Any) -> MailingRenderer:
     """Its press."""
-    presses = RendererCache(policies(), templates(), SignedLinks("https://mail.example", (KEY,)), None)
-    return presses.add_renderer(facts_of(category, **values), None)
+    presses = MailingRendererCache(policies(), templates(), SignedLinks("https://mail.example", (KEY,)), None)
+    return presses.make_and_cache_renderer(facts_of(category, **values), None)
 
 
 class NoLimits:
     """A meter without limits."""
 
-    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmissionPerMessage:
+    async def admit_messages(self, wanted: Sequence[SendRequest]) -> RateAdmissionResult:
         """All may go."""
-        return AdmissionPerMessage((True,) * len(wanted), inf)
+        return RateAdmissionResult((True,) * len(wanted), inf)
 
-    def put_tokens_back(self, admission: AdmissionPerMessage, unsent: Sequence[SendRequest]) -> None:
+    def put_tokens_back(self, admission: RateAdmissionResult, unsent: Sequence[SendRequest]) -> None:
         """Nothing was taken."""
 
-    def record_reply(self, processor: str, domain: str, outcome: Outcome) -> None:
+    def count_reply_for_pace(self, processor: str, domain: str, outcome: Outcome) -> None:
         """Nothing is slowed down."""
 
 
@@ -86,7 +86,7 @@ class NoPauses:
         return 0
 
 
-async def nobody(texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, RecipientCarryingSharedText]:
+async def nobody(texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, SharedAddressTextCarrier]:
     """Nobody has carried any text."""
     return {}
 

@@ -8,7 +8,7 @@ from mailer.database.statements import Pool
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.category import CATEGORIES
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
-from mailer.policy.publisher_rights import PublisherRights, ReadableData
+from mailer.policy.publisher_rights import ReadableData, RightsOfOnePublisher
 from mailer.postgres.publishers import PostgresPublishers
 from tests.factories import KEY
 
@@ -17,9 +17,9 @@ BROKER_USERS = ("guest", "shop")
 """RabbitMQ's default user, as whom processes publish, and the one of messages that tests make themselves."""
 
 
-def everything(*brands: str) -> PublisherRights:
+def everything(*brands: str) -> RightsOfOnePublisher:
     """All that can be granted, for these brands, or for all."""
-    return PublisherRights(
+    return RightsOfOnePublisher(
         frozenset(brands or BRANDS), frozenset(CATEGORIES), frozenset(KINDS), frozenset(ReadableData)
     )
 

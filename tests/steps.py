@@ -7,13 +7,13 @@ from uuid import UUID
 from mailer.actions import account_flags as accounts
 from mailer.actions import record_opt_out
 from mailer.actions.confirmation_requests import ConfirmationAsked, ConfirmationParts
-from mailer.actions.consent import confirm_consent, record_consent
+from mailer.actions.consent import confirm_consent, record_consent_or_ask_to_confirm
 from mailer.actions.rights import erase_recipient
 from mailer.actions.suppression import object_to_marketing
 from mailer.events import Person
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import Identity
-from mailer.policy.required_frequency_counts import required_frequency_counts
+from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.ports.consents import Consent
 from mailer.ports.deliveries import Claim
 from mailer.ports.mailings import NewMailing
@@ -23,7 +23,7 @@ from mailer.ports.standings import StandingFlag
 from mailer.ports.uuids import uuid7
 from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.rendering.event_checks import check_event_and_get_template
-from mailer.rendering.renderer_cache import RendererCache
+from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
 from tests.factories import World, make_event, policies, templates
 from tests.integration.web_world import PUBLIC_URL, browse
@@ -71,7 +71,7 @@ class Steps:
 
     def _prepare(self) -> None:
         self.links = SignedLinks(PUBLIC_URL, self.keys)
-        self.world.presses = RendererCache(self.world.policies, templates(), self.links, None)
+        self.world.presses = MailingRendererCache(self.world.policies, templates(), self.links, None)
 
     async def imported(self, account: Account, scope: str | None = None, address: str | None = None) -> None:
         """A file has the account, as it is now."""
@@ -100,7 +100,7 @@ class Steps:
         said = Consent(scope, True, "application", "form 1", "Yes, write to me.", "shop", datetime.now(UTC))
         asking = ConfirmationParts(self.links, self.world.wishes)
         standing = await self.world.standings.get_standing(account.brand, whose)
-        done = await record_consent(
+        done = await record_consent_or_ask_to_confirm(
             self.world.consents, asking, policy, whose, said, standing.country if standing else None
         )
         assert isinstance(done, ConfirmationAsked) is account.confirms
@@ -147,7 +147,7 @@ class Steps:
             await world.handover().hand_over_batches(batches)
             assert not world.processor.sent, "it waits for a second person (invariant 9)"
             await world.mailings.release_mailing(accepted.mailing_id, "Dana Duty")
-        deliveries = Racing(world.pool, world.writers, required_frequency_counts(world.policies.values()))
+        deliveries = Racing(world.pool, world.writers, frequency_counts_needed_by_policies(world.policies.values()))
         deliveries.meanwhile = meanwhile
         await world.handover(deliveries=deliveries).hand_over_batches(batches)
         for _ in range(2):

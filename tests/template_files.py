@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from mailer.bundled_files import read_toml_files
+from mailer.bundled_files import read_texts_of_toml_files
 from mailer.policy.jurisdiction import parse_law_by_country
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_library import parse_policies_in_force
 from mailer.rendering.template_library import TemplateError, TemplateLibrary
 
 ROOT = Path(__file__).parents[1]
-LAW = parse_law_by_country(read_toml_files("jurisdictions"))
-POLICIES = parse_policies_in_force(read_toml_files("policies"), date(2026, 6, 1), LAW)
+LAW = parse_law_by_country(read_texts_of_toml_files("jurisdictions"))
+POLICIES = parse_policies_in_force(read_texts_of_toml_files("policies"), date(2026, 6, 1), LAW)
 
 LAYOUT = """<!doctype html><html lang="{{ strings.lang }}" dir="{{ strings.dir }}"><head><title>t</title>
 <style>p { color: red; }</style></head><body>{% block content %}{% endblock %}

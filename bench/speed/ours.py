@@ -165,7 +165,7 @@ def event_of(category: str, template: str, to: dict[str, object]) -> MessageEven
     if not _example:
         library = TemplateLibrary.load_library(bundled_files.bundled_folder("templates"), read_policies())
         for name in ("weekly", "maintenance", "spring-offer"):
-            found = library.get_template(BRAND, name)
+            found = library.find_template(BRAND, name)
             assert found is not None
             _example[BRAND, name] = dict(found.example)
     reason = {"reason": "Your account cannot be used meanwhile"} if category == "service" else {}

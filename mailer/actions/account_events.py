@@ -8,7 +8,12 @@ from typing import Protocol, assert_never
 from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Pays, Posts, Reaches, Rectifies
 from mailer.actions import account_flags, rights
 from mailer.actions.confirmation_requests import ConfirmationParts
-from mailer.actions.consent import ConsentRefused, check_and_normalize_consent, record_consent, withdraw_consent
+from mailer.actions.consent import (
+    ConsentRefused,
+    check_and_normalize_consent,
+    record_consent_or_ask_to_confirm,
+    withdraw_consent,
+)
 from mailer.actions.opt_out import OptOutRefused, check_scope_can_be_left, record_opt_out
 from mailer.actions.suppression import SuppressionRefused, object_to_marketing
 from mailer.event_digests import IdTaken
@@ -47,7 +52,7 @@ _REFUSED = (
     OptOutRefused,
     RecipientErased,
     SuppressionRefused,
-    account_flags.ChannelRefused,
+    account_flags.UnknownChannel,
     account_flags.UnknownRecipient,
 )
 
@@ -123,7 +128,7 @@ def check_account_event(policies: Mapping[str, Policy], event: AccountEvent) -> 
                     policy, _build_withdrawn_consent(policy, event, SOURCE, SOURCE), datetime.now(UTC)
                 )
             case Reaches():
-                account_flags.check_channel(policy, event.channel)
+                account_flags.check_brand_has_channel(policy, event.channel)
             case _:
                 pass
     except _REFUSED as error:
@@ -188,7 +193,7 @@ async def _apply_event_by_kind(said: _AccountEventContext, event: AccountEvent) 
             correction = DataCorrection(event.email, event.name, event.locale, event.country)
             await rights.rectify_recipient(desk.rights, policy, whose, correction, source)
         case Reaches():
-            await account_flags.set_channel(desk.standings, policy, whose, event.channel, source)
+            await account_flags.store_preferred_channel(desk.standings, policy, whose, event.channel, source)
         case Allows():
             await account_flags.set_account_flag(
                 desk.standings, policy.brand, whose, _REFUSALS[event.account], not event.allowed, source
@@ -199,7 +204,7 @@ async def _apply_event_by_kind(said: _AccountEventContext, event: AccountEvent) 
             given = _build_given_consent(event, said.source, said.actor)
             standing = await desk.standings.get_standing(policy.brand, whose)
             country = standing.country if standing else None
-            await record_consent(desk.consents, desk.confirmations, policy, whose, given, country)
+            await record_consent_or_ask_to_confirm(desk.consents, desk.confirmations, policy, whose, given, country)
         case Leaves():
             await _apply_opt_out_or_withdrawal(desk, said, event)
         case _:

@@ -11,7 +11,7 @@ class UnknownRecipient(LookupError):
     """The brand has no such recipient."""
 
 
-class ChannelRefused(ValueError):
+class UnknownChannel(ValueError):
     """A channel was asked for that the brand does not have."""
 
 
@@ -27,27 +27,29 @@ async def set_account_flag(
         raise UnknownRecipient(f"{brand} has no such recipient")
 
 
-async def set_channel(standings: StandingStore, policy: Policy, recipient_id: int, channel: str, source: str) -> None:
+async def store_preferred_channel(
+    standings: StandingStore, policy: Policy, recipient_id: int, channel: str, source: str
+) -> None:
     """Sets the channel that a person chose: `email`, or another one, such as a letter (paltalk06-08).
 
     Raises:
-        ChannelRefused: the brand has no such channel.
+        UnknownChannel: the brand has no such channel.
         UnknownRecipient: the brand has no such recipient.
     """
-    check_channel(policy, channel)
+    check_brand_has_channel(policy, channel)
     if not await standings.set_preferred_channel(policy.brand, recipient_id, channel, source):
         raise UnknownRecipient(f"{policy.brand} has no such recipient")
 
 
-def check_channel(policy: Policy, channel: str) -> None:
+def check_brand_has_channel(policy: Policy, channel: str) -> None:
     """Checks that a brand has a channel. Otherwise the person would get no mail, and nobody would tell them.
 
     Raises:
-        ChannelRefused: the brand has no channel of this name.
+        UnknownChannel: the brand has no channel of this name.
     """
     if channel not in (EMAIL, *policy.channels):
         beside = f"{EMAIL}, {', '.join(policy.channels)}" if policy.channels else f"{EMAIL} only"
-        raise ChannelRefused(f"{policy.brand} reaches nobody by {channel}; its policy has {beside}")
+        raise UnknownChannel(f"{policy.brand} reaches nobody by {channel}; its policy has {beside}")
 
 
 async def set_postal_address(

@@ -34,7 +34,7 @@ class ConfirmationStores:
     suppressions: SuppressionStore
 
 
-async def apply_confirmation(
+async def apply_confirmed_request(
     answers: ConfirmationStores, policy: Policy, token: ConfirmToken, what: str, proof: str
 ) -> bool:
     """Applies one request that waits for this confirmation, once.
@@ -76,7 +76,7 @@ async def _apply_request(
     return recorded.left.isdisjoint({wish.what, category_of_scope(policy, wish.what), EVERYTHING_OPTIONAL})
 
 
-async def _set_confirmed_flag(
+async def _set_requested_flag(
     answers: ConfirmationStores, policy: Policy, recipient_id: int, wish: PendingRequest
 ) -> bool:
     await set_account_flag(answers.standings, policy.brand, recipient_id, *_FLAGS[RequestedAct(wish.what)], CONFIRMED)
@@ -100,6 +100,6 @@ async def _lift_older_objections(
 
 
 _ACTS: dict[str, Callable[[ConfirmationStores, Policy, int, PendingRequest], Awaitable[bool]]] = {
-    **dict.fromkeys(_FLAGS, _set_confirmed_flag),
+    **dict.fromkeys(_FLAGS, _set_requested_flag),
     RequestedAct.MARKETING: _lift_older_objections,
 }

@@ -25,7 +25,13 @@ from mailer.policy.consent_wordings import is_valid_consent_wording, wordings_fo
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.scopes import category_of_scope, describe_consent_scopes, is_consent_scope
-from mailer.policy.standing import EVERYTHING_OPTIONAL, SHARING, is_about_mail, partner_scope, version_scope
+from mailer.policy.standing import (
+    EVERYTHING_OPTIONAL,
+    SHARING,
+    is_neither_tracking_nor_version_scope,
+    partner_scope,
+    version_scope,
+)
 from mailer.ports.consents import CONFIRMED, Consent, ConsentResult, ConsentStore, OptOutsToLift
 from mailer.ports.pending_requests import PendingRequest
 
@@ -39,7 +45,7 @@ class ConsentRefused(ValueError):
     """A consent that cannot be recorded. The message says what is missing."""
 
 
-async def record_consent(
+async def record_consent_or_ask_to_confirm(
     consents: ConsentStore,
     confirmations: ConfirmationParts,
     policy: Policy,
@@ -66,7 +72,7 @@ async def record_consent(
     said = check_and_normalize_consent(policy, said, datetime.now(UTC))
     if needs_confirmation_by_policy(policy, said) or needs_confirmation_by_law(policy, said, country):
         return await ask_to_confirm_subscription(confirmations, policy, recipient_id, said)
-    return _require_recorded_consent(
+    return _result_unless_recipient_unknown(
         policy,
         await consents.record_consent_or_withdrawal(
             policy.brand, recipient_id, said, _opt_outs_to_lift(policy, said, said.at)
@@ -80,7 +86,7 @@ async def withdraw_consent(consents: ConsentStore, policy: Policy, recipient_id:
     Raises:
         ConsentRefused: the scope is unknown, or the brand has no such recipient.
     """
-    return _require_recorded_consent(
+    return _result_unless_recipient_unknown(
         policy,
         await consents.record_consent_or_withdrawal(
             policy.brand, recipient_id, check_and_normalize_consent(policy, said, datetime.now(UTC))
@@ -132,7 +138,7 @@ async def confirm_consent(
         policy, Consent(wish.what, True, CONFIRMED, wish.version, words, "recipient", now, proof), now
     )
     lifting = _opt_outs_to_lift(policy, said, wish.asked_at)
-    return _require_recorded_consent(
+    return _result_unless_recipient_unknown(
         policy, await consents.record_consent_or_withdrawal(policy.brand, recipient_id, said, lifting)
     )
 
@@ -238,7 +244,11 @@ def needs_confirmation_by_policy(policy: Policy, said: Consent) -> bool:
 
 def needs_confirmation_by_law(policy: Policy, said: Consent, country: str | None) -> bool:
     """Tells whether the law of this country asks for a confirmation of this consent, and it is not confirmed."""
-    return said.source != CONFIRMED and is_about_mail(said.scope) and policy.consent_validity_terms(country).confirmed
+    return (
+        said.source != CONFIRMED
+        and is_neither_tracking_nor_version_scope(said.scope)
+        and policy.consent_validity_terms(country).confirmed
+    )
 
 
 def needs_confirmed_subscription(policy: Policy, scope: str) -> bool:
@@ -265,7 +275,7 @@ def _opt_outs_to_lift(policy: Policy, said: Consent, before: datetime) -> OptOut
     return OptOutsToLift((said.scope, category, EVERYTHING_OPTIONAL, *shared), others, before, topic_of)
 
 
-def _require_recorded_consent(policy: Policy, recorded: ConsentResult | None) -> ConsentResult:
+def _result_unless_recipient_unknown(policy: Policy, recorded: ConsentResult | None) -> ConsentResult:
     if recorded is None:
         raise ConsentRefused(f"{policy.brand} has no such recipient")
     return recorded

@@ -13,7 +13,7 @@ class CsvHeaderRefused(ValueError):
     """The header of a file does not allow an import. The message gives the reason."""
 
 
-class CsvFileBroken(Exception):
+class CsvUnreadableFromLine(Exception):
     """A file cannot be read from one line on. The lines before it were read.
 
     Attributes:
@@ -45,7 +45,7 @@ def check_header_and_read_rows(lines: Iterable[str], columns: Sequence[str], nee
 
     Raises:
         CsvHeaderRefused: the header names a column twice, names an unknown one, or lacks a column that is needed.
-        CsvFileBroken: raised by the iterator: from a line on, quotes do not match.
+        CsvUnreadableFromLine: raised by the iterator: from a line on, quotes do not match.
     """
     reader = csv.reader(lines, strict=True)
     try:
@@ -77,7 +77,7 @@ def _rows_below_header(reader: "Reader", names: Sequence[str]) -> Iterator[CsvRo
         except csv.Error as error:
             if reader.line_num > before + 1 or "unexpected end of data" in str(error):
                 reason = f"a quote is opened in this line, and not closed as it should be ({error}); mend it"
-                raise CsvFileBroken(before + 1, reason) from None
+                raise CsvUnreadableFromLine(before + 1, reason) from None
             yield CsvRow(reader.line_num, {}, f"cannot be read: {error}; double the quotes within a value")
             continue
         if cells:

@@ -12,7 +12,9 @@ from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 _AT_ONCE: Final = 1000
 
 
-async def end_doubtful_deliveries(held: HeldDeliveries, deliveries: DeliveryStore, mailing_id: UUID, by: str) -> int:
+async def end_doubtful_deliveries_of_mailing(
+    held: HeldDeliveries, deliveries: DeliveryStore, mailing_id: UUID, by: str
+) -> int:
     """Ends the deliveries of a mailing that are held because they are in doubt. No further copy is sent.
 
     A notice that everybody must get is diverted to a written notice, as nobody knows that the mail arrived.

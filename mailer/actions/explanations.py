@@ -75,10 +75,12 @@ class ExplanationFacts:
 def explain_in_sentences(found: ExplanationFacts) -> tuple[str, str]:
     """Returns two sentences for support staff: the answer, and its cause or what would happen now."""
     if found.mailing is None or found.past:
-        beside = _suppression_or_consent_sentence(found, found.decision.rule) or _further_obstacles_sentence(found)
+        beside = _suppression_or_given_consent_sentence(found, found.decision.rule) or _further_obstacles_sentence(
+            found
+        )
         return _decision_sentence(found), beside or "Nothing else is in its way."
     last = next((entry for entry in reversed(found.entries) if entry.kind == EntryKind.DECISION), None)
-    origin = _suppression_or_consent_sentence(found, last.rule) if last is not None else None
+    origin = _suppression_or_given_consent_sentence(found, last.rule) if last is not None else None
     return _delivery_result_sentence(found, last), origin or _decision_sentence(found)
 
 
@@ -258,7 +260,7 @@ def _decision_sentence(found: ExplanationFacts) -> str:
             return f"{when} would be told by {channel.replace('_', ' ')} and would not get {mail}, {because}."
 
 
-def _suppression_or_consent_sentence(found: ExplanationFacts, rule: str | None) -> str | None:
+def _suppression_or_given_consent_sentence(found: ExplanationFacts, rule: str | None) -> str | None:
     """Returns a sentence on the suppression or consent from which the decision follows, or None."""
     standing, facts = found.facts.standing, found.facts
     if reasons := _STOPS.get(rule or ""):

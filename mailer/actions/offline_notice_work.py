@@ -14,7 +14,7 @@ from mailer.ports.offline_notices import (
 
 
 @rule("worked-notices", "interpals-18, paltalk06-08", idle=())
-async def take_notices(notices: OfflineNoticeStore, ids: Sequence[int], by: str) -> Sequence[OfflineNotice]:
+async def mark_notices_taken(notices: OfflineNoticeStore, ids: Sequence[int], by: str) -> Sequence[OfflineNotice]:
     """One person at a time, who is on record, works what was diverted from mail.
 
     Raises:

@@ -61,7 +61,7 @@ def check_scope_can_be_left(policy: Policy, scope: str) -> None:
         )
 
 
-async def undo_opt_out(suppressions: SuppressionStore, press: UndoToken, now: datetime) -> bool:
+async def undo_recent_opt_out(suppressions: SuppressionStore, press: UndoToken, now: datetime) -> bool:
     """Ends the opt-out of one click, for a person who clicked by mistake. Earlier and later opt-outs stay.
 
     Args:

@@ -39,7 +39,7 @@ async def judge_quarantined_refusals(
     judged = 0
     while cases := await quarantine.list_quarantined_refusals(selection, _AT_ONCE):
         if verdict is OperatorVerdict.BELIEVED:
-            await quarantine.suppress_unchanged_refused_addresses(cases, by)
+            await quarantine.suppress_refused_if_owner_unchanged(cases, by)
         now = datetime.now(UTC)
         moves = [move for case in cases if (move := _verdict_move(case, verdict, now))]
         # If one of them has changed its state meanwhile, all are read again.

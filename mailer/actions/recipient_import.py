@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from mailer.actions.consent import ConsentRefused, check_and_normalize_consent, needs_confirmation_by_policy
 from mailer.actions.consent_proofs import IsOurs, refuse_every_token
-from mailer.actions.csv_reading import CsvFileBroken, CsvRow, check_header_and_read_rows
+from mailer.actions.csv_reading import CsvRow, CsvUnreadableFromLine, check_header_and_read_rows
 from mailer.events import Person
 from mailer.input_types import Moment, Name, Slug, Words
 from mailer.policy.policy_file import Policy
@@ -49,7 +49,7 @@ class ImportCounts:
 
     taken: int
     rejected: int
-    broken: CsvFileBroken | None = None
+    broken: CsvUnreadableFromLine | None = None
 
 
 class _NonPersonColumns(BaseModel):
@@ -123,7 +123,7 @@ class ImportLineParser(Generic[_T]):
     def __init__(self, lines: Iterator[CsvRow], read: Callable[[CsvRow], _T]) -> None:
         """Takes the rows, and a function `read` that parses a row or raises `ValueError`."""
         self._lines, self._read = lines, read
-        self.broken: CsvFileBroken | None = None
+        self.broken: CsvUnreadableFromLine | None = None
 
     def parse_next_chunk(self) -> list[_T | RejectedLine]:
         """Returns the next parsed or rejected rows, at most `CHUNK`; an empty list at the end."""
@@ -136,7 +136,7 @@ class ImportLineParser(Generic[_T]):
                     yield RejectedLine(row.line, row.cells, row.fault) if row.fault else self._read(row)
                 except ValueError as error:
                     yield RejectedLine(row.line, row.cells, rejection_reason_of_error(error))
-        except CsvFileBroken as broken:
+        except CsvUnreadableFromLine as broken:
             self.broken = broken
 
 
@@ -146,7 +146,7 @@ async def _import_rows_if_any(importer: RecipientImporter, rows: Sequence[Recipi
 
 
 @rule("suppressions-travel", "interpals-13")
-def refusal_without_suppressions(from_controller: str | None, suppressions: object | None) -> str | None:
+def refusal_of_other_controllers_import(from_controller: str | None, suppressions: object | None) -> str | None:
     """Data that were another controller's come with its name and its suppressions, or not at all."""
     if from_controller is None:
         return None
@@ -181,7 +181,7 @@ def _parse_row(cells: Mapping[str, str], policy: Policy, from_controller: str | 
         {**values, **{name: _split_semicolon_column(values, name) for name in ("audiences", "products")}}
     )
     wrong = policy.source_vocabulary.refusal_of_address_source(person.source, person.collected_at, person.purpose)
-    if reason := wrong or _refusal_without_source_or_version(person, from_controller):
+    if reason := wrong or _refusal_of_other_controllers_line(person, from_controller):
         raise ValueError(reason)
     return RecipientImportRow(
         person.model_copy(update={"policy_version": _policy_version_to_store(person, policy, from_controller)}),
@@ -189,7 +189,7 @@ def _parse_row(cells: Mapping[str, str], policy: Policy, from_controller: str | 
         _parse_yes_or_no(values, "deactivated") or False,
         rest.audiences,
         tuple(_parse_consents(_split_semicolon_column(values, "consents"), rest, policy, from_controller)),
-        _parse_products(_parse_yes_or_no(values, "paid"), rest.products),
+        _combine_paid_and_product_columns(_parse_yes_or_no(values, "paid"), rest.products),
         _parse_yes_or_no(values, "objected") or False,
         _parse_yes_or_no(values, "restricted") or False,
     )
@@ -205,7 +205,7 @@ def _policy_version_to_store(person: Person, policy: Policy, from_controller: st
     )
 
 
-def _refusal_without_source_or_version(person: Person, from_controller: str | None) -> str | None:
+def _refusal_of_other_controllers_line(person: Person, from_controller: str | None) -> str | None:
     """Returns the reason if a line of another controller has no source or policy version, else None.
 
     Data keep the promises under which they were collected.
@@ -268,7 +268,7 @@ def _parse_yes_or_no(values: Mapping[str, str], name: str) -> bool | None:
     return _YES.get(said)
 
 
-def _parse_products(paid: bool | None, named: tuple[str, ...]) -> tuple[str, ...] | None:
+def _combine_paid_and_product_columns(paid: bool | None, named: tuple[str, ...]) -> tuple[str, ...] | None:
     """Returns the paid products of a line: those that it names, or all if it says `yes` and names none.
 
     None: the line says nothing, so the stored value stays.
@@ -292,8 +292,8 @@ def _join_rows_of_recipient(earlier: RecipientImportRow | None, later: Recipient
         return later
     before, now = earlier.person, later.person
     said = {
-        "source": _join_values(before.source, now.source),
-        "policy_version": _join_values(before.policy_version, now.policy_version),
+        "source": _join_values_with_newline(before.source, now.source),
+        "policy_version": _join_values_with_newline(before.policy_version, now.policy_version),
         "purpose": now.purpose or before.purpose,
     }
     return RecipientImportRow(
@@ -308,6 +308,6 @@ def _join_rows_of_recipient(earlier: RecipientImportRow | None, later: Recipient
     )
 
 
-def _join_values(before: str | None, now: str | None) -> str | None:
+def _join_values_with_newline(before: str | None, now: str | None) -> str | None:
     """Joins the values of two lines with LF between them, without duplicates. Returns None if both are missing."""
     return "\n".join(dict.fromkeys(said for said in (before, now) if said is not None)) or None

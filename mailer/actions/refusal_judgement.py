@@ -65,7 +65,7 @@ class _ProcessorReplyCounts:
     begun_at: float = float("-inf")
     tripped: bool = False
 
-    def add_window(self, answered: Sequence[str], refused: Sequence[str], now: float) -> None:
+    def count_window_replies(self, answered: Sequence[str], refused: Sequence[str], now: float) -> None:
         """Adds a window, given as the domain of each answer and of each refusal."""
         if now - self.begun_at >= _HOUR or len(self.answered) > _DOMAINS:
             self.answered = Counter({domain: self.answered[domain] for domain in self.refused})
@@ -74,13 +74,13 @@ class _ProcessorReplyCounts:
         self.refused.update(refused)
         self.total += RefusalTally(len(answered), len(refused))
 
-    def subtract_window(self, answered: Sequence[str], refused: Sequence[str]) -> None:
+    def undo_count_of_window_replies(self, answered: Sequence[str], refused: Sequence[str]) -> None:
         """Subtracts a window again. If the database has counted it already, the next exchange subtracts it there."""
         self.answered.subtract(answered)
         self.refused.subtract(refused)
         self.total += RefusalTally(-len(answered), -len(refused))
 
-    def take_new_counts(self) -> dict[str | None, RefusalTally]:
+    def pop_unstored_counts(self) -> dict[str | None, RefusalTally]:
         """Returns the counts to add to the database, by domain and in total (None), and removes them here."""
         new: dict[str | None, RefusalTally] = {None: self.total}
         new |= {domain: RefusalTally(self.answered.pop(domain, 0), n) for domain, n in self.refused.items()}
@@ -138,7 +138,7 @@ class RefusalJudge:
             _build_hard_refusal(row, outcome) for row, outcome in pairs if outcome.result is OutcomeKind.REFUSED
         ]
         refused = [refusal.domain for refusal in refusals]
-        book.add_window(answered, refused, self._clock())
+        book.count_window_replies(answered, refused, self._clock())
         if self._clock() - book.read_at >= (_SECONDS if refusals else _IDLE_SECONDS):
             await self._exchange_counts(processor, book, refused)
         if not refusals:
@@ -146,7 +146,7 @@ class RefusalJudge:
         try:
             return await self._judge_and_record_refusals(processor, book, refusals)
         except BaseException:
-            book.subtract_window(answered, refused)
+            book.undo_count_of_window_replies(answered, refused)
             raise
 
     async def suppress_believed_addresses(self, judgement: WindowRefusalJudgement) -> None:
@@ -157,7 +157,7 @@ class RefusalJudge:
     async def _exchange_counts(self, processor: str, book: _ProcessorReplyCounts, domains: Collection[str]) -> None:
         """Adds the new counts to the database, and reads the counters."""
         before, book.read_at = book.read_at, self._clock()
-        new = book.take_new_counts()
+        new = book.pop_unstored_counts()
         refusing = (name for name, tally in book.known.domains.items() if tally.refused)
         asked = {*domains, *refusing, *(name for name in new if name is not None)}
         try:
@@ -174,7 +174,7 @@ class RefusalJudge:
         doubts = book.doubted_domains({refusal.domain for refusal in refusals})
         doubted = [refusal for refusal in refusals if doubts is None or refusal.domain in doubts]
         believed = [] if doubts is None else [refusal for refusal in refusals if refusal.domain not in doubts]
-        await self._refusals.store_hard_refusals(processor, believed, doubted)
+        await self._refusals.store_believed_and_doubted_refusals(processor, believed, doubted)
         if doubted:
             if not book.tripped:
                 log.error("hard refusals are quarantined; see `mailer quarantine list`", processor=processor)

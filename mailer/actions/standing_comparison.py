@@ -17,7 +17,7 @@ def standing_matches_event(standing: Standing, waiting: Set[str], event: Account
         case Becomes():
             return _flag_matches_by_event(standing)[event.account]
         case Pays(account="paid"):
-            return standing.pays_for_all() if event.product is None else standing.pays_for(event.product)
+            return standing.pays_for_every_product() if event.product is None else standing.pays_for(event.product)
         case Pays():
             return not standing.pays_for(event.product)
         case Rectifies():
@@ -25,7 +25,7 @@ def standing_matches_event(standing: Standing, waiting: Set[str], event: Account
         case Reaches():
             return standing.channel == event.channel
         case Allows():
-            return _refusals_by_event(standing)[event.account] is not event.allowed
+            return _refusal_flags_of_standing(standing)[event.account] is not event.allowed
         case Posts():
             return not standing.erased
         case Consents():
@@ -51,7 +51,7 @@ def _flag_matches_by_event(standing: Standing) -> dict[str, bool]:
     }
 
 
-def _refusals_by_event(standing: Standing) -> dict[str, bool]:
+def _refusal_flags_of_standing(standing: Standing) -> dict[str, bool]:
     return {
         "personalisation": standing.personalisation_refused,
         "tracking": standing.tracking_refused,

@@ -23,15 +23,18 @@ from mailer.ports.broker import (
     MessageUnroutable,
     is_mailer_header,
 )
-from mailer.ports.dead_letters import DeadLetterKind
+from mailer.ports.dead_letters import DeadLetterCauseKind
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
 """Seconds between two attempts to consume."""
 _DEATHS = {
-    "delivery_limit": (DeadLetterKind.TOO_OFTEN, DELIVERY_LIMIT_REASON),
-    "expired": (DeadLetterKind.EXPIRED, "it waited in its queue for longer than its publisher's `expiration` allows"),
+    "delivery_limit": (DeadLetterCauseKind.TOO_OFTEN, DELIVERY_LIMIT_REASON),
+    "expired": (
+        DeadLetterCauseKind.EXPIRED,
+        "it waited in its queue for longer than its publisher's `expiration` allows",
+    ),
 }
 """The reasons that RabbitMQ gives for its own dead letters, each with our kind and reason."""
 
@@ -151,7 +154,7 @@ async def _dead_letter_large_message(delivery: "RabbitDelivery") -> None:
     size = int(delivery.message.headers[HeaderName.SIZE])
     reason = f"the body has {size:,} bytes, more than an event may have; it was not kept"
     try:
-        await delivery.reject(reason, DeadLetterKind.TOO_LARGE)
+        await delivery.reject(reason, DeadLetterCauseKind.TOO_LARGE)
     except (MessageUnpublishable, MessageUnroutable) as error:
         log.warning("a message cannot be made a dead letter; it goes back to its queue: %s", error)
         await asyncio.sleep(RETRY_SECONDS)
@@ -206,7 +209,7 @@ class RabbitDelivery:
             self._mark_settled()
             self._acks.add_ack(self._tag)
 
-    async def reject(self, reason: str, kind: str = DeadLetterKind.REFUSED) -> None:
+    async def reject(self, reason: str, kind: str = DeadLetterCauseKind.REFUSED) -> None:
         """See `ReceivedMessage.reject`."""
         if not self.is_unsettled:
             return

@@ -90,7 +90,7 @@ class MemoryBroker:
     async def queue_depth(self, queue: str) -> int:
         """Returns the number of messages that wait for a queue, in memory and as rows. Counts at most 1,000 rows."""
         bound = [(binding.exchange, binding.key) for binding in self._topology.bindings if binding.queue == queue]
-        return self._queues[queue].count_waiting + await self._outbox.count_unleased_rows(bound, _DEEP)
+        return self._queues[queue].count_waiting + await self._outbox.count_unleased_rows_of_destinations(bound, _DEEP)
 
     async def close(self) -> None:
         """Stops delivering, and releases the rows that are not settled. Publishing still works."""

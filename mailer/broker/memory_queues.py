@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mailer.broker.arrivals import ArrivedMessages
 from mailer.broker.topology import DELIVERY_LIMIT_REASON
 from mailer.ports.broker import BrokerMessage, BrokerUnavailable
-from mailer.ports.dead_letters import DeadLetterKind
+from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.outbox import OutboxRow
 
 
@@ -150,7 +150,7 @@ class MemoryQueue:
         """Puts a message back at the front; after too many returns, moves it to the dead letters."""
         delivery.copy.returns += 1
         if delivery.copy.returns > self._limit:
-            await self.reject_delivery(delivery, DELIVERY_LIMIT_REASON, DeadLetterKind.TOO_OFTEN)
+            await self.reject_delivery(delivery, DELIVERY_LIMIT_REASON, DeadLetterCauseKind.TOO_OFTEN)
         else:
             self._put_back(delivery)
 
@@ -200,7 +200,7 @@ class MemoryDelivery:
         if self.is_unsettled:
             self._queue.settle_delivery(self)
 
-    async def reject(self, reason: str, kind: str = DeadLetterKind.REFUSED) -> None:
+    async def reject(self, reason: str, kind: str = DeadLetterCauseKind.REFUSED) -> None:
         """See `ReceivedMessage.reject`."""
         if self.is_unsettled:
             await self._queue.reject_delivery(self, reason, kind)

@@ -193,7 +193,7 @@ def build_dead_letter(message: BrokerMessage, exchange: str, reason: str, kind: 
         message: the message that can never be processed.
         exchange: the exchange of the message.
         reason: the reason; cut at `_LONGEST_REASON` characters.
-        kind: the kind of reason, a `DeadLetterKind`.
+        kind: the kind of reason, a `DeadLetterCauseKind`.
     """
     died = {
         HeaderName.KIND: kind,

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from mailer import bundled_files
-from mailer.policy.placeholders import FILL_IN, NO_DOMAIN
+from mailer.policy.unfilled_policy_values import FILL_IN, NO_DOMAIN
 
 LOCALES = ("en", "de")
 """The languages of the model templates."""
@@ -75,13 +75,13 @@ def files_of_new_brand(brand: NewBrand) -> dict[Path, str]:
     files = {Path("policies", f"{brand.slug}.toml"): policy, Path("CHECKLIST.md"): _checklist(brand)}
     templates = Path("templates", brand.slug)
     for name, owner in _LAYOUT.items():
-        files[templates / "_layout" / name] = _read_bundled_template(owner, "_layout", name)
+        files[templates / "_layout" / name] = _read_bundled_template_file(owner, "_layout", name)
     files[templates / "_layout" / "strings.toml"] = _without_other_languages(
-        _read_bundled_template("_default", "_layout", "strings.toml"), brand
+        _read_bundled_template_file("_default", "_layout", "strings.toml"), brand
     )
     for name, owner in _TEMPLATES.items():
-        parts = dict(_files_of_template(name, owner))
-        if _category_of_template(parts["template.toml"]) in listed:
+        parts = dict(_template_file_texts_by_name(name, owner))
+        if _category_in_template_toml(parts["template.toml"]) in listed:
             files |= {templates / name / part: _adapt_to_brand(text, brand) for part, text in parts.items()}
     return files
 
@@ -116,12 +116,12 @@ def _policy_file_text(brand: NewBrand) -> str:
         text = f"{before}\n{new}\n{after}"
     _, _, said = text.partition("\n")
     said, _, _ = said.partition("\n# What was promised, a table a promise")
-    promises = _read_bundled_template("_default", "promises.toml").replace('"default-', f'"{brand.slug}-')
+    promises = _read_bundled_template_file("_default", "promises.toml").replace('"default-', f'"{brand.slug}-')
     return f"# {brand.name}, made by `mailer init {brand.slug}`.\n{said.rstrip()}\n{promises}"
 
 
 def _checklist(brand: NewBrand) -> str:
-    return _read_bundled_template("_default", "CHECKLIST.md").format(
+    return _read_bundled_template_file("_default", "CHECKLIST.md").format(
         brand=brand.slug,
         name=brand.name,
         domain=brand.domain or NO_DOMAIN,
@@ -130,14 +130,14 @@ def _checklist(brand: NewBrand) -> str:
     )
 
 
-def _files_of_template(name: str, owner: str) -> Iterator[tuple[str, str]]:
+def _template_file_texts_by_name(name: str, owner: str) -> Iterator[tuple[str, str]]:
     """Yields the name and text of each file of a template: from the model, or else from the brand `owner`."""
     for part in _PARTS:
         own = bundled_files.bundled_folder("templates") / "_default" / name / part
-        yield part, own.read_text("utf-8") if own.is_file() else _read_bundled_template(owner, name, part)
+        yield part, own.read_text("utf-8") if own.is_file() else _read_bundled_template_file(owner, name, part)
 
 
-def _read_bundled_template(*path: str) -> str:
+def _read_bundled_template_file(*path: str) -> str:
     return bundled_files.bundled_folder("templates").joinpath(*path).read_text("utf-8")
 
 
@@ -161,7 +161,7 @@ def _without_other_languages(text: str, brand: NewBrand) -> str:
     return "\n".join(kept).rstrip() + "\n"
 
 
-def _category_of_template(template: str) -> str:
+def _category_in_template_toml(template: str) -> str:
     found = re.search(r'^category = "(\w+)"$', template, re.MULTILINE)
     return found[1] if found else ""
 
@@ -180,5 +180,5 @@ def template_names_by_category(files: Mapping[Path, str]) -> dict[str, list[str]
     found: dict[str, list[str]] = {}
     for path, text in files.items():
         if path.name == "template.toml":
-            found.setdefault(_category_of_template(text), []).append(path.parent.name)
+            found.setdefault(_category_in_template_toml(text), []).append(path.parent.name)
     return found

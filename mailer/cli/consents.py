@@ -9,8 +9,8 @@ import typer
 
 from mailer.actions.consent import electronic_notice_basis_in_words
 from mailer.actions.csv_reading import CsvHeaderRefused
-from mailer.actions.list_import import import_consent_file
 from mailer.actions.recipient_import import ImportCounts
+from mailer.actions.suppression_and_consent_import import import_consents_from_json_lines
 from mailer.app import App
 from mailer.cli.import_files import (
     count_lines_and_open,
@@ -110,7 +110,7 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.jsonl")], brand: 
         policy = policy_of_brand(app, brand)
         _, source = count_lines_and_open(file)
         with source:
-            return await import_consent_file(
+            return await import_consents_from_json_lines(
                 app.consents,
                 policy,
                 source,

@@ -19,7 +19,7 @@ from mailer.cli.shared import (
     run_with_app,
 )
 from mailer.input_types import parse_named_moment
-from mailer.ports.dead_letters import DeadLetter, DeadLetterFilter, DeadLetterKind
+from mailer.ports.dead_letters import DeadLetter, DeadLetterCauseKind, DeadLetterFilter
 
 app = typer.Typer(help="Dead letters: list, show, replay.", no_args_is_help=True)
 
@@ -29,7 +29,7 @@ First = Annotated[int, typer.Option("--from", metavar="ID", min=1, max=2**63 - 1
 Last = Annotated[int, typer.Option("--to", metavar="ID", min=1, max=2**63 - 1, help="Up to this id.")]
 Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Kept at this time or later.")]
 Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Kept before this time.")]
-Kind = Annotated[DeadLetterKind | None, typer.Option("--kind", help="Why they are dead.")]
+Kind = Annotated[DeadLetterCauseKind | None, typer.Option("--kind", help="Why they are dead.")]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="A part of the reason.")]
 Key = Annotated[str | None, typer.Option("--key", metavar="KEY", help="The routing key, or the brand it begins with.")]
 
@@ -108,7 +108,7 @@ def replay(
     async def act(app: App) -> tuple[Sequence[int], Sequence[int], str | None]:
         found = await app.letters.find_replayable(chosen)
         if number is not None and not found:
-            return (), (), _reason_not_to_replay(number, await app.letters.get_dead_letter(number))
+            return (), (), _reason_for_unreplayable_letter(number, await app.letters.get_dead_letter(number))
         done = found if dry_run else [id_ for id_ in found if await app.letters.replay_dead_letter(id_)]
         return done, sorted({*found} - {*done}), None
 
@@ -131,7 +131,7 @@ def replay(
         exit_with_error(f"not published again, since the body is no text in UTF-8: {', '.join(map(str, skipped))}", 1)
 
 
-def _reason_not_to_replay(number: int, letter: DeadLetter | None) -> str:
+def _reason_for_unreplayable_letter(number: int, letter: DeadLetter | None) -> str:
     """Returns the reason for which a dead letter cannot be published again."""
     if letter is None:
         return f"there is no dead letter {number}; `mailer dead list` shows them"
@@ -149,7 +149,7 @@ def _filter_of_options(
     last: int,
     since: str | None,
     until: str | None,
-    kind: DeadLetterKind | None,
+    kind: DeadLetterCauseKind | None,
     reason: str | None,
     key: str | None,
     replayed: bool,

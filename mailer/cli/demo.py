@@ -24,10 +24,10 @@ from mailer.cli.processes import run_all_processes
 from mailer.cli.recipients import import_recipients_file
 from mailer.cli.shared import (
     exit_with_error,
-    mailer_command_to_type,
     out,
     read_command_settings,
     run_async_or_exit,
+    shell_word_for_mailer_program,
     stop_event_of_signals,
 )
 from mailer.embedded.demo import DemoStage, run_demo
@@ -35,7 +35,7 @@ from mailer.embedded.demo_ports import VerificationSummary
 from mailer.embedded.demo_report import DemoCheckFailed, DemoPrinter
 from mailer.events import MessageEvent
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
-from mailer.policy.publisher_rights import PublisherRights
+from mailer.policy.publisher_rights import RightsOfOnePublisher
 from mailer.ports.broker import Broker
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
 from mailer.processors.capture_server import CaptureFolder, load_aiosmtpd_server_class
@@ -76,7 +76,7 @@ async def _run_services_and_story(stay: bool) -> bool:
     narrator = DemoPrinter(Console(highlight=False, width=None if out.is_terminal else _WIDTH))
     with ExitStack() as stack:
         data = Path(stack.enter_context(TemporaryDirectory(prefix="mailer-demo-")))
-        current = _settings(data)
+        current = _demo_settings_in_folder(data)
         set_up_logs(json=current.log_json, level=logging.WARNING)  # the demo prints its story on stdout
         narrator.say(f"A database, a broker, an SMTP server and a web app start, in {data} and for this machine only.")
         stack.enter_context(running_database_url(current))
@@ -121,7 +121,7 @@ async def _run_unless_stopped(stop: asyncio.Event, act: Coroutine[Any, Any, None
         await asyncio.gather(acting, stopping, return_exceptions=True)
 
 
-def _settings(data: Path) -> Settings:
+def _demo_settings_in_folder(data: Path) -> Settings:
     """Returns settings that use only the folder `data` and this machine; the environment cannot change that."""
     port = _free_port()
     return read_command_settings(
@@ -151,7 +151,7 @@ def _free_port() -> int:
 def _lookup_hint_lines(current: Settings, mailings: Sequence[MailingStatus], stay: bool) -> Iterator[str]:
     """Yields the lines that say where to look up each figure, and how long that is possible."""
     yield ""
-    mailer = mailer_command_to_type()
+    mailer = shell_word_for_mailer_program()
     inbox = f"http://127.0.0.1:{current.metrics_port}/inbox"
     if stay:
         yield f"It stays up until Ctrl-C. The inbox is {inbox}; in another terminal:"
@@ -200,7 +200,7 @@ class _InProcessCommands:
         await self._grant_rights(IdentityKind.ROLE, role, brand, categories)
 
     async def _grant_rights(self, kind: IdentityKind, name: str, brand: str, categories: Collection[str]) -> str | None:
-        rights = PublisherRights(frozenset({brand}), frozenset(categories))
+        rights = RightsOfOnePublisher(frozenset({brand}), frozenset(categories))
         return await self._app.publishers.grant_rights_and_create_key(Identity(kind, name), rights)
 
     async def publish_on_broker(self, event: MessageEvent) -> None:

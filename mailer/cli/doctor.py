@@ -16,11 +16,11 @@ from mailer.app import load_templates, running_database_url
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import EVENTS
 from mailer.cli.shared import AsJson, out, print_json, read_command_settings, run_async_or_exit
-from mailer.database.connections import ATTENDED, ServerPool, open_pool
+from mailer.database.connections import ATTENDED, DatabasePool, open_pool
 from mailer.database_startup import clock_difference
 from mailer.doctor import domains, relays
 from mailer.doctor.broker import judge_exchange, judge_rabbitmq_version
-from mailer.doctor.database import judge_clock_difference, judge_condition_at_start, judge_partitions_and_seals
+from mailer.doctor.database import findings_at_process_start, judge_clock_difference, judge_partitions_and_seals
 from mailer.doctor.disk_space import examine_disk
 from mailer.doctor.dns_lookup import Address, DnsLookup, LookupFailed, SystemResolver
 from mailer.doctor.finding import Finding, FindingLevel, ok_finding, problem_finding, warning_finding, worst_level
@@ -57,7 +57,7 @@ def doctor(
     current = read_command_settings()
 
     async def main() -> list[Finding]:
-        return [finding async for finding in _examine(current, SystemResolver(resolver))]
+        return [finding async for finding in _findings_of_all_checks(current, SystemResolver(resolver))]
 
     findings = run_async_or_exit(main)
     if as_json:
@@ -68,10 +68,10 @@ def doctor(
     raise typer.Exit(1 if worst_level(findings) is FindingLevel.PROBLEM else 0)
 
 
-async def _examine(current: Settings, lookup: DnsLookup) -> AsyncIterator[Finding]:
+async def _findings_of_all_checks(current: Settings, lookup: DnsLookup) -> AsyncIterator[Finding]:
     """Yields every finding. A check comes after the checks that it depends on."""
     for check, judge in (("secrets", _examine_secrets), ("links", _examine_links), ("templates", _examine_templates)):
-        yield _run_settings_check(check, partial(judge, current))
+        yield _finding_of_one_settings_check(check, partial(judge, current))
     yield examine_disk("disk of MAILER_DATA", current.data)
     for finding in await _examine_database(current):
         yield finding
@@ -93,7 +93,7 @@ async def _examine(current: Settings, lookup: DnsLookup) -> AsyncIterator[Findin
         yield finding
 
 
-def _run_settings_check(check: str, judge: Callable[[], Finding]) -> Finding:
+def _finding_of_one_settings_check(check: str, judge: Callable[[], Finding]) -> Finding:
     try:
         return judge()
     except _REFUSED as error:
@@ -134,13 +134,13 @@ async def _examine_database(current: Settings) -> list[Finding]:
         return [problem_finding("database", str(error))]
 
 
-async def _examine_connected_database(pool: ServerPool) -> list[Finding]:
+async def _examine_connected_database(pool: DatabasePool) -> list[Finding]:
     now = datetime.now(UTC)
     findings = [judge_clock_difference(await clock_difference(pool))]
     async with pool.acquire() as connection:
         condition = await read_database_condition(connection)
         ours = migrations.migration_versions(bundled_files.bundled_folder("migrations"))
-        findings += judge_condition_at_start(condition, ours)
+        findings += findings_at_process_start(condition, ours)
         if condition.migrations is None or ours - condition.migrations:
             return findings
         stock = await read_size_partitions_and_seal(connection)

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from mailer.cli.brand_files import LOCALES, NewBrand, files_of_new_brand, template_names_by_category
-from mailer.cli.shared import exit_with_error, mailer_command_to_type, out
-from mailer.policy.placeholders import FILL_IN, NO_DOMAIN
+from mailer.cli.shared import exit_with_error, out, shell_word_for_mailer_program
 from mailer.policy.policy_library import MODEL
 from mailer.policy.text_formats import DOMAIN, HOW_TO_WRITE, LINE, SLUG
+from mailer.policy.unfilled_policy_values import FILL_IN, NO_DOMAIN
 from mailer.runtime.private_files import open_private_file
 
 _ENV = "MAILER_POLICIES=policies\nMAILER_TEMPLATES=templates\n"
@@ -127,4 +127,4 @@ def _print_made_files_and_next_steps(brand: NewBrand, to: Path, files: dict[Path
             out.print(line)
     out.print("Next:" if to.resolve() == Path.cwd() else f"Next, in {to.resolve()}:")
     for command in ("policy check", f"policy try {brand.slug}", f"templates preview {brand.slug}/weekly"):
-        out.print(f"  {mailer_command_to_type()} {command}")
+        out.print(f"  {shell_word_for_mailer_program()} {command}")

@@ -71,7 +71,7 @@ def jurisdictions(
 
 def _load_law_or_exit() -> LawByCountry:
     try:
-        return parse_law_by_country(bundled_files.read_toml_files(read_command_settings().jurisdictions))
+        return parse_law_by_country(bundled_files.read_texts_of_toml_files(read_command_settings().jurisdictions))
     except (JurisdictionError, SettingsError) as error:
         exit_with_error(str(error), 2)
 
@@ -79,13 +79,13 @@ def _load_law_or_exit() -> LawByCountry:
 def _print_all_jurisdictions(law: LawByCountry, json: bool) -> None:
     if json:
         said = [
-            {"name": one.name, "countries": one.countries, "floor": switch_floor_of_jurisdiction(law, one)}
+            {"name": one.name, "countries": one.countries, "floor": floor_values_by_switch(law, one)}
             for one in _jurisdictions_sorted_by_name(law)
         ]
         print_json({"jurisdictions": said, "unreviewed": law.unreviewed.model_dump(exclude_none=True)})
         return
     rows = [
-        (one.name, ", ".join(one.countries), *switch_floor_of_jurisdiction(law, one).values())
+        (one.name, ", ".join(one.countries), *floor_values_by_switch(law, one).values())
         for one in _jurisdictions_sorted_by_name(law)
     ]
     unreviewed = [getattr(law.unreviewed, name) for name in SWITCHES]
@@ -129,7 +129,7 @@ def _consent_terms_in_words(terms: ConsentValidityTerms) -> str:
     )
 
 
-def switch_floor_of_jurisdiction(law: LawByCountry, one: Jurisdiction) -> dict[str, str]:
+def floor_values_by_switch(law: LawByCountry, one: Jurisdiction) -> dict[str, str]:
     """Returns the laxest allowed value of each switch in a jurisdiction, by the switch's name."""
     return {name: getattr(law.switch_floor(one.countries[0]), name) for name in SWITCHES}
 

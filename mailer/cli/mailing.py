@@ -7,7 +7,7 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.doubtful_deliveries import end_doubtful_deliveries
+from mailer.actions.doubtful_deliveries import end_doubtful_deliveries_of_mailing
 from mailer.app import App
 from mailer.cli import mailing_approve, mailing_progress
 from mailer.cli.mailing_lookup import find_mailing_id, find_mailings_by_id_or_event
@@ -29,7 +29,7 @@ from mailer.ports.deliveries import IN_DOUBT, NO_WAY_OUT, SET_UP
 from mailer.ports.halts import MailingControlRefused
 from mailer.ports.mailings import MailingStatus
 from mailer.ports.processor_states import ProcessorState
-from mailer.ports.rights import AccountsReachedByMailing
+from mailer.ports.rights import ReachedAndUnreachedAccounts
 from mailer.postgres.mailing_coverage import read_mailing_coverage as coverage_of
 from mailer.rendering.localized_texts import describe_missing_languages
 from mailer.rendering.template_library import compile_stored_source
@@ -139,8 +139,8 @@ def show(
         return [
             (
                 one,
-                reasons_for_waiting(one, relays) + await _reasons_workers_skip_mailing(app, one),
-                await _missing_languages_of_mailing(app, one),
+                reasons_for_waiting(one, relays) + await _missing_policy_or_template_problems(app, one),
+                await _mailing_texts_lacking_a_language(app, one),
             )
             for one in found
         ]
@@ -189,7 +189,7 @@ def end(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
     """Ends what of a mailing is held since it may have arrived: no further copy; breach notices are written instead."""
     who = person_or_system_user(by)
     ended = _change_mailing_or_exit(
-        identifier, lambda app, id_: end_doubtful_deliveries(app.held, app.deliveries, id_, who)
+        identifier, lambda app, id_: end_doubtful_deliveries_of_mailing(app.held, app.deliveries, id_, who)
     )
     if json:
         print_json({"ended": identifier, "deliveries": ended})
@@ -222,7 +222,7 @@ def _change_mailing_or_exit(identifier: str, change: Callable[[App, UUID], Await
 def coverage(identifier: Identifier, json: AsJson = False) -> None:
     """Shows whom of all accounts of the brand a mailing has reached, and whom not (for notices to everyone)."""
 
-    async def act(app: App) -> AccountsReachedByMailing | None:
+    async def act(app: App) -> ReachedAndUnreachedAccounts | None:
         found = await find_mailings_by_id_or_event(app, identifier)
         return await coverage_of(app.pool, found[0].id) if len(found) == 1 else None
 
@@ -245,7 +245,7 @@ def coverage(identifier: Identifier, json: AsJson = False) -> None:
         out.print(f"… and {len(reached.unreached) - _SHOWN:,} more: --json names all.")
 
 
-async def _missing_languages_of_mailing(app: App, status: MailingStatus) -> list[str]:
+async def _mailing_texts_lacking_a_language(app: App, status: MailingStatus) -> list[str]:
     """Returns the texts of a mailing that lack a language of its template, with the language that is sent instead."""
     facts = (await app.mailings.read_mailing_facts([status.id])).get(status.id)
     policy = app.policies.get(status.brand)
@@ -259,7 +259,7 @@ async def _missing_languages_of_mailing(app: App, status: MailingStatus) -> list
     )
 
 
-async def _reasons_workers_skip_mailing(app: App, status: MailingStatus) -> list[str]:
+async def _missing_policy_or_template_problems(app: App, status: MailingStatus) -> list[str]:
     """Returns the reasons for which workers with the settings of this command do not take a mailing."""
     if status.finished_at is not None or not count_deliveries_in_state(status, "queued"):
         return []
@@ -268,7 +268,7 @@ async def _reasons_workers_skip_mailing(app: App, status: MailingStatus) -> list
         missing = f"no policy here lets {status.brand} send {status.category} mail"
     elif (
         told is not None
-        and app.templates.get_template(status.brand, told.template) is None
+        and app.templates.find_template(status.brand, told.template) is None
         and await app.mailings.read_template_source_by_version(told.template_version) is None
     ):
         missing = f"the template {status.brand}/{told.template} is not here"

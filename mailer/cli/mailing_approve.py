@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mailer.app import App
-from mailer.cli.mailing_lookup import require_one_mailing
+from mailer.cli.mailing_lookup import require_one_mailing_by_id_or_event
 from mailer.cli.processor_route_check import reason_for_no_processor
 from mailer.cli.shared import AsJson, exit_with_error, out, print_json, remember_acting_person, run_with_app
 from mailer.pipeline.release_preview import ReleasePreview, preview_release
@@ -16,7 +16,7 @@ from mailer.ports.halts import MailingControlRefused
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
 from mailer.rendering.localized_texts import describe_missing_languages
 from mailer.rendering.mailing_renderer import MailingRenderer
-from mailer.rendering.renderer_cache import RendererCache, UnknownTemplate
+from mailer.rendering.renderer_cache import MailingRendererCache, UnknownTemplate
 
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="Its own id, or its event's.")]
 
@@ -48,21 +48,20 @@ def approve(
     async def act(app: App) -> tuple[ReleasePreview, list[str]]:
         if not by.strip() or not by.isprintable():
             raise ReleaseRefused("--by needs the name of a person: it stands in the ledger")
-        status = await require_one_mailing(app, identifier)
+        status = await require_one_mailing_by_id_or_event(app, identifier)
         if status.state != "awaiting_release":
             raise ReleaseRefused(f"the mailing does not wait for a release; it is {status.state}")
         press = await _renderer_as_if_released(app, status)
         obstacle = await reason_for_no_processor(app, press.policy, press.template.purpose, press.category.lane)
         foreseen = await preview_release(app.deliveries, press, obstacle, press.facts.released_at)
+        counts = ", ".join(_release_preview_counts_in_words(foreseen))
         if not foreseen.mail and not reaching_nobody:
             raise ReleaseRefused(
-                f"it would reach nobody by mail: {', '.join(_preview_in_words(foreseen)) or 'it has no recipients'};"
+                f"it would reach nobody by mail: {counts or 'it has no recipients'};"
                 " nothing is released. Mend what keeps it, or release it all the same with --reaching-nobody"
             )
         if not json:
-            out.print(
-                f"Of {foreseen.total_recipients:,} recipients: {', '.join(_preview_in_words(foreseen)) or 'none'}."
-            )
+            out.print(f"Of {foreseen.audience_size:,} recipients: {counts or 'none'}.")
         await app.mailings.release_mailing(status.id, by)
         return foreseen, list(describe_missing_languages(press.template, press.facts.context))
 
@@ -81,17 +80,17 @@ def approve(
 async def _renderer_as_if_released(app: App, status: MailingStatus) -> MailingRenderer:
     """Returns the renderer of a mailing, as if the mailing were released."""
     facts = (await app.mailings.read_mailing_facts([status.id]))[status.id]
-    presses = RendererCache(app.policies, app.templates, app.links, None)
+    presses = MailingRendererCache(app.policies, app.templates, app.links, None)
     source = (
         None
         if presses.is_template_version_deployed(facts)
         else await app.mailings.read_template_source_by_version(facts.template_version)
     )
     free_at = max(datetime.now(UTC), facts.send_at or datetime.now(UTC))
-    return presses.add_renderer(replace(facts, released_at=free_at), source)
+    return presses.make_and_cache_renderer(replace(facts, released_at=free_at), source)
 
 
-def _preview_in_words(foreseen: ReleasePreview) -> Iterator[str]:
+def _release_preview_counts_in_words(foreseen: ReleasePreview) -> Iterator[str]:
     """Yields the numbers of a release preview in words."""
     if foreseen.mail:
         yield f"{foreseen.mail:,} by mail"
@@ -105,7 +104,7 @@ def _preview_in_words(foreseen: ReleasePreview) -> Iterator[str]:
 
 def _preview_as_json(foreseen: ReleasePreview) -> dict[str, Any]:
     return {
-        "recipients": foreseen.total_recipients,
+        "recipients": foreseen.audience_size,
         "mail": foreseen.mail,
         "diverted": [
             {"channel": channel, "reason": reason, "n": n} for (channel, reason), n in foreseen.diverted.items()

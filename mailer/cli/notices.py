@@ -11,7 +11,7 @@ from uuid import UUID
 import typer
 
 from mailer.actions.offline_notice_work import finish_notices, reopen_or_give_up_notices
-from mailer.actions.offline_notice_work import take_notices as take_some
+from mailer.actions.offline_notice_work import mark_notices_taken as take_some
 from mailer.app import App
 from mailer.cli.mailing_lookup import find_mailing_id
 from mailer.cli.shared import (
@@ -38,7 +38,7 @@ from mailer.ports.offline_notices import (
 )
 from mailer.postgres.offline_notices import PostgresNotices
 from mailer.rendering.headers import HeaderRefused
-from mailer.rendering.renderer_cache import RendererCache, UnknownTemplate
+from mailer.rendering.renderer_cache import MailingRendererCache, UnknownTemplate
 from mailer.rendering.template_library import RenderError
 from mailer.rendering.way_out import NoWayOut
 from mailer.runtime.private_files import open_private_file
@@ -106,7 +106,7 @@ def show(
 
     async def act(app: App) -> dict[str, Any]:
         notices = PostgresNotices(app.pool, app.writers)
-        found = await notices.get_notices([id_])
+        found = await notices.get_notices_by_id([id_])
         if not found:
             raise NoticeChangeRefused(f"there is no notice {id_}; `mailer notices list` shows them")
         [told] = await _notices_with_addressees_and_texts(app, notices, found, who)
@@ -243,14 +243,14 @@ async def _notices_with_addressees_and_texts(
     whom = {
         one.notice: one for one in await notices.read_addressees_and_log_access([notice.id for notice in found], by)
     }
-    letters = await _render_notice_texts(app, [notice for notice in found if notice.id in whom])
+    letters = await _render_texts_by_notice_id(app, [notice for notice in found if notice.id in whom])
     return [_full_notice_as_json(notice, whom.get(notice.id), letters.get(notice.id, {})) for notice in found]
 
 
-async def _render_notice_texts(app: App, found: Sequence[OfflineNotice]) -> dict[int, dict[str, str | None]]:
+async def _render_texts_by_notice_id(app: App, found: Sequence[OfflineNotice]) -> dict[int, dict[str, str | None]]:
     """Returns subject and text of each notice, or the problem that prevents them, by the notice's id."""
     letters: dict[int, dict[str, str | None]] = {}
-    presses = RendererCache(app.policies, app.templates, app.links, None)
+    presses = MailingRendererCache(app.policies, app.templates, app.links, None)
     for of in dict.fromkeys(notice.mailing_id for notice in found):
         here = {notice.recipient_id: notice for notice in found if notice.mailing_id == of}
         letters |= await _render_notice_texts_of_mailing(app, presses, of, here)
@@ -258,7 +258,7 @@ async def _render_notice_texts(app: App, found: Sequence[OfflineNotice]) -> dict
 
 
 async def _render_notice_texts_of_mailing(
-    app: App, presses: RendererCache, of: UUID, here: dict[int, OfflineNotice]
+    app: App, presses: MailingRendererCache, of: UUID, here: dict[int, OfflineNotice]
 ) -> dict[int, dict[str, str | None]]:
     letters: dict[int, dict[str, str | None]] = {}
     told = (await app.mailings.read_mailing_facts([of]))[of]
@@ -268,10 +268,10 @@ async def _render_notice_texts_of_mailing(
             if presses.is_template_version_deployed(told)
             else await app.mailings.read_template_source_by_version(told.template_version)
         )
-        press = presses.add_renderer(told, source)
+        press = presses.make_and_cache_renderer(told, source)
     except UnknownTemplate as error:
         return {notice.id: {"problem": str(error)} for notice in here.values()}
-    for row in await app.deliveries.read_deliveries_of_mailing(of, list(here)):
+    for row in await app.deliveries.read_mailing_deliveries_of_recipients(of, list(here)):
         notice = here[row.recipient_id]
         try:
             category = CATEGORIES.get(notice.category, press.category)

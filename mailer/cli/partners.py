@@ -49,7 +49,7 @@ def key(partner: Partner, brand: Brand) -> None:
     """Prints the key under which this partner hashes an address to look it up. Tell it once, over a safe channel."""
 
     async def act(app: App) -> str:
-        _require_partner(app, brand, partner)
+        _refuse_unknown_brand_or_partner(app, brand, partner)
         return app.hasher.partner_key(brand, partner).hex()
 
     out.print(_run_or_exit(act))
@@ -60,7 +60,7 @@ def suppressions(partner: Partner, brand: Brand) -> None:
     """Prints whom a partner may not mail, as signed JSON: hashes under the partner's key."""
 
     async def act(app: App) -> None:
-        _require_partner(app, brand, partner)
+        _refuse_unknown_brand_or_partner(app, brand, partner)
         print_json(await app.partners.signed_suppression_list(brand, partner))
 
     _run_or_exit(act)
@@ -73,7 +73,7 @@ def _run_or_exit(act: Callable[[App], Awaitable[_T]]) -> _T:
         exit_with_error(str(error), 2)
 
 
-def _require_partner(app: App, brand: str, partner: str) -> None:
+def _refuse_unknown_brand_or_partner(app: App, brand: str, partner: str) -> None:
     if brand not in app.policies:
         raise _UnknownBrandOrPartner(f"there is no brand {brand}; there are {', '.join(app.policies)}")
     names = [known.id for known in app.policies[brand].partners]

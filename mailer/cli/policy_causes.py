@@ -54,7 +54,9 @@ def causes(json: AsJson = False) -> None:
 def shipped_policy() -> Policy:
     """Returns the model policy that comes with mailer, under the laws that come with mailer."""
     text = (bundled_files.bundled_folder("policies") / "default.toml").read_text("utf-8")
-    return parse_policy(text, "default.toml", parse_law_by_country(bundled_files.read_toml_files("jurisdictions")))
+    return parse_policy(
+        text, "default.toml", parse_law_by_country(bundled_files.read_texts_of_toml_files("jurisdictions"))
+    )
 
 
 def causes_page(policy: Policy) -> str:

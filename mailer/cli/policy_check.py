@@ -69,7 +69,7 @@ def check(
     Mailings that told people of a new version are looked for in the database, where one is given. Status 1 if something
     is wrong.
     """
-    policies, run, rules = load_policies_or_exit(), _read_proof_record(record), import_all_rules()
+    policies, run, rules = load_policies_or_exit(), _read_record_of_proof_tests(record), import_all_rules()
     if run is None and record is not None:
         exit_with_error(f"{record} is missing, and nothing is proven without it; {_HOW}", 1)
     files = read_command_settings()
@@ -78,10 +78,10 @@ def check(
     trials = {} if run and not run.differing_parts(at_hand) else _try_all_brands(policies, files)
     changed = [change for policy in policies.values() for change in version_changes(policy)]
     notices = examine_version_notices(changed, policies, files)
-    unsaid = (change.notice_fault for change in changed if change.notice_fault)
+    unsaid = (change.missing_notice_fault for change in changed if change.missing_notice_fault)
     faults = (
         *found.all_faults,
-        *_trial_faults(trials),
+        *_faults_in_trial_results(trials),
         *unsaid,
         *(notice.words for notice in notices if notice.is_fault),
     )
@@ -120,7 +120,7 @@ def _try_all_brands(policies: Mapping[str, Policy], files: Settings) -> dict[str
     return trials
 
 
-def _trial_faults(trials: Mapping[str, TrialResult | TemplateError]) -> Iterator[str]:
+def _faults_in_trial_results(trials: Mapping[str, TrialResult | TemplateError]) -> Iterator[str]:
     for brand, trial in trials.items():
         if isinstance(trial, TemplateError):
             faults = _count_with_noun(trial.faults, "fault")
@@ -191,7 +191,7 @@ def load_templates_of_brand(current: Settings, brand: str) -> TemplateLibrary:
     return load_templates(current, brand)
 
 
-def _read_proof_record(file: Path | None) -> ProofRecord | None:
+def _read_record_of_proof_tests(file: Path | None) -> ProofRecord | None:
     try:
         return parse_proof_record((file or RECORD).read_text("utf-8"))
     except FileNotFoundError:

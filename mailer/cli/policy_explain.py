@@ -87,7 +87,7 @@ def explain(
 ) -> None:
     """Says why this person did, or does not, get a mail: from the record, and by the rules. It names no address."""
     try:
-        when = _parse_day_or_time(on) if on else None
+        when = _parse_time_or_end_of_day(on) if on else None
     except ValueError as error:
         exit_with_error(str(error), 2)
     asked = _Question(recipient, brand, template, mailing, topic, partner, inviter, product, when)
@@ -105,7 +105,7 @@ def explain(
         print_explanation(found)
 
 
-def _parse_day_or_time(text: str) -> datetime:
+def _parse_time_or_end_of_day(text: str) -> datetime:
     """Parses the time of the question: a time, or a day, which means its end. Without a zone, it is UTC."""
     with suppress(ValueError):
         return parse_moment(f"{text}T00:00:00Z") + timedelta(days=1)
@@ -116,7 +116,7 @@ def _parse_day_or_time(text: str) -> datetime:
 
 async def _gather_explanation_facts(app: App, asked: _Question) -> ExplanationFacts:
     """Gathers the facts that the explanation needs."""
-    id_, asked = await _find_asked_mailing(app, asked)
+    id_, asked = await _find_mailing_and_complete_question(app, asked)
     person, mail = await _find_person_and_mail(app, asked, id_)
     now = datetime.now(UTC)
     row = await app.deliveries.read_standing_as_delivery_row(person.brand, person.id, mail.mailing)
@@ -155,7 +155,7 @@ async def _gather_explanation_facts(app: App, asked: _Question) -> ExplanationFa
     )
 
 
-async def _find_asked_mailing(app: App, asked: _Question) -> tuple[UUID | None, _Question]:
+async def _find_mailing_and_complete_question(app: App, asked: _Question) -> tuple[UUID | None, _Question]:
     """Returns the id of the question's mailing, and the question with that mailing's brand and template."""
     if asked.mailing is None:
         if asked.template is None:
@@ -179,10 +179,12 @@ async def _find_person_and_mail(app: App, asked: _Question, mailing: UUID | None
         raise _Unexplained(f"--brand: there is no {asked.brand}; there are {', '.join(app.policies)}")
     brands = [asked.brand] if asked.brand else list(app.policies)
     mails = {
-        brand: mail for brand in brands if (mail := await _find_asked_mail(app, brand, asked, mailing)) is not None
+        brand: mail
+        for brand in brands
+        if (mail := await _asked_mail_if_brand_has_template(app, brand, asked, mailing)) is not None
     }
     if not mails and asked.brand:
-        names = ", ".join(app.templates.template_names(asked.brand))
+        names = ", ".join(app.templates.template_names_of_brand(asked.brand))
         raise _Unexplained(f"--template: {asked.brand} has no {asked.template}; it has {names}")
     if not mails:
         raise _Unexplained(f"--template: no brand has {asked.template}; `mailer templates check` shows them")
@@ -202,9 +204,11 @@ async def _find_person_and_mail(app: App, asked: _Question, mailing: UUID | None
     raise _Unexplained(f"--recipient: {who} is of {len(known)} recipients: {numbers}; give the number of one")
 
 
-async def _find_asked_mail(app: App, brand: str, asked: _Question, mailing: UUID | None) -> _AskedMail | None:
+async def _asked_mail_if_brand_has_template(
+    app: App, brand: str, asked: _Question, mailing: UUID | None
+) -> _AskedMail | None:
     """Returns the question's mail with the facts that a decision needs, or None if the brand lacks the template."""
-    policy, template = app.policies[brand], app.templates.get_template(brand, asked.template or "")
+    policy, template = app.policies[brand], app.templates.find_template(brand, asked.template or "")
     if template is None:
         return None
     category = policy.get_category(template.category)

@@ -20,10 +20,10 @@ from mailer.trial.trial_run import FAILS, HOLDS, NOT_TRIED, PromiseResult, Trial
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("try")(try_)
+    app.command("try")(try_promises_on_made_up_people)
 
 
-def try_(
+def try_promises_on_made_up_people(
     brand: Annotated[str, typer.Argument(help="Such as interpals.")],
     json: AsJson = False,
     to: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report here.")] = None,

@@ -54,11 +54,11 @@ def migrate() -> None:
         out.print(line)
     for finding in findings:
         print_note(f"{finding.check}: {finding.text}")
-    if people := run_async_or_exit(_rehash_addresses):
+    if people := run_async_or_exit(_rehash_addresses_hashed_by_old_rule):
         out.print(f"Addresses are compared by a stricter rule now: {people:,} hashes were made anew.")
 
 
-async def _rehash_addresses() -> int:
+async def _rehash_addresses_hashed_by_old_rule() -> int:
     """Hashes addresses again that have a hash by the rule of an earlier version. Returns the number of people."""
     current = read_command_settings()
     with running_database_url(current) as url:

@@ -21,7 +21,7 @@ from mailer.cli.shared import (
 from mailer.policy.setup_fault_replies import operator_checks_by_status, operator_checks_for_reply
 from mailer.ports.halts import Halt, HaltScope, MailingControlRefused
 from mailer.ports.processor_states import ProcessorState
-from mailer.ports.rights import ErasureDuty, ProcessorHoldingData, PurgeDuty
+from mailer.ports.rights import ErasureDuty, MailingPurgeDuty, ProcessorHandedDataOfBrand
 from mailer.ports.stream_pauses import SET_UP, StreamPause
 from mailer.postgres.stream_pauses import PostgresStreamPauses
 from mailer.processors.relay_url import parse_relay_url
@@ -31,8 +31,8 @@ app = typer.Typer(help="Processors: list, pause, resume, confirm-purge, confirm-
 _Listed = tuple[
     list[ProcessorState],
     list[StreamPause],
-    list[ProcessorHoldingData],
-    list[PurgeDuty],
+    list[ProcessorHandedDataOfBrand],
+    list[MailingPurgeDuty],
     list[ErasureDuty],
     tuple[Halt, ...],
 ]
@@ -60,9 +60,9 @@ def list_(json: AsJson = False) -> None:
         return (
             await known.list_states_over_workers(),
             streams,
-            await known.list_processors_handed_data(),
-            await known.list_purge_duties(),
-            await known.list_erasure_duties(),
+            await known.list_all_processors_handed_data(),
+            await known.list_all_mailing_purge_duties(),
+            await known.list_all_erasure_duties(),
             halts,
         )
 
@@ -80,8 +80,8 @@ def list_(json: AsJson = False) -> None:
         )
         return
     _print_states_and_pauses(states, streams)
-    _print_duties(holders, purges, keepers)
-    stop_start.print_halts(paused)
+    _print_purge_and_erasure_duties(holders, purges, keepers)
+    stop_start.print_halts_if_any(paused)
 
 
 @app.command()
@@ -114,7 +114,7 @@ def resume(name: Name, by: stop_start.By = "", json: AsJson = False) -> None:
 
 
 @app.command("confirm-purge")
-def confirm_purge(
+def record_confirmed_purge(
     mailing: Annotated[str, typer.Option(metavar="ID", help="The mailing's own id, or its event's.")],
     processor: Processor,
     by: By,
@@ -123,7 +123,9 @@ def confirm_purge(
     _require_person_name(by)
 
     async def act(app: App) -> bool:
-        return await app.processors.confirm_purge_by_processor(await find_mailing_id(app, mailing), processor, by)
+        return await app.processors.confirm_mailing_purge_by_processor(
+            await find_mailing_id(app, mailing), processor, by
+        )
 
     try:
         confirmed = run_with_app(act)
@@ -137,7 +139,7 @@ def confirm_purge(
 
 
 @app.command("confirm-erasure")
-def confirm_erasure(
+def record_confirmed_erasure(
     recipient: Annotated[int, typer.Option(min=1, max=2**63 - 1, help="The erased person's number.")],
     processor: Processor,
     by: By,
@@ -156,7 +158,9 @@ def _require_person_name(by: str) -> None:
         exit_with_error("--by needs the name of a person: it stands in the ledger", 2)
 
 
-def _print_duties(holders: list[ProcessorHoldingData], purges: list[PurgeDuty], keepers: list[ErasureDuty]) -> None:
+def _print_purge_and_erasure_duties(
+    holders: list[ProcessorHandedDataOfBrand], purges: list[MailingPurgeDuty], keepers: list[ErasureDuty]
+) -> None:
     print_table(
         ("brand", "processor", "country", "contract", "hand-overs", "first", "last"),
         [
@@ -229,5 +233,5 @@ def _processor_state_as_json(state: ProcessorState) -> dict[str, object]:
     }
 
 
-def _fields_as_dict(row: ProcessorHoldingData | PurgeDuty | ErasureDuty) -> dict[str, object]:
+def _fields_as_dict(row: ProcessorHandedDataOfBrand | MailingPurgeDuty | ErasureDuty) -> dict[str, object]:
     return {name: getattr(row, name) for name in row.__dataclass_fields__}

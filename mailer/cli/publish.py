@@ -38,7 +38,7 @@ from mailer.input_types import parse_json_strictly
 from mailer.ledger.writers import LedgerWriters
 from mailer.pipeline.publisher_rights import required_right
 from mailer.policy.policy_file import Policy
-from mailer.policy.publisher_rights import refusal_of_publisher
+from mailer.policy.publisher_rights import refusal_of_publisher_without_right
 from mailer.policy_loading import load_policies
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.outbox import UNREACHABLE
@@ -54,14 +54,14 @@ _PAUSE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class _PlacedEvent:
+class _EventWithPlaceInFile:
     """An event, with the words for its place in the file."""
 
     place: str
     event: MessageEvent | AccountEvent
 
 
-class _DatabaseStores(NamedTuple):
+class _EventAndPublisherStores(NamedTuple):
     """The stores that know earlier events and the rights of publishers."""
 
     published: PublishedEventLookup
@@ -132,13 +132,13 @@ def _read_file_or_stdin(file: str) -> str:
         exit_with_error(f"{file}: octet {error.start:,} is not UTF-8; events are published from UTF-8", 2)
 
 
-def _parse_events(text: str, file: str) -> list[_PlacedEvent]:
+def _parse_events(text: str, file: str) -> list[_EventWithPlaceInFile]:
     documents = _split_documents(text)
-    lines, problems = list[_PlacedEvent](), list[str]()
+    lines, problems = list[_EventWithPlaceInFile](), list[str]()
     for number, document in documents:
         place = f"{file}: line {number}: " if len(documents) > 1 else f"{file}: "
         try:
-            lines.append(_PlacedEvent(place, parse_any_event(document)))
+            lines.append(_EventWithPlaceInFile(place, parse_any_event(document)))
         except EventRefused as refusal:
             problems.append(place + str(refusal))
     if problems:
@@ -160,21 +160,24 @@ def _split_documents(text: str) -> list[tuple[int, str]]:
     return [(1, text)]
 
 
-async def _check_and_publish(current: Settings, lines: Sequence[_PlacedEvent], wait: bool) -> _PublishResult:
+async def _check_and_publish(current: Settings, lines: Sequence[_EventWithPlaceInFile], wait: bool) -> _PublishResult:
     """Publishes events if no check finds a problem with any of them; with `wait`, waits for their fates."""
     contents = EventDigests(current.address_key)
     lacks = list[str]()
-    problems = [*_find_event_faults(current, lines, lacks), *_find_id_conflicts(contents, lines)]
+    problems = [
+        *_policy_and_template_problems(current, lines, lacks),
+        *_problems_of_reused_ids_in_file(contents, lines),
+    ]
     async with AsyncExitStack() as stack:
         asked, silence = None, None
         if current.is_broker_in_process or not current.is_database_embedded:
             try:
-                asked = await _connect_database(stack, current)
-                problems += await _find_faults_in_database(asked.published, lines)
-                problems += _broker_user_faults(
+                asked = await _open_database_stores(stack, current)
+                problems += await _event_problems_found_in_database(asked.published, lines)
+                problems += _foreign_broker_user_problems(
                     current.broker_user, await asked.publishers.read_broker_user_of_worker()
                 )
-                problems += await _missing_rights(asked.publishers, load_policies(current), lines)
+                problems += await _missing_publisher_right_problems(asked.publishers, load_policies(current), lines)
             except (*UNREACHABLE, PrivateServiceUnavailable) as error:
                 asked, silence = None, f"the database does not answer: {error}"
         if wait and asked is None:
@@ -190,7 +193,9 @@ async def _check_and_publish(current: Settings, lines: Sequence[_PlacedEvent], w
     return _PublishResult([], fates, silence, lacks)
 
 
-def _find_event_faults(current: Settings, lines: Sequence[_PlacedEvent], lacks: list[str]) -> Iterator[str]:
+def _policy_and_template_problems(
+    current: Settings, lines: Sequence[_EventWithPlaceInFile], lacks: list[str]
+) -> Iterator[str]:
     """Yields the problems that policies and templates find in events; adds texts without a language to `lacks`."""
     policies = load_policies(current)
     templates = load_templates(current, *{line.event.brand for line in lines if line.event.brand in policies})
@@ -205,7 +210,7 @@ def _find_event_faults(current: Settings, lines: Sequence[_PlacedEvent], lacks: 
             yield from (line.place + problem for problem in refusal.problems)
 
 
-def _find_id_conflicts(contents: EventDigests, lines: Sequence[_PlacedEvent]) -> Iterator[str]:
+def _problems_of_reused_ids_in_file(contents: EventDigests, lines: Sequence[_EventWithPlaceInFile]) -> Iterator[str]:
     """Yields a problem for each id that stands for two different events in one file."""
     first: dict[tuple[object, ...], bytes] = {}
     for line in lines:
@@ -215,7 +220,7 @@ def _find_id_conflicts(contents: EventDigests, lines: Sequence[_PlacedEvent]) ->
             yield f"{line.place}{IdTaken(fields)}"
 
 
-async def _connect_database(stack: AsyncExitStack, current: Settings) -> _DatabaseStores:
+async def _open_database_stores(stack: AsyncExitStack, current: Settings) -> _EventAndPublisherStores:
     """Connects to the database until the stack is closed. Returns the stores."""
     url = stack.enter_context(running_database_url(current))
     try:
@@ -224,12 +229,14 @@ async def _connect_database(stack: AsyncExitStack, current: Settings) -> _Databa
         raise SettingsError("MAILER_DATABASE_URL cannot be read; percent-encode special characters") from None
     stack.push_async_callback(pool.close)
     hasher = AddressHasher(current.address_key)
-    return _DatabaseStores(
+    return _EventAndPublisherStores(
         PublishedEventLookup(pool, hasher), PostgresPublishers(pool, LedgerWriters(current.ledger_key))
     )
 
 
-async def _find_faults_in_database(asked: PublishedEventLookup, lines: Sequence[_PlacedEvent]) -> list[str]:
+async def _event_problems_found_in_database(
+    asked: PublishedEventLookup, lines: Sequence[_EventWithPlaceInFile]
+) -> list[str]:
     """Finds problems in the database: an id that another event has, or an unknown audience."""
     events = [line.event for line in lines]
     problems = [
@@ -247,7 +254,7 @@ async def _find_faults_in_database(asked: PublishedEventLookup, lines: Sequence[
     ]
 
 
-def _broker_user_faults(user: str | None, own: str | None) -> Iterator[str]:
+def _foreign_broker_user_problems(user: str | None, own: str | None) -> Iterator[str]:
     """Yields a problem if the RabbitMQ user is not mailer's own. Workers trust only that user to name a publisher."""
     if user is not None and own is not None and user != own:
         yield (
@@ -257,14 +264,16 @@ def _broker_user_faults(user: str | None, own: str | None) -> Iterator[str]:
         )
 
 
-async def _missing_rights(
-    publishers: PostgresPublishers, policies: Mapping[str, Policy], lines: Sequence[_PlacedEvent]
+async def _missing_publisher_right_problems(
+    publishers: PostgresPublishers, policies: Mapping[str, Policy], lines: Sequence[_EventWithPlaceInFile]
 ) -> list[str]:
     """Finds the rights that the publisher of events lacks, as intake does."""
     identity, known = acting_person(), await publishers.unrevoked_publishers_by_identity()
     wishes = [(line, required_right(policies, line.event)) for line in lines]
     said = [
-        (line, refusal_of_publisher(identity, known.get(identity), wish)) for line, wish in wishes if wish is not None
+        (line, refusal_of_publisher_without_right(identity, known.get(identity), wish))
+        for line, wish in wishes
+        if wish is not None
     ]
     return [f"{line.place}{why}" for line, why in said if why]
 
@@ -289,7 +298,7 @@ async def wait_for_fates(
     return fates
 
 
-def _unaccepted_event_lines(lines: Sequence[_PlacedEvent], fates: Sequence[str | None]) -> Iterator[str]:
+def _unaccepted_event_lines(lines: Sequence[_EventWithPlaceInFile], fates: Sequence[str | None]) -> Iterator[str]:
     """Yields a line for each event that was refused, or has no fate yet."""
     for line, fate in zip(lines, fates, strict=False):
         if fate is None:

@@ -21,7 +21,7 @@ from mailer.cli.shared import (
 from mailer.cli.stop_start import By, person_or_system_user
 from mailer.policy.category import CATEGORIES
 from mailer.policy.publisher_and_staff_identity import WRITTEN, Identity
-from mailer.policy.publisher_rights import PublisherRights, ReadableData
+from mailer.policy.publisher_rights import ReadableData, RightsOfOnePublisher
 from mailer.postgres.publishers import PublisherRecord, PublisherRightsChange
 
 app = typer.Typer(help="Publishers and their rights: add, list, show, revoke.", no_args_is_help=True)
@@ -52,7 +52,7 @@ def add(
     person_or_system_user(by)
     identity, rights = (
         _parse_identity_or_exit(who),
-        PublisherRights(*(frozenset(given or ()) for given in (brand, category, action, read))),
+        RightsOfOnePublisher(*(frozenset(given or ()) for given in (brand, category, action, read))),
     )
 
     async def act(app: App) -> str | None:
@@ -131,7 +131,7 @@ def _parse_identity_or_exit(text: str) -> Identity:
     return identity
 
 
-def _require_known_names(app: App, rights: PublisherRights) -> None:
+def _require_known_names(app: App, rights: RightsOfOnePublisher) -> None:
     """Refuses a brand, category or action that does not exist; a misspelt right would else be noticed much later."""
     for option, given, known in (
         ("--brand", rights.brands, app.policies),
@@ -142,7 +142,7 @@ def _require_known_names(app: App, rights: PublisherRights) -> None:
             raise _GrantRefused(f"{option}: there is no {', '.join(unknown)}; there are {', '.join(known)}")
 
 
-def _rights_as_json(rights: PublisherRights) -> dict[str, list[str]]:
+def _rights_as_json(rights: RightsOfOnePublisher) -> dict[str, list[str]]:
     return {
         "brands": sorted(rights.brands),
         "categories": sorted(rights.categories),

@@ -110,7 +110,7 @@ def clear(
     async def act(app: App) -> int:
         name = await _stored_key_of_limit(app, scope, key, exists=False)
         return await app.rates.clear_limits(
-            scope.value, name, _parse_period(per) if per else None, person_or_system_user(by)
+            scope.value, name, _require_known_period(per) if per else None, person_or_system_user(by)
         )
 
     cleared = _run_or_exit(act)
@@ -192,10 +192,10 @@ def _parse_rate(text: str) -> tuple[int, Period]:
     number, slash, per = text.partition("/")
     if not slash:
         raise _LimitRefused(f"{text} is no rate; write how many in what time, such as 100/second")
-    return _parse_limit_figure(number), _parse_period(per)
+    return _parse_limit_figure(number), _require_known_period(per)
 
 
-def _parse_period(text: str) -> Period:
+def _require_known_period(text: str) -> Period:
     for period in _PERIODS:
         if text == period:
             return period  # type: ignore[no-any-return]  # get_args is typed as Any

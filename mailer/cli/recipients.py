@@ -8,15 +8,20 @@ from typing import Annotated
 import typer
 
 from mailer.actions.csv_reading import CsvHeaderRefused
-from mailer.actions.list_import import SUPPRESSION_COLUMNS, import_suppression_file
-from mailer.actions.recipient_import import COLUMNS, ImportCounts, import_recipients, refusal_without_suppressions
+from mailer.actions.recipient_import import (
+    COLUMNS,
+    ImportCounts,
+    import_recipients,
+    refusal_of_other_controllers_import,
+)
+from mailer.actions.suppression_and_consent_import import SUPPRESSION_COLUMNS, import_suppression_file
 from mailer.app import App
-from mailer.cli import recipient_list, rights
+from mailer.cli import recipient_queries, rights
 from mailer.cli.import_files import RejectedLinesFile, count_lines_and_open, policy_of_brand, print_import_result
 from mailer.cli.shared import AsJson, exit_with_error, progress_bar, run_with_app
 
 app = typer.Typer(help="Recipients: import, list, find, show; a person's rights.", no_args_is_help=True)
-recipient_list.register(app)
+recipient_queries.register(app)
 rights.register(app)
 
 
@@ -37,7 +42,7 @@ def import_(
     rejected.unlink(missing_ok=True)
 
     async def act(app: App) -> ImportCounts:
-        if reason := refusal_without_suppressions(from_controller, suppressions):
+        if reason := refusal_of_other_controllers_import(from_controller, suppressions):
             raise CsvHeaderRefused(reason)
         if from_controller is not None and suppressions is not None:
             await _import_suppressions_first(app, suppressions, brand, from_controller)

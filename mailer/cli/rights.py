@@ -31,7 +31,7 @@ from mailer.policy.policy_file import Policy
 from mailer.ports.rights import ErasureBlocked, ErasureResult, LegalDisclosure, NoLegalHold
 from mailer.ports.uuids import uuid7
 from mailer.runtime.private_files import open_private_file
-from mailer.web.data_archive import archive_page
+from mailer.web.personal_data_page import personal_data_as_html
 
 _T = TypeVar("_T")
 
@@ -86,7 +86,7 @@ def export(
         return
     try:
         with open(html, "w", encoding="utf-8", opener=open_private_file) as opened:
-            opened.write(archive_page(archive))
+            opened.write(personal_data_as_html(archive))
     except OSError as error:
         exit_with_error(f"{html}: {error}", 1)
     out.print(f"Wrote {html}.")

@@ -31,7 +31,7 @@ from mailer.ports.broker import BrokerUnavailable, MessageUnpublishable
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.halts import DatabaseNotesUnreadable
 from mailer.postgres.migrations import MigrationFailed
-from mailer.processors.capture_server import CaptureUnavailable
+from mailer.processors.capture_server import AiosmtpdNotInstalled
 from mailer.rendering.template_library import TemplateError
 from mailer.runtime.logs import flush_output, log_loop_error, set_up_logs
 from mailer.settings import Settings, SettingsError, read_settings
@@ -59,7 +59,7 @@ _FAILURE = (
     PrivateServiceUnavailable,
     MigrationFailed,
     BrokerUnavailable,
-    CaptureUnavailable,
+    AiosmtpdNotInstalled,
     DatabaseUnavailable,
     DatabaseNotesUnreadable,
     OSError,
@@ -67,7 +67,7 @@ _FAILURE = (
 )
 
 
-def mailer_command_to_type() -> str:
+def shell_word_for_mailer_program() -> str:
     """Returns the shell word that starts `mailer`: the full path if a shell would find another program or none."""
     own = Path(sys.executable).with_name("mailer")
     return shlex.quote(str(own)) if own.exists() and shutil.which("mailer") != str(own) else "mailer"
@@ -95,7 +95,7 @@ def print_note(message: str) -> None:
 def run_async_or_exit(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
     """Runs asynchronous code. An expected error ends the command with its message."""
     try:
-        return uvloop.run(_unwrap_groups(main))
+        return uvloop.run(_run_raising_first_grouped_error(main))
     except BrokenPipeError:
         raise
     except _BAD_INPUT as error:
@@ -106,7 +106,7 @@ def run_async_or_exit(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         exit_with_error(str(error) or type(error).__name__, 1)
 
 
-async def _unwrap_groups(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+async def _run_raising_first_grouped_error(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
     """Runs `main`. Of an exception group, it raises the first single error: that error has ended the other tasks."""
     asyncio.get_running_loop().set_exception_handler(log_loop_error)
     try:

@@ -80,7 +80,7 @@ def start(
 
     async def act(app: App) -> tuple[bool, tuple[UUID, int] | None, DatabaseHaltState]:
         await app.control.query_halts_and_recover()  # also compares with the lineage that this machine remembers
-        begun = await _begin_lineage(app, after_restore, who) if after_restore else None
+        begun = await _begin_new_database_lineage(app, after_restore, who) if after_restore else None
         answer = await app.halts.query_halts_and_check_memory((), (), ())
         if answer.has_database_gone_back or answer.waiting:
             return False, begun, answer
@@ -102,10 +102,10 @@ def start(
     out.print("Started." if started or begun else "Nothing was stopped.")
     if begun and begun[1]:
         out.print(f"{begun[1]} mailings of optional mail end where they are.")
-    print_halts(halts)
+    print_halts_if_any(halts)
 
 
-async def _begin_lineage(app: App, after_restore: AfterRestoreChoice, by: str) -> tuple[UUID, int]:
+async def _begin_new_database_lineage(app: App, after_restore: AfterRestoreChoice, by: str) -> tuple[UUID, int]:
     optional = [category for category in CATEGORIES.values() if category.is_optional]
     begun = await app.halts.begin_new_lineage(by, optional if after_restore is AfterRestoreChoice.END else None)
     await app.control.query_halts_and_recover()  # this machine then remembers the new lineage
@@ -181,7 +181,7 @@ def halts_as_json(halts: tuple[Halt, ...]) -> list[dict[str, object]]:
     ]
 
 
-def print_halts(halts: tuple[Halt, ...]) -> None:
+def print_halts_if_any(halts: tuple[Halt, ...]) -> None:
     """Prints a table of halts, if there are any."""
     if halts:
         rows = [(halt.scope.value, halt.key, format_utc_time(halt.at), halt.by, halt.reason) for halt in halts]

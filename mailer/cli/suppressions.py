@@ -9,7 +9,6 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from mailer.actions.csv_reading import CsvHeaderRefused
-from mailer.actions.list_import import SUPPRESSION_COLUMNS, import_suppression_file
 from mailer.actions.recipient_import import ImportCounts
 from mailer.actions.suppression import (
     OBJECTION,
@@ -18,6 +17,7 @@ from mailer.actions.suppression import (
     object_to_marketing,
     suppress_recipient,
 )
+from mailer.actions.suppression_and_consent_import import SUPPRESSION_COLUMNS, import_suppression_file
 from mailer.app import App
 from mailer.cli.import_files import (
     RejectedLinesFile,
@@ -132,7 +132,7 @@ def explain(
         if email is not None:
             policy = policy_of_brand(app, brand)
             return await app.suppressions.all_suppressions_of_address(
-                brand, policy.controller.id, _normalize_address(email)
+                brand, policy.controller.id, _normalize_address_if_valid(email)
             )
         _, recipient_id = await require_policy_and_recipient(app, brand, ref or "")
         return await app.suppressions.all_suppressions_of_recipient(brand, recipient_id)
@@ -170,7 +170,7 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.csv")], brand: Br
     print_import_result(done, file, rejected, json)
 
 
-def _normalize_address(email: str) -> str:
+def _normalize_address_if_valid(email: str) -> str:
     """Returns an address in the form that events have; an address that events may not have stays as it was typed."""
     try:
         return parse_address(email.strip())
@@ -204,7 +204,7 @@ def _print_suppressions(found: list[Suppression], json: bool) -> None:
                 format_utc_time(one.at),
                 one.actor,
                 format_utc_time(one.expires_at),
-                _lifting_in_words(one),
+                _lifting_in_words_if_lifted(one),
             )
             for one in found
         ],
@@ -216,7 +216,7 @@ def _scope_in_words(found: Suppression) -> str:
     return what if found.brand else f"{what}, of every brand"
 
 
-def _lifting_in_words(found: Suppression) -> str:
+def _lifting_in_words_if_lifted(found: Suppression) -> str:
     return f"{format_utc_time(found.lifted_at)} by {found.lifted_by}: {found.lift_reason}" if found.lifted_at else ""
 
 

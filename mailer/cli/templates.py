@@ -51,7 +51,9 @@ def check(json: AsJson = False) -> None:
         exit_with_error(str(error), 2)
     rows = [(template.brand, template.name, template.category, " ".join(template.locales)) for template in library]
     clipped = [
-        (f"{one.brand}/{one.name} ({locale})", said) for one in library for locale, said in _clipping_warnings(one)
+        (f"{one.brand}/{one.name} ({locale})", said)
+        for one in library
+        for locale, said in _clipping_warnings_by_locale(one)
     ]
     if json:
         warnings = [{"template": where, "warning": said} for where, said in clipped]
@@ -63,7 +65,7 @@ def check(json: AsJson = False) -> None:
         out.print(f"Warning: {where}: {said}")
 
 
-def _clipping_warnings(template: Template) -> Iterator[tuple[str, str]]:
+def _clipping_warnings_by_locale(template: Template) -> Iterator[tuple[str, str]]:
     """Yields each locale in which Gmail would clip a template's example, or nearly would, with a warning."""
     for locale in template.locales:
         if warning := _clipping_warning(template, render_template_preview(template, locale)):

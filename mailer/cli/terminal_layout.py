@@ -37,7 +37,7 @@ def lay_out_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width:
             columns together are wider than the terminal, each row becomes lines of names and values. None: there is
             no terminal, so nothing is wrapped.
     """
-    cells = [[_cell_lines(cell) for cell in row] for row in rows]
+    cells = [[_unwrapped_lines_of_cell(cell) for cell in row] for row in rows]
     widths = [
         max(cell_len(line) for line in (name, *(line for row in cells for line in row[place])))
         for place, name in enumerate(columns)
@@ -54,8 +54,11 @@ def lay_out_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width:
         if _total_width(least) > width and cells:
             return _lay_out_as_records(columns, cells)
         widths = _fit_widths(widths, least, width)
-    head = [_table_row([[name] for name in columns], widths), _table_row([["-" * size] for size in widths], widths)]
-    body = [_table_row(row, widths) for row in cells]
+    head = [
+        _lines_of_table_row([[name] for name in columns], widths),
+        _lines_of_table_row([["-" * size] for size in widths], widths),
+    ]
+    body = [_lines_of_table_row(row, widths) for row in cells]
     apart = any(len(lines) > 1 for lines in body)
     return [line for lines in head for line in lines] + [
         line for place, lines in enumerate(body) for line in ([""] * (apart and place > 0) + lines)
@@ -68,15 +71,15 @@ def lay_out_facts(values: Sequence[tuple[str, Cell]]) -> list[str]:
     return [
         f"{_padded(name if first else '', size)}{_GAP}{line}".rstrip(" ")
         for name, value in values
-        for first, line in _mark_first_line(_cell_lines(value))
+        for first, line in _is_first_and_line_pairs(_unwrapped_lines_of_cell(value))
     ]
 
 
-def _mark_first_line(lines: Sequence[str]) -> Iterator[tuple[bool, str]]:
+def _is_first_and_line_pairs(lines: Sequence[str]) -> Iterator[tuple[bool, str]]:
     return ((place == 0, line) for place, line in enumerate(lines))
 
 
-def _cell_lines(cell: Cell) -> list[str]:
+def _unwrapped_lines_of_cell(cell: Cell) -> list[str]:
     if cell is None:
         return [""]
     if isinstance(cell, list):
@@ -89,7 +92,7 @@ def _lay_out_as_records(columns: Sequence[str], cells: Sequence[Sequence[list[st
     return [line for place, record in enumerate(records) for line in ([""] * (place > 0) + record)]
 
 
-def _table_row(cells: Sequence[list[str]], widths: Sequence[int]) -> list[str]:
+def _lines_of_table_row(cells: Sequence[list[str]], widths: Sequence[int]) -> list[str]:
     wrapped = [
         [part for line in cell for part in _wrap_line(line, size)] for cell, size in zip(cells, widths, strict=True)
     ]

@@ -17,7 +17,7 @@ import asyncpg
 from asyncpg.pool import PoolAcquireContext
 from pydantic_core import to_json
 
-from mailer.database.driver_errors import ENDS, POOLER, READ_ONLY, REPLICA, find_outage, server_message
+from mailer.database.driver_errors import ENDS, POOLER, READ_ONLY, REPLICA, outage_meant_by_error, server_message
 from mailer.database.statements import Connection, Fresh, Pool, load_statements
 from mailer.ports.database_condition import OLDEST
 from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseUnavailable
@@ -89,7 +89,7 @@ class _PooledConnectionContext(PoolAcquireContext):
     It skips the driver's own context, since each window of messages acquires a connection several times.
     """
 
-    pool: "ServerPool"
+    pool: "DatabasePool"
     anyway = False
     """Tells whether a connection is available even if the pool is barred."""
 
@@ -101,7 +101,7 @@ class _PooledConnectionContext(PoolAcquireContext):
         except DatabaseUnavailable:
             raise
         except Exception as error:
-            if (away := find_outage(error)) is not None:
+            if (away := outage_meant_by_error(error)) is not None:
                 raise away from error
             raise
         return self.connection
@@ -125,7 +125,7 @@ class _PooledConnectionContext(PoolAcquireContext):
             return
         if isinstance(error, ENDS):
             await self.pool.expire_connections()
-        away = find_outage(error, in_use=_is_connection_open(connection))
+        away = outage_meant_by_error(error, in_use=_is_connection_open(connection))
         if isinstance(error, TimeoutError):
             with suppress(Exception):
                 await self.pool.release(connection, timeout=RELEASE_SECONDS)
@@ -148,7 +148,7 @@ class _ProbeConnectionContext(_PooledConnectionContext):
     anyway = True
 
 
-class ServerPool(asyncpg.Pool):
+class DatabasePool(asyncpg.Pool):
     """A pool that drops all its connections once its server ends or only reads.
 
     Attributes:
@@ -173,7 +173,7 @@ class ServerPool(asyncpg.Pool):
                 connection.terminate()
         self.taken.clear()
 
-    async def probe_server_clock(self, seconds: float = 2.0) -> datetime:
+    async def fetch_time_of_writable_server(self, seconds: float = 2.0) -> datetime:
         """Returns the server's time, if the server is writable. Drops the connections to a server that only reads.
 
         Raises:
@@ -263,7 +263,7 @@ async def _connect_to_server(
         if isinstance(error, ValueError):  # the URL cannot be read
             raise
         # Any other error here is of the server, not of an input: it says what has to be mended.
-        raise (find_outage(error) or DatabaseAccessRefused(server_message(error))) from error
+        raise (outage_meant_by_error(error) or DatabaseAccessRefused(server_message(error))) from error
     return connection
 
 
@@ -318,7 +318,7 @@ Greet = Callable[[Fresh], Awaitable[None]]
 """A function that is called with each new connection before its first use."""
 
 
-async def open_pool(url: str, size: int = 32, limits: TimeLimits = SERVING, greet: Greet | None = None) -> ServerPool:
+async def open_pool(url: str, size: int = 32, limits: TimeLimits = SERVING, greet: Greet | None = None) -> DatabasePool:
     """Opens a pool of connections.
 
     Args:
@@ -341,7 +341,7 @@ async def open_pool(url: str, size: int = 32, limits: TimeLimits = SERVING, gree
             raise
         return connection
 
-    pool = ServerPool(
+    pool = DatabasePool(
         url,
         # No minimum: the driver would restore it in the background, and log errors of its own.
         min_size=0,
@@ -379,6 +379,6 @@ async def _require_unshared_session(connection: Connection, url: str) -> None:
             if theirs in ours or len(ours) > 1:
                 raise DatabaseAccessRefused(POOLER)
     except asyncpg.PostgresError as error:  # such as: no transactions in statement pooling mode
-        raise (find_outage(error) or DatabaseAccessRefused(server_message(error))) from error
+        raise (outage_meant_by_error(error) or DatabaseAccessRefused(server_message(error))) from error
     finally:
         other.terminate()

@@ -44,7 +44,7 @@ _REFUSAL = re.compile(
 _CLOSED = re.compile("(connection|pool) (is|was) (closed|closing)|released back to the pool")
 
 
-def find_outage(error: BaseException, *, in_use: bool = False) -> DatabaseUnavailable | None:
+def outage_meant_by_error(error: BaseException, *, in_use: bool = False) -> DatabaseUnavailable | None:
     """Returns the outage that an error of the driver means, or None if it means none.
 
     Args:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from mailer.doctor.finding import Finding, FindingLevel, ok_finding, problem_finding, warning_finding
-from mailer.ports.database_condition import OLDEST, DatabaseCondition, DatabaseUpkeepState
+from mailer.ports.database_condition import OLDEST, DatabaseUpkeepState, DatabaseVersionsAndSettings
 
 _BARS = frozenset({"PostgreSQL", "migrations", "triggers"})
 """Checks that must pass before a process works. The problems of other checks are reported, and mail is still sent."""
@@ -14,7 +14,7 @@ CLOCK_LIMIT = 300.0
 """Seconds between two clocks from which on a process does not work: its times would be in the wrong order."""
 
 
-def judge_condition_at_start(condition: DatabaseCondition, migrations: Collection[str]) -> list[Finding]:
+def findings_at_process_start(condition: DatabaseVersionsAndSettings, migrations: Collection[str]) -> list[Finding]:
     """Returns the findings about a database before a process starts to work on it.
 
     Args:
@@ -24,13 +24,13 @@ def judge_condition_at_start(condition: DatabaseCondition, migrations: Collectio
     return [
         _judge_postgresql_version(condition),
         _judge_migrations(condition, migrations),
-        _judge_triggers(condition),
+        _judge_trigger_firing(condition),
         _judge_durability(condition),
         judge_collation(condition),
     ]
 
 
-def unfitness_problems(findings: Iterable[Finding]) -> str | None:
+def reason_not_to_use_database(findings: Iterable[Finding]) -> str | None:
     """Returns the problems that keep a process from working, on one line, or None."""
     kept = [finding.text for finding in findings if finding.level is FindingLevel.PROBLEM and finding.check in _BARS]
     return "; ".join(kept) or None
@@ -54,7 +54,7 @@ def judge_clock_difference(ahead: float) -> Finding:
     )
 
 
-def judge_collation(condition: DatabaseCondition) -> Finding:
+def judge_collation(condition: DatabaseVersionsAndSettings) -> Finding:
     """Returns the finding about the collation versions of the sorted indexes (PostgreSQL: ALTER DATABASE, Notes)."""
     stale = list(condition.stale_collations)
     mend = []
@@ -72,14 +72,14 @@ def judge_collation(condition: DatabaseCondition) -> Finding:
     )
 
 
-def _judge_postgresql_version(condition: DatabaseCondition) -> Finding:
+def _judge_postgresql_version(condition: DatabaseVersionsAndSettings) -> Finding:
     if condition.version < OLDEST * 10_000:
         text = f"PostgreSQL {condition.release} is too old: mailer needs {OLDEST} or newer"
         return problem_finding("PostgreSQL", text)
     return ok_finding("PostgreSQL", f"version {condition.release}")
 
 
-def _judge_migrations(condition: DatabaseCondition, ours: Collection[str]) -> Finding:
+def _judge_migrations(condition: DatabaseVersionsAndSettings, ours: Collection[str]) -> Finding:
     if condition.migrations is None:
         return problem_finding(
             "migrations", "the database is not up to date; run `mailer migrate`: it has no tables yet"
@@ -94,14 +94,14 @@ def _judge_migrations(condition: DatabaseCondition, ours: Collection[str]) -> Fi
     return ok_finding("migrations", f"{len(ours)} applied, the newest {max(ours)}")
 
 
-def _judge_triggers(condition: DatabaseCondition) -> Finding:
+def _judge_trigger_firing(condition: DatabaseVersionsAndSettings) -> Finding:
     if not condition.triggers:
         text = "triggers do not fire in our sessions: set session_replication_role to origin for this role and database"
         return problem_finding("triggers", text)
     return ok_finding("triggers", "they fire")
 
 
-def _judge_durability(condition: DatabaseCondition) -> Finding:
+def _judge_durability(condition: DatabaseVersionsAndSettings) -> Finding:
     if not condition.durable:
         return problem_finding(
             "durability", "fsync or full_page_writes is off: a crash of the server loses answered opt-outs"

@@ -43,7 +43,7 @@ class DmarcPolicy:
         return self.organization == other.organization
 
 
-async def find_dmarc_policy(lookup: DnsLookup, domain: str) -> DmarcPolicy:
+async def fetch_effective_dmarc_policy(lookup: DnsLookup, domain: str) -> DmarcPolicy:
     """Finds the policy of a domain by the tree walk.
 
     Raises:
@@ -53,7 +53,7 @@ async def find_dmarc_policy(lookup: DnsLookup, domain: str) -> DmarcPolicy:
     found: dict[str, Mapping[str, str]] = {}
     doubled: list[str] = []
     for name in dmarc_names_to_query(domain):
-        records = [tags for text in await lookup.txt_records(f"_dmarc.{name}") if (tags := parse_dmarc_record(text))]
+        records = [tags for text in await lookup.txt_records(f"_dmarc.{name}") if (tags := dmarc_record_tags(text))]
         if len(records) > 1:
             doubled.append(name)
         elif records:
@@ -76,13 +76,13 @@ def dmarc_names_to_query(domain: str) -> Iterator[str]:
         yield ".".join(rest[start:])
 
 
-def parse_dmarc_record(text: str) -> Mapping[str, str]:
+def dmarc_record_tags(text: str) -> Mapping[str, str]:
     """Returns the tags of a record; empty if it is no DMARC record."""
     first = _TAG.match(text.split(";")[0])
-    return parse_tag_list(text) if first and (first[1], first[2]) == ("v", "DMARC1") else {}
+    return well_formed_tags(text) if first and (first[1], first[2]) == ("v", "DMARC1") else {}
 
 
-def parse_tag_list(text: str) -> dict[str, str]:
+def well_formed_tags(text: str) -> dict[str, str]:
     """Returns the tags of a list such as `v=DKIM1; k=rsa` (RFC 6376 3.2), by their names in lower case."""
     tags: dict[str, str] = {}
     for part in text.split(";"):

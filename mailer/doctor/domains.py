@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from mailer.doctor.dmarc import find_dmarc_policy, parse_tag_list
+from mailer.doctor.dmarc import fetch_effective_dmarc_policy, well_formed_tags
 from mailer.doctor.dns_lookup import Address, DnsLookup, LookupFailed
 from mailer.doctor.finding import Finding, ok_finding, problem_finding, warning_finding
 from mailer.doctor.spf import SpfResult, evaluate_spf
@@ -92,29 +92,29 @@ async def _check_dkim(lookup: DnsLookup, name: str, record: str, check: str) -> 
     texts = await lookup.txt_records(name)
     if not texts:
         return problem_finding(check, f"there is no record: publish {record}")
-    wanted = parse_tag_list(record)
+    wanted = well_formed_tags(record)
     for text in texts:
-        tags = parse_tag_list(text)
+        tags = well_formed_tags(text)
         if "".join(tags.get("p", "").split()) == wanted["p"]:
             if tags.get("k", "rsa") != wanted["k"]:
                 return problem_finding(check, f"the record says k={tags.get('k', 'rsa')}, and the key is {wanted['k']}")
             if "y" in tags.get("t", "").split(":"):
                 return warning_finding(check, "the record says t=y: receivers take it for a test; remove it")
             return ok_finding(check, "the public key is that of our private key")
-    if all(parse_tag_list(text).get("p") == "" for text in texts):
+    if all(well_formed_tags(text).get("p") == "" for text in texts):
         return problem_finding(check, "the key is revoked (p= is empty): publish the record, or sign with another key")
     return problem_finding(check, f"the public key there is not that of our private key: publish {record}")
 
 
 async def _check_dmarc(lookup: DnsLookup, sender: str, domain: str, check: str) -> Finding:
-    found = await find_dmarc_policy(lookup, sender)
+    found = await fetch_effective_dmarc_policy(lookup, sender)
     if found.doubled:
         return problem_finding(check, f"_dmarc.{found.doubled[0]} has several records, which count as none: leave one")
     if not found.domain:
         return problem_finding(
             check, f"there is no DMARC record: publish `v=DMARC1; p=none; rua=mailto:…` at _dmarc.{sender}"
         )
-    other = found if sender == domain else await find_dmarc_policy(lookup, domain)
+    other = found if sender == domain else await fetch_effective_dmarc_policy(lookup, domain)
     apart = [tag for tag in ("adkim", "aspf") if not found.is_aligned(other, sender, domain, tag)]
     if len(apart) == 2:
         text = f"neither DKIM nor SPF of {domain} is aligned with {sender} under the record at _dmarc.{found.domain}"

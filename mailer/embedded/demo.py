@@ -10,17 +10,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mailer.embedded.demo_http import HttpAnswer, fetch_url
+from mailer.embedded.demo_http import HttpAnswer, send_http_request
 from mailer.embedded.demo_mail import (
     button_form_bodies,
     has_no_unsubscribe_link_or_pixel,
     header_field,
     is_newsletter_of_brand,
+    one_click_unsubscribe_link,
     pixel_url,
-    unsubscribe_link,
 )
 from mailer.embedded.demo_ports import DemoCommands, Mailbox
-from mailer.embedded.demo_report import DemoPrinter, count_deliveries
+from mailer.embedded.demo_report import DemoPrinter, count_deliveries_in_state
 from mailer.events import Audience, MessageEvent, People, Refs, parse_event
 from mailer.ports.captured_mail import CapturedMail
 from mailer.ports.deliveries import DeliveryState
@@ -71,10 +71,10 @@ async def run_demo(stage: DemoStage) -> list[MailingStatus]:
     await story.imports_recipients()
     events = await story.publishes()
     await story.delivers_and_releases_breaches(events)
-    await story.opens_a_mail(events)
+    await story.checks_that_open_names_nobody(events)
     await story.unsubscribes_two_people()
-    again = await story.publishes_copies_with_new_ids(events)
-    await story.shows_suppression_of_leavers(events, again)
+    again = await story.publishes_newsletter_and_service_again(events)
+    await story.checks_leavers_get_only_service_mail(events, again)
     return await story.sums_up([*events.values(), *again.values()])
 
 
@@ -134,7 +134,9 @@ class _DemoStory:
         await self._wait_until_finished(others)
         for event in breaches:
             waiting = await self._mailing_status(event)
-            self._claim(f"{event.brand} {event.id} waits: nothing of it was sent", _is_waiting_for_release(waiting))
+            self._claim(
+                f"{event.brand} {event.id} waits: nothing of it was sent", _is_mailing_waiting_for_release(waiting)
+            )
             by_publisher = await self._pipeline.approve_mailing(waiting.id, waiting.publisher)
             by_officer = await self._pipeline.approve_mailing(waiting.id, SECURITY_OFFICER)
             self._claim(
@@ -148,11 +150,11 @@ class _DemoStory:
             self._claim(
                 f"{event.brand} {event.id} reached {QUIET}, who opted out of everything, and {GONE}, who closed the "
                 "account; the one dead address is left to written notice",
-                len(await self._recipients_of_copies(status, mails)) == 2
-                and count_deliveries(status, DeliveryState.DIVERTED) == 1,
+                len(await self._recipient_ids_of_captured_mails(status, mails)) == 2
+                and count_deliveries_in_state(status, DeliveryState.DIVERTED) == 1,
             )
 
-    async def opens_a_mail(self, events: Events) -> None:
+    async def checks_that_open_names_nobody(self, events: Events) -> None:
         """Fetches the pixel of a newsletter; checks that it names no person, and that no figure shows the fetch yet."""
         self._chapter("Ada opens her newsletter")
         for address in (ADA, BEN):
@@ -164,7 +166,7 @@ class _DemoStory:
             "its pixel is the mailing's: Ben's copy has the same",
             image == (pixel_url(self._newsletters[BEN]) or "none"),
         )
-        answers = [await fetch_url("GET", image, headers=agent) for agent in (_MAIL_PROGRAM, _IMAGE_PROXY)]
+        answers = [await send_http_request("GET", image, headers=agent) for agent in (_MAIL_PROGRAM, _IMAGE_PROXY)]
         status = await self._mailing_status(events[PALTALK, "newsletter"])
         self._claim(
             "her mail program fetches it, an image proxy too, and no figure tells: opens are counted by the hour, and"
@@ -177,25 +179,25 @@ class _DemoStory:
         """Unsubscribes two people; checks that a GET changes nothing, and that the button and one-click do."""
         self._chapter("Ada leaves by the link, Ben by one click")
         link = self._newsletter_unsubscribe_link(ADA)
-        pages = [await fetch_url(method, link) for method in ("GET", "HEAD", "GET")]
+        pages = [await send_http_request(method, link) for method in ("GET", "HEAD", "GET")]
         asked = button_form_bodies(pages[0].text)
         self._claim(
             "GET and HEAD of Ada's List-Unsubscribe link change nothing: the page asks, and asks again",
             all(page.status == 200 for page in pages) and bool(asked) and button_form_bodies(pages[2].text) == asked,
         )
-        done = await fetch_url("POST", link, asked[0], _FORM)
+        done = await send_http_request("POST", link, asked[0], _FORM)
         self._claim(
             "she presses its button: 200, and the page asks no more",
-            await self._is_page_without_button(done, link, asked[0]),
+            await self._is_button_gone_after_post(done, link, asked[0]),
         )
         link = self._newsletter_unsubscribe_link(BEN)
-        done = await fetch_url("POST", link, b"List-Unsubscribe=One-Click", _FORM)
+        done = await send_http_request("POST", link, b"List-Unsubscribe=One-Click", _FORM)
         self._claim(
             "Ben's mail program posts List-Unsubscribe=One-Click (RFC 8058): 200, and it holds",
-            await self._is_page_without_button(done, link, asked[0]),
+            await self._is_button_gone_after_post(done, link, asked[0]),
         )
 
-    async def publishes_copies_with_new_ids(self, events: Events) -> Events:
+    async def publishes_newsletter_and_service_again(self, events: Events) -> Events:
         """Publishes a newsletter and a service notice again, under new ids."""
         self._chapter(f"{PALTALK} publishes again: a newsletter and a service notice")
         again = {
@@ -208,14 +210,14 @@ class _DemoStory:
         await self._wait_until_finished(list(again.values()))
         return again
 
-    async def shows_suppression_of_leavers(self, events: Events, again: Events) -> None:
+    async def checks_leavers_get_only_service_mail(self, events: Events, again: Events) -> None:
         """Checks that people who left get no newsletter, with the reason in the ledger, and get the service notice."""
         first, second = [await self._mailing_status(each[PALTALK, "newsletter"]) for each in (events, again)]
-        more = count_deliveries(second, DeliveryState.SUPPRESSED, "opted_out") - count_deliveries(
+        more = count_deliveries_in_state(second, DeliveryState.SUPPRESSED, "opted_out") - count_deliveries_in_state(
             first, DeliveryState.SUPPRESSED, "opted_out"
         )
         self._claim("the newsletter is suppressed as opted_out for two people more than the first one", more == 2)
-        whom = await self._recipients_of_copies(first, list(self._newsletters.values()))
+        whom = await self._recipient_ids_of_captured_mails(first, list(self._newsletters.values()))
         verdicts = [
             (entry["reason"], entry["rule"], entry["policy"])
             async for entry in self._pipeline.ledger_entries_of_mailing(second.id)
@@ -238,7 +240,7 @@ class _DemoStory:
             "the service notice reached both, and nothing else did; it has no unsubscribe link and no pixel",
             len(new) == 2
             and all(map(has_no_unsubscribe_link_or_pixel, new))
-            and await self._recipients_of_copies(service, new) == whom,
+            and await self._recipient_ids_of_captured_mails(service, new) == whom,
         )
 
     async def sums_up(self, events: Sequence[MessageEvent]) -> list[MailingStatus]:
@@ -252,7 +254,7 @@ class _DemoStory:
             and all(DeliveryState(state).is_final for status in statuses for state, _ in status.counts),
         )
         sent, captured = (
-            sum(count_deliveries(status, DeliveryState.HANDED_OVER) for status in statuses),
+            sum(count_deliveries_in_state(status, DeliveryState.HANDED_OVER) for status in statuses),
             await self._count_captured_mails(),
         )
         self._claim(f"{sent:,} were handed over, {captured:,} were captured", sent == captured)
@@ -262,7 +264,7 @@ class _DemoStory:
 
     async def _post_event(self, event: MessageEvent) -> HttpAnswer:
         head = {"authorization": f"Bearer {self._key}", "content-type": "application/json"}
-        return await fetch_url("POST", f"{self._stage.site}/api/v1/events", event.to_json(), head)
+        return await send_http_request("POST", f"{self._stage.site}/api/v1/events", event.to_json(), head)
 
     async def _mailing_status(self, event: MessageEvent) -> MailingStatus:
         status = await self._pipeline.find_mailing_status(event.brand, event.id)
@@ -272,17 +274,17 @@ class _DemoStory:
         return await asyncio.to_thread(self._mailbox.mails_received_by, address)
 
     def _newsletter_unsubscribe_link(self, address: str) -> str:
-        link = unsubscribe_link(self._newsletters[address])
+        link = one_click_unsubscribe_link(self._newsletters[address])
         return link or self._narrator.fail(f"the newsletter to {address} can be left by one click")
 
     async def _count_captured_mails(self) -> int:
         return await asyncio.to_thread(self._mailbox.count_mails)
 
-    async def _is_page_without_button(self, done: HttpAnswer, link: str, button: bytes) -> bool:
+    async def _is_button_gone_after_post(self, done: HttpAnswer, link: str, button: bytes) -> bool:
         """Tells whether a POST was answered with 200, and the page no longer offers the button."""
-        return done.status == 200 and button not in button_form_bodies((await fetch_url("GET", link)).text)
+        return done.status == 200 and button not in button_form_bodies((await send_http_request("GET", link)).text)
 
-    async def _recipients_of_copies(self, mailing: MailingStatus, mails: Sequence[CapturedMail]) -> set[int]:
+    async def _recipient_ids_of_captured_mails(self, mailing: MailingStatus, mails: Sequence[CapturedMail]) -> set[int]:
         """Returns the recipients of these copies of a mailing, by their ids in the ledger."""
         ids = {(header_field(mail, "Message-ID") or "").strip("<>") for mail in mails}
         entries = self._pipeline.ledger_entries_of_mailing(mailing.id)
@@ -298,14 +300,14 @@ class _DemoStory:
                 final = sum(
                     n for status in known for (state, _), n in status.counts.items() if DeliveryState(state).is_final
                 )
-                line.show(final, sum(status.audience_size or 0 for status in known))
+                line.show_done_of_total(final, sum(status.audience_size or 0 for status in known))
                 return len(known) == len(events) and all(status.state == "finished" for status in known)
 
             await self._wait_until(done, f"{', '.join(f'{event.brand} {event.id}' for event in events)} are finished")
 
     async def _site_answers(self) -> bool:
         try:
-            return (await fetch_url("GET", f"{self._stage.site}/healthz")).status == 200
+            return (await send_http_request("GET", f"{self._stage.site}/healthz")).status == 200
         except OSError:
             return False
 
@@ -328,8 +330,11 @@ def _read_events(folder: Path) -> Events:
     return {(event.brand, event.category): event for event in events}
 
 
-def _is_waiting_for_release(status: MailingStatus) -> bool:
-    return status.state == "awaiting_release" and count_deliveries(status, DeliveryState.QUEUED) == status.audience_size
+def _is_mailing_waiting_for_release(status: MailingStatus) -> bool:
+    return (
+        status.state == "awaiting_release"
+        and count_deliveries_in_state(status, DeliveryState.QUEUED) == status.audience_size
+    )
 
 
 def _audience_in_words(event: MessageEvent) -> str:

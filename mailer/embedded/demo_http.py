@@ -23,7 +23,7 @@ class HttpAnswer:
         return self.body.decode()
 
 
-async def fetch_url(
+async def send_http_request(
     method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
 ) -> HttpAnswer:
     """Sends one request, and returns the answer.
@@ -37,10 +37,10 @@ async def fetch_url(
     Raises:
         OSError: the server does not answer.
     """
-    return await asyncio.to_thread(_fetch_url, method, url, body, headers or {})
+    return await asyncio.to_thread(_send_http_request_blocking, method, url, body, headers or {})
 
 
-def _fetch_url(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> HttpAnswer:
+def _send_http_request_blocking(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> HttpAnswer:
     parts = urlsplit(url)
     with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_SECONDS)) as connection:
         connection.request(method, parts.path, body, dict(headers))

@@ -24,7 +24,7 @@ def has_no_unsubscribe_link_or_pixel(mail: CapturedMail) -> bool:
     return header_field(mail, "List-Unsubscribe") is None and pixel_url(mail) is None
 
 
-def unsubscribe_link(mail: CapturedMail) -> str | None:
+def one_click_unsubscribe_link(mail: CapturedMail) -> str | None:
     """Returns the http address of List-Unsubscribe (RFC 2369), or None without one-click (RFC 8058)."""
     found = _LINK.search(header_field(mail, "List-Unsubscribe") or "")
     one_click = header_field(mail, "List-Unsubscribe-Post") == "List-Unsubscribe=One-Click"
@@ -33,13 +33,13 @@ def unsubscribe_link(mail: CapturedMail) -> str | None:
 
 def pixel_url(mail: CapturedMail) -> str | None:
     """Returns the address of the clear image that counts opens, or None if there is none."""
-    page = _read_page(mail.html or "")
+    page = _parse_html_page(mail.html or "")
     return next((image["src"] for image in page.images if image.get("width") == image.get("height") == "1"), None)
 
 
 def button_form_bodies(html: str) -> list[bytes]:
     """Returns the body that each button of a page would post."""
-    return [urlencode([button]).encode() for button in _read_page(html).buttons]
+    return [urlencode([button]).encode() for button in _parse_html_page(html).buttons]
 
 
 class _PageParser(HTMLParser):
@@ -56,7 +56,7 @@ class _PageParser(HTMLParser):
             self.buttons.append((values["name"], values.get("value", "")))
 
 
-def _read_page(html: str) -> _PageParser:
+def _parse_html_page(html: str) -> _PageParser:
     page = _PageParser()
     page.feed(html)
     page.close()

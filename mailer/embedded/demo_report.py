@@ -82,12 +82,12 @@ class ProgressLine:
         self._progress = progress
         self._task = progress.add_task("", total=0)
 
-    def show(self, done: int, total: int) -> None:
+    def show_done_of_total(self, done: int, total: int) -> None:
         """Shows `done` of `total`."""
         self._progress.update(self._task, completed=done, total=total)
 
 
-def count_deliveries(status: MailingStatus, state: DeliveryState, reason: str | None = None) -> int:
+def count_deliveries_in_state(status: MailingStatus, state: DeliveryState, reason: str | None = None) -> int:
     """Counts a mailing's deliveries in a state, for one reason if it is named."""
     return sum(n for (found, why), n in status.counts.items() if found == state and reason in (None, why))
 
@@ -102,7 +102,7 @@ def _mailing_row(status: MailingStatus) -> Sequence[str]:
     return (
         f"{status.brand}\n{status.event_id}\n{status.category}",
         f"{status.audience_size or 0:,}",
-        f"{count_deliveries(status, DeliveryState.HANDED_OVER):,}",
+        f"{count_deliveries_in_state(status, DeliveryState.HANDED_OVER):,}",
         "\n".join(suppressed),
         "\n".join(others),
         f"people {_format_figure(status.opens)}\nmachines {_format_figure(status.machine_opens)}",

@@ -159,7 +159,7 @@ class _Cluster:
         pid_file = self._read_pid_file()
         if not pid_file or not self._is_server(pid_file[0]):
             return
-        done = self._run_program("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self._data))
+        done = self._run_program_unchecked("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self._data))
         if done.returncode != 0 and self._is_server(pid_file[0]):
             raise PrivateServiceUnavailable(
                 f"the embedded PostgreSQL does not stop: {self._failure_reason(done.stderr)}"
@@ -183,7 +183,7 @@ class _Cluster:
         """Creates the cluster, with a locale that sorts and folds the same on every machine."""
         locale = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
         access = ("--auth=trust", f"--username={_SUPERUSER}")
-        done = self._run_program("initdb", "-D", str(self._data), "--encoding=UTF8", *locale, *access)
+        done = self._run_program_unchecked("initdb", "-D", str(self._data), "--encoding=UTF8", *locale, *access)
         if done.returncode != 0:
             raise PrivateServiceUnavailable(
                 f"the embedded PostgreSQL cannot be set up: {self._failure_reason(done.stderr)}"
@@ -191,13 +191,13 @@ class _Cluster:
 
     def _launch(self) -> None:
         """Starts the server. It waits for children of a killed server, which keep its shared memory for a moment."""
-        socket_folder = self._new_socket_folder()
+        socket_folder = self._data_or_temporary_socket_folder()
         options = ("-k", str(socket_folder), "-c", "listen_addresses=", "-c", "max_connections=200")
         wait = ("-w", "-t", str(_START_SECONDS))
         command = ("start", *wait, "-D", str(self._data), "-l", str(self._log), "-o", shlex.join(options))
         logged = self._log.stat().st_size if self._log.exists() else 0
         patience = time.monotonic() + _ORPHANS_SECONDS
-        while (done := self._run_program("pg_ctl", *command)).returncode != 0:
+        while (done := self._run_program_unchecked("pg_ctl", *command)).returncode != 0:
             reason = self._failure_reason(done.stderr, logged)
             if "shared memory block" not in reason or time.monotonic() > patience:
                 raise PrivateServiceUnavailable(f"the embedded PostgreSQL does not start: {reason}")
@@ -205,7 +205,10 @@ class _Cluster:
 
     def _is_answering(self) -> bool:
         pid_file = self._read_pid_file()
-        return bool(pid_file) and self._run_program("pg_isready", "-q", "-t", "10", "-h", pid_file[4]).returncode == 0
+        return (
+            bool(pid_file)
+            and self._run_program_unchecked("pg_isready", "-q", "-t", "10", "-h", pid_file[4]).returncode == 0
+        )
 
     def _forget_dead_server(self) -> None:
         """Removes the pid file of a dead server. PostgreSQL would trust it if another program had the number."""
@@ -222,7 +225,7 @@ class _Cluster:
             return False
         return program.endswith(b"/postgres") and os.fsencode(self._data) in arguments
 
-    def _new_socket_folder(self) -> Path:
+    def _data_or_temporary_socket_folder(self) -> Path:
         """Returns a folder that only its owner may enter: the data folder, or a new one if its path suits no socket."""
         path = str(self._data / _SOCKET)
         if len(os.fsencode(path)) <= _SOCKET_PATH_BYTES and "," not in path:
@@ -248,7 +251,7 @@ class _Cluster:
                     f" `chmod o+x {path}` lets everybody pass; or run mailer as another user than root"
                 ) from None
 
-    def _run_program(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def _run_program_unchecked(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs a program of the wheel as the data's owner, from a folder where every user may be."""
         owner = self._data.stat()
         as_root = os.geteuid() == 0

@@ -148,7 +148,7 @@ class _SealedHeads:
         self.number, self.at = max(self.number, seal.number), seal.at
         if seal.whole:
             self.previous_whole, self.whole_at = self.previous, seal.at
-            least = lowest_writer_id_active_since(seal.at)
+            least = lowest_possible_writer_id_since(seal.at)
             self.named = {writer: head for writer, head in self.named.items() if writer >= least}
         self.named |= {writer: (n, hash_) for writer, n, hash_ in seal.heads}
 
@@ -184,7 +184,7 @@ class SealStore:
             sealed, now = self._sealed, datetime.now(UTC)
             whole = sealed.whole_at is None or now - sealed.whole_at >= _WHOLE_EVERY
             since = sealed.whole_at if whole else sealed.at
-            heads = await _read_heads(connection, lowest_writer_id_active_since(since) if since else _EVERYBODY)
+            heads = await _read_heads(connection, lowest_possible_writer_id_since(since) if since else _EVERYBODY)
             moved = [(writer, n, hash_) for writer, n, hash_ in heads if sealed.named.get(writer) != (n, hash_)]
             if not moved:
                 return None
@@ -240,6 +240,6 @@ async def _read_heads(connection: Connection, floor: UUID) -> list[Head]:
     return [(row["writer"], row["n"], row["hash"]) for row in await connection.fetch(_SQL["heads"], floor)]
 
 
-def lowest_writer_id_active_since(at: datetime) -> UUID:
+def lowest_possible_writer_id_since(at: datetime) -> UUID:
     """Returns the lowest id (UUIDv7) of a writer that may have written since a moment."""
     return UUID(int=int((at - _REACH).timestamp() * 1000) << 80)

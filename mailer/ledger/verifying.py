@@ -28,7 +28,7 @@ from mailer.ledger.seals import (
     Seal,
     SealRefused,
     SealSigner,
-    lowest_writer_id_active_since,
+    lowest_possible_writer_id_since,
     seal_digest,
 )
 from mailer.ports.ledger_entry import LedgerEntry
@@ -83,7 +83,7 @@ async def verify_chains(
         progress: called after each slice.
         since: leaves out chains that ended before this seal, which are those that began at least two days before it.
     """
-    first = (lowest_writer_id_active_since(since.at), 0) if since else _FIRST
+    first = (lowest_possible_writer_id_since(since.at), 0) if since else _FIRST
     heads = [(row["writer"], row["n"]) for row in await connection.fetch(_SEALS["heads"], first[0])]
     total = sum(n for _, n in heads)
     slices = list(pairwise([first, *_slice_start_places(heads, max(SLICE, total // _SLICES)), _LAST]))
@@ -213,7 +213,7 @@ async def verify_seals(
         signer.verify_and_parse_seal_record(signer.build_seal_record(newest["body"], newest["signature"]))
     heads, links, place = _SealedHeadChecks(connection), _SealChainCheck(), 0
     if since is not None:
-        place = await _require_stored_seal_id(connection, since)
+        place = await _look_up_seal_id_or_refuse(connection, since)
         links = _SealChainCheck(since["body"], signer.verify_and_parse_seal_record(since))
         await heads.add_heads_of_seal(signer.verify_and_parse_seal_record(since))
     for record in published:
@@ -232,7 +232,7 @@ async def verify_seals(
     return [*links.faults, *heads.found_faults()]
 
 
-async def _require_stored_seal_id(connection: Connection, since: Record) -> int:
+async def _look_up_seal_id_or_refuse(connection: Connection, since: Record) -> int:
     """Returns the database id of a seal. Raises `SealRefused` if the seal is not stored."""
     place = await connection.fetchval(_SEALS["place"], since["body"])
     if place is None:

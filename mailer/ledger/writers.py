@@ -89,7 +89,7 @@ class LedgerWriters:
         self._free = []
         self.epoch += 1
 
-    def copy_for_account_event(self, brand: str, event_id: str, kept_id: str, content: bytes) -> "LedgerWriters":
+    def writers_for_account_event(self, brand: str, event_id: str, kept_id: str, content: bytes) -> "LedgerWriters":
         """Returns a copy for the change of an account event. Its entries are appended only if the event is new.
 
         `kept_id` is the id as it is stored: an id that may name a person is stored as a hash.
@@ -98,7 +98,7 @@ class LedgerWriters:
         limited._event = brand, event_id, kept_id, content
         return limited
 
-    def copy_with_actor(self, actor: str) -> "LedgerWriters":
+    def writers_with_actor(self, actor: str) -> "LedgerWriters":
         """Returns a copy whose entries name an actor."""
         named = copy(self)  # it shares the free writers
         named.actor = actor

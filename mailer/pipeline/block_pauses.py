@@ -84,7 +84,7 @@ class BlockPauses:
         try:
             now = datetime.now(UTC)
             pauses = self._pause_streams_for_setup_fault(processor, broken, now) + (
-                self._pause_streams(processor, blocked, now) if blocked else []
+                self._pause_streams_in_memory(processor, blocked, now) if blocked else []
             )
             if pauses:
                 await self._pauses.add_pauses(pauses)
@@ -109,12 +109,12 @@ class BlockPauses:
                     check=operator_checks_for_reply(outcome.status, says),
                 )
             stream = processor, category.name, domain
-            if category.lane is not Lane.BREACH and self._is_setup_fault_domain_wide(stream, outcome):
+            if category.lane is not Lane.BREACH and self._is_recipient_domain_refusing_setup(stream, outcome):
                 pauses[stream] = StreamPause(*stream, now + STOP, SET_UP, says)
         self._until |= {stream: pause.until for stream, pause in pauses.items()}
         return list(pauses.values())
 
-    def _is_setup_fault_domain_wide(self, stream: Stream, outcome: Outcome) -> bool:
+    def _is_recipient_domain_refusing_setup(self, stream: Stream, outcome: Outcome) -> bool:
         """Returns True if the whole domain rejects our set-up: by its status code, or by several replies in a row.
 
         A reply without such a code may come from a single mailbox.
@@ -126,7 +126,7 @@ class BlockPauses:
         self._streaks.pop(stream, None)
         return True
 
-    def _pause_streams(self, processor: str, blocked: Collection[Stream], now: datetime) -> list[StreamPause]:
+    def _pause_streams_in_memory(self, processor: str, blocked: Collection[Stream], now: datetime) -> list[StreamPause]:
         """Pauses streams. A category that is paused for many domains is paused for all domains."""
         until = now + PAUSE
         self._until |= dict.fromkeys(blocked, until)

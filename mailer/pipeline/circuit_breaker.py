@@ -41,11 +41,11 @@ class CircuitBreaker:
             self.retry_at = now + PROBE_SECONDS
         self._left -= 1
 
-    def record_success(self) -> None:
+    def close_after_success(self) -> None:
         """Closes the breaker: the processor has answered."""
         self.closed, self._failures, self._left = True, 0, None
 
-    def record_failure(self, now: float, spread: float) -> None:
+    def open_after_failure(self, now: float, spread: float) -> None:
         """Opens the breaker: the processor did not answer. An open breaker ignores it, as that window began before.
 
         Args:

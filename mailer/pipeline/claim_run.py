@@ -9,7 +9,7 @@ from functools import partial
 from uuid import UUID
 
 from mailer.crash_points import CrashPoint, crash_if_armed
-from mailer.pipeline.deduplication import Key, keys_allowed_once_per_window, split_into_windows
+from mailer.pipeline.deduplication import Key, keys_separating_rows_into_windows, split_into_windows
 from mailer.pipeline.delivery_moves import hold_rows_for_bug, split_refused_steps
 from mailer.pipeline.lease_renewal import ClaimLease
 from mailer.pipeline.outcome_recorder import OutcomeRecorder
@@ -89,7 +89,11 @@ class ClaimRun:
             left = {row.key: datetime.now(UTC) + ELSEWHERE for row in rows if row.mailing_id not in self._renderers}
             for window in self._windows_of_known_mailings(rows):
                 await self._priority.wait_while_urgent_work_runs(urgent=self._is_urgent)
-                left |= await self._hand_over_window(window) if self._may_begin else self._postpone_window(window)
+                left |= (
+                    await self._prepare_and_hand_over_window(window)
+                    if self._may_begin
+                    else self._postpone_window(window)
+                )
             await self._recorder.record_pending_outcomes()
             if not left or not await self._wait_for_deferred(min(left.values()), self._sender.offered > offered):
                 return left
@@ -113,7 +117,7 @@ class ClaimRun:
     def _windows_of_known_mailings(self, rows: Sequence[DeliveryRow]) -> Iterator[Sequence[DeliveryRow]]:
         """Returns the rows whose mailings this worker knows, window by window."""
         known = [row for row in rows if row.mailing_id in self._renderers]
-        return split_into_windows(known, WINDOW, keys_allowed_once_per_window(known, self._renderers))
+        return split_into_windows(known, WINDOW, keys_separating_rows_into_windows(known, self._renderers))
 
     @property
     def _may_begin(self) -> bool:
@@ -124,7 +128,7 @@ class ClaimRun:
         again = datetime.now(UTC) + (not self._stop.is_set()) * PAUSE
         return dict.fromkeys((row.key for row in window), again)
 
-    async def _hand_over_window(self, rows: Sequence[DeliveryRow]) -> dict[Key, datetime]:
+    async def _prepare_and_hand_over_window(self, rows: Sequence[DeliveryRow]) -> dict[Key, datetime]:
         """Hands a window over. Returns the rows left. After a bug, rows with a committed intent are in doubt."""
         has_begun = False
         try:
@@ -136,7 +140,7 @@ class ClaimRun:
                 return prepared.left | dict.fromkeys(
                     (step.change.move.delivery_key for step in prepared.steps), datetime.now(UTC) + PAUSE
                 )
-            return prepared.left | await self._sender.send_window(prepared)
+            return prepared.left | await self._sender.send_window_and_list_unsent(prepared)
         except Exception as error:
             if classify_error(error) is not ErrorKind.BUG:
                 raise
@@ -152,7 +156,7 @@ class ClaimRun:
             return {}
         left: dict[Key, datetime] = {}
         for row in rows:
-            left |= await self._hand_over_window([row])
+            left |= await self._prepare_and_hand_over_window([row])
         return left
 
     async def _prepare_window(self, rows: Sequence[DeliveryRow]) -> PreparedWindow:
@@ -183,14 +187,18 @@ class ClaimRun:
                 return prepared, True
             await self._recorder.record_pending_outcomes()  # they do not wait until all standings are stable
             if refused:
-                prepared = await self._prepare_refused_again(prepared, refused)
+                prepared = await self._prepare_again_after_refused_intents(prepared, refused)
         return prepared, False
 
-    async def _prepare_refused_again(self, prepared: PreparedWindow, refused: frozenset[Key]) -> PreparedWindow:
+    async def _prepare_again_after_refused_intents(
+        self, prepared: PreparedWindow, refused: frozenset[Key]
+    ) -> PreparedWindow:
         """Returns the window with new decisions about the refused rows, which are read again."""
         good, again = split_refused_steps(prepared.steps, refused)
         if not again:
-            return prepared.with_steps(good)
+            return prepared.with_steps_replaced(good)
         self._sender.put_back_tokens_of_unsent(prepared.admission, again)
         fresh = await self._deliveries.reread_claimed_rows(self._claim.token, [step.row.key for step in again])
-        return prepared.with_steps(good).joined_with(await self._decide_and_render(fresh, now=datetime.now(UTC)))
+        return prepared.with_steps_replaced(good).joined_with(
+            await self._decide_and_render(fresh, now=datetime.now(UTC))
+        )

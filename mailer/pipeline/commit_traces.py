@@ -56,7 +56,7 @@ class CommitTraceFiles:
         """True if all notes of this process are on disk."""
         return self._noted == self._synced
 
-    def note_commits_of_lineage(self, lineage: UUID) -> None:
+    def switch_trace_to_lineage(self, lineage: UUID) -> None:
         """From now on, notes commits to the database of this lineage. Drops notes about another lineage.
 
         Raises:
@@ -83,7 +83,7 @@ class CommitTraceFiles:
             self._write_trace_file()
 
     def sync_notes_to_disk(self) -> None:
-        """Writes all notes to disk. Then deletes the traces of `plan_to_delete_ended_traces`, if newer notes are safe.
+        """Writes all notes to disk. Then deletes the traces that are due for deletion, if newer notes are safe.
 
         Raises:
             OSError: the file cannot be written.
@@ -98,7 +98,7 @@ class CommitTraceFiles:
             for id_ in ended:
                 (self._folder / f"{id_}{_SUFFIX}").unlink(missing_ok=True)
 
-    def plan_to_delete_ended_traces(self, ended: frozenset[UUID]) -> None:
+    def schedule_deletion_of_ended_traces(self, ended: frozenset[UUID]) -> None:
         """Plans to delete traces of ended processes at the next sync of newer notes: the database has their commits."""
         if not self._checked[1]:
             self._checked = (self._noted, ended)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.pipeline.background_hand_overs import HandOverTasks
 from mailer.pipeline.backoff import DestinationBackoff
-from mailer.pipeline.delivery_moves import hold_batch_for_bug
+from mailer.pipeline.delivery_moves import commit_batch_holds_for_bug
 from mailer.pipeline.unsettled_message_retries import (
     BUG_PAUSES,
     GiveUp,
@@ -32,7 +32,7 @@ from mailer.ports.broker import (
     ReceivedMessage,
     publisher_identity_text_of_message,
 )
-from mailer.ports.dead_letters import DeadLetterKind, DeadLetters
+from mailer.ports.dead_letters import DeadLetterCauseKind, DeadLetters
 from mailer.ports.deliveries import DeliveryStore
 from mailer.ports.outbox import Outbox, OutboxRow
 from mailer.ports.timekeeping import TimekeeperStore
@@ -82,7 +82,7 @@ async def consume_queue(
                 if arrivals is None:
                     return
                 persisting = UnsettledMessageRetries(queue, handle, stop, give_up)
-                stack.push_async_callback(persisting.finish_messages_in_hand)
+                stack.push_async_callback(persisting.finish_running_tries)
                 async for arrived in _arrivals_until_stopped(stop, arrivals):
                     await persisting.handle_until_settled(arrived)
         except BrokerUnavailable as error:
@@ -115,7 +115,7 @@ def build_batch_handler(overtime: HandOverTasks, lane: Lane, stop: asyncio.Event
 
     async def handle(arrived: Sequence[ReceivedMessage]) -> None:
         for received in arrived:
-            batch = _parse_batch_id(received.message)
+            batch = _batch_id_or_none(received.message)
             if batch is None:
                 await received.reject('not a batch: it takes its number, as {"batch": 1}')
             elif stop.is_set():
@@ -132,15 +132,15 @@ def build_batch_hold_on_give_up(deliveries: DeliveryStore, upkeep: TimekeeperSto
     """Returns a function that gives a batch up: it holds the queued deliveries and rejects the message."""
 
     async def give_up(received: ReceivedMessage, place: str, tries: int) -> None:
-        batch = _parse_batch_id(received.message)
+        batch = _batch_id_or_none(received.message)
         if batch is not None:
-            await hold_batch_for_bug(deliveries, upkeep, batch, place)
+            await commit_batch_holds_for_bug(deliveries, upkeep, batch, place)
         await reject_as_dead_letter(received, place, tries)
 
     return give_up
 
 
-def _parse_batch_id(message: BrokerMessage) -> int | None:
+def _batch_id_or_none(message: BrokerMessage) -> int | None:
     try:
         match json.loads(message.body):
             case {"batch": int(batch)} if not isinstance(batch, bool) and 0 < batch < 1 << 63:
@@ -166,14 +166,14 @@ def build_dead_letter_handler(
             headers, message = received.message.headers, received.message
             key = headers.get(HeaderName.ROUTING_KEY, message.routing_key)
             exchange = headers.get(HeaderName.EXCHANGE, received.exchange)
-            kind, reason = _dead_letter_cause(message, exchange, key, knows)
+            kind, reason = _dead_letter_kind_and_reason(message, exchange, key, knows)
             publisher = publisher_identity_text_of_message(message)
             again = {**headers, HeaderName.PUBLISHER: publisher, HeaderName.AGAIN: "1"}
             if not (
-                kind is DeadLetterKind.MISSING
+                kind is DeadLetterCauseKind.MISSING
                 and publisher  # without it, our own user would become the publisher
                 and HeaderName.AGAIN not in headers
-                and await _try_publish_event(broker, replace(message, routing_key=key, headers=again))
+                and await _try_republish_dead_letter(broker, replace(message, routing_key=key, headers=again))
             ):
                 await letters.add_dead_letter(message, exchange, key, reason, publisher, kind)
                 DEAD_LETTERS.labels(kind).inc()
@@ -182,7 +182,7 @@ def build_dead_letter_handler(
     return handle
 
 
-async def _try_publish_event(broker: Broker, message: BrokerMessage) -> bool:
+async def _try_republish_dead_letter(broker: Broker, message: BrokerMessage) -> bool:
     """Publishes an event. Returns False if the broker refuses it."""
     try:
         await broker.publish_message(EVENTS, message)
@@ -191,22 +191,22 @@ async def _try_publish_event(broker: Broker, message: BrokerMessage) -> bool:
     return True
 
 
-def _dead_letter_cause(
+def _dead_letter_kind_and_reason(
     message: BrokerMessage, exchange: str, key: str, knows: Callable[[str, str], bool]
-) -> tuple[DeadLetterKind, str]:
+) -> tuple[DeadLetterCauseKind, str]:
     """Returns the kind and the reason of a dead letter: from its headers, else from its exchange and routing key."""
     if size := message.headers.get(HeaderName.SIZE):
-        return DeadLetterKind.TOO_LARGE, f"the body has {size} bytes, more than an event may have; it was not kept"
+        return DeadLetterCauseKind.TOO_LARGE, f"the body has {size} bytes, more than an event may have; it was not kept"
     if reason := message.headers.get(HeaderName.REASON):
-        known = {kind.value for kind in DeadLetterKind}
+        known = {kind.value for kind in DeadLetterCauseKind}
         kind = message.headers.get(HeaderName.KIND, "")
-        return DeadLetterKind(kind) if kind in known else DeadLetterKind.REFUSED, reason
+        return DeadLetterCauseKind(kind) if kind in known else DeadLetterCauseKind.REFUSED, reason
     if exchange == EVENTS and knows(exchange, key):
-        return DeadLetterKind.MISSING, (
+        return DeadLetterCauseKind.MISSING, (
             f"the queue for {key!r} was missing when this was published to {exchange}; it is declared again by now:"
             " `mailer dead replay --kind missing_queue` publishes it"
         )
-    return DeadLetterKind.UNROUTABLE, f"nothing takes {key!r}: the brand or its category is unknown"
+    return DeadLetterCauseKind.UNROUTABLE, f"nothing takes {key!r}: the brand or its category is unknown"
 
 
 async def relay_outbox_until_stopped(
@@ -268,10 +268,10 @@ async def _publish_outbox_row(
     except BrokerUnavailable as error:
         return error
     except MessageUnroutable as error:
-        return await _store_row_as_dead_letter(letters, item, str(error), DeadLetterKind.UNROUTABLE)
+        return await _store_row_as_dead_letter(letters, item, str(error), DeadLetterCauseKind.UNROUTABLE)
     except MessageUnpublishable as error:
         return await _store_row_as_dead_letter(
-            letters, item, f"the outbox could not publish it: {error}", DeadLetterKind.REFUSED
+            letters, item, f"the outbox could not publish it: {error}", DeadLetterCauseKind.REFUSED
         )
     except Exception as error:
         log.exception("a row of the outbox met a bug", row=item.id)
@@ -279,12 +279,12 @@ async def _publish_outbox_row(
         if bugs[item.id] <= len(BUG_PAUSES):
             return error
         reason = f"publishing it failed {bugs.pop(item.id)} times, at last with {error_place(error)}"
-        return await _store_row_as_dead_letter(letters, item, reason, DeadLetterKind.ERROR)
+        return await _store_row_as_dead_letter(letters, item, reason, DeadLetterCauseKind.ERROR)
     return None
 
 
 async def _store_row_as_dead_letter(
-    letters: DeadLetters, item: OutboxRow, reason: str, kind: DeadLetterKind
+    letters: DeadLetters, item: OutboxRow, reason: str, kind: DeadLetterCauseKind
 ) -> Exception | None:
     """Stores a row as a dead letter. Returns the error if that was not possible."""
     publisher = publisher_identity_text_of_message(item.message)

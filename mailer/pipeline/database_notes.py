@@ -72,7 +72,7 @@ class FileDatabaseNotes:
         if not older and known is not None and known.lineage not in instead_of:
             return
         body = {"lineage": str(memory.lineage), "seal": memory.seal, "digest": memory.digest}
-        self._try_write(partial(self._replace_marker_file, json.dumps(body)))
+        self._write_or_log_disk_error(partial(self._replace_marker_file, json.dumps(body)))
 
     def _replace_marker_file(self, body: str) -> None:
         # Not the process id: in containers that share a volume, each process may have the same.
@@ -87,12 +87,12 @@ class FileDatabaseNotes:
         self._is_kept = False
         if lineage != self._lineage:
             self._lineage = lineage
-            self._try_write(partial(self._traces.note_commits_of_lineage, lineage))
+            self._write_or_log_disk_error(partial(self._traces.switch_trace_to_lineage, lineage))
 
     def note_committed_entry(self, writer: UUID, n: int) -> None:
         """See the port."""
         if not self._is_kept:
-            self._try_write(partial(self._traces.note_committed_entry, writer, n))
+            self._write_or_log_disk_error(partial(self._traces.note_committed_entry, writer, n))
 
     async def record_standing_changes(self, changes: Sequence[JournaledStandingChange]) -> None:
         """See the port. Calls at the same time share one write."""
@@ -108,9 +108,9 @@ class FileDatabaseNotes:
         """See the port."""
         return self._traces.read_last_committed_entries()
 
-    def plan_to_delete_ended_traces(self, ended: Collection[UUID]) -> None:
+    def schedule_deletion_of_ended_traces(self, ended: Collection[UUID]) -> None:
         """See the port."""
-        self._traces.plan_to_delete_ended_traces(frozenset(ended))
+        self._traces.schedule_deletion_of_ended_traces(frozenset(ended))
 
     def stop_noting_to_keep_evidence(self) -> None:
         """See the port."""
@@ -148,13 +148,13 @@ class FileDatabaseNotes:
 
     async def _write_with_timeout(self, write: Callable[[], None]) -> None:
         """Writes in the disk thread, and waits for it at most `PATIENCE` seconds."""
-        written = asyncio.get_running_loop().run_in_executor(self._disk, self._try_write, write)
+        written = asyncio.get_running_loop().run_in_executor(self._disk, self._write_or_log_disk_error, write)
         try:
             await asyncio.wait_for(asyncio.shield(written), PATIENCE)
         except TimeoutError:
             self._log_write_error(f"the disk takes longer than {PATIENCE:.0f} seconds")
 
-    def _try_write(self, write: Callable[[], None]) -> None:
+    def _write_or_log_disk_error(self, write: Callable[[], None]) -> None:
         """Writes, and only logs an error of the disk: once, and again only after a write has worked."""
         try:
             write()

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from mailer.policy.required_frequency_counts import is_category_counted_for_somebody
-from mailer.ports.deliveries import IN_DOUBT, DeliveryRow, DeliveryState, RecipientCarryingSharedText
+from mailer.ports.deliveries import IN_DOUBT, DeliveryRow, DeliveryState, SharedAddressTextCarrier
 from mailer.rendering.mailbox_spellings import canonical_mailbox, mailboxes_perhaps_of_same_owner
 from mailer.rendering.mailing_renderer import MailingRenderer
 
@@ -17,7 +17,7 @@ _COPIED = frozenset({DeliveryState.INTENDED, DeliveryState.HANDED_OVER, Delivery
 
 def mark_row_as_copy_or_none(
     row: DeliveryRow,
-    carrier: RecipientCarryingSharedText,
+    carrier: SharedAddressTextCarrier,
     own_states: Mapping[Key, DeliveryState],
     now: datetime,
     *,
@@ -74,7 +74,7 @@ def split_into_windows(
         waiting = later
 
 
-def keys_allowed_once_per_window(
+def keys_separating_rows_into_windows(
     rows: Sequence[DeliveryRow], renderers: Mapping[UUID, MailingRenderer]
 ) -> Mapping[Key, set[object]]:
     """Returns, by row, the keys that a window may contain only once: recipients under a cap, and invited addresses.

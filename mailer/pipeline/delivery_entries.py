@@ -38,7 +38,7 @@ def digest_of_mandatory_notice(category: Category, content: bytes) -> str | None
 
 
 @rule("encrypted-way", "interpals-29, paltalk06-27; GDPR Art. 32(1)(a)")
-def encryption_record(processor: Processor) -> str | None:
+def weakest_encryption_of_processor(processor: Processor) -> str | None:
     """Each message that was handed over has on record with which encryption it left, and that its relay was checked."""
     return processor.weakest_encryption_used
 

@@ -16,7 +16,7 @@ from mailer.runtime.error_kinds import error_place
 from mailer.telemetry import HELD_BY_BUGS, log
 
 
-async def move_unchanged_deliveries(
+async def move_unchanged_and_count_refused(
     deliveries: DeliveryStore, claim: UUID | None, changes: Sequence[tuple[DeliveryMove, Sequence[LedgerEntry]]]
 ) -> int:
     """Moves the deliveries that have not changed meanwhile, and writes their entries. Returns the number of others."""
@@ -33,13 +33,15 @@ async def hold_rows_for_bug(
 ) -> None:
     """Holds rows of a mailing whose messages cannot be made because of a bug, until a person releases them."""
     place = error_place(error)
-    late = await move_unchanged_deliveries(
+    late = await move_unchanged_and_count_refused(
         deliveries, claim.token, [transition_holding_for_bug(row, facts, place) for row in rows]
     )
     log_deliveries_held_by_bug(facts.id, facts.category, place, len(rows) - late)
 
 
-async def hold_batch_for_bug(deliveries: DeliveryStore, upkeep: TimekeeperStore, batch: int, reason: str) -> None:
+async def commit_batch_holds_for_bug(
+    deliveries: DeliveryStore, upkeep: TimekeeperStore, batch: int, reason: str
+) -> None:
     """Holds the queued deliveries of a batch that cannot be claimed, so that it is not published again for ever.
 
     Args:
@@ -55,7 +57,7 @@ async def hold_batch_for_bug(deliveries: DeliveryStore, upkeep: TimekeeperStore,
         move_of_unclaimed_delivery(item, item.mailing_id, item.brand, DeliveryState.HELD, f"{BUG} {reason}")
         for item in queued
     ]
-    late = await move_unchanged_deliveries(deliveries, None, changes)
+    late = await move_unchanged_and_count_refused(deliveries, None, changes)
     await upkeep.delete_empty_batches_of_mailing(queued[0].mailing_id)
     log_deliveries_held_by_bug(queued[0].mailing_id, queued[0].category, reason, len(queued) - late)
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from mailer.policy.category import Category
 from mailer.policy.decision_types import Send
-from mailer.ports.deliveries import DeliveryMove, DeliveryRow, SharedTextIntent
+from mailer.ports.deliveries import DeliveryMove, DeliveryRow, SharedAddressTextIntent
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.processor import Processor
 from mailer.ports.rates import SendRequest
@@ -55,4 +55,4 @@ class MessageDraft:
     send: Send
     processor: Processor
     wanted: SendRequest
-    carries: SharedTextIntent | None = None
+    carries: SharedAddressTextIntent | None = None

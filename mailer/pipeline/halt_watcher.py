@@ -199,7 +199,7 @@ class HaltWatcher:
         if not answer.attested or now - self._attested_at >= ATTEST_SECONDS or ended - self._spoken_for:
             await self._halts.attest_nothing_missing(self._owner, [self._vault.id, *ended])
             self._attested_at, self._spoken_for = now, ended
-        self._vault.plan_to_delete_ended_traces(ended)
+        self._vault.schedule_deletion_of_ended_traces(ended)
 
     async def query_halts_and_recover(self) -> tuple[_RememberedState, DatabaseHaltState]:
         """Queries the halts once. If the database went back, makes lost changes again and stops the other processes."""
@@ -223,7 +223,7 @@ class HaltWatcher:
         seals = {memory.seal for memory in memories if memory.seal}
         witnesses = [self._vault.id, *(trace.id for trace in recalled.traces if trace.dead)]
         answer = await ask(seals, recalled.chain_heads, witnesses)
-        self._note_lost_lineages(recalled, answer)
+        self._remember_lost_lineages(recalled, answer)
         if asked_at >= self._asked_at:
             self._apply_answer(answer, asked_at)
         if self._lost:
@@ -233,7 +233,7 @@ class HaltWatcher:
             self._remember_answer(recalled, answer, stored)
         return recalled, answer
 
-    def _note_lost_lineages(self, recalled: _RememberedState, answer: DatabaseHaltState) -> None:
+    def _remember_lost_lineages(self, recalled: _RememberedState, answer: DatabaseHaltState) -> None:
         """Stores the lineages of which the database lacks data, except those that another lineage replaces."""
         lost = {memory.lineage for memory in recalled.memories if has_database_gone_back(memory, answer)}
         lost |= {trace.lineage for trace in recalled.traces if lacks_committed_entries(trace, answer)}
@@ -250,9 +250,9 @@ class HaltWatcher:
         lineages = {memory.lineage for memory in recalled.memories} | {trace.lineage for trace in recalled.traces}
         if lineages - {answer.lineage} and answer.lineage != self._mended:
             self._is_to_mend = True  # an operator has begun a new lineage, perhaps while this machine was away
-        if answer.last_seen_seal_marker not in (self._known, stored):
-            self._vault.write_seal_marker_if_newer(answer.last_seen_seal_marker, answer.supersedes)
-        self._known = answer.last_seen_seal_marker
+        if answer.seal_marker_to_store not in (self._known, stored):
+            self._vault.write_seal_marker_if_newer(answer.seal_marker_to_store, answer.supersedes)
+        self._known = answer.seal_marker_to_store
         self._vault.switch_notes_to_lineage(answer.lineage)
 
     async def _add_halts_for_other_processes(self, answer: DatabaseHaltState) -> None:

@@ -16,11 +16,11 @@ from mailer.pipeline.lease_renewal import ClaimLease
 from mailer.pipeline.member_names import load_member_names_into_renderers
 from mailer.pipeline.outcome_recorder import OutcomeRecorder
 from mailer.pipeline.preparation import SendChecks, WindowPreparation
-from mailer.pipeline.small_mailing_reach import record_reach_of_small_mailings
+from mailer.pipeline.small_mailing_reach_check import record_reachable_of_small_mailings
 from mailer.ports.deliveries import Claim, DeliveryStore
 from mailer.ports.mailings import MailingFacts, MailingStore
 from mailer.rendering.mailing_renderer import MailingRenderer
-from mailer.rendering.renderer_cache import RendererCache, UnknownTemplate
+from mailer.rendering.renderer_cache import MailingRendererCache, UnknownTemplate
 from mailer.rendering.template_library import TemplateError
 from mailer.runtime.error_kinds import ErrorKind, classify_error
 from mailer.telemetry import LEFT_TO_OTHERS, log
@@ -43,7 +43,7 @@ class HandOver:
         self,
         deliveries: DeliveryStore,
         mailings: MailingStore,
-        renderers: RendererCache,
+        renderers: MailingRendererCache,
         checks: SendChecks,
         bounces: RefusalJudge,
         owner: str,
@@ -86,7 +86,7 @@ class HandOver:
         recorder = OutcomeRecorder(self._deliveries, self._bounces, claim, lease, self._stop)
         async with recorder.releasing_claim_on_error():
             renderers = await self._load_renderers(claim, facts)
-            record_reach_of_small_mailings(claim, renderers, datetime.now(UTC))
+            record_reachable_of_small_mailings(claim, renderers, datetime.now(UTC))
             left = await ClaimRun(self._setup, claim, lease, recorder, renderers, is_late).hand_over_rows()
         await recorder.finish_claim(min(left.values(), default=None))
 
@@ -94,7 +94,7 @@ class HandOver:
         self, claim: Claim, facts: Mapping[UUID, MailingFacts | None]
     ) -> Mapping[UUID, MailingRenderer]:
         """Returns the renderers of the claim's mailings that this worker knows. They stay the same for the claim."""
-        known = {row.mailing_id: self._renderers.find_renderer(row.mailing_id) for row in claim.rows}
+        known = {row.mailing_id: self._renderers.find_renderer_of_mailing(row.mailing_id) for row in claim.rows}
         renderers = {mailing_id: renderer for mailing_id, renderer in known.items() if renderer is not None}
         if new := known.keys() - renderers.keys():
             told = {one.id: one for one in facts.values() if one is not None and one.id in new}
@@ -111,7 +111,7 @@ class HandOver:
         is_here = self._renderers.is_template_version_deployed(facts)
         source = None if is_here else await self._mailings.read_template_source_by_version(facts.template_version)
         try:
-            return self._renderers.add_renderer(facts, source)
+            return self._renderers.make_and_cache_renderer(facts, source)
         except (UnknownTemplate, TemplateError) as error:
             LEFT_TO_OTHERS.labels(facts.brand, facts.template).set_to_current_time()
             log.warning("left to workers that know it", reason=str(error))

@@ -16,9 +16,9 @@ from mailer.pipeline.publisher_rights import PublisherRegister, required_right
 from mailer.pipeline.urgent_first import URGENT
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import Identity
-from mailer.policy.publisher_rights import needs_second_person
+from mailer.policy.publisher_rights import is_release_needed_for_rights_mail
 from mailer.ports.broker import Broker, BrokerMessage, ReceivedMessage, publisher_identity_of_message
-from mailer.ports.dead_letters import DeadLetterKind
+from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.mailings import AcceptedMailing, MailingStore, NewMailing
 from mailer.ports.timekeeping import DueBatch, TimekeeperStore
 from mailer.ports.uuids import uuid7
@@ -94,13 +94,13 @@ class Intake:
         for received in arrived:
             publisher = publisher_identity_of_message(received.message)
             if publisher is None:
-                await self._refuse_event_message(lane, received, NOBODY, DeadLetterKind.NOT_ALLOWED)
+                await self._refuse_event_message(lane, received, NOBODY, DeadLetterCauseKind.NOT_ALLOWED)
                 continue
             try:
                 event = await self._reader.read_any_event(received.message.body)
                 wish = required_right(self._policies, event)  # None: another check refuses the event
                 if wish is not None and (refusal := await self._register.refusal_of_wish(publisher, wish)):
-                    await self._refuse_event_message(lane, received, refusal, DeadLetterKind.NOT_ALLOWED)
+                    await self._refuse_event_message(lane, received, refusal, DeadLetterCauseKind.NOT_ALLOWED)
                 elif isinstance(event, MessageEvent):
                     good.append(
                         _ValidEvent(received, await self._build_new_mailing(received.message, event, publisher))
@@ -131,7 +131,7 @@ class Intake:
             raise EventRefused([f"to.audience: {event.brand} has no audience {event.to.audience!r}; import it first"])
         policy = self._policies[event.brand]
         category = policy.get_category(event.category)
-        if needs_second_person(publisher, event.category):
+        if is_release_needed_for_rights_mail(publisher, event.category):
             category = replace(category, needs_release=True)
         return NewMailing(
             uuid7(),
@@ -175,7 +175,7 @@ class Intake:
         return [pair for pair in accepted if not pair[1].differs]
 
     async def _refuse_event_message(
-        self, lane: str, received: ReceivedMessage, reason: str, kind: DeadLetterKind = DeadLetterKind.REFUSED
+        self, lane: str, received: ReceivedMessage, reason: str, kind: DeadLetterCauseKind = DeadLetterCauseKind.REFUSED
     ) -> None:
         TAKEN_IN.labels(lane, "refused").inc()
         log.warning("event refused", lane=lane, message_id=received.message.message_id)

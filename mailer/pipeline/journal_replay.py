@@ -50,7 +50,7 @@ class JournalReplay:
             if stands and await self._replay_change(change):
                 made += 1
             else:
-                _log_lost_change(change)
+                _log_change_not_replayed(change)
         await self._remembered.mark_lost_changes_handled([change for change, _ in lost])
         return made
 
@@ -65,7 +65,7 @@ class JournalReplay:
             return False
 
 
-def _log_lost_change(change: JournaledStandingChange) -> None:
+def _log_change_not_replayed(change: JournaledStandingChange) -> None:
     """Logs a lost change that was not made again, for the operator."""
     log.warning(
         "a change of a standing that the database has lost was not made again: see whether to make it by hand",

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from mailer.actions.refusal_judgement import RefusalJudge, WindowRefusalJudgement
 from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.pipeline.deduplication import Key
-from mailer.pipeline.delivery_moves import log_late_outcomes, move_unchanged_deliveries
+from mailer.pipeline.delivery_moves import log_late_outcomes, move_unchanged_and_count_refused
 from mailer.pipeline.delivery_steps import DeliveryStep, SendStep, Transition
 from mailer.pipeline.lease_renewal import ClaimLease
 from mailer.pipeline.transitions import transition_after_outcome
@@ -70,7 +70,7 @@ class OutcomeRecorder:
             self._pending_since = time.monotonic()
         self._pending += changes
 
-    def doubted_keys(self) -> frozenset[Key]:
+    def keys_of_doubted_refusals(self) -> frozenset[Key]:
         """Returns the keys of refused deliveries that wait for a person's judgement."""
         return frozenset[Key]().union(*(judgement.doubted for judgement in self._judgements))
 
@@ -127,7 +127,9 @@ class OutcomeRecorder:
             return
         crash_if_armed(CrashPoint.BEFORE_OUTCOME)
         log_late_outcomes(
-            await self._write_through_outage(lambda: move_unchanged_deliveries(self._deliveries, self._token, changes))
+            await self._write_through_outage(
+                lambda: move_unchanged_and_count_refused(self._deliveries, self._token, changes)
+            )
         )
         crash_if_armed(CrashPoint.AFTER_OUTCOME)
         await self._suppress_refused_addresses()
@@ -159,7 +161,7 @@ class OutcomeRecorder:
         now = datetime.now(UTC)
         lost = [transition_after_outcome(step, _UNANSWERED, now) for step in steps if isinstance(step, SendStep)]
         # Those that were not committed are not intended, and stay as they are.
-        await self._write_through_outage(lambda: move_unchanged_deliveries(self._deliveries, self._token, lost))
+        await self._write_through_outage(lambda: move_unchanged_and_count_refused(self._deliveries, self._token, lost))
 
     async def _write_through_outage(
         self, write: Callable[[], Awaitable[_T]], unless: Callable[[Exception], bool] = lambda _: False

@@ -19,10 +19,10 @@ from mailer.pipeline.halt_watcher import WAITING
 from mailer.pipeline.no_route import NoRoute
 from mailer.pipeline.processor_conditions import ProcessorCondition
 from mailer.pipeline.transitions import (
-    decide_row,
     draft_message_for_processor,
+    policy_decision_for_row,
     step_after_render_error,
-    step_for_decision,
+    step_for_decision_against_sending,
     step_holding_without_visible_opt_out,
     step_if_unroutable_too_long,
     step_with_intent,
@@ -36,11 +36,11 @@ from mailer.ports.deliveries import (
     NO_WAY_OUT,
     DeliveryRow,
     DeliveryState,
-    RecipientCarryingSharedText,
-    SharedTextIntent,
+    SharedAddressTextCarrier,
+    SharedAddressTextIntent,
 )
 from mailer.ports.processor import Processor
-from mailer.ports.rates import AdmissionPerMessage, SendRequest
+from mailer.ports.rates import RateAdmissionResult, SendRequest
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.mailing_renderer import MailingRenderer, RenderedMessage, Sign
 from mailer.rendering.template_library import RenderError
@@ -91,7 +91,7 @@ class ProcessorChooser(Protocol):
         """A context in which a processor has a window; `is_late` is called when that takes long."""
         ...
 
-    def is_recipient_refused(
+    def is_recipient_refused_by_all(
         self,
         policy: Policy,
         purpose: str,
@@ -117,23 +117,23 @@ class ProcessorChooser(Protocol):
 class RateAdmission(Protocol):
     """Admits messages as far as the rates allow; see `pipeline.rates.RateLimiter`."""
 
-    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmissionPerMessage:
+    async def admit_messages(self, wanted: Sequence[SendRequest]) -> RateAdmissionResult:
         """Takes tokens for messages. Returns which of them may go now."""
         ...
 
-    def put_tokens_back(self, admission: AdmissionPerMessage, unsent: Sequence[SendRequest]) -> None:
+    def put_tokens_back(self, admission: RateAdmissionResult, unsent: Sequence[SendRequest]) -> None:
         """Puts back the tokens of admitted messages that were not sent."""
         ...
 
-    def record_reply(self, processor: str, domain: str, outcome: Outcome) -> None:
+    def count_reply_for_pace(self, processor: str, domain: str, outcome: Outcome) -> None:
         """Counts a processor's reply, to find domains that ask for a slower pace."""
         ...
 
 
 _MOST_PAGED = 1000
 """The most mailings that are kept in memory, so that each is logged once. With more, the memory is cleared."""
-_UNLIMITED = AdmissionPerMessage((), inf)
-Carried = Callable[[Mapping[Key, tuple[bytes, bytes]]], Awaitable[dict[Key, RecipientCarryingSharedText]]]
+_UNLIMITED = RateAdmissionResult((), inf)
+Carried = Callable[[Mapping[Key, tuple[bytes, bytes]]], Awaitable[dict[Key, SharedAddressTextCarrier]]]
 """Finds the last delivery of a text to a shared address; see `DeliveryStore.find_last_carriers_of_shared_texts`."""
 
 
@@ -160,9 +160,9 @@ class PreparedWindow:
 
     steps: list[DeliveryStep]
     left: dict[Key, datetime] = field(default_factory=dict)
-    admission: AdmissionPerMessage = _UNLIMITED
+    admission: RateAdmissionResult = _UNLIMITED
 
-    def with_steps(self, steps: list[DeliveryStep]) -> "PreparedWindow":
+    def with_steps_replaced(self, steps: list[DeliveryStep]) -> "PreparedWindow":
         """Returns the window with other steps."""
         return PreparedWindow(steps, self.left, self.admission)
 
@@ -244,7 +244,7 @@ class WindowPreparation:
         texts = {
             draft.row.key: (draft.row.shared, text)
             for draft in drafts
-            if draft.row.shared and (text := draft.press.text_digest(draft.row))
+            if draft.row.shared and (text := draft.press.recipient_text_digest(draft.row))
         }
         carriers = await self._carriers(texts) if texts else {}
         going, behind, first = list[MessageDraft](), dict[Key, Key](), dict[object, Key]()
@@ -253,7 +253,7 @@ class WindowPreparation:
             if not draft.row.shared:
                 going.append(draft)
                 continue
-            if carrier and (step := _step_for_duplicate(draft, carrier, own_states, now)):
+            if carrier and (step := _step_if_duplicate(draft, carrier, own_states, now)):
                 prepared.steps.append(step)
                 continue
             place = key[0], draft.row.shared if draft.send.category.invites else texts.get(key, key)
@@ -261,7 +261,7 @@ class WindowPreparation:
                 behind[key] = first[place]
                 continue
             if key in texts:
-                draft.carries = SharedTextIntent(*texts[key], carrier.n if carrier else 0)
+                draft.carries = SharedAddressTextIntent(*texts[key], carrier.n if carrier else 0)
             going.append(draft)
         return going, behind
 
@@ -271,9 +271,9 @@ class WindowPreparation:
         """Returns the step of a row that is not sent; or a draft, if it may be sent; or the time to decide again."""
         if halt := self._checks.control.mailing_halt_reason(press.facts.brand, row.mailing_id):
             return self._witness_wait_until(now) if halt == WAITING else now
-        decision = decide_row(row, press, now)
+        decision = policy_decision_for_row(row, press, now)
         if not isinstance(decision, Send):
-            return step_for_decision(row, press, decision)
+            return step_for_decision_against_sending(row, press, decision)
         lane, purpose = press.category.lane, press.template.purpose
         route = self._checks.routes.choose_processor(press.policy, purpose, now, barred, lane=lane)
         if not isinstance(route, NoRoute):
@@ -284,7 +284,9 @@ class WindowPreparation:
         if route.rule is None:
             return route.until
         self._alert_unroutable_notice(press, route)
-        return step_for_decision(row, press, Hold(route.until, route.reason, route.rule, press.policy.version))
+        return step_for_decision_against_sending(
+            row, press, Hold(route.until, route.reason, route.rule, press.policy.version)
+        )
 
     def _alert_unroutable_notice(self, press: MailingRenderer, route: NoRoute) -> None:
         """Logs a warning, once for each mailing, about a notice that no processor may take."""
@@ -364,12 +366,12 @@ class WindowPreparation:
         return [pair for chunk in done for pair in chunk]
 
 
-def _step_for_duplicate(
-    draft: MessageDraft, carrier: RecipientCarryingSharedText, own_states: Mapping[Key, DeliveryState], now: datetime
+def _step_if_duplicate(
+    draft: MessageDraft, carrier: SharedAddressTextCarrier, own_states: Mapping[Key, DeliveryState], now: datetime
 ) -> DeliveryStep | None:
     """Returns the step of a draft whose text another delivery sends to its address, or None if the draft may go."""
     row = mark_row_as_copy_or_none(draft.row, carrier, own_states, now, each_told=not draft.send.category.is_optional)
     if row is None:
         return None
-    decision = decide_row(row, draft.press, now)
-    return None if isinstance(decision, Send) else step_for_decision(row, draft.press, decision)
+    decision = policy_decision_for_row(row, draft.press, now)
+    return None if isinstance(decision, Send) else step_for_decision_against_sending(row, draft.press, decision)

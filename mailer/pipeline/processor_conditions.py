@@ -72,7 +72,7 @@ class ProcessorCondition:
         return self.state not in (UNUSED, WORKING)
 
 
-def is_processor_unavailable(outcome: Outcome) -> bool:
+def is_outcome_of_unavailable_processor(outcome: Outcome) -> bool:
     """Returns True if the processor neither accepted nor refused the message: it is away, or refuses us."""
     match outcome.result:
         case OutcomeKind.UNSENT | OutcomeKind.IN_DOUBT:
@@ -100,7 +100,7 @@ def condition_after_window(
         takes: True if it is known to take other messages.
     """
     first = next((outcome for outcome in telling if outcome.trouble), None)
-    if all(map(is_processor_unavailable, telling)) and not (takes and all(map(is_refusal_of_us, telling))):
+    if all(map(is_outcome_of_unavailable_processor, telling)) and not (takes and all(map(is_refusal_of_us, telling))):
         # An error that the processor itself reported says more than a lost connection.
         trouble = (first and first.trouble) or ConnectionTrouble.LOST
         return _condition_in_state(known, trouble.relay_state, trouble.operator_remedy, first or telling[0], now)

@@ -13,7 +13,7 @@ from mailer.policy.publisher_rights import (
     PublishAttempt,
     Publisher,
     Wish,
-    refusal_of_publisher,
+    refusal_of_publisher_without_right,
 )
 from mailer.ports.publishers import PublisherStore
 
@@ -69,7 +69,9 @@ class PublisherRegister:
         return problem
 
     def _refusal_from_known_rights(self, identity: Identity, wish: Wish) -> str | None:
-        return refusal_of_publisher(identity, PIPELINE if identity == ITSELF else self._known.get(identity), wish)
+        return refusal_of_publisher_without_right(
+            identity, PIPELINE if identity == ITSELF else self._known.get(identity), wish
+        )
 
     async def _load_publishers(self) -> None:
         asked_at = self._clock()

@@ -16,10 +16,10 @@ from uuid import UUID
 
 from mailer.policy.category import Lane
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
-from mailer.policy.pace import FLOOR, RESERVES, ReplySample, SendingPace, current_pace, is_slower_pace_asked
+from mailer.policy.pace import FLOOR, RESERVES, ReplySample, SendingPace, current_pace, has_enough_throttling_replies
 from mailer.ports.rates import (
-    AdmissionPerMessage,
     Name,
+    RateAdmissionResult,
     RateLimit,
     RateTokenStore,
     SendRequest,
@@ -80,7 +80,7 @@ class LimitSnapshot:
             *self._mailings.get(one.mailing_id, ()),
         ]
         if self._by_domain:
-            domain = _canonical_domain(one.domain)
+            domain = _domain_in_lowercase_a_labels(one.domain)
             names += self._domains.get(domain, ())
             if pace := self._paces.get((one.processor, domain)):
                 names.append(pace)
@@ -154,13 +154,13 @@ class RateLimiter:
         self._answers: defaultdict[tuple[str, str], ReplySample] = defaultdict(ReplySample)
         self._looks: deque[Mapping[tuple[str, str], ReplySample]] = deque(maxlen=LOOKS)
 
-    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmissionPerMessage:
+    async def admit_messages(self, wanted: Sequence[SendRequest]) -> RateAdmissionResult:
         """Takes a token of each limit that applies to a message, for as many messages as there are tokens."""
         if time.monotonic() - self._read_at > OLDEST:
             await self.reload_limit_snapshot()
         snapshot = self._snapshot
         if not snapshot.figures:
-            return AdmissionPerMessage((True,) * len(wanted), inf)
+            return RateAdmissionResult((True,) * len(wanted), inf)
         concerned = [snapshot.limit_names_of_message(one) for one in wanted]
         needs: dict[Lane, dict[Name, int]] = {}
         for one, names in zip(wanted, concerned, strict=True):
@@ -171,7 +171,7 @@ class RateLimiter:
             await self._lease_missing_tokens(lane, needed, snapshot.figures)
         return self._take_tokens(wanted, concerned)
 
-    def put_tokens_back(self, admission: AdmissionPerMessage, unsent: Sequence[SendRequest]) -> None:
+    def put_tokens_back(self, admission: RateAdmissionResult, unsent: Sequence[SendRequest]) -> None:
         """Puts tokens of messages that were admitted and not sent back into their buckets, if they are still valid."""
         for one in unsent:
             for name in self._snapshot.limit_names_of_message(one):
@@ -179,10 +179,10 @@ class RateLimiter:
                 if pot.since <= admission.at < pot.ends:
                     pot.tokens += 1
 
-    def record_reply(self, processor: str, domain: str, outcome: Outcome) -> None:
+    def count_reply_for_pace(self, processor: str, domain: str, outcome: Outcome) -> None:
         """Counts a reply, to find domains that ask for a slower pace."""
         if outcome.result is not OutcomeKind.UNSENT:
-            self._answers[processor, _canonical_domain(domain)].count_reply(outcome)
+            self._answers[processor, _domain_in_lowercase_a_labels(domain)].count_reply(outcome)
 
     async def reload_limit_snapshot(self) -> None:
         """Reads the limits and paces in force, and makes a new snapshot."""
@@ -197,10 +197,10 @@ class RateLimiter:
                     pot.dry = 0.0
 
     async def refresh_limits_until_stopped(self, stop: asyncio.Event) -> None:
-        """Calls `refresh_limits_and_tokens` regularly until `stop` is set, then returns unused tokens. Logs errors."""
+        """Refreshes limits and returns tokens regularly until `stop` is set, then returns them all. Logs errors."""
         while not stop.is_set():
             try:
-                await self.refresh_limits_and_tokens()
+                await self.refresh_limits_and_return_tokens()
             except Exception:
                 log.exception("the limits could not be read; trying again")
             try:
@@ -212,7 +212,7 @@ class RateLimiter:
         except Exception:
             log.exception("tokens could not be given back")
 
-    async def refresh_limits_and_tokens(self) -> None:
+    async def refresh_limits_and_return_tokens(self) -> None:
         """Lowers paces of throttled domains, reads the limits, and returns unused tokens to the database."""
         await self._lower_paces_of_throttled()
         await self.reload_limit_snapshot()
@@ -247,7 +247,7 @@ class RateLimiter:
         now = time.monotonic()
         return [name for name, need in needs.items() if self._bucket_for(lane, name).needs_refill(need, now)]
 
-    def _take_tokens(self, wanted: Sequence[SendRequest], concerned: Sequence[Sequence[Name]]) -> AdmissionPerMessage:
+    def _take_tokens(self, wanted: Sequence[SendRequest], concerned: Sequence[Sequence[Name]]) -> RateAdmissionResult:
         """Gives each message a token of each of its limits, or none at all."""
         now, until = time.monotonic(), inf
         granted: list[bool] = []
@@ -264,7 +264,7 @@ class RateLimiter:
                 pot.taken += 1
                 pot.used = now
                 until = min(until, pot.ends)
-        return AdmissionPerMessage(granted, until, min(again, default=None), now)
+        return RateAdmissionResult(granted, until, min(again, default=None), now)
 
     async def _return_unused_tokens(self, before: float) -> None:
         """Returns tokens unused since `before` to the database, except tokens of a second, which expire too soon."""
@@ -287,7 +287,7 @@ class RateLimiter:
             looks = [look[processor, domain] for look in self._looks if (processor, domain) in look]
             replies = sum(look.replies for look in looks)
             rate = replies / (len(looks) * PERIOD)
-            if is_slower_pace_asked(looks) and rate > 2 * FLOOR:
+            if has_enough_throttling_replies(looks) and rate > 2 * FLOOR:
                 shown = domain if replies >= MANY else "a small one"
                 log.warning("slowing down", processor=processor, domain=shown, rate=round(rate, 1))
                 rates.append((processor, domain, rate))
@@ -295,7 +295,7 @@ class RateLimiter:
             await self._tokens.lower_paces(rates, self._worker)
 
 
-def _canonical_domain(domain: str) -> str:
+def _domain_in_lowercase_a_labels(domain: str) -> str:
     """Returns a domain in the form in which limits are stored: lower case, A-labels."""
     lower = domain.lower()
     try:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from mailer.pipeline.no_route import NoRoute
-from mailer.pipeline.transitions import decide_row
+from mailer.pipeline.transitions import policy_decision_for_row
 from mailer.policy.decision_types import Divert, Hold, Send, Suppress
 from mailer.ports.deliveries import DeliveryRow, DeliveryStore
 from mailer.rendering.mailing_renderer import MailingRenderer
@@ -31,7 +31,7 @@ class ReleasePreview:
     unrouted: Counter[str] = field(default_factory=Counter)
 
     @property
-    def total_recipients(self) -> int:
+    def audience_size(self) -> int:
         """The number of all recipients."""
         return self.mail + self.diverted.total() + self.suppressed.total() + self.unrouted.total()
 
@@ -39,7 +39,7 @@ class ReleasePreview:
         self, row: DeliveryRow, press: MailingRenderer, route: NoRoute | None, now: datetime
     ) -> None:
         """Decides about one recipient and adds it to the counts."""
-        match decide_row(row, press, now):
+        match policy_decision_for_row(row, press, now):
             case Divert(channel=channel, reason=reason):
                 self.diverted[channel, reason] += 1
             case Suppress(reason=reason):
@@ -62,7 +62,7 @@ async def preview_release(
         now: an aware datetime.
     """
     foreseen, after = ReleasePreview(), 0
-    while rows := await deliveries.list_queued_deliveries(press.facts.id, after, _AT_ONCE):
+    while rows := await deliveries.list_queued_deliveries_of_mailing(press.facts.id, after, _AT_ONCE):
         after = rows[-1].recipient_id
         for row in rows:
             foreseen.decide_and_count_recipient(row, press, route, now)

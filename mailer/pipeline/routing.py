@@ -17,7 +17,7 @@ from mailer.pipeline.processor_conditions import (
     ProcessorCondition,
     condition_after_window,
     condition_when_slow,
-    is_processor_unavailable,
+    is_outcome_of_unavailable_processor,
     is_refusal_of_us,
     log_state_change,
 )
@@ -248,21 +248,21 @@ class ProcessorRoutes:
         if any(outcome.result is OutcomeKind.ACCEPTED for outcome in telling):
             relay.taken_at = now
             relay.denied.clear()
-        lost = all(map(is_processor_unavailable, telling))
+        lost = all(map(is_outcome_of_unavailable_processor, telling))
         denied = relay.note_refused_recipients(outcomes, recipients, sender, now)
         if lost:
             if len(relay.denied) < SEVERAL:
                 relay.denied.update(denied)
             lost = len(denied) < len(telling) or self._is_refusal_processor_wide(relay, now)
         if lost:
-            relay.breaker.record_failure(now, random.random())  # noqa: S311 - jitter, not a secret
+            relay.breaker.open_after_failure(now, random.random())  # noqa: S311 - jitter, not a secret
         else:
-            relay.breaker.record_success()
+            relay.breaker.close_after_success()
         before, takes = relay.condition, not lost and relay.taken_at > float("-inf")
         relay.condition = condition_after_window(before, telling, datetime.now(UTC), takes=takes)
         log_state_change(name, before, relay.condition)
 
-    def is_recipient_refused(
+    def is_recipient_refused_by_all(
         self,
         policy: Policy,
         purpose: str,
@@ -314,7 +314,7 @@ class ProcessorRoutes:
             if (
                 self._is_usable(way.relay)
                 and way.name not in barred
-                and not (way.relay.late[lane] and self._is_too_slow(way.relay, lane, most))
+                and not (way.relay.late[lane] and self._is_too_slow_with_alternative(way.relay, lane, most))
             ):
                 way.credit += way.weight
                 gained += way.weight
@@ -328,7 +328,7 @@ class ProcessorRoutes:
         is_allowed = relay.breaker.closed or relay.breaker.allows_message(self._clock())
         return is_allowed and self._halted(relay.name) is None
 
-    def _is_too_slow(self, relay: _KnownProcessor, lane: Lane, most: int) -> bool:
+    def _is_too_slow_with_alternative(self, relay: _KnownProcessor, lane: Lane, most: int) -> bool:
         """Returns True if a processor is too slow for more mail. If all are, returns False, and mail waits for them."""
         return relay.late[lane] >= most and self._has_alternative(relay, lane)
 
@@ -370,19 +370,19 @@ class ProcessorRoutes:
         if not possible:
             reason, rule = ways.refused
             return NoRoute(reason, rule, now + NOT_ALLOWED)
-        found = {way.name: self._obstacle_of_option(way, now, barred, lane) for way in possible}
+        found = {way.name: self._end_and_reason_of_obstacle(way, now, barred, lane) for way in possible}
         until, reason, _ = min(found.values())
         # A processor that refuses this message does not end the trouble of the others.
         lasting = min((obstacle[2] for name, obstacle in found.items() if name not in barred), default=timedelta(0))
         return NoRoute(reason, None, until, lasting)
 
-    def _obstacle_of_option(
+    def _end_and_reason_of_obstacle(
         self, way: _ProcessorOption, now: datetime, barred: Collection[str], lane: Lane
     ) -> tuple[datetime, str, timedelta]:
         """Returns the obstacle of an option: the time until which it lasts, the reason, and how long it has lasted."""
         if halt := self._halted(way.name):
             return now + HALTED, halt, timedelta(0)
-        if self._is_too_slow(way.relay, lane, SLOW_ALONE):
+        if self._is_too_slow_with_alternative(way.relay, lane, SLOW_ALONE):
             return now + CATCHING_UP, BEHIND, timedelta(0)
         condition = way.relay.condition
         lasting = now - condition.since if condition.has_trouble else timedelta(0)

@@ -10,10 +10,10 @@ from functools import partial
 from uuid import UUID
 
 from mailer.crash_points import CrashPoint, crash_if_armed
-from mailer.pipeline.delivery_moves import move_of_unclaimed_delivery, move_unchanged_deliveries
+from mailer.pipeline.delivery_moves import move_of_unclaimed_delivery, move_unchanged_and_count_refused
 from mailer.pipeline.intake import BATCHES, publish_batches
 from mailer.pipeline.queue_depths import read_queue_depths
-from mailer.pipeline.transitions import FIRST_RETRY, retry_delay, state_when_given_up
+from mailer.pipeline.transitions import FIRST_RETRY, retry_delay_for_age, state_when_given_up
 from mailer.policy.category import CATEGORIES
 from mailer.policy.required_frequency_counts import LONGEST_DAYS
 from mailer.ports.broker import Broker, BrokerUnavailable, MessageUnroutable
@@ -79,9 +79,9 @@ class Timekeeper:
         """
         steps: list[Callable[[], Awaitable[object]]] = [
             self._resolve_orphans,
-            partial(self._upkeep.end_expired_claims, AT_ONCE),
+            partial(self._upkeep.end_expired_claims_without_intents, AT_ONCE),
             self._batch_due_deliveries,
-            self._publish_batches,
+            self._publish_due_and_lost_batches,
             self._end_deliveries_of_mailings,
             self._upkeep.finish_completed_mailings,
         ]
@@ -95,7 +95,7 @@ class Timekeeper:
                 self._upkeep.delete_old_rate_windows,
                 partial(self._upkeep.delete_old_dead_letters, DAYS_KEPT),
                 self._upkeep.delete_expired_wishes,
-                partial(self._upkeep.finish_answered_erasures_and_stubs, AT_ONCE),
+                partial(self._upkeep.delete_remaining_data_after_erasures, AT_ONCE),
                 self._upkeep.seal_ledger,
             ]
         done = 0
@@ -119,7 +119,7 @@ class Timekeeper:
             if cut:
                 crash_if_armed(CrashPoint.IN_TIMEKEEPER)
 
-    async def _publish_batches(self) -> None:
+    async def _publish_due_and_lost_batches(self) -> None:
         """Publishes batches that are due or were lost. Only one timekeeper does at a time, so that none goes twice."""
         async with self._upkeep.try_publishing_lock() as alone:
             if alone:
@@ -180,7 +180,9 @@ class Timekeeper:
         after = self._ended_to.pop(mailing.mailing_id, 0)
         some = await self._upkeep.open_deliveries_of_mailing(mailing.mailing_id, after, AT_ONCE)
         if some:
-            await move_unchanged_deliveries(self._deliveries, None, [_ending_move(mailing, item) for item in some])
+            await move_unchanged_and_count_refused(
+                self._deliveries, None, [_ending_move(mailing, item) for item in some]
+            )
         if len(some) < AT_ONCE:
             await self._upkeep.delete_empty_batches_of_mailing(mailing.mailing_id)
             return False
@@ -190,14 +192,14 @@ class Timekeeper:
     async def _resolve_orphans(self) -> None:
         """Resolves deliveries whose worker died after the intent: in doubt, then failed (optional) or tried again."""
         stale = defaultdict[UUID | None, list[OrphanedDelivery]](list)
-        for item in await self._upkeep.orphaned_deliveries(AT_ONCE):
+        for item in await self._upkeep.orphaned_and_in_doubt_deliveries(AT_ONCE):
             stale[item.claim].append(item)
         await _await_all_raise_first_error(self._move_orphans_of_claim(some) for some in stale.values())
 
     async def _move_orphans_of_claim(self, stale: Sequence[OrphanedDelivery]) -> None:
         now = datetime.now(UTC)
         resolved = [_orphan_move(item, now, self._copies) for item in stale]
-        await move_unchanged_deliveries(self._deliveries, stale[0].claim, resolved)
+        await move_unchanged_and_count_refused(self._deliveries, stale[0].claim, resolved)
         _log_mail_held_in_doubt(
             Counter(move.mailing_id for move, _ in resolved if move.to_state is DeliveryState.HELD), self._copies
         )
@@ -265,7 +267,7 @@ def _state_after_doubt(
         return state_when_given_up(category, "in_doubt")
     if age < FIRST_RETRY and item.attempt <= AT_ONCE_TWICE:
         return DeliveryState.DEFERRED, "in_doubt", now - timedelta(seconds=1)
-    return DeliveryState.DEFERRED, "in_doubt", now + retry_delay(age, random.random())  # noqa: S311 - jitter, not a secret
+    return DeliveryState.DEFERRED, "in_doubt", now + retry_delay_for_age(age, random.random())  # noqa: S311 - jitter, not a secret
 
 
 def _ending_move(mailing: EndingMailing, item: OpenDelivery) -> tuple[DeliveryMove, tuple[LedgerEntry]]:

@@ -8,10 +8,10 @@ from typing import assert_never
 from mailer.actions.refusal_judgement import QUARANTINED
 from mailer.pipeline.delivery_entries import (
     build_delivery_entry,
-    encryption_record,
     hand_over_record,
     reply_text,
     send_decision_entry,
+    weakest_encryption_of_processor,
 )
 from mailer.pipeline.delivery_steps import DeliveryStep, MessageDraft, SendStep, Transition
 from mailer.pipeline.no_route import NoRoute
@@ -53,7 +53,7 @@ def draft_message_for_processor(
     return MessageDraft(row, press, send, processor, wanted)
 
 
-def decide_row(row: DeliveryRow, press: MailingRenderer, now: datetime) -> Decision:
+def policy_decision_for_row(row: DeliveryRow, press: MailingRenderer, now: datetime) -> Decision:
     """Returns the policy's decision about a claimed delivery."""
     mailing = replace(press.mailing, inviter_paused=True) if row.inviter_paused else press.mailing
     return decide(mailing, row.standing, press.policy, now)
@@ -84,7 +84,9 @@ def step_if_unroutable_too_long(
         return None
     rule_name = route.rule or "no-route"
     if category.written_fallback:
-        return step_for_decision(row, press, Divert(WRITTEN, route.reason, rule_name, press.policy.version))
+        return step_for_decision_against_sending(
+            row, press, Divert(WRITTEN, route.reason, rule_name, press.policy.version)
+        )
     state, reason, _ = state_when_given_up(category, route.reason)
     entry = build_delivery_entry(
         EntryKind.DECISION, row, press, category, reason=reason, rule=rule_name, policy=press.policy.version
@@ -92,7 +94,9 @@ def step_if_unroutable_too_long(
     return DeliveryStep(row, press, category, Transition(_build_row_move(row, state, reason), (entry,)))
 
 
-def step_for_decision(row: DeliveryRow, press: MailingRenderer, decision: Suppress | Hold | Divert) -> DeliveryStep:
+def step_for_decision_against_sending(
+    row: DeliveryRow, press: MailingRenderer, decision: Suppress | Hold | Divert
+) -> DeliveryStep:
     """Returns the step of a delivery that is suppressed, held or diverted."""
     due_at: datetime | None = None
     match decision:
@@ -224,7 +228,7 @@ def transition_after_outcome(
         step.press,
         step.category,
         reason=" ".join(dict.fromkeys((outcome.result, *(stated or reason).split()))) if reason else outcome.result,
-        rule=encryption_record(step.processor) if state is DeliveryState.HANDED_OVER else None,
+        rule=weakest_encryption_of_processor(step.processor) if state is DeliveryState.HANDED_OVER else None,
         processor=step.processor.name,
         country=step.processor.country,
         contract=step.processor.contract,
@@ -234,7 +238,7 @@ def transition_after_outcome(
     return Transition(move, (entry,))
 
 
-def retry_delay(age: timedelta, spread: float) -> timedelta:
+def retry_delay_for_age(age: timedelta, spread: float) -> timedelta:
     """Returns the time since the first offer, limited to 1 minute to 4 hours, times 0.5 to 1.5 by `spread` (0 to 1)."""
     return min(max(age, FIRST_RETRY), LONGEST_RETRY) * (0.5 + spread)
 
@@ -257,7 +261,7 @@ def _deferred_or_given_up_state(
     age = now - (step.row.tried_at or now)
     if age > step.category.max_age:
         return state_when_given_up(step.category, reason)
-    return DeliveryState.DEFERRED, reason, now + retry_delay(age, random.random())  # noqa: S311 - jitter, not a secret
+    return DeliveryState.DEFERRED, reason, now + retry_delay_for_age(age, random.random())  # noqa: S311 - jitter, not a secret
 
 
 def state_of_undeliverable(category: Category, reason: str) -> tuple[DeliveryState, str, datetime | None]:

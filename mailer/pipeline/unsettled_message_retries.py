@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from mailer.ports.broker import ReceivedMessage
-from mailer.ports.dead_letters import DeadLetterKind
+from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.runtime.error_kinds import ErrorKind, classify_error, error_place
 from mailer.telemetry import IN_HAND, log
 
@@ -24,7 +24,7 @@ GiveUp = Callable[[ReceivedMessage, str, int], Awaitable[None]]
 
 async def reject_as_dead_letter(received: ReceivedMessage, place: str, tries: int) -> None:
     """Rejects a message that cannot be handled, so that it becomes a dead letter."""
-    await received.reject(f"handling it failed {tries} times, at last with {place}", DeadLetterKind.ERROR)
+    await received.reject(f"handling it failed {tries} times, at last with {place}", DeadLetterCauseKind.ERROR)
 
 
 class UnsettledMessageRetries:
@@ -63,7 +63,7 @@ class UnsettledMessageRetries:
                 self._apart.add(task)
                 task.add_done_callback(self._apart.discard)
 
-    async def finish_messages_in_hand(self) -> None:
+    async def finish_running_tries(self) -> None:
         """Finishes the running tries. Messages that wait for another try are left to other workers."""
         self._closed = True
         for task in self._resting:

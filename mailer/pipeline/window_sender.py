@@ -18,7 +18,7 @@ from mailer.pipeline.transitions import transition_after_outcome
 from mailer.pipeline.urgent_first import URGENT
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.deliveries import DeliveryState
-from mailer.ports.rates import AdmissionPerMessage, SendRequest
+from mailer.ports.rates import RateAdmissionResult, SendRequest
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.telemetry import HANDED_OVER, log
 
@@ -60,16 +60,18 @@ class WindowSender:
         self._unable: defaultdict[Key, set[str]] = defaultdict(set)
         """By message, the barred processors that lack an extension which the message needs."""
 
-    async def send_window(self, begun: PreparedWindow) -> dict[Key, datetime]:
+    async def send_window_and_list_unsent(self, begun: PreparedWindow) -> dict[Key, datetime]:
         """Sends each processor its share of a window, bulk mail apart from urgent. Returns the rows not offered."""
-        self._note_own_states(begun.steps, [step.change.move.to_state for step in begun.steps])
+        self._note_states_at_shared_addresses(begun.steps, [step.change.move.to_state for step in begun.steps])
         shares: defaultdict[tuple[str, bool], list[SendStep]] = defaultdict(list)
         for step in begun.steps:
             if isinstance(step, SendStep):
                 shares[step.wanted.processor, step.wanted.lane in URGENT].append(step)
         if not shares:
             return {}
-        sends = [self._send_share(share, begun.admission, urgent) for (_, urgent), share in shares.items()]
+        sends = [
+            self._send_share_and_list_unsent(share, begun.admission, urgent) for (_, urgent), share in shares.items()
+        ]
         # If one share fails, the outcomes of the others still count.
         left: dict[Key, datetime] = {}
         for result in await self._lease.await_sending_with_renewal(gather_results_or_errors(sends)):
@@ -78,13 +80,13 @@ class WindowSender:
             left |= result
         return left
 
-    def put_back_tokens_of_unsent(self, admission: AdmissionPerMessage, steps: Sequence[DeliveryStep]) -> None:
+    def put_back_tokens_of_unsent(self, admission: RateAdmissionResult, steps: Sequence[DeliveryStep]) -> None:
         """Puts back the rate tokens of messages that were admitted and are not sent now."""
         if unsent := [step.wanted for step in steps if isinstance(step, SendStep)]:
             self._checks.meter.put_tokens_back(admission, unsent)
 
-    async def _send_share(
-        self, steps: Sequence[SendStep], admission: AdmissionPerMessage, urgent: bool
+    async def _send_share_and_list_unsent(
+        self, steps: Sequence[SendStep], admission: RateAdmissionResult, urgent: bool
     ) -> dict[Key, datetime]:
         """Sends messages to their processor, which is the same for all. Returns the rows that were not offered."""
         name, lane = steps[0].wanted.processor, steps[0].wanted.lane
@@ -96,10 +98,10 @@ class WindowSender:
                 urgent=urgent,
             )
         if any(map(_LACKING, outcomes)):
-            outcomes = self._outcomes_for_other_processors(steps, outcomes)
-        await self._report_outcomes(name, steps, outcomes)
+            outcomes = self._outcomes_with_reroutable_as_unsent(steps, outcomes)
+        await self._report_to_routing_and_pauses(name, steps, outcomes)
         await self._recorder.judge_refusals(name, [step.row for step in steps], outcomes)
-        return self._note_outcomes(steps, outcomes, admission)
+        return self._pass_outcomes_to_recorder(steps, outcomes, admission)
 
     def _find_reason_not_to_begin(self, wanted: SendRequest, until: float) -> str | None:
         """Returns the reason for which a message may not begin any more, or None."""
@@ -110,7 +112,9 @@ class WindowSender:
             wanted.processor
         )
 
-    def _outcomes_for_other_processors(self, steps: Sequence[SendStep], outcomes: Sequence[Outcome]) -> list[Outcome]:
+    def _outcomes_with_reroutable_as_unsent(
+        self, steps: Sequence[SendStep], outcomes: Sequence[Outcome]
+    ) -> list[Outcome]:
         """Returns the outcomes, with UNSENT for a message if another processor can carry it (RFC 6531 3.4)."""
         told = list(outcomes)
         for index, (step, outcome) in enumerate(zip(steps, outcomes, strict=True)):
@@ -125,33 +129,35 @@ class WindowSender:
                 self.offered += 1  # the other one may take it at once
         return told
 
-    async def _report_outcomes(self, name: str, steps: Sequence[SendStep], outcomes: Sequence[Outcome]) -> None:
+    async def _report_to_routing_and_pauses(
+        self, name: str, steps: Sequence[SendStep], outcomes: Sequence[Outcome]
+    ) -> None:
         """Passes outcomes to the choice of processors and to the pauses. An error there loses no outcome."""
         try:
             recipients = [step.row.recipient_id for step in steps]
             self._checks.routes.note_outcomes_for_routing(
-                name, outcomes, recipients, lambda index: _sender_address(steps[index])
+                name, outcomes, recipients, lambda index: _from_header_address(steps[index])
             )
             streams = [(step.category, step.wanted.domain) for step in steps]
             await self._checks.streams.pause_blocked_streams(name, streams, outcomes)
         except Exception:
             log.exception("what came of a window could not be noted", processor=name, deliveries=len(steps))
 
-    def _note_outcomes(
-        self, steps: Sequence[SendStep], outcomes: Sequence[Outcome], admission: AdmissionPerMessage
+    def _pass_outcomes_to_recorder(
+        self, steps: Sequence[SendStep], outcomes: Sequence[Outcome], admission: RateAdmissionResult
     ) -> dict[Key, datetime]:
         """Turns the outcomes of a window into pending moves. Returns the rows that were not offered."""
         now = datetime.now(UTC)
-        doubted, denied = self._recorder.doubted_keys(), self._messages_refused_everywhere(steps, outcomes)
+        doubted, denied = self._recorder.keys_of_doubted_refusals(), self._messages_refused_everywhere(steps, outcomes)
         changes = [
             transition_after_outcome(step, outcome, now, doubted=step.row.key in doubted, denied=step.row.key in denied)
             for step, outcome in zip(steps, outcomes, strict=True)
         ]
         self._recorder.add_outcomes(changes)  # before anything that could fail
-        self._note_own_states(steps, [change.move.to_state for change in changes])
+        self._note_states_at_shared_addresses(steps, [change.move.to_state for change in changes])
         unsent = list[SendStep]()
         for step, outcome in zip(steps, outcomes, strict=True):
-            self._checks.meter.record_reply(step.wanted.processor, step.wanted.domain, outcome)
+            self._checks.meter.count_reply_for_pace(step.wanted.processor, step.wanted.domain, outcome)
             if outcome.result is OutcomeKind.UNSENT:
                 unsent.append(step)
                 self.offered += outcome.trouble is not None  # another one may take it at once
@@ -175,18 +181,18 @@ class WindowSender:
                 continue
             policy, purpose = step.press.policy, step.press.template.purpose
             barred, unable = self.barred[key], self._unable.get(key, ())
-            if self._checks.routes.is_recipient_refused(
-                policy, purpose, step.row.recipient_id, _sender_address(step), barred, unable
+            if self._checks.routes.is_recipient_refused_by_all(
+                policy, purpose, step.row.recipient_id, _from_header_address(step), barred, unable
             ):
                 found.add(key)
         return found
 
-    def _note_own_states(self, steps: Sequence[DeliveryStep], states: Sequence[DeliveryState]) -> None:
+    def _note_states_at_shared_addresses(self, steps: Sequence[DeliveryStep], states: Sequence[DeliveryState]) -> None:
         """Stores the new states of deliveries to shared addresses. Decisions about other rows of the claim use them."""
         self.own_states.update(
             (step.row.key, state) for step, state in zip(steps, states, strict=True) if step.row.shared
         )
 
 
-def _sender_address(step: SendStep) -> str:
+def _from_header_address(step: SendStep) -> str:
     return step.press.policy.sender_of(step.category)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final, Literal, get_args
 
-from mailer.policy.policy_versions import split_lines
+from mailer.policy.policy_versions import distinct_lines
 from mailer.policy.rule_registry import rule
 
 Kind = Literal["account", "sale", "subscription", "import", "partner", "contest", "invitation"]
@@ -58,7 +58,7 @@ def source_form(source: str) -> str:
     return _BETWEEN.sub("-", source.strip()).casefold()
 
 
-def laxest_kind_by_name(source: str) -> Kind:
+def laxest_kind_that_name_allows(source: str) -> Kind:
     """Finds the laxest kind that a source may have by its name, whatever a policy calls it."""
     form = source_form(source)
     by_name = (kind for kind, words in _BY_NAME if words.search(form))
@@ -89,14 +89,14 @@ class SourceVocabulary:
             return None
         if known := self._found.get(said):
             return known
-        found = max((self.find_kind(source) or KINDS[-1] for source in split_lines(said)), key=KINDS.index)
+        found = max((self.find_kind(source) or KINDS[-1] for source in distinct_lines(said)), key=KINDS.index)
         if len(self._found) < _MOST:
             self._found[said] = found
         return found
 
     def is_only_invitation(self, said: str | None) -> bool:
         """Tells whether all sources of a person are invitations. False if no source is known."""
-        return said is not None and all(self.find_kind(source) == KINDS[-1] for source in split_lines(said))
+        return said is not None and all(self.find_kind(source) == KINDS[-1] for source in distinct_lines(said))
 
     def refusal_of_address_source(
         self, source: str | None, collected_at: datetime | None, purpose: str | None
@@ -108,11 +108,11 @@ class SourceVocabulary:
         if kind is None:
             names = ", ".join(sorted(self._kinds))
             return f"source: there is no {source!r}; there are {names}: name one, or list it in the policy's [sources]"
-        return refusal_without_provenance(source, kind, collected_at, purpose)
+        return contest_or_partner_provenance_problem(source, kind, collected_at, purpose)
 
 
 @rule("address-provenance", "interpals-01")
-def refusal_without_provenance(
+def contest_or_partner_provenance_problem(
     source: str, kind: Kind, collected_at: datetime | None, purpose: str | None
 ) -> str | None:
     """An address from a contest or a partner says for what it was collected, and when."""
@@ -126,9 +126,9 @@ def refusal_without_provenance(
     return f"an address from a {what} needs {' and '.join(missing)}"
 
 
-def misnamed_sources(sources: Mapping[str, Kind]) -> Iterator[tuple[str, Kind]]:
+def sources_laxer_than_their_names(sources: Mapping[str, Kind]) -> Iterator[tuple[str, Kind]]:
     """Yields the sources whose kind is laxer than their name allows, each with the laxest kind that it may have."""
     for source, kind in sources.items():
-        least = laxest_kind_by_name(source)
+        least = laxest_kind_that_name_allows(source)
         if KINDS.index(kind) < KINDS.index(least):
             yield source, least

@@ -52,7 +52,7 @@ def publishable_cells(cells: Mapping[str, int], minimum: int) -> dict[str, int]:
 
 
 @rule("figures-of-many", "paltalk06-18; invariant 6", idle=lambda n, minimum, finished: n)
-def rounded_figure(n: int, minimum: int, finished: bool) -> int | None:
+def hidden_or_rounded_figure(n: int, minimum: int, finished: bool) -> int | None:
     """A mailing's opens or clicks are shown from the minimum cell on, and in whole cells while the mailing runs.
 
     Else somebody who is handed the mail late would be seen to open it: the figure of the others is known by then.
@@ -110,7 +110,7 @@ def has_small_difference(shared: Shared, minimum: int) -> bool:
     if 0 < only_first < minimum or 0 < only_second < minimum:
         return True
     joined = _UnionFind()
-    while lines := _count_people_between_cells(shared, joined):
+    while lines := _count_people_by_unjoined_cell_pair(shared, joined):
         thick = [ends for ends, people in lines.items() if people >= minimum]
         if not thick:
             return True
@@ -141,7 +141,7 @@ class _UnionFind:
                 self._above[one] = other
 
 
-def _count_people_between_cells(shared: Shared, joined: _UnionFind) -> Counter[frozenset[_Node]]:
+def _count_people_by_unjoined_cell_pair(shared: Shared, joined: _UnionFind) -> Counter[frozenset[_Node]]:
     """Counts the people between any two cells that are not joined yet."""
     lines: Counter[frozenset[_Node]] = Counter()
     for (first, second), people in shared.items():

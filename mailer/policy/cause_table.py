@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from mailer.policy.category import CATEGORIES
-from mailer.policy.consent_validity import write_consent_days
+from mailer.policy.consent_validity import write_days_consents_were_given
 from mailer.policy.deciding import decide
 from mailer.policy.decision_types import Decision, Divert, Hold, Mailing, Send, Suppress
 from mailer.policy.policy_file import Policy
@@ -44,11 +44,11 @@ class Cause:
     policy: Callable[[Policy], Policy] = _unchanged_policy
 
 
-def _build_switch_change(**values: str) -> Callable[[Policy], Policy]:
+def _build_function_setting_switches(**values: str) -> Callable[[Policy], Policy]:
     return lambda policy: policy.model_copy(update={"switches": policy.switches.model_copy(update=values)})
 
 
-def _build_policy_change(**values: Any) -> Callable[[Policy], Policy]:
+def _build_function_setting_policy_fields(**values: Any) -> Callable[[Policy], Policy]:
     return lambda policy: policy.model_copy(update=values)
 
 
@@ -71,7 +71,11 @@ def _policy_with_category_caps(policy: Policy) -> Policy:
 def _fields_of_subscribed_standing(country: str, given_on: date, confirmed_on: date | None) -> dict[str, Any]:
     """Returns the fields of a standing with consents to all optional mail, in a country."""
     scopes = frozenset({*_OPTIONAL, f"partner/{_PARTNER}"})
-    return {"country": country, "consents": scopes, "consent_days": write_consent_days(scopes, given_on, confirmed_on)}
+    return {
+        "country": country,
+        "consents": scopes,
+        "consent_days": write_days_consents_were_given(scopes, given_on, confirmed_on),
+    }
 
 
 _LEFT = {"opted_out": frozenset({EVERYTHING_OPTIONAL})}
@@ -80,7 +84,10 @@ CAUSES: tuple[Cause, ...] = (
     Cause("nothing is in the way"),
     Cause("all optional mail was left", _LEFT),
     Cause(
-        "all optional mail was left, and `service_scope` is `any`", _LEFT, {}, _build_switch_change(service_scope="any")
+        "all optional mail was left, and `service_scope` is `any`",
+        _LEFT,
+        {},
+        _build_function_setting_switches(service_scope="any"),
     ),
     *(Cause(f"`{name}` was left", {"opted_out": frozenset({name})}) for name in _OPTIONAL),
     Cause("the mailing's topic was left", {"opted_out": frozenset(f"{n}/t" for n in CATEGORIES)}, {"topic": "t"}),
@@ -92,10 +99,17 @@ CAUSES: tuple[Cause, ...] = (
     Cause("personalisation was refused", {"personalisation_refused": True}),
     Cause("being counted was refused", {"tracking_refused": True}),
     Cause("the person asked for other topics only", {"consents": frozenset(f"{n}/x" for n in CATEGORIES)}),
-    Cause("`promo_basis` is `opt_in`, and nobody asked", {}, {}, _build_switch_change(promo_basis="opt_in")),
+    Cause(
+        "`promo_basis` is `opt_in`, and nobody asked", {}, {}, _build_function_setting_switches(promo_basis="opt_in")
+    ),
     Cause("the policy wants confirmed subscriptions, and there is none", {}, {}, _policy_needing_confirmation),
-    Cause("`partner_mail` is `on_request`, and nobody asked", {}, {}, _build_switch_change(partner_mail="on_request")),
-    Cause("`partner_mail` is `never`", {}, {}, _build_switch_change(partner_mail="never")),
+    Cause(
+        "`partner_mail` is `on_request`, and nobody asked",
+        {},
+        {},
+        _build_function_setting_switches(partner_mail="on_request"),
+    ),
+    Cause("`partner_mail` is `never`", {}, {}, _build_function_setting_switches(partner_mail="never")),
     Cause("nobody knows how the address was collected", {"source": None}),
     Cause("nobody knows where the person lives", {"country": None}),
     Cause("another country was said before that of the person, whose law asks for an opt-in", {"country": "US\nDE"}),
@@ -115,12 +129,17 @@ CAUSES: tuple[Cause, ...] = (
     Cause("known to be under 13", {"under_13": True}),
     Cause("the account is closed", {"deactivated": True}),
     Cause("processing is restricted", {"restricted": True}),
-    Cause("another channel is wished", {"channel": _CHANNEL}, {}, _build_policy_change(channels=(_CHANNEL,))),
+    Cause(
+        "another channel is wished",
+        {"channel": _CHANNEL},
+        {},
+        _build_function_setting_policy_fields(channels=(_CHANNEL,)),
+    ),
     Cause(
         "another channel is wished for answers",
         {"channel": _CHANNEL},
         {"answers": True},
-        _build_policy_change(channels=(_CHANNEL,)),
+        _build_function_setting_policy_fields(channels=(_CHANNEL,)),
     ),
     Cause("another channel is wished, and the policy has none", {"channel": _CHANNEL}),
     Cause("electronic notices are refused", {"electronic_refused": True}),
@@ -136,13 +155,13 @@ CAUSES: tuple[Cause, ...] = (
         "the brand's cap is reached",
         {"sent": ((EVERYTHING_OPTIONAL, 1),)},
         {},
-        _build_policy_change(cap=FrequencyCap(mails=1, days=7)),
+        _build_function_setting_policy_fields(cap=FrequencyCap(mails=1, days=7)),
     ),
     Cause(
         "it is outside the policy's hours",
         {},
         {},
-        _build_policy_change(hours=SendingHours.model_validate({"from": "00:00", "to": "00:01"})),
+        _build_function_setting_policy_fields(hours=SendingHours.model_validate({"from": "00:00", "to": "00:01"})),
     ),
     Cause("it is before `send_at`", {}, {"send_at": _NOW + timedelta(hours=1)}),
     Cause("it is after `expires_at`", {}, {"expires_at": _NOW - timedelta(hours=1)}),
@@ -151,12 +170,12 @@ CAUSES: tuple[Cause, ...] = (
     Cause("the inviter was stopped after a report", {}, {"inviter_paused": True}),
     Cause("the mail is for somebody who is no partner", {}, {"partner": "a-stranger"}),
     Cause("the policy does not name the purpose", {}, {"purpose": "another-purpose"}),
-    Cause("the policy does not name the category", {}, {}, _build_policy_change(terms={})),
+    Cause("the policy does not name the category", {}, {}, _build_function_setting_policy_fields(terms={})),
     Cause(
         "staging, and the address is not among those named",
         {},
         {},
-        _build_policy_change(only_deliver_to=("@test.example",)),
+        _build_function_setting_policy_fields(only_deliver_to=("@test.example",)),
     ),
 )
 """Every row, in the order of the page."""

@@ -37,24 +37,24 @@ ASKED: dict[str, tuple[Callable[[Category], bool], Callable[[DecisionFacts], Ver
     "expired": (lambda category: not category.written_fallback, rules.suppress_if_expired),
     "restricted": (_is_ended_by_account_closing, rules.suppress_if_restricted),
     "deactivated": (_is_ended_by_account_closing, rules.suppress_if_account_closed),
-    "objection": (_is_optional_category, rules.suppress_after_objection),
+    "objection": (_is_optional_category, rules.suppress_optional_after_objection),
     "opt-out": (_is_optional_category, rules.suppress_after_opt_out),
     "refused-purpose": (_is_optional_category, rules.suppress_refused_purpose),
     "strangers": (_is_any_category, rules.suppress_for_unregistered_partner),
     "partner-request": (_is_optional_category, rules.suppress_unrequested_partner_mail),
-    "inviter": (lambda category: category.invites, rules.suppress_without_active_inviter),
-    "one-invitation": (_is_optional_category, rules.suppress_after_one_invitation),
+    "inviter": (lambda category: category.invites, rules.suppress_if_no_or_paused_inviter),
+    "one-invitation": (_is_optional_category, rules.suppress_reuse_of_invited_address),
     "erased-before": (_is_optional_category, rules.suppress_if_erased_before),
-    "known-basis": (lambda category: category.markets, rules.suppress_without_known_basis),
+    "known-basis": (lambda category: category.markets, rules.suppress_marketing_to_unknown_origin),
     "contest-entry": (lambda category: category.markets, rules.suppress_if_address_not_for_marketing),
-    "topic-consent": (_is_optional_category, rules.suppress_topic_without_consent),
+    "topic-consent": (_is_optional_category, rules.suppress_if_only_other_topics_consented),
     "subscription": (_is_optional_category, rules.suppress_without_confirmed_subscription),
     "promo-basis": (lambda category: category.markets, rules.suppress_marketing_without_opt_in),
     "fresh-consent": (_is_optional_category, rules.suppress_new_purpose_without_consent),
     "channel": (lambda category: category.may_answer or not category.outlives_account, rules.divert_to_wished_channel),
-    "no-address": (_is_any_category, rules.divert_or_suppress_without_address),
-    "dead-address": (_is_any_category, rules.divert_or_suppress_dead_address),
-    "electronic-consent": (lambda category: category.written_fallback, rules.divert_breach_notice_to_writing),
+    "no-address": (_is_any_category, rules.divert_breach_or_suppress_if_no_address),
+    "dead-address": (_is_any_category, rules.divert_breach_or_suppress_dead_address),
+    "electronic-consent": (lambda category: category.written_fallback, rules.divert_breach_if_electronic_refused),
     "one-copy": (_is_any_category, rules.suppress_or_hold_duplicate_copy),
     "staging": (_is_any_category, rules.suppress_outside_staging_fence),
     "not-yet": (_is_any_category, rules.hold_until_send_at),
@@ -100,7 +100,7 @@ class RuleAnswer:
     decides: bool
 
 
-def explain_decision(facts: DecisionFacts) -> Iterator[RuleAnswer]:
+def answers_of_all_rules(facts: DecisionFacts) -> Iterator[RuleAnswer]:
     """Yields the answer of each rule about a person and a mailing, in order, also of rules after the deciding one."""
     decided = False
     for name, (concerns, ask) in ASKED.items():

@@ -32,7 +32,7 @@ def expected_optional_categories(policy: Policy, standing: Standing, now: dateti
     )
 
 
-def is_reached_by_announcements(policy: Policy, standing: Standing, now: datetime) -> bool:
+def is_reached_by_mandatory_announcements(policy: Policy, standing: Standing, now: datetime) -> bool:
     """Tells whether a person gets service announcements that they cannot opt out of.
 
     Args:

@@ -16,7 +16,7 @@ from mailer.policy.consent_validity import UNREVIEWED_TERMS, ConsentValidityTerm
 from mailer.policy.policy_file_errors import PolicyError, describe_toml_error, describe_validation_error
 from mailer.policy.policy_key_types import Country, Day, Section, Text, Whole
 from mailer.policy.switches import PartnerMail, PromoBasis, SwitchFloor, Tracking, strictest_floor
-from mailer.policy.toml_lines import line_of
+from mailer.policy.toml_lines import line_of_key_or_section
 
 Sure = Literal["primary", "secondary", "unsure"]
 """The certainty of a demand: read in the law itself, read in texts about the law, or uncertain."""
@@ -115,11 +115,11 @@ def mark_for_countries(marks: Mapping[str, AdvertisingMark], said: str | None) -
     found = marks.get(said or "")
     if found is not None or not said or "\n" not in said:
         return found
-    return _join_marks(tuple(mark for country in said.split("\n") if (mark := marks.get(country))))
+    return _mark_of_first_label_and_lines(tuple(mark for country in said.split("\n") if (mark := marks.get(country))))
 
 
 @lru_cache(maxsize=1000)
-def _join_marks(marks: tuple[AdvertisingMark, ...]) -> AdvertisingMark | None:
+def _mark_of_first_label_and_lines(marks: tuple[AdvertisingMark, ...]) -> AdvertisingMark | None:
     """Makes one mark of several: the first label, and the lines of the first that has any."""
     if len(set(marks)) < 2:
         return marks[0] if marks else None
@@ -211,19 +211,19 @@ def parse_law_by_country(texts: Mapping[str, str]) -> LawByCountry:
             read[name] = parse_jurisdiction(text, name)
         except JurisdictionError as error:
             faults.append(str(error))
-    faults.extend(_duplicate_countries(read, texts))
+    faults.extend(_duplicate_country_faults(read, texts))
     if faults:
         raise JurisdictionError("\n".join(faults))
     return LawByCountry(read.values())
 
 
-def _duplicate_countries(read: Mapping[str, Jurisdiction], texts: Mapping[str, str]) -> Iterator[str]:
+def _duplicate_country_faults(read: Mapping[str, Jurisdiction], texts: Mapping[str, str]) -> Iterator[str]:
     """Finds countries that are in two jurisdictions."""
     first: dict[str, str] = {}
     for name, jurisdiction in read.items():
         for country in jurisdiction.countries:
             if country in first:
                 other = first[country]
-                line = line_of(texts[name], ("countries",))
+                line = line_of_key_or_section(texts[name], ("countries",))
                 yield f"{name}:{line}: countries has {country}, and so has {other}; a country has one law: remove one"
             first[country] = name

@@ -87,7 +87,7 @@ def _is_policy_status(outcome: Outcome) -> bool:
     return (outcome.status or "").startswith("4.7.")
 
 
-def is_slower_pace_asked(looks: Sequence[ReplySample]) -> bool:
+def has_enough_throttling_replies(looks: Sequence[ReplySample]) -> bool:
     """Tells whether enough replies ask for a slower pace: at least `SEVERAL`, and at least the part `PART` of all.
 
     A sample counts its closed connections once towards `SEVERAL`, because a relay that shuts down closes all of them.

@@ -22,11 +22,10 @@ from mailer.policy.attachments import INERT, ContentType
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.consent_validity import ConsentValidityTerms
 from mailer.policy.jurisdiction import AdvertisingMark, LawByCountry
-from mailer.policy.placeholders import find_placeholders
 from mailer.policy.policy_faults import faults_below_law, faults_within_policy
 from mailer.policy.policy_file_errors import PolicyError as PolicyError
 from mailer.policy.policy_file_errors import (
-    build_fault_error,
+    build_pydantic_error_for_fault,
     describe_fault,
     describe_toml_error,
     describe_validation_error,
@@ -52,7 +51,8 @@ from mailer.policy.promise import Promise
 from mailer.policy.switches import Switches, SwitchFloor, strictest_floor, strictest_switches
 from mailer.policy.text_formats import DOMAIN, LOCALE, VERSION, normalized_language_tag
 from mailer.policy.third_parties import Partner, ProcessorTerms
-from mailer.policy.unmet_needs import find_unmet_needs
+from mailer.policy.unfilled_policy_values import find_unfilled_values
+from mailer.policy.unmet_promise_needs import find_unmet_needs
 from mailer.policy.version_changes import GivenVersionNotice
 
 
@@ -126,10 +126,10 @@ class Policy(Section):
     def _check_category_terms(cls, terms: dict[str, CategoryTerms]) -> dict[str, CategoryTerms]:
         for name, said in terms.items():
             if name not in CATEGORIES:
-                raise build_fault_error("no_category", (name,), categories=", ".join(CATEGORIES))
+                raise build_pydantic_error_for_fault("no_category", (name,), categories=", ".join(CATEGORIES))
             category = CATEGORIES[name]
             for key in said.misfitting_keys(category):
-                raise build_fault_error(
+                raise build_pydantic_error_for_fault(
                     "not_mandatory" if category.mandatory else "not_optional", (name, key), category=name
                 )
         return terms
@@ -142,7 +142,7 @@ class Policy(Section):
     @model_validator(mode="after")
     def _require_updates_if_paid_scope(self) -> Self:
         if self.switches.service_scope == "paid" and "updates" not in self.terms:
-            raise build_fault_error("no_updates", ("switches", "service_scope"))
+            raise build_pydantic_error_for_fault("no_updates", ("switches", "service_scope"))
         return self
 
     @model_validator(mode="after")
@@ -175,9 +175,11 @@ class Policy(Section):
     def all_possible_switches(self) -> tuple[Switches, ...]:
         """Returns each set of switches that can hold for a person, under any version, in any jurisdiction, once."""
         versions = (None, *self._earlier)
-        return tuple(dict.fromkeys(switches for version in versions for switches in self.switches_of_version(version)))
+        return tuple(
+            dict.fromkeys(switches for version in versions for switches in self.possible_switches_of_version(version))
+        )
 
-    def switches_of_version(self, version: str | None) -> tuple[Switches, ...]:
+    def possible_switches_of_version(self, version: str | None) -> tuple[Switches, ...]:
         """Returns each set of switches that can hold for people of a version, in any jurisdiction, once."""
         places = (None, *self._law.reviewed_countries, *self.jurisdictions)
         alone = strictest_switches(self.switches, *(then.switches for then in self.binding_versions(version)))
@@ -237,7 +239,7 @@ class Policy(Section):
         return {}
 
     @cached_property
-    def _known_versions_cache(self) -> dict[str | None, bool]:
+    def _knows_versions_cache(self) -> dict[str | None, bool]:
         return {}
 
     @cached_property
@@ -252,7 +254,7 @@ class Policy(Section):
         """Returns the versions that bind a person. `said`: as the standing has it (see `policy_versions`)."""
         return binding_versions(self.all_versions, said)
 
-    def purposes_of_binding_versions(self, said: str | None) -> frozenset[str]:
+    def purposes_common_to_binding_versions(self, said: str | None) -> frozenset[str]:
         """Returns the purposes that stand in every version that binds a person (paltalk06-25)."""
         found = self._purposes_cache.get(said)
         if found is None:
@@ -269,9 +271,9 @@ class Policy(Section):
 
     def knows_versions(self, said: str | None) -> bool:
         """Tells whether each named version is a version of the brand. Without a name, the strictest version holds."""
-        found = self._known_versions_cache.get(said)
+        found = self._knows_versions_cache.get(said)
         if found is None:
-            found = self._known_versions_cache[said] = not has_foreign_version(self.all_versions, said)
+            found = self._knows_versions_cache[said] = not has_foreign_version(self.all_versions, said)
         return found
 
     @cached_property
@@ -279,7 +281,7 @@ class Policy(Section):
         """The sources from which addresses come, each with its kind."""
         return SourceVocabulary(self.sources)
 
-    def find_partner(self, name: str, day: date) -> Partner | None:
+    def find_partner_on_day(self, name: str, day: date) -> Partner | None:
         """Returns a partner by its id, if it is a partner on that day; else None."""
         for since, until, partner in self._partner_days_by_id.get(name, ()):
             if since <= day <= until:
@@ -320,7 +322,7 @@ def parse_policy(text: str, source: str, law: LawByCountry | None = None) -> Pol
         said = tomllib.loads(text)
         if lacking := [
             describe_fault(source, text, at, "unfilled", given=format_toml_value(value))
-            for at, value in find_placeholders(said)
+            for at, value in find_unfilled_values(said)
         ]:
             raise PolicyError("\n".join(lacking))
         policy = Policy.model_validate(said, context=law)

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from mailer.policy.text_formats import HOW_TO_WRITE
-from mailer.policy.toml_lines import Path, line_of
+from mailer.policy.toml_lines import Path, line_of_key_or_section
 
 _WHOLE = "is {given}; write a whole number, such as 20"
 _SECTION = "is {given}; write a section with keys of its own, or {{ key = value }}"
@@ -62,7 +62,7 @@ MESSAGES = {
 """The message of each kind of fault, which follows the key's name. The kinds up to `model_type` are pydantic's."""
 
 
-def build_fault_error(kind: str, at: Path, **said: object) -> PydanticCustomError:
+def build_pydantic_error_for_fault(kind: str, at: Path, **said: object) -> PydanticCustomError:
     """Returns the error that a validator raises, with the kind of the fault, the key that has it, and the values."""
     return PydanticCustomError("policy", "{kind}", {"kind": kind, "at": at, "said": said})
 
@@ -91,7 +91,7 @@ def describe_validation_error(detail: Mapping[str, Any], text: str, source: str)
 def describe_fault(source: str, text: str, path: Path, kind: str, **said: object) -> str:
     """Returns a fault with its file, line, key and remedy: `a.toml:12: switches.tracking is "all"; write off, …`."""
     key = ".".join(str(part) for part in path if not isinstance(part, int))
-    return f"{source}:{line_of(text, path)}: {key} {MESSAGES[kind].format(**said)}"
+    return f"{source}:{line_of_key_or_section(text, path)}: {key} {MESSAGES[kind].format(**said)}"
 
 
 def describe_toml_error(error: TOMLDecodeError, text: str, source: str) -> str:

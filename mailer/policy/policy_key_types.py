@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 from pydantic_core import PydanticKnownError
 
 from mailer.policy.countries import country_code, country_or_none
-from mailer.policy.policy_file_errors import build_fault_error, format_toml_value
+from mailer.policy.policy_file_errors import build_pydantic_error_for_fault, format_toml_value
 from mailer.policy.standing import EMAIL, WRITTEN
 from mailer.policy.text_formats import ADDRESS, CHANNEL, CLOCK, COUNTRY, HTTPS, LINE, NAME, SENDER, SLUG
 
@@ -33,13 +33,13 @@ Flag = Annotated[bool, Strict()]
 Day = Annotated[date, Strict()]
 
 
-def _check_channel(channel: str) -> str:
+def _refuse_built_in_channel(channel: str) -> str:
     if channel in (EMAIL, WRITTEN):
-        raise build_fault_error("no_channel", (), given=format_toml_value(channel))
+        raise build_pydantic_error_for_fault("no_channel", (), given=format_toml_value(channel))
     return channel
 
 
-Channel = Annotated[str, Field(pattern=CHANNEL), AfterValidator(_check_channel)]
+Channel = Annotated[str, Field(pattern=CHANNEL), AfterValidator(_refuse_built_in_channel)]
 
 
 class Section(BaseModel):
@@ -60,6 +60,6 @@ def check_each_country_once(value: Any) -> Any:
     seen = set()
     for key in value if isinstance(value, dict) else ():
         if (code := country_or_none(key)) in seen:
-            raise build_fault_error("twice", (key,), given=format_toml_value(key))
+            raise build_pydantic_error_for_fault("twice", (key,), given=format_toml_value(key))
         seen.add(code or key)
     return value

@@ -9,7 +9,7 @@ from itertools import pairwise
 from mailer.policy.jurisdiction import LawByCountry
 from mailer.policy.policy_file import Policy, PolicyError, parse_policy
 from mailer.policy.policy_file_errors import describe_fault, format_toml_value
-from mailer.policy.unmet_needs import find_unmet_needs
+from mailer.policy.unmet_promise_needs import find_unmet_needs
 
 MODEL = "default"
 """The brand of the file that a new brand copies; it mails nobody."""
@@ -21,7 +21,7 @@ class _PolicyFile:
     text: str
     policy: Policy
 
-    def file_fault(self, key: str, kind: str, **said: object) -> str:
+    def describe_fault_of_key(self, key: str, kind: str, **said: object) -> str:
         given = format_toml_value(getattr(self.policy, key))
         return describe_fault(self.name, self.text, (key,), kind, given=given, brand=self.policy.brand, **said)
 
@@ -67,12 +67,12 @@ def _version_faults(brand: list[_PolicyFile], today: date) -> Iterator[str]:
     for file in brand:
         other = first.setdefault(file.policy.version, file)
         if other is not file:
-            yield file.file_fault("version", "same_version", other=other.name)
+            yield file.describe_fault_of_key("version", "same_version", other=other.name)
     for older, newer in pairwise(brand):
         if older.policy.effective == newer.policy.effective:
-            yield newer.file_fault("effective", "same_day", other=older.name)
+            yield newer.describe_fault_of_key("effective", "same_day", other=older.name)
     if brand[0].policy.effective > today:
-        yield brand[0].file_fault("effective", "not_in_force", today=today)
+        yield brand[0].describe_fault_of_key("effective", "not_in_force", today=today)
     for number, file in enumerate(brand):
         earlier = [other.policy for other in brand[:number]]
         policy = file.policy.with_earlier_versions({other.version: other for other in earlier})

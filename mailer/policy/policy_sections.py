@@ -13,7 +13,7 @@ from pydantic import (
 from mailer.policy.category import Category
 from mailer.policy.policy_file_errors import PolicyError as PolicyError
 from mailer.policy.policy_file_errors import (
-    build_fault_error,
+    build_pydantic_error_for_fault,
 )
 from mailer.policy.policy_key_types import (
     Clock,
@@ -61,7 +61,7 @@ class SendingHours(Section):
     @model_validator(mode="after")
     def _check_hours_order(self) -> Self:
         if self.closes <= self.opens:
-            raise build_fault_error("no_hours", ("to",))
+            raise build_pydantic_error_for_fault("no_hours", ("to",))
         return self
 
     @cached_property

@@ -46,7 +46,7 @@ def binding_versions(versions: Sequence[V], said: str | None) -> tuple[V, ...]:
         one: those under which it was collected, or all of the brand's where one of these is unknown.
     """
     known = {version.version: version for version in versions}
-    lines = split_lines(said)
+    lines = distinct_lines(said)
     agreed = [known[line[1:]] for line in lines if line[:1] == AGREED and line[1:] in known]
     named = [line for line in lines if line[:1] != AGREED]
     if agreed:
@@ -58,14 +58,14 @@ def binding_versions(versions: Sequence[V], said: str | None) -> tuple[V, ...]:
     return tuple(versions)
 
 
-def split_lines(said: str | None) -> list[str]:
+def distinct_lines(said: str | None) -> list[str]:
     """Splits what was said at several times, oldest first; empty where nothing was."""
     return [] if said is None else list(dict.fromkeys(said.split("\n")))
 
 
 def has_foreign_version(versions: Iterable[PolicyVersion], said: str | None) -> bool:
     """Tells whether somebody named a version that the brand does not have, and the person has agreed to none of its."""
-    names, lines = {version.version for version in versions}, split_lines(said)
+    names, lines = {version.version for version in versions}, distinct_lines(said)
     if any(line[:1] == AGREED and line[1:] in names for line in lines):
         return False
     return any(line[:1] != AGREED and line != NOBODYS and line not in names for line in lines)
@@ -73,11 +73,11 @@ def has_foreign_version(versions: Iterable[PolicyVersion], said: str | None) -> 
 
 def describe_versions(said: str | None) -> str | None:
     """Says it for a person to read; None where nothing was said."""
-    named = [_describe_version_line(line) for line in split_lines(said) if line != NOBODYS]
+    named = [_describe_agreed_or_named_version(line) for line in distinct_lines(said) if line != NOBODYS]
     return ", ".join(named) or None
 
 
-def _describe_version_line(line: str) -> str:
+def _describe_agreed_or_named_version(line: str) -> str:
     return f"{line[1:]} (agreed to)" if line[:1] == AGREED else line
 
 

@@ -35,7 +35,7 @@ def refusal_of_processor_use(policy: Policy, handover: ProcessorUse) -> tuple[st
     """Returns (reason, rule) if a hand-over may not begin, else None."""
     if not handover.outside:
         return None
-    if reason := refusal_of_unknown_processor(policy, handover):
+    if reason := refusal_of_use_outside_registry(policy, handover):
         return reason, "processor-known"
     if reason := refusal_of_retaining_processor(policy, handover):
         return reason, "no-retention"
@@ -43,7 +43,7 @@ def refusal_of_processor_use(policy: Policy, handover: ProcessorUse) -> tuple[st
 
 
 @rule("processor-known", "interpals-23, peerstream-05; GDPR Art. 28, 44")
-def refusal_of_unknown_processor(policy: Policy, handover: ProcessorUse) -> str | None:
+def refusal_of_use_outside_registry(policy: Policy, handover: ProcessorUse) -> str | None:
     """Data go to a processor of the policy's dated registry, in its country, for a purpose that it serves."""
     if not policy.processors:
         return None

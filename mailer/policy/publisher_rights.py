@@ -52,7 +52,7 @@ Wish = PublishAttempt | AccountActionAttempt | ReadDataAttempt
 
 
 @dataclass(frozen=True, slots=True)
-class PublisherRights:
+class RightsOfOnePublisher:
     """The rights granted: each of the categories, actions and reads at each of the brands. By default nothing."""
 
     brands: frozenset[str] = frozenset()
@@ -61,7 +61,7 @@ class PublisherRights:
     reads: frozenset[str] = frozenset()
 
 
-NOTHING = PublisherRights()
+NOTHING = RightsOfOnePublisher()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Publisher:
     """Somebody who is known here, and what they may."""
 
     identity: Identity
-    rights: PublisherRights = NOTHING
+    rights: RightsOfOnePublisher = NOTHING
 
 
 PIPELINE = Publisher(ITSELF)
@@ -92,12 +92,12 @@ def has_right(publisher: Publisher | None, wish: Wish) -> bool:
             return brand in rights.brands and what in rights.reads
 
 
-def needs_second_person(identity: Identity, category: str) -> bool:
+def is_release_needed_for_rights_mail(identity: Identity, category: str) -> bool:
     """Tells whether mail waits for a release since it is mailer's own to say, and somebody else says it."""
     return category == OWN_CATEGORY and identity != ITSELF
 
 
-def refusal_of_publisher(identity: Identity, publisher: Publisher | None, wish: Wish) -> str | None:
+def refusal_of_publisher_without_right(identity: Identity, publisher: Publisher | None, wish: Wish) -> str | None:
     """Why somebody may not do something, and the command that lets them; None: they may."""
     if has_right(publisher, wish):
         return None

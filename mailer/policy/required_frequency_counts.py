@@ -37,10 +37,10 @@ def is_category_counted(policy: Policy, category: Category) -> bool:
 
 def is_category_counted_for_somebody(policy: Policy, category: Category) -> bool:
     """Tells whether a cap or an alarm counts mails of a category for at least some people."""
-    return any(is_category_counted(policy, meant) for meant in _categories_per_recipient(category))
+    return any(is_category_counted(policy, meant) for meant in _category_and_unpaid_variant(category))
 
 
-def required_frequency_counts(policies: Iterable[Policy]) -> tuple[RequiredFrequencyCount, ...]:
+def frequency_counts_needed_by_policies(policies: Iterable[Policy]) -> tuple[RequiredFrequencyCount, ...]:
     """Returns all counts that the policies need."""
     return tuple(
         rate
@@ -51,7 +51,7 @@ def required_frequency_counts(policies: Iterable[Policy]) -> tuple[RequiredFrequ
 
 
 def _required_counts_of_category(policy: Policy, category: Category) -> Iterator[RequiredFrequencyCount]:
-    meant = _categories_per_recipient(category)
+    meant = _category_and_unpaid_variant(category)
     for one in meant:
         terms = policy.terms.get(one.name)
         limit = (terms.cap or terms.alarm) if terms else None
@@ -65,6 +65,6 @@ def _required_counts_of_category(policy: Policy, category: Category) -> Iterator
                 )
 
 
-def _categories_per_recipient(category: Category) -> tuple[Category, ...]:
+def _category_and_unpaid_variant(category: Category) -> tuple[Category, ...]:
     """Returns the categories that a mail can have for different people (see the rule `service-scope`)."""
     return (category, CATEGORIES[category.without_product]) if category.without_product else (category,)

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from mailer.policy import rules
 from mailer.policy.category import Category
-from mailer.policy.deciding import explain_decision
+from mailer.policy.deciding import answers_of_all_rules
 from mailer.policy.decision_types import Decision, DecisionFacts, Divert, Hold, Send, Suppress
 from mailer.policy.expected_mail import missing_fields_for_promotions
 from mailer.policy.policy_file import Policy
@@ -47,7 +47,7 @@ def explain_rules_of_decision(facts: DecisionFacts) -> Iterator[RuleExplanation]
     """Yields an explanation of each rule: first `service-scope`, then the rules of `decide`, last `service-rate`."""
     scoped = category_if_product_unpaid(facts.mailing, facts.standing, facts.switches)
     yield _explain_rule("service-scope", facts, f"to this person it is {scoped.name} mail" if scoped else SILENT)
-    for answer in explain_decision(facts):
+    for answer in answers_of_all_rules(facts):
         said = _decision_in_words(answer.verdict) if answer.asked else NOT_ASKED
         yield _explain_rule(answer.rule, facts, said, decides=answer.decides)
     yield _explain_rule("service-rate", facts, "alarm" if rules.is_service_rate_exceeded(facts) else SILENT)
@@ -59,7 +59,11 @@ def explain_switches_of_person(policy: Policy, standing: Standing) -> Iterator[t
         yield (
             name,
             value,
-            next(place for place, said in _switch_places(policy, standing) if getattr(said, name) == value),
+            next(
+                place
+                for place, said in _switches_of_versions_and_floors(policy, standing)
+                if getattr(said, name) == value
+            ),
         )
 
 
@@ -115,7 +119,9 @@ def _brief_value(value: Any, category: Category) -> str:
             return str(value)
 
 
-def _switch_places(policy: Policy, standing: Standing) -> Iterator[tuple[str, Switches | SwitchFloor]]:
+def _switches_of_versions_and_floors(
+    policy: Policy, standing: Standing
+) -> Iterator[tuple[str, Switches | SwitchFloor]]:
     yield f"policy {policy.version}, in force", policy.switches
     for then in policy.binding_versions(standing.collected_under):
         yield f"policy {then.version}, under which the address was collected", then.switches

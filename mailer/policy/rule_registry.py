@@ -2,7 +2,8 @@
 
 A rule is one small function, in the package that can keep the promise. `decide` asks some of them; the renderer, the
 actions, the pages and the ledger ask others. `@rule` registers it, and costs nothing at a call. A mutation run shows
-that every rule is needed: after `remove_rule`, a rule that is defined later does nothing, and a proof must fail.
+that every rule is needed: after `disable_rule_before_import`, a rule that is defined later does nothing, and a proof
+must fail.
 """
 
 from collections.abc import Callable
@@ -39,7 +40,7 @@ RULES: dict[str, Rule] = {}
 _removed: set[str] = set()
 
 
-def remove_rule(name: str) -> None:
+def disable_rule_before_import(name: str) -> None:
     """Removes a rule for a mutation run. It must be called before the rule's module is imported."""
     _removed.add(name)
 
@@ -62,12 +63,12 @@ def rule(name: str, source: str, *, idle: Any = None, sees: tuple[str, ...] = ()
             raise ValueError(f"the rule {name} has no docstring; say what it demands")
         home = f"{function.__module__}:{function.__qualname__}"
         RULES[name] = Rule(name, source, function.__doc__.splitlines()[0], home, sees)
-        return _rule_without_body(function, idle) if name in _removed else function
+        return _function_returning_idle_value(function, idle) if name in _removed else function
 
     return register
 
 
-def _rule_without_body(function: _F, idle: Any) -> _F:
+def _function_returning_idle_value(function: _F, idle: Any) -> _F:
     """Returns a function that only returns the idle value, in place of the rule."""
 
     @wraps(function)

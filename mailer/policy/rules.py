@@ -121,7 +121,7 @@ def suppress_if_account_closed(facts: DecisionFacts) -> Verdict:
 
 
 @rule("objection", "peerstream-06; GDPR Art. 21(3)", sees=("standing.objected",))
-def suppress_after_objection(facts: DecisionFacts) -> Verdict:
+def suppress_optional_after_objection(facts: DecisionFacts) -> Verdict:
     """An objection to marketing holds for all brands of the controller, and for all optional mail."""
     if facts.standing.objected and facts.category.is_optional:
         return _build_suppress_verdict("objected", "objection", facts)
@@ -158,7 +158,7 @@ def suppress_refused_purpose(facts: DecisionFacts) -> Verdict:
 def suppress_for_unregistered_partner(facts: DecisionFacts) -> Verdict:
     """No mail for a third party that is not a registered partner."""
     partner = facts.mailing.partner
-    if partner is None or facts.policy.find_partner(partner, facts.now.date()) is not None:
+    if partner is None or facts.policy.find_partner_on_day(partner, facts.now.date()) is not None:
         return None
     return _build_suppress_verdict("unrelated_third_party", "strangers", facts)
 
@@ -184,7 +184,7 @@ def suppress_unrequested_partner_mail(facts: DecisionFacts) -> Verdict:
 
 
 @rule("inviter", "interpals-10, paltalk02-06, paltalk02-07", sees=("mailing.inviter", "mailing.inviter_paused"))
-def suppress_without_active_inviter(facts: DecisionFacts) -> Verdict:
+def suppress_if_no_or_paused_inviter(facts: DecisionFacts) -> Verdict:
     """An invitation has an inviter whose invitations have not been stopped."""
     if not facts.category.invites:
         return None
@@ -194,7 +194,7 @@ def suppress_without_active_inviter(facts: DecisionFacts) -> Verdict:
 
 
 @rule("one-invitation", "interpals-10", sees=("standing.invited_by", "standing.source", "standing.consents"))
-def suppress_after_one_invitation(facts: DecisionFacts) -> Verdict:
+def suppress_reuse_of_invited_address(facts: DecisionFacts) -> Verdict:
     """An invitee's address is used once, and never for anything else that is optional, unless its owner asks for it."""
     standing = facts.standing
     if facts.category.invites:
@@ -222,7 +222,7 @@ def suppress_if_erased_before(facts: DecisionFacts) -> Verdict:
     "PROMISES: unknown means no promotion; interpals-01, interpals-13",
     sees=("standing.source", "standing.collected_under", "standing.consents"),
 )
-def suppress_without_known_basis(facts: DecisionFacts) -> Verdict:
+def suppress_marketing_to_unknown_origin(facts: DecisionFacts) -> Verdict:
     """No marketing where nobody knows how, or under which policy, an address came, but a newsletter asked for."""
     standing = facts.standing
     if not facts.category.markets or (standing.source and facts.policy.knows_versions(standing.collected_under)):
@@ -254,7 +254,7 @@ def suppress_marketing_without_opt_in(facts: DecisionFacts) -> Verdict:
 
 
 @rule("topic-consent", "paltalk06-01", sees=("mailing.topic", "standing.consents"))
-def suppress_topic_without_consent(facts: DecisionFacts) -> Verdict:
+def suppress_if_only_other_topics_consented(facts: DecisionFacts) -> Verdict:
     """A person who consented to some topics of a category gets only those."""
     if facts.category.mandatory or facts.category.partners or not facts.standing.consents or _has_valid_consent(facts):
         return None
@@ -278,7 +278,9 @@ def suppress_without_confirmed_subscription(facts: DecisionFacts) -> Verdict:
 def suppress_new_purpose_without_consent(facts: DecisionFacts) -> Verdict:
     """A purpose newer than the policy under which an address was collected waits for a consent to it or that policy."""
     purpose = facts.mailing.purpose
-    if facts.category.mandatory or purpose in facts.policy.purposes_of_binding_versions(facts.standing.collected_under):
+    if facts.category.mandatory or purpose in facts.policy.purposes_common_to_binding_versions(
+        facts.standing.collected_under
+    ):
         return None
     flaw = _consent_flaw(facts, purpose_scope(purpose), "needs_fresh_consent")
     return _build_suppress_verdict(flaw, "fresh-consent", facts) if flaw else None
@@ -300,13 +302,13 @@ def divert_to_wished_channel(facts: DecisionFacts) -> Verdict:
 
 
 @rule("no-address", "invariant 1; interpals-18")
-def divert_or_suppress_without_address(facts: DecisionFacts) -> Verdict:
+def divert_breach_or_suppress_if_no_address(facts: DecisionFacts) -> Verdict:
     """A person without an address cannot be mailed; a breach notice is written to them."""
     return _divert_to_writing_or_suppress("no_address", "no-address", facts) if facts.standing.address is None else None
 
 
 @rule("dead-address", "invariant 3; interpals-18", sees=("standing.address_dead", "standing.dead_in"))
-def divert_or_suppress_dead_address(facts: DecisionFacts) -> Verdict:
+def divert_breach_or_suppress_dead_address(facts: DecisionFacts) -> Verdict:
     """An address known dead gets nothing; a breach notice is written to its owner. One scope's is dead in that one."""
     if facts.standing.address_dead:
         return _divert_to_writing_or_suppress("address_dead", "dead-address", facts)
@@ -328,7 +330,7 @@ def _mail_scopes(facts: DecisionFacts) -> set[str]:
 
 
 @rule("electronic-consent", "interpals-18", sees=("standing.electronic_refused",))
-def divert_breach_notice_to_writing(facts: DecisionFacts) -> Verdict:
+def divert_breach_if_electronic_refused(facts: DecisionFacts) -> Verdict:
     """A person who withdrew the consent to electronic notices gets breach notices in writing."""
     if not facts.standing.electronic_refused or not facts.category.written_fallback:
         return None

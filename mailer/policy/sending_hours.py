@@ -12,7 +12,7 @@ from mailer.policy.countries import country_of_locale, newest_country
 from mailer.policy.decision_types import DecisionFacts, Hold
 from mailer.policy.rule_registry import rule
 from mailer.policy.rules import Verdict
-from mailer.policy.time_zones import ZONES
+from mailer.policy.time_zones_by_country import ZONES
 
 _SEARCHED = timedelta(days=3)
 """The search for a moment that suits all zones of a country looks this far ahead."""

@@ -85,7 +85,7 @@ _TEXTS: Final[tuple[tuple[OutcomeKind, re.Pattern[str]], ...]] = tuple(
 _LONGEST: Final = 2000
 
 
-def clean_reply(text: str) -> str:
+def storable_reply_text(text: str) -> str:
     """Returns a reply's text for storage: valid Unicode, no control character but line ends, at most 2,000 long."""
     text = text[:_LONGEST]
     if text.isprintable():
@@ -96,7 +96,7 @@ def clean_reply(text: str) -> str:
 
 def scrub_reply(text: str) -> str:
     """Returns a reply's text for a log: on one line, without addresses and links."""
-    return " ".join(_NOISE.sub("…", clean_reply(text)).split())
+    return " ".join(_NOISE.sub("…", storable_reply_text(text)).split())
 
 
 def classify_reply(stage: SmtpStage, code: int, text: str) -> Outcome:
@@ -107,7 +107,7 @@ def classify_reply(stage: SmtpStage, code: int, text: str) -> Outcome:
         code: the three digits (RFC 5321 4.2.1).
         text: all lines without their codes, joined by line ends, the enhanced status still in them.
     """
-    text = clean_reply(text)
+    text = storable_reply_text(text)
     if code // 100 == 2:
         found = _STATUS_OF_SUCCESS.match(text)
         return Outcome(OutcomeKind.ACCEPTED, code, found[1] if found else None, text)

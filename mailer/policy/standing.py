@@ -58,7 +58,7 @@ def version_scope(version: str) -> str:
     return f"{VERSION}{version}"
 
 
-def is_about_mail(scope: str) -> bool:
+def is_neither_tracking_nor_version_scope(scope: str) -> bool:
     """Tells whether a scope is about mail. Withdrawing a consent to such a scope opts out of that mail."""
     return scope != TRACKING and not scope.startswith(VERSION)
 
@@ -143,7 +143,7 @@ class Standing:
             product is None or product in has or (EVERY_PRODUCT in has and ended_product_entry(product) not in has)
         )
 
-    def pays_for_all(self) -> bool:
+    def pays_for_every_product(self) -> bool:
         """Tells whether the account pays for every product, without any exception."""
         return EVERY_PRODUCT in self.products and all(name[0] != _ENDED for name in self.products)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from mailer.policy.policy_file_errors import build_fault_error
+from mailer.policy.policy_file_errors import build_pydantic_error_for_fault
 from mailer.policy.policy_key_types import Country, Day, Https, Name, Section, Slug, Text
 from mailer.policy.text_folding import fold_text, join_spread_letters, remove_separators
 from mailer.policy.text_formats import DOMAIN
@@ -26,7 +26,7 @@ class DatedTerms(Section):
     @model_validator(mode="after")
     def _check_order(self) -> Self:
         if self.until is not None and self.until < self.since:
-            raise build_fault_error("ends_early", ("until",))
+            raise build_pydantic_error_for_fault("ends_early", ("until",))
         return self
 
 

@@ -12,7 +12,7 @@ _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"
 _QUOTES = re.compile('"""|' + "'''")
 
 
-def line_of(text: str, path: Path) -> int:
+def line_of_key_or_section(text: str, path: Path) -> int:
     """Returns the number of a key's line, counted from 1.
 
     If the key is missing, or does not begin a line, it returns the line of the section around it.

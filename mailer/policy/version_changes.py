@@ -50,7 +50,7 @@ class VersionChange:
     notice: GivenVersionNotice | None
 
     @property
-    def notice_fault(self) -> str | None:
+    def missing_notice_fault(self) -> str | None:
         """The fault that the version has no notice, with the remedy; None if it has one."""
         if self.notice is not None:
             return None

@@ -48,7 +48,7 @@ class HeaderName:
     ROUTING_KEY = "mailer-routing-key"
     """The routing key with which a dead letter was published first."""
     KIND = "mailer-kind"
-    """The kind of a dead letter, a value of `DeadLetterKind`."""
+    """The kind of a dead letter, a value of `DeadLetterCauseKind`."""
     SIZE = "mailer-size"
     """The number of octets of a body that was too large; the message comes without it. Only the broker sets it."""
     PUBLISHER = "mailer-publisher"

@@ -96,7 +96,9 @@ class ConsentStore(Protocol):
         """
         ...
 
-    async def import_consents(self, brand: str, consents: Sequence[tuple[str, Consent]]) -> set[str]:
+    async def import_consents_returning_unknown_refs(
+        self, brand: str, consents: Sequence[tuple[str, Consent]]
+    ) -> set[str]:
         """Stores the consents of a file, given with refs. A consent has no effect against an opt-out or a refusal.
 
         A withdrawal also opts out of its scope. Returns the refs that the brand does not have.

@@ -9,7 +9,7 @@ OLDEST = 16
 
 
 @dataclass(frozen=True, slots=True)
-class DatabaseCondition:
+class DatabaseVersionsAndSettings:
     """Versions and settings of the database, as it reports them.
 
     Attributes:

@@ -11,7 +11,7 @@ DAYS_KEPT = 90
 """Days for which a dead letter is stored: time to repair the fault, and personal data do not stay for ever."""
 
 
-class DeadLetterKind(StrEnum):
+class DeadLetterCauseKind(StrEnum):
     """The kind of a dead letter, in one word; its reason says more."""
 
     REFUSED = "refused"
@@ -48,7 +48,7 @@ class DeadLetter:
     publisher: str
     message: BrokerMessage
     replayed_at: datetime | None
-    kind: DeadLetterKind = DeadLetterKind.REFUSED
+    kind: DeadLetterCauseKind = DeadLetterCauseKind.REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class DeadLetterFilter:
     last: int = 2**63 - 1
     since: datetime | None = None
     until: datetime | None = None
-    kind: DeadLetterKind | None = None
+    kind: DeadLetterCauseKind | None = None
     reason: str | None = None
     key: str | None = None
     replayed: bool = False
@@ -82,7 +82,13 @@ class DeadLetters(Protocol):
     """Stores dead letters."""
 
     async def add_dead_letter(
-        self, message: BrokerMessage, exchange: str, routing_key: str, reason: str, publisher: str, kind: DeadLetterKind
+        self,
+        message: BrokerMessage,
+        exchange: str,
+        routing_key: str,
+        reason: str,
+        publisher: str,
+        kind: DeadLetterCauseKind,
     ) -> None:
         """Stores a dead letter, with the exchange and the routing key to which it was published first."""
         ...

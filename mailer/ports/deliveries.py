@@ -106,7 +106,7 @@ class Claim:
         return [row for row in self.rows if row.mailing_id == mailing_id]
 
 
-class RecipientCarryingSharedText(NamedTuple):
+class SharedAddressTextCarrier(NamedTuple):
     """The recipient whose delivery carries a text to an address that several share.
 
     Attributes:
@@ -121,7 +121,7 @@ class RecipientCarryingSharedText(NamedTuple):
     reason: str
 
 
-class SharedTextIntent(NamedTuple):
+class SharedAddressTextIntent(NamedTuple):
     """An intent to carry a text to an address that several share.
 
     Attributes:
@@ -160,7 +160,7 @@ class DeliveryMove(NamedTuple):
     sent_as: str | None = None
     counts_as: str | None = None
     invites: bool = False
-    carries: SharedTextIntent | None = None
+    carries: SharedAddressTextIntent | None = None
     copy_of: int | None = None
 
     @property
@@ -216,11 +216,11 @@ class DeliveryStore(Protocol):
 
     async def find_last_carriers_of_shared_texts(
         self, texts: Mapping[tuple[UUID, int], tuple[bytes, bytes]]
-    ) -> dict[tuple[UUID, int], RecipientCarryingSharedText]:
+    ) -> dict[tuple[UUID, int], SharedAddressTextCarrier]:
         """Finds the last delivery that sent a text to a shared address. A text that was never sent has no entry.
 
         Args:
-            texts: by delivery, the hash of the address and the digest of the text, as in `SharedTextIntent`.
+            texts: by delivery, the hash of the address and the digest of the text, as in `SharedAddressTextIntent`.
         """
         ...
 
@@ -228,11 +228,13 @@ class DeliveryStore(Protocol):
         """Returns the given deliveries that the claim still holds, with each person's standing as of now."""
         ...
 
-    async def read_deliveries_of_mailing(self, mailing_id: UUID, recipients: Sequence[int]) -> list[DeliveryRow]:
+    async def read_mailing_deliveries_of_recipients(
+        self, mailing_id: UUID, recipients: Sequence[int]
+    ) -> list[DeliveryRow]:
         """Returns deliveries of a mailing, in any state."""
         ...
 
-    async def list_queued_deliveries(self, mailing_id: UUID, after: int, limit: int) -> list[DeliveryRow]:
+    async def list_queued_deliveries_of_mailing(self, mailing_id: UUID, after: int, limit: int) -> list[DeliveryRow]:
         """Returns queued deliveries of a mailing, in the order of recipient ids, after recipient `after`."""
         ...
 

@@ -137,7 +137,7 @@ class DatabaseHaltState:
         return any(halt.scope is HaltScope.EVERYTHING and halt.key != OPERATOR for halt in self.halts)
 
     @property
-    def last_seen_seal_marker(self) -> LastSeenSealMarker:
+    def seal_marker_to_store(self) -> LastSeenSealMarker:
         """The marker to store outside of the database after this answer."""
         return LastSeenSealMarker(self.lineage, self.seal, self.digests.get(self.seal, ""))
 
@@ -203,7 +203,7 @@ class DatabaseNotesStore(Protocol):
         """Returns the last commits of the machine's processes: of this one, of running ones, and of ended ones."""
         ...
 
-    def plan_to_delete_ended_traces(self, ended: Collection[UUID]) -> None:
+    def schedule_deletion_of_ended_traces(self, ended: Collection[UUID]) -> None:
         """Deletes traces of ended processes once this process notes more. The database has all their commits."""
         ...
 

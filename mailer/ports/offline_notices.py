@@ -118,7 +118,7 @@ class OfflineNoticeStore(Protocol):
         """Returns the notices that pass the filter, oldest first, at most `limit`."""
         ...
 
-    async def get_notices(self, ids: Sequence[int]) -> Sequence[OfflineNotice]:
+    async def get_notices_by_id(self, ids: Sequence[int]) -> Sequence[OfflineNotice]:
         """Returns the notices with these ids; missing ones are left out."""
         ...
 

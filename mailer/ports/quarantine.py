@@ -112,7 +112,7 @@ class RefusalStore(Protocol):
         """Adds replies to a processor's counters, and reads them. Key None: all replies; a name: those of a domain."""
         ...
 
-    async def store_hard_refusals(
+    async def store_believed_and_doubted_refusals(
         self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
     ) -> None:
         """Stores believed and doubted refusals. Idempotent."""
@@ -146,7 +146,7 @@ class QuarantineStore(Protocol):
         """Returns waiting refusals of a selection, oldest first, at most `limit`."""
         ...
 
-    async def suppress_unchanged_refused_addresses(self, cases: Sequence[QuarantinedRefusal], by: str) -> None:
+    async def suppress_refused_if_owner_unchanged(self, cases: Sequence[QuarantinedRefusal], by: str) -> None:
         """Marks the addresses of refusals dead, if they still belong to the same people. Idempotent."""
         ...
 

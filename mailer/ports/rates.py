@@ -36,7 +36,7 @@ class SendRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class AdmissionPerMessage:
+class RateAdmissionResult:
     """The answer to a request to send messages.
 
     Attributes:

@@ -83,7 +83,7 @@ class LegalDisclosure:
 
 
 @dataclass(frozen=True, slots=True)
-class PurgeDuty:
+class MailingPurgeDuty:
     """An outside processor that may keep nothing of a finished mailing, and its confirmation."""
 
     mailing_id: UUID
@@ -97,7 +97,7 @@ class PurgeDuty:
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessorHoldingData:
+class ProcessorHandedDataOfBrand:
     """A processor that was handed data of a brand's recipients, with the number, first and last time of hand-overs."""
 
     brand: str
@@ -110,7 +110,7 @@ class ProcessorHoldingData:
 
 
 @dataclass(frozen=True, slots=True)
-class AccountsReachedByMailing:
+class ReachedAndUnreachedAccounts:
     """The accounts of a brand that a mailing has reached, and those that it has not.
 
     Attributes:
@@ -205,15 +205,15 @@ class RightsStore(Protocol):
 class ProcessorDuties(Protocol):
     """The processors that were handed data, and their duties to erase and purge."""
 
-    async def list_processors_handed_data(self) -> list[ProcessorHoldingData]:
+    async def list_all_processors_handed_data(self) -> list[ProcessorHandedDataOfBrand]:
         """Returns all processors that were handed data. It reads the whole ledger."""
         ...
 
-    async def list_erasure_duties(self) -> list[ErasureDuty]:
+    async def list_all_erasure_duties(self) -> list[ErasureDuty]:
         """Returns the processors that had data of erased people, with their confirmations."""
         ...
 
-    async def list_purge_duties(self) -> list[PurgeDuty]:
+    async def list_all_mailing_purge_duties(self) -> list[MailingPurgeDuty]:
         """Returns the processors that may keep nothing of a mailing, with their confirmations."""
         ...
 
@@ -221,6 +221,6 @@ class ProcessorDuties(Protocol):
         """Records that a processor has erased a person's data. Returns False if it has no such duty."""
         ...
 
-    async def confirm_purge_by_processor(self, mailing_id: UUID, processor: str, person: str) -> bool:
+    async def confirm_mailing_purge_by_processor(self, mailing_id: UUID, processor: str, person: str) -> bool:
         """Records that a processor has kept nothing of a mailing. Returns False if it has no such duty."""
         ...

@@ -106,14 +106,14 @@ class TimekeeperStore(Protocol):
         """Stores that batches were published now, except halted ones: they are published when their halt ends."""
         ...
 
-    async def orphaned_deliveries(self, limit: int) -> list[OrphanedDelivery]:
+    async def orphaned_and_in_doubt_deliveries(self, limit: int) -> list[OrphanedDelivery]:
         """Returns deliveries whose owner's lease has run out after their intent, and deliveries in doubt.
 
         Deliveries in doubt of a category that this version does not know are left to newer versions.
         """
         ...
 
-    async def end_expired_claims(self, limit: int) -> int:
+    async def end_expired_claims_without_intents(self, limit: int) -> int:
         """Ends claims whose lease has run out and that hold no intent any more. Returns their number."""
         ...
 
@@ -164,7 +164,7 @@ class TimekeeperStore(Protocol):
         """Deletes dead letters that are older than so many days, also those that nobody has judged."""
         ...
 
-    async def finish_answered_erasures_and_stubs(self, limit: int) -> int:
+    async def delete_remaining_data_after_erasures(self, limit: int) -> int:
         """Deletes the remaining data of erased people who got their answer, and ends stubs whose time has expired."""
         ...
 

@@ -37,9 +37,9 @@ def build_account_stores_opener(
     """
 
     def desk(event: AccountEvent | None, actor: str | None = None) -> AccountStores:
-        named = writers if actor is None else writers.copy_with_actor(actor)
+        named = writers if actor is None else writers.writers_with_actor(actor)
         noting = (
-            named.copy_for_account_event(
+            named.writers_for_account_event(
                 event.brand,
                 event.id,
                 hasher.hash_replacing_event_id(event.brand, event.id) or event.id,

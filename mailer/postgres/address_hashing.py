@@ -13,8 +13,8 @@ from mailer.keyed_hash import KeyedHash
 from mailer.rendering.mailbox_spellings import (
     canonical_mailbox,
     legacy_mailbox,
-    mailboxes_alike_in_capitals,
     mailboxes_perhaps_of_same_owner,
+    other_forms_alike_in_capitals,
 )
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
@@ -64,7 +64,7 @@ class AddressHasher:
 
     def similar_address_hashes(self, address: str) -> list[bytes]:
         """Returns the hashes of mailboxes that people could mistake for this one. An opt-out holds for all of them."""
-        return [self._mac(form.encode()) for form in sorted(mailboxes_alike_in_capitals(address))]
+        return [self._mac(form.encode()) for form in sorted(other_forms_alike_in_capitals(address))]
 
     def other_mailbox_hashes_of_owner(self, address: str) -> list[bytes]:
         """Returns the hashes of the owner's other mailboxes. How the address was collected holds for them, too."""

@@ -8,7 +8,12 @@ import asyncpg
 
 from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.writers import LedgerWriters
-from mailer.policy.standing import EVERYTHING_OPTIONAL, is_about_mail, partner_scope, purpose_scope
+from mailer.policy.standing import (
+    EVERYTHING_OPTIONAL,
+    is_neither_tracking_nor_version_scope,
+    partner_scope,
+    purpose_scope,
+)
 from mailer.ports.consents import Consent, ConsentResult, OptOutsToLift, StoredConsent
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.standings import ledger_rule_of_source
@@ -65,7 +70,9 @@ class PostgresConsents:
             consents, remain = await _read_consents_and_opt_outs(connection, recipient_id)
         return ConsentResult(ref, lifted, remain, consent.scope in consents)
 
-    async def import_consents(self, brand: str, consents: Sequence[tuple[str, Consent]]) -> set[str]:
+    async def import_consents_returning_unknown_refs(
+        self, brand: str, consents: Sequence[tuple[str, Consent]]
+    ) -> set[str]:
         """See the port."""
         if not consents:
             return set()
@@ -76,7 +83,11 @@ class PostgresConsents:
             if known:
                 entries += await record_consents(connection, brand, known, imported=True)
                 await void_requests_by_withdrawal(connection, known)
-            gone = [(id_, said.scope) for id_, said in known if not said.given and is_about_mail(said.scope)]
+            gone = [
+                (id_, said.scope)
+                for id_, said in known
+                if not said.given and is_neither_tracking_nor_version_scope(said.scope)
+            ]
             if gone:
                 await store_opt_outs_of_address_sharers(connection, self._hasher, gone, "import")
             entries += [standing_change_entry(brand, id_, "opt_out", scope, "import") for id_, scope in gone]
@@ -160,7 +171,7 @@ async def _scopes_left_by_withdrawal(
 
     These are its own scope, and the category if its last wanted topic was withdrawn. Empty if it is not about mail.
     """
-    if not is_about_mail(said.scope):
+    if not is_neither_tracking_nor_version_scope(said.scope):
         return []
     category, _, topic = said.scope.partition("/")
     if not topic or said.scope not in had or said.scope.startswith(_NO_CATEGORY):

@@ -3,17 +3,19 @@
 import asyncpg
 
 from mailer.database.statements import Connection, load_statements
-from mailer.ports.database_condition import DatabaseCondition, DatabaseUpkeepState
+from mailer.ports.database_condition import DatabaseUpkeepState, DatabaseVersionsAndSettings
 
 _SQL = load_statements("condition")
 
 
-async def read_database_condition(connection: "Connection | asyncpg.Connection[asyncpg.Record]") -> DatabaseCondition:
+async def read_database_condition(
+    connection: "Connection | asyncpg.Connection[asyncpg.Record]",
+) -> DatabaseVersionsAndSettings:
     """Returns the version, settings and migrations of the database. A process checks them before it works."""
     [row] = await connection.fetch(_SQL["server"])
     server = dict(row)
     applied = await connection.fetch(_SQL["migrations"]) if server.pop("migrated") else None
-    return DatabaseCondition(
+    return DatabaseVersionsAndSettings(
         **server, migrations=None if applied is None else frozenset(row["version"] for row in applied)
     )
 

@@ -10,7 +10,7 @@ from mailer.database.statements import Connection, Pool, load_statements
 from mailer.database.storable_text import storable_text
 from mailer.events import MAX_EVENT_BYTES
 from mailer.ports.broker import BrokerMessage, HeaderName
-from mailer.ports.dead_letters import ALL, DeadLetter, DeadLetterFilter, DeadLetterKind
+from mailer.ports.dead_letters import ALL, DeadLetter, DeadLetterCauseKind, DeadLetterFilter
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.person_keys_in_bodies import person_keys_in_body
 
@@ -27,7 +27,13 @@ class PostgresDeadLetters:
         self._hasher = hasher
 
     async def add_dead_letter(
-        self, message: BrokerMessage, exchange: str, routing_key: str, reason: str, publisher: str, kind: DeadLetterKind
+        self,
+        message: BrokerMessage,
+        exchange: str,
+        routing_key: str,
+        reason: str,
+        publisher: str,
+        kind: DeadLetterCauseKind,
     ) -> None:
         """See the port."""
         # A dead letter may name thousands of people.
@@ -138,5 +144,5 @@ def _dead_letter_from_row(row: asyncpg.Record) -> DeadLetter:
         row["publisher"],
         message,
         row["replayed_at"],
-        DeadLetterKind(row["kind"]),
+        DeadLetterCauseKind(row["kind"]),
     )

@@ -29,7 +29,7 @@ from mailer.ports.deliveries import (
     DeliveryRow,
     DeliveryState,
     LockWaitTimedOut,
-    RecipientCarryingSharedText,
+    SharedAddressTextCarrier,
 )
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.uuids import uuid7
@@ -211,13 +211,13 @@ class PostgresDeliveries:
 
     async def find_last_carriers_of_shared_texts(
         self, texts: Mapping[Key, tuple[bytes, bytes]]
-    ) -> dict[Key, RecipientCarryingSharedText]:
+    ) -> dict[Key, SharedAddressTextCarrier]:
         """See the port."""
         wanted = [(*key, *text) for key, text in texts.items()]
         table = await self._partitions.table_of_mailings(mailing_id for mailing_id, _ in texts)
         rows = await self._pool.fetch(statement_on_partition(_SQL["carriers"], table), *zip(*wanted, strict=True))
         return {
-            (row["mailing_id"], row["recipient_id"]): RecipientCarryingSharedText(
+            (row["mailing_id"], row["recipient_id"]): SharedAddressTextCarrier(
                 row["carrier"], row["n"], DeliveryState(row["state"]), row["due_at"], row["reason"]
             )
             for row in rows
@@ -230,7 +230,9 @@ class PostgresDeliveries:
         rows = await self._pool.fetch(again, *self._rates, claim, mailings, recipients)
         return [_delivery_row_from_record(row) for row in rows]
 
-    async def read_deliveries_of_mailing(self, mailing_id: UUID, recipients: Sequence[int]) -> list[DeliveryRow]:
+    async def read_mailing_deliveries_of_recipients(
+        self, mailing_id: UUID, recipients: Sequence[int]
+    ) -> list[DeliveryRow]:
         """See the port."""
         table = await self._partitions.table_of_mailings([mailing_id])
         return [
@@ -240,7 +242,7 @@ class PostgresDeliveries:
             )
         ]
 
-    async def list_queued_deliveries(self, mailing_id: UUID, after: int, limit: int) -> list[DeliveryRow]:
+    async def list_queued_deliveries_of_mailing(self, mailing_id: UUID, after: int, limit: int) -> list[DeliveryRow]:
         """See the port."""
         table = await self._partitions.table_of_mailings([mailing_id])
         rows = await self._pool.fetch(statement_on_partition(_WAITING, table), *self._rates, mailing_id, after, limit)

@@ -7,12 +7,12 @@ from asyncpg import Record
 from mailer.database.statements import Pool, load_statements
 from mailer.policy.category import Lane
 from mailer.ports.database_errors import StatementTimedOut
-from mailer.ports.dead_letters import DeadLetterKind
+from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.flow_metrics import FIGURES, Values
 from mailer.telemetry import log
 
 _SQL = load_statements("figures")
-_ALL = {"oldest_due": list(Lane), "dead_letters": list(DeadLetterKind)}
+_ALL = {"oldest_due": list(Lane), "dead_letters": list(DeadLetterCauseKind)}
 """The metrics that are also shown if they are 0, with their labels."""
 SECONDS = 5.0
 """The longest time in seconds that one statement may take."""

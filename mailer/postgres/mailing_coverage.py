@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from mailer.database.statements import Pool, load_statements
-from mailer.ports.rights import AccountsReachedByMailing
+from mailer.ports.rights import ReachedAndUnreachedAccounts
 
 _SQL, _REACH = (load_statements("rights")[name] for name in ("coverage", "reach"))
 
 
-async def read_mailing_coverage(pool: Pool, mailing_id: UUID) -> AccountsReachedByMailing:
+async def read_mailing_coverage(pool: Pool, mailing_id: UUID) -> ReachedAndUnreachedAccounts:
     """Returns the counts of all accounts by (state, reason), and the refs of those not reached. Skips erased people."""
     counts: Counter[tuple[str, str]] = Counter()
     unreached = []
@@ -19,7 +19,7 @@ async def read_mailing_coverage(pool: Pool, mailing_id: UUID) -> AccountsReached
             counts[row["state"], row["reason"]] += 1
             if row["state"] != "handed_over":
                 unreached.append((row["ref"], row["state"], row["reason"]))
-    return AccountsReachedByMailing(counts.total(), counts, unreached)
+    return ReachedAndUnreachedAccounts(counts.total(), counts, unreached)
 
 
 async def count_accounts_by_state(pool: Pool, mailing_id: UUID) -> Mapping[tuple[str, str], int]:

@@ -16,7 +16,7 @@ from mailer.event_digests import differing_fields
 from mailer.events import Attachment, Audience, MessageEvent, People, Person, Refs
 from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.policy import publisher_and_staff_identity
-from mailer.policy.advertiser_figures import rounded_figure
+from mailer.policy.advertiser_figures import hidden_or_rounded_figure
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import INVITED
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
@@ -248,7 +248,7 @@ class PostgresMailings:
         values["halted"] = tuple(row["halted"] or ())
         for name in _FETCHES:
             n, finished = int(row[name]), row["finished_at"] is not None
-            values[name] = rounded_figure(n, policy.minimum_cell, finished) if policy else None
+            values[name] = hidden_or_rounded_figure(n, policy.minimum_cell, finished) if policy else None
         return MailingStatus(**values)
 
     async def release_mailing(self, mailing_id: UUID, person: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mailer.database.connections import connect
-from mailer.ports.database_condition import DatabaseCondition
+from mailer.ports.database_condition import DatabaseVersionsAndSettings
 from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseMissing, DatabaseUnavailable
 from mailer.postgres.database_condition import read_database_condition
 
@@ -75,7 +75,7 @@ def apply_migrations(url: str, folder: Path) -> str:
     return done.stdout.strip()
 
 
-def examine_database_condition(url: str) -> DatabaseCondition:
+def examine_database_condition(url: str) -> DatabaseVersionsAndSettings:
     """Returns the condition of a database.
 
     Raises:
@@ -84,7 +84,7 @@ def examine_database_condition(url: str) -> DatabaseCondition:
     return _run_async(_connect_and_read_condition(url))
 
 
-async def _connect_and_read_condition(url: str) -> DatabaseCondition:
+async def _connect_and_read_condition(url: str) -> DatabaseVersionsAndSettings:
     connection = await connect(url)
     try:
         return await read_database_condition(connection)

@@ -75,7 +75,7 @@ class PostgresNotices:
         )
         return [_notice_from_row(row) for row in rows]
 
-    async def get_notices(self, ids: Sequence[int]) -> Sequence[OfflineNotice]:
+    async def get_notices_by_id(self, ids: Sequence[int]) -> Sequence[OfflineNotice]:
         """See the port."""
         return [_notice_from_row(row) for row in await self._pool.fetch(SQL["get"], ids)]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from mailer.ports.open_counts import PixelOrLinkFetch
+from mailer.ports.open_counts import CountedPixelOrLinkFetch
 
 OTHER_LINKS = ""
 """Stands for all links of a mailing with clicks from too few messages to be counted separately."""
@@ -35,7 +35,7 @@ class OpenAndClickTally:
     once: set[Once] = field(default_factory=set)
     persons: set[Personal] = field(default_factory=set)
 
-    def add_fetch(self, trace: PixelOrLinkFetch, link: str | None = None) -> None:
+    def add_fetch(self, trace: CountedPixelOrLinkFetch, link: str | None = None) -> None:
         """Counts one fetch."""
         full = len(self) >= MOST
         if trace.recipient_id is not None:

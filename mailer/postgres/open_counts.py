@@ -18,7 +18,7 @@ import asyncpg
 from mailer.database.statements import Connection, Pool, load_statements, standing_from_row
 from mailer.policy.policy_file import Policy
 from mailer.policy.tracking import is_counted_anonymously
-from mailer.ports.open_counts import MailedRecipient, PixelOrLinkFetch, WrittenOpenAndClickCounts
+from mailer.ports.open_counts import CountedPixelOrLinkFetch, MailedRecipient, WrittenOpenAndClickCounts
 from mailer.postgres.encrypted_counts import TallyEncryption
 from mailer.postgres.open_and_click_tally import Fetch, OpenAndClickTally
 
@@ -69,11 +69,11 @@ class PostgresOpenCounts:
         self._hours: dict[int, OpenAndClickTally] = {}
         self._due: _FinishedHours | None = None
 
-    def count_open(self, trace: PixelOrLinkFetch) -> None:
+    def count_open(self, trace: CountedPixelOrLinkFetch) -> None:
         """See the port."""
         self._tally_of_hour(self._current_hour()).add_fetch(trace)
 
-    def count_click(self, trace: PixelOrLinkFetch, link: str) -> None:
+    def count_click(self, trace: CountedPixelOrLinkFetch, link: str) -> None:
         """See the port."""
         self._tally_of_hour(self._current_hour()).add_fetch(trace, link)
 

@@ -9,7 +9,7 @@ from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.processor_states import ProcessorState
-from mailer.ports.rights import ErasureDuty, ProcessorHoldingData, PurgeDuty
+from mailer.ports.rights import ErasureDuty, MailingPurgeDuty, ProcessorHandedDataOfBrand
 
 _SQL = load_statements("rights")
 _STATES = load_statements("relays")
@@ -22,9 +22,9 @@ class PostgresProcessorDutiesAndStates:
         self._pool = pool
         self._writers = writers
 
-    async def list_processors_handed_data(self) -> list[ProcessorHoldingData]:
+    async def list_all_processors_handed_data(self) -> list[ProcessorHandedDataOfBrand]:
         """See the port."""
-        return [ProcessorHoldingData(**row) for row in await self._pool.fetch(_SQL["holders"])]
+        return [ProcessorHandedDataOfBrand(**row) for row in await self._pool.fetch(_SQL["holders"])]
 
     async def store_states_of_worker(self, worker: str, states: Sequence[ProcessorState]) -> None:
         """See `ports.processor_states`."""
@@ -39,19 +39,19 @@ class PostgresProcessorDutiesAndStates:
         """See `ports.processor_states`."""
         return [ProcessorState(**row) for row in await self._pool.fetch(_STATES["states"])]
 
-    async def list_erasure_duties(self) -> list[ErasureDuty]:
+    async def list_all_erasure_duties(self) -> list[ErasureDuty]:
         """See the port."""
         return [ErasureDuty(**row) for row in await self._pool.fetch(_SQL["keepers"], None)]
 
-    async def list_purge_duties(self) -> list[PurgeDuty]:
+    async def list_all_mailing_purge_duties(self) -> list[MailingPurgeDuty]:
         """See the port."""
-        return [PurgeDuty(**row) for row in await self._pool.fetch(_SQL["purges"])]
+        return [MailingPurgeDuty(**row) for row in await self._pool.fetch(_SQL["purges"])]
 
     async def confirm_erasure_by_processor(self, recipient_id: int, processor: str, person: str) -> bool:
         """See the port."""
         return await self._confirm_duty("erasure", recipient_id, processor, person)
 
-    async def confirm_purge_by_processor(self, mailing_id: UUID, processor: str, person: str) -> bool:
+    async def confirm_mailing_purge_by_processor(self, mailing_id: UUID, processor: str, person: str) -> bool:
         """See the port."""
         return await self._confirm_duty("purge", mailing_id, processor, person)
 

@@ -12,7 +12,7 @@ from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.chain import ChainedEntries
 from mailer.ledger.writers import ChainWriter, LedgerWriters, append_entries
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
-from mailer.policy.publisher_rights import Publisher, PublisherRights
+from mailer.policy.publisher_rights import Publisher, RightsOfOnePublisher
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 
 _SQL = load_statements("publishers")
@@ -84,7 +84,7 @@ class PostgresPublishers:
         row = await self._pool.fetchrow(_SQL["one"], identity.kind, _stored_name(identity))
         return _publisher_record_from_row(row) if row else None
 
-    async def grant_rights_and_create_key(self, identity: Identity, rights: PublisherRights) -> str | None:
+    async def grant_rights_and_create_key(self, identity: Identity, rights: RightsOfOnePublisher) -> str | None:
         """Adds rights to those of a publisher. A revoked or new publisher has only these.
 
         Returns:
@@ -120,7 +120,7 @@ class PostgresPublishers:
         return [PublisherRightsChange(row["at"], row["reason"], row["fields"] or (), row["actor"]) for row in rows]
 
 
-def rights_in_ledger_form(rights: PublisherRights) -> tuple[str, ...]:
+def rights_in_ledger_form(rights: RightsOfOnePublisher) -> tuple[str, ...]:
     """Returns rights in the form of the ledger: `brand:NAME`, `category:NAME`, `action:NAME`, `read:NAME`."""
     named = (
         ("brand", rights.brands),
@@ -147,7 +147,7 @@ def _stored_name(identity: Identity) -> str:
 
 
 def _publisher_from_row(row: asyncpg.Record) -> Publisher:
-    rights = PublisherRights(*(frozenset(row[name]) for name in ("brands", "categories", "actions", "reads")))
+    rights = RightsOfOnePublisher(*(frozenset(row[name]) for name in ("brands", "categories", "actions", "reads")))
     return Publisher(Identity(IdentityKind(row["kind"]), row["name"]), rights)
 
 

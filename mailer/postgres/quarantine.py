@@ -61,7 +61,7 @@ class PostgresQuarantine:
             hour.pop(None, RefusalTally()), usual, {name: tally for name, tally in hour.items() if name is not None}
         )
 
-    async def store_hard_refusals(
+    async def store_believed_and_doubted_refusals(
         self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
     ) -> None:
         """See the port."""
@@ -109,7 +109,7 @@ class PostgresQuarantine:
             for row in rows
         ]
 
-    async def suppress_unchanged_refused_addresses(self, cases: Sequence[QuarantinedRefusal], by: str) -> None:
+    async def suppress_refused_if_owner_unchanged(self, cases: Sequence[QuarantinedRefusal], by: str) -> None:
         """See the port."""
         async with open_suppression_transaction(self._pool, self._writers) as (connection, entries):
             rows = await connection.fetch(_SQL["believe"], [case.id for case in cases])

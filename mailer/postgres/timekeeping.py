@@ -72,12 +72,12 @@ class PostgresTimekeeping:
         """See the port."""
         await self._pool.execute(_SQL["published"], batches)
 
-    async def orphaned_deliveries(self, limit: int) -> list[OrphanedDelivery]:
+    async def orphaned_and_in_doubt_deliveries(self, limit: int) -> list[OrphanedDelivery]:
         """See the port."""
         rows = await self._pool.fetch(_SQL["stale"], limit, [*CATEGORIES])
         return [OrphanedDelivery(**{**row, "state": DeliveryState(row["state"])}) for row in rows]
 
-    async def end_expired_claims(self, limit: int) -> int:
+    async def end_expired_claims_without_intents(self, limit: int) -> int:
         """See the port."""
         async with self._pool.acquire() as connection, connection.transaction():
             claims = {row["claim"] for row in await connection.fetch(_SQL["expired_claims"], limit)}
@@ -141,7 +141,7 @@ class PostgresTimekeeping:
         """See the port."""
         await forget_letters(self._pool, timedelta(days=days), _SENDS_AT_ONCE)
 
-    async def finish_answered_erasures_and_stubs(self, limit: int) -> int:
+    async def delete_remaining_data_after_erasures(self, limit: int) -> int:
         """See the port."""
         return await finish_erasures_after_answer(self._pool, self._writers, limit) + await delete_erased_stubs(
             self._pool, limit

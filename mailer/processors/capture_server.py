@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _HOST: Final = "127.0.0.1"
 
 
-class CaptureUnavailable(Exception):
+class AiosmtpdNotInstalled(Exception):
     """The library aiosmtpd, which the server needs, is not installed."""
 
 
@@ -160,7 +160,7 @@ class CaptureServer:
         """Opens the port and accepts connections.
 
         Raises:
-            CaptureUnavailable: aiosmtpd is not installed.
+            AiosmtpdNotInstalled: aiosmtpd is not installed.
             OSError: the port is already in use.
         """
         server = load_aiosmtpd_server_class()
@@ -204,12 +204,12 @@ def load_aiosmtpd_server_class() -> "type[SMTP]":
     """Imports and returns the SMTP server class of aiosmtpd, which the extra `demo` installs.
 
     Raises:
-        CaptureUnavailable: aiosmtpd is not installed.
+        AiosmtpdNotInstalled: aiosmtpd is not installed.
     """
     try:
         from aiosmtpd.smtp import SMTP
     except ModuleNotFoundError:
-        raise CaptureUnavailable("the capturing SMTP server needs aiosmtpd: pip install 'pactmail[demo]'") from None
+        raise AiosmtpdNotInstalled("the capturing SMTP server needs aiosmtpd: pip install 'pactmail[demo]'") from None
     return SMTP
 
 

@@ -9,7 +9,7 @@ import aiosmtplib
 
 from mailer.policy import session_refusals
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.policy.smtp_replies import clean_reply
+from mailer.policy.smtp_replies import storable_reply_text
 
 FAILURES: Final = (aiosmtplib.SMTPException, OSError)
 """The exceptions that an SMTP command can raise. `TimeoutError` and `ssl.SSLError` are OSErrors."""
@@ -34,7 +34,7 @@ class AuthRefused(aiosmtplib.SMTPException):
 
 
 @dataclass(frozen=True, slots=True)
-class NoConnectionReason:
+class NoConnectionResult:
     """The reason why there is no connection to a relay. It is returned, not raised.
 
     Attributes:
@@ -59,10 +59,10 @@ def error_text(error: Exception) -> str:
             text = str(error) or "no answer in time"
         case _:
             text = str(error) or type(error).__name__
-    return " ".join(clean_reply(text).split())
+    return " ".join(storable_reply_text(text).split())
 
 
-def classify_connection_error(error: Exception, step: ConnectionTrouble) -> ConnectionTrouble:
+def connection_trouble_of_error(error: Exception, step: ConnectionTrouble) -> ConnectionTrouble:
     """Returns the kind of an error in a step of connecting: the step itself, unless the error is more specific."""
     for each in (error, error.__cause__):
         match each:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.processors.connection_errors import NoConnectionReason
+from mailer.processors.connection_errors import NoConnectionResult
 from mailer.processors.connection_slots import ConnectionSlots
 from mailer.processors.connector import Connector
 from mailer.processors.relay_url import RelaySettings
 from mailer.processors.smtp_connection import SmtpConnection
-from mailer.processors.window_queue import WindowQueue
+from mailer.processors.window_message_queue import WindowQueue
 
 FINISHING: Final = 5.0
 """Seconds after the stop signal in which messages of running windows may still begin. The rest is not sent."""
@@ -20,7 +20,7 @@ PARTING: Final = 30.0
 
 A message whose final dot was sent without a reply is then in doubt.
 """
-_BROKEN_OFF: Final = NoConnectionReason(ConnectionTrouble.LOST, "broken off")
+_BROKEN_OFF: Final = NoConnectionResult(ConnectionTrouble.LOST, "broken off")
 
 
 class ConnectionPool:
@@ -47,7 +47,7 @@ class ConnectionPool:
         self._carried = set[WindowQueue]()
         self._busy = set[SmtpConnection]()
 
-    async def send_window_until_trouble(self, share: WindowQueue, urgent: bool) -> NoConnectionReason | None:
+    async def send_window_until_trouble(self, share: WindowQueue, urgent: bool) -> NoConnectionResult | None:
         """Sends the window's messages until its deadline.
 
         Returns:
@@ -72,11 +72,11 @@ class ConnectionPool:
         """Starts the two timers that limit windows after the stop signal: `FINISHING` and `PARTING`."""
         loop = asyncio.get_running_loop()
         self._timers += (
-            loop.call_later(FINISHING, self._end_deadlines_of_all_windows),
+            loop.call_later(FINISHING, self._move_all_deadlines_to_now),
             loop.call_later(PARTING, self._drop_busy_connections),
         )
 
-    def _end_deadlines_of_all_windows(self) -> None:
+    def _move_all_deadlines_to_now(self) -> None:
         self._parted = True
         for share in self._carried:
             share.move_deadline_to_now()
@@ -85,18 +85,18 @@ class ConnectionPool:
         for line in list(self._busy):
             line.drop_connection()
 
-    async def _send_on_free_slots(self, share: WindowQueue, urgent: bool) -> NoConnectionReason | None:
+    async def _send_on_free_slots(self, share: WindowQueue, urgent: bool) -> NoConnectionResult | None:
         """Sends a window on the slot that it has and on each slot that becomes free meanwhile."""
         crew = _PoolSenders(share, urgent, self._send_until_empty_or_trouble, self._places)
-        crew.add_sender()
+        crew.start_sender()
         try:
-            self._places.give_free_slots_to(crew)
+            self._places.start_giving_free_slots_to(crew)
             return await crew.over
         finally:
             self._places.stop_giving_slots_to(crew)
             await crew.cancel_senders()
 
-    def _silent_relay_trouble(self) -> NoConnectionReason | None:
+    def _silent_relay_trouble(self) -> NoConnectionResult | None:
         """Returns a failure if no busy connection began a message in the last `times.connect` seconds, else None.
 
         It is called when every slot is taken.
@@ -105,13 +105,13 @@ class ConnectionPool:
         if silent < self._relay.times.connect:
             return None
         text = f"{self._relay.name}: no connection is free, and none has had an answer for {silent:.0f} seconds"
-        return NoConnectionReason(ConnectionTrouble.TIMED_OUT, text)
+        return NoConnectionResult(ConnectionTrouble.TIMED_OUT, text)
 
-    async def _send_until_empty_or_trouble(self, share: WindowQueue) -> NoConnectionReason | None:
+    async def _send_until_empty_or_trouble(self, share: WindowQueue) -> NoConnectionResult | None:
         """Sends waiting messages, one connection after another. Returns the reason that stopped it early, or None."""
         while share.count_waiting and (left := share.seconds_left) > 0:
-            line = self._take_idle_connection() or await self._dialler.connect(left)
-            if isinstance(line, NoConnectionReason):
+            line = self._take_idle_connection() or await self._dialler.connect_or_return_failure(left)
+            if isinstance(line, NoConnectionResult):
                 return line
             self._busy.add(line)
             try:
@@ -121,7 +121,7 @@ class ConnectionPool:
             if line.is_connection_open and not line.is_spent:
                 self._return_connection_to_pool(line)
             elif line.has_failed_at_once:
-                return NoConnectionReason(
+                return NoConnectionResult(
                     ConnectionTrouble.LOST, "the relay ended a new connection at its first message"
                 )
             else:
@@ -202,23 +202,23 @@ class _PoolSenders:
         self,
         share: WindowQueue,
         urgent: bool,
-        work: Callable[[WindowQueue], Coroutine[Any, Any, NoConnectionReason | None]],
+        work: Callable[[WindowQueue], Coroutine[Any, Any, NoConnectionResult | None]],
         places: ConnectionSlots,
     ) -> None:
-        self.urgent = urgent
-        self.over: asyncio.Future[NoConnectionReason | None] = asyncio.get_running_loop().create_future()
+        self.is_urgent = urgent
+        self.over: asyncio.Future[NoConnectionResult | None] = asyncio.get_running_loop().create_future()
         self._share = share
         self._work = work
         self._places = places
-        self._tasks: set[asyncio.Task[NoConnectionReason | None]] = set()
-        self._trouble: NoConnectionReason | None = None
+        self._tasks: set[asyncio.Task[NoConnectionResult | None]] = set()
+        self._trouble: NoConnectionResult | None = None
 
     @property
     def needs_more_senders(self) -> bool:
         """Tells whether more messages wait than there are tasks, no task failed, and there is time left."""
         return self._trouble is None and self._share.count_waiting > len(self._tasks) and self._share.seconds_left > 0
 
-    def add_sender(self) -> None:
+    def start_sender(self) -> None:
         """Starts one more task. Its slot is given back even if it is cancelled before it begins."""
         task = asyncio.get_running_loop().create_task(self._work(self._share))
         self._tasks.add(task)
@@ -230,12 +230,12 @@ class _PoolSenders:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _handle_sender_end(self, task: asyncio.Task[NoConnectionReason | None]) -> None:
+    def _handle_sender_end(self, task: asyncio.Task[NoConnectionResult | None]) -> None:
         self._tasks.discard(task)
         bug = None if task.cancelled() else task.exception()
         ended = _BROKEN_OFF if bug or task.cancelled() else task.result()
         self._trouble = self._trouble or ended
-        self._places.release_slot(self.urgent)
+        self._places.release_slot(self.is_urgent)
         if self.over.done():
             return
         if bug is not None:

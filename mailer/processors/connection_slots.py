@@ -6,18 +6,18 @@ from contextlib import suppress
 from typing import Protocol
 
 
-class WindowSenders(Protocol):
+class WindowSenderStarter(Protocol):
     """The senders of one window. Each sender uses one slot."""
 
     @property
-    def urgent(self) -> bool:
+    def is_urgent(self) -> bool:
         """Tells whether they may use the slots that are kept for urgent mail."""
 
     @property
     def needs_more_senders(self) -> bool:
         """Tells whether one more sender would have a message to send. After False they are not asked again."""
 
-    def add_sender(self) -> None:
+    def start_sender(self) -> None:
         """Starts one more sender. Its slot is taken already."""
 
 
@@ -37,7 +37,7 @@ class ConnectionSlots:
         self._bulk = bulk
         self._all = bulk + urgent
         self._waiting: dict[bool, deque[asyncio.Future[None]]] = {True: deque(), False: deque()}
-        self._crews: dict[bool, deque[WindowSenders]] = {True: deque(), False: deque()}
+        self._crews: dict[bool, deque[WindowSenderStarter]] = {True: deque(), False: deque()}
 
     async def acquire_slot(self, urgent: bool, patience: float | None) -> bool:
         """Waits for a free slot and takes it. Returns False if none became free within `patience` seconds."""
@@ -45,7 +45,7 @@ class ConnectionSlots:
         try:
             async with asyncio.timeout(patience):
                 while not self._number_of_free_slots(urgent):
-                    await self._wait_for_slot(urgent)
+                    await self._wait_until_slot_may_be_free(urgent)
                 self._adjust_free_slot_counts(-1, urgent)
                 taken = True
         except TimeoutError:
@@ -59,15 +59,15 @@ class ConnectionSlots:
         self._adjust_free_slot_counts(1, urgent)
         self._hand_out_free_slots()
 
-    def give_free_slots_to(self, crew: WindowSenders) -> None:
+    def start_giving_free_slots_to(self, crew: WindowSenderStarter) -> None:
         """Gives free slots to these senders, now and later, as long as they need more."""
-        self._crews[crew.urgent].append(crew)
+        self._crews[crew.is_urgent].append(crew)
         self._hand_out_free_slots()
 
-    def stop_giving_slots_to(self, crew: WindowSenders) -> None:
+    def stop_giving_slots_to(self, crew: WindowSenderStarter) -> None:
         """Gives no more slots to these senders, as their window has ended."""
         with suppress(ValueError):
-            self._crews[crew.urgent].remove(crew)
+            self._crews[crew.is_urgent].remove(crew)
 
     def _number_of_free_slots(self, urgent: bool) -> int:
         return self._all if urgent else min(self._all, self._bulk)
@@ -77,7 +77,7 @@ class ConnectionSlots:
         if not urgent:
             self._bulk += places
 
-    async def _wait_for_slot(self, urgent: bool) -> None:
+    async def _wait_until_slot_may_be_free(self, urgent: bool) -> None:
         """Waits until a slot may be free."""
         waiter = asyncio.get_running_loop().create_future()
         self._waiting[urgent].append(waiter)
@@ -97,7 +97,7 @@ class ConnectionSlots:
                 if crew.needs_more_senders:
                     crews.append(crew)
                     self._adjust_free_slot_counts(-1, urgent)
-                    crew.add_sender()
+                    crew.start_sender()
 
     def _free_slots_beyond_waiters(self, urgent: bool) -> int:
         """Returns how many free slots remain after each waiting window has taken its first slot."""

@@ -9,7 +9,7 @@ from typing import Final, cast
 import aiosmtplib
 
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.processors.connection_errors import FAILURES, NoConnectionReason, classify_connection_error, error_text
+from mailer.processors.connection_errors import FAILURES, NoConnectionResult, connection_trouble_of_error, error_text
 from mailer.processors.ehlo_name import EhloName
 from mailer.processors.envelope_ahead_support import EnvelopeAheadSupport
 from mailer.processors.login import SmtpLogin
@@ -49,7 +49,7 @@ class Connector:
         self._ahead = EnvelopeAheadSupport(relay.name)
         self._ways: tuple[str, ...] = ()
 
-    async def connect(self, patience: float) -> SmtpConnection | NoConnectionReason:
+    async def connect_or_return_failure(self, patience: float) -> SmtpConnection | NoConnectionResult:
         """Connects, encrypts and authenticates. Tries the relay's addresses until one works.
 
         Args:
@@ -64,8 +64,8 @@ class Connector:
             async with asyncio.timeout(min(patience, relay.times.connect)):
                 addresses = await self._addresses.resolve_addresses()
         except (OSError, UnicodeError) as error:
-            return NoConnectionReason(
-                classify_connection_error(error, ConnectionTrouble.DNS),
+            return NoConnectionResult(
+                connection_trouble_of_error(error, ConnectionTrouble.DNS),
                 f"{relay.name}: {relay.host}: {error_text(error)}",
             )
         while True:
@@ -74,12 +74,12 @@ class Connector:
                     reached = await self._addresses.connect_to_first_accepting(addresses, relay.times.connect)
             except (OSError, RuntimeError) as error:  # uvloop raises both
                 where = f"{relay.host} on port {relay.port}"
-                trouble = classify_connection_error(error, ConnectionTrouble.UNREACHABLE)
-                return NoConnectionReason(trouble, f"{relay.name}: no connection to {where}: {error_text(error)}")
+                trouble = connection_trouble_of_error(error, ConnectionTrouble.UNREACHABLE)
+                return NoConnectionResult(trouble, f"{relay.name}: no connection to {where}: {error_text(error)}")
             # With several addresses, each gets only its part of the time.
             greeting = relay.times.greeting if len(addresses) == 1 else relay.times.connect / len(addresses)
             opening = _ConnectionSetup(relay, self._context, self._login, reached, ends - time.monotonic(), greeting)
-            found = await opening.log_in_or_return_failure(await self._name.name_for_address(reached.own))
+            found = await opening.set_up_client_or_return_failure(await self._name.name_for_address(reached.own))
             if isinstance(found, aiosmtplib.SMTP):
                 self._note_encryption(found)
                 return self._make_connection(found)
@@ -90,7 +90,7 @@ class Connector:
                 return found
 
     @property
-    def weakest_encryption(self) -> str | None:
+    def weakest_encryption_so_far(self) -> str | None:
         """The weakest encryption of all connections so far, as the ledger stores it. None: no connection yet."""
         return min(self._ways, default=None)
 
@@ -138,7 +138,7 @@ class _ConnectionSetup:
         self._greeting = greeting
         self._step = ConnectionTrouble.GREETING
 
-    async def log_in_or_return_failure(self, name: str) -> aiosmtplib.SMTP | NoConnectionReason:
+    async def set_up_client_or_return_failure(self, name: str) -> aiosmtplib.SMTP | NoConnectionResult:
         """Takes all steps, with this name in EHLO. Returns a client that is ready for a message, or the failure."""
         relay = self._relay
         client = aiosmtplib.SMTP(
@@ -154,17 +154,17 @@ class _ConnectionSetup:
             await self._greet_and_log_in(client)
         except TokenUnavailable as error:
             _close_abruptly(client)
-            return NoConnectionReason(ConnectionTrouble.TOKEN, f"{relay.name}: {error}")
+            return NoConnectionResult(ConnectionTrouble.TOKEN, f"{relay.name}: {error}")
         except (*FAILURES, UnicodeError) as error:
             _close_abruptly(client)
-            return NoConnectionReason(
-                classify_connection_error(error, self._step), f"{relay.name}: {error_text(error)}"
+            return NoConnectionResult(
+                connection_trouble_of_error(error, self._step), f"{relay.name}: {error_text(error)}"
             )
         except BaseException:
             _close_abruptly(client)
             raise
         if not client.is_connected:
-            return NoConnectionReason(
+            return NoConnectionResult(
                 ConnectionTrouble.LOST, f"{relay.name}: the connection ended as soon as it was made"
             )
         return client

@@ -26,7 +26,7 @@ class EnvelopeAheadSupport:
         """Tells whether this connection may send an envelope ahead."""
         return self.known or not (self._forbidden or self._scout not in (None, line))
 
-    def note_first_attempt(self, line: object) -> None:
+    def note_first_attempt_started(self, line: object) -> None:
         """Notes that this connection sends an envelope ahead while it is not known whether the relay accepts it."""
         self._scout, self._unanswered = line, True
 
@@ -40,7 +40,7 @@ class EnvelopeAheadSupport:
         if taken and not self._forbidden:
             self.known, self._scout = True, None
 
-    def forbid_after_early_refusal(self) -> None:
+    def forbid_after_retry_succeeded(self) -> None:
         """Forbids sending ahead, as the relay now accepted a message that it had refused when sent ahead."""
         self._forbid_ahead("it refused some")
 

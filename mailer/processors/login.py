@@ -6,7 +6,7 @@ from typing import Final
 import aiosmtplib
 
 from mailer.processors.connection_errors import AuthRefused
-from mailer.processors.oauth_tokens import MECHANISMS, TokenProvider
+from mailer.processors.oauth_tokens import MECHANISMS, FileOrCommandTokenProvider
 from mailer.processors.relay_url import RelaySettings
 
 _CHALLENGE: Final = 334
@@ -24,7 +24,7 @@ class SmtpLogin:
 
     def __init__(self, relay: RelaySettings) -> None:
         self._relay = relay
-        self._tokens = TokenProvider(relay.bearer) if relay.bearer is not None else None
+        self._tokens = FileOrCommandTokenProvider(relay.bearer) if relay.bearer is not None else None
 
     async def log_in(self, client: aiosmtplib.SMTP) -> None:
         """Logs in, if the relay's settings have a user name.
@@ -48,7 +48,7 @@ class SmtpLogin:
             except aiosmtplib.SMTPResponseException as error:
                 raise AuthRefused(error.code) from None
 
-    async def _log_in_with_token(self, client: aiosmtplib.SMTP, user: str, tokens: TokenProvider) -> None:
+    async def _log_in_with_token(self, client: aiosmtplib.SMTP, user: str, tokens: FileOrCommandTokenProvider) -> None:
         """Logs in with the token. If it is refused, tries once more with a new one, as the first may have expired."""
         wanted = self._relay.bearer.mechanism if self._relay.bearer else None
         offered = [name for name in MECHANISMS if name in client.server_auth_methods and wanted in (None, name)]
@@ -56,16 +56,16 @@ class SmtpLogin:
             needed = (wanted or " or ".join(MECHANISMS)).upper()
             raise aiosmtplib.SMTPException(f"{_offered_mechanisms_in_words(client)}, and a token needs {needed}")
         token = await tokens.get_token()
-        code = await _reply_code_to_token(client, offered[0], user, token)
+        code = await _send_token_and_get_reply_code(client, offered[0], user, token)
         if code // 100 == 5:
             fresh = await tokens.get_token(refused=token)
             if fresh != token:
-                code = await _reply_code_to_token(client, offered[0], user, fresh)
+                code = await _send_token_and_get_reply_code(client, offered[0], user, fresh)
         if code != _DONE:
             raise AuthRefused(code)
 
 
-async def _reply_code_to_token(client: aiosmtplib.SMTP, mechanism: str, user: str, token: str) -> int:
+async def _send_token_and_get_reply_code(client: aiosmtplib.SMTP, mechanism: str, user: str, token: str) -> int:
     """Sends AUTH with a token, and returns the code of the reply."""
     if mechanism == "xoauth2":
         said, abandoned = f"user={user}\x01auth=Bearer {token}\x01\x01", b""

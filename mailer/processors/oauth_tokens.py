@@ -22,7 +22,7 @@ class TokenUnavailable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class TokenSource:
+class TokenFileOrCommand:
     """The source of a relay's tokens: either a file or a command.
 
     Attributes:
@@ -36,10 +36,10 @@ class TokenSource:
     mechanism: str | None = None
 
 
-class TokenProvider:
+class FileOrCommandTokenProvider:
     """Gives a relay's token. All connections share the token of one run of the command."""
 
-    def __init__(self, bearer: TokenSource) -> None:
+    def __init__(self, bearer: TokenFileOrCommand) -> None:
         self._bearer = bearer
         self._asking = asyncio.Lock()
         self._kept = ("", 0.0)
@@ -62,7 +62,7 @@ class TokenProvider:
 
 async def _read_token_file(file: Path) -> str:
     try:
-        return _parse_token(await asyncio.to_thread(file.read_bytes), f"the token file {file}")
+        return _first_line_as_token(await asyncio.to_thread(file.read_bytes), f"the token file {file}")
     except OSError as error:
         raise TokenUnavailable(f"the token file {file} cannot be read: {error.strerror}") from None
 
@@ -88,10 +88,10 @@ async def _run_token_command(command: tuple[str, ...]) -> str:
             process.kill()
     if process.returncode:
         raise TokenUnavailable(f"{what} ended with status {process.returncode}")
-    return _parse_token(said, what)
+    return _first_line_as_token(said, what)
 
 
-def _parse_token(said: bytes, what: str) -> str:
+def _first_line_as_token(said: bytes, what: str) -> str:
     token = said.partition(b"\n")[0].strip().decode("ascii", "replace")
     if not _TOKEN.fullmatch(token):
         raise TokenUnavailable(f"{what} gives no token: its first line must be the token alone")

@@ -13,13 +13,13 @@ from typing import Final, cast
 from mailer.crash_points import ARMED, CrashPoint, crash_if_armed
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.session_refusals import CLOSING, SmtpStage
-from mailer.policy.smtp_replies import classify_reply, clean_reply, is_about_mailbox
+from mailer.policy.smtp_replies import classify_reply, is_about_mailbox, storable_reply_text
 from mailer.processors.envelope_ahead_support import EnvelopeAheadSupport
 from mailer.processors.relay_url import RelaySettings
 from mailer.processors.reply_parser import ReplyParser
 from mailer.processors.smtp_connection import GO_AHEAD, SmtpConnection, is_negative_code
 from mailer.processors.smtp_transaction import SmtpExtensions, SmtpTransaction
-from mailer.processors.window_queue import LATE, WindowQueue
+from mailer.processors.window_message_queue import LATE, WindowQueue
 
 _AT_ONCE: Final = 65_536
 """The longest content, in octets, that is written with its final dot. The dot of a longer one waits until the content
@@ -197,7 +197,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
                 self._ahead.note_answer(self, taken=not self._retracted)
             self._retracted = False
         elif self._letter is not None and self._letter.index in cast(WindowQueue, self._share).refused_early:
-            self._ahead.forbid_after_early_refusal()
+            self._ahead.forbid_after_retry_succeeded()
         if code != GO_AHEAD:
             self._start_next_message()
         elif self._letter is not None:
@@ -238,7 +238,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         sends_ahead = self._brisk and (self._ahead.known or self._ahead.is_allowed_on_connection(self))
         self._next = self._take_next_message(cast(WindowQueue, self._share)) if sends_ahead else None
         if self._next is not None and not self._ahead.known:
-            self._ahead.note_first_attempt(self)
+            self._ahead.note_first_attempt_started(self)
         self._expected = self._handle_final_dot_reply
         self._doubtful = True
         self._dotted = self._heard = time.monotonic()
@@ -329,7 +329,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         self._ended = True
         self._ahead.note_connection_end(self, by_us)
         self._flushed = None
-        reason = " ".join(clean_reply(reason).split())
+        reason = " ".join(storable_reply_text(reason).split())
         letter, following = self._letter, self._next
         self._letter = self._next = None
         if self._share is not None:

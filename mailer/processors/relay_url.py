@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from mailer.policy.countries import country_code
 from mailer.processors.ehlo_name import is_address_literal, is_fully_qualified
-from mailer.processors.oauth_tokens import MECHANISMS, TokenSource
+from mailer.processors.oauth_tokens import MECHANISMS, TokenFileOrCommand
 from mailer.processors.timeouts import SmtpTimeouts
 
 
@@ -100,7 +100,7 @@ class RelaySettings:
     helo: str | None = None
     username: str | None = field(default=None, repr=False)
     password: str = field(default="", repr=False)
-    bearer: TokenSource | None = None
+    bearer: TokenFileOrCommand | None = None
 
     def __post_init__(self) -> None:
         """Refuses settings that must not be used.
@@ -236,7 +236,7 @@ def _parse_own_network(text: str | None) -> bool:
     return text == "own"
 
 
-def _parse_token_source(query: Mapping[str, str], parts: SplitResult) -> TokenSource | None:
+def _parse_token_source(query: Mapping[str, str], parts: SplitResult) -> TokenFileOrCommand | None:
     """Returns the source of tokens in the URL, or None. Raises ValueError if it is not complete."""
     file, command, mechanism = query.get("token_file"), query.get("token_command"), query.get("auth")
     if mechanism is not None and mechanism not in MECHANISMS:
@@ -255,7 +255,7 @@ def _parse_token_source(query: Mapping[str, str], parts: SplitResult) -> TokenSo
         raise ValueError("token_command has a quote that is not closed") from None
     if bool(file) == bool(words):
         raise ValueError("a relay has either token_file=… or token_command=…, percent-encoded, and not an empty one")
-    return TokenSource(Path(file) if file else None, words, mechanism)
+    return TokenFileOrCommand(Path(file) if file else None, words, mechanism)
 
 
 def _parse_number(key: str, text: str) -> int:

@@ -14,7 +14,7 @@ from mailer.processors.connection_errors import FAILURES, error_text
 from mailer.processors.relay_url import RelaySettings
 from mailer.processors.smtp_connection import GO_AHEAD, SmtpConnection, is_negative_code
 from mailer.processors.smtp_transaction import SmtpExtensions, SmtpTransaction
-from mailer.processors.window_queue import LATE, WindowQueue
+from mailer.processors.window_message_queue import LATE, WindowQueue
 
 _FAREWELL: Final = 2.0
 """Seconds to wait for the reply to QUIT."""
@@ -82,7 +82,7 @@ class SequentialConnection(SmtpConnection):
             self.drop_connection()
             return _lost_before_dot_outcome(error) if self._fresh else None
         if is_negative_code(mail.code):
-            self._note_answer_or_drop(mail.code)
+            self._note_answer_or_drop_after_421(mail.code)
             return classify_reply(SmtpStage.MAIL, mail.code, mail.message)
         try:
             outcome = await self._send_rcpt_and_data(share, letter) or await self._write_content_and_dot(share, letter)
@@ -102,14 +102,14 @@ class SequentialConnection(SmtpConnection):
                 *command, timeout=self._limit_timeout_by_deadline(seconds, share)
             )
             if is_negative_code(reply.code):
-                self._note_answer_or_drop(reply.code)
+                self._note_answer_or_drop_after_421(reply.code)
                 await self._send_rset()
                 return classify_reply(stage, reply.code, reply.message)
             if expected not in (reply.code, reply.code // 100):
                 raise _unexpected_reply_error(reply)
         return None
 
-    def _note_answer_or_drop(self, code: int) -> None:
+    def _note_answer_or_drop_after_421(self, code: int) -> None:
         """Notes that the connection has had an answer to a message. After the code 421, drops the connection."""
         if code == CLOSING:
             self.drop_connection()
@@ -131,14 +131,14 @@ class SequentialConnection(SmtpConnection):
             None if all was written; the outcome UNSENT if it became too late.
         """
         first = len(letter.content) // 2 if ARMED else len(letter.content)
-        if late := self._write_unless_late(share, letter.content[:first]):
+        if late := self._write_or_return_late_outcome(share, letter.content[:first]):
             return late
         async with asyncio.timeout(self._limit_timeout_by_deadline(self._times.block, share)):
             await self._writer.drain()
         crash_if_armed(CrashPoint.IN_MESSAGE)
-        return self._write_unless_late(share, letter.content[first:] + b".\r\n")
+        return self._write_or_return_late_outcome(share, letter.content[first:] + b".\r\n")
 
-    def _write_unless_late(self, share: WindowQueue, part: bytes) -> Outcome | None:
+    def _write_or_return_late_outcome(self, share: WindowQueue, part: bytes) -> Outcome | None:
         """Writes octets, unless the deadline has passed. Then drops the connection, as nothing else can cancel DATA.
 
         Returns:
@@ -165,7 +165,7 @@ class SequentialConnection(SmtpConnection):
         except FAILURES as error:
             self.drop_connection()
             return Outcome(OutcomeKind.IN_DOUBT, text=f"lost after the final dot: {error_text(error)}")
-        self._note_answer_or_drop(reply.code)
+        self._note_answer_or_drop_after_421(reply.code)
         return classify_reply(SmtpStage.DOT, reply.code, reply.message)
 
 

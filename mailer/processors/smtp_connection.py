@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 
 from mailer.processors.relay_url import RelaySettings
 from mailer.processors.smtp_transaction import SmtpExtensions, SmtpTransaction
-from mailer.processors.window_queue import WindowQueue
+from mailer.processors.window_message_queue import WindowQueue
 
 GO_AHEAD = 354
 """The reply code with which the server asks for the content (RFC 5321 4.1.1.4)."""

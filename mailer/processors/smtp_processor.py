@@ -9,7 +9,7 @@ from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.processors.connection_pool import ConnectionPool
 from mailer.processors.connector import Connector
 from mailer.processors.relay_url import RelaySettings, TlsMode, parse_relay_url
-from mailer.processors.window_queue import WindowQueue
+from mailer.processors.window_message_queue import WindowQueue
 
 
 class SmtpProcessor:
@@ -40,7 +40,7 @@ class SmtpProcessor:
     @property
     def weakest_encryption_used(self) -> str | None:
         """See the port."""
-        return self._dialler.weakest_encryption
+        return self._dialler.weakest_encryption_so_far
 
     def __repr__(self) -> str:
         """Shows the relay, without credentials."""

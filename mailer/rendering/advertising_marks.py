@@ -38,7 +38,7 @@ def add_advertising_marks(form: MergeForm, mark: AdvertisingMark | None, categor
     if line is None:
         return MergeForm(subject, form.html, form.text)
     return MergeForm(
-        subject, _append_line(form.html, f'<p dir="auto">{escape(line)}</p>'), (*form.text, f"\n\n{line}\n")
+        subject, _append_to_html_body(form.html, f'<p dir="auto">{escape(line)}</p>'), (*form.text, f"\n\n{line}\n")
     )
 
 
@@ -46,7 +46,7 @@ def _begins_with_label(pieces: Pieces, label: str) -> bool:
     return bool(pieces) and isinstance(pieces[0], str) and pieces[0].startswith(label)
 
 
-def _append_line(pieces: Pieces, line: str) -> Pieces:
+def _append_to_html_body(pieces: Pieces, line: str) -> Pieces:
     """Returns the pieces of a page with a line added at the end of its body."""
     for at in range(len(pieces) - 1, -1, -1):
         piece = pieces[at]

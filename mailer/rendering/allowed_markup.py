@@ -109,7 +109,7 @@ def address_fault(attribute: str, value: str) -> str | None:
     """Returns what is wrong with the address of a link (`href`) or an image (`src`) of optional mail, or None."""
     if attribute == "href" and not _WHOLE.match(value):  # another value could complete a part of a scheme
         return "has a link that leads to no page and no mailbox; write https://, mailto: or tel:"
-    faults = _link_faults(value.strip(), False) if attribute == "href" else _image_faults(value, False)
+    faults = _href_faults(value.strip(), False) if attribute == "href" else _image_src_faults(value, False)
     return next(faults, None)
 
 
@@ -187,15 +187,15 @@ def _cached_attribute_faults(tag: str, name: str, value: str, mandatory: bool) -
 
 
 def _attribute_faults(tag: str, name: str, value: str, mandatory: bool) -> Iterator[str]:
-    if _is_value_split_by_branch(value):
+    if _has_unbalanced_branch(value):
         yield f"has a condition that begins or ends within <{tag} {name}>; write the whole tag twice"
     match name:
         case "href" | "src" if _MARKS.search(value):
             yield f"has a condition within <{tag} {name}>; write the whole tag twice"
         case "href":
-            yield from _link_faults(value.strip(), mandatory)
+            yield from _href_faults(value.strip(), mandatory)
         case "src":
-            yield from _image_faults(value, mandatory)
+            yield from _image_src_faults(value, mandatory)
         case "style":
             yield from _css_faults(value, mandatory)
         case "http-equiv" if value.lower() not in HTTP_EQUIV:
@@ -204,7 +204,7 @@ def _attribute_faults(tag: str, name: str, value: str, mandatory: bool) -> Itera
             yield "has a <meta> with another charset than the mail; write utf-8"
 
 
-def _link_faults(value: str, mandatory: bool) -> Iterator[str]:
+def _href_faults(value: str, mandatory: bool) -> Iterator[str]:
     schemes = {found[1].lower() for text in (value, _VALUES.sub("", value)) if (found := _SCHEME.match(text))}
     if schemes - _SCHEMES or _IN_URL.search(value):
         yield "has a link that leads to no page and no mailbox; write https:, mailto: or tel:"
@@ -214,7 +214,7 @@ def _link_faults(value: str, mandatory: bool) -> Iterator[str]:
         yield "has a link whose host is not written out; write https:// and the host, or one value by itself"
 
 
-def _image_faults(value: str, mandatory: bool) -> Iterator[str]:
+def _image_src_faults(value: str, mandatory: bool) -> Iterator[str]:
     if _OWN_IMAGE.fullmatch(value):
         return
     if mandatory:
@@ -263,7 +263,7 @@ def _decode_css_escape(found: re.Match[str]) -> str:
     return chr(code) if code < 0x110000 else ""
 
 
-def _is_value_split_by_branch(value: str) -> bool:
+def _has_unbalanced_branch(value: str) -> bool:
     """Tells whether a branch begins or ends inside of an attribute's value, but not both."""
     depth = 0
     for mark in _MARKS.findall(value):

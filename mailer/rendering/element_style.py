@@ -94,7 +94,7 @@ def is_hidden_style(told: Declarations, size: float = 16.0) -> bool:
         told: the declarations.
         size: the font size around the element, in pixels.
     """
-    return any(_is_hiding(name, value, size) for name, (value, _) in told.items())
+    return any(_is_hiding_declaration(name, value, size) for name, (value, _) in told.items())
 
 
 def element_style(tag: str, attributes: Mapping[str, str], told: Declarations, above: TextStyle) -> TextStyle | None:
@@ -122,7 +122,7 @@ def element_style(tag: str, attributes: Mapping[str, str], told: Declarations, a
     )
 
 
-def _is_hiding(name: str, value: str, size: float) -> bool:
+def _is_hiding_declaration(name: str, value: str, size: float) -> bool:
     match name:
         case "display":
             return value == "none" or value.startswith("table-column")
@@ -137,31 +137,29 @@ def _is_hiding(name: str, value: str, size: float) -> bool:
         case "z-index":
             return value.startswith("-")
         case "letter-spacing":
-            return value.startswith("-") and _length_in_pixels(value, size) <= -0.25 * size
+            return value.startswith("-") and _pixels_or_zero(value, size) <= -0.25 * size
         case _ if name in _MOVES:
             return value not in _NONE
         case _ if name in _EXTENTS:
             return (
                 _LENGTH.fullmatch(value) is not None
-                and (_length_in_pixels(value, size) < LEAST_SIZE)
-                and not _is_partial_length(value)
+                and (_pixels_or_zero(value, size) < LEAST_SIZE)
+                and not _is_percentage_above_zero(value)
             )
         case _ if name.partition("-")[0] in ("margin", "padding") or name in _OFFSETS:
             return any(
-                not -_FAR < _length_in_pixels(part, size) < _TOO_FAR
-                for part in value.split()
-                if _LENGTH.fullmatch(part)
+                not -_FAR < _pixels_or_zero(part, size) < _TOO_FAR for part in value.split() if _LENGTH.fullmatch(part)
             )
         case _:
             return False
 
 
-def _is_partial_length(length: str) -> bool:
+def _is_percentage_above_zero(length: str) -> bool:
     """Tells whether a length is a percentage above 0."""
     return length.endswith("%") and float(length[:-1]) > 0
 
 
-def _length_in_pixels(length: str, size: float) -> float:
+def _pixels_or_zero(length: str, size: float) -> float:
     """Returns a length in pixels, or 0 if it is unknown."""
     found = _LENGTH.fullmatch(length)
     if found is None:
@@ -204,14 +202,14 @@ def _background_colours(attributes: Mapping[str, str], told: Declarations, above
     """Returns the possible colours behind an element's letters: all of a gradient; none, if it has an image."""
     under = above.under
     if bgcolor := attributes.get("bgcolor", "").lower():
-        under = _blend_colours(bgcolor, under)
+        under = _blend_background_over(bgcolor, under)
     for name in ("background", "background-color", "background-image"):
         if name in told:
-            under = _blend_colours(told[name][0], under)
+            under = _blend_background_over(told[name][0], under)
     return under
 
 
-def _blend_colours(value: str, under: tuple[Colour, ...]) -> tuple[Colour, ...]:
+def _blend_background_over(value: str, under: tuple[Colour, ...]) -> tuple[Colour, ...]:
     if "url(" in value or "var(" in value:
         return ()
     if "gradient(" in value:
@@ -242,7 +240,7 @@ def _css_font_size(value: str, above: float) -> float:
         return above
     if value in ("smaller", "larger"):
         return above * (0.83 if value == "smaller" else 1.2)
-    return _SIZES.get(value) or _length_in_pixels(value, above)
+    return _SIZES.get(value) or _pixels_or_zero(value, above)
 
 
 def _font_element_size(value: str) -> float:
@@ -261,7 +259,7 @@ def _has_line_room(told: Declarations, above: TextStyle) -> bool:
     if found is None:
         return False
     number, unit = float(found[1]), found[2]
-    return number >= 0.6 if not unit else _length_in_pixels(value, 16.0) >= LEAST_SIZE - 1
+    return number >= 0.6 if not unit else _pixels_or_zero(value, 16.0) >= LEAST_SIZE - 1
 
 
 def _is_shown_by_visibility(told: Declarations, above: TextStyle) -> bool:

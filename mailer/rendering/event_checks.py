@@ -27,7 +27,7 @@ from mailer.rendering.localized_texts import (
 from mailer.rendering.mail_merge import NAME
 from mailer.rendering.mentioned_members import context_with_sample_members
 from mailer.rendering.template_library import RESERVED, SAMPLE, RecipientValues, RenderError, Template, TemplateLibrary
-from mailer.rendering.value_types import SingleType, ValueType, type_fault, words_of_value
+from mailer.rendering.value_types import SingleType, ValueType, parts_with_free_text, type_fault
 
 _GOOD: set[tuple[object, ...]] = set()
 _MOST_GOOD = 1000
@@ -53,16 +53,16 @@ def check_event_and_get_template(
     policy = policies.get(event.brand)
     if policy is None:
         raise EventRefused([f"brand: there is no {event.brand}; there are {_join_names(policies)}"])
-    template = templates.get_template(event.brand, event.template)
+    template = templates.find_template(event.brand, event.template)
     if template is None:
         raise EventRefused(
             [
-                _unknown_template_problem(event, templates.template_names(event.brand)),
-                *_category_problems(event, policy),
+                _unknown_template_problem(event, templates.template_names_of_brand(event.brand)),
+                *_unknown_category_problems(event, policy),
             ]
         )
-    people, texts = _people_of_event(event), localized_texts(event.context, template)
-    problems = [*_category_problems(event, policy), *_person_problems(people, policy)]
+    people, texts = _people_in_to(event), localized_texts(event.context, template)
+    problems = [*_unknown_category_problems(event, policy), *_person_problems(people, policy)]
     problems += _attachment_problems(event, policy)
     if not problems and event.category != template.category:
         problems.append(
@@ -77,7 +77,7 @@ def check_event_and_get_template(
         problems += _personal_image_problems(people, template)
         problems += _url_value_problems(event, people, template)
     problems += _context_problems(event, people, template, texts)
-    problems += _language_problems(event, people, template, texts)
+    problems += _texts_by_language_problems(event, people, template, texts)
     if not problems:
         problems += _trial_rendering_problems(event, people, template, texts)
     if problems:
@@ -95,26 +95,26 @@ def _unknown_template_problem(event: MessageEvent, names: list[str]) -> str:
     return f"template: {event.brand} has no {event.template}; {hint}"
 
 
-def _category_problems(event: MessageEvent, policy: Policy) -> Iterator[str]:
+def _unknown_category_problems(event: MessageEvent, policy: Policy) -> Iterator[str]:
     if event.category not in policy.terms:
         yield f"category: {event.brand} does not send {event.category}; it sends {_join_names(policy.categories)}"
 
 
 def _category_demand_problems(event: MessageEvent, policy: Policy, category: Category) -> Iterator[str]:
-    yield from primary_address_problems(event, category)
+    yield from address_not_on_record_problems(event, category)
     yield from service_reason_problems(event, policy)
     if category.invites and event.inviter is None:
         yield "inviter: is missing; an invitation names the member who invites"
     if category.partners and event.partner not in (known := {partner.id: partner for partner in policy.partners}):
         said = f"{event.brand} has no partner {event.partner}" if event.partner else "is missing"
         yield f"partner: {said}; the policy names {_join_names(known)}"
-    yield from expiry_problems(event, category)
+    yield from forbidden_expiry_problems(event, category)
     if category.written_fallback and event.attachments:
         yield f"attachments: {category.name} mail is a message of its own; put what it says in the template"
 
 
 @rule("primary-address", "interpals-15, paltalk06-23, paltalk06-24, peerstream-03", idle=())
-def primary_address_problems(event: MessageEvent, category: Category) -> Iterator[str]:
+def address_not_on_record_problems(event: MessageEvent, category: Category) -> Iterator[str]:
     """Mail about a change for everyone goes to the address on record; the event cannot bring an address of its own."""
     if category.tells_everyone and event.to != Audience(audience="everyone"):
         yield f'to: {category.name} mail reaches all accounts; write {{"audience": "everyone"}}'
@@ -123,7 +123,7 @@ def primary_address_problems(event: MessageEvent, category: Category) -> Iterato
 
 
 @rule("lasting-notice", "interpals-16; GDPR Art. 34; invariant 3", idle=())
-def expiry_problems(event: MessageEvent, category: Category) -> Iterator[str]:
+def forbidden_expiry_problems(event: MessageEvent, category: Category) -> Iterator[str]:
     """Nothing ends a notice that everyone must get: an event cannot give it a time after which it is not sent."""
     if category.written_fallback and event.expires_at is not None:
         yield f"expires_at: {category.name} mail never expires: it is tried, and then written; leave the field out"
@@ -136,7 +136,7 @@ def service_reason_problems(event: MessageEvent, policy: Policy) -> Iterator[str
         yield f"reason: is missing; {event.brand} sends {event.category} mail only where it is necessary: say why"
 
 
-def _people_of_event(event: MessageEvent) -> tuple[Person, ...]:
+def _people_in_to(event: MessageEvent) -> tuple[Person, ...]:
     return event.to.people if isinstance(event.to, People) else ()
 
 
@@ -167,7 +167,9 @@ def _context_problems(event: MessageEvent, people: Sequence[Person], template: T
             yield f"to.people.{index}.context.profile: is no object; write what is known about the person by name"
     yield from _type_problems(event, people, template, texts)
     for name in sorted(name for name in template.required if event.context.get(name) is None):
-        without = [index for index, person in enumerate(people) if name not in _names_not_null(person.context)]
+        without = [
+            index for index, person in enumerate(people) if name not in _names_of_non_null_values(person.context)
+        ]
         if not people or len(without) == len(people):
             yield f"context: {name} is missing; template {template.name} needs it"
         elif without:
@@ -203,19 +205,19 @@ def _autolink_problems(
     shown = template.uses
     if event.reason and "reason" in shown and has_autolink(event.reason):
         yield "reason: holds an address; write it without"
-    for name in _names_of_values_with_links(worded.shared, template):
+    for name in _names_with_undeclared_links(worded.shared, template):
         yield f"context: {name} {_HOLDS_LINK.format(template.name)}"
     for index, (person, own) in enumerate(zip(people, worded.own, strict=True)):
         if person.name and "recipient" in shown and has_autolink(person.name):
             yield f"to.people.{index}.name: holds an address; write the name without"
-        for name in _names_of_values_with_links(own, template):
+        for name in _names_with_undeclared_links(own, template):
             yield f"to.people.{index}.context: {name} {_HOLDS_LINK.format(template.name)}"
 
 
 def _personal_image_problems(people: Sequence[Person], template: Template) -> Iterator[str]:
     """Yields personal values in images and CSS. They must be the same for everyone, or they tell who opens the mail."""
     for index, person in enumerate(people) if template.fetched else ():
-        if own := ", ".join(sorted(template.fetched & _names_not_null(person.context))):
+        if own := ", ".join(sorted(template.fetched & _names_of_non_null_values(person.context))):
             yield (
                 f"to.people.{index}.context: {own} is fetched when the mail is opened, which would tell who opens it; "
                 "give it in the event's context, the same for everyone, or make a link of it"
@@ -249,15 +251,15 @@ def _texts_at_path(path: str, context: Mapping[str, Any]) -> Iterator[str]:
     """Yields the texts at a path such as `items.url`, in all elements of lists and in each language."""
     found: list[Any] = [context]
     for name in path.split("."):
-        found = [one.get(name) for one in _flatten_values(found) if isinstance(one, Mapping)]
-    yield from (one for one in _flatten_values(found) if isinstance(one, str))
+        found = [one.get(name) for one in _flatten_lists(found) if isinstance(one, Mapping)]
+    yield from (one for one in _flatten_lists(found) if isinstance(one, str))
     yield from (text for one in found if isinstance(one, Mapping) for text in one.values() if isinstance(text, str))
 
 
-def _flatten_values(values: list[Any]) -> Iterator[Any]:
+def _flatten_lists(values: list[Any]) -> Iterator[Any]:
     for value in values:
         if isinstance(value, list):
-            yield from _flatten_values(value)
+            yield from _flatten_lists(value)
         else:
             yield value
 
@@ -268,7 +270,7 @@ _HOLDS_LINK = (
 )
 
 
-def _names_of_values_with_links(values: Mapping[str, Any], template: Template) -> list[str]:
+def _names_with_undeclared_links(values: Mapping[str, Any], template: Template) -> list[str]:
     """Returns the names of the values with a link in a text that the template does not declare as an address."""
     return [name for name, value in values.items() if _has_undeclared_link(template.types.get(name), value)]
 
@@ -276,10 +278,12 @@ def _names_of_values_with_links(values: Mapping[str, Any], template: Template) -
 def _has_undeclared_link(kind: ValueType | None, value: Any) -> bool:
     if isinstance(value, str) and (kind is None or (isinstance(kind, SingleType) and kind.is_text)):
         return has_autolink(value)  # quicker, and holds for most
-    return any(has_autolink(text) for words in words_of_value(kind, value) for text in texts_and_keys_in_json(words))
+    return any(
+        has_autolink(text) for words in parts_with_free_text(kind, value) for text in texts_and_keys_in_json(words)
+    )
 
 
-def _names_not_null(context: Mapping[str, Any]) -> set[str]:
+def _names_of_non_null_values(context: Mapping[str, Any]) -> set[str]:
     return {name for name, value in context.items() if value is not None}
 
 
@@ -288,7 +292,7 @@ def _reserved_name_problems(place: str, context: Mapping[str, Any]) -> list[str]
     return [f"{place}: {', '.join(taken)} is reserved for the pipeline; rename it"] if taken else []
 
 
-def _language_problems(
+def _texts_by_language_problems(
     event: MessageEvent, people: Sequence[Person], template: Template, texts: Texts
 ) -> Iterator[str]:
     """Yields texts by language that have a language twice, lack the default language, or are one person's own."""

@@ -14,9 +14,21 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.text_folding import UNSEEN, fold_text, normalized, remove_separators
 from mailer.rendering.autolinks import texts_and_keys_in_json
-from mailer.rendering.promotional_words import AMOUNT, long_promotional_words, promotion_in_url, promotional_words
+from mailer.rendering.promotional_words import (
+    AMOUNT,
+    long_words_of_promotional_phrases,
+    promotion_in_url,
+    promotional_words,
+)
 from mailer.rendering.template import Template
-from mailer.rendering.value_types import MAILBOX, SLUG, SingleType, ValueType, values_with_words, words_of_value
+from mailer.rendering.value_types import (
+    MAILBOX,
+    SLUG,
+    SingleType,
+    ValueType,
+    parts_with_free_text,
+    shown_values_except_times,
+)
 
 _AT: Final = re.compile(r"[^\s@<>(,;:=&?/]@((?:[\w-]+\.)+[^\W\d_][\w-]+|\[[\w.:]+\])")
 """The end of a mailbox, with its domain as the group."""
@@ -27,7 +39,7 @@ _EQUALS: Final = str.maketrans(dict.fromkeys("\uff1d\ufe66\u207c\u208c", " = "))
 _LONG: Final = 60
 _SIGN: Final = re.compile(rf"[%٪$€£¥!]|\d\W*[^\W\d]|{AMOUNT}", re.IGNORECASE)
 """Signs and amounts that a name does not have; the number in `Anna 7` is none of them."""
-_SELLING: Final = long_promotional_words()
+_SELLING: Final = long_words_of_promotional_phrases()
 _WRITTEN_OUT: Final = re.compile(
     r"(?<!\s)\s*(?:@|[%=](?:25)*40|&#0*64;|&#x0*40;|&commat;|[(\[]\s?at\s?[)\]]|\bat\b(?=\s+[\w-]+(?:\.[\w-]+)+))\s*"
 )
@@ -74,18 +86,18 @@ def event_text_faults(
     if category.is_legal:  # it names a contact, maybe of another company, and a second person releases it
         texts = [one for one in texts if one.kind is not MAILBOX]
     whole = "\n".join([one.text for one in texts])
-    yield from foreign_address_faults(event, policy, texts if _may_hold_address(whole) else ())
+    yield from foreign_mailbox_faults(event, policy, texts if _may_hold_mailbox(whole) else ())
     yield from undeclared_partner_faults(event, policy, category, texts, whole)
     yield from promotional_text_faults(event, category, template, texts)
 
 
 @rule("own-addresses", "interpals-27", idle=())
-def foreign_address_faults(event: MessageEvent, policy: Policy, texts: Sequence[CarriedText]) -> Iterator[str]:
+def foreign_mailbox_faults(event: MessageEvent, policy: Policy, texts: Sequence[CarriedText]) -> Iterator[str]:
     """No mail shows an address but its reader's and the brand's own: not in Reply-To, a value, a reason or a file."""
     if event.reply_to and not _is_brand_domain(event.reply_to.rpartition("@")[2], policy):
         yield f"reply_to: is none of {policy.domain}; where answers go is the brand's: name its domain in reply_domains"
     for place in dict.fromkeys(
-        one.place for one in texts if _may_hold_address(one.text) and _has_foreign_address(one, policy)
+        one.place for one in texts if _may_hold_mailbox(one.text) and _has_foreign_mailbox(one, policy)
     ):
         yield (
             f"{place}: holds an address that is neither the reader's nor of {policy.domain}; nobody's address is shown "
@@ -141,8 +153,10 @@ def promotional_text_faults(
 def worded_values_of(event: MessageEvent, template: Template) -> WordedValues:
     """Returns the values of an event that may have words."""
     people = event.to.people if isinstance(event.to, People) else ()
-    own = [values_with_words(one.context, template.uses, template.types) if one.context else {} for one in people]
-    return WordedValues(values_with_words(event.context, template.uses, template.types), own)
+    own = [
+        shown_values_except_times(one.context, template.uses, template.types) if one.context else {} for one in people
+    ]
+    return WordedValues(shown_values_except_times(event.context, template.uses, template.types), own)
 
 
 def _texts_of_event(event: MessageEvent, worded: WordedValues, template: Template) -> list[CarriedText]:
@@ -171,14 +185,14 @@ def _texts_in_values(
         kind = template.types.get(name)
         if isinstance(value, str):  # quicker, and holds for most
             are_words = not isinstance(kind, SingleType) or kind.is_text
-            found.append(CarriedText(place, value, are_words, own, _is_slug_or_page_type(kind), kind))
+            found.append(CarriedText(place, value, are_words, own, _is_type_of_slug_or_page(kind), kind))
         else:
-            words = {text for part in words_of_value(kind, value) for text in texts_and_keys_in_json(part)}
+            words = {text for part in parts_with_free_text(kind, value) for text in texts_and_keys_in_json(part)}
             found += [CarriedText(place, text, text in words, own, True) for text in texts_and_keys_in_json(value)]
     return found
 
 
-def _is_slug_or_page_type(kind: ValueType | None) -> bool:
+def _is_type_of_slug_or_page(kind: ValueType | None) -> bool:
     return isinstance(kind, SingleType) and (kind.is_page or kind is SLUG)
 
 
@@ -193,7 +207,7 @@ def _attachment_text(file: Attachment) -> str:
     return f"{name}\n{file.content.decode()}" if file.content_type.startswith("text/") else name
 
 
-def _has_foreign_address(one: CarriedText, policy: Policy) -> bool:
+def _has_foreign_mailbox(one: CarriedText, policy: Policy) -> bool:
     """Tells whether a text holds an address that is neither the reader's own nor the brand's."""
     plain = _WRITTEN_OUT.sub("@", _nfkc_casefold(one.text).replace("\u3002", "."))
     if "@" not in plain:
@@ -203,7 +217,7 @@ def _has_foreign_address(one: CarriedText, policy: Policy) -> bool:
     return any(not _is_brand_domain(found[1], policy) for found in _AT.finditer(plain))
 
 
-def _may_hold_address(text: str) -> bool:
+def _may_hold_mailbox(text: str) -> bool:
     """Tells whether a text may have an @ in some spelling. `_MAYBE` has only the spellings in ASCII."""
     return not text.isascii() or _MAYBE.search(text) is not None
 

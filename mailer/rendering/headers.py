@@ -104,10 +104,10 @@ def mailbox_header_value(address: str, name: str | None, header: str) -> str:
     Raises:
         HeaderRefused: name or address has a control character, or the address is none.
     """
-    return mailbox_value_of_spec(addr_spec(address, header), name, header)
+    return addr_spec_with_name(addr_spec(address, header), name, header)
 
 
-def mailbox_value_of_spec(spec: AddrSpec, name: str | None, header: str) -> str:
+def addr_spec_with_name(spec: AddrSpec, name: str | None, header: str) -> str:
     """Returns `Name <address>`, or the address alone if there is no name.
 
     Raises:
@@ -177,12 +177,12 @@ def encoded_words(text: str, column: int) -> str:
     """Returns a text as encoded words of whole characters, folded (RFC 2047 5). The first one begins at `column`."""
     words: list[str] = []
     chunk, size = "", 0
-    room = _octets_in_encoded_word(min(MAX_WORD, MAX_LINE - column))
+    room = _octets_fitting_encoded_word(min(MAX_WORD, MAX_LINE - column))
     for char in text:
         octets = len(char.encode())
         if chunk and size + octets > room:
             words.append(_encoded_word(chunk))
-            chunk, size, room = "", 0, _octets_in_encoded_word(MAX_WORD)
+            chunk, size, room = "", 0, _octets_fitting_encoded_word(MAX_WORD)
         chunk += char
         size += octets
     words.append(_encoded_word(chunk))
@@ -229,7 +229,7 @@ def _fold_text(text: str, column: int) -> str:
     return "\r\n ".join([*lines, line])
 
 
-def _octets_in_encoded_word(length: int) -> int:
+def _octets_fitting_encoded_word(length: int) -> int:
     """Returns the number of octets that fit into an encoded word of a length in characters."""
     return (length - _WORD_COST) // 4 * 3
 

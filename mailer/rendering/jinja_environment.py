@@ -27,9 +27,9 @@ from markupsafe import Markup
 
 from mailer.rendering.allowed_markup import address_fault
 from mailer.rendering.compatible_markup_forms import END, FIRST_STRONG
-from mailer.rendering.languages import fallback_locales, locale_of_dates_in_text
+from mailer.rendering.languages import date_locale_for_reader, fallback_locales
 from mailer.rendering.signed_links import is_web_url
-from mailer.rendering.template_files import TemplateFault
+from mailer.rendering.template_files import TemplateFileFault
 from mailer.rendering.template_names import TRACKED, WHEN, Nodes, nodes_by_type
 from mailer.rendering.values_in_addresses import ADDRESSED
 
@@ -71,7 +71,7 @@ class _StrictUndefined(StrictUndefined):
         return f"{name} is missing in {where if isinstance(parent, dict) else f'a {type(parent).__name__}'}"
 
 
-class _TrackingGenerator(CodeGenerator):
+class _NameCollectingGenerator(CodeGenerator):
     """Compiles a tree and collects the names that it reads from the context. `jinja2.meta` would compile it again."""
 
     def enter_frame(self, frame: Frame) -> None:
@@ -89,7 +89,7 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         undeclared: the top-level names that the compiled templates read from the context.
     """
 
-    code_generator_class = _TrackingGenerator
+    code_generator_class = _NameCollectingGenerator
 
     def __init__(self, **options: Any) -> None:
         """Takes the options of Jinja2's own environment."""
@@ -181,22 +181,22 @@ def _parser_environment() -> TemplateSandbox:
 
 
 @lru_cache(maxsize=1000)
-def syntax_and_construct_faults(source: str, file: Path) -> tuple[TemplateFault, ...]:
+def syntax_and_construct_faults(source: str, file: Path) -> tuple[TemplateFileFault, ...]:
     """Returns the syntax errors and the refused constructs of a file. A layout is parsed once for all its templates."""
     if "{" not in source:  # most strings
         return ()
     try:
         tree = _parser_environment().parse(source)
     except TemplateSyntaxError as error:
-        return (TemplateFault(file, error.message or "not Jinja2", error.lineno),)
-    return tuple(refused_constructs(nodes_by_type(tree), file))
+        return (TemplateFileFault(file, error.message or "not Jinja2", error.lineno),)
+    return tuple(refused_construct_faults(nodes_by_type(tree), file))
 
 
-def refused_constructs(found: Nodes, file: Path) -> Iterator[TemplateFault]:
+def refused_construct_faults(found: Nodes, file: Path) -> Iterator[TemplateFileFault]:
     """Yields a fault for each construct that Jinja2 allows and mailer refuses."""
     for node in (node for kind in _LOOKED_AT for node in found.get(kind, ())):
         if why := _refusal_reason(node):
-            yield TemplateFault(file, f"uses {why}", node.lineno)
+            yield TemplateFileFault(file, f"uses {why}", node.lineno)
 
 
 def _refusal_reason(node: nodes.Node) -> str | None:
@@ -248,7 +248,7 @@ def _make_date_filter(locale: str) -> Callable[[Context, Any], str]:
     def when(context: Context, value: Any) -> str:
         if not isinstance(value, str):
             raise WrongValue(f"when: wants ISO 8601 text, not a {type(value).__name__}")
-        return _date_in_words(value, locale_of_dates_in_text(getattr(context.get("recipient"), "locale", None), locale))
+        return _date_in_words(value, date_locale_for_reader(getattr(context.get("recipient"), "locale", None), locale))
 
     return when
 

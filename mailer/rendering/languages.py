@@ -107,7 +107,7 @@ def has_same_language_and_script(one: str, other: str) -> bool:
 
 
 @lru_cache(maxsize=1000)
-def locale_of_dates_in_text(reader: str | None, text: str) -> str:
+def date_locale_for_reader(reader: str | None, text: str) -> str:
     """Returns the locale of the dates in a text: the reader's, if it has a region and the text's language and script.
 
     Args:

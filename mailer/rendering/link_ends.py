@@ -29,7 +29,7 @@ def glued_link_faults(text: str, html: str, values: Mapping[str, Any]) -> Iterat
         html: the HTML part.
         values: the values of the rendering.
     """
-    urls = dict(_urls_with_names(values, ""))
+    urls = dict(_urls_among_values(values, ""))
     if not urls:
         return
     known = re.compile("|".join(re.escape(url) for url in sorted(urls, key=len, reverse=True)))
@@ -37,9 +37,9 @@ def glued_link_faults(text: str, html: str, values: Mapping[str, Any]) -> Iterat
         for found in known.finditer(content):
             name, follower = urls[found[0]], content[found.end() : found.end() + 1]
             if follower and not _may_follow_link(part, name, follower):
-                yield _follower_fault_text(part, name)
+                yield _fault_of_link_glued_after(part, name)
             if part == "text" and _is_glued_before(name, content[max(found.start() - 1, 0) : found.start()]):
-                yield _leader_fault_text(name)
+                yield _fault_of_link_glued_before(name)
 
 
 def glued_link_faults_in_branches(text: str, html: str) -> Iterator[str]:
@@ -50,11 +50,11 @@ def glued_link_faults_in_branches(text: str, html: str) -> Iterator[str]:
             name = found["name"]
             leaders = _possible_followers(mirrored, len(content) - found.start()) if mirrored else ()
             if any(_is_glued_before(name, leader) for leader in leaders):
-                yield _leader_fault_text(name)
+                yield _fault_of_link_glued_before(name)
             if any(
                 not _may_follow_link(part, name, follower) for follower in _possible_followers(content, found.end())
             ):
-                yield _follower_fault_text(part, name)
+                yield _fault_of_link_glued_after(part, name)
 
 
 def _may_follow_link(part: str, name: str, follower: str) -> bool:
@@ -68,31 +68,31 @@ def _is_glued_before(name: str, leader: str) -> bool:
     return (_GLUED_BEFORE if name in OWN_LINKS else _WORD).match(leader) is not None
 
 
-def _leader_fault_text(name: str) -> str:
+def _fault_of_link_glued_before(name: str) -> str:
     return (
         f"the text part has something right before {name}, which makes a dead link; begin a line or write a space "
         "(a line break right behind {% … %} is removed)"
     )
 
 
-def _follower_fault_text(part: str, name: str) -> str:
+def _fault_of_link_glued_after(part: str, name: str) -> str:
     return (
         f"the {part} part has something right behind {name}, which makes a dead link; end the line or write a space "
         "(a line break right behind {% … %} is removed)"
     )
 
 
-def _urls_with_names(value: Any, name: str) -> Iterator[tuple[str, str]]:
+def _urls_among_values(value: Any, name: str) -> Iterator[tuple[str, str]]:
     """Yields the URLs among values, each with the name of its value."""
     match value:
         case str() if is_web_url(value):
             yield value, name
         case Mapping():
             for key, inner in value.items():
-                yield from _urls_with_names(inner, key)
+                yield from _urls_among_values(inner, key)
         case list():
             for inner in value:
-                yield from _urls_with_names(inner, name)
+                yield from _urls_among_values(inner, name)
         case _:
             pass
 
@@ -102,12 +102,12 @@ def _possible_followers(content: str, at: int) -> Iterator[str]:
     while at < len(content):
         match content[at]:
             case mark if mark == OPEN:
-                ends = _ends_of_branches(content, at)
+                ends = _branch_end_positions(content, at)
                 for start in (at, *ends[:-1]):
                     yield from _possible_followers(content, start + 1)
                 return
             case mark if mark == BRANCH:
-                at = _ends_of_branches(content, at)[-1]
+                at = _branch_end_positions(content, at)[-1]
             case mark if mark == CLOSE:
                 pass
             case char:
@@ -116,7 +116,7 @@ def _possible_followers(content: str, at: int) -> Iterator[str]:
         at += 1
 
 
-def _ends_of_branches(content: str, at: int) -> list[int]:
+def _branch_end_positions(content: str, at: int) -> list[int]:
     """Returns the ends of the branches of one condition, from the branch at a position to the end of the condition."""
     depth, ends = 0, []
     for place in range(at + 1, len(content)):

@@ -11,14 +11,21 @@ OPEN, BRANCH, CLOSE = "\x04", "\x05", "\x06"
 """Marks of the beginning of a condition or loop, of its next branch, and of its end."""
 
 
-def literal_text(tree: nodes.Template, *, html: bool) -> str:
+def marked_literal_text(tree: nodes.Template, *, html: bool) -> str:
     """Returns the text of all branches in order, with marks for values and branches, and constants of expressions."""
-    return "".join(piece if isinstance(piece, str) else _printed_text(piece, html) for piece in _printed_pieces(tree))
+    return "".join(
+        piece if isinstance(piece, str) else _printed_text(piece, html)
+        for piece in _printed_expressions_and_marks(tree)
+    )
 
 
 def printed_expressions(tree: nodes.Template) -> list[nodes.Expr]:
     """Returns the expressions that have marks in the result of `literal_text`, in the same order."""
-    return [piece for piece in _printed_pieces(tree) if not isinstance(piece, str | nodes.TemplateData | nodes.Const)]
+    return [
+        piece
+        for piece in _printed_expressions_and_marks(tree)
+        if not isinstance(piece, str | nodes.TemplateData | nodes.Const)
+    ]
 
 
 def dotted_name(node: nodes.Node) -> str | None:
@@ -51,25 +58,25 @@ def _outermost_named_nodes(node: nodes.Node) -> Iterator[nodes.Node]:
             yield from _outermost_named_nodes(child)
 
 
-def _printed_pieces(node: nodes.Node) -> Iterator[str | nodes.Expr]:
+def _printed_expressions_and_marks(node: nodes.Node) -> Iterator[str | nodes.Expr]:
     """Yields all printed expressions in order, with the marks of branches."""
     match node:
         case nodes.Output():
             yield from node.nodes
         case nodes.If():
-            yield from _branch_texts([node.body, *(branch.body for branch in node.elif_), node.else_])
+            yield from _marked_branch_pieces([node.body, *(branch.body for branch in node.elif_), node.else_])
         case nodes.For():
-            yield from _branch_texts([node.body, node.else_])
+            yield from _marked_branch_pieces([node.body, node.else_])
         case _:
             for inner in node.iter_child_nodes():
-                yield from _printed_pieces(inner)
+                yield from _printed_expressions_and_marks(inner)
 
 
-def _branch_texts(branches: list[list[nodes.Node]]) -> Iterator[str | nodes.Expr]:
+def _marked_branch_pieces(branches: list[list[nodes.Node]]) -> Iterator[str | nodes.Expr]:
     for number, branch in enumerate(branches):
         yield BRANCH if number else OPEN
         for node in branch:
-            yield from _printed_pieces(node)
+            yield from _printed_expressions_and_marks(node)
     yield CLOSE
 
 

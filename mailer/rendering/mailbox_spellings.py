@@ -29,7 +29,7 @@ def canonical_mailbox(address: str) -> str:
     return f"{_lower_local(local)}@{_canonical_domain(domain)}"
 
 
-def mailboxes_alike_in_capitals(address: str) -> frozenset[str]:
+def other_forms_alike_in_capitals(address: str) -> frozenset[str]:
     """Returns the canonical forms of other mailboxes that look the same in capital letters.
 
     Unicode has two lower-case forms for two letters: Σ becomes σ, or ς at the end of a word; İ becomes i with a dot
@@ -55,7 +55,7 @@ def mailboxes_perhaps_of_same_owner(address: str) -> frozenset[str]:
     local, _, domain = canonical_mailbox(address).rpartition("@")
     user, tag, _ = local.partition("+")
     untagged = frozenset({f"{user}@{domain}"} if tag and user and not local.startswith('"') else ())
-    return mailboxes_alike_in_capitals(address).union(untagged, *map(mailboxes_alike_in_capitals, untagged))
+    return other_forms_alike_in_capitals(address).union(untagged, *map(other_forms_alike_in_capitals, untagged))
 
 
 def legacy_mailbox(address: str) -> str:

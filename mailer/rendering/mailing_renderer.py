@@ -26,10 +26,10 @@ from mailer.rendering.link_tokens import PreferencesToken, RecipientReportToken,
 from mailer.rendering.localized_texts import context_in_locale, locales_with_texts, localized_texts
 from mailer.rendering.mail_merge import NAME, MergeForm, form_key_of_value
 from mailer.rendering.mentioned_members import (
+    member_names_by_context_name,
     member_reference,
-    names_of_mentioned_members,
     references_in_context,
-    values_naming_no_member,
+    values_without_member_references,
 )
 from mailer.rendering.message import CompiledMessage, MailingHeaders, StaticMessageParts
 from mailer.rendering.open_and_click_tracking import NOT_COUNTED, OpenAndClickTracking
@@ -44,7 +44,12 @@ from mailer.rendering.template_library import (
     service_footer_of_category,
 )
 from mailer.rendering.value_types import MEMBER
-from mailer.rendering.way_out import NoWayOut, fill_form_with_links, missing_way_out_faults, service_footer_faults
+from mailer.rendering.way_out import (
+    NoWayOut,
+    missing_link_or_postal_address_faults,
+    parts_with_only_links_filled_in,
+    service_footer_faults,
+)
 
 MOST_BLANKS = 200
 """The number of compiled messages that are kept. They differ by locale, by the values that a person has, and so on."""
@@ -54,7 +59,7 @@ FEW = 16
 _OWN_LINKS = frozenset({"unsubscribe_url", "leave_url", "report_url", "preferences_url"})
 _ANY_LINK = "https://any.invalid/"
 _ANYBODY = addr_spec("anybody@any.invalid", "To")
-"""The address that replaces a person's own one in `text_digest`, as `_ANY_LINK` replaces their links."""
+"""The address that replaces a person's own one in `recipient_text_digest`, as `_ANY_LINK` replaces their links."""
 
 Sign = Callable[[str, bytes, int], bytes]
 """Signs a message for a domain at a time (seconds): `(domain, message, now) -> message`."""
@@ -145,7 +150,7 @@ class MailingRenderer:
             personal |= self.counting.personal_tracking_values(row, level)
         values = {**self._texts, **personal}
         blank = self._compiled_message(row, category, service_footer_of_category(category, switches), level, values)
-        message_id = self._links.make_message_id(self.facts.id, row.recipient_id, self.policy.domain)
+        message_id = self._links.stable_message_id(self.facts.id, row.recipient_id, self.policy.domain)
         recipient = addr_spec(address, "To")
         content = blank.fill_message(
             to=recipient,
@@ -160,7 +165,7 @@ class MailingRenderer:
         outgoing = OutgoingMessage(sender, recipient, content, message_id.partition("@")[0], is_canonical=True)
         return RenderedMessage(outgoing, message_id, blank.fields)
 
-    def text_digest(self, row: DeliveryRow) -> bytes | None:
+    def recipient_text_digest(self, row: DeliveryRow) -> bytes | None:
         """Returns a digest of the text that a recipient gets: the message without its address, ids and personal links.
 
         Two accounts with one address get one copy if their digests are the same. In optional mail the name in the
@@ -232,8 +237,8 @@ class MailingRenderer:
         if category.is_optional:
             link = values["unsubscribe_url"]
             return [
-                *missing_way_out_faults(
-                    fill_form_with_links(form, values), category, link, self.policy.controller.postal_address
+                *missing_link_or_postal_address_faults(
+                    parts_with_only_links_filled_in(form, values), category, link, self.policy.controller.postal_address
                 )
             ]
         if footer == "none":
@@ -242,8 +247,12 @@ class MailingRenderer:
         if footer == "deactivate":
             less = {**same, "service_footer": "none"}
             bare = self.template.render_form(locale, less, values) or self._personal_form(locale, {**less, **values})
-            silent = fill_form_with_links(bare, values)
-        return [*service_footer_faults(fill_form_with_links(form, values), silent, footer, values.get("leave_url"))]
+            silent = parts_with_only_links_filled_in(bare, values)
+        return [
+            *service_footer_faults(
+                parts_with_only_links_filled_in(form, values), silent, footer, values.get("leave_url")
+            )
+        ]
 
     def _shareable_texts_and_key(self) -> tuple[dict[str, str], tuple[object, ...]] | None:
         """Returns the texts that can be filled into a shared form, and a key of the rest. None: it shares no form.
@@ -256,7 +265,7 @@ class MailingRenderer:
         if facts.audience_size > FEW or facts.partner or facts.attachments or TRACKED in uses or pixel:
             return None
         bent = self.template.bent
-        stated = values_naming_no_member({"reason": facts.reason, **facts.context})
+        stated = values_without_member_references({"reason": facts.reason, **facts.context})
         texts = {name: text for name, text in stated.items() if isinstance(text, str) and name not in bent}
         rest = {name: value for name, value in stated.items() if name not in texts}
         kind = facts.brand, self.template.version, facts.campaign, facts.reply_to, facts.topic, *texts
@@ -273,7 +282,7 @@ class MailingRenderer:
             if row.context.get("profile") and not is_personalisation_refused(row.standing):
                 personal["profile"] = row.context["profile"]
         if self.names_members:
-            personal |= self._names_of_mentioned_members(row)
+            personal |= self._member_names_by_context_name(row)
         if category.is_optional:
             token = UnsubscribeToken(brand, id_, category.name, mailing_id, generation)
             personal["unsubscribe_url"] = self._links.unsubscribe_link(token)
@@ -289,10 +298,10 @@ class MailingRenderer:
             personal["preferences_url"] = self._links.preferences_link(PreferencesToken(brand, id_, generation))
         return personal
 
-    def _names_of_mentioned_members(self, row: DeliveryRow) -> dict[str, str]:
+    def _member_names_by_context_name(self, row: DeliveryRow) -> dict[str, str]:
         """Returns the names of the members that the mail names; neutral words for members without a name to show."""
         inviter = {"inviter": member_reference(self.facts.inviter)} if self._shows_inviter else {}
-        return names_of_mentioned_members(
+        return member_names_by_context_name(
             {**self.facts.context, **(row.context or {}), **inviter},
             self.names,
             self.template.choose_locale(row.locale, self._spoken),

@@ -52,7 +52,7 @@ def member_reference(ref: str | None) -> dict[str, str]:
 
 
 @rule("members-names", "interpals-28", idle={})
-def names_of_mentioned_members(context: Mapping[str, Any], names: Mapping[Any, str], locale: str) -> dict[str, str]:
+def member_names_by_context_name(context: Mapping[str, Any], names: Mapping[Any, str], locale: str) -> dict[str, str]:
     """Another member has the name of that member's own record, or none: a name that would be a link is none."""
     found = {name: names.get(value[_MEMBER]) for name, value in context.items() if is_member_reference(value)}
     return {
@@ -61,7 +61,7 @@ def names_of_mentioned_members(context: Mapping[str, Any], names: Mapping[Any, s
     }
 
 
-def values_naming_no_member(context: Mapping[str, Any]) -> dict[str, Any]:
+def values_without_member_references(context: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the values of a context that name no member."""
     return {name: value for name, value in context.items() if not is_member_reference(value)}
 

@@ -18,12 +18,12 @@ from mailer.policy.text_formats import split_sender
 from mailer.rendering.headers import (
     AddrSpec,
     HeaderRefused,
+    addr_spec_with_name,
     check_one_line,
     check_structured_value,
     header_parameter,
     list_id_value,
     mailbox_header_value,
-    mailbox_value_of_spec,
     unstructured_value,
 )
 from mailer.rendering.mail_merge import MergeField, MergeForm, Pieces, fill_pieces
@@ -77,7 +77,7 @@ class StaticMessageParts:
         self._from = f"From: {mailbox_header_value(address, name, 'From')}\r\n"
         fixed = "".join(f"{name}: {value}\r\n" for name, value in _fixed_headers(head))
         self._opening = fixed.encode() + _multipart_opening(bool(head.attachments))
-        self._closing = _multipart_closing(head.attachments)
+        self._closing = _attachments_and_multipart_end(head.attachments)
 
     def compile_message(self, form: MergeForm, fields: tuple[str, ...] = ()) -> "CompiledMessage":
         """Builds the message for all recipients who share a form. `fields` are the kinds of personal data in it.
@@ -146,7 +146,7 @@ class CompiledMessage:
         if subject is None:
             subject = unstructured_value(fill_pieces(self._subject, values), "Subject")
         head = (
-            f"{self._sender}To: {mailbox_value_of_spec(to, name, 'To')}\r\n"
+            f"{self._sender}To: {addr_spec_with_name(to, name, 'To')}\r\n"
             f"Subject: {subject}\r\n"
             f"Date: {_date_header_value(date)}\r\n"
             f"Message-ID: {check_one_line(message_id, 'Message-ID')}\r\n{leave}"
@@ -228,7 +228,7 @@ def _multipart_opening(mixed: bool) -> bytes:
     return f'Content-Type: multipart/mixed; boundary="{_MIXED}"\r\n\r\n--{_MIXED}\r\n{alternative}'.encode()
 
 
-def _multipart_closing(attachments: Sequence[Attachment]) -> bytes:
+def _attachments_and_multipart_end(attachments: Sequence[Attachment]) -> bytes:
     parts = [f"--{_ALTERNATIVE}--\r\n".encode()]
     for attachment in attachments:
         head = (

@@ -17,10 +17,10 @@ if TYPE_CHECKING:  # for annotations; `template_checks` imports this module
 
 
 @rule("both-named", "peerstream-01", idle=())
-def unnamed_sender_faults(page: "TemplatePage") -> Iterator[str]:
+def unnamed_brand_or_controller_faults(page: "TemplatePage") -> Iterator[str]:
     """Every mail names the brand that sends it and the controller that answers for it, in both parts."""
     brand, controller = page.policy.name, page.policy.controller.name
-    for name, content in (page.unescaped_text_and_html[0], ("HTML", page.visible_html.text)):
+    for name, content in (page.unescaped_text_and_html[0], ("HTML", page.visible_text_and_links.text)):
         if controller not in content:
             yield f"the {name} part has no controller.name; the footer names brand and controller"
         if brand != controller and not _is_named_near_controller(brand, controller, content):
@@ -38,31 +38,31 @@ def _is_named_near_controller(brand: str, controller: str, content: str) -> bool
 
 
 @rule("seal-named", "paltalk06-29", idle=())
-def unnamed_seal_programme_faults(page: "TemplatePage") -> Iterator[str]:
+def missing_seal_programme_faults(page: "TemplatePage") -> Iterator[str]:
     """An answer to a person's request names the seal's programme, to which one may turn, in both parts."""
     seal, asks = page.policy.seal, "confirm_url" in page.used_names
     if seal is None or asks or not page.face.category.answers:
         return
     for name, content, links in (
         ("text", page.rendered.text, page.rendered.text),
-        ("HTML", page.visible_html.text, page.visible_html.links),
+        ("HTML", page.visible_text_and_links.text, page.visible_text_and_links.links),
     ):
         if seal.name not in content or seal.url not in links:
             yield f"the {name} part does not name the seal's programme; write seal.name and seal.url, shown"
 
 
 @rule("partner-unwritten", "interpals-05", idle=())
-def named_partner_faults(page: "TemplatePage") -> Iterator[str]:
+def forbidden_partner_name_faults(page: "TemplatePage") -> Iterator[str]:
     """A template names a partner, in words or in a link, only if it is for partners or the law asks for it."""
     category = page.policy.get_category(page.template.category)
     if not page.policy.partners or category.partners or category.is_legal:
         return
-    pages = (page.rendered.html, page.literal_pieces["html"])
+    pages = (page.rendered.html, page.pieces_with_all_branches["html"])
     said = [
         page.rendered.subject,
-        page.literal_pieces["subject"],
+        page.pieces_with_all_branches["subject"],
         page.rendered.text,
-        page.literal_pieces["text"],
+        page.pieces_with_all_branches["text"],
         *pages,
     ]
     read = [fold_text(part_as_plain_text(content, markup=False)) for content in said]

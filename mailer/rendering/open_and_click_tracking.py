@@ -55,7 +55,7 @@ class OpenAndClickTracking:
         """Tells whether each recipient must be checked to know if the mailing is large enough to be counted."""
         return self._counts and self._policy.minimum_cell <= self._facts.audience_size <= SMALL
 
-    def record_person_reachable(self, row: DeliveryRow, reached: bool) -> None:
+    def record_whether_countable(self, row: DeliveryRow, reached: bool) -> None:
         """Records whether a recipient can be counted, and updates `big_enough`.
 
         Recipients who share a mailbox are not counted, since they may be one person.

@@ -172,7 +172,7 @@ _VALUE = re.compile(f"{VALUE}[^{END}]*{END}")
 _MARKS = re.compile(f"[{OPEN}{BRANCH}{CLOSE}]")
 
 
-def long_promotional_words() -> frozenset[str]:
+def long_words_of_promotional_phrases() -> frozenset[str]:
     """Returns all words of at least four letters in the promotional phrases of all languages."""
     every = (word for words in _WORDS.values() for pattern in words for word in re.findall(r"[^\W\d_]{4,}", pattern))
     return frozenset(every) | {"sale", "discounts", "discounted", "vouchers", "coupons"}

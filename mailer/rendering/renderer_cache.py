@@ -18,7 +18,7 @@ class UnknownTemplate(LookupError):
     """The brand or the template of a mailing no longer exists."""
 
 
-class RendererCache:
+class MailingRendererCache:
     """The renderers of the mailings that this process works on.
 
     Args:
@@ -42,16 +42,16 @@ class RendererCache:
         self._presses: dict[Any, MailingRenderer] = {}
         self._shared: dict[tuple[object, ...], CompiledMessage] = {}
 
-    def find_renderer(self, mailing_id: Any) -> MailingRenderer | None:
+    def find_renderer_of_mailing(self, mailing_id: Any) -> MailingRenderer | None:
         """Returns the renderer of a mailing, or None if it is not in the cache."""
         return self._presses.get(mailing_id)
 
     def is_template_version_deployed(self, facts: MailingFacts) -> bool:
         """Tells whether the deployed template has the version that the mailing keeps."""
-        template = self._templates.get_template(facts.brand, facts.template)
+        template = self._templates.find_template(facts.brand, facts.template)
         return template is not None and template.version == facts.template_version
 
-    def add_renderer(self, facts: MailingFacts, source: str | None) -> MailingRenderer:
+    def make_and_cache_renderer(self, facts: MailingFacts, source: str | None) -> MailingRenderer:
         """Makes the renderer of a mailing. If the cache is full, removes the oldest renderer.
 
         Args:
@@ -67,7 +67,7 @@ class RendererCache:
         template = (
             compile_stored_source(policy, facts.template, source)
             if source
-            else self._templates.get_template(facts.brand, facts.template)
+            else self._templates.find_template(facts.brand, facts.template)
         )
         if template is None:
             raise UnknownTemplate(f"mailing {facts.id}: {facts.brand}/{facts.template} is not among the templates")

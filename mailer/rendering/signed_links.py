@@ -192,7 +192,7 @@ class SignedLinks:
             case _:
                 return None
 
-    def make_message_id(self, mailing_id: UUID, recipient_id: int, domain: str) -> str:
+    def stable_message_id(self, mailing_id: UUID, recipient_id: int, domain: str) -> str:
         """Returns the Message-ID of a delivery, with its angle brackets (RFC 5322 3.6.4).
 
         It is always the same for one delivery, so that receivers recognise mandatory mail that is sent again after a

@@ -12,7 +12,7 @@ from mailer.policy.category import Category
 from mailer.policy.switches import ServiceFooter, Switches
 from mailer.rendering.headers import CONTROL
 from mailer.rendering.jinja_environment import explain_render_error
-from mailer.rendering.languages import best_locale, locale_of_dates_in_text
+from mailer.rendering.languages import best_locale, date_locale_for_reader
 from mailer.rendering.mail_merge import NAME, MergeForm, split_at_marks, values_with_marks
 from mailer.rendering.template_names import TRACKED
 from mailer.rendering.value_types import ValueType
@@ -172,7 +172,7 @@ class Template:
 
     def date_locale_for(self, reader: str | None, chosen: str) -> str:
         """Returns the locale for the dates in a person's mail. `chosen` is the locale of the mail."""
-        return locale_of_dates_in_text(reader, chosen) if self.variants[chosen].dated else chosen
+        return date_locale_for_reader(reader, chosen) if self.variants[chosen].dated else chosen
 
     def render(self, locale: str | None, values: Mapping[str, Any]) -> RenderedTemplate:
         """Renders subject and both parts for one person.

@@ -17,27 +17,27 @@ from mailer.rendering.allowed_markup import markup_faults
 from mailer.rendering.link_ends import glued_link_faults, glued_link_faults_in_branches
 from mailer.rendering.localized_texts import localized_texts
 from mailer.rendering.named_party_checks import (
-    named_partner_faults,
-    unnamed_seal_programme_faults,
-    unnamed_sender_faults,
+    forbidden_partner_name_faults,
+    missing_seal_programme_faults,
+    unnamed_brand_or_controller_faults,
 )
+from mailer.rendering.newsletter_like_values import newsletter_like_value_faults
 from mailer.rendering.promotional_words import promotional_words
-from mailer.rendering.single_subject import several_subject_faults
 from mailer.rendering.template import PERSONAL, RESERVED, Piece, RenderedTemplate, RenderError, Template
-from mailer.rendering.template_files import TAG, TemplateFault, TemplateFiles
+from mailer.rendering.template_files import TAG, TemplateFileFault, TemplateFiles
 from mailer.rendering.template_names import TRACKED
 from mailer.rendering.template_samples import (
-    Rendition,
-    is_optional_for_some,
-    renditions_of,
+    CategoryWithFooter,
+    is_category_optional_for_some,
+    possible_categories_with_footers,
     variants_without_optional_values,
 )
 from mailer.rendering.value_types import FORMS, SingleType, type_fault
-from mailer.rendering.visible_text import VisibleText, visible_text
+from mailer.rendering.visible_text import VisibleTextAndLinks, visible_text
 from mailer.rendering.way_out_checks import (
-    render_with_exact_values,
-    way_out_faults_as_printed,
-    way_out_faults_in_any_form,
+    render_with_unchanged_values,
+    way_out_faults_for_any_text_or_branch,
+    way_out_faults_when_rendered,
 )
 
 _TRACKED_LINK = re.compile(r"<a\b[^>]*\bhref=\"[^\"]*(?:/c/|[?&;](?:utm_|mc_|gclid|fbclid))", re.IGNORECASE)
@@ -83,17 +83,17 @@ class TemplatePage:
     files: TemplateFiles
     template: Template
     policy: Policy
-    face: Rendition
+    face: CategoryWithFooter
     values: Mapping[str, Any]
     rendered: RenderedTemplate
 
     @cached_property
-    def visible_html(self) -> VisibleText:
+    def visible_text_and_links(self) -> VisibleTextAndLinks:
         """The text and links of its HTML that a reader sees."""
         return visible_text(self.rendered.html)
 
     @property
-    def literal_pieces(self) -> Mapping[Piece, str]:
+    def pieces_with_all_branches(self) -> Mapping[Piece, str]:
         """Its pieces with all branches (see `literal_text`)."""
         return self.template.variants[self.rendered.locale].literal
 
@@ -118,15 +118,15 @@ class TemplatePage:
         return self.template.jinja_sources(self.rendered.locale)
 
 
-def find_template_faults(template: Template, files: TemplateFiles) -> Iterator[TemplateFault]:
+def find_template_faults(template: Template, files: TemplateFiles) -> Iterator[TemplateFileFault]:
     """Yields the faults of a compiled template, each with the file to correct."""
     policy, manifest = files.brand.policy, files.folder / "template.toml"
     for problem in _manifest_problems(template, policy):
-        yield TemplateFault(manifest, problem)
+        yield TemplateFileFault(manifest, problem)
     if template.category not in policy.categories:
         return
-    misplaced = list(_misplaced_name_faults(template, policy))
-    yield from (TemplateFault(files.folder, problem) for problem in misplaced)
+    misplaced = list(_mandatory_mail_name_faults(template, policy))
+    yield from (TemplateFileFault(files.folder, problem) for problem in misplaced)
     if misplaced:
         return
     found: dict[str, list[str]] = {}
@@ -137,17 +137,17 @@ def find_template_faults(template: Template, files: TemplateFiles) -> Iterator[T
                 problem for page in pages for problem in (*_page_problems(page), *_faults_without_optional_values(page))
             }
         except RenderError as error:
-            yield TemplateFault(manifest, f"example: {error}")
+            yield TemplateFileFault(manifest, f"example: {error}")
             continue
         for problem in sorted(problems):
             found.setdefault(problem, []).append(locale)
     for problem, locales in found.items():
-        yield TemplateFault(files.folder, f"({', '.join(locales)}) {problem}")
+        yield TemplateFileFault(files.folder, f"({', '.join(locales)}) {problem}")
 
 
 def _rendered_pages(template: Template, files: TemplateFiles, locale: str) -> Iterator[TemplatePage]:
     policy = files.brand.policy
-    for face in renditions_of(policy, policy.get_category(template.category)):
+    for face in possible_categories_with_footers(policy, policy.get_category(template.category)):
         # People who refused personalisation get the same template without a profile.
         for profile in (True, False) if "profile" in template.uses else (True,):
             values = face.sample_values(template, locale, profile=profile)
@@ -165,7 +165,7 @@ def _faults_without_optional_values(page: TemplatePage) -> Iterator[str]:
             yield from glued_link_faults(rendered.text, rendered.html, values)
             yield from (
                 f"without {left_out}, {fault}"
-                for fault in way_out_faults_as_printed(page, render_with_exact_values, values)
+                for fault in way_out_faults_when_rendered(page, render_with_unchanged_values, values)
             )
 
 
@@ -193,7 +193,7 @@ def _type_problems(template: Template) -> Iterator[str]:
             f'write {name} = "…" below [values]: {FORMS}'
         )
     if category and category.is_forbidden_to_promote:
-        yield from several_subject_faults(template.types, template.category)
+        yield from newsletter_like_value_faults(template.types, template.category)
     for name in sorted(set(template.types) - used):
         yield f"values: {name} is not used by the template; remove it"
     for name, _ in sorted(template.linked):
@@ -217,7 +217,7 @@ def promotional_template_faults(page: TemplatePage) -> Iterator[str]:
 
 
 def _promotional_words_of_page(page: TemplatePage) -> Iterator[str]:
-    rendered, literals, locale = page.rendered, page.literal_pieces, page.rendered.locale
+    rendered, literals, locale = page.rendered, page.pieces_with_all_branches, page.rendered.locale
     for said in (rendered.subject, literals["subject"], rendered.text, literals["text"]):
         yield from promotional_words(said, locale)
     for said in (rendered.html, literals["html"]):
@@ -235,7 +235,7 @@ def secret_faults(page: TemplatePage) -> Iterator[str]:
         yield "has a form; no mail asks for data: link to a page that does"
     for name, content in (("text", page.rendered.text), ("HTML", html.unescape(_MARKUP.sub(" ", page.rendered.html)))):
         for asked in _ASKS_FOR_SECRET.finditer(content):
-            if not _DENIAL.search(_sentence_around(content, asked)):
+            if not _DENIAL.search(_sentence_up_to(content, asked)):
                 yield f"the {name} part asks for a secret ({asked[0].split()[-1]}); no mail does"
 
 
@@ -252,7 +252,7 @@ def missing_breach_fact_faults(page: TemplatePage) -> Iterator[str]:
 
 
 @rule("profile-stays", "paltalk06-09", idle=())
-def profile_use_faults(page: TemplatePage) -> Iterator[str]:
+def profile_misuse_faults(page: TemplatePage) -> Iterator[str]:
     """A profile tailors promotions, as words in their text: no plain mail uses it, no address carries it off."""
     if "profile" not in page.used_names:
         return
@@ -263,16 +263,16 @@ def profile_use_faults(page: TemplatePage) -> Iterator[str]:
         inside = _HTML_TAG.findall(marked) if piece == "html" else []
         if any(_MARK in place for place in [*inside, *_WEB_ADDRESS.findall(marked)]):
             yield f"the {piece} has profile in an address or attribute, which would tell others; write it as text"
-        if any(_is_profile_passed_on(tag) for tag in TAG.findall(source)):
+        if any(_is_profile_assigned_or_joined(tag) for tag in TAG.findall(source)):
             yield f"the {piece} passes profile on (set, for, with, tracked, ~); only test it, or write it as text"
 
 
-def _misplaced_name_faults(template: Template, policy: Policy) -> Iterator[str]:
+def _mandatory_mail_name_faults(template: Template, policy: Policy) -> Iterator[str]:
     """Yields forbidden names in mandatory mail: tracking, and the unsubscribe link if nobody may leave the mail."""
     category = policy.get_category(template.category)
     if category.is_optional:
         return
-    if "unsubscribe_url" in template.uses and not is_optional_for_some(policy, category):
+    if "unsubscribe_url" in template.uses and not is_category_optional_for_some(policy, category):
         yield f"uses unsubscribe_url; {category.name} mail cannot be left"
     if "pixel_url" in template.uses:
         yield f"has a pixel; {category.name} mail is not tracked"
@@ -280,11 +280,11 @@ def _misplaced_name_faults(template: Template, policy: Policy) -> Iterator[str]:
         yield f"has a tracked link; {category.name} mail is not tracked"
 
 
-def _tracking_faults(page: TemplatePage) -> Iterator[str]:
+def _mandatory_mail_tracking_faults(page: TemplatePage) -> Iterator[str]:
     """Yields pixels, fetched images and tracked links in mandatory mail: nothing in it may report an open."""
     if not page.is_mandatory:
         return
-    for content in (page.rendered.html, page.literal_pieces["html"]):
+    for content in (page.rendered.html, page.pieces_with_all_branches["html"]):
         if _REMOTE_IMAGE.search(content):
             yield f"has a pixel or another image that is fetched; {page.template.category} mail is not tracked"
         if _TRACKED_LINK.search(content):
@@ -293,7 +293,7 @@ def _tracking_faults(page: TemplatePage) -> Iterator[str]:
 
 def _markup_faults_of_page(page: TemplatePage) -> Iterator[str]:
     """Yields markup that is not on the lists of `allowed_markup`, in the rendered page and in all its branches."""
-    for content in (page.rendered.html, page.literal_pieces["html"]):
+    for content in (page.rendered.html, page.pieces_with_all_branches["html"]):
         yield from markup_faults(content, mandatory=page.is_mandatory)
 
 
@@ -311,19 +311,21 @@ def _personal_fetch_faults(page: TemplatePage) -> Iterator[str]:
 def _link_end_faults(page: TemplatePage) -> Iterator[str]:
     """Yields links that have other text directly before or after them, in the example and in every branch."""
     yield from glued_link_faults(page.rendered.text, page.rendered.html, page.values)
-    yield from glued_link_faults_in_branches(page.literal_pieces["text"], page.literal_pieces["html"])
+    yield from glued_link_faults_in_branches(
+        page.pieces_with_all_branches["text"], page.pieces_with_all_branches["html"]
+    )
 
 
 _DEMANDS: tuple[Callable[[TemplatePage], Iterable[str]], ...] = (
-    way_out_faults_in_any_form,
+    way_out_faults_for_any_text_or_branch,
     promotional_template_faults,
     secret_faults,
     missing_breach_fact_faults,
-    unnamed_seal_programme_faults,
-    profile_use_faults,
-    unnamed_sender_faults,
-    named_partner_faults,
-    _tracking_faults,
+    missing_seal_programme_faults,
+    profile_misuse_faults,
+    unnamed_brand_or_controller_faults,
+    forbidden_partner_name_faults,
+    _mandatory_mail_tracking_faults,
     _markup_faults_of_page,
     _personal_fetch_faults,
     _link_end_faults,
@@ -344,7 +346,7 @@ def _names_in_source(source: str) -> Iterator[str]:
             yield from _NAME.findall(_LITERAL.sub("", tag))
 
 
-def _sentence_around(content: str, found: re.Match[str]) -> str:
+def _sentence_up_to(content: str, found: re.Match[str]) -> str:
     start = max(content.rfind(end, 0, found.start()) for end in ".!?\n") + 1
     return content[start : found.end()]
 
@@ -353,7 +355,7 @@ def _is_profile_mentioned(tag: str) -> bool:
     return not tag.startswith("{#") and "profile" in _NAME.findall(_LITERAL.sub("", tag))
 
 
-def _is_profile_passed_on(tag: str) -> bool:
+def _is_profile_assigned_or_joined(tag: str) -> bool:
     if not _is_profile_mentioned(tag):
         return False
     plain = _LITERAL.sub("", tag)

@@ -21,10 +21,10 @@ from mailer.rendering.jinja_environment import (
     TemplateSandbox,
     make_jinja_environment,
     parse_jinja_source,
-    refused_constructs,
+    refused_construct_faults,
     syntax_and_construct_faults,
 )
-from mailer.rendering.literal_text import literal_text, names_by_line
+from mailer.rendering.literal_text import marked_literal_text, names_by_line
 from mailer.rendering.mail_merge import transformed_names
 from mailer.rendering.template import (
     RESERVED,
@@ -36,7 +36,7 @@ from mailer.rendering.template import (
 )
 from mailer.rendering.template_files import (
     TemplateError,
-    TemplateFault,
+    TemplateFileFault,
     TemplateFiles,
     assemble_source,
     body_path,
@@ -58,7 +58,7 @@ from mailer.rendering.values_in_addresses import (
     LeadingValue,
     NamesInAddresses,
     find_values_in_addresses,
-    wrap_unclear_values,
+    wrap_unclear_expressions_in_filter,
 )
 
 
@@ -76,7 +76,7 @@ def compile_template(files: TemplateFiles) -> Template:
     stated: dict[str, Any] = {"category": manifest.category, "purpose": manifest.purpose, "sources": sources}
     if manifest.answers:  # only if true, so that the versions of older templates stay the same
         stated["answers"] = True
-    return _compile_every_locale(files.brand.policy, files.folder, json.dumps(stated), manifest.example, files.types)
+    return _compile_whole_template(files.brand.policy, files.folder, json.dumps(stated), manifest.example, files.types)
 
 
 def compile_stored_source(policy: Policy, name: str, source: str) -> Template:
@@ -90,10 +90,10 @@ def compile_stored_source(policy: Policy, name: str, source: str) -> Template:
     Raises:
         TemplateError: the source no longer compiles.
     """
-    return _compile_every_locale(policy, Path(policy.brand, name), source, {}, {})
+    return _compile_whole_template(policy, Path(policy.brand, name), source, {}, {})
 
 
-def _compile_every_locale(
+def _compile_whole_template(
     policy: Policy, folder: Path, source: str, example: Mapping[str, Any], types: Mapping[str, ValueType]
 ) -> Template:
     stated = json.loads(source)
@@ -174,15 +174,15 @@ def _compile_one_locale(
             trees[piece] = tree = parse_piece(env, source, piece)
             found[piece] = nodes_by_type(tree)
             _check_constructs_of_page(found[piece], file, locale)
-            literals[piece] = literal_text(tree, html=piece == "html")
+            literals[piece] = marked_literal_text(tree, html=piece == "html")
             if piece == "html":
                 placed = find_values_in_addresses(tree, literals[piece], found[piece], RESERVED)
-                wrap_unclear_values(placed, found[piece], env)
+                wrap_unclear_expressions_in_filter(placed, found[piece], env)
             pieces[piece] = env.from_string(tree)
             # A plain dict is faster than the two chained ones that Jinja2 would use for each message.
             pieces[piece].globals = dict(values)
         except (InliningError, jinja2.TemplateSyntaxError) as error:
-            raise TemplateError(TemplateFault(file, f"({locale}) {error}")) from error
+            raise TemplateError(TemplateFileFault(file, f"({locale}) {error}")) from error
         names[piece] = frozenset(env.undeclared | ({TRACKED} if tracked_link_uses(found[piece]) else set()))
     tracks = frozenset().union(*(origin_names(tracked_link_uses(nodes), nodes) for nodes in found.values()))
     optional = frozenset().union(*map(optional_names, found.values()))
@@ -208,9 +208,9 @@ def _check_constructs_of_page(found: Nodes, file: Path, locale: str) -> None:
     Raises:
         TemplateError: the page has a refused construct.
     """
-    faults = [TemplateFault(file, f"({locale}) {fault.problem}") for fault in refused_constructs(found, file)]
+    faults = [TemplateFileFault(file, f"({locale}) {fault.problem}") for fault in refused_construct_faults(found, file)]
     if jinja2.nodes.Extends in found:
-        faults.append(TemplateFault(file, f"({locale}) extends a layout further down; begin the file with it"))
+        faults.append(TemplateFileFault(file, f"({locale}) extends a layout further down; begin the file with it"))
     if faults:
         raise TemplateError(*faults)
 

@@ -32,7 +32,7 @@ _CONSTANT = re.compile(r"\{\{\s*((?:brand|controller)\.(?:id|name)|seal\.(?:name
 
 
 @dataclass(frozen=True, slots=True)
-class TemplateFault:
+class TemplateFileFault:
     """A fault in a file of a template.
 
     Attributes:
@@ -55,7 +55,7 @@ class TemplateError(ValueError):
         faults: all faults.
     """
 
-    def __init__(self, *faults: TemplateFault) -> None:
+    def __init__(self, *faults: TemplateFileFault) -> None:
         """Takes all faults."""
         self.faults = faults
         super().__init__("\n".join(map(str, faults)))
@@ -113,7 +113,7 @@ class TemplateFiles:
     types: Mapping[str, ValueType] = field(default_factory=dict)
 
 
-def read_brand_layout(folder: Path, policy: Policy) -> BrandFiles:
+def read_brand_files(folder: Path, policy: Policy) -> BrandFiles:
     """Reads a brand's layout.
 
     Raises:
@@ -135,11 +135,11 @@ def read_template_files(folder: Path, brand: BrandFiles) -> TemplateFiles:
         manifest = TemplateManifest.model_validate(_read_toml(path))
     except ValidationError as error:
         places = ((".".join(map(str, detail["loc"])), detail["msg"]) for detail in error.errors())
-        raise TemplateError(*(TemplateFault(path, f"{place}: {message}") for place, message in places)) from error
+        raise TemplateError(*(TemplateFileFault(path, f"{place}: {message}") for place, message in places)) from error
     try:
         types = parse_value_types(manifest.values, brand.policy.domain)
     except ValueError as error:
-        raise TemplateError(TemplateFault(path, str(error))) from error
+        raise TemplateError(TemplateFileFault(path, str(error))) from error
     bodies: dict[tuple[str, Part], str] = {}
     parts: tuple[Part, ...] = ("html", "txt")
     for part in parts:
@@ -198,26 +198,28 @@ def _fallbacks_in_same_language(files: TemplateFiles, locale: str) -> list[str]:
     return [code for code in codes if has_same_language_and_script(code, locale)]
 
 
-def _missing_body_part_faults(files: TemplateFiles) -> Iterator[TemplateFault]:
+def _missing_body_part_faults(files: TemplateFiles) -> Iterator[TemplateFileFault]:
     others: dict[Part, Part] = {"html": "txt", "txt": "html"}
     for (locale, part), _ in files.bodies.items():
         if (locale, others[part]) not in files.bodies:
             missing = body_path(files.folder, others[part], locale)
-            yield TemplateFault(missing, f"is missing; a mail needs both parts, and {part} is there")
+            yield TemplateFileFault(missing, f"is missing; a mail needs both parts, and {part} is there")
 
 
-def _missing_subject_or_body_faults(files: TemplateFiles) -> Iterator[TemplateFault]:
+def _missing_subject_or_body_faults(files: TemplateFiles) -> Iterator[TemplateFileFault]:
     subjects, default = files.manifest.subject, files.brand.policy.default_locale
     path = files.folder / "template.toml"
     if default not in subjects:
-        yield TemplateFault(path, f"subject: lacks {default}, the brand's default_locale")
+        yield TemplateFileFault(path, f"subject: lacks {default}, the brand's default_locale")
     for locale in {locale for locale, _ in files.bodies if locale} - set(subjects):
-        yield TemplateFault(path, f"subject: lacks {locale}, for which there is a body")
+        yield TemplateFileFault(path, f"subject: lacks {locale}, for which there is a body")
     for locale in subjects:
         if not is_known_locale(locale):
-            yield TemplateFault(path, f"subject: {locale} is not a locale; write one such as de or pt-BR")
+            yield TemplateFileFault(path, f"subject: {locale} is not a locale; write one such as de or pt-BR")
         elif not any((code, "html") in files.bodies for code in ("", *_fallbacks_in_same_language(files, locale))):
-            yield TemplateFault(body_path(files.folder, "html", locale), "is missing; the subject speaks this locale")
+            yield TemplateFileFault(
+                body_path(files.folder, "html", locale), "is missing; the subject speaks this locale"
+            )
 
 
 def _fill_layout(source: str, file: Path, brand: BrandFiles, seen: tuple[str, ...]) -> str:
@@ -228,13 +230,13 @@ def _fill_layout(source: str, file: Path, brand: BrandFiles, seen: tuple[str, ..
     if name not in brand.layouts or name in seen:
         known = ", ".join(sorted(set(brand.layouts) - set(seen))) or "none"
         raise TemplateError(
-            TemplateFault(file, f'extends "{name}", which is not a layout of the brand; there are: {known}', 1)
+            TemplateFileFault(file, f'extends "{name}", which is not a layout of the brand; there are: {known}', 1)
         )
     layout = _fill_layout(brand.layouts[name], brand.folder / "_layout" / name, brand, (*seen, name))
     fillings = dict(_read_blocks(source[found.end() :], file))
     unknown = set(fillings) - {block for block, _ in _read_blocks(layout, file)} - _names_of_nested_blocks(fillings)
     if unknown:
-        raise TemplateError(TemplateFault(file, f"fills {', '.join(sorted(unknown))}, which {name} does not have"))
+        raise TemplateError(TemplateFileFault(file, f"fills {', '.join(sorted(unknown))}, which {name} does not have"))
     return _fill_blocks(layout, fillings)
 
 
@@ -249,12 +251,12 @@ def _read_blocks(source: str, file: Path) -> Iterator[tuple[str, str]]:
         if found["name"]:
             open_blocks.append(found)
         elif not open_blocks:
-            raise TemplateError(TemplateFault(file, "has an endblock without its block"))
+            raise TemplateError(TemplateFileFault(file, "has an endblock without its block"))
         else:
             opened = open_blocks.pop()
             yield opened["name"], source[opened.end() : found.start()]
     if open_blocks:
-        raise TemplateError(TemplateFault(file, f"block {open_blocks[-1]['name']} is not closed with endblock"))
+        raise TemplateError(TemplateFileFault(file, f"block {open_blocks[-1]['name']} is not closed with endblock"))
 
 
 def _fill_blocks(source: str, fillings: Mapping[str, str]) -> str:
@@ -290,7 +292,7 @@ def _insert_strings(source: str, file: Path, strings: Mapping[str, str], *, esca
     missing = sorted(set(_STRING.findall(source)) - set(strings))
     if missing:
         wanted = f"{', '.join(missing)} for {strings['lang']}"
-        raise TemplateError(TemplateFault(file, f"needs strings.{wanted}; add them to a strings.toml"))
+        raise TemplateError(TemplateFileFault(file, f"needs strings.{wanted}; add them to a strings.toml"))
     return _STRING.sub(lambda found: _escape_html(strings[found[1]]) if escape else strings[found[1]], source)
 
 
@@ -305,7 +307,7 @@ def _read_strings(path: Path) -> Strings:
     tables = _read_toml(path) if path.exists() else {}
     for locale, table in tables.items():
         if not isinstance(table, dict) or not all(isinstance(text, str) for text in table.values()):
-            raise TemplateError(TemplateFault(path, f'{locale}: write a table a locale, each line name = "text"'))
+            raise TemplateError(TemplateFileFault(path, f'{locale}: write a table a locale, each line name = "text"'))
     return {normalized_language_tag(locale): table for locale, table in tables.items()}
 
 
@@ -313,6 +315,6 @@ def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise TemplateError(TemplateFault(path, "is missing")) from error
+        raise TemplateError(TemplateFileFault(path, "is missing")) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TemplateError(TemplateFault(path, f"not TOML: {error}")) from error
+        raise TemplateError(TemplateFileFault(path, f"not TOML: {error}")) from error

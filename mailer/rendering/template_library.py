@@ -19,8 +19,8 @@ from mailer.rendering.template_compiler import compile_stored_source, compile_te
 from mailer.rendering.template_files import (
     BrandFiles,
     TemplateError,
-    TemplateFault,
-    read_brand_layout,
+    TemplateFileFault,
+    read_brand_files,
     read_template_files,
 )
 from mailer.rendering.template_names import TRACKED
@@ -37,7 +37,7 @@ __all__ = [
     "SenderValues",
     "Template",
     "TemplateError",
-    "TemplateFault",
+    "TemplateFileFault",
     "TemplateLibrary",
     "compile_stored_source",
     "render_event_preview",
@@ -67,21 +67,21 @@ class TemplateLibrary:
         Raises:
             TemplateError: a template has faults; the error lists all of them.
         """
-        faults: list[TemplateFault] = []
+        faults: list[TemplateFileFault] = []
         templates: dict[tuple[str, str], Template] = {}
-        for brand_folder in _template_folders(folder):
+        for brand_folder in _brand_or_template_folders(folder):
             if brands is not None and brand_folder.name not in brands:
                 continue
             if brand_folder.name not in policies:
                 known = ", ".join(sorted(policies)) or "none"
-                faults.append(TemplateFault(brand_folder, f"no policy has this brand; there are: {known}"))
+                faults.append(TemplateFileFault(brand_folder, f"no policy has this brand; there are: {known}"))
                 continue
             try:
-                brand = read_brand_layout(brand_folder, policies[brand_folder.name])
+                brand = read_brand_files(brand_folder, policies[brand_folder.name])
             except TemplateError as error:
                 faults.extend(error.faults)
                 continue
-            for template_folder in _template_folders(brand_folder):
+            for template_folder in _brand_or_template_folders(brand_folder):
                 try:
                     templates[brand_folder.name, template_folder.name] = _load_template(template_folder, brand)
                 except TemplateError as error:
@@ -90,11 +90,11 @@ class TemplateLibrary:
             raise TemplateError(*dict.fromkeys(faults))
         return cls(templates)
 
-    def get_template(self, brand: str, name: str) -> Template | None:
+    def find_template(self, brand: str, name: str) -> Template | None:
         """Returns a brand's template, or None if there is none of this name."""
         return self._templates.get((brand, name))
 
-    def template_names(self, brand: str) -> list[str]:
+    def template_names_of_brand(self, brand: str) -> list[str]:
         """Returns the names of a brand's templates, sorted."""
         return sorted(name for owner, name in self._templates if owner == brand)
 
@@ -107,7 +107,7 @@ class TemplateLibrary:
         return len(self._templates)
 
 
-def _template_folders(folder: Path) -> list[Path]:
+def _brand_or_template_folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(("_", ".")))
 
 

@@ -43,7 +43,7 @@ _UNTRACKED = {"unsubscribe_url": None, "pixel_url": None, "tracked": None}
 
 
 @dataclass(frozen=True, slots=True)
-class Rendition:
+class CategoryWithFooter:
     """One form in which a template may be sent: its category and its service footer."""
 
     category: Category
@@ -76,19 +76,19 @@ class Rendition:
         return values
 
 
-def renditions_of(policy: Policy, category: Category) -> Iterator[Rendition]:
+def possible_categories_with_footers(policy: Policy, category: Category) -> Iterator[CategoryWithFooter]:
     """Yields all renditions of a category, over the versions and jurisdictions of a policy; the usual one first."""
     usual = service_footer_of_category(category, policy.switches)
-    yield Rendition(category, usual)
+    yield CategoryWithFooter(category, usual)
     for switches in policy.all_possible_switches():
         footer = service_footer_of_category(category, switches)
         if footer != usual:
-            yield Rendition(category, footer)
-    if is_optional_for_some(policy, category):
-        yield Rendition(CATEGORIES[category.without_product], "none")
+            yield CategoryWithFooter(category, footer)
+    if is_category_optional_for_some(policy, category):
+        yield CategoryWithFooter(CATEGORIES[category.without_product], "none")
 
 
-def is_optional_for_some(policy: Policy, category: Category) -> bool:
+def is_category_optional_for_some(policy: Policy, category: Category) -> bool:
     """Tells whether mail of a category is optional for some people, who can leave it."""
     return bool(category.without_product) and any(
         switches.service_scope == "paid" for switches in policy.all_possible_switches()
@@ -141,7 +141,7 @@ def render_template_preview(template: Template, locale: str | None = None) -> Re
     Raises:
         RenderError: the example lacks a value.
     """
-    values = _usual_rendition(template).sample_values(template, template.choose_locale(locale))
+    values = _usual_category_with_footer(template).sample_values(template, template.choose_locale(locale))
     return template.render(locale, {**values, "recipient": RecipientValues("Sam Example", locale)})
 
 
@@ -160,7 +160,7 @@ def render_event_preview(
         {**context_in_locale(event.context, texts, chosen), **(person.context if person else {})}
     )
     told = replace(template, example=_value_without(["profile"], context), profile=context.get("profile", {}))
-    values = _usual_rendition(template).sample_values(told) | {"reason": event.reason}
+    values = _usual_category_with_footer(template).sample_values(told) | {"reason": event.reason}
     values["recipient"] = RecipientValues(person.name if person else "Sam Example", wanted)
     if event.inviter:
         values["inviter"] = SAMPLE_NAME
@@ -169,5 +169,5 @@ def render_event_preview(
     return template.render(chosen, values)
 
 
-def _usual_rendition(template: Template) -> Rendition:
-    return Rendition(CATEGORIES[template.category], template.service_footer)
+def _usual_category_with_footer(template: Template) -> CategoryWithFooter:
+    return CategoryWithFooter(CATEGORIES[template.category], template.service_footer)

@@ -99,22 +99,22 @@ def type_fault(kind: ValueType, value: Any, name: str) -> str | None:
             return next(filter(None, each), None)
 
 
-def values_with_words(
+def shown_values_except_times(
     context: Mapping[str, Any], shown: Container[str], types: Mapping[str, ValueType]
 ) -> dict[str, Any]:
     """Returns the shown values of a context, without empty ones and times, which have no words."""
     return {
         name: value
         for name, value in context.items()
-        if value and name in shown and not _is_time_value(types.get(name), value)
+        if value and name in shown and not _is_typed_date_or_moment(types.get(name), value)
     }
 
 
-def _is_time_value(kind: ValueType | None, value: Any) -> bool:
+def _is_typed_date_or_moment(kind: ValueType | None, value: Any) -> bool:
     return isinstance(kind, SingleType) and kind.is_time and kind.fits(value)
 
 
-def words_of_value(kind: ValueType | None, value: Any) -> Iterator[Any]:
+def parts_with_free_text(kind: ValueType | None, value: Any) -> Iterator[Any]:
     """Yields the parts of a value that may be free text: declared texts, and parts without a type that they fit."""
     match kind:
         case SingleType(is_address=True):
@@ -123,10 +123,10 @@ def words_of_value(kind: ValueType | None, value: Any) -> Iterator[Any]:
             return
         case ListType() if isinstance(value, list):
             for inner in value:
-                yield from words_of_value(kind.each, inner)
+                yield from parts_with_free_text(kind.each, inner)
         case ObjectType() if isinstance(value, dict):
             for field, inner in value.items():
-                yield from words_of_value(kind.types.get(field), inner)
+                yield from parts_with_free_text(kind.types.get(field), inner)
         case _:
             yield value
 
@@ -158,19 +158,19 @@ def _text_type(most: int) -> SingleType:
 def _own_url_type(domain: str) -> SingleType:
     return SingleType(
         f"https or http URL of {domain}",
-        lambda value: _is_url(value) and _is_within_domain(value, domain),
+        lambda value: _is_url(value) and _is_url_within_domain(value, domain),
         is_address=True,
         is_page=True,
     )
 
 
-def _is_within_domain(url: str, domain: str) -> bool:
+def _is_url_within_domain(url: str, domain: str) -> bool:
     """Tells whether a URL's host is a domain or a subdomain of it."""
-    host = _host_of(url)
+    host = _unambiguous_host(url)
     return host is not None and (host == domain or host.endswith(f".{domain}"))
 
 
-def _host_of(url: str) -> str | None:
+def _unambiguous_host(url: str) -> str | None:
     """Returns the host of a URL as A-labels, or None if programs may see another host than a reader does.
 
     The result is None for a URL with a user, with percent-encoded or other odd characters in the host, or with
@@ -187,7 +187,7 @@ def _host_of(url: str) -> str | None:
 
 
 def _is_url(value: Any) -> bool:
-    return isinstance(value, str) and is_web_url(value) and _host_of(value) is not None
+    return isinstance(value, str) and is_web_url(value) and _unambiguous_host(value) is not None
 
 
 def _is_mailbox(value: Any) -> bool:
@@ -230,10 +230,14 @@ def _is_money(value: Any) -> bool:
     if not isinstance(value, str) or not (found := _AMOUNT.search(value)):
         return False
     around = (value[: found.start()].strip(), value[found.end() :].strip())
-    return "" in around and len(around[0] + around[1]) <= 4 and all(map(_is_currency_character, around[0] + around[1]))
+    return (
+        "" in around
+        and len(around[0] + around[1]) <= 4
+        and all(map(_is_currency_sign_or_letter, around[0] + around[1]))
+    )
 
 
-def _is_currency_character(sign: str) -> bool:
+def _is_currency_sign_or_letter(sign: str) -> bool:
     return unicodedata.category(sign) == "Sc" or sign.isalpha()
 
 

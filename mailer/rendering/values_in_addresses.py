@@ -83,7 +83,7 @@ def find_values_in_addresses(tree: nodes.Template, page: str, found: Nodes, rese
     return NamesInAddresses(_names_behind_expressions(fetched, found), frozenset(leading), tuple(unclear))
 
 
-def wrap_unclear_values(placed: NamesInAddresses, found: Nodes, env: Environment) -> None:
+def wrap_unclear_expressions_in_filter(placed: NamesInAddresses, found: Nodes, env: Environment) -> None:
     """Puts the filter around unclear expressions that begin an address, so that they are checked while rendering."""
     unclear = {id(expression): (expression, attribute, before) for expression, attribute, before in placed.unclear}
     for output in found.get(nodes.Output, ()) if unclear else ():

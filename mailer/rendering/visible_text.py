@@ -25,7 +25,7 @@ _COMBINED = re.compile(r"[\s>+~]+")
 
 
 @dataclass(slots=True)
-class VisibleText:
+class VisibleTextAndLinks:
     """The text of a page that a reader sees in every medium: in light and dark mode, on large and small screens.
 
     Attributes:
@@ -62,9 +62,9 @@ class _OpenElement(NamedTuple):
     """Tells whether its text is legible in every medium."""
 
 
-def visible_text(page: str) -> VisibleText:
+def visible_text(page: str) -> VisibleTextAndLinks:
     """Returns the visible text of a rendered page, whose source an HTML5 parser wrote (see `css_inlining`)."""
-    shown, words = VisibleText(), list[str]()
+    shown, words = VisibleTextAndLinks(), list[str]()
     sheet = _read_stylesheet(tuple(re.findall(r"<style\b[^>]*>(.*?)</style>", page, re.DOTALL | re.IGNORECASE)))
     above: list[_OpenElement] = [_OpenElement("", None, (TextStyle(),) * len(sheet.media), True)]
     for found in _TOKEN.finditer(page):
@@ -75,7 +75,7 @@ def visible_text(page: str) -> VisibleText:
                 if link is not None:
                     shown.links[link] = shown.links.get(link, "") + said
             case "more" if found["tag"] not in _VOID:
-                above.append(inner := _open_element(found["tag"].lower(), found["more"], above[-1], sheet))
+                above.append(inner := _element_of_start_tag(found["tag"].lower(), found["more"], above[-1], sheet))
                 if inner.link is not None and None not in inner.looks:
                     shown.links.setdefault(inner.link, "")
             case "end":
@@ -87,7 +87,7 @@ def visible_text(page: str) -> VisibleText:
     return shown
 
 
-def _open_element(tag: str, more: str, above: _OpenElement, sheet: _StyleSheet) -> _OpenElement:
+def _element_of_start_tag(tag: str, more: str, above: _OpenElement, sheet: _StyleSheet) -> _OpenElement:
     told = dict(_ATTRIBUTE.findall(more)) if more else {}
     link = unescape(told.pop("href", "")) if tag == "a" else above.link
     looks, is_shown = _looks_in_each_medium(tag, tuple(told.items()), tag == "a" and "href" in more, above.looks, sheet)
@@ -114,7 +114,7 @@ def _looks_in_each_medium(
     own = told | ({"href": ""} if is_link else {})
     looks = tuple(
         look
-        and _least_legible_look(
+        and _least_legible_element_style(
             tag, own, told.get("style", ""), [r.says for r in rules if r.medium in ("", medium)], look
         )
         for medium, look in zip(sheet.media, above, strict=True)
@@ -122,7 +122,7 @@ def _looks_in_each_medium(
     return looks, all(look is not None and look.is_legible for look in looks)
 
 
-def _least_legible_look(
+def _least_legible_element_style(
     tag: str, attributes: Mapping[str, str], style: str, rules: list[str], above: TextStyle
 ) -> TextStyle | None:
     """Returns the least legible style of an element, over all ways to read its CSS (comments, escapes)."""
@@ -169,14 +169,14 @@ def _parse_rules(css: str) -> Iterator[_StyleRule]:
         said, _, selectors = before.rpartition(";") if mark == "{" else (before, "", "")
         if around and not around[-1].startswith("@") and ":" in said:
             medium = " ".join(one for one in around if one.startswith("@"))
-            yield from (_StyleRule(medium, names, said) for names in _selector_names(around[-1]))
+            yield from (_StyleRule(medium, names, said) for names in _names_of_selected_elements(around[-1]))
         if mark == "{":
             around.append(selectors.strip())
         elif around:
             around.pop()
 
 
-def _selector_names(selectors: str) -> Iterator[frozenset[str]]:
+def _names_of_selected_elements(selectors: str) -> Iterator[frozenset[str]]:
     """Yields the names that a rule selects: `.foot` and `p` for `td .foot, p { … }`; none for `*`."""
     for selector in selectors.split(","):
         last = _COMBINED.split(_PSEUDO.sub("", selector).strip())[-1]

@@ -13,7 +13,7 @@ from mailer.policy.category import Category
 from mailer.policy.rule_registry import rule
 from mailer.policy.switches import ServiceFooter
 from mailer.rendering.mail_merge import MergeField, MergeForm, Pieces, fill_pieces
-from mailer.rendering.visible_text import VisibleText, visible_text
+from mailer.rendering.visible_text import VisibleTextAndLinks, visible_text
 from mailer.text_checks import SLOT_MARKS
 
 LINKS: Final = ("unsubscribe_url", "leave_url")
@@ -40,7 +40,7 @@ class RenderedParts:
     html: str
 
     @property
-    def visible_html(self) -> VisibleText:
+    def visible_text_and_links(self) -> VisibleTextAndLinks:
         """The text and links of its HTML that a reader sees."""
         return _shown(self.html)
 
@@ -48,18 +48,20 @@ class RenderedParts:
 _shown = lru_cache(maxsize=16)(visible_text)
 
 
-def fill_form_with_links(form: MergeForm, values: Mapping[str, Any]) -> RenderedParts:
+def parts_with_only_links_filled_in(form: MergeForm, values: Mapping[str, Any]) -> RenderedParts:
     """Prints both parts of a form, with the links of its ways out in their slots, and `SOMETHING` in the other slots.
 
     Args:
         form: the form of a message.
         values: values for its slots, with the links.
     """
-    values = {slot.name: SOMETHING for slot in _slots_of_form(form)} | {name: values.get(name) or "" for name in LINKS}
+    values = {slot.name: SOMETHING for slot in _merge_fields_of_form(form)} | {
+        name: values.get(name) or "" for name in LINKS
+    }
     return RenderedParts(fill_pieces(form.text, values), fill_pieces(form.html, values))
 
 
-def _slots_of_form(form: MergeForm) -> Iterator[MergeField]:
+def _merge_fields_of_form(form: MergeForm) -> Iterator[MergeField]:
     pieces: Pieces = (*form.text, *form.html)
     return (piece for piece in pieces if isinstance(piece, MergeField))
 
@@ -69,7 +71,7 @@ def _slots_of_form(form: MergeForm) -> Iterator[MergeField]:
     "interpals-07, paltalk06-02, paltalk06-03, paltalk06-15, paltalk02-09, paltalk06-31; CAN-SPAM 5(a)(3) and (5)",
     idle=(),
 )
-def missing_way_out_faults(
+def missing_link_or_postal_address_faults(
     sheet: RenderedParts, category: Category, link: str | None, postal_address: str
 ) -> Iterator[str]:
     """Optional mail shows how to leave it, with the link and the postal address, in both parts; partners' mail too."""
@@ -77,7 +79,7 @@ def missing_way_out_faults(
         return
     yield from _link_faults(sheet, link, "unsubscribe_url", "; optional mail can always be left")
     address = _SPACE.sub(" ", postal_address)
-    for name, content in (("text", sheet.text), ("HTML", sheet.visible_html.text)):
+    for name, content in (("text", sheet.text), ("HTML", sheet.visible_text_and_links.text)):
         if address not in _SPACE.sub(" ", content):
             yield f"the {name} part has no postal_address that is shown; optional mail needs it"
 
@@ -99,7 +101,7 @@ def service_footer_faults(
     if footer == "deactivate" and silent is not None:
         for name, said, unsaid in (
             ("text", sheet.text, silent.text),
-            ("HTML", sheet.visible_html.text, silent.visible_html.text),
+            ("HTML", sheet.visible_text_and_links.text, silent.visible_text_and_links.text),
         ):
             if not _WORD.search(_lines_missing_in(said, unsaid)):
                 yield f'the {name} part does not say how to deactivate; do so where service_footer == "deactivate"'
@@ -111,9 +113,9 @@ def _link_faults(sheet: RenderedParts, link: str | None, name: str, why: str) ->
         yield f"the text part has no {name} that is shown{why}"
     elif not any(_WORD.search(line.replace(link, "")) for line in lines):
         yield f"the text part does not say what {name} is for; write it beside the link"
-    if link is None or link not in sheet.visible_html.links:
+    if link is None or link not in sheet.visible_text_and_links.links:
         yield f"the HTML part has no {name} that is shown{why}"
-    elif len(_WORD.findall(sheet.visible_html.links[link])) < _LEAST_WORDS:
+    elif len(_WORD.findall(sheet.visible_text_and_links.links[link])) < _LEAST_WORDS:
         yield f"the HTML part does not say what {name} is for; write it beside the link"
 
 

@@ -9,7 +9,12 @@ from mailer.rendering.mail_merge import NAME
 from mailer.rendering.template import Piece, Template
 from mailer.rendering.template_compiler import parse_piece
 from mailer.rendering.template_samples import LEAVE, LINK
-from mailer.rendering.way_out import RenderedParts, fill_form_with_links, missing_way_out_faults, service_footer_faults
+from mailer.rendering.way_out import (
+    RenderedParts,
+    missing_link_or_postal_address_faults,
+    parts_with_only_links_filled_in,
+    service_footer_faults,
+)
 
 if TYPE_CHECKING:  # for annotations; `template_checks` imports this module
     from mailer.rendering.template_checks import TemplatePage
@@ -20,18 +25,18 @@ Print = Callable[[Template, str, Values], Iterable[RenderedParts | None]]
 _OWN = {"unsubscribe_url": LINK, "leave_url": LEAVE}
 
 
-def way_out_faults_in_any_form(page: "TemplatePage") -> Iterator[str]:
+def way_out_faults_for_any_text_or_branch(page: "TemplatePage") -> Iterator[str]:
     """Yields the faults of the ways out, for any texts and any branches of a mail."""
-    usual = set(way_out_faults_as_printed(page, render_with_exact_values, page.values))
+    usual = set(way_out_faults_when_rendered(page, render_with_unchanged_values, page.values))
     yield from usual
     for said, ways in (
         ("with other texts", _render_as_filled_form),
         ("where its conditions come out otherwise", _render_with_truth_combinations),
     ):
-        yield from (f"{said}, {fault}" for fault in {*way_out_faults_as_printed(page, ways, page.values)} - usual)
+        yield from (f"{said}, {fault}" for fault in {*way_out_faults_when_rendered(page, ways, page.values)} - usual)
 
 
-def way_out_faults_as_printed(page: "TemplatePage", ways: Print, values: Values) -> Iterator[str]:
+def way_out_faults_when_rendered(page: "TemplatePage", ways: Print, values: Values) -> Iterator[str]:
     """Yields the faults of a template's ways out, for one way to print it.
 
     Raises:
@@ -45,11 +50,13 @@ def way_out_faults_as_printed(page: "TemplatePage", ways: Print, values: Values)
     for sheet, without in zip(sheets, silent, strict=True):
         if sheet is None:
             continue
-        yield from missing_way_out_faults(sheet, face.category, LINK, page.policy.controller.postal_address)
+        yield from missing_link_or_postal_address_faults(
+            sheet, face.category, LINK, page.policy.controller.postal_address
+        )
         yield from service_footer_faults(sheet, without, face.footer, LEAVE)
 
 
-def render_with_exact_values(template: Template, locale: str, values: Values) -> Iterator[RenderedParts]:
+def render_with_unchanged_values(template: Template, locale: str, values: Values) -> Iterator[RenderedParts]:
     """Prints the mail with exactly these values.
 
     Raises:
@@ -67,7 +74,7 @@ def _render_as_filled_form(template: Template, locale: str, values: Values) -> I
     plain = {name: value for name, value in {**texts, **own}.items() if name not in bent}
     form = template.render_form(locale, values, {NAME: values["recipient"].name, **plain})
     if form is not None:
-        yield fill_form_with_links(form, own)
+        yield parts_with_only_links_filled_in(form, own)
 
 
 def _render_with_truth_combinations(template: Template, locale: str, values: Values) -> Iterator[RenderedParts | None]:

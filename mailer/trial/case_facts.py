@@ -104,7 +104,7 @@ def is_usual_mailing(case: MailCase) -> bool:
     return case.mail.usual
 
 
-def is_reachable(case: MailCase) -> bool:
+def has_mailable_address(case: MailCase) -> bool:
     """Tells whether the address works, and the person is not erased and not under 13."""
     one = case.standing
     return one.address is not None and not (one.erased or one.under_13 or one.address_dead)
@@ -123,7 +123,7 @@ def is_other_channel_wished(case: MailCase) -> bool:
     return case.standing.channel in case.policy.channels
 
 
-def has_known_sign_up_origin(case: MailCase) -> bool:
+def has_complete_sign_up_record(case: MailCase) -> bool:
     """Tells whether the person signed up under a version of the brand, in a known country, with no dead address."""
     one = case.standing
     known = {version.version for version in case.policy.all_versions}

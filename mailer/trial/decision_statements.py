@@ -15,14 +15,14 @@ from mailer.trial.case_facts import (
     PROMOTING,
     ExpectedFate,
     MailCase,
-    has_known_sign_up_origin,
+    has_complete_sign_up_record,
+    has_mailable_address,
     has_opted_out_of_mail,
     has_source_of_kind,
     is_allowed_by_account_and_channel,
     is_mailing_product_paid,
     is_opt_in_required,
     is_other_channel_wished,
-    is_reachable,
     is_usual_mailing,
     switch_values_binding_person,
     versions_binding_person,
@@ -86,7 +86,7 @@ def expected_fate_if_restricted(case: MailCase) -> ExpectedFate | None:
     """A restricted person gets account, legal and security mail, and nothing else."""
     if not case.standing.restricted:
         return None
-    return _expected_fate_if_only_legal_mail(case)
+    return _fate_where_only_legal_mail_goes(case)
 
 
 @register_decision_statement("deactivated", FLOOR)
@@ -94,13 +94,13 @@ def expected_fate_if_account_closed(case: MailCase) -> ExpectedFate | None:
     """A closed account gets legal and security mail, and neither service mail nor anything optional."""
     if not case.standing.deactivated:
         return None
-    return _expected_fate_if_only_legal_mail(case)
+    return _fate_where_only_legal_mail_goes(case)
 
 
-def _expected_fate_if_only_legal_mail(case: MailCase) -> ExpectedFate | None:
+def _fate_where_only_legal_mail_goes(case: MailCase) -> ExpectedFate | None:
     if case.category not in LEGAL | OF_THE_ACCOUNT:
         return ExpectedFate.STAYS
-    return expected_fate_of_reachable_person(case)
+    return expect_sending_to_reachable_person(case)
 
 
 @register_decision_statement("objection", FLOOR)
@@ -157,11 +157,11 @@ def expected_fate_of_partner_mail(case: MailCase) -> ExpectedFate | None:
     is_strict = "on_request" in allowed or is_opt_in_required(case)
     if name is None or "never" in allowed or has_opted_out_of_mail(case) or (is_strict and not has_asked):
         return ExpectedFate.STAYS
-    return expected_fate_without_opt_outs(case) if has_asked else None
+    return expect_sending_if_nothing_opted_out(case) if has_asked else None
 
 
 @register_decision_statement("inviter")
-def expected_fate_without_active_inviter(case: MailCase) -> ExpectedFate | None:
+def expected_fate_if_no_or_paused_inviter(case: MailCase) -> ExpectedFate | None:
     """No invitation goes without a member who invites, or for one who was stopped after a report."""
     mailing = case.mail.mailing
     return (
@@ -172,7 +172,7 @@ def expected_fate_without_active_inviter(case: MailCase) -> ExpectedFate | None:
 
 
 @register_decision_statement("one-invitation")
-def expected_fate_after_one_invitation(case: MailCase) -> ExpectedFate | None:
+def expected_fate_of_reused_invited_address(case: MailCase) -> ExpectedFate | None:
     """An invited address gets one invitation, and nothing else that is optional before its owner asks."""
     if case.category == "invitation":
         return ExpectedFate.STAYS if case.standing.invited_by is not None else None
@@ -196,28 +196,28 @@ def expected_fate_of_unknown_origin(case: MailCase) -> ExpectedFate | None:
 
 
 @register_decision_statement("contest-entry")
-def expected_fate_after_contest_entry(case: MailCase) -> ExpectedFate | None:
+def expected_fate_if_not_given_for_marketing(case: MailCase) -> ExpectedFate | None:
     """An entry in a contest, under any name, is no consent to marketing; nor is what a partner or an import gives."""
     is_entry = has_source_of_kind(case, "contest", "partner", "import") and not case.has_asked
     return ExpectedFate.STAYS if case.category in MARKETING and is_entry else None
 
 
 @register_decision_statement("topic-consent")
-def expected_fate_by_topic_consent(case: MailCase) -> ExpectedFate | None:
+def expected_fate_if_only_topics_asked_for(case: MailCase) -> ExpectedFate | None:
     """A person who asked for some topics of a category gets those and no others."""
     asked = {given for given in case.standing.consents if given.startswith(f"{case.category}/")}
     if not asked or not case.is_optional or case.category == "partner":
         return None
-    return expected_fate_without_opt_outs(case) if case.has_asked else ExpectedFate.STAYS
+    return expect_sending_if_nothing_opted_out(case) if case.has_asked else ExpectedFate.STAYS
 
 
 @register_decision_statement("subscription")
-def expected_fate_without_subscription(case: MailCase) -> ExpectedFate | None:
+def expected_fate_if_subscription_required(case: MailCase) -> ExpectedFate | None:
     """A category that needs a confirmed subscription goes to nobody without one."""
     terms = case.policy.terms.get(case.category)
     if terms is None or not terms.confirmed:
         return None
-    return expected_fate_without_opt_outs(case) if case.has_asked else ExpectedFate.STAYS
+    return expect_sending_if_nothing_opted_out(case) if case.has_asked else ExpectedFate.STAYS
 
 
 @register_decision_statement("promo-basis", FLOOR)
@@ -226,13 +226,13 @@ def expected_fate_of_marketing(case: MailCase) -> ExpectedFate | None:
     if case.category not in MARKETING:
         return None
     if case.has_asked:
-        return None if case.category == "partner" else expected_fate_without_opt_outs(case)
+        return None if case.category == "partner" else expect_sending_if_nothing_opted_out(case)
     if is_opt_in_required(case):
         return ExpectedFate.STAYS
     is_free = (
         case.category == "promotional" and not case.standing.consents and not _is_confirmed_subscription_required(case)
     )
-    return expected_fate_without_opt_outs(case) if is_free else None
+    return expect_sending_if_nothing_opted_out(case) if is_free else None
 
 
 def _is_confirmed_subscription_required(case: MailCase) -> bool:
@@ -250,7 +250,7 @@ def expected_fate_of_new_purpose(case: MailCase) -> ExpectedFate | None:
 
 
 @register_decision_statement("channel")
-def expected_fate_by_wished_channel(case: MailCase) -> ExpectedFate | None:
+def expected_fate_if_channel_is_not_email(case: MailCase) -> ExpectedFate | None:
     """A wish for a channel that the policy offers ends optional mail, announcements and answers by mail; no other does.
 
     Legal and security mail, and that of the account, comes by mail all the same.
@@ -261,16 +261,16 @@ def expected_fate_by_wished_channel(case: MailCase) -> ExpectedFate | None:
     if is_other_channel_wished(case) and is_told_there:
         return ExpectedFate.STAYS
     return (
-        expected_fate_without_opt_outs(case)
+        expect_sending_if_nothing_opted_out(case)
         if case.is_optional and case.has_asked
         else None
         if case.is_optional
-        else expected_fate_of_reachable_person(case)
+        else expect_sending_to_reachable_person(case)
     )
 
 
 @register_decision_statement("no-address", "dead-address", "electronic-consent")
-def expected_fate_of_unreachable_address(case: MailCase) -> ExpectedFate | None:
+def expected_fate_or_writing_if_unreachable(case: MailCase) -> ExpectedFate | None:
     """A breach notice that no mail can bring is written; other mail to such an address does not go."""
     one = case.standing
     if case.category != "breach":
@@ -286,7 +286,7 @@ def expected_fate_if_dead_for_category(case: MailCase) -> ExpectedFate | None:
     if not case.standing.dead_in:
         return None
     if not case.is_optional:
-        return expected_fate_of_reachable_person(case)
+        return expect_sending_to_reachable_person(case)
     return ExpectedFate.STAYS if case.category in case.standing.dead_in else None
 
 
@@ -318,7 +318,7 @@ def expected_fate_of_announcements(case: MailCase) -> ExpectedFate | None:
     if case.mail.category.name != ANNOUNCING:
         return None
     if case.category == ANNOUNCING:
-        return expected_fate_of_reachable_person(case)
+        return expect_sending_to_reachable_person(case)
     return (
         ExpectedFate.STAYS
         if not is_mailing_product_paid(case.standing, case.mail) and has_opted_out_of_mail(case)
@@ -329,19 +329,19 @@ def expected_fate_of_announcements(case: MailCase) -> ExpectedFate | None:
 @register_decision_statement("service-scope")
 def expected_fate_of_account_mail(case: MailCase) -> ExpectedFate | None:
     """Mail without which nobody can use an account goes to everybody, whatever they refused or pay."""
-    return expected_fate_of_reachable_person(case) if case.category in OF_THE_ACCOUNT else None
+    return expect_sending_to_reachable_person(case) if case.category in OF_THE_ACCOUNT else None
 
 
 @register_decision_statement("breach-alone")
 def expected_fate_of_breach_notice(case: MailCase) -> ExpectedFate | None:
     """A breach notice goes to everybody, whatever they refused."""
-    return expected_fate_of_reachable_person(case) if case.category == "breach" else None
+    return expect_sending_to_reachable_person(case) if case.category == "breach" else None
 
 
 @register_decision_statement("lasting-notice")
 def expected_fate_of_expired_breach_notice(case: MailCase) -> ExpectedFate | None:
     """No time ends a breach notice: late is better than never."""
-    if case.category != "breach" or case.mail.mailing.expires_at is None or not is_reachable(case):
+    if case.category != "breach" or case.mail.mailing.expires_at is None or not has_mailable_address(case):
         return None
     return None if case.standing.electronic_refused else ExpectedFate.GOES
 
@@ -350,24 +350,24 @@ def expected_fate_of_expired_breach_notice(case: MailCase) -> ExpectedFate | Non
 def expected_fate_of_change_notice(case: MailCase) -> ExpectedFate | None:
     """A change of the policy or of the owner is told to everybody, whatever they refused."""
     return (
-        expected_fate_of_reachable_person(case) if case.category in ("policy_change", "business_transition") else None
+        expect_sending_to_reachable_person(case) if case.category in ("policy_change", "business_transition") else None
     )
 
 
 @register_decision_statement(FLOOR)
 def expected_fate_of_mandatory_mail(case: MailCase) -> ExpectedFate | None:
     """No opt-out, complaint, objection, cap or hour stops mandatory mail."""
-    return None if case.is_optional else expected_fate_of_reachable_person(case)
+    return None if case.is_optional else expect_sending_to_reachable_person(case)
 
 
 @register_decision_statement("plain-promotions", "tracking-refused")
-def expected_fate_if_profile_or_tracking_refused(case: MailCase) -> ExpectedFate | None:
+def expected_fate_despite_profiling_refusals(case: MailCase) -> ExpectedFate | None:
     """Refusing personalisation or tracking stops no mail."""
     is_concerned = case.standing.personalisation_refused or case.standing.tracking_refused
-    return expected_fate_without_opt_outs(case) if is_concerned and case.has_asked else None
+    return expect_sending_if_nothing_opted_out(case) if is_concerned and case.has_asked else None
 
 
-def expected_fate_of_reachable_person(case: MailCase, kind: str | None = None) -> ExpectedFate | None:
+def expect_sending_to_reachable_person(case: MailCase, kind: str | None = None) -> ExpectedFate | None:
     """Returns GOES if the mail is usual, and the person can be reached, has the account, and wants mail; else None.
 
     Returns None also for a breach notice to a person who wants notices in writing.
@@ -376,12 +376,16 @@ def expected_fate_of_reachable_person(case: MailCase, kind: str | None = None) -
         case: the person and the mailing.
         kind: the category that the mail must be to this person; None: the one that it is.
     """
-    if not is_usual_mailing(case) or not is_reachable(case) or not is_allowed_by_account_and_channel(case, kind):
+    if (
+        not is_usual_mailing(case)
+        or not has_mailable_address(case)
+        or not is_allowed_by_account_and_channel(case, kind)
+    ):
         return None
     return None if case.category == "breach" and case.standing.electronic_refused else ExpectedFate.GOES
 
 
-def expected_fate_without_opt_outs(case: MailCase) -> ExpectedFate | None:
+def expect_sending_if_nothing_opted_out(case: MailCase) -> ExpectedFate | None:
     """Returns GOES for an ordinary member who has opted out of nothing; else None."""
     return None if case.standing.opted_out else _expect_sending_to_ordinary_member(case)
 
@@ -391,9 +395,9 @@ def _expect_sending_to_ordinary_member(case: MailCase) -> ExpectedFate | None:
     one = case.standing
     is_free = (
         is_usual_mailing(case)
-        and is_reachable(case)
+        and has_mailable_address(case)
         and is_allowed_by_account_and_channel(case)
-        and has_known_sign_up_origin(case)
+        and has_complete_sign_up_record(case)
     )
     is_special = one.erased_before or one.invited_by is not None or one.objected or one.sent
     is_at_home = one.collected_under == case.policy.version and one.country == HOME

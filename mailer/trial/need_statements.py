@@ -15,8 +15,8 @@ from mailer.trial.case_facts import (
 from mailer.trial.decision_statements import (
     DecisionStatement,
     Speak,
-    expected_fate_of_reachable_person,
-    expected_fate_without_opt_outs,
+    expect_sending_if_nothing_opted_out,
+    expect_sending_to_reachable_person,
 )
 from mailer.trial.message_statements import (
     Look,
@@ -37,7 +37,7 @@ def decision_statements_of_needs(needs: PromiseNeeds) -> Iterator[DecisionStatem
         )
     if needs.service_scope == "paid":
         yield _build_need_statement(
-            'service_scope = "paid"', "Who does not pay can leave announcements", _expected_fate_of_left_announcement
+            'service_scope = "paid"', "Who does not pay can leave announcements", _fate_of_unpaid_opted_out_announcement
         )
     if needs.partner_mail in ("never", "on_request"):
         says = "Partners' mail goes to nobody who did not ask for that partner"
@@ -52,10 +52,10 @@ def decision_statements_of_needs(needs: PromiseNeeds) -> Iterator[DecisionStatem
             yield _build_need_statement(
                 f"{name} = cap", f"Nobody gets more {name} mail than {need.cap.mails}", _build_check_of_cap(name)
             )
-    yield from _statements_of_needs_under_exactly(needs)
+    yield from _statements_of_exact_switch_needs(needs)
 
 
-def _statements_of_needs_under_exactly(needs: PromiseNeeds) -> Iterator[DecisionStatement]:
+def _statements_of_exact_switch_needs(needs: PromiseNeeds) -> Iterator[DecisionStatement]:
     """Yields statements for the needs under `exactly`: what they allow must be possible for people at home."""
     exactly = needs.exactly
     if exactly is None:
@@ -70,7 +70,7 @@ def _statements_of_needs_under_exactly(needs: PromiseNeeds) -> Iterator[Decision
         yield _build_need_statement(
             'exactly service_scope = "paid"',
             "Who does not pay can leave announcements",
-            _expected_fate_of_left_announcement,
+            _fate_of_unpaid_opted_out_announcement,
         )
     if exactly.service_scope == "any":
         yield _build_need_statement(
@@ -111,7 +111,7 @@ def _expected_fate_without_opt_in(case: MailCase) -> ExpectedFate | None:
     return ExpectedFate.STAYS if case.category in MARKETING and not case.has_asked else None
 
 
-def _expected_fate_of_left_announcement(case: MailCase) -> ExpectedFate | None:
+def _fate_of_unpaid_opted_out_announcement(case: MailCase) -> ExpectedFate | None:
     is_announced = case.mail.category.name == ANNOUNCING and not is_mailing_product_paid(case.standing, case.mail)
     return ExpectedFate.STAYS if is_announced and has_opted_out_of_mail(case) else None
 
@@ -138,19 +138,23 @@ def _build_check_of_cap(name: str) -> Speak:
 
 def _expected_fate_of_opt_out_promotion(case: MailCase) -> ExpectedFate | None:
     return (
-        expected_fate_without_opt_outs(case) if case.category == "promotional" and not case.standing.consents else None
+        expect_sending_if_nothing_opted_out(case)
+        if case.category == "promotional" and not case.standing.consents
+        else None
     )
 
 
 def _expected_fate_of_unrefused_partner_mail(case: MailCase) -> ExpectedFate | None:
-    return expected_fate_without_opt_outs(case) if case.category == "partner" and not case.standing.consents else None
+    return (
+        expect_sending_if_nothing_opted_out(case) if case.category == "partner" and not case.standing.consents else None
+    )
 
 
 def _expected_fate_of_any_announcement(case: MailCase) -> ExpectedFate | None:
     one = case.standing
     is_at_home = one.collected_under == case.policy.version and one.country == HOME
     return (
-        expected_fate_of_reachable_person(case, kind=ANNOUNCING)
+        expect_sending_to_reachable_person(case, kind=ANNOUNCING)
         if case.mail.category.name == ANNOUNCING and is_at_home
         else None
     )

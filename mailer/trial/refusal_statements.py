@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from mailer.events import EventRefused, validate_event
-from mailer.policy.advertiser_figures import has_small_difference, publishable_cells, rounded_figure
+from mailer.policy.advertiser_figures import has_small_difference, hidden_or_rounded_figure, publishable_cells
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import decide
 from mailer.policy.decision_types import Mailing, Send
@@ -95,7 +95,7 @@ def try_service_mail_without_reason(policy: Policy, templates: TemplateLibrary, 
 
 
 @register_refusal_statement("service-rate")
-def try_service_mail_over_rate(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
+def try_alarm_of_service_mail_over_rate(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
     """A service announcement beyond the rate that the policy calls rare still goes, and raises an alarm."""
     person = person_with_traits(base_people(policy)[0], trait_of_many_mails(policy))
     if "service" in policy.terms:
@@ -131,8 +131,12 @@ def try_figures_of_few_people(policy: Policy, templates: TemplateLibrary, now: d
     for few in (1, least - 1):
         shown = publishable_cells({"one": few, "another": 3 * least, "a third": 5 * least}, least)
         yield f"a figure of {few} people is shown" if any(n < least for n in shown.values()) else ""
-        yield f"a mailing that {few} people opened shows it" if rounded_figure(few, least, True) is not None else ""
-    running = rounded_figure(least + 1, least, False)
+        yield (
+            f"a mailing that {few} people opened shows it"
+            if hidden_or_rounded_figure(few, least, True) is not None
+            else ""
+        )
+    running = hidden_or_rounded_figure(least + 1, least, False)
     yield "the opens of a running mailing are shown one by one" if running == least + 1 else ""
 
 

@@ -47,7 +47,7 @@ def sample_mailings(policy: Policy, templates: TemplateLibrary, now: datetime) -
         now: an aware datetime, by which partners are chosen.
     """
     found: list[SampleMailing] = []
-    of_brand = [templates.get_template(policy.brand, name) for name in templates.template_names(policy.brand)]
+    of_brand = [templates.find_template(policy.brand, name) for name in templates.template_names_of_brand(policy.brand)]
     for name, category in policy.categories.items():
         made: list[Template | None] = [one for one in of_brand if one is not None and one.category == name]
         for template in made or [None]:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from mailer.policy.consent_validity import write_consent_days
+from mailer.policy.consent_validity import write_days_consents_were_given
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import (
     EVERY_PRODUCT,
@@ -82,7 +82,7 @@ def sample_people(policy: Policy) -> tuple[SamplePerson, ...]:
     """Returns all people of a trial: those of `single_trait_people`, and people with two traits, up to `MOST`."""
     pairs = [
         (base, one, other)
-        for base, traits in _base_people_with_traits(policy)
+        for base, traits in _possible_traits_by_base_person(policy)
         for one, other in combinations(traits, 2)
         if one.changes.keys().isdisjoint(other.changes)
     ]
@@ -93,16 +93,16 @@ def sample_people(policy: Policy) -> tuple[SamplePerson, ...]:
 def single_trait_people(policy: Policy) -> tuple[SamplePerson, ...]:
     """Returns the two base people, and each of them with each single trait."""
     found = []
-    for base, traits in _base_people_with_traits(policy):
+    for base, traits in _possible_traits_by_base_person(policy):
         found += [base, *(person_with_traits(base, trait) for trait in traits)]
     return tuple(found)
 
 
-def _base_people_with_traits(policy: Policy) -> Iterator[tuple[SamplePerson, list[PersonTrait]]]:
+def _possible_traits_by_base_person(policy: Policy) -> Iterator[tuple[SamplePerson, list[PersonTrait]]]:
     """Yields each base person with the traits that it may get."""
     nothing, everything = base_people(policy)
-    yield nothing, [*possible_person_traits(policy), *_consent_traits(policy)]
-    yield everything, list(possible_person_traits(policy))
+    yield nothing, [*possible_traits_except_consents(policy), *_consent_traits(policy)]
+    yield everything, list(possible_traits_except_consents(policy))
 
 
 def base_people(policy: Policy) -> tuple[SamplePerson, SamplePerson]:
@@ -129,14 +129,14 @@ def person_with_traits(base: SamplePerson, *traits: PersonTrait) -> SamplePerson
 
 def _standing_with_proven_consents(standing: Standing) -> Standing:
     """Returns a copy of a standing in which all consents are confirmed and new."""
-    return replace(standing, consent_days=write_consent_days(standing.consents, date.max, date.max))
+    return replace(standing, consent_days=write_days_consents_were_given(standing.consents, date.max, date.max))
 
 
 def _make_trait(says: str, **changes: Any) -> PersonTrait:
     return PersonTrait(says, MappingProxyType(changes))
 
 
-def possible_person_traits(policy: Policy) -> Iterator[PersonTrait]:
+def possible_traits_except_consents(policy: Policy) -> Iterator[PersonTrait]:
     """Yields each trait that a person may have under a policy, except consents."""
     yield from _origin_traits(policy)
     yield from _refusal_traits(policy)

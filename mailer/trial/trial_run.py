@@ -20,8 +20,8 @@ from mailer.trial.message_statements import SIGHTS, MessageStatement
 from mailer.trial.need_statements import decision_statements_of_needs, message_statements_of_needs
 from mailer.trial.parsed_messages import ParsedMessage
 from mailer.trial.refusal_statements import DOORS, RefusalStatement
+from mailer.trial.rendered_sample_mailings import render_and_parse_messages
 from mailer.trial.sample_mailings import SampleMailing, sample_mailings
-from mailer.trial.sample_messages import render_and_parse_messages
 from mailer.trial.sample_people import SamplePerson, sample_people, single_trait_people
 from mailer.trial.untriable_rules import UNTRIED
 
@@ -101,7 +101,7 @@ _WAYS_OUT = frozenset({"way-out", "service-footer"})
 """The rules whose statements fail if a message cannot be sent because it shows no way to opt out."""
 
 
-class StatementResults:
+class AllStatementResults:
     """The findings about each statement that a promise needs.
 
     Args:
@@ -118,13 +118,15 @@ class StatementResults:
         shown = {one.rules: one for promise in promises for one in message_statements_of_needs(promise.needs)}
         spoken = (one for one in STATEMENTS if not wanted.isdisjoint(one.rules))
         seen = (one for one in SIGHTS if not wanted.isdisjoint(one.rules))
-        self._statements = [(one.speak, self._add_result_for_statement(one)) for one in (*spoken, *needed.values())]
-        self._sights = [(one, self._add_result_for_statement(one)) for one in (*seen, *shown.values())]
+        self._statements = [
+            (one.speak, self._create_empty_statement_result(one)) for one in (*spoken, *needed.values())
+        ]
+        self._sights = [(one, self._create_empty_statement_result(one)) for one in (*seen, *shown.values())]
         self._doors = [
-            (one.knock, self._add_result_for_statement(one)) for one in DOORS if not wanted.isdisjoint(one.rules)
+            (one.knock, self._create_empty_statement_result(one)) for one in DOORS if not wanted.isdisjoint(one.rules)
         ]
 
-    def _add_result_for_statement(
+    def _create_empty_statement_result(
         self, one: DecisionStatement | MessageStatement | RefusalStatement
     ) -> StatementResult:
         tally = StatementResult(one.says)
@@ -206,7 +208,7 @@ def try_brand(
     everybody = list(enumerate(sample_people(policy) if people is None else people))
     few = everybody[: len(single_trait_people(policy))]
     mails = sample_mailings(policy, templates, now)
-    tallies = StatementResults(policy.promises)
+    tallies = AllStatementResults(policy.promises)
     decided = set[Mailing]()
     for number, mail in enumerate(mails, 1):
         # To a decision, two templates of one category and purpose are the same.
@@ -221,7 +223,7 @@ def try_brand(
     tallies.check_refusals(policy, templates, now)
     lines = [_promise_result(promise, tallies.by_rule) for promise in policy.promises]
     floor = Promise(id="the-floor", promise=_OF_ALL, source="PROMISES")
-    lines.append(_summarize_statement_results(floor, tallies.by_rule[FLOOR], ()))
+    lines.append(_promise_result_from_statements(floor, tallies.by_rule[FLOOR], ()))
     return TrialResult(policy.brand, policy.version, now, len(everybody), len(mails), tuple(lines))
 
 
@@ -256,13 +258,13 @@ def _decision_in_words(decision: Decision) -> str:
 def _promise_result(promise: Promise, by_rule: dict[str, list[StatementResult]]) -> PromiseResult:
     """Returns the result of a promise, from the findings of the statements of its rules and needs."""
     if promise.waits_for:
-        return _summarize_statement_results(promise, (), (f"it waits for {promise.waits_for}",))
+        return _promise_result_from_statements(promise, (), (f"it waits for {promise.waits_for}",))
     needs = [
         *(one.rules for one in decision_statements_of_needs(promise.needs)),
         *(one.rules for one in message_statements_of_needs(promise.needs)),
     ]
     tallies = [tally for rule in (*promise.rules, *chain(*needs)) for tally in by_rule.get(rule, ())]
-    return _summarize_statement_results(promise, tallies, tuple(_reasons_promise_not_tried(promise, by_rule)))
+    return _promise_result_from_statements(promise, tallies, tuple(_reasons_promise_not_tried(promise, by_rule)))
 
 
 def _reasons_promise_not_tried(promise: Promise, by_rule: dict[str, list[StatementResult]]) -> Iterator[str]:
@@ -275,7 +277,7 @@ def _reasons_promise_not_tried(promise: Promise, by_rule: dict[str, list[Stateme
             yield f"the brand has no mail and no template of which {rule} speaks"
 
 
-def _summarize_statement_results(
+def _promise_result_from_statements(
     promise: Promise, tallies: Iterable[StatementResult], not_tried: tuple[str, ...]
 ) -> PromiseResult:
     unique = list({id(tally): tally for tally in tallies if tally.is_tried or tally.failures}.values())

@@ -17,12 +17,12 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_rights import AccountActionAttempt, ReadableData, ReadDataAttempt
 from mailer.ports.rights import AccountEventAlreadyApplied, ErasureBlocked, ErasureResult
 from mailer.ports.uuids import uuid7
-from mailer.web.api import REFUSALS, TheClient, refusal_description, require_right
+from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, require_right
 from mailer.web.request_parsing import JsonRoute
 from mailer.web.web_context import TheSite, WebContext
 
 RECIPIENTS = "/api/v1/recipients/{brand}/{ref:path}"
-_NOBODY: dict[int | str, dict[str, Any]] = {404: refusal_description("The brand has no such recipient.")}
+_NOBODY: dict[int | str, dict[str, Any]] = {404: openapi_refusal_response("The brand has no such recipient.")}
 
 _OVER = "id: this was said before, and is not so any more; say it again under an id of its own"
 
@@ -74,10 +74,10 @@ async def copy_of_personal_data(brand: Slug, ref: Name, site: TheSite, client: T
     response_model_exclude_none=True,
     responses={
         202: {"model": AccountEventAnswer, "description": "A mail asks for the confirmation of the consent."},
-        409: refusal_description(
+        409: openapi_refusal_response(
             "A legal hold forbids the erasure; or the id stands for something else, or for what is over."
         ),
-        422: refusal_description("It cannot be done: what to mend, a line each."),
+        422: openapi_refusal_response("It cannot be done: what to mend, a line each."),
         **_NOBODY,
         **REFUSALS,
     },
@@ -113,7 +113,7 @@ async def post_account_event(
         ):
             raise HTTPException(409, _OVER) from None
     if isinstance(said, Consents):
-        done = await _consent_answer(site, recipient_id, said)
+        done = await _answer_to_consent_event(site, recipient_id, said)
         response.status_code = 202 if done.state == "asked" else 200
         return done
     return _account_event_answer(brand, ref, account, erasure)
@@ -127,7 +127,7 @@ async def _require_policy_and_recipient(site: WebContext, brand: str, ref: str) 
     return policy, recipient_id
 
 
-async def _consent_answer(site: WebContext, recipient_id: int, said: Consents) -> AccountEventAnswer:
+async def _answer_to_consent_event(site: WebContext, recipient_id: int, said: Consents) -> AccountEventAnswer:
     """Returns the answer to a consent, new or repeated, with its state now."""
     standing = await site.standings.get_standing(said.brand, recipient_id)
     if standing is not None and said.scope in standing.consents:

@@ -22,7 +22,7 @@ from mailer.policy.publisher_rights import (
     ReadDataAttempt,
     Wish,
     has_right,
-    refusal_of_publisher,
+    refusal_of_publisher_without_right,
 )
 from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.mailings import MailingStatus
@@ -89,15 +89,15 @@ class EventStatus(BaseModel):
     status_url: str
 
 
-def refusal_description(description: str) -> dict[str, Any]:
+def openapi_refusal_response(description: str) -> dict[str, Any]:
     """Returns the description of a refusal for OpenAPI."""
     return {"model": Problems, "description": description}
 
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    401: refusal_description("No key, or none that is good."),
-    403: refusal_description("The key's holder may not do this: how an operator grants it."),
-    "default": refusal_description("Anything else that went wrong."),
+    401: openapi_refusal_response("No key, or none that is good."),
+    403: openapi_refusal_response("The key's holder may not do this: how an operator grants it."),
+    "default": openapi_refusal_response("Anything else that went wrong."),
 }
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="API key", description="The key that `mailer` issued to you.")
@@ -128,9 +128,11 @@ TheClient = Annotated[Publisher, Depends(_require_client)]
             "description": "The event was known already: what became of its mailing, where the key may read that.",
         },
         202: {"description": "Accepted. Publish again with the same id wherever the answer got lost."},
-        413: refusal_description("The event is too large: use a named audience, or a link instead of an attachment."),
-        409: refusal_description("The id stands for another event: which fields differ."),
-        422: refusal_description("Not JSON, or not an event that can be mailed: what to mend, a line each."),
+        413: openapi_refusal_response(
+            "The event is too large: use a named audience, or a link instead of an attachment."
+        ),
+        409: openapi_refusal_response("The id stands for another event: which fields differ."),
+        422: openapi_refusal_response("Not JSON, or not an event that can be mailed: what to mend, a line each."),
         **REFUSALS,
     },
     openapi_extra={
@@ -164,7 +166,7 @@ async def publish(request: Request, site: TheSite, client: TheClient) -> Respons
     EVENTS + "/{brand}/{event_id:path}",
     response_model=EventStatus,
     summary="What became of an event",
-    responses={404: refusal_description("Unknown, or accepted and not taken in yet."), **REFUSALS},
+    responses={404: openapi_refusal_response("Unknown, or accepted and not taken in yet."), **REFUSALS},
 )
 async def status(brand: Slug, event_id: Id, site: TheSite, client: TheClient) -> Response:
     """The state of the event's mailing, and its deliveries by state and reason."""
@@ -199,7 +201,7 @@ def event_schema_components() -> dict[str, Any]:
 
 def require_right(client: Publisher, wish: Wish) -> None:
     """Raises HTTPException 403 if the holder of the key lacks a right."""
-    if problem := refusal_of_publisher(client.identity, client, wish):
+    if problem := refusal_of_publisher_without_right(client.identity, client, wish):
         raise HTTPException(403, problem)
 
 

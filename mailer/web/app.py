@@ -27,7 +27,7 @@ from mailer.web import (
 )
 from mailer.web.middleware import AccessLog, BodyLimit, SecurityHeaders, safe_request_line
 from mailer.web.pages import ProblemName, problem_page
-from mailer.web.request_parsing import PathCheck
+from mailer.web.request_parsing import PathCheckMiddleware
 from mailer.web.web_context import WebContext, WebCounters
 
 __all__ = ["WebContext", "create_app"]
@@ -55,8 +55,8 @@ def create_app(site: WebContext) -> FastAPI:
     meters = WebCounters(site.registry)
     app = _app_with_routes(
         Middleware(SecurityHeaders, https=site.public_url.startswith("https://")),
-        Middleware(AccessLog, meters=meters, failure=_failure_answer),
-        Middleware(PathCheck, refuse=_http_error_answer),
+        Middleware(AccessLog, meters=meters, failure=_answer_for_failure_status),
+        Middleware(PathCheckMiddleware, refuse=_http_error_answer),
         Middleware(BodyLimit, limit=_body_limit_of_path),
     )
     app.state.site, app.state.meters = site, meters
@@ -131,14 +131,16 @@ async def _invalid_request_answer(_: Request, error: RequestValidationError) -> 
 async def _unpublishable_answer(request: Request, error: Exception) -> Response:
     """Answers 422 for an event that the outbox can never store (400 on a page): the client has to change it."""
     return (
-        api.problems_answer([str(error)], 422) if _is_api_path(request.scope["path"]) else _failure_answer(request, 400)
+        api.problems_answer([str(error)], 422)
+        if _is_api_path(request.scope["path"])
+        else _answer_for_failure_status(request, 400)
     )
 
 
 async def _service_away_answer(request: Request, error: Exception) -> Response:
     """Answers 503 with a time to try again. The request changed nothing, or it can be repeated safely."""
     _log.warning("%s answered 503: %s", safe_request_line(request.scope), error)
-    return _failure_answer(request, 503)
+    return _answer_for_failure_status(request, 503)
 
 
 _FAILURES = {
@@ -149,7 +151,7 @@ _FAILURES = {
 }
 
 
-def _failure_answer(request: Request, status: int) -> Response:
+def _answer_for_failure_status(request: Request, status: int) -> Response:
     headers = {"retry-after": str(RETRY_SECONDS)} if status == 503 else {}
     if _is_api_path(request.scope["path"]):
         return api.problems_answer([_FAILURES[status]], status, headers)

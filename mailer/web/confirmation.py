@@ -7,13 +7,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from mailer.actions import record_opt_out
-from mailer.actions.confirmations import apply_confirmation
+from mailer.actions.confirmations import apply_confirmed_request
 from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import is_consent_scope, is_opt_out_scope
 from mailer.policy.standing import Standing
 from mailer.ports.pending_requests import PendingRequest, RequestedAct
 from mailer.rendering.link_tokens import ConfirmToken
-from mailer.web.form_posts import METHODS, is_button_press, is_link_to_current_address, read_form
+from mailer.web.form_posts import METHODS, is_link_to_current_address, is_post_method, read_form
 from mailer.web.languages import PageLanguage
 from mailer.web.mail_choices import MailChoice, mail_choices_of_person, title_and_description_of
 from mailer.web.pages import ProblemName, brand_page, language_of_reader, problem_page
@@ -33,12 +33,12 @@ async def confirmation_page(request: Request, token: str, site: TheSite) -> Resp
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if standing is None or standing.erased:
         return problem_page(request, ProblemName.GONE, 410)
-    wishes = await _requests_of_link(site, policy, link)
+    wishes = await _answered_and_open_requests_of_link(site, policy, link)
     if not is_link_to_current_address(link.generation, standing) or not wishes:
         return problem_page(request, ProblemName.STALE, 410)
     late = all(wish.void for wish in wishes)
     await opt_out_of_sharing_by_privacy_signal(request, site, policy, link.recipient_id)
-    if is_button_press(request.method):
+    if is_post_method(request.method):
         form = await read_form(request)
         for scope in [scope for scope in form.get("stop", []) if is_opt_out_scope(policy, scope)]:
             await record_opt_out(site.standings, policy, standing.recipient_id, scope, "page")
@@ -48,9 +48,9 @@ async def confirmation_page(request: Request, token: str, site: TheSite) -> Resp
         refused = {
             what
             for what in pressed
-            if not await apply_confirmation(site.confirmation_stores, policy, link, what, token)
+            if not await apply_confirmed_request(site.confirmation_stores, policy, link, what, token)
         }
-        wishes = await _requests_of_link(site, policy, link)
+        wishes = await _answered_and_open_requests_of_link(site, policy, link)
         standing = await site.standings.get_standing(link.brand, link.recipient_id) or standing
         late = any(wish.what in refused and not _is_still_in_effect(standing, wish) for wish in wishes)
     language = language_of_reader(request, policy)
@@ -68,11 +68,13 @@ async def confirmation_page(request: Request, token: str, site: TheSite) -> Resp
         else _choices_of_requests(policy, [wish for wish in wishes if _is_still_in_effect(standing, wish)], language),
         gets=[]
         if standing.objected
-        else [choice for choice in _choices_and_their_topics(policy, standing, language) if choice.on],
+        else [choice for choice in _mail_choices_and_topics_of_person(policy, standing, language) if choice.on],
     )
 
 
-async def _requests_of_link(site: WebContext, policy: Policy, link: ConfirmToken) -> list[PendingRequest]:
+async def _answered_and_open_requests_of_link(
+    site: WebContext, policy: Policy, link: ConfirmToken
+) -> list[PendingRequest]:
     """Returns the requests of this link, answered or not, as far as the brand still offers them."""
     found = await site.wishes.read_wishes_of_confirmation_mail(link.brand, link.recipient_id, link.confirmation)
     return [wish for wish in found if wish.what in set(RequestedAct) or is_consent_scope(policy, wish.what)]
@@ -85,7 +87,9 @@ def _is_still_in_effect(standing: Standing, wish: PendingRequest) -> bool:
     return wish.answered and not wish.void and not is_left
 
 
-def _choices_and_their_topics(policy: Policy, standing: Standing, language: PageLanguage) -> Iterator[MailChoice]:
+def _mail_choices_and_topics_of_person(
+    policy: Policy, standing: Standing, language: PageLanguage
+) -> Iterator[MailChoice]:
     for choice in mail_choices_of_person(policy, standing, language, datetime.now(UTC)):
         yield choice
         yield from choice.topics

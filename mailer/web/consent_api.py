@@ -8,7 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from mailer.actions.confirmation_requests import ConfirmationAsked
-from mailer.actions.consent import ConsentRefused, electronic_notice_basis_in_words, record_consent, withdraw_consent
+from mailer.actions.consent import (
+    ConsentRefused,
+    electronic_notice_basis_in_words,
+    record_consent_or_ask_to_confirm,
+    withdraw_consent,
+)
 from mailer.actions.opt_out import record_opt_out
 from mailer.input_types import Moment, Name, Scope, Slug, Words, item_count_validator
 from mailer.policy.expected_mail import missing_fields_for_promotions
@@ -17,7 +22,7 @@ from mailer.policy.publisher_rights import AccountActionAttempt, ReadableData, R
 from mailer.policy.scopes import category_of_scope, describe_opt_out_scopes, is_opt_out_scope
 from mailer.policy.standing import EVERYTHING_OPTIONAL, purpose_scope
 from mailer.ports.consents import Consent, ConsentResult
-from mailer.web.api import REFUSALS, TheClient, refusal_description, require_right
+from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, require_right
 from mailer.web.request_parsing import JsonRoute
 from mailer.web.web_context import TheSite, WebContext
 
@@ -107,8 +112,8 @@ _FLAGS = (
     *("electronic_refused", "personalisation_refused", "tracking_refused"),
 )
 _RESPONSES: dict[int | str, dict[str, Any]] = {
-    404: refusal_description("The brand has no such recipient."),
-    422: refusal_description("Not JSON, or not what can be recorded: what to mend, a line each."),
+    404: openapi_refusal_response("The brand has no such recipient."),
+    422: openapi_refusal_response("Not JSON, or not what can be recorded: what to mend, a line each."),
     **REFUSALS,
 }
 
@@ -144,7 +149,9 @@ async def record_consent_or_withdrawal(
             )
         standing = await site.standings.get_standing(brand, recipient_id)
         country = standing.country if standing else None
-        done = await record_consent(desk.consents, desk.confirmations, policy, recipient_id, kept, country)
+        done = await record_consent_or_ask_to_confirm(
+            desk.consents, desk.confirmations, policy, recipient_id, kept, country
+        )
     except ConsentRefused as error:
         raise HTTPException(422, str(error)) from error
     missing = await _missing_facts_of_person(site, policy, recipient_id, said.scope)

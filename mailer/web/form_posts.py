@@ -16,7 +16,7 @@ METHODS = ["GET", "HEAD", "POST"]
 
 
 @rule("press-to-leave", "paltalk02-10; invariant 5", idle=True)
-def is_button_press(method: str) -> bool:
+def is_post_method(method: str) -> bool:
     """Following a link shows what would happen and changes nothing; the press of a button does it."""
     return method == "POST"
 

@@ -17,13 +17,13 @@ from mailer.web.languages import PageLanguage
 from mailer.web.pages import category_titles_and_descriptions
 
 _OWN_WILL = (
-    rules.suppress_after_objection,
+    rules.suppress_optional_after_objection,
     rules.suppress_after_opt_out,
     rules.suppress_unrequested_partner_mail,
-    rules.suppress_after_one_invitation,
+    rules.suppress_reuse_of_invited_address,
     rules.suppress_if_erased_before,
     rules.suppress_if_address_not_for_marketing,
-    rules.suppress_topic_without_consent,
+    rules.suppress_if_only_other_topics_consented,
     rules.suppress_marketing_without_opt_in,
     rules.suppress_without_confirmed_subscription,
 )
@@ -94,7 +94,7 @@ def mail_choices_of_person(
         within = (
             _scopes_of_current_partners(policy, now)
             if category.partners
-            else topics_in_standing(policy, standing, category.name)
+            else topic_scopes_in_standing(policy, standing, category.name)
         )
         choose = partial(_build_mail_choice, policy, standing, language, now, category)
         if category.partners and switches.partner_mail == "on_request":
@@ -103,7 +103,7 @@ def mail_choices_of_person(
             yield replace(choose(category.name), topics=tuple(map(choose, within)))
 
 
-def topics_in_standing(policy: Policy, standing: Standing, category: str | None = None) -> list[str]:
+def topic_scopes_in_standing(policy: Policy, standing: Standing, category: str | None = None) -> list[str]:
     """Returns the topics, of one category or of all, that the person has consented to or opted out of."""
     said = sorted(scope for scope in standing.consents | standing.opted_out if "/" in scope)
     found = [(scope, category_of_scope(policy, scope)) for scope in said]

@@ -21,7 +21,7 @@ from mailer.ports.inviters import InviterPauses
 from mailer.ports.mail_origins import MailAndAddressOrigin
 from mailer.rendering.link_tokens import RecipientReportToken
 from mailer.telemetry import log
-from mailer.web.form_posts import METHODS, is_button_press, is_link_to_current_address, read_form
+from mailer.web.form_posts import METHODS, is_link_to_current_address, is_post_method, read_form
 from mailer.web.languages import PageLanguage
 from mailer.web.pages import ProblemName, brand_page, category_titles_and_descriptions, language_of_reader, problem_page
 from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
@@ -59,7 +59,7 @@ async def mail_origin_page(request: Request, token: str, site: TheSite, meters: 
         return problem_page(request, ProblemName.GONE, 410)
     done, current = None, is_link_to_current_address(link.generation, standing)
     await opt_out_of_sharing_by_privacy_signal(request, site, policy, link.recipient_id)
-    if is_button_press(request.method):
+    if is_post_method(request.method):
         done = await _apply_button(request, site, meters, policy, link, origin if current else None)
     reason = reason_of_mail(policy, origin, language_of_reader(request, policy)) if current else None
     invited = current and origin.inviter is not None

@@ -169,13 +169,13 @@ class BodyLimit:
         await self._app(scope, limited, once_read)
 
 
-def _request_line_with_person(scope: Scope) -> str:
+def _unmasked_request_line(scope: Scope) -> str:
     """Returns the log line of a server without privacy promises: with address, path and user agent."""
     client, headers = scope.get("client") or ("-", 0), Request(scope).headers
     return f"{client[0]} {scope['method']} {scope['path']} {headers.get('user-agent', '-')}"
 
 
-@rule("no-traces", "paltalk06-17", idle=_request_line_with_person)
+@rule("no-traces", "paltalk06-17", idle=_unmasked_request_line)
 def safe_request_line(scope: Scope) -> str:
     """The log has no address or user agent, and no path either, as its token says whose request it is."""
     return f"{_request_method(scope)} {_route_template(scope)}"

@@ -86,7 +86,7 @@ class UnsubscribePage:
     announced: str | None = None
 
     @property
-    def is_return_possible(self) -> bool:
+    def is_resubscribing_possible(self) -> bool:
         """Tells whether the person may ask for the mail again, which sends a confirmation mail."""
         return self.about is not None and self.step in (
             UnsubscribeStep.DONE,
@@ -95,7 +95,7 @@ class UnsubscribePage:
         )
 
     @property
-    def leaves_everything(self) -> bool:
+    def has_left_or_leaves_everything(self) -> bool:
         """Tells whether the person has left all optional mail, or would leave it by this page's button."""
         return EVERYTHING_OPTIONAL in self.opted_out or (
             self.step is UnsubscribeStep.ASK and self.scope == EVERYTHING_OPTIONAL
@@ -109,7 +109,7 @@ class UnsubscribePage:
     @property
     def left_categories(self) -> list[str]:
         """Returns the categories that the person has left; before the press, those that the button leaves."""
-        if self.leaves_everything:
+        if self.has_left_or_leaves_everything:
             return self.optional_categories
         return [name for name in self.optional_categories if name in self._left_scopes]
 
@@ -118,12 +118,12 @@ class UnsubscribePage:
         """Returns the optional categories that can still be left."""
         return (
             []
-            if self.leaves_everything
+            if self.has_left_or_leaves_everything
             else [name for name in self.optional_categories if name not in self._left_scopes]
         )
 
     @property
-    def received_categories(self) -> list[str]:
+    def currently_received_categories(self) -> list[str]:
         """Returns the categories of `leavable_categories` that the person gets at present."""
         return [name for name in self.leavable_categories if name in self.gets]
 

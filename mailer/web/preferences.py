@@ -20,14 +20,14 @@ from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, Standing
 from mailer.ports.consents import Consent
 from mailer.ports.pending_requests import PendingRequest, RequestedAct
 from mailer.ports.standings import StandingFlag
-from mailer.web.form_posts import METHODS, Form, is_button_press, is_link_to_current_address, read_form
+from mailer.web.form_posts import METHODS, Form, is_link_to_current_address, is_post_method, read_form
 from mailer.web.languages import PageLanguage
 from mailer.web.mail_choices import (
     MailChoice,
     requested_acts_offered,
     scopes_offered,
     title_and_description_of,
-    topics_in_standing,
+    topic_scopes_in_standing,
 )
 from mailer.web.pages import ProblemName, brand_page, language_of_reader, problem_page
 from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
@@ -52,11 +52,11 @@ async def preferences_page(request: Request, token: str, site: TheSite) -> Respo
     language, current = language_of_reader(request, policy), is_link_to_current_address(link.generation, standing)
     stopped = mailed = False
     await opt_out_of_sharing_by_privacy_signal(request, site, policy, link.recipient_id)
-    if is_button_press(request.method):
+    if is_post_method(request.method):
         form = await read_form(request)
         stopped = await _record_ticked_opt_outs(site, policy, standing, form)
         if current:
-            stopped |= await _record_ticked_refusals(site, policy, standing, form)
+            stopped |= await _record_marketing_and_tracking_refusals(site, policy, standing, form)
             mailed = await _ask_to_confirm_ticked_requests(site, policy, standing, language, form)
     offered = requested_acts_offered(policy) if current else []
     return brand_page(
@@ -64,8 +64,8 @@ async def preferences_page(request: Request, token: str, site: TheSite) -> Respo
         policy,
         "preferences.html.j2",
         standing.address if current else None,
-        kinds=_choices_by_name(policy, scopes_offered(policy, datetime.now(UTC)), language),
-        others=_choices_by_name(policy, offered, language),
+        kinds=_mail_choices_from_names(policy, scopes_offered(policy, datetime.now(UTC)), language),
+        others=_mail_choices_from_names(policy, offered, language),
         offered=offered,
         stopped=stopped,
         mailed=mailed,
@@ -74,7 +74,7 @@ async def preferences_page(request: Request, token: str, site: TheSite) -> Respo
 
 async def _record_ticked_opt_outs(site: WebContext, policy: Policy, standing: Standing, form: Form) -> bool:
     """Records the opt-outs that are ticked in the form. Returns True if there was one."""
-    known = [*scopes_offered(policy, datetime.now(UTC)), *topics_in_standing(policy, standing)]
+    known = [*scopes_offered(policy, datetime.now(UTC)), *topic_scopes_in_standing(policy, standing)]
     left = [scope for scope in form.get("stop", []) if scope in known]
     if "all" in form:
         left = [EVERYTHING_OPTIONAL]
@@ -83,7 +83,9 @@ async def _record_ticked_opt_outs(site: WebContext, policy: Policy, standing: St
     return bool(left)
 
 
-async def _record_ticked_refusals(site: WebContext, policy: Policy, standing: Standing, form: Form) -> bool:
+async def _record_marketing_and_tracking_refusals(
+    site: WebContext, policy: Policy, standing: Standing, form: Form
+) -> bool:
     """Records the refusals in the form: of marketing, tracking or personalisation. Returns True if there was one."""
     refused = form.get("refuse", [])
     for flag in [flag for name, flag in _REFUSALS.items() if name in refused]:
@@ -101,14 +103,14 @@ async def _ask_to_confirm_ticked_requests(
 ) -> bool:
     """Asks by mail to confirm the ticked requests in the form. Returns True if there was one."""
     now = datetime.now(UTC)
-    known = [*scopes_offered(policy, now), *topics_in_standing(policy, standing), *requested_acts_offered(policy)]
+    known = [*scopes_offered(policy, now), *topic_scopes_in_standing(policy, standing), *requested_acts_offered(policy)]
     wanted = [what for what in dict.fromkeys(form.get("want", [])) if what in known]
     if wanted:
-        await ask_to_confirm_choices(site, policy, standing.recipient_id, wanted, language)
+        await send_mail_to_confirm_choices(site, policy, standing.recipient_id, wanted, language)
     return bool(wanted)
 
 
-async def ask_to_confirm_choices(
+async def send_mail_to_confirm_choices(
     site: WebContext, policy: Policy, recipient_id: int, wanted: Iterable[str], language: PageLanguage
 ) -> None:
     """Sends a mail that asks a person to confirm their choices of a page.
@@ -119,7 +121,7 @@ async def ask_to_confirm_choices(
     now = datetime.now(UTC)
     wishes = [
         PendingRequest(choice.what, policy.version, f"{choice.title}: {choice.description}", now)
-        for choice in _choices_by_name(policy, wanted, language)
+        for choice in _mail_choices_from_names(policy, wanted, language)
     ]
     evidence = [
         Consent(wish.what, True, "page", wish.version, wish.words, "link", now)
@@ -129,5 +131,5 @@ async def ask_to_confirm_choices(
     await ask_for_confirmation(site.confirmation_parts, policy, recipient_id, wishes, evidence)
 
 
-def _choices_by_name(policy: Policy, names: Iterable[str], language: PageLanguage) -> list[MailChoice]:
+def _mail_choices_from_names(policy: Policy, names: Iterable[str], language: PageLanguage) -> list[MailChoice]:
     return [MailChoice(name, *title_and_description_of(policy, name, language)) for name in names]

@@ -8,7 +8,7 @@ from mailer.actions import record_opt_out
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import SHARING
-from mailer.web.form_posts import is_button_press
+from mailer.web.form_posts import is_post_method
 from mailer.web.web_context import WebContext
 
 SIGNAL = "privacy-signal"
@@ -28,7 +28,7 @@ async def opt_out_of_sharing_by_privacy_signal(
 
     To follow a link records nothing. The opt-out is of the person whom the link names, also if the link is an old one.
     """
-    if not is_button_press(request.method) or not has_privacy_signal(request.headers):
+    if not is_post_method(request.method) or not has_privacy_signal(request.headers):
         return
     standing = await site.standings.get_standing(policy.brand, recipient_id)
     if standing is not None and SHARING not in standing.opted_out:

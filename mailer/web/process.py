@@ -9,7 +9,7 @@ from mailer.web.tracking import write_counts_each_hour
 from mailer.web.web_context import WebContext
 
 
-async def serve_site_and_counts(
+async def serve_site_and_write_open_counts(
     site: WebContext, host: str, port: int, stop: asyncio.Event, announce: Callable[[int], object] | None = None
 ) -> None:
     """Serves a site until `stop` is set; see `server.serve_app`. Opens and clicks are written by the hour."""

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from mailer.input_types import Name, Slug
 from mailer.policy.publisher_rights import ReadableData, ReadDataAttempt
 from mailer.ports.reports import AdvertiserCampaignReport, ReportNotReady
-from mailer.web.api import REFUSALS, TheClient, refusal_description, require_right
+from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, require_right
 from mailer.web.web_context import TheSite
 
 router = APIRouter(tags=["reports"])
@@ -41,8 +41,8 @@ class AdvertiserReport(BaseModel):
     response_model=AdvertiserReport,
     summary="The advertiser's report of a campaign",
     responses={
-        404: refusal_description("The brand has no such campaign."),
-        409: refusal_description("The campaign is still running: ask again once it has finished."),
+        404: openapi_refusal_response("The brand has no such campaign."),
+        409: openapi_refusal_response("The campaign is still running: ask again once it has finished."),
         **REFUSALS,
     },
 )

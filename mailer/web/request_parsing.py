@@ -19,7 +19,7 @@ PAGES = ("/u/", "/preferences/", "/confirm/", "/report/", "/c/", "/o/")
 """The beginnings of the paths of links in mails."""
 
 
-class PathCheck:
+class PathCheckMiddleware:
     """Refuses a path or query that is not UTF-8, has a null character, or is too long.
 
     It removes a slash that a program on the way has added to a link of a mail: a redirect would lose the POST of a

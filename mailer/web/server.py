@@ -45,7 +45,7 @@ async def serve_app(
     serving = asyncio.create_task(server.serve())
     stopping = asyncio.create_task(stop.wait())
     try:
-        await _wait_until_answering(address, port, serving)
+        await _wait_until_answering_or_ended(address, port, serving)
         if announce is not None:
             announce(port)
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -65,7 +65,7 @@ async def _resolve_address_and_free_port(host: str, port: int) -> tuple[str, int
     return str(name[0]), int(name[1])
 
 
-async def _wait_until_answering(address: str, port: int, serving: "asyncio.Task[None]") -> None:
+async def _wait_until_answering_or_ended(address: str, port: int, serving: "asyncio.Task[None]") -> None:
     """Waits until the server takes connections. It binds in its own thread, and does not report that."""
     while True:
         try:

@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from mailer.policy.rule_registry import rule
 from mailer.policy.switches import Tracking
 from mailer.policy.tracking import tracking_level
-from mailer.ports.open_counts import OpenAndClickCounter, PixelOrLinkFetch
+from mailer.ports.open_counts import CountedPixelOrLinkFetch, OpenAndClickCounter
 from mailer.rendering.link_tokens import ClickToken, OpenToken
 from mailer.telemetry import log
 from mailer.web.form_posts import is_link_to_current_address
@@ -41,7 +41,7 @@ async def count_open_and_send_pixel(request: Request, token: str, site: TheSite)
     """Counts an open of the mailing. The mail program gets its image also if counting fails."""
     found = site.links.read_open_token(token)
     if found is not None and request.method == "GET":
-        await _count_open_or_click(
+        await _count_machine_or_person_fetch(
             site, found, request.headers, lambda trace: count_fetch_for_mailing(site.opens, trace)
         )
     return Response(GIF, media_type="image/gif", headers={"cache-control": "no-store"})
@@ -55,7 +55,9 @@ async def count_click_and_redirect(request: Request, token: str, site: TheSite) 
         return problem_page(request, ProblemName.BAD_LINK, 400)
     if request.method == "GET":
         link = url_without_personal_parts(found.url)
-        await _count_open_or_click(site, found, request.headers, lambda trace: site.opens.count_click(trace, link))
+        await _count_machine_or_person_fetch(
+            site, found, request.headers, lambda trace: site.opens.count_click(trace, link)
+        )
     return RedirectResponse(found.url, 302)
 
 
@@ -86,33 +88,33 @@ async def write_counts_each_hour(opens: OpenAndClickCounter, meters: WebCounters
         log.error("opens and clicks of the last hour are lost", error=type(error).__name__)
 
 
-async def _count_open_or_click(
+async def _count_machine_or_person_fetch(
     site: WebContext,
     token: OpenToken | ClickToken,
     headers: Mapping[str, str],
-    count: Callable[[PixelOrLinkFetch], object],
+    count: Callable[[CountedPixelOrLinkFetch], object],
 ) -> None:
     """Counts an open or a click as far as it may be counted. An error is logged, and never delays the reader."""
     try:
         if token.recipient_id is None:
             machine = is_machine(headers)
             count(
-                PixelOrLinkFetch(
+                CountedPixelOrLinkFetch(
                     token.mailing_id, machine, None if machine or has_do_not_track_signal(headers) else token.nonce
                 )
             )
             return
         async with asyncio.timeout(_COUNT_SECONDS):
-            trace = await _build_fetch_from_person_link(site, token, token.recipient_id, headers)
+            trace = await _fetch_naming_only_consenting_person(site, token, token.recipient_id, headers)
         if trace is not None:
             count(trace)
     except Exception as error:
         log.error("an open or click was not counted", error=type(error).__name__)
 
 
-async def _build_fetch_from_person_link(
+async def _fetch_naming_only_consenting_person(
     site: WebContext, token: OpenToken | ClickToken, recipient_id: int, headers: Mapping[str, str]
-) -> PixelOrLinkFetch | None:
+) -> CountedPixelOrLinkFetch | None:
     """Returns the trace of a link that names a person, or None if the person is not known any more.
 
     The trace names the person only if they consented, and if the link was made for their address on record.
@@ -127,11 +129,11 @@ async def _build_fetch_from_person_link(
         machine or has_do_not_track_signal(headers) or not is_link_to_current_address(token.generation, reader.standing)
     )
     whose = None if nobodys else recipient_to_keep_with_open(recipient_id, tracking_level(switches, reader.standing))
-    return PixelOrLinkFetch(token.mailing_id, machine, recipient_id=whose)
+    return CountedPixelOrLinkFetch(token.mailing_id, machine, recipient_id=whose)
 
 
 @rule("opens-counted", "paltalk06-19")
-def count_fetch_for_mailing(opens: OpenAndClickCounter, trace: PixelOrLinkFetch) -> None:
+def count_fetch_for_mailing(opens: OpenAndClickCounter, trace: CountedPixelOrLinkFetch) -> None:
     """Each fetch of a pixel counts for its mailing, so it is known which mailings are opened."""
     opens.count_open(trace)
 

@@ -9,9 +9,9 @@ from fastapi.responses import Response
 
 from mailer.actions import OptOutRefused, record_opt_out
 from mailer.actions.confirmation_requests import NoRecipientToAsk
-from mailer.actions.opt_out import opt_out_scope_of_link, undo_opt_out
+from mailer.actions.opt_out import opt_out_scope_of_link, undo_recent_opt_out
 from mailer.policy.category import CATEGORIES
-from mailer.policy.expected_mail import expected_optional_categories, is_reached_by_announcements
+from mailer.policy.expected_mail import expected_optional_categories, is_reached_by_mandatory_announcements
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
@@ -20,7 +20,7 @@ from mailer.ports.standings import OptOutResult
 from mailer.rendering.link_tokens import UndoToken, UnsubscribeToken
 from mailer.rendering.signed_links import SignedLinks
 from mailer.telemetry import log
-from mailer.web.form_posts import METHODS, Form, is_button_press, is_link_to_current_address, read_form
+from mailer.web.form_posts import METHODS, Form, is_link_to_current_address, is_post_method, read_form
 from mailer.web.pages import (
     ProblemName,
     UnsubscribePage,
@@ -30,7 +30,7 @@ from mailer.web.pages import (
     problem_page,
     unsubscribe_page,
 )
-from mailer.web.preferences import ask_to_confirm_choices
+from mailer.web.preferences import send_mail_to_confirm_choices
 from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
 from mailer.web.web_context import TheMeters, TheSite, WebContext, WebCounters
 
@@ -38,7 +38,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.api_route("/u/{token}", methods=METHODS)
-async def unsubscribe_page_of_link(request: Request, token: str, site: TheSite, meters: TheMeters) -> Response:
+async def handle_unsubscribe_link(request: Request, token: str, site: TheSite, meters: TheMeters) -> Response:
     """Shows the unsubscribe page. A press of its button, or a one-click POST, opts out."""
     found = parse_unsubscribe_link(site.links, site.policies, token)
     if found is None:
@@ -48,13 +48,13 @@ async def unsubscribe_page_of_link(request: Request, token: str, site: TheSite, 
     if _is_link_to_close_account(link):
         return await _show_page_to_close_account(request, site, policy, link)
     leaving = await _page_before_press(site, policy, link)
-    if not is_button_press(request.method):
+    if not is_post_method(request.method):
         return unsubscribe_page(request, leaving)
     form = await read_form(request)
     if "undo" in form:
         return unsubscribe_page(request, await _undo_opt_out(site, link, leaving, form["undo"][0]))
     if "back" in form and leaving.about:
-        await ask_to_confirm_choices(
+        await send_mail_to_confirm_choices(
             site, policy, link.recipient_id, [leaving.scope], language_of_reader(request, policy)
         )
         return unsubscribe_page(request, replace(leaving, step=UnsubscribeStep.MAILED))
@@ -80,7 +80,12 @@ async def _page_before_press(site: WebContext, policy: Policy, link: Unsubscribe
     scope, footer = opt_out_scope_of_link(policy, link.category), _service_footer_switch(policy, standing)
     if standing is None or not is_link_to_current_address(link.generation, standing):
         return UnsubscribePage(
-            policy, UnsubscribeStep.ASK, scope, frozenset(), footer, announced=_announcement_text_name(policy)
+            policy,
+            UnsubscribeStep.ASK,
+            scope,
+            frozenset(),
+            footer,
+            announced=_unleavable_announcements_text_name(policy),
         )
     gone = not standing.opted_out.isdisjoint({scope, EVERYTHING_OPTIONAL})
     now = datetime.now(UTC)
@@ -89,7 +94,9 @@ async def _page_before_press(site: WebContext, policy: Policy, link: Unsubscribe
         expected_optional_categories(policy, standing, now),
     )
     announced = (
-        _announcement_text_name(policy, standing) if is_reached_by_announcements(policy, standing, now) else None
+        _unleavable_announcements_text_name(policy, standing)
+        if is_reached_by_mandatory_announcements(policy, standing, now)
+        else None
     )
     return UnsubscribePage(
         policy, step, scope, standing.opted_out, footer, standing.address, gets=gets, announced=announced
@@ -127,7 +134,7 @@ async def _undo_opt_out(
     press = site.links.read_undo_token(value)
     if press is None or (press.brand, press.recipient_id) != (link.brand, link.recipient_id):
         return replace(leaving, step=UnsubscribeStep.LATE)
-    undone = await undo_opt_out(site.suppressions, press, datetime.now(UTC))
+    undone = await undo_recent_opt_out(site.suppressions, press, datetime.now(UTC))
     return replace(leaving, step=UnsubscribeStep.UNDONE if undone else UnsubscribeStep.LATE)
 
 
@@ -144,10 +151,10 @@ async def _show_page_to_close_account(
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if standing is None or not is_link_to_current_address(link.generation, standing):
         return problem_page(request, ProblemName.STALE, 410)
-    asked = is_button_press(request.method) and "close" in await read_form(request)
+    asked = is_post_method(request.method) and "close" in await read_form(request)
     if asked:
         try:
-            await ask_to_confirm_choices(
+            await send_mail_to_confirm_choices(
                 site, policy, link.recipient_id, [RequestedAct.CLOSED], language_of_reader(request, policy)
             )
         except NoRecipientToAsk:
@@ -155,7 +162,7 @@ async def _show_page_to_close_account(
     return brand_page(request, policy, "closing.html.j2", standing.address, asked=asked)
 
 
-def _announcement_text_name(policy: Policy, standing: Standing | None = None) -> str:
+def _unleavable_announcements_text_name(policy: Policy, standing: Standing | None = None) -> str:
     """Returns the name of the text about announcements for a person; without a standing, for everybody."""
     switches = policy.switches_for(standing.collected_under, standing.country) if standing else policy.switches
     return f"announced_{switches.service_scope}"

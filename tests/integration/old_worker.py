@@ -15,7 +15,7 @@ from uuid import UUID
 
 import asyncpg
 
-from mailer.policy.required_frequency_counts import required_frequency_counts
+from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.uuids import uuid7
@@ -96,7 +96,9 @@ class OldDeliveries(PostgresDeliveries):
     """The same port by the old statements, for one claim at a time."""
 
     def __init__(self, world: World) -> None:
-        super().__init__(world.pool, world.writers, required_frequency_counts(world.policies.values()), tell=True)
+        super().__init__(
+            world.pool, world.writers, frequency_counts_needed_by_policies(world.policies.values()), tell=True
+        )
         self._writer = _Writer()
 
     async def claim_batches(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:

@@ -11,7 +11,7 @@ from mailer.accounts import KINDS, parse_any_event
 from mailer.broker.topology import EVENTS, Binding, build_topology, events_queue_name
 from mailer.policy.category import Lane
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
-from mailer.policy.publisher_rights import PublisherRights
+from mailer.policy.publisher_rights import RightsOfOnePublisher
 from mailer.postgres.outbox import OutboxPublisher
 from tests.factories import BRAND, FakeReceived, World, person, plain_event, policies, received
 
@@ -239,10 +239,10 @@ async def test_the_key_of_account_events_is_also_that_of_an_accounts_mail(world:
     [ada] = await world.known(1)
     speaks, mails = Identity(IdentityKind.BROKER, "crm"), Identity(IdentityKind.BROKER, "shop-front")
     await world.publishers.grant_rights_and_create_key(
-        speaks, PublisherRights(frozenset({BRAND}), actions=frozenset(KINDS))
+        speaks, RightsOfOnePublisher(frozenset({BRAND}), actions=frozenset(KINDS))
     )
     await world.publishers.grant_rights_and_create_key(
-        mails, PublisherRights(frozenset({BRAND}), frozenset({"account"}))
+        mails, RightsOfOnePublisher(frozenset({BRAND}), frozenset({"account"}))
     )
     for number, (user, said, settled) in enumerate(
         (

@@ -18,7 +18,7 @@ from mailer.pipeline.processor_conditions import ConditionReporter, ProcessorCon
 from mailer.pipeline.queue_depths import read_queue_depths
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
-from mailer.rendering.renderer_cache import RendererCache
+from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.runtime.line_writer import LineWriter
 from mailer.runtime.operator_port import OperatorPort
@@ -157,7 +157,7 @@ class Scene:
     async def _policy_gone(self) -> None:
         strange = await self.world.accept([person(4)], "service", brand="paltalk-2006", controller="paltalk")
         presses = self.world.presses
-        self.world.presses = RendererCache({}, templates(), SignedLinks("https://mail.example", (KEY,)), None)
+        self.world.presses = MailingRendererCache({}, templates(), SignedLinks("https://mail.example", (KEY,)), None)
         await self.world.handover().hand_over_batches(strange.batches)
         self.world.presses = presses
 

@@ -20,7 +20,7 @@ from mailer.ports.broker import BrokerMessage
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.rendering.mailing_renderer import MailingRenderer
-from mailer.rendering.renderer_cache import RendererCache
+from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.telemetry import WORKER as METRICS
 from tests.factories import FakeProcessor, FakeReceived, World, person, plain_event, received, until
 
@@ -87,14 +87,14 @@ async def test_a_mailing_that_cannot_be_set_up_is_held_and_the_others_go(
 ) -> None:
     """A template that blows up holds its own mailing."""
     bad, good = await world.accept([person(1), person(2)]), await world.accept([person(3)])
-    whole = RendererCache.add_renderer
+    whole = MailingRendererCache.make_and_cache_renderer
 
-    def broken(self: RendererCache, facts: Any, source: str | None) -> MailingRenderer:
+    def broken(self: MailingRendererCache, facts: Any, source: str | None) -> MailingRenderer:
         if facts.id == bad.mailing_id:
             raise RecursionError
         return whole(self, facts, source)
 
-    monkeypatch.setattr(RendererCache, "add_renderer", broken)
+    monkeypatch.setattr(MailingRendererCache, "make_and_cache_renderer", broken)
     await world.handover().hand_over_batches([*bad.batches, *good.batches])
     assert {state for state, _ in (await world.states(bad.mailing_id)).values()} == {"held"}
     assert await world.states(good.mailing_id) == {"user-3": ("handed_over", "")}

@@ -10,7 +10,7 @@ from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms
-from mailer.policy.required_frequency_counts import required_frequency_counts
+from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.ports.mailings import AcceptedMailing
 from mailer.postgres.deliveries import PostgresDeliveries
 from tests.factories import BRAND, FakeProcessor, World, person
@@ -21,7 +21,7 @@ def limited(world: World, *, brand: FrequencyCap | None = None, **categories: Ca
     policy = world.policies[BRAND]
     policy = policy.model_copy(update={"terms": policy.terms | categories, "cap": brand}).with_earlier_versions({})
     world.policies[BRAND] = policy
-    world.deliveries = PostgresDeliveries(world.pool, world.writers, required_frequency_counts([policy]))
+    world.deliveries = PostgresDeliveries(world.pool, world.writers, frequency_counts_needed_by_policies([policy]))
     return policy
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from mailer.policy.hand_over_outcome import OutcomeKind
 from mailer.ports.processor import OutgoingMessage
-from mailer.processors.capture_server import CaptureFolder, CaptureServer, CaptureUnavailable
+from mailer.processors.capture_server import AiosmtpdNotInstalled, CaptureFolder, CaptureServer
 from mailer.processors.smtp_processor import SmtpProcessor, smtp_processor_from_url
 
 MESSAGE = (
@@ -179,5 +179,5 @@ def test_no_such_message(tmp_path: Path, id: str) -> None:
 async def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the demo extra, one line says what to install."""
     monkeypatch.setitem(sys.modules, "aiosmtpd.smtp", None)
-    with pytest.raises(CaptureUnavailable, match=r"pip install 'pactmail\[demo\]'"):
+    with pytest.raises(AiosmtpdNotInstalled, match=r"pip install 'pactmail\[demo\]'"):
         await CaptureServer(tmp_path).start()

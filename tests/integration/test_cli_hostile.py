@@ -14,7 +14,7 @@ from mailer import cli
 from mailer.actions.suppression import suppress_recipient
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.consents import Consent
-from mailer.ports.dead_letters import DeadLetterKind
+from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.suppressions import NewSuppression
 from tests.factories import BRAND, World, open_world, policies
 from tests.processes import SECRETS
@@ -81,7 +81,7 @@ async def write_hostile_values(url: str) -> None:
         )
         await world.handover().hand_over_batches(accepted.batches)
         letter = BrokerMessage(HOSTILE.encode(), HOSTILE, HOSTILE)
-        await world.letters.add_dead_letter(letter, HOSTILE, HOSTILE, HOSTILE, HOSTILE, DeadLetterKind.REFUSED)
+        await world.letters.add_dead_letter(letter, HOSTILE, HOSTILE, HOSTILE, HOSTILE, DeadLetterCauseKind.REFUSED)
         await write_rows(world, accepted.mailing_id, ada)
 
 

@@ -11,7 +11,7 @@ import pytest
 from mailer.accounts import parse_any_event
 from mailer.cli.publish import wait_for_fates
 from mailer.cli.shared import system_user_name
-from mailer.ports.dead_letters import DeadLetterKind
+from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.postgres.published_event_lookup import PublishedEventLookup
 from tests.acceptance.samples import event, people
 from tests.factories import World, received
@@ -128,12 +128,12 @@ async def test_each_fate(world: World, value: dict[str, Any]) -> None:
     other = parse_any_event(json.dumps({**value, "id": "other"}))
     letter = received(published.to_json(), published.routing_key).message
     await world.letters.add_dead_letter(
-        letter, "mailer.events", published.routing_key, "before", "shop", DeadLetterKind.REFUSED
+        letter, "mailer.events", published.routing_key, "before", "shop", DeadLetterCauseKind.REFUSED
     )
     after = await asked.newest_dead_letter_id()
     assert await wait_for_fates(asked, [published, other], after, 0) == [None, None]
     await world.letters.add_dead_letter(
-        letter, "mailer.events", published.routing_key, "wrong", "shop", DeadLetterKind.REFUSED
+        letter, "mailer.events", published.routing_key, "wrong", "shop", DeadLetterCauseKind.REFUSED
     )
     assert await wait_for_fates(asked, [published, other], after, 0) == ["wrong", None]
     taken = received(other.to_json(), other.routing_key)

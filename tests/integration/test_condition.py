@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from mailer.app import open_app
-from mailer.database.connections import ServerPool
+from mailer.database.connections import DatabasePool
 from mailer.database_startup import DatabaseWatch
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.postgres.database_condition import read_database_condition, read_size_partitions_and_seal
@@ -105,12 +105,12 @@ def settings(small_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("settings")
 async def test_nothing_is_done_while_the_clocks_are_far_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process is not ready and says why; it works again by itself once the clocks agree."""
-    look, apart = ServerPool.probe_server_clock, timedelta(minutes=7)
+    look, apart = DatabasePool.fetch_time_of_writable_server, timedelta(minutes=7)
 
-    async def looks(pool: ServerPool, seconds: float = 2.0) -> datetime:
+    async def looks(pool: DatabasePool, seconds: float = 2.0) -> datetime:
         return await look(pool, seconds) - apart
 
-    monkeypatch.setattr(ServerPool, "probe_server_clock", looks)
+    monkeypatch.setattr(DatabasePool, "fetch_time_of_writable_server", looks)
     async with open_app(read_settings()) as app:
         watch = DatabaseWatch(app.pool, app.readiness, dates=True)
         await watch.check_once()
@@ -126,12 +126,12 @@ async def test_nothing_is_done_while_the_clocks_are_far_apart(monkeypatch: pytes
 @pytest.mark.usefixtures("settings")
 async def test_who_dates_nothing_works_with_another_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """An opt-out is dated by the database: the web app takes it, and is shown as not ready."""
-    look = ServerPool.probe_server_clock
+    look = DatabasePool.fetch_time_of_writable_server
 
-    async def looks(pool: ServerPool, seconds: float = 2.0) -> datetime:
+    async def looks(pool: DatabasePool, seconds: float = 2.0) -> datetime:
         return await look(pool, seconds) + timedelta(hours=1)
 
-    monkeypatch.setattr(ServerPool, "probe_server_clock", looks)
+    monkeypatch.setattr(DatabasePool, "fetch_time_of_writable_server", looks)
     async with open_app(read_settings()) as app:
         await DatabaseWatch(app.pool, app.readiness, dates=False).check_once()
         assert "clock" in app.readiness.problems

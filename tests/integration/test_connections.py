@@ -12,7 +12,14 @@ import pytest
 
 from mailer import bundled_files, cli
 from mailer.database import connections
-from mailer.database.connections import ATTENDED, ServerPool, TimeLimits, connect, execute_with_long_timeout, open_pool
+from mailer.database.connections import (
+    ATTENDED,
+    DatabasePool,
+    TimeLimits,
+    connect,
+    execute_with_long_timeout,
+    open_pool,
+)
 from mailer.database.statements import Connection, Pool
 from mailer.embedded import postgres
 from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseUnavailable, StatementTimedOut
@@ -127,10 +134,10 @@ async def flip(url: str, *, read_only: bool) -> None:
         await connection.close()
 
 
-async def problem(pool: ServerPool) -> str:
+async def problem(pool: DatabasePool) -> str:
     """Why nothing can be written."""
     try:
-        await pool.probe_server_clock()
+        await pool.fetch_time_of_writable_server()
     except DatabaseUnavailable as error:
         return str(error)
     return ""

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from mailer.actions.confirmation_requests import ConfirmationAsked, ConfirmationParts
-from mailer.actions.consent import ConsentRefused, record_consent, withdraw_consent
-from mailer.actions.list_import import import_consent_file
+from mailer.actions.consent import ConsentRefused, record_consent_or_ask_to_confirm, withdraw_consent
 from mailer.actions.opt_out import record_opt_out
 from mailer.actions.suppression import object_to_marketing
+from mailer.actions.suppression_and_consent_import import import_consents_from_json_lines
 from mailer.events import Person
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from mailer.ports.consents import Consent, ConsentResult
@@ -36,7 +36,9 @@ async def give(
 ) -> ConsentResult | ConfirmationAsked:
     """Records a consent by the action."""
     mail = ConfirmationParts(LINKS, world.wishes)
-    return await record_consent(world.consents, mail, policies()[brand], recipient_id, said(scope, **values), "US")
+    return await record_consent_or_ask_to_confirm(
+        world.consents, mail, policies()[brand], recipient_id, said(scope, **values), "US"
+    )
 
 
 async def leave(world: World, recipient_id: int, scope: str) -> None:
@@ -276,7 +278,7 @@ async def test_consents_come_and_go_as_lines(world: World) -> None:
         '{"ref": "user-1", "scope": "newsletter", "given": true, "at": "2024-02-01T00:00:00Z", "counts": false}',
         "no JSON",
     ]
-    done = await import_consent_file(
+    done = await import_consents_from_json_lines(
         world.consents, policies()[BRAND], lines, lambda number, _, reason: rejected.append((number, reason))
     )
     assert (done.taken, done.rejected) == (2, 5)

@@ -7,7 +7,7 @@ import pytest
 from mailer.actions.legal_hold import erasure_refusal_by_holds
 from mailer.actions.rights import erase_recipient
 from mailer.ports.broker import BrokerMessage, HeaderName
-from mailer.ports.dead_letters import ALL, DAYS_KEPT, DeadLetterFilter, DeadLetterKind
+from mailer.ports.dead_letters import ALL, DAYS_KEPT, DeadLetterCauseKind, DeadLetterFilter
 from mailer.ports.rights import DataCorrection
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from tests.factories import BRAND, World, controllers, policies
@@ -23,7 +23,7 @@ async def keep(world: World, body: bytes = LETTER.body, reason: str = "v: Input 
         "interpals.newsletter",
         reason,
         "key:shop",
-        DeadLetterKind.REFUSED,
+        DeadLetterCauseKind.REFUSED,
     )
 
 
@@ -63,7 +63,7 @@ async def test_only_events_are_replayed(world: World, exchange: str) -> None:
     """Nobody makes mailer say that a mail bounced by letting a message to that exchange die."""
     key = "interpals.service.bounced"
     await world.letters.add_dead_letter(
-        BrokerMessage(b"{}", key), exchange, key, "forged", "shop", DeadLetterKind.REFUSED
+        BrokerMessage(b"{}", key), exchange, key, "forged", "shop", DeadLetterCauseKind.REFUSED
     )
     [letter] = await world.letters.list_dead_letters(1)
     assert await world.letters.find_replayable(DeadLetterFilter()) == []
@@ -79,7 +79,7 @@ async def test_strange_letters_are_kept(world: World) -> None:
         "a.\0",
         "why\0\ud800",
         "sh\0op",
-        DeadLetterKind.REFUSED,
+        DeadLetterCauseKind.REFUSED,
     )
     [letter] = await world.letters.list_dead_letters(1)
     assert (letter.reason, letter.publisher, letter.message.message_id) == ("why\ufffd?", "sh\ufffdop", "m\ufffd?")
@@ -90,9 +90,9 @@ async def test_strange_letters_are_kept(world: World) -> None:
 async def test_a_body_that_is_no_text_is_not_replayed_and_keeps_no_other(world: World, body: bytes) -> None:
     """It stays as it is and open, however large; letters behind it are published again."""
     await world.letters.add_dead_letter(
-        BrokerMessage(body, "a.b", "bad"), "mailer.events", "a.b", "not JSON", "shop", DeadLetterKind.REFUSED
+        BrokerMessage(body, "a.b", "bad"), "mailer.events", "a.b", "not JSON", "shop", DeadLetterCauseKind.REFUSED
     )
-    await world.letters.add_dead_letter(LETTER, "mailer.events", "a.b", "a bug", "shop", DeadLetterKind.ERROR)
+    await world.letters.add_dead_letter(LETTER, "mailer.events", "a.b", "a bug", "shop", DeadLetterCauseKind.ERROR)
     bad, good = await world.letters.find_replayable(ALL)
     assert await world.letters.replay_dead_letter(bad) is None
     assert await world.letters.replay_dead_letter(good) is not None
@@ -105,7 +105,7 @@ async def test_dead_letters_are_kept_for_ninety_days(world: World) -> None:
     """The timekeeper deletes those that are older, whether or not anybody has replayed them, and no others."""
     for number in range(3):
         await world.letters.add_dead_letter(
-            BrokerMessage(b"{}", "x"), "mailer.events", "x", str(number), "shop", DeadLetterKind.REFUSED
+            BrokerMessage(b"{}", "x"), "mailer.events", "x", str(number), "shop", DeadLetterCauseKind.REFUSED
         )
     age = "UPDATE dead_letters SET at = now() - $2::interval WHERE reason = $1"
     await world.pool.execute(age, "0", timedelta(days=DAYS_KEPT, minutes=1))
@@ -132,11 +132,11 @@ async def test_an_erasure_finds_dead_letters_by_what_they_say(world: World) -> N
     }
     for body in bodies:
         await world.letters.add_dead_letter(
-            BrokerMessage(body, "x"), "mailer.events", f"{BRAND}.x", "quotes", "shop", DeadLetterKind.REFUSED
+            BrokerMessage(body, "x"), "mailer.events", f"{BRAND}.x", "quotes", "shop", DeadLetterCauseKind.REFUSED
         )
     beside = BrokerMessage(b"{}", "x", "to:USER-1@people.example")
     for key in (f"{BRAND}.x", "to/user-1@people.example"):
-        await world.letters.add_dead_letter(beside, "mailer.events", key, "quotes", "shop", DeadLetterKind.REFUSED)
+        await world.letters.add_dead_letter(beside, "mailer.events", key, "quotes", "shop", DeadLetterCauseKind.REFUSED)
         bodies[key.encode()] = True
     await world.pool.execute("UPDATE dead_letters SET named = NULL WHERE id % 2 = 0")
     await erase_recipient(world.rights, policies()[BRAND], ada, "test")
@@ -146,7 +146,7 @@ async def test_an_erasure_finds_dead_letters_by_what_they_say(world: World) -> N
     kept = await world.pool.fetch("SELECT message_id, routing_key FROM dead_letters ORDER BY id DESC LIMIT 2")
     assert [tuple(row) for row in kept] == [(None, ""), (None, f"{BRAND}.x")]
     await world.pool.execute("UPDATE stubs SET expires_at = now()")
-    assert await world.upkeep.finish_answered_erasures_and_stubs(10) == 1
+    assert await world.upkeep.delete_remaining_data_after_erasures(10) == 1
     for table in ("former_addresses", "suppressions"):
         assert await world.pool.fetchval(f"SELECT count(*) FROM {table}") == 0  # noqa: S608 - names of these tests
 
@@ -172,7 +172,7 @@ async def test_an_erasure_reaches_its_controllers_dead_letters_and_nobody_elses(
     owners = {**controllers(), "peerstream": "interpals"}
     for name, (key, body, _) in REACHED.items():
         await world.letters.add_dead_letter(
-            BrokerMessage(body, key), "mailer.events", key, name, "key:shop", DeadLetterKind.REFUSED
+            BrokerMessage(body, key), "mailer.events", key, name, "key:shop", DeadLetterCauseKind.REFUSED
         )
     await erase_recipient(
         PostgresPrivacyRights(world.pool, world.hasher, world.standings, owners), policies()[BRAND], ada, "test"

@@ -10,7 +10,7 @@ from mailer.broker.topology import BATCHES, DEAD, DEAD_QUEUE, EVENTS, OLD_DEAD_Q
 from mailer.pipeline import consumers
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerMessage, HeaderName, MessageUnpublishable
-from mailer.ports.dead_letters import DeadLetterFilter, DeadLetterKind
+from mailer.ports.dead_letters import DeadLetterCauseKind, DeadLetterFilter
 from tests.contract.brokers import delete_everything, under_test
 from tests.factories import FakeReceived, World, until
 from tests.raw_amqp import publish_raw, short
@@ -68,38 +68,38 @@ async def test_an_old_queue_is_emptied_and_deleted(rabbit_url: str) -> None:
         (
             BrokerMessage(b"{}", "interpals.service", headers={HeaderName.AGAIN: "1"}),
             EVENTS,
-            DeadLetterKind.MISSING,
+            DeadLetterCauseKind.MISSING,
             "was missing when this was published",
         ),
         (
             BrokerMessage(b"{}", "interpals.nothing"),
             EVENTS,
-            DeadLetterKind.UNROUTABLE,
+            DeadLetterCauseKind.UNROUTABLE,
             "nothing takes 'interpals.nothing'",
         ),
         (
             BrokerMessage(b"", "x.y", headers={HeaderName.SIZE: "130000000"}),
             EVENTS,
-            DeadLetterKind.TOO_LARGE,
+            DeadLetterCauseKind.TOO_LARGE,
             "130000000 bytes",
         ),
         (
             BrokerMessage(b"", "x.y", headers={HeaderName.REASON: "why", HeaderName.KIND: "error"}),
             DEAD,
-            DeadLetterKind.ERROR,
+            DeadLetterCauseKind.ERROR,
             "why",
         ),
         (
             BrokerMessage(b"", "x.y", headers={HeaderName.REASON: "why", HeaderName.KIND: "?"}),
             DEAD,
-            DeadLetterKind.REFUSED,
+            DeadLetterCauseKind.REFUSED,
             "why",
         ),
     ],
-    ids=lambda value: str(value) if isinstance(value, DeadLetterKind) else "",
+    ids=lambda value: str(value) if isinstance(value, DeadLetterCauseKind) else "",
 )
 async def test_a_dead_letter_says_what_it_died_of(
-    world: World, message: BrokerMessage, exchange: str, kind: DeadLetterKind, words: str
+    world: World, message: BrokerMessage, exchange: str, kind: DeadLetterCauseKind, words: str
 ) -> None:
     """Also where nobody said it: its queue was missing, or nothing takes its key."""
     plan = build_topology({("interpals", "service"): Lane.SERVICE})
@@ -123,7 +123,7 @@ async def test_what_found_no_queue_is_published_once_more(world: World) -> None:
     world.broker.refuses = lambda _: MessageUnpublishable("its headers are too large")
     await handle([FakeReceived(BrokerMessage(b"{}", "interpals.service", "m-2", user_id="shop"), EVENTS)])
     [letter] = await world.letters.list_dead_letters(2)
-    assert (letter.kind, letter.message.message_id) == (DeadLetterKind.MISSING, "m-2")
+    assert (letter.kind, letter.message.message_id) == (DeadLetterCauseKind.MISSING, "m-2")
 
 
 async def test_what_nobody_published_is_not_published_once_more(world: World) -> None:
@@ -133,7 +133,7 @@ async def test_what_nobody_published_is_not_published_once_more(world: World) ->
         [FakeReceived(BrokerMessage(b"{}", "interpals.service", "m-1"), EVENTS)]
     )
     [letter] = await world.letters.list_dead_letters(2)
-    assert (world.broker.published, letter.kind, letter.publisher) == ([], DeadLetterKind.MISSING, "")
+    assert (world.broker.published, letter.kind, letter.publisher) == ([], DeadLetterCauseKind.MISSING, "")
     assert await world.letters.find_replayable(DeadLetterFilter()) == []
     assert await world.letters.replay_dead_letter(letter.id) is None
 
@@ -144,16 +144,16 @@ async def test_only_events_are_published_once_more(world: World) -> None:
     item = FakeReceived(BrokerMessage(b'{"batch": 1}', "breach", "m-1", {HeaderName.EXCHANGE: BATCHES}), DEAD)
     await consumers.build_dead_letter_handler(world.letters, world.broker, plan.has_queue_besides_dead_letters)([item])
     [letter] = await world.letters.list_dead_letters(1)
-    assert (world.broker.published, item.settled, letter.kind) == ([], "ack", DeadLetterKind.UNROUTABLE)
+    assert (world.broker.published, item.settled, letter.kind) == ([], "ack", DeadLetterCauseKind.UNROUTABLE)
 
 
 async def test_dead_letters_are_chosen_by_what_they_have_in_common(world: World) -> None:
     """By id, time, kind, reason, brand and key; those that were replayed are left out unless they are meant."""
     for n, (key, kind) in enumerate(
         [
-            ("a.service", DeadLetterKind.MISSING),
-            ("a.b.c", DeadLetterKind.ERROR),
-            ("ab.service", DeadLetterKind.TOO_LARGE),
+            ("a.service", DeadLetterCauseKind.MISSING),
+            ("a.b.c", DeadLetterCauseKind.ERROR),
+            ("ab.service", DeadLetterCauseKind.TOO_LARGE),
         ]
     ):
         await world.letters.add_dead_letter(
@@ -169,7 +169,7 @@ async def test_dead_letters_are_chosen_by_what_they_have_in_common(world: World)
     assert await ids(last=second.id) == [first.id, second.id]
     assert await ids(since=second.at) == [second.id, third.id]
     assert await ids(until=second.at) == [first.id]
-    assert await ids(kind=DeadLetterKind.ERROR) == [second.id]
+    assert await ids(kind=DeadLetterCauseKind.ERROR) == [second.id]
     assert await ids(reason="2 100%") == [third.id]
     assert await ids(reason="%") == [first.id, second.id, third.id]
     assert await ids(key="a") == [first.id, second.id]

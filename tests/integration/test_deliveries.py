@@ -325,7 +325,7 @@ async def test_a_batch_with_an_open_intent_is_not_forgotten(world: World) -> Non
     await intend(world, claim, claim.rows[:1])
     await world.deliveries.finish_claim(claim.token, None)
     await world.lose_leases()
-    [stale] = await world.upkeep.orphaned_deliveries(10)
+    [stale] = await world.upkeep.orphaned_and_in_doubt_deliveries(10)
     assert (stale.recipient_id, stale.state) == (claim.rows[0].recipient_id, DeliveryState.INTENDED)
     assert (await world.states(second.mailing_id))["user-2"] == ("queued", "")
 
@@ -343,10 +343,10 @@ async def test_an_intent_at_the_last_moment_is_not_lost(world: World) -> None:
         await other.execute(
             "UPDATE deliveries SET state = 'intended' WHERE recipient_id = $1", claim.rows[0].recipient_id
         )
-        assert await asyncio.wait_for(world.upkeep.end_expired_claims(10), 5) == 0
+        assert await asyncio.wait_for(world.upkeep.end_expired_claims_without_intents(10), 5) == 0
         await transaction.commit()
-    assert await world.upkeep.end_expired_claims(10) == 0
-    [stale] = await world.upkeep.orphaned_deliveries(10)
+    assert await world.upkeep.end_expired_claims_without_intents(10) == 0
+    [stale] = await world.upkeep.orphaned_and_in_doubt_deliveries(10)
     assert stale.claim == claim.token
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from mailer.actions.doubtful_deliveries import end_doubtful_deliveries
+from mailer.actions.doubtful_deliveries import end_doubtful_deliveries_of_mailing
 from mailer.pipeline import lease_renewal
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage, Permit
@@ -30,7 +30,7 @@ async def again(world: World, processor: FakeProcessor, times: int) -> None:
 
 async def end(world: World, mailing_id: UUID) -> int:
     """Ends what is doubted, as Grace."""
-    return await end_doubtful_deliveries(
+    return await end_doubtful_deliveries_of_mailing(
         PostgresHeldDeliveries(world.pool, world.writers), world.deliveries, mailing_id, "Grace"
     )
 

@@ -18,14 +18,14 @@ from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.publisher_and_staff_identity import ITSELF
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.consents import Consent
-from mailer.ports.dead_letters import DeadLetterKind
+from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.halts import Halt, HaltScope
 from mailer.ports.mailings import AcceptedMailing
 from mailer.ports.rights import DataCorrection, ErasureBlocked, LegalDisclosure
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.outbox import PostgresOutbox
-from mailer.web.data_archive import archive_page
+from mailer.web.personal_data_page import personal_data_as_html
 from tests.accounts import mailed, said
 from tests.factories import BRAND, World, new_mailing, person, received
 from tests.letters import event_of
@@ -114,7 +114,7 @@ async def mark(world: World) -> int:
             f"{BRAND}.service",
             "no JSON",
             "key:shop",
-            DeadLetterKind.REFUSED,
+            DeadLetterCauseKind.REFUSED,
         )
     waiting = [
         {
@@ -185,7 +185,7 @@ async def test_a_copy_has_what_every_table_knows(world: World) -> None:
     assert standing is not None
     assert set(standing.keys()) - {"recipient_id", "address_hash", "legal_hold_at", "paid"} == set(copy["standing"])
     assert len(copy["also"]["dead_letters"]) == len(SPELLINGS) - 1  # that of kin is somebody else's mailbox
-    assert archive_page(copy)
+    assert personal_data_as_html(copy)
 
 
 @pytest.mark.promise("interpals-20", "peerstream-09", "paltalk06-21")
@@ -288,7 +288,7 @@ async def test_an_answer_on_its_way_goes_out_first(world: World) -> None:
         {("handed_over", "")},
     ]
     assert len(world.processor.sent) == 1
-    assert await world.upkeep.finish_answered_erasures_and_stubs(10) == 1
+    assert await world.upkeep.delete_remaining_data_after_erasures(10) == 1
     assert await left(world) == []
 
 
@@ -322,9 +322,9 @@ async def test_an_answer_that_cannot_arrive_keeps_nothing_for_ever(world: World)
     await mailed(world, [HERS])
     her, answer = await world.id_of(REF), await answering(world)
     await erase_recipient(world.rights, world.policies[BRAND], her, "operator")
-    assert await world.upkeep.finish_answered_erasures_and_stubs(10) == 0
+    assert await world.upkeep.delete_remaining_data_after_erasures(10) == 0
     await world.pool.execute("UPDATE farewells SET until = now()")
-    assert await world.upkeep.finish_answered_erasures_and_stubs(10) == 1
+    assert await world.upkeep.delete_remaining_data_after_erasures(10) == 1
     assert set((await world.states(answer.mailing_id)).values()) == {("cancelled", "erased")}
     assert await left(world) == []
 
@@ -338,9 +338,9 @@ async def test_the_hash_ends_on_its_day(world: World) -> None:
         await erase_recipient(world.rights, policy, await world.id_of(ref), "operator")
     await mailed(world, [person(3, email="user-2@people.example")], "service")
     await world.standings.record_opt_out(BRAND, await world.id_of("user-3"), "newsletter", "page")
-    assert await world.upkeep.finish_answered_erasures_and_stubs(10) == 0
+    assert await world.upkeep.delete_remaining_data_after_erasures(10) == 0
     await world.pool.execute("UPDATE stubs SET expires_at = now()")
-    assert await world.upkeep.finish_answered_erasures_and_stubs(10) == 2
+    assert await world.upkeep.delete_remaining_data_after_erasures(10) == 2
     assert await world.pool.fetchval("SELECT count(*) FROM stubs") == 0
     hers = world.hasher.hash_address(EMAIL)
     kept = await world.pool.fetch(
@@ -377,7 +377,7 @@ async def test_a_hold_preserves(world: World) -> None:
     her, policy = await world.id_of(REF), world.policies[BRAND]
     letter = BrokerMessage(json.dumps({"people": [HERS, person(2)]}).encode(), f"{BRAND}.service", "letter")
     await world.letters.add_dead_letter(
-        letter, "mailer.events", f"{BRAND}.service", "bad", "key:shop", DeadLetterKind.REFUSED
+        letter, "mailer.events", f"{BRAND}.service", "bad", "key:shop", DeadLetterCauseKind.REFUSED
     )
     await world.known(2)
     await set_legal_hold(world.rights, BRAND, her, "Case 7/26", "Dana", named=False)

@@ -18,7 +18,7 @@ from mailer.pipeline import claim_run, handover, timekeeper, window_sender
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.mailings import NewMailing
 from mailer.ports.processor import OutgoingMessage, Permit
-from mailer.rendering.renderer_cache import RendererCache
+from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template import Piece
 from mailer.rendering.template_library import TemplateLibrary
@@ -26,9 +26,9 @@ from mailer.settings import Settings, SettingsError
 from tests.factories import ACCEPTED, KEY, FakeProcessor, World, make_event, new_mailing, person
 
 
-def presses(world: World, templates: TemplateLibrary) -> RendererCache:
+def presses(world: World, templates: TemplateLibrary) -> MailingRendererCache:
     """Those of a worker that was started with other templates."""
-    return RendererCache(world.policies, templates, SignedLinks("https://mail.example", (KEY,)), None)
+    return MailingRendererCache(world.policies, templates, SignedLinks("https://mail.example", (KEY,)), None)
 
 
 async def test_a_template_that_is_removed_during_a_mailing(world: World) -> None:
@@ -133,10 +133,10 @@ def test_a_dkim_key_that_is_missing(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
     settings = Settings(dkim=(f"example.org:s1:{file}",))
     with pytest.raises(SettingsError, match=r"MAILER_DKIM.*key\.pem"):
-        signing_keys.build_dkim_sign_function(settings)
+        signing_keys.build_dkim_sign_function_from_settings(settings)
     key = rsa.generate_private_key(65537, 2048)
     file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    sign = signing_keys.build_dkim_sign_function(settings)
+    sign = signing_keys.build_dkim_sign_function_from_settings(settings)
     assert sign is not None
     mail = b"From: a@example.org\r\nSubject: hello\r\n\r\nbye\r\n"
     assert sign("example.org", mail, 0).startswith(b"DKIM-Signature: ")

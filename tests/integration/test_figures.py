@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from mailer.pipeline import flow_metrics
 from mailer.pipeline.flow_metrics import STALE, FlowMetricsCollector, refresh_metrics_until_stopped
 from mailer.ports.database_errors import DatabaseUnavailable
-from mailer.ports.dead_letters import DeadLetterKind
+from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.flow_metrics import FIGURES, Values
 from mailer.postgres import flow_metrics as database_metrics
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
@@ -38,7 +38,7 @@ async def test_figures_of_nothing(world: World) -> None:
     assert found.pop("oldest_due") == [(lane, 0.0) for lane in lanes]
     assert found.pop("partitions_ahead") == [((), 3.0)]
     assert [found.pop(name) for name in ("outbox", "oldest_parked", "oldest_retry")] == [[((), 0.0)]] * 3
-    assert sorted(found.pop("dead_letters")) == sorted(((kind,), 0.0) for kind in DeadLetterKind)
+    assert sorted(found.pop("dead_letters")) == sorted(((kind,), 0.0) for kind in DeadLetterCauseKind)
     assert len(found) == len(FIGURES) - 6
     assert all(samples == [] for samples in found.values())
 

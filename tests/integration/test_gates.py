@@ -321,7 +321,7 @@ async def test_what_waits_for_witnesses_goes_soon_and_is_not_claimed_again_and_a
     accepted = await world.accept([person(1)])
     claim = await world.deliveries.claim_batches(accepted.batches, "worker")
     assert claim is not None
-    press = world.presses.add_renderer(
+    press = world.presses.make_and_cache_renderer(
         (await world.mailings.read_mailing_facts([accepted.mailing_id]))[accepted.mailing_id], None
     )
     gate = SendChecks(

@@ -16,7 +16,7 @@ from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryState
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.ports.standings import StandingFlag
 from mailer.postgres.deliveries import PostgresDeliveries
-from mailer.rendering.renderer_cache import RendererCache
+from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
 from tests.factories import ACCEPTED, BRAND, KEY, FakeProcessor, World, person, templates
 
@@ -220,7 +220,7 @@ async def test_many_mailings_in_one_claim(world: World) -> None:
     for n in range(30):
         category = ["newsletter", "service", "promotional"][n % 3]
         batches += (await world.accept([person(n, source="sign-up")], category)).batches
-    few = RendererCache(world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None, 2)
+    few = MailingRendererCache(world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None, 2)
     world.presses = few
     await world.handover().hand_over_batches(batches)
     assert sorted(world.processor.windows) == [10, 20]  # bulk mail goes apart from urgent
@@ -281,7 +281,7 @@ async def test_a_worker_that_was_killed_with_many_mailings(world: World) -> None
         await world.handover(Dying()).hand_over_batches([batch for one in accepted for batch in one.batches])
     await world.lose_leases()
     # Between looking for intents and giving claims back, which another timekeeper may do first.
-    await world.upkeep.end_expired_claims(1000)
+    await world.upkeep.end_expired_claims_without_intents(1000)
     for _ in range(3):
         await world.timekeeper().run_all_steps_once()
         await world.run_published()
@@ -306,7 +306,7 @@ async def test_a_late_outcome_is_refused_and_harmless(world: World) -> None:
     await sending.wait()
     # One of the two was given up meanwhile.
     await world.lose_leases()
-    [stale, _] = await world.upkeep.orphaned_deliveries(10)
+    [stale, _] = await world.upkeep.orphaned_and_in_doubt_deliveries(10)
     await world.timekeeper()._move_orphans_of_claim([stale])
     before = len(await world.entries(kind="outcome"))
     answer.set()
@@ -391,7 +391,7 @@ async def test_the_staging_fence(world: World) -> None:
     """With a fence, mail leaves for those within it, and each of the others has the reason."""
     fence = {"only_deliver_to": ("user-1@people.example",)}
     world.policies[BRAND] = world.policies[BRAND].model_copy(update=fence)
-    world.presses = RendererCache(world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None)
+    world.presses = MailingRendererCache(world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None)
     accepted = await world.accept([person(1), person(2)])
     await world.handover().hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {

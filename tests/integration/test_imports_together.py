@@ -6,8 +6,8 @@ from itertools import permutations
 
 import pytest
 
-from mailer.actions.list_import import import_consent_file, import_suppression_file
 from mailer.actions.recipient_import import CONSENT, ImportCounts, import_recipients
+from mailer.actions.suppression_and_consent_import import import_consents_from_json_lines, import_suppression_file
 from tests.factories import BRAND, World, person, policies
 
 POLICY = policies()[BRAND]
@@ -55,7 +55,7 @@ async def told(world: World) -> ImportCounts:
         f' "words": "Yes, write to me.", "at": "2026-0{month}-01T00:00:00Z"}}'
         for ref, given, month in (*((ref, "true", 3) for ref in PEOPLE), ("withdrawer", "false", 2))
     ]
-    return await import_consent_file(world.consents, POLICY, lines, print)
+    return await import_consents_from_json_lines(world.consents, POLICY, lines, print)
 
 
 async def read_people(world: World, lines: list[str]) -> ImportCounts:

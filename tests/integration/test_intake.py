@@ -8,7 +8,7 @@ import pytest
 import mailer.event_context
 from mailer.events import validate_event
 from mailer.ports.broker import BrokerMessage, BrokerUnavailable, HeaderName
-from mailer.ports.dead_letters import DeadLetterKind
+from mailer.ports.dead_letters import DeadLetterCauseKind
 from tests.factories import BRAND, FakeReceived, World, make_event, new_mailing, person, plain_event, received
 from tests.publishers import issue_key
 
@@ -132,7 +132,10 @@ async def test_an_event_of_nobody_is_a_dead_letter(world: World, user: str | Non
     event = make_event([person(1)])
     nobodys = FakeReceived(BrokerMessage(event.to_json(), event.routing_key, None, headers, user))
     await world.intake().accept_event_messages("newsletter", [nobodys, other := received(good(2))])
-    assert (nobodys.kind, "set the property `user_id`" in str(nobodys.settled)) == (DeadLetterKind.NOT_ALLOWED, True)
+    assert (nobodys.kind, "set the property `user_id`" in str(nobodys.settled)) == (
+        DeadLetterCauseKind.NOT_ALLOWED,
+        True,
+    )
     assert other.settled == "ack"
     assert await world.mailings.find_mailing_of_event(BRAND, event.id) is None
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mailer import bundled_files
-from mailer.actions.offline_notice_work import finish_notices, reopen_or_give_up_notices, take_notices
+from mailer.actions.offline_notice_work import finish_notices, mark_notices_taken, reopen_or_give_up_notices
 from mailer.actions.suppression import import_suppressed_addresses
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.database_errors import DatabaseUnavailable
@@ -96,10 +96,10 @@ async def test_a_notice_is_worked(world: World) -> None:
     [notice] = await notices.list_notices(
         OfflineNoticeFilter(brand=BRAND, channel="written_notice", mailing_id=breach.mailing_id), 10
     )
-    await take_notices(notices, [notice.id], "Dana")
+    await mark_notices_taken(notices, [notice.id], "Dana")
     for ids, by, said_of_it in (([notice.id], "Eve", "is taken by Dana already"), ([999], "Eve", "there is no notice")):
         with pytest.raises(NoticeChangeRefused, match=said_of_it):
-            await take_notices(notices, ids, by)
+            await mark_notices_taken(notices, ids, by)
     for reference, day, words in (("", TODAY, "needs its --reference"), ("RR 1", date(2026, 11, 29), "yet to come")):
         with pytest.raises(NoticeChangeRefused, match=words):
             await finish_notices(notices, [notice.id], "Dana", reference, day, TODAY)
@@ -108,7 +108,7 @@ async def test_a_notice_is_worked(world: World) -> None:
     await finish_notices(notices, [notice.id], "Eve", "RR 2", TODAY, TODAY)
     await reopen_or_give_up_notices(notices, [notice.id], "Eve", "unknown", is_final=True)
     with pytest.raises(NoticeChangeRefused, match=r"is returned by Eve \(unknown\)"):
-        await take_notices(notices, [notice.id], "Dana")
+        await mark_notices_taken(notices, [notice.id], "Dana")
     told = [entry for entry in await world.entries(breach.mailing_id, "action") if entry["recipient"] == ada]
     assert [(entry["reason"], entry["rule"], entry["reply"]) for entry in told] == [
         ("notice_taken", "action:Dana", None),
@@ -132,7 +132,7 @@ async def test_a_cancelled_mailing_leaves_nothing_to_be_worked(world: World) -> 
     await world.handover().hand_over_batches(batches)
     notices = PostgresNotices(world.pool, world.writers)
     [first, _] = await notices.list_notices(OfflineNoticeFilter(), 10)
-    await take_notices(notices, [first.id], "Dana")
+    await mark_notices_taken(notices, [first.id], "Dana")
     await PostgresHalts(world.pool, world.writers).cancel_mailing(breach.mailing_id, "Dana", "it was none")
     assert await queue(world) == [
         (ada, "no_electronic_consent", "taken"),

@@ -66,12 +66,15 @@ async def test_rows_are_left_for_others(world: World) -> None:
     await world.outbox.add_messages("mailer.batches", [BrokerMessage(b"{}", "service")])
     full = {("mailer.events", "interpals.newsletter")}
     assert [item.exchange for item in await world.outbox.lease_rows("one", 10, 30, full)] == ["mailer.batches"]
-    assert (await world.outbox.count_unleased_rows(full, 3), await world.outbox.count_unleased_rows(full, 100)) == (
+    assert (
+        await world.outbox.count_unleased_rows_of_destinations(full, 3),
+        await world.outbox.count_unleased_rows_of_destinations(full, 100),
+    ) == (
         3,
         5,
     )
     await world.outbox.lease_rows("one", 2, 30)
-    assert await world.outbox.count_unleased_rows(full, 100) == 3
+    assert await world.outbox.count_unleased_rows_of_destinations(full, 100) == 3
 
 
 async def test_rows_are_put_back_or_removed(world: World) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from mailer.policy.required_frequency_counts import required_frequency_counts
+from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.ports.deliveries import DeliveryMove, DeliveryState
 from mailer.postgres.deliveries import _REFUSED, PostgresDeliveries, _move_columns, _pack_columns
 from mailer.postgres.delivery_partitions import partition_name_of_mailing, statement_on_partition
@@ -64,7 +64,9 @@ async def test_a_hand_over_locks_the_partition_of_its_mailing(ten_years: World, 
     month = partition.removeprefix("deliveries")
 
     async def act(pool: Any) -> None:
-        deliveries = PostgresDeliveries(pool, world.writers, required_frequency_counts(world.policies.values()))
+        deliveries = PostgresDeliveries(
+            pool, world.writers, frequency_counts_needed_by_policies(world.policies.values())
+        )
         claim = await deliveries.claim_batches(accepted.batches, "test")
         assert claim is not None
         await deliveries.reread_claimed_rows(claim.token, [(row.mailing_id, row.recipient_id) for row in claim.rows])

@@ -22,7 +22,7 @@ from mailer.ports.partners import WebhookPostFailed
 from mailer.ports.recipient_import import RecipientImportRow
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.processors.json_posting import post_json
+from mailer.processors.partner_webhook_posting import post_json_or_raise
 from tests.campaigns import commands
 from tests.factories import BRAND, World, person, until
 
@@ -121,7 +121,7 @@ def push_to(world: World, url: str) -> PartnerSync:
     policy = world.policies[BRAND]
     [shop] = policy.partners
     told = Partner.model_validate(shop.model_dump() | {"push_url": url})
-    return PartnerSync(world.partners, post_json, {BRAND: policy.model_copy(update={"partners": (told,)})})
+    return PartnerSync(world.partners, post_json_or_raise, {BRAND: policy.model_copy(update={"partners": (told,)})})
 
 
 async def test_new_ones_are_posted_until_they_are_taken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +150,7 @@ async def test_a_partner_that_is_not_there(world: World, capsys: pytest.CaptureF
     with partner_server([]) as (url, _):
         pass
     with pytest.raises(WebhookPostFailed):
-        await post_json(url, b"{}")
+        await post_json_or_raise(url, b"{}")
     await push_to(world, url).post_to_all_partners()
     said = capsys.readouterr().out
     assert SHOP in said

@@ -3,15 +3,15 @@
 import pytest
 
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
-from mailer.policy.publisher_rights import Publisher, PublisherRights
+from mailer.policy.publisher_rights import Publisher, RightsOfOnePublisher
 from mailer.postgres.publishers import PostgresPublishers
 from tests.chains import faults
 from tests.factories import World
 from tests.publishers import everything, issue_key
 
 SHOP = Identity(IdentityKind.KEY, "shop")
-NEWS = PublisherRights(frozenset({"interpals"}), frozenset({"newsletter"}))
-LEAVES = PublisherRights(frozenset({"peerstream"}), actions=frozenset({"opt_out"}))
+NEWS = RightsOfOnePublisher(frozenset({"interpals"}), frozenset({"newsletter"}))
+LEAVES = RightsOfOnePublisher(frozenset({"peerstream"}), actions=frozenset({"opt_out"}))
 
 
 async def test_a_key_is_known_by_its_digest_only(world: World) -> None:
@@ -56,7 +56,7 @@ async def test_rights_are_added_to_what_there_is(world: World) -> None:
     key = await world.publishers.grant_rights_and_create_key(SHOP, NEWS)
     assert key is not None
     assert await world.publishers.grant_rights_and_create_key(SHOP, LEAVES) is None
-    both = PublisherRights(NEWS.brands | LEAVES.brands, NEWS.categories, LEAVES.actions)
+    both = RightsOfOnePublisher(NEWS.brands | LEAVES.brands, NEWS.categories, LEAVES.actions)
     assert await world.publishers.find_publisher_by_api_key(key) == Publisher(SHOP, both)
     [known] = [one for one in await world.publishers.list_publishers() if one.publisher.identity == SHOP]
     assert (known.publisher.rights, known.revoked_at) == (both, None)
@@ -96,10 +96,10 @@ async def test_another_process_sees_the_same(world: World) -> None:
 async def test_each_change_stands_in_the_ledger(world: World, kind: IdentityKind) -> None:
     """The ledger names who granted what to whom, and who ended it, in the chain; a refused revocation is no entry."""
     identity = Identity(kind, "harbour")
-    dana = PostgresPublishers(world.pool, world.writers.copy_with_actor("person:dana"))
+    dana = PostgresPublishers(world.pool, world.writers.writers_with_actor("person:dana"))
     await dana.grant_rights_and_create_key(identity, NEWS)
     await dana.grant_rights_and_create_key(Identity(kind, "another"), LEAVES)
-    await PostgresPublishers(world.pool, world.writers.copy_with_actor("person:eve")).grant_rights_and_create_key(
+    await PostgresPublishers(world.pool, world.writers.writers_with_actor("person:eve")).grant_rights_and_create_key(
         identity, LEAVES
     )
     assert [await dana.revoke_rights(identity) for _ in range(2)] == [True, False]

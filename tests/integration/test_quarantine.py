@@ -170,11 +170,11 @@ async def test_a_belief_that_is_doubted_meanwhile_kills_nothing(world: World) ->
     [recipient] = await world.known(1)
     accepted = await world.accept([person(1)])
     refusal = HardRefusal(accepted.mailing_id, recipient, 1, "user-1@people.example", "people.example", "5.1.1")
-    await quarantine.store_hard_refusals("fake", [refusal], [])
+    await quarantine.store_believed_and_doubted_refusals("fake", [refusal], [])
     await quarantine.quarantine_recently_believed("fake", ["people.example"])
     await quarantine.suppress_refused_addresses("fake", [refusal])
     assert await dead(world) == 0
-    await quarantine.store_hard_refusals("fake", [refusal], [])
+    await quarantine.store_believed_and_doubted_refusals("fake", [refusal], [])
     await quarantine.suppress_refused_addresses("fake", [refusal])
     assert await dead(world) == 1
 

@@ -20,7 +20,7 @@ from mailer.pipeline.rates import RateLimiter
 from mailer.policy.category import Lane
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.pace import RESERVES
-from mailer.ports.rates import AdmissionPerMessage, Period, RateLimit, Scope, SendRequest
+from mailer.ports.rates import Period, RateAdmissionResult, RateLimit, Scope, SendRequest
 from mailer.postgres.rates import PostgresRateLimits, delete_finished_rate_windows
 
 BRAND = "paltalk-2006"
@@ -62,7 +62,7 @@ async def used(rates: PostgresRateLimits) -> dict[str, int]:
     return {f"{found.key}/{found.per}": found.used for found in await rates.list_limits_and_paces()}
 
 
-async def send(meter: RateLimiter, window: Sequence[SendRequest], sent: Counter[int]) -> AdmissionPerMessage:
+async def send(meter: RateLimiter, window: Sequence[SendRequest], sent: Counter[int]) -> RateAdmissionResult:
     """Asks, and notes in which second (of the system's clock) each message went, as the hand-over would send it."""
     admission = await meter.admit_messages(window)
     for granted in admission.granted:
@@ -139,7 +139,7 @@ async def test_tokens_of_a_window_that_is_over_are_not_given_back(rates: Postgre
     await limit(rates, "brand", BRAND, 10)
     meter = RateLimiter(rates, "a")
     await meter.admit_messages(wanted(10, lane=Lane.BREACH))
-    meter.put_tokens_back(AdmissionPerMessage((True,), math.inf, at=time.monotonic() - 60), wanted(1, lane=Lane.BREACH))
+    meter.put_tokens_back(RateAdmissionResult((True,), math.inf, at=time.monotonic() - 60), wanted(1, lane=Lane.BREACH))
     assert sum((await meter.admit_messages(wanted(1, lane=Lane.BREACH))).granted) == 0
 
 
@@ -221,12 +221,12 @@ async def test_a_throttled_domain_is_slowed_down_for_all(rates: PostgresRateLimi
     """Replies that ask for it halve the pace of that domain by that processor, and other workers keep to it."""
     meter, other = RateLimiter(rates, "a"), RateLimiter(rates, "b")
     for _ in range(100):
-        meter.record_reply("relay", "GMAIL.com", THROTTLE)
-        meter.record_reply("relay", "example.org", Outcome(OutcomeKind.ACCEPTED, 250))
-    await meter.refresh_limits_and_tokens()
+        meter.count_reply_for_pace("relay", "GMAIL.com", THROTTLE)
+        meter.count_reply_for_pace("relay", "example.org", Outcome(OutcomeKind.ACCEPTED, 250))
+    await meter.refresh_limits_and_return_tokens()
     [pace] = await rates.list_limits_and_paces()
     assert (pace.scope, pace.key, pace.n) == ("pace", "relay gmail.com", 100)
-    await other.refresh_limits_and_tokens()
+    await other.refresh_limits_and_return_tokens()
     for window, most in ((wanted(300, lane=Lane.BREACH), 200), (wanted(1, "example.org"), math.inf)):
         granted = [await one.admit_messages(window) for one in (meter, other)]
         assert 1 <= sum(sum(admission.granted) for admission in granted) <= most
@@ -238,8 +238,8 @@ async def test_workers_that_are_throttled_together_add_up(rates: PostgresRateLim
     for name, n in (("a", 100), ("b", 60), ("a", 500)):
         meter = RateLimiter(rates, name)
         for _ in range(n):
-            meter.record_reply("relay", "gmail.com", THROTTLE)
-        await meter.refresh_limits_and_tokens()
+            meter.count_reply_for_pace("relay", "gmail.com", THROTTLE)
+        await meter.refresh_limits_and_return_tokens()
     assert [round(pace.n or 0) for pace in await rates.list_limits_and_paces()] == [160]
 
 
@@ -247,17 +247,17 @@ async def test_a_few_refusals_slow_nothing_down(rates: PostgresRateLimits) -> No
     """Less than a tenth of the replies, or a message or two, say nothing about the pace; a third one does."""
     meter = RateLimiter(rates, "a")
     for _ in range(200):
-        meter.record_reply("relay", "gmail.com", Outcome(OutcomeKind.ACCEPTED, 250))
+        meter.count_reply_for_pace("relay", "gmail.com", Outcome(OutcomeKind.ACCEPTED, 250))
     for _ in range(10):
-        meter.record_reply("relay", "gmail.com", THROTTLE)
+        meter.count_reply_for_pace("relay", "gmail.com", THROTTLE)
     for n in range(2):
-        meter.record_reply("relay", "tiny.example", THROTTLE)
-        meter.record_reply("relay", f"{n}.example", THROTTLE)
-        await meter.refresh_limits_and_tokens()
+        meter.count_reply_for_pace("relay", "tiny.example", THROTTLE)
+        meter.count_reply_for_pace("relay", f"{n}.example", THROTTLE)
+        await meter.refresh_limits_and_return_tokens()
     assert await rates.list_limits_and_paces() == []
-    meter.record_reply("relay", "tiny.example", THROTTLE)
-    meter.record_reply("relay", "tiny.example", Outcome(OutcomeKind.ACCEPTED, 250))
-    await meter.refresh_limits_and_tokens()
+    meter.count_reply_for_pace("relay", "tiny.example", THROTTLE)
+    meter.count_reply_for_pace("relay", "tiny.example", Outcome(OutcomeKind.ACCEPTED, 250))
+    await meter.refresh_limits_and_return_tokens()
     assert [pace.key for pace in await rates.list_limits_and_paces()] == ["relay tiny.example"]
 
 
@@ -266,8 +266,8 @@ async def test_a_relay_that_shuts_down_slows_nothing_down(rates: PostgresRateLim
     meter = RateLimiter(rates, "a")
     for outcome, paces in ((Outcome(OutcomeKind.DEFERRED, 421, "4.3.2"), 0), (THROTTLE, 1)):
         for _ in range(50):
-            meter.record_reply("relay", "gmail.com", outcome)
-        await meter.refresh_limits_and_tokens()
+            meter.count_reply_for_pace("relay", "gmail.com", outcome)
+        await meter.refresh_limits_and_return_tokens()
         assert len(await rates.list_limits_and_paces()) == paces
 
 

@@ -378,5 +378,7 @@ async def test_who_was_given_nothing_was_handed_no_data(world: World) -> None:
     ):
         accepted = await world.accept([person(n) for n in range(3)])
         await world.handover(FakeProcessor(lambda _, answer=answer: answer, name)).hand_over_batches(accepted.batches)  # type: ignore[misc]
-    holders = {holder.processor: holder.handovers for holder in await world.processors.list_processors_handed_data()}
+    holders = {
+        holder.processor: holder.handovers for holder in await world.processors.list_all_processors_handed_data()
+    }
     assert holders == {"taker": 3, "loser": 3}

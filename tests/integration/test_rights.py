@@ -17,13 +17,13 @@ from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy
 from mailer.ports.broker import BrokerMessage
-from mailer.ports.dead_letters import DeadLetterKind
+from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.recipient_import import RecipientImportRow
 from mailer.ports.rights import DataCorrection, ErasureBlocked, LegalDisclosure, NoLegalHold, RecipientErased
 from mailer.ports.standings import StandingFlag
 from mailer.postgres.mailing_coverage import read_mailing_coverage
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
-from mailer.web.data_archive import archive_page
+from mailer.web.personal_data_page import personal_data_as_html
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, controllers, person, policies
 from tests.integration.web_world import browse
 from tests.publishers import issue_key
@@ -69,7 +69,7 @@ async def test_an_erasure_empties_what_hangs_on_the_person(world: World) -> None
             await world.pool.execute(f"INSERT INTO {table} VALUES {values}", recipient_id, both.mailing_id)  # noqa: S608
     for address in (ADA, "user-2@people.example"):
         letter = BrokerMessage(f'{{"email": "{address}"}}'.encode(), "interpals.x")
-        await world.letters.add_dead_letter(letter, "mailer.events", "x", "bad", "shop", DeadLetterKind.REFUSED)
+        await world.letters.add_dead_letter(letter, "mailer.events", "x", "bad", "shop", DeadLetterCauseKind.REFUSED)
     await erased(world)
     for table in (*(name.split()[0] for name in HANGING), "ledger_notes"):
         found = await world.pool.fetch(f"SELECT DISTINCT recipient_id FROM {table}")  # noqa: S608 - our own
@@ -118,7 +118,7 @@ async def test_who_held_data_is_listed_and_confirms(world: World) -> None:
     assert timedelta(days=29) < keeper.due_at - datetime.now(UTC) < timedelta(days=31)
     assert await world.processors.confirm_erasure_by_processor(ada, "fake", "Dana")
     assert not await world.processors.confirm_erasure_by_processor(ada, "fake", "Dana")
-    [kept] = await world.processors.list_erasure_duties()
+    [kept] = await world.processors.list_all_erasure_duties()
     assert (kept.confirmed_at is not None, kept.confirmed_by) == (True, "Dana")
     [entry] = [entry for entry in await world.entries(kind="action") if entry["reason"] == "erasure_confirmed"]
     assert (entry["recipient"], entry["processor"], entry["rule"]) == (ada, "fake", "action:Dana")
@@ -320,8 +320,8 @@ async def test_purges_are_due_where_it_was_promised(world: World) -> None:
     """A finished mailing of a brand that promised nothing about retention is nobody's to purge."""
     await world.handover().hand_over_batches((await world.accept([person(1)])).batches)
     assert await world.upkeep.finish_completed_mailings() == 1
-    assert await world.processors.list_purge_duties() == []
-    assert [(h.brand, h.processor, h.handovers) for h in await world.processors.list_processors_handed_data()] == [
+    assert await world.processors.list_all_mailing_purge_duties() == []
+    assert [(h.brand, h.processor, h.handovers) for h in await world.processors.list_all_processors_handed_data()] == [
         (BRAND, "fake", 1)
     ]
 
@@ -337,11 +337,11 @@ async def test_only_what_was_handed_counts_as_handed_data(world: World) -> None:
     for _ in range(120):
         accepted = await world.accept([person(number) for number in range(1, 6)])
         await world.handover(fake).hand_over_batches(accepted.batches)
-    [before] = await world.processors.list_processors_handed_data()
+    [before] = await world.processors.list_all_processors_handed_data()
     assert (before.brand, before.processor, before.country, before.contract) == (BRAND, "fake", "ZZ", "none")
     assert before.handovers == 120 * 3
     await world.upkeep.fold_older_counter_deltas()
-    assert await world.processors.list_processors_handed_data() == [before]
+    assert await world.processors.list_all_processors_handed_data() == [before]
     assert await world.pool.fetchval("SELECT count(*) FROM handed") == 1
 
 
@@ -392,6 +392,6 @@ async def test_a_text_that_looks_like_a_time_is_shown_as_it_is(world: World, tex
     """The page of a person's data can be made whatever stands in them; real times are in words."""
     [ada] = await world.known(1, collected_at="2026-01-01T00:00:00Z")
     await world.accept([person(1, context={"headline": text})])
-    page = archive_page(await read_personal_data(world.rights, POLICY, ada, datetime.now(UTC)))
+    page = personal_data_as_html(await read_personal_data(world.rights, POLICY, ada, datetime.now(UTC)))
     assert text in page
     assert "2026-01-01 00:00:00 UTC" in page

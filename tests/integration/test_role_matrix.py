@@ -22,13 +22,13 @@ from mailer.policy.publisher_rights import (
     OWN_TEMPLATES,
     AccountActionAttempt,
     PublishAttempt,
-    PublisherRights,
     ReadableData,
     ReadDataAttempt,
+    RightsOfOnePublisher,
     Wish,
 )
 from mailer.ports.broker import BrokerMessage, HeaderName
-from mailer.ports.dead_letters import DeadLetterKind
+from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.processors.capture_server import CaptureFolder as Captured
 from mailer.rendering.template_library import TemplateLibrary
 from mailer.runtime.process_monitoring import LoopHeartbeat, operator_port_routes
@@ -111,9 +111,9 @@ ANSWERING = {"mailer/web/app.py", "mailer/web/inbox.py", "mailer/runtime/process
 """The modules that make something which answers over HTTP."""
 
 
-def just(wish: Wish) -> PublisherRights:
+def just(wish: Wish) -> RightsOfOnePublisher:
     """Returns what just lets it."""
-    at = PublisherRights(brands=frozenset({wish.brand}))
+    at = RightsOfOnePublisher(brands=frozenset({wish.brand}))
     match wish:
         case PublishAttempt(_, category):
             return replace(at, categories=frozenset({category}))
@@ -123,10 +123,10 @@ def just(wish: Wish) -> PublisherRights:
             return replace(at, reads=frozenset({read}))
 
 
-def without(wish: Wish) -> PublisherRights:
+def without(wish: Wish) -> RightsOfOnePublisher:
     """Everything but that."""
     rights, missing = everything(), just(wish)
-    return PublisherRights(
+    return RightsOfOnePublisher(
         rights.brands,
         rights.categories - missing.categories,
         rights.actions - missing.actions,
@@ -134,12 +134,12 @@ def without(wish: Wish) -> PublisherRights:
     )
 
 
-def roles(wish: Wish) -> dict[str, tuple[PublisherRights | None, bool]]:
+def roles(wish: Wish) -> dict[str, tuple[RightsOfOnePublisher | None, bool]]:
     """The kinds of publishers, by what they are granted (None: not known), and whether they may do it."""
     return {
         "nobody": (None, False),
-        "without rights": (PublisherRights(), False),
-        "of the brand, with nothing granted": (PublisherRights(brands=frozenset({BRAND})), False),
+        "without rights": (RightsOfOnePublisher(), False),
+        "of the brand, with nothing granted": (RightsOfOnePublisher(brands=frozenset({BRAND})), False),
         "of the other brand": (everything(OTHER), False),
         "with all but this": (without(wish), False),
         "with just this": (just(wish), True),
@@ -270,7 +270,7 @@ async def test_queue_and_outbox(world: World, kind: IdentityKind) -> None:
             before = await world.entries(kind="action")
             arrived = await DOORS[kind](world, publisher, event)
             await world.intake().accept_event_messages("service", [arrived])
-            assert (arrived.kind == DeadLetterKind.NOT_ALLOWED) is not allowed, f"{wish} {role}: {arrived.settled}"
+            assert (arrived.kind == DeadLetterCauseKind.NOT_ALLOWED) is not allowed, f"{wish} {role}: {arrived.settled}"
             if not allowed:
                 assert f"`mailer publishers add {quote(str(publisher))} --brand {BRAND} --" in str(arrived.settled)
                 assert await world.mailings.find_mailing_of_event(BRAND, event["id"]) is None
@@ -283,7 +283,7 @@ async def test_a_name_of_another_kind_has_no_rights(world: World) -> None:
     for kind in (IdentityKind.BROKER, IdentityKind.ROLE, IdentityKind.PERSON):
         arrived = await DOORS[kind](world, Identity(kind, "harbour"), plain_event(PEOPLE))
         await world.intake().accept_event_messages("newsletter", [arrived])
-        assert arrived.kind == DeadLetterKind.NOT_ALLOWED
+        assert arrived.kind == DeadLetterCauseKind.NOT_ALLOWED
 
 
 @pytest.mark.parametrize("kind", DOORS)
@@ -296,14 +296,14 @@ async def test_what_waits_when_its_publisher_is_revoked_is_not_taken_in(world: W
     await world.publishers.revoke_rights(publisher)
     before = await world.entries(kind="action")
     await world.intake().accept_event_messages("service", arrived)
-    assert {one.kind for one in arrived} == {DeadLetterKind.NOT_ALLOWED}
+    assert {one.kind for one in arrived} == {DeadLetterCauseKind.NOT_ALLOWED}
     assert await world.entries(kind="action") == before
     assert [await world.mailings.find_mailing_of_event(BRAND, f"{wish}") for wish in WISHES] == [None] * len(WISHES)
 
 
 def own_words(template: str, event_id: str) -> dict[str, Any]:
     """An event that says mailer's own words."""
-    shown = templates().get_template(BRAND, template)
+    shown = templates().find_template(BRAND, template)
     assert shown is not None
     named = {"category": "rights", "template": template, "context": dict(shown.example)}
     return plain_event(PEOPLE) | named | {"id": event_id}
@@ -369,9 +369,9 @@ async def test_mailers_own_words_need_their_own_category(world: World, kind: Ide
         event = own_words(template, category) | {"category": category, "reason": "You asked us to"}
         arrived = await DOORS[kind](world, publisher, event)
         await world.intake().accept_event_messages("service", [arrived])
-        assert arrived.kind == (DeadLetterKind.NOT_ALLOWED if category == "rights" else DeadLetterKind.REFUSED), (
-            category
-        )
+        assert arrived.kind == (
+            DeadLetterCauseKind.NOT_ALLOWED if category == "rights" else DeadLetterCauseKind.REFUSED
+        ), category
         assert await world.mailings.find_mailing_of_event(BRAND, event["id"]) is None
     assert world.processor.sent == []
 
@@ -388,7 +388,7 @@ async def test_mailer_says_its_own_words_itself_and_nothing_else(world: World, t
     assert len(world.processor.sent) == 1
     forged = BrokerMessage(json.dumps(plain_event(PEOPLE)).encode(), f"{BRAND}.newsletter", None, headers, "guest")
     await world.intake().accept_event_messages("newsletter", [arrived := FakeReceived(forged)])
-    assert arrived.kind == DeadLetterKind.NOT_ALLOWED
+    assert arrived.kind == DeadLetterCauseKind.NOT_ALLOWED
 
 
 def test_the_matrix_knows_all_that_can_be_granted() -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from mailer.actions.csv_reading import CsvHeaderRefused
-from mailer.actions.list_import import import_suppression_file
 from mailer.actions.opt_out import record_opt_out
 from mailer.actions.recipient_import import RejectedLine
 from mailer.actions.suppression import SuppressionRefused, lift_suppression, object_to_marketing, suppress_recipient
+from mailer.actions.suppression_and_consent_import import import_suppression_file
 from mailer.events import Person
 from mailer.pipeline.database_notes import FileDatabaseNotes
 from mailer.policy.standing import Standing

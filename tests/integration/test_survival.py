@@ -29,7 +29,7 @@ from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.mailings import AcceptedMailing
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.ports.quarantine import HardRefusal
-from mailer.ports.rates import AdmissionPerMessage, SendRequest
+from mailer.ports.rates import RateAdmissionResult, SendRequest
 from mailer.ports.standings import StandingFlag
 from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.postgres.quarantine import PostgresQuarantine
@@ -93,7 +93,7 @@ class FailsOnce(NoLimits):
     def __init__(self) -> None:
         self.asked = 0
 
-    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmissionPerMessage:
+    async def admit_messages(self, wanted: Sequence[SendRequest]) -> RateAdmissionResult:
         """All may go, if it can be asked."""
         self.asked += 1
         if self.asked == 2:
@@ -198,7 +198,7 @@ class Confused(PostgresQuarantine):
         super().__init__(world.pool, world.writers, world.hasher)
         self.error = error
 
-    async def store_hard_refusals(
+    async def store_believed_and_doubted_refusals(
         self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
     ) -> None:
         """Fails."""
@@ -227,7 +227,7 @@ async def test_outcomes_are_recorded_though_who_is_told_of_them_fails(
     """A bug of who chooses among processors, or counts what they take, makes nothing in doubt."""
     accepted = await world.accept([person(number) for number in range(1, PEOPLE + 1)])
     monkeypatch.setattr(ProcessorRoutes, "note_outcomes_for_routing", lambda *_: 1 / 0)
-    monkeypatch.setattr(NoLimits, "record_reply", lambda *_: 1 / 0)
+    monkeypatch.setattr(NoLimits, "count_reply_for_pace", lambda *_: 1 / 0)
     with structlog.testing.capture_logs() as logs:
         await handing_over(world, world.processor).hand_over_batches(accepted.batches)
     assert [line["event"] for line in logs].count("what came of a window could not be noted") == 2
@@ -334,19 +334,19 @@ class Counting:
     taken: list[SendRequest] = field(default_factory=list)
     given: list[SendRequest] = field(default_factory=list)
 
-    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmissionPerMessage:
+    async def admit_messages(self, wanted: Sequence[SendRequest]) -> RateAdmissionResult:
         """As the real one does."""
         self.taken += wanted
         return await self.real.admit_messages(wanted)
 
-    def put_tokens_back(self, admission: AdmissionPerMessage, unsent: Sequence[SendRequest]) -> None:
+    def put_tokens_back(self, admission: RateAdmissionResult, unsent: Sequence[SendRequest]) -> None:
         """As the real one does."""
         self.given += unsent
         self.real.put_tokens_back(admission, unsent)
 
-    def record_reply(self, processor: str, domain: str, outcome: Outcome) -> None:
+    def count_reply_for_pace(self, processor: str, domain: str, outcome: Outcome) -> None:
         """As the real one does."""
-        self.real.record_reply(processor, domain, outcome)
+        self.real.count_reply_for_pace(processor, domain, outcome)
 
 
 class NeverSettled(PostgresDeliveries):

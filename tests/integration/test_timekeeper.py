@@ -109,7 +109,7 @@ async def test_it_runs_until_told_to_stop(world: World, monkeypatch: pytest.Monk
         stop.set()
         return 0
 
-    monkeypatch.setattr(world.upkeep, "end_expired_claims", give_back)
+    monkeypatch.setattr(world.upkeep, "end_expired_claims_without_intents", give_back)
     await asyncio.wait_for(keeper.run_until_stopped(stop, period=0.001), 10)
     assert tries == 2
 
@@ -117,7 +117,7 @@ async def test_it_runs_until_told_to_stop(world: World, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     "broken",
     [
-        "end_expired_claims",
+        "end_expired_claims_without_intents",
         "batch_due_deliveries",
         "due_unpublished_batches",
         "mailings_to_end",
@@ -144,7 +144,7 @@ async def test_a_step_that_fails_keeps_no_other_from_being_done(
         return step
 
     steps = (
-        "end_expired_claims",
+        "end_expired_claims_without_intents",
         "batch_due_deliveries",
         "due_unpublished_batches",
         "mailings_to_end",

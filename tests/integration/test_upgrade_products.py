@@ -139,7 +139,7 @@ async def test_standings_consents_and_opt_outs_are_kept(old_url: str, before: Wo
 async def test_a_mailing_of_before_ends_as_it_began(world: World) -> None:
     """A welcome mail that was accepted as service mail keeps its words: updates to who pays nothing, with a way out."""
     event = make_event([person(1)], "service").model_copy(update={"template": "welcome"})
-    maintenance = templates().get_template(BRAND, "maintenance")
+    maintenance = templates().find_template(BRAND, "maintenance")
     assert maintenance is not None
     event = event.model_copy(update={"context": dict(maintenance.example)})
     old = json.dumps(json.loads(maintenance.source) | {"purpose": "service_notice"})

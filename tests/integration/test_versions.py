@@ -14,10 +14,10 @@ from mailer import bundled_files
 from mailer.pipeline.claim_run import WINDOW
 from mailer.pipeline.handover import HandOver
 from mailer.policy.hand_over_outcome import Outcome
-from mailer.policy.required_frequency_counts import required_frequency_counts
+from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.postgres.deliveries import PostgresDeliveries
-from mailer.rendering.renderer_cache import RendererCache
+from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
 from tests.campaigns import commands
 from tests.factories import BRAND, KEY, FakeProcessor, World, person, templates
@@ -38,7 +38,9 @@ async def test_two_versions_share_the_work(world: World) -> None:
     await world.standings.record_opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
     accepted = await world.accept([person(n) for n in range(1, 1101)])
     small = [(await world.accept([person(n, source="sign-up")], "promotional")).batches[0] for n in range(2, 22)]
-    told = PostgresDeliveries(world.pool, world.writers, required_frequency_counts(world.policies.values()), tell=True)
+    told = PostgresDeliveries(
+        world.pool, world.writers, frequency_counts_needed_by_policies(world.policies.values()), tell=True
+    )
     older, newer = world.handover(deliveries=OldDeliveries(world)), world.handover(deliveries=told)
     first, middle, last = accepted.batches
 
@@ -84,7 +86,7 @@ async def test_a_mailing_of_a_brand_that_only_newer_workers_know(world: World) -
     usual = await world.accept([person(2)])
     presses = world.presses
     known = {brand: policy for brand, policy in world.policies.items() if brand != "paltalk-2006"}
-    world.presses = RendererCache(known, templates(), SignedLinks("https://mail.example", (KEY,)), None)
+    world.presses = MailingRendererCache(known, templates(), SignedLinks("https://mail.example", (KEY,)), None)
     with structlog.testing.capture_logs() as logs:
         await world.handover().hand_over_batches([*strange.batches, *usual.batches])
     assert [line["event"] for line in logs] == ["left to workers that know it"]

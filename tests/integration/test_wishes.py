@@ -10,7 +10,7 @@ import pytest
 from mailer.actions import object_to_marketing
 from mailer.actions.account_flags import set_account_flag
 from mailer.actions.confirmation_requests import ConfirmationAsked, ConfirmationParts, ask_for_confirmation
-from mailer.actions.confirmations import ConfirmationStores, apply_confirmation
+from mailer.actions.confirmations import ConfirmationStores, apply_confirmed_request
 from mailer.actions.consent import ConsentRefused, ask_to_confirm_subscription, confirm_consent, withdraw_consent
 from mailer.actions.opt_out import record_opt_out
 from mailer.events import validate_event
@@ -60,7 +60,8 @@ async def test_a_subscription_counts_once_it_is_confirmed(world: World) -> None:
     link = await token(world, ada)
     for answered in (True, False):
         assert (
-            await apply_confirmation(answers(world), policies()[CONFIRMED], link, "newsletter", "the token") is answered
+            await apply_confirmed_request(answers(world), policies()[CONFIRMED], link, "newsletter", "the token")
+            is answered
         )
     assert (await standing(world, ada, CONFIRMED)).consents == {"newsletter"}
     asked, *given = await world.consents.consent_history_of_recipient(CONFIRMED, ada)
@@ -111,7 +112,7 @@ async def test_accounts_of_one_mailbox_get_one_mail_a_day(world: World) -> None:
     assert [round(waits / BETWEEN_MAILS) for waits in others] == [1, 2]
     third = await world.id_of("ada-3", CONFIRMED)
     link = await token(world, third)
-    assert await apply_confirmation(answers(world), policies()[CONFIRMED], link, "newsletter", "the token")
+    assert await apply_confirmed_request(answers(world), policies()[CONFIRMED], link, "newsletter", "the token")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ async def test_what_was_refused_since_is_not_confirmed(
         if not again:
             await set_account_flag(world.standings, CONFIRMED, ada, flag, refused, "letter")
         link = await token(world, ada)
-        assert await apply_confirmation(answers(world), policies()[CONFIRMED], link, what, "the token") is again
+        assert await apply_confirmed_request(answers(world), policies()[CONFIRMED], link, what, "the token") is again
 
 
 async def test_an_objection_said_again_is_not_taken_back(world: World) -> None:
@@ -150,7 +151,7 @@ async def test_an_objection_said_again_is_not_taken_back(world: World) -> None:
         who_objects = await world.id_of(who, CONFIRMED)
         await object_to_marketing(world.suppressions, policies()[CONFIRMED], who_objects, "letter", "Dana")
         link = await token(world, ada)
-        assert not await apply_confirmation(
+        assert not await apply_confirmed_request(
             answers(world), policies()[CONFIRMED], link, RequestedAct.MARKETING, "the token"
         )
         assert (await standing(world, ada, CONFIRMED)).objected
@@ -164,7 +165,7 @@ async def test_an_imported_objection_voids_a_wish_for_marketing(world: World) ->
     said_elsewhere = NewSuppression("*", "objection", "import", "Dana")
     await world.suppressions.suppress_addresses(CONFIRMED, "paltalk", [("ada@people.example", said_elsewhere)])
     link = await token(world, ada)
-    assert not await apply_confirmation(
+    assert not await apply_confirmed_request(
         answers(world), policies()[CONFIRMED], link, RequestedAct.MARKETING, "the token"
     )
 
@@ -181,7 +182,7 @@ async def by_action(world: World, recipient_id: int, scope: str, at: datetime) -
 async def by_file(world: World, recipient_id: int, scope: str, at: datetime) -> None:
     """Withdraws by a file of another system."""
     del recipient_id
-    await world.consents.import_consents(
+    await world.consents.import_consents_returning_unknown_refs(
         CONFIRMED, [("ada", said(scope, given=False, source="import", words=None, at=at))]
     )
 
@@ -197,7 +198,7 @@ async def test_a_consent_withdrawn_since_is_not_confirmed(world: World, scope: s
     await by(world, ada, scope, now - timedelta(hours=1))
     assert await waiting(world, ada, link) >= {scope}
     await by(world, ada, scope, now + timedelta(seconds=1))
-    assert not await apply_confirmation(answers(world), policies()[CONFIRMED], link, scope, "the token")
+    assert not await apply_confirmed_request(answers(world), policies()[CONFIRMED], link, scope, "the token")
     assert scope not in (await standing(world, ada, CONFIRMED)).consents
 
 
@@ -211,7 +212,7 @@ async def test_a_topic_whose_category_was_left_since_is_not_confirmed(world: Wor
             await record_opt_out(world.standings, policies()[CONFIRMED], ada, "newsletter", "page")
         else:
             await by_action(world, ada, "newsletter", datetime.now(UTC))
-        assert not await apply_confirmation(
+        assert not await apply_confirmed_request(
             answers(world), policies()[CONFIRMED], link, "newsletter/chat-rooms", "the token"
         )
         assert (await standing(world, ada, CONFIRMED)).has_opted_out_of("newsletter", "chat-rooms")
@@ -225,7 +226,7 @@ async def test_a_consent_said_before_its_withdrawal_waits_for_nothing(world: Wor
     await wishes(world, ada, TRACKING, asked_at)
     link = await token(world, ada)
     if answered:
-        assert await apply_confirmation(answers(world), policies()[CONFIRMED], link, TRACKING, "the token")
+        assert await apply_confirmed_request(answers(world), policies()[CONFIRMED], link, TRACKING, "the token")
     await by_action(world, ada, TRACKING, datetime.now(UTC))
     await wishes(world, ada, TRACKING, asked_at)
     assert TRACKING not in await waiting(world, ada, link)
@@ -265,7 +266,7 @@ async def test_an_old_link_brings_nobody_back(world: World) -> None:
     ada = await asks(world)
     link = await token(world, ada)
     await record_opt_out(world.standings, policies()[CONFIRMED], ada, "newsletter", "one-click")
-    assert not await apply_confirmation(answers(world), policies()[CONFIRMED], link, "newsletter", "the token")
+    assert not await apply_confirmed_request(answers(world), policies()[CONFIRMED], link, "newsletter", "the token")
     assert (await standing(world, ada, CONFIRMED)).opted_out == {"newsletter"}
 
 
@@ -275,7 +276,7 @@ async def test_a_link_that_is_too_old_or_of_another_address_answers_nothing(worl
     ada = await asks(world)
     link = await token(world, ada)
     await world.pool.execute(f"UPDATE wishes SET {void}")  # noqa: S608 - of this test
-    assert not await apply_confirmation(answers(world), policies()[CONFIRMED], link, "newsletter", "the token")
+    assert not await apply_confirmed_request(answers(world), policies()[CONFIRMED], link, "newsletter", "the token")
     assert (await standing(world, ada, CONFIRMED)).consents == frozenset()
 
 

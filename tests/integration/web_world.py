@@ -28,7 +28,7 @@ from mailer.policy.standing import Standing
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.captured_mail import CapturedMail
 from mailer.ports.mailings import MailingStatus
-from mailer.ports.open_counts import MailedRecipient, PixelOrLinkFetch, WrittenOpenAndClickCounts
+from mailer.ports.open_counts import CountedPixelOrLinkFetch, MailedRecipient, WrittenOpenAndClickCounts
 from mailer.ports.reports import AdvertiserCampaignReport
 from mailer.ports.standings import OptOutResult
 from mailer.postgres.account_stores import build_account_stores_opener
@@ -83,13 +83,13 @@ class Opens:
         self.wrote = asyncio.Event()
         self.broken = self.away = False
 
-    def count_open(self, trace: PixelOrLinkFetch) -> None:
+    def count_open(self, trace: CountedPixelOrLinkFetch) -> None:
         """Counts one."""
         if self.broken:
             raise ConnectionError("the database is gone")
         self.counted.append((trace.mailing_id, trace.machine))
 
-    def count_click(self, trace: PixelOrLinkFetch, link: str) -> None:
+    def count_click(self, trace: CountedPixelOrLinkFetch, link: str) -> None:
         """Counts none: the tests of clicks have a real database."""
 
     async def find_mailed_recipient(self, mailing_id: UUID, recipient_id: int) -> MailedRecipient | None:

@@ -16,7 +16,7 @@ import mailer.web
 from mailer.actions.suppression import object_to_marketing, suppress_recipient
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, SendingHours
-from mailer.policy.required_frequency_counts import required_frequency_counts
+from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.ports.deliveries import Claim
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.deliveries import PostgresDeliveries
@@ -54,7 +54,7 @@ async def has_had_enough(world: World) -> None:
     terms = policy.terms | {name: CategoryTerms(cap=one) for name in ("updates", "notification")}
     policy = policy.model_copy(update={"terms": terms, "cap": one, "hours": hours}).with_earlier_versions({})
     world.policies[BRAND] = policy
-    world.deliveries = PostgresDeliveries(world.pool, world.writers, required_frequency_counts([policy]))
+    world.deliveries = PostgresDeliveries(world.pool, world.writers, frequency_counts_needed_by_policies([policy]))
 
 
 async def was_only_invited(world: World) -> None:
@@ -189,7 +189,7 @@ async def test_who_stops_paying_is_decided_anew(world: World) -> None:
             await world.standings.record_opt_out(BRAND, ada, "updates", "page")
             return claimed
 
-    late = StopsPaying(world.pool, world.writers, required_frequency_counts(world.policies.values()))
+    late = StopsPaying(world.pool, world.writers, frequency_counts_needed_by_policies(world.policies.values()))
     await world.handover(deliveries=late).hand_over_batches(accepted.batches)
     assert world.processor.recipients == []
     assert await world.states(accepted.mailing_id) == {"user-1": ("suppressed", "opted_out")}

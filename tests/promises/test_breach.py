@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from mailer.actions.suppression import import_suppressed_addresses
 from mailer.pipeline.handover import HandOver
 from mailer.ports.suppressions import NewSuppression
-from mailer.rendering.renderer_cache import RendererCache
+from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
 from tests.accounts import ADA, mailed, processor, released, said
 from tests.factories import BRAND, KEY, World, person, plain_event, received, templates
@@ -66,7 +66,7 @@ async def test_a_notice_that_no_processor_may_have_is_written_in_a_day(world: Wo
     told = [line for line in logs if line["event"].startswith("no processor may have a notice")]
     assert [(line["log_level"], line["brand"]) for line in told] == [("warning", BRAND)]
     await world.pool.execute("UPDATE mailings SET released_at = now() - interval '25 hours' WHERE category = 'breach'")
-    world.presses = RendererCache(world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None)
+    world.presses = MailingRendererCache(world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None)
     await tried(world, world.handover(foreign), breach.mailing_id)
     assert set((await world.states(breach.mailing_id)).values()) == {("diverted", "written_notice")}
     assert foreign.sent == []

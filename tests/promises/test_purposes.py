@@ -6,7 +6,7 @@ from shutil import copytree
 import pytest
 
 from mailer import bundled_files
-from mailer.rendering.renderer_cache import RendererCache
+from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import TemplateError, TemplateLibrary
 from tests.factories import BRAND, KEY, World, person, policies, templates
@@ -20,7 +20,7 @@ async def test_data_are_used_for_the_purposes_of_the_policy_only(world: World) -
     letter = await world.accept([person(1, **known)], "newsletter")
     purposes = tuple(purpose for purpose in world.policies[BRAND].purposes if purpose != "offers")
     world.policies[BRAND] = world.policies[BRAND].model_copy(update={"purposes": purposes}).with_earlier_versions({})
-    world.presses = RendererCache(world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None)
+    world.presses = MailingRendererCache(world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None)
     await world.handover().hand_over_batches([*offer.batches, *letter.batches])
     assert await world.states(offer.mailing_id) == {"user-1": ("suppressed", "purpose_not_in_policy")}
     assert await world.states(letter.mailing_id) == {"user-1": ("handed_over", "")}

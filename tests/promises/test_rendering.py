@@ -98,7 +98,7 @@ async def test_no_mail_has_or_asks_for_a_secret(world: World, tmp_path: Path) ->
     """A welcome mail verifies the account by a link; what would carry or ask for a password does not load."""
     for brand in ("paltalk-2006", "paltalk-2002"):
         link = f"https://app.{policies()[brand].domain}/verify/5e1f"
-        context = dict(templates().get_template(brand, "welcome").example) | {"verify_url": link}  # type: ignore[union-attr]  # it is shipped
+        context = dict(templates().find_template(brand, "welcome").example) | {"verify_url": link}  # type: ignore[union-attr]  # it is shipped
         mail = await told_ada(world, brand, "welcome", context=context)
         assert all(link in part for part in parts(mail))
         assert not re.search(r"<(form|input)", parts(mail)[1])
@@ -223,7 +223,7 @@ async def test_a_profile_stays_in_the_words(world: World, tmp_path: Path) -> Non
 
 def profile_names(brand: str) -> list[str]:
     """What of a profile the promotion of a brand uses."""
-    template = templates().get_template(brand, "spring-offer")
+    template = templates().find_template(brand, "spring-offer")
     assert template is not None
     return list(template.profile)
 

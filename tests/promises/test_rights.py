@@ -270,7 +270,7 @@ async def test_an_answer_comes_by_telephone_where_that_is_wished(world: World, o
     assert (await said(world, "channel", brand=brand, channel="telephone")).settled == "ack"
     both = {"refs": ["user-1", "user-2"]}
     for name in ("inquiry-answer", "order-confirmation"):
-        template = templates().get_template(brand, name)
+        template = templates().find_template(brand, name)
         assert template is not None
         await mailed(world, both, "account", template=name, context=dict(template.example), **told)
     subjects = Counter(letter(sent.content)["Subject"].split()[1] for sent in world.processor.sent)

@@ -394,7 +394,7 @@ async def test_the_page_refuses_personalisation_and_keeps_promotions(world: Worl
 
 
 def _personal_offer(world: World) -> dict[str, Any]:
-    template = templates().get_template("peerstream", "spring-offer")
+    template = templates().find_template("peerstream", "spring-offer")
     assert template is not None
     profile = dict.fromkeys(template.profile, "Xanadu")
     return event_of("peerstream", "spring-offer", {**ADA, "context": {"profile": profile}})

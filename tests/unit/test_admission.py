@@ -41,7 +41,7 @@ def people(*contexts: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("to", [{"people": [SAM]}, {"refs": ["user-17"]}, {"audience": "everyone"}])
 def test_a_good_event_has_its_template(to: dict[str, Any]) -> None:
     """What can be rendered is admitted, whatever its audience."""
-    assert ask(to=to) is TEMPLATES.get_template("paltalk-2006", "weekly")
+    assert ask(to=to) is TEMPLATES.find_template("paltalk-2006", "weekly")
 
 
 @pytest.mark.parametrize("template", list(TEMPLATES), ids=lambda template: f"{template.brand}-{template.name}")
@@ -142,7 +142,7 @@ def test_unknown_category() -> None:
     ("name", "hint"),
     [
         ("weekli", "did you mean weekly?"),
-        ("zzz", f"there are {', '.join(TEMPLATES.template_names('paltalk-2006'))}"),
+        ("zzz", f"there are {', '.join(TEMPLATES.template_names_of_brand('paltalk-2006'))}"),
     ],
 )
 def test_unknown_template(name: str, hint: str) -> None:
@@ -152,7 +152,7 @@ def test_unknown_template(name: str, hint: str) -> None:
 
 def test_a_category_cannot_be_borrowed() -> None:
     """A promotion published as service mail is refused (invariant 9)."""
-    offer = TEMPLATES.get_template("paltalk-2006", "spring-offer")
+    offer = TEMPLATES.find_template("paltalk-2006", "spring-offer")
     assert offer
     (problem,) = problems(category="service", template="spring-offer", context=dict(offer.example))
     assert problem.startswith("category: template spring-offer is promotional, not service; publish it as promotional")
@@ -222,7 +222,7 @@ def test_all_problems_are_told_at_once() -> None:
 
 def mandatory(**changes: Any) -> dict[str, Any]:
     """A service mail of a brand whose service mail needs a reason."""
-    maintenance = TEMPLATES.get_template("paltalk-2006", "maintenance")
+    maintenance = TEMPLATES.find_template("paltalk-2006", "maintenance")
     assert maintenance
     context = dict(maintenance.example)
     return {"category": "service", "template": "maintenance", "context": context, "reason": "Your order", **changes}
@@ -239,7 +239,7 @@ def test_service_mail_needs_a_reason() -> None:
 
 def change(category: str, name: str, **changes: Any) -> dict[str, Any]:
     """A notice of a change."""
-    template = TEMPLATES.get_template("paltalk-2006", name)
+    template = TEMPLATES.find_template("paltalk-2006", name)
     assert template
     return {"category": category, "template": name, "context": dict(template.example), **changes}
 
@@ -262,7 +262,7 @@ def test_changes_are_told_at_the_address_on_record() -> None:
 
 def test_an_invitation_has_an_inviter() -> None:
     """Members invite; without one there is no invitation."""
-    template = TEMPLATES.get_template("paltalk-2002", "invitation")
+    template = TEMPLATES.find_template("paltalk-2002", "invitation")
     assert template
     event = {"brand": "paltalk-2002", "category": "invitation", "template": "invitation"}
     assert ask(**event, context=dict(template.example), inviter="user-1") is template
@@ -273,7 +273,7 @@ def test_an_invitation_has_an_inviter() -> None:
 
 def test_partners_are_those_of_the_policy() -> None:
     """Partners' mail names the partner, and the policy knows it."""
-    template = TEMPLATES.get_template("paltalk-2002", "partner-offer")
+    template = TEMPLATES.find_template("paltalk-2002", "partner-offer")
     assert template
     event = {"brand": "paltalk-2002", "category": "partner", "template": "partner-offer"}
     assert ask(**event, context=dict(template.example), partner="chatwear") is template
@@ -285,7 +285,7 @@ def test_partners_are_those_of_the_policy() -> None:
 
 def test_a_breach_notice_has_no_attachments() -> None:
     """It says all that it has to say itself."""
-    template = TEMPLATES.get_template("paltalk-2006", "breach-notice")
+    template = TEMPLATES.find_template("paltalk-2006", "breach-notice")
     assert template
     file = {"filename": "a.txt", "content_type": "text/plain", "content": "eA=="}
     event = {"category": "breach", "template": "breach-notice", "context": dict(template.example)}

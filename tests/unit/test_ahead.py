@@ -8,7 +8,7 @@ ONE, OTHER = object(), object()
 def test_one_connection_tries_it_for_all() -> None:
     """Until it has an answer, no other connection sends anything ahead."""
     ahead = EnvelopeAheadSupport("relay")
-    ahead.note_first_attempt(ONE)
+    ahead.note_first_attempt_started(ONE)
     assert ahead.is_allowed_on_connection(ONE)
     assert not ahead.is_allowed_on_connection(OTHER)
     ahead.note_answer(ONE, taken=False)
@@ -20,7 +20,7 @@ def test_one_connection_tries_it_for_all() -> None:
 def test_a_relay_that_took_them_may_be_lost() -> None:
     """A restart says nothing about its pipelining."""
     ahead = EnvelopeAheadSupport("relay")
-    ahead.note_first_attempt(ONE)
+    ahead.note_first_attempt_started(ONE)
     ahead.note_answer(ONE, taken=True)
     ahead.note_connection_end(ONE, by_us=False)
     assert ahead.is_allowed_on_connection(ONE)
@@ -29,10 +29,10 @@ def test_a_relay_that_took_them_may_be_lost() -> None:
 def test_a_connection_that_ends_on_the_first_try() -> None:
     """It forbids it for all, unless it was ended from here."""
     ahead = EnvelopeAheadSupport("relay")
-    ahead.note_first_attempt(ONE)
+    ahead.note_first_attempt_started(ONE)
     ahead.note_connection_end(ONE, by_us=True)
     assert ahead.is_allowed_on_connection(OTHER)
-    ahead.note_first_attempt(OTHER)
+    ahead.note_first_attempt_started(OTHER)
     ahead.note_connection_end(OTHER, by_us=False)
     assert not ahead.is_allowed_on_connection(ONE)
 
@@ -40,7 +40,7 @@ def test_a_connection_that_ends_on_the_first_try() -> None:
 def test_a_connection_that_ends_after_its_answer() -> None:
     """Whatever it was, it was not what had been sent ahead."""
     ahead = EnvelopeAheadSupport("relay")
-    ahead.note_first_attempt(ONE)
+    ahead.note_first_attempt_started(ONE)
     ahead.note_answer(ONE, taken=False)
     ahead.note_connection_end(ONE, by_us=False)
     assert ahead.is_allowed_on_connection(OTHER)
@@ -49,8 +49,8 @@ def test_a_connection_that_ends_after_its_answer() -> None:
 def test_a_refusal_holds_for_ever() -> None:
     """A change that was on its way elsewhere when it came changes nothing any more."""
     ahead = EnvelopeAheadSupport("relay")
-    ahead.note_first_attempt(ONE)
+    ahead.note_first_attempt_started(ONE)
     ahead.note_answer(ONE, taken=True)
-    ahead.forbid_after_early_refusal()
+    ahead.forbid_after_retry_succeeded()
     ahead.note_answer(ONE, taken=True)
     assert not ahead.is_allowed_on_connection(ONE)

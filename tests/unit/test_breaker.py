@@ -13,7 +13,7 @@ def test_it_opens_for_five_seconds_doubling_to_five_minutes() -> None:
     breaker, now, pauses = CircuitBreaker(), 100.0, []
     assert breaker.closed
     for _ in range(8):
-        breaker.record_failure(now, SOME)
+        breaker.open_after_failure(now, SOME)
         assert not breaker.allows_message(breaker.retry_at - 0.001)
         pauses.append(breaker.retry_at - now)
         now = breaker.retry_at
@@ -27,19 +27,19 @@ def test_it_opens_for_five_seconds_doubling_to_five_minutes() -> None:
 def test_the_pause_is_jittered(spread: float, pause: float) -> None:
     """So that not all workers come back at once; never longer than it should be."""
     breaker = CircuitBreaker()
-    breaker.record_failure(0.0, spread)
+    breaker.open_after_failure(0.0, spread)
     assert breaker.retry_at == pause
 
 
 def test_half_open_lets_one_window_probe() -> None:
     """After the pause a window's worth goes through, then nothing until its outcome is known."""
     breaker = CircuitBreaker()
-    breaker.record_failure(0.0, SOME)
+    breaker.open_after_failure(0.0, SOME)
     for _ in range(PROBE):
         assert breaker.allows_message(FIRST_SECONDS)
         breaker.record_attempt(FIRST_SECONDS)
     assert not breaker.allows_message(FIRST_SECONDS)
-    breaker.record_success()
+    breaker.close_after_success()
     assert breaker.closed
     assert breaker.allows_message(FIRST_SECONDS)
 
@@ -47,7 +47,7 @@ def test_half_open_lets_one_window_probe() -> None:
 def test_a_probe_of_which_nothing_is_heard_is_given_up() -> None:
     """Its messages may never have been sent; after the longest lease the next ones probe."""
     breaker = CircuitBreaker()
-    breaker.record_failure(0.0, SOME)
+    breaker.open_after_failure(0.0, SOME)
     for _ in range(PROBE):
         breaker.record_attempt(FIRST_SECONDS)
     assert not breaker.allows_message(FIRST_SECONDS + PROBE_SECONDS - 0.001)
@@ -58,17 +58,17 @@ def test_a_failure_that_began_before_it_opened_says_nothing_new() -> None:
     """Windows of other consumers fail together; the pause is not doubled for each."""
     breaker = CircuitBreaker()
     for _ in range(5):
-        breaker.record_failure(0.0, SOME)
+        breaker.open_after_failure(0.0, SOME)
     assert breaker.retry_at == FIRST_SECONDS
 
 
 def test_success_begins_anew() -> None:
     """After it, the next failure opens for the first, short pause; a success while it is open closes it too."""
     breaker = CircuitBreaker()
-    breaker.record_failure(0.0, SOME)
+    breaker.open_after_failure(0.0, SOME)
     breaker.record_attempt(breaker.retry_at)
-    breaker.record_failure(breaker.retry_at, SOME)
-    breaker.record_success()
+    breaker.open_after_failure(breaker.retry_at, SOME)
+    breaker.close_after_success()
     assert breaker.closed
-    breaker.record_failure(1000.0, SOME)
+    breaker.open_after_failure(1000.0, SOME)
     assert breaker.retry_at == 1000.0 + FIRST_SECONDS

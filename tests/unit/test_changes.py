@@ -59,6 +59,6 @@ def test_a_version_names_its_notice(brand: str) -> None:
             parse_policies_in_force({"a.toml": text, "b.toml": newer + said}, date(2026, 7, 1))[brand]
         )
         assert (change.before, change.version) == (version, "2026")
-        assert (change.notice_fault is None) == bool(said)
-        assert said or "no [notice] says how people were told" in str(change.notice_fault)
+        assert (change.missing_notice_fault is None) == bool(said)
+        assert said or "no [notice] says how people were told" in str(change.missing_notice_fault)
     assert list(version_changes(parse_policies_in_force({"a.toml": text}, date(2026, 7, 1))[brand])) == []

@@ -8,17 +8,17 @@ import pytest
 from mailer.doctor.database import (
     CLOCK_LIMIT,
     CLOCK_WARNING,
+    findings_at_process_start,
     judge_clock_difference,
-    judge_condition_at_start,
     judge_partitions_and_seals,
-    unfitness_problems,
+    reason_not_to_use_database,
 )
 from mailer.doctor.finding import Finding, FindingLevel, worst_level
-from mailer.ports.database_condition import DatabaseCondition, DatabaseUpkeepState
+from mailer.ports.database_condition import DatabaseUpkeepState, DatabaseVersionsAndSettings
 
 NOW = datetime(2026, 12, 31, 23, 30, tzinfo=UTC)
 OURS = frozenset({"20261121000001", "20261127000010"})
-SOUND = DatabaseCondition(
+SOUND = DatabaseVersionsAndSettings(
     version=160_004,
     release="16.4",
     database="mailer",
@@ -42,9 +42,9 @@ def only(findings: list[Finding], check: str) -> Finding:
 
 def test_a_sound_database() -> None:
     """Nothing is said against it."""
-    findings = [*judge_condition_at_start(SOUND, OURS), *judge_partitions_and_seals(STOCK, NOW)]
+    findings = [*findings_at_process_start(SOUND, OURS), *judge_partitions_and_seals(STOCK, NOW)]
     assert worst_level(findings) is FindingLevel.OK
-    assert unfitness_problems(findings) is None
+    assert reason_not_to_use_database(findings) is None
 
 
 @pytest.mark.parametrize(
@@ -56,23 +56,23 @@ def test_a_sound_database() -> None:
         (replace(SOUND, triggers=False), "session_replication_role"),
     ],
 )
-def test_what_nobody_works_on(condition: DatabaseCondition, said: str) -> None:
+def test_what_nobody_works_on(condition: DatabaseVersionsAndSettings, said: str) -> None:
     """The process says why, and what to do."""
-    problems = unfitness_problems(judge_condition_at_start(condition, OURS))
+    problems = reason_not_to_use_database(findings_at_process_start(condition, OURS))
     assert problems is not None
     assert said in problems
 
 
 def test_a_newer_database_is_worked_on() -> None:
     """Migrations go before the processes of a new release, while those of the old one still run."""
-    findings = judge_condition_at_start(replace(SOUND, migrations=OURS | {"20270101000001"}), OURS)
+    findings = findings_at_process_start(replace(SOUND, migrations=OURS | {"20270101000001"}), OURS)
     assert only(findings, "migrations").level is FindingLevel.WARNING
-    assert unfitness_problems(findings) is None
+    assert reason_not_to_use_database(findings) is None
 
 
 def test_another_collation_version_is_a_problem_that_mail_flows_with() -> None:
     """It names both versions and the statements that mend it."""
-    findings = judge_condition_at_start(
+    findings = findings_at_process_start(
         replace(SOUND, collation_now="2.41", stale_collations=('public."de-x-icu"',)), OURS
     )
     found = only(findings, "collation")
@@ -84,19 +84,19 @@ def test_another_collation_version_is_a_problem_that_mail_flows_with() -> None:
         'ALTER COLLATION public."de-x-icu" REFRESH VERSION',
     ):
         assert said in found.text
-    assert unfitness_problems(findings) is None
+    assert reason_not_to_use_database(findings) is None
 
 
 def test_a_collation_without_a_version_is_sound() -> None:
     """The C collation never changes."""
-    findings = judge_condition_at_start(replace(SOUND, collation=None, collation_now=None), OURS)
+    findings = findings_at_process_start(replace(SOUND, collation=None, collation_now=None), OURS)
     assert only(findings, "collation").level is FindingLevel.OK
 
 
 def test_a_server_that_does_not_wait_for_its_disk() -> None:
     """A crash of it loses opt-outs that were answered."""
     assert (
-        only(judge_condition_at_start(replace(SOUND, durable=False), OURS), "durability").level is FindingLevel.PROBLEM
+        only(findings_at_process_start(replace(SOUND, durable=False), OURS), "durability").level is FindingLevel.PROBLEM
     )
 
 

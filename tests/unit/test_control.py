@@ -243,7 +243,7 @@ async def test_a_database_that_went_back_stops_everything(scene: Scene, name: st
         assert [(halt.scope, halt.key, halt.by) for halt in scene.database.told] == [
             (HaltScope.EVERYTHING, str(ONE), "host:1")
         ]
-    assert FileDatabaseNotes(scene.folder).read_last_seen_seal_marker() == SOUND.last_seen_seal_marker, (
+    assert FileDatabaseNotes(scene.folder).read_last_seen_seal_marker() == SOUND.seal_marker_to_store, (
         "what was seen is not forgotten for it"
     )
 
@@ -358,7 +358,7 @@ async def test_a_running_process_accepts_the_new_lineage(scene: Scene) -> None:
     scene.database.answer = begun
     await scene.control.query_halts_and_attest()
     assert scene.halted() is None
-    assert FileDatabaseNotes(scene.folder).read_last_seen_seal_marker() == begun.last_seen_seal_marker
+    assert FileDatabaseNotes(scene.folder).read_last_seen_seal_marker() == begun.seal_marker_to_store
     new = scene.process()
     await new.query_halts_and_attest()
     assert new.mailing_halt_reason("acme", ONE) is None

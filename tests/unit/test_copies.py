@@ -7,9 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.pipeline.deduplication import keys_allowed_once_per_window, mark_row_as_copy_or_none, split_into_windows
+from mailer.pipeline.deduplication import (
+    keys_separating_rows_into_windows,
+    mark_row_as_copy_or_none,
+    split_into_windows,
+)
 from mailer.policy.standing import Standing
-from mailer.ports.deliveries import IN_DOUBT, DeliveryRow, DeliveryState, RecipientCarryingSharedText
+from mailer.ports.deliveries import IN_DOUBT, DeliveryRow, DeliveryState, SharedAddressTextCarrier
 from tests.presses import press_of
 
 MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")
@@ -25,9 +29,7 @@ def row(number: int) -> DeliveryRow:
 @pytest.mark.parametrize("state", DeliveryState)
 def test_it_is_a_copy_only_if_the_other_goes_out(state: DeliveryState) -> None:
     """Whoever does not get the mail keeps nobody else from it."""
-    found = mark_row_as_copy_or_none(
-        row(2), RecipientCarryingSharedText(1, 1, state, None, ""), {}, NOW, each_told=False
-    )
+    found = mark_row_as_copy_or_none(row(2), SharedAddressTextCarrier(1, 1, state, None, ""), {}, NOW, each_told=False)
     assert (found.standing.copy_of if found else None) == (1 if state in GOES_OUT else None)
     assert found is None or found.standing.copy_known_at is None
 
@@ -38,7 +40,7 @@ def test_where_each_is_told_a_copy_counts_once_it_was_handed_over(state: Deliver
     later = NOW + timedelta(hours=1)
     for due_at in (None, later):
         found = mark_row_as_copy_or_none(
-            row(2), RecipientCarryingSharedText(1, 1, state, due_at, ""), {}, NOW, each_told=True
+            row(2), SharedAddressTextCarrier(1, 1, state, due_at, ""), {}, NOW, each_told=True
         )
         assert found is not None
         assert found.standing.copy_known_at == (None if state is DeliveryState.HANDED_OVER else due_at or NOW)
@@ -48,7 +50,7 @@ def test_where_each_is_told_a_copy_counts_once_it_was_handed_over(state: Deliver
 def test_what_may_have_arrived_for_ever_is_a_copy_where_not_each_is_told(each_told: bool) -> None:
     """Optional mail that ended in doubt may lie in the mailbox already; in mandatory mail the other gets theirs."""
     found = mark_row_as_copy_or_none(
-        row(2), RecipientCarryingSharedText(1, 1, DeliveryState.FAILED, None, IN_DOUBT), {}, NOW, each_told=each_told
+        row(2), SharedAddressTextCarrier(1, 1, DeliveryState.FAILED, None, IN_DOUBT), {}, NOW, each_told=each_told
     )
     assert (found is None) == each_told
 
@@ -58,7 +60,7 @@ def test_what_was_just_done_is_newer_than_what_was_read() -> None:
     fates = {(MAILING, 1): DeliveryState.CLAIMED}
     assert (
         mark_row_as_copy_or_none(
-            row(2), RecipientCarryingSharedText(1, 1, DeliveryState.INTENDED, None, ""), fates, NOW, each_told=False
+            row(2), SharedAddressTextCarrier(1, 1, DeliveryState.INTENDED, None, ""), fates, NOW, each_told=False
         )
         is None
     )
@@ -68,7 +70,7 @@ def test_nobody_is_a_copy_of_their_own() -> None:
     """Whoever carried the text before and comes again carries it again."""
     assert (
         mark_row_as_copy_or_none(
-            row(1), RecipientCarryingSharedText(1, 1, DeliveryState.DEFERRED, None, ""), {}, NOW, each_told=False
+            row(1), SharedAddressTextCarrier(1, 1, DeliveryState.DEFERRED, None, ""), {}, NOW, each_told=False
         )
         is None
     )
@@ -105,5 +107,5 @@ def test_an_address_that_is_invited_has_one_form(one: str, other: str, same: boo
     press = press_of("invitation", inviter="member-1")
     id_ = press.facts.id
     rows = [DeliveryRow(id_, number, 1, Standing(number, 1, address)) for number, address in enumerate((one, other))]
-    first, second = keys_allowed_once_per_window(rows, {id_: press}).values()
+    first, second = keys_separating_rows_into_windows(rows, {id_: press}).values()
     assert (first.isdisjoint(second)) is not same

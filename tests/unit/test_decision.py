@@ -10,14 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.policy.category import CATEGORIES
-from mailer.policy.consent_validity import write_consent_days
-from mailer.policy.deciding import ASKED, SEND, collect_decision_facts, decide, explain_decision
+from mailer.policy.consent_validity import write_days_consents_were_given
+from mailer.policy.deciding import ASKED, SEND, answers_of_all_rules, collect_decision_facts, decide
 from mailer.policy.decision_types import Decision, Divert, Hold, Mailing, Send, Suppress
 from mailer.policy.expected_mail import missing_fields_for_promotions
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, SendingHours
-from mailer.policy.required_frequency_counts import is_category_counted_for_somebody, required_frequency_counts
+from mailer.policy.required_frequency_counts import (
+    frequency_counts_needed_by_policies,
+    is_category_counted_for_somebody,
+)
 from mailer.policy.rule_registry import RULES
 from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED, WRITTEN, Standing
 from mailer.policy.switches import ORDER, Switches, SwitchFloor
@@ -153,7 +156,7 @@ def test_it_is_total_and_names_its_rule(mailing: Mailing, standing: Standing, po
 @given(mailings, standings, brands)
 def test_an_explanation_agrees_with_the_decision(mailing: Mailing, standing: Standing, policy: Policy) -> None:
     """The rule that an explanation marks is the one that decides; it tells of all, each once and in their order."""
-    answers = list(explain_decision(collect_decision_facts(mailing, standing, policy, NOW)))
+    answers = list(answers_of_all_rules(collect_decision_facts(mailing, standing, policy, NOW)))
     assert [answer.rule for answer in answers] == list(ASKED)
     deciding = [answer.verdict for answer in answers if answer.decides]
     decision = decide(mailing, standing, policy, NOW)
@@ -232,7 +235,7 @@ def test_no_policy_goes_below_the_floor(country: str) -> None:
         ADA,
         country=country,
         consents=frozenset({"promotional"}),
-        consent_days=write_consent_days(["promotional"], TODAY, TODAY),
+        consent_days=write_days_consents_were_given(["promotional"], TODAY, TODAY),
     )
     assert isinstance(decided("promotional", willing), Send)
 
@@ -335,7 +338,7 @@ def test_a_cap_counts_what_the_mail_is_to_the_person() -> None:
     unpaid = replace(ADA, sent=(("updates", 1),))
     assert decided("service", unpaid, policy) == Suppress("category_cap", "frequency", "2024")
     assert isinstance(decided("service", replace(unpaid, products=frozenset({"*"})), policy), Send)
-    assert {(rate.category, rate.counted) for rate in required_frequency_counts([policy])} == {
+    assert {(rate.category, rate.counted) for rate in frequency_counts_needed_by_policies([policy])} == {
         ("service", "updates"),
         ("updates", "updates"),
     }

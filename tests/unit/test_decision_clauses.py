@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mailer.policy.category import CATEGORIES
-from mailer.policy.deciding import ASKED, collect_decision_facts, explain_decision
+from mailer.policy.deciding import ASKED, answers_of_all_rules, collect_decision_facts
 from mailer.policy.decision_types import DecisionFacts, Hold, Send, Suppress
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_key_types import FrequencyCap
@@ -79,7 +79,7 @@ def test_a_rule_stops_only_its_categories(rule: str, source: str | None) -> None
     standing = replace(UNWANTED, source=source)
     for name in CATEGORIES:
         given = facts(name, replace(standing, products=frozenset({"*"})), STERN, inviter=None, partner=None)
-        asked = {answer.rule for answer in explain_decision(given) if answer.asked}
+        asked = {answer.rule for answer in answers_of_all_rules(given) if answer.asked}
         assert (rule in asked) is (name in ONLY[rule])
         assert name in ONLY[rule] or ASKED[rule][1](given) is None
 
@@ -228,7 +228,7 @@ def test_rules_that_are_asked_directly_miss_nothing() -> None:
 
 def test_an_explanation_marks_one_rule() -> None:
     """Only the first rule that speaks decides, also where later ones speak."""
-    answers = list(explain_decision(facts("newsletter", UNWANTED, STERN)))
+    answers = list(answers_of_all_rules(facts("newsletter", UNWANTED, STERN)))
     assert [answer.rule for answer in answers if answer.decides] == ["restricted"]
     assert len([answer for answer in answers if answer.verdict]) > 5
     assert isinstance(decided("newsletter"), Send)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mailer.doctor.dmarc import dmarc_names_to_query, find_dmarc_policy
+from mailer.doctor.dmarc import dmarc_names_to_query, fetch_effective_dmarc_policy
 from mailer.doctor.dns_lookup import Address, LookupFailed
 from mailer.doctor.domains import SenderDomain, examine_domain, examine_reverse_dns
 from mailer.doctor.finding import Finding, FindingLevel
@@ -162,7 +162,9 @@ WALKS = [
 @pytest.mark.parametrize(("records", "sender", "where", "organization", "policy"), WALKS)
 async def test_dmarc(records: Mapping[str, str], sender: str, where: str, organization: str, policy: str) -> None:
     """The record that holds and the organizational domain are those of RFC 9989's tree walk."""
-    found = await find_dmarc_policy(Zone(txt={f"_dmarc.{name}": [text] for name, text in records.items()}), sender)
+    found = await fetch_effective_dmarc_policy(
+        Zone(txt={f"_dmarc.{name}": [text] for name, text in records.items()}), sender
+    )
     assert (found.domain, found.organization, found.policy) == (where, organization, policy)
 
 

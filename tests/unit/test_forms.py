@@ -18,7 +18,7 @@ from mailer.rendering.jinja_environment import make_jinja_environment
 from mailer.rendering.mail_merge import NAME, MergeField, MergeForm, split_at_marks, transformed_names
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.message import MailingHeaders, StaticMessageParts
-from mailer.rendering.renderer_cache import RendererCache
+from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import Template
 from mailer.rendering.transfer_encoding import quoted_piece, quoted_printable
@@ -88,11 +88,11 @@ def test_a_form_is_made_once() -> None:
 
 def test_small_mailings_share_a_form() -> None:
     """Mailings of few that differ in plain texts share one form, and no text or link of one gets into another's."""
-    presses = RendererCache(policies(), templates(), SignedLinks("https://mail.example", (KEY,)), None)
+    presses = MailingRendererCache(policies(), templates(), SignedLinks("https://mail.example", (KEY,)), None)
     shown = []
     for number, reason in enumerate(["You asked for it.", "A <b>reason</b>", "Another one"]):
         facts = facts_of("breach", audience_size=1, reason=reason)
-        press = presses.add_renderer(facts, None)
+        press = presses.make_and_cache_renderer(facts, None)
         row = DeliveryRow(facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), "Ada", "en")
         content = press.render_message(row, press.category, NOW).outgoing.content
         assert parts(content) == parts(one_by_one(press, row))
@@ -103,11 +103,11 @@ def test_small_mailings_share_a_form() -> None:
 
 def test_what_a_template_works_with_is_not_filled_in() -> None:
     """A value with which a template does more than to print it tells the forms of mailings apart."""
-    presses = RendererCache(policies(), templates(), SignedLinks("https://mail.example", (KEY,)), None)
+    presses = MailingRendererCache(policies(), templates(), SignedLinks("https://mail.example", (KEY,)), None)
     subjects = set()
     for day in ("01", "02", "02"):
         context = {"starts": f"2026-12-{day}T01:00Z", "ends": "2026-12-03T01:00Z"}
-        press = presses.add_renderer(facts_of("service", audience_size=1, context=context), None)
+        press = presses.make_and_cache_renderer(facts_of("service", audience_size=1, context=context), None)
         row = DeliveryRow(
             press.facts.id, 1, 1, Standing(1, 1, "u1@people.example", products=frozenset({"*"})), "Ada", "en"
         )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.policy.sending_hours import next_opening, time_zones_of_country
-from mailer.policy.time_zones import ZONES
+from mailer.policy.time_zones_by_country import ZONES
 from tests.factories import law
 
 EIGHT, NINE = time(8), time(21)

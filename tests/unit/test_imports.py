@@ -10,7 +10,7 @@ from mailer.actions.recipient_import import (
     ImportCounts,
     RejectedLine,
     import_recipients,
-    refusal_without_suppressions,
+    refusal_of_other_controllers_import,
 )
 from mailer.policy.policy_file import Policy
 from mailer.ports.recipient_import import RecipientImportRow
@@ -300,5 +300,5 @@ async def test_a_short_line_is_taken_by_what_it_has() -> None:
 )
 def test_another_controller_has_a_name(controller: str | None, suppressions: str | None, says: str | None) -> None:
     """Data of another controller need its name, with letters in it, and the file of its suppressions."""
-    reason = refusal_without_suppressions(controller, suppressions)
+    reason = refusal_of_other_controllers_import(controller, suppressions)
     assert reason is None if says is None else says in str(reason)

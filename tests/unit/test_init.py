@@ -93,7 +93,7 @@ def test_what_is_not_filled_in_is_named(here: Path, capsys: pytest.CaptureFixtur
     assert len(said) == len(keys)
     for path, text in files_in(here).items():
         (here / path).write_text(re.sub("FILL IN: ", "", text).replace("fill-in.invalid", "harbor.example"), "utf-8")
-    assert loaded(here)[1].template_names("harbor")
+    assert loaded(here)[1].template_names_of_brand("harbor")
 
 
 def test_nothing_is_overwritten(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from mailer.accounts import validate_account
-from mailer.actions.list_import import SuppressionLine
+from mailer.actions.suppression_and_consent_import import SuppressionLine
 from mailer.events import Person, validate_event
 from mailer.input_types import (
     EARLIEST,

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from mailer.bundled_files import read_toml_files
+from mailer.bundled_files import read_texts_of_toml_files
 from mailer.cli import app
 from mailer.policy.countries import COUNTRIES
 from mailer.policy.decision_types import Send
@@ -185,7 +185,7 @@ def test_a_policy_keeps_records_as_long_as_the_law_wants() -> None:
 
 def test_every_demand_is_made_by_some_file() -> None:
     """There is no key that no jurisdiction needs, and each demand says where it comes from."""
-    shipped = [parse_jurisdiction(text, name) for name, text in read_toml_files("jurisdictions").items()]
+    shipped = [parse_jurisdiction(text, name) for name, text in read_texts_of_toml_files("jurisdictions").items()]
     assert {name for one in shipped for name in one.demands_by_key} == set(DEMANDS)
     assert all(any(char.isdigit() for char in demand.source) or demand.sure == "unsure"
                for one in shipped for demand in one.demands_by_key.values())  # fmt: skip
@@ -221,12 +221,12 @@ za  opt_in  on_request unlinkable ssu  -      -
 def test_each_file_says_what_is_expected(row: str) -> None:
     """Somebody has thought about each demand: a file that says something else changes this table, too."""
     file, promo, partner, tracking, sure, label, languages = row.split()
-    found = parse_jurisdiction(read_toml_files("jurisdictions")[f"{file}.toml"], file)
+    found = parse_jurisdiction(read_texts_of_toml_files("jurisdictions")[f"{file}.toml"], file)
     assert (found.promo_basis.value, found.partner_mail.value, found.tracking.value) == (promo, partner, tracking)
     assert "".join(demand.sure[0] for demand in found.demands_by_key.values()) == sure
     assert (found.label.value if found.label else "-") == label
     assert (",".join(found.line.value) if found.line else "-") == languages
-    assert len(read_toml_files("jurisdictions")) == len(FILES.strip().splitlines())
+    assert len(read_texts_of_toml_files("jurisdictions")) == len(FILES.strip().splitlines())
 
 
 ADVERTISING = {

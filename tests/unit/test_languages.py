@@ -10,11 +10,11 @@ from mailer.events import Person
 from mailer.input_types import Locale, parse_locale
 from mailer.rendering.languages import (
     best_locale,
+    date_locale_for_reader,
     fallback_locales,
     has_same_language_and_script,
     is_known_locale,
     is_left_to_right,
-    locale_of_dates_in_text,
 )
 from mailer.web.languages import choose_language
 
@@ -101,9 +101,9 @@ def test_the_nearest_is_found_whatever_there_is(wanted: str, spoken: list[str]) 
 @given(st.sampled_from(CODES), st.sampled_from(CODES))
 def test_dates_are_in_the_language_of_their_text(reader: str, text: str) -> None:
     """A reader's own words for dates never bring another language or script into a text."""
-    assert has_same_language_and_script(locale_of_dates_in_text(reader, text), text)
+    assert has_same_language_and_script(date_locale_for_reader(reader, text), text)
     assert (
-        locale_of_dates_in_text(None, text) == locale_of_dates_in_text("en" if text[:2] != "en" else "de", text) == text
+        date_locale_for_reader(None, text) == date_locale_for_reader("en" if text[:2] != "en" else "de", text) == text
     )
 
 
@@ -120,7 +120,7 @@ def test_dates_are_in_the_language_of_their_text(reader: str, text: str) -> None
 )
 def test_whose_words_a_date_is_in(reader: str, text: str, words: str) -> None:
     """The reader's, where they name a region and read this very language."""
-    assert locale_of_dates_in_text(reader, text) == words
+    assert date_locale_for_reader(reader, text) == words
 
 
 def test_fallbacks_are_tried_in_order() -> None:

@@ -206,7 +206,7 @@ HOLDS = "holds an address, of which mail programs make a link"
 
 def refusals(name: str, context: dict[str, Any], brand: str = "paltalk-2006", **changes: Any) -> list[str]:
     """Returns what is wrong with an event of a template, its example changed."""
-    template = TEMPLATES.get_template(brand, name)
+    template = TEMPLATES.find_template(brand, name)
     assert template
     event = {"v": 1, "id": "1", "brand": brand, "category": template.category, "template": name}
     event |= {"to": {"people": [SAM]}, "reason": "Because", "context": {**template.example, **context}, **changes}

@@ -251,12 +251,12 @@ def test_links_survive_rotation_and_end_with_their_key() -> None:
 @given(st.uuids(), IDS)
 def test_message_id_is_the_deliverys_own(mailing_id: UUID, recipient_id: int) -> None:
     """A delivery has one Message-ID, also after a rotation, and no other delivery has it."""
-    message_id = LINKS.make_message_id(mailing_id, recipient_id, "d.example")
-    assert message_id == LINKS.make_message_id(mailing_id, recipient_id, "d.example")
-    assert message_id == SignedLinks(URL, ["newer still", "newest", "oldest"]).make_message_id(
+    message_id = LINKS.stable_message_id(mailing_id, recipient_id, "d.example")
+    assert message_id == LINKS.stable_message_id(mailing_id, recipient_id, "d.example")
+    assert message_id == SignedLinks(URL, ["newer still", "newest", "oldest"]).stable_message_id(
         mailing_id, recipient_id, "d.example"
     )
-    assert message_id != LINKS.make_message_id(mailing_id, recipient_id ^ 1, "d.example")
+    assert message_id != LINKS.stable_message_id(mailing_id, recipient_id ^ 1, "d.example")
     assert message_id.startswith("<")
     assert message_id.endswith("@d.example>")
     assert len(message_id) == 40 + len("<@d.example>")

@@ -105,7 +105,7 @@ def test_interpals_ar_any() -> None:
     assert was
     for text in (controller.name, controller.postal_address):
         assert f"<bdi>{text}</bdi>" in was.get_content()
-    template = templates().get_template("interpals", "rights-answer")
+    template = templates().find_template("interpals", "rights-answer")
     assert template
     page = template.render("ar", {**SAMPLE, **template.example}).html
     assert "<bdi" not in page

@@ -13,7 +13,7 @@ from mailer.policy.address_sources import KINDS
 from mailer.policy.policy_file import Policy, PolicyError, parse_policy
 from mailer.policy.policy_library import parse_policies_in_force
 from mailer.policy.switches import ORDER
-from mailer.policy.unmet_needs import find_unmet_needs
+from mailer.policy.unmet_promise_needs import find_unmet_needs
 
 FILES = {file.stem: file.read_text("utf-8") for file in bundled_files.bundled_folder("policies").glob("*.toml")}
 BRANDS = ("interpals", "paltalk-2006", "paltalk-2002", "peerstream")

@@ -5,7 +5,7 @@ import pytest
 
 from mailer.database import connections
 from mailer.database.connections import retry_through_outages, server_and_database, server_urls
-from mailer.database.driver_errors import find_outage
+from mailer.database.driver_errors import outage_meant_by_error
 from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseUnavailable, StatementTimedOut
 
 AWAY = (
@@ -50,37 +50,37 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("error", AWAY, ids=lambda error: f"{type(error).__name__} {error}")
 def test_an_outage_is_told_from_the_drivers_errors(error: Exception) -> None:
     """The same may well succeed later."""
-    assert type(find_outage(error)) is DatabaseUnavailable
+    assert type(outage_meant_by_error(error)) is DatabaseUnavailable
 
 
 def test_a_statement_that_was_cancelled_is_told_apart() -> None:
     """Whoever asked may have asked for too much; a server that does not even cancel is away."""
     error = asyncpg.QueryCanceledError("canceling statement due to statement timeout")
-    assert type(find_outage(error)) is StatementTimedOut
+    assert type(outage_meant_by_error(error)) is StatementTimedOut
 
 
 def test_an_outages_words_hold_no_values() -> None:
     """The details of an error can quote a row."""
     fields = {"S": "ERROR", "C": "40P01", "M": "deadlock\ndetected", "D": "row (ada@people.example)", "H": "see ada"}
-    assert str(find_outage(asyncpg.PostgresError.new(fields))) == "deadlock detected"
+    assert str(outage_meant_by_error(asyncpg.PostgresError.new(fields))) == "deadlock detected"
 
 
 @pytest.mark.parametrize("error", REFUSED, ids=str)
 def test_a_poolers_refusal_is_told_by_its_words(error: Exception) -> None:
     """PgBouncer gives the class of a lost connection to what waiting does not mend."""
-    assert type(find_outage(error)) is DatabaseAccessRefused
+    assert type(outage_meant_by_error(error)) is DatabaseAccessRefused
 
 
 @pytest.mark.parametrize("error", WRONG, ids=lambda error: f"{type(error).__name__} {error}")
 def test_a_bug_is_no_outage(error: Exception) -> None:
     """Whatever a value of the input says, waiting for it would stop everybody else."""
-    assert find_outage(error) is None
+    assert outage_meant_by_error(error) is None
 
 
 def test_an_error_of_another_service_is_no_outage_of_the_database() -> None:
     """Within a transaction something else may be called, such as a file."""
-    assert find_outage(BrokenPipeError(), in_use=True) is None
-    assert find_outage(asyncpg.InternalClientError("a bug of the driver"), in_use=True) is None
+    assert outage_meant_by_error(BrokenPipeError(), in_use=True) is None
+    assert outage_meant_by_error(asyncpg.InternalClientError("a bug of the driver"), in_use=True) is None
 
 
 async def test_what_passes_is_waited_for() -> None:

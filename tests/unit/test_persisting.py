@@ -10,7 +10,7 @@ from mailer.pipeline import unsettled_message_retries
 from mailer.pipeline.unsettled_message_retries import Handle, UnsettledMessageRetries
 from mailer.ports.broker import BrokerMessage, BrokerUnavailable, ReceivedMessage
 from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseUnavailable, StatementTimedOut
-from mailer.ports.dead_letters import DeadLetterKind
+from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.runtime.error_kinds import ErrorKind, classify_error, error_place
 from mailer.telemetry import WORKER as METRICS
 from tests.factories import FakeReceived, until
@@ -62,7 +62,7 @@ async def test_a_bug_costs_one_message() -> None:
     await consumer.handle_until_settled(arrived)
     await settled(*arrived)
     assert [received.settled for received in (arrived[0], arrived[2])] == ["ack", "ack"]
-    assert arrived[1].kind == DeadLetterKind.ERROR
+    assert arrived[1].kind == DeadLetterCauseKind.ERROR
     assert "OverflowError at mailer/pipeline/unsettled_message_retries.py:" in str(arrived[1].settled)
     assert "ada" not in str(arrived[1].settled)
     assert tries.count((b"bad",)) == len(unsettled_message_retries.BUG_PAUSES) + 1
@@ -77,7 +77,7 @@ async def test_a_bug_keeps_its_consumer_from_nothing(monkeypatch: pytest.MonkeyP
     await asyncio.wait_for(consumer.handle_until_settled([bad]), 10)
     await asyncio.wait_for(consumer.handle_until_settled([good]), 10)
     assert (bad.settled, good.settled) == (None, "ack")
-    await consumer.finish_messages_in_hand()
+    await consumer.finish_running_tries()
     assert bad.settled is None
 
 
@@ -99,7 +99,7 @@ async def test_what_is_tried_again_is_finished_before_the_end() -> None:
     await consumer.handle_until_settled(arrived)
     await asyncio.wait_for(begun.wait(), 10)
     stop.set()
-    closing = asyncio.create_task(consumer.finish_messages_in_hand())
+    closing = asyncio.create_task(consumer.finish_running_tries())
     await asyncio.sleep(0)
     going_on.set()
     await asyncio.wait_for(closing, 60)
@@ -125,7 +125,7 @@ async def test_what_does_not_pass_ends() -> None:
     )
     await consumer.handle_until_settled(arrived)
     await settled(*arrived)
-    assert received.kind == DeadLetterKind.ERROR
+    assert received.kind == DeadLetterCauseKind.ERROR
     assert len(tries) == len(unsettled_message_retries.PASSING_PAUSES) + 1
 
 
@@ -207,6 +207,6 @@ def test_a_deadlock_is_no_outage(cause: Exception) -> None:
 def test_a_place_names_no_value() -> None:
     """The type of the error and the innermost line of mailer; nothing of the message."""
     with pytest.raises(AttributeError) as raised:
-        DeadLetterKind("ada@example.org".x)  # type: ignore[attr-defined]  # that is the bug
+        DeadLetterCauseKind("ada@example.org".x)  # type: ignore[attr-defined]  # that is the bug
     assert error_place(raised.value).startswith("AttributeError at test_persisting.py:")
     assert error_place(ValueError("ada@example.org")) == "ValueError"

@@ -12,20 +12,20 @@ import pytest
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage, Permit
-from mailer.processors.connection_errors import NoConnectionReason
+from mailer.processors.connection_errors import NoConnectionResult
 from mailer.processors.connection_pool import ConnectionPool
 from mailer.processors.connection_slots import ConnectionSlots
 from mailer.processors.connector import Connector
 from mailer.processors.relay_url import RelaySettings, parse_relay_url
 from mailer.processors.smtp_connection import SmtpConnection
 from mailer.processors.smtp_transaction import SmtpExtensions
-from mailer.processors.window_queue import WindowQueue
+from mailer.processors.window_message_queue import WindowQueue
 from mailer.rendering.headers import AddrSpec
 
 RELAY: RelaySettings = replace(
     parse_relay_url("smtp://127.0.0.1:2525?name=relay&country=US&contract=none"), pool=4, urgent=2
 )
-DOWN = NoConnectionReason(ConnectionTrouble.UNREACHABLE, "it is down")
+DOWN = NoConnectionResult(ConnectionTrouble.UNREACHABLE, "it is down")
 TAKEN = Outcome(OutcomeKind.ACCEPTED, 250, "2.0.0", "taken")
 
 
@@ -34,7 +34,7 @@ class Crew:
     """So many more are wanted."""
 
     wanted: int
-    urgent: bool = False
+    is_urgent: bool = False
     size: int = 0
 
     @property
@@ -42,30 +42,30 @@ class Crew:
         """Whether it is so."""
         return self.size < self.wanted
 
-    def add_sender(self) -> None:
+    def start_sender(self) -> None:
         """One more."""
         self.size += 1
 
 
 async def test_what_is_free_goes_round() -> None:
     """Bulk crews share the places for all mail one by one; an urgent one also gets those that are kept for it."""
-    places, first, second, urgent = ConnectionSlots(5, 2), Crew(9), Crew(9), Crew(9, urgent=True)
+    places, first, second, urgent = ConnectionSlots(5, 2), Crew(9), Crew(9), Crew(9, is_urgent=True)
     assert await places.acquire_slot(False, 0)
     assert await places.acquire_slot(False, 0)
-    places.give_free_slots_to(first)
-    places.give_free_slots_to(second)
+    places.start_giving_free_slots_to(first)
+    places.start_giving_free_slots_to(second)
     assert (first.size, second.size) == (3, 0)
     places.release_slot(False)
     places.release_slot(False)
     assert (first.size, second.size) == (4, 1)
-    places.give_free_slots_to(urgent)
+    places.start_giving_free_slots_to(urgent)
     assert urgent.size == 2
 
 
 async def test_who_has_none_comes_first() -> None:
     """What becomes free goes to a window that waits for its first place, and not to one that wants more."""
     places, crew = ConnectionSlots(2, 0), Crew(9)
-    places.give_free_slots_to(crew)
+    places.start_giving_free_slots_to(crew)
     waiting = [asyncio.create_task(places.acquire_slot(False, 5)) for _ in range(2)]
     await asyncio.sleep(0)
     places.release_slot(False)
@@ -78,11 +78,11 @@ async def test_who_has_none_comes_first() -> None:
 
 async def test_what_only_urgent_mail_may_have_waits_for_no_bulk_mail() -> None:
     """A bulk window that waits cannot take the places that are kept, so an urgent one gets all of them."""
-    places, bulk, urgent = ConnectionSlots(1, 4), Crew(9), Crew(9, urgent=True)
-    places.give_free_slots_to(bulk)
+    places, bulk, urgent = ConnectionSlots(1, 4), Crew(9), Crew(9, is_urgent=True)
+    places.start_giving_free_slots_to(bulk)
     waiting = asyncio.create_task(places.acquire_slot(False, 5))
     await asyncio.sleep(0)
-    places.give_free_slots_to(urgent)
+    places.start_giving_free_slots_to(urgent)
     assert (bulk.size, urgent.size) == (1, 4)
     places.release_slot(True)
     assert (bulk.size, urgent.size, waiting.done()) == (1, 5, False)
@@ -98,7 +98,7 @@ async def test_nobody_takes_what_is_promised_to_urgent_mail() -> None:
     assert await places.acquire_slot(False, 0)
     waiting = asyncio.create_task(places.acquire_slot(True, 5))
     await asyncio.sleep(0)
-    places.give_free_slots_to(bulk)
+    places.start_giving_free_slots_to(bulk)
     places.release_slot(False)
     assert bulk.size == 0
     assert await waiting
@@ -109,7 +109,7 @@ async def test_nobody_takes_what_is_promised_to_urgent_mail() -> None:
 async def test_a_crew_that_is_not_short_is_forgotten() -> None:
     """It is not asked again, so that it may end."""
     places, crew = ConnectionSlots(3, 0), Crew(1)
-    places.give_free_slots_to(crew)
+    places.start_giving_free_slots_to(crew)
     assert crew.size == 1
     crew.wanted = 9
     places.release_slot(False)
@@ -150,7 +150,7 @@ class Fake:
     most: int = 0
     lets: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
 
-    async def connect(self, patience: float) -> SmtpConnection | NoConnectionReason:
+    async def connect(self, patience: float) -> SmtpConnection | NoConnectionResult:
         """A connection, or why there is none."""
         self.dialled += 1
         await asyncio.sleep(0)

@@ -13,7 +13,7 @@ from mailer.policy.policy_file import Policy, PolicyError, parse_policy
 from mailer.policy.policy_file_errors import describe_validation_error
 from mailer.policy.policy_library import parse_policies_in_force
 from mailer.policy.switches import ORDER, is_weaker
-from mailer.policy.toml_lines import line_of
+from mailer.policy.toml_lines import line_of_key_or_section
 from tests.factories import law
 
 FILES = {file.name: file.read_text("utf-8") for file in bundled_files.bundled_folder("policies").glob("*.toml")}
@@ -161,7 +161,7 @@ def test_a_key_has_its_line() -> None:
         ("c", "missing"): 6,
         ("missing",): 1,
     }
-    assert {path: line_of(text, path) for path in paths} == paths
+    assert {path: line_of_key_or_section(text, path) for path in paths} == paths
 
 
 @pytest.mark.parametrize("country", [*law().reviewed_countries, "AR"])
@@ -238,8 +238,8 @@ def test_processors_and_partners_are_dated() -> None:
     days = (date(2015, 12, 31), date(2016, 1, 1), date(2024, 12, 31), date(2025, 1, 1))
     assert [relay.holds_on(day) for day in days] == [False, True, True, False]
     policy = parse_policies_in_force(FILES, TODAY, law())["interpals"]
-    assert policy.find_partner("penpal-shop", date(2024, 2, 29)) is None
-    assert policy.find_partner("penpal-shop", date(2024, 3, 1)) is not None
+    assert policy.find_partner_on_day("penpal-shop", date(2024, 2, 29)) is None
+    assert policy.find_partner_on_day("penpal-shop", date(2024, 3, 1)) is not None
 
 
 def test_the_fence_is_read_in_lower_case() -> None:

@@ -19,7 +19,7 @@ from mailer.ports.mailings import MailingFacts
 from mailer.processors.smtp_transaction import SmtpExtensions, compose_transaction_or_outcome
 from mailer.rendering.link_tokens import ClickToken, OpenToken, RecipientReportToken, UnsubscribeToken
 from mailer.rendering.mailing_renderer import MailingRenderer
-from mailer.rendering.renderer_cache import RendererCache
+from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SERVICE, SignedLinks
 from tests.factories import KEY, policies, templates
 from tests.presses import facts_of
@@ -42,7 +42,7 @@ def with_switches(brand: str, **switches: str) -> Mapping[str, Policy]:
 
 def set_up(facts: MailingFacts, among: Mapping[str, Policy]) -> MailingRenderer:
     """The press of a mailing whose messages are not signed."""
-    return RendererCache(among, templates(), LINKS, None).add_renderer(facts, None)
+    return MailingRendererCache(among, templates(), LINKS, None).make_and_cache_renderer(facts, None)
 
 
 def press_of(category: str = "newsletter", tracking: str = "mailing", **values: Any) -> MailingRenderer:
@@ -177,10 +177,12 @@ def test_service_mail_is_an_update_to_some() -> None:
 
 def test_a_topic_is_a_list_of_its_own() -> None:
     """Mailings that share all but their topic share no list; what has none is the category's."""
-    presses, context = RendererCache(policies(), templates(), LINKS, None), _example("interpals", "maintenance")
+    presses, context = MailingRendererCache(policies(), templates(), LINKS, None), _example("interpals", "maintenance")
     lists = []
     for topic in ("chat-rooms", "travel", None, "chat-rooms"):
-        press = presses.add_renderer(facts_of("service", context=context, audience_size=1, topic=topic), None)
+        press = presses.make_and_cache_renderer(
+            facts_of("service", context=context, audience_size=1, topic=topic), None
+        )
         lists.append(printed(press, row_for(press), "updates")["List-Id"].partition("<")[2])
     assert lists == [
         "chat-rooms.updates.interpals.interpals.example>",
@@ -229,6 +231,6 @@ def test_nobody_sets_what_is_the_pipelines() -> None:
 
 
 def _example(brand: str, name: str) -> Mapping[str, Any]:
-    template = templates().get_template(brand, name)
+    template = templates().find_template(brand, name)
     assert template
     return template.example

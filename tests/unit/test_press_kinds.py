@@ -16,7 +16,7 @@ from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.uuids import uuid7
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.mailing_renderer import MailingRenderer
-from mailer.rendering.renderer_cache import RendererCache
+from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import TemplateLibrary
 from tests.factories import KEY, person
@@ -28,17 +28,17 @@ POLICY = next(policy for policy in POLICIES.values() if policy.brand == NAME)
 HTML = "news/body.html.j2"
 
 
-def presses_of(templates: TemplateLibrary, policy: Policy = POLICY) -> RendererCache:
+def presses_of(templates: TemplateLibrary, policy: Policy = POLICY) -> MailingRendererCache:
     """The presses of one brand."""
-    return RendererCache({NAME: policy}, templates, SignedLinks("https://mail.example", (KEY,)), None)
+    return MailingRendererCache({NAME: policy}, templates, SignedLinks("https://mail.example", (KEY,)), None)
 
 
-def set_up(presses: RendererCache, templates: TemplateLibrary, **values: Any) -> MailingRenderer:
+def set_up(presses: MailingRendererCache, templates: TemplateLibrary, **values: Any) -> MailingRenderer:
     """A mailing of the brand's news."""
-    template = templates.get_template(NAME, "news")
+    template = templates.find_template(NAME, "news")
     assert template is not None
     stated: dict[str, Any] = {"id": uuid7(), "brand": NAME, "template": "news", "context": {"headline": "One"}}
-    return presses.add_renderer(facts_of(**stated | {"template_version": template.version} | values), None)
+    return presses.make_and_cache_renderer(facts_of(**stated | {"template_version": template.version} | values), None)
 
 
 def printed(press: MailingRenderer, number: int = 1, context: Mapping[str, Any] | None = None) -> EmailMessage:

@@ -18,22 +18,22 @@ from mailer.policy.publisher_rights import (
     AccountActionAttempt,
     PublishAttempt,
     Publisher,
-    PublisherRights,
     ReadableData,
     ReadDataAttempt,
+    RightsOfOnePublisher,
     Wish,
     has_right,
-    needs_second_person,
-    refusal_of_publisher,
+    is_release_needed_for_rights_mail,
+    refusal_of_publisher_without_right,
 )
 
 BRANDS = ("interpals", "peerstream")
 TEMPLATES = ("weekly", *sorted(OWN_TEMPLATES))
 
 
-def wishes(brand: str) -> Iterator[tuple[Wish, PublisherRights]]:
+def wishes(brand: str) -> Iterator[tuple[Wish, RightsOfOnePublisher]]:
     """All that can be wished for at a brand, each with what just lets it."""
-    at = PublisherRights(brands=frozenset({brand}))
+    at = RightsOfOnePublisher(brands=frozenset({brand}))
     for category, template in product(CATEGORIES, TEMPLATES):
         yield PublishAttempt(brand, category, template), replace(at, categories=frozenset({category}))
     for action in KINDS:
@@ -52,19 +52,19 @@ def test_a_grant_lets_what_it_names_and_nothing_else(kind: IdentityKind) -> None
     for (_, granted), (wish, needed) in product(ALL, ALL):
         publisher = Publisher(identity, granted)
         assert has_right(publisher, wish) == (granted == needed)
-        assert (refusal_of_publisher(identity, publisher, wish) is None) == (granted == needed)
+        assert (refusal_of_publisher_without_right(identity, publisher, wish) is None) == (granted == needed)
 
 
 @pytest.mark.parametrize("kind", WRITTEN)
 def test_who_is_not_known_or_has_nothing_may_nothing(kind: IdentityKind) -> None:
     """Also who has a brand, and who has all but a brand; the refusal names the command that lets it."""
-    everything = PublisherRights(frozenset(), frozenset(CATEGORIES), frozenset(KINDS), frozenset(ReadableData))
+    everything = RightsOfOnePublisher(frozenset(), frozenset(CATEGORIES), frozenset(KINDS), frozenset(ReadableData))
     identity = Identity(kind, "the shop")
     for wish, _ in ALL:
-        for rights in (PublisherRights(), PublisherRights(brands=frozenset(BRANDS)), everything):
+        for rights in (RightsOfOnePublisher(), RightsOfOnePublisher(brands=frozenset(BRANDS)), everything):
             assert not has_right(Publisher(identity, rights), wish)
         assert not has_right(None, wish)
-        words = refusal_of_publisher(identity, None, wish) or ""
+        words = refusal_of_publisher_without_right(identity, None, wish) or ""
         assert f"{identity} is no known publisher; `mailer publishers add '{identity}' --brand {wish.brand} --" in words
 
 
@@ -76,21 +76,23 @@ def test_mailer_itself_publishes_its_own_mail_only() -> None:
         )
     assert (
         has_right(
-            Publisher(ITSELF, PublisherRights(*(frozenset({"*"}) for _ in range(4)))),
+            Publisher(ITSELF, RightsOfOnePublisher(*(frozenset({"*"}) for _ in range(4)))),
             AccountActionAttempt("interpals", "erase"),
         )
         is False
     )
     for category in CATEGORIES:
-        assert not needs_second_person(ITSELF, category)
-        assert needs_second_person(Identity(IdentityKind.KEY, "pipeline"), category) == (category == "rights")
+        assert not is_release_needed_for_rights_mail(ITSELF, category)
+        assert is_release_needed_for_rights_mail(Identity(IdentityKind.KEY, "pipeline"), category) == (
+            category == "rights"
+        )
 
 
 @given(st.text(max_size=8), st.text(max_size=8))
 def test_no_name_stands_for_all(brand: str, name: str) -> None:
     """There is no wildcard: a name lets itself only."""
     publisher = Publisher(
-        Identity(IdentityKind.KEY, "shop"), PublisherRights(frozenset({"*"}), frozenset({"*"}), frozenset({"*"}))
+        Identity(IdentityKind.KEY, "shop"), RightsOfOnePublisher(frozenset({"*"}), frozenset({"*"}), frozenset({"*"}))
     )
     assert has_right(publisher, PublishAttempt(brand, name, "weekly")) == (brand == name == "*")
     assert has_right(publisher, AccountActionAttempt(brand, name)) == (brand == name == "*")
@@ -115,7 +117,7 @@ class Rows:
 
 SHOP = Identity(IdentityKind.BROKER, "shop")
 WISH = AccountActionAttempt("interpals", "erase")
-ERASES = Publisher(SHOP, PublisherRights(brands=frozenset({"interpals"}), actions=frozenset({"erase"})))
+ERASES = Publisher(SHOP, RightsOfOnePublisher(brands=frozenset({"interpals"}), actions=frozenset({"erase"})))
 
 
 async def test_rights_are_remembered_for_a_second() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mailer.ports.processor import Processor
-from mailer.processors.oauth_tokens import TokenSource
+from mailer.processors.oauth_tokens import TokenFileOrCommand
 from mailer.processors.relay_url import TlsMode, parse_relay_url
 from mailer.processors.smtp_processor import smtp_processor_from_url
 
@@ -67,9 +67,9 @@ def test_a_source_of_tokens() -> None:
     """A command is split into words, a file is a path, and no word of the command shows."""
     url = f"smtp://u%40example.org@mx.example.com?country=DE&contract=x&auth=oauthbearer&token_command=/bin/t%20-k%20{SECRET}"
     parsed = parse_relay_url(url)
-    assert parsed.bearer == TokenSource(None, ("/bin/t", "-k", SECRET), "oauthbearer")
+    assert parsed.bearer == TokenFileOrCommand(None, ("/bin/t", "-k", SECRET), "oauthbearer")
     assert SECRET not in repr(smtp_processor_from_url(url))
-    assert parse_relay_url("smtp://u@127.0.0.1?token_file=/run/token").bearer == TokenSource(
+    assert parse_relay_url("smtp://u@127.0.0.1?token_file=/run/token").bearer == TokenFileOrCommand(
         Path("/run/token"), (), None
     )
 

@@ -90,7 +90,7 @@ async def test_newer_notes_stand_for_those_of_the_dead(tmp_path: Path) -> None:
     ended = noted(tmp_path, (WRITER, 1))
     with closing(FileDatabaseNotes(tmp_path)) as process:
         process.switch_notes_to_lineage(ONE)
-        process.plan_to_delete_ended_traces([ended])
+        process.schedule_deletion_of_ended_traces([ended])
         await process.sync_notes_to_disk()
         assert ended in {trace.id for trace in process.read_last_committed_entries()}
         process.note_committed_entry(OTHER, 1)

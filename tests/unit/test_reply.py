@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mailer.policy.hand_over_outcome import OutcomeKind
 from mailer.policy.session_refusals import SmtpStage
 from mailer.policy.setup_fault_replies import operator_checks_for_reply
-from mailer.policy.smtp_replies import HARD, classify_reply, clean_reply
+from mailer.policy.smtp_replies import HARD, classify_reply, storable_reply_text
 
 TRANSACTION = (SmtpStage.MAIL, SmtpStage.RCPT, SmtpStage.DATA, SmtpStage.DOT)
 
@@ -199,7 +199,7 @@ def test_a_refused_sender_buries_nobody(stage: SmtpStage, code: int, text: str) 
 
 def test_the_text_can_be_stored() -> None:
     """Undecodable bytes, control characters and endless text do not reach the database."""
-    text = clean_reply("5.1.1 caf\udce9\x00\x1b[31m\nzweite Zeile" + "x" * 5000)
+    text = storable_reply_text("5.1.1 caf\udce9\x00\x1b[31m\nzweite Zeile" + "x" * 5000)
     assert text.startswith("5.1.1 caf?  [31m\nzweite Zeile")
     assert len(text) == 2000
     assert text.encode()

@@ -227,8 +227,8 @@ def test_nobody_is_closed_to_whom_no_processor_may_serve_any_more() -> None:
     """A contract can end while a message is under way; then somebody may still mend that."""
     scene, policy = Scene([FakeProcessor(name="a", purposes=frozenset({"notice"}))]), policies()["interpals"]
     scene.note("a", [denied(), TAKEN])
-    assert scene.routes.is_recipient_refused(policy, "notice", 0, SENDER, {"a"})
-    assert not scene.routes.is_recipient_refused(policy, PURPOSE, 0, SENDER, {"a"})
+    assert scene.routes.is_recipient_refused_by_all(policy, "notice", 0, SENDER, {"a"})
+    assert not scene.routes.is_recipient_refused_by_all(policy, PURPOSE, 0, SENDER, {"a"})
 
 
 def test_who_does_not_take_a_message_ends_no_other_ones_trouble() -> None:

@@ -37,11 +37,11 @@ def test_every_category_of_every_brand_is_shipped() -> None:
         own = {category.name for category in policy.categories.values() if not category.stands_in}
         assert {template.category for template in mine} == own
         assert all(set(template.locales) == {"en", "de", "ar"} for template in mine)
-        assert SHIPPED.template_names(brand) == sorted(template.name for template in mine)
-    weekly = SHIPPED.get_template("paltalk-2006", "weekly")
+        assert SHIPPED.template_names_of_brand(brand) == sorted(template.name for template in mine)
+    weekly = SHIPPED.find_template("paltalk-2006", "weekly")
     assert weekly is not None
     assert weekly.required == {"headline"}
-    assert SHIPPED.get_template("paltalk-2006", "yearly") is None
+    assert SHIPPED.find_template("paltalk-2006", "yearly") is None
 
 
 @pytest.mark.parametrize(("template", "locale"), EVERY, ids=NAMES)
@@ -51,7 +51,7 @@ def test_inlined_once_is_what_inlining_each_message_gives(
     """Rendering the inlined source equals inlining the rendered page, with and without what is optional."""
     inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
     normal = css_inline.CSSInliner(inline_style_tags=False, keep_style_tags=True, load_remote_stylesheets=False)
-    raw = uninlined.get_template(template.brand, template.name)
+    raw = uninlined.find_template(template.brand, template.name)
     assert raw
     example = context_with_sample_members(template.example)
     least = {name: example[name] for name in template.required}
@@ -111,7 +111,7 @@ def test_languages_are_really_translated(template: Template) -> None:
 
 def test_no_pixel_without_its_address() -> None:
     """Where the pipeline gives no pixel, there is none."""
-    weekly = SHIPPED.get_template("paltalk-2006", "weekly")
+    weekly = SHIPPED.find_template("paltalk-2006", "weekly")
     assert weekly
     assert "<img" not in weekly.render("en", values(headline="x", pixel_url=None)).html
 
@@ -119,7 +119,7 @@ def test_no_pixel_without_its_address() -> None:
 @pytest.mark.parametrize("brand", list(POLICIES))
 def test_breach_notices_have_title_and_five_headings(brand: str) -> None:
     """Title and headings of California's law are there in its order, and the consequences of GDPR Art. 34."""
-    template = SHIPPED.get_template(brand, "breach-notice")
+    template = SHIPPED.find_template(brand, "breach-notice")
     assert template
     page = render_template_preview(template, "en").html
     headings = re.findall(r"<h[12][^>]*>([^<]*)</h[12]>", page)
@@ -145,7 +145,7 @@ def test_service_footer_says_how_to_deactivate() -> None:
             ("paltalk-2006", "breach-notice", False),
             ("interpals", "maintenance", False),
         ):
-            template = SHIPPED.get_template(brand, name)
+            template = SHIPPED.find_template(brand, name)
             assert template
             rendered = render_template_preview(template, locale)
             assert [words in rendered.text, words in rendered.html] == [said, said]

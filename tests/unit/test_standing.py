@@ -7,7 +7,7 @@ from mailer.policy.standing import (
     TRACKING,
     Standing,
     category_scope,
-    is_about_mail,
+    is_neither_tracking_nor_version_scope,
     partner_scope,
     purpose_scope,
     version_scope,
@@ -28,7 +28,7 @@ from mailer.policy.standing import (
 )
 def test_a_withdrawn_consent_leaves_the_mail_that_it_is_about(written: str, about_mail: bool) -> None:
     """A consent to mail that is withdrawn leaves that mail; one to tracking or to a version is no mail to leave."""
-    assert is_about_mail(written) is about_mail
+    assert is_neither_tracking_nor_version_scope(written) is about_mail
 
 
 def test_a_scope_names_a_topic_where_there_is_one() -> None:
@@ -52,4 +52,4 @@ def test_an_account_pays_for_the_products_that_it_has(
     """Every product includes each one, but for those that have ended (ADR 55)."""
     account = Standing(1, 1, None, products=frozenset(products))
     assert (account.pays_for(None), account.pays_for("voice"), account.pays_for("chat")) == (any_product, voice, chat)
-    assert account.pays_for_all() is every_product
+    assert account.pays_for_every_product() is every_product

@@ -72,7 +72,7 @@ def test_company_and_address_keep_their_direction(template: Template, locale: st
 def test_a_brands_own_pages_survive(tmp_path: Path) -> None:
     """Authors write `<bdi>`; what is sent has the form that is kept, also where a form is shared by many readers."""
     files = within(FILES, "news/body.html.j2", "<p>{{ headline }}</p>", "<p><bdi>{{ headline }}</bdi></p>")
-    template = library(tmp_path, files).get_template("paltalk-2006", "news")
+    template = library(tmp_path, files).find_template("paltalk-2006", "news")
     assert template
     values = {"headline": "One", "unsubscribe_url": "https://mail.example/u/sample"}
     kept = '<span dir="auto">\u2068One\u2069</span>'
@@ -87,7 +87,7 @@ def test_lines_are_broken_as_the_text_is(tmp_path: Path) -> None:
     files = within(FILES, "news/body.html.j2", "{{ headline }}", "{{ note | lines }}")
     files = within(files, "news/body.txt.j2", "{{ headline }}", "{{ note | lines }}")
     files = within(files, "news/template.toml", 'headline = "One"', 'headline = "One"\nnote = "Two"')
-    template = library(tmp_path, files).get_template("paltalk-2006", "news")
+    template = library(tmp_path, files).find_template("paltalk-2006", "news")
     assert template
     values = {"headline": "One", "note": "a <b>\nc\r\n\nd", "unsubscribe_url": "https://mail.example/u/sample"}
     rendered = template.render("en", values)

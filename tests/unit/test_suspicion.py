@@ -63,7 +63,7 @@ class Memory:
                 self.domains[name] = self.domains.get(name, NONE) + tally
         return ProcessorRefusalCounts(self.hour, self.usual, {name: self.domains.get(name, NONE) for name in domains})
 
-    async def store_hard_refusals(
+    async def store_believed_and_doubted_refusals(
         self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
     ) -> None:
         """Keeps how many."""

@@ -6,7 +6,7 @@ import pytest
 
 from mailer.policy.policy_file import Policy
 from mailer.rendering.template_library import SAMPLE, Template
-from mailer.rendering.template_samples import LEAVE, LINK, Rendition, renditions_of
+from mailer.rendering.template_samples import LEAVE, LINK, CategoryWithFooter, possible_categories_with_footers
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
 
 TEXT, HTML = "_layout/layout.txt.j2", "_layout/layout.html.j2"
@@ -212,7 +212,7 @@ def test_every_mandatory_mail_offers_to_leave(tmp_path: Path, category: str) -> 
         files, MANIFEST, f'category = "{"breach" if category == "breach" else "service"}"', f'category = "{category}"'
     )
     template = only(tmp_path / "good", files, "paltalk-2002")
-    (face,) = renditions_of(POLICIES["paltalk-2002"], POLICIES["paltalk-2002"].categories[category])
+    (face,) = possible_categories_with_footers(POLICIES["paltalk-2002"], POLICIES["paltalk-2002"].categories[category])
     rendered = template.render("en", face.sample_values(template))
     assert [LEAVE in rendered.text, LEAVE in rendered.html] == [True, True]
     bare = within(files, TEXT, "Leave: {{ leave_url }}", "")
@@ -253,7 +253,7 @@ def test_service_mail_shows_both_faces_under_paid(tmp_path: Path) -> None:
     category = policies["paltalk-2006"].categories["service"]
     shown = {
         face.category.name: LINK in template.render("en", face.sample_values(template)).text
-        for face in renditions_of(policies["paltalk-2006"], category)
+        for face in possible_categories_with_footers(policies["paltalk-2006"], category)
     }
     assert shown == {"service": False, "updates": True}
     assert "uses unsubscribe_url; service mail cannot be left" in faults(tmp_path / "any", two)
@@ -264,7 +264,10 @@ def test_earlier_versions_ask_for_faces_too(tmp_path: Path) -> None:
     policy = POLICIES["paltalk-2006"]
     (paid,) = brand_with(service_scope="paid", service_footer="leave").values()
     later = policy.with_earlier_versions({"older": paid})
-    found = {(face.category.name, face.footer) for face in renditions_of(later, later.categories["service"])}
+    found = {
+        (face.category.name, face.footer)
+        for face in possible_categories_with_footers(later, later.categories["service"])
+    }
     assert found == {("service", "deactivate"), ("service", "leave"), ("updates", "none")}
     assert "no leave_url" in faults(tmp_path, MANDATORY, policies={policy.brand: later})
 
@@ -277,7 +280,7 @@ def test_faces_differ_in_what_they_are_given(tmp_path: Path) -> None:
         name: {
             key
             for key in ("inviter", "partner", "unsubscribe_url", "pixel_url", "tracked")
-            if Rendition(category, "none").sample_values(template)[key] is not None
+            if CategoryWithFooter(category, "none").sample_values(template)[key] is not None
         }
         for name, category in policy.categories.items()
     }

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mailer.rendering.template_library import SAMPLE, RecipientValues, RenderError
-from mailer.rendering.template_samples import Rendition, variants_without_optional_values
+from mailer.rendering.template_samples import CategoryWithFooter, variants_without_optional_values
 from tests.factories import templates
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
 
@@ -85,7 +85,7 @@ def test_the_message_names_what_is_null(tmp_path: Path, source: str, values: dic
 def test_shipped_templates_go_without_what_they_may(template: Any) -> None:
     """Each shipped template is tried without something, and says something all the same."""
     policy = POLICIES[template.brand]
-    face = Rendition(policy.categories[template.category], template.service_footer)
+    face = CategoryWithFooter(policy.categories[template.category], template.service_footer)
     tried = dict(variants_without_optional_values(template, face.sample_values(template)))
     assert "recipient.name" in tried
     for values in tried.values():

@@ -16,7 +16,7 @@ SHIPPED = templates()
 
 def news(folder: Path, **changes: str) -> Template:
     """The template `news`, with some files' contents changed."""
-    template = library(folder, {**FILES, **changes}).get_template("paltalk-2006", "news")
+    template = library(folder, {**FILES, **changes}).find_template("paltalk-2006", "news")
     assert template
     return template
 
@@ -36,7 +36,7 @@ def values(**context: Any) -> dict[str, Any]:
 @given(st.text(max_size=50))
 def test_html_is_escaped_and_text_is_not(headline: str) -> None:
     """A value can bring no markup into the page, and stands as it is in the text."""
-    weekly = SHIPPED.get_template("paltalk-2006", "weekly")
+    weekly = SHIPPED.find_template("paltalk-2006", "weekly")
     assert weekly
     headline = "<b>&\"'" + "".join(char for char in headline if char.isprintable())
     rendered = weekly.render("en", values(headline=headline))
@@ -106,7 +106,7 @@ def test_a_form_is_for_readers_of_one_kind_of_dates(tmp_path: Path, date: str) -
 
 def test_a_preview_is_in_the_words_of_its_locale() -> None:
     """A preview for a region has that region's dates."""
-    change = SHIPPED.get_template("interpals", "policy-change")
+    change = SHIPPED.find_template("interpals", "policy-change")
     assert change
     assert render_template_preview(change, "en-GB").subject != render_template_preview(change, "en").subject
 
@@ -140,7 +140,7 @@ def test_files_of_a_template_write_tags_in_any_form(tmp_path: Path) -> None:
 
 def test_rendering_names_what_is_missing() -> None:
     """A missing value is named, on top or further in, and values are never repeated."""
-    weekly = SHIPPED.get_template("paltalk-2006", "weekly")
+    weekly = SHIPPED.find_template("paltalk-2006", "weekly")
     assert weekly
     with pytest.raises(RenderError, match="headline is missing"):
         weekly.render("en", values())
@@ -148,7 +148,7 @@ def test_rendering_names_what_is_missing() -> None:
         weekly.render("en", values(headline="x", items=[{"title": "secret", "text": "t"}]))
     with pytest.raises(RenderError, match="null"):
         weekly.render("en", values(headline=None))
-    offer = SHIPPED.get_template("paltalk-2006", "spring-offer")
+    offer = SHIPPED.find_template("paltalk-2006", "spring-offer")
     assert offer
     for until, complaint in (("secret", "ISO 8601"), (5, "wants ISO 8601 text"), ("2026-01-01T10:00", "offset")):
         with pytest.raises(RenderError, match=complaint) as caught:
@@ -159,7 +159,7 @@ def test_rendering_names_what_is_missing() -> None:
 @pytest.mark.parametrize("headline", ["a\nb", "a\r\nBcc: x@y.example", "a\0", "a\u2028b"])
 def test_a_subject_is_one_line(headline: str) -> None:
     """A value with a line break cannot get into a header."""
-    weekly = SHIPPED.get_template("paltalk-2006", "weekly")
+    weekly = SHIPPED.find_template("paltalk-2006", "weekly")
     assert weekly
     with pytest.raises(RenderError, match="line break"):
         weekly.render("en", values(headline=headline))
@@ -301,10 +301,10 @@ def test_faults_are_named(tmp_path: Path, files: dict[str, str], said: list[str]
 def test_an_empty_promotional_block_says_nothing(tmp_path: Path) -> None:
     """A layout may offer the block to those templates that may fill it."""
     layout = MANDATORY["_layout/layout.txt.j2"] + "{% block promotional %} {% endblock %}"
-    template = library(tmp_path, {**MANDATORY, "_layout/layout.txt.j2": layout}).get_template("paltalk-2006", "news")
+    template = library(tmp_path, {**MANDATORY, "_layout/layout.txt.j2": layout}).find_template("paltalk-2006", "news")
     assert template
     assert not template.promotional
-    offer = SHIPPED.get_template("interpals", "spring-offer")
+    offer = SHIPPED.find_template("interpals", "spring-offer")
     assert offer
     assert offer.promotional
 

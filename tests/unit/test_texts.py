@@ -32,7 +32,7 @@ TEXTS = {
     "de": "Der Fr\u00fchling ist da",
     "ar": "\u0648\u0635\u0644 \u0627\u0644\u0631\u0628\u064a\u0639",
 }
-WEEKLY = templates().get_template("interpals", "weekly")
+WEEKLY = templates().find_template("interpals", "weekly")
 READERS = [None, "en", "en-GB", "de", "de-AT", "ar", "ar-EG", "fr", "zh-TW"]
 
 
@@ -139,7 +139,7 @@ def test_an_object_is_no_text(tmp_path: Path, order: Any, body: str, shown: str)
         '{"en" = "1", "de" = "2"}' if body == "{{ order }}" else '{"en" = "1", "id" = "1", "no" = "2", "total" = "3"}'
     )
     files["news/template.toml"] += f"order = {said}\n"
-    template = library(tmp_path, files).get_template("paltalk-2006", "news")
+    template = library(tmp_path, files).find_template("paltalk-2006", "news")
     assert template
     context = {"headline": "x", "order": order}
     texts = localized_texts(context, template)
@@ -151,7 +151,7 @@ def test_an_object_is_no_text(tmp_path: Path, order: Any, body: str, shown: str)
 def test_an_example_may_be_by_language(tmp_path: Path) -> None:
     """A template is checked and looked at with the example's text in each of its languages, none of which may lack."""
     manifest = FILES["news/template.toml"].replace('headline = "One"', 'headline = {en = "One", DE = "Eins"}')
-    template = library(tmp_path / "a", {**FILES, "news/template.toml": manifest}).get_template("paltalk-2006", "news")
+    template = library(tmp_path / "a", {**FILES, "news/template.toml": manifest}).find_template("paltalk-2006", "news")
     assert template
     assert [render_template_preview(template, locale).subject for locale in (None, "de-AT")] == [
         "News: One",

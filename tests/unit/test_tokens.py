@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.processors.oauth_tokens import TokenProvider, TokenSource, TokenUnavailable
+from mailer.processors.oauth_tokens import FileOrCommandTokenProvider, TokenFileOrCommand, TokenUnavailable
 
 
 def script(folder: Path, text: str) -> tuple[str, ...]:
@@ -19,7 +19,7 @@ def script(folder: Path, text: str) -> tuple[str, ...]:
 async def test_a_file_is_read_anew(tmp_path: Path) -> None:
     """Whoever keeps it fresh need not tell anybody."""
     file = tmp_path / "token"
-    tokens = TokenProvider(TokenSource(file=file))
+    tokens = FileOrCommandTokenProvider(TokenFileOrCommand(file=file))
     for token in ("one", "two"):
         file.write_text(f"{token}\n")
         assert await tokens.get_token() == token
@@ -27,7 +27,9 @@ async def test_a_file_is_read_anew(tmp_path: Path) -> None:
 
 async def test_a_command_is_run_again_only_if_its_token_is_refused(tmp_path: Path) -> None:
     """Its token serves all connections until then."""
-    tokens = TokenProvider(TokenSource(command=script(tmp_path, f"echo x >>{tmp_path}/runs; wc -l <{tmp_path}/runs")))
+    tokens = FileOrCommandTokenProvider(
+        TokenFileOrCommand(command=script(tmp_path, f"echo x >>{tmp_path}/runs; wc -l <{tmp_path}/runs"))
+    )
     assert [await tokens.get_token() for _ in range(3)] == ["1"] * 3
     assert await tokens.get_token(refused="1") == "2"
     assert await tokens.get_token(refused="1") == "2"
@@ -46,13 +48,13 @@ async def test_a_command_is_run_again_only_if_its_token_is_refused(tmp_path: Pat
 async def test_a_command_that_gives_none(tmp_path: Path, text: str, reason: str) -> None:
     """The error says what it did, and nothing of what it printed."""
     with pytest.raises(TokenUnavailable, match=reason) as caught:
-        await TokenProvider(TokenSource(command=script(tmp_path, text))).get_token()
+        await FileOrCommandTokenProvider(TokenFileOrCommand(command=script(tmp_path, text))).get_token()
     assert "secret" not in str(caught.value)
 
 
 async def test_a_source_that_is_not_there(tmp_path: Path) -> None:
     """Neither a file nor a command."""
     with pytest.raises(TokenUnavailable, match="cannot be read: No such file"):
-        await TokenProvider(TokenSource(file=tmp_path / "token")).get_token()
+        await FileOrCommandTokenProvider(TokenFileOrCommand(file=tmp_path / "token")).get_token()
     with pytest.raises(TokenUnavailable, match="cannot be run: No such file"):
-        await TokenProvider(TokenSource(command=(str(tmp_path / "command"),))).get_token()
+        await FileOrCommandTokenProvider(TokenFileOrCommand(command=(str(tmp_path / "command"),))).get_token()

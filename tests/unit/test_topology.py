@@ -23,7 +23,7 @@ from mailer.broker.topology import (
 )
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerMessage, HeaderName
-from mailer.ports.dead_letters import DeadLetterKind
+from mailer.ports.dead_letters import DeadLetterCauseKind
 
 TWO_BRANDS = build_topology(
     {
@@ -148,7 +148,7 @@ def test_each_category_reaches_its_lane_and_no_other(categories: dict[tuple[str,
 def test_a_dead_letter_says_why_and_whence() -> None:
     """Its own words replace those that a publisher may have put there."""
     message = BrokerMessage(b"x", "a.b", "id", {HeaderName.REASON: "forged", "kept": "yes"}, "user")
-    letter = build_dead_letter(message, EVENTS, "unknown brand", DeadLetterKind.REFUSED)
+    letter = build_dead_letter(message, EVENTS, "unknown brand", DeadLetterCauseKind.REFUSED)
     assert letter == BrokerMessage(
         b"x",
         "a.b",

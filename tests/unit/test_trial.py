@@ -42,17 +42,19 @@ SPEAKS = {
     "expected_fate_of_refused_purpose": Case("refused-purpose", broken=without("refused-purpose")),
     "expected_fate_for_unknown_partner": Case("strangers", broken=without("strangers")),
     "expected_fate_of_partner_mail": Case("partner-request", broken=without("partner-request")),
-    "expected_fate_without_active_inviter": Case("inviter", broken=without("inviter")),
-    "expected_fate_after_one_invitation": Case("one-invitation", broken=without("one-invitation")),
+    "expected_fate_if_no_or_paused_inviter": Case("inviter", broken=without("inviter")),
+    "expected_fate_of_reused_invited_address": Case("one-invitation", broken=without("one-invitation")),
     "expected_fate_of_returned_erased_address": Case("erased-before", broken=without("erased-before")),
     "expected_fate_of_unknown_origin": Case("known-basis", broken=without("known-basis")),
-    "expected_fate_after_contest_entry": Case("contest-entry", broken=without("contest-entry")),
-    "expected_fate_by_topic_consent": Case("topic-consent", broken=without("topic-consent")),
-    "expected_fate_without_subscription": Case("subscription", "paltalk-2006", without("subscription", "promo-basis")),
+    "expected_fate_if_not_given_for_marketing": Case("contest-entry", broken=without("contest-entry")),
+    "expected_fate_if_only_topics_asked_for": Case("topic-consent", broken=without("topic-consent")),
+    "expected_fate_if_subscription_required": Case(
+        "subscription", "paltalk-2006", without("subscription", "promo-basis")
+    ),
     "expected_fate_of_marketing": Case("promo-basis", "paltalk-2006", without("subscription", "promo-basis")),
     "expected_fate_of_new_purpose": Case("fresh-consent", broken=without("fresh-consent"), earlier=OLD),
-    "expected_fate_by_wished_channel": Case("channel", "paltalk-2006", without("channel")),
-    "expected_fate_of_unreachable_address": Case("electronic-consent", broken=without("electronic-consent")),
+    "expected_fate_if_channel_is_not_email": Case("channel", "paltalk-2006", without("channel")),
+    "expected_fate_or_writing_if_unreachable": Case("electronic-consent", broken=without("electronic-consent")),
     "expected_fate_if_dead_for_category": Case("dead-address", broken=stopping(lambda facts: facts.standing.dead_in)),
     "expected_fate_before_send_at": Case("not-yet", broken=without("not-yet")),
     "expected_fate_after_expires_at": Case("expired", broken=without("expired")),
@@ -67,7 +69,7 @@ SPEAKS = {
     ),
     "expected_fate_of_change_notice": Case("primary-address", broken=stopping(lambda facts: facts.standing.sent)),
     "expected_fate_of_mandatory_mail": Case(FLOOR, broken=stopping(lambda facts: facts.standing.erased_before)),
-    "expected_fate_if_profile_or_tracking_refused": Case(
+    "expected_fate_despite_profiling_refusals": Case(
         "plain-promotions", broken=stopping(lambda facts: facts.standing.personalisation_refused)
     ),
 }
@@ -142,7 +144,7 @@ KNOCKS = {
         setting(refusal_statements, "check_event_and_get_template", lambda *_: None),
         "maintenance",
     ),
-    "try_service_mail_over_rate": Case(
+    "try_alarm_of_service_mail_over_rate": Case(
         "service-rate", "paltalk-2006", setting(rules, "is_service_rate_exceeded", lambda _: False)
     ),
     "try_change_notice_with_own_addresses": Case(

@@ -154,7 +154,7 @@ def test_a_mandatory_template_declares_each_value(tmp_path: Path) -> None:
     """One that does not is refused with what to write; optional mail need not declare any."""
     said = faults(tmp_path / "none", within(MANDATORY, MANIFEST, '[values]\nheadline = "text 200"\n', ""))
     assert 'values: headline has no type, as each value of service mail; write headline = "…" below [values]' in said
-    assert library(tmp_path / "optional", FILES).get_template("paltalk-2006", "news")
+    assert library(tmp_path / "optional", FILES).find_template("paltalk-2006", "news")
 
 
 @pytest.mark.parametrize(

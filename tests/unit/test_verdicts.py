@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mailer.pipeline.delivery_steps import SendStep
 from mailer.pipeline.routing import NOT_ALLOWED
-from mailer.pipeline.transitions import LONGEST_RETRY, retry_delay, transition_after_outcome
+from mailer.pipeline.transitions import LONGEST_RETRY, retry_delay_for_age, transition_after_outcome
 from mailer.policy.category import CATEGORIES
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.standing import Standing
@@ -199,10 +199,10 @@ def test_a_doubted_refusal_waits_for_a_person() -> None:
 @given(st.timedeltas(timedelta(0), timedelta(days=5)), st.floats(0, 1))
 def test_the_wait_grows_and_is_bounded(age: timedelta, spread: float) -> None:
     """A wait is half a minute at least and six hours at most, and between them as long as it took until now."""
-    delay = retry_delay(age, spread)
+    delay = retry_delay_for_age(age, spread)
     assert timedelta(seconds=30) <= delay <= LONGEST_RETRY * 1.5
-    assert retry_delay(age, 0.5) == age or age < timedelta(minutes=1) or age > LONGEST_RETRY
-    assert retry_delay(age + timedelta(minutes=1), spread) >= delay
+    assert retry_delay_for_age(age, 0.5) == age or age < timedelta(minutes=1) or age > LONGEST_RETRY
+    assert retry_delay_for_age(age + timedelta(minutes=1), spread) >= delay
 
 
 def test_a_broken_set_up_holds_mail_and_tries_breach_mail_on() -> None:

@@ -56,7 +56,7 @@ def test_what_nobody_knows_is_every_version(said: str | None) -> None:
     assert sorted(found.version for found in POLICY.binding_versions(said)) == ALL
     switches = POLICY.switches_for(said, "US")
     assert (switches.partner_mail, switches.tracking, switches.service_footer) == ("never", "off", "leave")
-    assert POLICY.purposes_of_binding_versions(said) == {"newsletter"}
+    assert POLICY.purposes_common_to_binding_versions(said) == {"newsletter"}
 
 
 def test_no_word_makes_it_laxer() -> None:

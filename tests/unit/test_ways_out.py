@@ -8,7 +8,7 @@ import pytest
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import NO_WAY_OUT, DeliveryRow, DeliveryState
 from mailer.rendering.mailing_renderer import MailingRenderer
-from mailer.rendering.renderer_cache import RendererCache
+from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import Template, compile_stored_source
 from tests.factories import KEY, FakeProcessor
@@ -89,11 +89,16 @@ def printed_by(
     """The press of a template that no check has looked at, as of a version that was deployed before."""
 
     class Shelf:
-        def get_template(self, brand: str, name: str) -> Template:
+        def find_template(self, brand: str, name: str) -> Template:
             return template
 
     facts = facts_of(category, brand=brand, template_version=template.version, **values)
-    return RendererCache(POLICIES, Shelf(), SignedLinks("https://mail.example", (KEY,)), None).add_renderer(facts, None)  # type: ignore[arg-type]  # one template
+    return MailingRendererCache(
+        POLICIES,
+        Shelf(),
+        SignedLinks("https://mail.example", (KEY,)),
+        None,  # type: ignore[arg-type]  # one template
+    ).make_and_cache_renderer(facts, None)
 
 
 def unchecked(tmp_path: Path, files: dict[str, str], old: str, new: str) -> Template:

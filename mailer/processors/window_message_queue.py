@@ -7,7 +7,7 @@ from typing import Final
 
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage, Permit
-from mailer.processors.connection_errors import NoConnectionReason
+from mailer.processors.connection_errors import NoConnectionResult
 from mailer.processors.smtp_transaction import SmtpExtensions, SmtpTransaction, compose_transaction_or_outcome
 
 LATE: Final = "not begun: its time was up"
@@ -87,7 +87,7 @@ class WindowQueue:
         if refused_early:
             self.refused_early.add(letter.index)
 
-    def outcomes_or_unsent(self, ended: NoConnectionReason | None) -> list[Outcome]:
+    def outcomes_or_unsent(self, ended: NoConnectionResult | None) -> list[Outcome]:
         """Returns one outcome for each message, in order. A message without one is UNSENT.
 
         Args:

@@ -19,7 +19,13 @@ from mailer.rendering.template_library import Template
 from mailer.trial.case_facts import make_case
 from mailer.trial.parsed_messages import ParsedMessage, VisiblePage, parse_headers_and_parts, parse_visible_page
 from mailer.trial.sample_mailings import INVITER, SampleMailing
-from mailer.trial.sample_people import TRACKED, SamplePerson, base_people, person_with_traits, possible_person_traits
+from mailer.trial.sample_people import (
+    TRACKED,
+    SamplePerson,
+    base_people,
+    person_with_traits,
+    possible_traits_except_consents,
+)
 
 _READERS = 1000
 """People of a made-up mailing, enough for it to be counted."""
@@ -73,7 +79,7 @@ def people_with_distinct_copies(policy: Policy, template: Template) -> Iterator[
         for name in (member.name, None):
             yield replace(member, locale=locale, name=name)
     yield person_with_traits(member, TRACKED)
-    for trait in possible_person_traits(policy):
+    for trait in possible_traits_except_consents(policy):
         is_near = trait.changes.get("country") in (None, *_PLACES, *policy.jurisdictions)
         if trait.changes.keys() <= _LOOKS and is_near:
             yield person_with_traits(member, trait)

@@ -7,7 +7,7 @@ from mailer.rendering.value_types import ListType, ObjectType, SingleType, Value
 _REMEDY = "is about one thing; send several as a newsletter"
 
 
-def several_subject_faults(types: Mapping[str, ValueType], category: str) -> Iterator[str]:
+def newsletter_like_value_faults(types: Mapping[str, ValueType], category: str) -> Iterator[str]:
     """Yields values that make a newsletter of a notice: pages in a list, several pages, or lists of several texts.
 
     The check looks at types and not at words, so it works in each language. A newsletter of fixed text without links

@@ -42,6 +42,6 @@ def _used_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 _PAGES.filters |= {"moment": _format_if_moment, "said": _nonempty_values, "columns": _used_columns}
 
 
-def archive_page(archive: Mapping[str, Any]) -> str:
+def personal_data_as_html(archive: Mapping[str, Any]) -> str:
     """Returns the HTML page of a person's data, as `actions.rights.read_personal_data` returns them."""
     return _PAGES.get_template("archive.html.j2").render(archive=archive)

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from mailer.pipeline.transitions import decide_row
+from mailer.pipeline.transitions import policy_decision_for_row
 from mailer.policy.decision_types import Hold, Send
 from mailer.ports.deliveries import Claim, DeliveryRow
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.telemetry import log
 
 
-def record_reach_of_small_mailings(claim: Claim, presses: Mapping[UUID, MailingRenderer], now: datetime) -> None:
+def record_reachable_of_small_mailings(claim: Claim, presses: Mapping[UUID, MailingRenderer], now: datetime) -> None:
     """Records, for each small mailing of a claim, the recipients who may get it.
 
     The references of an event need not exist, and most people may have opted out. So the audience size does not show
@@ -20,13 +20,13 @@ def record_reach_of_small_mailings(claim: Claim, presses: Mapping[UUID, MailingR
     for mailing_id, press in presses.items():
         if press.counting.is_reach_check_needed:
             for row in claim.rows_of_mailing(mailing_id):
-                press.counting.record_person_reachable(row, _may_get_countable_mail(row, press, now))
+                press.counting.record_whether_countable(row, _may_get_countable_mail(row, press, now))
 
 
 def _may_get_countable_mail(row: DeliveryRow, press: MailingRenderer, now: datetime) -> bool:
     """Returns True if a person may get the mailing, now or later, as optional mail, which can be counted."""
     try:
-        decision = decide_row(row, press, now)
+        decision = policy_decision_for_row(row, press, now)
     except Exception as error:  # the preparation of the row meets it again, and handles it
         log.debug("a row could not be looked at", error=type(error).__name__)
         return False

@@ -81,7 +81,7 @@ async def import_suppression_file(
     """
     parsed = ImportLineParser(
         check_header_and_read_rows(lines, SUPPRESSION_COLUMNS, ("email",)),
-        lambda row: _parse_suppression_row(row, policy, source),
+        lambda row: _parse_address_and_suppression(row, policy, source),
     )
     taken = rejected = 0
     while chunk := await asyncio.to_thread(parsed.parse_next_chunk):
@@ -94,14 +94,14 @@ async def import_suppression_file(
     return ImportCounts(taken, rejected, parsed.broken)
 
 
-def _parse_suppression_row(row: CsvRow, policy: Policy, source: str) -> tuple[str, NewSuppression]:
+def _parse_address_and_suppression(row: CsvRow, policy: Policy, source: str) -> tuple[str, NewSuppression]:
     said = SuppressionLine.model_validate({name: text for name, cell in row.cells.items() if (text := cell.strip())})
     new = NewSuppression(said.scope, said.reason, said.source or source, _IMPORT, said.at, said.expires_at)
     check_suppression(policy, new)
     return said.email, new
 
 
-async def import_consent_file(
+async def import_consents_from_json_lines(
     consents: ConsentStore,
     policy: Policy,
     lines: Iterable[str],
@@ -128,7 +128,7 @@ async def import_consent_file(
                 places.append((number, line))
             except ValueError as error:
                 reject(number, line, rejection_reason_of_error(error))
-        nobody = await consents.import_consents(policy.brand, good)
+        nobody = await consents.import_consents_returning_unknown_refs(policy.brand, good)
         for (number, line), (ref, _) in zip(places, good, strict=True):
             if ref in nobody:
                 reject(number, line, f"ref: {policy.brand} has no recipient {ref}; import recipients first")

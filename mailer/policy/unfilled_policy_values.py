@@ -11,7 +11,7 @@ NO_DOMAIN = "fill-in.invalid"
 """The domain that is still to be named (RFC 2606 2)."""
 
 
-def find_placeholders(said: Any, at: Path = ()) -> Iterator[tuple[Path, str]]:
+def find_unfilled_values(said: Any, at: Path = ()) -> Iterator[tuple[Path, str]]:
     """Finds what is still to be filled in.
 
     Args:
@@ -26,9 +26,9 @@ def find_placeholders(said: Any, at: Path = ()) -> Iterator[tuple[Path, str]]:
             yield at, said
         case Mapping():
             for key, value in said.items():
-                yield from find_placeholders(value, (*at, key))
+                yield from find_unfilled_values(value, (*at, key))
         case list():
             for number, value in enumerate(said):
-                yield from find_placeholders(value, (*at, number))
+                yield from find_unfilled_values(value, (*at, number))
         case _:
             pass

@@ -56,7 +56,7 @@ def find_unmet_needs(policy: "Policy", promising: "Policy") -> Iterator[UnmetNee
             version its promises. Facts about the company (address, mailbox, purposes) may have changed since.
     """
     for promise in promising.promises:
-        own = _unmet_own_needs(promise.needs, policy) if promising is policy else ()
+        own = _unmet_needs_of_own_version(promise.needs, policy) if promising is policy else ()
         for at, given, needed in (*_unmet_of_promise(promise, policy, promising), *own):
             yield UnmetNeed(at, given, needed, promise.id, promising.version)
 
@@ -87,7 +87,7 @@ def _unmet_switches(needs: PromiseNeeds, policy: "Policy", promising: "Policy") 
         needed = getattr(needs, name)
         if needed is None:  # as most switches, of most promises
             continue
-        effective = {getattr(switches, name) for switches in policy.switches_of_version(promising.version)}
+        effective = {getattr(switches, name) for switches in policy.possible_switches_of_version(promising.version)}
         laxest = max(effective, key=values.index)
         if is_weaker(name, laxest, needed):
             yield (
@@ -146,7 +146,7 @@ def _toml_list_text(values: Iterable[str]) -> str:
     return f"[{', '.join(map(format_toml_value, values))}]"
 
 
-def _unmet_own_needs(needs: PromiseNeeds, policy: "Policy") -> Iterator[Unkept]:
+def _unmet_needs_of_own_version(needs: PromiseNeeds, policy: "Policy") -> Iterator[Unkept]:
     """Yields the needs that only the promising version itself has to meet, and does not."""
     for name in ORDER:
         needed, said = getattr(needs.exactly, name, None), getattr(policy.switches, name)

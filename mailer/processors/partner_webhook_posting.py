@@ -25,12 +25,12 @@ class _NoRedirects(HTTPRedirectHandler):
 _OPENER = build_opener(_NoRedirects)
 
 
-async def post_json(url: str, body: bytes) -> None:
+async def post_json_or_raise(url: str, body: bytes) -> None:
     """See `ports.partners.WebhookPoster`."""
-    await asyncio.to_thread(_post_json_blocking, url, body)
+    await asyncio.to_thread(_post_json_or_raise_blocking, url, body)
 
 
-def _post_json_blocking(url: str, body: bytes) -> None:
+def _post_json_or_raise_blocking(url: str, body: bytes) -> None:
     request = Request(url, body, {"Content-Type": "application/json", "User-Agent": "mailer"}, method="POST")  # noqa: S310 - the policy allows https, and http to this machine
     try:
         with _OPENER.open(request, timeout=TIMEOUT):
