@@ -70,7 +70,7 @@ async def let_publish(url: str) -> None:
     async with await open_pool(url, size=1) as pool:
         for identity in ("broker:guest", f"role:{await pool.fetchval('SELECT current_user')}"):
             rights = RightsOfOnePublisher(frozenset({BRAND}), frozenset(CATEGORIES))
-            await PostgresPublishers(pool, LedgerWriters("bench")).grant_rights_and_create_key(
+            await PostgresPublishers(pool, LedgerWriters("bench")).grant_rights_and_missing_key(
                 Identity.parse_identity(identity), rights
             )
 

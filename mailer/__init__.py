@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from mailer.events import Attachment, Audience, EventRefused, MessageEvent, People, Person, Refs
     from mailer.ports.broker import BrokerUnavailable
-    from mailer.postgres.event_insert import publish_in_transaction
+    from mailer.postgres.event_outbox_insert import publish_in_transaction
     from mailer.publishing import publish, publish_blocking
     from mailer.settings import SettingsError
 
@@ -76,7 +76,7 @@ _HOMES = {
     "SettingsError": "mailer.settings",
     "publish": "mailer.publishing",
     "publish_blocking": "mailer.publishing",
-    "publish_in_transaction": "mailer.postgres.event_insert",
+    "publish_in_transaction": "mailer.postgres.event_outbox_insert",
     "validate_account": "mailer.accounts",
 }
 

@@ -11,7 +11,7 @@ from mailer import database_startup, signing_keys
 from mailer.actions.account_events import apply_account_event
 from mailer.actions.redo_changes import redo_reducing_change
 from mailer.actions.refusal_judgement import RefusalJudge
-from mailer.broker.memory import MemoryBroker
+from mailer.broker.memory import OutboxBroker
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import DEAD_QUEUES, batches_queue_name, events_queue_name
 from mailer.database.connections import ATTENDED, SERVING, DatabasePool, open_pool, retry_through_outages
@@ -50,12 +50,12 @@ from mailer.postgres.campaign_reports import PostgresCampaignReports
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries import PostgresDeliveries
+from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.postgres.delivery_history import PostgresDeliveryHistory
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.halts import PostgresHalts, query_halts
-from mailer.postgres.held_deliveries import PostgresHeldDeliveries
-from mailer.postgres.inviters import PostgresInviters
-from mailer.postgres.mail_origins import PostgresMailOrigins
+from mailer.postgres.inviters import PostgresInviterPauses
+from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.open_counts import PostgresOpenCounts
 from mailer.postgres.outbox import PostgresOutbox
@@ -64,7 +64,7 @@ from mailer.postgres.pending_requests import PostgresPendingRequests
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
 from mailer.postgres.publishers import PostgresPublishers
-from mailer.postgres.quarantine import PostgresQuarantine
+from mailer.postgres.quarantine import PostgresRefusalQuarantine
 from mailer.postgres.rates import PostgresRateLimits
 from mailer.postgres.recipient_import import PostgresRecipientImporter
 from mailer.postgres.standings import PostgresStandings
@@ -128,10 +128,10 @@ class App:
         self.rights = PostgresPrivacyRights(pool, self.hasher, self.standings, controllers, tell=tell)
         self.processors = PostgresProcessorDutiesAndStates(pool, self.writers)
         self.held = PostgresHeldDeliveries(pool, self.writers)
-        self.quarantine = PostgresQuarantine(pool, self.writers, self.hasher)
+        self.quarantine = PostgresRefusalQuarantine(pool, self.writers, self.hasher)
         self.rates = PostgresRateLimits(pool, self.writers)
         self.halts = PostgresHalts(pool, self.writers)
-        self.inviters = PostgresInviters(pool, self.writers)
+        self.inviters = PostgresInviterPauses(pool, self.writers)
         self.suppressions = PostgresSuppressions(pool, self.writers, self.hasher)
         self.partners = PostgresPartnerSuppressions(pool, settings.ledger_key)
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
@@ -175,7 +175,7 @@ class App:
         """
         plan = topology_of_policies(self.policies)
         if self.settings.is_broker_in_process:
-            return await self._stack.enter_async_context(MemoryBroker(plan, self.outbox, self.owner))
+            return await self._stack.enter_async_context(OutboxBroker(plan, self.outbox, self.owner))
         broker = RabbitBroker(
             self.settings.broker_url, report=self.readiness.set_or_clear_problem, note_last=DEAD_LAST.set
         )
@@ -303,7 +303,7 @@ class App:
             suppressions=self.suppressions,
             wishes=PostgresPendingRequests(self.pool, self.writers),
             inviters=self.inviters,
-            origins=PostgresMailOrigins(self.pool),
+            origins=PostgresMailAndAddressOrigins(self.pool),
             opens=self.opens,
             mailings=self.mailings,
             reports=self.reports,
@@ -360,7 +360,7 @@ async def open_app(settings: Settings, *, wait: bool = False, readiness: Readine
         stack.push_async_callback(pool.close)
         await database_startup.check_database(pool, wait=wait)
         app = App(settings, pool, stack, readiness or Readiness())
-        meet = partial(app.control.check_new_connection, app.halts.query_halts_and_check_memory)
+        meet = partial(app.control.check_new_connection, app.halts.read_halts_and_missing_entries)
         await (retry_through_outages(meet) if wait else meet())
         yield app
 

@@ -11,7 +11,7 @@ from mailer.doctor.database import findings_at_process_start, judge_clock_differ
 from mailer.doctor.finding import Finding, FindingLevel
 from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseUnavailable
 from mailer.postgres import migrations
-from mailer.postgres.database_condition import read_database_condition
+from mailer.postgres.database_condition import read_version_settings_and_migrations
 from mailer.runtime.readiness import Readiness
 from mailer.telemetry import CLOCK_OFFSET, log
 
@@ -34,7 +34,7 @@ def migrate_database(url: str) -> tuple[str, list[Finding]]:
     """
     done = migrations.apply_migrations(url, _migrations_folder())
     findings = findings_at_process_start(
-        migrations.examine_database_condition(url), migrations.migration_versions(_migrations_folder())
+        migrations.read_database_condition_at_url(url), migrations.migration_versions(_migrations_folder())
     )
     return done, [finding for finding in findings if finding.level is not FindingLevel.OK]
 
@@ -60,7 +60,7 @@ async def check_database(pool: DatabasePool, *, wait: bool = False) -> None:
 
 async def _examine_database_or_refuse_it(pool: DatabasePool) -> list[Finding]:
     async with pool.acquire() as connection:
-        condition = await read_database_condition(connection)
+        condition = await read_version_settings_and_migrations(connection)
     findings = findings_at_process_start(condition, migrations.migration_versions(_migrations_folder()))
     if problems := reason_not_to_use_database(findings):
         raise DatabaseAccessRefused(problems)

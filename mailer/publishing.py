@@ -129,7 +129,7 @@ async def _open_publisher(settings: Settings) -> AsyncGenerator[_Publisher, None
         try:
             from mailer.app import running_database_url
             from mailer.database.connections import open_pool
-            from mailer.postgres.outbox import UNREACHABLE, OutboxPublisher
+            from mailer.postgres.outbox import UNREACHABLE, PublisherToOutbox
         except ModuleNotFoundError as error:
             raise _error_without_server_extra(error) from None
 
@@ -138,7 +138,7 @@ async def _open_publisher(settings: Settings) -> AsyncGenerator[_Publisher, None
         except UNREACHABLE as error:
             raise BrokerUnavailable(f"the database does not answer: {error}") from error
         try:
-            yield OutboxPublisher(pool)
+            yield PublisherToOutbox(pool)
         finally:
             await pool.close()
     else:

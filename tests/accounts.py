@@ -5,7 +5,8 @@ from uuid import UUID
 
 from mailer.ports.mailings import AcceptedMailing
 from mailer.ports.uuids import uuid7
-from tests.factories import BRAND, FakeProcessor, FakeReceived, World, plain_event, received, templates
+from tests.doubles import FakeProcessor, FakeReceived
+from tests.factories import BRAND, World, plain_event, received, templates
 from tests.publishers import issue_key
 
 ADA = "user-1@people.example"

@@ -26,7 +26,7 @@ class FakeBroker:
         self.mandatory.append(mandatory)
 
     @asynccontextmanager
-    async def consume_queue(
+    async def messages_while_consuming(
         self, queue: str, prefetch: int, at_once: int | None = None
     ) -> AsyncIterator[AsyncIterator[list[ReceivedMessage]]]:
         """Nothing ever arrives."""

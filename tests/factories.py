@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
 from uuid import UUID
@@ -27,24 +26,22 @@ from mailer.pipeline.rates import RateLimiter
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import CATEGORIES
-from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.jurisdiction import LawByCountry, parse_law_by_country
 from mailer.policy.no_retention_processors import no_retention_brand_processor_pairs
 from mailer.policy.policy_file import Policy, parse_policy
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.ports.broker import BrokerMessage
-from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.halts import CommitNotes
 from mailer.ports.mailings import AcceptedMailing, NewMailing
-from mailer.ports.processor import OutgoingMessage, Permit, Processor
+from mailer.ports.processor import Processor
 from mailer.ports.uuids import uuid7
 from mailer.postgres.account_stores import build_account_stores_opener
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries import PostgresDeliveries
-from mailer.postgres.inviters import PostgresInviters
+from mailer.postgres.inviters import PostgresInviterPauses
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.outbox import PostgresOutbox
 from mailer.postgres.partner_suppressions import PostgresPartnerSuppressions, partner_ids_by_brand
@@ -52,7 +49,7 @@ from mailer.postgres.pending_requests import PostgresPendingRequests
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
 from mailer.postgres.publishers import PostgresPublishers
-from mailer.postgres.quarantine import PostgresQuarantine
+from mailer.postgres.quarantine import PostgresRefusalQuarantine
 from mailer.postgres.rates import PostgresRateLimits
 from mailer.postgres.recipient_import import PostgresRecipientImporter
 from mailer.postgres.standings import PostgresStandings
@@ -64,6 +61,7 @@ from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import TemplateLibrary
 from tests.brokers import FakeBroker
+from tests.doubles import FakeProcessor, FakeReceived
 from tests.halts import FakeHalts
 
 BRAND = "interpals"
@@ -79,7 +77,6 @@ TEMPLATES = {
     "invitation": "invitation",
     "partner": "partner-offer",
 }
-ACCEPTED = Outcome(OutcomeKind.ACCEPTED, 250, "2.0.0", "taken")
 
 
 @cache
@@ -144,71 +141,6 @@ def new_mailing(event: MessageEvent, publisher: str = "key:shop", controller: st
     return NewMailing(uuid7(), event, Identity.parse_identity(publisher), category, version, source, "2024", controller)
 
 
-@dataclass
-class FakeProcessor:
-    """Takes messages, and answers as the test wants."""
-
-    answer: Callable[[OutgoingMessage], Outcome] = lambda outgoing: ACCEPTED
-    name: str = "fake"
-    country: str = "ZZ"
-    contract: str = "none"
-    is_outside_our_network: bool = False
-    weight: int = 1
-    purposes: frozenset[str] | None = None
-    weakest_encryption_used: str | None = None
-    sent: list[OutgoingMessage] = field(default_factory=list)
-    windows: list[int] = field(default_factory=list)
-
-    async def send(
-        self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
-    ) -> list[Outcome]:
-        """Answers for each that may begin; what is unsent was never seen."""
-        self.windows.append(len(window))
-        outcomes = []
-        for index, outgoing in enumerate(window):
-            reason = permit(index)
-            outcomes.append(self.answer(outgoing) if reason is None else Outcome(OutcomeKind.UNSENT, text=reason))
-        self.sent += [
-            one for one, outcome in zip(window, outcomes, strict=True) if outcome.result is not OutcomeKind.UNSENT
-        ]
-        return outcomes
-
-    async def close(self) -> None:
-        """Nothing to end."""
-
-    @property
-    def recipients(self) -> list[str]:
-        """Who was sent something, in alphabetical order."""
-        return sorted(outgoing.recipient for outgoing in self.sent)
-
-
-@dataclass(eq=False)
-class FakeReceived:
-    """A message in a consumer's hands, and how it was settled."""
-
-    message: BrokerMessage
-    exchange: str = "mailer.events"
-    settled: str | None = None
-    kind: str = ""
-
-    @property
-    def is_unsettled(self) -> bool:
-        """Whether it is still open."""
-        return self.settled is None
-
-    async def acknowledge(self) -> None:
-        """Done with."""
-        self.settled = self.settled or "ack"
-
-    async def reject(self, reason: str, kind: str = DeadLetterCauseKind.REFUSED) -> None:
-        """Bad for good."""
-        self.kind, self.settled = kind, self.settled or f"rejected: {reason}"
-
-    async def release(self) -> None:
-        """Not now."""
-        self.settled = self.settled or "released"
-
-
 def received(event: dict[str, Any] | bytes, key: str | None = None, user: str = "shop") -> FakeReceived:
     """An event as a queue hands it over."""
     body = event if isinstance(event, bytes) else json.dumps(event).encode()
@@ -229,7 +161,7 @@ class World:
         self.standings = PostgresStandings(pool, self.writers, self.hasher)
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.suppressions = PostgresSuppressions(pool, self.writers, self.hasher)
-        self.inviters = PostgresInviters(pool, self.writers)
+        self.inviters = PostgresInviterPauses(pool, self.writers)
         self.partners = PostgresPartnerSuppressions(pool, KEY)
         self.ledger = LedgerOperations(pool, KEY)
         self.upkeep = PostgresTimekeeping(
@@ -273,7 +205,7 @@ class World:
         streams = BlockPauses(PostgresStreamPauses(self.pool))
         routes = ProcessorRoutes(processors, self.halted.processor_halt_reason)
         gate = SendChecks(self.halted, routes, RateLimiter(self.rates, "worker"), streams)
-        bounces = RefusalJudge(PostgresQuarantine(self.pool, self.writers, self.hasher))
+        bounces = RefusalJudge(PostgresRefusalQuarantine(self.pool, self.writers, self.hasher))
         return HandOver(deliveries or self.deliveries, self.mailings, self.presses, gate, bounces, "worker", self.stop)
 
     def intake(self) -> Intake:

@@ -16,7 +16,8 @@ from mailer.ports.consents import Consent
 from mailer.ports.processor import OutgoingMessage
 from mailer.ports.uuids import uuid7
 from mailer.rendering.signed_links import SignedLinks
-from tests.factories import KEY, FakeReceived, World, policies, received, templates
+from tests.doubles import FakeReceived
+from tests.factories import KEY, World, policies, received, templates
 
 LINKS = SignedLinks("https://mail.example", (KEY,))
 ADA: dict[str, Any] = {

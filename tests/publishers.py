@@ -32,7 +32,7 @@ def all_options(*brands: str) -> list[str]:
 
 async def issue_key(pool: Pool, name: str, *brands: str) -> str:
     """A new API key whose holder may do everything."""
-    key = await PostgresPublishers(pool, LedgerWriters(KEY)).grant_rights_and_create_key(
+    key = await PostgresPublishers(pool, LedgerWriters(KEY)).grant_rights_and_missing_key(
         Identity(IdentityKind.KEY, name), everything(*brands)
     )
     assert key is not None

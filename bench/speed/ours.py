@@ -21,7 +21,7 @@ from mailer.broker.rabbitmq import RabbitBroker
 from mailer.database.connections import open_pool
 from mailer.events import MessageEvent, validate_event
 from mailer.ports.uuids import uuid7
-from mailer.postgres.outbox import OutboxPublisher
+from mailer.postgres.outbox import PublisherToOutbox
 from mailer.rendering.template_library import TemplateLibrary
 
 CONNECTIONS = 12
@@ -197,7 +197,7 @@ async def _publish(room: Room, rabbit: bool, events: Sequence[MessageEvent]) -> 
     else:
         pool = await open_pool(room.database, size=2)
         for event in events:
-            await OutboxPublisher(pool).publish_event(event)
+            await PublisherToOutbox(pool).publish_event(event)
         await pool.close()
 
 

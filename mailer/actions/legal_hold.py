@@ -45,7 +45,7 @@ async def set_legal_hold(
         UnknownRecipient: the brand has no such recipient.
     """
     _check_reference_and_actor(reference, actor)
-    if not await rights.set_legal_hold(brand, recipient_id, reference, actor, named=named):
+    if not await rights.place_legal_hold(brand, recipient_id, reference, actor, named=named):
         raise UnknownRecipient(f"{brand} has no such recipient")
 
 

@@ -152,7 +152,7 @@ class RefusalJudge:
     async def suppress_believed_addresses(self, judgement: WindowRefusalJudgement) -> None:
         """Suppresses the addresses of believed refusals as dead, unless they have been doubted meanwhile."""
         if judgement.believed:
-            await self._refusals.suppress_refused_addresses(judgement.processor, judgement.believed)
+            await self._refusals.suppress_addresses_still_believed_dead(judgement.processor, judgement.believed)
 
     async def _exchange_counts(self, processor: str, book: _ProcessorReplyCounts, domains: Collection[str]) -> None:
         """Adds the new counts to the database, and reads the counters."""
@@ -180,7 +180,7 @@ class RefusalJudge:
                 log.error("hard refusals are quarantined; see `mailer quarantine list`", processor=processor)
                 # So all other workers read the refusals at once.
                 await self._exchange_counts(processor, book, [refusal.domain for refusal in refusals])
-            await self._refusals.quarantine_recently_believed(processor, doubts)
+            await self._refusals.quarantine_recently_believed_refusals(processor, doubts)
         book.tripped = bool(doubted)
         return WindowRefusalJudgement(
             processor, tuple(believed), frozenset(refusal.delivery_key for refusal in doubted)

@@ -34,13 +34,13 @@ class AckBatcher:
         self._open |= dict.fromkeys(range(self._last + 1, tag + 1))
         self._last = max(self._last, tag)
 
-    def mark_tag_settled(self, tag: int) -> None:
+    def remove_unsettled_tag(self, tag: int) -> None:
         """Marks a tag as settled. Sends nothing: the caller has told RabbitMQ already."""
         self._open.pop(tag, None)
 
     def add_ack(self, tag: int) -> None:
         """Adds the acknowledgement of a message. Does not wait until it is sent, as aio-pika would."""
-        self.mark_tag_settled(tag)
+        self.remove_unsettled_tag(tag)
         self._done.append(tag)
         if self._leaving is None or self._leaving.done():
             self._leaving = asyncio.create_task(self._send_acks())

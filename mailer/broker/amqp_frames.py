@@ -97,12 +97,12 @@ class FrameReader(asyncio.StreamReader):
                 frame = self._filter_frame(kind, channel, head, await self._source.readexactly(size + 1))
                 if frame is None:
                     continue
-                if kind != _HEADER or not self._try_reserve_and_tell_if_refused(channel, frame):
+                if kind != _HEADER or not self._is_reservation_refused(channel, frame):
                     return frame
                 self._waiting = frame
             return await self._header_once_memory_is_free()
 
-    def _try_reserve_and_tell_if_refused(self, channel: int, frame: bytes) -> bool:
+    def _is_reservation_refused(self, channel: int, frame: bytes) -> bool:
         size = int.from_bytes(frame[11:19], "big")
         return self.room is not None and size > _SMALL and not self.room.reserve_octets(channel, size)
 
@@ -119,7 +119,7 @@ class FrameReader(asyncio.StreamReader):
             async with asyncio.timeout(_SIGN_SECONDS):
                 while True:
                     self.room.freed.clear()
-                    if not self._try_reserve_and_tell_if_refused(channel, frame):
+                    if not self._is_reservation_refused(channel, frame):
                         self._waiting = None
                         return frame
                     await self.room.freed.wait()
@@ -129,7 +129,7 @@ class FrameReader(asyncio.StreamReader):
     def _filter_frame(self, kind: int, channel: int, head: bytes, rest: bytes) -> bytes | None:
         """Returns a frame in readable form, or None if it is dropped."""
         if kind == _BODY and self._dropping:
-            return self._drop_body_of_large_message(channel, head, rest)
+            return self._body_frame_unless_dropped(channel, head, rest)
         if kind == _HEADER:
             return self._filter_header(channel, head, rest)
         if kind == _METHOD and rest[:4] in (_DELIVER, _RETURN):
@@ -146,7 +146,7 @@ class FrameReader(asyncio.StreamReader):
             return head + rest
         return _build_frame(_HEADER, channel, rewrite_header_frame(rest[:-1], size > MAX_EVENT_BYTES), head, rest)
 
-    def _drop_body_of_large_message(self, channel: int, head: bytes, rest: bytes) -> bytes | None:
+    def _body_frame_unless_dropped(self, channel: int, head: bytes, rest: bytes) -> bytes | None:
         left = self._dropping.get(channel)
         if left is None:
             return head + rest
@@ -178,7 +178,7 @@ def _payload_with_valid_utf8(payload: bytes) -> bytes:
     return b"".join(parts)
 
 
-class FilteredTransport(TransportFactory):
+class FilteredTransportFactory(TransportFactory):
     """Opens the connection to RabbitMQ for the client library, and filters what is read.
 
     Args:

@@ -21,7 +21,7 @@ from aiormq.exceptions import (
 from pamqp.exceptions import PAMQPException
 from yarl import URL
 
-from mailer.broker.amqp_frames import BodyMemoryBudget, FilteredTransport
+from mailer.broker.amqp_frames import BodyMemoryBudget, FilteredTransportFactory
 from mailer.ports.broker import BrokerAccessRefused, BrokerUnavailable, QueueRefusedMessage
 
 CONNECT_SECONDS = 10.0
@@ -105,7 +105,7 @@ class RabbitConnection:
 
     async def _open_connection(self) -> aiormq.Connection:
         self.room = None if self._most is None else BodyMemoryBudget(self._most)
-        transport = FilteredTransport(self.room)
+        transport = FilteredTransportFactory(self.room)
         connection = aiormq.Connection(
             self._url,
             client_properties={"connection_name": f"mailer {self._purpose}"},

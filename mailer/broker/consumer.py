@@ -128,7 +128,7 @@ class QueueConsumer:
                 return
             acks.mark_tags_unsettled_up_to(tag)
             delivery = RabbitDelivery(incoming, message_from_rabbit(incoming, self._user), tag, acks, room, self._bury)
-            if HeaderName.SIZE in delivery.message.headers and self._is_large_dead_lettered:
+            if HeaderName.SIZE in delivery.message.headers and self._is_not_dead_letter_queue:
                 await _dead_letter_large_message(delivery)
             else:
                 self.arrivals.add_message(delivery)
@@ -136,7 +136,7 @@ class QueueConsumer:
         return take
 
     @property
-    def _is_large_dead_lettered(self) -> bool:
+    def _is_not_dead_letter_queue(self) -> bool:
         """Returns True if a message that is too large becomes a dead letter. A dead letter itself is kept as a row."""
         return self.queue not in DEAD_QUEUES
 
@@ -231,7 +231,7 @@ class RabbitDelivery:
         except BrokerUnavailable as error:
             log.debug("a message goes back with its channel: %s", error)
         else:
-            self._acks.mark_tag_settled(self._tag)
+            self._acks.remove_unsettled_tag(self._tag)
 
     def _mark_settled(self) -> None:
         self._settled = True

@@ -23,7 +23,7 @@ HELD_OCTETS = 4 * TAKEN_OCTETS
 """With so many octets of bodies in memory, no more rows are taken."""
 
 
-class MemoryBroker:
+class OutboxBroker:
     """Publishes a message by adding a row to the outbox, and delivers rows to the consumers of this process.
 
     Several processes may share one outbox: each leases rows for the queues that it consumes. A row is deleted after
@@ -57,7 +57,7 @@ class MemoryBroker:
     async def __aenter__(self) -> Self:
         """Starts to deliver rows."""
         self._tasks = [
-            asyncio.create_task(loop()) for loop in (self._deliver_rows, self._watch_outbox, self._renew_leases)
+            asyncio.create_task(loop()) for loop in (self._deliver_rows, self._wake_at_new_rows, self._renew_leases)
         ]
         return self
 
@@ -75,7 +75,7 @@ class MemoryBroker:
             raise MessageUnroutable("no queue is bound for the message")
 
     @asynccontextmanager
-    async def consume_queue(
+    async def messages_while_consuming(
         self, queue: str, prefetch: int, at_once: int | None = None
     ) -> AsyncIterator[AsyncIterator[list[ReceivedMessage]]]:
         """Yields the messages that arrive; see `Broker.consume_queue`."""
@@ -114,7 +114,7 @@ class MemoryBroker:
         self._release_rows(list(self._rows))
         await self._try_step(self._remove_done_and_release_unwanted())
 
-    async def _watch_outbox(self) -> None:
+    async def _wake_at_new_rows(self) -> None:
         while not self._closing:
             if not await self._try_step(self._outbox.wait_for_rows(_POLL_SECONDS)):
                 await asyncio.sleep(_RETRY_SECONDS)

@@ -44,7 +44,7 @@ _LONGEST_HEADER = 4_096
 
 
 @dataclass(slots=True)
-class MessageProperties:
+class UsedProperties:
     """The properties of a message that mailer uses.
 
     Attributes:
@@ -100,9 +100,9 @@ def split_death_headers(headers: Mapping[str, str]) -> tuple[dict[str, str], tup
     return plain, (reason, exchange) if reason is not None and exchange is not None else None
 
 
-def read_properties(payload: bytes) -> MessageProperties:
+def read_properties(payload: bytes) -> UsedProperties:
     """Returns the properties in the payload of a header frame, as far as they are readable."""
-    found = MessageProperties()
+    found = UsedProperties()
     flags, at = int.from_bytes(payload[12:14], "big"), 14
     for name, bit in _BITS.items():
         if not flags >> bit & 1:
@@ -112,12 +112,12 @@ def read_properties(payload: bytes) -> MessageProperties:
             continue
         if name == "headers":
             size = int.from_bytes(payload[at : at + 4], "big")
-            _read_headers(found, payload[at + 4 : at + 4 + size])
+            _add_text_headers_and_death(found, payload[at + 4 : at + 4 + size])
             at += 4 + size
             continue
         text, at = (
             payload[at + 1 : at + 1 + payload[at]] if at < len(payload) else b"",
-            at + 1 + _read_octet(payload, at),
+            at + 1 + _octet_or_zero(payload, at),
         )
         if name == "message_id":
             found.message_id = text.decode(errors="replace")
@@ -132,7 +132,7 @@ def encode_short_string(text: str) -> bytes:
     return bytes((len(octets),)) + octets
 
 
-def _read_octet(data: bytes, at: int) -> int:
+def _octet_or_zero(data: bytes, at: int) -> int:
     return data[at] if at < len(data) else 0
 
 
@@ -143,7 +143,7 @@ def _decode_utf8_or_none(data: bytes) -> str | None:
         return None
 
 
-def _read_headers(found: MessageProperties, table: bytes) -> None:
+def _add_text_headers_and_death(found: UsedProperties, table: bytes) -> None:
     for name, kind, value in _table_entries(table):
         if name is None:
             continue
@@ -192,7 +192,7 @@ def _table_entries(table: bytes) -> Iterator[tuple[str | None, int, bytes]]:
     while at + 1 < end:
         name = _decode_utf8_or_none(table[at + 1 : at + 1 + table[at]])
         at += 1 + table[at]
-        kind = _read_octet(table, at)
+        kind = _octet_or_zero(table, at)
         at += 1
         if kind in _LONG:
             size, at = int.from_bytes(table[at : at + 4], "big"), at + 4

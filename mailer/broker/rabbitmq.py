@@ -188,7 +188,7 @@ class RabbitBroker:
             except (ChannelEnded, MessageUnroutable) as error:
                 code = 404 if isinstance(error, MessageUnroutable) else error.code
                 if code == 404 and not restored and left:
-                    restored = await self._redeclare_topology_if_needed()
+                    restored = await self._redeclare_topology_unless_just_done()
                 if not left or (code and not restored):
                     raise _refusal_error(exchange, error) from error
                 await asyncio.sleep(_PAUSE_ALONE)
@@ -218,13 +218,13 @@ class RabbitBroker:
             raise BrokerUnavailable(f"{self._publishing.server_address} did not confirm a message in time") from error
 
     @asynccontextmanager
-    async def consume_queue(
+    async def messages_while_consuming(
         self, queue: str, prefetch: int, at_once: int | None = None
     ) -> AsyncIterator[AsyncIterator[list[ReceivedMessage]]]:
         """Yields the messages that arrive; see `Broker.consume_queue`. Waits for RabbitMQ and for the queue."""
         arrivals = ArrivedMessages(at_once)
         last = queue in DEAD_QUEUES
-        bury = self._publish_to_last_exchange if last else self._dead_letter_message
+        bury = self._publish_to_last_exchange if last else self._publish_to_dead_exchange
         subscription = QueueConsumer(
             self._connection_for_queue(queue),
             self._user,
@@ -232,7 +232,7 @@ class RabbitBroker:
             prefetch,
             arrivals,
             bury,
-            self._redeclare_topology_if_needed,
+            self._redeclare_topology_unless_just_done,
             self._report_consumer_problem,
         )
         self._report_consumer_problem(subscription, f"{queue} is not consumed yet")
@@ -265,7 +265,7 @@ class RabbitBroker:
         for link in (*self._consuming.values(), self._publishing):
             await link.close()
 
-    async def _dead_letter_message(self, message: BrokerMessage, exchange: str, reason: str, kind: str) -> None:
+    async def _publish_to_dead_exchange(self, message: BrokerMessage, exchange: str, reason: str, kind: str) -> None:
         await self._publish_dead_letter(DEAD, build_dead_letter(message, exchange, reason, kind))
 
     async def _publish_to_last_exchange(self, message: BrokerMessage, exchange: str, reason: str, kind: str) -> None:
@@ -284,7 +284,7 @@ class RabbitBroker:
             ),
         )
 
-    async def _redeclare_topology_if_needed(self) -> bool:
+    async def _redeclare_topology_unless_just_done(self) -> bool:
         """Declares the topology, unless another task has just done so. Returns True if all parts exist."""
         asked_at = time.monotonic()
         async with self._restoring:

@@ -201,10 +201,10 @@ def build_dead_letter(message: BrokerMessage, exchange: str, reason: str, kind: 
         HeaderName.EXCHANGE: exchange,
         HeaderName.ROUTING_KEY: message.routing_key,
     }
-    return replace(message, headers={**_headers_for_dead_letter(message.headers), **died})
+    return replace(message, headers={**_headers_copied_to_dead_letter(message.headers), **died})
 
 
-def _headers_for_dead_letter(headers: Mapping[str, str]) -> Mapping[str, str]:
+def _headers_copied_to_dead_letter(headers: Mapping[str, str]) -> Mapping[str, str]:
     """Returns the headers that a dead letter copies. With its own headers they must fit a frame and an outbox row."""
     octets = sum(len(name.encode()) + len(value.encode()) for name, value in headers.items())
     if octets <= _MOST_CARRIED and all(len(name.encode()) <= _LONGEST_NAME for name in headers):

@@ -20,7 +20,7 @@ from mailer.cli.import_files import (
 )
 from mailer.cli.shared import AsJson, exit_with_error, format_utc_time, out, print_json, print_table, run_with_app
 from mailer.ports.consents import StoredConsent
-from mailer.runtime.private_files import open_private_file
+from mailer.runtime.private_files import open_private_file_descriptor
 
 _T = TypeVar("_T")
 
@@ -120,7 +120,7 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.jsonl")], brand: 
 
     done = _run_or_exit(act, file)
     if lines:
-        with open(rejected, "w", encoding="utf-8", opener=open_private_file) as opened:
+        with open(rejected, "w", encoding="utf-8", opener=open_private_file_descriptor) as opened:
             opened.writelines(jsonlib.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     print_import_result(done, file, rejected, json)
 

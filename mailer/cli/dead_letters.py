@@ -106,7 +106,7 @@ def replay(
         exit_with_error("say which: a number, --from and --to, --since, --until, --kind, --reason, --key, or --all", 2)
 
     async def act(app: App) -> tuple[Sequence[int], Sequence[int], str | None]:
-        found = await app.letters.find_replayable(chosen)
+        found = await app.letters.find_replayable_ids(chosen)
         if number is not None and not found:
             return (), (), _reason_for_unreplayable_letter(number, await app.letters.get_dead_letter(number))
         done = found if dry_run else [id_ for id_ in found if await app.letters.replay_dead_letter(id_)]

@@ -39,7 +39,7 @@ from mailer.policy.publisher_rights import RightsOfOnePublisher
 from mailer.ports.broker import Broker
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
 from mailer.processors.capture_server import CaptureFolder, load_aiosmtpd_server_class
-from mailer.runtime.logs import make_output_nonblocking, set_up_logs
+from mailer.runtime.logs import replace_output_by_nonblocking_streams, set_up_logs
 from mailer.runtime.process_monitoring import serving_operator_port
 from mailer.runtime.readiness import Readiness
 from mailer.settings import Settings
@@ -72,7 +72,7 @@ async def _run_services_and_story(stay: bool) -> bool:
     """Starts the services and runs the story. Returns True if the story came to its end."""
     load_aiosmtpd_server_class()  # a missing package is reported before anything starts
     stop = stop_event_of_signals()
-    make_output_nonblocking()
+    replace_output_by_nonblocking_streams()
     narrator = DemoPrinter(Console(highlight=False, width=None if out.is_terminal else _WIDTH))
     with ExitStack() as stack:
         data = Path(stack.enter_context(TemporaryDirectory(prefix="mailer-demo-")))
@@ -201,7 +201,7 @@ class _InProcessCommands:
 
     async def _grant_rights(self, kind: IdentityKind, name: str, brand: str, categories: Collection[str]) -> str | None:
         rights = RightsOfOnePublisher(frozenset({brand}), frozenset(categories))
-        return await self._app.publishers.grant_rights_and_create_key(Identity(kind, name), rights)
+        return await self._app.publishers.grant_rights_and_missing_key(Identity(kind, name), rights)
 
     async def publish_on_broker(self, event: MessageEvent) -> None:
         """See the port."""

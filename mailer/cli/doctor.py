@@ -31,7 +31,7 @@ from mailer.policy_loading import load_policies
 from mailer.ports.broker import BrokerUnavailable
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.postgres import migrations
-from mailer.postgres.database_condition import read_database_condition, read_size_partitions_and_seal
+from mailer.postgres.database_condition import read_size_partitions_and_seal, read_version_settings_and_migrations
 from mailer.processors.relay_url import RelaySettings, TlsMode, is_loopback, parse_relay_url
 from mailer.rendering.template_library import TemplateError
 from mailer.settings import Settings, SettingsError
@@ -138,7 +138,7 @@ async def _examine_connected_database(pool: DatabasePool) -> list[Finding]:
     now = datetime.now(UTC)
     findings = [judge_clock_difference(await clock_difference(pool))]
     async with pool.acquire() as connection:
-        condition = await read_database_condition(connection)
+        condition = await read_version_settings_and_migrations(connection)
         ours = migrations.migration_versions(bundled_files.bundled_folder("migrations"))
         findings += findings_at_process_start(condition, ours)
         if condition.migrations is None or ours - condition.migrations:

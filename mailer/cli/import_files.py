@@ -10,7 +10,7 @@ from mailer.actions.recipient_import import ImportCounts, RejectedLine
 from mailer.app import App
 from mailer.cli.shared import exit_with_error, out, print_json
 from mailer.policy.policy_file import Policy
-from mailer.runtime.private_files import open_private_file
+from mailer.runtime.private_files import open_private_file_descriptor
 
 
 def count_lines_and_open(file: Path) -> tuple[int, TextIO]:
@@ -47,7 +47,7 @@ class RejectedLinesFile:
         """Writes one rejected line with its number and reason."""
         first = self._file is None
         if self._file is None:
-            self._file = open(self.path, "w", newline="", encoding="utf-8", opener=open_private_file)  # noqa: SIM115 - see __exit__
+            self._file = open(self.path, "w", newline="", encoding="utf-8", opener=open_private_file_descriptor)  # noqa: SIM115 - see __exit__
         writer = csv.DictWriter(self._file, self._columns, extrasaction="ignore")
         if first:
             writer.writeheader()

@@ -12,7 +12,7 @@ from mailer.cli.shared import exit_with_error, out, shell_word_for_mailer_progra
 from mailer.policy.policy_library import MODEL
 from mailer.policy.text_formats import DOMAIN, HOW_TO_WRITE, LINE, SLUG
 from mailer.policy.unfilled_policy_values import FILL_IN, NO_DOMAIN
-from mailer.runtime.private_files import open_private_file
+from mailer.runtime.private_files import open_private_file_descriptor
 
 _ENV = "MAILER_POLICIES=policies\nMAILER_TEMPLATES=templates\n"
 
@@ -96,7 +96,7 @@ def _write_new_files(folder: Path, files: dict[Path, str]) -> None:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         # People write secrets into .env later. The other files are for everybody who works on the brand.
         with open(
-            folder / path, "x", encoding="utf-8", opener=open_private_file if path.name == ".env" else None
+            folder / path, "x", encoding="utf-8", opener=open_private_file_descriptor if path.name == ".env" else None
         ) as file:
             file.write(text)
 

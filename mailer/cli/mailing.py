@@ -30,7 +30,7 @@ from mailer.ports.halts import MailingControlRefused
 from mailer.ports.mailings import MailingStatus
 from mailer.ports.processor_states import ProcessorState
 from mailer.ports.rights import ReachedAndUnreachedAccounts
-from mailer.postgres.mailing_coverage import read_mailing_coverage as coverage_of
+from mailer.postgres.accounts_reached_by_mailing import read_reached_and_unreached_accounts as coverage_of
 from mailer.rendering.localized_texts import describe_missing_languages
 from mailer.rendering.template_library import compile_stored_source
 
@@ -178,7 +178,7 @@ def resume(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
         lifted = await app.halts.resume_mailing(id_, who)
         return lifted, await app.upkeep.release_held_by_reason_prefix(
             id_, BUG
-        ) + await app.held.release_held_of_mailing(id_, who)
+        ) + await app.held.release_deliveries_awaiting_staff(id_, who)
 
     lifted, tried = _change_mailing_or_exit(identifier, go_on)
     print_resumed(identifier, lifted, json, tried)

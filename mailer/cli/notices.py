@@ -41,7 +41,7 @@ from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.renderer_cache import MailingRendererCache, UnknownTemplate
 from mailer.rendering.template_library import RenderError
 from mailer.rendering.way_out import NoWayOut
-from mailer.runtime.private_files import open_private_file
+from mailer.runtime.private_files import open_private_file_descriptor
 
 app = typer.Typer(help="Notices that no mail tells: list, show, export, take, done, return.", no_args_is_help=True)
 
@@ -150,7 +150,7 @@ def export(
         return
     lines = [json_module.dumps(told, ensure_ascii=False, default=str) + "\n" for told in found]
     try:
-        with open(file, "x", encoding="utf-8", opener=open_private_file) as opened:
+        with open(file, "x", encoding="utf-8", opener=open_private_file_descriptor) as opened:
             opened.writelines(lines)
     except OSError as error:
         exit_with_error(f"{file}: {error}", 1)

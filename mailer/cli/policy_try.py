@@ -13,7 +13,7 @@ from mailer.cli.policy_check import load_policies_or_exit, load_templates_of_bra
 from mailer.cli.shared import AsJson, exit_with_error, out, print_json, progress_bar, read_command_settings
 from mailer.cli.terminal_layout import Cell, escape_line, lay_out_table
 from mailer.rendering.template_library import TemplateError
-from mailer.runtime.private_files import open_private_file
+from mailer.runtime.private_files import open_private_file_descriptor
 from mailer.settings import SettingsError
 from mailer.trial.trial_run import FAILS, HOLDS, NOT_TRIED, PromiseResult, TrialResult, try_brand
 
@@ -69,7 +69,7 @@ def _print_or_write_report(found: TrialResult, to: Path | None, *, json: bool) -
         return
     report = dumps(_trial_result_as_json(found), ensure_ascii=False) if json else "\n".join(_report_lines(found, None))
     try:
-        with open(to, "w", encoding="utf-8", opener=open_private_file) as file:
+        with open(to, "w", encoding="utf-8", opener=open_private_file_descriptor) as file:
             file.write(f"{report}\n")
     except OSError as error:
         exit_with_error(f"--to {to}: {error.strerror}", 2)

@@ -26,7 +26,7 @@ from mailer.ports.broker import Broker
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.address_rehashing import rehash_legacy_addresses
 from mailer.postgres.migrations import MigrationFailed
-from mailer.runtime.logs import make_output_nonblocking, set_up_logs
+from mailer.runtime.logs import replace_output_by_nonblocking_streams, set_up_logs
 from mailer.runtime.operator_port import OperatorPort
 from mailer.runtime.process_monitoring import serving_operator_port
 from mailer.runtime.readiness import Readiness
@@ -112,7 +112,7 @@ def _run_process(name: str, work: Work, *registries: CollectorRegistry) -> None:
     async def main() -> None:
         stop, readiness, current = stop_event_of_signals(), Readiness(), read_command_settings()
         set_up_logs(json=current.log_json)
-        make_output_nonblocking()
+        replace_output_by_nonblocking_streams()
         readiness.set_or_clear_problem("start", "it starts, and waits for the database")
         async with AsyncExitStack() as stack:
             host, port = current.metrics_host, current.metrics_port

@@ -53,7 +53,7 @@ def list_(json: AsJson = False) -> None:
     async def act(app: App) -> _Listed:
         halts = tuple(
             halt
-            for halt in (await app.halts.query_halts_and_check_memory((), (), ())).halts
+            for halt in (await app.halts.read_halts_and_missing_entries((), (), ())).halts
             if halt.scope is HaltScope.PROCESSOR
         )
         known, streams = app.processors, await PostgresStreamPauses(app.pool).list_current_pauses()

@@ -185,7 +185,7 @@ async def _check_and_publish(current: Settings, lines: Sequence[_EventWithPlaceI
         if problems:
             return _PublishResult(problems)
         published = asked.published if asked and wait else None
-        after = await published.newest_dead_letter_id() if published else 0
+        after = await published.newest_id_among_dead_letters() if published else 0
         await asyncio.gather(*(publishing.publish_as(line.event, acting_person()) for line in lines))
         fates = (
             await wait_for_fates(published, [line.event for line in lines], after, WAIT_SECONDS) if published else []

@@ -57,7 +57,7 @@ def add(
 
     async def act(app: App) -> str | None:
         _require_known_names(app, rights)
-        return await app.publishers.grant_rights_and_create_key(identity, rights)
+        return await app.publishers.grant_rights_and_missing_key(identity, rights)
 
     try:
         key = run_with_app(act)
@@ -115,7 +115,7 @@ def revoke(who: Who, by: By = "") -> None:
     """Ends all rights of a publisher, within a second; a key at once and for ever."""
     person_or_system_user(by)
     identity = _parse_identity_or_exit(who)
-    if not run_with_app(lambda app: app.publishers.revoke_rights(identity)):
+    if not run_with_app(lambda app: app.publishers.revoke_all_rights(identity)):
         exit_with_error(f"there is no live publisher {identity}; `mailer publishers list` shows them", 1)
     out.print(f"{identity} is revoked.")
 

@@ -30,7 +30,7 @@ from mailer.cli.shared import (
 from mailer.policy.policy_file import Policy
 from mailer.ports.rights import ErasureBlocked, ErasureResult, LegalDisclosure, NoLegalHold
 from mailer.ports.uuids import uuid7
-from mailer.runtime.private_files import open_private_file
+from mailer.runtime.private_files import open_private_file_descriptor
 from mailer.web.personal_data_page import personal_data_as_html
 
 _T = TypeVar("_T")
@@ -85,7 +85,7 @@ def export(
         print_json(archive)
         return
     try:
-        with open(html, "w", encoding="utf-8", opener=open_private_file) as opened:
+        with open(html, "w", encoding="utf-8", opener=open_private_file_descriptor) as opened:
             opened.write(personal_data_as_html(archive))
     except OSError as error:
         exit_with_error(f"{html}: {error}", 1)

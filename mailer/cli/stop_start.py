@@ -81,11 +81,11 @@ def start(
     async def act(app: App) -> tuple[bool, tuple[UUID, int] | None, DatabaseHaltState]:
         await app.control.query_halts_and_recover()  # also compares with the lineage that this machine remembers
         begun = await _begin_new_database_lineage(app, after_restore, who) if after_restore else None
-        answer = await app.halts.query_halts_and_check_memory((), (), ())
+        answer = await app.halts.read_halts_and_missing_entries((), (), ())
         if answer.has_database_gone_back or answer.waiting:
             return False, begun, answer
         started = await app.halts.lift_halt(HaltScope.EVERYTHING, OPERATOR, who)
-        return started, begun, await app.halts.query_halts_and_check_memory((), (), ())
+        return started, begun, await app.halts.read_halts_and_missing_entries((), (), ())
 
     started, begun, answer = run_with_app(act)
     halts = answer.halts
@@ -107,7 +107,9 @@ def start(
 
 async def _begin_new_database_lineage(app: App, after_restore: AfterRestoreChoice, by: str) -> tuple[UUID, int]:
     optional = [category for category in CATEGORIES.values() if category.is_optional]
-    begun = await app.halts.begin_new_lineage(by, optional if after_restore is AfterRestoreChoice.END else None)
+    begun = await app.halts.begin_new_database_lineage(
+        by, optional if after_restore is AfterRestoreChoice.END else None
+    )
     await app.control.query_halts_and_recover()  # this machine then remembers the new lineage
     return begun
 

@@ -29,7 +29,7 @@ from mailer.rendering.template_library import (
     render_template_preview,
 )
 from mailer.rendering.template_samples import LEAVE, LINK
-from mailer.runtime.private_files import open_private_file
+from mailer.runtime.private_files import open_private_file_descriptor
 from mailer.settings import SettingsError
 
 app = typer.Typer(help="Templates: check, preview.", no_args_is_help=True)
@@ -148,7 +148,7 @@ def write_and_open_preview(template: Template, rendered: RenderedTemplate, to: P
 
 def _write_private_file(file: Path, said: str) -> None:
     """Writes a file that only its owner can read, as the text may hold personal data."""
-    with open(file, "w", encoding="utf-8", opener=open_private_file) as opened:
+    with open(file, "w", encoding="utf-8", opener=open_private_file_descriptor) as opened:
         opened.write(said)
 
 

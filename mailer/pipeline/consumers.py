@@ -77,7 +77,7 @@ async def consume_queue(
         try:
             async with AsyncExitStack() as stack:
                 # It waits for a broker that is away, but only until `stop` is set.
-                opening = stack.enter_async_context(broker.consume_queue(queue, prefetch, at_once))
+                opening = stack.enter_async_context(broker.messages_while_consuming(queue, prefetch, at_once))
                 arrivals = await result_unless_stopped(stop, opening)
                 if arrivals is None:
                     return

@@ -20,7 +20,7 @@ from mailer.ports.halts import (
     LastCommittedEntries,
     LastSeenSealMarker,
 )
-from mailer.runtime.private_files import create_private_folder, open_private_file
+from mailer.runtime.private_files import create_private_folder, open_private_file_descriptor
 from mailer.telemetry import log
 
 PATIENCE = 5.0
@@ -78,7 +78,7 @@ class FileDatabaseNotes:
         # Not the process id: in containers that share a volume, each process may have the same.
         fresh = self._file.with_name(f"{self._file.name}.{self.id}")
         create_private_folder(self._file.parent)
-        with open(fresh, "w", encoding="utf-8", opener=open_private_file) as opened:
+        with open(fresh, "w", encoding="utf-8", opener=open_private_file_descriptor) as opened:
             opened.write(body)
         fresh.replace(self._file)
 

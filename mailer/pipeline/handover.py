@@ -55,7 +55,7 @@ class HandOver:
         self._bounces = bounces
         self._owner = owner
         self._stop = stop
-        preparation = WindowPreparation(checks, renderers.sign, deliveries.find_last_carriers_of_shared_texts)
+        preparation = WindowPreparation(checks, renderers.sign, deliveries.find_last_deliveries_of_texts)
         self._setup = ClaimRunSetup(deliveries, preparation, checks, stop)
         self.precedence = checks.precedence
         self.routes = checks.routes

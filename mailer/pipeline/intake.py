@@ -127,7 +127,9 @@ class Intake:
     async def _build_new_mailing(self, message: BrokerMessage, event: MessageEvent, publisher: Identity) -> NewMailing:
         template = self._admit(event)
         _check_routing_key(message, event)
-        if isinstance(event.to, Audience) and not await self._mailings.has_audience(event.brand, event.to.audience):
+        if isinstance(event.to, Audience) and not await self._mailings.is_audience_of_brand(
+            event.brand, event.to.audience
+        ):
             raise EventRefused([f"to.audience: {event.brand} has no audience {event.to.audience!r}; import it first"])
         policy = self._policies[event.brand]
         category = policy.get_category(event.category)

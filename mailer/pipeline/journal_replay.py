@@ -45,7 +45,7 @@ class JournalReplay:
             log.warning("changes of standings that the database had lost were made again", changes=made)
 
     async def _replay_lost_of_batch(self, changes: Sequence[JournaledStandingChange]) -> int:
-        made, lost = 0, await self._halts.find_lost_changes(changes)
+        made, lost = 0, await self._halts.find_lost_standing_changes(changes)
         for change, stands in lost:
             if stands and await self._replay_change(change):
                 made += 1

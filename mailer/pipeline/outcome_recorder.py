@@ -136,7 +136,7 @@ class OutcomeRecorder:
 
     async def finish_claim(self, until: datetime | None) -> None:
         """Ends a claim. Its remaining deliveries are due at `until`."""
-        finish = partial(self._deliveries.finish_claim, self._token, until)
+        finish = partial(self._deliveries.end_claim_and_requeue_rest, self._token, until)
         await self._write_through_outage(finish, lambda _: self._stop.is_set())
 
     async def judge_refusals(self, processor: str, rows: Sequence[DeliveryRow], outcomes: Sequence[Outcome]) -> None:

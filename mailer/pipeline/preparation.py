@@ -134,7 +134,7 @@ _MOST_PAGED = 1000
 """The most mailings that are kept in memory, so that each is logged once. With more, the memory is cleared."""
 _UNLIMITED = RateAdmissionResult((), inf)
 Carried = Callable[[Mapping[Key, tuple[bytes, bytes]]], Awaitable[dict[Key, SharedAddressTextCarrier]]]
-"""Finds the last delivery of a text to a shared address; see `DeliveryStore.find_last_carriers_of_shared_texts`."""
+"""Finds the last delivery of a text to a shared address; see `DeliveryStore.find_last_deliveries_of_texts`."""
 
 
 @dataclass(frozen=True, slots=True)

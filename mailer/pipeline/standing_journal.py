@@ -17,7 +17,7 @@ from uuid import UUID
 
 from mailer.pipeline.commit_traces import SECONDS_KEPT
 from mailer.ports.halts import Head, JournaledStandingChange
-from mailer.runtime.private_files import create_private_folder, open_private_file
+from mailer.runtime.private_files import create_private_folder, open_private_file_descriptor
 from mailer.telemetry import log
 
 _SUFFIX = ".changes"
@@ -67,7 +67,7 @@ class StandingJournal:
         create_private_folder(self._folder)
         file = self._folder / f"{datetime.now(UTC):%Y-%m-%d}-{self._id}{_SUFFIX}"
         new = not file.exists()
-        descriptor = open_private_file(str(file), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
+        descriptor = open_private_file_descriptor(str(file), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
         with open(descriptor, "w", encoding="utf-8") as opened:
             if _is_last_line_cut(descriptor):
                 opened.write("\n")  # a full disk has cut the last line off; the next one must not join it

@@ -88,7 +88,7 @@ class Timekeeper:
         rarely = time.monotonic() >= self._rarely_at
         if rarely:
             steps += [
-                self._upkeep.create_partitions,
+                self._upkeep.create_partitions_of_coming_months,
                 self._upkeep.fold_older_counter_deltas,
                 partial(self._upkeep.end_expired_suppressions, AT_ONCE),
                 partial(self._upkeep.delete_old_send_counts, LONGEST_DAYS),
@@ -121,7 +121,7 @@ class Timekeeper:
 
     async def _publish_due_and_lost_batches(self) -> None:
         """Publishes batches that are due or were lost. Only one timekeeper does at a time, so that none goes twice."""
-        async with self._upkeep.try_publishing_lock() as alone:
+        async with self._upkeep.holding_publishing_lock_if_free() as alone:
             if alone:
                 failed = await self._publish_due_batches()
                 await self._republish_lost_batches(failed)
@@ -167,7 +167,8 @@ class Timekeeper:
         """Ends the open deliveries of cancelled mailings, in passes over their deliveries, until none is open."""
         until = time.monotonic() + ENDING_SECONDS
         await _await_all_raise_first_error(
-            self._end_deliveries_of_mailing(mailing, until) for mailing in await self._upkeep.mailings_to_end(AT_ONCE)
+            self._end_deliveries_of_mailing(mailing, until)
+            for mailing in await self._upkeep.cancelled_or_ended_unfinished_mailings(AT_ONCE)
         )
 
     async def _end_deliveries_of_mailing(self, mailing: EndingMailing, until: float) -> None:

@@ -140,7 +140,7 @@ class Broker(Protocol):
         """
         ...
 
-    def consume_queue(
+    def messages_while_consuming(
         self, queue: str, prefetch: int, at_once: int | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[list[ReceivedMessage]]]:
         """Yields the messages that have arrived, at least one and at most `at_once` at a time; by default all.

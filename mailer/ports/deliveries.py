@@ -214,7 +214,7 @@ class DeliveryStore(Protocol):
         """
         ...
 
-    async def find_last_carriers_of_shared_texts(
+    async def find_last_deliveries_of_texts(
         self, texts: Mapping[tuple[UUID, int], tuple[bytes, bytes]]
     ) -> dict[tuple[UUID, int], SharedAddressTextCarrier]:
         """Finds the last delivery that sent a text to a shared address. A text that was never sent has no entry.
@@ -248,6 +248,6 @@ class DeliveryStore(Protocol):
         """Renews a claim's lease. Returns the new deadline, as in `Claim`, or None if the lease or claim has ended."""
         ...
 
-    async def finish_claim(self, claim: UUID, give_back_until: datetime | None) -> None:
+    async def end_claim_and_requeue_rest(self, claim: UUID, give_back_until: datetime | None) -> None:
         """Ends a claim. Rows that are still claimed become queued again; their batch is due at `give_back_until`."""
         ...

@@ -219,7 +219,7 @@ class DatabaseNotesStore(Protocol):
 class HaltStore(Protocol):
     """Stores halts in the database. Each change is recorded in the ledger in the same transaction."""
 
-    async def query_halts_and_check_memory(
+    async def read_halts_and_missing_entries(
         self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
     ) -> DatabaseHaltState:
         """Returns the halts, and which of the given seals and entries are there. Answers, or raises, within seconds.
@@ -231,7 +231,7 @@ class HaltStore(Protocol):
         """
         ...
 
-    async def attest_nothing_missing(self, label: str, witnesses: Sequence[UUID]) -> None:
+    async def record_that_database_lost_nothing(self, label: str, witnesses: Sequence[UUID]) -> None:
         """Stores the statement that the database has all data that this process and `witnesses` have noted.
 
         Args:
@@ -240,11 +240,11 @@ class HaltStore(Protocol):
         """
         ...
 
-    async def deregister_witness_as_complete(self, witness: UUID) -> None:
+    async def record_process_end_without_loss(self, witness: UUID) -> None:
         """Stores that a process ends, and that the database has all that it has noted. Ignored after a failover."""
         ...
 
-    async def find_lost_changes(
+    async def find_lost_standing_changes(
         self, changes: Sequence[JournaledStandingChange]
     ) -> Sequence[tuple[JournaledStandingChange, bool]]:
         """Returns the changes whose entry the ledger lacks, each with True if it still holds.
@@ -285,7 +285,7 @@ class HaltStore(Protocol):
         """
         ...
 
-    async def begin_new_lineage(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
+    async def begin_new_database_lineage(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
         """Begins a new lineage. It replaces the lineages of this database, and those of which it has lost data.
 
         Args:

@@ -175,7 +175,7 @@ class MailingStore(Protocol):
         """
         ...
 
-    async def has_audience(self, brand: str, name: str) -> bool:
+    async def is_audience_of_brand(self, brand: str, name: str) -> bool:
         """Returns True if the brand has an audience of that name; `everyone` always exists."""
         ...
 

@@ -118,11 +118,11 @@ class RefusalStore(Protocol):
         """Stores believed and doubted refusals. Idempotent."""
         ...
 
-    async def suppress_refused_addresses(self, processor: str, believed: Sequence[HardRefusal]) -> None:
+    async def suppress_addresses_still_believed_dead(self, processor: str, believed: Sequence[HardRefusal]) -> None:
         """Marks addresses dead, if their refusal is still believed and they still belong to the same person."""
         ...
 
-    async def quarantine_recently_believed(self, processor: str, domains: Collection[str] | None) -> int:
+    async def quarantine_recently_believed_refusals(self, processor: str, domains: Collection[str] | None) -> int:
         """Moves the refusals that were believed in the last hour into quarantine, and lifts their suppressions.
 
         Args:
@@ -150,7 +150,7 @@ class QuarantineStore(Protocol):
         """Marks the addresses of refusals dead, if they still belong to the same people. Idempotent."""
         ...
 
-    async def record_verdict_and_reopen_mailings(
+    async def record_verdict_and_reopen_dismissed(
         self, cases: Sequence[QuarantinedRefusal], verdict: OperatorVerdict, by: str
     ) -> None:
         """Stores the verdict of a person. Reopens the mailings that have deliveries to try again."""

@@ -183,7 +183,7 @@ class RightsStore(Protocol):
         """
         ...
 
-    async def set_legal_hold(self, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool) -> bool:
+    async def place_legal_hold(self, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool) -> bool:
         """Sets a legal hold. `named`: the person may know of it. Returns False if the brand has no such recipient."""
         ...
 

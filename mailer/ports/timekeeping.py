@@ -86,7 +86,7 @@ class QueuedDelivery:
 class TimekeeperStore(Protocol):
     """Runs the timekeeper's statements."""
 
-    def try_publishing_lock(self) -> AbstractAsyncContextManager[bool]:
+    def holding_publishing_lock_if_free(self) -> AbstractAsyncContextManager[bool]:
         """Enters with True if no other process publishes batches. No other process begins while the context is open."""
         ...
 
@@ -121,7 +121,7 @@ class TimekeeperStore(Protocol):
         """Puts due deferred, held and in-doubt deliveries into new batches. Returns the number of deliveries."""
         ...
 
-    async def mailings_to_end(self, limit: int) -> list[EndingMailing]:
+    async def cancelled_or_ended_unfinished_mailings(self, limit: int) -> list[EndingMailing]:
         """Returns mailings that have not finished and whose open deliveries have to end."""
         ...
 
@@ -176,7 +176,7 @@ class TimekeeperStore(Protocol):
         """Ends suppressions that have expired, and records it in the ledger. Returns their number."""
         ...
 
-    async def create_partitions(self) -> None:
+    async def create_partitions_of_coming_months(self) -> None:
         """Creates the partitions of the coming months."""
         ...
 

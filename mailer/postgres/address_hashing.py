@@ -62,11 +62,11 @@ class AddressHasher:
         local = address.strip().rpartition("@")[0]
         return LegacyHash(self._mac(before.encode()), local.casefold() == local.lower())
 
-    def similar_address_hashes(self, address: str) -> list[bytes]:
+    def mailbox_hashes_alike_in_capitals(self, address: str) -> list[bytes]:
         """Returns the hashes of mailboxes that people could mistake for this one. An opt-out holds for all of them."""
         return [self._mac(form.encode()) for form in sorted(other_forms_alike_in_capitals(address))]
 
-    def other_mailbox_hashes_of_owner(self, address: str) -> list[bytes]:
+    def hashes_of_owners_other_mailboxes(self, address: str) -> list[bytes]:
         """Returns the hashes of the owner's other mailboxes. How the address was collected holds for them, too."""
         if "+" not in address and address.isascii():
             return []

@@ -5,7 +5,7 @@ import asyncpg
 from mailer.database.statements import Connection, Pool, load_statements
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.legacy_hash_suppressions import carry_over_suppressions
+from mailer.postgres.former_hash_suppressions import carry_over_suppressions
 
 _SQL = load_statements("rehashing")
 _AT_ONCE = 1000

@@ -68,7 +68,7 @@ async def _count_and_store_report(
     report_id = await connection.fetchval(_SQL["begin"], brand, campaign, minimum, mailings)
     if not await _store_publishable_cells(connection, report_id, minimum, mailings):
         return
-    meetings = await _shared_people_by_breakdown(connection, report_id, brand)
+    meetings = await _people_shared_with_other_reports(connection, report_id, brand)
     released = {theirs for _, theirs in meetings if theirs[0] != report_id}
     for dimension in (_AUDIENCE, *DIMENSIONS):
         ours = report_id, dimension
@@ -107,7 +107,7 @@ async def _store_opens_and_clicks(connection: Connection, report_id: int, minimu
     await connection.execute(_SQL["keep_fetches"], report_id, shown.get("opens"), shown.get("clicks"))
 
 
-async def _shared_people_by_breakdown(
+async def _people_shared_with_other_reports(
     connection: Connection, report_id: int, brand: str
 ) -> dict[tuple[_Breakdown, _Breakdown], Shared]:
     """Returns the numbers of people that breakdowns of this report share with others of the brand.

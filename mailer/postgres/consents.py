@@ -57,7 +57,7 @@ class PostgresConsents:
             if not consent.given:
                 opt_outs = [
                     (recipient_id, scope)
-                    for scope in await _scopes_left_by_withdrawal(connection, recipient_id, consent, had)
+                    for scope in await _opt_out_scopes_of_withdrawal(connection, recipient_id, consent, had)
                 ]
                 if opt_outs:
                     await store_opt_outs_of_address_sharers(connection, self._hasher, opt_outs, consent.source)
@@ -164,7 +164,7 @@ async def record_consents(
     ]
 
 
-async def _scopes_left_by_withdrawal(
+async def _opt_out_scopes_of_withdrawal(
     connection: Connection, recipient_id: int, said: Consent, had: frozenset[str]
 ) -> list[str]:
     """Returns the scopes of the opt-outs that follow from a withdrawal.

@@ -8,7 +8,7 @@ from mailer.ports.database_condition import DatabaseUpkeepState, DatabaseVersion
 _SQL = load_statements("condition")
 
 
-async def read_database_condition(
+async def read_version_settings_and_migrations(
     connection: "Connection | asyncpg.Connection[asyncpg.Record]",
 ) -> DatabaseVersionsAndSettings:
     """Returns the version, settings and migrations of the database. A process checks them before it works."""

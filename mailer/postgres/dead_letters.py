@@ -62,7 +62,7 @@ class PostgresDeadLetters:
         row = await self._pool.fetchrow(_SQL["one"], letter_id)
         return _dead_letter_from_row(row) if row else None
 
-    async def find_replayable(self, chosen: DeadLetterFilter) -> Sequence[int]:
+    async def find_replayable_ids(self, chosen: DeadLetterFilter) -> Sequence[int]:
         """Returns the ids of dead letters that can be replayed, the oldest first: events whose bodies were kept."""
         return [
             row["id"]
@@ -80,7 +80,7 @@ class PostgresDeadLetters:
         """
         async with self._pool.acquire() as connection, connection.transaction():
             found = await connection.fetchrow(_SQL["one"], letter_id)
-            body = _decode_storable_body(found["body"]) if found else None
+            body = _body_text_if_storable(found["body"]) if found else None
             row = await connection.fetchrow(_SQL["replayed"], letter_id) if body is not None else None
             if row is None:
                 return None
@@ -94,7 +94,7 @@ class PostgresDeadLetters:
         return _dead_letter_from_row(row)
 
 
-def _decode_storable_body(body: bytes) -> str | None:
+def _body_text_if_storable(body: bytes) -> str | None:
     """Returns a body as text, or None if the outbox cannot store it unchanged (UTF-8 without U+0000)."""
     try:
         text = body.decode()

@@ -114,12 +114,14 @@ class PostgresDeliveries:
         )
         self._partitions.remember_table_of_claim(token, table)
         if not rows:
-            await self.finish_claim(token, None)
+            await self.end_claim_and_requeue_rest(token, None)
             return None
         try:
             return Claim(token, [_delivery_row_from_record(row) for row in rows], deadline)
         except Exception:
-            await self.finish_claim(token, None)  # an unreadable row does not block its batch until the lease ends
+            await self.end_claim_and_requeue_rest(
+                token, None
+            )  # an unreadable row does not block its batch until the lease ends
             raise
 
     async def commit_moves_or_find_refused(
@@ -131,7 +133,7 @@ class PostgresDeliveries:
     ) -> frozenset[Key]:
         """See the port."""
         moved = _move_columns(moves)
-        given = *_pack_columns(moved), claim
+        given = *_columns_with_shared_values_once(moved), claim
         limit = _lock_timeout_setting(patience)
         table = await self._partitions.table_of_mailings(given[1])
         async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
@@ -209,7 +211,7 @@ class PostgresDeliveries:
             return error.keys
         return frozenset()
 
-    async def find_last_carriers_of_shared_texts(
+    async def find_last_deliveries_of_texts(
         self, texts: Mapping[Key, tuple[bytes, bytes]]
     ) -> dict[Key, SharedAddressTextCarrier]:
         """See the port."""
@@ -268,7 +270,7 @@ class PostgresDeliveries:
         renewed = await self._pool.fetchval(_SQL["renew"], claim, timedelta(seconds=self._lease))
         return deadline if renewed else None
 
-    async def finish_claim(self, claim: UUID, give_back_until: datetime | None) -> None:
+    async def end_claim_and_requeue_rest(self, claim: UUID, give_back_until: datetime | None) -> None:
         """See the port."""
         await self._pool.execute(
             statement_on_partition(_SQL["finish"], self._partitions.pop_table_of_claim(claim)), claim, give_back_until
@@ -333,7 +335,7 @@ def _move_columns(moves: Sequence[DeliveryMove]) -> Sequence[Sequence[Any]]:
     return list(zip(*moves, strict=True)) or [()] * len(DeliveryMove._fields)
 
 
-def _pack_columns(moves: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
+def _columns_with_shared_values_once(moves: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
     """Returns the columns of moves in the form that `want` takes. Values that moves share are sent only once."""
     mailings, recipients, attempts, before, after, reasons, due, versions, _, sent_as, counts_as, *_ = moves
     shapes: dict[tuple[Any, ...], int] = {}

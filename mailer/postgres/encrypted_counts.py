@@ -24,7 +24,7 @@ class TallyEncryption:
 
     def encrypt_tally(self, hour: int, tally: OpenAndClickTally) -> bytes:
         """Returns the encrypted counts of an hour. `hour` is counted since the epoch."""
-        text = json.dumps([hour, tally.as_json()]).encode()
+        text = json.dumps([hour, tally.as_json_text()]).encode()
         return self._box.encrypt(text.ljust(-(-len(text) // _PAGE) * _PAGE))
 
     def decrypt_tally(self, body: bytes) -> tuple[int, OpenAndClickTally] | None:
@@ -34,7 +34,7 @@ class TallyEncryption:
         except InvalidToken:
             log.error("counts of opens are lost: they were sealed with a link key that is not listed any more")
             return None
-        return hour, OpenAndClickTally.from_json(text)
+        return hour, OpenAndClickTally.from_json_text(text)
 
 
 def _derive_key(key: str) -> bytes:

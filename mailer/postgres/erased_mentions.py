@@ -45,17 +45,19 @@ class PersonMentionRemover:
 
     def like_patterns_of_ref(self) -> list[str]:
         """Returns LIKE patterns. Each lower-case text that names the person by ref matches one of them."""
-        return [f"%{_escape_like_wildcards(one)}%" for one in sorted(self._ref_forms())]
+        return [f"%{_escape_like_wildcards(one)}%" for one in sorted(self._normalized_ref_forms())]
 
     def like_patterns_for_bytea(self) -> list[str]:
         """Returns LIKE patterns for bytea columns in PostgreSQL's `escape` format, also for JSON and URL codes."""
-        codes = {code for one in self._ref_forms() for code in (one, json.dumps(one)[1:-1], quote(one, safe=" "))}
+        codes = {
+            code for one in self._normalized_ref_forms() for code in (one, json.dumps(one)[1:-1], quote(one, safe=" "))
+        }
         return [f"%{_escape_like_wildcards(_bytea_escape_text(code).lower())}%" for code in sorted(codes)]
 
-    def _ref_forms(self) -> set[str]:
+    def _normalized_ref_forms(self) -> set[str]:
         return {form for one in self._typed for form in (_casefolded_nfkc(one), normalized("NFKC", one).lower())}
 
-    def has_mention_in(self, text: str) -> bool:
+    def has_ref_in_text(self, text: str) -> bool:
         """Returns True if a text names the person by ref, plain or in codes."""
         return any(self._pattern.search(_casefolded_nfkc(reading)) for reading in decoded_readings(text))
 
@@ -75,11 +77,13 @@ class PersonMentionRemover:
 
     def _remove_from_text(self, text: str) -> str:
         left = re.sub(self._pattern.pattern, GONE, text, flags=re.IGNORECASE)
-        if self.has_mention_in(left) or ("@" in left and not self._keys.isdisjoint(self._person_keys_in_text(left))):
+        if self.has_ref_in_text(left) or (
+            "@" in left and not self._keys.isdisjoint(self._keys_of_anybody_in_text(left))
+        ):
             return GONE
         return left
 
-    def _person_keys_in_text(self, text: str) -> list[str]:
+    def _keys_of_anybody_in_text(self, text: str) -> list[str]:
         return person_keys_in_body(json.dumps(text).encode(), self._brand, self._hasher)
 
     async def _text_fields_without_mentions(self, row: Any) -> dict[str, Any]:

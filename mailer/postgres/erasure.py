@@ -21,7 +21,7 @@ from mailer.postgres.dead_letters import index_people_in_old_dead_letters
 from mailer.postgres.erased_mentions import SQL as MENTIONS
 from mailer.postgres.erased_mentions import WORDS, PersonMentionRemover
 from mailer.postgres.offline_notices import SQL as NOTICES
-from mailer.postgres.partner_suppressions import add_to_partner_suppressions
+from mailer.postgres.partner_suppressions import suppress_opted_out_for_partners
 from mailer.postgres.person_keys_in_bodies import (
     brands_perhaps_owning_letter,
     key_of_address_hash,
@@ -99,7 +99,7 @@ class PersonEraser:
         """
         brand, recipient_id = marks.brand, data["id"]
         await connection.execute(SQL["suppress_erased"], recipient_id, source)
-        await add_to_partner_suppressions(connection, self._hasher, [recipient_id], erased=True)
+        await suppress_opted_out_for_partners(connection, self._hasher, [recipient_id], erased=True)
         ref = self._hasher.hash_replacing_ref(brand, data["ref"])
         await self._hide_event_ids_of_own_mailings(connection, brand, recipient_id, marks)
         await connection.execute(SQL["empty_mailings"], brand, recipient_id, ANSWERS)
@@ -126,7 +126,7 @@ class PersonEraser:
         had = await connection.fetch(SQL["former_addresses"], data["id"])
         hashes = {bytes(row["address_hash"]) for row in had}
         if data["email"] is not None:
-            hashes |= set(self._hasher.similar_address_hashes(data["email"]))
+            hashes |= set(self._hasher.mailbox_hashes_alike_in_capitals(data["email"]))
         keys = {key_of_address_hash(hashed) for hashed in hashes} | {key_of_ref(self._hasher, brand, data["ref"])}
         return PersonIdentifiers(brand, data["ref"], data["name"], frozenset(keys), frozenset(hashes))
 
@@ -171,8 +171,8 @@ class PersonEraser:
         rows = [
             row
             async for row in found
-            if not marks.keys.isdisjoint(await self._person_keys_in_body(row["body"], row["routing_key"]))
-            or await asyncio.to_thread(mentions.has_mention_in, row["body"])
+            if not marks.keys.isdisjoint(await self._keys_of_anybody_in_body(row["body"], row["routing_key"]))
+            or await asyncio.to_thread(mentions.has_ref_in_text, row["body"])
         ]
         for row in rows:
             left = self._outbox_body_without_person(row["body"], marks, ref, mentions)
@@ -226,7 +226,7 @@ class PersonEraser:
             isinstance(email, str) and self._hasher.hash_address(email) in marks.hashes
         )
 
-    async def _person_keys_in_body(self, body: str, routing_key: str) -> list[str]:
+    async def _keys_of_anybody_in_body(self, body: str, routing_key: str) -> list[str]:
         return await asyncio.to_thread(person_keys_in_body, body.encode(), routing_key, self._hasher)
 
     async def _erase_from_dead_letters(self, connection: Connection, marks: PersonIdentifiers) -> None:
@@ -241,9 +241,9 @@ class PersonEraser:
         saying = connection.cursor(MENTIONS["letters"], mentions.like_patterns_for_bytea(), prefetch=_AT_ONCE)
         async for row in saying:
             text = row["body"].decode("utf-8", "replace")
-            if await asyncio.to_thread(mentions.has_mention_in, text) and await self._is_dead_letter_of_same_controller(
-                marks.brand, row
-            ):
+            if await asyncio.to_thread(
+                mentions.has_ref_in_text, text
+            ) and await self._is_dead_letter_of_same_controller(marks.brand, row):
                 reached.append(row["id"])
         await connection.execute(SQL["empty_letters"], reached)
 
@@ -302,7 +302,7 @@ async def cancel_open_deliveries_of_person(
     ]
 
 
-async def finish_erasures_after_answer(pool: Pool, writers: LedgerWriters, limit: int) -> int:
+async def finish_erasures_after_answering_person(pool: Pool, writers: LedgerWriters, limit: int) -> int:
     """Finishes the erasure of people whose answer went out, or failed for `_FAREWELL`. Returns their number."""
     if not await pool.fetch(SQL["farewells_over"], ANSWERS, 1):
         return 0

@@ -30,14 +30,14 @@ class PostgresFlowMetrics:
         for name in FIGURES:
             arguments = [_ALL[name]] if name in _ALL else []
             try:
-                rows = await self._run_statement(_SQL[name], arguments)
+                rows = await self._fetch_with_time_limit(_SQL[name], arguments)
             except StatementTimedOut:
                 log.warning("a figure took too long to read; it is left out", figure=name)
             else:
                 values[name] = [(tuple(map(str, row[:-1])), float(row[-1])) for row in map(tuple, rows)]
         return values
 
-    async def _run_statement(self, statement: str, arguments: Sequence[object]) -> Sequence[Record]:
+    async def _fetch_with_time_limit(self, statement: str, arguments: Sequence[object]) -> Sequence[Record]:
         """Runs a statement with a time limit of the server. A limit of ours alone would look like a server outage."""
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):
             await connection.execute(f"SET LOCAL statement_timeout = {round(SECONDS * 1000)}")

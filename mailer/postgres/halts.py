@@ -40,7 +40,7 @@ class PostgresHalts:
         self._pool = pool
         self._writers = writers
 
-    async def query_halts_and_check_memory(
+    async def read_halts_and_missing_entries(
         self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
     ) -> DatabaseHaltState:
         """See the port."""
@@ -48,17 +48,17 @@ class PostgresHalts:
         async with self._pool.acquire(timeout=_PATIENCE) as connection:
             return await query_halts(connection, seals, heads, witnesses)
 
-    async def attest_nothing_missing(self, label: str, witnesses: Sequence[UUID]) -> None:
+    async def record_that_database_lost_nothing(self, label: str, witnesses: Sequence[UUID]) -> None:
         """See the port."""
         async with self._pool.acquire(timeout=_PATIENCE) as connection:
             await connection.execute(_SQL["attest"], witnesses[0], label, witnesses[1:], timeout=_PATIENCE)
 
-    async def deregister_witness_as_complete(self, witness: UUID) -> None:
+    async def record_process_end_without_loss(self, witness: UUID) -> None:
         """See the port."""
         async with self._pool.acquire(timeout=_PATIENCE) as connection:
             await connection.execute(_SQL["leave"], witness, timeout=_PATIENCE)
 
-    async def find_lost_changes(
+    async def find_lost_standing_changes(
         self, changes: Sequence[JournaledStandingChange]
     ) -> Sequence[tuple[JournaledStandingChange, bool]]:
         """See the port."""
@@ -113,7 +113,7 @@ class PostgresHalts:
             writer.advance_head(linked)
         return changed
 
-    async def begin_new_lineage(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
+    async def begin_new_database_lineage(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
         """See the port."""
         lineage = uuid7()
         async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:

@@ -8,7 +8,7 @@ from mailer.postgres import people
 _SQL = load_statements("inviters")
 
 
-class PostgresInviters:
+class PostgresInviterPauses:
     """Implements `ports.inviters.InviterPauses`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:

@@ -173,7 +173,7 @@ class PostgresMailings:
                     known += [
                         people.build_observed_person(
                             *whose,
-                            _person_with_invited_source(mailing, person),
+                            _with_invited_source_if_invitation(mailing, person),
                             now,
                             mailing.versions,
                             said,
@@ -198,7 +198,7 @@ class PostgresMailings:
             for mailing, ref, context in wanted
         ]
 
-    async def has_audience(self, brand: str, name: str) -> bool:
+    async def is_audience_of_brand(self, brand: str, name: str) -> bool:
         """See the port."""
         return bool(await self._pool.fetchval(_SQL["has_audience"], brand, name))
 
@@ -374,7 +374,7 @@ def _mailing_columns(
     }
 
 
-def _person_with_invited_source(mailing: NewMailing, person: Person) -> Person:
+def _with_invited_source_if_invitation(mailing: NewMailing, person: Person) -> Person:
     """Returns the person with the source `INVITED` if the mailing is an invitation, whatever it says (interpals-10)."""
     return person.model_copy(update={"source": INVITED}) if mailing.category.invites else person
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from mailer.database.connections import connect
 from mailer.ports.database_condition import DatabaseVersionsAndSettings
 from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseMissing, DatabaseUnavailable
-from mailer.postgres.database_condition import read_database_condition
+from mailer.postgres.database_condition import read_version_settings_and_migrations
 
 _OPTIONS = " ".join(
     f"-c {setting}"
@@ -75,7 +75,7 @@ def apply_migrations(url: str, folder: Path) -> str:
     return done.stdout.strip()
 
 
-def examine_database_condition(url: str) -> DatabaseVersionsAndSettings:
+def read_database_condition_at_url(url: str) -> DatabaseVersionsAndSettings:
     """Returns the condition of a database.
 
     Raises:
@@ -87,7 +87,7 @@ def examine_database_condition(url: str) -> DatabaseVersionsAndSettings:
 async def _connect_and_read_condition(url: str) -> DatabaseVersionsAndSettings:
     connection = await connect(url)
     try:
-        return await read_database_condition(connection)
+        return await read_version_settings_and_migrations(connection)
     finally:
         await connection.close()
 

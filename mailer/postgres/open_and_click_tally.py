@@ -35,7 +35,7 @@ class OpenAndClickTally:
     once: set[Once] = field(default_factory=set)
     persons: set[Personal] = field(default_factory=set)
 
-    def add_fetch(self, trace: CountedPixelOrLinkFetch, link: str | None = None) -> None:
+    def add_pixel_or_link_fetch(self, trace: CountedPixelOrLinkFetch, link: str | None = None) -> None:
         """Counts one fetch."""
         full = len(self) >= MOST
         if trace.recipient_id is not None:
@@ -92,8 +92,8 @@ class OpenAndClickTally:
         once = {(mailing_id, shown(mailing_id, link), nonce) for mailing_id, link, nonce in self.once}
         return OpenAndClickTally(fetches, once, self.persons)
 
-    def as_json(self) -> str:
-        """Returns the tally as JSON text, for `from_json`."""
+    def as_json_text(self) -> str:
+        """Returns the tally as JSON text, for `from_json_text`."""
         fetches = sorted(
             (m.hex, link or "", link is None, machine, n) for (m, link, machine), n in self.fetches.items()
         )
@@ -102,7 +102,7 @@ class OpenAndClickTally:
         return json.dumps([fetches, once, persons])
 
     @classmethod
-    def from_json(cls, text: str) -> "OpenAndClickTally":
+    def from_json_text(cls, text: str) -> "OpenAndClickTally":
         """Returns the tally from the text that `as_json` made."""
         fetches, once, persons = json.loads(text)
         return cls(

@@ -71,11 +71,11 @@ class PostgresOpenCounts:
 
     def count_open(self, trace: CountedPixelOrLinkFetch) -> None:
         """See the port."""
-        self._tally_of_hour(self._current_hour()).add_fetch(trace)
+        self._tally_of_hour(self._hours_since_epoch()).add_pixel_or_link_fetch(trace)
 
     def count_click(self, trace: CountedPixelOrLinkFetch, link: str) -> None:
         """See the port."""
-        self._tally_of_hour(self._current_hour()).add_fetch(trace, link)
+        self._tally_of_hour(self._hours_since_epoch()).add_pixel_or_link_fetch(trace, link)
 
     async def find_mailed_recipient(self, mailing_id: UUID, recipient_id: int) -> MailedRecipient | None:
         """See the port."""
@@ -89,10 +89,10 @@ class PostgresOpenCounts:
     async def write_counts_of_finished_hours(self) -> WrittenOpenAndClickCounts:
         """See the port."""
         opens, clicks, is_first = Counter[bool](), Counter[bool](), True
-        while is_first or self._due or min(self._hours, default=self._current_hour()) < self._current_hour():
+        while is_first or self._due or min(self._hours, default=self._hours_since_epoch()) < self._hours_since_epoch():
             is_first = False
             if self._due is None:
-                past = sorted(hour for hour in self._hours if hour < self._current_hour())
+                past = sorted(hour for hour in self._hours if hour < self._hours_since_epoch())
                 self._due = _FinishedHours({hour: self._hours.pop(hour) for hour in past})
             await self._write_hours(self._due)
             for (_, link, machine), n in self._due.fetches.items():
@@ -102,7 +102,7 @@ class PostgresOpenCounts:
 
     async def save_counts_for_next_process(self) -> None:
         """See the port. The length of the row does not show if anything was opened."""
-        current, due = self._current_hour(), self._due
+        current, due = self._hours_since_epoch(), self._due
         hours = [*({current: OpenAndClickTally()} | self._hours).items()]
         self._hours, self._due = {}, None
         async with self._pool.acquire() as connection, connection.transaction():
@@ -118,7 +118,7 @@ class PostgresOpenCounts:
         async with self._pool.acquire() as connection, connection.transaction():
             if not await _mark_written_if_new(connection, due):
                 return
-            current, waiting, due.fetches = self._current_hour(), OpenAndClickTally(), Counter()
+            current, waiting, due.fetches = self._hours_since_epoch(), OpenAndClickTally(), Counter()
             hours, parked = await self._take_and_merge_parked_hours(connection, due, current)
             for hour in sorted(hours):
                 written, waits = await self._write_hour(connection, _day_of_hour(hour), hours[hour])
@@ -142,7 +142,7 @@ class PostgresOpenCounts:
                 sealed.append(row["body"])
         return hours, sealed
 
-    def _current_hour(self) -> int:
+    def _hours_since_epoch(self) -> int:
         return int(self._clock() // STEP)
 
     def _tally_of_hour(self, hour: int) -> OpenAndClickTally:
@@ -172,7 +172,7 @@ class PostgresOpenCounts:
             mailing_id, policy = row["id"], self._policies.get(row["brand"])
             if policy is None:
                 continue
-            if row["handed"] >= policy.minimum_cell and await _has_enough_pixel_mailboxes(
+            if row["handed"] >= policy.minimum_cell and await _has_pixel_in_enough_mailboxes(
                 connection, mailing_id, policy
             ):
                 cells[mailing_id] = policy.minimum_cell
@@ -189,7 +189,7 @@ async def _mark_written_if_new(connection: Connection, due: _FinishedHours) -> b
     return await connection.fetchval(_SQL["mark"], due.id) is not None
 
 
-async def _has_enough_pixel_mailboxes(connection: Connection, mailing_id: UUID, policy: Policy) -> bool:
+async def _has_pixel_in_enough_mailboxes(connection: Connection, mailing_id: UUID, policy: Policy) -> bool:
     """Returns True if enough mailboxes got an anonymous pixel of a mailing.
 
     The number may fall later: mailboxes turn out not to exist, and people are erased.

@@ -15,7 +15,7 @@ from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.broker import BrokerMessage, BrokerUnavailable, HeaderName, MessageUnpublishable
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.outbox import TAKEN_OCTETS, OutboxRow
-from mailer.postgres.event_insert import insert_event
+from mailer.postgres.event_outbox_insert import insert_event_in_outbox
 
 _SQL = load_statements("outbox")
 _CHANNEL = "mailer_outbox"
@@ -48,7 +48,7 @@ class PostgresOutbox:
         exchanges, keys = [exchange for exchange, _ in without], [key for _, key in without]
         lease = timedelta(seconds=lease_seconds)
         rows = await self._pool.fetch(_SQL["take"], owner, limit, lease, exchanges, keys, TAKEN_OCTETS)
-        return sorted((_outbox_row(row) for row in rows), key=lambda parked: parked.id)
+        return sorted((_outbox_row_from_record(row) for row in rows), key=lambda parked: parked.id)
 
     async def count_unleased_rows_of_destinations(self, of: Collection[tuple[str, str]], at_most: int) -> int:
         """See the port."""
@@ -119,7 +119,7 @@ async def insert_outbox_messages(
     await connection.execute(_SQL["park"], exchange, *columns)
 
 
-class OutboxPublisher:
+class PublisherToOutbox:
     """Publishes events as rows of the outbox, for applications with the in-process broker."""
 
     def __init__(self, pool: Pool) -> None:
@@ -137,12 +137,12 @@ class OutboxPublisher:
             EventRefused: the event is too large.
         """
         try:
-            await insert_event(self._pool, event, identity)
+            await insert_event_in_outbox(self._pool, event, identity)
         except UNREACHABLE as error:
             raise BrokerUnavailable(f"the database does not answer: {error}") from error
 
 
-def _outbox_row(row: asyncpg.Record) -> OutboxRow:
+def _outbox_row_from_record(row: asyncpg.Record) -> OutboxRow:
     """Returns an `OutboxRow` from a row. Applications write rows, too: headers that are not texts are left out."""
     given = row["headers"] if isinstance(row["headers"], dict) else {}
     headers = {name: value for name, value in given.items() if isinstance(value, str) and name != HeaderName.SIZE}

@@ -35,7 +35,7 @@ def partner_ids_by_brand(policies: Iterable[Policy]) -> dict[str, list[str]]:
 
 
 @rule("suppressions-pushed", "paltalk02-04")
-async def add_to_partner_suppressions(
+async def suppress_opted_out_for_partners(
     connection: Connection, hasher: AddressHasher, ids: Collection[int], *, erased: bool = False
 ) -> None:
     """Adds recipients who opted out of partners' mail, objected or are erased to these partners' suppression lists.
@@ -73,7 +73,7 @@ class PostgresPartnerSuppressions:
     async def signed_suppression_list(self, brand: str, partner: str) -> Mapping[str, Any]:
         """See the port."""
         rows = await self._pool.fetch(_SQL["all"], brand, partner)
-        return self._sign_hash_list(brand, partner, [row["hash"] for row in rows])
+        return self._signed_hash_list(brand, partner, [row["hash"] for row in rows])
 
     async def read_unsent_suppressions(self, brand: str, partner: str, limit: int) -> UnsentSuppressions | None:
         """See the port."""
@@ -81,7 +81,7 @@ class PostgresPartnerSuppressions:
         if not rows:
             return None
         return UnsentSuppressions(
-            [row["id"] for row in rows], self._sign_hash_list(brand, partner, [row["hash"] for row in rows])
+            [row["id"] for row in rows], self._signed_hash_list(brand, partner, [row["hash"] for row in rows])
         )
 
     async def mark_suppressions_sent(self, ids: Sequence[int]) -> None:
@@ -93,7 +93,7 @@ class PostgresPartnerSuppressions:
         row = await self._pool.fetchrow(_SQL["told"], brand, partner)
         return PartnerSuppressionCounts(row["suppressions"], row["pushed"]) if row else PartnerSuppressionCounts(0, 0)
 
-    def _sign_hash_list(self, brand: str, partner: str, hashes: Sequence[bytes]) -> Mapping[str, Any]:
+    def _signed_hash_list(self, brand: str, partner: str, hashes: Sequence[bytes]) -> Mapping[str, Any]:
         said = {
             "brand": brand,
             "partner": partner,

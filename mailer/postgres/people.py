@@ -11,8 +11,8 @@ from mailer.events import Person
 from mailer.policy.address_sources import SourceVocabulary
 from mailer.policy.policy_versions import Days, versions_at_collection
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.legacy_hash_suppressions import SLICE, carry_over_suppressions
-from mailer.postgres.partner_suppressions import add_to_partner_suppressions
+from mailer.postgres.former_hash_suppressions import SLICE, carry_over_suppressions
+from mailer.postgres.partner_suppressions import suppress_opted_out_for_partners
 
 SQL = load_statements("people")
 for _part in ("country", "source", "version", "newer"):
@@ -87,18 +87,18 @@ async def upsert_people(
     people = _merge_same_person(people)
     await connection.execute(SQL["make_known"])
     await carry_over_suppressions(connection, hasher, [(known.controller, known.person.email) for known in people])
-    rows = await _people_rows(hasher, people)
+    rows = await _rows_to_upsert(hasher, people)
     invited = [f"{known.brand}\n{known.person.source}" for known in people if known.is_invited]
     upserted = await connection.fetch(SQL["upsert"], *_people_columns(rows), invited)
     ids = {(row["brand"], row["ref"]): row["id"] for row in upserted}
-    related = await _record_sources_of_owner_addresses(connection, hasher, people, ids)
+    related = await _share_sources_among_owners_mailboxes(connection, hasher, people, ids)
     keys = [(known.brand, known.person.ref, known.controller) for known in people]
     ids |= await find_or_create_recipients_by_ref(connection, hasher, [key for key in keys if key[:2] not in ids])
     found = await connection.fetch(SQL["settled"], int_array(row["id"] for row in upserted))
     settled = {row["id"] for row in found}
     if unsettled := [*related, *(id_ for id_ in ids.values() if id_ not in settled)]:
         await refresh_standings(connection, unsettled)
-        await add_to_partner_suppressions(connection, hasher, list(ids.values()))
+        await suppress_opted_out_for_partners(connection, hasher, list(ids.values()))
     return ids
 
 
@@ -127,7 +127,7 @@ def _merge_onto_newest(one: ObservedPerson, other: ObservedPerson) -> ObservedPe
     return replace(newest, person=person, versions="\n".join(versions) or None, is_invited=is_invited)
 
 
-async def _record_sources_of_owner_addresses(
+async def _share_sources_among_owners_mailboxes(
     connection: Connection, hasher: AddressHasher, people: Sequence[ObservedPerson], ids: Mapping[tuple[str, str], int]
 ) -> list[int]:
     """Records how addresses were collected, also for the other mailboxes of their owners.
@@ -139,7 +139,7 @@ async def _record_sources_of_owner_addresses(
         (ids[known.brand, known.person.ref], hashed)
         for known in people
         if (known.brand, known.person.ref) in ids
-        for hashed in hasher.other_mailbox_hashes_of_owner(known.person.email)
+        for hashed in hasher.hashes_of_owners_other_mailboxes(known.person.email)
     ]
     if not other:
         return []
@@ -153,7 +153,7 @@ def _people_columns(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
     return [column if place in _NO_TEXT else text_array(column) for place, column in columns]
 
 
-async def _people_rows(hasher: AddressHasher, people: Sequence[ObservedPerson]) -> list[tuple[Any, ...]]:
+async def _rows_to_upsert(hasher: AddressHasher, people: Sequence[ObservedPerson]) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = []
     for start in range(0, len(people), SLICE):
         if start:
@@ -194,7 +194,9 @@ async def find_owners_of_similar_addresses(
         return []
     rows = await connection.fetch(SQL["beyond_ascii"], ids)
     other = [
-        (row["id"], row["controller"], hashed) for row in rows for hashed in hasher.similar_address_hashes(row["email"])
+        (row["id"], row["controller"], hashed)
+        for row in rows
+        for hashed in hasher.mailbox_hashes_alike_in_capitals(row["email"])
     ]
     if not other:
         return []
@@ -255,7 +257,7 @@ async def correct_country_of_owner(
     Returns:
         The ids of the recipients whose standings the caller has to refresh.
     """
-    relatives = hasher.other_mailbox_hashes_of_owner(address) if address else []
+    relatives = hasher.hashes_of_owners_other_mailboxes(address) if address else []
     rows = await connection.fetch(SQL["forget_countries"], recipient_id, relatives, country, "rectify")
     return [row["id"] for row in rows]
 

@@ -147,11 +147,11 @@ def _decode_once(text: str) -> Iterator[str]:
 
 def _decode_words(words: re.Match[str]) -> str:
     """Returns the text of a sequence of encoded words. A character may begin in one word and end in the next."""
-    read = groupby(map(_decode_word, _ENCODED_WORD.findall(words[0])), key=itemgetter(1))
+    read = groupby(map(_octets_and_charset_of_word, _ENCODED_WORD.findall(words[0])), key=itemgetter(1))
     return "".join(b"".join(octets for octets, _ in some).decode(charset, "replace") for charset, some in read)
 
 
-def _decode_word(word: str) -> tuple[bytes, str]:
+def _octets_and_charset_of_word(word: str) -> tuple[bytes, str]:
     """Returns the octets of an encoded word and their charset; the word itself if it cannot be decoded."""
     with suppress(ValueError, HeaderParseError):
         [(octets, said)] = decode_header(word)

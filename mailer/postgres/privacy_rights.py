@@ -90,7 +90,7 @@ class PostgresPrivacyRights:
         cancelled: list[LedgerEntry] = []
         until = (datetime.now(UTC) + keep).date()
         entry = standing_change_entry(brand, recipient_id, f"erased until {until}", None, source)
-        async with self._standings.open_standing_change_with_entry(entry, also=cancelled) as connection:
+        async with self._standings.open_standing_transaction_with_entry(entry, also=cancelled) as connection:
             if connection is None:
                 return None
             holds = await connection.fetch(_SQL["standing_holds"], recipient_id)
@@ -122,7 +122,7 @@ class PostgresPrivacyRights:
         """See the port."""
         cancelled: list[LedgerEntry] = []
         entry = standing_change_entry(brand, recipient_id, "under_13", None, source)
-        async with self._standings.open_standing_change_with_entry(entry, also=cancelled) as connection:
+        async with self._standings.open_standing_transaction_with_entry(entry, also=cancelled) as connection:
             if connection is not None:
                 await connection.execute(_CHILD, [recipient_id])
                 cancelled += await cancel_open_deliveries_of_person(
@@ -143,7 +143,7 @@ class PostgresPrivacyRights:
         entry = standing_change_entry(
             brand, recipient_id, f"rectified {' '.join(correction.corrected_values)}", None, source
         )
-        async with self._standings.open_standing_change_with_entry(entry) as connection:
+        async with self._standings.open_standing_transaction_with_entry(entry) as connection:
             if connection is None:
                 return False
             data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
@@ -169,7 +169,7 @@ class PostgresPrivacyRights:
             await people.refresh_standings(connection, others)
         return True
 
-    async def set_legal_hold(self, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool) -> bool:
+    async def place_legal_hold(self, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool) -> bool:
         """See the port."""
         async with self._recording_legal_act(brand, recipient_id, "legal_hold", reference, actor) as connection:
             if connection is not None:
@@ -222,4 +222,4 @@ class PostgresPrivacyRights:
             fields=fields,
             reply=note,
         )
-        return self._standings.open_standing_change_with_entry(entry)
+        return self._standings.open_standing_transaction_with_entry(entry)

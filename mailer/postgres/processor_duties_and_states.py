@@ -92,11 +92,12 @@ async def insert_purges_of_mailings(
         return []
     brands, processors = zip(*sorted(outside), strict=True)
     return [
-        _purge_entry_from_row(row) for row in await connection.fetch(_SQL["note_purges"], finished, brands, processors)
+        _purge_ledger_entry_from_row(row)
+        for row in await connection.fetch(_SQL["note_purges"], finished, brands, processors)
     ]
 
 
-def _purge_entry_from_row(row: asyncpg.Record) -> LedgerEntry:
+def _purge_ledger_entry_from_row(row: asyncpg.Record) -> LedgerEntry:
     return LedgerEntry(
         EntryKind.MAILING,
         row["brand"],

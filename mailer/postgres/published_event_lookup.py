@@ -38,7 +38,7 @@ class PublishedEventLookup:
         }
         return {key for key in named if not await self._pool.fetchval(_HAS_AUDIENCE, *key)}
 
-    async def newest_dead_letter_id(self) -> int:
+    async def newest_id_among_dead_letters(self) -> int:
         """Returns the id of the newest dead letter; 0 if there is none."""
         return int(await self._pool.fetchval(_SQL["newest_letter"]))
 

@@ -84,7 +84,7 @@ class PostgresPublishers:
         row = await self._pool.fetchrow(_SQL["one"], identity.kind, _stored_name(identity))
         return _publisher_record_from_row(row) if row else None
 
-    async def grant_rights_and_create_key(self, identity: Identity, rights: RightsOfOnePublisher) -> str | None:
+    async def grant_rights_and_missing_key(self, identity: Identity, rights: RightsOfOnePublisher) -> str | None:
         """Adds rights to those of a publisher. A revoked or new publisher has only these.
 
         Returns:
@@ -98,19 +98,19 @@ class PostgresPublishers:
                 taken = await connection.fetchval(
                     _SQL["add"], identity.kind, _stored_name(identity), *columns, key and _key_digest(key)
                 )
-                linked = await _append_rights_change(
+                linked = await _append_rights_change_to_ledger(
                     connection, writer, identity, "granted", rights_in_ledger_form(rights)
                 )
             writer.advance_head(linked)
         return key if taken else None
 
-    async def revoke_rights(self, identity: Identity) -> bool:
+    async def revoke_all_rights(self, identity: Identity) -> bool:
         """Revokes a publisher's rights. False: there is no such publisher, or it was revoked before."""
         async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 if await connection.fetchval(_SQL["revoke"], identity.kind, _stored_name(identity)) is None:
                     return False
-                linked = await _append_rights_change(connection, writer, identity, "revoked", ())
+                linked = await _append_rights_change_to_ledger(connection, writer, identity, "revoked", ())
             writer.advance_head(linked)
         return True
 
@@ -131,7 +131,7 @@ def rights_in_ledger_form(rights: RightsOfOnePublisher) -> tuple[str, ...]:
     return tuple(f"{what}:{name}" for what, names in named for name in sorted(names))
 
 
-async def _append_rights_change(
+async def _append_rights_change_to_ledger(
     connection: Connection, writer: ChainWriter, identity: Identity, what: str, rights: tuple[str, ...]
 ) -> ChainedEntries:
     """Appends a change of a publisher's rights to the ledger, and stores the number of its entry."""

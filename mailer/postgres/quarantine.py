@@ -28,7 +28,7 @@ _PROCESSOR = "processor"
 """The actor of a dead address without a verdict of a person."""
 
 
-class PostgresQuarantine:
+class PostgresRefusalQuarantine:
     """Implements `ports.quarantine.RefusalStore` and `QuarantineStore`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters, hasher: AddressHasher) -> None:
@@ -77,7 +77,7 @@ class PostgresQuarantine:
             self._hasher.key_id,
         )
 
-    async def suppress_refused_addresses(self, processor: str, believed: Sequence[HardRefusal]) -> None:
+    async def suppress_addresses_still_believed_dead(self, processor: str, believed: Sequence[HardRefusal]) -> None:
         """See the port."""
         async with open_suppression_transaction(self._pool, self._writers) as (connection, entries):
             rows = await connection.fetch(_SQL["believed"], *_refusal_columns(believed))
@@ -85,7 +85,7 @@ class PostgresQuarantine:
                 connection, [(row, f"{processor} {row['status']}") for row in rows]
             )
 
-    async def quarantine_recently_believed(self, processor: str, domains: Collection[str] | None) -> int:
+    async def quarantine_recently_believed_refusals(self, processor: str, domains: Collection[str] | None) -> int:
         """See the port."""
         which = processor, None if domains is None else list(domains)
         if not await self._pool.fetchval(_SQL["any_to_retract"], *which):
@@ -117,7 +117,7 @@ class PostgresQuarantine:
                 connection, [(row, f"{row['processor']} {row['status']}") for row in rows], by
             )
 
-    async def record_verdict_and_reopen_mailings(
+    async def record_verdict_and_reopen_dismissed(
         self, cases: Sequence[QuarantinedRefusal], verdict: OperatorVerdict, by: str
     ) -> None:
         """See the port."""

@@ -109,12 +109,12 @@ class PostgresStandings:
         Yields the connection; None if the brand has no such recipient, or the recipient has another address than
         `address`.
         """
-        return self.open_standing_change_with_entry(
+        return self.open_standing_transaction_with_entry(
             standing_change_entry(brand, recipient_id, reason, category, source), address
         )
 
     @asynccontextmanager
-    async def open_standing_change_with_entry(
+    async def open_standing_transaction_with_entry(
         self, entry: LedgerEntry, address: str | None = None, also: Sequence[LedgerEntry] = ()
     ) -> AsyncIterator[Connection | None]:
         """Opens a transaction as `open_standing_change` does, for an entry of the caller.

@@ -16,7 +16,7 @@ from mailer.ports.standings import OWN_WORDS, ledger_rule_of_source
 from mailer.ports.suppressions import NewSuppression, Suppression
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.partner_suppressions import add_to_partner_suppressions
+from mailer.postgres.partner_suppressions import suppress_opted_out_for_partners
 from mailer.postgres.pending_request_voiding import void_requests_by_objection
 
 _COLUMNS = (
@@ -77,7 +77,7 @@ async def insert_suppressions(
     Returns:
         The new records, with id and time.
     """
-    kin = await _stops_for_similar_addresses(connection, hasher, stops)
+    kin = await _suppressions_for_similar_addresses(connection, hasher, stops)
     every = [*stops, *kin]
     touched = await people.lock_address_sharers_returning_ids(connection, [id_ for id_, _, _ in every])
     made = await _insert_suppression_rows(connection, stops)
@@ -86,7 +86,7 @@ async def insert_suppressions(
     await people.refresh_standings(connection, touched)
     if objecting := [id_ for id_, _, new in every if new.reason == "objection"]:
         await void_requests_by_objection(connection, await people.find_ids_sharing_address(connection, objecting))
-    await add_to_partner_suppressions(connection, hasher, touched)
+    await suppress_opted_out_for_partners(connection, hasher, touched)
     return [row for row in made if row["new"]]
 
 
@@ -95,7 +95,7 @@ async def _insert_suppression_rows(connection: Connection, stops: Sequence[Stop]
     return await connection.fetch(_SQL["suppress"], ids, brands, *_suppression_columns(news))
 
 
-async def _stops_for_similar_addresses(
+async def _suppressions_for_similar_addresses(
     connection: Connection, hasher: AddressHasher, stops: Sequence[Stop]
 ) -> list[Stop]:
     """Returns the same suppressions for recipients with a similar address, if their reason is in `_OF_KIN_TOO`."""
@@ -194,13 +194,13 @@ class PostgresSuppressions:
             objecting = {hashed for hashed, _, new in taken if new.reason == "objection"}
             if concerned := [owner["id"] for owner in owners if owner["address_hash"] in objecting]:
                 await void_requests_by_objection(connection, concerned)
-            await add_to_partner_suppressions(connection, self._hasher, [owner["id"] for owner in owners])
+            await suppress_opted_out_for_partners(connection, self._hasher, [owner["id"] for owner in owners])
             entries += _ledger_entries_of_import(brand, owners, taken)
         own = {hashed for hashed, _ in asked}
         return sum(row["new"] for row in rows if row["address_hash"] in own)
 
     def _similar_hashes_to_suppress(self, address: str, new: NewSuppression) -> list[bytes]:
-        return self._hasher.similar_address_hashes(address) if new.reason in _OF_KIN_TOO else []
+        return self._hasher.mailbox_hashes_alike_in_capitals(address) if new.reason in _OF_KIN_TOO else []
 
     async def get_suppression_by_id(self, brand: str, controller: str, id: int) -> Suppression | None:
         """See the port."""
@@ -225,7 +225,7 @@ class PostgresSuppressions:
         hashes = [
             self._hasher.hash_address(address),
             *([earlier.hash] if earlier else []),
-            *self._hasher.similar_address_hashes(address),
+            *self._hasher.mailbox_hashes_alike_in_capitals(address),
         ]
         rows = await self._pool.fetch(_SQL["of_address"], brand, controller, self._hasher.key_id, hashes)
         return [_suppression_from_row(row) for row in rows]

@@ -14,7 +14,7 @@ from mailer.ports.deliveries import DeliveryState
 from mailer.ports.pending_requests import LASTS
 from mailer.ports.timekeeping import DueBatch, EndingMailing, OpenDelivery, OrphanedDelivery, QueuedDelivery
 from mailer.postgres.dead_letters import delete_old_dead_letters as forget_letters
-from mailer.postgres.erasure import delete_erased_stubs, finish_erasures_after_answer
+from mailer.postgres.erasure import delete_erased_stubs, finish_erasures_after_answering_person
 from mailer.postgres.halts import HALTED
 from mailer.postgres.mailings import BATCH_SIZE
 from mailer.postgres.offline_notices import insert_notices_of_old_workers
@@ -48,7 +48,7 @@ class PostgresTimekeeping:
         self._forgetful = forgetful
 
     @asynccontextmanager
-    async def try_publishing_lock(self) -> AsyncIterator[bool]:
+    async def holding_publishing_lock_if_free(self) -> AsyncIterator[bool]:
         """See the port."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{_ALONE_SECONDS}s'")
@@ -89,7 +89,7 @@ class PostgresTimekeeping:
         """See the port."""
         return int(await self._pool.fetchval(_SQL["batch_due"], limit, BATCH_SIZE))
 
-    async def mailings_to_end(self, limit: int) -> list[EndingMailing]:
+    async def cancelled_or_ended_unfinished_mailings(self, limit: int) -> list[EndingMailing]:
         """See the port."""
         return [EndingMailing(**row) for row in await self._pool.fetch(_SQL["ending"], limit)]
 
@@ -143,9 +143,9 @@ class PostgresTimekeeping:
 
     async def delete_remaining_data_after_erasures(self, limit: int) -> int:
         """See the port."""
-        return await finish_erasures_after_answer(self._pool, self._writers, limit) + await delete_erased_stubs(
-            self._pool, limit
-        )
+        return await finish_erasures_after_answering_person(
+            self._pool, self._writers, limit
+        ) + await delete_erased_stubs(self._pool, limit)
 
     async def delete_expired_wishes(self) -> None:
         """See the port."""
@@ -155,7 +155,7 @@ class PostgresTimekeeping:
         """See the port."""
         return await end_expired_suppressions(self._pool, self._writers, limit)
 
-    async def create_partitions(self) -> None:
+    async def create_partitions_of_coming_months(self) -> None:
         """See the port."""
         await self._pool.execute("SELECT ensure_partitions(3)")
 

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, cast
 from weakref import WeakSet
 
-from mailer.runtime.private_files import create_private_folder, open_private_file
+from mailer.runtime.private_files import create_private_folder, open_private_file_descriptor
 
 if TYPE_CHECKING:
     from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -276,6 +276,6 @@ def _sort_key_by_time(captured: CapturedMessage) -> tuple[datetime, str]:
 def _write_atomically(file: Path, content: bytes) -> None:
     """Writes a file under another name, then renames it, so that readers never see a part of it."""
     aside = file.with_name(f".{file.name}.part")
-    with open(aside, "wb", opener=open_private_file) as opened:
+    with open(aside, "wb", opener=open_private_file_descriptor) as opened:
         opened.write(content)
     aside.replace(file)

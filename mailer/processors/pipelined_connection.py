@@ -51,13 +51,9 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._replies = ReplyParser()
         self._expected: Callable[[int, bytes], None] = self._end_after_reply_while_idle
-        self._ended = False
-        self._paused = False
+        self._ended = self._paused = self._more = self._brisk = False
         self._flushed: Callable[[], None] | None = None
-        self._more = False
-        self._heard = 0.0
-        self._dotted = 0.0
-        self._brisk = False
+        self._heard = self._dotted = 0.0
         # The state of the current message.
         self._share: WindowQueue | None = None
         self._over: asyncio.Future[None] | None = None

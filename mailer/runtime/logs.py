@@ -60,7 +60,7 @@ def set_up_logs(*, json: bool, fd: int = 2, level: int = logging.INFO) -> None:
     logging.captureWarnings(True)
 
 
-def make_output_nonblocking() -> None:
+def replace_output_by_nonblocking_streams() -> None:
     """Replaces stdout and stderr by streams that neither block nor end the process. For processes without a user."""
     for name, fd in (("stdout", 1), ("stderr", 2)):
         setattr(sys, name, StandInStream(_line_writer_of_fd(fd), terminal=_is_terminal(fd)))

@@ -5,8 +5,8 @@ import stat
 from pathlib import Path
 
 
-def open_private_file(path: str, flags: int) -> int:
-    """Opens a file with mode 0600, for `open(…, opener=open_private_file)`. Changes the mode of an existing file, too.
+def open_private_file_descriptor(path: str, flags: int) -> int:
+    """Opens a file with mode 0600, also an existing one. Serves `open(…, opener=open_private_file_descriptor)`.
 
     Raises:
         OSError: the file cannot be opened, or has another owner, who could read it.

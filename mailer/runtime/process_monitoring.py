@@ -44,7 +44,7 @@ class LoopHeartbeat:
         return self._clock() - self._at
 
 
-class _ProcessMetrics(Collector):
+class _ReadinessAndHeartbeatMetrics(Collector):
     """Prometheus metrics of the process itself: version, readiness, problems, heartbeat."""
 
     def __init__(self, name: str, readiness: Readiness, pulse: LoopHeartbeat) -> None:
@@ -74,7 +74,7 @@ class _ProcessMetrics(Collector):
 def build_process_metrics_registry(name: str, readiness: Readiness, pulse: LoopHeartbeat) -> CollectorRegistry:
     """Returns a registry with the metrics of the process itself."""
     registry = CollectorRegistry()
-    registry.register(_ProcessMetrics(name, readiness, pulse))
+    registry.register(_ReadinessAndHeartbeatMetrics(name, readiness, pulse))
     ProcessCollector(registry=registry)
     return registry
 

@@ -5,7 +5,6 @@ Those of the floor are also about mail that must go.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from mailer.trial.case_facts import (
     ANNOUNCING,
@@ -27,25 +26,10 @@ from mailer.trial.case_facts import (
     switch_values_binding_person,
     versions_binding_person,
 )
+from mailer.trial.decision_statement import DecisionStatement, Speak
 from mailer.trial.sample_people import FOREIGN_VERSION, HOME, STRANGER
 
 FLOOR = "the floor"  # in place of a rule: for statements that hold for every brand with any policy
-
-Speak = Callable[[MailCase], ExpectedFate | None]
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionStatement:
-    """A statement that a promise with a rule makes of a person and a mailing.
-
-    Attributes:
-        rules, says: the rules whose promises it expresses, and the statement in one sentence.
-        speak: returns the expected fate, or None if the statement is not about the case.
-    """
-
-    rules: tuple[str, ...]
-    says: str
-    speak: Speak
 
 
 STATEMENTS: list[DecisionStatement] = []

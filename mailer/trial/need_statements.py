@@ -12,12 +12,8 @@ from mailer.trial.case_facts import (
     is_mailing_product_paid,
     is_usual_mailing,
 )
-from mailer.trial.decision_statements import (
-    DecisionStatement,
-    Speak,
-    expect_sending_if_nothing_opted_out,
-    expect_sending_to_reachable_person,
-)
+from mailer.trial.decision_statement import DecisionStatement, Speak
+from mailer.trial.decision_statements import expect_sending_if_nothing_opted_out, expect_sending_to_reachable_person
 from mailer.trial.message_statements import (
     Look,
     MessageStatement,

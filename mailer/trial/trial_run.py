@@ -15,7 +15,8 @@ from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.template_library import RenderError, TemplateLibrary
 from mailer.rendering.way_out import NoWayOut
 from mailer.trial.case_facts import ExpectedFate, MailCase, make_case
-from mailer.trial.decision_statements import FLOOR, STATEMENTS, DecisionStatement
+from mailer.trial.decision_statement import DecisionStatement
+from mailer.trial.decision_statements import FLOOR, STATEMENTS
 from mailer.trial.message_statements import SIGHTS, MessageStatement
 from mailer.trial.need_statements import decision_statements_of_needs, message_statements_of_needs
 from mailer.trial.parsed_messages import ParsedMessage

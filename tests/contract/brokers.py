@@ -9,7 +9,7 @@ from typing import Any
 import aio_pika
 import pytest
 
-from mailer.broker.memory import MemoryBroker
+from mailer.broker.memory import OutboxBroker
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import OUTCOMES, Binding, Queue, Topology, batches_queue_name, build_topology
 from mailer.database.connections import open_pool
@@ -46,7 +46,7 @@ async def _memory() -> AsyncIterator[Open]:
         names = (f"process-{number}" for number in count())
 
         async def another() -> Broker:
-            return await stack.enter_async_context(MemoryBroker(under_test(), outbox, next(names)))
+            return await stack.enter_async_context(OutboxBroker(under_test(), outbox, next(names)))
 
         yield another
 
@@ -59,7 +59,7 @@ async def _postgresql(url: str) -> AsyncIterator[Open]:
         async def another() -> Broker:
             outbox = PostgresOutbox(pool)
             stack.push_async_callback(outbox.close)
-            return await stack.enter_async_context(MemoryBroker(under_test(), outbox, next(names)))
+            return await stack.enter_async_context(OutboxBroker(under_test(), outbox, next(names)))
 
         yield another
 

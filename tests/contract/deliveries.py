@@ -66,7 +66,7 @@ async def emptied(broker: Broker, queue: str) -> list[str | None]:
     lane = queue.rpartition(".")[2]
     await broker.publish_message(BATCHES, BrokerMessage(b"{}", lane, message_id="last"))
     found: list[str | None] = []
-    async with broker.consume_queue(queue, 10) as batches, asyncio.timeout(SECONDS):
+    async with broker.messages_while_consuming(queue, 10) as batches, asyncio.timeout(SECONDS):
         while "last" not in found:
             for received in await anext(batches):
                 found.append(received.message.message_id)

@@ -16,9 +16,9 @@ async def test_what_a_consumer_leaves_unsettled_comes_again(broker: Broker) -> N
     """Also what it never looked at; in order."""
     for number in range(5):
         await broker.publish_message(EVENTS, numbered(number))
-    async with broker.consume_queue(SERVICE, 3) as batches:
+    async with broker.messages_while_consuming(SERVICE, 3) as batches:
         await take(batches, 3)
-    async with broker.consume_queue(SERVICE, 10) as batches:
+    async with broker.messages_while_consuming(SERVICE, 10) as batches:
         assert ids(await take(batches, 5, ack=True)) == ["0", "1", "2", "3", "4"]
 
 
@@ -27,17 +27,17 @@ async def test_what_a_closed_broker_held_comes_to_another(another: Open) -> None
     worker, other = await another(), await another()
     await worker.publish_message(EVENTS, numbered(1))
     with suppress(StopAsyncIteration):
-        async with worker.consume_queue(SERVICE, 10) as batches:
+        async with worker.messages_while_consuming(SERVICE, 10) as batches:
             await take(batches, 1)
             await worker.close()
             await anext(batches)
-    async with other.consume_queue(SERVICE, 10) as batches:
+    async with other.messages_while_consuming(SERVICE, 10) as batches:
         assert ids(await take(batches, 1, ack=True)) == ["1"]
 
 
 async def test_closing_ends_a_waiting_consumer(broker: Broker) -> None:
     """The iteration ends instead of waiting for ever."""
-    async with broker.consume_queue(SERVICE, 10) as batches:
+    async with broker.messages_while_consuming(SERVICE, 10) as batches:
         waiting = asyncio.ensure_future(anext(batches))
         await broker.close()
         with pytest.raises(StopAsyncIteration):
@@ -47,19 +47,19 @@ async def test_closing_ends_a_waiting_consumer(broker: Broker) -> None:
 async def test_settling_after_leaving_is_harmless(broker: Broker) -> None:
     """The message belongs to the next consumer, who can settle it."""
     await broker.publish_message(EVENTS, numbered(1))
-    async with broker.consume_queue(SERVICE, 10) as batches:
+    async with broker.messages_while_consuming(SERVICE, 10) as batches:
         (stale,) = await take(batches, 1)
     await stale.acknowledge()
     await stale.release()
     await stale.reject("too late")
-    async with broker.consume_queue(SERVICE, 10) as batches:
+    async with broker.messages_while_consuming(SERVICE, 10) as batches:
         assert ids(await take(batches, 1, ack=True)) == ["1"]
     assert await broker.queue_depth(DEAD_QUEUE) == 0
 
 
 async def test_a_wait_that_is_cancelled_loses_nothing(broker: Broker) -> None:
     """A consumer may wait with a timeout, again and again."""
-    async with broker.consume_queue(SERVICE, 10) as batches:
+    async with broker.messages_while_consuming(SERVICE, 10) as batches:
         waiting = asyncio.ensure_future(anext(batches))
         await asyncio.sleep(0)
         waiting.cancel()
@@ -74,7 +74,7 @@ async def test_a_consumer_gets_so_many_at_once_and_holds_more(broker: Broker) ->
     for number in range(7):
         await broker.publish_message(EVENTS, numbered(number))
     taken: list[list[ReceivedMessage]] = []
-    async with broker.consume_queue(SERVICE, 6, 2) as batches, asyncio.timeout(SECONDS):
+    async with broker.messages_while_consuming(SERVICE, 6, 2) as batches, asyncio.timeout(SECONDS):
         await waits(broker, SERVICE, 1)
         while sum(len(some) for some in taken) < 7:
             taken.append(await anext(batches))
@@ -89,7 +89,7 @@ async def test_a_consumer_holds_no_more_than_its_prefetch(broker: Broker) -> Non
     """The rest waits until it settles."""
     for number in range(5):
         await broker.publish_message(EVENTS, numbered(number))
-    async with broker.consume_queue(SERVICE, 3) as batches:
+    async with broker.messages_while_consuming(SERVICE, 3) as batches:
         held = await take(batches, 3)
         await waits(broker, SERVICE, 2)
         await held[0].acknowledge()
@@ -102,7 +102,7 @@ async def test_depth_counts_what_waits(broker: Broker) -> None:
     """What consumers hold is not counted, nor what is done."""
     for number in range(4):
         await broker.publish_message(EVENTS, numbered(number))
-    async with broker.consume_queue(SERVICE, 2) as batches:
+    async with broker.messages_while_consuming(SERVICE, 2) as batches:
         held = await take(batches, 2)
         await waits(broker, SERVICE, 2)
         for received in held:
@@ -113,7 +113,10 @@ async def test_depth_counts_what_waits(broker: Broker) -> None:
 
 async def test_two_consumers_share_the_work(broker: Broker) -> None:
     """Each gets a part, and no message goes to both."""
-    async with broker.consume_queue(SERVICE, 5) as ones, broker.consume_queue(SERVICE, 5) as others:
+    async with (
+        broker.messages_while_consuming(SERVICE, 5) as ones,
+        broker.messages_while_consuming(SERVICE, 5) as others,
+    ):
         for number in range(10):
             await broker.publish_message(EVENTS, numbered(number))
         first, second = await asyncio.gather(take(ones, 5), take(others, 5))
@@ -126,7 +129,7 @@ async def test_two_processes_share_the_work(another: Open) -> None:
     seen: list[str | None] = []
 
     async def work(broker: Broker) -> None:
-        async with broker.consume_queue(SERVICE, 5) as batches:
+        async with broker.messages_while_consuming(SERVICE, 5) as batches:
             async for batch in batches:
                 for received in batch:
                     await received.acknowledge()
@@ -148,9 +151,9 @@ async def test_a_lane_that_nobody_consumes_does_not_block_the_others(broker: Bro
         some = (numbered(n, f"{BRAND}.promotional") for n in range(part, part + 200))
         await asyncio.gather(*(broker.publish_message(EVENTS, message) for message in some))
     await broker.publish_message(EVENTS, numbered(3_000, f"{BRAND}.breach"))
-    async with broker.consume_queue(events_queue_name(Lane.BREACH), 5) as batches:
+    async with broker.messages_while_consuming(events_queue_name(Lane.BREACH), 5) as batches:
         assert ids(await take(batches, 1, ack=True)) == ["3000"]
-    async with broker.consume_queue(events_queue_name(Lane.PROMOTIONAL), 100) as batches:
+    async with broker.messages_while_consuming(events_queue_name(Lane.PROMOTIONAL), 100) as batches:
         assert len(await take(batches, 3_000, ack=True)) == 3_000
 
 
@@ -158,9 +161,9 @@ async def test_a_lane_whose_consumer_is_busy_does_not_block_the_others(broker: B
     """Its consumer holds all it may, and the others go on."""
     await asyncio.gather(*(broker.publish_message(EVENTS, numbered(n, f"{BRAND}.promotional")) for n in range(3_000)))
     await broker.publish_message(EVENTS, numbered(3_000, f"{BRAND}.breach"))
-    async with broker.consume_queue(events_queue_name(Lane.PROMOTIONAL), 2) as bulk:
+    async with broker.messages_while_consuming(events_queue_name(Lane.PROMOTIONAL), 2) as bulk:
         await take(bulk, 2)
-        async with broker.consume_queue(events_queue_name(Lane.BREACH), 5) as batches:
+        async with broker.messages_while_consuming(events_queue_name(Lane.BREACH), 5) as batches:
             assert ids(await take(batches, 1, ack=True)) == ["3000"]
 
 
@@ -169,6 +172,6 @@ async def test_a_thousand_messages_at_once(broker: Broker) -> None:
     async with asyncio.TaskGroup() as group:
         for number in range(1_000):
             group.create_task(broker.publish_message(EVENTS, numbered(number)))
-    async with broker.consume_queue(SERVICE, 100) as batches:
+    async with broker.messages_while_consuming(SERVICE, 100) as batches:
         received = await take(batches, 1_000, ack=True)
     assert sorted(map(int, ids(received))) == list(range(1_000))  # type: ignore[arg-type]  # ids are given

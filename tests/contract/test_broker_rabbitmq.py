@@ -139,7 +139,7 @@ async def test_declaring_twice_is_fine(broker: RabbitBroker, rabbit_url: str) ->
     other = RabbitBroker(rabbit_url)
     await other.declare_topology(under_test())
     await other.close()
-    async with broker.consume_queue(SERVICE, 10) as batches:
+    async with broker.messages_while_consuming(SERVICE, 10) as batches:
         await collect(batches, {"1"})
 
 
@@ -152,7 +152,7 @@ async def test_declaring_something_different_raises(broker: RabbitBroker) -> Non
 async def test_the_user_is_the_one_that_rabbitmq_has_validated(broker: RabbitBroker) -> None:
     """Whatever user a message claims, it travels under the connection's."""
     await broker.publish_message(EVENTS, BrokerMessage(b"{}", KEY, user_id="somebody-else"))
-    async with broker.consume_queue(SERVICE, 10) as batches:
+    async with broker.messages_while_consuming(SERVICE, 10) as batches:
         (received,) = await asyncio.wait_for(anext(batches), SECONDS)
         await received.acknowledge()
     assert received.message.user_id == "guest"
@@ -174,11 +174,11 @@ async def test_headers_of_ours_are_believed_from_ourselves_only(broker: RabbitBr
         channel = await connection.channel()
         exchange = await channel.get_exchange(EVENTS, ensure=False)
         await exchange.publish(aio_pika.Message(b"{}", headers={**FORGED, "kept": "yes"}), KEY)
-    async with broker.consume_queue(SERVICE, 10) as batches:
+    async with broker.messages_while_consuming(SERVICE, 10) as batches:
         (received,) = await asyncio.wait_for(anext(batches), SECONDS)
         assert received.message.headers == {"kept": "yes"}
         await received.reject("bad")
-    async with broker.consume_queue(DEAD_QUEUE, 10) as batches:
+    async with broker.messages_while_consuming(DEAD_QUEUE, 10) as batches:
         (letter,) = await asyncio.wait_for(anext(batches), SECONDS)
         await letter.acknowledge()
     assert letter.message.headers == {
@@ -202,7 +202,7 @@ async def test_a_forged_dead_letter_is_kept_for_what_it_is(
         channel = await connection.channel()
         exchange = await channel.get_exchange(place, ensure=False)
         await exchange.publish(aio_pika.Message(b"{}", headers=FORGED), key)
-    async with broker.consume_queue(DEAD_QUEUE, 10) as batches:
+    async with broker.messages_while_consuming(DEAD_QUEUE, 10) as batches:
         (letter,) = await asyncio.wait_for(anext(batches), SECONDS)
         await letter.acknowledge()
     assert (letter.message.headers, letter.exchange, letter.message.routing_key) == ({}, place, key)
@@ -233,7 +233,7 @@ async def test_a_queue_that_comes_back_at_once_has_no_consumer_that_nobody_is(
     """A publisher that misses the queue leaves RabbitMQ the time to end its consumers: else some would take mail on."""
     queue = batches_queue_name(Lane.SERVICE)
     async with AsyncExitStack() as stack:
-        consumers = [await stack.enter_async_context(broker.consume_queue(queue, 1)) for _ in range(4)]
+        consumers = [await stack.enter_async_context(broker.messages_while_consuming(queue, 1)) for _ in range(4)]
         connection = await stack.enter_async_context(await aio_pika.connect(rabbit_url))
         for round_ in range(3):
             await (await connection.channel()).queue_delete(queue)
@@ -253,7 +253,7 @@ async def test_a_queue_that_is_deleted_amid_declaring_has_no_consumer_that_nobod
     """A process that found it a moment before leaves RabbitMQ the same time as one that misses it at first."""
     queue, look = batches_queue_name(Lane.SERVICE), declaration._queue_exists
     async with AsyncExitStack() as stack:
-        consumers = [await stack.enter_async_context(broker.consume_queue(queue, 1)) for _ in range(4)]
+        consumers = [await stack.enter_async_context(broker.messages_while_consuming(queue, 1)) for _ in range(4)]
         connection = await stack.enter_async_context(await aio_pika.connect(rabbit_url))
         topology = under_test()
         deleted: list[str] = []
@@ -306,7 +306,7 @@ async def test_breach_and_service_have_connections_of_their_own(rabbit_url: str)
             DEAD_QUEUE,
             *(make(lane) for lane in reversed(Lane) for make in (events_queue_name, batches_queue_name)),
         ):
-            await stack.enter_async_context(broker.consume_queue(queue, 1))
+            await stack.enter_async_context(broker.messages_while_consuming(queue, 1))
             counts.append(wire.connections)
     assert counts == [2, 3, 3, 3, 3, 4, 4, 5, 5]
 
@@ -336,7 +336,7 @@ async def test_a_process_may_start_before_rabbitmq(node: PrivateRabbit) -> None:
     async def work() -> None:
         async with closing(RabbitBroker(node.url)) as broker:
             await broker.declare_topology(under_test())
-            async with broker.consume_queue(SERVICE, 10) as batches:
+            async with broker.messages_while_consuming(SERVICE, 10) as batches:
                 await broker.publish_message(EVENTS, BrokerMessage(b"{}", KEY, "1"))
                 await collect(batches, {"1"})
 
@@ -366,7 +366,7 @@ async def test_nothing_confirmed_is_lost_when_rabbitmq_restarts(node: PrivateRab
                     confirmed.add(str(number))
                     after += restarted.is_set()
 
-        async with broker.consume_queue(SERVICE, 20) as batches:
+        async with broker.messages_while_consuming(SERVICE, 20) as batches:
             publishing = asyncio.create_task(publish())
             held = await asyncio.wait_for(anext(batches), SECONDS)
             await asyncio.to_thread(node.restart)
@@ -388,7 +388,7 @@ async def test_a_connection_that_is_cut_comes_back(rabbit_url: str) -> None:
     async with Wire(rabbit_url) as wire, closing(RabbitBroker(wire.url)) as broker:
         await broker.declare_topology(under_test())
         await broker.publish_message(BATCHES, BrokerMessage(b"{}", Lane.SERVICE, "1"))
-        async with broker.consume_queue(queue, 10) as batches:
+        async with broker.messages_while_consuming(queue, 10) as batches:
             (stale,) = await asyncio.wait_for(anext(batches), SECONDS)
             wire.cut()
             (again,) = await asyncio.wait_for(anext(batches), SECONDS)

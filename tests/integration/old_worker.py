@@ -140,6 +140,6 @@ class OldDeliveries(PostgresDeliveries):
         self._writer.n, self._writer.head = linked[-1][1], linked[-1][_HASH]
         return frozenset()
 
-    async def finish_claim(self, claim: UUID, give_back_until: datetime | None) -> None:
+    async def end_claim_and_requeue_rest(self, claim: UUID, give_back_until: datetime | None) -> None:
         """See the port."""
         await self._pool.execute(_SQL["finish"], claim, give_back_until)

@@ -12,8 +12,9 @@ from mailer.broker.topology import EVENTS, Binding, build_topology, events_queue
 from mailer.policy.category import Lane
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
 from mailer.policy.publisher_rights import RightsOfOnePublisher
-from mailer.postgres.outbox import OutboxPublisher
-from tests.factories import BRAND, FakeReceived, World, person, plain_event, policies, received
+from mailer.postgres.outbox import PublisherToOutbox
+from tests.doubles import FakeReceived
+from tests.factories import BRAND, World, person, plain_event, policies, received
 
 REACHING = policies()[BRAND].model_copy(update={"channels": ("sms",)})
 """The brand's policy, with a channel beside mail."""
@@ -220,7 +221,7 @@ async def test_a_subscription_is_asked_for_again_without_harm(world: World) -> N
 async def test_published_as_messages_are(world: World) -> None:
     """An application publishes one as it does a message; it travels on the service lane of every brand."""
     found = parse_any_event(json.dumps(event("restrict")))
-    await OutboxPublisher(world.pool).publish_event(found)
+    await PublisherToOutbox(world.pool).publish_event(found)
     [parked] = await world.outbox.lease_rows("worker", 1, 30)
     assert parked.message.routing_key == f"{BRAND}.account"
     assert parse_any_event(parked.message.body) == found
@@ -238,10 +239,10 @@ async def test_the_key_of_account_events_is_also_that_of_an_accounts_mail(world:
     ]
     [ada] = await world.known(1)
     speaks, mails = Identity(IdentityKind.BROKER, "crm"), Identity(IdentityKind.BROKER, "shop-front")
-    await world.publishers.grant_rights_and_create_key(
+    await world.publishers.grant_rights_and_missing_key(
         speaks, RightsOfOnePublisher(frozenset({BRAND}), actions=frozenset(KINDS))
     )
-    await world.publishers.grant_rights_and_create_key(
+    await world.publishers.grant_rights_and_missing_key(
         mails, RightsOfOnePublisher(frozenset({BRAND}), frozenset({"account"}))
     )
     for number, (user, said, settled) in enumerate(

@@ -9,7 +9,8 @@ from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from tests.chains import faults
-from tests.factories import BRAND, KEY, FakeReceived, World, person, plain_event, received
+from tests.doubles import FakeReceived
+from tests.factories import BRAND, KEY, World, person, plain_event, received
 from tests.integration.test_account_events import event as account_event
 from tests.integration.web_world import browse
 from tests.processes import Stack

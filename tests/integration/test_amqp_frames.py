@@ -114,7 +114,7 @@ async def next_of(arrivals: AsyncIterator[list[ReceivedMessage]]) -> ReceivedMes
 async def test_every_property_is_passed_on(broker: RabbitBroker, rabbit_url: str) -> None:
     """Whatever RabbitMQ takes of a publisher arrives, in order, on one connection that never ends."""
     taken = set()
-    async with broker.consume_queue(QUEUE, 1, 1) as arrivals:
+    async with broker.messages_while_consuming(QUEUE, 1, 1) as arrivals:
         connection = broker._consuming["service"]._connection
         for name, properties in PROPERTIES.items():
             flags = 0b11 if name == "more flags than there are" else 0
@@ -140,7 +140,7 @@ async def test_what_can_be_read_beside_what_cannot_is_kept(broker: RabbitBroker,
         "user_id": short(b"guest"),
     }
     assert await publish_raw(rabbit_url, KEY.encode(), properties, b"{}")
-    async with broker.consume_queue(QUEUE, 1) as arrivals:
+    async with broker.messages_while_consuming(QUEUE, 1) as arrivals:
         message = (await next_of(arrivals)).message
     assert message == BrokerMessage(b"{}", KEY, "a\ufffdb", {"kept": "yes"}, "guest")
 
@@ -148,7 +148,7 @@ async def test_what_can_be_read_beside_what_cannot_is_kept(broker: RabbitBroker,
 async def test_a_routing_key_of_any_octets_is_a_dead_letter(broker: RabbitBroker, rabbit_url: str) -> None:
     """No queue takes it, and the consumer of the dead letters reads it."""
     assert await publish_raw(rabbit_url, b"\xff" * 255, {"message_id": short(b"m-1")}, b"{}")
-    async with broker.consume_queue(DEAD_QUEUE, 1) as arrivals:
+    async with broker.messages_while_consuming(DEAD_QUEUE, 1) as arrivals:
         received = await next_of(arrivals)
     assert received.message.routing_key == "\ufffd" * 85
     assert (received.exchange, received.message.message_id) == (EVENTS, "m-1")
@@ -167,7 +167,10 @@ async def test_whatever_headers_a_message_has_it_can_be_buried(
 ) -> None:
     """A dead letter has more headers than its message had, and they must fit one frame as well."""
     assert await publish_raw(rabbit_url, KEY.encode(), HEADERS[name], b"x" * size)
-    async with broker.consume_queue(QUEUE, 1) as arrivals, broker.consume_queue(DEAD_QUEUE, 1) as dead:
+    async with (
+        broker.messages_while_consuming(QUEUE, 1) as arrivals,
+        broker.messages_while_consuming(DEAD_QUEUE, 1) as dead,
+    ):
         if size <= MAX_EVENT_BYTES:
             async with asyncio.timeout(SECONDS):
                 [received] = await anext(arrivals)
@@ -182,7 +185,10 @@ async def test_a_body_that_is_too_large_is_a_dead_letter_without_it(
     """Mail behind it arrives."""
     assert await publish_raw(rabbit_url, KEY.encode(), {}, b"x" * size)
     assert await publish_raw(rabbit_url, KEY.encode(), {}, b"behind it")
-    async with broker.consume_queue(QUEUE, 2, 1) as arrivals, broker.consume_queue(DEAD_QUEUE, 1) as dead:
+    async with (
+        broker.messages_while_consuming(QUEUE, 2, 1) as arrivals,
+        broker.messages_while_consuming(DEAD_QUEUE, 1) as dead,
+    ):
         if size > MAX_EVENT_BYTES:
             letter = (await next_of(dead)).message
             assert (letter.body, letter.headers[HeaderName.KIND]) == (b"", "too_large")
@@ -195,7 +201,7 @@ async def test_a_body_that_is_too_large_is_a_dead_letter_without_it(
 async def test_what_expires_in_its_queue_is_a_dead_letter_that_says_so(broker: RabbitBroker, rabbit_url: str) -> None:
     """A publisher may have asked for that."""
     assert await publish_raw(rabbit_url, KEY.encode(), {"expiration": short(b"0")}, b"{}")
-    async with broker.consume_queue(DEAD_QUEUE, 1) as arrivals:
+    async with broker.messages_while_consuming(DEAD_QUEUE, 1) as arrivals:
         letter = (await next_of(arrivals)).message
     assert (letter.headers[HeaderName.KIND], letter.headers[HeaderName.EXCHANGE]) == ("expired", EVENTS)
 
@@ -206,7 +212,7 @@ async def test_a_dead_letter_that_expires_is_kept_for_what_it_died_of(
 ) -> None:
     """A publisher's time-out also ends the wait of a message that no queue takes, and does not make it vanish."""
     assert await publish_raw(rabbit_url, b"nobody.service", {"expiration": short(milliseconds)}, b"{}")
-    async with broker.consume_queue(DEAD_AGAIN, 1) as arrivals:
+    async with broker.messages_while_consuming(DEAD_AGAIN, 1) as arrivals:
         letter = (await next_of(arrivals)).message
     assert (letter.headers[HeaderName.EXCHANGE], letter.headers[HeaderName.ROUTING_KEY]) == (EVENTS, "nobody.service")
     assert HeaderName.KIND not in letter.headers
@@ -229,7 +235,10 @@ async def test_a_dead_letter_that_kills_its_consumer_is_tried_once_more_for_what
 ) -> None:
     """It came back too often: from then on it waits in a queue of its own, with the cause that it had."""
     await broker.publish_message(exchange, BrokerMessage(b"{}", "nobody.service", "m-1", headers))
-    async with broker.consume_queue(DEAD_QUEUE, 1) as arrivals, broker.consume_queue(DEAD_AGAIN, 1) as again:
+    async with (
+        broker.messages_while_consuming(DEAD_QUEUE, 1) as arrivals,
+        broker.messages_while_consuming(DEAD_AGAIN, 1) as again,
+    ):
         async with asyncio.timeout(SECONDS):
             for _ in range(DEAD_DELIVERY_LIMIT + 1):
                 [received] = await anext(arrivals)
@@ -245,7 +254,10 @@ async def test_what_expires_and_kills_its_consumer_as_a_dead_letter_has_expired(
 ) -> None:
     """The first of the two deaths that RabbitMQ tells of is the cause."""
     assert await publish_raw(rabbit_url, KEY.encode(), {"expiration": short(b"0")}, b"{}")
-    async with broker.consume_queue(DEAD_QUEUE, 1) as arrivals, broker.consume_queue(DEAD_AGAIN, 1) as again:
+    async with (
+        broker.messages_while_consuming(DEAD_QUEUE, 1) as arrivals,
+        broker.messages_while_consuming(DEAD_AGAIN, 1) as again,
+    ):
         async with asyncio.timeout(SECONDS):
             for _ in range(DEAD_DELIVERY_LIMIT + 1):
                 [received] = await anext(arrivals)
@@ -258,14 +270,14 @@ async def test_a_dead_letter_that_cannot_be_kept_comes_to_the_last_queue(broker:
     """Rejecting it, or dying with it too often, does not bring it round for ever."""
     await broker.publish_message("mailer.dead", BrokerMessage(b"1", "x", "rejected"))
     await broker.publish_message("mailer.dead", BrokerMessage(b"2", "x", "released"))
-    async with broker.consume_queue(DEAD_QUEUE, 1) as arrivals:
+    async with broker.messages_while_consuming(DEAD_QUEUE, 1) as arrivals:
         async with asyncio.timeout(SECONDS):
             [first] = await anext(arrivals)
             await first.reject("bad")
             for _ in range(DEAD_DELIVERY_LIMIT + 1):
                 [received] = await anext(arrivals)
                 await received.release()
-    async with broker.consume_queue(DEAD_AGAIN, 1) as arrivals, asyncio.timeout(SECONDS):
+    async with broker.messages_while_consuming(DEAD_AGAIN, 1) as arrivals, asyncio.timeout(SECONDS):
         for _ in range(DEAD_DELIVERY_LIMIT + 1):
             [received] = await anext(arrivals)
             await received.release()

@@ -22,7 +22,8 @@ from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.telemetry import WORKER as METRICS
-from tests.factories import FakeProcessor, FakeReceived, World, person, plain_event, received, until
+from tests.doubles import FakeProcessor, FakeReceived
+from tests.factories import World, person, plain_event, received, until
 
 
 def held_so_far(kind: str) -> float:

@@ -39,7 +39,7 @@ async def rest(
         for row in claim.rows
     ]
     assert await world.deliveries.commit_moves_or_find_refused(claim.token, moves, []) == frozenset()
-    await world.deliveries.finish_claim(claim.token, None)
+    await world.deliveries.end_claim_and_requeue_rest(claim.token, None)
 
 
 async def test_cancelling_ends_whatever_is_open(
@@ -67,7 +67,7 @@ async def test_cancelling_ends_whatever_is_open(
         status = await status_of(world, accepted.mailing_id)
         assert (status.state, status.finished_at is not None) == ("cancelled", True)
     assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0
-    assert (await halts.query_halts_and_check_memory((), (), ())).halts == (), "what is over needs no halt"
+    assert (await halts.read_halts_and_missing_entries((), (), ())).halts == (), "what is over needs no halt"
     assert world.processor.sent == []
     assert (await world.ledger.verify_ledger()).faults == ()
 
@@ -85,7 +85,7 @@ async def test_cancelling_leaves_what_a_worker_holds_to_it(world: World, halts: 
     await halts.cancel_mailing(accepted.mailing_id, "Dana", "")
     await world.timekeeper().run_all_steps_once()
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 1, ("queued", ""): 4}
-    await world.deliveries.finish_claim(claim.token, None)
+    await world.deliveries.end_claim_and_requeue_rest(claim.token, None)
     await world.timekeeper().run_all_steps_once()
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 1, ("cancelled", "cancelled"): 4}
     assert (await status_of(world, accepted.mailing_id)).finished_at is not None

@@ -13,7 +13,8 @@ from mailer.policy.policy_sections import CategoryTerms
 from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.ports.mailings import AcceptedMailing
 from mailer.postgres.deliveries import PostgresDeliveries
-from tests.factories import BRAND, FakeProcessor, World, person
+from tests.doubles import FakeProcessor
+from tests.factories import BRAND, World, person
 
 
 def limited(world: World, *, brand: FrequencyCap | None = None, **categories: CategoryTerms) -> Policy:

@@ -10,7 +10,7 @@ from mailer.app import open_app
 from mailer.database.connections import DatabasePool
 from mailer.database_startup import DatabaseWatch
 from mailer.ports.database_errors import DatabaseUnavailable
-from mailer.postgres.database_condition import read_database_condition, read_size_partitions_and_seal
+from mailer.postgres.database_condition import read_size_partitions_and_seal, read_version_settings_and_migrations
 from mailer.settings import read_settings
 from tests.factories import World, person
 from tests.hostile import SETTINGS
@@ -141,7 +141,10 @@ async def test_who_dates_nothing_works_with_another_clock(monkeypatch: pytest.Mo
 async def test_the_condition_of_a_migrated_database(world: World, database_url: str) -> None:
     """Everything is read; a mailing that no seal came after is noticed."""
     async with world.pool.acquire() as connection:
-        condition, stock = await read_database_condition(connection), await read_size_partitions_and_seal(connection)
+        condition, stock = (
+            await read_version_settings_and_migrations(connection),
+            await read_size_partitions_and_seal(connection),
+        )
     assert condition.version >= 160_000
     assert condition.triggers
     assert condition.migrations

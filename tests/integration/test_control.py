@@ -11,7 +11,8 @@ from mailer.ports.halts import OPERATOR, Halt, HaltScope, MailingControlRefused
 from mailer.ports.mailings import MailingStatus
 from mailer.ports.processor import OutgoingMessage
 from mailer.postgres.halts import PostgresHalts
-from tests.factories import ACCEPTED, BRAND, World, person, until
+from tests.doubles import ACCEPTED
+from tests.factories import BRAND, World, person, until
 
 EVERYTHING = Halt(HaltScope.EVERYTHING, OPERATOR, "Dana", "smoke")
 PEOPLE = [person(number) for number in range(5)]
@@ -53,7 +54,7 @@ async def test_each_change_stands_in_the_ledger_once(world: World, halts: Postgr
     assert not await halts.pause_mailing(accepted.mailing_id, "Erik", "typo")
     seen = {
         (halt.scope, halt.key, halt.by, halt.reason)
-        for halt in (await halts.query_halts_and_check_memory((), (), ())).halts
+        for halt in (await halts.read_halts_and_missing_entries((), (), ())).halts
     }
     mailing = str(accepted.mailing_id)
     assert seen == {
@@ -67,7 +68,7 @@ async def test_each_change_stands_in_the_ledger_once(world: World, halts: Postgr
         assert not await halts.lift_halt(scope, key, "Erik")
     assert await halts.resume_mailing(accepted.mailing_id, "Erik")
     assert not await halts.resume_mailing(accepted.mailing_id, "Erik")
-    assert (await halts.query_halts_and_check_memory((), (), ())).halts == ()
+    assert (await halts.read_halts_and_missing_entries((), (), ())).halts == ()
     entries = [entry for entry in await world.entries() if entry["rule"] in ("action:Dana", "action:Erik")]
     assert [(e["kind"], e["brand"], e["processor"], e["mailing"], e["reason"], e["reply"]) for e in entries] == [
         ("control", "", None, None, "stopped", "smoke"),
@@ -262,14 +263,17 @@ async def test_a_timekeeper_that_was_frozen_keeps_nobody_for_long(
 ) -> None:
     """The database ends its turn, and the next one publishes."""
     monkeypatch.setattr("mailer.postgres.timekeeping._ALONE_SECONDS", 1)
-    async with world.upkeep.try_publishing_lock() as first, world.upkeep.try_publishing_lock() as second:
+    async with (
+        world.upkeep.holding_publishing_lock_if_free() as first,
+        world.upkeep.holding_publishing_lock_if_free() as second,
+    ):
         assert (first, second) == (True, False)
     await world.pool.expire_connections()
-    frozen = world.upkeep.try_publishing_lock()
+    frozen = world.upkeep.holding_publishing_lock_if_free()
     assert await frozen.__aenter__()
 
     async def free() -> bool:
-        async with world.upkeep.try_publishing_lock() as alone:
+        async with world.upkeep.holding_publishing_lock_if_free() as alone:
             return alone
 
     await until(free)

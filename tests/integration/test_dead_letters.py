@@ -66,7 +66,7 @@ async def test_only_events_are_replayed(world: World, exchange: str) -> None:
         BrokerMessage(b"{}", key), exchange, key, "forged", "shop", DeadLetterCauseKind.REFUSED
     )
     [letter] = await world.letters.list_dead_letters(1)
-    assert await world.letters.find_replayable(DeadLetterFilter()) == []
+    assert await world.letters.find_replayable_ids(DeadLetterFilter()) == []
     assert await world.letters.replay_dead_letter(letter.id) is None
     assert await world.outbox.lease_rows("one", 10, 30) == []
 
@@ -93,10 +93,10 @@ async def test_a_body_that_is_no_text_is_not_replayed_and_keeps_no_other(world: 
         BrokerMessage(body, "a.b", "bad"), "mailer.events", "a.b", "not JSON", "shop", DeadLetterCauseKind.REFUSED
     )
     await world.letters.add_dead_letter(LETTER, "mailer.events", "a.b", "a bug", "shop", DeadLetterCauseKind.ERROR)
-    bad, good = await world.letters.find_replayable(ALL)
+    bad, good = await world.letters.find_replayable_ids(ALL)
     assert await world.letters.replay_dead_letter(bad) is None
     assert await world.letters.replay_dead_letter(good) is not None
-    assert await world.letters.find_replayable(DeadLetterFilter(replayed=False)) == [bad]
+    assert await world.letters.find_replayable_ids(DeadLetterFilter(replayed=False)) == [bad]
     [item] = await world.outbox.lease_rows("one", 10, 30)
     assert item.message.body == LETTER.body
 

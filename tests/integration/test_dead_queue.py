@@ -12,7 +12,8 @@ from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerMessage, HeaderName, MessageUnpublishable
 from mailer.ports.dead_letters import DeadLetterCauseKind, DeadLetterFilter
 from tests.contract.brokers import delete_everything, under_test
-from tests.factories import FakeReceived, World, until
+from tests.doubles import FakeReceived
+from tests.factories import World, until
 from tests.raw_amqp import publish_raw, short
 
 OLD_ARGUMENTS: FieldTable = {"x-queue-type": "quorum", "x-delivery-limit": 2**31 - 1}
@@ -39,7 +40,7 @@ async def test_an_old_queue_is_emptied_and_deleted(rabbit_url: str) -> None:
         await broker.declare_topology(under_test())
         assert await broker._redeclare_topology()
         assert await broker.queue_depth(DEAD_QUEUE) == 2
-        async with broker.consume_queue(DEAD_QUEUE, 2) as arrivals:
+        async with broker.messages_while_consuming(DEAD_QUEUE, 2) as arrivals:
             letters = [received.message for received in await anext(arrivals)]
             while len(letters) < 2:
                 letters += [received.message for received in await anext(arrivals)]
@@ -134,7 +135,7 @@ async def test_what_nobody_published_is_not_published_once_more(world: World) ->
     )
     [letter] = await world.letters.list_dead_letters(2)
     assert (world.broker.published, letter.kind, letter.publisher) == ([], DeadLetterCauseKind.MISSING, "")
-    assert await world.letters.find_replayable(DeadLetterFilter()) == []
+    assert await world.letters.find_replayable_ids(DeadLetterFilter()) == []
     assert await world.letters.replay_dead_letter(letter.id) is None
 
 
@@ -174,8 +175,8 @@ async def test_dead_letters_are_chosen_by_what_they_have_in_common(world: World)
     assert await ids(reason="%") == [first.id, second.id, third.id]
     assert await ids(key="a") == [first.id, second.id]
     assert await ids(key="ab.service") == [third.id]
-    assert list(await world.letters.find_replayable(DeadLetterFilter())) == [first.id, second.id]
+    assert list(await world.letters.find_replayable_ids(DeadLetterFilter())) == [first.id, second.id]
     assert await world.letters.replay_dead_letter(first.id)
-    assert list(await world.letters.find_replayable(DeadLetterFilter())) == [second.id]
-    assert list(await world.letters.find_replayable(DeadLetterFilter(replayed=True))) == [first.id, second.id]
+    assert list(await world.letters.find_replayable_ids(DeadLetterFilter())) == [second.id]
+    assert list(await world.letters.find_replayable_ids(DeadLetterFilter(replayed=True))) == [first.id, second.id]
     assert await world.letters.replay_dead_letter(third.id) is None

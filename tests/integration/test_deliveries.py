@@ -16,7 +16,8 @@ from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.mailings import AcceptedMailing
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.ports.uuids import uuid7
-from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, open_world, person, until, waiting
+from tests.doubles import ACCEPTED, FakeProcessor
+from tests.factories import BRAND, World, open_world, person, until, waiting
 
 
 def move(
@@ -307,7 +308,7 @@ async def test_what_was_not_reached_goes_back(world: World) -> None:
             claim.token, [move(row, DeliveryState.HANDED_OVER, DeliveryState.INTENDED)], []
         )
     later = datetime.now(UTC) + timedelta(seconds=10)
-    await world.deliveries.finish_claim(claim.token, later)
+    await world.deliveries.end_claim_and_requeue_rest(claim.token, later)
     [batch] = await world.pool.fetch("SELECT * FROM batches")
     assert (batch["mailing_id"], batch["state"], batch["due_at"]) == (second.mailing_id, "queued", later)
     assert (batch["claim"], batch["published_at"]) == (None, None)
@@ -323,7 +324,7 @@ async def test_a_batch_with_an_open_intent_is_not_forgotten(world: World) -> Non
     claim = await world.deliveries.claim_batches([*first.batches, *second.batches], "worker")
     assert claim is not None
     await intend(world, claim, claim.rows[:1])
-    await world.deliveries.finish_claim(claim.token, None)
+    await world.deliveries.end_claim_and_requeue_rest(claim.token, None)
     await world.lose_leases()
     [stale] = await world.upkeep.orphaned_and_in_doubt_deliveries(10)
     assert (stale.recipient_id, stale.state) == (claim.rows[0].recipient_id, DeliveryState.INTENDED)
@@ -375,7 +376,7 @@ async def test_counters_equal_the_states(world: World) -> None:
             await world.deliveries.commit_moves_or_find_refused(claim.token, moves, [])
             outcomes = [move(row, chance.choice(ends), DeliveryState.INTENDED, "why") for row in rows[:cut]]
             assert await world.deliveries.commit_moves_or_find_refused(claim.token, outcomes, []) == frozenset()
-            await world.deliveries.finish_claim(claim.token, None)
+            await world.deliveries.end_claim_and_requeue_rest(claim.token, None)
         assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
         await world.due_now()
         await world.timekeeper().run_all_steps_once()

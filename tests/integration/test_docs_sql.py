@@ -10,7 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from mailer.broker.memory import MemoryBroker
+from mailer.broker.memory import OutboxBroker
 from mailer.broker.topology import build_topology, events_queue_name
 from mailer.database.connections import open_pool
 from mailer.events import parse_event
@@ -42,8 +42,8 @@ async def taken(database_url: str) -> AsyncIterator[ReceivedMessage]:
     outbox = PostgresOutbox(pool)
     async with (
         asyncio.timeout(30),
-        MemoryBroker(plan, outbox, "a worker") as broker,
-        broker.consume_queue(events_queue_name(Lane.NEWSLETTER), 1) as arrivals,
+        OutboxBroker(plan, outbox, "a worker") as broker,
+        broker.messages_while_consuming(events_queue_name(Lane.NEWSLETTER), 1) as arrivals,
     ):
         yield (await anext(arrivals))[0]
     await outbox.close()

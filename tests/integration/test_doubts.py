@@ -13,9 +13,10 @@ from mailer.actions.doubtful_deliveries import end_doubtful_deliveries_of_mailin
 from mailer.pipeline import lease_renewal
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage, Permit
-from mailer.postgres.held_deliveries import PostgresHeldDeliveries
+from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from tests.campaigns import commands
-from tests.factories import ACCEPTED, FakeProcessor, World, person, until
+from tests.doubles import ACCEPTED, FakeProcessor
+from tests.factories import World, person, until
 
 IN_DOUBT = Outcome(OutcomeKind.IN_DOUBT, text="lost after the final dot")
 
@@ -81,13 +82,17 @@ async def test_a_person_sends_one_more_copy(world: World) -> None:
     await world.handover(loses).hand_over_batches(accepted.batches)
     await again(world, loses, 6)
     assert (
-        await PostgresHeldDeliveries(world.pool, world.writers).release_held_of_mailing(accepted.mailing_id, "Grace")
+        await PostgresHeldDeliveries(world.pool, world.writers).release_deliveries_awaiting_staff(
+            accepted.mailing_id, "Grace"
+        )
         == 1
     )
     await again(world, loses, 6)
     assert len(loses.sent) == 4
     assert (
-        await PostgresHeldDeliveries(world.pool, world.writers).release_held_of_mailing(accepted.mailing_id, "Grace")
+        await PostgresHeldDeliveries(world.pool, world.writers).release_deliveries_awaiting_staff(
+            accepted.mailing_id, "Grace"
+        )
         == 1
     )
     await again(world, world.processor, 2)

@@ -8,7 +8,8 @@ import pytest
 from mailer.pipeline import circuit_breaker
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
-from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person
+from tests.doubles import ACCEPTED, FakeProcessor
+from tests.factories import BRAND, World, person
 
 AWAY = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)
 IN_DOUBT = Outcome(OutcomeKind.IN_DOUBT, text="lost after the final dot")

@@ -23,7 +23,8 @@ from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template import Piece
 from mailer.rendering.template_library import TemplateLibrary
 from mailer.settings import Settings, SettingsError
-from tests.factories import ACCEPTED, KEY, FakeProcessor, World, make_event, new_mailing, person
+from tests.doubles import ACCEPTED, FakeProcessor
+from tests.factories import KEY, World, make_event, new_mailing, person
 
 
 def presses(world: World, templates: TemplateLibrary) -> MailingRendererCache:

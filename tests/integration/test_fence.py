@@ -114,7 +114,7 @@ async def test_after_a_restore_everything_goes_on(restored: Site) -> None:
     """If the operator says so: running processes accept the new lineage by themselves, and remember it."""
     world = restored.world
     assert await restored.seen() == WENT_BACK
-    lineage, ended = await restored.halts.begin_new_lineage("Dana", None)
+    lineage, ended = await restored.halts.begin_new_database_lineage("Dana", None)
     assert ended == 0
     assert await restored.seen() is None
     assert await restored.seen(restored.process()) is None
@@ -134,7 +134,7 @@ async def test_after_a_restore_optional_mail_ends(restored: Site) -> None:
     """If the operator says so: optional mail that may have gone out already fails, mandatory mail goes again."""
     world = restored.world
     assert await restored.seen() == WENT_BACK
-    _, ended = await restored.halts.begin_new_lineage("Dana", OPTIONAL)
+    _, ended = await restored.halts.begin_new_database_lineage("Dana", OPTIONAL)
     assert ended == 1
     assert await restored.seen() is None
     for _ in range(3):
@@ -150,7 +150,7 @@ async def test_after_a_restore_optional_mail_ends(restored: Site) -> None:
     outcomes = await world.entries(newsletter.id, "outcome")
     assert [entry["reason"] for entry in outcomes] == ["failed restored"] * 2
     assert [entry["reason"] for entry in await world.entries(newsletter.id, "mailing")] == ["accepted", "ended"]
-    assert (await restored.halts.query_halts_and_check_memory((), (), ())).halts == ()
+    assert (await restored.halts.read_halts_and_missing_entries((), (), ())).halts == ()
     assert (await world.ledger.verify_ledger()).faults == ()
 
 
@@ -158,7 +158,7 @@ async def test_a_stop_outlives_the_restore(restored: Site) -> None:
     """What an operator has stopped stays so until it is started."""
     await restored.halts.add_halt(Halt(HaltScope.EVERYTHING, OPERATOR, "Dana"))
     assert await restored.seen() == WENT_BACK
-    await restored.halts.begin_new_lineage("Dana", None)
+    await restored.halts.begin_new_database_lineage("Dana", None)
     assert await restored.seen() == STOPPED
 
 
@@ -180,7 +180,7 @@ async def test_a_promoted_replica_that_lacks_the_last_entries(
         running = HaltWatcher(new.halts, primary.world.writers, primary.remembered, "host:1")
         assert await new.seen(running) == WENT_BACK
         assert await new.seen(new.process()) == WENT_BACK, "since the running one has told the database"
-        await new.halts.begin_new_lineage("Dana", None)
+        await new.halts.begin_new_database_lineage("Dana", None)
         assert await new.seen(running) is None
         assert (await new.world.ledger.verify_ledger()).faults == ()
 
@@ -190,20 +190,20 @@ async def test_two_restores_one_after_the_other(
 ) -> None:
     """The lineage that was begun after the first one is missing after the second one."""
     await restored.seen()
-    await restored.halts.begin_new_lineage("Dana", None)
+    await restored.halts.begin_new_database_lineage("Dana", None)
     assert await restored.seen() is None
     async with copied(postgres_server, database_url) as again, site(again, restored.folder) as second:
         assert await second.seen() == WENT_BACK
-        lineage, _ = await second.halts.begin_new_lineage("Dana", None)
+        lineage, _ = await second.halts.begin_new_database_lineage("Dana", None)
         assert await second.seen() is None
-        assert (await second.halts.query_halts_and_check_memory((), (), ())).lineage == lineage
+        assert (await second.halts.read_halts_and_missing_entries((), (), ())).lineage == lineage
 
 
 async def test_another_database_is_not_the_one_that_was_known(restored: Site) -> None:
     """A new one with a lineage of its own stops who remembers the other one, until an operator says that it goes on."""
     await restored.world.pool.execute("UPDATE lineages SET id = gen_random_uuid()")
     assert await restored.seen() == WENT_BACK
-    await restored.halts.begin_new_lineage("Dana", None)
+    await restored.halts.begin_new_database_lineage("Dana", None)
     assert await restored.seen() is None
     assert await restored.seen(restored.process()) is None
 
@@ -231,7 +231,7 @@ async def test_what_reduces_is_made_again(postgres_server: Server, database_url:
             await mark_under_13(world.rights, policy, five, "operator")
         async with site(backup, tmp_path) as after:
             assert await after.seen() == WENT_BACK
-            lineage = (await after.halts.query_halts_and_check_memory((), (), ())).lineage
+            lineage = (await after.halts.read_halts_and_missing_entries((), (), ())).lineage
             await mending(after).replay_lost_changes({lineage})
             standings = [await after.world.standings.get_standing(BRAND, id_) for id_ in (one, two, three, four, five)]
             assert [standing is not None for standing in standings] == [True] * 5
@@ -276,7 +276,7 @@ async def test_what_was_taken_back_since_is_not_made_again(
                     pass
             assert await after.seen() == WENT_BACK
             await mending(after).replay_lost_changes(
-                {(await after.halts.query_halts_and_check_memory((), (), ())).lineage}
+                {(await after.halts.read_halts_and_missing_entries((), (), ())).lineage}
             )
             assert capsys.readouterr().out.count("not made again") == 2
             standings = [await after.world.standings.get_standing(BRAND, id_) for id_ in (one, two, three)]
@@ -305,7 +305,7 @@ async def test_what_widens_is_not_made_again(
             await mending(after).replay_lost_changes({uuid7()})
             assert "not made again" not in capsys.readouterr().out
             await mending(after).replay_lost_changes(
-                {(await after.halts.query_halts_and_check_memory((), (), ())).lineage}
+                {(await after.halts.read_halts_and_missing_entries((), (), ())).lineage}
             )
             assert capsys.readouterr().out.count("not made again") == 2
             assert await after.world.entries(kind="action") == []

@@ -25,7 +25,8 @@ from mailer.ports.mailings import AcceptedMailing
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.ports.rates import Period, RateLimit, Scope, TokenLease, TokenRequest
 from mailer.postgres.rates import PostgresRateLimits
-from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, until
+from tests.doubles import ACCEPTED, FakeProcessor
+from tests.factories import BRAND, World, person, until
 from tests.halts import FakeHalts
 from tests.presses import NoLimits, NoPauses
 
@@ -331,7 +332,7 @@ async def test_what_waits_for_witnesses_goes_soon_and_is_not_claimed_again_and_a
         BlockPauses(NoPauses()),
     )
     preparing, begun = (
-        WindowPreparation(gate, None, world.deliveries.find_last_carriers_of_shared_texts),
+        WindowPreparation(gate, None, world.deliveries.find_last_deliveries_of_texts),
         datetime.now(UTC),
     )
 

@@ -18,7 +18,8 @@ from mailer.ports.standings import StandingFlag
 from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
-from tests.factories import ACCEPTED, BRAND, KEY, FakeProcessor, World, person, templates
+from tests.doubles import ACCEPTED, FakeProcessor
+from tests.factories import BRAND, KEY, World, person, templates
 
 REFUSED = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user")
 BLOCKED = Outcome(OutcomeKind.BLOCKED, 554, "5.7.1", "we do not like you")
@@ -394,7 +395,5 @@ async def test_the_staging_fence(world: World) -> None:
     world.presses = MailingRendererCache(world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None)
     accepted = await world.accept([person(1), person(2)])
     await world.handover().hand_over_batches(accepted.batches)
-    assert await world.states(accepted.mailing_id) == {
-        "user-1": ("handed_over", ""),
-        "user-2": ("suppressed", "only_deliver_to"),
-    }
+    fenced = {"user-1": ("handed_over", ""), "user-2": ("suppressed", "only_deliver_to")}
+    assert await world.states(accepted.mailing_id) == fenced

@@ -13,7 +13,8 @@ from mailer.actions.rights import erase_recipient
 from mailer.event_digests import differing_fields
 from mailer.events import validate_event
 from mailer.pipeline.consumers import relay_outbox_until_stopped
-from tests.factories import BRAND, FakeReceived, World, make_event, new_mailing, person, plain_event, received, until
+from tests.doubles import FakeReceived
+from tests.factories import BRAND, World, make_event, new_mailing, person, plain_event, received, until
 from tests.integration.test_account_events import VALUES, event, standing, taken
 from tests.integration.web_world import browse
 from tests.publishers import issue_key

@@ -9,7 +9,8 @@ import mailer.event_context
 from mailer.events import validate_event
 from mailer.ports.broker import BrokerMessage, BrokerUnavailable, HeaderName
 from mailer.ports.dead_letters import DeadLetterCauseKind
-from tests.factories import BRAND, FakeReceived, World, make_event, new_mailing, person, plain_event, received
+from tests.doubles import FakeReceived
+from tests.factories import BRAND, World, make_event, new_mailing, person, plain_event, received
 from tests.publishers import issue_key
 
 

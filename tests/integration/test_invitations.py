@@ -13,7 +13,8 @@ from mailer.policy.standing import INVITED
 from mailer.ports.deliveries import Claim
 from mailer.ports.mailings import AcceptedMailing
 from mailer.postgres.deliveries import PostgresDeliveries
-from tests.factories import BRAND, FakeProcessor, World, person, until, waiting
+from tests.doubles import FakeProcessor
+from tests.factories import BRAND, World, person, until, waiting
 
 SENT = ("handed_over", "")
 

@@ -16,7 +16,8 @@ from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from tests.chains import faults, write
-from tests.factories import BRAND, KEY, FakeProcessor, World, person
+from tests.doubles import FakeProcessor
+from tests.factories import BRAND, KEY, World, person
 
 # fmt: off
 FIELDS = {

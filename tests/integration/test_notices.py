@@ -16,7 +16,8 @@ from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.offline_notices import PostgresNotices
 from tests.accounts import released, said
-from tests.factories import BRAND, FakeProcessor, World, open_world
+from tests.doubles import FakeProcessor
+from tests.factories import BRAND, World, open_world
 
 TODAY = date(2026, 11, 28)
 

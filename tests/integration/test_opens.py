@@ -18,7 +18,8 @@ from mailer.postgres.campaign_reports import PostgresCampaignReports
 from mailer.postgres.open_counts import PostgresOpenCounts
 from mailer.rendering.link_tokens import ClickToken, OpenToken
 from tests.campaigns import mailed, members
-from tests.factories import BRAND, KEY, FakeProcessor, World, person
+from tests.doubles import FakeProcessor
+from tests.factories import BRAND, KEY, World, person
 from tests.hours import an_hour_later, clock_of, opens_of
 from tests.integration.web_world import browse
 from tests.letters import LINKS, consents, parts, read

@@ -7,8 +7,8 @@ import asyncpg
 
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
 from mailer.ports.broker import BrokerMessage, HeaderName, publisher_identity_of_message
-from mailer.postgres.event_insert import publish_in_transaction
-from mailer.postgres.outbox import OutboxPublisher, PostgresOutbox
+from mailer.postgres.event_outbox_insert import publish_in_transaction
+from mailer.postgres.outbox import PostgresOutbox, PublisherToOutbox
 from tests.factories import World, make_event, person, until
 
 SHOP = {HeaderName.PUBLISHER: "key:shop"}
@@ -148,5 +148,5 @@ async def test_an_event_is_published_if_the_caller_commits(world: World, databas
 
 async def test_the_publisher_for_the_in_process_broker(world: World) -> None:
     """Its publish has returned when the row is committed."""
-    await OutboxPublisher(world.pool).publish_event(make_event([person(1)]))
+    await PublisherToOutbox(world.pool).publish_event(make_event([person(1)]))
     assert len(await PostgresOutbox(world.pool).lease_rows("one", 10, 30)) == 1

@@ -18,7 +18,7 @@ from mailer.pipeline import consumers
 from mailer.ports.broker import BrokerMessage, MessageUnpublishable
 from mailer.ports.outbox import TAKEN_OCTETS
 from mailer.postgres.migrations import apply_migrations
-from mailer.postgres.outbox import OutboxPublisher
+from mailer.postgres.outbox import PublisherToOutbox
 from tests.conftest import Server
 from tests.contract.brokers import BRAND, delete_everything, under_test
 from tests.factories import World, make_event, person, until
@@ -59,7 +59,7 @@ async def test_an_event_that_is_too_large_is_refused_to_its_application(world: W
     world.broker.refuses = lambda _: MessageUnpublishable("the body has 18,000,000 bytes")
     for publish in (
         partial(publish_in_transaction, world.pool),
-        OutboxPublisher(world.pool).publish_event,
+        PublisherToOutbox(world.pool).publish_event,
         EventPublisher(world.broker).publish_event,
     ):
         with pytest.raises(EventRefused, match=r"does not fit the outbox|the body has"):

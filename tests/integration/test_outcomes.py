@@ -7,7 +7,8 @@ from typing import Any
 from mailer.pipeline import consumers
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.postgres.deliveries import PostgresDeliveries
-from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, until
+from tests.doubles import ACCEPTED, FakeProcessor
+from tests.factories import BRAND, World, person, until
 
 
 def telling(world: World) -> None:

@@ -28,7 +28,7 @@ from mailer.ports.halts import JournaledStandingChange, LastSeenSealMarker
 from mailer.postgres.migrations import apply_migrations
 from mailer.processors.capture_server import CaptureServer
 from mailer.rendering.template_samples import render_template_preview
-from mailer.runtime.private_files import open_private_file
+from mailer.runtime.private_files import open_private_file_descriptor
 from mailer.settings import read_settings
 from tests.factories import BRAND, templates
 
@@ -70,7 +70,7 @@ def test_a_file_that_was_there_becomes_its_owners(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(os, "fchmod", refuse)
     with pytest.raises(PermissionError):
-        open_private_file(str(file), os.O_WRONLY)
+        open_private_file_descriptor(str(file), os.O_WRONLY)
 
 
 def test_a_pipe_keeps_its_permissions(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_pipe_keeps_its_permissions(tmp_path: Path) -> None:
     os.mkfifo(pipe, 0o644)
     pipe.chmod(0o644)
     reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    os.close(open_private_file(str(pipe), os.O_WRONLY))
+    os.close(open_private_file_descriptor(str(pipe), os.O_WRONLY))
     os.close(reading)
     assert others_may(pipe) == 0o044
 

@@ -35,12 +35,12 @@ async def test_what_is_no_key(world: World, wrong: str) -> None:
 async def test_a_revoked_key_ends_at_once(world: World) -> None:
     """It is nobody's for ever; the name gets a new key, and only the rights that are granted then."""
     key = await issue_key(world.pool, "shop", "interpals")
-    assert await world.publishers.revoke_rights(SHOP)
+    assert await world.publishers.revoke_all_rights(SHOP)
     assert await world.publishers.find_publisher_by_api_key(key) is None
     assert SHOP not in await world.publishers.unrevoked_publishers_by_identity()
-    assert not await world.publishers.revoke_rights(SHOP)
-    assert not await world.publishers.revoke_rights(Identity(IdentityKind.BROKER, "another"))
-    new = await world.publishers.grant_rights_and_create_key(SHOP, NEWS)
+    assert not await world.publishers.revoke_all_rights(SHOP)
+    assert not await world.publishers.revoke_all_rights(Identity(IdentityKind.BROKER, "another"))
+    new = await world.publishers.grant_rights_and_missing_key(SHOP, NEWS)
     assert new not in (None, key)
     assert await world.publishers.find_publisher_by_api_key(key) is None
     assert await world.publishers.find_publisher_by_api_key(new or "") == Publisher(SHOP, NEWS)
@@ -53,9 +53,9 @@ async def test_every_key_differs(world: World) -> None:
 
 async def test_rights_are_added_to_what_there_is(world: World) -> None:
     """The key stays the same, and is not shown again."""
-    key = await world.publishers.grant_rights_and_create_key(SHOP, NEWS)
+    key = await world.publishers.grant_rights_and_missing_key(SHOP, NEWS)
     assert key is not None
-    assert await world.publishers.grant_rights_and_create_key(SHOP, LEAVES) is None
+    assert await world.publishers.grant_rights_and_missing_key(SHOP, LEAVES) is None
     both = RightsOfOnePublisher(NEWS.brands | LEAVES.brands, NEWS.categories, LEAVES.actions)
     assert await world.publishers.find_publisher_by_api_key(key) == Publisher(SHOP, both)
     [known] = [one for one in await world.publishers.list_publishers() if one.publisher.identity == SHOP]
@@ -68,7 +68,7 @@ async def test_a_name_of_each_kind_has_rights_of_its_own(world: World, kind: Ide
     await issue_key(world.pool, "harbour")
     identity = Identity(kind, "harbour")
     assert await world.publishers.get_publisher(identity) is None
-    assert await world.publishers.grant_rights_and_create_key(identity, NEWS) is None
+    assert await world.publishers.grant_rights_and_missing_key(identity, NEWS) is None
     known = await world.publishers.get_publisher(identity)
     assert known is not None
     assert known.publisher == Publisher(identity, NEWS)
@@ -88,7 +88,7 @@ async def test_a_publisher_of_a_kind_that_nothing_vouches_for_is_no_row(world: W
 
 async def test_another_process_sees_the_same(world: World) -> None:
     """They are rows, not memory."""
-    await world.publishers.grant_rights_and_create_key(SHOP, NEWS)
+    await world.publishers.grant_rights_and_missing_key(SHOP, NEWS)
     assert (await PostgresPublishers(world.pool, world.writers).unrevoked_publishers_by_identity())[SHOP].rights == NEWS
 
 
@@ -97,12 +97,12 @@ async def test_each_change_stands_in_the_ledger(world: World, kind: IdentityKind
     """The ledger names who granted what to whom, and who ended it, in the chain; a refused revocation is no entry."""
     identity = Identity(kind, "harbour")
     dana = PostgresPublishers(world.pool, world.writers.writers_with_actor("person:dana"))
-    await dana.grant_rights_and_create_key(identity, NEWS)
-    await dana.grant_rights_and_create_key(Identity(kind, "another"), LEAVES)
-    await PostgresPublishers(world.pool, world.writers.writers_with_actor("person:eve")).grant_rights_and_create_key(
+    await dana.grant_rights_and_missing_key(identity, NEWS)
+    await dana.grant_rights_and_missing_key(Identity(kind, "another"), LEAVES)
+    await PostgresPublishers(world.pool, world.writers.writers_with_actor("person:eve")).grant_rights_and_missing_key(
         identity, LEAVES
     )
-    assert [await dana.revoke_rights(identity) for _ in range(2)] == [True, False]
+    assert [await dana.revoke_all_rights(identity) for _ in range(2)] == [True, False]
     said = [(one.what, one.rights, one.actor) for one in await world.publishers.read_rights_changes(identity)]
     assert said == [
         ("granted", ["brand:interpals", "category:newsletter"], "person:dana"),

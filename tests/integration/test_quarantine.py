@@ -13,17 +13,18 @@ from mailer.actions.refusal_judgement import RefusalJudge
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.refusal_suspicion import LEAST_REFUSALS, RefusalTally
 from mailer.ports.quarantine import HardRefusal, OperatorVerdict, RefusalSelection
-from mailer.postgres.quarantine import PostgresQuarantine
-from tests.factories import ACCEPTED, FakeProcessor, World, person
+from mailer.postgres.quarantine import PostgresRefusalQuarantine
+from tests.doubles import ACCEPTED, FakeProcessor
+from tests.factories import World, person
 from tests.processes import Stack
 
 REFUSED = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user")
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def open_quarantine(world: World) -> PostgresQuarantine:
+def open_quarantine(world: World) -> PostgresRefusalQuarantine:
     """The quarantine of a world."""
-    return PostgresQuarantine(world.pool, world.writers, world.hasher)
+    return PostgresRefusalQuarantine(world.pool, world.writers, world.hasher)
 
 
 def selection(domain: str | None = None) -> RefusalSelection:
@@ -171,11 +172,11 @@ async def test_a_belief_that_is_doubted_meanwhile_kills_nothing(world: World) ->
     accepted = await world.accept([person(1)])
     refusal = HardRefusal(accepted.mailing_id, recipient, 1, "user-1@people.example", "people.example", "5.1.1")
     await quarantine.store_believed_and_doubted_refusals("fake", [refusal], [])
-    await quarantine.quarantine_recently_believed("fake", ["people.example"])
-    await quarantine.suppress_refused_addresses("fake", [refusal])
+    await quarantine.quarantine_recently_believed_refusals("fake", ["people.example"])
+    await quarantine.suppress_addresses_still_believed_dead("fake", [refusal])
     assert await dead(world) == 0
     await quarantine.store_believed_and_doubted_refusals("fake", [refusal], [])
-    await quarantine.suppress_refused_addresses("fake", [refusal])
+    await quarantine.suppress_addresses_still_believed_dead("fake", [refusal])
     assert await dead(world) == 1
 
 

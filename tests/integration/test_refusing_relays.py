@@ -26,7 +26,8 @@ from mailer.processors.smtp_processor import SmtpProcessor
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.runtime.readiness import Readiness
 from tests.campaigns import commands
-from tests.factories import ACCEPTED, FakeProcessor, World, person
+from tests.doubles import ACCEPTED, FakeProcessor
+from tests.factories import World, person
 from tests.integration.smtp_world import Scripted, relay, scripted
 from tests.presses import press_of
 from tests.unit.test_verdicts import ADA, row_of

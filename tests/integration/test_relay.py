@@ -20,7 +20,8 @@ from mailer.ports.broker import (
     ReceivedMessage,
 )
 from tests.brokers import FakeBroker
-from tests.factories import FakeReceived, World, person, plain_event, received, until
+from tests.doubles import FakeReceived
+from tests.factories import World, person, plain_event, received, until
 
 
 async def relayed(world: World, done: Callable[[], bool]) -> None:
@@ -221,12 +222,12 @@ class Absent(FakeBroker):
     """A broker that is waited for."""
 
     @asynccontextmanager
-    async def consume_queue(
+    async def messages_while_consuming(
         self, queue: str, prefetch: int, at_once: int | None = None
     ) -> AsyncIterator[AsyncIterator[list[ReceivedMessage]]]:
         """Never gets there."""
         await asyncio.Event().wait()
-        async with super().consume_queue(queue, prefetch, at_once) as arrivals:
+        async with super().messages_while_consuming(queue, prefetch, at_once) as arrivals:
             yield arrivals
 
 

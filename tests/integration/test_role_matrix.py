@@ -36,7 +36,8 @@ from mailer.runtime.readiness import Readiness
 from mailer.web.app import create_app
 from mailer.web.inbox import create_inbox_app
 from tests import factories
-from tests.factories import BRAND, FakeReceived, World, plain_event, policies, templates
+from tests.doubles import FakeReceived
+from tests.factories import BRAND, World, plain_event, policies, templates
 from tests.integration.test_account_events import event as account_event
 from tests.integration.web_world import browse, site_over
 from tests.publishers import everything
@@ -193,7 +194,7 @@ async def test_the_api(world: World, route: tuple[str, str]) -> None:
                 key = "mk_unknown"
                 if rights is not None:
                     key = (
-                        await world.publishers.grant_rights_and_create_key(
+                        await world.publishers.grant_rights_and_missing_key(
                             Identity(IdentityKind.KEY, f"{row.wish[1]} {name}"), rights
                         )
                         or ""
@@ -205,8 +206,8 @@ async def test_the_api(world: World, route: tuple[str, str]) -> None:
                     assert code == (401 if rights is None else 403), f"{row} {name}: {text}"
                     assert rights is None or "`mailer publishers add" in text
         revoked = Identity(IdentityKind.KEY, "revoked")
-        ended = await world.publishers.grant_rights_and_create_key(revoked, everything())
-        await world.publishers.revoke_rights(revoked)
+        ended = await world.publishers.grant_rights_and_missing_key(revoked, everything())
+        await world.publishers.revoke_all_rights(revoked)
         assert [(await status(row, ended))[0] for row in ROUTES[route]] == [401] * len(ROUTES[route])
 
 
@@ -265,7 +266,7 @@ async def test_queue_and_outbox(world: World, kind: IdentityKind) -> None:
         for role, (rights, allowed) in roles(wish).items():
             publisher = Identity(kind, f"{role} {number}")
             if rights is not None:
-                await world.publishers.grant_rights_and_create_key(publisher, rights)
+                await world.publishers.grant_rights_and_missing_key(publisher, rights)
             event = wished(wish) | {"id": f"{role} {number}"}
             before = await world.entries(kind="action")
             arrived = await DOORS[kind](world, publisher, event)
@@ -279,7 +280,7 @@ async def test_queue_and_outbox(world: World, kind: IdentityKind) -> None:
 
 async def test_a_name_of_another_kind_has_no_rights(world: World) -> None:
     """Rights that were granted to the key shop are not the broker user's, the role's or the person's."""
-    await world.publishers.grant_rights_and_create_key(Identity(IdentityKind.KEY, "harbour"), everything())
+    await world.publishers.grant_rights_and_missing_key(Identity(IdentityKind.KEY, "harbour"), everything())
     for kind in (IdentityKind.BROKER, IdentityKind.ROLE, IdentityKind.PERSON):
         arrived = await DOORS[kind](world, Identity(kind, "harbour"), plain_event(PEOPLE))
         await world.intake().accept_event_messages("newsletter", [arrived])
@@ -291,9 +292,9 @@ async def test_what_waits_when_its_publisher_is_revoked_is_not_taken_in(world: W
     """An event that was published before the revocation, and arrives after it, is a dead letter."""
     await world.known(1)
     publisher = Identity(kind, "harbour")
-    await world.publishers.grant_rights_and_create_key(publisher, everything())
+    await world.publishers.grant_rights_and_missing_key(publisher, everything())
     arrived = [await DOORS[kind](world, publisher, wished(wish) | {"id": f"{wish}"}) for wish in WISHES]
-    await world.publishers.revoke_rights(publisher)
+    await world.publishers.revoke_all_rights(publisher)
     before = await world.entries(kind="action")
     await world.intake().accept_event_messages("service", arrived)
     assert {one.kind for one in arrived} == {DeadLetterCauseKind.NOT_ALLOWED}
@@ -311,7 +312,7 @@ def own_words(template: str, event_id: str) -> dict[str, Any]:
 
 async def by_api(world: World, publisher: Identity, event: dict[str, Any]) -> FakeReceived:
     """A request with the publisher's key, which is parked in the outbox and relayed by a worker."""
-    key = await world.publishers.grant_rights_and_create_key(publisher, everything())
+    key = await world.publishers.grant_rights_and_missing_key(publisher, everything())
     async with browse(world) as client:
         answer = await client.post("/api/v1/events", json=event, headers={"authorization": f"Bearer {key}"})
         assert answer.status_code == 202, answer.text
@@ -328,7 +329,7 @@ async def test_mailers_own_words_wait_at_each_door(world: World, kind: IdentityK
     for name in ("shop", "pipeline", str(ITSELF)):
         publisher = Identity(kind, name)
         if kind is not IdentityKind.KEY:
-            await world.publishers.grant_rights_and_create_key(publisher, everything())
+            await world.publishers.grant_rights_and_missing_key(publisher, everything())
         event = own_words(template, f"of {publisher}")
         arrived = await door(world, publisher, event)
         await world.intake().accept_event_messages("service", [arrived])
@@ -349,7 +350,7 @@ async def test_mail_of_mailers_own_kind_waits_by_any_name(
     monkeypatch.setattr(factories, "templates", lambda: library)
     for kind, template in product(DOORS, sorted(OWN_TEMPLATES)):
         publisher = Identity(kind, f"harbour {template}")
-        await world.publishers.grant_rights_and_create_key(publisher, everything())
+        await world.publishers.grant_rights_and_missing_key(publisher, everything())
         event = own_words(template, f"of {publisher}") | {"template": f"our-{template}"}
         arrived = await DOORS[kind](world, publisher, event)
         await world.intake().accept_event_messages("service", [arrived])
@@ -364,7 +365,7 @@ async def test_mail_of_mailers_own_kind_waits_by_any_name(
 async def test_mailers_own_words_need_their_own_category(world: World, kind: IdentityKind, template: str) -> None:
     """A publisher of all categories but `rights` says them neither as that nor as another."""
     publisher = Identity(kind, "harbour")
-    await world.publishers.grant_rights_and_create_key(publisher, without(PublishAttempt(BRAND, "rights", template)))
+    await world.publishers.grant_rights_and_missing_key(publisher, without(PublishAttempt(BRAND, "rights", template)))
     for category in sorted(CATEGORIES):
         event = own_words(template, category) | {"category": category, "reason": "You asked us to"}
         arrived = await DOORS[kind](world, publisher, event)

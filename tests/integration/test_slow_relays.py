@@ -15,7 +15,8 @@ from mailer.pipeline.routing import SLOW_WINDOWS
 from mailer.policy.category import Lane
 from mailer.policy.hand_over_outcome import Outcome
 from mailer.ports.processor import OutgoingMessage, Permit
-from tests.factories import FakeProcessor, World, person, until
+from tests.doubles import FakeProcessor
+from tests.factories import World, person, until
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,10 @@ from mailer.pipeline.claim_run import WINDOW
 from mailer.policy.category import CATEGORIES
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.stream_pauses import StreamPause
-from mailer.postgres.held_deliveries import PostgresHeldDeliveries
+from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.postgres.stream_pauses import PostgresStreamPauses
-from tests.factories import FakeProcessor, World, person
+from tests.doubles import FakeProcessor
+from tests.factories import World, person
 
 PROMOTIONAL, SERVICE, BREACH = CATEGORIES["promotional"], CATEGORIES["service"], CATEGORIES["breach"]
 BLOCKED = Outcome(OutcomeKind.BLOCKED, 554, "5.7.1", "we do not like you")
@@ -163,7 +164,9 @@ async def test_what_a_broken_set_up_stops_is_held_and_not_failed(world: World) -
     mended = True
     await PostgresStreamPauses(world.pool).lift_pauses_of_processor("fake")
     assert (
-        await PostgresHeldDeliveries(world.pool, world.writers).release_held_of_mailing(accepted.mailing_id, "Grace")
+        await PostgresHeldDeliveries(world.pool, world.writers).release_deliveries_awaiting_staff(
+            accepted.mailing_id, "Grace"
+        )
         == WINDOW
     )
     # As if two seconds had passed.

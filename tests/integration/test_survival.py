@@ -32,8 +32,9 @@ from mailer.ports.quarantine import HardRefusal
 from mailer.ports.rates import RateAdmissionResult, SendRequest
 from mailer.ports.standings import StandingFlag
 from mailer.postgres.deliveries import PostgresDeliveries
-from mailer.postgres.quarantine import PostgresQuarantine
-from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, until, waiting
+from mailer.postgres.quarantine import PostgresRefusalQuarantine
+from tests.doubles import ACCEPTED, FakeProcessor
+from tests.factories import BRAND, World, person, until, waiting
 from tests.presses import NoLimits, NoPauses
 
 PEOPLE = WINDOW + 6
@@ -51,12 +52,12 @@ def handing_over(
     *,
     deliveries: PostgresDeliveries | None = None,
     meter: RateAdmission | None = None,
-    refusals: PostgresQuarantine | None = None,
+    refusals: PostgresRefusalQuarantine | None = None,
 ) -> HandOver:
     """The hand-over of a world, with one part of it replaced; without rates, if no meter is given."""
     routes = ProcessorRoutes([processor], world.halted.processor_halt_reason)
     gate = SendChecks(world.halted, routes, meter or NoLimits(), BlockPauses(NoPauses()))
-    bounces = RefusalJudge(refusals or PostgresQuarantine(world.pool, world.writers, world.hasher))
+    bounces = RefusalJudge(refusals or PostgresRefusalQuarantine(world.pool, world.writers, world.hasher))
     return HandOver(
         deliveries or world.deliveries, world.mailings, world.presses, gate, bounces, "worker", asyncio.Event()
     )
@@ -163,19 +164,19 @@ async def test_a_processor_that_fails_beside_another(world: World) -> None:
     assert states == {"handed_over": 5, "intended": 5}  # in doubt, once the lease has run out
 
 
-class Clumsy(PostgresQuarantine):
+class Clumsy(PostgresRefusalQuarantine):
     """A quarantine that cannot make addresses dead at the first try."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world.pool, world.writers, world.hasher)
         self.tries = 0
 
-    async def suppress_refused_addresses(self, processor: str, believed: Sequence[HardRefusal]) -> None:
+    async def suppress_addresses_still_believed_dead(self, processor: str, believed: Sequence[HardRefusal]) -> None:
         """Fails once."""
         self.tries += 1
         if self.tries == 1:
             raise ConnectionError("a deadlock, a failover")
-        await super().suppress_refused_addresses(processor, believed)
+        await super().suppress_addresses_still_believed_dead(processor, believed)
 
 
 async def test_a_burial_that_fails_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +192,7 @@ async def test_a_burial_that_fails_once(world: World, monkeypatch: pytest.Monkey
     assert await world.pool.fetchval("SELECT count(*) FROM suppressions WHERE reason = 'address_dead'") == 1
 
 
-class Confused(PostgresQuarantine):
+class Confused(PostgresRefusalQuarantine):
     """A quarantine that cannot be used."""
 
     def __init__(self, world: World, error: Exception) -> None:

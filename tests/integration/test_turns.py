@@ -61,9 +61,9 @@ async def test_no_other_role_can_hold_up_an_opt_out(world: World, database_url: 
             await record_opt_out(world.standings, policies()[BRAND], ada, "newsletter", "link")
             await world.accept({"refs": ["user-1"]})
             await world.ledger.seal_every_chain()
-            async with world.upkeep.try_publishing_lock() as alone:
+            async with world.upkeep.holding_publishing_lock_if_free() as alone:
                 assert alone
-            await world.upkeep.create_partitions()
+            await world.upkeep.create_partitions_of_coming_months()
     standing = await world.standings.get_standing(BRAND, ada)
     assert standing is not None
     assert standing.opted_out == {"newsletter"}

@@ -23,7 +23,7 @@ async def defer(world: World, mailing_id: UUID, batches: tuple[int, ...], reason
         for row in claim.rows
     ]
     assert await world.deliveries.commit_moves_or_find_refused(claim.token, moves, []) == frozenset()
-    await world.deliveries.finish_claim(claim.token, None)
+    await world.deliveries.end_claim_and_requeue_rest(claim.token, None)
     return len(moves)
 
 
@@ -145,7 +145,7 @@ async def test_partitions_are_made_ahead(world: World) -> None:
     """The months to come have their partitions, made once, and each table's rows find theirs."""
     before = await world.pool.fetch("SELECT relid::text FROM pg_partition_tree('deliveries') WHERE isleaf")
     assert len(before) >= 4
-    await asyncio.gather(*(world.upkeep.create_partitions() for _ in range(3)))
+    await asyncio.gather(*(world.upkeep.create_partitions_of_coming_months() for _ in range(3)))
     assert await world.pool.fetch("SELECT relid::text FROM pg_partition_tree('deliveries') WHERE isleaf") == before
     month = datetime.now(UTC).strftime("%Y%m")
     await world.accept([person(1)])

@@ -20,7 +20,8 @@ from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
 from tests.campaigns import commands
-from tests.factories import BRAND, KEY, FakeProcessor, World, person, templates
+from tests.doubles import FakeProcessor
+from tests.factories import BRAND, KEY, World, person, templates
 from tests.integration.old_worker import OldDeliveries
 from tests.processes import Stack
 

@@ -33,7 +33,7 @@ from mailer.ports.reports import AdvertiserCampaignReport
 from mailer.ports.standings import OptOutResult
 from mailer.postgres.account_stores import build_account_stores_opener
 from mailer.postgres.campaign_reports import PostgresCampaignReports
-from mailer.postgres.mail_origins import PostgresMailOrigins
+from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.link_tokens import OpenToken, UnsubscribeToken
 from mailer.rendering.signed_links import SignedLinks
@@ -296,7 +296,7 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         suppressions=world.suppressions,
         wishes=world.wishes,
         inviters=world.inviters,
-        origins=PostgresMailOrigins(world.pool),
+        origins=PostgresMailAndAddressOrigins(world.pool),
         opens=opens_of(world),
         mailings=world.mailings,
         reports=PostgresCampaignReports(world.pool),

@@ -4,7 +4,8 @@ import pytest
 
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage
-from tests.factories import ACCEPTED, World, person
+from tests.doubles import ACCEPTED
+from tests.factories import World, person
 
 
 def unknown(outgoing: OutgoingMessage) -> Outcome:

@@ -118,7 +118,7 @@ def test_exactly_what_is_done_is_acknowledged(data: st.DataObject) -> None:
                         acks.add_ack(tag)
                     case "back":
                         back.add(tag)
-                        acks.mark_tag_settled(tag)
+                        acks.remove_unsettled_tag(tag)
                     case _:
                         pass
             if data.draw(st.booleans()):

@@ -51,7 +51,7 @@ class FakeDatabase:
     attested: list[list[UUID]] = field(default_factory=list)
     left: list[UUID] = field(default_factory=list)
 
-    async def query_halts_and_check_memory(
+    async def read_halts_and_missing_entries(
         self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
     ) -> DatabaseHaltState:
         """The answer, or the error."""
@@ -67,15 +67,15 @@ class FakeDatabase:
         self.told.append(halt)
         return True
 
-    async def attest_nothing_missing(self, label: str, witnesses: Sequence[UUID]) -> None:
+    async def record_that_database_lost_nothing(self, label: str, witnesses: Sequence[UUID]) -> None:
         """Keeps for whom it was."""
         self.attested.append(list(witnesses))
 
-    async def deregister_witness_as_complete(self, witness: UUID) -> None:
+    async def record_process_end_without_loss(self, witness: UUID) -> None:
         """Keeps whose end it was."""
         self.left.append(witness)
 
-    async def find_lost_changes(
+    async def find_lost_standing_changes(
         self, changes: Sequence[JournaledStandingChange]
     ) -> Sequence[tuple[JournaledStandingChange, bool]]:
         """All of them."""
@@ -97,7 +97,7 @@ class FakeDatabase:
         """Nobody asks for it here."""
         raise NotImplementedError
 
-    async def begin_new_lineage(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
+    async def begin_new_database_lineage(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
         """Nobody asks for it here."""
         raise NotImplementedError
 
@@ -194,13 +194,13 @@ async def test_an_old_answer_is_no_permission(scene: Scene) -> None:
 
 async def test_an_answer_is_as_old_as_its_question(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that took three seconds says what was true three seconds ago, and permits nothing."""
-    ask = scene.database.query_halts_and_check_memory
+    ask = scene.database.read_halts_and_missing_entries
 
     async def slowly(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> DatabaseHaltState:
         scene.now += 3
         return await ask(seals, heads, witnesses)
 
-    monkeypatch.setattr(scene.database, "query_halts_and_check_memory", slowly)
+    monkeypatch.setattr(scene.database, "read_halts_and_missing_entries", slowly)
     await scene.control.query_halts_and_attest()
     assert scene.halted() == NOBODY_TO_ASK
 
@@ -208,7 +208,7 @@ async def test_an_answer_is_as_old_as_its_question(scene: Scene, monkeypatch: py
 async def test_it_asks_until_told_to_stop(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A question that fails is asked again, and being told to stop ends it."""
     monkeypatch.setattr(module, "PERIOD", 0.001)
-    stop, ask = asyncio.Event(), scene.database.query_halts_and_check_memory
+    stop, ask = asyncio.Event(), scene.database.read_halts_and_missing_entries
 
     async def asked(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> DatabaseHaltState:
         if len(scene.database.asked) == 3:
@@ -216,7 +216,7 @@ async def test_it_asks_until_told_to_stop(scene: Scene, monkeypatch: pytest.Monk
         scene.database.error = None if scene.database.asked else TimeoutError()
         return await ask(seals, heads, witnesses)
 
-    monkeypatch.setattr(scene.database, "query_halts_and_check_memory", asked)
+    monkeypatch.setattr(scene.database, "read_halts_and_missing_entries", asked)
     await asyncio.wait_for(scene.control.poll_until_stopped(stop), 10)
     assert len(scene.database.asked) == 4
     assert scene.halted() is None

@@ -25,7 +25,7 @@ async def test_questions_that_fail_are_said_once(scene: Scene, monkeypatch: pyte
     """Not twice a second: when they begin to, by each error, and how many they were once one is answered."""
     monkeypatch.setattr(module, "PERIOD", 0.001)
     stop, errors = asyncio.Event(), [TimeoutError(), TimeoutError(), OSError(), None, None, OSError()]
-    ask = scene.database.query_halts_and_check_memory
+    ask = scene.database.read_halts_and_missing_entries
 
     async def asked(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> DatabaseHaltState:
         scene.database.error = errors.pop(0)
@@ -33,7 +33,7 @@ async def test_questions_that_fail_are_said_once(scene: Scene, monkeypatch: pyte
             stop.set()
         return await ask(seals, heads, witnesses)
 
-    monkeypatch.setattr(scene.database, "query_halts_and_check_memory", asked)
+    monkeypatch.setattr(scene.database, "read_halts_and_missing_entries", asked)
     with capture_logs() as logs:
         await asyncio.wait_for(scene.control.poll_until_stopped(stop), 10)
     assert [(line["log_level"], line.get("error"), line.get("failed")) for line in logs] == [

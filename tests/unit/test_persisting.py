@@ -13,7 +13,8 @@ from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseUnavaila
 from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.runtime.error_kinds import ErrorKind, classify_error, error_place
 from mailer.telemetry import WORKER as METRICS
-from tests.factories import FakeReceived, until
+from tests.doubles import FakeReceived
+from tests.factories import until
 
 QUEUE = "mailer.events.service"
 

@@ -32,7 +32,8 @@ from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy
 from mailer.policy.processor_rules import REFUSALS, ProcessorUse, refusal_of_processor_use
 from mailer.policy.third_parties import ProcessorTerms
-from tests.factories import FakeProcessor, policies, until
+from tests.doubles import FakeProcessor
+from tests.factories import policies, until
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PURPOSE = "newsletter"

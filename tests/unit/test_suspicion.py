@@ -72,11 +72,11 @@ class Memory:
             raise ConnectionError
         self.recorded.append((len(believed), len(doubted)))
 
-    async def suppress_refused_addresses(self, processor: str, believed: Sequence[HardRefusal]) -> None:
+    async def suppress_addresses_still_believed_dead(self, processor: str, believed: Sequence[HardRefusal]) -> None:
         """Keeps how many."""
         self.recorded.append((-len(believed), 0))
 
-    async def quarantine_recently_believed(self, processor: str, domains: Collection[str] | None) -> int:
+    async def quarantine_recently_believed_refusals(self, processor: str, domains: Collection[str] | None) -> int:
         """Keeps of which domains."""
         self.retracted.append(None if domains is None else set(domains))
         return 0

@@ -26,7 +26,7 @@ def tally_of(fetches: list[tuple[CountedPixelOrLinkFetch, str | None]]) -> OpenA
     """Returns what is counted of them."""
     tally = OpenAndClickTally()
     for trace, link in fetches:
-        tally.add_fetch(trace, link)
+        tally.add_pixel_or_link_fetch(trace, link)
     return tally
 
 

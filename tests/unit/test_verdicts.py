@@ -15,7 +15,7 @@ from mailer.policy.standing import Standing
 from mailer.ports.deliveries import DeliveryRow, DeliveryState
 from mailer.ports.ledger_entry import EntryKind
 from mailer.rendering.mailing_renderer import MailingRenderer
-from tests.factories import FakeProcessor
+from tests.doubles import FakeProcessor
 from tests.presses import plan, press_of
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

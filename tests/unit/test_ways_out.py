@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,8 @@ from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import Template, compile_stored_source
-from tests.factories import KEY, FakeProcessor
+from tests.doubles import FakeProcessor
+from tests.factories import KEY
 from tests.presses import facts_of, plan
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
 
@@ -93,12 +95,9 @@ def printed_by(
             return template
 
     facts = facts_of(category, brand=brand, template_version=template.version, **values)
-    return MailingRendererCache(
-        POLICIES,
-        Shelf(),
-        SignedLinks("https://mail.example", (KEY,)),
-        None,  # type: ignore[arg-type]  # one template
-    ).make_and_cache_renderer(facts, None)
+    shelf: Any = Shelf()
+    cache = MailingRendererCache(POLICIES, shelf, SignedLinks("https://mail.example", (KEY,)), None)
+    return cache.make_and_cache_renderer(facts, None)
 
 
 def unchecked(tmp_path: Path, files: dict[str, str], old: str, new: str) -> Template:

@@ -10,7 +10,7 @@ from mailer.ports.rights import ReachedAndUnreachedAccounts
 _SQL, _REACH = (load_statements("rights")[name] for name in ("coverage", "reach"))
 
 
-async def read_mailing_coverage(pool: Pool, mailing_id: UUID) -> ReachedAndUnreachedAccounts:
+async def read_reached_and_unreached_accounts(pool: Pool, mailing_id: UUID) -> ReachedAndUnreachedAccounts:
     """Returns the counts of all accounts by (state, reason), and the refs of those not reached. Skips erased people."""
     counts: Counter[tuple[str, str]] = Counter()
     unreached = []
@@ -22,6 +22,6 @@ async def read_mailing_coverage(pool: Pool, mailing_id: UUID) -> ReachedAndUnrea
     return ReachedAndUnreachedAccounts(counts.total(), counts, unreached)
 
 
-async def count_accounts_by_state(pool: Pool, mailing_id: UUID) -> Mapping[tuple[str, str], int]:
+async def count_accounts_by_delivery_state(pool: Pool, mailing_id: UUID) -> Mapping[tuple[str, str], int]:
     """Returns the number of accounts by (state, reason). `known_later`: the account is younger than the audience."""
     return {(row["state"], row["reason"]): row["n"] for row in await pool.fetch(_REACH, mailing_id)}

@@ -8,7 +8,7 @@ from mailer.ports.mail_origins import MailAndAddressOrigin
 _SQL = load_statements("origins")
 
 
-class PostgresMailOrigins:
+class PostgresMailAndAddressOrigins:
     """Implements `ports.mail_origins.MailOriginReader`."""
 
     def __init__(self, pool: Pool) -> None:

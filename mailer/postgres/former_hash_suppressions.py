@@ -30,16 +30,16 @@ async def carry_over_suppressions(
             await asyncio.sleep(0)
         for controller, address in addresses[start : start + SLICE]:
             if not address.isascii():
-                known += _legacy_hashes_of(hasher, controller, address)
+                known += _former_and_similar_hashes(hasher, controller, address)
     if known:
         await connection.execute(_SQL["bridge"], hasher.key_id, *zip(*known, strict=True))
 
 
-def _legacy_hashes_of(
+def _former_and_similar_hashes(
     hasher: AddressHasher, controller: str, address: str
 ) -> Iterator[tuple[str, bytes, bool, bool, bytes]]:
     """Yields the other hashes of an address that may have suppressions, as `carry_over_suppressions` needs them."""
     own = hasher.hash_address(address)
     if earlier := hasher.legacy_hash(address):
         yield controller, earlier.hash, earlier.alone, False, own
-    yield from ((controller, other, False, True, own) for other in hasher.similar_address_hashes(address))
+    yield from ((controller, other, False, True, own) for other in hasher.mailbox_hashes_alike_in_capitals(address))

@@ -26,10 +26,12 @@ async def publish_in_transaction(connection: Any, event: MessageEvent | AccountE
         EventRefused: the event is too large, and can never be published.
         ImportError: asyncpg is not installed.
     """
-    await insert_event(connection, event, None)
+    await insert_event_in_outbox(connection, event, None)
 
 
-async def insert_event(connection: Any, event: MessageEvent | AccountEvent, identity: Identity | None) -> None:
+async def insert_event_in_outbox(
+    connection: Any, event: MessageEvent | AccountEvent, identity: Identity | None
+) -> None:
     """Publishes an event as a row. The row names the publisher if that is not the database role.
 
     Raises:
