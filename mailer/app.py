@@ -201,7 +201,7 @@ class App:
 
     async def build_hand_over(self, control: HaltWatcher, meter: RateLimiter, stop: asyncio.Event) -> HandOver:
         """Builds the hand-over to all processors. Raises SettingsError if two of them have the same name."""
-        presses = MailingRendererCache(
+        renderers = MailingRendererCache(
             self.policies,
             self.templates,
             self.links,
@@ -212,8 +212,8 @@ class App:
         except ValueError as error:
             raise SettingsError(f"MAILER_PROCESSORS: {error}") from None
         streams, bounces = BlockPauses(PostgresStreamPauses(self.pool)), RefusalJudge(self.quarantine)
-        gate = SendChecks(control, routes, meter, streams)
-        return HandOver(self.deliveries, self.mailings, presses, gate, bounces, self.owner, stop)
+        checks = SendChecks(control, routes, meter, streams)
+        return HandOver(self.deliveries, self.mailings, renderers, checks, bounces, self.owner, stop)
 
     async def run_worker_consumers_until_stopped(self, stop: asyncio.Event, broker: Broker) -> None:
         """Runs the consumers of a worker until `stop` is set, then finishes the messages in hand."""

@@ -180,7 +180,7 @@ class World:
         self.stop = asyncio.Event()
         self.broker = FakeBroker()
         self.processor = FakeProcessor()
-        self.presses = MailingRendererCache(self.policies, templates(), self.links, None)
+        self.renderers = MailingRendererCache(self.policies, templates(), self.links, None)
 
     def open_deliveries(self, lease_seconds: float = 60) -> PostgresDeliveries:
         """The deliveries, with what the policies count."""
@@ -204,9 +204,11 @@ class World:
         """The hand-over to several processors."""
         streams = BlockPauses(PostgresStreamPauses(self.pool))
         routes = ProcessorRoutes(processors, self.halted.processor_halt_reason)
-        gate = SendChecks(self.halted, routes, RateLimiter(self.rates, "worker"), streams)
+        checks = SendChecks(self.halted, routes, RateLimiter(self.rates, "worker"), streams)
         bounces = RefusalJudge(PostgresRefusalQuarantine(self.pool, self.writers, self.hasher))
-        return HandOver(deliveries or self.deliveries, self.mailings, self.presses, gate, bounces, "worker", self.stop)
+        return HandOver(
+            deliveries or self.deliveries, self.mailings, self.renderers, checks, bounces, "worker", self.stop
+        )
 
     def intake(self) -> Intake:
         """The intake, with the real judgement of events."""

@@ -71,7 +71,7 @@ class Steps:
 
     def _prepare(self) -> None:
         self.links = SignedLinks(PUBLIC_URL, self.keys)
-        self.world.presses = MailingRendererCache(self.world.policies, templates(), self.links, None)
+        self.world.renderers = MailingRendererCache(self.world.policies, templates(), self.links, None)
 
     async def imported(self, account: Account, scope: str | None = None, address: str | None = None) -> None:
         """A file has the account, as it is now."""

@@ -51,9 +51,11 @@ def approve(
         status = await require_one_mailing_by_id_or_event(app, identifier)
         if status.state != "awaiting_release":
             raise ReleaseRefused(f"the mailing does not wait for a release; it is {status.state}")
-        press = await _renderer_as_if_released(app, status)
-        obstacle = await reason_for_no_processor(app, press.policy, press.template.purpose, press.category.lane)
-        foreseen = await preview_release(app.deliveries, press, obstacle, press.facts.released_at)
+        renderer = await _renderer_as_if_released(app, status)
+        obstacle = await reason_for_no_processor(
+            app, renderer.policy, renderer.template.purpose, renderer.category.lane
+        )
+        foreseen = await preview_release(app.deliveries, renderer, obstacle, renderer.facts.released_at)
         counts = ", ".join(_release_preview_counts_in_words(foreseen))
         if not foreseen.mail and not reaching_nobody:
             raise ReleaseRefused(
@@ -63,7 +65,7 @@ def approve(
         if not json:
             out.print(f"Of {foreseen.audience_size:,} recipients: {counts or 'none'}.")
         await app.mailings.release_mailing(status.id, by)
-        return foreseen, list(describe_missing_languages(press.template, press.facts.context))
+        return foreseen, list(describe_missing_languages(renderer.template, renderer.facts.context))
 
     try:
         foreseen, lacks = run_with_app(act)
@@ -80,14 +82,14 @@ def approve(
 async def _renderer_as_if_released(app: App, status: MailingStatus) -> MailingRenderer:
     """Returns the renderer of a mailing, as if the mailing were released."""
     facts = (await app.mailings.read_mailing_facts([status.id]))[status.id]
-    presses = MailingRendererCache(app.policies, app.templates, app.links, None)
+    renderers = MailingRendererCache(app.policies, app.templates, app.links, None)
     source = (
         None
-        if presses.is_template_version_deployed(facts)
+        if renderers.is_template_version_deployed(facts)
         else await app.mailings.read_template_source_by_version(facts.template_version)
     )
     free_at = max(datetime.now(UTC), facts.send_at or datetime.now(UTC))
-    return presses.make_and_cache_renderer(replace(facts, released_at=free_at), source)
+    return renderers.make_and_cache_renderer(replace(facts, released_at=free_at), source)
 
 
 def _release_preview_counts_in_words(foreseen: ReleasePreview) -> Iterator[str]:

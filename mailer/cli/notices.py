@@ -250,32 +250,32 @@ async def _notices_with_addressees_and_texts(
 async def _render_texts_by_notice_id(app: App, found: Sequence[OfflineNotice]) -> dict[int, dict[str, str | None]]:
     """Returns subject and text of each notice, or the problem that prevents them, by the notice's id."""
     letters: dict[int, dict[str, str | None]] = {}
-    presses = MailingRendererCache(app.policies, app.templates, app.links, None)
+    renderers = MailingRendererCache(app.policies, app.templates, app.links, None)
     for of in dict.fromkeys(notice.mailing_id for notice in found):
         here = {notice.recipient_id: notice for notice in found if notice.mailing_id == of}
-        letters |= await _render_notice_texts_of_mailing(app, presses, of, here)
+        letters |= await _render_notice_texts_of_mailing(app, renderers, of, here)
     return letters
 
 
 async def _render_notice_texts_of_mailing(
-    app: App, presses: MailingRendererCache, of: UUID, here: dict[int, OfflineNotice]
+    app: App, renderers: MailingRendererCache, of: UUID, here: dict[int, OfflineNotice]
 ) -> dict[int, dict[str, str | None]]:
     letters: dict[int, dict[str, str | None]] = {}
     told = (await app.mailings.read_mailing_facts([of]))[of]
     try:
         source = (
             None
-            if presses.is_template_version_deployed(told)
+            if renderers.is_template_version_deployed(told)
             else await app.mailings.read_template_source_by_version(told.template_version)
         )
-        press = presses.make_and_cache_renderer(told, source)
+        renderer = renderers.make_and_cache_renderer(told, source)
     except UnknownTemplate as error:
         return {notice.id: {"problem": str(error)} for notice in here.values()}
     for row in await app.deliveries.read_mailing_deliveries_of_recipients(of, list(here)):
         notice = here[row.recipient_id]
         try:
-            category = CATEGORIES.get(notice.category, press.category)
-            letter = render_notice_text(press, row, category, int(datetime.now(UTC).timestamp()))
+            category = CATEGORIES.get(notice.category, renderer.category)
+            letter = render_notice_text(renderer, row, category, int(datetime.now(UTC).timestamp()))
             letters[notice.id] = {"subject": letter.subject, "text": letter.text}
         except (RenderError, HeaderRefused, NoWayOut) as error:
             letters[notice.id] = {"problem": f"its words cannot be made: {error}"}

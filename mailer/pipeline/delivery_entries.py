@@ -13,21 +13,21 @@ from mailer.rendering.mailing_renderer import MailingRenderer, RenderedMessage
 
 
 @rule("hand-over-record", "interpals-11, interpals-23; GDPR Art. 30(1)(d)")
-def hand_over_record(draft: MessageDraft, printed: RenderedMessage) -> LedgerEntry | None:
+def hand_over_record(draft: MessageDraft, rendered: RenderedMessage) -> LedgerEntry | None:
     """Each hand-over has a ledger row: processor, country, contract, purpose, the kinds of data, and the time."""
     category, processor = draft.send.category, draft.processor
     return build_delivery_entry(
         EntryKind.HAND_OVER,
         draft.row,
-        draft.press,
+        draft.renderer,
         category,
         processor=processor.name,
         country=processor.country,
         contract=processor.contract,
-        purpose=draft.press.template.purpose,
-        fields=printed.fields,
-        reply=digest_of_mandatory_notice(category, printed.outgoing.content),
-        message_id=printed.message_id,
+        purpose=draft.renderer.template.purpose,
+        fields=rendered.fields,
+        reply=digest_of_mandatory_notice(category, rendered.outgoing.content),
+        message_id=rendered.message_id,
     )
 
 
@@ -48,14 +48,14 @@ def send_decision_entry(draft: MessageDraft) -> LedgerEntry:
     send = draft.send
     reason = "send over_rate" if send.alarm else "send"
     return build_delivery_entry(
-        EntryKind.DECISION, draft.row, draft.press, send.category, reason=reason, rule=send.rule, policy=send.policy
+        EntryKind.DECISION, draft.row, draft.renderer, send.category, reason=reason, rule=send.rule, policy=send.policy
     )
 
 
 def build_delivery_entry(
     kind: EntryKind,
     row: DeliveryRow,
-    press: MailingRenderer,
+    renderer: MailingRenderer,
     category: Category,
     *,
     reason: str | None = None,
@@ -72,7 +72,7 @@ def build_delivery_entry(
     """Returns a ledger entry about one delivery. `category` is the one that the mail is to this person."""
     return LedgerEntry(
         kind,
-        press.facts.brand,
+        renderer.facts.brand,
         row.mailing_id,
         row.recipient_id,
         row.attempt,

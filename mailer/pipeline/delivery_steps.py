@@ -28,7 +28,7 @@ class DeliveryStep:
     """
 
     row: DeliveryRow
-    press: MailingRenderer
+    renderer: MailingRenderer
     category: Category
     change: Transition
 
@@ -43,7 +43,7 @@ class SendStep(DeliveryStep):
 
     processor: Processor
     wanted: SendRequest
-    printed: RenderedMessage
+    rendered: RenderedMessage
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class MessageDraft:
     """A delivery that may be sent: its processor, its request for rate tokens, and its text for a shared address."""
 
     row: DeliveryRow
-    press: MailingRenderer
+    renderer: MailingRenderer
     send: Send
     processor: Processor
     wanted: SendRequest

@@ -20,26 +20,26 @@ WORKER.register(WAITED)
 
 
 def observe_waits_of_accepted(
-    presses: Mapping[UUID, MailingRenderer], steps: Sequence[SendStep], outcomes: Sequence[Outcome], now: datetime
+    renderers: Mapping[UUID, MailingRenderer], steps: Sequence[SendStep], outcomes: Sequence[Outcome], now: datetime
 ) -> None:
     """Adds the waits of a window's accepted messages to the metric.
 
     Args:
-        presses: renderers of the claim's mailings. Messages of one mailing waited equally, and are counted at once.
+        renderers: renderers of the claim's mailings. Messages of one mailing waited equally, and are counted at once.
         steps: the messages, all of one lane.
         outcomes: the outcome of each.
         now: the time of the outcomes.
     """
     at = now.timestamp()
-    if len(presses) == 1:
-        press = next(iter(presses.values()))
+    if len(renderers) == 1:
+        renderer = next(iter(renderers.values()))
         if n := sum([outcome.result is _ACCEPTED for outcome in outcomes]):
-            WAITED.observe_values(press.facts.lane, [at - press.free_at], n)
+            WAITED.observe_values(renderer.facts.lane, [at - renderer.free_at], n)
         return
     taken = [
-        presses[step.row.mailing_id]
+        renderers[step.row.mailing_id]
         for step, outcome in zip(steps, outcomes, strict=True)
         if outcome.result is _ACCEPTED
     ]
     if taken:
-        WAITED.observe_values(taken[0].facts.lane, [at - press.free_at for press in taken])
+        WAITED.observe_values(taken[0].facts.lane, [at - renderer.free_at for renderer in taken])

@@ -10,28 +10,28 @@ from mailer.rendering.mentioned_members import references_in_context
 
 
 async def load_member_names_into_renderers(
-    mailings: MailingStore, rows: Sequence[DeliveryRow], presses: Iterable[MailingRenderer]
+    mailings: MailingStore, rows: Sequence[DeliveryRow], renderers: Iterable[MailingRenderer]
 ) -> None:
     """Reads the names of the members that mails mention, and stores them in the renderers.
 
     Args:
         mailings: the store of the names.
         rows: of a claim.
-        presses: the renderers of its mailings; they get the names.
+        renderers: the renderers of its mailings; they get the names.
     """
-    naming = {press.facts.id: press for press in presses if press.names_members}
+    naming = {renderer.facts.id: renderer for renderer in renderers if renderer.names_members}
     if not naming:
         return
     brands: defaultdict[str, list[MailingRenderer]] = defaultdict(list)
     numbers: defaultdict[str, set[int]] = defaultdict(set)
-    for press in naming.values():
-        brands[press.facts.brand].append(press)
-        numbers[press.facts.brand].update(references_in_context(press.facts.context))
+    for renderer in naming.values():
+        brands[renderer.facts.brand].append(renderer)
+        numbers[renderer.facts.brand].update(references_in_context(renderer.facts.context))
     for row in rows:
         if row.context and (of := naming.get(row.mailing_id)):
             numbers[of.facts.brand].update(references_in_context(row.context))
     for brand, own in brands.items():
-        inviters = {press.facts.inviter for press in own if press.facts.inviter}
+        inviters = {renderer.facts.inviter for renderer in own if renderer.facts.inviter}
         names = await mailings.read_showable_member_names(brand, [*numbers[brand]], [*inviters])
-        for press in own:
-            press.names = names
+        for renderer in own:
+            renderer.names = names

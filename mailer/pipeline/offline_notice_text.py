@@ -20,11 +20,11 @@ class NoticeText(NamedTuple):
     text: str
 
 
-def render_notice_text(press: MailingRenderer, row: DeliveryRow, category: Category, now: int) -> NoticeText:
+def render_notice_text(renderer: MailingRenderer, row: DeliveryRow, category: Category, now: int) -> NoticeText:
     """Returns the subject and the text that the mail would have had.
 
     Args:
-        press: the renderer of the mailing.
+        renderer: the renderer of the mailing.
         row: the delivery.
         category: the category of the mail for this person.
         now: seconds since the epoch.
@@ -34,7 +34,7 @@ def render_notice_text(press: MailingRenderer, row: DeliveryRow, category: Categ
     """
     if row.standing.address is None:
         row = replace(row, standing=replace(row.standing, address=_NO_MAILBOX))
-    message = message_from_bytes(press.render_message(row, category, now).outgoing.content, policy=policy.default)
+    message = message_from_bytes(renderer.render_message(row, category, now).outgoing.content, policy=policy.default)
     body = message.get_body(("plain",)) if isinstance(message, EmailMessage) else None
     if body is None:
         raise AssertionError("every mail has a text part")

@@ -244,7 +244,7 @@ class WindowPreparation:
         texts = {
             draft.row.key: (draft.row.shared, text)
             for draft in drafts
-            if draft.row.shared and (text := draft.press.recipient_text_digest(draft.row))
+            if draft.row.shared and (text := draft.renderer.recipient_text_digest(draft.row))
         }
         carriers = await self._carriers(texts) if texts else {}
         going, behind, first = list[MessageDraft](), dict[Key, Key](), dict[object, Key]()
@@ -266,32 +266,32 @@ class WindowPreparation:
         return going, behind
 
     def _decide_and_route_row(
-        self, row: DeliveryRow, press: MailingRenderer, barred: Collection[str], now: datetime
+        self, row: DeliveryRow, renderer: MailingRenderer, barred: Collection[str], now: datetime
     ) -> DeliveryStep | MessageDraft | datetime:
         """Returns the step of a row that is not sent; or a draft, if it may be sent; or the time to decide again."""
-        if halt := self._checks.control.mailing_halt_reason(press.facts.brand, row.mailing_id):
+        if halt := self._checks.control.mailing_halt_reason(renderer.facts.brand, row.mailing_id):
             return self._witness_wait_until(now) if halt == WAITING else now
-        decision = policy_decision_for_row(row, press, now)
+        decision = policy_decision_for_row(row, renderer, now)
         if not isinstance(decision, Send):
-            return step_for_decision_against_sending(row, press, decision)
-        lane, purpose = press.category.lane, press.template.purpose
-        route = self._checks.routes.choose_processor(press.policy, purpose, now, barred, lane=lane)
+            return step_for_decision_against_sending(row, renderer, decision)
+        lane, purpose = renderer.category.lane, renderer.template.purpose
+        route = self._checks.routes.choose_processor(renderer.policy, purpose, now, barred, lane=lane)
         if not isinstance(route, NoRoute):
-            draft = draft_message_for_processor(row, press, decision, route)
+            draft = draft_message_for_processor(row, renderer, decision, route)
             return self._checks.streams.paused_until(route.name, decision.category, draft.wanted.domain, now) or draft
-        if ended := step_if_unroutable_too_long(row, press, decision.category, route, now):
+        if ended := step_if_unroutable_too_long(row, renderer, decision.category, route, now):
             return ended
         if route.rule is None:
             return route.until
-        self._alert_unroutable_notice(press, route)
+        self._alert_unroutable_notice(renderer, route)
         return step_for_decision_against_sending(
-            row, press, Hold(route.until, route.reason, route.rule, press.policy.version)
+            row, renderer, Hold(route.until, route.reason, route.rule, renderer.policy.version)
         )
 
-    def _alert_unroutable_notice(self, press: MailingRenderer, route: NoRoute) -> None:
+    def _alert_unroutable_notice(self, renderer: MailingRenderer, route: NoRoute) -> None:
         """Logs a warning, once for each mailing, about a notice that no processor may take."""
-        facts = press.facts
-        if not press.category.written_fallback or facts.id in self._paged:
+        facts = renderer.facts
+        if not renderer.category.written_fallback or facts.id in self._paged:
             return
         if len(self._paged) >= _MOST_PAGED:
             self._paged.clear()
@@ -323,20 +323,20 @@ class WindowPreparation:
                 prepared.left[draft.row.key] = admission.again or now
                 continue
             try:
-                going.append((draft, draft.press.render_message(draft.row, draft.send.category, date)))
+                going.append((draft, draft.renderer.render_message(draft.row, draft.send.category, date)))
             except (RenderError, HeaderRefused) as error:
                 prepared.steps.append(step_after_render_error(draft, error))
                 failed.append(draft.wanted)
             except NoWayOut as error:
                 prepared.steps.append(step_holding_without_visible_opt_out(draft, error))
                 failed.append(draft.wanted)
-                held[draft.press.facts.id, draft.send.category.name] += 1
+                held[draft.renderer.facts.id, draft.send.category.name] += 1
         for (mailing_id, category), deliveries in held.items():
             log_deliveries_held_by_bug(mailing_id, category, NO_WAY_OUT, deliveries)
         if failed:
             self._checks.meter.put_tokens_back(admission, failed)
         prepared.steps += [
-            step_with_intent(draft, printed) for draft, printed in await self._sign_messages(going, date)
+            step_with_intent(draft, rendered) for draft, rendered in await self._sign_messages(going, date)
         ]
 
     async def _sign_messages(
@@ -352,13 +352,13 @@ class WindowPreparation:
             return [
                 (
                     draft,
-                    printed._replace(
-                        outgoing=printed.outgoing._replace(
-                            content=sign(draft.press.policy.domain, printed.outgoing.content, now)
+                    rendered._replace(
+                        outgoing=rendered.outgoing._replace(
+                            content=sign(draft.renderer.policy.domain, rendered.outgoing.content, now)
                         )
                     ),
                 )
-                for draft, printed in some
+                for draft, rendered in some
             ]
 
         chunks = [going[start : start + SIGNED_AT_ONCE] for start in range(0, len(going), SIGNED_AT_ONCE)]
@@ -373,5 +373,5 @@ def _step_if_duplicate(
     row = mark_row_as_copy_or_none(draft.row, carrier, own_states, now, each_told=not draft.send.category.is_optional)
     if row is None:
         return None
-    decision = policy_decision_for_row(row, draft.press, now)
-    return None if isinstance(decision, Send) else step_for_decision_against_sending(row, draft.press, decision)
+    decision = policy_decision_for_row(row, draft.renderer, now)
+    return None if isinstance(decision, Send) else step_for_decision_against_sending(row, draft.renderer, decision)

@@ -36,10 +36,10 @@ class ReleasePreview:
         return self.mail + self.diverted.total() + self.suppressed.total() + self.unrouted.total()
 
     def decide_and_count_recipient(
-        self, row: DeliveryRow, press: MailingRenderer, route: NoRoute | None, now: datetime
+        self, row: DeliveryRow, renderer: MailingRenderer, route: NoRoute | None, now: datetime
     ) -> None:
         """Decides about one recipient and adds it to the counts."""
-        match policy_decision_for_row(row, press, now):
+        match policy_decision_for_row(row, renderer, now):
             case Divert(channel=channel, reason=reason):
                 self.diverted[channel, reason] += 1
             case Suppress(reason=reason):
@@ -51,19 +51,19 @@ class ReleasePreview:
 
 
 async def preview_release(
-    deliveries: DeliveryStore, press: MailingRenderer, route: NoRoute | None, now: datetime
+    deliveries: DeliveryStore, renderer: MailingRenderer, route: NoRoute | None, now: datetime
 ) -> ReleasePreview:
     """Decides about each queued recipient as the hand-over would, and returns the counts. It changes nothing.
 
     Args:
         deliveries: the store; rows are read in portions.
-        press: the renderer of the mailing.
+        renderer: the renderer of the mailing.
         route: the reason for which no processor may take it; None: one may.
         now: an aware datetime.
     """
     foreseen, after = ReleasePreview(), 0
-    while rows := await deliveries.list_queued_deliveries_of_mailing(press.facts.id, after, _AT_ONCE):
+    while rows := await deliveries.list_queued_deliveries_of_mailing(renderer.facts.id, after, _AT_ONCE):
         after = rows[-1].recipient_id
         for row in rows:
-            foreseen.decide_and_count_recipient(row, press, route, now)
+            foreseen.decide_and_count_recipient(row, renderer, route, now)
     return foreseen

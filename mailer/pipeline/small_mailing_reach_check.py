@@ -11,22 +11,22 @@ from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.telemetry import log
 
 
-def record_reachable_of_small_mailings(claim: Claim, presses: Mapping[UUID, MailingRenderer], now: datetime) -> None:
+def record_reachable_of_small_mailings(claim: Claim, renderers: Mapping[UUID, MailingRenderer], now: datetime) -> None:
     """Records, for each small mailing of a claim, the recipients who may get it.
 
     The references of an event need not exist, and most people may have opted out. So the audience size does not show
     how many can read it. Larger mailings are left out: their pixel counts only once enough people got it.
     """
-    for mailing_id, press in presses.items():
-        if press.counting.is_reach_check_needed:
+    for mailing_id, renderer in renderers.items():
+        if renderer.counting.is_reach_check_needed:
             for row in claim.rows_of_mailing(mailing_id):
-                press.counting.record_whether_countable(row, _may_get_countable_mail(row, press, now))
+                renderer.counting.record_whether_countable(row, _may_get_countable_mail(row, renderer, now))
 
 
-def _may_get_countable_mail(row: DeliveryRow, press: MailingRenderer, now: datetime) -> bool:
+def _may_get_countable_mail(row: DeliveryRow, renderer: MailingRenderer, now: datetime) -> bool:
     """Returns True if a person may get the mailing, now or later, as optional mail, which can be counted."""
     try:
-        decision = policy_decision_for_row(row, press, now)
+        decision = policy_decision_for_row(row, renderer, now)
     except Exception as error:  # the preparation of the row meets it again, and handles it
         log.debug("a row could not be looked at", error=type(error).__name__)
         return False

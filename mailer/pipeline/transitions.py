@@ -45,22 +45,22 @@ at once, and have a day to repair the policy. A legal deadline of 72 hours may b
 
 
 def draft_message_for_processor(
-    row: DeliveryRow, press: MailingRenderer, send: Send, processor: Processor
+    row: DeliveryRow, renderer: MailingRenderer, send: Send, processor: Processor
 ) -> MessageDraft:
     """Returns the draft of a delivery that a processor will send. Renders nothing."""
-    facts, domain = press.facts, (row.standing.address or "").rpartition("@")[2].lower()
-    wanted = SendRequest(processor.name, domain, facts.brand, facts.id, press.category.lane)
-    return MessageDraft(row, press, send, processor, wanted)
+    facts, domain = renderer.facts, (row.standing.address or "").rpartition("@")[2].lower()
+    wanted = SendRequest(processor.name, domain, facts.brand, facts.id, renderer.category.lane)
+    return MessageDraft(row, renderer, send, processor, wanted)
 
 
-def policy_decision_for_row(row: DeliveryRow, press: MailingRenderer, now: datetime) -> Decision:
+def policy_decision_for_row(row: DeliveryRow, renderer: MailingRenderer, now: datetime) -> Decision:
     """Returns the policy's decision about a claimed delivery."""
-    mailing = replace(press.mailing, inviter_paused=True) if row.inviter_paused else press.mailing
-    return decide(mailing, row.standing, press.policy, now)
+    mailing = replace(renderer.mailing, inviter_paused=True) if row.inviter_paused else renderer.mailing
+    return decide(mailing, row.standing, renderer.policy, now)
 
 
 def step_if_unroutable_too_long(
-    row: DeliveryRow, press: MailingRenderer, category: Category, route: NoRoute, now: datetime
+    row: DeliveryRow, renderer: MailingRenderer, category: Category, route: NoRoute, now: datetime
 ) -> DeliveryStep | None:
     """Returns the last step of mail that had no processor for too long, or None if it is tried again.
 
@@ -69,12 +69,12 @@ def step_if_unroutable_too_long(
 
     Args:
         row: claimed by a worker.
-        press: the renderer of its mailing.
+        renderer: the renderer of its mailing.
         category: the category of the mail for this person.
         route: the reason for which no processor gets it.
         now: an aware datetime.
     """
-    facts = press.facts
+    facts = renderer.facts
     age = now - max(facts.released_at, facts.send_at or facts.released_at)
     if route.rule is None:
         is_over = category.written_fallback and route.lasting >= UNUSABLE and age > category.max_age
@@ -85,17 +85,17 @@ def step_if_unroutable_too_long(
     rule_name = route.rule or "no-route"
     if category.written_fallback:
         return step_for_decision_against_sending(
-            row, press, Divert(WRITTEN, route.reason, rule_name, press.policy.version)
+            row, renderer, Divert(WRITTEN, route.reason, rule_name, renderer.policy.version)
         )
     state, reason, _ = state_when_given_up(category, route.reason)
     entry = build_delivery_entry(
-        EntryKind.DECISION, row, press, category, reason=reason, rule=rule_name, policy=press.policy.version
+        EntryKind.DECISION, row, renderer, category, reason=reason, rule=rule_name, policy=renderer.policy.version
     )
-    return DeliveryStep(row, press, category, Transition(_build_row_move(row, state, reason), (entry,)))
+    return DeliveryStep(row, renderer, category, Transition(_build_row_move(row, state, reason), (entry,)))
 
 
 def step_for_decision_against_sending(
-    row: DeliveryRow, press: MailingRenderer, decision: Suppress | Hold | Divert
+    row: DeliveryRow, renderer: MailingRenderer, decision: Suppress | Hold | Divert
 ) -> DeliveryStep:
     """Returns the step of a delivery that is suppressed, held or diverted."""
     due_at: datetime | None = None
@@ -108,13 +108,13 @@ def step_for_decision_against_sending(
             state, kept = DeliveryState.DIVERTED, channel
         case _:
             assert_never(decision)
-    category = press.category
+    category = renderer.category
     entry = build_delivery_entry(
-        EntryKind.DECISION, row, press, category, reason=reason, rule=decision.rule, policy=decision.policy
+        EntryKind.DECISION, row, renderer, category, reason=reason, rule=decision.rule, policy=decision.policy
     )
     copy_of = row.standing.copy_of if state is DeliveryState.SUPPRESSED else None
     move = _build_row_move(row, state, kept, due_at=due_at, copy_of=copy_of)
-    return DeliveryStep(row, press, category, Transition(move, (entry,)))
+    return DeliveryStep(row, renderer, category, Transition(move, (entry,)))
 
 
 def transition_holding_for_bug(row: DeliveryRow, facts: MailingFacts, place: str) -> Transition:
@@ -138,10 +138,10 @@ def transition_holding_for_bug(row: DeliveryRow, facts: MailingFacts, place: str
     return Transition(_build_row_move(row, DeliveryState.HELD, reason), (entry,))
 
 
-def step_with_intent(draft: MessageDraft, printed: RenderedMessage) -> SendStep:
+def step_with_intent(draft: MessageDraft, rendered: RenderedMessage) -> SendStep:
     """Returns the step with the intent to hand a message over, and with the ledger entries that the law requires."""
-    row, press, category = draft.row, draft.press, draft.send.category
-    handed = hand_over_record(draft, printed)
+    row, renderer, category = draft.row, draft.renderer, draft.send.category
+    handed = hand_over_record(draft, rendered)
     move = DeliveryMove(
         row.mailing_id,
         row.recipient_id,
@@ -149,25 +149,25 @@ def step_with_intent(draft: MessageDraft, printed: RenderedMessage) -> SendStep:
         DeliveryState.CLAIMED,
         DeliveryState.INTENDED,
         version=row.standing.version,
-        sent_as=category.name if category.name != press.facts.category else None,
-        counts_as=category.name if is_category_counted(press.policy, category) else None,
+        sent_as=category.name if category.name != renderer.facts.category else None,
+        counts_as=category.name if is_category_counted(renderer.policy, category) else None,
         invites=category.invites,
         carries=draft.carries,
     )
     entries = (send_decision_entry(draft), handed) if handed else (send_decision_entry(draft),)
-    return SendStep(row, press, category, Transition(move, entries), draft.processor, draft.wanted, printed)
+    return SendStep(row, renderer, category, Transition(move, entries), draft.processor, draft.wanted, rendered)
 
 
 def step_after_render_error(draft: MessageDraft, error: RenderError | HeaderRefused) -> DeliveryStep:
     """Returns the step of a delivery that fails or is diverted because a value of the recipient cannot be rendered."""
     row, category = draft.row, draft.send.category
     outcome = build_delivery_entry(
-        EntryKind.OUTCOME, row, draft.press, category, reason="render_error", reply=str(error)
+        EntryKind.OUTCOME, row, draft.renderer, category, reason="render_error", reply=str(error)
     )
     state, reason, _ = state_of_undeliverable(category, "render_error")
     # Checked like an intent: if an erasure has just deleted the values, the row is decided again instead of failing.
     move = _build_row_move(row, state, reason, version=row.standing.version)
-    return DeliveryStep(row, draft.press, category, Transition(move, (send_decision_entry(draft), outcome)))
+    return DeliveryStep(row, draft.renderer, category, Transition(move, (send_decision_entry(draft), outcome)))
 
 
 def step_holding_without_visible_opt_out(draft: MessageDraft, error: NoWayOut) -> DeliveryStep:
@@ -180,9 +180,11 @@ def step_holding_without_visible_opt_out(draft: MessageDraft, error: NoWayOut) -
     row = draft.row
     reason = f"{DeliveryState.HELD.value} {NO_WAY_OUT}"
     category = draft.send.category
-    outcome = build_delivery_entry(EntryKind.OUTCOME, row, draft.press, category, reason=reason, reply=str(error))
+    outcome = build_delivery_entry(EntryKind.OUTCOME, row, draft.renderer, category, reason=reason, reply=str(error))
     move = _build_row_move(row, DeliveryState.HELD, NO_WAY_OUT, version=row.standing.version)
-    return DeliveryStep(row, draft.press, draft.send.category, Transition(move, (send_decision_entry(draft), outcome)))
+    return DeliveryStep(
+        row, draft.renderer, draft.send.category, Transition(move, (send_decision_entry(draft), outcome))
+    )
 
 
 def transition_after_outcome(
@@ -225,7 +227,7 @@ def transition_after_outcome(
     entry = build_delivery_entry(
         EntryKind.OUTCOME,
         row,
-        step.press,
+        step.renderer,
         step.category,
         reason=" ".join(dict.fromkeys((outcome.result, *(stated or reason).split()))) if reason else outcome.result,
         rule=weakest_encryption_of_processor(step.processor) if state is DeliveryState.HANDED_OVER else None,
@@ -233,7 +235,7 @@ def transition_after_outcome(
         country=step.processor.country,
         contract=step.processor.contract,
         reply=reply_text(outcome),
-        message_id=step.printed.message_id,
+        message_id=step.rendered.message_id,
     )
     return Transition(move, (entry,))
 

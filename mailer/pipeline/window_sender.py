@@ -92,7 +92,7 @@ class WindowSender:
         name, lane = steps[0].wanted.processor, steps[0].wanted.lane
         with self._checks.routes.watching_window_for_slowness(name, lane=lane, is_late=self._is_late):
             outcomes = await steps[0].processor.send(
-                [step.printed.outgoing for step in steps],
+                [step.rendered.outgoing for step in steps],
                 self._lease.closing_time,
                 lambda index: self._find_reason_not_to_begin(steps[index].wanted, admission.until),
                 urgent=urgent,
@@ -123,7 +123,7 @@ class WindowSender:
             key, name = step.row.key, step.wanted.processor
             self.barred[key].add(name)
             self._unable[key].add(name)
-            policy, purpose = step.press.policy, step.press.template.purpose
+            policy, purpose = step.renderer.policy, step.renderer.template.purpose
             if self._checks.routes.has_processor_able_to_carry(policy, purpose, self._unable[key]):
                 told[index] = Outcome(OutcomeKind.UNSENT, status=outcome.status, text=outcome.text)
                 self.offered += 1  # the other one may take it at once
@@ -179,7 +179,7 @@ class WindowSender:
                 self.barred[key].add(step.wanted.processor)
             elif key not in self._unable:
                 continue
-            policy, purpose = step.press.policy, step.press.template.purpose
+            policy, purpose = step.renderer.policy, step.renderer.template.purpose
             barred, unable = self.barred[key], self._unable.get(key, ())
             if self._checks.routes.is_recipient_refused_by_all(
                 policy, purpose, step.row.recipient_id, _from_header_address(step), barred, unable
@@ -195,4 +195,4 @@ class WindowSender:
 
 
 def _from_header_address(step: SendStep) -> str:
-    return step.press.policy.sender_of(step.category)
+    return step.renderer.policy.sender_of(step.category)

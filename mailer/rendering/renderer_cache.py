@@ -39,12 +39,12 @@ class MailingRendererCache:
         self._links = links
         self.sign = sign
         self._keep = keep
-        self._presses: dict[Any, MailingRenderer] = {}
+        self._renderers: dict[Any, MailingRenderer] = {}
         self._shared: dict[tuple[object, ...], CompiledMessage] = {}
 
     def find_renderer_of_mailing(self, mailing_id: Any) -> MailingRenderer | None:
         """Returns the renderer of a mailing, or None if it is not in the cache."""
-        return self._presses.get(mailing_id)
+        return self._renderers.get(mailing_id)
 
     def is_template_version_deployed(self, facts: MailingFacts) -> bool:
         """Tells whether the deployed template has the version that the mailing keeps."""
@@ -71,9 +71,9 @@ class MailingRendererCache:
         )
         if template is None:
             raise UnknownTemplate(f"mailing {facts.id}: {facts.brand}/{facts.template} is not among the templates")
-        press = MailingRenderer(facts, policy, template, self._links, self._shared)
-        press.names_members |= source is not None  # its types are not kept
-        if len(self._presses) >= self._keep:
-            self._presses.pop(next(iter(self._presses)))
-        self._presses[facts.id] = press
-        return press
+        renderer = MailingRenderer(facts, policy, template, self._links, self._shared)
+        renderer.names_members |= source is not None  # its types are not kept
+        if len(self._renderers) >= self._keep:
+            self._renderers.pop(next(iter(self._renderers)))
+        self._renderers[facts.id] = renderer
+        return renderer

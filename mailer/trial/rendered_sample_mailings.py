@@ -50,16 +50,16 @@ def render_and_parse_messages(mail: SampleMailing, policy: Policy, now: datetime
     if mail.template is None or not mail.usual:
         return
     links = SignedLinks("https://mail.example", ["the key of a trial"])
-    press = _sample_renderer(mail, mail.template, policy, links, now)
+    renderer = _sample_renderer(mail, mail.template, policy, links, now)
     bare = _sample_renderer(mail, mail.template, _policy_without_footer_offer(policy), links, now)
     for person in people_with_distinct_copies(policy, mail.template):
         decision = decide(mail.mailing, person.standing, policy, now)
         if not isinstance(decision, Send):
             continue
-        printed = press.render_message(
+        rendered = renderer.render_message(
             _sample_delivery_row(mail, mail.template, person), decision.category, int(now.timestamp())
         )
-        headers, text, html = parse_headers_and_parts(printed.outgoing.content)
+        headers, text, html = parse_headers_and_parts(rendered.outgoing.content)
         seen, profile = parse_visible_page(html), tuple(_texts_in_nested_value(mail.template.profile))
         case = make_case(person, mail, policy)
         without = text
@@ -69,7 +69,7 @@ def render_and_parse_messages(mail: SampleMailing, policy: Policy, now: datetime
             )
             without = parse_headers_and_parts(plain.outgoing.content)[1]
         counted = tuple(_tracking_tokens_in_page(links, seen))
-        yield ParsedMessage(case, printed.outgoing.recipient, headers, text, html, seen, profile, without, counted)
+        yield ParsedMessage(case, rendered.outgoing.recipient, headers, text, html, seen, profile, without, counted)
 
 
 def people_with_distinct_copies(policy: Policy, template: Template) -> Iterator[SamplePerson]:

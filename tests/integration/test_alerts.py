@@ -156,10 +156,10 @@ class Scene:
 
     async def _policy_gone(self) -> None:
         strange = await self.world.accept([person(4)], "service", brand="paltalk-2006", controller="paltalk")
-        presses = self.world.presses
-        self.world.presses = MailingRendererCache({}, templates(), SignedLinks("https://mail.example", (KEY,)), None)
+        renderers = self.world.renderers
+        self.world.renderers = MailingRendererCache({}, templates(), SignedLinks("https://mail.example", (KEY,)), None)
         await self.world.handover().hand_over_batches(strange.batches)
-        self.world.presses = presses
+        self.world.renderers = renderers
 
     async def _disk_full(self) -> None:
         full = os.open("/dev/full", os.O_WRONLY)

@@ -27,7 +27,7 @@ from tests.doubles import ACCEPTED, FakeProcessor
 from tests.factories import KEY, World, make_event, new_mailing, person
 
 
-def presses(world: World, templates: TemplateLibrary) -> MailingRendererCache:
+def renderers(world: World, templates: TemplateLibrary) -> MailingRendererCache:
     """Those of a worker that was started with other templates."""
     return MailingRendererCache(world.policies, templates, SignedLinks("https://mail.example", (KEY,)), None)
 
@@ -35,7 +35,7 @@ def presses(world: World, templates: TemplateLibrary) -> MailingRendererCache:
 async def test_a_template_that_is_removed_during_a_mailing(world: World) -> None:
     """The mailing ends with the template that it began with, though the worker has none of that name."""
     accepted = await world.accept([person(1)])
-    world.presses = presses(world, TemplateLibrary({}))
+    world.renderers = renderers(world, TemplateLibrary({}))
     await world.handover().hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {"user-1": ("handed_over", "")}
 

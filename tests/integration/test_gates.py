@@ -28,7 +28,7 @@ from mailer.postgres.rates import PostgresRateLimits
 from tests.doubles import ACCEPTED, FakeProcessor
 from tests.factories import BRAND, World, person, until
 from tests.halts import FakeHalts
-from tests.presses import NoLimits, NoPauses
+from tests.renderers import NoLimits, NoPauses
 
 SECONDS = "SELECT used FROM rate_windows WHERE scope = $1 AND per = 'second' ORDER BY start"
 
@@ -322,23 +322,23 @@ async def test_what_waits_for_witnesses_goes_soon_and_is_not_claimed_again_and_a
     accepted = await world.accept([person(1)])
     claim = await world.deliveries.claim_batches(accepted.batches, "worker")
     assert claim is not None
-    press = world.presses.make_and_cache_renderer(
+    renderer = world.renderers.make_and_cache_renderer(
         (await world.mailings.read_mailing_facts([accepted.mailing_id]))[accepted.mailing_id], None
     )
-    gate = SendChecks(
+    checks = SendChecks(
         world.halted,
         ProcessorRoutes([world.processor], world.halted.processor_halt_reason),
         NoLimits(),
         BlockPauses(NoPauses()),
     )
     preparing, begun = (
-        WindowPreparation(gate, None, world.deliveries.find_last_deliveries_of_texts),
+        WindowPreparation(checks, None, world.deliveries.find_last_deliveries_of_texts),
         datetime.now(UTC),
     )
 
     async def pause(seconds: float) -> float:
         now = begun + timedelta(seconds=seconds)
-        prepared = await preparing.prepare_window(claim.rows, {accepted.mailing_id: press}, {}, {}, now)
+        prepared = await preparing.prepare_window(claim.rows, {accepted.mailing_id: renderer}, {}, {}, now)
         assert prepared.steps == []
         [until] = prepared.left.values()
         return (until - now).total_seconds()

@@ -222,7 +222,7 @@ async def test_many_mailings_in_one_claim(world: World) -> None:
         category = ["newsletter", "service", "promotional"][n % 3]
         batches += (await world.accept([person(n, source="sign-up")], category)).batches
     few = MailingRendererCache(world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None, 2)
-    world.presses = few
+    world.renderers = few
     await world.handover().hand_over_batches(batches)
     assert sorted(world.processor.windows) == [10, 20]  # bulk mail goes apart from urgent
     assert len(set(world.processor.recipients)) == 30
@@ -392,7 +392,8 @@ async def test_the_staging_fence(world: World) -> None:
     """With a fence, mail leaves for those within it, and each of the others has the reason."""
     fence = {"only_deliver_to": ("user-1@people.example",)}
     world.policies[BRAND] = world.policies[BRAND].model_copy(update=fence)
-    world.presses = MailingRendererCache(world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None)
+    links = SignedLinks("https://mail.example", (KEY,))
+    world.renderers = MailingRendererCache(world.policies, templates(), links, None)
     accepted = await world.accept([person(1), person(2)])
     await world.handover().hand_over_batches(accepted.batches)
     fenced = {"user-1": ("handed_over", ""), "user-2": ("suppressed", "only_deliver_to")}

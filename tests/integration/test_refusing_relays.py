@@ -29,7 +29,7 @@ from tests.campaigns import commands
 from tests.doubles import ACCEPTED, FakeProcessor
 from tests.factories import World, person
 from tests.integration.smtp_world import Scripted, relay, scripted
-from tests.presses import press_of
+from tests.renderers import renderer_of
 from tests.unit.test_verdicts import ADA, row_of
 
 REFUSALS = {
@@ -354,13 +354,13 @@ async def test_workers_that_differ(world: World) -> None:
 def test_a_notice_that_no_relay_takes_is_written_in_the_end() -> None:
     """After as long as it is tried, and not for a trouble that has just begun, nor for an operator's halt."""
     now = datetime.now(UTC)
-    notice = press_of("breach", released_at=now - timedelta(days=6))
-    fresh = press_of("breach", released_at=now - timedelta(days=1))
-    service = press_of("service", released_at=now - timedelta(days=60))
+    notice = renderer_of("breach", released_at=now - timedelta(days=6))
+    fresh = renderer_of("breach", released_at=now - timedelta(days=1))
+    service = renderer_of("service", released_at=now - timedelta(days=60))
     lasting, just_begun = NoRoute(NO_CONNECTION, None, now, UNUSABLE), NoRoute(NO_CONNECTION, None, now)
 
-    def written(press: MailingRenderer, route: NoRoute) -> bool:
-        return step_if_unroutable_too_long(row_of(press, ADA), press, press.category, route, now) is not None
+    def written(renderer: MailingRenderer, route: NoRoute) -> bool:
+        return step_if_unroutable_too_long(row_of(renderer, ADA), renderer, renderer.category, route, now) is not None
 
     assert written(notice, lasting)
     assert not written(notice, just_begun)

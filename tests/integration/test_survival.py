@@ -35,7 +35,7 @@ from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.postgres.quarantine import PostgresRefusalQuarantine
 from tests.doubles import ACCEPTED, FakeProcessor
 from tests.factories import BRAND, World, person, until, waiting
-from tests.presses import NoLimits, NoPauses
+from tests.renderers import NoLimits, NoPauses
 
 PEOPLE = WINDOW + 6
 """More than fit into one window."""
@@ -56,10 +56,10 @@ def handing_over(
 ) -> HandOver:
     """The hand-over of a world, with one part of it replaced; without rates, if no meter is given."""
     routes = ProcessorRoutes([processor], world.halted.processor_halt_reason)
-    gate = SendChecks(world.halted, routes, meter or NoLimits(), BlockPauses(NoPauses()))
+    checks = SendChecks(world.halted, routes, meter or NoLimits(), BlockPauses(NoPauses()))
     bounces = RefusalJudge(refusals or PostgresRefusalQuarantine(world.pool, world.writers, world.hasher))
     return HandOver(
-        deliveries or world.deliveries, world.mailings, world.presses, gate, bounces, "worker", asyncio.Event()
+        deliveries or world.deliveries, world.mailings, world.renderers, checks, bounces, "worker", asyncio.Event()
     )
 
 

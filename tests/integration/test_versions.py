@@ -85,9 +85,9 @@ async def test_a_mailing_of_a_brand_that_only_newer_workers_know(world: World) -
     """A worker without the brand's policy gives it back for a quarter of a minute, hands the rest over, and says so."""
     strange = await world.accept([person(1)], "service", brand="paltalk-2006", controller="paltalk")
     usual = await world.accept([person(2)])
-    presses = world.presses
+    renderers = world.renderers
     known = {brand: policy for brand, policy in world.policies.items() if brand != "paltalk-2006"}
-    world.presses = MailingRendererCache(known, templates(), SignedLinks("https://mail.example", (KEY,)), None)
+    world.renderers = MailingRendererCache(known, templates(), SignedLinks("https://mail.example", (KEY,)), None)
     with structlog.testing.capture_logs() as logs:
         await world.handover().hand_over_batches([*strange.batches, *usual.batches])
     assert [line["event"] for line in logs] == ["left to workers that know it"]
@@ -96,7 +96,7 @@ async def test_a_mailing_of_a_brand_that_only_newer_workers_know(world: World) -
     assert await world.states(strange.mailing_id) == {"user-1": ("queued", "")}
     due_at = await world.pool.fetchval("SELECT due_at FROM batches WHERE state = 'queued'")
     assert timedelta(seconds=5) < due_at - datetime.now(UTC) < timedelta(seconds=16)
-    world.presses = presses
+    world.renderers = renderers
     await world.due_now()
     await world.timekeeper().run_all_steps_once()
     await world.run_published()

@@ -66,7 +66,9 @@ async def test_a_notice_that_no_processor_may_have_is_written_in_a_day(world: Wo
     told = [line for line in logs if line["event"].startswith("no processor may have a notice")]
     assert [(line["log_level"], line["brand"]) for line in told] == [("warning", BRAND)]
     await world.pool.execute("UPDATE mailings SET released_at = now() - interval '25 hours' WHERE category = 'breach'")
-    world.presses = MailingRendererCache(world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None)
+    world.renderers = MailingRendererCache(
+        world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None
+    )
     await tried(world, world.handover(foreign), breach.mailing_id)
     assert set((await world.states(breach.mailing_id)).values()) == {("diverted", "written_notice")}
     assert foreign.sent == []

@@ -37,7 +37,7 @@ async def tell(world: World, brand: str, what: str, ref: str = "ada", **said: An
         return answer.status_code, answer.json()
 
 
-async def press(world: World, url: str) -> int:
+async def renderer(world: World, url: str) -> int:
     """Opens a link of a message, and presses its page's button."""
     path = url.removeprefix(PUBLIC_URL)
     async with browse(world) as client:
@@ -257,14 +257,14 @@ async def test_a_newsletter_is_asked_for_confirmed_and_left(world: World) -> Non
     assert WORDS in text.get_content()
     assert letter["List-Unsubscribe"] is None
     [link] = re.findall(r"https://\S+/confirm/\S+", text.get_content())
-    assert await press(world, link) == 200
+    assert await renderer(world, link) == 200
     [newsletter] = await told(world, event_of(NEW, "weekly"))
     said = await world.pool.fetchrow("SELECT words, version, proof FROM consents WHERE counts")
     assert said is not None
     assert (said["words"], said["version"], said["proof"]) == (WORDS, "form 1", link.rpartition("/")[2])
     assert await one_click(world, newsletter) == 200
     assert await told(world, event_of(NEW, "weekly")) == []
-    assert await press(world, link) == 200
+    assert await renderer(world, link) == 200
     assert await told(world, event_of(NEW, "weekly")) == [], "the link that lies about brings nobody back"
 
 

@@ -20,7 +20,9 @@ async def test_data_are_used_for_the_purposes_of_the_policy_only(world: World) -
     letter = await world.accept([person(1, **known)], "newsletter")
     purposes = tuple(purpose for purpose in world.policies[BRAND].purposes if purpose != "offers")
     world.policies[BRAND] = world.policies[BRAND].model_copy(update={"purposes": purposes}).with_earlier_versions({})
-    world.presses = MailingRendererCache(world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None)
+    world.renderers = MailingRendererCache(
+        world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None
+    )
     await world.handover().hand_over_batches([*offer.batches, *letter.batches])
     assert await world.states(offer.mailing_id) == {"user-1": ("suppressed", "purpose_not_in_policy")}
     assert await world.states(letter.mailing_id) == {"user-1": ("handed_over", "")}

@@ -14,7 +14,7 @@ from mailer.pipeline.deduplication import (
 )
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import IN_DOUBT, DeliveryRow, DeliveryState, SharedAddressTextCarrier
-from tests.presses import press_of
+from tests.renderers import renderer_of
 
 MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -104,8 +104,8 @@ def test_what_may_be_met_once_is_met_once_a_window() -> None:
 )
 def test_an_address_that_is_invited_has_one_form(one: str, other: str, same: bool) -> None:
     """Two spellings of a mailbox, its domain as A-labels too, are invited a single time in a window."""
-    press = press_of("invitation", inviter="member-1")
-    id_ = press.facts.id
+    renderer = renderer_of("invitation", inviter="member-1")
+    id_ = renderer.facts.id
     rows = [DeliveryRow(id_, number, 1, Standing(number, 1, address)) for number, address in enumerate((one, other))]
-    first, second = keys_separating_rows_into_windows(rows, {id_: press}).values()
+    first, second = keys_separating_rows_into_windows(rows, {id_: renderer}).values()
     assert (first.isdisjoint(second)) is not same

@@ -23,7 +23,7 @@ from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import Template
 from mailer.rendering.transfer_encoding import quoted_piece, quoted_printable
 from tests.factories import KEY, policies, templates
-from tests.presses import facts_of, press_of
+from tests.renderers import facts_of, renderer_of
 
 NOW = 1_790_000_000
 LINE = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=120)
@@ -50,15 +50,15 @@ def parts(content: bytes) -> tuple[str, dict[str, Any]]:
     }
 
 
-def one_by_one(press: MailingRenderer, row: DeliveryRow) -> bytes:
+def one_by_one(renderer: MailingRenderer, row: DeliveryRow) -> bytes:
     """The same message with no form: rendered for this person alone."""
     variants = {
-        locale: replace(variant, bent=variant.bent | {NAME}) for locale, variant in press.template.variants.items()
+        locale: replace(variant, bent=variant.bent | {NAME}) for locale, variant in renderer.template.variants.items()
     }
-    plain = Template(**{name: getattr(press.template, name) for name in Template.__slots__} | {"variants": variants})
+    plain = Template(**{name: getattr(renderer.template, name) for name in Template.__slots__} | {"variants": variants})
     return (
-        MailingRenderer(press.facts, press.policy, plain, press._links, {})
-        .render_message(row, press.category, NOW)
+        MailingRenderer(renderer.facts, renderer.policy, plain, renderer._links, {})
+        .render_message(row, renderer.category, NOW)
         .outgoing.content
     )
 
@@ -70,49 +70,51 @@ def one_by_one(press: MailingRenderer, row: DeliveryRow) -> bytes:
 )
 def test_a_form_reads_as_if_it_were_rendered(category: str, names: list[str | None], locale: str | None) -> None:
     """Whoever is filled into a form gets the same parts as one for whom the template is rendered."""
-    press = press_of(category)
+    renderer = renderer_of(category)
     for number, name in enumerate(names):
-        row = DeliveryRow(press.facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), name, locale)
-        assert parts(press.render_message(row, press.category, NOW).outgoing.content) == parts(one_by_one(press, row))
+        row = DeliveryRow(renderer.facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), name, locale)
+        assert parts(renderer.render_message(row, renderer.category, NOW).outgoing.content) == parts(
+            one_by_one(renderer, row)
+        )
 
 
 def test_a_form_is_made_once() -> None:
     """The template is rendered once for many, and again where a value is missing or the locale is another one."""
-    press = press_of()
+    renderer = renderer_of()
     people: list[tuple[str | None, str]] = [("Ada", "en"), ("Bob", "en"), (None, "en"), ("Cem", "de"), ("Dan", "de")]
     for number, (name, locale) in enumerate(people):
-        row = DeliveryRow(press.facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), name, locale)
-        press.render_message(row, press.category, NOW)
-    assert len(press._blanks) == 3
+        row = DeliveryRow(renderer.facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), name, locale)
+        renderer.render_message(row, renderer.category, NOW)
+    assert len(renderer._blanks) == 3
 
 
 def test_small_mailings_share_a_form() -> None:
     """Mailings of few that differ in plain texts share one form, and no text or link of one gets into another's."""
-    presses = MailingRendererCache(policies(), templates(), SignedLinks("https://mail.example", (KEY,)), None)
+    renderers = MailingRendererCache(policies(), templates(), SignedLinks("https://mail.example", (KEY,)), None)
     shown = []
     for number, reason in enumerate(["You asked for it.", "A <b>reason</b>", "Another one"]):
         facts = facts_of("breach", audience_size=1, reason=reason)
-        press = presses.make_and_cache_renderer(facts, None)
+        renderer = renderers.make_and_cache_renderer(facts, None)
         row = DeliveryRow(facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), "Ada", "en")
-        content = press.render_message(row, press.category, NOW).outgoing.content
-        assert parts(content) == parts(one_by_one(press, row))
+        content = renderer.render_message(row, renderer.category, NOW).outgoing.content
+        assert parts(content) == parts(one_by_one(renderer, row))
         shown.append(parts(content)[1]["text/html"])
-    assert len(presses._shared) == 1
+    assert len(renderers._shared) == 1
     assert len(set(shown)) == 3
 
 
 def test_what_a_template_works_with_is_not_filled_in() -> None:
     """A value with which a template does more than to print it tells the forms of mailings apart."""
-    presses = MailingRendererCache(policies(), templates(), SignedLinks("https://mail.example", (KEY,)), None)
+    renderers = MailingRendererCache(policies(), templates(), SignedLinks("https://mail.example", (KEY,)), None)
     subjects = set()
     for day in ("01", "02", "02"):
         context = {"starts": f"2026-12-{day}T01:00Z", "ends": "2026-12-03T01:00Z"}
-        press = presses.make_and_cache_renderer(facts_of("service", audience_size=1, context=context), None)
+        renderer = renderers.make_and_cache_renderer(facts_of("service", audience_size=1, context=context), None)
         row = DeliveryRow(
-            press.facts.id, 1, 1, Standing(1, 1, "u1@people.example", products=frozenset({"*"})), "Ada", "en"
+            renderer.facts.id, 1, 1, Standing(1, 1, "u1@people.example", products=frozenset({"*"})), "Ada", "en"
         )
-        subjects.add(parts(press.render_message(row, press.category, NOW).outgoing.content)[0])
-    assert (len(presses._shared), len(subjects)) == (2, 2)
+        subjects.add(parts(renderer.render_message(row, renderer.category, NOW).outgoing.content)[0])
+    assert (len(renderers._shared), len(subjects)) == (2, 2)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from mailer.rendering.localized_texts import (
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.template_library import render_template_preview
 from tests.factories import make_event, policies, templates
-from tests.presses import press_of
+from tests.renderers import renderer_of
 from tests.template_files import FILES, faults, library
 
 TEXTS = {
@@ -36,11 +36,11 @@ WEEKLY = templates().find_template("interpals", "weekly")
 READERS = [None, "en", "en-GB", "de", "de-AT", "ar", "ar-EG", "fr", "zh-TW"]
 
 
-def read(press: MailingRenderer, locale: str | None, **context: Any) -> tuple[str, str, str]:
+def read(renderer: MailingRenderer, locale: str | None, **context: Any) -> tuple[str, str, str]:
     """Subject, text and HTML of the mail that somebody gets."""
     standing = Standing(7, 1, "ada@people.example", country="US")
-    row = DeliveryRow(press.facts.id, 7, 1, standing, "Ada", locale, context)
-    made = press.render_message(row, press.category, 1_790_000_000).outgoing.content
+    row = DeliveryRow(renderer.facts.id, 7, 1, standing, "Ada", locale, context)
+    made = renderer.render_message(row, renderer.category, 1_790_000_000).outgoing.content
     message = BytesParser(EmailMessage, policy=email.policy.default).parsebytes(made)
     text, html = (message.get_body((subtype,)) for subtype in ("plain", "html"))
     assert text
@@ -63,11 +63,11 @@ def weekly(headline: Any, **values: Any) -> dict[str, Any]:
 def test_no_mail_mixes_two_languages(others: set[str], spell: Any, size: int, readers: list[str | None]) -> None:
     """Whatever languages a text has, however they are spelled, the text, the frame and the direction fit each other."""
     given = {"en": TEXTS["en"], **{spell(code): TEXTS[code] for code in others}}
-    press = press_of(context=weekly(given), audience_size=size)
+    renderer = renderer_of(context=weekly(given), audience_size=size)
     for reader in readers:
         own = (reader or "en")[:2]
         language = own if own in {"en", *others} else "en"
-        subject, text, html = read(press, reader)
+        subject, text, html = read(renderer, reader)
         for part in (subject, text, html):
             assert [code for code, said in TEXTS.items() if said in part] == [language]
         assert f'lang="{language}"' in html
@@ -76,7 +76,7 @@ def test_no_mail_mixes_two_languages(others: set[str], spell: Any, size: int, re
 
 def test_a_persons_own_value_goes_over_the_text() -> None:
     """A text that the event has for one person takes the place of the text for all."""
-    subject, _, _ = read(press_of(context=weekly(TEXTS)), "ar", headline="Hello Ada")
+    subject, _, _ = read(renderer_of(context=weekly(TEXTS)), "ar", headline="Hello Ada")
     assert "Hello Ada" in subject
 
 
@@ -86,7 +86,7 @@ def test_texts_together_are_of_one_language() -> None:
     context = weekly(TEXTS, items={"en": [item], "de": [{**item, "title": "Eins"}]})
     assert WEEKLY
     for reader, headline, title in (("ar", TEXTS["en"], "One"), ("de", TEXTS["de"], "Eins")):
-        _, text, _ = read(press_of(context=context), reader)
+        _, text, _ = read(renderer_of(context=context), reader)
         assert headline in text
         assert f"* {title}" in text
     assert list(describe_missing_languages(WEEKLY, context)) == [

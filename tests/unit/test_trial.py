@@ -222,7 +222,7 @@ def test_a_trial_knows_that_the_law_asks_for_more(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_message_that_is_never_sent_breaks_its_promise() -> None:
-    """A template whose message the press refuses is named by the promise of a way out, with the reason."""
+    """A template whose message the renderer refuses is named by the promise of a way out, with the reason."""
     line = trial_of(
         policies()["interpals"], edited("interpals", "weekly", *LOOKS["unsubscribe_problems"].edit), ["way-out"], ()
     )["way-out"]

@@ -16,29 +16,29 @@ from mailer.ports.deliveries import DeliveryRow, DeliveryState
 from mailer.ports.ledger_entry import EntryKind
 from mailer.rendering.mailing_renderer import MailingRenderer
 from tests.doubles import FakeProcessor
-from tests.presses import plan, press_of
+from tests.renderers import plan, renderer_of
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ADA = Standing(17, 3, "ada@people.example", source="sign-up", country="US", products=frozenset({"*"}))
 RELAY = FakeProcessor(name="relay", country="DE", contract="DPA-7")
 
 
-def row_of(press: MailingRenderer, standing: Standing = ADA, **values: Any) -> DeliveryRow:
+def row_of(renderer: MailingRenderer, standing: Standing = ADA, **values: Any) -> DeliveryRow:
     """A claimed delivery."""
     return DeliveryRow(
-        press.facts.id, standing.recipient_id, standing=standing, **{"attempt": 1, "name": "Ada", **values}
+        renderer.facts.id, standing.recipient_id, standing=standing, **{"attempt": 1, "name": "Ada", **values}
     )
 
 
 def intended(category: str = "newsletter", tried_at: datetime | None = None, **values: Any) -> SendStep:
     """A delivery that is about to be handed over."""
-    press = press_of(category, **{"released_at": NOW - timedelta(hours=1), **values})
-    return sent(press, tried_at=tried_at)
+    renderer = renderer_of(category, **{"released_at": NOW - timedelta(hours=1), **values})
+    return sent(renderer, tried_at=tried_at)
 
 
-def sent(press: MailingRenderer, standing: Standing = ADA, **values: Any) -> SendStep:
+def sent(renderer: MailingRenderer, standing: Standing = ADA, **values: Any) -> SendStep:
     """What is prepared for somebody who gets it."""
-    step = plan(row_of(press, standing, **values), press, RELAY, NOW)
+    step = plan(row_of(renderer, standing, **values), renderer, RELAY, NOW)
     assert isinstance(step, SendStep)
     return step
 
@@ -61,36 +61,36 @@ def test_who_gets_it_is_intended_on_the_standing_that_was_decided_on() -> None:
     assert (hand_over.kind, hand_over.processor, hand_over.country) == (EntryKind.HAND_OVER, "relay", "DE")
     assert (hand_over.contract, hand_over.purpose) == ("DPA-7", "newsletter")
     assert hand_over.fields == ("email", "name", "locale", "context.headline", "context.items")
-    assert step.printed.outgoing.recipient == "ada@people.example"
-    assert f"Message-ID: <{hand_over.message_id}>".encode() in step.printed.outgoing.content.replace(b"\r\n ", b" ")
+    assert step.rendered.outgoing.recipient == "ada@people.example"
+    assert f"Message-ID: <{hand_over.message_id}>".encode() in step.rendered.outgoing.content.replace(b"\r\n ", b" ")
 
 
 def test_the_message_id_stays_with_the_delivery() -> None:
     """A second attempt has the Message-ID of the first, so that a copy can be known as one."""
-    press = press_of("service")
-    first, second = (plan(row_of(press, attempt=attempt), press, RELAY, NOW) for attempt in (1, 2))
+    renderer = renderer_of("service")
+    first, second = (plan(row_of(renderer, attempt=attempt), renderer, RELAY, NOW) for attempt in (1, 2))
     assert first.change.entries[1].message_id == second.change.entries[1].message_id
 
 
 def test_the_envelope_has_a_labels() -> None:
     """The domain of the envelope recipient travels as A-labels (RFC 5891), since SMTP knows no others."""
-    press = press_of()
-    step = sent(press, Standing(17, 1, "ada@b\u00fccher.example", source="sign-up", country="US"))
-    assert step.printed.outgoing.recipient == "ada@xn--bcher-kva.example"
+    renderer = renderer_of()
+    step = sent(renderer, Standing(17, 1, "ada@b\u00fccher.example", source="sign-up", country="US"))
+    assert step.rendered.outgoing.recipient == "ada@xn--bcher-kva.example"
 
 
 def test_who_does_not_get_it() -> None:
     """A suppression, an end, a wait and a diversion each lead to their state, with the rule in the ledger."""
-    newsletter, breach = press_of(), press_of("breach")
+    newsletter, breach = renderer_of(), renderer_of("breach")
     soon = NOW + timedelta(hours=1)
     cases = [
         (newsletter, Standing(1, 1, "a@x.example", frozenset({"*"})), DeliveryState.SUPPRESSED, "opted_out", None),
-        (press_of(expires_at=NOW), ADA, DeliveryState.EXPIRED, "expired", None),
-        (press_of(send_at=soon), ADA, DeliveryState.HELD, "not_yet_due", soon),
+        (renderer_of(expires_at=NOW), ADA, DeliveryState.EXPIRED, "expired", None),
+        (renderer_of(send_at=soon), ADA, DeliveryState.HELD, "not_yet_due", soon),
         (breach, Standing(1, 1, None), DeliveryState.DIVERTED, "written_notice", None),
     ]
-    for press, standing, state, reason, due_at in cases:
-        step = plan(row_of(press, standing), press, RELAY, NOW)
+    for renderer, standing, state, reason, due_at in cases:
+        step = plan(row_of(renderer, standing), renderer, RELAY, NOW)
         assert (step.change.move.to_state, step.change.move.reason, step.change.move.due_at) == (state, reason, due_at)
         assert step.change.move.version is None
         assert not isinstance(step, SendStep)
@@ -101,14 +101,14 @@ def test_who_does_not_get_it() -> None:
 
 def test_service_mail_to_who_pays_nothing_is_an_update() -> None:
     """The category of the mail to this person stands in the ledger and on the row; account mail is tried for longer."""
-    press, tried = press_of("service"), NOW - timedelta(days=2, hours=1)
-    step = sent(press, replace(ADA, products=frozenset()), tried_at=tried)
+    renderer, tried = renderer_of("service"), NOW - timedelta(days=2, hours=1)
+    step = sent(renderer, replace(ADA, products=frozenset()), tried_at=tried)
     assert (step.category.name, step.change.move.sent_as) == ("updates", "updates")
     assert {entry.category for entry in step.change.entries} == {"updates"}
     assert transition_after_outcome(step, Outcome(OutcomeKind.DEFERRED, 451), NOW).move.to_state is DeliveryState.FAILED
-    paid = sent(press, tried_at=tried)
+    paid = sent(renderer, tried_at=tried)
     assert (paid.category.name, paid.change.move.sent_as) == ("service", None)
-    own = sent(press_of("account"), replace(ADA, products=frozenset()), tried_at=tried)
+    own = sent(renderer_of("account"), replace(ADA, products=frozenset()), tried_at=tried)
     assert (own.category.name, own.change.move.sent_as) == ("account", None)
     assert (
         transition_after_outcome(own, Outcome(OutcomeKind.DEFERRED, 451), NOW).move.to_state is DeliveryState.DEFERRED
@@ -117,9 +117,9 @@ def test_service_mail_to_who_pays_nothing_is_an_update() -> None:
 
 def test_a_processor_that_may_not_have_it() -> None:
     """Mail that the policy lets no configured processor have is held, with the rule that says so, and tried again."""
-    press = press_of("service")
+    renderer = renderer_of("service")
     abroad = FakeProcessor(name="relay-us", country="DE", is_outside_our_network=True)
-    step = plan(row_of(press), press, abroad, NOW)
+    step = plan(row_of(renderer), renderer, abroad, NOW)
     assert (step.change.move.to_state, step.change.move.reason) == (DeliveryState.HELD, "processor_in_another_country")
     assert step.change.move.due_at == NOW + NOT_ALLOWED
     assert [entry.rule for entry in step.change.entries] == ["processor-known"]
@@ -127,9 +127,9 @@ def test_a_processor_that_may_not_have_it() -> None:
 
 def test_an_invitation_says_so() -> None:
     """The intent of an invitation uses its address up; one whose inviter was stopped since the claim is none."""
-    press = press_of("invitation", inviter="grace")
-    assert plan(row_of(press), press, RELAY, NOW).change.move.invites
-    stopped = plan(row_of(press, inviter_paused=True), press, RELAY, NOW).change.move
+    renderer = renderer_of("invitation", inviter="grace")
+    assert plan(row_of(renderer), renderer, RELAY, NOW).change.move.invites
+    stopped = plan(row_of(renderer, inviter_paused=True), renderer, RELAY, NOW).change.move
     assert (stopped.to_state, stopped.reason, stopped.invites) == (DeliveryState.SUPPRESSED, "inviter_paused", False)
 
 
@@ -139,8 +139,8 @@ def test_an_invitation_says_so() -> None:
 )
 def test_who_cannot_be_rendered_fails_alone(context: dict[str, Any]) -> None:
     """A value that breaks the template fails this delivery, and not its window; the ledger's side row says why."""
-    press = press_of()
-    step = plan(row_of(press, context=context), press, RELAY, NOW)
+    renderer = renderer_of()
+    step = plan(row_of(renderer, context=context), renderer, RELAY, NOW)
     assert (step.change.move.to_state, step.change.move.reason) == (DeliveryState.FAILED, "render_error")
     assert not isinstance(step, SendStep)
     assert [entry.kind for entry in step.change.entries] == [EntryKind.DECISION, EntryKind.OUTCOME]
@@ -242,7 +242,7 @@ def test_a_breach_notice_ends_in_writing_whatever_ends_it(outcome: Outcome) -> N
 
 def test_a_breach_notice_that_cannot_be_made_is_written() -> None:
     """A value that breaks the template ends in writing; a time that has passed, known from before, ends nothing."""
-    broken, over = press_of("breach"), press_of("breach", expires_at=NOW)
+    broken, over = renderer_of("breach"), renderer_of("breach", expires_at=NOW)
     step = plan(row_of(broken, context={"happened_on": "a\nBcc: x@y.example", "contact": None}), broken, RELAY, NOW)
     assert (step.change.move.to_state, step.change.move.reason) == (DeliveryState.DIVERTED, "written_notice")
     assert isinstance(plan(row_of(over), over, RELAY, NOW), SendStep)
@@ -262,8 +262,8 @@ def test_a_breach_notice_that_cannot_be_made_is_written() -> None:
 )
 def test_what_no_processor_may_have_ends(category: str, age: timedelta, state: DeliveryState, reason: str) -> None:
     """It is held while it is young; then a notice is written, and all other mail ends, with the reason and the rule."""
-    press = press_of(category, released_at=NOW - age)
-    step = plan(row_of(press), press, FakeProcessor(name="elsewhere", is_outside_our_network=True), NOW)
+    renderer = renderer_of(category, released_at=NOW - age)
+    step = plan(row_of(renderer), renderer, FakeProcessor(name="elsewhere", is_outside_our_network=True), NOW)
     assert (step.change.move.to_state, step.change.move.reason) == (state, reason)
     assert [entry.rule for entry in step.change.entries] == ["processor-known"]
     assert "processor_not_in_policy" in str(step.change.entries[0].reason)

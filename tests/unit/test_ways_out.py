@@ -14,7 +14,7 @@ from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import Template, compile_stored_source
 from tests.doubles import FakeProcessor
 from tests.factories import KEY
-from tests.presses import facts_of, plan
+from tests.renderers import facts_of, plan
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
 
 HTML, TEXT, BODY, PAGE = "_layout/layout.html.j2", "_layout/layout.txt.j2", "news/body.txt.j2", "news/body.html.j2"
@@ -88,7 +88,7 @@ def test_deactivation_for_some_is_for_none(tmp_path: Path, file: str, what: str,
 def printed_by(
     template: Template, category: str = "newsletter", brand: str = "paltalk-2006", **values: object
 ) -> MailingRenderer:
-    """The press of a template that no check has looked at, as of a version that was deployed before."""
+    """The renderer of a template that no check has looked at, as of a version that was deployed before."""
 
     class Shelf:
         def find_template(self, brand: str, name: str) -> Template:
@@ -122,11 +122,11 @@ def test_what_is_printed_without_a_way_out_is_held(tmp_path: Path, size: int, be
         ),
     }[lost]
     files = within(FILES, BODY, "{{ headline }}", "{{ headline | upper }}") if bent else FILES
-    press = printed_by(unchecked(tmp_path, files, old, new), audience_size=size, context={"headline": "News"})
+    renderer = printed_by(unchecked(tmp_path, files, old, new), audience_size=size, context={"headline": "News"})
     now = datetime.now(UTC)
     standing = Standing(7, 1, "ada@people.example", country="US", consents=frozenset({"newsletter"}))
-    rows = [DeliveryRow(press.facts.id, 7, 1, standing, name, "en", {}) for name in ("Ada", None)]
-    named, nameless = (plan(row, press, FakeProcessor(), now) for row in rows)
+    rows = [DeliveryRow(renderer.facts.id, 7, 1, standing, name, "en", {}) for name in ("Ada", None)]
+    named, nameless = (plan(row, renderer, FakeProcessor(), now) for row in rows)
     assert named.change.move.to_state is DeliveryState.INTENDED
     move = nameless.change.move
     assert (move.to_state, move.reason, move.due_at) == (DeliveryState.HELD, NO_WAY_OUT, None)

@@ -1,4 +1,4 @@
-"""What a press makes of one mailing for different people: links, pixel, profile, category."""
+"""What a renderer makes of one mailing for different people: links, pixel, profile, category."""
 
 import email.policy
 import re
@@ -22,7 +22,7 @@ from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SERVICE, SignedLinks
 from tests.factories import KEY, policies, templates
-from tests.presses import facts_of
+from tests.renderers import facts_of
 
 LINKS = SignedLinks("https://mail.example", (KEY,))
 NOW = 1_790_000_000
@@ -41,26 +41,26 @@ def with_switches(brand: str, **switches: str) -> Mapping[str, Policy]:
 
 
 def set_up(facts: MailingFacts, among: Mapping[str, Policy]) -> MailingRenderer:
-    """The press of a mailing whose messages are not signed."""
+    """The renderer of a mailing whose messages are not signed."""
     return MailingRendererCache(among, templates(), LINKS, None).make_and_cache_renderer(facts, None)
 
 
-def press_of(category: str = "newsletter", tracking: str = "mailing", **values: Any) -> MailingRenderer:
-    """A press of InterPals, whose policy counts opens at this level."""
+def renderer_of(category: str = "newsletter", tracking: str = "mailing", **values: Any) -> MailingRenderer:
+    """A renderer of InterPals, whose policy counts opens at this level."""
     return set_up(facts_of(category, **{"context": ITEMS, **values}), with_switches("interpals", tracking=tracking))
 
 
 def row_for(
-    press: MailingRenderer, recipient_id: int = 7, context: Mapping[str, Any] | None = None, **standing: Any
+    renderer: MailingRenderer, recipient_id: int = 7, context: Mapping[str, Any] | None = None, **standing: Any
 ) -> DeliveryRow:
-    """A delivery of the press's mailing, to somebody in the United States."""
+    """A delivery of the renderer's mailing, to somebody in the United States."""
     person = Standing(recipient_id, 1, "ada@people.example", **{"country": "US", **standing})
-    return DeliveryRow(press.facts.id, recipient_id, 1, person, "Ada", "en", context or {})
+    return DeliveryRow(renderer.facts.id, recipient_id, 1, person, "Ada", "en", context or {})
 
 
-def printed(press: MailingRenderer, row: DeliveryRow, category: str | None = None) -> EmailMessage:
+def rendered(renderer: MailingRenderer, row: DeliveryRow, category: str | None = None) -> EmailMessage:
     """One message, read back."""
-    outgoing = press.render_message(row, CATEGORIES[category] if category else press.category, NOW).outgoing
+    outgoing = renderer.render_message(row, CATEGORIES[category] if category else renderer.category, NOW).outgoing
     assert outgoing.is_canonical
     assert compose_transaction_or_outcome(outgoing, 0, OFFERED) == compose_transaction_or_outcome(
         outgoing._replace(is_canonical=False), 0, OFFERED
@@ -94,32 +94,32 @@ def clicked(message: EmailMessage) -> set[ClickToken | None]:
 
 def test_a_mailings_opens_and_clicks_are_nobodys() -> None:
     """At `mailing`, everyone gets the same pixel and the same links, which say nothing but the mailing."""
-    press = press_of()
-    first, second = (printed(press, row_for(press, number)) for number in (7, 8))
-    assert opened(first) == opened(second) == OpenToken(press.facts.id)
-    assert clicked(first) == clicked(second) == {ClickToken(press.facts.id, URL)}
+    renderer = renderer_of()
+    first, second = (rendered(renderer, row_for(renderer, number)) for number in (7, 8))
+    assert opened(first) == opened(second) == OpenToken(renderer.facts.id)
+    assert clicked(first) == clicked(second) == {ClickToken(renderer.facts.id, URL)}
     assert set(tokens(first, "c")) == set(tokens(second, "c"))
 
 
 def test_unlinkable_opens_have_a_random_nonce() -> None:
     """At `unlinkable`, each message has a nonce of its own, the same in its pixel and links, and new each time."""
-    press = press_of(tracking="unlinkable")
-    messages = [printed(press, row_for(press, 7)) for _ in range(3)]
+    renderer = renderer_of(tracking="unlinkable")
+    messages = [rendered(renderer, row_for(renderer, 7)) for _ in range(3)]
     seen = [opened(message) for message in messages]
     assert all(token and token.nonce and len(token.nonce) == 32 and token.recipient_id is None for token in seen)
     assert len({token.nonce for token in seen if token}) == 3
     for token, message in zip(seen, messages, strict=True):
         assert token
-        assert clicked(message) == {ClickToken(press.facts.id, URL, token.nonce)}
+        assert clicked(message) == {ClickToken(renderer.facts.id, URL, token.nonce)}
 
 
 def test_individual_opens_need_a_consent() -> None:
     """At `individual`, only who consented is named; everyone else's open is unlinkable."""
-    press = press_of(tracking="individual")
-    with_consent = printed(press, row_for(press, 7, consents=frozenset({TRACKING})))
-    assert opened(with_consent) == OpenToken(press.facts.id, None, 7, 1)
-    assert clicked(with_consent) == {ClickToken(press.facts.id, URL, None, 7, 1)}
-    without = opened(printed(press, row_for(press, 8)))
+    renderer = renderer_of(tracking="individual")
+    with_consent = rendered(renderer, row_for(renderer, 7, consents=frozenset({TRACKING})))
+    assert opened(with_consent) == OpenToken(renderer.facts.id, None, 7, 1)
+    assert clicked(with_consent) == {ClickToken(renderer.facts.id, URL, None, 7, 1)}
+    without = opened(rendered(renderer, row_for(renderer, 8)))
     assert without
     assert (without.recipient_id, without.nonce is None) == (None, False)
 
@@ -134,8 +134,8 @@ def test_individual_opens_need_a_consent() -> None:
 )
 def test_nobody_is_counted_who_may_not_be(tracking: str, standing: dict[str, Any]) -> None:
     """Without tracking the mail is the same, with no pixel and with the links themselves."""
-    press = press_of(tracking=tracking)
-    message = printed(press, row_for(press, **standing))
+    renderer = renderer_of(tracking=tracking)
+    message = rendered(renderer, row_for(renderer, **standing))
     assert (opened(message), clicked(message)) == (None, set())
     assert "<img" not in part(message, "html")
     assert URL in part(message, "plain")
@@ -145,45 +145,51 @@ def test_nobody_is_counted_who_may_not_be(tracking: str, standing: dict[str, Any
 @pytest.mark.parametrize("tracking", ["mailing", "unlinkable"])
 def test_few_recipients_are_not_counted(tracking: str) -> None:
     """Where an open would be somebody's, there is neither pixel nor counted link, but for who consented."""
-    press = press_of(tracking=tracking, audience_size=19)
-    assert (opened(printed(press, row_for(press))), clicked(printed(press, row_for(press)))) == (None, set())
-    alone = press_of(tracking="individual", audience_size=1)
-    assert opened(printed(alone, row_for(alone, consents=frozenset({TRACKING})))) == OpenToken(
+    renderer = renderer_of(tracking=tracking, audience_size=19)
+    assert (opened(rendered(renderer, row_for(renderer))), clicked(rendered(renderer, row_for(renderer)))) == (
+        None,
+        set(),
+    )
+    alone = renderer_of(tracking="individual", audience_size=1)
+    assert opened(rendered(alone, row_for(alone, consents=frozenset({TRACKING})))) == OpenToken(
         alone.facts.id, None, 7, 1
     )
 
 
 def test_a_jurisdiction_lowers_the_level() -> None:
     """Under a law that allows one pixel a mailing, a more telling policy is overruled for those who live there."""
-    press = press_of(tracking="individual")
-    assert opened(printed(press, row_for(press, country="FR", consents=frozenset({TRACKING})))) == OpenToken(
-        press.facts.id
+    renderer = renderer_of(tracking="individual")
+    assert opened(rendered(renderer, row_for(renderer, country="FR", consents=frozenset({TRACKING})))) == OpenToken(
+        renderer.facts.id
     )
 
 
 def test_service_mail_is_an_update_to_some() -> None:
     """One mailing, two faces: as an update it comes from the other sender, with a way out in header and parts."""
-    press = press_of("service", context=dict(_example("interpals", "maintenance")))
-    notice, service = printed(press, row_for(press), "updates"), printed(press, row_for(press))
+    renderer = renderer_of("service", context=dict(_example("interpals", "maintenance")))
+    notice, service = rendered(renderer, row_for(renderer), "updates"), rendered(renderer, row_for(renderer))
     assert "letters@mail." in notice["From"]
     assert "service@notice." in service["From"]
     assert notice["List-Id"] == "Service updates of InterPals <updates.interpals.interpals.example>"
     assert (service["List-Id"], service["List-Unsubscribe"], service["List-Unsubscribe-Post"]) == (None, None, None)
     token = notice["List-Unsubscribe"].removeprefix("<https://mail.example/u/").removesuffix(">")
-    assert LINKS.read_unsubscribe_token(token) == UnsubscribeToken("interpals", 7, "updates", press.facts.id, 1)
+    assert LINKS.read_unsubscribe_token(token) == UnsubscribeToken("interpals", 7, "updates", renderer.facts.id, 1)
     assert tokens(notice, "u") == [token, token]
     assert tokens(service, "u") == []
 
 
 def test_a_topic_is_a_list_of_its_own() -> None:
     """Mailings that share all but their topic share no list; what has none is the category's."""
-    presses, context = MailingRendererCache(policies(), templates(), LINKS, None), _example("interpals", "maintenance")
+    renderers, context = (
+        MailingRendererCache(policies(), templates(), LINKS, None),
+        _example("interpals", "maintenance"),
+    )
     lists = []
     for topic in ("chat-rooms", "travel", None, "chat-rooms"):
-        press = presses.make_and_cache_renderer(
+        renderer = renderers.make_and_cache_renderer(
             facts_of("service", context=context, audience_size=1, topic=topic), None
         )
-        lists.append(printed(press, row_for(press), "updates")["List-Id"].partition("<")[2])
+        lists.append(rendered(renderer, row_for(renderer), "updates")["List-Id"].partition("<")[2])
     assert lists == [
         "chat-rooms.updates.interpals.interpals.example>",
         "travel.updates.interpals.interpals.example>",
@@ -197,37 +203,37 @@ def test_the_service_itself_can_be_left() -> None:
     for category, name in (("service", "maintenance"), ("breach", "breach-notice"), ("rights", "rights-answer")):
         context = dict(_example("paltalk-2002", name))
         facts = replace(facts_of(), brand="paltalk-2002", category=category, template=name, context=context)
-        press = set_up(facts, policies())
-        message = printed(press, row_for(press))
+        renderer = set_up(facts, policies())
+        message = rendered(renderer, row_for(renderer))
         read = {LINKS.read_unsubscribe_token(token) for token in tokens(message, "u")}
-        assert read == {UnsubscribeToken("paltalk-2002", 7, SERVICE, press.facts.id, 1)}
+        assert read == {UnsubscribeToken("paltalk-2002", 7, SERVICE, renderer.facts.id, 1)}
         assert len(tokens(message, "u")) == 2
         assert message["List-Unsubscribe"] is None
 
 
 def test_every_mail_can_be_reported() -> None:
     """The report link names brand, recipient and mailing."""
-    press = press_of()
-    read = {LINKS.read_recipient_report(token) for token in tokens(printed(press, row_for(press)), "report")}
-    assert read == {RecipientReportToken("interpals", 7, press.facts.id, 1)}
+    renderer = renderer_of()
+    read = {LINKS.read_recipient_report(token) for token in tokens(rendered(renderer, row_for(renderer)), "report")}
+    assert read == {RecipientReportToken("interpals", 7, renderer.facts.id, 1)}
 
 
 def test_a_name_with_an_address_is_left_out_of_mandatory_mail() -> None:
     """A name that was known from before, in which mail programs make a link, stands in no part and no field."""
     for name, shown in (("Ada", True), ("Win at ev\u00adil.com", False), ("HTTPS://EVIL", False)):
-        press = set_up(replace(facts_of("service"), context=dict(_example("interpals", "maintenance"))), policies())
-        message = str(printed(press, replace(row_for(press), name=name)))
+        renderer = set_up(replace(facts_of("service"), context=dict(_example("interpals", "maintenance"))), policies())
+        message = str(rendered(renderer, replace(row_for(renderer), name=name)))
         assert ("Ada" in message) is shown
         assert not re.search("evil|ev\u00adil|=C2=AD|win at", message, re.IGNORECASE)
-    optional = press_of()
-    assert "evil.com" in str(printed(optional, replace(row_for(optional), name="Win at evil.com"))["To"])
+    optional = renderer_of()
+    assert "evil.com" in str(rendered(optional, replace(row_for(optional), name="Win at evil.com"))["To"])
 
 
 def test_nobody_sets_what_is_the_pipelines() -> None:
     """A context with a reserved name, however it came in, changes nothing."""
     evil = {"unsubscribe_url": "https://evil.example", "report_url": "https://evil.example", "partner": "evil"}
-    press = press_of(context={**ITEMS, **evil})
-    assert "evil" not in str(printed(press, row_for(press, context=evil)))
+    renderer = renderer_of(context={**ITEMS, **evil})
+    assert "evil" not in str(rendered(renderer, row_for(renderer, context=evil)))
 
 
 def _example(brand: str, name: str) -> Mapping[str, Any]:

@@ -20,7 +20,7 @@ from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import TemplateLibrary
 from tests.factories import KEY, person
-from tests.presses import facts_of
+from tests.renderers import facts_of
 from tests.template_files import FILES, POLICIES, library, within
 
 NAME = "paltalk-2006"
@@ -29,24 +29,24 @@ HTML = "news/body.html.j2"
 
 
 def presses_of(templates: TemplateLibrary, policy: Policy = POLICY) -> MailingRendererCache:
-    """The presses of one brand."""
+    """The renderers of one brand."""
     return MailingRendererCache({NAME: policy}, templates, SignedLinks("https://mail.example", (KEY,)), None)
 
 
-def set_up(presses: MailingRendererCache, templates: TemplateLibrary, **values: Any) -> MailingRenderer:
+def set_up(renderers: MailingRendererCache, templates: TemplateLibrary, **values: Any) -> MailingRenderer:
     """A mailing of the brand's news."""
     template = templates.find_template(NAME, "news")
     assert template is not None
     stated: dict[str, Any] = {"id": uuid7(), "brand": NAME, "template": "news", "context": {"headline": "One"}}
-    return presses.make_and_cache_renderer(facts_of(**stated | {"template_version": template.version} | values), None)
+    return renderers.make_and_cache_renderer(facts_of(**stated | {"template_version": template.version} | values), None)
 
 
-def printed(press: MailingRenderer, number: int = 1, context: Mapping[str, Any] | None = None) -> EmailMessage:
+def rendered(renderer: MailingRenderer, number: int = 1, context: Mapping[str, Any] | None = None) -> EmailMessage:
     """A person's message."""
     row = DeliveryRow(
-        press.facts.id, number, 1, Standing(number, 1, f"p{number}@people.example"), context=dict(context or {})
+        renderer.facts.id, number, 1, Standing(number, 1, f"p{number}@people.example"), context=dict(context or {})
     )
-    message = message_from_bytes(press.render_message(row, press.category, 1).outgoing.content, policy=default)
+    message = message_from_bytes(renderer.render_message(row, renderer.category, 1).outgoing.content, policy=default)
     assert isinstance(message, EmailMessage)
     return message
 
@@ -64,9 +64,10 @@ def test_an_empty_value_of_one_person(tmp_path: Path, value: object) -> None:
     files = within(FILES, HTML, "{{ headline }}", "{{ headline }}{% if tags %} tagged{% endif %}")
     files = within(files, "news/template.toml", 'headline = "One"', 'headline = "One"\ntags = ["a"]')
     templates = library(tmp_path, files)
-    press = set_up(presses_of(templates), templates)
+    renderer = set_up(presses_of(templates), templates)
     tagged = [
-        " tagged" in html_of(printed(press, number, {"tags": own})) for number, own in enumerate((value, ["a"], value))
+        " tagged" in html_of(rendered(renderer, number, {"tags": own}))
+        for number, own in enumerate((value, ["a"], value))
     ]
     assert tagged == [False, True, False]
 
@@ -76,9 +77,9 @@ def test_an_empty_value_of_one_person(tmp_path: Path, value: object) -> None:
 def test_a_number_where_another_has_a_text(tmp_path: Path, value: object, first: str) -> None:
     """One person's value is a text and another's is none: each reads their own, whoever comes first."""
     templates = library(tmp_path, FILES)
-    press = set_up(presses_of(templates), templates)
+    renderer = set_up(presses_of(templates), templates)
     values = ["a text", value] if first == "text" else [value, "a text"]
-    subjects = [printed(press, number, {"headline": own})["Subject"] for number, own in enumerate(values)]
+    subjects = [rendered(renderer, number, {"headline": own})["Subject"] for number, own in enumerate(values)]
     assert subjects == [f"News: {own}" for own in values]
 
 
@@ -87,8 +88,8 @@ def test_a_pixel_is_its_own_mailings(tmp_path: Path) -> None:
     pixel = '{% if pixel_url %}<img src="{{ pixel_url }}" alt="">{% endif %}<p>'
     policy = POLICY.model_copy(update={"minimum_cell": 5})
     templates = library(tmp_path, within(FILES, HTML, "<p>", pixel), policies={NAME: policy})
-    presses = presses_of(templates, policy)
-    bodies = [html_of(printed(set_up(presses, templates, audience_size=10))) for _ in range(2)]
+    renderers = presses_of(templates, policy)
+    bodies = [html_of(rendered(set_up(renderers, templates, audience_size=10))) for _ in range(2)]
     pixels = [body.partition('<img src="')[2].partition('"')[0] for body in bodies]
     assert all("/o/" in url for url in pixels)
     assert pixels[0] != pixels[1]
@@ -100,12 +101,12 @@ def test_a_persons_own_links_are_not_counted(tmp_path: Path) -> None:
     files = within(files, "news/template.toml", 'headline = "One"', 'headline = "One"\nlink = "https://x.example/1"')
     templates = library(tmp_path, files)
     context = {"headline": "One", "link": "https://x.example/1"}
-    press = set_up(presses_of(templates), templates, context=context)
-    bodies = [html_of(printed(press, number, {"link": f"https://x.example/{number}"})) for number in (0, 1, 2)]
+    renderer = set_up(presses_of(templates), templates, context=context)
+    bodies = [html_of(rendered(renderer, number, {"link": f"https://x.example/{number}"})) for number in (0, 1, 2)]
     links = [body.partition('<a href="')[2].partition('"')[0] for body in bodies]
     assert [links[0], links[2]] == ["https://x.example/0", "https://x.example/2"]
     assert "/c/" in links[1]
-    assert len(press.counting.clicks) == 1
+    assert len(renderer.counting.clicks) == 1
 
 
 def news_for(name: str) -> MessageEvent:

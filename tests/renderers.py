@@ -1,4 +1,4 @@
-"""A mailing as the hand-over sees it, and its press, for tests without a database."""
+"""A mailing as the hand-over sees it, and its renderer, for tests without a database."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -51,10 +51,10 @@ def facts_of(category: str = "newsletter", **values: Any) -> MailingFacts:
     return MailingFacts(**stated | values)
 
 
-def press_of(category: str = "newsletter", **values: Any) -> MailingRenderer:
-    """Its press."""
-    presses = MailingRendererCache(policies(), templates(), SignedLinks("https://mail.example", (KEY,)), None)
-    return presses.make_and_cache_renderer(facts_of(category, **values), None)
+def renderer_of(category: str = "newsletter", **values: Any) -> MailingRenderer:
+    """Its renderer."""
+    renderers = MailingRendererCache(policies(), templates(), SignedLinks("https://mail.example", (KEY,)), None)
+    return renderers.make_and_cache_renderer(facts_of(category, **values), None)
 
 
 class NoLimits:
@@ -91,11 +91,13 @@ async def nobody(texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, SharedAd
     return {}
 
 
-def plan(row: DeliveryRow, press: MailingRenderer, processor: Processor, now: datetime) -> DeliveryStep:
+def plan(row: DeliveryRow, renderer: MailingRenderer, processor: Processor, now: datetime) -> DeliveryStep:
     """What is prepared for one row, where nothing limits."""
-    gate = SendChecks(FakeHalts(), ProcessorRoutes([processor], lambda name: None), NoLimits(), BlockPauses(NoPauses()))
+    checks = SendChecks(
+        FakeHalts(), ProcessorRoutes([processor], lambda name: None), NoLimits(), BlockPauses(NoPauses())
+    )
     prepared = asyncio.run(
-        WindowPreparation(gate, None, nobody).prepare_window([row], {press.facts.id: press}, {}, {}, now)
+        WindowPreparation(checks, None, nobody).prepare_window([row], {renderer.facts.id: renderer}, {}, {}, now)
     )
     [step] = prepared.steps
     return step
