@@ -20,7 +20,6 @@ from mailer.pipeline.no_route import NoRoute
 from mailer.pipeline.processor_conditions import ProcessorCondition
 from mailer.pipeline.transitions import (
     draft_message_for_processor,
-    policy_decision_for_row,
     step_after_render_error,
     step_for_decision_against_sending,
     step_holding_without_visible_opt_out,
@@ -29,6 +28,7 @@ from mailer.pipeline.transitions import (
 )
 from mailer.pipeline.urgent_first import LanePriority
 from mailer.policy.category import Lane
+from mailer.policy.deciding import decide
 from mailer.policy.decision_types import Hold, Send
 from mailer.policy.hand_over_outcome import Outcome
 from mailer.policy.policy_file import Policy
@@ -271,7 +271,7 @@ class WindowPreparation:
         """Returns the step of a row that is not sent; or a draft, if it may be sent; or the time to decide again."""
         if halt := self._checks.control.mailing_halt_reason(renderer.facts.brand, row.mailing_id):
             return self._witness_wait_until(now) if halt == WAITING else now
-        decision = policy_decision_for_row(row, renderer, now)
+        decision = decide(renderer.mailing_for(row), row.standing, renderer.policy, now)
         if not isinstance(decision, Send):
             return step_for_decision_against_sending(row, renderer, decision)
         lane, purpose = renderer.category.lane, renderer.template.purpose
@@ -373,5 +373,5 @@ def _step_if_duplicate(
     row = mark_row_as_copy_or_none(draft.row, carrier, own_states, now, each_told=not draft.send.category.is_optional)
     if row is None:
         return None
-    decision = policy_decision_for_row(row, draft.renderer, now)
+    decision = decide(draft.renderer.mailing_for(row), row.standing, draft.renderer.policy, now)
     return None if isinstance(decision, Send) else step_for_decision_against_sending(row, draft.renderer, decision)

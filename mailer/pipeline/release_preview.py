@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from mailer.pipeline.no_route import NoRoute
-from mailer.pipeline.transitions import policy_decision_for_row
+from mailer.policy.deciding import decide
 from mailer.policy.decision_types import Divert, Hold, Send, Suppress
 from mailer.ports.deliveries import DeliveryRow, DeliveryStore
 from mailer.rendering.mailing_renderer import MailingRenderer
@@ -39,7 +39,7 @@ class ReleasePreview:
         self, row: DeliveryRow, renderer: MailingRenderer, route: NoRoute | None, now: datetime
     ) -> None:
         """Decides about one recipient and adds it to the counts."""
-        match policy_decision_for_row(row, renderer, now):
+        match decide(renderer.mailing_for(row), row.standing, renderer.policy, now):
             case Divert(channel=channel, reason=reason):
                 self.diverted[channel, reason] += 1
             case Suppress(reason=reason):

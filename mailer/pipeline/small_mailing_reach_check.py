@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from mailer.pipeline.transitions import policy_decision_for_row
+from mailer.policy.deciding import decide
 from mailer.policy.decision_types import Hold, Send
 from mailer.ports.deliveries import Claim, DeliveryRow
 from mailer.rendering.mailing_renderer import MailingRenderer
@@ -26,7 +26,7 @@ def record_reachable_of_small_mailings(claim: Claim, renderers: Mapping[UUID, Ma
 def _may_get_countable_mail(row: DeliveryRow, renderer: MailingRenderer, now: datetime) -> bool:
     """Returns True if a person may get the mailing, now or later, as optional mail, which can be counted."""
     try:
-        decision = policy_decision_for_row(row, renderer, now)
+        decision = decide(renderer.mailing_for(row), row.standing, renderer.policy, now)
     except Exception as error:  # the preparation of the row meets it again, and handles it
         log.debug("a row could not be looked at", error=type(error).__name__)
         return False

@@ -1,7 +1,6 @@
 """From decisions and outcomes to moves and ledger entries. Pure functions, without I/O."""
 
 import random
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -16,8 +15,7 @@ from mailer.pipeline.delivery_entries import (
 from mailer.pipeline.delivery_steps import DeliveryStep, MessageDraft, SendStep, Transition
 from mailer.pipeline.no_route import NoRoute
 from mailer.policy.category import Category, Lane
-from mailer.policy.deciding import decide
-from mailer.policy.decision_types import EXPIRED, Decision, Divert, Hold, Send, Suppress
+from mailer.policy.decision_types import EXPIRED, Divert, Hold, Send, Suppress
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.required_frequency_counts import is_category_counted
 from mailer.policy.standing import WRITTEN
@@ -51,12 +49,6 @@ def draft_message_for_processor(
     facts, domain = renderer.facts, (row.standing.address or "").rpartition("@")[2].lower()
     wanted = SendRequest(processor.name, domain, facts.brand, facts.id, renderer.category.lane)
     return MessageDraft(row, renderer, send, processor, wanted)
-
-
-def policy_decision_for_row(row: DeliveryRow, renderer: MailingRenderer, now: datetime) -> Decision:
-    """Returns the policy's decision about a claimed delivery."""
-    mailing = replace(renderer.mailing, inviter_paused=True) if row.inviter_paused else renderer.mailing
-    return decide(mailing, row.standing, renderer.policy, now)
 
 
 def step_if_unroutable_too_long(

@@ -165,6 +165,10 @@ class MailingRenderer:
         outgoing = OutgoingMessage(sender, recipient, content, message_id.partition("@")[0], is_canonical=True)
         return RenderedMessage(outgoing, message_id, blank.fields)
 
+    def mailing_for(self, row: DeliveryRow) -> Mailing:
+        """Returns the mailing as the rules see it for a recipient, whose inviter may be paused by now."""
+        return replace(self.mailing, inviter_paused=True) if row.inviter_paused else self.mailing
+
     def recipient_text_digest(self, row: DeliveryRow) -> bytes | None:
         """Returns a digest of the text that a recipient gets: the message without its address, ids and personal links.
 
