@@ -27,7 +27,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.rule_registry import RULES
 from mailer.ports.mailings import NewMailing
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.recipient_import import PostgresRecipientImporter
 from mailer.rendering.template_library import TemplateLibrary
 

@@ -20,7 +20,7 @@ from mailer.policy.publisher_rights import RightsOfOnePublisher
 from mailer.policy.standing import EVERY_PRODUCT
 from mailer.ports.mailings import AcceptedMailing, NewMailing
 from mailer.ports.recipient_import import RecipientImportRow
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.migrations import apply_migrations

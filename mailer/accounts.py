@@ -25,7 +25,7 @@ PostalLine = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(
 """A line of a postal address."""
 
 
-class _Account(StrictModel):
+class _AccountEventBase(StrictModel):
     """The fields that all account events have.
 
     Attributes:
@@ -48,20 +48,20 @@ class _Account(StrictModel):
         return self.model_dump_json(exclude_none=True).encode()
 
 
-class Becomes(_Account):
+class Becomes(_AccountEventBase):
     """The account has another state from now on: closed, open again, erased, restricted and so on."""
 
     account: Literal["deactivate", "reactivate", "erase", "restrict", "unrestrict", "under_13", "object"]
 
 
-class Pays(_Account):
+class Pays(_AccountEventBase):
     """The account pays for a product from now on, or no longer; without one: for every product, or for none."""
 
     account: Literal["paid", "unpaid"]
     product: Slug | None = None
 
 
-class Rectifies(_Account):
+class Rectifies(_AccountEventBase):
     """Data are corrected, as of now (GDPR Art. 16); what is left out stays."""
 
     account: Literal["rectify"]
@@ -77,21 +77,21 @@ class Rectifies(_Account):
         return self
 
 
-class Reaches(_Account):
+class Reaches(_AccountEventBase):
     """The channel that the person wants: `email`, or a channel on which somebody else delivers (paltalk06-08)."""
 
     account: Literal["channel"]
     channel: Annotated[str, Field(pattern=r"^[a-z]+(_[a-z]+)*$", max_length=40)]
 
 
-class Allows(_Account):
+class Allows(_AccountEventBase):
     """The person allows or refuses personalised promotions, tracked mail, or electronic notices."""
 
     account: Literal["personalisation", "tracking", "electronic"]
     allowed: bool
 
 
-class Posts(_Account):
+class Posts(_AccountEventBase):
     """The postal address for notices in writing, and for nothing else (interpals-18).
 
     Attributes:
@@ -102,7 +102,7 @@ class Posts(_Account):
     address: Annotated[tuple[PostalLine, ...], Field(min_length=1, max_length=MAX_LINES)] | None
 
 
-class Consents(_Account):
+class Consents(_AccountEventBase):
     """The person has consented, with its proof.
 
     Attributes:
@@ -119,7 +119,7 @@ class Consents(_Account):
     proof: Name | None = None
 
 
-class Leaves(_Account):
+class Leaves(_AccountEventBase):
     """The person withdraws a consent, or leaves mail (`*`: all that is optional)."""
 
     account: Literal["withdraw", "opt_out"]

@@ -28,7 +28,7 @@ from mailer.pipeline.flow_metrics import FLOW, refresh_metrics_until_stopped
 from mailer.pipeline.halt_watcher import HaltWatcher
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
-from mailer.pipeline.journal_replay import JournalReplay
+from mailer.pipeline.journal_replay import LostStandingChangeReplay
 from mailer.pipeline.partner_sync import PartnerSync
 from mailer.pipeline.preparation import SendChecks
 from mailer.pipeline.processor_conditions import ConditionReporter
@@ -43,7 +43,7 @@ from mailer.policy.required_frequency_counts import frequency_counts_needed_by_p
 from mailer.policy_loading import load_policies, topology_of_policies
 from mailer.ports.broker import Broker
 from mailer.ports.processor import Processor
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.account_stores import build_account_stores_opener
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.campaign_reports import PostgresCampaignReports
@@ -57,9 +57,8 @@ from mailer.postgres.halts import PostgresHalts, query_halts
 from mailer.postgres.inviters import PostgresInviterPauses
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
 from mailer.postgres.mailings import PostgresMailings
-from mailer.postgres.open_counts import PostgresOpenCounts
+from mailer.postgres.open_and_click_counts import PostgresOpenAndClickCounts
 from mailer.postgres.outbox import PostgresOutbox
-from mailer.postgres.partner_suppressions import PostgresPartnerSuppressions, partner_ids_by_brand
 from mailer.postgres.pending_requests import PostgresPendingRequests
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
@@ -70,6 +69,7 @@ from mailer.postgres.recipient_import import PostgresRecipientImporter
 from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.stream_pauses import PostgresStreamPauses
 from mailer.postgres.suppressions import PostgresSuppressions
+from mailer.postgres.suppressions_for_partners import PostgresSuppressionsForPartners, partner_ids_by_brand
 from mailer.postgres.timekeeping import PostgresTimekeeping
 from mailer.processors import smtp_processor
 from mailer.processors.capture_server import CaptureFolder, CaptureServer
@@ -133,9 +133,9 @@ class App:
         self.halts = PostgresHalts(pool, self.writers)
         self.inviters = PostgresInviterPauses(pool, self.writers)
         self.suppressions = PostgresSuppressions(pool, self.writers, self.hasher)
-        self.partners = PostgresPartnerSuppressions(pool, settings.ledger_key)
+        self.partners = PostgresSuppressionsForPartners(pool, settings.ledger_key)
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
-        self.opens = PostgresOpenCounts(pool, self.policies, settings.secret_keys)
+        self.opens = PostgresOpenAndClickCounts(pool, self.policies, settings.secret_keys)
         self.reports = PostgresCampaignReports(pool)
         self.records = PostgresDeliveryHistory(pool)
         self.letters = PostgresDeadLetters(pool, self.hasher)
@@ -148,7 +148,7 @@ class App:
         stack.push_async_callback(self.outbox.close)
         self.desks = build_account_stores_opener(pool, self.writers, self.hasher, self.links, controllers, tell=tell)
         again = partial(redo_reducing_change, self.desks(None), self.policies)
-        mend = JournalReplay(self.halts, self.remembered, again).replay_lost_changes
+        mend = LostStandingChangeReplay(self.halts, self.remembered, again).replay_lost_changes
         self.control = HaltWatcher(self.halts, self.writers, self.remembered, self.owner, mend)
 
     @cached_property
@@ -288,7 +288,7 @@ class App:
             operators: the port that shows the inbox of captured mail.
         """
         # The web framework takes a tenth of a second to load, and all other commands do without it.
-        from mailer.web.inbox import create_inbox_app
+        from mailer.web.captured_mail_inbox import create_inbox_app
         from mailer.web.process import serve_site_and_write_open_counts
         from mailer.web.web_context import WebContext
 

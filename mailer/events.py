@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from mailer import input_types
-from mailer.event_context import Context
+from mailer.event_template_context import Context
 from mailer.input_types import (
     Address,
     Country,
@@ -162,7 +162,7 @@ class Attachment(StrictModel):
         return content
 
 
-def _require_version_in_schema(schema: dict[str, Any]) -> None:
+def _mark_version_required_in_schema(schema: dict[str, Any]) -> None:
     """Marks `v` as required in the JSON Schema. In Python it has a default: the version that is installed."""
     schema["required"] = list(dict.fromkeys(["v", *schema["required"]]))
 
@@ -170,7 +170,7 @@ def _require_version_in_schema(schema: dict[str, Any]) -> None:
 class MessageEvent(StrictModel):
     """One event: one mailing, to one person or to ten million."""
 
-    model_config = ConfigDict(json_schema_extra=_require_version_in_schema)
+    model_config = ConfigDict(json_schema_extra=_mark_version_required_in_schema)
 
     v: Version = 1
     """The version of this schema."""

@@ -16,7 +16,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from mailer.policy.countries import FORM, country_code
+from mailer.policy.country_codes import FORM, country_code
 from mailer.policy.text_formats import LOCALE, SLUG, normalized_language_tag
 from mailer.text_checks import check_free_text, check_identifier, check_name, check_one_line
 

@@ -29,7 +29,7 @@ from mailer.runtime.readiness import Readiness
 from mailer.settings import DEVELOPMENT_SECRET, Settings
 from mailer.telemetry import EVERY, TIMEKEEPER, WORKER
 from mailer.web.app import openapi_document, page_routes
-from mailer.web.inbox import router as inbox
+from mailer.web.captured_mail_inbox import router as inbox
 from mailer.web.web_context import WebCounters
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from mailer.ports.mailings import AcceptedMailing
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from tests.doubles import FakeProcessor, FakeReceived
 from tests.factories import BRAND, World, plain_event, received, templates
 from tests.publishers import issue_key

@@ -35,7 +35,7 @@ from mailer.ports.broker import BrokerMessage
 from mailer.ports.halts import CommitNotes
 from mailer.ports.mailings import AcceptedMailing, NewMailing
 from mailer.ports.processor import Processor
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.account_stores import build_account_stores_opener
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.consents import PostgresConsents
@@ -44,7 +44,6 @@ from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.postgres.inviters import PostgresInviterPauses
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.outbox import PostgresOutbox
-from mailer.postgres.partner_suppressions import PostgresPartnerSuppressions, partner_ids_by_brand
 from mailer.postgres.pending_requests import PostgresPendingRequests
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
@@ -55,6 +54,7 @@ from mailer.postgres.recipient_import import PostgresRecipientImporter
 from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.stream_pauses import PostgresStreamPauses
 from mailer.postgres.suppressions import PostgresSuppressions
+from mailer.postgres.suppressions_for_partners import PostgresSuppressionsForPartners, partner_ids_by_brand
 from mailer.postgres.timekeeping import PostgresTimekeeping
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.renderer_cache import MailingRendererCache
@@ -162,7 +162,7 @@ class World:
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.suppressions = PostgresSuppressions(pool, self.writers, self.hasher)
         self.inviters = PostgresInviterPauses(pool, self.writers)
-        self.partners = PostgresPartnerSuppressions(pool, KEY)
+        self.partners = PostgresSuppressionsForPartners(pool, KEY)
         self.ledger = LedgerOperations(pool, KEY)
         self.upkeep = PostgresTimekeeping(
             pool, self.ledger, self.writers, no_retention_brand_processor_pairs(policies().values())

@@ -3,8 +3,8 @@
 import time
 from weakref import WeakKeyDictionary
 
-from mailer.ports.open_counts import WrittenOpenAndClickCounts
-from mailer.postgres.open_counts import STEP, PostgresOpenCounts
+from mailer.ports.open_and_click_counts import WrittenOpenAndClickCounts
+from mailer.postgres.open_and_click_counts import STEP, PostgresOpenAndClickCounts
 from tests.factories import KEY, World
 
 _DAY = 86_400
@@ -23,14 +23,14 @@ class Hours:
         return time.time() - self._behind + self.passed * STEP
 
 
-_of: WeakKeyDictionary[World, tuple[Hours, PostgresOpenCounts]] = WeakKeyDictionary()
+_of: WeakKeyDictionary[World, tuple[Hours, PostgresOpenAndClickCounts]] = WeakKeyDictionary()
 
 
-def opens_of(world: World) -> PostgresOpenCounts:
+def opens_of(world: World) -> PostgresOpenAndClickCounts:
     """Returns the one that all sites over a world share."""
     if world not in _of:
         hours = Hours()
-        _of[world] = hours, PostgresOpenCounts(world.pool, world.policies, (KEY,), hours)
+        _of[world] = hours, PostgresOpenAndClickCounts(world.pool, world.policies, (KEY,), hours)
     return _of[world][1]
 
 

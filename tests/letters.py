@@ -14,7 +14,7 @@ from mailer.policy.publisher_rights import OWN_TEMPLATES
 from mailer.ports.broker import HeaderName
 from mailer.ports.consents import Consent
 from mailer.ports.processor import OutgoingMessage
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.rendering.signed_links import SignedLinks
 from tests.doubles import FakeReceived
 from tests.factories import KEY, World, policies, received, templates

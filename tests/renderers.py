@@ -7,10 +7,10 @@ from math import inf
 from typing import Any
 
 from mailer.pipeline.block_pauses import BlockPauses
-from mailer.pipeline.deduplication import Key
 from mailer.pipeline.delivery_steps import DeliveryStep
 from mailer.pipeline.preparation import SendChecks, WindowPreparation
 from mailer.pipeline.routing import ProcessorRoutes
+from mailer.pipeline.shared_address_copies import Key
 from mailer.policy.hand_over_outcome import Outcome
 from mailer.ports.deliveries import DeliveryRow, SharedAddressTextCarrier
 from mailer.ports.mailings import MailingFacts

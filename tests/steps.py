@@ -20,7 +20,7 @@ from mailer.ports.mailings import NewMailing
 from mailer.ports.pending_requests import PendingRequest
 from mailer.ports.recipient_import import RecipientImportRow
 from mailer.ports.standings import StandingFlag
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.renderer_cache import MailingRendererCache

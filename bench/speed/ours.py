@@ -20,7 +20,7 @@ from mailer.broker.event_publisher import EventPublisher
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.database.connections import open_pool
 from mailer.events import MessageEvent, validate_event
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.outbox import PublisherToOutbox
 from mailer.rendering.template_library import TemplateLibrary
 

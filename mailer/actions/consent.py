@@ -10,7 +10,7 @@ from mailer.actions.confirmation_requests import (
     NoRecipientToAsk,
     ask_for_confirmation,
 )
-from mailer.actions.consent_proofs import (
+from mailer.actions.consent_proof_checks import (
     ACTS,
     IsOurs,
     find_act_of_consent_source,

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
+from mailer.policy.decision_explanations import missing_fields_behind_decision
 from mailer.policy.decision_types import Decision, DecisionFacts, Divert, Hold, Send, Suppress
 from mailer.policy.past_standing import SuppressionOrConsentSpan
 from mailer.policy.reason_wording import reason_in_words, sentence_as_clause, without_addresses
-from mailer.policy.rule_explanations import missing_fields_behind_decision
 from mailer.policy.rule_registry import RULES
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.consents import StoredConsent
-from mailer.ports.delivery_history import DeliveryLedgerEntry, DeliveryStatus
+from mailer.ports.delivery_history import DeliveryLedgerEntry, MailingAndDeliveryState
 from mailer.ports.halts import Halt, HaltScope
 from mailer.ports.ledger_entry import EntryKind
 from mailer.ports.suppressions import Suppression
@@ -63,7 +63,7 @@ class ExplanationFacts:
     decision: Decision
     past: bool = False
     untold: tuple[str, ...] = ()
-    delivered: DeliveryStatus | None = None
+    delivered: MailingAndDeliveryState | None = None
     entries: Sequence[DeliveryLedgerEntry] = ()
     halts: Sequence[Halt] = ()
     stops: Sequence[Suppression] = ()
@@ -210,13 +210,13 @@ def _delivery_result_sentence(found: ExplanationFacts, last: DeliveryLedgerEntry
     return f"{found.who} was not sent {of}, {state.replace('_', ' ')}{when}: {words}."
 
 
-def _delivery_end_reason_in_words(ended: DeliveryLedgerEntry | None, delivered: DeliveryStatus) -> str:
+def _delivery_end_reason_in_words(ended: DeliveryLedgerEntry | None, delivered: MailingAndDeliveryState) -> str:
     if ended is None:
         return reason_in_words(delivered.reason or f"the delivery is {delivered.state}")
     return reason_in_words(ended.reason, ended.rule, ended.processor)
 
 
-def _waiting_reason_in_words(found: ExplanationFacts, delivered: DeliveryStatus) -> str:
+def _waiting_reason_in_words(found: ExplanationFacts, delivered: MailingAndDeliveryState) -> str:
     """Returns the reason why a delivery waits, in words."""
     if delivered.mailing == "awaiting_release":
         return "the mailing waits until a second person releases it"
@@ -234,7 +234,7 @@ def _waiting_reason_in_words(found: ExplanationFacts, delivered: DeliveryStatus)
     return f"it waits its turn{due}" if found.obstacle is None else reason_in_words(found.obstacle)
 
 
-def _rule_that_delivery_waits_for(found: ExplanationFacts, delivered: DeliveryStatus) -> str | None:
+def _rule_that_delivery_waits_for(found: ExplanationFacts, delivered: MailingAndDeliveryState) -> str | None:
     """Returns the rule of the latest entry with the reason for which a delivery waits, or None."""
     same = (entry.rule for entry in reversed(found.entries) if entry.reason == delivered.reason)
     return next(same, None)

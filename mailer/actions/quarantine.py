@@ -5,7 +5,12 @@ from typing import Final
 
 from mailer.ports.deliveries import DeliveryMove, DeliveryState, DeliveryStore
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.quarantine import OperatorVerdict, QuarantinedRefusal, QuarantineStore, RefusalSelection
+from mailer.ports.refusal_quarantine import (
+    QuarantinedRefusal,
+    QuarantinedRefusalStore,
+    RefusalSelection,
+    RefusalVerdict,
+)
 
 DISMISSED: Final = "dismissed"
 """The reason of a delivery that is tried again, as a person dismissed its refusal."""
@@ -18,10 +23,10 @@ class RefusalVerdictRefused(ValueError):
 
 
 async def judge_quarantined_refusals(
-    quarantine: QuarantineStore,
+    quarantine: QuarantinedRefusalStore,
     deliveries: DeliveryStore,
     selection: RefusalSelection,
-    verdict: OperatorVerdict,
+    verdict: RefusalVerdict,
     by: str,
 ) -> int:
     """Applies a person's verdict. Believed: the addresses are dead. Dismissed: the deliveries are tried again.
@@ -38,7 +43,7 @@ async def judge_quarantined_refusals(
         raise RefusalVerdictRefused("the interval ends before it begins")
     judged = 0
     while cases := await quarantine.list_quarantined_refusals(selection, _AT_ONCE):
-        if verdict is OperatorVerdict.BELIEVED:
+        if verdict is RefusalVerdict.BELIEVED:
             await quarantine.suppress_refused_if_owner_unchanged(cases, by)
         now = datetime.now(UTC)
         moves = [move for case in cases if (move := _verdict_move(case, verdict, now))]
@@ -51,11 +56,11 @@ async def judge_quarantined_refusals(
     return judged
 
 
-def _verdict_move(case: QuarantinedRefusal, verdict: OperatorVerdict, now: datetime) -> DeliveryMove | None:
+def _verdict_move(case: QuarantinedRefusal, verdict: RefusalVerdict, now: datetime) -> DeliveryMove | None:
     """Returns the new state of the delivery, or None if it was tried again since, or has failed and stays so."""
-    if case.state is None or (verdict is OperatorVerdict.BELIEVED and case.state is DeliveryState.FAILED):
+    if case.state is None or (verdict is RefusalVerdict.BELIEVED and case.state is DeliveryState.FAILED):
         return None
-    again = verdict is OperatorVerdict.DISMISSED
+    again = verdict is RefusalVerdict.DISMISSED
     return DeliveryMove(
         case.mailing_id,
         case.recipient_id,
@@ -68,7 +73,7 @@ def _verdict_move(case: QuarantinedRefusal, verdict: OperatorVerdict, now: datet
     )
 
 
-def _verdict_entry(case: QuarantinedRefusal, verdict: OperatorVerdict, by: str) -> LedgerEntry:
+def _verdict_entry(case: QuarantinedRefusal, verdict: RefusalVerdict, by: str) -> LedgerEntry:
     return LedgerEntry(
         EntryKind.OUTCOME,
         case.brand,

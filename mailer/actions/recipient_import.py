@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from mailer.actions.consent import ConsentRefused, check_and_normalize_consent, needs_confirmation_by_policy
-from mailer.actions.consent_proofs import IsOurs, refuse_every_token
+from mailer.actions.consent_proof_checks import IsOurs, refuse_every_token
 from mailer.actions.csv_reading import CsvRow, CsvUnreadableFromLine, check_header_and_read_rows
 from mailer.events import Person
 from mailer.input_types import Moment, Name, Slug, Words
@@ -90,7 +90,7 @@ async def import_recipients(
     Raises:
         CsvHeaderRefused: the header has no `ref` or no `email`, names a column twice, or names an unknown column.
     """
-    parsed = ImportLineParser(
+    parsed = ImportChunkParser(
         check_header_and_read_rows(lines, COLUMNS, ("ref", "email")),
         lambda row: _parse_row(row.cells, policy, from_controller),
     )
@@ -113,7 +113,7 @@ async def import_recipients(
     return ImportCounts(taken, rejected, parsed.broken)
 
 
-class ImportLineParser(Generic[_T]):
+class ImportChunkParser(Generic[_T]):
     """Parses the rows of a file, until its end or as far as it can be read.
 
     Attributes:

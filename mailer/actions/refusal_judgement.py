@@ -9,7 +9,7 @@ from typing import Final
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.refusal_suspicion import RefusalTally, is_hourly_refusal_share_suspicious
 from mailer.ports.deliveries import DeliveryRow
-from mailer.ports.quarantine import HardRefusal, Key, ProcessorRefusalCounts, RefusalStore
+from mailer.ports.refusal_quarantine import HardRefusal, HardRefusalStore, Key, ProcessorRefusalCounts
 from mailer.telemetry import log
 
 QUARANTINED: Final = "quarantined"
@@ -28,7 +28,7 @@ _NOTHING: Final = ProcessorRefusalCounts(_NONE, _NONE, {})
 
 
 @dataclass(frozen=True, slots=True)
-class WindowRefusalJudgement:
+class JudgedWindowRefusals:
     """The judgement of a window's hard refusals.
 
     Attributes:
@@ -118,14 +118,14 @@ class RefusalJudge:
         clock: returns monotonic seconds.
     """
 
-    def __init__(self, refusals: RefusalStore, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, refusals: HardRefusalStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._refusals = refusals
         self._clock = clock
         self._books: dict[str, _ProcessorReplyCounts] = {}
 
     async def judge_refusals(
         self, processor: str, rows: Sequence[DeliveryRow], outcomes: Sequence[Outcome]
-    ) -> WindowRefusalJudgement:
+    ) -> JudgedWindowRefusals:
         """Judges which refusals of a window are believed. It is called before the window's outcomes are recorded.
 
         A window without a refusal costs at most one database statement in ten seconds, and cannot fail. After an error
@@ -142,14 +142,14 @@ class RefusalJudge:
         if self._clock() - book.read_at >= (_SECONDS if refusals else _IDLE_SECONDS):
             await self._exchange_counts(processor, book, refused)
         if not refusals:
-            return WindowRefusalJudgement(processor)
+            return JudgedWindowRefusals(processor)
         try:
             return await self._judge_and_record_refusals(processor, book, refusals)
         except BaseException:
             book.undo_count_of_window_replies(answered, refused)
             raise
 
-    async def suppress_believed_addresses(self, judgement: WindowRefusalJudgement) -> None:
+    async def suppress_believed_addresses(self, judgement: JudgedWindowRefusals) -> None:
         """Suppresses the addresses of believed refusals as dead, unless they have been doubted meanwhile."""
         if judgement.believed:
             await self._refusals.suppress_addresses_still_believed_dead(judgement.processor, judgement.believed)
@@ -170,7 +170,7 @@ class RefusalJudge:
 
     async def _judge_and_record_refusals(
         self, processor: str, book: _ProcessorReplyCounts, refusals: Sequence[HardRefusal]
-    ) -> WindowRefusalJudgement:
+    ) -> JudgedWindowRefusals:
         doubts = book.doubted_domains({refusal.domain for refusal in refusals})
         doubted = [refusal for refusal in refusals if doubts is None or refusal.domain in doubts]
         believed = [] if doubts is None else [refusal for refusal in refusals if refusal.domain not in doubts]
@@ -182,9 +182,7 @@ class RefusalJudge:
                 await self._exchange_counts(processor, book, [refusal.domain for refusal in refusals])
             await self._refusals.quarantine_recently_believed_refusals(processor, doubts)
         book.tripped = bool(doubted)
-        return WindowRefusalJudgement(
-            processor, tuple(believed), frozenset(refusal.delivery_key for refusal in doubted)
-        )
+        return JudgedWindowRefusals(processor, tuple(believed), frozenset(refusal.delivery_key for refusal in doubted))
 
 
 def _build_hard_refusal(row: DeliveryRow, outcome: Outcome) -> HardRefusal:

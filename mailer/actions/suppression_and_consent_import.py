@@ -6,12 +6,12 @@ from itertools import islice
 
 from pydantic import BaseModel, ConfigDict
 
-from mailer.actions.consent_proofs import IsOurs, refuse_every_token
+from mailer.actions.consent_proof_checks import IsOurs, refuse_every_token
 from mailer.actions.csv_reading import CsvRow, check_header_and_read_rows
 from mailer.actions.recipient_import import (
     CHUNK,
+    ImportChunkParser,
     ImportCounts,
-    ImportLineParser,
     RejectedLine,
     check_importable_consent,
     rejection_reason_of_error,
@@ -79,7 +79,7 @@ async def import_suppression_file(
     Raises:
         CsvHeaderRefused: the header has no `email`, names a column twice, or names an unknown column.
     """
-    parsed = ImportLineParser(
+    parsed = ImportChunkParser(
         check_header_and_read_rows(lines, SUPPRESSION_COLUMNS, ("email",)),
         lambda row: _parse_address_and_suppression(row, policy, source),
     )

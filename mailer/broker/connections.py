@@ -21,7 +21,7 @@ from aiormq.exceptions import (
 from pamqp.exceptions import PAMQPException
 from yarl import URL
 
-from mailer.broker.amqp_frames import BodyMemoryBudget, FilteredTransportFactory
+from mailer.broker.amqp_frame_filter import BodyMemoryBudget, FilteredTransportFactory
 from mailer.ports.broker import BrokerAccessRefused, BrokerUnavailable, QueueRefusedMessage
 
 CONNECT_SECONDS = 10.0

@@ -10,7 +10,7 @@ from aiormq.exceptions import AMQPError
 from pamqp.commands import Basic
 
 from mailer.broker.acks import AckBatcher
-from mailer.broker.amqp_frames import BodyMemoryBudget
+from mailer.broker.amqp_frame_filter import BodyMemoryBudget
 from mailer.broker.arrivals import ArrivedMessages
 from mailer.broker.connections import ChannelEnded, RabbitConnection, close_channel, translating_errors
 from mailer.broker.message_properties import split_death_headers

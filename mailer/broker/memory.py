@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
-from mailer.broker.memory_queues import Consumer, LeasedRow, MemoryQueue, QueueCallbacks, QueuedCopy
+from mailer.broker.memory_queues import Consumer, LeasedOutboxRow, MemoryQueue, QueueCallbacks, QueuedCopy
 from mailer.broker.topology import DEAD_QUEUE, LAST, OUTCOMES, Queue, Topology, build_dead_letter
 from mailer.ports.broker import BrokerMessage, MessageUnroutable, ReceivedMessage
 from mailer.ports.outbox import TAKEN_OCTETS, Outbox, OutboxRow
@@ -45,7 +45,7 @@ class OutboxBroker:
         self._wake = asyncio.Event()
         self._closing = False
         self._tasks: list[asyncio.Task[None]] = []
-        self._rows: dict[int, LeasedRow] = {}
+        self._rows: dict[int, LeasedOutboxRow] = {}
         self._octets = 0
         self._done: list[int] = []
         self._unwanted: list[int] = []
@@ -90,7 +90,7 @@ class OutboxBroker:
     async def queue_depth(self, queue: str) -> int:
         """Returns the number of messages that wait for a queue, in memory and as rows. Counts at most 1,000 rows."""
         bound = [(binding.exchange, binding.key) for binding in self._topology.bindings if binding.queue == queue]
-        return self._queues[queue].count_waiting + await self._outbox.count_unleased_rows_of_destinations(bound, _DEEP)
+        return self._queues[queue].count_waiting + await self._outbox.total_unleased_rows_of_destinations(bound, _DEEP)
 
     async def close(self) -> None:
         """Stops delivering, and releases the rows that are not settled. Publishing still works."""
@@ -183,7 +183,7 @@ class OutboxBroker:
         if any(not queue.free_places for queue in queues):
             self._unwanted.append(parked.id)
             return False
-        self._rows[parked.id] = row = LeasedRow(parked, copies=len(queues), unsettled=len(queues))
+        self._rows[parked.id] = row = LeasedOutboxRow(parked, copies=len(queues), unsettled=len(queues))
         self._octets += len(parked.message.body)
         for queue in queues:
             queue.add_copy(QueuedCopy(row))
@@ -195,7 +195,7 @@ class OutboxBroker:
                 self._octets -= len(row.parked.message.body)
                 self._unwanted.append(row_id)
 
-    def _forget_settled_row(self, row: LeasedRow) -> None:
+    def _forget_settled_row(self, row: LeasedOutboxRow) -> None:
         if self._rows.pop(row.parked.id, None):
             self._octets -= len(row.parked.message.body)
             self._done.append(row.parked.id)

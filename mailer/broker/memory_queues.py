@@ -12,7 +12,7 @@ from mailer.ports.outbox import OutboxRow
 
 
 @dataclass(eq=False, slots=True)
-class LeasedRow:
+class LeasedOutboxRow:
     """A leased row of the outbox, in memory.
 
     Attributes:
@@ -30,7 +30,7 @@ class LeasedRow:
 class QueuedCopy:
     """A copy of a row's message in one queue. It came back to the queue `returns` times."""
 
-    row: LeasedRow
+    row: LeasedOutboxRow
     returns: int = 0
 
 
@@ -58,7 +58,7 @@ class QueueCallbacks:
         bury: adds a dead letter to the outbox: message, exchange, reason, kind. May raise BrokerUnavailable.
     """
 
-    done: Callable[[LeasedRow], None]
+    done: Callable[[LeasedOutboxRow], None]
     hungry: Callable[[], None]
     bury: Callable[[BrokerMessage, str, str, str], Awaitable[None]]
 
@@ -99,7 +99,7 @@ class MemoryQueue:
         self._dispatch_ready()
         self._host.hungry()
 
-    def remove_consumer(self, consumer: Consumer) -> list[LeasedRow]:
+    def remove_consumer(self, consumer: Consumer) -> list[LeasedOutboxRow]:
         """Removes a consumer, and puts its unsettled messages back at the front, in the same order.
 
         This does not count towards the delivery limit. If a message kills the process, the count is lost anyway.

@@ -121,10 +121,10 @@ class RabbitBroker:
             async with self._restoring:
                 is_declared = await self._redeclare_topology()
             if is_declared:
-                await self._warn_of_unkept_dead_letters()
+                await self._log_growth_of_unkept_dead_letters()
             await asyncio.sleep(KEEP_SECONDS)
 
-    async def _warn_of_unkept_dead_letters(self) -> None:
+    async def _log_growth_of_unkept_dead_letters(self) -> None:
         """Logs an error if there are new dead letters that could not be kept, and reports their number."""
         try:
             depth = await self.queue_depth(LAST)

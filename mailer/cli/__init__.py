@@ -12,7 +12,7 @@ from mailer.cli import (
     dead_letters,
     demo,
     doctor,
-    init,
+    init_brand,
     inviters,
     ledger,
     mailing,
@@ -44,7 +44,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for room in (init, processes, stop_start, demo, publish, doctor):
+for room in (init_brand, processes, stop_start, demo, publish, doctor):
     room.register(app)
 for name, group in (
     ("recipients", recipients.app),

@@ -31,7 +31,7 @@ from mailer.cli.shared import (
     stop_event_of_signals,
 )
 from mailer.embedded.demo import DemoStage, run_demo
-from mailer.embedded.demo_ports import VerificationSummary
+from mailer.embedded.demo_interfaces import VerificationSummary
 from mailer.embedded.demo_report import DemoCheckFailed, DemoPrinter
 from mailer.events import MessageEvent
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind

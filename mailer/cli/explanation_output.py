@@ -13,14 +13,14 @@ from mailer.actions.explanations import (
 )
 from mailer.cli.shared import format_utc_time, out, print_facts, print_table
 from mailer.cli.terminal_layout import Cell
-from mailer.policy.decision_types import Send
-from mailer.policy.reason_wording import fact_label, without_addresses
-from mailer.policy.rule_explanations import (
-    RuleExplanation,
+from mailer.policy.decision_explanations import (
+    ExplainedRuleAnswer,
     explain_rules_of_decision,
     explain_switches_of_person,
     missing_fields_behind_decision,
 )
+from mailer.policy.decision_types import Send
+from mailer.policy.reason_wording import fact_label, without_addresses
 from mailer.policy.tracking import tracking_level
 from mailer.ports.suppressions import Suppression
 
@@ -133,6 +133,6 @@ def _consent_rows(found: ExplanationFacts) -> list[tuple[Cell, ...]]:
     return [(f"{found.who} {consent_in_words(record)}",) for record in found.consents]
 
 
-def _rule_row(line: RuleExplanation) -> tuple[Cell, ...]:
+def _rule_row(line: ExplainedRuleAnswer) -> tuple[Cell, ...]:
     saw = [f"{fact_label(name)}: {without_addresses(value)}" for name, value in line.saw.items()]
     return ">" if line.decides else "", line.rule, line.source, saw, line.said

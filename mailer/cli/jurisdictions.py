@@ -8,7 +8,7 @@ import typer
 from mailer import bundled_files
 from mailer.cli.shared import AsJson, exit_with_error, out, print_json, print_note, print_table, read_command_settings
 from mailer.policy.consent_validity import ConsentValidityTerms
-from mailer.policy.countries import country_code
+from mailer.policy.country_codes import country_code
 from mailer.policy.jurisdiction import (
     SWITCHES,
     Jurisdiction,

@@ -10,8 +10,8 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.offline_notice_work import finish_notices, reopen_or_give_up_notices
-from mailer.actions.offline_notice_work import mark_notices_taken as take_some
+from mailer.actions.non_email_notice_work import finish_notices, reopen_or_give_up_notices
+from mailer.actions.non_email_notice_work import mark_notices_taken as take_some
 from mailer.app import App
 from mailer.cli.mailing_lookup import find_mailing_id
 from mailer.cli.shared import (
@@ -25,22 +25,22 @@ from mailer.cli.shared import (
     run_with_app,
 )
 from mailer.cli.stop_start import By, person_or_system_user
-from mailer.pipeline.offline_notice_text import render_notice_text
+from mailer.pipeline.non_email_notice_text import render_notice_text
 from mailer.policy.category import CATEGORIES
 from mailer.ports.halts import MailingControlRefused
-from mailer.ports.offline_notices import (
+from mailer.ports.non_email_notices import (
     WAITING,
+    NonEmailNotice,
+    NonEmailNoticeFilter,
+    NonEmailNoticeState,
     NoticeAddressee,
     NoticeChangeRefused,
-    OfflineNotice,
-    OfflineNoticeFilter,
-    OfflineNoticeState,
 )
-from mailer.postgres.offline_notices import PostgresNotices
+from mailer.postgres.non_email_notices import PostgresNonEmailNotices
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.renderer_cache import MailingRendererCache, UnknownTemplate
 from mailer.rendering.template_library import RenderError
-from mailer.rendering.way_out import NoWayOut
+from mailer.rendering.way_out_faults import NoWayOut
 from mailer.runtime.private_files import open_private_file_descriptor
 
 app = typer.Typer(help="Notices that no mail tells: list, show, export, take, done, return.", no_args_is_help=True)
@@ -52,13 +52,13 @@ Brand = Annotated[str | None, typer.Option(help="Only this brand's.")]
 Channel = Annotated[str | None, typer.Option(help="Only this channel's, such as written_notice or telephone.")]
 Mailing = Annotated[str | None, typer.Option(metavar="ID", help="Only of this mailing, by its or its event's id.")]
 States = Annotated[
-    list[OfflineNoticeState],
+    list[NonEmailNoticeState],
     typer.Option("--state", help="Only in this state, as often as needed; open and taken without it."),
 ]
 Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="How many, oldest first.")]
 After = Annotated[int, typer.Option(metavar="ID", min=0, max=2**63 - 1, help="Those behind this number.")]
 
-_NOTHING: list[OfflineNoticeState] = []
+_NOTHING: list[NonEmailNoticeState] = []
 
 
 @app.command("list")
@@ -105,7 +105,7 @@ def show(
     who = person_or_system_user(by)
 
     async def act(app: App) -> dict[str, Any]:
-        notices = PostgresNotices(app.pool, app.writers)
+        notices = PostgresNonEmailNotices(app.pool, app.writers)
         found = await notices.get_notices_by_id([id_])
         if not found:
             raise NoticeChangeRefused(f"there is no notice {id_}; `mailer notices list` shows them")
@@ -141,7 +141,7 @@ def export(
 
     async def act(app: App) -> list[dict[str, Any]]:
         found = await _list_matching_notices(app, brand, channel, mailing, state, limit, after)
-        return await _notices_with_addressees_and_texts(app, PostgresNotices(app.pool, app.writers), found, who)
+        return await _notices_with_addressees_and_texts(app, PostgresNonEmailNotices(app.pool, app.writers), found, who)
 
     found = _run_or_exit(act)
     if file is None:
@@ -165,7 +165,7 @@ def take(ids: Ids, by: By = "", json: AsJson = False) -> None:
     """Takes open notices: you work them, and nobody else does."""
     who = person_or_system_user(by)
     _print_changed_notices(
-        "taken", _run_or_exit(lambda app: take_some(PostgresNotices(app.pool, app.writers), ids, who)), json
+        "taken", _run_or_exit(lambda app: take_some(PostgresNonEmailNotices(app.pool, app.writers), ids, who)), json
     )
 
 
@@ -186,7 +186,7 @@ def done(
     _print_changed_notices(
         "done",
         _run_or_exit(
-            lambda app: finish_notices(PostgresNotices(app.pool, app.writers), ids, who, reference, when, today)
+            lambda app: finish_notices(PostgresNonEmailNotices(app.pool, app.writers), ids, who, reference, when, today)
         ),
         json,
     )
@@ -203,7 +203,9 @@ def record_returned_letters(
     """Records that letters came back, or people were not reached: open again, or given up."""
     who = person_or_system_user(by)
     returned = _run_or_exit(
-        lambda app: reopen_or_give_up_notices(PostgresNotices(app.pool, app.writers), ids, who, reason, is_final=final)
+        lambda app: reopen_or_give_up_notices(
+            PostgresNonEmailNotices(app.pool, app.writers), ids, who, reason, is_final=final
+        )
     )
     _print_changed_notices("returned" if final else "open", returned, json)
 
@@ -215,7 +217,7 @@ def _run_or_exit(act: Callable[[App], Awaitable[_T]]) -> _T:
         exit_with_error(str(error), 2)
 
 
-def _print_changed_notices(state: str, changed: Sequence[OfflineNotice], json: bool) -> None:
+def _print_changed_notices(state: str, changed: Sequence[NonEmailNotice], json: bool) -> None:
     if json:
         print_json({"state": state, "notices": [notice.id for notice in changed]})
     else:
@@ -227,17 +229,17 @@ async def _list_matching_notices(
     brand: str | None,
     channel: str | None,
     mailing: str | None,
-    states: Sequence[OfflineNoticeState],
+    states: Sequence[NonEmailNoticeState],
     limit: int,
     after: int,
-) -> Sequence[OfflineNotice]:
+) -> Sequence[NonEmailNotice]:
     of = await find_mailing_id(app, mailing) if mailing else None
-    selected = OfflineNoticeFilter(brand, channel, of, tuple(states) or WAITING, after)
-    return await PostgresNotices(app.pool, app.writers).list_notices(selected, limit)
+    selected = NonEmailNoticeFilter(brand, channel, of, tuple(states) or WAITING, after)
+    return await PostgresNonEmailNotices(app.pool, app.writers).list_notices(selected, limit)
 
 
 async def _notices_with_addressees_and_texts(
-    app: App, notices: PostgresNotices, found: Sequence[OfflineNotice], by: str
+    app: App, notices: PostgresNonEmailNotices, found: Sequence[NonEmailNotice], by: str
 ) -> list[dict[str, Any]]:
     """Returns the notices with their addressees and texts. The ledger records that `by` read them."""
     whom = {
@@ -247,7 +249,7 @@ async def _notices_with_addressees_and_texts(
     return [_full_notice_as_json(notice, whom.get(notice.id), letters.get(notice.id, {})) for notice in found]
 
 
-async def _render_texts_by_notice_id(app: App, found: Sequence[OfflineNotice]) -> dict[int, dict[str, str | None]]:
+async def _render_texts_by_notice_id(app: App, found: Sequence[NonEmailNotice]) -> dict[int, dict[str, str | None]]:
     """Returns subject and text of each notice, or the problem that prevents them, by the notice's id."""
     letters: dict[int, dict[str, str | None]] = {}
     renderers = MailingRendererCache(app.policies, app.templates, app.links, None)
@@ -258,7 +260,7 @@ async def _render_texts_by_notice_id(app: App, found: Sequence[OfflineNotice]) -
 
 
 async def _render_notice_texts_of_mailing(
-    app: App, renderers: MailingRendererCache, of: UUID, here: dict[int, OfflineNotice]
+    app: App, renderers: MailingRendererCache, of: UUID, here: dict[int, NonEmailNotice]
 ) -> dict[int, dict[str, str | None]]:
     letters: dict[int, dict[str, str | None]] = {}
     told = (await app.mailings.read_mailing_facts([of]))[of]
@@ -283,7 +285,7 @@ async def _render_notice_texts_of_mailing(
 
 
 def _full_notice_as_json(
-    notice: OfflineNotice, whom: NoticeAddressee | None, letter: dict[str, str | None]
+    notice: NonEmailNotice, whom: NoticeAddressee | None, letter: dict[str, str | None]
 ) -> dict[str, Any]:
     return {
         **asdict(notice),

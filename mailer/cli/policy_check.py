@@ -28,7 +28,7 @@ from mailer.policy.promise_report import (
     PromiseReport,
     PromiseRow,
     PromiseStatus,
-    ProofRecord,
+    ProofTestRun,
     build_promise_report,
     parse_proof_record,
 )
@@ -138,7 +138,7 @@ _HOW = (
 def _print_promise_report(
     policies: Mapping[str, Policy],
     found: PromiseReport,
-    run: ProofRecord | None,
+    run: ProofTestRun | None,
     trials: Mapping[str, TrialResult | TemplateError],
 ) -> None:
     for brand, policy in policies.items():
@@ -191,7 +191,7 @@ def load_templates_of_brand(current: Settings, brand: str) -> TemplateLibrary:
     return load_templates(current, brand)
 
 
-def _read_record_of_proof_tests(file: Path | None) -> ProofRecord | None:
+def _read_record_of_proof_tests(file: Path | None) -> ProofTestRun | None:
     try:
         return parse_proof_record((file or RECORD).read_text("utf-8"))
     except FileNotFoundError:
@@ -228,7 +228,7 @@ def _status_counts_in_words(rows: list[PromiseRow]) -> str:
 def _promise_report_as_json(
     policies: Mapping[str, Policy],
     found: PromiseReport,
-    run: ProofRecord | None,
+    run: ProofTestRun | None,
     rules: Mapping[str, Rule],
     trials: Mapping[str, TrialResult | TemplateError],
 ) -> dict[str, object]:

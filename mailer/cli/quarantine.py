@@ -19,7 +19,7 @@ from mailer.cli.shared import (
     run_with_app,
 )
 from mailer.input_types import parse_named_moment
-from mailer.ports.quarantine import OperatorVerdict, QuarantinedRefusalGroup, RefusalSelection
+from mailer.ports.refusal_quarantine import QuarantinedRefusalGroup, RefusalSelection, RefusalVerdict
 
 app = typer.Typer(help="Quarantined refusals: list, believe, dismiss.", no_args_is_help=True)
 
@@ -68,7 +68,7 @@ def believe(
     json: AsJson = False,
 ) -> None:
     """The refusals were right: the addresses are dead, and the deliveries have failed."""
-    _settle_refusals_and_print(OperatorVerdict.BELIEVED, processor, domain, (since, until), by, json)
+    _settle_refusals_and_print(RefusalVerdict.BELIEVED, processor, domain, (since, until), by, json)
 
 
 @app.command()
@@ -81,11 +81,11 @@ def dismiss(
     json: AsJson = False,
 ) -> None:
     """The refusals were the processor's fault: the addresses stay as they are, and the deliveries are made again."""
-    _settle_refusals_and_print(OperatorVerdict.DISMISSED, processor, domain, (since, until), by, json)
+    _settle_refusals_and_print(RefusalVerdict.DISMISSED, processor, domain, (since, until), by, json)
 
 
 def _settle_refusals_and_print(
-    verdict: OperatorVerdict, processor: str, domain: str | None, interval: tuple[str, str | None], by: str, json: bool
+    verdict: RefusalVerdict, processor: str, domain: str | None, interval: tuple[str, str | None], by: str, json: bool
 ) -> None:
     since, until = interval
     try:

@@ -11,8 +11,8 @@ import typer
 from mailer.accounts import validate_account
 from mailer.actions.account_events import apply_event_to_recipient
 from mailer.actions.account_flags import UnknownRecipient
-from mailer.actions.legal_disclosure import DisclosureRefused
-from mailer.actions.legal_disclosure import record_disclosure_to_authority as note_disclosure
+from mailer.actions.disclosure_records import DisclosureRefused
+from mailer.actions.disclosure_records import record_disclosure_to_authority as note_disclosure
 from mailer.actions.legal_hold import LegalHoldRefused, lift_legal_hold
 from mailer.actions.legal_hold import set_legal_hold as set_hold
 from mailer.actions.rights import read_personal_data as copy_of
@@ -29,7 +29,7 @@ from mailer.cli.shared import (
 )
 from mailer.policy.policy_file import Policy
 from mailer.ports.rights import ErasureBlocked, ErasureResult, LegalDisclosure, NoLegalHold
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.runtime.private_files import open_private_file_descriptor
 from mailer.web.personal_data_page import personal_data_as_html
 

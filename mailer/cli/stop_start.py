@@ -21,7 +21,7 @@ from mailer.cli.shared import (
     system_user_name,
 )
 from mailer.policy.category import CATEGORIES
-from mailer.ports.halts import OPERATOR, DatabaseHaltState, Halt, HaltScope
+from mailer.ports.halts import OPERATOR, Halt, HaltsAndMissingEntries, HaltScope
 
 brands = typer.Typer(help="Brands: pause, resume.", no_args_is_help=True)
 
@@ -78,7 +78,7 @@ def start(
     """Goes on after `mailer stop`, or after a restore."""
     who = person_or_system_user(by)
 
-    async def act(app: App) -> tuple[bool, tuple[UUID, int] | None, DatabaseHaltState]:
+    async def act(app: App) -> tuple[bool, tuple[UUID, int] | None, HaltsAndMissingEntries]:
         await app.control.query_halts_and_recover()  # also compares with the lineage that this machine remembers
         begun = await _begin_new_database_lineage(app, after_restore, who) if after_restore else None
         answer = await app.halts.read_halts_and_missing_entries((), (), ())

@@ -25,7 +25,7 @@ from mailer.rendering.template_library import (
     Template,
     TemplateError,
     TemplateLibrary,
-    render_event_preview,
+    render_preview_with_event_values,
     render_template_preview,
 )
 from mailer.rendering.template_samples import LEAVE, LINK
@@ -114,7 +114,7 @@ def _preview_event_file(
     try:
         event = parse_event(file.read_text("utf-8-sig"))
         template = check_event_and_get_template(event, policies, library)
-        return template, render_event_preview(template, policies[event.brand], event, locale)
+        return template, render_preview_with_event_values(template, policies[event.brand], event, locale)
     except OSError as error:
         exit_with_error(f"{file}: {error.strerror}", 2)
     except UnicodeDecodeError:

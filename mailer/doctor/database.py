@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from mailer.doctor.finding import Finding, FindingLevel, ok_finding, problem_finding, warning_finding
-from mailer.ports.database_condition import OLDEST, DatabaseUpkeepState, DatabaseVersionsAndSettings
+from mailer.ports.database_condition import OLDEST, DatabaseSizePartitionsAndSeals, DatabaseVersionsAndSettings
 
 _BARS = frozenset({"PostgreSQL", "migrations", "triggers"})
 """Checks that must pass before a process works. The problems of other checks are reported, and mail is still sent."""
@@ -36,7 +36,7 @@ def reason_not_to_use_database(findings: Iterable[Finding]) -> str | None:
     return "; ".join(kept) or None
 
 
-def judge_partitions_and_seals(stock: DatabaseUpkeepState, now: datetime) -> list[Finding]:
+def judge_partitions_and_seals(stock: DatabaseSizePartitionsAndSeals, now: datetime) -> list[Finding]:
     """Returns the findings about partitions and seals, which the timekeeper makes."""
     return [_judge_partitions(stock, now), _judge_seal_age(stock, now)]
 
@@ -109,7 +109,7 @@ def _judge_durability(condition: DatabaseVersionsAndSettings) -> Finding:
     return ok_finding("durability", "the server waits for its disk")
 
 
-def _judge_partitions(stock: DatabaseUpkeepState, now: datetime) -> Finding:
+def _judge_partitions(stock: DatabaseSizePartitionsAndSeals, now: datetime) -> Finding:
     wanted = (now.replace(day=1) + timedelta(days=32)).strftime("%Y%m")
     if stock.partitions < now.strftime("%Y%m"):
         return problem_finding(
@@ -120,7 +120,7 @@ def _judge_partitions(stock: DatabaseUpkeepState, now: datetime) -> Finding:
     return ok_finding("partitions", f"up to {stock.partitions[:4]}-{stock.partitions[4:]}")
 
 
-def _judge_seal_age(stock: DatabaseUpkeepState, now: datetime) -> Finding:
+def _judge_seal_age(stock: DatabaseSizePartitionsAndSeals, now: datetime) -> Finding:
     if stock.unsealed:
         age = f"{(now - stock.sealed_at) // timedelta(minutes=1)} minutes old" if stock.sealed_at else "missing"
         return warning_finding(

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailer.embedded.demo_http import HttpAnswer, send_http_request
-from mailer.embedded.demo_mail import (
+from mailer.embedded.demo_interfaces import CapturedMailLookup, DemoCommands
+from mailer.embedded.demo_mail_reading import (
     button_form_bodies,
     has_no_unsubscribe_link_or_pixel,
     header_field,
@@ -19,7 +20,6 @@ from mailer.embedded.demo_mail import (
     one_click_unsubscribe_link,
     pixel_url,
 )
-from mailer.embedded.demo_ports import DemoCommands, Mailbox
 from mailer.embedded.demo_report import DemoPrinter, count_deliveries_in_state
 from mailer.events import Audience, MessageEvent, People, Refs, parse_event
 from mailer.ports.captured_mail import CapturedMail
@@ -54,7 +54,7 @@ class DemoStage:
     """
 
     pipeline: DemoCommands
-    mailbox: Mailbox
+    mailbox: CapturedMailLookup
     site: str
     examples: Path
     data: Path

@@ -24,7 +24,7 @@ from typing import Self
 from urllib.parse import quote, urlencode
 
 from mailer.embedded import PrivateServiceUnavailable
-from mailer.embedded.folder_access import allow_user_to_pass
+from mailer.embedded.folder_access_grant import allow_user_to_pass
 
 _SYSTEM_USER = "embedded_postgres"
 _SUPERUSER = "postgres"
@@ -156,7 +156,7 @@ class _Cluster:
 
     def stop(self) -> None:
         """Stops the server, if it runs, at once: sessions end, and committed data stay."""
-        pid_file = self._read_pid_file()
+        pid_file = self._read_pid_file_lines()
         if not pid_file or not self._is_server(pid_file[0]):
             return
         done = self._run_program_unchecked("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self._data))
@@ -169,9 +169,9 @@ class _Cluster:
 
     def socket_folder(self) -> str:
         """Returns the folder of the running server's socket."""
-        return self._read_pid_file()[4]
+        return self._read_pid_file_lines()[4]
 
-    def _read_pid_file(self) -> list[str]:
+    def _read_pid_file_lines(self) -> list[str]:
         """Reads the pid file's lines: process id, data, start, port, socket folder, address, memory, state.
 
         It returns no lines while the file is not complete.
@@ -204,7 +204,7 @@ class _Cluster:
             time.sleep(0.1)
 
     def _is_answering(self) -> bool:
-        pid_file = self._read_pid_file()
+        pid_file = self._read_pid_file_lines()
         return (
             bool(pid_file)
             and self._run_program_unchecked("pg_isready", "-q", "-t", "10", "-h", pid_file[4]).returncode == 0
@@ -212,7 +212,7 @@ class _Cluster:
 
     def _forget_dead_server(self) -> None:
         """Removes the pid file of a dead server. PostgreSQL would trust it if another program had the number."""
-        pid_file = self._read_pid_file()
+        pid_file = self._read_pid_file_lines()
         if pid_file and not self._is_server(pid_file[0]):
             self._pid_file.unlink()
             Path(pid_file[4], f"{_SOCKET}.lock").unlink(missing_ok=True)

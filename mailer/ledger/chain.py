@@ -27,7 +27,7 @@ _SALT = 16
 _json = JSONEncoder(separators=(",", ":")).encode
 
 
-class SharedEntryColumns(NamedTuple):
+class RepeatedEntryValues(NamedTuple):
     """The columns that many entries share, and their parts of the canonical form.
 
     Attributes:
@@ -56,7 +56,7 @@ class ChainedEntries:
     writer: UUID
     first: int
     at: datetime
-    shapes: Sequence[SharedEntryColumns] = ()
+    shapes: Sequence[RepeatedEntryValues] = ()
     numbers: Sequence[int] = ()
     mailings: Sequence[UUID] = ()
     places: Sequence[int | None] = ()
@@ -120,8 +120,8 @@ def link_entries(
     replies, links.message_ids, actors = columns[14:]
     # Entries share all columns but mailing, recipient, attempt, reply and Message-ID. Each entry looks its shared
     # columns up only once, since one look-up of so many columns takes as long as hashing the entry.
-    shapes: dict[tuple[Any, ...], SharedEntryColumns] = {}
-    shaped = list[SharedEntryColumns]()
+    shapes: dict[tuple[Any, ...], RepeatedEntryValues] = {}
+    shaped = list[RepeatedEntryValues]()
     for one in zip(*columns[:2], *columns[5:14], actors, strict=True):
         shape = shapes.get(one)
         if shape is None:
@@ -151,17 +151,17 @@ def link_entries(
     return links
 
 
-def _shared_columns_with_json(number: int, columns: tuple[Any, ...]) -> SharedEntryColumns:
+def _shared_columns_with_json(number: int, columns: tuple[Any, ...]) -> RepeatedEntryValues:
     actor = columns[-1]
     end = "" if actor is None else f",{_json(actor)}"
-    return SharedEntryColumns(number, columns, _json(columns[:2])[1:-1], _json(columns[2:-1])[1:-1], end)
+    return RepeatedEntryValues(number, columns, _json(columns[:2])[1:-1], _json(columns[2:-1])[1:-1], end)
 
 
 def _canonical_entry_json(
     writer: str,
     n: int,
     moment: int,
-    shape: SharedEntryColumns,
+    shape: RepeatedEntryValues,
     mailing: str,
     recipient_id: int | None,
     attempt: int | None,

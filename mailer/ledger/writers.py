@@ -16,7 +16,7 @@ from mailer.ledger.chain import GENESIS, ChainedEntries, link_entries
 from mailer.ports.halts import CommitNotes, JournaledStandingChange
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.rights import AccountEventAlreadyApplied
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 
 _SQL = load_statements("ledger", "ledger")
 _APPEND = _SQL["append"].replace("{entries}", _SQL["entries"])

@@ -9,11 +9,11 @@ from functools import partial
 from uuid import UUID
 
 from mailer.crash_points import CrashPoint, crash_if_armed
-from mailer.pipeline.deduplication import Key, keys_separating_rows_into_windows, split_into_windows
 from mailer.pipeline.delivery_moves import hold_rows_for_bug, split_refused_steps
 from mailer.pipeline.lease_renewal import ClaimLease
 from mailer.pipeline.outcome_recorder import OutcomeRecorder
 from mailer.pipeline.preparation import PreparedWindow, SendChecks, WindowPreparation
+from mailer.pipeline.shared_address_copies import Key, keys_separating_rows_into_windows, split_into_windows
 from mailer.pipeline.urgent_first import URGENT
 from mailer.pipeline.window_sender import WindowSender
 from mailer.ports.deliveries import Claim, DeliveryRow, DeliveryStore

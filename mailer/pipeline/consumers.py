@@ -32,7 +32,7 @@ from mailer.ports.broker import (
     ReceivedMessage,
     publisher_identity_text_of_message,
 )
-from mailer.ports.dead_letters import DeadLetterCauseKind, DeadLetters
+from mailer.ports.dead_letters import DeadLetterCauseKind, DeadLetterRecorder
 from mailer.ports.deliveries import DeliveryStore
 from mailer.ports.outbox import Outbox, OutboxRow
 from mailer.ports.timekeeping import TimekeeperStore
@@ -151,7 +151,7 @@ def _batch_id_or_none(message: BrokerMessage) -> int | None:
 
 
 def build_dead_letter_handler(
-    letters: DeadLetters, broker: Broker, knows: Callable[[str, str], bool] = lambda exchange, key: False
+    letters: DeadLetterRecorder, broker: Broker, knows: Callable[[str, str], bool] = lambda exchange, key: False
 ) -> Handle:
     """Returns a handler that stores dead letters. If a queue was missing, it first publishes the message once more.
 
@@ -210,7 +210,7 @@ def _dead_letter_kind_and_reason(
 
 
 async def relay_outbox_until_stopped(
-    outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str, stop: asyncio.Event
+    outbox: Outbox, broker: Broker, letters: DeadLetterRecorder, owner: str, stop: asyncio.Event
 ) -> None:
     """Publishes the rows of the outbox until `stop` is set. A row is deleted when it is confirmed, or a dead letter.
 
@@ -260,7 +260,7 @@ def _destination_of_row(item: OutboxRow) -> _Destination:
 
 
 async def _publish_outbox_row(
-    broker: Broker, letters: DeadLetters, item: OutboxRow, bugs: Counter[int]
+    broker: Broker, letters: DeadLetterRecorder, item: OutboxRow, bugs: Counter[int]
 ) -> Exception | None:
     """Publishes a row, or stores it as a dead letter. Returns the error if neither was possible."""
     try:
@@ -284,7 +284,7 @@ async def _publish_outbox_row(
 
 
 async def _store_row_as_dead_letter(
-    letters: DeadLetters, item: OutboxRow, reason: str, kind: DeadLetterCauseKind
+    letters: DeadLetterRecorder, item: OutboxRow, reason: str, kind: DeadLetterCauseKind
 ) -> Exception | None:
     """Stores a row as a dead letter. Returns the error if that was not possible."""
     publisher = publisher_identity_text_of_message(item.message)

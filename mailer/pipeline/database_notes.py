@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from mailer.pipeline.commit_traces import SECONDS_KEPT, CommitTraceFiles
+from mailer.pipeline.commit_trace_files import SECONDS_KEPT, CommitTraceFiles
 from mailer.pipeline.standing_journal import StandingJournal
 from mailer.ports.halts import (
     DatabaseNotesUnreadable,

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from mailer.pipeline.deduplication import Key
 from mailer.pipeline.delivery_steps import DeliveryStep
+from mailer.pipeline.shared_address_copies import Key
 from mailer.pipeline.transitions import BUG, transition_holding_for_bug
 from mailer.policy.category import CATEGORIES
 from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow, DeliveryState, DeliveryStore

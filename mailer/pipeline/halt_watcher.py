@@ -14,10 +14,10 @@ from uuid import UUID
 
 from mailer.ports.halts import (
     OPERATOR,
-    DatabaseHaltState,
     DatabaseNotesStore,
     DatabaseNotesUnreadable,
     Halt,
+    HaltsAndMissingEntries,
     HaltScope,
     HaltStore,
     Head,
@@ -43,7 +43,7 @@ PROCESSOR = "processor_paused"
 NOBODY_TO_ASK = "nobody_to_ask"
 """The reasons for which a message may not begin, and goes back unsent."""
 
-Ask = Callable[[Collection[int], Collection[Head], Sequence[UUID]], Awaitable[DatabaseHaltState]]
+Ask = Callable[[Collection[int], Collection[Head], Sequence[UUID]], Awaitable[HaltsAndMissingEntries]]
 Mend = Callable[[Collection[UUID]], Awaitable[None]]
 """Makes lost changes of standings of these lineages again."""
 
@@ -53,7 +53,7 @@ async def _replay_nothing(lineages: Collection[UUID]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _RememberedState:
+class _SealMarkersAndCommitTraces:
     """The notes of this machine at one time: markers and commit traces."""
 
     memories: frozenset[LastSeenSealMarker]
@@ -201,7 +201,7 @@ class HaltWatcher:
             self._attested_at, self._spoken_for = now, ended
         self._vault.schedule_deletion_of_ended_traces(ended)
 
-    async def query_halts_and_recover(self) -> tuple[_RememberedState, DatabaseHaltState]:
+    async def query_halts_and_recover(self) -> tuple[_SealMarkersAndCommitTraces, HaltsAndMissingEntries]:
         """Queries the halts once. If the database went back, makes lost changes again and stops the other processes."""
         await self._vault.sync_notes_to_disk()
         recalled, answer = await self._query_and_apply_answer(self._halts.read_halts_and_missing_entries)
@@ -215,10 +215,10 @@ class HaltWatcher:
         """Runs the query on a new connection, before any other statement."""
         await self._query_and_apply_answer(ask)
 
-    async def _query_and_apply_answer(self, ask: Ask) -> tuple[_RememberedState, DatabaseHaltState]:
+    async def _query_and_apply_answer(self, ask: Ask) -> tuple[_SealMarkersAndCommitTraces, HaltsAndMissingEntries]:
         stored = self._vault.read_last_seen_seal_marker()
         memories = frozenset(memory for memory in (self._known, stored) if memory is not None)
-        recalled = _RememberedState(memories, self._vault.read_last_committed_entries())
+        recalled = _SealMarkersAndCommitTraces(memories, self._vault.read_last_committed_entries())
         asked_at = self._clock()
         seals = {memory.seal for memory in memories if memory.seal}
         witnesses = [self._vault.id, *(trace.id for trace in recalled.traces if trace.dead)]
@@ -233,7 +233,7 @@ class HaltWatcher:
             self._remember_answer(recalled, answer, stored)
         return recalled, answer
 
-    def _remember_lost_lineages(self, recalled: _RememberedState, answer: DatabaseHaltState) -> None:
+    def _remember_lost_lineages(self, recalled: _SealMarkersAndCommitTraces, answer: HaltsAndMissingEntries) -> None:
         """Stores the lineages of which the database lacks data, except those that another lineage replaces."""
         lost = {memory.lineage for memory in recalled.memories if has_database_gone_back(memory, answer)}
         lost |= {trace.lineage for trace in recalled.traces if lacks_committed_entries(trace, answer)}
@@ -242,7 +242,7 @@ class HaltWatcher:
             self._is_news = self._is_to_mend = True
 
     def _remember_answer(
-        self, recalled: _RememberedState, answer: DatabaseHaltState, stored: LastSeenSealMarker | None
+        self, recalled: _SealMarkersAndCommitTraces, answer: HaltsAndMissingEntries, stored: LastSeenSealMarker | None
     ) -> None:
         """Stores the answer in the notes of this machine. Called only if the database lacks nothing."""
         if self._known is not None and self._known.lineage != answer.lineage:
@@ -255,7 +255,7 @@ class HaltWatcher:
         self._known = answer.seal_marker_to_store
         self._vault.switch_notes_to_lineage(answer.lineage)
 
-    async def _add_halts_for_other_processes(self, answer: DatabaseHaltState) -> None:
+    async def _add_halts_for_other_processes(self, answer: HaltsAndMissingEntries) -> None:
         """Adds a halt of everything for other processes, which may have no notes of their own."""
         if self._is_news:
             log.error("the database went back: nothing is sent until an operator says `mailer start --after-restore`")
@@ -267,7 +267,7 @@ class HaltWatcher:
                     Halt(HaltScope.EVERYTHING, str(lineage), self._owner, "the database went back")
                 )
 
-    def _apply_answer(self, answer: DatabaseHaltState, asked_at: float) -> None:
+    def _apply_answer(self, answer: HaltsAndMissingEntries, asked_at: float) -> None:
         keys = {scope: [halt.key for halt in answer.halts if halt.scope is scope] for scope in HaltScope}
         if self._lost or set(keys[HaltScope.EVERYTHING]) - {OPERATOR}:
             self._everything = WENT_BACK
@@ -285,14 +285,14 @@ class HaltWatcher:
         self._asked_at = asked_at
 
 
-def has_database_gone_back(memory: LastSeenSealMarker, answer: DatabaseHaltState) -> bool:
+def has_database_gone_back(memory: LastSeenSealMarker, answer: HaltsAndMissingEntries) -> bool:
     """Returns True if the lineage is another one, or the newest seal is missing, and no operator has accepted that."""
     if memory.lineage in answer.supersedes:
         return False
     return memory.lineage != answer.lineage or (memory.seal > 0 and answer.digests.get(memory.seal) != memory.digest)
 
 
-def lacks_committed_entries(trace: LastCommittedEntries, answer: DatabaseHaltState) -> bool:
+def lacks_committed_entries(trace: LastCommittedEntries, answer: HaltsAndMissingEntries) -> bool:
     """Returns True if the database lacks entries that a process has committed, and no operator has accepted that."""
     if trace.lineage in answer.supersedes:
         return False

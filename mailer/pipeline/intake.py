@@ -20,8 +20,8 @@ from mailer.policy.publisher_rights import is_release_needed_for_rights_mail
 from mailer.ports.broker import Broker, BrokerMessage, ReceivedMessage, publisher_identity_of_message
 from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.mailings import AcceptedMailing, MailingStore, NewMailing
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.ports.timekeeping import DueBatch, TimekeeperStore
-from mailer.ports.uuids import uuid7
 from mailer.rendering.template_library import Template
 from mailer.telemetry import TAKEN_IN, log
 

@@ -15,7 +15,7 @@ Again = Callable[[JournaledStandingChange], Awaitable[bool]]
 """Makes a change again if it reduces the mail that is sent. Returns True if it did."""
 
 
-class JournalReplay:
+class LostStandingChangeReplay:
     """Makes lost changes of standings again.
 
     Args:

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final, TypeVar
 
-from mailer.actions.refusal_judgement import RefusalJudge, WindowRefusalJudgement
+from mailer.actions.refusal_judgement import JudgedWindowRefusals, RefusalJudge
 from mailer.crash_points import CrashPoint, crash_if_armed
-from mailer.pipeline.deduplication import Key
 from mailer.pipeline.delivery_moves import log_late_outcomes, move_unchanged_and_count_refused
 from mailer.pipeline.delivery_steps import DeliveryStep, SendStep, Transition
 from mailer.pipeline.lease_renewal import ClaimLease
+from mailer.pipeline.shared_address_copies import Key
 from mailer.pipeline.transitions import transition_after_outcome
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.deliveries import Claim, DeliveryRow, DeliveryStore, LockWaitTimedOut
@@ -53,7 +53,7 @@ class OutcomeRecorder:
         self._stop = stop
         self._pending = list[Transition]()
         """Outcomes that are not recorded yet."""
-        self._judgements = list[WindowRefusalJudgement]()
+        self._judgements = list[JudgedWindowRefusals]()
         """Of the refusals among them."""
         self._pending_since = 0.0
         self._unsure: Sequence[DeliveryStep] = ()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from mailer.policy.policy_file import Policy
-from mailer.ports.partners import PartnerSuppressions, WebhookPoster, WebhookPostFailed
+from mailer.ports.partners import SuppressionsForPartners, WebhookPoster, WebhookPostFailed
 from mailer.telemetry import log
 
 AT_ONCE = 1000
@@ -22,7 +22,7 @@ class PartnerSync:
         partners: the lists. post: posts JSON to a URL. policies: by brand; they name the partners and their URLs.
     """
 
-    def __init__(self, partners: PartnerSuppressions, post: WebhookPoster, policies: Mapping[str, Policy]) -> None:
+    def __init__(self, partners: SuppressionsForPartners, post: WebhookPoster, policies: Mapping[str, Policy]) -> None:
         self._partners = partners
         self._post = post
         self._policies = policies

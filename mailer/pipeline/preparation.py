@@ -12,12 +12,12 @@ from typing import Protocol
 from uuid import UUID
 
 from mailer.pipeline.block_pauses import BlockPauses
-from mailer.pipeline.deduplication import Key, mark_row_as_copy_or_none
 from mailer.pipeline.delivery_moves import log_deliveries_held_by_bug
 from mailer.pipeline.delivery_steps import DeliveryStep, MessageDraft
 from mailer.pipeline.halt_watcher import WAITING
 from mailer.pipeline.no_route import NoRoute
 from mailer.pipeline.processor_conditions import ProcessorCondition
+from mailer.pipeline.shared_address_copies import Key, mark_row_as_copy_or_none
 from mailer.pipeline.transitions import (
     draft_message_for_processor,
     step_after_render_error,
@@ -44,7 +44,7 @@ from mailer.ports.rates import RateAdmissionResult, SendRequest
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.mailing_renderer import MailingRenderer, RenderedMessage, Sign
 from mailer.rendering.template_library import RenderError
-from mailer.rendering.way_out import NoWayOut
+from mailer.rendering.way_out_faults import NoWayOut
 from mailer.telemetry import log
 
 SIGNING_THREADS = 2

@@ -49,7 +49,7 @@ MANY = 20
 """A domain with fewer messages in those readings may be a single person's; its name stays out of the log."""
 
 
-class LimitSnapshot:
+class RateLimitsInForce:
     """The limits in force, indexed by processor, domain, brand and mailing.
 
     Args:
@@ -147,7 +147,7 @@ class RateLimiter:
     def __init__(self, tokens: RateTokenStore, worker: str) -> None:
         self._tokens = tokens
         self._worker = worker
-        self._snapshot = LimitSnapshot((), {}, datetime.min.replace(tzinfo=UTC))
+        self._snapshot = RateLimitsInForce((), {}, datetime.min.replace(tzinfo=UTC))
         self._read_at = -inf
         self._pots: dict[Lane, dict[Name, TokenBucket]] = {lane: {} for lane in Lane}
         self._leasing = {lane: asyncio.Lock() for lane in Lane}
@@ -187,7 +187,7 @@ class RateLimiter:
     async def reload_limit_snapshot(self) -> None:
         """Reads the limits and paces in force, and makes a new snapshot."""
         limits, paces = await self._tokens.limits_and_paces_in_force()
-        before, self._snapshot = self._snapshot.figures, LimitSnapshot(limits, paces, datetime.now(UTC))
+        before, self._snapshot = self._snapshot.figures, RateLimitsInForce(limits, paces, datetime.now(UTC))
         self._read_at = time.monotonic()
         figures = self._snapshot.figures
         for lane, pots in self._pots.items():

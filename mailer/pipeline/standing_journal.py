@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from mailer.pipeline.commit_traces import SECONDS_KEPT
+from mailer.pipeline.commit_trace_files import SECONDS_KEPT
 from mailer.ports.halts import Head, JournaledStandingChange
 from mailer.runtime.private_files import create_private_folder, open_private_file_descriptor
 from mailer.telemetry import log

@@ -21,7 +21,7 @@ from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.dead_letters import DAYS_KEPT
 from mailer.ports.deliveries import IN_DOUBT, DeliveryMove, DeliveryState, DeliveryStore
 from mailer.ports.ledger_entry import LedgerEntry
-from mailer.ports.timekeeping import DueBatch, EndingMailing, OpenDelivery, OrphanedDelivery, TimekeeperStore
+from mailer.ports.timekeeping import CancelledOrEndedMailing, DueBatch, OpenDelivery, OrphanedDelivery, TimekeeperStore
 from mailer.runtime.error_kinds import ErrorKind, classify_error
 from mailer.telemetry import DOUBTED, LAST_TICK, log
 
@@ -147,7 +147,7 @@ class Timekeeper:
             log.warning("batches wait: it cannot be told how many are in their queues", queues=sorted(unknown))
         idle = [lane for lane, queue in queues.items() if depths.get(queue) == 0]
         await self._publish_batches_of_lanes(
-            {lane: await self._upkeep.lost_batches_of_lane(lane, LOST_AFTER, AT_ONCE) for lane in idle}
+            {lane: await self._upkeep.published_unclaimed_batches_of_lane(lane, LOST_AFTER, AT_ONCE) for lane in idle}
         )
 
     async def _publish_batches_of_lanes(self, due: Mapping[str, Sequence[DueBatch]]) -> set[str]:
@@ -171,12 +171,12 @@ class Timekeeper:
             for mailing in await self._upkeep.cancelled_or_ended_unfinished_mailings(AT_ONCE)
         )
 
-    async def _end_deliveries_of_mailing(self, mailing: EndingMailing, until: float) -> None:
+    async def _end_deliveries_of_mailing(self, mailing: CancelledOrEndedMailing, until: float) -> None:
         """Ends the open deliveries of a mailing until `until` (`time.monotonic()` seconds)."""
         while time.monotonic() < until and await self._end_next_deliveries(mailing):
             continue
 
-    async def _end_next_deliveries(self, mailing: EndingMailing) -> bool:
+    async def _end_next_deliveries(self, mailing: CancelledOrEndedMailing) -> bool:
         """Ends the next open deliveries. Returns True if there may be more. Claimed ones are left to a later pass."""
         after = self._ended_to.pop(mailing.mailing_id, 0)
         some = await self._upkeep.open_deliveries_of_mailing(mailing.mailing_id, after, AT_ONCE)
@@ -271,7 +271,7 @@ def _state_after_doubt(
     return DeliveryState.DEFERRED, "in_doubt", now + retry_delay_for_age(age, random.random())  # noqa: S311 - jitter, not a secret
 
 
-def _ending_move(mailing: EndingMailing, item: OpenDelivery) -> tuple[DeliveryMove, tuple[LedgerEntry]]:
+def _ending_move(mailing: CancelledOrEndedMailing, item: OpenDelivery) -> tuple[DeliveryMove, tuple[LedgerEntry]]:
     """Returns the move that ends a delivery: cancelled by a person, or failed after a restore, since it may be out."""
     to_state, reason = (
         (DeliveryState.CANCELLED, "cancelled") if mailing.state == "cancelled" else (DeliveryState.FAILED, "restored")

@@ -27,7 +27,7 @@ from mailer.ports.rates import SendRequest
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.mailing_renderer import MailingRenderer, RenderedMessage
 from mailer.rendering.template_library import RenderError
-from mailer.rendering.way_out import NoWayOut
+from mailer.rendering.way_out_faults import NoWayOut
 
 BUG = "bug"
 """The first word of the reason of deliveries that are held by a bug."""

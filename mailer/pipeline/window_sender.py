@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from uuid import UUID
 
-from mailer.pipeline.deduplication import Key
 from mailer.pipeline.delivery_steps import DeliveryStep, SendStep
 from mailer.pipeline.hand_over_wait_metric import observe_waits_of_accepted
 from mailer.pipeline.lease_renewal import ClaimLease, gather_results_or_errors
 from mailer.pipeline.outcome_recorder import OutcomeRecorder
 from mailer.pipeline.preparation import PreparedWindow, SendChecks
 from mailer.pipeline.processor_conditions import is_refusal_of_us
+from mailer.pipeline.shared_address_copies import Key
 from mailer.pipeline.transitions import transition_after_outcome
 from mailer.pipeline.urgent_first import URGENT
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind

@@ -29,7 +29,7 @@ def _unchanged_policy(policy: Policy) -> Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class CauseAgainstSending:
     """One fact that may stop mail. Nothing else is in the way.
 
     Attributes:
@@ -80,98 +80,116 @@ def _fields_of_subscribed_standing(country: str, given_on: date, confirmed_on: d
 
 _LEFT = {"opted_out": frozenset({EVERYTHING_OPTIONAL})}
 
-CAUSES: tuple[Cause, ...] = (
-    Cause("nothing is in the way"),
-    Cause("all optional mail was left", _LEFT),
-    Cause(
+CAUSES: tuple[CauseAgainstSending, ...] = (
+    CauseAgainstSending("nothing is in the way"),
+    CauseAgainstSending("all optional mail was left", _LEFT),
+    CauseAgainstSending(
         "all optional mail was left, and `service_scope` is `any`",
         _LEFT,
         {},
         _build_function_setting_switches(service_scope="any"),
     ),
-    *(Cause(f"`{name}` was left", {"opted_out": frozenset({name})}) for name in _OPTIONAL),
-    Cause("the mailing's topic was left", {"opted_out": frozenset(f"{n}/t" for n in CATEGORIES)}, {"topic": "t"}),
-    Cause("the mailing's purpose was refused", {"opted_out": frozenset({f"purpose/{_PURPOSE}"})}),
-    Cause("the partner's mail was left", {"opted_out": frozenset({f"partner/{_PARTNER}"})}),
-    Cause("the browser asked not to be shared (GPC)", {"opted_out": frozenset({SHARING})}),
-    Cause("a complaint about mail of the category", {"opted_out": frozenset(CATEGORIES)}),
-    Cause("an objection to marketing", {"objected": True}),
-    Cause("personalisation was refused", {"personalisation_refused": True}),
-    Cause("being counted was refused", {"tracking_refused": True}),
-    Cause("the person asked for other topics only", {"consents": frozenset(f"{n}/x" for n in CATEGORIES)}),
-    Cause(
+    *(CauseAgainstSending(f"`{name}` was left", {"opted_out": frozenset({name})}) for name in _OPTIONAL),
+    CauseAgainstSending(
+        "the mailing's topic was left", {"opted_out": frozenset(f"{n}/t" for n in CATEGORIES)}, {"topic": "t"}
+    ),
+    CauseAgainstSending("the mailing's purpose was refused", {"opted_out": frozenset({f"purpose/{_PURPOSE}"})}),
+    CauseAgainstSending("the partner's mail was left", {"opted_out": frozenset({f"partner/{_PARTNER}"})}),
+    CauseAgainstSending("the browser asked not to be shared (GPC)", {"opted_out": frozenset({SHARING})}),
+    CauseAgainstSending("a complaint about mail of the category", {"opted_out": frozenset(CATEGORIES)}),
+    CauseAgainstSending("an objection to marketing", {"objected": True}),
+    CauseAgainstSending("personalisation was refused", {"personalisation_refused": True}),
+    CauseAgainstSending("being counted was refused", {"tracking_refused": True}),
+    CauseAgainstSending(
+        "the person asked for other topics only", {"consents": frozenset(f"{n}/x" for n in CATEGORIES)}
+    ),
+    CauseAgainstSending(
         "`promo_basis` is `opt_in`, and nobody asked", {}, {}, _build_function_setting_switches(promo_basis="opt_in")
     ),
-    Cause("the policy wants confirmed subscriptions, and there is none", {}, {}, _policy_needing_confirmation),
-    Cause(
+    CauseAgainstSending(
+        "the policy wants confirmed subscriptions, and there is none", {}, {}, _policy_needing_confirmation
+    ),
+    CauseAgainstSending(
         "`partner_mail` is `on_request`, and nobody asked",
         {},
         {},
         _build_function_setting_switches(partner_mail="on_request"),
     ),
-    Cause("`partner_mail` is `never`", {}, {}, _build_function_setting_switches(partner_mail="never")),
-    Cause("nobody knows how the address was collected", {"source": None}),
-    Cause("nobody knows where the person lives", {"country": None}),
-    Cause("another country was said before that of the person, whose law asks for an opt-in", {"country": "US\nDE"}),
-    Cause("asked for, and not confirmed, which the law wants", _fields_of_subscribed_standing("DE", _NOW.date(), None)),
-    Cause("asked for, and confirmed, as the law wants", _fields_of_subscribed_standing("DE", _NOW.date(), _NOW.date())),
-    Cause(
+    CauseAgainstSending("`partner_mail` is `never`", {}, {}, _build_function_setting_switches(partner_mail="never")),
+    CauseAgainstSending("nobody knows how the address was collected", {"source": None}),
+    CauseAgainstSending("nobody knows where the person lives", {"country": None}),
+    CauseAgainstSending(
+        "another country was said before that of the person, whose law asks for an opt-in", {"country": "US\nDE"}
+    ),
+    CauseAgainstSending(
+        "asked for, and not confirmed, which the law wants", _fields_of_subscribed_standing("DE", _NOW.date(), None)
+    ),
+    CauseAgainstSending(
+        "asked for, and confirmed, as the law wants", _fields_of_subscribed_standing("DE", _NOW.date(), _NOW.date())
+    ),
+    CauseAgainstSending(
         "asked for longer ago than the law lets a consent count",
         _fields_of_subscribed_standing("KR", date(2024, 11, 20), date(2024, 11, 20)),
     ),
-    Cause("the purpose is newer than the address", {"collected_under": "0"}, {}, _policy_with_earlier_version),
-    Cause("the address was only invited", {"source": "invitation", "invited_by": _ELSEWHERE}),
-    Cause("the address entered a contest", {"source": "contest"}),
-    Cause("the address is a partner's", {"source": "partner"}),
-    Cause("the address was erased before", {"erased_before": True}),
-    Cause("the person was erased", {"erased": True, "address": None}),
-    Cause("the person was erased, and an answer to the request is under way", {"erased": True}),
-    Cause("known to be under 13", {"under_13": True}),
-    Cause("the account is closed", {"deactivated": True}),
-    Cause("processing is restricted", {"restricted": True}),
-    Cause(
+    CauseAgainstSending(
+        "the purpose is newer than the address", {"collected_under": "0"}, {}, _policy_with_earlier_version
+    ),
+    CauseAgainstSending("the address was only invited", {"source": "invitation", "invited_by": _ELSEWHERE}),
+    CauseAgainstSending("the address entered a contest", {"source": "contest"}),
+    CauseAgainstSending("the address is a partner's", {"source": "partner"}),
+    CauseAgainstSending("the address was erased before", {"erased_before": True}),
+    CauseAgainstSending("the person was erased", {"erased": True, "address": None}),
+    CauseAgainstSending("the person was erased, and an answer to the request is under way", {"erased": True}),
+    CauseAgainstSending("known to be under 13", {"under_13": True}),
+    CauseAgainstSending("the account is closed", {"deactivated": True}),
+    CauseAgainstSending("processing is restricted", {"restricted": True}),
+    CauseAgainstSending(
         "another channel is wished",
         {"channel": _CHANNEL},
         {},
         _build_function_setting_policy_fields(channels=(_CHANNEL,)),
     ),
-    Cause(
+    CauseAgainstSending(
         "another channel is wished for answers",
         {"channel": _CHANNEL},
         {"answers": True},
         _build_function_setting_policy_fields(channels=(_CHANNEL,)),
     ),
-    Cause("another channel is wished, and the policy has none", {"channel": _CHANNEL}),
-    Cause("electronic notices are refused", {"electronic_refused": True}),
-    Cause("no address is known", {"address": None}),
-    Cause("the address is dead", {"address_dead": True}),
-    *(Cause(f"the address is dead for `{name}`", {"dead_in": (name,)}) for name in _OPTIONAL),
-    Cause(
+    CauseAgainstSending("another channel is wished, and the policy has none", {"channel": _CHANNEL}),
+    CauseAgainstSending("electronic notices are refused", {"electronic_refused": True}),
+    CauseAgainstSending("no address is known", {"address": None}),
+    CauseAgainstSending("the address is dead", {"address_dead": True}),
+    *(CauseAgainstSending(f"the address is dead for `{name}`", {"dead_in": (name,)}) for name in _OPTIONAL),
+    CauseAgainstSending(
         "the address is dead for the mailing's topic", {"dead_in": tuple(f"{n}/t" for n in CATEGORIES)}, {"topic": "t"}
     ),
-    Cause("the address is dead for the mailing's purpose", {"dead_in": (f"purpose/{_PURPOSE}",)}),
-    Cause("the category's cap is reached", {"sent": tuple((n, 1) for n in CATEGORIES)}, {}, _policy_with_category_caps),
-    Cause(
+    CauseAgainstSending("the address is dead for the mailing's purpose", {"dead_in": (f"purpose/{_PURPOSE}",)}),
+    CauseAgainstSending(
+        "the category's cap is reached", {"sent": tuple((n, 1) for n in CATEGORIES)}, {}, _policy_with_category_caps
+    ),
+    CauseAgainstSending(
         "the brand's cap is reached",
         {"sent": ((EVERYTHING_OPTIONAL, 1),)},
         {},
         _build_function_setting_policy_fields(cap=FrequencyCap(mails=1, days=7)),
     ),
-    Cause(
+    CauseAgainstSending(
         "it is outside the policy's hours",
         {},
         {},
         _build_function_setting_policy_fields(hours=SendingHours.model_validate({"from": "00:00", "to": "00:01"})),
     ),
-    Cause("it is before `send_at`", {}, {"send_at": _NOW + timedelta(hours=1)}),
-    Cause("it is after `expires_at`", {}, {"expires_at": _NOW - timedelta(hours=1)}),
-    Cause("another account of the mailbox has the same text", {"copy_of": 2}),
-    Cause("another account of the mailbox may get the same text", {"copy_of": 2, "copy_known_at": _NOW}),
-    Cause("the inviter was stopped after a report", {}, {"inviter_paused": True}),
-    Cause("the mail is for somebody who is no partner", {}, {"partner": "a-stranger"}),
-    Cause("the policy does not name the purpose", {}, {"purpose": "another-purpose"}),
-    Cause("the policy does not name the category", {}, {}, _build_function_setting_policy_fields(terms={})),
-    Cause(
+    CauseAgainstSending("it is before `send_at`", {}, {"send_at": _NOW + timedelta(hours=1)}),
+    CauseAgainstSending("it is after `expires_at`", {}, {"expires_at": _NOW - timedelta(hours=1)}),
+    CauseAgainstSending("another account of the mailbox has the same text", {"copy_of": 2}),
+    CauseAgainstSending("another account of the mailbox may get the same text", {"copy_of": 2, "copy_known_at": _NOW}),
+    CauseAgainstSending("the inviter was stopped after a report", {}, {"inviter_paused": True}),
+    CauseAgainstSending("the mail is for somebody who is no partner", {}, {"partner": "a-stranger"}),
+    CauseAgainstSending("the policy does not name the purpose", {}, {"purpose": "another-purpose"}),
+    CauseAgainstSending(
+        "the policy does not name the category", {}, {}, _build_function_setting_policy_fields(terms={})
+    ),
+    CauseAgainstSending(
         "staging, and the address is not among those named",
         {},
         {},
@@ -181,13 +199,13 @@ CAUSES: tuple[Cause, ...] = (
 """Every row, in the order of the page."""
 
 
-def decision_words_by_category(cause: Cause, policy: Policy) -> Iterator[tuple[str, str]]:
+def decision_words_by_category(cause: CauseAgainstSending, policy: Policy) -> Iterator[tuple[str, str]]:
     """Yields each category and the decision about its mail: `sent`, `suppressed: …`, `held: …` or `diverted: …`."""
     for name, decision in decisions_by_category(cause, policy):
         yield name, _decision_in_words(decision)
 
 
-def decisions_by_category(cause: Cause, policy: Policy) -> Iterator[tuple[str, Decision]]:
+def decisions_by_category(cause: CauseAgainstSending, policy: Policy) -> Iterator[tuple[str, Decision]]:
     """Yields each category and the decision about its mail.
 
     The mail of `updates` is service mail to a person who does not pay; to anybody else, they pay.

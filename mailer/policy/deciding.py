@@ -14,8 +14,8 @@ from mailer.policy.decision_types import Decision, DecisionFacts, Mailing, Send
 from mailer.policy.policy_file import Policy
 from mailer.policy.rules import Verdict
 from mailer.policy.sending_hours import hold_until_mail_hours
-from mailer.policy.service_scope import category_if_product_unpaid
 from mailer.policy.standing import Standing
+from mailer.policy.unpaid_product_category import category_if_product_unpaid
 
 
 def _is_any_category(category: Category) -> bool:

@@ -45,8 +45,8 @@ from mailer.policy.policy_key_types import (
     Whole,
     check_each_country_once,
 )
-from mailer.policy.policy_sections import CategoryTerms, Controller, PrivacySeal, Senders, SendingHours
-from mailer.policy.policy_versions import Days, binding_versions, has_foreign_version, versions_by_day
+from mailer.policy.policy_sections import CategoryTerms, Controller, PrivacySealProgramme, Senders, SendingHours
+from mailer.policy.policy_versions import Days, binding_versions, effective_days_and_versions, has_foreign_version
 from mailer.policy.promise import Promise
 from mailer.policy.switches import Switches, SwitchFloor, strictest_floor, strictest_switches
 from mailer.policy.text_formats import DOMAIN, LOCALE, VERSION, normalized_language_tag
@@ -97,7 +97,7 @@ class Policy(Section):
     reply_domains: tuple[Annotated[str, Field(pattern=DOMAIN)], ...] = ()
     opt_out_mailbox: Address | None = None
     channels: tuple[Channel, ...] = ()
-    seal: PrivacySeal | None = None
+    seal: PrivacySealProgramme | None = None
     purposes: tuple[Name, ...] = Field(min_length=1)
     notice: GivenVersionNotice | None = None
     sources: dict[Text, Kind] = Field(default_factory=dict)
@@ -208,7 +208,7 @@ class Policy(Section):
     @cached_property
     def versions_by_effective_day(self) -> Days:
         """All versions, ordered by the day on which each came into force."""
-        return versions_by_day(self.all_versions)
+        return effective_days_and_versions(self.all_versions)
 
     @property
     def all_versions(self) -> tuple["Policy", ...]:

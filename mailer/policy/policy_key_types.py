@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 from pydantic_core import PydanticKnownError
 
-from mailer.policy.countries import country_code, country_or_none
+from mailer.policy.country_codes import country_code, country_or_none
 from mailer.policy.policy_file_errors import build_pydantic_error_for_fault, format_toml_value
 from mailer.policy.standing import EMAIL, WRITTEN
 from mailer.policy.text_formats import ADDRESS, CHANNEL, CLOCK, COUNTRY, HTTPS, LINE, NAME, SENDER, SLUG

@@ -81,7 +81,7 @@ def _describe_agreed_or_named_version(line: str) -> str:
     return f"{line[1:]} (agreed to)" if line[:1] == AGREED else line
 
 
-def versions_by_day(versions: Iterable[PolicyVersion]) -> Days:
+def effective_days_and_versions(versions: Iterable[PolicyVersion]) -> Days:
     """Lists a brand's versions by the day on which each came into force."""
     return tuple(sorted((version.effective, version.version) for version in versions))
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from mailer.policy.countries import country_of_locale, newest_country
+from mailer.policy.country_codes import country_of_locale, newest_country
 from mailer.policy.decision_types import DecisionFacts, Hold
 from mailer.policy.rule_registry import rule
 from mailer.policy.rules import Verdict

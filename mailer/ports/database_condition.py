@@ -35,7 +35,7 @@ class DatabaseVersionsAndSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class DatabaseUpkeepState:
+class DatabaseSizePartitionsAndSeals:
     """The size of the database, and the partitions and seals that the timekeeper makes.
 
     Attributes:

@@ -78,7 +78,7 @@ ALL = DeadLetterFilter(replayed=True)
 """Every dead letter."""
 
 
-class DeadLetters(Protocol):
+class DeadLetterRecorder(Protocol):
     """Stores dead letters."""
 
     async def add_dead_letter(

@@ -35,7 +35,7 @@ class DeliveryLedgerEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryStatus:
+class MailingAndDeliveryState:
     """The state of a mailing, and of its delivery to one person.
 
     Attributes:
@@ -59,7 +59,7 @@ class DeliveryHistory(Protocol):
         """Returns the ledger entries of a delivery, and those of its whole mailing, oldest first."""
         ...
 
-    async def read_delivery_status(self, mailing_id: UUID, recipient_id: int) -> DeliveryStatus | None:
+    async def read_delivery_status(self, mailing_id: UUID, recipient_id: int) -> MailingAndDeliveryState | None:
         """Returns the state of a delivery, or None if there is no such mailing."""
         ...
 

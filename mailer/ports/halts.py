@@ -107,7 +107,7 @@ class JournaledStandingChange:
 
 
 @dataclass(frozen=True, slots=True)
-class DatabaseHaltState:
+class HaltsAndMissingEntries:
     """The database's answer to one question of a process, read in one statement.
 
     Attributes:
@@ -221,7 +221,7 @@ class HaltStore(Protocol):
 
     async def read_halts_and_missing_entries(
         self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
-    ) -> DatabaseHaltState:
+    ) -> HaltsAndMissingEntries:
         """Returns the halts, and which of the given seals and entries are there. Answers, or raises, within seconds.
 
         Args:

@@ -25,7 +25,7 @@ class MailAndAddressOrigin:
     asked: bool
 
 
-class MailOriginReader(Protocol):
+class MailAndAddressOriginReader(Protocol):
     """Reads the origin of mailings and of addresses."""
 
     async def read_mail_and_address_origin(

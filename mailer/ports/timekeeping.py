@@ -42,7 +42,7 @@ class OrphanedDelivery:
 
 
 @dataclass(frozen=True, slots=True)
-class EndingMailing:
+class CancelledOrEndedMailing:
     """A mailing whose open deliveries have to end.
 
     Attributes:
@@ -95,10 +95,10 @@ class TimekeeperStore(Protocol):
         ...
 
     async def lanes_with_lost_batches(self, seconds: float) -> list[str]:
-        """Returns the lanes for which `lost_batches_of_lane` would return batches."""
+        """Returns the lanes for which `published_unclaimed_batches_of_lane` would return batches."""
         ...
 
-    async def lost_batches_of_lane(self, lane: str, seconds: float, limit: int) -> list[DueBatch]:
+    async def published_unclaimed_batches_of_lane(self, lane: str, seconds: float, limit: int) -> list[DueBatch]:
         """Returns batches of a lane that were published over `seconds` ago, were not claimed, and are not halted."""
         ...
 
@@ -121,7 +121,7 @@ class TimekeeperStore(Protocol):
         """Puts due deferred, held and in-doubt deliveries into new batches. Returns the number of deliveries."""
         ...
 
-    async def cancelled_or_ended_unfinished_mailings(self, limit: int) -> list[EndingMailing]:
+    async def cancelled_or_ended_unfinished_mailings(self, limit: int) -> list[CancelledOrEndedMailing]:
         """Returns mailings that have not finished and whose open deliveries have to end."""
         ...
 

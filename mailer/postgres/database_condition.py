@@ -3,7 +3,7 @@
 import asyncpg
 
 from mailer.database.statements import Connection, load_statements
-from mailer.ports.database_condition import DatabaseUpkeepState, DatabaseVersionsAndSettings
+from mailer.ports.database_condition import DatabaseSizePartitionsAndSeals, DatabaseVersionsAndSettings
 
 _SQL = load_statements("condition")
 
@@ -22,7 +22,7 @@ async def read_version_settings_and_migrations(
 
 async def read_size_partitions_and_seal(
     connection: "Connection | asyncpg.Connection[asyncpg.Record]",
-) -> DatabaseUpkeepState:
+) -> DatabaseSizePartitionsAndSeals:
     """Returns size, newest partition and newest seal of the database, which must have been migrated."""
     [row] = await connection.fetch(_SQL["stock"])
-    return DatabaseUpkeepState(**row)
+    return DatabaseSizePartitionsAndSeals(**row)

@@ -20,7 +20,7 @@ _READ_AT_ONCE = 100
 
 
 class PostgresDeadLetters:
-    """Implements `ports.dead_letters.DeadLetters`, and lists and replays dead letters for operators."""
+    """Implements `ports.dead_letters.DeadLetterRecorder`, and lists and replays dead letters for operators."""
 
     def __init__(self, pool: Pool, hasher: AddressHasher) -> None:
         self._pool = pool

@@ -32,10 +32,10 @@ from mailer.ports.deliveries import (
     SharedAddressTextCarrier,
 )
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.delivery_partitions import DeliveryPartitionFinder, statement_on_partition
 from mailer.postgres.halts import HALTED
-from mailer.postgres.offline_notices import insert_diverted_notices
+from mailer.postgres.non_email_notices import insert_diverted_notices
 
 _SQL = load_statements("deliveries")
 _CLAIM, _READ_AGAIN, _READ, _WAITING, _FORESEE = (

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from mailer.database.statements import Pool, load_statements
 from mailer.policy.past_standing import StandingChange
-from mailer.ports.delivery_history import DeliveryLedgerEntry, DeliveryStatus
+from mailer.ports.delivery_history import DeliveryLedgerEntry, MailingAndDeliveryState
 from mailer.ports.halts import Halt, HaltScope
 
 _SQL = load_statements("records")
@@ -22,10 +22,10 @@ class PostgresDeliveryHistory:
         """See the port."""
         return [DeliveryLedgerEntry(**row) for row in await self._pool.fetch(_SQL["entries"], mailing_id, recipient_id)]
 
-    async def read_delivery_status(self, mailing_id: UUID, recipient_id: int) -> DeliveryStatus | None:
+    async def read_delivery_status(self, mailing_id: UUID, recipient_id: int) -> MailingAndDeliveryState | None:
         """See the port."""
         row = await self._pool.fetchrow(_SQL["delivered"], mailing_id, recipient_id)
-        return DeliveryStatus(**row) if row else None
+        return MailingAndDeliveryState(**row) if row else None
 
     async def read_halts_affecting_brand(self, brand: str, mailing_id: UUID | None) -> list[Halt]:
         """See the port."""

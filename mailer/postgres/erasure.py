@@ -20,8 +20,7 @@ from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.dead_letters import index_people_in_old_dead_letters
 from mailer.postgres.erased_mentions import SQL as MENTIONS
 from mailer.postgres.erased_mentions import WORDS, PersonMentionRemover
-from mailer.postgres.offline_notices import SQL as NOTICES
-from mailer.postgres.partner_suppressions import suppress_opted_out_for_partners
+from mailer.postgres.non_email_notices import SQL as NOTICES
 from mailer.postgres.person_keys_in_bodies import (
     brands_perhaps_owning_letter,
     key_of_address_hash,
@@ -29,6 +28,7 @@ from mailer.postgres.person_keys_in_bodies import (
     person_keys_in_body,
 )
 from mailer.postgres.suppressions import open_suppression_transaction
+from mailer.postgres.suppressions_for_partners import suppress_opted_out_for_partners
 
 SQL = load_statements("erasing")
 _AT_ONCE = 10

@@ -10,16 +10,16 @@ from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.policy.category import Category
 from mailer.ports.halts import (
     OPERATOR,
-    DatabaseHaltState,
     Halt,
+    HaltsAndMissingEntries,
     HaltScope,
     Head,
     JournaledStandingChange,
     MailingControlRefused,
 )
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.uuids import uuid7
-from mailer.postgres.offline_notices import SQL as NOTICES
+from mailer.ports.time_ordered_uuids import uuid7
+from mailer.postgres.non_email_notices import SQL as NOTICES
 
 _SQL = {
     name: text.replace("{timeline}", load_statements("control")["timeline"]).replace(
@@ -42,7 +42,7 @@ class PostgresHalts:
 
     async def read_halts_and_missing_entries(
         self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
-    ) -> DatabaseHaltState:
+    ) -> HaltsAndMissingEntries:
         """See the port."""
         # The limit also holds for the return of the connection to the pool: a dead connection is closed.
         async with self._pool.acquire(timeout=_PATIENCE) as connection:
@@ -141,7 +141,7 @@ async def query_halts(
     heads: Collection[Head],
     witnesses: Sequence[UUID],
     patience: float = _PATIENCE,
-) -> DatabaseHaltState:
+) -> HaltsAndMissingEntries:
     """Reads the halts on a connection of the caller; see `ports.halts.HaltStore.query_halts`.
 
     Args:
@@ -154,7 +154,7 @@ async def query_halts(
     columns = [writer for writer, _ in heads], [n for _, n in heads]
     [row] = await connection.fetch(_SQL["ask"], list(seals), *columns, witnesses, timeout=patience)
     halted = [row[column] or () for column in ("scopes", "keys", "people", "reasons", "times")]
-    return DatabaseHaltState(
+    return HaltsAndMissingEntries(
         tuple(Halt(HaltScope(scope), *rest) for scope, *rest in zip(*halted, strict=True)),
         row["lineage"],
         frozenset(row["supersedes"]),

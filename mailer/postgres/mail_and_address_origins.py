@@ -9,7 +9,7 @@ _SQL = load_statements("origins")
 
 
 class PostgresMailAndAddressOrigins:
-    """Implements `ports.mail_origins.MailOriginReader`."""
+    """Implements `ports.mail_origins.MailAndAddressOriginReader`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

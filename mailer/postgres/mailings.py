@@ -21,7 +21,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.standing import INVITED
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.mailings import AcceptedMailing, MailingFacts, MailingStatus, NewMailing, ReleaseRefused
-from mailer.ports.uuids import uuid7_creation_time
+from mailer.ports.time_ordered_uuids import uuid7_creation_time
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.rendering.mentioned_members import references_in_context, replace_refs_by_ledger_numbers
@@ -161,7 +161,7 @@ class PostgresMailings:
     ) -> list[dict[str, Any]]:
         """Stores the recipients that the events name, and returns them as rows for `expand_named`."""
         now = datetime.now(UTC)
-        known: list[people.ObservedPerson] = []
+        known: list[people.DatedPersonData] = []
         refs: list[tuple[str, str, str]] = []
         wanted: list[tuple[NewMailing, str, dict[str, Any]]] = []
         for mailing in mailings:

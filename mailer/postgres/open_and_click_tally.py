@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from mailer.ports.open_counts import CountedPixelOrLinkFetch
+from mailer.ports.open_and_click_counts import CountedPixelOrLinkFetch
 
 OTHER_LINKS = ""
 """Stands for all links of a mailing with clicks from too few messages to be counted separately."""

@@ -9,7 +9,7 @@ from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.consents import Consent
 from mailer.ports.pending_requests import BETWEEN_MAILS, LASTS, ConfirmationMail, PendingRequest, RequestedAct
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres import people
 from mailer.postgres.consents import record_consent_request
 from mailer.postgres.outbox import insert_outbox_messages

@@ -12,7 +12,7 @@ from mailer.policy.address_sources import SourceVocabulary
 from mailer.policy.policy_versions import Days, versions_at_collection
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.former_hash_suppressions import SLICE, carry_over_suppressions
-from mailer.postgres.partner_suppressions import suppress_opted_out_for_partners
+from mailer.postgres.suppressions_for_partners import suppress_opted_out_for_partners
 
 SQL = load_statements("people")
 for _part in ("country", "source", "version", "newer"):
@@ -22,7 +22,7 @@ _BUILT_IN = SourceVocabulary({})
 
 
 @dataclass(slots=True)
-class ObservedPerson:
+class DatedPersonData:
     """The data of a person of a brand, with their time and the policy versions under which they were collected.
 
     Not changed after it is made. A frozen class would take five times as long to make.
@@ -48,7 +48,7 @@ def build_observed_person(
     days: Days = (),
     said: datetime | None = None,
     vocabulary: SourceVocabulary = _BUILT_IN,
-) -> ObservedPerson:
+) -> DatedPersonData:
     """Returns the data of a person with the time when they were collected or said.
 
     A time in the future becomes `now`: it would outrank all later data.
@@ -64,7 +64,7 @@ def build_observed_person(
     """
     versions = versions_at_collection(days, person.policy_version, person.collected_at, now)
     observed_at = min(person.collected_at or said or now, now)
-    return ObservedPerson(
+    return DatedPersonData(
         brand, controller, person, observed_at, versions, vocabulary.is_only_invitation(person.source)
     )
 
@@ -74,7 +74,7 @@ _NO_TEXT = frozenset({6, 11, 14})
 
 
 async def upsert_people(
-    connection: Connection, hasher: AddressHasher, people: Sequence[ObservedPerson]
+    connection: Connection, hasher: AddressHasher, people: Sequence[DatedPersonData]
 ) -> dict[tuple[str, str], int]:
     """Inserts or updates people, and refreshes their standings. Never undoes an opt-out or an erasure.
 
@@ -102,9 +102,9 @@ async def upsert_people(
     return ids
 
 
-def _merge_same_person(people: Sequence[ObservedPerson]) -> Sequence[ObservedPerson]:
+def _merge_same_person(people: Sequence[DatedPersonData]) -> Sequence[DatedPersonData]:
     """Returns one entry for each person: the newest data, with the countries, sources and versions of all entries."""
-    each: dict[tuple[str, str], ObservedPerson] = {}
+    each: dict[tuple[str, str], DatedPersonData] = {}
     for known in people:
         key = known.brand, known.person.ref
         other = each.get(key)
@@ -112,7 +112,7 @@ def _merge_same_person(people: Sequence[ObservedPerson]) -> Sequence[ObservedPer
     return people if len(each) == len(people) else list(each.values())
 
 
-def _merge_onto_newest(one: ObservedPerson, other: ObservedPerson) -> ObservedPerson:
+def _merge_onto_newest(one: DatedPersonData, other: DatedPersonData) -> DatedPersonData:
     newest = max(other, one, key=lambda known: known.observed_at)
     oldest = one if newest is other else other
     countries = (known.person.country for known in (newest, oldest))
@@ -128,7 +128,7 @@ def _merge_onto_newest(one: ObservedPerson, other: ObservedPerson) -> ObservedPe
 
 
 async def _share_sources_among_owners_mailboxes(
-    connection: Connection, hasher: AddressHasher, people: Sequence[ObservedPerson], ids: Mapping[tuple[str, str], int]
+    connection: Connection, hasher: AddressHasher, people: Sequence[DatedPersonData], ids: Mapping[tuple[str, str], int]
 ) -> list[int]:
     """Records how addresses were collected, also for the other mailboxes of their owners.
 
@@ -153,7 +153,7 @@ def _people_columns(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
     return [column if place in _NO_TEXT else text_array(column) for place, column in columns]
 
 
-async def _rows_to_upsert(hasher: AddressHasher, people: Sequence[ObservedPerson]) -> list[tuple[Any, ...]]:
+async def _rows_to_upsert(hasher: AddressHasher, people: Sequence[DatedPersonData]) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = []
     for start in range(0, len(people), SLICE):
         if start:
@@ -277,7 +277,7 @@ async def refresh_standings(connection: Connection, ids: Sequence[int]) -> None:
     await connection.execute(SQL["derive"], list({*ids, *(row["id"] for row in also)}))
 
 
-def _person_row(hasher: AddressHasher, known: ObservedPerson) -> tuple[object, ...]:
+def _person_row(hasher: AddressHasher, known: DatedPersonData) -> tuple[object, ...]:
     """Returns the values in the order of the columns of the statement `upsert`."""
     person = known.person
     return (

@@ -11,13 +11,13 @@ from mailer.policy.refusal_suspicion import RefusalTally
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.deliveries import DeliveryState
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.quarantine import (
+from mailer.ports.refusal_quarantine import (
     HardRefusal,
-    OperatorVerdict,
     ProcessorRefusalCounts,
     QuarantinedRefusal,
     QuarantinedRefusalGroup,
     RefusalSelection,
+    RefusalVerdict,
 )
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.address_hashing import AddressHasher
@@ -29,7 +29,7 @@ _PROCESSOR = "processor"
 
 
 class PostgresRefusalQuarantine:
-    """Implements `ports.quarantine.RefusalStore` and `QuarantineStore`."""
+    """Implements `ports.refusal_quarantine.HardRefusalStore` and `QuarantinedRefusalStore`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters, hasher: AddressHasher) -> None:
         self._pool = pool
@@ -73,7 +73,7 @@ class PostgresRefusalQuarantine:
             [refusal.domain for refusal in refusals],
             [refusal.status for refusal in refusals],
             [self._hasher.hash_address(refusal.address) for refusal in refusals],
-            [OperatorVerdict.BELIEVED.value] * len(believed) + [None] * len(doubted),
+            [RefusalVerdict.BELIEVED.value] * len(believed) + [None] * len(doubted),
             self._hasher.key_id,
         )
 
@@ -118,12 +118,12 @@ class PostgresRefusalQuarantine:
             )
 
     async def record_verdict_and_reopen_dismissed(
-        self, cases: Sequence[QuarantinedRefusal], verdict: OperatorVerdict, by: str
+        self, cases: Sequence[QuarantinedRefusal], verdict: RefusalVerdict, by: str
     ) -> None:
         """See the port."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_SQL["close"], [case.id for case in cases], verdict.value, by)
-            if verdict is OperatorVerdict.DISMISSED:
+            if verdict is RefusalVerdict.DISMISSED:
                 again = {case.mailing_id for case in cases if case.state is not None}
                 await connection.execute(_SQL["reopen"], list(again))
 

@@ -16,7 +16,7 @@ from mailer.ports.standings import OptOutResult, StandingFlag, ledger_rule_of_so
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.offline_notices import SQL as NOTICES
+from mailer.postgres.non_email_notices import SQL as NOTICES
 from mailer.postgres.pending_request_voiding import void_requests_by_flag
 from mailer.postgres.suppressions import insert_suppressions
 

@@ -16,8 +16,8 @@ from mailer.ports.standings import OWN_WORDS, ledger_rule_of_source
 from mailer.ports.suppressions import NewSuppression, Suppression
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.partner_suppressions import suppress_opted_out_for_partners
 from mailer.postgres.pending_request_voiding import void_requests_by_objection
+from mailer.postgres.suppressions_for_partners import suppress_opted_out_for_partners
 
 _COLUMNS = (
     *("id", "brand", "scope", "reason", "source", "actor", "at"),
@@ -80,9 +80,9 @@ async def insert_suppressions(
     kin = await _suppressions_for_similar_addresses(connection, hasher, stops)
     every = [*stops, *kin]
     touched = await people.lock_address_sharers_returning_ids(connection, [id_ for id_, _, _ in every])
-    made = await _insert_suppression_rows(connection, stops)
+    made = await _upsert_suppression_rows(connection, stops)
     if kin:
-        await _insert_suppression_rows(connection, kin)
+        await _upsert_suppression_rows(connection, kin)
     await people.refresh_standings(connection, touched)
     if objecting := [id_ for id_, _, new in every if new.reason == "objection"]:
         await void_requests_by_objection(connection, await people.find_ids_sharing_address(connection, objecting))
@@ -90,7 +90,7 @@ async def insert_suppressions(
     return [row for row in made if row["new"]]
 
 
-async def _insert_suppression_rows(connection: Connection, stops: Sequence[Stop]) -> list[asyncpg.Record]:
+async def _upsert_suppression_rows(connection: Connection, stops: Sequence[Stop]) -> list[asyncpg.Record]:
     ids, brands, news = zip(*stops, strict=True)
     return await connection.fetch(_SQL["suppress"], ids, brands, *_suppression_columns(news))
 
@@ -169,7 +169,7 @@ class PostgresSuppressions:
             )
             if new.reason == "objection":
                 await connection.execute(_SQL["object"], recipient_id)
-            entries.append(_suppression_entry(brand, recipient_id, new))
+            entries.append(_build_suppression_ledger_entry(brand, recipient_id, new))
         return True
 
     async def suppress_addresses(
@@ -277,14 +277,16 @@ def _ledger_entries_of_import(
     for hashed, only, new in taken:
         concerned = [owner for owner in by_hash[hashed] if only in (None, owner["brand"])]
         for owner in concerned:
-            yield _suppression_entry(owner["brand"], owner["id"], new)
+            yield _build_suppression_ledger_entry(owner["brand"], owner["id"], new)
         unknown[replace(new, at=None, expires_at=None)] += not concerned
     for new, n in unknown.items():
         if n:
-            yield _suppression_entry(brand, None, replace(new, reason=f"{new.reason} unknown_addresses {n}"))
+            yield _build_suppression_ledger_entry(
+                brand, None, replace(new, reason=f"{new.reason} unknown_addresses {n}")
+            )
 
 
-def _suppression_entry(brand: str, recipient_id: int | None, new: NewSuppression) -> LedgerEntry:
+def _build_suppression_ledger_entry(brand: str, recipient_id: int | None, new: NewSuppression) -> LedgerEntry:
     return LedgerEntry(
         EntryKind.ACTION,
         brand,

@@ -12,12 +12,12 @@ from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.policy.category import CATEGORIES, Lane
 from mailer.ports.deliveries import DeliveryState
 from mailer.ports.pending_requests import LASTS
-from mailer.ports.timekeeping import DueBatch, EndingMailing, OpenDelivery, OrphanedDelivery, QueuedDelivery
+from mailer.ports.timekeeping import CancelledOrEndedMailing, DueBatch, OpenDelivery, OrphanedDelivery, QueuedDelivery
 from mailer.postgres.dead_letters import delete_old_dead_letters as forget_letters
 from mailer.postgres.erasure import delete_erased_stubs, finish_erasures_after_answering_person
 from mailer.postgres.halts import HALTED
 from mailer.postgres.mailings import BATCH_SIZE
-from mailer.postgres.offline_notices import insert_notices_of_old_workers
+from mailer.postgres.non_email_notices import insert_notices_of_old_workers
 from mailer.postgres.processor_duties_and_states import insert_purges_of_mailings
 from mailer.postgres.quarantine import fold_refusal_counters
 from mailer.postgres.rates import delete_finished_rate_windows
@@ -63,7 +63,7 @@ class PostgresTimekeeping:
         rows = await self._pool.fetch(_SQL["late_lanes"], [*Lane], timedelta(seconds=seconds))
         return [row["lane"] for row in rows]
 
-    async def lost_batches_of_lane(self, lane: str, seconds: float, limit: int) -> list[DueBatch]:
+    async def published_unclaimed_batches_of_lane(self, lane: str, seconds: float, limit: int) -> list[DueBatch]:
         """See the port."""
         rows = await self._pool.fetch(_SQL["lost"], lane, timedelta(seconds=seconds), limit)
         return [DueBatch(row["id"], row["lane"]) for row in rows]
@@ -89,9 +89,9 @@ class PostgresTimekeeping:
         """See the port."""
         return int(await self._pool.fetchval(_SQL["batch_due"], limit, BATCH_SIZE))
 
-    async def cancelled_or_ended_unfinished_mailings(self, limit: int) -> list[EndingMailing]:
+    async def cancelled_or_ended_unfinished_mailings(self, limit: int) -> list[CancelledOrEndedMailing]:
         """See the port."""
-        return [EndingMailing(**row) for row in await self._pool.fetch(_SQL["ending"], limit)]
+        return [CancelledOrEndedMailing(**row) for row in await self._pool.fetch(_SQL["ending"], limit)]
 
     async def open_deliveries_of_mailing(self, mailing_id: UUID, after: int, limit: int) -> list[OpenDelivery]:
         """See the port."""

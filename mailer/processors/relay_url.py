@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from mailer.policy.countries import country_code
+from mailer.policy.country_codes import country_code
 from mailer.processors.ehlo_name import is_address_literal, is_fully_qualified
 from mailer.processors.oauth_tokens import MECHANISMS, TokenFileOrCommand
 from mailer.processors.timeouts import SmtpTimeouts

@@ -28,9 +28,9 @@ from markupsafe import Markup
 from mailer.rendering.allowed_markup import address_fault
 from mailer.rendering.compatible_markup_forms import END, FIRST_STRONG
 from mailer.rendering.languages import date_locale_for_reader, fallback_locales
+from mailer.rendering.names_used_by_templates import TRACKED, WHEN, Nodes, nodes_by_type
 from mailer.rendering.signed_links import is_web_url
 from mailer.rendering.template_files import TemplateFileFault
-from mailer.rendering.template_names import TRACKED, WHEN, Nodes, nodes_by_type
 from mailer.rendering.values_in_addresses import ADDRESSED
 
 _SHARED = "CSS is inlined a page, so put shared parts in the layout"

@@ -89,7 +89,7 @@ class PreferencesToken(NamedTuple):
     generation: int | None = None
 
 
-class RecipientReportToken(NamedTuple):
+class MailReportToken(NamedTuple):
     """The contents of a report link: a person asks why they got a mailing, or says that the account is not theirs.
 
     `generation`: see `UnsubscribeToken`.

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pydantic_core import to_json
 
 from mailer.policy.category import Category
-from mailer.policy.countries import country_of_locale
+from mailer.policy.country_codes import country_of_locale
 from mailer.policy.decision_types import Mailing
 from mailer.policy.jurisdiction import mark_for_countries
 from mailer.policy.policy_file import Policy
@@ -22,7 +22,7 @@ from mailer.rendering.advertising_marks import add_advertising_marks
 from mailer.rendering.autolinks import has_autolink
 from mailer.rendering.data_kinds import personal_data_kinds
 from mailer.rendering.headers import HeaderRefused, addr_spec
-from mailer.rendering.link_tokens import PreferencesToken, RecipientReportToken, UnsubscribeToken
+from mailer.rendering.link_tokens import MailReportToken, PreferencesToken, UnsubscribeToken
 from mailer.rendering.localized_texts import context_in_locale, locales_with_texts, localized_texts
 from mailer.rendering.mail_merge import NAME, MergeForm, form_key_of_value
 from mailer.rendering.mentioned_members import (
@@ -37,14 +37,14 @@ from mailer.rendering.signed_links import SERVICE, SignedLinks
 from mailer.rendering.template_library import (
     RESERVED,
     TRACKED,
+    OrganizationIdAndName,
     RecipientValues,
     RenderError,
-    SenderValues,
     Template,
     service_footer_of_category,
 )
 from mailer.rendering.value_types import MEMBER
-from mailer.rendering.way_out import (
+from mailer.rendering.way_out_faults import (
     NoWayOut,
     missing_link_or_postal_address_faults,
     parts_with_only_links_filled_in,
@@ -296,7 +296,7 @@ class MailingRenderer:
             )
         if "report_url" in uses:
             personal["report_url"] = self._links.recipient_report_link(
-                RecipientReportToken(brand, id_, mailing_id, generation)
+                MailReportToken(brand, id_, mailing_id, generation)
             )
         if "preferences_url" in uses:
             personal["preferences_url"] = self._links.preferences_link(PreferencesToken(brand, id_, generation))
@@ -345,10 +345,10 @@ class MailingRenderer:
             skeleton = self._skeletons[category.name] = StaticMessageParts(head)
         return skeleton
 
-    def _partner_sender_values(self) -> SenderValues | None:
+    def _partner_sender_values(self) -> OrganizationIdAndName | None:
         """Returns the id and the name of the partner for whom the brand mails, or None."""
         found = (one for one in self.policy.partners if one.id == self.facts.partner)
-        return next((SenderValues(one.id, one.name) for one in found), None)
+        return next((OrganizationIdAndName(one.id, one.name) for one in found), None)
 
 
 @rule("plain-promotions", "peerstream-12; GDPR Art. 21(2)", idle=False, sees=("standing.personalisation_refused",))

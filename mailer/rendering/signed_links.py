@@ -25,9 +25,9 @@ from mailer.rendering.link_tokens import (
     BounceToken,
     ClickToken,
     ConfirmToken,
+    MailReportToken,
     OpenToken,
     PreferencesToken,
-    RecipientReportToken,
     TokenPurpose,
     UndoToken,
     UnsubscribeToken,
@@ -162,7 +162,7 @@ class SignedLinks:
             case _:
                 return None
 
-    def recipient_report_link(self, token: RecipientReportToken) -> str:
+    def recipient_report_link(self, token: MailReportToken) -> str:
         """Returns the link for "why do I get this" and "this is not my account".
 
         In an invitation it also stops the inviter.
@@ -171,11 +171,11 @@ class SignedLinks:
         payload = f'[{_json(token.brand)},{token.recipient_id},"{token.mailing_id.hex}"{of}]'
         return f"{self._url}/report/{self._sign_payload(TokenPurpose.REPORT, payload)}"
 
-    def read_recipient_report(self, text: str) -> RecipientReportToken | None:
+    def read_recipient_report(self, text: str) -> MailReportToken | None:
         """Returns the contents of a report's token, or None if it is not ours."""
         match self._read_signed_payload(TokenPurpose.REPORT, text):
             case [str(brand), int(recipient_id), str(mailing), *of]:
-                return RecipientReportToken(brand, recipient_id, UUID(mailing), *of)
+                return MailReportToken(brand, recipient_id, UUID(mailing), *of)
             case _:
                 return None
 
@@ -209,7 +209,7 @@ class SignedLinks:
         mailing = UUID(int=1)
         unsubscribe, report = (
             UnsubscribeToken("brand", 1, "category", mailing, 1),
-            RecipientReportToken("brand", 1, mailing, 1),
+            MailReportToken("brand", 1, mailing, 1),
         )
         preferences, confirm = PreferencesToken("brand", 1, 1), ConfirmToken("brand", 1, mailing, 1)
         pixel, click = OpenToken(mailing, "nonce"), ClickToken(mailing, "https://example.org/", "nonce")

@@ -14,7 +14,7 @@ from mailer.rendering.headers import CONTROL
 from mailer.rendering.jinja_environment import explain_render_error
 from mailer.rendering.languages import best_locale, date_locale_for_reader
 from mailer.rendering.mail_merge import NAME, MergeForm, split_at_marks, values_with_marks
-from mailer.rendering.template_names import TRACKED
+from mailer.rendering.names_used_by_templates import TRACKED
 from mailer.rendering.value_types import ValueType
 from mailer.rendering.values_in_addresses import LeadingValue
 
@@ -64,7 +64,7 @@ class RecipientValues:
 
 
 @dataclass(frozen=True, slots=True)
-class SenderValues:
+class OrganizationIdAndName:
     """The reserved values `brand`, `controller` and `partner`."""
 
     id: str

@@ -26,10 +26,21 @@ from mailer.rendering.jinja_environment import (
 )
 from mailer.rendering.literal_text import marked_literal_text, names_by_line
 from mailer.rendering.mail_merge import transformed_names
+from mailer.rendering.names_used_by_templates import (
+    TRACKED,
+    Nodes,
+    has_dates,
+    has_filled_promotional_block,
+    names_looked_into,
+    nodes_by_type,
+    optional_names,
+    origin_names,
+    tracked_link_uses,
+)
 from mailer.rendering.template import (
     RESERVED,
+    OrganizationIdAndName,
     Piece,
-    SenderValues,
     Template,
     TemplateInLocale,
     service_footer_of_category,
@@ -41,17 +52,6 @@ from mailer.rendering.template_files import (
     assemble_source,
     body_path,
     insert_policy_values,
-)
-from mailer.rendering.template_names import (
-    TRACKED,
-    Nodes,
-    has_dates,
-    has_filled_promotional_block,
-    names_looked_into,
-    nodes_by_type,
-    optional_names,
-    origin_names,
-    tracked_link_uses,
 )
 from mailer.rendering.value_types import SingleType, ValueType
 from mailer.rendering.values_in_addresses import (
@@ -238,8 +238,8 @@ def _all_sources(files: TemplateFiles) -> list[tuple[Path, str]]:
 def _pipeline_values(policy: Policy, footer: ServiceFooter) -> dict[str, Any]:
     """Returns the reserved values of the policy, and empty values for reserved names that a message may lack."""
     return {
-        "brand": SenderValues(policy.brand, policy.name),
-        "controller": SenderValues(policy.controller.id, policy.controller.name),
+        "brand": OrganizationIdAndName(policy.brand, policy.name),
+        "controller": OrganizationIdAndName(policy.controller.id, policy.controller.name),
         "postal_address": policy.controller.postal_address,
         "service_footer": footer,
         "profile": {},

@@ -4,13 +4,14 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from mailer.policy.policy_file import Policy
+from mailer.rendering.names_used_by_templates import TRACKED
 from mailer.rendering.template import (
     PERSONAL,
     RESERVED,
+    OrganizationIdAndName,
     RecipientValues,
     RenderedTemplate,
     RenderError,
-    SenderValues,
     Template,
     service_footer_of_category,
 )
@@ -23,24 +24,23 @@ from mailer.rendering.template_files import (
     read_brand_files,
     read_template_files,
 )
-from mailer.rendering.template_names import TRACKED
-from mailer.rendering.template_samples import SAMPLE, render_event_preview, render_template_preview
+from mailer.rendering.template_samples import SAMPLE, render_preview_with_event_values, render_template_preview
 
 __all__ = [
     "PERSONAL",
     "RESERVED",
     "SAMPLE",
     "TRACKED",
+    "OrganizationIdAndName",
     "RecipientValues",
     "RenderError",
     "RenderedTemplate",
-    "SenderValues",
     "Template",
     "TemplateError",
     "TemplateFileFault",
     "TemplateLibrary",
     "compile_stored_source",
-    "render_event_preview",
+    "render_preview_with_event_values",
     "render_template_preview",
     "service_footer_of_category",
 ]

@@ -11,9 +11,9 @@ from mailer.policy.switches import ServiceFooter
 from mailer.rendering.localized_texts import context_in_locale, locales_with_texts, localized_texts
 from mailer.rendering.mentioned_members import SAMPLE_NAME, context_with_sample_members
 from mailer.rendering.template import (
+    OrganizationIdAndName,
     RecipientValues,
     RenderedTemplate,
-    SenderValues,
     Template,
     service_footer_of_category,
 )
@@ -34,7 +34,7 @@ SAMPLE: dict[str, Any] = {
     "tracked": lambda url: CLICK,
     "profile": {},
     "inviter": "Alex Example",
-    "partner": SenderValues("example-partner", "Example Partner"),
+    "partner": OrganizationIdAndName("example-partner", "Example Partner"),
     "reason": "Needed to keep your account working",
 }
 """Sample values of the reserved names, as optional mail has them."""
@@ -145,7 +145,7 @@ def render_template_preview(template: Template, locale: str | None = None) -> Re
     return template.render(locale, {**values, "recipient": RecipientValues("Sam Example", locale)})
 
 
-def render_event_preview(
+def render_preview_with_event_values(
     template: Template, policy: Policy, event: MessageEvent, locale: str | None = None
 ) -> RenderedTemplate:
     """Renders a template with an event's values for its first person, or for a sample person if it names none.
@@ -165,7 +165,7 @@ def render_event_preview(
     if event.inviter:
         values["inviter"] = SAMPLE_NAME
     if partner := next((one for one in policy.partners if one.id == event.partner), None):
-        values["partner"] = SenderValues(partner.id, partner.name)
+        values["partner"] = OrganizationIdAndName(partner.id, partner.name)
     return template.render(chosen, values)
 
 

@@ -11,7 +11,7 @@ from jinja2 import Environment, nodes
 from mailer.rendering.allowed_markup import tags_with_attributes
 from mailer.rendering.link_ends import OWN_LINKS
 from mailer.rendering.literal_text import END, VALUE, dotted_name, printed_expressions
-from mailer.rendering.template_names import TRACKED, Nodes, dotted_context_name, loop_sources, origin_names
+from mailer.rendering.names_used_by_templates import TRACKED, Nodes, dotted_context_name, loop_sources, origin_names
 
 ADDRESSED = "addressed"
 """The name of a filter around expressions that begin an address and can be checked only while rendering."""

@@ -32,7 +32,7 @@ class ExpectedFate(StrEnum):
 
 
 @dataclass(slots=True)
-class MailCase:
+class PersonMailingCase:
     """One person, one mailing and the brand's policy.
 
     Attributes:
@@ -49,7 +49,7 @@ class MailCase:
     has_asked: bool
 
 
-def make_case(person: SamplePerson, mail: SampleMailing, policy: Policy) -> MailCase:
+def make_case(person: SamplePerson, mail: SampleMailing, policy: Policy) -> PersonMailingCase:
     """Builds the case of a person and a mailing: it finds the category to this person, and a consent."""
     standing, category = person.standing, mail.category.name
     if (
@@ -59,7 +59,7 @@ def make_case(person: SamplePerson, mail: SampleMailing, policy: Policy) -> Mail
     ):
         category = ANNOUNCED_FREELY
     is_optional = category not in LEGAL | OF_THE_ACCOUNT | {ANNOUNCING}
-    return MailCase(
+    return PersonMailingCase(
         person, standing, mail, policy, category, is_optional, _has_consent_to_mail(standing, mail, category)
     )
 
@@ -92,25 +92,25 @@ def switch_values_binding_person(policy: Policy, standing: Standing, switch: str
     return frozenset(getattr(one.switches, switch) for one in versions_binding_person(policy, standing))
 
 
-def is_opt_in_required(case: MailCase) -> bool:
+def is_opt_in_required(case: PersonMailingCase) -> bool:
     """Tells whether marketing to this person needs an opt-in, by a policy or by the law of their country."""
     return case.standing.country != HOME or "opt_in" in switch_values_binding_person(
         case.policy, case.standing, "promo_basis"
     )
 
 
-def is_usual_mailing(case: MailCase) -> bool:
+def is_usual_mailing(case: PersonMailingCase) -> bool:
     """Tells whether the mailing itself may go: its purpose, time, partner and inviter are correct."""
     return case.mail.usual
 
 
-def has_mailable_address(case: MailCase) -> bool:
+def has_mailable_address(case: PersonMailingCase) -> bool:
     """Tells whether the address works, and the person is not erased and not under 13."""
     one = case.standing
     return one.address is not None and not (one.erased or one.under_13 or one.address_dead)
 
 
-def is_allowed_by_account_and_channel(case: MailCase, kind: str | None = None) -> bool:
+def is_allowed_by_account_and_channel(case: PersonMailingCase, kind: str | None = None) -> bool:
     """Tells whether neither the account nor the channel stops the mail, as mail of a category."""
     if (kind or case.category) in LEGAL | OF_THE_ACCOUNT:
         return not (case.mail.mailing.answers and is_other_channel_wished(case))
@@ -118,19 +118,19 @@ def is_allowed_by_account_and_channel(case: MailCase, kind: str | None = None) -
     return not (one.deactivated or one.restricted or is_other_channel_wished(case))
 
 
-def is_other_channel_wished(case: MailCase) -> bool:
+def is_other_channel_wished(case: PersonMailingCase) -> bool:
     """Tells whether the person wants another channel, and the policy offers it."""
     return case.standing.channel in case.policy.channels
 
 
-def has_complete_sign_up_record(case: MailCase) -> bool:
+def has_complete_sign_up_record(case: PersonMailingCase) -> bool:
     """Tells whether the person signed up under a version of the brand, in a known country, with no dead address."""
     one = case.standing
     known = {version.version for version in case.policy.all_versions}
     return one.source == "sign-up" and one.collected_under in known and one.country is not None and not one.dead_in
 
 
-def has_source_of_kind(case: MailCase, *kinds: str) -> bool:
+def has_source_of_kind(case: PersonMailingCase, *kinds: str) -> bool:
     """Tells whether a source of the address is of one of some kinds. An unlisted source counts as each kind."""
     said = (case.standing.source or "").casefold().splitlines()
     listed = {name.casefold(): kind for name, kind in case.policy.sources.items()}
@@ -146,7 +146,7 @@ _KINDS = {
 """The kinds of the made-up sources, as the promises define them."""
 
 
-def has_opted_out_of_mail(case: MailCase) -> bool:
+def has_opted_out_of_mail(case: PersonMailingCase) -> bool:
     """Tells whether the person opted out of this mail: all optional mail, its category, topic, partner, or sharing."""
     mailing = case.mail.mailing
     scopes = {"*", case.category, f"{case.category}/{mailing.topic}", f"partner/{mailing.partner}"}

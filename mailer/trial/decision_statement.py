@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from mailer.trial.case_facts import (
     ExpectedFate,
-    MailCase,
+    PersonMailingCase,
 )
 
-Speak = Callable[[MailCase], ExpectedFate | None]
+Speak = Callable[[PersonMailingCase], ExpectedFate | None]
 
 
 @dataclass(frozen=True, slots=True)

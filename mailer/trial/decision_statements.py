@@ -13,7 +13,7 @@ from mailer.trial.case_facts import (
     OF_THE_ACCOUNT,
     PROMOTING,
     ExpectedFate,
-    MailCase,
+    PersonMailingCase,
     has_complete_sign_up_record,
     has_mailable_address,
     has_opted_out_of_mail,
@@ -48,25 +48,25 @@ def register_decision_statement(*rules: str) -> Callable[[Speak], Speak]:
 
 
 @register_decision_statement("closed-purposes")
-def expected_fate_of_unlisted_purpose(case: MailCase) -> ExpectedFate | None:
+def expected_fate_of_unlisted_purpose(case: PersonMailingCase) -> ExpectedFate | None:
     """Nobody gets mail for a purpose that the policy does not list."""
     return ExpectedFate.STAYS if case.mail.mailing.purpose not in case.policy.purposes else None
 
 
 @register_decision_statement("under-13", FLOOR)
-def expected_fate_if_under_13(case: MailCase) -> ExpectedFate | None:
+def expected_fate_if_under_13(case: PersonMailingCase) -> ExpectedFate | None:
     """Nobody known to be under 13 gets mail of any kind."""
     return ExpectedFate.STAYS if case.standing.under_13 else None
 
 
 @register_decision_statement("erased", "erasure", FLOOR)
-def expected_fate_if_erased(case: MailCase) -> ExpectedFate | None:
+def expected_fate_if_erased(case: PersonMailingCase) -> ExpectedFate | None:
     """An erased person gets nothing."""
     return ExpectedFate.STAYS if case.standing.erased else None
 
 
 @register_decision_statement("restricted")
-def expected_fate_if_restricted(case: MailCase) -> ExpectedFate | None:
+def expected_fate_if_restricted(case: PersonMailingCase) -> ExpectedFate | None:
     """A restricted person gets account, legal and security mail, and nothing else."""
     if not case.standing.restricted:
         return None
@@ -74,33 +74,33 @@ def expected_fate_if_restricted(case: MailCase) -> ExpectedFate | None:
 
 
 @register_decision_statement("deactivated", FLOOR)
-def expected_fate_if_account_closed(case: MailCase) -> ExpectedFate | None:
+def expected_fate_if_account_closed(case: PersonMailingCase) -> ExpectedFate | None:
     """A closed account gets legal and security mail, and neither service mail nor anything optional."""
     if not case.standing.deactivated:
         return None
     return _fate_where_only_legal_mail_goes(case)
 
 
-def _fate_where_only_legal_mail_goes(case: MailCase) -> ExpectedFate | None:
+def _fate_where_only_legal_mail_goes(case: PersonMailingCase) -> ExpectedFate | None:
     if case.category not in LEGAL | OF_THE_ACCOUNT:
         return ExpectedFate.STAYS
     return expect_sending_to_reachable_person(case)
 
 
 @register_decision_statement("objection", FLOOR)
-def expected_fate_after_objection(case: MailCase) -> ExpectedFate | None:
+def expected_fate_after_objection(case: PersonMailingCase) -> ExpectedFate | None:
     """An objection to marketing ends all optional mail."""
     return ExpectedFate.STAYS if case.is_optional and case.standing.objected else None
 
 
 @register_decision_statement("opt-out", "own-preference", "way-out", FLOOR)
-def expected_fate_after_opt_out(case: MailCase) -> ExpectedFate | None:
+def expected_fate_after_opt_out(case: PersonMailingCase) -> ExpectedFate | None:
     """Optional mail never goes to a person who left all of it, its category or its topic."""
     return ExpectedFate.STAYS if case.is_optional and has_opted_out_of_mail(case) else None
 
 
 @register_decision_statement("own-preference")
-def expected_fate_after_other_opt_out(case: MailCase) -> ExpectedFate | None:
+def expected_fate_after_other_opt_out(case: PersonMailingCase) -> ExpectedFate | None:
     """Leaving one category leaves every other one as it is."""
     if (
         not case.standing.opted_out
@@ -118,20 +118,20 @@ _FREE = frozenset({"notification", "updates", "newsletter"})
 
 
 @register_decision_statement("refused-purpose")
-def expected_fate_of_refused_purpose(case: MailCase) -> ExpectedFate | None:
+def expected_fate_of_refused_purpose(case: PersonMailingCase) -> ExpectedFate | None:
     """Optional mail never goes to a person who refused its purpose."""
     refused = f"purpose/{case.mail.mailing.purpose}" in case.standing.opted_out
     return ExpectedFate.STAYS if case.is_optional and refused else None
 
 
 @register_decision_statement("strangers")
-def expected_fate_for_unknown_partner(case: MailCase) -> ExpectedFate | None:
+def expected_fate_for_unknown_partner(case: PersonMailingCase) -> ExpectedFate | None:
     """No mail goes for a third party that is no partner of the brand."""
     return ExpectedFate.STAYS if case.mail.mailing.partner == STRANGER else None
 
 
 @register_decision_statement("partner-request")
-def expected_fate_of_partner_mail(case: MailCase) -> ExpectedFate | None:
+def expected_fate_of_partner_mail(case: PersonMailingCase) -> ExpectedFate | None:
     """A partner's mail goes as the policy says: to nobody, to who asked for that partner, or to who did not refuse."""
     if case.category != "partner":
         return None
@@ -145,7 +145,7 @@ def expected_fate_of_partner_mail(case: MailCase) -> ExpectedFate | None:
 
 
 @register_decision_statement("inviter")
-def expected_fate_if_no_or_paused_inviter(case: MailCase) -> ExpectedFate | None:
+def expected_fate_if_no_or_paused_inviter(case: PersonMailingCase) -> ExpectedFate | None:
     """No invitation goes without a member who invites, or for one who was stopped after a report."""
     mailing = case.mail.mailing
     return (
@@ -156,7 +156,7 @@ def expected_fate_if_no_or_paused_inviter(case: MailCase) -> ExpectedFate | None
 
 
 @register_decision_statement("one-invitation")
-def expected_fate_of_reused_invited_address(case: MailCase) -> ExpectedFate | None:
+def expected_fate_of_reused_invited_address(case: PersonMailingCase) -> ExpectedFate | None:
     """An invited address gets one invitation, and nothing else that is optional before its owner asks."""
     if case.category == "invitation":
         return ExpectedFate.STAYS if case.standing.invited_by is not None else None
@@ -165,14 +165,14 @@ def expected_fate_of_reused_invited_address(case: MailCase) -> ExpectedFate | No
 
 
 @register_decision_statement("erased-before", FLOOR)
-def expected_fate_of_returned_erased_address(case: MailCase) -> ExpectedFate | None:
+def expected_fate_of_returned_erased_address(case: PersonMailingCase) -> ExpectedFate | None:
     """An erased address that comes back gets no optional mail without a new consent."""
     is_new = case.standing.erased_before and not case.has_asked
     return ExpectedFate.STAYS if case.is_optional and is_new else None
 
 
 @register_decision_statement("known-basis", FLOOR)
-def expected_fate_of_unknown_origin(case: MailCase) -> ExpectedFate | None:
+def expected_fate_of_unknown_origin(case: PersonMailingCase) -> ExpectedFate | None:
     """No marketing goes to an address of unknown origin or policy; a newsletter that was asked for does."""
     is_unknown = case.standing.source is None or case.standing.collected_under == FOREIGN_VERSION
     is_unasked = case.category in PROMOTING or not case.has_asked
@@ -180,14 +180,14 @@ def expected_fate_of_unknown_origin(case: MailCase) -> ExpectedFate | None:
 
 
 @register_decision_statement("contest-entry")
-def expected_fate_if_not_given_for_marketing(case: MailCase) -> ExpectedFate | None:
+def expected_fate_if_not_given_for_marketing(case: PersonMailingCase) -> ExpectedFate | None:
     """An entry in a contest, under any name, is no consent to marketing; nor is what a partner or an import gives."""
     is_entry = has_source_of_kind(case, "contest", "partner", "import") and not case.has_asked
     return ExpectedFate.STAYS if case.category in MARKETING and is_entry else None
 
 
 @register_decision_statement("topic-consent")
-def expected_fate_if_only_topics_asked_for(case: MailCase) -> ExpectedFate | None:
+def expected_fate_if_only_topics_asked_for(case: PersonMailingCase) -> ExpectedFate | None:
     """A person who asked for some topics of a category gets those and no others."""
     asked = {given for given in case.standing.consents if given.startswith(f"{case.category}/")}
     if not asked or not case.is_optional or case.category == "partner":
@@ -196,7 +196,7 @@ def expected_fate_if_only_topics_asked_for(case: MailCase) -> ExpectedFate | Non
 
 
 @register_decision_statement("subscription")
-def expected_fate_if_subscription_required(case: MailCase) -> ExpectedFate | None:
+def expected_fate_if_subscription_required(case: PersonMailingCase) -> ExpectedFate | None:
     """A category that needs a confirmed subscription goes to nobody without one."""
     terms = case.policy.terms.get(case.category)
     if terms is None or not terms.confirmed:
@@ -205,7 +205,7 @@ def expected_fate_if_subscription_required(case: MailCase) -> ExpectedFate | Non
 
 
 @register_decision_statement("promo-basis", FLOOR)
-def expected_fate_of_marketing(case: MailCase) -> ExpectedFate | None:
+def expected_fate_of_marketing(case: PersonMailingCase) -> ExpectedFate | None:
     """Marketing goes to who asked; where the policies and the law let it, also to who never refused."""
     if case.category not in MARKETING:
         return None
@@ -219,13 +219,13 @@ def expected_fate_of_marketing(case: MailCase) -> ExpectedFate | None:
     return expect_sending_if_nothing_opted_out(case) if is_free else None
 
 
-def _is_confirmed_subscription_required(case: MailCase) -> bool:
+def _is_confirmed_subscription_required(case: PersonMailingCase) -> bool:
     terms = case.policy.terms.get(case.category)
     return terms is not None and terms.confirmed
 
 
 @register_decision_statement("fresh-consent")
-def expected_fate_of_new_purpose(case: MailCase) -> ExpectedFate | None:
+def expected_fate_of_new_purpose(case: PersonMailingCase) -> ExpectedFate | None:
     """A purpose that the address's own version did not have waits for a consent of its own."""
     purpose = case.mail.mailing.purpose
     is_new = any(purpose not in version.purposes for version in versions_binding_person(case.policy, case.standing)[1:])
@@ -234,7 +234,7 @@ def expected_fate_of_new_purpose(case: MailCase) -> ExpectedFate | None:
 
 
 @register_decision_statement("channel")
-def expected_fate_if_channel_is_not_email(case: MailCase) -> ExpectedFate | None:
+def expected_fate_if_channel_is_not_email(case: PersonMailingCase) -> ExpectedFate | None:
     """A wish for a channel that the policy offers ends optional mail, announcements and answers by mail; no other does.
 
     Legal and security mail, and that of the account, comes by mail all the same.
@@ -254,7 +254,7 @@ def expected_fate_if_channel_is_not_email(case: MailCase) -> ExpectedFate | None
 
 
 @register_decision_statement("no-address", "dead-address", "electronic-consent")
-def expected_fate_or_writing_if_unreachable(case: MailCase) -> ExpectedFate | None:
+def expected_fate_or_writing_if_unreachable(case: PersonMailingCase) -> ExpectedFate | None:
     """A breach notice that no mail can bring is written; other mail to such an address does not go."""
     one = case.standing
     if case.category != "breach":
@@ -265,7 +265,7 @@ def expected_fate_or_writing_if_unreachable(case: MailCase) -> ExpectedFate | No
 
 
 @register_decision_statement("dead-address")
-def expected_fate_if_dead_for_category(case: MailCase) -> ExpectedFate | None:
+def expected_fate_if_dead_for_category(case: PersonMailingCase) -> ExpectedFate | None:
     """An address that another system calls dead for a list is dead for that list, and gets mandatory mail."""
     if not case.standing.dead_in:
         return None
@@ -275,20 +275,20 @@ def expected_fate_if_dead_for_category(case: MailCase) -> ExpectedFate | None:
 
 
 @register_decision_statement("not-yet", FLOOR)
-def expected_fate_before_send_at(case: MailCase) -> ExpectedFate | None:
+def expected_fate_before_send_at(case: PersonMailingCase) -> ExpectedFate | None:
     """Nothing goes before its time."""
     return ExpectedFate.NOT_NOW if case.mail.mailing.send_at is not None else None
 
 
 @register_decision_statement("expired", FLOOR)
-def expected_fate_after_expires_at(case: MailCase) -> ExpectedFate | None:
+def expected_fate_after_expires_at(case: PersonMailingCase) -> ExpectedFate | None:
     """Nothing but a breach notice goes after its time."""
     is_over = case.mail.mailing.expires_at is not None and case.category != "breach"
     return ExpectedFate.STAYS if is_over else None
 
 
 @register_decision_statement("frequency")
-def expected_fate_over_cap(case: MailCase) -> ExpectedFate | None:
+def expected_fate_over_cap(case: PersonMailingCase) -> ExpectedFate | None:
     """Optional mail stays within the caps of the policy."""
     terms = case.policy.terms.get(case.category)
     is_capped = case.policy.cap is not None or (terms is not None and terms.cap is not None)
@@ -297,7 +297,7 @@ def expected_fate_over_cap(case: MailCase) -> ExpectedFate | None:
 
 
 @register_decision_statement("service-scope")
-def expected_fate_of_announcements(case: MailCase) -> ExpectedFate | None:
+def expected_fate_of_announcements(case: PersonMailingCase) -> ExpectedFate | None:
     """Announcements go to who pays whatever they refused; where only those are bound, others can leave them."""
     if case.mail.category.name != ANNOUNCING:
         return None
@@ -311,19 +311,19 @@ def expected_fate_of_announcements(case: MailCase) -> ExpectedFate | None:
 
 
 @register_decision_statement("service-scope")
-def expected_fate_of_account_mail(case: MailCase) -> ExpectedFate | None:
+def expected_fate_of_account_mail(case: PersonMailingCase) -> ExpectedFate | None:
     """Mail without which nobody can use an account goes to everybody, whatever they refused or pay."""
     return expect_sending_to_reachable_person(case) if case.category in OF_THE_ACCOUNT else None
 
 
 @register_decision_statement("breach-alone")
-def expected_fate_of_breach_notice(case: MailCase) -> ExpectedFate | None:
+def expected_fate_of_breach_notice(case: PersonMailingCase) -> ExpectedFate | None:
     """A breach notice goes to everybody, whatever they refused."""
     return expect_sending_to_reachable_person(case) if case.category == "breach" else None
 
 
 @register_decision_statement("lasting-notice")
-def expected_fate_of_expired_breach_notice(case: MailCase) -> ExpectedFate | None:
+def expected_fate_of_expired_breach_notice(case: PersonMailingCase) -> ExpectedFate | None:
     """No time ends a breach notice: late is better than never."""
     if case.category != "breach" or case.mail.mailing.expires_at is None or not has_mailable_address(case):
         return None
@@ -331,7 +331,7 @@ def expected_fate_of_expired_breach_notice(case: MailCase) -> ExpectedFate | Non
 
 
 @register_decision_statement("primary-address", "notice-proof")
-def expected_fate_of_change_notice(case: MailCase) -> ExpectedFate | None:
+def expected_fate_of_change_notice(case: PersonMailingCase) -> ExpectedFate | None:
     """A change of the policy or of the owner is told to everybody, whatever they refused."""
     return (
         expect_sending_to_reachable_person(case) if case.category in ("policy_change", "business_transition") else None
@@ -339,19 +339,19 @@ def expected_fate_of_change_notice(case: MailCase) -> ExpectedFate | None:
 
 
 @register_decision_statement(FLOOR)
-def expected_fate_of_mandatory_mail(case: MailCase) -> ExpectedFate | None:
+def expected_fate_of_mandatory_mail(case: PersonMailingCase) -> ExpectedFate | None:
     """No opt-out, complaint, objection, cap or hour stops mandatory mail."""
     return None if case.is_optional else expect_sending_to_reachable_person(case)
 
 
 @register_decision_statement("plain-promotions", "tracking-refused")
-def expected_fate_despite_profiling_refusals(case: MailCase) -> ExpectedFate | None:
+def expected_fate_despite_profiling_refusals(case: PersonMailingCase) -> ExpectedFate | None:
     """Refusing personalisation or tracking stops no mail."""
     is_concerned = case.standing.personalisation_refused or case.standing.tracking_refused
     return expect_sending_if_nothing_opted_out(case) if is_concerned and case.has_asked else None
 
 
-def expect_sending_to_reachable_person(case: MailCase, kind: str | None = None) -> ExpectedFate | None:
+def expect_sending_to_reachable_person(case: PersonMailingCase, kind: str | None = None) -> ExpectedFate | None:
     """Returns GOES if the mail is usual, and the person can be reached, has the account, and wants mail; else None.
 
     Returns None also for a breach notice to a person who wants notices in writing.
@@ -369,12 +369,12 @@ def expect_sending_to_reachable_person(case: MailCase, kind: str | None = None) 
     return None if case.category == "breach" and case.standing.electronic_refused else ExpectedFate.GOES
 
 
-def expect_sending_if_nothing_opted_out(case: MailCase) -> ExpectedFate | None:
+def expect_sending_if_nothing_opted_out(case: PersonMailingCase) -> ExpectedFate | None:
     """Returns GOES for an ordinary member who has opted out of nothing; else None."""
     return None if case.standing.opted_out else _expect_sending_to_ordinary_member(case)
 
 
-def _expect_sending_to_ordinary_member(case: MailCase) -> ExpectedFate | None:
+def _expect_sending_to_ordinary_member(case: PersonMailingCase) -> ExpectedFate | None:
     """Returns GOES for a usual mailing to an ordinary member in the home country of whom all is known; else None."""
     one = case.standing
     is_free = (

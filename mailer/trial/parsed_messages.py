@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from typing import NamedTuple
 
 from mailer.rendering.link_tokens import ClickToken, OpenToken
-from mailer.trial.case_facts import MailCase
+from mailer.trial.case_facts import PersonMailingCase
 
 _VOID = frozenset({"br", "col", "hr", "img", "input", "link", "meta", "wbr"})
 _UNSEEN = frozenset({"head", "script", "style", "template", "title"})
@@ -115,7 +115,7 @@ class ParsedMessage:
         counted: what its pixel and its tracked links tell when they are fetched.
     """
 
-    case: MailCase
+    case: PersonMailingCase
     recipient: str
     headers: Mapping[str, str]
     text: str

@@ -13,13 +13,13 @@ from mailer.policy.promise import Promise
 from mailer.policy.standing import WRITTEN
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.template_library import RenderError, TemplateLibrary
-from mailer.rendering.way_out import NoWayOut
-from mailer.trial.case_facts import ExpectedFate, MailCase, make_case
+from mailer.rendering.way_out_faults import NoWayOut
+from mailer.trial.case_facts import ExpectedFate, PersonMailingCase, make_case
 from mailer.trial.decision_statement import DecisionStatement
 from mailer.trial.decision_statements import FLOOR, STATEMENTS
 from mailer.trial.message_statements import SIGHTS, MessageStatement
-from mailer.trial.need_statements import decision_statements_of_needs, message_statements_of_needs
 from mailer.trial.parsed_messages import ParsedMessage
+from mailer.trial.promise_need_statements import decision_statements_of_needs, message_statements_of_needs
 from mailer.trial.refusal_statements import DOORS, RefusalStatement
 from mailer.trial.rendered_sample_mailings import render_and_parse_messages
 from mailer.trial.sample_mailings import SampleMailing, sample_mailings
@@ -135,7 +135,7 @@ class AllStatementResults:
             self.by_rule[rule].append(tally)
         return tally
 
-    def check_decision(self, case: MailCase, index: int, decision: Decision) -> None:
+    def check_decision(self, case: PersonMailingCase, index: int, decision: Decision) -> None:
         """Compares a decision with each statement about it."""
         for speak, tally in self._statements:
             expected = speak(case)
@@ -231,7 +231,7 @@ def try_brand(
 _OF_ALL = "what holds for every brand: optional mail can be left, mandatory mail arrives, unknown is never the laxest"
 
 
-def _is_fate_met_by_decision(expected: ExpectedFate, decision: Decision, case: MailCase) -> bool:
+def _is_fate_met_by_decision(expected: ExpectedFate, decision: Decision, case: PersonMailingCase) -> bool:
     match expected:
         case ExpectedFate.GOES:
             waits = isinstance(decision, Hold) and decision.rule == "mail-hours" and case.is_optional

@@ -16,7 +16,7 @@ from mailer.input_types import Name, Slug
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_rights import AccountActionAttempt, ReadableData, ReadDataAttempt
 from mailer.ports.rights import AccountEventAlreadyApplied, ErasureBlocked, ErasureResult
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, require_right
 from mailer.web.request_parsing import JsonRoute
 from mailer.web.web_context import TheSite, WebContext
@@ -29,7 +29,7 @@ _OVER = "id: this was said before, and is not so any more; say it again under an
 router = APIRouter(tags=["recipients"], route_class=JsonRoute)
 
 
-class ProcessorToErase(BaseModel):
+class ProcessorErasureDuty(BaseModel):
     """A processor that has data of an erased person, with the time until which it has to erase them."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -55,7 +55,7 @@ class AccountEventAnswer(BaseModel):
     state: Literal["given", "asked", "withdrawn"] | None = None
     still_left: list[str] | None = None
     cancelled: int | None = None
-    processors: list[ProcessorToErase] | None = None
+    processors: list[ProcessorErasureDuty] | None = None
     kept_until: datetime | None = None
 
 
@@ -147,6 +147,6 @@ def _account_event_answer(brand: str, ref: str, account: str, erasure: ErasureRe
         ref=ref,
         account=account,
         cancelled=erasure.cancelled,
-        processors=[ProcessorToErase.model_validate(keeper) for keeper in erasure.keepers],
+        processors=[ProcessorErasureDuty.model_validate(keeper) for keeper in erasure.keepers],
         kept_until=erasure.expires_at,
     )

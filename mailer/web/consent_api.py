@@ -53,7 +53,7 @@ class ConsentSaid(BaseModel):
     at: Moment | None = None
 
 
-class ConsentKept(BaseModel):
+class ConsentOrWithdrawalResult(BaseModel):
     """The result of recording a consent or a withdrawal.
 
     `asked`: a mail asks for a confirmation; until the person confirms, there is no consent. `given` and `withdrawn` are
@@ -120,13 +120,16 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 
 @router.post(
     RECIPIENT + "/consents",
-    response_model=ConsentKept,
+    response_model=ConsentOrWithdrawalResult,
     summary="Record a consent, or its withdrawal",
-    responses={202: {"model": ConsentKept, "description": "A mail asks for the confirmation."}, **_RESPONSES},
+    responses={
+        202: {"model": ConsentOrWithdrawalResult, "description": "A mail asks for the confirmation."},
+        **_RESPONSES,
+    },
 )
 async def record_consent_or_withdrawal(
     brand: Slug, ref: Name, said: ConsentSaid, site: TheSite, client: TheClient, response: Response
-) -> ConsentKept:
+) -> ConsentOrWithdrawalResult:
     """Keeps it with its proof. A consent ends an older opt-out of its scope; an objection to marketing stays."""
     require_right(client, AccountActionAttempt(brand, "consent" if said.given else "withdraw"))
     policy, recipient_id = await _require_policy_and_recipient(site, brand, ref)
@@ -144,7 +147,7 @@ async def record_consent_or_withdrawal(
     try:
         if not said.given:
             withdrawn = await withdraw_consent(desk.consents, policy, recipient_id, kept)
-            return ConsentKept(
+            return ConsentOrWithdrawalResult(
                 state=_given_or_withdrawn(withdrawn), scope=said.scope, still_left=sorted(withdrawn.left)
             )
         standing = await site.standings.get_standing(brand, recipient_id)
@@ -157,11 +160,11 @@ async def record_consent_or_withdrawal(
     missing = await _missing_facts_of_person(site, policy, recipient_id, said.scope)
     if isinstance(done, ConfirmationAsked):
         if said.scope not in await site.wishes.names_of_waiting_wishes(brand, recipient_id):
-            return ConsentKept(state="withdrawn", scope=said.scope, missing=missing)
+            return ConsentOrWithdrawalResult(state="withdrawn", scope=said.scope, missing=missing)
         response.status_code = 202
-        return ConsentKept(state="asked", scope=said.scope, missing=missing)
+        return ConsentOrWithdrawalResult(state="asked", scope=said.scope, missing=missing)
     lifted, left = list(done.lifted), sorted(done.left)
-    return ConsentKept(
+    return ConsentOrWithdrawalResult(
         state=_given_or_withdrawn(done), scope=said.scope, lifted=lifted, still_left=left, missing=missing
     )
 

@@ -19,7 +19,7 @@ from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.inviters import InviterPauses
 from mailer.ports.mail_origins import MailAndAddressOrigin
-from mailer.rendering.link_tokens import RecipientReportToken
+from mailer.rendering.link_tokens import MailReportToken
 from mailer.telemetry import log
 from mailer.web.form_posts import METHODS, is_link_to_current_address, is_post_method, read_form
 from mailer.web.languages import PageLanguage
@@ -115,7 +115,7 @@ async def _apply_button(
     site: WebContext,
     meters: WebCounters,
     policy: Policy,
-    link: RecipientReportToken,
+    link: MailReportToken,
     origin: MailAndAddressOrigin | None,
 ) -> str | None:
     """Carries out the pressed button, and returns its name; None for any other post.
@@ -139,7 +139,7 @@ async def pause_reported_inviter(inviters: InviterPauses, brand: str, inviter: s
 
 
 async def _opt_out_of_disputed_account(
-    site: WebContext, meters: WebCounters, policy: Policy, link: RecipientReportToken
+    site: WebContext, meters: WebCounters, policy: Policy, link: MailReportToken
 ) -> None:
     """Opts out of all optional mail, and does no more: a reader of a forwarded mail could press this button, too."""
     try:

@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from mailer.policy.rule_registry import rule
 from mailer.policy.switches import Tracking
 from mailer.policy.tracking import tracking_level
-from mailer.ports.open_counts import CountedPixelOrLinkFetch, OpenAndClickCounter
+from mailer.ports.open_and_click_counts import CountedPixelOrLinkFetch, OpenAndClickCounter
 from mailer.rendering.link_tokens import ClickToken, OpenToken
 from mailer.telemetry import log
 from mailer.web.form_posts import is_link_to_current_address

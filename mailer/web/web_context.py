@@ -15,9 +15,9 @@ from mailer.events import MessageEvent
 from mailer.policy.policy_file import Policy
 from mailer.ports.consents import ConsentStore
 from mailer.ports.inviters import InviterPauses
-from mailer.ports.mail_origins import MailOriginReader
+from mailer.ports.mail_origins import MailAndAddressOriginReader
 from mailer.ports.mailings import MailingStore
-from mailer.ports.open_counts import OpenAndClickCounter
+from mailer.ports.open_and_click_counts import OpenAndClickCounter
 from mailer.ports.outbox import Outbox
 from mailer.ports.pending_requests import PendingRequests
 from mailer.ports.publishers import PublisherStore
@@ -48,7 +48,7 @@ class WebContext:
     suppressions: SuppressionStore
     wishes: PendingRequests
     inviters: InviterPauses
-    origins: MailOriginReader
+    origins: MailAndAddressOriginReader
     opens: OpenAndClickCounter
     mailings: MailingStore
     reports: ReportStore

@@ -18,7 +18,7 @@ import asyncpg
 from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow
 from mailer.ports.ledger_entry import LedgerEntry
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.deliveries import PostgresDeliveries, _counter_deltas, _delivery_row_from_record, _move_columns
 from tests.factories import KEY, World
 

@@ -9,7 +9,7 @@ from aiormq.connection import FrameReceiver
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
-from mailer.broker.amqp_frames import BodyMemoryBudget, FrameReader
+from mailer.broker.amqp_frame_filter import BodyMemoryBudget, FilteredFrameReader
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import (
     DEAD,
@@ -300,7 +300,7 @@ async def test_the_library_reads_by_the_reader_that_it_is_given() -> None:
     content = struct.pack(">HHQH", 60, 0, 1, 1 << 6) + b"\xff" * 8
     source.feed_data(frame(1, 1, deliver) + frame(2, 1, content) + frame(3, 1, b"x") + frame(8, 0, b""))
     source.feed_eof()
-    receiver = FrameReceiver(FrameReader(source, None))
+    receiver = FrameReceiver(FilteredFrameReader(source, None))
     _, channel, method = await receiver.get_frame()
     assert isinstance(method, Basic.Deliver)
     assert (channel, method.delivery_tag, method.routing_key) == (1, 200, "\ufffd")
@@ -314,7 +314,7 @@ async def test_large_bodies_wait_until_there_is_room() -> None:
     source, room = asyncio.StreamReader(), BodyMemoryBudget(100_000)
     for size in (60_000, 60_000):
         source.feed_data(frame(2, 1, struct.pack(">HHQH", 60, 0, size, 0)))
-    frames = FrameReader(source, room)
+    frames = FilteredFrameReader(source, room)
     first = await frames.readexactly(7 + 14 + 1)
     waiting = asyncio.ensure_future(frames.readexactly(7 + 14 + 1))
     await asyncio.sleep(0)

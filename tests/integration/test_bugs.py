@@ -153,7 +153,10 @@ async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkey
 
 @pytest.mark.parametrize(
     "place",
-    ["mailer.postgres.deliveries._delivery_row_from_record", "mailer.pipeline.claim_run.keys_separating_rows_into_windows"],
+    [
+        "mailer.postgres.deliveries._delivery_row_from_record",
+        "mailer.pipeline.claim_run.keys_separating_rows_into_windows",
+    ],
 )
 async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
     world: World, monkeypatch: pytest.MonkeyPatch, place: str

@@ -143,7 +143,7 @@ async def test_what_stands_still_is_neither_published_nor_lost(world: World, hal
     assert await batch_states(world) == [("queued", False)]
     assert await world.upkeep.due_unpublished_batches(10) == []
     await world.pool.execute("UPDATE batches SET published_at = now() - interval '1 hour'")
-    assert await world.upkeep.lost_batches_of_lane("newsletter", 30, 10) == []
+    assert await world.upkeep.published_unclaimed_batches_of_lane("newsletter", 30, 10) == []
     await world.pool.execute("UPDATE batches SET published_at = NULL")
     await tick(world)
     assert world.processor.sent == []

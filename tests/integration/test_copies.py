@@ -18,7 +18,7 @@ from mailer.ports.mailings import AcceptedMailing
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.ports.rates import RateLimit
 from mailer.ports.standings import StandingFlag
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.accounts_reached_by_mailing import read_reached_and_unreached_accounts
 from mailer.postgres.deliveries import _CLAIM, PostgresDeliveries
 from mailer.postgres.mailings import BATCH_SIZE

@@ -15,7 +15,7 @@ from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow, DeliverySt
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.mailings import AcceptedMailing
 from mailer.ports.processor import OutgoingMessage, Permit
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from tests.doubles import ACCEPTED, FakeProcessor
 from tests.factories import BRAND, World, open_world, person, until, waiting
 

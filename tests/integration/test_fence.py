@@ -18,11 +18,11 @@ from mailer.actions.redo_changes import redo_reducing_change
 from mailer.actions.rights import erase_recipient, mark_under_13
 from mailer.pipeline.database_notes import FileDatabaseNotes
 from mailer.pipeline.halt_watcher import STOPPED, WENT_BACK, HaltWatcher
-from mailer.pipeline.journal_replay import JournalReplay
+from mailer.pipeline.journal_replay import LostStandingChangeReplay
 from mailer.policy.category import CATEGORIES
 from mailer.ports.halts import OPERATOR, Halt, HaltScope
 from mailer.ports.standings import StandingFlag
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.halts import PostgresHalts
 from tests.conftest import Server
 from tests.factories import BRAND, World, open_world, person
@@ -208,9 +208,9 @@ async def test_another_database_is_not_the_one_that_was_known(restored: Site) ->
     assert await restored.seen(restored.process()) is None
 
 
-def mending(site: Site) -> JournalReplay:
+def mending(site: Site) -> LostStandingChangeReplay:
     """Makes lost changes again, as the processes do."""
-    return JournalReplay(
+    return LostStandingChangeReplay(
         site.halts, site.remembered, partial(redo_reducing_change, site.world.desks(None), site.world.policies)
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-import mailer.event_context
+import mailer.event_template_context
 from mailer.events import validate_event
 from mailer.ports.broker import BrokerMessage, BrokerUnavailable, HeaderName
 from mailer.ports.dead_letters import DeadLetterCauseKind
@@ -83,7 +83,7 @@ async def test_a_bad_event_is_a_dead_letter_and_the_others_go_through(world: Wor
 
 async def test_a_value_that_only_the_database_refuses(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the database cannot hold one event of many, that one alone is refused, and no worker stops."""
-    monkeypatch.setattr(mailer.event_context, "_json_fault", lambda value, levels=0: None)
+    monkeypatch.setattr(mailer.event_template_context, "_json_fault", lambda value, levels=0: None)
     bad_context = good(3)
     bad_context["context"]["more"] = "\0"
     bad_person = plain_event([person(4, context={"more": "\0"})])

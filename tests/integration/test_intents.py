@@ -10,7 +10,7 @@ import structlog
 
 from mailer.pipeline import outcome_recorder
 from mailer.pipeline.claim_run import WINDOW
-from mailer.pipeline.deduplication import Key
+from mailer.pipeline.shared_address_copies import Key
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.deliveries import DeliveryMove, DeliveryState
 from mailer.ports.ledger_entry import LedgerEntry

@@ -18,7 +18,7 @@ from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, Standing
 from mailer.ports.pending_requests import RequestedAct
 from mailer.ports.rights import DataCorrection
 from mailer.ports.standings import StandingFlag
-from mailer.rendering.link_tokens import PreferencesToken, RecipientReportToken, UndoToken, UnsubscribeToken
+from mailer.rendering.link_tokens import MailReportToken, PreferencesToken, UndoToken, UnsubscribeToken
 from mailer.rendering.signed_links import SERVICE
 from tests.factories import BRAND, World, person
 from tests.integration.web_world import browse
@@ -82,9 +82,7 @@ class Holder:
         return found | {
             "leave, service": LINKS.unsubscribe_link(leave),
             "preferences, all mail": LINKS.preferences_link(PreferencesToken(BRAND, self.id, generation)),
-            "report, all mail": LINKS.recipient_report_link(
-                RecipientReportToken(BRAND, self.id, self.mailing, generation)
-            ),
+            "report, all mail": LINKS.recipient_report_link(MailReportToken(BRAND, self.id, self.mailing, generation)),
         }
 
 

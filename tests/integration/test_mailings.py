@@ -12,7 +12,7 @@ from mailer.events import MessageEvent
 from mailer.ports.mailings import ReleaseRefused
 from mailer.ports.recipient_import import RecipientImportRow
 from mailer.ports.standings import StandingFlag
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.mailings import BATCH_SIZE
 from tests.factories import BRAND, World, make_event, new_mailing, person, until, waiting
 

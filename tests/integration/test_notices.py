@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from mailer import bundled_files
-from mailer.actions.offline_notice_work import finish_notices, mark_notices_taken, reopen_or_give_up_notices
+from mailer.actions.non_email_notice_work import finish_notices, mark_notices_taken, reopen_or_give_up_notices
 from mailer.actions.suppression import import_suppressed_addresses
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.database_errors import DatabaseUnavailable
-from mailer.ports.offline_notices import WAITING, NoticeChangeRefused, OfflineNoticeFilter, OfflineNoticeState
+from mailer.ports.non_email_notices import WAITING, NonEmailNoticeFilter, NonEmailNoticeState, NoticeChangeRefused
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.halts import PostgresHalts
-from mailer.postgres.offline_notices import PostgresNotices
+from mailer.postgres.non_email_notices import PostgresNonEmailNotices
 from tests.accounts import released, said
 from tests.doubles import FakeProcessor
 from tests.factories import BRAND, World, open_world
@@ -37,10 +37,10 @@ async def refusing(world: World, *numbers: int) -> list[int]:
     return ids
 
 
-async def queue(world: World, *states: OfflineNoticeState) -> list[tuple[int, str, str]]:
+async def queue(world: World, *states: NonEmailNoticeState) -> list[tuple[int, str, str]]:
     """Recipient, reason and state of notices."""
-    found = await PostgresNotices(world.pool, world.writers).list_notices(
-        OfflineNoticeFilter(states=states or tuple(OfflineNoticeState)), 100
+    found = await PostgresNonEmailNotices(world.pool, world.writers).list_notices(
+        NonEmailNoticeFilter(states=states or tuple(NonEmailNoticeState)), 100
     )
     return [(notice.recipient_id, notice.reason, notice.state.value) for notice in found]
 
@@ -93,9 +93,9 @@ async def test_a_notice_is_worked(world: World) -> None:
     """It is taken by one person, posted, comes back, is posted again; each step has its person in the ledger."""
     [ada] = await refusing(world, 1)
     breach = await released(world, {"refs": ["user-1"]})
-    notices = PostgresNotices(world.pool, world.writers)
+    notices = PostgresNonEmailNotices(world.pool, world.writers)
     [notice] = await notices.list_notices(
-        OfflineNoticeFilter(brand=BRAND, channel="written_notice", mailing_id=breach.mailing_id), 10
+        NonEmailNoticeFilter(brand=BRAND, channel="written_notice", mailing_id=breach.mailing_id), 10
     )
     await mark_notices_taken(notices, [notice.id], "Dana")
     for ids, by, said_of_it in (([notice.id], "Eve", "is taken by Dana already"), ([999], "Eve", "there is no notice")):
@@ -131,15 +131,15 @@ async def test_a_cancelled_mailing_leaves_nothing_to_be_worked(world: World) -> 
     world.processor.answer = lambda _: Outcome(OutcomeKind.DEFERRED, 451, "4.3.0", "later")
     batches = [row["id"] for row in await world.pool.fetch("SELECT id FROM batches")]
     await world.handover().hand_over_batches(batches)
-    notices = PostgresNotices(world.pool, world.writers)
-    [first, _] = await notices.list_notices(OfflineNoticeFilter(), 10)
+    notices = PostgresNonEmailNotices(world.pool, world.writers)
+    [first, _] = await notices.list_notices(NonEmailNoticeFilter(), 10)
     await mark_notices_taken(notices, [first.id], "Dana")
     await PostgresHalts(world.pool, world.writers).cancel_mailing(breach.mailing_id, "Dana", "it was none")
     assert await queue(world) == [
         (ada, "no_electronic_consent", "taken"),
         (bob, "no_electronic_consent", "closed"),
     ]
-    [_, closed] = await notices.list_notices(OfflineNoticeFilter(states=tuple(OfflineNoticeState)), 10)
+    [_, closed] = await notices.list_notices(NonEmailNoticeFilter(states=tuple(NonEmailNoticeState)), 10)
     assert (closed.note, closed.changed_by) == ("mailing_cancelled", "Dana")
 
 
@@ -149,12 +149,12 @@ async def test_an_erasure_closes_what_is_open_and_forgets_the_address(world: Wor
     await said(world, "postal", address=["Ada Lovelace", "1 Mill Lane"])
     await released(world, {"refs": ["user-1"]})
     await released(world, {"refs": ["user-1"]})
-    notices = PostgresNotices(world.pool, world.writers)
-    [posted, waits] = await notices.list_notices(OfflineNoticeFilter(), 10)
+    notices = PostgresNonEmailNotices(world.pool, world.writers)
+    [posted, waits] = await notices.list_notices(NonEmailNoticeFilter(), 10)
     assert (posted.has_address, waits.has_address) == (True, True)
     await finish_notices(notices, [posted.id], "Dana", "RR 1", TODAY, TODAY)
     assert (await said(world, "erase")).settled == "ack"
-    told = await notices.list_notices(OfflineNoticeFilter(states=tuple(OfflineNoticeState)), 10)
+    told = await notices.list_notices(NonEmailNoticeFilter(states=tuple(NonEmailNoticeState)), 10)
     assert [(one.state.value, one.note, one.reference) for one in told] == [
         ("done", None, None),
         ("closed", "erased", None),
@@ -214,11 +214,11 @@ async def test_what_was_diverted_before_stands_on_the_queue(world: World) -> Non
     """The migration takes over each diverted delivery with its reason and its time; of the erased, as closed."""
     [ada, bob] = await refusing(world, 1, 2)
     await released(world, {"refs": ["user-1", "user-2"]})
-    [first, _] = await PostgresNotices(world.pool, world.writers).list_notices(OfflineNoticeFilter(), 10)
+    [first, _] = await PostgresNonEmailNotices(world.pool, world.writers).list_notices(NonEmailNoticeFilter(), 10)
     await said(world, "erase", "user-2")
     await again(world, "20261128000022")
     assert await queue(world) == [(ada, "no_electronic_consent", "open"), (bob, "no_electronic_consent", "closed")]
-    [taken_over] = await PostgresNotices(world.pool, world.writers).list_notices(OfflineNoticeFilter(), 10)
+    [taken_over] = await PostgresNonEmailNotices(world.pool, world.writers).list_notices(NonEmailNoticeFilter(), 10)
     assert abs(taken_over.since - first.since) < timedelta(minutes=1)
 
 

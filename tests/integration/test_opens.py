@@ -12,10 +12,10 @@ import pytest
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.standing import TRACKING
 from mailer.ports.mailings import MailingStatus
-from mailer.ports.open_counts import CountedPixelOrLinkFetch
+from mailer.ports.open_and_click_counts import CountedPixelOrLinkFetch
 from mailer.ports.standings import StandingFlag
 from mailer.postgres.campaign_reports import PostgresCampaignReports
-from mailer.postgres.open_counts import PostgresOpenCounts
+from mailer.postgres.open_and_click_counts import PostgresOpenAndClickCounts
 from mailer.rendering.link_tokens import ClickToken, OpenToken
 from tests.campaigns import mailed, members
 from tests.doubles import FakeProcessor
@@ -327,7 +327,7 @@ async def test_what_a_process_leaves_is_sealed(world: World) -> None:
     mailing = await mailed(world, members(0, US=25))
     lengths, texts = set[int](), list[bytes]()
     for times in (1, 24):
-        ending = PostgresOpenCounts(world.pool, world.policies, (KEY,), clock_of(world))
+        ending = PostgresOpenAndClickCounts(world.pool, world.policies, (KEY,), clock_of(world))
         for _ in range(times):
             ending.count_open(CountedPixelOrLinkFetch(mailing))
         await ending.save_counts_for_next_process()
@@ -344,7 +344,7 @@ async def test_what_a_process_leaves_is_sealed(world: World) -> None:
 async def test_a_lost_key_loses_counts_only(world: World) -> None:
     """Counts that were sealed with a secret that is not listed any more are dropped, and the rest is written."""
     mailing = await mailed(world, members(0, US=25))
-    ending = PostgresOpenCounts(world.pool, world.policies, ("another secret",), clock_of(world))
+    ending = PostgresOpenAndClickCounts(world.pool, world.policies, ("another secret",), clock_of(world))
     ending.count_open(CountedPixelOrLinkFetch(mailing))
     await ending.save_counts_for_next_process()
     await fetch(world, mailing, 2)

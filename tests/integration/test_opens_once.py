@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from asyncpg.transaction import Transaction
 
-from mailer.ports.open_counts import CountedPixelOrLinkFetch
-from mailer.postgres.open_counts import STEP, PostgresOpenCounts
+from mailer.ports.open_and_click_counts import CountedPixelOrLinkFetch
+from mailer.postgres.open_and_click_counts import STEP, PostgresOpenAndClickCounts
 from tests.campaigns import mailed, members
 from tests.factories import KEY, World
 from tests.hours import an_hour_later, opens_of
@@ -48,7 +48,7 @@ async def test_a_killed_process_loses_no_hour_that_is_over(world: World) -> None
     """Counts that wait until enough were handed a mailing outlive the process that counted them."""
     accepted = await world.accept(members(0, US=25))
     hour = int(time.time() // STEP)
-    killed = PostgresOpenCounts(world.pool, world.policies, (KEY,), lambda: hour * STEP)
+    killed = PostgresOpenAndClickCounts(world.pool, world.policies, (KEY,), lambda: hour * STEP)
     for _ in range(7):
         killed.count_open(CountedPixelOrLinkFetch(accepted.mailing_id))
     hour += 1
@@ -56,7 +56,7 @@ async def test_a_killed_process_loses_no_hour_that_is_over(world: World) -> None
     assert await stored(world) == dict.fromkeys(READ, 0)
     await world.handover().hand_over_batches(accepted.batches)
     hour += 1
-    other = PostgresOpenCounts(world.pool, world.policies, (KEY,), lambda: hour * STEP)
+    other = PostgresOpenAndClickCounts(world.pool, world.policies, (KEY,), lambda: hour * STEP)
     assert (await other.write_counts_of_finished_hours()).opens == {False: 7}
 
 

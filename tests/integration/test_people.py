@@ -9,7 +9,7 @@ import pytest
 from mailer.events import Person
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.recipient_import import RecipientImportRow
-from mailer.postgres.people import ObservedPerson, upsert_people
+from mailer.postgres.people import DatedPersonData, upsert_people
 from tests.factories import BRAND, World, make_event, new_mailing, person, until, waiting
 
 EARLY, LATE = "2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z"
@@ -64,13 +64,13 @@ async def test_of_one_event_batch_the_newest_wins(world: World) -> None:
     assert (await data(world))["name"] == "New"
 
 
-def said(seconds: int, ref: str = "user-1", email: str = "a@people.example", **values: Any) -> ObservedPerson:
+def said(seconds: int, ref: str = "user-1", email: str = "a@people.example", **values: Any) -> DatedPersonData:
     """What an event says of a person, so many seconds after the others."""
     observed = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-    return ObservedPerson(BRAND, BRAND, Person.model_validate({"ref": ref, "email": email, **values}), observed)
+    return DatedPersonData(BRAND, BRAND, Person.model_validate({"ref": ref, "email": email, **values}), observed)
 
 
-async def take_in(world: World, one: ObservedPerson) -> None:
+async def take_in(world: World, one: DatedPersonData) -> None:
     """In a transaction of its own."""
     async with world.pool.acquire() as connection, connection.transaction():
         await upsert_people(connection, world.hasher, [one])

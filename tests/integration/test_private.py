@@ -22,7 +22,7 @@ from mailer.actions.recipient_import import RejectedLine
 from mailer.cli import app
 from mailer.cli.import_files import RejectedLinesFile
 from mailer.cli.templates import write_and_open_preview
-from mailer.embedded.folder_access import allow_user_to_pass
+from mailer.embedded.folder_access_grant import allow_user_to_pass
 from mailer.pipeline.database_notes import FileDatabaseNotes
 from mailer.ports.halts import JournaledStandingChange, LastSeenSealMarker
 from mailer.postgres.migrations import apply_migrations

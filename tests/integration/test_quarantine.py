@@ -12,7 +12,7 @@ from mailer.actions.quarantine import RefusalVerdictRefused, judge_quarantined_r
 from mailer.actions.refusal_judgement import RefusalJudge
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.refusal_suspicion import LEAST_REFUSALS, RefusalTally
-from mailer.ports.quarantine import HardRefusal, OperatorVerdict, RefusalSelection
+from mailer.ports.refusal_quarantine import HardRefusal, RefusalSelection, RefusalVerdict
 from mailer.postgres.quarantine import PostgresRefusalQuarantine
 from tests.doubles import ACCEPTED, FakeProcessor
 from tests.factories import World, person
@@ -32,7 +32,7 @@ def selection(domain: str | None = None) -> RefusalSelection:
     return RefusalSelection("fake", domain, LONG_AGO, datetime.now(UTC) + timedelta(minutes=1))
 
 
-async def judge(world: World, verdict: OperatorVerdict, domain: str | None = None) -> int:
+async def judge(world: World, verdict: RefusalVerdict, domain: str | None = None) -> int:
     """Grace judges them."""
     return await judge_quarantined_refusals(
         open_quarantine(world), world.deliveries, selection(domain), verdict, "Grace"
@@ -84,7 +84,7 @@ async def test_a_relay_begins_to_refuse_everyone(world: World) -> None:
     await world.due_now()
     await go_on(world)
     assert await states(world, accepted.mailing_id) == found
-    assert await judge(world, OperatorVerdict.DISMISSED) == 2000 - found["handed_over", ""]
+    assert await judge(world, RefusalVerdict.DISMISSED) == 2000 - found["handed_over", ""]
     await go_on(world)
     assert await states(world, accepted.mailing_id) == {("handed_over", ""): 2000}
     assert len(world.processor.sent) == 2000 - found["handed_over", ""]
@@ -105,7 +105,7 @@ async def test_a_finished_mailing_is_open_again_for_what_is_dismissed(world: Wor
     [[first, *_]] = [mailings async for mailings in refuse_singly(world, LEAST_REFUSALS)]
     assert await world.states(first) == {"user-0": ("failed", "5.1.1")}
     await world.timekeeper().run_all_steps_once()
-    await judge(world, OperatorVerdict.DISMISSED)
+    await judge(world, RefusalVerdict.DISMISSED)
     status = await world.mailings.mailing_status(first)
     assert status is not None
     assert status.state != "finished"
@@ -122,10 +122,10 @@ async def test_believed_by_a_person(world: World) -> None:
     accepted = await world.accept([person(n) for n in range(30)])
     await world.handover(FakeProcessor(lambda _: REFUSED)).hand_over_batches(accepted.batches)
     await world.known(7, email="new@people.example")
-    assert await judge(world, OperatorVerdict.BELIEVED) == 30
+    assert await judge(world, RefusalVerdict.BELIEVED) == 30
     assert await states(world, accepted.mailing_id) == {("failed", "5.1.1"): 30}
     assert await dead(world) == 29
-    assert await judge(world, OperatorVerdict.BELIEVED) == 0
+    assert await judge(world, RefusalVerdict.BELIEVED) == 0
     entries = await world.entries(accepted.mailing_id, "outcome")
     assert Counter(entry["reason"] for entry in entries) == {"refused quarantined 5.1.1": 30, "believed 5.1.1": 30}
     assert {entry["reply"] for entry in entries if entry["reason"] == "believed 5.1.1"} == {"Grace"}
@@ -144,8 +144,8 @@ async def test_one_domain_alone(world: World) -> None:
     assert await dead(world) == 1
     [group] = await open_quarantine(world).list_quarantined_groups("fake")
     assert (group.domain, group.waiting, dict(group.statuses)) == ("broken.example", 40, {"5.1.1": 40})
-    assert await judge(world, OperatorVerdict.BELIEVED, "people.example") == 0
-    assert await judge(world, OperatorVerdict.BELIEVED, "broken.example") == 40
+    assert await judge(world, RefusalVerdict.BELIEVED, "people.example") == 0
+    assert await judge(world, RefusalVerdict.BELIEVED, "broken.example") == 40
     assert await dead(world) == 41
     assert await open_quarantine(world).list_quarantined_groups(None) == []
 
@@ -161,7 +161,7 @@ async def test_breach_mail_goes_on_being_tried(world: World) -> None:
     await world.due_now()
     await go_on(world)
     assert await states(world, accepted.mailing_id) == {("handed_over", ""): 30}
-    assert await judge(world, OperatorVerdict.DISMISSED) == 30
+    assert await judge(world, RefusalVerdict.DISMISSED) == 30
     assert await states(world, accepted.mailing_id) == {("handed_over", ""): 30}
 
 
@@ -232,7 +232,7 @@ async def test_what_cannot_be_judged(world: World, by: str, since: datetime, mes
     """Nobody judges anonymously, nor an interval that is none."""
     wanted = RefusalSelection("fake", None, since, datetime.now(UTC))
     with pytest.raises(RefusalVerdictRefused, match=message):
-        await judge_quarantined_refusals(open_quarantine(world), world.deliveries, wanted, OperatorVerdict.BELIEVED, by)
+        await judge_quarantined_refusals(open_quarantine(world), world.deliveries, wanted, RefusalVerdict.BELIEVED, by)
 
 
 async def test_the_commands(small_stack: Stack) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from mailer.actions.account_flags import UnknownRecipient, set_account_flag
 from mailer.actions.consent import electronic_notice_basis_in_words
-from mailer.actions.legal_disclosure import DisclosureRefused, record_disclosure_to_authority
+from mailer.actions.disclosure_records import DisclosureRefused, record_disclosure_to_authority
 from mailer.actions.legal_hold import LegalHoldRefused, lift_legal_hold, set_legal_hold
 from mailer.actions.rights import erase_recipient, mark_under_13, read_personal_data, rectify_recipient
 from mailer.events import Person

@@ -34,7 +34,7 @@ from mailer.rendering.template_library import TemplateLibrary
 from mailer.runtime.process_monitoring import LoopHeartbeat, operator_port_routes
 from mailer.runtime.readiness import Readiness
 from mailer.web.app import create_app
-from mailer.web.inbox import create_inbox_app
+from mailer.web.captured_mail_inbox import create_inbox_app
 from tests import factories
 from tests.doubles import FakeReceived
 from tests.factories import BRAND, World, plain_event, policies, templates
@@ -108,7 +108,7 @@ OPERATORS = {"/metrics", "/livez", "/readyz"}
 """The paths of each operators' port, which is no publisher's: its network is closed to others, and it only shows."""
 INBOX = {"/inbox", "/inbox/{id}", "/inbox/{id}/text", "/inbox/{id}/headers", "/inbox/{id}/html", "/inbox/{id}/raw"}
 """Those of captured mail, at the operators' port of `web`."""
-ANSWERING = {"mailer/web/app.py", "mailer/web/inbox.py", "mailer/runtime/process_monitoring.py"}
+ANSWERING = {"mailer/web/app.py", "mailer/web/captured_mail_inbox.py", "mailer/runtime/process_monitoring.py"}
 """The modules that make something which answers over HTTP."""
 
 

@@ -19,7 +19,7 @@ from mailer.pipeline.database_notes import FileDatabaseNotes
 from mailer.policy.standing import Standing
 from mailer.ports.recipient_import import RecipientImportRow
 from mailer.ports.suppressions import NewSuppression, Suppression
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from tests.campaigns import commands
 from tests.factories import BRAND, World, open_world, policies
 

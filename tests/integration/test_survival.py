@@ -16,11 +16,11 @@ from mailer.actions.refusal_judgement import RefusalJudge
 from mailer.pipeline import outcome_recorder
 from mailer.pipeline.block_pauses import BlockPauses
 from mailer.pipeline.claim_run import WINDOW
-from mailer.pipeline.deduplication import Key
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.preparation import RateAdmission, SendChecks
 from mailer.pipeline.rates import RateLimiter
 from mailer.pipeline.routing import ProcessorRoutes
+from mailer.pipeline.shared_address_copies import Key
 from mailer.pipeline.urgent_first import LONGEST
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
@@ -28,8 +28,8 @@ from mailer.ports.deliveries import DeliveryMove, DeliveryRow, DeliveryState
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.mailings import AcceptedMailing
 from mailer.ports.processor import OutgoingMessage, Permit
-from mailer.ports.quarantine import HardRefusal
 from mailer.ports.rates import RateAdmissionResult, SendRequest
+from mailer.ports.refusal_quarantine import HardRefusal
 from mailer.ports.standings import StandingFlag
 from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.postgres.quarantine import PostgresRefusalQuarantine

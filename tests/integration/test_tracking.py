@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from mailer.policy.standing import TRACKING
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.rendering.link_tokens import ClickToken, OpenToken
 from mailer.web.tracking import url_without_personal_parts
 from tests.campaigns import mailed, members

@@ -13,7 +13,7 @@ from mailer import bundled_files
 from mailer.actions.opt_out import record_opt_out
 from mailer.database.connections import TimeLimits, open_pool
 from mailer.ports.database_errors import StatementTimedOut
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.rendering.link_tokens import UnsubscribeToken
 from mailer.rendering.signed_links import SignedLinks
 from mailer.runtime.error_kinds import ErrorKind, classify_error

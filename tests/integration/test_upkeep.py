@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from mailer.ports.deliveries import DeliveryMove, DeliveryState
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.ports.timekeeping import DueBatch
-from mailer.ports.uuids import uuid7
 from tests.factories import World, person
 
 
@@ -49,18 +49,18 @@ async def test_what_was_published_long_ago_is_lost(world: World) -> None:
     accepted = await world.accept([person(1)])
     await world.upkeep.mark_batches_published(accepted.batches)
     assert (
-        await world.upkeep.lost_batches_of_lane("newsletter", 30, 10)
+        await world.upkeep.published_unclaimed_batches_of_lane("newsletter", 30, 10)
         == []
         == await world.upkeep.lanes_with_lost_batches(30)
     )
     await world.pool.execute("UPDATE batches SET published_at = now() - interval '31 seconds'")
-    assert await world.upkeep.lost_batches_of_lane("newsletter", 30, 10) == [
+    assert await world.upkeep.published_unclaimed_batches_of_lane("newsletter", 30, 10) == [
         DueBatch(accepted.batches[0], "newsletter")
     ]
-    assert await world.upkeep.lost_batches_of_lane("service", 30, 10) == []
+    assert await world.upkeep.published_unclaimed_batches_of_lane("service", 30, 10) == []
     assert await world.upkeep.lanes_with_lost_batches(30) == ["newsletter"]
     await world.deliveries.claim_batches(accepted.batches, "worker")
-    assert await world.upkeep.lost_batches_of_lane("newsletter", 30, 10) == []
+    assert await world.upkeep.published_unclaimed_batches_of_lane("newsletter", 30, 10) == []
 
 
 async def test_what_is_due_again_is_batched(world: World) -> None:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from mailer.rendering.link_tokens import ClickToken
-from mailer.web.inbox import create_inbox_app
+from mailer.web.captured_mail_inbox import create_inbox_app
 from mailer.web.tracking import write_counts_each_hour
 from tests.integration.web_world import MAILING, Mail, Mails, World
 

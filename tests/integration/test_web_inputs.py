@@ -11,12 +11,12 @@ import pytest
 
 from mailer.ports.broker import BrokerUnavailable
 from mailer.ports.database_errors import DatabaseUnavailable
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.rendering.link_tokens import (
     ConfirmToken,
+    MailReportToken,
     OpenToken,
     PreferencesToken,
-    RecipientReportToken,
     UnsubscribeToken,
 )
 from mailer.rendering.signed_links import SignedLinks
@@ -262,7 +262,7 @@ async def test_every_route_says_when_to_try_again_without_a_database(world: fact
     pages = (
         links.unsubscribe_link(UnsubscribeToken(factories.BRAND, ada, "newsletter", mailing)),
         links.preferences_link(PreferencesToken(factories.BRAND, ada, 1)),
-        links.recipient_report_link(RecipientReportToken(factories.BRAND, ada, mailing, 1)),
+        links.recipient_report_link(MailReportToken(factories.BRAND, ada, mailing, 1)),
         links.confirmation_link(ConfirmToken(factories.BRAND, ada, mailing, 1)),
     )
     async with browse(world, authorization=f"Bearer {key}") as client:

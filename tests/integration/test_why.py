@@ -7,7 +7,7 @@ import pytest
 
 from mailer.actions.consent import withdraw_consent
 from mailer.policy.standing import Standing
-from mailer.rendering.link_tokens import RecipientReportToken
+from mailer.rendering.link_tokens import MailReportToken
 from tests.factories import BRAND, World, policies
 from tests.integration.test_consents import LINKS, give, said
 from tests.integration.web_world import browse
@@ -25,7 +25,7 @@ async def sent(world: World, topic: str | None = None) -> str:
     standing = await world.standings.get_standing(BRAND, ada)
     assert isinstance(standing, Standing)
     return LINKS.recipient_report_link(
-        RecipientReportToken(BRAND, ada, accepted.mailing_id, standing.generation)
+        MailReportToken(BRAND, ada, accepted.mailing_id, standing.generation)
     ).removeprefix("https://mail.example")
 
 

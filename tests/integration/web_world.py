@@ -28,7 +28,7 @@ from mailer.policy.standing import Standing
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.captured_mail import CapturedMail
 from mailer.ports.mailings import MailingStatus
-from mailer.ports.open_counts import CountedPixelOrLinkFetch, MailedRecipient, WrittenOpenAndClickCounts
+from mailer.ports.open_and_click_counts import CountedPixelOrLinkFetch, MailedRecipient, WrittenOpenAndClickCounts
 from mailer.ports.reports import AdvertiserCampaignReport
 from mailer.ports.standings import OptOutResult
 from mailer.postgres.account_stores import build_account_stores_opener

@@ -11,7 +11,7 @@ from mailer.accounts import validate_account
 from mailer.actions.account_events import apply_account_event
 from mailer.events import EventRefused
 from mailer.policy.publisher_and_staff_identity import Identity
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.rendering.link_tokens import PreferencesToken
 from tests.factories import World, policies
 from tests.integration.web_world import browse

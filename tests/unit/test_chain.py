@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mailer.keyed_hash import KeyedHash
 from mailer.ledger.chain import GENESIS, entry_hash, link_entries, text_commitment
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 
 AT = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
 WRITER = UUID("0192f0c1-0000-7000-8000-000000000001")

@@ -14,7 +14,7 @@ from mailer.doctor.database import (
     reason_not_to_use_database,
 )
 from mailer.doctor.finding import Finding, FindingLevel, worst_level
-from mailer.ports.database_condition import DatabaseUpkeepState, DatabaseVersionsAndSettings
+from mailer.ports.database_condition import DatabaseSizePartitionsAndSeals, DatabaseVersionsAndSettings
 
 NOW = datetime(2026, 12, 31, 23, 30, tzinfo=UTC)
 OURS = frozenset({"20261121000001", "20261127000010"})
@@ -29,7 +29,7 @@ SOUND = DatabaseVersionsAndSettings(
     durable=True,
     migrations=OURS,
 )
-STOCK = DatabaseUpkeepState(
+STOCK = DatabaseSizePartitionsAndSeals(
     size=1 << 30, folder=None, partitions="202703", sealed_at=NOW - timedelta(minutes=1), unsealed=False
 )
 

@@ -25,9 +25,9 @@ from mailer.pipeline.halt_watcher import (
 from mailer.policy.category import Category
 from mailer.ports.halts import (
     OPERATOR,
-    DatabaseHaltState,
     DatabaseNotesUnreadable,
     Halt,
+    HaltsAndMissingEntries,
     HaltScope,
     Head,
     JournaledStandingChange,
@@ -36,14 +36,14 @@ from mailer.ports.halts import (
 
 ONE, TWO, THREE = UUID(int=1), UUID(int=2), UUID(int=3)
 WRITER, OTHER = UUID(int=9), UUID(int=10)
-SOUND = DatabaseHaltState((), ONE, frozenset(), 5, {5: "five"})
+SOUND = HaltsAndMissingEntries((), ONE, frozenset(), 5, {5: "five"})
 
 
 @dataclass
 class FakeDatabase:
     """Answers as the test wants, and keeps what it was asked and told."""
 
-    answer: DatabaseHaltState = SOUND
+    answer: HaltsAndMissingEntries = SOUND
     error: Exception | None = None
     refuses: bool = False
     asked: list[tuple[frozenset[int], frozenset[Head]]] = field(default_factory=list)
@@ -53,7 +53,7 @@ class FakeDatabase:
 
     async def read_halts_and_missing_entries(
         self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
-    ) -> DatabaseHaltState:
+    ) -> HaltsAndMissingEntries:
         """The answer, or the error."""
         self.asked.append((frozenset(seals), frozenset(heads)))
         if self.error:
@@ -196,7 +196,9 @@ async def test_an_answer_is_as_old_as_its_question(scene: Scene, monkeypatch: py
     """An answer that took three seconds says what was true three seconds ago, and permits nothing."""
     ask = scene.database.read_halts_and_missing_entries
 
-    async def slowly(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> DatabaseHaltState:
+    async def slowly(
+        seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
+    ) -> HaltsAndMissingEntries:
         scene.now += 3
         return await ask(seals, heads, witnesses)
 
@@ -210,7 +212,9 @@ async def test_it_asks_until_told_to_stop(scene: Scene, monkeypatch: pytest.Monk
     monkeypatch.setattr(module, "PERIOD", 0.001)
     stop, ask = asyncio.Event(), scene.database.read_halts_and_missing_entries
 
-    async def asked(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> DatabaseHaltState:
+    async def asked(
+        seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
+    ) -> HaltsAndMissingEntries:
         if len(scene.database.asked) == 3:
             stop.set()
         scene.database.error = None if scene.database.asked else TimeoutError()
@@ -223,11 +227,11 @@ async def test_it_asks_until_told_to_stop(scene: Scene, monkeypatch: pytest.Monk
 
 
 BACK = {
-    "the seal is missing": DatabaseHaltState((), ONE, frozenset(), 4, {4: "four"}),
-    "all seals are missing": DatabaseHaltState((), ONE, frozenset(), 0, {}),
-    "the seal is another one": DatabaseHaltState((), ONE, frozenset(), 6, {5: "not five", 6: "six"}),
-    "another database": DatabaseHaltState((), TWO, frozenset(), 5, {5: "five"}),
-    "another database that goes on for a third": DatabaseHaltState((), TWO, frozenset({THREE}), 5, {5: "five"}),
+    "the seal is missing": HaltsAndMissingEntries((), ONE, frozenset(), 4, {4: "four"}),
+    "all seals are missing": HaltsAndMissingEntries((), ONE, frozenset(), 0, {}),
+    "the seal is another one": HaltsAndMissingEntries((), ONE, frozenset(), 6, {5: "not five", 6: "six"}),
+    "another database": HaltsAndMissingEntries((), TWO, frozenset(), 5, {5: "five"}),
+    "another database that goes on for a third": HaltsAndMissingEntries((), TWO, frozenset({THREE}), 5, {5: "five"}),
 }
 
 
@@ -307,7 +311,9 @@ async def test_a_new_connection_is_met_first(scene: Scene) -> None:
     await scene.control.query_halts_and_attest()
     scene.remembered.note_committed_entry(WRITER, 7)
 
-    async def replica(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> DatabaseHaltState:
+    async def replica(
+        seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
+    ) -> HaltsAndMissingEntries:
         return replace(SOUND, missing=frozenset(heads))
 
     await scene.control.check_new_connection(replica)
@@ -354,7 +360,7 @@ async def test_a_running_process_accepts_the_new_lineage(scene: Scene) -> None:
     scene.remembered.note_committed_entry(WRITER, 7)
     scene.database.answer = replace(BACK["the seal is missing"], missing=frozenset({(WRITER, 7)}))
     await scene.control.query_halts_and_attest()
-    begun = DatabaseHaltState((), TWO, frozenset({ONE}), 4, {4: "four"})
+    begun = HaltsAndMissingEntries((), TWO, frozenset({ONE}), 4, {4: "four"})
     scene.database.answer = begun
     await scene.control.query_halts_and_attest()
     assert scene.halted() is None
@@ -371,7 +377,7 @@ async def test_one_that_slept_through_it_accepts_it_too(scene: Scene) -> None:
     """A process that was frozen while the database went back and was started again begins new chains."""
     await scene.control.query_halts_and_attest()
     scene.remembered.note_committed_entry(WRITER, 7)
-    scene.database.answer = DatabaseHaltState((), TWO, frozenset({ONE}), 1, {1: "one"}, frozenset({(WRITER, 7)}))
+    scene.database.answer = HaltsAndMissingEntries((), TWO, frozenset({ONE}), 1, {1: "one"}, frozenset({(WRITER, 7)}))
     scene.closed = DatabaseNotesUnreadable("give this user the right to read MAILER_DATA")
     with pytest.raises(DatabaseNotesUnreadable):
         await scene.control.query_halts_and_attest()
@@ -386,7 +392,7 @@ async def test_one_that_slept_through_it_accepts_it_too(scene: Scene) -> None:
 
 async def test_without_a_seal_the_lineage_is_remembered(scene: Scene) -> None:
     """Before the first seal there is only the lineage to know a database by."""
-    scene.database.answer = DatabaseHaltState((), ONE, frozenset(), 0, {})
+    scene.database.answer = HaltsAndMissingEntries((), ONE, frozenset(), 0, {})
     await scene.control.query_halts_and_attest()
     assert FileDatabaseNotes(scene.folder).read_last_seen_seal_marker() == LastSeenSealMarker(ONE)
     assert scene.database.asked[-1][0] == frozenset()

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 import mailer.pipeline.halt_watcher as module
 from mailer.pipeline.database_notes import FileDatabaseNotes
 from mailer.pipeline.halt_watcher import NOBODY_TO_ASK
-from mailer.ports.halts import DatabaseHaltState, DatabaseNotesUnreadable, Head
+from mailer.ports.halts import DatabaseNotesUnreadable, HaltsAndMissingEntries, Head
 from tests.unit.test_control import Scene
 
 
@@ -27,7 +27,9 @@ async def test_questions_that_fail_are_said_once(scene: Scene, monkeypatch: pyte
     stop, errors = asyncio.Event(), [TimeoutError(), TimeoutError(), OSError(), None, None, OSError()]
     ask = scene.database.read_halts_and_missing_entries
 
-    async def asked(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> DatabaseHaltState:
+    async def asked(
+        seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
+    ) -> HaltsAndMissingEntries:
         scene.database.error = errors.pop(0)
         if not errors:
             stop.set()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.pipeline.deduplication import (
+from mailer.pipeline.shared_address_copies import (
     keys_separating_rows_into_windows,
     mark_row_as_copy_or_none,
     split_into_windows,

@@ -9,7 +9,7 @@ from string import ascii_uppercase
 import pytest
 
 from mailer.events import EventRefused, Person
-from mailer.policy.countries import COUNTRIES, country_code
+from mailer.policy.country_codes import COUNTRIES, country_code
 from mailer.policy.policy_file import PolicyError, parse_policy
 from tests.factories import make_event, person
 from tests.unit.test_policies_page import DEFAULT

@@ -4,7 +4,7 @@ from uuid import RFC_4122, uuid4
 
 import pytest
 
-from mailer.ports.uuids import uuid7, uuid7_creation_time
+from mailer.ports.time_ordered_uuids import uuid7, uuid7_creation_time
 
 
 def test_it_is_a_uuid_of_version_7() -> None:

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from mailer.bundled_files import read_texts_of_toml_files
 from mailer.cli import app
-from mailer.policy.countries import COUNTRIES
+from mailer.policy.country_codes import COUNTRIES
 from mailer.policy.decision_types import Send
 from mailer.policy.jurisdiction import (
     DEMANDS,

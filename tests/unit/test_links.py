@@ -10,9 +10,9 @@ from mailer.rendering.link_tokens import (
     BounceToken,
     ClickToken,
     ConfirmToken,
+    MailReportToken,
     OpenToken,
     PreferencesToken,
-    RecipientReportToken,
     UndoToken,
     UnsubscribeToken,
 )
@@ -52,9 +52,9 @@ EVERY: dict[str, tuple[Callable[[SignedLinks], str], Callable[[SignedLinks, str]
         PreferencesToken("brand", 7),
     ),
     "report": (
-        lambda links: links.recipient_report_link(RecipientReportToken("brand", 7, MAILING)),
+        lambda links: links.recipient_report_link(MailReportToken("brand", 7, MAILING)),
         lambda links, text: links.read_recipient_report(text),
-        RecipientReportToken("brand", 7, MAILING),
+        MailReportToken("brand", 7, MAILING),
     ),
 }
 """By its path: how each link is made, how it is read, and what it says."""

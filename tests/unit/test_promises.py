@@ -12,7 +12,13 @@ import pytest
 
 from mailer import bundled_files
 from mailer.policy.policy_file import Policy, parse_policy
-from mailer.policy.promise_report import PromiseStatus, ProofCase, ProofRecord, build_promise_report, parse_proof_record
+from mailer.policy.promise_report import (
+    PromiseStatus,
+    ProofCase,
+    ProofTestRun,
+    build_promise_report,
+    parse_proof_record,
+)
 from mailer.policy.rule_registry import Rule
 from mailer.tree_digests import digests_by_tree_part
 from tests.processes import Done
@@ -39,9 +45,9 @@ def rules(*names: str) -> dict[str, Rule]:
     return {name: Rule(name, "a law", "Demands.", "room:function") for name in names}
 
 
-def ran(*tests: ProofCase, whole: bool = True) -> ProofRecord:
+def ran(*tests: ProofCase, whole: bool = True) -> ProofTestRun:
     """A run of these tests."""
-    return ProofRecord("2026-06-01T00:00:00+00:00", "abc", whole, tests)
+    return ProofTestRun("2026-06-01T00:00:00+00:00", "abc", whole, tests)
 
 
 def proves(promise: str, outcome: str = "passed", test: str = "tests/a.py::test_a") -> ProofCase:

@@ -12,9 +12,9 @@ from uuid import UUID
 import pytest
 
 from mailer.cli import shared
-from mailer.pipeline.commit_traces import SECONDS_KEPT, SLOTS
+from mailer.pipeline.commit_trace_files import SECONDS_KEPT, SLOTS
 from mailer.pipeline.database_notes import FileDatabaseNotes
-from mailer.pipeline.journal_replay import JournalReplay
+from mailer.pipeline.journal_replay import LostStandingChangeReplay
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.halts import DatabaseNotesUnreadable, HaltStore, JournaledStandingChange, LastSeenSealMarker
 
@@ -260,7 +260,7 @@ async def test_a_change_that_meets_a_bug_costs_only_itself(tmp_path: Path) -> No
     with closing(FileDatabaseNotes(tmp_path)) as process:
         process.switch_notes_to_lineage(ONE)
         await process.record_standing_changes(lost)
-        mending = JournalReplay(cast(HaltStore, Lacking()), process, again)
+        mending = LostStandingChangeReplay(cast(HaltStore, Lacking()), process, again)
         fault: Exception = DatabaseUnavailable("it is away")
         with pytest.raises(DatabaseUnavailable):
             await mending.replay_lost_changes({ONE})

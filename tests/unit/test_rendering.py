@@ -17,7 +17,7 @@ from mailer.policy.standing import TRACKING, Standing
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
 from mailer.processors.smtp_transaction import SmtpExtensions, compose_transaction_or_outcome
-from mailer.rendering.link_tokens import ClickToken, OpenToken, RecipientReportToken, UnsubscribeToken
+from mailer.rendering.link_tokens import ClickToken, MailReportToken, OpenToken, UnsubscribeToken
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.signed_links import SERVICE, SignedLinks
@@ -215,7 +215,7 @@ def test_every_mail_can_be_reported() -> None:
     """The report link names brand, recipient and mailing."""
     renderer = renderer_of()
     read = {LINKS.read_recipient_report(token) for token in tokens(rendered(renderer, row_for(renderer)), "report")}
-    assert read == {RecipientReportToken("interpals", 7, renderer.facts.id, 1)}
+    assert read == {MailReportToken("interpals", 7, renderer.facts.id, 1)}
 
 
 def test_a_name_with_an_address_is_left_out_of_mandatory_mail() -> None:

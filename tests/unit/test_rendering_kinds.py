@@ -13,7 +13,7 @@ from mailer.events import EventRefused, MessageEvent, validate_event
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import DeliveryRow
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.renderer_cache import MailingRendererCache

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mailer.actions.refusal_judgement import RefusalJudge, WindowRefusalJudgement
+from mailer.actions.refusal_judgement import JudgedWindowRefusals, RefusalJudge
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.refusal_suspicion import RefusalTally, is_hourly_refusal_share_suspicious
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import DeliveryRow
-from mailer.ports.quarantine import HardRefusal, ProcessorRefusalCounts
-from mailer.ports.uuids import uuid7
+from mailer.ports.refusal_quarantine import HardRefusal, ProcessorRefusalCounts
+from mailer.ports.time_ordered_uuids import uuid7
 
 NONE = RefusalTally()
 TAKEN = Outcome(OutcomeKind.ACCEPTED, 250)
@@ -92,7 +92,7 @@ class Scene:
     def __post_init__(self) -> None:
         self.bounces = RefusalJudge(self.memory, lambda: self.seconds)
 
-    async def window(self, taken: int, refused: int, domain: str = "people.example") -> WindowRefusalJudgement:
+    async def window(self, taken: int, refused: int, domain: str = "people.example") -> JudgedWindowRefusals:
         """What is found of a window with so many answers of each kind."""
         rows = [row(n, domain) for n in range(taken + refused)]
         return await self.bounces.judge_refusals("relay", rows, [TAKEN] * taken + [REFUSED] * refused)

@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.ports.open_counts import CountedPixelOrLinkFetch
+from mailer.ports.open_and_click_counts import CountedPixelOrLinkFetch
 from mailer.postgres.encrypted_counts import TallyEncryption
 from mailer.postgres.open_and_click_tally import OTHER_LINKS, OpenAndClickTally
 

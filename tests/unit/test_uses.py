@@ -6,7 +6,7 @@ import pytest
 from jinja2 import meta, nodes
 
 from mailer.rendering.jinja_environment import make_jinja_environment, parse_jinja_source
-from mailer.rendering.template_names import nodes_by_type, origin_names, tracked_link_uses
+from mailer.rendering.names_used_by_templates import nodes_by_type, origin_names, tracked_link_uses
 
 SOURCES = (
     "a",

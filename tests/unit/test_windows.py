@@ -4,7 +4,7 @@ import pytest
 
 from mailer.pipeline.intake import _group_mailings_into_windows
 from mailer.ports.mailings import AcceptedMailing
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 
 
 @pytest.mark.parametrize(

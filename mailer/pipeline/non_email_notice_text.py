@@ -13,14 +13,14 @@ _NO_MAILBOX = "nobody@any.invalid"
 """An address for people who have none. The text does not depend on it."""
 
 
-class NoticeText(NamedTuple):
+class NonEmailNoticeText(NamedTuple):
     """The subject and the text of a notice."""
 
     subject: str
     text: str
 
 
-def render_notice_text(renderer: MailingRenderer, row: DeliveryRow, category: Category, now: int) -> NoticeText:
+def render_notice_text(renderer: MailingRenderer, row: DeliveryRow, category: Category, now: int) -> NonEmailNoticeText:
     """Returns the subject and the text that the mail would have had.
 
     Args:
@@ -38,4 +38,4 @@ def render_notice_text(renderer: MailingRenderer, row: DeliveryRow, category: Ca
     body = message.get_body(("plain",)) if isinstance(message, EmailMessage) else None
     if body is None:
         raise AssertionError("every mail has a text part")
-    return NoticeText(str(message["Subject"]), body.get_content())
+    return NonEmailNoticeText(str(message["Subject"]), body.get_content())

@@ -9,13 +9,13 @@ from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.ports.deliveries import DeliveryMove, DeliveryState
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
-from mailer.ports.offline_notices import (
+from mailer.ports.non_email_notices import (
+    NonEmailNotice,
+    NonEmailNoticeFilter,
+    NonEmailNoticeState,
     NoticeAddressee,
     NoticeChange,
     NoticeChangeRefused,
-    OfflineNotice,
-    OfflineNoticeFilter,
-    OfflineNoticeState,
 )
 
 _COLUMNS = (
@@ -55,14 +55,14 @@ async def insert_notices_of_old_workers(connection: Connection, mailings: Sequen
     await connection.execute(SQL["take_over"], mailings)
 
 
-class PostgresNotices:
-    """Implements `ports.offline_notices.OfflineNoticeStore`."""
+class PostgresNonEmailNotices:
+    """Implements `ports.non_email_notices.NonEmailNoticeStore`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool
         self._writers = writers
 
-    async def list_notices(self, selected: OfflineNoticeFilter, limit: int) -> Sequence[OfflineNotice]:
+    async def list_notices(self, selected: NonEmailNoticeFilter, limit: int) -> Sequence[NonEmailNotice]:
         """See the port."""
         rows = await self._pool.fetch(
             SQL["list"],
@@ -75,13 +75,13 @@ class PostgresNotices:
         )
         return [_notice_from_row(row) for row in rows]
 
-    async def get_notices_by_id(self, ids: Sequence[int]) -> Sequence[OfflineNotice]:
+    async def get_notices_by_id(self, ids: Sequence[int]) -> Sequence[NonEmailNotice]:
         """See the port."""
         return [_notice_from_row(row) for row in await self._pool.fetch(SQL["get"], ids)]
 
     async def change_notices(
-        self, ids: Sequence[int], change: NoticeChange, refuses: Callable[[OfflineNotice], str | None]
-    ) -> Sequence[OfflineNotice]:
+        self, ids: Sequence[int], change: NoticeChange, refuses: Callable[[NonEmailNotice], str | None]
+    ) -> Sequence[NonEmailNotice]:
         """See the port."""
         async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
@@ -116,11 +116,11 @@ class PostgresNotices:
         return whom
 
 
-def _notice_from_row(row: Record) -> OfflineNotice:
-    return OfflineNotice(**{**row, "state": OfflineNoticeState(row["state"])})
+def _notice_from_row(row: Record) -> NonEmailNotice:
+    return NonEmailNotice(**{**row, "state": NonEmailNoticeState(row["state"])})
 
 
-def _notice_entry(notice: OfflineNotice, reason: str, by: str, said: str | None) -> LedgerEntry:
+def _notice_entry(notice: NonEmailNotice, reason: str, by: str, said: str | None) -> LedgerEntry:
     return LedgerEntry(
         EntryKind.ACTION,
         notice.brand,

@@ -57,7 +57,7 @@ class BodyMemoryBudget:
         self.freed.set()
 
 
-class FrameReader(asyncio.StreamReader):
+class FilteredFrameReader(asyncio.StreamReader):
     """A stream of the frames of another stream, filtered so that the client library can read them.
 
     Attributes:
@@ -190,11 +190,11 @@ class FilteredTransportFactory(TransportFactory):
 
     def __init__(self, room: BodyMemoryBudget | None) -> None:
         self._room = room
-        self.frames: FrameReader | None = None
+        self.frames: FilteredFrameReader | None = None
 
     async def create(self, url: URL, **kwargs: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Opens the connection; see `aiormq.connection.TransportFactory`."""
         factory = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
         reader, writer = await factory.create(url, **kwargs)
-        self.frames = FrameReader(reader, self._room)
+        self.frames = FilteredFrameReader(reader, self._room)
         return self.frames, writer

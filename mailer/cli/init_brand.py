@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mailer.cli.brand_files import LOCALES, NewBrand, files_of_new_brand, template_names_by_category
+from mailer.cli.new_brand_files import LOCALES, NewBrand, files_of_new_brand, template_names_by_category
 from mailer.cli.shared import exit_with_error, out, shell_word_for_mailer_program
 from mailer.policy.policy_library import MODEL
 from mailer.policy.text_formats import DOMAIN, HOW_TO_WRITE, LINE, SLUG

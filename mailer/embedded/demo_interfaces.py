@@ -56,7 +56,7 @@ class DemoCommands(Protocol):
         ...
 
 
-class Mailbox(Protocol):
+class CapturedMailLookup(Protocol):
     """The captured mail, which is never held in memory as a whole. The methods read files: call them in a thread."""
 
     def count_mails(self) -> int:

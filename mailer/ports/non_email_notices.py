@@ -8,7 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 
-class OfflineNoticeState(StrEnum):
+class NonEmailNoticeState(StrEnum):
     """The state of a notice."""
 
     OPEN = "open"
@@ -23,7 +23,7 @@ class OfflineNoticeState(StrEnum):
     """Nobody has to work on it any more: the person was erased, or the mailing cancelled."""
 
 
-WAITING = (OfflineNoticeState.OPEN, OfflineNoticeState.TAKEN)
+WAITING = (NonEmailNoticeState.OPEN, NonEmailNoticeState.TAKEN)
 """States of notices that staff still have to work on."""
 
 
@@ -32,7 +32,7 @@ class NoticeChangeRefused(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class OfflineNotice:
+class NonEmailNotice:
     """The task to tell one person about one mailing on another channel.
 
     Attributes:
@@ -55,7 +55,7 @@ class OfflineNotice:
     category: str
     channel: str
     reason: str
-    state: OfflineNoticeState
+    state: NonEmailNoticeState
     since: datetime
     changed_at: datetime
     changed_by: str | None
@@ -66,7 +66,7 @@ class OfflineNotice:
 
 
 @dataclass(frozen=True, slots=True)
-class OfflineNoticeFilter:
+class NonEmailNoticeFilter:
     """A filter for notices; None: any value.
 
     Attributes:
@@ -76,7 +76,7 @@ class OfflineNoticeFilter:
     brand: str | None = None
     channel: str | None = None
     mailing_id: UUID | None = None
-    states: Collection[OfflineNoticeState] = WAITING
+    states: Collection[NonEmailNoticeState] = WAITING
     after: int = 0
 
 
@@ -84,7 +84,7 @@ class OfflineNoticeFilter:
 class NoticeChange:
     """A new state for notices, with its author, note, reference and day."""
 
-    state: OfflineNoticeState
+    state: NonEmailNoticeState
     by: str
     note: str | None = None
     reference: str | None = None
@@ -111,20 +111,20 @@ class NoticeAddressee:
     electronic_refused: bool
 
 
-class OfflineNoticeStore(Protocol):
+class NonEmailNoticeStore(Protocol):
     """Stores the queue of notices."""
 
-    async def list_notices(self, selected: OfflineNoticeFilter, limit: int) -> Sequence[OfflineNotice]:
+    async def list_notices(self, selected: NonEmailNoticeFilter, limit: int) -> Sequence[NonEmailNotice]:
         """Returns the notices that pass the filter, oldest first, at most `limit`."""
         ...
 
-    async def get_notices_by_id(self, ids: Sequence[int]) -> Sequence[OfflineNotice]:
+    async def get_notices_by_id(self, ids: Sequence[int]) -> Sequence[NonEmailNotice]:
         """Returns the notices with these ids; missing ones are left out."""
         ...
 
     async def change_notices(
-        self, ids: Sequence[int], change: NoticeChange, refuses: Callable[[OfflineNotice], str | None]
-    ) -> Sequence[OfflineNotice]:
+        self, ids: Sequence[int], change: NoticeChange, refuses: Callable[[NonEmailNotice], str | None]
+    ) -> Sequence[NonEmailNotice]:
         """Changes all of the notices or none, and records it in the ledger.
 
         Args:

@@ -4,34 +4,34 @@ from collections.abc import Collection, Sequence
 from datetime import date
 
 from mailer.policy.rule_registry import rule
-from mailer.ports.offline_notices import (
+from mailer.ports.non_email_notices import (
+    NonEmailNotice,
+    NonEmailNoticeState,
+    NonEmailNoticeStore,
     NoticeChange,
     NoticeChangeRefused,
-    OfflineNotice,
-    OfflineNoticeState,
-    OfflineNoticeStore,
 )
 
 
 @rule("worked-notices", "interpals-18, paltalk06-08", idle=())
-async def mark_notices_taken(notices: OfflineNoticeStore, ids: Sequence[int], by: str) -> Sequence[OfflineNotice]:
+async def mark_notices_taken(notices: NonEmailNoticeStore, ids: Sequence[int], by: str) -> Sequence[NonEmailNotice]:
     """One person at a time, who is on record, works what was diverted from mail.
 
     Raises:
         NoticeChangeRefused: one of the notices is not open.
     """
 
-    def reason_not_to_take(notice: OfflineNotice) -> str | None:
-        if notice.state is OfflineNoticeState.TAKEN:
+    def reason_not_to_take(notice: NonEmailNotice) -> str | None:
+        if notice.state is NonEmailNoticeState.TAKEN:
             return f"is taken by {notice.changed_by} already"
-        return _notice_state_refusal(notice, (OfflineNoticeState.OPEN,))
+        return _notice_state_refusal(notice, (NonEmailNoticeState.OPEN,))
 
-    return await notices.change_notices(ids, NoticeChange(OfflineNoticeState.TAKEN, by), reason_not_to_take)
+    return await notices.change_notices(ids, NoticeChange(NonEmailNoticeState.TAKEN, by), reason_not_to_take)
 
 
 async def finish_notices(
-    notices: OfflineNoticeStore, ids: Sequence[int], by: str, reference: str, day: date, today: date
-) -> Sequence[OfflineNotice]:
+    notices: NonEmailNoticeStore, ids: Sequence[int], by: str, reference: str, day: date, today: date
+) -> Sequence[NonEmailNotice]:
     """Records that notices were posted, or that the recipients were reached another way.
 
     Args:
@@ -51,15 +51,15 @@ async def finish_notices(
         )
     if day > today:
         raise NoticeChangeRefused(f"--day: {day} is yet to come")
-    change = NoticeChange(OfflineNoticeState.DONE, by, reference=reference, day=day)
+    change = NoticeChange(NonEmailNoticeState.DONE, by, reference=reference, day=day)
     return await notices.change_notices(
-        ids, change, lambda notice: _notice_state_refusal(notice, (OfflineNoticeState.OPEN, OfflineNoticeState.TAKEN))
+        ids, change, lambda notice: _notice_state_refusal(notice, (NonEmailNoticeState.OPEN, NonEmailNoticeState.TAKEN))
     )
 
 
 async def reopen_or_give_up_notices(
-    notices: OfflineNoticeStore, ids: Sequence[int], by: str, reason: str, *, is_final: bool
-) -> Sequence[OfflineNotice]:
+    notices: NonEmailNoticeStore, ids: Sequence[int], by: str, reason: str, *, is_final: bool
+) -> Sequence[NonEmailNotice]:
     """Records that notices came back. They are open again, or given up.
 
     Args:
@@ -74,12 +74,12 @@ async def reopen_or_give_up_notices(
     """
     if not reason.strip():
         raise NoticeChangeRefused("a notice that comes back needs its --reason")
-    change = NoticeChange(OfflineNoticeState.RETURNED if is_final else OfflineNoticeState.OPEN, by, note=reason)
-    taken = (OfflineNoticeState.TAKEN, OfflineNoticeState.DONE, *((OfflineNoticeState.OPEN,) if is_final else ()))
+    change = NoticeChange(NonEmailNoticeState.RETURNED if is_final else NonEmailNoticeState.OPEN, by, note=reason)
+    taken = (NonEmailNoticeState.TAKEN, NonEmailNoticeState.DONE, *((NonEmailNoticeState.OPEN,) if is_final else ()))
     return await notices.change_notices(ids, change, lambda notice: _notice_state_refusal(notice, taken))
 
 
-def _notice_state_refusal(notice: OfflineNotice, states: Collection[OfflineNoticeState]) -> str | None:
+def _notice_state_refusal(notice: NonEmailNotice, states: Collection[NonEmailNoticeState]) -> str | None:
     """Returns the reason why a notice cannot be changed, or None if it is in one of these states."""
     if notice.state in states:
         return None

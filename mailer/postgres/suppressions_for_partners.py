@@ -58,8 +58,8 @@ async def suppress_opted_out_for_partners(
         await connection.execute(_SQL["note"], *zip(*noted, strict=True))
 
 
-class PostgresPartnerSuppressions:
-    """Implements `ports.partners.PartnerSuppressions`.
+class PostgresSuppressionsForPartners:
+    """Implements `ports.partners.SuppressionsForPartners`.
 
     Args:
         pool: the connections.

@@ -7,7 +7,7 @@ from mailer.trial.case_facts import (
     ANNOUNCING,
     MARKETING,
     ExpectedFate,
-    MailCase,
+    PersonMailingCase,
     has_opted_out_of_mail,
     is_mailing_product_paid,
     is_usual_mailing,
@@ -103,17 +103,17 @@ def _build_need_statement(need: str, says: str, speak: Speak) -> DecisionStateme
     return DecisionStatement((need,), f"{says}.", speak)
 
 
-def _expected_fate_without_opt_in(case: MailCase) -> ExpectedFate | None:
+def _expected_fate_without_opt_in(case: PersonMailingCase) -> ExpectedFate | None:
     return ExpectedFate.STAYS if case.category in MARKETING and not case.has_asked else None
 
 
-def _fate_of_unpaid_opted_out_announcement(case: MailCase) -> ExpectedFate | None:
+def _fate_of_unpaid_opted_out_announcement(case: PersonMailingCase) -> ExpectedFate | None:
     is_announced = case.mail.category.name == ANNOUNCING and not is_mailing_product_paid(case.standing, case.mail)
     return ExpectedFate.STAYS if is_announced and has_opted_out_of_mail(case) else None
 
 
 def _build_check_of_partner_mail(value: str) -> Speak:
-    def speak(case: MailCase) -> ExpectedFate | None:
+    def speak(case: PersonMailingCase) -> ExpectedFate | None:
         is_partners = case.category == "partner" and (value == "never" or not case.has_asked)
         return ExpectedFate.STAYS if is_partners else None
 
@@ -125,14 +125,14 @@ def _build_check_of_subscription(name: str) -> Speak:
 
 
 def _build_check_of_cap(name: str) -> Speak:
-    def speak(case: MailCase) -> ExpectedFate | None:
+    def speak(case: PersonMailingCase) -> ExpectedFate | None:
         is_full = case.category == name and bool(case.standing.sent)
         return ExpectedFate.STAYS if is_full and is_usual_mailing(case) else None
 
     return speak
 
 
-def _expected_fate_of_opt_out_promotion(case: MailCase) -> ExpectedFate | None:
+def _expected_fate_of_opt_out_promotion(case: PersonMailingCase) -> ExpectedFate | None:
     return (
         expect_sending_if_nothing_opted_out(case)
         if case.category == "promotional" and not case.standing.consents
@@ -140,13 +140,13 @@ def _expected_fate_of_opt_out_promotion(case: MailCase) -> ExpectedFate | None:
     )
 
 
-def _expected_fate_of_unrefused_partner_mail(case: MailCase) -> ExpectedFate | None:
+def _expected_fate_of_unrefused_partner_mail(case: PersonMailingCase) -> ExpectedFate | None:
     return (
         expect_sending_if_nothing_opted_out(case) if case.category == "partner" and not case.standing.consents else None
     )
 
 
-def _expected_fate_of_any_announcement(case: MailCase) -> ExpectedFate | None:
+def _expected_fate_of_any_announcement(case: PersonMailingCase) -> ExpectedFate | None:
     one = case.standing
     is_at_home = one.collected_under == case.policy.version and one.country == HOME
     return (

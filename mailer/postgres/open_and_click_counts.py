@@ -18,7 +18,7 @@ import asyncpg
 from mailer.database.statements import Connection, Pool, load_statements, standing_from_row
 from mailer.policy.policy_file import Policy
 from mailer.policy.tracking import is_counted_anonymously
-from mailer.ports.open_counts import CountedPixelOrLinkFetch, MailedRecipient, WrittenOpenAndClickCounts
+from mailer.ports.open_and_click_counts import CountedPixelOrLinkFetch, MailedRecipient, WrittenOpenAndClickCounts
 from mailer.postgres.encrypted_counts import TallyEncryption
 from mailer.postgres.open_and_click_tally import Fetch, OpenAndClickTally
 
@@ -49,8 +49,8 @@ class _FinishedHours:
     fetches: Counter[Fetch] = field(default_factory=Counter)
 
 
-class PostgresOpenCounts:
-    """Implements `ports.open_counts.OpenAndClickCounter`.
+class PostgresOpenAndClickCounts:
+    """Implements `ports.open_and_click_counts.OpenAndClickCounter`.
 
     Args:
         pool: the connections.

@@ -16,16 +16,16 @@ from mailer.policy.expected_mail import missing_fields_for_promotions
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_versions import describe_versions
 from mailer.policy.rule_registry import RULES
-from mailer.policy.service_scope import category_if_product_unpaid
 from mailer.policy.standing import Standing
 from mailer.policy.switches import Switches, SwitchFloor
+from mailer.policy.unpaid_product_category import category_if_product_unpaid
 
 SILENT = "nothing"
 NOT_ASKED = "is not asked about such mail"
 
 
 @dataclass(frozen=True, slots=True)
-class RuleExplanation:
+class ExplainedRuleAnswer:
     """The part of one rule in a decision, in words.
 
     Attributes:
@@ -43,7 +43,7 @@ class RuleExplanation:
     decides: bool = False
 
 
-def explain_rules_of_decision(facts: DecisionFacts) -> Iterator[RuleExplanation]:
+def explain_rules_of_decision(facts: DecisionFacts) -> Iterator[ExplainedRuleAnswer]:
     """Yields an explanation of each rule: first `service-scope`, then the rules of `decide`, last `service-rate`."""
     scoped = category_if_product_unpaid(facts.mailing, facts.standing, facts.switches)
     yield _explain_rule("service-scope", facts, f"to this person it is {scoped.name} mail" if scoped else SILENT)
@@ -73,10 +73,10 @@ def missing_fields_behind_decision(facts: DecisionFacts, decision: Decision) -> 
     return missing_fields_for_promotions(facts.policy, facts.standing) if unknown else ()
 
 
-def _explain_rule(name: str, facts: DecisionFacts, said: str, *, decides: bool = False) -> RuleExplanation:
+def _explain_rule(name: str, facts: DecisionFacts, said: str, *, decides: bool = False) -> ExplainedRuleAnswer:
     rule = RULES[name]
     saw = {path: _brief_value(attrgetter(path)(facts), facts.category) for path in rule.sees}
-    return RuleExplanation(name, rule.source, rule.says, saw, said, decides)
+    return ExplainedRuleAnswer(name, rule.source, rule.says, saw, said, decides)
 
 
 def _decision_in_words(verdict: Decision | None) -> str:

@@ -15,7 +15,7 @@ from struct import Struct
 from uuid import UUID
 
 from mailer.ports.halts import Head, LastCommittedEntries
-from mailer.ports.uuids import uuid7
+from mailer.ports.time_ordered_uuids import uuid7
 from mailer.runtime.private_files import create_private_folder
 
 SLOTS = 64

@@ -14,7 +14,7 @@ Key = tuple[UUID, int]
 """The key of a delivery: ids of mailing and recipient."""
 
 
-class OperatorVerdict(StrEnum):
+class RefusalVerdict(StrEnum):
     """The verdict on a refusal."""
 
     BELIEVED = "believed"
@@ -103,7 +103,7 @@ class QuarantinedRefusal:
     reason: str
 
 
-class RefusalStore(Protocol):
+class HardRefusalStore(Protocol):
     """Stores hard refusals as they come, and counts the replies of processors."""
 
     async def add_and_read_refusal_counts(
@@ -135,7 +135,7 @@ class RefusalStore(Protocol):
         ...
 
 
-class QuarantineStore(Protocol):
+class QuarantinedRefusalStore(Protocol):
     """The quarantined refusals, which wait for a person."""
 
     async def list_quarantined_groups(self, processor: str | None) -> list[QuarantinedRefusalGroup]:
@@ -151,7 +151,7 @@ class QuarantineStore(Protocol):
         ...
 
     async def record_verdict_and_reopen_dismissed(
-        self, cases: Sequence[QuarantinedRefusal], verdict: OperatorVerdict, by: str
+        self, cases: Sequence[QuarantinedRefusal], verdict: RefusalVerdict, by: str
     ) -> None:
         """Stores the verdict of a person. Reopens the mailings that have deliveries to try again."""
         ...
