@@ -81,7 +81,7 @@ class Runner:
         folder = self._folder / rule
         folder.mkdir()
         folder.joinpath("sitecustomize.py").write_text(
-            f"from mailer.policy.rule_registry import remove_rule\n\nremove_rule({rule!r})\n", "utf-8"
+            f"from mailer.policy import rule_registry\n\nrule_registry.disable_rule_before_import({rule!r})\n", "utf-8"
         )
         env = {**self._env, "PYTHONPATH": f"{folder}:{ROOT}"}
         status, said = self._pytest(["--maxfail=1", *proofs], env, self._seconds, rule)

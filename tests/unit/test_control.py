@@ -62,10 +62,10 @@ class FakeDatabase:
 
     async def add_halt(self, halt: Halt) -> bool:
         """Keeps it, if it can be written."""
-        if self.refuses:
-            raise ConnectionError("read-only")
-        self.told.append(halt)
-        return True
+        if not self.refuses:
+            self.told.append(halt)
+            return True
+        raise ConnectionError("read-only")
 
     async def record_that_database_lost_nothing(self, label: str, witnesses: Sequence[UUID]) -> None:
         """Keeps for whom it was."""
@@ -386,8 +386,7 @@ async def test_one_that_slept_through_it_accepts_it_too(scene: Scene) -> None:
     await scene.control.query_halts_and_attest()
     assert scene.halted() is None
     assert scene.chains.renewed == 1
-    assert scene.database.told == []
-    assert scene.mended == [{ONE, TWO}], "what it had answered is made again"
+    assert (scene.database.told, scene.mended) == ([], [{ONE, TWO}]), "what it had answered is made again"
 
 
 async def test_without_a_seal_the_lineage_is_remembered(scene: Scene) -> None:

@@ -150,7 +150,7 @@ class Fake:
     most: int = 0
     lets: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
 
-    async def connect(self, patience: float) -> SmtpConnection | NoConnectionResult:
+    async def connect_or_return_failure(self, patience: float) -> SmtpConnection | NoConnectionResult:
         """A connection, or why there is none."""
         self.dialled += 1
         await asyncio.sleep(0)

@@ -245,7 +245,7 @@ async def test_a_change_that_meets_a_bug_costs_only_itself(tmp_path: Path) -> No
     class Lacking:
         """A database that has none of the changes."""
 
-        async def find_lost_changes(
+        async def find_lost_standing_changes(
             self, changes: Sequence[JournaledStandingChange]
         ) -> list[tuple[JournaledStandingChange, bool]]:
             """All of them."""
