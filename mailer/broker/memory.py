@@ -78,7 +78,7 @@ class OutboxBroker:
     async def messages_while_consuming(
         self, queue: str, prefetch: int, at_once: int | None = None
     ) -> AsyncIterator[AsyncIterator[list[ReceivedMessage]]]:
-        """Yields the messages that arrive; see `Broker.consume_queue`."""
+        """Yields the messages that arrive; see `Broker.messages_while_consuming`."""
         source, consumer = self._queues[queue], Consumer(prefetch, at_once)
         source.add_consumer(consumer)
         try:

@@ -221,7 +221,7 @@ class RabbitBroker:
     async def messages_while_consuming(
         self, queue: str, prefetch: int, at_once: int | None = None
     ) -> AsyncIterator[AsyncIterator[list[ReceivedMessage]]]:
-        """Yields the messages that arrive; see `Broker.consume_queue`. Waits for RabbitMQ and for the queue."""
+        """Yields the messages that arrive, as the port says. Waits for RabbitMQ and for the queue."""
         arrivals = ArrivedMessages(at_once)
         last = queue in DEAD_QUEUES
         bury = self._publish_to_last_exchange if last else self._publish_to_dead_exchange

@@ -75,7 +75,7 @@ class DemoPrinter:
 
 
 class ProgressLine:
-    """A line of `DemoPrinter.progress`."""
+    """A line of `DemoPrinter.progress_line`."""
 
     def __init__(self, progress: Progress) -> None:
         """Adds a line that shows 0 of 0."""

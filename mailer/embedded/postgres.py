@@ -71,7 +71,7 @@ class PrivatePostgres:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stops as `stop` does."""
+        """Releases the server; the last holder stops it."""
         self.release_and_stop_if_last()
 
 

@@ -100,7 +100,7 @@ class PrivateRabbit:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stops as `stop` does."""
+        """Stops the node, as `stop` does."""
         self.stop()
 
     def _launch(self) -> None:

@@ -1,7 +1,7 @@
 """The classes of SMTP replies (MAIL.md) as tables.
 
-Replies about our own set-up (`setup_faults`) or about the session (`session_refusals`) come first. Then the enhanced
-status code (RFC 3463) decides, if it says something, then the bare code (RFC 5321 4.2), then the text.
+Replies about our own set-up (`setup_fault_replies`) or about the session (`session_refusals`) come first. Then the
+enhanced status code (RFC 3463) decides, if it says something, then the bare code (RFC 5321 4.2), then the text.
 A reply that no table knows counts against us, never against the recipient.
 """
 

@@ -34,7 +34,7 @@ _SQL = {name: text.replace("{record}", _RECORD) for name, text in load_statement
 
 
 class PostgresConsents:
-    """Implements `ports.consents.Consents`."""
+    """Implements `ports.consents.ConsentStore`."""
 
     def __init__(self, pool: Pool, writers: LedgerWriters, hasher: AddressHasher) -> None:
         self._pool = pool

@@ -142,7 +142,7 @@ async def query_halts(
     witnesses: Sequence[UUID],
     patience: float = _PATIENCE,
 ) -> HaltsAndMissingEntries:
-    """Reads the halts on a connection of the caller; see `ports.halts.HaltStore.query_halts`.
+    """Reads the halts on a connection of the caller; see `ports.halts.HaltStore.read_halts_and_missing_entries`.
 
     Args:
         connection: the connection, pooled or new.

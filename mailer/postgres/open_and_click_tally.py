@@ -103,7 +103,7 @@ class OpenAndClickTally:
 
     @classmethod
     def from_json_text(cls, text: str) -> "OpenAndClickTally":
-        """Returns the tally from the text that `as_json` made."""
+        """Returns the tally from the text that `as_json_text` made."""
         fetches, once, persons = json.loads(text)
         return cls(
             Counter({(UUID(m), None if pixel else link, machine): n for m, link, pixel, machine, n in fetches}),

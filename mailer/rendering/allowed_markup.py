@@ -1,6 +1,6 @@
 """The HTML that a mail may have: lists of elements, attributes, addresses and CSS. Everything else is refused.
 
-A page is checked twice: as the template prints it, with all its branches (see `literal_text`), and as it is rendered.
+A page is checked twice: as the template prints it, with all branches (see `marked_literal_text`), and as it is rendered.
 """
 
 import re
@@ -84,7 +84,7 @@ def markup_faults(page: str, *, mandatory: bool) -> frozenset[str]:
     """Returns the faults of a page: everything that a mail may not have, each with its remedy.
 
     Args:
-        page: rendered HTML, or the result of `literal_text`.
+        page: rendered HTML, or the result of `marked_literal_text`.
         mandatory: whether the rules of mandatory mail apply: it fetches nothing, and each address is written out or is
             one value.
     """
@@ -92,7 +92,7 @@ def markup_faults(page: str, *, mandatory: bool) -> frozenset[str]:
 
 
 def names_of_whole_links(page: str) -> frozenset[tuple[str, str]]:
-    """Returns the values that are a whole address in a result of `literal_text`: name, and prefix such as `mailto:`."""
+    """Returns the values that are a whole address in a `marked_literal_text`: name, and prefix such as `mailto:`."""
     return frozenset((found["name"], found["before"].lower()) for found in _LINKED.finditer(page))
 
 

@@ -43,7 +43,7 @@ def glued_link_faults(text: str, html: str, values: Mapping[str, Any]) -> Iterat
 
 
 def glued_link_faults_in_branches(text: str, html: str) -> Iterator[str]:
-    """Yields the same faults of a template in all its branches; both parts are results of `literal_text`."""
+    """Yields the same faults of a template in all its branches; both parts are results of `marked_literal_text`."""
     for part, content in (("text", text), ("HTML", html)):
         mirrored = content[::-1].translate(_MIRRORED) if part == "text" else ""
         for found in _MARKED.finditer(content):

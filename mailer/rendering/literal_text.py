@@ -20,7 +20,7 @@ def marked_literal_text(tree: nodes.Template, *, html: bool) -> str:
 
 
 def printed_expressions(tree: nodes.Template) -> list[nodes.Expr]:
-    """Returns the expressions that have marks in the result of `literal_text`, in the same order."""
+    """Returns the expressions that have marks in the result of `marked_literal_text`, in the same order."""
     return [
         piece
         for piece in _printed_expressions_and_marks(tree)

@@ -192,7 +192,7 @@ def promotional_words(content: str, *locales: str, markup: bool = False) -> Iter
     """Yields the promotional words of a text.
 
     Args:
-        content: a rendered part, or a result of `literal_text`, in which each value counts as a number.
+        content: a rendered part, or a result of `marked_literal_text`, in which each value counts as a number.
         locales: the locales of the text. The words of all languages are also looked for, except ambiguous ones.
         markup: whether it is HTML.
     """

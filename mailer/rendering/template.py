@@ -91,7 +91,7 @@ class TemplateInLocale:
         opened: the names of values whose attributes it reads.
         dated: whether it prints dates, which are in the words of the reader's locale.
         lines: the names that each line of a piece uses, to name a value that is null.
-        literal: the text of each piece with all its branches (see `literal_text`).
+        literal: the text of each piece with all its branches (see `marked_literal_text`).
         conditions: the conditions of each piece around the ways out of a mail (see `forced_conditions`).
     """
 

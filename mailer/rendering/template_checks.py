@@ -94,7 +94,7 @@ class TemplatePage:
 
     @property
     def pieces_with_all_branches(self) -> Mapping[Piece, str]:
-        """Its pieces with all branches (see `literal_text`)."""
+        """Its pieces with all branches (see `marked_literal_text`)."""
         return self.template.variants[self.rendered.locale].literal
 
     @property

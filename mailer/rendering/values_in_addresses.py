@@ -57,7 +57,7 @@ def find_values_in_addresses(tree: nodes.Template, page: str, found: Nodes, rese
 
     Args:
         tree: the tree of the page.
-        page: the result of `literal_text` for it.
+        page: the result of `marked_literal_text` for it.
         found: the nodes of the tree.
         reserved: names of values that are not from a context. Our own links among them need no check.
     """

@@ -1,4 +1,4 @@
-"""Reads a request: its path has to be UTF-8, and its JSON is parsed by `mailer.input_types.read_json`."""
+"""Reads a request: its path has to be UTF-8, and its JSON is parsed by `mailer.input_types.parse_json_strictly`."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
@@ -60,7 +60,7 @@ def _path_fault(scope: Scope) -> HTTPException | None:
 
 
 class _JsonRequest(Request):
-    """A request whose body is JSON by `mailer.input_types.read_json`."""
+    """A request whose body is JSON by `mailer.input_types.parse_json_strictly`."""
 
     async def body(self) -> bytes:
         """Returns the body.
