@@ -269,7 +269,7 @@ def parse_locale(text: str) -> str:
 def parse_json_strictly(body: bytes | str) -> Any:
     """Returns the plain values of a JSON text in UTF-8 (RFC 8259 8.1).
 
-    It refuses an object that has a key twice. `NaN` and infinite numbers are left to the fields, which say where they are.
+    It refuses an object that has a key twice. It leaves `NaN` and infinite numbers to the fields, which name the place.
 
     Raises:
         ValueError: it is none.

@@ -27,6 +27,7 @@ from mailer.postgres.migrations import apply_migrations
 from mailer.runtime.logs import close_output, flush_output, set_up_logs
 from mailer.telemetry import log
 from tests.hostile import make_hostile
+from tests.known_types import remember_types
 from tests.processes import Stack, open_stack
 from tests.publishers import let_publish
 from tests.server_folders import server_folder
@@ -45,6 +46,7 @@ hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
 
 remember_templates()
+remember_types()
 
 _ZYGOTES = pytest.StashKey[list[socket.socket]]()
 

@@ -1,6 +1,6 @@
 """The HTML that a mail may have: lists of elements, attributes, addresses and CSS. Everything else is refused.
 
-A page is checked twice: as the template prints it, with all branches (see `marked_literal_text`), and as it is rendered.
+A page is checked twice: as the template prints it with all branches (`marked_literal_text`), and as it is rendered.
 """
 
 import re
