@@ -43,7 +43,7 @@ def _pause_or_resume_inviter(member: str, brand: str, by: str, *, paused: bool) 
         change = pause_inviter if paused else resume_inviter
         return await change(app.inviters, brand, member, by)
 
-    if not by.strip():
+    if not by.strip() or not by.isprintable():
         exit_with_error("--by needs the name of a person: it stands in the ledger", 2)
     try:
         changed = run_with_app(act)
