@@ -31,7 +31,8 @@ _REST = """
 | what | does |
 |---|---|
 | a brand, a mailing or everything is stopped | all of it waits, whatever its category |
-| no processor may have it, or all are paused | it waits and fails in time; a breach notice is written after a day |
+| no processor may have it | it waits and fails in time; a breach notice is written after a day |
+| all processors are paused, or none answers | it waits; a breach notice is written after five days, if none answers |
 | a relay refuses for now | it is tried again, for as long as its category says: five days, two or one |
 """
 
