@@ -274,7 +274,7 @@ async def test_consuming_stops_when_told(world: World) -> None:
     """A consumer with nothing to do stops as soon as it is told, also while the broker is away."""
 
     class Away:
-        def consume_queue(self, queue: str, prefetch: int, at_once: int | None = None) -> object:
+        def messages_while_consuming(self, queue: str, prefetch: int, at_once: int | None = None) -> object:
             raise BrokerUnavailable("gone")
 
     async def never(arrived: Sequence[ReceivedMessage]) -> None:

@@ -311,7 +311,7 @@ async def walk(row: Row, pipelining: bool, monkeypatch: pytest.MonkeyPatch | Non
     ):
         frozen = Frozen(row, server)
         if monkeypatch is not None:
-            for module in ("window_queue", "pipelined_connection"):
+            for module in ("window_message_queue", "pipelined_connection"):
                 monkeypatch.setattr(f"mailer.processors.{module}.time", SimpleNamespace(monotonic=frozen.clock))
 
         def permit(index: int) -> str | None:
