@@ -1,4 +1,4 @@
-"""What breaks one promise at a time, for the tests of the trial."""
+"""Faults that break one promise at a time, for the tests of the trial."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -45,7 +45,7 @@ class FakeProcessor:
 
     @property
     def recipients(self) -> list[str]:
-        """Who was sent something, in alphabetical order."""
+        """Returns the people who were sent something, in alphabetical order."""
         return sorted(outgoing.recipient for outgoing in self.sent)
 
 
@@ -60,7 +60,7 @@ class FakeReceived:
 
     @property
     def is_unsettled(self) -> bool:
-        """Whether it is still open."""
+        """Tells whether it is still open."""
         return self.settled is None
 
     async def acknowledge(self) -> None:

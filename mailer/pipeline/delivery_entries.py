@@ -33,7 +33,7 @@ def hand_over_record(draft: MessageDraft, rendered: RenderedMessage) -> LedgerEn
 
 @rule("notice-proof", "interpals-15, paltalk06-23, paltalk06-24, peerstream-03")
 def digest_of_mandatory_notice(category: Category, content: bytes) -> str | None:
-    """Of a notice that everyone must get, the ledger keeps the digest of each copy, as proof of what was told."""
+    """The ledger keeps the digest of each copy of a notice that everyone must get, as proof of its content."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}" if category.tells_change else None
 
 

@@ -54,7 +54,7 @@ class OutcomeRecorder:
         self._pending = list[Transition]()
         """Outcomes that are not recorded yet."""
         self._judgements = list[JudgedWindowRefusals]()
-        """Of the refusals among them."""
+        """The judgements of the refusals among them."""
         self._pending_since = 0.0
         self._unsure: Sequence[DeliveryStep] = ()
         """Steps of a statement without an answer: it may have committed, and no message was offered."""

@@ -58,7 +58,7 @@ class WindowSender:
         self.own_states: dict[Key, DeliveryState] = {}
         self.barred: defaultdict[Key, set[str]] = defaultdict(set)
         self._unable: defaultdict[Key, set[str]] = defaultdict(set)
-        """By message, the barred processors that lack an extension which the message needs."""
+        """The barred processors that lack an extension which a message needs, by message."""
 
     async def send_window_and_list_unsent(self, begun: PreparedWindow) -> dict[Key, datetime]:
         """Sends each processor its share of a window, bulk mail apart from urgent. Returns the rows not offered."""

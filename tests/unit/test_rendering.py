@@ -1,4 +1,4 @@
-"""What a renderer makes of one mailing for different people: links, pixel, profile, category."""
+"""A renderer's messages of one mailing to different people: links, pixel, profile, category."""
 
 import email.policy
 import re
