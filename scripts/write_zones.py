@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-OUT = Path(__file__).parents[1] / "mailer" / "policy" / "time_zones.py"
+OUT = Path(__file__).parents[1] / "mailer" / "policy" / "time_zones_by_country.py"
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = [SINCE + timedelta(days=n) for n in range(12 * 365)]
 UNINHABITED = "Antarctica/"
