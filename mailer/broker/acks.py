@@ -29,6 +29,16 @@ class AckBatcher:
         self._done: list[int] = []
         self._leaving: asyncio.Task[None] | None = None
 
+    @property
+    def last_tag(self) -> int:
+        """Returns the highest tag that has come; 0: none."""
+        return self._last
+
+    @property
+    def has_unsettled(self) -> bool:
+        """Returns True if a message is not settled yet."""
+        return bool(self._open)
+
     def mark_tags_unsettled_up_to(self, tag: int) -> None:
         """Marks a tag as not settled yet, with all lower tags whose messages are still on their way here."""
         self._open |= dict.fromkeys(range(self._last + 1, tag + 1))

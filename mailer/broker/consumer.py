@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from aiormq.abc import AbstractChannel, DeliveredMessage
+from aiormq.abc import DeliveredMessage
 from aiormq.exceptions import AMQPError
 from pamqp.commands import Basic
 
@@ -29,6 +29,10 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
 """Seconds between two attempts to consume."""
+RENEW_SECONDS = 30.0
+"""Seconds without a message after which a consumer consumes again on a new channel. If a queue is deleted and declared
+again within about 50 ms, RabbitMQ 3.10 takes the consumers of the old queue for consumers of the new one, and drops
+what it sends to them. It reports neither a cancel nor an error: without a renewal, the lane would stand still."""
 _DEATHS = {
     "delivery_limit": (DeadLetterCauseKind.TOO_OFTEN, DELIVERY_LIMIT_REASON),
     "expired": (
@@ -79,7 +83,8 @@ class QueueConsumer:
         """Consumes until the task is cancelled."""
         while True:
             try:
-                await self._consume_until_channel_ends()
+                await self._consume_until_silence()
+                continue
             except ChannelEnded as error:
                 self._report(self, str(error))
                 if error.code == 404:
@@ -88,10 +93,13 @@ class QueueConsumer:
                 self._report(self, str(error))
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _consume_until_channel_ends(self) -> None:
-        """Consumes on a new channel until the channel ends or RabbitMQ cancels the consumer.
+    async def _consume_until_silence(self) -> None:
+        """Consumes on a new channel until no message has come for `RENEW_SECONDS`.
 
-        RabbitMQ cancels a consumer if its queue is deleted, for example.
+        A message that comes while the channel is being closed goes back to its queue.
+
+        Raises:
+            BrokerUnavailable: the channel ended, or RabbitMQ cancelled the consumer; it does so if the queue is deleted.
         """
         channel = await self._link.open_channel(confirms=False)
         room = self._link.room
@@ -108,16 +116,28 @@ class QueueConsumer:
                 await channel.basic_consume(self.queue, self._build_delivery_callback(acks, room))
                 self.stands.set()
                 self._report(self, None)
-                reason = await _wait_channel_end(channel, cancelled)
-            if reason is None:
-                raise BrokerUnavailable(f"{self._link.server_address} has cancelled the consumer of {self.queue}")
-            with translating_errors(self._link.server_address):
-                raise reason
+                await self._wait_for_silence(acks, cancelled)
         finally:
             await acks.flush_acks()
             await close_channel(channel)
             if room is not None:
                 room.forget_channel(channel.number)
+
+    async def _wait_for_silence(self, acks: AckBatcher, cancelled: asyncio.Event) -> None:
+        """Waits until no message has come for `RENEW_SECONDS` and none is unsettled."""
+        closing, waiting = acks.channel.closing, asyncio.ensure_future(cancelled.wait())
+        last_tag = None
+        try:
+            while acks.last_tag != last_tag or acks.has_unsettled:
+                last_tag = acks.last_tag
+                await asyncio.wait({closing, waiting}, timeout=RENEW_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                if closing.done():
+                    raise _channel_error(closing)
+                if waiting.done():
+                    raise BrokerUnavailable(f"{self._link.server_address} has cancelled the consumer of {self.queue}")
+        finally:
+            waiting.cancel()
+            closing.cancel()
 
     def _build_delivery_callback(
         self, acks: AckBatcher, room: BodyMemoryBudget | None
@@ -161,19 +181,9 @@ async def _dead_letter_large_message(delivery: "RabbitDelivery") -> None:
         await delivery.release()
 
 
-async def _wait_channel_end(channel: AbstractChannel, cancelled: asyncio.Event) -> BaseException | None:
-    """Waits until a channel has ended, and returns its error; returns None if its consumer was cancelled."""
-    closing, waiting = channel.closing, asyncio.ensure_future(cancelled.wait())
-    try:
-        await asyncio.wait({closing, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if not closing.done():
-            return None
-        return (
-            AMQPError("the channel was closed") if closing.cancelled() else closing.exception() or AMQPError("closed")
-        )
-    finally:
-        waiting.cancel()
-        closing.cancel()
+def _channel_error(closing: asyncio.Future[Any]) -> BaseException:
+    """Returns the error that ended a channel."""
+    return AMQPError("the channel was closed") if closing.cancelled() else closing.exception() or AMQPError("closed")
 
 
 class RabbitDelivery:

@@ -12,7 +12,7 @@ from aio_pika.abc import HeadersType
 from pamqp.common import FieldTable
 from yarl import URL
 
-from mailer.broker import declaration
+from mailer.broker import consumer, declaration
 from mailer.broker.connections import RabbitConnection
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import (
@@ -267,6 +267,27 @@ async def test_a_queue_that_is_deleted_amid_declaring_has_no_consumer_that_nobod
 
         monkeypatch.setattr(declaration, "_queue_exists", look_before_it_is_deleted)
         await broker.declare_topology(topology)
+        names = {str(number) for number in range(8)}
+        await asyncio.gather(
+            *(broker.publish_message(BATCHES, BrokerMessage(b"{}", Lane.SERVICE, message_id=name)) for name in names)
+        )
+        await collect_all(consumers, names)
+
+
+async def test_consumers_of_a_queue_that_somebody_deletes_and_declares_at_once_take_messages_again(
+    broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RabbitMQ tells them nothing, and drops what it sends to them, until they consume again."""
+    monkeypatch.setattr(consumer, "RENEW_SECONDS", 1)
+    queue = batches_queue_name(Lane.SERVICE)
+    declared = next(each for each in under_test().queues if each.name == queue)
+    async with AsyncExitStack() as stack:
+        consumers = [await stack.enter_async_context(broker.messages_while_consuming(queue, 1)) for _ in range(4)]
+        connection = await stack.enter_async_context(await aio_pika.connect(rabbit_url))
+        channel = await connection.channel()
+        await channel.queue_delete(queue)
+        again = await channel.declare_queue(queue, durable=True, arguments=declaration._queue_arguments(declared))
+        await again.bind(BATCHES, Lane.SERVICE)
         names = {str(number) for number in range(8)}
         await asyncio.gather(
             *(broker.publish_message(BATCHES, BrokerMessage(b"{}", Lane.SERVICE, message_id=name)) for name in names)
