@@ -99,7 +99,7 @@ class QueueConsumer:
         A message that comes while the channel is being closed goes back to its queue.
 
         Raises:
-            BrokerUnavailable: the channel ended, or RabbitMQ cancelled the consumer; it does so if the queue is deleted.
+            BrokerUnavailable: the channel ended, or RabbitMQ cancelled the consumer, as if the queue is deleted.
         """
         channel = await self._link.open_channel(confirms=False)
         room = self._link.room
