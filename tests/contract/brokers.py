@@ -40,6 +40,24 @@ def under_test() -> Topology:
 
 
 @asynccontextmanager
+async def closing(broker: RabbitBroker) -> AsyncIterator[RabbitBroker]:
+    """The broker, closed in the end."""
+    try:
+        yield broker
+    finally:
+        await broker.close()
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[RabbitBroker]:
+    """A broker on fresh queues."""
+    await delete_everything(url)
+    async with closing(RabbitBroker(url)) as broker:
+        await broker.declare_topology(under_test())
+        yield broker
+
+
+@asynccontextmanager
 async def _memory() -> AsyncIterator[Open]:
     outbox = FakeOutbox()
     async with AsyncExitStack() as stack:

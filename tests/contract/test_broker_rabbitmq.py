@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, suppress
 from typing import Self
 
 import aio_pika
@@ -12,8 +12,6 @@ from aio_pika.abc import HeadersType
 from pamqp.common import FieldTable
 from yarl import URL
 
-from mailer.broker import consumer, declaration
-from mailer.broker.connections import RabbitConnection
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import (
     BATCHES,
@@ -23,7 +21,6 @@ from mailer.broker.topology import (
     OUTCOMES,
     Exchange,
     ExchangeKind,
-    Queue,
     Topology,
     batches_queue_name,
     events_queue_name,
@@ -39,7 +36,7 @@ from mailer.ports.broker import (
     ReceivedMessage,
 )
 from tests.conftest import private_rabbit
-from tests.contract.brokers import BRAND, delete_everything, under_test
+from tests.contract.brokers import BRAND, closing, delete_everything, opened, under_test
 from tests.server_folders import server_folder
 
 SERVICE = events_queue_name(Lane.SERVICE)
@@ -52,24 +49,6 @@ def node() -> Iterator[PrivateRabbit]:
     """A node that these tests may restart."""
     with server_folder() as folder, private_rabbit(folder) as running:
         yield running
-
-
-@asynccontextmanager
-async def closing(broker: RabbitBroker) -> AsyncIterator[RabbitBroker]:
-    """The broker, closed in the end."""
-    try:
-        yield broker
-    finally:
-        await broker.close()
-
-
-@asynccontextmanager
-async def opened(url: str) -> AsyncIterator[RabbitBroker]:
-    """A broker on fresh queues."""
-    await delete_everything(url)
-    async with closing(RabbitBroker(url)) as broker:
-        await broker.declare_topology(under_test())
-        yield broker
 
 
 @pytest.fixture
@@ -225,94 +204,6 @@ async def test_a_queue_that_refuses_is_no_broker_that_is_away(broker: RabbitBrok
         await queue.delete(if_unused=False, if_empty=False)
     assert refused
     assert await broker.queue_depth(SERVICE) == 1
-
-
-async def test_a_queue_that_comes_back_at_once_has_no_consumer_that_nobody_is(
-    broker: RabbitBroker, rabbit_url: str
-) -> None:
-    """A publisher that misses the queue leaves RabbitMQ the time to end its consumers: else some would take mail on."""
-    queue = batches_queue_name(Lane.SERVICE)
-    async with AsyncExitStack() as stack:
-        consumers = [await stack.enter_async_context(broker.messages_while_consuming(queue, 1)) for _ in range(4)]
-        connection = await stack.enter_async_context(await aio_pika.connect(rabbit_url))
-        for round_ in range(3):
-            await (await connection.channel()).queue_delete(queue)
-            names = {f"{round_}-{number}" for number in range(8)}
-            await asyncio.gather(
-                *(
-                    broker.publish_message(BATCHES, BrokerMessage(b"{}", Lane.SERVICE, message_id=name))
-                    for name in names
-                )
-            )
-            await collect_all(consumers, names)
-
-
-async def test_a_queue_that_is_deleted_amid_declaring_has_no_consumer_that_nobody_is(
-    broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A process that found it a moment before leaves RabbitMQ the same time as one that misses it at first."""
-    queue, look = batches_queue_name(Lane.SERVICE), declaration._queue_exists
-    async with AsyncExitStack() as stack:
-        consumers = [await stack.enter_async_context(broker.messages_while_consuming(queue, 1)) for _ in range(4)]
-        connection = await stack.enter_async_context(await aio_pika.connect(rabbit_url))
-        topology = under_test()
-        deleted: list[str] = []
-
-        async def look_before_it_is_deleted(link: RabbitConnection, wanted: Queue) -> bool:
-            found = await look(link, wanted)
-            if wanted == topology.queues[-1] and not deleted:
-                deleted.append(queue)
-                await (await connection.channel()).queue_delete(queue)
-            return found
-
-        monkeypatch.setattr(declaration, "_queue_exists", look_before_it_is_deleted)
-        await broker.declare_topology(topology)
-        names = {str(number) for number in range(8)}
-        await asyncio.gather(
-            *(broker.publish_message(BATCHES, BrokerMessage(b"{}", Lane.SERVICE, message_id=name)) for name in names)
-        )
-        await collect_all(consumers, names)
-
-
-async def test_consumers_of_a_queue_that_somebody_deletes_and_declares_at_once_take_messages_again(
-    broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """RabbitMQ tells them nothing, and drops what it sends to them, until they consume again."""
-    monkeypatch.setattr(consumer, "RENEW_SECONDS", 1)
-    queue = batches_queue_name(Lane.SERVICE)
-    declared = next(each for each in under_test().queues if each.name == queue)
-    async with AsyncExitStack() as stack:
-        consumers = [await stack.enter_async_context(broker.messages_while_consuming(queue, 1)) for _ in range(4)]
-        connection = await stack.enter_async_context(await aio_pika.connect(rabbit_url))
-        channel = await connection.channel()
-        await channel.queue_delete(queue)
-        again = await channel.declare_queue(queue, durable=True, arguments=declaration._queue_arguments(declared))
-        await again.bind(BATCHES, Lane.SERVICE)
-        names = {str(number) for number in range(8)}
-        await asyncio.gather(
-            *(broker.publish_message(BATCHES, BrokerMessage(b"{}", Lane.SERVICE, message_id=name)) for name in names)
-        )
-        await collect_all(consumers, names)
-
-
-async def collect_all(consumers: Sequence[AsyncIterator[list[ReceivedMessage]]], wanted: set[str]) -> None:
-    """Takes and acknowledges from several consumers until all that is wanted has come."""
-
-    async def take_from(consumer: AsyncIterator[list[ReceivedMessage]]) -> None:
-        while wanted:
-            for received in await anext(consumer):
-                wanted.discard(received.message.message_id or "")
-                await received.acknowledge()
-        done.set()
-
-    done = asyncio.Event()
-    taking = [asyncio.create_task(take_from(consumer)) for consumer in consumers]
-    try:
-        await asyncio.wait_for(done.wait(), SECONDS)
-    finally:
-        for task in taking:
-            task.cancel()
-        await asyncio.gather(*taking, return_exceptions=True)
 
 
 async def test_breach_and_service_have_connections_of_their_own(rabbit_url: str) -> None:

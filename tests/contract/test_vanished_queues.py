@@ -1,0 +1,113 @@
+"""A queue of RabbitMQ that is deleted and comes back at once: its consumers take messages again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+
+import aio_pika
+import pytest
+
+from mailer.broker import consumer, declaration
+from mailer.broker.connections import RabbitConnection
+from mailer.broker.rabbitmq import RabbitBroker
+from mailer.broker.topology import BATCHES, Queue, batches_queue_name
+from mailer.policy.category import Lane
+from mailer.ports.broker import BrokerMessage, ReceivedMessage
+from tests.contract.brokers import opened, under_test
+
+SECONDS = 60
+
+
+@pytest.fixture
+async def broker(rabbit_url: str) -> AsyncIterator[RabbitBroker]:
+    """A broker on fresh queues."""
+    async with opened(rabbit_url) as one:
+        yield one
+
+
+async def test_a_queue_that_comes_back_at_once_has_no_consumer_that_nobody_is(
+    broker: RabbitBroker, rabbit_url: str
+) -> None:
+    """A publisher that misses the queue leaves RabbitMQ the time to end its consumers: else some would take mail on."""
+    queue = batches_queue_name(Lane.SERVICE)
+    async with AsyncExitStack() as stack:
+        consumers = [await stack.enter_async_context(broker.messages_while_consuming(queue, 1)) for _ in range(4)]
+        connection = await stack.enter_async_context(await aio_pika.connect(rabbit_url))
+        for round_ in range(3):
+            await (await connection.channel()).queue_delete(queue)
+            names = {f"{round_}-{number}" for number in range(8)}
+            await asyncio.gather(
+                *(
+                    broker.publish_message(BATCHES, BrokerMessage(b"{}", Lane.SERVICE, message_id=name))
+                    for name in names
+                )
+            )
+            await collect_all(consumers, names)
+
+
+async def test_a_queue_that_is_deleted_amid_declaring_has_no_consumer_that_nobody_is(
+    broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that found it a moment before leaves RabbitMQ the same time as one that misses it at first."""
+    queue, look = batches_queue_name(Lane.SERVICE), declaration._queue_exists
+    async with AsyncExitStack() as stack:
+        consumers = [await stack.enter_async_context(broker.messages_while_consuming(queue, 1)) for _ in range(4)]
+        connection = await stack.enter_async_context(await aio_pika.connect(rabbit_url))
+        topology = under_test()
+        deleted: list[str] = []
+
+        async def look_before_it_is_deleted(link: RabbitConnection, wanted: Queue) -> bool:
+            found = await look(link, wanted)
+            if wanted == topology.queues[-1] and not deleted:
+                deleted.append(queue)
+                await (await connection.channel()).queue_delete(queue)
+            return found
+
+        monkeypatch.setattr(declaration, "_queue_exists", look_before_it_is_deleted)
+        await broker.declare_topology(topology)
+        names = {str(number) for number in range(8)}
+        await asyncio.gather(
+            *(broker.publish_message(BATCHES, BrokerMessage(b"{}", Lane.SERVICE, message_id=name)) for name in names)
+        )
+        await collect_all(consumers, names)
+
+
+async def test_consumers_of_a_queue_that_somebody_deletes_and_declares_at_once_take_messages_again(
+    broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RabbitMQ tells them nothing, and drops what it sends to them, until they consume again."""
+    monkeypatch.setattr(consumer, "RENEW_SECONDS", 1)
+    queue = batches_queue_name(Lane.SERVICE)
+    declared = next(each for each in under_test().queues if each.name == queue)
+    async with AsyncExitStack() as stack:
+        consumers = [await stack.enter_async_context(broker.messages_while_consuming(queue, 1)) for _ in range(4)]
+        connection = await stack.enter_async_context(await aio_pika.connect(rabbit_url))
+        channel = await connection.channel()
+        await channel.queue_delete(queue)
+        again = await channel.declare_queue(queue, durable=True, arguments=declaration._queue_arguments(declared))
+        await again.bind(BATCHES, Lane.SERVICE)
+        names = {str(number) for number in range(8)}
+        await asyncio.gather(
+            *(broker.publish_message(BATCHES, BrokerMessage(b"{}", Lane.SERVICE, message_id=name)) for name in names)
+        )
+        await collect_all(consumers, names)
+
+
+async def collect_all(consumers: Sequence[AsyncIterator[list[ReceivedMessage]]], wanted: set[str]) -> None:
+    """Takes and acknowledges from several consumers until all that is wanted has come."""
+
+    async def take_from(messages: AsyncIterator[list[ReceivedMessage]]) -> None:
+        while wanted:
+            for received in await anext(messages):
+                wanted.discard(received.message.message_id or "")
+                await received.acknowledge()
+        done.set()
+
+    done = asyncio.Event()
+    taking = [asyncio.create_task(take_from(messages)) for messages in consumers]
+    try:
+        await asyncio.wait_for(done.wait(), SECONDS)
+    finally:
+        for task in taking:
+            task.cancel()
+        await asyncio.gather(*taking, return_exceptions=True)
