@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import asyncpg
 
@@ -15,11 +15,13 @@ from tests.processes import free_port
 PROGRAM = "/usr/sbin/pgbouncer"
 _DEFAULTS = Path("/etc/pgbouncer/pgbouncer.ini")
 PASSWORD = "bouncer-password"
+NOBODY = 65534
+"""Debian's user and group of nobody: PgBouncer does not run as root."""
 
 
 @asynccontextmanager
 async def bouncer(url: str, folder: Path, mode: str | None = None) -> AsyncIterator[str]:
-    """Starts a PgBouncer for a database of a server on a Unix socket; gives the database's URL through it.
+    """Starts a PgBouncer for a database of a server on a Unix socket or on TCP; gives the database's URL through it.
 
     Args:
         url: the database's own.
@@ -27,8 +29,7 @@ async def bouncer(url: str, folder: Path, mode: str | None = None) -> AsyncItera
         mode: of its pools; as installed (session) if there is none.
     """
     parts, port = urlsplit(url), free_port()
-    socket = parse_qs(parts.query)["host"][0]
-    process = _start(parts.path[1:], socket, str(parts.username), port, folder, mode)
+    process = _start(parts, port, folder, mode)
     try:
         through = f"postgresql://{parts.username}:{PASSWORD}@127.0.0.1:{port}{parts.path}?sslmode=disable"
         await _until_it_answers(through, process)
@@ -38,12 +39,12 @@ async def bouncer(url: str, folder: Path, mode: str | None = None) -> AsyncItera
         process.wait()
 
 
-def _start(name: str, socket: str, user: str, port: int, folder: Path, mode: str | None) -> "subprocess.Popen[bytes]":
+def _start(database: SplitResult, port: int, folder: Path, mode: str | None) -> "subprocess.Popen[bytes]":
     """Starts it with Debian's file, as whoever owns the server: no other user may come to its socket."""
-    users, ini, owner = folder / "userlist.txt", folder / "pgbouncer.ini", Path(socket).stat()
-    users.write_text(f'"{user}" "{PASSWORD}"\n')
+    users, ini, name = folder / "userlist.txt", folder / "pgbouncer.ini", database.path[1:]
+    users.write_text(f'"{database.username}" "{PASSWORD}"\n')
     changed = {
-        "[databases]": f"[databases]\n{name} = host={socket} dbname={name}",
+        "[databases]": f"[databases]\n{name} = {_server(database)} dbname={name}",
         "listen_port": f"listen_port = {port}",
         "auth_file": f"auth_file = {users}",
         "logfile": f"logfile = {folder / 'pgbouncer.log'}",
@@ -55,8 +56,23 @@ def _start(name: str, socket: str, user: str, port: int, folder: Path, mode: str
     command = [PROGRAM, "-q", str(ini)]
     if os.geteuid() != 0:
         return subprocess.Popen(command)
-    os.chown(folder, owner.st_uid, owner.st_gid)
-    return subprocess.Popen(command, user=owner.st_uid, group=owner.st_gid, extra_groups=[])
+    socket = _socket(database)
+    user, group = (Path(socket).stat().st_uid, Path(socket).stat().st_gid) if socket else (NOBODY, NOBODY)
+    os.chown(folder, user, group)
+    return subprocess.Popen(command, user=user, group=group, extra_groups=[])
+
+
+def _server(database: SplitResult) -> str:
+    """Where the server is, as PgBouncer's file says it."""
+    if socket := _socket(database):
+        return f"host={socket}"
+    password = f" password={database.password}" if database.password else ""
+    return f"host={database.hostname} port={database.port or 5432}{password}"
+
+
+def _socket(database: SplitResult) -> str | None:
+    """The folder of the server's socket; None if it is on TCP."""
+    return parse_qs(database.query).get("host", [None])[0]
 
 
 async def _until_it_answers(url: str, process: "subprocess.Popen[bytes]") -> None:

@@ -1,4 +1,4 @@
-"""The services of the tests: a private PostgreSQL and a private RabbitMQ, or those that the environment names."""
+"""What tests share: the PostgreSQL and the RabbitMQ of the run, and stacks of processes over them."""
 
 import asyncio
 import fcntl
@@ -6,31 +6,24 @@ import logging
 import os
 import signal
 import socket
-import tempfile
 import threading
 import uuid
-import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import hypothesis
 import pytest
 import structlog
 
-from mailer import bundled_files
-from mailer.embedded import postgres, rabbitmq
-from mailer.postgres.migrations import apply_migrations
 from mailer.runtime.logs import close_output, flush_output, set_up_logs
 from mailer.telemetry import log
 from tests.hostile import make_hostile
 from tests.known_types import remember_types
 from tests.processes import Stack, open_stack
-from tests.publishers import let_publish
-from tests.server_folders import server_folder
+from tests.services import Databases, SharedServices, running_postgres, running_rabbit
 from tests.shipped import remember_templates
 from tests.spawning import start_zygote, use_zygote
 
@@ -49,16 +42,33 @@ remember_templates()
 remember_types()
 
 _ZYGOTES = pytest.StashKey[list[socket.socket]]()
+_SHARED = pytest.StashKey[SharedServices]()
+_NUMBER = pytest.StashKey[int]()
+"""The number of a forked process, from 0 on."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Starts the zygote that the processes of `--forks` share; it imports mailer while the tests are collected."""
+    """Starts what the processes of `--forks` share, while the tests are collected: the zygote and the servers."""
     if config.option.forks and not config.option.collectonly:
         config.stash[_ZYGOTES] = start_zygote(config.option.forks)
+        config.stash[_SHARED] = SharedServices(config.option.forks)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Waits for the servers: a process with threads must not fork."""
+    if shared := session.config.stash.get(_SHARED, None):
+        shared.wait()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stops the servers."""
+    if shared := config.stash.get(_SHARED, None):
+        shared.close()
 
 
 def pytest_forked(config: pytest.Config, number: int) -> None:
-    """Takes this process's end of the zygote."""
+    """Takes this process's end of the zygote, and its number."""
+    config.stash[_NUMBER] = number
     zygotes = config.stash[_ZYGOTES]
     use_zygote(zygotes.pop(number))
     for others in zygotes:
@@ -95,13 +105,12 @@ class Superuser:
 class Server:
     """A PostgreSQL server with one database that has been migrated, from which each test's is copied."""
 
-    admin_url: str
-    template: str
+    databases: Databases
     superuser: Superuser
 
     def url(self, database: str) -> str:
         """Where one of its databases is."""
-        return urlunsplit(urlsplit(self.admin_url)._replace(path=f"/{database}"))
+        return self.databases.url(database)
 
     def sql(self, statement: str) -> None:
         """Executes a statement as the superuser."""
@@ -112,7 +121,7 @@ class Server:
         """A migrated database for as long as somebody is in here; its URL."""
         name = f"mailer_test_{uuid.uuid4().hex[:12]}"
         # Through the WAL, which is the default, it takes twice as long.
-        self.sql(f"CREATE DATABASE {name} TEMPLATE {self.template} STRATEGY file_copy")
+        self.sql(f"CREATE DATABASE {name} TEMPLATE {self.databases.template} STRATEGY file_copy")
         if os.environ.get("MAILER_TEST_HOSTILE"):
             with asyncio.Runner() as runner:
                 runner.run(make_hostile(self.url(name), decoys=False))
@@ -131,8 +140,8 @@ class Rabbit:
     def alone(self) -> Iterator[str]:
         """No other test uses it for as long as somebody is in here; its URL.
 
-        With MAILER_TEST_AMQP_URL, all processes of a parallel run share one. Whoever is in here may not come in again:
-        a module's fixture must be done with it before it yields.
+        With MAILER_TEST_AMQP_URL, all processes of a parallel run share one virtual host. Whoever is in here may not
+        come in again: a module's fixture must be done with it before it yields.
         """
         with self.turn.open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -171,26 +180,14 @@ def production_log(tmp_path: Path) -> Callable[[], str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Server]:
-    """A private PostgreSQL, or the server that MAILER_TEST_DATABASE_URL names."""
+def postgres_server(pytestconfig: pytest.Config) -> Iterator[Server]:
+    """The PostgreSQL of this run."""
+    shared = pytestconfig.stash.get(_SHARED, None)
     with ExitStack() as stack:
-        given = os.environ.get("MAILER_TEST_DATABASE_URL")
-        folder = stack.enter_context(server_folder())
-        private = None if given else stack.enter_context(postgres.start_postgres(folder))
-        url = given or (private.url("postgres") if private else "")
-        superuser = Superuser(url)
+        databases = shared.postgres.result() if shared else stack.enter_context(running_postgres())
+        superuser = Superuser(databases.admin_url)
         stack.callback(superuser.close)
-        server = Server(url, f"mailer_test_{uuid.uuid4().hex[:12]}", superuser)
-        if private:
-            # Processes die in the tests, the machine does not; and dropping a database would wait for the disk.
-            for setting in ("fsync = off", "full_page_writes = off", "autovacuum = off", "max_wal_size = '256MB'"):
-                server.sql(f"ALTER SYSTEM SET {setting}")
-            server.sql("SELECT pg_reload_conf()")
-        apply_migrations(server.url(server.template), bundled_files.bundled_folder("migrations"))
-        with asyncio.Runner() as runner:
-            runner.run(let_publish(server.url(server.template)))
-        yield server
-        server.sql(f"DROP DATABASE {server.template}")
+        yield Server(databases, superuser)
 
 
 @pytest.fixture
@@ -201,19 +198,12 @@ def database_url(postgres_server: Server) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def rabbit_server() -> Iterator[Rabbit]:
-    """A private RabbitMQ, or the one that MAILER_TEST_AMQP_URL names."""
-    if given := os.environ.get("MAILER_TEST_AMQP_URL"):
-        yield Rabbit(given, Path(tempfile.gettempdir(), f"mailer-test-{zlib.crc32(given.encode()):08x}.lock"))
-        return
-    with server_folder() as folder, private_rabbit(folder) as node:
-        yield Rabbit(node.url, folder / "turn")
-
-
-def private_rabbit(folder: Path) -> rabbitmq.PrivateRabbit:
-    """A node, of MAILER_TEST_RABBITMQ_CHROOT if that is set."""
-    chroot = os.environ.get("MAILER_TEST_RABBITMQ_CHROOT")
-    return rabbitmq.start_rabbitmq(folder, chroot=Path(chroot) if chroot else None)
+def rabbit_server(pytestconfig: pytest.Config) -> Iterator[Rabbit]:
+    """The RabbitMQ of this run."""
+    shared, number = pytestconfig.stash.get(_SHARED, None), pytestconfig.stash.get(_NUMBER, 0)
+    with ExitStack() as stack:
+        rabbits = shared.rabbit.result() if shared else stack.enter_context(running_rabbit(1))
+        yield Rabbit(rabbits.urls[number], rabbits.turns[number])
 
 
 @pytest.fixture

@@ -41,7 +41,8 @@ async def make_hostile(url: str, *, decoys: bool) -> None:
         await connection.execute("CREATE SCHEMA IF NOT EXISTS elsewhere")
         for table in DECOYS if decoys else ():
             await connection.execute(f"CREATE TABLE elsewhere.{table} (another int)")
-        for setting, value in SETTINGS.items():
-            await connection.execute(f"ALTER DATABASE {urlsplit(url).path[1:]} SET {setting} = {value}")
+        known = {row["name"] for row in await connection.fetch("SELECT name FROM pg_settings")}
+        for setting in SETTINGS.keys() & known:  # PostgreSQL 16 has no transaction_timeout
+            await connection.execute(f"ALTER DATABASE {urlsplit(url).path[1:]} SET {setting} = {SETTINGS[setting]}")
     finally:
         await connection.close()

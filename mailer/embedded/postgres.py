@@ -75,18 +75,19 @@ class PrivatePostgres:
         self.release_and_stop_if_last()
 
 
-def start_postgres(folder: Path) -> PrivatePostgres:
+def start_postgres(folder: Path, max_connections: int = 200) -> PrivatePostgres:
     """Starts the server of a folder, or uses the one that runs there.
 
     Args:
         folder: the folder of the data. It is made if it is missing, and kept when the server stops.
+        max_connections: the most connections, if the server starts now.
 
     Raises:
         PrivateServiceUnavailable: the wheel is not installed, or the server does not start.
     """
     folder = folder.expanduser().resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    cluster = _Cluster(folder, postgres_program_folder())
+    cluster = _Cluster(folder, postgres_program_folder(), max_connections)
     with cluster.holding_lock():
         holding = os.open(folder / "holders", os.O_RDONLY | os.O_CREAT, 0o600)
         try:
@@ -129,9 +130,10 @@ def _ensure_system_user() -> pwd.struct_passwd:
 class _Cluster:
     """The files and the server of one folder."""
 
-    def __init__(self, folder: Path, binaries: Path) -> None:
+    def __init__(self, folder: Path, binaries: Path, max_connections: int) -> None:
         self._folder = folder
         self._binaries = binaries
+        self._max_connections = max_connections
         self._data = folder / "data"
         self._log = self._data / "server.log"
         self._pid_file = self._data / "postmaster.pid"
@@ -192,7 +194,14 @@ class _Cluster:
     def _launch(self) -> None:
         """Starts the server. It waits for children of a killed server, which keep its shared memory for a moment."""
         socket_folder = self._data_or_temporary_socket_folder()
-        options = ("-k", str(socket_folder), "-c", "listen_addresses=", "-c", "max_connections=200")
+        options = (
+            "-k",
+            str(socket_folder),
+            "-c",
+            "listen_addresses=",
+            "-c",
+            f"max_connections={self._max_connections}",
+        )
         wait = ("-w", "-t", str(_START_SECONDS))
         command = ("start", *wait, "-D", str(self._data), "-l", str(self._log), "-o", shlex.join(options))
         logged = self._log.stat().st_size if self._log.exists() else 0

@@ -14,9 +14,9 @@ from yarl import URL
 from mailer.broker.topology import EVENTS, batches_queue_name, events_queue_name
 from mailer.embedded.rabbitmq import PrivateRabbit
 from tests.acceptance.samples import event, people
-from tests.conftest import private_rabbit
 from tests.processes import Stack, free_port, open_stack, until
 from tests.server_folders import server_folder
+from tests.services import private_rabbit
 
 
 @pytest.fixture

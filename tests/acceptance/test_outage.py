@@ -17,9 +17,9 @@ import mailer
 from mailer import MessageEvent
 from mailer.embedded.rabbitmq import PrivateRabbit
 from tests.acceptance.samples import event, people
-from tests.conftest import private_rabbit
 from tests.processes import Stack, open_stack, until
 from tests.server_folders import server_folder
+from tests.services import private_rabbit
 
 AWAY = float(os.environ.get("MAILER_TEST_OUTAGE_SECONDS", "2"))
 BRANDS = {"newsletter": "interpals", "service": "paltalk-2006"}

@@ -35,9 +35,9 @@ from mailer.ports.broker import (
     QueueRefusedMessage,
     ReceivedMessage,
 )
-from tests.conftest import private_rabbit
 from tests.contract.brokers import BRAND, closing, delete_everything, opened, under_test
 from tests.server_folders import server_folder
+from tests.services import private_rabbit
 
 SERVICE = events_queue_name(Lane.SERVICE)
 KEY = f"{BRAND}.service"
