@@ -27,14 +27,19 @@ def export(
 ) -> None:
     """Prints the entries, in the order of their chains."""
 
-    async def act(app: App) -> None:
+    async def act(app: App) -> int:
+        count = 0
         async for entry in app.ledger.export_entries(None if mailing is None else await find_mailing_id(app, mailing)):
             print_json(entry)
+            count += 1
+        return count
 
     try:
-        run_with_app(act)
+        count = run_with_app(act)
     except MailingControlRefused as error:
         exit_with_error(f"--mailing: {error}", 2)
+    if mailing is not None and not count:
+        exit_with_error(f"--mailing: the ledger has no entry of {mailing}; `mailer mailing list` shows mailings", 2)
 
 
 @app.command()

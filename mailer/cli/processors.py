@@ -120,7 +120,7 @@ def record_confirmed_purge(
     by: By,
 ) -> None:
     """Notes that a processor has kept nothing of a mailing."""
-    _require_person_name(by)
+    stop_start.require_person_name(by)
 
     async def act(app: App) -> bool:
         return await app.processors.confirm_mailing_purge_by_processor(
@@ -145,17 +145,12 @@ def record_confirmed_erasure(
     by: By,
 ) -> None:
     """Notes that a processor has erased a person."""
-    _require_person_name(by)
+    stop_start.require_person_name(by)
     if not run_with_app(lambda app: app.processors.confirm_erasure_by_processor(recipient, processor, by)):
         exit_with_error(
             f"{processor} has nothing of recipient {recipient} to erase; `mailer processors list` shows what is due", 2
         )
     out.print("Noted.")
-
-
-def _require_person_name(by: str) -> None:
-    if not by.strip() or not by.isprintable():
-        exit_with_error("--by needs the name of a person: it stands in the ledger", 2)
 
 
 def _print_purge_and_erasure_duties(

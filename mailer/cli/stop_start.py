@@ -170,9 +170,14 @@ def person_or_system_user(by: str) -> str:
     """
     if not by:
         return system_user_name()
+    require_person_name(by)
+    return by
+
+
+def require_person_name(by: str) -> None:
+    """Ends the command if `--by` is no name of a person."""
     if not by.strip() or not by.isprintable():
         exit_with_error("--by needs the name of a person: it stands in the ledger", 2)
-    return by
 
 
 def halts_as_json(halts: tuple[Halt, ...]) -> list[dict[str, object]]:

@@ -41,6 +41,7 @@ class BlockPauses:
         self._clock = clock
         self._until: dict[Stream, datetime] = {}
         self._streaks: Counter[Stream] = Counter()
+        self._setup_streaks: Counter[Stream] = Counter()
         self._read_at = float("-inf")
         self._told: dict[tuple[str, str | None], datetime] = {}
 
@@ -120,10 +121,10 @@ class BlockPauses:
         A reply without such a code may come from a single mailbox.
         """
         if operator_checks_by_status(outcome.status) is None:
-            self._streaks[stream] += 1
-            if self._streaks[stream] < STREAK:
+            self._setup_streaks[stream] += 1
+            if self._setup_streaks[stream] < STREAK:
                 return False
-        self._streaks.pop(stream, None)
+        self._setup_streaks.pop(stream, None)
         return True
 
     def _pause_streams_in_memory(self, processor: str, blocked: Collection[Stream], now: datetime) -> list[StreamPause]:
@@ -155,6 +156,7 @@ class BlockPauses:
                 if self._streaks[stream] >= STREAK:
                     del self._streaks[stream]
                     found[stream] = None
-            elif self._streaks and outcome.result in (OutcomeKind.ACCEPTED, OutcomeKind.REFUSED):
-                self._streaks.pop((processor, category.name, domain), None)
+            elif outcome.result in (OutcomeKind.ACCEPTED, OutcomeKind.REFUSED):
+                for streaks in (self._streaks, self._setup_streaks):
+                    streaks.pop((processor, category.name, domain), None)
         return found

@@ -103,7 +103,7 @@ class MailingStatus:
         opens: fetches of the pixel by people's mail programs; machine_opens: by proxies and scanners, apart.
         unique_opens: the number of opened messages, as far as promises allow to know it. The same for clicks: clicks,
             machine_clicks, and unique_clicks (a message's click on a link counts once). None: too few to be shown;
-            rounded to whole cells while the mailing runs (`aggregates.hidden_or_rounded_figure`).
+            rounded to whole cells while the mailing runs (`hidden_or_rounded_figure`).
         publisher: an identity, as text; empty if it is unknown.
         halted: the scopes of the halts that stop it.
         began_at: when it could go; None while it waits for its release.

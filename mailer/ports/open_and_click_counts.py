@@ -28,7 +28,7 @@ class CountedPixelOrLinkFetch:
 
 @dataclass(frozen=True, slots=True)
 class MailedRecipient:
-    """The brand and the standing of a person who was sent a mailing."""
+    """The brand of a mailing, and the standing of a recipient of that brand."""
 
     brand: str
     standing: Standing
@@ -57,7 +57,7 @@ class OpenAndClickCounter(Protocol):
         ...
 
     async def find_mailed_recipient(self, mailing_id: UUID, recipient_id: int) -> MailedRecipient | None:
-        """Returns the person to whom a mailing was sent, with the standing as of now; None if either is unknown."""
+        """Returns a recipient of the brand of a mailing, with the standing as of now; None if either is unknown."""
         ...
 
     def seconds_to_next_hour(self) -> float:

@@ -206,7 +206,7 @@ class ProcessorDuties(Protocol):
     """The processors that were handed data, and their duties to erase and purge."""
 
     async def list_all_processors_handed_data(self) -> list[ProcessorHandedDataOfBrand]:
-        """Returns all processors that were handed data. It reads the whole ledger."""
+        """Returns all processors that were handed data."""
         ...
 
     async def list_all_erasure_duties(self) -> list[ErasureDuty]:

@@ -118,7 +118,7 @@ class TimekeeperStore(Protocol):
         ...
 
     async def batch_due_deliveries(self, limit: int) -> int:
-        """Puts due deferred, held and in-doubt deliveries into new batches. Returns the number of deliveries."""
+        """Puts due deferred and held deliveries into new batches. Returns the number of deliveries."""
         ...
 
     async def cancelled_or_ended_unfinished_mailings(self, limit: int) -> list[CancelledOrEndedMailing]:

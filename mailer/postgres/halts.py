@@ -183,15 +183,15 @@ async def _halt_lift_or_cancel_mailing(
     return bool(await connection.fetchval(_SQL["halt"], HaltScope.MAILING, key, by, reason))
 
 
-def _refusal_of_mailing_change(row: asyncpg.Record | None, what: str) -> str:
-    """Returns the reason why a mailing cannot be paused, resumed or cancelled; an empty text if it can."""
+def _refusal_of_mailing_change(row: asyncpg.Record | None, what: str) -> str | None:
+    """Returns the reason why a mailing cannot be paused, resumed or cancelled; None if it can."""
     if row is None:
         return "there is no such mailing; `mailer mailing list` shows them"
     if row["state"] == "ended" or (row["state"] == "cancelled" and what != "cancelled"):
         return f"the mailing is {row['state']}, and that is for good; publish it as a new event to send it after all"
     if row["finished_at"] is not None and row["state"] != "cancelled":
         return "the mailing is finished: nothing of it is left to be sent"
-    return ""
+    return None
 
 
 def _halt_entry(

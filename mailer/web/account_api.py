@@ -13,13 +13,12 @@ from mailer.actions.account_events import SOURCE, apply_event_to_recipient
 from mailer.actions.rights import read_personal_data
 from mailer.actions.standing_comparison import standing_matches_event
 from mailer.input_types import Name, Slug
-from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_rights import AccountActionAttempt, ReadableData, ReadDataAttempt
 from mailer.ports.rights import AccountEventAlreadyApplied, ErasureBlocked, ErasureResult
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, require_right
 from mailer.web.request_parsing import JsonRoute
-from mailer.web.web_context import TheSite, WebContext
+from mailer.web.web_context import TheSite, WebContext, find_policy_and_recipient_or_404
 
 RECIPIENTS = "/api/v1/recipients/{brand}/{ref:path}"
 _NOBODY: dict[int | str, dict[str, Any]] = {404: openapi_refusal_response("The brand has no such recipient.")}
@@ -63,7 +62,7 @@ class AccountEventAnswer(BaseModel):
 async def copy_of_personal_data(brand: Slug, ref: Name, site: TheSite, client: TheClient) -> dict[str, Any]:
     """Everything that is stored about a person at a brand (GDPR Art. 15, 20)."""
     require_right(client, ReadDataAttempt(brand, ReadableData.EXPORT))
-    policy, recipient_id = await _require_policy_and_recipient(site, brand, ref)
+    policy, recipient_id = await find_policy_and_recipient_or_404(site, brand, ref)
     return await read_personal_data(site.rights, policy, recipient_id, datetime.now(UTC))
 
 
@@ -98,7 +97,7 @@ async def post_account_event(
     if account not in KINDS:
         raise HTTPException(404, f"there is no {account}; there are {', '.join(KINDS)}")
     require_right(client, AccountActionAttempt(brand, account))
-    policy, recipient_id = await _require_policy_and_recipient(site, brand, ref)
+    policy, recipient_id = await find_policy_and_recipient_or_404(site, brand, ref)
     stated = {"v": 1, "id": uuid7().hex, **values, "brand": brand, "ref": ref, "account": account}
     said = validate_account(stated)
     try:
@@ -117,14 +116,6 @@ async def post_account_event(
         response.status_code = 202 if done.state == "asked" else 200
         return done
     return _account_event_answer(brand, ref, account, erasure)
-
-
-async def _require_policy_and_recipient(site: WebContext, brand: str, ref: str) -> tuple[Policy, int]:
-    policy = site.policies.get(brand)
-    recipient_id = await site.standings.find_recipient_id(brand, ref)
-    if policy is None or recipient_id is None:
-        raise HTTPException(404, f"{brand} has no recipient {ref}")
-    return policy, recipient_id
 
 
 async def _answer_to_consent_event(site: WebContext, recipient_id: int, said: Consents) -> AccountEventAnswer:

@@ -24,7 +24,7 @@ from mailer.policy.standing import EVERYTHING_OPTIONAL, purpose_scope
 from mailer.ports.consents import Consent, ConsentResult
 from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, require_right
 from mailer.web.request_parsing import JsonRoute
-from mailer.web.web_context import TheSite, WebContext
+from mailer.web.web_context import TheSite, WebContext, find_policy_and_recipient_or_404
 
 RECIPIENT = "/api/v1/recipients/{brand}/{ref:path}"
 _SOURCE = "application"
@@ -132,7 +132,7 @@ async def record_consent_or_withdrawal(
 ) -> ConsentOrWithdrawalResult:
     """Keeps it with its proof. A consent ends an older opt-out of its scope; an objection to marketing stays."""
     require_right(client, AccountActionAttempt(brand, "consent" if said.given else "withdraw"))
-    policy, recipient_id = await _require_policy_and_recipient(site, brand, ref)
+    policy, recipient_id = await find_policy_and_recipient_or_404(site, brand, ref)
     kept = Consent(
         said.scope,
         said.given,
@@ -180,7 +180,7 @@ async def leave(
 ) -> StandingShown | OptOutAnswer:
     """Leaves all that is named, at once and for ever; answers how the person stands now, where that may be read."""
     require_right(client, AccountActionAttempt(brand, "opt_out"))
-    policy, recipient_id = await _require_policy_and_recipient(site, brand, ref)
+    policy, recipient_id = await find_policy_and_recipient_or_404(site, brand, ref)
     scopes = list(dict.fromkeys([*left.scopes, *(purpose_scope(purpose) for purpose in left.purposes)]))
     if not scopes:
         raise HTTPException(422, "scopes: name at least one, or a purpose; * is all optional mail")
@@ -199,7 +199,7 @@ async def leave(
 async def show_standing(brand: Slug, ref: Name, site: TheSite, client: TheClient) -> StandingShown:
     """All that decides about a person at the brand, as of now."""
     require_right(client, ReadDataAttempt(brand, ReadableData.STANDING))
-    policy, recipient_id = await _require_policy_and_recipient(site, brand, ref)
+    policy, recipient_id = await find_policy_and_recipient_or_404(site, brand, ref)
     return await _read_standing_answer(site, policy, ref, recipient_id)
 
 
@@ -214,14 +214,6 @@ async def _missing_facts_of_person(site: WebContext, policy: Policy, recipient_i
     if category is None or standing is None or not policy.get_category(category).promotes:
         return []
     return list(missing_fields_for_promotions(policy, standing))
-
-
-async def _require_policy_and_recipient(site: WebContext, brand: str, ref: str) -> tuple[Policy, int]:
-    policy = site.policies.get(brand)
-    recipient_id = await site.standings.find_recipient_id(brand, ref) if policy else None
-    if policy is None or recipient_id is None:
-        raise HTTPException(404, f"{brand} has no recipient {ref}; events and imports make people known")
-    return policy, recipient_id
 
 
 async def _read_standing_answer(site: WebContext, policy: Policy, ref: str, recipient_id: int) -> StandingShown:

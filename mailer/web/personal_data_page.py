@@ -8,8 +8,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mailer.input_types import parse_moment
 
-_NOTHING: tuple[Any, ...] = (None, "", [], {}, False)
-
 _PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
     autoescape=True,
@@ -30,8 +28,8 @@ def _format_if_moment(value: Any) -> Any:
 
 
 def _nonempty_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the entries whose values are not empty."""
-    return {name: value for name, value in values.items() if value not in _NOTHING}
+    """Returns the entries whose values are neither empty nor False. A number stays, even 0."""
+    return {name: value for name, value in values.items() if value or (value == 0 and value is not False)}
 
 
 def _used_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:

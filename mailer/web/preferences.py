@@ -95,7 +95,7 @@ async def _record_marketing_and_tracking_refusals(
     if not {"tracking", "individual"}.isdisjoint(refused):
         said = Consent(TRACKING, False, "page", policy.version, None, "recipient", datetime.now(UTC))
         await withdraw_consent(site.consents, policy, standing.recipient_id, said)
-    return bool(refused)
+    return not {*_REFUSALS, "marketing", "individual"}.isdisjoint(refused)
 
 
 async def _ask_to_confirm_ticked_requests(

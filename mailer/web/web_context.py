@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.exceptions import HTTPException
 
 from mailer.actions.account_events import AccountStoresOpener
 from mailer.actions.confirmation_requests import ConfirmationParts
@@ -114,3 +115,16 @@ async def _counters_of_request(request: Request) -> WebCounters:
 
 TheSite = Annotated[WebContext, Depends(_context_of_request)]
 TheMeters = Annotated[WebCounters, Depends(_counters_of_request)]
+
+
+async def find_policy_and_recipient_or_404(site: WebContext, brand: str, ref: str) -> tuple[Policy, int]:
+    """Returns the policy of a brand, and the id of its recipient with a ref.
+
+    Raises:
+        HTTPException: 404, with the same words whether the brand or the recipient is unknown.
+    """
+    policy = site.policies.get(brand)
+    recipient_id = await site.standings.find_recipient_id(brand, ref) if policy else None
+    if policy is None or recipient_id is None:
+        raise HTTPException(404, f"{brand} has no recipient {ref}; events and imports make people known")
+    return policy, recipient_id

@@ -60,6 +60,17 @@ async def test_one_mailbox_pauses_nothing(world: World) -> None:
     assert paused(streams, "a.example")
 
 
+async def test_blocks_and_refusals_of_our_set_up_are_counted_apart(world: World) -> None:
+    """Two replies of one kind are no streak with one of the other."""
+    streams = BlockPauses(PostgresStreamPauses(world.pool))
+    one, set_up = (PROMOTIONAL, "a.example"), Outcome(OutcomeKind.SET_UP, 550, None, "your DNS is broken")
+    await streams.pause_blocked_streams("relay", [one] * (STREAK - 1), [BLOCKED] * (STREAK - 1))
+    await streams.pause_blocked_streams("relay", [one] * (STREAK - 1), [set_up] * (STREAK - 1))
+    assert not paused(streams, "a.example")
+    await streams.pause_blocked_streams("relay", [one], [BLOCKED])
+    assert paused(streams, "a.example")
+
+
 async def test_many_domains_pause_the_whole_stream(world: World) -> None:
     """Where so many domains block it, it pauses for all of them."""
     streams = BlockPauses(PostgresStreamPauses(world.pool))

@@ -209,6 +209,15 @@ async def test_how_one_is_counted_is_offered_as_the_policy_has_it(
     assert (await standing(world, who)).tracking_refused is (tracking == "off")
 
 
+async def test_a_choice_that_is_none_is_not_said_to_be_saved(world: World) -> None:
+    """The page says what it recorded, and nothing else."""
+    who = await somebody(world)
+    async with browse(world) as client:
+        shown = await client.get(preferences(who))
+        for form in ({"refuse": "dancing"}, {"stop": "dancing"}, {"want": "dancing"}):
+            assert (await client.post(preferences(who), data=form)).text == shown.text
+
+
 async def test_links_of_who_is_gone_or_never_was(world: World) -> None:
     """An erased person's links say that nothing is there; what we did not sign says that the link is broken."""
     who = await somebody(world)

@@ -9,6 +9,7 @@ from mailer.ports.pending_requests import RequestedAct
 from mailer.web.address_masking import mask_address
 from mailer.web.languages import LANGUAGES, choose_language
 from mailer.web.machine_detection import is_machine
+from mailer.web.personal_data_page import _nonempty_values
 
 
 def _blanks(text: object) -> list[str]:
@@ -26,6 +27,12 @@ def test_every_language_says_everything() -> None:
         assert language.texts["sources"].keys() == english["sources"].keys(), language.code
         for name, text in language.texts.items():
             assert _blanks(text) == _blanks(english[name]), (language.code, name)
+
+
+def test_a_copy_of_personal_data_shows_a_number_that_is_0() -> None:
+    """What is empty is left out; 0 is a value."""
+    values = {"opens": 0, "rate": 0.0, "name": "", "erased": False, "consents": [], "more": {}, "country": None, "a": 1}
+    assert _nonempty_values(values) == {"opens": 0, "rate": 0.0, "a": 1}
 
 
 @pytest.mark.parametrize(
