@@ -96,8 +96,6 @@ class QueueConsumer:
     async def _consume_until_silence(self) -> None:
         """Consumes on a new channel until no message has come for `RENEW_SECONDS`.
 
-        A message that comes while the channel is being closed goes back to its queue.
-
         Raises:
             BrokerUnavailable: the channel ended, or RabbitMQ cancelled the consumer, as if the queue is deleted.
         """
@@ -113,20 +111,26 @@ class QueueConsumer:
         try:
             with translating_errors(self._link.server_address):
                 await channel.basic_qos(prefetch_count=self._prefetch)
-                await channel.basic_consume(self.queue, self._build_delivery_callback(acks, room))
-                self.stands.set()
-                self._report(self, None)
-                await self._wait_for_silence(acks, cancelled)
+                take = self._build_delivery_callback(acks, room)
+                has_message_come = True
+                while has_message_come:
+                    consumer = await channel.basic_consume(self.queue, take)
+                    self.stands.set()
+                    self._report(self, None)
+                    last_tag = await self._wait_for_silence(acks, cancelled)
+                    # Only a consumer that is cancelled gets no message while its channel is being closed.
+                    await channel.basic_cancel(consumer.consumer_tag or "")
+                    has_message_come = acks.last_tag != last_tag
         finally:
             await acks.flush_acks()
             await close_channel(channel)
             if room is not None:
                 room.forget_channel(channel.number)
 
-    async def _wait_for_silence(self, acks: AckBatcher, cancelled: asyncio.Event) -> None:
-        """Waits until no message has come for `RENEW_SECONDS` and none is unsettled."""
+    async def _wait_for_silence(self, acks: AckBatcher, cancelled: asyncio.Event) -> int:
+        """Waits until no message has come for `RENEW_SECONDS` and none is unsettled. Returns the last tag."""
         closing, waiting = acks.channel.closing, asyncio.ensure_future(cancelled.wait())
-        last_tag = None
+        last_tag = -1
         try:
             while acks.last_tag != last_tag or acks.has_unsettled:
                 last_tag = acks.last_tag
@@ -135,6 +139,7 @@ class QueueConsumer:
                     raise _channel_error(closing)
                 if waiting.done():
                     raise BrokerUnavailable(f"{self._link.server_address} has cancelled the consumer of {self.queue}")
+            return last_tag
         finally:
             waiting.cancel()
             closing.cancel()

@@ -1,6 +1,7 @@
 """A queue of RabbitMQ that is deleted and comes back at once: its consumers take messages again."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 
@@ -93,13 +94,38 @@ async def test_consumers_of_a_queue_that_somebody_deletes_and_declares_at_once_t
         await collect_all(consumers, names)
 
 
-async def collect_all(consumers: Sequence[AsyncIterator[list[ReceivedMessage]]], wanted: set[str]) -> None:
-    """Takes and acknowledges from several consumers until all that is wanted has come."""
+async def test_a_consumer_that_consumes_again_and_again_takes_each_message_once(
+    broker: RabbitBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Messages come at any moment of it; those that come while it ends go to the next channel."""
+    monkeypatch.setattr(consumer, "RENEW_SECONDS", 0.01)
+    names, taken = [str(number) for number in range(150)], Counter[str]()
+
+    async def publish() -> None:
+        for number, name in enumerate(names):
+            await broker.publish_message(BATCHES, BrokerMessage(b"{}", Lane.SERVICE, message_id=name))
+            await asyncio.sleep(number % 7 / 200)
+
+    async with AsyncExitStack() as stack:
+        opening = (broker.messages_while_consuming(batches_queue_name(Lane.SERVICE), 2) for _ in range(3))
+        consumers = [await stack.enter_async_context(one) for one in opening]
+        publishing = asyncio.create_task(publish())
+        await collect_all(consumers, set(names), taken)
+        await publishing
+    assert set(taken.values()) == {1}
+
+
+async def collect_all(
+    consumers: Sequence[AsyncIterator[list[ReceivedMessage]]], wanted: set[str], taken: Counter[str] | None = None
+) -> None:
+    """Takes and acknowledges from several consumers until all that is wanted has come, and counts it."""
 
     async def take_from(messages: AsyncIterator[list[ReceivedMessage]]) -> None:
         while wanted:
             for received in await anext(messages):
-                wanted.discard(received.message.message_id or "")
+                wanted.discard(name := received.message.message_id or "")
+                if taken is not None:
+                    taken[name] += 1
                 await received.acknowledge()
         done.set()
 
