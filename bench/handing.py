@@ -58,7 +58,7 @@ async def working(app: App) -> AsyncIterator[HandOver]:
     """A worker's hand-over, with what it looks at beside: what stands still, and the rates."""
     control, meter, stop = app.control, RateLimiter(app.rates, app.owner), asyncio.Event()
     handover = await app.build_hand_over(control, meter, stop)
-    await control.query_halts_and_attest()
+    await control.query_halts_and_attest_no_loss()
     async with asyncio.TaskGroup() as beside:
         beside.create_task(control.poll_until_stopped(stop))
         beside.create_task(meter.refresh_limits_until_stopped(stop))

@@ -92,7 +92,7 @@ class Setting:
         )
         for start in range(first, last, CHUNK):
             numbers = range(start, min(start + CHUNK, last))
-            await importer.import_recipients(
+            await importer.import_rows_in_one_transaction(
                 [RecipientImportRow(somebody(n), audiences=audiences, products=(EVERY_PRODUCT,)) for n in numbers]
             )
 

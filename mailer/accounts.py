@@ -7,8 +7,8 @@ from pydantic import AfterValidator, Discriminator, Field, TypeAdapter, Validati
 
 from mailer.events import (
     EventRefused,
+    FrozenModelWithoutExtras,
     MessageEvent,
-    StrictModel,
     read_event_json,
     refusal_from_validation_error,
     refuse_too_many_fields,
@@ -25,7 +25,7 @@ PostalLine = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(
 """A line of a postal address."""
 
 
-class _AccountEventBase(StrictModel):
+class _AccountEventBase(FrozenModelWithoutExtras):
     """The fields that all account events have.
 
     Attributes:

@@ -13,13 +13,14 @@ from mailer.actions.redo_changes import redo_reducing_change
 from mailer.actions.refusal_judgement import RefusalJudge
 from mailer.broker.memory import OutboxBroker
 from mailer.broker.rabbitmq import RabbitBroker
-from mailer.broker.topology import DEAD_QUEUES, batches_queue_name, events_queue_name
+from mailer.broker.topology import DEAD_QUEUES, lane_batches_queue_name, lane_events_queue_name
 from mailer.database.connections import ATTENDED, SERVING, DatabasePool, open_pool, retry_through_outages
 from mailer.database.statements import Fresh
 from mailer.doctor.finding import Finding
 from mailer.embedded import postgres
 from mailer.ledger.ledger_operations import LedgerOperations
 from mailer.ledger.writers import LedgerWriters
+from mailer.metrics_and_logger import DEAD_LAST, WEB
 from mailer.pipeline import consumers
 from mailer.pipeline.background_hand_overs import HandOverTasks
 from mailer.pipeline.block_pauses import BlockPauses
@@ -37,8 +38,8 @@ from mailer.pipeline.rates import RateLimiter
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import Lane
-from mailer.policy.no_retention_processors import no_retention_brand_processor_pairs
 from mailer.policy.policy_file import Policy
+from mailer.policy.processors_stating_no_retention import brand_processors_stating_no_retention
 from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.policy_loading import load_policies, topology_of_policies
 from mailer.ports.broker import Broker
@@ -53,7 +54,7 @@ from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.postgres.delivery_history import PostgresDeliveryHistory
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
-from mailer.postgres.halts import PostgresHalts, query_halts
+from mailer.postgres.halts import PostgresHalts, query_halts_and_missing_entries
 from mailer.postgres.inviters import PostgresInviterPauses
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
 from mailer.postgres.mailings import PostgresMailings
@@ -80,7 +81,6 @@ from mailer.rendering.template_library import TemplateLibrary
 from mailer.runtime.operator_port import OperatorPort
 from mailer.runtime.readiness import Readiness
 from mailer.settings import Settings, SettingsError
-from mailer.telemetry import DEAD_LAST, WEB
 
 
 def load_templates(settings: Settings, *brands: str) -> TemplateLibrary:
@@ -142,7 +142,7 @@ class App:
         self.publishers = PostgresPublishers(pool, self.writers)
         self.ledger = LedgerOperations(pool, settings.ledger_key)
         self.upkeep = PostgresTimekeeping(
-            pool, self.ledger, self.writers, no_retention_brand_processor_pairs(self.policies.values())
+            pool, self.ledger, self.writers, brand_processors_stating_no_retention(self.policies.values())
         )
         self.outbox = PostgresOutbox(pool)
         stack.push_async_callback(self.outbox.close)
@@ -225,7 +225,7 @@ class App:
         overtime, register = HandOverTasks(handover), PublisherRegister(self.publishers)
         intake = Intake(self.mailings, self.upkeep, broker, overtime, self.policies, register, judge, say)
         note = partial(self.publishers.save_broker_user_of_worker, self.settings.broker_user)
-        for step in (control.query_halts_and_attest, note):
+        for step in (control.query_halts_and_attest_no_loss, note):
             await consumers.result_unless_stopped(stop, retry_through_outages(step))
         if stop.is_set():
             return
@@ -251,13 +251,15 @@ class App:
         for lane in Lane:
             events = partial(intake.accept_event_messages, lane)
             for _ in range(consumers.TAKERS_A_LANE):
-                tasks.create_task(consume(events_queue_name(lane), consumers.EVENTS_HELD, events, at_once=at_once))
+                tasks.create_task(consume(lane_events_queue_name(lane), consumers.EVENTS_HELD, events, at_once=at_once))
             for _ in range(consumers.CONSUMERS_A_LANE):
                 batches = consumers.build_batch_handler(overtime, lane, stop)
                 hold = consumers.build_batch_hold_on_give_up(self.deliveries, self.upkeep)
-                tasks.create_task(consume(batches_queue_name(lane), consumers.BATCHES_AT_ONCE, batches, give_up=hold))
+                tasks.create_task(
+                    consume(lane_batches_queue_name(lane), consumers.BATCHES_AT_ONCE, batches, give_up=hold)
+                )
         keep = consumers.build_dead_letter_handler(
-            self.letters, broker, topology_of_policies(self.policies).has_queue_besides_dead_letters
+            self.letters, broker, topology_of_policies(self.policies).has_processing_queue_for_message
         )
         for queue in DEAD_QUEUES:
             tasks.create_task(consume(queue, 10, keep))
@@ -288,8 +290,8 @@ class App:
             operators: the port that shows the inbox of captured mail.
         """
         # The web framework takes a tenth of a second to load, and all other commands do without it.
+        from mailer.web.app_and_count_writer import serve_site_and_write_open_counts
         from mailer.web.captured_mail_inbox import create_inbox_app
-        from mailer.web.process import serve_site_and_write_open_counts
         from mailer.web.web_context import WebContext
 
         if operators is not None and self.settings.is_mail_captured:
@@ -320,7 +322,7 @@ class App:
 
 
 @contextmanager
-def running_database_url(settings: Settings) -> Iterator[str]:
+def database_url_while_server_runs(settings: Settings) -> Iterator[str]:
     """Yields the URL of the database. An embedded server runs until the context ends."""
     if not settings.is_database_embedded:
         yield settings.database_url
@@ -343,13 +345,15 @@ async def open_app(settings: Settings, *, wait: bool = False, readiness: Readine
     """
     settings.check_production()
     async with AsyncExitStack() as stack:
-        url = stack.enter_context(running_database_url(settings))
+        url = stack.enter_context(database_url_while_server_runs(settings))
         try:
             app: App | None = None
 
             async def greet(connection: Fresh) -> None:
                 if app is not None:  # the first connection is met below
-                    await app.control.check_new_connection(partial(query_halts, connection, patience=10))
+                    await app.control.check_new_connection(
+                        partial(query_halts_and_missing_entries, connection, patience=10)
+                    )
 
             connect = partial(open_pool, url, limits=SERVING if wait else ATTENDED, greet=greet)
             pool = await (retry_through_outages(connect) if wait else connect())
@@ -374,7 +378,7 @@ def migrate(settings: Settings) -> tuple[str, list[Finding]]:
     Raises:
         MigrationFailed: the database cannot be used, or a migration does not apply.
     """
-    with running_database_url(settings) as url:
+    with database_url_while_server_runs(settings) as url:
         return database_startup.migrate_database(url)
 
 

@@ -9,11 +9,11 @@ from mailer import bundled_files
 from mailer.database.connections import DatabasePool, retry_through_outages
 from mailer.doctor.database import findings_at_process_start, judge_clock_difference, reason_not_to_use_database
 from mailer.doctor.finding import Finding, FindingLevel
+from mailer.metrics_and_logger import CLOCK_OFFSET, log
 from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseUnavailable
 from mailer.postgres import migrations
 from mailer.postgres.database_condition import read_version_settings_and_migrations
 from mailer.runtime.readiness import Readiness
-from mailer.telemetry import CLOCK_OFFSET, log
 
 PERIOD = 2.0
 """Seconds between two checks."""
@@ -34,7 +34,7 @@ def migrate_database(url: str) -> tuple[str, list[Finding]]:
     """
     done = migrations.apply_migrations(url, _migrations_folder())
     findings = findings_at_process_start(
-        migrations.read_database_condition_at_url(url), migrations.migration_versions(_migrations_folder())
+        migrations.read_database_condition_at_url(url), migrations.migration_versions_in_folder(_migrations_folder())
     )
     return done, [finding for finding in findings if finding.level is not FindingLevel.OK]
 
@@ -61,7 +61,7 @@ async def check_database(pool: DatabasePool, *, wait: bool = False) -> None:
 async def _examine_database_or_refuse_it(pool: DatabasePool) -> list[Finding]:
     async with pool.acquire() as connection:
         condition = await read_version_settings_and_migrations(connection)
-    findings = findings_at_process_start(condition, migrations.migration_versions(_migrations_folder()))
+    findings = findings_at_process_start(condition, migrations.migration_versions_in_folder(_migrations_folder()))
     if problems := reason_not_to_use_database(findings):
         raise DatabaseAccessRefused(problems)
     return findings

@@ -69,7 +69,7 @@ class EventDigests:
         for tag, value in zip(tags, get_own(values), strict=False):  # strict takes half as long again
             if value:
                 field = mac.copy()
-                field.update(tag + canonical_text(value).encode())
+                field.update(tag + canonical_text_of_value(value).encode())
                 parts += tag, field.digest()
         return b"".join(parts)
 
@@ -80,7 +80,9 @@ class EventDigests:
             for name, value in zip(_unsalted_and_salted_field_names(kind)[0], values, strict=True)
             if value is not None
         ]
-        parts = b"".join([tag + self._keyed_digest(tag, canonical_text(value).encode()) for tag, value in said])
+        parts = b"".join(
+            [tag + self._keyed_digest(tag, canonical_text_of_value(value).encode()) for tag, value in said]
+        )
         return self._mark + bytes([len(parts)]) + parts
 
     def _keyed_digest(self, *parts: bytes) -> bytes:
@@ -110,7 +112,7 @@ def differing_fields(first: bytes | None, again: bytes) -> tuple[str, ...]:
     )
 
 
-def canonical_text(value: Any) -> str:
+def canonical_text_of_value(value: Any) -> str:
     """Returns a validated value as canonical text. Equal values, and only equal values, have the same text.
 
     Keys are in order, and numbers as in RFC 8785 3.2.2.3: 1.0 is 1. Refs and people are sets, in the order of their
@@ -129,14 +131,15 @@ class _CanonicalTextByType(dict[type, Callable[[Any], str]]):
 def _canonical_object_text(value: Mapping[str, Any]) -> str:
     if _TEXTS.issuperset(map(type, value.values())):  # quicker, and holds for most
         return f"{{{to_json(sorted(value.items())).decode()}}}"
-    return f"{{{''.join([canonical_text(name) + canonical_text(value[name]) for name in sorted(value)])}}}"
+    texts = [canonical_text_of_value(part) for name in sorted(value) for part in (name, value[name])]
+    return f"{{{''.join(texts)}}}"
 
 
 def _canonical_list_text(value: Sequence[Any]) -> str:
-    return f"[{''.join(map(canonical_text, value))}]"
+    return f"[{''.join(map(canonical_text_of_value, value))}]"
 
 
-def _canonical_refs_text(value: Refs) -> str:
+def _canonical_recipient_refs_text(value: Refs) -> str:
     return _canonical_list_text(sorted(set(value.refs)))
 
 
@@ -166,10 +169,10 @@ _WRITERS = _CanonicalTextByType(
         dict: _canonical_object_text,
         list: _canonical_list_text,
         tuple: _canonical_list_text,
-        Refs: _canonical_refs_text,
+        Refs: _canonical_recipient_refs_text,
         People: _canonical_people_text,
         Audience: lambda value: f"*{value.audience}",
-        Attachment: lambda value: canonical_text(
+        Attachment: lambda value: canonical_text_of_value(
             [value.filename, value.content_type, blake2b(value.content).hexdigest()]
         ),
     }

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from mailer import input_types
-from mailer.event_template_context import Context
+from mailer.event_context_validation import Context
 from mailer.input_types import (
     Address,
     Country,
@@ -66,13 +66,13 @@ def _check_file_name(name: str) -> str:
     return name
 
 
-class StrictModel(BaseModel):
+class FrozenModelWithoutExtras(BaseModel):
     """A model that cannot change, and that refuses unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Person(StrictModel):
+class Person(FrozenModelWithoutExtras):
     """A recipient as the application knows them; inserted, or updated where these data are newer."""
 
     ref: Name
@@ -97,7 +97,7 @@ class Person(StrictModel):
     """Template values for this person only. They take precedence over the event's."""
 
 
-class Refs(StrictModel):
+class Refs(FrozenModelWithoutExtras):
     """An audience of known recipients."""
 
     refs: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_PEOPLE), item_count_validator(MAX_PEOPLE)]
@@ -108,7 +108,7 @@ class Refs(StrictModel):
         def __init__(self, *, refs: Sequence[str]) -> None: ...
 
 
-class People(StrictModel):
+class People(FrozenModelWithoutExtras):
     """An audience that the event brings along."""
 
     people: Annotated[tuple[Person, ...], Field(min_length=1, max_length=MAX_PEOPLE), item_count_validator(MAX_PEOPLE)]
@@ -129,14 +129,14 @@ class People(StrictModel):
         return people
 
 
-class Audience(StrictModel):
+class Audience(FrozenModelWithoutExtras):
     """An audience by its name; `everyone` is all recipients of the brand."""
 
     audience: Slug
     """The name of the audience."""
 
 
-class Attachment(StrictModel):
+class Attachment(FrozenModelWithoutExtras):
     """A small file that goes with each copy. A text is in UTF-8, since the mail says so (RFC 2046 4.1.2)."""
 
     filename: Annotated[Name, AfterValidator(_check_file_name)]
@@ -167,7 +167,7 @@ def _mark_version_required_in_schema(schema: dict[str, Any]) -> None:
     schema["required"] = list(dict.fromkeys(["v", *schema["required"]]))
 
 
-class MessageEvent(StrictModel):
+class MessageEvent(FrozenModelWithoutExtras):
     """One event: one mailing, to one person or to ten million."""
 
     model_config = ConfigDict(json_schema_extra=_mark_version_required_in_schema)
@@ -213,8 +213,8 @@ class MessageEvent(StrictModel):
     @classmethod
     def _parse_one_audience(cls, value: Any) -> Any:
         """Validates the value as the one kind of audience that it names, so that an error speaks only of that kind."""
-        kinds: dict[str, type[StrictModel]] = {"refs": Refs, "people": People, "audience": Audience}
-        if isinstance(value, StrictModel):
+        kinds: dict[str, type[FrozenModelWithoutExtras]] = {"refs": Refs, "people": People, "audience": Audience}
+        if isinstance(value, FrozenModelWithoutExtras):
             return value
         check_field_count(value)
         keys = [key for key in kinds if key in value] if isinstance(value, dict) else []
@@ -325,7 +325,7 @@ def _problem_texts(error: ValidationError, skip: int = 0) -> list[str]:
     # A list whose only item is wrong also counts as too short, which would mislead.
     places = {detail["loc"][:length] for detail in details for length in range(len(detail["loc"]))}
     return [
-        _problem_text(detail, skip)
+        _validation_detail_text(detail, skip)
         for detail in details
         if not (detail["type"] == "too_short" and detail["loc"] in places)
     ]
@@ -339,6 +339,6 @@ _REMEDIES = {
 }
 
 
-def _problem_text(detail: Any, skip: int) -> str:
+def _validation_detail_text(detail: Any, skip: int) -> str:
     place = ".".join(str(part) for part in detail["loc"][skip:]) or "event"
     return f"{place}: {_REMEDIES.get(detail['type'], detail['msg'].removeprefix('Value error, '))}"

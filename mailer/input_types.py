@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from mailer.policy.country_codes import FORM, country_code
 from mailer.policy.text_formats import LOCALE, SLUG, normalized_language_tag
-from mailer.text_checks import check_free_text, check_identifier, check_name, check_one_line
+from mailer.text_checks import check_identifier, check_name, check_one_line, check_storable_text
 
 MAX_ID = 255
 """Octets in UTF-8: AMQP's short string (AMQP 0-9-1, 4.2.5.3), in which an id and a routing key travel."""
@@ -171,7 +171,7 @@ def parse_address(text: str) -> str:
     if (plain := _parse_plain_address(text)) is not None:
         return plain
     check_one_line(text)
-    if (dotted := _parse_address_with_dots(text)) is not None:
+    if (dotted := _parse_address_with_ascii_local(text)) is not None:
         return dotted
     return _parse_address_by_library(text)
 
@@ -190,7 +190,7 @@ def _parse_plain_address(text: str) -> str | None:
     return f"{local}@{domain}"
 
 
-def _parse_address_with_dots(text: str) -> str | None:
+def _parse_address_with_ascii_local(text: str) -> str | None:
     """Returns the normal form of an address whose local part has only atoms and dots; None for all others.
 
     Each domain is converted once: that takes up to a millisecond (RFC 5891), and the people of an event share domains.
@@ -356,7 +356,7 @@ Id = Annotated[
 Slug = Annotated[str, Field(pattern=SLUG, max_length=60)]
 Scope = Annotated[str, Field(pattern=r"^(\*|[a-z0-9_-]+(/[A-Za-z0-9._-]+)?)$", max_length=120)]
 """The scope of a consent or an opt-out."""
-Words = Annotated[str, Field(min_length=1, max_length=MAX_WORDS), AfterValidator(check_free_text)]
+Words = Annotated[str, Field(min_length=1, max_length=MAX_WORDS), AfterValidator(check_storable_text)]
 """Free text, on any number of lines."""
 Address = Annotated[str, Field(max_length=MAX_ADDRESS), AfterValidator(parse_address)]
 Locale = Annotated[

@@ -29,12 +29,12 @@ __all__ = ["publish", "publish_blocking"]
 _LEAVE_SECONDS = 5.0
 
 
-class _Publisher(Protocol):
+class _AnyPublisher(Protocol):
     async def publish_event(self, event: MessageEvent | AccountEvent, identity: Identity | None = None) -> None: ...
 
 
 _publishers: WeakKeyDictionary[
-    asyncio.AbstractEventLoop, tuple[AsyncGenerator[_Publisher, None], asyncio.Task[_Publisher]]
+    asyncio.AbstractEventLoop, tuple[AsyncGenerator[_AnyPublisher, None], asyncio.Task[_AnyPublisher]]
 ] = WeakKeyDictionary()
 """The publishers by event loop: the generator that opens and closes one, and the task that opens it."""
 
@@ -108,33 +108,33 @@ def _close_publishers() -> None:
     _held[os.getpid()].close()
 
 
-def _task_opening_publisher_of_loop(loop: asyncio.AbstractEventLoop) -> "asyncio.Task[_Publisher]":
+def _task_opening_publisher_of_loop(loop: asyncio.AbstractEventLoop) -> "asyncio.Task[_AnyPublisher]":
     """Returns the task that opens the publisher of a loop. A task that failed is started again."""
     _, opening = _publishers.get(loop, (None, None))
     if opening is None or (opening.done() and (opening.cancelled() or opening.exception() is not None)):
-        publishers = _open_publisher(read_settings())
-        opening = loop.create_task(_await_yielded_publisher(publishers))
+        publishers = _yield_open_publisher(read_settings())
+        opening = loop.create_task(_get_first_yielded_publisher(publishers))
         _publishers[loop] = publishers, opening
     return opening
 
 
-async def _await_yielded_publisher(publishers: AsyncGenerator[_Publisher, None]) -> _Publisher:
+async def _get_first_yielded_publisher(publishers: AsyncGenerator[_AnyPublisher, None]) -> _AnyPublisher:
     return await anext(publishers)
 
 
-async def _open_publisher(settings: Settings) -> AsyncGenerator[_Publisher, None]:
+async def _yield_open_publisher(settings: Settings) -> AsyncGenerator[_AnyPublisher, None]:
     """Yields a publisher. The loop closes it when it shuts its asynchronous generators down, as asyncio.run does."""
     # The drivers are loaded here, so that `import mailer` costs an application nothing.
     if settings.is_broker_in_process:
         try:
-            from mailer.app import running_database_url
+            from mailer.app import database_url_while_server_runs
             from mailer.database.connections import open_pool
             from mailer.postgres.outbox import UNREACHABLE, PublisherToOutbox
         except ModuleNotFoundError as error:
             raise _error_without_server_extra(error) from None
 
         try:
-            pool = await open_pool(_held[os.getpid()].enter_context(running_database_url(settings)), size=4)
+            pool = await open_pool(_held[os.getpid()].enter_context(database_url_while_server_runs(settings)), size=4)
         except UNREACHABLE as error:
             raise BrokerUnavailable(f"the database does not answer: {error}") from error
         try:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from mailer.metrics_and_logger import log
 from mailer.rendering.dkim import DkimKey, DkimSigner
 from mailer.rendering.mailing_renderer import Sign
 from mailer.rendering.signed_links import SignedLinks
 from mailer.settings import Settings, SettingsError
-from mailer.telemetry import log
 
 
 def build_signed_links(settings: Settings) -> SignedLinks:
@@ -48,7 +48,7 @@ def exposed_secret_file_problems(settings: Settings) -> list[str]:
     They are no reason to stop: a cluster often mounts such files into a container, which has no other users.
     """
     files = {Path(entry.split(":", 2)[2]): "MAILER_DKIM: {} the private key" for entry in settings.dkim}
-    files |= {Path(token): "MAILER_PROCESSORS: {} the token" for token in _oauth_token_files_of_processors(settings)}
+    files |= {Path(token): "MAILER_PROCESSORS: {} the token" for token in _oauth_token_paths(settings)}
     files |= {Path(".env"): "{} the settings in"}
     return [
         f"{says.format('every user of this machine can read')} {file}; `chmod o= {file}`"
@@ -57,7 +57,7 @@ def exposed_secret_file_problems(settings: Settings) -> list[str]:
     ]
 
 
-def _oauth_token_files_of_processors(settings: Settings) -> Iterator[str]:
+def _oauth_token_paths(settings: Settings) -> Iterator[str]:
     for url in settings.processors:
         yield from parse_qs(urlsplit(url).query).get("token_file", ())
 

@@ -70,7 +70,7 @@ def _check_not_blank(text: str, kinds: frozenset[str], what: str) -> str:
     return text
 
 
-def check_free_text(text: str) -> str:
+def check_storable_text(text: str) -> str:
     """Returns a text of any number of lines unchanged.
 
     Raises:

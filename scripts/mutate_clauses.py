@@ -51,7 +51,7 @@ SPARED: dict[str, str] = {
     "rule says nothing of what it is not asked about, as `test_a_rule_stops_only_its_categories` shows",
     "standing.Standing: `bool(self.opted_out) and (not self.opted_out.isdisjoint((EVERYTHING_OPTIONAL, category, "
     "category_scope(category, topic))))` without bool(self.opted_out)": _NOBODY_LEFT,
-    "rules.suppress_unrequested_partner_mail: `left and (not left.isdisjoint((asked, SHARING)))` "
+    "rules.suppress_disallowed_partner_mail: `left and (not left.isdisjoint((asked, SHARING)))` "
     "without left": _NOBODY_LEFT,
     "rules.is_service_rate_exceeded: `if not facts.standing.sent:` without if not facts.standing.sent": _NOTHING_SENT,
     "rules.suppress_over_frequency_cap: `facts.category.mandatory or not facts.standing.sent` without "
@@ -63,7 +63,8 @@ SPARED: dict[str, str] = {
     "rules._mail_scopes: `mailing.partner or ''` without ''": "no partner's name has a capital letter, as None has",
     "sending_hours.next_opening: `moment - now < _SEARCHED` as moment - now <= _SEARCHED": "a bound of days, met to "
     "the microsecond",
-    "sending_hours._opening_in_zone: `opening > moment` as opening >= moment": "what opens the hours is within them",
+    "sending_hours._moment_or_next_opening: `opening > moment` as opening >= moment": "what opens the hours is within "
+    "them",
 }
 """By mutant: why no test can tell it apart. One that is killed, or is none, may not stand here."""
 

@@ -30,7 +30,7 @@ from mailer.policy.jurisdiction import parse_law_by_country
 from mailer.policy.policy_library import parse_policies_in_force
 from mailer.policy.promise_report import (
     PASSED,
-    ProofTestRun,
+    RecordedTestRun,
     build_promise_report,
     parse_proof_record,
     promises_of_rule,
@@ -66,7 +66,7 @@ class Runner:
         self._env = {**os.environ, **own}
         self._seconds = seconds
 
-    def unharmed(self, names: Sequence[str]) -> ProofTestRun:
+    def unharmed(self, names: Sequence[str]) -> RecordedTestRun:
         """Runs marked tests as they are. Ends the script if they cannot be run."""
         file = self._folder / "proofs.json"
         status, said = self._pytest([f"--proofs={file}", *names], self._env, None, "unharmed")
@@ -93,7 +93,7 @@ class Runner:
         why = "its proofs pass without it" if status == 0 else f"pytest could not run (status {status}): {said[-300:]}"
         return Fate(rule, len(proofs), None, why)
 
-    def collected(self) -> ProofTestRun:
+    def collected(self) -> RecordedTestRun:
         """Finds every marked test. Ends the script if they cannot be collected."""
         file = self._folder / "collected.json"
         status, said = self._pytest(["--collect-only", f"--proofs={file}"], self._env, None, "collected")
@@ -159,7 +159,7 @@ def mutate(chosen: Sequence[str], seconds: float) -> list[Fate]:
             return list(processes.map(fate, proofs))
 
 
-def proofs_of(rule: str, record: ProofTestRun, promises: frozenset[str]) -> list[str]:
+def proofs_of(rule: str, record: RecordedTestRun, promises: frozenset[str]) -> list[str]:
     """The tests that prove a rule: those that name it, and then those of a promise that it enforces.
 
     Args:

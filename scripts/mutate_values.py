@@ -21,7 +21,7 @@ from typing import Any
 
 from mailer.policy.category import CATEGORIES, Category, Lane
 from mailer.policy.deciding import ASKED
-from mailer.policy.promise import toml_text
+from mailer.policy.promise import one_line_toml_of_value
 from mailer.policy.switches import ORDER
 from scripts.mutants import ROOT, Mutant, path_of, tell
 from tests.lattice import facts_with, people, speaking
@@ -175,7 +175,9 @@ def changes_of_demand(key: str, demand: dict[str, Any]) -> Iterator[tuple[str, d
             yield f"without {name}", {**demand, "value": rest}
             yield f"with another text in {name}", {**demand, "value": {**rest, name: f"{text}?"}}
     else:
-        yield from ((f"= {toml_text(other)}", {**demand, "value": other}) for other in _instead(key, value))
+        yield from (
+            (f"= {one_line_toml_of_value(other)}", {**demand, "value": other}) for other in _instead(key, value)
+        )
     sure = "secondary" if demand["sure"] == "unsure" else "unsure"
     yield f"is {sure}", {**demand, "sure": sure}
 
@@ -223,10 +225,10 @@ def weaker(needs: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 def _text(document: Mapping[str, Any]) -> str:
     """A policy file that says what a document has."""
     arrays = ("promises", "processors", "partners")
-    lines = [f"{key} = {toml_text(value)}" for key, value in document.items() if key not in arrays]
+    lines = [f"{key} = {one_line_toml_of_value(value)}" for key, value in document.items() if key not in arrays]
     for key in arrays:
         for entry in document.get(key, ()):
-            lines += [f"[[{key}]]", *(f"{name} = {toml_text(value)}" for name, value in entry.items())]
+            lines += [f"[[{key}]]", *(f"{name} = {one_line_toml_of_value(value)}" for name, value in entry.items())]
     return "\n".join(lines) + "\n"
 
 

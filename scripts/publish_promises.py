@@ -18,7 +18,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.policy_library import parse_policies_in_force
 from mailer.policy.promise_report import (
     PromiseRow,
-    ProofTestRun,
+    RecordedTestRun,
     build_promise_report,
     parse_proof_record,
     promises_of_rule,
@@ -39,7 +39,7 @@ is in [policies.md](policies.md).
 """
 
 
-def collected() -> ProofTestRun:
+def collected() -> RecordedTestRun:
     """Every marked test there is; files without a mark are not read, which takes a fifth of the time."""
     marked = [str(file) for file in sorted(ROOT.glob("tests/**/test_*.py")) if _MARK.search(file.read_text("utf-8"))]
     with tempfile.TemporaryDirectory() as folder:
@@ -51,7 +51,7 @@ def collected() -> ProofTestRun:
         return parse_proof_record(file.read_text("utf-8"))
 
 
-def page(policies: Iterable[Policy], rules: dict[str, Rule], record: ProofTestRun) -> str:
+def page(policies: Iterable[Policy], rules: dict[str, Rule], record: RecordedTestRun) -> str:
     """The whole page."""
     rows = build_promise_report(policies, rules, record).rows
     parts = [HEAD]

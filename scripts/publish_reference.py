@@ -20,14 +20,14 @@ from pydantic import BaseModel
 from mailer.accounts import AccountEvent
 from mailer.cli import app
 from mailer.events import Attachment, Audience, MessageEvent, People, Person, Refs
+from mailer.metrics_and_logger import EVERY, TIMEKEEPER, WORKER
 from mailer.pipeline import handover, timekeeper
 from mailer.policy.connection_trouble import ConnectionTrouble
-from mailer.policy.reason_explanations import REASONS
+from mailer.policy.delivery_reason_explanations import REASONS
 from mailer.policy.text_formats import SLUG
 from mailer.runtime.process_monitoring import LoopHeartbeat, build_process_metrics_registry, operator_port_routes
 from mailer.runtime.readiness import Readiness
 from mailer.settings import DEVELOPMENT_SECRET, Settings
-from mailer.telemetry import EVERY, TIMEKEEPER, WORKER
 from mailer.web.app import openapi_document, page_routes
 from mailer.web.captured_mail_inbox import router as inbox
 from mailer.web.web_context import WebCounters

@@ -12,7 +12,7 @@ import pytest
 
 from mailer.policy import deciding
 from mailer.policy.category import CATEGORIES
-from mailer.policy.decision_types import DecisionFacts, Suppress
+from mailer.policy.decision_types import FactsForRules, Suppress
 from mailer.policy.policy_file import Policy
 from mailer.policy.promise import Promise
 from mailer.rendering.template_library import TemplateLibrary, compile_stored_source
@@ -71,10 +71,10 @@ def without(*rules: str) -> Break:
     return cut
 
 
-def stopping(who: Callable[[DecisionFacts], object]) -> Break:
+def stopping(who: Callable[[FactsForRules], object]) -> Break:
     """Adds a rule that stops mail which has to go."""
 
-    def stop(facts: DecisionFacts) -> Suppress | None:
+    def stop(facts: FactsForRules) -> Suppress | None:
         return Suppress("stopped", "stopping", facts.policy.version) if who(facts) else None
 
     def add(patch: pytest.MonkeyPatch) -> None:

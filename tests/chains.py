@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from mailer.ledger.seals import SealSigner, seal_digest
+from mailer.ledger.seals import SealSigner, seal_body_digest
 from mailer.ledger.writers import ChainWriter, LedgerWriters, append_entries
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from tests.factories import BRAND, KEY, World
@@ -58,5 +58,5 @@ async def age(world: World, days: int) -> None:
         ).signed_body()
         change = "UPDATE seals SET body = $2, signature = $3, sealed_at = $4 WHERE id = $1"
         await world.pool.execute(change, row["id"], text, signer.sign_body(text), at)
-        previous = seal_digest(text)
+        previous = seal_body_digest(text)
         previous_whole = previous if seal.whole else previous_whole

@@ -18,8 +18,8 @@ import hypothesis
 import pytest
 import structlog
 
+from mailer.metrics_and_logger import log
 from mailer.runtime.logs import close_output, flush_output, set_up_logs
-from mailer.telemetry import log
 from tests.hostile import make_hostile
 from tests.known_types import remember_types
 from tests.processes import Stack, open_stack

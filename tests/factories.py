@@ -27,8 +27,8 @@ from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import CATEGORIES
 from mailer.policy.jurisdiction import LawByCountry, parse_law_by_country
-from mailer.policy.no_retention_processors import no_retention_brand_processor_pairs
 from mailer.policy.policy_file import Policy, parse_policy
+from mailer.policy.processors_stating_no_retention import brand_processors_stating_no_retention
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.required_frequency_counts import frequency_counts_needed_by_policies
 from mailer.ports.broker import BrokerMessage
@@ -165,7 +165,7 @@ class World:
         self.partners = PostgresSuppressionsForPartners(pool, KEY)
         self.ledger = LedgerOperations(pool, KEY)
         self.upkeep = PostgresTimekeeping(
-            pool, self.ledger, self.writers, no_retention_brand_processor_pairs(policies().values())
+            pool, self.ledger, self.writers, brand_processors_stating_no_retention(policies().values())
         )
         self.rights = PostgresPrivacyRights(pool, self.hasher, self.standings, controllers())
         self.processors = PostgresProcessorDutiesAndStates(pool, self.writers)
@@ -293,7 +293,7 @@ class World:
 
     async def entries(self, mailing_id: UUID | None = None, kind: str | None = None) -> list[dict[str, Any]]:
         """The ledger's entries."""
-        return [entry async for entry in self.ledger.export_entries(mailing_id) if kind in (None, entry["kind"])]
+        return [entry async for entry in self.ledger.iterate_entries(mailing_id) if kind in (None, entry["kind"])]
 
     async def due_now(self) -> None:
         """As if the time had come for everything that waits."""

@@ -7,8 +7,8 @@ from itertools import combinations
 from typing import Any
 
 from mailer.policy.category import CATEGORIES
-from mailer.policy.deciding import ASKED, collect_decision_facts
-from mailer.policy.decision_types import DecisionFacts
+from mailer.policy.deciding import ASKED, facts_for_rules
+from mailer.policy.decision_types import FactsForRules
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, SendingHours
 from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED
@@ -97,7 +97,7 @@ def people(most: int) -> Iterator[tuple[str, Sequence[Wrong]]]:
                     yield category, wrongs
 
 
-def facts_with(category: str, wrongs: Sequence[Wrong]) -> DecisionFacts:
+def facts_with(category: str, wrongs: Sequence[Wrong]) -> FactsForRules:
     """All that the rules look at, where these things are wrong."""
     standing: dict[str, Any] = {}
     mailing: dict[str, Any] = {}
@@ -107,11 +107,11 @@ def facts_with(category: str, wrongs: Sequence[Wrong]) -> DecisionFacts:
         mailing |= wrong.mailing
         policy |= wrong.policy
     asked = mailing_of(category, **{"id": HERE, "topic": "music", **mailing})
-    return collect_decision_facts(
+    return facts_for_rules(
         asked, replace(ADA, **{"collected_under": POLICY.version, **standing}), revised(POLICY, _OLD, **policy), NOW
     )
 
 
-def speaking(facts: DecisionFacts) -> list[str]:
+def speaking(facts: FactsForRules) -> list[str]:
     """The names of the rules that speak, in the order in which they are asked."""
     return [name for name, (concerns, ask) in ASKED.items() if concerns(facts.category) and ask(facts) is not None]

@@ -83,7 +83,7 @@ def newsletter(**changes: Any) -> bytes:
     form = MergeForm(("Grüße " * 20,), ("<p>Hello   </p>",), ("Hello \n\n\n",))
     return (
         StaticMessageParts(MailingHeaders(**stated | changes))
-        .compile_message(form)
+        .compile_merge_form(form)
         .fill_message(
             to=addr_spec("zoë@bücher.example", "To"),
             name="Zoë",

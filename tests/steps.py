@@ -38,9 +38,11 @@ class Racing(PostgresDeliveries):
 
     meanwhile: Awaitable[object] | None = None
 
-    async def claim_batches(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
+    async def claim_queued_deliveries_of_batches(
+        self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()
+    ) -> Claim | None:
         """Claims; then it happens."""
-        claim = await super().claim_batches(batches, owner, mailings)
+        claim = await super().claim_queued_deliveries_of_batches(batches, owner, mailings)
         happens, self.meanwhile = self.meanwhile, None
         if happens is not None:
             await happens
@@ -86,7 +88,7 @@ class Steps:
         )
         said = (Consent(scope, True, "confirmed", "form 1", "Yes, write to me.", "import", now),) if scope else ()
         importer = self.world.importer(account.brand, JOINT)
-        await importer.import_recipients(
+        await importer.import_rows_in_one_transaction(
             [RecipientImportRow(person, products=("*",) if account.paid else None, consents=said)]
         )
 

@@ -96,7 +96,7 @@ async def apply_account_event(
     Raises:
         EventRefused: the event cannot be applied. The message gives the reason.
     """
-    policy = check_account_event(policies, event)
+    policy = check_event_and_get_policy(policies, event)
     recipient_id = await desks(None, str(publisher)).rights.find_or_create_recipient(
         event.brand, policy.controller.id, event.ref
     )
@@ -108,7 +108,7 @@ async def apply_account_event(
         raise EventRefused([f"{event.account}: {error}"]) from error
 
 
-def check_account_event(policies: Mapping[str, Policy], event: AccountEvent) -> Policy:
+def check_event_and_get_policy(policies: Mapping[str, Policy], event: AccountEvent) -> Policy:
     """Checks an event as far as possible without the recipient's data, and returns the policy of its brand.
 
     Raises:

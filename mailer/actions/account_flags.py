@@ -61,7 +61,7 @@ async def set_postal_address(
         UnknownRecipient: the brand has no such recipient.
         RecipientErased: the person was erased.
     """
-    if not await standings.set_postal_address(brand, recipient_id, lines, source):
+    if not await standings.set_recipient_postal_address(brand, recipient_id, lines, source):
         raise UnknownRecipient(f"{brand} has no such recipient")
 
 

@@ -13,18 +13,18 @@ from mailer.actions.confirmation_requests import (
 from mailer.actions.consent_proof_checks import (
     ACTS,
     IsOurs,
+    act_name_or_same_source,
     find_act_of_consent_source,
     is_confirmation_proof,
     is_statement_version,
-    normalize_consent_source,
     refuse_every_token,
 )
 from mailer.input_types import future_time_fault
 from mailer.policy.category import CATEGORIES
-from mailer.policy.consent_wordings import is_valid_consent_wording, wordings_for
+from mailer.policy.consent_wordings import is_listed_or_own_yes, wordings_for
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
-from mailer.policy.scopes import category_of_scope, describe_consent_scopes, is_consent_scope
+from mailer.policy.scopes import category_of_scope, is_consent_scope, possible_consent_scopes_text
 from mailer.policy.standing import (
     EVERYTHING_OPTIONAL,
     SHARING,
@@ -157,7 +157,7 @@ def check_and_normalize_consent(
     Raises:
         ConsentRefused: it may not be recorded.
     """
-    dated = _check_scope_and_date(policy, replace(said, source=normalize_consent_source(said.source)), now)
+    dated = _check_scope_and_date(policy, replace(said, source=act_name_or_same_source(said.source)), now)
     if not said.given:
         return dated
     is_proven = dated.source == CONFIRMED and is_ours(dated.proof or "")
@@ -174,7 +174,7 @@ def _check_scope_and_date(policy: Policy, said: Consent, now: datetime) -> Conse
     """Returns the consent with its time at most `now`. Refuses an unknown scope and a time in the future."""
     if not is_consent_scope(policy, said.scope):
         raise ConsentRefused(
-            f"{said.scope!r} is no scope of {policy.brand}; there are {describe_consent_scopes(policy)}"
+            f"{said.scope!r} is no scope of {policy.brand}; there are {possible_consent_scopes_text(policy)}"
         )
     if reason := future_time_fault(said.at, now):
         raise ConsentRefused(f"at: {reason}")
@@ -208,7 +208,7 @@ def reason_not_persons_own_consent(policy: Policy, said: Consent, is_proven: boo
             f"source: {said.source!r} is the policy's basis, and no consent: it is no act of a person. Name one:"
             f" {', '.join(ACTS)}"
         )
-    if is_proven or is_valid_consent_wording(policy, said.scope, said.words or ""):
+    if is_proven or is_listed_or_own_yes(policy, said.scope, said.words or ""):
         return None
     listed = "; ".join(wordings_for(policy, said.scope)) or "none"
     return (

@@ -44,7 +44,7 @@ def refuse_every_token(text: str) -> bool:
     return False
 
 
-def normalize_consent_source(source: str) -> str:
+def act_name_or_same_source(source: str) -> str:
     """Returns the name of the act if the source is one, in any case, with spaces or underscores; else the source."""
     form = source_form(source)
     return form if form in ACTS else source

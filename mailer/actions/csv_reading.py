@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from _csv import Reader
 
 
-class CsvHeaderRefused(ValueError):
+class InputRefused(ValueError):
     """The header of a file does not allow an import. The message gives the reason."""
 
 
@@ -44,14 +44,14 @@ def check_header_and_read_rows(lines: Iterable[str], columns: Sequence[str], nee
     """Checks the header line at once, and returns an iterator over the rows below it.
 
     Raises:
-        CsvHeaderRefused: the header names a column twice, names an unknown one, or lacks a column that is needed.
+        InputRefused: the header names a column twice, names an unknown one, or lacks a column that is needed.
         CsvUnreadableFromLine: raised by the iterator: from a line on, quotes do not match.
     """
     reader = csv.reader(lines, strict=True)
     try:
         names = [name.strip() for name in next(reader, [])]
     except csv.Error as error:
-        raise CsvHeaderRefused(f"the header line cannot be read: {error}") from None
+        raise InputRefused(f"the header line cannot be read: {error}") from None
     unknown = [name for name in names if name not in columns]
     missing = [name for name in needed if name not in names]
     twice = sorted({name for name in names if names.count(name) > 1 and name})
@@ -63,7 +63,7 @@ def check_header_and_read_rows(lines: Iterable[str], columns: Sequence[str], nee
             if missing
             else f"names {', '.join(twice)} twice; which one counts cannot be told: remove one"
         )
-        raise CsvHeaderRefused(f"the header line {what}; the columns are {', '.join(columns)}")
+        raise InputRefused(f"the header line {what}; the columns are {', '.join(columns)}")
     return _rows_below_header(reader, names)
 
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from mailer.policy.decision_explanations import missing_fields_behind_decision
-from mailer.policy.decision_types import Decision, DecisionFacts, Divert, Hold, Send, Suppress
+from mailer.policy.decision_types import Decision, Divert, FactsForRules, Hold, Send, Suppress
+from mailer.policy.ledger_reason_wording import reason_in_words, sentence_as_clause, without_addresses
 from mailer.policy.past_standing import SuppressionOrConsentSpan
-from mailer.policy.reason_wording import reason_in_words, sentence_as_clause, without_addresses
 from mailer.policy.rule_registry import RULES
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.consents import StoredConsent
@@ -59,7 +59,7 @@ class ExplanationFacts:
     who: str
     template: str
     mailing: UUID | None
-    facts: DecisionFacts
+    facts: FactsForRules
     decision: Decision
     past: bool = False
     untold: tuple[str, ...] = ()
@@ -75,9 +75,9 @@ class ExplanationFacts:
 def explain_in_sentences(found: ExplanationFacts) -> tuple[str, str]:
     """Returns two sentences for support staff: the answer, and its cause or what would happen now."""
     if found.mailing is None or found.past:
-        beside = _suppression_or_given_consent_sentence(found, found.decision.rule) or _further_obstacles_sentence(
-            found
-        )
+        beside = _suppression_or_given_consent_sentence(
+            found, found.decision.rule
+        ) or _halts_or_unrecorded_facts_sentence(found)
         return _decision_sentence(found), beside or "Nothing else is in its way."
     last = next((entry for entry in reversed(found.entries) if entry.kind == EntryKind.DECISION), None)
     origin = _suppression_or_given_consent_sentence(found, last.rule) if last is not None else None
@@ -228,13 +228,13 @@ def _waiting_reason_in_words(found: ExplanationFacts, delivered: MailingAndDeliv
     if delivered.reason:
         ended = next((e for e in reversed(found.entries) if not e.whole and e.processor), None)
         words = reason_in_words(
-            delivered.reason, _rule_that_delivery_waits_for(found, delivered), ended.processor if ended else None
+            delivered.reason, _rule_of_entry_with_delivery_reason(found, delivered), ended.processor if ended else None
         )
         return f"{words}{due}"
     return f"it waits its turn{due}" if found.obstacle is None else reason_in_words(found.obstacle)
 
 
-def _rule_that_delivery_waits_for(found: ExplanationFacts, delivered: MailingAndDeliveryState) -> str | None:
+def _rule_of_entry_with_delivery_reason(found: ExplanationFacts, delivered: MailingAndDeliveryState) -> str | None:
     """Returns the rule of the latest entry with the reason for which a delivery waits, or None."""
     same = (entry.rule for entry in reversed(found.entries) if entry.reason == delivered.reason)
     return next(same, None)
@@ -275,14 +275,14 @@ def _suppression_or_given_consent_sentence(found: ExplanationFacts, rule: str | 
     return None
 
 
-def _is_mailing_in_scope(scope: str, facts: DecisionFacts) -> bool:
+def _is_mailing_in_scope(scope: str, facts: FactsForRules) -> bool:
     """Tells whether a suppression or consent with this scope is about such mail."""
     mailing, name = facts.mailing, facts.category.name
     about = {EVERYTHING_OPTIONAL, name, f"{name}/{mailing.topic}", f"purpose/{mailing.purpose}"}
     return scope in about or scope == f"partner/{mailing.partner}"
 
 
-def _further_obstacles_sentence(found: ExplanationFacts) -> str | None:
+def _halts_or_unrecorded_facts_sentence(found: ExplanationFacts) -> str | None:
     """Returns a sentence on further obstacles to the mail, or None. For the past: on what the record lacks."""
     if found.past:
         return f"The record does not tell {'; nor '.join(found.untold)}."

@@ -26,7 +26,9 @@ async def mark_notices_taken(notices: NonEmailNoticeStore, ids: Sequence[int], b
             return f"is taken by {notice.changed_by} already"
         return _notice_state_refusal(notice, (NonEmailNoticeState.OPEN,))
 
-    return await notices.change_notices(ids, NoticeChange(NonEmailNoticeState.TAKEN, by), reason_not_to_take)
+    return await notices.change_all_notices_or_none(
+        ids, NoticeChange(NonEmailNoticeState.TAKEN, by), reason_not_to_take
+    )
 
 
 async def finish_notices(
@@ -52,12 +54,12 @@ async def finish_notices(
     if day > today:
         raise NoticeChangeRefused(f"--day: {day} is yet to come")
     change = NoticeChange(NonEmailNoticeState.DONE, by, reference=reference, day=day)
-    return await notices.change_notices(
+    return await notices.change_all_notices_or_none(
         ids, change, lambda notice: _notice_state_refusal(notice, (NonEmailNoticeState.OPEN, NonEmailNoticeState.TAKEN))
     )
 
 
-async def reopen_or_give_up_notices(
+async def reopen_or_give_up_returned_notices(
     notices: NonEmailNoticeStore, ids: Sequence[int], by: str, reason: str, *, is_final: bool
 ) -> Sequence[NonEmailNotice]:
     """Records that notices came back. They are open again, or given up.
@@ -76,7 +78,7 @@ async def reopen_or_give_up_notices(
         raise NoticeChangeRefused("a notice that comes back needs its --reason")
     change = NoticeChange(NonEmailNoticeState.RETURNED if is_final else NonEmailNoticeState.OPEN, by, note=reason)
     taken = (NonEmailNoticeState.TAKEN, NonEmailNoticeState.DONE, *((NonEmailNoticeState.OPEN,) if is_final else ()))
-    return await notices.change_notices(ids, change, lambda notice: _notice_state_refusal(notice, taken))
+    return await notices.change_all_notices_or_none(ids, change, lambda notice: _notice_state_refusal(notice, taken))
 
 
 def _notice_state_refusal(notice: NonEmailNotice, states: Collection[NonEmailNoticeState]) -> str | None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
-from mailer.policy.scopes import category_of_scope, describe_opt_out_scopes, is_opt_out_scope
+from mailer.policy.scopes import category_of_scope, is_opt_out_scope, possible_opt_out_scopes_text
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.standings import OptOutResult, StandingStore
 from mailer.ports.suppressions import SuppressionStore
@@ -57,7 +57,7 @@ def check_scope_can_be_left(policy: Policy, scope: str) -> None:
     if not is_opt_out_scope(policy, scope):
         raise OptOutRefused(
             f"{scope} mail of {policy.brand} is not optional; "
-            f"what can be left is {describe_opt_out_scopes(policy)} or {EVERYTHING_OPTIONAL}"
+            f"what can be left is {possible_opt_out_scopes_text(policy)} or {EVERYTHING_OPTIONAL}"
         )
 
 

@@ -51,7 +51,7 @@ async def judge_quarantined_refusals(
         if not await deliveries.commit_moves_or_find_refused(
             None, moves, [_verdict_entry(case, verdict, by) for case in cases]
         ):
-            await quarantine.record_verdict_and_reopen_dismissed(cases, verdict, by)
+            await quarantine.record_verdict_and_reopen_mailings(cases, verdict, by)
             judged += len(cases)
     return judged
 

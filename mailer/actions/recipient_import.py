@@ -17,7 +17,7 @@ from mailer.input_types import Moment, Name, Slug, Words
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_versions import versions_at_collection
 from mailer.policy.rule_registry import rule
-from mailer.policy.scopes import describe_opt_out_scopes, is_opt_out_scope
+from mailer.policy.scopes import is_opt_out_scope, possible_opt_out_scopes_text
 from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL
 from mailer.ports.consents import CONFIRMED, Consent
 from mailer.ports.recipient_import import RecipientImporter, RecipientImportRow
@@ -88,7 +88,7 @@ async def import_recipients(
         The counts, and the place from which the file could not be read, if any.
 
     Raises:
-        CsvHeaderRefused: the header has no `ref` or no `email`, names a column twice, or names an unknown column.
+        InputRefused: the header has no `ref` or no `email`, names a column twice, or names an unknown column.
     """
     parsed = ImportChunkParser(
         check_header_and_read_rows(lines, COLUMNS, ("ref", "email")),
@@ -142,7 +142,7 @@ class ImportChunkParser(Generic[_T]):
 
 async def _import_rows_if_any(importer: RecipientImporter, rows: Sequence[RecipientImportRow]) -> None:
     if rows:
-        await importer.import_recipients(rows)
+        await importer.import_rows_in_one_transaction(rows)
 
 
 @rule("suppressions-travel", "interpals-13")
@@ -180,7 +180,7 @@ def _parse_row(cells: Mapping[str, str], policy: Policy, from_controller: str | 
     rest = _NonPersonColumns.model_validate(
         {**values, **{name: _split_semicolon_column(values, name) for name in ("audiences", "products")}}
     )
-    wrong = policy.source_vocabulary.refusal_of_address_source(person.source, person.collected_at, person.purpose)
+    wrong = policy.source_vocabulary.refusal_of_address_from_source(person.source, person.collected_at, person.purpose)
     if reason := wrong or _refusal_of_other_controllers_line(person, from_controller):
         raise ValueError(reason)
     return RecipientImportRow(
@@ -219,7 +219,7 @@ def _parse_opt_outs(values: Mapping[str, str], policy: Policy) -> tuple[str, ...
     scopes = _split_semicolon_column(values, "opted_out")
     for scope in scopes:
         if not is_opt_out_scope(policy, scope):
-            what = f"{describe_opt_out_scopes(policy)} or {EVERYTHING_OPTIONAL}"
+            what = f"{possible_opt_out_scopes_text(policy)} or {EVERYTHING_OPTIONAL}"
             raise ValueError(f"opted_out: {scope!r} cannot be left; it takes {what}")
     return scopes
 

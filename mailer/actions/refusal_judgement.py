@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from mailer.metrics_and_logger import log
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.refusal_suspicion import RefusalTally, is_hourly_refusal_share_suspicious
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.refusal_quarantine import HardRefusal, HardRefusalStore, Key, ProcessorRefusalCounts
-from mailer.telemetry import log
 
 QUARANTINED: Final = "quarantined"
 """The reason of a held delivery whose refusal waits for a person's judgement."""
@@ -152,7 +152,7 @@ class RefusalJudge:
     async def suppress_believed_addresses(self, judgement: JudgedWindowRefusals) -> None:
         """Suppresses the addresses of believed refusals as dead, unless they have been doubted meanwhile."""
         if judgement.believed:
-            await self._refusals.suppress_addresses_still_believed_dead(judgement.processor, judgement.believed)
+            await self._refusals.suppress_addresses_of_believed_refusals(judgement.processor, judgement.believed)
 
     async def _exchange_counts(self, processor: str, book: _ProcessorReplyCounts, domains: Collection[str]) -> None:
         """Adds the new counts to the database, and reads the counters."""
@@ -174,7 +174,7 @@ class RefusalJudge:
         doubts = book.doubted_domains({refusal.domain for refusal in refusals})
         doubted = [refusal for refusal in refusals if doubts is None or refusal.domain in doubts]
         believed = [] if doubts is None else [refusal for refusal in refusals if refusal.domain not in doubts]
-        await self._refusals.store_believed_and_doubted_refusals(processor, believed, doubted)
+        await self._refusals.store_refusals_without_suppressing(processor, believed, doubted)
         if doubted:
             if not book.tripped:
                 log.error("hard refusals are quarantined; see `mailer quarantine list`", processor=processor)

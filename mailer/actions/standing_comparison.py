@@ -15,7 +15,7 @@ def standing_matches_event(standing: Standing, waiting: Set[str], event: Account
     """
     match event:
         case Becomes():
-            return _flag_matches_by_event(standing)[event.account]
+            return _standing_match_by_event_kind(standing)[event.account]
         case Pays(account="paid"):
             return standing.pays_for_every_product() if event.product is None else standing.pays_for(event.product)
         case Pays():
@@ -39,7 +39,7 @@ def standing_matches_event(standing: Standing, waiting: Set[str], event: Account
             assert_never(event)
 
 
-def _flag_matches_by_event(standing: Standing) -> dict[str, bool]:
+def _standing_match_by_event_kind(standing: Standing) -> dict[str, bool]:
     return {
         "deactivate": standing.deactivated,
         "reactivate": not standing.deactivated,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mailer.policy.policy_file import Policy
-from mailer.policy.scopes import describe_opt_out_scopes, is_opt_out_scope
+from mailer.policy.scopes import is_opt_out_scope, possible_opt_out_scopes_text
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.suppressions import NewSuppression, SuppressionStore
 
@@ -97,9 +97,8 @@ def check_suppression(policy: Policy, new: NewSuppression) -> None:
         SuppressionRefused: it may not be recorded. The message gives the reason.
     """
     if not is_opt_out_scope(policy, new.scope):
-        raise SuppressionRefused(
-            f"scope: {new.scope!r} cannot be left; it takes {describe_opt_out_scopes(policy)} or {EVERYTHING_OPTIONAL}"
-        )
+        possible = possible_opt_out_scopes_text(policy)
+        raise SuppressionRefused(f"scope: {new.scope!r} cannot be left; it takes {possible} or {EVERYTHING_OPTIONAL}")
     if new.reason not in TAKEN_OVER:
         raise SuppressionRefused(f"reason: {new.reason!r} is none of {', '.join(TAKEN_OVER)}")
     if new.reason == OBJECTION and (new.scope != EVERYTHING_OPTIONAL or new.expires_at is not None):

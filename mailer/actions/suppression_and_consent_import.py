@@ -77,7 +77,7 @@ async def import_suppression_file(
         source: the source of the lines that name none.
 
     Raises:
-        CsvHeaderRefused: the header has no `email`, names a column twice, or names an unknown column.
+        InputRefused: the header has no `email`, names a column twice, or names an unknown column.
     """
     parsed = ImportChunkParser(
         check_header_and_read_rows(lines, SUPPRESSION_COLUMNS, ("email",)),
@@ -124,7 +124,7 @@ async def import_consents_from_json_lines(
         places: list[tuple[int, str]] = []
         for number, line in chunk:
             try:
-                good.append(_parse_consent_line(line, policy, is_ours))
+                good.append(_parse_ref_and_consent(line, policy, is_ours))
                 places.append((number, line))
             except ValueError as error:
                 reject(number, line, rejection_reason_of_error(error))
@@ -137,7 +137,7 @@ async def import_consents_from_json_lines(
     return ImportCounts(taken, rejected)
 
 
-def _parse_consent_line(line: str, policy: Policy, is_ours: IsOurs) -> tuple[str, Consent]:
+def _parse_ref_and_consent(line: str, policy: Policy, is_ours: IsOurs) -> tuple[str, Consent]:
     said = ConsentLine.model_validate(parse_json_strictly(line))
     if not said.counts:
         raise ValueError("counts: it was never confirmed, or came after its scope had been left; it gives nothing")

@@ -136,7 +136,7 @@ class QueueConsumer:
                 last_tag = acks.last_tag
                 await asyncio.wait({closing, waiting}, timeout=RENEW_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 if closing.done():
-                    raise _channel_error(closing)
+                    raise _error_that_ended_channel(closing)
                 if waiting.done():
                     raise BrokerUnavailable(f"{self._link.server_address} has cancelled the consumer of {self.queue}")
             return last_tag
@@ -186,7 +186,7 @@ async def _dead_letter_large_message(delivery: "RabbitDelivery") -> None:
         await delivery.release()
 
 
-def _channel_error(closing: asyncio.Future[Any]) -> BaseException:
+def _error_that_ended_channel(closing: asyncio.Future[Any]) -> BaseException:
     """Returns the error that ended a channel."""
     return AMQPError("the channel was closed") if closing.cancelled() else closing.exception() or AMQPError("closed")
 

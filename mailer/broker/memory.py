@@ -84,13 +84,13 @@ class OutboxBroker:
         try:
             yield consumer.arrivals
         finally:
-            self._release_rows(row.parked.id for row in source.remove_consumer(consumer))
+            self._mark_rows_for_release(row.parked.id for row in source.remove_consumer(consumer))
             self._wake.set()
 
     async def queue_depth(self, queue: str) -> int:
         """Returns the number of messages that wait for a queue, in memory and as rows. Counts at most 1,000 rows."""
         bound = [(binding.exchange, binding.key) for binding in self._topology.bindings if binding.queue == queue]
-        return self._queues[queue].count_waiting + await self._outbox.total_unleased_rows_of_destinations(bound, _DEEP)
+        return self._queues[queue].count_waiting + await self._outbox.count_unleased_rows_up_to_limit(bound, _DEEP)
 
     async def close(self) -> None:
         """Stops delivering, and releases the rows that are not settled. Publishing still works."""
@@ -111,8 +111,8 @@ class OutboxBroker:
             if not await self._try_step(self._remove_done_and_fill_queues()):
                 await asyncio.sleep(_RETRY_SECONDS)
                 self._wake.set()
-        self._release_rows(list(self._rows))
-        await self._try_step(self._remove_done_and_release_unwanted())
+        self._mark_rows_for_release(list(self._rows))
+        await self._try_step(self._delete_settled_and_free_unplaced_rows())
 
     async def _wake_at_new_rows(self) -> None:
         while not self._closing:
@@ -136,9 +136,9 @@ class OutboxBroker:
         return True
 
     async def _remove_done_and_fill_queues(self) -> None:
-        await self._remove_done_and_release_unwanted()
+        await self._delete_settled_and_free_unplaced_rows()
         await self._fill_queues()
-        await self._remove_done_and_release_unwanted()
+        await self._delete_settled_and_free_unplaced_rows()
 
     async def _fill_queues(self) -> None:
         """Leases rows for the queues that need filling. Skips rows for queues without room."""
@@ -160,7 +160,7 @@ class OutboxBroker:
             if len(rows) < limit and sum(len(parked.message.body) for parked in rows) < TAKEN_OCTETS:
                 return
 
-    async def _remove_done_and_release_unwanted(self) -> None:
+    async def _delete_settled_and_free_unplaced_rows(self) -> None:
         """Deletes settled rows from the outbox, and releases the rows that no queue had room for."""
         if done := self._done[:]:
             await self._outbox.remove_rows(done)
@@ -189,7 +189,7 @@ class OutboxBroker:
             queue.add_copy(QueuedCopy(row))
         return True
 
-    def _release_rows(self, ids: Iterable[int]) -> None:
+    def _mark_rows_for_release(self, ids: Iterable[int]) -> None:
         for row_id in ids:
             if row := self._rows.pop(row_id, None):
                 self._octets -= len(row.parked.message.body)

@@ -131,7 +131,7 @@ class Topology:
         queues = tuple(dict.fromkeys(binding.queue for binding in bound if _key_matches(found.kind, binding.key, key)))
         return queues or (self.queues_for_message(found.alternate, key) if found.alternate else ())
 
-    def has_queue_besides_dead_letters(self, exchange: str, key: str) -> bool:
+    def has_processing_queue_for_message(self, exchange: str, key: str) -> bool:
         """Returns True if a message goes to any queue other than the dead-letter queues."""
         return any(queue not in DEAD_QUEUES for queue in self.queues_for_message(exchange, key))
 
@@ -155,20 +155,20 @@ def build_topology(categories: Mapping[tuple[str, str], Lane]) -> Topology:
             Queue(LAST, dead_letters=None, most=MOST_LAST),
             Queue(DEAD_AGAIN, DEAD_DELIVERY_LIMIT, LAST),
             Queue(DEAD_QUEUE, DEAD_DELIVERY_LIMIT, DEAD_AGAIN),
-            *(Queue(events_queue_name(lane)) for lane in Lane),
-            *(Queue(batches_queue_name(lane)) for lane in Lane),
+            *(Queue(lane_events_queue_name(lane)) for lane in Lane),
+            *(Queue(lane_batches_queue_name(lane)) for lane in Lane),
         ),
         bindings=(
             Binding(LAST, LAST),
             Binding(DEAD_AGAIN, DEAD_AGAIN),
             Binding(DEAD, DEAD_QUEUE),
-            *(Binding(BATCHES, batches_queue_name(lane), lane) for lane in Lane),
+            *(Binding(BATCHES, lane_batches_queue_name(lane), lane) for lane in Lane),
             *(
-                Binding(EVENTS, events_queue_name(lane), f"{brand}.{category}")
+                Binding(EVENTS, lane_events_queue_name(lane), f"{brand}.{category}")
                 for (brand, category), lane in categories.items()
             ),
             *(
-                Binding(EVENTS, events_queue_name(Lane.SERVICE), f"{brand}.{ACCOUNT}")
+                Binding(EVENTS, lane_events_queue_name(Lane.SERVICE), f"{brand}.{ACCOUNT}")
                 for brand in dict.fromkeys(brand for brand, _ in categories)
                 if (brand, ACCOUNT) not in categories
             ),
@@ -176,12 +176,12 @@ def build_topology(categories: Mapping[tuple[str, str], Lane]) -> Topology:
     )
 
 
-def events_queue_name(lane: str) -> str:
+def lane_events_queue_name(lane: str) -> str:
     """Returns the name of the queue for a lane's events."""
     return f"{EVENTS}.{lane}"
 
 
-def batches_queue_name(lane: str) -> str:
+def lane_batches_queue_name(lane: str) -> str:
     """Returns the name of the queue for a lane's batches."""
     return f"{BATCHES}.{lane}"
 

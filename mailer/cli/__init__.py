@@ -23,7 +23,7 @@ from mailer.cli import (
     processors,
     publish,
     publishers,
-    quarantine,
+    quarantined_refusals,
     rates,
     recipients,
     report,
@@ -59,7 +59,7 @@ for name, group in (
     ("partners", partners.app),
     ("inviters", inviters.app),
     ("processors", processors.app),
-    ("quarantine", quarantine.app),
+    ("quarantine", quarantined_refusals.app),
     ("notices", notices.app),
     ("rate", rates.app),
     ("brand", stop_start.brands),
@@ -73,7 +73,7 @@ MAX_ARGUMENT = 4096
 """Characters; also the longest path of a file on Linux."""
 
 
-def _check_argument(number: int, text: str) -> str:
+def _utf8_argument_or_raise(number: int, text: str) -> str:
     """Returns an argument that is text in UTF-8 on one line. Many arguments name something, and the ledger keeps them.
 
     Raises:
@@ -100,7 +100,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        arguments = [_check_argument(number, text) for number, text in enumerate(sys.argv[1:], 1)]
+        arguments = [_utf8_argument_or_raise(number, text) for number, text in enumerate(sys.argv[1:], 1)]
     except ValueError as error:
         exit_with_error(str(error), 2)
     try:

@@ -8,15 +8,15 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from mailer.actions.consent import electronic_notice_basis_in_words
-from mailer.actions.csv_reading import CsvHeaderRefused
+from mailer.actions.csv_reading import InputRefused
 from mailer.actions.recipient_import import ImportCounts
 from mailer.actions.suppression_and_consent_import import import_consents_from_json_lines
 from mailer.app import App
 from mailer.cli.import_files import (
     count_lines_and_open,
-    policy_of_brand,
+    find_policy_and_recipient_id_or_raise,
+    policy_of_brand_or_raise,
     print_import_result,
-    require_policy_and_recipient,
 )
 from mailer.cli.shared import AsJson, exit_with_error, format_utc_time, out, print_json, print_table, run_with_app
 from mailer.ports.consents import StoredConsent
@@ -55,7 +55,7 @@ def list_consents_of_person(
     """Shows all that a person was asked and said, and what stands on no consent of theirs."""
 
     async def act(app: App) -> tuple[list[StoredConsent], str]:
-        policy, recipient_id = await require_policy_and_recipient(app, brand, ref)
+        policy, recipient_id = await find_policy_and_recipient_id_or_raise(app, brand, ref)
         standing = await app.standings.get_standing(brand, recipient_id)
         basis = electronic_notice_basis_in_words(policy, standing.collected_under if standing else None)
         return await app.consents.consent_history_of_recipient(brand, recipient_id), basis
@@ -92,7 +92,7 @@ def export(
     """Prints the consents of a brand's recipients with their proofs, in the form that `import` takes."""
 
     async def act(app: App) -> None:
-        policy_of_brand(app, brand)
+        policy_of_brand_or_raise(app, brand)
         async for record in app.consents.iterate_consents_of_brand(brand):
             print_json(stored_consent_as_json(record))
 
@@ -107,7 +107,7 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.jsonl")], brand: 
     lines: list[dict[str, object]] = []
 
     async def act(app: App) -> ImportCounts:
-        policy = policy_of_brand(app, brand)
+        policy = policy_of_brand_or_raise(app, brand)
         _, source = count_lines_and_open(file)
         with source:
             return await import_consents_from_json_lines(
@@ -134,5 +134,5 @@ def _consent_state_in_words(record: StoredConsent) -> str:
 def _run_or_exit(act: Callable[[App], Awaitable[_T]], file: Path | None = None) -> _T:
     try:
         return run_with_app(act)
-    except CsvHeaderRefused as error:
+    except InputRefused as error:
         exit_with_error(f"{file}: {error}" if file else str(error), 2)

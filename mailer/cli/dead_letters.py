@@ -108,7 +108,7 @@ def replay(
     async def act(app: App) -> tuple[Sequence[int], Sequence[int], str | None]:
         found = await app.letters.find_replayable_ids(chosen)
         if number is not None and not found:
-            return (), (), _reason_for_unreplayable_letter(number, await app.letters.get_dead_letter(number))
+            return (), (), _unreplayable_letter_error_text(number, await app.letters.get_dead_letter(number))
         done = found if dry_run else [id_ for id_ in found if await app.letters.replay_dead_letter(id_)]
         return done, sorted({*found} - {*done}), None
 
@@ -131,7 +131,7 @@ def replay(
         exit_with_error(f"not published again, since the body is no text in UTF-8: {', '.join(map(str, skipped))}", 1)
 
 
-def _reason_for_unreplayable_letter(number: int, letter: DeadLetter | None) -> str:
+def _unreplayable_letter_error_text(number: int, letter: DeadLetter | None) -> str:
     """Returns the reason for which a dead letter cannot be published again."""
     if letter is None:
         return f"there is no dead letter {number}; `mailer dead list` shows them"

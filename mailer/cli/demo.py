@@ -17,7 +17,7 @@ from rich.console import Console
 
 from mailer import bundled_files
 from mailer.actions.recipient_import import ImportCounts
-from mailer.app import App, open_app, running_database_url
+from mailer.app import App, database_url_while_server_runs, open_app
 from mailer.app import migrate as migrate_database
 from mailer.broker.event_publisher import EventPublisher
 from mailer.cli.processes import run_all_processes
@@ -30,10 +30,11 @@ from mailer.cli.shared import (
     shell_word_for_mailer_program,
     stop_event_of_signals,
 )
-from mailer.embedded.demo import DemoStage, run_demo
+from mailer.embedded.demo import DemoStoryInputs, run_demo_and_return_statuses
 from mailer.embedded.demo_interfaces import VerificationSummary
 from mailer.embedded.demo_report import DemoCheckFailed, DemoPrinter
 from mailer.events import MessageEvent
+from mailer.metrics_and_logger import TIMEKEEPER, WEB, WORKER
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
 from mailer.policy.publisher_rights import RightsOfOnePublisher
 from mailer.ports.broker import Broker
@@ -43,7 +44,6 @@ from mailer.runtime.logs import replace_output_by_nonblocking_streams, set_up_lo
 from mailer.runtime.process_monitoring import serving_operator_port
 from mailer.runtime.readiness import Readiness
 from mailer.settings import Settings
-from mailer.telemetry import TIMEKEEPER, WEB, WORKER
 
 _WIDTH = 100
 """The width of the table in characters when stdout is no terminal."""
@@ -79,7 +79,7 @@ async def _run_services_and_story(stay: bool) -> bool:
         current = _demo_settings_in_folder(data)
         set_up_logs(json=current.log_json, level=logging.WARNING)  # the demo prints its story on stdout
         narrator.say(f"A database, a broker, an SMTP server and a web app start, in {data} and for this machine only.")
-        stack.enter_context(running_database_url(current))
+        stack.enter_context(database_url_while_server_runs(current))
         migrate_database(current)
         readiness = Readiness()
         where = (current.metrics_host, current.metrics_port)
@@ -102,7 +102,9 @@ async def _tell_story_and_hints(app: App, broker: Broker, narrator: DemoPrinter,
     data, site = app.settings.data, app.settings.public_url
     mailbox = CaptureFolder(data / "captured")
     examples = bundled_files.bundled_folder("examples")
-    mailings = await run_demo(DemoStage(_InProcessCommands(app, broker), mailbox, site, examples, data, narrator))
+    mailings = await run_demo_and_return_statuses(
+        DemoStoryInputs(_InProcessCommands(app, broker), mailbox, site, examples, data, narrator)
+    )
     for line in _lookup_hint_lines(app.settings, mailings, stay):
         narrator.say(line)
 
@@ -186,20 +188,22 @@ class _InProcessCommands:
         self._app = app
         self._publisher = EventPublisher(broker)
 
-    async def import_recipients(self, file: Path, brand: str, rejected: Path) -> ImportCounts:
+    async def import_rows_in_one_transaction(self, file: Path, brand: str, rejected: Path) -> ImportCounts:
         """See the port."""
         return await import_recipients_file(self._app, file, brand, rejected)
 
     async def create_key(self, name: str, brand: str, categories: Collection[str]) -> str:
         """See the port."""
-        return await self._grant_rights(IdentityKind.KEY, name, brand, categories) or ""
+        return await self._grant_publisher_rights(IdentityKind.KEY, name, brand, categories) or ""
 
-    async def allow_categories_on_broker(self, brand: str, categories: Collection[str]) -> None:
+    async def allow_publishing_on_broker(self, brand: str, categories: Collection[str]) -> None:
         """See the port."""
         role = await self._app.pool.fetchval("SELECT current_user::text")
-        await self._grant_rights(IdentityKind.ROLE, role, brand, categories)
+        await self._grant_publisher_rights(IdentityKind.ROLE, role, brand, categories)
 
-    async def _grant_rights(self, kind: IdentityKind, name: str, brand: str, categories: Collection[str]) -> str | None:
+    async def _grant_publisher_rights(
+        self, kind: IdentityKind, name: str, brand: str, categories: Collection[str]
+    ) -> str | None:
         rights = RightsOfOnePublisher(frozenset({brand}), frozenset(categories))
         return await self._app.publishers.grant_rights_and_missing_key(Identity(kind, name), rights)
 
@@ -207,9 +211,9 @@ class _InProcessCommands:
         """See the port."""
         await self._publisher.publish_event(event)
 
-    async def find_mailing_status(self, brand: str, event_id: str) -> MailingStatus | None:
+    async def find_mailing_status_of_event(self, brand: str, event_id: str) -> MailingStatus | None:
         """See the port."""
-        return await self._app.mailings.find_mailing_of_event(brand, event_id)
+        return await self._app.mailings.find_mailing_status_of_event(brand, event_id)
 
     async def approve_mailing(self, mailing_id: UUID, person: str) -> bool:
         """See the port."""
@@ -221,7 +225,7 @@ class _InProcessCommands:
 
     def ledger_entries_of_mailing(self, mailing_id: UUID) -> AsyncIterator[Mapping[str, Any]]:
         """See the port."""
-        return self._app.ledger.export_entries(mailing_id)
+        return self._app.ledger.iterate_entries(mailing_id)
 
     async def verify_ledger(self) -> VerificationSummary:
         """See the port."""

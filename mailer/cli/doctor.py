@@ -12,14 +12,14 @@ from typing import Annotated
 import typer
 
 from mailer import bundled_files, signing_keys
-from mailer.app import load_templates, running_database_url
+from mailer.app import database_url_while_server_runs, load_templates
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import EVENTS
 from mailer.cli.shared import AsJson, out, print_json, read_command_settings, run_async_or_exit
 from mailer.database.connections import ATTENDED, DatabasePool, open_pool
 from mailer.database_startup import clock_difference
 from mailer.doctor import domains, relays
-from mailer.doctor.broker import judge_exchange, judge_rabbitmq_version
+from mailer.doctor.broker import judge_exchange_existence, judge_rabbitmq_version
 from mailer.doctor.database import findings_at_process_start, judge_clock_difference, judge_partitions_and_seals
 from mailer.doctor.disk_space import examine_disk
 from mailer.doctor.dns_lookup import Address, DnsLookup, LookupFailed, SystemResolver
@@ -70,7 +70,11 @@ def doctor(
 
 async def _findings_of_all_checks(current: Settings, lookup: DnsLookup) -> AsyncIterator[Finding]:
     """Yields every finding. A check comes after the checks that it depends on."""
-    for check, judge in (("secrets", _examine_secrets), ("links", _examine_links), ("templates", _examine_templates)):
+    for check, judge in (
+        ("secrets", _examine_secrets),
+        ("links", _examine_signed_links),
+        ("templates", _examine_templates),
+    ):
         yield _finding_of_one_settings_check(check, partial(judge, current))
     yield examine_disk("disk of MAILER_DATA", current.data)
     for finding in await _examine_database(current):
@@ -108,7 +112,7 @@ def _examine_secrets(current: Settings) -> Finding:
     )
 
 
-def _examine_links(current: Settings) -> Finding:
+def _examine_signed_links(current: Settings) -> Finding:
     signing_keys.build_signed_links(current)
     return ok_finding("links", f"made and read back at {current.public_url}")
 
@@ -122,7 +126,7 @@ def _examine_templates(current: Settings) -> Finding:
 
 async def _examine_database(current: Settings) -> list[Finding]:
     try:
-        with running_database_url(current) as url:
+        with database_url_while_server_runs(current) as url:
             pool = await open_pool(url, 1, ATTENDED)
             try:
                 return await _examine_connected_database(pool)
@@ -139,7 +143,7 @@ async def _examine_connected_database(pool: DatabasePool) -> list[Finding]:
     findings = [judge_clock_difference(await clock_difference(pool))]
     async with pool.acquire() as connection:
         condition = await read_version_settings_and_migrations(connection)
-        ours = migrations.migration_versions(bundled_files.bundled_folder("migrations"))
+        ours = migrations.migration_versions_in_folder(bundled_files.bundled_folder("migrations"))
         findings += findings_at_process_start(condition, ours)
         if condition.migrations is None or ours - condition.migrations:
             return findings
@@ -162,7 +166,7 @@ async def _examine_broker(current: Settings) -> list[Finding]:
     broker = RabbitBroker(current.broker_url)
     try:
         findings = [judge_rabbitmq_version(await broker.server_version())]
-        return [*findings, judge_exchange(EVENTS, exists=await broker.has_exchange(EVENTS))]
+        return [*findings, judge_exchange_existence(EVENTS, exists=await broker.has_exchange(EVENTS))]
     except BrokerUnavailable as error:
         return [problem_finding("RabbitMQ", str(error))]
     finally:
@@ -198,7 +202,7 @@ async def _examine_relays_and_domains(
         except LookupFailed as error:
             findings.append(warning_finding(f"relay {relay.name}", str(error)))
     now = datetime.now(UTC)
-    greeted = [relays.examine_relay(_relay_target(relay), now, ssl.create_default_context) for relay in to]
+    greeted = [relays.examine_relay(_relay_check_target(relay), now, ssl.create_default_context) for relay in to]
     named = [domains.examine_reverse_dns(lookup, name, address) for name, found in outside.items() for address in found]
     findings += await asyncio.gather(*greeted, *named)
     for found in await asyncio.gather(*(domains.examine_domain(lookup, domain, outside) for domain in senders)):
@@ -206,6 +210,6 @@ async def _examine_relays_and_domains(
     return findings
 
 
-def _relay_target(relay: RelaySettings) -> relays.RelayTarget:
+def _relay_check_target(relay: RelaySettings) -> relays.RelayTarget:
     implicit, starttls = relay.tls is TlsMode.IMPLICIT, relay.tls is TlsMode.STARTTLS
     return relays.RelayTarget(relay.name, relay.host, relay.port, implicit, starttls, relay.helo)

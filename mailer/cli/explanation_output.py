@@ -20,7 +20,7 @@ from mailer.policy.decision_explanations import (
     missing_fields_behind_decision,
 )
 from mailer.policy.decision_types import Send
-from mailer.policy.reason_wording import fact_label, without_addresses
+from mailer.policy.ledger_reason_wording import fact_label, without_addresses
 from mailer.policy.tracking import tracking_level
 from mailer.ports.suppressions import Suppression
 
@@ -84,23 +84,23 @@ def explanation_as_json(found: ExplanationFacts) -> dict[str, Any]:
             for name, value, place in explain_switches_of_person(seen.policy, seen.standing)
         },
         "rules": [
-            asdict(line) | {"saw": _values_without_addresses(dict(line.saw))}
+            asdict(line) | {"saw": _values_with_masked_addresses(dict(line.saw))}
             for line in explain_rules_of_decision(seen)
         ],
         "decision": verdict,
         "missing": list(missing_fields_behind_decision(seen, decision)),
         "delivery": asdict(found.delivered) if found.delivered else None,
         "recorded": [
-            _values_without_addresses(asdict(entry)) | {"says": entry_in_words(entry)} for entry in found.entries
+            _values_with_masked_addresses(asdict(entry)) | {"says": entry_in_words(entry)} for entry in found.entries
         ],
-        "halts": [_values_without_addresses(asdict(halt)) | {"says": halt_in_words(halt)} for halt in found.halts],
+        "halts": [_values_with_masked_addresses(asdict(halt)) | {"says": halt_in_words(halt)} for halt in found.halts],
         "no_processor": found.obstacle,
         "needs_release": seen.mailing.category.needs_release,
         "stops": [
             _suppression_without_hash(stop) | {"says": suppression_in_words(stop, found.titles)} for stop in found.stops
         ],
         "consents": [
-            _values_without_addresses(asdict(record.consent))
+            _values_with_masked_addresses(asdict(record.consent))
             | {"counts": record.counts, "recorded_at": record.recorded_at, "says": consent_in_words(record)}
             for record in found.consents
         ],
@@ -111,11 +111,13 @@ def explanation_as_json(found: ExplanationFacts) -> dict[str, Any]:
 def _suppression_without_hash(stop: Suppression) -> dict[str, Any]:
     """Returns a suppression as JSON, without the hash of the address."""
     return {
-        name: value for name, value in _values_without_addresses(asdict(stop)).items() if name not in ("hash", "key")
+        name: value
+        for name, value in _values_with_masked_addresses(asdict(stop)).items()
+        if name not in ("hash", "key")
     }
 
 
-def _values_without_addresses(values: dict[str, Any]) -> dict[str, Any]:
+def _values_with_masked_addresses(values: dict[str, Any]) -> dict[str, Any]:
     return {name: without_addresses(value) if isinstance(value, str) else value for name, value in values.items()}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, TextIO
 
-from mailer.actions.csv_reading import CsvHeaderRefused
+from mailer.actions.csv_reading import InputRefused
 from mailer.actions.recipient_import import ImportCounts, RejectedLine
 from mailer.app import App
 from mailer.cli.shared import exit_with_error, out, print_json
@@ -17,14 +17,14 @@ def count_lines_and_open(file: Path) -> tuple[int, TextIO]:
     """Counts the lines of a file, and opens it. Returns both.
 
     Raises:
-        CsvHeaderRefused: the file cannot be read as UTF-8.
+        InputRefused: the file cannot be read as UTF-8.
     """
     try:
         with file.open(encoding="utf-8-sig") as whole:
             lines = sum(1 for _ in whole)
         return lines, file.open(encoding="utf-8-sig", newline="")
     except (OSError, UnicodeDecodeError) as error:
-        raise CsvHeaderRefused(f"cannot be read as UTF-8: {error}") from error
+        raise InputRefused(f"cannot be read as UTF-8: {error}") from error
 
 
 class RejectedLinesFile:
@@ -76,25 +76,25 @@ def print_import_result(done: ImportCounts, file: Path, rejected: Path, json: bo
         exit_with_error(f"{file}: {done.broken}; {before}, and nothing from there on", 1)
 
 
-def policy_of_brand(app: App, brand: str) -> Policy:
+def policy_of_brand_or_raise(app: App, brand: str) -> Policy:
     """Returns the policy of a brand.
 
     Raises:
-        CsvHeaderRefused: there is no such brand.
+        InputRefused: there is no such brand.
     """
     if brand not in app.policies:
-        raise CsvHeaderRefused(f"there is no brand {brand}; there are {', '.join(app.policies)}")
+        raise InputRefused(f"there is no brand {brand}; there are {', '.join(app.policies)}")
     return app.policies[brand]
 
 
-async def require_policy_and_recipient(app: App, brand: str, ref: str) -> tuple[Policy, int]:
+async def find_policy_and_recipient_id_or_raise(app: App, brand: str, ref: str) -> tuple[Policy, int]:
     """Returns a brand's policy, and the id of the recipient with this ref.
 
     Raises:
-        CsvHeaderRefused: there is no such brand, or the brand has no recipient with this ref.
+        InputRefused: there is no such brand, or the brand has no recipient with this ref.
     """
-    policy = policy_of_brand(app, brand)
+    policy = policy_of_brand_or_raise(app, brand)
     recipient_id = await app.standings.find_recipient_id(brand, ref)
     if recipient_id is None:
-        raise CsvHeaderRefused(f"{brand} has no recipient {ref}")
+        raise InputRefused(f"{brand} has no recipient {ref}")
     return policy, recipient_id

@@ -94,7 +94,7 @@ def _print_all_jurisdictions(law: LawByCountry, json: bool) -> None:
 
 
 def _print_jurisdiction_of_country(law: LawByCountry, country: str, json: bool) -> None:
-    one = law.jurisdiction_of(country)
+    one = law.reviewed_jurisdiction_or_none(country)
     floor = law.switch_floor(country).model_dump(exclude_none=True)
     if json:
         demands = {} if one is None else one.model_dump(mode="json", exclude_none=True)

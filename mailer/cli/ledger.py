@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.app import App, running_database_url
-from mailer.cli.mailing_lookup import find_mailing_id
+from mailer.app import App, database_url_while_server_runs
+from mailer.cli.mailing_lookup import find_mailing_id_or_raise
 from mailer.cli.shared import AsJson, exit_with_error, out, print_json, print_table, progress_bar, run_with_app
 from mailer.ledger.seals import SealRefused
 from mailer.ledger.verifying import VerificationResult, cpu_count
@@ -29,7 +29,9 @@ def export(
 
     async def act(app: App) -> int:
         count = 0
-        async for entry in app.ledger.export_entries(None if mailing is None else await find_mailing_id(app, mailing)):
+        async for entry in app.ledger.iterate_entries(
+            None if mailing is None else await find_mailing_id_or_raise(app, mailing)
+        ):
             print_json(entry)
             count += 1
         return count
@@ -107,7 +109,7 @@ async def _verify_with_progress_bar(
     app: App, published: list[dict[str, Any]], since: dict[str, Any] | None
 ) -> VerificationResult:
     """Verifies the ledger with one process for each CPU, and shows a progress bar."""
-    with running_database_url(app.settings) as url, progress_bar() as bar:
+    with database_url_while_server_runs(app.settings) as url, progress_bar() as bar:
         task = bar.add_task("verifying", total=None)
         return await app.ledger.verify_ledger(
             published, url, cpu_count(), lambda done, total: bar.update(task, advance=done, total=total), since

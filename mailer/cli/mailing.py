@@ -10,7 +10,7 @@ import typer
 from mailer.actions.doubtful_deliveries import end_doubtful_deliveries_of_mailing
 from mailer.app import App
 from mailer.cli import mailing_approve, mailing_progress
-from mailer.cli.mailing_lookup import find_mailing_id, find_mailings_by_id_or_event
+from mailer.cli.mailing_lookup import find_mailing_id_or_raise, find_mailings_by_id_or_event
 from mailer.cli.shared import (
     AsJson,
     exit_with_error,
@@ -21,7 +21,7 @@ from mailer.cli.shared import (
     print_table,
     run_with_app,
 )
-from mailer.cli.stop_start import By, Reason, person_or_system_user, print_paused, print_resumed
+from mailer.cli.stop_start import By, Reason, person_or_system_user, print_pause_result, print_resumed
 from mailer.pipeline.processor_conditions import WORDS
 from mailer.pipeline.transitions import BUG
 from mailer.policy.processor_rules import REFUSALS
@@ -31,7 +31,7 @@ from mailer.ports.mailings import MailingStatus
 from mailer.ports.processor_states import ProcessorState
 from mailer.ports.rights import ReachedAndUnreachedAccounts
 from mailer.postgres.accounts_reached_by_mailing import read_reached_and_unreached_accounts as coverage_of
-from mailer.rendering.localized_texts import describe_missing_languages
+from mailer.rendering.localized_texts import missing_language_lines_of_context
 from mailer.rendering.template_library import compile_stored_source
 
 app = typer.Typer(help="Mailings: list, show, approve, pause, resume, cancel, end, coverage.", no_args_is_help=True)
@@ -162,7 +162,7 @@ def show(
 def pause(identifier: Identifier, by: By = "", reason: Reason = "", json: AsJson = False) -> None:
     """Lets nothing more of a mailing begin, from two seconds on; `resume` goes on where it stopped."""
     who = person_or_system_user(by)
-    print_paused(
+    print_pause_result(
         identifier,
         _change_mailing_or_exit(identifier, lambda app, id_: app.halts.pause_mailing(id_, who, reason)),
         json,
@@ -176,9 +176,9 @@ def resume(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
 
     async def go_on(app: App, id_: UUID) -> tuple[bool, int]:
         lifted = await app.halts.resume_mailing(id_, who)
-        return lifted, await app.upkeep.release_held_by_reason_prefix(
+        return lifted, await app.upkeep.release_held_of_mailing_by_reason(
             id_, BUG
-        ) + await app.held.release_deliveries_awaiting_staff(id_, who)
+        ) + await app.held.release_held_deliveries_of_mailing(id_, who)
 
     lifted, tried = _change_mailing_or_exit(identifier, go_on)
     print_resumed(identifier, lifted, json, tried)
@@ -210,7 +210,7 @@ def cancel(identifier: Identifier, by: By = "", reason: Reason = "", json: AsJso
 
 def _change_mailing_or_exit(identifier: str, change: Callable[[App, UUID], Awaitable[_T]]) -> _T:
     async def act(app: App) -> _T:
-        return await change(app, await find_mailing_id(app, identifier))
+        return await change(app, await find_mailing_id_or_raise(app, identifier))
 
     try:
         return run_with_app(act)
@@ -247,13 +247,13 @@ def coverage(identifier: Identifier, json: AsJson = False) -> None:
 
 async def _mailing_texts_lacking_a_language(app: App, status: MailingStatus) -> list[str]:
     """Returns the texts of a mailing that lack a language of its template, with the language that is sent instead."""
-    facts = (await app.mailings.read_mailing_facts([status.id])).get(status.id)
+    facts = (await app.mailings.read_facts_of_mailings([status.id])).get(status.id)
     policy = app.policies.get(status.brand)
     if facts is None or policy is None or not any(isinstance(value, dict) for value in facts.context.values()):
         return []
     source = await app.mailings.read_template_source_by_version(facts.template_version)
     return (
-        list(describe_missing_languages(compile_stored_source(policy, facts.template, source), facts.context))
+        list(missing_language_lines_of_context(compile_stored_source(policy, facts.template, source), facts.context))
         if source
         else []
     )
@@ -263,7 +263,10 @@ async def _missing_policy_or_template_problems(app: App, status: MailingStatus) 
     """Returns the reasons for which workers with the settings of this command do not take a mailing."""
     if status.finished_at is not None or not count_deliveries_in_state(status, "queued"):
         return []
-    policy, told = app.policies.get(status.brand), (await app.mailings.read_mailing_facts([status.id])).get(status.id)
+    policy, told = (
+        app.policies.get(status.brand),
+        (await app.mailings.read_facts_of_mailings([status.id])).get(status.id),
+    )
     if policy is None or status.category not in policy.categories:
         missing = f"no policy here lets {status.brand} send {status.category} mail"
     elif (
@@ -282,7 +285,7 @@ def _print_missing_languages(lacks: Sequence[str]) -> None:
         out.print(f"note: {line}")
 
 
-def _fetch_counts_in_words(by_people: int | None, unique: int | None, by_machines: int | None) -> str:
+def _open_or_click_counts_in_words(by_people: int | None, unique: int | None, by_machines: int | None) -> str:
     people, once, machines = ("too few to show" if n is None else f"{n:,}" for n in (by_people, unique, by_machines))
     return f"{people} by people ({once} unique where that may be known), {machines} by machines; counted by the hour"
 
@@ -317,8 +320,8 @@ def _print_mailing(status: MailingStatus, waiting: Sequence[str], lacks: Sequenc
             "created": format_utc_time(status.created_at),
             "released by": status.released_by,
             "finished": format_utc_time(status.finished_at) or None,
-            "opens": _fetch_counts_in_words(status.opens, status.unique_opens, status.machine_opens),
-            "clicks": _fetch_counts_in_words(status.clicks, status.unique_clicks, status.machine_clicks),
+            "opens": _open_or_click_counts_in_words(status.opens, status.unique_opens, status.machine_opens),
+            "clicks": _open_or_click_counts_in_words(status.clicks, status.unique_clicks, status.machine_clicks),
         }
     )
     for line in waiting:

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from mailer.app import App
-from mailer.cli.mailing_lookup import require_one_mailing_by_id_or_event
+from mailer.cli.mailing_lookup import find_one_mailing_or_raise
 from mailer.cli.processor_route_check import reason_for_no_processor
 from mailer.cli.shared import AsJson, exit_with_error, out, print_json, remember_acting_person, run_with_app
 from mailer.pipeline.release_preview import ReleasePreview, preview_release
 from mailer.ports.halts import MailingControlRefused
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
-from mailer.rendering.localized_texts import describe_missing_languages
+from mailer.rendering.localized_texts import missing_language_lines_of_context
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.renderer_cache import MailingRendererCache, UnknownTemplate
 
@@ -48,7 +48,7 @@ def approve(
     async def act(app: App) -> tuple[ReleasePreview, list[str]]:
         if not by.strip() or not by.isprintable():
             raise ReleaseRefused("--by needs the name of a person: it stands in the ledger")
-        status = await require_one_mailing_by_id_or_event(app, identifier)
+        status = await find_one_mailing_or_raise(app, identifier)
         if status.state != "awaiting_release":
             raise ReleaseRefused(f"the mailing does not wait for a release; it is {status.state}")
         renderer = await _renderer_as_if_released(app, status)
@@ -65,7 +65,7 @@ def approve(
         if not json:
             out.print(f"Of {foreseen.audience_size:,} recipients: {counts or 'none'}.")
         await app.mailings.release_mailing(status.id, by)
-        return foreseen, list(describe_missing_languages(renderer.template, renderer.facts.context))
+        return foreseen, list(missing_language_lines_of_context(renderer.template, renderer.facts.context))
 
     try:
         foreseen, lacks = run_with_app(act)
@@ -81,7 +81,7 @@ def approve(
 
 async def _renderer_as_if_released(app: App, status: MailingStatus) -> MailingRenderer:
     """Returns the renderer of a mailing, as if the mailing were released."""
-    facts = (await app.mailings.read_mailing_facts([status.id]))[status.id]
+    facts = (await app.mailings.read_facts_of_mailings([status.id]))[status.id]
     renderers = MailingRendererCache(app.policies, app.templates, app.links, None)
     source = (
         None

@@ -19,7 +19,7 @@ async def find_mailings_by_id_or_event(app: App, identifier: str) -> list[Mailin
     return [status] if status else []
 
 
-async def require_one_mailing_by_id_or_event(app: App, identifier: str) -> MailingStatus:
+async def find_one_mailing_or_raise(app: App, identifier: str) -> MailingStatus:
     """Returns the one mailing with an id.
 
     Raises:
@@ -36,13 +36,13 @@ async def require_one_mailing_by_id_or_event(app: App, identifier: str) -> Maili
     return found[0]
 
 
-async def find_mailing_id(app: App, identifier: str) -> UUID:
+async def find_mailing_id_or_raise(app: App, identifier: str) -> UUID:
     """Returns the id of the one mailing with an id. A UUID that is no event's id is returned unchecked.
 
     Raises:
-        MailingControlRefused: see `require_one_mailing_by_id_or_event`.
+        MailingControlRefused: see `find_one_mailing_or_raise`.
     """
     with suppress(ValueError):
         if not await app.mailings.statuses_of_mailings_of_event(identifier):
             return UUID(identifier)
-    return (await require_one_mailing_by_id_or_event(app, identifier)).id
+    return (await find_one_mailing_or_raise(app, identifier)).id

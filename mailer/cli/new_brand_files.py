@@ -82,7 +82,9 @@ def files_of_new_brand(brand: NewBrand) -> dict[Path, str]:
     for name, owner in _TEMPLATES.items():
         parts = dict(_template_file_texts_by_name(name, owner))
         if _category_in_template_toml(parts["template.toml"]) in listed:
-            files |= {templates / name / part: _adapt_to_brand(text, brand) for part, text in parts.items()}
+            files |= {
+                templates / name / part: _with_brand_domain_and_languages(text, brand) for part, text in parts.items()
+            }
     return files
 
 
@@ -141,7 +143,7 @@ def _read_bundled_template_file(*path: str) -> str:
     return bundled_files.bundled_folder("templates").joinpath(*path).read_text("utf-8")
 
 
-def _adapt_to_brand(text: str, brand: NewBrand) -> str:
+def _with_brand_domain_and_languages(text: str, brand: NewBrand) -> str:
     """Returns a file's text with the brand's domain in its examples, and only in the brand's languages."""
     for domain in _DOMAINS:
         text = text.replace(domain, brand.domain or NO_DOMAIN)

@@ -10,10 +10,10 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.non_email_notice_work import finish_notices, reopen_or_give_up_notices
+from mailer.actions.non_email_notice_work import finish_notices, reopen_or_give_up_returned_notices
 from mailer.actions.non_email_notice_work import mark_notices_taken as take_some
 from mailer.app import App
-from mailer.cli.mailing_lookup import find_mailing_id
+from mailer.cli.mailing_lookup import find_mailing_id_or_raise
 from mailer.cli.shared import (
     AsJson,
     exit_with_error,
@@ -106,7 +106,7 @@ def show(
 
     async def act(app: App) -> dict[str, Any]:
         notices = PostgresNonEmailNotices(app.pool, app.writers)
-        found = await notices.get_notices_by_id([id_])
+        found = await notices.get_notices_with_ids([id_])
         if not found:
             raise NoticeChangeRefused(f"there is no notice {id_}; `mailer notices list` shows them")
         [told] = await _notices_with_addressees_and_texts(app, notices, found, who)
@@ -203,7 +203,7 @@ def record_returned_letters(
     """Records that letters came back, or people were not reached: open again, or given up."""
     who = person_or_system_user(by)
     returned = _run_or_exit(
-        lambda app: reopen_or_give_up_notices(
+        lambda app: reopen_or_give_up_returned_notices(
             PostgresNonEmailNotices(app.pool, app.writers), ids, who, reason, is_final=final
         )
     )
@@ -233,7 +233,7 @@ async def _list_matching_notices(
     limit: int,
     after: int,
 ) -> Sequence[NonEmailNotice]:
-    of = await find_mailing_id(app, mailing) if mailing else None
+    of = await find_mailing_id_or_raise(app, mailing) if mailing else None
     selected = NonEmailNoticeFilter(brand, channel, of, tuple(states) or WAITING, after)
     return await PostgresNonEmailNotices(app.pool, app.writers).list_notices(selected, limit)
 
@@ -263,7 +263,7 @@ async def _render_notice_texts_of_mailing(
     app: App, renderers: MailingRendererCache, of: UUID, here: dict[int, NonEmailNotice]
 ) -> dict[int, dict[str, str | None]]:
     letters: dict[int, dict[str, str | None]] = {}
-    told = (await app.mailings.read_mailing_facts([of]))[of]
+    told = (await app.mailings.read_facts_of_mailings([of]))[of]
     try:
         source = (
             None

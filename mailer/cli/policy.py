@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.cli import jurisdictions, policy_causes, policy_check, policy_explain, policy_try
+from mailer.cli import jurisdictions, policy_causes, policy_check, policy_explain, policy_trial_on_made_up_people
 from mailer.cli.policy_check import load_policies_or_exit, rules_of_promise_in_words
 from mailer.cli.shared import AsJson, exit_with_error, print_facts, print_json, print_table
 from mailer.policy.policy_file import Policy
@@ -15,7 +15,7 @@ policy_causes.register(app)
 policy_check.register(app)
 policy_explain.register(app)
 jurisdictions.register(app)
-policy_try.register(app)
+policy_trial_on_made_up_people.register(app)
 
 Brand = Annotated[str, typer.Argument(help="Such as interpals.")]
 

@@ -21,19 +21,19 @@ from mailer.cli.shared import (
     read_command_settings,
 )
 from mailer.cli.terminal_layout import Cell
-from mailer.cli.version_notice_examination import examine_version_notices
+from mailer.cli.version_notices_in_database import examine_version_notices
 from mailer.policy.policy_file import Policy, PolicyError
 from mailer.policy.promise import Promise
 from mailer.policy.promise_report import (
     PromiseReport,
     PromiseRow,
     PromiseStatus,
-    ProofTestRun,
+    RecordedTestRun,
     build_promise_report,
     parse_proof_record,
 )
 from mailer.policy.rule_registry import RULES, Rule
-from mailer.policy.uncheckable_facts import keys_without_promise, uncheckable_facts
+from mailer.policy.uncheckable_facts import policy_keys_without_promise, uncheckable_facts
 from mailer.policy.version_changes import version_changes
 from mailer.policy_loading import load_policies
 from mailer.rendering.template_library import TemplateError, TemplateLibrary
@@ -113,7 +113,7 @@ def _try_all_brands(policies: Mapping[str, Policy], files: Settings) -> dict[str
     trials: dict[str, TrialResult | TemplateError] = {}
     for brand, policy in policies.items():
         try:
-            templates, everyone = load_templates_of_brand(files, brand), single_trait_people(policy)
+            templates, everyone = load_templates_of_brand_if_any(files, brand), single_trait_people(policy)
             trials[brand] = try_brand(policy, templates, datetime.now(UTC), people=everyone)
         except TemplateError as error:
             trials[brand] = error
@@ -138,7 +138,7 @@ _HOW = (
 def _print_promise_report(
     policies: Mapping[str, Policy],
     found: PromiseReport,
-    run: ProofTestRun | None,
+    run: RecordedTestRun | None,
     trials: Mapping[str, TrialResult | TemplateError],
 ) -> None:
     for brand, policy in policies.items():
@@ -150,7 +150,7 @@ def _print_promise_report(
             ("promise", "says", "needs", "rules", "proofs", "status"), [_promise_row(row, tried) for row in rows], title
         )
         print_table((f"what no check can know of {brand}",), [(line,) for line in uncheckable_facts(policy)])
-        if free := list(keys_without_promise(policy)):
+        if free := list(policy_keys_without_promise(policy)):
             out.print(f"no promise of {brand} rests on {', '.join(free)}")
     if run:
         out.print(f"tests of {run.when}, commit {run.commit or 'unknown'}")
@@ -184,14 +184,14 @@ def load_policies_or_exit() -> dict[str, Policy]:
         exit_with_errors(str(error).splitlines(), 2)
 
 
-def load_templates_of_brand(current: Settings, brand: str) -> TemplateLibrary:
+def load_templates_of_brand_if_any(current: Settings, brand: str) -> TemplateLibrary:
     """Returns a brand's templates. A brand without a folder has none, so its policy can be tried without templates."""
     if not (current.templates / brand).is_dir():
         return TemplateLibrary({})
     return load_templates(current, brand)
 
 
-def _read_record_of_proof_tests(file: Path | None) -> ProofTestRun | None:
+def _read_record_of_proof_tests(file: Path | None) -> RecordedTestRun | None:
     try:
         return parse_proof_record((file or RECORD).read_text("utf-8"))
     except FileNotFoundError:
@@ -228,7 +228,7 @@ def _status_counts_in_words(rows: list[PromiseRow]) -> str:
 def _promise_report_as_json(
     policies: Mapping[str, Policy],
     found: PromiseReport,
-    run: ProofTestRun | None,
+    run: RecordedTestRun | None,
     rules: Mapping[str, Rule],
     trials: Mapping[str, TrialResult | TemplateError],
 ) -> dict[str, object]:
@@ -252,7 +252,7 @@ def _promise_report_as_json(
             for row in found.rows
         ],
         "unknown": {brand: list(uncheckable_facts(policy)) for brand, policy in policies.items()},
-        "unneeded": {brand: list(keys_without_promise(policy)) for brand, policy in policies.items()},
+        "unneeded": {brand: list(policy_keys_without_promise(policy)) for brand, policy in policies.items()},
         "trials": {
             brand: {line.id: line.result for line in trial.lines}
             for brand, trial in trials.items()

@@ -16,7 +16,7 @@ from mailer.cli.mailing_lookup import find_mailings_by_id_or_event
 from mailer.cli.processor_route_check import reason_for_no_processor
 from mailer.cli.shared import AsJson, exit_with_error, print_json, run_with_app
 from mailer.input_types import parse_moment, parse_named_moment
-from mailer.policy.deciding import collect_decision_facts, decide
+from mailer.policy.deciding import decide, facts_for_rules
 from mailer.policy.decision_types import Mailing
 from mailer.policy.past_standing import PastStanding, standing_at
 from mailer.policy.policy_file import Policy
@@ -139,7 +139,7 @@ async def _gather_explanation_facts(app: App, asked: _Question) -> ExplanationFa
         who=person.ref if "@" not in person.ref else f"recipient {person.id}",
         template=mail.template,
         mailing=id_,
-        facts=collect_decision_facts(mailing, standing, policy, at),
+        facts=facts_for_rules(mailing, standing, policy, at),
         decision=decide(mailing, standing, policy, at),
         past=past is not None,
         untold=past.untold if past else (),
@@ -181,7 +181,7 @@ async def _find_person_and_mail(app: App, asked: _Question, mailing: UUID | None
     mails = {
         brand: mail
         for brand in brands
-        if (mail := await _asked_mail_if_brand_has_template(app, brand, asked, mailing)) is not None
+        if (mail := await _asked_mail_of_brand_or_none(app, brand, asked, mailing)) is not None
     }
     if not mails and asked.brand:
         names = ", ".join(app.templates.template_names_of_brand(asked.brand))
@@ -204,7 +204,7 @@ async def _find_person_and_mail(app: App, asked: _Question, mailing: UUID | None
     raise _Unexplained(f"--recipient: {who} is of {len(known)} recipients: {numbers}; give the number of one")
 
 
-async def _asked_mail_if_brand_has_template(
+async def _asked_mail_of_brand_or_none(
     app: App, brand: str, asked: _Question, mailing: UUID | None
 ) -> _AskedMail | None:
     """Returns the question's mail with the facts that a decision needs, or None if the brand lacks the template."""
@@ -217,7 +217,7 @@ async def _asked_mail_if_brand_has_template(
             category, template.purpose, None, asked.topic, asked.inviter, partner=asked.partner, product=asked.product
         )
         return _AskedMail(policy, template.name, about)
-    told = (await app.mailings.read_mailing_facts([mailing]))[mailing]
+    told = (await app.mailings.read_facts_of_mailings([mailing]))[mailing]
     about = Mailing(
         category,
         template.purpose,

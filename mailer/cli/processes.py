@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import typer
 from prometheus_client import CollectorRegistry
 
-from mailer.app import App, open_app, running_database_url
+from mailer.app import App, database_url_while_server_runs, open_app
 from mailer.app import migrate as migrate_database
 from mailer.cli.shared import (
     exit_with_error,
@@ -21,6 +21,7 @@ from mailer.cli.shared import (
 from mailer.database.connections import ATTENDED, open_pool
 from mailer.database_startup import DatabaseWatch
 from mailer.embedded import PrivateServiceUnavailable
+from mailer.metrics_and_logger import TIMEKEEPER, WEB, WORKER, log
 from mailer.pipeline.consumers import result_unless_stopped
 from mailer.ports.broker import Broker
 from mailer.postgres.address_hashing import AddressHasher
@@ -30,7 +31,6 @@ from mailer.runtime.logs import replace_output_by_nonblocking_streams, set_up_lo
 from mailer.runtime.operator_port import OperatorPort
 from mailer.runtime.process_monitoring import serving_operator_port
 from mailer.runtime.readiness import Readiness
-from mailer.telemetry import TIMEKEEPER, WEB, WORKER, log
 
 Work = Callable[[App, asyncio.Event, OperatorPort], Awaitable[None]]
 """The work of a process until it is told to stop."""
@@ -61,7 +61,7 @@ def migrate() -> None:
 async def _rehash_addresses_hashed_by_old_rule() -> int:
     """Hashes addresses again that have a hash by the rule of an earlier version. Returns the number of people."""
     current = read_command_settings()
-    with running_database_url(current) as url:
+    with database_url_while_server_runs(current) as url:
         pool = await open_pool(url, 1, ATTENDED)
         try:
             return await rehash_legacy_addresses(pool, AddressHasher(current.address_key))

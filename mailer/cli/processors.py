@@ -6,7 +6,7 @@ import typer
 
 from mailer.app import App
 from mailer.cli import stop_start
-from mailer.cli.mailing_lookup import find_mailing_id
+from mailer.cli.mailing_lookup import find_mailing_id_or_raise
 from mailer.cli.shared import (
     AsJson,
     exit_with_error,
@@ -21,7 +21,7 @@ from mailer.cli.shared import (
 from mailer.policy.setup_fault_replies import operator_checks_by_status, operator_checks_for_reply
 from mailer.ports.halts import Halt, HaltScope, MailingControlRefused
 from mailer.ports.processor_states import ProcessorState
-from mailer.ports.rights import ErasureDuty, MailingPurgeDuty, ProcessorHandedDataOfBrand
+from mailer.ports.rights import BrandHandOversToProcessor, ErasureDuty, MailingPurgeDuty
 from mailer.ports.stream_pauses import SET_UP, StreamPause
 from mailer.postgres.stream_pauses import PostgresStreamPauses
 from mailer.processors.relay_url import parse_relay_url
@@ -31,7 +31,7 @@ app = typer.Typer(help="Processors: list, pause, resume, confirm-purge, confirm-
 _Listed = tuple[
     list[ProcessorState],
     list[StreamPause],
-    list[ProcessorHandedDataOfBrand],
+    list[BrandHandOversToProcessor],
     list[MailingPurgeDuty],
     list[ErasureDuty],
     tuple[Halt, ...],
@@ -80,7 +80,7 @@ def list_(json: AsJson = False) -> None:
         )
         return
     _print_states_and_pauses(states, streams)
-    _print_purge_and_erasure_duties(holders, purges, keepers)
+    _print_handed_data_and_duties(holders, purges, keepers)
     stop_start.print_halts_if_any(paused)
 
 
@@ -114,7 +114,7 @@ def resume(name: Name, by: stop_start.By = "", json: AsJson = False) -> None:
 
 
 @app.command("confirm-purge")
-def record_confirmed_purge(
+def record_mailing_purged_by_processor(
     mailing: Annotated[str, typer.Option(metavar="ID", help="The mailing's own id, or its event's.")],
     processor: Processor,
     by: By,
@@ -124,7 +124,7 @@ def record_confirmed_purge(
 
     async def act(app: App) -> bool:
         return await app.processors.confirm_mailing_purge_by_processor(
-            await find_mailing_id(app, mailing), processor, by
+            await find_mailing_id_or_raise(app, mailing), processor, by
         )
 
     try:
@@ -153,8 +153,8 @@ def record_confirmed_erasure(
     out.print("Noted.")
 
 
-def _print_purge_and_erasure_duties(
-    holders: list[ProcessorHandedDataOfBrand], purges: list[MailingPurgeDuty], keepers: list[ErasureDuty]
+def _print_handed_data_and_duties(
+    holders: list[BrandHandOversToProcessor], purges: list[MailingPurgeDuty], keepers: list[ErasureDuty]
 ) -> None:
     print_table(
         ("brand", "processor", "country", "contract", "hand-overs", "first", "last"),
@@ -228,5 +228,5 @@ def _processor_state_as_json(state: ProcessorState) -> dict[str, object]:
     }
 
 
-def _fields_as_dict(row: ProcessorHandedDataOfBrand | MailingPurgeDuty | ErasureDuty) -> dict[str, object]:
+def _fields_as_dict(row: BrandHandOversToProcessor | MailingPurgeDuty | ErasureDuty) -> dict[str, object]:
     return {name: getattr(row, name) for name in row.__dataclass_fields__}

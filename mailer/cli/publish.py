@@ -16,8 +16,8 @@ import typer
 
 from mailer import publishing
 from mailer.accounts import AccountEvent, parse_any_event
-from mailer.actions.account_events import check_account_event
-from mailer.app import load_templates, running_database_url
+from mailer.actions.account_events import check_event_and_get_policy
+from mailer.app import database_url_while_server_runs, load_templates
 from mailer.cli.shared import (
     AsJson,
     acting_person,
@@ -45,7 +45,7 @@ from mailer.postgres.outbox import UNREACHABLE
 from mailer.postgres.published_event_lookup import PublishedEventLookup
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.rendering.event_checks import check_event_and_get_template
-from mailer.rendering.localized_texts import describe_missing_languages
+from mailer.rendering.localized_texts import missing_language_lines_of_context
 from mailer.settings import Settings, SettingsError
 
 WAIT_SECONDS = 60
@@ -103,7 +103,7 @@ def publish(
     A person publishes them, with rights of their own: who `--by` names, else the system's user.
     """
     person_or_system_user(by)
-    lines = _parse_events(_read_file_or_stdin(file), file)
+    lines = _parse_events_or_exit(_read_file_or_stdin(file), file)
     logging.disable()  # the error of this command says in one line what the drivers would log every second
     done = run_async_or_exit(partial(_check_and_publish, read_command_settings(), lines, wait))
     if done.problems:
@@ -132,7 +132,7 @@ def _read_file_or_stdin(file: str) -> str:
         exit_with_error(f"{file}: octet {error.start:,} is not UTF-8; events are published from UTF-8", 2)
 
 
-def _parse_events(text: str, file: str) -> list[_EventWithPlaceInFile]:
+def _parse_events_or_exit(text: str, file: str) -> list[_EventWithPlaceInFile]:
     documents = _split_documents(text)
     lines, problems = list[_EventWithPlaceInFile](), list[str]()
     for number, document in documents:
@@ -166,7 +166,7 @@ async def _check_and_publish(current: Settings, lines: Sequence[_EventWithPlaceI
     lacks = list[str]()
     problems = [
         *_policy_and_template_problems(current, lines, lacks),
-        *_problems_of_reused_ids_in_file(contents, lines),
+        *_problems_of_ids_of_different_events(contents, lines),
     ]
     async with AsyncExitStack() as stack:
         asked, silence = None, None
@@ -174,7 +174,7 @@ async def _check_and_publish(current: Settings, lines: Sequence[_EventWithPlaceI
             try:
                 asked = await _open_database_stores(stack, current)
                 problems += await _event_problems_found_in_database(asked.published, lines)
-                problems += _foreign_broker_user_problems(
+                problems += _not_workers_broker_user_problems(
                     current.broker_user, await asked.publishers.read_broker_user_of_worker()
                 )
                 problems += await _missing_publisher_right_problems(asked.publishers, load_policies(current), lines)
@@ -185,7 +185,7 @@ async def _check_and_publish(current: Settings, lines: Sequence[_EventWithPlaceI
         if problems:
             return _PublishResult(problems)
         published = asked.published if asked and wait else None
-        after = await published.newest_id_among_dead_letters() if published else 0
+        after = await published.read_newest_dead_letter_id() if published else 0
         await asyncio.gather(*(publishing.publish_as(line.event, acting_person()) for line in lines))
         fates = (
             await wait_for_fates(published, [line.event for line in lines], after, WAIT_SECONDS) if published else []
@@ -203,14 +203,16 @@ def _policy_and_template_problems(
         try:
             if isinstance(line.event, MessageEvent):
                 template = check_event_and_get_template(line.event, policies, templates)
-                lacks += (line.place + said for said in describe_missing_languages(template, line.event.context))
+                lacks += (line.place + said for said in missing_language_lines_of_context(template, line.event.context))
             else:
-                check_account_event(policies, line.event)
+                check_event_and_get_policy(policies, line.event)
         except EventRefused as refusal:
             yield from (line.place + problem for problem in refusal.problems)
 
 
-def _problems_of_reused_ids_in_file(contents: EventDigests, lines: Sequence[_EventWithPlaceInFile]) -> Iterator[str]:
+def _problems_of_ids_of_different_events(
+    contents: EventDigests, lines: Sequence[_EventWithPlaceInFile]
+) -> Iterator[str]:
     """Yields a problem for each id that stands for two different events in one file."""
     first: dict[tuple[object, ...], bytes] = {}
     for line in lines:
@@ -222,7 +224,7 @@ def _problems_of_reused_ids_in_file(contents: EventDigests, lines: Sequence[_Eve
 
 async def _open_database_stores(stack: AsyncExitStack, current: Settings) -> _EventAndPublisherStores:
     """Connects to the database until the stack is closed. Returns the stores."""
-    url = stack.enter_context(running_database_url(current))
+    url = stack.enter_context(database_url_while_server_runs(current))
     try:
         pool = await open_pool(url, 2, ATTENDED)
     except ValueError:  # its message may quote a password
@@ -241,7 +243,7 @@ async def _event_problems_found_in_database(
     events = [line.event for line in lines]
     problems = [
         f"{line.place}{IdTaken(fields)}"
-        for line, fields in zip(lines, await asked.differing_fields_of_events(events), strict=True)
+        for line, fields in zip(lines, await asked.find_fields_differing_from_stored(events), strict=True)
         if fields
     ]
     unknown = await asked.find_unknown_audiences(events)
@@ -254,7 +256,7 @@ async def _event_problems_found_in_database(
     ]
 
 
-def _foreign_broker_user_problems(user: str | None, own: str | None) -> Iterator[str]:
+def _not_workers_broker_user_problems(user: str | None, own: str | None) -> Iterator[str]:
     """Yields a problem if the RabbitMQ user is not mailer's own. Workers trust only that user to name a publisher."""
     if user is not None and own is not None and user != own:
         yield (

@@ -9,10 +9,10 @@ from typing import Annotated, Any, TypeVar, get_args
 
 import typer
 
-from mailer.actions.csv_reading import CsvHeaderRefused
+from mailer.actions.csv_reading import InputRefused
 from mailer.app import App
-from mailer.cli.import_files import policy_of_brand
-from mailer.cli.mailing_lookup import find_mailing_id
+from mailer.cli.import_files import policy_of_brand_or_raise
+from mailer.cli.mailing_lookup import find_mailing_id_or_raise
 from mailer.cli.shared import AsJson, exit_with_error, format_utc_time, out, print_json, print_table, run_with_app
 from mailer.cli.stop_start import By, person_or_system_user
 from mailer.input_types import parse_day
@@ -166,11 +166,11 @@ async def _stored_key_of_limit(app: App, scope: LimitScope, key: str, *, exists:
     """Returns a limit's key as the database stores it. With `exists`, an unknown brand or mailing is refused."""
     match scope:
         case LimitScope.BRAND if exists:
-            return policy_of_brand(app, key).brand
+            return policy_of_brand_or_raise(app, key).brand
         case LimitScope.DOMAIN:
             return _parse_domain(key)
         case LimitScope.MAILING:
-            id_ = await find_mailing_id(app, key)
+            id_ = await find_mailing_id_or_raise(app, key)
             if exists and await app.mailings.mailing_status(id_) is None:
                 raise _LimitRefused(f"there is no mailing {key}; `mailer mailing list` shows the ids")
             return str(id_)
@@ -227,5 +227,5 @@ def _parse_day_of_from(text: str) -> date:
 def _run_or_exit(act: Callable[[App], Awaitable[_T]]) -> _T:
     try:
         return run_with_app(act)
-    except (CsvHeaderRefused, MailingControlRefused, _LimitRefused) as error:
+    except (InputRefused, MailingControlRefused, _LimitRefused) as error:
         exit_with_error(str(error), 2)

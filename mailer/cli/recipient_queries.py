@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.actions.csv_reading import CsvHeaderRefused
+from mailer.actions.csv_reading import InputRefused
 from mailer.app import App
-from mailer.cli.import_files import policy_of_brand, require_policy_and_recipient
+from mailer.cli.import_files import find_policy_and_recipient_id_or_raise, policy_of_brand_or_raise
 from mailer.cli.shared import (
     AsJson,
     exit_with_error,
@@ -38,12 +38,12 @@ def list_(brand: Brand, limit: Limit = 20, after: After = 0, json: AsJson = Fals
     """Shows a brand's recipients, in the order in which they became known."""
 
     async def act(app: App) -> Sequence[ListedRecipient]:
-        policy = policy_of_brand(app, brand)
+        policy = policy_of_brand_or_raise(app, brand)
         return await RecipientLookup(app.pool, app.hasher, {brand: policy.controller.id}).list_recipients(limit, after)
 
     try:
         _print_recipients(run_with_app(act), json)
-    except CsvHeaderRefused as error:
+    except InputRefused as error:
         exit_with_error(str(error), 2)
 
 
@@ -55,13 +55,13 @@ def find(
     """Finds people by ref, by address in any spelling, or by the number that the ledger has; status 1 for nobody."""
 
     async def act(app: App) -> Sequence[ListedRecipient]:
-        policies = app.policies if brand is None else {brand: policy_of_brand(app, brand)}
+        policies = app.policies if brand is None else {brand: policy_of_brand_or_raise(app, brand)}
         brands = {name: policy.controller.id for name, policy in policies.items()}
         return await RecipientLookup(app.pool, app.hasher, brands).find_recipients(text)
 
     try:
         found = run_with_app(act)
-    except CsvHeaderRefused as error:
+    except InputRefused as error:
         exit_with_error(str(error), 2)
     if not found:
         where = f"{brand} has" if brand else "no brand has"
@@ -77,14 +77,14 @@ def show(
     """Shows how a person stands: what they have left, consented to and refused, and what is noted of them."""
 
     async def act(app: App) -> tuple[ListedRecipient, Standing | None]:
-        policy, recipient_id = await require_policy_and_recipient(app, brand, ref)
+        policy, recipient_id = await find_policy_and_recipient_id_or_raise(app, brand, ref)
         directory = RecipientLookup(app.pool, app.hasher, {brand: policy.controller.id})
         listed = next(one for one in await directory.find_recipients(ref) if one.id == recipient_id)
         return listed, await app.standings.get_standing(brand, recipient_id)
 
     try:
         listed, standing = run_with_app(act)
-    except CsvHeaderRefused as error:
+    except InputRefused as error:
         exit_with_error(str(error), 2)
     found = _recipient_as_json(listed, standing)
     if json:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mailer.actions.csv_reading import CsvHeaderRefused
+from mailer.actions.csv_reading import InputRefused
 from mailer.actions.recipient_import import (
     COLUMNS,
     ImportCounts,
@@ -17,7 +17,12 @@ from mailer.actions.recipient_import import (
 from mailer.actions.suppression_and_consent_import import SUPPRESSION_COLUMNS, import_suppression_file
 from mailer.app import App
 from mailer.cli import recipient_queries, rights
-from mailer.cli.import_files import RejectedLinesFile, count_lines_and_open, policy_of_brand, print_import_result
+from mailer.cli.import_files import (
+    RejectedLinesFile,
+    count_lines_and_open,
+    policy_of_brand_or_raise,
+    print_import_result,
+)
 from mailer.cli.shared import AsJson, exit_with_error, progress_bar, run_with_app
 
 app = typer.Typer(help="Recipients: import, list, find, show; a person's rights.", no_args_is_help=True)
@@ -43,7 +48,7 @@ def import_(
 
     async def act(app: App) -> ImportCounts:
         if reason := refusal_of_other_controllers_import(from_controller, suppressions):
-            raise CsvHeaderRefused(reason)
+            raise InputRefused(reason)
         if from_controller is not None and suppressions is not None:
             await _import_suppressions_first(app, suppressions, brand, from_controller)
         # The rows of a chunk live until it is written. Frequent garbage collection would take a third of the time.
@@ -54,7 +59,7 @@ def import_(
 
     try:
         done = run_with_app(act)
-    except CsvHeaderRefused as error:
+    except InputRefused as error:
         exit_with_error(f"{file}: {error}", 2)
     print_import_result(done, file, rejected, json)
 
@@ -63,7 +68,7 @@ async def import_recipients_file(
     app: App, file: Path, brand: str, rejected: Path, from_controller: str | None = None
 ) -> ImportCounts:
     """Imports a file with a progress bar on stderr. Rejected lines go to `rejected`, which the first one makes."""
-    policy = policy_of_brand(app, brand)
+    policy = policy_of_brand_or_raise(app, brand)
     lines, source = count_lines_and_open(file)
     with source, RejectedLinesFile(rejected, COLUMNS) as rejects, progress_bar() as progress:
         bar = progress.add_task("importing", total=max(lines - 1, 0))
@@ -79,7 +84,7 @@ async def import_recipients_file(
 
 async def _import_suppressions_first(app: App, file: Path, brand: str, from_controller: str) -> None:
     """Imports the suppressions of the other controller before its recipients are imported."""
-    policy = policy_of_brand(app, brand)
+    policy = policy_of_brand_or_raise(app, brand)
     _, source = count_lines_and_open(file)
     rejected = file.with_suffix(".rejected.csv")
     with source, RejectedLinesFile(rejected, SUPPRESSION_COLUMNS) as rejects:
@@ -87,8 +92,6 @@ async def _import_suppressions_first(app: App, file: Path, brand: str, from_cont
             app.suppressions, policy, source, rejects.add_line, f"taken over from {from_controller}"
         )
     if done.broken:
-        raise CsvHeaderRefused(f"its suppressions, {file}, cannot be read: {done.broken}")
+        raise InputRefused(f"its suppressions, {file}, cannot be read: {done.broken}")
     if done.rejected:
-        raise CsvHeaderRefused(
-            f"{done.rejected} lines of its suppressions are no good; mend them first: see {rejected}"
-        )
+        raise InputRefused(f"{done.rejected} lines of its suppressions are no good; mend them first: see {rejected}")

@@ -31,7 +31,7 @@ from mailer.policy.policy_file import Policy
 from mailer.ports.rights import ErasureBlocked, ErasureResult, LegalDisclosure, NoLegalHold
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.runtime.private_files import open_private_file_descriptor
-from mailer.web.personal_data_page import personal_data_as_html
+from mailer.web.personal_data_html import personal_data_as_html
 
 _T = TypeVar("_T")
 
@@ -48,7 +48,7 @@ Off = Annotated[bool, typer.Option("--off", help="It is so no longer.")]
 _SOURCE = "operator"
 
 
-class AccountMark(StrEnum):
+class RecordableAccountFact(StrEnum):
     """The facts that an operator can record about an account."""
 
     UNDER_13 = "under_13"
@@ -59,9 +59,9 @@ class AccountMark(StrEnum):
 
 
 _ALLOWS = {
-    AccountMark.NO_PERSONALISATION: "personalisation",
-    AccountMark.NO_TRACKING: "tracking",
-    AccountMark.NO_ELECTRONIC_NOTICES: "electronic",
+    RecordableAccountFact.NO_PERSONALISATION: "personalisation",
+    RecordableAccountFact.NO_TRACKING: "tracking",
+    RecordableAccountFact.NO_ELECTRONIC_NOTICES: "electronic",
 }
 
 
@@ -167,18 +167,18 @@ def rectify(
 def mark(
     ref: Ref,
     brand: Brand,
-    what: Annotated[AccountMark, typer.Argument()],
+    what: Annotated[RecordableAccountFact, typer.Argument()],
     off: Off = False,
     product: Annotated[str | None, typer.Option(help="With paid: this product; else every one.")] = None,
 ) -> None:
     """Notes something of an account, at once also for what is queued."""
-    if product is not None and what is not AccountMark.PAID:
+    if product is not None and what is not RecordableAccountFact.PAID:
         exit_with_error(f"--product: goes with paid, and not with {what}; leave it out", 2)
-    if what is AccountMark.UNDER_13 and off:
+    if what is RecordableAccountFact.UNDER_13 and off:
         exit_with_error("who was under 13 is not asked to prove otherwise; let them register anew", 2)
     if what in _ALLOWS:
         _apply_account_event(brand, ref, account=_ALLOWS[what], allowed=off)
-    elif what is AccountMark.PAID:
+    elif what is RecordableAccountFact.PAID:
         _apply_account_event(
             brand, ref, account="unpaid" if off else "paid", **({} if product is None else {"product": product})
         )

@@ -126,7 +126,7 @@ def read_command_settings(**overrides: Any) -> Settings:
         exit_with_error(str(error), 2)
 
 
-class _ActingPerson:
+class _RememberedActingPerson:
     """Keeps the person that `--by` names, who acts by this command."""
 
     person: Identity | None = None
@@ -135,13 +135,13 @@ class _ActingPerson:
 def remember_acting_person(by: str) -> str:
     """Keeps the person of `--by` for the ledger entries of this command. The command refuses a bad name itself."""
     with suppress(ValueError):
-        _ActingPerson.person = person_of(by)
+        _RememberedActingPerson.person = person_of(by)
     return by
 
 
 def acting_person() -> Identity:
     """Returns the person who acts by this command: the person of `--by`, or else the user of this system."""
-    return _ActingPerson.person or _system_user_identity()
+    return _RememberedActingPerson.person or _system_user_identity()
 
 
 def system_user_name() -> str:

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.csv_reading import CsvHeaderRefused
+from mailer.actions.csv_reading import InputRefused
 from mailer.app import App
-from mailer.cli.import_files import policy_of_brand
+from mailer.cli.import_files import policy_of_brand_or_raise
 from mailer.cli.shared import (
     AsJson,
     exit_with_error,
@@ -131,12 +131,12 @@ def halt_brand_or_processor(scope: HaltScope, key: str, by: str, reason: str, js
 
     async def act(app: App) -> bool:
         if scope is HaltScope.BRAND:
-            policy_of_brand(app, key)
+            policy_of_brand_or_raise(app, key)
         return await app.halts.add_halt(Halt(scope, key, person_or_system_user(by), reason))
 
     try:
-        print_paused(key, run_with_app(act), json)
-    except CsvHeaderRefused as error:
+        print_pause_result(key, run_with_app(act), json)
+    except InputRefused as error:
         exit_with_error(str(error), 2)
 
 
@@ -145,7 +145,7 @@ def lift_halt_of_brand_or_processor(scope: HaltScope, key: str, by: str, json: b
     print_resumed(key, run_with_app(lambda app: app.halts.lift_halt(scope, key, person_or_system_user(by))), json)
 
 
-def print_paused(key: str, new: bool, json: bool) -> None:
+def print_pause_result(key: str, new: bool, json: bool) -> None:
     """Prints that something is paused."""
     if json:
         print_json({"paused": key, "new": new})

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from mailer.actions.csv_reading import CsvHeaderRefused
+from mailer.actions.csv_reading import InputRefused
 from mailer.actions.recipient_import import ImportCounts
 from mailer.actions.suppression import (
     OBJECTION,
@@ -22,9 +22,9 @@ from mailer.app import App
 from mailer.cli.import_files import (
     RejectedLinesFile,
     count_lines_and_open,
-    policy_of_brand,
+    find_policy_and_recipient_id_or_raise,
+    policy_of_brand_or_raise,
     print_import_result,
-    require_policy_and_recipient,
 )
 from mailer.cli.shared import (
     AsJson,
@@ -64,7 +64,7 @@ def add(
     """Suppresses a person's address, as an operator was told. An objection holds for all brands of the controller."""
 
     async def act(app: App) -> None:
-        policy, recipient_id = await require_policy_and_recipient(app, brand, ref)
+        policy, recipient_id = await find_policy_and_recipient_id_or_raise(app, brand, ref)
         if reason == OBJECTION:
             await object_to_marketing(app.suppressions, policy, recipient_id, source, by)
             return
@@ -89,7 +89,7 @@ def lift_(
     """Ends a suppression, for all who share the address. It brings no consent back."""
 
     async def act(app: App) -> None:
-        await lift_suppression(app.suppressions, policy_of_brand(app, brand), id, by, reason)
+        await lift_suppression(app.suppressions, policy_of_brand_or_raise(app, brand), id, by, reason)
 
     _run_or_exit(act)
     out.print(f"Lifted by {by}. What was consented to before it counts no more: a new consent is needed.")
@@ -105,13 +105,13 @@ def list_(
 
     async def act(app: App) -> list[Suppression]:
         if ref is not None:
-            _, recipient_id = await require_policy_and_recipient(app, brand, ref)
+            _, recipient_id = await find_policy_and_recipient_id_or_raise(app, brand, ref)
             return [
                 found
                 for found in await app.suppressions.all_suppressions_of_recipient(brand, recipient_id)
                 if _is_in_force(found)
             ]
-        policy = policy_of_brand(app, brand)
+        policy = policy_of_brand_or_raise(app, brand)
         return [found async for found in app.suppressions.iterate_suppressions_in_force(brand, policy.controller.id)]
 
     _print_suppressions(_run_or_exit(act), json)
@@ -128,13 +128,13 @@ def explain(
 
     async def act(app: App) -> list[Suppression]:
         if (ref is None) == (email is None):
-            raise CsvHeaderRefused("say whose it is: --ref, or --email")
+            raise InputRefused("say whose it is: --ref, or --email")
         if email is not None:
-            policy = policy_of_brand(app, brand)
+            policy = policy_of_brand_or_raise(app, brand)
             return await app.suppressions.all_suppressions_of_address(
                 brand, policy.controller.id, _normalize_address_if_valid(email)
             )
-        _, recipient_id = await require_policy_and_recipient(app, brand, ref or "")
+        _, recipient_id = await find_policy_and_recipient_id_or_raise(app, brand, ref or "")
         return await app.suppressions.all_suppressions_of_recipient(brand, recipient_id)
 
     _print_suppressions(_run_or_exit(act), json)
@@ -148,7 +148,7 @@ def export(
     """Prints the suppressions that hold at a brand: keyed hashes, and no address."""
 
     async def act(app: App) -> None:
-        policy = policy_of_brand(app, brand)
+        policy = policy_of_brand_or_raise(app, brand)
         async for found in app.suppressions.iterate_suppressions_in_force(brand, policy.controller.id):
             print_json(suppression_as_json(found))
 
@@ -161,7 +161,7 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.csv")], brand: Br
     rejected = file.with_suffix(".rejected.csv")
 
     async def act(app: App) -> ImportCounts:
-        policy = policy_of_brand(app, brand)
+        policy = policy_of_brand_or_raise(app, brand)
         _, source = count_lines_and_open(file)
         with source, RejectedLinesFile(rejected, SUPPRESSION_COLUMNS) as rejects:
             return await import_suppression_file(app.suppressions, policy, source, rejects.add_line)
@@ -223,5 +223,5 @@ def _lifting_in_words_if_lifted(found: Suppression) -> str:
 def _run_or_exit(act: Callable[[App], Awaitable[_T]], file: Path | None = None) -> _T:
     try:
         return run_with_app(act)
-    except (CsvHeaderRefused, SuppressionRefused) as error:
+    except (InputRefused, SuppressionRefused) as error:
         exit_with_error(f"{file}: {error}" if file else str(error), 2)

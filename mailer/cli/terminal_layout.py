@@ -37,7 +37,7 @@ def lay_out_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width:
             columns together are wider than the terminal, each row becomes lines of names and values. None: there is
             no terminal, so nothing is wrapped.
     """
-    cells = [[_unwrapped_lines_of_cell(cell) for cell in row] for row in rows]
+    cells = [[_escaped_items_of_cell(cell) for cell in row] for row in rows]
     widths = [
         max(cell_len(line) for line in (name, *(line for row in cells for line in row[place])))
         for place, name in enumerate(columns)
@@ -47,7 +47,7 @@ def lay_out_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width:
             max(
                 cell_len(word)
                 for line in (name, *(line for row in cells for line in row[place]))
-                for word in _split_words(line)
+                for word in _split_at_spaces(line)
             )
             for place, name in enumerate(columns)
         ]
@@ -71,7 +71,7 @@ def lay_out_facts(values: Sequence[tuple[str, Cell]]) -> list[str]:
     return [
         f"{_padded(name if first else '', size)}{_GAP}{line}".rstrip(" ")
         for name, value in values
-        for first, line in _is_first_and_line_pairs(_unwrapped_lines_of_cell(value))
+        for first, line in _is_first_and_line_pairs(_escaped_items_of_cell(value))
     ]
 
 
@@ -79,7 +79,7 @@ def _is_first_and_line_pairs(lines: Sequence[str]) -> Iterator[tuple[bool, str]]
     return ((place == 0, line) for place, line in enumerate(lines))
 
 
-def _unwrapped_lines_of_cell(cell: Cell) -> list[str]:
+def _escaped_items_of_cell(cell: Cell) -> list[str]:
     if cell is None:
         return [""]
     if isinstance(cell, list):
@@ -112,7 +112,7 @@ def _wrap_line(line: str, size: int) -> Iterator[str]:
         yield line
         return
     kept = ""
-    for word in _split_words(line):
+    for word in _split_at_spaces(line):
         if kept and cell_len(f"{kept} {word}") > size:
             yield kept
             kept = word
@@ -121,7 +121,7 @@ def _wrap_line(line: str, size: int) -> Iterator[str]:
     yield kept
 
 
-def _split_words(line: str) -> list[str]:
+def _split_at_spaces(line: str) -> list[str]:
     return line.split(" ")
 
 

@@ -19,9 +19,9 @@ from pydantic_core import to_json
 
 from mailer.database.driver_errors import ENDS, POOLER, READ_ONLY, REPLICA, outage_meant_by_error, server_message
 from mailer.database.statements import Connection, Fresh, Pool, load_statements
+from mailer.metrics_and_logger import log
 from mailer.ports.database_condition import OLDEST
 from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseUnavailable
-from mailer.telemetry import log
 
 _SETTLE = load_statements("connections", "database")["settle"]
 _LOOK = load_statements("connections", "database")["look"]

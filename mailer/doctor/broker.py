@@ -18,7 +18,7 @@ def judge_rabbitmq_version(version: str) -> Finding:
     return ok_finding("RabbitMQ", f"version {version}")
 
 
-def judge_exchange(exchange: str, *, exists: bool) -> Finding:
+def judge_exchange_existence(exchange: str, *, exists: bool) -> Finding:
     """Returns the finding about the exchange to which applications publish."""
     if exists:
         return ok_finding("topology", f"there is an exchange {exchange}")

@@ -53,7 +53,7 @@ async def fetch_effective_dmarc_policy(lookup: DnsLookup, domain: str) -> DmarcP
     found: dict[str, Mapping[str, str]] = {}
     doubled: list[str] = []
     for name in dmarc_names_to_query(domain):
-        records = [tags for text in await lookup.txt_records(f"_dmarc.{name}") if (tags := dmarc_record_tags(text))]
+        records = [tags for text in await lookup.txt_records(f"_dmarc.{name}") if (tags := tags_if_dmarc_record(text))]
         if len(records) > 1:
             doubled.append(name)
         elif records:
@@ -76,7 +76,7 @@ def dmarc_names_to_query(domain: str) -> Iterator[str]:
         yield ".".join(rest[start:])
 
 
-def dmarc_record_tags(text: str) -> Mapping[str, str]:
+def tags_if_dmarc_record(text: str) -> Mapping[str, str]:
     """Returns the tags of a record; empty if it is no DMARC record."""
     first = _TAG.match(text.split(";")[0])
     return well_formed_tags(text) if first and (first[1], first[2]) == ("v", "DMARC1") else {}

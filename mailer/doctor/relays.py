@@ -43,7 +43,7 @@ async def examine_relay(target: RelayTarget, now: datetime, context: Callable[[]
     """
     check, where = f"relay {target.name}", f"{target.host}:{target.port}"
     try:
-        expires = await asyncio.to_thread(_read_certificate_expiry, target, context())
+        expires = await asyncio.to_thread(_connect_and_read_certificate_expiry, target, context())
     except ssl.SSLCertVerificationError as error:
         return problem_finding(check, f"the certificate of {where} is not valid: {error.verify_message}")
     except (OSError, smtplib.SMTPException) as error:
@@ -55,7 +55,7 @@ async def examine_relay(target: RelayTarget, now: datetime, context: Callable[[]
     return warning_finding(check, f"{until}: renew it") if left < EXPIRES_SOON else ok_finding(check, until)
 
 
-def _read_certificate_expiry(target: RelayTarget, context: ssl.SSLContext) -> datetime | None:
+def _connect_and_read_certificate_expiry(target: RelayTarget, context: ssl.SSLContext) -> datetime | None:
     """Connects to the relay. Returns the time at which its certificate expires, or None without TLS."""
     if target.implicit:
         relay: smtplib.SMTP = smtplib.SMTP_SSL(target.host, target.port, target.helo, timeout=SECONDS, context=context)

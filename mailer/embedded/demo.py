@@ -41,7 +41,7 @@ _FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 @dataclass(frozen=True, slots=True)
-class DemoStage:
+class DemoStoryInputs:
     """The parts that the story uses.
 
     Attributes:
@@ -61,7 +61,7 @@ class DemoStage:
     narrator: DemoPrinter
 
 
-async def run_demo(stage: DemoStage) -> list[MailingStatus]:
+async def run_demo_and_return_statuses(stage: DemoStoryInputs) -> list[MailingStatus]:
     """Runs the story; returns the status of each event's mailing.
 
     Raises:
@@ -69,9 +69,9 @@ async def run_demo(stage: DemoStage) -> list[MailingStatus]:
     """
     story = _DemoStory(stage)
     await story.imports_recipients()
-    events = await story.publishes()
+    events = await story.publishes_by_http_and_broker()
     await story.delivers_and_releases_breaches(events)
-    await story.checks_that_open_names_nobody(events)
+    await story.checks_that_pixel_names_nobody(events)
     await story.unsubscribes_two_people()
     again = await story.publishes_newsletter_and_service_again(events)
     await story.checks_leavers_get_only_service_mail(events, again)
@@ -85,7 +85,7 @@ Events = dict[tuple[str, str], MessageEvent]
 class _DemoStory:
     """The chapters of the story, in their order."""
 
-    def __init__(self, stage: DemoStage) -> None:
+    def __init__(self, stage: DemoStoryInputs) -> None:
         self._stage = stage
         self._pipeline, self._mailbox, self._narrator = stage.pipeline, stage.mailbox, stage.narrator
         self._claim, self._chapter = stage.narrator.print_checked_statement, stage.narrator.print_chapter_title
@@ -100,21 +100,21 @@ class _DemoStory:
         lines = await asyncio.to_thread(_count_csv_rows, file, "")
         for brand in BRANDS:
             rejected = self._stage.data / f"{brand}.rejected.csv"
-            done = await self._pipeline.import_recipients(file, brand, rejected)
+            done = await self._pipeline.import_rows_in_one_transaction(file, brand, rejected)
             reasons = await asyncio.to_thread(_count_csv_rows, rejected, "reason")
             self._claim(
                 f"{brand}: {done.taken:,} of {lines:,} lines taken, {done.rejected} rejected with a reason each",
                 done.taken + done.rejected == lines and done.rejected == reasons,
             )
 
-    async def publishes(self) -> Events:
+    async def publishes_by_http_and_broker(self) -> Events:
         """Publishes the events: one application by HTTP, the other on the broker."""
         self._chapter("Two applications publish: one event for each brand and category")
         await self._wait_until(self._site_answers, f"the web app answers at {self._stage.site}")
         events = _read_events(self._stage.examples / "events")
         categories = {event.category for event in events.values()}
         self._key = await self._pipeline.create_key(APPLICATION, PALTALK, categories)
-        await self._pipeline.allow_categories_on_broker(INTERPALS, categories)
+        await self._pipeline.allow_publishing_on_broker(INTERPALS, categories)
         for event in events.values():
             if event.brand == PALTALK:
                 answer = await self._post_event(event)
@@ -154,7 +154,7 @@ class _DemoStory:
                 and count_deliveries_in_state(status, DeliveryState.DIVERTED) == 1,
             )
 
-    async def checks_that_open_names_nobody(self, events: Events) -> None:
+    async def checks_that_pixel_names_nobody(self, events: Events) -> None:
         """Fetches the pixel of a newsletter; checks that it names no person, and that no figure shows the fetch yet."""
         self._chapter("Ada opens her newsletter")
         for address in (ADA, BEN):
@@ -188,13 +188,13 @@ class _DemoStory:
         done = await send_http_request("POST", link, asked[0], _FORM)
         self._claim(
             "she presses its button: 200, and the page asks no more",
-            await self._is_button_gone_after_post(done, link, asked[0]),
+            await self._is_post_ok_and_button_gone(done, link, asked[0]),
         )
         link = self._newsletter_unsubscribe_link(BEN)
         done = await send_http_request("POST", link, b"List-Unsubscribe=One-Click", _FORM)
         self._claim(
             "Ben's mail program posts List-Unsubscribe=One-Click (RFC 8058): 200, and it holds",
-            await self._is_button_gone_after_post(done, link, asked[0]),
+            await self._is_post_ok_and_button_gone(done, link, asked[0]),
         )
 
     async def publishes_newsletter_and_service_again(self, events: Events) -> Events:
@@ -267,7 +267,7 @@ class _DemoStory:
         return await send_http_request("POST", f"{self._stage.site}/api/v1/events", event.to_json(), head)
 
     async def _mailing_status(self, event: MessageEvent) -> MailingStatus:
-        status = await self._pipeline.find_mailing_status(event.brand, event.id)
+        status = await self._pipeline.find_mailing_status_of_event(event.brand, event.id)
         return status or self._narrator.fail(f"{event.brand} {event.id} was taken in")
 
     async def _mails_received_by(self, address: str) -> Sequence[CapturedMail]:
@@ -280,7 +280,7 @@ class _DemoStory:
     async def _count_captured_mails(self) -> int:
         return await asyncio.to_thread(self._mailbox.count_mails)
 
-    async def _is_button_gone_after_post(self, done: HttpAnswer, link: str, button: bytes) -> bool:
+    async def _is_post_ok_and_button_gone(self, done: HttpAnswer, link: str, button: bytes) -> bool:
         """Tells whether a POST was answered with 200, and the page no longer offers the button."""
         return done.status == 200 and button not in button_form_bodies((await send_http_request("GET", link)).text)
 
@@ -295,7 +295,7 @@ class _DemoStory:
         with self._narrator.progress_line("handing over") as line:
 
             async def done() -> bool:
-                found = [await self._pipeline.find_mailing_status(event.brand, event.id) for event in events]
+                found = [await self._pipeline.find_mailing_status_of_event(event.brand, event.id) for event in events]
                 known = [status for status in found if status]
                 final = sum(
                     n for status in known for (state, _), n in status.counts.items() if DeliveryState(state).is_final

@@ -23,7 +23,7 @@ class VerificationSummary:
 class DemoCommands(Protocol):
     """The acts of operators by command, and of applications by the broker."""
 
-    async def import_recipients(self, file: Path, brand: str, rejected: Path) -> ImportCounts:
+    async def import_rows_in_one_transaction(self, file: Path, brand: str, rejected: Path) -> ImportCounts:
         """Imports a file of recipients for a brand; bad lines go to `rejected`."""
         ...
 
@@ -31,7 +31,7 @@ class DemoCommands(Protocol):
         """Returns a new API key; its holder may publish these categories of a brand."""
         ...
 
-    async def allow_categories_on_broker(self, brand: str, categories: Collection[str]) -> None:
+    async def allow_publishing_on_broker(self, brand: str, categories: Collection[str]) -> None:
         """Allows events on the broker to be of these categories of a brand."""
         ...
 
@@ -39,7 +39,7 @@ class DemoCommands(Protocol):
         """Publishes an event on the broker."""
         ...
 
-    async def find_mailing_status(self, brand: str, event_id: str) -> MailingStatus | None:
+    async def find_mailing_status_of_event(self, brand: str, event_id: str) -> MailingStatus | None:
         """Returns the status of an event's mailing, or None before the event is taken in."""
         ...
 

@@ -42,7 +42,7 @@ def button_form_bodies(html: str) -> list[bytes]:
     return [urlencode([button]).encode() for button in _parse_html_page(html).buttons]
 
 
-class _PageParser(HTMLParser):
+class _ImageAndButtonParser(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.images: list[dict[str, str]] = []
@@ -56,8 +56,8 @@ class _PageParser(HTMLParser):
             self.buttons.append((values["name"], values.get("value", "")))
 
 
-def _parse_html_page(html: str) -> _PageParser:
-    page = _PageParser()
+def _parse_html_page(html: str) -> _ImageAndButtonParser:
+    page = _ImageAndButtonParser()
     page.feed(html)
     page.close()
     return page

@@ -105,10 +105,10 @@ def _mailing_row(status: MailingStatus) -> Sequence[str]:
         f"{count_deliveries_in_state(status, DeliveryState.HANDED_OVER):,}",
         "\n".join(suppressed),
         "\n".join(others),
-        f"people {_format_figure(status.opens)}\nmachines {_format_figure(status.machine_opens)}",
+        f"people {_figure_or_few(status.opens)}\nmachines {_figure_or_few(status.machine_opens)}",
     )
 
 
-def _format_figure(figure: int | None) -> str:
+def _figure_or_few(figure: int | None) -> str:
     """Returns a figure as text, or `few` if it is too small to be shown."""
     return "few" if figure is None else f"{figure:,}"

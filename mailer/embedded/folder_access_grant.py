@@ -14,7 +14,7 @@ _PASS, _ALL = 0o1, 0o7
 _NOBODY = 0xFFFFFFFF
 
 
-def allow_user_to_pass(folder: Path, uid: int) -> None:
+def allow_user_to_traverse_folder(folder: Path, uid: int) -> None:
     """Allows a user to pass through a folder to the files below it. The rights of others do not change.
 
     Raises:

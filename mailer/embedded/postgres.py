@@ -24,7 +24,7 @@ from typing import Self
 from urllib.parse import quote, urlencode
 
 from mailer.embedded import PrivateServiceUnavailable
-from mailer.embedded.folder_access_grant import allow_user_to_pass
+from mailer.embedded.folder_access_grant import allow_user_to_traverse_folder
 
 _SYSTEM_USER = "embedded_postgres"
 _SUPERUSER = "postgres"
@@ -252,7 +252,7 @@ class _Cluster:
         owner = self._data.stat().st_uid
         for path in dict.fromkeys((*self._data.parents, *self._binaries.parents)):
             try:
-                allow_user_to_pass(path, owner)
+                allow_user_to_traverse_folder(path, owner)
             except OSError as error:
                 name = pwd.getpwuid(owner).pw_name
                 raise PrivateServiceUnavailable(

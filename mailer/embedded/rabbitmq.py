@@ -145,7 +145,7 @@ def start_rabbitmq(folder: Path, prefix: Path = _PACKAGE_PREFIX, chroot: Path | 
     folder = folder.resolve()
     outside = root / folder.relative_to("/")
     create_private_folder(outside)
-    ports = _free_ports()
+    ports = _choose_free_node_ports()
     (outside / "rabbitmq.conf").write_text(_CONFIGURATION.format(port=ports.amqp))
     (outside / "plugins").write_text("[].\n")
     wrapper = ("chroot", str(root)) if chroot else ()
@@ -206,7 +206,7 @@ def _node_environment(folder: Path, ports: _Ports) -> dict[str, str]:
     }
 
 
-def _free_ports() -> _Ports:
+def _choose_free_node_ports() -> _Ports:
     """Returns three free ports."""
     free: set[int] = set()
     while len(free) < 3:

@@ -27,7 +27,7 @@ class LedgerOperations:
         self._signer = SealSigner(key)
         self._seals = SealStore(pool, self._signer)
 
-    async def export_entries(self, mailing_id: UUID | None = None) -> AsyncIterator[dict[str, Any]]:
+    async def iterate_entries(self, mailing_id: UUID | None = None) -> AsyncIterator[dict[str, Any]]:
         """Yields the entries of a mailing, or all entries, in the order of their chains. Memory use stays constant."""
         async for row in self._entry_rows(mailing_id):
             yield {

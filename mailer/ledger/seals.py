@@ -70,7 +70,7 @@ class Seal:
         return json.dumps(said, separators=(",", ":"))
 
 
-def seal_digest(body: str) -> str:
+def seal_body_digest(body: str) -> str:
     """Returns the SHA-256 of a seal's body, by which the next seal names it."""
     return hashlib.sha256(body.encode()).hexdigest()
 
@@ -127,7 +127,7 @@ def _parse_seal(said: Record) -> Seal:
 
 
 @dataclass(slots=True)
-class _SealedHeads:
+class _NewestSealedHeads:
     """The newest sealed head of each chain.
 
     It is read from the signed seals, which an intruder in the database cannot make.
@@ -142,13 +142,13 @@ class _SealedHeads:
     named: dict[UUID, tuple[int, bytes]] = field(default_factory=dict)
 
     def add_seal(self, id_: int, body: str, seal: Seal | None) -> None:
-        self.id, self.previous = id_, seal_digest(body)
+        self.id, self.previous = id_, seal_body_digest(body)
         if seal is None:
             return
         self.number, self.at = max(self.number, seal.number), seal.at
         if seal.whole:
             self.previous_whole, self.whole_at = self.previous, seal.at
-            least = lowest_possible_writer_id_since(seal.at)
+            least = lowest_id_of_writers_active_since(seal.at)
             self.named = {writer: head for writer, head in self.named.items() if writer >= least}
         self.named |= {writer: (n, hash_) for writer, n, hash_ in seal.heads}
 
@@ -163,7 +163,7 @@ class SealStore:
     def __init__(self, pool: Pool, signer: SealSigner) -> None:
         self._pool = pool
         self._signer = signer
-        self._sealed = _SealedHeads()
+        self._sealed = _NewestSealedHeads()
 
     async def seal_every_chain(self) -> Record:
         """Makes a whole seal of all chains, even if none has grown."""
@@ -184,7 +184,7 @@ class SealStore:
             sealed, now = self._sealed, datetime.now(UTC)
             whole = sealed.whole_at is None or now - sealed.whole_at >= _WHOLE_EVERY
             since = sealed.whole_at if whole else sealed.at
-            heads = await _read_heads(connection, lowest_possible_writer_id_since(since) if since else _EVERYBODY)
+            heads = await _read_heads(connection, lowest_id_of_writers_active_since(since) if since else _EVERYBODY)
             moved = [(writer, n, hash_) for writer, n, hash_ in heads if sealed.named.get(writer) != (n, hash_)]
             if not moved:
                 return None
@@ -240,6 +240,6 @@ async def _read_heads(connection: Connection, floor: UUID) -> list[Head]:
     return [(row["writer"], row["n"], row["hash"]) for row in await connection.fetch(_SQL["heads"], floor)]
 
 
-def lowest_possible_writer_id_since(at: datetime) -> UUID:
+def lowest_id_of_writers_active_since(at: datetime) -> UUID:
     """Returns the lowest id (UUIDv7) of a writer that may have written since a moment."""
     return UUID(int=int((at - _REACH).timestamp() * 1000) << 80)

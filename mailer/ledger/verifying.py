@@ -28,8 +28,8 @@ from mailer.ledger.seals import (
     Seal,
     SealRefused,
     SealSigner,
-    lowest_possible_writer_id_since,
-    seal_digest,
+    lowest_id_of_writers_active_since,
+    seal_body_digest,
 )
 from mailer.ports.ledger_entry import LedgerEntry
 
@@ -83,12 +83,12 @@ async def verify_chains(
         progress: called after each slice.
         since: leaves out chains that ended before this seal, which are those that began at least two days before it.
     """
-    first = (lowest_possible_writer_id_since(since.at), 0) if since else _FIRST
+    first = (lowest_id_of_writers_active_since(since.at), 0) if since else _FIRST
     heads = [(row["writer"], row["n"]) for row in await connection.fetch(_SEALS["heads"], first[0])]
     total = sum(n for _, n in heads)
     slices = list(pairwise([first, *_slice_start_places(heads, max(SLICE, total // _SLICES)), _LAST]))
     verdicts = []
-    async for verdict in _check_slices(connection, key, slices, url, min(processes, len(slices))):
+    async for verdict in _slice_verification_results(connection, key, slices, url, min(processes, len(slices))):
         verdicts.append(verdict)
         progress(verdict.entries, total)
     return verdicts
@@ -114,7 +114,7 @@ def _slice_start_places(heads: Sequence[_PLACE], size: int) -> Iterator[_PLACE]:
         room -= min(n - place, room - 1)
 
 
-async def _check_slices(
+async def _slice_verification_results(
     connection: Connection, key: bytes, slices: Sequence[tuple[_PLACE, _PLACE]], url: str | None, processes: int
 ) -> AsyncIterator[VerificationResult]:
     if url is None or processes < 2:
@@ -248,7 +248,7 @@ class _SealChainCheck:
     """The check of the chain of seals, from the first seal or after a known seal; it collects the faults."""
 
     def __init__(self, body: str | None = None, seal: Seal | None = None) -> None:
-        self._previous: str | None = seal_digest(body) if body else None
+        self._previous: str | None = seal_body_digest(body) if body else None
         self._whole: str | None = self._previous if seal and seal.whole else None
         self._after_whole = seal is not None and seal.whole
         self._number = seal.number if seal else 0
@@ -260,7 +260,7 @@ class _SealChainCheck:
             self.note_fault(self._number + 1, "changed: its signature is not by this ledger's key")
         elif seal.is_chained and not self._is_successor(seal):
             self.note_fault(seal.number, "missing or changed: the seal before it is not the one that it names")
-        self._previous = seal_digest(body)
+        self._previous = seal_body_digest(body)
         self._after_whole = seal is not None and seal.whole
         if seal is not None:
             self._number = seal.number

@@ -89,7 +89,7 @@ class LedgerWriters:
         self._free = []
         self.epoch += 1
 
-    def writers_for_account_event(self, brand: str, event_id: str, kept_id: str, content: bytes) -> "LedgerWriters":
+    def writers_applying_event_once(self, brand: str, event_id: str, kept_id: str, content: bytes) -> "LedgerWriters":
         """Returns a copy for the change of an account event. Its entries are appended only if the event is new.
 
         `kept_id` is the id as it is stored: an id that may name a person is stored as a hash.
@@ -154,7 +154,7 @@ async def append_entries(connection: Connection, writer: ChainWriter, entries: S
         IdTaken: the id of the writer's account event belongs to another event.
     """
     if writer.event:
-        await _record_account_event(connection, *writer.event)
+        await _store_account_event_once(connection, *writer.event)
     if writer.actor is not None:
         entries = [entry if entry.actor else entry._replace(actor=writer.actor) for entry in entries]
     links = writer.link_entries(entries)
@@ -165,7 +165,7 @@ async def append_entries(connection: Connection, writer: ChainWriter, entries: S
     return links
 
 
-async def _record_account_event(
+async def _store_account_event_once(
     connection: Connection, brand: str, event_id: str, kept_id: str, content: bytes
 ) -> None:
     """Stores an account event in the transaction of its change.

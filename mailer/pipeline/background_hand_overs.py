@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from uuid import UUID
 
+from mailer.metrics_and_logger import log
 from mailer.pipeline.handover import HandOver
 from mailer.policy.category import Lane
 from mailer.ports.mailings import MailingFacts
 from mailer.runtime.error_kinds import error_place
-from mailer.telemetry import log
 
 MOST = 8
 """The most background hand-overs of a lane. If there are more, consumers wait."""

@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from mailer.metrics_and_logger import log
 from mailer.policy.category import Category, Lane
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.setup_fault_replies import operator_checks_by_status, operator_checks_for_reply
 from mailer.policy.smtp_replies import scrub_reply
 from mailer.ports.stream_pauses import SET_UP, StreamPause, StreamPauses
-from mailer.telemetry import log
 
 STREAK: Final = 3
 """Messages blocked in a row by one recipient domain before its stream pauses. One block may be one mailbox's filter."""

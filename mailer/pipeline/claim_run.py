@@ -9,17 +9,17 @@ from functools import partial
 from uuid import UUID
 
 from mailer.crash_points import CrashPoint, crash_if_armed
+from mailer.metrics_and_logger import log
 from mailer.pipeline.delivery_moves import hold_rows_for_bug, split_refused_steps
 from mailer.pipeline.lease_renewal import ClaimLease
 from mailer.pipeline.outcome_recorder import OutcomeRecorder
 from mailer.pipeline.preparation import PreparedWindow, SendChecks, WindowPreparation
-from mailer.pipeline.shared_address_copies import Key, keys_separating_rows_into_windows, split_into_windows
+from mailer.pipeline.shared_address_copies import Key, keys_allowed_once_per_window, split_into_windows
 from mailer.pipeline.urgent_first import URGENT
 from mailer.pipeline.window_sender import WindowSender
 from mailer.ports.deliveries import Claim, DeliveryRow, DeliveryStore
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.runtime.error_kinds import ErrorKind, classify_error
-from mailer.telemetry import log
 
 WINDOW = 64
 """The most deliveries intended by one statement. So at most so many per consumer are in doubt after a crash."""
@@ -92,7 +92,7 @@ class ClaimRun:
                 left |= (
                     await self._prepare_and_hand_over_window(window)
                     if self._may_begin
-                    else self._postpone_window(window)
+                    else self._retry_times_of_window(window)
                 )
             await self._recorder.record_pending_outcomes()
             if not left or not await self._wait_for_deferred(min(left.values()), self._sender.offered > offered):
@@ -106,7 +106,7 @@ class ClaimRun:
         wait = (until - datetime.now(UTC)).total_seconds()
         if wait > PATIENCE.total_seconds() or (wait <= 0 and not progress) or self._stop.is_set():
             return False
-        if time.monotonic() + wait >= self._lease.closing_time:
+        if time.monotonic() + wait >= self._lease.latest_message_start:
             return False
         try:
             await asyncio.wait_for(self._stop.wait(), max(wait, 0))
@@ -117,13 +117,13 @@ class ClaimRun:
     def _windows_of_known_mailings(self, rows: Sequence[DeliveryRow]) -> Iterator[Sequence[DeliveryRow]]:
         """Returns the rows whose mailings this worker knows, window by window."""
         known = [row for row in rows if row.mailing_id in self._renderers]
-        return split_into_windows(known, WINDOW, keys_separating_rows_into_windows(known, self._renderers))
+        return split_into_windows(known, WINDOW, keys_allowed_once_per_window(known, self._renderers))
 
     @property
     def _may_begin(self) -> bool:
-        return time.monotonic() < self._lease.closing_time and not self._stop.is_set()
+        return time.monotonic() < self._lease.latest_message_start and not self._stop.is_set()
 
-    def _postpone_window(self, window: Sequence[DeliveryRow]) -> dict[Key, datetime]:
+    def _retry_times_of_window(self, window: Sequence[DeliveryRow]) -> dict[Key, datetime]:
         """Returns the rows of a window, due at once if the worker ends, else after a pause."""
         again = datetime.now(UTC) + (not self._stop.is_set()) * PAUSE
         return dict.fromkeys((row.key for row in window), again)
@@ -176,7 +176,7 @@ class ClaimRun:
             committed.
         """
         for _ in range(ROUNDS):
-            if time.monotonic() >= self._lease.closing_time:
+            if time.monotonic() >= self._lease.latest_message_start:
                 break
             if not prepared.steps:
                 return prepared, True
@@ -187,18 +187,18 @@ class ClaimRun:
                 return prepared, True
             await self._recorder.record_pending_outcomes()  # they do not wait until all standings are stable
             if refused:
-                prepared = await self._prepare_again_after_refused_intents(prepared, refused)
+                prepared = await self._decide_again_about_refused_rows(prepared, refused)
         return prepared, False
 
-    async def _prepare_again_after_refused_intents(
+    async def _decide_again_about_refused_rows(
         self, prepared: PreparedWindow, refused: frozenset[Key]
     ) -> PreparedWindow:
         """Returns the window with new decisions about the refused rows, which are read again."""
         good, again = split_refused_steps(prepared.steps, refused)
         if not again:
-            return prepared.with_steps_replaced(good)
+            return prepared.with_all_steps_replaced(good)
         self._sender.put_back_tokens_of_unsent(prepared.admission, again)
         fresh = await self._deliveries.reread_claimed_rows(self._claim.token, [step.row.key for step in again])
-        return prepared.with_steps_replaced(good).joined_with(
+        return prepared.with_all_steps_replaced(good).joined_with(
             await self._decide_and_render(fresh, now=datetime.now(UTC))
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 from struct import Struct
 from uuid import UUID
 
-from mailer.ports.halts import Head, LastCommittedEntries
+from mailer.ports.halts import Head, LastCommitsOfProcess
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.runtime.private_files import create_private_folder
 
@@ -56,7 +56,7 @@ class CommitTraceFiles:
         """True if all notes of this process are on disk."""
         return self._noted == self._synced
 
-    def switch_trace_to_lineage(self, lineage: UUID) -> None:
+    def trace_only_given_lineage(self, lineage: UUID) -> None:
         """From now on, notes commits to the database of this lineage. Drops notes about another lineage.
 
         Raises:
@@ -123,16 +123,16 @@ class CommitTraceFiles:
         content = _HEADER.pack(_MAGIC, self._lineage.bytes) + b"".join(map(_pack_head, self._slots))
         os.pwrite(self._descriptor, content.ljust(_HEADER.size + SLOTS * _SLOT.size, b"\0"), 0)
 
-    def read_last_committed_entries(self) -> list[LastCommittedEntries]:
+    def read_last_committed_entries(self) -> list[LastCommitsOfProcess]:
         """Returns the traces in the folder, this process's own first."""
         own = (
             []
             if self._lineage is None
-            else [LastCommittedEntries(self.id, self._lineage, _newest_head_of_each_writer(self._slots))]
+            else [LastCommitsOfProcess(self.id, self._lineage, _newest_head_of_each_writer(self._slots))]
         )
         return own + list(self._read_other_traces())
 
-    def _read_other_traces(self) -> Iterator[LastCommittedEntries]:
+    def _read_other_traces(self) -> Iterator[LastCommitsOfProcess]:
         """Yields the newest traces of other processes, and deletes the oldest files.
 
         Older ones are not needed: the processes after them have committed later entries.
@@ -163,7 +163,7 @@ def _newest_head_of_each_writer(heads: Collection[Head]) -> frozenset[Head]:
     return frozenset(highest.items())
 
 
-def _read_trace_file(file: Path) -> LastCommittedEntries | None:
+def _read_trace_file(file: Path) -> LastCommitsOfProcess | None:
     """Reads the trace of another process. Returns None if the file is no trace, or is too old to count."""
     with file.open("rb") as opened:
         dead = _is_file_unlocked(opened.fileno())
@@ -181,7 +181,7 @@ def _read_trace_file(file: Path) -> LastCommittedEntries | None:
     slots = [(UUID(bytes=writer), n, crc) for writer, n, crc in (_SLOT.unpack_from(content, place) for place in places)]
     heads = [(writer, n) for writer, n, crc in slots if n and crc == zlib.crc32(writer.bytes + n.to_bytes(8))]
     try:
-        return LastCommittedEntries(
+        return LastCommitsOfProcess(
             UUID(file.name.removesuffix(_SUFFIX)), UUID(bytes=lineage), _newest_head_of_each_writer(heads), dead
         )
     except ValueError:

@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import TypeVar
 
 from mailer.crash_points import CrashPoint, crash_if_armed
+from mailer.metrics_and_logger import DEAD_LETTERS, log
 from mailer.pipeline.background_hand_overs import HandOverTasks
-from mailer.pipeline.backoff import DestinationBackoff
 from mailer.pipeline.delivery_moves import commit_batch_holds_for_bug
+from mailer.pipeline.publish_backoff import PublishBackoff
 from mailer.pipeline.unsettled_message_retries import (
     BUG_PAUSES,
     GiveUp,
@@ -37,7 +38,6 @@ from mailer.ports.deliveries import DeliveryStore
 from mailer.ports.outbox import Outbox, OutboxRow
 from mailer.ports.timekeeping import TimekeeperStore
 from mailer.runtime.error_kinds import error_place
-from mailer.telemetry import DEAD_LETTERS, log
 
 EVENTS_AT_ONCE = 128
 """The most events that are taken in together: they fill two windows, which are handed over one after the other."""
@@ -173,7 +173,7 @@ def build_dead_letter_handler(
                 kind is DeadLetterCauseKind.MISSING
                 and publisher  # without it, our own user would become the publisher
                 and HeaderName.AGAIN not in headers
-                and await _try_republish_dead_letter(broker, replace(message, routing_key=key, headers=again))
+                and await _try_republish_event(broker, replace(message, routing_key=key, headers=again))
             ):
                 await letters.add_dead_letter(message, exchange, key, reason, publisher, kind)
                 DEAD_LETTERS.labels(kind).inc()
@@ -182,7 +182,7 @@ def build_dead_letter_handler(
     return handle
 
 
-async def _try_republish_dead_letter(broker: Broker, message: BrokerMessage) -> bool:
+async def _try_republish_event(broker: Broker, message: BrokerMessage) -> bool:
     """Publishes an event. Returns False if the broker refuses it."""
     try:
         await broker.publish_message(EVENTS, message)
@@ -217,7 +217,7 @@ async def relay_outbox_until_stopped(
     Rows whose queue does not take them are paused. Rows of other queues go on.
     """
     bugs = Counter[int]()
-    resting = DestinationBackoff[_Destination]()
+    resting = PublishBackoff[_Destination]()
     while not stop.is_set():
         try:
             parked = await outbox.lease_rows(owner, RELAYED_AT_ONCE, RELAY_LEASE, resting.paused_destinations())
@@ -242,7 +242,7 @@ async def relay_outbox_until_stopped(
 
 
 def _note_backoff_and_log_changes(
-    resting: DestinationBackoff[_Destination], gone: Sequence[OutboxRow], left: Sequence[tuple[OutboxRow, Exception]]
+    resting: PublishBackoff[_Destination], gone: Sequence[OutboxRow], left: Sequence[tuple[OutboxRow, Exception]]
 ) -> None:
     """Notes the destinations that took their rows and those that did not. Logs begins and ends of pauses."""
     errors = {_destination_of_row(item): error for item, error in left}

@@ -12,16 +12,16 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+from mailer.metrics_and_logger import log
 from mailer.pipeline.commit_trace_files import SECONDS_KEPT, CommitTraceFiles
 from mailer.pipeline.standing_journal import StandingJournal
 from mailer.ports.halts import (
     DatabaseNotesUnreadable,
     JournaledStandingChange,
-    LastCommittedEntries,
+    LastCommitsOfProcess,
     LastSeenSealMarker,
 )
 from mailer.runtime.private_files import create_private_folder, open_private_file_descriptor
-from mailer.telemetry import log
 
 PATIENCE = 5.0
 """The most seconds that an answer waits for the disk."""
@@ -61,7 +61,9 @@ class FileDatabaseNotes:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            why = self._disk_error_with_remedy(error) if isinstance(error, OSError) else "it is not what was written"
+            why = (
+                self._disk_error_text_with_remedy(error) if isinstance(error, OSError) else "it is not what was written"
+            )
             log.warning("what was seen of the database cannot be read", file=str(self._file), error=why)
             return None
 
@@ -87,7 +89,7 @@ class FileDatabaseNotes:
         self._is_kept = False
         if lineage != self._lineage:
             self._lineage = lineage
-            self._write_or_log_disk_error(partial(self._traces.switch_trace_to_lineage, lineage))
+            self._write_or_log_disk_error(partial(self._traces.trace_only_given_lineage, lineage))
 
     def note_committed_entry(self, writer: UUID, n: int) -> None:
         """See the port."""
@@ -97,14 +99,14 @@ class FileDatabaseNotes:
     async def record_standing_changes(self, changes: Sequence[JournaledStandingChange]) -> None:
         """See the port. Calls at the same time share one write."""
         self._unwritten.extend(replace(change, lineage=self._lineage) for change in changes)
-        await self._write_with_timeout(self._append_unwritten_changes)
+        await self._write_or_log_timeout(self._append_pending_changes)
 
     async def sync_notes_to_disk(self) -> None:
         """See the port."""
         if not self._traces.is_synced:
-            await self._write_with_timeout(self._traces.sync_notes_to_disk)
+            await self._write_or_log_timeout(self._traces.sync_notes_to_disk)
 
-    def read_last_committed_entries(self) -> Sequence[LastCommittedEntries]:
+    def read_last_committed_entries(self) -> Sequence[LastCommitsOfProcess]:
         """See the port."""
         return self._traces.read_last_committed_entries()
 
@@ -119,7 +121,7 @@ class FileDatabaseNotes:
     async def mark_lost_changes_handled(self, changes: Sequence[JournaledStandingChange]) -> None:
         """Marks lost changes as handled: `read_remembered_changes` leaves them out from now on."""
         if changes:
-            await self._write_with_timeout(partial(self._journal.mark_lost_changes_handled, changes))
+            await self._write_or_log_timeout(partial(self._journal.mark_each_change_handled, changes))
 
     def read_remembered_changes(self) -> Iterator[JournaledStandingChange]:
         """Yields the changes of standings that this machine's processes have made in the last 25 days.
@@ -128,16 +130,16 @@ class FileDatabaseNotes:
             DatabaseNotesUnreadable: this process may not read them, and so cannot tell if one of them was lost.
         """
         try:
-            yield from self._journal.read_unreplayed_changes()
+            yield from self._journal.read_unhandled_changes()
         except PermissionError as error:
-            raise DatabaseNotesUnreadable(self._disk_error_with_remedy(error)) from error
+            raise DatabaseNotesUnreadable(self._disk_error_text_with_remedy(error)) from error
 
     def close(self) -> None:
         """Closes the files. The notes of this process stay."""
         self._disk.shutdown()
         self._traces.close()
 
-    def _append_unwritten_changes(self) -> None:
+    def _append_pending_changes(self) -> None:
         if changes := [self._unwritten.popleft() for _ in range(len(self._unwritten))]:
             try:
                 self._journal.append_changes(changes)
@@ -146,7 +148,7 @@ class FileDatabaseNotes:
                 raise
             self._traces.sync_notes_to_disk()
 
-    async def _write_with_timeout(self, write: Callable[[], None]) -> None:
+    async def _write_or_log_timeout(self, write: Callable[[], None]) -> None:
         """Writes in the disk thread, and waits for it at most `PATIENCE` seconds."""
         written = asyncio.get_running_loop().run_in_executor(self._disk, self._write_or_log_disk_error, write)
         try:
@@ -160,9 +162,9 @@ class FileDatabaseNotes:
             write()
             self._is_failing = False
         except OSError as error:
-            self._log_write_error(self._disk_error_with_remedy(error))
+            self._log_write_error(self._disk_error_text_with_remedy(error))
 
-    def _disk_error_with_remedy(self, error: OSError) -> str:
+    def _disk_error_text_with_remedy(self, error: OSError) -> str:
         """Returns one line: the error, and the remedy."""
         if not isinstance(error, PermissionError):
             return str(error)

@@ -38,7 +38,7 @@ def digest_of_mandatory_notice(category: Category, content: bytes) -> str | None
 
 
 @rule("encrypted-way", "interpals-29, paltalk06-27; GDPR Art. 32(1)(a)")
-def weakest_encryption_of_processor(processor: Processor) -> str | None:
+def weakest_encryption_used(processor: Processor) -> str | None:
     """Each message that was handed over has on record with which encryption it left, and that its relay was checked."""
     return processor.weakest_encryption_used
 
@@ -90,7 +90,7 @@ def build_delivery_entry(
     )
 
 
-def reply_text(outcome: Outcome) -> str | None:
+def reply_code_and_text(outcome: Outcome) -> str | None:
     """Returns the reply of a relay, with its code, or None if there was none."""
     text = f"{outcome.code or ''} {outcome.text}".strip()
     return text or None

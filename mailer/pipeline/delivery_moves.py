@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from mailer.metrics_and_logger import HELD_BY_BUGS, log
 from mailer.pipeline.delivery_steps import DeliveryStep
 from mailer.pipeline.shared_address_copies import Key
 from mailer.pipeline.transitions import BUG, transition_holding_for_bug
@@ -13,7 +14,6 @@ from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.timekeeping import OpenDelivery, OrphanedDelivery, QueuedDelivery, TimekeeperStore
 from mailer.runtime.error_kinds import error_place
-from mailer.telemetry import HELD_BY_BUGS, log
 
 
 async def move_unchanged_and_count_refused(

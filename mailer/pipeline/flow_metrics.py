@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from mailer.metrics_and_logger import TIMEKEEPER, log
 from mailer.pipeline.queue_depths import read_queue_depths
 from mailer.pipeline.unsettled_message_retries import sleep_unless_stopped
 from mailer.ports.broker import Broker
 from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.flow_metrics import FIGURES, FlowGaugeDefinition, FlowMetricsSource, Values
-from mailer.telemetry import TIMEKEEPER, log
 
 PERIOD = 15.0
 """Seconds between two readings."""

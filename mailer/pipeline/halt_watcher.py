@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
+from mailer.metrics_and_logger import log
 from mailer.ports.halts import (
     OPERATOR,
     DatabaseNotesStore,
@@ -21,11 +22,10 @@ from mailer.ports.halts import (
     HaltScope,
     HaltStore,
     Head,
-    LastCommittedEntries,
+    LastCommitsOfProcess,
     LastSeenSealMarker,
     OwnLedgerChains,
 )
-from mailer.telemetry import log
 
 PERIOD = 0.5
 """Seconds between two queries."""
@@ -57,10 +57,10 @@ class _SealMarkersAndCommitTraces:
     """The notes of this machine at one time: markers and commit traces."""
 
     memories: frozenset[LastSeenSealMarker]
-    traces: Sequence[LastCommittedEntries]
+    traces: Sequence[LastCommitsOfProcess]
 
     @property
-    def chain_heads(self) -> frozenset[Head]:
+    def heads_in_traces(self) -> frozenset[Head]:
         """The ledger entries that the database has to have."""
         return frozenset[Head]().union(*(trace.heads for trace in self.traces))
 
@@ -156,7 +156,7 @@ class HaltWatcher:
         """Queries the halts until `stop` is set. A failed query is repeated; meanwhile the last answer expires."""
         while not stop.is_set():
             try:
-                await self.query_halts_and_attest()
+                await self.query_halts_and_attest_no_loss()
                 self.report(self.problem_for_operator)
                 self._log_query_failure_once("", "")
             except DatabaseNotesUnreadable as error:
@@ -183,13 +183,13 @@ class HaltWatcher:
     async def deregister_this_process_if_intact(self) -> None:
         """Deregisters this process if nothing is missing, so that others need not wait for it after a failover."""
         try:
-            await self.query_halts_and_attest()
+            await self.query_halts_and_attest_no_loss()
             if not self._lost and not self._is_to_mend:
                 await self._halts.record_process_end_without_loss(self._vault.id)
         except Exception as error:
             log.warning("the end of this process was not noted; after a failover others wait for it", error=repr(error))
 
-    async def query_halts_and_attest(self) -> None:
+    async def query_halts_and_attest_no_loss(self) -> None:
         """Queries the halts. If nothing is missing, stores that: after a failover, other processes wait for it."""
         recalled, answer = await self.query_halts_and_recover()
         if self._lost:
@@ -197,7 +197,7 @@ class HaltWatcher:
         now, ended = self._clock(), frozenset(trace.id for trace in recalled.traces if trace.dead)
         # It also speaks for the processes of this machine that have ended.
         if not answer.attested or now - self._attested_at >= ATTEST_SECONDS or ended - self._spoken_for:
-            await self._halts.record_that_database_lost_nothing(self._owner, [self._vault.id, *ended])
+            await self._halts.record_process_found_no_loss(self._owner, [self._vault.id, *ended])
             self._attested_at, self._spoken_for = now, ended
         self._vault.schedule_deletion_of_ended_traces(ended)
 
@@ -222,7 +222,7 @@ class HaltWatcher:
         asked_at = self._clock()
         seals = {memory.seal for memory in memories if memory.seal}
         witnesses = [self._vault.id, *(trace.id for trace in recalled.traces if trace.dead)]
-        answer = await ask(seals, recalled.chain_heads, witnesses)
+        answer = await ask(seals, recalled.heads_in_traces, witnesses)
         self._remember_lost_lineages(recalled, answer)
         if asked_at >= self._asked_at:
             self._apply_answer(answer, asked_at)
@@ -230,7 +230,7 @@ class HaltWatcher:
             self._chains.abandon_chains_for_new_ones()
             self._vault.stop_noting_to_keep_evidence()
         else:
-            self._remember_answer(recalled, answer, stored)
+            self._note_seal_marker_and_lineage(recalled, answer, stored)
         return recalled, answer
 
     def _remember_lost_lineages(self, recalled: _SealMarkersAndCommitTraces, answer: HaltsAndMissingEntries) -> None:
@@ -241,7 +241,7 @@ class HaltWatcher:
         if self._lost - before:
             self._is_news = self._is_to_mend = True
 
-    def _remember_answer(
+    def _note_seal_marker_and_lineage(
         self, recalled: _SealMarkersAndCommitTraces, answer: HaltsAndMissingEntries, stored: LastSeenSealMarker | None
     ) -> None:
         """Stores the answer in the notes of this machine. Called only if the database lacks nothing."""
@@ -250,9 +250,9 @@ class HaltWatcher:
         lineages = {memory.lineage for memory in recalled.memories} | {trace.lineage for trace in recalled.traces}
         if lineages - {answer.lineage} and answer.lineage != self._mended:
             self._is_to_mend = True  # an operator has begun a new lineage, perhaps while this machine was away
-        if answer.seal_marker_to_store not in (self._known, stored):
-            self._vault.write_seal_marker_if_newer(answer.seal_marker_to_store, answer.supersedes)
-        self._known = answer.seal_marker_to_store
+        if answer.newest_seal_marker not in (self._known, stored):
+            self._vault.write_seal_marker_if_newer(answer.newest_seal_marker, answer.supersedes)
+        self._known = answer.newest_seal_marker
         self._vault.switch_notes_to_lineage(answer.lineage)
 
     async def _add_halts_for_other_processes(self, answer: HaltsAndMissingEntries) -> None:
@@ -292,7 +292,7 @@ def has_database_gone_back(memory: LastSeenSealMarker, answer: HaltsAndMissingEn
     return memory.lineage != answer.lineage or (memory.seal > 0 and answer.digests.get(memory.seal) != memory.digest)
 
 
-def lacks_committed_entries(trace: LastCommittedEntries, answer: HaltsAndMissingEntries) -> bool:
+def lacks_committed_entries(trace: LastCommitsOfProcess, answer: HaltsAndMissingEntries) -> bool:
     """Returns True if the database lacks entries that a process has committed, and no operator has accepted that."""
     if trace.lineage in answer.supersedes:
         return False

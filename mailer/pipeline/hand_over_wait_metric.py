@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from mailer.metrics_and_logger import WORKER
 from mailer.pipeline.delivery_steps import SendStep
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.runtime.histograms import BulkObservationHistogram
-from mailer.telemetry import WORKER
 
 BOUNDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
 """Bounds in seconds: from a verification mail that a person waits for, to a retry on the next day."""

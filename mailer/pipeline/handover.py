@@ -10,10 +10,11 @@ from uuid import UUID
 
 from mailer.actions.refusal_judgement import RefusalJudge
 from mailer.crash_points import CrashPoint, crash_if_armed
+from mailer.metrics_and_logger import LEFT_TO_OTHERS, log
 from mailer.pipeline.claim_run import ClaimRun, ClaimRunSetup
 from mailer.pipeline.delivery_moves import hold_rows_for_bug
 from mailer.pipeline.lease_renewal import ClaimLease
-from mailer.pipeline.member_names import load_member_names_into_renderers
+from mailer.pipeline.names_of_mentioned_people import load_names_of_mentioned_people
 from mailer.pipeline.outcome_recorder import OutcomeRecorder
 from mailer.pipeline.preparation import SendChecks, WindowPreparation
 from mailer.pipeline.small_mailing_reach_check import record_reachable_of_small_mailings
@@ -23,7 +24,6 @@ from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.renderer_cache import MailingRendererCache, UnknownTemplate
 from mailer.rendering.template_library import TemplateError
 from mailer.runtime.error_kinds import ErrorKind, classify_error
-from mailer.telemetry import LEFT_TO_OTHERS, log
 
 
 class HandOver:
@@ -55,7 +55,7 @@ class HandOver:
         self._bounces = bounces
         self._owner = owner
         self._stop = stop
-        preparation = WindowPreparation(checks, renderers.sign, deliveries.find_last_deliveries_of_texts)
+        preparation = WindowPreparation(checks, renderers.sign, deliveries.find_shared_address_text_carriers)
         self._setup = ClaimRunSetup(deliveries, preparation, checks, stop)
         self.precedence = checks.precedence
         self.routes = checks.routes
@@ -78,19 +78,19 @@ class HandOver:
         offered stay until the lease ends; then the timekeeper resolves them.
         """
         begun = time.monotonic()
-        claim = await self._deliveries.claim_batches(batches, self._owner, facts.keys())
+        claim = await self._deliveries.claim_queued_deliveries_of_batches(batches, self._owner, facts.keys())
         if claim is None:
             return
         crash_if_armed(CrashPoint.AFTER_CLAIM)
         lease = ClaimLease(partial(self._deliveries.renew_claim_lease, claim.token), begun, claim.deadline, self._stop)
         recorder = OutcomeRecorder(self._deliveries, self._bounces, claim, lease, self._stop)
         async with recorder.releasing_claim_on_error():
-            renderers = await self._load_renderers(claim, facts)
+            renderers = await self._load_mailing_renderers_of_claim(claim, facts)
             record_reachable_of_small_mailings(claim, renderers, datetime.now(UTC))
             left = await ClaimRun(self._setup, claim, lease, recorder, renderers, is_late).hand_over_rows()
-        await recorder.finish_claim(min(left.values(), default=None))
+        await recorder.end_claim_and_requeue_rest(min(left.values(), default=None))
 
-    async def _load_renderers(
+    async def _load_mailing_renderers_of_claim(
         self, claim: Claim, facts: Mapping[UUID, MailingFacts | None]
     ) -> Mapping[UUID, MailingRenderer]:
         """Returns the renderers of the claim's mailings that this worker knows. They stay the same for the claim."""
@@ -99,14 +99,14 @@ class HandOver:
         if new := known.keys() - renderers.keys():
             told = {one.id: one for one in facts.values() if one is not None and one.id in new}
             if unknown := new - told.keys():
-                told |= await self._mailings.read_mailing_facts(list(unknown))
+                told |= await self._mailings.read_facts_of_mailings(list(unknown))
             for one in told.values():
-                if (renderer := await self._add_renderer(claim, one)) is not None:
+                if (renderer := await self._make_renderer_or_leave_to_others(claim, one)) is not None:
                     renderers[one.id] = renderer
-        await load_member_names_into_renderers(self._mailings, claim.rows, renderers.values())
+        await load_names_of_mentioned_people(self._mailings, claim.rows, renderers.values())
         return renderers
 
-    async def _add_renderer(self, claim: Claim, facts: MailingFacts) -> MailingRenderer | None:
+    async def _make_renderer_or_leave_to_others(self, claim: Claim, facts: MailingFacts) -> MailingRenderer | None:
         """Returns a mailing's new renderer; None: its rows are left to other workers, or are held by a bug."""
         is_here = self._renderers.is_template_version_deployed(facts)
         source = None if is_here else await self._mailings.read_template_source_by_version(facts.template_version)

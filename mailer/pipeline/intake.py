@@ -10,6 +10,7 @@ from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.event_digests import IdTaken
 from mailer.event_reader import EventReader
 from mailer.events import Audience, EventRefused, MessageEvent
+from mailer.metrics_and_logger import TAKEN_IN, log
 from mailer.pipeline.background_hand_overs import HandOverTasks
 from mailer.pipeline.claim_run import WINDOW
 from mailer.pipeline.publisher_rights import PublisherRegister, required_right
@@ -23,7 +24,6 @@ from mailer.ports.mailings import AcceptedMailing, MailingStore, NewMailing
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.ports.timekeeping import DueBatch, TimekeeperStore
 from mailer.rendering.template_library import Template
-from mailer.telemetry import TAKEN_IN, log
 
 LARGE = 64 * 1024
 """Octets of a large event, which takes long to read. Account events are never so large."""
@@ -83,12 +83,12 @@ class Intake:
         last, one by one, so that no small event waits for them.
         """
         small = [received for received in arrived if len(received.message.body) <= LARGE]
-        await self._accept_messages_together(lane, small)
+        await self._take_in_and_settle_messages(lane, small)
         for received in arrived:
             if len(received.message.body) > LARGE:
-                await self._accept_messages_together(lane, [received])
+                await self._take_in_and_settle_messages(lane, [received])
 
-    async def _accept_messages_together(self, lane: str, arrived: Sequence[ReceivedMessage]) -> None:
+    async def _take_in_and_settle_messages(self, lane: str, arrived: Sequence[ReceivedMessage]) -> None:
         good: list[_ValidEvent] = []
         await self._register.refresh_rights_if_old()
         for received in arrived:

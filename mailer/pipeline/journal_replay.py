@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from uuid import UUID
 
+from mailer.metrics_and_logger import describe_error_without_message, log
 from mailer.pipeline.database_notes import FileDatabaseNotes
 from mailer.ports.halts import HaltStore, JournaledStandingChange
 from mailer.runtime.error_kinds import ErrorKind, classify_error
-from mailer.telemetry import describe_error_without_message, log
 
 AT_ONCE = 500
 """The number of changes that one statement looks up."""

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final, TypeVar
 
-from mailer.telemetry import log
+from mailer.metrics_and_logger import log
 
 MARGIN: Final = 0.08
 """The last part of a lease, in which no new message begins."""
@@ -37,7 +37,7 @@ class ClaimLease:
         self._keeper: asyncio.Task[None] | None = None
 
     @property
-    def closing_time(self) -> float:
+    def latest_message_start(self) -> float:
         """`time.monotonic()` seconds after which no message begins."""
         return self.deadline - self._margin
 
@@ -62,9 +62,9 @@ class ClaimLease:
         return max(0.0, self.deadline - time.monotonic()) / 2
 
     def _start_renewal(self, limit: asyncio.Timeout) -> None:
-        self._keeper = asyncio.get_running_loop().create_task(self._renew_until_lost(limit))
+        self._keeper = asyncio.get_running_loop().create_task(self._renew_until_lost_or_stopped(limit))
 
-    async def _renew_until_lost(self, limit: asyncio.Timeout) -> None:
+    async def _renew_until_lost_or_stopped(self, limit: asyncio.Timeout) -> None:
         """Renews the lease until it is lost or the worker has to end."""
         while not self._stop.is_set():
             try:
@@ -85,6 +85,6 @@ class ClaimLease:
         limit.reschedule(asyncio.get_running_loop().time() + max(0.0, self.deadline - time.monotonic()))
 
 
-async def gather_results_or_errors(sends: Sequence[Awaitable[_T]]) -> Sequence[_T | BaseException]:
+async def gather_or_raise_single_error(sends: Sequence[Awaitable[_T]]) -> Sequence[_T | BaseException]:
     """Returns the result or the error of each awaitable. If there is only one, its error is raised."""
     return await asyncio.gather(*sends, return_exceptions=True) if len(sends) > 1 else [await sends[0]]

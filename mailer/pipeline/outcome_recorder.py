@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from mailer.actions.refusal_judgement import JudgedWindowRefusals, RefusalJudge
 from mailer.crash_points import CrashPoint, crash_if_armed
+from mailer.metrics_and_logger import log
 from mailer.pipeline.delivery_moves import log_late_outcomes, move_unchanged_and_count_refused
 from mailer.pipeline.delivery_steps import DeliveryStep, SendStep, Transition
 from mailer.pipeline.lease_renewal import ClaimLease
@@ -18,7 +19,6 @@ from mailer.pipeline.transitions import transition_after_outcome
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.deliveries import Claim, DeliveryRow, DeliveryStore, LockWaitTimedOut
 from mailer.runtime.error_kinds import ErrorKind, classify_error, error_place
-from mailer.telemetry import log
 
 RETRY_SECONDS = 1.0
 """Seconds between two tries to record outcomes."""
@@ -90,7 +90,7 @@ class OutcomeRecorder:
                 await self.record_pending_outcomes()
         except Exception as error:
             if classify_error(error) is not ErrorKind.PASSING:
-                await self.finish_claim(None)
+                await self.end_claim_and_requeue_rest(None)
             raise
 
     async def commit_outcomes_and_intents(self, steps: Sequence[DeliveryStep]) -> frozenset[Key] | None:
@@ -115,7 +115,7 @@ class OutcomeRecorder:
         if self._pending and refused is not None and not refused:
             self._pending = []
             crash_if_armed(CrashPoint.AFTER_OUTCOME)
-            await self._suppress_refused_addresses()
+            await self._suppress_believed_addresses()
         return refused
 
     async def record_pending_outcomes(self) -> None:
@@ -132,9 +132,9 @@ class OutcomeRecorder:
             )
         )
         crash_if_armed(CrashPoint.AFTER_OUTCOME)
-        await self._suppress_refused_addresses()
+        await self._suppress_believed_addresses()
 
-    async def finish_claim(self, until: datetime | None) -> None:
+    async def end_claim_and_requeue_rest(self, until: datetime | None) -> None:
         """Ends a claim. Its remaining deliveries are due at `until`."""
         finish = partial(self._deliveries.end_claim_and_requeue_rest, self._token, until)
         await self._write_through_outage(finish, lambda _: self._stop.is_set())
@@ -179,7 +179,7 @@ class OutcomeRecorder:
                 log.warning("what came of a window could not be recorded; trying again", error=error_place(error))
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _suppress_refused_addresses(self) -> None:
+    async def _suppress_believed_addresses(self) -> None:
         """Suppresses the addresses of believed refusals, after their outcomes were recorded."""
         judgements, self._judgements = self._judgements, []
         for judgement in judgements:

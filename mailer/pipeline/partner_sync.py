@@ -5,9 +5,9 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from mailer.metrics_and_logger import log
 from mailer.policy.policy_file import Policy
 from mailer.ports.partners import SuppressionsForPartners, WebhookPoster, WebhookPostFailed
-from mailer.telemetry import log
 
 AT_ONCE = 1000
 """The most suppressions in one post."""

@@ -11,6 +11,7 @@ from math import inf
 from typing import Protocol
 from uuid import UUID
 
+from mailer.metrics_and_logger import log
 from mailer.pipeline.block_pauses import BlockPauses
 from mailer.pipeline.delivery_moves import log_deliveries_held_by_bug
 from mailer.pipeline.delivery_steps import DeliveryStep, MessageDraft
@@ -20,7 +21,7 @@ from mailer.pipeline.processor_conditions import ProcessorCondition
 from mailer.pipeline.shared_address_copies import Key, mark_row_as_copy_or_none
 from mailer.pipeline.transitions import (
     draft_message_for_processor,
-    step_after_render_error,
+    step_ending_after_render_error,
     step_for_decision_against_sending,
     step_holding_without_visible_opt_out,
     step_if_unroutable_too_long,
@@ -45,7 +46,6 @@ from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.mailing_renderer import MailingRenderer, RenderedMessage, Sign
 from mailer.rendering.template_library import RenderError
 from mailer.rendering.way_out_faults import NoWayOut
-from mailer.telemetry import log
 
 SIGNING_THREADS = 2
 PRINTED_AT_ONCE = 8
@@ -134,7 +134,7 @@ _MOST_PAGED = 1000
 """The most mailings that are kept in memory, so that each is logged once. With more, the memory is cleared."""
 _UNLIMITED = RateAdmissionResult((), inf)
 Carried = Callable[[Mapping[Key, tuple[bytes, bytes]]], Awaitable[dict[Key, SharedAddressTextCarrier]]]
-"""Finds the last delivery of a text to a shared address; see `DeliveryStore.find_last_deliveries_of_texts`."""
+"""Finds the last delivery of a text to a shared address; see `DeliveryStore.find_shared_address_text_carriers`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class PreparedWindow:
     left: dict[Key, datetime] = field(default_factory=dict)
     admission: RateAdmissionResult = _UNLIMITED
 
-    def with_steps_replaced(self, steps: list[DeliveryStep]) -> "PreparedWindow":
+    def with_all_steps_replaced(self, steps: list[DeliveryStep]) -> "PreparedWindow":
         """Returns the window with other steps."""
         return PreparedWindow(steps, self.left, self.admission)
 
@@ -212,7 +212,7 @@ class WindowPreparation:
         await self._checks.streams.reload_pauses()
         for row in rows:
             without = barred.get(row.key, ()) if barred else ()
-            match self._decide_and_route_row(row, renderers[row.mailing_id], without, now):
+            match self._decide_step_draft_or_retry_time(row, renderers[row.mailing_id], without, now):
                 case DeliveryStep() as step:
                     prepared.steps.append(step)
                 case MessageDraft() as draft:
@@ -221,14 +221,14 @@ class WindowPreparation:
                     prepared.left[row.key] = later
         behind: dict[Key, Key] = {}
         if any(draft.row.shared for draft in drafts):
-            drafts, behind = await self._resolve_duplicates(prepared, drafts, own_states, now)
+            drafts, behind = await self._end_same_text_to_shared_address(prepared, drafts, own_states, now)
         if drafts:
             await self._admit_and_render_drafts(prepared, drafts, now)
         # A row that waits for another row's copy waits as long as that row.
         prepared.left |= {key: prepared.left.get(first, now) for key, first in behind.items()}
         return prepared
 
-    async def _resolve_duplicates(
+    async def _end_same_text_to_shared_address(
         self,
         prepared: PreparedWindow,
         drafts: Sequence[MessageDraft],
@@ -265,13 +265,13 @@ class WindowPreparation:
             going.append(draft)
         return going, behind
 
-    def _decide_and_route_row(
+    def _decide_step_draft_or_retry_time(
         self, row: DeliveryRow, renderer: MailingRenderer, barred: Collection[str], now: datetime
     ) -> DeliveryStep | MessageDraft | datetime:
         """Returns the step of a row that is not sent; or a draft, if it may be sent; or the time to decide again."""
         if halt := self._checks.control.mailing_halt_reason(renderer.facts.brand, row.mailing_id):
-            return self._witness_wait_until(now) if halt == WAITING else now
-        decision = decide(renderer.mailing_for(row), row.standing, renderer.policy, now)
+            return self._next_try_while_awaiting_witnesses(now) if halt == WAITING else now
+        decision = decide(renderer.mailing_with_inviter_pause_of_row(row), row.standing, renderer.policy, now)
         if not isinstance(decision, Send):
             return step_for_decision_against_sending(row, renderer, decision)
         lane, purpose = renderer.category.lane, renderer.template.purpose
@@ -303,7 +303,7 @@ class WindowPreparation:
             reason=route.reason,
         )
 
-    def _witness_wait_until(self, now: datetime) -> datetime:
+    def _next_try_while_awaiting_witnesses(self, now: datetime) -> datetime:
         """Returns the time at which mail that waits for witnesses is tried again: the pauses grow after a failover."""
         since, last = self._waiting
         since = since if now - last < _FORGOTTEN else now
@@ -325,7 +325,7 @@ class WindowPreparation:
             try:
                 going.append((draft, draft.renderer.render_message(draft.row, draft.send.category, date)))
             except (RenderError, HeaderRefused) as error:
-                prepared.steps.append(step_after_render_error(draft, error))
+                prepared.steps.append(step_ending_after_render_error(draft, error))
                 failed.append(draft.wanted)
             except NoWayOut as error:
                 prepared.steps.append(step_holding_without_visible_opt_out(draft, error))
@@ -373,5 +373,5 @@ def _step_if_duplicate(
     row = mark_row_as_copy_or_none(draft.row, carrier, own_states, now, each_told=not draft.send.category.is_optional)
     if row is None:
         return None
-    decision = decide(draft.renderer.mailing_for(row), row.standing, draft.renderer.policy, now)
+    decision = decide(draft.renderer.mailing_with_inviter_pause_of_row(row), row.standing, draft.renderer.policy, now)
     return None if isinstance(decision, Send) else step_for_decision_against_sending(row, draft.renderer, decision)

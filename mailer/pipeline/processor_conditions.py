@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
+from mailer.metrics_and_logger import RELAY_STATE, log
 from mailer.policy.connection_trouble import DOWN, MISCONFIGURED, ConnectionTrouble
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.session_refusals import CLOSING
 from mailer.policy.smtp_replies import scrub_reply
 from mailer.ports.processor_states import ProcessorState, ProcessorStates
-from mailer.telemetry import RELAY_STATE, log
 
 UNUSED: Final = "unused"
 """No message was handed to it yet."""
@@ -103,11 +103,11 @@ def condition_after_window(
     if all(map(is_outcome_of_unavailable_processor, telling)) and not (takes and all(map(is_refusal_of_us, telling))):
         # An error that the processor itself reported says more than a lost connection.
         trouble = (first and first.trouble) or ConnectionTrouble.LOST
-        return _condition_in_state(known, trouble.relay_state, trouble.operator_remedy, first or telling[0], now)
+        return _condition_with_trouble(known, trouble.relay_state, trouble.operator_remedy, first or telling[0], now)
     # Trouble of some connections does not count if other connections worked.
     denied = first and next((outcome for outcome in telling if is_refusal_of_us(outcome)), None)
     if denied is not None:
-        return _condition_in_state(known, REFUSES_SOME, ConnectionTrouble.REFUSED.operator_remedy, denied, now)
+        return _condition_with_trouble(known, REFUSES_SOME, ConnectionTrouble.REFUSED.operator_remedy, denied, now)
     if known.state == WORKING:
         return known
     if known.state in QUIET and known.seen is not None and now - known.seen < QUIET[known.state]:
@@ -128,12 +128,12 @@ def condition_when_slow(known: ProcessorCondition, windows: int, seconds: float,
         return known
     some = "1 window waits" if windows == 1 else f"{windows} windows wait"
     text = f"{some} for its answers, and none has ended for {seconds:.0f} seconds"
-    return _condition_in_state(
+    return _condition_with_trouble(
         known, SLOW, "look at its load, its queue and the way there", Outcome(OutcomeKind.UNSENT, text=text), now
     )
 
 
-def _condition_in_state(
+def _condition_with_trouble(
     known: ProcessorCondition, state: str, remedy: str, outcome: Outcome, now: datetime
 ) -> ProcessorCondition:
     error = scrub_reply(f"{outcome.code or ''} {outcome.text}")
@@ -202,7 +202,7 @@ class ConditionReporter:
         """Reports changes until `stop` is set, then deletes this worker's states. A failed report is repeated."""
         while not stop.is_set():
             try:
-                await self.report_changes()
+                await self.store_states_if_changed_or_old()
             except Exception as error:
                 log.warning("the states of relays could not be noted", error=type(error).__name__)
             with suppress(TimeoutError):
@@ -212,7 +212,7 @@ class ConditionReporter:
         except Exception as error:
             log.warning("the states of relays could not be taken back", error=type(error).__name__)
 
-    async def report_changes(self) -> None:
+    async def store_states_if_changed_or_old(self) -> None:
         """Stores the states at once if one has changed, and else every `REFRESH` seconds."""
         conditions = self._known.processor_conditions
         self._ready.set_or_clear_problem("relays", reason_no_processor_usable(conditions, datetime.now(UTC)))

@@ -14,9 +14,17 @@ from datetime import UTC, datetime
 from math import inf
 from uuid import UUID
 
+from mailer.metrics_and_logger import log
 from mailer.policy.category import Lane
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
-from mailer.policy.pace import FLOOR, RESERVES, ReplySample, SendingPace, current_pace, has_enough_throttling_replies
+from mailer.policy.pace import (
+    FLOOR,
+    RESERVES,
+    ReplySample,
+    SendingPace,
+    has_enough_throttling_replies,
+    recovered_pace_or_none,
+)
 from mailer.ports.rates import (
     Name,
     RateAdmissionResult,
@@ -27,7 +35,6 @@ from mailer.ports.rates import (
     TokenRequest,
 )
 from mailer.rendering.headers import HeaderRefused, domain_as_a_labels
-from mailer.telemetry import log
 
 PERIOD = 0.5
 """Seconds between two readings of the limits."""
@@ -67,7 +74,7 @@ class RateLimitsInForce:
         self._mailings = {UUID(key): names for key, names in by["mailing"].items()}
         self._paces: dict[tuple[str, str], Name] = {}
         for (processor, domain), pace in paces.items():
-            if current := current_pace(pace, now):
+            if current := recovered_pace_or_none(pace, now):
                 name = self._paces[processor, domain] = "pace", f"{processor} {domain}", "second"
                 self.figures[name] = int(current)
         self._by_domain = bool(self._domains or self._paces)

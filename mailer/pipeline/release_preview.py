@@ -39,7 +39,7 @@ class ReleasePreview:
         self, row: DeliveryRow, renderer: MailingRenderer, route: NoRoute | None, now: datetime
     ) -> None:
         """Decides about one recipient and adds it to the counts."""
-        match decide(renderer.mailing_for(row), row.standing, renderer.policy, now):
+        match decide(renderer.mailing_with_inviter_pause_of_row(row), row.standing, renderer.policy, now):
             case Divert(channel=channel, reason=reason):
                 self.diverted[channel, reason] += 1
             case Suppress(reason=reason):

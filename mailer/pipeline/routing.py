@@ -112,7 +112,7 @@ class _KnownProcessor:
 
 
 @dataclass(slots=True)
-class _ProcessorOptions:
+class _AllowedProcessors:
     """The processors that may take messages of a policy and a purpose on one day.
 
     Attributes:
@@ -158,7 +158,7 @@ class ProcessorRoutes:
         self._halted = halted
         self._clock = clock
         self._day = date.min
-        self._ways: dict[tuple[int, str], _ProcessorOptions] = {}
+        self._ways: dict[tuple[int, str], _AllowedProcessors] = {}
 
     @property
     def processor_conditions(self) -> Mapping[str, ProcessorCondition]:
@@ -183,7 +183,7 @@ class ProcessorRoutes:
             self._day = now.date()
             self._ways.clear()
         # Hashing a policy would take longer than all the rest, so its id() is the key.
-        ways = self._ways.get((id(policy), purpose)) or self._find_options(policy, purpose)
+        ways = self._ways.get((id(policy), purpose)) or self._find_allowed_processors(policy, purpose)
         way = (
             self._next_option(ways.shares, barred, lane, SLOW_WINDOWS)
             or self._next_option(ways.reserve, barred, lane, SLOW_WINDOWS)
@@ -218,7 +218,7 @@ class ProcessorRoutes:
                 before = relay.condition
                 relay.condition = condition_when_slow(before, relay.late.total(), SILENT, datetime.now(UTC))
                 log_state_change(name, before, relay.condition)
-            if self._has_alternative(relay, lane):
+            if self._has_other_fast_processor(relay, lane):
                 is_late()
             timer = loop.call_later(LONG, look)
 
@@ -283,7 +283,7 @@ class ProcessorRoutes:
             barred: processors that have just refused us with it.
             unable: processors that lack an extension which the message needs.
         """
-        ways = self._ways.get((id(policy), purpose)) or self._find_options(policy, purpose)
+        ways = self._ways.get((id(policy), purpose)) or self._find_allowed_processors(policy, purpose)
         possible = (*ways.shares, *ways.reserve)
         return bool(possible) and all(
             way.name in unable or (way.name in barred and way.relay.is_refusing_only_recipient(recipient, sender))
@@ -292,7 +292,7 @@ class ProcessorRoutes:
 
     def has_processor_able_to_carry(self, policy: Policy, purpose: str, unable: Collection[str]) -> bool:
         """Returns True if an allowed processor is not in `unable`, so that it can take the message now or later."""
-        ways = self._ways.get((id(policy), purpose)) or self._find_options(policy, purpose)
+        ways = self._ways.get((id(policy), purpose)) or self._find_allowed_processors(policy, purpose)
         return any(way.name not in unable for way in (*ways.shares, *ways.reserve))
 
     def _is_refusal_processor_wide(self, relay: _KnownProcessor, now: float) -> bool:
@@ -330,9 +330,9 @@ class ProcessorRoutes:
 
     def _is_too_slow_with_alternative(self, relay: _KnownProcessor, lane: Lane, most: int) -> bool:
         """Returns True if a processor is too slow for more mail. If all are, returns False, and mail waits for them."""
-        return relay.late[lane] >= most and self._has_alternative(relay, lane)
+        return relay.late[lane] >= most and self._has_other_fast_processor(relay, lane)
 
-    def _has_alternative(self, relay: _KnownProcessor, lane: Lane) -> bool:
+    def _has_other_fast_processor(self, relay: _KnownProcessor, lane: Lane) -> bool:
         """Returns True if another processor can take mail now, so that waiting for this one delays mail.
 
         A processor that may only be probed does not count: without mail for it, nobody learns that it is still away.
@@ -345,8 +345,8 @@ class ProcessorRoutes:
             for other in self._relays.values()
         )
 
-    def _find_options(self, policy: Policy, purpose: str) -> _ProcessorOptions:
-        ways = self._ways[id(policy), purpose] = _ProcessorOptions(policy)
+    def _find_allowed_processors(self, policy: Policy, purpose: str) -> _AllowedProcessors:
+        ways = self._ways[id(policy), purpose] = _AllowedProcessors(policy)
         refusals = []
         for processor in self._processors.values():
             if processor.purposes is not None and purpose not in processor.purposes:
@@ -364,7 +364,7 @@ class ProcessorRoutes:
             ways.refused = refusals[0]
         return ways
 
-    def _build_no_route(self, ways: _ProcessorOptions, now: datetime, barred: Collection[str], lane: Lane) -> NoRoute:
+    def _build_no_route(self, ways: _AllowedProcessors, now: datetime, barred: Collection[str], lane: Lane) -> NoRoute:
         """Returns the reason for which there is no route, and the earliest time at which there may be one."""
         possible = ways.shares + ways.reserve
         if not possible:

@@ -74,7 +74,7 @@ def split_into_windows(
         waiting = later
 
 
-def keys_separating_rows_into_windows(
+def keys_allowed_once_per_window(
     rows: Sequence[DeliveryRow], renderers: Mapping[UUID, MailingRenderer]
 ) -> Mapping[Key, set[object]]:
     """Returns, by row, the keys that a window may contain only once: recipients under a cap, and invited addresses.

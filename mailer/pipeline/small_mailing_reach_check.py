@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
+from mailer.metrics_and_logger import log
 from mailer.policy.deciding import decide
 from mailer.policy.decision_types import Hold, Send
 from mailer.ports.deliveries import Claim, DeliveryRow
 from mailer.rendering.mailing_renderer import MailingRenderer
-from mailer.telemetry import log
 
 
 def record_reachable_of_small_mailings(claim: Claim, renderers: Mapping[UUID, MailingRenderer], now: datetime) -> None:
@@ -18,7 +18,7 @@ def record_reachable_of_small_mailings(claim: Claim, renderers: Mapping[UUID, Ma
     how many can read it. Larger mailings are left out: their pixel counts only once enough people got it.
     """
     for mailing_id, renderer in renderers.items():
-        if renderer.counting.is_reach_check_needed:
+        if renderer.counting.is_recipient_reach_check_needed:
             for row in claim.rows_of_mailing(mailing_id):
                 renderer.counting.record_whether_countable(row, _may_get_countable_mail(row, renderer, now))
 
@@ -26,7 +26,7 @@ def record_reachable_of_small_mailings(claim: Claim, renderers: Mapping[UUID, Ma
 def _may_get_countable_mail(row: DeliveryRow, renderer: MailingRenderer, now: datetime) -> bool:
     """Returns True if a person may get the mailing, now or later, as optional mail, which can be counted."""
     try:
-        decision = decide(renderer.mailing_for(row), row.standing, renderer.policy, now)
+        decision = decide(renderer.mailing_with_inviter_pause_of_row(row), row.standing, renderer.policy, now)
     except Exception as error:  # the preparation of the row meets it again, and handles it
         log.debug("a row could not be looked at", error=type(error).__name__)
         return False

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from mailer.metrics_and_logger import log
 from mailer.pipeline.commit_trace_files import SECONDS_KEPT
 from mailer.ports.halts import Head, JournaledStandingChange
 from mailer.runtime.private_files import create_private_folder, open_private_file_descriptor
-from mailer.telemetry import log
 
 _SUFFIX = ".changes"
 
@@ -42,24 +42,24 @@ class StandingJournal:
         """
         self._append_lines([asdict(change) for change in changes])
 
-    def mark_lost_changes_handled(self, changes: Sequence[JournaledStandingChange]) -> None:
-        """Marks lost changes as made again, or as impossible to make again: `read_unreplayed_changes` leaves them out.
+    def mark_each_change_handled(self, changes: Sequence[JournaledStandingChange]) -> None:
+        """Marks lost changes as made again, or as impossible to make again: `read_unhandled_changes` leaves them out.
 
         Raises:
             OSError: it cannot be written.
         """
         self._append_lines([{"ticked_off": [change.writer, change.n]} for change in changes])
 
-    def read_unreplayed_changes(self) -> Iterator[JournaledStandingChange]:
+    def read_unhandled_changes(self) -> Iterator[JournaledStandingChange]:
         """Yields the changes in the journal, of all processes of the machine, oldest day first.
 
         Raises:
             OSError: they cannot be read, so that lost changes would stay unknown.
         """
         ticked_off = {
-            said for said in self._parse_changes_and_replay_marks() if not isinstance(said, JournaledStandingChange)
+            said for said in self._changes_and_handled_entry_ids() if not isinstance(said, JournaledStandingChange)
         }
-        for said in self._parse_changes_and_replay_marks():
+        for said in self._changes_and_handled_entry_ids():
             if isinstance(said, JournaledStandingChange) and said.ledger_entry_id not in ticked_off:
                 yield said
 
@@ -78,7 +78,7 @@ class StandingJournal:
             _sync_folder(self._folder)
             self._delete_old_files()
 
-    def _parse_changes_and_replay_marks(self) -> Iterator[JournaledStandingChange | Head]:
+    def _changes_and_handled_entry_ids(self) -> Iterator[JournaledStandingChange | Head]:
         """Yields each change, and the entry of each change marked as replayed. An unreadable line is skipped."""
         for file in self._journal_files():
             try:
@@ -87,7 +87,7 @@ class StandingJournal:
                 continue
             for number, line in enumerate(lines, 1):
                 try:
-                    yield _parse_change_or_replay_mark(json.loads(line))
+                    yield _parse_change_or_handled_entry_id(json.loads(line))
                 except (ValueError, LookupError, TypeError):  # such as the last line of a machine that lost its power
                     log.warning("a line of the journal cannot be read", file=file.name, line=number)
 
@@ -112,7 +112,7 @@ def _is_last_line_cut(descriptor: int) -> bool:
     return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
 
 
-def _parse_change_or_replay_mark(said: dict[str, Any]) -> JournaledStandingChange | Head:
+def _parse_change_or_handled_entry_id(said: dict[str, Any]) -> JournaledStandingChange | Head:
     if "ticked_off" in said:
         writer, n = said["ticked_off"]
         return UUID(writer), int(n)

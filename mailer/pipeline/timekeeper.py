@@ -10,6 +10,7 @@ from functools import partial
 from uuid import UUID
 
 from mailer.crash_points import CrashPoint, crash_if_armed
+from mailer.metrics_and_logger import DOUBTED, LAST_TICK, log
 from mailer.pipeline.delivery_moves import move_of_unclaimed_delivery, move_unchanged_and_count_refused
 from mailer.pipeline.intake import BATCHES, publish_batches
 from mailer.pipeline.queue_depths import read_queue_depths
@@ -21,9 +22,14 @@ from mailer.ports.database_errors import DatabaseUnavailable
 from mailer.ports.dead_letters import DAYS_KEPT
 from mailer.ports.deliveries import IN_DOUBT, DeliveryMove, DeliveryState, DeliveryStore
 from mailer.ports.ledger_entry import LedgerEntry
-from mailer.ports.timekeeping import CancelledOrEndedMailing, DueBatch, OpenDelivery, OrphanedDelivery, TimekeeperStore
+from mailer.ports.timekeeping import (
+    DueBatch,
+    MailingWithDeliveriesToEnd,
+    OpenDelivery,
+    OrphanedDelivery,
+    TimekeeperStore,
+)
 from mailer.runtime.error_kinds import ErrorKind, classify_error
-from mailer.telemetry import DOUBTED, LAST_TICK, log
 
 AT_ONCE = 1000
 """The most rows of one statement. Statements are short, so that no other process waits for the timekeeper."""
@@ -168,15 +174,15 @@ class Timekeeper:
         until = time.monotonic() + ENDING_SECONDS
         await _await_all_raise_first_error(
             self._end_deliveries_of_mailing(mailing, until)
-            for mailing in await self._upkeep.cancelled_or_ended_unfinished_mailings(AT_ONCE)
+            for mailing in await self._upkeep.mailings_with_deliveries_to_end(AT_ONCE)
         )
 
-    async def _end_deliveries_of_mailing(self, mailing: CancelledOrEndedMailing, until: float) -> None:
+    async def _end_deliveries_of_mailing(self, mailing: MailingWithDeliveriesToEnd, until: float) -> None:
         """Ends the open deliveries of a mailing until `until` (`time.monotonic()` seconds)."""
-        while time.monotonic() < until and await self._end_next_deliveries(mailing):
+        while time.monotonic() < until and await self._end_next_and_tell_if_more_open(mailing):
             continue
 
-    async def _end_next_deliveries(self, mailing: CancelledOrEndedMailing) -> bool:
+    async def _end_next_and_tell_if_more_open(self, mailing: MailingWithDeliveriesToEnd) -> bool:
         """Ends the next open deliveries. Returns True if there may be more. Claimed ones are left to a later pass."""
         after = self._ended_to.pop(mailing.mailing_id, 0)
         some = await self._upkeep.open_deliveries_of_mailing(mailing.mailing_id, after, AT_ONCE)
@@ -193,7 +199,7 @@ class Timekeeper:
     async def _resolve_orphans(self) -> None:
         """Resolves deliveries whose worker died after the intent: in doubt, then failed (optional) or tried again."""
         stale = defaultdict[UUID | None, list[OrphanedDelivery]](list)
-        for item in await self._upkeep.orphaned_and_in_doubt_deliveries(AT_ONCE):
+        for item in await self._upkeep.deliveries_with_unknown_outcome(AT_ONCE):
             stale[item.claim].append(item)
         await _await_all_raise_first_error(self._move_orphans_of_claim(some) for some in stale.values())
 
@@ -271,7 +277,7 @@ def _state_after_doubt(
     return DeliveryState.DEFERRED, "in_doubt", now + retry_delay_for_age(age, random.random())  # noqa: S311 - jitter, not a secret
 
 
-def _ending_move(mailing: CancelledOrEndedMailing, item: OpenDelivery) -> tuple[DeliveryMove, tuple[LedgerEntry]]:
+def _ending_move(mailing: MailingWithDeliveriesToEnd, item: OpenDelivery) -> tuple[DeliveryMove, tuple[LedgerEntry]]:
     """Returns the move that ends a delivery: cancelled by a person, or failed after a restore, since it may be out."""
     to_state, reason = (
         (DeliveryState.CANCELLED, "cancelled") if mailing.state == "cancelled" else (DeliveryState.FAILED, "restored")

@@ -8,9 +8,9 @@ from mailer.actions.refusal_judgement import QUARANTINED
 from mailer.pipeline.delivery_entries import (
     build_delivery_entry,
     hand_over_record,
-    reply_text,
+    reply_code_and_text,
     send_decision_entry,
-    weakest_encryption_of_processor,
+    weakest_encryption_used,
 )
 from mailer.pipeline.delivery_steps import DeliveryStep, MessageDraft, SendStep, Transition
 from mailer.pipeline.no_route import NoRoute
@@ -150,7 +150,7 @@ def step_with_intent(draft: MessageDraft, rendered: RenderedMessage) -> SendStep
     return SendStep(row, renderer, category, Transition(move, entries), draft.processor, draft.wanted, rendered)
 
 
-def step_after_render_error(draft: MessageDraft, error: RenderError | HeaderRefused) -> DeliveryStep:
+def step_ending_after_render_error(draft: MessageDraft, error: RenderError | HeaderRefused) -> DeliveryStep:
     """Returns the step of a delivery that fails or is diverted because a value of the recipient cannot be rendered."""
     row, category = draft.row, draft.send.category
     outcome = build_delivery_entry(
@@ -222,11 +222,11 @@ def transition_after_outcome(
         step.renderer,
         step.category,
         reason=" ".join(dict.fromkeys((outcome.result, *(stated or reason).split()))) if reason else outcome.result,
-        rule=weakest_encryption_of_processor(step.processor) if state is DeliveryState.HANDED_OVER else None,
+        rule=weakest_encryption_used(step.processor) if state is DeliveryState.HANDED_OVER else None,
         processor=step.processor.name,
         country=step.processor.country,
         contract=step.processor.contract,
-        reply=reply_text(outcome),
+        reply=reply_code_and_text(outcome),
         message_id=step.rendered.message_id,
     )
     return Transition(move, (entry,))

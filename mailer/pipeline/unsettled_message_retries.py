@@ -5,10 +5,10 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from mailer.metrics_and_logger import IN_HAND, log
 from mailer.ports.broker import ReceivedMessage
 from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.runtime.error_kinds import ErrorKind, classify_error, error_place
-from mailer.telemetry import IN_HAND, log
 
 LONGEST_PAUSE = 5.0
 """Seconds between two tries while a service is away. So mail flows again within ten seconds of its return."""

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from uuid import UUID
 
+from mailer.metrics_and_logger import HANDED_OVER, log
 from mailer.pipeline.delivery_steps import DeliveryStep, SendStep
 from mailer.pipeline.hand_over_wait_metric import observe_waits_of_accepted
-from mailer.pipeline.lease_renewal import ClaimLease, gather_results_or_errors
+from mailer.pipeline.lease_renewal import ClaimLease, gather_or_raise_single_error
 from mailer.pipeline.outcome_recorder import OutcomeRecorder
 from mailer.pipeline.preparation import PreparedWindow, SendChecks
 from mailer.pipeline.processor_conditions import is_refusal_of_us
@@ -20,7 +21,6 @@ from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.deliveries import DeliveryState
 from mailer.ports.rates import RateAdmissionResult, SendRequest
 from mailer.rendering.mailing_renderer import MailingRenderer
-from mailer.telemetry import HANDED_OVER, log
 
 _LACKING = attrgetter("lacking")
 
@@ -74,7 +74,7 @@ class WindowSender:
         ]
         # If one share fails, the outcomes of the others still count.
         left: dict[Key, datetime] = {}
-        for result in await self._lease.await_sending_with_renewal(gather_results_or_errors(sends)):
+        for result in await self._lease.await_sending_with_renewal(gather_or_raise_single_error(sends)):
             if isinstance(result, BaseException):
                 raise result
             left |= result
@@ -93,8 +93,8 @@ class WindowSender:
         with self._checks.routes.watching_window_for_slowness(name, lane=lane, is_late=self._is_late):
             outcomes = await steps[0].processor.send(
                 [step.rendered.outgoing for step in steps],
-                self._lease.closing_time,
-                lambda index: self._find_reason_not_to_begin(steps[index].wanted, admission.until),
+                self._lease.latest_message_start,
+                lambda index: self._reason_not_to_begin_message(steps[index].wanted, admission.until),
                 urgent=urgent,
             )
         if any(map(_LACKING, outcomes)):
@@ -103,7 +103,7 @@ class WindowSender:
         await self._recorder.judge_refusals(name, [step.row for step in steps], outcomes)
         return self._pass_outcomes_to_recorder(steps, outcomes, admission)
 
-    def _find_reason_not_to_begin(self, wanted: SendRequest, until: float) -> str | None:
+    def _reason_not_to_begin_message(self, wanted: SendRequest, until: float) -> str | None:
         """Returns the reason for which a message may not begin any more, or None."""
         if time.monotonic() >= until:
             return "its token of a rate had run out"

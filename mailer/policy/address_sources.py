@@ -98,7 +98,7 @@ class SourceVocabulary:
         """Tells whether all sources of a person are invitations. False if no source is known."""
         return said is not None and all(self.find_kind(source) == KINDS[-1] for source in distinct_lines(said))
 
-    def refusal_of_address_source(
+    def refusal_of_address_from_source(
         self, source: str | None, collected_at: datetime | None, purpose: str | None
     ) -> str | None:
         """Returns the reason why an address from a source is refused; None if it is accepted."""

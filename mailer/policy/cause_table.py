@@ -201,11 +201,11 @@ CAUSES: tuple[CauseAgainstSending, ...] = (
 
 def decision_words_by_category(cause: CauseAgainstSending, policy: Policy) -> Iterator[tuple[str, str]]:
     """Yields each category and the decision about its mail: `sent`, `suppressed: …`, `held: …` or `diverted: …`."""
-    for name, decision in decisions_by_category(cause, policy):
+    for name, decision in decision_by_category_for_cause(cause, policy):
         yield name, _decision_in_words(decision)
 
 
-def decisions_by_category(cause: CauseAgainstSending, policy: Policy) -> Iterator[tuple[str, Decision]]:
+def decision_by_category_for_cause(cause: CauseAgainstSending, policy: Policy) -> Iterator[tuple[str, Decision]]:
     """Yields each category and the decision about its mail.
 
     The mail of `updates` is service mail to a person who does not pay; to anybody else, they pay.

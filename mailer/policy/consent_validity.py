@@ -64,7 +64,7 @@ def _cached_legal_flaw_of_consent(
 ) -> str | None:
     """Returns the same as `legal_flaw_of_consent`, cached: most people of a mailing consented on one of few days."""
     terms = ConsentValidityTerms(confirmed, months)
-    given_on, confirmed_on = _read_days_of_consent_to_scope(consent_days, scope)
+    given_on, confirmed_on = _given_and_confirmed_days(consent_days, scope)
     return reason_if_unconfirmed(terms, confirmed_on) or reason_if_outdated(
         terms, confirmed_on if confirmed else given_on, today
     )
@@ -91,7 +91,7 @@ def write_days_consents_were_given(
     return "\n".join(f"{scope}\t{given_on}\t{confirmed_on or ''}" for scope in sorted(scopes)) or None
 
 
-def _read_days_of_consent_to_scope(consent_days: str | None, scope: str) -> tuple[str, str]:
+def _given_and_confirmed_days(consent_days: str | None, scope: str) -> tuple[str, str]:
     """Returns the days on which a consent was given and confirmed (ISO 8601); empty texts if they are not known."""
     start = f"{scope}\t"
     for line in (consent_days or "").split("\n"):

@@ -51,7 +51,7 @@ def wordings_for(policy: "Policy", scope: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def is_valid_consent_wording(policy: "Policy", scope: str, words: str) -> bool:
+def is_listed_or_own_yes(policy: "Policy", scope: str, words: str) -> bool:
     """Tells whether a text is a listed wording for a scope, word for word, or a person's own yes."""
     text = fold_wording(words)
     if text in {fold_wording(listed) for listed in wordings_for(policy, scope)}:

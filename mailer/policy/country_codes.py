@@ -66,7 +66,7 @@ def country_or_none(text: str) -> str | None:
     return code
 
 
-def newest_country(said: str | None) -> str:
+def newest_country_of_person(said: str | None) -> str:
     """Returns the newest of a person's countries, one a line (see `Standing.country`); an empty text without any."""
     return (said or "").partition("\n")[0]
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from mailer.policy import rules
 from mailer.policy.category import CATEGORIES, Category
-from mailer.policy.decision_types import Decision, DecisionFacts, Mailing, Send
+from mailer.policy.decision_types import Decision, FactsForRules, Mailing, Send
 from mailer.policy.policy_file import Policy
 from mailer.policy.rules import Verdict
 from mailer.policy.sending_hours import hold_until_mail_hours
@@ -30,21 +30,21 @@ def _is_ended_by_account_closing(category: Category) -> bool:
     return not category.outlives_account
 
 
-ASKED: dict[str, tuple[Callable[[Category], bool], Callable[[DecisionFacts], Verdict]]] = {
+ASKED: dict[str, tuple[Callable[[Category], bool], Callable[[FactsForRules], Verdict]]] = {
     "closed-purposes": (_is_any_category, rules.suppress_unlisted_category_or_purpose),
     "under-13": (_is_any_category, rules.suppress_if_under_13),
     "erased": (_is_any_category, rules.suppress_if_erased),
     "expired": (lambda category: not category.written_fallback, rules.suppress_if_expired),
-    "restricted": (_is_ended_by_account_closing, rules.suppress_if_restricted),
-    "deactivated": (_is_ended_by_account_closing, rules.suppress_if_account_closed),
+    "restricted": (_is_ended_by_account_closing, rules.suppress_most_if_restricted),
+    "deactivated": (_is_ended_by_account_closing, rules.suppress_most_if_account_closed),
     "objection": (_is_optional_category, rules.suppress_optional_after_objection),
     "opt-out": (_is_optional_category, rules.suppress_after_opt_out),
     "refused-purpose": (_is_optional_category, rules.suppress_refused_purpose),
     "strangers": (_is_any_category, rules.suppress_for_unregistered_partner),
-    "partner-request": (_is_optional_category, rules.suppress_unrequested_partner_mail),
+    "partner-request": (_is_optional_category, rules.suppress_disallowed_partner_mail),
     "inviter": (lambda category: category.invites, rules.suppress_if_no_or_paused_inviter),
     "one-invitation": (_is_optional_category, rules.suppress_reuse_of_invited_address),
-    "erased-before": (_is_optional_category, rules.suppress_if_erased_before),
+    "erased-before": (_is_optional_category, rules.suppress_optional_if_erased_before),
     "known-basis": (lambda category: category.markets, rules.suppress_marketing_to_unknown_origin),
     "contest-entry": (lambda category: category.markets, rules.suppress_if_address_not_for_marketing),
     "topic-consent": (_is_optional_category, rules.suppress_if_only_other_topics_consented),
@@ -76,7 +76,7 @@ def decide(mailing: Mailing, standing: Standing, policy: Policy, now: datetime) 
         policy: the brand's current one, with its earlier versions beside it.
         now: an aware datetime.
     """
-    facts = collect_decision_facts(mailing, standing, policy, now)
+    facts = facts_for_rules(mailing, standing, policy, now)
     for ask in _ASKED_OF[facts.category.name]:
         verdict = ask(facts)
         if verdict is not None:
@@ -100,7 +100,7 @@ class RuleAnswer:
     decides: bool
 
 
-def answers_of_all_rules(facts: DecisionFacts) -> Iterator[RuleAnswer]:
+def answers_of_all_rules(facts: FactsForRules) -> Iterator[RuleAnswer]:
     """Yields the answer of each rule about a person and a mailing, in order, also of rules after the deciding one."""
     decided = False
     for name, (concerns, ask) in ASKED.items():
@@ -109,11 +109,11 @@ def answers_of_all_rules(facts: DecisionFacts) -> Iterator[RuleAnswer]:
         decided = decided or verdict is not None
 
 
-def collect_decision_facts(mailing: Mailing, standing: Standing, policy: Policy, now: datetime) -> DecisionFacts:
+def facts_for_rules(mailing: Mailing, standing: Standing, policy: Policy, now: datetime) -> FactsForRules:
     """Collects the facts that the rules read about a person and a mailing."""
     switches = policy.switches_for(standing.collected_under, standing.country)
     category = category_if_product_unpaid(mailing, standing, switches) or mailing.category
-    return DecisionFacts(mailing, standing, policy, now, category, switches)
+    return FactsForRules(mailing, standing, policy, now, category, switches)
 
 
 _ASKED_OF = {

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from mailer.policy import rules
 from mailer.policy.category import Category
 from mailer.policy.deciding import answers_of_all_rules
-from mailer.policy.decision_types import Decision, DecisionFacts, Divert, Hold, Send, Suppress
-from mailer.policy.expected_mail import missing_fields_for_promotions
+from mailer.policy.decision_types import Decision, Divert, FactsForRules, Hold, Send, Suppress
+from mailer.policy.expected_mail import missing_fields_blocking_promotions
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_versions import describe_versions
 from mailer.policy.rule_registry import RULES
@@ -43,7 +43,7 @@ class ExplainedRuleAnswer:
     decides: bool = False
 
 
-def explain_rules_of_decision(facts: DecisionFacts) -> Iterator[ExplainedRuleAnswer]:
+def explain_rules_of_decision(facts: FactsForRules) -> Iterator[ExplainedRuleAnswer]:
     """Yields an explanation of each rule: first `service-scope`, then the rules of `decide`, last `service-rate`."""
     scoped = category_if_product_unpaid(facts.mailing, facts.standing, facts.switches)
     yield _explain_rule("service-scope", facts, f"to this person it is {scoped.name} mail" if scoped else SILENT)
@@ -67,13 +67,13 @@ def explain_switches_of_person(policy: Policy, standing: Standing) -> Iterator[t
         )
 
 
-def missing_fields_behind_decision(facts: DecisionFacts, decision: Decision) -> tuple[str, ...]:
+def missing_fields_behind_decision(facts: FactsForRules, decision: Decision) -> tuple[str, ...]:
     """Returns the unknown fields of the person, as an event names them, if the reason is `unknown_basis`; else none."""
     unknown = isinstance(decision, Suppress) and decision.reason == "unknown_basis"
-    return missing_fields_for_promotions(facts.policy, facts.standing) if unknown else ()
+    return missing_fields_blocking_promotions(facts.policy, facts.standing) if unknown else ()
 
 
-def _explain_rule(name: str, facts: DecisionFacts, said: str, *, decides: bool = False) -> ExplainedRuleAnswer:
+def _explain_rule(name: str, facts: FactsForRules, said: str, *, decides: bool = False) -> ExplainedRuleAnswer:
     rule = RULES[name]
     saw = {path: _brief_value(attrgetter(path)(facts), facts.category) for path in rule.sees}
     return ExplainedRuleAnswer(name, rule.source, rule.says, saw, said, decides)
@@ -130,7 +130,7 @@ def _switches_of_versions_and_floors(
         policy.law.switch_floor(standing.country),
     )
     said = ", ".join((standing.country or "any country").split("\n"))
-    yield f"the policy's own floor of {said}", policy.switch_floor_for_countries(standing.country)
+    yield f"the policy's own floor of {said}", policy.law_and_policy_switch_floor(standing.country)
 
 
 def countries_in_words(policy: Policy, said: str | None) -> str:
@@ -138,7 +138,7 @@ def countries_in_words(policy: Policy, said: str | None) -> str:
     if said is None:
         return "an unknown country"
     each = [
-        country if policy.law.jurisdiction_of(country) else f"{country}, which is not reviewed"
+        country if policy.law.reviewed_jurisdiction_or_none(country) else f"{country}, which is not reviewed"
         for country in said.split("\n")
     ]
     return ", ".join(each)

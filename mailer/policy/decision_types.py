@@ -89,7 +89,7 @@ EXPIRED = "expired"
 
 
 @dataclass(slots=True)
-class DecisionFacts:
+class FactsForRules:
     """The facts that a rule may read. Rules change only `has_asked`. Frozen, it would cost a third more.
 
     Attributes:

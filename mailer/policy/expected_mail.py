@@ -49,7 +49,7 @@ def is_reached_by_mandatory_announcements(policy: Policy, standing: Standing, no
     return any(isinstance(verdict, Send) and verdict.category.mandatory for verdict in verdicts)
 
 
-def missing_fields_for_promotions(policy: Policy, standing: Standing) -> tuple[str, ...]:
+def missing_fields_blocking_promotions(policy: Policy, standing: Standing) -> tuple[str, ...]:
     """Returns the missing fields of a person, as an event names them, without which they get no promotions."""
     is_known = policy.knows_versions(standing.collected_under)
     known = {"source": standing.source, "policy_version": is_known}

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Generic, Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from mailer.policy.consent_validity import UNREVIEWED_TERMS, ConsentValidityTerms, strictest_validity_terms
-from mailer.policy.policy_file_errors import PolicyError, describe_toml_error, describe_validation_error
+from mailer.policy.policy_file_errors import PolicyError, describe_one_pydantic_error, describe_toml_error
 from mailer.policy.policy_key_types import Country, Day, Section, Text, Whole
 from mailer.policy.switches import PartnerMail, PromoBasis, SwitchFloor, Tracking, strictest_floor
 from mailer.policy.toml_lines import line_of_key_or_section
@@ -115,11 +115,11 @@ def mark_for_countries(marks: Mapping[str, AdvertisingMark], said: str | None) -
     found = marks.get(said or "")
     if found is not None or not said or "\n" not in said:
         return found
-    return _mark_of_first_label_and_lines(tuple(mark for country in said.split("\n") if (mark := marks.get(country))))
+    return _merged_advertising_mark(tuple(mark for country in said.split("\n") if (mark := marks.get(country))))
 
 
 @lru_cache(maxsize=1000)
-def _mark_of_first_label_and_lines(marks: tuple[AdvertisingMark, ...]) -> AdvertisingMark | None:
+def _merged_advertising_mark(marks: tuple[AdvertisingMark, ...]) -> AdvertisingMark | None:
     """Makes one mark of several: the first label, and the lines of the first that has any."""
     if len(set(marks)) < 2:
         return marks[0] if marks else None
@@ -145,7 +145,7 @@ class LawByCountry:
         """The countries whose law is reviewed."""
         return tuple(self._by_country)
 
-    def jurisdiction_of(self, country: str | None) -> Jurisdiction | None:
+    def reviewed_jurisdiction_or_none(self, country: str | None) -> Jurisdiction | None:
         """Returns the jurisdiction of a country; None if it is not reviewed."""
         return self._by_country.get(country or "")
 
@@ -189,7 +189,7 @@ def parse_jurisdiction(text: str, source: str) -> Jurisdiction:
         raise JurisdictionError(describe_toml_error(error, text, source)) from error
     except ValidationError as error:
         raise JurisdictionError(
-            "\n".join(describe_validation_error(detail, text, source) for detail in error.errors())
+            "\n".join(describe_one_pydantic_error(detail, text, source) for detail in error.errors())
         ) from error
 
 

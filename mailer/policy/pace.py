@@ -97,7 +97,7 @@ def has_enough_throttling_replies(looks: Sequence[ReplySample]) -> bool:
     return several >= SEVERAL and asking >= PART * sum(look.replies for look in looks)
 
 
-def current_pace(pace: SendingPace, now: datetime) -> float | None:
+def recovered_pace_or_none(pace: SendingPace, now: datetime) -> float | None:
     """Returns the pace at a moment, in messages a second. It doubles each minute. None: it limits nothing any more."""
     minutes = max(0.0, (now - pace.since).total_seconds() / 60)
     # An hour brings back whatever there is.
@@ -114,7 +114,7 @@ def slower_pace(known: SendingPace | None, rate: float, worker: str, now: dateti
         worker: its name; the observations of all workers that are throttled at the same time are added up.
         now: an aware datetime.
     """
-    current = None if known is None else current_pace(known, now)
+    current = None if known is None else recovered_pace_or_none(known, now)
     if known is None or current is None or current >= known.original:
         # It has come back: what is observed now tells more than what was then.
         return SendingPace(max(FLOOR, rate / 2), rate, now, (worker,))

@@ -26,9 +26,9 @@ from mailer.policy.policy_faults import faults_below_law, faults_within_policy
 from mailer.policy.policy_file_errors import PolicyError as PolicyError
 from mailer.policy.policy_file_errors import (
     build_pydantic_error_for_fault,
-    describe_fault,
+    describe_fault_with_line,
+    describe_one_pydantic_error,
     describe_toml_error,
-    describe_validation_error,
     format_toml_value,
 )
 from mailer.policy.policy_key_types import (
@@ -46,7 +46,7 @@ from mailer.policy.policy_key_types import (
     check_each_country_once,
 )
 from mailer.policy.policy_sections import CategoryTerms, Controller, PrivacySealProgramme, Senders, SendingHours
-from mailer.policy.policy_versions import Days, binding_versions, effective_days_and_versions, has_foreign_version
+from mailer.policy.policy_versions import Days, binding_versions, effective_days_and_versions, has_named_unknown_version
 from mailer.policy.promise import Promise
 from mailer.policy.switches import Switches, SwitchFloor, strictest_floor, strictest_switches
 from mailer.policy.text_formats import DOMAIN, LOCALE, VERSION, normalized_language_tag
@@ -195,7 +195,7 @@ class Policy(Section):
         """The marks of marketing, by country; each message asks for them."""
         return self._law.marks
 
-    def switch_floor_for_countries(self, said: str | None) -> SwitchFloor:
+    def law_and_policy_switch_floor(self, said: str | None) -> SwitchFloor:
         """Returns the floor of a person's countries: the strictest of the law and of the policy's own floors.
 
         Args:
@@ -273,7 +273,7 @@ class Policy(Section):
         """Tells whether each named version is a version of the brand. Without a name, the strictest version holds."""
         found = self._knows_versions_cache.get(said)
         if found is None:
-            found = self._knows_versions_cache[said] = not has_foreign_version(self.all_versions, said)
+            found = self._knows_versions_cache[said] = not has_named_unknown_version(self.all_versions, said)
         return found
 
     @cached_property
@@ -302,7 +302,7 @@ class Policy(Section):
         found = self._switches_cache.get(key)
         if found is None:
             bound = (then.switches for then in self.binding_versions(version))
-            found = strictest_switches(self.switches, *bound, self.switch_floor_for_countries(country))
+            found = strictest_switches(self.switches, *bound, self.law_and_policy_switch_floor(country))
             self._switches_cache[key] = found
         return found
 
@@ -321,7 +321,7 @@ def parse_policy(text: str, source: str, law: LawByCountry | None = None) -> Pol
     try:
         said = tomllib.loads(text)
         if lacking := [
-            describe_fault(source, text, at, "unfilled", given=format_toml_value(value))
+            describe_fault_with_line(source, text, at, "unfilled", given=format_toml_value(value))
             for at, value in find_unfilled_values(said)
         ]:
             raise PolicyError("\n".join(lacking))
@@ -330,7 +330,7 @@ def parse_policy(text: str, source: str, law: LawByCountry | None = None) -> Pol
         raise PolicyError(describe_toml_error(error, text, source)) from error
     except ValidationError as error:
         raise PolicyError(
-            "\n".join(describe_validation_error(detail, text, source) for detail in error.errors())
+            "\n".join(describe_one_pydantic_error(detail, text, source) for detail in error.errors())
         ) from error
     if faults := [need.describe_need(text, source) for need in find_unmet_needs(policy, policy)]:
         raise PolicyError("\n".join(faults))

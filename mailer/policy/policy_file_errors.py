@@ -67,7 +67,7 @@ def build_pydantic_error_for_fault(kind: str, at: Path, **said: object) -> Pydan
     return PydanticCustomError("policy", "{kind}", {"kind": kind, "at": at, "said": said})
 
 
-def describe_validation_error(detail: Mapping[str, Any], text: str, source: str) -> str:
+def describe_one_pydantic_error(detail: Mapping[str, Any], text: str, source: str) -> str:
     """Returns one pydantic error as a message for the person who wrote the file.
 
     Args:
@@ -77,7 +77,9 @@ def describe_validation_error(detail: Mapping[str, Any], text: str, source: str)
     """
     context = detail.get("ctx", {})
     if detail["type"] == "policy":
-        return describe_fault(source, text, (*detail["loc"], *context["at"]), context["kind"], **context["said"])
+        return describe_fault_with_line(
+            source, text, (*detail["loc"], *context["at"]), context["kind"], **context["said"]
+        )
     said = {
         **context,
         "given": format_toml_value(detail["input"]),
@@ -85,10 +87,10 @@ def describe_validation_error(detail: Mapping[str, Any], text: str, source: str)
         "form": HOW_TO_WRITE.get(context.get("pattern", "")),
     }
     path = tuple(part for part in detail["loc"] if part != "[key]")
-    return describe_fault(source, text, path, detail["type"], **said)
+    return describe_fault_with_line(source, text, path, detail["type"], **said)
 
 
-def describe_fault(source: str, text: str, path: Path, kind: str, **said: object) -> str:
+def describe_fault_with_line(source: str, text: str, path: Path, kind: str, **said: object) -> str:
     """Returns a fault with its file, line, key and remedy: `a.toml:12: switches.tracking is "all"; write off, …`."""
     key = ".".join(str(part) for part in path if not isinstance(part, int))
     return f"{source}:{line_of_key_or_section(text, path)}: {key} {MESSAGES[kind].format(**said)}"

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from mailer.policy.jurisdiction import LawByCountry
 from mailer.policy.policy_file import Policy, PolicyError, parse_policy
-from mailer.policy.policy_file_errors import describe_fault, format_toml_value
+from mailer.policy.policy_file_errors import describe_fault_with_line, format_toml_value
 from mailer.policy.unmet_promise_needs import find_unmet_needs
 
 MODEL = "default"
@@ -23,7 +23,9 @@ class _PolicyFile:
 
     def describe_fault_of_key(self, key: str, kind: str, **said: object) -> str:
         given = format_toml_value(getattr(self.policy, key))
-        return describe_fault(self.name, self.text, (key,), kind, given=given, brand=self.policy.brand, **said)
+        return describe_fault_with_line(
+            self.name, self.text, (key,), kind, given=given, brand=self.policy.brand, **said
+        )
 
 
 def parse_policies_in_force(

@@ -63,7 +63,7 @@ def distinct_lines(said: str | None) -> list[str]:
     return [] if said is None else list(dict.fromkeys(said.split("\n")))
 
 
-def has_foreign_version(versions: Iterable[PolicyVersion], said: str | None) -> bool:
+def has_named_unknown_version(versions: Iterable[PolicyVersion], said: str | None) -> bool:
     """Tells whether somebody named a version that the brand does not have, and the person has agreed to none of its."""
     names, lines = {version.version for version in versions}, distinct_lines(said)
     if any(line[:1] == AGREED and line[1:] in names for line in lines):

@@ -80,25 +80,29 @@ class PromiseNeeds(Section):
         said: dict[str, Any] = self.model_dump(exclude_defaults=True, exclude_none=True, mode="json")
         exactly, categories = said.pop("exactly", {}), said.pop("categories", {})
         return (
-            *(f"{name} = {toml_text(value)}" for name, value in said.items() if name != "sources"),
-            *(f"sources.{_toml_key(name)} = {toml_text(kind)}" for name, kind in said.get("sources", {}).items()),
-            *(f"{name} = {toml_text(value)} exactly" for name, value in exactly.items()),
+            *(f"{name} = {one_line_toml_of_value(value)}" for name, value in said.items() if name != "sources"),
+            *(
+                f"sources.{_toml_key(name)} = {one_line_toml_of_value(kind)}"
+                for name, kind in said.get("sources", {}).items()
+            ),
+            *(f"{name} = {one_line_toml_of_value(value)} exactly" for name, value in exactly.items()),
             *(f"categories.{name}" for name, terms in categories.items() if not terms),
             *(
-                f"categories.{name}.{key} = {toml_text(value)}"
+                f"categories.{name}.{key} = {one_line_toml_of_value(value)}"
                 for name, terms in categories.items()
                 for key, value in terms.items()
             ),
         )
 
 
-def toml_text(value: Any) -> str:
+def one_line_toml_of_value(value: Any) -> str:
     """Writes a value as a TOML file has it in one line."""
     match value:
         case dict():
-            return f"{{ {', '.join(f'{_toml_key(key)} = {toml_text(inner)}' for key, inner in value.items())} }}"
+            pairs = (f"{_toml_key(key)} = {one_line_toml_of_value(inner)}" for key, inner in value.items())
+            return f"{{ {', '.join(pairs)} }}"
         case list():
-            return f"[{', '.join(toml_text(inner) for inner in value)}]"
+            return f"[{', '.join(one_line_toml_of_value(inner) for inner in value)}]"
         case _:
             return format_toml_value(value)
 

@@ -44,7 +44,7 @@ class ProofCase:
 
 
 @dataclass(frozen=True, slots=True)
-class ProofTestRun:
+class RecordedTestRun:
     """A run of the tests.
 
     Attributes:
@@ -103,7 +103,7 @@ class PromiseReport:
         return (*(f"{row.promise.id}: {fault}" for row in self.rows for fault in row.faults), *self.general)
 
 
-def parse_proof_record(text: str) -> ProofTestRun:
+def parse_proof_record(text: str) -> RecordedTestRun:
     """Reads the record that a run of the tests has written.
 
     Raises:
@@ -115,7 +115,7 @@ def parse_proof_record(text: str) -> ProofTestRun:
             ProofCase(test["id"], tuple(test["promises"]), tuple(test["rules"]), test["outcome"])
             for test in said["tests"]
         )
-        return ProofTestRun(
+        return RecordedTestRun(
             said["when"], said["commit"], said["whole"], tests, said.get("own", True), dict(said.get("digests", {}))
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -127,7 +127,7 @@ def parse_proof_record(text: str) -> ProofTestRun:
 def build_promise_report(
     policies: Iterable[Policy],
     rules: Mapping[str, Rule],
-    record: ProofTestRun | None,
+    record: RecordedTestRun | None,
     at_hand: Mapping[str, str] | None = None,
 ) -> PromiseReport:
     """Builds the report of all promises, with their rules, their tests and their faults.
@@ -193,7 +193,7 @@ def _promise_faults(
             yield f"its proof {proof.test} has not passed ({proof.outcome}); mend what it shows, and run `make test`"
 
 
-def _run_faults(record: ProofTestRun | None, differs: Sequence[str]) -> Iterator[str]:
+def _run_faults(record: RecordedTestRun | None, differs: Sequence[str]) -> Iterator[str]:
     if differs:
         yield f"the record is of another tree, with other {' and '.join(differs)}, and proves nothing: run all tests"
     if record is not None and not record.whole:

@@ -24,7 +24,7 @@ class Rule:
         source: where the demand comes from: promises, a law, an invariant of the design.
         says: the first line of its docstring.
         home: the function, as `module:name`.
-        sees: what a rule of `decide` looks at, as attributes of `DecisionFacts`.
+        sees: what a rule of `decide` looks at, as attributes of `FactsForRules`.
     """
 
     name: str
@@ -53,7 +53,7 @@ def rule(name: str, source: str, *, idle: Any = None, sees: tuple[str, ...] = ()
         source: promises, a law, an invariant.
         idle: what it returns when it has nothing to say, which is what it always returns once it is taken away; where
             that depends on what it is given, a function that takes the same.
-        sees: for rules of `decide`, the attributes of `DecisionFacts` that it looks at; `explain` shows them.
+        sees: for rules of `decide`, the attributes of `FactsForRules` that it looks at; `explain` shows them.
     """
 
     def register(function: _F) -> _F:

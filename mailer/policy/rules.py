@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from mailer.policy.address_sources import FOR_SOMETHING_ELSE
 from mailer.policy.consent_validity import NO_TERMS, legal_flaw_of_consent
-from mailer.policy.decision_types import EXPIRED, Decision, DecisionFacts, Divert, Hold, Suppress
+from mailer.policy.decision_types import EXPIRED, Decision, Divert, FactsForRules, Hold, Suppress
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL, SHARING, WRITTEN, category_scope, partner_scope, purpose_scope
 
@@ -16,18 +16,18 @@ Verdict = Decision | None
 SOON = timedelta(seconds=10)  # the wait before the rule looks again if another worker has sent the copy
 
 
-def _build_suppress_verdict(reason: str, name: str, facts: DecisionFacts) -> Suppress:
+def _build_suppress_verdict(reason: str, name: str, facts: FactsForRules) -> Suppress:
     return Suppress(reason, name, facts.policy.version)
 
 
-def _divert_to_writing_or_suppress(reason: str, name: str, facts: DecisionFacts) -> Decision:
+def _divert_to_writing_or_suppress(reason: str, name: str, facts: FactsForRules) -> Decision:
     """Returns Divert to the written-notice queue for an unreachable breach notice, and Suppress for other mail."""
     if facts.category.written_fallback:
         return Divert(WRITTEN, reason, name, facts.policy.version)
     return _build_suppress_verdict(reason, name, facts)
 
 
-def _has_valid_consent(facts: DecisionFacts) -> bool:
+def _has_valid_consent(facts: FactsForRules) -> bool:
     """Tells whether the person asked for this mail: for its category, its topic, or its partner."""
     found, given = facts.has_asked, facts.standing.consents
     if found is None:
@@ -39,7 +39,7 @@ def _has_valid_consent(facts: DecisionFacts) -> bool:
     return found
 
 
-def _scopes_covering_mail(facts: DecisionFacts) -> tuple[str, ...]:
+def _scopes_covering_mail(facts: FactsForRules) -> tuple[str, ...]:
     """Returns the scopes of which a consent would allow this mail."""
     name, topic = facts.category.name, facts.mailing.topic
     if facts.category.partners:
@@ -47,7 +47,7 @@ def _scopes_covering_mail(facts: DecisionFacts) -> tuple[str, ...]:
     return (name,) if topic is None else (name, f"{name}/{topic}")
 
 
-def _no_consent_reason(facts: DecisionFacts, reason: str) -> str | None:
+def _no_consent_reason(facts: FactsForRules, reason: str) -> str | None:
     """Returns the reason for which no consent to this mail counts: the law's, else `reason`. None: one counts."""
     if _has_valid_consent(facts):
         return None
@@ -55,7 +55,7 @@ def _no_consent_reason(facts: DecisionFacts, reason: str) -> str | None:
     return next((flaw for flaw in flaws if flaw != reason), reason)
 
 
-def _consent_flaw(facts: DecisionFacts, asked: str, reason: str) -> str | None:
+def _consent_flaw(facts: FactsForRules, asked: str, reason: str) -> str | None:
     """Returns `reason` without a consent to a scope, else the law's reason why it does not count. None: it counts."""
     standing = facts.standing
     if asked not in standing.consents:
@@ -65,7 +65,7 @@ def _consent_flaw(facts: DecisionFacts, asked: str, reason: str) -> str | None:
 
 
 @rule("closed-purposes", "interpals-02", sees=("mailing.category.name", "mailing.purpose"))
-def suppress_unlisted_category_or_purpose(facts: DecisionFacts) -> Verdict:
+def suppress_unlisted_category_or_purpose(facts: FactsForRules) -> Verdict:
     """No category or purpose that is not in the policy's closed list."""
     mailing, policy = facts.mailing, facts.policy
     if mailing.category.name not in policy.terms:
@@ -76,13 +76,13 @@ def suppress_unlisted_category_or_purpose(facts: DecisionFacts) -> Verdict:
 
 
 @rule("under-13", "interpals-03; COPPA, 15 U.S.C. 6502", sees=("standing.under_13",))
-def suppress_if_under_13(facts: DecisionFacts) -> Verdict:
+def suppress_if_under_13(facts: FactsForRules) -> Verdict:
     """Nobody known to be under 13 gets mail of any kind."""
     return _build_suppress_verdict("under_13", "under-13", facts) if facts.standing.under_13 else None
 
 
 @rule("erased", "interpals-20; GDPR Art. 12(3), 17; invariant 3", sees=("standing.erased", "category.name"))
-def suppress_if_erased(facts: DecisionFacts) -> Verdict:
+def suppress_if_erased(facts: FactsForRules) -> Verdict:
     """An erased person has no data left to mail; an answer to their request that was under way still reaches them."""
     if not facts.standing.erased or (facts.category.answers and facts.standing.address is not None):
         return None
@@ -90,7 +90,7 @@ def suppress_if_erased(facts: DecisionFacts) -> Verdict:
 
 
 @rule("expired", "the event's expires_at", sees=("mailing.expires_at", "now"))
-def suppress_if_expired(facts: DecisionFacts) -> Verdict:
+def suppress_if_expired(facts: FactsForRules) -> Verdict:
     """Nothing goes out after its time. A notice that everyone must get has none: it is tried, and then written."""
     expires_at = facts.mailing.expires_at
     return (
@@ -101,7 +101,7 @@ def suppress_if_expired(facts: DecisionFacts) -> Verdict:
 
 
 @rule("restricted", "peerstream-09; GDPR Art. 18; invariant 3", sees=("standing.restricted", "category.name"))
-def suppress_if_restricted(facts: DecisionFacts) -> Verdict:
+def suppress_most_if_restricted(facts: FactsForRules) -> Verdict:
     """A restricted recipient gets account, legal and security mail only."""
     if facts.standing.restricted and not facts.category.outlives_account:
         return _build_suppress_verdict("restricted", "restricted", facts)
@@ -113,7 +113,7 @@ def suppress_if_restricted(facts: DecisionFacts) -> Verdict:
     "paltalk06-06, paltalk02-01, paltalk02-08; invariant 3",
     sees=("standing.deactivated", "category.name"),
 )
-def suppress_if_account_closed(facts: DecisionFacts) -> Verdict:
+def suppress_most_if_account_closed(facts: FactsForRules) -> Verdict:
     """A closed account gets account, legal and security mail only, also of what is queued."""
     if facts.standing.deactivated and not facts.category.outlives_account:
         return _build_suppress_verdict("deactivated", "deactivated", facts)
@@ -121,7 +121,7 @@ def suppress_if_account_closed(facts: DecisionFacts) -> Verdict:
 
 
 @rule("objection", "peerstream-06; GDPR Art. 21(3)", sees=("standing.objected",))
-def suppress_optional_after_objection(facts: DecisionFacts) -> Verdict:
+def suppress_optional_after_objection(facts: FactsForRules) -> Verdict:
     """An objection to marketing holds for all brands of the controller, and for all optional mail."""
     if facts.standing.objected and facts.category.is_optional:
         return _build_suppress_verdict("objected", "objection", facts)
@@ -133,7 +133,7 @@ def suppress_optional_after_objection(facts: DecisionFacts) -> Verdict:
     "interpals-07, interpals-09, paltalk06-02, paltalk02-08; invariant 2; CAN-SPAM 5(a)(4)",
     sees=("standing.opted_out", "category.name", "mailing.topic"),
 )
-def suppress_after_opt_out(facts: DecisionFacts) -> Verdict:
+def suppress_after_opt_out(facts: FactsForRules) -> Verdict:
     """Optional mail never goes to who left its category, its topic, or all optional mail."""
     left = facts.standing.opted_out
     if (
@@ -146,7 +146,7 @@ def suppress_after_opt_out(facts: DecisionFacts) -> Verdict:
 
 
 @rule("refused-purpose", "paltalk06-14", sees=("standing.opted_out", "mailing.purpose"))
-def suppress_refused_purpose(facts: DecisionFacts) -> Verdict:
+def suppress_refused_purpose(facts: FactsForRules) -> Verdict:
     """A purpose that the person has refused gets no optional mail."""
     left = facts.standing.opted_out
     if left and facts.category.is_optional and purpose_scope(facts.mailing.purpose) in left:
@@ -155,7 +155,7 @@ def suppress_refused_purpose(facts: DecisionFacts) -> Verdict:
 
 
 @rule("strangers", "interpals-04", sees=("mailing.partner",))
-def suppress_for_unregistered_partner(facts: DecisionFacts) -> Verdict:
+def suppress_for_unregistered_partner(facts: FactsForRules) -> Verdict:
     """No mail for a third party that is not a registered partner."""
     partner = facts.mailing.partner
     if partner is None or facts.policy.find_partner_on_day(partner, facts.now.date()) is not None:
@@ -168,7 +168,7 @@ def suppress_for_unregistered_partner(facts: DecisionFacts) -> Verdict:
     "interpals-05, paltalk02-04",
     sees=("mailing.partner", "switches.partner_mail", "standing.consents", "standing.opted_out"),
 )
-def suppress_unrequested_partner_mail(facts: DecisionFacts) -> Verdict:
+def suppress_disallowed_partner_mail(facts: FactsForRules) -> Verdict:
     """Mail that names a partner goes where the policy lets it; on request, to those who asked for that partner."""
     partner, allowed = facts.mailing.partner, facts.switches.partner_mail
     if partner is None and not facts.category.partners:
@@ -184,7 +184,7 @@ def suppress_unrequested_partner_mail(facts: DecisionFacts) -> Verdict:
 
 
 @rule("inviter", "interpals-10, paltalk02-06, paltalk02-07", sees=("mailing.inviter", "mailing.inviter_paused"))
-def suppress_if_no_or_paused_inviter(facts: DecisionFacts) -> Verdict:
+def suppress_if_no_or_paused_inviter(facts: FactsForRules) -> Verdict:
     """An invitation has an inviter whose invitations have not been stopped."""
     if not facts.category.invites:
         return None
@@ -194,7 +194,7 @@ def suppress_if_no_or_paused_inviter(facts: DecisionFacts) -> Verdict:
 
 
 @rule("one-invitation", "interpals-10", sees=("standing.invited_by", "standing.source", "standing.consents"))
-def suppress_reuse_of_invited_address(facts: DecisionFacts) -> Verdict:
+def suppress_reuse_of_invited_address(facts: FactsForRules) -> Verdict:
     """An invitee's address is used once, and never for anything else that is optional, unless its owner asks for it."""
     standing = facts.standing
     if facts.category.invites:
@@ -210,7 +210,7 @@ def suppress_reuse_of_invited_address(facts: DecisionFacts) -> Verdict:
 
 
 @rule("erased-before", "PROMISES: erased, an account registers again", sees=("standing.erased_before",))
-def suppress_if_erased_before(facts: DecisionFacts) -> Verdict:
+def suppress_optional_if_erased_before(facts: FactsForRules) -> Verdict:
     """An erased address that comes back gets no optional mail without a new consent."""
     if facts.category.mandatory or not facts.standing.erased_before or _has_valid_consent(facts):
         return None
@@ -222,7 +222,7 @@ def suppress_if_erased_before(facts: DecisionFacts) -> Verdict:
     "PROMISES: unknown means no promotion; interpals-01, interpals-13",
     sees=("standing.source", "standing.collected_under", "standing.consents"),
 )
-def suppress_marketing_to_unknown_origin(facts: DecisionFacts) -> Verdict:
+def suppress_marketing_to_unknown_origin(facts: FactsForRules) -> Verdict:
     """No marketing where nobody knows how, or under which policy, an address came, but a newsletter asked for."""
     standing = facts.standing
     if not facts.category.markets or (standing.source and facts.policy.knows_versions(standing.collected_under)):
@@ -232,7 +232,7 @@ def suppress_marketing_to_unknown_origin(facts: DecisionFacts) -> Verdict:
 
 
 @rule("contest-entry", "interpals-01", sees=("standing.source", "standing.consents"))
-def suppress_if_address_not_for_marketing(facts: DecisionFacts) -> Verdict:
+def suppress_if_address_not_for_marketing(facts: FactsForRules) -> Verdict:
     """Entering a contest is no marketing consent, nor is anything else for which an address was given."""
     reason = FOR_SOMETHING_ELSE.get(facts.policy.source_vocabulary.strictest_kind(facts.standing.source))
     if reason is None or not facts.category.markets or _has_valid_consent(facts):
@@ -245,7 +245,7 @@ def suppress_if_address_not_for_marketing(facts: DecisionFacts) -> Verdict:
     "interpals-24, paltalk06-12, paltalk02-02; ePrivacy Directive Art. 13(1)",
     sees=("switches.promo_basis", "standing.country", "standing.consents"),
 )
-def suppress_marketing_without_opt_in(facts: DecisionFacts) -> Verdict:
+def suppress_marketing_without_opt_in(facts: FactsForRules) -> Verdict:
     """Direct marketing that needs an opt-in goes only to people who asked for it."""
     if not facts.category.markets or facts.switches.promo_basis == "opt_out":
         return None
@@ -254,7 +254,7 @@ def suppress_marketing_without_opt_in(facts: DecisionFacts) -> Verdict:
 
 
 @rule("topic-consent", "paltalk06-01", sees=("mailing.topic", "standing.consents"))
-def suppress_if_only_other_topics_consented(facts: DecisionFacts) -> Verdict:
+def suppress_if_only_other_topics_consented(facts: FactsForRules) -> Verdict:
     """A person who consented to some topics of a category gets only those."""
     if facts.category.mandatory or facts.category.partners or not facts.standing.consents or _has_valid_consent(facts):
         return None
@@ -265,7 +265,7 @@ def suppress_if_only_other_topics_consented(facts: DecisionFacts) -> Verdict:
 
 
 @rule("subscription", "paltalk06-03", sees=("policy.terms", "standing.consents"))
-def suppress_without_confirmed_subscription(facts: DecisionFacts) -> Verdict:
+def suppress_without_confirmed_subscription(facts: FactsForRules) -> Verdict:
     """Nobody gets a category without a confirmed subscription, if the policy asks for one."""
     terms = facts.policy.terms.get(facts.category.name)
     if terms is None or not terms.confirmed:
@@ -275,7 +275,7 @@ def suppress_without_confirmed_subscription(facts: DecisionFacts) -> Verdict:
 
 
 @rule("fresh-consent", "paltalk06-25", sees=("mailing.purpose", "standing.collected_under", "standing.consents"))
-def suppress_new_purpose_without_consent(facts: DecisionFacts) -> Verdict:
+def suppress_new_purpose_without_consent(facts: FactsForRules) -> Verdict:
     """A purpose newer than the policy under which an address was collected waits for a consent to it or that policy."""
     purpose = facts.mailing.purpose
     if facts.category.mandatory or purpose in facts.policy.purposes_common_to_binding_versions(
@@ -291,7 +291,7 @@ def suppress_new_purpose_without_consent(facts: DecisionFacts) -> Verdict:
     "paltalk06-08, paltalk06-32, paltalk02-05",
     sees=("standing.channel", "policy.channels", "mailing.answers"),
 )
-def divert_to_wished_channel(facts: DecisionFacts) -> Verdict:
+def divert_to_wished_channel(facts: FactsForRules) -> Verdict:
     """A wish for a channel that the policy offers moves announcements, answers and optional mail there."""
     wished = facts.standing.channel
     if wished not in facts.policy.channels:
@@ -302,13 +302,13 @@ def divert_to_wished_channel(facts: DecisionFacts) -> Verdict:
 
 
 @rule("no-address", "invariant 1; interpals-18")
-def divert_breach_or_suppress_if_no_address(facts: DecisionFacts) -> Verdict:
+def divert_breach_or_suppress_if_no_address(facts: FactsForRules) -> Verdict:
     """A person without an address cannot be mailed; a breach notice is written to them."""
     return _divert_to_writing_or_suppress("no_address", "no-address", facts) if facts.standing.address is None else None
 
 
 @rule("dead-address", "invariant 3; interpals-18", sees=("standing.address_dead", "standing.dead_in"))
-def divert_breach_or_suppress_dead_address(facts: DecisionFacts) -> Verdict:
+def divert_breach_or_suppress_dead_address(facts: FactsForRules) -> Verdict:
     """An address known dead gets nothing; a breach notice is written to its owner. One scope's is dead in that one."""
     if facts.standing.address_dead:
         return _divert_to_writing_or_suppress("address_dead", "dead-address", facts)
@@ -318,7 +318,7 @@ def divert_breach_or_suppress_dead_address(facts: DecisionFacts) -> Verdict:
     return None
 
 
-def _mail_scopes(facts: DecisionFacts) -> set[str]:
+def _mail_scopes(facts: FactsForRules) -> set[str]:
     """Returns the scopes to which a mail belongs: its category, topic, purpose and partner."""
     mailing, name = facts.mailing, facts.category.name
     return {
@@ -330,7 +330,7 @@ def _mail_scopes(facts: DecisionFacts) -> set[str]:
 
 
 @rule("electronic-consent", "interpals-18", sees=("standing.electronic_refused",))
-def divert_breach_if_electronic_refused(facts: DecisionFacts) -> Verdict:
+def divert_breach_if_electronic_refused(facts: FactsForRules) -> Verdict:
     """A person who withdrew the consent to electronic notices gets breach notices in writing."""
     if not facts.standing.electronic_refused or not facts.category.written_fallback:
         return None
@@ -338,7 +338,7 @@ def divert_breach_if_electronic_refused(facts: DecisionFacts) -> Verdict:
 
 
 @rule("one-copy", "invariant 1", sees=("standing.copy_of",))
-def suppress_or_hold_duplicate_copy(facts: DecisionFacts) -> Verdict:
+def suppress_or_hold_duplicate_copy(facts: FactsForRules) -> Verdict:
     """Two recipients with one address get one copy of one text; who cannot have it does not keep the other from it."""
     if facts.standing.copy_of is None:
         return None
@@ -350,7 +350,7 @@ def suppress_or_hold_duplicate_copy(facts: DecisionFacts) -> Verdict:
 
 
 @rule("staging", "MAILER_ONLY_DELIVER_TO", sees=("policy.only_deliver_to",))
-def suppress_outside_staging_fence(facts: DecisionFacts) -> Verdict:
+def suppress_outside_staging_fence(facts: FactsForRules) -> Verdict:
     """Outside production, mail leaves only for the addresses that were named."""
     allowed, address = facts.policy.only_deliver_to, facts.standing.address
     if allowed is None or address is None:
@@ -364,7 +364,7 @@ def suppress_outside_staging_fence(facts: DecisionFacts) -> Verdict:
 
 
 @rule("not-yet", "the event's send_at", sees=("mailing.send_at", "now"))
-def hold_until_send_at(facts: DecisionFacts) -> Verdict:
+def hold_until_send_at(facts: FactsForRules) -> Verdict:
     """Nothing goes out before its time."""
     send_at = facts.mailing.send_at
     if send_at is None or facts.now >= send_at:
@@ -373,7 +373,7 @@ def hold_until_send_at(facts: DecisionFacts) -> Verdict:
 
 
 @rule("frequency", "the policy's caps; MAIL.md", sees=("standing.sent", "policy.cap"))
-def suppress_over_frequency_cap(facts: DecisionFacts) -> Verdict:
+def suppress_over_frequency_cap(facts: FactsForRules) -> Verdict:
     """Optional mail stays within the caps of its category and of the brand."""
     if facts.category.mandatory or not facts.standing.sent:
         return None
@@ -386,7 +386,7 @@ def suppress_over_frequency_cap(facts: DecisionFacts) -> Verdict:
 
 
 @rule("service-rate", "paltalk06-04", idle=False, sees=("standing.sent",))
-def is_service_rate_exceeded(facts: DecisionFacts) -> bool:
+def is_service_rate_exceeded(facts: FactsForRules) -> bool:
     """Service mail is rare: beyond the policy's rate it still goes out, and an alarm stands in the ledger."""
     if not facts.standing.sent:
         return False

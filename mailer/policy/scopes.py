@@ -40,7 +40,7 @@ def is_version_scope(policy: Policy, scope: str) -> bool:
     return scope in {version_scope(version.version) for version in policy.all_versions}
 
 
-def describe_opt_out_scopes(policy: Policy) -> str:
+def possible_opt_out_scopes_text(policy: Policy) -> str:
     """Returns the scopes of a brand that a person can opt out of, as a text for messages."""
     names = [name for name, category in policy.categories.items() if category.is_optional]
     purposes = [purpose_scope(purpose) for purpose in policy.purposes]
@@ -48,7 +48,7 @@ def describe_opt_out_scopes(policy: Policy) -> str:
     return ", ".join([*names, "CATEGORY/TOPIC", *purposes, *partners, SHARING])
 
 
-def describe_consent_scopes(policy: Policy) -> str:
+def possible_consent_scopes_text(policy: Policy) -> str:
     """Returns the scopes of a brand that a person can consent to, as a text for messages."""
     versions = [version_scope(version.version) for version in policy.all_versions]
-    return ", ".join([TRACKING, describe_opt_out_scopes(policy).removesuffix(f", {SHARING}"), *versions])
+    return ", ".join([TRACKING, possible_opt_out_scopes_text(policy).removesuffix(f", {SHARING}"), *versions])

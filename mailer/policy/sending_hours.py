@@ -8,8 +8,8 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from mailer.policy.country_codes import country_of_locale, newest_country
-from mailer.policy.decision_types import DecisionFacts, Hold
+from mailer.policy.country_codes import country_of_locale, newest_country_of_person
+from mailer.policy.decision_types import FactsForRules, Hold
 from mailer.policy.rule_registry import rule
 from mailer.policy.rules import Verdict
 from mailer.policy.time_zones_by_country import ZONES
@@ -19,7 +19,7 @@ _SEARCHED = timedelta(days=3)
 
 
 @rule("mail-hours", "the policy's hours", sees=("policy.hours", "standing.country", "standing.locale", "now"))
-def hold_until_mail_hours(facts: DecisionFacts) -> Verdict:
+def hold_until_mail_hours(facts: FactsForRules) -> Verdict:
     """Optional mail goes out within the policy's hours, by the clocks of the recipient's country or language."""
     hours = facts.policy.hours
     if hours is None or facts.category.mandatory:
@@ -32,7 +32,7 @@ def hold_until_mail_hours(facts: DecisionFacts) -> Verdict:
 @cache
 def time_zones_of_country(country: str | None) -> tuple[tzinfo, ...]:
     """Returns the inhabited time zones of a country (ISO 3166-1), or of the newest of several; UTC if none is known."""
-    return tuple(ZoneInfo(name) for name in ZONES.get(newest_country(country), ("UTC",)))
+    return tuple(ZoneInfo(name) for name in ZONES.get(newest_country_of_person(country), ("UTC",)))
 
 
 def next_opening(opens: time, closes: time, zones: Sequence[tzinfo], now: datetime) -> datetime:
@@ -48,14 +48,14 @@ def next_opening(opens: time, closes: time, zones: Sequence[tzinfo], now: dateti
     """
     moment = now
     while moment - now < _SEARCHED:
-        later = max(_opening_in_zone(opens, closes, zone, moment) for zone in zones)
+        later = max(_moment_or_next_opening(opens, closes, zone, moment) for zone in zones)
         if later == moment:
             return moment
         moment = later
-    return _opening_in_zone(opens, closes, zones[0], now)
+    return _moment_or_next_opening(opens, closes, zones[0], now)
 
 
-def _opening_in_zone(opens: time, closes: time, zone: tzinfo, moment: datetime) -> datetime:
+def _moment_or_next_opening(opens: time, closes: time, zone: tzinfo, moment: datetime) -> datetime:
     """Returns the moment if it is within the hours of a zone, else the next opening in UTC."""
     local = moment.astimezone(zone)
     clock = local.time()

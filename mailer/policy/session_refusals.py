@@ -91,7 +91,7 @@ _SPARED: Final = frozenset(("5.5.3",))
 """Too many recipients, as a full queue says it."""
 
 
-def session_trouble(stage: SmtpStage, code: int, status: str | None, text: str) -> ConnectionTrouble | None:
+def session_trouble_of_refusal(stage: SmtpStage, code: int, status: str | None, text: str) -> ConnectionTrouble | None:
     """Returns the trouble of the processor that a refusal shows.
 
     None: the refusal is about this message, its sender or its recipient.

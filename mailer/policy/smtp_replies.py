@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
-from mailer.policy.session_refusals import SmtpStage, session_trouble
+from mailer.policy.session_refusals import SmtpStage, session_trouble_of_refusal
 from mailer.policy.setup_fault_replies import operator_checks_by_status, operator_checks_by_words
 
 HARD: Final = frozenset(
@@ -99,7 +99,7 @@ def scrub_reply(text: str) -> str:
     return " ".join(_NOISE.sub("…", storable_reply_text(text)).split())
 
 
-def classify_reply(stage: SmtpStage, code: int, text: str) -> Outcome:
+def outcome_of_reply(stage: SmtpStage, code: int, text: str) -> Outcome:
     """Returns the outcome for a reply to a command of a transaction (MAIL.md, "Replies by class").
 
     Args:
@@ -114,7 +114,7 @@ def classify_reply(stage: SmtpStage, code: int, text: str) -> Outcome:
     if code // 100 not in (4, 5):
         # Not a reply to anything (RFC 5321 4.2.1): a server that has lost its way may find it again.
         return Outcome(OutcomeKind.DEFERRED, code, None, text)
-    return _classify_refusal(stage, code, text)
+    return _outcome_of_refusal(stage, code, text)
 
 
 def is_about_mailbox(outcome: Outcome) -> bool:
@@ -122,7 +122,7 @@ def is_about_mailbox(outcome: Outcome) -> bool:
     return outcome.status is not None and outcome.status[1:4] in (".1.", ".2.") and outcome.status not in _OF_SENDER
 
 
-def _classify_refusal(stage: SmtpStage, code: int, text: str) -> Outcome:
+def _outcome_of_refusal(stage: SmtpStage, code: int, text: str) -> Outcome:
     found = _STATUS.search(text)
     outcome = Outcome(OutcomeKind.DEFERRED, code, found[1] if found else None, text)
     words = " ".join(_NOISE.sub(" ", text).split())
@@ -130,7 +130,7 @@ def _classify_refusal(stage: SmtpStage, code: int, text: str) -> Outcome:
         outcome.result = OutcomeKind.SET_UP
     elif believed := _class_of_ambiguous_status(stage, outcome.status, words):
         outcome.result = believed
-    elif trouble := session_trouble(stage, code, outcome.status, words):
+    elif trouble := session_trouble_of_refusal(stage, code, outcome.status, words):
         return replace(outcome, result=OutcomeKind.UNSENT, trouble=trouble)
     elif operator_checks_by_words(outcome.status, words):
         outcome.result = OutcomeKind.SET_UP

@@ -30,7 +30,7 @@ _KEYS = (
 """The keys that a policy and a promise's needs have in common."""
 
 
-def keys_without_promise(policy: Policy) -> Iterator[str]:
+def policy_keys_without_promise(policy: Policy) -> Iterator[str]:
     """Yields the keys on which no promise rests. A change of them breaks no promise."""
     needs = [promise.needs for promise in policy.promises]
     for name in _KEYS:

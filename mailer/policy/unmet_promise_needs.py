@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mailer.policy.address_sources import KINDS
-from mailer.policy.policy_file_errors import describe_fault, format_toml_value
+from mailer.policy.policy_file_errors import describe_fault_with_line, format_toml_value
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.promise import CategoryNeeds, Promise, PromiseNeeds
 from mailer.policy.switches import ORDER, is_weaker
@@ -44,7 +44,9 @@ class UnmetNeed:
             source: its name.
         """
         promise = f"{self.promise} of version {self.version}"
-        return describe_fault(source, text, self.at, "unmet", given=self.given, promise=promise, needed=self.needed)
+        return describe_fault_with_line(
+            source, text, self.at, "unmet", given=self.given, promise=promise, needed=self.needed
+        )
 
 
 def find_unmet_needs(policy: "Policy", promising: "Policy") -> Iterator[UnmetNeed]:
@@ -56,7 +58,7 @@ def find_unmet_needs(policy: "Policy", promising: "Policy") -> Iterator[UnmetNee
             version its promises. Facts about the company (address, mailbox, purposes) may have changed since.
     """
     for promise in promising.promises:
-        own = _unmet_needs_of_own_version(promise.needs, policy) if promising is policy else ()
+        own = _own_version_only_unmet_needs(promise.needs, policy) if promising is policy else ()
         for at, given, needed in (*_unmet_of_promise(promise, policy, promising), *own):
             yield UnmetNeed(at, given, needed, promise.id, promising.version)
 
@@ -146,7 +148,7 @@ def _toml_list_text(values: Iterable[str]) -> str:
     return f"[{', '.join(map(format_toml_value, values))}]"
 
 
-def _unmet_needs_of_own_version(needs: PromiseNeeds, policy: "Policy") -> Iterator[Unkept]:
+def _own_version_only_unmet_needs(needs: PromiseNeeds, policy: "Policy") -> Iterator[Unkept]:
     """Yields the needs that only the promising version itself has to meet, and does not."""
     for name in ORDER:
         needed, said = getattr(needs.exactly, name, None), getattr(policy.switches, name)

@@ -176,7 +176,9 @@ class LockWaitTimedOut(Exception):
 class DeliveryStore(Protocol):
     """Stores deliveries, and writes their ledger entries."""
 
-    async def claim_batches(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
+    async def claim_queued_deliveries_of_batches(
+        self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()
+    ) -> Claim | None:
         """Claims the queued deliveries of batches, with each person's standing, in one statement.
 
         Args:
@@ -214,7 +216,7 @@ class DeliveryStore(Protocol):
         """
         ...
 
-    async def find_last_deliveries_of_texts(
+    async def find_shared_address_text_carriers(
         self, texts: Mapping[tuple[UUID, int], tuple[bytes, bytes]]
     ) -> dict[tuple[UUID, int], SharedAddressTextCarrier]:
         """Finds the last delivery that sent a text to a shared address. A text that was never sent has no entry.

@@ -60,7 +60,7 @@ Head = tuple[UUID, int]
 
 
 @dataclass(frozen=True, slots=True)
-class LastCommittedEntries:
+class LastCommitsOfProcess:
     """The last ledger entries that one process has committed, noted outside of the database.
 
     Attributes:
@@ -137,7 +137,7 @@ class HaltsAndMissingEntries:
         return any(halt.scope is HaltScope.EVERYTHING and halt.key != OPERATOR for halt in self.halts)
 
     @property
-    def seal_marker_to_store(self) -> LastSeenSealMarker:
+    def newest_seal_marker(self) -> LastSeenSealMarker:
         """The marker to store outside of the database after this answer."""
         return LastSeenSealMarker(self.lineage, self.seal, self.digests.get(self.seal, ""))
 
@@ -199,7 +199,7 @@ class DatabaseNotesStore(Protocol):
         """From now on, notes commits to the database of this lineage. Deletes notes about commits to another one."""
         ...
 
-    def read_last_committed_entries(self) -> Sequence[LastCommittedEntries]:
+    def read_last_committed_entries(self) -> Sequence[LastCommitsOfProcess]:
         """Returns the last commits of the machine's processes: of this one, of running ones, and of ended ones."""
         ...
 
@@ -231,12 +231,12 @@ class HaltStore(Protocol):
         """
         ...
 
-    async def record_that_database_lost_nothing(self, label: str, witnesses: Sequence[UUID]) -> None:
+    async def record_process_found_no_loss(self, label: str, witnesses: Sequence[UUID]) -> None:
         """Stores the statement that the database has all data that this process and `witnesses` have noted.
 
         Args:
             label: the name of this process.
-            witnesses: as for `query_halts`; the rows of the ended processes are deleted.
+            witnesses: as for `query_halts_and_missing_entries`; the rows of the ended processes are deleted.
         """
         ...
 

@@ -23,7 +23,7 @@ class HeldDoubtfulDelivery:
 class HeldDeliveries(Protocol):
     """Deliveries that are held because they may have arrived, or until our own set-up is repaired."""
 
-    async def release_deliveries_awaiting_staff(self, mailing_id: UUID, by: str) -> int:
+    async def release_held_deliveries_of_mailing(self, mailing_id: UUID, by: str) -> int:
         """Releases the held deliveries of a mailing now, and records it in the ledger. Returns their number."""
         ...
 

@@ -133,19 +133,19 @@ class MailingStatus:
     began_at: datetime | None = None
     ended_lately: int = 0
 
-    def progress(self, now: datetime) -> "MailingProgress":
+    def progress(self, now: datetime) -> "MailingProgressAndEta":
         """Returns the numbers of ended and open deliveries, the rate, and the expected end, from the counters."""
         done = sum(n for (state, _), n in self.counts.items() if DeliveryState(state).is_final)
         left = sum(self.counts.values()) - done
         if self.state != "running" or self.began_at is None:
-            return MailingProgress(done, left)
+            return MailingProgressAndEta(done, left)
         seconds = min(max((now - self.began_at).total_seconds(), 1.0), _LATELY)
         rate = self.ended_lately / seconds
-        return MailingProgress(done, left, rate, now + timedelta(seconds=left / rate) if rate else None)
+        return MailingProgressAndEta(done, left, rate, now + timedelta(seconds=left / rate) if rate else None)
 
 
 @dataclass(frozen=True, slots=True)
-class MailingProgress:
+class MailingProgressAndEta:
     """The progress of a mailing.
 
     Attributes:
@@ -179,7 +179,7 @@ class MailingStore(Protocol):
         """Returns True if the brand has an audience of that name; `everyone` always exists."""
         ...
 
-    async def read_mailing_facts(self, mailing_ids: Sequence[UUID]) -> dict[UUID, MailingFacts]:
+    async def read_facts_of_mailings(self, mailing_ids: Sequence[UUID]) -> dict[UUID, MailingFacts]:
         """Returns the facts of mailings that the hand-over needs, by id."""
         ...
 
@@ -193,7 +193,7 @@ class MailingStore(Protocol):
         """Returns the source of the template of a version, or None if that version is not stored."""
         ...
 
-    async def find_mailing_of_event(self, brand: str, event_id: str) -> MailingStatus | None:
+    async def find_mailing_status_of_event(self, brand: str, event_id: str) -> MailingStatus | None:
         """Returns the status of the mailing of an event, or None if there is none."""
         ...
 

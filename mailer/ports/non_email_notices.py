@@ -118,11 +118,11 @@ class NonEmailNoticeStore(Protocol):
         """Returns the notices that pass the filter, oldest first, at most `limit`."""
         ...
 
-    async def get_notices_by_id(self, ids: Sequence[int]) -> Sequence[NonEmailNotice]:
+    async def get_notices_with_ids(self, ids: Sequence[int]) -> Sequence[NonEmailNotice]:
         """Returns the notices with these ids; missing ones are left out."""
         ...
 
-    async def change_notices(
+    async def change_all_notices_or_none(
         self, ids: Sequence[int], change: NoticeChange, refuses: Callable[[NonEmailNotice], str | None]
     ) -> Sequence[NonEmailNotice]:
         """Changes all of the notices or none, and records it in the ledger.

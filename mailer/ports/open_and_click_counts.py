@@ -27,7 +27,7 @@ class CountedPixelOrLinkFetch:
 
 
 @dataclass(frozen=True, slots=True)
-class MailedRecipient:
+class MailedRecipientStanding:
     """The brand of a mailing, and the standing of a recipient of that brand."""
 
     brand: str
@@ -56,7 +56,9 @@ class OpenAndClickCounter(Protocol):
         """Adds one click on a mailing's link; `link` names no person."""
         ...
 
-    async def find_mailed_recipient(self, mailing_id: UUID, recipient_id: int) -> MailedRecipient | None:
+    async def find_standing_of_mailed_recipient(
+        self, mailing_id: UUID, recipient_id: int
+    ) -> MailedRecipientStanding | None:
         """Returns a recipient of the brand of a mailing, with the standing as of now; None if either is unknown."""
         ...
 

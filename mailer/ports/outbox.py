@@ -50,7 +50,7 @@ class Outbox(Protocol):
         """
         ...
 
-    async def total_unleased_rows_of_destinations(self, of: Collection[tuple[str, str]], at_most: int) -> int:
+    async def count_unleased_rows_up_to_limit(self, of: Collection[tuple[str, str]], at_most: int) -> int:
         """Returns the number of rows with these (exchange, routing key) that nobody has leased, at most `at_most`."""
         ...
 

@@ -35,6 +35,6 @@ class RecipientImportRow:
 class RecipientImporter(Protocol):
     """Writes the recipients of one brand."""
 
-    async def import_recipients(self, rows: Sequence[RecipientImportRow]) -> None:
+    async def import_rows_in_one_transaction(self, rows: Sequence[RecipientImportRow]) -> None:
         """Inserts or updates recipients with all values of the rows, in one transaction."""
         ...

@@ -112,13 +112,13 @@ class HardRefusalStore(Protocol):
         """Adds replies to a processor's counters, and reads them. Key None: all replies; a name: those of a domain."""
         ...
 
-    async def store_believed_and_doubted_refusals(
+    async def store_refusals_without_suppressing(
         self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
     ) -> None:
         """Stores believed and doubted refusals. Idempotent."""
         ...
 
-    async def suppress_addresses_still_believed_dead(self, processor: str, believed: Sequence[HardRefusal]) -> None:
+    async def suppress_addresses_of_believed_refusals(self, processor: str, believed: Sequence[HardRefusal]) -> None:
         """Marks addresses dead, if their refusal is still believed and they still belong to the same person."""
         ...
 
@@ -150,7 +150,7 @@ class QuarantinedRefusalStore(Protocol):
         """Marks the addresses of refusals dead, if they still belong to the same people. Idempotent."""
         ...
 
-    async def record_verdict_and_reopen_dismissed(
+    async def record_verdict_and_reopen_mailings(
         self, cases: Sequence[QuarantinedRefusal], verdict: RefusalVerdict, by: str
     ) -> None:
         """Stores the verdict of a person. Reopens the mailings that have deliveries to try again."""

@@ -97,7 +97,7 @@ class MailingPurgeDuty:
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessorHandedDataOfBrand:
+class BrandHandOversToProcessor:
     """A processor that was handed data of a brand's recipients, with the number, first and last time of hand-overs."""
 
     brand: str
@@ -205,7 +205,7 @@ class RightsStore(Protocol):
 class ProcessorDuties(Protocol):
     """The processors that were handed data, and their duties to erase and purge."""
 
-    async def list_all_processors_handed_data(self) -> list[ProcessorHandedDataOfBrand]:
+    async def list_all_processors_handed_data(self) -> list[BrandHandOversToProcessor]:
         """Returns all processors that were handed data."""
         ...
 

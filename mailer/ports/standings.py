@@ -77,7 +77,9 @@ class StandingStore(Protocol):
         """Sets the channel that a person prefers: `email`, or another name. False: the brand has no such recipient."""
         ...
 
-    async def set_postal_address(self, brand: str, recipient_id: int, lines: Sequence[str] | None, source: str) -> bool:
+    async def set_recipient_postal_address(
+        self, brand: str, recipient_id: int, lines: Sequence[str] | None, source: str
+    ) -> bool:
         """Sets or deletes the postal address for written notices. Returns False if the brand has no such recipient.
 
         Raises:

@@ -42,7 +42,7 @@ class OrphanedDelivery:
 
 
 @dataclass(frozen=True, slots=True)
-class CancelledOrEndedMailing:
+class MailingWithDeliveriesToEnd:
     """A mailing whose open deliveries have to end.
 
     Attributes:
@@ -106,7 +106,7 @@ class TimekeeperStore(Protocol):
         """Stores that batches were published now, except halted ones: they are published when their halt ends."""
         ...
 
-    async def orphaned_and_in_doubt_deliveries(self, limit: int) -> list[OrphanedDelivery]:
+    async def deliveries_with_unknown_outcome(self, limit: int) -> list[OrphanedDelivery]:
         """Returns deliveries whose owner's lease has run out after their intent, and deliveries in doubt.
 
         Deliveries in doubt of a category that this version does not know are left to newer versions.
@@ -121,7 +121,7 @@ class TimekeeperStore(Protocol):
         """Puts due deferred and held deliveries into new batches. Returns the number of deliveries."""
         ...
 
-    async def cancelled_or_ended_unfinished_mailings(self, limit: int) -> list[CancelledOrEndedMailing]:
+    async def mailings_with_deliveries_to_end(self, limit: int) -> list[MailingWithDeliveriesToEnd]:
         """Returns mailings that have not finished and whose open deliveries have to end."""
         ...
 
@@ -133,7 +133,7 @@ class TimekeeperStore(Protocol):
         """Returns the queued deliveries of a batch that no worker has claimed, in order of recipient."""
         ...
 
-    async def release_held_by_reason_prefix(self, mailing_id: UUID, reason: str) -> int:
+    async def release_held_of_mailing_by_reason(self, mailing_id: UUID, reason: str) -> int:
         """Releases deliveries of a mailing that wait for a person, if their reason begins so. Returns their number."""
         ...
 

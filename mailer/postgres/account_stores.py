@@ -39,7 +39,7 @@ def build_account_stores_opener(
     def desk(event: AccountEvent | None, actor: str | None = None) -> AccountStores:
         named = writers if actor is None else writers.writers_with_actor(actor)
         noting = (
-            named.writers_for_account_event(
+            named.writers_applying_event_once(
                 event.brand,
                 event.id,
                 hasher.hash_replacing_event_id(event.brand, event.id) or event.id,

@@ -62,7 +62,7 @@ class AddressHasher:
         local = address.strip().rpartition("@")[0]
         return LegacyHash(self._mac(before.encode()), local.casefold() == local.lower())
 
-    def mailbox_hashes_alike_in_capitals(self, address: str) -> list[bytes]:
+    def hashes_of_confusable_mailboxes(self, address: str) -> list[bytes]:
         """Returns the hashes of mailboxes that people could mistake for this one. An opt-out holds for all of them."""
         return [self._mac(form.encode()) for form in sorted(other_forms_alike_in_capitals(address))]
 

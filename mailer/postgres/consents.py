@@ -19,7 +19,7 @@ from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.standings import ledger_rule_of_source
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.pending_request_voiding import void_requests_by_withdrawal
+from mailer.postgres.pending_request_voiding import void_requests_of_withdrawn_consents
 from mailer.postgres.standings import build_own_opt_out, standing_change_entry, store_opt_outs_of_address_sharers
 from mailer.postgres.suppressions import insert_suppressions, lift_suppressions, open_suppression_transaction
 
@@ -52,7 +52,7 @@ class PostgresConsents:
             await people.lock_standings_for_opt_outs(connection, self._hasher, [recipient_id])
             had, _ = await _read_consents_and_opt_outs(connection, recipient_id)
             entries += await record_consents(connection, brand, [(recipient_id, consent)], imported=False)
-            await void_requests_by_withdrawal(connection, [(recipient_id, consent)])
+            await void_requests_of_withdrawn_consents(connection, [(recipient_id, consent)])
             lifted: tuple[str, ...] = ()
             if not consent.given:
                 opt_outs = [
@@ -82,7 +82,7 @@ class PostgresConsents:
             await people.lock_standings_for_opt_outs(connection, self._hasher, [id_ for id_, _ in known])
             if known:
                 entries += await record_consents(connection, brand, known, imported=True)
-                await void_requests_by_withdrawal(connection, known)
+                await void_requests_of_withdrawn_consents(connection, known)
             gone = [
                 (id_, said.scope)
                 for id_, said in known

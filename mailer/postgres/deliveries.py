@@ -102,7 +102,9 @@ class PostgresDeliveries:
         self._tell = tell
         self._partitions = DeliveryPartitionFinder(pool)
 
-    async def claim_batches(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
+    async def claim_queued_deliveries_of_batches(
+        self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()
+    ) -> Claim | None:
         """See the port."""
         of = mailings or [row["mailing_id"] for row in await self._pool.fetch(_SQL["mailings_of"], batches)]
         table = await self._partitions.table_of_mailings(of)
@@ -133,14 +135,14 @@ class PostgresDeliveries:
     ) -> frozenset[Key]:
         """See the port."""
         moved = _move_columns(moves)
-        given = *_columns_with_shared_values_once(moved), claim
+        given = *_deduplicated_move_columns(moved), claim
         limit = _lock_timeout_setting(patience)
         table = await self._partitions.table_of_mailings(given[1])
         async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             links = writer.link_entries(entries)
             for _ in range(_TRIES):
                 try:
-                    refused = await self._apply_moves(
+                    refused = await self._apply_moves_or_find_refused(
                         connection,
                         table,
                         moves,
@@ -170,7 +172,7 @@ class PostgresDeliveries:
                 return refused
         raise RuntimeError(f"{len(moves)} moves are refused, and each of them holds; does one come twice?")
 
-    async def _apply_moves(
+    async def _apply_moves_or_find_refused(
         self,
         connection: Connection,
         table: str,
@@ -211,7 +213,7 @@ class PostgresDeliveries:
             return error.keys
         return frozenset()
 
-    async def find_last_deliveries_of_texts(
+    async def find_shared_address_text_carriers(
         self, texts: Mapping[Key, tuple[bytes, bytes]]
     ) -> dict[Key, SharedAddressTextCarrier]:
         """See the port."""
@@ -335,7 +337,7 @@ def _move_columns(moves: Sequence[DeliveryMove]) -> Sequence[Sequence[Any]]:
     return list(zip(*moves, strict=True)) or [()] * len(DeliveryMove._fields)
 
 
-def _columns_with_shared_values_once(moves: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
+def _deduplicated_move_columns(moves: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
     """Returns the columns of moves in the form that `want` takes. Values that moves share are sent only once."""
     mailings, recipients, attempts, before, after, reasons, due, versions, _, sent_as, counts_as, *_ = moves
     shapes: dict[tuple[Any, ...], int] = {}

@@ -18,7 +18,7 @@ class PostgresHeldDeliveries:
         self._pool = pool
         self._writers = writers
 
-    async def release_deliveries_awaiting_staff(self, mailing_id: UUID, by: str) -> int:
+    async def release_held_deliveries_of_mailing(self, mailing_id: UUID, by: str) -> int:
         """See the port."""
         async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():

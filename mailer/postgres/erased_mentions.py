@@ -86,7 +86,7 @@ class PersonMentionRemover:
     def _keys_of_anybody_in_text(self, text: str) -> list[str]:
         return person_keys_in_body(json.dumps(text).encode(), self._brand, self._hasher)
 
-    async def _text_fields_without_mentions(self, row: Any) -> dict[str, Any]:
+    async def _text_fields_with_mentions_removed(self, row: Any) -> dict[str, Any]:
         left: dict[str, Any] = await asyncio.to_thread(self.remove_from_value, _text_fields_of_row(row))
         return left
 
@@ -94,10 +94,10 @@ class PersonMentionRemover:
         """Removes the person from the texts of the brand's newest mailings, and from the values for others in them."""
         like = self.like_patterns_of_ref()
         for row in await connection.fetch(SQL["mailings"], self._brand, like, MOST):
-            if await self._text_fields_without_mentions(row) == _text_fields_of_row(row):
+            if await self._text_fields_with_mentions_removed(row) == _text_fields_of_row(row):
                 continue
             locked = await connection.fetchrow(SQL["mailing"], row["id"])  # another erasure may have rewritten it since
-            if locked and (left := await self._text_fields_without_mentions(locked)) != (
+            if locked and (left := await self._text_fields_with_mentions_removed(locked)) != (
                 said := _text_fields_of_row(locked)
             ):
                 named = (None if left[name] != said[name] else said[name] for name in ("campaign", "topic"))

@@ -61,7 +61,7 @@ class PersonIdentifiers:
     keys: frozenset[str]
     hashes: frozenset[bytes]
 
-    def is_named_in_others_text(self, text: str, hasher: AddressHasher) -> bool:
+    def has_identifier_in_others_text(self, text: str, hasher: AddressHasher) -> bool:
         """Returns True if a text that does not belong to the person names them."""
         if not self.keys.isdisjoint(person_keys_in_body(text.encode(), self.brand, hasher)):
             return True
@@ -71,7 +71,7 @@ class PersonIdentifiers:
         """Returns True if a text of a mailing to this person alone names them. Also finds the ref or a short name."""
         words = [word for word in (self.ref, self.name) if word]
         found = (re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) for word in words)
-        return any(found) or self.is_named_in_others_text(text, hasher)
+        return any(found) or self.has_identifier_in_others_text(text, hasher)
 
 
 class PersonEraser:
@@ -126,7 +126,7 @@ class PersonEraser:
         had = await connection.fetch(SQL["former_addresses"], data["id"])
         hashes = {bytes(row["address_hash"]) for row in had}
         if data["email"] is not None:
-            hashes |= set(self._hasher.mailbox_hashes_alike_in_capitals(data["email"]))
+            hashes |= set(self._hasher.hashes_of_confusable_mailboxes(data["email"]))
         keys = {key_of_address_hash(hashed) for hashed in hashes} | {key_of_ref(self._hasher, brand, data["ref"])}
         return PersonIdentifiers(brand, data["ref"], data["name"], frozenset(keys), frozenset(hashes))
 
@@ -154,7 +154,7 @@ class PersonEraser:
     async def _erase_staff_texts(self, connection: Connection, marks: PersonIdentifiers) -> None:
         """Erases staff's texts that belong to no recipient (on pauses, releases, imports), if they name the person."""
         rows = await connection.fetch(SQL["texts"])
-        naming = [row for row in rows if marks.is_named_in_others_text(row["text"], self._hasher)]
+        naming = [row for row in rows if marks.has_identifier_in_others_text(row["text"], self._hasher)]
         await connection.execute(
             SQL["empty_texts"],
             [row["writer"] for row in naming if row["writer"]],
@@ -215,7 +215,7 @@ class PersonEraser:
                 if isinstance(one, dict) and "context" in one:  # ref and address are the other recipient's own
                     one["context"] = mentions.remove_from_value(one["context"])
         left = json.dumps(about)
-        return None if marks.is_named_in_others_text(left, self._hasher) else left
+        return None if marks.has_identifier_in_others_text(left, self._hasher) else left
 
     def _is_recipient_in_event_the_person(self, one: Any, marks: PersonIdentifiers) -> bool:
         """Returns True if a recipient in an event is the person."""

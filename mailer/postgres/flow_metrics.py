@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from asyncpg import Record
 
 from mailer.database.statements import Pool, load_statements
+from mailer.metrics_and_logger import log
 from mailer.policy.category import Lane
 from mailer.ports.database_errors import StatementTimedOut
 from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.flow_metrics import FIGURES, Values
-from mailer.telemetry import log
 
 _SQL = load_statements("figures")
 _ALL = {"oldest_due": list(Lane), "dead_letters": list(DeadLetterCauseKind)}

@@ -42,4 +42,4 @@ def _former_and_similar_hashes(
     own = hasher.hash_address(address)
     if earlier := hasher.legacy_hash(address):
         yield controller, earlier.hash, earlier.alone, False, own
-    yield from ((controller, other, False, True, own) for other in hasher.mailbox_hashes_alike_in_capitals(address))
+    yield from ((controller, other, False, True, own) for other in hasher.hashes_of_confusable_mailboxes(address))

@@ -46,9 +46,9 @@ class PostgresHalts:
         """See the port."""
         # The limit also holds for the return of the connection to the pool: a dead connection is closed.
         async with self._pool.acquire(timeout=_PATIENCE) as connection:
-            return await query_halts(connection, seals, heads, witnesses)
+            return await query_halts_and_missing_entries(connection, seals, heads, witnesses)
 
-    async def record_that_database_lost_nothing(self, label: str, witnesses: Sequence[UUID]) -> None:
+    async def record_process_found_no_loss(self, label: str, witnesses: Sequence[UUID]) -> None:
         """See the port."""
         async with self._pool.acquire(timeout=_PATIENCE) as connection:
             await connection.execute(_SQL["attest"], witnesses[0], label, witnesses[1:], timeout=_PATIENCE)
@@ -91,17 +91,17 @@ class PostgresHalts:
 
     async def pause_mailing(self, mailing_id: UUID, by: str, reason: str) -> bool:
         """See the port."""
-        return await self._halt_or_lift_mailing(mailing_id, "paused", by, reason)
+        return await self._pause_resume_or_cancel_mailing(mailing_id, "paused", by, reason)
 
     async def resume_mailing(self, mailing_id: UUID, by: str) -> bool:
         """See the port."""
-        return await self._halt_or_lift_mailing(mailing_id, "resumed", by, "")
+        return await self._pause_resume_or_cancel_mailing(mailing_id, "resumed", by, "")
 
     async def cancel_mailing(self, mailing_id: UUID, by: str, reason: str) -> bool:
         """See the port."""
-        return await self._halt_or_lift_mailing(mailing_id, "cancelled", by, reason)
+        return await self._pause_resume_or_cancel_mailing(mailing_id, "cancelled", by, reason)
 
-    async def _halt_or_lift_mailing(self, mailing_id: UUID, what: str, by: str, reason: str) -> bool:
+    async def _pause_resume_or_cancel_mailing(self, mailing_id: UUID, what: str, by: str, reason: str) -> bool:
         async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 row = await connection.fetchrow(_SQL["mailing"], mailing_id)
@@ -135,7 +135,7 @@ class PostgresHalts:
         return lineage, len(mailings)
 
 
-async def query_halts(
+async def query_halts_and_missing_entries(
     connection: Connection | Fresh,
     seals: Collection[int],
     heads: Collection[Head],

@@ -116,9 +116,11 @@ class PostgresMailings:
         if new:
             await connection.execute(_SQL["keep_template"], list(new), list(new.values()))
         numbers = await self._ids_of_mentioned_members(connection, mailings)
-        named = await self._store_named_recipients(connection, mailings, numbers)
+        named = await self._store_recipients_returning_rows(connection, mailings, numbers)
         sizes = Counter(row["mailing_id"] for row in named)
-        created = await connection.fetch(_CREATE, [_mailing_columns(mailing, sizes, numbers) for mailing in mailings])
+        created = await connection.fetch(
+            _CREATE, [_column_values_of_mailing(mailing, sizes, numbers) for mailing in mailings]
+        )
         attached = await _store_attachments(connection, mailings)
         batches = await connection.fetch(_SQL["expand_named"], named, BATCH_SIZE) if named else []
         for mailing in mailings:
@@ -156,7 +158,7 @@ class PostgresMailings:
         rows = await self._pool.fetch(_SQL["member_names"], brand, numbers, refs)
         return {key: row["name"] for row in rows for key in (row["id"], row["ref"])}
 
-    async def _store_named_recipients(
+    async def _store_recipients_returning_rows(
         self, connection: Connection, mailings: Sequence[NewMailing], numbers: Mapping[tuple[str, str], int]
     ) -> list[dict[str, Any]]:
         """Stores the recipients that the events name, and returns them as rows for `expand_named`."""
@@ -171,7 +173,7 @@ class PostgresMailings:
                     whose, said = (brand, mailing.controller), uuid7_creation_time(mailing.event.id)
                     vocabulary = self._policies[brand].source_vocabulary
                     known += [
-                        people.build_observed_person(
+                        people.dated_person_data(
                             *whose,
                             _with_invited_source_if_invitation(mailing, person),
                             now,
@@ -202,7 +204,7 @@ class PostgresMailings:
         """See the port."""
         return bool(await self._pool.fetchval(_SQL["has_audience"], brand, name))
 
-    async def read_mailing_facts(self, mailing_ids: Sequence[UUID]) -> dict[UUID, MailingFacts]:
+    async def read_facts_of_mailings(self, mailing_ids: Sequence[UUID]) -> dict[UUID, MailingFacts]:
         """See the port."""
         rows = await self._pool.fetch(_FACTS, mailing_ids)
         return {row["id"]: _facts_from_row(row) for row in rows}
@@ -212,7 +214,7 @@ class PostgresMailings:
         source: str | None = await self._pool.fetchval(_SQL["template_source"], version)
         return source
 
-    async def find_mailing_of_event(self, brand: str, event_id: str) -> MailingStatus | None:
+    async def find_mailing_status_of_event(self, brand: str, event_id: str) -> MailingStatus | None:
         """See the port."""
         row = await self._pool.fetchrow(
             _OF_BRAND, brand, [event_id, self._hasher.hash_replacing_event_id(brand, event_id)]
@@ -353,7 +355,7 @@ def _replace_member_refs(
     )
 
 
-def _mailing_columns(
+def _column_values_of_mailing(
     mailing: NewMailing, sizes: Mapping[str, int], numbers: Mapping[tuple[str, str], int]
 ) -> dict[str, Any]:
     event, said = mailing.event, vars(mailing.event)

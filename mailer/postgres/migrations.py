@@ -42,7 +42,7 @@ class MigrationFailed(Exception):
     """The database cannot be migrated. The message comes from the database or from dbmate."""
 
 
-def migration_versions(folder: Path) -> frozenset[str]:
+def migration_versions_in_folder(folder: Path) -> frozenset[str]:
     """Returns the versions of the migrations in a folder."""
     return frozenset(file.name.split("_")[0] for file in folder.glob("*.sql"))
 

@@ -75,11 +75,11 @@ class PostgresNonEmailNotices:
         )
         return [_notice_from_row(row) for row in rows]
 
-    async def get_notices_by_id(self, ids: Sequence[int]) -> Sequence[NonEmailNotice]:
+    async def get_notices_with_ids(self, ids: Sequence[int]) -> Sequence[NonEmailNotice]:
         """See the port."""
         return [_notice_from_row(row) for row in await self._pool.fetch(SQL["get"], ids)]
 
-    async def change_notices(
+    async def change_all_notices_or_none(
         self, ids: Sequence[int], change: NoticeChange, refuses: Callable[[NonEmailNotice], str | None]
     ) -> Sequence[NonEmailNotice]:
         """See the port."""

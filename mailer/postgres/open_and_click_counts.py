@@ -18,9 +18,13 @@ import asyncpg
 from mailer.database.statements import Connection, Pool, load_statements, standing_from_row
 from mailer.policy.policy_file import Policy
 from mailer.policy.tracking import is_counted_anonymously
-from mailer.ports.open_and_click_counts import CountedPixelOrLinkFetch, MailedRecipient, WrittenOpenAndClickCounts
+from mailer.ports.open_and_click_counts import (
+    CountedPixelOrLinkFetch,
+    MailedRecipientStanding,
+    WrittenOpenAndClickCounts,
+)
 from mailer.postgres.encrypted_counts import TallyEncryption
-from mailer.postgres.open_and_click_tally import Fetch, OpenAndClickTally
+from mailer.postgres.open_and_click_tally import Fetch, OpenAndClickTallyByMailing
 
 _SQL = load_statements("opens")
 _WRITE = {
@@ -44,7 +48,7 @@ class _FinishedHours:
         fetches: the anonymous counts that the last attempt wrote.
     """
 
-    hours: Mapping[int, OpenAndClickTally]
+    hours: Mapping[int, OpenAndClickTallyByMailing]
     id: UUID = field(default_factory=uuid4)
     fetches: Counter[Fetch] = field(default_factory=Counter)
 
@@ -66,7 +70,7 @@ class PostgresOpenAndClickCounts:
         self._policies = policies
         self._seal = TallyEncryption(keys)
         self._clock = clock
-        self._hours: dict[int, OpenAndClickTally] = {}
+        self._hours: dict[int, OpenAndClickTallyByMailing] = {}
         self._due: _FinishedHours | None = None
 
     def count_open(self, trace: CountedPixelOrLinkFetch) -> None:
@@ -77,10 +81,12 @@ class PostgresOpenAndClickCounts:
         """See the port."""
         self._tally_of_hour(self._hours_since_epoch()).add_pixel_or_link_fetch(trace, link)
 
-    async def find_mailed_recipient(self, mailing_id: UUID, recipient_id: int) -> MailedRecipient | None:
+    async def find_standing_of_mailed_recipient(
+        self, mailing_id: UUID, recipient_id: int
+    ) -> MailedRecipientStanding | None:
         """See the port."""
         row = await self._pool.fetchrow(_SQL["reader"], mailing_id, recipient_id)
-        return MailedRecipient(row["brand"], standing_from_row(row)) if row else None
+        return MailedRecipientStanding(row["brand"], standing_from_row(row)) if row else None
 
     def seconds_to_next_hour(self) -> float:
         """See the port."""
@@ -103,7 +109,7 @@ class PostgresOpenAndClickCounts:
     async def save_counts_for_next_process(self) -> None:
         """See the port. The length of the row does not show if anything was opened."""
         current, due = self._hours_since_epoch(), self._due
-        hours = [*({current: OpenAndClickTally()} | self._hours).items()]
+        hours = [*({current: OpenAndClickTallyByMailing()} | self._hours).items()]
         self._hours, self._due = {}, None
         async with self._pool.acquire() as connection, connection.transaction():
             if due and await _mark_written_if_new(connection, due):
@@ -118,7 +124,7 @@ class PostgresOpenAndClickCounts:
         async with self._pool.acquire() as connection, connection.transaction():
             if not await _mark_written_if_new(connection, due):
                 return
-            current, waiting, due.fetches = self._hours_since_epoch(), OpenAndClickTally(), Counter()
+            current, waiting, due.fetches = self._hours_since_epoch(), OpenAndClickTallyByMailing(), Counter()
             hours, parked = await self._take_and_merge_parked_hours(connection, due, current)
             for hour in sorted(hours):
                 written, waits = await self._write_hour(connection, _day_of_hour(hour), hours[hour])
@@ -128,9 +134,9 @@ class PostgresOpenAndClickCounts:
 
     async def _take_and_merge_parked_hours(
         self, connection: Connection, due: _FinishedHours, current: int
-    ) -> tuple[dict[int, OpenAndClickTally], list[bytes]]:
+    ) -> tuple[dict[int, OpenAndClickTallyByMailing], list[bytes]]:
         """Deletes the parked rows. Returns the hours to write, merged with `due`, and the rows of unfinished hours."""
-        hours, sealed = defaultdict[int, OpenAndClickTally](OpenAndClickTally), list[bytes]()
+        hours, sealed = defaultdict[int, OpenAndClickTallyByMailing](OpenAndClickTallyByMailing), list[bytes]()
         for hour, tally in due.hours.items():
             hours[hour].merge_tally(tally)
         for row in await connection.fetch(_SQL["unpark"]):
@@ -145,18 +151,18 @@ class PostgresOpenAndClickCounts:
     def _hours_since_epoch(self) -> int:
         return int(self._clock() // STEP)
 
-    def _tally_of_hour(self, hour: int) -> OpenAndClickTally:
+    def _tally_of_hour(self, hour: int) -> OpenAndClickTallyByMailing:
         tally = self._hours.get(hour)
         if tally is None:
-            tally = self._hours[hour] = OpenAndClickTally()
+            tally = self._hours[hour] = OpenAndClickTallyByMailing()
         return tally
 
     async def _write_hour(
-        self, connection: Connection, day: date, tally: OpenAndClickTally
-    ) -> tuple[OpenAndClickTally, OpenAndClickTally]:
+        self, connection: Connection, day: date, tally: OpenAndClickTallyByMailing
+    ) -> tuple[OpenAndClickTallyByMailing, OpenAndClickTallyByMailing]:
         """Writes an hour. Returns the anonymous counts that it wrote, and those that wait until a mailing counts."""
         cells, waiting = await self._countable_and_waiting_mailings(connection, tally.mailings_fetched_anonymously)
-        nobodys = tally.anonymous_counts_of_mailings(cells).pool_small_links(cells.__getitem__)
+        nobodys = tally.anonymous_counts_of_mailings(cells).with_small_links_pooled(cells.__getitem__)
         fetches = [(mailing_id, link, machine, n) for (mailing_id, link, machine), n in nobodys.fetches.items()]
         await _insert_counts(connection, "fetches", day, fetches)
         await _insert_counts(connection, "once", day, nobodys.once)
@@ -195,10 +201,10 @@ async def _has_pixel_in_enough_mailboxes(connection: Connection, mailing_id: UUI
     The number may fall later: mailboxes turn out not to exist, and people are erased.
     """
     rows = await connection.fetch(_SQL["handed"], mailing_id, _LOOKED_AT)
-    return len({row["mailbox"] for row in rows if _has_anonymous_pixel(row, policy)}) >= policy.minimum_cell
+    return len({row["mailbox"] for row in rows if _has_delivery_anonymous_pixel(row, policy)}) >= policy.minimum_cell
 
 
-def _has_anonymous_pixel(row: asyncpg.Record, policy: Policy) -> bool:
+def _has_delivery_anonymous_pixel(row: asyncpg.Record, policy: Policy) -> bool:
     """Returns True if a delivery's mail had an anonymous pixel, judged by the person's current standing."""
     category = policy.categories.get(row["category"])
     if category is None or category.mandatory:

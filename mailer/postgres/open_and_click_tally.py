@@ -22,7 +22,7 @@ Personal = tuple[UUID, str | None, int]
 
 
 @dataclass(slots=True)
-class OpenAndClickTally:
+class OpenAndClickTallyByMailing:
     """Counts of an hour, or of a part of it.
 
     Attributes:
@@ -52,7 +52,7 @@ class OpenAndClickTally:
         """Returns the number of different counts."""
         return len(self.fetches) + len(self.once) + len(self.persons)
 
-    def merge_tally(self, other: "OpenAndClickTally") -> None:
+    def merge_tally(self, other: "OpenAndClickTallyByMailing") -> None:
         """Adds another tally."""
         self.fetches.update(other.fetches)
         self.once |= other.once
@@ -63,14 +63,14 @@ class OpenAndClickTally:
         """Returns the ids of the mailings with anonymous fetches."""
         return {mailing_id for mailing_id, _, _ in self.fetches}
 
-    def anonymous_counts_of_mailings(self, mailings: Collection[UUID]) -> "OpenAndClickTally":
+    def anonymous_counts_of_mailings(self, mailings: Collection[UUID]) -> "OpenAndClickTallyByMailing":
         """Returns the anonymous counts of some mailings."""
-        return OpenAndClickTally(
+        return OpenAndClickTallyByMailing(
             Counter({fetch: n for fetch, n in self.fetches.items() if fetch[0] in mailings}),
             {once for once in self.once if once[0] in mailings},
         )
 
-    def pool_small_links(self, minimum: Callable[[UUID], int]) -> "OpenAndClickTally":
+    def with_small_links_pooled(self, minimum: Callable[[UUID], int]) -> "OpenAndClickTallyByMailing":
         """Returns the same counts, with all links that too few messages clicked added together as `OTHER_LINKS`.
 
         Perhaps only a few people have a link, if a template inserts a personal value. Each can click it many times, so
@@ -90,7 +90,7 @@ class OpenAndClickTally:
         for (mailing_id, link, machine), n in self.fetches.items():
             fetches[mailing_id, shown(mailing_id, link), machine] += n
         once = {(mailing_id, shown(mailing_id, link), nonce) for mailing_id, link, nonce in self.once}
-        return OpenAndClickTally(fetches, once, self.persons)
+        return OpenAndClickTallyByMailing(fetches, once, self.persons)
 
     def as_json_text(self) -> str:
         """Returns the tally as JSON text, for `from_json_text`."""
@@ -102,7 +102,7 @@ class OpenAndClickTally:
         return json.dumps([fetches, once, persons])
 
     @classmethod
-    def from_json_text(cls, text: str) -> "OpenAndClickTally":
+    def from_json_text(cls, text: str) -> "OpenAndClickTallyByMailing":
         """Returns the tally from the text that `as_json_text` made."""
         fetches, once, persons = json.loads(text)
         return cls(

@@ -50,7 +50,7 @@ class PostgresOutbox:
         rows = await self._pool.fetch(_SQL["take"], owner, limit, lease, exchanges, keys, TAKEN_OCTETS)
         return sorted((_outbox_row_from_record(row) for row in rows), key=lambda parked: parked.id)
 
-    async def total_unleased_rows_of_destinations(self, of: Collection[tuple[str, str]], at_most: int) -> int:
+    async def count_unleased_rows_up_to_limit(self, of: Collection[tuple[str, str]], at_most: int) -> int:
         """See the port."""
         exchanges, keys = [exchange for exchange, _ in of], [key for _, key in of]
         return int(await self._pool.fetchval(_SQL["waiting"], exchanges, keys, at_most))

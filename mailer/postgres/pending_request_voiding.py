@@ -19,7 +19,9 @@ _OPPOSED: Mapping[tuple[StandingFlag, bool], tuple[str, ...]] = {
 """The wishes that a flag contradicts when it is set (True) or cleared (False)."""
 
 
-async def void_requests_by_flag(connection: Connection, recipient_id: int, flag: StandingFlag, on: bool) -> None:
+async def void_requests_contradicting_flag(
+    connection: Connection, recipient_id: int, flag: StandingFlag, on: bool
+) -> None:
     """Voids a person's wishes that contradict a flag, also if the flag had this value before.
 
     Not for an answer to a wish: the other questions of the same mail can still be answered, and the last answer holds.
@@ -28,12 +30,12 @@ async def void_requests_by_flag(connection: Connection, recipient_id: int, flag:
         await connection.execute(_SQL["void"], [recipient_id], opposed)
 
 
-async def void_requests_by_objection(connection: Connection, recipient_ids: Sequence[int]) -> None:
+async def void_marketing_requests(connection: Connection, recipient_ids: Sequence[int]) -> None:
     """Voids the wishes for marketing of the recipients that an objection concerns."""
     await connection.execute(_SQL["void"], recipient_ids, [RequestedAct.MARKETING])
 
 
-async def void_requests_by_withdrawal(connection: Connection, said: Sequence[tuple[int, Consent]]) -> None:
+async def void_requests_of_withdrawn_consents(connection: Connection, said: Sequence[tuple[int, Consent]]) -> None:
     """Voids wishes for consents that were withdrawn later. The consents are given as (recipient id, consent).
 
     A withdrawal from before a wish, in an imported file for example, does not void it.

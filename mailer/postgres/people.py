@@ -40,7 +40,7 @@ class DatedPersonData:
     is_invited: bool = False
 
 
-def build_observed_person(
+def dated_person_data(
     brand: str,
     controller: str,
     person: Person,
@@ -196,7 +196,7 @@ async def find_owners_of_similar_addresses(
     other = [
         (row["id"], row["controller"], hashed)
         for row in rows
-        for hashed in hasher.mailbox_hashes_alike_in_capitals(row["email"])
+        for hashed in hasher.hashes_of_confusable_mailboxes(row["email"])
     ]
     if not other:
         return []

@@ -73,8 +73,8 @@ def person_keys_in_body(
     addresses = {
         _text_without_lone_surrogates(found) for text in said if "@" in text for found in _find_addresses(text)
     }
-    refs = {ref for text in said for ref in _find_refs(text)} | set(_document_refs(document))
-    brands = _brands_of_document(document, routing_key)
+    refs = {ref for text in said for ref in _find_refs_in_text(text)} | set(_document_refs(document))
+    brands = _brands_of_body_and_routing_key(document, routing_key)
     keys = {key_of_address_hash(hasher.hash_address(address)) for address in addresses}
     keys |= {
         key_of_ref(hasher, _text_without_lone_surrogates(brand), _text_without_lone_surrogates(ref))
@@ -87,7 +87,7 @@ def person_keys_in_body(
 
 def brands_perhaps_owning_letter(body: bytes, routing_key: str) -> set[str]:
     """Returns the brands that a dead letter may belong to: the one in its body, and the one in its routing key."""
-    return _brands_of_document(_parse_json_body(body), routing_key)
+    return _brands_of_body_and_routing_key(_parse_json_body(body), routing_key)
 
 
 def key_of_address_hash(address_hash: bytes) -> str:
@@ -100,7 +100,7 @@ def key_of_ref(hasher: AddressHasher, brand: str, ref: str) -> str:
     return hasher.hash_replacing_ref(brand, ref)
 
 
-def _brands_of_document(document: Any, routing_key: str) -> set[str]:
+def _brands_of_body_and_routing_key(document: Any, routing_key: str) -> set[str]:
     named = document.get("brand") if isinstance(document, dict) else None
     return {routing_key.split(".")[0], *([named] if isinstance(named, str) else [])}
 
@@ -128,10 +128,10 @@ def decoded_readings(text: str) -> Iterator[str]:
         new = [one for one in waiting if one not in seen]
         seen.update(new)
         yield from new
-        waiting = [read for one in new for read in _decode_once(one)]
+        waiting = [read for one in new for read in _readings_decoded_once(one)]
 
 
-def _decode_once(text: str) -> Iterator[str]:
+def _readings_decoded_once(text: str) -> Iterator[str]:
     """Yields a text once for each kind of code, with the codes of that kind decoded."""
     yield decode_entities(unquote(_CODE.sub(lambda found: chr(int(found[1], 16)), text)))
     if not text.isascii():
@@ -208,17 +208,19 @@ def _document_refs(document: Any) -> Iterator[str]:
             case dict() as fields:
                 for name in _REFS:
                     value = fields.get(name)
-                    yield from (str(one) for one in (value if isinstance(value, list) else [value]) if _may_be_ref(one))
+                    yield from (
+                        str(one) for one in (value if isinstance(value, list) else [value]) if _has_type_of_ref(one)
+                    )
                 waiting += fields.values()
             case _:
                 pass
 
 
-def _may_be_ref(value: Any) -> bool:
+def _has_type_of_ref(value: Any) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool)
 
 
-def _find_refs(text: str) -> Iterator[str]:
+def _find_refs_in_text(text: str) -> Iterator[str]:
     return (quoted or number for found in _REF.findall(text) for quoted, number in _TEXT.findall(found))
 
 

@@ -164,7 +164,7 @@ class PostgresPrivacyRights:
                 email, country = data["email"], correction.country
                 others = await people.correct_country_of_owner(connection, self._hasher, recipient_id, email, country)
             await people.upsert_people(
-                connection, self._hasher, [people.build_observed_person(brand, data["controller"], person, now)]
+                connection, self._hasher, [people.dated_person_data(brand, data["controller"], person, now)]
             )
             await people.refresh_standings(connection, others)
         return True

@@ -9,7 +9,7 @@ from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.processor_states import ProcessorState
-from mailer.ports.rights import ErasureDuty, MailingPurgeDuty, ProcessorHandedDataOfBrand
+from mailer.ports.rights import BrandHandOversToProcessor, ErasureDuty, MailingPurgeDuty
 
 _SQL = load_statements("rights")
 _STATES = load_statements("relays")
@@ -22,9 +22,9 @@ class PostgresProcessorDutiesAndStates:
         self._pool = pool
         self._writers = writers
 
-    async def list_all_processors_handed_data(self) -> list[ProcessorHandedDataOfBrand]:
+    async def list_all_processors_handed_data(self) -> list[BrandHandOversToProcessor]:
         """See the port."""
-        return [ProcessorHandedDataOfBrand(**row) for row in await self._pool.fetch(_SQL["holders"])]
+        return [BrandHandOversToProcessor(**row) for row in await self._pool.fetch(_SQL["holders"])]
 
     async def store_states_of_worker(self, worker: str, states: Sequence[ProcessorState]) -> None:
         """See `ports.processor_states`."""

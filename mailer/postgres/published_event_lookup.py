@@ -25,7 +25,7 @@ class PublishedEventLookup:
         self._pool = pool
         self._hasher = hasher
 
-    async def differing_fields_of_events(self, events: Sequence[Event]) -> list[tuple[str, ...]]:
+    async def find_fields_differing_from_stored(self, events: Sequence[Event]) -> list[tuple[str, ...]]:
         """Returns for each event the fields that differ from the stored event with the same id."""
         return [fields for _, fields in await self._compare_with_taken_in(events)]
 
@@ -38,7 +38,7 @@ class PublishedEventLookup:
         }
         return {key for key in named if not await self._pool.fetchval(_HAS_AUDIENCE, *key)}
 
-    async def newest_id_among_dead_letters(self) -> int:
+    async def read_newest_dead_letter_id(self) -> int:
         """Returns the id of the newest dead letter; 0 if there is none."""
         return int(await self._pool.fetchval(_SQL["newest_letter"]))
 

@@ -61,7 +61,7 @@ class PostgresRefusalQuarantine:
             hour.pop(None, RefusalTally()), usual, {name: tally for name, tally in hour.items() if name is not None}
         )
 
-    async def store_believed_and_doubted_refusals(
+    async def store_refusals_without_suppressing(
         self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
     ) -> None:
         """See the port."""
@@ -77,7 +77,7 @@ class PostgresRefusalQuarantine:
             self._hasher.key_id,
         )
 
-    async def suppress_addresses_still_believed_dead(self, processor: str, believed: Sequence[HardRefusal]) -> None:
+    async def suppress_addresses_of_believed_refusals(self, processor: str, believed: Sequence[HardRefusal]) -> None:
         """See the port."""
         async with open_suppression_transaction(self._pool, self._writers) as (connection, entries):
             rows = await connection.fetch(_SQL["believed"], *_refusal_columns(believed))
@@ -117,7 +117,7 @@ class PostgresRefusalQuarantine:
                 connection, [(row, f"{row['processor']} {row['status']}") for row in rows], by
             )
 
-    async def record_verdict_and_reopen_dismissed(
+    async def record_verdict_and_reopen_mailings(
         self, cases: Sequence[QuarantinedRefusal], verdict: RefusalVerdict, by: str
     ) -> None:
         """See the port."""
@@ -154,7 +154,7 @@ class PostgresRefusalQuarantine:
         ]
 
 
-async def fold_refusal_counters(pool: Pool) -> None:
+async def fold_counters_and_delete_old_refusals(pool: Pool) -> None:
     """Adds up the counts of processors' answers by minute or hour, and deletes old counts and believed refusals."""
     for name in ("fold", "forget_answers", "forget_believed"):
         await execute_with_long_timeout(pool, _SQL[name])

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from mailer.database.statements import Connection, Pool, load_statements
 from mailer.ledger.writers import LedgerWriters, append_entries
-from mailer.policy.pace import SendingPace, current_pace, slower_pace
+from mailer.policy.pace import SendingPace, recovered_pace_or_none, slower_pace
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.rates import Name, Period, RateLimit, Scope, TokenLease, TokenRequest
 
@@ -62,7 +62,7 @@ class PostgresRateLimits:
             ]
             now = datetime.now(UTC)
             for (processor, domain), pace in sorted((await _read_paces(connection)).items()):
-                if current := current_pace(pace, now):
+                if current := recovered_pace_or_none(pace, now):
                     limits.append(RateLimit("pace", f"{processor} {domain}", "second", int(current), at=pace.since))
         return limits
 
@@ -73,7 +73,7 @@ class PostgresRateLimits:
         async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 await connection.execute(_SQL["set"], *limit.limit_name, limit.n, limit.plan, limit.began_on, by)
-                entry = await _limit_entry(connection, "rate_set", limit.scope, limit.key, said, by)
+                entry = await _ledger_entry_of_limit_change(connection, "rate_set", limit.scope, limit.key, said, by)
                 linked = await append_entries(connection, writer, [entry])
             writer.advance_head(linked)
 
@@ -83,7 +83,8 @@ class PostgresRateLimits:
             async with connection.transaction():
                 cleared = await connection.fetch(_SQL["clear"], scope, key, per)
                 entries = [
-                    await _limit_entry(connection, "rate_cleared", scope, key, f"a {row['per']}", by) for row in cleared
+                    await _ledger_entry_of_limit_change(connection, "rate_cleared", scope, key, f"a {row['per']}", by)
+                    for row in cleared
                 ]
                 linked = await append_entries(connection, writer, entries)
             writer.advance_head(linked)
@@ -96,7 +97,9 @@ async def delete_finished_rate_windows(pool: Pool, limit: int) -> int:
     return int((await pool.execute(_SQL["forget"], limit)).rpartition(" ")[2])
 
 
-async def _limit_entry(connection: Connection, what: str, scope: Scope, key: str, said: str, by: str) -> LedgerEntry:
+async def _ledger_entry_of_limit_change(
+    connection: Connection, what: str, scope: Scope, key: str, said: str, by: str
+) -> LedgerEntry:
     """Returns the ledger entry of a change of a limit, with the brand if the limit is of a brand or a mailing."""
     mailing = UUID(key) if scope == "mailing" else None
     brand = await connection.fetchval(_SQL["brand_of"], mailing) if mailing else key if scope == "brand" else ""

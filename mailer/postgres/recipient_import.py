@@ -41,7 +41,7 @@ class PostgresRecipientImporter:
         self._controller = controller
         self._vocabulary = vocabulary
 
-    async def import_recipients(self, rows: Sequence[RecipientImportRow]) -> None:
+    async def import_rows_in_one_transaction(self, rows: Sequence[RecipientImportRow]) -> None:
         """See the port."""
         async with self._writers.borrow_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
@@ -54,7 +54,7 @@ class PostgresRecipientImporter:
         await people.lock_imports_out_of_transaction(connection)
         await people.lock_standings_by_ref(connection, [(self._brand, row.person.ref) for row in rows])
         whose, vocabulary = (self._brand, self._controller), self._vocabulary
-        known = [people.build_observed_person(*whose, row.person, now, vocabulary=vocabulary) for row in rows]
+        known = [people.dated_person_data(*whose, row.person, now, vocabulary=vocabulary) for row in rows]
         found = await people.upsert_people(connection, self._hasher, known)
         ids = [found[self._brand, row.person.ref] for row in rows]
         each = list(zip(ids, rows, strict=True))
@@ -66,7 +66,7 @@ class PostgresRecipientImporter:
         objecting = [id_ for id_, row in each if row.objected]
         if objecting:
             await insert_suppressions(connection, self._hasher, [(id_, None, _OBJECTION) for id_ in objecting])
-        await self._note_products_and_audiences(connection, each)
+        await self._store_paid_products_and_audiences(connection, each)
         return [
             *(
                 standing_change_entry(self._brand, recipient_id, "opt_out", scope, _SOURCE)
@@ -87,7 +87,7 @@ class PostgresRecipientImporter:
             await connection.execute(people.SQL["set_flag"].replace("{flag}", f"{flag.value}_at"), ids)
         return [standing_change_entry(self._brand, id_, flag.value, None, _SOURCE) for id_ in ids]
 
-    async def _note_products_and_audiences(
+    async def _store_paid_products_and_audiences(
         self, connection: Connection, each: Sequence[tuple[int, RecipientImportRow]]
     ) -> None:
         """Stores the paid products and the audiences of imported recipients."""

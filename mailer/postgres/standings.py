@@ -17,7 +17,7 @@ from mailer.ports.suppressions import NewSuppression
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.non_email_notices import SQL as NOTICES
-from mailer.postgres.pending_request_voiding import void_requests_by_flag
+from mailer.postgres.pending_request_voiding import void_requests_contradicting_flag
 from mailer.postgres.suppressions import insert_suppressions
 
 
@@ -59,7 +59,7 @@ class PostgresStandings:
             if connection is not None:
                 await connection.execute(statement, [recipient_id])
                 if source != CONFIRMED:
-                    await void_requests_by_flag(connection, recipient_id, flag, on)
+                    await void_requests_contradicting_flag(connection, recipient_id, flag, on)
         return connection is not None
 
     async def set_preferred_channel(self, brand: str, recipient_id: int, channel: str, source: str) -> bool:
@@ -69,7 +69,9 @@ class PostgresStandings:
                 await connection.execute(people.SQL["channel"], recipient_id, channel)
         return connection is not None
 
-    async def set_postal_address(self, brand: str, recipient_id: int, lines: Sequence[str] | None, source: str) -> bool:
+    async def set_recipient_postal_address(
+        self, brand: str, recipient_id: int, lines: Sequence[str] | None, source: str
+    ) -> bool:
         """See the port."""
         reason = "postal_address_forgotten" if lines is None else "postal_address"
         async with self.open_standing_change(brand, recipient_id, reason, None, source) as connection:

@@ -16,7 +16,7 @@ from mailer.ports.standings import OWN_WORDS, ledger_rule_of_source
 from mailer.ports.suppressions import NewSuppression, Suppression
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.pending_request_voiding import void_requests_by_objection
+from mailer.postgres.pending_request_voiding import void_marketing_requests
 from mailer.postgres.suppressions_for_partners import suppress_opted_out_for_partners
 
 _COLUMNS = (
@@ -85,7 +85,7 @@ async def insert_suppressions(
         await _upsert_suppression_rows(connection, kin)
     await people.refresh_standings(connection, touched)
     if objecting := [id_ for id_, _, new in every if new.reason == "objection"]:
-        await void_requests_by_objection(connection, await people.find_ids_sharing_address(connection, objecting))
+        await void_marketing_requests(connection, await people.find_ids_sharing_address(connection, objecting))
     await suppress_opted_out_for_partners(connection, hasher, touched)
     return [row for row in made if row["new"]]
 
@@ -165,7 +165,7 @@ class PostgresSuppressions:
             if await connection.fetchrow(people.SQL["standing"], brand, recipient_id) is None:
                 return False
             await insert_suppressions(
-                connection, self._hasher, [(recipient_id, _brand_or_whole_controller(brand, new), new)]
+                connection, self._hasher, [(recipient_id, _brand_unless_whole_controller(brand, new), new)]
             )
             if new.reason == "objection":
                 await connection.execute(_SQL["object"], recipient_id)
@@ -185,22 +185,24 @@ class PostgresSuppressions:
             hashes = [hashed for hashed, _ in (*asked, *kin)]
             owners = await connection.fetch(_SQL["with_addresses"], controller, key, hashes)
             owned = {owner["address_hash"] for owner in owners}
-            taken = [(hashed, _brand_or_whole_controller(brand, new), new) for hashed, new in asked]
-            taken += [(hashed, _brand_or_whole_controller(brand, new), new) for hashed, new in kin if hashed in owned]
+            taken = [(hashed, _brand_unless_whole_controller(brand, new), new) for hashed, new in asked]
+            taken += [
+                (hashed, _brand_unless_whole_controller(brand, new), new) for hashed, new in kin if hashed in owned
+            ]
             await people.lock_standings(connection, [owner["id"] for owner in owners])
             hashes, brands, news = map(list, zip(*taken, strict=True))
             rows = await connection.fetch(_SQL["take"], controller, key, hashes, brands, *_suppression_columns(news))
             await people.refresh_standings(connection, [owner["id"] for owner in owners])
             objecting = {hashed for hashed, _, new in taken if new.reason == "objection"}
             if concerned := [owner["id"] for owner in owners if owner["address_hash"] in objecting]:
-                await void_requests_by_objection(connection, concerned)
+                await void_marketing_requests(connection, concerned)
             await suppress_opted_out_for_partners(connection, self._hasher, [owner["id"] for owner in owners])
             entries += _ledger_entries_of_import(brand, owners, taken)
         own = {hashed for hashed, _ in asked}
         return sum(row["new"] for row in rows if row["address_hash"] in own)
 
     def _similar_hashes_to_suppress(self, address: str, new: NewSuppression) -> list[bytes]:
-        return self._hasher.mailbox_hashes_alike_in_capitals(address) if new.reason in _OF_KIN_TOO else []
+        return self._hasher.hashes_of_confusable_mailboxes(address) if new.reason in _OF_KIN_TOO else []
 
     async def get_suppression_by_id(self, brand: str, controller: str, id: int) -> Suppression | None:
         """See the port."""
@@ -225,7 +227,7 @@ class PostgresSuppressions:
         hashes = [
             self._hasher.hash_address(address),
             *([earlier.hash] if earlier else []),
-            *self._hasher.mailbox_hashes_alike_in_capitals(address),
+            *self._hasher.hashes_of_confusable_mailboxes(address),
         ]
         rows = await self._pool.fetch(_SQL["of_address"], brand, controller, self._hasher.key_id, hashes)
         return [_suppression_from_row(row) for row in rows]
@@ -247,7 +249,7 @@ async def end_expired_suppressions(pool: Pool, writers: LedgerWriters, limit: in
     return len(ids)
 
 
-def _brand_or_whole_controller(brand: str, new: NewSuppression) -> str | None:
+def _brand_unless_whole_controller(brand: str, new: NewSuppression) -> str | None:
     return None if new.reason in _WHOLE_CONTROLLER else brand
 
 

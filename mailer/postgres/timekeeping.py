@@ -12,14 +12,20 @@ from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.policy.category import CATEGORIES, Lane
 from mailer.ports.deliveries import DeliveryState
 from mailer.ports.pending_requests import LASTS
-from mailer.ports.timekeeping import CancelledOrEndedMailing, DueBatch, OpenDelivery, OrphanedDelivery, QueuedDelivery
+from mailer.ports.timekeeping import (
+    DueBatch,
+    MailingWithDeliveriesToEnd,
+    OpenDelivery,
+    OrphanedDelivery,
+    QueuedDelivery,
+)
 from mailer.postgres.dead_letters import delete_old_dead_letters as forget_letters
 from mailer.postgres.erasure import delete_erased_stubs, finish_erasures_after_answering_person
 from mailer.postgres.halts import HALTED
 from mailer.postgres.mailings import BATCH_SIZE
 from mailer.postgres.non_email_notices import insert_notices_of_old_workers
 from mailer.postgres.processor_duties_and_states import insert_purges_of_mailings
-from mailer.postgres.quarantine import fold_refusal_counters
+from mailer.postgres.quarantine import fold_counters_and_delete_old_refusals
 from mailer.postgres.rates import delete_finished_rate_windows
 from mailer.postgres.suppressions import end_expired_suppressions
 
@@ -72,7 +78,7 @@ class PostgresTimekeeping:
         """See the port."""
         await self._pool.execute(_SQL["published"], batches)
 
-    async def orphaned_and_in_doubt_deliveries(self, limit: int) -> list[OrphanedDelivery]:
+    async def deliveries_with_unknown_outcome(self, limit: int) -> list[OrphanedDelivery]:
         """See the port."""
         rows = await self._pool.fetch(_SQL["stale"], limit, [*CATEGORIES])
         return [OrphanedDelivery(**{**row, "state": DeliveryState(row["state"])}) for row in rows]
@@ -89,9 +95,9 @@ class PostgresTimekeeping:
         """See the port."""
         return int(await self._pool.fetchval(_SQL["batch_due"], limit, BATCH_SIZE))
 
-    async def cancelled_or_ended_unfinished_mailings(self, limit: int) -> list[CancelledOrEndedMailing]:
+    async def mailings_with_deliveries_to_end(self, limit: int) -> list[MailingWithDeliveriesToEnd]:
         """See the port."""
-        return [CancelledOrEndedMailing(**row) for row in await self._pool.fetch(_SQL["ending"], limit)]
+        return [MailingWithDeliveriesToEnd(**row) for row in await self._pool.fetch(_SQL["ending"], limit)]
 
     async def open_deliveries_of_mailing(self, mailing_id: UUID, after: int, limit: int) -> list[OpenDelivery]:
         """See the port."""
@@ -103,7 +109,7 @@ class PostgresTimekeeping:
         rows = await self._pool.fetch(_SQL["queued_of"], batch)
         return [QueuedDelivery(**{**row, "state": DeliveryState(row["state"])}) for row in rows]
 
-    async def release_held_by_reason_prefix(self, mailing_id: UUID, reason: str) -> int:
+    async def release_held_of_mailing_by_reason(self, mailing_id: UUID, reason: str) -> int:
         """See the port."""
         return int((await self._pool.execute(_SQL["retry_held"], mailing_id, reason)).split()[-1])
 
@@ -127,7 +133,7 @@ class PostgresTimekeeping:
         """See the port."""
         for name in ("fold", "fold_handed"):
             await execute_with_long_timeout(self._pool, _SQL[name])
-        await fold_refusal_counters(self._pool)
+        await fold_counters_and_delete_old_refusals(self._pool)
 
     async def delete_old_send_counts(self, days: int) -> None:
         """See the port."""

@@ -244,7 +244,7 @@ class _SmtpHandler:
 
     def _store_received_mail(self, envelope: "Envelope") -> str:
         content = envelope.original_content or b""
-        author, subject = _decoded_header_values(content, "From", "Subject")
+        author, subject = _decoded_value_of_each_header(content, "From", "Subject")
         id = str(uuid.uuid4())
         facts = {
             "at": datetime.now(UTC).isoformat(),
@@ -258,7 +258,7 @@ class _SmtpHandler:
         return id
 
 
-def _decoded_header_values(content: bytes, *names: str) -> list[str]:
+def _decoded_value_of_each_header(content: bytes, *names: str) -> list[str]:
     """Returns the decoded values of the named header fields; "" for a field that is missing.
 
     Only the named fields are decoded. Decoding all fields and reading the body takes three times as long.

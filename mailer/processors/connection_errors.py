@@ -75,9 +75,12 @@ def connection_trouble_of_error(error: Exception, step: ConnectionTrouble) -> Co
             case TimeoutError():
                 return ConnectionTrouble.TIMED_OUT
             case AuthRefused():
-                return session_refusals.session_trouble(session_refusals.SmtpStage.AUTH, each.code, None, "") or step
+                return (
+                    session_refusals.session_trouble_of_refusal(session_refusals.SmtpStage.AUTH, each.code, None, "")
+                    or step
+                )
             case aiosmtplib.SMTPResponseException() if step in _STAGES and each.code // 100 in (4, 5):
-                return session_refusals.session_trouble(_STAGES[step], each.code, None, "") or step
+                return session_refusals.session_trouble_of_refusal(_STAGES[step], each.code, None, "") or step
             case _:
                 pass
     return step

@@ -58,7 +58,7 @@ class ConnectionPool:
         self._carried.add(share)
         try:
             if not await self._places.acquire_slot(urgent, share.seconds_left):
-                return self._silent_relay_trouble()
+                return self._trouble_if_relay_is_silent()
             if share.count_waiting > 1:
                 return await self._send_on_free_slots(share, urgent)
             try:
@@ -72,11 +72,11 @@ class ConnectionPool:
         """Starts the two timers that limit windows after the stop signal: `FINISHING` and `PARTING`."""
         loop = asyncio.get_running_loop()
         self._timers += (
-            loop.call_later(FINISHING, self._move_all_deadlines_to_now),
+            loop.call_later(FINISHING, self._move_window_deadlines_to_now),
             loop.call_later(PARTING, self._drop_busy_connections),
         )
 
-    def _move_all_deadlines_to_now(self) -> None:
+    def _move_window_deadlines_to_now(self) -> None:
         self._parted = True
         for share in self._carried:
             share.move_deadline_to_now()
@@ -96,7 +96,7 @@ class ConnectionPool:
             self._places.stop_giving_slots_to(crew)
             await crew.cancel_senders()
 
-    def _silent_relay_trouble(self) -> NoConnectionResult | None:
+    def _trouble_if_relay_is_silent(self) -> NoConnectionResult | None:
         """Returns a failure if no busy connection began a message in the last `times.connect` seconds, else None.
 
         It is called when every slot is taken.
@@ -119,8 +119,8 @@ class ConnectionPool:
             finally:
                 self._busy.discard(line)
             if line.is_connection_open and not line.is_spent:
-                self._return_connection_to_pool(line)
-            elif line.has_failed_at_once:
+                self._add_to_idle_connections(line)
+            elif line.has_ended_before_first_answer:
                 return NoConnectionResult(
                     ConnectionTrouble.LOST, "the relay ended a new connection at its first message"
                 )
@@ -153,7 +153,7 @@ class ConnectionPool:
             self._quit_in_background(line)
         return None
 
-    def _return_connection_to_pool(self, line: SmtpConnection) -> None:
+    def _add_to_idle_connections(self, line: SmtpConnection) -> None:
         """Puts a connection back, for the next window."""
         self._idle.append((time.monotonic(), line))
         if self._sweeper is None:

@@ -4,7 +4,7 @@ RFC 2920 3.1 allows this for every relay that offers PIPELINING. Some relays ref
 and some could end the connection. So one connection tries it first, and its result counts for all connections.
 """
 
-from mailer.telemetry import log
+from mailer.metrics_and_logger import log
 
 
 class EnvelopeAheadSupport:

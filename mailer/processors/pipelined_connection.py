@@ -13,7 +13,7 @@ from typing import Final, cast
 from mailer.crash_points import ARMED, CrashPoint, crash_if_armed
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.session_refusals import CLOSING, SmtpStage
-from mailer.policy.smtp_replies import classify_reply, is_about_mailbox, storable_reply_text
+from mailer.policy.smtp_replies import is_about_mailbox, outcome_of_reply, storable_reply_text
 from mailer.processors.envelope_ahead_support import EnvelopeAheadSupport
 from mailer.processors.relay_url import RelaySettings
 from mailer.processors.reply_parser import ReplyParser
@@ -149,9 +149,9 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
             self._end_connection("the connection had ended")
             return
         self._transport.write(_RSET + letter.envelope_commands if self._open else letter.envelope_commands)
-        self._expect_envelope_replies(letter)
+        self._set_envelope_reply_handler(letter)
 
-    def _expect_envelope_replies(self, letter: SmtpTransaction) -> None:
+    def _set_envelope_reply_handler(self, letter: SmtpTransaction) -> None:
         """Sets the handler of the next reply, as a message's envelope has been sent."""
         self._letter, self._blamed = letter, self._fresh
         self._expected = self._handle_rset_reply if self._open else self._handle_mail_reply
@@ -170,13 +170,13 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         elif not is_negative_code(code) or (code == CLOSING and not self._fresh):
             self._end_connection(_unexpected_reply_text(code, text))
         else:
-            self._settle_or_retry_refusal(classify_reply(SmtpStage.MAIL, code, _decode_reply(text)), code)
+            self._settle_or_retry_refusal(outcome_of_reply(SmtpStage.MAIL, code, _decode_reply(text)), code)
 
     def _handle_rcpt_reply(self, code: int, text: bytes) -> None:
         self._expected = self._handle_data_reply
         self._named = code // 100 == 2
         if is_negative_code(code):
-            outcome = classify_reply(SmtpStage.RCPT, code, _decode_reply(text))
+            outcome = outcome_of_reply(SmtpStage.RCPT, code, _decode_reply(text))
             self._settle_or_retry_refusal(outcome, code, about_recipient=self._open and is_about_mailbox(outcome))
         elif not self._named:
             self._end_connection(_unexpected_reply_text(code, text))
@@ -186,7 +186,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
             if not is_negative_code(code):
                 self._end_connection(_unexpected_reply_text(code, text))
                 return
-            self._settle_or_retry_refusal(classify_reply(SmtpStage.DATA, code, _decode_reply(text)), code)
+            self._settle_or_retry_refusal(outcome_of_reply(SmtpStage.DATA, code, _decode_reply(text)), code)
         if self._early:
             self._early = False
             if (self._retracted or not self._ahead.known) and not self._ended:
@@ -212,7 +212,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
 
     def _write_content(self, letter: SmtpTransaction) -> None:
         """Writes the content, if the message may still be sent. Holds back the final dot of a long content."""
-        if not self._allow_content_or_end(letter):
+        if not self._end_unless_content_may_be_written(letter):
             return
         if ARMED or self._paused or len(letter.content) > _AT_ONCE:
             first = len(letter.content) // 2 if ARMED else len(letter.content)
@@ -226,7 +226,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
     def _finish_content(self, letter: SmtpTransaction, rest: bytes) -> None:
         """Writes the rest and the final dot, as the content before it has left this process."""
         crash_if_armed(CrashPoint.IN_MESSAGE)
-        if self._allow_content_or_end(letter):
+        if self._end_unless_content_may_be_written(letter):
             self._write_dot_and_next_envelope(rest)
 
     def _write_dot_and_next_envelope(self, rest: bytes) -> None:
@@ -243,7 +243,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
     def _end_after_reply_during_content(self, code: int, text: bytes) -> None:
         """Ends the connection after a reply during the content. The final dot is then never written."""
         if is_negative_code(code):
-            self._settle_message(classify_reply(SmtpStage.DOT, code, _decode_reply(text)), code)
+            self._settle_message(outcome_of_reply(SmtpStage.DOT, code, _decode_reply(text)), code)
         self._end_connection(_unexpected_reply_text(code, text))
 
     def _handle_final_dot_reply(self, code: int, text: bytes) -> None:
@@ -253,7 +253,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
             return
         self._brisk = self._heard - self._dotted < _BRISK
         self._open = False
-        self._settle_message(classify_reply(SmtpStage.DOT, code, _decode_reply(text)), code)
+        self._settle_message(outcome_of_reply(SmtpStage.DOT, code, _decode_reply(text)), code)
         self._start_next_message()
 
     def _end_after_reply_while_idle(self, code: int, text: bytes) -> None:
@@ -291,9 +291,9 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         if letter is None:
             self._send_envelope_or_become_idle(self._take_next_message(share))
             return
-        self._expect_envelope_replies(letter)
+        self._set_envelope_reply_handler(letter)
         self._early = True
-        if not self._brisk and (reason := share.permit_refusal_on_recheck(letter)) is not None:
+        if not self._brisk and (reason := share.reason_not_to_send_on_recheck(letter)) is not None:
             self._abort_message_and_connection(reason)
 
     def _become_idle(self) -> None:
@@ -302,7 +302,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         if self._over is not None and not self._over.done():
             self._over.set_result(None)
 
-    def _allow_content_or_end(self, letter: SmtpTransaction) -> bool:
+    def _end_unless_content_may_be_written(self, letter: SmtpTransaction) -> bool:
         """Tells whether content may be written. If not, ends the connection, as nothing else can cancel DATA."""
         if self._more or self._replies.has_partial_reply:
             self._end_connection("more replies than commands")

@@ -44,7 +44,8 @@ class RelayTcpConnector:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
         return sorted(
-            dict.fromkeys(found), key=lambda address: self._failed.get(_host_port_of_socket_address(address[4]), 0.0)
+            dict.fromkeys(found),
+            key=lambda address: self._failed.get(_host_and_port_of_socket_address(address[4]), 0.0),
         )
 
     async def connect_to_first_accepting(self, addresses: list[Address], dead_after: float) -> OpenedConnection:
@@ -68,7 +69,7 @@ class RelayTcpConnector:
         )
         try:
             return OpenedConnection(
-                connection, _host_port_of_socket_address(connection.getpeername()), connection.getsockname()[0]
+                connection, _host_and_port_of_socket_address(connection.getpeername()), connection.getsockname()[0]
             )
         except OSError:  # the connection has ended already
             connection.close()
@@ -77,10 +78,10 @@ class RelayTcpConnector:
     def mark_failed_and_return_others(self, addresses: list[Address], peer: tuple[object, ...]) -> list[Address]:
         """Notes that a session with a peer failed. Returns the other addresses."""
         self._failed[peer] = time.monotonic()
-        return [address for address in addresses if _host_port_of_socket_address(address[4]) != peer]
+        return [address for address in addresses if _host_and_port_of_socket_address(address[4]) != peer]
 
 
-def _host_port_of_socket_address(address: object) -> tuple[object, ...]:
+def _host_and_port_of_socket_address(address: object) -> tuple[object, ...]:
     """Returns the host and port of a socket address; () if it is no tuple."""
     return tuple(address[:2]) if isinstance(address, tuple) else ()
 

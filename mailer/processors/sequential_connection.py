@@ -9,7 +9,7 @@ import aiosmtplib
 from mailer.crash_points import ARMED, CrashPoint, crash_if_armed
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.policy.session_refusals import CLOSING, SmtpStage
-from mailer.policy.smtp_replies import classify_reply
+from mailer.policy.smtp_replies import outcome_of_reply
 from mailer.processors.connection_errors import FAILURES, error_text
 from mailer.processors.relay_url import RelaySettings
 from mailer.processors.smtp_connection import GO_AHEAD, SmtpConnection, is_negative_code
@@ -83,7 +83,7 @@ class SequentialConnection(SmtpConnection):
             return _lost_before_dot_outcome(error) if self._fresh else None
         if is_negative_code(mail.code):
             self._note_answer_or_drop_after_421(mail.code)
-            return classify_reply(SmtpStage.MAIL, mail.code, mail.message)
+            return outcome_of_reply(SmtpStage.MAIL, mail.code, mail.message)
         try:
             outcome = await self._send_rcpt_and_data(share, letter) or await self._write_content_and_dot(share, letter)
         except FAILURES as error:
@@ -104,7 +104,7 @@ class SequentialConnection(SmtpConnection):
             if is_negative_code(reply.code):
                 self._note_answer_or_drop_after_421(reply.code)
                 await self._send_rset()
-                return classify_reply(stage, reply.code, reply.message)
+                return outcome_of_reply(stage, reply.code, reply.message)
             if expected not in (reply.code, reply.code // 100):
                 raise _unexpected_reply_error(reply)
         return None
@@ -166,7 +166,7 @@ class SequentialConnection(SmtpConnection):
             self.drop_connection()
             return Outcome(OutcomeKind.IN_DOUBT, text=f"lost after the final dot: {error_text(error)}")
         self._note_answer_or_drop_after_421(reply.code)
-        return classify_reply(SmtpStage.DOT, reply.code, reply.message)
+        return outcome_of_reply(SmtpStage.DOT, reply.code, reply.message)
 
 
 def _lost_before_dot_outcome(error: Exception) -> Outcome:

@@ -39,7 +39,7 @@ class SmtpConnection(ABC):
         return self._messages <= 0 or time.monotonic() >= self._expires
 
     @property
-    def has_failed_at_once(self) -> bool:
+    def has_ended_before_first_answer(self) -> bool:
         """Tells whether it ended before any message on it was answered."""
         return self._fresh and not self.is_connection_open
 

@@ -84,7 +84,7 @@ def compose_transaction_or_outcome(
         return trouble
     if not message.is_canonical:
         if _has_bare_cr_or_lf(content):
-            return _outcome_of_unsendable_message("5.6.0", "a bare CR or LF in the message")
+            return _blocked_outcome("5.6.0", "a bare CR or LF in the message")
         content = _dot_stuffed(content)
     mail = f"FROM:<{sender}>"
     rcpt = f"TO:<{recipient}>"
@@ -132,22 +132,22 @@ def _invalid_address_outcome(sender: str, recipient: str) -> Outcome | None:
     addresses = f"{sender}{recipient}"
     # The space is the only white space that `isprintable` accepts.
     if not addresses.isprintable() or " " in addresses or "<" in addresses or ">" in addresses:
-        return _outcome_of_unsendable_message("5.5.4", "an envelope address would break the command")
+        return _blocked_outcome("5.5.4", "an envelope address would break the command")
     return None
 
 
 def _missing_extension_outcome(extensions: SmtpExtensions, utf8: bool, plain: bool, size: int) -> Outcome | None:
     """Returns the outcome BLOCKED if this server lacks an extension or the size, or None if it can take the message."""
     if utf8 and not extensions.utf8:
-        return _outcome_of_unsendable_message("5.6.7", "the relay does not offer SMTPUTF8", lacking=True)
+        return _blocked_outcome("5.6.7", "the relay does not offer SMTPUTF8", lacking=True)
     if not plain and not extensions.eight_bits:
-        return _outcome_of_unsendable_message("5.6.3", "the relay does not offer 8BITMIME", lacking=True)
+        return _blocked_outcome("5.6.3", "the relay does not offer 8BITMIME", lacking=True)
     if extensions.most is not None and size > extensions.most:
-        return _outcome_of_unsendable_message(
+        return _blocked_outcome(
             "5.3.4", f"{size:,} octets, and the relay takes {extensions.most:,} at most", lacking=True
         )
     return None
 
 
-def _outcome_of_unsendable_message(status: str, reason: str, *, lacking: bool = False) -> Outcome:
+def _blocked_outcome(status: str, reason: str, *, lacking: bool = False) -> Outcome:
     return Outcome(OutcomeKind.BLOCKED, status=status, text=f"not sent: {reason}", lacking=lacking)

@@ -68,7 +68,7 @@ class WindowQueue:
                 return letter
         return None
 
-    def permit_refusal_on_recheck(self, letter: SmtpTransaction) -> str | None:
+    def reason_not_to_send_on_recheck(self, letter: SmtpTransaction) -> str | None:
         """Asks the permit again for a message. Returns the reason why it may not be sent, or None if it may."""
         return self._permit(letter.index)
 

@@ -101,7 +101,7 @@ Tag = tuple[str, list[tuple[str, str]]]
 
 def tags_with_attributes(page: str) -> list[Tag]:
     """Returns the elements of a page and of its comments, with their attributes."""
-    return _read_page(page)[0]
+    return _parse_tags_and_styles(page)[0]
 
 
 @lru_cache(maxsize=4000)
@@ -138,7 +138,7 @@ class _TagAndStyleReader(HTMLParser):
         self.odd = True
 
 
-def _read_page(page: str) -> tuple[list[Tag], list[str], bool]:
+def _parse_tags_and_styles(page: str) -> tuple[list[Tag], list[str], bool]:
     """Returns the tags and the CSS of a page, and whether it has `<?` or `<![`.
 
     Outlook may show comments: they are read too.
@@ -161,7 +161,7 @@ def _read_page(page: str) -> tuple[list[Tag], list[str], bool]:
 
 
 def _page_faults(page: str, mandatory: bool) -> Iterator[str]:
-    tags, styles, odd = _read_page(page)
+    tags, styles, odd = _parse_tags_and_styles(page)
     if odd:
         yield "has <? or <![, which is no HTML; remove it"
     if _OPEN_TAG.search(page):
@@ -175,19 +175,19 @@ def _page_faults(page: str, mandatory: bool) -> Iterator[str]:
         own = OWN_ATTRIBUTES.get(tag, frozenset())
         for name, value in attributes:
             if name in ATTRIBUTES or name in own or name.startswith("aria-"):
-                yield from _cached_attribute_faults(tag, name, value, mandatory)
+                yield from _cached_attribute_value_faults(tag, name, value, mandatory)
             else:
                 yield f"has <{tag} {_printable_name(name)}>, an attribute that no mail may have; remove it"
 
 
 @lru_cache(maxsize=4000)
-def _cached_attribute_faults(tag: str, name: str, value: str, mandatory: bool) -> tuple[str, ...]:
+def _cached_attribute_value_faults(tag: str, name: str, value: str, mandatory: bool) -> tuple[str, ...]:
     """Returns the faults of an attribute. Cached, since most pages repeat the same attributes."""
-    return tuple(_attribute_faults(tag, name, value, mandatory))
+    return tuple(_attribute_value_faults(tag, name, value, mandatory))
 
 
-def _attribute_faults(tag: str, name: str, value: str, mandatory: bool) -> Iterator[str]:
-    if _has_unbalanced_branch(value):
+def _attribute_value_faults(tag: str, name: str, value: str, mandatory: bool) -> Iterator[str]:
+    if _has_unbalanced_branch_marks(value):
         yield f"has a condition that begins or ends within <{tag} {name}>; write the whole tag twice"
     match name:
         case "href" | "src" if _MARKS.search(value):
@@ -263,7 +263,7 @@ def _decode_css_escape(found: re.Match[str]) -> str:
     return chr(code) if code < 0x110000 else ""
 
 
-def _has_unbalanced_branch(value: str) -> bool:
+def _has_unbalanced_branch_marks(value: str) -> bool:
     """Tells whether a branch begins or ends inside of an attribute's value, but not both."""
     depth = 0
     for mark in _MARKS.findall(value):

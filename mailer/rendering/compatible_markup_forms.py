@@ -23,10 +23,10 @@ _HIDDEN: Final = re.compile(r"(?<![\w-])display:\s*none(?P<weight>\s*!important)
 
 def add_compatible_forms(source: str) -> str:
     """Returns a page's source with the compatible forms added. The source may have Jinja2 in it."""
-    return _ISOLATED.sub(_replace_bdi, _CSS.sub(_with_older_properties, source))
+    return _ISOLATED.sub(_span_tag_for_bdi_tag, _CSS.sub(_with_older_properties, source))
 
 
-def _replace_bdi(found: re.Match[str]) -> str:
+def _span_tag_for_bdi_tag(found: re.Match[str]) -> str:
     if found["more"] is None:
         return f"{END}</span>"
     direction = "" if _DIRECTION.search(found["more"]) else ' dir="auto"'

@@ -170,7 +170,7 @@ def _canonical_value(value: bytes) -> bytes:
     return _BLANK.sub(b" ", value).strip(b" ")
 
 
-def _load_key(key: DkimKey) -> object:
+def _load_private_key(key: DkimKey) -> object:
     try:
         return load_pem_private_key(key.private_pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -178,7 +178,7 @@ def _load_key(key: DkimKey) -> object:
 
 
 def _load_rsa(key: DkimKey) -> RSAPrivateKey:
-    loaded = _load_key(key)
+    loaded = _load_private_key(key)
     if not isinstance(loaded, RSAPrivateKey):
         raise DkimKeyError(f"the key of {key.selector} is not RSA")
     if loaded.key_size < MIN_RSA_BITS:
@@ -187,7 +187,7 @@ def _load_rsa(key: DkimKey) -> RSAPrivateKey:
 
 
 def _load_ed25519(key: DkimKey) -> Ed25519PrivateKey:
-    loaded = _load_key(key)
+    loaded = _load_private_key(key)
     if not isinstance(loaded, Ed25519PrivateKey):
         raise DkimKeyError(f"the key of {key.selector} is not Ed25519")
     return loaded

@@ -20,14 +20,21 @@ from mailer.rendering.languages import is_known_locale
 from mailer.rendering.localized_texts import (
     Texts,
     context_in_locale,
-    locales_with_texts,
+    locales_with_all_texts,
     localized_texts,
     missing_languages,
 )
 from mailer.rendering.mail_merge import NAME
 from mailer.rendering.mentioned_members import context_with_sample_members
-from mailer.rendering.template_library import RESERVED, SAMPLE, RecipientValues, RenderError, Template, TemplateLibrary
-from mailer.rendering.value_types import SingleType, ValueType, parts_with_free_text, type_fault
+from mailer.rendering.template_library import (
+    RESERVED,
+    SAMPLE,
+    RecipientNameAndLocale,
+    RenderError,
+    Template,
+    TemplateLibrary,
+)
+from mailer.rendering.value_types import SingleType, ValueType, parts_of_value_with_free_text, type_fault
 
 _GOOD: set[tuple[object, ...]] = set()
 _MOST_GOOD = 1000
@@ -75,7 +82,7 @@ def check_event_and_get_template(
         problems += _autolink_problems(event, people, template, category, worded)
         problems += event_text_faults(event, policy, category, template, worded)
         problems += _personal_image_problems(people, template)
-        problems += _url_value_problems(event, people, template)
+        problems += _value_leading_address_problems(event, people, template)
     problems += _context_problems(event, people, template, texts)
     problems += _texts_by_language_problems(event, people, template, texts)
     if not problems:
@@ -101,7 +108,7 @@ def _unknown_category_problems(event: MessageEvent, policy: Policy) -> Iterator[
 
 
 def _category_demand_problems(event: MessageEvent, policy: Policy, category: Category) -> Iterator[str]:
-    yield from address_not_on_record_problems(event, category)
+    yield from change_mail_audience_problems(event, category)
     yield from service_reason_problems(event, policy)
     if category.invites and event.inviter is None:
         yield "inviter: is missing; an invitation names the member who invites"
@@ -114,7 +121,7 @@ def _category_demand_problems(event: MessageEvent, policy: Policy, category: Cat
 
 
 @rule("primary-address", "interpals-15, paltalk06-23, paltalk06-24, peerstream-03", idle=())
-def address_not_on_record_problems(event: MessageEvent, category: Category) -> Iterator[str]:
+def change_mail_audience_problems(event: MessageEvent, category: Category) -> Iterator[str]:
     """Mail about a change for everyone goes to the address on record; the event cannot bring an address of its own."""
     if category.tells_everyone and event.to != Audience(audience="everyone"):
         yield f'to: {category.name} mail reaches all accounts; write {{"audience": "everyone"}}'
@@ -142,7 +149,7 @@ def _people_in_to(event: MessageEvent) -> tuple[Person, ...]:
 
 def _person_problems(people: Sequence[Person], policy: Policy) -> Iterator[str]:
     """Yields unknown locales, sources that the policy does not list, and sources that lack a required field."""
-    fault_of = policy.source_vocabulary.refusal_of_address_source
+    fault_of = policy.source_vocabulary.refusal_of_address_from_source
     for index, person in enumerate(people):
         if person.locale is not None and not is_known_locale(person.locale):
             yield f"to.people.{index}.locale: there is no {person.locale}; write one such as en, de-AT or zh-Hant"
@@ -225,7 +232,7 @@ def _personal_image_problems(people: Sequence[Person], template: Template) -> It
             return
 
 
-def _url_value_problems(event: MessageEvent, people: Sequence[Person], template: Template) -> Iterator[str]:
+def _value_leading_address_problems(event: MessageEvent, people: Sequence[Person], template: Template) -> Iterator[str]:
     """Yields values at the beginning of an address that lead to no page and no mailbox; the first for each address."""
     if not template.leading:  # as most
         return
@@ -279,7 +286,9 @@ def _has_undeclared_link(kind: ValueType | None, value: Any) -> bool:
     if isinstance(value, str) and (kind is None or (isinstance(kind, SingleType) and kind.is_text)):
         return has_autolink(value)  # quicker, and holds for most
     return any(
-        has_autolink(text) for words in parts_with_free_text(kind, value) for text in texts_and_keys_in_json(words)
+        has_autolink(text)
+        for words in parts_of_value_with_free_text(kind, value)
+        for text in texts_and_keys_in_json(words)
     )
 
 
@@ -313,8 +322,8 @@ def _trial_rendering_problems(
 ) -> Iterator[str]:
     """Yields the errors of a trial rendering for the first person: missing or wrong values, a subject of two lines."""
     first = people[0] if people else None
-    chosen = template.choose_locale(first.locale if first else None, locales_with_texts(template, texts))
-    for locale in locales_with_texts(template, texts) if texts else (chosen,):
+    chosen = template.choose_locale(first.locale if first else None, locales_with_all_texts(template, texts))
+    for locale in locales_with_all_texts(template, texts) if texts else (chosen,):
         yield from _trial_problems_in_locale(template, first, locale, context_in_locale(event.context, texts, locale))
 
 
@@ -328,7 +337,7 @@ def _trial_problems_in_locale(
     if tried in _GOOD:
         return
     try:
-        values = {**context, **SAMPLE, "recipient": RecipientValues(name), "profile": context.get("profile", {})}
+        values = {**context, **SAMPLE, "recipient": RecipientNameAndLocale(name), "profile": context.get("profile", {})}
         template.render(locale, values)
     except RenderError as error:
         yield f"context: {error}"

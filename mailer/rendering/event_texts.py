@@ -26,7 +26,7 @@ from mailer.rendering.value_types import (
     SLUG,
     SingleType,
     ValueType,
-    parts_with_free_text,
+    parts_of_value_with_free_text,
     shown_values_except_times,
 )
 
@@ -187,7 +187,9 @@ def _texts_in_values(
             are_words = not isinstance(kind, SingleType) or kind.is_text
             found.append(CarriedText(place, value, are_words, own, _is_type_of_slug_or_page(kind), kind))
         else:
-            words = {text for part in parts_with_free_text(kind, value) for text in texts_and_keys_in_json(part)}
+            words = {
+                text for part in parts_of_value_with_free_text(kind, value) for text in texts_and_keys_in_json(part)
+            }
             found += [CarriedText(place, text, text in words, own, True) for text in texts_and_keys_in_json(value)]
     return found
 

@@ -15,7 +15,7 @@ Truths = Mapping[str, bool]
 
 
 def way_out_conditions(tree: nodes.Template, address: str) -> tuple[str, ...]:
-    """Returns the conditions around a template's ways out, as keys for `force_conditions`.
+    """Returns the conditions around a template's ways out, as keys for `force_conditions_in_place`.
 
     Args:
         tree: the tree of one part.
@@ -37,7 +37,7 @@ def truth_combinations(names: tuple[str, ...]) -> Iterator[Truths]:
         yield from (dict.fromkeys(names, usual) | {name: not usual} for name in names)
 
 
-def force_conditions(tree: nodes.Template, truths: Truths) -> nodes.Template:
+def force_conditions_in_place(tree: nodes.Template, truths: Truths) -> nodes.Template:
     """Replaces conditions of a tree by true or false, in place, and returns the tree."""
     for node in list(tree.find_all((nodes.If, nodes.For, nodes.CondExpr))):
         if isinstance(node, nodes.For):

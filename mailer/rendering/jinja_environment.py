@@ -27,7 +27,7 @@ from markupsafe import Markup
 
 from mailer.rendering.allowed_markup import address_fault
 from mailer.rendering.compatible_markup_forms import END, FIRST_STRONG
-from mailer.rendering.languages import date_locale_for_reader, fallback_locales
+from mailer.rendering.languages import date_locale_for_reader, locale_and_fallbacks
 from mailer.rendering.names_used_by_templates import TRACKED, WHEN, Nodes, nodes_by_type
 from mailer.rendering.signed_links import is_web_url
 from mailer.rendering.template_files import TemplateFileFault
@@ -145,7 +145,9 @@ def explain_render_error(error: Exception, names: Mapping[int, Iterable[str]], v
         names: the names of the values that each line of the source uses.
         values: the values of the rendering.
     """
-    if "NoneType" in str(error) and (nulls := sorted(set(_null_names(names.get(_error_line(error), ()), values)))):
+    if "NoneType" in str(error) and (
+        nulls := sorted(set(_null_names(names.get(_error_line_or_zero(error), ()), values)))
+    ):
         return f"{' or '.join(nulls)} is null; give it a value, or test it first: {{% if {nulls[0]} %}}"
     match error:
         case UndefinedError() | TypeError() | WrongValue():
@@ -154,7 +156,7 @@ def explain_render_error(error: Exception, names: Mapping[int, Iterable[str]], v
             return f"a value does not fit ({type(error).__name__})"
 
 
-def _error_line(error: Exception) -> int:
+def _error_line_or_zero(error: Exception) -> int:
     """Returns the line of the template on which an error was raised, or 0 if it is unknown."""
     line, place = 0, error.__traceback__
     while place is not None:
@@ -306,7 +308,7 @@ def _date_in_words(value: str, locale: str) -> str:
 
 
 def _babel_locale(locale: str) -> Locale:
-    for code in fallback_locales(locale, "en"):
+    for code in locale_and_fallbacks(locale, "en"):
         try:
             return Locale.parse(code, sep="-")
         except UnknownLocaleError:

@@ -53,7 +53,7 @@ def add_likely_script_and_region(code: str) -> LanguageCodeWithScriptAndRegion:
     return LanguageCodeWithScriptAndRegion(language, own, script or likely[1], region or likely[2], bool(region))
 
 
-def fallback_locales(locale: str, default: str) -> Iterator[str]:
+def locale_and_fallbacks(locale: str, default: str) -> Iterator[str]:
     """Yields a locale and its fallbacks: en-GB, en, then the default and its fallbacks; zh-TW, zh-Hant, zh."""
     for code in (locale, default):
         language, script, region = _split_code(code)
@@ -66,7 +66,7 @@ def fallback_locales(locale: str, default: str) -> Iterator[str]:
 
 
 @rule("local-language", "peerstream-04")
-def best_locale(wanted: str | None, spoken: tuple[str, ...]) -> str | None:
+def best_locale_in_same_language(wanted: str | None, spoken: tuple[str, ...]) -> str | None:
     """A person is written to in their own locale, or else in their language; None where nothing of it is spoken."""
     return _nearest_locale(wanted, spoken) if wanted else None
 

@@ -37,9 +37,9 @@ def glued_link_faults(text: str, html: str, values: Mapping[str, Any]) -> Iterat
         for found in known.finditer(content):
             name, follower = urls[found[0]], content[found.end() : found.end() + 1]
             if follower and not _may_follow_link(part, name, follower):
-                yield _fault_of_link_glued_after(part, name)
+                yield _fault_message_of_link_glued_after(part, name)
             if part == "text" and _is_glued_before(name, content[max(found.start() - 1, 0) : found.start()]):
-                yield _fault_of_link_glued_before(name)
+                yield _fault_message_of_link_glued_before(name)
 
 
 def glued_link_faults_in_branches(text: str, html: str) -> Iterator[str]:
@@ -50,11 +50,11 @@ def glued_link_faults_in_branches(text: str, html: str) -> Iterator[str]:
             name = found["name"]
             leaders = _possible_followers(mirrored, len(content) - found.start()) if mirrored else ()
             if any(_is_glued_before(name, leader) for leader in leaders):
-                yield _fault_of_link_glued_before(name)
+                yield _fault_message_of_link_glued_before(name)
             if any(
                 not _may_follow_link(part, name, follower) for follower in _possible_followers(content, found.end())
             ):
-                yield _fault_of_link_glued_after(part, name)
+                yield _fault_message_of_link_glued_after(part, name)
 
 
 def _may_follow_link(part: str, name: str, follower: str) -> bool:
@@ -68,14 +68,14 @@ def _is_glued_before(name: str, leader: str) -> bool:
     return (_GLUED_BEFORE if name in OWN_LINKS else _WORD).match(leader) is not None
 
 
-def _fault_of_link_glued_before(name: str) -> str:
+def _fault_message_of_link_glued_before(name: str) -> str:
     return (
         f"the text part has something right before {name}, which makes a dead link; begin a line or write a space "
         "(a line break right behind {% … %} is removed)"
     )
 
 
-def _fault_of_link_glued_after(part: str, name: str) -> str:
+def _fault_message_of_link_glued_after(part: str, name: str) -> str:
     return (
         f"the {part} part has something right behind {name}, which makes a dead link; end the line or write a space "
         "(a line break right behind {% … %} is removed)"

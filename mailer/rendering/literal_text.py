@@ -14,8 +14,8 @@ OPEN, BRANCH, CLOSE = "\x04", "\x05", "\x06"
 def marked_literal_text(tree: nodes.Template, *, html: bool) -> str:
     """Returns the text of all branches in order, with marks for values and branches, and constants of expressions."""
     return "".join(
-        piece if isinstance(piece, str) else _printed_text(piece, html)
-        for piece in _printed_expressions_and_marks(tree)
+        piece if isinstance(piece, str) else _marked_text_of_expression(piece, html)
+        for piece in _printed_nodes_and_branch_marks(tree)
     )
 
 
@@ -23,7 +23,7 @@ def printed_expressions(tree: nodes.Template) -> list[nodes.Expr]:
     """Returns the expressions that have marks in the result of `marked_literal_text`, in the same order."""
     return [
         piece
-        for piece in _printed_expressions_and_marks(tree)
+        for piece in _printed_nodes_and_branch_marks(tree)
         if not isinstance(piece, str | nodes.TemplateData | nodes.Const)
     ]
 
@@ -58,7 +58,7 @@ def _outermost_named_nodes(node: nodes.Node) -> Iterator[nodes.Node]:
             yield from _outermost_named_nodes(child)
 
 
-def _printed_expressions_and_marks(node: nodes.Node) -> Iterator[str | nodes.Expr]:
+def _printed_nodes_and_branch_marks(node: nodes.Node) -> Iterator[str | nodes.Expr]:
     """Yields all printed expressions in order, with the marks of branches."""
     match node:
         case nodes.Output():
@@ -69,18 +69,18 @@ def _printed_expressions_and_marks(node: nodes.Node) -> Iterator[str | nodes.Exp
             yield from _marked_branch_pieces([node.body, node.else_])
         case _:
             for inner in node.iter_child_nodes():
-                yield from _printed_expressions_and_marks(inner)
+                yield from _printed_nodes_and_branch_marks(inner)
 
 
 def _marked_branch_pieces(branches: list[list[nodes.Node]]) -> Iterator[str | nodes.Expr]:
     for number, branch in enumerate(branches):
         yield BRANCH if number else OPEN
         for node in branch:
-            yield from _printed_expressions_and_marks(node)
+            yield from _printed_nodes_and_branch_marks(node)
     yield CLOSE
 
 
-def _printed_text(node: nodes.Expr, html: bool) -> str:
+def _marked_text_of_expression(node: nodes.Expr, html: bool) -> str:
     match node:
         case nodes.TemplateData():
             return node.data

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mailer.input_types import parse_locale
-from mailer.rendering.languages import best_locale, has_same_language_and_script, is_known_locale
+from mailer.rendering.languages import best_locale_in_same_language, has_same_language_and_script, is_known_locale
 from mailer.rendering.template import RenderError, Template
 
 Texts = Mapping[str, Mapping[str, Any]]
@@ -31,7 +31,7 @@ def _is_by_language(value: Mapping[str, Any]) -> bool:
         return False
 
 
-def locales_with_texts(template: Template, texts: Texts) -> tuple[str, ...]:
+def locales_with_all_texts(template: Template, texts: Texts) -> tuple[str, ...]:
     """Returns the template's locales that all of the texts have. Each reader gets one of them."""
     if not texts:  # as most mailings
         return template.locales
@@ -62,18 +62,22 @@ def missing_languages(template: Template, texts: Texts) -> dict[str, list[str]]:
     return {name: codes for name, codes in missing.items() if codes}
 
 
-def describe_missing_languages(template: Template, context: Mapping[str, Any]) -> Iterator[str]:
+def missing_language_lines_of_context(template: Template, context: Mapping[str, Any]) -> Iterator[str]:
     """Yields a line for each text that lacks languages, with the languages that readers get instead. For releases."""
     texts = localized_texts(context, template)
-    spoken = locales_with_texts(template, texts)
+    spoken = locales_with_all_texts(template, texts)
     for name, codes in missing_languages(template, texts).items():
-        instead = ", ".join(dict.fromkeys(best_locale(code, spoken) or template.default_locale for code in codes))
+        instead = ", ".join(
+            dict.fromkeys(best_locale_in_same_language(code, spoken) or template.default_locale for code in codes)
+        )
         yield f"context.{name} lacks {', '.join(codes)}: who reads that gets the whole mail in {instead}"
 
 
 def _nearest_locale_in_same_language(by_code: Mapping[str, Any], chosen: str) -> str | None:
     """Returns the locale of the text for a mail in a locale, in the same language and script, or None."""
-    return best_locale(chosen, tuple(code for code in by_code if has_same_language_and_script(code, chosen)))
+    return best_locale_in_same_language(
+        chosen, tuple(code for code in by_code if has_same_language_and_script(code, chosen))
+    )
 
 
 def _has_text_for_locale(by_code: Mapping[str, Any], chosen: str) -> bool:

@@ -26,7 +26,7 @@ def canonical_mailbox(address: str) -> str:
     if address.isascii():
         return address.lower()
     local, _, domain = address.rpartition("@")
-    return f"{_lower_local(local)}@{_canonical_domain(domain)}"
+    return f"{_local_part_in_lower_case(local)}@{_domain_in_lower_case_a_labels(domain)}"
 
 
 def other_forms_alike_in_capitals(address: str) -> frozenset[str]:
@@ -41,7 +41,7 @@ def other_forms_alike_in_capitals(address: str) -> frozenset[str]:
         return frozenset()
     local, _, domain = form.rpartition("@")
     plain = local.replace("ς", "σ")
-    forms = {local, plain, _lower_local(plain.replace("σ", "Σ"))}
+    forms = {local, plain, _local_part_in_lower_case(plain.replace("σ", "Σ"))}
     forms |= {_compose_text(one.replace(_DOTTED_I, "i")) for one in forms}
     return frozenset(f"{one}@{domain}" for one in forms) - {form}
 
@@ -67,11 +67,11 @@ def legacy_mailbox(address: str) -> str:
     return f"{local.casefold()}@{domain.lower()}"
 
 
-def _lower_local(local: str) -> str:
+def _local_part_in_lower_case(local: str) -> str:
     return _compose_text(_compose_text(local).lower())
 
 
-def _canonical_domain(domain: str) -> str:
+def _domain_in_lower_case_a_labels(domain: str) -> str:
     try:
         return domain_as_a_labels(domain.lower()).lower()
     except HeaderRefused:

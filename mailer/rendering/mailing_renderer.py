@@ -23,11 +23,11 @@ from mailer.rendering.autolinks import has_autolink
 from mailer.rendering.data_kinds import personal_data_kinds
 from mailer.rendering.headers import HeaderRefused, addr_spec
 from mailer.rendering.link_tokens import MailReportToken, PreferencesToken, UnsubscribeToken
-from mailer.rendering.localized_texts import context_in_locale, locales_with_texts, localized_texts
+from mailer.rendering.localized_texts import context_in_locale, locales_with_all_texts, localized_texts
 from mailer.rendering.mail_merge import NAME, MergeForm, form_key_of_value
 from mailer.rendering.mentioned_members import (
     member_names_by_context_name,
-    member_reference,
+    member_reference_from_ref,
     references_in_context,
     values_without_member_references,
 )
@@ -38,7 +38,7 @@ from mailer.rendering.template_library import (
     RESERVED,
     TRACKED,
     OrganizationIdAndName,
-    RecipientValues,
+    RecipientNameAndLocale,
     RenderError,
     Template,
     service_footer_of_category,
@@ -121,10 +121,10 @@ class MailingRenderer:
         )
         self.counting = OpenAndClickTracking(facts, policy, template, self.category, links)
         self._by_language = localized_texts(facts.context, template)
-        self._spoken = locales_with_texts(template, self._by_language)
+        self._spoken = locales_with_all_texts(template, self._by_language)
         self._texts: dict[str, str]
         self._like: tuple[object, ...] | None
-        self._texts, self._like = self._shareable_texts_and_key() or ({}, None)
+        self._texts, self._like = self._texts_and_key_for_similar_mailings() or ({}, None)
 
     def render_message(self, row: DeliveryRow, category: Category, now: int) -> RenderedMessage:
         """Renders one recipient's message, unsigned.
@@ -138,7 +138,7 @@ class MailingRenderer:
             RenderError, HeaderRefused: a value of this recipient cannot be rendered.
             NoWayOut: the message does not show how to leave the mail.
         """
-        address = current_address(row.standing)
+        address = address_on_record(row.standing)
         if address is None:
             raise AssertionError("nobody without an address is decided to be sent to")
         if category.mandatory and row.name and has_autolink(row.name):  # an older name; intake refuses such names now
@@ -165,7 +165,7 @@ class MailingRenderer:
         outgoing = OutgoingMessage(sender, recipient, content, message_id.partition("@")[0], is_canonical=True)
         return RenderedMessage(outgoing, message_id, blank.fields)
 
-    def mailing_for(self, row: DeliveryRow) -> Mailing:
+    def mailing_with_inviter_pause_of_row(self, row: DeliveryRow) -> Mailing:
         """Returns the mailing as the rules see it for a recipient, whose inviter may be paused by now."""
         return replace(self.mailing, inviter_paused=True) if row.inviter_paused else self.mailing
 
@@ -208,7 +208,7 @@ class MailingRenderer:
         blank = blanks.get(key)
         if blank is None:
             same = self._shared_values(row, locale, footer, level)
-            form = self.template.render_form(locale, same, values)
+            form = self.template.render_merge_form(locale, same, values)
             is_own = form is None
             form = add_advertising_marks(
                 form or self._personal_form(locale, {**same, **values}), mark, category, locale
@@ -217,10 +217,10 @@ class MailingRenderer:
                 raise NoWayOut("; ".join(faults))
             fields = personal_data_kinds(self.template, {**same, **values})
             if is_own:
-                return self._static_parts(category).compile_message(form, fields)
+                return self._static_parts(category).compile_merge_form(form, fields)
             if len(blanks) >= MOST_BLANKS:
                 blanks.clear()
-            blank = blanks[key] = self._static_parts(category).compile_message(form, fields)
+            blank = blanks[key] = self._static_parts(category).compile_merge_form(form, fields)
         return blank
 
     def _personal_form(self, locale: str, values: dict[str, Any]) -> MergeForm:
@@ -250,7 +250,9 @@ class MailingRenderer:
         silent = None
         if footer == "deactivate":
             less = {**same, "service_footer": "none"}
-            bare = self.template.render_form(locale, less, values) or self._personal_form(locale, {**less, **values})
+            bare = self.template.render_merge_form(locale, less, values) or self._personal_form(
+                locale, {**less, **values}
+            )
             silent = parts_with_only_links_filled_in(bare, values)
         return [
             *service_footer_faults(
@@ -258,7 +260,7 @@ class MailingRenderer:
             )
         ]
 
-    def _shareable_texts_and_key(self) -> tuple[dict[str, str], tuple[object, ...]] | None:
+    def _texts_and_key_for_similar_mailings(self) -> tuple[dict[str, str], tuple[object, ...]] | None:
         """Returns the texts that can be filled into a shared form, and a key of the rest. None: it shares no form.
 
         Mailings with the same key share their forms, so that many mailings to one recipient each are not all rendered.
@@ -304,7 +306,7 @@ class MailingRenderer:
 
     def _member_names_by_context_name(self, row: DeliveryRow) -> dict[str, str]:
         """Returns the names of the members that the mail names; neutral words for members without a name to show."""
-        inviter = {"inviter": member_reference(self.facts.inviter)} if self._shows_inviter else {}
+        inviter = {"inviter": member_reference_from_ref(self.facts.inviter)} if self._shows_inviter else {}
         return member_names_by_context_name(
             {**self.facts.context, **(row.context or {}), **inviter},
             self.names,
@@ -316,7 +318,7 @@ class MailingRenderer:
         return {
             **context_in_locale(self.facts.context, self._by_language, locale),
             **self._same_for_all,
-            "recipient": RecipientValues(row.name, row.locale),
+            "recipient": RecipientNameAndLocale(row.name, row.locale),
             "profile": {},
             "service_footer": footer,
             "leave_url": None,
@@ -358,6 +360,6 @@ def is_personalisation_refused(standing: Standing) -> bool:
 
 
 @rule("address-at-hand-over", "interpals-19; GDPR Art. 5(1)(d)")
-def current_address(standing: Standing) -> str | None:
+def address_on_record(standing: Standing) -> str | None:
     """Mail goes to the address that is on record when it is handed over, never to that of the event."""
     return standing.address

@@ -46,7 +46,7 @@ def replace_refs_by_ledger_numbers(context: Mapping[str, Any], numbers: Mapping[
     }
 
 
-def member_reference(ref: str | None) -> dict[str, str]:
+def member_reference_from_ref(ref: str | None) -> dict[str, str]:
     """Returns the value by which an event names a member."""
     return {_MEMBER: ref or "?"}
 

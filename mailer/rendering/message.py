@@ -79,7 +79,7 @@ class StaticMessageParts:
         self._opening = fixed.encode() + _multipart_opening(bool(head.attachments))
         self._closing = _attachments_and_multipart_end(head.attachments)
 
-    def compile_message(self, form: MergeForm, fields: tuple[str, ...] = ()) -> "CompiledMessage":
+    def compile_merge_form(self, form: MergeForm, fields: tuple[str, ...] = ()) -> "CompiledMessage":
         """Builds the message for all recipients who share a form. `fields` are the kinds of personal data in it.
 
         Raises:
@@ -89,7 +89,7 @@ class StaticMessageParts:
 
 
 class CompiledMessage:
-    """A message without its recipient and without values in its slots. `StaticMessageParts.compile_message` makes it.
+    """A message without its recipient and values in its slots. `StaticMessageParts.compile_merge_form` makes it.
 
     Attributes:
         fields: the kinds of personal data in it.

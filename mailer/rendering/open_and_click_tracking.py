@@ -51,7 +51,7 @@ class OpenAndClickTracking:
         self.big_enough = facts.audience_size >= policy.minimum_cell
 
     @property
-    def is_reach_check_needed(self) -> bool:
+    def is_recipient_reach_check_needed(self) -> bool:
         """Tells whether each recipient must be checked to know if the mailing is large enough to be counted."""
         return self._counts and self._policy.minimum_cell <= self._facts.audience_size <= SMALL
 
@@ -61,7 +61,9 @@ class OpenAndClickTracking:
         Recipients who share a mailbox are not counted, since they may be one person.
         """
         reached = (
-            reached and row.shared is None and is_counted_anonymously(self._switches_of(row.standing), row.standing)
+            reached
+            and row.shared is None
+            and is_counted_anonymously(self._policy_switches_of(row.standing), row.standing)
         )
         (self._unreached.discard if reached else self._unreached.add)(row.recipient_id)
         self.big_enough = self._facts.audience_size - len(self._unreached) >= self._policy.minimum_cell
@@ -128,7 +130,7 @@ class OpenAndClickTracking:
                 self.clicks[url] = counting
         return counting
 
-    def _switches_of(self, standing: Standing) -> Switches:
+    def _policy_switches_of(self, standing: Standing) -> Switches:
         return self._policy.switches_for(standing.collected_under, standing.country)
 
 

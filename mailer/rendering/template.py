@@ -12,7 +12,7 @@ from mailer.policy.category import Category
 from mailer.policy.switches import ServiceFooter, Switches
 from mailer.rendering.headers import CONTROL
 from mailer.rendering.jinja_environment import explain_render_error
-from mailer.rendering.languages import best_locale, date_locale_for_reader
+from mailer.rendering.languages import best_locale_in_same_language, date_locale_for_reader
 from mailer.rendering.mail_merge import NAME, MergeForm, split_at_marks, values_with_marks
 from mailer.rendering.names_used_by_templates import TRACKED
 from mailer.rendering.value_types import ValueType
@@ -56,7 +56,7 @@ class RenderError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class RecipientValues:
+class RecipientNameAndLocale:
     """The reserved value `recipient`."""
 
     name: str | None
@@ -156,7 +156,7 @@ class Template:
     source: str = field(repr=False)
     variants: Mapping[str, TemplateInLocale] = field(repr=False)
 
-    def jinja_sources(self, locale: str) -> Mapping[Piece, str]:
+    def jinja_sources_in_locale(self, locale: str) -> Mapping[Piece, str]:
         """Returns the whole Jinja2 source of each piece in one of its own locales."""
         pieces: dict[Piece, str] = json.loads(self.source)["sources"][locale]
         return pieces
@@ -168,7 +168,7 @@ class Template:
             locale: the person's, or None.
             spoken: the locales of the template for which the mailing has texts; None: all.
         """
-        return best_locale(locale, self.locales if spoken is None else spoken) or self.default_locale
+        return best_locale_in_same_language(locale, self.locales if spoken is None else spoken) or self.default_locale
 
     def date_locale_for(self, reader: str | None, chosen: str) -> str:
         """Returns the locale for the dates in a person's mail. `chosen` is the locale of the mail."""
@@ -180,14 +180,16 @@ class Template:
         Args:
             locale: the person's, or None.
             values: the event's context, overridden by the person's own, and the reserved values: `recipient` (a
-                `RecipientValues`), and the others, which are None or empty if left out.
+                `RecipientNameAndLocale`), and the others, which are None or empty if left out.
 
         Raises:
             RenderError: a value is missing or does not fit.
         """
         return self._render_in_locale(self.choose_locale(locale), values)
 
-    def render_form(self, locale: str, values: Mapping[str, Any], personal: Mapping[str, Any]) -> MergeForm | None:
+    def render_merge_form(
+        self, locale: str, values: Mapping[str, Any], personal: Mapping[str, Any]
+    ) -> MergeForm | None:
         """Renders the template once, as a form for all people who differ only in their personal texts.
 
         Args:
@@ -208,7 +210,7 @@ class Template:
             slots = values_with_marks(personal)
         except ValueError:
             return None
-        recipient = RecipientValues(slots[NAME], values["recipient"].locale)
+        recipient = RecipientNameAndLocale(slots[NAME], values["recipient"].locale)
         rendered = self._render_in_locale(locale, {**values, **slots, "recipient": recipient})
         subject, html, text = (
             split_at_marks(piece, slots) for piece in (rendered.subject, rendered.html, rendered.text)

@@ -35,7 +35,7 @@ from mailer.rendering.template_samples import (
 from mailer.rendering.value_types import FORMS, SingleType, type_fault
 from mailer.rendering.visible_text import VisibleTextAndLinks, visible_text
 from mailer.rendering.way_out_checks import (
-    render_with_unchanged_values,
+    render_with_given_values,
     way_out_faults_for_any_text_or_branch,
     way_out_faults_when_rendered,
 )
@@ -115,7 +115,7 @@ class TemplatePage:
     @property
     def jinja_sources(self) -> Mapping[Piece, str]:
         """Its whole Jinja2 source, by piece."""
-        return self.template.jinja_sources(self.rendered.locale)
+        return self.template.jinja_sources_in_locale(self.rendered.locale)
 
 
 def find_template_faults(template: Template, files: TemplateFiles) -> Iterator[TemplateFileFault]:
@@ -132,7 +132,7 @@ def find_template_faults(template: Template, files: TemplateFiles) -> Iterator[T
     found: dict[str, list[str]] = {}
     for locale in template.locales:
         try:
-            pages = list(_rendered_pages(template, files, locale))
+            pages = list(_rendered_pages_in_locale(template, files, locale))
             problems = {
                 problem for page in pages for problem in (*_page_problems(page), *_faults_without_optional_values(page))
             }
@@ -145,7 +145,7 @@ def find_template_faults(template: Template, files: TemplateFiles) -> Iterator[T
         yield TemplateFileFault(files.folder, f"({', '.join(locales)}) {problem}")
 
 
-def _rendered_pages(template: Template, files: TemplateFiles, locale: str) -> Iterator[TemplatePage]:
+def _rendered_pages_in_locale(template: Template, files: TemplateFiles, locale: str) -> Iterator[TemplatePage]:
     policy = files.brand.policy
     for face in possible_categories_with_footers(policy, policy.get_category(template.category)):
         # People who refused personalisation get the same template without a profile.
@@ -165,7 +165,7 @@ def _faults_without_optional_values(page: TemplatePage) -> Iterator[str]:
             yield from glued_link_faults(rendered.text, rendered.html, values)
             yield from (
                 f"without {left_out}, {fault}"
-                for fault in way_out_faults_when_rendered(page, render_with_unchanged_values, values)
+                for fault in way_out_faults_when_rendered(page, render_with_given_values, values)
             )
 
 
@@ -225,7 +225,7 @@ def _promotional_words_of_page(page: TemplatePage) -> Iterator[str]:
 
 
 @rule("no-secrets", "paltalk06-07, paltalk02-05", idle=())
-def secret_faults(page: TemplatePage) -> Iterator[str]:
+def carried_or_asked_secret_faults(page: TemplatePage) -> Iterator[str]:
     """No mail carries a password, PIN or card number, or asks for one; what ends in `_url` is a link."""
     names = {name for source in page.jinja_sources.values() for name in _names_in_source(source)}
     for name in sorted(names):
@@ -319,7 +319,7 @@ def _link_end_faults(page: TemplatePage) -> Iterator[str]:
 _DEMANDS: tuple[Callable[[TemplatePage], Iterable[str]], ...] = (
     way_out_faults_for_any_text_or_branch,
     promotional_template_faults,
-    secret_faults,
+    carried_or_asked_secret_faults,
     missing_breach_fact_faults,
     missing_seal_programme_faults,
     profile_misuse_faults,

@@ -16,7 +16,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from mailer.policy.policy_file import Policy
 from mailer.policy.text_formats import normalized_language_tag
-from mailer.rendering.languages import fallback_locales, has_same_language_and_script, is_known_locale, is_left_to_right
+from mailer.rendering.languages import (
+    has_same_language_and_script,
+    is_known_locale,
+    is_left_to_right,
+    locale_and_fallbacks,
+)
 from mailer.rendering.value_types import ValueType, parse_value_types
 
 Part = Literal["html", "txt"]
@@ -194,7 +199,7 @@ def body_path(folder: Path, part: Part, locale: str) -> Path:
 
 def _fallbacks_in_same_language(files: TemplateFiles, locale: str) -> list[str]:
     """Returns the fallbacks of a locale in the same language and script: no mail mixes two languages."""
-    codes = fallback_locales(locale, files.brand.policy.default_locale)
+    codes = locale_and_fallbacks(locale, files.brand.policy.default_locale)
     return [code for code in codes if has_same_language_and_script(code, locale)]
 
 
@@ -233,8 +238,12 @@ def _fill_layout(source: str, file: Path, brand: BrandFiles, seen: tuple[str, ..
             TemplateFileFault(file, f'extends "{name}", which is not a layout of the brand; there are: {known}', 1)
         )
     layout = _fill_layout(brand.layouts[name], brand.folder / "_layout" / name, brand, (*seen, name))
-    fillings = dict(_read_blocks(source[found.end() :], file))
-    unknown = set(fillings) - {block for block, _ in _read_blocks(layout, file)} - _names_of_nested_blocks(fillings)
+    fillings = dict(_parse_blocks_in_source(source[found.end() :], file))
+    unknown = (
+        set(fillings)
+        - {block for block, _ in _parse_blocks_in_source(layout, file)}
+        - _names_of_nested_blocks(fillings)
+    )
     if unknown:
         raise TemplateError(TemplateFileFault(file, f"fills {', '.join(sorted(unknown))}, which {name} does not have"))
     return _fill_blocks(layout, fillings)
@@ -244,7 +253,7 @@ def _names_of_nested_blocks(blocks: Mapping[str, str]) -> set[str]:
     return {found["name"] for inner in blocks.values() for found in _BLOCK.finditer(inner) if found["name"]}
 
 
-def _read_blocks(source: str, file: Path) -> Iterator[tuple[str, str]]:
+def _parse_blocks_in_source(source: str, file: Path) -> Iterator[tuple[str, str]]:
     """Yields the name and the contents of each block, inner blocks too."""
     open_blocks: list[re.Match[str]] = []
     for found in _BLOCK.finditer(source):

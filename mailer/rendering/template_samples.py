@@ -8,11 +8,11 @@ from mailer.events import MessageEvent, People
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.policy_file import Policy
 from mailer.policy.switches import ServiceFooter
-from mailer.rendering.localized_texts import context_in_locale, locales_with_texts, localized_texts
+from mailer.rendering.localized_texts import context_in_locale, locales_with_all_texts, localized_texts
 from mailer.rendering.mentioned_members import SAMPLE_NAME, context_with_sample_members
 from mailer.rendering.template import (
     OrganizationIdAndName,
-    RecipientValues,
+    RecipientNameAndLocale,
     RenderedTemplate,
     Template,
     service_footer_of_category,
@@ -25,7 +25,7 @@ LEAVE = "https://mail.example/u/leave"
 CLICK = "https://mail.example/c/sample"
 
 SAMPLE: dict[str, Any] = {
-    "recipient": RecipientValues("Sam Example"),
+    "recipient": RecipientNameAndLocale("Sam Example"),
     "unsubscribe_url": LINK,
     "preferences_url": "https://mail.example/preferences/sample",
     "report_url": "https://mail.example/report/sample",
@@ -119,7 +119,7 @@ def variants_without_optional_values(
 
 _NULLABLE = frozenset({"reason", "pixel_url", "tracked"})
 """Reserved values that some mails have and others lack."""
-_NOBODY = RecipientValues(None)
+_NOBODY = RecipientNameAndLocale(None)
 
 
 def _value_without(path: Sequence[str], value: Any) -> Any:
@@ -141,8 +141,8 @@ def render_template_preview(template: Template, locale: str | None = None) -> Re
     Raises:
         RenderError: the example lacks a value.
     """
-    values = _usual_category_with_footer(template).sample_values(template, template.choose_locale(locale))
-    return template.render(locale, {**values, "recipient": RecipientValues("Sam Example", locale)})
+    values = _own_category_with_usual_footer(template).sample_values(template, template.choose_locale(locale))
+    return template.render(locale, {**values, "recipient": RecipientNameAndLocale("Sam Example", locale)})
 
 
 def render_preview_with_event_values(
@@ -155,13 +155,13 @@ def render_preview_with_event_values(
     """
     person = event.to.people[0] if isinstance(event.to, People) else None
     wanted, texts = locale or (person.locale if person else None), localized_texts(event.context, template)
-    chosen = template.choose_locale(wanted, locales_with_texts(template, texts))
+    chosen = template.choose_locale(wanted, locales_with_all_texts(template, texts))
     context = context_with_sample_members(
         {**context_in_locale(event.context, texts, chosen), **(person.context if person else {})}
     )
     told = replace(template, example=_value_without(["profile"], context), profile=context.get("profile", {}))
-    values = _usual_category_with_footer(template).sample_values(told) | {"reason": event.reason}
-    values["recipient"] = RecipientValues(person.name if person else "Sam Example", wanted)
+    values = _own_category_with_usual_footer(template).sample_values(told) | {"reason": event.reason}
+    values["recipient"] = RecipientNameAndLocale(person.name if person else "Sam Example", wanted)
     if event.inviter:
         values["inviter"] = SAMPLE_NAME
     if partner := next((one for one in policy.partners if one.id == event.partner), None):
@@ -169,5 +169,5 @@ def render_preview_with_event_values(
     return template.render(chosen, values)
 
 
-def _usual_category_with_footer(template: Template) -> CategoryWithFooter:
+def _own_category_with_usual_footer(template: Template) -> CategoryWithFooter:
     return CategoryWithFooter(CATEGORIES[template.category], template.service_footer)

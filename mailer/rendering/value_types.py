@@ -106,15 +106,15 @@ def shown_values_except_times(
     return {
         name: value
         for name, value in context.items()
-        if value and name in shown and not _is_typed_date_or_moment(types.get(name), value)
+        if value and name in shown and not _is_value_of_time_type(types.get(name), value)
     }
 
 
-def _is_typed_date_or_moment(kind: ValueType | None, value: Any) -> bool:
+def _is_value_of_time_type(kind: ValueType | None, value: Any) -> bool:
     return isinstance(kind, SingleType) and kind.is_time and kind.fits(value)
 
 
-def parts_with_free_text(kind: ValueType | None, value: Any) -> Iterator[Any]:
+def parts_of_value_with_free_text(kind: ValueType | None, value: Any) -> Iterator[Any]:
     """Yields the parts of a value that may be free text: declared texts, and parts without a type that they fit."""
     match kind:
         case SingleType(is_address=True):
@@ -123,10 +123,10 @@ def parts_with_free_text(kind: ValueType | None, value: Any) -> Iterator[Any]:
             return
         case ListType() if isinstance(value, list):
             for inner in value:
-                yield from parts_with_free_text(kind.each, inner)
+                yield from parts_of_value_with_free_text(kind.each, inner)
         case ObjectType() if isinstance(value, dict):
             for field, inner in value.items():
-                yield from parts_with_free_text(kind.types.get(field), inner)
+                yield from parts_of_value_with_free_text(kind.types.get(field), inner)
         case _:
             yield value
 

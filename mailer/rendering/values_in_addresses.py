@@ -65,7 +65,7 @@ def find_values_in_addresses(tree: nodes.Template, page: str, found: Nodes, rese
     other = reserved | {name.name for name in found.get(nodes.Name, ()) if name.ctx == "store"}
     fetched = list[nodes.Node]()
     leading, unclear = set[LeadingValue](), list[tuple[nodes.Expr, str, str]]()
-    for attribute, value in _attribute_places(page):
+    for attribute, value in _attributes_with_printed_values(page):
         inside = [values[int(number)] for number in _NUMBER.findall(value)]
         if attribute == "style" or (attribute == "src" and not _is_only_pixel_url(value, inside)):
             fetched += inside
@@ -100,7 +100,7 @@ def _wrap_in_filter(env: Environment, expression: nodes.Expr, attribute: str, be
     return made
 
 
-def _attribute_places(page: str) -> Iterator[tuple[str, str]]:
+def _attributes_with_printed_values(page: str) -> Iterator[tuple[str, str]]:
     """Yields the attributes that have values, with the numbers of the values; also in comments, which Outlook reads."""
     numbers = count()
     numbered = _MARK.sub(lambda _: f"{VALUE}{next(numbers)}{END}", page)

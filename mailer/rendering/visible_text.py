@@ -114,7 +114,7 @@ def _looks_in_each_medium(
     own = told | ({"href": ""} if is_link else {})
     looks = tuple(
         look
-        and _least_legible_element_style(
+        and _least_legible_style_of_element(
             tag, own, told.get("style", ""), [r.says for r in rules if r.medium in ("", medium)], look
         )
         for medium, look in zip(sheet.media, above, strict=True)
@@ -122,7 +122,7 @@ def _looks_in_each_medium(
     return looks, all(look is not None and look.is_legible for look in looks)
 
 
-def _least_legible_element_style(
+def _least_legible_style_of_element(
     tag: str, attributes: Mapping[str, str], style: str, rules: list[str], above: TextStyle
 ) -> TextStyle | None:
     """Returns the least legible style of an element, over all ways to read its CSS (comments, escapes)."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mailer.rendering.forced_conditions import force_conditions, truth_combinations
+from mailer.rendering.forced_conditions import force_conditions_in_place, truth_combinations
 from mailer.rendering.jinja_environment import make_jinja_environment
 from mailer.rendering.mail_merge import NAME
 from mailer.rendering.template import Piece, Template
@@ -27,7 +27,7 @@ _OWN = {"unsubscribe_url": LINK, "leave_url": LEAVE}
 
 def way_out_faults_for_any_text_or_branch(page: "TemplatePage") -> Iterator[str]:
     """Yields the faults of the ways out, for any texts and any branches of a mail."""
-    usual = set(way_out_faults_when_rendered(page, render_with_unchanged_values, page.values))
+    usual = set(way_out_faults_when_rendered(page, render_with_given_values, page.values))
     yield from usual
     for said, ways in (
         ("with other texts", _render_as_filled_form),
@@ -56,7 +56,7 @@ def way_out_faults_when_rendered(page: "TemplatePage", ways: Print, values: Valu
         yield from service_footer_faults(sheet, without, face.footer, LEAVE)
 
 
-def render_with_unchanged_values(template: Template, locale: str, values: Values) -> Iterator[RenderedParts]:
+def render_with_given_values(template: Template, locale: str, values: Values) -> Iterator[RenderedParts]:
     """Prints the mail with exactly these values.
 
     Raises:
@@ -72,7 +72,7 @@ def _render_as_filled_form(template: Template, locale: str, values: Values) -> I
     texts = {name: value for name, value in values.items() if isinstance(value, str) and name in template.example}
     own = {name: values[name] for name in _OWN if values.get(name)}
     plain = {name: value for name, value in {**texts, **own}.items() if name not in bent}
-    form = template.render_form(locale, values, {NAME: values["recipient"].name, **plain})
+    form = template.render_merge_form(locale, values, {NAME: values["recipient"].name, **plain})
     if form is not None:
         yield parts_with_only_links_filled_in(form, own)
 
@@ -90,7 +90,9 @@ def _render_with_truth_combinations(template: Template, locale: str, values: Val
         usual = template.render(locale, values)
         for truths in truth_combinations(variant.conditions[part]):
             env = make_jinja_environment(locale, escape=part == "html")
-            tree = force_conditions(parse_piece(env, template.jinja_sources(locale)[part], part), truths)
+            tree = force_conditions_in_place(
+                parse_piece(env, template.jinja_sources_in_locale(locale)[part], part), truths
+            )
             made = env.from_string(tree)
             made.globals = variant.pieces[part].globals
             try:

@@ -55,13 +55,13 @@ def parts_with_only_links_filled_in(form: MergeForm, values: Mapping[str, Any]) 
         form: the form of a message.
         values: values for its slots, with the links.
     """
-    values = {slot.name: SOMETHING for slot in _merge_fields_of_form(form)} | {
+    values = {slot.name: SOMETHING for slot in _fields_of_merge_form(form)} | {
         name: values.get(name) or "" for name in LINKS
     }
     return RenderedParts(fill_pieces(form.text, values), fill_pieces(form.html, values))
 
 
-def _merge_fields_of_form(form: MergeForm) -> Iterator[MergeField]:
+def _fields_of_merge_form(form: MergeForm) -> Iterator[MergeField]:
     pieces: Pieces = (*form.text, *form.html)
     return (piece for piece in pieces if isinstance(piece, MergeField))
 

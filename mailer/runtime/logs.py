@@ -13,8 +13,8 @@ from typing import Any, TextIO, cast
 
 import structlog
 
+from mailer.metrics_and_logger import LINES_DROPPED, describe_error_without_message, log
 from mailer.runtime.line_writer import LineWriter, StandInStream
-from mailer.telemetry import LINES_DROPPED, describe_error_without_message, log
 
 MAX_LINE = 8 * 1024
 """The most octets of a line. A longer line is cut."""

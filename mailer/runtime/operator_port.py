@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote
 
-from mailer.telemetry import log
+from mailer.metrics_and_logger import log
 
 SECONDS = 5.0
 """The longest time that a client has to send its request and to read the answer."""
@@ -99,13 +99,13 @@ class OperatorPort:
         self._clients[task] = None
         try:
             async with asyncio.timeout(SECONDS):
-                await self._answer_request(reader, writer)
+                await self._read_request_and_write_answer(reader, writer)
         except (OSError, EOFError, asyncio.LimitOverrunError, asyncio.CancelledError):
             writer.transport.abort()
         finally:
             self._clients.pop(task, None)
 
-    async def _answer_request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _read_request_and_write_answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Reads one request and writes its answer."""
         line, _, _ = (await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")
         words = line.decode("latin-1").split(" ")

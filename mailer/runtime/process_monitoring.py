@@ -11,9 +11,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCol
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from mailer.metrics_and_logger import EVERY
 from mailer.runtime.operator_port import HttpAnswer, OperatorPort
 from mailer.runtime.readiness import Readiness
-from mailer.telemetry import EVERY
 
 BEAT = 1.0
 """Seconds between two beats of the event loop."""

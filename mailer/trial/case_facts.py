@@ -54,7 +54,7 @@ def make_case(person: SamplePerson, mail: SampleMailing, policy: Policy) -> Pers
     standing, category = person.standing, mail.category.name
     if (
         category == ANNOUNCING
-        and not is_mailing_product_paid(standing, mail)
+        and not is_person_paying_for_product(standing, mail)
         and "paid" in switch_values_binding_person(policy, standing, "service_scope")
     ):
         category = ANNOUNCED_FREELY
@@ -64,7 +64,7 @@ def make_case(person: SamplePerson, mail: SampleMailing, policy: Policy) -> Pers
     )
 
 
-def is_mailing_product_paid(standing: Standing, mail: SampleMailing) -> bool:
+def is_person_paying_for_product(standing: Standing, mail: SampleMailing) -> bool:
     """Tells whether a person pays for the product that a mailing is about."""
     product, has = mail.mailing.product, standing.products
     return bool(has) and (product is None or product in has or ("*" in has and f"-{product}" not in has))
@@ -123,7 +123,7 @@ def is_other_channel_wished(case: PersonMailingCase) -> bool:
     return case.standing.channel in case.policy.channels
 
 
-def has_complete_sign_up_record(case: PersonMailingCase) -> bool:
+def has_sign_up_of_known_origin(case: PersonMailingCase) -> bool:
     """Tells whether the person signed up under a version of the brand, in a known country, with no dead address."""
     one = case.standing
     known = {version.version for version in case.policy.all_versions}

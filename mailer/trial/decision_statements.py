@@ -14,14 +14,14 @@ from mailer.trial.case_facts import (
     PROMOTING,
     ExpectedFate,
     PersonMailingCase,
-    has_complete_sign_up_record,
     has_mailable_address,
     has_opted_out_of_mail,
+    has_sign_up_of_known_origin,
     has_source_of_kind,
     is_allowed_by_account_and_channel,
-    is_mailing_product_paid,
     is_opt_in_required,
     is_other_channel_wished,
+    is_person_paying_for_product,
     is_usual_mailing,
     switch_values_binding_person,
     versions_binding_person,
@@ -84,11 +84,11 @@ def expected_fate_if_account_closed(case: PersonMailingCase) -> ExpectedFate | N
 def _fate_where_only_legal_mail_goes(case: PersonMailingCase) -> ExpectedFate | None:
     if case.category not in LEGAL | OF_THE_ACCOUNT:
         return ExpectedFate.STAYS
-    return expect_sending_to_reachable_person(case)
+    return expect_usual_mail_to_reachable_person(case)
 
 
 @register_decision_statement("objection", FLOOR)
-def expected_fate_after_objection(case: PersonMailingCase) -> ExpectedFate | None:
+def expected_fate_after_marketing_objection(case: PersonMailingCase) -> ExpectedFate | None:
     """An objection to marketing ends all optional mail."""
     return ExpectedFate.STAYS if case.is_optional and case.standing.objected else None
 
@@ -118,7 +118,7 @@ _FREE = frozenset({"notification", "updates", "newsletter"})
 
 
 @register_decision_statement("refused-purpose")
-def expected_fate_of_refused_purpose(case: PersonMailingCase) -> ExpectedFate | None:
+def expected_fate_if_person_refused_purpose(case: PersonMailingCase) -> ExpectedFate | None:
     """Optional mail never goes to a person who refused its purpose."""
     refused = f"purpose/{case.mail.mailing.purpose}" in case.standing.opted_out
     return ExpectedFate.STAYS if case.is_optional and refused else None
@@ -172,7 +172,7 @@ def expected_fate_of_returned_erased_address(case: PersonMailingCase) -> Expecte
 
 
 @register_decision_statement("known-basis", FLOOR)
-def expected_fate_of_unknown_origin(case: PersonMailingCase) -> ExpectedFate | None:
+def fate_of_marketing_to_unknown_origin(case: PersonMailingCase) -> ExpectedFate | None:
     """No marketing goes to an address of unknown origin or policy; a newsletter that was asked for does."""
     is_unknown = case.standing.source is None or case.standing.collected_under == FOREIGN_VERSION
     is_unasked = case.category in PROMOTING or not case.has_asked
@@ -249,7 +249,7 @@ def expected_fate_if_channel_is_not_email(case: PersonMailingCase) -> ExpectedFa
         if case.is_optional and case.has_asked
         else None
         if case.is_optional
-        else expect_sending_to_reachable_person(case)
+        else expect_usual_mail_to_reachable_person(case)
     )
 
 
@@ -270,7 +270,7 @@ def expected_fate_if_dead_for_category(case: PersonMailingCase) -> ExpectedFate 
     if not case.standing.dead_in:
         return None
     if not case.is_optional:
-        return expect_sending_to_reachable_person(case)
+        return expect_usual_mail_to_reachable_person(case)
     return ExpectedFate.STAYS if case.category in case.standing.dead_in else None
 
 
@@ -302,10 +302,10 @@ def expected_fate_of_announcements(case: PersonMailingCase) -> ExpectedFate | No
     if case.mail.category.name != ANNOUNCING:
         return None
     if case.category == ANNOUNCING:
-        return expect_sending_to_reachable_person(case)
+        return expect_usual_mail_to_reachable_person(case)
     return (
         ExpectedFate.STAYS
-        if not is_mailing_product_paid(case.standing, case.mail) and has_opted_out_of_mail(case)
+        if not is_person_paying_for_product(case.standing, case.mail) and has_opted_out_of_mail(case)
         else None
     )
 
@@ -313,13 +313,13 @@ def expected_fate_of_announcements(case: PersonMailingCase) -> ExpectedFate | No
 @register_decision_statement("service-scope")
 def expected_fate_of_account_mail(case: PersonMailingCase) -> ExpectedFate | None:
     """Mail without which nobody can use an account goes to everybody, whatever they refused or pay."""
-    return expect_sending_to_reachable_person(case) if case.category in OF_THE_ACCOUNT else None
+    return expect_usual_mail_to_reachable_person(case) if case.category in OF_THE_ACCOUNT else None
 
 
 @register_decision_statement("breach-alone")
 def expected_fate_of_breach_notice(case: PersonMailingCase) -> ExpectedFate | None:
     """A breach notice goes to everybody, whatever they refused."""
-    return expect_sending_to_reachable_person(case) if case.category == "breach" else None
+    return expect_usual_mail_to_reachable_person(case) if case.category == "breach" else None
 
 
 @register_decision_statement("lasting-notice")
@@ -334,14 +334,16 @@ def expected_fate_of_expired_breach_notice(case: PersonMailingCase) -> ExpectedF
 def expected_fate_of_change_notice(case: PersonMailingCase) -> ExpectedFate | None:
     """A change of the policy or of the owner is told to everybody, whatever they refused."""
     return (
-        expect_sending_to_reachable_person(case) if case.category in ("policy_change", "business_transition") else None
+        expect_usual_mail_to_reachable_person(case)
+        if case.category in ("policy_change", "business_transition")
+        else None
     )
 
 
 @register_decision_statement(FLOOR)
 def expected_fate_of_mandatory_mail(case: PersonMailingCase) -> ExpectedFate | None:
     """No opt-out, complaint, objection, cap or hour stops mandatory mail."""
-    return None if case.is_optional else expect_sending_to_reachable_person(case)
+    return None if case.is_optional else expect_usual_mail_to_reachable_person(case)
 
 
 @register_decision_statement("plain-promotions", "tracking-refused")
@@ -351,7 +353,7 @@ def expected_fate_despite_profiling_refusals(case: PersonMailingCase) -> Expecte
     return expect_sending_if_nothing_opted_out(case) if is_concerned and case.has_asked else None
 
 
-def expect_sending_to_reachable_person(case: PersonMailingCase, kind: str | None = None) -> ExpectedFate | None:
+def expect_usual_mail_to_reachable_person(case: PersonMailingCase, kind: str | None = None) -> ExpectedFate | None:
     """Returns GOES if the mail is usual, and the person can be reached, has the account, and wants mail; else None.
 
     Returns None also for a breach notice to a person who wants notices in writing.
@@ -381,7 +383,7 @@ def _expect_sending_to_ordinary_member(case: PersonMailingCase) -> ExpectedFate 
         is_usual_mailing(case)
         and has_mailable_address(case)
         and is_allowed_by_account_and_channel(case)
-        and has_complete_sign_up_record(case)
+        and has_sign_up_of_known_origin(case)
     )
     is_special = one.erased_before or one.invited_by is not None or one.objected or one.sent
     is_at_home = one.collected_under == case.policy.version and one.country == HOME

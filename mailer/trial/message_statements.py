@@ -104,7 +104,8 @@ def breach_sender_problems(letter: ParsedMessage) -> Sequence[str] | None:
     if letter.case.category != "breach":
         return None
     return _problem_unless(
-        _address_of_sender(letter.case.policy.senders.mandatory) in letter.headers["from"], "has another sender"
+        _address_without_display_name(letter.case.policy.senders.mandatory) in letter.headers["from"],
+        "has another sender",
     )
 
 
@@ -315,7 +316,7 @@ def _find_list_unsubscribe_url(header: str) -> str | None:
     return found[1] if found else None
 
 
-def _address_of_sender(sender: str) -> str:
+def _address_without_display_name(sender: str) -> str:
     return sender.rpartition("<")[2].rstrip(">")
 
 

@@ -9,11 +9,11 @@ from mailer.trial.case_facts import (
     ExpectedFate,
     PersonMailingCase,
     has_opted_out_of_mail,
-    is_mailing_product_paid,
+    is_person_paying_for_product,
     is_usual_mailing,
 )
 from mailer.trial.decision_statement import DecisionStatement, Speak
-from mailer.trial.decision_statements import expect_sending_if_nothing_opted_out, expect_sending_to_reachable_person
+from mailer.trial.decision_statements import expect_sending_if_nothing_opted_out, expect_usual_mail_to_reachable_person
 from mailer.trial.message_statements import (
     Look,
     MessageStatement,
@@ -29,7 +29,9 @@ def decision_statements_of_needs(needs: PromiseNeeds) -> Iterator[DecisionStatem
     """Yields the statements about decisions that follow from a promise's needs, each with the need as its rule."""
     if needs.promo_basis == "opt_in":
         yield _build_need_statement(
-            'promo_basis = "opt_in"', "Marketing goes to nobody who did not ask for it", _expected_fate_without_opt_in
+            'promo_basis = "opt_in"',
+            "Marketing goes to nobody who did not ask for it",
+            _fate_of_marketing_without_opt_in,
         )
     if needs.service_scope == "paid":
         yield _build_need_statement(
@@ -70,7 +72,7 @@ def _statements_of_exact_switch_needs(needs: PromiseNeeds) -> Iterator[DecisionS
         )
     if exactly.service_scope == "any":
         yield _build_need_statement(
-            'exactly service_scope = "any"', "Announcements go to everybody", _expected_fate_of_any_announcement
+            'exactly service_scope = "any"', "Announcements go to everybody", _fate_of_announcement_to_everybody
         )
     if exactly.partner_mail == "allowed":
         yield _build_need_statement(
@@ -92,7 +94,7 @@ def message_statements_of_needs(needs: PromiseNeeds) -> Iterator[MessageStatemen
         yield MessageStatement(
             (f'tracking = "{needs.tracking}"',),
             f"What is counted is no more than: {needs.tracking}",
-            _build_check_of_tracking(needs.tracking),
+            _build_check_of_tracking_level(needs.tracking),
         )
     if needs.postal_address is not None:
         says = f"The footer of optional mail has {needs.postal_address}"
@@ -103,12 +105,12 @@ def _build_need_statement(need: str, says: str, speak: Speak) -> DecisionStateme
     return DecisionStatement((need,), f"{says}.", speak)
 
 
-def _expected_fate_without_opt_in(case: PersonMailingCase) -> ExpectedFate | None:
+def _fate_of_marketing_without_opt_in(case: PersonMailingCase) -> ExpectedFate | None:
     return ExpectedFate.STAYS if case.category in MARKETING and not case.has_asked else None
 
 
 def _fate_of_unpaid_opted_out_announcement(case: PersonMailingCase) -> ExpectedFate | None:
-    is_announced = case.mail.category.name == ANNOUNCING and not is_mailing_product_paid(case.standing, case.mail)
+    is_announced = case.mail.category.name == ANNOUNCING and not is_person_paying_for_product(case.standing, case.mail)
     return ExpectedFate.STAYS if is_announced and has_opted_out_of_mail(case) else None
 
 
@@ -146,17 +148,17 @@ def _expected_fate_of_unrefused_partner_mail(case: PersonMailingCase) -> Expecte
     )
 
 
-def _expected_fate_of_any_announcement(case: PersonMailingCase) -> ExpectedFate | None:
+def _fate_of_announcement_to_everybody(case: PersonMailingCase) -> ExpectedFate | None:
     one = case.standing
     is_at_home = one.collected_under == case.policy.version and one.country == HOME
     return (
-        expect_sending_to_reachable_person(case, kind=ANNOUNCING)
+        expect_usual_mail_to_reachable_person(case, kind=ANNOUNCING)
         if case.mail.category.name == ANNOUNCING and is_at_home
         else None
     )
 
 
-def _build_check_of_tracking(level: str) -> Look:
+def _build_check_of_tracking_level(level: str) -> Look:
     return lambda letter: tracking_level_problems(letter, {level})
 
 

@@ -70,7 +70,7 @@ def try_unlisted_processors(policy: Policy, templates: TemplateLibrary, now: dat
         if terms.until is not None and terms.until < now.date():
             yield (
                 ""
-                if refusal_of_processor_use(policy, _listed_processor_use(terms, now))
+                if refusal_of_processor_use(policy, _sample_use_of_listed_processor(terms, now))
                 else f"mail goes to {terms.name}, which has ended"
             )
 
@@ -81,7 +81,7 @@ def try_processor_that_may_retain(policy: Policy, templates: TemplateLibrary, no
     for terms in policy.processors:
         silent = tuple(one.model_copy(update={"no_retention": None}) for one in policy.processors)
         unstated = policy.model_copy(update={"processors": silent})
-        may_retain = refusal_of_processor_use(unstated, _listed_processor_use(terms, now)) is None
+        may_retain = refusal_of_processor_use(unstated, _sample_use_of_listed_processor(terms, now)) is None
         yield f"mail goes to {terms.name} without its statement that it retains nothing" if may_retain else ""
 
 
@@ -149,7 +149,7 @@ def try_audiences_with_small_difference(policy: Policy, templates: TemplateLibra
         yield "" if apart else f"the difference between two audiences tells of {few} people"
 
 
-def _listed_processor_use(terms: ProcessorTerms, now: datetime) -> ProcessorUse:
+def _sample_use_of_listed_processor(terms: ProcessorTerms, now: datetime) -> ProcessorUse:
     return ProcessorUse(terms.name, terms.country, True, terms.purposes[0], now.date())
 
 

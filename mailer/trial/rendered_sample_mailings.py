@@ -52,7 +52,7 @@ def render_and_parse_messages(mail: SampleMailing, policy: Policy, now: datetime
     links = SignedLinks("https://mail.example", ["the key of a trial"])
     renderer = _sample_renderer(mail, mail.template, policy, links, now)
     bare = _sample_renderer(mail, mail.template, _policy_without_footer_offer(policy), links, now)
-    for person in people_with_distinct_copies(policy, mail.template):
+    for person in sample_people_with_distinct_copies(policy, mail.template):
         decision = decide(mail.mailing, person.standing, policy, now)
         if not isinstance(decision, Send):
             continue
@@ -72,7 +72,7 @@ def render_and_parse_messages(mail: SampleMailing, policy: Policy, now: datetime
         yield ParsedMessage(case, rendered.outgoing.recipient, headers, text, html, seen, profile, without, counted)
 
 
-def people_with_distinct_copies(policy: Policy, template: Template) -> Iterator[SamplePerson]:
+def sample_people_with_distinct_copies(policy: Policy, template: Template) -> Iterator[SamplePerson]:
     """Yields people whose copies can look different: by language, name, country, version, product and refusals."""
     member = base_people(policy)[1]
     for locale in (None, *template.locales):

@@ -112,7 +112,7 @@ def base_people(policy: Policy) -> tuple[SamplePerson, SamplePerson]:
     asked = frozenset([*optional, *(partner_scope(partner.id) for partner in policy.partners)])
     nothing = SamplePerson(plain, ("asked for nothing",))
     return nothing, SamplePerson(
-        _standing_with_proven_consents(replace(plain, consents=asked)), ("asked for all optional mail",)
+        _standing_with_fresh_confirmed_consents(replace(plain, consents=asked)), ("asked for all optional mail",)
     )
 
 
@@ -122,12 +122,12 @@ def person_with_traits(base: SamplePerson, *traits: PersonTrait) -> SamplePerson
     said = () if "consents" in changes else base.says
     return replace(
         base,
-        standing=_standing_with_proven_consents(replace(base.standing, **changes)),
+        standing=_standing_with_fresh_confirmed_consents(replace(base.standing, **changes)),
         says=(*said, *(trait.says for trait in traits if trait.says)),
     )
 
 
-def _standing_with_proven_consents(standing: Standing) -> Standing:
+def _standing_with_fresh_confirmed_consents(standing: Standing) -> Standing:
     """Returns a copy of a standing in which all consents are confirmed and new."""
     return replace(standing, consent_days=write_days_consents_were_given(standing.consents, date.max, date.max))
 

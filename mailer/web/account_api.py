@@ -16,7 +16,7 @@ from mailer.input_types import Name, Slug
 from mailer.policy.publisher_rights import AccountActionAttempt, ReadableData, ReadDataAttempt
 from mailer.ports.rights import AccountEventAlreadyApplied, ErasureBlocked, ErasureResult
 from mailer.ports.time_ordered_uuids import uuid7
-from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, require_right
+from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
 from mailer.web.request_parsing import JsonRoute
 from mailer.web.web_context import TheSite, WebContext, find_policy_and_recipient_or_404
 
@@ -61,7 +61,7 @@ class AccountEventAnswer(BaseModel):
 @router.get(RECIPIENTS, summary="A copy of a person's data", responses={**_NOBODY, **REFUSALS})
 async def copy_of_personal_data(brand: Slug, ref: Name, site: TheSite, client: TheClient) -> dict[str, Any]:
     """Everything that is stored about a person at a brand (GDPR Art. 15, 20)."""
-    require_right(client, ReadDataAttempt(brand, ReadableData.EXPORT))
+    refuse_client_without_right(client, ReadDataAttempt(brand, ReadableData.EXPORT))
     policy, recipient_id = await find_policy_and_recipient_or_404(site, brand, ref)
     return await read_personal_data(site.rights, policy, recipient_id, datetime.now(UTC))
 
@@ -96,7 +96,7 @@ async def post_account_event(
     """
     if account not in KINDS:
         raise HTTPException(404, f"there is no {account}; there are {', '.join(KINDS)}")
-    require_right(client, AccountActionAttempt(brand, account))
+    refuse_client_without_right(client, AccountActionAttempt(brand, account))
     policy, recipient_id = await find_policy_and_recipient_or_404(site, brand, ref)
     stated = {"v": 1, "id": uuid7().hex, **values, "brand": brand, "ref": ref, "account": account}
     said = validate_account(stated)
@@ -112,13 +112,13 @@ async def post_account_event(
         ):
             raise HTTPException(409, _OVER) from None
     if isinstance(said, Consents):
-        done = await _answer_to_consent_event(site, recipient_id, said)
+        done = await _read_consent_event_answer(site, recipient_id, said)
         response.status_code = 202 if done.state == "asked" else 200
         return done
     return _account_event_answer(brand, ref, account, erasure)
 
 
-async def _answer_to_consent_event(site: WebContext, recipient_id: int, said: Consents) -> AccountEventAnswer:
+async def _read_consent_event_answer(site: WebContext, recipient_id: int, said: Consents) -> AccountEventAnswer:
     """Returns the answer to a consent, new or repeated, with its state now."""
     standing = await site.standings.get_standing(said.brand, recipient_id)
     if standing is not None and said.scope in standing.consents:

@@ -149,8 +149,8 @@ async def publish(request: Request, site: TheSite, client: TheClient) -> Respons
     policy = site.policies.get(event.brand)
     if policy is None or event.category not in policy.categories:
         site.admit(event)  # raises EventRefused, and lists the known ones
-    require_right(client, PublishAttempt(event.brand, event.category, event.template))
-    known = await site.mailings.find_mailing_of_event(event.brand, event.id)
+    refuse_client_without_right(client, PublishAttempt(event.brand, event.category, event.template))
+    known = await site.mailings.find_mailing_status_of_event(event.brand, event.id)
     if known is not None:
         if fields := await site.mailings.fields_differing_from_known_event(event):
             raise IdTaken(fields)
@@ -170,8 +170,8 @@ async def publish(request: Request, site: TheSite, client: TheClient) -> Respons
 )
 async def status(brand: Slug, event_id: Id, site: TheSite, client: TheClient) -> Response:
     """The state of the event's mailing, and its deliveries by state and reason."""
-    require_right(client, ReadDataAttempt(brand, ReadableData.STATUS))
-    known = await site.mailings.find_mailing_of_event(brand, event_id)
+    refuse_client_without_right(client, ReadDataAttempt(brand, ReadableData.STATUS))
+    known = await site.mailings.find_mailing_status_of_event(brand, event_id)
     if known is None:
         raise HTTPException(
             404,
@@ -199,7 +199,7 @@ def event_schema_components() -> dict[str, Any]:
     return {**parts, "MessageEvent": schema, "AccountEvent": account}
 
 
-def require_right(client: Publisher, wish: Wish) -> None:
+def refuse_client_without_right(client: Publisher, wish: Wish) -> None:
     """Raises HTTPException 403 if the holder of the key lacks a right."""
     if problem := refusal_of_publisher_without_right(client.identity, client, wish):
         raise HTTPException(403, problem)

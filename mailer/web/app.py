@@ -87,7 +87,7 @@ def _app_with_routes(*middleware: Middleware) -> FastAPI:
         exception_handlers={
             HTTPException: _http_error_answer,
             EventRefused: api.refused_event_answer,
-            MessageUnpublishable: _unpublishable_answer,
+            MessageUnpublishable: _invalid_message_answer,
             RequestValidationError: _invalid_request_answer,
             DatabaseUnavailable: _service_away_answer,
             BrokerUnavailable: _service_away_answer,
@@ -128,7 +128,7 @@ async def _invalid_request_answer(_: Request, error: RequestValidationError) -> 
     return api.problems_answer([f"{place}: {what}" if place else what for place, what in faults], 422)
 
 
-async def _unpublishable_answer(request: Request, error: Exception) -> Response:
+async def _invalid_message_answer(request: Request, error: Exception) -> Response:
     """Answers 422 for an event that the outbox can never store (400 on a page): the client has to change it."""
     return (
         api.problems_answer([str(error)], 422)

@@ -79,7 +79,7 @@ async def mail_list_page(inbox: TheInbox, page: Annotated[int, Query(ge=1)] = 1)
 
 
 @router.get("/inbox/{id}")
-async def mail_as_html_page(mail: TheMail) -> Response:
+async def html_part_page(mail: TheMail) -> Response:
     """Shows one mail with its HTML part in a frame."""
     return _mail_page(mail, "html")
 

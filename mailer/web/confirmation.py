@@ -16,7 +16,7 @@ from mailer.rendering.link_tokens import ConfirmToken
 from mailer.web.form_posts import METHODS, is_link_to_current_address, is_post_method, read_form
 from mailer.web.languages import PageLanguage
 from mailer.web.mail_choices import MailChoice, mail_choices_of_person, title_and_description_of
-from mailer.web.pages import ProblemName, brand_page, language_of_reader, problem_page
+from mailer.web.pages import ProblemName, brand_page, problem_page, reader_or_brand_language
 from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
 from mailer.web.web_context import TheSite, WebContext
 
@@ -33,7 +33,7 @@ async def confirmation_page(request: Request, token: str, site: TheSite) -> Resp
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if standing is None or standing.erased:
         return problem_page(request, ProblemName.GONE, 410)
-    wishes = await _answered_and_open_requests_of_link(site, policy, link)
+    wishes = await _requests_of_confirmation_link(site, policy, link)
     if not is_link_to_current_address(link.generation, standing) or not wishes:
         return problem_page(request, ProblemName.STALE, 410)
     late = all(wish.void for wish in wishes)
@@ -50,10 +50,10 @@ async def confirmation_page(request: Request, token: str, site: TheSite) -> Resp
             for what in pressed
             if not await apply_confirmed_request(site.confirmation_stores, policy, link, what, token)
         }
-        wishes = await _answered_and_open_requests_of_link(site, policy, link)
+        wishes = await _requests_of_confirmation_link(site, policy, link)
         standing = await site.standings.get_standing(link.brand, link.recipient_id) or standing
         late = any(wish.what in refused and not _is_still_in_effect(standing, wish) for wish in wishes)
-    language = language_of_reader(request, policy)
+    language = reader_or_brand_language(request, policy)
     return brand_page(
         request,
         policy,
@@ -72,9 +72,7 @@ async def confirmation_page(request: Request, token: str, site: TheSite) -> Resp
     )
 
 
-async def _answered_and_open_requests_of_link(
-    site: WebContext, policy: Policy, link: ConfirmToken
-) -> list[PendingRequest]:
+async def _requests_of_confirmation_link(site: WebContext, policy: Policy, link: ConfirmToken) -> list[PendingRequest]:
     """Returns the requests of this link, answered or not, as far as the brand still offers them."""
     found = await site.wishes.read_wishes_of_confirmation_mail(link.brand, link.recipient_id, link.confirmation)
     return [wish for wish in found if wish.what in set(RequestedAct) or is_consent_scope(policy, wish.what)]

@@ -16,13 +16,13 @@ from mailer.actions.consent import (
 )
 from mailer.actions.opt_out import record_opt_out
 from mailer.input_types import Moment, Name, Scope, Slug, Words, item_count_validator
-from mailer.policy.expected_mail import missing_fields_for_promotions
+from mailer.policy.expected_mail import missing_fields_blocking_promotions
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_rights import AccountActionAttempt, ReadableData, ReadDataAttempt, has_right
-from mailer.policy.scopes import category_of_scope, describe_opt_out_scopes, is_opt_out_scope
+from mailer.policy.scopes import category_of_scope, is_opt_out_scope, possible_opt_out_scopes_text
 from mailer.policy.standing import EVERYTHING_OPTIONAL, purpose_scope
 from mailer.ports.consents import Consent, ConsentResult
-from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, require_right
+from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
 from mailer.web.request_parsing import JsonRoute
 from mailer.web.web_context import TheSite, WebContext, find_policy_and_recipient_or_404
 
@@ -131,7 +131,7 @@ async def record_consent_or_withdrawal(
     brand: Slug, ref: Name, said: ConsentSaid, site: TheSite, client: TheClient, response: Response
 ) -> ConsentOrWithdrawalResult:
     """Keeps it with its proof. A consent ends an older opt-out of its scope; an objection to marketing stays."""
-    require_right(client, AccountActionAttempt(brand, "consent" if said.given else "withdraw"))
+    refuse_client_without_right(client, AccountActionAttempt(brand, "consent" if said.given else "withdraw"))
     policy, recipient_id = await find_policy_and_recipient_or_404(site, brand, ref)
     kept = Consent(
         said.scope,
@@ -179,13 +179,13 @@ async def leave(
     brand: Slug, ref: Name, left: OptOutRequest, site: TheSite, client: TheClient
 ) -> StandingShown | OptOutAnswer:
     """Leaves all that is named, at once and for ever; answers how the person stands now, where that may be read."""
-    require_right(client, AccountActionAttempt(brand, "opt_out"))
+    refuse_client_without_right(client, AccountActionAttempt(brand, "opt_out"))
     policy, recipient_id = await find_policy_and_recipient_or_404(site, brand, ref)
     scopes = list(dict.fromkeys([*left.scopes, *(purpose_scope(purpose) for purpose in left.purposes)]))
     if not scopes:
         raise HTTPException(422, "scopes: name at least one, or a purpose; * is all optional mail")
     if unknown := [scope for scope in scopes if not is_opt_out_scope(policy, scope)]:
-        what = f"{describe_opt_out_scopes(policy)} or {EVERYTHING_OPTIONAL}"
+        what = f"{possible_opt_out_scopes_text(policy)} or {EVERYTHING_OPTIONAL}"
         raise HTTPException(422, f"scopes: {', '.join(unknown)} cannot be left; what can is {what}")
     standings = site.desks(None, str(client.identity)).standings
     for scope in scopes:
@@ -198,7 +198,7 @@ async def leave(
 @router.get(RECIPIENT + "/standing", response_model=StandingShown, summary="How somebody stands", responses=_RESPONSES)
 async def show_standing(brand: Slug, ref: Name, site: TheSite, client: TheClient) -> StandingShown:
     """All that decides about a person at the brand, as of now."""
-    require_right(client, ReadDataAttempt(brand, ReadableData.STANDING))
+    refuse_client_without_right(client, ReadDataAttempt(brand, ReadableData.STANDING))
     policy, recipient_id = await find_policy_and_recipient_or_404(site, brand, ref)
     return await _read_standing_answer(site, policy, ref, recipient_id)
 
@@ -213,7 +213,7 @@ async def _missing_facts_of_person(site: WebContext, policy: Policy, recipient_i
     standing = await site.standings.get_standing(policy.brand, recipient_id)
     if category is None or standing is None or not policy.get_category(category).promotes:
         return []
-    return list(missing_fields_for_promotions(policy, standing))
+    return list(missing_fields_blocking_promotions(policy, standing))
 
 
 async def _read_standing_answer(site: WebContext, policy: Policy, ref: str, recipient_id: int) -> StandingShown:

@@ -7,7 +7,7 @@ from functools import partial
 
 from mailer.policy import rules
 from mailer.policy.category import Category
-from mailer.policy.deciding import collect_decision_facts
+from mailer.policy.deciding import facts_for_rules
 from mailer.policy.decision_types import Mailing
 from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import category_of_scope
@@ -19,9 +19,9 @@ from mailer.web.pages import category_titles_and_descriptions
 _OWN_WILL = (
     rules.suppress_optional_after_objection,
     rules.suppress_after_opt_out,
-    rules.suppress_unrequested_partner_mail,
+    rules.suppress_disallowed_partner_mail,
     rules.suppress_reuse_of_invited_address,
-    rules.suppress_if_erased_before,
+    rules.suppress_optional_if_erased_before,
     rules.suppress_if_address_not_for_marketing,
     rules.suppress_if_only_other_topics_consented,
     rules.suppress_marketing_without_opt_in,
@@ -133,8 +133,8 @@ def _build_mail_choice(
     within = scope.partition("/")[2] or None
     topic, partner = (None, within) if category.partners else (within, None)
     # True if no rule that depends on the person's own choice stops such mail.
-    facts = collect_decision_facts(Mailing(category, "", topic=topic, partner=partner), standing, policy, now)
-    on = all(ask(facts) is None for ask in _OWN_WILL if partner or ask is not rules.suppress_unrequested_partner_mail)
+    facts = facts_for_rules(Mailing(category, "", topic=topic, partner=partner), standing, policy, now)
+    on = all(ask(facts) is None for ask in _OWN_WILL if partner or ask is not rules.suppress_disallowed_partner_mail)
     return MailChoice(scope, *title_and_description_of(policy, scope, language), on)
 
 

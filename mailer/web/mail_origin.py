@@ -11,6 +11,7 @@ from fastapi.responses import Response
 
 from mailer.actions import OptOutRefused, record_opt_out
 from mailer.actions.inviters import pause_inviter
+from mailer.metrics_and_logger import log
 from mailer.policy.address_sources import Kind
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.policy_file import Policy
@@ -20,10 +21,15 @@ from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.inviters import InviterPauses
 from mailer.ports.mail_origins import MailAndAddressOrigin
 from mailer.rendering.link_tokens import MailReportToken
-from mailer.telemetry import log
 from mailer.web.form_posts import METHODS, is_link_to_current_address, is_post_method, read_form
 from mailer.web.languages import PageLanguage
-from mailer.web.pages import ProblemName, brand_page, category_titles_and_descriptions, language_of_reader, problem_page
+from mailer.web.pages import (
+    ProblemName,
+    brand_page,
+    category_titles_and_descriptions,
+    problem_page,
+    reader_or_brand_language,
+)
 from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
 from mailer.web.web_context import TheMeters, TheSite, WebContext, WebCounters
 
@@ -60,8 +66,8 @@ async def mail_origin_page(request: Request, token: str, site: TheSite, meters: 
     done, current = None, is_link_to_current_address(link.generation, standing)
     await opt_out_of_sharing_by_privacy_signal(request, site, policy, link.recipient_id)
     if is_post_method(request.method):
-        done = await _apply_button(request, site, meters, policy, link, origin if current else None)
-    reason = reason_of_mail(policy, origin, language_of_reader(request, policy)) if current else None
+        done = await _apply_and_name_pressed_button(request, site, meters, policy, link, origin if current else None)
+    reason = reason_of_mail(policy, origin, reader_or_brand_language(request, policy)) if current else None
     invited = current and origin.inviter is not None
     address = standing.address if current else None
     return brand_page(request, policy, "why.html.j2", address, reason=reason, invited=invited, done=done)
@@ -110,7 +116,7 @@ def _reason_text_name(category: Category | None, origin: MailAndAddressOrigin) -
     return "why_asked" if origin.asked else "why_not_left"
 
 
-async def _apply_button(
+async def _apply_and_name_pressed_button(
     request: Request,
     site: WebContext,
     meters: WebCounters,

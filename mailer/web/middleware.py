@@ -11,8 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mailer.metrics_and_logger import describe_error_without_message, log
 from mailer.policy.rule_registry import rule
-from mailer.telemetry import describe_error_without_message, log
 from mailer.web.web_context import WebCounters
 
 REQUEST_SECONDS = 30

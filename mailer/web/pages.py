@@ -107,11 +107,11 @@ class UnsubscribePage:
         return [category.name for category in self.policy.categories.values() if category.is_optional]
 
     @property
-    def left_categories(self) -> list[str]:
+    def left_or_leaving_categories(self) -> list[str]:
         """Returns the categories that the person has left; before the press, those that the button leaves."""
         if self.has_left_or_leaves_everything:
             return self.optional_categories
-        return [name for name in self.optional_categories if name in self._left_scopes]
+        return [name for name in self.optional_categories if name in self._left_or_leaving_scopes]
 
     @property
     def leavable_categories(self) -> list[str]:
@@ -119,7 +119,7 @@ class UnsubscribePage:
         return (
             []
             if self.has_left_or_leaves_everything
-            else [name for name in self.optional_categories if name not in self._left_scopes]
+            else [name for name in self.optional_categories if name not in self._left_or_leaving_scopes]
         )
 
     @property
@@ -128,7 +128,7 @@ class UnsubscribePage:
         return [name for name in self.leavable_categories if name in self.gets]
 
     @property
-    def _left_scopes(self) -> frozenset[str]:
+    def _left_or_leaving_scopes(self) -> frozenset[str]:
         return frozenset({self.scope}) if self.step is UnsubscribeStep.ASK else self.opted_out
 
 
@@ -145,7 +145,7 @@ def brand_page(
 
     `address` is the address of the person; the page shows it masked.
     """
-    language = language_of_reader(request, policy)
+    language = reader_or_brand_language(request, policy)
     values["about"] = language.isolate_name(mask_address(address)) if address else None
     names = {"brand": language.isolate_name(policy.name), "controller": language.isolate_name(policy.controller.name)}
     return _render_page(template, "page.css", 200, language=language, t=language.texts, **names, **values)
@@ -162,7 +162,7 @@ def render_inbox_template(template: str, values: Mapping[str, Any]) -> HTMLRespo
     return _render_page(template, "inbox.css", 200, **values)
 
 
-def language_of_reader(request: Request, policy: Policy) -> PageLanguage:
+def reader_or_brand_language(request: Request, policy: Policy) -> PageLanguage:
     """Returns the language of the reader, or else of the brand."""
     return _request_language(request, policy.default_locale)
 

@@ -29,7 +29,7 @@ from mailer.web.mail_choices import (
     title_and_description_of,
     topic_scopes_in_standing,
 )
-from mailer.web.pages import ProblemName, brand_page, language_of_reader, problem_page
+from mailer.web.pages import ProblemName, brand_page, problem_page, reader_or_brand_language
 from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
 from mailer.web.web_context import TheSite, WebContext
 
@@ -49,7 +49,7 @@ async def preferences_page(request: Request, token: str, site: TheSite) -> Respo
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if standing is None or standing.erased:
         return problem_page(request, ProblemName.GONE, 410)
-    language, current = language_of_reader(request, policy), is_link_to_current_address(link.generation, standing)
+    language, current = reader_or_brand_language(request, policy), is_link_to_current_address(link.generation, standing)
     stopped = mailed = False
     await opt_out_of_sharing_by_privacy_signal(request, site, policy, link.recipient_id)
     if is_post_method(request.method):
@@ -64,8 +64,8 @@ async def preferences_page(request: Request, token: str, site: TheSite) -> Respo
         policy,
         "preferences.html.j2",
         standing.address if current else None,
-        kinds=_mail_choices_from_names(policy, scopes_offered(policy, datetime.now(UTC)), language),
-        others=_mail_choices_from_names(policy, offered, language),
+        kinds=_mail_choices_of_scopes_or_acts(policy, scopes_offered(policy, datetime.now(UTC)), language),
+        others=_mail_choices_of_scopes_or_acts(policy, offered, language),
         offered=offered,
         stopped=stopped,
         mailed=mailed,
@@ -121,7 +121,7 @@ async def send_mail_to_confirm_choices(
     now = datetime.now(UTC)
     wishes = [
         PendingRequest(choice.what, policy.version, f"{choice.title}: {choice.description}", now)
-        for choice in _mail_choices_from_names(policy, wanted, language)
+        for choice in _mail_choices_of_scopes_or_acts(policy, wanted, language)
     ]
     evidence = [
         Consent(wish.what, True, "page", wish.version, wish.words, "link", now)
@@ -131,5 +131,5 @@ async def send_mail_to_confirm_choices(
     await ask_for_confirmation(site.confirmation_parts, policy, recipient_id, wishes, evidence)
 
 
-def _mail_choices_from_names(policy: Policy, names: Iterable[str], language: PageLanguage) -> list[MailChoice]:
+def _mail_choices_of_scopes_or_acts(policy: Policy, names: Iterable[str], language: PageLanguage) -> list[MailChoice]:
     return [MailChoice(name, *title_and_description_of(policy, name, language)) for name in names]

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from mailer.input_types import Name, Slug
 from mailer.policy.publisher_rights import ReadableData, ReadDataAttempt
 from mailer.ports.reports import AdvertiserCampaignReport, ReportNotReady
-from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, require_right
+from mailer.web.api import REFUSALS, TheClient, openapi_refusal_response, refuse_client_without_right
 from mailer.web.web_context import TheSite
 
 router = APIRouter(tags=["reports"])
@@ -51,7 +51,7 @@ async def report(brand: Slug, campaign: Name, site: TheSite, client: TheClient) 
 
     The report is made at the first request, and stays the same.
     """
-    require_right(client, ReadDataAttempt(brand, ReadableData.REPORT))
+    refuse_client_without_right(client, ReadDataAttempt(brand, ReadableData.REPORT))
     policy = site.policies.get(brand)
     try:
         made = await site.reports.get_or_issue_campaign_report(brand, campaign, policy.minimum_cell) if policy else None

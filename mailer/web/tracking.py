@@ -8,12 +8,12 @@ from urllib.parse import urlsplit, urlunsplit
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from mailer.metrics_and_logger import log
 from mailer.policy.rule_registry import rule
 from mailer.policy.switches import Tracking
 from mailer.policy.tracking import tracking_level
 from mailer.ports.open_and_click_counts import CountedPixelOrLinkFetch, OpenAndClickCounter
 from mailer.rendering.link_tokens import ClickToken, OpenToken
-from mailer.telemetry import log
 from mailer.web.form_posts import is_link_to_current_address
 from mailer.web.machine_detection import is_machine
 from mailer.web.pages import ProblemName, problem_page
@@ -42,7 +42,7 @@ async def count_open_and_send_pixel(request: Request, token: str, site: TheSite)
     found = site.links.read_open_token(token)
     if found is not None and request.method == "GET":
         await _count_machine_or_person_fetch(
-            site, found, request.headers, lambda trace: count_fetch_for_mailing(site.opens, trace)
+            site, found, request.headers, lambda trace: count_open_for_mailing(site.opens, trace)
         )
     return Response(GIF, media_type="image/gif", headers={"cache-control": "no-store"})
 
@@ -120,7 +120,7 @@ async def _fetch_naming_only_consenting_person(
     The trace names the person only if they consented, and if the link was made for their address on record.
     """
     machine = is_machine(headers)
-    reader = await site.opens.find_mailed_recipient(token.mailing_id, recipient_id)
+    reader = await site.opens.find_standing_of_mailed_recipient(token.mailing_id, recipient_id)
     policy = site.policies.get(reader.brand) if reader else None
     if reader is None or policy is None:
         return None
@@ -133,7 +133,7 @@ async def _fetch_naming_only_consenting_person(
 
 
 @rule("opens-counted", "paltalk06-19")
-def count_fetch_for_mailing(opens: OpenAndClickCounter, trace: CountedPixelOrLinkFetch) -> None:
+def count_open_for_mailing(opens: OpenAndClickCounter, trace: CountedPixelOrLinkFetch) -> None:
     """Each fetch of a pixel counts for its mailing, so it is known which mailings are opened."""
     opens.count_open(trace)
 

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from mailer.actions import OptOutRefused, record_opt_out
 from mailer.actions.confirmation_requests import NoRecipientToAsk
 from mailer.actions.opt_out import opt_out_scope_of_link, undo_recent_opt_out
+from mailer.metrics_and_logger import log
 from mailer.policy.category import CATEGORIES
 from mailer.policy.expected_mail import expected_optional_categories, is_reached_by_mandatory_announcements
 from mailer.policy.policy_file import Policy
@@ -19,15 +20,14 @@ from mailer.ports.pending_requests import RequestedAct
 from mailer.ports.standings import OptOutResult
 from mailer.rendering.link_tokens import UndoToken, UnsubscribeToken
 from mailer.rendering.signed_links import SignedLinks
-from mailer.telemetry import log
 from mailer.web.form_posts import METHODS, Form, is_link_to_current_address, is_post_method, read_form
 from mailer.web.pages import (
     ProblemName,
     UnsubscribePage,
     UnsubscribeStep,
     brand_page,
-    language_of_reader,
     problem_page,
+    reader_or_brand_language,
     unsubscribe_page,
 )
 from mailer.web.preferences import send_mail_to_confirm_choices
@@ -40,7 +40,7 @@ router = APIRouter(include_in_schema=False)
 @router.api_route("/u/{token}", methods=METHODS)
 async def handle_unsubscribe_link(request: Request, token: str, site: TheSite, meters: TheMeters) -> Response:
     """Shows the unsubscribe page. A press of its button, or a one-click POST, opts out."""
-    found = parse_unsubscribe_link(site.links, site.policies, token)
+    found = find_unsubscribe_token_and_policy(site.links, site.policies, token)
     if found is None:
         return problem_page(request, ProblemName.BAD_LINK, 400)
     link, policy = found
@@ -55,14 +55,14 @@ async def handle_unsubscribe_link(request: Request, token: str, site: TheSite, m
         return unsubscribe_page(request, await _undo_opt_out(site, link, leaving, form["undo"][0]))
     if "back" in form and leaving.about:
         await send_mail_to_confirm_choices(
-            site, policy, link.recipient_id, [leaving.scope], language_of_reader(request, policy)
+            site, policy, link.recipient_id, [leaving.scope], reader_or_brand_language(request, policy)
         )
         return unsubscribe_page(request, replace(leaving, step=UnsubscribeStep.MAILED))
     return unsubscribe_page(request, await _opt_out(site, meters, link, leaving, form))
 
 
 @rule("plain-opt-out", "peerstream-08; the floor", idle=lambda links, policies, token: None)
-def parse_unsubscribe_link(
+def find_unsubscribe_token_and_policy(
     links: SignedLinks, policies: Mapping[str, Policy], token: str
 ) -> tuple[UnsubscribeToken, Policy] | None:
     """A link of ours is all that an opt-out needs: no login, no identity, nothing about whoever holds it.
@@ -77,7 +77,7 @@ def parse_unsubscribe_link(
 async def _page_before_press(site: WebContext, policy: Policy, link: UnsubscribeToken) -> UnsubscribePage:
     """Returns the page before a button is pressed. With a link to an older address, it shows no opt-outs."""
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
-    scope, footer = opt_out_scope_of_link(policy, link.category), _service_footer_switch(policy, standing)
+    scope, footer = opt_out_scope_of_link(policy, link.category), _service_footer_value_for_person(policy, standing)
     if standing is None or not is_link_to_current_address(link.generation, standing):
         return UnsubscribePage(
             policy,
@@ -155,7 +155,7 @@ async def _show_page_to_close_account(
     if asked:
         try:
             await send_mail_to_confirm_choices(
-                site, policy, link.recipient_id, [RequestedAct.CLOSED], language_of_reader(request, policy)
+                site, policy, link.recipient_id, [RequestedAct.CLOSED], reader_or_brand_language(request, policy)
             )
         except NoRecipientToAsk:
             log.info("an account to close is gone", brand=policy.brand)
@@ -168,7 +168,7 @@ def _unleavable_announcements_text_name(policy: Policy, standing: Standing | Non
     return f"announced_{switches.service_scope}"
 
 
-def _service_footer_switch(policy: Policy, standing: Standing | None) -> str:
+def _service_footer_value_for_person(policy: Policy, standing: Standing | None) -> str:
     if standing is None:
         return policy.switches.service_footer
     return policy.switches_for(standing.collected_under, standing.country).service_footer

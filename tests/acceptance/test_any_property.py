@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailer.broker.topology import DEAD_QUEUE, batches_queue_name, events_queue_name
+from mailer.broker.topology import DEAD_QUEUE, lane_batches_queue_name, lane_events_queue_name
 from mailer.policy.category import Lane
 from tests.acceptance.samples import CATEGORIES, event, people
 from tests.processes import Stack, until
@@ -91,7 +91,7 @@ def cases(most: int) -> list[Case]:
 
 async def test_no_property_stops_a_consumer(stack: Stack) -> None:
     """Whatever RabbitMQ takes ends as one mailing or as one dead letter, and every lane goes on."""
-    queues = [DEAD_QUEUE, *(make(lane) for lane in Lane for make in (events_queue_name, batches_queue_name))]
+    queues = [DEAD_QUEUE, *(make(lane) for lane in Lane for make in (lane_events_queue_name, lane_batches_queue_name))]
     async with stack.running("worker") as [worker]:
         await until(lambda: stack.consumers(DEAD_QUEUE), "consumers")
         taken = []

@@ -13,7 +13,7 @@ import aio_pika
 import asyncpg
 from aio_pika.abc import AbstractExchange
 
-from mailer.broker.topology import EVENTS, events_queue_name
+from mailer.broker.topology import EVENTS, lane_events_queue_name
 from mailer.policy.category import Lane
 from mailer.web.app import openapi_document
 from tests.acceptance.asking import Answer, Asker
@@ -103,7 +103,9 @@ async def running(stack: Stack) -> AsyncIterator[Running]:
         processes = await open_.enter_async_context(stack.running("worker", "timekeeper", "web"))
         await open_.enter_async_context(stack.client())
         asker = open_.enter_context(closing(Asker(int(stack.env["MAILER_PORT"]), key)))
-        await until(lambda: stack.consumers(events_queue_name(Lane.SERVICE)), "the worker to have declared its queues")
+        await until(
+            lambda: stack.consumers(lane_events_queue_name(Lane.SERVICE)), "the worker to have declared its queues"
+        )
         connection = await open_.enter_async_context(await aio_pika.connect(stack.env["MAILER_BROKER_URL"]))
         exchange = await (await connection.channel()).get_exchange(EVENTS)
         database = await asyncpg.connect(stack.database_url)
@@ -188,7 +190,7 @@ async def test_each_field_of_an_account_event(stack: Stack) -> None:
 async def nothing_is_left(stack: Stack) -> None:
     """With the worker gone, no queue has a message: each was taken in or refused, and none given back."""
     for lane in Lane:
-        assert await stack.depth(events_queue_name(lane)) == 0
+        assert await stack.depth(lane_events_queue_name(lane)) == 0
 
 
 async def test_each_field_of_the_api(stack: Stack) -> None:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from yarl import URL
 
-from mailer.broker.topology import EVENTS, batches_queue_name, events_queue_name
+from mailer.broker.topology import EVENTS, lane_batches_queue_name, lane_events_queue_name
 from mailer.embedded.rabbitmq import PrivateRabbit
 from tests.acceptance.samples import event, people
 from tests.processes import Stack, free_port, open_stack, until
@@ -86,7 +86,7 @@ async def test_rabbitmq_comes_back_empty(own: Stack, node: PrivateRabbit, place:
 
 
 @pytest.mark.parametrize(
-    "missing", [events_queue_name("service"), batches_queue_name("newsletter"), "mailer.dead.letters"]
+    "missing", [lane_events_queue_name("service"), lane_batches_queue_name("newsletter"), "mailer.dead.letters"]
 )
 async def test_a_queue_that_is_deleted_comes_back_with_its_consumers(stack: Stack, missing: str) -> None:
     """Events and batches published afterwards are handed over."""
@@ -109,7 +109,7 @@ async def test_a_queue_that_is_deleted_comes_back_with_its_consumers(stack: Stac
 async def test_exchanges_and_bindings_that_are_deleted_come_back(stack: Stack) -> None:
     """Also while nothing is published and no consumer is disturbed by it."""
     async with stack.running("worker", "timekeeper"):
-        await until(lambda: stack.consumers(events_queue_name("service")), "consumers")
+        await until(lambda: stack.consumers(lane_events_queue_name("service")), "consumers")
         async with await aio_pika.connect(stack.env["MAILER_BROKER_URL"]) as connection:
             channel = await connection.channel()
             for exchange in (EVENTS, "mailer.batches", "mailer.dead", "mailer.outcomes"):

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from mailer.broker.topology import events_queue_name
+from mailer.broker.topology import lane_events_queue_name
 from mailer.events import MAX_EVENT_BYTES
 from tests.acceptance.samples import event, people
 from tests.processes import Stack, until
@@ -33,7 +33,7 @@ def crowded(number: int, category: str) -> bytes:
 async def test_large_messages_on_every_lane_fit_into_a_workers_memory(stack: Stack) -> None:
     """Junk of the largest size, bodies of 20 MB, and events of 10,000 people, many more than fit at once."""
     async with stack.running("worker") as [worker]:
-        await until(lambda: stack.consumers(events_queue_name("service")), "consumers")
+        await until(lambda: stack.consumers(lane_events_queue_name("service")), "consumers")
         before = peak(worker.pid)
         user = {"user_id": short(b"guest")}
         async with raw_channel(stack.env["MAILER_BROKER_URL"]) as channel:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mailer.broker.topology import batches_queue_name
+from mailer.broker.topology import lane_batches_queue_name
 from mailer.pipeline import consumers
 from mailer.pipeline.claim_run import WINDOW
 from mailer.policy.category import Lane
@@ -33,7 +33,7 @@ async def ready(stack: Stack) -> None:
 
     async def consumed() -> bool:
         wanted = 2 * consumers.CONSUMERS_A_LANE
-        return all([await stack.consumers(batches_queue_name(lane)) == wanted for lane in Lane])
+        return all([await stack.consumers(lane_batches_queue_name(lane)) == wanted for lane in Lane])
 
     await until(consumed, "two workers to consume")
 

@@ -5,7 +5,7 @@ import json
 
 import aio_pika
 
-from mailer.broker.topology import EVENTS, events_queue_name
+from mailer.broker.topology import EVENTS, lane_events_queue_name
 from mailer.policy.category import Lane
 from tests.acceptance.samples import event, people
 from tests.processes import Stack, until
@@ -30,7 +30,7 @@ async def test_a_service_event_overtakes_those_that_take_long_to_check(stack: St
     """It is handed over while they are still being checked, since the check leaves the loop to others."""
     names = [f"large{number}" for number in range(LARGE)]
     async with stack.running("worker"), await aio_pika.connect(stack.env["MAILER_BROKER_URL"]) as connection:
-        await until(lambda: stack.consumers(events_queue_name(Lane.SERVICE)), "the worker to consume")
+        await until(lambda: stack.consumers(lane_events_queue_name(Lane.SERVICE)), "the worker to consume")
         exchange = await (await connection.channel()).get_exchange(EVENTS)
         await stack.application("publish", event("first", "interpals", "service", people("ann")))
         await until(lambda: handed_over(stack, "first"), "the worker to work")

@@ -55,7 +55,7 @@ async def waits(process: Process) -> bool:
 
 async def test_a_worker_asks_again_what_stands_still(small_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL restarts while a worker asks its first question: it asks again, and works."""
-    refresh, asked = HaltWatcher.query_halts_and_attest, asyncio.Event()
+    refresh, asked = HaltWatcher.query_halts_and_attest_no_loss, asyncio.Event()
     errors = [DatabaseUnavailable("closed in the middle of operation"), DatabaseUnavailable("connection refused")]
 
     async def fails_twice(control: HaltWatcher) -> None:
@@ -64,7 +64,7 @@ async def test_a_worker_asks_again_what_stands_still(small_stack: Stack, monkeyp
         await refresh(control)
         asked.set()
 
-    monkeypatch.setattr(HaltWatcher, "query_halts_and_attest", fails_twice)
+    monkeypatch.setattr(HaltWatcher, "query_halts_and_attest_no_loss", fails_twice)
     for name, value in small_stack.env.items():
         monkeypatch.setenv(name, value)
     stop = asyncio.Event()

@@ -11,7 +11,7 @@ import pytest
 
 from mailer.broker.memory import OutboxBroker
 from mailer.broker.rabbitmq import RabbitBroker
-from mailer.broker.topology import OUTCOMES, Binding, Queue, Topology, batches_queue_name, build_topology
+from mailer.broker.topology import OUTCOMES, Binding, Queue, Topology, build_topology, lane_batches_queue_name
 from mailer.database.connections import open_pool
 from mailer.policy.category import Lane
 from mailer.ports.broker import Broker
@@ -21,7 +21,7 @@ from tests.contract.fake_outbox import FakeOutbox
 BRAND = "paltalk-2006"
 BOUNCES = "test.bounces"
 """A queue that an application has bound to the outcomes."""
-LIMITED = batches_queue_name(Lane.PROMOTIONAL)
+LIMITED = lane_batches_queue_name(Lane.PROMOTIONAL)
 LIMIT = 3
 
 Open = Callable[[], Coroutine[Any, Any, Broker]]

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from mailer.broker.topology import BATCHES, events_queue_name
+from mailer.broker.topology import BATCHES, lane_events_queue_name
 from mailer.policy.category import Lane
 from mailer.ports.broker import Broker, BrokerMessage, HeaderName, ReceivedMessage
 from tests.contract.brokers import BRAND
 
-SERVICE = events_queue_name(Lane.SERVICE)
+SERVICE = lane_events_queue_name(Lane.SERVICE)
 SECONDS = 60
 """For what must happen; nothing waits for it when all is well."""
 

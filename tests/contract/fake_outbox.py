@@ -67,7 +67,7 @@ class FakeOutbox:
             row.owner, row.until = owner, now + lease_seconds
         return [row.parked for row in free]
 
-    async def total_unleased_rows_of_destinations(self, of: Collection[tuple[str, str]], at_most: int) -> int:
+    async def count_unleased_rows_up_to_limit(self, of: Collection[tuple[str, str]], at_most: int) -> int:
         """See the port."""
         self._reach()
         now = time.monotonic()

@@ -12,8 +12,8 @@ from mailer.broker.topology import (
     DELIVERY_LIMIT_REASON,
     EVENTS,
     OUTCOMES,
-    batches_queue_name,
-    events_queue_name,
+    lane_batches_queue_name,
+    lane_events_queue_name,
 )
 from mailer.events import validate_event
 from mailer.policy.category import Lane
@@ -26,7 +26,7 @@ from tests.contract.deliveries import SECONDS, SERVICE, emptied, headers, ids, n
 async def test_an_event_arrives_on_the_lane_of_its_category(broker: Broker, lane: Lane) -> None:
     """The key `<brand>.<category>` leads to the queue of the category's lane."""
     await broker.publish_message(EVENTS, numbered(1, f"{BRAND}.{lane}"))
-    async with broker.messages_while_consuming(events_queue_name(lane), 10) as batches:
+    async with broker.messages_while_consuming(lane_events_queue_name(lane), 10) as batches:
         (received,) = await take(batches, 1, ack=True)
     assert (received.exchange, received.message.routing_key) == (EVENTS, f"{BRAND}.{lane}")
 
@@ -35,7 +35,7 @@ async def test_an_event_arrives_on_the_lane_of_its_category(broker: Broker, lane
 async def test_a_batch_arrives_on_its_lane(broker: Broker, lane: Lane) -> None:
     """The key of a batch is its lane."""
     await broker.publish_message(BATCHES, numbered(1, lane))
-    async with broker.messages_while_consuming(batches_queue_name(lane), 10) as batches:
+    async with broker.messages_while_consuming(lane_batches_queue_name(lane), 10) as batches:
         (received,) = await take(batches, 1, ack=True)
     assert received.exchange == BATCHES
 
@@ -72,7 +72,7 @@ async def test_a_mandatory_message_without_a_queue_raises(broker: Broker) -> Non
     with pytest.raises(MessageUnroutable):
         await broker.publish_message(BATCHES, numbered(1, "no-lane"))
     await broker.publish_message(BATCHES, numbered(2, Lane.SERVICE))
-    assert await emptied(broker, batches_queue_name(Lane.SERVICE)) == ["2"]
+    assert await emptied(broker, lane_batches_queue_name(Lane.SERVICE)) == ["2"]
 
 
 async def test_outcomes_go_to_whoever_has_bound_a_queue(broker: Broker) -> None:
@@ -119,10 +119,10 @@ async def test_acknowledged_messages_are_gone(another: Open) -> None:
     broker = await another()
     for number in range(3):
         await broker.publish_message(BATCHES, numbered(number, Lane.SERVICE))
-    async with broker.messages_while_consuming(batches_queue_name(Lane.SERVICE), 10) as batches:
+    async with broker.messages_while_consuming(lane_batches_queue_name(Lane.SERVICE), 10) as batches:
         await take(batches, 3, ack=True)
     await broker.close()
-    assert await emptied(await another(), batches_queue_name(Lane.SERVICE)) == []
+    assert await emptied(await another(), lane_batches_queue_name(Lane.SERVICE)) == []
 
 
 async def test_a_released_message_comes_again(broker: Broker) -> None:
@@ -194,10 +194,10 @@ async def test_a_rejected_message_leaves_its_queue(broker: Broker) -> None:
     """Only the others remain."""
     await broker.publish_message(BATCHES, numbered(1, Lane.SERVICE))
     await broker.publish_message(BATCHES, numbered(2, Lane.SERVICE))
-    async with broker.messages_while_consuming(batches_queue_name(Lane.SERVICE), 1) as batches:
+    async with broker.messages_while_consuming(lane_batches_queue_name(Lane.SERVICE), 1) as batches:
         (received,) = await take(batches, 1)
         await received.reject("bad")
-    assert await emptied(broker, batches_queue_name(Lane.SERVICE)) == ["2"]
+    assert await emptied(broker, lane_batches_queue_name(Lane.SERVICE)) == ["2"]
 
 
 async def test_a_very_long_reason_does_not_hinder_a_rejection(broker: Broker) -> None:

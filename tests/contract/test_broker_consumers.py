@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from mailer.broker.topology import DEAD_QUEUE, EVENTS, events_queue_name
+from mailer.broker.topology import DEAD_QUEUE, EVENTS, lane_events_queue_name
 from mailer.policy.category import Lane
 from mailer.ports.broker import Broker, ReceivedMessage
 from tests.contract.brokers import BRAND, Open
@@ -151,9 +151,9 @@ async def test_a_lane_that_nobody_consumes_does_not_block_the_others(broker: Bro
         some = (numbered(n, f"{BRAND}.promotional") for n in range(part, part + 200))
         await asyncio.gather(*(broker.publish_message(EVENTS, message) for message in some))
     await broker.publish_message(EVENTS, numbered(3_000, f"{BRAND}.breach"))
-    async with broker.messages_while_consuming(events_queue_name(Lane.BREACH), 5) as batches:
+    async with broker.messages_while_consuming(lane_events_queue_name(Lane.BREACH), 5) as batches:
         assert ids(await take(batches, 1, ack=True)) == ["3000"]
-    async with broker.messages_while_consuming(events_queue_name(Lane.PROMOTIONAL), 100) as batches:
+    async with broker.messages_while_consuming(lane_events_queue_name(Lane.PROMOTIONAL), 100) as batches:
         assert len(await take(batches, 3_000, ack=True)) == 3_000
 
 
@@ -161,9 +161,9 @@ async def test_a_lane_whose_consumer_is_busy_does_not_block_the_others(broker: B
     """Its consumer holds all it may, and the others go on."""
     await asyncio.gather(*(broker.publish_message(EVENTS, numbered(n, f"{BRAND}.promotional")) for n in range(3_000)))
     await broker.publish_message(EVENTS, numbered(3_000, f"{BRAND}.breach"))
-    async with broker.messages_while_consuming(events_queue_name(Lane.PROMOTIONAL), 2) as bulk:
+    async with broker.messages_while_consuming(lane_events_queue_name(Lane.PROMOTIONAL), 2) as bulk:
         await take(bulk, 2)
-        async with broker.messages_while_consuming(events_queue_name(Lane.BREACH), 5) as batches:
+        async with broker.messages_while_consuming(lane_events_queue_name(Lane.BREACH), 5) as batches:
             assert ids(await take(batches, 1, ack=True)) == ["3000"]
 
 

@@ -8,13 +8,13 @@ import pytest
 
 from mailer.broker import memory
 from mailer.broker.memory import OutboxBroker
-from mailer.broker.topology import BATCHES, DEAD_QUEUE, EVENTS, OUTCOMES, Binding, events_queue_name
+from mailer.broker.topology import BATCHES, DEAD_QUEUE, EVENTS, OUTCOMES, Binding, lane_events_queue_name
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerMessage, BrokerUnavailable, HeaderName, ReceivedMessage
 from tests.contract.brokers import BOUNCES, BRAND, under_test
 from tests.contract.fake_outbox import FakeOutbox
 
-SERVICE = events_queue_name(Lane.SERVICE)
+SERVICE = lane_events_queue_name(Lane.SERVICE)
 KEY = f"{BRAND}.service"
 SECONDS = 60
 

@@ -22,8 +22,8 @@ from mailer.broker.topology import (
     Exchange,
     ExchangeKind,
     Topology,
-    batches_queue_name,
-    events_queue_name,
+    lane_batches_queue_name,
+    lane_events_queue_name,
 )
 from mailer.embedded.rabbitmq import PrivateRabbit
 from mailer.policy.category import Lane
@@ -39,7 +39,7 @@ from tests.contract.brokers import BRAND, closing, delete_everything, opened, un
 from tests.server_folders import server_folder
 from tests.services import private_rabbit
 
-SERVICE = events_queue_name(Lane.SERVICE)
+SERVICE = lane_events_queue_name(Lane.SERVICE)
 KEY = f"{BRAND}.service"
 SECONDS = 60
 
@@ -216,7 +216,7 @@ async def test_breach_and_service_have_connections_of_their_own(rabbit_url: str)
         counts = []
         for queue in (
             DEAD_QUEUE,
-            *(make(lane) for lane in reversed(Lane) for make in (events_queue_name, batches_queue_name)),
+            *(make(lane) for lane in reversed(Lane) for make in (lane_events_queue_name, lane_batches_queue_name)),
         ):
             await stack.enter_async_context(broker.messages_while_consuming(queue, 1))
             counts.append(wire.connections)
@@ -295,7 +295,7 @@ async def test_nothing_confirmed_is_lost_when_rabbitmq_restarts(node: PrivateRab
 
 async def test_a_connection_that_is_cut_comes_back(rabbit_url: str) -> None:
     """What was unsettled is delivered again, and settling it by the lost connection is harmless."""
-    queue = batches_queue_name(Lane.SERVICE)
+    queue = lane_batches_queue_name(Lane.SERVICE)
     await delete_everything(rabbit_url)
     async with Wire(rabbit_url) as wire, closing(RabbitBroker(wire.url)) as broker:
         await broker.declare_topology(under_test())

@@ -11,7 +11,7 @@ import pytest
 from mailer.broker import consumer, declaration
 from mailer.broker.connections import RabbitConnection
 from mailer.broker.rabbitmq import RabbitBroker
-from mailer.broker.topology import BATCHES, Queue, batches_queue_name
+from mailer.broker.topology import BATCHES, Queue, lane_batches_queue_name
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerMessage, ReceivedMessage
 from tests.contract.brokers import opened, under_test
@@ -30,7 +30,7 @@ async def test_a_queue_that_comes_back_at_once_has_no_consumer_that_nobody_is(
     broker: RabbitBroker, rabbit_url: str
 ) -> None:
     """A publisher that misses the queue leaves RabbitMQ the time to end its consumers: else some would take mail on."""
-    queue = batches_queue_name(Lane.SERVICE)
+    queue = lane_batches_queue_name(Lane.SERVICE)
     async with AsyncExitStack() as stack:
         consumers = [await stack.enter_async_context(broker.messages_while_consuming(queue, 1)) for _ in range(4)]
         connection = await stack.enter_async_context(await aio_pika.connect(rabbit_url))
@@ -50,7 +50,7 @@ async def test_a_queue_that_is_deleted_amid_declaring_has_no_consumer_that_nobod
     broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that found it a moment before leaves RabbitMQ the same time as one that misses it at first."""
-    queue, look = batches_queue_name(Lane.SERVICE), declaration._queue_exists
+    queue, look = lane_batches_queue_name(Lane.SERVICE), declaration._queue_exists
     async with AsyncExitStack() as stack:
         consumers = [await stack.enter_async_context(broker.messages_while_consuming(queue, 1)) for _ in range(4)]
         connection = await stack.enter_async_context(await aio_pika.connect(rabbit_url))
@@ -78,7 +78,7 @@ async def test_consumers_of_a_queue_that_somebody_deletes_and_declares_at_once_t
 ) -> None:
     """RabbitMQ tells them nothing, and drops what it sends to them, until they consume again."""
     monkeypatch.setattr(consumer, "RENEW_SECONDS", 1)
-    queue = batches_queue_name(Lane.SERVICE)
+    queue = lane_batches_queue_name(Lane.SERVICE)
     declared = next(each for each in under_test().queues if each.name == queue)
     async with AsyncExitStack() as stack:
         consumers = [await stack.enter_async_context(broker.messages_while_consuming(queue, 1)) for _ in range(4)]
@@ -107,7 +107,7 @@ async def test_a_consumer_that_consumes_again_and_again_takes_each_message_once(
             await asyncio.sleep(number % 7 / 200)
 
     async with AsyncExitStack() as stack:
-        opening = (broker.messages_while_consuming(batches_queue_name(Lane.SERVICE), 2) for _ in range(3))
+        opening = (broker.messages_while_consuming(lane_batches_queue_name(Lane.SERVICE), 2) for _ in range(3))
         consumers = [await stack.enter_async_context(one) for one in opening]
         publishing = asyncio.create_task(publish())
         await collect_all(consumers, set(names), taken)

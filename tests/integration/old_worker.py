@@ -101,7 +101,9 @@ class OldDeliveries(PostgresDeliveries):
         )
         self._writer = _Writer()
 
-    async def claim_batches(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
+    async def claim_queued_deliveries_of_batches(
+        self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()
+    ) -> Claim | None:
         """See the port."""
         token, deadline = uuid7(), time.monotonic() + self._lease
         lease = timedelta(seconds=self._lease)

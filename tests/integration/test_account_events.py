@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mailer.accounts import KINDS, parse_any_event
-from mailer.broker.topology import EVENTS, Binding, build_topology, events_queue_name
+from mailer.broker.topology import EVENTS, Binding, build_topology, lane_events_queue_name
 from mailer.policy.category import Lane
 from mailer.policy.publisher_and_staff_identity import Identity, IdentityKind
 from mailer.policy.publisher_rights import RightsOfOnePublisher
@@ -227,7 +227,7 @@ async def test_published_as_messages_are(world: World) -> None:
     assert parse_any_event(parked.message.body) == found
     plan = build_topology({(BRAND, "newsletter"): Lane.NEWSLETTER, ("peerstream", "service"): Lane.SERVICE})
     for brand in (BRAND, "peerstream"):
-        assert plan.queues_for_message(EVENTS, f"{brand}.account") == (events_queue_name(Lane.SERVICE),)
+        assert plan.queues_for_message(EVENTS, f"{brand}.account") == (lane_events_queue_name(Lane.SERVICE),)
     assert plan.queues_for_message(EVENTS, "nobody.account") == ("mailer.dead.letters",)
 
 
@@ -235,7 +235,7 @@ async def test_the_key_of_account_events_is_also_that_of_an_accounts_mail(world:
     """One queue takes both by one binding; their bodies tell them apart; a right to the one is none to the other."""
     plan = build_topology({(BRAND, name): category.lane for name, category in world.policies[BRAND].categories.items()})
     assert [part for part in plan.bindings if part.key == f"{BRAND}.account"] == [
-        Binding(EVENTS, events_queue_name(Lane.SERVICE), f"{BRAND}.account")
+        Binding(EVENTS, lane_events_queue_name(Lane.SERVICE), f"{BRAND}.account")
     ]
     [ada] = await world.known(1)
     speaks, mails = Identity(IdentityKind.BROKER, "crm"), Identity(IdentityKind.BROKER, "shop-front")

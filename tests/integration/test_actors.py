@@ -28,7 +28,7 @@ async def test_a_mailing_names_its_publisher_and_who_released_it(world: World) -
     """Decisions, hand-overs and outcomes are mailer's own."""
     breach = plain_event([person(1)], "breach")
     await world.intake().accept_event_messages("breach", [received(breach)])
-    status = await world.mailings.find_mailing_of_event(BRAND, breach["id"])
+    status = await world.mailings.find_mailing_status_of_event(BRAND, breach["id"])
     assert status is not None
     await world.mailings.release_mailing(status.id, "Dana")
     await world.due_now()

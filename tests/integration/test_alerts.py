@@ -13,6 +13,17 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from mailer.broker.topology import LAST
+from mailer.metrics_and_logger import (
+    CLOCK_OFFSET,
+    EVERY,
+    IN_HAND,
+    LAST_TICK,
+    LEFT_TO_OTHERS,
+    LINES_DROPPED,
+    RELAY_STATE,
+    TIMEKEEPER,
+    WORKER,
+)
 from mailer.pipeline.flow_metrics import FlowMetricsCollector
 from mailer.pipeline.processor_conditions import ConditionReporter, ProcessorCondition
 from mailer.pipeline.queue_depths import read_queue_depths
@@ -24,17 +35,6 @@ from mailer.runtime.line_writer import LineWriter
 from mailer.runtime.operator_port import OperatorPort
 from mailer.runtime.process_monitoring import LoopHeartbeat, build_process_metrics_registry, operator_port_routes
 from mailer.runtime.readiness import Readiness
-from mailer.telemetry import (
-    CLOCK_OFFSET,
-    EVERY,
-    IN_HAND,
-    LAST_TICK,
-    LEFT_TO_OTHERS,
-    LINES_DROPPED,
-    RELAY_STATE,
-    TIMEKEEPER,
-    WORKER,
-)
 from tests.factories import KEY, World, person, templates
 from tests.integration import web_world
 from tests.processes import ROOT, until
@@ -152,7 +152,7 @@ class Scene:
         )
         await ConditionReporter(
             known, PostgresProcessorDutiesAndStates(self.world.pool, self.world.writers), "w", Readiness()
-        ).report_changes()
+        ).store_states_if_changed_or_old()
 
     async def _policy_gone(self) -> None:
         strange = await self.world.accept([person(4)], "service", brand="paltalk-2006", controller="paltalk")

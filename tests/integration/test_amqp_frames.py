@@ -18,7 +18,7 @@ from mailer.broker.topology import (
     DEAD_QUEUE,
     EVENTS,
     LAST,
-    events_queue_name,
+    lane_events_queue_name,
 )
 from mailer.events import MAX_EVENT_BYTES
 from mailer.policy.category import Lane
@@ -28,7 +28,7 @@ from tests.factories import until
 from tests.raw_amqp import header, long, publish_raw, short
 
 KEY = f"{BRAND}.service"
-QUEUE = events_queue_name(Lane.SERVICE)
+QUEUE = lane_events_queue_name(Lane.SERVICE)
 SECONDS = 60
 
 

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 import structlog
 
+from mailer.metrics_and_logger import WORKER as METRICS
 from mailer.pipeline import consumers, unsettled_message_retries
 from mailer.pipeline.background_hand_overs import HandOverTasks
 from mailer.pipeline.transitions import BUG
@@ -21,7 +22,6 @@ from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.renderer_cache import MailingRendererCache
-from mailer.telemetry import WORKER as METRICS
 from tests.doubles import FakeProcessor, FakeReceived
 from tests.factories import World, person, plain_event, received, until
 
@@ -71,16 +71,16 @@ async def test_a_row_that_meets_a_bug_is_held_and_the_others_go(world: World, ca
 
 
 async def test_what_a_bug_held_goes_out_once_it_is_mended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After `release_held_by_reason_prefix`, the timekeeper has it tried again."""
+    """After `release_held_of_mailing_by_reason`, the timekeeper has it tried again."""
     with monkeypatch.context() as patch:
         patch.setattr(MailingRenderer, "render_message", lambda *_: 1 / 0)
         accepted = await world.accept([person(1), person(2)])
         await world.handover().hand_over_batches(accepted.batches)
-    assert await world.upkeep.release_held_by_reason_prefix(accepted.mailing_id, BUG) == 2
+    assert await world.upkeep.release_held_of_mailing_by_reason(accepted.mailing_id, BUG) == 2
     await world.timekeeper().run_all_steps_once()
     await world.run_published()
     assert set((await world.states(accepted.mailing_id)).values()) == {("handed_over", "")}
-    assert await world.upkeep.release_held_by_reason_prefix(accepted.mailing_id, BUG) == 0
+    assert await world.upkeep.release_held_of_mailing_by_reason(accepted.mailing_id, BUG) == 0
 
 
 async def test_a_mailing_that_cannot_be_set_up_is_held_and_the_others_go(
@@ -133,7 +133,7 @@ async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkey
     async def claim(*_: object) -> None:
         raise asyncpg.CardinalityViolationError
 
-    monkeypatch.setattr(handover._deliveries, "claim_batches", claim)
+    monkeypatch.setattr(handover._deliveries, "claim_queued_deliveries_of_batches", claim)
     stop, item = asyncio.Event(), batch_message(accepted.batches[0])
     give_up = consumers.build_batch_hold_on_give_up(world.deliveries, world.upkeep)
     handle = consumers.build_batch_handler(HandOverTasks(handover), Lane.NEWSLETTER, stop)
@@ -155,7 +155,7 @@ async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkey
     "place",
     [
         "mailer.postgres.deliveries._delivery_row_from_record",
-        "mailer.pipeline.claim_run.keys_separating_rows_into_windows",
+        "mailer.pipeline.claim_run.keys_allowed_once_per_window",
     ],
 )
 async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(

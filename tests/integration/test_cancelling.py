@@ -31,7 +31,7 @@ async def rest(
     world: World, accepted: AcceptedMailing, state: DeliveryState, reason: str = "", minutes: int = 0
 ) -> None:
     """Brings all of a mailing into a state in which they wait."""
-    claim = await world.deliveries.claim_batches(accepted.batches, "worker")
+    claim = await world.deliveries.claim_queued_deliveries_of_batches(accepted.batches, "worker")
     assert claim is not None
     due_at = datetime.now(UTC) + timedelta(minutes=minutes)
     moves = [
@@ -75,7 +75,7 @@ async def test_cancelling_ends_whatever_is_open(
 async def test_cancelling_leaves_what_a_worker_holds_to_it(world: World, halts: PostgresHalts) -> None:
     """What is with a worker is met once it has come back; what was handed over stays so."""
     accepted = await world.accept(PEOPLE)
-    claim = await world.deliveries.claim_batches(accepted.batches, "worker")
+    claim = await world.deliveries.claim_queued_deliveries_of_batches(accepted.batches, "worker")
     assert claim is not None
     sent = claim.rows[0]
     done = DeliveryMove(
@@ -100,7 +100,7 @@ async def test_what_is_in_doubt_is_resolved_first(
     if category == "breach":
         await world.mailings.release_mailing(accepted.mailing_id, "Erik")
     batches = [row["id"] for row in await world.pool.fetch("SELECT id FROM batches")]
-    claim = await world.deliveries.claim_batches(batches, "dead")
+    claim = await world.deliveries.claim_queued_deliveries_of_batches(batches, "dead")
     assert claim is not None
     intents = [
         DeliveryMove(

@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -32,15 +31,12 @@ BAD_INPUT: dict[str, tuple[tuple[str, ...], str]] = {
     "nothing that a restore ends in": (("start", "--after-restore", "x"), "Invalid value for '--after-restore'"),
     "nobody who stops": (("stop", "--by", " "), "--by needs the name of a person"),
     "no id": (("ledger", "export", "--mailing", "one"), "--mailing: there is no mailing and no event one"),
-    "an id of nothing": (("ledger", "export", "--mailing", str(UUID(int=1))), "--mailing: the ledger has no entry of"),
+    "an id of nothing": (("ledger", "export", "--mailing", MANY), "--mailing: the ledger has no entry of"),
     "no number": (("dead", "show", "one"), "Invalid value for 'ID'"),
     "a number out of range": (("dead", "show", "9" * 20), "Invalid value for 'ID'"),
     "none at all": (("dead", "list", "--limit", "0"), "Invalid value for '--limit'"),
     "no recipients": (("recipients", "import", "nowhere.csv", "--brand", "interpals"), "nowhere.csv: cannot be read"),
-    "a brand that is none": (
-        ("recipients", "import", "good.csv", "--brand", "acme"),
-        "there is no brand acme; there are",
-    ),
+    "a brand that is none": (("recipients", "import", "good.csv", "--brand", "acme"), "there is no brand acme; there"),
     "columns that are none": (
         ("recipients", "import", "columns.csv", "--brand", "interpals"),
         "the unknown column shoe",

@@ -130,7 +130,7 @@ async def test_each_fate(world: World, value: dict[str, Any]) -> None:
     await world.letters.add_dead_letter(
         letter, "mailer.events", published.routing_key, "before", "shop", DeadLetterCauseKind.REFUSED
     )
-    after = await asked.newest_id_among_dead_letters()
+    after = await asked.read_newest_dead_letter_id()
     assert await wait_for_fates(asked, [published, other], after, 0) == [None, None]
     await world.letters.add_dead_letter(
         letter, "mailer.events", published.routing_key, "wrong", "shop", DeadLetterCauseKind.REFUSED

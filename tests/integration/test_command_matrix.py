@@ -150,7 +150,7 @@ def acted(
         with asyncio.Runner() as runner:
             before = runner.run(_read_actors(database_url))
         monkeypatch.setattr(sys, "argv", ["mailer", *words])
-        monkeypatch.setattr(shared._ActingPerson, "person", None)
+        monkeypatch.setattr(shared._RememberedActingPerson, "person", None)
         with pytest.raises(SystemExit) as end:
             cli.main()
         assert not end.value.code, f"{words}: {capsys.readouterr().err}"

@@ -235,7 +235,7 @@ async def test_an_imported_consent_counts_unless_something_was_left(world: World
     for number, _ in enumerate(names, 1):
         consents = (said("newsletter", actor="import"), said("tracking", actor="import"))
         row = RecipientImportRow(Person(ref=f"user-{number}", email=f"user-{number}@people.example"), consents=consents)
-        await world.importer().import_recipients([row])
+        await world.importer().import_rows_in_one_transaction([row])
     got = [(await standing(world, id_)).consents for id_ in (fresh, left, everything, withdrew, objected)]
     assert got == [{"newsletter", "tracking"}, {"tracking"}, frozenset(), {"newsletter"}, frozenset()]
     assert (await standing(world, left)).opted_out == {"newsletter"}
@@ -248,7 +248,7 @@ async def test_a_file_twice_is_one_record(world: World) -> None:
         Person(ref="user-1", email="user-1@people.example"), consents=(said("newsletter", at=EARLY, actor="import"),)
     )
     for _ in range(2):
-        await world.importer().import_recipients([row])
+        await world.importer().import_rows_in_one_transaction([row])
     assert len(await world.consents.consent_history_of_recipient(BRAND, await world.id_of("user-1"))) == 1
     assert [entry["reason"] for entry in await world.entries(kind="action")] == ["consent_given"]
 
@@ -257,8 +257,8 @@ async def test_purpose_and_paid_come_with_a_file(world: World) -> None:
     """What a file says of purpose and paid products is kept; what it leaves out stays."""
     person = Person(ref="user-1", email="user-1@people.example", source="contest", collected_at=EARLY)
     stated = person.model_copy(update={"purpose": "sweepstakes"})
-    await world.importer().import_recipients([RecipientImportRow(stated, products=("voice",))])
-    await world.importer().import_recipients([RecipientImportRow(person)])
+    await world.importer().import_rows_in_one_transaction([RecipientImportRow(stated, products=("voice",))])
+    await world.importer().import_rows_in_one_transaction([RecipientImportRow(person)])
     assert await world.pool.fetchval("SELECT purpose FROM recipients") == "sweepstakes"
     assert (await standing(world, await world.id_of("user-1"))).products == {"voice"}
 
@@ -330,7 +330,7 @@ async def test_the_api_says_what_is_wrong(world: World, path: str, body: Any, st
 async def test_the_answer_to_a_consent_names_what_is_missing(world: World) -> None:
     """Without a source no promotion goes to somebody who consents; the answer says so until an event names it."""
     row = Person(ref="ada", email="ada@people.example", country="DE")
-    await world.importer().import_recipients([RecipientImportRow(row)])
+    await world.importer().import_rows_in_one_transaction([RecipientImportRow(row)])
     key = await issue_key(world.pool, "shop", BRAND)
     said = {"version": "1", "words": WORDS, "at": "2026-01-01T00:00:00Z"}
     answers = {}
@@ -349,7 +349,7 @@ async def test_the_answer_to_a_consent_names_what_is_missing(world: World) -> No
 
 async def test_the_api_shows_how_somebody_stands(world: World) -> None:
     """The standing after a consent, its withdrawal, and an opt-out of a purpose; a ref may hold a slash."""
-    await world.importer().import_recipients(
+    await world.importer().import_rows_in_one_transaction(
         [RecipientImportRow(Person(ref="shop/17", email="ada@people.example", country="US"))]
     )
     key = await issue_key(world.pool, "shop", BRAND)

@@ -165,7 +165,7 @@ async def test_what_stands_still_is_not_claimed(world: World, halts: PostgresHal
     assert world.processor.sent == []
     others = await world.real_counts(other.mailing_id)
     assert (("queued", "") in others) == (scope == "everything")
-    assert await world.deliveries.claim_batches(accepted.batches, "worker") is None
+    assert await world.deliveries.claim_queued_deliveries_of_batches(accepted.batches, "worker") is None
     await go_on(halts, scope, accepted.mailing_id)
     await tick(world)
     assert await world.real_counts(accepted.mailing_id) == {("handed_over", ""): 5}

@@ -105,7 +105,9 @@ async def test_a_dead_letter_says_what_it_died_of(
     """Also where nobody said it: its queue was missing, or nothing takes its key."""
     plan = build_topology({("interpals", "service"): Lane.SERVICE})
     item = FakeReceived(message, exchange)
-    await consumers.build_dead_letter_handler(world.letters, world.broker, plan.has_queue_besides_dead_letters)([item])
+    await consumers.build_dead_letter_handler(world.letters, world.broker, plan.has_processing_queue_for_message)(
+        [item]
+    )
     [letter] = await world.letters.list_dead_letters(1)
     assert (item.settled, letter.kind) == ("ack", kind)
     assert words in letter.reason
@@ -114,7 +116,7 @@ async def test_a_dead_letter_says_what_it_died_of(
 async def test_what_found_no_queue_is_published_once_more(world: World) -> None:
     """As its own publisher; where the broker refuses it, it is a dead letter at once."""
     plan = build_topology({("interpals", "service"): Lane.SERVICE})
-    handle = consumers.build_dead_letter_handler(world.letters, world.broker, plan.has_queue_besides_dead_letters)
+    handle = consumers.build_dead_letter_handler(world.letters, world.broker, plan.has_processing_queue_for_message)
     item = FakeReceived(BrokerMessage(b"{}", "interpals.service", "m-1", user_id="shop"), EVENTS)
     await handle([item])
     [(exchange, again)] = world.broker.published
@@ -130,7 +132,7 @@ async def test_what_found_no_queue_is_published_once_more(world: World) -> None:
 async def test_what_nobody_published_is_not_published_once_more(world: World) -> None:
     """As our user's it would be ours; nor is it ever replayed."""
     plan = build_topology({("interpals", "service"): Lane.SERVICE})
-    await consumers.build_dead_letter_handler(world.letters, world.broker, plan.has_queue_besides_dead_letters)(
+    await consumers.build_dead_letter_handler(world.letters, world.broker, plan.has_processing_queue_for_message)(
         [FakeReceived(BrokerMessage(b"{}", "interpals.service", "m-1"), EVENTS)]
     )
     [letter] = await world.letters.list_dead_letters(2)
@@ -143,7 +145,9 @@ async def test_only_events_are_published_once_more(world: World) -> None:
     """A letter that claims to have been a batch is none of ours: as our user it would be handed over."""
     plan = build_topology({("interpals", "service"): Lane.SERVICE})
     item = FakeReceived(BrokerMessage(b'{"batch": 1}', "breach", "m-1", {HeaderName.EXCHANGE: BATCHES}), DEAD)
-    await consumers.build_dead_letter_handler(world.letters, world.broker, plan.has_queue_besides_dead_letters)([item])
+    await consumers.build_dead_letter_handler(world.letters, world.broker, plan.has_processing_queue_for_message)(
+        [item]
+    )
     [letter] = await world.letters.list_dead_letters(1)
     assert (world.broker.published, item.settled, letter.kind) == ([], "ack", DeadLetterCauseKind.UNROUTABLE)
 

@@ -39,7 +39,7 @@ def entry(row: DeliveryRow, kind: EntryKind = EntryKind.HAND_OVER) -> LedgerEntr
 
 async def claimed(world: World, accepted: AcceptedMailing) -> Claim:
     """All of a mailing, held."""
-    claim = await world.deliveries.claim_batches(accepted.batches, "worker")
+    claim = await world.deliveries.claim_queued_deliveries_of_batches(accepted.batches, "worker")
     assert claim is not None
     return claim
 
@@ -70,17 +70,21 @@ async def test_a_claim_brings_each_person_with_their_standing(world: World) -> N
 async def test_one_of_many_claimers_gets_a_batch(world: World) -> None:
     """Of ten that ask at once for one batch, one gets it whole and the others nothing."""
     accepted = await world.accept([person(n) for n in range(100)])
-    claims = await asyncio.gather(*(world.deliveries.claim_batches(accepted.batches, f"worker-{n}") for n in range(10)))
+    claims = await asyncio.gather(
+        *(world.deliveries.claim_queued_deliveries_of_batches(accepted.batches, f"worker-{n}") for n in range(10))
+    )
     [claim] = [claim for claim in claims if claim]
     assert len(claim.rows) == 100
-    assert await world.deliveries.claim_batches(accepted.batches, "late") is None
+    assert await world.deliveries.claim_queued_deliveries_of_batches(accepted.batches, "late") is None
 
 
 async def test_claimers_of_many_batches_do_not_deadlock(world: World) -> None:
     """Claims over the same batches in any order get each batch once, and none waits for ever."""
     batches = [(await world.accept([person(n)])).batches[0] for n in range(40)]
     orders = [random.sample(batches, len(batches)) for _ in range(8)]
-    claims = await asyncio.gather(*(world.deliveries.claim_batches(order, "worker") for order in orders))
+    claims = await asyncio.gather(
+        *(world.deliveries.claim_queued_deliveries_of_batches(order, "worker") for order in orders)
+    )
     rows = [row.mailing_id for claim in claims if claim for row in claim.rows]
     assert len(rows) == len(set(rows)) == 40
 
@@ -92,7 +96,7 @@ async def test_a_claim_waits_for_who_notes_that_it_was_published(world: World) -
         transaction = other.transaction()
         await transaction.start()
         await other.execute("UPDATE batches SET published_at = now()")
-        claiming = asyncio.create_task(world.deliveries.claim_batches(accepted.batches, "worker"))
+        claiming = asyncio.create_task(world.deliveries.claim_queued_deliveries_of_batches(accepted.batches, "worker"))
         await until(lambda: waiting(world.pool))
         await transaction.commit()
     assert await claiming is not None
@@ -112,7 +116,7 @@ async def test_what_is_not_due_is_not_claimed(world: World) -> None:
     accepted = await world.accept([person(1)], send_at=(datetime.now(UTC) + timedelta(hours=1)).isoformat())
     batch = await world.pool.fetchval("SELECT id FROM batches WHERE mailing_id = $1", accepted.mailing_id)
     assert accepted.batches == ()
-    assert await world.deliveries.claim_batches([batch], "worker") is None
+    assert await world.deliveries.claim_queued_deliveries_of_batches([batch], "worker") is None
     assert await world.pool.fetchval("SELECT state FROM batches") == "queued"
 
 
@@ -120,7 +124,7 @@ async def test_an_empty_batch_is_forgotten(world: World) -> None:
     """A batch with nothing open goes when somebody claims it."""
     accepted = await world.accept([person(1)])
     await world.pool.execute("UPDATE deliveries SET state = 'cancelled'")
-    assert await world.deliveries.claim_batches(accepted.batches, "worker") is None
+    assert await world.deliveries.claim_queued_deliveries_of_batches(accepted.batches, "worker") is None
     assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0
 
 
@@ -299,7 +303,7 @@ async def test_what_was_not_reached_goes_back(world: World) -> None:
     """At the end of a claim, what is still held is queued again for its time, and a batch without such rows is gone."""
     first = await world.accept([person(1)])
     second = await world.accept([person(2), person(3)])
-    claim = await world.deliveries.claim_batches([*first.batches, *second.batches], "worker")
+    claim = await world.deliveries.claim_queued_deliveries_of_batches([*first.batches, *second.batches], "worker")
     assert claim is not None
     ada, grace, _ = claim.rows
     for row in (ada, grace):
@@ -321,12 +325,12 @@ async def test_what_was_not_reached_goes_back(world: World) -> None:
 async def test_a_batch_with_an_open_intent_is_not_forgotten(world: World) -> None:
     """A claim that ends with an intent unanswered leaves its batch, by which the timekeeper finds the intent."""
     first, second = await world.accept([person(1)]), await world.accept([person(2)])
-    claim = await world.deliveries.claim_batches([*first.batches, *second.batches], "worker")
+    claim = await world.deliveries.claim_queued_deliveries_of_batches([*first.batches, *second.batches], "worker")
     assert claim is not None
     await intend(world, claim, claim.rows[:1])
     await world.deliveries.end_claim_and_requeue_rest(claim.token, None)
     await world.lose_leases()
-    [stale] = await world.upkeep.orphaned_and_in_doubt_deliveries(10)
+    [stale] = await world.upkeep.deliveries_with_unknown_outcome(10)
     assert (stale.recipient_id, stale.state) == (claim.rows[0].recipient_id, DeliveryState.INTENDED)
     assert (await world.states(second.mailing_id))["user-2"] == ("queued", "")
 
@@ -347,7 +351,7 @@ async def test_an_intent_at_the_last_moment_is_not_lost(world: World) -> None:
         assert await asyncio.wait_for(world.upkeep.end_expired_claims_without_intents(10), 5) == 0
         await transaction.commit()
     assert await world.upkeep.end_expired_claims_without_intents(10) == 0
-    [stale] = await world.upkeep.orphaned_and_in_doubt_deliveries(10)
+    [stale] = await world.upkeep.deliveries_with_unknown_outcome(10)
     assert stale.claim == claim.token
 
 
@@ -365,7 +369,7 @@ async def test_counters_equal_the_states(world: World) -> None:
     ends = [DeliveryState.HANDED_OVER, DeliveryState.DEFERRED, DeliveryState.IN_DOUBT, DeliveryState.FAILED]
     for _ in range(25):
         batches = await world.pool.fetch("SELECT id FROM batches WHERE state = 'queued'")
-        if claim := await world.deliveries.claim_batches([row["id"] for row in batches], "worker"):
+        if claim := await world.deliveries.claim_queued_deliveries_of_batches([row["id"] for row in batches], "worker"):
             rows = chance.sample(list(claim.rows), chance.randint(1, len(claim.rows)))
             cut = chance.randint(0, len(rows))
             moves = [move(row) for row in rows[:cut]]

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from mailer.broker.memory import OutboxBroker
-from mailer.broker.topology import build_topology, events_queue_name
+from mailer.broker.topology import build_topology, lane_events_queue_name
 from mailer.database.connections import open_pool
 from mailer.events import parse_event
 from mailer.policy.category import Lane
@@ -43,7 +43,7 @@ async def taken(database_url: str) -> AsyncIterator[ReceivedMessage]:
     async with (
         asyncio.timeout(30),
         OutboxBroker(plan, outbox, "a worker") as broker,
-        broker.messages_while_consuming(events_queue_name(Lane.NEWSLETTER), 1) as arrivals,
+        broker.messages_while_consuming(lane_events_queue_name(Lane.NEWSLETTER), 1) as arrivals,
     ):
         yield (await anext(arrivals))[0]
     await outbox.close()

@@ -82,7 +82,7 @@ async def test_a_person_sends_one_more_copy(world: World) -> None:
     await world.handover(loses).hand_over_batches(accepted.batches)
     await again(world, loses, 6)
     assert (
-        await PostgresHeldDeliveries(world.pool, world.writers).release_deliveries_awaiting_staff(
+        await PostgresHeldDeliveries(world.pool, world.writers).release_held_deliveries_of_mailing(
             accepted.mailing_id, "Grace"
         )
         == 1
@@ -90,7 +90,7 @@ async def test_a_person_sends_one_more_copy(world: World) -> None:
     await again(world, loses, 6)
     assert len(loses.sent) == 4
     assert (
-        await PostgresHeldDeliveries(world.pool, world.writers).release_deliveries_awaiting_staff(
+        await PostgresHeldDeliveries(world.pool, world.writers).release_held_deliveries_of_mailing(
             accepted.mailing_id, "Grace"
         )
         == 1

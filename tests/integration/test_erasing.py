@@ -25,7 +25,7 @@ from mailer.ports.rights import DataCorrection, ErasureBlocked, LegalDisclosure
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.outbox import PostgresOutbox
-from mailer.web.personal_data_page import personal_data_as_html
+from mailer.web.personal_data_html import personal_data_as_html
 from tests.accounts import mailed, said
 from tests.factories import BRAND, World, new_mailing, person, received
 from tests.letters import event_of
@@ -364,7 +364,7 @@ async def test_an_id_that_named_somebody_is_known_still(world: World) -> None:
     assert [found.id for found in await world.mailings.statuses_of_mailings_of_event(f"welcome-{REF}")] == [
         first.mailing_id
     ]
-    assert await world.mailings.find_mailing_of_event(BRAND, f"welcome-{REF}") is not None
+    assert await world.mailings.find_mailing_status_of_event(BRAND, f"welcome-{REF}") is not None
     entries = len(await world.entries())
     assert (await said(world, "personalisation", REF, allowed=False, id=f"about-{REF}")).settled == "ack"
     assert len(await world.entries()) == entries

@@ -47,7 +47,7 @@ class Site:
     async def seen(self, control: HaltWatcher | None = None) -> str | None:
         """Asks, and says what a mailing is told."""
         control = control or self.control
-        await control.query_halts_and_attest()
+        await control.query_halts_and_attest_no_loss()
         return control.mailing_halt_reason(BRAND, uuid7())
 
 

@@ -320,10 +320,10 @@ async def test_one_of_two_by_weight_is_away(world: World) -> None:
 async def test_what_waits_for_witnesses_goes_soon_and_is_not_claimed_again_and_again(world: World) -> None:
     """After a failover, no row says that everything stands still: pauses grow with the wait, to seconds."""
     accepted = await world.accept([person(1)])
-    claim = await world.deliveries.claim_batches(accepted.batches, "worker")
+    claim = await world.deliveries.claim_queued_deliveries_of_batches(accepted.batches, "worker")
     assert claim is not None
     renderer = world.renderers.make_and_cache_renderer(
-        (await world.mailings.read_mailing_facts([accepted.mailing_id]))[accepted.mailing_id], None
+        (await world.mailings.read_facts_of_mailings([accepted.mailing_id]))[accepted.mailing_id], None
     )
     checks = SendChecks(
         world.halted,
@@ -332,7 +332,7 @@ async def test_what_waits_for_witnesses_goes_soon_and_is_not_claimed_again_and_a
         BlockPauses(NoPauses()),
     )
     preparing, begun = (
-        WindowPreparation(checks, None, world.deliveries.find_last_deliveries_of_texts),
+        WindowPreparation(checks, None, world.deliveries.find_shared_address_text_carriers),
         datetime.now(UTC),
     )
 

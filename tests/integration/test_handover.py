@@ -61,8 +61,8 @@ async def test_optional_mail_after_an_opt_out_between_claim_and_intent(world: Wo
     """An opt-out that comes after the claim, while its window is being made, is decided on anew and obeyed."""
 
     class Slow(PostgresDeliveries):
-        async def claim_batches(self, *args: Any, **kwargs: Any) -> Claim | None:
-            claim = await super().claim_batches(*args, **kwargs)
+        async def claim_queued_deliveries_of_batches(self, *args: Any, **kwargs: Any) -> Claim | None:
+            claim = await super().claim_queued_deliveries_of_batches(*args, **kwargs)
             assert claim is not None
             await world.standings.record_opt_out(BRAND, claim.rows[1].recipient_id, "newsletter", "test")
             return claim
@@ -81,8 +81,8 @@ async def test_a_new_address_after_the_claim(world: World) -> None:
     """Mail goes to the address of the intent's moment, not of the claim's."""
 
     class Slow(PostgresDeliveries):
-        async def claim_batches(self, *args: Any, **kwargs: Any) -> Claim | None:
-            claim = await super().claim_batches(*args, **kwargs)
+        async def claim_queued_deliveries_of_batches(self, *args: Any, **kwargs: Any) -> Claim | None:
+            claim = await super().claim_queued_deliveries_of_batches(*args, **kwargs)
             await world.accept([person(1, email="new@people.example")])
             return claim
 
@@ -307,7 +307,7 @@ async def test_a_late_outcome_is_refused_and_harmless(world: World) -> None:
     await sending.wait()
     # One of the two was given up meanwhile.
     await world.lose_leases()
-    [stale, _] = await world.upkeep.orphaned_and_in_doubt_deliveries(10)
+    [stale, _] = await world.upkeep.deliveries_with_unknown_outcome(10)
     await world.timekeeper()._move_orphans_of_claim([stale])
     before = len(await world.entries(kind="outcome"))
     answer.set()

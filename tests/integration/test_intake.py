@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-import mailer.event_template_context
+import mailer.event_context_validation
 from mailer.events import validate_event
 from mailer.ports.broker import BrokerMessage, BrokerUnavailable, HeaderName
 from mailer.ports.dead_letters import DeadLetterCauseKind
@@ -83,7 +83,7 @@ async def test_a_bad_event_is_a_dead_letter_and_the_others_go_through(world: Wor
 
 async def test_a_value_that_only_the_database_refuses(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the database cannot hold one event of many, that one alone is refused, and no worker stops."""
-    monkeypatch.setattr(mailer.event_template_context, "_json_fault", lambda value, levels=0: None)
+    monkeypatch.setattr(mailer.event_context_validation, "_json_fault", lambda value, levels=0: None)
     bad_context = good(3)
     bad_context["context"]["more"] = "\0"
     bad_person = plain_event([person(4, context={"more": "\0"})])
@@ -112,7 +112,7 @@ async def test_who_published_it(world: World) -> None:
         event = make_event([person(1)])
         message = BrokerMessage(event.to_json(), event.routing_key, None, headers, user)
         await world.intake().accept_event_messages("newsletter", [FakeReceived(message)])
-        status = await world.mailings.find_mailing_of_event(BRAND, event.id)
+        status = await world.mailings.find_mailing_status_of_event(BRAND, event.id)
         assert status is not None
         assert status.publisher == publisher
 
@@ -138,7 +138,7 @@ async def test_an_event_of_nobody_is_a_dead_letter(world: World, user: str | Non
         True,
     )
     assert other.settled == "ack"
-    assert await world.mailings.find_mailing_of_event(BRAND, event.id) is None
+    assert await world.mailings.find_mailing_status_of_event(BRAND, event.id) is None
 
 
 async def test_a_crash_between_intake_and_hand_over(world: World) -> None:

@@ -81,10 +81,10 @@ async def test_a_window_that_is_refused_uses_nothing_up(world: World) -> None:
     """What a window has used up is taken back with it, and decided again: the address is free for who is next."""
 
     class Slow(PostgresDeliveries):
-        async def claim_batches(
+        async def claim_queued_deliveries_of_batches(
             self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()
         ) -> Claim | None:
-            claim = await super().claim_batches(batches, owner, mailings)
+            claim = await super().claim_queued_deliveries_of_batches(batches, owner, mailings)
             await world.standings.record_opt_out(BRAND, await world.id_of("user-1"), "invitation", "test")
             return claim
 
@@ -152,10 +152,10 @@ async def test_a_report_wins_the_race(world: World) -> None:
     """Once a report has been answered no invitation begins: one that was decided on before it is decided again."""
 
     class Slow(PostgresDeliveries):
-        async def claim_batches(
+        async def claim_queued_deliveries_of_batches(
             self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()
         ) -> Claim | None:
-            claim = await super().claim_batches(batches, owner, mailings)
+            claim = await super().claim_queued_deliveries_of_batches(batches, owner, mailings)
             await pause_inviter(world.inviters, BRAND, "grace", "report")
             return claim
 

@@ -27,12 +27,12 @@ async def test_an_event_becomes_a_mailing(world: World) -> None:
     )
     [accepted] = await world.mailings.accept_mailings([new_mailing(event)])
     assert (accepted.known, accepted.size, len(accepted.batches)) == (False, 3, 1)
-    facts = (await world.mailings.read_mailing_facts([accepted.mailing_id]))[accepted.mailing_id]
+    facts = (await world.mailings.read_facts_of_mailings([accepted.mailing_id]))[accepted.mailing_id]
     assert (facts.event_id, facts.brand, facts.category, facts.lane) == (event.id, BRAND, "newsletter", "newsletter")
     assert (facts.campaign, facts.reply_to, facts.context) == ("spring", "desk@people.example", event.context)
     assert (facts.audience_size, facts.attachments) == (3, event.attachments)
     assert abs(facts.released_at - datetime.now(UTC)) < timedelta(minutes=1)
-    status = await world.mailings.find_mailing_of_event(BRAND, event.id)
+    status = await world.mailings.find_mailing_status_of_event(BRAND, event.id)
     assert status is not None
     assert (status.state, status.publisher, status.counts) == ("running", "key:shop", {("queued", ""): 3})
     [entry] = await world.entries(accepted.mailing_id)
@@ -50,7 +50,7 @@ async def test_a_new_mailing_brings_its_facts_along(world: World) -> None:
         make_event({"audience": "everyone"}),
     ]
     accepted = await world.mailings.accept_mailings([new_mailing(event) for event in events])
-    told = await world.mailings.read_mailing_facts([one.mailing_id for one in accepted])
+    told = await world.mailings.read_facts_of_mailings([one.mailing_id for one in accepted])
     assert [one.facts for one in accepted] == [*(told[one.mailing_id] for one in accepted[:2]), None, None]
     again = await world.mailings.accept_mailings([new_mailing(event) for event in events])
     assert [one.facts for one in again] == [None] * 4
@@ -61,7 +61,7 @@ async def test_a_large_attachment_comes_back_as_it_was(world: World) -> None:
     content = random.Random(1).randbytes(100_000)
     file = {"filename": "a.bin", "content_type": "application/x", "content": base64.b64encode(content).decode()}
     accepted = await world.accept([person(1)], attachments=[file])
-    facts = await world.mailings.read_mailing_facts([accepted.mailing_id])
+    facts = await world.mailings.read_facts_of_mailings([accepted.mailing_id])
     assert facts[accepted.mailing_id].attachments[0].content == content
 
 
@@ -229,7 +229,7 @@ async def test_a_ghost_that_becomes_known_gets_mail(world: World) -> None:
 async def audience(world: World, name: str, *numbers: int) -> None:
     """Fills a named audience."""
     rows = [RecipientImportRow(make_person(number), audiences=(name,)) for number in numbers]
-    await world.importer().import_recipients(rows)
+    await world.importer().import_rows_in_one_transaction(rows)
 
 
 def make_person(number: int) -> Any:
@@ -242,7 +242,7 @@ async def test_a_named_audience(world: World) -> None:
     """A named audience is its members, of this brand; others of the brand and other brands' are not in it."""
     await audience(world, "vip", *range(5))
     await world.known(7)
-    await world.importer("paltalk-2006", "paltalk").import_recipients(
+    await world.importer("paltalk-2006", "paltalk").import_rows_in_one_transaction(
         [RecipientImportRow(make_person(9), audiences=("vip",))]
     )
     assert await world.mailings.is_audience_of_brand(BRAND, "vip")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mailer import bundled_files
-from mailer.actions.non_email_notice_work import finish_notices, mark_notices_taken, reopen_or_give_up_notices
+from mailer.actions.non_email_notice_work import finish_notices, mark_notices_taken, reopen_or_give_up_returned_notices
 from mailer.actions.suppression import import_suppressed_addresses
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
 from mailer.ports.database_errors import DatabaseUnavailable
@@ -105,9 +105,9 @@ async def test_a_notice_is_worked(world: World) -> None:
         with pytest.raises(NoticeChangeRefused, match=words):
             await finish_notices(notices, [notice.id], "Dana", reference, day, TODAY)
     await finish_notices(notices, [notice.id], "Dana", "RR 1", TODAY, TODAY)
-    await reopen_or_give_up_notices(notices, [notice.id], "Eve", "moved away", is_final=False)
+    await reopen_or_give_up_returned_notices(notices, [notice.id], "Eve", "moved away", is_final=False)
     await finish_notices(notices, [notice.id], "Eve", "RR 2", TODAY, TODAY)
-    await reopen_or_give_up_notices(notices, [notice.id], "Eve", "unknown", is_final=True)
+    await reopen_or_give_up_returned_notices(notices, [notice.id], "Eve", "unknown", is_final=True)
     with pytest.raises(NoticeChangeRefused, match=r"is returned by Eve \(unknown\)"):
         await mark_notices_taken(notices, [notice.id], "Dana")
     told = [entry for entry in await world.entries(breach.mailing_id, "action") if entry["recipient"] == ada]

@@ -67,14 +67,14 @@ async def test_rows_are_left_for_others(world: World) -> None:
     full = {("mailer.events", "interpals.newsletter")}
     assert [item.exchange for item in await world.outbox.lease_rows("one", 10, 30, full)] == ["mailer.batches"]
     assert (
-        await world.outbox.total_unleased_rows_of_destinations(full, 3),
-        await world.outbox.total_unleased_rows_of_destinations(full, 100),
+        await world.outbox.count_unleased_rows_up_to_limit(full, 3),
+        await world.outbox.count_unleased_rows_up_to_limit(full, 100),
     ) == (
         3,
         5,
     )
     await world.outbox.lease_rows("one", 2, 30)
-    assert await world.outbox.total_unleased_rows_of_destinations(full, 100) == 3
+    assert await world.outbox.count_unleased_rows_up_to_limit(full, 100) == 3
 
 
 async def test_rows_are_put_back_or_removed(world: World) -> None:

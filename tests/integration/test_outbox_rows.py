@@ -13,7 +13,7 @@ import pytest
 from mailer import EventRefused, bundled_files, publish_in_transaction
 from mailer.broker.event_publisher import EventPublisher
 from mailer.broker.rabbitmq import RabbitBroker
-from mailer.broker.topology import EVENTS, events_queue_name
+from mailer.broker.topology import EVENTS, lane_events_queue_name
 from mailer.pipeline import consumers
 from mailer.ports.broker import BrokerMessage, MessageUnpublishable
 from mailer.ports.outbox import TAKEN_OCTETS
@@ -123,7 +123,7 @@ async def test_each_row_fails_alone(world: World, broker: RabbitBroker) -> None:
     letters = await world.letters.list_dead_letters(100)
     assert len(letters) == len(bad)
     assert {letter.kind.value for letter in letters} == {"refused", "unroutable"}
-    assert await broker.queue_depth(events_queue_name("service")) == 10 * len(bad)
+    assert await broker.queue_depth(lane_events_queue_name("service")) == 10 * len(bad)
 
 
 async def test_what_was_there_before_the_constraints_becomes_dead_letters(

@@ -77,7 +77,7 @@ async def test_a_new_address_of_who_left(world: World) -> None:
     await world.standings.record_opt_out(BRAND, ada, "*", "test")
     await world.accept([person(1, email="New@people.example")])
     imported = RecipientImportRow(Person(ref="user-2", email="user-2@people.example"), opted_out=("*",))
-    await world.importer().import_recipients([imported])
+    await world.importer().import_rows_in_one_transaction([imported])
     assert await listed(world) == [hashed(world, f"{name}@people.example") for name in ("user-1", "new", "user-2")]
 
 

@@ -48,7 +48,7 @@ async def test_older_data_never_win(world: World) -> None:
     await world.known(1, name="Ada", collected_at=LATE)
     before = await data(world)
     await world.known(1, name="Old", email="old@people.example", collected_at=EARLY)
-    await world.importer().import_recipients(
+    await world.importer().import_rows_in_one_transaction(
         [RecipientImportRow(Person(ref="user-1", email="old@people.example", collected_at=EARLY))]
     )
     assert await data(world) == before
@@ -136,7 +136,7 @@ async def test_an_opt_out_survives_everything(world: World, scope: str) -> None:
     await world.standings.record_opt_out(BRAND, ada, scope, "test")
     for email in ("user-1@people.example", "new@people.example", "User-1@PEOPLE.example"):
         await world.known(1, email=email)
-        await world.importer().import_recipients([RecipientImportRow(Person(ref="user-1", email=email))])
+        await world.importer().import_rows_in_one_transaction([RecipientImportRow(Person(ref="user-1", email=email))])
         assert await opted_out(world, "user-1") == {scope}
         accepted = await world.accept([person(1, email=email)])
         await world.handover().hand_over_batches(accepted.batches)
@@ -149,7 +149,9 @@ async def test_an_opt_out_holds_for_the_address(world: World) -> None:
     ada, _ = await world.known(1, 2, email="ada@people.example")
     await world.standings.record_opt_out(BRAND, ada, "newsletter", "test")
     await world.known(3, email="ADA@People.Example")
-    await world.importer().import_recipients([RecipientImportRow(Person(ref="user-4", email="Ada@people.example"))])
+    await world.importer().import_rows_in_one_transaction(
+        [RecipientImportRow(Person(ref="user-4", email="Ada@people.example"))]
+    )
     for ref in ("user-1", "user-2", "user-3", "user-4"):
         assert await opted_out(world, ref) == {"newsletter"}
     await world.known(5)
@@ -216,7 +218,7 @@ async def test_a_file_brings_opt_outs_closures_and_audiences(world: World) -> No
     )
     plain = RecipientImportRow(Person(ref="user-1", email="ada@people.example"))
     for row in (full, plain, full):
-        await world.importer().import_recipients([row])
+        await world.importer().import_rows_in_one_transaction([row])
     standing = await world.standings.get_standing(BRAND, await world.id_of("user-1"))
     assert standing is not None
     assert standing.opted_out == {"newsletter", "promotional"}
@@ -232,7 +234,9 @@ async def test_the_version_grows_only_with_a_change(world: World) -> None:
     """What says nothing new leaves the version, so that hand-overs in flight go on."""
     [ada] = await world.known(1, name="Ada")
     await world.known(1, name="Ada", locale="en")
-    await world.importer().import_recipients([RecipientImportRow(Person(ref="user-1", email="user-1@people.example"))])
+    await world.importer().import_rows_in_one_transaction(
+        [RecipientImportRow(Person(ref="user-1", email="user-1@people.example"))]
+    )
     standing = await world.standings.get_standing(BRAND, ada)
     assert standing is not None
     assert standing.version == 1
@@ -278,7 +282,9 @@ async def test_standings_are_locked_in_the_order_of_hand_overs(world: World, by_
         await transaction.start()
         lock = "SELECT FROM standings WHERE recipient_id = $1 FOR SHARE"
         await other.execute(lock, first)
-        changing = asyncio.ensure_future(world.importer().import_recipients(rows) if by_file else world.accept(moved))
+        changing = asyncio.ensure_future(
+            world.importer().import_rows_in_one_transaction(rows) if by_file else world.accept(moved)
+        )
         await until(lambda: waiting(world.pool))
         await asyncio.wait_for(other.execute(lock, second), 5)
         await transaction.commit()
@@ -296,7 +302,7 @@ async def test_people_and_hand_overs_do_not_deadlock(world: World) -> None:
         for n in range(4):
             moved = [person(number, email=f"{number}-{turn}-{n}@people.example") for number in numbers]
             if turn % 2:
-                await world.importer().import_recipients(
+                await world.importer().import_rows_in_one_transaction(
                     [RecipientImportRow(Person(**one), ("promotional",)) for one in moved]
                 )
             else:

@@ -22,7 +22,7 @@ from mailer.actions.recipient_import import RejectedLine
 from mailer.cli import app
 from mailer.cli.import_files import RejectedLinesFile
 from mailer.cli.templates import write_and_open_preview
-from mailer.embedded.folder_access_grant import allow_user_to_pass
+from mailer.embedded.folder_access_grant import allow_user_to_traverse_folder
 from mailer.pipeline.database_notes import FileDatabaseNotes
 from mailer.ports.halts import JournaledStandingChange, LastSeenSealMarker
 from mailer.postgres.migrations import apply_migrations
@@ -105,9 +105,9 @@ def test_one_user_passes_and_no_other(tmp_path: Path) -> None:
     """An entry of the access list lets one user pass through a closed folder; its mode says nothing to others."""
     folder = tmp_path / "closed"
     folder.mkdir(mode=0o700)
-    allow_user_to_pass(folder, 12_345)
-    allow_user_to_pass(folder, 12_345)
-    allow_user_to_pass(folder, 54_321)
+    allow_user_to_traverse_folder(folder, 12_345)
+    allow_user_to_traverse_folder(folder, 12_345)
+    allow_user_to_traverse_folder(folder, 54_321)
     assert stat.S_IMODE(folder.stat().st_mode) & 0o007 == 0
     text = os.getxattr(folder, "system.posix_acl_access")
     users = [text[place : place + 8] for place in range(4, len(text), 8)]
@@ -122,7 +122,7 @@ def test_who_was_masked_stays_masked(tmp_path: Path) -> None:
     given = [(0x01, 0o7, nobody), (0x02, 0o7, bob), (0x04, 0o5, nobody), (0x10, 0o4, nobody), (0x20, 0, nobody)]
     packed = b"".join(struct.pack("<HHI", *entry) for entry in given)
     os.setxattr(folder, "system.posix_acl_access", struct.pack("<I", 2) + packed)
-    allow_user_to_pass(folder, 54_321)
+    allow_user_to_traverse_folder(folder, 54_321)
     entries = {
         (tag, id_): allowed
         for tag, allowed, id_ in struct.iter_unpack("<HHI", os.getxattr(folder, "system.posix_acl_access")[4:])
@@ -136,7 +136,7 @@ def test_who_was_masked_stays_masked(tmp_path: Path) -> None:
 def test_a_folder_that_all_may_pass_is_left_alone(tmp_path: Path) -> None:
     """Nothing is written where nothing has to be."""
     tmp_path.chmod(0o711)
-    allow_user_to_pass(tmp_path, 12_345)
+    allow_user_to_traverse_folder(tmp_path, 12_345)
     assert "system.posix_acl_access" not in os.listxattr(tmp_path)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.broker.topology import events_queue_name
+from mailer.broker.topology import lane_events_queue_name
 from mailer.policy.category import Lane
 from tests.acceptance.samples import event, people
 from tests.processes import Done, Stack, until
@@ -35,7 +35,7 @@ async def published(stack: Stack) -> int:
     """How many events wait, in the outbox or in RabbitMQ."""
     if stack.env["MAILER_BROKER_URL"].startswith("memory:"):
         return int(await stack.value("SELECT count(*) FROM outbox"))
-    return await stack.depth(events_queue_name(Lane.SERVICE))
+    return await stack.depth(lane_events_queue_name(Lane.SERVICE))
 
 
 @pytest.fixture(params=["memory", "rabbitmq"])

@@ -171,12 +171,12 @@ async def test_a_belief_that_is_doubted_meanwhile_kills_nothing(world: World) ->
     [recipient] = await world.known(1)
     accepted = await world.accept([person(1)])
     refusal = HardRefusal(accepted.mailing_id, recipient, 1, "user-1@people.example", "people.example", "5.1.1")
-    await quarantine.store_believed_and_doubted_refusals("fake", [refusal], [])
+    await quarantine.store_refusals_without_suppressing("fake", [refusal], [])
     await quarantine.quarantine_recently_believed_refusals("fake", ["people.example"])
-    await quarantine.suppress_addresses_still_believed_dead("fake", [refusal])
+    await quarantine.suppress_addresses_of_believed_refusals("fake", [refusal])
     assert await dead(world) == 0
-    await quarantine.store_believed_and_doubted_refusals("fake", [refusal], [])
-    await quarantine.suppress_addresses_still_believed_dead("fake", [refusal])
+    await quarantine.store_refusals_without_suppressing("fake", [refusal], [])
+    await quarantine.suppress_addresses_of_believed_refusals("fake", [refusal])
     assert await dead(world) == 1
 
 
@@ -218,7 +218,7 @@ async def test_a_new_worker_knows_of_the_trouble(world: World) -> None:
     [_] = [mailings async for mailings in refuse_singly(world, LEAST_REFUSALS)]
     bounces = RefusalJudge(open_quarantine(world))
     accepted = await world.accept([person(100)])
-    claim = await world.deliveries.claim_batches(accepted.batches, "another worker")
+    claim = await world.deliveries.claim_queued_deliveries_of_batches(accepted.batches, "another worker")
     assert claim is not None
     judgement = await bounces.judge_refusals("fake", claim.rows, [REFUSED])
     assert (len(judgement.believed), len(judgement.doubted)) == (0, 1)

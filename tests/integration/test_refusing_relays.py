@@ -311,11 +311,11 @@ async def test_what_workers_find_is_seen(world: World, tmp_path: Path, database_
     accepted = await world.accept([person(1)])
     handover, ready = world.handover_by([away]), Readiness()
     relays = ConditionReporter(handover.routes, world.processors, "worker-1", ready)
-    await relays.report_changes()
+    await relays.store_states_if_changed_or_old()
     assert [state.state for state in await world.processors.list_states_over_workers()] == ["unused"]
     assert ready.problems == {}
     await handover.hand_over_batches(accepted.batches)
-    await relays.report_changes()
+    await relays.store_states_if_changed_or_old()
     [state] = await world.processors.list_states_over_workers()
     assert (state.state, state.error, state.remedy, state.workers) == (
         "auth_refused",

@@ -23,7 +23,7 @@ from mailer.ports.rights import DataCorrection, ErasureBlocked, LegalDisclosure,
 from mailer.ports.standings import StandingFlag
 from mailer.postgres.accounts_reached_by_mailing import read_reached_and_unreached_accounts
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
-from mailer.web.personal_data_page import personal_data_as_html
+from mailer.web.personal_data_html import personal_data_as_html
 from tests.doubles import ACCEPTED, FakeProcessor
 from tests.factories import BRAND, World, controllers, person, policies
 from tests.integration.web_world import browse
@@ -159,7 +159,7 @@ async def test_data_from_before_change_nobody(world: World, way: str) -> None:
         if way == "event":
             await world.accept([{"ref": ref, "email": ADA, "collected_at": before.isoformat()}])
         else:
-            await world.importer().import_recipients(
+            await world.importer().import_rows_in_one_transaction(
                 [RecipientImportRow(Person(ref=ref, email=ADA, collected_at=before), audiences=("all",))]
             )
     emails = {found["ref"]: found["email"] for found in await world.pool.fetch("SELECT ref, email FROM recipients")}

@@ -274,7 +274,7 @@ async def test_queue_and_outbox(world: World, kind: IdentityKind) -> None:
             assert (arrived.kind == DeadLetterCauseKind.NOT_ALLOWED) is not allowed, f"{wish} {role}: {arrived.settled}"
             if not allowed:
                 assert f"`mailer publishers add {quote(str(publisher))} --brand {BRAND} --" in str(arrived.settled)
-                assert await world.mailings.find_mailing_of_event(BRAND, event["id"]) is None
+                assert await world.mailings.find_mailing_status_of_event(BRAND, event["id"]) is None
                 assert await world.entries(kind="action") == before
 
 
@@ -299,7 +299,7 @@ async def test_what_waits_when_its_publisher_is_revoked_is_not_taken_in(world: W
     await world.intake().accept_event_messages("service", arrived)
     assert {one.kind for one in arrived} == {DeadLetterCauseKind.NOT_ALLOWED}
     assert await world.entries(kind="action") == before
-    assert [await world.mailings.find_mailing_of_event(BRAND, f"{wish}") for wish in WISHES] == [None] * len(WISHES)
+    assert not any([await world.mailings.find_mailing_status_of_event(BRAND, f"{wish}") for wish in WISHES])
 
 
 def own_words(template: str, event_id: str) -> dict[str, Any]:
@@ -333,7 +333,7 @@ async def test_mailers_own_words_wait_at_each_door(world: World, kind: IdentityK
         event = own_words(template, f"of {publisher}")
         arrived = await door(world, publisher, event)
         await world.intake().accept_event_messages("service", [arrived])
-        status = await world.mailings.find_mailing_of_event(BRAND, event["id"])
+        status = await world.mailings.find_mailing_status_of_event(BRAND, event["id"])
         assert status is not None, arrived.settled
         assert (status.state, status.publisher) == ("awaiting_release", str(publisher))
     assert world.processor.sent == []
@@ -354,7 +354,7 @@ async def test_mail_of_mailers_own_kind_waits_by_any_name(
         event = own_words(template, f"of {publisher}") | {"template": f"our-{template}"}
         arrived = await DOORS[kind](world, publisher, event)
         await world.intake().accept_event_messages("service", [arrived])
-        status = await world.mailings.find_mailing_of_event(BRAND, event["id"])
+        status = await world.mailings.find_mailing_status_of_event(BRAND, event["id"])
         assert status is not None, arrived.settled
         assert status.state == "awaiting_release"
     assert world.processor.sent == []
@@ -373,7 +373,7 @@ async def test_mailers_own_words_need_their_own_category(world: World, kind: Ide
         assert arrived.kind == (
             DeadLetterCauseKind.NOT_ALLOWED if category == "rights" else DeadLetterCauseKind.REFUSED
         ), category
-        assert await world.mailings.find_mailing_of_event(BRAND, event["id"]) is None
+        assert await world.mailings.find_mailing_status_of_event(BRAND, event["id"]) is None
     assert world.processor.sent == []
 
 
@@ -383,7 +383,7 @@ async def test_mailer_says_its_own_words_itself_and_nothing_else(world: World, t
     event, headers = own_words(template, "own"), {HeaderName.PUBLISHER: str(ITSELF)}
     arrived = FakeReceived(BrokerMessage(json.dumps(event).encode(), f"{BRAND}.rights", event["id"], headers, "guest"))
     await world.intake().accept_event_messages("service", [arrived])
-    status = await world.mailings.find_mailing_of_event(BRAND, event["id"])
+    status = await world.mailings.find_mailing_status_of_event(BRAND, event["id"])
     assert status is not None, arrived.settled
     assert status.state != "awaiting_release"
     assert len(world.processor.sent) == 1

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from mailer.ledger.ledger_operations import LedgerOperations
-from mailer.ledger.seals import SealRefused, SealSigner, seal_digest
+from mailer.ledger.seals import SealRefused, SealSigner, seal_body_digest
 from mailer.ledger.writers import ChainWriter
 from tests.chains import add, age, body, faults, write
 from tests.factories import KEY, World
@@ -27,7 +27,7 @@ async def test_a_seal_names_what_moved(world: World) -> None:
     moved = body(await world.ledger.seal_grown_chains())
     assert [(head["writer"], head["n"]) for head in moved["heads"]] == [(str(second.id), 4)]
     assert before is not None
-    assert (moved["whole"], moved["number"], moved["previous"]) == (False, 2, seal_digest(before["body"]))
+    assert (moved["whole"], moved["number"], moved["previous"]) == (False, 2, seal_body_digest(before["body"]))
     assert await faults(world) == []
 
 
@@ -114,7 +114,7 @@ async def test_seals_of_the_form_before(world: World) -> None:
     ledger = LedgerOperations(world.pool, KEY)
     assert await ledger.seal_grown_chains() is None
     await write(world)
-    assert body(await ledger.seal_grown_chains())["previous"] == seal_digest(old)
+    assert body(await ledger.seal_grown_chains())["previous"] == seal_body_digest(old)
     published = SealSigner(KEY).build_seal_record(old, signature)
     assert await faults(world, published) == []
     await world.pool.execute("DELETE FROM ledger WHERE writer = $1 AND n = 6", UUID(writer))

@@ -175,7 +175,7 @@ async def test_what_a_broken_set_up_stops_is_held_and_not_failed(world: World) -
     mended = True
     await PostgresStreamPauses(world.pool).lift_pauses_of_processor("fake")
     assert (
-        await PostgresHeldDeliveries(world.pool, world.writers).release_deliveries_awaiting_staff(
+        await PostgresHeldDeliveries(world.pool, world.writers).release_held_deliveries_of_mailing(
             accepted.mailing_id, "Grace"
         )
         == WINDOW

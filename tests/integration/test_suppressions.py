@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.csv_reading import CsvHeaderRefused
+from mailer.actions.csv_reading import InputRefused
 from mailer.actions.opt_out import record_opt_out
 from mailer.actions.recipient_import import RejectedLine
 from mailer.actions.suppression import SuppressionRefused, lift_suppression, object_to_marketing, suppress_recipient
@@ -240,8 +240,12 @@ async def test_another_systems_list(world: World) -> None:
     assert (done.taken, done.rejected) == (4, 3)
     assert [line.line for line in rejected] == [6, 7, 8]
     assert (await standing(world, ada)).opted_out == {"newsletter", "promotional"}
-    await world.importer().import_recipients([RecipientImportRow(Person(ref="user-2", email="USER-2@people.example"))])
-    await world.importer().import_recipients([RecipientImportRow(Person(ref="user-4", email="dead@people.example"))])
+    await world.importer().import_rows_in_one_transaction(
+        [RecipientImportRow(Person(ref="user-2", email="USER-2@people.example"))]
+    )
+    await world.importer().import_rows_in_one_transaction(
+        [RecipientImportRow(Person(ref="user-4", email="dead@people.example"))]
+    )
     assert (await standing(world, await world.id_of("user-2"))).opted_out == {"*"}
     assert (await standing(world, await world.id_of("user-4"))).address_dead
     exported = await all_of(world.suppressions.iterate_suppressions_in_force(BRAND, BRAND))
@@ -269,7 +273,7 @@ async def test_another_systems_list(world: World) -> None:
 @pytest.mark.parametrize("header", ["address", "email,colour", ""])
 async def test_a_list_without_its_columns(world: World, header: str) -> None:
     """A file that is no list of addresses is refused."""
-    with pytest.raises(CsvHeaderRefused, match="the columns are email, scope"):
+    with pytest.raises(InputRefused, match="the columns are email, scope"):
         await import_suppression_file(world.suppressions, POLICY, [header, "x"], lambda line: None)
 
 

@@ -171,12 +171,12 @@ class Clumsy(PostgresRefusalQuarantine):
         super().__init__(world.pool, world.writers, world.hasher)
         self.tries = 0
 
-    async def suppress_addresses_still_believed_dead(self, processor: str, believed: Sequence[HardRefusal]) -> None:
+    async def suppress_addresses_of_believed_refusals(self, processor: str, believed: Sequence[HardRefusal]) -> None:
         """Fails once."""
         self.tries += 1
         if self.tries == 1:
             raise ConnectionError("a deadlock, a failover")
-        await super().suppress_addresses_still_believed_dead(processor, believed)
+        await super().suppress_addresses_of_believed_refusals(processor, believed)
 
 
 async def test_a_burial_that_fails_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +199,7 @@ class Confused(PostgresRefusalQuarantine):
         super().__init__(world.pool, world.writers, world.hasher)
         self.error = error
 
-    async def store_believed_and_doubted_refusals(
+    async def store_refusals_without_suppressing(
         self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
     ) -> None:
         """Fails."""

@@ -18,7 +18,7 @@ from tests.factories import World, person
 async def doubtful(world: World, category: str, people: int) -> None:
     """A mailing whose worker died right after its intents."""
     accepted = await world.accept([person(n) for n in range(people)], category)
-    claim = await world.deliveries.claim_batches(accepted.batches, "dead")
+    claim = await world.deliveries.claim_queued_deliveries_of_batches(accepted.batches, "dead")
     assert claim is not None
     intents = [
         DeliveryMove(
@@ -120,7 +120,7 @@ async def test_it_runs_until_told_to_stop(world: World, monkeypatch: pytest.Monk
         "end_expired_claims_without_intents",
         "batch_due_deliveries",
         "due_unpublished_batches",
-        "cancelled_or_ended_unfinished_mailings",
+        "mailings_with_deliveries_to_end",
         "finish_completed_mailings",
         "fold_older_counter_deltas",
         "seal_ledger",
@@ -147,7 +147,7 @@ async def test_a_step_that_fails_keeps_no_other_from_being_done(
         "end_expired_claims_without_intents",
         "batch_due_deliveries",
         "due_unpublished_batches",
-        "cancelled_or_ended_unfinished_mailings",
+        "mailings_with_deliveries_to_end",
         "finish_completed_mailings",
         "create_partitions_of_coming_months",
         "fold_older_counter_deltas",

@@ -13,7 +13,7 @@ from tests.factories import World, person
 
 async def defer(world: World, mailing_id: UUID, batches: tuple[int, ...], reason: str = "4.7.1") -> int:
     """Defers all of a mailing, as if they had been refused for now; says how many."""
-    claim = await world.deliveries.claim_batches(batches, "worker")
+    claim = await world.deliveries.claim_queued_deliveries_of_batches(batches, "worker")
     assert claim is not None
     now = datetime.now(UTC)
     moves = [
@@ -40,7 +40,7 @@ async def test_what_was_never_published_is_due(world: World) -> None:
     assert await world.upkeep.due_unpublished_batches(1) == due[:2]
     await world.upkeep.mark_batches_published(first.batches)
     assert await world.upkeep.due_unpublished_batches(10) == due[1:]
-    await world.deliveries.claim_batches([*second.batches, *third.batches], "worker")
+    await world.deliveries.claim_queued_deliveries_of_batches([*second.batches, *third.batches], "worker")
     assert await world.upkeep.due_unpublished_batches(10) == []
 
 
@@ -59,7 +59,7 @@ async def test_what_was_published_long_ago_is_lost(world: World) -> None:
     ]
     assert await world.upkeep.published_unclaimed_batches_of_lane("service", 30, 10) == []
     assert await world.upkeep.lanes_with_lost_batches(30) == ["newsletter"]
-    await world.deliveries.claim_batches(accepted.batches, "worker")
+    await world.deliveries.claim_queued_deliveries_of_batches(accepted.batches, "worker")
     assert await world.upkeep.published_unclaimed_batches_of_lane("newsletter", 30, 10) == []
 
 

@@ -28,7 +28,11 @@ from mailer.policy.standing import Standing
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.captured_mail import CapturedMail
 from mailer.ports.mailings import MailingStatus
-from mailer.ports.open_and_click_counts import CountedPixelOrLinkFetch, MailedRecipient, WrittenOpenAndClickCounts
+from mailer.ports.open_and_click_counts import (
+    CountedPixelOrLinkFetch,
+    MailedRecipientStanding,
+    WrittenOpenAndClickCounts,
+)
 from mailer.ports.reports import AdvertiserCampaignReport
 from mailer.ports.standings import OptOutResult
 from mailer.postgres.account_stores import build_account_stores_opener
@@ -92,7 +96,9 @@ class Opens:
     def count_click(self, trace: CountedPixelOrLinkFetch, link: str) -> None:
         """Counts none: the tests of clicks have a real database."""
 
-    async def find_mailed_recipient(self, mailing_id: UUID, recipient_id: int) -> MailedRecipient | None:
+    async def find_standing_of_mailed_recipient(
+        self, mailing_id: UUID, recipient_id: int
+    ) -> MailedRecipientStanding | None:
         """Nobody: neither have those of individual opens."""
         return None
 

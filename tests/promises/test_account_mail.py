@@ -181,10 +181,10 @@ async def test_who_stops_paying_is_decided_anew(world: World) -> None:
     class StopsPaying(PostgresDeliveries):
         """Deliveries of somebody who stops paying, and leaves, once a worker has claimed them."""
 
-        async def claim_batches(
+        async def claim_queued_deliveries_of_batches(
             self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()
         ) -> Claim | None:
-            claimed = await super().claim_batches(batches, owner, mailings)
+            claimed = await super().claim_queued_deliveries_of_batches(batches, owner, mailings)
             await world.standings.set_product_paid(BRAND, ada, None, False, "application")
             await world.standings.record_opt_out(BRAND, ada, "updates", "page")
             return claimed

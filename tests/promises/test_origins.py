@@ -64,7 +64,7 @@ async def test_who_is_invited_again_under_her_own_ref_stays_a_member(world: Worl
     await told(world, event_of(BRAND, "weekly", ADA))
     again = {**ADA, "source": source, "collected_at": "2026-10-01T00:00:00Z"}
     await told(world, event_of(BRAND, "invitation", again, inviter="Grace"))
-    await world.importer().import_recipients([RecipientImportRow(Person.model_validate(again))])
+    await world.importer().import_rows_in_one_transaction([RecipientImportRow(Person.model_validate(again))])
     assert await world.pool.fetchval("SELECT source FROM recipients WHERE ref = 'ada'") == "sign-up"
     assert len(await told(world, event_of(BRAND, "spring-offer", to={"refs": ["ada"]}))) == 1
     guest = {"ref": "guest", "email": "guest@people.example", "country": "US", "source": source}

@@ -140,7 +140,7 @@ async def test_a_notice_to_everyone_says_whom_it_reached(world: World) -> None:
     event = notice(brand, {"audience": "everyone"})
     await world.intake().accept_event_messages("service", [item := received(event)])
     assert item.settled == "ack"
-    status = await world.mailings.find_mailing_of_event(brand, event["id"])
+    status = await world.mailings.find_mailing_status_of_event(brand, event["id"])
     assert status is not None
     reached = await read_reached_and_unreached_accounts(world.pool, status.id)
     assert reached.accounts == 4

@@ -132,14 +132,14 @@ async def test_erasure_is_real(world: World) -> None:
 async def test_what_a_worker_holds_is_not_sent_after_an_erasure(world: World) -> None:
     """A delivery that was claimed before the erasure is decided anew, as of somebody erased, also for a breach."""
     await world.known(1)
-    claims = world.deliveries.claim_batches
+    claims = world.deliveries.claim_queued_deliveries_of_batches
 
     async def late(batches: Any, owner: str, mailings: Any = ()) -> Any:
         claim = await claims(batches, owner, mailings)
         await said(world, "erase")
         return claim
 
-    world.deliveries.claim_batches = late  # type: ignore[method-assign]  # the erasure comes between claim and intent
+    world.deliveries.claim_queued_deliveries_of_batches = late  # type: ignore[method-assign]  # the erasure comes between claim and intent
     breach = await released(world, {"refs": ["user-1"]})
     assert set((await world.states(breach.mailing_id)).values()) == {("suppressed", "erased")}
     assert world.processor.sent == []
@@ -195,7 +195,7 @@ async def test_nobody_was_collected_in_the_future(world: World, operator: Stack)
     assert (await said(world, "erase")).settled == "ack"
     for again in (soon, {**soon, "ref": "user-2"}):
         assert await told(world, event_of(BRAND, "welcome", again)) == []
-    await world.importer().import_recipients([RecipientImportRow(Person.model_validate(soon))])
+    await world.importer().import_rows_in_one_transaction([RecipientImportRow(Person.model_validate(soon))])
     assert ADA not in await everything(world)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.actions.csv_reading import CsvHeaderRefused, CsvRow, check_header_and_read_rows
+from mailer.actions.csv_reading import CsvRow, InputRefused, check_header_and_read_rows
 from mailer.actions.recipient_import import ImportCounts, RejectedLine, import_recipients
 from mailer.ports.recipient_import import RecipientImportRow
 from tests.factories import policies
@@ -20,7 +20,7 @@ class Importer:
     def __init__(self) -> None:
         self.refs: list[str] = []
 
-    async def import_recipients(self, rows: Sequence[RecipientImportRow]) -> None:
+    async def import_rows_in_one_transaction(self, rows: Sequence[RecipientImportRow]) -> None:
         """Keeps a chunk's."""
         self.refs += [row.person.ref for row in rows]
 
@@ -43,7 +43,7 @@ def test_a_column_stands_once() -> None:
     """Which of two `email` counts cannot be told, so the file is refused before a line is read."""
     with (
         DUPLICATE.open(encoding="utf-8", newline="") as file,
-        pytest.raises(CsvHeaderRefused, match="names email twice"),
+        pytest.raises(InputRefused, match="names email twice"),
     ):
         check_header_and_read_rows(file, ("ref", "email", "name"), ("ref", "email"))
 
@@ -100,6 +100,6 @@ def test_a_file_without_lines_has_none(text: str) -> None:
     """It is refused for its header, or read to its end."""
     try:
         found = list(check_header_and_read_rows(text.splitlines(keepends=True), ("ref", "email"), ("ref", "email")))
-    except CsvHeaderRefused:
+    except InputRefused:
         found = list[CsvRow]()
     assert found == []

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from mailer.accounts import AccountEvent, parse_any_event
-from mailer.event_digests import EventDigests, IdTaken, canonical_text, differing_fields
+from mailer.event_digests import EventDigests, IdTaken, canonical_text_of_value, differing_fields
 from mailer.events import MessageEvent, Person
 
 CONTENTS = EventDigests("an address key of the tests, long enough")
@@ -205,7 +205,7 @@ def test_contexts_are_written_alike_if_they_are_equal(first: dict[str, Any], dat
         | st.permutations(list(first.items())).map(dict)
         | JSON.map(lambda value: {**first, "a": value})
     )
-    assert (canonical_text(first) == canonical_text(other)) is (plain(first) == plain(other))
+    assert (canonical_text_of_value(first) == canonical_text_of_value(other)) is (plain(first) == plain(other))
 
 
 def test_without_the_key_nothing_can_be_tested_against_it() -> None:

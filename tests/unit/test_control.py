@@ -67,7 +67,7 @@ class FakeDatabase:
             return True
         raise ConnectionError("read-only")
 
-    async def record_that_database_lost_nothing(self, label: str, witnesses: Sequence[UUID]) -> None:
+    async def record_process_found_no_loss(self, label: str, witnesses: Sequence[UUID]) -> None:
         """Keeps for whom it was."""
         self.attested.append(list(witnesses))
 
@@ -169,11 +169,11 @@ def scene(tmp_path: Path) -> Scene:
 async def test_what_is_halted_is_said_by_scope(scene: Scene, halt: Halt, expected: str | None) -> None:
     """Each halt stops what it is about, and goes with the answer that no longer has it."""
     scene.answers(halt)
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     assert scene.halted() == expected
     assert scene.control.processor_halt_reason("relay") == (PROCESSOR if halt.scope is HaltScope.PROCESSOR else None)
     scene.answers()
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     assert scene.halted() is None
     assert scene.control.processor_halt_reason("relay") is None
 
@@ -181,14 +181,14 @@ async def test_what_is_halted_is_said_by_scope(scene: Scene, halt: Halt, expecte
 async def test_an_old_answer_is_no_permission(scene: Scene) -> None:
     """Before the first answer, and two seconds after the last one was asked for, everything stands still."""
     assert scene.halted() == NOBODY_TO_ASK
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     scene.now += FRESH
     assert scene.halted() is None
     scene.now += 0.001
     assert scene.halted() == NOBODY_TO_ASK
     scene.database.error = ConnectionError("away")
     with pytest.raises(ConnectionError):
-        await scene.control.query_halts_and_attest()
+        await scene.control.query_halts_and_attest_no_loss()
     assert scene.halted() == NOBODY_TO_ASK
 
 
@@ -203,7 +203,7 @@ async def test_an_answer_is_as_old_as_its_question(scene: Scene, monkeypatch: py
         return await ask(seals, heads, witnesses)
 
     monkeypatch.setattr(scene.database, "read_halts_and_missing_entries", slowly)
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     assert scene.halted() == NOBODY_TO_ASK
 
 
@@ -238,77 +238,77 @@ BACK = {
 @pytest.mark.parametrize("name", BACK)
 async def test_a_database_that_went_back_stops_everything(scene: Scene, name: str) -> None:
     """A new process of the machine sees it by the file, a running one by itself; both tell the others."""
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     scene.database.answer = BACK[name]
     for control in (scene.control, scene.process()):
         scene.database.told.clear()
-        await control.query_halts_and_attest()
+        await control.query_halts_and_attest_no_loss()
         assert control.mailing_halt_reason("acme", ONE) == WENT_BACK
         assert [(halt.scope, halt.key, halt.by) for halt in scene.database.told] == [
             (HaltScope.EVERYTHING, str(ONE), "host:1")
         ]
-    assert FileDatabaseNotes(scene.folder).read_last_seen_seal_marker() == SOUND.seal_marker_to_store, (
+    assert FileDatabaseNotes(scene.folder).read_last_seen_seal_marker() == SOUND.newest_seal_marker, (
         "what was seen is not forgotten for it"
     )
 
 
 async def test_it_stops_though_nobody_can_be_told(scene: Scene) -> None:
     """A database that takes no writes stops the process all the same, and is told as soon as it does."""
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     scene.database.answer, scene.database.refuses = BACK["the seal is missing"], True
     with pytest.raises(ConnectionError):
-        await scene.control.query_halts_and_attest()
+        await scene.control.query_halts_and_attest_no_loss()
     assert scene.halted() == WENT_BACK
     scene.database.refuses = False
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     assert len(scene.database.told) == 1
     scene.answers(*scene.database.told)
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     assert len(scene.database.told) == 1
 
 
 async def test_lost_entries_stop_everything(scene: Scene) -> None:
     """Entries that this process has committed and that are gone stop it for good; their chains are not extended."""
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     for n in (7, 9):
         scene.remembered.note_committed_entry(WRITER, n)
     scene.remembered.note_committed_entry(OTHER, 1)
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     assert scene.database.asked[-1][1] == {(WRITER, 9), (OTHER, 1)}
     scene.database.answer = replace(SOUND, missing=frozenset({(WRITER, 9)}))
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     assert scene.halted() == WENT_BACK
     assert scene.chains.renewed == 1
     assert scene.mended == [{ONE}], "opt-outs are made again at once"
     scene.remembered.note_committed_entry(WRITER, 10)
     scene.database.answer = SOUND  # of the new chains nothing is missing, and yet it went back
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     assert scene.halted() == WENT_BACK
     assert scene.database.asked[-1][1] == {(WRITER, 9), (OTHER, 1)}, "what was lost is not noted over"
 
 
 async def test_lost_entries_of_a_process_that_has_ended_stop_everything(scene: Scene) -> None:
     """A new process of the machine asks for what the last one has committed, and speaks for it."""
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     scene.remembered.note_committed_entry(WRITER, 7)
     ended = scene.remembered.id
     scene.remembered.close()
     new = scene.process()
     scene.database.answer = replace(SOUND, missing=frozenset({(WRITER, 7)}))
-    await new.query_halts_and_attest()
+    await new.query_halts_and_attest_no_loss()
     assert scene.database.asked[-1][1] == {(WRITER, 7)}
     assert new.mailing_halt_reason("acme", ONE) == WENT_BACK
     scene.database.attested.clear()
     scene.database.answer = SOUND
     another = scene.process()
-    await another.query_halts_and_attest()
+    await another.query_halts_and_attest_no_loss()
     assert [spoken_for for _, *spoken_for in scene.database.attested] == [[ended]]
     assert another.mailing_halt_reason("acme", ONE) is None
 
 
 async def test_a_new_connection_is_met_first(scene: Scene) -> None:
     """An entry that it lacks stops the process before anything else is done; the others are told at once after."""
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     scene.remembered.note_committed_entry(WRITER, 7)
 
     async def replica(
@@ -319,7 +319,7 @@ async def test_a_new_connection_is_met_first(scene: Scene) -> None:
     await scene.control.check_new_connection(replica)
     assert scene.halted() == WENT_BACK
     assert scene.database.told == []
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     assert [halt.key for halt in scene.database.told] == [str(ONE)]
 
 
@@ -327,28 +327,28 @@ async def test_after_a_failover_everybody_who_remembers_is_waited_for(scene: Sce
     """Nothing is sent until all have said that nothing is missing. Each says so at once, and every five seconds."""
     for seconds in (0.0, ATTEST_SECONDS / 2, ATTEST_SECONDS / 2):
         scene.now += seconds
-        await scene.control.query_halts_and_attest()
+        await scene.control.query_halts_and_attest_no_loss()
     assert len(scene.database.attested) == 2
     scene.database.answer = replace(SOUND, timeline="2", attested=False, waiting=("web:1",))
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     assert len(scene.database.attested) == 3
     assert scene.halted() == WAITING
     assert "web:1" in (scene.control.problem_for_operator or "")
     scene.database.answer = replace(SOUND, timeline="2")
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     assert scene.halted() is None
     assert scene.control.problem_for_operator is None
 
 
 async def test_who_misses_something_does_not_say_otherwise(scene: Scene) -> None:
     """Neither while it runs nor when it ends; who misses nothing says in the end that nobody has to wait for it."""
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     await scene.control.deregister_this_process_if_intact()
     assert scene.database.left == [scene.remembered.id]
     scene.remembered.note_committed_entry(WRITER, 7)
     scene.database.answer = replace(SOUND, missing=frozenset({(WRITER, 7)}), attested=False)
     scene.database.attested.clear()
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     await scene.control.deregister_this_process_if_intact()
     assert scene.database.attested == []
     assert len(scene.database.left) == 1
@@ -356,34 +356,34 @@ async def test_who_misses_something_does_not_say_otherwise(scene: Scene) -> None
 
 async def test_a_running_process_accepts_the_new_lineage(scene: Scene) -> None:
     """As soon as an operator has said that it goes on; so does a process that was started before, and after."""
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     scene.remembered.note_committed_entry(WRITER, 7)
     scene.database.answer = replace(BACK["the seal is missing"], missing=frozenset({(WRITER, 7)}))
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     begun = HaltsAndMissingEntries((), TWO, frozenset({ONE}), 4, {4: "four"})
     scene.database.answer = begun
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     assert scene.halted() is None
-    assert FileDatabaseNotes(scene.folder).read_last_seen_seal_marker() == begun.seal_marker_to_store
+    assert FileDatabaseNotes(scene.folder).read_last_seen_seal_marker() == begun.newest_seal_marker
     new = scene.process()
-    await new.query_halts_and_attest()
+    await new.query_halts_and_attest_no_loss()
     assert new.mailing_halt_reason("acme", ONE) is None
     scene.database.answer = SOUND  # and back to the old one: that is another restore
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     assert scene.halted() == WENT_BACK
 
 
 async def test_one_that_slept_through_it_accepts_it_too(scene: Scene) -> None:
     """A process that was frozen while the database went back and was started again begins new chains."""
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     scene.remembered.note_committed_entry(WRITER, 7)
     scene.database.answer = HaltsAndMissingEntries((), TWO, frozenset({ONE}), 1, {1: "one"}, frozenset({(WRITER, 7)}))
     scene.closed = DatabaseNotesUnreadable("give this user the right to read MAILER_DATA")
     with pytest.raises(DatabaseNotesUnreadable):
-        await scene.control.query_halts_and_attest()
+        await scene.control.query_halts_and_attest_no_loss()
     assert (scene.halted(), len(scene.database.attested)) == (WAITING, 1), "nothing goes before it is made again"
     scene.closed = None
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     assert scene.halted() is None
     assert scene.chains.renewed == 1
     assert [*scene.database.told, *scene.mended] == [{ONE, TWO}], "what it had answered is made again"
@@ -392,9 +392,9 @@ async def test_one_that_slept_through_it_accepts_it_too(scene: Scene) -> None:
 async def test_without_a_seal_the_lineage_is_remembered(scene: Scene) -> None:
     """Before the first seal there is only the lineage to know a database by."""
     scene.database.answer = HaltsAndMissingEntries((), ONE, frozenset(), 0, {})
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     assert FileDatabaseNotes(scene.folder).read_last_seen_seal_marker() == LastSeenSealMarker(ONE)
     assert scene.database.asked[-1][0] == frozenset()
     scene.database.answer = BACK["another database"]
-    await scene.control.query_halts_and_attest()
+    await scene.control.query_halts_and_attest_no_loss()
     assert scene.halted() == WENT_BACK

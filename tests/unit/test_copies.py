@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.pipeline.shared_address_copies import (
-    keys_separating_rows_into_windows,
+    keys_allowed_once_per_window,
     mark_row_as_copy_or_none,
     split_into_windows,
 )
@@ -107,5 +107,5 @@ def test_an_address_that_is_invited_has_one_form(one: str, other: str, same: boo
     renderer = renderer_of("invitation", inviter="member-1")
     id_ = renderer.facts.id
     rows = [DeliveryRow(id_, number, 1, Standing(number, 1, address)) for number, address in enumerate((one, other))]
-    first, second = keys_separating_rows_into_windows(rows, {id_: renderer}).values()
+    first, second = keys_allowed_once_per_window(rows, {id_: renderer}).values()
     assert (first.isdisjoint(second)) is not same

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from mailer.policy.category import CATEGORIES
 from mailer.policy.consent_validity import write_days_consents_were_given
-from mailer.policy.deciding import ASKED, SEND, answers_of_all_rules, collect_decision_facts, decide
+from mailer.policy.deciding import ASKED, SEND, answers_of_all_rules, decide, facts_for_rules
 from mailer.policy.decision_types import Decision, Divert, Hold, Mailing, Send, Suppress
-from mailer.policy.expected_mail import missing_fields_for_promotions
+from mailer.policy.expected_mail import missing_fields_blocking_promotions
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, SendingHours
@@ -156,7 +156,7 @@ def test_it_is_total_and_names_its_rule(mailing: Mailing, standing: Standing, po
 @given(mailings, standings, brands)
 def test_an_explanation_agrees_with_the_decision(mailing: Mailing, standing: Standing, policy: Policy) -> None:
     """The rule that an explanation marks is the one that decides; it tells of all, each once and in their order."""
-    answers = list(answers_of_all_rules(collect_decision_facts(mailing, standing, policy, NOW)))
+    answers = list(answers_of_all_rules(facts_for_rules(mailing, standing, policy, NOW)))
     assert [answer.rule for answer in answers] == list(ASKED)
     deciding = [answer.verdict for answer in answers if answer.decides]
     decision = decide(mailing, standing, policy, NOW)
@@ -316,7 +316,8 @@ def test_an_unknown_basis(lacks: dict[str, Any], known: bool) -> None:
     assert [reason(decided(name, asked)) for name in ("promotional", "newsletter")] == [unknown, None]
     assert [reason(decided(name, standing)) for name in ("account", "notification")] == [None, None]
     named = {"source": "source", "collected_under": "policy_version"}
-    assert missing_fields_for_promotions(POLICY, standing) == (() if known else tuple(named[name] for name in lacks))
+    missing = () if known else tuple(named[name] for name in lacks)
+    assert missing_fields_blocking_promotions(POLICY, standing) == missing
     for category in ("account", "breach", "rights", "policy_change", "business_transition"):
         assert isinstance(decided(category, standing), Send)
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from mailer.policy.category import CATEGORIES
-from mailer.policy.deciding import ASKED, answers_of_all_rules, collect_decision_facts
-from mailer.policy.decision_types import DecisionFacts, Hold, Send, Suppress
+from mailer.policy.deciding import ASKED, answers_of_all_rules, facts_for_rules
+from mailer.policy.decision_types import FactsForRules, Hold, Send, Suppress
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, SendingHours
@@ -67,9 +67,9 @@ STERN = revised(
 )
 
 
-def facts(category: str, standing: Standing = ADA, policy: Policy = POLICY, **values: Any) -> DecisionFacts:
+def facts(category: str, standing: Standing = ADA, policy: Policy = POLICY, **values: Any) -> FactsForRules:
     """All that a rule looks at."""
-    return collect_decision_facts(mailing_of(category, **values), standing, policy, NOW)
+    return facts_for_rules(mailing_of(category, **values), standing, policy, NOW)
 
 
 @pytest.mark.parametrize("rule", ONLY)

@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 from mailer.cli import app
 from mailer.cli.policy_causes import shipped_policy
 from mailer.events import parse_event
-from mailer.policy.cause_table import CAUSES, decisions_by_category
+from mailer.policy.cause_table import CAUSES, decision_by_category_for_cause
 from mailer.policy.decision_types import EXPIRED
+from mailer.policy.delivery_reason_explanations import REASONS
 from mailer.policy.policy_library import parse_policies_in_force
-from mailer.policy.reason_explanations import REASONS
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.template_library import TemplateLibrary
 from mailer.settings import Settings
@@ -86,7 +86,9 @@ def test_every_reason_of_the_rules_is_documented() -> None:
     """The table of reasons has each reason that a rule gives; the code knows each reason of the table."""
     policy = shipped_policy()
     given = {
-        getattr(decision, "reason", EXPIRED) for cause in CAUSES for _, decision in decisions_by_category(cause, policy)
+        getattr(decision, "reason", EXPIRED)
+        for cause in CAUSES
+        for _, decision in decision_by_category_for_cause(cause, policy)
     }
     code = "\n".join(
         path.read_text("utf-8")

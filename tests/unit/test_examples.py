@@ -29,7 +29,7 @@ class Importer:
     def __init__(self) -> None:
         self.rows: list[RecipientImportRow] = []
 
-    async def import_recipients(self, rows: Sequence[RecipientImportRow]) -> None:
+    async def import_rows_in_one_transaction(self, rows: Sequence[RecipientImportRow]) -> None:
         """See the port."""
         self.rows += rows
 

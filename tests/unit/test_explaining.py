@@ -7,8 +7,8 @@ import pytest
 
 from mailer.actions.explanations import suppression_in_words
 from mailer.policy.deciding import ASKED
+from mailer.policy.ledger_reason_wording import fact_label, reason_in_words, without_addresses
 from mailer.policy.past_standing import StandingChange, SuppressionOrConsentSpan, standing_at
-from mailer.policy.reason_wording import fact_label, reason_in_words, without_addresses
 from mailer.policy.rule_registry import RULES
 from mailer.policy.standing import Standing
 from mailer.ports.suppressions import Suppression

@@ -165,7 +165,7 @@ def test_pieces_read_back(pieces: list[tuple[bool, str]], optional: bool) -> Non
     skeleton = StaticMessageParts(
         MailingHeaders("Letters <l@mail.interpals.example>", "interpals", "interpals.example", category)
     )
-    content = skeleton.compile_message(MergeForm(("Hello",), body, body)).fill_message(
+    content = skeleton.compile_merge_form(MergeForm(("Hello",), body, body)).fill_message(
         to=addr_spec("ada@people.example", "To"),
         name="Ada",
         message_id="<1@interpals.example>",

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mailer.actions.csv_reading import CsvHeaderRefused
+from mailer.actions.csv_reading import InputRefused
 from mailer.actions.recipient_import import (
     CHUNK,
     ImportCounts,
@@ -25,7 +25,7 @@ class Importer:
 
     chunks: list[list[RecipientImportRow]] = field(default_factory=list)
 
-    async def import_recipients(self, rows: Sequence[RecipientImportRow]) -> None:
+    async def import_rows_in_one_transaction(self, rows: Sequence[RecipientImportRow]) -> None:
         """Keeps a chunk."""
         self.chunks.append(list(rows))
 
@@ -239,7 +239,7 @@ async def test_everything_optional_can_be_left() -> None:
 )
 async def test_a_file_without_the_columns_is_refused(header: str, message: str) -> None:
     """A file that is no list of recipients is refused before a line of it is taken."""
-    with pytest.raises(CsvHeaderRefused, match=message):
+    with pytest.raises(InputRefused, match=message):
         await Import().run(f"{header}\n1,2,3\n")
 
 
@@ -267,8 +267,8 @@ async def test_a_write_that_fails_ends_the_import() -> None:
     """While a chunk is written the next one is read already; it is not written after one that failed."""
 
     class Failing(Importer):
-        async def import_recipients(self, rows: Sequence[RecipientImportRow]) -> None:
-            await super().import_recipients(rows)
+        async def import_rows_in_one_transaction(self, rows: Sequence[RecipientImportRow]) -> None:
+            await super().import_rows_in_one_transaction(rows)
             raise ConnectionError("the database is away")
 
     done = Import(importer=Failing())

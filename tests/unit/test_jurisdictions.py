@@ -90,7 +90,7 @@ def test_an_unknown_country_has_the_strictest_floor_of_all(country: str | None) 
     own = revised(LAX, jurisdictions={"SE": law().switch_floor("SE").model_copy(update={"tracking": "off"})})
     found = own.switches_for("2024", country)
     for reviewed in own.law.reviewed_countries if country is None else set(own.law.reviewed_countries) - {"SE"}:
-        assert found == strictest_switches(found, own.switch_floor_for_countries(reviewed))
+        assert found == strictest_switches(found, own.law_and_policy_switch_floor(reviewed))
     assert (found.tracking == "off") is (country is None)
 
 
@@ -99,7 +99,7 @@ def test_of_several_countries_the_strictest_holds(said: str) -> None:
     """The floor of each country that was said of somebody holds, in any order."""
     each = said.split("\n")
     found = LAX.switches_for("2024", said)
-    assert found == strictest_switches(LAX.switches, *(LAX.switch_floor_for_countries(country) for country in each))
+    assert found == strictest_switches(LAX.switches, *(LAX.law_and_policy_switch_floor(country) for country in each))
     somebody = replace(ADA, country=said, consents=frozenset[str]())
     asks = set(each) - set(FEDERAL.split(" "))
     assert reason(decided("promotional", somebody, LAX)) == ("no_opt_in" if asks else None)
@@ -166,7 +166,7 @@ RECORDS = {"JP": 30}
 
 def test_records_are_kept_as_long_as_each_law_says() -> None:
     """No country's file says more days or fewer, and no other one says any."""
-    found = {country: law().jurisdiction_of(country) for country in law().reviewed_countries}
+    found = {country: law().reviewed_jurisdiction_or_none(country) for country in law().reviewed_countries}
     assert {country: one.records.value for country, one in found.items() if one and one.records} == RECORDS
 
 

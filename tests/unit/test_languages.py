@@ -9,12 +9,12 @@ from mailer.accounts import validate_account
 from mailer.events import Person
 from mailer.input_types import Locale, parse_locale
 from mailer.rendering.languages import (
-    best_locale,
+    best_locale_in_same_language,
     date_locale_for_reader,
-    fallback_locales,
     has_same_language_and_script,
     is_known_locale,
     is_left_to_right,
+    locale_and_fallbacks,
 )
 from mailer.web.languages import choose_language
 
@@ -81,14 +81,14 @@ def test_what_is_no_tag(text: str) -> None:
 )
 def test_what_stands_in_for_a_locale(wanted: str | None, spoken: tuple[str, ...], found: str | None) -> None:
     """The reader's language in the reader's script, as near to their region as there is; never another language."""
-    assert best_locale(wanted, spoken) == found
+    assert best_locale_in_same_language(wanted, spoken) == found
 
 
 @given(st.sampled_from(CODES), st.lists(st.sampled_from(CODES), unique=True))
 def test_the_nearest_is_found_whatever_there_is(wanted: str, spoken: list[str]) -> None:
     """A spoken language is found in any order, itself first, and no other script as long as theirs is there."""
-    found = best_locale(wanted, tuple(spoken))
-    assert found == best_locale(wanted, tuple(sorted(spoken)))
+    found = best_locale_in_same_language(wanted, tuple(spoken))
+    assert found == best_locale_in_same_language(wanted, tuple(sorted(spoken)))
     if wanted in spoken:
         assert found == wanted
     if any(has_same_language_and_script(code, wanted) for code in spoken):
@@ -125,9 +125,9 @@ def test_whose_words_a_date_is_in(reader: str, text: str, words: str) -> None:
 
 def test_fallbacks_are_tried_in_order() -> None:
     """The subtags go one by one, past the script that is likely, then come those of the default."""
-    assert list(fallback_locales("zh-Hant-TW", "en-US")) == ["zh-Hant-TW", "zh-Hant", "zh", "en-US", "en"]
-    assert list(fallback_locales("zh-TW", "en")) == ["zh-TW", "zh-Hant", "zh", "en"]
-    assert list(fallback_locales("zh-CN", "sr-ME")) == ["zh-CN", "zh", "sr-ME", "sr-Latn", "sr"]
+    assert list(locale_and_fallbacks("zh-Hant-TW", "en-US")) == ["zh-Hant-TW", "zh-Hant", "zh", "en-US", "en"]
+    assert list(locale_and_fallbacks("zh-TW", "en")) == ["zh-TW", "zh-Hant", "zh", "en"]
+    assert list(locale_and_fallbacks("zh-CN", "sr-ME")) == ["zh-CN", "zh", "sr-ME", "sr-Latn", "sr"]
 
 
 def test_what_is_a_locale() -> None:

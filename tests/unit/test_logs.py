@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import structlog
 
+from mailer.metrics_and_logger import EVERY, log
 from mailer.runtime.line_writer import MOST, LineWriter, StandInStream
 from mailer.runtime.logs import (
     MAX_LINE,
@@ -27,7 +28,6 @@ from mailer.runtime.logs import (
     log_loop_error,
     set_up_logs,
 )
-from mailer.telemetry import EVERY, log
 
 
 @contextmanager

@@ -46,7 +46,9 @@ def write(head: MailingHeaders = NEWSLETTER, **changes: Any) -> bytes:
     values = {**PLAIN, **changes}
     form = MergeForm(*((values.pop(piece),) for piece in ("subject", "html", "text")))
     return (
-        StaticMessageParts(head).compile_message(form).fill_message(**{**values, "to": addr_spec(values["to"], "To")})
+        StaticMessageParts(head)
+        .compile_merge_form(form)
+        .fill_message(**{**values, "to": addr_spec(values["to"], "To")})
     )
 
 
@@ -371,7 +373,7 @@ def test_a_text_has_its_charset(content_type: str, content: bytes, charset: str 
 
 def test_all_copies_share_what_is_not_the_recipients() -> None:
     """Two messages of one skeleton differ in the recipient's headers only."""
-    blank = StaticMessageParts(NEWSLETTER).compile_message(MergeForm(("Hello",), ("<p>Hello</p>",), ("Hello",)))
+    blank = StaticMessageParts(NEWSLETTER).compile_merge_form(MergeForm(("Hello",), ("<p>Hello</p>",), ("Hello",)))
     own = {name: PLAIN[name] for name in ("to", "name", "message_id", "date", "unsubscribe_url")}
     one = blank.fill_message(**own).split(b"\r\n")
     two = blank.fill_message(**{**own, "to": addr_spec("kim@example.org", "To"), "name": "Kim"}).split(b"\r\n")

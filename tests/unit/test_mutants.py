@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mailer.policy.promise_report import PASSED, ProofCase, ProofTestRun
+from mailer.policy.promise_report import PASSED, ProofCase, RecordedTestRun
 from scripts.mutants import ROOT
 from scripts.mutate_rules import Fate, Runner, proofs_of
 
@@ -59,5 +59,5 @@ def test_who_names_a_rule_is_asked_first() -> None:
     """The tests that name a rule run before those of a promise that it enforces, and no others run."""
     said = {"a": ((), ()), "b": (("brand-1",), ()), "c": ((), ("staging",)), "d": (("brand-2",), ("opt-out",))}
     cases = tuple(ProofCase(name, promises, rules, PASSED) for name, (promises, rules) in said.items())
-    record = ProofTestRun("2026-11-28T12:00:00Z", None, True, cases)
+    record = RecordedTestRun("2026-11-28T12:00:00Z", None, True, cases)
     assert proofs_of("staging", record, frozenset({"brand-1"})) == ["c", "b"]

@@ -13,9 +13,9 @@ from mailer.policy.pace import (
     TRUSTED,
     ReplySample,
     SendingPace,
-    current_pace,
     has_enough_throttling_replies,
     is_throttling,
+    recovered_pace_or_none,
     slower_pace,
 )
 
@@ -55,7 +55,7 @@ def test_only_a_deferral_asks(result: OutcomeKind) -> None:
 )
 def test_the_pace_comes_back(minutes: float, pace: float | None) -> None:
     """It doubles each minute; at four times what was observed the slow-down is forgotten."""
-    found = current_pace(SendingPace(50, 100, NOW), NOW + timedelta(minutes=minutes))
+    found = recovered_pace_or_none(SendingPace(50, 100, NOW), NOW + timedelta(minutes=minutes))
     assert found is None if pace is None else found == pytest.approx(pace, abs=0.1)
 
 
@@ -66,7 +66,7 @@ def test_it_stays_between_the_floor_and_what_is_trusted(rate: float, later: list
     for wait, observed in later:
         now += timedelta(seconds=wait)
         pace = slower_pace(pace, observed, "a", now)
-        paces = [current_pace(pace, now + timedelta(minutes=minutes)) for minutes in (0, 0.5, 1, 2, 60)]
+        paces = [recovered_pace_or_none(pace, now + timedelta(minutes=minutes)) for minutes in (0, 0.5, 1, 2, 60)]
         limits = [found for found in paces if found is not None]
         assert paces == limits + [None] * (len(paces) - len(limits))
         assert limits == sorted(limits)
@@ -78,7 +78,7 @@ def test_it_stays_between_the_floor_and_what_is_trusted(rate: float, later: list
 def test_what_was_slowed_while_little_was_sent_is_soon_over(idle: float, bulk: float) -> None:
     """Three minutes end it; throttled again after it has come back, what is observed by then is halved."""
     pace = slower_pace(None, idle, "a", NOW)
-    assert current_pace(pace, NOW + timedelta(minutes=3)) is None
+    assert recovered_pace_or_none(pace, NOW + timedelta(minutes=3)) is None
     again = slower_pace(pace, bulk, "a", NOW + timedelta(minutes=2))
     assert (again.pace, again.original) == (bulk / 2, bulk)
 

@@ -9,7 +9,7 @@ from mailer.ports.pending_requests import RequestedAct
 from mailer.web.address_masking import mask_address
 from mailer.web.languages import LANGUAGES, choose_language
 from mailer.web.machine_detection import is_machine
-from mailer.web.personal_data_page import _nonempty_values
+from mailer.web.personal_data_html import _nonempty_values
 
 
 def _blanks(text: object) -> list[str]:

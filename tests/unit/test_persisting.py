@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 import asyncpg
 import pytest
 
+from mailer.metrics_and_logger import WORKER as METRICS
 from mailer.pipeline import unsettled_message_retries
 from mailer.pipeline.unsettled_message_retries import Handle, UnsettledMessageRetries
 from mailer.ports.broker import BrokerMessage, BrokerUnavailable, ReceivedMessage
 from mailer.ports.database_errors import DatabaseAccessRefused, DatabaseUnavailable, StatementTimedOut
 from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.runtime.error_kinds import ErrorKind, classify_error, error_place
-from mailer.telemetry import WORKER as METRICS
 from tests.doubles import FakeReceived
 from tests.factories import until
 

@@ -10,7 +10,7 @@ import pytest
 from mailer import bundled_files
 from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy, PolicyError, parse_policy
-from mailer.policy.policy_file_errors import describe_validation_error
+from mailer.policy.policy_file_errors import describe_one_pydantic_error
 from mailer.policy.policy_library import parse_policies_in_force
 from mailer.policy.switches import ORDER, is_weaker
 from mailer.policy.toml_lines import line_of_key_or_section
@@ -140,7 +140,7 @@ def test_whatever_is_written_somewhere_has_a_message(odd: object) -> None:
             details = error.errors()  # type: ignore[attr-defined]  # pydantic's, which has them
             for detail in details:
                 assert re.fullmatch(
-                    r"p\.toml:\d+: [\w.\[\]-]+ .+; .+", describe_validation_error(detail, FULL, "p.toml")
+                    r"p\.toml:\d+: [\w.\[\]-]+ .+; .+", describe_one_pydantic_error(detail, FULL, "p.toml")
                 ), detail
 
 

@@ -15,7 +15,7 @@ from mailer.policy.policy_file import Policy, parse_policy
 from mailer.policy.promise_report import (
     PromiseStatus,
     ProofCase,
-    ProofTestRun,
+    RecordedTestRun,
     build_promise_report,
     parse_proof_record,
 )
@@ -45,9 +45,9 @@ def rules(*names: str) -> dict[str, Rule]:
     return {name: Rule(name, "a law", "Demands.", "room:function") for name in names}
 
 
-def ran(*tests: ProofCase, whole: bool = True) -> ProofTestRun:
+def ran(*tests: ProofCase, whole: bool = True) -> RecordedTestRun:
     """A run of these tests."""
-    return ProofTestRun("2026-06-01T00:00:00+00:00", "abc", whole, tests)
+    return RecordedTestRun("2026-06-01T00:00:00+00:00", "abc", whole, tests)
 
 
 def proves(promise: str, outcome: str = "passed", test: str = "tests/a.py::test_a") -> ProofCase:

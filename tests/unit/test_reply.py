@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mailer.policy.hand_over_outcome import OutcomeKind
 from mailer.policy.session_refusals import SmtpStage
 from mailer.policy.setup_fault_replies import operator_checks_for_reply
-from mailer.policy.smtp_replies import HARD, classify_reply, storable_reply_text
+from mailer.policy.smtp_replies import HARD, outcome_of_reply, storable_reply_text
 
 TRANSACTION = (SmtpStage.MAIL, SmtpStage.RCPT, SmtpStage.DATA, SmtpStage.DOT)
 
@@ -154,7 +154,7 @@ SET_UP = [
 )
 def test_samples(result: OutcomeKind, code: int, text: str, status: str | None) -> None:
     """A real reply has its class, its status code and its text."""
-    outcome = classify_reply(SmtpStage.RCPT, code, text)
+    outcome = outcome_of_reply(SmtpStage.RCPT, code, text)
     assert (outcome.result, outcome.status) == (result, status)
     assert (outcome.code, outcome.text, outcome.trouble) == (code, text, None)
 
@@ -163,21 +163,21 @@ def test_samples(result: OutcomeKind, code: int, text: str, status: str | None) 
 def test_a_broken_set_up_says_what_to_check(code: int, text: str, status: str) -> None:
     """Each of these replies tells operators what to look at, whatever it answers."""
     assert operator_checks_for_reply(status or None, text)
-    assert {classify_reply(stage, code, text).result for stage in TRANSACTION} == {OutcomeKind.SET_UP}
+    assert {outcome_of_reply(stage, code, text).result for stage in TRANSACTION} == {OutcomeKind.SET_UP}
 
 
 @given(st.integers(400, 499), st.text())
 def test_a_passing_code_is_never_hard(code: int, text: str) -> None:
     """Whatever a 4xx reply says, the delivery goes on: tried again, held, or offered elsewhere."""
     goes_on = {OutcomeKind.DEFERRED, OutcomeKind.SET_UP, OutcomeKind.UNSENT}
-    assert {classify_reply(stage, code, text).result for stage in TRANSACTION} <= goes_on
+    assert {outcome_of_reply(stage, code, text).result for stage in TRANSACTION} <= goes_on
 
 
 @given(st.integers(500, 599), st.from_regex(r"5\.\d{1,2}\.\d{1,2}", fullmatch=True), st.text(max_size=20))
 def test_only_the_listed_codes_are_hard(code: int, status: str, text: str) -> None:
     """A status code that says something declares an address dead only if it is on the list."""
     for stage in (SmtpStage.RCPT, SmtpStage.DATA, SmtpStage.DOT):
-        outcome = classify_reply(stage, code, f"{status} {text}")
+        outcome = outcome_of_reply(stage, code, f"{status} {text}")
         if status not in {"5.0.0", "5.1.0", "5.2.0", "5.5.0"}:
             assert outcome.result is not OutcomeKind.REFUSED or status in HARD
 
@@ -186,13 +186,13 @@ def test_only_the_listed_codes_are_hard(code: int, status: str, text: str) -> No
 def test_any_reply_has_a_class(code: int, text: str) -> None:
     """The classification is total, and only a 2xx is an acceptance."""
     for stage in TRANSACTION:
-        assert (classify_reply(stage, code, text).result is OutcomeKind.ACCEPTED) == (code // 100 == 2)
+        assert (outcome_of_reply(stage, code, text).result is OutcomeKind.ACCEPTED) == (code // 100 == 2)
 
 
 @given(st.sampled_from(TRANSACTION), st.integers(400, 599), st.text())
 def test_a_refused_sender_buries_nobody(stage: SmtpStage, code: int, text: str) -> None:
     """No reply to MAIL declares an address dead; and what is unsent always names the relay's trouble."""
-    outcome = classify_reply(stage, code, text)
+    outcome = outcome_of_reply(stage, code, text)
     assert stage is not SmtpStage.MAIL or outcome.result is not OutcomeKind.REFUSED
     assert (outcome.result is OutcomeKind.UNSENT) == (outcome.trouble is not None)
 

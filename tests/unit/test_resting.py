@@ -1,6 +1,6 @@
 """Destinations that do not take their messages wait by themselves."""
 
-from mailer.pipeline.backoff import FIRST_PAUSE, LONGEST_PAUSE, DestinationBackoff
+from mailer.pipeline.publish_backoff import FIRST_PAUSE, LONGEST_PAUSE, PublishBackoff
 
 
 class Clock:
@@ -16,7 +16,7 @@ class Clock:
 def test_who_takes_nothing_waits_longer_each_time_up_to_a_bound() -> None:
     """The pauses are 1, 2, 4, 5 and 5 seconds; in between it is tried again."""
     clock = Clock()
-    resting = DestinationBackoff[str](clock)
+    resting = PublishBackoff[str](clock)
     pauses = []
     for _ in range(5):
         resting.note_results([], ["full"])
@@ -29,7 +29,7 @@ def test_who_takes_nothing_waits_longer_each_time_up_to_a_bound() -> None:
 
 def test_who_took_one_and_not_another_waits() -> None:
     """A destination that took some of its messages only waits; one that took all of them does not."""
-    resting = DestinationBackoff[str](Clock())
+    resting = PublishBackoff[str](Clock())
     assert resting.note_results(["well", "half"], ["half"]) == ({"half"}, set())
     assert resting.paused_destinations() == ["half"]
     assert resting.note_results([], ["half"]) == (set(), set())

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mailer.policy.category import CATEGORIES
-from mailer.policy.deciding import SEND, collect_decision_facts, decide
+from mailer.policy.deciding import SEND, decide, facts_for_rules
 from mailer.policy.decision_types import Send, Suppress
 from tests.unit.test_decision import ADA, NOW, POLICY, mailing_of, revised
 
@@ -24,7 +24,7 @@ def test_service_scope(scope: str, paid: bool, left: bool, category: str, gets: 
     policy = revised(POLICY, switches=POLICY.switches.model_copy(update={"service_scope": scope}))
     standing = replace(ADA, products=frozenset({"*"} if paid else ()), opted_out=frozenset({"updates"} if left else ()))
     mailing = mailing_of("service")
-    assert collect_decision_facts(mailing, standing, policy, NOW).category.name == category
+    assert facts_for_rules(mailing, standing, policy, NOW).category.name == category
     decision = decide(mailing, standing, policy, NOW)
     assert decision == (Send(SEND, "2024", CATEGORIES[category]) if gets else Suppress("opted_out", "opt-out", "2024"))
 
@@ -46,7 +46,7 @@ def test_service_scope_by_product(products: tuple[str, ...], about: str | None, 
     """Only who pays for the very product cannot leave announcements about it; without one it concerns all who pay."""
     standing = replace(ADA, products=frozenset(products), opted_out=frozenset({"*"}))
     mailing = mailing_of("service", product=about)
-    assert collect_decision_facts(mailing, standing, POLICY, NOW).category.name == category
+    assert facts_for_rules(mailing, standing, POLICY, NOW).category.name == category
     gets = Send(SEND, "2024", CATEGORIES["service"])
     assert decide(mailing, standing, POLICY, NOW) == (
         gets if category == "service" else Suppress("opted_out", "opt-out", "2024")

@@ -4,8 +4,8 @@ import pytest
 
 from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.policy.hand_over_outcome import OutcomeKind
-from mailer.policy.session_refusals import SmtpStage, session_trouble
-from mailer.policy.smtp_replies import classify_reply
+from mailer.policy.session_refusals import SmtpStage, session_trouble_of_refusal
+from mailer.policy.smtp_replies import outcome_of_reply
 
 MAIL, RCPT, DATA, DOT = SmtpStage.MAIL, SmtpStage.RCPT, SmtpStage.DATA, SmtpStage.DOT
 BUSY, GREETING, EHLO, STARTTLS, AUTH = (
@@ -179,7 +179,7 @@ def test_before_mail_every_refusal_is_about_the_session(
     server: str, stage: SmtpStage, code: int, text: str, trouble: ConnectionTrouble
 ) -> None:
     """Greeting, EHLO, STARTTLS and AUTH lead to the relay's trouble, by stage and code."""
-    assert session_trouble(stage, code, None, text) is trouble, server
+    assert session_trouble_of_refusal(stage, code, None, text) is trouble, server
 
 
 @pytest.mark.parametrize(("server", "stages", "code", "text"), WITHIN)
@@ -188,7 +188,7 @@ def test_a_refusal_of_us_says_nothing_of_the_message(
 ) -> None:
     """Within a transaction, what is about our set-up at the relay leaves it unsent: nobody's delivery fails."""
     for stage in stages:
-        outcome = classify_reply(stage, code, text)
+        outcome = outcome_of_reply(stage, code, text)
         assert (outcome.result, outcome.trouble) == (OutcomeKind.UNSENT, ConnectionTrouble.REFUSED), (server, stage)
 
 
@@ -198,12 +198,12 @@ def test_what_is_about_one_message_or_recipient_stays_its_outcome(
 ) -> None:
     """Policy, content, sender and recipient are the message's own, whatever status their servers use for them."""
     for stage in stages:
-        outcome = classify_reply(stage, code, text)
+        outcome = outcome_of_reply(stage, code, text)
         assert (outcome.result, outcome.trouble) == (result, None), (server, stage)
 
 
 def test_closing_at_mail_is_the_relays_and_later_the_messages() -> None:
     """421 to MAIL has met no message; later on it may have, and counts as a try."""
-    assert classify_reply(MAIL, 421, "4.3.2 closing").trouble is BUSY
+    assert outcome_of_reply(MAIL, 421, "4.3.2 closing").trouble is BUSY
     for stage in (RCPT, DATA, DOT):
-        assert classify_reply(stage, 421, "4.3.2 closing").result is OutcomeKind.DEFERRED
+        assert outcome_of_reply(stage, 421, "4.3.2 closing").result is OutcomeKind.DEFERRED

@@ -12,7 +12,7 @@ from mailer.rendering import template_library as loading
 from mailer.rendering.mentioned_members import context_with_sample_members
 from mailer.rendering.template_library import (
     SAMPLE,
-    RecipientValues,
+    RecipientNameAndLocale,
     Template,
     TemplateLibrary,
     render_template_preview,
@@ -55,7 +55,7 @@ def test_inlined_once_is_what_inlining_each_message_gives(
     assert raw
     example = context_with_sample_members(template.example)
     least = {name: example[name] for name in template.required}
-    for context in (values(**example), {**values(**least), "recipient": RecipientValues(None), "reason": None}):
+    for context in (values(**example), {**values(**least), "recipient": RecipientNameAndLocale(None), "reason": None}):
         page = raw.render(locale, context).html.replace("\n\n", "\n")
         ours = template.render(locale, context).html
         wanted = inliner.inline(page).replace(' data-css-inline="keep"', "")

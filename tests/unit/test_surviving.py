@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mailer.rendering.compatible_markup_forms import add_compatible_forms
-from mailer.rendering.template_library import RecipientValues, Template, render_template_preview
+from mailer.rendering.template_library import RecipientNameAndLocale, Template, render_template_preview
 from tests.factories import policies, templates
 from tests.template_files import FILES, library, within
 
@@ -77,7 +77,9 @@ def test_a_brands_own_pages_survive(tmp_path: Path) -> None:
     values = {"headline": "One", "unsubscribe_url": "https://mail.example/u/sample"}
     kept = '<span dir="auto">\u2068One\u2069</span>'
     assert kept in template.render("en", values).html
-    form = template.render_form("en", {**values, "recipient": RecipientValues(None, "en")}, {"recipient.name": "Ada"})
+    form = template.render_merge_form(
+        "en", {**values, "recipient": RecipientNameAndLocale(None, "en")}, {"recipient.name": "Ada"}
+    )
     assert form
     assert kept in "".join(map(str, form.html))
 

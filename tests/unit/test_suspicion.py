@@ -63,7 +63,7 @@ class Memory:
                 self.domains[name] = self.domains.get(name, NONE) + tally
         return ProcessorRefusalCounts(self.hour, self.usual, {name: self.domains.get(name, NONE) for name in domains})
 
-    async def store_believed_and_doubted_refusals(
+    async def store_refusals_without_suppressing(
         self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
     ) -> None:
         """Keeps how many."""
@@ -72,7 +72,7 @@ class Memory:
             raise ConnectionError
         self.recorded.append((len(believed), len(doubted)))
 
-    async def suppress_addresses_still_believed_dead(self, processor: str, believed: Sequence[HardRefusal]) -> None:
+    async def suppress_addresses_of_believed_refusals(self, processor: str, believed: Sequence[HardRefusal]) -> None:
         """Keeps how many."""
         self.recorded.append((-len(believed), 0))
 

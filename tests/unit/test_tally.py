@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mailer.ports.open_and_click_counts import CountedPixelOrLinkFetch
 from mailer.postgres.encrypted_counts import TallyEncryption
-from mailer.postgres.open_and_click_tally import OTHER_LINKS, OpenAndClickTally
+from mailer.postgres.open_and_click_tally import OTHER_LINKS, OpenAndClickTallyByMailing
 
 MAILINGS = st.sampled_from([UUID(int=1), UUID(int=2)])
 LINKS = st.one_of(st.none(), st.sampled_from(["https://a.example/", "https://b.example/ü"]))
@@ -22,9 +22,9 @@ TRACES = st.builds(
 FETCHES = st.lists(st.tuples(TRACES, LINKS), max_size=60)
 
 
-def tally_of(fetches: list[tuple[CountedPixelOrLinkFetch, str | None]]) -> OpenAndClickTally:
+def tally_of(fetches: list[tuple[CountedPixelOrLinkFetch, str | None]]) -> OpenAndClickTallyByMailing:
     """Returns what is counted of them."""
-    tally = OpenAndClickTally()
+    tally = OpenAndClickTallyByMailing()
     for trace, link in fetches:
         tally.add_pixel_or_link_fetch(trace, link)
     return tally
@@ -36,13 +36,13 @@ def test_no_link_is_counted_by_itself_that_few_clicked(
 ) -> None:
     """Each link that is named was clicked by the cell's number of messages; the sums of a mailing stay."""
     tally = tally_of(fetches)
-    pooled = tally.pool_small_links(lambda mailing_id: minimum)
+    pooled = tally.with_small_links_pooled(lambda mailing_id: minimum)
     messages = Counter((mailing_id, link) for mailing_id, link, _ in pooled.once if link)
     named = {(mailing_id, link) for mailing_id, link, _ in pooled.fetches if link}
     assert named == messages.keys()
     assert all(messages[key] >= minimum for key in named)
 
-    def sums(some: OpenAndClickTally) -> Counter[tuple[UUID, bool, bool]]:
+    def sums(some: OpenAndClickTallyByMailing) -> Counter[tuple[UUID, bool, bool]]:
         found = Counter[tuple[UUID, bool, bool]]()
         for (mailing_id, link, machine), n in some.fetches.items():
             found[mailing_id, link is None, machine] += n
@@ -70,7 +70,7 @@ def test_a_seal_keeps_all(fetches: list[tuple[CountedPixelOrLinkFetch, str | Non
 def test_one_messages_clicks_make_no_link_of_its_own() -> None:
     """A link that one message clicked ten times is one click of a message, and no link of its own."""
     tally = tally_of([(CountedPixelOrLinkFetch(UUID(int=1), nonce="n1"), "https://a.example/")] * 10)
-    assert set(tally.pool_small_links(lambda mailing_id: 5).fetches) == {(UUID(int=1), OTHER_LINKS, False)}
+    assert set(tally.with_small_links_pooled(lambda mailing_id: 5).fetches) == {(UUID(int=1), OTHER_LINKS, False)}
 
 
 @given(st.lists(st.booleans(), max_size=60), st.integers(3, 6))
@@ -81,7 +81,7 @@ def test_who_has_a_rare_link_makes_nobodys_click_on_it_seen(asked: list[bool], m
     others = [(CountedPixelOrLinkFetch(UUID(int=1), nonce=f"n{n}"), "https://b.example/") for n in range(minimum)]
     for hers in (CountedPixelOrLinkFetch(UUID(int=1), nonce="hers"), CountedPixelOrLinkFetch(UUID(int=1))):
         seen = [
-            tally_of([*own, *others, *more]).pool_small_links(lambda mailing_id: minimum)
+            tally_of([*own, *others, *more]).with_small_links_pooled(lambda mailing_id: minimum)
             for more in ([], [(hers, rare)])
         ]
         assert all(link != rare for tally in seen for _, link, _ in (*tally.fetches, *tally.once))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.telemetry import describe_error_without_message
+from mailer.metrics_and_logger import describe_error_without_message
 
 
 def _fail() -> None:

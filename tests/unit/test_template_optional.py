@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mailer.rendering.template_library import SAMPLE, RecipientValues, RenderError
+from mailer.rendering.template_library import SAMPLE, RecipientNameAndLocale, RenderError
 from mailer.rendering.template_samples import CategoryWithFooter, variants_without_optional_values
 from tests.factories import templates
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
@@ -64,7 +64,11 @@ def test_a_profile_is_tried_piece_by_piece(tmp_path: Path) -> None:
         ("{{ headline | when }}", {"headline": None}, "headline is null"),
         ("{% for x in headline %}{{ x }}{% endfor %}", {"headline": None}, "headline is null"),
         ("{{ headline.a.b }}", {"headline": {"a": None}}, "headline.a is null"),
-        ("{{ recipient.name }}", {"headline": "x", "recipient": RecipientValues(None)}, "recipient.name is null"),
+        (
+            "{{ recipient.name }}",
+            {"headline": "x", "recipient": RecipientNameAndLocale(None)},
+            "recipient.name is null",
+        ),
     ],
 )
 def test_the_message_names_what_is_null(tmp_path: Path, source: str, values: dict[str, Any], said: str) -> None:

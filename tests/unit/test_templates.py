@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.template_library import SAMPLE, RecipientValues, RenderError, Template, render_template_preview
+from mailer.rendering.template_library import (
+    SAMPLE,
+    RecipientNameAndLocale,
+    RenderError,
+    Template,
+    render_template_preview,
+)
 from tests.factories import templates
 from tests.template_files import FILES, LAYOUT, MANDATORY, faults, library
 
@@ -84,7 +90,7 @@ def test_dates_are_in_the_readers_words(tmp_path: Path) -> None:
     template = dated_news(tmp_path, "{{ day | when }}")
 
     def dated(reader: str | None) -> str:
-        shared = values(headline="x", day="2007-01-08", recipient=RecipientValues(None, reader))
+        shared = values(headline="x", day="2007-01-08", recipient=RecipientNameAndLocale(None, reader))
         return template.render(reader, shared).text.partition("Paltalk")[0]
 
     assert [dated(reader) for reader in (None, "en", "en-US", "en-GB", "de", "de-AT", "fr-CA")] == [

@@ -17,9 +17,9 @@ from mailer.ports.deliveries import DeliveryRow
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.localized_texts import (
     context_in_locale,
-    describe_missing_languages,
-    locales_with_texts,
+    locales_with_all_texts,
     localized_texts,
+    missing_language_lines_of_context,
 )
 from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.template_library import render_template_preview
@@ -89,12 +89,12 @@ def test_texts_together_are_of_one_language() -> None:
         _, text, _ = read(renderer_of(context=context), reader)
         assert headline in text
         assert f"* {title}" in text
-    assert list(describe_missing_languages(WEEKLY, context)) == [
+    assert list(missing_language_lines_of_context(WEEKLY, context)) == [
         "context.items lacks ar: who reads that gets the whole mail in en"
     ]
     assert (
-        list(describe_missing_languages(WEEKLY, weekly(TEXTS)))
-        == list(describe_missing_languages(WEEKLY, weekly("plain")))
+        list(missing_language_lines_of_context(WEEKLY, weekly(TEXTS)))
+        == list(missing_language_lines_of_context(WEEKLY, weekly("plain")))
         == []
     )
 
@@ -143,7 +143,7 @@ def test_an_object_is_no_text(tmp_path: Path, order: Any, body: str, shown: str)
     assert template
     context = {"headline": "x", "order": order}
     texts = localized_texts(context, template)
-    assert "en" in locales_with_texts(template, texts)
+    assert "en" in locales_with_all_texts(template, texts)
     values = {"unsubscribe_url": "https://mail.example/u/x", **context_in_locale(context, texts, "en")}
     assert template.render("en", values).text.startswith(shown)
 

@@ -16,10 +16,10 @@ from mailer.broker.topology import (
     ExchangeKind,
     Queue,
     Topology,
-    batches_queue_name,
     build_dead_letter,
     build_topology,
-    events_queue_name,
+    lane_batches_queue_name,
+    lane_events_queue_name,
 )
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerMessage, HeaderName
@@ -38,13 +38,13 @@ def test_every_lane_has_its_two_queues() -> None:
     """Also a lane that no category uses: its consumers may start before a policy does."""
     names = {queue.name for queue in build_topology({}).queues}
     assert names == {*DEAD_QUEUES, LAST} | {
-        make(lane) for lane in Lane for make in (events_queue_name, batches_queue_name)
+        make(lane) for lane in Lane for make in (lane_events_queue_name, lane_batches_queue_name)
     }
 
 
 def test_the_names_are_those_that_the_outside_relies_on() -> None:
     """Operators and other clients know them."""
-    assert (events_queue_name(Lane.BREACH), batches_queue_name(Lane.BREACH)) == (
+    assert (lane_events_queue_name(Lane.BREACH), lane_batches_queue_name(Lane.BREACH)) == (
         "mailer.events.breach",
         "mailer.batches.breach",
     )
@@ -73,7 +73,7 @@ def test_nothing_that_is_published_while_it_is_declared_is_dropped() -> None:
         queues = partly.queues_for_message(EVENTS, "paltalk-2006.partner")
         assert bool(queues) == (EVENTS in [exchange.name for exchange in partly.exchanges])
         reached.add(queues)
-    assert reached == {(), (DEAD_QUEUE,), (events_queue_name(Lane.NEWSLETTER),)}
+    assert reached == {(), (DEAD_QUEUE,), (lane_events_queue_name(Lane.NEWSLETTER),)}
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_each_category_reaches_its_lane_and_no_other(categories: dict[tuple[str,
     """Whatever the policies say."""
     made = build_topology(categories)
     for (brand, category), lane in categories.items():
-        assert made.queues_for_message(EVENTS, f"{brand}.{category}") == (events_queue_name(lane),)
+        assert made.queues_for_message(EVENTS, f"{brand}.{category}") == (lane_events_queue_name(lane),)
 
 
 def test_a_dead_letter_says_why_and_whence() -> None:

@@ -34,18 +34,18 @@ SPEAKS = {
     "expected_fate_if_erased": Case("erased", broken=without("erased", "no-address")),
     "expected_fate_if_restricted": Case("restricted", broken=without("restricted")),
     "expected_fate_if_account_closed": Case("deactivated", broken=without("deactivated")),
-    "expected_fate_after_objection": Case("objection", broken=without("objection")),
+    "expected_fate_after_marketing_objection": Case("objection", broken=without("objection")),
     "expected_fate_after_opt_out": Case("opt-out", broken=without("opt-out")),
     "expected_fate_after_other_opt_out": Case(
         "own-preference", broken=stopping(lambda facts: facts.category.is_optional and facts.standing.opted_out)
     ),
-    "expected_fate_of_refused_purpose": Case("refused-purpose", broken=without("refused-purpose")),
+    "expected_fate_if_person_refused_purpose": Case("refused-purpose", broken=without("refused-purpose")),
     "expected_fate_for_unknown_partner": Case("strangers", broken=without("strangers")),
     "expected_fate_of_partner_mail": Case("partner-request", broken=without("partner-request")),
     "expected_fate_if_no_or_paused_inviter": Case("inviter", broken=without("inviter")),
     "expected_fate_of_reused_invited_address": Case("one-invitation", broken=without("one-invitation")),
     "expected_fate_of_returned_erased_address": Case("erased-before", broken=without("erased-before")),
-    "expected_fate_of_unknown_origin": Case("known-basis", broken=without("known-basis")),
+    "fate_of_marketing_to_unknown_origin": Case("known-basis", broken=without("known-basis")),
     "expected_fate_if_not_given_for_marketing": Case("contest-entry", broken=without("contest-entry")),
     "expected_fate_if_only_topics_asked_for": Case("topic-consent", broken=without("topic-consent")),
     "expected_fate_if_subscription_required": Case(
@@ -126,7 +126,9 @@ LOOKS = {
     ),
     "report_link_problems": Case("report-link", template="invitation", edit=("text", "{{ report_url }}", "")),
     "recipient_address_problems": Case(
-        "address-at-hand-over", broken=setting(mailing_renderer, "current_address", lambda _: OTHER), template="weekly"
+        "address-at-hand-over",
+        broken=setting(mailing_renderer, "address_on_record", lambda _: OTHER),
+        template="weekly",
     ),
 }
 """Faults that contradict the statements about messages, one for each."""

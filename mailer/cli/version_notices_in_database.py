@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import asyncpg
 import uvloop
 
-from mailer.app import running_database_url
+from mailer.app import database_url_while_server_runs
 from mailer.database.connections import ATTENDED, open_pool
 from mailer.database.statements import Pool
 from mailer.embedded import PrivateServiceUnavailable
@@ -63,7 +63,7 @@ async def _examine_notices_in_database(
     changes: Sequence[VersionChange], policies: Mapping[str, Policy], current: Settings
 ) -> list[NoticeFinding]:
     today = datetime.now(UTC).date()
-    with running_database_url(current) as url:
+    with database_url_while_server_runs(current) as url:
         pool = await open_pool(url, 1, ATTENDED)
         try:
             mailings = PostgresMailings(
@@ -80,7 +80,7 @@ async def _read_notice_mailing(
     change: VersionChange, mailings: PostgresMailings, pool: Pool
 ) -> NoticeMailingProgress | None:
     """Reads state and reach of the mailing that a notice names, or None if the brand has no such mailing."""
-    status = await mailings.find_mailing_of_event(change.brand, change.notice.reference if change.notice else "")
+    status = await mailings.find_mailing_status_of_event(change.brand, change.notice.reference if change.notice else "")
     if status is None:
         return None
     began: date | None = status.began_at.astimezone(UTC).date() if status.began_at else None

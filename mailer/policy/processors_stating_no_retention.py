@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from mailer.policy.policy_file import Policy
 
 
-def no_retention_brand_processor_pairs(policies: Iterable[Policy]) -> frozenset[tuple[str, str]]:
+def brand_processors_stating_no_retention(policies: Iterable[Policy]) -> frozenset[tuple[str, str]]:
     """Returns (brand, processor) for each brand that promises no retention, and each processor that has stated it."""
     return frozenset(
         (policy.brand, terms.name)

@@ -11,7 +11,7 @@ LONGEST_PAUSE = 5.0
 Key = TypeVar("Key", bound=Hashable)
 
 
-class DestinationBackoff(Generic[Key]):
+class PublishBackoff(Generic[Key]):
     """The destinations that are paused before the next try.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 
 from mailer.policy.text_folding import has_many_marks
-from mailer.text_checks import check_free_text
+from mailer.text_checks import check_storable_text
 
 MAX_CONTEXT_BYTES = 64 * 1024
 MAX_CONTEXT_DEPTH = 20
@@ -40,7 +40,7 @@ def _text_fault(text: str) -> str | None:
     if text.isascii() and text.isprintable():  # quicker, and holds for most
         return None
     try:
-        check_free_text(text)
+        check_storable_text(text)
     except ValueError as error:
         return str(error)
     return None

@@ -34,7 +34,7 @@ By = Annotated[
 
 
 @app.command("list")
-def list_refusal_groups(
+def list_refusals_by_processor_and_domain(
     processor: Annotated[str | None, typer.Option(help="Only those of this processor.")] = None, json: AsJson = False
 ) -> None:
     """Shows what waits: by processor, recipient domain and hour, how many refusals of which status."""

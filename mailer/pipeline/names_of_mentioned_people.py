@@ -9,7 +9,7 @@ from mailer.rendering.mailing_renderer import MailingRenderer
 from mailer.rendering.mentioned_members import references_in_context
 
 
-async def load_member_names_into_renderers(
+async def load_names_of_mentioned_people(
     mailings: MailingStore, rows: Sequence[DeliveryRow], renderers: Iterable[MailingRenderer]
 ) -> None:
     """Reads the names of the members that mails mention, and stores them in the renderers.
