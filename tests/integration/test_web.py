@@ -1,4 +1,6 @@
 import asyncio
+import base64
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +11,7 @@ import pytest
 
 from mailer.rendering.link_tokens import ClickToken
 from mailer.web.captured_mail_inbox import create_inbox_app
+from mailer.web.languages import LANGUAGES
 from mailer.web.tracking import write_counts_each_hour
 from tests.integration.web_world import MAILING, Mail, Mails, World
 
@@ -176,16 +179,20 @@ async def test_the_page_speaks_the_readers_language() -> None:
 
 
 class _Outside(HTMLParser):
-    """Collects every address that a page loads, and its scripts."""
+    """Collects every address that a page loads, its scripts, and apart from these its links."""
 
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []
+        self.links: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         loaded = [
             value or "" for name, value in attrs if name in ("src", "href", "action", "style") or name[:2] == "on"
         ]
+        if tag == "a":
+            self.links += loaded
+            return
         self.found += [tag] if tag == "script" else [value for value in loaded if value != "data:,"]
 
 
@@ -196,10 +203,17 @@ async def test_pages_are_self_contained_and_locked_down() -> None:
         page = await client.get(world.unsubscribe())
     outside = _Outside()
     outside.feed(page.text)
-    assert outside.found == []
+    [logo] = outside.found
+    assert logo.startswith("data:image/svg+xml;base64,")
+    elsewhere = ["https://www.interpals.example/privacy", "mailto:privacy@interpals.example"]
+    assert outside.links == [*elsewhere, *(f"?lang={code}" for code in LANGUAGES)]
     policy = page.headers["content-security-policy"]
-    assert re.search(r"default-src 'none'; style-src 'sha256-[\w+/]{43}='", policy)
-    assert "frame-ancestors 'none'" in policy
+    [styles] = re.findall("<style>(.*?)</style>", page.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(styles.encode()).digest()).decode()
+    assert policy == (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
+        "form-action 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+    )
     assert page.headers["x-frame-options"] == "DENY"
     assert page.headers["x-content-type-options"] == "nosniff"
     assert page.headers["referrer-policy"] == "no-referrer"
