@@ -23,6 +23,7 @@ from mailer.web import (
     report_api,
     tracking,
     unsubscribe,
+    why_this_mail_page,
 )
 from mailer.web.middleware import AccessLog, BodyLimit, SecurityHeaders, safe_request_line
 from mailer.web.pages import ProblemName, problem_page
