@@ -116,7 +116,7 @@ def _define_virtual_hosts(folder: Path, hosts: Sequence[str]) -> None:
         "vhosts": [{"name": host} for host in ("/", *hosts)],
         "permissions": [{**everything, "vhost": host} for host in ("/", *hosts)],
     }
-    outside = (_chroot() or Path("/")) / folder.relative_to("/")
+    outside = as_seen_from_here(folder)
     (outside / "conf.d").mkdir(parents=True)
     (outside / "definitions.json").write_text(json.dumps(definitions))
     (outside / "conf.d" / "tests.conf").write_text(f"load_definitions = {folder / 'definitions.json'}\n")
@@ -125,6 +125,11 @@ def _define_virtual_hosts(folder: Path, hosts: Sequence[str]) -> None:
 def private_rabbit(folder: Path) -> rabbitmq.PrivateRabbit:
     """A node, of MAILER_TEST_RABBITMQ_CHROOT if that is set."""
     return rabbitmq.start_rabbitmq(folder, chroot=_chroot())
+
+
+def as_seen_from_here(folder: Path) -> Path:
+    """Where a folder of a node is: within MAILER_TEST_RABBITMQ_CHROOT if that is set."""
+    return (_chroot() or Path("/")) / folder.relative_to("/")
 
 
 def _chroot() -> Path | None:
