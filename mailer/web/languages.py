@@ -27,12 +27,12 @@ class PageLanguage:
         return f"\u2068{name}\u2069" if self.dir == "rtl" else name
 
 
-def _load_page_languages(file: Path) -> dict[str, PageLanguage]:
-    tables = tomllib.loads(file.read_text(encoding="utf-8"))
+def _load_page_languages(folder: Path) -> dict[str, PageLanguage]:
+    tables = {file.stem: tomllib.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.toml"))}
     return {code: PageLanguage(code, texts["dir"], texts) for code, texts in tables.items()}
 
 
-LANGUAGES = _load_page_languages(Path(__file__).with_name("texts.toml"))
+LANGUAGES = _load_page_languages(Path(__file__).with_name("texts"))
 """Every language that has texts, by its code."""
 
 
