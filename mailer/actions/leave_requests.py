@@ -8,6 +8,7 @@ from ipaddress import IPv4Network, IPv6Address, ip_address, ip_network
 from mailer.events import MessageEvent, Refs
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import ITSELF
+from mailer.policy.rule_registry import rule
 from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.leave_requests import LeaveRequests
 from mailer.ports.time_ordered_uuids import uuid7
@@ -18,8 +19,9 @@ _NETWORK_BITS = {4: 24, 6: 48}
 """The bits of an address of IPv4 and of IPv6 that clients of one network share."""
 
 
+@rule("leave-by-address", "peerstream-02, paltalk02-08", idle=False)
 async def ask_for_link_to_leave(requests: LeaveRequests, policy: Policy, address: str, network: str | None) -> bool:
-    """Stores a request for a link to leave. It is the same for each address, and looks for nobody.
+    """Anybody can ask for a link to leave, without a login; the request is the same for each address.
 
     Args:
         requests: the store of requests.

@@ -10,11 +10,12 @@ PEOPLE_A_REQUEST = 50
 
 
 class LeaveRequests(Protocol):
-    """Stores the requests as hashes, and answers them by mail. A request and the events of its mails commit together."""
+    """Stores the requests as hashes, and answers them by mail.
 
-    async def store_request_within_limits(
-        self, brand: str, controller: str, address: str, network: str | None
-    ) -> bool:
+    The end of a request and the events of its mails commit together.
+    """
+
+    async def store_request_within_limits(self, brand: str, controller: str, address: str, network: str | None) -> bool:
         """Stores a request, unless there were too many for the address, the network or the brand.
 
         It runs the same statements for each address, and looks for no recipient.

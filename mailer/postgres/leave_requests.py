@@ -26,9 +26,7 @@ class PostgresLeaveRequests:
         self._pool = pool
         self._hasher = hasher
 
-    async def store_request_within_limits(
-        self, brand: str, controller: str, address: str, network: str | None
-    ) -> bool:
+    async def store_request_within_limits(self, brand: str, controller: str, address: str, network: str | None) -> bool:
         """See the port."""
         hashes = [self._hasher.hash_address(address), *self._hasher.hashes_of_confusable_mailboxes(address)]
         counted = [*(("address", hashed, ADDRESS_A_DAY) for hashed in hashes), ("brand", b"", BRAND_AN_HOUR)]

@@ -25,9 +25,8 @@ async def leave_by_address_page(request: Request, brand: str, site: TheSite, met
     if not is_post_method(request.method):
         return _page(request, policy)
     typed = "".join((await read_form(request)).get("email", [])).strip()
-    try:
-        address = parse_address(typed)
-    except ValueError:
+    address = _parse_typed_address(typed)
+    if address is None:
         meters.leave_requests.labels("no_address").inc()
         page = _page(request, policy, typed=typed[:MAX_ADDRESS], is_faulty=True)
         page.status_code = 400
@@ -36,6 +35,14 @@ async def leave_by_address_page(request: Request, brand: str, site: TheSite, met
     stored = await ask_for_link_to_leave(site.leave_requests, policy, address, network)
     meters.leave_requests.labels("stored" if stored else "over_limit").inc()
     return _page(request, policy, is_asked=True)
+
+
+def _parse_typed_address(typed: str) -> str | None:
+    """Returns an address in its normal form, or None if the text is none."""
+    try:
+        return parse_address(typed) if len(typed) <= MAX_ADDRESS else None
+    except ValueError:
+        return None
 
 
 def _page(

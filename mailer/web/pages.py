@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.web.address_masking import mask_address
+from mailer.web.broken_links import brand_in_broken_link
 from mailer.web.languages import DEFAULT, PageLanguage, choose_language
 
 _TEMPLATES = Environment(
@@ -147,14 +148,20 @@ def brand_page(
     """
     language = reader_or_brand_language(request, policy)
     values["about"] = language.isolate_name(mask_address(address)) if address else None
+    values["leave_page"] = _leave_page_link(request, policy, language)
     names = {"brand": language.isolate_name(policy.name), "controller": language.isolate_name(policy.controller.name)}
     return _render_page(template, "page.css", 200, language=language, t=language.texts, **names, **values)
 
 
 def problem_page(request: Request, problem: ProblemName, status: int) -> HTMLResponse:
-    """Returns a page that names a problem, and shows nothing else."""
-    language = _request_language(request, DEFAULT)
-    return _render_page("problem.html.j2", "page.css", status, language=language, t=language.texts, problem=problem)
+    """Returns a page that names a problem. If the link still names a brand, the page leads to leaving by address."""
+    language, policies = _request_language(request, DEFAULT), _policies_of_site(request)
+    brand = brand_in_broken_link(request.scope.get("path_params", {}).get("token", ""), policies)
+    leave_page = _leave_page_link(request, policies[brand], language) if brand else None
+    texts = language.texts
+    return _render_page(
+        "problem.html.j2", "page.css", status, language=language, t=texts, problem=problem, leave_page=leave_page
+    )
 
 
 def render_inbox_template(template: str, values: Mapping[str, Any]) -> HTMLResponse:
@@ -174,6 +181,17 @@ def category_titles_and_descriptions(language: PageLanguage, names: Sequence[str
 
 
 _TEMPLATES.filters["kinds"] = lambda names, language, brand: category_titles_and_descriptions(language, names, brand)
+
+
+def _policies_of_site(request: Request) -> Mapping[str, Policy]:
+    policies: Mapping[str, Policy] = request.app.state.site.policies
+    return policies
+
+
+def _leave_page_link(request: Request, policy: Policy, language: PageLanguage) -> tuple[str, str]:
+    """Returns the URL of the page where everybody can leave a brand by an address, and the text of the link to it."""
+    url = f"{request.app.state.site.public_url.rstrip('/')}/leave/{policy.brand}"
+    return url, language.texts["by_address_link"].format(brand=language.isolate_name(policy.name))
 
 
 def _request_language(request: Request, fallback: str) -> PageLanguage:
