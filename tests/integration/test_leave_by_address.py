@@ -23,6 +23,7 @@ from mailer.web.app import create_app
 from tests.factories import BRAND, World
 from tests.integration.web_world import PUBLIC_URL, browse, site_over
 from tests.letters import ADA, LINKS, known, parts, stands, told
+from tests.promises.test_web import tables
 
 LEAVE = f"/leave/{BRAND}"
 ADDRESS = ADA["email"]
@@ -59,11 +60,9 @@ async def waiting(world: World) -> int:
 
 
 async def everything_stored(world: World) -> str:
-    """Every row of every table of this page, as text."""
-    tables = ("leave_requests", "leave_request_counts", "outbox", "events", "mailings")
-    return "\n".join(
-        [row[0] for name in tables for row in await world.pool.fetch(f"SELECT t::text FROM {name} t")]  # noqa: S608
-    )
+    """Every row of every table but those of the people themselves, as text."""
+    rows = await tables(world)
+    return "\n".join(line for name in rows.keys() - {"recipients", "mentions"} for line in rows[name])
 
 
 class WatchedPool:
@@ -159,8 +158,7 @@ async def test_the_answer_tells_nothing(world: World) -> None:
     [(status, _, _, ran)] = seen
     assert status == 200
     assert len(ran) == 1
-    assert "recipients" not in ran[0][0]
-    assert "standings" not in ran[0][0]
+    assert not any(table in ran[0][0] for table in ("recipients", "standings", "suppressions"))
 
 
 async def test_who_gets_the_mail(world: World) -> None:
@@ -207,12 +205,11 @@ async def test_spellings_of_one_mailbox_count_together(world: World) -> None:
 
 
 async def test_an_address_has_a_limit_a_day(world: World) -> None:
-    """Sent again and again, a request is answered three times. The page says the same, and nothing more is stored."""
+    """Sent again and again, a request is stored three times. The page says the same each time."""
     await known(world, BRAND, ADA)
     async with browse(world) as client:
         pages = {(await client.post(LEAVE, data={"email": ADDRESS})).text for _ in range(ADDRESS_A_DAY + 5)}
-    assert len(pages) == 1
-    assert await waiting(world) == ADDRESS_A_DAY
+    assert (len(pages), await waiting(world)) == (1, ADDRESS_A_DAY)
     assert len(await answers(world)) == 1
     assert await world.pool.fetchval("SELECT max(n) FROM leave_request_counts") == ADDRESS_A_DAY
 
@@ -220,7 +217,7 @@ async def test_an_address_has_a_limit_a_day(world: World) -> None:
 @pytest.mark.parametrize(
     ("client", "neighbour", "stored"),
     [
-        ("203.0.113.7", "203.0.113.8", NETWORK_A_DAY),
+        ("185.199.108.7", "185.199.108.8", NETWORK_A_DAY),
         ("2a00:1450:4001::1", "2a00:1450:4001:ffff::2", NETWORK_A_DAY),
         ("127.0.0.1", "10.0.0.1", NETWORK_A_DAY + 4),
     ],
@@ -236,8 +233,8 @@ async def test_a_network_has_a_limit_a_day(world: World, client: str, neighbour:
             assert answer.status_code == 200
     assert await waiting(world) == stored
     said = await everything_stored(world)
-    assert client.rpartition(".")[0] not in said
-    assert "2a00" not in said
+    assert "185.199.108" not in said
+    assert "2a00:1450" not in said
 
 
 async def test_a_flood_is_bounded(world: World) -> None:
@@ -316,8 +313,7 @@ async def test_another_site_can_do_no_more_than_anybody(world: World) -> None:
     await known(world, BRAND, ADA)
     async with browse(world, origin="https://evil.example", cookie="session=1") as client:
         answer = await client.post(LEAVE, data={"email": ADDRESS})
-    assert "access-control-allow-origin" not in answer.headers
-    assert "set-cookie" not in answer.headers
+    assert not {"access-control-allow-origin", "set-cookie"} & set(answer.headers)
     assert len(await answers(world)) == 1
     standing = await world.standings.get_standing(BRAND, await world.id_of("ada"))
     assert standing is not None
@@ -372,7 +368,7 @@ async def test_the_mail_goes_to_the_address_on_record(world: World) -> None:
 async def test_no_row_and_no_line_has_an_address(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither the typed address nor the client's stands in a table or a log line; earlier days' counts are deleted."""
     await known(world, BRAND, ADA)
-    transport = httpx.ASGITransport(create_app(site_over(world)), client=("203.0.113.77", 1))
+    transport = httpx.ASGITransport(create_app(site_over(world)), client=("185.199.108.77", 1))
     async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as client:
         await client.post(LEAVE, data={"email": ADDRESS})
         await client.post(LEAVE, data={"email": "stranger@elsewhere.example"})
@@ -380,14 +376,14 @@ async def test_no_row_and_no_line_has_an_address(world: World, capsys: pytest.Ca
     before = await everything_stored(world)
     await LeaveLinkPublisher(world.leave_requests, world.policies).answer_waiting_requests()
     said = before + await everything_stored(world) + "".join(capsys.readouterr())
-    for secret in (ADDRESS, "stranger", "elsewhere.example", "no address", "203.0.113"):
+    for secret in (ADDRESS, "stranger", "elsewhere.example", "no address", "185.199.108"):
         assert secret not in said
     await world.pool.execute("UPDATE leave_request_counts SET since = since - interval '1 day'")
     await world.leave_requests.delete_old_counts()
     assert await world.pool.fetchval("SELECT count(*) FROM leave_request_counts") == 0
 
 
-@pytest.mark.parametrize("cut", [0, 3, 20])
+@pytest.mark.parametrize("cut", [1, 3, 20])
 async def test_a_broken_link_leads_to_this_page(world: World, cut: int) -> None:
     """The page of a link that was cut off names the brand's page for leaving, if the brand can still be read."""
     await known(world, BRAND, ADA)
@@ -395,7 +391,7 @@ async def test_a_broken_link_leads_to_this_page(world: World, cut: int) -> None:
         await client.post(LEAVE, data={"email": ADDRESS})
         [mail] = await answers(world)
         [link] = ways_out(mail)
-        broken = await client.get(f"{link[: -cut or None]}x")
+        broken = await client.get(f"{link[:-cut]}")
         nonsense = await client.get("/u/nonsense")
         page = await client.get(link)
     assert (broken.status_code, nonsense.status_code) == (400, 400)
