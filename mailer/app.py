@@ -294,6 +294,7 @@ class App:
             operators: the port that shows the inbox of captured mail.
         """
         # The web framework takes a tenth of a second to load, and all other commands do without it.
+        from mailer.look_loading import load_brand_looks
         from mailer.web.app_and_count_writer import serve_site_and_write_open_counts
         from mailer.web.captured_mail_inbox import create_inbox_app
         from mailer.web.web_context import WebContext
@@ -321,6 +322,7 @@ class App:
             admit=judge,
             registry=WEB,
             public_url=self.settings.public_url,
+            looks=load_brand_looks(self.settings.policies, self.policies),
         )
         async with self.control.polling_while_in_use():
             await serve_site_and_write_open_counts(site, self.settings.host, self.settings.port, stop, announce)

@@ -10,6 +10,7 @@ from mailer.actions.leave_requests import ask_for_link_to_leave, network_of_clie
 from mailer.input_types import MAX_ADDRESS, parse_address
 from mailer.policy.policy_file import Policy
 from mailer.web.form_posts import METHODS, is_post_method, read_form
+from mailer.web.page_reader import set_page_brand
 from mailer.web.pages import ProblemName, brand_page, problem_page
 from mailer.web.web_context import TheMeters, TheSite
 
@@ -22,6 +23,7 @@ async def leave_by_address_page(request: Request, brand: str, site: TheSite, met
     policy = site.policies.get(brand)
     if policy is None:
         return problem_page(request, ProblemName.NOT_FOUND, 404)
+    set_page_brand(request, policy)
     if not is_post_method(request.method):
         return _page(request, policy)
     typed = "".join((await read_form(request)).get("email", [])).strip()

@@ -28,6 +28,7 @@ from mailer.ports.rights import RightsStore
 from mailer.ports.standings import StandingStore
 from mailer.ports.suppressions import SuppressionStore
 from mailer.rendering.signed_links import SignedLinks
+from mailer.web.brand_look import BrandLook
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class WebContext:
         desks: opens the stores that account events change.
         admit: checks an event against policies and templates; raises `EventRefused`.
         registry: the registry of the site's own counters.
+        looks: the looks of the brands' pages, by brand; a brand without one has a plain look.
     """
 
     public_url: str
@@ -62,6 +64,7 @@ class WebContext:
     admit: Callable[[MessageEvent], object]
     registry: CollectorRegistry
     reader: EventReader = field(default_factory=EventReader)
+    looks: Mapping[str, BrandLook] = field(default_factory=dict)
 
     @property
     def confirmation_parts(self) -> ConfirmationParts:

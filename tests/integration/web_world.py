@@ -21,6 +21,7 @@ import mailer.ports.publishers
 import mailer.ports.reports
 import mailer.ports.standings
 from mailer.events import EventRefused, MessageEvent
+from mailer.look_loading import load_brand_looks
 from mailer.policy.policy_file import parse_policy
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.publisher_rights import Publisher
@@ -244,6 +245,7 @@ class World:
                 publishers=cast(mailer.ports.publishers.PublisherStore, Keys()),
                 admit=self._admit,
                 registry=self.registry,
+                looks=load_brand_looks(POLICIES, self.policies),
             )
         )
 
@@ -314,4 +316,5 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         publishers=world.publishers,
         admit=partial(check_event_and_get_template, policies=world.policies, templates=factories.templates()),
         registry=CollectorRegistry(),
+        looks=load_brand_looks(POLICIES, world.policies),
     )
