@@ -97,6 +97,7 @@ WITHOUT_KEY = {
     "/api/v1/openapi.json": {"GET", "HEAD"},
     "/healthz": {"GET"},
     "/u/{token}": {"GET", "HEAD", "POST"},
+    "/leave/{brand}": {"GET", "HEAD", "POST"},
     "/preferences/{token}": {"GET", "HEAD", "POST"},
     "/confirm/{token}": {"GET", "HEAD", "POST"},
     "/report/{token}": {"GET", "HEAD", "POST"},
