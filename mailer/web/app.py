@@ -20,11 +20,11 @@ from mailer.web import (
     consent_api,
     health,
     leave_by_address,
-    mail_origin,
     preferences,
     report_api,
     tracking,
     unsubscribe,
+    why_this_mail_page,
 )
 from mailer.web.middleware import AccessLog, BodyLimit, SecurityHeaders, safe_request_line
 from mailer.web.pages import ProblemName, problem_page
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
 """Seconds after which a client should try again when the database or the broker is away."""
-_PAGES = (unsubscribe, preferences, confirmation, mail_origin, leave_by_address, tracking, health)
+_PAGES = (unsubscribe, preferences, confirmation, why_this_mail_page, leave_by_address, tracking, health)
 MAX_PAGE_BYTES = 64 * 1024
 """The largest body for a page, in octets. A one-click request has 26."""
 
