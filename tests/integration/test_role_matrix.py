@@ -96,11 +96,8 @@ ROUTES: dict[tuple[str, str], tuple[Row, ...]] = {
 WITHOUT_KEY = {
     "/api/v1/openapi.json": {"GET", "HEAD"},
     "/healthz": {"GET"},
-    "/u/{token}": {"GET", "HEAD", "POST"},
-    "/leave/{brand}": {"GET", "HEAD", "POST"},
-    "/preferences/{token}": {"GET", "HEAD", "POST"},
-    "/confirm/{token}": {"GET", "HEAD", "POST"},
-    "/report/{token}": {"GET", "HEAD", "POST"},
+    **dict.fromkeys(("/u/{token}", "/leave/{brand}", "/preferences/{token}"), {"GET", "HEAD", "POST"}),
+    **dict.fromkeys(("/confirm/{token}", "/report/{token}"), {"GET", "HEAD", "POST"}),
     "/o/{token}.gif": {"GET", "HEAD"},
     "/c/{token}": {"GET", "HEAD"},
 }
