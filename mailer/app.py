@@ -30,6 +30,7 @@ from mailer.pipeline.halt_watcher import HaltWatcher
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
 from mailer.pipeline.journal_replay import LostStandingChangeReplay
+from mailer.pipeline.leave_link_publishing import LeaveLinkPublisher
 from mailer.pipeline.partner_sync import PartnerSync
 from mailer.pipeline.preparation import SendChecks
 from mailer.pipeline.processor_conditions import ConditionReporter
@@ -56,6 +57,7 @@ from mailer.postgres.delivery_history import PostgresDeliveryHistory
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.halts import PostgresHalts, query_halts_and_missing_entries
 from mailer.postgres.inviters import PostgresInviterPauses
+from mailer.postgres.leave_requests import PostgresLeaveRequests
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.open_and_click_counts import PostgresOpenAndClickCounts
@@ -136,6 +138,7 @@ class App:
         self.partners = PostgresSuppressionsForPartners(pool, settings.ledger_key)
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.opens = PostgresOpenAndClickCounts(pool, self.policies, settings.secret_keys)
+        self.leave_requests = PostgresLeaveRequests(pool, self.hasher)
         self.reports = PostgresCampaignReports(pool)
         self.records = PostgresDeliveryHistory(pool)
         self.letters = PostgresDeadLetters(pool, self.hasher)
@@ -273,6 +276,7 @@ class App:
                 Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies).run_until_stopped(stop)
             )
             tasks.create_task(PartnerSync(self.partners, post_json_or_raise, self.policies).post_until_stopped(stop))
+            tasks.create_task(LeaveLinkPublisher(self.leave_requests, self.policies).publish_until_stopped(stop))
             queues = [queue.name for queue in topology_of_policies(self.policies).queues]
             tasks.create_task(refresh_metrics_until_stopped(PostgresFlowMetrics(self.pool), broker, queues, FLOW, stop))
 
@@ -306,6 +310,7 @@ class App:
             suppressions=self.suppressions,
             wishes=PostgresPendingRequests(self.pool, self.writers),
             inviters=self.inviters,
+            leave_requests=self.leave_requests,
             origins=PostgresMailAndAddressOrigins(self.pool),
             opens=self.opens,
             mailings=self.mailings,

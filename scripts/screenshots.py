@@ -57,10 +57,11 @@ VIEWS = [
 
 @dataclass(frozen=True)
 class Shot:
-    """A page: its path, and the button that is pressed before the screenshot, if any."""
+    """A page: its path, and what is typed, ticked and pressed before the screenshot, if anything."""
 
     name: str
     path: str
+    typed: str | None = None
     ticked: str | None = None
     pressed: str | None = None
 
@@ -78,6 +79,9 @@ class _Person:
     async def record_opt_out(self, brand: str, recipient_id: int, scope: str, *more: object) -> OptOutResult:
         self.standing = replace(self.standing, opted_out=self.standing.opted_out | {scope})
         return OptOutResult(1, NOW)
+
+    async def store_request_within_limits(self, *which: object) -> bool:
+        return True
 
     async def read_mail_and_address_origin(self, *which: object) -> MailAndAddressOrigin:
         return MailAndAddressOrigin("invitation", "member-9", "sign-up", NOW, "2024", False)
@@ -98,6 +102,7 @@ def _site(person: _Person, links: SignedLinks) -> WebContext:
         standings=cast(Any, person),
         wishes=cast(Any, person),
         origins=cast(Any, person),
+        leave_requests=cast(Any, person),
         **stores,
         desks=none,
         outbox=none,
@@ -124,6 +129,11 @@ def _shots(links: SignedLinks) -> Iterator[Shot]:
     yield Shot("close", links.unsubscribe_link(UnsubscribeToken("paltalk-2002", 1, SERVICE, MAILING, 1)))
     yield Shot("problem-stale", links.confirmation_link(ConfirmToken("paltalk-2006", OLD, MAILING, 1)))
     yield Shot("problem-bad-link", f"{SITE}/u/bad")
+    yield Shot("problem-cut-off-link", leave[:-5])
+    by_address = f"{SITE}/leave/interpals"
+    yield Shot("leave-by-address", by_address)
+    yield Shot("leave-by-address-fault", by_address, typed="ada at people.example", pressed="button.main")
+    yield Shot("leave-by-address-done", by_address, typed="ada@people.example", pressed="button.main")
 
 
 async def _screenshot(browser: Browser, shot: Shot, view: View, links: SignedLinks, folder: Path) -> None:
@@ -155,6 +165,8 @@ async def _screenshot(browser: Browser, shot: Shot, view: View, links: SignedLin
 
 
 async def _press(page: Page, shot: Shot) -> None:
+    if shot.typed:
+        await page.fill("input[name=email]", shot.typed)
     if shot.ticked:
         await page.check(shot.ticked)
     if shot.pressed:

@@ -29,6 +29,7 @@ _TEMPLATES = {
     "activity": "peerstream",
     "breach-notice": "peerstream",
     "confirm-subscription": "peerstream",
+    "leave-link": "peerstream",
     "maintenance": "interpals",
     "ownership-change": "paltalk-2006",
     "password": "interpals",

@@ -17,6 +17,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.web.address_masking import mask_address
 from mailer.web.brand_look import PLAIN_LOOK, BrandLook
+from mailer.web.broken_links import brand_in_broken_link
 from mailer.web.languages import DEFAULT, LANGUAGES, LanguageWishes, PageLanguage, choose_wished_language
 from mailer.web.page_reader import page_reader_of
 from mailer.web.web_context import WebContext
@@ -152,16 +153,22 @@ def brand_page(
     """
     language = reader_or_brand_language(request, policy)
     values["about"] = language.isolate_name(mask_address(address)) if address else None
+    values["leave_page"] = _leave_page_link(request, policy, language)
     return _render_reader_page(template, 200, language, look_of_brand(request, policy), policy, values)
 
 
 def problem_page(request: Request, problem: ProblemName, status: int) -> HTMLResponse:
-    """Returns a page that names a problem. It is in the brand's name if the link was ours, and shows nothing else."""
+    """Returns a page that names a problem, in the brand's name if the link was ours.
+
+    If a link that was cut off still names a brand, the page leads to leaving it by an address.
+    """
     reader = page_reader_of(request)
     policy = reader.policy if reader else None
     look = look_of_brand(request, policy) if policy else PLAIN_LOOK
     language = _language_of_reader(request, look, policy.default_locale if policy else DEFAULT)
-    return _render_reader_page("problem.html.j2", status, language, look, policy, {"problem": problem})
+    named = policy or _policy_named_by_broken_link(request)
+    values = {"problem": problem, "leave_page": _leave_page_link(request, named, language) if named else None}
+    return _render_reader_page("problem.html.j2", status, language, look, policy, values)
 
 
 def render_inbox_template(template: str, values: Mapping[str, Any]) -> HTMLResponse:
@@ -190,6 +197,19 @@ _TEMPLATES.filters["kinds"] = lambda names, language, brand: category_titles_and
 
 
 _TEMPLATES.filters["joined"] = lambda words, language: language.join_words(list(words))
+
+
+def _policy_named_by_broken_link(request: Request) -> Policy | None:
+    site: WebContext = request.app.state.site
+    brand = brand_in_broken_link(request.path_params.get("token", ""), site.policies)
+    return site.policies[brand] if brand else None
+
+
+def _leave_page_link(request: Request, policy: Policy, language: PageLanguage) -> tuple[str, str]:
+    """Returns the URL of the page where everybody can leave a brand by an address, and the text of the link to it."""
+    site: WebContext = request.app.state.site
+    url = f"{site.public_url.rstrip('/')}/leave/{policy.brand}"
+    return url, language.texts["by_address_link"].format(brand=language.isolate_name(policy.name))
 
 
 def _language_of_reader(request: Request, look: BrandLook, fallback: str) -> PageLanguage:

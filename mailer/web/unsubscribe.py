@@ -55,6 +55,8 @@ async def handle_unsubscribe_link(request: Request, token: str, site: TheSite, m
     form = await read_form(request)
     if "undo" in form:
         return unsubscribe_page(request, await _undo_opt_out(site, link, leaving, form["undo"][0]))
+    if "back" in form and leaving.scope == EVERYTHING_OPTIONAL:
+        return unsubscribe_page(request, leaving)  # nobody can ask for everything at once
     if "back" in form and leaving.about:
         await send_mail_to_confirm_choices(
             site, policy, link.recipient_id, [leaving.scope], reader_or_brand_language(request, policy)

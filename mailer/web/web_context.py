@@ -16,6 +16,7 @@ from mailer.events import MessageEvent
 from mailer.policy.policy_file import Policy
 from mailer.ports.consents import ConsentStore
 from mailer.ports.inviters import InviterPauses
+from mailer.ports.leave_requests import LeaveRequests
 from mailer.ports.mail_origins import MailAndAddressOriginReader
 from mailer.ports.mailings import MailingStore
 from mailer.ports.open_and_click_counts import OpenAndClickCounter
@@ -51,6 +52,7 @@ class WebContext:
     suppressions: SuppressionStore
     wishes: PendingRequests
     inviters: InviterPauses
+    leave_requests: LeaveRequests
     origins: MailAndAddressOriginReader
     opens: OpenAndClickCounter
     mailings: MailingStore
@@ -102,6 +104,12 @@ class WebCounters:
             "mailer_clicks",
             "Clicks on tracked links, by people and by machines, counted once their hour is over.",
             ["by"],
+            registry=registry,
+        )
+        self.leave_requests = Counter(
+            "mailer_leave_requests",
+            "Requests by an address for a link to leave: stored, over a limit, or with no address.",
+            ["result"],
             registry=registry,
         )
 
