@@ -67,6 +67,7 @@ from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.quarantine import PostgresRefusalQuarantine
 from mailer.postgres.rates import PostgresRateLimits
 from mailer.postgres.recipient_import import PostgresRecipientImporter
+from mailer.postgres.staff_stores import build_staff_stores
 from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.stream_pauses import PostgresStreamPauses
 from mailer.postgres.suppressions import PostgresSuppressions
@@ -140,6 +141,7 @@ class App:
         self.records = PostgresDeliveryHistory(pool)
         self.letters = PostgresDeadLetters(pool, self.hasher)
         self.publishers = PostgresPublishers(pool, self.writers)
+        self.staff = build_staff_stores(pool, self.writers)
         self.ledger = LedgerOperations(pool, settings.ledger_key)
         self.upkeep = PostgresTimekeeping(
             pool, self.ledger, self.writers, brand_processors_stating_no_retention(self.policies.values())
