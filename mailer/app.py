@@ -294,6 +294,8 @@ class App:
         # The web framework takes a tenth of a second to load, and all other commands do without it.
         from mailer.web.app_and_count_writer import serve_site_and_write_open_counts
         from mailer.web.captured_mail_inbox import create_inbox_app
+        from mailer.web.console.console_context import ConsoleContext
+        from mailer.web.console.console_secrets import ConsoleSecrets
         from mailer.web.web_context import WebContext
 
         if operators is not None and self.settings.is_mail_captured:
@@ -318,6 +320,13 @@ class App:
             admit=judge,
             registry=WEB,
             public_url=self.settings.public_url,
+            console=ConsoleContext(
+                self.settings.public_url,
+                frozenset(self.policies),
+                self.staff,
+                PostgresFlowMetrics(self.pool),
+                ConsoleSecrets(self.settings.secret_keys),
+            ),
         )
         async with self.control.polling_while_in_use():
             await serve_site_and_write_open_counts(site, self.settings.host, self.settings.port, stop, announce)

@@ -177,10 +177,6 @@ class StaffSignIn(Protocol):
         """Uses a one-time link up and sets the password. Of two that use one link at once, one gets None."""
         ...
 
-    async def change_password(self, session: StaffSession, password_hash: str, by: StaffActor) -> None:
-        """Replaces the password, and ends all sessions but this one."""
-        ...
-
     async def begin_session(
         self, by: StaffActor, staff_id: int, lasts: timedelta, second_factor: str | None, replaces: str | None
     ) -> str:

@@ -72,16 +72,9 @@ class PostgresStaffSignIn:
             member = member_from_row(row)
             if await connection.fetchval(_SQL["set_password"], member.id, password_hash) is None:
                 return None
-            await connection.execute(_SQL["end_sessions_but"], member.id, 0)
+            await connection.execute(_SQL["end_all"], member.id)
             change.note("staff-password-chosen", member.identity, StaffActor(member.identity, network))
         return member
-
-    async def change_password(self, session: StaffSession, password_hash: str, by: StaffActor) -> None:
-        """See the port."""
-        async with begin_staff_change(self._pool, self._writers) as change:
-            await change.connection.fetchval(_SQL["set_password"], session.member.id, password_hash)
-            await change.connection.execute(_SQL["end_sessions_but"], session.member.id, session.id)
-            change.note("staff-password-changed", session.member.identity, by)
 
     async def begin_session(
         self, by: StaffActor, staff_id: int, lasts: timedelta, second_factor: str | None, replaces: str | None

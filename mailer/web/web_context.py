@@ -27,6 +27,7 @@ from mailer.ports.rights import RightsStore
 from mailer.ports.standings import StandingStore
 from mailer.ports.suppressions import SuppressionStore
 from mailer.rendering.signed_links import SignedLinks
+from mailer.web.console.console_context import ConsoleContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class WebContext:
         desks: opens the stores that account events change.
         admit: checks an event against policies and templates; raises `EventRefused`.
         registry: the registry of the site's own counters.
+        console: what the pages of staff need.
     """
 
     public_url: str
@@ -59,6 +61,7 @@ class WebContext:
     publishers: PublisherStore
     admit: Callable[[MessageEvent], object]
     registry: CollectorRegistry
+    console: ConsoleContext
     reader: EventReader = field(default_factory=EventReader)
 
     @property

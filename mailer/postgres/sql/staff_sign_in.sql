@@ -38,8 +38,8 @@ UPDATE staff_links SET used_at = now() WHERE digest = $1 AND used_at IS NULL AND
 -- name: set_password
 UPDATE staff SET password_hash = $2 WHERE id = $1 AND disabled_at IS NULL RETURNING id
 
--- name: end_sessions_but
-DELETE FROM staff_sessions WHERE staff_id = $1 AND id <> $2
+-- name: end_all
+DELETE FROM staff_sessions WHERE staff_id = $1
 
 -- name: begin
 INSERT INTO staff_sessions (digest, staff_id, second_factor, ends_at, network)
