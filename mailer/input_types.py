@@ -44,7 +44,7 @@ AHEAD = timedelta(minutes=5)
 """The most that another clock may be ahead of ours."""
 
 _MOMENT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?P<hour>[0-9]{2}):[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
     r"(?P<zone>[Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?"
 )
 """RFC 3339 5.6, also without the seconds, as ISO 8601 allows. A missing zone gets an error message of its own."""
@@ -85,6 +85,8 @@ def parse_moment(text: str) -> datetime:
         raise ValueError("is no time; write it as 2026-12-24T09:30:00Z (RFC 3339)")
     if found["zone"] is None:
         raise ValueError("has no time zone; write one, such as Z or +01:00")
+    if found["hour"] == "24":  # RFC 3339 has no such hour; Python 3.14 takes it
+        raise ValueError("is no time: hour must be in 0..23")
     try:
         return utc_moment_in_range(datetime.fromisoformat(text.upper()))
     except OverflowError:

@@ -11,16 +11,17 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import aio_pika
 import asyncpg
 import httpx
-from pamqp.commands import Queue
 
 from mailer.broker.topology import build_topology
 from mailer.processors.capture_server import CapturedMessage, CaptureFolder, CaptureServer
+from tests.kept_connections import KeptConnections
 from tests.publishers import all_options
 from tests.shipped import shipped_templates
 from tests.soundness import assert_sound
@@ -125,12 +126,14 @@ class Stack:
         database_url: a database of the test's own.
         inbox: what the SMTP server has captured.
         env: their whole environment.
+        kept: the connections of the test itself.
     """
 
     folder: Path
     database_url: str
     inbox: CaptureFolder
     env: Mapping[str, str]
+    kept: KeptConnections = dataclass_field(default_factory=KeptConnections)
 
     def having(self, **settings: str) -> "Stack":
         """The same with other settings, by their names without the prefix."""
@@ -219,11 +222,7 @@ class Stack:
 
     async def query(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         """What the database says."""
-        connection = await asyncpg.connect(self.database_url)
-        try:
-            return list(await connection.fetch(statement, *arguments))
-        finally:
-            await connection.close()
+        return await self.kept.fetch(self.database_url, statement, arguments)
 
     async def value(self, statement: str, *arguments: Any) -> Any:
         """The one value that the database says."""
@@ -231,19 +230,11 @@ class Stack:
 
     async def consumers(self, queue: str) -> int:
         """How many consumers a queue of RabbitMQ has; 0 where it does not exist yet."""
-        return (await self._declared(queue)).consumer_count or 0
+        return (await self.kept.declared(self.env["MAILER_BROKER_URL"], queue)).consumer_count or 0
 
     async def depth(self, queue: str) -> int:
         """How many messages wait in a queue of RabbitMQ; 0 where it does not exist yet."""
-        return (await self._declared(queue)).message_count or 0
-
-    async def _declared(self, queue: str) -> Queue.DeclareOk:
-        async with await aio_pika.connect(self.env["MAILER_BROKER_URL"]) as connection:
-            try:
-                declared = await (await connection.channel()).declare_queue(queue, passive=True)
-            except aio_pika.exceptions.ChannelNotFoundEntity:
-                return Queue.DeclareOk()
-            return declared.declaration_result
+        return (await self.kept.declared(self.env["MAILER_BROKER_URL"], queue)).message_count or 0
 
     async def taken_in(self, event_id: str) -> None:
         """Returns once an event has become a mailing."""
@@ -341,7 +332,10 @@ async def open_stack(folder: Path, database_url: str, broker_url: str) -> AsyncI
     async with CaptureServer(folder / "captured", answer=_nobody) as server:
         env = settings_for(folder, database_url, server.port, broker_url)
         stack = Stack(folder, database_url, CaptureFolder(folder / "captured"), env)
-        yield stack
+        try:
+            yield stack
+        finally:
+            await stack.kept.close()
         await assert_sound(database_url, env["MAILER_LEDGER_KEY"])
 
 

@@ -116,15 +116,25 @@ def _define_virtual_hosts(folder: Path, hosts: Sequence[str]) -> None:
         "vhosts": [{"name": host} for host in ("/", *hosts)],
         "permissions": [{**everything, "vhost": host} for host in ("/", *hosts)],
     }
-    (folder / "conf.d").mkdir()
-    (folder / "definitions.json").write_text(json.dumps(definitions))
-    (folder / "conf.d" / "tests.conf").write_text(f"load_definitions = {folder / 'definitions.json'}\n")
+    outside = as_seen_from_here(folder)
+    (outside / "conf.d").mkdir(parents=True)
+    (outside / "definitions.json").write_text(json.dumps(definitions))
+    (outside / "conf.d" / "tests.conf").write_text(f"load_definitions = {folder / 'definitions.json'}\n")
 
 
 def private_rabbit(folder: Path) -> rabbitmq.PrivateRabbit:
     """A node, of MAILER_TEST_RABBITMQ_CHROOT if that is set."""
-    chroot = os.environ.get("MAILER_TEST_RABBITMQ_CHROOT")
-    return rabbitmq.start_rabbitmq(folder, chroot=Path(chroot) if chroot else None)
+    return rabbitmq.start_rabbitmq(folder, chroot=_chroot())
+
+
+def as_seen_from_here(folder: Path) -> Path:
+    """Where a folder of a node is: within MAILER_TEST_RABBITMQ_CHROOT if that is set."""
+    return (_chroot() or Path("/")) / folder.relative_to("/")
+
+
+def _chroot() -> Path | None:
+    folder = os.environ.get("MAILER_TEST_RABBITMQ_CHROOT")
+    return Path(folder) if folder else None
 
 
 class SharedServices:

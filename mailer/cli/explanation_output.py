@@ -16,8 +16,8 @@ from mailer.cli.terminal_layout import Cell
 from mailer.policy.decision_explanations import (
     ExplainedRuleAnswer,
     explain_rules_of_decision,
-    explain_switches_of_person,
     missing_fields_behind_decision,
+    policy_switches_and_value_sources,
 )
 from mailer.policy.decision_types import Send
 from mailer.policy.ledger_reason_wording import fact_label, without_addresses
@@ -53,7 +53,9 @@ def print_explanation(found: ExplanationFacts) -> None:
         )
     if beside := [*_suppression_rows(found), *_consent_rows(found), *((halt_in_words(halt),) for halt in found.halts)]:
         print_table(("on record of the person and of what stands still",), beside)
-    print_table(("switch", "holds", "strictest in"), list(explain_switches_of_person(seen.policy, seen.standing)))
+    print_table(
+        ("switch", "holds", "strictest in"), list(policy_switches_and_value_sources(seen.policy, seen.standing))
+    )
     print_table(
         ("", "rule", "source", "saw", "said"),
         [_rule_row(line) for line in explain_rules_of_decision(seen)],
@@ -81,7 +83,7 @@ def explanation_as_json(found: ExplanationFacts) -> dict[str, Any]:
         "tracking": tracking_level(seen.switches, seen.standing),
         "switches": {
             name: {"value": value, "from": place}
-            for name, value, place in explain_switches_of_person(seen.policy, seen.standing)
+            for name, value, place in policy_switches_and_value_sources(seen.policy, seen.standing)
         },
         "rules": [
             asdict(line) | {"saw": _values_with_masked_addresses(dict(line.saw))}

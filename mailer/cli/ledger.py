@@ -47,7 +47,7 @@ def export(
 @app.command()
 def seal() -> None:
     """Signs the heads of all chains and prints the record: keep it where nobody who can reach the database can."""
-    print_json(run_with_app(lambda app: app.ledger.seal_every_chain()))
+    print_json(run_with_app(lambda app: app.ledger.store_one_seal_of_all_chains()))
 
 
 @app.command()

@@ -5,13 +5,13 @@ Errors that mean that the database is away are raised as `DatabaseUnavailable`; 
 
 import asyncio
 import json
+import re
 import socket
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 from asyncpg.pool import PoolAcquireContext
@@ -302,16 +302,27 @@ def _encode_json(value: object) -> str:
 
 def server_urls(url: str) -> Sequence[str]:
     """Returns one URL for each server of a URL, in their order, so that each server has its own time limit."""
-    parts = urlsplit(url)
-    login, at, servers = parts.netloc.rpartition("@")
-    return [urlunsplit(parts._replace(netloc=f"{login}{at}{server}")) for server in servers.split(",")]
+    scheme, servers, rest = _split_at_servers(url)
+    login, at, addresses = servers.rpartition("@")
+    return [f"{scheme}{login}{at}{address}{rest}" for address in addresses.split(",")]
 
 
 def server_and_database(url: str) -> str:
     """Returns server and database of a URL, without user and password."""
-    parts = urlsplit(url)
-    server = parts.netloc.rpartition("@")[2] or "a local socket"
-    return f"{server}{parts.path}"
+    _, servers, rest = _split_at_servers(url)
+    server = servers.rpartition("@")[2] or "a local socket"
+    return f"{server}{re.split('[?#]', rest, maxsplit=1)[0]}"
+
+
+def _split_at_servers(url: str) -> tuple[str, str, str]:
+    """Returns what stands before the servers of a URL, the servers with their login, and what stands behind them.
+
+    `urlsplit` of Python 3.14 refuses several servers of which one is an IPv6 address.
+    """
+    scheme, slashes, after = url.partition("//")
+    servers = re.match("[^/?#]*", after)
+    end = servers.end() if servers else 0
+    return scheme + slashes, after[:end], after[end:]
 
 
 Greet = Callable[[Fresh], Awaitable[None]]

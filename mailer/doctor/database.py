@@ -38,7 +38,7 @@ def reason_not_to_use_database(findings: Iterable[Finding]) -> str | None:
 
 def judge_partitions_and_seals(stock: DatabaseSizePartitionsAndSeals, now: datetime) -> list[Finding]:
     """Returns the findings about partitions and seals, which the timekeeper makes."""
-    return [_judge_partitions(stock, now), _judge_seal_age(stock, now)]
+    return [_judge_partitions(stock, now), _judge_if_newest_mailing_is_sealed(stock, now)]
 
 
 def judge_clock_difference(ahead: float) -> Finding:
@@ -120,7 +120,7 @@ def _judge_partitions(stock: DatabaseSizePartitionsAndSeals, now: datetime) -> F
     return ok_finding("partitions", f"up to {stock.partitions[:4]}-{stock.partitions[4:]}")
 
 
-def _judge_seal_age(stock: DatabaseSizePartitionsAndSeals, now: datetime) -> Finding:
+def _judge_if_newest_mailing_is_sealed(stock: DatabaseSizePartitionsAndSeals, now: datetime) -> Finding:
     if stock.unsealed:
         age = f"{(now - stock.sealed_at) // timedelta(minutes=1)} minutes old" if stock.sealed_at else "missing"
         return warning_finding(

@@ -54,12 +54,12 @@ class LedgerOperations:
         """Returns the decisions about one recipient of a mailing, for each attempt."""
         return [dict(row) for row in await self._pool.fetch(_SQL["decisions"], mailing_id, recipient_id)]
 
-    async def seal_every_chain(self) -> Record:
+    async def store_one_seal_of_all_chains(self) -> Record:
         """Signs the heads of all chains, stores the seal and returns it.
 
         Publish it where an intruder cannot change it.
         """
-        return await self._seals.seal_every_chain()
+        return await self._seals.store_one_seal_of_all_chains()
 
     async def seal_grown_chains(self) -> Record | None:
         """Seals the chains that grew since the last seal. Returns the seal, or None if no chain grew."""

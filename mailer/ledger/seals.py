@@ -165,7 +165,7 @@ class SealStore:
         self._signer = signer
         self._sealed = _NewestSealedHeads()
 
-    async def seal_every_chain(self) -> Record:
+    async def store_one_seal_of_all_chains(self) -> Record:
         """Makes a whole seal of all chains, even if none has grown."""
         async with self._pool.acquire() as connection, connection.transaction():
             await self._lock_and_read_new_seals(connection)

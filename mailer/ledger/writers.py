@@ -121,7 +121,7 @@ class LedgerWriters:
         free.append(writer)
         if self._notes is None or writer.n == before:
             return
-        self._notes.note_committed_entry(writer.id, writer.n)
+        self._notes.note_committed_entry_on_disk(writer.id, writer.n)
         if writer.changes:
             await self._notes.record_standing_changes(writer.changes)
 

@@ -229,7 +229,7 @@ async def relay_outbox_until_stopped(
             left = [(item, failure) for item, failure in tried if failure is not None]
             if left:
                 await outbox.release_rows([item.id for item, _ in left])
-            _note_backoff_and_log_changes(resting, [item for item, failure in tried if failure is None], left)
+            _note_outbox_destinations_and_log(resting, [item for item, failure in tried if failure is None], left)
             if not parked:
                 await result_unless_stopped(stop, outbox.wait_for_rows(1.0))
             elif len(left) == len(tried) and not any(isinstance(failure, QueueRefusedMessage) for _, failure in left):
@@ -241,7 +241,7 @@ async def relay_outbox_until_stopped(
             await sleep_unless_stopped(stop, 1)
 
 
-def _note_backoff_and_log_changes(
+def _note_outbox_destinations_and_log(
     resting: PublishBackoff[_Destination], gone: Sequence[OutboxRow], left: Sequence[tuple[OutboxRow, Exception]]
 ) -> None:
     """Notes the destinations that took their rows and those that did not. Logs begins and ends of pauses."""

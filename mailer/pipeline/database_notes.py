@@ -91,7 +91,7 @@ class FileDatabaseNotes:
             self._lineage = lineage
             self._write_or_log_disk_error(partial(self._traces.trace_only_given_lineage, lineage))
 
-    def note_committed_entry(self, writer: UUID, n: int) -> None:
+    def note_committed_entry_on_disk(self, writer: UUID, n: int) -> None:
         """See the port."""
         if not self._is_kept:
             self._write_or_log_disk_error(partial(self._traces.note_committed_entry, writer, n))

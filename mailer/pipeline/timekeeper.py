@@ -179,10 +179,10 @@ class Timekeeper:
 
     async def _end_deliveries_of_mailing(self, mailing: MailingWithDeliveriesToEnd, until: float) -> None:
         """Ends the open deliveries of a mailing until `until` (`time.monotonic()` seconds)."""
-        while time.monotonic() < until and await self._end_next_and_tell_if_more_open(mailing):
+        while time.monotonic() < until and await self._end_some_deliveries_of_mailing(mailing):
             continue
 
-    async def _end_next_and_tell_if_more_open(self, mailing: MailingWithDeliveriesToEnd) -> bool:
+    async def _end_some_deliveries_of_mailing(self, mailing: MailingWithDeliveriesToEnd) -> bool:
         """Ends the next open deliveries. Returns True if there may be more. Claimed ones are left to a later pass."""
         after = self._ended_to.pop(mailing.mailing_id, 0)
         some = await self._upkeep.open_deliveries_of_mailing(mailing.mailing_id, after, AT_ONCE)

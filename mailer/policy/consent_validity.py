@@ -79,7 +79,7 @@ def reason_if_unconfirmed(terms: ConsentValidityTerms, confirmed_on: str) -> str
 @rule("consent-term", "Network Act (KR) Art. 50(8); jurisdictions/*.toml")
 def reason_if_outdated(terms: ConsentValidityTerms, day: str, today: date) -> str | None:
     """A consent that is older than the law lets it be counts for nothing until it is given again."""
-    if terms.months is None or day >= _months_before(today, terms.months):
+    if terms.months is None or day >= _iso_date_months_before(today, terms.months):
         return None
     return TOO_OLD
 
@@ -102,7 +102,7 @@ def _given_and_confirmed_days(consent_days: str | None, scope: str) -> tuple[str
 
 
 @lru_cache(maxsize=100)
-def _months_before(day: date, months: int) -> str:
+def _iso_date_months_before(day: date, months: int) -> str:
     """Returns the day some months before another day (ISO 8601). Days after the 28th count as the 28th."""
     year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
     return date(year, month + 1, min(day.day, 28)).isoformat()

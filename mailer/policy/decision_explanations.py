@@ -53,7 +53,7 @@ def explain_rules_of_decision(facts: FactsForRules) -> Iterator[ExplainedRuleAns
     yield _explain_rule("service-rate", facts, "alarm" if rules.is_service_rate_exceeded(facts) else SILENT)
 
 
-def explain_switches_of_person(policy: Policy, standing: Standing) -> Iterator[tuple[str, str, str]]:
+def policy_switches_and_value_sources(policy: Policy, standing: Standing) -> Iterator[tuple[str, str, str]]:
     """Yields each switch, its value for a person, and the first source (version or floor) that has this value."""
     for name, value in policy.switches_for(standing.collected_under, standing.country):
         yield (

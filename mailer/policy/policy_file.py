@@ -45,7 +45,7 @@ from mailer.policy.policy_key_types import (
     Whole,
     check_each_country_once,
 )
-from mailer.policy.policy_sections import CategoryTerms, Controller, PrivacySealProgramme, Senders, SendingHours
+from mailer.policy.policy_sections import CategoryTerms, Controller, SealProgrammeContact, Senders, SendingHours
 from mailer.policy.policy_versions import Days, binding_versions, effective_days_and_versions, has_named_unknown_version
 from mailer.policy.promise import Promise
 from mailer.policy.switches import Switches, SwitchFloor, strictest_floor, strictest_switches
@@ -97,7 +97,7 @@ class Policy(Section):
     reply_domains: tuple[Annotated[str, Field(pattern=DOMAIN)], ...] = ()
     opt_out_mailbox: Address | None = None
     channels: tuple[Channel, ...] = ()
-    seal: PrivacySealProgramme | None = None
+    seal: SealProgrammeContact | None = None
     purposes: tuple[Name, ...] = Field(min_length=1)
     notice: GivenVersionNotice | None = None
     sources: dict[Text, Kind] = Field(default_factory=dict)

@@ -161,7 +161,7 @@ class OwnLedgerChains(Protocol):
 class CommitNotes(Protocol):
     """Notes, outside of the database, what a process has committed to it."""
 
-    def note_committed_entry(self, writer: UUID, n: int) -> None:
+    def note_committed_entry_on_disk(self, writer: UUID, n: int) -> None:
         """Notes a committed ledger entry. It takes microseconds.
 
         The note survives an end of the process at once, and a crash of the machine after a second.

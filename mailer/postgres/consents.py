@@ -20,8 +20,8 @@ from mailer.ports.standings import ledger_rule_of_source
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.pending_request_voiding import void_requests_of_withdrawn_consents
-from mailer.postgres.standings import build_own_opt_out, standing_change_entry, store_opt_outs_of_address_sharers
-from mailer.postgres.suppressions import insert_suppressions, lift_suppressions, open_suppression_transaction
+from mailer.postgres.standings import build_own_opt_out, standing_change_entry, store_opt_outs_of_people_and_sharers
+from mailer.postgres.suppressions import insert_or_extend_suppressions, lift_suppressions, open_suppression_transaction
 
 _RECORD = ", ".join(
     [
@@ -60,7 +60,7 @@ class PostgresConsents:
                     for scope in await _opt_out_scopes_of_withdrawal(connection, recipient_id, consent, had)
                 ]
                 if opt_outs:
-                    await store_opt_outs_of_address_sharers(connection, self._hasher, opt_outs, consent.source)
+                    await store_opt_outs_of_people_and_sharers(connection, self._hasher, opt_outs, consent.source)
                 entries += [
                     standing_change_entry(brand, id_, "opt_out", scope, consent.source) for id_, scope in opt_outs
                 ]
@@ -89,7 +89,7 @@ class PostgresConsents:
                 if not said.given and is_neither_tracking_nor_version_scope(said.scope)
             ]
             if gone:
-                await store_opt_outs_of_address_sharers(connection, self._hasher, gone, "import")
+                await store_opt_outs_of_people_and_sharers(connection, self._hasher, gone, "import")
             entries += [standing_change_entry(brand, id_, "opt_out", scope, "import") for id_, scope in gone]
         return {ref for ref, _ in consents} - {ref for _, ref in ids}
 
@@ -198,7 +198,7 @@ async def _lift_opt_outs(
         since = next(row["at"] for row in rows if row["scope"] == EVERYTHING_OPTIONAL)
         others = [replace(build_own_opt_out(scope, "instead of all optional mail"), at=since) for scope in instead]
         stops = [(recipient_id, brand, other) for other in others]
-        await insert_suppressions(connection, hasher, stops)
+        await insert_or_extend_suppressions(connection, hasher, stops)
     entries = await lift_suppressions(connection, [row["id"] for row in rows], "recipient", "a consent given since")
     entries += [standing_change_entry(brand, recipient_id, "opt_out", scope, said.source) for scope in instead]
     if lifting.category and not {lifting.category, EVERYTHING_OPTIONAL}.isdisjoint(scopes):

@@ -334,7 +334,7 @@ async def delete_erased_stubs(pool: Pool, limit: int) -> int:
     return len(over)
 
 
-async def dead_letter_keys_of_person(
+async def keys_by_which_letters_name_person(
     connection: Connection, hasher: AddressHasher, brand: str, data: asyncpg.Record
 ) -> Sequence[str]:
     """Returns the keys that dead letters may name a person by. A legal hold keeps these dead letters."""

@@ -8,7 +8,7 @@ import asyncpg
 
 from mailer.database.statements import Connection, load_statements
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.erasure import dead_letter_keys_of_person
+from mailer.postgres.erasure import keys_by_which_letters_name_person
 
 _SQL = load_statements("rights")
 _LISTS = ("consents", "wishes", "suppressions")
@@ -72,7 +72,7 @@ async def _partner_lists_and_dead_letters(
     """Returns the data that are stored by a hash of the address: partners' suppressions, and dead letters."""
     partners = hasher.partners.get(brand, ()) if data["email"] else ()
     hashes = [hasher.partner_hash(brand, partner, data["email"]) for partner in partners]
-    keys = await dead_letter_keys_of_person(connection, hasher, brand, data)
+    keys = await keys_by_which_letters_name_person(connection, hasher, brand, data)
     told = await connection.fetch(_SQL["copy_told_partners"], brand, hashes)
     letters = await connection.fetch(_SQL["copy_dead_letters"], keys)
     return {

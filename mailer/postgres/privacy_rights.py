@@ -27,7 +27,7 @@ from mailer.postgres.erasure import (
     UNDER_13,
     PersonEraser,
     cancel_open_deliveries_of_person,
-    dead_letter_keys_of_person,
+    keys_by_which_letters_name_person,
 )
 from mailer.postgres.personal_data_copy import copy_personal_data
 from mailer.postgres.standings import PostgresStandings, standing_change_entry
@@ -176,7 +176,9 @@ class PostgresPrivacyRights:
                 data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
                 kept = await copy_personal_data(connection, self._hasher, brand, recipient_id)
                 await index_people_in_old_dead_letters(connection, self._hasher)
-                named_as = await dead_letter_keys_of_person(connection, self._hasher, brand, data) if data else []
+                named_as = (
+                    await keys_by_which_letters_name_person(connection, self._hasher, brand, data) if data else []
+                )
                 await connection.execute(_SQL["hold"], recipient_id, reference, named, actor, kept, named_as)
                 await connection.execute(_SQL["held"], recipient_id)
         return connection is not None

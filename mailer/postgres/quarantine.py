@@ -21,7 +21,7 @@ from mailer.ports.refusal_quarantine import (
 )
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.suppressions import insert_suppressions, lift_suppressions, open_suppression_transaction
+from mailer.postgres.suppressions import insert_or_extend_suppressions, lift_suppressions, open_suppression_transaction
 
 _SQL = load_statements("quarantine")
 _PROCESSOR = "processor"
@@ -133,7 +133,7 @@ class PostgresRefusalQuarantine:
         """Suppresses the addresses of recipients as dead, each with its source. Returns the ledger entries."""
         if not dead:
             return []
-        await insert_suppressions(
+        await insert_or_extend_suppressions(
             connection,
             self._hasher,
             [

@@ -14,8 +14,8 @@ from mailer.ports.suppressions import NewSuppression
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.consents import record_consents
-from mailer.postgres.standings import standing_change_entry, store_opt_outs_of_address_sharers
-from mailer.postgres.suppressions import insert_suppressions
+from mailer.postgres.standings import standing_change_entry, store_opt_outs_of_people_and_sharers
+from mailer.postgres.suppressions import insert_or_extend_suppressions
 
 _SOURCE = "import"
 _OBJECTION = NewSuppression(EVERYTHING_OPTIONAL, "objection", _SOURCE, _SOURCE)
@@ -60,12 +60,14 @@ class PostgresRecipientImporter:
         each = list(zip(ids, rows, strict=True))
         opt_outs = [(id_, scope) for id_, row in each for scope in row.opted_out]
         if opt_outs:
-            await store_opt_outs_of_address_sharers(connection, self._hasher, opt_outs, _SOURCE)
+            await store_opt_outs_of_people_and_sharers(connection, self._hasher, opt_outs, _SOURCE)
         consents = [(id_, consent) for id_, row in each for consent in row.consents]
         given = await record_consents(connection, self._brand, consents, imported=True) if consents else []
         objecting = [id_ for id_, row in each if row.objected]
         if objecting:
-            await insert_suppressions(connection, self._hasher, [(id_, None, _OBJECTION) for id_ in objecting])
+            await insert_or_extend_suppressions(
+                connection, self._hasher, [(id_, None, _OBJECTION) for id_ in objecting]
+            )
         await self._store_paid_products_and_audiences(connection, each)
         return [
             *(

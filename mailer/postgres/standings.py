@@ -18,7 +18,7 @@ from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.non_email_notices import SQL as NOTICES
 from mailer.postgres.pending_request_voiding import void_requests_contradicting_flag
-from mailer.postgres.suppressions import insert_suppressions
+from mailer.postgres.suppressions import insert_or_extend_suppressions
 
 
 class PostgresStandings:
@@ -46,7 +46,7 @@ class PostgresStandings:
         async with self.open_standing_change(brand, recipient_id, "opt_out", scope, source) as connection:
             if connection is None:
                 return None
-            made = await store_opt_outs_of_address_sharers(
+            made = await store_opt_outs_of_people_and_sharers(
                 connection, self._hasher, [(recipient_id, scope)], source, mailing_id
             )
         return OptOutResult(made[0]["id"], made[0]["at"]) if made else OptOutResult()
@@ -100,7 +100,7 @@ class PostgresStandings:
         async with self.open_standing_change(brand, recipient_id, "address_dead", None, source, address) as connection:
             if connection is not None:
                 dead = NewSuppression(EVERYTHING_OPTIONAL, "address_dead", source, "processor")
-                await insert_suppressions(connection, self._hasher, [(recipient_id, None, dead)])
+                await insert_or_extend_suppressions(connection, self._hasher, [(recipient_id, None, dead)])
         return connection is not None
 
     def open_standing_change(
@@ -147,7 +147,7 @@ def standing_change_entry(brand: str, recipient_id: int, reason: str, category: 
     )
 
 
-async def store_opt_outs_of_address_sharers(
+async def store_opt_outs_of_people_and_sharers(
     connection: Connection,
     hasher: AddressHasher,
     opt_outs: Sequence[tuple[int, str]],
@@ -164,7 +164,7 @@ async def store_opt_outs_of_address_sharers(
     )
     brand_of = {row["id"]: row["brand"] for row in brands}
     stops = [(id_, brand_of[id_], build_own_opt_out(scope, source, mailing_id)) for id_, scope in opt_outs]
-    made = await insert_suppressions(connection, hasher, stops)
+    made = await insert_or_extend_suppressions(connection, hasher, stops)
     for scope in {scope for _, scope in opt_outs}:
         await connection.execute(people.SQL["leave"], [id_ for id_, gone in opt_outs if gone == scope], scope)
     return made

@@ -67,7 +67,7 @@ async def open_suppression_transaction(
         writer.advance_head(linked)
 
 
-async def insert_suppressions(
+async def insert_or_extend_suppressions(
     connection: Connection, hasher: AddressHasher, stops: Sequence[Stop]
 ) -> list[asyncpg.Record]:
     """Adds suppressions, and refreshes the standings of all who share the addresses.
@@ -164,7 +164,7 @@ class PostgresSuppressions:
         async with open_suppression_transaction(self._pool, self._writers) as (connection, entries):
             if await connection.fetchrow(people.SQL["standing"], brand, recipient_id) is None:
                 return False
-            await insert_suppressions(
+            await insert_or_extend_suppressions(
                 connection, self._hasher, [(recipient_id, _brand_unless_whole_controller(brand, new), new)]
             )
             if new.reason == "objection":

@@ -45,7 +45,7 @@ def optional_names(found: Nodes) -> set[str]:
     guarded = [node.node for node in found.get(nodes.Test, ()) if node.name in _GUARDING_TESTS]
     guarded += [node.node for node in found.get(nodes.Filter, ()) if node.name in _GUARDING_FILTERS]
     loops = loop_sources(found) if guarded else {}
-    return {name for node in guarded if node is not None and (name := dotted_context_name(node, loops))}
+    return {name for node in guarded if node is not None and (name := dotted_name_without_loop_variables(node, loops))}
 
 
 def loop_sources(found: Nodes) -> dict[str, nodes.Node]:
@@ -81,7 +81,7 @@ def _names_in_node(node: nodes.Node) -> set[str]:
     return {name.name for name in (node, *node.find_all(nodes.Name)) if isinstance(name, nodes.Name)}
 
 
-def dotted_context_name(node: nodes.Node, loops: Mapping[str, nodes.Node]) -> str | None:
+def dotted_name_without_loop_variables(node: nodes.Node, loops: Mapping[str, nodes.Node]) -> str | None:
     """Returns the dotted name of a value in the context: a loop's variable is replaced by the name of its list."""
     name = dotted_name(node)
     root, dot, rest = (name or "").partition(".")
@@ -90,7 +90,9 @@ def dotted_context_name(node: nodes.Node, loops: Mapping[str, nodes.Node]) -> st
     source = loops[root]
     while isinstance(source, nodes.Filter) and source.node is not None:
         source = source.node
-    outer = dotted_context_name(source, {target: over for target, over in loops.items() if target != root})
+    outer = dotted_name_without_loop_variables(
+        source, {target: over for target, over in loops.items() if target != root}
+    )
     return f"{outer}.{rest}" if outer else None
 
 

@@ -22,7 +22,7 @@ from mailer.rendering.named_party_checks import (
     unnamed_brand_or_controller_faults,
 )
 from mailer.rendering.names_used_by_templates import TRACKED
-from mailer.rendering.newsletter_like_values import newsletter_like_value_faults
+from mailer.rendering.newsletter_value_type_checks import newsletter_like_value_faults
 from mailer.rendering.promotional_words import promotional_words
 from mailer.rendering.template import PERSONAL, RESERVED, Piece, RenderedTemplate, RenderError, Template
 from mailer.rendering.template_files import TAG, TemplateFileFault, TemplateFiles

@@ -11,7 +11,13 @@ from jinja2 import Environment, nodes
 from mailer.rendering.allowed_markup import tags_with_attributes
 from mailer.rendering.link_ends import OWN_LINKS
 from mailer.rendering.literal_text import END, VALUE, dotted_name, printed_expressions
-from mailer.rendering.names_used_by_templates import TRACKED, Nodes, dotted_context_name, loop_sources, origin_names
+from mailer.rendering.names_used_by_templates import (
+    TRACKED,
+    Nodes,
+    dotted_name_without_loop_variables,
+    loop_sources,
+    origin_names,
+)
 
 ADDRESSED = "addressed"
 """The name of a filter around expressions that begin an address and can be checked only while rendering."""
@@ -73,7 +79,7 @@ def find_values_in_addresses(tree: nodes.Template, page: str, found: Nodes, rese
         if begins is None:
             continue
         expression, before = values[int(begins["number"])], begins["before"].lower()
-        path = dotted_context_name(expression, loops)
+        path = dotted_name_without_loop_variables(expression, loops)
         if path in OWN_LINKS or _is_tracked_filter(expression):  # the filter accepts web URLs only
             continue
         if path is None or path.partition(".")[0] in other:

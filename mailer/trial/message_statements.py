@@ -149,7 +149,7 @@ def secret_or_form_problems(letter: ParsedMessage) -> Sequence[str] | None:
 
 
 @register_message_statement("plain-promotions")
-def refused_profile_problems(letter: ParsedMessage) -> Sequence[str] | None:
+def profile_values_despite_refusal_problems(letter: ParsedMessage) -> Sequence[str] | None:
     """A person who refused personalisation gets the mail without anything from their profile."""
     if not letter.case.standing.personalisation_refused:
         return None

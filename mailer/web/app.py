@@ -19,11 +19,11 @@ from mailer.web import (
     confirmation,
     consent_api,
     health,
-    mail_origin,
     preferences,
     report_api,
     tracking,
     unsubscribe,
+    why_this_mail_page,
 )
 from mailer.web.console.console_app import add_console, answer_console_problem, is_console_path
 from mailer.web.middleware import AccessLog, BodyLimit, SecurityHeaders, safe_request_line
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
 """Seconds after which a client should try again when the database or the broker is away."""
-_PAGES = (unsubscribe, preferences, confirmation, mail_origin, tracking, health)
+_PAGES = (unsubscribe, preferences, confirmation, why_this_mail_page, tracking, health)
 MAX_PAGE_BYTES = 64 * 1024
 """The largest body for a page, in octets. A one-click request has 26."""
 

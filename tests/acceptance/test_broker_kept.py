@@ -16,7 +16,7 @@ from mailer.embedded.rabbitmq import PrivateRabbit
 from tests.acceptance.samples import event, people
 from tests.processes import Stack, free_port, open_stack, until
 from tests.server_folders import server_folder
-from tests.services import private_rabbit
+from tests.services import as_seen_from_here, private_rabbit
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ async def test_rabbitmq_comes_back_empty(own: Stack, node: PrivateRabbit, place:
             return "RabbitMQ at 127.0.0.1" in ((await problems(own)) or {}).get("consumers", "")
 
         await until(noticed, "the worker to say that it is not ready")
-        shutil.rmtree(place / "data")
+        shutil.rmtree(as_seen_from_here(place) / "data")
         await asyncio.to_thread(node.restart)
         await ready(own)
         await own.application("publish", event("after", "interpals", "service", people("bob")))

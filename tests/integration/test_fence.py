@@ -79,13 +79,13 @@ async def restored(postgres_server: Server, database_url: str, tmp_path: Path) -
             await before.world.accept([person(1), person(2)], category)
         later = datetime.now(UTC) + timedelta(hours=1)
         await before.world.accept([person(1), person(2)], send_at=later.isoformat())
-        await before.world.ledger.seal_every_chain()
+        await before.world.ledger.store_one_seal_of_all_chains()
         assert await before.seen() is None
     async with copied(postgres_server, database_url) as backup:
         async with site(database_url, tmp_path) as before:
             await before.world.timekeeper().run_all_steps_once()
             await before.world.run_published()
-            await before.world.ledger.seal_every_chain()
+            await before.world.ledger.store_one_seal_of_all_chains()
             assert await before.seen() is None
         async with site(backup, tmp_path) as after:
             yield after
@@ -99,7 +99,7 @@ async def test_a_restored_backup_sends_nothing(restored: Site, tmp_path: Path) -
     stranger = Site(world, FileDatabaseNotes(other), other)
     assert await stranger.seen() == WENT_BACK
     for _ in range(2):
-        await world.ledger.seal_every_chain()
+        await world.ledger.store_one_seal_of_all_chains()
         await world.timekeeper().run_all_steps_once()
         await world.run_published()
     assert await restored.seen() == WENT_BACK
@@ -168,7 +168,7 @@ async def test_a_promoted_replica_that_lacks_the_last_entries(
     """With all seals there, a running process still knows what it has committed itself; it begins new chains."""
     async with site(database_url, tmp_path) as primary:
         await primary.world.accept([person(1)])
-        await primary.world.ledger.seal_every_chain()
+        await primary.world.ledger.store_one_seal_of_all_chains()
     async with (
         copied(postgres_server, database_url) as replica,
         site(database_url, tmp_path) as primary,

@@ -66,14 +66,14 @@ async def test_a_sound_ledger(world: World) -> None:
     for _ in range(2):
         verdict = await world.ledger.verify_ledger()
         assert (verdict.entries, verdict.writers, verdict.faults) == (18, 3, ())
-        await world.ledger.seal_every_chain()
+        await world.ledger.store_one_seal_of_all_chains()
     await write(world, 2)
     assert await faults(world) == []
 
 
 async def test_an_empty_ledger(world: World) -> None:
     """Nothing is sound, and can be sealed."""
-    record = await world.ledger.seal_every_chain()
+    record = await world.ledger.store_one_seal_of_all_chains()
     assert json.loads(record["body"])["heads"] == []
     assert await faults(world) == []
 
@@ -140,7 +140,7 @@ async def test_an_inserted_entry_is_named(world: World) -> None:
 async def test_a_chain_cut_short_is_named_by_the_seal(world: World) -> None:
     """The end of a chain cannot be cut off behind a seal: it names what is missing; without a seal nothing could."""
     [writer] = await write(world)
-    published = await world.ledger.seal_every_chain()
+    published = await world.ledger.store_one_seal_of_all_chains()
     await world.pool.execute("DELETE FROM ledger WHERE n > 4")
     assert await faults(world) == [(writer, 5, "missing")]
     await world.pool.execute("DELETE FROM seals")
@@ -151,7 +151,7 @@ async def test_a_chain_cut_short_is_named_by_the_seal(world: World) -> None:
 async def test_a_removed_writer_is_named_by_the_seal(world: World) -> None:
     """A chain that is gone as a whole is named by the seal, between others and at either end."""
     writers = await write(world, 3, 3)
-    published = await world.ledger.seal_every_chain()
+    published = await world.ledger.store_one_seal_of_all_chains()
     for index in range(3):
         await world.pool.execute("DELETE FROM ledger WHERE writer::text = $1", writers[index])
         assert await faults(world, published) == [(writer, 3, "missing") for writer in writers[: index + 1]]
@@ -160,7 +160,7 @@ async def test_a_removed_writer_is_named_by_the_seal(world: World) -> None:
 async def test_a_rewritten_chain_is_named_by_the_seal(world: World) -> None:
     """Whoever has stolen the key and rewrites a chain is named by a seal that was published before."""
     [writer] = await write(world)
-    published = await world.ledger.seal_every_chain()
+    published = await world.ledger.store_one_seal_of_all_chains()
     await world.pool.execute("TRUNCATE ledger, ledger_notes")
     async with LedgerWriters(KEY).borrow_writer() as thief, world.pool.acquire() as connection:
         thief.id = UUID(writer)
@@ -183,7 +183,7 @@ async def test_a_wrong_key(world: World) -> None:
     await write(world, MOST_FAULTS + 5)
     stranger = LedgerOperations(world.pool, "another key")
     assert len((await stranger.verify_ledger()).faults) == MOST_FAULTS
-    await world.ledger.seal_every_chain()
+    await world.ledger.store_one_seal_of_all_chains()
     with pytest.raises(SealRefused, match="MAILER_LEDGER_KEY"):
         await stranger.verify_ledger()
 
@@ -194,7 +194,7 @@ async def test_a_wrong_key(world: World) -> None:
 async def test_a_head_that_is_not_ours(world: World, damage: dict[str, Any]) -> None:
     """A published record that is not ours, or no longer, is refused and not believed."""
     await write(world)
-    published = await world.ledger.seal_every_chain()
+    published = await world.ledger.store_one_seal_of_all_chains()
     with pytest.raises(SealRefused):
         await world.ledger.verify_ledger([published | damage])
     with pytest.raises(SealRefused):
@@ -204,7 +204,7 @@ async def test_a_head_that_is_not_ours(world: World, damage: dict[str, Any]) -> 
 async def test_the_published_head_is_what_it_prints(world: World) -> None:
     """A record survives being printed and read, and the latest one is kept."""
     await write(world)
-    published = await world.ledger.seal_every_chain()
+    published = await world.ledger.store_one_seal_of_all_chains()
     assert await world.ledger.latest_seal() == published
     assert await faults(world, json.loads(json.dumps(published))) == []
     assert json.loads(published["body"])["heads"][0]["n"] == 6
@@ -247,7 +247,7 @@ async def test_verifying_takes_no_memory_that_grows(world: World) -> None:
 async def test_heads_are_those_of_all_writers(world: World) -> None:
     """A seal has the last entry of each writer, whatever else was written."""
     writers = await write(world, 4, 5)
-    heads = json.loads((await world.ledger.seal_every_chain())["body"])["heads"]
+    heads = json.loads((await world.ledger.store_one_seal_of_all_chains())["body"])["heads"]
     assert [(head["writer"], head["n"]) for head in heads] == [(writer, 4) for writer in writers]
 
 

@@ -175,7 +175,7 @@ def remembered(folder: Path) -> None:
     notes, now = FileDatabaseNotes(folder), datetime.now(UTC)
     notes.write_seal_marker_if_newer(LastSeenSealMarker(uuid4(), 1, "x"), ())
     notes.switch_notes_to_lineage(uuid4())
-    notes.note_committed_entry(uuid4(), 1)
+    notes.note_committed_entry_on_disk(uuid4(), 1)
     asyncio.run(
         notes.record_standing_changes(
             [JournaledStandingChange(uuid4(), 1, now, BRAND, 1, now, "opt_out", "*", "page", "1")]

@@ -88,7 +88,7 @@ async def test_old_seals_are_thinned_out(world: World) -> None:
     for _ in range(3):
         await add(world, writer)
         await world.ledger.seal_grown_chains()
-    await world.ledger.seal_every_chain()
+    await world.ledger.store_one_seal_of_all_chains()
     await age(world, 40)
     ledger = LedgerOperations(world.pool, KEY)
     for _ in range(3):
@@ -106,7 +106,7 @@ async def test_old_seals_are_thinned_out(world: World) -> None:
 async def test_seals_of_the_form_before(world: World) -> None:
     """Seals that were made before they were chained still count, kept or published, and the next one names them."""
     [writer] = await write(world)
-    record = body(await world.ledger.seal_every_chain())
+    record = body(await world.ledger.store_one_seal_of_all_chains())
     old = json.dumps({"at": record["at"], "heads": record["heads"]}, separators=(",", ":"))
     signature = SealSigner(KEY).sign_body(old)
     await world.pool.execute("DELETE FROM seals")
@@ -128,11 +128,11 @@ async def test_seals_are_published_once(world: World) -> None:
         return [body(record)["number"] async for record in world.ledger.seals_since_published(last)]
 
     await write(world)
-    first = await world.ledger.seal_every_chain()
+    first = await world.ledger.store_one_seal_of_all_chains()
     assert await behind(None) == [1]
     assert await behind(first) == []
-    second = await world.ledger.seal_every_chain()
-    await world.ledger.seal_every_chain()
+    second = await world.ledger.store_one_seal_of_all_chains()
+    await world.ledger.store_one_seal_of_all_chains()
     assert await behind(first) == [2, 3]
     await world.pool.execute("DELETE FROM seals WHERE body = $1", second["body"])
     with pytest.raises(SealRefused, match="not kept in this database"):
@@ -150,7 +150,7 @@ async def old_writer(world: World, days: int) -> ChainWriter:
 async def test_what_came_after_a_seal_is_verified_alone(world: World) -> None:
     """Of a long ledger, only chains that may have moved since a kept seal are read; each fault in them is named."""
     old = await old_writer(world, 20)
-    kept = await world.ledger.seal_every_chain()
+    kept = await world.ledger.store_one_seal_of_all_chains()
     recent = ChainWriter(KEY.encode())
     await add(world, recent, 4)
     await world.ledger.seal_grown_chains()
@@ -166,7 +166,7 @@ async def test_what_came_after_a_seal_is_verified_alone(world: World) -> None:
 async def test_since_a_seal_its_heads_and_the_seals_behind_it_are_held_against_the_ledger(world: World) -> None:
     """An old chain that lost its end, a removed seal and a removed writer are named without reading the old chains."""
     old = await old_writer(world, 20)
-    kept = await world.ledger.seal_every_chain()
+    kept = await world.ledger.store_one_seal_of_all_chains()
     recent = ChainWriter(KEY.encode())
     for _ in range(3):
         await add(world, recent)
@@ -183,7 +183,7 @@ async def test_since_a_seal_its_heads_and_the_seals_behind_it_are_held_against_t
 async def test_a_seal_that_is_not_kept_is_no_beginning(world: World) -> None:
     """Deleted from the database, or by another key, it is refused in words."""
     await write(world)
-    kept = await world.ledger.seal_every_chain()
+    kept = await world.ledger.store_one_seal_of_all_chains()
     with pytest.raises(SealRefused, match="not by this ledger's key"):
         await world.ledger.verify_ledger(since={**kept, "signature": "00" * 64})
     await world.pool.execute("DELETE FROM seals")

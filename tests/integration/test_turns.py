@@ -60,7 +60,7 @@ async def test_no_other_role_can_hold_up_an_opt_out(world: World, database_url: 
         async with asyncio.timeout(30):
             await record_opt_out(world.standings, policies()[BRAND], ada, "newsletter", "link")
             await world.accept({"refs": ["user-1"]})
-            await world.ledger.seal_every_chain()
+            await world.ledger.store_one_seal_of_all_chains()
             async with world.upkeep.holding_publishing_lock_if_free() as alone:
                 assert alone
             await world.upkeep.create_partitions_of_coming_months()

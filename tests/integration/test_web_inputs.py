@@ -150,7 +150,7 @@ async def test_what_is_away_is_asked_for_again(error: Exception, monkeypatch: py
         raise error
 
     for port in (world.standings, world.mailings):
-        for name in ("get_standing", "find_recipient_id", "find_mailing_of_event", "record_opt_out"):
+        for name in ("get_standing", "find_recipient_id", "find_mailing_status_of_event", "record_opt_out"):
             monkeypatch.setattr(port, name, away, raising=False)
     async with world.client() as client:
         page = await client.get(world.unsubscribe())

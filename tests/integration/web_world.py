@@ -130,7 +130,7 @@ class Mailings:
         self.rows: dict[tuple[str, str], MailingStatus] = {}
         self.differs: tuple[str, ...] = ()
 
-    async def find_mailing_of_event(self, brand: str, event_id: str) -> MailingStatus | None:
+    async def find_mailing_status_of_event(self, brand: str, event_id: str) -> MailingStatus | None:
         """A mailing that a test put there."""
         return self.rows.get((brand, event_id))
 

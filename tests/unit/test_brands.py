@@ -7,7 +7,7 @@ import pytest
 from mailer.policy.decision_types import Divert
 from mailer.ports.mail_origins import MailAndAddressOrigin
 from mailer.web.languages import choose_language
-from mailer.web.mail_origin import reason_of_mail
+from mailer.web.why_this_mail_page import reason_of_mail
 from tests.factories import policies
 from tests.unit.test_decision import ADA, decided, reason
 

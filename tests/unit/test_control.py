@@ -271,8 +271,8 @@ async def test_lost_entries_stop_everything(scene: Scene) -> None:
     """Entries that this process has committed and that are gone stop it for good; their chains are not extended."""
     await scene.control.query_halts_and_attest_no_loss()
     for n in (7, 9):
-        scene.remembered.note_committed_entry(WRITER, n)
-    scene.remembered.note_committed_entry(OTHER, 1)
+        scene.remembered.note_committed_entry_on_disk(WRITER, n)
+    scene.remembered.note_committed_entry_on_disk(OTHER, 1)
     await scene.control.query_halts_and_attest_no_loss()
     assert scene.database.asked[-1][1] == {(WRITER, 9), (OTHER, 1)}
     scene.database.answer = replace(SOUND, missing=frozenset({(WRITER, 9)}))
@@ -280,7 +280,7 @@ async def test_lost_entries_stop_everything(scene: Scene) -> None:
     assert scene.halted() == WENT_BACK
     assert scene.chains.renewed == 1
     assert scene.mended == [{ONE}], "opt-outs are made again at once"
-    scene.remembered.note_committed_entry(WRITER, 10)
+    scene.remembered.note_committed_entry_on_disk(WRITER, 10)
     scene.database.answer = SOUND  # of the new chains nothing is missing, and yet it went back
     await scene.control.query_halts_and_attest_no_loss()
     assert scene.halted() == WENT_BACK
@@ -290,7 +290,7 @@ async def test_lost_entries_stop_everything(scene: Scene) -> None:
 async def test_lost_entries_of_a_process_that_has_ended_stop_everything(scene: Scene) -> None:
     """A new process of the machine asks for what the last one has committed, and speaks for it."""
     await scene.control.query_halts_and_attest_no_loss()
-    scene.remembered.note_committed_entry(WRITER, 7)
+    scene.remembered.note_committed_entry_on_disk(WRITER, 7)
     ended = scene.remembered.id
     scene.remembered.close()
     new = scene.process()
@@ -309,7 +309,7 @@ async def test_lost_entries_of_a_process_that_has_ended_stop_everything(scene: S
 async def test_a_new_connection_is_met_first(scene: Scene) -> None:
     """An entry that it lacks stops the process before anything else is done; the others are told at once after."""
     await scene.control.query_halts_and_attest_no_loss()
-    scene.remembered.note_committed_entry(WRITER, 7)
+    scene.remembered.note_committed_entry_on_disk(WRITER, 7)
 
     async def replica(
         seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
@@ -345,7 +345,7 @@ async def test_who_misses_something_does_not_say_otherwise(scene: Scene) -> None
     await scene.control.query_halts_and_attest_no_loss()
     await scene.control.deregister_this_process_if_intact()
     assert scene.database.left == [scene.remembered.id]
-    scene.remembered.note_committed_entry(WRITER, 7)
+    scene.remembered.note_committed_entry_on_disk(WRITER, 7)
     scene.database.answer = replace(SOUND, missing=frozenset({(WRITER, 7)}), attested=False)
     scene.database.attested.clear()
     await scene.control.query_halts_and_attest_no_loss()
@@ -357,7 +357,7 @@ async def test_who_misses_something_does_not_say_otherwise(scene: Scene) -> None
 async def test_a_running_process_accepts_the_new_lineage(scene: Scene) -> None:
     """As soon as an operator has said that it goes on; so does a process that was started before, and after."""
     await scene.control.query_halts_and_attest_no_loss()
-    scene.remembered.note_committed_entry(WRITER, 7)
+    scene.remembered.note_committed_entry_on_disk(WRITER, 7)
     scene.database.answer = replace(BACK["the seal is missing"], missing=frozenset({(WRITER, 7)}))
     await scene.control.query_halts_and_attest_no_loss()
     begun = HaltsAndMissingEntries((), TWO, frozenset({ONE}), 4, {4: "four"})
@@ -376,7 +376,7 @@ async def test_a_running_process_accepts_the_new_lineage(scene: Scene) -> None:
 async def test_one_that_slept_through_it_accepts_it_too(scene: Scene) -> None:
     """A process that was frozen while the database went back and was started again begins new chains."""
     await scene.control.query_halts_and_attest_no_loss()
-    scene.remembered.note_committed_entry(WRITER, 7)
+    scene.remembered.note_committed_entry_on_disk(WRITER, 7)
     scene.database.answer = HaltsAndMissingEntries((), TWO, frozenset({ONE}), 1, {1: "one"}, frozenset({(WRITER, 7)}))
     scene.closed = DatabaseNotesUnreadable("give this user the right to read MAILER_DATA")
     with pytest.raises(DatabaseNotesUnreadable):

@@ -14,7 +14,7 @@ from mailer.policy.policy_file import Policy, PolicyError, parse_policy
 from mailer.policy.policy_file_errors import MESSAGES
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_library import parse_policies_in_force
-from mailer.policy.policy_sections import CategoryTerms, Controller, PrivacySealProgramme, Senders, SendingHours
+from mailer.policy.policy_sections import CategoryTerms, Controller, SealProgrammeContact, Senders, SendingHours
 from mailer.policy.promise import CategoryNeeds, Promise, PromiseNeeds
 from mailer.policy.sending_hours import next_opening, time_zones_of_country
 from mailer.policy.switches import ORDER, SwitchFloor
@@ -111,7 +111,7 @@ def test_every_key_is_on_the_page() -> None:
         ProcessorTerms,
         Partner,
         Promise,
-        PrivacySealProgramme,
+        SealProgrammeContact,
         GivenVersionNotice,
     ):
         for field, info in model.model_fields.items():

@@ -35,7 +35,7 @@ def noted(folder: Path, *heads: tuple[UUID, int], lineage: UUID = ONE) -> UUID:
     with closing(FileDatabaseNotes(folder)) as process:
         process.switch_notes_to_lineage(lineage)
         for writer, n in heads:
-            process.note_committed_entry(writer, n)
+            process.note_committed_entry_on_disk(writer, n)
     return process.id
 
 
@@ -51,7 +51,7 @@ def test_the_trace_of_a_living_process_is_not_one_of_the_dead(tmp_path: Path) ->
     """Its file is locked for as long as it lives."""
     with closing(FileDatabaseNotes(tmp_path)) as living:
         living.switch_notes_to_lineage(ONE)
-        living.note_committed_entry(WRITER, 1)
+        living.note_committed_entry_on_disk(WRITER, 1)
         [trace] = FileDatabaseNotes(tmp_path).read_last_committed_entries()
         assert (trace.id, trace.dead) == (living.id, False)
 
@@ -93,7 +93,7 @@ async def test_newer_notes_stand_for_those_of_the_dead(tmp_path: Path) -> None:
         process.schedule_deletion_of_ended_traces([ended])
         await process.sync_notes_to_disk()
         assert ended in {trace.id for trace in process.read_last_committed_entries()}
-        process.note_committed_entry(OTHER, 1)
+        process.note_committed_entry_on_disk(OTHER, 1)
         await process.sync_notes_to_disk()
         assert [trace.id for trace in process.read_last_committed_entries()] == [process.id]
 
@@ -112,13 +112,13 @@ def test_what_was_lost_is_not_noted_over(tmp_path: Path) -> None:
     """While the database is one that went back, notes wait; a new lineage begins with none."""
     with closing(FileDatabaseNotes(tmp_path)) as process:
         process.switch_notes_to_lineage(ONE)
-        process.note_committed_entry(WRITER, 1)
+        process.note_committed_entry_on_disk(WRITER, 1)
         process.stop_noting_to_keep_evidence()
-        process.note_committed_entry(OTHER, 1)
+        process.note_committed_entry_on_disk(OTHER, 1)
         assert process.read_last_committed_entries()[0].heads == {(WRITER, 1)}
         process.switch_notes_to_lineage(TWO)
         assert process.read_last_committed_entries()[0].heads == frozenset()
-        process.note_committed_entry(OTHER, 2)
+        process.note_committed_entry_on_disk(OTHER, 2)
         [seen] = FileDatabaseNotes(tmp_path).read_last_committed_entries()
         assert (seen.lineage, set(seen.heads)) == (TWO, {(OTHER, 2)})
 
@@ -188,7 +188,7 @@ async def test_a_disk_that_takes_nothing_stops_nobody(tmp_path: Path) -> None:
     (tmp_path / "seen").write_text("")
     with closing(FileDatabaseNotes(tmp_path)) as process:
         process.switch_notes_to_lineage(ONE)
-        process.note_committed_entry(WRITER, 1)
+        process.note_committed_entry_on_disk(WRITER, 1)
         await process.record_standing_changes([change(1)])
         await process.sync_notes_to_disk()
         assert process.read_last_committed_entries()[0].heads == {(WRITER, 1)}

@@ -96,7 +96,7 @@ LOOKS = {
     "secret_or_form_problems": Case(
         "no-secrets", template="maintenance", edit=("text", "InterPals", "Your password is Orchid7.")
     ),
-    "refused_profile_problems": Case(
+    "profile_values_despite_refusal_problems": Case(
         "plain-promotions",
         "peerstream",
         setting(mailing_renderer, "is_personalisation_refused", lambda _: False),
