@@ -69,6 +69,7 @@ from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.quarantine import PostgresRefusalQuarantine
 from mailer.postgres.rates import PostgresRateLimits
 from mailer.postgres.recipient_import import PostgresRecipientImporter
+from mailer.postgres.staff_stores import build_staff_stores
 from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.stream_pauses import PostgresStreamPauses
 from mailer.postgres.suppressions import PostgresSuppressions
@@ -143,6 +144,7 @@ class App:
         self.records = PostgresDeliveryHistory(pool)
         self.letters = PostgresDeadLetters(pool, self.hasher)
         self.publishers = PostgresPublishers(pool, self.writers)
+        self.staff = build_staff_stores(pool, self.writers)
         self.ledger = LedgerOperations(pool, settings.ledger_key)
         self.upkeep = PostgresTimekeeping(
             pool, self.ledger, self.writers, brand_processors_stating_no_retention(self.policies.values())
@@ -297,6 +299,8 @@ class App:
         from mailer.look_loading import load_brand_looks
         from mailer.web.app_and_count_writer import serve_site_and_write_open_counts
         from mailer.web.captured_mail_inbox import create_inbox_app
+        from mailer.web.console.console_context import ConsoleContext
+        from mailer.web.console.console_secrets import ConsoleSecrets
         from mailer.web.web_context import WebContext
 
         if operators is not None and self.settings.is_mail_captured:
@@ -323,6 +327,13 @@ class App:
             registry=WEB,
             public_url=self.settings.public_url,
             looks=load_brand_looks(self.settings.policies, self.policies),
+            console=ConsoleContext(
+                self.settings.public_url,
+                frozenset(self.policies),
+                self.staff,
+                PostgresFlowMetrics(self.pool),
+                ConsoleSecrets(self.settings.secret_keys),
+            ),
         )
         async with self.control.polling_while_in_use():
             await serve_site_and_write_open_counts(site, self.settings.host, self.settings.port, stop, announce)

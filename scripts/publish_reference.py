@@ -30,6 +30,7 @@ from mailer.runtime.readiness import Readiness
 from mailer.settings import DEVELOPMENT_SECRET, Settings
 from mailer.web.app import openapi_document, page_routes
 from mailer.web.captured_mail_inbox import router as inbox
+from mailer.web.console.console_app import ROUTERS as CONSOLE
 from mailer.web.web_context import WebCounters
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -196,6 +197,7 @@ def routes() -> str:
         for method, what in methods.items()
     ]
     pages = [_route(route) for route in page_routes()]
+    console = [_route(route) for router in CONSOLE for route in router.routes]
     mails = [_route(route) for route in inbox.routes]
     operators = operator_port_routes(Readiness(), LoopHeartbeat(), [])
     return (
@@ -206,6 +208,8 @@ def routes() -> str:
         "## Pages for recipients\n\nThe token says who and what. GET and HEAD change nothing, but for counting an open"
         " or a click.\nSee [what the holder of a link can do](../links.md).\n\n"
         f"{table(['methods', 'path', 'does'], pages)}\n"
+        "## The console\n\nFor staff who are signed in; see [staff](../staff.md).\n\n"
+        f"{table(['methods', 'path', 'does'], console)}\n"
         "## The operators' port\n\nEach process answers these on `MAILER_METRICS_PORT`."
         " See [the operators' port](../operations.md#the-operators-port).\n\n"
         f"{table(['path', 'answers'], [[f'`{path}`', _OPERATORS[path]] for path in operators])}\n"

@@ -52,6 +52,7 @@ from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.quarantine import PostgresRefusalQuarantine
 from mailer.postgres.rates import PostgresRateLimits
 from mailer.postgres.recipient_import import PostgresRecipientImporter
+from mailer.postgres.staff_stores import build_staff_stores
 from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.stream_pauses import PostgresStreamPauses
 from mailer.postgres.suppressions import PostgresSuppressions
@@ -177,6 +178,7 @@ class World:
         self.desks = build_account_stores_opener(pool, self.writers, self.hasher, self.links, controllers())
         self.letters = PostgresDeadLetters(pool, self.hasher)
         self.publishers = PostgresPublishers(pool, self.writers)
+        self.staff = build_staff_stores(pool, self.writers)
         self.rates = PostgresRateLimits(pool, self.writers)
         self.halted = FakeHalts()
         self.stop = asyncio.Event()

@@ -28,6 +28,7 @@ from mailer.cli import (
     recipients,
     report,
     schema,
+    staff,
     stop_start,
     suppressions,
     templates,
@@ -64,6 +65,7 @@ for name, group in (
     ("rate", rates.app),
     ("brand", stop_start.brands),
     ("publishers", publishers.app),
+    ("staff", staff.app),
     ("schema", schema.app),
 ):
     app.add_typer(group, name=name)

@@ -26,6 +26,7 @@ from mailer.web import (
     unsubscribe,
     why_this_mail_page,
 )
+from mailer.web.console.console_app import add_console, answer_console_problem, is_console_path
 from mailer.web.middleware import AccessLog, BodyLimit, SecurityHeaders, safe_request_line
 from mailer.web.pages import ProblemName, problem_page
 from mailer.web.request_parsing import PathCheckMiddleware
@@ -102,6 +103,7 @@ def _app_with_routes(*middleware: Middleware) -> FastAPI:
         *(page.router for page in _PAGES),
     ):
         app.include_router(router)
+    add_console(app)
     return app
 
 
@@ -117,14 +119,18 @@ async def _http_error_answer(request: Request, error: HTTPException) -> Response
     headers = dict(error.headers or {})
     if _is_api_path(request.scope["path"]):
         return api.problems_answer([error.detail], error.status_code, headers)
+    if is_console_path(request.scope["path"]):
+        return answer_console_problem(request, error.status_code, str(error.detail))
     problem = ProblemName.NOT_FOUND if error.status_code == 404 else ProblemName.REFUSED
     page = problem_page(request, problem, error.status_code)
     page.headers.update(headers)
     return page
 
 
-async def _invalid_request_answer(_: Request, error: RequestValidationError) -> Response:
+async def _invalid_request_answer(request: Request, error: RequestValidationError) -> Response:
     """Answers 422 to a request of the API that does not match its description, with a line for each fault."""
+    if is_console_path(request.scope["path"]):
+        return answer_console_problem(request, 404)
     faults = [(".".join(str(part) for part in fault["loc"][1:]), fault["msg"]) for fault in error.errors()]
     return api.problems_answer([f"{place}: {what}" if place else what for place, what in faults], 422)
 
@@ -156,6 +162,8 @@ def _answer_for_failure_status(request: Request, status: int) -> Response:
     headers = {"retry-after": str(RETRY_SECONDS)} if status == 503 else {}
     if _is_api_path(request.scope["path"]):
         return api.problems_answer([_FAILURES[status]], status, headers)
+    if is_console_path(request.scope["path"]):
+        return answer_console_problem(request, status)
     page = problem_page(request, ProblemName.REFUSED if status < 500 else ProblemName.FAILED, status)
     page.headers.update(headers)
     return page

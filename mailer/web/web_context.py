@@ -29,6 +29,7 @@ from mailer.ports.standings import StandingStore
 from mailer.ports.suppressions import SuppressionStore
 from mailer.rendering.signed_links import SignedLinks
 from mailer.web.brand_look import BrandLook
+from mailer.web.console.console_context import ConsoleContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class WebContext:
         admit: checks an event against policies and templates; raises `EventRefused`.
         registry: the registry of the site's own counters.
         looks: the looks of the brands' pages, by brand; a brand without one has a plain look.
+        console: what the pages of staff need.
     """
 
     public_url: str
@@ -63,6 +65,7 @@ class WebContext:
     publishers: PublisherStore
     admit: Callable[[MessageEvent], object]
     registry: CollectorRegistry
+    console: ConsoleContext
     reader: EventReader = field(default_factory=EventReader)
     looks: Mapping[str, BrandLook] = field(default_factory=dict)
 

@@ -47,6 +47,10 @@ ACTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "publishers add": (("role:shop", *AT, "--category", "newsletter", *BY),),
     "publishers revoke": (("role:shop", *BY),),
     "recipients erase": ((REF, *AT),),
+    "staff add": (("Ada Admin", "--email", "ada@work.example", "--role", "admin", *BY),),
+    "staff disable": (("Ada Admin", *BY),),
+    "staff enable": (("Ada Admin", *BY),),
+    "staff reset": (("Ada Admin", *BY),),
 }
 """Commands that act, in an order in which each has something to do. Whom none names, the system's user has done it."""
 TRIED_ELSEWHERE = {
@@ -78,7 +82,7 @@ SHOWS = {
     "policy jurisdictions", "policy causes",
     "policy try", "partners list", "partners key", "partners suppressions", "processors list", "quarantine list",
     "rate list", "publishers list", "publishers show", "schema event", "schema queues", "schema api", "doctor",
-    "init", "notices list",
+    "init", "notices list", "staff list", "staff sessions",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
 RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish"}

@@ -38,11 +38,14 @@ from mailer.ports.reports import AdvertiserCampaignReport
 from mailer.ports.standings import OptOutResult
 from mailer.postgres.account_stores import build_account_stores_opener
 from mailer.postgres.campaign_reports import PostgresCampaignReports
+from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.link_tokens import OpenToken, UnsubscribeToken
 from mailer.rendering.signed_links import SignedLinks
 from mailer.web.app import WebContext, create_app
+from mailer.web.console.console_context import ConsoleContext
+from mailer.web.console.console_secrets import ConsoleSecrets
 from tests import factories
 from tests.hours import opens_of
 from tests.publishers import everything
@@ -244,6 +247,7 @@ class World:
                 outbox=cast(mailer.ports.outbox.Outbox, self.outbox),
                 publishers=cast(mailer.ports.publishers.PublisherStore, Keys()),
                 admit=self._admit,
+                console=_elsewhere,
                 registry=self.registry,
                 looks=load_brand_looks(POLICIES, self.policies),
             )
@@ -317,4 +321,11 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         admit=partial(check_event_and_get_template, policies=world.policies, templates=factories.templates()),
         registry=CollectorRegistry(),
         looks=load_brand_looks(POLICIES, world.policies),
+        console=ConsoleContext(
+            PUBLIC_URL,
+            frozenset(world.policies),
+            world.staff,
+            PostgresFlowMetrics(world.pool),
+            ConsoleSecrets(list(keys)),
+        ),
     )

@@ -1,0 +1,238 @@
+"""`mailer staff`: adds, lists, disables and resets people who sign in to the console."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+
+from mailer.app import App
+from mailer.cli.shared import (
+    AsJson,
+    acting_person,
+    exit_with_error,
+    format_utc_time,
+    out,
+    print_json,
+    print_table,
+    run_with_app,
+)
+from mailer.cli.stop_start import By, person_or_system_user
+from mailer.input_types import Address
+from mailer.policy.publisher_and_staff_identity import Identity
+from mailer.policy.publisher_and_staff_identity import parse_person_identity as person_of
+from mailer.policy.sign_in_rules import MAX_STAFF_NAME
+from mailer.policy.staff_rights import EVERY_BRAND, RoleAtBrand, parse_role_at_brand
+from mailer.ports.staff import StaffActor, StaffNameTaken, StaffRecord
+
+app = typer.Typer(help="People who sign in to the console: add, list, disable, enable, reset.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The name that the person signs in with.")]
+AT_A_COMMAND = "a command"
+"""The network of those who act by a command, in the ledger."""
+_T = TypeVar("_T")
+
+
+class _StaffRefused(Exception):
+    """Raised for a change that is refused; the message says why."""
+
+
+@app.command()
+def add(
+    name: Name,
+    email: Annotated[str, typer.Option(help="The work address.")],
+    role: Annotated[list[str], typer.Option(help="A role; several times for several.")],
+    brand: Annotated[list[str] | None, typer.Option(help="A brand for which the roles are; by default all.")] = None,
+    by: By = "",
+    json: AsJson = False,
+) -> None:
+    """Adds a person, and prints a link that works once, within an hour, to choose a password."""
+    identity = _acting_for(by, name)
+    roles = frozenset(_parse_role_or_exit(one, at) for one in role for at in brand or [EVERY_BRAND])
+    _require_address(email)
+
+    async def act(app: App) -> str:
+        _require_known_brands(app, roles)
+        token = await app.staff.directory.add_staff_member(identity, email, roles, _actor())
+        return _sign_up_link(app, token)
+
+    _print_link(identity, _run_or_exit(act), json)
+
+
+@app.command("list")
+def list_(json: AsJson = False) -> None:
+    """Shows everybody, with roles and second factors."""
+    known = run_with_app(lambda app: app.staff.directory.list_staff())
+    if json:
+        print_json([staff_record_as_json(one) for one in known])
+        return
+    print_table(
+        ("name", "address", "roles", "second factor", "disabled"),
+        [
+            (
+                one.member.identity.name,
+                one.member.email,
+                sorted(map(str, one.member.roles)),
+                "yes" if one.has_second_factor else "no",
+                format_utc_time(one.disabled_at),
+            )
+            for one in known
+        ],
+    )
+
+
+@app.command()
+def disable(name: Name, by: By = "", json: AsJson = False) -> None:
+    """Ends a person's access and all sessions, at once."""
+
+    async def act(app: App, known: StaffRecord) -> bool:
+        return await app.staff.directory.disable_staff_member(known.member, _actor())
+
+    _print_change(name, "disabled", _change(name, by, act), json)
+
+
+@app.command()
+def enable(name: Name, by: By = "", json: AsJson = False) -> None:
+    """Lets a disabled person sign in again, with the password and second factors as before."""
+
+    async def act(app: App, known: StaffRecord) -> bool:
+        return await app.staff.directory.enable_staff_member(known.member, _actor())
+
+    _print_change(name, "enabled", _change(name, by, act), json)
+
+
+@app.command()
+def reset(name: Name, by: By = "", json: AsJson = False) -> None:
+    """Ends sessions, password and second factors of a person, and prints a new link."""
+
+    async def act(app: App, known: StaffRecord) -> str:
+        if known.disabled_at is not None:
+            raise _StaffRefused(f"{name} is disabled; `mailer staff enable` comes first")
+        return _sign_up_link(app, await app.staff.directory.reset_staff_member(known.member, _actor()))
+
+    _print_link(_parse_name_or_exit(name), _change(name, by, act), json)
+
+
+@app.command()
+def sessions(name: Name, json: AsJson = False) -> None:
+    """Shows the open sessions of a person."""
+
+    async def act(app: App, known: StaffRecord) -> list[dict[str, Any]]:
+        return [
+            {
+                "began": one.created_at,
+                "last_seen": one.seen_at,
+                "ends": one.ends_at,
+                "network": one.network,
+                "second_factor": one.has_second_factor,
+            }
+            for one in await app.staff.directory.list_sessions(known.member.id)
+        ]
+
+    found = _change(name, "", act)
+    if json:
+        print_json(found)
+        return
+    print_table(
+        ("began", "last seen", "ends at the latest", "network", "second factor"),
+        [
+            (
+                *(format_utc_time(one[key]) for key in ("began", "last_seen", "ends")),
+                one["network"],
+                "yes" if one["second_factor"] else "no",
+            )
+            for one in found
+        ],
+    )
+
+
+def staff_record_as_json(known: StaffRecord) -> dict[str, Any]:
+    """Returns a person as JSON."""
+    return {
+        "name": known.member.identity.name,
+        "email": known.member.email,
+        "roles": [{"role": held.role.value, "brand": held.brand} for held in sorted(known.member.roles, key=str)],
+        "has_password": known.has_password,
+        "totp": known.has_totp,
+        "passkeys": known.passkeys,
+        "created_at": known.created_at.isoformat(),
+        "disabled_at": known.disabled_at.isoformat() if known.disabled_at else None,
+    }
+
+
+def _actor() -> StaffActor:
+    return StaffActor(acting_person(), AT_A_COMMAND)
+
+
+def _sign_up_link(app: App, token: str) -> str:
+    return f"{app.settings.public_url.rstrip('/')}/console/join/{token}"
+
+
+def _acting_for(by: str, name: str) -> Identity:
+    """Checks who acts, and returns the identity for a person's name. A bad name ends the command."""
+    person_or_system_user(by)
+    return _parse_name_or_exit(name)
+
+
+def _parse_name_or_exit(name: str) -> Identity:
+    try:
+        identity = person_of(name)
+        if len(identity.name) > MAX_STAFF_NAME:
+            raise ValueError(f"a name has at most {MAX_STAFF_NAME} characters")
+    except ValueError as error:
+        exit_with_error(str(error), 2)
+    return identity
+
+
+def _parse_role_or_exit(role: str, brand: str) -> RoleAtBrand:
+    try:
+        return parse_role_at_brand(role, brand)
+    except ValueError as error:
+        exit_with_error(f"--role: {error}", 2)
+
+
+def _require_address(email: str) -> None:
+    try:
+        TypeAdapter(Address).validate_python(email)
+    except ValidationError as error:
+        exit_with_error(f"--email: {error.errors()[0]['msg'].removeprefix('Value error, ')}", 2)
+
+
+def _require_known_brands(app: App, roles: Sequence[RoleAtBrand] | frozenset[RoleAtBrand]) -> None:
+    if unknown := sorted({held.brand for held in roles} - {EVERY_BRAND, *app.policies}):
+        raise _StaffRefused(f"--brand: there is no {', '.join(unknown)}; there are {', '.join(app.policies)}")
+
+
+def _run_or_exit(act: Callable[[App], Awaitable[_T]]) -> _T:
+    try:
+        return run_with_app(act)
+    except (_StaffRefused, StaffNameTaken) as error:
+        exit_with_error(str(error), 2)
+
+
+def _change(name: str, by: str, act: Callable[[App, StaffRecord], Awaitable[_T]]) -> _T:
+    """Finds a person and does something with them. If there is no such person, it ends the command."""
+    identity = _acting_for(by, name)
+
+    async def found(app: App) -> _T:
+        known = await app.staff.directory.find_staff_record(identity)
+        if known is None:
+            raise _StaffRefused(f"there is no person {identity.name!r} here; `mailer staff list` shows everybody")
+        return await act(app, known)
+
+    return _run_or_exit(found)
+
+
+def _print_link(identity: Identity, link: str, json: bool) -> None:
+    if json:
+        print_json({"name": identity.name, "link": link})
+        return
+    out.print(link)
+    out.print(f"Give this link to {identity.name}. It works once, within an hour.")
+
+
+def _print_change(name: str, done: str, new: bool, json: bool) -> None:
+    if json:
+        print_json({"name": name, done: True, "new": new})
+    else:
+        out.print(f"{name} is {done}." if new else f"{name} was {done} already.")

@@ -1,0 +1,125 @@
+"""Staff in PostgreSQL: people, their roles and their one-time links."""
+
+from collections.abc import Collection, Sequence
+
+import asyncpg
+
+from mailer.database.statements import Pool, load_statements
+from mailer.ledger.writers import LedgerWriters
+from mailer.policy.publisher_and_staff_identity import Identity
+from mailer.policy.sign_in_rules import LINK_LASTS, SESSION_IDLE
+from mailer.policy.staff_rights import RoleAtBrand, StaffMember
+from mailer.ports.staff import StaffActor, StaffNameTaken, StaffRecord, StaffSession
+from mailer.postgres.staff_changes import StaffChange, begin_staff_change, member_from_row, new_token, token_digest
+from mailer.postgres.staff_sign_in import session_from_row
+
+_SQL = load_statements("staff")
+_SESSIONS = load_statements("staff_sign_in")["sessions"]
+
+
+class PostgresStaff:
+    """Implements `ports.staff.StaffDirectory`.
+
+    Args:
+        pool: the connections.
+        writers: the writers of the ledger, which records each change.
+    """
+
+    def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
+        self._pool = pool
+        self._writers = writers
+
+    async def add_staff_member(
+        self, identity: Identity, email: str, roles: Collection[RoleAtBrand], by: StaffActor
+    ) -> str:
+        """See the port."""
+        async with begin_staff_change(self._pool, self._writers) as change:
+            staff_id = await change.connection.fetchval(_SQL["add"], identity.form[1], identity.name, email)
+            if staff_id is None:
+                raise StaffNameTaken(f"there is a person {identity.name} already")
+            await _insert_roles(change, staff_id, roles)
+            change.note("staff-added", identity, by, sorted(map(str, roles)))
+            return await _insert_link(change, staff_id)
+
+    async def list_staff(self) -> Sequence[StaffRecord]:
+        """See the port."""
+        return [_record_from_row(row) for row in await self._pool.fetch(f"{_SQL['records']} ORDER BY s.name")]
+
+    async def find_staff_record(self, identity: Identity) -> StaffRecord | None:
+        """See the port."""
+        row = await self._pool.fetchrow(f"{_SQL['records']} WHERE s.name = $1", identity.form[1])
+        return _record_from_row(row) if row else None
+
+    async def get_staff_record(self, staff_id: int) -> StaffRecord | None:
+        """See the port."""
+        row = await self._pool.fetchrow(f"{_SQL['records']} WHERE s.id = $1", staff_id)
+        return _record_from_row(row) if row else None
+
+    async def disable_staff_member(self, member: StaffMember, by: StaffActor) -> bool:
+        """See the port."""
+        async with begin_staff_change(self._pool, self._writers) as change:
+            if await change.connection.fetchval(_SQL["disable"], member.id) is None:
+                return False
+            for statement in ("end_sessions", "delete_links"):
+                await change.connection.execute(_SQL[statement], member.id)
+            change.note("staff-disabled", member.identity, by)
+        return True
+
+    async def enable_staff_member(self, member: StaffMember, by: StaffActor) -> bool:
+        """See the port."""
+        async with begin_staff_change(self._pool, self._writers) as change:
+            if await change.connection.fetchval(_SQL["enable"], member.id) is None:
+                return False
+            change.note("staff-enabled", member.identity, by)
+        return True
+
+    async def reset_staff_member(self, member: StaffMember, by: StaffActor) -> str:
+        """See the port."""
+        async with begin_staff_change(self._pool, self._writers) as change:
+            await change.connection.execute(_SQL["lock"], member.id)
+            for statement in (
+                *("forget_password", "end_sessions", "delete_links"),
+                *("delete_totp", "delete_codes", "delete_passkeys"),
+            ):
+                await change.connection.execute(_SQL[statement], member.id)
+            change.note("staff-reset", member.identity, by)
+            return await _insert_link(change, member.id)
+
+    async def replace_roles(self, member: StaffMember, roles: Collection[RoleAtBrand], by: StaffActor) -> None:
+        """See the port."""
+        async with begin_staff_change(self._pool, self._writers) as change:
+            await change.connection.execute(_SQL["lock"], member.id)
+            await change.connection.execute(_SQL["delete_roles"], member.id)
+            await _insert_roles(change, member.id, roles)
+            change.note("staff-roles", member.identity, by, sorted(map(str, roles)))
+
+    async def list_sessions(self, staff_id: int) -> Sequence[StaffSession]:
+        """See the port."""
+        rows = await self._pool.fetch(
+            f"{_SESSIONS} AND n.staff_id = $2 ORDER BY n.created_at DESC, n.id", SESSION_IDLE, staff_id
+        )
+        return [session_from_row(row) for row in rows]
+
+
+async def _insert_roles(change: StaffChange, staff_id: int, roles: Collection[RoleAtBrand]) -> None:
+    given = sorted(roles, key=str)
+    await change.connection.execute(
+        _SQL["add_roles"], staff_id, [held.role.value for held in given], [held.brand for held in given]
+    )
+
+
+async def _insert_link(change: StaffChange, staff_id: int) -> str:
+    token = new_token()
+    await change.connection.execute(_SQL["add_link"], token_digest(token), staff_id, LINK_LASTS)
+    return token
+
+
+def _record_from_row(row: asyncpg.Record) -> StaffRecord:
+    return StaffRecord(
+        member_from_row(row),
+        row["created_at"],
+        row["disabled_at"],
+        row["has_password"],
+        row["has_totp"],
+        row["passkeys"],
+    )

@@ -1,0 +1,57 @@
+"""The routes of the console, put together, with the answers to what they raise."""
+
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import FileResponse, Response
+
+from mailer.web.console import landing, own_account, passkeys, sign_in, staff_pages
+from mailer.web.console.console_context import HOME, own_path
+from mailer.web.console.console_pages import console_problem_page, own_navigation_page, redirect_within_console
+from mailer.web.console.gates import Anybody, NeedsOwnNavigation, SentElsewhere, require_gate_of_each_route
+
+_STATIC = Path(__file__).with_name("static")
+_FILES = {"console.css": "text/css", "passkey.js": "text/javascript"}
+_files = APIRouter(include_in_schema=False)
+ROUTERS = (sign_in.router, own_account.router, passkeys.router, staff_pages.router, landing.router, _files)
+"""The routers of all pages of the console. Each route has a gate."""
+
+
+@_files.get(f"{HOME}/static/{{name}}")
+async def send_static_file(name: str, visitor: Anybody) -> Response:
+    """Sends the stylesheet or the script."""
+    if name not in _FILES:
+        return console_problem_page(visitor.console, 404, "status_404")
+    return FileResponse(_STATIC / name, media_type=_FILES[name], headers={"cache-control": "private, max-age=300"})
+
+
+def add_console(app: FastAPI) -> None:
+    """Adds the routes of the console.
+
+    Raises:
+        RuntimeError: a route declares no gate.
+    """
+    for router in ROUTERS:
+        require_gate_of_each_route(router.routes)
+        app.include_router(router)
+    app.add_exception_handler(SentElsewhere, _redirect)
+    app.add_exception_handler(NeedsOwnNavigation, _lead_on)
+
+
+def is_console_path(path: str) -> bool:
+    """Tells whether a path is one of the console."""
+    return path == HOME or path.startswith(f"{HOME}/")
+
+
+def answer_console_problem(request: Request, status: int, problem: str = "") -> Response:
+    """Returns the page for a request that was refused or failed."""
+    return console_problem_page(request.app.state.site.console, status, problem)
+
+
+async def _redirect(request: Request, error: Exception) -> Response:
+    path = error.path if isinstance(error, SentElsewhere) else HOME
+    return redirect_within_console(request.app.state.site.console, path)
+
+
+async def _lead_on(request: Request, _: Exception) -> Response:
+    return own_navigation_page(request.app.state.site.console, own_path(request.scope["path"]))

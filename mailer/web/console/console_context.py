@@ -1,0 +1,83 @@
+"""The stores and secrets of the console, and paths within it."""
+
+import re
+import time
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+
+from mailer.ports.flow_metrics import FlowMetricsSource, Values
+from mailer.ports.staff import StaffStores
+from mailer.web.console.console_secrets import ConsoleSecrets
+from mailer.web.console.password_hashing import PasswordHashes
+
+HOME = "/console"
+_OWN_PATH = re.compile(r"/console(/[A-Za-z0-9_-]+)*")
+_FIGURES_LAST = 10.0
+"""Seconds for which the figures of the landing page are kept, and shared by all who look."""
+
+
+@dataclass
+class ConsoleContext:
+    """All that the console stands on.
+
+    Attributes:
+        public_url: the public address of the site.
+        brands: the names of all brands.
+        flow: reads the figures of what needs attention.
+    """
+
+    public_url: str
+    brands: frozenset[str]
+    staff: StaffStores
+    flow: FlowMetricsSource
+    secrets: ConsoleSecrets
+    passwords: PasswordHashes = field(default_factory=PasswordHashes)
+    _figures: tuple[float, Values] | None = None
+
+    @cached_property
+    def is_https(self) -> bool:
+        """True if the site is reached by HTTPS. If not, it is on this machine (`settings`)."""
+        return self.public_url.startswith("https://")
+
+    @cached_property
+    def origin(self) -> str:
+        """The origin of the site (RFC 6454)."""
+        parts = urlsplit(self.public_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @cached_property
+    def host(self) -> str:
+        """The host name of the site, to which passkeys are bound."""
+        return urlsplit(self.public_url).hostname or ""
+
+    @cached_property
+    def base(self) -> str:
+        """The path of the public address, without a slash at its end; every path of a page begins with it."""
+        return urlsplit(self.public_url).path.rstrip("/")
+
+    def cookie_name(self, purpose: str = "") -> str:
+        """Returns the name of a cookie. `__Host-` binds it to this host and HTTPS (RFC 6265bis 4.1.3)."""
+        return f"{'__Host-' if self.is_https else ''}mailer{purpose}"
+
+    async def read_figures(self) -> Values:
+        """Returns the figures of the flow, ten seconds old at most."""
+        if self._figures is None or time.monotonic() - self._figures[0] > _FIGURES_LAST:
+            self._figures = time.monotonic(), await self.flow.read_metrics()
+        return self._figures[1]
+
+
+def own_path(text: str) -> str:
+    """Returns a path within the console, or the landing page for anything else. So nobody is sent elsewhere."""
+    return text if len(text) < 200 and _OWN_PATH.fullmatch(text) else HOME
+
+
+async def _console_of_request(request: Request) -> ConsoleContext:
+    console: ConsoleContext = request.app.state.site.console
+    return console
+
+
+TheConsole = Annotated[ConsoleContext, Depends(_console_of_request)]

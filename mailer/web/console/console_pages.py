@@ -1,0 +1,139 @@
+"""The pages of the console as HTML, and their texts."""
+
+import tomllib
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from mailer.policy.staff_rights import StaffRight, needs_second_factor
+from mailer.web.console.console_context import HOME, ConsoleContext
+from mailer.web.console.gates import Visitor
+
+_FOLDER = Path(__file__).parent
+
+
+def passkey_id_as_text(passkey_id: bytes) -> str:
+    """Returns the id of a passkey for a form."""
+    return urlsafe_b64encode(passkey_id).decode()
+
+
+TEXTS: Mapping[str, Any] = tomllib.loads((_FOLDER / "texts.toml").read_text("utf-8"))
+"""The English texts of the console."""
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(_FOLDER / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters["passkey_id"] = passkey_id_as_text
+_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    # With `no-referrer`, browsers would send `Origin: null` with our own forms (Fetch, 3.2).
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "vary": "cookie",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NavigationEntry:
+    """An entry of the navigation. Without a right, everybody who is signed in sees it."""
+
+    path: str
+    text: str
+    right: StaffRight | None = None
+
+
+NAVIGATION: list[NavigationEntry] = [
+    NavigationEntry(HOME, "home"),
+    NavigationEntry(f"{HOME}/staff", "staff", StaffRight.STAFF_MANAGE),
+]
+"""The entries of the navigation, in their order."""
+
+
+def console_page(
+    visitor: Visitor, template: str, status: int = 200, error: str | None = None, **values: Any
+) -> HTMLResponse:
+    """Returns a page of the console. Its template gets `t` (the texts), `visitor`, `base` and `values`.
+
+    Args:
+        visitor: who gets the page.
+        template: the name of the template.
+        status: of the answer.
+        error: the key of a text in `[errors]`, which is shown first.
+        values: for the template.
+    """
+    html = _TEMPLATES.get_template(template).render(
+        **values,
+        t=TEXTS,
+        visitor=visitor,
+        base=visitor.console.base,
+        navigation=_navigation_of(visitor),
+        brands=_brands_of(visitor),
+        error=TEXTS["errors"][error] if error else None,
+    )
+    page = HTMLResponse(html, status, _HEADERS)
+    if visitor.new_form_cookie is not None:
+        set_console_cookie(page, visitor.console, "-form", visitor.new_form_cookie)
+    return page
+
+
+def console_problem_page(console: ConsoleContext, status: int, problem: str) -> HTMLResponse:
+    """Returns a page that names a problem, for anybody."""
+    known = problem if problem in TEXTS["errors"] else f"status_{status}"
+    says = TEXTS["errors"].get(known, TEXTS["errors"]["failed"])
+    html = _TEMPLATES.get_template("problem.html.j2").render(t=TEXTS, base=console.base, problem=says)
+    return HTMLResponse(html, status, _HEADERS)
+
+
+def own_navigation_page(console: ConsoleContext, path: str) -> HTMLResponse:
+    """Returns a page of ours that leads on to a path of ours, with which the browser then sends its cookie."""
+    html = _TEMPLATES.get_template("lead_on.html.j2").render(t=TEXTS, base=console.base, path=path)
+    return HTMLResponse(html, 200, _HEADERS)
+
+
+def redirect_within_console(console: ConsoleContext, path: str) -> Response:
+    """Returns a redirect to a path of the console; a browser gets it by GET (RFC 9110 15.4.4)."""
+    return RedirectResponse(f"{console.base}{path}", 303)
+
+
+def set_console_cookie(answer: Response, console: ConsoleContext, purpose: str, value: str) -> None:
+    """Sets a cookie that scripts cannot read and other sites cannot send; it ends with the browser."""
+    answer.set_cookie(
+        console.cookie_name(purpose), value, path="/", secure=console.is_https, httponly=True, samesite="strict"
+    )
+
+
+def delete_console_cookie(answer: Response, console: ConsoleContext) -> None:
+    """Deletes the cookie of a session."""
+    answer.delete_cookie(console.cookie_name(), path="/", secure=console.is_https, httponly=True, samesite="strict")
+
+
+def _is_fully_signed_in(visitor: Visitor) -> bool:
+    session = visitor.session
+    if session is None:
+        return False
+    return session.has_second_factor or not (session.is_factor_set_up or needs_second_factor(session.member))
+
+
+def _navigation_of(visitor: Visitor) -> list[NavigationEntry]:
+    if not _is_fully_signed_in(visitor):
+        return []
+    return [entry for entry in NAVIGATION if entry.right is None or entry.right in visitor.rights]
+
+
+def _brands_of(visitor: Visitor) -> list[str]:
+    """Returns the brands that the person has a role for, for the chooser."""
+    if not _is_fully_signed_in(visitor):
+        return []
+    held = {role.brand for role in visitor.member.roles}
+    return sorted(visitor.console.brands if "*" in held else held & visitor.console.brands)

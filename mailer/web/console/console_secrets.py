@@ -1,0 +1,84 @@
+"""Keys of the console, derived from `MAILER_SECRET_KEYS`; each use has a key of its own."""
+
+import hashlib
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from hmac import compare_digest
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from mailer.keyed_hash import KeyedHash
+
+RECOVERY_CODES = 10
+"""The number of recovery codes that are made at once."""
+_RECOVERY_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
+"""No letter looks like another one or like a digit."""
+_RECOVERY_LENGTH = 16
+
+
+class ConsoleSecrets:
+    """Encrypts secrets of authenticator apps, and makes the tokens of forms.
+
+    Args:
+        secret_keys: the newest first. Older ones still decrypt, and tokens of open forms are still good.
+    """
+
+    def __init__(self, secret_keys: Sequence[str]) -> None:
+        self._boxes = MultiFernet(
+            [Fernet(urlsafe_b64encode(_derive_key(key, "authenticator secrets"))) for key in secret_keys]
+        )
+        self._forms = [KeyedHash(_derive_key(key, "form tokens")) for key in secret_keys]
+        self._failures = KeyedHash(_derive_key(secret_keys[0], "failed sign-ins"))
+
+    def encrypt(self, secret: str) -> bytes:
+        """Returns a secret in the form that is stored."""
+        return self._boxes.encrypt(secret.encode())
+
+    def decrypt(self, stored: bytes) -> str | None:
+        """Returns a stored secret; None if the key with which it was stored is gone."""
+        try:
+            return self._boxes.decrypt(stored).decode()
+        except InvalidToken:
+            return None
+
+    def form_token(self, cookie: str) -> str:
+        """Returns the token that forms of the holder of a cookie have to send."""
+        return self._forms[0](cookie.encode()).hex()
+
+    def is_form_token(self, cookie: str, token: str) -> bool:
+        """Tells whether a token is one of the holder of a cookie."""
+        return any(compare_digest(key(cookie.encode()).hex().encode(), token.encode()) for key in self._forms)
+
+    def failure_key(self, kind: str, text: str) -> bytes:
+        """Returns the key under which failures of a name or a network are counted."""
+        return self._failures(f"{kind}\0{text}".encode())
+
+
+def new_recovery_codes() -> list[str]:
+    """Returns new recovery codes, of 79 random bits each, as people write them: `abcd-efgh-jkmn-pqrs`."""
+    return [_new_recovery_code() for _ in range(RECOVERY_CODES)]
+
+
+def recovery_code_digest(staff_id: int, code: str) -> bytes:
+    """Returns the digest of a person's recovery code. Capitals, blanks and hyphens do not matter."""
+    plain = "".join(char for char in code.casefold() if char.isalnum())
+    return hashlib.sha256(f"{staff_id}\0{plain}".encode()).digest()
+
+
+def is_shaped_as_recovery_code(code: str) -> bool:
+    """Tells whether a text has the length of a recovery code."""
+    return sum(char.isalnum() for char in code) == _RECOVERY_LENGTH
+
+
+def _new_recovery_code() -> str:
+    letters = "".join(secrets.choice(_RECOVERY_LETTERS) for _ in range(_RECOVERY_LENGTH))
+    return "-".join(letters[place : place + 4] for place in range(0, _RECOVERY_LENGTH, 4))
+
+
+def _derive_key(secret: str, purpose: str) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=f"mailer console: {purpose}".encode()).derive(
+        secret.encode()
+    )

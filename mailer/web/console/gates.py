@@ -1,0 +1,246 @@
+"""The gate of each route of the console: who may come in, and whether a form is their own.
+
+A route without a gate does not start (`require_gate_of_each_route`).
+"""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
+
+from mailer.policy.sign_in_rules import masked_network
+from mailer.policy.staff_rights import (
+    StaffMember,
+    StaffRight,
+    has_staff_right,
+    needs_second_factor,
+    rights_somewhere,
+)
+from mailer.ports.staff import StaffActor, StaffSession
+from mailer.web.console.console_context import HOME, ConsoleContext, TheConsole, own_path
+from mailer.web.form_posts import Form
+
+SIGN_IN, SECOND_STEP, SECOND_FACTORS = f"{HOME}/sign-in", f"{HOME}/second-step", f"{HOME}/second-factors"
+MAX_FIELDS = 400
+_COOKIE_LENGTH = 100
+
+
+class GateKind(StrEnum):
+    """The kinds of gates, from open to narrow."""
+
+    EVERYBODY = "everybody"
+    """Anybody, such as on the page for signing in."""
+    HALF = "half"
+    """Somebody who has shown a password, and whose second step is to come."""
+    ENROLLING = "enrolling"
+    """Somebody signed in, who may still have to set a second factor up."""
+    SIGNED_IN = "signed-in"
+    """Somebody signed in, with a second factor if their rights need one."""
+    RIGHT = "right"
+    """Somebody signed in, with a right."""
+
+
+class SentElsewhere(Exception):
+    """Raised to answer with a redirect to a path of the console."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+class NeedsOwnNavigation(Exception):
+    """Raised for a link from elsewhere: browsers withhold the cookie, so our own page has to lead on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Whoever sends a request.
+
+    Attributes:
+        form: the fields of the form; its token was checked.
+        form_token: the token for the forms of the answer.
+        network: the masked network.
+        token: of the session.
+        new_form_cookie: the cookie that the answer has to set, so that the next form can be checked.
+    """
+
+    console: ConsoleContext
+    form: Form
+    form_token: str
+    network: str
+    session: StaffSession | None = None
+    token: str | None = None
+    new_form_cookie: str | None = None
+    brand: str = ""
+
+    @property
+    def member(self) -> StaffMember:
+        """The person who is signed in."""
+        if self.session is None:
+            raise SentElsewhere(SIGN_IN)
+        return self.session.member
+
+    @property
+    def actor(self) -> StaffActor:
+        """The person and the network, for the ledger."""
+        return StaffActor(self.member.identity, self.network)
+
+    @property
+    def rights(self) -> frozenset[StaffRight]:
+        """The rights that the person has somewhere."""
+        return rights_somewhere(self.member)
+
+    def require_right(self, right: StaffRight, brand: str | None = None) -> None:
+        """Refuses a person who lacks a right at a brand.
+
+        Raises:
+            HTTPException: 403.
+        """
+        if not has_staff_right(self.member, right, brand):
+            raise HTTPException(403, "right_missing")
+
+    def field(self, name: str, longest: int = 200) -> str:
+        """Returns a field of the form, without blanks around it; an empty text if it is missing or too long."""
+        text = self.raw_field(name, longest).strip()
+        return text if text.isprintable() else ""
+
+    def raw_field(self, name: str, longest: int = 1000) -> str:
+        """Returns a field of the form as it was typed, such as a password; empty if it is missing or too long."""
+        text = self.form.get(name, [""])[0]
+        return text if len(text) <= longest else ""
+
+
+@dataclass(frozen=True)
+class StaffGate:
+    """A dependency of a route that lets some visitors in."""
+
+    kind: GateKind
+    right: StaffRight | None = None
+
+    async def __call__(self, request: Request, console: TheConsole) -> Visitor:
+        """Returns the visitor.
+
+        Raises:
+            SentElsewhere: they have to sign in first, or to set a second factor up.
+            HTTPException: 403: the form is not ours, or a right is missing.
+        """
+        visitor = await _read_visitor(request, console)
+        if self.kind is GateKind.EVERYBODY:
+            return visitor
+        if visitor.session is None:
+            if request.method != "POST" and request.headers.get("sec-fetch-site") == "cross-site":
+                raise NeedsOwnNavigation
+            raise SentElsewhere(f"{SIGN_IN}?next={quote(own_path(request.scope['path']))}")
+        self._require_stage(visitor.session)
+        if self.right is not None:
+            self._require_right_everywhere_named(request, visitor, self.right)
+        return visitor
+
+    def _require_stage(self, session: StaffSession) -> None:
+        is_half = session.is_factor_set_up and not session.has_second_factor
+        if is_half != (self.kind is GateKind.HALF):
+            raise SentElsewhere(SECOND_STEP if is_half else HOME)
+        must_enrol = not session.is_factor_set_up and needs_second_factor(session.member)
+        if must_enrol and self.kind in (GateKind.SIGNED_IN, GateKind.RIGHT):
+            raise SentElsewhere(SECOND_FACTORS)
+
+    def _require_right_everywhere_named(self, request: Request, visitor: Visitor, right: StaffRight) -> None:
+        """Requires the right at each brand that path, query and form name; somewhere, if they name none."""
+        named = {request.path_params.get("brand"), visitor.brand, *visitor.form.get("brand", [])} - {None, ""}
+        for brand in named:
+            visitor.require_right(right, str(brand))
+        if right not in visitor.rights:
+            raise HTTPException(403, "right_missing")
+
+
+def require_staff_right(right: StaffRight) -> Any:
+    """Returns the dependency of a route that needs a right; see `StaffGate`."""
+    return Depends(StaffGate(GateKind.RIGHT, right))
+
+
+Anybody = Annotated[Visitor, Depends(StaffGate(GateKind.EVERYBODY))]
+HalfSignedIn = Annotated[Visitor, Depends(StaffGate(GateKind.HALF))]
+Enrolling = Annotated[Visitor, Depends(StaffGate(GateKind.ENROLLING))]
+SignedIn = Annotated[Visitor, Depends(StaffGate(GateKind.SIGNED_IN))]
+
+
+def require_gate_of_each_route(routes: Sequence[BaseRoute]) -> None:
+    """Refuses to start with a route of the console that declares not exactly one gate.
+
+    Raises:
+        RuntimeError: names the routes.
+    """
+    if open_ones := [str(getattr(route, "path", route)) for route in routes if len(list(gates_of_route(route))) != 1]:
+        raise RuntimeError(f"routes of the console without a declared right: {', '.join(open_ones)}")
+
+
+def gates_of_route(route: BaseRoute) -> Iterator[StaffGate]:
+    """Yields the gates that a route declares."""
+    if isinstance(route, APIRoute):
+        yield from _gates(route.dependant)
+
+
+def _gates(dependant: Dependant) -> Iterator[StaffGate]:
+    for inner in dependant.dependencies:
+        if isinstance(inner.call, StaffGate):
+            yield inner.call
+        yield from _gates(inner)
+
+
+async def _read_visitor(request: Request, console: ConsoleContext) -> Visitor:
+    token = request.cookies.get(console.cookie_name(), "")[:_COOKIE_LENGTH]
+    session = await console.staff.sign_in.find_session(token) if token else None
+    held = token if session else request.cookies.get(console.cookie_name("-form"), "")[:_COOKIE_LENGTH]
+    cookie = held or secrets.token_urlsafe(16)
+    form: Form = {}
+    if request.method == "POST":
+        form = await _read_own_form(request, console, held)
+    return Visitor(
+        console,
+        form,
+        console.secrets.form_token(cookie),
+        masked_network(request.client.host if request.client else ""),
+        session,
+        token if session else None,
+        None if held else cookie,
+        request.query_params.get("brand", ""),
+    )
+
+
+async def _read_own_form(request: Request, console: ConsoleContext, cookie: str) -> Form:
+    """Returns the form of a page of ours.
+
+    Raises:
+        HTTPException: 403: another site has sent it, or its token is not that of the cookie. 400: it is no form.
+    """
+    if not _is_from_own_page(request, console):
+        raise HTTPException(403, "form_foreign")
+    body = await request.body()
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+        raise HTTPException(400, "form_foreign")
+    try:
+        form = parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
+    except ValueError:
+        raise HTTPException(400, "form_foreign") from None
+    if any("\0" in value for values in form.values() for value in values):
+        raise HTTPException(400, "form_foreign")
+    token = form.get("form_token", [""])[0]
+    if not cookie or not console.secrets.is_form_token(cookie, token):
+        raise HTTPException(403, "form_old")
+    return form
+
+
+def _is_from_own_page(request: Request, console: ConsoleContext) -> bool:
+    """Tells whether the browser says that a page of ours sent a request (Fetch metadata, or else RFC 6454 Origin)."""
+    if site := request.headers.get("sec-fetch-site"):
+        return site == "same-origin"
+    origin = request.headers.get("origin", "")
+    return origin == console.origin or (origin != "" and urlsplit(origin).netloc == request.headers.get("host"))

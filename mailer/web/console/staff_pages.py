@@ -1,0 +1,168 @@
+"""The page "Staff": who may sign in, and with which roles. It needs `staff:manage`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import Response
+from pydantic import TypeAdapter, ValidationError
+from starlette.exceptions import HTTPException
+
+from mailer.input_types import Address
+from mailer.policy.publisher_and_staff_identity import parse_person_identity
+from mailer.policy.sign_in_rules import MAX_STAFF_NAME
+from mailer.policy.staff_rights import (
+    EVERY_BRAND,
+    RIGHTS_OF_ROLE,
+    RIGHTS_THAT_WORK_FOR_EVERY_BRAND_ONLY,
+    RoleAtBrand,
+    StaffRight,
+    StaffRole,
+    parse_role_at_brand,
+    refusal_to_change_staff,
+)
+from mailer.ports.staff import StaffNameTaken, StaffRecord
+from mailer.web.console.console_context import HOME
+from mailer.web.console.console_pages import console_page, redirect_within_console
+from mailer.web.console.gates import GateKind, StaffGate, Visitor
+
+router = APIRouter(include_in_schema=False)
+STAFF = f"{HOME}/staff"
+_ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
+StaffManager = Annotated[Visitor, Depends(StaffGate(GateKind.RIGHT, StaffRight.STAFF_MANAGE))]
+
+
+@router.get(STAFF)
+async def show_staff(visitor: StaffManager) -> Response:
+    """Shows everybody, and a form to add somebody."""
+    return await _staff_page(visitor)
+
+
+@router.post(STAFF)
+async def add_staff_member(visitor: StaffManager) -> Response:
+    """Adds a person, and shows the one-time link for the only time."""
+    try:
+        identity = parse_person_identity(visitor.field("name", MAX_STAFF_NAME))
+    except ValueError:
+        return await _staff_page(visitor, "name_bad")
+    try:
+        _ADDRESS.validate_python(visitor.field("email", 254))
+    except ValidationError:
+        return await _staff_page(visitor, "email_bad")
+    roles = _chosen_roles(visitor)
+    try:
+        token = await visitor.console.staff.directory.add_staff_member(
+            identity, visitor.field("email", 254), roles, visitor.actor
+        )
+    except StaffNameTaken:
+        return await _staff_page(visitor, "name_taken")
+    return _link_page(visitor, identity.name, token)
+
+
+@router.get(f"{STAFF}/{{staff_id}}")
+async def show_staff_member(staff_id: int, visitor: StaffManager) -> Response:
+    """Shows one person."""
+    return await _member_page(visitor, staff_id)
+
+
+@router.post(f"{STAFF}/{{staff_id}}/roles")
+async def replace_roles(staff_id: int, visitor: StaffManager) -> Response:
+    """Gives a person the roles that are ticked, and no others."""
+    known = await _require_other_person(visitor, staff_id)
+    await visitor.console.staff.directory.replace_roles(known.member, _chosen_roles(visitor), visitor.actor)
+    return redirect_within_console(visitor.console, f"{STAFF}/{staff_id}")
+
+
+@router.post(f"{STAFF}/{{staff_id}}/disable")
+async def disable_staff_member(staff_id: int, visitor: StaffManager) -> Response:
+    """Ends a person's access, and all sessions at once."""
+    known = await _require_other_person(visitor, staff_id)
+    await visitor.console.staff.directory.disable_staff_member(known.member, visitor.actor)
+    return redirect_within_console(visitor.console, f"{STAFF}/{staff_id}")
+
+
+@router.post(f"{STAFF}/{{staff_id}}/enable")
+async def enable_staff_member(staff_id: int, visitor: StaffManager) -> Response:
+    """Lets a person sign in again."""
+    known = await _require_other_person(visitor, staff_id)
+    await visitor.console.staff.directory.enable_staff_member(known.member, visitor.actor)
+    return redirect_within_console(visitor.console, f"{STAFF}/{staff_id}")
+
+
+@router.post(f"{STAFF}/{{staff_id}}/reset")
+async def reset_staff_member(staff_id: int, visitor: StaffManager) -> Response:
+    """Ends sessions, password and second factors of a person, and shows a new one-time link."""
+    known = await _require_other_person(visitor, staff_id)
+    if known.disabled_at is not None:
+        return await _member_page(visitor, staff_id, "reset_disabled")
+    token = await visitor.console.staff.directory.reset_staff_member(known.member, visitor.actor)
+    return _link_page(visitor, known.member.identity.name, token)
+
+
+def choosable_roles(brands: frozenset[str]) -> list[tuple[StaffRole, list[str]]]:
+    """Returns each role with the brands that it can be given for."""
+    return [
+        (
+            role,
+            [EVERY_BRAND, *([] if RIGHTS_OF_ROLE[role] & RIGHTS_THAT_WORK_FOR_EVERY_BRAND_ONLY else sorted(brands))],
+        )
+        for role in StaffRole
+    ]
+
+
+def _chosen_roles(visitor: Visitor) -> frozenset[RoleAtBrand]:
+    """Returns the roles of the form.
+
+    Raises:
+        HTTPException: 422: one of them, or its brand, does not exist.
+    """
+    chosen = set()
+    for text in visitor.form.get("role", []):
+        role, _, brand = text.partition("@")
+        if brand != EVERY_BRAND and brand not in visitor.console.brands:
+            raise HTTPException(422, "role_bad")
+        try:
+            chosen.add(parse_role_at_brand(role, brand))
+        except ValueError:
+            raise HTTPException(422, "role_bad") from None
+    return frozenset(chosen)
+
+
+async def _require_person(visitor: Visitor, staff_id: int) -> StaffRecord:
+    known = await visitor.console.staff.directory.get_staff_record(staff_id) if 0 < staff_id < 2**63 else None
+    if known is None:
+        raise HTTPException(404, "person_unknown")
+    return known
+
+
+async def _require_other_person(visitor: Visitor, staff_id: int) -> StaffRecord:
+    known = await _require_person(visitor, staff_id)
+    if refusal_to_change_staff(visitor.member.identity, known.member.identity):
+        raise HTTPException(403, "own_access")
+    return known
+
+
+async def _staff_page(visitor: Visitor, error: str | None = None) -> Response:
+    people = await visitor.console.staff.directory.list_staff()
+    roles = choosable_roles(visitor.console.brands)
+    return console_page(visitor, "staff.html.j2", 422 if error else 200, error, people=people, roles=roles)
+
+
+async def _member_page(visitor: Visitor, staff_id: int, error: str | None = None) -> Response:
+    known = await _require_person(visitor, staff_id)
+    sessions = await visitor.console.staff.directory.list_sessions(staff_id)
+    return console_page(
+        visitor,
+        "staff_member.html.j2",
+        422 if error else 200,
+        error,
+        known=known,
+        held=sorted(map(str, known.member.roles)),
+        sessions=sessions,
+        roles=choosable_roles(visitor.console.brands),
+        is_own=known.member.id == visitor.member.id,
+    )
+
+
+def _link_page(visitor: Visitor, name: str, token: str) -> Response:
+    link = f"{visitor.console.public_url.rstrip('/')}{HOME}/join/{token}"
+    return console_page(visitor, "one_time_link.html.j2", name=name, link=link)

@@ -1,0 +1,57 @@
+"""`mailer staff`: people are added, listed, disabled, enabled and reset; bad input is one line and status 2."""
+
+import pytest
+
+from tests.processes import Stack
+
+ADD = ("staff", "add", "Ada Admin", "--email", "ada@work.example", "--by", "root")
+
+
+async def test_people_are_added_and_changed(small_stack: Stack) -> None:
+    """Each command, in both forms of output."""
+    made = (await small_stack.done(*ADD, "--role", "admin", "--json")).json
+    assert made["name"] == "Ada Admin"
+    assert "/console/join/" in made["link"]
+    ops = ("staff", "add", "Eli", "--email", "eli@work.example", "--role", "ops", "--role", "support")
+    assert "/console/join/" in (await small_stack.done(*ops, "--brand", "interpals")).out
+    listed = (await small_stack.done("staff", "list", "--json")).json
+    assert [one["name"] for one in listed] == ["Ada Admin", "Eli"]
+    assert listed[1]["roles"] == [{"role": "ops", "brand": "interpals"}, {"role": "support", "brand": "interpals"}]
+    assert not any("hash" in key for key in listed[0])
+    for command, new in (("disable", True), ("disable", False), ("enable", True), ("enable", False)):
+        assert (await small_stack.done("staff", command, "ada admin", "--json")).json["new"] is new
+    assert "Ada Admin" in (await small_stack.done("staff", "list")).out
+    again = (await small_stack.done("staff", "reset", "Ada Admin", "--json")).json
+    assert again["link"] != made["link"]
+    assert (await small_stack.done("staff", "sessions", "Ada Admin", "--json")).json == []
+    assert made["link"].rpartition("/")[2] not in str(await small_stack.query("SELECT * FROM staff_links"))
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((*ADD, "--role", "emperor"), "--role: there is no role 'emperor'"),
+        ((*ADD, "--role", "admin", "--brand", "interpals"), "for all brands"),
+        ((*ADD, "--role", "ops", "--brand", "nobodys"), "--brand: there is no nobodys"),
+        (("staff", "add", "Ada", "--email", "no address", "--role", "ops"), "--email:"),
+        (("staff", "add", "key:shop", "--email", "ada@work.example", "--role", "ops"), "is no person"),
+        (("staff", "add", "A" * 101, "--email", "ada@work.example", "--role", "ops"), "at most 100"),
+        (("staff", "reset", "Nobody"), "there is no person 'Nobody'"),
+        (("staff", "disable", "Nobody", "--by", "key:shop"), ""),
+    ],
+)
+async def test_bad_input_is_one_line(small_stack: Stack, words: tuple[str, ...], says: str) -> None:
+    """Nothing is changed, and the line says what to do."""
+    refused = await small_stack.run(*words)
+    assert refused.status == 2
+    assert refused.err.count("\n") == 1
+    assert says in refused.err
+
+
+async def test_a_name_is_added_once(small_stack: Stack) -> None:
+    """The second is refused, and a disabled person gets no link."""
+    await small_stack.done(*ADD, "--role", "admin")
+    again = await small_stack.run(*ADD, "--role", "admin")
+    assert (again.status, "already" in again.err) == (2, True)
+    await small_stack.done("staff", "disable", "Ada Admin")
+    assert (await small_stack.run("staff", "reset", "Ada Admin")).status == 2
