@@ -15,6 +15,7 @@ from mailer.events import (
     validate_event,
 )
 from mailer.input_types import Address, Country, Id, Locale, Moment, Name, Scope, Slug, Version, Words
+from mailer.policy.own_limits import OwnCap, PauseDays
 from mailer.text_checks import check_one_line
 
 ACCOUNT = "account"
@@ -126,7 +127,29 @@ class Leaves(_AccountEventBase):
     scope: Scope
 
 
-AccountEvent = Becomes | Pays | Rectifies | Reaches | Allows | Posts | Consents | Leaves
+class Pauses(_AccountEventBase):
+    """The person gets no optional mail for a time; it starts again by itself. It never shortens a pause.
+
+    Attributes:
+        days: the length of the pause, from now on.
+    """
+
+    account: Literal["pause"]
+    days: PauseDays
+
+
+class Caps(_AccountEventBase):
+    """The person gets at most one optional mail a week or a month. It never loosens a cap.
+
+    Attributes:
+        at_most: the own cap.
+    """
+
+    account: Literal["own_cap"]
+    at_most: OwnCap
+
+
+AccountEvent = Becomes | Pays | Rectifies | Reaches | Allows | Posts | Consents | Leaves | Pauses | Caps
 
 KINDS: tuple[str, ...] = tuple(
     kind for model in get_args(AccountEvent) for kind in get_args(model.model_fields[ACCOUNT].annotation)

@@ -11,7 +11,7 @@ from mailer.policy.deciding import ASKED, facts_for_rules
 from mailer.policy.decision_types import FactsForRules
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, SendingHours
-from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED
+from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED, WITHIN_OWN_CAP
 from tests.unit.test_decision import ADA, HERE, NOW, OTHER, PARTNER, POLICY, STRICT, mailing_of, revised
 
 
@@ -72,6 +72,8 @@ WRONGS: tuple[Wrong, ...] = (
         {"sent": ((EVERYTHING_OPTIONAL, 9),)},
         policy={"cap": FrequencyCap(mails=1, days=7)},
     ),
+    Wrong("paused by the person", {"paused_until": NOW + timedelta(minutes=30)}),
+    Wrong("had the one of the own cap", {"own_cap": "weekly", "sent": ((WITHIN_OWN_CAP, 1),)}),
     Wrong("expired", mailing={"expires_at": NOW - timedelta(hours=1)}),
     Wrong("early", mailing={"send_at": NOW + timedelta(hours=1)}),
     Wrong("of a stranger", mailing={"partner": "stranger"}),

@@ -5,7 +5,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, assert_never
 
-from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Pays, Posts, Reaches, Rectifies
+from mailer.accounts import (
+    AccountEvent,
+    Allows,
+    Becomes,
+    Caps,
+    Consents,
+    Leaves,
+    Pauses,
+    Pays,
+    Posts,
+    Reaches,
+    Rectifies,
+)
 from mailer.actions import account_flags, rights
 from mailer.actions.confirmation_requests import ConfirmationParts
 from mailer.actions.consent import (
@@ -15,9 +27,11 @@ from mailer.actions.consent import (
     withdraw_consent,
 )
 from mailer.actions.opt_out import OptOutRefused, check_scope_can_be_left, record_opt_out
+from mailer.actions.own_limits import OwnLimitRefused, check_brand_takes_own_limits, record_own_limit
 from mailer.actions.suppression import SuppressionRefused, object_to_marketing
 from mailer.event_digests import IdTaken
 from mailer.events import EventRefused
+from mailer.policy.own_limits import OwnPause
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.rule_registry import rule
@@ -50,6 +64,7 @@ _REFUSALS = {
 _REFUSED = (
     ConsentRefused,
     OptOutRefused,
+    OwnLimitRefused,
     RecipientErased,
     SuppressionRefused,
     account_flags.UnknownChannel,
@@ -129,6 +144,8 @@ def check_event_and_get_policy(policies: Mapping[str, Policy], event: AccountEve
                 )
             case Reaches():
                 account_flags.check_brand_has_channel(policy, event.channel)
+            case Pauses() | Caps():
+                check_brand_takes_own_limits(policy)
             case _:
                 pass
     except _REFUSED as error:
@@ -207,6 +224,9 @@ async def _apply_event_by_kind(said: _AccountEventContext, event: AccountEvent) 
             await record_consent_or_ask_to_confirm(desk.consents, desk.confirmations, policy, whose, given, country)
         case Leaves():
             await _apply_opt_out_or_withdrawal(desk, said, event)
+        case Pauses() | Caps():
+            limit = OwnPause(event.days) if isinstance(event, Pauses) else event.at_most
+            await record_own_limit(desk.standings, policy, whose, limit, source, said.actor)
         case _:
             assert_never(event)
     return None

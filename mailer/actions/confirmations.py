@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 from mailer.actions.account_flags import set_account_flag
 from mailer.actions.consent import confirm_consent
+from mailer.actions.own_limits import end_older_own_limits
 from mailer.actions.suppression import OBJECTION, lift_suppression
+from mailer.policy.own_limits import OWN_CAP, OWN_PAUSE, OwnCap
 from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import category_of_scope
 from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING
 from mailer.ports.consents import CONFIRMED, ConsentStore
-from mailer.ports.pending_requests import PendingRequest, PendingRequests, RequestedAct
+from mailer.ports.pending_requests import OWN_LIMITS_ENDED, PendingRequest, PendingRequests, RequestedAct
 from mailer.ports.standings import StandingFlag, StandingStore
 from mailer.ports.suppressions import SuppressionStore
 from mailer.rendering.link_tokens import ConfirmToken
@@ -99,7 +101,18 @@ async def _lift_older_objections(
     return older == found
 
 
+async def _end_requested_own_limits(
+    answers: ConfirmationStores, policy: Policy, recipient_id: int, wish: PendingRequest
+) -> bool:
+    name = OWN_PAUSE if wish.what == RequestedAct.PAUSE_ENDED else OWN_CAP
+    left = OwnCap.WEEKLY if wish.what == RequestedAct.WEEKLY else None
+    return await end_older_own_limits(
+        answers.standings, answers.suppressions, policy, recipient_id, name, wish.asked_at, left
+    )
+
+
 _ACTS: dict[str, Callable[[ConfirmationStores, Policy, int, PendingRequest], Awaitable[bool]]] = {
     **dict.fromkeys(_FLAGS, _set_requested_flag),
     RequestedAct.MARKETING: _lift_older_objections,
+    **dict.fromkeys(OWN_LIMITS_ENDED, _end_requested_own_limits),
 }

@@ -8,6 +8,7 @@ from uuid import UUID
 from mailer.policy.decision_explanations import missing_fields_behind_decision
 from mailer.policy.decision_types import Decision, Divert, FactsForRules, Hold, Send, Suppress
 from mailer.policy.ledger_reason_wording import reason_in_words, sentence_as_clause, without_addresses
+from mailer.policy.own_limits import OWN_CAP, OWN_PAUSE, OwnCap
 from mailer.policy.past_standing import SuppressionOrConsentSpan
 from mailer.policy.rule_registry import RULES
 from mailer.policy.standing import EVERYTHING_OPTIONAL
@@ -24,6 +25,8 @@ _STOPS = {
     "objection": ("objection",),
     "erased-before": ("erased",),
     "dead-address": ("address_dead",),
+    "own-pause": (OWN_PAUSE,),
+    "own-cap": (OWN_CAP,),
 }
 """The rules that follow from a suppression, each with the reasons of such suppressions."""
 _STANDING_STILL = {
@@ -114,6 +117,8 @@ def suppression_in_words(stop: Suppression, titles: Mapping[UUID, str]) -> str:
         "address_dead": f"had an address that does not exist, for {scope}",
         "erased": "was erased",
         "invited": "was invited once",
+        OWN_PAUSE: f"paused all optional mail until {_time_in_words(stop.expires_at)}" if stop.expires_at else "",
+        OWN_CAP: f"asked for at most one optional mail a {'week' if stop.scope == OwnCap.WEEKLY else 'month'}",
     }.get(stop.reason, f"{stop.reason.replace('_', ' ')} {scope}")
     title = titles.get(stop.mailing_id, "that is gone") if stop.mailing_id else ""
     mail = f" of the mailing {title} ({stop.mailing_id})" if title else ""
@@ -264,7 +269,11 @@ def _suppression_or_given_consent_sentence(found: ExplanationFacts, rule: str | 
     """Returns a sentence on the suppression or consent from which the decision follows, or None."""
     standing, facts = found.facts.standing, found.facts
     if reasons := _STOPS.get(rule or ""):
-        concerned = [stop for stop in found.stops if stop.reason in reasons and _is_mailing_in_scope(stop.scope, facts)]
+        concerned = [
+            stop
+            for stop in found.stops
+            if stop.reason in reasons and (stop.reason == OWN_CAP or _is_mailing_in_scope(stop.scope, facts))
+        ]
         if concerned:
             return f"{found.who} {suppression_in_words(concerned[-1], found.titles)}."
     if rule == "send" and facts.category.is_optional:

@@ -1,13 +1,16 @@
 """Applies changes of standings again that a database has lost. Only changes that reduce mail are applied."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from mailer.actions.account_events import AccountStores
 from mailer.actions.account_flags import UnknownRecipient, set_account_flag
 from mailer.actions.consent import ConsentRefused, withdraw_consent
 from mailer.actions.opt_out import OptOutRefused, record_opt_out
+from mailer.actions.own_limits import OwnLimitRefused, limit_of_names, record_own_limit
 from mailer.actions.rights import erase_recipient, mark_under_13
 from mailer.actions.suppression import OBJECTION, SuppressionRefused, object_to_marketing, suppress_recipient
+from mailer.policy.own_limits import OWN_CAP, OWN_PAUSE
 from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import is_opt_out_scope
 from mailer.policy.standing import EVERYTHING_OPTIONAL
@@ -19,7 +22,7 @@ from mailer.ports.suppressions import NewSuppression
 
 ACTOR = "journal"
 """The actor of a change that is applied again. Its source stays the original one."""
-_REFUSED = (UnknownRecipient, ConsentRefused, OptOutRefused, SuppressionRefused, ErasureBlocked)
+_REFUSED = (UnknownRecipient, ConsentRefused, OptOutRefused, OwnLimitRefused, SuppressionRefused, ErasureBlocked)
 
 
 async def redo_reducing_change(
@@ -61,6 +64,11 @@ async def _redo_change_by_reason(desk: AccountStores, policy: Policy, change: Jo
             version = change.policy or policy.version
             said = Consent(change.scope or EVERYTHING_OPTIONAL, False, source, version, None, ACTOR, change.at, None)
             await withdraw_consent(desk.consents, policy, who, said)
+        case name if name in (OWN_PAUSE, OWN_CAP):
+            limit = limit_of_names(change.reason, change.scope, change.at, datetime.now(UTC))
+            if limit is None:
+                return False
+            await record_own_limit(desk.standings, policy, who, limit, source, ACTOR, since=change.at)
         case StandingFlag.UNDER_13:
             await mark_under_13(desk.rights, policy, who, source)
         case "erased":

@@ -1,17 +1,32 @@
 """Compares an account event with the current standing, which a later change may have altered."""
 
 from collections.abc import Set
+from datetime import datetime
 from typing import assert_never
 
-from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Pays, Posts, Reaches, Rectifies
+from mailer.accounts import (
+    AccountEvent,
+    Allows,
+    Becomes,
+    Caps,
+    Consents,
+    Leaves,
+    Pauses,
+    Pays,
+    Posts,
+    Reaches,
+    Rectifies,
+)
+from mailer.policy.own_limits import OwnCap
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 
 
-def standing_matches_event(standing: Standing, waiting: Set[str], event: AccountEvent) -> bool:
+def standing_matches_event(standing: Standing, waiting: Set[str], event: AccountEvent, now: datetime) -> bool:
     """Tells whether a person's standing agrees with an event.
 
     For a correction, only the address can be compared. For a postal address, the standing only shows an erasure. A
-    consent that waits for a confirmation by mail agrees as long as its scope is in `waiting`.
+    consent that waits for a confirmation by mail agrees as long as its scope is in `waiting`. A pause agrees as long as
+    one lasts at `now`.
     """
     match event:
         case Becomes():
@@ -35,6 +50,10 @@ def standing_matches_event(standing: Standing, waiting: Set[str], event: Account
             return not standing.opted_out.isdisjoint(left)
         case Leaves():
             return event.scope not in standing.consents
+        case Pauses():
+            return standing.paused_until is not None and standing.paused_until > now
+        case Caps():
+            return standing.own_cap in (event.at_most, OwnCap.MONTHLY)
         case _:
             assert_never(event)
 

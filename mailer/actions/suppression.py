@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from mailer.policy.own_limits import OWN_CAP, OWN_PAUSE
 from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import is_opt_out_scope, possible_opt_out_scopes_text
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.suppressions import NewSuppression, SuppressionStore
 
 OBJECTION = "objection"
-LIFTABLE = ("opt_out", "complaint", OBJECTION, "address_dead")
+LIFTABLE = ("opt_out", "complaint", OBJECTION, "address_dead", OWN_PAUSE, OWN_CAP)
 """The reasons of suppressions that can be lifted. Those of an erasure or an invitation stay."""
 TAKEN_OVER = ("opt_out", "complaint", "address_dead", OBJECTION)
 """The reasons that an operator or another system may give for a suppression."""

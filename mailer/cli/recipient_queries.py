@@ -135,6 +135,8 @@ def _recipient_as_json(listed: ListedRecipient, standing: Standing | None) -> di
             "collected_under": describe_versions(standing.collected_under),
             "channel": standing.channel,
             "products": sorted(standing.products),
+            "paused_until": format_utc_time(standing.paused_until) if standing.paused_until else None,
+            "own_cap": standing.own_cap,
             "noted": [name for name in _MARKS if getattr(standing, name)],
         }
     return found

@@ -44,6 +44,8 @@ _STANDING = (
     "s.channel",
     "s.generation",
     "s.consented",
+    "s.paused_until",
+    "s.own_cap",
 )
 """The columns of a `Standing` in the order of its fields, without the last fields, which depend on a mailing."""
 STANDING_COLUMNS = len(_STANDING)

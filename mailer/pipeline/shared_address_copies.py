@@ -88,8 +88,9 @@ def keys_allowed_once_per_window(
     }
     invites = {id_ for id_, renderer in renderers.items() if renderer.category.invites}
     found: dict[Key, set[object]] = {}
-    for row in rows if counted or invites else ():
-        things: set[object] = {row.recipient_id} if row.mailing_id in counted else set()
+    for row in rows:
+        is_counted = row.mailing_id in counted or row.standing.own_cap is not None
+        things: set[object] = {row.recipient_id} if is_counted else set()
         if row.mailing_id in invites and row.standing.address:
             things.update(
                 (canonical_mailbox(row.standing.address), *mailboxes_perhaps_of_same_owner(row.standing.address))

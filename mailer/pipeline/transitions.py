@@ -17,7 +17,7 @@ from mailer.pipeline.no_route import NoRoute
 from mailer.policy.category import Category, Lane
 from mailer.policy.decision_types import EXPIRED, Divert, Hold, Send, Suppress
 from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
-from mailer.policy.required_frequency_counts import is_category_counted
+from mailer.policy.own_limits import is_mail_counted
 from mailer.policy.standing import WRITTEN
 from mailer.ports.deliveries import NO_WAY_OUT, SET_UP, DeliveryMove, DeliveryRow, DeliveryState
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
@@ -142,7 +142,7 @@ def step_with_intent(draft: MessageDraft, rendered: RenderedMessage) -> SendStep
         DeliveryState.INTENDED,
         version=row.standing.version,
         sent_as=category.name if category.name != renderer.facts.category else None,
-        counts_as=category.name if is_category_counted(renderer.policy, category) else None,
+        counts_as=category.name if is_mail_counted(renderer.policy, category, row.standing) else None,
         invites=category.invites,
         carries=draft.carries,
     )

@@ -10,10 +10,11 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.consent_validity import write_days_consents_were_given
 from mailer.policy.deciding import decide
 from mailer.policy.decision_types import Decision, Divert, Hold, Mailing, Send, Suppress
+from mailer.policy.own_limits import OwnCap
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, SendingHours
-from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL, SHARING, Standing
+from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL, SHARING, WITHIN_OWN_CAP, Standing
 from mailer.policy.switches import Switches
 from mailer.policy.third_parties import Partner
 
@@ -172,6 +173,14 @@ CAUSES: tuple[CauseAgainstSending, ...] = (
         {"sent": ((EVERYTHING_OPTIONAL, 1),)},
         {},
         _build_function_setting_policy_fields(cap=FrequencyCap(mails=1, days=7)),
+    ),
+    CauseAgainstSending("the person paused optional mail", {"paused_until": _NOW + timedelta(days=30)}),
+    CauseAgainstSending(
+        "the person paused optional mail, and the pause is over", {"paused_until": _NOW - timedelta(seconds=1)}
+    ),
+    CauseAgainstSending(
+        "the person wants one optional mail a week, and had it",
+        {"own_cap": OwnCap.WEEKLY, "sent": ((WITHIN_OWN_CAP, 1),)},
     ),
     CauseAgainstSending(
         "it is outside the policy's hours",

@@ -11,6 +11,7 @@ from datetime import datetime
 from mailer.policy import rules
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.decision_types import Decision, FactsForRules, Mailing, Send
+from mailer.policy.own_limits import suppress_optional_in_own_pause, suppress_over_own_cap
 from mailer.policy.policy_file import Policy
 from mailer.policy.rules import Verdict
 from mailer.policy.sending_hours import hold_until_mail_hours
@@ -51,6 +52,7 @@ ASKED: dict[str, tuple[Callable[[Category], bool], Callable[[FactsForRules], Ver
     "subscription": (_is_optional_category, rules.suppress_without_confirmed_subscription),
     "promo-basis": (lambda category: category.markets, rules.suppress_marketing_without_opt_in),
     "fresh-consent": (_is_optional_category, rules.suppress_new_purpose_without_consent),
+    "own-pause": (_is_optional_category, suppress_optional_in_own_pause),
     "channel": (lambda category: category.may_answer or not category.outlives_account, rules.divert_to_wished_channel),
     "no-address": (_is_any_category, rules.divert_breach_or_suppress_if_no_address),
     "dead-address": (_is_any_category, rules.divert_breach_or_suppress_dead_address),
@@ -59,6 +61,7 @@ ASKED: dict[str, tuple[Callable[[Category], bool], Callable[[FactsForRules], Ver
     "staging": (_is_any_category, rules.suppress_outside_staging_fence),
     "not-yet": (_is_any_category, rules.hold_until_send_at),
     "frequency": (_is_optional_category, rules.suppress_over_frequency_cap),
+    "own-cap": (_is_optional_category, suppress_over_own_cap),
     "mail-hours": (_is_optional_category, hold_until_mail_hours),
 }
 """The rules in the order in which they are asked, by name: a test for the categories that it concerns, and the rule."""

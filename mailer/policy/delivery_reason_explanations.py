@@ -81,6 +81,12 @@ REASONS: Final[Mapping[str, DeliveryReasonExplanation]] = {
         "suppressed", "The person had as many mails of the category as the policy allows."
     ),
     "brand_cap": DeliveryReasonExplanation("suppressed", "The person had as many optional mails as the policy allows."),
+    "own_pause": DeliveryReasonExplanation(
+        "suppressed", "The person paused optional mail for 30 or 90 days. It does not come later."
+    ),
+    "own_cap": DeliveryReasonExplanation(
+        "suppressed", "The person had the one optional mail a week or a month that they chose."
+    ),
     "no_address": DeliveryReasonExplanation(
         "suppressed, diverted", "A `ref` that is not known yet, or has no address."
     ),

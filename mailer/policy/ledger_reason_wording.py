@@ -29,6 +29,8 @@ LABELS = {
     "standing.invited_by": "invitation that the address has had",
     "standing.objected": "objected to marketing",
     "standing.opted_out": "has left",
+    "standing.own_cap": "wants at most one optional mail",
+    "standing.paused_until": "has paused optional mail until",
     "standing.personalisation_refused": "refused personalisation",
     "standing.restricted": "processing restricted",
     "standing.sent": "such mails lately",

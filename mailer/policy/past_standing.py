@@ -84,6 +84,9 @@ def standing_at(
         "address_dead": any(span.reason == "address_dead" and span.scope == EVERYTHING_OPTIONAL for span in held),
         "dead_in": sorted({span.scope for span in held if span.reason == "address_dead"} - {EVERYTHING_OPTIONAL})
         or None,
+        "paused_until": max((span.until for span in held if span.reason == "own_pause" and span.until), default=None),
+        # Of both, the stricter one, `monthly`, which comes first.
+        "own_cap": min((span.scope for span in held if span.reason == "own_cap"), default=None),
         "erased": any(act.reason.startswith("erased") for act in done),
         "channel": next(
             (act.reason.removeprefix("channel ") for act in reversed(done) if _is_channel_change(act)), "email"

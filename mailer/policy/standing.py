@@ -29,6 +29,9 @@ EMAIL = "email"
 WRITTEN = "written_notice"
 """The channel for people whom no mail can reach (interpals-18)."""
 
+WITHIN_OWN_CAP = "own_cap"
+"""The name under which the mails within a person's own cap are counted."""
+
 INVITED = "invitation"
 """The source of an address that a member gave, to invite its owner."""
 
@@ -93,9 +96,12 @@ class Standing:
         channel: how the person wants to be reached; `email`, or another one.
         generation: grows with each change of the address; links that do more than opt out are good for one.
         consent_days: of the consents (see `policy.consent_validity`).
+        paused_until: the end of the pause of optional mail that the person chose, an aware time; None: none was chosen.
+        own_cap: the person's own cap, an `OwnCap` (see `policy.own_limits`); None: there is none.
         invited_by: the mailing of the invitation that the address has had.
         sent: how many counted mails of a category there were within the days of its cap or alarm, and of all optional
-            mail (`EVERYTHING_OPTIONAL`) within those of the brand's, other mailings' only.
+            mail (`EVERYTHING_OPTIONAL`) within those of the brand's, and within those of the person's own cap
+            (`WITHIN_OWN_CAP`), other mailings' only.
         copy_of: another recipient of the same mailing with the same address and text, whose copy counts for both.
         copy_known_at: when it is known whether that one arrives, where each person has to be told; None: it counts now.
         locale: the language tag of their mail (BCP 47), where that is known beside a mailing.
@@ -124,6 +130,8 @@ class Standing:
     channel: str = EMAIL
     generation: int = 1
     consent_days: str | None = None
+    paused_until: datetime | None = None
+    own_cap: str | None = None
     invited_by: UUID | None = None
     sent: tuple[tuple[str, int], ...] = ()
     copy_of: int | None = None

@@ -26,7 +26,14 @@ class RequestedAct(StrEnum):
     IN_WRITING = "notices-in-writing"
     BY_EMAIL = "notices-by-email"
     CLOSED = "account-closed"
+    PAUSE_ENDED = "pause-ended"
+    WEEKLY = "at-most-weekly"
+    CAP_ENDED = "own-cap-ended"
     SHOWN = "shown"
+
+
+OWN_LIMITS_ENDED = (RequestedAct.PAUSE_ENDED, RequestedAct.WEEKLY, RequestedAct.CAP_ENDED)
+"""The acts that end or loosen a person's own limits on optional mail."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from mailer.policy.own_limits import OwnLimit
 from mailer.policy.standing import Standing
 
 OWN_WORDS = (
@@ -36,7 +37,7 @@ class StandingFlag(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OptOutResult:
-    """The result of an opt-out.
+    """The result of an opt-out, or of a limit that a person set.
 
     Attributes:
         suppression: the id of the new suppression; None if there was one already, or the person has no address.
@@ -66,6 +67,32 @@ class StandingStore(Protocol):
         `mailing_id` is that of the mail whose link was used, if one was.
 
         Idempotent. Returns None if the brand has no such recipient.
+        """
+        ...
+
+    async def record_own_limit(
+        self,
+        brand: str,
+        recipient_id: int,
+        limit: OwnLimit,
+        source: str,
+        actor: str,
+        mailing_id: UUID | None = None,
+        since: datetime | None = None,
+    ) -> OptOutResult | None:
+        """Limits optional mail for the person, and for all others at the brand with the address. It never loosens.
+
+        Args:
+            brand: the brand of the recipient.
+            recipient_id: the recipient.
+            limit: the pause or the own cap.
+            source: how it was said.
+            actor: who said it.
+            mailing_id: that of the mail whose link was used, if one was.
+            since: the beginning of the limit, an aware time; None: now.
+
+        Returns:
+            The result; None if the brand has no such recipient.
         """
         ...
 

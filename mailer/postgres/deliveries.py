@@ -21,6 +21,7 @@ from mailer.database.statements import (
 )
 from mailer.ledger.chain import ChainedEntries
 from mailer.ledger.writers import LedgerWriters, entry_parameters
+from mailer.policy.category import CATEGORIES
 from mailer.policy.decision_types import Mailing
 from mailer.policy.required_frequency_counts import RequiredFrequencyCount
 from mailer.ports.deliveries import (
@@ -38,8 +39,9 @@ from mailer.postgres.halts import HALTED
 from mailer.postgres.non_email_notices import insert_diverted_notices
 
 _SQL = load_statements("deliveries")
+_OPTIONAL = f"ARRAY[{', '.join(repr(name) for name, category in CATEGORIES.items() if category.is_optional)}]"
 _CLAIM, _READ_AGAIN, _READ, _WAITING, _FORESEE = (
-    _SQL[name].replace("{rows}", _SQL["rows"]).replace("{halted}", HALTED)
+    _SQL[name].replace("{rows}", _SQL["rows"]).replace("{halted}", HALTED).replace("{optional}", _OPTIONAL)
     for name in ("claim", "read_again", "read", "waiting", "foresee")
 )
 _ENTRIES = load_statements("ledger", "ledger")["entries"]

@@ -41,6 +41,11 @@ ERASED_BY_PROCESSORS = timedelta(days=30)
 """The time that a processor has to erase a person: the month of GDPR Art. 12(3)."""
 _FAREWELL = timedelta(days=5)
 """The longest time that name and address are kept for an answer that cannot be delivered yet."""
+_EMPTIED_BY_ID = (
+    *("empty_mailboxes", "empty_own_limits", "void_consents", "empty_notes"),
+    *("forget", "empty_law", "erase_standing"),
+)
+"""The statements that empty what is kept of a recipient, and take only the recipient's id."""
 _RIGHTS = load_statements("rights")
 _SHORT = 6
 """The fewest characters of a name that is searched for in texts without a link to its owner."""
@@ -105,7 +110,7 @@ class PersonEraser:
         await connection.execute(SQL["empty_mailings"], brand, recipient_id, ANSWERS)
         await connection.execute(SQL["empty_reports"], brand, recipient_id)
         await connection.execute(SQL["empty_inviter"], brand, data["ref"], ref)
-        for name in ("empty_mailboxes", "void_consents", "empty_notes", "forget", "empty_law", "erase_standing"):
+        for name in _EMPTIED_BY_ID:
             await connection.execute(SQL[name], recipient_id)
         for name in ("empty_consents", "empty_suppressions"):
             await connection.execute(SQL[name], recipient_id, OWN_WORDS)

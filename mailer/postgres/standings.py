@@ -2,17 +2,19 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
 
 from mailer.database.statements import Connection, Pool, standing_from_row
 from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.policy.own_limits import OWN_CAP, OWN_PAUSE, OwnLimit, OwnPause
 from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL, Standing
 from mailer.ports.consents import CONFIRMED
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.rights import RecipientErased
-from mailer.ports.standings import OptOutResult, StandingFlag, ledger_rule_of_source
+from mailer.ports.standings import OWN_WORDS, OptOutResult, StandingFlag, ledger_rule_of_source
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
@@ -49,6 +51,29 @@ class PostgresStandings:
             made = await store_opt_outs_of_people_and_sharers(
                 connection, self._hasher, [(recipient_id, scope)], source, mailing_id
             )
+        return OptOutResult(made[0]["id"], made[0]["at"]) if made else OptOutResult()
+
+    async def record_own_limit(
+        self,
+        brand: str,
+        recipient_id: int,
+        limit: OwnLimit,
+        source: str,
+        actor: str,
+        mailing_id: UUID | None = None,
+        since: datetime | None = None,
+    ) -> OptOutResult | None:
+        """See the port."""
+        new = _suppression_of_own_limit(limit, source, actor, mailing_id, since)
+        reason = f"{OWN_PAUSE} {limit.days}" if isinstance(limit, OwnPause) else OWN_CAP
+        said = actor if source in OWN_WORDS else f"{actor}: {source}"
+        entry = standing_change_entry(brand, recipient_id, reason, new.scope, source)._replace(reply=said)
+        async with self.open_standing_transaction_with_entry(entry) as connection:
+            if connection is None:
+                return None
+            made = await insert_or_extend_suppressions(connection, self._hasher, [(recipient_id, brand, new)])
+            cap = None if isinstance(limit, OwnPause) else limit
+            await connection.execute(people.SQL["limit"], recipient_id, new.expires_at, cap)
         return OptOutResult(made[0]["id"], made[0]["at"]) if made else OptOutResult()
 
     async def set_standing_flag(self, brand: str, recipient_id: int, flag: StandingFlag, on: bool, source: str) -> bool:
@@ -168,6 +193,16 @@ async def store_opt_outs_of_people_and_sharers(
     for scope in {scope for _, scope in opt_outs}:
         await connection.execute(people.SQL["leave"], [id_ for id_, gone in opt_outs if gone == scope], scope)
     return made
+
+
+def _suppression_of_own_limit(
+    limit: OwnLimit, source: str, actor: str, mailing_id: UUID | None, since: datetime | None
+) -> NewSuppression:
+    """Returns the record of a limit. The scope of a cap is its name; that of a pause is all optional mail."""
+    if not isinstance(limit, OwnPause):
+        return NewSuppression(limit.value, OWN_CAP, source, actor, since, mailing_id=mailing_id)
+    until = (since or datetime.now(UTC)) + timedelta(days=limit.days)
+    return NewSuppression(EVERYTHING_OPTIONAL, OWN_PAUSE, source, actor, since, until, mailing_id)
 
 
 def build_own_opt_out(scope: str, source: str, mailing_id: UUID | None = None) -> NewSuppression:

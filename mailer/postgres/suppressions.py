@@ -25,12 +25,12 @@ _COLUMNS = (
 )
 _AGAIN = """
 ON CONFLICT (controller, address_key, address_hash, brand, scope, reason) WHERE lifted_at IS NULL
-DO UPDATE SET at = CASE WHEN p.reason IN ('opt_out', 'complaint') THEN greatest(p.at, EXCLUDED.at) ELSE p.at END,
+DO UPDATE SET at = CASE WHEN p.reason IN {by_person} THEN greatest(p.at, EXCLUDED.at) ELSE p.at END,
     expires_at = CASE WHEN p.expires_at < coalesce(EXCLUDED.expires_at, 'infinity') THEN EXCLUDED.expires_at
                  ELSE p.expires_at END,
-    mailing_id = CASE WHEN p.reason IN ('opt_out', 'complaint') AND EXCLUDED.at >= p.at THEN EXCLUDED.mailing_id
+    mailing_id = CASE WHEN p.reason IN {by_person} AND EXCLUDED.at >= p.at THEN EXCLUDED.mailing_id
                  ELSE p.mailing_id END
-"""
+""".replace("{by_person}", "('opt_out', 'complaint', 'own_pause', 'own_cap')")
 _SELECTED = ", ".join(
     [*(f"p.{column}" for column in _COLUMNS), "encode(p.address_hash, 'hex') AS hash", "p.address_key AS key"]
 )
@@ -46,7 +46,7 @@ _WHOLE_CONTROLLER = ("objection",)
 one of our own relays reported it: the list of another system is about the mail that it sent."""
 _KINDS = {"import": "import", "processor": "processor"}
 """The actors whose sources are free text, with their names in the ledger's rule. The text itself becomes a note."""
-_OF_KIN_TOO = ("opt_out", "complaint", "objection")
+_OF_KIN_TOO = ("opt_out", "complaint", "objection", "own_pause", "own_cap")
 """The reasons that also hold for similar addresses: they only stop optional mail."""
 
 

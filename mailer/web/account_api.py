@@ -108,7 +108,7 @@ async def post_account_event(
         erasure = None
         standing = await site.standings.get_standing(brand, recipient_id)
         if standing is None or not standing_matches_event(
-            standing, await site.wishes.names_of_waiting_wishes(brand, recipient_id), said
+            standing, await site.wishes.names_of_waiting_wishes(brand, recipient_id), said, datetime.now(UTC)
         ):
             raise HTTPException(409, _OVER) from None
     if isinstance(said, Consents):

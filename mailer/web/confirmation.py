@@ -8,6 +8,7 @@ from fastapi.responses import Response
 
 from mailer.actions import record_opt_out
 from mailer.actions.confirmations import apply_confirmed_request
+from mailer.policy.own_limits import OwnCap
 from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import is_consent_scope, is_opt_out_scope
 from mailer.policy.standing import Standing
@@ -16,6 +17,7 @@ from mailer.rendering.link_tokens import ConfirmToken
 from mailer.web.form_posts import METHODS, is_link_to_current_address, is_post_method, read_form
 from mailer.web.languages import PageLanguage
 from mailer.web.mail_choices import MailChoice, mail_choices_of_person, title_and_description_of
+from mailer.web.own_limits import own_limits_in_words
 from mailer.web.page_reader import set_page_brand, set_page_person
 from mailer.web.pages import ProblemName, brand_page, problem_page, reader_or_brand_language
 from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
@@ -69,6 +71,7 @@ async def confirmation_page(request: Request, token: str, site: TheSite) -> Resp
         confirmed=[]
         if late
         else _choices_of_requests(policy, [wish for wish in wishes if _is_still_in_effect(standing, wish)], language),
+        limits=own_limits_in_words(standing, language, language.isolate_name(policy.name)),
         gets=[]
         if standing.objected
         else [choice for choice in _mail_choices_and_topics_of_person(policy, standing, language) if choice.on],
@@ -85,7 +88,20 @@ def _is_still_in_effect(standing: Standing, wish: PendingRequest) -> bool:
     """Tells whether a confirmed request is still in effect: the person may have opted out since."""
     category, _, topic = wish.what.partition("/")
     is_left = wish.what not in set(RequestedAct) and standing.has_opted_out_of(category, topic or None)
-    return wish.answered and not wish.void and not is_left
+    return wish.answered and not wish.void and not is_left and not _has_newer_own_limit(standing, wish)
+
+
+def _has_newer_own_limit(standing: Standing, wish: PendingRequest) -> bool:
+    """Tells whether the limit that a confirmed request ended or loosened was set again since."""
+    match wish.what:
+        case RequestedAct.PAUSE_ENDED:
+            return standing.paused_until is not None and standing.paused_until > datetime.now(UTC)
+        case RequestedAct.WEEKLY:
+            return standing.own_cap == OwnCap.MONTHLY
+        case RequestedAct.CAP_ENDED:
+            return standing.own_cap is not None
+        case _:
+            return False
 
 
 def _mail_choices_and_topics_of_person(

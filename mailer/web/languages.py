@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,10 @@ class PageLanguage:
     def join_words(self, words: Sequence[str]) -> str:
         """Returns words as a list in a sentence, such as "news, offers and invitations"."""
         return format_list(list(words), locale=self.locale)
+
+    def format_day_of_moment(self, moment: datetime) -> str:
+        """Returns the day of a moment in UTC, as the reader writes it."""
+        return self.isolate_name(self.format_day(moment.astimezone(UTC).date()))
 
 
 def _load_page_languages(folder: Path) -> dict[str, PageLanguage]:

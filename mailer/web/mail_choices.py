@@ -9,10 +9,11 @@ from mailer.policy import rules
 from mailer.policy.category import Category
 from mailer.policy.deciding import facts_for_rules
 from mailer.policy.decision_types import Mailing
+from mailer.policy.own_limits import has_optional_mail
 from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import category_of_scope
 from mailer.policy.standing import TRACKING, Standing, partner_scope
-from mailer.ports.pending_requests import RequestedAct
+from mailer.ports.pending_requests import OWN_LIMITS_ENDED, RequestedAct
 from mailer.web.languages import PageLanguage
 from mailer.web.pages import category_titles_and_descriptions
 
@@ -79,6 +80,7 @@ def requested_acts_offered(policy: Policy) -> list[str]:
         *([TRACKING] if "individual" in levels else []),
         RequestedAct.IN_WRITING,
         RequestedAct.BY_EMAIL,
+        *(OWN_LIMITS_ENDED if has_optional_mail(policy) else ()),
         RequestedAct.SHOWN,
     ]
 

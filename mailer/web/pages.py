@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -64,6 +65,9 @@ class UnsubscribeStep(StrEnum):
     UNDONE = "undone"
     LATE = "undo_late"
     MAILED = "mailed"
+    PAUSED = "own_pause"
+    WEEKLY = "own_cap_weekly"
+    MONTHLY = "own_cap_monthly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class UnsubscribePage:
         undo: the value that undoes the opt-out of this page; None if there is nothing to undo.
         gets: the optional categories that the person gets at present.
         announced: the name of the text about announcements that cannot be left; None if the person gets none.
+        paused_until, own_cap: the person's own limits; None if there are none, or if the page may not show them.
     """
 
     policy: Policy
@@ -90,6 +95,8 @@ class UnsubscribePage:
     undo: str | None = None
     gets: frozenset[str] = frozenset()
     announced: str | None = None
+    paused_until: datetime | None = None
+    own_cap: str | None = None
 
     @property
     def is_resubscribing_possible(self) -> bool:
@@ -98,6 +105,15 @@ class UnsubscribePage:
             UnsubscribeStep.DONE,
             UnsubscribeStep.LEFT,
             UnsubscribeStep.LATE,
+        )
+
+    @property
+    def is_pausing_offered(self) -> bool:
+        """Tells whether the page offers a pause or an own cap: there is optional mail left, and no pause shown yet."""
+        return (
+            self.step in (UnsubscribeStep.DONE, UnsubscribeStep.LEFT)
+            and bool(self.leavable_categories)
+            and self.paused_until is None
         )
 
     @property
@@ -140,7 +156,9 @@ class UnsubscribePage:
 
 def unsubscribe_page(request: Request, leaving: UnsubscribePage) -> HTMLResponse:
     """Returns the page of an unsubscribe link, before or after the press of its button."""
-    values = {"leaving": leaving, "everything": EVERYTHING_OPTIONAL}
+    language = reader_or_brand_language(request, leaving.policy)
+    until = language.format_day_of_moment(leaving.paused_until) if leaving.paused_until else ""
+    values = {"leaving": leaving, "everything": EVERYTHING_OPTIONAL, "until": until}
     return brand_page(request, leaving.policy, "leaving.html.j2", leaving.about, **values)
 
 

@@ -14,6 +14,8 @@ from fastapi.responses import Response
 from mailer.actions import object_to_marketing, record_opt_out, withdraw_consent
 from mailer.actions.account_flags import set_account_flag
 from mailer.actions.confirmation_requests import ask_for_confirmation
+from mailer.actions.own_limits import record_own_limit
+from mailer.policy.own_limits import has_optional_mail
 from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import is_consent_scope
 from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, Standing
@@ -29,6 +31,7 @@ from mailer.web.mail_choices import (
     title_and_description_of,
     topic_scopes_in_standing,
 )
+from mailer.web.own_limits import end_of_pause, own_limit_in_form, title_and_text_of_limit
 from mailer.web.page_reader import set_page_brand, set_page_person
 from mailer.web.pages import ProblemName, brand_page, problem_page, reader_or_brand_language
 from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
@@ -54,10 +57,12 @@ async def preferences_page(request: Request, token: str, site: TheSite) -> Respo
     set_page_person(request, policy, standing, link.generation)
     language, current = reader_or_brand_language(request, policy), is_link_to_current_address(link.generation, standing)
     stopped = mailed = False
+    limited: tuple[str, str] | None = None
     await opt_out_of_sharing_by_privacy_signal(request, site, policy, link.recipient_id)
     if is_post_method(request.method):
         form = await read_form(request)
         stopped = await _record_ticked_opt_outs(site, policy, standing, form)
+        limited = await _record_pressed_limit(site, policy, standing, language, form)
         if current:
             stopped |= await _record_marketing_and_tracking_refusals(site, policy, standing, form)
             mailed = await _ask_to_confirm_ticked_requests(site, policy, standing, language, form)
@@ -70,6 +75,8 @@ async def preferences_page(request: Request, token: str, site: TheSite) -> Respo
         kinds=_mail_choices_of_scopes_or_acts(policy, scopes_offered(policy, datetime.now(UTC)), language),
         others=_mail_choices_of_scopes_or_acts(policy, offered, language),
         offered=offered,
+        has_optional_mail=has_optional_mail(policy),
+        limited=limited,
         stopped=stopped,
         mailed=mailed,
     )
@@ -84,6 +91,21 @@ async def _record_ticked_opt_outs(site: WebContext, policy: Policy, standing: St
     for scope in left:
         await record_opt_out(site.standings, policy, standing.recipient_id, scope, "page")
     return bool(left)
+
+
+async def _record_pressed_limit(
+    site: WebContext, policy: Policy, standing: Standing, language: PageLanguage, form: Form
+) -> tuple[str, str] | None:
+    """Records the pause or the own cap in the form. Returns what it does, in words; None if there was none.
+
+    The words are about the button alone, as the page is the same for everybody who has the link.
+    """
+    limit = own_limit_in_form(form)
+    if limit is None or not has_optional_mail(policy):
+        return None
+    until = end_of_pause(limit)
+    await record_own_limit(site.standings, policy, standing.recipient_id, limit, "page")
+    return title_and_text_of_limit(limit, until, language, language.isolate_name(policy.name))
 
 
 async def _record_marketing_and_tracking_refusals(

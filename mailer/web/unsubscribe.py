@@ -10,9 +10,11 @@ from fastapi.responses import Response
 from mailer.actions import OptOutRefused, record_opt_out
 from mailer.actions.confirmation_requests import NoRecipientToAsk
 from mailer.actions.opt_out import opt_out_scope_of_link, undo_recent_opt_out
+from mailer.actions.own_limits import OwnLimitRefused, record_own_limit
 from mailer.metrics_and_logger import log
 from mailer.policy.category import CATEGORIES
 from mailer.policy.expected_mail import expected_optional_categories, is_reached_by_mandatory_announcements
+from mailer.policy.own_limits import OwnCap, OwnLimit, OwnPause, has_optional_mail
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
@@ -21,6 +23,7 @@ from mailer.ports.standings import OptOutResult
 from mailer.rendering.link_tokens import UndoToken, UnsubscribeToken
 from mailer.rendering.signed_links import SignedLinks
 from mailer.web.form_posts import METHODS, Form, is_link_to_current_address, is_post_method, read_form
+from mailer.web.own_limits import end_of_pause, own_limit_in_form
 from mailer.web.page_reader import set_page_brand, set_page_person
 from mailer.web.pages import (
     ProblemName,
@@ -62,6 +65,13 @@ async def handle_unsubscribe_link(request: Request, token: str, site: TheSite, m
             site, policy, link.recipient_id, [leaving.scope], reader_or_brand_language(request, policy)
         )
         return unsubscribe_page(request, replace(leaving, step=UnsubscribeStep.MAILED))
+    if "resume" in form and leaving.about:
+        language = reader_or_brand_language(request, policy)
+        await send_mail_to_confirm_choices(site, policy, link.recipient_id, [RequestedAct.PAUSE_ENDED], language)
+        return unsubscribe_page(request, replace(leaving, step=UnsubscribeStep.MAILED))
+    limit = own_limit_in_form(form)
+    if limit is not None and has_optional_mail(policy):
+        return unsubscribe_page(request, await _limit_optional_mail(site, link, leaving, limit))
     return unsubscribe_page(request, await _opt_out(site, meters, link, leaving, form))
 
 
@@ -105,8 +115,18 @@ async def _page_before_press(
         if is_reached_by_mandatory_announcements(policy, standing, now)
         else None
     )
+    paused_until = standing.paused_until if standing.paused_until and standing.paused_until > now else None
     return UnsubscribePage(
-        policy, step, scope, standing.opted_out, footer, standing.address, gets=gets, announced=announced
+        policy,
+        step,
+        scope,
+        standing.opted_out,
+        footer,
+        standing.address,
+        gets=gets,
+        announced=announced,
+        paused_until=paused_until,
+        own_cap=standing.own_cap,
     )
 
 
@@ -125,6 +145,28 @@ async def _opt_out(
         log.info("an opt-out for a recipient who is gone", brand=link.brand)
     undo = _undo_token(site.links, link, done) if pressed and leaving.about else None
     return replace(leaving, step=UnsubscribeStep.DONE, scope=scope, opted_out=leaving.opted_out | {scope}, undo=undo)
+
+
+async def _limit_optional_mail(
+    site: WebContext, link: UnsubscribeToken, leaving: UnsubscribePage, limit: OwnLimit
+) -> UnsubscribePage:
+    """Records the pause or the own cap of a button. A link to an older address shows only what was pressed."""
+    done, until = OptOutResult(), end_of_pause(limit)
+    try:
+        done = await record_own_limit(
+            site.standings, leaving.policy, link.recipient_id, limit, "page", mailing_id=link.mailing_id
+        )
+    except OwnLimitRefused:
+        # The recipient is gone. The answer stays the same, so it does not tell that.
+        log.info("a limit for a recipient who is gone", brand=link.brand)
+    if isinstance(limit, OwnPause):
+        step = UnsubscribeStep.PAUSED
+    else:
+        step = UnsubscribeStep.MONTHLY if OwnCap.MONTHLY in (limit, leaving.own_cap) else UnsubscribeStep.WEEKLY
+    later = max((end for end in (until, leaving.paused_until) if end), default=None)
+    undo = _undo_token(site.links, link, done) if leaving.about else None
+    gets = frozenset[str]() if later else leaving.gets
+    return replace(leaving, step=step, undo=undo, paused_until=later, gets=gets)
 
 
 def _undo_token(links: SignedLinks, link: UnsubscribeToken, done: OptOutResult) -> str | None:

@@ -61,7 +61,8 @@ OWN = {
     "partners suppressions", "inviters pause", "inviters resume", "processors pause", "processors resume",
     "processors confirm-purge", "processors confirm-erasure", "quarantine believe", "quarantine dismiss", "rate set",
     "rate warm-up", "rate clear", "brand pause", "brand resume", "api-key create", "api-key revoke", "schema event",
-    "recipients postal", "notices take", "notices done", "notices return", "init", "policy try", "policy causes",
+    "recipients pause", "recipients cap", "recipients postal",
+    "notices take", "notices done", "notices return", "init", "policy try", "policy causes",
     "policy jurisdictions",
     "schema queues", "schema api", "publishers add", "publishers list", "publishers show", "publishers revoke",
 }  # fmt: skip

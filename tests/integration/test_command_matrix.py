@@ -37,6 +37,8 @@ ACTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "recipients mark": ((REF, *AT, "paid"), (REF, *AT, "paid", "--off"), (REF, *AT, "paid", "--product", "voice")),
     "recipients channel": ((REF, *AT, "email"),),
     "recipients postal": ((REF, *AT, "--line", "1 Mill Lane", "--line", "Ely"), (REF, *AT, "--forget")),
+    "recipients pause": ((REF, *AT, "--days", "30", "--reason", "by telephone", *BY),),
+    "recipients cap": ((REF, *AT, "--at-most", "weekly", "--reason", "by telephone", *BY),),
     "recipients rectify": ((REF, *AT, "--name", "Ada"),),
     "recipients hold": ((REF, *AT, "--reference", "case 7", *BY), (REF, *AT, "--reference", "case 7", "--lift", *BY)),
     "recipients disclose": ((REF, *AT, "--authority", "a court", "--reference", "7", "--field", "email", *BY),),

@@ -14,12 +14,14 @@ import pytest
 
 from mailer.actions import object_to_marketing, record_opt_out
 from mailer.actions.account_flags import set_account_flag
+from mailer.actions.own_limits import record_own_limit
 from mailer.actions.redo_changes import redo_reducing_change
 from mailer.actions.rights import erase_recipient, mark_under_13
 from mailer.pipeline.database_notes import FileDatabaseNotes
 from mailer.pipeline.halt_watcher import STOPPED, WENT_BACK, HaltWatcher
 from mailer.pipeline.journal_replay import LostStandingChangeReplay
 from mailer.policy.category import CATEGORIES
+from mailer.policy.own_limits import OwnCap, OwnPause
 from mailer.ports.halts import OPERATOR, Halt, HaltScope
 from mailer.ports.standings import StandingFlag
 from mailer.ports.time_ordered_uuids import uuid7
@@ -218,12 +220,15 @@ def mending(site: Site) -> LostStandingChangeReplay:
 async def test_what_reduces_is_made_again(postgres_server: Server, database_url: str, tmp_path: Path) -> None:
     """Each kind of change that is missing, for the people who are there, once; a second look finds nothing to do."""
     async with site(database_url, tmp_path) as before:
-        one, two, three, four, five = await before.world.known(1, 2, 3, 4, 5)
+        one, two, three, four, five, six = await before.world.known(1, 2, 3, 4, 5, 6)
         assert await before.seen() is None
     async with copied(postgres_server, database_url) as backup:
         async with site(database_url, tmp_path) as before:
             assert await before.seen() is None
             world, policy = before.world, before.world.policies[BRAND]
+            await record_own_limit(world.standings, policy, six, OwnPause(90), "page")
+            await record_own_limit(world.standings, policy, six, OwnCap.MONTHLY, "page")
+            paused = await world.standings.get_standing(BRAND, six)
             await record_opt_out(world.standings, policy, one, "newsletter", "one-click")
             await object_to_marketing(world.suppressions, policy, two, "page", "recipient")
             await set_account_flag(world.standings, BRAND, three, StandingFlag.DEACTIVATED, True, "page")
@@ -241,6 +246,13 @@ async def test_what_reduces_is_made_again(postgres_server: Server, database_url:
             assert closed.deactivated
             assert erased.erased
             assert child.under_13
+            limited = await after.world.standings.get_standing(BRAND, six)
+            assert limited is not None
+            assert paused is not None
+            assert paused.paused_until is not None
+            assert limited.paused_until is not None
+            assert abs(limited.paused_until - paused.paused_until) < timedelta(minutes=1), "from when it was said"
+            assert limited.own_cap == "monthly"
             entries = len(await after.world.entries(kind="action"))
             await mending(after).replay_lost_changes({lineage})
             assert len(await after.world.entries(kind="action")) == entries

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -39,6 +40,9 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "want": WANTED,
     "wish": WANTED,
     "close": ("account",),
+    "pause": ("30", "90", "1", "0"),
+    "cap": ("weekly", "monthly", "none"),
+    "resume": ("yes",),
     "not_mine": ("yes",),
     "inviter": ("yes",),
 }
@@ -60,6 +64,10 @@ POSTS += [
 ]
 FLAGS = ("tracking_refused", "personalisation_refused", "objected")
 FIXED = ("electronic_refused", "deactivated", "channel", "products", "restricted", "under_13", "erased", "address")
+
+NEVER = datetime.min.replace(tzinfo=UTC)
+CAPS = (None, "weekly", "monthly")
+"""The own caps, the laxest first."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +129,8 @@ def is_no_wider(before: Standing, after: Standing) -> bool:
         and after.consents <= before.consents
         and all(getattr(after, name) >= getattr(before, name) for name in FLAGS)
         and all(getattr(after, name) == getattr(before, name) for name in FIXED)
+        and (after.paused_until or NEVER) >= (before.paused_until or NEVER)
+        and CAPS.index(after.own_cap) >= CAPS.index(before.own_cap)
     )
 
 
@@ -265,6 +275,10 @@ def effects(before: Standing, after: Standing, asked: Iterable[str]) -> Iterator
     for name, words in WORDS.items():
         if getattr(after, name) and not getattr(before, name):
             yield "refuses", words
+    if after.paused_until != before.paused_until:
+        yield "limits", "by a pause"
+    if after.own_cap != before.own_cap:
+        yield "limits", f"to one {after.own_cap}"
     for scope in before.consents - after.consents:
         yield "withdraws", scope
     for what in asked:
@@ -313,7 +327,8 @@ async def cell(world: World, client: httpx.AsyncClient, name: str, people: Itera
             found[verb].add(what)
         if value := undo_value(pressed.text):
             await client.post(link, data={"undo": value})
-            assert (await standing_of(world, holder)).opted_out == before.opted_out
+            after = await standing_of(world, holder)
+            assert (after.opted_out, after.paused_until, after.own_cap) == (before.opted_out, None, None)
             found["undoes"].add("that press")
     return "; ".join(f"{verb} {', '.join(sorted(found[verb]))}" for verb in VERBS if verb in found) or "nothing"
 
@@ -331,4 +346,4 @@ async def confirming(world: World, client: httpx.AsyncClient, holder: Holder, *,
     return f"does what was asked for: {', '.join(done)}; shows and stops what the person gets" if done else "nothing"
 
 
-VERBS = ("stops", "undoes", "refuses", "withdraws", "asks by mail for")
+VERBS = ("stops", "limits", "undoes", "refuses", "withdraws", "asks by mail for")

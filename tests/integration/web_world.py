@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +22,7 @@ import mailer.ports.reports
 import mailer.ports.standings
 from mailer.events import EventRefused, MessageEvent
 from mailer.look_loading import load_brand_looks
+from mailer.policy.own_limits import OwnLimit, OwnPause
 from mailer.policy.policy_file import parse_policy
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.publisher_rights import Publisher
@@ -79,6 +80,27 @@ class Standings:
             return None
         self.changes.append((brand, recipient_id, scope, source))
         self.rows[brand, recipient_id] = replace(standing, opted_out=standing.opted_out | {scope})
+        return OptOutResult()
+
+    async def record_own_limit(
+        self,
+        brand: str,
+        recipient_id: int,
+        limit: OwnLimit,
+        source: str,
+        actor: str,
+        mailing_id: UUID | None = None,
+        since: datetime | None = None,
+    ) -> OptOutResult | None:
+        """Adds to the limits."""
+        standing = self.rows.get((brand, recipient_id))
+        if standing is None:
+            return None
+        if isinstance(limit, OwnPause):
+            until = datetime.now(UTC) + timedelta(days=limit.days)
+            self.rows[brand, recipient_id] = replace(standing, paused_until=until)
+        else:
+            self.rows[brand, recipient_id] = replace(standing, own_cap=limit)
         return OptOutResult()
 
 

@@ -240,6 +240,7 @@ def test_no_policy_goes_below_the_floor(country: str) -> None:
     assert isinstance(decided("promotional", willing), Send)
 
 
+_NEW_PURPOSE = revised(POLICY, revised(POLICY, version="2020", purposes=("offers",)))
 CASES: dict[str, Decision] = {
     "closed-purposes": decided("newsletter", policy=revised(POLICY, terms={})),
     "under-13": decided("newsletter", replace(ADA, under_13=True)),
@@ -260,11 +261,7 @@ CASES: dict[str, Decision] = {
     "topic-consent": decided("newsletter", replace(ADA, consents=frozenset({"newsletter/chess"})), topic="music"),
     "promo-basis": decided("newsletter", policy=revised(POLICY, switches=STRICT)),
     "subscription": decided("newsletter", policy=revised(POLICY, terms={"newsletter": CategoryTerms(confirmed=True)})),
-    "fresh-consent": decided(
-        "newsletter",
-        replace(ADA, collected_under="2020"),
-        revised(POLICY, revised(POLICY, version="2020", purposes=("offers",))),
-    ),
+    "fresh-consent": decided("newsletter", replace(ADA, collected_under="2020"), _NEW_PURPOSE),
     "channel": decided("newsletter", replace(ADA, channel="sms")),
     "no-address": decided("newsletter", replace(ADA, address=None)),
     "dead-address": decided("newsletter", replace(ADA, address_dead=True)),
@@ -275,6 +272,8 @@ CASES: dict[str, Decision] = {
     "frequency": decided(
         "newsletter", replace(ADA, sent=(("*", 2),)), revised(POLICY, cap=FrequencyCap.model_construct(mails=2, days=7))
     ),
+    "own-pause": decided("newsletter", replace(ADA, paused_until=NOW + timedelta(seconds=1))),
+    "own-cap": decided("newsletter", replace(ADA, own_cap="weekly", sent=(("own_cap", 1),))),
     "mail-hours": decided(
         "newsletter", policy=revised(POLICY, hours=SendingHours.model_validate({"from": "08:00", "to": "21:00"}))
     ),

@@ -9,11 +9,12 @@ import pytest
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import ASKED, answers_of_all_rules, facts_for_rules
 from mailer.policy.decision_types import FactsForRules, Hold, Send, Suppress
+from mailer.policy.own_limits import OwnCap
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_key_types import FrequencyCap
 from mailer.policy.policy_sections import CategoryTerms, SendingHours
 from mailer.policy.rules import SOON, is_service_rate_exceeded
-from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED, SHARING, Standing
+from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED, SHARING, WITHIN_OWN_CAP, Standing
 from tests.unit.test_decision import (
     ADA,
     HERE,
@@ -36,6 +37,7 @@ ONLY = {
     "channel": {*ENDING, "account"},
     **dict.fromkeys(("objection", "opt-out", "refused-purpose", "one-invitation", "erased-before"), OPTIONAL),
     **dict.fromkeys(("topic-consent", "subscription", "fresh-consent", "frequency", "mail-hours"), OPTIONAL),
+    **dict.fromkeys(("own-pause", "own-cap"), OPTIONAL),
     **dict.fromkeys(("known-basis", "contest-entry", "promo-basis"), MARKETING),
     "partner-request": OPTIONAL,
     "inviter": {"invitation"},
@@ -55,7 +57,9 @@ UNWANTED = replace(
     erased_before=True,
     channel="sms",
     electronic_refused=True,
-    sent=tuple((name, 9) for name in (EVERYTHING_OPTIONAL, *CATEGORIES)),
+    paused_until=NOW + timedelta(days=1),
+    own_cap=OwnCap.WEEKLY,
+    sent=tuple((name, 9) for name in (EVERYTHING_OPTIONAL, WITHIN_OWN_CAP, *CATEGORIES)),
 )
 """Somebody to whom nearly every rule has something to say."""
 STERN = revised(
@@ -106,7 +110,32 @@ UNPAID = revised(
 )
 """Service mail is an update to who pays nothing, and of updates the policy says nothing."""
 
+HAD_ONE = ((WITHIN_OWN_CAP, 1),)
+
 PEOPLE: list[tuple[str | None, str, Standing, Policy, dict[str, Any]]] = [
+    ("own_pause", "newsletter", replace(ADA, paused_until=NOW + timedelta(seconds=1)), POLICY, {}),
+    (None, "newsletter", replace(ADA, paused_until=NOW), POLICY, {}),
+    (None, "rights", replace(ADA, paused_until=NOW + timedelta(days=1)), POLICY, {}),
+    ("own_pause", "newsletter", replace(ADA, paused_until=NOW + timedelta(days=1)), POLICY, {"send_at": NOW}),
+    (
+        "not_yet_due",
+        "newsletter",
+        replace(ADA, paused_until=NOW + timedelta(days=1)),
+        POLICY,
+        {"send_at": NOW + timedelta(days=1)},
+    ),
+    (
+        "own_pause",
+        "newsletter",
+        replace(ADA, paused_until=NOW + timedelta(days=1)),
+        POLICY,
+        {"send_at": NOW - timedelta(days=9)},
+    ),
+    ("own_cap", "newsletter", replace(ADA, own_cap="weekly", sent=HAD_ONE), POLICY, {}),
+    ("own_cap", "newsletter", replace(ADA, own_cap="of a newer version", sent=HAD_ONE), POLICY, {}),
+    (None, "newsletter", replace(ADA, own_cap="weekly"), POLICY, {}),
+    (None, "newsletter", replace(ADA, sent=HAD_ONE), POLICY, {}),
+    (None, "rights", replace(ADA, own_cap="weekly", sent=HAD_ONE), POLICY, {}),
     ("category_not_in_policy", "newsletter", ADA, revised(POLICY, terms={"service": CategoryTerms()}), {}),
     ("purpose_not_in_policy", "newsletter", ADA, revised(POLICY, purposes=()), {}),
     (None, "breach", ADA, POLICY, {"expires_at": NOW}),

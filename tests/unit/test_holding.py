@@ -1,6 +1,7 @@
 """Comparing what was said of an account with how it stands now."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from mailer.accounts import KINDS, validate_account
 from mailer.actions.standing_comparison import standing_matches_event
 from mailer.policy.standing import Standing
 
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 NOBODY = Standing(1, 1, "ada@people.example")
 NOTHING = frozenset[str]()
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
@@ -37,6 +39,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"consents": frozenset({"newsletter/chess"})},
     ),
     "withdraw": ({"scope": "newsletter"}, {}, {"consents": frozenset({"newsletter"})}),
+    "pause": ({"days": 30}, {"paused_until": NOW + timedelta(days=1)}, {"paused_until": NOW}),
+    "own_cap": ({"at_most": "weekly"}, {"own_cap": "monthly"}, {}),
     "opt_out": (
         {"scope": "newsletter/chess"},
         {"opted_out": frozenset({"newsletter"})},
@@ -52,7 +56,7 @@ def test_what_is_so_and_what_is_over(account: str) -> None:
     values, so, over = CASES[account]
     said = validate_account({"v": 1, "id": "1", "brand": "interpals", "ref": "ada", "account": account, **values})
     for differently, expected in ((so, True), (over, False)):
-        assert standing_matches_event(replace(NOBODY, **differently), NOTHING, said) is expected
+        assert standing_matches_event(replace(NOBODY, **differently), NOTHING, said, NOW) is expected
 
 
 def test_no_kind_is_left_out() -> None:
@@ -65,7 +69,7 @@ def test_whoever_left_more_has_left_this(left: str) -> None:
     """All that is optional, or the whole category."""
     values = {"account": "opt_out", "scope": "newsletter/chess"}
     said = validate_account({"v": 1, "id": "1", "brand": "interpals", "ref": "ada", **values})
-    assert standing_matches_event(Standing(1, 1, None, frozenset({left})), NOTHING, said)
+    assert standing_matches_event(Standing(1, 1, None, frozenset({left})), NOTHING, said, NOW)
 
 
 def test_what_a_mail_asks_to_confirm_is_so_while_it_waits() -> None:
@@ -73,5 +77,5 @@ def test_what_a_mail_asks_to_confirm_is_so_while_it_waits() -> None:
     said = validate_account(
         {"v": 1, "id": "1", "brand": "b", "ref": "ada", "account": "consent", **CASES["consent"][0]}
     )
-    assert standing_matches_event(NOBODY, {"newsletter"}, said)
-    assert not standing_matches_event(NOBODY, {"promotional"}, said)
+    assert standing_matches_event(NOBODY, {"newsletter"}, said, NOW)
+    assert not standing_matches_event(NOBODY, {"promotional"}, said, NOW)

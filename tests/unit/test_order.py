@@ -21,10 +21,12 @@ PRECEDENCE = (
         "promo-basis",
     ),
     "fresh-consent",
+    # What the person wants for a while.
+    "own-pause",
     # What goes another way.
     *("channel", "no-address", "dead-address", "electronic-consent"),
     # What may pass.
-    *("one-copy", "staging", "not-yet", "frequency", "mail-hours"),
+    *("one-copy", "staging", "not-yet", "frequency", "own-cap", "mail-hours"),
 )
 """The rules, by whose reason is told first. Whoever adds a rule gives it a place here, too."""
 

@@ -42,7 +42,7 @@ SELECT c.place,
                WHERE l.recipient_id = c.recipient_id AND l.mailing_id IS NULL AND l.brand = c.brand
                  AND l.kind = 'action' AND l.at > c.at + interval '10 minutes'
                  AND (l.reason = 'not_' || c.reason
-                      OR (l.reason = 'lifted ' || c.reason AND l.category IS NOT DISTINCT FROM c.scope)
+                      OR (l.reason = 'lifted ' || split_part(c.reason, ' ', 1) AND l.category IS NOT DISTINCT FROM c.scope)
                       OR (l.reason = 'consent_given' AND l.category = c.scope
                           AND c.reason IN ('opt_out', 'consent_withdrawn')))
                OFFSET 0) AS stands

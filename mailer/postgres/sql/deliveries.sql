@@ -94,12 +94,18 @@ LEFT JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_array(n.name, n.n)) AS sent
     FROM (SELECT k.name, count(*) AS n
           FROM (SELECT x.category, x.at FROM sends x
-                WHERE m.counted AND x.recipient_id = s.recipient_id AND x.mailing_id <> m.id) x
+                WHERE (m.counted OR s.own_cap IS NOT NULL) AND x.recipient_id = s.recipient_id AND x.mailing_id <> m.id) x
           -- OFFSET 0: for each of a person's mails the few rates, and not the mails again for each rate.
           CROSS JOIN LATERAL (
               SELECT rate.name FROM rate
               WHERE rate.mailing_id = m.id AND rate.counted = x.category
-                AND x.at > now() - make_interval(days => rate.days) OFFSET 0) k
+                AND x.at > now() - make_interval(days => rate.days)
+              UNION ALL
+              -- A cap that is not known is taken for the strictest.
+              SELECT 'own_cap'
+              WHERE s.own_cap IS NOT NULL AND x.category = ANY ({optional})
+                AND x.at > now() - make_interval(days => CASE s.own_cap WHEN 'weekly' THEN 7 ELSE 30 END)
+              OFFSET 0) k
           GROUP BY k.name) n
 ) c ON true
 ORDER BY t.mailing_id, t.recipient_id

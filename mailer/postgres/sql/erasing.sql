@@ -79,6 +79,16 @@ FROM recipients r
 WHERE r.id = $1 AND s.controller = r.controller AND s.address_key = r.address_key AND s.address_hash = r.address_hash
   AND s.reason <> 'collected'  -- their source is one of the policy's closed list, and outlives the account
 
+-- name: empty_own_limits
+-- The pause and the cap that the person chose, unless somebody else at the brand has the address, for whom they hold too.
+DELETE FROM suppressions s USING recipients r
+WHERE r.id = $1 AND s.controller = r.controller AND s.address_key = r.address_key AND s.brand = r.brand
+  AND s.reason IN ('own_pause', 'own_cap')
+  AND s.address_hash IN (SELECT r.address_hash UNION ALL SELECT f.address_hash FROM former_addresses f WHERE f.recipient_id = r.id)
+  AND NOT EXISTS (SELECT FROM recipients o
+                  WHERE o.controller = r.controller AND o.address_key = r.address_key AND o.address_hash = s.address_hash
+                    AND o.brand = r.brand AND o.id <> r.id)
+
 -- name: empty_law
 WITH holding AS (
     UPDATE holds SET reference = '', preserved = NULL, named_as = '{}' WHERE recipient_id = $1 AND lifted_at IS NOT NULL
@@ -147,7 +157,8 @@ WITH opens AS (DELETE FROM individual_opens WHERE recipient_id = $1),
 SELECT
 
 -- name: erase_standing
-UPDATE standings SET version = version + 1, erased_at = coalesce(erased_at, now()), channel = 'email', products = '{}'
+UPDATE standings SET version = version + 1, erased_at = coalesce(erased_at, now()), channel = 'email', products = '{}',
+    paused_until = NULL, own_cap = NULL
 WHERE recipient_id = $1
 
 -- name: step_aside

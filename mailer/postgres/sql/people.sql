@@ -106,6 +106,7 @@ SELECT found.id FROM unnest($1::text::bigint[]) AS k (id) CROSS JOIN LATERAL (
     SELECT r.id FROM recipients r JOIN standings s ON s.recipient_id = r.id
     WHERE r.id = k.id AND s.address_hash = r.address_hash AND s.opted_out = '{}' AND s.objected_at IS NULL
       AND s.address_dead_at IS NULL AND s.dead_in IS NULL AND s.erased_before_at IS NULL
+      AND s.paused_until IS NULL AND s.own_cap IS NULL
       AND (s.source, s.country) IS NOT DISTINCT FROM (r.source, r.country)
       AND split_part(coalesce(s.collected_under, ''), E'\n\t', 1) = coalesce(r.policy_version, '')
       AND NOT EXISTS (SELECT FROM suppressions p
@@ -152,7 +153,7 @@ ORDER BY s.recipient_id FOR UPDATE OF s
 WITH moved AS (
     SELECT found.* FROM unnest($1::bigint[]) AS k (id) CROSS JOIN LATERAL (
         SELECT r.id, r.controller, r.brand, r.address_key, r.address_hash, s.address_hash AS earlier, s.opted_out,
-               s.objected_at, octet_length(r.email) = length(r.email) AS exact, r.source, r.policy_version,
+               s.objected_at, s.paused_until, s.own_cap, octet_length(r.email) = length(r.email) AS exact, r.source, r.policy_version,
                r.country
         FROM recipients r JOIN standings s ON s.recipient_id = r.id
         WHERE r.id = k.id AND r.address_hash IS DISTINCT FROM s.address_hash AND r.address_hash IS NOT NULL
@@ -162,7 +163,7 @@ WITH moved AS (
     FROM moved m CROSS JOIN LATERAL (
         SELECT * FROM suppressions p
         WHERE p.controller = m.controller AND p.address_hash = m.earlier AND (p.brand IS NULL OR p.brand = m.brand)
-          AND p.reason IN ('opt_out', 'complaint', 'objection') AND p.lifted_at IS NULL
+          AND p.reason IN ('opt_out', 'complaint', 'objection', 'own_pause', 'own_cap') AND p.lifted_at IS NULL
           AND (p.expires_at IS NULL OR p.expires_at > now())
         OFFSET 0) p
     UNION ALL
@@ -172,6 +173,12 @@ WITH moved AS (
     UNION ALL
     SELECT m.controller, m.address_key, m.address_hash, NULL, '*', 'objection', 'recipient', m.objected_at, NULL, m.exact
     FROM moved m WHERE m.earlier IS NULL AND m.objected_at IS NOT NULL
+    UNION ALL
+    SELECT m.controller, m.address_key, m.address_hash, m.brand, '*', 'own_pause', 'recipient', now(), m.paused_until, m.exact
+    FROM moved m WHERE m.earlier IS NULL AND m.paused_until > now()
+    UNION ALL
+    SELECT m.controller, m.address_key, m.address_hash, m.brand, m.own_cap, 'own_cap', 'recipient', now(), NULL, m.exact
+    FROM moved m WHERE m.earlier IS NULL AND m.own_cap IS NOT NULL
 ), former AS (
     INSERT INTO former_addresses (recipient_id, address_hash)
     SELECT m.id, m.earlier FROM moved m WHERE m.earlier IS NOT NULL
@@ -224,6 +231,9 @@ WITH stopped AS (
                AS dead_in,
            min(s.at) FILTER (WHERE s.reason = 'objection') AS objected_at,
            max(s.at) FILTER (WHERE s.reason = 'erased') AS erased_before_at,
+           max(s.expires_at) FILTER (WHERE s.reason = 'own_pause') AS paused_until,
+           -- Of both, the stricter one, `monthly`, which comes first.
+           min(s.scope) FILTER (WHERE s.reason = 'own_cap') AS own_cap,
            array_agg(substr(s.scope, 8)) FILTER (WHERE s.reason = 'collected' AND s.scope ^@ 'source/') AS sources,
            array_agg(substr(s.scope, 9)) FILTER (WHERE s.reason = 'collected' AND s.scope ^@ 'version/') AS versions,
            array_agg(substr(s.scope, 9) ORDER BY s.scope)
@@ -269,7 +279,9 @@ WITH stopped AS (
                 END AS policy_version,
            coalesce(said.consents, '{}') AS consents, said.consented,
            CASE WHEN r.address_hash IS NULL THEN coalesce(s.opted_out, '{}') ELSE stopped.scopes END AS opted_out,
-           CASE WHEN r.address_hash IS NULL THEN s.objected_at ELSE stopped.objected_at END AS objected_at
+           CASE WHEN r.address_hash IS NULL THEN s.objected_at ELSE stopped.objected_at END AS objected_at,
+           CASE WHEN r.address_hash IS NULL THEN s.paused_until ELSE stopped.paused_until END AS paused_until,
+           CASE WHEN r.address_hash IS NULL THEN s.own_cap ELSE stopped.own_cap END AS own_cap
     FROM recipients r JOIN stopped USING (id) LEFT JOIN said ON said.recipient_id = r.id
     LEFT JOIN standings s ON s.recipient_id = r.id
     CROSS JOIN LATERAL (SELECT s.recipient_id IS NULL OR s.address_hash IS DISTINCT FROM r.address_hash AS comes) a
@@ -288,9 +300,10 @@ WITH stopped AS (
     WHERE r.id = d.id
 )
 INSERT INTO standings AS st (recipient_id, address_hash, opted_out, address_dead_at, dead_in, objected_at,
-                             erased_before_at, consents, consented, source, collected_under, country)
+                             erased_before_at, consents, consented, source, collected_under, country, paused_until,
+                             own_cap)
 SELECT d.id, d.address_hash, d.opted_out, d.dead_at, d.dead_in, d.objected_at, d.erased_before_at, d.consents,
-       d.consented, d.source, d.collected_under, d.country
+       d.consented, d.source, d.collected_under, d.country, d.paused_until, d.own_cap
 FROM (SELECT d.*, CASE WHEN a.agreed IS NULL THEN d.policy_version
                        ELSE coalesce(d.policy_version, '') || a.agreed END AS collected_under
       FROM derived d CROSS JOIN LATERAL (
@@ -299,17 +312,18 @@ FROM (SELECT d.*, CASE WHEN a.agreed IS NULL THEN d.policy_version
 LEFT JOIN standings s ON s.recipient_id = d.id
 WHERE s.recipient_id IS NULL
    OR (s.address_hash, s.opted_out, s.address_dead_at, s.dead_in, s.objected_at, s.erased_before_at, s.consents,
-       s.consented, s.source, s.collected_under, s.country)
+       s.consented, s.source, s.collected_under, s.country, s.paused_until, s.own_cap)
       IS DISTINCT FROM
       (d.address_hash, d.opted_out, d.dead_at, d.dead_in, d.objected_at, d.erased_before_at, d.consents,
-       d.consented, d.source, d.collected_under, d.country)
+       d.consented, d.source, d.collected_under, d.country, d.paused_until, d.own_cap)
 ORDER BY d.id
 ON CONFLICT (recipient_id) DO UPDATE SET
     version = st.version + 1, address_hash = EXCLUDED.address_hash, opted_out = EXCLUDED.opted_out,
     generation = st.generation + (st.address_hash IS DISTINCT FROM EXCLUDED.address_hash)::integer,
     address_dead_at = EXCLUDED.address_dead_at, dead_in = EXCLUDED.dead_in, objected_at = EXCLUDED.objected_at,
     erased_before_at = EXCLUDED.erased_before_at, consents = EXCLUDED.consents, consented = EXCLUDED.consented,
-    source = EXCLUDED.source, collected_under = EXCLUDED.collected_under, country = EXCLUDED.country
+    source = EXCLUDED.source, collected_under = EXCLUDED.collected_under, country = EXCLUDED.country,
+    paused_until = EXCLUDED.paused_until, own_cap = EXCLUDED.own_cap
 
 -- name: join_audiences
 INSERT INTO audience_members (brand, audience, recipient_id)
@@ -340,6 +354,13 @@ JOIN recipients r ON r.controller = k.controller AND r.address_key = $1 AND r.ad
 -- The account itself leaves too, whether or not it has an address now.
 UPDATE standings SET version = version + 1, opted_out = opted_out || $2::text
 WHERE recipient_id = ANY ($1::bigint[]) AND NOT opted_out @> ARRAY[$2::text]
+
+-- name: limit
+-- The account itself is limited too, whether or not it has an address now. A limit only grows stricter: `monthly` comes
+-- before `weekly`.
+UPDATE standings SET version = version + 1, paused_until = greatest(paused_until, $2), own_cap = least(own_cap, $3)
+WHERE recipient_id = $1 AND erased_at IS NULL
+  AND (greatest(paused_until, $2), least(own_cap, $3)) IS DISTINCT FROM (paused_until, own_cap)
 
 -- name: set_flag
 UPDATE standings SET version = version + 1, {flag} = now() WHERE recipient_id = ANY ($1::bigint[]) AND {flag} IS NULL

@@ -19,7 +19,7 @@ FROM unnest($2::text[], $3::bytea[], $4::boolean[], $5::boolean[], $6::bytea[])
     AS k (controller, earlier, alone, kin, hash)
 JOIN suppressions p ON p.controller = k.controller AND p.address_key = $1 AND p.address_hash = k.earlier
 WHERE p.lifted_at IS NULL
-  AND CASE WHEN k.kin THEN p.reason IN ('opt_out', 'complaint', 'objection', 'invited')
+  AND CASE WHEN k.kin THEN p.reason IN ('opt_out', 'complaint', 'objection', 'own_pause', 'own_cap', 'invited')
            ELSE NOT p.exact AND (k.alone OR p.reason <> 'address_dead') END
   AND NOT EXISTS (
     SELECT FROM suppressions q

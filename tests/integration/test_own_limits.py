@@ -1,0 +1,339 @@
+"""A pause and an own cap: what they stop, whatever several workers do at once, and how they begin and end."""
+
+import asyncio
+import random
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from mailer.actions.own_limits import OwnLimitRefused, end_older_own_limits, record_own_limit
+from mailer.actions.rights import erase_recipient, read_personal_data, rectify_recipient
+from mailer.actions.suppression import lift_suppression
+from mailer.pipeline.claim_run import WINDOW
+from mailer.policy.category import CATEGORIES
+from mailer.policy.hand_over_outcome import Outcome, OutcomeKind
+from mailer.policy.own_limits import OWN_CAP, OWN_PAUSE, OwnCap, OwnLimit, OwnPause
+from mailer.policy.standing import Standing
+from mailer.ports.mailings import AcceptedMailing
+from mailer.ports.rights import DataCorrection
+from mailer.ports.standings import OptOutResult
+from tests.doubles import FakeProcessor
+from tests.factories import BRAND, TEMPLATES, World, open_world, person, policies
+from tests.integration.test_kin import INNER, WORD
+
+SENT, PAUSED, OVER = ("handed_over", ""), ("suppressed", "own_pause"), ("suppressed", "own_cap")
+
+
+async def limit(world: World, number: int, chosen: OwnLimit, **values: Any) -> OptOutResult:
+    """A person limits their optional mail."""
+    whose = await world.id_of(f"user-{number}")
+    return await record_own_limit(world.standings, world.policies[BRAND], whose, chosen, "page", **values)
+
+
+async def deliver(world: World, accepted: AcceptedMailing) -> set[tuple[str, str]]:
+    """Hands a mailing over; what its deliveries came to."""
+    await world.handover().hand_over_batches(accepted.batches)
+    return set((await world.states(accepted.mailing_id)).values())
+
+
+async def standing(world: World, number: int) -> Standing:
+    """Tells how somebody stands."""
+    found = await world.standings.get_standing(BRAND, await world.id_of(f"user-{number}"))
+    assert found is not None
+    return found
+
+
+async def days_left(world: World, number: int) -> int | None:
+    """The days until a person's pause ends, as whole days; None: there is no pause."""
+    until = (await standing(world, number)).paused_until
+    return None if until is None else round((until - datetime.now(UTC)).total_seconds() / 86400)
+
+
+async def end_pause(world: World) -> None:
+    """As if the time of every pause were over."""
+    past = "now() - interval '1 second'"
+    await world.pool.execute(f"UPDATE suppressions SET expires_at = {past} WHERE reason = 'own_pause'")  # noqa: S608
+    await world.pool.execute(f"UPDATE standings SET paused_until = {past} WHERE paused_until IS NOT NULL")  # noqa: S608
+
+
+@pytest.mark.rule("own-pause")
+@pytest.mark.rule("own-cap")
+@pytest.mark.parametrize("paying", [True, False])
+async def test_mandatory_mail_goes_on(world: World, paying: bool) -> None:
+    """Neither a pause nor a cap that is used up stops mandatory mail, of who pays or not; it counts nowhere."""
+    await (world.paying(1) if paying else world.known(1))
+    await limit(world, 1, OwnCap.MONTHLY)
+    assert await deliver(world, await world.accept({"refs": ["user-1"]})) == {SENT}
+    assert await deliver(world, await world.accept({"refs": ["user-1"]})) == {OVER}
+    await limit(world, 1, OwnPause(90))
+    before = await standing(world, 1)
+    for category in (name for name in TEMPLATES if CATEGORIES[name].mandatory):
+        accepted = await world.accept({"refs": ["user-1"]}, category)
+        stops = category == "service" and not paying  # it is `updates` to who pays for nothing
+        found = await deliver(world, accepted)
+        if found == {("queued", "")}:  # a second person releases it
+            await world.release_newest()
+            found = set((await world.states(accepted.mailing_id)).values())
+        assert found == ({PAUSED} if stops else {SENT}), category
+    assert await world.pool.fetchval("SELECT count(*) FROM sends") == 1
+    assert (await standing(world, 1)).version == before.version, "mandatory mail leaves no trace"
+
+
+@pytest.mark.rule("own-pause")
+async def test_a_pause_ends_by_itself(world: World) -> None:
+    """What was suppressed meanwhile never comes; what is published afterwards does, before and after the timekeeper."""
+    await world.known(1)
+    await limit(world, 1, OwnPause(30))
+    missed = await world.accept({"refs": ["user-1"]})
+    assert await deliver(world, missed) == {PAUSED}
+    await end_pause(world)
+    assert await deliver(world, await world.accept({"refs": ["user-1"]})) == {SENT}
+    await world.due_now()
+    await world.timekeeper().run_all_steps_once()
+    await world.run_published()
+    assert set((await world.states(missed.mailing_id)).values()) == {PAUSED}
+    assert (await standing(world, 1)).paused_until is None
+    assert [entry["reason"] for entry in await world.entries(kind="action")] == ["own_pause 30", "lifted own_pause"]
+    assert await deliver(world, await world.accept({"refs": ["user-1"]})) == {SENT}
+    assert len(world.processor.sent) == 2
+
+
+async def test_what_waits_is_decided_by_the_pause_at_its_time(world: World) -> None:
+    """A retry within the pause is suppressed; one after it goes out; a mailing for after it waits for its day."""
+    later = FakeProcessor(lambda _: Outcome(OutcomeKind.DEFERRED, 451, None, "later"))
+    await world.known(1, 2)
+    mailings = [await world.accept({"refs": [ref]}) for ref in ("user-1", "user-2")]
+    for accepted in mailings:
+        await world.handover(later).hand_over_batches(accepted.batches)
+    for number in (1, 2):
+        await limit(world, number, OwnPause(30))
+    due = (datetime.now(UTC) + timedelta(days=31)).isoformat()
+    future = await world.accept({"refs": ["user-1"]}, send_at=due)
+    await world.handover().hand_over_batches(future.batches)
+    await world.pool.execute(
+        "UPDATE standings SET paused_until = now() WHERE recipient_id = $1", await world.id_of("user-2")
+    )
+    await world.pool.execute(
+        "UPDATE deliveries SET due_at = now() WHERE due_at IS NOT NULL AND mailing_id <> $1", future.mailing_id
+    )
+    await world.timekeeper().run_all_steps_once()
+    await world.run_published()
+    assert [await world.states(accepted.mailing_id) for accepted in mailings] == [{"user-1": PAUSED}, {"user-2": SENT}]
+    [state] = (await world.states(future.mailing_id)).values()
+    assert state[0] in ("queued", "held"), "not suppressed: it is for a day after the pause"
+
+
+@pytest.mark.rule("own-pause")
+async def test_a_pause_wins_the_race(database_url: str) -> None:
+    """With pauses and hand-overs in full flight, whoever is sent to had the intent committed before their answer."""
+    async with open_world(database_url, size=16) as world:
+        people = [person(n) for n in range(300)]
+        mailings = [await world.accept(people) for _ in range(2)]
+        answered: dict[int, int] = {}
+
+        async def pause(numbers: Sequence[int]) -> None:
+            for number in numbers:
+                await limit(world, number, OwnPause(30))
+                whose = await world.id_of(f"user-{number}")
+                # Commit order: what is visible now was committed before the answer.
+                answered[whose] = await world.pool.fetchval(
+                    "SELECT count(*) FROM ledger WHERE kind = 'hand_over' AND recipient_id = $1", whose
+                )
+
+        pausing = random.Random(4).sample(range(300), 120)
+        await asyncio.gather(
+            *(world.handover().hand_over_batches([batch]) for accepted in mailings for batch in accepted.batches),
+            *(pause(pausing[start::6]) for start in range(6)),
+        )
+        handed: dict[int, int] = {}
+        for row in await world.entries(kind="hand_over"):
+            handed[row["recipient"]] = handed.get(row["recipient"], 0) + 1
+        assert len(answered) == 120
+        assert all(handed.get(recipient_id, 0) == before for recipient_id, before in answered.items())
+        for accepted in mailings:
+            assert set((await world.states(accepted.mailing_id)).values()) <= {SENT, PAUSED}
+        assert (await world.ledger.verify_ledger()).faults == ()
+
+
+@pytest.mark.rule("own-cap")
+async def test_one_in_a_week_or_a_month(world: World) -> None:
+    """The own cap counts all optional mail from when it was set; the next goes out when the last is old enough."""
+    await world.known(1, 2, 3)
+    await limit(world, 1, OwnCap.WEEKLY)
+    await limit(world, 2, OwnCap.MONTHLY)
+    people = {"refs": ["user-1", "user-2", "user-3"]}
+
+    async def mailed(category: str) -> list[tuple[str, str]]:
+        accepted = await world.accept(people, category)
+        await world.handover().hand_over_batches(accepted.batches)
+        return [state for _, state in sorted((await world.states(accepted.mailing_id)).items())]
+
+    assert await mailed("newsletter") == [SENT, SENT, SENT]
+    assert await mailed("notification") == [OVER, OVER, SENT]
+    await world.pool.execute("UPDATE sends SET at = at - interval '7 days'")
+    assert await mailed("notification") == [SENT, OVER, SENT]
+    await world.pool.execute("UPDATE sends SET at = at - interval '23 days'")
+    assert await mailed("newsletter") == [SENT, SENT, SENT]
+    unlimited = await standing(world, 3)
+    assert unlimited.version == 1, "who has no cap is not counted"
+
+
+@pytest.mark.rule("own-cap")
+@pytest.mark.parametrize("several", ["mailings in one claim", "workers"])
+async def test_one_is_sent_of_several_at_once(world: World, several: str) -> None:
+    """Of three mailings at the same moment to the same people, everyone with a cap gets exactly one."""
+    numbers = range(WINDOW + 10)
+    await world.known(*numbers)
+    for number in numbers:
+        await limit(world, number, OwnCap.WEEKLY)
+    people = {"refs": [f"user-{number}" for number in numbers]}
+    mailings = [await world.accept(people, category) for category in ("newsletter", "notification", "newsletter")]
+    if several == "workers":
+        await asyncio.gather(*(world.handover().hand_over_batches(accepted.batches) for accepted in mailings))
+    else:
+        await world.handover().hand_over_batches([batch for accepted in mailings for batch in accepted.batches])
+    assert sorted(world.processor.recipients) == sorted(person(number)["email"] for number in numbers)
+    for accepted in mailings:
+        assert set((await world.states(accepted.mailing_id)).values()) <= {SENT, OVER}
+        assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
+    assert (await world.ledger.verify_ledger()).faults == ()
+
+
+async def test_a_cap_that_is_not_known_is_the_strictest(world: World) -> None:
+    """A cap of a newer version counts over a month."""
+    await world.known(1)
+    await world.pool.execute("UPDATE standings SET own_cap = 'yearly'")
+    assert await deliver(world, await world.accept({"refs": ["user-1"]})) == {SENT}
+    await world.pool.execute("UPDATE sends SET at = at - interval '29 days'")
+    assert await deliver(world, await world.accept({"refs": ["user-1"]})) == {OVER}
+
+
+async def test_a_limit_never_loosens(world: World) -> None:
+    """A shorter pause and a laxer cap change nothing, however often they are asked for."""
+    await world.known(1)
+    for chosen in (OwnPause(90), OwnPause(30), OwnCap.MONTHLY, OwnCap.WEEKLY, OwnPause(30)):
+        await limit(world, 1, chosen)
+    assert (await days_left(world, 1), (await standing(world, 1)).own_cap) == (90, "monthly")
+    await limit(world, 1, OwnPause(30), since=datetime.now(UTC) + timedelta(days=70))
+    assert await days_left(world, 1) == 100, "it lengthens"
+
+
+@pytest.mark.parametrize("known", ["now", "later", "by another spelling"])
+async def test_who_shares_the_address_is_limited_too(world: World, known: str) -> None:
+    """Another account with the address, or a spelling of it, known already or later, is paused and capped with it."""
+    one, two = (INNER, WORD) if known == "by another spelling" else ("ada@people.example",) * 2
+    await world.known(1, email=one)
+    if known != "later":
+        await world.known(2, email=two)
+    await limit(world, 1, OwnPause(30))
+    await limit(world, 1, OwnCap.MONTHLY)
+    if known == "later":
+        await world.known(2, email=two)
+    assert (await days_left(world, 2), (await standing(world, 2)).own_cap) == (30, "monthly")
+
+
+async def test_a_limit_moves_with_its_owner(world: World) -> None:
+    """It holds for a new address, for a first one, and for who has the new address already: the stricter of both."""
+    [ada, _] = await world.known(1, 2)
+    await limit(world, 1, OwnPause(90))
+    await limit(world, 1, OwnCap.WEEKLY)
+    await limit(world, 2, OwnPause(30))
+    await limit(world, 2, OwnCap.MONTHLY)
+    await rectify_recipient(
+        world.rights, world.policies[BRAND], ada, DataCorrection(email=person(2)["email"]), "operator"
+    )
+    for number in (1, 2):
+        assert (await days_left(world, number), (await standing(world, number)).own_cap) == (90, "monthly"), number
+    stranger = await world.rights.find_or_create_recipient(BRAND, BRAND, "user-3")
+    for chosen in (OwnPause(30), OwnCap.WEEKLY):
+        await record_own_limit(world.standings, world.policies[BRAND], stranger, chosen, "page")
+    await world.known(3)
+    assert (await days_left(world, 3), (await standing(world, 3)).own_cap) == (30, "weekly")
+    assert await deliver(world, await world.accept([person(3)])) == {PAUSED}
+
+
+async def test_an_erasure_removes_both(world: World) -> None:
+    """Also of the addresses before; and the copy of a person's data shows both until then."""
+    [ada] = await world.known(1)
+    await limit(world, 1, OwnPause(90))
+    await limit(world, 1, OwnCap.WEEKLY)
+    await rectify_recipient(world.rights, world.policies[BRAND], ada, DataCorrection(email="new@x.example"), "operator")
+    copy = await read_personal_data(world.rights, world.policies[BRAND], ada, datetime.now(UTC))
+    assert copy["standing"]["own_cap"] == "weekly"
+    assert copy["standing"]["paused_until"] is not None
+    assert {entry["reason"] for entry in copy["suppressions"]} == {OWN_PAUSE, OWN_CAP}
+    await erase_recipient(world.rights, world.policies[BRAND], ada, "operator")
+    gone = await world.standings.get_standing(BRAND, ada)
+    assert gone is not None
+    assert (gone.erased, gone.paused_until, gone.own_cap) == (True, None, None)
+    assert await world.pool.fetchval("SELECT count(*) FROM suppressions WHERE reason ^@ 'own_'") == 0
+    await world.known(1, email="new@x.example")
+    assert (await days_left(world, 1), (await standing(world, 1)).own_cap) == (None, None)
+
+
+async def test_an_erasure_leaves_the_limits_of_others(world: World) -> None:
+    """Another account with the address keeps the limits that it has by it."""
+    [ada] = await world.known(1, email="ada@people.example")
+    await world.known(2, email="ada@people.example")
+    await limit(world, 1, OwnPause(90))
+    await erase_recipient(world.rights, world.policies[BRAND], ada, "operator")
+    assert await days_left(world, 2) == 90
+
+
+@pytest.mark.rule("own-limit-ends")
+async def test_only_older_limits_end(world: World) -> None:
+    """A request ends what was there when it was made, and not what was chosen since; to loosen leaves the laxer cap."""
+    [ada] = await world.known(1)
+    policy = world.policies[BRAND]
+
+    async def ends(name: str, asked_at: datetime, left: OwnCap | None = None) -> bool:
+        return await end_older_own_limits(world.standings, world.suppressions, policy, ada, name, asked_at, left)
+
+    await limit(world, 1, OwnPause(30))
+    await limit(world, 1, OwnCap.MONTHLY)
+    asked_at = datetime.now(UTC)
+    assert await ends(OWN_CAP, asked_at, OwnCap.WEEKLY)
+    assert (await standing(world, 1)).own_cap == "weekly"
+    await limit(world, 1, OwnPause(30))
+    assert not await ends(OWN_PAUSE, asked_at)
+    assert await days_left(world, 1) == 30
+    assert await ends(OWN_PAUSE, datetime.now(UTC))
+    assert await ends(OWN_CAP, datetime.now(UTC))
+    after = await standing(world, 1)
+    assert (after.paused_until, after.own_cap) == (None, None)
+    assert await ends(OWN_PAUSE, datetime.now(UTC)), "there is none"
+
+
+async def test_an_operator_ends_a_pause_and_no_consent(world: World) -> None:
+    """With a reason, on record; what the person consented to before counts on."""
+    [ada] = await world.known(1)
+    await world.pool.execute(
+        "INSERT INTO consents (controller, brand, recipient_id, scope, given, source, version, actor, at)"
+        " VALUES ($1, $1, $2, 'newsletter', true, 'page', '1', 'recipient', now() - interval '1 day')",
+        BRAND,
+        ada,
+    )
+    made = await limit(world, 1, OwnPause(90))
+    assert made.suppression is not None
+    await lift_suppression(world.suppressions, world.policies[BRAND], made.suppression, "Dana", "asked by telephone")
+    after = await standing(world, 1)
+    assert after.paused_until is None
+    assert after.consents == frozenset({"newsletter"})
+
+
+async def test_a_brand_without_optional_mail_takes_none(world: World) -> None:
+    """There is nothing that could be limited, and the refusal says so."""
+    [ada] = await world.known(1)
+    policy = policies()[BRAND]
+    terms = {name: values for name, values in policy.terms.items() if CATEGORIES[name].mandatory}
+    with pytest.raises(OwnLimitRefused, match=re.escape("has no optional mail")):
+        await record_own_limit(
+            world.standings,
+            policy.model_copy(update={"terms": terms}).with_earlier_versions({}),
+            ada,
+            OwnPause(30),
+            "page",
+        )
