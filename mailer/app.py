@@ -306,6 +306,7 @@ class App:
         if operators is not None and self.settings.is_mail_captured:
             operators.other = create_inbox_app(CaptureFolder(self.settings.data / "captured"))
         judge = partial(check_event_and_get_template, policies=self.policies, templates=self.templates)
+        metrics, secrets = PostgresFlowMetrics(self.pool), ConsoleSecrets(self.settings.secret_keys)
         site = WebContext(
             links=self.links,
             policies=self.policies,
@@ -327,13 +328,7 @@ class App:
             registry=WEB,
             public_url=self.settings.public_url,
             looks=load_brand_looks(self.settings.policies, self.policies),
-            console=ConsoleContext(
-                self.settings.public_url,
-                frozenset(self.policies),
-                self.staff,
-                PostgresFlowMetrics(self.pool),
-                ConsoleSecrets(self.settings.secret_keys),
-            ),
+            console=ConsoleContext(self.settings.public_url, frozenset(self.policies), self.staff, metrics, secrets),
         )
         async with self.control.polling_while_in_use():
             await serve_site_and_write_open_counts(site, self.settings.host, self.settings.port, stop, announce)
