@@ -58,6 +58,8 @@ SAID: dict[str, dict[str, Any]] = {
     "tracking": {"allowed": False},
     "consent": CONSENT,
     "opt_out": {"scope": "newsletter"},
+    "pause": {"days": 30},
+    "own_cap": {"at_most": "weekly"},
 }
 """An event of each form, with all that it can say."""
 SAID_OTHERWISE: dict[str, Any] = {
@@ -75,6 +77,8 @@ SAID_OTHERWISE: dict[str, Any] = {
     "words": "No.",
     "at": "2026-01-02T00:00:00Z",
     "proof": "form 2",
+    "days": 90,
+    "at_most": "monthly",
 }
 
 
