@@ -159,7 +159,7 @@ def routes_of(app: FastAPI) -> Iterator[tuple[str, str]]:
 
 
 def test_each_route_has_a_row(world: World) -> None:
-    """A new route, or method of one, says what it needs, or that it is a page (`test_console_roles` has the console)."""
+    """A new route, or method of one, says what it needs, or is a page (`test_console_roles` has the console)."""
     routes = {one for one in routes_of(create_app(site_over(world))) if not one[1].startswith("/console")}
     pages = {(method, path) for path, methods in WITHOUT_KEY.items() for method in methods}
     assert routes == ROUTES.keys() | pages
