@@ -30,6 +30,7 @@ from mailer.pipeline.halt_watcher import HaltWatcher
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
 from mailer.pipeline.journal_replay import LostStandingChangeReplay
+from mailer.pipeline.leave_link_publishing import LeaveLinkPublisher
 from mailer.pipeline.partner_sync import PartnerSync
 from mailer.pipeline.preparation import SendChecks
 from mailer.pipeline.processor_conditions import ConditionReporter
@@ -56,6 +57,7 @@ from mailer.postgres.delivery_history import PostgresDeliveryHistory
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.halts import PostgresHalts, query_halts_and_missing_entries
 from mailer.postgres.inviters import PostgresInviterPauses
+from mailer.postgres.leave_requests import PostgresLeaveRequests
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.open_and_click_counts import PostgresOpenAndClickCounts
@@ -137,6 +139,7 @@ class App:
         self.partners = PostgresSuppressionsForPartners(pool, settings.ledger_key)
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.opens = PostgresOpenAndClickCounts(pool, self.policies, settings.secret_keys)
+        self.leave_requests = PostgresLeaveRequests(pool, self.hasher)
         self.reports = PostgresCampaignReports(pool)
         self.records = PostgresDeliveryHistory(pool)
         self.letters = PostgresDeadLetters(pool, self.hasher)
@@ -275,6 +278,7 @@ class App:
                 Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies).run_until_stopped(stop)
             )
             tasks.create_task(PartnerSync(self.partners, post_json_or_raise, self.policies).post_until_stopped(stop))
+            tasks.create_task(LeaveLinkPublisher(self.leave_requests, self.policies).publish_until_stopped(stop))
             queues = [queue.name for queue in topology_of_policies(self.policies).queues]
             tasks.create_task(refresh_metrics_until_stopped(PostgresFlowMetrics(self.pool), broker, queues, FLOW, stop))
 
@@ -292,6 +296,7 @@ class App:
             operators: the port that shows the inbox of captured mail.
         """
         # The web framework takes a tenth of a second to load, and all other commands do without it.
+        from mailer.look_loading import load_brand_looks
         from mailer.web.app_and_count_writer import serve_site_and_write_open_counts
         from mailer.web.captured_mail_inbox import create_inbox_app
         from mailer.web.console.console_context import ConsoleContext
@@ -309,6 +314,7 @@ class App:
             suppressions=self.suppressions,
             wishes=PostgresPendingRequests(self.pool, self.writers),
             inviters=self.inviters,
+            leave_requests=self.leave_requests,
             origins=PostgresMailAndAddressOrigins(self.pool),
             opens=self.opens,
             mailings=self.mailings,
@@ -320,6 +326,7 @@ class App:
             admit=judge,
             registry=WEB,
             public_url=self.settings.public_url,
+            looks=load_brand_looks(self.settings.policies, self.policies),
             console=ConsoleContext(
                 self.settings.public_url,
                 frozenset(self.policies),

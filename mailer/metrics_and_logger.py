@@ -45,6 +45,11 @@ DOUBTED = Counter(
 LAST_TICK = Gauge(
     "mailer_timekeeper_last_tick_seconds", "When all steps of a tick last succeeded (Unix time).", registry=TIMEKEEPER
 )
+LEAVE_REQUESTS_ANSWERED = Counter(
+    "mailer_leave_requests_answered",
+    "Requests by an address for a link to leave that were handled.",
+    registry=TIMEKEEPER,
+)
 
 CLOCK_OFFSET = Gauge(
     "mailer_clock_offset_seconds", "How far our clock is before the database's, in seconds.", registry=EVERY

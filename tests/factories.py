@@ -42,6 +42,7 @@ from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.postgres.inviters import PostgresInviterPauses
+from mailer.postgres.leave_requests import PostgresLeaveRequests
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.outbox import PostgresOutbox
 from mailer.postgres.pending_requests import PostgresPendingRequests
@@ -162,6 +163,7 @@ class World:
         self.standings = PostgresStandings(pool, self.writers, self.hasher)
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.suppressions = PostgresSuppressions(pool, self.writers, self.hasher)
+        self.leave_requests = PostgresLeaveRequests(pool, self.hasher)
         self.inviters = PostgresInviterPauses(pool, self.writers)
         self.partners = PostgresSuppressionsForPartners(pool, KEY)
         self.ledger = LedgerOperations(pool, KEY)

@@ -10,7 +10,16 @@ from mailer.rendering.template_files import BrandFiles
 from mailer.rendering.template_library import Template
 
 BRANDS = ("interpals", "paltalk-2006")
-TEMPLATES = ("weekly", "spring-offer", "maintenance", "breach-notice", "invitation", "partner-offer", "rights-answer")
+TEMPLATES = (
+    "weekly",
+    "spring-offer",
+    "maintenance",
+    "breach-notice",
+    "invitation",
+    "partner-offer",
+    "rights-answer",
+    "leave-link",
+)
 
 
 def shipped_templates(folder: Path, brands: Iterable[str] = BRANDS, names: Iterable[str] = TEMPLATES) -> Path:

@@ -31,7 +31,7 @@ def init(
     address: Annotated[str | None, typer.Option(help="Its postal address, in one line.")] = None,
     locales: Annotated[str, typer.Option(help=f"Languages of the templates, of: {', '.join(LOCALES)}.")] = "en,de",
 ) -> None:
-    """Makes a policy, layouts, templates and a checklist for a new brand. It overwrites nothing and asks nothing."""
+    """Makes a policy, a look, layouts, templates and a checklist for a new brand. It overwrites and asks nothing."""
     made = NewBrand(
         slug=_text_of_form_or_exit("BRAND", brand, SLUG),
         name=_single_line_or_exit("--name", name) or brand.replace("-", " ").title(),
@@ -105,6 +105,7 @@ def _print_made_files_and_next_steps(brand: NewBrand, to: Path, files: dict[Path
     """Prints the new files, the lines to fill in, and the next commands."""
     out.print(f"Made in {to.resolve()}:")
     out.print(f"  policies/{brand.slug}.toml: every switch on its strictest value")
+    out.print(f"  policies/{brand.slug}/look.toml: colours, logo, addresses and words of the pages for recipients")
     out.print(f"  templates/{brand.slug}/: in {' and '.join(brand.locales)}")
     for category, names in template_names_by_category(files).items():
         out.print(f"    {category}: {', '.join(names)}")

@@ -29,6 +29,7 @@ _TEMPLATES = {
     "activity": "peerstream",
     "breach-notice": "peerstream",
     "confirm-subscription": "peerstream",
+    "leave-link": "peerstream",
     "maintenance": "interpals",
     "ownership-change": "paltalk-2006",
     "password": "interpals",
@@ -72,7 +73,11 @@ def files_of_new_brand(brand: NewBrand) -> dict[Path, str]:
     """Returns the text of every file of a new brand, by path in the project's folder, in the order of reading."""
     policy = _policy_file_text(brand)
     listed = frozenset(tomllib.loads(policy)["categories"])
-    files = {Path("policies", f"{brand.slug}.toml"): policy, Path("CHECKLIST.md"): _checklist(brand)}
+    files = {
+        Path("policies", f"{brand.slug}.toml"): policy,
+        Path("policies", brand.slug, "look.toml"): _look_of_pages(brand),
+        Path("CHECKLIST.md"): _checklist(brand),
+    }
     templates = Path("templates", brand.slug)
     for name, owner in _LAYOUT.items():
         files[templates / "_layout" / name] = _read_bundled_template_file(owner, "_layout", name)
@@ -129,6 +134,12 @@ def _checklist(brand: NewBrand) -> str:
         domain=brand.domain or NO_DOMAIN,
         locale=brand.locales[-1],
         today=brand.today,
+    )
+
+
+def _look_of_pages(brand: NewBrand) -> str:
+    return _read_bundled_template_file("_default", "look.toml").format(
+        name=brand.name, domain=brand.domain or "example.org"
     )
 
 

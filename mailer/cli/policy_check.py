@@ -22,6 +22,7 @@ from mailer.cli.shared import (
 )
 from mailer.cli.terminal_layout import Cell
 from mailer.cli.version_notices_in_database import examine_version_notices
+from mailer.look_loading import load_brand_looks
 from mailer.policy.policy_file import Policy, PolicyError
 from mailer.policy.promise import Promise
 from mailer.policy.promise_report import (
@@ -64,15 +65,16 @@ def check(
 ) -> None:
     """Tells whether each promise is kept: what it needs, the rules behind it, the tests that proved it.
 
-    The needs of every promise hold, or the policies could not be read. Rules are looked up. Tests are those of a
-    record; without one no promise is called kept, and each is tried on fewer people than by `mailer policy try`.
-    Mailings that told people of a new version are looked for in the database, where one is given. Status 1 if something
-    is wrong.
+    The needs of every promise hold, or the policies could not be read. The looks of the pages are checked, too. Rules
+    are looked up. Tests are those of a record; without one no promise is called kept, and each is tried on fewer people
+    than by `mailer policy try`. Mailings that told people of a new version are looked for in the database, where one is
+    given. Status 1 if something is wrong.
     """
     policies, run, rules = load_policies_or_exit(), _read_record_of_proof_tests(record), import_all_rules()
     if run is None and record is not None:
         exit_with_error(f"{record} is missing, and nothing is proven without it; {_HOW}", 1)
     files = read_command_settings()
+    _load_looks_or_exit(files, policies)
     at_hand = digests_by_tree_part(files.policies, files.templates, files.jurisdictions)
     found = build_promise_report(policies.values(), rules, run, at_hand)
     trials = {} if run and not run.differing_parts(at_hand) else _try_all_brands(policies, files)
@@ -181,6 +183,14 @@ def load_policies_or_exit() -> dict[str, Policy]:
     try:
         return load_policies(read_command_settings())
     except (PolicyError, SettingsError) as error:
+        exit_with_errors(str(error).splitlines(), 2)
+
+
+def _load_looks_or_exit(files: Settings, policies: Mapping[str, Policy]) -> None:
+    """Loads the looks of the brands' pages, as `mailer web` does. A look that cannot be used ends the command."""
+    try:
+        load_brand_looks(files.policies, policies)
+    except PolicyError as error:
         exit_with_errors(str(error).splitlines(), 2)
 
 

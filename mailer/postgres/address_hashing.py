@@ -5,6 +5,7 @@ import hmac
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -71,6 +72,10 @@ class AddressHasher:
         if "+" not in address and address.isascii():
             return []
         return [self._mac(form.encode()) for form in sorted(mailboxes_perhaps_of_same_owner(address))]
+
+    def hash_client_network(self, network: str, day: date) -> bytes:
+        """Returns the hash of a client's network, 32 bytes. It differs by day, so that nobody is followed over days."""
+        return self._mac(f"network:{day.isoformat()}:{network}".encode())
 
     def partner_key(self, brand: str, partner: str) -> bytes:
         """Returns the key of a partner, 32 bytes. The partner gets it once."""

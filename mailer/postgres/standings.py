@@ -32,7 +32,7 @@ class PostgresStandings:
     async def get_standing(self, brand: str, recipient_id: int) -> Standing | None:
         """See the port."""
         row = await self._pool.fetchrow(people.SQL["standing"], brand, recipient_id)
-        return standing_from_row(row) if row else None
+        return standing_from_row(row, locale=row["locale"]) if row else None
 
     async def find_recipient_id(self, brand: str, ref: str) -> int | None:
         """See the port."""

@@ -13,7 +13,7 @@ from mailer.policy.decision_types import Mailing
 from mailer.policy.jurisdiction import mark_for_countries
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
-from mailer.policy.standing import Standing
+from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from mailer.policy.switches import ServiceFooter, Switches
 from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
@@ -57,6 +57,7 @@ FEW = 16
 """A mailing with at most this number of recipients shares its form with similar mailings."""
 
 _OWN_LINKS = frozenset({"unsubscribe_url", "leave_url", "report_url", "preferences_url"})
+"""Links by which the texts of two accounts do not differ. Each account needs its own link to leave everything."""
 _ANY_LINK = "https://any.invalid/"
 _ANYBODY = addr_spec("anybody@any.invalid", "To")
 """The address that replaces a person's own one in `recipient_text_digest`, as `_ANY_LINK` replaces their links."""
@@ -300,6 +301,9 @@ class MailingRenderer:
             personal["report_url"] = self._links.recipient_report_link(
                 MailReportToken(brand, id_, mailing_id, generation)
             )
+        if "unsubscribe_all_url" in uses:
+            token = UnsubscribeToken(brand, id_, EVERYTHING_OPTIONAL, mailing_id, generation)
+            personal["unsubscribe_all_url"] = self._links.unsubscribe_link(token)
         if "preferences_url" in uses:
             personal["preferences_url"] = self._links.preferences_link(PreferencesToken(brand, id_, generation))
         return personal

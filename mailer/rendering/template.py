@@ -35,13 +35,23 @@ RESERVED = frozenset(
         "service_footer",
         "strings",
         TRACKED,
+        "unsubscribe_all_url",
         "unsubscribe_url",
     }
 )
 """Names of the pipeline's own values. A context with one of them is refused, except a person's own `profile`."""
 
 PERSONAL = frozenset(
-    {"recipient", "profile", "pixel_url", "unsubscribe_url", "leave_url", "report_url", "preferences_url"}
+    {
+        "recipient",
+        "profile",
+        "pixel_url",
+        "unsubscribe_all_url",
+        "unsubscribe_url",
+        "leave_url",
+        "report_url",
+        "preferences_url",
+    }
 )
 """Reserved names whose values differ by person."""
 

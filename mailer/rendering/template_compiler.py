@@ -251,5 +251,6 @@ def _pipeline_values(policy: Policy, footer: ServiceFooter) -> dict[str, Any]:
         "reason": None,
         "report_url": None,
         TRACKED: None,
+        "unsubscribe_all_url": None,
         "unsubscribe_url": None,
     }

@@ -29,6 +29,7 @@ SAMPLE: dict[str, Any] = {
     "unsubscribe_url": LINK,
     "preferences_url": "https://mail.example/preferences/sample",
     "report_url": "https://mail.example/report/sample",
+    "unsubscribe_all_url": "https://mail.example/u/all",
     "leave_url": None,
     "pixel_url": "https://mail.example/o/sample.gif",
     "tracked": lambda url: CLICK,

@@ -21,6 +21,7 @@ UNTRIED = {
         "legal-hold": f"{_STORED} while the law asks for it",
         "no-traces": "it is about what stands in logs",
         "opens-counted": "it is about the figures that are shown of a mailing",
+        "leave-by-address": "it is about a page for everybody",
         "plain-opt-out": "it is about the pages of recipients",
         "policy-basis": f"{_STORED} as a basis",
         "press-to-leave": "it is about the pages of recipients",

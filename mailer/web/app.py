@@ -19,6 +19,7 @@ from mailer.web import (
     confirmation,
     consent_api,
     health,
+    leave_by_address,
     preferences,
     report_api,
     tracking,
@@ -37,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
 """Seconds after which a client should try again when the database or the broker is away."""
-_PAGES = (unsubscribe, preferences, confirmation, why_this_mail_page, tracking, health)
+_PAGES = (unsubscribe, preferences, confirmation, why_this_mail_page, leave_by_address, tracking, health)
 MAX_PAGE_BYTES = 64 * 1024
 """The largest body for a page, in octets. A one-click request has 26."""
 

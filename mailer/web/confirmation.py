@@ -16,6 +16,7 @@ from mailer.rendering.link_tokens import ConfirmToken
 from mailer.web.form_posts import METHODS, is_link_to_current_address, is_post_method, read_form
 from mailer.web.languages import PageLanguage
 from mailer.web.mail_choices import MailChoice, mail_choices_of_person, title_and_description_of
+from mailer.web.page_reader import set_page_brand, set_page_person
 from mailer.web.pages import ProblemName, brand_page, problem_page, reader_or_brand_language
 from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
 from mailer.web.web_context import TheSite, WebContext
@@ -30,9 +31,11 @@ async def confirmation_page(request: Request, token: str, site: TheSite) -> Resp
     policy = site.policies.get(link.brand) if link else None
     if link is None or policy is None:
         return problem_page(request, ProblemName.BAD_LINK, 400)
+    set_page_brand(request, policy)
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if standing is None or standing.erased:
         return problem_page(request, ProblemName.GONE, 410)
+    set_page_person(request, policy, standing, link.generation)
     wishes = await _requests_of_confirmation_link(site, policy, link)
     if not is_link_to_current_address(link.generation, standing) or not wishes:
         return problem_page(request, ProblemName.STALE, 410)

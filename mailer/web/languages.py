@@ -1,53 +1,100 @@
 """The languages of the pages, and the choice of one for a request."""
 
+import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.lists import format_list
+
+from mailer.policy.text_formats import LOCALE
 
 DEFAULT = "en"
 
 
 @dataclass(frozen=True, slots=True)
 class PageLanguage:
-    """The texts of one language.
+    """The texts of one language, and the locale by which its dates and lists are written.
 
     Attributes:
         code: the language tag (BCP 47). dir: the direction of text, `ltr` or `rtl`.
         texts: the texts by name; `kinds` holds a title and a description for each optional category.
+        locale: the locale of the reader, such as `en_GB`; the language's own where no region is known.
     """
 
     code: str
     dir: str
     texts: Mapping[str, Any]
+    locale: str
 
     def isolate_name(self, name: str) -> str:
         """Returns a name for use in a text; right-to-left text needs isolates, or its last full stop moves (UAX 9)."""
         return f"\u2068{name}\u2069" if self.dir == "rtl" else name
 
+    def format_day(self, day: date) -> str:
+        """Returns a day as the reader writes it, such as 1 November 2026."""
+        return format_date(day, "long", locale=self.locale)
 
-def _load_page_languages(file: Path) -> dict[str, PageLanguage]:
-    tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    return {code: PageLanguage(code, texts["dir"], texts) for code, texts in tables.items()}
+    def join_words(self, words: Sequence[str]) -> str:
+        """Returns words as a list in a sentence, such as "news, offers and invitations"."""
+        return format_list(list(words), locale=self.locale)
 
 
-LANGUAGES = _load_page_languages(Path(__file__).with_name("texts.toml"))
+def _load_page_languages(folder: Path) -> dict[str, PageLanguage]:
+    tables = {file.stem: tomllib.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.toml"))}
+    return {code: PageLanguage(code, texts["dir"], texts, code) for code, texts in tables.items()}
+
+
+LANGUAGES = _load_page_languages(Path(__file__).with_name("texts"))
 """Every language that has texts, by its code."""
 
 
-def choose_language(accepted: str, fallback: str = DEFAULT) -> PageLanguage:
-    """Returns the best language for an Accept-Language field (RFC 9110 12.5.4); regions and scripts are ignored.
+@dataclass(frozen=True, slots=True)
+class LanguageWishes:
+    """The languages that a reader may want, in the order in which they count.
 
-    Args:
-        accepted: the field as sent; unreadable parts are ignored.
-        fallback: the locale to use if nothing fits.
+    Attributes:
+        chosen: the language of the page's switch; the reader chose it just now.
+        own: the locale on record for the person whom the link names, if the link is for the current address.
+        accepted: the Accept-Language field as sent; unreadable parts are ignored.
+        fallback: the locale of the brand.
     """
-    wishes = sorted((_parse_preference(part) for part in accepted.split(",")), key=lambda wish: -wish[1])
-    for code, weight in [*wishes, (_primary_subtag(fallback), 1.0)]:
-        if code in LANGUAGES and weight > 0:
-            return LANGUAGES[code]
-    return LANGUAGES[DEFAULT]
+
+    chosen: str = ""
+    own: str | None = None
+    accepted: str = ""
+    fallback: str = DEFAULT
+
+    def tags_in_order(self) -> Iterator[str]:
+        """Yields the language tags, the most wanted first (RFC 9110 12.5.4)."""
+        accepted = sorted(map(_parse_preference, self.accepted.split(",")), key=lambda wish: -wish[1])
+        yield from (self.chosen, self.own or "")
+        yield from (tag for tag, weight in accepted if weight > 0)
+        yield from (self.fallback, DEFAULT)
+
+
+def choose_language(accepted: str, fallback: str = DEFAULT) -> PageLanguage:
+    """Returns the best language for an Accept-Language field; regions and scripts only matter for dates and lists."""
+    return choose_wished_language(LanguageWishes(accepted=accepted, fallback=fallback))
+
+
+def choose_wished_language(wishes: LanguageWishes, languages: Mapping[str, PageLanguage] = LANGUAGES) -> PageLanguage:
+    """Returns the first wished language that has texts, with the first wished region of that language."""
+    tags = list(wishes.tags_in_order())
+    code = next(code for tag in tags if (code := primary_subtag(tag)) in languages)
+    locales = (_known_locale(tag) for tag in tags if primary_subtag(tag) == code)
+    return replace(languages[code], locale=next((found for found in locales if found and found != code), code))
+
+
+def primary_subtag(tag: str) -> str:
+    """Returns the language of a tag: `de` of `de-AT`. Any text is taken."""
+    return tag.strip().lower().replace("_", "-").partition("-")[0]
 
 
 def _parse_preference(part: str) -> tuple[str, float]:
@@ -57,8 +104,15 @@ def _parse_preference(part: str) -> tuple[str, float]:
         weight = float(value) if name == "q" else 1.0
     except ValueError:
         weight = 0.0
-    return _primary_subtag(tag), weight
+    return tag.strip(), weight
 
 
-def _primary_subtag(tag: str) -> str:
-    return tag.strip().lower().replace("_", "-").partition("-")[0]
+@lru_cache(maxsize=1000)
+def _known_locale(tag: str) -> str | None:
+    """Returns a tag as Babel names its locale, such as `en_GB`; None if it is none, or is unknown."""
+    if not re.fullmatch(LOCALE, tag):
+        return None
+    try:
+        return str(Locale.parse(tag.replace("-", "_")))
+    except (UnknownLocaleError, ValueError):
+        return None

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.web.address_masking import mask_address
-from mailer.web.languages import DEFAULT, PageLanguage, choose_language
+from mailer.web.brand_look import PLAIN_LOOK, BrandLook
+from mailer.web.broken_links import brand_in_broken_link
+from mailer.web.languages import DEFAULT, LANGUAGES, LanguageWishes, PageLanguage, choose_wished_language
+from mailer.web.page_reader import page_reader_of
+from mailer.web.web_context import WebContext
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -26,16 +31,17 @@ _TEMPLATES = Environment(
 )
 
 
-def _content_security_policy(stylesheet: str) -> str:
+@lru_cache(maxsize=1000)
+def _content_security_policy(styles: str) -> str:
     """Returns a policy that allows only this inline stylesheet, data images, and our own forms and frames (CSP 3)."""
-    digest = hashlib.sha256(_TEMPLATES.get_template(stylesheet).render().encode()).digest()
+    digest = hashlib.sha256(styles.encode()).digest()
     return (
         f"default-src 'none'; style-src 'sha256-{base64.b64encode(digest).decode()}'; img-src data:; "
         "form-action 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'"
     )
 
 
-_POLICIES = {sheet: _content_security_policy(sheet) for sheet in ("page.css", "inbox.css")}
+_STYLES = {sheet: _TEMPLATES.get_template(sheet).render() for sheet in ("page.css", "inbox.css")}
 
 
 class ProblemName(StrEnum):
@@ -147,24 +153,38 @@ def brand_page(
     """
     language = reader_or_brand_language(request, policy)
     values["about"] = language.isolate_name(mask_address(address)) if address else None
-    names = {"brand": language.isolate_name(policy.name), "controller": language.isolate_name(policy.controller.name)}
-    return _render_page(template, "page.css", 200, language=language, t=language.texts, **names, **values)
+    values["leave_page"] = _leave_page_link(request, policy, language)
+    return _render_reader_page(template, 200, language, look_of_brand(request, policy), policy, values)
 
 
 def problem_page(request: Request, problem: ProblemName, status: int) -> HTMLResponse:
-    """Returns a page that names a problem, and shows nothing else."""
-    language = _request_language(request, DEFAULT)
-    return _render_page("problem.html.j2", "page.css", status, language=language, t=language.texts, problem=problem)
+    """Returns a page that names a problem, in the brand's name if the link was ours.
+
+    If a link that was cut off still names a brand, the page leads to leaving it by an address.
+    """
+    reader = page_reader_of(request)
+    policy = reader.policy if reader else None
+    look = look_of_brand(request, policy) if policy else PLAIN_LOOK
+    language = _language_of_reader(request, look, policy.default_locale if policy else DEFAULT)
+    named = policy or _policy_named_by_broken_link(request)
+    values = {"problem": problem, "leave_page": _leave_page_link(request, named, language) if named else None}
+    return _render_reader_page("problem.html.j2", status, language, look, policy, values)
 
 
 def render_inbox_template(template: str, values: Mapping[str, Any]) -> HTMLResponse:
     """Renders a template of the inbox."""
-    return _render_page(template, "inbox.css", 200, **values)
+    return _render_page(template, _STYLES["inbox.css"], 200, **values)
+
+
+def look_of_brand(request: Request, policy: Policy) -> BrandLook:
+    """Returns the look of a brand's pages."""
+    site: WebContext = request.app.state.site
+    return site.looks.get(policy.brand, PLAIN_LOOK)
 
 
 def reader_or_brand_language(request: Request, policy: Policy) -> PageLanguage:
-    """Returns the language of the reader, or else of the brand."""
-    return _request_language(request, policy.default_locale)
+    """Returns the language of the reader, or else of the brand, with the brand's own texts."""
+    return _language_of_reader(request, look_of_brand(request, policy), policy.default_locale)
 
 
 def category_titles_and_descriptions(language: PageLanguage, names: Sequence[str], brand: str) -> list[tuple[str, str]]:
@@ -176,11 +196,60 @@ def category_titles_and_descriptions(language: PageLanguage, names: Sequence[str
 _TEMPLATES.filters["kinds"] = lambda names, language, brand: category_titles_and_descriptions(language, names, brand)
 
 
-def _request_language(request: Request, fallback: str) -> PageLanguage:
-    return choose_language(request.headers.get("accept-language", ""), fallback)
+_TEMPLATES.filters["joined"] = lambda words, language: language.join_words(list(words))
 
 
-def _render_page(template: str, stylesheet: str, status: int, **values: Any) -> HTMLResponse:
-    html = _TEMPLATES.get_template(template).render(values)
-    headers = {"content-security-policy": _POLICIES[stylesheet], "vary": "accept-language"}
+def _policy_named_by_broken_link(request: Request) -> Policy | None:
+    site: WebContext = request.app.state.site
+    brand = brand_in_broken_link(request.path_params.get("token", ""), site.policies)
+    return site.policies[brand] if brand else None
+
+
+def _leave_page_link(request: Request, policy: Policy, language: PageLanguage) -> tuple[str, str]:
+    """Returns the URL of the page where everybody can leave a brand by an address, and the text of the link to it."""
+    site: WebContext = request.app.state.site
+    url = f"{site.public_url.rstrip('/')}/leave/{policy.brand}"
+    return url, language.texts["by_address_link"].format(brand=language.isolate_name(policy.name))
+
+
+def _language_of_reader(request: Request, look: BrandLook, fallback: str) -> PageLanguage:
+    """Returns the language that the reader chose by the page's switch, or has on record, or that the browser asks for.
+
+    A link to an older address has no locale on record, since its reader may be somebody else.
+    """
+    reader = page_reader_of(request)
+    wishes = LanguageWishes(
+        chosen=request.query_params.get("lang", ""),
+        own=reader.locale if reader else None,
+        accepted=request.headers.get("accept-language", ""),
+        fallback=fallback,
+    )
+    return choose_wished_language(wishes, look.languages)
+
+
+def _render_reader_page(
+    template: str,
+    status: int,
+    language: PageLanguage,
+    look: BrandLook,
+    policy: Policy | None,
+    values: Mapping[str, Any],
+) -> HTMLResponse:
+    """Renders a page for recipients. Without a policy it has no brand."""
+    name, controller = (policy.name, policy.controller.name) if policy else ("", "")
+    shown = {
+        "language": language,
+        "languages": LANGUAGES.values(),
+        "t": language.texts,
+        "look": look,
+        "postal_address": policy.controller.postal_address if policy else "",
+        "brand": language.isolate_name(name) if name else "",
+        "controller": language.isolate_name(controller),
+    }
+    return _render_page(template, _STYLES["page.css"] + look.accent_css, status, **shown, **values)
+
+
+def _render_page(template: str, styles: str, status: int, **values: Any) -> HTMLResponse:
+    html = _TEMPLATES.get_template(template).render(values, styles=styles)
+    headers = {"content-security-policy": _content_security_policy(styles), "vary": "accept-language"}
     return HTMLResponse(html, status, headers)

@@ -29,6 +29,7 @@ from mailer.web.mail_choices import (
     title_and_description_of,
     topic_scopes_in_standing,
 )
+from mailer.web.page_reader import set_page_brand, set_page_person
 from mailer.web.pages import ProblemName, brand_page, problem_page, reader_or_brand_language
 from mailer.web.privacy_signals import opt_out_of_sharing_by_privacy_signal
 from mailer.web.web_context import TheSite, WebContext
@@ -46,9 +47,11 @@ async def preferences_page(request: Request, token: str, site: TheSite) -> Respo
     policy = site.policies.get(link.brand) if link else None
     if link is None or policy is None:
         return problem_page(request, ProblemName.BAD_LINK, 400)
+    set_page_brand(request, policy)
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if standing is None or standing.erased:
         return problem_page(request, ProblemName.GONE, 410)
+    set_page_person(request, policy, standing, link.generation)
     language, current = reader_or_brand_language(request, policy), is_link_to_current_address(link.generation, standing)
     stopped = mailed = False
     await opt_out_of_sharing_by_privacy_signal(request, site, policy, link.recipient_id)

@@ -21,6 +21,7 @@ from mailer.ports.standings import OptOutResult
 from mailer.rendering.link_tokens import UndoToken, UnsubscribeToken
 from mailer.rendering.signed_links import SignedLinks
 from mailer.web.form_posts import METHODS, Form, is_link_to_current_address, is_post_method, read_form
+from mailer.web.page_reader import set_page_brand, set_page_person
 from mailer.web.pages import (
     ProblemName,
     UnsubscribePage,
@@ -44,15 +45,18 @@ async def handle_unsubscribe_link(request: Request, token: str, site: TheSite, m
     if found is None:
         return problem_page(request, ProblemName.BAD_LINK, 400)
     link, policy = found
+    set_page_brand(request, policy)
     await opt_out_of_sharing_by_privacy_signal(request, site, policy, link.recipient_id)
     if _is_link_to_close_account(link):
         return await _show_page_to_close_account(request, site, policy, link)
-    leaving = await _page_before_press(site, policy, link)
+    leaving = await _page_before_press(request, site, policy, link)
     if not is_post_method(request.method):
         return unsubscribe_page(request, leaving)
     form = await read_form(request)
     if "undo" in form:
         return unsubscribe_page(request, await _undo_opt_out(site, link, leaving, form["undo"][0]))
+    if "back" in form and leaving.scope == EVERYTHING_OPTIONAL:
+        return unsubscribe_page(request, leaving)  # nobody can ask for everything at once
     if "back" in form and leaving.about:
         await send_mail_to_confirm_choices(
             site, policy, link.recipient_id, [leaving.scope], reader_or_brand_language(request, policy)
@@ -74,9 +78,12 @@ def find_unsubscribe_token_and_policy(
     return (link, policy) if link and policy else None
 
 
-async def _page_before_press(site: WebContext, policy: Policy, link: UnsubscribeToken) -> UnsubscribePage:
+async def _page_before_press(
+    request: Request, site: WebContext, policy: Policy, link: UnsubscribeToken
+) -> UnsubscribePage:
     """Returns the page before a button is pressed. With a link to an older address, it shows no opt-outs."""
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
+    set_page_person(request, policy, standing, link.generation)
     scope, footer = opt_out_scope_of_link(policy, link.category), _service_footer_value_for_person(policy, standing)
     if standing is None or not is_link_to_current_address(link.generation, standing):
         return UnsubscribePage(
@@ -151,6 +158,7 @@ async def _show_page_to_close_account(
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if standing is None or not is_link_to_current_address(link.generation, standing):
         return problem_page(request, ProblemName.STALE, 410)
+    set_page_person(request, policy, standing, link.generation)
     asked = is_post_method(request.method) and "close" in await read_form(request)
     if asked:
         try:

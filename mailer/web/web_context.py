@@ -16,6 +16,7 @@ from mailer.events import MessageEvent
 from mailer.policy.policy_file import Policy
 from mailer.ports.consents import ConsentStore
 from mailer.ports.inviters import InviterPauses
+from mailer.ports.leave_requests import LeaveRequests
 from mailer.ports.mail_origins import MailAndAddressOriginReader
 from mailer.ports.mailings import MailingStore
 from mailer.ports.open_and_click_counts import OpenAndClickCounter
@@ -27,6 +28,7 @@ from mailer.ports.rights import RightsStore
 from mailer.ports.standings import StandingStore
 from mailer.ports.suppressions import SuppressionStore
 from mailer.rendering.signed_links import SignedLinks
+from mailer.web.brand_look import BrandLook
 from mailer.web.console.console_context import ConsoleContext
 
 
@@ -40,6 +42,7 @@ class WebContext:
         desks: opens the stores that account events change.
         admit: checks an event against policies and templates; raises `EventRefused`.
         registry: the registry of the site's own counters.
+        looks: the looks of the brands' pages, by brand; a brand without one has a plain look.
         console: what the pages of staff need.
     """
 
@@ -51,6 +54,7 @@ class WebContext:
     suppressions: SuppressionStore
     wishes: PendingRequests
     inviters: InviterPauses
+    leave_requests: LeaveRequests
     origins: MailAndAddressOriginReader
     opens: OpenAndClickCounter
     mailings: MailingStore
@@ -63,6 +67,7 @@ class WebContext:
     registry: CollectorRegistry
     console: ConsoleContext
     reader: EventReader = field(default_factory=EventReader)
+    looks: Mapping[str, BrandLook] = field(default_factory=dict)
 
     @property
     def confirmation_parts(self) -> ConfirmationParts:
@@ -102,6 +107,12 @@ class WebCounters:
             "mailer_clicks",
             "Clicks on tracked links, by people and by machines, counted once their hour is over.",
             ["by"],
+            registry=registry,
+        )
+        self.leave_requests = Counter(
+            "mailer_leave_requests",
+            "Requests by an address for a link to leave: stored, over a limit, or with no address.",
+            ["result"],
             registry=registry,
         )
 

@@ -23,6 +23,7 @@ from mailer.ports.mail_origins import MailAndAddressOrigin
 from mailer.rendering.link_tokens import MailReportToken
 from mailer.web.form_posts import METHODS, is_link_to_current_address, is_post_method, read_form
 from mailer.web.languages import PageLanguage
+from mailer.web.page_reader import set_page_brand, set_page_person
 from mailer.web.pages import (
     ProblemName,
     brand_page,
@@ -59,10 +60,12 @@ async def mail_origin_page(request: Request, token: str, site: TheSite, meters: 
     policy = site.policies.get(link.brand) if link else None
     if link is None or policy is None:
         return problem_page(request, ProblemName.BAD_LINK, 400)
+    set_page_brand(request, policy)
     origin = await site.origins.read_mail_and_address_origin(link.brand, link.recipient_id, link.mailing_id)
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if origin is None or standing is None or standing.erased:
         return problem_page(request, ProblemName.GONE, 410)
+    set_page_person(request, policy, standing, link.generation)
     done, current = None, is_link_to_current_address(link.generation, standing)
     await opt_out_of_sharing_by_privacy_signal(request, site, policy, link.recipient_id)
     if is_post_method(request.method):
@@ -92,7 +95,7 @@ def reason_of_mail(policy: Policy, origin: MailAndAddressOrigin, language: PageL
         kind=_category_in_words(category, policy, language),
         reason=texts[_reason_text_name(category, origin)].format(brand=brand),
         source=sources[known].format(brand=brand),
-        since=language.isolate_name(origin.collected_at.date().isoformat()) if origin.collected_at else None,
+        since=language.isolate_name(language.format_day(origin.collected_at.date())) if origin.collected_at else None,
         version=describe_versions(origin.policy_version),
     )
 

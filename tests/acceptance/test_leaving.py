@@ -6,7 +6,7 @@ import httpx
 
 from mailer.processors.capture_server import CapturedMessage
 from tests.acceptance.samples import event, people
-from tests.processes import PUBLIC_URL, Stack, field
+from tests.processes import PUBLIC_URL, Stack, field, until
 
 READERS = [f"reader{number}" for number in range(20)]
 LEFT = ("suppressed", "opted_out")
@@ -117,3 +117,30 @@ async def test_a_dead_address_gets_no_more_mail_and_a_breach_notice_in_writing(s
     }
     assert await stack.states("leak") == {"nobody": ("diverted", "written_notice"), "ann": SENT}
     assert len(stack.mails(To="ann@")) == 3
+
+
+async def test_who_has_no_link_leaves_with_an_address(stack: Stack) -> None:
+    """A running web process takes an address; the timekeeper and a worker send the link; its button works."""
+    async with stack.running("web", "worker", "timekeeper"), stack.client() as client:
+        await stack.application("publish", event("first", "interpals", "newsletter", people("reader0", "reader1")))
+        await stack.finished("first")
+        pages = [
+            await client.post("/leave/interpals", data={"email": f"{name}@example.org"})
+            for name in ("READER0", "nobody")
+        ]
+
+        async def answered() -> bool:
+            return bool(stack.mails(To="reader0@example.org", Feedback_ID=":rights:"))
+
+        await until(answered, "the mail with the link to leave")
+        mail = stack.mails(To="reader0@example.org", Feedback_ID=":rights:")[0]
+        link = path(re.findall(rf"{PUBLIC_URL}/u/[\w.-]+", mail.text or "")[0])
+        assert (await client.get(link)).status_code == 200
+        assert (await client.post(link, data={"scope": "all"})).status_code == 200
+        await stack.application("publish", event("second", "interpals", "newsletter", {"refs": ["reader0", "reader1"]}))
+        await stack.finished("second")
+        assert await stack.value("SELECT count(*) FROM leave_requests") == 0
+    assert {page.status_code for page in pages} == {200}
+    assert len({page.text for page in pages}) == 1
+    assert await stack.states("second") == {"reader0": LEFT, "reader1": SENT}
+    assert len(stack.mails(Feedback_ID=":rights:")) == 1

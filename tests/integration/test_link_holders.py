@@ -79,7 +79,9 @@ class Holder:
             for name in OPTIONAL
         }
         leave = UnsubscribeToken(BRAND, self.id, SERVICE, self.mailing, generation)
+        everything = UnsubscribeToken(BRAND, self.id, EVERYTHING_OPTIONAL, self.mailing, generation)
         return found | {
+            "unsubscribe from all, rights": LINKS.unsubscribe_link(everything),
             "leave, service": LINKS.unsubscribe_link(leave),
             "preferences, all mail": LINKS.preferences_link(PreferencesToken(BRAND, self.id, generation)),
             "report, all mail": LINKS.recipient_report_link(MailReportToken(BRAND, self.id, self.mailing, generation)),

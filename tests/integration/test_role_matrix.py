@@ -96,10 +96,8 @@ ROUTES: dict[tuple[str, str], tuple[Row, ...]] = {
 WITHOUT_KEY = {
     "/api/v1/openapi.json": {"GET", "HEAD"},
     "/healthz": {"GET"},
-    "/u/{token}": {"GET", "HEAD", "POST"},
-    "/preferences/{token}": {"GET", "HEAD", "POST"},
-    "/confirm/{token}": {"GET", "HEAD", "POST"},
-    "/report/{token}": {"GET", "HEAD", "POST"},
+    **{key: {"GET", "HEAD", "POST"} for key in ("/u/{token}", "/leave/{brand}", "/preferences/{token}")},
+    **{key: {"GET", "HEAD", "POST"} for key in ("/confirm/{token}", "/report/{token}")},
     "/o/{token}.gif": {"GET", "HEAD"},
     "/c/{token}": {"GET", "HEAD"},
 }

@@ -9,6 +9,7 @@ import pytest
 
 from mailer.rendering.link_tokens import ClickToken
 from mailer.web.captured_mail_inbox import create_inbox_app
+from mailer.web.languages import LANGUAGES
 from mailer.web.tracking import write_counts_each_hour
 from tests.integration.web_world import MAILING, Mail, Mails, World
 
@@ -82,9 +83,9 @@ async def test_the_pages_buttons_leave_a_category_or_everything() -> None:
         after = await client.get(world.unsubscribe("promotional"))
     assert [change[2:] for change in world.standings.changes] == [("newsletter", "page"), ("*", "page")]
     assert "You are unsubscribed" in one.text
-    assert "Offers" in one.text.partition("What you still get")[2]
+    assert "Offers" in one.text.partition("You still get")[2]
     assert "Messages about your account" in one.text
-    assert "Offers" not in everything.text.partition("What you still get")[2]
+    assert "Offers" not in everything.text.partition("You still get")[2]
     assert "already unsubscribed" in after.text
     assert 'name="scope"' not in after.text
 
@@ -97,7 +98,7 @@ async def test_nobody_is_told_of_mail_that_never_comes() -> None:
         world.standings.rows["interpals", 17] = replace(ada, source=source, country="FR")
         async with world.client() as client:
             page = await client.post(world.unsubscribe(), data={"scope": "category"})
-        still = page.text.partition("What you still get")[2]
+        still = page.text.partition("You still get")[2]
         assert "Notifications" in still
         assert "Offers" not in still
         assert 'value="all"' in still  # what does not come now can be left for good, too
@@ -167,7 +168,7 @@ async def test_the_page_speaks_the_readers_language() -> None:
     """Accept-Language decides, Arabic reads from right to left, and caches are told."""
     world = World()
     async with world.client() as client:
-        arabic = await client.get(world.unsubscribe(), headers={"accept-language": "fr, ar-EG;q=0.8, en;q=0.5"})
+        arabic = await client.get(world.unsubscribe(), headers={"accept-language": "it, ar-EG;q=0.8, en;q=0.5"})
         german = await client.get("/u/bad", headers={"accept-language": "de-AT"})
     assert '<html lang="ar" dir="rtl">' in arabic.text
     assert "إلغاء الاشتراك" in arabic.text
@@ -176,17 +177,21 @@ async def test_the_page_speaks_the_readers_language() -> None:
 
 
 class _Outside(HTMLParser):
-    """Collects every address that a page loads, and its scripts."""
+    """Collects every address that a page loads, its scripts, and apart from these its links."""
 
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []
+        self.links: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         loaded = [
             value or "" for name, value in attrs if name in ("src", "href", "action", "style") or name[:2] == "on"
         ]
-        self.found += [tag] if tag == "script" else [value for value in loaded if value != "data:,"]
+        if tag == "a":
+            self.links += loaded
+        else:
+            self.found += [tag] if tag == "script" else [value for value in loaded if value != "data:,"]
 
 
 async def test_pages_are_self_contained_and_locked_down() -> None:
@@ -196,10 +201,16 @@ async def test_pages_are_self_contained_and_locked_down() -> None:
         page = await client.get(world.unsubscribe())
     outside = _Outside()
     outside.feed(page.text)
-    assert outside.found == []
+    [logo] = outside.found
+    assert logo.startswith("data:image/svg+xml;base64,")
+    elsewhere = ["https://www.interpals.example/privacy", "mailto:privacy@interpals.example"]
+    assert outside.links == [*elsewhere, *(f"?lang={code}" for code in LANGUAGES)]
     policy = page.headers["content-security-policy"]
-    assert re.search(r"default-src 'none'; style-src 'sha256-[\w+/]{43}='", policy)
-    assert "frame-ancestors 'none'" in policy
+    assert re.fullmatch(
+        r"default-src 'none'; style-src 'sha256-[\w+/]{43}='; img-src data:; form-action 'self'; frame-src 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'",
+        policy,
+    )
     assert page.headers["x-frame-options"] == "DENY"
     assert page.headers["x-content-type-options"] == "nosniff"
     assert page.headers["referrer-policy"] == "no-referrer"

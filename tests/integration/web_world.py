@@ -21,6 +21,7 @@ import mailer.ports.publishers
 import mailer.ports.reports
 import mailer.ports.standings
 from mailer.events import EventRefused, MessageEvent
+from mailer.look_loading import load_brand_looks
 from mailer.policy.policy_file import parse_policy
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.publisher_rights import Publisher
@@ -236,6 +237,7 @@ class World:
                 suppressions=_elsewhere,
                 wishes=_elsewhere,
                 inviters=_elsewhere,
+                leave_requests=_elsewhere,
                 origins=_elsewhere,
                 opens=self.opens,
                 mailings=cast(mailer.ports.mailings.MailingStore, self.mailings),
@@ -247,6 +249,7 @@ class World:
                 admit=self._admit,
                 console=_elsewhere,
                 registry=self.registry,
+                looks=load_brand_looks(POLICIES, self.policies),
             )
         )
 
@@ -306,6 +309,7 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         suppressions=world.suppressions,
         wishes=world.wishes,
         inviters=world.inviters,
+        leave_requests=world.leave_requests,
         origins=PostgresMailAndAddressOrigins(world.pool),
         opens=opens_of(world),
         mailings=world.mailings,
@@ -316,6 +320,7 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         publishers=world.publishers,
         admit=partial(check_event_and_get_template, policies=world.policies, templates=factories.templates()),
         registry=CollectorRegistry(),
+        looks=load_brand_looks(POLICIES, world.policies),
         console=ConsoleContext(
             PUBLIC_URL,
             frozenset(world.policies),

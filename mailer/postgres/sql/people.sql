@@ -375,6 +375,6 @@ WHERE s.recipient_id = k.id AND s.products <> string_to_array(k.products, ';')
 SELECT id FROM recipients WHERE brand = $1 AND ref = $2
 
 -- name: standing
-SELECT {standing}
+SELECT {standing}, r.locale
 FROM recipients r JOIN standings s ON s.recipient_id = r.id
 WHERE r.brand = $1 AND r.id = $2

@@ -1,0 +1,64 @@
+"""Publishes the mails with a link to leave, for people who typed their address on the brand's page."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+from mailer.actions.leave_requests import leave_link_message
+from mailer.metrics_and_logger import LEAVE_REQUESTS_ANSWERED, log
+from mailer.policy.policy_file import Policy
+from mailer.ports.broker import BrokerMessage
+from mailer.ports.leave_requests import LeaveRequests
+
+AT_ONCE = 100
+"""The most requests that one transaction answers."""
+ROUNDS = 10
+"""The most transactions of one tick. The next tick goes on."""
+RARELY = 60.0
+"""Seconds between two deletions of old counts."""
+
+
+class LeaveLinkPublisher:
+    """Answers the requests to leave that wait. All its steps can repeat, and several processes share the work.
+
+    Args:
+        requests: the store of requests. policies: the current policies, by brand.
+    """
+
+    def __init__(self, requests: LeaveRequests, policies: Mapping[str, Policy]) -> None:
+        self._requests = requests
+        self._policies = policies
+        self._rarely_at = 0.0
+
+    async def publish_until_stopped(self, stop: asyncio.Event, period: float = 1.0) -> None:
+        """Runs a tick each `period` seconds until `stop` is set. A tick that fails is logged, and repeated."""
+        while not stop.is_set():
+            try:
+                await self.answer_waiting_requests()
+            except Exception:
+                log.exception("requests to leave could not be answered; trying again")
+            try:
+                await asyncio.wait_for(stop.wait(), period)
+            except TimeoutError:
+                continue
+
+    async def answer_waiting_requests(self) -> None:
+        """Runs one tick: answers waiting requests, at most `AT_ONCE * ROUNDS`."""
+        for _ in range(ROUNDS):
+            answered = await self._requests.publish_answers(self._letter, AT_ONCE)
+            LEAVE_REQUESTS_ANSWERED.inc(answered)
+            if answered < AT_ONCE:
+                break
+        if time.monotonic() >= self._rarely_at:
+            await self._requests.delete_old_counts()
+            self._rarely_at = time.monotonic() + RARELY
+
+    def _letter(self, brand: str, ref: str) -> BrokerMessage | None:
+        """Returns the event for a person; None if the brand is gone or the ref cannot be in an event."""
+        if brand not in self._policies:
+            return None
+        try:
+            return leave_link_message(brand, ref)
+        except ValueError:
+            log.warning("a person gets no link to leave: no event can name their ref", brand=brand)
+            return None

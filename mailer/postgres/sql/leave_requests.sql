@@ -1,0 +1,42 @@
+-- name: store
+-- Stores a request if nothing that it counts for has reached its limit. Never looks for a recipient.
+WITH wanted AS (
+    SELECT counted, key, most,
+           date_trunc(CASE counted WHEN 'brand' THEN 'hour' ELSE 'day' END, now(), 'UTC') AS since
+    FROM unnest($5::text[], $6::bytea[], $7::integer[]) AS w (counted, key, most)
+), counts AS (
+    INSERT INTO leave_request_counts AS c (brand, counted, key, since, n)
+    SELECT $1, w.counted, w.key, w.since, 1 FROM wanted w
+    WHERE NOT EXISTS (
+        SELECT FROM wanted f JOIN leave_request_counts c ON c.brand = $1 AND (c.counted, c.key, c.since) = (f.counted, f.key, f.since)
+        WHERE c.n >= f.most)
+    ORDER BY w.counted, w.key
+    ON CONFLICT (brand, counted, key, since) DO UPDATE SET n = c.n + 1
+    WHERE c.n < (SELECT f.most FROM wanted f WHERE (f.counted, f.key) = (c.counted, c.key))
+    RETURNING 1
+)
+INSERT INTO leave_requests (brand, controller, address_key, address_hashes)
+SELECT $1, $2, $3, $4::bytea[] WHERE (SELECT count(*) FROM counts) = (SELECT count(*) FROM wanted)
+RETURNING id
+
+-- name: take
+-- Deletes the oldest requests, and returns the recipients whose address was typed, without the erased. Those who still
+-- get optional mail come first.
+WITH taken AS (
+    DELETE FROM leave_requests WHERE id = ANY (ARRAY(
+        SELECT id FROM leave_requests ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED))
+    RETURNING id, brand, controller, address_key, address_hashes
+)
+SELECT t.id, t.brand, p.ref
+FROM taken t LEFT JOIN LATERAL (
+    SELECT r.ref FROM recipients r JOIN standings s ON s.recipient_id = r.id
+    WHERE r.controller = t.controller AND r.address_key = t.address_key AND r.address_hash = ANY (t.address_hashes)
+      AND r.brand = t.brand AND s.erased_at IS NULL
+    ORDER BY '*' = ANY (s.opted_out), r.id LIMIT $2
+) p ON true
+ORDER BY t.id
+
+-- name: forget_counts
+DELETE FROM leave_request_counts WHERE (brand, counted, key, since) IN (
+    SELECT brand, counted, key, since FROM leave_request_counts WHERE since < date_trunc('day', now(), 'UTC')
+    ORDER BY since LIMIT $1 FOR UPDATE SKIP LOCKED)

@@ -1,0 +1,208 @@
+"""Makes a screenshot of every recipients' page: 390 and 1280 px wide, light, dark, and in Arabic.
+
+Usage: python -m scripts.screenshots [FOLDER]; the folder is build/screenshots without one. The pages are those of the
+web app over a made-up person, with no database. It needs Chromium, and does nothing without it.
+"""
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import UUID
+
+import httpx
+from playwright.async_api import Browser, Error, Page, Playwright, Route, async_playwright
+from prometheus_client import CollectorRegistry
+
+from mailer import bundled_files
+from mailer.look_loading import load_brand_looks
+from mailer.policy.policy_library import parse_policies_in_force
+from mailer.policy.standing import Standing
+from mailer.ports.mail_origins import MailAndAddressOrigin
+from mailer.ports.pending_requests import PendingRequest
+from mailer.ports.standings import OptOutResult
+from mailer.rendering.link_tokens import ConfirmToken, MailReportToken, PreferencesToken, UnsubscribeToken
+from mailer.rendering.signed_links import SERVICE, SignedLinks
+from mailer.web.app import WebContext, create_app
+
+SITE = "https://mail.example"
+FOLDER = Path("build/screenshots")
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")
+OLD = 2
+"""The id of a person whose links are for an older address."""
+
+
+@dataclass(frozen=True)
+class View:
+    """The size, the colours and the language in which a page is shown."""
+
+    name: str
+    width: int
+    scheme: str
+    language: str
+
+
+VIEWS = [
+    View(f"{width}-{scheme}{'' if language == 'en' else '-' + language}", width, scheme, language)
+    for width in (390, 1280)
+    for scheme, language in (("light", "en"), ("dark", "en"), ("light", "ar"))
+]
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A page: its path, and what is typed, ticked and pressed before the screenshot, if anything."""
+
+    name: str
+    path: str
+    typed: str | None = None
+    ticked: str | None = None
+    pressed: str | None = None
+
+
+class _Person:
+    """The stores of one made-up person. What a page changes stays changed until the next page."""
+
+    def __init__(self) -> None:
+        consents = frozenset({"newsletter", "notification", "newsletter/chat-rooms"})
+        self.standing = Standing(1, 1, "ada@people.example", consents=consents, country="US", source="sign-up")
+
+    async def get_standing(self, brand: str, recipient_id: int) -> Standing:
+        return replace(self.standing, generation=2) if recipient_id == OLD else self.standing
+
+    async def record_opt_out(self, brand: str, recipient_id: int, scope: str, *more: object) -> OptOutResult:
+        self.standing = replace(self.standing, opted_out=self.standing.opted_out | {scope})
+        return OptOutResult(1, NOW)
+
+    async def store_request_within_limits(self, *which: object) -> bool:
+        return True
+
+    async def read_mail_and_address_origin(self, *which: object) -> MailAndAddressOrigin:
+        return MailAndAddressOrigin("invitation", "member-9", "sign-up", NOW, "2024", False)
+
+    async def read_wishes_of_confirmation_mail(self, *which: object) -> list[PendingRequest]:
+        return [PendingRequest("newsletter", "2024", "Newsletter", NOW), PendingRequest("promotional", "2024", "", NOW)]
+
+
+def _site(person: _Person, links: SignedLinks) -> WebContext:
+    folder = bundled_files.bundled_folder("policies")
+    policies = parse_policies_in_force(bundled_files.read_texts_of_toml_files(folder), date(2026, 11, 29))
+    none = cast(Any, SimpleNamespace())
+    stores = dict.fromkeys(("consents", "suppressions", "inviters", "opens", "mailings", "reports", "rights"), none)
+    return WebContext(
+        public_url=SITE,
+        links=links,
+        policies=policies,
+        standings=cast(Any, person),
+        wishes=cast(Any, person),
+        origins=cast(Any, person),
+        leave_requests=cast(Any, person),
+        **stores,
+        desks=none,
+        outbox=none,
+        publishers=none,
+        admit=lambda event: None,
+        registry=CollectorRegistry(),
+        looks=load_brand_looks(folder, policies),
+    )
+
+
+def _shots(links: SignedLinks) -> Iterator[Shot]:
+    """Yields every recipients' page."""
+    leave = links.unsubscribe_link(UnsubscribeToken("interpals", 1, "newsletter", MAILING, 1))
+    yield Shot("leave-ask", leave)
+    yield Shot("leave-done", leave, pressed="button[value=category]")
+    yield Shot("leave-old-link", links.unsubscribe_link(UnsubscribeToken("interpals", OLD, "newsletter", MAILING, 1)))
+    preferences = links.preferences_link(PreferencesToken("paltalk-2006", 1, 1))
+    yield Shot("preferences", preferences)
+    yield Shot("preferences-saved", preferences, ticked="[name=stop][value=newsletter]", pressed="button.main")
+    yield Shot("confirm", links.confirmation_link(ConfirmToken("peerstream", 1, MAILING, 1)))
+    yield Shot("report", links.recipient_report_link(MailReportToken("interpals", 1, MAILING, 1)))
+    report = links.recipient_report_link(MailReportToken("paltalk-2002", 1, MAILING, 1))
+    yield Shot("report-not-mine", report, pressed="button[name=not_mine]")
+    yield Shot("close", links.unsubscribe_link(UnsubscribeToken("paltalk-2002", 1, SERVICE, MAILING, 1)))
+    yield Shot("problem-stale", links.confirmation_link(ConfirmToken("paltalk-2006", OLD, MAILING, 1)))
+    yield Shot("problem-bad-link", f"{SITE}/u/bad")
+    yield Shot("problem-cut-off-link", leave[:-5])
+    by_address = f"{SITE}/leave/interpals"
+    yield Shot("leave-by-address", by_address)
+    yield Shot("leave-by-address-fault", by_address, typed="ada at people.example", pressed="button.main")
+    yield Shot("leave-by-address-done", by_address, typed="ada@people.example", pressed="button.main")
+
+
+async def _screenshot(browser: Browser, shot: Shot, view: View, links: SignedLinks, folder: Path) -> None:
+    transport = httpx.ASGITransport(create_app(_site(_Person(), links)))
+    async with httpx.AsyncClient(transport=transport, base_url=SITE) as client:
+        page = await browser.new_page(
+            viewport={"width": view.width, "height": 800}, color_scheme=cast(Any, view.scheme), locale=view.language
+        )
+        faults: list[str] = []
+        page.on("console", lambda message: faults.append(message.text))
+
+        async def answer(route: Route) -> None:
+            asked = route.request
+            sent = {name: value for name, value in asked.headers.items() if name in ("accept-language", "content-type")}
+            got = await client.request(asked.method, asked.url, content=asked.post_data_buffer, headers=sent)
+            await route.fulfill(status=got.status_code, headers=dict(got.headers), body=got.content)
+
+        await page.route("**/*", answer)
+        await page.goto(shot.path)
+        await _press(page, shot)
+        await page.screenshot(path=folder / f"{shot.name}-{view.name}.png", full_page=True)
+        wide = await page.evaluate("document.documentElement.scrollWidth")
+        if wide > view.width:
+            faults.append(f"is {wide} px wide")
+        refused = [fault for fault in faults if "Failed to load resource" not in fault]  # a problem page has its status
+        if refused:
+            print(f"screenshots: {shot.name}-{view.name}: {'; '.join(refused)}", file=sys.stderr)
+        await page.close()
+
+
+async def _press(page: Page, shot: Shot) -> None:
+    if shot.typed:
+        await page.fill("input[name=email]", shot.typed)
+    if shot.ticked:
+        await page.check(shot.ticked)
+    if shot.pressed:
+        await page.click(shot.pressed)
+
+
+async def _launch(playwright: Playwright) -> Browser | None:
+    """Starts Playwright's Chromium, or that of the machine. Returns None if there is none."""
+    for program in (None, shutil.which("chromium"), shutil.which("google-chrome")):
+        try:
+            return await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        except Error:
+            continue
+    return None
+
+
+async def make_screenshots(folder: Path) -> int:
+    """Makes all screenshots, and returns their number; 0 if there is no Chromium."""
+    async with async_playwright() as playwright:
+        browser = await _launch(playwright)
+        if browser is None:
+            return 0
+        links = SignedLinks(SITE, ["a secret for screenshots"])
+        pairs = [(shot, view) for shot in _shots(links) for view in VIEWS]
+        for shot, view in pairs:
+            await _screenshot(browser, shot, view, links, folder)
+        await browser.close()
+        return len(pairs)
+
+
+if __name__ == "__main__":
+    to = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    to.mkdir(parents=True, exist_ok=True)
+    made = asyncio.run(make_screenshots(to))
+    print(
+        f"screenshots: {made} in {to}"
+        if made
+        else "screenshots: skipped, as there is no Chromium; install it, or run `playwright install chromium`"
+    )
