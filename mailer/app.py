@@ -145,6 +145,7 @@ class App:
         self.letters = PostgresDeadLetters(pool, self.hasher)
         self.publishers = PostgresPublishers(pool, self.writers)
         self.staff = build_staff_stores(pool, self.writers)
+        self.flow = PostgresFlowMetrics(pool)
         self.ledger = LedgerOperations(pool, settings.ledger_key)
         self.upkeep = PostgresTimekeeping(
             pool, self.ledger, self.writers, brand_processors_stating_no_retention(self.policies.values())
@@ -280,7 +281,7 @@ class App:
             tasks.create_task(PartnerSync(self.partners, post_json_or_raise, self.policies).post_until_stopped(stop))
             tasks.create_task(LeaveLinkPublisher(self.leave_requests, self.policies).publish_until_stopped(stop))
             queues = [queue.name for queue in topology_of_policies(self.policies).queues]
-            tasks.create_task(refresh_metrics_until_stopped(PostgresFlowMetrics(self.pool), broker, queues, FLOW, stop))
+            tasks.create_task(refresh_metrics_until_stopped(self.flow, broker, queues, FLOW, stop))
 
     async def run_web(
         self,
@@ -299,13 +300,11 @@ class App:
         from mailer.look_loading import load_brand_looks
         from mailer.web.app_and_count_writer import serve_site_and_write_open_counts
         from mailer.web.captured_mail_inbox import create_inbox_app
-        from mailer.web.console.console_context import ConsoleContext
-        from mailer.web.console.console_secrets import ConsoleSecrets
+        from mailer.web.console.console_context import build_console_context
         from mailer.web.web_context import WebContext
 
         if operators is not None and self.settings.is_mail_captured:
             operators.other = create_inbox_app(CaptureFolder(self.settings.data / "captured"))
-        judge = partial(check_event_and_get_template, policies=self.policies, templates=self.templates)
         site = WebContext(
             links=self.links,
             policies=self.policies,
@@ -323,16 +322,12 @@ class App:
             desks=self.desks,
             outbox=self.outbox,
             publishers=self.publishers,
-            admit=judge,
+            admit=partial(check_event_and_get_template, policies=self.policies, templates=self.templates),
             registry=WEB,
             public_url=self.settings.public_url,
             looks=load_brand_looks(self.settings.policies, self.policies),
-            console=ConsoleContext(
-                self.settings.public_url,
-                frozenset(self.policies),
-                self.staff,
-                PostgresFlowMetrics(self.pool),
-                ConsoleSecrets(self.settings.secret_keys),
+            console=build_console_context(
+                self.settings.public_url, self.settings.secret_keys, self.policies, self.staff, self.flow
             ),
         )
         async with self.control.polling_while_in_use():
