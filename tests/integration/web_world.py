@@ -45,8 +45,7 @@ from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.link_tokens import OpenToken, UnsubscribeToken
 from mailer.rendering.signed_links import SignedLinks
 from mailer.web.app import WebContext, create_app
-from mailer.web.console.console_context import ConsoleContext
-from mailer.web.console.console_secrets import ConsoleSecrets
+from mailer.web.console.console_context import build_console_context
 from tests import factories
 from tests.hours import opens_of
 from tests.publishers import everything
@@ -343,11 +342,5 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         admit=partial(check_event_and_get_template, policies=world.policies, templates=factories.templates()),
         registry=CollectorRegistry(),
         looks=load_brand_looks(POLICIES, world.policies),
-        console=ConsoleContext(
-            PUBLIC_URL,
-            frozenset(world.policies),
-            world.staff,
-            PostgresFlowMetrics(world.pool),
-            ConsoleSecrets(list(keys)),
-        ),
+        console=build_console_context(PUBLIC_URL, keys, world.policies, world.staff, PostgresFlowMetrics(world.pool)),
     )

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated
@@ -68,6 +69,13 @@ class ConsoleContext:
         if self._figures is None or time.monotonic() - self._figures[0] > _FIGURES_LAST:
             self._figures = time.monotonic(), await self.flow.read_metrics()
         return self._figures[1]
+
+
+def build_console_context(
+    public_url: str, secret_keys: Sequence[str], brands: Iterable[str], staff: StaffStores, flow: FlowMetricsSource
+) -> ConsoleContext:
+    """Returns what the console stands on; its keys are derived from the secret keys, the newest first."""
+    return ConsoleContext(public_url, frozenset(brands), staff, flow, ConsoleSecrets(secret_keys))
 
 
 def own_path(text: str) -> str:
