@@ -162,6 +162,8 @@ ACCOUNT: dict[str, dict[str, Any]] = {
         "proof": "form 1",
     },
     "opt_out": {"scope": "*"},
+    "pause": {"days": 30},
+    "own_cap": {"at_most": "weekly"},
     "deactivate": {},
 }
 """An example of each kind of account event that has fields of its own, and of one that has none."""

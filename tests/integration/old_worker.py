@@ -34,14 +34,17 @@ _STANDING = (
     *("recipient_id", "version", "email", "opted_out", "objected_at", "consents", "products", "source"),
     *("collected_under", "country", "deactivated_at", "erased_at", "erased_before_at", "restricted_at", "under_13_at"),
     *("address_dead_at", "dead_in", "electronic_refused_at", "personalisation_refused_at", "tracking_refused_at"),
-    *("channel", "generation", "consented"),
+    *("channel", "generation", "consented", "paused_until", "own_cap"),
 )
 _OTHERS = (
     *("invited_by", "sent", "shared", "mailing_id", "attempt", "name", "locale", "context", "inviter_paused"),
     "tried_at",
 )
 """As they are read today."""
-_NEW = {"shared": None, "tried_at": None, "dead_in": None, "generation": 1, "consented": None}
+_NEW = {
+    **{"shared": None, "tried_at": None, "dead_in": None, "generation": 1, "consented": None},
+    **{"paused_until": None, "own_cap": None},
+}
 """Columns that were not read yet, each with the value that stood in their place."""
 
 
