@@ -84,7 +84,12 @@ SELECT {standing},
            JOIN suppressions x ON x.controller = r.controller AND x.address_key = r.address_key AND x.address_hash = k.hash
              AND x.brand = r.brand AND x.scope = 'invitation' AND x.reason = 'invited' AND x.lifted_at IS NULL
            ORDER BY x.source = k.mine LIMIT 1) END AS invited_by,
-       c.sent, CASE WHEN t.copy_of IS NOT NULL THEN s.address_hash END AS shared,
+       CASE WHEN s.own_cap IS NULL THEN c.sent ELSE coalesce(c.sent, '[]') || jsonb_build_array(jsonb_build_array('own_cap', (
+           -- A cap that is not known is taken for the strictest.
+           SELECT count(*) FROM sends x
+           WHERE x.recipient_id = s.recipient_id AND x.mailing_id <> m.id AND x.category = ANY ({optional})
+             AND x.at > now() - make_interval(days => CASE s.own_cap WHEN 'weekly' THEN 7 ELSE 30 END)))) END AS sent,
+       CASE WHEN t.copy_of IS NOT NULL THEN s.address_hash END AS shared,
        t.mailing_id, t.attempt, r.name, r.locale, t.context, m.inviter_paused, t.tried_at
 FROM taken t
 JOIN addressed m ON m.id = t.mailing_id
@@ -94,18 +99,12 @@ LEFT JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_array(n.name, n.n)) AS sent
     FROM (SELECT k.name, count(*) AS n
           FROM (SELECT x.category, x.at FROM sends x
-                WHERE (m.counted OR s.own_cap IS NOT NULL) AND x.recipient_id = s.recipient_id AND x.mailing_id <> m.id) x
+                WHERE m.counted AND x.recipient_id = s.recipient_id AND x.mailing_id <> m.id) x
           -- OFFSET 0: for each of a person's mails the few rates, and not the mails again for each rate.
           CROSS JOIN LATERAL (
               SELECT rate.name FROM rate
               WHERE rate.mailing_id = m.id AND rate.counted = x.category
-                AND x.at > now() - make_interval(days => rate.days)
-              UNION ALL
-              -- A cap that is not known is taken for the strictest.
-              SELECT 'own_cap'
-              WHERE s.own_cap IS NOT NULL AND x.category = ANY ({optional})
-                AND x.at > now() - make_interval(days => CASE s.own_cap WHEN 'weekly' THEN 7 ELSE 30 END)
-              OFFSET 0) k
+                AND x.at > now() - make_interval(days => rate.days) OFFSET 0) k
           GROUP BY k.name) n
 ) c ON true
 ORDER BY t.mailing_id, t.recipient_id
