@@ -62,7 +62,7 @@ class NeedsOwnNavigation(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Whoever sends a request.
+    """The sender of a request.
 
     Attributes:
         form: the fields of the form; its token was checked.
