@@ -54,6 +54,8 @@ async def sign_in(visitor: Anybody) -> Response:
         return _sign_in_page_again(visitor, name, wait)
     found = await console.staff.sign_in.find_password(folded)
     shown = await find_right_code(console, found.member.id if found else _NOBODY, code) if code else None
+    if wait and shown is None:  # a password that is wrong takes no time of a hash meanwhile
+        return _sign_in_page_again(visitor, name, wait)
     stored = found.password_hash if found else None
     if not await console.passwords.is_password(stored, password) or found is None:
         return _sign_in_page_again(visitor, name, wait)
