@@ -16,7 +16,19 @@ from tests.processes import free_port, until
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "proxy"
 TOKEN = "a-token-that-acts-for-its-reader"
-OURS = ("/console", "/console/sign-in", "/metrics", "/readyz", "/livez", "/healthz", "/inbox", "/inbox/1", "/", "/.env", "/ux")
+OURS = (
+    "/console",
+    "/console/sign-in",
+    "/metrics",
+    "/readyz",
+    "/livez",
+    "/healthz",
+    "/inbox",
+    "/inbox/1",
+    "/",
+    "/.env",
+    "/ux",
+)
 """Paths that are not the public's."""
 
 
