@@ -92,7 +92,7 @@ def lift_(
         await lift_suppression(app.suppressions, policy_of_brand_or_raise(app, brand), id, by, reason)
 
     _run_or_exit(act)
-    out.print(
+    out.print(f"Lifted by {by}. No consent comes back: after an opt-out or an objection, a new consent is needed.")
         f"Lifted by {by}. It brings no consent back: for what an opt-out or an objection has ended, a new consent is needed."
     )
 
