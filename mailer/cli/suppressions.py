@@ -93,8 +93,6 @@ def lift_(
 
     _run_or_exit(act)
     out.print(f"Lifted by {by}. No consent comes back: after an opt-out or an objection, a new consent is needed.")
-        f"Lifted by {by}. It brings no consent back: for what an opt-out or an objection has ended, a new consent is needed."
-    )
 
 
 @app.command("list")
