@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 
 import aiormq
@@ -147,11 +147,28 @@ def _network_error_text(error: BaseException) -> str:
     return " ".join(words.split())
 
 
-async def close_channel(channel: AbstractChannel) -> None:
-    """Closes a channel. RabbitMQ then puts unsettled messages back. Ignores the errors of a channel that was lost."""
-    with suppress(TimeoutError, asyncio.InvalidStateError, *_LOST):
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await channel.close()
+async def close_channel(channel: AbstractChannel, on_end: Callable[[], None] | None = None) -> None:
+    """Closes a channel. RabbitMQ then puts unsettled messages back. Ignores the errors of a channel that was lost.
+
+    RabbitMQ may answer late, as while nothing is read because too many octets are in memory. A second request to close
+    would then end the whole connection (504). So after `CLOSE_SECONDS` the first one is only not waited for any more.
+
+    Args:
+        channel: an open channel, or one that was lost.
+        on_end: is called when the channel has ended, perhaps after this function has returned.
+    """
+    closing = asyncio.ensure_future(channel.close())
+    # A task of its own: the library cancels the tasks that wait on a connection which is lost.
+    closing.add_done_callback(_ignore_result)
+    if on_end is not None:
+        closing.add_done_callback(lambda _: on_end())
+    await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
+
+
+def _ignore_result(task: asyncio.Future[None]) -> None:
+    """Marks the error of a task as seen. asyncio would log it otherwise."""
+    if not task.cancelled():
+        task.exception()
 
 
 class ChannelEnded(BrokerUnavailable):
