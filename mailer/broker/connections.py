@@ -92,7 +92,8 @@ class RabbitConnection:
         """Closes the connection. RabbitMQ then puts unsettled messages back into their queues."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(TimeoutError, *_LOST):
+            # Any error means that the connection has ended. The library has no class for some of them.
+            with suppress(Exception):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await connection.close()
 
@@ -190,8 +191,8 @@ _CODES = {ChannelAccessRefused: 403, ChannelNotFoundEntity: 404, ChannelPrecondi
 def translating_errors(place: str) -> Iterator[None]:
     """Translates errors of the library into errors of `mailer.ports.broker` and `ChannelEnded`.
 
-    The library also raises CancelledError in tasks that wait on a connection that it closes. That becomes
-    BrokerUnavailable, unless the task itself was cancelled.
+    In tasks that wait on a connection that it closes, the library also raises CancelledError or an exception of the
+    class `Exception` itself. Both become BrokerUnavailable, unless the task itself was cancelled.
     """
     try:
         yield
@@ -212,5 +213,9 @@ def translating_errors(place: str) -> Iterator[None]:
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is None or task.cancelling():
+            raise
+        raise BrokerUnavailable(f"{place}: the connection was closed") from error
+    except Exception as error:
+        if type(error) is not Exception:
             raise
         raise BrokerUnavailable(f"{place}: the connection was closed") from error

@@ -101,6 +101,10 @@ class QueueConsumer:
                     await self._restore()
             except BrokerUnavailable as error:
                 self._report(self, str(error))
+            except Exception as error:
+                # A bug, or an error of the library that we do not know. Nobody would miss a consumer that just ends.
+                log.exception("the consumer of %s failed; it consumes again", self.queue)
+                self._report(self, f"the consumer of {self.queue} failed: {type(error).__name__}")
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _consume_until_silence(self) -> None:

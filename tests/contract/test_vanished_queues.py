@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 import aio_pika
 import pytest
+from aiormq.abc import AbstractChannel
 
 from mailer.broker import connections, consumer, declaration, rabbitmq
 from mailer.broker.connections import RabbitConnection
@@ -184,6 +185,30 @@ async def test_a_connection_that_is_lost_amid_renewals_gets_its_consumers_again(
             # Each has to take one: the prefetch of a dead consumer's neighbours is used up.
             first = await asyncio.gather(*(anext(messages) for messages in consumers))
         assert [len(received) for received in first] == [1] * len(consumers)
+
+
+async def test_a_consumer_that_meets_an_unknown_error_reports_it_and_consumes_again(
+    broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A consumer that ended at it would be reported as ready for ever."""
+    monkeypatch.setattr(consumer, "RETRY_SECONDS", 0.01)
+    problems: list[str | None] = []
+    queue, open_channel, failures = lane_batches_queue_name(Lane.SERVICE), RabbitConnection.open_channel, iter("12")
+
+    async def open_channel_or_fail(link: RabbitConnection, *, confirms: bool) -> AbstractChannel:
+        if not confirms and next(failures, None):
+            raise LookupError
+        return await open_channel(link, confirms=confirms)
+
+    monkeypatch.setattr(RabbitConnection, "open_channel", open_channel_or_fail)
+    async with (
+        closing(RabbitBroker(rabbit_url, report=lambda name, problem: problems.append(problem))) as watched,
+        watched.messages_while_consuming(queue, 1) as messages,
+    ):
+        await broker.publish_message(BATCHES, BrokerMessage(b"{}", Lane.SERVICE, message_id="a"))
+        await collect_all([messages], {"a"})
+    assert [problem for problem in problems if problem and "LookupError" in problem]
+    assert problems[-1] is None
 
 
 async def collect_all(
