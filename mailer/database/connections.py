@@ -7,7 +7,7 @@ import asyncio
 import json
 import re
 import socket
-from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,7 @@ import asyncpg
 from asyncpg.pool import PoolAcquireContext
 from pydantic_core import to_json
 
+from mailer.database.driver_connection import PooledConnection
 from mailer.database.driver_errors import ENDS, POOLER, READ_ONLY, REPLICA, outage_meant_by_error, server_message
 from mailer.database.statements import Connection, Fresh, Pool, load_statements
 from mailer.metrics_and_logger import log
@@ -35,12 +36,6 @@ UNHURRIED_SECONDS = 600
 """The longest time, in seconds, of a statement that is executed about once a minute and for which nobody waits."""
 _ROUNDS = 3
 """The number of times that a pooler is tested for shared sessions: one test alone may miss them."""
-_FIRST_OID_OF_A_CLUSTER = 10_000
-"""PostgreSQL's own types have lower object identifiers, which are the same at every server (`transam.h`)."""
-_TypeDescriptions = tuple[list[asyncpg.Record], Any]
-"""The driver's description of types, and the statement that asked for it."""
-_DESCRIPTIONS: dict[int, _TypeDescriptions] = {}
-"""The descriptions of PostgreSQL's own types, by their object identifiers."""
 RELEASE_SECONDS = 5.0
 """The longest time, in seconds, that a connection may take to cancel a statement that timed out, before it is cut."""
 
@@ -81,28 +76,6 @@ SERVING = TimeLimits(statement=30, idle=60)
 """The limits of the processes: a statement ends before the lease of its batch."""
 ATTENDED = TimeLimits(statement=0, idle=0, lock=60)
 """The limits of a command: a person watches it, and it may read many rows."""
-
-
-class _PooledConnection(asyncpg.Connection):
-    def get_reset_query(self) -> str:
-        """Returns an empty query: our statements change no session settings, and a reset costs as much as a query."""
-        return ""
-
-    async def _introspect_types(self, typeoids: Iterable[int], timeout: float | None) -> _TypeDescriptions:  # noqa: ASYNC109  # the driver's signature
-        """Returns the descriptions of types that this connection does not know yet.
-
-        PostgreSQL's own types are the same at every server, so the process asks for each once. The driver lets every
-        connection ask, for each new array type: 119 queries of 9 ms in 60,000 hand-overs by two workers, a sixth of
-        PostgreSQL's processor time.
-        """
-        ask: Callable[[Sequence[int], float | None], Awaitable[_TypeDescriptions]] = super()._introspect_types  # type: ignore[misc]  # asyncpg-stubs lacks it
-        wanted = sorted(typeoids)
-        if not wanted or wanted[-1] >= _FIRST_OID_OF_A_CLUSTER:
-            return await ask(wanted, timeout)
-        for oid in wanted:
-            if oid not in _DESCRIPTIONS:
-                _DESCRIPTIONS[oid] = await ask([oid], timeout)
-        return [row for oid in wanted for row in _DESCRIPTIONS[oid][0]], _DESCRIPTIONS[wanted[0]][1]
 
 
 class _PooledConnectionContext(PoolAcquireContext):
@@ -268,7 +241,7 @@ async def _connect_to_server(
             command_timeout=limits.answer_timeout,
             # No other setting here: PgBouncer refuses what it does not know at the start of a session.
             server_settings={"application_name": "mailer"},
-            **{"connection_class": _PooledConnection, **options},
+            **{"connection_class": PooledConnection, **options},
         )
         try:
             await _configure_session(connection, limits)
@@ -383,7 +356,7 @@ async def open_pool(url: str, size: int = 32, limits: TimeLimits = SERVING, gree
         max_inactive_connection_lifetime=300,
         connect=enter,
         loop=asyncio.get_running_loop(),
-        connection_class=_PooledConnection,
+        connection_class=PooledConnection,
         record_class=asyncpg.Record,
     )
     await pool

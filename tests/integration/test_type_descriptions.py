@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from mailer.database import connections
+from mailer.database import driver_connection
 from mailer.database.connections import connect
 
 QUERY = "SELECT $1::int8[] AS n, $2::uuid[] AS u, $3::timestamptz[] AS t, ARRAY[jsonb_build_object('a', 1)] AS j"
@@ -26,7 +26,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return await ask(connection, oids, timeout)
 
     monkeypatch.setattr(asyncpg.Connection, "_introspect_types", ask_and_note)
-    monkeypatch.setattr(connections, "_DESCRIPTIONS", {})
+    monkeypatch.setattr(driver_connection, "_DESCRIPTIONS", {})
     return numbers
 
 
