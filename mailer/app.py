@@ -48,6 +48,7 @@ from mailer.ports.processor import Processor
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.account_stores import build_account_stores_opener
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.attention_figures import PostgresAttentionFigures
 from mailer.postgres.campaign_reports import PostgresCampaignReports
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
@@ -306,7 +307,7 @@ class App:
         if operators is not None and self.settings.is_mail_captured:
             operators.other = create_inbox_app(CaptureFolder(self.settings.data / "captured"))
         judge = partial(check_event_and_get_template, policies=self.policies, templates=self.templates)
-        metrics, secrets = PostgresFlowMetrics(self.pool), ConsoleSecrets(self.settings.secret_keys)
+        figures, secrets = PostgresAttentionFigures(self.pool), ConsoleSecrets(self.settings.secret_keys)
         site = WebContext(
             links=self.links,
             policies=self.policies,
@@ -328,7 +329,7 @@ class App:
             registry=WEB,
             public_url=self.settings.public_url,
             looks=load_brand_looks(self.settings.policies, self.policies),
-            console=ConsoleContext(self.settings.public_url, frozenset(self.policies), self.staff, metrics, secrets),
+            console=ConsoleContext(self.settings.public_url, frozenset(self.policies), self.staff, figures, secrets),
         )
         async with self.control.polling_while_in_use():
             await serve_site_and_write_open_counts(site, self.settings.host, self.settings.port, stop, announce)
