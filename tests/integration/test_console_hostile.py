@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import AsyncIterator
 
+import cbor2
 import httpx
 import pytest
 
@@ -196,6 +197,17 @@ def spoilt(credential: str, rng: random.Random) -> str:
     return json.dumps(said)
 
 
+def attested(credential: str, kind: str, statement: object, public: object = None) -> str:
+    """A new credential with another attestation, and with another public key if one is given."""
+    said = json.loads(credential)
+    data = cbor2.loads(decode(said["response"]["attestationObject"]))["authData"]
+    if public is not None:
+        data = data[: 37 + 16 + 2 + 32] + cbor2.dumps(public)
+    told = cbor2.dumps({"fmt": kind, "attStmt": statement, "authData": data})
+    said["response"]["attestationObject"] = encode(told)
+    return json.dumps(said)
+
+
 async def test_no_credential_is_an_error_of_ours(world: World) -> None:
     """Two thousand spoilt answers of an authenticator: each is a passkey or is refused, whatever a library raises."""
     console, rng = site_over(world).console, random.Random(20261129)
@@ -208,6 +220,11 @@ async def test_no_credential_is_an_error_of_ours(world: World) -> None:
     for _ in range(1000):
         check_new_passkey(console, spoilt(made, rng), b"challenge", "laptop")
         find_shown_passkey(console, [passkey], spoilt(shown, rng), b"challenge")
+    for statement in ({}, {"alg": -7, "sig": b"x", "x5c": [b"no certificate"]}, {"x5c": 5}, "text", [1]):
+        for kind in ("packed", "fido-u2f", "android-key", "android-safetynet", "tpm", "apple", "none", "new"):
+            check_new_passkey(console, attested(made, kind, statement), b"challenge", "laptop")
+    for public in ("text", [1, 2], 5, {}, {1: 2, 3: -7}, {1: 9, 3: 1}, {1: 3, 3: -257, -1: b"", -2: b""}):
+        assert check_new_passkey(console, attested(made, "none", {}, public), b"challenge", "laptop") is None, public
     deep = "[" * 15_000
     for odd in (deep, '{"a":' * 3000, "\0", "NaN", '{"rawId": 1}', '{"rawId": null, "response": []}'):
         assert check_new_passkey(console, odd, b"challenge", "laptop") is None
