@@ -24,7 +24,7 @@ RETRY_SECONDS = 3600
 
 @router.api_route("/leave/{brand}", methods=METHODS)
 async def leave_by_address_page(request: Request, brand: str, site: TheSite, meters: TheMeters) -> Response:
-    """Shows a field for an address. Its button asks for the mail, and the page after it is always the same."""
+    """Shows a field for an address. Its button asks for the mail, with the same page after it for each address."""
     policy = site.policies.get(brand)
     if policy is None:
         return problem_page(request, ProblemName.NOT_FOUND, 404)

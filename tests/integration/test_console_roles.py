@@ -211,6 +211,25 @@ async def test_an_admin_adds_and_changes_people(world: World) -> None:
     ]
 
 
+async def test_a_reset_is_told_to_the_person(world: World) -> None:
+    """On the first page for a week, with who did it and from where, and on record beside the sessions."""
+    async with open_browser(world) as ann, open_browser(world) as ben:
+        await ann.enter(name="Ann <b>")
+        member, _ = await add_person(world.staff, "Ben", StaffRole.SUPPORT)
+        page = f"/console/staff/{member.id}"
+        shown = await ann.send(f"{page}/reset", on=page)
+        await ben.join(re.findall(r"/console/join/([\w-]+)", shown.text)[0])
+        told = (await ben.open("/console")).text
+        assert "Your access was reset" in told
+        assert "reset by Ann &lt;b&gt;, from 192.0.2.0/24" in told
+        await world.pool.execute("UPDATE staff_access_grants SET at = at - interval '8 days'")
+        assert "Your access was reset" not in (await ben.open("/console")).text
+        for browser, path in ((ben, "/console/sessions"), (ann, page)):
+            kept = (await browser.open(path)).text
+            assert "reset by Ann &lt;b&gt;, from 192.0.2.0/24" in kept
+            assert "added by root" in kept
+
+
 async def test_a_name_with_markup_is_only_a_name(world: World) -> None:
     """In each page that shows it; a name cannot break out of an attribute either."""
     name = '"><script>alert(1)</script>{{7*7}}'

@@ -3,15 +3,23 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from mailer.policy.staff_rights import StaffMember, StaffRight, brands_with_right, has_staff_right
+from mailer.policy.staff_rights import (
+    INDEPENDENT_AGAIN_AFTER,
+    StaffMember,
+    StaffRight,
+    brands_with_right,
+    has_staff_right,
+)
 from mailer.ports.attention_figures import AttentionFigure, AttentionFigures
+from mailer.ports.staff import AccessGrant
 from mailer.web.console.console_context import HOME
 from mailer.web.console.console_pages import TEXTS, console_page
-from mailer.web.console.gates import SignedIn
+from mailer.web.console.gates import SignedIn, Visitor
 
 router = APIRouter(include_in_schema=False)
 LATE_SECONDS = 300
@@ -56,7 +64,16 @@ async def show_landing_page(visitor: SignedIn) -> Response:
     figures = await visitor.console.read_figures() if sees else {}
     missing = [TEXTS["attention"][key]["title"] for key in (*_COUNTED, *_AGED) if sees and key not in figures]
     items = attention_items(figures, visitor.member, visitor.console.brands, visitor.brand)
-    return console_page(visitor, "landing.html.j2", items=items, missing=missing, sees=sees)
+    return console_page(
+        visitor, "landing.html.j2", items=items, missing=missing, sees=sees, resets=await _late_resets(visitor)
+    )
+
+
+async def _late_resets(visitor: Visitor) -> list[AccessGrant]:
+    """Returns the resets of the person's access of the last days, which are told to them: others saw the link."""
+    since = datetime.now(UTC) - INDEPENDENT_AGAIN_AFTER
+    grants = await visitor.console.staff.directory.list_access_grants(visitor.member.id)
+    return [grant for grant in grants if grant.what == "reset" and grant.at > since]
 
 
 def attention_items(
