@@ -8,9 +8,8 @@ from mailer.policy.category import Lane
 from mailer.ports.attention_figures import AttentionFigure, AttentionFigures
 from mailer.ports.database_errors import StatementTimedOut
 from mailer.postgres.flow_metrics import fetch_with_time_limit
-from mailer.postgres.halts import HALTED
 
-_SQL = {name: text.replace("{halted}", HALTED) for name, text in load_statements("attention").items()}
+_SQL = load_statements("attention")
 
 
 class PostgresAttentionFigures:

@@ -26,12 +26,12 @@ GROUP BY 1, 2
 
 -- name: oldest_due
 -- The oldest of each lane. Its mailing's brand is asked for by a scalar, which cannot be answered for all mailings at once.
-SELECT (SELECT m.brand FROM mailings m WHERE m.id = b.mailing_id) AS brand, l.lane AS label, NULL AS n,
-       extract(epoch FROM now() - min(b.due_at)) AS seconds
+SELECT b.brand, l.lane AS label, NULL AS n, extract(epoch FROM now() - min(b.due_at)) AS seconds
 FROM unnest($1::text[]) AS l (lane) CROSS JOIN LATERAL (
-    SELECT q.mailing_id, q.due_at FROM batches q WHERE q.state = 'queued' AND q.lane = l.lane AND q.due_at <= now()
-    ORDER BY q.due_at LIMIT 2000) b
-WHERE NOT {halted}
+    SELECT q.mailing_id, q.due_at, (SELECT m.brand FROM mailings m WHERE m.id = q.mailing_id) AS brand
+    FROM batches q WHERE q.state = 'queued' AND q.lane = l.lane AND q.due_at <= now() ORDER BY q.due_at LIMIT 2000) b
+WHERE NOT EXISTS (SELECT FROM halts h WHERE h.scope = 'everything' OR (h.scope = 'mailing' AND h.key = b.mailing_id::text)
+                  OR (h.scope = 'brand' AND h.key = b.brand))
 GROUP BY 1, 2
 
 -- name: oldest_parked
