@@ -48,6 +48,7 @@ from mailer.ports.processor import Processor
 from mailer.ports.time_ordered_uuids import uuid7
 from mailer.postgres.account_stores import build_account_stores_opener
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.attention_figures import PostgresAttentionFigures
 from mailer.postgres.campaign_reports import PostgresCampaignReports
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
@@ -299,14 +300,13 @@ class App:
         from mailer.look_loading import load_brand_looks
         from mailer.web.app_and_count_writer import serve_site_and_write_open_counts
         from mailer.web.captured_mail_inbox import create_inbox_app
-        from mailer.web.console.console_context import ConsoleContext
-        from mailer.web.console.console_secrets import ConsoleSecrets
+        from mailer.web.console.console_context import build_console_context
         from mailer.web.web_context import WebContext
 
         if operators is not None and self.settings.is_mail_captured:
             operators.other = create_inbox_app(CaptureFolder(self.settings.data / "captured"))
         judge = partial(check_event_and_get_template, policies=self.policies, templates=self.templates)
-        metrics, secrets = PostgresFlowMetrics(self.pool), ConsoleSecrets(self.settings.secret_keys)
+        keys, figures = self.settings.secret_keys, PostgresAttentionFigures(self.pool)
         site = WebContext(
             links=self.links,
             policies=self.policies,
@@ -328,7 +328,7 @@ class App:
             registry=WEB,
             public_url=self.settings.public_url,
             looks=load_brand_looks(self.settings.policies, self.policies),
-            console=ConsoleContext(self.settings.public_url, frozenset(self.policies), self.staff, metrics, secrets),
+            console=build_console_context(self.settings.public_url, keys, self.policies, self.staff, figures),
         )
         async with self.control.polling_while_in_use():
             await serve_site_and_write_open_counts(site, self.settings.host, self.settings.port, stop, announce)

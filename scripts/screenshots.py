@@ -80,8 +80,8 @@ class _Person:
         self.standing = replace(self.standing, opted_out=self.standing.opted_out | {scope})
         return OptOutResult(1, NOW)
 
-    async def store_request_within_limits(self, *which: object) -> bool:
-        return True
+    async def store_request_within_limits(self, *which: object) -> None:
+        return None
 
     async def read_mail_and_address_origin(self, *which: object) -> MailAndAddressOrigin:
         return MailAndAddressOrigin("invitation", "member-9", "sign-up", NOW, "2024", False)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
-from mailer.ports.flow_metrics import FlowMetricsSource, Values
+from mailer.ports.attention_figures import AttentionFigures, AttentionFigureSource
 from mailer.ports.staff import StaffStores
 from mailer.web.console.console_secrets import ConsoleSecrets
 from mailer.web.console.password_hashing import PasswordHashes
@@ -28,16 +28,16 @@ class ConsoleContext:
     Attributes:
         public_url: the public address of the site.
         brands: the names of all brands.
-        flow: reads the figures of what needs attention.
+        attention: reads the figures of what needs attention.
     """
 
     public_url: str
     brands: frozenset[str]
     staff: StaffStores
-    flow: FlowMetricsSource
+    attention: AttentionFigureSource
     secrets: ConsoleSecrets
     passwords: PasswordHashes = field(default_factory=PasswordHashes)
-    _figures: tuple[float, Values] | None = None
+    _figures: tuple[float, AttentionFigures] | None = None
 
     @cached_property
     def is_https(self) -> bool:
@@ -64,18 +64,22 @@ class ConsoleContext:
         """Returns the name of a cookie. `__Host-` binds it to this host and HTTPS (RFC 6265bis 4.1.3)."""
         return f"{'__Host-' if self.is_https else ''}mailer{purpose}"
 
-    async def read_figures(self) -> Values:
-        """Returns the figures of the flow, ten seconds old at most."""
+    async def read_figures(self) -> AttentionFigures:
+        """Returns the figures of all brands, ten seconds old at most."""
         if self._figures is None or time.monotonic() - self._figures[0] > _FIGURES_LAST:
-            self._figures = time.monotonic(), await self.flow.read_metrics()
+            self._figures = time.monotonic(), await self.attention.read_attention_figures()
         return self._figures[1]
 
 
 def build_console_context(
-    public_url: str, secret_keys: Sequence[str], brands: Iterable[str], staff: StaffStores, flow: FlowMetricsSource
+    public_url: str,
+    secret_keys: Sequence[str],
+    brands: Iterable[str],
+    staff: StaffStores,
+    attention: AttentionFigureSource,
 ) -> ConsoleContext:
     """Returns what the console stands on; its keys are derived from the secret keys, the newest first."""
-    return ConsoleContext(public_url, frozenset(brands), staff, flow, ConsoleSecrets(secret_keys))
+    return ConsoleContext(public_url, frozenset(brands), staff, attention, ConsoleSecrets(secret_keys))
 
 
 def own_path(text: str) -> str:

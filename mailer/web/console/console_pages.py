@@ -4,6 +4,7 @@ import tomllib
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -106,10 +107,18 @@ def redirect_within_console(console: ConsoleContext, path: str) -> Response:
     return RedirectResponse(f"{console.base}{path}", 303)
 
 
-def set_console_cookie(answer: Response, console: ConsoleContext, purpose: str, value: str) -> None:
-    """Sets a cookie that scripts cannot read and other sites cannot send; it ends with the browser."""
+def set_console_cookie(
+    answer: Response, console: ConsoleContext, purpose: str, value: str, lasts: timedelta | None = None
+) -> None:
+    """Sets a cookie that scripts cannot read and other sites cannot send. Without `lasts` it ends with the browser."""
     answer.set_cookie(
-        console.cookie_name(purpose), value, path="/", secure=console.is_https, httponly=True, samesite="strict"
+        console.cookie_name(purpose),
+        value,
+        max_age=round(lasts.total_seconds()) if lasts else None,
+        path="/",
+        secure=console.is_https,
+        httponly=True,
+        samesite="strict",
     )
 
 
