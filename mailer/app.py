@@ -63,6 +63,7 @@ from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.open_and_click_counts import PostgresOpenAndClickCounts
 from mailer.postgres.outbox import PostgresOutbox
 from mailer.postgres.pending_requests import PostgresPendingRequests
+from mailer.postgres.people_desk import build_people_desk
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
 from mailer.postgres.publishers import PostgresPublishers
@@ -152,6 +153,7 @@ class App:
         self.outbox = PostgresOutbox(pool)
         stack.push_async_callback(self.outbox.close)
         self.desks = build_account_stores_opener(pool, self.writers, self.hasher, self.links, controllers, tell=tell)
+        self.people = build_people_desk(pool, self.writers, self.hasher, self.policies, self.desks)
         again = partial(redo_reducing_change, self.desks(None), self.policies)
         mend = LostStandingChangeReplay(self.halts, self.remembered, again).replay_lost_changes
         self.control = HaltWatcher(self.halts, self.writers, self.remembered, self.owner, mend)
@@ -299,14 +301,12 @@ class App:
         from mailer.look_loading import load_brand_looks
         from mailer.web.app_and_count_writer import serve_site_and_write_open_counts
         from mailer.web.captured_mail_inbox import create_inbox_app
-        from mailer.web.console.console_context import ConsoleContext
-        from mailer.web.console.console_secrets import ConsoleSecrets
+        from mailer.web.console.console_context import build_console_context
         from mailer.web.web_context import WebContext
 
         if operators is not None and self.settings.is_mail_captured:
             operators.other = create_inbox_app(CaptureFolder(self.settings.data / "captured"))
-        judge = partial(check_event_and_get_template, policies=self.policies, templates=self.templates)
-        metrics, secrets = PostgresFlowMetrics(self.pool), ConsoleSecrets(self.settings.secret_keys)
+        frame = partial(build_console_context, self.settings.public_url, self.settings.secret_keys, self.people)
         site = WebContext(
             links=self.links,
             policies=self.policies,
@@ -324,11 +324,11 @@ class App:
             desks=self.desks,
             outbox=self.outbox,
             publishers=self.publishers,
-            admit=judge,
+            admit=partial(check_event_and_get_template, policies=self.policies, templates=self.templates),
             registry=WEB,
             public_url=self.settings.public_url,
             looks=load_brand_looks(self.settings.policies, self.policies),
-            console=ConsoleContext(self.settings.public_url, frozenset(self.policies), self.staff, metrics, secrets),
+            console=frame(self.staff, PostgresFlowMetrics(self.pool)),
         )
         async with self.control.polling_while_in_use():
             await serve_site_and_write_open_counts(site, self.settings.host, self.settings.port, stop, announce)

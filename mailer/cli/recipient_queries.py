@@ -20,7 +20,8 @@ from mailer.cli.shared import (
 )
 from mailer.policy.policy_versions import describe_versions
 from mailer.policy.standing import Standing
-from mailer.postgres.recipient_lookup import ListedRecipient, RecipientLookup
+from mailer.ports.person_history import ListedRecipient
+from mailer.postgres.recipient_lookup import RecipientLookup
 
 Brand = Annotated[str, typer.Option(help="Whose recipients.")]
 Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")]

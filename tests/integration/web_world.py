@@ -342,5 +342,5 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         admit=partial(check_event_and_get_template, policies=world.policies, templates=factories.templates()),
         registry=CollectorRegistry(),
         looks=load_brand_looks(POLICIES, world.policies),
-        console=build_console_context(PUBLIC_URL, keys, world.policies, world.staff, PostgresFlowMetrics(world.pool)),
+        console=build_console_context(PUBLIC_URL, keys, world.people, world.staff, PostgresFlowMetrics(world.pool)),
     )
