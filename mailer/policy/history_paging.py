@@ -14,8 +14,10 @@ MAIL_KEY = "m"
 LAST_UUID = UUID(int=2**128 - 1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND, _MILLISECOND = timedelta(microseconds=1), timedelta(milliseconds=1)
-_WRITTEN = re.compile(r"([0-9]{1,17})\.([a-z][ -~]{1,300})")
+_WRITTEN = re.compile(r"([0-9]{1,16})\.([a-z][ -~]{1,300})")
 """The text form of a place: the microseconds since 1970, and the key."""
+_MAIL = re.compile(MAIL_KEY + r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""The key of a mail, with the id of its mailing."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -42,7 +44,7 @@ class HistoryPlace:
             ValueError: it is none.
         """
         found = _WRITTEN.fullmatch(text)
-        if found is None:
+        if found is None or (found[2].startswith(MAIL_KEY) and not _MAIL.fullmatch(found[2])):
             raise ValueError("is no place in a history; take `next` of the page before")
         return cls(_EPOCH + int(found[1]) * _MICROSECOND, found[2])
 
