@@ -22,7 +22,7 @@ async def look_up(browser: ConsoleBrowser, who: str = WHO["who"]) -> str:
     """Finds a person, and returns the path of the page."""
     answer = await browser.send(PEOPLE, WHO | {"who": who})
     assert answer.status_code == 303, answer.text
-    return answer.headers["location"]
+    return str(answer.headers["location"])
 
 
 async def accesses(world: World, what: str = "looked-up") -> list[dict[str, Any]]:
