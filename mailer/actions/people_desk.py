@@ -11,6 +11,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_and_staff_identity import Identity
 from mailer.policy.standing import Standing
 from mailer.ports.person_history import (
+    AccessDoor,
     AccessRecords,
     HistoryPage,
     ListedRecipient,
@@ -64,15 +65,16 @@ def needs_look_up_reason(policies: Mapping[str, Policy], brands: Collection[str]
     return any(policies[brand].look_up_reason == "required" for brand in brands)
 
 
-def check_look_up_reason(policies: Mapping[str, Policy], brands: Collection[str], reason: str) -> None:
-    """Checks the reason of a look-up.
+def check_look_up_reason(policies: Mapping[str, Policy], brands: Collection[str], access: PersonAccess) -> None:
+    """Checks the reason of a look-up. A command may go without: who can run it can read the database, too.
 
     Raises:
         LookUpRefused: it is missing or too long.
     """
-    if len(reason) > MAX_REASON:
-        raise LookUpRefused(f"reason: has {len(reason)} characters; at most {MAX_REASON}")
-    if not reason.strip() and needs_look_up_reason(policies, brands):
+    if len(access.reason) > MAX_REASON:
+        raise LookUpRefused(f"reason: has {len(access.reason)} characters; at most {MAX_REASON}")
+    is_asked = access.door is not AccessDoor.COMMAND and needs_look_up_reason(policies, brands)
+    if is_asked and not access.reason.strip():
         raise LookUpRefused("reason: is missing; say why this person is looked up, such as a ticket's number")
 
 
@@ -93,11 +95,18 @@ async def look_people_up(
     sought = text.strip()
     if not sought or len(sought) > MAX_ADDRESS:
         raise LookUpRefused(f"who: name a ref or an address, of at most {MAX_ADDRESS} characters")
-    check_look_up_reason(desk.policies, brands, access.reason)
+    check_look_up_reason(desk.policies, brands, access)
     found = await desk.directory.find_people(brands, sought)
     nobody = [(brand, None) for brand in sorted(brands)]
     await desk.access.record_look_up([(one.brand, one.id) for one in found] or nobody, access)
     return found
+
+
+def person_with_ref(found: Sequence[ListedRecipient], ref: str) -> ListedRecipient | None:
+    """Returns the person that a ref names, among those found by it; an erased person has another ref by now."""
+    exact = [one for one in found if one.ref == ref]
+    named = exact or found
+    return named[0] if len(named) == 1 else None
 
 
 async def open_person(desk: PeopleDesk, brand: str, recipient_id: int, access: PersonAccess) -> None:
@@ -106,7 +115,7 @@ async def open_person(desk: PeopleDesk, brand: str, recipient_id: int, access: P
     Raises:
         LookUpRefused: there is no reason.
     """
-    check_look_up_reason(desk.policies, [brand], access.reason)
+    check_look_up_reason(desk.policies, [brand], access)
     await desk.access.record_look_up([(brand, recipient_id)], access)
 
 

@@ -9,6 +9,7 @@ from mailer.actions.people_desk import (
     PeopleDesk,
     check_look_up_reason,
     look_people_up,
+    person_with_ref,
 )
 from mailer.input_types import MAX_ADDRESS, parse_address
 from mailer.policy.policy_file import Policy
@@ -40,10 +41,10 @@ async def explain_suppressions_of_ref(
     Raises:
         LookUpRefused: there is no reason, or no such person.
     """
-    people = [one for one in await look_people_up(desk, [policy.brand], ref, access) if one.ref == ref]
-    if not people:
-        raise LookUpRefused(f"{policy.brand} has no recipient with this ref")
-    return await desk.suppressions.all_suppressions_of_recipient(policy.brand, people[0].id)
+    person = person_with_ref(await look_people_up(desk, [policy.brand], ref, access), ref)
+    if person is None:
+        raise LookUpRefused(f"{policy.brand} has no recipient {ref}")
+    return await desk.suppressions.all_suppressions_of_recipient(policy.brand, person.id)
 
 
 async def explain_suppressions_of_address(
@@ -56,7 +57,7 @@ async def explain_suppressions_of_address(
     """
     if not address.strip() or len(address) > MAX_ADDRESS:
         raise LookUpRefused(f"address: name one, of at most {MAX_ADDRESS} characters")
-    check_look_up_reason(desk.policies, [policy.brand], access.reason)
+    check_look_up_reason(desk.policies, [policy.brand], access)
     people = await desk.directory.find_people([policy.brand], address.strip())
     known = [(policy.brand, one.id) for one in people]
     await desk.access.record_look_up(known or [(policy.brand, None)], access)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from mailer.actions.people_desk import MAX_PAGE, PAGE, LookUpRefused, look_people_up, read_history
+from mailer.actions.people_desk import MAX_PAGE, PAGE, LookUpRefused, look_people_up, person_with_ref, read_history
 from mailer.actions.person_acts import ActRefused, PersonActName, PersonOrder, act_on_person
 from mailer.actions.person_history import history_in_words, mailings_named_in
 from mailer.input_types import Id, Name, Slug, Words
@@ -143,14 +143,14 @@ async def history(brand: Slug, asked: HistoryAsked, request: Request, site: TheS
     access = access_of_client(request, client, asked.reason)
     try:
         before = HistoryPlace.parse_place(asked.before) if asked.before else None
-        found = [one for one in await look_people_up(desk, [brand], asked.ref, access) if one.ref == asked.ref]
+        person = person_with_ref(await look_people_up(desk, [brand], asked.ref, access), asked.ref)
     except LookUpRefused as refusal:
         raise HTTPException(422, str(refusal)) from refusal
     except ValueError as error:
         raise HTTPException(422, f"before: {error}") from error
-    if not found:
+    if person is None:
         raise HTTPException(404, f"{brand} has no recipient {asked.ref}; events and imports make people known")
-    page = await read_history(desk, found[0], before, asked.limit)
+    page = await read_history(desk, person, before, asked.limit)
     names = await desk.directory.read_template_names(mailings_named_in(page))
     entries = [
         HistoryEntry(at=line.at, kind=line.kind, title=line.title, details=list(line.details), mailing=line.mailing)

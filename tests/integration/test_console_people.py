@@ -32,7 +32,7 @@ async def accesses(world: World, what: str = "looked-up") -> list[dict[str, Any]
 
 async def order_of(browser: ConsoleBrowser, path: str) -> str:
     """The id in the form of an act."""
-    return re.findall(r'name="order" value="([^"]+)"', (await browser.open(path)).text)[0]
+    return str(re.findall(r'name="order" value="([^"]+)"', (await browser.open(path)).text)[0])
 
 
 async def act(browser: ConsoleBrowser, person_path: str, what: str, **fields: str) -> httpx.Response:
