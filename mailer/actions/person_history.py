@@ -100,7 +100,7 @@ def _line(item: HistoryItem, policy: Policy, templates: Mapping[UUID, str]) -> H
 
 
 def _mail_line(mail: MailOfHistory, policy: Policy) -> HistoryLine:
-    what = f"{mail.category.replace('_', ' ')} mail “{mail.template}”"
+    what = _sentence(f"{mail.category.replace('_', ' ')} mail “{mail.template}”")
     parts = [f"campaign {mail.campaign}" if mail.campaign else "", f"topic {mail.topic}" if mail.topic else ""]
     about = (", ".join(part for part in (*parts, f"event {mail.event_id}") if part).capitalize(),)
     at = f" on {moment_in_words(mail.ended_at)}" if mail.ended_at else ""
@@ -108,15 +108,13 @@ def _mail_line(mail: MailOfHistory, policy: Policy) -> HistoryLine:
         links = ", ".join(link_kinds_of_mail(policy, mail.category))
         taken = f"{mail.processor or 'A processor'} took it{at}" if mail.ended_reason == "accepted" else _why(mail)
         return HistoryLine(
-            mail.place.at, "mail-sent", f"Sent: {what}", (taken, f"Links in it: {links}", *about), mail.mailing_id
+            mail.place.at, "mail-sent", f"{what} was sent", (taken, f"Links in it: {links}", *about), mail.mailing_id
         )
     if mail.state in WAITING_STATES:
         due = (f"It is decided again on {moment_in_words(mail.due_at)}",) if mail.due_at else ()
-        return HistoryLine(
-            mail.place.at, "mail-waiting", f"Waiting: {what}", (_why(mail), *due, *about), mail.mailing_id
-        )
-    how = "Perhaps sent" if mail.state == "in_doubt" else "Not sent"
-    title = f"{how}, {mail.state.replace('_', ' ')}{at}: {what}"
+        return HistoryLine(mail.place.at, "mail-waiting", f"{what} waits", (_why(mail), *due, *about), mail.mailing_id)
+    how = "may or may not have been sent" if mail.state == "in_doubt" else "was not sent"
+    title = f"{what} {how}: {mail.state.replace('_', ' ')}{at}"
     return HistoryLine(mail.place.at, "mail-not-sent", title, (_why(mail), *about), mail.mailing_id)
 
 
@@ -185,7 +183,7 @@ def _act_line(act: ActOfHistory) -> HistoryLine:
     title = _ACTS[first].format(**values) if first in _ACTS else _sentence(act.reason.replace("_", " "))
     way = (act.rule or "").removeprefix("action:")
     details = [_sentence(_WAYS.get(way, f"by {way}"))] if way else []
-    details += [f"By {act.actor}"] if act.actor else []
+    details += [f"By {_name(act.actor)}"] if act.actor else []
     details += [f"Noted: {act.note}"] if act.note else []
     return HistoryLine(act.place.at, "change", title, tuple(details))
 
@@ -193,7 +191,7 @@ def _act_line(act: ActOfHistory) -> HistoryLine:
 def _access_line(access: ActOfHistory) -> HistoryLine:
     door = (access.rule or "").removeprefix("access:")
     did = "Looked up" if access.reason == "looked-up" else f"Ordered: {', '.join(access.fields).replace('_', ' ')},"
-    title = f"{did} by {access.actor or 'somebody'} ({door})"
+    title = f"{did} by {_name(access.actor)} ({door})"
     return HistoryLine(access.place.at, "access", title, (_sentence(access.note),) if access.note else ())
 
 
@@ -225,6 +223,11 @@ def _request_line(request: RequestOfHistory) -> HistoryLine:
     return HistoryLine(
         request.place.at, "request", f"Asked {what}, on a page or by an application", (sent, answer, *shown)
     )
+
+
+def _name(actor: str | None) -> str:
+    """Returns who acted, for a sentence: a person by the bare name, others with their kind, such as `key:shop`."""
+    return (actor or "somebody").removeprefix("person:")
 
 
 def _sentence(clause: str) -> str:

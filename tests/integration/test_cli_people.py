@@ -185,7 +185,7 @@ async def test_a_history_is_read_in_pages(world: World, operator: Stack) -> None
     assert [title for title in titles if title.startswith("Left")] == [
         f"Left newsletter/topic-{number} mail" for number in (2, 1, 0)
     ]
-    assert titles[0] == "Looked up by person:Dana (command)"
+    assert titles[0] == "Looked up by Dana (command)"
     assert "Left newsletter/topic-2 mail" in (await operator.done("recipients", "history", *who)).out
     for options, why in ((("--before", "x"), "is no place"), (("--reason", "x" * 301), "at most 300")):
         refused = await operator.run("recipients", "history", *who, *options)

@@ -55,13 +55,13 @@ async def test_a_history_has_all_that_is_known(world: World) -> None:
     assert lines == await told(world, person, 2)
     assert [line.at for line in lines] == sorted((line.at for line in lines), reverse=True)
     assert [(line.kind, line.title.partition(" on 20")[0]) for line in lines] == [
-        ("access", "Ordered: restrict, by person:Dana (console)"),
+        ("access", "Ordered: restrict, by Dana (console)"),
         ("change", "Processing was restricted"),
-        ("access", "Looked up by person:Dana (console)"),
-        ("mail-not-sent", "Not sent, suppressed"),
+        ("access", "Looked up by Dana (console)"),
+        ("mail-not-sent", "Newsletter mail “weekly” was not sent: suppressed"),
         ("change", "Left newsletter mail"),
         ("consent", "Consented to newsletter"),
-        ("mail-sent", "Sent: newsletter mail “weekly”"),
+        ("mail-sent", "Newsletter mail “weekly” was sent"),
     ]
     assert "who left its category" in lines[3].details[0]
     assert "(rule opt-out, policy 2024)" in lines[3].details[0]
