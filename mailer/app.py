@@ -64,6 +64,7 @@ from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.open_and_click_counts import PostgresOpenAndClickCounts
 from mailer.postgres.outbox import PostgresOutbox
 from mailer.postgres.pending_requests import PostgresPendingRequests
+from mailer.postgres.people_desk import build_people_desk
 from mailer.postgres.privacy_rights import PostgresPrivacyRights
 from mailer.postgres.processor_duties_and_states import PostgresProcessorDutiesAndStates
 from mailer.postgres.publishers import PostgresPublishers
@@ -153,6 +154,7 @@ class App:
         self.outbox = PostgresOutbox(pool)
         stack.push_async_callback(self.outbox.close)
         self.desks = build_account_stores_opener(pool, self.writers, self.hasher, self.links, controllers, tell=tell)
+        self.people = build_people_desk(pool, self.writers, self.hasher, self.policies, self.desks)
         again = partial(redo_reducing_change, self.desks(None), self.policies)
         mend = LostStandingChangeReplay(self.halts, self.remembered, again).replay_lost_changes
         self.control = HaltWatcher(self.halts, self.writers, self.remembered, self.owner, mend)
@@ -305,8 +307,7 @@ class App:
 
         if operators is not None and self.settings.is_mail_captured:
             operators.other = create_inbox_app(CaptureFolder(self.settings.data / "captured"))
-        judge = partial(check_event_and_get_template, policies=self.policies, templates=self.templates)
-        keys, figures = self.settings.secret_keys, PostgresAttentionFigures(self.pool)
+        frame = partial(build_console_context, self.settings.public_url, self.settings.secret_keys, self.people)
         site = WebContext(
             links=self.links,
             policies=self.policies,
@@ -324,11 +325,11 @@ class App:
             desks=self.desks,
             outbox=self.outbox,
             publishers=self.publishers,
-            admit=judge,
+            admit=partial(check_event_and_get_template, policies=self.policies, templates=self.templates),
             registry=WEB,
             public_url=self.settings.public_url,
             looks=load_brand_looks(self.settings.policies, self.policies),
-            console=build_console_context(self.settings.public_url, keys, self.policies, self.staff, figures),
+            console=frame(self.staff, PostgresAttentionFigures(self.pool)),
         )
         async with self.control.polling_while_in_use():
             await serve_site_and_write_open_counts(site, self.settings.host, self.settings.port, stop, announce)

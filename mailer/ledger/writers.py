@@ -47,6 +47,7 @@ class ChainWriter:
         self.born = datetime.now(UTC)
         self.event: tuple[str, str, str, bytes] | None = None
         self.actor: str | None = None
+        self.beside: LedgerEntry | None = None
         self.n = 0
         self.changes: list[JournaledStandingChange] | None = None
         self._head = GENESIS
@@ -82,6 +83,7 @@ class LedgerWriters:
         self._free: list[ChainWriter] = []
         self.epoch = 0
         self.actor: str | None = None
+        self._beside: LedgerEntry | None = None
         self._event: tuple[str, str, str, bytes] | None = None
 
     def abandon_chains_for_new_ones(self) -> None:
@@ -104,6 +106,12 @@ class LedgerWriters:
         named.actor = actor
         return named
 
+    def writers_with_entry_beside(self, entry: LedgerEntry) -> "LedgerWriters":
+        """Returns a copy that appends one entry more to those of each change, in its transaction."""
+        noting = copy(self)  # it shares the free writers
+        noting._beside = entry
+        return noting
+
     @asynccontextmanager
     async def borrow_writer(self) -> AsyncIterator[ChainWriter]:
         """Lends a writer for one statement or transaction.
@@ -114,7 +122,7 @@ class LedgerWriters:
         while free and datetime.now(UTC) - free[-1].born > _MAX_AGE:
             free.pop()
         writer = free.pop() if free else ChainWriter(self._key)
-        writer.event, writer.actor = self._event, self.actor
+        writer.event, writer.actor, writer.beside = self._event, self.actor, self._beside
         writer.changes = None if self._notes is None else []
         before = writer.n
         yield writer
@@ -157,6 +165,8 @@ async def append_entries(connection: Connection, writer: ChainWriter, entries: S
         await _store_account_event_once(connection, *writer.event)
     if writer.actor is not None:
         entries = [entry if entry.actor else entry._replace(actor=writer.actor) for entry in entries]
+    if entries and writer.beside is not None:
+        entries = [*entries, writer.beside]
     links = writer.link_entries(entries)
     if entries:
         await connection.execute(_APPEND, *entry_parameters(links))

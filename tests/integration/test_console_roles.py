@@ -18,8 +18,10 @@ from tests.integration.test_role_matrix import ROUTES as API_ROUTES
 from tests.integration.test_role_matrix import routes_of
 from tests.staff import ROOT, add_person
 
-MANAGE = StaffRight.STAFF_MANAGE
+MANAGE, READ = StaffRight.STAFF_MANAGE, StaffRight.PEOPLE_READ
 MISSING = TEXTS["errors"]["right_missing"]
+PARTS = {"{brand}": "interpals", "{person}": "1", "{act}": "restrict", "{number}": "1"}
+"""The values of the parts of paths that are tried."""
 ROUTES: dict[tuple[str, str], GateKind | StaffRight] = {
     ("GET", "/console"): GateKind.SIGNED_IN,
     ("GET", "/console/static/{name}"): GateKind.EVERYBODY,
@@ -49,6 +51,17 @@ ROUTES: dict[tuple[str, str], GateKind | StaffRight] = {
     ("POST", "/console/staff/{staff_id}/disable"): MANAGE,
     ("POST", "/console/staff/{staff_id}/enable"): MANAGE,
     ("POST", "/console/staff/{staff_id}/reset"): MANAGE,
+    ("GET", "/console/people"): READ,
+    ("POST", "/console/people"): READ,
+    ("GET", "/console/people/{brand}/{person}"): READ,
+    ("POST", "/console/people/{brand}/{person}"): READ,
+    ("GET", "/console/people/{brand}/{person}/acts/{act}"): StaffRight.PEOPLE_ACT,
+    ("POST", "/console/people/{brand}/{person}/acts/{act}"): StaffRight.PEOPLE_ACT,
+    ("GET", "/console/suppressions"): READ,
+    ("GET", "/console/suppressions/{brand}"): READ,
+    ("POST", "/console/suppressions/{brand}"): READ,
+    ("GET", "/console/suppressions/{brand}/{number}"): READ,
+    ("POST", "/console/suppressions/{brand}/{number}/lift"): StaffRight.SUPPRESSIONS_LIFT,
 }
 """Every route of the console, and who is let in."""
 
@@ -60,6 +73,13 @@ def routes() -> Iterator[tuple[str, APIRoute]]:
             assert isinstance(route, APIRoute)
             for method in route.methods or ():
                 yield method, route
+
+
+def filled(path: str, staff_id: int) -> str:
+    """A path with values for its parts."""
+    for part, value in {**PARTS, "{staff_id}": str(staff_id)}.items():
+        path = path.replace(part, value)
+    return path
 
 
 def test_each_route_has_a_row_and_its_gate() -> None:
@@ -112,7 +132,7 @@ async def test_each_role_at_each_route(world: World, role: StaffRole | None) -> 
         token = re.findall(r'name="form_token" value="(\w+)"', (await browser.open("/console/sessions")).text)[0]
         links = set(re.findall(r'<a href="(/console[^"]*)"', (await browser.open("/console")).text))
         for (method, path), needs in sorted(ROUTES.items(), key=lambda row: "sign-out" in row[0][1]):
-            path = path.replace("{staff_id}", str(eli.id))
+            path = filled(path, eli.id)
             answer = await (browser.open(path) if method == "GET" else browser.post(path, {"form_token": token}))
             is_refused = answer.status_code == 403 and MISSING in answer.text
             match needs:
@@ -167,7 +187,7 @@ async def test_nobody_gets_in_without_signing_in(world: World) -> None:
     async with open_browser(world) as browser:
         token = await browser.token("/console/sign-in")
         for (method, path), needs in ROUTES.items():
-            path = path.replace("{staff_id}", "1")
+            path = filled(path, 1)
             if needs is GateKind.EVERYBODY:
                 continue
             answer = await (browser.open(path) if method == "GET" else browser.post(path, {"form_token": token}))

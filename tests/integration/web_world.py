@@ -343,6 +343,6 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         registry=CollectorRegistry(),
         looks=load_brand_looks(POLICIES, world.policies),
         console=build_console_context(
-            PUBLIC_URL, keys, world.policies, world.staff, PostgresAttentionFigures(world.pool)
+            PUBLIC_URL, keys, world.people, world.staff, PostgresAttentionFigures(world.pool)
         ),
     )

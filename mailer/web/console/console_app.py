@@ -7,7 +7,16 @@ from fastapi.responses import FileResponse, Response
 
 from mailer.metrics_and_logger import log
 from mailer.ports.staff import StaffSessionOver
-from mailer.web.console import landing, own_account, passkeys, sign_in, staff_pages
+from mailer.web.console import (
+    landing,
+    own_account,
+    passkeys,
+    people_pages,
+    person_act_pages,
+    sign_in,
+    staff_pages,
+    suppression_pages,
+)
 from mailer.web.console.console_context import HOME, own_path
 from mailer.web.console.console_pages import console_problem_page, own_navigation_page, redirect_within_console
 from mailer.web.console.gates import Anybody, NeedsOwnNavigation, SentElsewhere, require_gate_of_each_route
@@ -16,7 +25,11 @@ from mailer.web.console.password_hashing import RETRY_SECONDS, HashQueueFull
 _STATIC = Path(__file__).with_name("static")
 _FILES = {"console.css": "text/css", "passkey.js": "text/javascript"}
 _files = APIRouter(include_in_schema=False)
-ROUTERS = (sign_in.router, own_account.router, passkeys.router, staff_pages.router, landing.router, _files)
+ROUTERS = (
+    *(sign_in.router, own_account.router, passkeys.router, staff_pages.router, landing.router),
+    *(people_pages.router, person_act_pages.router, suppression_pages.router),
+    _files,
+)
 """The routers of all pages of the console. Each route has a gate."""
 
 

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
+from mailer.actions.people_desk import PeopleDesk
 from mailer.ports.attention_figures import AttentionFigures, AttentionFigureSource
 from mailer.ports.staff import StaffStores
 from mailer.web.console.console_secrets import ConsoleSecrets
@@ -28,11 +29,13 @@ class ConsoleContext:
     Attributes:
         public_url: the public address of the site.
         brands: the names of all brands.
+        people: looks people up, and acts on them.
         attention: reads the figures of what needs attention.
     """
 
     public_url: str
     brands: frozenset[str]
+    people: PeopleDesk
     staff: StaffStores
     attention: AttentionFigureSource
     secrets: ConsoleSecrets
@@ -74,12 +77,12 @@ class ConsoleContext:
 def build_console_context(
     public_url: str,
     secret_keys: Sequence[str],
-    brands: Iterable[str],
+    people: PeopleDesk,
     staff: StaffStores,
     attention: AttentionFigureSource,
 ) -> ConsoleContext:
     """Returns what the console stands on; its keys are derived from the secret keys, the newest first."""
-    return ConsoleContext(public_url, frozenset(brands), staff, attention, ConsoleSecrets(secret_keys))
+    return ConsoleContext(public_url, frozenset(people.policies), people, staff, attention, ConsoleSecrets(secret_keys))
 
 
 def own_path(text: str) -> str:

@@ -56,13 +56,21 @@ class NavigationEntry:
 
 NAVIGATION: list[NavigationEntry] = [
     NavigationEntry(HOME, "home"),
+    NavigationEntry(f"{HOME}/people", "people", StaffRight.PEOPLE_READ),
+    NavigationEntry(f"{HOME}/suppressions", "suppressions", StaffRight.PEOPLE_READ),
     NavigationEntry(f"{HOME}/staff", "staff", StaffRight.STAFF_MANAGE),
 ]
 """The entries of the navigation, in their order."""
 
 
 def console_page(
-    visitor: Visitor, template: str, status: int = 200, error: str | None = None, **values: Any
+    visitor: Visitor,
+    template: str,
+    status: int = 200,
+    error: str | None = None,
+    *,
+    problem: str | None = None,
+    **values: Any,
 ) -> HTMLResponse:
     """Returns a page of the console. Its template gets `t` (the texts), `visitor`, `base` and `values`.
 
@@ -71,6 +79,7 @@ def console_page(
         template: the name of the template.
         status: of the answer.
         error: the key of a text in `[errors]`, which is shown first.
+        problem: a text that is shown in its place: why an action refused something.
         values: for the template.
     """
     html = _TEMPLATES.get_template(template).render(
@@ -80,7 +89,7 @@ def console_page(
         base=visitor.console.base,
         navigation=_navigation_of(visitor),
         brands=_brands_of(visitor),
-        error=TEXTS["errors"][error] if error else None,
+        error=TEXTS["errors"][error] if error else problem,
     )
     page = HTMLResponse(html, status, _HEADERS)
     if visitor.new_form_cookie is not None:

@@ -1,6 +1,7 @@
 """Signing in and out: the one-time link, the password, and the second step."""
 
 import time
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -95,7 +96,7 @@ async def sign_up(token: str, visitor: Anybody) -> Response:
 def _sign_in_page_again(visitor: Visitor, name: str, wait: int) -> Response:
     """Returns the same page for each reason; after too many failures it also asks for a code or a passkey."""
     next, error = own_path(visitor.field("next")), "sign_in_waits" if wait else "sign_in_wrong"
-    shown = {"name": name[:MAX_STAFF_NAME], "next": next, "wait": wait, "options": None}
+    shown: dict[str, Any] = {"name": name[:MAX_STAFF_NAME], "next": next, "wait": wait, "options": None}
     if not wait:
         return console_page(visitor, "sign_in.html.j2", 403, error, **shown)
     log.warning("sign-ins at the console have to wait after many failures", seconds=wait)
