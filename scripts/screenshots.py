@@ -107,6 +107,7 @@ def _site(person: _Person, links: SignedLinks) -> WebContext:
         desks=none,
         outbox=none,
         publishers=none,
+        console=none,
         admit=lambda event: None,
         registry=CollectorRegistry(),
         looks=load_brand_looks(folder, policies),

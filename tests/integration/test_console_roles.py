@@ -14,6 +14,7 @@ from mailer.web.console.gates import GateKind, SignedIn, gates_of_route, require
 from mailer.web.console.landing import LATE_SECONDS, attention_items
 from tests.factories import World
 from tests.integration.console_browser import open_browser
+from tests.integration.console_operation_routes import OPERATION_ROUTES, path_with_example_values
 from tests.staff import ROOT, add_person
 
 MANAGE = StaffRight.STAFF_MANAGE
@@ -46,6 +47,7 @@ ROUTES: dict[tuple[str, str], GateKind | StaffRight] = {
     ("POST", "/console/staff/{staff_id}/disable"): MANAGE,
     ("POST", "/console/staff/{staff_id}/enable"): MANAGE,
     ("POST", "/console/staff/{staff_id}/reset"): MANAGE,
+    **OPERATION_ROUTES,
 }
 """Every route of the console, and who is let in."""
 
@@ -108,7 +110,7 @@ async def test_each_role_at_each_route(world: World, role: StaffRole | None) -> 
         for (method, path), needs in ROUTES.items():
             if not isinstance(needs, StaffRight):
                 continue
-            path = path.replace("{staff_id}", str(eli.id))
+            path = path_with_example_values(path.replace("{staff_id}", str(eli.id)))
             answer = await (browser.open(path) if method == "GET" else browser.post(path, {"form_token": token}))
             allowed = role is not None and needs in RIGHTS_OF_ROLE[role]
             assert (answer.status_code == 403) is not allowed, (method, path)
@@ -125,7 +127,7 @@ async def test_nobody_gets_in_without_signing_in(world: World) -> None:
     async with open_browser(world) as browser:
         token = await browser.token("/console/sign-in")
         for (method, path), needs in ROUTES.items():
-            path = path.replace("{staff_id}", "1")
+            path = path_with_example_values(path.replace("{staff_id}", "1"))
             if needs is GateKind.EVERYBODY:
                 continue
             answer = await (browser.open(path) if method == "GET" else browser.post(path, {"form_token": token}))

@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from mailer.ports.flow_metrics import FlowMetricsSource, Values
 from mailer.ports.staff import StaffStores
 from mailer.web.console.console_secrets import ConsoleSecrets
+from mailer.web.console.operations import ConsoleOperations
 from mailer.web.console.password_hashing import PasswordHashes
 
 HOME = "/console"
@@ -29,6 +30,7 @@ class ConsoleContext:
         public_url: the public address of the site.
         brands: the names of all brands.
         flow: reads the figures of what needs attention.
+        operations: the stores behind the pages of operations.
     """
 
     public_url: str
@@ -36,6 +38,7 @@ class ConsoleContext:
     staff: StaffStores
     flow: FlowMetricsSource
     secrets: ConsoleSecrets
+    operations: ConsoleOperations
     passwords: PasswordHashes = field(default_factory=PasswordHashes)
     _figures: tuple[float, Values] | None = None
 
@@ -72,10 +75,15 @@ class ConsoleContext:
 
 
 def build_console_context(
-    public_url: str, secret_keys: Sequence[str], brands: Iterable[str], staff: StaffStores, flow: FlowMetricsSource
+    public_url: str,
+    secret_keys: Sequence[str],
+    brands: Iterable[str],
+    staff: StaffStores,
+    flow: FlowMetricsSource,
+    operations: ConsoleOperations,
 ) -> ConsoleContext:
     """Returns what the console stands on; its keys are derived from the secret keys, the newest first."""
-    return ConsoleContext(public_url, frozenset(brands), staff, flow, ConsoleSecrets(secret_keys))
+    return ConsoleContext(public_url, frozenset(brands), staff, flow, ConsoleSecrets(secret_keys), operations)
 
 
 def own_path(text: str) -> str:

@@ -1,0 +1,48 @@
+"""Made-up mail and trouble for pictures of the console, and the pages to look at."""
+
+from datetime import UTC, datetime, timedelta
+
+from mailer.policy.staff_rights import StaffRole
+from mailer.ports.halts import Halt, HaltScope
+from mailer.ports.processor_states import ProcessorState
+from mailer.postgres.halts import PostgresHalts
+from tests.factories import World, person
+
+Shot = tuple[str, str, str]
+"""The name of a picture, the role of the person who looks, and the path."""
+
+
+async def add_scenery(world: World) -> list[Shot]:
+    """Adds mailings, halts, dead letters and states of relays; returns the pages."""
+    people, halts = [person(number) for number in range(40)], PostgresHalts(world.pool, world.writers)
+    for number in range(6):
+        await world.accept(people, campaign=f"autumn-{number}")
+    await world.pool.execute("UPDATE mailings SET finished_at = now()")
+    running = (await world.accept(people, campaign="harbour-in-winter")).mailing_id
+    deltas = [("queued", "", -30), ("handed_over", "", 24), ("suppressed", "opted_out", 2), ("held", "set_up", 4)]
+    await world.pool.executemany(
+        "INSERT INTO counters VALUES ($1, $2, $3, $4)", [(running, *delta) for delta in deltas]
+    )
+    await world.pool.execute("UPDATE mailings SET released_at = now() - interval '1 minute' WHERE id = $1", running)
+    paused = (await world.accept(people, campaign="spring-offers")).mailing_id
+    await halts.pause_mailing(paused, "Grace Hopper", "the offer names last year's price")
+    breach = (await world.accept(people, "breach")).mailing_id
+    await halts.add_halt(Halt(HaltScope.PROCESSOR, "relay-eu", "Grace Hopper", "maintenance"))
+    await halts.add_halt(Halt(HaltScope.BRAND, "peerstream", "Grace Hopper", "a wrong list"))
+    since = datetime.now(UTC) - timedelta(minutes=17)
+    await world.processors.store_states_of_worker(
+        "worker-1",
+        [
+            ProcessorState("relay-us", "down", since, "421 4.3.2 Service not available", "look at the relay", 12),
+            ProcessorState("relay-eu", "working", since),
+        ],
+    )
+    ops = StaffRole.OPS.value
+    return [
+        ("mailings", ops, "/console/mailings"),
+        ("mailing-running", ops, f"/console/mailings/{running}"),
+        ("mailing-paused", ops, f"/console/mailings/{paused}"),
+        ("mailing-cancel", ops, f"/console/mailings/{paused}/cancel"),
+        ("mailing-release", ops, f"/console/mailings/{breach}/release"),
+        ("halts", ops, "/console/halts"),
+    ]

@@ -1,0 +1,27 @@
+"""The rows of the console's role matrix for the pages of operations."""
+
+from mailer.policy.staff_rights import StaffRight
+
+MAILINGS = StaffRight.MAILINGS_READ
+CONTROL = StaffRight.MAILINGS_CONTROL
+OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
+    ("GET", "/console/mailings"): MAILINGS,
+    ("GET", "/console/mailings/{mailing_id}"): MAILINGS,
+    ("GET", "/console/mailings/{mailing_id}/progress"): MAILINGS,
+    ("POST", "/console/mailings/{mailing_id}/pause"): CONTROL,
+    ("POST", "/console/mailings/{mailing_id}/resume"): CONTROL,
+    ("GET", "/console/mailings/{mailing_id}/cancel"): CONTROL,
+    ("POST", "/console/mailings/{mailing_id}/cancel"): CONTROL,
+    ("GET", "/console/mailings/{mailing_id}/release"): MAILINGS,
+    ("POST", "/console/mailings/{mailing_id}/release"): MAILINGS,
+    ("GET", "/console/halts"): MAILINGS,
+}
+"""The routes, and the rights that they need. A release also needs the right of its category (`right_to_release`)."""
+_EXAMPLES = {"mailing_id": "0192f0c1-0000-7000-8000-000000000001"}
+
+
+def path_with_example_values(path: str) -> str:
+    """The path of a route with values that stand for nothing that exists."""
+    for name, value in _EXAMPLES.items():
+        path = path.replace(f"{{{name}}}", value)
+    return path
