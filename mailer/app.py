@@ -146,7 +146,7 @@ class App:
         self.leave_requests = PostgresLeaveRequests(pool, self.hasher)
         self.reports = PostgresCampaignReports(pool)
         self.records = PostgresDeliveryHistory(pool)
-        self.letters = PostgresDeadLetters(pool, self.hasher)
+        self.letters = PostgresDeadLetters(pool, self.hasher, self.writers)
         self.publishers = PostgresPublishers(pool, self.writers)
         self.staff = build_staff_stores(pool, self.writers)
         self.ledger = LedgerOperations(pool, settings.ledger_key)

@@ -1,12 +1,15 @@
 """Made-up mail and trouble for pictures of the console, and the pages to look at."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 from mailer.policy.staff_rights import StaffRole
+from mailer.ports.broker import BrokerMessage
+from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.halts import Halt, HaltScope
 from mailer.ports.processor_states import ProcessorState
 from mailer.postgres.halts import PostgresHalts
-from tests.factories import World, person
+from tests.factories import BRAND, World, person, plain_event
 
 Shot = tuple[str, str, str]
 """The name of a picture, the role of the person who looks, and the path."""
@@ -37,7 +40,7 @@ async def add_scenery(world: World) -> list[Shot]:
             ProcessorState("relay-eu", "working", since),
         ],
     )
-    ops = StaffRole.OPS.value
+    ops, letter = StaffRole.OPS.value, await _add_dead_letters(world)
     return [
         ("mailings", ops, "/console/mailings"),
         ("mailing-running", ops, f"/console/mailings/{running}"),
@@ -45,4 +48,20 @@ async def add_scenery(world: World) -> list[Shot]:
         ("mailing-cancel", ops, f"/console/mailings/{paused}/cancel"),
         ("mailing-release", ops, f"/console/mailings/{breach}/release"),
         ("halts", ops, "/console/halts"),
+        ("dead", ops, "/console/dead"),
+        ("dead-letter", ops, f"/console/dead/{letter}"),
+        ("dead-replay", ops, "/console/dead/replay?kind=refused"),
     ]
+
+
+async def _add_dead_letters(world: World) -> int:
+    """Adds dead letters, and returns the number of the newest."""
+    event = plain_event([person(1), person(2)])
+    for number in range(5):
+        kind = DeadLetterCauseKind.REFUSED if number % 2 else DeadLetterCauseKind.NOT_ALLOWED
+        message = BrokerMessage(json.dumps(event).encode(), "mailer.dead", event["id"])
+        reason = "key:shop may not publish newsletter mail of interpals"
+        if number % 2:
+            reason = "to.people.0.email: ann@example.org is an address of nobody; context.headline: Field required"
+        await world.letters.add_dead_letter(message, "mailer.events", f"{BRAND}.newsletter", reason, "key:shop", kind)
+    return int(await world.pool.fetchval("SELECT max(id) FROM dead_letters"))

@@ -176,7 +176,7 @@ class World:
         self.wishes = PostgresPendingRequests(pool, self.writers)
         self.links = SignedLinks("https://mail.example", (KEY,))
         self.desks = build_account_stores_opener(pool, self.writers, self.hasher, self.links, controllers())
-        self.letters = PostgresDeadLetters(pool, self.hasher)
+        self.letters = PostgresDeadLetters(pool, self.hasher, self.writers)
         self.publishers = PostgresPublishers(pool, self.writers)
         self.staff = build_staff_stores(pool, self.writers)
         self.rates = PostgresRateLimits(pool, self.writers)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from mailer.ports.dead_letters import DeadLetterDesk
 from mailer.ports.halts import HaltStore
 from mailer.ports.held_deliveries import HeldDeliveries
 
@@ -28,6 +29,7 @@ class OperatorStores:
     halts: HaltStore
     held: HeldDeliveries
     mailings: MailingReleases
+    letters: DeadLetterDesk
 
 
 OperatorStoresOpener = Callable[[str, str], OperatorStores]

@@ -7,6 +7,7 @@ from mailer.ledger.writers import LedgerWriters
 from mailer.policy.policy_file import Policy
 from mailer.ports.operator_stores import OperatorStores, OperatorStoresOpener
 from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.mailings import PostgresMailings
@@ -23,6 +24,7 @@ def build_operator_stores_opener(
             PostgresHalts(pool, named),
             PostgresHeldDeliveries(pool, named),
             PostgresMailings(pool, named, hasher, policies),
+            PostgresDeadLetters(pool, hasher, named),
         )
 
     return open_stores

@@ -15,9 +15,14 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("GET", "/console/mailings/{mailing_id}/release"): MAILINGS,
     ("POST", "/console/mailings/{mailing_id}/release"): MAILINGS,
     ("GET", "/console/halts"): MAILINGS,
+    ("GET", "/console/dead"): MAILINGS,
+    ("GET", "/console/dead/replay"): StaffRight.DEAD_REPLAY,
+    ("POST", "/console/dead/replay"): StaffRight.DEAD_REPLAY,
+    ("GET", "/console/dead/{letter_id}"): MAILINGS,
+    ("POST", "/console/dead/{letter_id}/text"): StaffRight.PEOPLE_READ,
 }
 """The routes, and the rights that they need. A release also needs the right of its category (`right_to_release`)."""
-_EXAMPLES = {"mailing_id": "0192f0c1-0000-7000-8000-000000000001"}
+_EXAMPLES = {"mailing_id": "0192f0c1-0000-7000-8000-000000000001", "letter_id": "1"}
 
 
 def path_with_example_values(path: str) -> str:

@@ -5,7 +5,16 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import FileResponse, Response
 
-from mailer.web.console import halt_pages, landing, mailing_pages, own_account, passkeys, sign_in, staff_pages
+from mailer.web.console import (
+    dead_letter_pages,
+    halt_pages,
+    landing,
+    mailing_pages,
+    own_account,
+    passkeys,
+    sign_in,
+    staff_pages,
+)
 from mailer.web.console.console_context import HOME, own_path
 from mailer.web.console.console_pages import console_problem_page, own_navigation_page, redirect_within_console
 from mailer.web.console.gates import Anybody, NeedsOwnNavigation, SentElsewhere, require_gate_of_each_route
@@ -13,7 +22,7 @@ from mailer.web.console.gates import Anybody, NeedsOwnNavigation, SentElsewhere,
 _STATIC = Path(__file__).with_name("static")
 _FILES = {"console.css": "text/css", "live.js": "text/javascript", "passkey.js": "text/javascript"}
 _files = APIRouter(include_in_schema=False)
-_operations = (mailing_pages.router, halt_pages.router)
+_operations = (mailing_pages.router, halt_pages.router, dead_letter_pages.router)
 ROUTERS = (
     sign_in.router,
     own_account.router,

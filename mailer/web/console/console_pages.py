@@ -66,6 +66,7 @@ NAVIGATION: list[NavigationEntry] = [
     NavigationEntry(HOME, "home"),
     NavigationEntry(f"{HOME}/mailings", "mailings", StaffRight.MAILINGS_READ),
     NavigationEntry(f"{HOME}/halts", "halts", StaffRight.MAILINGS_READ),
+    NavigationEntry(f"{HOME}/dead", "dead", StaffRight.MAILINGS_READ),
     NavigationEntry(f"{HOME}/staff", "staff", StaffRight.STAFF_MANAGE),
 ]
 """The entries of the navigation, in their order."""
