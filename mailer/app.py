@@ -81,6 +81,7 @@ from mailer.postgres.timekeeping import PostgresTimekeeping
 from mailer.processors import smtp_processor
 from mailer.processors.capture_server import CaptureServer
 from mailer.processors.partner_webhook_posting import post_json_or_raise
+from mailer.processors.relay_url import parse_relay_url
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.rendering.renderer_cache import MailingRendererCache
 from mailer.rendering.template_library import TemplateLibrary
@@ -312,6 +313,11 @@ class App:
             tasks.create_task(LeaveLinkPublisher(self.leave_requests, self.policies).publish_until_stopped(stop))
             queues = [queue.name for queue in topology_of_policies(self.policies).queues]
             tasks.create_task(refresh_metrics_until_stopped(PostgresFlowMetrics(self.pool), broker, queues, FLOW, stop))
+
+
+def names_of_configured_processors(settings: Settings) -> list[str]:
+    """Returns the names of the processors in `MAILER_PROCESSORS`."""
+    return ["capture"] if settings.is_mail_captured else [parse_relay_url(url).name for url in settings.processors]
 
 
 @contextmanager

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mailer.app import App
+from mailer.app import App, names_of_configured_processors
 from mailer.metrics_and_logger import WEB
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.mail_and_address_origins import PostgresMailAndAddressOrigins
 from mailer.postgres.operator_stores import build_operator_stores_opener
 from mailer.postgres.pending_requests import PostgresPendingRequests
+from mailer.postgres.running_processes import PostgresRunningProcesses
 from mailer.processors.capture_server import CaptureFolder
 from mailer.rendering.event_checks import check_event_and_get_template
 from mailer.runtime.operator_port import OperatorPort
@@ -87,4 +88,10 @@ def _console_operations_of(app: App) -> "ConsoleOperations":
         app.waits,
         app.release_previews,
         app.halts,
+        app.processors,
+        app.rates,
+        PostgresRunningProcesses(app.pool),
+        names_of_configured_processors(app.settings),
+        app.policies,
+        app.ledger,
     )

@@ -8,6 +8,7 @@ from mailer.policy.policy_file import Policy
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.mailing_directory import PostgresMailingDirectory
 from mailer.postgres.operator_stores import build_operator_stores_opener
+from mailer.postgres.running_processes import PostgresRunningProcesses
 from mailer.web.console.operations import ConsoleOperations
 from tests.factories import World, templates
 
@@ -29,4 +30,10 @@ def console_operations_over(world: World) -> ConsoleOperations:
         MailingWaits(world.mailings, world.processors, halts, world.policies, has_template),
         MailingReleasePreviewer(world.mailings, world.deliveries, lambda: world.renderers, _no_obstacle),
         halts,
+        world.processors,
+        world.rates,
+        PostgresRunningProcesses(world.pool),
+        ["capture"],
+        world.policies,
+        world.ledger,
     )

@@ -9,8 +9,9 @@ from mailer.ports.dead_letters import DeadLetterCauseKind
 from mailer.ports.halts import Halt, HaltScope
 from mailer.ports.processor_states import ProcessorState
 from mailer.postgres.halts import PostgresHalts
-from tests.factories import BRAND, World, person, plain_event
+from tests.factories import BRAND, World, person, plain_event, policies
 
+PALTALK = "paltalk-2006"
 Shot = tuple[str, str, str]
 """The name of a picture, the role of the person who looks, and the path."""
 
@@ -40,6 +41,7 @@ async def add_scenery(world: World) -> list[Shot]:
             ProcessorState("relay-eu", "working", since),
         ],
     )
+    await world.ledger.store_one_seal_of_all_chains()
     ops, letter = StaffRole.OPS.value, await _add_dead_letters(world)
     return [
         ("mailings", ops, "/console/mailings"),
@@ -48,6 +50,16 @@ async def add_scenery(world: World) -> list[Shot]:
         ("mailing-cancel", ops, f"/console/mailings/{paused}/cancel"),
         ("mailing-release", ops, f"/console/mailings/{breach}/release"),
         ("halts", ops, "/console/halts"),
+        ("processors", ops, "/console/processors"),
+        ("flow", ops, "/console/flow"),
+        ("policies", ops, "/console/policies"),
+        ("policy", ops, f"/console/policies/{BRAND}"),
+        (
+            "policy-differences",
+            ops,
+            f"/console/policies/compare?before={_name(PALTALK)}&after={_name(BRAND)}",
+        ),
+        ("ledger", ops, "/console/ledger"),
         ("dead", ops, "/console/dead"),
         ("dead-letter", ops, f"/console/dead/{letter}"),
         ("dead-replay", ops, "/console/dead/replay?kind=refused"),
@@ -65,3 +77,7 @@ async def _add_dead_letters(world: World) -> int:
             reason = "to.people.0.email: ann@example.org is an address of nobody; context.headline: Field required"
         await world.letters.add_dead_letter(message, "mailer.events", f"{BRAND}.newsletter", reason, "key:shop", kind)
     return int(await world.pool.fetchval("SELECT max(id) FROM dead_letters"))
+
+
+def _name(brand: str) -> str:
+    return f"{brand}@{policies()[brand].version}"

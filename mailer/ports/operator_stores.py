@@ -8,6 +8,7 @@ from uuid import UUID
 from mailer.ports.dead_letters import DeadLetterDesk
 from mailer.ports.halts import HaltStore
 from mailer.ports.held_deliveries import HeldDeliveries
+from mailer.ports.stream_pauses import StreamPauses
 
 
 class MailingReleases(Protocol):
@@ -30,6 +31,7 @@ class OperatorStores:
     held: HeldDeliveries
     mailings: MailingReleases
     letters: DeadLetterDesk
+    streams: StreamPauses
 
 
 OperatorStoresOpener = Callable[[str, str], OperatorStores]

@@ -11,6 +11,7 @@ from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.mailings import PostgresMailings
+from mailer.postgres.stream_pauses import PostgresStreamPauses
 
 
 def build_operator_stores_opener(
@@ -25,6 +26,7 @@ def build_operator_stores_opener(
             PostgresHeldDeliveries(pool, named),
             PostgresMailings(pool, named, hasher, policies),
             PostgresDeadLetters(pool, hasher, named),
+            PostgresStreamPauses(pool),
         )
 
     return open_stores

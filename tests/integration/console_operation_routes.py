@@ -15,6 +15,15 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("GET", "/console/mailings/{mailing_id}/release"): MAILINGS,
     ("POST", "/console/mailings/{mailing_id}/release"): MAILINGS,
     ("GET", "/console/halts"): MAILINGS,
+    ("GET", "/console/processors"): StaffRight.PROCESSORS_READ,
+    ("POST", "/console/processors/pause"): CONTROL,
+    ("POST", "/console/processors/resume"): CONTROL,
+    ("GET", "/console/flow"): StaffRight.PROCESSORS_READ,
+    ("GET", "/console/policies"): StaffRight.POLICIES_READ,
+    ("GET", "/console/policies/compare"): StaffRight.POLICIES_READ,
+    ("GET", "/console/policies/{brand}"): StaffRight.POLICIES_READ,
+    ("GET", "/console/ledger"): StaffRight.LEDGER_VERIFY,
+    ("POST", "/console/ledger/verify"): StaffRight.LEDGER_VERIFY,
     ("GET", "/console/dead"): MAILINGS,
     ("GET", "/console/dead/replay"): StaffRight.DEAD_REPLAY,
     ("POST", "/console/dead/replay"): StaffRight.DEAD_REPLAY,
@@ -22,7 +31,7 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("POST", "/console/dead/{letter_id}/text"): StaffRight.PEOPLE_READ,
 }
 """The routes, and the rights that they need. A release also needs the right of its category (`right_to_release`)."""
-_EXAMPLES = {"mailing_id": "0192f0c1-0000-7000-8000-000000000001", "letter_id": "1"}
+_EXAMPLES = {"mailing_id": "0192f0c1-0000-7000-8000-000000000001", "letter_id": "1", "brand": "interpals"}
 
 
 def path_with_example_values(path: str) -> str:

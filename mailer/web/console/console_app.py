@@ -7,11 +7,15 @@ from fastapi.responses import FileResponse, Response
 
 from mailer.web.console import (
     dead_letter_pages,
+    flow_pages,
     halt_pages,
     landing,
+    ledger_pages,
     mailing_pages,
     own_account,
     passkeys,
+    policy_pages,
+    processor_pages,
     sign_in,
     staff_pages,
 )
@@ -22,7 +26,15 @@ from mailer.web.console.gates import Anybody, NeedsOwnNavigation, SentElsewhere,
 _STATIC = Path(__file__).with_name("static")
 _FILES = {"console.css": "text/css", "live.js": "text/javascript", "passkey.js": "text/javascript"}
 _files = APIRouter(include_in_schema=False)
-_operations = (mailing_pages.router, halt_pages.router, dead_letter_pages.router)
+_operations = (
+    mailing_pages.router,
+    halt_pages.router,
+    dead_letter_pages.router,
+    processor_pages.router,
+    flow_pages.router,
+    policy_pages.router,
+    ledger_pages.router,
+)
 ROUTERS = (
     sign_in.router,
     own_account.router,

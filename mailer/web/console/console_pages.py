@@ -67,6 +67,10 @@ NAVIGATION: list[NavigationEntry] = [
     NavigationEntry(f"{HOME}/mailings", "mailings", StaffRight.MAILINGS_READ),
     NavigationEntry(f"{HOME}/halts", "halts", StaffRight.MAILINGS_READ),
     NavigationEntry(f"{HOME}/dead", "dead", StaffRight.MAILINGS_READ),
+    NavigationEntry(f"{HOME}/processors", "processors", StaffRight.PROCESSORS_READ),
+    NavigationEntry(f"{HOME}/flow", "flow", StaffRight.PROCESSORS_READ),
+    NavigationEntry(f"{HOME}/policies", "policies", StaffRight.POLICIES_READ),
+    NavigationEntry(f"{HOME}/ledger", "ledger", StaffRight.LEDGER_VERIFY),
     NavigationEntry(f"{HOME}/staff", "staff", StaffRight.STAFF_MANAGE),
 ]
 """The entries of the navigation, in their order."""

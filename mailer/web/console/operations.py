@@ -1,12 +1,18 @@
 """The stores behind the pages of operations."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mailer.actions.mailing_waits import MailingWaits
+from mailer.policy.policy_file import Policy
 from mailer.ports.halts import HaltList
+from mailer.ports.ledger_desk import LedgerDesk
 from mailer.ports.mailing_releases import ReleasePreviewer
 from mailer.ports.mailings import MailingDirectory
 from mailer.ports.operator_stores import OperatorStoresOpener
+from mailer.ports.processor_states import ProcessorStates
+from mailer.ports.rates import RateLimitStore
+from mailer.ports.running_processes import RunningProcesses
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +25,12 @@ class ConsoleOperations:
         waits: explains why mailings wait.
         previews: foresees whom a mailing reaches that waits for its release.
         halts: lists the halts that hold now.
+        states: lists the states of processors.
+        limits: lists rate limits and paces.
+        processes: lists the processes that run.
+        processor_names: the processors that this process knows from its settings.
+        policies: the policies in force, by brand, each with its other versions.
+        ledger: shows seals, and verifies the newest entries.
     """
 
     open_stores: OperatorStoresOpener
@@ -26,3 +38,9 @@ class ConsoleOperations:
     waits: MailingWaits
     previews: ReleasePreviewer
     halts: HaltList
+    states: ProcessorStates
+    limits: RateLimitStore
+    processes: RunningProcesses
+    processor_names: Sequence[str]
+    policies: Mapping[str, Policy]
+    ledger: LedgerDesk
