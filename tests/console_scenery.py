@@ -3,6 +3,8 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+from mailer.policy.publisher_and_staff_identity import Identity
+from mailer.policy.publisher_rights import RightsOfOnePublisher
 from mailer.policy.staff_rights import StaffRole
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.dead_letters import DeadLetterCauseKind
@@ -42,6 +44,12 @@ async def add_scenery(world: World) -> list[Shot]:
         ],
     )
     await world.ledger.store_one_seal_of_all_chains()
+    rights = RightsOfOnePublisher(
+        frozenset({BRAND}), frozenset({"account", "newsletter"}), frozenset({"opt_out"}), frozenset({"status"})
+    )
+    for who in ("key:web-shop", "role:billing"):
+        await world.publishers.grant_rights_and_missing_key(Identity.parse_identity(who), rights)
+    admin = StaffRole.ADMIN.value
     ops, letter = StaffRole.OPS.value, await _add_dead_letters(world)
     return [
         ("mailings", ops, "/console/mailings"),
@@ -60,6 +68,9 @@ async def add_scenery(world: World) -> list[Shot]:
             f"/console/policies/compare?before={_name(PALTALK)}&after={_name(BRAND)}",
         ),
         ("ledger", ops, "/console/ledger"),
+        ("publishers", admin, "/console/publishers"),
+        ("publisher", admin, "/console/publishers/one?who=key:web-shop"),
+        ("publisher-revoke", admin, "/console/publishers/revoke?who=key:web-shop"),
         ("dead", ops, "/console/dead"),
         ("dead-letter", ops, f"/console/dead/{letter}"),
         ("dead-replay", ops, "/console/dead/replay?kind=refused"),

@@ -8,6 +8,7 @@ from uuid import UUID
 from mailer.ports.dead_letters import DeadLetterDesk
 from mailer.ports.halts import HaltStore
 from mailer.ports.held_deliveries import HeldDeliveries
+from mailer.ports.publishers import PublisherDesk
 from mailer.ports.stream_pauses import StreamPauses
 
 
@@ -32,6 +33,7 @@ class OperatorStores:
     mailings: MailingReleases
     letters: DeadLetterDesk
     streams: StreamPauses
+    publishers: PublisherDesk
 
 
 OperatorStoresOpener = Callable[[str, str], OperatorStores]

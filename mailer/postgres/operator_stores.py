@@ -11,6 +11,7 @@ from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries_awaiting_staff import PostgresHeldDeliveries
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.mailings import PostgresMailings
+from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.stream_pauses import PostgresStreamPauses
 
 
@@ -27,6 +28,7 @@ def build_operator_stores_opener(
             PostgresMailings(pool, named, hasher, policies),
             PostgresDeadLetters(pool, hasher, named),
             PostgresStreamPauses(pool),
+            PostgresPublishers(pool, named),
         )
 
     return open_stores

@@ -4,6 +4,7 @@ from mailer.policy.staff_rights import StaffRight
 
 MAILINGS = StaffRight.MAILINGS_READ
 CONTROL = StaffRight.MAILINGS_CONTROL
+MANAGE = StaffRight.PUBLISHERS_MANAGE
 OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("GET", "/console/mailings"): MAILINGS,
     ("GET", "/console/mailings/{mailing_id}"): MAILINGS,
@@ -24,6 +25,12 @@ OPERATION_ROUTES: dict[tuple[str, str], StaffRight] = {
     ("GET", "/console/policies/{brand}"): StaffRight.POLICIES_READ,
     ("GET", "/console/ledger"): StaffRight.LEDGER_VERIFY,
     ("POST", "/console/ledger/verify"): StaffRight.LEDGER_VERIFY,
+    ("GET", "/console/publishers"): MANAGE,
+    ("POST", "/console/publishers"): MANAGE,
+    ("GET", "/console/publishers/one"): MANAGE,
+    ("POST", "/console/publishers/rights"): MANAGE,
+    ("GET", "/console/publishers/revoke"): MANAGE,
+    ("POST", "/console/publishers/revoke"): MANAGE,
     ("GET", "/console/dead"): MAILINGS,
     ("GET", "/console/dead/replay"): StaffRight.DEAD_REPLAY,
     ("POST", "/console/dead/replay"): StaffRight.DEAD_REPLAY,

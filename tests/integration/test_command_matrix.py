@@ -47,6 +47,7 @@ ACTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "suppressions add": ((*AT, "--ref", REF, "--scope", "newsletter", "--source", "by post", *BY),),
     "suppressions import": (("left.csv", *AT),),
     "publishers add": (("role:shop", *AT, "--category", "newsletter", *BY),),
+    "publishers restrict": (("role:shop", "--category", "newsletter", *BY),),
     "publishers revoke": (("role:shop", *BY),),
     "recipients erase": ((REF, *AT),),
     "staff add": (("Ada Admin", "--email", "ada@work.example", "--role", "admin", *BY),),

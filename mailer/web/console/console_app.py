@@ -16,6 +16,7 @@ from mailer.web.console import (
     passkeys,
     policy_pages,
     processor_pages,
+    publisher_pages,
     sign_in,
     staff_pages,
 )
@@ -34,6 +35,7 @@ _operations = (
     flow_pages.router,
     policy_pages.router,
     ledger_pages.router,
+    publisher_pages.router,
 )
 ROUTERS = (
     sign_in.router,

@@ -71,6 +71,7 @@ NAVIGATION: list[NavigationEntry] = [
     NavigationEntry(f"{HOME}/flow", "flow", StaffRight.PROCESSORS_READ),
     NavigationEntry(f"{HOME}/policies", "policies", StaffRight.POLICIES_READ),
     NavigationEntry(f"{HOME}/ledger", "ledger", StaffRight.LEDGER_VERIFY),
+    NavigationEntry(f"{HOME}/publishers", "publishers", StaffRight.PUBLISHERS_MANAGE),
     NavigationEntry(f"{HOME}/staff", "staff", StaffRight.STAFF_MANAGE),
 ]
 """The entries of the navigation, in their order."""
