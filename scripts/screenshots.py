@@ -108,9 +108,9 @@ def _site(person: _Person, links: SignedLinks) -> WebContext:
         desks=none,
         outbox=none,
         publishers=none,
+        console=none,
         admit=lambda event: None,
         registry=CollectorRegistry(),
-        console=none,
         looks=load_brand_looks(folder, policies),
     )
 

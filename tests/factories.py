@@ -178,7 +178,7 @@ class World:
         self.links = SignedLinks("https://mail.example", (KEY,))
         self.desks = build_account_stores_opener(pool, self.writers, self.hasher, self.links, controllers())
         self.people = build_people_desk(pool, self.writers, self.hasher, self.policies, self.desks)
-        self.letters = PostgresDeadLetters(pool, self.hasher)
+        self.letters = PostgresDeadLetters(pool, self.hasher, self.writers)
         self.publishers = PostgresPublishers(pool, self.writers)
         self.staff = build_staff_stores(pool, self.writers)
         self.rates = PostgresRateLimits(pool, self.writers)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
+from mailer.policy.category import CATEGORIES
 from mailer.policy.publisher_and_staff_identity import Identity
 
 INDEPENDENT_AGAIN_AFTER: Final = timedelta(days=7)
@@ -168,3 +169,12 @@ def needs_second_factor(member: StaffMember) -> bool:
 def refusal_to_change_staff(actor: Identity, target: Identity) -> str | None:
     """Returns why a person may not change another's roles or access at the console; None if they may."""
     return "You cannot change your own access. Ask another admin." if actor == target else None
+
+
+def right_to_release(category: str) -> StaffRight:
+    """Returns the right to release mail of a category: `breach:release` for what the law asks for, and else campaigns'.
+
+    An unknown category needs the narrower right.
+    """
+    known = CATEGORIES.get(category)
+    return StaffRight.BREACH_RELEASE if known is None or known.is_legal else StaffRight.CAMPAIGNS_RELEASE

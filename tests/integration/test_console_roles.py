@@ -14,6 +14,7 @@ from mailer.web.console.console_pages import TEXTS
 from mailer.web.console.gates import GateKind, SignedIn, gates_of_route, require_gate_of_each_route
 from tests.factories import World
 from tests.integration.console_browser import open_browser
+from tests.integration.console_operation_routes import OPERATION_ROUTES, path_with_example_values
 from tests.integration.test_role_matrix import ROUTES as API_ROUTES
 from tests.integration.test_role_matrix import routes_of
 from tests.staff import ROOT, add_person
@@ -62,6 +63,7 @@ ROUTES: dict[tuple[str, str], GateKind | StaffRight] = {
     ("POST", "/console/suppressions/{brand}"): READ,
     ("GET", "/console/suppressions/{brand}/{number}"): READ,
     ("POST", "/console/suppressions/{brand}/{number}/lift"): StaffRight.SUPPRESSIONS_LIFT,
+    **OPERATION_ROUTES,
 }
 """Every route of the console, and who is let in."""
 
@@ -79,7 +81,7 @@ def filled(path: str, staff_id: int) -> str:
     """A path with values for its parts."""
     for part, value in {**PARTS, "{staff_id}": str(staff_id)}.items():
         path = path.replace(part, value)
-    return path
+    return path_with_example_values(path)
 
 
 def test_each_route_has_a_row_and_its_gate() -> None:

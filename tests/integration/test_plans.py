@@ -11,6 +11,8 @@ from mailer.postgres.attention_figures import _SQL as _ATTENTION
 from mailer.postgres.deliveries import _CLAIM, _COUNTED_MOVE, _MOVE, _READ_AGAIN, _REFUSED
 from mailer.postgres.flow_metrics import _SQL as _FIGURES
 from mailer.postgres.halts import _SQL as _HALTS
+from mailer.postgres.mailing_directory import _SQL as _DIRECTORY
+from mailer.postgres.mailing_directory import _STATUS as _LISTED
 from mailer.postgres.mailings import _BY_EVENT, _BY_ID, _FACTS, _LATEST, _OF_BRAND
 from mailer.postgres.timekeeping import _SQL as _UPKEEP
 from tests.factories import World, person
@@ -40,6 +42,8 @@ STATEMENTS = {
     "refused": _REFUSED,
     "finish": _DELIVERIES["finish"],
     "facts": _FACTS,
+    **{f"list {name}": statement for name, statement in _DIRECTORY.items()},
+    "listed statuses": _LISTED,
     "accept": _MAILINGS["accept"],
     "first": _MAILINGS["first"],
     "members": _MAILINGS["member_names"],

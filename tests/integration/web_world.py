@@ -47,6 +47,7 @@ from mailer.rendering.signed_links import SignedLinks
 from mailer.web.app import WebContext, create_app
 from mailer.web.console.console_context import build_console_context
 from tests import factories
+from tests.console_operations import console_operations_over
 from tests.hours import opens_of
 from tests.publishers import everything
 
@@ -343,6 +344,11 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         registry=CollectorRegistry(),
         looks=load_brand_looks(POLICIES, world.policies),
         console=build_console_context(
-            PUBLIC_URL, keys, world.people, world.staff, PostgresAttentionFigures(world.pool)
+            PUBLIC_URL,
+            keys,
+            world.people,
+            world.staff,
+            PostgresAttentionFigures(world.pool),
+            console_operations_over(world),
         ),
     )

@@ -8,11 +8,19 @@ from fastapi.responses import FileResponse, Response
 from mailer.metrics_and_logger import log
 from mailer.ports.staff import StaffSessionOver
 from mailer.web.console import (
+    dead_letter_pages,
+    flow_pages,
+    halt_pages,
     landing,
+    ledger_pages,
+    mailing_pages,
     own_account,
     passkeys,
     people_pages,
     person_act_pages,
+    policy_pages,
+    processor_pages,
+    publisher_pages,
     sign_in,
     staff_pages,
     suppression_pages,
@@ -23,11 +31,22 @@ from mailer.web.console.gates import Anybody, NeedsOwnNavigation, SentElsewhere,
 from mailer.web.console.password_hashing import RETRY_SECONDS, HashQueueFull
 
 _STATIC = Path(__file__).with_name("static")
-_FILES = {"console.css": "text/css", "passkey.js": "text/javascript"}
+_FILES = {"console.css": "text/css", "live.js": "text/javascript", "passkey.js": "text/javascript"}
 _files = APIRouter(include_in_schema=False)
+_operations = (
+    mailing_pages.router,
+    halt_pages.router,
+    dead_letter_pages.router,
+    processor_pages.router,
+    flow_pages.router,
+    policy_pages.router,
+    ledger_pages.router,
+    publisher_pages.router,
+)
 ROUTERS = (
     *(sign_in.router, own_account.router, passkeys.router, staff_pages.router, landing.router),
     *(people_pages.router, person_act_pages.router, suppression_pages.router),
+    *_operations,
     _files,
 )
 """The routers of all pages of the console. Each route has a gate."""

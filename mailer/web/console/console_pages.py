@@ -23,7 +23,16 @@ def passkey_id_as_text(passkey_id: bytes) -> str:
     return urlsafe_b64encode(passkey_id).decode()
 
 
-TEXTS: Mapping[str, Any] = tomllib.loads((_FOLDER / "texts.toml").read_text("utf-8"))
+def _read_texts() -> dict[str, Any]:
+    """Returns the texts of all files, with the sections of one name put together."""
+    texts: dict[str, Any] = {}
+    for file in sorted(_FOLDER.glob("texts*.toml")):
+        for name, section in tomllib.loads(file.read_text("utf-8")).items():
+            texts[name] = {**texts.get(name, {}), **section} if isinstance(section, dict) else section
+    return texts
+
+
+TEXTS: Mapping[str, Any] = _read_texts()
 """The English texts of the console."""
 _TEMPLATES = Environment(
     loader=FileSystemLoader(_FOLDER / "templates"),
@@ -58,6 +67,14 @@ NAVIGATION: list[NavigationEntry] = [
     NavigationEntry(HOME, "home"),
     NavigationEntry(f"{HOME}/people", "people", StaffRight.PEOPLE_READ),
     NavigationEntry(f"{HOME}/suppressions", "suppressions", StaffRight.PEOPLE_READ),
+    NavigationEntry(f"{HOME}/mailings", "mailings", StaffRight.MAILINGS_READ),
+    NavigationEntry(f"{HOME}/halts", "halts", StaffRight.MAILINGS_READ),
+    NavigationEntry(f"{HOME}/dead", "dead", StaffRight.MAILINGS_READ),
+    NavigationEntry(f"{HOME}/processors", "processors", StaffRight.PROCESSORS_READ),
+    NavigationEntry(f"{HOME}/flow", "flow", StaffRight.PROCESSORS_READ),
+    NavigationEntry(f"{HOME}/policies", "policies", StaffRight.POLICIES_READ),
+    NavigationEntry(f"{HOME}/ledger", "ledger", StaffRight.LEDGER_VERIFY),
+    NavigationEntry(f"{HOME}/publishers", "publishers", StaffRight.PUBLISHERS_MANAGE),
     NavigationEntry(f"{HOME}/staff", "staff", StaffRight.STAFF_MANAGE),
 ]
 """The entries of the navigation, in their order."""
@@ -95,6 +112,12 @@ def console_page(
     if visitor.new_form_cookie is not None:
         set_console_cookie(page, visitor.console, "-form", visitor.new_form_cookie)
     return page
+
+
+def console_fragment(visitor: Visitor, template: str, **values: Any) -> HTMLResponse:
+    """Returns a part of a page, by which the script replaces an older one."""
+    html = _TEMPLATES.get_template(template).render(**values, t=TEXTS, visitor=visitor, base=visitor.console.base)
+    return HTMLResponse(html, 200, _HEADERS)
 
 
 def console_problem_page(console: ConsoleContext, status: int, problem: str) -> HTMLResponse:

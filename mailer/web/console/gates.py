@@ -22,6 +22,7 @@ from mailer.policy.sign_in_rules import PASSWORD_IS_RECENT, masked_network
 from mailer.policy.staff_rights import (
     StaffMember,
     StaffRight,
+    brands_with_right,
     has_staff_right,
     needs_second_factor,
     rights_somewhere,
@@ -120,6 +121,11 @@ class Visitor:
         """
         if not has_staff_right(self.member, right, brand):
             raise HTTPException(403, "right_missing")
+
+    def brands_seen(self, right: StaffRight) -> frozenset[str]:
+        """Returns the brands at which the person has a right; of the page's brand, if its address names one."""
+        brands = brands_with_right(self.member, right, self.console.brands)
+        return brands & {self.brand} if self.brand else brands
 
     def field(self, name: str, longest: int = 200) -> str:
         """Returns a field of the form, without blanks around it; an empty text if it is missing or too long."""

@@ -61,7 +61,7 @@ _CONCERNS_ALL = ("halts", "everything")
 async def show_landing_page(visitor: SignedIn) -> Response:
     """Shows what needs attention at the brands of the person's roles, or at the chosen one of them."""
     sees = not visitor.rights.isdisjoint({*_COUNTED.values(), *_AGED.values()})
-    figures = await visitor.console.read_figures() if sees else {}
+    figures = await visitor.console.attention.get_value() if sees else {}
     missing = [TEXTS["attention"][key]["title"] for key in (*_COUNTED, *_AGED) if sees and key not in figures]
     items = attention_items(figures, visitor.member, visitor.console.brands, visitor.brand)
     return console_page(
