@@ -30,7 +30,7 @@ SECRETS = ("MAILER_SECRET_KEYS", "MAILER_ADDRESS_KEY", "MAILER_LEDGER_KEY")
 
 
 def environment(services: ExitStack) -> dict[str, str]:
-    """What the processes are given; private services are entered into `services`."""
+    """The environment of the processes. Private services are entered into `services`."""
     written = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value is not None}
     env = written | dict(os.environ)
     env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"

@@ -98,7 +98,7 @@ def is_release_needed_for_rights_mail(identity: Identity, category: str) -> bool
 
 
 def refusal_of_publisher_without_right(identity: Identity, publisher: Publisher | None, wish: Wish) -> str | None:
-    """Why somebody may not do something, and the command that lets them; None: they may."""
+    """The reason why an identity may not do something, and the command that would let it; None if it may."""
     if has_right(publisher, wish):
         return None
     match wish:
