@@ -63,7 +63,7 @@ def _start(database: SplitResult, port: int, folder: Path, mode: str | None) -> 
 
 
 def _server(database: SplitResult) -> str:
-    """Where the server is, as PgBouncer's file says it."""
+    """The server's address, as PgBouncer's file writes it."""
     if socket := _socket(database):
         return f"host={socket}"
     password = f" password={database.password}" if database.password else ""

@@ -1,4 +1,4 @@
-"""What tests share: the PostgreSQL and the RabbitMQ of the run, and stacks of processes over them."""
+"""Fixtures that all tests share: the PostgreSQL and the RabbitMQ of the run, and stacks of processes over them."""
 
 import asyncio
 import fcntl
@@ -109,7 +109,7 @@ class Server:
     superuser: Superuser
 
     def url(self, database: str) -> str:
-        """Where one of its databases is."""
+        """The URL of one of its databases."""
         return self.databases.url(database)
 
     def sql(self, statement: str) -> None:

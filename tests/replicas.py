@@ -118,7 +118,7 @@ class Cluster:
         await until(replayed, "the replica to catch up")
 
     async def cut(self) -> None:
-        """From now on the replica gets nothing more: it lags behind for as long as the primary lives on."""
+        """Cuts the replica off from the primary. It lags behind for as long as the primary lives."""
         await self.caught_up()
         await self.replica.sql("ALTER SYSTEM SET primary_conninfo = ''")
         await self.replica.sql("SELECT pg_reload_conf()")

@@ -38,7 +38,7 @@ class Databases:
     template: str
 
     def url(self, database: str) -> str:
-        """Where one of its databases is."""
+        """The URL of one of its databases."""
         return urlunsplit(urlsplit(self.admin_url)._replace(path=f"/{database}"))
 
 
@@ -128,7 +128,7 @@ def private_rabbit(folder: Path) -> rabbitmq.PrivateRabbit:
 
 
 def as_seen_from_here(folder: Path) -> Path:
-    """Where a folder of a node is: within MAILER_TEST_RABBITMQ_CHROOT if that is set."""
+    """The path of a node's folder, within MAILER_TEST_RABBITMQ_CHROOT if that is set."""
     return (_chroot() or Path("/")) / folder.relative_to("/")
 
 

@@ -1,4 +1,4 @@
-"""What a run shows: the rate and what is being done; in the end a table of it all, and the violations."""
+"""Shows a run: the rate and the faults while it lasts; in the end a table of it all, and the violations."""
 
 import time
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What every broker must do with a message: route, confirm, deliver and settle it. Run over each broker."""
+"""Tests of each broker's duties to a message: it routes, confirms, delivers and settles it. Run over each broker."""
 
 import asyncio
 from dataclasses import replace
@@ -87,7 +87,7 @@ async def test_outcomes_go_to_whoever_has_bound_a_queue(broker: Broker) -> None:
 
 
 async def test_messages_wait_for_a_consumer(another: Open) -> None:
-    """What was published while nobody consumed arrives in another process, after the publisher has gone."""
+    """Messages that were published while nobody consumed arrive in another process, after the publisher has gone."""
     publisher = await another()
     for number in range(5):
         await publisher.publish_message(EVENTS, numbered(number))
@@ -212,7 +212,7 @@ async def test_a_very_long_reason_does_not_hinder_a_rejection(broker: Broker) ->
 
 
 async def test_an_event_is_published_under_its_own_id(broker: Broker) -> None:
-    """What the publisher of events sends is the event's JSON, its key and its id."""
+    """The publisher of events sends the event's JSON, its key and its id."""
     event = validate_event(
         {"v": 1, "id": "e-1", "brand": BRAND, "category": "service", "template": "t", "to": {"refs": ["u-1"]}}
     )

@@ -1,4 +1,4 @@
-"""What every broker must do for its consumers: bound them, share among them, and lose nothing when they go."""
+"""Tests of each broker's duties to its consumers: it bounds them, shares among them, and loses nothing when they go."""
 
 import asyncio
 from contextlib import suppress
@@ -13,7 +13,7 @@ from tests.contract.deliveries import SECONDS, SERVICE, ids, numbered, take, wai
 
 
 async def test_what_a_consumer_leaves_unsettled_comes_again(broker: Broker) -> None:
-    """Also what it never looked at; in order."""
+    """Messages that a consumer left unsettled, or never looked at, come again in order."""
     for number in range(5):
         await broker.publish_message(EVENTS, numbered(number))
     async with broker.messages_while_consuming(SERVICE, 3) as batches:
@@ -99,7 +99,7 @@ async def test_a_consumer_holds_no_more_than_its_prefetch(broker: Broker) -> Non
 
 
 async def test_depth_counts_what_waits(broker: Broker) -> None:
-    """What consumers hold is not counted, nor what is done."""
+    """Neither messages that consumers hold nor settled ones are counted."""
     for number in range(4):
         await broker.publish_message(EVENTS, numbered(number))
     async with broker.messages_while_consuming(SERVICE, 2) as batches:

@@ -1,4 +1,4 @@
-"""What only the in-process broker has to do: keep the outbox honest, and memory small."""
+"""Tests of duties that only the in-process broker has: it keeps the outbox honest, and memory small."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -52,7 +52,7 @@ async def test_a_confirm_means_a_row(outbox: FakeOutbox) -> None:
 
 
 async def test_a_row_goes_when_its_message_is_acknowledged(broker: OutboxBroker, outbox: FakeOutbox) -> None:
-    """Not before."""
+    """The row stays until its message is acknowledged."""
     await broker.publish_message(EVENTS, BrokerMessage(b"{}", KEY))
     async with broker.messages_while_consuming(SERVICE, 1) as batches:
         received = await first(batches)
@@ -91,7 +91,7 @@ async def test_an_outcome_that_nobody_wants_makes_no_row(broker: OutboxBroker, o
 async def test_a_row_that_was_parked_for_nobody_is_a_dead_letter(
     broker: OutboxBroker, outbox: FakeOutbox, exchange: str, key: str
 ) -> None:
-    """An application that writes rows itself has no routing checked when it does."""
+    """An application can write a row itself, with a key that no queue is bound to. Such a row becomes a dead letter."""
     await outbox.add_messages(exchange, [BrokerMessage(b"{}", key)])
     async with broker.messages_while_consuming(DEAD_QUEUE, 1) as batches:
         received = await first(batches)
@@ -122,7 +122,7 @@ async def test_rows_stay_leased_while_they_are_held(outbox: FakeOutbox, monkeypa
 
 
 async def test_memory_holds_no_more_than_consumers_have_room_for(broker: OutboxBroker, outbox: FakeOutbox) -> None:
-    """Twice the prefetch, whatever waits in the outbox."""
+    """Memory holds twice the prefetch at most, however many rows wait in the outbox."""
     await outbox.add_messages(EVENTS, [BrokerMessage(b"{}", KEY)] * 1_000)
     async with broker.messages_while_consuming(SERVICE, 5) as batches:
         assert len(await asyncio.wait_for(anext(batches), SECONDS)) == 5

@@ -1,4 +1,4 @@
-"""What only RabbitMQ can do: go away and come back, and tell users apart."""
+"""Tests of what only RabbitMQ can do: go away and come back, and tell users apart."""
 
 import asyncio
 import socket
@@ -129,7 +129,7 @@ async def test_declaring_something_different_raises(broker: RabbitBroker) -> Non
 
 
 async def test_the_user_is_the_one_that_rabbitmq_has_validated(broker: RabbitBroker) -> None:
-    """Whatever user a message claims, it travels under the connection's."""
+    """A message travels under the user of its connection, even if it claims another one."""
     await broker.publish_message(EVENTS, BrokerMessage(b"{}", KEY, user_id="somebody-else"))
     async with broker.messages_while_consuming(SERVICE, 10) as batches:
         (received,) = await asyncio.wait_for(anext(batches), SECONDS)
@@ -294,7 +294,7 @@ async def test_nothing_confirmed_is_lost_when_rabbitmq_restarts(node: PrivateRab
 
 
 async def test_a_connection_that_is_cut_comes_back(rabbit_url: str) -> None:
-    """What was unsettled is delivered again, and settling it by the lost connection is harmless."""
+    """Unsettled messages are delivered again. Settling one by the lost connection is harmless."""
     queue = lane_batches_queue_name(Lane.SERVICE)
     await delete_everything(rabbit_url)
     async with Wire(rabbit_url) as wire, closing(RabbitBroker(wire.url)) as broker:

@@ -30,7 +30,7 @@ SERVERS = {"postfix": postfix, "exim": exim, "opensmtpd": opensmtpd, "haraka": h
 NAMES = tuple(f"r{n}" for n in range(12))
 FINAL = {"handed_over", "failed", "suppressed", "diverted"}
 COPIES = 3
-"""Of mandatory mail, at most."""
+"""The most copies of mandatory mail."""
 LOGIN = f"{USER}:{quote(PASSWORD, safe='')}@"
 each_server = pytest.mark.parametrize("software", SERVERS)
 
