@@ -19,7 +19,7 @@ PROCESSES = ("worker", "timekeeper", "web")
 
 
 def said(process: Process, text: str) -> bool:
-    """Whether a process has logged something."""
+    """True if a process has logged this text."""
     return text in process.log
 
 
@@ -49,7 +49,7 @@ async def test_a_process_that_waits_for_postgresql_can_be_stopped(small_stack: S
 
 
 async def waits(process: Process) -> bool:
-    """Whether a process says that the database is away."""
+    """True if a process says that the database is away."""
     return said(process, "the database is away; trying again")
 
 

@@ -65,7 +65,7 @@ async def offered(world: World, brand: str, people: dict[str, dict[str, Any]], c
 @pytest.mark.promise("interpals-24", "paltalk02-02")
 @pytest.mark.parametrize("brand", OPT_OUT_BRANDS)
 async def test_offers_go_unasked_only_where_the_law_is_known_to_allow_it(world: World, brand: str) -> None:
-    """Under a policy of opt-out, nobody in an unknown or unreviewed country is mailed unasked, however it is spelt."""
+    """An opt-out brand mails nobody unasked in an unknown or unreviewed country, however the country is spelt."""
     assert await offered(world, brand, ASKED_FIRST | NOT_ASKED) == set(NOT_ASKED)
 
 
@@ -79,7 +79,7 @@ async def test_who_asked_gets_offers_wherever_they_live(world: World, brand: str
 
 @pytest.mark.promise("paltalk06-12")
 async def test_special_offers_go_to_nobody_who_has_not_asked(world: World) -> None:
-    """Under a policy of opt-in the country changes nothing."""
+    """An opt-in brand sends offers only to people who asked, in every country."""
     assert await offered(world, "paltalk-2006", ASKED_FIRST | NOT_ASKED) == set()
 
 

@@ -1,4 +1,4 @@
-"""What messages say and do not say, seen in those that were handed over; and what never gets as far."""
+"""The content of messages, seen in mail that was handed over. A template that lacks a part does not load."""
 
 import re
 import shutil
@@ -55,7 +55,7 @@ async def test_optional_mail_shows_the_way_out(world: World, tmp_path: Path) -> 
 
 @pytest.mark.promise("interpals-07", "paltalk06-15", "paltalk02-09")
 async def test_a_mail_that_cannot_be_left_is_not_sent(world: World) -> None:
-    """Whoever gets no visible link or address gets no mail: it is held and shown, and everybody else gets theirs."""
+    """A mail without a visible link or address is held and shown. Everybody else gets theirs."""
     people, kept = [person(1, name="Ada"), person(2), person(3, name="Cy")], {}
     for lost in ("{{ unsubscribe_url }}", policies()["interpals"].controller.postal_address):
         mailing = new_mailing(make_event(people))
@@ -222,7 +222,7 @@ async def test_a_profile_stays_in_the_words(world: World, tmp_path: Path) -> Non
 
 
 def profile_names(brand: str) -> list[str]:
-    """What of a profile the promotion of a brand uses."""
+    """The names of a profile that a brand's promotion uses."""
     template = templates().find_template(brand, "spring-offer")
     assert template is not None
     return list(template.profile)
@@ -230,7 +230,7 @@ def profile_names(brand: str) -> list[str]:
 
 @pytest.mark.promise("peerstream-12", "paltalk06-09")
 async def test_refusing_personalisation_keeps_plain_promotions(world: World) -> None:
-    """Who refused it gets the same offer with an empty profile; everyone else's is as it was."""
+    """A person who refused personalisation gets the same offer with an empty profile. Others see no change."""
     await known(world, "peerstream", ADA, {**ADA, "ref": "bob", "email": "bob@people.example"})
     for ref in ("ada", "bob"):
         await consents(world, "peerstream", "promotional", ref=ref)
@@ -244,7 +244,7 @@ async def test_refusing_personalisation_keeps_plain_promotions(world: World) -> 
 
 @pytest.mark.promise("paltalk06-20")
 async def test_tracked_mail_can_be_refused(world: World) -> None:
-    """Who refused it gets the same newsletter without pixel and counted links, and is still subscribed."""
+    """A person who refused tracking gets the same newsletter without pixel and counted links."""
     people = [{**ADA, "ref": f"user-{n}", "email": f"user-{n:02}@people.example"} for n in range(25)]
     await known(world, "paltalk-2006", *people)
     for one in people:
@@ -311,7 +311,7 @@ async def test_changes_go_to_the_address_on_record(world: World) -> None:
 
 @pytest.mark.promise("paltalk06-04")
 async def test_service_mail_has_its_reason(world: World) -> None:
-    """Without one it is a dead letter; with one, the reader is told."""
+    """Service mail without a reason is a dead letter. With one, the reader is told the reason."""
     refused = await publish(world, event_of("paltalk-2006", "maintenance", ADA, reason=None))
     assert "reason: is missing" in str(refused.settled)
     mail = await told_ada(world, "paltalk-2006", "maintenance", reason="Your room moves to another server")
